@@ -1,0 +1,136 @@
+"""Decides which sizes pictures are trained at, and where each picture is scaled and cut to fit.
+
+The rules are those of kohya-ss/sd-scripts (`reference` rows S036, S037; kohya.md section 2.1), exactly, with
+its two failures mended: sides shorter than a step no longer divide by zero, and a bucket list that
+would be empty is refused.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from curator.contract.errors import UserError
+
+Size = tuple[int, int]  # width, height in pixels
+Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels of the resized picture
+
+
+@dataclass(frozen=True)
+class BucketRule:
+    """What sizes a training uses; all in pixels.
+
+    `width` x `height` is the area every bucket stays within; sides go from `min_side` to `max_side` by
+    `step`. Without `upscale` a picture is never enlarged; its bucket is its own size cut to `step` and to
+    the longest side.
+    """
+
+    width: int = 512
+    height: int = 512
+    min_side: int = 256
+    max_side: int = 1024
+    step: int = 64
+    upscale: bool = True
+
+    def __post_init__(self) -> None:
+        if min(self.width, self.height, self.min_side, self.max_side, self.step) < 1:
+            raise UserError("a bucket size is zero or negative", "give resolution, min, max and step above 0")
+        if self.step % 8:
+            raise UserError(f"bucket step {self.step} is no multiple of 8", "the VAE needs 8; 64 is usual")
+        if not bucket_list(self):
+            raise UserError(
+                f"no bucket fits {self.width}x{self.height} between {self.min_side} and {self.max_side}",
+                "lower the smallest side or raise the resolution",
+            )
+
+    @property
+    def area(self) -> int:
+        return self.width * self.height
+
+
+@dataclass(frozen=True)
+class Placement:
+    """How one picture is trained: scaled to `resized`, then cut to `crop`, which has the bucket's size."""
+
+    bucket: Size
+    resized: Size
+    crop: Box
+
+
+@lru_cache(maxsize=64)
+def bucket_list(rule: BucketRule) -> tuple[Size, ...]:
+    """All buckets of `rule` in ascending order: (512, 256..1024, 64) has 17, (1024, 256..4096, 64) has 97."""
+    step = rule.step
+    shortest = min(_down(rule.min_side, step), _down(min(rule.width, rule.height), step)) or step
+    longest = _longest(rule)
+    square = _down(math.isqrt(rule.area), step)
+    sizes = {(square, square)} if square else set[Size]()
+    for width in range(shortest, longest + 1, step):
+        height = min(longest, _down(rule.area // width, step))
+        if height >= shortest:
+            sizes |= {(width, height), (height, width)}
+    return tuple(sorted(sizes))
+
+
+def place(size: Size, rule: BucketRule) -> Placement:
+    """The bucket, scale and centred crop of a picture of `size`."""
+    bucket, resized = _assign(size, rule) if rule.upscale else _assign_without_upscale(size, rule)
+    left, top = (resized[0] - bucket[0]) // 2, (resized[1] - bucket[1]) // 2
+    return Placement(bucket, resized, (left, top, left + bucket[0], top + bucket[1]))
+
+
+def _assign(size: Size, rule: BucketRule) -> tuple[Size, Size]:
+    buckets = bucket_list(rule)
+    bucket = size if size in buckets else _nearest_ratio(size, buckets)
+    return bucket, _cover(size, bucket)
+
+
+def _nearest_ratio(size: Size, buckets: Sequence[Size]) -> Size:
+    ratio = size[0] / size[1]  # the distance is linear in w/h, as in sd-scripts, not logarithmic
+    return min(buckets, key=lambda b: abs(b[0] / b[1] - ratio))
+
+
+def _cover(size: Size, bucket: Size) -> Size:
+    """The smallest scaling of `size` that covers `bucket`."""
+    is_wider = size[0] / size[1] > bucket[0] / bucket[1]
+    scale = bucket[1] / size[1] if is_wider else bucket[0] / size[0]
+    covered = int(size[0] * scale + 0.5), int(size[1] * scale + 0.5)
+    return max(covered[0], bucket[0]), max(covered[1], bucket[1])
+
+
+def _assign_without_upscale(size: Size, rule: BucketRule) -> tuple[Size, Size]:
+    step = rule.step
+    resized = _shrunk_to_area(size, rule) if size[0] * size[1] > rule.area else size
+    cap = _down(_longest(rule), step)  # sd-scripts has none: a long strip makes a bucket of 9984x64
+    bucket = min(_down(resized[0], step), cap), min(_down(resized[1], step), cap)
+    if min(bucket) >= step:
+        return bucket, resized
+    # A side shorter than one step (sd-scripts divides by zero or makes an empty bucket): enlarging to one step
+    # is the only way to train it at all.
+    bucket = max(bucket[0], step), max(bucket[1], step)
+    return bucket, _cover(size, bucket)
+
+
+def _shrunk_to_area(size: Size, rule: BucketRule) -> Size:
+    ratio = size[0] / size[1]
+    wide = math.sqrt(rule.area * ratio)
+    tall = rule.area / wide
+    by_width = max(_down(int(wide + 0.5), rule.step), rule.step)
+    by_height = max(_down(int(tall + 0.5), rule.step), rule.step)
+    height_of_width = max(_down(int(by_width / ratio + 0.5), rule.step), rule.step)
+    width_of_height = max(_down(int(by_height * ratio + 0.5), rule.step), rule.step)
+    off_by_width = abs(by_width / height_of_width - ratio)
+    off_by_height = abs(width_of_height / by_height - ratio)
+    if off_by_width < off_by_height:
+        return by_width, int(by_width / ratio + 0.5)
+    return int(by_height * ratio + 0.5), by_height
+
+
+def _longest(rule: BucketRule) -> int:
+    return max(-(-rule.max_side // rule.step) * rule.step, rule.width, rule.height)
+
+
+def _down(value: int, step: int) -> int:
+    return value - value % step

@@ -1,0 +1,35 @@
+"""Decides how a mistake is told to a person: what happened, and what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(Exception):
+    """A mistake a user can mend: `what` happened, and a `hint` of what to do.
+
+    Raised anywhere, printed in one place per program (the CLI's boundary, a notice in the app, the
+    trainer's `run_failed` event). Anything that is not a `UserError` is a bug.
+    """
+
+    def __init__(self, what: str, hint: str) -> None:
+        super().__init__(what)
+        self.what = what
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.what} ({self.hint})"
+
+
+def nearest(word: str, choices: Iterable[str]) -> str | None:
+    """The choice most like `word`, or None where nothing is close."""
+    found = difflib.get_close_matches(word, list(choices), n=1, cutoff=0.5)
+    return found[0] if found else None
+
+
+def did_you_mean(word: str, choices: Iterable[str]) -> str:
+    """A hint that offers the nearest choice, or lists them all when none is near."""
+    known = sorted(choices)
+    near = nearest(word, known)
+    return f"did you mean '{near}'?" if near else "known: " + ", ".join(known)

@@ -1,0 +1,232 @@
+"""Decides what a run says of itself: one small dataclass per kind of event, one JSON line each.
+
+A dashboard is only a reader of these lines; `docs/events.md` lists them for other programs. `at` is seconds
+since 1970; steps count from 1; paths are relative to the run folder.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass, fields
+from typing import Any, ClassVar
+
+from curator.contract.errors import UserError
+
+
+@dataclass(frozen=True)
+class RunStarted:
+    """The worker has everything it needs and begins after `step` (0: from the start)."""
+
+    kind: ClassVar[str] = "run_started"
+    at: float
+    step: int
+    total_steps: int
+    total_epochs: int
+    resumed: bool
+    pid: int
+    device: str
+    processes: int
+
+
+@dataclass(frozen=True)
+class PhaseStarted:
+    """A stretch of work begins, such as "caching latents"; `total` counts its parts where that is known."""
+
+    kind: ClassVar[str] = "phase_started"
+    at: float
+    name: str
+    total: int | None = None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far the phase is."""
+
+    kind: ClassVar[str] = "progress"
+    at: float
+    phase: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class StepDone:
+    """One optimiser step. `lr` by group, `seconds` of this step alone, `memory_bytes` at its highest."""
+
+    kind: ClassVar[str] = "step_done"
+    at: float
+    step: int
+    epoch: int
+    loss: float
+    lr: dict[str, float]
+    grad_norm: float
+    images: int
+    seconds: float
+    memory_bytes: int
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """Loss on fixed pictures, noise and timesteps after `step` steps."""
+
+    kind: ClassVar[str] = "evaluated"
+    at: float
+    step: int
+    loss: float
+    images: int
+
+
+@dataclass(frozen=True)
+class SampleMade:
+    """A sample picture was written."""
+
+    kind: ClassVar[str] = "sample_made"
+    at: float
+    step: int
+    path: str
+    prompt: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class CheckpointSaved:
+    """Weights were written."""
+
+    kind: ClassVar[str] = "checkpoint_saved"
+    at: float
+    step: int
+    path: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class StateSaved:
+    """All that an exact resume needs was written."""
+
+    kind: ClassVar[str] = "state_saved"
+    at: float
+    step: int
+    path: str
+
+
+@dataclass(frozen=True)
+class ImageQuarantined:
+    """A picture could not be used; the run goes on without it."""
+
+    kind: ClassVar[str] = "image_quarantined"
+    at: float
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Warned:
+    """Something a user should know, and what to do about it."""
+
+    kind: ClassVar[str] = "warned"
+    at: float
+    what: str
+    hint: str
+
+
+@dataclass(frozen=True)
+class RequestTaken:
+    """A request (pause, resume, save, sample, stop) was read."""
+
+    kind: ClassVar[str] = "request_taken"
+    at: float
+    action: str
+
+
+@dataclass(frozen=True)
+class Paused:
+    """The run waits, in memory, after `step`."""
+
+    kind: ClassVar[str] = "paused"
+    at: float
+    step: int
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """The run goes on after a pause."""
+
+    kind: ClassVar[str] = "resumed"
+    at: float
+    step: int
+
+
+@dataclass(frozen=True)
+class RunFailed:
+    """The run cannot go on: what happened, and what to do."""
+
+    kind: ClassVar[str] = "run_failed"
+    at: float
+    what: str
+    hint: str
+
+
+@dataclass(frozen=True)
+class RunEnded:
+    """The worker's last words: "finished", "stopped" or "failed", after `step` steps."""
+
+    kind: ClassVar[str] = "run_ended"
+    at: float
+    how: str
+    step: int
+
+
+Event = (
+    RunStarted
+    | PhaseStarted
+    | Progress
+    | StepDone
+    | Evaluated
+    | SampleMade
+    | CheckpointSaved
+    | StateSaved
+    | ImageQuarantined
+    | Warned
+    | RequestTaken
+    | Paused
+    | Resumed
+    | RunFailed
+    | RunEnded
+)
+
+_KINDS: dict[str, type[Event]] = {kind.kind: kind for kind in Event.__args__}
+
+
+def to_line(event: Event) -> str:
+    """One line of JSON without its newline. A loss that is no number is written as null."""
+    finite = {name: _finite(value) for name, value in asdict(event).items()}
+    return json.dumps({"kind": event.kind, **finite}, allow_nan=False)
+
+
+def from_line(line: str) -> Event | None:
+    """The event of a line; None for a kind this version does not know, which a reader passes over.
+
+    Raises:
+        UserError: the line is no event at all.
+    """
+    try:
+        about = json.loads(line)
+        kind = _KINDS.get(about.pop("kind"))
+        return None if kind is None else _event(kind, about)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise UserError("a line of the event log is damaged", "the rest of the log is still shown") from error
+
+
+def _event(kind: type[Event], about: dict[str, Any]) -> Event:
+    known = {each.name for each in fields(kind)}  # a later version may say more; that is no mistake
+    values = {name: value for name, value in about.items() if name in known}
+    if "loss" in values and values["loss"] is None:
+        values["loss"] = math.nan
+    if "grad_norm" in values and values["grad_norm"] is None:
+        values["grad_norm"] = math.nan
+    return kind(**values)
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,215 @@
+"""Decides what a training can be told: every knob, declared once with its type, default, range, unit and help.
+
+The declarations feed the TOML reader, `--set`, the app's form and the docs. A recipe says nothing of the
+data: that is the manifest's. A knob exists here only if the trainer obeys it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+_Choices = tuple[str, ...]
+
+
+def knob(
+    default: Any,
+    help: str,
+    *,
+    unit: str = "",
+    low: float | None = None,
+    high: float | None = None,
+    choices: _Choices = (),
+) -> Any:
+    """One field of a recipe. `low` and `high` are inclusive; a tuple default makes a list of strings."""
+    about = {"help": help, "unit": unit, "low": low, "high": high, "choices": choices}
+    return field(default=default, metadata=about)
+
+
+@dataclass(frozen=True)
+class Model:
+    """The base model."""
+
+    path: str = knob("", "diffusers folder, single file, or hub id of the base model")
+    family: Literal["auto", "sd1", "sdxl"] = knob(
+        "auto", "model family; auto looks at the files", choices=("auto", "sd1", "sdxl")
+    )
+    vae: str = knob("", "another VAE to encode with: a diffusers folder; empty: the model's own")
+    clip_skip: int = knob(1, "text encoder layer counted from the end", unit="layers", low=1, high=12)
+    prediction: Literal["auto", "epsilon", "v_prediction"] = knob(
+        "auto", "what the model predicts; auto asks the model", choices=("auto", "epsilon", "v_prediction")
+    )
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """What is trained on top of the base model."""
+
+    kind: Literal["lora"] = knob("lora", "kind of adapter", choices=("lora",))
+    rank: int = knob(16, "rank of linear layers", low=1, high=1024)
+    alpha: float = knob(8.0, "scale: the change is alpha / rank times up x down", low=1e-6)
+    conv_rank: int = knob(0, "rank of 3x3 convolutions; 0 leaves them alone", low=0, high=1024)
+    conv_alpha: float = knob(1.0, "alpha of the convolutions", low=1e-6)
+    dropout: float = knob(0.0, "share of adapter inputs dropped in training", low=0.0, high=0.99)
+
+
+@dataclass(frozen=True)
+class Optimizer:
+    """How weights move."""
+
+    name: Literal["adamw"] = knob("adamw", "optimiser", choices=("adamw",))
+    unet_lr: float = knob(1e-4, "learning rate of the UNet; 0 leaves it alone", low=0.0, high=10.0)
+    text_lr: float = knob(5e-5, "learning rate of the text encoder; 0 leaves it alone", low=0.0, high=10.0)
+    beta1: float = knob(0.9, "decay of the mean of gradients", low=0.0, high=0.99999)
+    beta2: float = knob(0.999, "decay of the mean of squared gradients", low=0.0, high=0.99999)
+    weight_decay: float = knob(0.01, "pull of weights towards zero", low=0.0)
+    epsilon: float = knob(1e-8, "smallest divisor", low=0.0)
+    max_grad_norm: float = knob(1.0, "gradients are scaled down to this norm; 0: never", low=0.0)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How the learning rate changes over the run."""
+
+    name: Literal["constant", "cosine"] = knob(
+        "cosine", "shape after the warm-up", choices=("constant", "cosine")
+    )
+    warmup_steps: int = knob(0, "steps of linear rise from zero", unit="steps", low=0)
+    min_lr_ratio: float = knob(0.0, "share of the learning rate at the end of a cosine", low=0.0, high=1.0)
+
+
+@dataclass(frozen=True)
+class Length:
+    """When the run is done: epochs win where both are given."""
+
+    epochs: int = knob(10, "times the manifest is gone through; 0: see steps", unit="epochs", low=0)
+    steps: int = knob(0, "optimiser steps; used where epochs is 0", unit="steps", low=0)
+
+
+@dataclass(frozen=True)
+class BatchSize:
+    """How many pictures make one step: size x accumulate x processes, all of one bucket."""
+
+    size: int = knob(1, "pictures on one device at once", unit="pictures", low=1, high=4096)
+    accumulate: int = knob(1, "device batches added up to one step", low=1, high=4096)
+    leftovers: Literal["short", "fill", "carry"] = knob(
+        "short",
+        "pictures of a bucket that fill no batch: a short batch, a filled one, or carried to the next epoch",
+        choices=("short", "fill", "carry"),
+    )
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What is minimised."""
+
+    min_snr_gamma: float = knob(0.0, "min-SNR weighting (Hang 2023), usually 5; 0: off", low=0.0)
+    noise_offset: float = knob(
+        0.0, "noise common to a whole channel, usually 0.03-0.1; 0: off", low=0.0, high=1.0
+    )
+
+
+@dataclass(frozen=True)
+class Precision:
+    """How numbers are held."""
+
+    mixed: Literal["fp32", "bf16"] = knob("bf16", "arithmetic of the frozen model", choices=("fp32", "bf16"))
+    gradient_checkpointing: bool = knob(False, "compute activations twice to hold fewer of them")
+
+
+@dataclass(frozen=True)
+class Save:
+    """What is written while training. The last weights are always written."""
+
+    every_steps: int = knob(0, "write weights every so many steps; 0: never", unit="steps", low=0)
+    every_epochs: int = knob(0, "write weights every so many epochs; 0: never", unit="epochs", low=0)
+    keep_last: int = knob(0, "how many of those to keep; 0: all", low=0)
+    dtype: Literal["fp32", "fp16", "bf16"] = knob(
+        "fp16", "numbers in the file", choices=("fp32", "fp16", "bf16")
+    )
+    state_every_steps: int = knob(
+        200, "keep what an exact resume needs every so many steps", unit="steps", low=1
+    )
+
+
+@dataclass(frozen=True)
+class SamplePictures:
+    """Pictures made to watch the run. Without prompts none are made."""
+
+    prompts: tuple[str, ...] = knob((), "one picture each")
+    negative: str = knob("", "what the pictures should not show")
+    every_steps: int = knob(0, "make them every so many steps; 0: not between", unit="steps", low=0)
+    at_start: bool = knob(True, "make them before the first step")
+    at_end: bool = knob(True, "make them after the last step")
+    steps: int = knob(20, "denoising steps", unit="steps", low=1, high=1000)
+    cfg: float = knob(7.0, "guidance scale", low=1.0, high=100.0)
+    width: int = knob(512, "width", unit="px", low=64, high=4096)
+    height: int = knob(512, "height", unit="px", low=64, high=4096)
+    seed: int = knob(1, "seed of the first picture; the next ones count up", low=0)
+    sampler: Literal["ddim", "euler", "euler_a", "dpmpp_2m"] = knob(
+        "euler_a", "sampler", choices=("ddim", "euler", "euler_a", "dpmpp_2m")
+    )
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """Loss on fixed pictures, noise and timesteps, before, during and after: comparable where training loss is not."""
+
+    images: int = knob(0, "pictures of the manifest, evenly spread; 0: off", unit="pictures", low=0)
+    every_steps: int = knob(0, "measure every so many steps; 0: at start and end only", unit="steps", low=0)
+
+
+@dataclass(frozen=True)
+class Cache:
+    """What is computed once and kept."""
+
+    latents: Literal["memory", "off"] = knob(
+        "memory", "where encoded pictures are kept", choices=("memory", "off")
+    )
+
+
+@dataclass(frozen=True)
+class Loader:
+    """How pictures are read."""
+
+    workers: int = knob(2, "processes that read pictures ahead; 0: none", low=0, high=256)
+
+
+@dataclass(frozen=True)
+class Log:
+    """Where numbers go beside events.jsonl."""
+
+    trackers: tuple[str, ...] = knob((), "trackers, written below the run folder", choices=("tensorboard",))
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What the weights file says of itself."""
+
+    title: str = knob("", "title; empty: the run's name")
+    author: str = knob("", "who made it")
+    description: str = knob("", "what it is")
+    license: str = knob("", "its licence")
+    tags: tuple[str, ...] = knob((), "words to find it by")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Every knob of one training."""
+
+    seed: int = knob(42, "seed of every random draw", low=0, high=2**63 - 1)
+    model: Model = field(default_factory=Model)
+    adapter: Adapter = field(default_factory=Adapter)
+    optimizer: Optimizer = field(default_factory=Optimizer)
+    schedule: Schedule = field(default_factory=Schedule)
+    length: Length = field(default_factory=Length)
+    batch: BatchSize = field(default_factory=BatchSize)
+    objective: Objective = field(default_factory=Objective)
+    precision: Precision = field(default_factory=Precision)
+    save: Save = field(default_factory=Save)
+    sample: SamplePictures = field(default_factory=SamplePictures)
+    evaluate: Evaluate = field(default_factory=Evaluate)
+    cache: Cache = field(default_factory=Cache)
+    loader: Loader = field(default_factory=Loader)
+    log: Log = field(default_factory=Log)
+    metadata: Metadata = field(default_factory=Metadata)

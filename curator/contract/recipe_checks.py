@@ -1,0 +1,101 @@
+"""Decides which recipes contradict themselves: a knob that was set but would change nothing is refused (row B12)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from curator.contract.errors import UserError
+from curator.contract.recipe import Recipe
+
+
+class _Idle(NamedTuple):
+    """Keys that change nothing while `when` holds."""
+
+    keys: tuple[str, ...]
+    when: Callable[[Recipe], bool]
+    hint: str
+
+
+_PICTURE_KEYS = (
+    "negative",
+    "every_steps",
+    "at_start",
+    "at_end",
+    "steps",
+    "cfg",
+    "width",
+    "height",
+    "seed",
+    "sampler",
+)
+
+_IDLE = (
+    _Idle(
+        ("adapter.conv_alpha",), lambda r: r.adapter.conv_rank == 0, "set adapter.conv_rank, or leave it out"
+    ),
+    _Idle(
+        ("schedule.min_lr_ratio",), lambda r: r.schedule.name == "constant", "use schedule.name = 'cosine'"
+    ),
+    _Idle(
+        tuple(f"sample.{key}" for key in _PICTURE_KEYS),
+        lambda r: not r.sample.prompts,
+        "give sample.prompts, or leave it out",
+    ),
+    _Idle(
+        ("evaluate.every_steps",), lambda r: r.evaluate.images == 0, "set evaluate.images, or leave it out"
+    ),
+    _Idle(
+        ("save.keep_last",),
+        lambda r: r.save.every_steps == 0 and r.save.every_epochs == 0,
+        "set save.every_steps or save.every_epochs",
+    ),
+)
+
+
+class _Contradiction(NamedTuple):
+    """A recipe that cannot be followed."""
+
+    when: Callable[[Recipe], bool]
+    what: str
+    hint: str
+
+
+_CONTRADICTIONS = (
+    _Contradiction(
+        lambda r: r.optimizer.unet_lr == 0 and r.optimizer.text_lr == 0,
+        "both learning rates are 0: nothing would be trained",
+        "set optimizer.unet_lr or optimizer.text_lr",
+    ),
+    _Contradiction(
+        lambda r: r.length.epochs == 0 and r.length.steps == 0,
+        "the run has no length",
+        "set length.epochs or length.steps",
+    ),
+    _Contradiction(
+        lambda r: bool(r.sample.width % 8 or r.sample.height % 8),
+        "the sample pictures' sides are no multiples of 8",
+        "use sides such as 512 or 768",
+    ),
+)
+
+
+def check_recipe(recipe: Recipe, given: frozenset[str], source: str) -> None:
+    """Refuse a recipe with a contradiction, or with a key in `given` that would have no effect.
+
+    Raises:
+        UserError: names the key and what to do.
+    """
+    for idle in _IDLE:
+        for name in sorted(given.intersection(idle.keys)):
+            if idle.when(recipe) and _says_something(recipe, name):
+                raise UserError(f"{source}: {name} would have no effect", idle.hint)
+    for case in _CONTRADICTIONS:
+        if case.when(recipe):
+            raise UserError(f"{source}: {case.what}", case.hint)
+
+
+def _says_something(recipe: Recipe, name: str) -> bool:
+    """A key given with its default value is harmless: complete recipes, as a run keeps them, hold every key."""
+    section, _, leaf = name.partition(".")
+    return getattr(getattr(recipe, section), leaf) != getattr(getattr(Recipe(), section), leaf)

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from curator.contract.keyed import Purpose, below, key, mix, permute, shuffled, uniform
+
+
+def test_the_mixer_is_splitmix64() -> None:
+    """The first outputs of splitmix64 seeded with 1234567, as published with the algorithm."""
+    state, outputs = 1234567, []
+    for _ in range(3):
+        outputs.append(mix(state))
+        state = (state + 0x9E3779B97F4A7C15) & (2**64 - 1)
+    assert outputs == [6457827717110365317, 3203168211198807973, 9817491932198370423]
+
+
+@given(st.integers(1, 500), st.integers(0, 2**64 - 1))
+def test_permute_is_a_bijection(n: int, k: int) -> None:
+    assert sorted(permute(i, n, k) for i in range(n)) == list(range(n))
+
+
+@given(st.lists(st.integers()), st.integers())
+def test_shuffled_keeps_every_item(items: list[int], seed: int) -> None:
+    assert Counter(shuffled(items, seed)) == Counter(items)
+    assert shuffled(items, seed) == shuffled(items, seed)
+
+
+def test_a_shuffle_favours_no_order() -> None:
+    """All 24 orders of four items come up about equally: chi-squared with 23 degrees of freedom, p > 0.001."""
+    draws = 24_000
+    seen = Counter(tuple(shuffled("abcd", seed, Purpose.SHUFFLE)) for seed in range(draws))
+    assert len(seen) == 24
+    assert sum((count - draws / 24) ** 2 / (draws / 24) for count in seen.values()) < 49.7
+
+
+def test_draws_are_even_and_apart() -> None:
+    draws = [uniform(7, i, Purpose.FLIP) for i in range(20_000)]
+    assert sum(draws) / len(draws) == pytest.approx(0.5, abs=0.01)
+    assert min(draws) >= 0.0
+    assert max(draws) < 1.0
+    assert {below(3, i) for i in range(100)} == {0, 1, 2}
+
+
+def test_order_and_purpose_of_parts_matter() -> None:
+    assert len({key(1, 2), key(2, 1), key(1, 2, 0), key(-1, 2), key(1)}) == 5
+    assert len({purpose.value for purpose in Purpose}) == len(Purpose)

@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from curator.contract.buckets import BucketRule, bucket_list, place
+from curator.contract.captions import CaptionParts, CaptionRules
+from curator.contract.epoch_plan import Span
+from curator.contract.errors import UserError
+from curator.contract.manifest import ManifestImage, ManifestSubset, Provenance, open_manifest
+from curator.contract.manifest_digest import verify_digest, verify_files
+from curator.contract.manifest_writer import ManifestContent, write_manifest
+
+RULE = BucketRule(512, 512)
+SUBSETS = (
+    ManifestSubset("cats", "cat", 2.0, rules=CaptionRules(shuffle=True, keep_tags=1, trigger="sls")),
+    ManifestSubset("rest", "-cat", 0.5, loss_weight=0.5, flip=True),
+)
+NAMES = ("a.png", "sub/b [bold].png", "new\nline.jpg", os.fsdecode(b"caf\xe9.png"), "小.webp")
+
+
+def image(root: Path, name: str, size: tuple[int, int], subset: int) -> ManifestImage:
+    content = f"pixels of {name!r}".encode()
+    path = root / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    placed = place(size, RULE)
+    return ManifestImage(
+        name,
+        0,
+        hashlib.sha256(content).hexdigest(),
+        len(content),
+        size,
+        bucket_list(RULE).index(placed.bucket),
+        placed,
+        subset,
+        SUBSETS[subset].repeats,
+        CaptionParts(
+            ("sls",), ("cat", "big, no: comma is text here"[:3], "blue eyes"), (), "free text\nover lines"
+        ),
+    )
+
+
+def content(root: Path, order: int = 1) -> ManifestContent:
+    sizes = [(512, 512), (700, 500), (500, 700), (1200, 400), (640, 640)]
+    images = [image(root, name, size, i % 2) for i, (name, size) in enumerate(zip(NAMES, sizes, strict=True))]
+    images.sort(key=lambda each: (each.bucket, each.repeats, each.path))
+    tags = {tag: "general" for each in images[::order] for tag in (*each.parts.head, *each.parts.middle)}
+    tags["sls"] = "trigger"
+    provenance = Provenance("first", "2026-11-20T10:00:00+00:00", "frieze", 7, (("kept", 5),), (str(root),))
+    return ManifestContent(RULE, bucket_list(RULE), SUBSETS, tags, images, provenance)
+
+
+@pytest.fixture
+def frozen(tmp_path: Path) -> Path:
+    path = tmp_path / "m.manifest"
+    write_manifest(path, content(tmp_path / "pictures"))
+    return path
+
+
+def test_what_is_written_is_read(tmp_path: Path) -> None:
+    given = content(tmp_path / "pictures")
+    digest = write_manifest(tmp_path / "m.manifest", given)
+    with open_manifest(tmp_path / "m.manifest") as manifest:
+        assert manifest.digest == digest
+        assert list(manifest.images()) == list(given.images)
+        assert [manifest.image(row) for row in range(len(manifest))] == list(given.images)
+        assert manifest.header.subsets == SUBSETS
+        assert manifest.header.rule == RULE
+        assert manifest.header.provenance == given.provenance
+        assert manifest.tag_classes() == given.tags
+        verify_digest(manifest)
+        assert [problem for problem in verify_files(manifest) if problem] == []
+
+
+def test_spans_cover_the_rows_in_order(frozen: Path) -> None:
+    with open_manifest(frozen) as manifest:
+        rows = list(manifest.images())
+        spans = manifest.spans
+        assert sum(span.rows for span in spans) == len(manifest)
+        for span in spans:
+            own = rows[span.first_row : span.first_row + span.rows]
+            assert {(each.bucket, each.repeats) for each in own} == {(span.bucket, span.repeats)}
+        assert spans == tuple(sorted(spans, key=lambda span: span.first_row))
+        assert isinstance(spans[0], Span)
+
+
+def test_the_digest_depends_on_the_data_alone(tmp_path: Path) -> None:
+    """Equal on every machine: not on where the pictures are, when it was made, or the order tags were met."""
+    first = write_manifest(tmp_path / "a.manifest", content(tmp_path / "here"))
+    moved = content(tmp_path / "elsewhere", order=-1)
+    moved = replace(
+        moved, provenance=replace(moved.provenance, name="second", created_at="2027", index_commit=9)
+    )
+    assert write_manifest(tmp_path / "b.manifest", moved) == first
+    weighed = replace(moved, subsets=(SUBSETS[0], replace(SUBSETS[1], loss_weight=0.6)))
+    assert write_manifest(tmp_path / "c.manifest", weighed) != first
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE image SET crop_left = crop_left + 1 WHERE row = 0",
+        "UPDATE image SET text = 'other' WHERE row = 1",
+        "UPDATE image SET sha256 = zeroblob(32) WHERE row = 2",
+        "UPDATE image SET subset = 1 - subset WHERE row = 3",
+        "UPDATE tag SET name = 'catt' WHERE name = 'cat'",
+        "UPDATE bucket SET width = 640 WHERE id = 0",
+        "DELETE FROM image WHERE row = 4",
+        "UPDATE meta SET value = replace(value, 'kept', 'left') WHERE name = 'provenance'",
+        "UPDATE span SET rows = rows + 1 WHERE first_row = 0",
+        "UPDATE span SET repeats = 9 WHERE first_row = 0",
+    ],
+)
+def test_any_change_is_seen(frozen: Path, change: str) -> None:
+    with sqlite3.connect(frozen) as connection:
+        connection.execute(change)
+    connection.close()
+    with open_manifest(frozen) as manifest, pytest.raises(UserError, match=r"was changed|damaged"):
+        verify_digest(manifest)
+
+
+def test_a_changed_byte_is_never_a_traceback(frozen: Path) -> None:
+    whole = frozen.read_bytes()
+    for at in range(0, len(whole), 997):
+        frozen.write_bytes(whole[:at] + bytes([whole[at] ^ 0x41]) + whole[at + 1 :])
+        try:
+            with open_manifest(frozen) as manifest:
+                verify_digest(manifest)
+        except UserError:
+            continue
+
+
+def test_changed_and_lost_pictures_are_named(frozen: Path, tmp_path: Path) -> None:
+    (tmp_path / "pictures/a.png").unlink()
+    other = tmp_path / "pictures" / NAMES[1]
+    other.write_bytes(b"x" * other.stat().st_size)
+    with open_manifest(frozen) as manifest:
+        problems = {problem.path.name: problem.reason for problem in verify_files(manifest) if problem}
+        assert problems == {"a.png": "it is gone", "b [bold].png": "its content changed since the freeze"}
+        assert len([p for p in verify_files(manifest, read_all=False) if p]) == 1
+
+
+@pytest.mark.parametrize("damage", [b"", b"not a database", b"SQLite format 3\x00" + b"\x00" * 200])
+def test_a_file_that_is_no_manifest(tmp_path: Path, damage: bytes) -> None:
+    path = tmp_path / "m.manifest"
+    path.write_bytes(damage)
+    with pytest.raises(UserError, match=r"m\.manifest"):
+        open_manifest(path)
+
+
+def test_a_newer_version_is_refused(frozen: Path) -> None:
+    with sqlite3.connect(frozen) as connection:
+        connection.execute("UPDATE meta SET value = '2' WHERE name = 'version'")
+    connection.close()
+    with pytest.raises(UserError, match="version 2"):
+        open_manifest(frozen)
+
+
+def test_a_missing_manifest_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(UserError) as caught:
+        open_manifest(tmp_path / "none.manifest")
+    assert "frieze freeze" in caught.value.hint
+
+
+def test_a_failed_write_leaves_the_old_manifest(frozen: Path, tmp_path: Path) -> None:
+    before = frozen.read_bytes()
+    given = content(tmp_path / "pictures")
+
+    def broken():  # type: ignore[no-untyped-def]
+        yield next(iter(given.images))
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_manifest(frozen, replace(given, images=broken()))
+    assert frozen.read_bytes() == before
+    assert [file.name for file in tmp_path.iterdir() if file.is_file()] == ["m.manifest"]
+
+
+def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(UserError, match="cannot be written"):
+        write_manifest(tmp_path / "file" / "m.manifest", content(tmp_path / "pictures"))

@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+from curator.contract.epoch_plan import Span
+from curator.contract.recipe import Recipe
+from curator.contract.recipe_toml import with_values
+from curator.contract.run_length import plan_training
+
+SPANS = [Span(0, 2.0, 0, 5), Span(1, 1.0, 5, 3)]
+
+
+def recipe(**values: object) -> Recipe:
+    return with_values(Recipe(), {name.replace("__", "."): value for name, value in values.items()})  # type: ignore[misc]
+
+
+def test_epochs_win_over_steps() -> None:
+    """S075."""
+    planned = plan_training(SPANS, recipe(length__epochs=3, length__steps=1, batch__size=4))
+    assert (planned.total_steps, planned.total_epochs) == (3 * (3 + 1), 3)
+
+
+def test_steps_cut_an_epoch_short() -> None:
+    """S059."""
+    planned = plan_training(SPANS, recipe(length__epochs=0, length__steps=5, batch__size=4))
+    assert (planned.total_steps, planned.total_epochs) == (5, 2)
+
+
+def test_accumulation_and_processes_make_the_same_batches() -> None:
+    """B11: one GPU and several with the same product see the same pictures in the same steps."""
+    plans = [
+        plan_training(SPANS, recipe(batch__size=size, batch__accumulate=accumulate), processes).plan
+        for size, accumulate, processes in ((4, 1, 1), (2, 2, 1), (1, 2, 2), (1, 1, 4))
+    ]
+    assert len({tuple(batch for batch in plan.epoch(1)) for plan in plans}) == 1
+
+
+def test_carried_pictures_add_up() -> None:
+    planned = plan_training(SPANS, recipe(length__epochs=4, batch__size=4, batch__leftovers="carry"))
+    assert planned.total_steps == 10 + 3  # 40 samples of one bucket, 12 of the other
