@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from curator.contract.buckets import BucketRule
+from curator.contract.captions import CaptionRules
+from curator.contract.errors import UserError
+from curator.contract.manifest import open_manifest
+from curator.contract.manifest_digest import verify_digest
+from curator.freeze.build import FrozenManifest, freeze
+from curator.freeze.members import members_of
+from curator.freeze.spec import FreezeSpec
+from curator.index.collection import Collection
+from curator.index.edits import AddTags, RenameTag
+from curator.index.small_tables import Subset
+from tests.freeze.conftest import PICTURES, Maker, Picture
+
+SPEC = FreezeSpec(
+    BucketRule(),
+    (
+        Subset("cats", "cat", 2.5, rules=CaptionRules(shuffle=True, keep_tags=1, trigger="sls")),
+        Subset("rest", "-cat", 1.0, 0.5, True),
+    ),
+)
+
+
+def frozen(collection: Collection, spec: FreezeSpec = SPEC, name: str = "m") -> FrozenManifest:
+    return freeze(collection, spec, members_of(collection, spec), collection.folder / f"{name}.manifest")
+
+
+def test_captions_are_taken_apart_at_the_freeze(collect: Maker) -> None:
+    """S016, S022."""
+    with open_manifest(frozen(collect(PICTURES)).path) as manifest:
+        verify_digest(manifest)
+        parts = {image.path: image.parts for image in manifest.images()}
+        assert (parts["a.png"].head, parts["a.png"].middle) == (("sls", "cat"), ("outdoors",))
+        assert parts["b.png"].text == "a cat on a wall"
+        assert manifest.tag_classes()["sls"] == "trigger"
+        assert manifest.header.subsets[1].flip
+        assert manifest.header.subsets[1].loss_weight == 0.5
+
+
+def test_rows_stand_in_training_order(collect: Maker) -> None:
+    with open_manifest(frozen(collect(PICTURES)).path) as manifest:
+        order = [(image.bucket, image.repeats, image.subset, image.path) for image in manifest.images()]
+    assert order == sorted(order)
+
+
+def test_equal_choices_have_an_equal_digest(collect: Maker) -> None:
+    """Whatever the order pictures and tags were met in, and whatever else the collection holds."""
+    first = frozen(collect(PICTURES, "one"))
+    other = collect(PICTURES[::-1], "two")
+    other.apply(AddTags(("stray",)), list(other.images.alive()))
+    other.undo()
+    assert frozen(other).digest == first.digest
+    other.apply(RenameTag("outdoors", "outside"))
+    assert frozen(other).digest != first.digest
+
+
+def test_a_cancelled_freeze_leaves_nothing(collect: Maker) -> None:
+    collection = collect([Picture(f"{i}.png", (512, 512)) for i in range(5)])
+    spec = FreezeSpec(BucketRule(), (Subset("all", ""),))
+
+    def cancel(done: int, total: int) -> None:
+        assert (done, total) == (5, 5)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        freeze(collection, spec, members_of(collection, spec), collection.folder / "m.manifest", cancel)
+    assert not list(collection.folder.glob("*manifest*"))
+
+
+def test_an_empty_selection_is_a_sentence(collect: Maker) -> None:
+    with pytest.raises(UserError, match="no picture"):
+        frozen(collect(PICTURES), FreezeSpec(BucketRule(), (Subset("x", "unicorn"),)))
+
+
+def test_names_that_are_not_utf8_are_kept(collect: Maker) -> None:
+    import os
+
+    name = os.fsdecode(b"caf\xe9 [b].png")
+    made = frozen(
+        collect([Picture(name, (64, 64), ("[red]tag[/red]",))]),
+        FreezeSpec(BucketRule(), (Subset("all", ""),)),
+    )
+    with open_manifest(made.path) as manifest:
+        verify_digest(manifest)
+        (image,) = manifest.images()
+        assert image.path == name
+        assert image.parts.middle == ("[red]tag[/red]",)
+        assert Path(manifest.file_of(image)).name == name

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import shutil
+
+from curator.contract.buckets import BucketRule
+from curator.contract.captions import CaptionRules
+from curator.contract.recipe import BatchSize
+from curator.filter.evaluate import select
+from curator.freeze.checks import FreezeReport, check
+from curator.freeze.members import members_of
+from curator.freeze.preview import preview
+from curator.freeze.spec import FreezeSpec
+from curator.index.collection import Collection
+from curator.index.small_tables import Subset
+from tests.freeze.conftest import PICTURES, Maker
+
+
+def report(collection: Collection, *subsets: Subset, batch: int = 1) -> FreezeReport:
+    spec = FreezeSpec(BucketRule(), subsets)
+    members = members_of(collection, spec)
+    return check(collection, spec, members, preview(collection, spec, members, BatchSize(size=batch)))
+
+
+def told(found: FreezeReport, level: str) -> str:
+    return "\n".join(finding.what for finding in found.findings if finding.level == level)
+
+
+def test_nothing_to_freeze_stops(collect: Maker) -> None:
+    assert "no picture" in told(report(collect(PICTURES), Subset("x", "unicorn")), "stop")
+
+
+def test_a_lost_folder_stops(collect: Maker) -> None:
+    collection = collect(PICTURES)
+    shutil.rmtree(collection.folder / "pictures")
+    assert "is gone" in told(report(collection, Subset("all", "")), "stop")
+
+
+def test_warnings_name_their_pictures(collect: Maker) -> None:
+    """Each finding opens the browser on what it speaks of."""
+    collection = collect(PICTURES)
+    found = report(
+        collection, Subset("cats", "cat"), Subset("outside", "outdoors"), Subset("all", ""), batch=4
+    )
+    warnings = told(found, "warn")
+    assert "subset outside: 1 pictures already belong" in warnings
+    assert "subset all: 1 pictures have neither tags nor caption" in warnings
+    assert "1 pictures would be enlarged more than twice" in warnings
+    assert "bucket 448x576 has 1 of 4" in warnings or "samples of one batch" in warnings
+    assert not found.stops
+    for finding in found.findings:
+        if finding.filter:
+            assert len(select(collection, finding.filter)) > 0
+
+
+def test_a_trigger_is_caption_enough(collect: Maker) -> None:
+    found = report(collect(PICTURES), Subset("all", "", rules=CaptionRules(trigger="sls")))
+    assert "neither tags nor caption" not in told(found, "warn")
+
+
+def test_empty_and_silent_subsets_are_told(collect: Maker) -> None:
+    warnings = told(
+        report(collect(PICTURES), Subset("none", "unicorn"), Subset("few", "bird", 0.2), Subset("all", "")),
+        "warn",
+    )
+    assert "subset none has no pictures" in warnings
+    assert "no picture has the tag unicorn" in warnings
+    assert "subset few: 1 pictures x 0.2 show nothing" in warnings
