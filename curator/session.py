@@ -35,7 +35,8 @@ from curator.index.small_tables import Subset
 from curator.index.tag_table import Tag
 from curator.runs import launch
 from curator.runs.listing import RunSummary, find_run, list_runs
-from curator.scan.scan import Progress, ScanReport, scan
+from curator.scan.report import ScanReport
+from curator.scan.scan import Progress, scan
 from curator.tags.complete import complete
 
 _REMEMBERED = "app."
@@ -83,9 +84,11 @@ class Session:
         folders = [folder] if folder else [Path(root) for root in self.collection.images.roots()]
         if not folders:
             raise UserError("no folder was scanned yet", "name one: frieze scan DIR")
+        report = ScanReport()
         with Collection.open(self.folder) as collection:
-            reports = [scan(collection, each, progress, full) for each in folders]
-        return ScanReport.union(reports)
+            for each in folders:
+                report.include(scan(collection, each, progress, full))
+        return report
 
     def select(self, text: str) -> Result:
         """The pictures a filter names, in order.

@@ -31,5 +31,7 @@ def nearest(word: str, choices: Iterable[str]) -> str | None:
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
     """A hint that offers the nearest choice, or lists them all when none is near."""
     known = sorted(choices)
+    if not known:
+        return "there is none yet"
     near = nearest(word, known)
     return f"did you mean '{near}'?" if near else "known: " + ", ".join(known)

@@ -25,6 +25,7 @@ from curator.contract.process_identity import Identity, identity_of, is_alive
 
 Action = Literal["pause", "resume", "save", "sample", "stop"]
 ACTIONS: tuple[Action, ...] = get_args(Action)
+_PATIENCE_S = 0.5
 Status = Literal["new", "running", "finished", "stopped", "failed", "crashed"]
 
 
@@ -117,10 +118,8 @@ class RunFolder:
         """
         lock = os.open(self.path / "run.lock", os.O_RDWR | os.O_CREAT, 0o644)
         try:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise _in_use(self) from error
+            if not _locked_within(lock, _PATIENCE_S):
+                raise _in_use(self)
             (self.path / "exit.json").unlink(missing_ok=True)
             write_json(self.path / "worker.json", asdict(identity_of(os.getpid())))
             yield
@@ -183,6 +182,20 @@ class RunFolder:
         finally:
             os.close(lock)
         return False
+
+
+def _locked_within(lock: int, seconds: float) -> bool:
+    """Take the lock. Whoever asks for the status holds it for an instant, which must not turn a worker away."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.01)
+        else:
+            return True
 
 
 def _in_use(run: RunFolder) -> UserError:

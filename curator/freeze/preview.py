@@ -99,7 +99,7 @@ def preview(collection: Collection, spec: FreezeSpec, members: Members, batch: B
     samples = _samples_by_bucket(spans)
     steps = sum(steps_of.values())
     return FreezePreview(
-        subsets=_shares(spec, frozen, loads, samples, steps_of),
+        subsets=_shares(spec, frozen, loads, spans, steps_of),
         buckets=tuple(
             BucketLoad(
                 table.sizes[b],
@@ -156,16 +156,20 @@ def _shares(
     spec: FreezeSpec,
     frozen: Sequence[BitMap],
     loads: Sequence[Numbers],
-    samples: dict[int, int],
+    spans: Sequence[Span],
     steps_of: dict[int, int],
 ) -> tuple[SubsetShare, ...]:
-    """A subset's steps are its part of each bucket's steps; its samples may be a fraction where a span is shared."""
-    total = sum(samples.values())
+    """A subset's samples are its rows' part of each span, its steps its samples' part of each bucket's steps."""
+    in_span = {(span.bucket, span.repeats): span.samples / span.rows for span in spans}
+    in_bucket = _samples_by_bucket(spans)
+    total = sum(in_bucket.values())
     shares: list[SubsetShare] = []
     for subset, own, load in zip(spec.subsets, frozen, loads, strict=True):
-        shown = Span(0, subset.repeats, 0, len(own)).samples
-        by_bucket = ((b, float(load[b]) * subset.repeats) for b in samples)
-        steps = sum(steps_of[b] * part / samples[b] for b, part in by_bucket)
-        share = shown / total if total else 0.0
-        shares.append(SubsetShare(subset.name, subset.filter, len(own), subset.repeats, shown, share, steps))
+        shown = {b: float(load[b]) * in_span.get((b, float(subset.repeats)), 0.0) for b in in_bucket}
+        samples = sum(shown.values())
+        steps = sum(steps_of[b] * part / in_bucket[b] for b, part in shown.items())
+        share = samples / total if total else 0.0
+        shares.append(
+            SubsetShare(subset.name, subset.filter, len(own), subset.repeats, round(samples), share, steps)
+        )
     return tuple(shares)

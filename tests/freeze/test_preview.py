@@ -59,7 +59,8 @@ def test_the_preview_is_what_is_frozen(
             assert image.placement == place(image.size, spec.rule)
             assert manifest.header.buckets[image.bucket] == image.placement.bucket
     assert shown.images == frozen.images
-    assert sum(share.steps for share in shown.subsets) == pytest.approx(shown.steps_per_epoch, rel=0.2, abs=1)
+    assert sum(share.steps for share in shown.subsets) == pytest.approx(shown.steps_per_epoch)
+    assert sum(share.share for share in shown.subsets) == pytest.approx(1.0)
 
 
 def test_more_repeats_make_more_steps(collect: Maker) -> None:

@@ -1,0 +1,8 @@
+"""Decides that `python -m curator` is the command `frieze`."""
+
+from __future__ import annotations
+
+from curator.cli.main import main
+
+if __name__ == "__main__":
+    main()

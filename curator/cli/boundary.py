@@ -1,0 +1,80 @@
+"""Decides how a command ends: the one place where errors are printed and exit codes chosen.
+
+0 done; 2 a user's mistake, in two lines; 130 interrupted; 1 a bug of ours, written to a file.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import TextIO, cast
+
+from curator.contract.errors import UserError
+from curator.contract.text import visible
+
+
+def exit_code_of(command: Callable[[], int]) -> int:
+    """Run a command and say on stderr what went wrong, if anything did."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a terminal that is not UTF-8 must not end a listing
+            cast("_Reconfigurable", stream).reconfigure(errors="backslashreplace")
+    try:
+        code = command()
+        sys.stdout.flush()
+    except UserError as error:
+        return _refused(error)
+    except KeyboardInterrupt as interrupt:
+        _say(str(interrupt) or "interrupted; nothing is half-written")
+        return 130
+    except BrokenPipeError:
+        return _reader_gone()
+    except Exception:  # noqa: BLE001  # whatever is left is a bug; a person gets one line, we get the traceback
+        return _bug()
+    return code
+
+
+class _Reconfigurable(TextIO):
+    def reconfigure(self, *, errors: str) -> None: ...
+
+
+def _refused(error: UserError) -> int:
+    _say(f"frieze: {visible(error.what)}")
+    _say(f"  hint: {visible(error.hint)}")
+    return 2
+
+
+def _reader_gone() -> int:
+    """Whoever read our output has seen enough (`frieze ls | head`)."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the flush at exit has somewhere to go
+    return 0
+
+
+def _bug() -> int:
+    try:
+        path = _write_traceback()
+    except OSError:
+        traceback.print_exc()
+        return 1
+    _say(f"frieze: this is a bug in Frieze; what happened is written in {visible(str(path))}")
+    return 1
+
+
+def _write_traceback() -> Path:
+    folder = state_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"crash-{os.getpid()}.txt"
+    path.write_text(f"frieze {sys.argv[1:]!r}\n{traceback.format_exc()}", "utf-8", "backslashreplace")
+    return path
+
+
+def state_folder() -> Path:
+    """Where Frieze keeps what is of no use to anybody else: `$XDG_STATE_HOME/frieze`."""
+    base = os.environ.get("XDG_STATE_HOME", "")
+    return (Path(base) if base.startswith("/") else Path.home() / ".local/state") / "frieze"
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(line + "\n")

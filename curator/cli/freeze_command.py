@@ -1,0 +1,76 @@
+"""Decides how a freeze is told: what was found first, then what was made."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from curator.cli.options import (
+    CollectionOption,
+    JsonOption,
+    MaxOption,
+    MinOption,
+    ResolutionOption,
+    StepOption,
+    UpscaleOption,
+    changed_rule,
+)
+from curator.cli.output import put, put_json, say
+from curator.cli.places import opened
+from curator.cli.typer_apps import single
+from curator.contract.text import visible
+
+if TYPE_CHECKING:
+    from curator.session import Session
+
+
+def freeze(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the manifest.")],
+    *,
+    resolution: ResolutionOption = None,
+    least: MinOption = None,
+    most: MaxOption = None,
+    step: StepOption = None,
+    upscale: UpscaleOption = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace a manifest of that name.")] = False,
+    collection: CollectionOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Freeze the subsets into manifests/NAME.manifest.
+
+    What is given of the bucket rule is kept with the collection.
+    """
+    with opened(collection) as session:
+        rule = changed_rule(
+            session.bucket_rule, resolution=resolution, least=least, most=most, step=step, upscale=upscale
+        )
+        if rule != session.bucket_rule:
+            session.set_bucket_rule(rule)
+        _tell_findings(session)
+        frozen = session.freeze(name, replace=replace)
+    if as_json:
+        put_json(
+            {
+                "name": frozen.name,
+                "path": str(frozen.path),
+                "digest": frozen.digest,
+                "images": frozen.images,
+                "samples_per_epoch": frozen.samples_per_epoch,
+            }
+        )
+        return
+    put(f"{frozen.images} images, {frozen.samples_per_epoch} samples an epoch")
+    put(f"digest {frozen.digest}")
+    put(f"manifest {visible(str(frozen.path))}")
+
+
+def _tell_findings(session: Session) -> None:
+    """Warnings; what stops is raised by the freeze itself."""
+    for finding in session.check_freeze().findings:
+        if finding.level == "warn":
+            where = f"; look with: frieze ls '{visible(finding.filter)}'" if finding.filter else ""
+            say(f"warning: {visible(finding.what)} ({visible(finding.hint)}{where})")
+
+
+app = single(freeze)

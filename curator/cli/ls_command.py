@@ -1,0 +1,103 @@
+"""Decides how images are listed: streamed page by page, so that a list of millions begins at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from curator.cli.options import AllByDefault, CollectionOption, JsonOption
+from curator.cli.output import put, put_json, put_json_rows, say
+from curator.cli.places import opened
+from curator.cli.typer_apps import single
+from curator.contract.errors import UserError, did_you_mean
+from curator.contract.text import visible
+
+if TYPE_CHECKING:
+    from curator.index.images import ImageRow
+    from curator.session import Session
+
+_PAGE = 512
+_MARKS = {-1: "reject", 0: "", 1: "keep"}
+_SIMPLE: dict[str, Callable[[ImageRow], object]] = {
+    "id": lambda row: row.id,
+    "path": lambda row: row.path,
+    "root": lambda row: row.root,
+    "name": lambda row: row.name,
+    "sha256": lambda row: row.sha256,
+    "bytes": lambda row: row.file_bytes,
+    "width": lambda row: row.width,
+    "height": lambda row: row.height,
+    "size": lambda row: f"{row.width}x{row.height}",
+    "format": lambda row: row.format,
+    "mark": lambda row: _MARKS[row.mark],
+    "caption": lambda row: row.caption,
+}
+COLUMNS = (*_SIMPLE, "tags")
+_DEFAULT = "id,size,mark,path,tags"
+
+
+def ls(
+    filter: AllByDefault = "",
+    *,
+    collection: CollectionOption = None,
+    ids: Annotated[bool, typer.Option("--ids", help="Print only ids, one a line.")] = False,
+    count: Annotated[bool, typer.Option("--count", help="Print only how many there are.")] = False,
+    columns: Annotated[
+        str, typer.Option("--columns", metavar="A,B", help=f"What to print of each: {', '.join(COLUMNS)}.")
+    ] = _DEFAULT,
+    limit: Annotated[
+        int | None, typer.Option("--limit", metavar="N", min=0, help="Print at most so many.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List images, one a line, columns parted by tabs."""
+    chosen = _columns(columns)
+    with opened(collection) as session:
+        found = session.select(filter)
+        for name in found.unknown_tags:
+            say(f"no image has the tag '{visible(name)}'")
+        numbers: Sequence[int] = found.ids[:limit].tolist()
+        if count:
+            put_json(len(numbers))
+        elif ids:
+            _put_ids(numbers, as_json)
+        elif as_json:
+            put_json_rows(dict(zip(chosen, row, strict=True)) for row in _rows(session, numbers, chosen))
+        else:
+            for row in _rows(session, numbers, chosen):
+                put("\t".join(_shown(cell) for cell in row))
+
+
+def _columns(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    for name in names:
+        if name not in COLUMNS:
+            raise UserError(f"there is no column '{name}'", did_you_mean(name, COLUMNS))
+    if not names:
+        raise UserError("no column is named", "known: " + ", ".join(COLUMNS))
+    return names
+
+
+def _put_ids(numbers: Sequence[int], as_json: bool) -> None:
+    if as_json:
+        put_json_rows(numbers)
+        return
+    for number in numbers:
+        put(str(number))
+
+
+def _rows(session: Session, numbers: Sequence[int], columns: Sequence[str]) -> Iterator[list[object]]:
+    for first in range(0, len(numbers), _PAGE):
+        page = numbers[first : first + _PAGE]
+        tags = session.collection.tag_names(page) if "tags" in columns else [()] * len(page)
+        for row, names in zip(session.rows(page), tags, strict=True):
+            yield [list(names) if name == "tags" else _SIMPLE[name](row) for name in columns]
+
+
+def _shown(cell: object) -> str:
+    return visible(", ".join(cell) if isinstance(cell, list) else str(cell))
+
+
+app = single(ls)

@@ -1,0 +1,110 @@
+"""Decides which command line is which command. Only that command's file is imported, and help imports none."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from curator.cli.boundary import exit_code_of
+from curator.contract.errors import UserError, did_you_mean, nearest
+
+
+class Command(NamedTuple):
+    """A word of the command line: the file that has its Typer app, the app's name there, and one line of help."""
+
+    module: str
+    help: str
+    app: str = "app"
+
+
+COMMANDS = {
+    "scan": Command("scan_command", "Index the pictures below a folder."),
+    "ls": Command("ls_command", "List images."),
+    "tag": Command("tag_commands", "Add, remove, rename and order tags; write sidecars."),
+    "mark": Command("mark_command", "Keep or reject images."),
+    "undo": Command("history_commands", "Take the last change back.", "undo_app"),
+    "redo": Command("history_commands", "Make the change taken back last again.", "redo_app"),
+    "history": Command("history_commands", "List the changes.", "history_app"),
+    "stats": Command("stats_command", "Count what the collection holds."),
+    "verify": Command("verify_command", "Check the index, or rebuild what is derived in it."),
+    "subset": Command("subset_commands", "List, add, change and remove subsets."),
+    "buckets": Command("buckets_command", "Show which size each picture is trained at."),
+    "captions": Command("captions_command", "Show captions as they will be trained."),
+    "freeze": Command("freeze_command", "Freeze the subsets into a manifest."),
+    "manifest": Command("manifest_commands", "List, show and verify manifests."),
+    "recipe": Command("recipe_commands", "List, show and check recipes; list their keys."),
+    "train": Command("train_command", "Train on a manifest, or resume a run."),
+    "runs": Command("runs_commands", "List, follow and control runs."),
+    "demo": Command("demo_command", "Walk the whole way on a small collection and a tiny model."),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The entry point of `frieze`: never returns, exits with the command's code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    sys.exit(exit_code_of(lambda: dispatch(given)))
+
+
+def dispatch(arguments: list[str]) -> int:
+    """Do what a command line says; gives the exit code.
+
+    Raises:
+        UserError: no such command or folder, or what the command refuses.
+    """
+    word = arguments[0] if arguments else ""
+    if word in ("--help", "-h", "help"):
+        sys.stdout.write(help_text())
+        return 0
+    if word == "--version":
+        return _show_version()
+    if word in COMMANDS:
+        from curator.cli.typer_apps import run_app
+
+        command = COMMANDS[word]
+        return run_app(f"curator.cli.{command.module}", command.app, word, arguments[1:])
+    from curator.cli.app_command import open_app
+
+    _check_folder(arguments)
+    return open_app(word)
+
+
+def help_text() -> str:
+    """What `frieze --help` says."""
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:<{width}}  {command.help}" for name, command in COMMANDS.items()]
+    return "\n".join(
+        [
+            "Usage: frieze [DIR]                 open the app on the collection in DIR, or the one you stand in",
+            "       frieze COMMAND [ARGUMENTS]   'frieze COMMAND --help' says more",
+            "",
+            "Curate an image collection, freeze it, and train Stable Diffusion on exactly that.",
+            "",
+            "Commands:",
+            *lines,
+            "",
+            "Options: --help, --version",
+            "",
+        ]
+    )
+
+
+def _show_version() -> int:
+    from importlib.metadata import version
+
+    sys.stdout.write(f"frieze {version('frieze')}\n")
+    return 0
+
+
+def _check_folder(arguments: list[str]) -> None:
+    """Whether the words can be the folder to open the app on."""
+    from pathlib import Path
+
+    word = arguments[0] if arguments else "."
+    if word.startswith("-"):
+        raise UserError(f"there is no option '{word}' before a command", "see 'frieze --help'")
+    if not Path(word).is_dir():
+        hint = did_you_mean(word, COMMANDS) if nearest(word, COMMANDS) else "see 'frieze --help'"
+        raise UserError(f"there is no command or folder '{word}'", hint)
+    if len(arguments) > 1:
+        raise UserError(f"the app takes one folder, not {len(arguments)}", "see 'frieze --help'")

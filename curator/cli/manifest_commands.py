@@ -1,0 +1,185 @@
+"""Decides how manifests are listed, shown and verified from the command line."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from curator.cli.captions_command import EpochOption, EpochsOption, SeedOption
+from curator.cli.options import CollectionOption, JsonOption
+from curator.cli.output import put, put_json, put_json_rows, put_table, say
+from curator.cli.places import manifest_file, opened
+from curator.cli.typer_apps import noun
+from curator.contract.epoch_plan import EpochPlan
+from curator.contract.errors import UserError
+from curator.contract.text import visible
+
+if TYPE_CHECKING:
+    from curator.contract.manifest import Manifest
+
+app = noun("List, show and verify manifests.")
+
+ManifestArgument = Annotated[str, typer.Argument(metavar="MANIFEST", help="Name in the collection, or path.")]
+
+
+@app.command("list")
+def list_manifests(collection: CollectionOption = None, as_json: JsonOption = False) -> None:
+    """List the manifests, newest first."""
+    with opened(collection) as session:
+        found = session.manifests()
+    if as_json:
+        put_json_rows({**asdict(each), "path": str(each.path)} for each in found)
+        return
+    rows = [(m.name, m.images, m.samples_per_epoch, m.created_at, m.digest[:12]) for m in found]
+    put_table(rows, ("name", "images", "samples", "made", "digest"))
+
+
+@app.command()
+def show(
+    manifest: ManifestArgument,
+    *,
+    batch_size: Annotated[
+        int, typer.Option("--batch-size", metavar="B", min=1, help="Pictures on one device at once.")
+    ] = 1,
+    accumulate: Annotated[
+        int, typer.Option("--accumulate", metavar="A", min=1, help="Device batches in one step.")
+    ] = 1,
+    processes: Annotated[
+        int, typer.Option("--processes", metavar="P", min=1, help="Devices that train together.")
+    ] = 1,
+    leftovers: Annotated[
+        Literal["short", "fill", "carry"],
+        typer.Option("--leftovers", help="What fills no batch, as in the recipe."),
+    ] = "short",
+    collection: CollectionOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what a manifest holds, and the steps of its first epoch."""
+    from curator.contract.manifest import open_manifest
+
+    with open_manifest(manifest_file(manifest, collection)) as opened_manifest:
+        plan = EpochPlan(opened_manifest.spans, batch_size * accumulate * processes, 0, leftovers)
+        about = _about(opened_manifest, plan, batch_size)
+    if as_json:
+        put_json(about)
+        return
+    _put_about(about)
+
+
+def _about(manifest: Manifest, plan: EpochPlan, batch_size: int) -> dict[str, Any]:
+    header = manifest.header
+    samples: dict[int, int] = {}
+    images: dict[int, int] = {}
+    for span in manifest.spans:
+        samples[span.bucket] = samples.get(span.bucket, 0) + span.samples
+        images[span.bucket] = images.get(span.bucket, 0) + span.rows
+    steps = plan.bucket_batches(0)
+    buckets: list[dict[str, Any]] = [
+        {
+            "bucket": header.buckets[b],
+            "images": images[b],
+            "samples": samples[b],
+            "batches": _device_batches(samples[b], steps.get(b, 0), plan, batch_size),
+            "steps": steps.get(b, 0),
+        }
+        for b in sorted(images)
+    ]
+    return {
+        "name": header.provenance.name,
+        "path": str(manifest.path),
+        "digest": header.digest,
+        "created_at": header.provenance.created_at,
+        "images": len(manifest),
+        "samples_per_epoch": plan.samples_per_epoch,
+        "effective_batch": plan.batch_size,
+        "batches_per_epoch": sum(each["batches"] for each in buckets),
+        "steps_per_epoch": plan.batches(0),
+        "rule": asdict(header.rule),
+        "buckets": buckets,
+        "subsets": [asdict(subset) for subset in header.subsets],
+        "funnel": [{"reason": reason, "images": count} for reason, count in header.provenance.funnel],
+    }
+
+
+def _device_batches(samples: int, steps: int, plan: EpochPlan, batch_size: int) -> int:
+    """Batches of one device that the steps of a bucket are made of; the last step may be short."""
+    shown = samples if plan.leftovers == "short" else steps * plan.batch_size
+    full, rest = divmod(shown, plan.batch_size)
+    return full * (plan.batch_size // batch_size) + -(-rest // batch_size)
+
+
+def _put_about(about: dict[str, Any]) -> None:
+    put(f"manifest    {visible(about['name'])}, made {about['created_at']}")
+    put(f"digest      {about['digest']}")
+    put(f"images      {about['images']}, {about['samples_per_epoch']} samples an epoch")
+    put(
+        f"steps       {about['steps_per_epoch']} an epoch with {about['effective_batch']} pictures a step"
+        f" ({about['batches_per_epoch']} device batches)"
+    )
+    put()
+    rows = [(s["name"], f"{s['repeats']:g}", s["filter"] or "(every image)") for s in about["subsets"]]
+    put_table(rows, ("subset", "repeats", "filter"))
+    put()
+    names = ("images", "samples", "batches", "steps")
+    buckets = [("x".join(map(str, b["bucket"])), *(b[name] for name in names)) for b in about["buckets"]]
+    put_table(buckets, ("bucket", *names))
+    put()
+    put_table([(each["images"], each["reason"]) for each in about["funnel"]], ("images", "of which"))
+
+
+@app.command()
+def verify(
+    manifest: ManifestArgument,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Compare file sizes only, without reading the files.")
+    ] = False,
+    collection: CollectionOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check that neither the manifest nor its pictures changed since the freeze."""
+    from curator.contract.manifest import open_manifest
+    from curator.contract.manifest_digest import verify_digest, verify_files
+
+    with open_manifest(manifest_file(manifest, collection)) as opened_manifest:
+        verify_digest(opened_manifest)
+        problems = [problem for problem in verify_files(opened_manifest, read_all=not quick) if problem]
+        digest, images = opened_manifest.digest, len(opened_manifest)
+    if as_json:
+        rows = [{"path": str(path), "reason": reason} for path, reason in problems]
+        put_json({"digest": digest, "images": images, "problems": rows})
+    else:
+        for path, reason in problems:
+            put(f"{visible(str(path))}: {reason}")
+    if problems:
+        raise UserError(
+            f"{len(problems)} of {images} pictures are not what was frozen", "restore them, or freeze again"
+        )
+    say(f"{images} pictures and the digest are sound")
+
+
+@app.command()
+def captions(
+    manifest: ManifestArgument,
+    row: Annotated[int, typer.Argument(metavar="ROW", min=0, help="Row of the manifest, counted from 0.")],
+    *,
+    epoch: EpochOption = 0,
+    epochs: EpochsOption = 1,
+    seed: SeedOption = 42,
+    copy: Annotated[
+        int, typer.Option("--copy", metavar="K", min=0, help="Which repeat of the picture, counted from 0.")
+    ] = 0,
+    collection: CollectionOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the captions of one picture exactly as they are trained."""
+    from curator.session import manifest_captions
+
+    path = manifest_file(manifest, collection)
+    texts = manifest_captions(path, row, range(epoch, epoch + epochs), seed, copy)
+    if as_json:
+        put_json_rows({"epoch": epoch + i, "caption": text} for i, text in enumerate(texts))
+        return
+    for i, text in enumerate(texts):
+        put(f"{epoch + i}\t{visible(text)}")

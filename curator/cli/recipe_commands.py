@@ -1,0 +1,104 @@
+"""Decides how recipes are listed, shown, compared and checked from the command line."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from curator.cli.options import JsonOption
+from curator.cli.output import put, put_json, put_json_rows, put_table
+from curator.cli.typer_apps import noun
+from curator.contract.errors import nearest
+from curator.contract.recipe_fields import FieldInfo, recipe_fields, toml_value
+from curator.contract.recipe_toml import differences, dump_recipe, load_recipe, presets, values_of
+from curator.contract.text import visible
+
+app = noun("List, show and check recipes; list their keys.")
+
+RecipeArgument = Annotated[str, typer.Argument(metavar="RECIPE", help="Name of a preset, or a TOML file.")]
+SetOption = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a key; may be repeated.")
+]
+
+
+@app.command("list")
+def list_recipes(as_json: JsonOption = False) -> None:
+    """List the presets."""
+    if as_json:
+        put_json_rows({"name": name, "about": about} for name, about in presets().items())
+        return
+    put_table(presets().items(), ("name", "about"))
+
+
+@app.command()
+def show(
+    recipe: RecipeArgument,
+    sets: SetOption = None,
+    against: Annotated[
+        str | None,
+        typer.Option("--against", metavar="RECIPE", help="Print only what differs from this recipe."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Print a recipe whole: every key, ready to keep as a file."""
+    shown = load_recipe(recipe, sets or ())
+    if against is None:
+        put_json(values_of(shown)) if as_json else put(dump_recipe(shown).rstrip("\n"))
+        return
+    changes = differences(load_recipe(against), shown)
+    if as_json:
+        put_json_rows({"key": key, "before": before, "after": after} for key, before, after in changes)
+        return
+    for key, before, after in changes:
+        put(f"{key} = {toml_value(after)}  # {visible(toml_value(before))} in {visible(against)}")
+
+
+@app.command()
+def check(recipe: RecipeArgument, sets: SetOption = None) -> None:
+    """Say whether a recipe can be followed; an unknown or idle key is refused."""
+    load_recipe(recipe, sets or ())
+    put(f"{visible(recipe)} is sound")
+
+
+@app.command()
+def fields(
+    word: Annotated[str, typer.Argument(metavar="[WORD]", help="Only keys that hold this word.")] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """List the keys of a recipe with type, default, range and meaning."""
+    known = recipe_fields()
+    chosen = [info for name, info in known.items() if word in name or word in info.help]
+    if as_json:
+        put_json_rows(_about(info) for info in chosen)
+        return
+    if not chosen:
+        near = nearest(word, known)
+        put(f"no key holds '{visible(word)}'" + (f"; did you mean '{near}'?" if near else ""))
+        return
+    put_table(
+        [(info.name, toml_value(info.default), _range(info), info.help) for info in chosen],
+        ("key", "default", "takes", "meaning"),
+    )
+
+
+def _about(info: FieldInfo) -> dict[str, object]:
+    return {
+        "key": info.name,
+        "type": info.kind,
+        "default": info.default,
+        "unit": info.unit,
+        "low": info.low,
+        "high": info.high,
+        "choices": info.choices,
+        "help": info.help,
+    }
+
+
+def _range(info: FieldInfo) -> str:
+    if info.choices:
+        return "|".join(info.choices)
+    if info.low is None:
+        return info.kind
+    ends = f"{info.low:g} .." + (f" {info.high:g}" if info.high is not None else "")
+    return f"{ends} {info.unit}".rstrip()

@@ -1,0 +1,82 @@
+"""Decides how runs are listed, followed and controlled from the command line (row B09)."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from curator.cli.following import follow as follow_run
+from curator.cli.following import tell_end
+from curator.cli.options import CollectionOption, JsonOption
+from curator.cli.output import put, put_json_rows, put_table
+from curator.cli.places import run_named, runs_folder
+from curator.cli.typer_apps import noun
+from curator.contract.text import visible
+
+app = noun("List, follow and control runs.")
+
+RunArgument = Annotated[
+    str, typer.Argument(metavar="RUN", help="Name of the run, the beginning of one, or its folder.")
+]
+
+
+@app.command("list")
+def list_all(collection: CollectionOption = None, as_json: JsonOption = False) -> None:
+    """List the runs, newest first."""
+    from curator.runs.listing import list_runs
+    from curator.runs.words import loss_in_words
+
+    found = list_runs(runs_folder(collection))
+    if as_json:
+        put_json_rows({**asdict(each), "path": str(each.path)} for each in found)
+        return
+    rows = [
+        (r.name, r.status, f"{r.step}/{r.total_steps or '?'}", loss_in_words(r.loss), r.created_at)
+        for r in found
+    ]
+    put_table(rows, ("name", "status", "step", "loss", "made"))
+
+
+@app.command()
+def follow(run: RunArgument, collection: CollectionOption = None) -> None:
+    """Watch a run; leaving never stops it."""
+    followed = run_named(run, collection)
+    tell_end(followed, follow_run(followed))
+
+
+@app.command()
+def stop(run: RunArgument, collection: CollectionOption = None) -> None:
+    """Have a run finish its step, keep its state and end."""
+    _request(run, "stop", collection)
+
+
+@app.command()
+def pause(run: RunArgument, collection: CollectionOption = None) -> None:
+    """Have a run wait after its step."""
+    _request(run, "pause", collection)
+
+
+@app.command()
+def resume(run: RunArgument, collection: CollectionOption = None) -> None:
+    """Have a paused run go on; one that ended goes on with 'frieze train --resume'."""
+    _request(run, "resume", collection)
+
+
+@app.command()
+def save(run: RunArgument, collection: CollectionOption = None) -> None:
+    """Have a run write its weights after its step."""
+    _request(run, "save", collection)
+
+
+@app.command()
+def sample(run: RunArgument, collection: CollectionOption = None) -> None:
+    """Have a run make its sample pictures after its step."""
+    _request(run, "sample", collection)
+
+
+def _request(name: str, action: str, collection: CollectionOption) -> None:
+    run = run_named(name, collection)
+    run.request(action)
+    put(f"asked {visible(run.path.name)} to {action}; it looks once a step")

@@ -1,0 +1,55 @@
+"""Decides what is counted of a collection."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from curator.cli.options import CollectionOption, JsonOption
+from curator.cli.output import put, put_json, put_table
+from curator.cli.places import opened, runs_folder
+from curator.cli.typer_apps import single
+from curator.contract.text import visible
+
+if TYPE_CHECKING:
+    from curator.session import Session
+
+_FILTERS = {
+    "images": "",
+    "kept": "mark:keep",
+    "rejected": "mark:reject",
+    "untagged": "untagged",
+    "with a caption": "has:caption",
+}
+
+
+def stats(collection: CollectionOption = None, as_json: JsonOption = False) -> None:
+    """Count what the collection holds, and name the files that could not be read."""
+    with opened(collection) as session:
+        counts = _counts(session)
+        quarantined = session.collection.quarantine.list()
+    counts["runs"] = len(list(runs_folder(collection).glob("*/run.json")))
+    if as_json:
+        files = [{"path": str(each.path), "reason": each.reason} for each in quarantined]
+        put_json({**{name.replace(" ", "_"): count for name, count in counts.items()}, "quarantined": files})
+        return
+    put_table([(count, name) for name, count in counts.items()], ("count", "of"))
+    for each in quarantined:
+        put(f"quarantined: {visible(str(each.path))}: {visible(each.reason)}")
+
+
+def _counts(session: Session) -> dict[str, int]:
+    counts = {name: len(session.select(text)) for name, text in _FILTERS.items()}
+    index = session.collection
+    tags = index.all_tags()
+    alive = session.select("").ids
+    return {
+        **counts,
+        "bytes": int(index.columns.of("file_bytes")[alive].sum()),
+        "tags": sum(1 for tag in tags if tag.count),
+        "tags on images": sum(tag.count for tag in tags),
+        "subsets": len(session.subsets()),
+        "manifests": len(session.manifests()),
+    }
+
+
+app = single(stats)

@@ -1,0 +1,172 @@
+"""Decides how tags are edited and listed from the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Annotated, Literal
+
+import typer
+
+from curator.cli.bulk_edit import change, change_images
+from curator.cli.options import CollectionOption, DryRunOption, FilterArgument, JsonOption, YesOption
+from curator.cli.output import put, put_json, put_json_rows, put_table
+from curator.cli.places import opened
+from curator.cli.typer_apps import noun
+from curator.contract.errors import UserError
+from curator.contract.text import visible
+
+app = noun("Add, remove, rename and order tags; write sidecars.")
+
+TagsArgument = Annotated[list[str], typer.Argument(metavar="TAG...", help="Tags; commas part them as well.")]
+
+
+@app.command()
+def add(
+    filter: FilterArgument,
+    tags: TagsArgument,
+    *,
+    at: Annotated[
+        Literal["start", "end"], typer.Option("--at", help="Where in the caption they go.")
+    ] = "end",
+    collection: CollectionOption = None,
+    dry_run: DryRunOption = False,
+    yes: YesOption = False,
+) -> None:
+    """Add tags to the images that lack them."""
+    from curator.index.edits import AddTags
+
+    with opened(collection) as session:
+        change(session, AddTags(_names(tags), at), filter, dry_run=dry_run, yes=yes)
+
+
+@app.command()
+def remove(
+    filter: FilterArgument,
+    tags: TagsArgument,
+    *,
+    collection: CollectionOption = None,
+    dry_run: DryRunOption = False,
+    yes: YesOption = False,
+) -> None:
+    """Take tags away."""
+    from curator.index.edits import RemoveTags
+
+    with opened(collection) as session:
+        change(session, RemoveTags(_names(tags)), filter, dry_run=dry_run, yes=yes)
+
+
+@app.command()
+def rename(
+    filter: FilterArgument,
+    old: Annotated[str, typer.Argument(metavar="OLD", help="The tag as it is.")],
+    new: Annotated[
+        str, typer.Argument(metavar="NEW", help="The tag as it shall be; an existing one takes it in.")
+    ],
+    *,
+    collection: CollectionOption = None,
+    dry_run: DryRunOption = False,
+    yes: YesOption = False,
+) -> None:
+    """Call a tag by another name; two that become one are merged."""
+    from curator.index.edits import RenameTag
+    from curator.tags.text import clean_tag
+
+    with opened(collection) as session:
+        change(session, RenameTag(clean_tag(old), clean_tag(new)), filter, dry_run=dry_run, yes=yes)
+
+
+@app.command()
+def order(
+    filter: FilterArgument,
+    tags: TagsArgument,
+    *,
+    collection: CollectionOption = None,
+    dry_run: DryRunOption = False,
+    yes: YesOption = False,
+) -> None:
+    """Move tags to the front in this order; the other tags keep theirs."""
+    from curator.index.edits import Rewrite, Words
+
+    names = _names(tags)
+    with opened(collection) as session:
+        ids: Sequence[int] = session.select(filter).ids.tolist()
+        before = zip(ids, session.collection.tag_names(ids), strict=True)
+        words = tuple(Words(image, tags=_to_front(own, names)) for image, own in before)
+        edit = Rewrite(words, f"order {', '.join(names)}")
+        change_images(session, edit, ids, dry_run=dry_run, yes=yes)
+
+
+def _to_front(own: tuple[str, ...], names: tuple[str, ...]) -> tuple[str, ...]:
+    return (*(name for name in names if name in own), *(name for name in own if name not in names))
+
+
+@app.command()
+def caption(
+    filter: FilterArgument,
+    text: Annotated[
+        str, typer.Argument(metavar="TEXT", help="Free text that follows the tags; '' takes it away.")
+    ],
+    collection: CollectionOption = None,
+    dry_run: DryRunOption = False,
+    yes: YesOption = False,
+) -> None:
+    """Replace the free caption beside the tags."""
+    from curator.index.edits import SetCaption
+
+    with opened(collection) as session:
+        change(session, SetCaption(text), filter, dry_run=dry_run, yes=yes)
+
+
+@app.command()
+def write(
+    filter: FilterArgument,
+    collection: CollectionOption = None,
+    suffix: Annotated[
+        Literal[".txt", ".caption"], typer.Option("--suffix", help="Ending of the sidecars.")
+    ] = ".txt",
+    force: Annotated[
+        bool, typer.Option("--force", help="Also replace sidecars that others changed.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Write tags and captions into the sidecars beside the pictures."""
+    from curator.tags.sidecars import write_sidecars
+
+    with opened(collection) as session:
+        ids = session.select(filter).ids.tolist()
+        report = write_sidecars(session.collection, ids, suffix=suffix, force=force)
+    if as_json:
+        put_json(asdict(report))
+        return
+    put(f"{report.written} written, {report.unchanged} unchanged, {len(report.conflicts)} conflicts")
+    for path, why in (*report.conflicts, *report.failed):
+        put(f"{visible(str(path))}: {visible(why)}")
+    if report.conflicts or report.failed:
+        raise UserError(
+            "some sidecars were not written", "scan to take their words in, or add --force to replace them"
+        )
+
+
+@app.command("list")
+def list_tags(
+    collection: CollectionOption = None,
+    cls: Annotated[str, typer.Option("--class", metavar="CLASS", help="Only tags of this class.")] = "",
+    limit: Annotated[
+        int | None, typer.Option("--limit", metavar="N", min=0, help="Only the N most common.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List tags with their counts, most common first."""
+    with opened(collection) as session:
+        tags = [tag for tag in session.collection.all_tags() if not cls or tag.cls == cls][:limit]
+    if as_json:
+        put_json_rows({"name": tag.name, "class": tag.cls, "count": tag.count} for tag in tags)
+        return
+    put_table([(tag.count, tag.cls, tag.name) for tag in tags], ("count", "class", "tag"))
+
+
+def _names(typed: Sequence[str]) -> tuple[str, ...]:
+    from curator.tags.text import clean_tags
+
+    return clean_tags(", ".join(typed))

@@ -1,0 +1,170 @@
+"""Decides how a training is checked, started and resumed from the command line."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from curator.cli.following import follow, left, tell_end
+from curator.cli.options import CollectionOption, JsonOption
+from curator.cli.output import put, put_json, put_table
+from curator.cli.places import manifest_file, run_named, runs_folder
+from curator.cli.recipe_commands import SetOption
+from curator.cli.typer_apps import single
+from curator.contract.errors import UserError
+from curator.contract.recipe_fields import toml_value
+from curator.contract.recipe_toml import load_recipe
+from curator.contract.text import visible
+
+if TYPE_CHECKING:
+    from curator.contract.recipe import Recipe
+    from curator.contract.run_folder import RunFolder
+
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+
+
+def train(
+    manifest: Annotated[
+        str | None, typer.Argument(metavar="MANIFEST", help="Name in the collection, or path.")
+    ] = None,
+    *,
+    recipe: Annotated[
+        str | None, typer.Option("--recipe", metavar="R", help="Name of a preset, or a TOML file.")
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model", metavar="M", help="Base model: folder, file or hub id; default: the recipe's."
+        ),
+    ] = None,
+    sets: SetOption = None,
+    name: Annotated[
+        str | None, typer.Option("--name", metavar="NAME", help="Name of the run; default: the manifest's.")
+    ] = None,
+    processes: Annotated[
+        int, typer.Option("--processes", metavar="N", min=1, help="Devices that train together.")
+    ] = 1,
+    resume: Annotated[
+        str | None, typer.Option("--resume", metavar="RUN", help="Go on with a run that is not done.")
+    ] = None,
+    check: Annotated[bool, typer.Option("--check", help="Say how long it would be, and stop.")] = False,
+    detach: Annotated[bool, typer.Option("--detach", help="Start it and come back at once.")] = False,
+    collection: CollectionOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Train on a manifest, or resume a run. The run lives on when this terminal closes."""
+    if as_json and not (check or detach):
+        raise UserError("--json has nothing to print here", "add --check or --detach")
+    if resume is not None:
+        beside = {"a manifest": manifest, "--recipe": recipe, "--model": model, "--name": name}
+        _refuse_beside_resume({**beside, "--set": sets, "--check": check})
+        _resume(resume, processes, detach, collection, as_json)
+        return
+    if manifest is None or recipe is None:
+        missing = "manifest" if manifest is None else "recipe"
+        raise UserError(
+            f"no {missing} is given", "frieze train MANIFEST --recipe RECIPE --model MODEL, or --resume RUN"
+        )
+    path = manifest_file(manifest, collection)
+    knobs = load_recipe(recipe, [*(sets or ()), *_model_set(model)])
+    if check:
+        _check(path, knobs, processes, as_json)
+        return
+    _go_on(_launched(runs_folder(collection), path, knobs, name or path.stem, processes), detach, as_json)
+
+
+def _launched(parent: Path, manifest: Path, recipe: Recipe, name: str, processes: int) -> RunFolder:
+    from curator.session import launch_run
+
+    try:
+        return launch_run(parent, manifest, recipe, name, processes)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("the run may have started already: see 'frieze runs list'") from None
+
+
+def _model_set(model: str | None) -> list[str]:
+    """The base model as a `--set`; a path is made absolute, so that a resume from elsewhere finds it."""
+    if model is None:
+        return []
+    path = Path(model).expanduser()
+    if path.exists():
+        return [f"model.path={toml_value(str(path.absolute()))}"]
+    if not _HUB_ID.fullmatch(model):
+        raise UserError(
+            f"there is no model at {visible(model)}",
+            "give a diffusers folder, a .safetensors file or a hub id",
+        )
+    return [f"model.path={toml_value(model)}"]
+
+
+def _refuse_beside_resume(given: dict[str, object]) -> None:
+    for word, value in given.items():
+        if value:
+            raise UserError(
+                f"{word} cannot be given with --resume", "a run goes on with its own manifest and recipe"
+            )
+
+
+def _resume(name: str, processes: int, detach: bool, collection: Path | None, as_json: bool) -> None:
+    from curator.runs.launch import start
+
+    run = run_named(name, collection)
+    if run.status() == "finished":
+        raise UserError(
+            f"the run {visible(run.path.name)} is finished", "start another with 'frieze train MANIFEST'"
+        )
+    start(run, processes)
+    _go_on(run, detach, as_json)
+
+
+def _go_on(run: RunFolder, detach: bool, as_json: bool) -> None:
+    if not detach:
+        tell_end(run, follow(run))
+    elif as_json:
+        put_json({"run": run.path.name, "path": str(run.path), "pid": run.worker_pid()})
+    else:
+        put(visible(str(run.path)))
+        typer.echo(left(run).strip(), err=True)
+
+
+def _check(path: Path, recipe: Recipe, processes: int, as_json: bool) -> None:
+    """The length of the training as the trainer itself reckons it (rows S037, S059)."""
+    from curator.contract.manifest import open_manifest
+    from curator.contract.manifest_digest import verify_digest
+    from curator.contract.run_length import plan_training
+
+    with open_manifest(path) as manifest:
+        verify_digest(manifest)
+        length = plan_training(manifest.spans, recipe, processes)
+        sizes, images = manifest.header.buckets, len(manifest)
+    steps = {_cross(sizes[bucket]): count for bucket, count in length.plan.bucket_batches(0).items()}
+    if as_json:
+        put_json(
+            {
+                "images": images,
+                "samples_per_epoch": length.plan.samples_per_epoch,
+                "effective_batch": length.effective_batch,
+                "steps_per_epoch": length.plan.batches(0),
+                "epochs": length.total_epochs,
+                "steps": length.total_steps,
+                "buckets": [{"bucket": size, "steps": count} for size, count in steps.items()],
+            }
+        )
+        return
+    put(
+        f"{images} images, {length.plan.samples_per_epoch} samples an epoch, {length.effective_batch} pictures a step"
+    )
+    put(
+        f"{length.total_epochs} epochs, {length.total_steps} steps; the first epoch has {length.plan.batches(0)}:"
+    )
+    put_table(steps.items(), ("bucket", "steps"))
+
+
+def _cross(size: tuple[int, int]) -> str:
+    return f"{size[0]}x{size[1]}"
+
+
+app = single(train)

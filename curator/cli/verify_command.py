@@ -1,0 +1,40 @@
+"""Decides how an index is checked from the command line."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from curator.cli.options import CollectionOption, JsonOption
+from curator.cli.output import put, put_json
+from curator.cli.places import opened
+from curator.cli.typer_apps import single
+from curator.contract.errors import UserError
+from curator.contract.text import visible
+
+
+def verify(
+    collection: CollectionOption = None,
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="Make all that is derived anew before checking.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Check that what is derived in the index fits the images."""
+    with opened(collection) as session:
+        if rebuild:
+            session.collection.rebuild()
+        faults = session.collection.check()
+    if as_json:
+        put_json({"rebuilt": rebuild, "faults": faults})
+    else:
+        for fault in faults:
+            put(visible(fault))
+    if faults:
+        raise UserError(f"the index has {len(faults)} faults", "mend it with 'frieze verify --rebuild'")
+    if not as_json:
+        put("the index is sound")
+
+
+app = single(verify)

@@ -1,0 +1,62 @@
+"""Decides which fields a filter knows, what kind each is, and what can be sorted by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["tag", "number", "date", "text", "word", "limit", "sort"]
+
+
+@dataclass(frozen=True)
+class Field:
+    """One key. `words` are the values it takes where these are few; `help` is one line for people."""
+
+    name: str
+    kind: Kind
+    help: str
+    words: tuple[str, ...] = ()
+
+
+_ALL = (
+    Field("tag", "tag", "a tag, also one that looks like a key: tag:sort"),
+    Field("width", "number", "pixels, after the EXIF turn: width>=1024"),
+    Field("height", "number", "pixels, after the EXIF turn"),
+    Field("area", "number", "width x height in pixels"),
+    Field("megapixels", "number", "area in millions"),
+    Field("ratio", "number", "width / height, also as 3:2"),
+    Field("bytes", "number", "file size, also as 200k, 3M, 1G"),
+    Field("tags", "number", "how many tags: tags<5"),
+    Field("id", "number", "the image's number"),
+    Field("date", "date", "the file's time: date:2021, date:2021-05..2022, date>=2024-01-31"),
+    Field("path", "text", "part of the path, or /regex/"),
+    Field("name", "text", "part of the file name, or /regex/"),
+    Field("caption", "text", "part of the free caption, or /regex/"),
+    Field("mark", "word", "your own mark", ("keep", "reject", "none")),
+    Field("has", "word", "what an image has", ("caption", "tags")),
+    Field("format", "word", "the file's format", ("jpeg", "png", "webp", "bmp", "gif", "avif", "other")),
+    Field("bucket", "word", "the size it would be trained at: bucket:832x1216"),
+    Field("subset", "word", "the images of a subset"),
+    Field("sha", "word", "the start of the sha256"),
+    Field("limit", "limit", "no more images than this"),
+    Field("sort", "sort", "order: sort:-bytes"),
+)
+FIELDS = {field.name: field for field in _ALL}
+UNTAGGED = "untagged"
+CLASSES = ("general", "character", "copyright", "artist", "meta", "rating", "quality", "count", "trigger")
+CLASS_ALIASES = {"series": "copyright"}  # `date` is the file's time, so tags of that class go by `tag:`
+SORTS = (
+    "id",
+    "name",
+    "path",
+    "width",
+    "height",
+    "area",
+    "megapixels",
+    "ratio",
+    "bytes",
+    "tags",
+    "date",
+    "mark",
+)
+SIGNS = ("!=", "<=", ">=", "=", "<", ">", ":")

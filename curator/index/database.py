@@ -1,0 +1,218 @@
+"""Decides how the index file is opened, refused, read and written: one WAL file, many readers, several writers."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from curator.contract.errors import UserError
+from curator.contract.text import visible
+
+APPLICATION_ID = 0x46525A45  # "FRZE": how a frieze index is told from any other SQLite file
+WRITER_PATIENCE_S = 30.0
+RETRY_S = 0.001  # SQLite's own back-off starves a rare writer beside busy ones (index_scale.md), so we poll
+_MAGIC = b"SQLite format 3\0"
+_T = TypeVar("_T")
+
+
+class Database:
+    """One connection. Safe to share between threads: a transaction holds the lock for its whole length.
+
+    `on_foreign_change` is called inside the first transaction that sees another process's commit, so that
+    whoever caches rows can drop them while the snapshot is pinned.
+    """
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self.on_foreign_change: Callable[[], None] = _nothing
+        self._connection = connection
+        self._lock = threading.RLock()
+        self._depth = 0
+        self._writing = False
+        self._version = -1
+
+    @classmethod
+    def open(cls, path: Path, *, create: bool = False) -> Database:
+        """Open `path`, or make it when `create`; anything that is not a whole frieze index is refused."""
+        if create == path.exists():
+            raise _exists(path) if create else _absent(path)
+        if not create:
+            _refuse_foreign(path)
+        with sqlite_errors(path):
+            connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+            try:
+                _prepare(connection, path, create)
+            except BaseException:
+                connection.close()
+                raise
+        return cls(path, connection)
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        return self._connection
+
+    def close(self) -> None:
+        with self._lock:
+            self._connection.close()
+
+    @contextmanager
+    def reading(self) -> Generator[sqlite3.Connection]:
+        """A snapshot: everything read inside belongs to one moment. Nests."""
+        with self._lock, sqlite_errors(self.path):
+            if self._depth:
+                yield self._connection
+                return
+            self._begin("BEGIN")
+            with self._transaction():
+                yield self._connection
+
+    @contextmanager
+    def writing(self, *, durable: bool = False) -> Generator[sqlite3.Connection]:
+        """A write transaction, whole or not at all. `durable` survives power loss (edits by a person). Nests."""
+        with self._lock, sqlite_errors(self.path):
+            if self._depth:
+                if not self._writing:
+                    raise RuntimeError("a write may not begin inside a read: its snapshot could be stale")
+                yield self._connection
+                return
+            self._connection.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+            self._begin("BEGIN IMMEDIATE")
+            self._writing = True
+            try:
+                with self._transaction():
+                    yield self._connection
+            finally:
+                self._writing = False
+
+    def changed(self) -> bool:
+        """Whether another connection committed since this one last looked (caches are refreshed by the next read)."""
+        with self._lock, sqlite_errors(self.path):
+            return retried(self._data_version) != self._version
+
+    def _begin(self, statement: str) -> None:
+        retried(lambda: self._connection.execute(statement))
+        try:
+            version = retried(self._data_version)  # also pins the snapshot of a plain BEGIN
+            if version != self._version:
+                self._version = version
+                self.on_foreign_change()
+        except BaseException:
+            self._connection.execute("ROLLBACK")
+            raise
+
+    @contextmanager
+    def _transaction(self) -> Generator[None]:
+        self._depth = 1
+        try:
+            yield
+            self._connection.execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            if self._writing:
+                self.on_foreign_change()  # caches were patched with what has just been rolled back
+            raise
+        finally:
+            self._depth = 0
+
+    def _data_version(self) -> int:
+        return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
+
+
+def retried(attempt: Callable[[], _T]) -> _T:
+    """Try until the file is free; a writer that waits too long is told so."""
+    deadline = time.monotonic() + WRITER_PATIENCE_S
+    while True:
+        try:
+            return attempt()
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) and "busy" not in str(error):
+                raise
+            if time.monotonic() > deadline:
+                raise UserError(
+                    "another program has been writing this collection for 30 seconds",
+                    "wait for the other frieze to finish, or end it",
+                ) from error
+        time.sleep(RETRY_S)
+
+
+@contextmanager
+def sqlite_errors(path: Path) -> Generator[None]:
+    """What SQLite cannot do is a sentence for people, not a traceback."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        if isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError | sqlite3.InterfaceError):
+            raise  # a bug of ours
+        raise _cannot(path, str(error)) from error
+
+
+def _cannot(path: Path, reason: str) -> UserError:
+    hints = {
+        "malformed": "restore a copy of it, or move it away and scan the folders again",
+        "not a database": "move it away and scan the folders again",
+        "full": "free some space and try again; nothing was half-written",
+        "readonly": "make the folder and frieze.db writable",
+        "unable to open": "check that the folder exists and that you may write to it",
+        "disk I/O": "check the disk; nothing was half-written",
+    }
+    hint = next((text for word, text in hints.items() if word in reason), "run `frieze verify`")
+    return UserError(f"the index {visible(str(path))} cannot be used: {visible(reason)}", hint)
+
+
+def _refuse_foreign(path: Path) -> None:
+    try:
+        with path.open("rb") as file:
+            start = file.read(len(_MAGIC))
+    except OSError as error:
+        raise UserError(
+            f"cannot read {visible(str(path))}: {error.strerror}", "check its permissions"
+        ) from error
+    if start != _MAGIC:
+        raise _foreign(path)
+
+
+def _prepare(connection: sqlite3.Connection, path: Path, create: bool) -> None:
+    if create:
+        connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+    elif connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+        raise _foreign(path)
+    mode = retried(lambda: connection.execute("PRAGMA journal_mode=WAL").fetchone()[0])
+    if mode != "wal":
+        raise UserError(
+            f"the file system of {visible(str(path))} cannot hold an index (no write-ahead log)",
+            "keep the collection on a local disk; the pictures themselves may be on a network one",
+        )
+    for pragma in (
+        "temp_store=MEMORY",
+        "cache_size=-65536",
+        "journal_size_limit=67108864",
+        "wal_autocheckpoint=4000",
+        "secure_delete=OFF",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _foreign(path: Path) -> UserError:
+    return UserError(
+        f"{visible(str(path))} is not a frieze index", "move it away, then run `frieze scan DIR`"
+    )
+
+
+def _absent(path: Path) -> UserError:
+    return UserError(
+        f"there is no collection in {visible(str(path.parent))}", "make one with `frieze scan DIR`"
+    )
+
+
+def _exists(path: Path) -> UserError:
+    return UserError(f"there is already a collection in {visible(str(path.parent))}", "open it instead")
+
+
+def _nothing() -> None:
+    """Until a collection asks to be told."""

@@ -1,0 +1,183 @@
+"""Decides what an edit really changes: which images, which tags, at which places."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from pyroaring import BitMap
+
+from curator.contract.errors import UserError
+from curator.contract.text import visible
+from curator.index import texts
+from curator.index.bitmaps import Flag
+from curator.index.changes import (
+    CaptionsReplaced,
+    Change,
+    Classed,
+    FlagChange,
+    Renamed,
+    TagChange,
+    TagsReplaced,
+)
+from curator.index.edits import (
+    AddTags,
+    Edit,
+    Place,
+    RemoveTags,
+    RenameTag,
+    ReorderTags,
+    Rewrite,
+    SetCaption,
+    SetClass,
+    SetMark,
+)
+from curator.index.perform import moved
+from curator.index.store import Store
+from curator.index.tag_blob import encode
+
+
+def plan(store: Store, edit: Edit, images: BitMap) -> list[Change]:
+    """The changes of `edit` on `images`; empty where there is nothing to do."""
+    match edit:
+        case AddTags(names, at):
+            return _add(store, names, at, images)
+        case RemoveTags(names):
+            return _remove(store, names, images)
+        case RenameTag(old, new):
+            return _rename(store, old, new, images)
+        case ReorderTags(names):
+            return _reorder(store, names, images)
+        case SetCaption(text):
+            return _caption(store, dict.fromkeys(images, text))
+        case SetMark(mark):
+            return _mark(store, mark, images)
+        case SetClass(names, cls):
+            return _classify(store, names, cls)
+        case Rewrite():
+            return _rewrite(store, edit, images)
+
+
+def _add(store: Store, names: Sequence[str], at: Place, images: BitMap) -> list[Change]:
+    if not images:
+        return []
+    ids = np.array(images.to_array(), np.int64)
+    place = 0 if at == "start" else at
+    base = None if isinstance(place, str) else np.minimum(max(0, place), store.columns.of("tags_count")[ids])
+    changes: list[Change] = []
+    inserted = np.zeros(len(ids), np.int64)
+    for tag in store.tags.intern(dict.fromkeys(names)):
+        missing = images - store.bitmaps.of(tag)
+        if not missing:
+            continue
+        where = np.isin(ids, np.array(missing.to_array(), np.int64), assume_unique=True)
+        places = None if base is None else tuple((base + inserted)[where].tolist())
+        inserted += where
+        changes.append(TagChange(tag, missing, True, places))
+    return changes
+
+
+def _remove(store: Store, names: Sequence[str], images: BitMap) -> list[Change]:
+    tags = [tag for tag in store.tags.ids_of(dict.fromkeys(names)) if tag is not None]
+    having = {tag: images & store.bitmaps.of(tag) for tag in tags}
+    places: dict[int, list[int]] = {tag: [] for tag in tags}
+    for _, row in texts.tag_ids(store.connection, BitMap().union(*having.values()) if having else BitMap()):
+        for tag in tags:  # one after another, as they will be removed
+            if tag in row:
+                places[tag].append(row.index(tag))
+                row.remove(tag)
+    return [TagChange(tag, having[tag], False, tuple(places[tag])) for tag in tags if having[tag]]
+
+
+def _rename(store: Store, old: str, new: str, images: BitMap) -> list[Change]:
+    (old_id, new_id) = store.tags.ids_of([old, new])
+    if old_id is None or old == new:
+        return []
+    everyone = store.bitmaps.of(old_id)
+    having = images & everyone
+    whole = not (everyone & store.alive()) - images
+    if whole and new_id is None:
+        return [Renamed(old_id, old, new, everyone)] if having else []
+    if not having:
+        return []
+    return moved(store, old_id, store.tags.intern([new])[0], everyone if whole else having)
+
+
+def _reorder(store: Store, names: Sequence[str], images: BitMap) -> list[Change]:
+    order = store.tags.ids_of(names)
+    wanted = [tag for tag in order if tag is not None]
+    rows = dict(texts.tag_ids(store.connection, images))
+    for image, row in rows.items():
+        if len(wanted) != len(order) or sorted(row) != sorted(wanted):
+            raise UserError(
+                f"image {image} does not have exactly these tags", "reload it, then order its tags"
+            )
+    return _replaced(store, dict.fromkeys(rows, wanted))
+
+
+def _replaced(store: Store, wanted: dict[int, list[int]]) -> list[Change]:
+    new = {image: encode(tags) for image, tags in wanted.items()}
+    rows = [(image, old) for image, old in texts.blobs(store.connection, BitMap(new)) if old != new[image]]
+    if not rows:
+        return []
+    before, after = tuple(old for _, old in rows), tuple(new[image] for image, _ in rows)
+    return [TagsReplaced(BitMap(image for image, _ in rows), before, after)]
+
+
+def _caption(store: Store, wanted: dict[int, str]) -> list[Change]:
+    for text in wanted.values():
+        check_caption(text)
+    rows = [row for row in texts.captions(store.connection, BitMap(wanted)) if row[1] != wanted[row[0]]]
+    if not rows:
+        return []
+    before, after = tuple(old for _, old in rows), tuple(wanted[image] for image, _ in rows)
+    return [CaptionsReplaced(BitMap(image for image, _ in rows), before, after)]
+
+
+def _mark(store: Store, mark: int, images: BitMap) -> list[Change]:
+    if mark not in (-1, 0, 1):
+        raise UserError(f"{mark} is no mark", "1 keeps, -1 rejects, 0 takes the mark away")
+    changes: list[Change] = []
+    for flag, value in ((Flag.KEEP, 1), (Flag.REJECT, -1)):
+        now = store.bitmaps.of(flag)
+        gained = images - now if mark == value else BitMap()
+        lost = BitMap() if mark == value else images & now
+        if gained or lost:
+            changes.append(FlagChange(int(flag), gained, lost))
+    return changes
+
+
+def _classify(store: Store, names: Sequence[str], cls: str) -> list[Change]:
+    if not cls.strip() or any(not (c.isalnum() or c in "_-") for c in cls):
+        raise UserError(f"'{visible(cls)}' is no class", "a class is one word, such as artist")
+    found = [
+        tag for tag in (store.tags.find(name) for name in dict.fromkeys(names)) if tag and tag.cls != cls
+    ]
+    if not found:
+        return []
+    return [Classed(tuple(tag.id for tag in found), tuple(tag.cls for tag in found), (cls,) * len(found))]
+
+
+def _rewrite(store: Store, edit: Rewrite, images: BitMap) -> list[Change]:
+    tags = {
+        words.image: words.tags for words in edit.words if words.tags is not None and words.image in images
+    }
+    captions = {
+        words.image: words.caption
+        for words in edit.words
+        if words.caption is not None and words.image in images
+    }
+    ids = {image: list(dict.fromkeys(store.tags.intern(names))) for image, names in tags.items()}
+    return [*_replaced(store, ids), *_caption(store, captions)]
+
+
+def check_caption(text: str) -> None:
+    """A caption is Unicode text."""
+    if any(0xD800 <= ord(c) <= 0xDFFF for c in text) or "\0" in text:
+        raise UserError(f"the caption '{visible(text[:60])}' holds a broken character", "remove it")
+
+
+def names_shown(names: Iterable[str]) -> str:
+    """Tag names for a line of the history."""
+    shown = [f"'{name}'" for name in names]
+    return ", ".join(shown[:3]) + (f" and {len(shown) - 3} more" if len(shown) > 3 else "")

@@ -1,0 +1,118 @@
+"""Decides how settings, subsets and quarantined files are kept: small tables, read whole."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from curator.contract.captions import CaptionRules
+from curator.contract.errors import UserError
+from curator.index.database import Database
+from curator.index.paths import from_blob, to_blob
+
+
+class Settings:
+    """JSON values by name."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def get(self, key: str, default: Any = None) -> Any:
+        with self._database.reading() as connection:
+            row = connection.execute("SELECT value FROM setting WHERE key=?", (key,)).fetchone()
+        return json.loads(row[0]) if row else default
+
+    def put(self, key: str, value: Any) -> None:
+        with self._database.writing(durable=True) as connection:
+            row = (key, json.dumps(value))
+            connection.execute("INSERT OR REPLACE INTO setting(key, value) VALUES(?,?)", row)
+
+
+@dataclass(frozen=True)
+class Subset:
+    """One concept of the training: the images of a filter, how often they come, and how their captions vary."""
+
+    name: str
+    filter: str
+    repeats: float = 1.0
+    loss_weight: float = 1.0
+    flip: bool = False
+    rules: CaptionRules = field(default_factory=CaptionRules)
+
+
+class SubsetTable:
+    """Subsets in the order they were made."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def list(self) -> list[Subset]:
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                "SELECT name, filter, repeats, loss_weight, flip, rules FROM subset ORDER BY position"
+            ).fetchall()
+        return [
+            Subset(row[0], row[1], row[2], row[3], bool(row[4]), CaptionRules(**json.loads(row[5])))
+            for row in rows
+        ]
+
+    def get(self, name: str) -> Subset | None:
+        return next((subset for subset in self.list() if subset.name == name), None)
+
+    def save(self, subset: Subset) -> None:
+        """Add a subset at the end, or change the one of this name where it stands."""
+        if not subset.name.strip() or subset.repeats < 0 or subset.loss_weight < 0:
+            raise UserError("a subset needs a name, and repeats and loss weight of 0 or more", "give them")
+        with self._database.writing(durable=True) as connection:
+            connection.execute(
+                "INSERT INTO subset VALUES(?, (SELECT coalesce(max(position), 0) + 1 FROM subset), ?,?,?,?,?)"
+                " ON CONFLICT(name) DO UPDATE SET filter=excluded.filter, repeats=excluded.repeats,"
+                " loss_weight=excluded.loss_weight, flip=excluded.flip, rules=excluded.rules",
+                (
+                    subset.name,
+                    subset.filter,
+                    subset.repeats,
+                    subset.loss_weight,
+                    subset.flip,
+                    json.dumps(asdict(subset.rules)),
+                ),
+            )
+
+    def remove(self, name: str) -> bool:
+        """Whether there was one."""
+        with self._database.writing(durable=True) as connection:
+            return connection.execute("DELETE FROM subset WHERE name=?", (name,)).rowcount > 0
+
+
+@dataclass(frozen=True)
+class Quarantined:
+    """A file a scan could not use, and why."""
+
+    path: str
+    reason: str
+    at: float
+
+
+class Quarantine:
+    """Files that could not be used at the last scan that met them."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def list(self) -> list[Quarantined]:
+        rows = self._connection.execute("SELECT path, reason, at FROM quarantine ORDER BY path")
+        return [Quarantined(from_blob(row[0]), row[1], row[2]) for row in rows]
+
+    def put(self, entries: Iterable[tuple[str, str]]) -> None:
+        rows = [(to_blob(path), reason, time.time()) for path, reason in entries]
+        self._connection.executemany("INSERT OR REPLACE INTO quarantine VALUES(?,?,?)", rows)
+
+    def release(self, paths: Iterable[str]) -> None:
+        """These files are fine now, or gone."""
+        self._connection.executemany(
+            "DELETE FROM quarantine WHERE path=?", [(to_blob(path),) for path in paths]
+        )

@@ -1,0 +1,43 @@
+"""Decides how a run is watched: its events from the start, then whatever was added since the last look."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from curator.contract.event_log import read_events
+from curator.contract.events import Event
+from curator.contract.run_folder import RunFolder
+from curator.runs.fold import RunView
+
+
+class Follower:
+    """A reader of one run. Any number may follow; none of them touches the run (row B09)."""
+
+    def __init__(self, run: RunFolder) -> None:
+        self.run = run
+        self.view = RunView(name=run.path.name)
+        self.news: Sequence[Event] = ()
+        self._offset = 0
+
+    def poll(self) -> RunView:
+        """The run as it is now; `news` holds the events this look added."""
+        # The status first: a worker that is over has written all its events before.
+        self.view.status = self.run.status()
+        self.view.pending = self._pending()
+        self.news, self._offset = read_events(self.run.events_path, self._offset)
+        self.view.feed_all(self.news)
+        return self.view
+
+    def _pending(self) -> tuple[str, ...]:
+        """What the worker was asked and has not read: a step or a phase may be long."""
+        if self.view.status != "running":
+            return ()
+        try:
+            return tuple(file.name.partition("-")[2] for file in sorted(self.run.requests_dir.iterdir()))
+        except OSError:
+            return ()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more will come unless the run is started again."""
+        return self.view.status != "running"

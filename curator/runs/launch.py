@@ -1,0 +1,97 @@
+"""Decides how a training is started: in a session of its own, so that no terminal takes it along when it goes.
+
+The worker is `python -m train RUN`, or torchrun with several of them. It has no terminal, its output goes to
+the run's log, and what started it waits only until it holds the run or has failed (reference: curators_tui.md C).
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+
+from curator.contract.errors import UserError
+from curator.contract.event_log import read_events
+from curator.contract.events import RunFailed
+from curator.contract.run_folder import RunFolder, read_json
+
+WORKER: Sequence[str] = ("-m", "train")
+_LOOK_S = 0.02
+_LONGEST_START_S = 300.0  # importing torch from a cold network disk takes minutes
+
+
+def start(run: RunFolder, processes: int = 1) -> int:
+    """Start or resume `run` in the background; gives the worker's process id once it holds the run.
+
+    Raises:
+        UserError: training is not installed, a worker already lives, or the worker failed at once.
+    """
+    _check_installed()
+    if run.status() == "running":
+        raise UserError(f"the run {run.path.name} is already running", "follow it with 'frieze runs follow'")
+    run.take_requests()  # a request that a dead worker never read is not meant for the next one
+    before = read_json(run.path / "worker.json")
+    offset = read_events(run.events_path)[1]
+    process = _spawn(run, processes)
+    # Somebody has to take the exit status of a child that ends while we live, or it stays a zombie.
+    threading.Thread(target=process.wait, daemon=True).start()
+    deadline = time.monotonic() + _LONGEST_START_S
+    while time.monotonic() < deadline:
+        is_gone = process.poll() is not None
+        worker = read_json(run.path / "worker.json")
+        if worker is not None and worker != before and not process.returncode:
+            return worker["pid"]
+        if is_gone:
+            raise _failed(run, offset)
+        time.sleep(_LOOK_S)
+    process.terminate()
+    raise UserError(f"the trainer did not begin in {_LONGEST_START_S:.0f} s", f"look into {run.log_path}")
+
+
+def worker_command(run: RunFolder, processes: int) -> list[str]:
+    """The command line of the worker."""
+    worker = [*WORKER, str(run.path.absolute())]
+    if processes == 1:
+        return [sys.executable, *worker]
+    spread = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+    return [sys.executable, *spread, *worker]
+
+
+def _check_installed() -> None:
+    if importlib.util.find_spec("torch") is None:
+        raise UserError("training needs PyTorch, which is not installed", "pip install 'frieze[train]'")
+
+
+def _spawn(run: RunFolder, processes: int) -> subprocess.Popen[bytes]:
+    # Without the safe path a folder or file called "train" where the user happens to stand would be run instead.
+    environment = os.environ | {"PYTHONSAFEPATH": "1"}
+    try:
+        with run.log_path.open("ab") as log:
+            return subprocess.Popen(
+                worker_command(run, processes),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                env=environment,
+            )
+    except OSError as error:
+        raise UserError(
+            f"the trainer cannot be started: {error.strerror}", "free space or check rights"
+        ) from error
+
+
+def _failed(run: RunFolder, offset: int) -> UserError:
+    """What a worker that ended at once said of it."""
+    if run.status() == "running":
+        return UserError(
+            f"the run {run.path.name} is in use by a living worker", "follow it with 'frieze runs follow'"
+        )
+    words = [event for event in read_events(run.events_path, offset)[0] if isinstance(event, RunFailed)]
+    if words:
+        return UserError(words[-1].what, words[-1].hint)
+    return UserError("the trainer ended before it began", f"look into {run.log_path}")

@@ -1,0 +1,71 @@
+"""Decides how a run is told in plain lines, where there is no terminal to draw on: one line for what matters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from curator.contract import events as ev
+from curator.contract.text import visible
+from curator.runs.fold import RunView
+from curator.runs.words import loss_in_words, rate_in_words, seconds_in_words
+
+_LINES_A_RUN = 20  # steps that get a line, evenly spread
+
+
+class PlainReport:
+    """Turns events into lines. `view` has to have been fed the same events."""
+
+    def __init__(self) -> None:
+        self._told = -1  # twentieth of the run, or tenth of a phase, told last
+
+    def lines(self, events: Iterable[ev.Event], view: RunView) -> Iterator[str]:
+        """The lines of some new events; events that need no line give none."""
+        for event in events:
+            if isinstance(event, ev.StepDone):
+                yield from self._step(event, view)
+            elif isinstance(event, ev.PhaseStarted | ev.RunStarted):
+                self._told = -1
+                yield _WORDS[type(event)](event)
+            elif words := _WORDS.get(type(event)):
+                yield words(event)
+
+    def _step(self, event: ev.StepDone, view: RunView) -> Iterator[str]:
+        total = max(view.total_steps, 1)
+        part = event.step * _LINES_A_RUN // total
+        if part == self._told and event.step != total:
+            return
+        self._told = part
+        yield (
+            f"step {event.step}/{total}  epoch {event.epoch}  loss {loss_in_words(event.loss)}"
+            f"  smoothed {loss_in_words(view.smoothed_loss)}  {rate_in_words(view.it_per_s, 'it', 'it')}"
+            f"  left {seconds_in_words(view.eta_s)}"
+        )
+
+
+def _run_started(event: ev.RunStarted) -> str:
+    begin = f"resumes after step {event.step}" if event.resumed else "begins"
+    return f"{begin}: {event.total_steps} steps, {event.total_epochs} epochs on {visible(event.device)}"
+
+
+def _phase(event: ev.PhaseStarted) -> str:
+    return visible(event.name) + (f" ({event.total})" if event.total else "")
+
+
+_WORDS: dict[type, Callable[[Any], str]] = {
+    ev.RunStarted: _run_started,
+    ev.PhaseStarted: _phase,
+    ev.Evaluated: lambda e: (
+        f"fixed-noise loss after step {e.step}: {loss_in_words(e.loss)} ({e.images} pictures)"
+    ),
+    ev.SampleMade: lambda e: f"sample after step {e.step}: {visible(e.path)}  {visible(e.prompt)}",
+    ev.CheckpointSaved: lambda e: f"weights after step {e.step}: {visible(e.path)}",
+    ev.StateSaved: lambda e: f"state kept after step {e.step}",
+    ev.ImageQuarantined: lambda e: f"left out: {visible(e.path)}: {visible(e.reason)}",
+    ev.Warned: lambda e: f"warning: {visible(e.what)} ({visible(e.hint)})",
+    ev.RequestTaken: lambda e: f"asked to {visible(e.action)}",
+    ev.Paused: lambda e: f"paused after step {e.step}",
+    ev.Resumed: lambda e: f"goes on after step {e.step}",
+    ev.RunFailed: lambda e: f"failed: {visible(e.what)}",
+    ev.RunEnded: lambda e: f"{visible(e.how)} after step {e.step}",
+}

@@ -1,0 +1,63 @@
+"""Decides how the numbers of a run are put into words."""
+
+from __future__ import annotations
+
+import math
+
+from curator.contract.run_folder import Status
+from curator.runs.fold import RunView
+
+
+def seconds_in_words(seconds: float | None) -> str:
+    """`1:02:03`, `4:05` or `-` where it is not known."""
+    if seconds is None or not math.isfinite(seconds):
+        return "-"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def bytes_in_words(count: float) -> str:
+    """`3.1 GiB`."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if count < 1024 or unit == "GiB":
+            break
+        count /= 1024
+    return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+
+
+def rate_in_words(rate: float | None, one: str, many: str) -> str:
+    """`3.42 it/s`; slow things are told by what one takes: `4.1 s/it`."""
+    if rate is None or rate <= 0:
+        return f"- {many}/s"
+    return f"{rate:.2f} {many}/s" if rate >= 0.5 else f"{1 / rate:.1f} s/{one}"
+
+
+def loss_in_words(loss: float | None) -> str:
+    """`0.1234`, or `-` before the first step."""
+    return "-" if loss is None else f"{loss:.4f}"
+
+
+def evaluation_in_words(view: RunView) -> str:
+    """Loss on fixed noise at the start and now, and the change: `0.1502 -> 0.1203 (-19.9 %)`."""
+    if not view.evaluations:
+        return ""
+    first, now = view.evaluations[0][1], view.evaluations[-1][1]
+    if len(view.evaluations) == 1:
+        return loss_in_words(first)
+    change = f" ({(now - first) / first:+.1%})" if first else ""
+    return f"{loss_in_words(first)} -> {loss_in_words(now)}{change}"
+
+
+def state_in_words(view: RunView) -> str:
+    """What the run is doing: `running`, `paused`, `caching latents`, `crashed`, ..."""
+    words: dict[Status, str] = {"new": "not started"}
+    if view.status != "running":
+        return words.get(view.status, view.status)
+    state = "paused" if view.paused else f"running: {view.phase}" if view.phase else "starting"
+    return f"{state}, asked to {', '.join(view.pending)}" if view.pending else state
+
+
+def lr_in_words(lr: dict[str, float]) -> str:
+    """`unet 1.00e-04  text 5.00e-05`."""
+    return "  ".join(f"{name} {value:.2e}" for name, value in lr.items()) or "-"

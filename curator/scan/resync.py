@@ -1,0 +1,111 @@
+"""Decides what a sidecar that changed since the last read does to an image's words: taken, or shown as a conflict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from curator.index.collection import Collection
+from curator.index.edits import Rewrite, Words
+from curator.index.sidecar_table import SidecarState
+from curator.index.texts import text_digest
+from curator.scan.reading import Outcome
+from curator.scan.report import ScanReport
+from curator.scan.sidecar import Sidecar, together
+
+_CONFLICT = "changed outside while its image's words were edited here; nothing was overwritten"
+
+
+class Resync:
+    """Compares the sidecars of known images with what was last read; inside the batch's transaction."""
+
+    def __init__(self, collection: Collection, news: ScanReport) -> None:
+        self._collection = collection
+        self._sidecars = collection.images.sidecars
+        self._news = news
+        self._words: list[Words] = []
+
+    def sync(self, outcomes: Mapping[int, Outcome]) -> None:
+        """Take the changed sidecars of these images as one commit; those in conflict are left for next time."""
+        images = [image for image, outcome in outcomes.items() if outcome.task.read_sidecars]
+        states = self._sidecars.of(images)
+        for image in images:
+            self._sync_one(image, outcomes[image], {state.suffix: state for state in states[image]})
+        if self._words:
+            why = f"read changed sidecars of {len(self._words)} images"
+            self._collection.apply(
+                Rewrite(tuple(self._words), why), [w.image for w in self._words], actor="scan"
+            )
+
+    def _sync_one(self, image: int, outcome: Outcome, states: Mapping[str, SidecarState]) -> None:
+        on_disk = {file.suffix: file.path for file in outcome.task.found.sidecars}
+        self._sidecars.drop(image, set(states) - set(on_disk))
+        changed = [
+            s for s in outcome.sidecars if s.suffix not in states or states[s.suffix].file_digest != s.digest
+        ]
+        for sidecar in outcome.sidecars:
+            if sidecar not in changed:  # only touched: the words it was read with still count
+                self._sidecars.put(image, [_at_new_time(sidecar, states[sidecar.suffix])])
+        if not changed:
+            return
+        (tags,) = self._collection.tag_names([image])
+        now = _Now(tags, self._collection.images.caption(image), tuple(states.values()))
+        said = together(outcome.sidecars)
+        suffixes = {sidecar.suffix for sidecar in changed}
+        new_tags = said.tags if said.tags_from in suffixes else None
+        new_caption = said.caption if said.caption_from in suffixes else None
+        contested = [said.tags_from] if new_tags not in (None, now.tags) and now.tags_edited() else []
+        if new_caption not in (None, now.caption) and now.caption_edited():
+            contested.append(said.caption_from)
+        if contested:
+            self._news.conflicts += [(on_disk[suffix], _CONFLICT) for suffix in dict.fromkeys(contested)]
+            return
+        self._collection.tags.learn_classes(said.classes)
+        self._take(image, outcome.sidecars, now, Words(image, new_tags, new_caption))
+
+    def _take(self, image: int, sidecars: Sequence[Sidecar], now: _Now, words: Words) -> None:
+        tags = now.tags if words.tags is None else words.tags
+        caption = now.caption if words.caption is None else words.caption
+        edited = now.tags_edited() or now.caption_edited()
+        known = {state.suffix: state for state in now.states}
+        for sidecar in sidecars:
+            state = state_of(sidecar, tags, caption)
+            if edited and sidecar.suffix in known and known[sidecar.suffix].file_digest == sidecar.digest:
+                continue  # an unchanged sidecar beside words edited here still counts as it was read
+            self._sidecars.put(image, [state])
+        if (tags, caption) != (now.tags, now.caption):
+            self._words.append(words)
+            self._news.reread += 1
+
+
+@dataclass(frozen=True)
+class _Now:
+    """The words of an image today, and its sidecars as last read."""
+
+    tags: tuple[str, ...]
+    caption: str
+    states: tuple[SidecarState, ...]
+
+    def tags_edited(self) -> bool:
+        """Whether the tags were made or changed here: no sidecar that holds tags was read with them."""
+        return self._edited([state for state in self.states if state.suffix != ".caption"], bool(self.tags))
+
+    def caption_edited(self) -> bool:
+        return self._edited([state for state in self.states if state.suffix != ".txt"], bool(self.caption))
+
+    def _edited(self, states: Sequence[SidecarState], some: bool) -> bool:
+        if not states:
+            return some
+        return not any(s.text_digest == text_digest(s.suffix, self.tags, self.caption) for s in states)
+
+
+def state_of(sidecar: Sidecar, tags: Sequence[str], caption: str) -> SidecarState:
+    """What is remembered of a sidecar just read, beside the words the image has now."""
+    digest = text_digest(sidecar.suffix, tags, caption)
+    return SidecarState(sidecar.suffix, sidecar.mtime_ns, sidecar.file_bytes, sidecar.digest, digest)
+
+
+def _at_new_time(sidecar: Sidecar, state: SidecarState) -> SidecarState:
+    return SidecarState(
+        state.suffix, sidecar.mtime_ns, sidecar.file_bytes, state.file_digest, state.text_digest
+    )

@@ -1,0 +1,158 @@
+"""Decides what a sidecar file says: tags of `.txt`, free caption of `.caption`, both of `.json`.
+
+- Bytes are UTF-8 (a byte order mark is dropped, UTF-16 with a mark is read); others are read as Latin-1, with a
+  warning.
+- `.txt`: the first line that is not empty holds the tags, split at commas; further lines are left out, with a
+  warning. Brackets, colons and underscores in tags stay as they are; a tag that comes twice counts once.
+- `.caption`: all of the text, lines joined by a space.
+- `.json`: `tags` (a list, a string with commas, or an object whose keys are tags), `tag_string` (split at spaces),
+  lists by class (`tags_artist`, `tag_string_artist`, ...), `caption`, and `rating`, which becomes a last tag of
+  the class rating.
+- An empty file says nothing, and that is fine.
+Where several lie beside one image, tags come from `.txt` before `.json`, the caption from `.caption` before `.json`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from curator.scan.find import SidecarFile
+
+MAX_BYTES = 4_000_000
+_CLASSES = ("artist", "character", "copyright", "general", "meta")
+_RATINGS = {"g": "general", "s": "sensitive", "q": "questionable", "e": "explicit"}
+
+
+@dataclass(frozen=True)
+class Sidecar:
+    """What one sidecar says. None: it says nothing of tags, or of the caption."""
+
+    suffix: str
+    file_bytes: int
+    mtime_ns: int
+    digest: bytes
+    tags: tuple[str, ...] | None = None
+    caption: str | None = None
+    classes: tuple[tuple[str, str], ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class SidecarWords:
+    """What all sidecars of one image say together, and the suffix of the one that says it."""
+
+    tags: tuple[str, ...] | None = None
+    tags_from: str = ""
+    caption: str | None = None
+    caption_from: str = ""
+    classes: tuple[tuple[str, str], ...] = ()
+
+
+def read_sidecar(file: SidecarFile) -> Sidecar:
+    """Read one sidecar; OSError when it cannot be read."""
+    with open(file.path, "rb") as opened:
+        data = opened.read(MAX_BYTES + 1)
+        status = os.fstat(opened.fileno())
+    digest = hashlib.sha256(data).digest()[:16]
+    if len(data) > MAX_BYTES:
+        warning = f"the sidecar has more than {MAX_BYTES // 1_000_000} MB and was not read"
+        return Sidecar(file.suffix, status.st_size, status.st_mtime_ns, digest, warnings=(warning,))
+    text, warnings = decoded(data)
+    tags, caption, classes, more = _parsed(file.suffix, text)
+    warnings = (*warnings, *more)
+    return Sidecar(file.suffix, status.st_size, status.st_mtime_ns, digest, tags, caption, classes, warnings)
+
+
+def together(sidecars: Sequence[Sidecar]) -> SidecarWords:
+    """The words of an image from all its sidecars."""
+    by_suffix = {sidecar.suffix: sidecar for sidecar in sidecars}
+    txt, free, data = (by_suffix.get(suffix) for suffix in (".txt", ".caption", ".json"))
+    tagged = next((s for s in (txt, data) if s and s.tags is not None), None)
+    told = next((s for s in (free, data) if s and s.caption is not None), None)
+    named = set(tagged.tags or ()) if tagged else set[str]()
+    return SidecarWords(
+        tagged.tags if tagged else None,
+        tagged.suffix if tagged else "",
+        told.caption if told else None,
+        told.suffix if told else "",
+        tuple(pair for pair in (data.classes if data else ()) if pair[0] in named),
+    )
+
+
+def decoded(data: bytes) -> tuple[str, tuple[str, ...]]:
+    """Bytes as text, and a warning where that was a guess."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return data.decode("utf-16", "replace"), ()
+    try:
+        return data.decode("utf-8-sig"), ()
+    except UnicodeDecodeError:
+        return data.decode("latin-1"), ("not UTF-8, read as Latin-1",)
+
+
+def split_tags(line: str) -> tuple[str, ...]:
+    """Tags of a line, in order, each once."""
+    return _clean(line.split(","))
+
+
+_Parsed = tuple[tuple[str, ...] | None, str | None, tuple[tuple[str, str], ...], tuple[str, ...]]
+
+
+def _parsed(suffix: str, text: str) -> _Parsed:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if suffix == ".json":
+        return _json(text) if lines else (None, None, (), ())
+    if suffix == ".caption":
+        return None, _clean_text(" ".join(lines)), (), ()
+    left_out = (f"{len(lines) - 1} further lines were left out",) if len(lines) > 1 else ()
+    return split_tags(lines[0]) if lines else (), None, (), left_out
+
+
+def _json(text: str) -> _Parsed:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return None, None, (), ("no valid JSON",)
+    if not isinstance(value, dict):
+        return None, None, (), ("the JSON holds no object",)
+    data: Mapping[str, Any] = value
+    groups = {cls: _tags_in(data, f"tags_{cls}", f"tag_string_{cls}") for cls in _CLASSES}
+    plain = _tags_in(data, "tags", "tag_string")
+    tags = plain if plain is not None else _joined(groups.values())
+    classes = [(tag, cls) for cls, group in groups.items() for tag in group or () if cls != "general"]
+    rating = data.get("rating")
+    if isinstance(rating, str) and (word := _clean([rating])):
+        named = _RATINGS.get(word[0].lower(), word[0])
+        tags = tuple(dict.fromkeys([*(tags or ()), named]))
+        classes.append((named, "rating"))
+    caption = data.get("caption")
+    return tags, _clean_text(caption) if isinstance(caption, str) else None, tuple(classes), ()
+
+
+def _tags_in(data: Mapping[str, Any], key: str, spaced_key: str) -> tuple[str, ...] | None:
+    value = data.get(key)
+    if isinstance(value, str):
+        return split_tags(value)
+    if isinstance(value, list | dict):
+        return _clean(part for item in value if isinstance(item, str) for part in item.split(","))
+    spaced = data.get(spaced_key)
+    return _clean(spaced.split()) if isinstance(spaced, str) else None
+
+
+def _joined(groups: Iterable[tuple[str, ...] | None]) -> tuple[str, ...] | None:
+    given = [group for group in groups if group is not None]
+    return tuple(dict.fromkeys(tag for group in given for tag in group)) if given else None
+
+
+def _clean(tags: Iterable[str]) -> tuple[str, ...]:
+    kept = (" ".join(_clean_text(tag).split()) for tag in tags)
+    return tuple(dict.fromkeys(tag for tag in kept if tag))
+
+
+def _clean_text(text: str) -> str:
+    """JSON may spell lone surrogates and zero bytes; they become the replacement character."""
+    return "".join("\ufffd" if c == "\0" or 0xD800 <= ord(c) <= 0xDFFF else c for c in text).strip()

@@ -1,0 +1,237 @@
+"""Freezing, recipes, training and runs from the command line."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from curator.contract.run_folder import RunFolder
+from curator.runs import launch
+
+Frieze = Any
+FAKE = Path(__file__).parents[1] / "runs" / "fake_worker.py"
+
+
+@pytest.fixture
+def fake_trainer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launch, "WORKER", (str(FAKE),))
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    (tmp_path / "model").mkdir()
+    return tmp_path / "model"
+
+
+def test_freeze_tells_warnings_first_and_the_digest(collection: Path, frieze: Frieze) -> None:
+    assert frieze("subset", "add", "foxes", "fox", "--repeats", 3).code == 0
+    assert frieze("subset", "add", "none", "unicorn").code == 0
+    done = frieze("freeze", "a", "--json")
+    assert done.code == 0
+    assert "warning: subset none" in done.err
+    assert done.json["images"] == 1
+    assert done.json["samples_per_epoch"] == 3
+    assert frieze("freeze", "a").code == 2
+    assert frieze("freeze", "a", "--replace").code == 0
+    assert [each["name"] for each in frieze("manifest", "list", "--json").json] == ["a"]
+
+
+def test_an_empty_freeze_is_refused(collection: Path, frieze: Frieze) -> None:
+    assert frieze("subset", "add", "none", "unicorn").code == 0
+    assert frieze("freeze", "a").code == 2
+    assert not (collection / "manifests" / "a.manifest").exists()
+
+
+def test_show_counts_batches_and_steps(frozen: Path, frieze: Frieze) -> None:
+    """S037: steps are the sum over buckets of batches rounded up."""
+    about = frieze("manifest", "show", "set", "--batch-size", 2, "--json").json
+    assert (about["images"], about["samples_per_epoch"]) == (4, 6)
+    assert about["steps_per_epoch"] == sum(-(-each["samples"] // 2) for each in about["buckets"])
+    assert about["batches_per_epoch"] == about["steps_per_epoch"]
+    wide = frieze(
+        "manifest", "show", frozen, "--batch-size", 1, "--accumulate", 2, "--processes", 2, "--json"
+    ).json
+    assert wide["effective_batch"] == 4
+    assert wide["batches_per_epoch"] == 6
+    assert wide["steps_per_epoch"] == 4
+    assert "digest" in frieze("manifest", "show", "set").out
+
+
+def test_verify_finds_a_changed_picture_and_a_changed_manifest(
+    frozen: Path, pictures: Path, frieze: Frieze
+) -> None:
+    assert frieze("manifest", "verify", "set").code == 0
+    (pictures / "fox.png").write_bytes(b"x")
+    done = frieze("manifest", "verify", "set", "--json")
+    assert done.code == 2
+    assert [Path(each["path"]).name for each in done.json["problems"]] == ["fox.png"]
+    with sqlite3.connect(frozen) as manifest:
+        manifest.execute("UPDATE image SET text = 'forged'")
+    assert "was changed" in frieze("manifest", "verify", "set").err
+
+
+def test_a_misspelt_manifest_offers_the_nearest(frozen: Path, frieze: Frieze) -> None:
+    done = frieze("manifest", "show", "sett")
+    assert done.code == 2
+    assert "did you mean 'set'" in done.err
+
+
+def test_manifest_captions(frozen: Path, frieze: Frieze) -> None:
+    assert len(frieze("manifest", "captions", "set", 0, "--epochs", 3, "--json").json) == 3
+    assert frieze("manifest", "captions", "set", 99).code == 2
+
+
+def test_a_shown_recipe_is_complete_and_can_be_read_again(tmp_path: Path, frieze: Frieze) -> None:
+    """S081: export and read back."""
+    text = frieze("recipe", "show", "sd15-lora", "--set", "adapter.rank=32").out
+    assert tomllib.loads(text)["adapter"]["rank"] == 32
+    (tmp_path / "mine.toml").write_text(text)
+    assert frieze("recipe", "check", tmp_path / "mine.toml").code == 0
+    changes = frieze("recipe", "show", tmp_path / "mine.toml", "--against", "sd15-lora", "--json").json
+    assert changes == [{"key": "adapter.rank", "before": 16, "after": 32}]
+
+
+def test_a_misspelt_key_is_refused_with_the_nearest(frieze: Frieze) -> None:
+    """B12."""
+    done = frieze("recipe", "check", "tiny-demo", "--set", "batch.sise=3")
+    assert done.code == 2
+    assert "did you mean 'batch.size'" in done.err
+    assert frieze("recipe", "check", "sd16-lora").err.count("sd15-lora") == 1
+
+
+def test_recipe_lists(frieze: Frieze) -> None:
+    assert {each["name"] for each in frieze("recipe", "list", "--json").json} >= {"sd15-lora", "tiny-demo"}
+    fields = frieze("recipe", "fields", "--json").json
+    assert all(each["help"] for each in fields)
+    assert {each["key"] for each in frieze("recipe", "fields", "warmup", "--json").json} == {
+        "schedule.warmup_steps"
+    }
+
+
+def test_check_says_the_steps_and_starts_nothing(frozen: Path, collection: Path, frieze: Frieze) -> None:
+    """S037, S059: what is predicted is what the trainer does, by the same function."""
+    done = frieze("train", "set", "--recipe", "tiny-demo", "--set", "batch.size=2", "--set", "length.epochs=5",
+                  "--check", "--json")  # fmt: skip
+    per_epoch = frieze("manifest", "show", "set", "--batch-size", 2, "--json").json["steps_per_epoch"]
+    assert done.json["steps"] == 5 * per_epoch
+    assert done.json["epochs"] == 5
+    assert sum(each["steps"] for each in done.json["buckets"]) == per_epoch
+    assert not (collection / "runs").exists()
+
+
+@pytest.mark.usefixtures("fake_trainer")
+def test_train_follows_in_plain_lines_to_the_end(frozen: Path, model: Path, frieze: Frieze) -> None:
+    done = frieze("train", "set", "--recipe", "tiny-demo", "--model", model, "--name", "x")
+    assert done.code == 0, done.err
+    assert done.lines[0].startswith("begins: 5 steps")
+    assert done.lines[-1] == "finished after step 5"
+    (summary,) = frieze("runs", "list", "--json").json
+    assert (summary["status"], summary["step"]) == ("finished", 5)
+    run = RunFolder(Path(summary["path"]))
+    assert tomllib.loads(run.recipe_path.read_text())["model"]["path"] == str(model)
+    assert frieze("runs", "follow", "x").code == 0
+    assert frieze("train", "--resume", "x").code == 2
+    assert "not running" in frieze("runs", "stop", "x").err
+
+
+@pytest.mark.usefixtures("fake_trainer")
+def test_a_detached_run_is_listed_stopped_and_resumed(frozen: Path, model: Path, frieze: Frieze) -> None:
+    """B09."""
+    slow = ["--set", "metadata.description=steps=200 sleep=0.02"]
+    words = ["train", "set", "--recipe", "tiny-demo", "--model", model, *slow]
+    run = RunFolder(Path(frieze(*words, "--detach", "--json").json["path"]))
+    assert frieze("runs", "list", "--json").json[0]["status"] == "running"
+    assert frieze("runs", "stop", run.path.name[:12]).code == 0
+    told = frieze("runs", "follow", run.path.name)
+    assert told.code == 0
+    assert "stopped after step" in told.out
+    assert frieze("train", "--resume", "set", "--detach").out.strip() == str(run.path)
+    assert frieze("train", "--resume", "set").code == 2
+    os.kill(run.worker_pid() or 0, signal.SIGKILL)
+    crashed = frieze("runs", "follow", "set")
+    assert crashed.code == 2
+    assert "crashed after step" in crashed.err
+    assert f"--resume {run.path.name}" in crashed.err
+
+
+@pytest.mark.usefixtures("fake_trainer")
+def test_a_failed_run_is_a_mistake_in_its_own_words(frozen: Path, model: Path, frieze: Frieze) -> None:
+    done = frieze("train", "set", "--recipe", "tiny-demo", "--model", model,
+                  "--set", "metadata.description=fail=middle")  # fmt: skip
+    assert done.code == 2
+    assert "the disk is full" in done.err
+    assert "hint: free space" in done.err
+
+
+def test_ctrl_c_leaves_the_run_and_says_how_to_come_back(frozen: Path, model: Path, collection: Path) -> None:
+    program = (
+        "from curator.runs import launch; from curator.cli.main import main;"
+        f"launch.WORKER = ({str(FAKE)!r},); main()"
+    )
+    words = ["train", str(frozen), "--recipe", "tiny-demo", "--model", str(model),
+             "--set", "metadata.description=steps=2000 sleep=0.02"]  # fmt: skip
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=collection,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith("begins")
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=20)
+    (run,) = [RunFolder(path) for path in (collection / "runs").iterdir()]
+    try:
+        assert process.returncode == 130
+        assert f"frieze runs follow {run.path.name}" in err
+        assert f"frieze runs stop {run.path.name}" in err
+        time.sleep(0.1)
+        assert run.status() == "running"
+    finally:
+        os.kill(run.worker_pid() or 0, signal.SIGKILL)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["train"], "no manifest is given"),
+        (["train", "set"], "no recipe is given"),
+        (["train", "set", "--recipe", "tiny-demo"], "names no base model"),
+        (["train", "set", "--recipe", "tiny-demo", "--model", "/no/such"], "there is no model at /no/such"),
+        (["train", "nope", "--recipe", "tiny-demo"], "there is no manifest 'nope'"),
+        (["train", "set", "--recipe", "tiny-demo", "--set", "batch.size=0"], "batch.size is 0"),
+        (["train", "set", "--resume", "x"], "cannot be given with --resume"),
+        (["train", "--resume", "x"], "there is no run 'x'"),
+        (["train", "set", "--recipe", "tiny-demo", "--json"], "--json has nothing"),
+        (["runs", "follow", "x"], "there is no run 'x'"),
+        (["runs", "stop", "x"], "there is no run 'x'"),
+    ],
+)
+def test_bad_input_makes_no_run(
+    frozen: Path, collection: Path, frieze: Frieze, words: list[str], told: str
+) -> None:
+    done = frieze(*words)
+    assert done.code == 2
+    assert told in done.err
+    assert not (collection / "runs").exists()
+
+
+def test_a_manifest_is_trained_outside_of_any_collection(
+    frozen: Path, tmp_path: Path, frieze: Frieze, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    assert frieze("train", frozen, "--recipe", "tiny-demo", "--check").code == 0
+    assert frieze("manifest", "show", frozen).code == 0
+    assert frieze("runs", "list", "--json").json == []

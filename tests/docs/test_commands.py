@@ -1,0 +1,76 @@
+"""Every `frieze` command in README and docs is run, page by page, on a small collection."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+TAGS = ("cat, outdoors", "cat, animal, indoors", "dog, outdoors", "1girl, solo, smile", "1girl, long hair, blurry", "")
+
+
+def commands(page: Path) -> list[str]:
+    text = "\n".join(BLOCK.findall(page.read_text("utf-8"))).replace("\\\n", " ")
+    lines = (line.partition("  #")[0].strip() for line in text.splitlines())
+    return [line for line in lines if line.startswith("frieze ")]
+
+
+@pytest.fixture(scope="session")
+def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    pytest.importorskip("torch", reason="the train extra is not installed")
+    folder = tmp_path_factory.mktemp("model") / "base"
+    subprocess.run([sys.executable, "-m", "train.tiny_base", str(folder)], check=True, capture_output=True)
+    return folder
+
+
+@pytest.fixture
+def home(tmp_path: Path, tiny_base: Path) -> Path:
+    """What the pages speak of: pictures with tags, a base model, a recipe."""
+    (tmp_path / "pictures").mkdir()
+    for i, tags in enumerate(TAGS):
+        Image.new("RGB", (512 + 64 * (i % 3), 512), (40 * i, 90, 200 - 30 * i)).save(tmp_path / f"pictures/{i}.png")
+        (tmp_path / f"pictures/{i}.txt").write_text(tags, "utf-8")
+    (tmp_path / "base").symlink_to(tiny_base)
+    recipe = ROOT / "docs" / "recipes.md"
+    example = re.findall(r"^```toml\n(.*?)^```$", recipe.read_text("utf-8"), re.DOTALL | re.MULTILINE)[0]
+    (tmp_path / "my.toml").write_text(example, "utf-8")
+    return tmp_path
+
+
+def run(line: str, home: Path) -> subprocess.CompletedProcess[str]:
+    words = shlex.split(line)
+    command = [sys.executable, "-m", "curator", *words[1:]]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100"}
+    return subprocess.run(
+        command, cwd=home, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=300
+    )
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if commands(page)], ids=lambda page: page.stem)
+def test_the_commands_of_a_page_work_in_order(page: Path, home: Path) -> None:
+    lines = commands(page)
+    begin = [] if any(line.startswith("frieze scan") for line in lines) else ["frieze scan pictures --collection ."]
+    if page.stem == "events":
+        begin += ["frieze freeze first"]
+    for line in begin + lines:
+        if line in APP_COMMANDS:
+            continue
+        done = run(line, home)
+        assert done.returncode == 0, f"{page.name}: {line}\n{done.stdout}\n{done.stderr}"
+
+
+# These open the app, or take minutes: the journeys and `make demo` show them.
+APP_COMMANDS = {"frieze", "frieze .", "frieze demo", "frieze pictures"}
+
+
+def test_pages_speak_of_commands() -> None:
+    assert sum(len(commands(page)) for page in PAGES) > 20

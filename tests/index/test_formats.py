@@ -1,0 +1,110 @@
+"""The packed forms: varints, the journal's changes, images across chunk and part borders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pyroaring import BitMap
+
+from curator.contract.captions import CaptionRules
+from curator.contract.errors import UserError
+from curator.index import bitmaps
+from curator.index.changes import (
+    CaptionsReplaced,
+    FlagChange,
+    Renamed,
+    TagChange,
+    TagsReplaced,
+    inverse,
+    pack,
+    unpack,
+)
+from curator.index.collection import Collection
+from curator.index.edits import AddTags, RemoveTags
+from curator.index.images import FileFacts, NewImage
+from curator.index.small_tables import Subset
+from curator.index.tag_blob import decode, decode_many, encode
+
+numbers = st.lists(st.integers(0, 2**24))
+
+
+@given(st.lists(numbers, min_size=1))
+def test_varints_come_back(rows: list[list[int]]) -> None:
+    blobs = [encode(row) for row in rows]
+    assert [decode(blob) for blob in blobs] == rows
+    flat, counts = decode_many(blobs)
+    assert flat.tolist() == [number for row in rows for number in row]
+    assert counts.tolist() == [len(row) for row in rows]
+
+
+def test_changes_come_back_and_invert_twice() -> None:
+    some = BitMap([1, 5, 2**18 + 3])
+    changes = [
+        TagChange(17, some, True, None),
+        TagChange(18, some, False, (0, 3, 200)),
+        TagsReplaced(BitMap([4]), (b"\x01\xff",), (b"",)),
+        CaptionsReplaced(BitMap([4]), ("",), ("a 'cat'\n\u202e",)),
+        FlagChange(2, some, BitMap()),
+        Renamed(17, "a", "b", some),
+    ]
+    assert unpack(pack(changes)) == changes
+    assert inverse(inverse(changes)) == changes
+
+
+def test_split_at_chunk_borders() -> None:
+    size = 1 << bitmaps.CHUNK_BITS
+    assert list(bitmaps.split(BitMap([1, size - 1, size, 3 * size]))) == [
+        (0, BitMap([1, size - 1])),
+        (1, BitMap([size])),
+        (3, BitMap([3 * size])),
+    ]
+
+
+def test_images_across_column_parts_and_chunks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bitmaps, "CHUNK_BITS", 10)
+    monkeypatch.setattr("curator.index.derived.CHUNK_BITS", 10)
+    collection = Collection.create(tmp_path)
+    with collection.writing():
+        root = collection.images.root("/p")
+    for batch in range(20):
+        collection.add_images(
+            [
+                NewImage(
+                    root,
+                    f"{batch}/{k}",
+                    FileFacts(b"s" * 32, k, k, batch + 1, k + 1, "jpeg"),
+                    ("a", f"b{k % 3}"),
+                )
+                for k in range(1000)
+            ]
+        )
+    height = collection.columns.of("height")
+    assert len(height) == 20001
+    assert np.array_equal(height[1:], np.tile(np.arange(1, 1001), 20))
+    collection.apply(RemoveTags(("a",)), range(900, 17000, 7))
+    collection.apply(AddTags(("c", "b1"), "start"))
+    assert collection.check() == []
+    collection.undo()
+    collection.undo()
+    assert collection.tag_names([907]) == [("a", "b0")]
+    assert collection.check() == []
+
+
+def test_settings_and_subsets_keep_order_and_values(tmp_path: Path) -> None:
+    collection = Collection.create(tmp_path)
+    collection.settings.put("bucket_rule", {"step": 32})
+    collection.subsets.save(Subset("z", "1girl", 2.5, rules=CaptionRules(shuffle=True, keep_tags=1)))
+    collection.subsets.save(Subset("a", "solo"))
+    collection.subsets.save(Subset("z", "2girls", 3, 0.5, True))
+    again = Collection.open(tmp_path)
+    assert again.settings.get("bucket_rule") == {"step": 32}
+    assert again.settings.get("nothing", 4) == 4
+    assert again.subsets.list() == [Subset("z", "2girls", 3, 0.5, True), Subset("a", "solo")]
+    assert again.subsets.remove("z")
+    assert not again.subsets.remove("z")
+    with pytest.raises(UserError):
+        again.subsets.save(Subset("", "x"))

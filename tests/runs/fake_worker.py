@@ -1,0 +1,69 @@
+"""A stand-in for `python -m train RUN`: keeps to the contract of a run folder, trains nothing.
+
+The recipe's `metadata.description` says how to behave: "steps=20 sleep=0.01 fail=refuse|middle|early".
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sys
+import time
+from pathlib import Path
+
+from curator.contract import events as ev
+from curator.contract.errors import UserError
+from curator.contract.event_log import EventLog
+from curator.contract.run_folder import RunFolder
+
+
+def behaviour(run: RunFolder) -> dict[str, str]:
+    return dict(re.findall(r"(\w+)=([\w.]+)", run.recipe_path.read_text()))
+
+
+def main() -> int:
+    run = RunFolder(Path(sys.argv[1]))
+    how = behaviour(run)
+    if how.get("fail") == "early":
+        sys.stderr.write("Segmentation fault, or so\n")
+        return 139
+    try:
+        with run.hold():
+            return work(run, how)
+    except UserError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+
+
+def work(run: RunFolder, how: dict[str, str]) -> int:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    log = EventLog(run.events_path)
+    if how.get("fail") == "refuse":
+        log.write(ev.RunFailed(time.time(), "there is no model at x\x1b[31m", "give another"))
+        log.write(ev.RunEnded(time.time(), "failed", 0))
+        run.finish("failed", 0)
+        return 2
+    total = int(how.get("steps", 5))
+    state = run.state_dir / "step"
+    first = int(state.read_text()) if state.exists() else 0
+    log.write(ev.RunStarted(time.time(), first, total, 1, first > 0, os.getpid(), "cpu", 1))
+    ended, step = "finished", first
+    for step in range(first + 1, total + 1):
+        time.sleep(float(how.get("sleep", 0)))
+        log.write(ev.StepDone(time.time(), step, 0, 1 / step, {"unet": 1e-4}, 1.0, 2, 0.1, 1 << 20))
+        state.write_text(str(step))
+        if "stop" in run.take_requests():
+            ended = "stopped"
+            break
+        if how.get("fail") == "middle":
+            log.write(ev.RunFailed(time.time(), "the disk is full", "free space"))
+            ended = "failed"
+            break
+    log.write(ev.RunEnded(time.time(), ended, step))
+    run.finish(ended, step)
+    return 2 if ended == "failed" else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,187 @@
+"""Starting, losing and ending workers (rows B09, S079; curators_tui.md section C)."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from curator.contract.errors import UserError
+from curator.contract.event_log import read_events
+from curator.contract.events import RunStarted
+from curator.contract.run_folder import RunFolder
+from curator.runs import launch
+from curator.runs.follow import Follower
+
+MakeRun = Callable[..., RunFolder]
+Until = Callable[[Callable[[], bool]], None]
+
+
+def test_a_run_starts_in_a_session_of_its_own_and_finishes(make_run: MakeRun, until: Until) -> None:
+    run = make_run(steps=3)
+    pid = launch.start(run)
+    assert pid != os.getpid()
+    until(lambda: run.status() == "finished")
+    assert Follower(run).poll().step == 3
+
+
+def test_a_living_worker_has_its_own_session_and_no_terminal(make_run: MakeRun) -> None:
+    run = make_run(steps=1000, sleep=0.02)
+    pid = launch.start(run)
+    assert os.getsid(pid) == pid
+    assert Path(f"/proc/{pid}/fd/0").readlink() == Path("/dev/null")
+    assert Path(f"/proc/{pid}/fd/1").readlink() == run.log_path.resolve()
+    assert Path(f"/proc/{pid}/cwd").readlink() == Path.cwd()
+
+
+def test_a_failure_at_the_start_is_told_in_its_own_words(make_run: MakeRun, until: Until) -> None:
+    run = make_run(fail="refuse")
+    try:
+        launch.start(run)  # holds the run for a moment: it may be seen alive before it fails
+    except UserError as error:
+        told = error.what, error.hint
+    else:
+        until(lambda: run.status() == "failed")
+        told = Follower(run).poll().failure
+    assert told == ("there is no model at x\x1b[31m", "give another")
+
+
+def test_a_worker_that_dies_without_a_word_points_at_the_log(make_run: MakeRun) -> None:
+    run = make_run(fail="early")
+    with pytest.raises(UserError, match="ended before it began") as caught:
+        launch.start(run)
+    assert str(run.log_path) in caught.value.hint
+    assert "Segmentation fault" in run.log_path.read_text()
+
+
+def test_a_second_worker_is_refused(make_run: MakeRun, fake_worker: Path) -> None:
+    run = make_run(steps=1000, sleep=0.02)
+    launch.start(run)
+    with pytest.raises(UserError, match="already running"):
+        launch.start(run)
+    second = subprocess.run([sys.executable, str(fake_worker), str(run.path)], capture_output=True, text=True)
+    assert second.returncode == 2
+    assert "in use by a living worker" in second.stderr
+    assert run.status() == "running"
+
+
+def test_a_killed_worker_crashed_and_the_run_goes_on_where_its_state_is(
+    make_run: MakeRun, until: Until
+) -> None:
+    run = make_run(steps=8, sleep=0.05)
+    pid = launch.start(run)
+    until(lambda: Follower(run).poll().step >= 3)
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: run.status() == "crashed")
+    launch.start(run)
+    until(lambda: run.status() == "finished")
+    events, _ = read_events(run.events_path)
+    assert [event.resumed for event in events if isinstance(event, RunStarted)] == [False, True]
+    assert [step for step, _ in Follower(run).poll().losses] == list(range(1, 9))
+
+
+def test_a_zombie_is_dead(make_run: MakeRun, until: Until, fake_worker: Path) -> None:
+    """In a container whose first process does not reap, a killed worker stays a zombie."""
+    run = make_run(steps=1000, sleep=0.02)
+    process = subprocess.Popen([sys.executable, str(fake_worker), str(run.path)], start_new_session=True)
+    until(lambda: run.worker_pid() == process.pid)
+    process.kill()  # and nobody waits for it
+    until(lambda: Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z")
+    assert run.status() == "crashed"
+    process.wait()
+
+
+def test_losing_the_terminal_leaves_the_run_alone(make_run: MakeRun, until: Until, fake_worker: Path) -> None:
+    """The starter is killed with its whole session and a hang-up; the worker goes on (B09)."""
+    run = make_run(steps=1000, sleep=0.02)
+    program = (
+        "import sys, time; from pathlib import Path; from curator.runs import launch;"
+        "from curator.contract.run_folder import RunFolder;"
+        f"launch.WORKER = ({str(fake_worker)!r},); print(launch.start(RunFolder(Path(sys.argv[1]))), flush=True);"
+        "time.sleep(60)"
+    )
+    starter = subprocess.Popen(
+        [sys.executable, "-c", program, str(run.path)], stdout=subprocess.PIPE, start_new_session=True
+    )
+    assert starter.stdout is not None
+    pid = int(starter.stdout.readline())
+    os.killpg(starter.pid, signal.SIGHUP)
+    starter.wait()
+    os.kill(pid, signal.SIGHUP)
+    before = Follower(run).poll().step
+    until(lambda: Follower(run).poll().step > before + 2)
+    assert run.status() == "running"
+    run.request("stop")
+    until(lambda: run.status() == "stopped")
+
+
+def test_a_request_no_worker_read_is_not_meant_for_the_next(make_run: MakeRun, until: Until) -> None:
+    run = make_run(steps=3)
+    (run.requests_dir / "00000000000000000001-stop").touch()
+    launch.start(run)
+    until(lambda: run.status() != "running")
+    assert run.status() == "finished"
+
+
+def test_a_folder_called_train_where_the_user_stands_is_not_run(
+    make_run: MakeRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many a data set lies in a folder called train: `python -m train` must not take it for the program."""
+    here = tmp_path / "here"
+    (here / "train").mkdir(parents=True)
+    (here / "train" / "__init__.py").touch()
+    monkeypatch.chdir(here)
+    monkeypatch.setattr(launch, "WORKER", ("-c", "import train; print('found', train.__file__)"))
+    run = make_run()
+    with pytest.raises(UserError, match="ended before it began"):
+        launch.start(run)
+    assert "found" in run.log_path.read_text()
+    assert str(here) not in run.log_path.read_text()
+
+
+def test_several_processes_go_through_torchrun(tmp_path: Path) -> None:
+    command = launch.worker_command(RunFolder(tmp_path), 4)
+    assert command[1:6] == ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "4"]
+    assert command[6:] == ["-m", "train", str(tmp_path)]
+
+
+def test_without_torch_the_hint_says_what_to_install(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(UserError) as caught:
+        launch.start(make_run())
+    assert "frieze[train]" in caught.value.hint
+
+
+def test_a_half_written_line_is_waited_for(make_run: MakeRun) -> None:
+    run = make_run()
+    line = json.dumps({"kind": "run_failed", "at": 1.0, "what": "w", "hint": "h"})
+    run.events_path.write_text(line[:20])
+    follower = Follower(run)
+    assert follower.poll().failure is None
+    with run.events_path.open("a") as file:
+        file.write(line[20:] + "\n")
+    assert follower.poll().failure == ("w", "h")
+
+
+def test_status_is_read_before_the_events(
+    make_run: MakeRun, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that ends between the two looks is seen as running once more, never as over with events missing."""
+    run = make_run(steps=2)
+    launch.start(run)
+    until(lambda: run.status() == "finished")
+    follower = Follower(run)
+    order: list[str] = []
+    monkeypatch.setattr(RunFolder, "status", lambda _: order.append("status") or "finished")
+    monkeypatch.setattr("curator.runs.follow.read_events", lambda *_: (order.append("events") or [], 0))
+    follower.poll()
+    assert order == ["status", "events"]

@@ -1,0 +1,75 @@
+"""The list of runs and the names that mean one of them (row B09)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from curator.contract import events as ev
+from curator.contract.errors import UserError
+from curator.contract.event_log import EventLog
+from curator.contract.run_folder import RunFolder
+from curator.runs.listing import find_run, list_runs
+
+MakeRun = Callable[..., RunFolder]
+
+
+def log_steps(run: RunFolder, first: int, last: int) -> None:
+    log = EventLog(run.events_path)
+    log.write(ev.RunStarted(0, first, 5000, 1, first > 0, 1, "cpu", 1))
+    for i in range(first + 1, last + 1):
+        log.write(ev.StepDone(0, i, 0, i / 10, {"unet": 1e-4}, 1.0, 2, 0.1, 0))
+    log.close()
+
+
+def test_one_line_of_each_run(make_run: MakeRun, tmp_path: Path) -> None:
+    run = make_run("fox")
+    make_run("new")
+    log_steps(run, 0, 7)
+    (tmp_path / "runs" / "no-run").mkdir()
+    found = {each.name[11:]: each for each in list_runs(tmp_path / "runs")}
+    assert set(found) == {"fox", "new"}
+    assert (found["fox"].step, found["fox"].total_steps, found["fox"].loss) == (7, 5000, 0.7)
+    assert (found["new"].step, found["new"].loss, found["new"].status) == (0, None, "new")
+
+
+def test_a_long_log_is_read_at_its_ends_only(make_run: MakeRun, tmp_path: Path) -> None:
+    run = make_run()
+    log_steps(run, 0, 2000)
+    assert run.events_path.stat().st_size > 3 * (1 << 16)
+    (summary,) = list_runs(tmp_path / "runs")
+    assert (summary.step, summary.total_steps) == (2000, 5000)
+
+
+def test_a_resumed_run_stands_where_it_resumed(make_run: MakeRun, tmp_path: Path) -> None:
+    run = make_run()
+    log_steps(run, 0, 9)
+    log_steps(run, 4, 4)
+    assert list_runs(tmp_path / "runs")[0].step == 4
+
+
+def test_no_runs_is_no_mistake(tmp_path: Path) -> None:
+    assert list_runs(tmp_path / "none") == []
+
+
+def test_names_complete_by_a_unique_beginning(make_run: MakeRun, tmp_path: Path) -> None:
+    parent = tmp_path / "runs"
+    fox, wolf = make_run("fox"), make_run("wolf")
+    again = make_run("fox")
+    assert find_run(parent, "wo").path == wolf.path
+    assert find_run(parent, fox.path.name).path == fox.path  # also the beginning of the second one's folder
+    assert find_run(parent, str(again.path)).path == again.path
+    with pytest.raises(UserError, match="several runs") as several:
+        find_run(parent, "fox")
+    assert again.path.name in several.value.hint
+    with pytest.raises(UserError, match="no run 'wulf'") as missing:
+        find_run(parent, "wulf")
+    assert "wolf" in missing.value.hint
+
+
+def test_where_there_are_no_runs_the_hint_says_how_to_start(tmp_path: Path) -> None:
+    with pytest.raises(UserError) as caught:
+        find_run(tmp_path, "x")
+    assert "frieze train" in caught.value.hint

@@ -1,0 +1,192 @@
+"""Typed tags (S015), completion (B15), bulk edits with a count, sidecars written back."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from curator.contract.errors import UserError
+from curator.index.collection import Collection
+from curator.index.edits import AddTags, RemoveTags, SetCaption
+from curator.index.tag_table import Tag, check_name
+from curator.scan.scan import scan
+from curator.tags.bulk import adding, preview, removing, renaming
+from curator.tags.classes import CLASSES, in_order
+from curator.tags.complete import complete
+from curator.tags.sidecars import write_sidecars
+from curator.tags.text import FACES, clean_tag, clean_tags
+
+
+@pytest.mark.parametrize(
+    ("typed", "tag"),
+    [
+        ("long_hair", "long hair"),
+        ("  long   hair ", "long hair"),
+        ("saber_(fate)", "saber (fate)"),
+        (":_3", ":_3"),
+        ("a_b", "a_b"),
+        (";_;", ";_;"),
+        ("poster (object)", "poster (object)"),
+        ("_x__y_", "x y"),
+        ("tab\tbed", "tab bed"),
+    ],
+)
+def test_typed_tags(typed: str, tag: str) -> None:
+    assert clean_tag(typed).replace("  ", " ") == tag
+
+
+@pytest.mark.parametrize("face", sorted(FACES))
+def test_faces_keep_their_underscores(face: str) -> None:
+    assert clean_tag(face) == face
+
+
+@pytest.mark.parametrize(
+    "typed", ["", "  ", "____", "a,b", "a\nb", "a\x1b[m", "x" * 501, "\udcff", "a\u2028b"]
+)
+def test_refused(typed: str) -> None:
+    with pytest.raises(UserError):
+        clean_tag(typed)
+
+
+@given(st.text(max_size=30))
+def test_what_is_accepted_is_a_tag_and_stays_as_it_is(typed: str) -> None:
+    try:
+        tag = clean_tag(typed)
+    except UserError:
+        return
+    check_name(tag)
+    assert clean_tag(tag) == tag
+
+
+def test_several_typed() -> None:
+    assert clean_tags("a, b_c_d ,, a") == ("a", "b c d")
+
+
+def test_completion_ranks() -> None:
+    tags = [Tag(k, name, "general", count) for k, (name, count) in enumerate(
+        [("hair", 5), ("long_hair", 90), ("Hair ornament", 50), ("chair", 99), ("armchair", 3), ("blue eyes", 70)]
+    )]  # fmt: skip
+    assert [tag.name for tag in complete(tags, "hair")] == [
+        "Hair ornament",
+        "hair",
+        "long_hair",
+        "chair",
+        "armchair",
+    ]
+    assert [tag.name for tag in complete(tags, "long h")] == ["long_hair"]
+    assert [tag.name for tag in complete(tags, "", limit=2)] == ["chair", "long_hair"]
+    assert complete(tags, "zzz") == []
+
+
+def test_class_order() -> None:
+    assert in_order(["outfit", "general", "character", "general"]) == ["character", "general", "outfit"]
+    assert len(set(CLASSES)) == len(CLASSES)
+
+
+@pytest.fixture
+def collection(tmp_path: Path) -> Collection:
+    made = Collection.create(tmp_path)
+    for k, tags in enumerate(["1girl, long_hair", "1girl, Long hair, solo", None]):
+        Image.new("RGB", (8, 8), (k, 0, 0)).save(tmp_path / f"{k}.png")
+        if tags is not None:
+            (tmp_path / f"{k}.txt").write_text(tags)
+    scan(made, tmp_path)
+    return made
+
+
+def test_bulk_edits_know_other_spellings_and_count_first(collection: Collection) -> None:
+    edit = adding(collection, "LONG_HAIR, new_tag")
+    assert edit == AddTags(("Long hair", "new tag")) or edit == AddTags(("long_hair", "new tag"))
+    assert preview(collection, adding(collection, "solo"), [1, 2, 3]).images == 2
+    edit = removing(collection, "long hair")
+    assert set(edit.names) == {"long_hair", "Long hair"}
+    shown = preview(collection, edit, [1, 2, 3])
+    assert (shown.images, shown.selected) == (2, 3)
+    assert collection.apply(edit, [1, 2, 3]).images_changed == 2
+    assert renaming(collection, "solo", "one_person").new == "one person"
+    with pytest.raises(UserError):
+        renaming(collection, "nobody", "x")
+    with pytest.raises(UserError):
+        adding(collection, " , ")
+
+
+def test_nothing_is_written_but_what_changed(collection: Collection, tmp_path: Path) -> None:
+    before = (tmp_path / "0.txt").stat()
+    collection.apply(RemoveTags(("solo",)), [2])
+    report = write_sidecars(collection, [1, 2, 3])
+    assert (report.written, report.unchanged, report.conflicts, report.failed) == (1, 2, [], [])
+    assert (tmp_path / "0.txt").stat() == before
+    assert (tmp_path / "1.txt").read_text() == "1girl, Long hair\n"
+    assert not (tmp_path / "2.txt").exists()
+    report = scan(collection, tmp_path)
+    assert (report.unchanged, report.reread, report.conflicts) == (3, 0, [])
+
+
+def test_a_change_from_outside_is_never_overwritten_in_silence(
+    collection: Collection, tmp_path: Path
+) -> None:
+    collection.apply(AddTags(("mine",)), [1, 3])
+    (tmp_path / "0.txt").write_text("theirs")
+    (tmp_path / "2.txt").write_text("unread")
+    report = write_sidecars(collection, [1, 3])
+    assert [Path(path).name for path, _ in report.conflicts] == ["0.txt", "2.txt"]
+    assert (tmp_path / "0.txt").read_text() == "theirs"
+    assert write_sidecars(collection, [1, 3], force=True).written == 2
+    assert (tmp_path / "0.txt").read_text() == "1girl, long_hair, mine\n"
+
+
+def test_permissions_and_links_stay(collection: Collection, tmp_path: Path) -> None:
+    store = tmp_path / "store.txt"
+    (tmp_path / "0.txt").rename(store)
+    store.chmod(0o640)
+    (tmp_path / "0.txt").symlink_to(store)
+    collection.apply(AddTags(("mine",)), [1])
+    assert write_sidecars(collection, [1]).written == 1
+    assert (tmp_path / "0.txt").is_symlink()
+    assert store.read_text().endswith("mine\n")
+    assert store.stat().st_mode & 0o777 == 0o640
+    assert not list(tmp_path.glob(".frieze*"))
+
+
+def test_a_failed_write_leaves_the_old_file(
+    collection: Collection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    collection.apply(AddTags(("mine",)), [1])
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    report = write_sidecars(collection, [1])
+    assert report.failed == [(str(tmp_path / "0.txt"), "No space left on device")]
+    assert (tmp_path / "0.txt").read_text() == "1girl, long_hair"
+    assert not list(tmp_path.glob(".frieze*"))
+
+
+def test_captions_and_json(collection: Collection, tmp_path: Path) -> None:
+    (tmp_path / "0.json").write_text(json.dumps({"id": 7, "tags": ["old"]}))
+    scan(collection, tmp_path)
+    collection.apply(SetCaption("a cat\non a mat"), [1])
+    assert write_sidecars(collection, [1, 2], ".caption").written == 1
+    assert (tmp_path / "0.caption").read_text() == "a cat on a mat\n"
+    assert write_sidecars(collection, [1], ".json").written == 1
+    written = json.loads((tmp_path / "0.json").read_text())
+    assert written == {"id": 7, "tags": ["1girl", "long_hair"], "caption": "a cat\non a mat"}
+    assert scan(collection, tmp_path).conflicts == []
+    assert collection.rows([1])[0].caption == "a cat\non a mat"
+
+
+def test_missing_images_are_not_written(collection: Collection, tmp_path: Path) -> None:
+    (tmp_path / "1.png").unlink()
+    (tmp_path / "1.txt").unlink()
+    scan(collection, tmp_path)
+    assert write_sidecars(collection, [2], force=True).written == 0
+    assert not (tmp_path / "1.txt").exists()
+    with pytest.raises(UserError):
+        write_sidecars(collection, [1], separator=" ")
