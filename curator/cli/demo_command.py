@@ -170,9 +170,9 @@ def _progress_bar() -> Generator[Any]:
             said = _parsed(line)
             if said:
                 phase, done, total, _ = said
-                task = tasks.setdefault(phase, None) or bar.add_task(phase, total=total)
-                tasks[phase] = task
-                bar.update(task, completed=done)
+                if phase not in tasks:
+                    tasks[phase] = bar.add_task(phase, total=total)
+                bar.update(tasks[phase], completed=done)
 
         yield show
 

@@ -1,18 +1,21 @@
 """Decides the caption one picture is trained with in one epoch.
 
 A caption has a head that never moves, a middle that may be shuffled and thinned, and a tail that never
-moves. The parts are decided at the freeze; what is drawn is a pure function of (seed, sample), so a
-preview shows what step 12,345 will train on without running the steps before it (rows S017-S021).
+moves. The parts are decided at the freeze; what is drawn is a pure function of (seed, sample) and, while tokens
+warm up, of the step, so a preview shows what step 12,345 will train on without running the steps before it
+(rows S016-S021). The order of the rules is that of kohya-ss/sd-scripts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from curator.contract.epoch_plan import Sample
 from curator.contract.errors import UserError
 from curator.contract.keyed import Purpose, shuffled, uniform
+from curator.contract.wildcards import expanded
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,12 @@ class CaptionRules:
     `trigger` stands before everything and is never dropped with a tag. The first `keep_tags` tags are the
     head. `tag_dropout` and `caption_dropout` are probabilities of one tag of the middle, and of the whole
     caption, being left out.
+
+    A tag `keep_separator` ends the head and, met again, begins the tail; then `keep_tags` does not count, and the
+    separator itself is never trained. `secondary_separator` inside a tag becomes a comma at the end, so that what it
+    joins moves as one. With `wildcards`, `{a|b}` is one of its items. `prefix` and `suffix` stand around all.
+    Every `dropout_every_epochs`th epoch has no captions. In the first `warmup_steps` steps the middle grows from
+    `warmup_tags` tags to all.
     """
 
     shuffle: bool = False
@@ -29,13 +38,28 @@ class CaptionRules:
     tag_dropout: float = 0.0
     caption_dropout: float = 0.0
     trigger: str = ""
+    keep_separator: str = ""
+    secondary_separator: str = ""
+    wildcards: bool = False
+    prefix: str = ""
+    suffix: str = ""
+    dropout_every_epochs: int = 0
+    warmup_tags: int = 1
+    warmup_steps: int = 0
 
     def __post_init__(self) -> None:
-        for name, share in (("tag_dropout", self.tag_dropout), ("caption_dropout", self.caption_dropout)):
+        for name in ("tag_dropout", "caption_dropout"):
+            share = getattr(self, name)
             if not 0.0 <= share <= 1.0:
                 raise UserError(f"{name} is {share}", "give a share from 0 to 1, such as 0.1")
-        if self.keep_tags < 0:
-            raise UserError(f"keep_tags is {self.keep_tags}", "give 0 or more")
+        for name in ("keep_tags", "dropout_every_epochs", "warmup_tags", "warmup_steps"):
+            if getattr(self, name) < 0:
+                raise UserError(f"{name} is {getattr(self, name)}", "give 0 or more")
+        for name in ("keep_separator", "secondary_separator"):
+            if getattr(self, name).strip() == "," or getattr(self, name) != getattr(self, name).strip():
+                raise UserError(
+                    f"{name} is '{getattr(self, name)}'", "give signs that no tag has, such as |||"
+                )
 
 
 @dataclass(frozen=True)
@@ -49,21 +73,53 @@ class CaptionParts:
 
 
 SEPARATOR = ", "
+_FIRST_RULES = ("shuffle", "keep_tags", "tag_dropout", "caption_dropout", "trigger")
+_PLAIN = CaptionRules()
+
+
+def stored_rules(rules: CaptionRules) -> dict[str, Any]:
+    """Rules as manifests hold them: later rules only where they do something, so that old digests stay true."""
+    plain = asdict(_PLAIN)
+    return {
+        name: value for name, value in asdict(rules).items() if name in _FIRST_RULES or value != plain[name]
+    }
+
+
+def without_chance(rules: CaptionRules) -> CaptionRules:
+    """`rules` with nothing shuffled and nothing left out."""
+    return replace(
+        rules, shuffle=False, tag_dropout=0.0, caption_dropout=0.0, dropout_every_epochs=0, warmup_steps=0
+    )
 
 
 def split_caption(tags: Sequence[str], text: str, rules: CaptionRules) -> CaptionParts:
-    """The parts of a caption: trigger and first `keep_tags` tags, then the tags that may move."""
+    """The parts of a caption: trigger and first `keep_tags` tags (or what a separator keeps), then what may move."""
     trigger = (rules.trigger,) if rules.trigger else ()
     rest = [tag for tag in tags if tag != rules.trigger]
+    if rules.keep_separator and any(rules.keep_separator in tag for tag in rest):
+        head, middle, tail = _separated(rest, rules.keep_separator)
+        return CaptionParts(trigger + head, middle, tail, text)
     return CaptionParts(trigger + tuple(rest[: rules.keep_tags]), tuple(rest[rules.keep_tags :]), (), text)
 
 
-def caption_of(parts: CaptionParts, rules: CaptionRules, seed: int, sample: Sample) -> str:
-    """The caption of `parts` for one sample: every draw is keyed by (seed, epoch, row, copy)."""
-    where = (seed, sample.epoch, sample.row, sample.copy)
-    if rules.caption_dropout and uniform(*where, Purpose.CAPTION_DROPOUT) < rules.caption_dropout:
+def split_tag(tag: str, separator: str) -> list[str]:
+    """The pieces of a tag that holds the separator, such as `1girl ||| smile`; empty ones stay, to be counted."""
+    return [piece.strip() for piece in tag.split(separator)]
+
+
+def caption_of(
+    parts: CaptionParts, rules: CaptionRules, seed: int, sample: Sample, step: int | None = None
+) -> str:
+    """The caption of `parts` for one sample: every draw is keyed by (seed, epoch, row, copy).
+
+    `step` counts from 0; without one the tokens are all warm.
+    """
+    where = (seed, *sample)
+    if _is_dropped(rules, where, sample.epoch):
         return ""
-    middle: Sequence[str] = parts.middle
+    if rules.wildcards:
+        parts = _with_wildcards(parts, where)
+    middle: Sequence[str] = parts.middle[: _warm(rules, len(parts.middle), step)]
     if rules.shuffle:
         middle = shuffled(middle, *where, Purpose.SHUFFLE)
     if rules.tag_dropout:
@@ -75,4 +131,48 @@ def caption_of(parts: CaptionParts, rules: CaptionRules, seed: int, sample: Samp
     pieces = [*parts.head, *middle, *parts.tail]
     if parts.text:
         pieces.append(parts.text)
-    return SEPARATOR.join(pieces)
+    return _around(SEPARATOR.join(pieces), rules)
+
+
+def _is_dropped(rules: CaptionRules, where: tuple[int, ...], epoch: int) -> bool:
+    if rules.dropout_every_epochs and (epoch + 1) % rules.dropout_every_epochs == 0:
+        return True
+    return bool(rules.caption_dropout) and uniform(*where, Purpose.CAPTION_DROPOUT) < rules.caption_dropout
+
+
+def _warm(rules: CaptionRules, tags: int, step: int | None) -> int:
+    """How many tags of the middle are trained at `step`."""
+    if step is None or step >= rules.warmup_steps or tags <= rules.warmup_tags:
+        return tags
+    return step * (tags - rules.warmup_tags) // rules.warmup_steps + rules.warmup_tags
+
+
+def _with_wildcards(parts: CaptionParts, where: tuple[int, ...]) -> CaptionParts:
+    """Each piece draws for itself, so that a caption longer by one tag draws the same for the others."""
+
+    def drawn(pieces: Sequence[str], group: int) -> tuple[str, ...]:
+        return tuple(
+            expanded(piece, *where, Purpose.WILDCARD, group, place) for place, piece in enumerate(pieces)
+        )
+
+    (text,) = drawn((parts.text,), 3)
+    return CaptionParts(drawn(parts.head, 0), drawn(parts.middle, 1), drawn(parts.tail, 2), text)
+
+
+def _around(text: str, rules: CaptionRules) -> str:
+    if rules.secondary_separator:
+        text = SEPARATOR.join(piece.strip() for piece in text.split(rules.secondary_separator))
+    return " ".join(piece for piece in (rules.prefix, text, rules.suffix) if piece)
+
+
+def _separated(
+    tags: Sequence[str], separator: str
+) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    groups: tuple[list[str], list[str], list[str]] = ([], [], [])
+    group = 0
+    for tag in tags:
+        for number, piece in enumerate(split_tag(tag, separator)):
+            group = min(2, group + (number > 0))
+            if piece:
+                groups[group].append(piece)
+    return tuple(groups[0]), tuple(groups[1]), tuple(groups[2])

@@ -11,13 +11,13 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from curator.contract.buckets import BucketRule, Placement, Size
-from curator.contract.captions import CaptionParts, CaptionRules
+from curator.contract.captions import CaptionParts, CaptionRules, stored_rules
 from curator.contract.epoch_plan import Span
 from curator.contract.errors import UserError
 from curator.contract.varint import unpack
@@ -233,6 +233,11 @@ def _header(connection: sqlite3.Connection, meta: dict[str, Any]) -> ManifestHea
     return ManifestHeader(
         BucketRule(**meta["rule"]), buckets, subsets, provenance, meta["digest"], meta["seal"]
     )
+
+
+def stored_subset(subset: ManifestSubset) -> dict[str, Any]:
+    """A subset as it is stored and digested."""
+    return {**asdict(subset), "rules": stored_rules(subset.rules)}
 
 
 def subset_of(about: dict[str, Any]) -> ManifestSubset:

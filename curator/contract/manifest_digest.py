@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from curator.contract.buckets import BucketRule, Size
 from curator.contract.errors import UserError
-from curator.contract.manifest import Manifest, ManifestSubset, Provenance
+from curator.contract.manifest import Manifest, ManifestSubset, Provenance, stored_subset
 from curator.contract.span_rows import SpanGatherer
 
 _NUMBERS = struct.Struct("<IQIIIIIiiId5I")
@@ -38,7 +38,7 @@ class Digest:
         header = {
             "rule": asdict(rule),
             "buckets": list(buckets),
-            "subsets": [asdict(subset) for subset in subsets],
+            "subsets": [stored_subset(subset) for subset in subsets],
             "tags": list(tags),
         }
         self._hash = hashlib.sha256(canonical(header))

@@ -13,7 +13,15 @@ from typing import Any
 
 from curator.contract.buckets import BucketRule, Size
 from curator.contract.errors import UserError
-from curator.contract.manifest import FORMAT, INSERT_IMAGE, VERSION, ManifestImage, ManifestSubset, Provenance
+from curator.contract.manifest import (
+    FORMAT,
+    INSERT_IMAGE,
+    VERSION,
+    ManifestImage,
+    ManifestSubset,
+    Provenance,
+    stored_subset,
+)
 from curator.contract.manifest_digest import Digest, provenance_json, seal_of
 from curator.contract.span_rows import SpanGatherer
 from curator.contract.varint import pack
@@ -98,7 +106,7 @@ def _write_rows(connection: sqlite3.Connection, content: ManifestContent) -> str
     connection.executemany("INSERT INTO tag VALUES (?, ?, ?)", ((ids[name], name, cls) for name, cls in tags))
     connection.executemany(
         "INSERT INTO subset VALUES (?, ?, ?)",
-        ((i, subset.name, json.dumps(asdict(subset))) for i, subset in enumerate(content.subsets)),
+        ((i, subset.name, json.dumps(stored_subset(subset))) for i, subset in enumerate(content.subsets)),
     )
     digest = Digest(content.rule, content.buckets, content.subsets, tags)
     spans = SpanGatherer()

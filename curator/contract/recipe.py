@@ -34,7 +34,9 @@ class Model:
     family: Literal["auto", "sd1", "sdxl"] = knob(
         "auto", "model family; auto looks at the files", choices=("auto", "sd1", "sdxl")
     )
-    vae: str = knob("", "another VAE to encode with: a diffusers folder; empty: the model's own")
+    vae: str = knob(
+        "", "another VAE to encode with: a diffusers folder or .safetensors file; empty: the model's own"
+    )
     clip_skip: int = knob(1, "text encoder layer counted from the end", unit="layers", low=1, high=12)
     prediction: Literal["auto", "epsilon", "v_prediction"] = knob(
         "auto", "what the model predicts; auto asks the model", choices=("auto", "epsilon", "v_prediction")
@@ -50,7 +52,7 @@ class Adapter:
     alpha: float = knob(8.0, "scale: the change is alpha / rank times up x down", low=1e-6)
     conv_rank: int = knob(0, "rank of 3x3 convolutions; 0 leaves them alone", low=0, high=1024)
     conv_alpha: float = knob(1.0, "alpha of the convolutions", low=1e-6)
-    dropout: float = knob(0.0, "share of adapter inputs dropped in training", low=0.0, high=0.99)
+    dropout: float = knob(0.0, "share of adapter outputs dropped in training", low=0.0, high=0.99)
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ class Schedule:
     name: Literal["constant", "cosine"] = knob(
         "cosine", "shape after the warm-up", choices=("constant", "cosine")
     )
-    warmup_steps: int = knob(0, "steps of linear rise from zero", unit="steps", low=0)
+    warmup_steps: int = knob(0, "steps of linear rise, the first included", unit="steps", low=0)
     min_lr_ratio: float = knob(0.0, "share of the learning rate at the end of a cosine", low=0.0, high=1.0)
 
 
@@ -172,7 +174,7 @@ class Cache:
 class Loader:
     """How pictures are read."""
 
-    workers: int = knob(2, "processes that read pictures ahead; 0: none", low=0, high=256)
+    workers: int = knob(2, "threads that read pictures ahead; 0: none", low=0, high=256)
 
 
 @dataclass(frozen=True)

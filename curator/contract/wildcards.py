@@ -1,0 +1,26 @@
+"""Decides what `{a|b}` in a caption becomes: one of its items, drawn by key; `{{` and `}}` are plain braces."""
+
+from __future__ import annotations
+
+import re
+
+from curator.contract.keyed import below
+
+_PIECE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
+
+
+def expanded(text: str, *where: int) -> str:
+    """`text` with every wildcard drawn; the draws are keyed by `where` and the wildcard's number."""
+    if "{" not in text and "}" not in text:
+        return text
+    number = -1
+
+    def drawn(found: re.Match[str]) -> str:
+        nonlocal number
+        if found[1] is None:
+            return found[0][0]
+        number += 1
+        items = found[1].split("|")
+        return items[below(len(items), *where, number)]
+
+    return _PIECE.sub(drawn, text)

@@ -1,0 +1,219 @@
+"""Decides how the app starts, which screen is seen, and what works on every screen: undo, scan, help, leaving."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Mapping
+from pathlib import Path
+from typing import cast
+
+from textual.app import App
+
+from curator.contract.errors import UserError
+from curator.contract.text import visible
+from curator.index.edits import Commit
+from curator.scan.scan import ScanReport
+from curator.session import Session
+from curator.tui import keys, theme
+from curator.tui.background import in_background, mistakes_shown, progress_told
+from curator.tui.messages import (
+    CollectionChanged,
+    Mistake,
+    RunLaunched,
+    ShowImages,
+    Told,
+    WorkDone,
+    WorkRefused,
+)
+from curator.tui.screens.browse import BrowseScreen
+from curator.tui.screens.dialogs import Form, FormLine
+from curator.tui.screens.freeze import FreezeScreen
+from curator.tui.screens.help import Command, CommandList, commands_of
+from curator.tui.screens.history import HistoryScreen
+from curator.tui.screens.runs import RunsScreen
+from curator.tui.screens.subsets import SubsetsScreen
+from curator.tui.screens.train import TrainScreen
+from curator.tui.widgets.chrome import tell_progress
+
+_LOOK_EVERY_S = 2.0  # for what other processes do to the collection
+SCREENS = ("browse", "subsets", "freeze", "train", "runs", "history")
+
+
+class FriezeApp(App[None]):
+    """Screens of one collection. Long work has its own session, so that drawing never waits for a query."""
+
+    TITLE = "frieze"
+    CSS_PATH = "app.tcss"
+    ENABLE_COMMAND_PALETTE = False  # our own lists the same actions as the help
+    BINDINGS = keys.bindings("app")
+    HORIZONTAL_BREAKPOINTS = [(0, "-tiny-width"), (40, "-small"), (64, "-narrow"), (100, "-wide")]
+    VERTICAL_BREAKPOINTS = [(0, "-tiny-height"), (10, "-tall-enough")]
+
+    def __init__(self, session: Session, keymap: dict[str, str] | None = None) -> None:
+        super().__init__()
+        self.animation_level = "none"
+        self.session = session
+        self.reader = Session.open(session.folder)
+        self._own_keys = keymap or {}
+        self._browse = BrowseScreen(session, self.reader)
+
+    def on_mount(self) -> None:
+        self.register_theme(theme.FRIEZE)
+        self.theme = theme.FRIEZE.name
+        self.set_keymap(self._own_keys)
+        makers = {
+            "browse": lambda: self._browse,
+            "subsets": lambda: SubsetsScreen(self.session, self.reader),
+            "freeze": lambda: FreezeScreen(self.session, self.reader),
+            "train": lambda: TrainScreen(self.session),
+            "runs": lambda: RunsScreen(self.session),
+            "history": lambda: HistoryScreen(self.session),
+        }
+        for name, make in makers.items():
+            self.add_mode(name, make)
+        last = str(self.session.recall("screen", "browse"))
+        self.switch_mode(last if last in SCREENS else "browse")
+        self.set_interval(_LOOK_EVERY_S, self._look)
+        # A lost SSH connection or a closed window: leave as with q, so that the place is kept.
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._leave)
+
+    def _look(self) -> None:
+        if self.session.changed():
+            self.screen.post_message(CollectionChanged())
+
+    # screens
+
+    async def action_go(self, name: str) -> None:
+        self.remember()
+        await self.switch_mode(name)
+        self.session.remember("screen", name)
+
+    async def on_show_images(self, message: ShowImages) -> None:
+        await self.action_go("browse")
+        self.call_after_refresh(self._browse.show_filter, message.filter)
+
+    async def on_run_launched(self, message: RunLaunched) -> None:
+        await self.action_go("runs")
+        runs = cast("RunsScreen", self.screen)
+        self.call_after_refresh(runs.attach, message.name)
+
+    def remember(self) -> None:
+        """Keep the state of the screen that is left."""
+        if isinstance(self.screen, BrowseScreen | TrainScreen):
+            self.screen.remember()
+
+    async def action_quit(self) -> None:
+        self._leave()
+
+    def _leave(self) -> None:
+        self.remember()
+        self.exit()
+
+    def on_unmount(self) -> None:
+        asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
+        self.reader.close()
+
+    # undo
+
+    @mistakes_shown
+    def action_undo(self) -> None:
+        self._tell_edit(self.session.undo(), "Undone", "Nothing to undo.")
+
+    @mistakes_shown
+    def action_redo(self) -> None:
+        self._tell_edit(self.session.redo(), "Done again", "Nothing to redo.")
+
+    def _tell_edit(self, commit: Commit | None, title: str, nothing: str) -> None:
+        if commit is None:
+            self.notify(nothing, markup=False)
+            return
+        count = f"{commit.images_changed:,} image{'' if commit.images_changed == 1 else 's'}"
+        self.notify(f"{visible(commit.what)}: {count}", title=title, markup=False)
+        self.screen.post_message(CollectionChanged())
+
+    # scanning
+
+    def action_scan(self) -> None:
+        def check(values: Mapping[str, str]) -> Path:
+            folder = Path(values["folder"]).expanduser()
+            if not folder.is_dir():
+                raise UserError(f"{visible(str(folder))} is no folder", "give one that holds pictures")
+            return folder
+
+        line = FormLine("folder", "folder", str(self.session.folder), "pictures are found in it and below")
+        self.push_screen(
+            Form("Scan a folder for pictures", [line], check),
+            lambda folder: self._scan(cast("Path", folder)) if folder else None,
+        )
+
+    def action_rescan(self) -> None:
+        self._scan(None)
+
+    def _scan(self, folder: Path | None) -> None:
+        tell = progress_told(self, "scanning")
+        self.post_message(Told("scanning"))
+        in_background(self, "scan", lambda: self.session.scan(folder, lambda at: tell(at.done, at.total)))
+
+    def on_work_done(self, message: WorkDone) -> None:
+        report = cast("ScanReport", message.result)
+        self.post_message(Told(""))
+        self.notify(_in_words(report), title="Scanned", markup=False, timeout=8)
+        for screen in {self._browse, self.screen}:
+            if screen.is_running:
+                screen.post_message(CollectionChanged(images=True))
+
+    def on_work_refused(self, message: WorkRefused) -> None:
+        self.post_message(Told(""))
+        self.post_message(Mistake(message.error))
+
+    # telling
+
+    def on_told(self, message: Told) -> None:
+        tell_progress(self.screen, message.note)
+
+    def on_mistake(self, message: Mistake) -> None:
+        error = message.error
+        self.notify(visible(error.hint), title=visible(error.what), severity="error", timeout=8, markup=False)
+
+    def action_key_help(self) -> None:
+        self._offer("Keys here", whole_app=False)
+
+    def action_palette(self) -> None:
+        self._offer("All commands", whole_app=True)
+
+    def _offer(self, title: str, *, whole_app: bool) -> None:
+        offered = CommandList(title, commands_of(self.screen, whole_app=whole_app))
+        self.push_screen(offered, self._do)
+
+    async def _do(self, command: Command | None) -> None:
+        if command:
+            await self.run_action(command.action, command.node)
+
+
+def _in_words(report: ScanReport) -> str:
+    counts = {
+        "new": report.added,
+        "changed": report.changed,
+        "moved": report.moved,
+        "missing": report.missing,
+        "unchanged": report.unchanged,
+        "set aside": len(report.quarantined),
+        "in conflict": len(report.conflicts),
+    }
+    said = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count) or "no picture found"
+    for path, reason in report.quarantined[:3]:
+        said += f"\n{visible(str(path))}: {visible(reason)}"
+    return said
+
+
+def run(folder: Path) -> None:
+    """The app on the collection in `folder`.
+
+    Raises:
+        UserError: no collection there, or a keys file that is wrong.
+    """
+    theme.be_still()
+    keymap = keys.load_keymap(keys.keys_file())
+    with Session.open(folder) as session:
+        FriezeApp(session, keymap).run()

@@ -1,0 +1,76 @@
+"""Decides how long work leaves the screen alone: in a thread, one at a time per kind, its result a message."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from time import monotonic
+from typing import ParamSpec
+
+from textual.dom import DOMNode
+from textual.worker import get_current_worker
+
+from curator.contract.errors import UserError
+from curator.tui.messages import Mistake, Told, WorkDone, WorkRefused
+
+P = ParamSpec("P")
+_TELL_EVERY_S = 0.25
+
+
+class AbandonedError(Exception):
+    """The work was given up, or the app is closing; raised from its progress callback."""
+
+
+def in_background(node: DOMNode, kind: str, work: Callable[[], object]) -> None:
+    """Do `work` in a thread and post `WorkDone(kind, result)` to `node`.
+
+    Earlier work of this kind is given up: its result, should it still come, is thrown away. A `UserError`
+    comes back as `WorkRefused`.
+    """
+
+    def run() -> None:
+        worker = get_current_worker()
+        try:
+            message = WorkDone(kind, work())
+        except UserError as error:
+            message = WorkRefused(kind, error)
+        except AbandonedError:
+            return
+        if not worker.is_cancelled:
+            node.post_message(message)
+
+    node.run_worker(run, group=f"{kind}-{id(node)}", exclusive=True, thread=True)
+
+
+def mistakes_shown(action: Callable[P, None]) -> Callable[P, None]:
+    """A `UserError` of this method of a widget or screen becomes a notice, and nothing else stops."""
+
+    @wraps(action)
+    def shown(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            action(*args, **kwargs)
+        except UserError as error:
+            node = args[0]
+            assert isinstance(node, DOMNode)
+            node.post_message(Mistake(error))
+
+    return shown
+
+
+def progress_told(node: DOMNode, doing: str) -> Callable[[int, int], None]:
+    """A progress callback for a worker that says "doing 3/40" beside the tabs, at most a few times a second.
+
+    It also ends work that was given up: scans and freezes leave nothing half done.
+    """
+    last = 0.0
+
+    def tell(done: int, total: int) -> None:
+        nonlocal last
+        if get_current_worker().is_cancelled:
+            raise AbandonedError
+        now = monotonic()
+        if now - last >= _TELL_EVERY_S:
+            last = now
+            node.post_message(Told(f"{doing} {done:,}/{total:,}"))
+
+    return tell

@@ -1,0 +1,65 @@
+"""Decides what panels and workers tell the screens, and screens the app."""
+
+from __future__ import annotations
+
+from textual.message import Message
+
+from curator.contract.errors import UserError
+
+
+class Mistake(Message):
+    """Something a person can mend went wrong; the app shows it as a notice."""
+
+    def __init__(self, error: UserError) -> None:
+        super().__init__()
+        self.error = error
+
+
+class CollectionChanged(Message):
+    """Words or marks of images changed; with `images`, which images there are."""
+
+    def __init__(self, *, images: bool = False) -> None:
+        super().__init__()
+        self.images = images
+
+
+class ShowImages(Message):
+    """Browse should show the images of a filter."""
+
+    def __init__(self, filter: str) -> None:
+        super().__init__()
+        self.filter = filter
+
+
+class RunLaunched(Message):
+    """A training was started; Runs should show it."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+
+
+class Told(Message):
+    """How far some work is: a few words beside the tabs; empty when it is over."""
+
+    def __init__(self, note: str) -> None:
+        super().__init__()
+        self.note = note
+
+
+class WorkDone(Message, bubble=False):
+    """A worker's result. `kind` says which work it was, so that a screen can have several."""
+
+    def __init__(self, kind: str, result: object) -> None:
+        super().__init__()
+        self.kind = kind
+        self.result = result
+
+
+class WorkRefused(Message, bubble=False):
+    """A worker ended with a mistake a person can mend."""
+
+    def __init__(self, kind: str, error: UserError) -> None:
+        super().__init__()
+        self.kind = kind
+        self.error = error

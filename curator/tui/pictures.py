@@ -1,0 +1,137 @@
+"""Decides how a picture looks in half blocks: two pixels a cell, turned as EXIF says, alpha on white, crop outlined.
+
+A picture of the whole is shown with what its placement cuts away darkened and a dashed line around what is
+trained, so that the crop is seen without colour too.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageOps, UnidentifiedImageError
+from rich.color import Color
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+
+from curator.contract.buckets import Placement
+
+MAX_PIXELS = 512_000_000  # beyond it a file is more likely a decompression bomb than a photograph
+_UPPER_HALF = "▀"
+
+
+@dataclass(frozen=True)
+class PictureRequest:
+    """What to draw: a file, in so many cells, with the crop of a placement or without."""
+
+    path: Path
+    columns: int
+    lines: int
+    placement: Placement | None = None
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Lines ready to draw, or why there are none."""
+
+    strips: tuple[Strip, ...] = ()
+    problem: str = ""
+
+
+def draw_picture(request: PictureRequest) -> Picture:
+    """Decode and encode; a file that is no picture gives its reason."""
+    try:
+        image = _decode(request.path, (request.columns, request.lines * 2))
+    except UnidentifiedImageError:
+        return Picture(problem="not a picture, or a broken one")
+    except FileNotFoundError:
+        return Picture(problem="the file is gone")
+    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
+        return Picture(problem=f"cannot be read: {error}")
+    if request.placement:
+        image = _with_crop(image, request.placement)
+    return Picture(_half_blocks(image))
+
+
+def _decode(path: Path, box: tuple[int, int]) -> Image.Image:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow warns of large pictures; the limit is our own
+        with Image.open(path) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise ValueError(f"{image.width}x{image.height} is too large")
+            image.draft("RGB", (box[0] * 2, box[1] * 2))  # JPEG decodes small at once
+            turned = ImageOps.exif_transpose(image)
+            flat = _on_white(turned)
+    return ImageOps.contain(flat, box, Image.Resampling.BILINEAR)
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    if image.mode in ("RGB", "L"):
+        return image.convert("RGB")
+    if image.mode.startswith("I"):  # 16 bits: converting plainly would clip nearly all of it to white
+        image = (
+            image.convert("I").point([each / 256 for each in range(65536)], "L")
+            if image.mode == "I;16"
+            else image
+        )
+        return image.convert("L").convert("RGB")
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    layer = image.convert("RGBA")
+    white = Image.new("RGBA", layer.size, "white")
+    return Image.alpha_composite(white, layer).convert("RGB")
+
+
+def _with_crop(image: Image.Image, placement: Placement) -> Image.Image:
+    scale_x, scale_y = image.width / placement.resized[0], image.height / placement.resized[1]
+    left, top, right, bottom = placement.crop
+    box = (
+        round(left * scale_x),
+        round(top * scale_y),
+        max(round(left * scale_x) + 1, round(right * scale_x)),
+        max(round(top * scale_y) + 1, round(bottom * scale_y)),
+    )
+    dark = image.point([value // 3 for value in range(256)] * 3)
+    dark.paste(image.crop(box), box)
+    _dashed(ImageDraw.Draw(dark), (box[0], box[1], box[2] - 1, box[3] - 1))
+    return dark
+
+
+def _dashed(draw: ImageDraw.ImageDraw, box: tuple[int, int, int, int]) -> None:
+    left, top, right, bottom = box
+    edge = [(x, y) for x in range(left, right + 1) for y in (top, bottom)]
+    edge += [(x, y) for y in range(top, bottom + 1) for x in (left, right)]
+    for x, y in edge:
+        draw.point((x, y), "white" if (x + y) // 2 % 2 else "black")
+
+
+def _half_blocks(image: Image.Image) -> tuple[Strip, ...]:
+    if image.height % 2:
+        image = ImageOps.pad(image, (image.width, image.height + 1), centering=(0, 0))
+    pixels = image.tobytes()
+    stride = image.width * 3
+    return tuple(
+        _strip(pixels[top : top + stride], pixels[top + stride : top + 2 * stride])
+        for top in range(0, len(pixels), 2 * stride)
+    )
+
+
+def _strip(upper: bytes, lower: bytes) -> Strip:
+    """One line of cells; neighbours of one colour become one segment, which is what flat pictures are made of."""
+    segments: list[Segment] = []
+    run, last = 0, b""
+    for at in range(0, len(upper), 3):
+        cell = upper[at : at + 3] + lower[at : at + 3]
+        if cell != last and run:
+            segments.append(_segment(last, run))
+            run = 0
+        last, run = cell, run + 1
+    segments.append(_segment(last, run))
+    return Strip(segments, len(upper) // 3)
+
+
+def _segment(cell: bytes, run: int) -> Segment:
+    style = Style(color=Color.from_rgb(*cell[:3]), bgcolor=Color.from_rgb(*cell[3:]))
+    return Segment(_UPPER_HALF * run, style)

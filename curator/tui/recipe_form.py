@@ -1,0 +1,145 @@
+"""Decides how the recipe is filled in: one line per knob of the recipe's own declarations, each checked as typed.
+
+Pure: the form holds a preset and what was changed from it, and gives a checked recipe or the mistake.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from curator.contract.errors import UserError
+from curator.contract.recipe import Recipe
+from curator.contract.recipe_checks import check_recipe
+from curator.contract.recipe_fields import FieldInfo, Value, checked, recipe_fields
+from curator.contract.recipe_toml import load_recipe, values_of, with_values
+
+HEAD = ("manifest", "preset", "name of the run")
+
+
+class FormRow(NamedTuple):
+    """A line of the form: a heading (no field), a choice above the recipe, or a knob."""
+
+    name: str
+    field: FieldInfo | None = None
+
+
+@dataclass(frozen=True)
+class RecipeForm:
+    """A preset and the knobs set otherwise."""
+
+    preset: str
+    changes: tuple[tuple[str, Value], ...] = ()
+
+    @property
+    def values(self) -> dict[str, Value]:
+        """Every knob as it stands."""
+        return {**self.preset_values, **dict(self.changes)}
+
+    @property
+    def preset_values(self) -> dict[str, Value]:
+        return values_of(load_recipe(self.preset))
+
+    def recipe(self) -> Recipe:
+        """The recipe as it stands.
+
+        Raises:
+            UserError: a contradiction, or a knob that would change nothing.
+        """
+        changes = dict(self.changes)
+        recipe = with_values(load_recipe(self.preset), changes)
+        check_recipe(recipe, frozenset(changes), "the form")
+        return recipe
+
+    def typed(self, info: FieldInfo, text: str) -> RecipeForm:
+        """The form with a knob set to what was typed.
+
+        Raises:
+            UserError: wrong type, out of range, or no choice.
+        """
+        return self.set(info, checked(info, _typed(info, text.strip()), "the form"))
+
+    def set(self, info: FieldInfo, value: Value) -> RecipeForm:
+        """The form with a knob set; the preset's own value is no change."""
+        changes = {**dict(self.changes), info.name: value}
+        if self.preset_values[info.name] == value:
+            del changes[info.name]
+        return replace(self, changes=tuple(changes.items()))
+
+    def reset(self, info: FieldInfo) -> RecipeForm:
+        """The form with a knob back at the preset's value."""
+        return replace(self, changes=tuple(each for each in self.changes if each[0] != info.name))
+
+    def turned(self, info: FieldInfo, places: int) -> RecipeForm:
+        """The form with the next choice of a knob that has choices; others stay."""
+        value = self.values[info.name]
+        if isinstance(value, bool):
+            return self.set(info, not value)
+        if isinstance(value, str) and info.choices:
+            place = info.choices.index(value) + places
+            return self.set(info, info.choices[place % len(info.choices)])
+        return self
+
+
+def form_rows() -> list[FormRow]:
+    """All lines of the form, in the order of the recipe."""
+    rows = [FormRow(name) for name in HEAD]
+    section = None
+    for name, field in recipe_fields().items():
+        if field.section != section:
+            section = field.section
+            rows.append(FormRow(section or "recipe"))
+        rows.append(FormRow(name, field))
+    return rows
+
+
+def form_from(stored: object, preset: str) -> RecipeForm:
+    """The form as it was remembered; what no longer fits is left out."""
+    if not isinstance(stored, dict):
+        return RecipeForm(preset)
+    form = RecipeForm(preset)
+    for name, value in stored.items():
+        info = recipe_fields().get(name)
+        try:
+            form = form.set(info, checked(info, value, "the form")) if info else form
+        except UserError:
+            continue
+    return form
+
+
+def in_text(value: Value) -> str:
+    """A value as one types it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return " | ".join(value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def range_in_words(info: FieldInfo) -> str:
+    """What a knob takes."""
+    if info.choices:
+        return ("any of " if isinstance(info.default, tuple) else "") + ", ".join(info.choices)
+    if isinstance(info.default, bool):
+        return "yes or no"
+    if isinstance(info.default, tuple):
+        return "several, with | between"
+    low = f"from {info.low:g}" if info.low is not None else ""
+    high = f"to {info.high:g}" if info.high is not None else ""
+    return " ".join(filter(None, (low, high, info.unit)))
+
+
+def _typed(info: FieldInfo, text: str) -> object:
+    if isinstance(info.default, bool):
+        return {"yes": True, "y": True, "true": True, "no": False, "n": False, "false": False}.get(
+            text.lower(), text
+        )
+    if isinstance(info.default, tuple):
+        return tuple(each.strip() for each in text.split("|") if each.strip())
+    if isinstance(info.default, str):
+        return text
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text

@@ -1,0 +1,141 @@
+"""Decides how the app asks: a question with a count, or a few lines to fill in that are checked in place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from rich.text import Text
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Input, Label
+
+from curator.contract.errors import UserError
+from curator.contract.text import visible
+from curator.tui import keys
+from curator.tui.widgets.entry import Entry
+
+
+class Confirm(ModalScreen[bool]):
+    """A question; y or enter says yes, n or escape no."""
+
+    BINDINGS = [*keys.bindings("dialog"), ("enter", "yes", "yes")]
+
+    def __init__(self, question: str, detail: str = "") -> None:
+        super().__init__()
+        self._question, self._detail = question, detail
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            yield Label(Text(self._question, "bold"))
+            if self._detail:
+                yield Label(Text(self._detail))
+            yield Label(Text("\ny  yes      n  no", "dim"))
+
+    def action_yes(self) -> None:
+        self.dismiss(True)
+
+    def action_no(self) -> None:
+        self.dismiss(False)
+
+    def action_close(self) -> None:
+        self.dismiss(False)
+
+
+class FormLine(NamedTuple):
+    """One line of a form."""
+
+    name: str
+    label: str
+    value: str
+    help: str
+
+
+class Form(ModalScreen[object]):
+    """A few lines to fill in; enter gives `check`'s result, which may refuse with a mistake shown in place."""
+
+    BINDINGS = keys.bindings("dialog.close")
+
+    def __init__(
+        self, title: str, lines: Sequence[FormLine], check: Callable[[Mapping[str, str]], object]
+    ) -> None:
+        super().__init__()
+        self._title, self._lines, self._check = title, lines, check
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll(classes="dialog", can_focus=False):
+            yield Label(Text(self._title, "bold"))
+            for line in self._lines:
+                with Horizontal(classes="form-line"):
+                    yield Label(Text(line.label), classes="form-label")
+                    yield Entry(line.value, id=f"line-{line.name}")
+            yield Label("", id="help", markup=False)
+            yield Label("", id="mistake", markup=False)
+            many = len(self._lines) > 1
+            yield Label(Text(f"enter accepts{'   tab next line' if many else ''}   esc cancels", "dim"))
+
+    def on_mount(self) -> None:
+        self.query(Entry).first().focus()
+
+    def on_descendant_focus(self) -> None:
+        """Say what the line is for, below; one help at a time leaves room for all lines at 80x24."""
+        for line in self._lines:
+            if self.query_one(f"#line-{line.name}").has_focus:
+                self.query_one("#help", Label).update(Text(line.help, "italic"), layout=False)
+
+    @on(Input.Submitted)
+    def accept(self) -> None:
+        """Check and close, or say what is wrong and stay."""
+        values = {line.name: self.query_one(f"#line-{line.name}", Entry).value for line in self._lines}
+        try:
+            result = self._check(values)
+        except UserError as error:
+            self.query_one("#mistake", Label).update(said(error))
+            return
+        self.dismiss(result)
+
+    def action_close(self) -> None:
+        self.dismiss(None)
+
+
+def said(error: UserError) -> Text:
+    """A mistake in a dialog or below a form: what in bold, the hint under it."""
+    return Text("! " + visible(error.what), "bold").append(f"\n  {visible(error.hint)}", "not bold")
+
+
+def number_of(values: Mapping[str, str], name: str, label: str) -> float:
+    """The number typed in a line.
+
+    Raises:
+        UserError: it is none.
+    """
+    try:
+        return float(values[name])
+    except ValueError as error:
+        raise UserError(f"{label}: '{values[name]}' is no number", "type a number such as 1.5") from error
+
+
+def whole_number_of(values: Mapping[str, str], name: str, label: str) -> int:
+    """The whole number typed in a line.
+
+    Raises:
+        UserError: it is none.
+    """
+    try:
+        return int(values[name])
+    except ValueError as error:
+        raise UserError(f"{label}: '{values[name]}' is no whole number", "type one such as 64") from error
+
+
+def yes_or_no(values: Mapping[str, str], name: str, label: str) -> bool:
+    """The yes or no typed in a line.
+
+    Raises:
+        UserError: it is neither.
+    """
+    word = values[name].strip().lower()
+    if word not in ("yes", "no", "y", "n"):
+        raise UserError(f"{label}: '{values[name]}' is neither", "type yes or no")
+    return word.startswith("y")

@@ -1,0 +1,152 @@
+"""Decides how a freeze is made: what was found first, then a name, then the digest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import cast
+
+from rich.text import Text
+from textual import on
+from textual.app import ComposeResult
+from textual.screen import Screen
+from textual.widgets import Label
+
+from curator.contract.errors import UserError
+from curator.contract.recipe import BatchSize
+from curator.contract.text import visible
+from curator.freeze.build import FrozenManifest
+from curator.freeze.checks import Finding, FreezeReport
+from curator.session import Session
+from curator.tui import keys
+from curator.tui.background import in_background, mistakes_shown, progress_told
+from curator.tui.messages import CollectionChanged, Mistake, ShowImages, Told, WorkDone, WorkRefused
+from curator.tui.screens.dialogs import Form, FormLine
+from curator.tui.widgets.chrome import KeyLine, TabLine, TooSmall
+from curator.tui.widgets.line_list import LineList
+
+
+class FreezeScreen(Screen):
+    """Findings, what would be frozen, and the manifests there are."""
+
+    BINDINGS = keys.bindings("freeze")
+
+    def __init__(self, session: Session, reader: Session) -> None:
+        super().__init__()
+        self._session, self._reader = session, reader
+        self.report: FreezeReport | None = None
+
+    def compose(self) -> ComposeResult:
+        yield TabLine("Freeze")
+        yield Label("", id="epoch", markup=False)
+        yield Label(Text(" Findings (enter shows the pictures)", "bold"), classes="heading")
+        yield LineList(id="findings", empty=" checking...")
+        yield Label("", id="hint", markup=False)
+        yield Label(Text(" Manifests", "bold"), classes="heading")
+        yield LineList(id="manifests", empty=" none yet: n names and freezes")
+        yield KeyLine()
+        yield TooSmall()
+
+    def on_mount(self) -> None:
+        self.query_one("#findings").focus()
+
+    def on_screen_resume(self) -> None:
+        self.action_check()
+
+    @on(CollectionChanged)
+    def action_check(self) -> None:
+        batch = BatchSize(size=int(self._session.recall("batch", 4)))
+        in_background(self, "check", lambda: self._reader.check_freeze(batch))
+        self._show_manifests()
+
+    def on_work_done(self, message: WorkDone) -> None:
+        if message.kind == "check":
+            self._show_report(cast("FreezeReport", message.result))
+            return
+        frozen = cast("FrozenManifest", message.result)
+        self.post_message(Told(""))
+        self.notify(
+            f"{frozen.images:,} images, {frozen.samples_per_epoch:,} samples an epoch, digest {frozen.digest[:16]}",
+            title=f"Frozen: {frozen.name}",
+            markup=False,
+        )
+        self._show_manifests(frozen.name)
+
+    def on_work_refused(self, message: WorkRefused) -> None:
+        self.post_message(Told(""))
+        self.post_message(Mistake(message.error))
+
+    def _show_report(self, report: FreezeReport) -> None:
+        self.report = report
+        findings = self.query_one("#findings", LineList)
+        findings.empty = " nothing to mend: n names and freezes"
+        findings.show_texts([_finding_line(each) for each in report.findings])
+        shown = report.preview
+        epoch = f"{shown.steps_per_epoch:,} steps per epoch at batch {shown.effective_batch}"
+        line = Text(f" {shown.images:,} images, {shown.samples_per_epoch:,} samples, {epoch}\n ")
+        funnel = "   ".join(f"{reason}: {count:,}" for reason, count in shown.funnel)
+        self.query_one("#epoch", Label).update(line.append(visible(funnel)))
+
+    def _show_manifests(self, name: str = "") -> None:
+        manifests = self._session.manifests()
+        place = next((at for at, each in enumerate(manifests) if each.name == name), None)
+        self.query_one("#manifests", LineList).show_texts([_manifest_line(each) for each in manifests], place)
+
+    @on(LineList.Moved, "#findings")
+    def _show_hint(self) -> None:
+        finding = self._current
+        self.query_one("#hint", Label).update(
+            Text(f" {visible(finding.hint)}" if finding else ""), layout=False
+        )
+
+    @property
+    def _current(self) -> Finding | None:
+        position = self.query_one("#findings", LineList).cursor
+        findings = self.report.findings if self.report else ()
+        return findings[position] if position < len(findings) else None
+
+    @on(LineList.Chosen, "#findings")
+    def _show_pictures(self) -> None:
+        finding = self._current
+        if finding and finding.filter:
+            self.post_message(ShowImages(finding.filter))
+        elif finding:
+            self.notify("This finding is of no single picture.", markup=False)
+
+    @mistakes_shown
+    def action_name(self) -> None:
+        for finding in self.report.stops if self.report else ():
+            raise UserError(finding.what, finding.hint)
+
+        def check(values: Mapping[str, str]) -> str:
+            name = values["name"].strip()
+            if name in {each.name for each in self._session.manifests()}:
+                raise UserError(
+                    f"there is a manifest named {visible(name)}",
+                    "a manifest never changes: choose another name",
+                )
+            if not name:
+                raise UserError("the manifest has no name", "give one such as 'cats-1'")
+            return name
+
+        line = FormLine(
+            "name", "name", "", "the manifest is written to manifests/NAME.manifest and never changes"
+        )
+        self.app.push_screen(
+            Form("Freeze", [line], check), lambda name: self._freeze(str(name)) if name else None
+        )
+
+    def _freeze(self, name: str) -> None:
+        progress = progress_told(self, "freezing")
+        self.post_message(Told("freezing"))
+        in_background(self, "freeze", lambda: self._reader.freeze(name, progress))
+
+
+def _finding_line(finding: Finding) -> Text:
+    return Text(f" {finding.level.upper():<5}", "bold").append(visible(finding.what), "not bold")
+
+
+def _manifest_line(manifest: FrozenManifest) -> Text:
+    about = (
+        f"{manifest.images:>9,} images {manifest.samples_per_epoch:>10,} samples  {manifest.created_at[:16]}"
+    )
+    return Text(f" {visible(manifest.name):<20.20} {about}  {manifest.digest[:16]}")

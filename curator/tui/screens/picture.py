@@ -1,0 +1,54 @@
+"""Decides how pictures are looked at on the whole screen, one after the other: images of Browse, samples of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.screen import ModalScreen
+from textual.widgets import Label
+
+from curator.contract.buckets import Placement
+from curator.tui import keys
+from curator.tui.widgets.chrome import KeyLine
+from curator.tui.widgets.preview import Preview
+
+
+class ShownPicture(NamedTuple):
+    """A file and what is written above it, already fit to be seen."""
+
+    title: str
+    path: Path
+    placement: Placement | None = None
+
+
+class PictureScreen(ModalScreen[int]):
+    """`count` pictures by position; gives back the position it was left at."""
+
+    BINDINGS = keys.bindings("picture")
+
+    def __init__(self, count: int, picture: Callable[[int], ShownPicture | None], first: int) -> None:
+        super().__init__()
+        self._count, self._picture, self.position = count, picture, first
+
+    def compose(self) -> ComposeResult:
+        yield Label("", id="title", markup=False)
+        yield Preview()
+        yield KeyLine()
+
+    def on_mount(self) -> None:
+        self.action_step(0)
+
+    def action_step(self, places: int) -> None:
+        self.position = max(0, min(self._count - 1, self.position + places))
+        shown = self._picture(self.position)
+        if shown:
+            title = Text(f" {self.position + 1:,}/{self._count:,}  {shown.title}")
+            self.query_one("#title", Label).update(title, layout=False)
+            self.query_one(Preview).show(shown.path, shown.placement)
+
+    def action_close(self) -> None:
+        self.dismiss(self.position)

@@ -1,0 +1,195 @@
+"""Decides how runs are watched and told what to do. A run never depends on being watched (row B09)."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from rich.text import Text
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.screen import Screen
+from textual.widgets import Label
+
+from curator.contract.text import visible
+from curator.runs import launch
+from curator.runs.dashboard import dashboard_lines
+from curator.runs.fold import RunView
+from curator.runs.follow import Follower
+from curator.runs.listing import RunSummary
+from curator.session import Session
+from curator.tui import keys
+from curator.tui.background import in_background, mistakes_shown
+from curator.tui.messages import Mistake, WorkDone, WorkRefused
+from curator.tui.screens.dialogs import Confirm
+from curator.tui.screens.picture import PictureScreen, ShownPicture
+from curator.tui.widgets.chrome import KeyLine, TabLine, TooSmall
+from curator.tui.widgets.line_list import LineList
+from curator.tui.widgets.lines import Lines
+
+LOOK_EVERY_S = 0.5
+LIST_EVERY_LOOKS = 4
+
+
+class RunsScreen(Screen):
+    """The runs on the left, the dashboard of one on the right; enter attaches, escape detaches."""
+
+    BINDINGS = keys.bindings("runs")
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self._session = session
+        self._runs: list[RunSummary] = []
+        self._follower: Follower | None = None
+        self._looks = 0
+        self._wanted = ""
+
+    def compose(self) -> ComposeResult:
+        yield TabLine("Runs")
+        with Horizontal():
+            yield LineList(id="runs", empty=" no run yet: 4 sets one up")
+            yield Lines(id="dashboard")
+        yield Label(Text(" "), id="attached", markup=False)
+        yield KeyLine()
+        yield TooSmall()
+
+    def on_mount(self) -> None:
+        self.query_one("#runs").focus()
+        self.set_interval(LOOK_EVERY_S, self._look)
+
+    def attach(self, name: str) -> None:
+        """Show the dashboard of a run that was just started."""
+        self._wanted = name
+        self._list()
+
+    def on_screen_resume(self) -> None:
+        self._list()
+
+    def on_resize(self) -> None:
+        if self._follower:
+            self._show(self._follower.view)
+
+    @property
+    def following(self) -> str:
+        """The name of the run whose dashboard is shown; empty where none is."""
+        return self._follower.run.path.name if self._follower else ""
+
+    def _look(self) -> None:
+        """Read what is new, while this screen is seen."""
+        if not self.is_current:
+            return
+        self._looks += 1
+        if self._looks % LIST_EVERY_LOOKS == 0:
+            self._list()
+        follower = self._follower
+        if follower:
+            before = follower.view.status
+            in_background(self, "look", lambda: (follower, follower.poll(), bool(follower.news), before))
+
+    def _list(self) -> None:
+        in_background(self, "list", self._session.runs)
+
+    def on_work_done(self, message: WorkDone) -> None:
+        if message.kind == "restart":
+            self.attach(cast("str", message.result))
+            return
+        if message.kind == "list":
+            self._show_runs(cast("list[RunSummary]", message.result))
+            return
+        follower, view, news, before = cast("tuple[Follower, RunView, bool, str]", message.result)
+        if follower is self._follower and (news or view.status != before):
+            self._show(view)
+
+    def on_work_refused(self, message: WorkRefused) -> None:
+        self.post_message(Mistake(message.error))
+
+    def _show_runs(self, runs: list[RunSummary]) -> None:
+        runs_list = self.query_one("#runs", LineList)
+        if runs != self._runs:
+            here = self._wanted or (self._current.name if self._current else "")
+            self._runs = runs
+            place = next((at for at, each in enumerate(runs) if each.name == here), runs_list.cursor)
+            runs_list.show_texts([_run_line(each) for each in runs], place)
+        if self._wanted and any(each.name == self._wanted for each in runs):
+            name, self._wanted = self._wanted, ""
+            self._follow(name)
+
+    @property
+    def _current(self) -> RunSummary | None:
+        position = self.query_one("#runs", LineList).cursor
+        return self._runs[position] if position < len(self._runs) else None
+
+    @on(LineList.Chosen, "#runs")
+    def _attach_chosen(self) -> None:
+        if self._current:
+            self._follow(self._current.name)
+
+    @mistakes_shown
+    def _follow(self, name: str) -> None:
+        self._follower = Follower(self._session.run(name))
+        self._show(self._follower.poll())
+        self._look()
+
+    def _show(self, view: RunView) -> None:
+        board = self.query_one("#dashboard", Lines)
+        board.show(dashboard_lines(view, max(20, board.size.width - 1), max(6, board.size.height)))
+        over = view.status != "running"
+        state = (
+            f"{view.name}: {view.status}" if over else f"attached to {view.name}; esc or q leaves it running"
+        )
+        self.query_one("#attached", Label).update(Text(f" {visible(state)}"), layout=False)
+
+    def action_detach(self) -> None:
+        follower, self._follower = self._follower, None
+        self.query_one("#dashboard", Lines).show([])
+        self.query_one("#attached", Label).update(Text(" "), layout=False)
+        if follower and follower.view.status == "running":
+            self.notify(
+                f"{visible(follower.run.path.name)} goes on. enter attaches again.",
+                title="Detached",
+                markup=False,
+            )
+
+    @mistakes_shown
+    def action_ask(self, action: str) -> None:
+        name = self._run_name
+        if not name:
+            return
+        run = self._session.run(name)
+        if action == "resume" and run.status() != "running":
+            self.notify(f"{visible(name)} starts again from its last state.", markup=False)
+            in_background(self, "restart", lambda: (launch.start(run), name)[1])
+            return
+        self._session.request(run, action)
+        self.notify(f"Asked {visible(name)} to {action}.", markup=False)
+
+    def action_stop(self) -> None:
+        run = self._run_name
+        if run:
+            question = Confirm(
+                f"Stop the run {visible(run)}?", "It keeps its state: it can be started again from there."
+            )
+            self.app.push_screen(question, lambda yes: self.action_ask("stop") if yes else None)
+
+    def action_pictures(self) -> None:
+        if self._follower is None or not self._follower.view.samples:
+            self.notify("No samples yet: attach to a run (enter) that makes them.", markup=False)
+            return
+        folder, samples = self._follower.run.path, tuple(self._follower.view.samples)
+
+        def shown(position: int) -> ShownPicture:
+            sample = samples[position]
+            return ShownPicture(
+                f"step {sample.step}  seed {sample.seed}  {visible(sample.prompt)}", folder / sample.path
+            )
+
+        self.app.push_screen(PictureScreen(len(samples), shown, len(samples) - 1))
+
+    @property
+    def _run_name(self) -> str:
+        return self.following or (self._current.name if self._current else "")
+
+
+def _run_line(run: RunSummary) -> Text:
+    steps = f"{run.step}/{run.total_steps or '?'}"
+    return Text(f" {run.status:<8} {steps:>9} ").append(visible(run.name))

@@ -1,0 +1,81 @@
+"""Decides how tags are named for an edit: with completion, and with the count of images that will change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.timer import Timer
+from textual.widgets import Label
+
+from curator.contract.errors import UserError
+from curator.index.edits import Edit
+from curator.index.tag_table import Tag
+from curator.tui import keys
+from curator.tui.background import in_background
+from curator.tui.messages import WorkDone, WorkRefused
+from curator.tui.screens.dialogs import said
+from curator.tui.widgets.entry import TagEntry
+
+_COUNT_DELAY_S = 0.1
+
+
+class TagDialog(ModalScreen[Edit | None]):
+    """Type tags and see how many images an edit with them changes; enter gives the edit."""
+
+    BINDINGS = keys.bindings("dialog.close")
+
+    def __init__(
+        self,
+        title: str,
+        make_edit: Callable[[str], Edit],
+        count_changes: Callable[[Edit], int],
+        complete: Callable[[str], Sequence[Tag]],
+        value: str = "",
+    ) -> None:
+        super().__init__()
+        self._title, self._make_edit, self._count, self._complete = title, make_edit, count_changes, complete
+        self._value = value
+        self._timer: Timer | None = None
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            yield Label(Text(self._title, "bold"))
+            yield TagEntry(self._complete, self._value)
+            yield Label("", id="mistake", markup=False)
+            yield Label(Text("enter accepts   tab completes   esc cancels", "dim"))
+
+    def on_tag_entry_changed(self, message: TagEntry.Changed) -> None:
+        if self._timer:
+            self._timer.stop()
+        self._timer = self.set_timer(_COUNT_DELAY_S, lambda: self._count_changes(message.text))
+
+    def _count_changes(self, text: str) -> None:
+        if text.strip():
+            in_background(self, "count", lambda: self._count(self._make_edit(text)))
+        else:
+            self._say(Text())
+
+    def on_work_done(self, message: WorkDone) -> None:
+        count = message.result
+        self._say(Text(f"{count:,} image{'' if count == 1 else 's'} will change"))
+
+    def on_work_refused(self, message: WorkRefused) -> None:
+        self._say(said(message.error))
+
+    def on_tag_entry_submitted(self, message: TagEntry.Submitted) -> None:
+        try:
+            edit = self._make_edit(message.text)
+        except UserError as error:
+            self._say(said(error))
+            return
+        self.dismiss(edit)
+
+    def _say(self, text: Text) -> None:
+        self.query_one("#mistake", Label).update(text)
+
+    def action_close(self) -> None:
+        self.dismiss(None)

@@ -1,0 +1,296 @@
+"""Decides how a training is set up: manifest, preset and every knob in one list, steps below, launch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypeVar, cast
+
+from rich.text import Text
+from textual import on
+from textual.app import ComposeResult
+from textual.screen import Screen
+from textual.widgets import Input, Label
+
+from curator.contract.epoch_plan import Span
+from curator.contract.errors import UserError
+from curator.contract.manifest import open_manifest
+from curator.contract.recipe import Recipe
+from curator.contract.recipe_fields import FieldInfo
+from curator.contract.recipe_toml import presets
+from curator.contract.run_folder import RunFolder
+from curator.contract.run_length import plan_training
+from curator.contract.text import visible
+from curator.freeze.build import FrozenManifest
+from curator.session import Session
+from curator.tui import keys
+from curator.tui.background import in_background
+from curator.tui.messages import Mistake, RunLaunched, Told, WorkDone, WorkRefused
+from curator.tui.recipe_form import HEAD, FormRow, RecipeForm, form_from, form_rows, in_text, range_in_words
+from curator.tui.screens.dialogs import Confirm, said
+from curator.tui.widgets.chrome import KeyLine, TabLine, TooSmall
+from curator.tui.widgets.entry import Entry
+from curator.tui.widgets.line_list import LineList
+
+
+class _ValueEntry(Entry):
+    BINDINGS = keys.bindings("dialog.close")
+
+    def action_close(self) -> None:
+        cast("TrainScreen", self.screen).leave_entry()
+
+
+_T = TypeVar("_T")
+
+
+class TrainScreen(Screen):
+    """The form is a list; enter edits the line under the cursor, below the list, with its help and range."""
+
+    BINDINGS = keys.bindings("train")
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self._session = session
+        self._form = form_from(session.recall("recipe"), str(session.recall("preset", "sd15-lora")))
+        if self._form.preset not in presets():
+            self._form = RecipeForm(next(iter(presets())))
+        self._run_name = str(session.recall("run", "run"))
+        self._manifests: list[FrozenManifest] = []
+        self._manifest: FrozenManifest | None = None
+        self._spans: tuple[Span, ...] = ()
+        self._rows = form_rows()
+        self._finding = False
+
+    def compose(self) -> ComposeResult:
+        yield TabLine("Train")
+        yield LineList(id="form")
+        yield Label("", id="about", markup=False)
+        yield _ValueEntry(id="value")
+        yield Label("", id="steps", markup=False)
+        yield KeyLine()
+        yield TooSmall()
+
+    def on_mount(self) -> None:
+        self.query_one("#value").display = False
+        self.query_one("#form").focus()
+
+    def on_screen_resume(self) -> None:
+        """There may be other manifests."""
+        self._manifests = self._session.manifests()
+        wanted = self._manifest.name if self._manifest else str(self._session.recall("manifest", ""))
+        named = [each for each in self._manifests if each.name == wanted]
+        self._use((named or self._manifests or [None])[0])
+
+    def _use(self, manifest: FrozenManifest | None) -> None:
+        self._manifest, self._spans = manifest, ()
+        if manifest:
+            try:
+                with open_manifest(manifest.path) as opened:
+                    self._spans = tuple(opened.spans)
+            except UserError as error:
+                self.post_message(Mistake(error))
+        self._show()
+
+    # what is seen
+
+    def _show(self) -> None:
+        values = self._form.values
+        changed = dict(self._form.changes)
+
+        def line(position: int, _width: int) -> Text:
+            row = self._rows[position]
+            if row.field is None:
+                return self._head_line(row.name)
+            sign = "*" if row.name in changed else " "
+            leaf = row.name.rpartition(".")[2]
+            value = visible(in_text(values[row.name]))
+            text = Text(f" {sign} {leaf:<24} ").append(f"{value:<20}", "bold")
+            return text.append(f" {row.field.help}", "not bold")
+
+        self.query_one("#form", LineList).show(len(self._rows), line)
+        self._show_steps()
+
+    def _head_line(self, name: str) -> Text:
+        if name not in HEAD:
+            return Text(f" {name}", "bold")
+        return Text(f"   {name:<24} ").append(visible(self._head_value(name)), "bold")
+
+    def _head_value(self, name: str) -> str:
+        if name == "manifest":
+            return self._manifest.name if self._manifest else "(none: freeze one first, 3)"
+        if name == "preset":
+            return f"{self._form.preset}: {presets()[self._form.preset]}"
+        return self._run_name
+
+    @on(LineList.Moved, "#form")
+    def _show_about(self) -> None:
+        row = self._row
+        if row.field:
+            about = f" {row.name}: {row.field.help}\n {row.field.kind}: {range_in_words(row.field)}"
+        else:
+            about = " " + {
+                "manifest": "space: another manifest",
+                "preset": "space: another preset; what you changed stays changed",
+                "name of the run": "enter: another name; the folder is runs/DATE-NAME",
+            }.get(row.name, "")
+        self.query_one("#about", Label).update(Text(about + ("" if "\n" in about else "\n")), layout=False)
+
+    def _show_steps(self) -> None:
+        try:
+            text = _length(self._form.recipe(), self._manifest, self._spans)
+        except UserError as error:
+            text = said(error)
+        self.query_one("#steps", Label).update(text, layout=False)
+
+    # what is changed
+
+    @property
+    def _row(self) -> FormRow:
+        return self._rows[self.query_one("#form", LineList).cursor]
+
+    def action_turn(self, places: int) -> None:
+        row = self._row
+        if row.field:
+            self._change(self._form.turned(row.field, places))
+        elif row.name == "manifest" and self._manifests:
+            self._use(_next(self._manifests, self._manifest, places))
+        elif row.name == "preset":
+            name = _next(sorted(presets()), self._form.preset, places)
+            self._change(form_from(dict(self._form.changes), name))
+
+    def action_reset(self) -> None:
+        row = self._row
+        if row.field:
+            self._change(self._form.reset(row.field))
+
+    def _change(self, form: RecipeForm) -> None:
+        self._form = form
+        self._show()
+
+    @on(LineList.Chosen, "#form")
+    def _edit(self) -> None:
+        row = self._row
+        if (row.field and isinstance(row.field.default, bool)) or row.name in ("manifest", "preset"):
+            self.action_turn(1)
+        elif row.field:
+            self._open_entry(in_text(self._form.values[row.name]))
+        elif row.name in HEAD:
+            self._open_entry(self._run_name)
+
+    def action_find(self) -> None:
+        self._finding = True
+        self.query_one("#about", Label).update(
+            Text(" find a field by any part of its name or help\n"), layout=False
+        )
+        self._open_entry("")
+
+    def _open_entry(self, value: str) -> None:
+        entry = self.query_one("#value", _ValueEntry)
+        entry.value, entry.display = value, True
+        entry.cursor_position = len(value)
+        entry.focus()
+
+    def leave_entry(self) -> None:
+        """Close the line one types in and go back to the list."""
+        self._finding = False
+        self.query_one("#value").display = False
+        self.query_one("#form").focus()
+        self._show_about()
+        self._show_steps()
+
+    @on(Input.Changed, "#value")
+    def _try(self, event: Input.Changed) -> None:
+        if self._finding:
+            self._jump_to(event.value.lower())
+        elif self._row.field and self.query_one("#value").has_focus:
+            self._checked(self._row.field, event.value, keep=False)
+
+    @on(Input.Submitted, "#value")
+    def _take(self, event: Input.Submitted) -> None:
+        if self._finding or not self._row.field:
+            if not self._finding:
+                self._run_name = event.value.strip() or "run"
+            self.leave_entry()
+            self._show()
+        elif self._checked(self._row.field, event.value, keep=True):
+            self.leave_entry()
+
+    def _checked(self, field: FieldInfo, text: str, *, keep: bool) -> bool:
+        """Whether the text will do; a mistake is said in place at once."""
+        try:
+            form = self._form.typed(field, text)
+        except UserError as error:
+            self.query_one("#steps", Label).update(said(error), layout=False)
+            return False
+        if keep:
+            self._change(form)
+        else:
+            self._show_steps()
+        return True
+
+    def _jump_to(self, text: str) -> None:
+        found = (
+            at
+            for at, row in enumerate(self._rows)
+            if row.field and text in f"{row.name} {row.field.help}".lower()
+        )
+        place = next(found, None)
+        if place is not None and text:
+            self.query_one("#form", LineList).go(place)
+
+    def remember(self) -> None:
+        """Keep what a restart should find again."""
+        self._session.remember("preset", self._form.preset)
+        self._session.remember("recipe", dict(self._form.changes))
+        self._session.remember("run", self._run_name)
+        self._session.remember("manifest", self._manifest.name if self._manifest else "")
+
+    # the launch
+
+    def action_launch(self) -> None:
+        try:
+            recipe, manifest = self._ready()
+        except UserError as error:
+            self.post_message(Mistake(error))
+            return
+        self.remember()
+        question = Confirm(
+            f"Start training '{visible(self._run_name)}'?", _length(recipe, manifest, self._spans).plain
+        )
+        self.app.push_screen(question, lambda yes: self._launch(manifest.path, recipe) if yes else None)
+
+    def _ready(self) -> tuple[Recipe, FrozenManifest]:
+        if self._manifest is None:
+            raise UserError("there is no manifest to train on", "freeze one first: press 3")
+        recipe = self._form.recipe()
+        if not recipe.model.path:
+            raise UserError("the recipe names no base model", "fill in model.path: / path, then enter")
+        return recipe, self._manifest
+
+    def _launch(self, manifest: Path, recipe: Recipe) -> None:
+        self.post_message(Told("starting the worker"))
+        in_background(self, "launch", lambda: self._session.launch(manifest, recipe, self._run_name))
+
+    def on_work_done(self, message: WorkDone) -> None:
+        self.post_message(Told(""))
+        self.post_message(RunLaunched(cast("RunFolder", message.result).path.name))
+
+    def on_work_refused(self, message: WorkRefused) -> None:
+        self.post_message(Told(""))
+        self.post_message(Mistake(message.error))
+
+
+def _next(choices: Sequence[_T], current: object, places: int) -> _T:
+    place = next((at + places for at, each in enumerate(choices) if each == current), 0)
+    return choices[place % len(choices)]
+
+
+def _length(recipe: Recipe, manifest: FrozenManifest | None, spans: tuple[Span, ...]) -> Text:
+    """How long the training will be, from the manifest's spans and the trainer's own plan."""
+    if manifest is None or not spans:
+        return Text(" no manifest: the length is not known\n")
+    plan = plan_training(spans, recipe)
+    each = plan.plan.batches(0)
+    text = Text(" ").append(f"{plan.total_steps:,} steps", "bold")
+    text.append(f": {plan.total_epochs:,} epoch{'s' if plan.total_epochs != 1 else ''} x {each:,} steps")
+    return text.append(f"\n batch {plan.effective_batch}, {plan.plan.samples_per_epoch:,} samples an epoch")

@@ -1,0 +1,32 @@
+"""Decides how buckets are drawn: a bar of samples each, and the short batches named in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.text import Text
+
+from curator.freeze.preview import BucketLoad
+
+_EIGHTHS = " ▏▎▍▌▋▊▉"
+HEADING = f"{'bucket':>10} {'images':>8} {'samples':>8} {'batches':>8}  "
+
+
+def bucket_lines(buckets: Sequence[BucketLoad], width: int) -> list[Text]:
+    """One line a bucket, as wide as `width`."""
+    most = max((bucket.samples for bucket in buckets), default=1)
+    return [_line(bucket, most, width) for bucket in buckets]
+
+
+def _line(load: BucketLoad, most: int, width: int) -> Text:
+    numbers = f"{f'{load.bucket[0]}x{load.bucket[1]}':>10} {load.images:>8,} {load.samples:>8,} {load.batches:>8,}  "
+    note = f" last batch short by {load.short_by}" if load.short_by else ""
+    room = max(4, width - len(numbers) - 26)
+    return Text(numbers).append(bar(load.samples / max(1, most), room)).append(note, "italic")
+
+
+def bar(share: float, cells: int) -> str:
+    """A bar of `share` of `cells`, to an eighth of a cell; something is never drawn as nothing."""
+    eighths = max(round(share * cells * 8), 1 if share > 0 else 0)
+    full, rest = divmod(eighths, 8)
+    return ("█" * full + (_EIGHTHS[rest] if rest else "")).ljust(cells)

@@ -1,0 +1,127 @@
+"""Decides how one filters: as one types, with the count beside and a mistake under its character."""
+
+from __future__ import annotations
+
+from rich.text import Text
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.message import Message
+from textual.timer import Timer
+from textual.widgets import Input, Label
+
+from curator.contract.errors import UserError
+from curator.contract.text import visible
+from curator.tui import keys
+from curator.tui.widgets.entry import Entry
+
+DELAY_S = 0.06
+
+
+class FilterInput(Entry):
+    """The line one types in."""
+
+    BINDINGS = keys.bindings("filter")
+
+    def action_restore(self) -> None:
+        self.post_message(FilterBar.Restored())
+
+    def action_leave(self) -> None:
+        self.post_message(FilterBar.Accepted())
+
+
+class FilterBar(Vertical):
+    """A filter, its count and its mistake."""
+
+    DEFAULT_CSS = """
+    FilterBar { height: auto; }
+    FilterBar Horizontal { height: 1; }
+    FilterBar #slash { width: 3; }
+    FilterBar FilterInput { width: 1fr; }
+    FilterBar #count { width: 34; text-align: right; padding: 0 1; }
+    FilterBar #mistake { display: none; height: 2; }
+    FilterBar #mistake.-shown { display: block; }
+    """
+
+    class Typed(Message):
+        """The filter as it stands should be tried."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
+    class Accepted(Message):
+        """Enter: on to the list."""
+
+    class Restored(Message):
+        """Escape: the filter is as it was before typing."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._before = ""
+        self._timer: Timer | None = None
+
+    def compose(self) -> ComposeResult:
+        with Horizontal():
+            yield Label(" / ", id="slash", markup=False)
+            yield FilterInput(placeholder="filter, such as: cat -blurry width>=512")
+            yield Label("", id="count", markup=False)
+        yield Label("", id="mistake", markup=False)
+
+    @property
+    def text(self) -> str:
+        return self.query_one(FilterInput).value
+
+    def set_text(self, text: str) -> None:
+        """Put a filter there without trying it."""
+        entry = self.query_one(FilterInput)
+        with self.prevent(Input.Changed):
+            entry.value = text
+        entry.cursor_position = len(text)
+
+    def edit(self) -> None:
+        """Begin to type; escape comes back to what is there now."""
+        self._before = self.text
+        self.query_one(FilterInput).focus()
+
+    def show_count(self, shown: int, selected: int, note: str = "") -> None:
+        """The filter is good and finds so many."""
+        self.show_selected(shown, selected)
+        self._say(Text(note) if note else None)
+
+    def show_selected(self, shown: int, selected: int) -> None:
+        """How many are shown, and selected of them."""
+        count = f"{shown:,} picture{'' if shown == 1 else 's'}" + (
+            f", {selected:,} selected" if selected else ""
+        )
+        self.query_one("#count", Label).update(Text(count, justify="right"), layout=False)
+
+    def show_mistake(self, error: UserError) -> None:
+        """Point at the character that is wrong and say why; the list stays as it was."""
+        position = getattr(error, "position", 0)
+        entry = self.query_one(FilterInput)
+        column = 3 + max(0, position - round(entry.scroll_offset.x))
+        what = Text(" " * column + "^ ").append(visible(error.what), "bold")
+        self._say(what.append(f"\n   {visible(error.hint)}"))
+
+    def _say(self, text: Text | None) -> None:
+        label = self.query_one("#mistake", Label)
+        label.set_class(text is not None, "-shown")
+        if text is not None:
+            label.update(text)
+
+    @on(Input.Changed)
+    def _wait_a_moment(self, event: Input.Changed) -> None:
+        event.stop()
+        if self._timer:
+            self._timer.stop()
+        self._timer = self.set_timer(DELAY_S, lambda: self.post_message(self.Typed(event.value)))
+
+    @on(Input.Submitted)
+    def _accept(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.post_message(self.Accepted())
+
+    def on_filter_bar_restored(self) -> None:
+        self.set_text(self._before)
+        self.post_message(self.Typed(self._before))

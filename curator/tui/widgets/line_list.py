@@ -1,0 +1,161 @@
+"""Decides how a long list behaves: only visible lines are made, and a cursor move repaints two of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from rich.segment import Segment
+from rich.style import Style
+from rich.text import Text
+from textual import events
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from curator.tui import keys
+
+Line = Callable[[int, int], Text]  # (position, width) -> one line; Text keeps markup in names harmless
+
+_CURSOR = Style(reverse=True)
+_CURSOR_ELSEWHERE = Style(underline=True)  # the list is not focused: the line is known, and not by colour
+
+
+class LineList(ScrollView, can_focus=True, inherit_bindings=False):
+    """`count` lines made by `line` as they come into view, and a cursor."""
+
+    BINDINGS = keys.bindings("list")
+    DEFAULT_CSS = (
+        "LineList { height: 1fr; overflow-x: hidden; overflow-y: auto; scrollbar-size-vertical: 1; }"
+    )
+
+    class Moved(Message):
+        """The cursor is on another line, or on the same line of other contents."""
+
+        def __init__(self, sender: LineList, position: int) -> None:
+            super().__init__()
+            self.list = sender
+            self.position = position
+
+        @property
+        def control(self) -> LineList:
+            return self.list
+
+    class Chosen(Moved):
+        """Enter was pressed on a line."""
+
+    def __init__(self, *, empty: str = "", id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self.cursor = 0
+        self.count = 0
+        self.empty = empty
+        self._line: Line = _no_line
+        self._drawn: dict[int, Strip] = {}
+
+    def show(self, count: int, line: Line, cursor: int | None = None) -> None:
+        """Show other lines; the cursor stays at its position unless told."""
+        self.count, self._line = count, line
+        self.cursor = max(0, min(count - 1, self.cursor if cursor is None else cursor))
+        self._measure()
+        if not self._bring_into_view():
+            self._repaint_changed()
+        self.post_message(self.Moved(self, self.cursor))
+
+    def show_texts(self, lines: list[Text], cursor: int | None = None) -> None:
+        """Show a few lines that are made already."""
+        self.show(len(lines), lambda position, _: lines[position].copy(), cursor)
+
+    def go(self, position: int) -> None:
+        """Move the cursor; out of range it stops at the end."""
+        old, new = self.cursor, max(0, min(self.count - 1, position))
+        if new == old:
+            return
+        self.cursor = new
+        if not self._bring_into_view():
+            self.repaint(old)
+            self.repaint(new)
+        self.post_message(self.Moved(self, new))
+
+    def repaint(self, first: int, last: int | None = None) -> None:
+        """Draw lines again and nothing else."""
+        lines = abs((first if last is None else last) - first) + 1
+        top = min(first, first if last is None else last) - self.scroll_offset.y
+        self.refresh(Region(0, top, self.size.width, lines))
+
+    def line_style(self, position: int) -> Style:
+        """How the whole line stands out."""
+        if position != self.cursor:
+            return Style.null()
+        return _CURSOR if self.has_focus else _CURSOR_ELSEWHERE
+
+    def render_line(self, y: int) -> Strip:
+        strip = self._drawn[y] = self._strip(y)
+        return strip
+
+    def _strip(self, y: int) -> Strip:
+        position = y + self.scroll_offset.y
+        width = self.size.width
+        if position >= self.count:
+            text = self.empty if not self.count and y == 0 else ""
+            return Strip([Segment(text[:width].ljust(width), self.rich_style)], width)
+        text = self._line(position, width)
+        text.truncate(width, overflow="ellipsis", pad=True)
+        text.stylize(self.line_style(position))
+        segments = text.render(self.app.console)
+        return Strip(segments, width).apply_style(self.rich_style)
+
+    def _bring_into_view(self) -> bool:
+        top, height = self.scroll_offset.y, self.size.height
+        if height and self.cursor < top:
+            self._jump(self.cursor)
+        elif height and self.cursor >= top + height:
+            self._jump(self.cursor - height + 1)
+        else:
+            return False
+        return True
+
+    def _jump(self, top: int) -> None:
+        self.scroll_to(y=top, animate=False, force=True, immediate=True)
+
+    def _measure(self) -> None:
+        """Tell Textual the height; a list that fits keeps it, for a new size is a new layout and a full repaint."""
+        self.virtual_size = Size(self.size.width, max(self.count, self.size.height))
+
+    def _repaint_changed(self) -> None:
+        """Draw only the lines that differ from what is there."""
+        for y in range(self.size.height):
+            if self._strip(y) != self._drawn.get(y):
+                self.refresh(Region(0, y, self.size.width, 1))
+
+    def on_resize(self) -> None:
+        self._measure()
+        self._bring_into_view()
+
+    def on_focus(self) -> None:
+        self.repaint(self.cursor)
+
+    def on_blur(self) -> None:
+        self.repaint(self.cursor)
+
+    def on_click(self, event: events.Click) -> None:
+        self.go(event.y + self.scroll_offset.y)
+
+    def action_move(self, lines: int) -> None:
+        self.go(self.cursor + lines)
+
+    def action_page(self, pages: int) -> None:
+        self.go(self.cursor + pages * max(1, self.size.height - 1))
+
+    def action_half_page(self, halves: int) -> None:
+        self.go(self.cursor + halves * max(1, self.size.height // 2))
+
+    def action_edge(self, end: int) -> None:
+        self.go(self.count - 1 if end else 0)
+
+    def action_choose(self) -> None:
+        if self.count:
+            self.post_message(self.Chosen(self, self.cursor))
+
+
+def _no_line(_position: int, _width: int) -> Text:
+    return Text()

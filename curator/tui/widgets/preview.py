@@ -1,0 +1,97 @@
+"""Decides when a picture is drawn: a moment after the cursor rests, in a worker, and never if it moved on."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from pathlib import Path
+
+from rich.segment import Segment
+from textual.strip import Strip
+from textual.timer import Timer
+from textual.widget import Widget
+
+from curator.contract.buckets import Placement
+from curator.contract.text import visible
+from curator.tui.background import in_background
+from curator.tui.messages import WorkDone
+from curator.tui.pictures import Picture, PictureRequest, draw_picture
+
+DELAY_S = 0.08
+KEPT = 24
+
+
+class Preview(Widget):
+    """One picture in half blocks, centred; a broken one says why."""
+
+    DEFAULT_CSS = "Preview { height: 1fr; }"
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._source: tuple[Path, Placement | None] | None = None
+        self._picture = Picture()
+        self._drawn: OrderedDict[PictureRequest, Picture] = OrderedDict()
+        self._timer: Timer | None = None
+
+    def show(self, path: Path | None, placement: Placement | None = None) -> None:
+        """Show another picture soon; `placement` draws its crop box."""
+        self._source = (path, placement) if path else None
+        if self._timer:
+            self._timer.stop()
+        self.workers.cancel_node(self)
+        request = self._request()
+        if request is None:
+            self._put(Picture())
+        elif request in self._drawn:
+            self._put(self._drawn[request])
+        else:
+            self._timer = self.set_timer(DELAY_S, self._draw)
+
+    def forget(self) -> None:
+        """Files may have changed."""
+        self._drawn.clear()
+
+    def on_resize(self) -> None:
+        if self._source:
+            self.show(*self._source)
+
+    def _request(self) -> PictureRequest | None:
+        if self._source is None or not self.size.area:
+            return None
+        return PictureRequest(self._source[0], self.size.width, self.size.height, self._source[1])
+
+    def _draw(self) -> None:
+        request = self._request()
+        if request:
+            in_background(self, "picture", lambda: (request, draw_picture(request)))
+
+    def on_work_done(self, message: WorkDone) -> None:
+        assert isinstance(message.result, tuple)
+        request, picture = message.result
+        self._drawn[request] = picture
+        if len(self._drawn) > KEPT:
+            self._drawn.popitem(last=False)
+        if request == self._request():
+            self._put(picture)
+
+    @property
+    def problem(self) -> str:
+        """Why no picture is seen; empty where one is."""
+        return self._picture.problem
+
+    def _put(self, picture: Picture) -> None:
+        if picture is not self._picture:
+            self._picture = picture
+            self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        width, strips = self.size.width, self._picture.strips
+        if self._picture.problem:
+            text = f" {visible(self._picture.problem)}" if y == 0 else ""
+            return Strip([Segment(text[:width].ljust(width), self.rich_style)], width)
+        line = y - (self.size.height - len(strips)) // 2
+        if not 0 <= line < len(strips):
+            return Strip.blank(width, self.rich_style)
+        left = (width - strips[line].cell_length) // 2
+        return Strip.join([Strip.blank(left, self.rich_style), strips[line]]).extend_cell_length(
+            width, self.rich_style
+        )

@@ -1,0 +1,78 @@
+"""Decides how the words of one image are shown: its tags in caption order with class and count, then its caption."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.text import Text
+from textual.message import Message
+
+from curator.contract.text import visible
+from curator.index.tag_table import Tag
+from curator.tui import keys
+from curator.tui.widgets.line_list import LineList
+
+
+class TagPanel(LineList):
+    """The tags of one image. Order, class and count are seen; J and K move a tag in the caption."""
+
+    BINDINGS = keys.bindings("tags")
+
+    class Reordered(Message):
+        """The tags should stand in this order."""
+
+        def __init__(self, names: tuple[str, ...]) -> None:
+            super().__init__()
+            self.names = names
+
+    class Left(Message):
+        """Escape: back to the list."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(empty=" no tags: a adds one", id=id)
+        self.tags: tuple[Tag, ...] = ()
+        self._caption: list[str] = []
+
+    def show_words(self, tags: Sequence[Tag], caption: str) -> None:
+        """Show another image's tags and caption."""
+        self.tags = tuple(tags)
+        self._caption = _wrapped(visible(caption), max(10, self.size.width - 2))
+        self.show(len(self.tags) + (len(self._caption) + 1 if self._caption else 0), self._text)
+
+    @property
+    def current(self) -> Tag | None:
+        """The tag under the cursor."""
+        return self.tags[self.cursor] if self.cursor < len(self.tags) else None
+
+    def go(self, position: int) -> None:
+        super().go(min(position, max(0, len(self.tags) - 1)))
+
+    def action_shift(self, places: int) -> None:
+        target = self.cursor + places
+        if self.current is None or not 0 <= target < len(self.tags):
+            return
+        names = [tag.name for tag in self.tags]
+        names[self.cursor], names[target] = names[target], names[self.cursor]
+        self.cursor = target  # the cursor follows the tag; the panel is shown again when the edit is done
+        self.post_message(self.Reordered(tuple(names)))
+
+    def action_back(self) -> None:
+        self.post_message(self.Left())
+
+    def _text(self, position: int, width: int) -> Text:
+        if position >= len(self.tags):
+            line = position - len(self.tags) - 1
+            return Text(
+                f" {self._caption[line]}" if line >= 0 else " caption", style="" if line >= 0 else "bold"
+            )
+        tag = self.tags[position]
+        about = f" {tag.cls if tag.cls != 'general' else ''} {tag.count}"
+        name = Text(f"{position + 1:>3} {visible(tag.name)}")
+        name.truncate(max(8, width - len(about)), overflow="ellipsis", pad=True)
+        return name.append(about)
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    from textwrap import wrap
+
+    return wrap(text, width)

@@ -1,0 +1,60 @@
+"""Decides how images and edits are put into words."""
+
+from __future__ import annotations
+
+from rich.text import Text
+
+from curator.contract.buckets import Size
+from curator.contract.errors import UserError
+from curator.contract.text import visible
+from curator.index.edits import AddTags, Edit, RemoveTags, RenameTag, SetCaption, SetMark
+from curator.index.images import ImageRow
+from curator.tags.text import clean_tags
+
+
+def about_image(row: ImageRow, bucket: Size) -> Text:
+    """Size, bucket, file and mark of an image on one line."""
+    mark = {1: "  keep", -1: "  reject"}.get(row.mark, "")
+    sizes = f"{row.width}x{row.height} -> {bucket[0]}x{bucket[1]}"
+    return Text(f"{sizes}  {row.format}  {row.file_bytes / 1024:,.0f} KiB{mark}")
+
+
+def images_in_words(count: int) -> str:
+    """`1 image`, `1,200 images`."""
+    return f"{count:,} image{'' if count == 1 else 's'}"
+
+
+def tags_typed(text: str) -> tuple[str, ...]:
+    """The tags of a line with commas between.
+
+    Raises:
+        UserError: none, or one that can be no tag.
+    """
+    names = clean_tags(text)
+    if not names:
+        raise UserError("no tag was typed", "type tags with commas between")
+    return names
+
+
+def filter_of_tag(tag: str) -> str:
+    """The filter that names one tag, whatever characters it has."""
+    quoted = tag.replace("\\", "\\\\").replace('"', '\\"')
+    return f'tag:"{quoted}"'
+
+
+def edit_in_words(edit: Edit) -> str:
+    """What an edit does, before it is done."""
+    match edit:
+        case AddTags(names=names):
+            words = f"add {', '.join(names)}"
+        case RemoveTags(names=names):
+            words = f"remove {', '.join(names)}"
+        case RenameTag(old=old, new=new):
+            words = f"rename '{old}' to '{new}'; where '{new}' is a tag already, the two become one"
+        case SetCaption(text=text):
+            words = f"caption: {text}" if text else "take the captions away"
+        case SetMark(mark=mark):
+            words = {1: "mark keep", -1: "mark reject"}.get(mark, "take keep and reject marks away")
+        case _:
+            words = ""
+    return visible(words)

@@ -1,0 +1,58 @@
+#!/usr/bin/env bash
+# The main job in a real terminal: drives `frieze` inside tmux by keys, reads the screen, exits 0 when a LoRA was made.
+#
+#   drive_tmux.sh PYTHON COLLECTION PICTURES BASE [WIDTH HEIGHT]
+#
+# Prints the last screen. Needs tmux 3 or newer. Uses a server of its own and ends it.
+set -euo pipefail
+python=$1 collection=$2 pictures=$3 base=$4 width=${5:-120} height=${6:-40}
+socket="frieze-journey-$$"
+tmux() { command tmux -L "$socket" "$@"; }
+trap 'tmux kill-server 2>/dev/null || true' EXIT
+
+screen() { tmux capture-pane -p -t journey; }
+keys() { tmux send-keys -t journey "$@"; sleep 0.3; }
+types() { tmux send-keys -t journey -l "$1"; sleep 0.3; }
+sees() { # waits for a text on the screen
+    for _ in $(seq "${2:-150}"); do
+        if screen | grep -qF -- "$1"; then return; fi
+        sleep 0.2
+    done
+    echo "waited in vain for: $1" >&2
+    screen >&2
+    exit 1
+}
+sets() { # finds a field of the recipe and fills it in
+    keys /; types "$1"; keys Enter; keys Enter; keys C-u; types "$2"; keys Enter
+}
+
+tmux new-session -d -s journey -x "$width" -y "$height" \
+    "env TERM=tmux-256color $python -m curator scan '$pictures' --collection '$collection' && exec $python -m curator '$collection'"
+sees '1 Browse'
+sees 'cat-1.png'
+keys /; types 'cat -outdoors'; keys Enter
+sees 'cat-1.png'
+keys a; types 'by hand'; keys Enter
+sees 'by hand'
+keys u
+keys 2
+sees 'steps per epoch'
+keys 3
+sees 'Freeze'
+sleep 1
+keys n; types 'first'; keys Enter
+sees 'digest'
+keys 4
+sees 'manifest'
+sets model.path "$base"
+sets length.epochs 1
+sets precision.mixed fp32
+sets batch.size 2
+keys L
+sees 'Start training'
+keys y
+sees '[5 Runs]'
+sees 'finished' 900
+screen
+keys q
+ls "$collection"/runs/*/output/*.safetensors

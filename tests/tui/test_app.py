@@ -1,0 +1,108 @@
+"""The app as a whole: screens by number, help, palette, history, sizes, notices."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from curator.index.edits import AddTags
+from curator.session import Session
+from curator.tui.screens.help import CommandList
+
+
+@pytest.mark.parametrize("size", [(40, 10), (80, 24), (120, 40)])
+async def test_every_screen_opens_at_every_size(drive, size):
+    async with drive(size) as it:
+        for key, name in zip(
+            "234561", ("Subsets", "Freeze", "Train", "Runs", "History", "Browse"), strict=True
+        ):
+            await it.press(key)
+            await it.until(lambda key=key, name=name: f"[{key} {name}" in it.text)
+            assert all(len(line) <= size[0] for line in it.text.splitlines())
+            if size[0] >= 80:
+                assert "q quit" in it.text
+
+
+@pytest.mark.parametrize("size", [(39, 24), (80, 9)])
+async def test_a_terminal_too_small_says_so_and_nothing_else(drive, size):
+    async with drive() as it:
+        await it.pilot.resize_terminal(*size)
+        await it.sees("Terminal too small")
+        assert "cat.png" not in it.text
+        await it.pilot.resize_terminal(80, 24)
+        await it.sees("01 cat.png")
+
+
+async def test_the_last_screen_is_restored(drive):
+    async with drive() as it:
+        await it.press("6", "q")
+    async with drive() as it:
+        await it.sees("[6 History]")
+
+
+async def test_help_lists_the_keys_of_the_panel_and_finds_by_typing(drive):
+    async with drive() as it:
+        await it.press("question_mark")
+        await it.sees("Keys here")
+        await it.type("invert")
+        await it.sees("invert the selection")
+        assert "earlier" not in it.text
+        await it.press("enter")
+        await it.until(lambda: len(it.images.selected) == 6)
+
+
+async def test_the_palette_does_any_command(drive):
+    async with drive() as it:
+        await it.press("colon")
+        await it.sees("All commands")
+        await it.type("buckets")
+        await it.press("enter")
+        await it.sees("[2 Subsets]")
+        await it.press("colon", "escape")
+        assert not isinstance(it.app.screen, CommandList)
+
+
+async def test_history_shows_edits_and_what_was_undone(drive, session):
+    session.edit(AddTags(("[b]new[/b]",)), [1, 2])
+    async with drive() as it:
+        await it.press("6")
+        await it.sees("2 images")
+        await it.sees("[b]new[/b]")
+        await it.press("u")
+        await it.sees("undone")
+        await it.press("ctrl+r")
+        await it.until(lambda: "undone" not in it.text.splitlines()[2])
+        await it.press("u", "u")
+        await it.until(lambda: "Nothing to undo." in it.notices)
+
+
+async def test_another_process_is_noticed(drive, session):
+    async with drive() as it:
+        with Session.open(session.folder) as other:
+            other.edit(AddTags(("from elsewhere",)), [int(it.images.ids[0])])
+        await it.until(lambda: "from elsewhere" in it.tags)
+
+
+async def test_nothing_moves_by_itself(drive):
+    async with drive() as it:
+        assert it.app.animation_level == "none"
+        await it.press("slash")
+        assert not it.shown("FilterInput").cursor_blink
+
+
+async def test_a_lost_connection_keeps_the_place(drive):
+    async with drive() as it:
+        await it.press("j", "j")
+        os.kill(os.getpid(), signal.SIGHUP)
+        await it.until(lambda: not it.app.is_running)
+    async with drive() as it:
+        assert it.images.cursor == 2
+
+
+async def test_keys_are_letters_where_one_types(drive):
+    async with drive() as it:
+        await it.press("slash", "u", "q", "1", "6", "j", "G")
+        assert it.app.focused.value == "uq16jG"
+        await it.sees("[1 Browse]")

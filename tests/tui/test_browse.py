@@ -1,0 +1,292 @@
+"""Browse: looking through pictures, selecting, filtering and editing by keys (rows S006, B03, B15)."""
+
+from __future__ import annotations
+
+import pytest
+
+from curator.session import Session
+from curator.tui.widgets.entry import Entry
+from curator.tui.widgets.filter_bar import FilterBar
+
+SIZES = [(80, 24), (120, 40)]
+
+
+def tags_of(session: Session, name: str) -> list[str]:
+    (row,) = (row for row in session.rows(list(session.select("").ids)) if row.name.startswith(name))
+    return [tag.name for tag in session.tags_of(row.id)]
+
+
+def marks(session: Session) -> list[int]:
+    return [row.mark for row in session.rows(list(session.select("").ids))]
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_keys_move_the_cursor_and_the_panels_follow(drive, size):
+    async with drive(size) as it:
+        assert it.tags == ["cat", "animal", "indoors"]
+        await it.press("j")
+        await it.until(lambda: it.tags == ["dog", "animal", "outdoors"])
+        await it.press("G")
+        assert it.images.cursor == 5
+        await it.press("g", "down", "k", "pagedown")
+        assert it.images.cursor == 5
+        await it.press("ctrl+u", "home")
+        assert it.images.cursor == 0
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_names_and_tags_are_text_and_never_obeyed(drive, size):
+    async with drive(size) as it:
+        assert "04 [bold]name.png" in it.text
+        assert "05 \\x1b[31mevil" in it.text
+        assert "\x1b" not in it.text
+        await it.press("j", "j")
+        await it.sees("[red]not markup[/red]")
+
+
+async def test_space_selects_and_steps_on(drive):
+    async with drive() as it:
+        await it.press("space", "space")
+        assert list(it.images.selected) == list(it.images.ids[:2])
+        assert it.images.cursor == 2
+        await it.sees("6 pictures, 2 selected")
+        await it.press("escape")
+        assert not it.images.selected
+
+
+async def test_a_range_is_drawn_and_inverted_and_cleared(drive):
+    async with drive() as it:
+        await it.press("j", "v", "j", "j")
+        assert len(it.images.selected) == 3
+        await it.press("v", "k")
+        assert len(it.images.selected) == 3
+        await it.press("asterisk")
+        assert len(it.images.selected) == 3
+        assert list(it.images.selected) == [int(it.images.ids[at]) for at in (0, 4, 5)]
+        await it.press("ctrl+a")
+        assert len(it.images.selected) == 6
+
+
+async def test_keep_and_reject_by_key_survive_a_restart(drive, session):
+    """Row S006: keep, reject, undo and next by key."""
+    async with drive() as it:
+        await it.press("y", "x")
+        assert it.images.cursor == 2
+        assert marks(session)[:3] == [1, -1, 0]
+        await it.sees("- 02 dog")
+        await it.press("u", "q")
+        assert marks(session)[:3] == [1, 0, 0]
+    async with drive() as it:
+        assert it.images.cursor == 2
+        await it.press("u")
+        assert marks(session) == [0] * 6
+        await it.press("ctrl+r", "ctrl+r")
+        assert marks(session)[:2] == [1, -1]
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_the_list_is_filtered_as_one_types(drive, size):
+    async with drive(size) as it:
+        await it.press("slash")
+        await it.type("animal")
+        await it.until(lambda: it.images.count == 2)
+        await it.sees("2 pictures")
+        await it.press("enter")
+        assert it.images.has_focus
+
+
+async def test_escape_restores_the_filter(drive):
+    async with drive() as it:
+        await it.press("slash")
+        await it.type("cat")
+        await it.until(lambda: it.images.count == 1)
+        await it.press("escape")
+        await it.until(lambda: it.images.count == 6)
+        assert it.app.screen.query_one(FilterBar).text == ""
+        assert it.images.has_focus
+
+
+async def test_a_mistake_in_the_filter_is_pointed_at(drive):
+    async with drive() as it:
+        await it.press("slash")
+        await it.type("cat")
+        await it.until(lambda: it.images.count == 1)
+        await it.type(" wdith>3")
+        await it.sees("did you mean 'width'?")
+        lines = it.text.splitlines()
+        typed = next(at for at, line in enumerate(lines) if "cat wdith" in line)
+        assert lines[typed + 1].index("^") == lines[typed].index("wdith")
+        assert it.images.count == 1  # the list stays at the last filter that was good
+
+
+async def test_filter_and_cursor_are_restored(drive):
+    async with drive() as it:
+        await it.press("slash")
+        await it.type("animal")
+        await it.until(lambda: it.images.count == 2)
+        await it.press("enter", "j", "q")
+    async with drive() as it:
+        assert it.images.count == 2
+        assert it.images.cursor == 1
+
+
+async def test_a_tag_is_added_with_completion_and_undone_after_a_restart(drive, session):
+    async with drive() as it:
+        await it.press("a")
+        await it.type("veh")
+        await it.sees("vehicle  ")
+        await it.press("tab", "enter")
+        await it.until(lambda: "vehicle" in it.tags)
+        assert tags_of(session, "01") == ["cat", "animal", "indoors", "vehicle"]
+    async with drive() as it:
+        await it.press("u")
+        assert tags_of(session, "01") == ["cat", "animal", "indoors"]
+        await it.until(lambda: it.tags == ["cat", "animal", "indoors"])
+
+
+async def test_a_bulk_edit_says_how_many_images_change_and_asks(drive, session):
+    async with drive() as it:
+        await it.press("ctrl+a", "a")
+        await it.sees("Add tags to 6 images")
+        await it.type("animal")
+        await it.sees("4 images will change")
+        await it.press("enter")
+        await it.sees("Change 4 images?")
+        await it.press("n")
+        assert tags_of(session, "03")[-1] != "animal"
+        await it.press("a")
+        await it.type("animal")
+        await it.press("enter")
+        await it.sees("Change 4 images?")
+        await it.press("y")
+        await it.until(lambda: "animal" in tags_of(session, "03"))
+        await it.press("u")
+        assert "animal" not in tags_of(session, "03")
+
+
+async def test_a_tag_that_is_no_tag_is_refused_in_place(drive):
+    async with drive() as it:
+        await it.press("a")
+        await it.type(",,")
+        await it.press("enter")
+        await it.sees("! no tag was typed")
+        assert it.app.screen.is_modal
+        await it.press("escape")
+        assert not it.app.screen.is_modal
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_tags_are_reordered_and_removed_in_the_panel(drive, session, size):
+    async with drive(size) as it:
+        await it.press("tab", "J")
+        assert tags_of(session, "01") == ["animal", "cat", "indoors"]
+        await it.until(lambda: it.tags[0] == "animal")
+        await it.press("K")
+        assert tags_of(session, "01") == ["cat", "animal", "indoors"]
+        await it.until(lambda: it.tags[0] == "cat")
+        await it.press("j", "d")
+        assert tags_of(session, "01") == ["cat", "indoors"]
+        await it.press("escape")
+        assert it.images.has_focus
+
+
+async def test_a_tag_is_renamed_everywhere_with_the_count(drive, session):
+    async with drive() as it:
+        await it.press("tab", "j", "r")
+        await it.sees("Rename 'animal' everywhere")
+        await it.press("ctrl+u")
+        await it.type("beast")
+        await it.sees("2 images will change")
+        await it.press("enter")
+        await it.sees("Change 2 images?")
+        await it.press("y")
+        await it.until(lambda: "beast" in tags_of(session, "02"))
+        assert tags_of(session, "01") == ["cat", "beast", "indoors"]
+
+
+async def test_a_caption_is_edited(drive, session):
+    async with drive() as it:
+        await it.press("e")
+        await it.type("a cat, sitting")
+        await it.press("enter")
+        await it.until(lambda: session.rows([int(it.images.ids[0])])[0].caption == "a cat, sitting")
+        await it.sees("a cat, sitting")
+
+
+async def test_the_picture_is_drawn_with_its_crop_box(drive):
+    """Rows S042 and B20: the crop of the placement is seen on the picture."""
+    async with drive() as it:
+        await it.until(lambda: it.preview._picture.strips)
+        with_crop = it.preview._picture
+        await it.press("c")
+        await it.until(lambda: it.preview._picture.strips and it.preview._picture is not with_crop)
+        colours = {segment.style.color for strip in it.preview._picture.strips for segment in strip}
+        assert len(colours) < len({s.style.color for strip in with_crop.strips for s in strip})
+
+
+async def test_a_picture_that_went_bad_says_why(drive, pictures, session):
+    row = session.rows([int(session.select("").ids[5])])[0]
+    good = session.file_of(row).read_bytes()
+    session.file_of(row).write_bytes(b"nonsense")
+    try:
+        async with drive() as it:
+            await it.press("G")
+            await it.sees("not a picture, or a broken one")
+    finally:
+        session.file_of(row).write_bytes(good)
+
+
+async def test_enter_enlarges_and_steps_through_pictures(drive):
+    async with drive((80, 24)) as it:
+        await it.press("enter")
+        await it.sees("1/6  01 cat.png")
+        await it.press("j")
+        await it.sees("2/6  02 dog.png")
+        await it.press("escape")
+        assert it.images.cursor == 1
+
+
+async def test_pictures_are_shown_instead_of_tags_in_a_narrow_terminal(drive):
+    async with drive((80, 24)) as it:
+        assert it.shown("#tags").display
+        assert not it.preview.display
+        await it.press("p")
+        assert it.preview.display
+        assert not it.shown("#tags").display
+
+
+async def test_a_new_folder_is_scanned_from_the_app(drive, session, tmp_path):
+    from PIL import Image
+
+    more = tmp_path / "more"
+    more.mkdir()
+    Image.new("RGB", (64, 64)).save(more / "new.png")
+    (more / "bad.png").write_bytes(b"\x89PNG no")
+    async with drive() as it:
+        await it.press("ctrl+o")
+        it.app.screen.query_one(Entry).value = str(more / "nowhere")
+        await it.press("enter")
+        await it.sees("is no folder")
+        it.app.screen.query_one(Entry).value = str(more)
+        await it.press("enter")
+        await it.until(lambda: it.images.count == 7)
+        assert "1 new, 1 set aside" in it.notices
+        assert "bad.png" in it.notices
+
+
+async def test_a_name_that_is_not_utf8_is_shown_and_its_picture_drawn(drive, session, tmp_path):
+    import os
+
+    from PIL import Image
+
+    odd = tmp_path / "odd"
+    odd.mkdir()
+    Image.new("RGB", (64, 64), "red").save(odd / "x.png")
+    (odd / "x.png").rename(odd / os.fsdecode(b"07 \xff.png"))
+    session.scan(odd)
+    async with drive() as it:
+        await it.sees("07 \\xff.png")
+        await it.press("G")
+        await it.until(lambda: it.preview._picture.strips)
+        await it.press("y", "enter")
+        await it.sees("7/7  07 \\xff.png")

@@ -1,0 +1,46 @@
+"""Freeze: findings lead to the pictures; a name gives a manifest and its digest."""
+
+from __future__ import annotations
+
+import pytest
+
+from curator.index.small_tables import Subset
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_findings_are_shown_and_open_their_pictures(drive, session, size):
+    async with drive(size) as it:
+        await it.press("3")
+        await it.sees("WARN")
+        findings = it.app.screen.report.findings
+        place = next(at for at, each in enumerate(findings) if each.filter)
+        await it.press(*["j"] * place, "enter")
+        await it.sees("[1 Browse]")
+        await it.until(lambda: it.images.count == len(session.select(findings[place].filter)))
+
+
+async def test_a_finding_that_stops_is_said_before_a_name_is_asked(drive, session):
+    session.save_subset(Subset("none", "nothing_has_this_tag"))
+    async with drive() as it:
+        await it.press("3")
+        await it.sees("STOP")
+        await it.press("n")
+        await it.until(lambda: it.notices)
+        assert not it.app.screen.is_modal
+
+
+async def test_a_name_freezes_and_the_digest_is_shown(drive, session):
+    async with drive() as it:
+        await it.press("3")
+        await it.until(lambda: it.app.screen.report)
+        await it.press("n")
+        await it.type("set1")
+        await it.press("enter")
+        await it.until(session.manifests)
+        (manifest,) = session.manifests()
+        await it.sees(manifest.digest[:16])
+        assert manifest.images == 6
+        await it.press("n")
+        await it.type("set1")
+        await it.press("enter")
+        await it.sees("there is a manifest named set1")

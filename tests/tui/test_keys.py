@@ -1,0 +1,65 @@
+"""The keymap: one table, overlaid by a file; unknown ids and conflicts are refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from curator.contract.errors import UserError
+from curator.tui.app import FriezeApp
+from curator.tui.keys import _TOGETHER, ACTIONS, keys_file, load_keymap
+
+
+def write(text: str) -> Path:
+    path = keys_file()
+    path.parent.mkdir(parents=True)
+    path.write_text(text)
+    return path
+
+
+def test_ids_are_unique_and_panels_known():
+    assert len({each.id for each in ACTIONS}) == len(ACTIONS)
+    grouped = {panel for group in _TOGETHER for panel in group}
+    assert {each.panel for each in ACTIONS} <= grouped | {"entry"}
+
+
+def test_no_file_is_no_change():
+    assert load_keymap(keys_file()) == {}
+
+
+def test_both_ways_of_writing_mean_the_same():
+    assert load_keymap(write('"list.down" = "ctrl+n, down"\n[list]\nup = "("\n')) == {
+        "list.down": "ctrl+n,down",
+        "list.up": "left_parenthesis",
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ('"list.dwon" = "n"', "did you mean 'list.down'"),
+        ('"list.down" = "k"', "both"),
+        ('"browse.keep" = "q"', "both"),
+        ('"list.down" = 3', "names with commas"),
+        ('"list.down" = ""', "names with commas"),
+        ("list.down", "cannot be read"),
+    ],
+)
+def test_a_wrong_file_is_refused(text, what):
+    with pytest.raises(UserError) as caught:
+        load_keymap(write(text))
+    assert what in str(caught.value)
+
+
+async def test_own_keys_work_and_the_old_ones_do_not(session):
+    app = FriezeApp(session, {"list.down": "n"})
+    async with app.run_test() as pilot:
+        for _ in range(50):
+            await pilot.pause(0.02)
+            if app.screen.query("ImageList") and app.screen.query_one("ImageList").count:
+                break
+        await pilot.press("n")
+        assert app.screen.query_one("ImageList").cursor == 1
+        await pilot.press("j")
+        assert app.screen.query_one("ImageList").cursor == 1

@@ -1,0 +1,98 @@
+"""Lists: millions of rows cost a few pages, a cursor move two lines (row B03)."""
+
+from __future__ import annotations
+
+import numpy as np
+from textual.app import App, ComposeResult
+
+from curator.index.images import ImageRow
+from curator.tui.widgets.bars import bar
+from curator.tui.widgets.image_list import ImageList
+from curator.tui.widgets.page_cache import MAX_PAGES, PAGE_ROWS, PageCache
+
+MANY = 3_600_000
+
+
+def row(number: int) -> ImageRow:
+    return ImageRow(number, f"{number}.png", "/r", f"{number}.png", "", 1, 64, 64, 0, "png", 0, 3, "")
+
+
+class Many(App[None]):
+    def __init__(self) -> None:
+        super().__init__()
+        self.fetched: list[int] = []
+
+    def compose(self) -> ComposeResult:
+        yield ImageList()
+
+    def fetch(self, ids: list[int]) -> list[ImageRow]:
+        self.fetched += ids
+        return [row(each) for each in ids]
+
+
+async def test_a_list_of_millions_reads_only_what_is_seen():
+    app = Many()
+    async with app.run_test(size=(80, 24)) as pilot:
+        images = app.query_one(ImageList)
+        images.show_images(np.arange(MANY, dtype=np.uint32), app.fetch)
+        images.focus()
+        await pilot.press("G")
+        assert images.current.id == MANY - 1
+        await pilot.press("pageup", "g", "pagedown")
+        assert len(app.fetched) <= 4 * PAGE_ROWS
+        await pilot.press("ctrl+a")
+        assert len(images.selected) == MANY
+        await pilot.press("space")
+        await pilot.press("asterisk")
+        assert len(images.selected) == 1
+
+
+async def test_a_cursor_move_draws_two_lines():
+    app = Many()
+    async with app.run_test(size=(80, 24)) as pilot:
+        images = app.query_one(ImageList)
+        images.show_images(np.arange(MANY, dtype=np.uint32), app.fetch)
+        images.focus()
+        await pilot.pause()
+        drawn: list[int] = []
+        plain = images.render_line
+        images.render_line = lambda y: drawn.append(y) or plain(y)
+        await pilot.press("j")
+        await pilot.pause()
+        assert sorted(set(drawn)) == [0, 1]
+
+
+async def test_what_is_selected_counts_only_while_it_is_shown():
+    app = Many()
+    async with app.run_test(size=(80, 24)) as pilot:
+        images = app.query_one(ImageList)
+        images.show_images([1, 2, 3], app.fetch)
+        images.focus()
+        await pilot.press("space", "space")
+        images.show_images([2, 3], app.fetch)
+        assert list(images.selected) == [2]
+        images.show_images([1, 2, 3], app.fetch)
+        assert list(images.targets) == [1, 2]
+
+
+def test_pages_are_forgotten_oldest_first_and_gaps_are_known():
+    asked: list[int] = []
+
+    def fetch(ids: list[int]) -> list[ImageRow]:
+        asked.append(ids[0])
+        return [row(each) for each in ids if each != 5]
+
+    cache = PageCache(range(PAGE_ROWS * (MAX_PAGES + 2)), fetch)
+    assert cache.row(5) is None
+    assert cache.row(6).id == 6
+    for page in range(MAX_PAGES + 1):
+        cache.row(page * PAGE_ROWS)
+    assert len(asked) == MAX_PAGES + 1
+    cache.row(0)
+    assert asked[-1] == 0
+
+
+def test_a_bar_never_draws_something_as_nothing():
+    assert bar(0, 4) == "    "
+    assert bar(0.0001, 4) == "▏   "
+    assert bar(1, 4) == "████"

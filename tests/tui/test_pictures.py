@@ -1,0 +1,79 @@
+"""Half blocks: turned as EXIF says, alpha on white, broken files with a reason."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from curator.contract.buckets import BucketRule, place
+from curator.tui.pictures import PictureRequest, draw_picture
+
+
+def saved(tmp_path: Path, image: Image.Image, name: str = "p.png", **how: object) -> Path:
+    image.save(tmp_path / name, **how)
+    return tmp_path / name
+
+
+def colours(path: Path, columns: int = 8, lines: int = 4) -> set[tuple[int, int, int]]:
+    strips = draw_picture(PictureRequest(path, columns, lines)).strips
+    return {tuple(segment.style.color.triplet) for strip in strips for segment in strip}
+
+
+def test_a_picture_fits_its_box_and_keeps_its_shape(tmp_path):
+    picture = draw_picture(PictureRequest(saved(tmp_path, Image.new("RGB", (200, 100))), 40, 30))
+    assert len(picture.strips) == 10
+    assert {strip.cell_length for strip in picture.strips} == {40}
+
+
+def test_exif_turns_the_picture(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    picture = draw_picture(PictureRequest(saved(tmp_path, Image.new("RGB", (200, 100)), exif=exif), 20, 20))
+    assert {strip.cell_length for strip in picture.strips} == {20}
+    assert len(picture.strips) == 20
+
+
+def test_what_is_transparent_is_white(tmp_path):
+    assert colours(saved(tmp_path, Image.new("RGBA", (16, 16), (255, 0, 0, 0)))) == {(255, 255, 255)}
+    palette = Image.new("P", (16, 16))
+    assert colours(saved(tmp_path, palette, "q.png", transparency=0)) == {(255, 255, 255)}
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "I;16", "CMYK", "P"])
+def test_every_mode_is_drawn(tmp_path, mode):
+    name = "p.jpg" if mode == "CMYK" else "p.png"
+    assert draw_picture(PictureRequest(saved(tmp_path, Image.new(mode, (16, 16)), name), 8, 4)).strips
+
+
+def test_sixteen_bits_keep_their_greys(tmp_path):
+    assert colours(saved(tmp_path, Image.new("I;16", (16, 16), 0x8000))) == {(128, 128, 128)}
+
+
+def test_the_crop_box_darkens_what_is_cut_away(tmp_path):
+    path = saved(tmp_path, Image.new("RGB", (256, 128), (90, 90, 90)))
+    placement = place((256, 128), BucketRule(128, 128, 128, 128, 64))
+    strips = draw_picture(PictureRequest(path, 40, 20, placement)).strips
+    line = strips[len(strips) // 2]
+    seen = [tuple(s.style.color.triplet) for s in line for _ in s.text]
+    assert seen[0] == (30, 30, 30)
+    assert seen[20] == (90, 90, 90)
+    assert {(0, 0, 0), (255, 255, 255)} & set(seen)
+
+
+def test_a_bad_file_says_why(tmp_path):
+    bad = tmp_path / "bad.png"
+    bad.write_bytes(b"\x89PNG\r\n\x1a\n")
+    assert "broken" in draw_picture(PictureRequest(bad, 8, 4)).problem
+    assert "gone" in draw_picture(PictureRequest(tmp_path / "no.png", 8, 4)).problem
+    whole = saved(tmp_path, Image.effect_noise((64, 64), 50), "half.png")
+    whole.write_bytes(whole.read_bytes()[:500])
+    assert "cannot be read" in draw_picture(PictureRequest(whole, 8, 4)).problem
+
+
+def test_a_bomb_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("curator.tui.pictures.MAX_PIXELS", 100)
+    assert (
+        "too large" in draw_picture(PictureRequest(saved(tmp_path, Image.new("L", (50, 50))), 8, 4)).problem
+    )

@@ -1,0 +1,100 @@
+"""Subsets & buckets: repeats change by keys and the steps they cause are seen (row B14)."""
+
+from __future__ import annotations
+
+import pytest
+
+from curator.index.small_tables import Subset
+from curator.session import Session
+from curator.tui.widgets.entry import Entry
+
+
+@pytest.fixture
+def subsets(session: Session) -> Session:
+    session.save_subset(Subset("animals", "animal", 2))
+    session.save_subset(Subset("rest", "tags>0", 1))
+    return session
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_repeats_change_by_keys_and_steps_follow(drive, subsets, size):
+    async with drive(size) as it:
+        await it.press("2")
+        await it.sees("3 steps per epoch, 7 samples")
+        await it.press("plus")
+        await it.sees("x 3")
+        await it.sees("4 steps per epoch (+1), 9 samples")
+        await it.press("left_square_bracket", "left_square_bracket")
+        await it.sees("x 2.8")
+        assert subsets.subsets()[0].repeats == 2.8
+        await it.press("j", "minus")
+        await it.sees("x 0 ")
+        assert subsets.subsets()[1].repeats == 0
+
+
+async def test_the_batch_size_is_changed(drive, subsets):
+    async with drive() as it:
+        await it.press("2")
+        await it.sees("batch 4: ")
+        await it.press("less_than_sign", "less_than_sign", "less_than_sign", "less_than_sign")
+        await it.sees("batch 1: 7 steps per epoch")
+
+
+async def test_buckets_say_in_words_which_batches_are_short(drive, subsets):
+    async with drive() as it:
+        await it.press("2")
+        await it.sees("last batch short by")
+        await it.sees("128x128")
+
+
+async def test_without_subsets_everything_is_trained_once(drive):
+    async with drive() as it:
+        await it.press("2")
+        await it.sees("no subset yet: every picture is trained once an epoch")
+        await it.sees("6 samples of 6 images")
+
+
+async def fill(it, **values: str) -> None:
+    for name, value in values.items():
+        it.app.screen.query_one(f"#line-{name}", Entry).value = value
+    await it.press("enter")
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_a_subset_is_added_edited_and_removed(drive, session, size):
+    async with drive(size) as it:
+        await it.press("2", "a")
+        await it.sees("Add a subset")
+        await fill(it, name="cats", filter="cat", repeats="lots")
+        await it.sees("'lots' is no number")
+        await fill(it, filter="cat OR wdith>3", repeats="1.5")
+        await it.sees("did you mean 'width'?")
+        await fill(it, filter="cat", shuffle="yes", keep="1", trigger="xyz")
+        await it.sees("x 1.5")
+        (subset,) = session.subsets()
+        assert (subset.filter, subset.repeats, subset.rules.shuffle, subset.rules.trigger) == (
+            "cat",
+            1.5,
+            True,
+            "xyz",
+        )
+        await it.press("e")
+        await it.sees("Subset cats")
+        await fill(it, name="felines")
+        await it.sees("felines ")
+        assert [each.name for each in session.subsets()] == ["felines"]
+        await it.press("d")
+        await it.sees("Remove the subset 'felines'?")
+        await it.press("y")
+        await it.sees("no subset yet")
+        assert session.subsets() == []
+
+
+async def test_a_bucket_rule_that_cannot_be_is_refused_in_place(drive, session):
+    async with drive() as it:
+        await it.press("2", "b")
+        await fill(it, step="60")
+        await it.sees("no multiple of 8")
+        await fill(it, step="32")
+        await it.sees("by 32")
+        assert session.bucket_rule.step == 32

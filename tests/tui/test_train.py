@@ -1,0 +1,126 @@
+"""Train: a form made of the recipe's own fields, checked in place; the steps seen are the trainer's plan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from curator.contract.recipe_fields import recipe_fields
+from curator.contract.recipe_toml import load_recipe, presets
+from curator.runs import launch
+from curator.tui.recipe_form import RecipeForm, form_from, in_text, range_in_words
+
+FAKE_WORKER = Path(__file__).parents[1] / "runs" / "fake_worker.py"
+
+
+def test_every_field_is_typed_back_as_it_is_shown():
+    for preset in presets():
+        form = RecipeForm(preset)
+        for name, info in recipe_fields().items():
+            assert form.typed(info, in_text(form.values[name])) == form
+            assert range_in_words(info) or info.kind in ("text", "number", "whole number")
+
+
+def test_changes_are_kept_over_another_preset_and_reset():
+    rank = recipe_fields()["adapter.rank"]
+    form = RecipeForm("sd15-lora").typed(rank, "32")
+    assert dict(form.changes) == {"adapter.rank": 32}
+    assert form_from({"adapter.rank": 32, "gone.field": 1}, "tiny-demo").recipe().adapter.rank == 32
+    assert form.reset(rank).recipe() == load_recipe("sd15-lora")
+
+
+async def find(it, name: str) -> None:
+    await it.press("slash")
+    await it.type(name)
+    await it.press("enter")
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_a_field_is_checked_while_it_is_typed(drive, size):
+    async with drive(size) as it:
+        await it.press("4")
+        await find(it, "unet_lr")
+        await it.sees("number: from 0 to 10")
+        await it.press("enter", "ctrl+u")
+        await it.type("11")
+        await it.sees("the most is 10")
+        await it.press("enter")
+        assert it.shown("#value").has_focus
+        await it.press("ctrl+u")
+        await it.type("2e-4")
+        await it.press("enter")
+        await it.sees("* unet_lr                  0.0002")
+        await it.press("backspace")
+        await it.sees("  unet_lr                  0.0001")
+
+
+async def test_a_change_without_effect_is_said(drive):
+    async with drive() as it:
+        await it.press("4")
+        await find(it, "conv_alpha")
+        await it.press("enter", "ctrl+u")
+        await it.type("3")
+        await it.press("enter")
+        await it.sees("adapter.conv_alpha would have no effect")
+
+
+async def test_choices_and_switches_turn_with_space(drive):
+    async with drive() as it:
+        await it.press("4")
+        await find(it, "precision.mixed")
+        await it.press("space")
+        await it.sees("mixed                    fp32")
+        await it.press("j", "enter")
+        await it.sees("gradient_checkpointing   yes")
+
+
+async def test_steps_follow_the_manifest_and_the_form(drive, session):
+    session.freeze("set1")
+    async with drive() as it:
+        await it.press("4")
+        await it.sees("manifest                 set1")
+        await it.sees("30 steps: 10 epochs x 3 steps")
+        await find(it, "batch.size")
+        await it.press("enter", "ctrl+u", "1", "enter")
+        await it.sees("60 steps: 10 epochs x 6 steps")
+
+
+async def test_a_launch_needs_a_manifest_and_a_model(drive, session):
+    async with drive() as it:
+        await it.press("4", "L")
+        await it.until(lambda: "there is no manifest" in it.notices)
+    session.freeze("set1")
+    async with drive() as it:
+        await it.until(lambda: it.app.screen.query("#form"))
+        await it.sees("set1")
+        await it.press("L")
+        await it.until(lambda: "no base model" in it.notices)
+
+
+async def test_a_launch_shows_the_dashboard_of_a_run_of_its_own(drive, session, monkeypatch):
+    """Row B09: the worker is another process; the app only reads what it writes."""
+    monkeypatch.setattr(launch, "WORKER", (str(FAKE_WORKER),))
+    session.freeze("set1")
+    session.remember("recipe", {"model.path": "/models/m", "metadata.description": "steps=7"})
+    async with drive() as it:
+        await it.press("4")
+        await it.sees("/models/m")
+        await it.press("L")
+        await it.sees("Start training 'run'?")
+        await it.press("y")
+        await it.sees("[5 Runs]")
+        await it.sees("finished")
+        await it.sees("7/7")
+        (run,) = session.runs()
+        assert run.status == "finished"
+
+
+async def test_arrows_turn_choices_too(drive):
+    async with drive() as it:
+        await it.press("4")
+        await find(it, "precision.mixed")
+        await it.press("right")
+        await it.sees("mixed                    fp32")
+        await it.press("left")
+        await it.sees("mixed                    bf16")
