@@ -1,0 +1,234 @@
+"""Tiny models, pictures, manifests and runs for the tests of the trainer: everything is made here."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+os.environ["OMP_NUM_THREADS"] = "1"
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from curator.contract.buckets import BucketRule, bucket_list, place
+from curator.contract.captions import CaptionRules, split_caption
+from curator.contract.event_log import read_events
+from curator.contract.events import Event
+from curator.contract.manifest import ManifestImage, ManifestSubset, Provenance
+from curator.contract.manifest_writer import ManifestContent, write_manifest
+from curator.contract.recipe_toml import dump_recipe, load_recipe
+from curator.contract.run_folder import RunFolder
+from train import quiet
+
+ROOT = Path(__file__).parents[2]
+RULE = BucketRule(64, 64, min_side=32, max_side=128, step=32)
+SIZES = ((64, 64), (80, 80), (120, 60), (60, 120), (64, 64), (90, 45), (70, 70), (100, 100), (130, 66))
+TAGS = ("red", "1girl", "solo", "smile", "outdoors")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+    quiet.before_imports()
+    quiet.after_imports()
+
+
+@pytest.fixture(autouse=True)
+def _no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """These tests say what a CPU does, also on a machine with a GPU."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+
+
+@pytest.fixture(autouse=True)
+def _fresh_accelerate() -> Iterator[None]:
+    """accelerate keeps one state a process; runs in these tests differ in precision."""
+    from accelerate.state import AcceleratorState, GradientState
+
+    yield
+    AcceleratorState._reset_state(reset_partial_state=True)
+    GradientState._reset_state()
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random SD1-shaped model folder."""
+    from train.tiny_base import build, save
+
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    save(build(seed=0), folder)
+    return folder
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """A folder of pictures and the manifest frozen of them."""
+
+    folder: Path
+    manifest: Path
+    digest: str
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """What to freeze: picture sizes, and the rules of the one subset."""
+
+    sizes: Sequence[tuple[int, int]] = SIZES
+    rules: CaptionRules = field(
+        default_factory=lambda: CaptionRules(shuffle=True, keep_tags=1, tag_dropout=0.1)
+    )
+    repeats: float = 1.0
+    flip: bool = True
+    loss_weight: float = 1.0
+    broken: Sequence[int] = ()  # pictures whose data ends in the middle
+
+
+@pytest.fixture
+def frozen() -> type[Frozen]:
+    return Frozen
+
+
+@pytest.fixture
+def freeze(tmp_path: Path) -> Callable[[Frozen], Pictures]:
+    def make(wanted: Frozen = Frozen()) -> Pictures:
+        folder = tmp_path / "pictures"
+        folder.mkdir(exist_ok=True)
+        for index, size in enumerate(wanted.sizes):
+            _paint(folder / f"{index:02d}.png", size, index, broken=index in wanted.broken)
+        manifest = tmp_path / "set.manifest"
+        return Pictures(folder, manifest, _write(manifest, folder, wanted))
+
+    return make
+
+
+def _paint(path: Path, size: tuple[int, int], seed: int, broken: bool) -> None:
+    rng = np.random.default_rng(seed)
+    pixels = np.full((size[1], size[0], 3), rng.integers(0, 255, 3), dtype=np.uint8)
+    pixels[: size[1] // 2, : size[0] // 2] = rng.integers(0, 255, 3)
+    pixels[size[1] // 3 :: 7] = rng.integers(0, 255, (size[0], 3))
+    Image.fromarray(pixels).save(path)
+    if broken:
+        data = path.read_bytes()
+        path.write_bytes(data[: len(data) // 2])
+
+
+def _write(manifest: Path, folder: Path, wanted: Frozen) -> str:
+    subset = ManifestSubset(
+        "all", "", wanted.repeats, loss_weight=wanted.loss_weight, flip=wanted.flip, rules=wanted.rules
+    )
+    images = [_image(folder / f"{i:02d}.png", i, size, wanted) for i, size in enumerate(wanted.sizes)]
+    images.sort(key=lambda image: image.bucket)
+    content = ManifestContent(
+        RULE,
+        bucket_list(RULE),
+        [subset],
+        dict.fromkeys(_all_tags(wanted), "general"),
+        images,
+        Provenance("set", "2026-01-01T00:00:00+00:00", "tests", 0, (), (str(folder),)),
+    )
+    return write_manifest(manifest, content)
+
+
+def _all_tags(wanted: Frozen) -> list[str]:
+    trigger = [wanted.rules.trigger] if wanted.rules.trigger else []
+    return [*TAGS, *trigger, *(f"number {index}" for index in range(len(wanted.sizes)))]
+
+
+def _image(path: Path, index: int, size: tuple[int, int], wanted: Frozen) -> ManifestImage:
+    data = path.read_bytes()
+    placed = place(size, RULE)
+    parts = split_caption((f"number {index}", *TAGS[: 1 + index % len(TAGS)]), "", wanted.rules)
+    bucket = bucket_list(RULE).index(placed.bucket)
+    digest = hashlib.sha256(data).hexdigest()
+    return ManifestImage(path.name, 0, digest, len(data), size, bucket, placed, 0, wanted.repeats, parts)
+
+
+BASE_SETS = (
+    "adapter.rank=2",
+    "adapter.alpha=2.0",
+    "optimizer.unet_lr=1e-2",
+    "optimizer.text_lr=1e-2",
+    "batch.size=2",
+    "length.epochs=0",
+    "length.steps=4",
+    "precision.mixed=fp32",
+    "save.dtype=fp32",
+    "loader.workers=0",
+)
+
+
+@pytest.fixture
+def make_run(
+    tmp_path: Path, tiny_model: Path, freeze: Callable[[Frozen], Pictures]
+) -> Callable[..., RunFolder]:
+    """`make_run("save.every_steps=2", frozen=..., name=...)`: a run folder as `frieze train` makes it."""
+
+    def make(*sets: str, frozen: Frozen = Frozen(), name: str = "tiny") -> RunFolder:
+        pictures = freeze(frozen)
+        recipe = load_recipe(_empty_recipe(tmp_path), [*BASE_SETS, f"model.path={tiny_model}", *sets])
+        return RunFolder.create(
+            tmp_path / "runs", name, dump_recipe(recipe), pictures.manifest, pictures.digest
+        )
+
+    return make
+
+
+def _empty_recipe(folder: Path) -> Path:
+    path = folder / "empty.toml"
+    path.write_text("")
+    return path
+
+
+@pytest.fixture
+def work() -> Callable[[RunFolder], int]:
+    """Run a run in this process; the exit code. Signal handlers are put back."""
+    import signal
+
+    from train.worker import work as run_worker
+
+    numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    before = {number: signal.getsignal(number) for number in numbers}
+
+    def run(folder: RunFolder) -> int:
+        return run_worker(folder.path)
+
+    yield run
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.fixture
+def start_worker() -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
+    """Start `python -m train` as a process of its own."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(run: RunFolder, **environment: str) -> subprocess.Popen[bytes]:
+        log = run.log_path.open("ab")
+        worker = subprocess.Popen(
+            [sys.executable, "-m", "train", str(run.path)],
+            cwd=ROOT,
+            stdout=log,
+            stderr=log,
+            env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
+        )
+        log.close()
+        started.append(worker)
+        return worker
+
+    yield start
+    for worker in started:
+        if worker.poll() is None:
+            worker.kill()
+        worker.wait()
+
+
+@pytest.fixture
+def events_of() -> Callable[[RunFolder], list[Event]]:
+    return lambda run: read_events(run.events_path)[0]

@@ -1,0 +1,129 @@
+"""A killed run equals an uninterrupted one, bit for bit; what may vary changes nothing (S079, S037, S071, S077)."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from curator.contract.events import RunStarted, StateSaved, StepDone
+from curator.contract.run_folder import RunFolder
+
+STEPS = 7
+SETS = (
+    f"length.steps={STEPS}",
+    "save.state_every_steps=2",
+    "adapter.dropout=0.2",
+    "objective.noise_offset=0.05",
+)
+
+
+def weights(run: RunFolder) -> dict[str, torch.Tensor]:
+    return load_file(run.output_dir / f"{run.info().name}.safetensors")
+
+
+def assert_equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> None:
+    assert one.keys() == other.keys()
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def kill_after(run: RunFolder, events_of: Callable, worker, step: int) -> None:
+    """SIGKILL as soon as `step` is reported."""
+    for _ in range(1200):
+        if any(isinstance(e, StepDone) and e.step >= step for e in events_of(run)):
+            break
+        assert worker.poll() is None, run.log_path.read_text()
+        time.sleep(0.02)
+    os.kill(worker.pid, signal.SIGKILL)
+    worker.wait()
+
+
+@pytest.mark.parametrize("leftovers", ["carry"])
+def test_killed_and_resumed_equals_uninterrupted(make_run, work, start_worker, events_of, leftovers) -> None:
+    """S079: kill -9 between two states, resume, and the LoRA is bit-equal; leftovers are carried over the kill."""
+    sets = (*SETS, f"batch.leftovers={leftovers}")
+    whole = make_run(*sets, name="whole")
+    assert work(whole) == 0
+    killed = make_run(*sets, name="killed")
+    worker = start_worker(killed)
+    kill_after(killed, events_of, worker, 5)
+    assert killed.status() == "crashed"
+    assert start_worker(killed).wait() == 0, killed.log_path.read_text()
+    assert killed.status() == "finished"
+    assert_equal(weights(whole), weights(killed))
+    starts = [event for event in events_of(killed) if isinstance(event, RunStarted)]
+    assert [start.resumed for start in starts] == [False, True]
+    assert starts[1].step in (4, 6)
+    losses = {event.step: event.loss for event in events_of(whole) if isinstance(event, StepDone)}
+    assert losses == {event.step: event.loss for event in events_of(killed) if isinstance(event, StepDone)}
+
+
+def test_a_damaged_newest_state_falls_back_to_the_one_before(make_run, work) -> None:
+    whole = make_run(*SETS, name="whole")
+    assert work(whole) == 0
+    hurt = make_run(*SETS, name="hurt")
+    assert work(hurt) == 0
+    states = sorted(hurt.state_dir.glob("step-*"))
+    assert [state.name for state in states] == ["step-00000006", "step-00000007"]
+    (states[1] / "optimizer.pt").write_bytes(b"half")
+    (hurt.output_dir / "hurt.safetensors").unlink()
+    (hurt.path / "exit.json").unlink()
+    assert work(hurt) == 0
+    assert_equal(weights(whole), weights(hurt))
+
+
+def test_a_stopped_run_goes_on_where_it_was(make_run, start_worker, work, events_of) -> None:
+    """SIGTERM finishes the step, saves the state and ends "stopped"; the same command goes on."""
+    whole = make_run(*SETS, name="whole")
+    assert work(whole) == 0
+    run = make_run(*SETS, name="stopped")
+    worker = start_worker(run)
+    while not any(isinstance(event, StepDone) for event in events_of(run)):
+        assert worker.poll() is None, run.log_path.read_text()
+        time.sleep(0.01)
+    worker.send_signal(signal.SIGHUP)
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait() == 0
+    assert run.status() == "stopped"
+    steps = [event.step for event in events_of(run) if isinstance(event, StepDone)]
+    saved = [event.step for event in events_of(run) if isinstance(event, StateSaved)]
+    assert steps[-1] == saved[-1] < STEPS
+    assert work(run) == 0
+    assert_equal(weights(whole), weights(run))
+
+
+@pytest.mark.parametrize(
+    "variant",
+    [
+        pytest.param(("loader.workers=3",), id="three readers"),
+        pytest.param(("loader.workers=1",), id="one reader"),
+        pytest.param(("precision.gradient_checkpointing=true",), id="gradient checkpointing"),
+        pytest.param(
+            (
+                "sample.prompts=['a cat','']",
+                "sample.every_steps=1",
+                "sample.steps=2",
+                "sample.width=64",
+                "sample.height=64",
+                "evaluate.images=2",
+                "evaluate.every_steps=2",
+            ),
+            id="samples and evaluations",
+        ),
+        pytest.param(("cache.latents=memory",), id="kept latents"),
+    ],
+)
+def test_what_must_not_change_the_weights(make_run, work, tmp_path: Path, variant) -> None:
+    """Reader threads, checkpointed activations (S071), samples (S077) and the latent cache (S038) change no bit."""
+    sets = (*SETS, "length.steps=3", "cache.latents=off")
+    plain = make_run(*sets, name="plain")
+    other = make_run(*sets, *variant, name="other")
+    assert work(plain) == 0
+    assert work(other) == 0
+    assert_equal(weights(plain), weights(other))

@@ -1,0 +1,125 @@
+"""The LoRA: where it attaches, how it starts, what its file means to us and to diffusers (S051, S065, S027)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from lycoris.kohya import LycorisNetworkKohya
+
+from curator.contract.errors import UserError
+from train.adapters.apply import delta_of
+from train.adapters.lora import LoraShape, attach_lora
+from train.families.load import load_family
+from train.verify_lora import main, verify
+from train.weights.lora_file import read_lora, write_lora
+
+CAPTIONS = ["a photo of a cat", ""]
+
+
+def predict(family) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(3)
+    noisy = torch.randn(2, 4, 8, 8, generator=generator)
+    with torch.no_grad():
+        return family.predict(noisy, torch.tensor([10, 500]), family.encode_text(CAPTIONS))
+
+
+def stir(adapter) -> None:
+    """Weights as after some training."""
+    generator = torch.Generator().manual_seed(4)
+    for weight in adapter.weights:
+        weight.data.copy_(0.2 * torch.randn(weight.shape, generator=generator))
+
+
+@pytest.mark.parametrize("conv", [0, 2])
+def test_diffusers_and_our_own_reading_agree(tiny_model, tmp_path: Path, capsys, conv) -> None:
+    """S065: the file of a LoRA, with and without convolutions, means the same to both."""
+    family = load_family(str(tiny_model))
+    plain = predict(family)
+    adapter = attach_lora(family.adapter_roots, LoraShape(4, 2.0, conv_rank=conv, conv_alpha=1.0), seed=5)
+    assert torch.equal(predict(family), plain)  # a new LoRA changes nothing
+    stir(adapter)
+    path = tmp_path / "one.safetensors"
+    write_lora(path, adapter.tensors(), {}, "fp32")
+    verdict = verify(str(tiny_model), path)
+    assert verdict.equal
+    assert verdict.difference < 1e-5
+    assert verdict.effect > 0.05
+    assert main([str(tiny_model), str(path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["modules"] == verdict.modules
+
+
+def test_names_and_counts_are_kohyas(tiny_model) -> None:
+    """192 linear modules of an SD1 UNet; text encoder names with `text_model`, whatever transformers calls it."""
+    adapter = attach_lora(load_family(str(tiny_model)).adapter_roots, LoraShape(4, 2.0), seed=5)
+    names = {name.split(".", 1)[0] for name in adapter.tensors()}
+    assert sum(name.startswith("lora_unet_") for name in names) == 192
+    assert "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn1_to_q" in names
+    assert "lora_te_text_model_encoder_layers_0_self_attn_q_proj" in names
+    alpha = adapter.tensors()["lora_te_text_model_encoder_layers_0_mlp_fc1.alpha"]
+    assert alpha.shape == ()
+    assert float(alpha) == 2.0
+
+
+def test_layers_behind_the_clip_skip_get_no_modules(tiny_model) -> None:
+    """S027: they would never see a gradient."""
+    roots = load_family(str(tiny_model), clip_skip=2).adapter_roots
+    names = attach_lora(roots, LoraShape(4, 2.0), seed=5).tensors()
+    assert any("layers_2_" in name for name in names)
+    assert not any("layers_3_" in name for name in names)
+
+
+def test_the_start_is_a_function_of_seed_and_name(tiny_model) -> None:
+    def start(seed: int, **shape) -> dict[str, torch.Tensor]:
+        torch.manual_seed(len(shape))
+        return attach_lora(
+            load_family(str(tiny_model)).adapter_roots, LoraShape(4, 2.0, **shape), seed
+        ).tensors()
+
+    one, again, other = start(1), start(1, conv_rank=3), start(2)
+    assert all(torch.equal(one[name], again[name]) for name in one)
+    assert any(not torch.equal(one[name], other[name]) for name in one)
+
+
+def test_lycoris_is_left_as_it_was(tiny_model) -> None:
+    """Its presets are class attributes: what one network sets must not reach the next."""
+    before = {name: value for name, value in vars(LycorisNetworkKohya).items() if name.isupper()}
+    attach_lora(load_family(str(tiny_model)).adapter_roots, LoraShape(2, 1.0, conv_rank=1), seed=1)
+    assert {name: value for name, value in vars(LycorisNetworkKohya).items() if name.isupper()} == before
+
+
+def test_dropout_has_an_effect_in_training_alone(tiny_model) -> None:
+    family = load_family(str(tiny_model))
+    adapter = attach_lora(family.adapter_roots, LoraShape(2, 1.0, dropout=0.5), seed=1)
+    stir(adapter)
+    adapter.train(True)
+    assert not torch.equal(predict(family), predict(family))
+    adapter.train(False)
+    assert torch.equal(predict(family), predict(family))
+
+
+def test_delta_is_scaled_up_times_down() -> None:
+    """S065: the change has at most the LoRA's rank; alpha 0 or none means the rank."""
+    up, down = torch.randn(6, 2), torch.randn(2, 5)
+    tensors = {"m.lora_up.weight": up, "m.lora_down.weight": down, "m.alpha": torch.tensor(4.0)}
+    assert torch.allclose(delta_of("m", tensors), 2 * up @ down)
+    assert torch.linalg.matrix_rank(delta_of("m", tensors)) == 2
+    del tensors["m.alpha"]
+    assert torch.allclose(delta_of("m", tensors), up @ down)
+
+
+def test_a_lora_of_something_else_is_refused(tiny_model, tmp_path: Path, capsys) -> None:
+    path = tmp_path / "strange.safetensors"
+    tensors = {
+        "lora_unet_nowhere.lora_up.weight": torch.ones(2, 1),
+        "lora_unet_nowhere.lora_down.weight": torch.ones(1, 2),
+    }
+    write_lora(path, tensors, {}, "fp32")
+    with pytest.raises(UserError, match="lora_unet_nowhere"):
+        verify(str(tiny_model), path)
+    path.write_bytes(b"no safetensors")
+    assert main([str(tiny_model), str(path)]) == 2
+    with pytest.raises(UserError, match="no file"):
+        read_lora(tmp_path / "missing.safetensors")

@@ -1,0 +1,100 @@
+"""Noise, timesteps, weights and schedules against their formulas (S054, S055, S063, S069)."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import pytest
+import torch
+from diffusers import DDIMScheduler
+
+from curator.contract.epoch_plan import Sample
+from curator.contract.errors import UserError
+from train.objective.loss import min_snr_weights, sample_losses, target_of
+from train.objective.noise import posterior_noise, sample_noise, sample_timesteps
+from train.objective.noise_schedule import add_noise, alphas_cumprod, velocity
+from train.optim.schedules import rate_factor
+
+SAMPLES = [Sample(epoch, row, copy) for epoch in range(2) for row in range(3) for copy in range(2)]
+SD1 = {
+    "beta_start": 0.00085,
+    "beta_end": 0.012,
+    "beta_schedule": "scaled_linear",
+    "num_train_timesteps": 1000,
+}
+
+
+def test_noise_belongs_to_the_sample_not_to_the_batch() -> None:
+    together = sample_noise(SAMPLES, (4, 8, 6), seed=1, offset=0.1)
+    alone = [sample_noise([sample], (4, 8, 6), seed=1, offset=0.1)[0] for sample in SAMPLES]
+    assert torch.equal(together, torch.stack(alone))
+    assert len({tuple(noise.flatten().tolist()) for noise in together}) == len(SAMPLES)
+    assert not torch.equal(together, sample_noise(SAMPLES, (4, 8, 6), seed=2, offset=0.1))
+    assert not torch.equal(together, posterior_noise(SAMPLES, (4, 8, 6), seed=1))
+
+
+def test_noise_offset_moves_channels_by_its_size() -> None:
+    """S063: the mean of each (sample, channel) is shifted with variance offset^2."""
+    samples = [Sample(0, row, 0) for row in range(1500)]
+    shift = sample_noise(samples, (4, 2, 2), 1, 0.05) - sample_noise(samples, (4, 2, 2), 1, 0.0)
+    assert torch.allclose(shift, shift[:, :, :1, :1].expand_as(shift), atol=1e-6)
+    assert float(shift[:, :, 0, 0].std()) == pytest.approx(0.05, rel=0.05)
+
+
+def test_timesteps_are_spread_and_keyed() -> None:
+    samples = [Sample(0, row, 0) for row in range(5000)]
+    steps = sample_timesteps(samples, 1000, seed=3)
+    assert (int(steps.min()), int(steps.max())) >= (0, 980)
+    assert float(steps.float().mean()) == pytest.approx(499.5, abs=15)
+    assert torch.equal(steps[7:9], sample_timesteps(samples[7:9], 1000, seed=3))
+
+
+def test_the_schedule_is_the_models_own() -> None:
+    theirs = DDIMScheduler(**SD1)
+    ours = alphas_cumprod(SD1)
+    assert torch.allclose(ours, theirs.alphas_cumprod, atol=1e-6)
+    x, noise, t = torch.randn(3, 4, 2, 2), torch.randn(3, 4, 2, 2), torch.tensor([0, 500, 999])
+    assert torch.allclose(add_noise(x, noise, ours[t]), theirs.add_noise(x, noise, t), atol=1e-5)
+    assert torch.allclose(velocity(x, noise, ours[t]), theirs.get_velocity(x, noise, t), atol=1e-5)
+    zero = alphas_cumprod({**SD1, "rescale_betas_zero_snr": True})
+    assert torch.allclose(zero, DDIMScheduler(**SD1, rescale_betas_zero_snr=True).alphas_cumprod, atol=1e-5)
+    assert float(zero[-1]) == pytest.approx(0.0, abs=1e-7)
+    with pytest.raises(UserError, match="squaredcos"):
+        alphas_cumprod({"beta_schedule": "squaredcos_cap_v2"})
+
+
+def test_min_snr_closed_forms() -> None:
+    """S055: gamma 5; epsilon min(snr, g) / snr, v min(snr, g) / (snr + 1); finite where there is no signal."""
+    alphas = torch.tensor([0.999, 0.9, 0.5, 0.01, 0.0])
+    snr = alphas / (1 - alphas)
+    epsilon = min_snr_weights(alphas, 5.0, "epsilon")
+    assert torch.allclose(epsilon[:4], torch.minimum(snr, torch.tensor(5.0))[:4] / snr[:4])
+    assert float(epsilon[4]) == 1.0
+    v = min_snr_weights(alphas, 5.0, "v_prediction")
+    assert torch.allclose(v, torch.minimum(snr, torch.tensor(5.0)) / (snr + 1))
+    assert torch.equal(min_snr_weights(alphas, 0.0, "epsilon"), torch.ones(5))
+
+
+def test_targets_and_losses() -> None:
+    """S069: epsilon aims at the noise, v at the velocity; each sample has its own loss."""
+    x, noise, alphas = torch.randn(2, 4, 3, 3), torch.randn(2, 4, 3, 3), torch.tensor([0.3, 0.8])
+    assert torch.equal(target_of("epsilon", x, noise, alphas), noise)
+    assert torch.equal(target_of("v_prediction", x, noise, alphas), velocity(x, noise, alphas))
+    assert torch.allclose(sample_losses(x, noise), (x - noise).square().flatten(1).mean(1))
+
+
+def test_schedule_traces() -> None:
+    """S054: constant with 100 steps of warm-up; cosine from 1 to its floor."""
+    constant = [rate_factor("constant", step, 1000, 100, 0.0) for step in range(1000)]
+    assert constant[0] == pytest.approx(0.01)
+    assert constant[49] == pytest.approx(0.5)
+    assert constant[99:] == [1.0] * 901
+    cosine = [rate_factor("cosine", step, 110, 10, 0.1) for step in range(111)]
+    assert cosine[9] == cosine[10] == 1.0
+    assert cosine[60] == pytest.approx(0.55)
+    assert cosine[110] == pytest.approx(0.1)
+    assert cosine[35] == pytest.approx(0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi * 0.25)))
+    assert all(later <= earlier for earlier, later in pairwise(cosine[10:]))
+    with pytest.raises(UserError, match="cosin"):
+        rate_factor("cosin", 5, 10, 0, 0.0)

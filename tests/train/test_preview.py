@@ -1,0 +1,85 @@
+"""Sample pictures and evaluation: repeatable, and without a trace in the training (S077, S027)."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from diffusers import StableDiffusionPipeline
+
+from curator.contract.manifest import open_manifest
+from train.evaluate import Evaluation
+from train.families.load import load_family
+from train.preview.samplers import SAMPLERS, make_sampler
+from train.preview.samples import SamplingStoppedError, Wanted, make_picture
+
+CPU = torch.device("cpu")
+
+
+def wanted(**changes) -> Wanted:
+    about = {"prompt": "a cat", "negative": "", "seed": 3, "steps": 3, "cfg": 4.0, "width": 64, "height": 128}
+    return Wanted(**{**about, "sampler": "ddim", **changes})
+
+
+@pytest.fixture
+def family(tiny_model):
+    return load_family(str(tiny_model))
+
+
+@pytest.mark.parametrize("sampler", sorted(SAMPLERS))
+def test_pictures_are_repeatable_and_leave_the_generators_alone(family, sampler) -> None:
+    """S077: bit test of torch's global generator; each seed its own picture."""
+    before = torch.get_rng_state()
+    one = np.asarray(make_picture(family, wanted(sampler=sampler), CPU, lambda: True))
+    assert torch.equal(torch.get_rng_state(), before)
+    assert one.shape == (128, 64, 3)
+    torch.manual_seed(99)
+    assert (np.asarray(make_picture(family, wanted(sampler=sampler), CPU, lambda: True)) == one).all()
+    assert (np.asarray(make_picture(family, wanted(sampler=sampler, seed=4), CPU, lambda: True)) != one).any()
+
+
+def test_a_picture_is_what_diffusers_own_pipeline_makes(family, tiny_model) -> None:
+    pipeline = StableDiffusionPipeline.from_pretrained(str(tiny_model), safety_checker=None)
+    pipeline.scheduler = make_sampler("ddim", family.scheduler_config)
+    theirs = pipeline(
+        "a cat",
+        negative_prompt="",
+        width=64,
+        height=128,
+        num_inference_steps=3,
+        guidance_scale=4.0,
+        generator=torch.Generator().manual_seed(3),
+        output_type="np",
+    ).images[0]
+    ours = np.asarray(make_picture(family, wanted(), CPU, lambda: True)) / 255
+    assert np.abs(ours - theirs).max() < 0.01
+
+
+def test_every_knob_of_a_picture_has_an_effect(family) -> None:
+    plain = np.asarray(make_picture(family, wanted(), CPU, lambda: True))
+    for changes in (
+        {"prompt": "a dog"},
+        {"negative": "blurry"},
+        {"cfg": 1.0},
+        {"steps": 2},
+        {"sampler": "euler"},
+    ):
+        assert (np.asarray(make_picture(family, wanted(**changes), CPU, lambda: True)) != plain).any(), (
+            changes
+        )
+
+
+def test_sampling_can_be_given_up(family) -> None:
+    answers = iter([True, False])
+    with pytest.raises(SamplingStoppedError):
+        make_picture(family, wanted(), CPU, lambda: next(answers))
+
+
+def test_evaluation_does_not_depend_on_the_run(family, freeze) -> None:
+    """Fixed noise and timesteps: the same number twice, whatever torch's generator holds."""
+    with open_manifest(freeze().manifest) as manifest:
+        first = Evaluation(manifest, family, 3, CPU).loss(torch.no_grad, lambda: True)
+        torch.manual_seed(77)
+        assert Evaluation(manifest, family, 3, CPU).loss(torch.no_grad, lambda: True) == first
+        assert first[1] == 3
+        assert Evaluation(manifest, family, 3, CPU).loss(torch.no_grad, lambda: False)[1] == 0

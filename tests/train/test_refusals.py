@@ -1,0 +1,244 @@
+"""What is refused before or while training: one sentence, one hint, exit code 2 (issue 2 section 5, S070, S079)."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections import namedtuple
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from curator.contract.errors import UserError
+from curator.contract.event_log import EventLog
+from curator.contract.events import RunEnded, RunFailed, StepDone
+from train.families.load import load_family
+from train.families.sd1 import Sd1
+
+
+def failure(run, events_of) -> RunFailed:
+    """The one failure of a run that also left its exit record."""
+    events = events_of(run)
+    (failed,) = [event for event in events if isinstance(event, RunFailed)]
+    assert isinstance(events[-1], RunEnded)
+    assert events[-1].how == json.loads((run.path / "exit.json").read_text())["how"] == "failed"
+    assert failed.hint
+    return failed
+
+
+def refused(run, work, events_of, capsys) -> str:
+    assert work(run) == 2
+    failed = failure(run, events_of)
+    assert capsys.readouterr().err.strip().splitlines()[-2:] == [failed.what, failed.hint]
+    return failed.what
+
+
+@pytest.mark.parametrize("path", ["/nowhere/model", "no model"])
+def test_a_missing_model(make_run, work, events_of, capsys, path) -> None:
+    assert refused(make_run(f"model.path={path}"), work, events_of, capsys) == f"there is no model at {path}"
+
+
+def test_no_model_named(make_run, work, events_of, capsys) -> None:
+    assert "names no base model" in refused(make_run("model.path="), work, events_of, capsys)
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        ({"model_index.json": {"text_encoder_2": ["transformers", "CLIPTextModelWithProjection"]}}, "sdxl"),
+        ({"unet/config.json": {"cross_attention_dim": 1024}}, "sd2"),
+        ({"model_index.json": {"unet": None, "_class_name": "FluxPipeline"}}, "FluxPipeline"),
+    ],
+)
+def test_another_family_is_named(tiny_model, tmp_path: Path, change, found) -> None:
+    """An SDXL, SD2 or foreign folder where SD1 is trained."""
+    folder = tmp_path / "other"
+    shutil.copytree(tiny_model, folder, ignore=shutil.ignore_patterns("*.safetensors"))
+    for name, values in change.items():
+        about = json.loads((folder / name).read_text()) | values
+        (folder / name).write_text(
+            json.dumps({key: value for key, value in about.items() if value is not None})
+        )
+    with pytest.raises(UserError, match=f"is {found}"):
+        load_family(str(folder))
+
+
+def test_what_a_hub_name_holds_is_looked_at_once_it_is_there(monkeypatch) -> None:
+    from types import SimpleNamespace
+
+    xl = SimpleNamespace(unet=SimpleNamespace(config={"addition_embed_type": "text_time"}))
+    monkeypatch.setattr("train.families.load._read", lambda *_: xl)
+    with pytest.raises(UserError, match="someone/some-xl is sdxl"):
+        load_family("someone/some-xl")
+
+
+def test_a_stop_while_latents_are_kept(make_run) -> None:
+    """Nothing was trained, so there is nothing to save."""
+    from train.control import StopRequestedError
+    from train.prepare import prepare
+    from train.report import Reporter
+    from train.stop_signals import StopSignals
+
+    run = make_run()
+    signals = StopSignals()
+    signals.count = 1
+    log = EventLog(run.events_path)
+    with pytest.raises(StopRequestedError):
+        prepare(run, lambda _: Reporter(log), signals)
+
+
+@pytest.mark.parametrize(
+    ("tensor", "found"),
+    [
+        ("conditioner.embedders.1.model.ln_final.weight", "is sdxl"),
+        ("cond_stage_model.model.ln_final.weight", "is sd2"),
+        ("lora_unet_mid_block.alpha", "is a LoRA"),
+        ("something.else", "is no Stable Diffusion checkpoint"),
+    ],
+)
+def test_a_single_file_of_another_family_is_named(tmp_path: Path, tensor, found) -> None:
+    path = tmp_path / "model.safetensors"
+    save_file({tensor: torch.zeros(1)}, path)
+    with pytest.raises(UserError, match=found):
+        load_family(str(path))
+
+
+def test_pickles_with_code_are_not_obeyed(tmp_path: Path) -> None:
+    """S070: `weights_only` alone."""
+    path = tmp_path / "model.ckpt"
+    torch.save({"state_dict": {"cond_stage_model.transformer.x": Path("/")}}, path)
+    with pytest.raises(UserError, match="cannot be read"):
+        load_family(str(path))
+    path.write_bytes(b"no pickle at all")
+    with pytest.raises(UserError, match="cannot be read"):
+        load_family(str(path))
+
+
+def test_a_damaged_model_folder(tiny_model, tmp_path: Path) -> None:
+    folder = tmp_path / "hurt"
+    shutil.copytree(tiny_model, folder)
+    (folder / "unet" / "diffusion_pytorch_model.safetensors").write_bytes(b"half")
+    with pytest.raises(UserError, match="cannot be read"):
+        load_family(str(folder))
+    with pytest.raises(UserError, match="4 layers"):
+        load_family(str(tiny_model), clip_skip=9)
+    with pytest.raises(UserError, match="no VAE at"):
+        load_family(str(tiny_model), vae=str(tmp_path / "none"))
+
+
+def test_another_vae_is_read_and_used(tiny_model, tmp_path: Path) -> None:
+    """S041."""
+    folder = tmp_path / "vae"
+    shutil.copytree(tiny_model / "vae", folder)
+    weights = folder / "diffusion_pytorch_model.safetensors"
+    save_file({name: tensor * 0 for name, tensor in load_file(weights).items()}, weights)
+    moments = load_family(str(tiny_model), vae=str(folder)).encode_pictures(torch.ones(1, 3, 32, 32))
+    assert float(moments.mean.abs().max()) == 0.0
+
+
+def test_prediction_is_asked_of_the_model_and_can_be_set(tiny_model) -> None:
+    """S069."""
+    assert load_family(str(tiny_model)).facts.prediction == "epsilon"
+    assert load_family(str(tiny_model), prediction="v_prediction").facts.prediction == "v_prediction"
+
+
+def test_clip_skip_takes_an_earlier_layer_and_the_final_norm(tiny_model) -> None:
+    """S027, S020: hidden_states[-k] + final norm; an empty caption is encoder("")."""
+    family = load_family(str(tiny_model), clip_skip=2)
+    assert isinstance(family, Sd1)
+    states = family.encode_text(["a cat", ""])
+    encoder = family.text_encoder
+    ids = family.tokenizer(["a cat", ""], padding="max_length", max_length=77, return_tensors="pt").input_ids
+    wanted = encoder.final_layer_norm(encoder(ids, output_hidden_states=True).hidden_states[-2])
+    assert torch.equal(states, wanted)
+    whole = load_family(str(tiny_model))
+    assert torch.allclose(
+        whole.encode_text(["a cat", ""]), whole.text_encoder(ids).last_hidden_state, atol=1e-6
+    )
+    assert torch.allclose(states[1:], family.encode_text([""]), atol=1e-6)
+
+
+@pytest.mark.parametrize("cache", ["memory", "off"])
+def test_a_picture_changed_in_its_bytes(make_run, work, events_of, capsys, cache) -> None:
+    """The size is the same: found when the bytes are read."""
+    run = make_run(f"cache.latents={cache}")
+    picture = run.path.parents[1] / "pictures" / "03.png"
+    data = bytearray(picture.read_bytes())
+    data[-20] ^= 1
+    picture.write_bytes(bytes(data))
+    what = refused(run, work, events_of, capsys)
+    assert what.endswith("03.png has changed since the freeze")
+
+
+def test_pictures_gone_or_grown(make_run, work, events_of, capsys) -> None:
+    """Found before the model is loaded; the first is named, the rest counted."""
+    run = make_run()
+    folder = run.path.parents[1] / "pictures"
+    (folder / "03.png").unlink()
+    (folder / "04.png").write_bytes(b"another")
+    what = refused(run, work, events_of, capsys)
+    assert "(and 1 more)" in what
+    assert not any(isinstance(event, StepDone) for event in events_of(run))
+
+
+def test_another_manifest_than_the_runs(make_run, work, events_of, capsys, freeze, frozen) -> None:
+    run = make_run()
+    freeze(frozen(repeats=2.0))
+    assert "is not the one this run was started on" in refused(run, work, events_of, capsys)
+
+
+def test_a_manifest_with_a_changed_byte(make_run, work, events_of, capsys) -> None:
+    run = make_run()
+    path = Path(run.info().manifest)
+    data = path.read_bytes()
+    assert data.count(b"number 3") >= 1
+    path.write_bytes(data.replace(b"number 3", b"number X"))
+    refused(run, work, events_of, capsys)
+
+
+def test_a_full_disk_is_told_before_the_first_step(make_run, work, events_of, capsys, monkeypatch) -> None:
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr("shutil.disk_usage", lambda _: usage(10, 10, 1000))
+    assert "the disk has 0 MiB free" in refused(make_run(), work, events_of, capsys)
+
+
+def test_a_disk_that_fills_up(make_run, work, events_of, monkeypatch) -> None:
+    def no_space(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    run = make_run()
+    monkeypatch.setattr("train.resume.flush_to_disk", no_space)
+    assert work(run) == 1
+    assert failure(run, events_of).what == "the disk is full"
+    assert not list(run.state_dir.glob("step-*"))
+
+
+def test_numbers_that_are_none_stop_the_run(make_run, work, events_of, capsys, monkeypatch) -> None:
+    """A bad number is never hidden."""
+    from train.families.sd1 import Sd1
+
+    honest = Sd1.predict
+    monkeypatch.setattr(Sd1, "predict", lambda *args: honest(*args) * float("nan"))
+    what = refused(make_run(), work, events_of, capsys)
+    assert what.startswith("the loss is no number any more at step 1, with 0")
+    assert ".png" in what
+
+
+def test_a_recipe_changed_between_start_and_resume(make_run, work, events_of, capsys) -> None:
+    """S079: a state is resumed by the run it belongs to, and no other."""
+    run = make_run("length.steps=2")
+    assert work(run) == 0
+    run.recipe_path.write_text(run.recipe_path.read_text().replace("beta1 = 0.9", "beta1 = 0.8"))
+    (run.path / "exit.json").unlink()
+    assert "another recipe or manifest" in refused(run, work, events_of, capsys)
+
+
+def test_a_folder_that_is_no_run(tmp_path: Path, capsys) -> None:
+    from train.__main__ import main
+
+    assert main([str(tmp_path)]) == 2
+    assert "is no run" in capsys.readouterr().err
+    assert main([]) == 2
+    assert "usage" in capsys.readouterr().err

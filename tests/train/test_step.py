@@ -1,0 +1,92 @@
+"""One step: the gradient is that of the mean over the effective batch, however it is cut (S045, S057)."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from curator.contract.events import StepDone
+from curator.contract.run_folder import RunFolder
+from train.job import Job
+from train.prepare import prepare
+from train.report import Reporter
+from train.stop_signals import StopSignals
+
+
+def prepared(run: RunFolder) -> Job:
+    return prepare(run, lambda _: Reporter(None), StopSignals())
+
+
+def gradients(job: Job) -> tuple[float, list[torch.Tensor]]:
+    batch = next(job.reader.batches(0, 1))
+    loss = job.stepper.gradients(batch)
+    return loss, [weight.grad.clone() for weight in job.stepper.adapter.weights if weight.grad is not None]
+
+
+def test_accumulation_changes_nothing(make_run, frozen) -> None:
+    """S057: 3 at once, 2 + 1, or one by one."""
+    data = frozen(sizes=((64, 64),) * 3)
+    ways = [
+        ("batch.size=3", "batch.accumulate=1"),
+        ("batch.size=2", "batch.accumulate=2"),
+        ("batch.size=1", "batch.accumulate=3"),
+    ]
+    results = [gradients(prepared(make_run(*way, frozen=data))) for way in ways]
+    for loss, grads in results[1:]:
+        assert loss == pytest.approx(results[0][0], rel=1e-5)
+        assert all(
+            torch.allclose(mine, first, atol=1e-6) for mine, first in zip(grads, results[0][1], strict=True)
+        )
+
+
+def test_the_loss_is_weighted_by_subset_and_by_snr(make_run, frozen) -> None:
+    """S045, S055: weights scale the loss and nothing else of the step."""
+    plain, _ = gradients(prepared(make_run(frozen=frozen())))
+    half, _ = gradients(prepared(make_run(frozen=frozen(loss_weight=0.5))))
+    assert half == pytest.approx(plain / 2, rel=1e-5)
+    capped, _ = gradients(prepared(make_run("objective.min_snr_gamma=1e-6", frozen=frozen())))
+    assert 0 < capped < plain
+
+
+def test_gradients_are_cut_to_the_norm_and_reported_whole(make_run, work, events_of) -> None:
+    """An SGD-like reading is not possible with AdamW: what is checked is the norm left in the gradients."""
+    job = prepared(make_run("optimizer.max_grad_norm=1e-3"))
+    batch = next(job.reader.batches(0, 1))
+    outcome = job.stepper.take(batch)
+    left = torch.cat(
+        [weight.grad.flatten() for weight in job.stepper.adapter.weights if weight.grad is not None]
+    )
+    assert outcome.grad_norm > 1e-3
+    assert float(left.norm()) == pytest.approx(1e-3, rel=1e-3)
+    run = make_run("optimizer.max_grad_norm=0.0", "length.steps=1")
+    assert work(run) == 0
+    (step,) = [event for event in events_of(run) if isinstance(event, StepDone)]
+    assert step.grad_norm == pytest.approx(outcome.grad_norm, rel=1e-4)
+
+
+def test_every_optimiser_knob_reaches_it(make_run) -> None:
+    job = prepared(
+        make_run(
+            "optimizer.beta1=0.8",
+            "optimizer.beta2=0.95",
+            "optimizer.weight_decay=0.2",
+            "optimizer.epsilon=1e-6",
+        )
+    )
+    for group in job.stepper.optimizer.param_groups:
+        assert (group["betas"], group["weight_decay"], group["eps"]) == ((0.8, 0.95), 0.2, 1e-6)
+    assert [group["name"] for group in job.stepper.optimizer.param_groups] == ["unet", "text"]
+
+
+def test_only_the_adapter_moves(make_run) -> None:
+    """S060's rule for adapters: the base model is bit-equal after training."""
+    job = prepared(make_run())
+    family = job.stepper.family
+    before = [weight.clone() for part in (family.unet, family.vae) for weight in part.parameters()]
+    for batch in job.reader.batches(0, 2):
+        job.stepper.take(batch)
+    after = [weight for part in (family.unet, family.vae) for weight in part.parameters()]
+    assert all(torch.equal(old, new) for old, new in zip(before, after, strict=True))
+    moved = [bool(module.lora_up.weight.any()) for module in job.stepper.adapter.network.loras]
+    # attention over a single token (the middle of a 64 px picture) has no use for queries and keys
+    assert sum(moved) > 0.9 * len(moved)

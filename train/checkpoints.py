@@ -1,0 +1,80 @@
+"""Decides when weights are written, under which names, and which of them are kept."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+
+from curator.contract.epoch_plan import EpochPlan
+from curator.contract.events import CheckpointSaved
+from curator.contract.recipe import Save
+from train.adapters.lora import LoraAdapter
+from train.report import Reporter
+from train.weights.lora_file import write_lora
+from train.weights.metadata import Record, lora_metadata
+
+
+class Checkpoints:
+    """The run's `output/` folder: NAME-step00000012, NAME-000002 (epochs), and NAME for the last."""
+
+    def __init__(self, run_folder: Path, record: Record, adapter: LoraAdapter, reporter: Reporter) -> None:
+        self._run_folder = run_folder
+        self._folder = run_folder / "output"
+        self._record = record
+        self._adapter = adapter
+        self._reporter = reporter
+
+    def after_step(self, step: int, epoch_ended: int | None) -> None:
+        """Write what the recipe wants after `step`; `epoch_ended` counts from 1."""
+        knobs = self._record.recipe.save
+        if is_due(step, knobs.every_steps):
+            self.write_step(step)
+        if epoch_ended and is_due(epoch_ended, knobs.every_epochs):
+            self._write(f"{self._record.info.name}-{epoch_ended:06d}", step)
+        self._forget_old(knobs)
+
+    def write_step(self, step: int) -> None:
+        self._write(f"{self._record.info.name}-step{step:08d}", step)
+
+    def write_last(self, step: int) -> None:
+        self._write(self._record.info.name, step)
+
+    def _write(self, stem: str, step: int) -> None:
+        if not self._reporter.is_speaker:
+            return
+        path = self._folder / f"{stem}.safetensors"
+        now = time.time()
+        metadata = lora_metadata(self._record, step, now)
+        digest = write_lora(path, self._adapter.tensors(), metadata, self._record.recipe.save.dtype)
+        self._reporter.say(CheckpointSaved(now, step, str(path.relative_to(self._run_folder)), digest))
+
+    def _forget_old(self, knobs: Save) -> None:
+        if not knobs.keep_last or not self._reporter.is_speaker:
+            return
+        periodic = sorted(self._periodic(knobs), key=lambda known: known[0])
+        for _, path in periodic[: -knobs.keep_last]:
+            path.unlink(missing_ok=True)
+
+    def _periodic(self, knobs: Save) -> list[tuple[int, Path]]:
+        """Files the recipe's rhythm made, with their step; what a user asked for is never removed."""
+        name = re.escape(self._record.info.name)
+        plan = self._record.plan.plan
+        found: list[tuple[int, Path]] = []
+        for path in self._folder.glob("*.safetensors"):
+            match = re.fullmatch(rf"{name}-(?:step(\d{{8,}})|(\d{{6,}}))", path.stem)
+            if match and (step := _step_of(match, plan, knobs)):
+                found.append((step, path))
+        return found
+
+
+def _step_of(match: re.Match[str], plan: EpochPlan, knobs: Save) -> int | None:
+    by_step, by_epoch = match.groups()
+    if by_step:
+        return int(by_step) if is_due(int(by_step), knobs.every_steps) else None
+    return plan.steps(int(by_epoch)) if is_due(int(by_epoch), knobs.every_epochs) else None
+
+
+def is_due(count: int, every: int) -> bool:
+    """Whether something done every so many (0: never) is due after `count`."""
+    return every > 0 and count > 0 and count % every == 0

@@ -1,0 +1,90 @@
+"""Decides how a run obeys: requests are read between steps, while caching and while sampling, by the first process.
+
+All processes act on the same wish at the same step: the first one reads, `agree` tells the others.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from curator.contract.events import Paused, RequestTaken, Resumed
+from curator.contract.run_folder import Action, RunFolder
+from train.report import Reporter
+from train.stop_signals import StopSignals
+
+ShareFlags = Callable[[list[int]], list[int]]
+
+
+class StopRequestedError(Exception):
+    """Unwinds work that has nothing to save yet."""
+
+
+@dataclass
+class Wishes:
+    """What users want of the run and have not got yet."""
+
+    stop: bool = False
+    pause: bool = False
+    save: bool = False
+    sample: bool = False
+
+
+class Control:
+    """The run's ear. `share_flags` gives every process the first one's numbers."""
+
+    def __init__(
+        self, run: RunFolder, reporter: Reporter, signals: StopSignals, share_flags: ShareFlags
+    ) -> None:
+        self._run = run
+        self._reporter = reporter
+        self._signals = signals
+        self._share_flags = share_flags
+        self.wishes = Wishes()
+        self._paused = False
+
+    def listen(self) -> None:
+        """Read what was asked. Only the first process has ears."""
+        if not self._reporter.is_speaker:
+            return
+        for action in self._run.take_requests():
+            self._reporter.say(RequestTaken(time.time(), action))
+            self._take(action)
+        self.wishes.stop = self.wishes.stop or self._signals.asked
+
+    def _take(self, action: Action) -> None:
+        if action in ("pause", "resume"):
+            self.wishes.pause = action == "pause"
+        else:
+            setattr(self.wishes, action, True)
+
+    def agree(self, step: int) -> Wishes:
+        """What all processes do after `step`. Save and sample are handed out once; a pause lasts until resumed."""
+        wishes = self._heard()
+        if wishes.pause != self._paused:
+            self._paused = wishes.pause
+            event = Paused if wishes.pause else Resumed
+            self._reporter.say(event(time.time(), step))
+        self.wishes.save = self.wishes.sample = False
+        return wishes
+
+    def _heard(self) -> Wishes:
+        self.listen()
+        mine = self.wishes
+        flags = [int(flag) for flag in (mine.stop, mine.pause, mine.save, mine.sample)]
+        return Wishes(*(bool(flag) for flag in self._share_flags(flags)))
+
+    def stop_if_asked(self) -> None:
+        """For work before the first step. All processes call it together.
+
+        Raises:
+            StopRequestedError: a stop was asked for.
+        """
+        if self._heard().stop:
+            raise StopRequestedError
+
+    def go_on(self) -> bool:
+        """For work of the first process alone, such as sampling: whether to go on with it."""
+        self.listen()
+        return not self.wishes.stop

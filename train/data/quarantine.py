@@ -1,0 +1,84 @@
+"""Decides what is trained in the place of a picture that cannot be decoded.
+
+The rule: the next row of the same bucket (after the last comes the first) that can be decoded, with that
+row's caption and the missing sample's noise; where a bucket has none left, of the next bucket. All samples of a
+batch go the same way, so a batch stays of one size. It depends on the files alone, not on when a bad one was found, so
+resumes, worker counts and caches agree. Above the limit (1 % of the pictures, at least 1) the run stops.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+from curator.contract.epoch_plan import Span
+from curator.contract.errors import UserError
+from train.data.images import BadPictureError
+
+T = TypeVar("T")
+_LIMIT_SHARE = 0.01
+
+
+class Quarantine:
+    """The rows found bad so far, and who stands in for them. Safe to use from several threads."""
+
+    def __init__(self, spans: Sequence[Span]) -> None:
+        self._ranges = _bucket_ranges(spans)
+        rows = sum(span.rows for span in spans)
+        self.limit = max(1, int(rows * _LIMIT_SHARE))
+        self._bad: dict[int, str] = {}
+        self._unreported: list[tuple[int, str]] = []
+        self._lock = threading.Lock()
+
+    def first_good(self, row: int, bucket: int, read: Callable[[int], T]) -> T:
+        """`read(row)`, or what it gives for the first stand-in that can be decoded."""
+        for candidate in self._candidates(row, bucket):
+            if candidate in self._bad:
+                continue
+            try:
+                return read(candidate)
+            except BadPictureError as error:
+                self.add(candidate, str(error))
+        raise UserError("no picture of the manifest can be decoded", "mend the files, and freeze again")
+
+    def _candidates(self, row: int, bucket: int) -> Iterator[int]:
+        """The row itself, the rest of its bucket in a circle, then the buckets after it in a circle."""
+        order = sorted(self._ranges)
+        start = order.index(bucket)
+        offset = row - self._ranges[bucket][0]
+        for other in order[start:] + order[:start]:
+            first, rows = self._ranges[other]
+            yield from (first + (offset + ahead) % rows for ahead in range(rows))
+
+    def add(self, row: int, reason: str) -> None:
+        with self._lock:
+            if row not in self._bad:
+                self._bad[row] = reason
+                self._unreported.append((row, reason))
+
+    def take_unreported(self) -> list[tuple[int, str]]:
+        """Rows newly found bad, with the reason; each is returned once."""
+        with self._lock:
+            fresh, self._unreported = self._unreported, []
+        return fresh
+
+    def check_limit(self) -> None:
+        """
+        Raises:
+            UserError: too many pictures are bad to call it an accident.
+        """
+        if len(self._bad) > self.limit:
+            raise UserError(
+                f"{len(self._bad)} pictures cannot be decoded; a run goes on with at most {self.limit}",
+                "events.jsonl names them: mend or leave them out, and freeze again",
+            )
+
+
+def _bucket_ranges(spans: Sequence[Span]) -> dict[int, tuple[int, int]]:
+    """First row and count of rows of each bucket; a bucket's spans stand together in the manifest."""
+    ranges: dict[int, tuple[int, int]] = {}
+    for span in spans:
+        first, rows = ranges.get(span.bucket, (span.first_row, 0))
+        ranges[span.bucket] = (first, rows + span.rows)
+    return ranges

@@ -1,0 +1,81 @@
+"""Decides how runs are compared: the loss on fixed pictures, noise and timesteps, whatever the training's seed.
+
+Captions are whole, pictures are not mirrored, nothing is weighted. Latents are drawn from the VAE's moments, as in
+training: measured on their mean, the loss of a model that trains well may rise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+import torch
+from torch import Tensor
+
+from curator.contract.keyed import Purpose
+from curator.contract.manifest import Manifest
+from train.data.dataset import evenly_spread, picture_of
+from train.data.images import BadPictureError, read_pixels, to_model_range
+from train.families.family import Family, Moments
+from train.objective.loss import sample_losses, target_of
+from train.objective.noise import keyed_normal
+from train.objective.noise_schedule import add_noise
+
+_TIMES = 8  # timesteps a picture, in the middle of equal parts of the schedule
+
+
+class Evaluation:
+    """The fixed pictures, encoded once when first asked for."""
+
+    def __init__(self, manifest: Manifest, family: Family, images: int, device: torch.device) -> None:
+        self._manifest = manifest
+        self._family = family
+        self._rows = evenly_spread(len(manifest), images)
+        self._device = device
+        self._encoded: list[tuple[int, Moments, str]] | None = None
+
+    @torch.no_grad()
+    def loss(
+        self, autocast: Callable[[], AbstractContextManager[object]], go_on: Callable[[], bool]
+    ) -> tuple[float, int]:
+        """The mean loss and how many pictures it is of; (nan, 0) when `go_on` said no."""
+        if self._encoded is None:
+            self._encoded = [known for row in self._rows if (known := self._encode(row))]
+        losses: list[float] = []
+        for row, moments, caption in self._encoded:
+            if not go_on():
+                return float("nan"), 0
+            with autocast():
+                losses.append(self._loss_of(row, moments, caption))
+        return (sum(losses) / len(losses) if losses else float("nan")), len(losses)
+
+    def _encode(self, row: int) -> tuple[int, Moments, str] | None:
+        picture = picture_of(self._manifest, row)
+        try:
+            pixels = read_pixels(picture.file, flip=False)
+        except BadPictureError:
+            return None  # reported where it is trained on
+        return row, self._family.encode_pictures(to_model_range(pixels)[None]), picture.plain_caption
+
+    def _loss_of(self, row: int, moments: Moments, caption: str) -> float:
+        family = self._family
+        steps = len(family.alphas_cumprod)
+        timesteps = torch.tensor([(2 * index + 1) * steps // (2 * _TIMES) for index in range(_TIMES)])
+        alphas = family.alphas_cumprod[timesteps].to(self._device)
+        shape = moments.mean.shape[1:]
+        drawn = family.latents(moments, _fixed_normal(shape, Purpose.LATENT, row).to(moments.mean.device))
+        latents = drawn.to(self._device)
+        noise = _fixed_normal(shape, Purpose.NOISE, row).to(self._device)
+        conditioning = family.encode_text([caption]).expand(_TIMES, -1, -1)
+        predicted = family.predict(
+            add_noise(latents, noise, alphas), timesteps.to(self._device), conditioning
+        )
+        target = target_of(family.facts.prediction, latents, noise, alphas)
+        return float(sample_losses(predicted, target).mean())
+
+
+def _fixed_normal(shape: torch.Size, purpose: Purpose, row: int) -> Tensor:
+    """Normal numbers [timesteps, *shape] that depend on the manifest row and on nothing else."""
+    return torch.stack(
+        [keyed_normal(shape, Purpose.EVALUATION, purpose, row, index) for index in range(_TIMES)]
+    )

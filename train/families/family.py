@@ -1,0 +1,88 @@
+"""Decides what a model family must be able to do: encode text and pictures, predict, decode."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import torch
+from torch import Tensor, nn
+
+Prediction = Literal["epsilon", "v_prediction"]
+
+
+@dataclass(frozen=True)
+class Moments:
+    """What the VAE says of pictures: mean and log-variance of each latent, unscaled; [n, 4, h/8, w/8]."""
+
+    mean: Tensor
+    logvar: Tensor
+
+
+@dataclass(frozen=True)
+class BaseFacts:
+    """What a saved file must say about the base model it was trained on."""
+
+    source: str
+    architecture: str  # modelspec name, such as "stable-diffusion-v1"
+    kohya_version: str  # ss_base_model_version
+    implementation: str
+    prediction: Prediction
+    clip_skip: int
+    is_v2: bool
+
+
+class Family(Protocol):
+    """A base model of one family, with the parts training touches."""
+
+    unet: nn.Module
+    vae: nn.Module
+    scheduler_config: Mapping[str, Any]
+
+    @property
+    def facts(self) -> BaseFacts: ...
+
+    @property
+    def alphas_cumprod(self) -> Tensor:
+        """The noise schedule: one number in (0, 1) a timestep, falling."""
+        ...
+
+    @property
+    def adapter_roots(self) -> AdapterRoots:
+        """Where an adapter may attach, under the names other programs know."""
+        ...
+
+    @property
+    def trained_text_length(self) -> int:
+        """Tokens of a caption that reach the model; what is beyond is cut."""
+        ...
+
+    def token_count(self, caption: str) -> int: ...
+
+    def encode_text(self, captions: Sequence[str]) -> Tensor: ...
+
+    def encode_pictures(self, pixels: Tensor) -> Moments: ...
+
+    def latents(self, moments: Moments, noise: Tensor | None) -> Tensor:
+        """Scaled latents: a draw from the moments with `noise`, or their mean without."""
+        ...
+
+    def predict(self, noisy: Tensor, timesteps: Tensor, conditioning: Tensor) -> Tensor: ...
+
+    def decode(self, latents: Tensor) -> Tensor: ...
+
+    def place(self, device: torch.device, weights: torch.dtype) -> None:
+        """Move the model to a device; the frozen text encoder and UNet are held in `weights`."""
+        ...
+
+    def use_gradient_checkpointing(self, text: bool) -> None: ...
+
+
+@dataclass(frozen=True)
+class AdapterRoots:
+    """The modules adapters attach to; `unused_text_layers` never see a gradient (clip skip)."""
+
+    unet: nn.Module
+    text_encoder: nn.Module
+    unused_text_layers: tuple[str, ...]

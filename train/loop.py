@@ -1,0 +1,149 @@
+"""Decides the order of things in a training: step, report, save, evaluate, sample, keep state, obey; again."""
+
+from __future__ import annotations
+
+import time
+
+from curator.contract.events import Evaluated, SampleMade, StateSaved, StepDone
+from train.checkpoints import is_due
+from train.clock import Clock
+from train.data.batches import Batch
+from train.job import Job
+from train.optim.optimizers import set_rates
+from train.optim.schedules import rate_factor
+from train.preview.samples import SamplingStoppedError, make_picture, wanted_pictures, write_picture
+from train.report import memory_bytes
+from train.resume import State, save_state
+
+_PAUSE_LOOK_SECONDS = 0.2
+
+
+def train(job: Job, clock: Clock) -> bool:
+    """Train to the end; whether it was reached (or a stop was asked for, and the state is saved)."""
+    if clock.done == 0:
+        _evaluate(job, 0)
+        if job.recipe.sample.at_start:
+            _sample(job, 0)
+    if _obey(job, clock.done):
+        return False
+    job.reporter.phase("training", job.plan.total_steps)
+    for batch in job.reader.batches(clock.done, job.plan.total_steps):
+        _step(job, batch)
+        clock.done = batch.step + 1
+        _after_step(job, batch, clock.done)
+        if _obey(job, clock.done):
+            return False
+    return _finish(job, clock.done)
+
+
+def _step(job: Job, batch: Batch) -> None:
+    began = time.perf_counter()
+    _report_quarantine(job)
+    schedule = job.recipe.schedule
+    factor = rate_factor(
+        schedule.name, batch.step, job.plan.total_steps, schedule.warmup_steps, schedule.min_lr_ratio
+    )
+    rates = set_rates(job.stepper.optimizer, factor)
+    outcome = job.stepper.take(batch)
+    seconds = time.perf_counter() - began
+    job.reporter.step(
+        StepDone(
+            at=time.time(),
+            step=batch.step + 1,
+            epoch=batch.epoch + 1,
+            loss=outcome.loss,
+            lr=rates,
+            grad_norm=outcome.grad_norm,
+            images=batch.total,
+            seconds=seconds,
+            memory_bytes=memory_bytes(),
+        )
+    )
+
+
+def _report_quarantine(job: Job) -> None:
+    for row, reason in job.quarantine.take_unreported():
+        job.reporter.quarantined(job.manifest.image(row).path, reason)
+    job.quarantine.check_limit()
+
+
+def _after_step(job: Job, batch: Batch, done: int) -> None:
+    """The state comes last: a run killed while sampling samples again when it is resumed."""
+    recipe, last = job.recipe, done == job.plan.total_steps
+    epoch, index = job.plan.plan.locate(batch.step)
+    epoch_ended = epoch + 1 if index + 1 == job.plan.plan.batches(epoch) else None
+    job.checkpoints.after_step(done, epoch_ended)
+    if not last and is_due(done, recipe.evaluate.every_steps):
+        _evaluate(job, done)
+    if not last and is_due(done, recipe.sample.every_steps):
+        _sample(job, done)
+    if last or is_due(done, recipe.save.state_every_steps):
+        _save_state(job, done)
+
+
+def _obey(job: Job, done: int) -> bool:
+    """Do what was asked for between two steps; whether to stop. A pause is spent here, in memory."""
+    while True:
+        wishes = job.control.agree(done)
+        if wishes.save:
+            job.checkpoints.write_step(done)
+            _save_state(job, done)
+        if wishes.sample:
+            _sample(job, done)
+        if wishes.stop:
+            _save_state(job, done)
+            return True
+        if not wishes.pause:
+            return False
+        time.sleep(_PAUSE_LOOK_SECONDS)
+
+
+def _finish(job: Job, done: int) -> bool:
+    job.checkpoints.write_last(done)
+    _evaluate(job, done)
+    if job.recipe.sample.at_end:
+        _sample(job, done)
+    job.control.listen()  # a stop that comes now has nothing left to stop
+    return True
+
+
+def _evaluate(job: Job, done: int) -> None:
+    if not job.recipe.evaluate.images or not job.reporter.is_speaker:
+        return
+    job.reporter.phase("evaluating")
+    job.stepper.adapter.train(False)
+    loss, images = job.evaluation.loss(job.accelerator.autocast, job.control.go_on)
+    job.stepper.adapter.train(True)
+    if images:
+        job.reporter.say(Evaluated(time.time(), done, loss, images))
+        job.reporter.track({"evaluation_loss": loss}, done)
+
+
+def _sample(job: Job, done: int) -> None:
+    wanted = wanted_pictures(job.recipe.sample)
+    if not wanted or not job.reporter.is_speaker:
+        return
+    job.reporter.phase("sampling", len(wanted))
+    job.stepper.adapter.train(False)
+    try:
+        for index, each in enumerate(wanted):
+            with job.accelerator.autocast():
+                picture = make_picture(job.stepper.family, each, job.accelerator.device, job.control.go_on)
+            path = job.run.samples_dir / f"step-{done:08d}-{index:02d}.png"
+            write_picture(path, picture, each, done)
+            shown = str(path.relative_to(job.run.path))
+            job.reporter.say(SampleMade(time.time(), done, shown, each.prompt, each.seed))
+            job.reporter.progress("sampling", index + 1, len(wanted))
+    except SamplingStoppedError:
+        return
+    finally:
+        job.stepper.adapter.train(True)
+
+
+def _save_state(job: Job, done: int) -> None:
+    if not job.reporter.is_speaker:
+        return
+    stepper = job.stepper
+    state = State(done, stepper.adapter.tensors(), stepper.optimizer.state_dict())
+    path = save_state(job.run.state_dir, state, job.identity)
+    job.reporter.say(StateSaved(time.time(), done, str(path.relative_to(job.run.path))))

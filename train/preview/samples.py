@@ -1,0 +1,116 @@
+"""Decides how sample pictures are made: text to image with guidance, and with random numbers of their own.
+
+Nothing here touches torch's global generators, so a run trains the same with and without samples (S077).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image, PngImagePlugin
+from torch import Tensor
+
+from curator.contract.recipe import SamplePictures
+from train.families.family import Family
+from train.preview.samplers import make_sampler
+from train.weights.atomic import write_atomic
+
+
+class SamplingStoppedError(Exception):
+    """Sampling was given up because the run is to stop."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One picture to make. Sides in pixels."""
+
+    prompt: str
+    negative: str
+    seed: int
+    steps: int
+    cfg: float
+    width: int
+    height: int
+    sampler: str
+
+
+def wanted_pictures(recipe: SamplePictures) -> list[Wanted]:
+    """One picture a prompt; seeds count up."""
+    return [_wanted(recipe, prompt, recipe.seed + index) for index, prompt in enumerate(recipe.prompts)]
+
+
+def _wanted(recipe: SamplePictures, prompt: str, seed: int) -> Wanted:
+    return Wanted(
+        prompt=prompt,
+        negative=recipe.negative,
+        seed=seed,
+        steps=recipe.steps,
+        cfg=recipe.cfg,
+        width=recipe.width,
+        height=recipe.height,
+        sampler=recipe.sampler,
+    )
+
+
+@torch.no_grad()
+def make_picture(
+    family: Family, wanted: Wanted, device: torch.device, go_on: Callable[[], bool]
+) -> Image.Image:
+    """Denoise one picture.
+
+    Raises:
+        SamplingStoppedError: `go_on` said no between two steps.
+    """
+    generator = torch.Generator().manual_seed(wanted.seed)
+    scheduler = make_sampler(wanted.sampler, family.scheduler_config)
+    scheduler.set_timesteps(wanted.steps, device=device)
+    latents = torch.randn(1, 4, wanted.height // 8, wanted.width // 8, generator=generator).to(device)
+    latents = latents * scheduler.init_noise_sigma
+    guided = wanted.cfg > 1.0
+    conditioning = family.encode_text([wanted.negative, wanted.prompt] if guided else [wanted.prompt])
+    for timestep in scheduler.timesteps:
+        if not go_on():
+            raise SamplingStoppedError
+        scaled = scheduler.scale_model_input(latents, timestep)
+        predicted = _guided(family, scaled, timestep, conditioning, wanted.cfg if guided else None)
+        latents = _advance(scheduler, predicted, timestep, latents, generator)
+    return to_picture(family.decode(latents)[0])
+
+
+def _guided(
+    family: Family, latents: Tensor, timestep: Tensor, conditioning: Tensor, cfg: float | None
+) -> Tensor:
+    if cfg is None:
+        return family.predict(latents, timestep[None], conditioning)
+    without, with_prompt = family.predict(latents.repeat(2, 1, 1, 1), timestep.repeat(2), conditioning).chunk(
+        2
+    )
+    return without + cfg * (with_prompt - without)
+
+
+def _advance(
+    scheduler: Any, predicted: Tensor, timestep: Tensor, latents: Tensor, generator: torch.Generator
+) -> Tensor:
+    """One scheduler step; the generator is the picture's own, for samplers that add noise."""
+    return scheduler.step(predicted, timestep, latents, generator=generator).prev_sample
+
+
+def to_picture(pixels: Tensor) -> Image.Image:
+    """[3, h, w] in -1..1 to an 8-bit picture."""
+    values = ((pixels.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+    return Image.fromarray(values.permute(1, 2, 0).cpu().numpy())
+
+
+def write_picture(path: Path, picture: Image.Image, wanted: Wanted, step: int) -> None:
+    """A PNG that says how it was made, in the words image browsers for Stable Diffusion read."""
+    about = PngImagePlugin.PngInfo()
+    about.add_itxt(
+        "parameters",
+        f"{wanted.prompt}\nNegative prompt: {wanted.negative}\nSteps: {wanted.steps}, Sampler: {wanted.sampler}, "
+        f"CFG scale: {wanted.cfg}, Seed: {wanted.seed}, Size: {wanted.width}x{wanted.height}, Training step: {step}",
+    )
+    write_atomic(path, lambda draft: picture.save(draft, format="PNG", pnginfo=about))

@@ -1,0 +1,69 @@
+"""Decides what a run says of itself, and that only the first process says it."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from collections.abc import Callable, Mapping
+
+import torch
+
+from curator.contract.event_log import EventLog
+from curator.contract.events import Event, ImageQuarantined, PhaseStarted, Progress, StepDone, Warned
+from curator.contract.text import visible
+
+Track = Callable[[Mapping[str, float], int], None]
+_SECONDS_BETWEEN_PROGRESS = 0.25
+
+
+class Reporter:
+    """Writes events. `log` is None on every process but the first; `track` hands numbers to trackers."""
+
+    def __init__(self, log: EventLog | None) -> None:
+        self._log = log
+        self._last_progress = 0.0
+        self.track: Track = _untracked
+
+    @property
+    def is_speaker(self) -> bool:
+        """Whether this process writes files and events."""
+        return self._log is not None
+
+    def say(self, event: Event) -> None:
+        if self._log is not None:
+            self._log.write(event)
+
+    def phase(self, name: str, total: int | None = None) -> None:
+        self._last_progress = 0.0
+        self.say(PhaseStarted(time.time(), name, total))
+
+    def progress(self, phase: str, done: int, total: int) -> None:
+        """At most a few a second, and always the last."""
+        now = time.time()
+        if done >= total or now - self._last_progress >= _SECONDS_BETWEEN_PROGRESS:
+            self._last_progress = now
+            self.say(Progress(now, phase, done, total))
+
+    def warn(self, what: str, hint: str) -> None:
+        self.say(Warned(time.time(), what, hint))
+
+    def quarantined(self, path: str, reason: str) -> None:
+        self.say(ImageQuarantined(time.time(), visible(path), reason))
+
+    def step(self, done: StepDone) -> None:
+        self.say(done)
+        rates = {f"lr/{name}": rate for name, rate in done.lr.items()}
+        self.track({"loss": done.loss, "grad_norm": done.grad_norm, **rates}, done.step)
+
+
+def memory_bytes() -> int:
+    """The highest memory use so far: of the GPU where there is one, else of this process."""
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def _untracked(_numbers: Mapping[str, float], _step: int) -> None:
+    return None

@@ -1,0 +1,125 @@
+"""Decides what one optimiser step is: the gradient of the mean loss over the effective batch, then one update.
+
+The batch is cut into shares of the processes and these into micro-batches; each sample's loss is divided by the
+count of the whole batch, so neither cut changes the gradient, also when a batch is short (rows S057, B11).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+
+from curator.contract.errors import UserError
+from curator.contract.keyed import Purpose, key
+from curator.contract.recipe import Recipe
+from curator.contract.text import visible
+from train.adapters.lora import LoraAdapter
+from train.data.batches import Batch, Item
+from train.data.latents import LatentSource
+from train.device import sum_gradients
+from train.families.family import Family
+from train.objective.loss import min_snr_weights, sample_losses, target_of
+from train.objective.noise import posterior_noise, sample_noise, sample_timesteps
+from train.objective.noise_schedule import add_noise
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one step came to. `grad_norm` is before clipping."""
+
+    loss: float
+    grad_norm: float
+
+
+@dataclass(frozen=True)
+class Stepper:
+    """Takes steps. Holds no memory but the weights and the optimiser's own."""
+
+    family: Family
+    adapter: LoraAdapter
+    optimizer: torch.optim.Optimizer
+    latents: LatentSource
+    accelerator: Accelerator
+    recipe: Recipe
+
+    def take(self, batch: Batch) -> Outcome:
+        """One step on `batch`, with the rates the optimiser holds.
+
+        Raises:
+            UserError: the loss or the gradient is no finite number.
+        """
+        self.optimizer.zero_grad(set_to_none=True)
+        loss = self.gradients(batch)
+        norm = self._clip(batch)
+        self.optimizer.step()
+        return Outcome(loss, norm)
+
+    def gradients(self, batch: Batch) -> float:
+        """Leave the gradient of the mean loss over the whole batch in the weights; the loss."""
+        rank = self.accelerator.process_index
+        torch.manual_seed(
+            key(self.recipe.seed, Purpose.DROPOUT, batch.step, rank)
+        )  # dropout forgets the past
+        losses = [self._backward(items, batch.total) for items in self._micro_batches(batch)]
+        mine = torch.cat(losses) if losses else torch.zeros(0)
+        weights = self.adapter.weights
+        total = float(sum_gradients(self.accelerator, weights, mine.sum()[None])) / batch.total
+        if not math.isfinite(total):
+            raise self._no_number(batch, mine)
+        return total
+
+    def _micro_batches(self, batch: Batch) -> Iterator[Sequence[Item]]:
+        size = self.recipe.batch.size
+        return (batch.items[at : at + size] for at in range(0, len(batch.items), size))
+
+    def _backward(self, items: Sequence[Item], total: int) -> Tensor:
+        losses = self.losses(items)
+        self.accelerator.backward(losses.sum() / total)
+        return losses.detach()
+
+    def losses(self, items: Sequence[Item]) -> Tensor:
+        """The weighted loss of each sample."""
+        recipe, device, family = self.recipe, self.accelerator.device, self.family
+        samples = [item.sample for item in items]
+        moments = self.latents.moments(items)
+        shape = moments.mean.shape[1:]
+        latents = family.latents(moments, posterior_noise(samples, shape, recipe.seed)).to(device)
+        noise = sample_noise(samples, shape, recipe.seed, recipe.objective.noise_offset).to(device)
+        timesteps = sample_timesteps(samples, len(family.alphas_cumprod), recipe.seed)
+        alphas = family.alphas_cumprod[timesteps].to(device)
+        predicted = self._predict(add_noise(latents, noise, alphas), timesteps.to(device), items)
+        prediction = family.facts.prediction
+        losses = sample_losses(predicted, target_of(prediction, latents, noise, alphas))
+        weights = torch.tensor([item.loss_weight for item in items], device=device)
+        return losses * weights * min_snr_weights(alphas, recipe.objective.min_snr_gamma, prediction)
+
+    def _predict(self, noisy: Tensor, timesteps: Tensor, items: Sequence[Item]) -> Tensor:
+        with self.accelerator.autocast():
+            with torch.set_grad_enabled(bool(self.adapter.text_weights)):
+                conditioning = self.family.encode_text([item.caption for item in items])
+            return self.family.predict(noisy, timesteps, conditioning)
+
+    def _clip(self, batch: Batch) -> float:
+        limit = self.recipe.optimizer.max_grad_norm or math.inf
+        norm = float(torch.nn.utils.clip_grad_norm_(self.adapter.weights, limit))
+        if not math.isfinite(norm):
+            raise self._no_number(batch, torch.zeros(0))
+        return norm
+
+    def _no_number(self, batch: Batch, losses: Tensor) -> UserError:
+        """Bad numbers are never hidden: the pictures that gave them are named."""
+        bad = [
+            item.name
+            for item, loss in zip(batch.items, losses.tolist(), strict=False)
+            if not math.isfinite(loss)
+        ]
+        names = ", ".join(visible(name) for name in bad or [item.name for item in batch.items])
+        return UserError(
+            f"the loss is no number any more at step {batch.step + 1}, with {names}",
+            "lower the learning rates or set precision.mixed = 'fp32'; resume goes on from the last saved state",
+        )

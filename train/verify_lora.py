@@ -1,0 +1,110 @@
+"""Decides whether a LoRA file is sound: diffusers loads it, and it changes what our own reading says it changes.
+
+    python -m train.verify_lora BASE LORA [--json]
+
+The same noise, times and captions go through the UNet three times: without the LoRA, with the LoRA as
+diffusers' `load_lora_weights` applies it, and with it added to the weights by `train.adapters.apply`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from curator.contract.errors import UserError
+from curator.contract.text import visible
+from train import quiet
+from train.adapters.apply import apply_lora
+from train.families.load import load_pipeline
+from train.families.sd1 import text_model_path
+from train.objective.noise import keyed_normal
+from train.weights.lora_file import file_sha256, read_lora
+
+_TOLERANCE = 1e-4  # float32 sums in another order, on outputs near 1
+_CAPTIONS = ("a photo of a cat", "")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`difference` is the largest between the two readings, `effect` the largest the LoRA makes at all."""
+
+    lora: str
+    sha256: str
+    modules: int
+    effect: float
+    difference: float
+    equal: bool
+
+
+def verify(base: str, lora: Path) -> Verdict:
+    """Compare the two readings of `lora` on the model `base`.
+
+    Raises:
+        UserError: one of them cannot be read, or the LoRA does not fit the model.
+    """
+    tensors, _ = read_lora(lora)
+    ours = load_pipeline(base)
+    plain = _outputs(ours)
+    roots = {"lora_unet": ours.unet, "lora_te": text_model_path(ours.text_encoder)}
+    modules = apply_lora(roots, tensors)
+    mine = _outputs(ours)
+    theirs = load_pipeline(base)
+    try:
+        theirs.load_lora_weights(dict(tensors))
+    except (ValueError, RuntimeError, KeyError) as error:
+        raise UserError(
+            f"diffusers does not load {visible(str(lora))}: {error}", "it may be damaged"
+        ) from error
+    difference = float((_outputs(theirs) - mine).abs().max())
+    effect = float((mine - plain).abs().max())
+    return Verdict(str(lora), file_sha256(lora), modules, effect, difference, difference <= _TOLERANCE)
+
+
+@torch.no_grad()
+def _outputs(pipeline: Any) -> Tensor:
+    """What text encoder and UNet say to fixed captions and noise, in one row."""
+    ids = pipeline.tokenizer(
+        list(_CAPTIONS), padding="max_length", truncation=True, max_length=77, return_tensors="pt"
+    ).input_ids
+    states = pipeline.text_encoder(ids).last_hidden_state
+    noise = torch.stack([keyed_normal((4, 8, 8), index) for index in range(len(_CAPTIONS))])
+    predicted = pipeline.unet(noise, torch.tensor([200, 700]), states).sample
+    return torch.cat([states.flatten(), predicted.flatten()])
+
+
+def main(arguments: list[str]) -> int:
+    """Exit code 0 where the two readings agree, 1 where they do not, 2 for a mistake."""
+    parser = argparse.ArgumentParser(
+        prog="python -m train.verify_lora", description="load a LoRA in diffusers"
+    )
+    parser.add_argument("base", help="the base model the LoRA is for")
+    parser.add_argument("lora", type=Path, help="the LoRA file")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    wanted = parser.parse_args(arguments)
+    try:
+        verdict = verify(wanted.base, wanted.lora)
+    except UserError as error:
+        sys.stderr.write(f"{error.what}\n{error.hint}\n")
+        return 2
+    sys.stdout.write((json.dumps(asdict(verdict)) if wanted.json else _sentence(verdict)) + "\n")
+    return 0 if verdict.equal else 1
+
+
+def _sentence(verdict: Verdict) -> str:
+    word = "equal to" if verdict.equal else "NOT equal to"
+    return (
+        f"{verdict.modules} modules; diffusers' reading is {word} ours: largest difference {verdict.difference:.1e}, "
+        f"effect of the LoRA {verdict.effect:.1e}"
+    )
+
+
+if __name__ == "__main__":
+    quiet.after_imports()
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,59 @@
+"""Decides how a LoRA file is written and read: kohya's tensor names, safetensors, whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save, save_file
+from torch import Tensor
+
+from curator.contract.errors import UserError
+from train.weights.atomic import write_atomic
+
+Stored = Literal["fp32", "fp16", "bf16"]
+_DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+
+
+def write_lora(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str], stored: Stored) -> str:
+    """Write the file, with the hash of its tensors added to the metadata; the sha256 of the whole file."""
+    kept = {name: tensors[name].to(_DTYPES[stored]).contiguous() for name in sorted(tensors)}
+    sealed = {**metadata, "modelspec.hash_sha256": f"0x{tensor_hash(kept)}"}
+    write_atomic(path, lambda draft: save_file(kept, draft, sealed))
+    return file_sha256(path)
+
+
+def tensor_hash(tensors: Mapping[str, Tensor]) -> str:
+    """sha256 of the tensor bytes alone, in the file's order: what modelspec calls hash_sha256 (S090)."""
+    body = save(dict(tensors))
+    header = int.from_bytes(body[:8], "little")
+    return hashlib.sha256(memoryview(body)[8 + header :]).hexdigest()
+
+
+def file_sha256(path: Path) -> str:
+    """sha256 of the file; its first 10 digits are the short hash model sites show (S091)."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_lora(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors and metadata of a LoRA file.
+
+    Raises:
+        UserError: no file, or no safetensors.
+    """
+    if not path.is_file():
+        raise UserError(f"there is no file {path}", "give a LoRA file (.safetensors)")
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = dict(file.metadata() or {})
+        return load_file(path), metadata
+    except (SafetensorError, OSError, json.JSONDecodeError) as error:
+        raise UserError(
+            f"{path} is no readable safetensors file", "give a LoRA file (.safetensors)"
+        ) from error

@@ -1,0 +1,148 @@
+"""Decides what a LoRA file says of itself: kohya's ss_ keys and modelspec 1.0.1, from the record of the run.
+
+Only what is known to be true is written; every value is a string, as readers of both formats expect (S090).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import PurePath
+
+from curator.contract.manifest import ManifestHeader
+from curator.contract.recipe import Recipe
+from curator.contract.run_folder import RunInfo
+from curator.contract.run_length import TrainingPlan
+from curator.contract.text import visible
+from train.data.survey import Survey
+from train.families.family import BaseFacts
+
+
+@dataclass(frozen=True)
+class Record:
+    """All that the metadata is made from."""
+
+    info: RunInfo
+    recipe: Recipe
+    header: ManifestHeader
+    survey: Survey
+    plan: TrainingPlan
+    base: BaseFacts
+    started_at: float
+
+
+def lora_metadata(record: Record, step: int, now: float) -> dict[str, str]:
+    """The metadata of the weights after `step` steps."""
+    return {
+        **_modelspec(record, now),
+        **_of_network(record),
+        **_of_length(record, step, now),
+        **_of_training(record),
+        **_of_data(record),
+    }
+
+
+def _modelspec(record: Record, now: float) -> dict[str, str]:
+    about, base, rule = record.recipe.metadata, record.base, record.header.rule
+    spec = {
+        "sai_model_spec": "1.0.1",
+        "architecture": f"{base.architecture}/lora",
+        "implementation": base.implementation,
+        "title": about.title or record.info.name,
+        "resolution": f"{rule.width}x{rule.height}",
+        "date": datetime.fromtimestamp(now, UTC).isoformat(timespec="seconds"),
+        "prediction_type": "v" if base.prediction == "v_prediction" else "epsilon",
+        "encoder_layer": str(base.clip_skip),
+        "author": about.author,
+        "description": about.description,
+        "license": about.license,
+        "tags": ", ".join(about.tags),
+    }
+    return {f"modelspec.{name}": value for name, value in spec.items() if value}
+
+
+def _of_network(record: Record) -> dict[str, str]:
+    adapter, base = record.recipe.adapter, record.base
+    extra = (
+        {"conv_dim": str(adapter.conv_rank), "conv_alpha": str(adapter.conv_alpha)}
+        if adapter.conv_rank
+        else {}
+    )
+    return {
+        "ss_v2": str(base.is_v2),
+        "ss_base_model_version": base.kohya_version,
+        "ss_network_module": "networks.lora",
+        "ss_network_dim": str(adapter.rank),
+        "ss_network_alpha": str(adapter.alpha),
+        "ss_network_dropout": str(adapter.dropout),
+        "ss_network_args": json.dumps(extra),
+        "ss_sd_model_name": visible(PurePath(base.source).name),
+        "ss_clip_skip": str(base.clip_skip),
+    }
+
+
+def _of_length(record: Record, step: int, now: float) -> dict[str, str]:
+    plan = record.plan
+    epoch = plan.plan.locate(max(0, step - 1))[0] + 1
+    return {
+        "ss_output_name": record.info.name,
+        "ss_training_started_at": str(record.started_at),
+        "ss_training_finished_at": str(now),
+        "ss_num_train_images": str(plan.plan.samples_per_epoch),
+        "ss_num_reg_images": "0",
+        "ss_num_batches_per_epoch": str(plan.plan.batches(0)),
+        "ss_num_epochs": str(plan.total_epochs),
+        "ss_max_train_steps": str(plan.total_steps),
+        "ss_epoch": str(epoch),
+        "ss_steps": str(step),
+    }
+
+
+def _of_training(record: Record) -> dict[str, str]:
+    recipe = record.recipe
+    rates, schedule, objective = recipe.optimizer, recipe.schedule, recipe.objective
+    return {
+        "ss_learning_rate": str(rates.unet_lr),
+        "ss_unet_lr": str(rates.unet_lr),
+        "ss_text_encoder_lr": str(rates.text_lr),
+        "ss_optimizer": f"{rates.name}(betas=({rates.beta1}, {rates.beta2}),weight_decay={rates.weight_decay})",
+        "ss_max_grad_norm": str(rates.max_grad_norm),
+        "ss_lr_scheduler": schedule.name,
+        "ss_lr_warmup_steps": str(schedule.warmup_steps),
+        "ss_gradient_checkpointing": str(recipe.precision.gradient_checkpointing),
+        "ss_gradient_accumulation_steps": str(recipe.batch.accumulate),
+        "ss_batch_size_per_device": str(recipe.batch.size),
+        "ss_total_batch_size": str(record.plan.effective_batch),
+        "ss_mixed_precision": "bf16" if recipe.precision.mixed == "bf16" else "no",
+        "ss_cache_latents": str(recipe.cache.latents == "memory"),
+        "ss_seed": str(recipe.seed),
+        "ss_min_snr_gamma": str(objective.min_snr_gamma or None),
+        "ss_noise_offset": str(objective.noise_offset or None),
+        "ss_loss_type": "l2",
+    }
+
+
+def _of_data(record: Record) -> dict[str, str]:
+    header, survey = record.header, record.survey
+    rule = header.rule
+    folders = {
+        subset.name: {"n_repeats": subset.repeats, "img_count": survey.images[index]}
+        for index, subset in enumerate(header.subsets)
+    }
+    tags = {subset.name: dict(survey.tags[index]) for index, subset in enumerate(header.subsets)}
+    buckets = {
+        str(index): {"resolution": list(size), "count": survey.bucket_images[index]}
+        for index, size in enumerate(header.buckets)
+    }
+    return {
+        "ss_resolution": f"({rule.width}, {rule.height})",
+        "ss_enable_bucket": "True",
+        "ss_bucket_no_upscale": str(not rule.upscale),
+        "ss_min_bucket_reso": str(rule.min_side),
+        "ss_max_bucket_reso": str(rule.max_side),
+        "ss_bucket_info": json.dumps({"buckets": buckets}),
+        "ss_dataset_dirs": json.dumps(folders),
+        "ss_tag_frequency": json.dumps(tags),
+        "frieze.manifest_digest": header.digest,
+    }

@@ -1,0 +1,122 @@
+"""Decides how a worker lives and ends: it holds the run's lock, tells every end in events, and leaves a record last.
+
+Exit codes: 0 finished or stopped, 2 a mistake a user can mend, 1 a failure of the program, 130 stopped at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import sys
+import time
+import traceback
+from pathlib import Path
+
+from curator.contract.errors import UserError
+from curator.contract.event_log import EventLog
+from curator.contract.events import RunEnded, RunFailed
+from curator.contract.run_folder import RunFolder
+from train import quiet
+from train.clock import Clock
+from train.stop_signals import StopSignals
+
+_FINISHED, _BROKEN, _MISTAKE, _INTERRUPTED = 0, 1, 2, 130
+
+
+def work(path: Path) -> int:
+    """Run or resume the run in `path` to its end; the exit code."""
+    run = RunFolder(path)
+    signals = StopSignals()
+    signals.install()
+    try:
+        name = run.info().name
+        if run.status() == "finished":
+            sys.stdout.write(f"the run {name} is finished: its weights are in {run.output_dir}\n")
+            return _FINISHED
+        if int(os.environ.get("RANK", "0")) > 0:  # set by torchrun; read before anything heavy is imported
+            return _Worker(run, signals, None).live()
+        with run.hold():
+            run.take_requests()  # what a dead worker was asked for is not meant for this one
+            return _Worker(run, signals, EventLog(run.events_path)).live()
+    except UserError as error:
+        _print_error(error)
+        return _MISTAKE
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+
+
+class _Worker:
+    """One process of a run, from the held lock to the exit record. `log` is None on all but the first."""
+
+    def __init__(self, run: RunFolder, signals: StopSignals, log: EventLog | None) -> None:
+        self.run = run
+        self.signals = signals
+        self.log = log
+        self.clock = Clock()
+
+    def live(self) -> int:
+        """Train and leave the exit record, whatever happens."""
+        try:
+            how, code = self._train(), _FINISHED
+        except KeyboardInterrupt:
+            how, code = "stopped", _INTERRUPTED
+        except UserError as error:
+            self._say_failed(error)
+            how, code = "failed", _MISTAKE
+        except Exception as error:  # noqa: BLE001 (the boundary: no run may end without a sentence)
+            if self.signals.at_once:  # libraries turn an interrupt of their import into errors of their own
+                how, code = "stopped", _INTERRUPTED
+            else:
+                traceback.print_exc()
+                self._say_failed(_told(error))
+                how, code = "failed", _BROKEN
+        if self.log is not None:
+            with contextlib.suppress(UserError):
+                self.log.write(RunEnded(time.time(), how, self.clock.done))
+            self.run.finish(how, self.clock.done)
+        return code
+
+    def _train(self) -> str:
+        """Heavy imports wait until the lock is held: whoever started the run sees at once that it lives."""
+        quiet.before_imports()
+        from train.control import StopRequestedError  # noqa: PLC0415
+        from train.loop import train  # noqa: PLC0415
+        from train.prepare import prepare  # noqa: PLC0415
+        from train.report import Reporter  # noqa: PLC0415
+
+        quiet.after_imports()
+        try:
+            job = prepare(self.run, lambda speaks: Reporter(self.log if speaks else None), self.signals)
+            self.clock.done = job.done
+            reached = train(job, self.clock)
+            job.accelerator.end_training()
+        except StopRequestedError:
+            return "stopped"
+        return "finished" if reached else "stopped"
+
+    def _say_failed(self, error: UserError) -> None:
+        _print_error(error)
+        if self.log is not None:
+            with contextlib.suppress(UserError):
+                self.log.write(RunFailed(time.time(), error.what, error.hint))
+
+
+def _told(error: Exception) -> UserError:
+    """A failure of the program or the machine as a sentence and a hint."""
+    text = str(error)
+    if getattr(error, "errno", None) == errno.ENOSPC or "No space left" in text:
+        return UserError("the disk is full", "free space, then start the same run again")
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return UserError(
+            "the memory is too small for this training",
+            "lower batch.size, or turn on precision.gradient_checkpointing, in a new run",
+        )
+    first = text.strip().splitlines() or [""]
+    return UserError(
+        f"the trainer broke: {type(error).__name__}: {first[0][:200]}", "log.txt of the run tells where"
+    )
+
+
+def _print_error(error: UserError) -> None:
+    sys.stderr.write(f"{error.what}\n{error.hint}\n")
