@@ -13,7 +13,7 @@ from curator.contract.captions import CaptionRules
 from curator.contract.errors import UserError
 from curator.index.small_tables import Subset
 
-RULE = BucketRule(128, 128, 64, 256, 32)
+RULE = BucketRule(64, 64, 32, 128, 16)
 SUBSETS = (
     Subset(
         "colour",
