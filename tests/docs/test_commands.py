@@ -15,7 +15,14 @@ from PIL import Image
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-TAGS = ("cat, outdoors", "cat, animal, indoors", "dog, outdoors", "1girl, solo, smile", "1girl, long hair, blurry", "")
+TAGS = (
+    "cat, outdoors",
+    "cat, animal, indoors",
+    "dog, outdoors",
+    "1girl, solo, smile",
+    "1girl, long hair, blurry",
+    "",
+)
 
 
 def commands(page: Path) -> list[str]:
@@ -37,7 +44,9 @@ def home(tmp_path: Path, tiny_base: Path) -> Path:
     """What the pages speak of: pictures with tags, a base model, a recipe."""
     (tmp_path / "pictures").mkdir()
     for i, tags in enumerate(TAGS):
-        Image.new("RGB", (512 + 64 * (i % 3), 512), (40 * i, 90, 200 - 30 * i)).save(tmp_path / f"pictures/{i}.png")
+        Image.new("RGB", (512 + 64 * (i % 3), 512), (40 * i, 90, 200 - 30 * i)).save(
+            tmp_path / f"pictures/{i}.png"
+        )
         (tmp_path / f"pictures/{i}.txt").write_text(tags, "utf-8")
     (tmp_path / "base").symlink_to(tiny_base)
     recipe = ROOT / "docs" / "recipes.md"
@@ -51,14 +60,24 @@ def run(line: str, home: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "curator", *words[1:]]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100"}
     return subprocess.run(
-        command, cwd=home, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=300
+        command,
+        cwd=home,
+        env=environment,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        timeout=300,
     )
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if commands(page)], ids=lambda page: page.stem)
 def test_the_commands_of_a_page_work_in_order(page: Path, home: Path) -> None:
     lines = commands(page)
-    begin = [] if any(line.startswith("frieze scan") for line in lines) else ["frieze scan pictures --collection ."]
+    begin = (
+        []
+        if any(line.startswith("frieze scan") for line in lines)
+        else ["frieze scan pictures --collection ."]
+    )
     if page.stem == "events":
         begin += ["frieze freeze first"]
     for line in begin + lines:
