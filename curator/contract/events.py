@@ -52,7 +52,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class StepDone:
-    """One optimiser step. `epoch` counts from 1; `lr` by group, `seconds` of this step alone, `memory_bytes` at most."""
+    """One step. `epoch` counts from 1; `lr` by group, `seconds` of this step alone, `memory_bytes` at most."""
 
     kind: ClassVar[str] = "step_done"
     at: float

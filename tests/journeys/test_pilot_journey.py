@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 from curator.contract.buckets import BucketRule
-from curator.contract.events import CheckpointSaved, StepDone
 from curator.contract.event_log import read_events
+from curator.contract.events import CheckpointSaved, StepDone
 from curator.contract.manifest import open_manifest
 from curator.session import Session
 from curator.tui.app import FriezeApp
