@@ -14,9 +14,10 @@ from torch import Tensor
 
 from curator.contract.keyed import Purpose
 from curator.contract.manifest import Manifest
-from train.data.dataset import evenly_spread, picture_of
+from train.data.dataset import Picture, evenly_spread, picture_of
 from train.data.images import BadPictureError, read_pixels, to_model_range
-from train.families.family import Family, Moments
+from train.families.family import Family
+from train.families.vae import Moments
 from train.objective.loss import sample_losses, target_of
 from train.objective.noise import keyed_normal
 from train.objective.noise_schedule import add_noise
@@ -32,7 +33,7 @@ class Evaluation:
         self._family = family
         self._rows = evenly_spread(len(manifest), images)
         self._device = device
-        self._encoded: list[tuple[int, Moments, str]] | None = None
+        self._encoded: list[tuple[Picture, Moments]] | None = None
 
     @torch.no_grad()
     def loss(
@@ -42,23 +43,23 @@ class Evaluation:
         if self._encoded is None:
             self._encoded = [known for row in self._rows if (known := self._encode(row))]
         losses: list[float] = []
-        for row, moments, caption in self._encoded:
+        for picture, moments in self._encoded:
             if not go_on():
                 return float("nan"), 0
             with autocast():
-                losses.append(self._loss_of(row, moments, caption))
+                losses.append(self._loss_of(picture, moments))
         return (sum(losses) / len(losses) if losses else float("nan")), len(losses)
 
-    def _encode(self, row: int) -> tuple[int, Moments, str] | None:
+    def _encode(self, row: int) -> tuple[Picture, Moments] | None:
         picture = picture_of(self._manifest, row)
         try:
             pixels = read_pixels(picture.file, flip=False)
         except BadPictureError:
             return None  # reported where it is trained on
-        return row, self._family.encode_pictures(to_model_range(pixels)[None]), picture.plain_caption
+        return picture, self._family.encode_pictures(to_model_range(pixels)[None])
 
-    def _loss_of(self, row: int, moments: Moments, caption: str) -> float:
-        family = self._family
+    def _loss_of(self, picture: Picture, moments: Moments) -> float:
+        family, row = self._family, picture.row
         steps = len(family.alphas_cumprod)
         timesteps = torch.tensor([(2 * index + 1) * steps // (2 * _TIMES) for index in range(_TIMES)])
         alphas = family.alphas_cumprod[timesteps].to(self._device)
@@ -66,9 +67,9 @@ class Evaluation:
         drawn = family.latents(moments, _fixed_normal(shape, Purpose.LATENT, row).to(moments.mean.device))
         latents = drawn.to(self._device)
         noise = _fixed_normal(shape, Purpose.NOISE, row).to(self._device)
-        conditioning = family.encode_text([caption]).expand(_TIMES, -1, -1)
+        told = family.condition([picture.plain_caption], [picture.framing(flip=False)])
         predicted = family.predict(
-            add_noise(latents, noise, alphas), timesteps.to(self._device), conditioning
+            add_noise(latents, noise, alphas), timesteps.to(self._device), told.repeated(_TIMES)
         )
         target = target_of(family.facts.prediction, latents, noise, alphas)
         return float(sample_losses(predicted, target).mean())

@@ -29,7 +29,7 @@ from train.data.batches import BatchReader, Share
 from train.data.dataset import evenly_spread, picture_of
 from train.data.latents import FreshLatents, LatentSource, keep_latents
 from train.data.quarantine import Quarantine
-from train.data.survey import survey
+from train.data.survey import CountedManifest, Survey
 from train.device import gather, make_accelerator, share_flags, start_trackers
 from train.evaluate import Evaluation
 from train.families.family import Family
@@ -58,7 +58,7 @@ def prepare(run: RunFolder, make_reporter: Callable[[bool], Reporter], signals: 
     reporter = make_reporter(accelerator.is_main_process)
     control = Control(run, reporter, signals, partial(share_flags, accelerator))
     manifest = _open_manifest(info)
-    _check_pictures(manifest, reporter)
+    survey = _check_pictures(manifest, reporter)
     plan = plan_training(manifest.spans, recipe, accelerator.num_processes)
     identity = Identity(manifest.digest, hashlib.sha256(dump_recipe(recipe).encode()).hexdigest())
     forget_drafts(run.state_dir)
@@ -81,7 +81,7 @@ def prepare(run: RunFolder, make_reporter: Callable[[bool], Reporter], signals: 
         cached=recipe.cache.latents == "memory",
     )
     latents = _latents(reader, recipe, family, accelerator, reporter=reporter, control=control)
-    record = Record(info, recipe, manifest.header, survey(manifest), plan, family.facts, time.time())
+    record = Record(info, recipe, manifest.header, survey, plan, family.facts, time.time())
     _start_trackers(accelerator, recipe, reporter)
     return Job(
         run=run,
@@ -112,12 +112,12 @@ def _open_manifest(info: RunInfo) -> Manifest:
     return manifest
 
 
-def _check_pictures(manifest: Manifest, reporter: Reporter) -> None:
-    """Every file must be there with its size; its bytes are compared where it is read."""
-    rows = len(manifest)
+def _check_pictures(manifest: Manifest, reporter: Reporter) -> Survey:
+    """Every file must be there with its size (its bytes are compared where it is read); what there is of what."""
+    rows, counted = len(manifest), CountedManifest(manifest)
     reporter.phase("checking pictures", rows)
     first, count = None, 0
-    for done, problem in enumerate(verify_files(manifest, read_all=False), start=1):
+    for done, problem in enumerate(verify_files(counted, read_all=False), start=1):
         if problem is not None:
             first, count = first or problem, count + 1
         reporter.progress("checking pictures", done, rows)
@@ -127,6 +127,7 @@ def _check_pictures(manifest: Manifest, reporter: Reporter) -> None:
             f"{visible(str(first.path))}{more}: {first.reason}",
             "restore the files, or freeze again and start a new run",
         )
+    return counted.survey()
 
 
 def _load_model(recipe: Recipe, accelerator: Accelerator) -> tuple[Family, LoraAdapter]:
@@ -230,6 +231,7 @@ def _latents(
         reader.manifest,
         quarantine=reader.quarantine,
         share=reader.share,
+        workers=recipe.loader.workers,
         gather=partial(gather, accelerator),
         progress=progress,
     )

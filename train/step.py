@@ -101,7 +101,9 @@ class Stepper:
     def _predict(self, noisy: Tensor, timesteps: Tensor, items: Sequence[Item]) -> Tensor:
         with self.accelerator.autocast():
             with torch.set_grad_enabled(bool(self.adapter.text_weights)):
-                conditioning = self.family.encode_text([item.caption for item in items])
+                conditioning = self.family.condition(
+                    [item.caption for item in items], [item.framing for item in items]
+                )
             return self.family.predict(noisy, timesteps, conditioning)
 
     def _clip(self, batch: Batch) -> float:

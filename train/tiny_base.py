@@ -1,9 +1,10 @@
-"""Decides what a tiny base model is: SD1's true architecture at a hundredth of its width, with CLIP's real vocabulary.
+"""Decides how a tiny base model is made, taught and written; `tiny_models` says what it is.
 
-    python -m train.tiny_base OUT [--pictures FILE_OR_MANIFEST] [--vae-steps N] [--unet-steps N] [--seed N]
+    python -m train.tiny_base OUT [--family sd1|sdxl] [--seed N]
+                              [--pictures FILE_OR_MANIFEST] [--vae-steps N] [--unet-steps N]
 
-Without pictures its weights are random. With pictures its VAE learns to draw them and its UNet to denoise them,
-just enough that samples are recognisably coloured blobs. Equal seeds and steps give equal weights on a CPU.
+Without pictures its weights are random. With pictures (SD1 only) its VAE learns to draw them and its UNet to denoise
+them, just enough that samples are recognisably coloured blobs. Equal seeds and steps give equal weights on a CPU.
 Progress is one plain line a time: `tiny-base <phase> <done>/<total> loss <x>`.
 """
 
@@ -11,103 +12,36 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
-from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
 from PIL import Image
 from safetensors.torch import load_file, save_file
-from transformers import CLIPTextConfig, CLIPTextModel
 
+from curator.contract.clip_tokens import CLIP_VOCAB
 from curator.contract.errors import UserError
 from curator.contract.manifest import SUFFIX, open_manifest
 from curator.contract.text import visible
 from train import quiet
 from train.data.dataset import picture_of
 from train.data.images import to_rgb
-from train.families.load import CLIP_VOCAB, clip_tokenizer
+from train.tiny_models import tiny_sd1, tiny_sdxl
 from train.tiny_teach import Lesson, teach
-from train.tiny_vae import start_as_averaging
+
+_MAKERS: dict[str, Callable[[str], Any]] = {"sd1": tiny_sd1, "sdxl": tiny_sdxl}
 
 
-def build(seed: int, prediction: str = "epsilon") -> StableDiffusionPipeline:
-    """A model with random weights, a function of the seed; torch's own generator is left as it was."""
+def build(seed: int, prediction: str = "epsilon", family: str = "sd1") -> Any:
+    """A pipeline with random weights, a function of the seed; torch's own generator is left as it was."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return StableDiffusionPipeline(
-            vae=_vae(),
-            text_encoder=_text_encoder(),
-            tokenizer=clip_tokenizer(),
-            unet=_unet(),
-            scheduler=_scheduler(prediction),
-            safety_checker=None,
-            feature_extractor=None,
-            requires_safety_checker=False,
-        )
+        return _MAKERS[family](prediction)
 
 
-def _vae() -> AutoencoderKL:
-    vae = AutoencoderKL(
-        block_out_channels=(16, 32, 32, 32),
-        down_block_types=("DownEncoderBlock2D",) * 4,
-        up_block_types=("UpDecoderBlock2D",) * 4,
-        layers_per_block=1,
-        norm_num_groups=4,
-        latent_channels=4,
-        sample_size=128,
-    )
-    start_as_averaging(vae)
-    return vae
-
-
-def _unet() -> UNet2DConditionModel:
-    return UNet2DConditionModel(
-        sample_size=16,
-        block_out_channels=(32, 64, 64, 64),
-        down_block_types=("CrossAttnDownBlock2D",) * 3 + ("DownBlock2D",),
-        up_block_types=("UpBlock2D",) + ("CrossAttnUpBlock2D",) * 3,
-        layers_per_block=2,
-        norm_num_groups=8,
-        attention_head_dim=8,
-        cross_attention_dim=64,
-    )
-
-
-def _text_encoder() -> CLIPTextModel:
-    encoder = CLIPTextModel(
-        CLIPTextConfig(
-            vocab_size=49408,
-            hidden_size=64,
-            intermediate_size=128,
-            num_hidden_layers=4,
-            num_attention_heads=4,
-            max_position_embeddings=77,
-            projection_dim=64,
-            hidden_act="quick_gelu",
-            bos_token_id=0,
-            eos_token_id=2,
-            pad_token_id=1,
-        )
-    )
-    with torch.no_grad():  # at CLIP's own start words hardly differ, and a minute is too short to part them
-        encoder.get_input_embeddings().weight.mul_(10.0)
-    return encoder
-
-
-def _scheduler(prediction: str) -> DDIMScheduler:
-    return DDIMScheduler(
-        beta_start=0.00085,
-        beta_end=0.012,
-        beta_schedule="scaled_linear",
-        clip_sample=False,
-        set_alpha_to_one=False,
-        steps_offset=1,
-        prediction_type=prediction,
-    )
-
-
-def save(pipeline: StableDiffusionPipeline, folder: Path) -> None:
+def save(pipeline: Any, folder: Path) -> None:
     """A diffusers folder. transformers from 5.6 on writes text-encoder names that older ones do not know."""
     pipeline.save_pretrained(str(folder))
     weights = folder / "text_encoder" / "model.safetensors"
@@ -117,9 +51,9 @@ def save(pipeline: StableDiffusionPipeline, folder: Path) -> None:
         for name, value in tensors.items()
     }
     save_file(named, weights, {"format": "pt"})
-    tokenizer = folder / "tokenizer"
-    for name in ("vocab.json", "merges.txt"):  # what transformers 4 reads
-        (tokenizer / name).write_bytes((CLIP_VOCAB / name).read_bytes())
+    for tokenizer in folder.glob("tokenizer*"):
+        for name in ("vocab.json", "merges.txt"):  # what transformers 4 reads
+            (tokenizer / name).write_bytes((CLIP_VOCAB / name).read_bytes())
 
 
 def read_lessons(source: Path) -> list[Lesson]:
@@ -162,28 +96,44 @@ class Lines:
 
 def main(arguments: list[str]) -> int:
     """Build, teach and save a model; the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m train.tiny_base", description="make a tiny SD1-shaped model"
-    )
-    parser.add_argument("out", type=Path, help="folder to write")
-    parser.add_argument(
-        "--pictures", type=Path, help="a manifest, or a text file with a path (tab, caption) a line"
-    )
-    parser.add_argument("--vae-steps", type=int, default=120)
-    parser.add_argument("--unet-steps", type=int, default=250)
-    parser.add_argument("--seed", type=int, default=0)
-    wanted = parser.parse_args(arguments)
+    wanted = _parser().parse_args(arguments)
     try:
-        pipeline = build(wanted.seed, "v_prediction" if wanted.pictures else "epsilon")
-        if wanted.pictures:
-            steps = (wanted.vae_steps, wanted.unet_steps)
-            teach(pipeline, read_lessons(wanted.pictures), steps, wanted.seed, Lines())
+        pipeline = _made(wanted)
         save(pipeline, wanted.out)
     except UserError as error:
         sys.stderr.write(f"{error.what}\n{error.hint}\n")
         return 2
     _say(f"tiny-base saved {wanted.out}")
     return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m train.tiny_base", description="make a tiny base model")
+    parser.add_argument("out", type=Path, help="folder to write")
+    parser.add_argument("--family", choices=tuple(_MAKERS), default="sd1", help="whose architecture it has")
+    parser.add_argument(
+        "--pictures", type=Path, help="a manifest, or a text file with a path (tab, caption) a line"
+    )
+    parser.add_argument("--vae-steps", type=int, default=120)
+    parser.add_argument("--unet-steps", type=int, default=250)
+    parser.add_argument("--seed", type=int, default=0)
+    return parser
+
+
+def _made(wanted: argparse.Namespace) -> Any:
+    if not wanted.pictures:
+        return build(wanted.seed, family=wanted.family)
+    if wanted.family != "sd1":
+        raise UserError(f"a tiny {wanted.family} model cannot be taught", "leave out --pictures")
+    pipeline = build(wanted.seed, "v_prediction")
+    teach(
+        pipeline,
+        read_lessons(wanted.pictures),
+        (wanted.vae_steps, wanted.unet_steps),
+        wanted.seed,
+        Lines(),
+    )
+    return pipeline
 
 
 if __name__ == "__main__":

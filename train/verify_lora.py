@@ -2,7 +2,7 @@
 
     python -m train.verify_lora BASE LORA [--json]
 
-The same noise, times and captions go through the UNet three times: without the LoRA, with the LoRA as
+The same noise, times, captions and cuts go through the model three times: without the LoRA, with the LoRA as
 diffusers' `load_lora_weights` applies it, and with it added to the weights by `train.adapters.apply`.
 """
 
@@ -13,7 +13,6 @@ import json
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,13 +21,15 @@ from curator.contract.errors import UserError
 from curator.contract.text import visible
 from train import quiet
 from train.adapters.apply import apply_lora
-from train.families.load import load_pipeline
-from train.families.sd1 import text_model_path
+from train.families.conditioning import Framing
+from train.families.family import Family
+from train.families.load import family_of_pipeline, load_family, load_pipeline
 from train.objective.noise import keyed_normal
 from train.weights.lora_file import file_sha256, read_lora
 
 _TOLERANCE = 1e-4  # float32 sums in another order, on outputs near 1
 _CAPTIONS = ("a photo of a cat", "")
+_FRAMINGS = (Framing((640, 480), (0, 0), (64, 64)), Framing((800, 600), (16, 8), (64, 64)))
 
 
 @dataclass(frozen=True)
@@ -50,10 +51,9 @@ def verify(base: str, lora: Path) -> Verdict:
         UserError: one of them cannot be read, or the LoRA does not fit the model.
     """
     tensors, _ = read_lora(lora)
-    ours = load_pipeline(base)
+    ours = load_family(base)
     plain = _outputs(ours)
-    roots = {"lora_unet": ours.unet, "lora_te": text_model_path(ours.text_encoder)}
-    modules = apply_lora(roots, tensors)
+    modules = apply_lora(ours.adapter_roots, tensors)
     mine = _outputs(ours)
     theirs = load_pipeline(base)
     try:
@@ -62,21 +62,19 @@ def verify(base: str, lora: Path) -> Verdict:
         raise UserError(
             f"diffusers does not load {visible(str(lora))}: {error}", "it may be damaged"
         ) from error
-    difference = float((_outputs(theirs) - mine).abs().max())
+    difference = float((_outputs(family_of_pipeline(theirs, base)) - mine).abs().max())
     effect = float((mine - plain).abs().max())
     return Verdict(str(lora), file_sha256(lora), modules, effect, difference, difference <= _TOLERANCE)
 
 
 @torch.no_grad()
-def _outputs(pipeline: Any) -> Tensor:
-    """What text encoder and UNet say to fixed captions and noise, in one row."""
-    ids = pipeline.tokenizer(
-        list(_CAPTIONS), padding="max_length", truncation=True, max_length=77, return_tensors="pt"
-    ).input_ids
-    states = pipeline.text_encoder(ids).last_hidden_state
+def _outputs(family: Family) -> Tensor:
+    """What text encoders and UNet say to fixed captions and noise, in one row."""
+    told = family.condition(_CAPTIONS, _FRAMINGS)
     noise = torch.stack([keyed_normal((4, 8, 8), index) for index in range(len(_CAPTIONS))])
-    predicted = pipeline.unet(noise, torch.tensor([200, 700]), states).sample
-    return torch.cat([states.flatten(), predicted.flatten()])
+    predicted = family.predict(noise, torch.tensor([200, 700]), told)
+    pooled = [] if told.pooled is None else [told.pooled.flatten()]
+    return torch.cat([told.states.flatten(), *pooled, predicted.flatten()])
 
 
 def main(arguments: list[str]) -> int:

@@ -14,7 +14,7 @@ from typing import Any
 
 from curator.contract.epoch_plan import Sample
 from curator.contract.errors import UserError
-from curator.contract.keyed import Purpose, shuffled, uniform
+from curator.contract.keyed import Purpose, key, key_from, share_of, shuffled_by
 from curator.contract.wildcards import expanded
 
 
@@ -114,19 +114,18 @@ def caption_of(
 
     `step` counts from 0; without one the tokens are all warm.
     """
-    where = (seed, *sample)
-    if _is_dropped(rules, where, sample.epoch):
+    begun = key(seed, *sample)  # all draws of a sample begin alike
+    if _is_dropped(rules, begun, sample.epoch):
         return ""
     if rules.wildcards:
-        parts = _with_wildcards(parts, where)
+        parts, rules = _with_wildcards(parts, rules, key_from(begun, Purpose.WILDCARD))
     middle: Sequence[str] = parts.middle[: _warm(rules, len(parts.middle), step)]
     if rules.shuffle:
-        middle = shuffled(middle, *where, Purpose.SHUFFLE)
+        middle = shuffled_by(key_from(begun, Purpose.SHUFFLE), middle)
     if rules.tag_dropout:
+        drawn = key_from(begun, Purpose.TAG_DROPOUT)
         middle = [
-            tag
-            for place, tag in enumerate(middle)
-            if uniform(*where, Purpose.TAG_DROPOUT, place) >= rules.tag_dropout
+            tag for place, tag in enumerate(middle) if share_of(key_from(drawn, place)) >= rules.tag_dropout
         ]
     pieces = [*parts.head, *middle, *parts.tail]
     if parts.text:
@@ -134,10 +133,11 @@ def caption_of(
     return _around(SEPARATOR.join(pieces), rules)
 
 
-def _is_dropped(rules: CaptionRules, where: tuple[int, ...], epoch: int) -> bool:
+def _is_dropped(rules: CaptionRules, begun: int, epoch: int) -> bool:
     if rules.dropout_every_epochs and (epoch + 1) % rules.dropout_every_epochs == 0:
         return True
-    return bool(rules.caption_dropout) and uniform(*where, Purpose.CAPTION_DROPOUT) < rules.caption_dropout
+    drawn = key_from(begun, Purpose.CAPTION_DROPOUT)
+    return bool(rules.caption_dropout) and share_of(drawn) < rules.caption_dropout
 
 
 def _warm(rules: CaptionRules, tags: int, step: int | None) -> int:
@@ -147,16 +147,19 @@ def _warm(rules: CaptionRules, tags: int, step: int | None) -> int:
     return step * (tags - rules.warmup_tags) // rules.warmup_steps + rules.warmup_tags
 
 
-def _with_wildcards(parts: CaptionParts, where: tuple[int, ...]) -> CaptionParts:
+def _with_wildcards(
+    parts: CaptionParts, rules: CaptionRules, begun: int
+) -> tuple[CaptionParts, CaptionRules]:
     """Each piece draws for itself, so that a caption longer by one tag draws the same for the others."""
 
     def drawn(pieces: Sequence[str], group: int) -> tuple[str, ...]:
-        return tuple(
-            expanded(piece, *where, Purpose.WILDCARD, group, place) for place, piece in enumerate(pieces)
-        )
+        return tuple(expanded(piece, key_from(begun, group, place)) for place, piece in enumerate(pieces))
 
-    (text,) = drawn((parts.text,), 3)
-    return CaptionParts(drawn(parts.head, 0), drawn(parts.middle, 1), drawn(parts.tail, 2), text)
+    text, prefix, suffix = drawn((parts.text, rules.prefix, rules.suffix), 3)
+    words = CaptionParts(drawn(parts.head, 0), drawn(parts.middle, 1), drawn(parts.tail, 2), text)
+    if (prefix, suffix) != (rules.prefix, rules.suffix):
+        rules = replace(rules, prefix=prefix, suffix=suffix)
+    return words, rules
 
 
 def _around(text: str, rules: CaptionRules) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import IntEnum
+from functools import lru_cache
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -49,15 +50,29 @@ def mix(x: int) -> int:
 
 def key(*parts: int) -> int:
     """One 64-bit key of integers of any size and sign; order matters."""
-    k = 0
+    return key_from(0, *parts)
+
+
+def key_from(k: int, *parts: int) -> int:
+    """`key(*before, *parts)`, where `k` is `key(*before)`: many draws that begin alike share the work."""
     for part in parts:
-        k = mix(k ^ mix(part & _MASK))
+        k = mix(k ^ _mixed_part(part & _MASK))
     return k
+
+
+@lru_cache(maxsize=4096)
+def _mixed_part(part: int) -> int:
+    return mix(part)
 
 
 def uniform(*parts: int) -> float:
     """A number in [0, 1) with 53 random bits."""
-    return (key(*parts) >> 11) * 2.0**-53
+    return share_of(key(*parts))
+
+
+def share_of(k: int) -> float:
+    """A key as a number in [0, 1)."""
+    return (k >> 11) * 2.0**-53
 
 
 def below(n: int, *parts: int) -> int:
@@ -67,8 +82,12 @@ def below(n: int, *parts: int) -> int:
 
 def shuffled(items: Sequence[T], *parts: int) -> list[T]:
     """`items` in a keyed order (Fisher-Yates)."""
+    return shuffled_by(key(*parts), items)
+
+
+def shuffled_by(k: int, items: Sequence[T]) -> list[T]:
+    """`items` in the order of a key."""
     out = list(items)
-    k = key(*parts)
     for i in range(len(out) - 1, 0, -1):
         j = (mix(k ^ i) * (i + 1)) >> 64
         out[i], out[j] = out[j], out[i]

@@ -1,8 +1,9 @@
 """Decides what a manifest says: one sealed SQLite file with everything a training needs to know of its data.
 
-This file holds the words (what a manifest contains) and the reader; `manifest_writer` makes one and
-`manifest_digest` seals it. The layout is described in `docs/manifest.md`. Opened read-only and immutable, so
-any number of loader workers can read it, also from a read-only disk.
+This file holds the words (what a manifest contains) and the reader. `manifest_writer` makes one,
+`manifest_digest` says whether two are equal, `manifest_seal` whether one is untouched. The layout is described in
+`docs/manifest.md`. Opened read-only and immutable, so any number of loader workers can read it, also from a
+read-only disk.
 """
 
 from __future__ import annotations
@@ -57,7 +58,10 @@ class ManifestImage:
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where a manifest came from. Sealed, but no part of the data digest, so equal data has an equal digest."""
+    """Where a manifest came from. Sealed, but no part of the data digest, so equal data has an equal digest.
+
+    `derived` is JSON: the words that rules gave to pictures, and the numbers they were cut at.
+    """
 
     name: str
     created_at: str
@@ -65,6 +69,7 @@ class Provenance:
     index_commit: int
     funnel: tuple[tuple[str, int], ...]
     roots: tuple[str, ...]
+    derived: str = ""
 
 
 @dataclass(frozen=True)
@@ -76,7 +81,6 @@ class ManifestHeader:
     subsets: tuple[ManifestSubset, ...]
     provenance: Provenance
     digest: str
-    seal: str
 
 
 _IMAGE_COLUMNS = (
@@ -184,7 +188,7 @@ class Manifest:
 
 
 def open_manifest(path: Path) -> Manifest:
-    """Open the manifest at `path` for reading. Does not check the digest: see `manifest_digest.verify_digest`.
+    """Open the manifest at `path` for reading. Does not check that it is untouched: see `manifest_seal`.
 
     Raises:
         UserError: no file, no manifest, a damaged one, or one of a newer version.
@@ -221,17 +225,20 @@ def _header(connection: sqlite3.Connection, meta: dict[str, Any]) -> ManifestHea
     subsets = tuple(
         subset_of(json.loads(row[0])) for row in connection.execute("SELECT about FROM subset ORDER BY id")
     )
-    about = meta["provenance"]
-    provenance = Provenance(
+    provenance = provenance_of(meta["provenance"])
+    return ManifestHeader(BucketRule(**meta["rule"]), buckets, subsets, provenance, meta["digest"])
+
+
+def provenance_of(about: dict[str, Any]) -> Provenance:
+    """A provenance from its stored form."""
+    return Provenance(
         about["name"],
         about["created_at"],
         about["made_by"],
         about["index_commit"],
         tuple((reason, count) for reason, count in about["funnel"]),
         tuple(os.fsdecode(bytes.fromhex(root)) for root in about["roots"]),
-    )
-    return ManifestHeader(
-        BucketRule(**meta["rule"]), buckets, subsets, provenance, meta["digest"], meta["seal"]
+        about.get("derived", ""),
     )
 
 

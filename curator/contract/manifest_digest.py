@@ -1,8 +1,8 @@
-"""Decides when two manifests are equal and whether one was changed: a sha256 of its logical content.
+"""Decides when two manifests are equal: a sha256 of their logical content.
 
 The *digest* covers the data: rule, buckets, subsets, tags and every image row, in canonical order. It is the
-same on every machine and for every copy made from the same choices. The *seal* covers the digest and the
-provenance (name, time, funnel, roots), so that no stored fact can change unseen.
+same on every machine and for every copy made from the same choices. The seal of the file (`manifest_seal`) covers
+what the digest does not: name, time, funnel, roots, and every byte of the file.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from curator.contract.buckets import BucketRule, Size
-from curator.contract.errors import UserError
 from curator.contract.manifest import Manifest, ManifestSubset, Provenance, stored_subset
+from curator.contract.manifest_seal import changed, verify_seal
 from curator.contract.span_rows import SpanGatherer
 
 _NUMBERS = struct.Struct("<IQIIIIIiiId5I")
@@ -57,11 +57,6 @@ class Digest:
         return self._hash.hexdigest()
 
 
-def seal_of(digest: str, provenance: Provenance) -> str:
-    """The seal over a data digest and where the data came from."""
-    return hashlib.sha256(canonical([digest, provenance_json(provenance)])).hexdigest()
-
-
 def provenance_json(provenance: Provenance) -> dict[str, Any]:
     """The stored form; roots in hexadecimal, since a folder's name need not be UTF-8."""
     return {**asdict(provenance), "roots": [os.fsencode(root).hex() for root in provenance.roots]}
@@ -73,11 +68,12 @@ def canonical(value: object) -> bytes:
 
 
 def verify_digest(manifest: Manifest) -> None:
-    """Recompute digest and seal.
+    """Check the seal, and that the rows give the digest and the spans that stand in the manifest.
 
     Raises:
-        UserError: the content is not what was sealed.
+        UserError: the content is not what was frozen.
     """
+    verify_seal(manifest.path)
     header = manifest.header
     digest = Digest(header.rule, header.buckets, header.subsets, manifest.tag_classes().items())
     spans = SpanGatherer()
@@ -86,17 +82,9 @@ def verify_digest(manifest: Manifest) -> None:
             digest.add(row)
             spans.add(row[6], row[12])
     except (struct.error, TypeError, ValueError, AttributeError) as error:
-        raise _changed(manifest) from error
-    sealed = seal_of(header.digest, header.provenance)
-    if digest.hex() != header.digest or sealed != header.seal or spans.closed() != manifest.spans:
-        raise _changed(manifest)
-
-
-def _changed(manifest: Manifest) -> UserError:
-    return UserError(
-        f"the manifest {manifest.path} was changed after it was frozen",
-        "restore a copy of it, or freeze again",
-    )
+        raise changed(manifest.path) from error
+    if digest.hex() != header.digest or spans.closed() != manifest.spans:
+        raise changed(manifest.path)
 
 
 class FileProblem(NamedTuple):

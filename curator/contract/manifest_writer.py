@@ -22,7 +22,8 @@ from curator.contract.manifest import (
     Provenance,
     stored_subset,
 )
-from curator.contract.manifest_digest import Digest, provenance_json, seal_of
+from curator.contract.manifest_digest import Digest, provenance_json
+from curator.contract.manifest_seal import seal
 from curator.contract.span_rows import SpanGatherer
 from curator.contract.varint import pack
 
@@ -91,8 +92,7 @@ def _write(scratch: Path, content: ManifestContent) -> str:
         connection.execute("COMMIT")
     finally:
         connection.close()
-    with scratch.open("rb") as file:
-        os.fsync(file.fileno())
+    seal(scratch)
     return digest
 
 
@@ -121,7 +121,6 @@ def _write_rows(connection: sqlite3.Connection, content: ManifestContent) -> str
         "rule": asdict(content.rule),
         "provenance": provenance_json(content.provenance),
         "digest": digest.hex(),
-        "seal": seal_of(digest.hex(), content.provenance),
     }
     connection.executemany(
         "INSERT INTO meta VALUES (?, ?)", ((name, json.dumps(value)) for name, value in meta.items())

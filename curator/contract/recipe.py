@@ -37,7 +37,13 @@ class Model:
     vae: str = knob(
         "", "another VAE to encode with: a diffusers folder or .safetensors file; empty: the model's own"
     )
-    clip_skip: int = knob(1, "text encoder layer counted from the end", unit="layers", low=1, high=12)
+    clip_skip: int = knob(
+        1,
+        "text encoder layer counted from the end; SDXL always takes the second",
+        unit="layers",
+        low=1,
+        high=12,
+    )
     prediction: Literal["auto", "epsilon", "v_prediction"] = knob(
         "auto", "what the model predicts; auto asks the model", choices=("auto", "epsilon", "v_prediction")
     )

@@ -1,4 +1,4 @@
-"""Decides how untrusted text (names, tags, captions, paths) is shown: on one line, with nothing obeyed."""
+"""Decides how untrusted text (names, tags, captions, paths) is read from bytes, and shown: nothing in it is obeyed."""
 
 from __future__ import annotations
 
@@ -24,3 +24,13 @@ def _shown(char: str) -> str:
     if 0xDC80 <= code <= 0xDCFF:  # surrogateescape: the raw byte of a file name that is not UTF-8
         return f"\\x{code - 0xDC00:02x}"
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def decoded(data: bytes) -> tuple[str, tuple[str, ...]]:
+    """Bytes as text, and a warning where that was a guess."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return data.decode("utf-16", "replace"), ()
+    try:
+        return data.decode("utf-8-sig"), ()
+    except UnicodeDecodeError:
+        return data.decode("latin-1"), ("not UTF-8, read as Latin-1",)

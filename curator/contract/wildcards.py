@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 
-from curator.contract.keyed import below
+from curator.contract.keyed import key_from
 
 _PIECE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
 
 
-def expanded(text: str, *where: int) -> str:
-    """`text` with every wildcard drawn; the draws are keyed by `where` and the wildcard's number."""
+def expanded(text: str, k: int) -> str:
+    """`text` with every wildcard drawn; the draws are keyed by `k` and the wildcard's number."""
     if "{" not in text and "}" not in text:
         return text
     number = -1
@@ -21,6 +21,6 @@ def expanded(text: str, *where: int) -> str:
             return found[0][0]
         number += 1
         items = found[1].split("|")
-        return items[below(len(items), *where, number)]
+        return items[(key_from(k, number) * len(items)) >> 64]
 
     return _PIECE.sub(drawn, text)

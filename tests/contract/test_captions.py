@@ -4,7 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curator.contract.captions import CaptionRules, caption_of, split_caption
+from curator.contract.captions import (
+    CaptionRules,
+    caption_of,
+    split_caption,
+    stored_rules,
+    without_chance,
+)
 from curator.contract.epoch_plan import Sample
 from curator.contract.errors import UserError
 
@@ -65,3 +71,75 @@ def test_captions_drop_at_their_rate() -> None:
 def test_rules_without_sense_are_refused(values: dict[str, float]) -> None:
     with pytest.raises(UserError):
         CaptionRules(**values)  # type: ignore[arg-type]
+
+
+def test_a_separator_keeps_head_and_tail_and_is_never_trained() -> None:
+    """S016, S021: what stands before the separator stays in front, what follows the second one stays behind."""
+    rules = CaptionRules(shuffle=True, keep_separator="|||", keep_tags=9)
+    parts = split_caption(["1girl", "saber ||| smile", "sky", "|||", "newest"], "", rules)
+    assert parts.head == ("1girl", "saber")
+    assert parts.middle == ("smile", "sky")
+    assert parts.tail == ("newest",)
+    texts = {caption_of(parts, rules, 1, Sample(epoch, 0, 0)) for epoch in range(20)}
+    assert texts == {"1girl, saber, smile, sky, newest", "1girl, saber, sky, smile, newest"}
+
+
+def test_without_the_separator_the_first_tags_are_kept() -> None:
+    rules = CaptionRules(keep_separator="|||", keep_tags=1)
+    assert split_caption(["a", "b"], "", rules).head == ("a",)
+
+
+def test_the_secondary_separator_joins_what_moves_together() -> None:
+    rules = CaptionRules(shuffle=True, secondary_separator=";;;")
+    parts = split_caption(["red hat;;;blue coat", "sky"], "", rules)
+    texts = {caption_of(parts, rules, 1, Sample(epoch, 0, 0)) for epoch in range(20)}
+    assert texts == {"red hat, blue coat, sky", "sky, red hat, blue coat"}
+
+
+def test_wildcards_are_drawn_by_key_and_doubled_braces_stay() -> None:
+    rules = CaptionRules(wildcards=True)
+    parts = split_caption(["{red|blue} hair", "{{a}}"], "a {big|small} cat", rules)
+    texts = {caption_of(parts, rules, 1, Sample(epoch, 0, 0)) for epoch in range(40)}
+    assert texts == {
+        f"{hair} hair, {{a}}, a {size} cat" for hair in ("red", "blue") for size in ("big", "small")
+    }
+    assert caption_of(parts, CaptionRules(), 1, Sample(0, 0, 0)).startswith("{red|blue} hair")
+    around = CaptionRules(wildcards=True, prefix="{a|an} image of")
+    begins = {caption_of(parts, around, 1, Sample(epoch, 0, 0)).split()[0] for epoch in range(20)}
+    assert begins == {"a", "an"}
+
+
+def test_prefix_and_suffix_stand_around_all_but_a_dropped_caption() -> None:
+    rules = CaptionRules(prefix="photo of", suffix="in oil", shuffle=True)
+    assert caption_of(split_caption(["cat"], "", rules), rules, 1, Sample(0, 0, 0)) == "photo of cat in oil"
+    dropped = CaptionRules(prefix="photo of", caption_dropout=1.0)
+    assert caption_of(split_caption(["cat"], "", dropped), dropped, 1, Sample(0, 0, 0)) == ""
+
+
+def test_every_nth_epoch_has_no_captions() -> None:
+    """S021: epochs count from 1, so with 3 the third, sixth, ... have none."""
+    rules = CaptionRules(dropout_every_epochs=3)
+    parts = split_caption(["cat"], "", rules)
+    texts = [caption_of(parts, rules, 1, Sample(epoch, 0, 0)) for epoch in range(6)]
+    assert texts == ["cat", "cat", "", "cat", "cat", ""]
+
+
+def test_tokens_warm_up() -> None:
+    """kohya.md 2.3 step 5: floor(step x (n - min) / steps) + min tags of the middle."""
+    rules = CaptionRules(keep_tags=1, warmup_tags=2, warmup_steps=10)
+    parts = split_caption([f"t{i}" for i in range(13)], "", rules)
+    counts = [len(caption_of(parts, rules, 1, Sample(0, 0, 0), step).split(", ")) - 1 for step in range(12)]
+    assert counts == [2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 12]
+    assert len(caption_of(parts, rules, 1, Sample(0, 0, 0)).split(", ")) == 13
+
+
+def test_rules_without_chance_keep_the_words() -> None:
+    rules = CaptionRules(shuffle=True, tag_dropout=1, prefix="a", warmup_steps=9, dropout_every_epochs=1)
+    parts = split_caption(["cat", "dog"], "", rules)
+    assert caption_of(parts, without_chance(rules), 1, Sample(0, 0, 0), 0) == "a cat, dog"
+
+
+def test_later_rules_are_stored_only_where_they_do_something() -> None:
+    first = {"shuffle", "keep_tags", "tag_dropout", "caption_dropout", "trigger"}
+    assert set(stored_rules(CaptionRules())) == first
+    assert set(stored_rules(CaptionRules(prefix="a"))) == first | {"prefix"}

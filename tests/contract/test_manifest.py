@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,8 +13,9 @@ from curator.contract.buckets import BucketRule, bucket_list, place
 from curator.contract.captions import CaptionParts, CaptionRules
 from curator.contract.epoch_plan import Span
 from curator.contract.errors import UserError
-from curator.contract.manifest import ManifestImage, ManifestSubset, Provenance, open_manifest
+from curator.contract.manifest import Manifest, ManifestImage, ManifestSubset, Provenance, open_manifest
 from curator.contract.manifest_digest import verify_digest, verify_files
+from curator.contract.manifest_seal import verify_seal
 from curator.contract.manifest_writer import ManifestContent, write_manifest
 
 RULE = BucketRule(512, 512)
@@ -125,15 +127,22 @@ def test_any_change_is_seen(frozen: Path, change: str) -> None:
         verify_digest(manifest)
 
 
-def test_a_changed_byte_is_never_a_traceback(frozen: Path) -> None:
+@pytest.mark.parametrize(
+    "verify", [verify_digest, lambda manifest: verify_seal(manifest.path)], ids=["digest", "seal"]
+)
+def test_any_changed_byte_is_refused(frozen: Path, verify: Callable[[Manifest], None]) -> None:
+    """In used and unused space, in the seal itself, cut short and grown: a sentence each time."""
     whole = frozen.read_bytes()
-    for at in range(0, len(whole), 997):
-        frozen.write_bytes(whole[:at] + bytes([whole[at] ^ 0x41]) + whole[at + 1 :])
-        try:
-            with open_manifest(frozen) as manifest:
-                verify_digest(manifest)
-        except UserError:
-            continue
+    flipped = (
+        whole[:at] + bytes([whole[at] ^ 0x41]) + whole[at + 1 :] for at in [*range(0, len(whole), 997), -1]
+    )
+    for changed in (*flipped, whole[:-1], whole[:-44], whole + b"x", whole[: len(whole) // 2]):
+        frozen.write_bytes(changed)
+        with pytest.raises(UserError), open_manifest(frozen) as manifest:
+            verify(manifest)
+    frozen.write_bytes(whole)
+    with open_manifest(frozen) as manifest:
+        verify(manifest)
 
 
 def test_changed_and_lost_pictures_are_named(frozen: Path, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import torch
 
 from curator.contract.epoch_plan import Sample
 from train.adapters.lora import LoraShape, attach_lora
+from train.families.conditioning import Framing, whole
 from train.families.load import load_family
 from train.objective.noise import sample_noise
 from train.objective.noise_schedule import add_noise
@@ -20,10 +21,10 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module")
-def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture(scope="module", params=["sd1", "sdxl"])
+def tiny_model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models") / "tiny"
-    save(build(seed=0), folder)
+    save(build(seed=0, family=request.param), folder)
     return folder
 
 
@@ -38,8 +39,10 @@ def loss_and_gradient(model: Path, device: str, half: bool) -> tuple[float, torc
     noise = sample_noise(samples, (4, 16, 16), 1, 0.0)
     timesteps = torch.tensor([100, 800])
     noisy = add_noise(noise * 0.3, noise, family.alphas_cumprod[timesteps]).to(device)
+    framings = [Framing((640, 480), (8, 0), (128, 128)), whole((128, 128))]
     with torch.autocast(device, dtype=torch.bfloat16, enabled=half):
-        predicted = family.predict(noisy, timesteps.to(device), family.encode_text(["a cat", ""]))
+        told = family.condition(["a cat", ""], framings)
+        predicted = family.predict(noisy, timesteps.to(device), told)
     loss = (predicted - noise.to(device)).square().mean()
     loss.backward()
     gradient = torch.cat([w.grad.flatten().cpu() for w in adapter.weights if w.grad is not None])

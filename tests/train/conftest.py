@@ -67,6 +67,16 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def tiny_sdxl(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random SDXL-shaped model folder."""
+    from train.tiny_base import build, save
+
+    folder = tmp_path_factory.mktemp("models") / "tiny-xl"
+    save(build(seed=0, family="sdxl"), folder)
+    return folder
+
+
 @dataclass(frozen=True)
 class Pictures:
     """A folder of pictures and the manifest frozen of them."""
@@ -168,11 +178,12 @@ BASE_SETS = (
 def make_run(
     tmp_path: Path, tiny_model: Path, freeze: Callable[[Frozen], Pictures]
 ) -> Callable[..., RunFolder]:
-    """`make_run("save.every_steps=2", frozen=..., name=...)`: a run folder as `frieze train` makes it."""
+    """A run folder as `frieze train` makes it: `make_run("save.every_steps=2", frozen=..., base="a preset")`."""
 
-    def make(*sets: str, frozen: Frozen = Frozen(), name: str = "tiny") -> RunFolder:
+    def make(*sets: str, frozen: Frozen = Frozen(), name: str = "tiny", base: str = "") -> RunFolder:
         pictures = freeze(frozen)
-        recipe = load_recipe(_empty_recipe(tmp_path), [*BASE_SETS, f"model.path={tiny_model}", *sets])
+        source = base or _empty_recipe(tmp_path)
+        recipe = load_recipe(source, [*BASE_SETS, f"model.path={tiny_model}", *sets])
         return RunFolder.create(
             tmp_path / "runs", name, dump_recipe(recipe), pictures.manifest, pictures.digest
         )

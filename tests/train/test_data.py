@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import io
+import threading
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +24,7 @@ from train.data.dataset import evenly_spread, picture_of
 from train.data.images import BadPictureError, PictureFile, read_pixels, to_model_range, to_rgb
 from train.data.latents import encode, keep_latents
 from train.data.quarantine import Quarantine
+from train.data.read_ahead import read_ahead
 from train.families.load import load_family
 
 ALONE = Share()
@@ -213,6 +216,7 @@ def test_kept_latents_are_fresh_latents_and_mirrored_before_encoding(freeze, tin
             manifest,
             quarantine=Quarantine(manifest.spans),
             share=ALONE,
+            workers=0,
             gather=lambda part: part,
             progress=done.append,
         )
@@ -223,6 +227,71 @@ def test_kept_latents_are_fresh_latents_and_mirrored_before_encoding(freeze, tin
             fresh = encode(family, to_model_range(read_pixels(file, flip))[None])
             assert torch.equal(kept.kept[4, flip], torch.stack([fresh.mean[0], fresh.logvar[0]]))
         assert not torch.equal(kept.kept[4, True], kept.kept[4, False].flip(-1))
+
+
+def test_any_number_of_readers_keeps_the_same_latents(freeze, frozen, tiny_model, monkeypatch) -> None:
+    """S037: bit for bit, bad pictures included; and the threads do read."""
+    family, threads = load_family(str(tiny_model)), set()
+
+    def read(file, flip):
+        threads.add(threading.current_thread().name)
+        return read_pixels(file, flip)
+
+    monkeypatch.setattr("train.data.latents.read_pixels", read)
+    found = []
+    with open_manifest(freeze(frozen(broken=(3,))).manifest) as manifest:
+        for workers in (0, 1, 3):
+            threads.clear()
+            quarantine = Quarantine(manifest.spans)
+            kept = keep_latents(
+                family,
+                manifest,
+                quarantine=quarantine,
+                share=ALONE,
+                workers=workers,
+                gather=lambda part: part,
+                progress=lambda _: None,
+            )
+            assert sum(name.startswith("reader") for name in threads) == workers
+            found.append((kept.kept, quarantine.take_unreported()))
+    assert len(found[0][0]) == 16
+    for kept, bad in found[1:]:
+        assert bad == found[0][1]
+        assert kept.keys() == found[0][0].keys()
+        assert all(torch.equal(kept[key], value) for key, value in found[0][0].items())
+
+
+def test_reading_ahead_is_ordered_bounded_and_can_be_given_up() -> None:
+    """A consumer that stops, or a reader that fails, leaves nothing running and no picture waited for."""
+    started: list[int] = []
+
+    def groups():
+        for group in range(50):
+            yield group, [partial(started.append, 2 * group), partial(started.append, 2 * group + 1)]
+
+    reading = read_ahead(groups(), workers=2)
+    assert [next(reading)[0] for _ in range(3)] == [0, 1, 2]
+    assert len(started) <= 2 * (3 + 3)
+    reading.close()
+    assert not any(thread.name.startswith("reader") for thread in threading.enumerate())
+    failing = read_ahead([("a", [lambda: 1]), ("b", [lambda: 1 // 0])], workers=3)
+    assert next(failing) == ("a", [1])
+    with pytest.raises(ZeroDivisionError):
+        next(failing)
+
+
+def test_the_rows_are_walked_once_before_a_run(make_run, monkeypatch) -> None:
+    """File check and counts share one walk; the digest takes rows as they are stored."""
+    from curator.contract.manifest import Manifest
+    from train.prepare import prepare
+    from train.report import Reporter
+    from train.stop_signals import StopSignals
+
+    walks, honest = [], Manifest.images
+    monkeypatch.setattr(Manifest, "images", lambda self, *args: walks.append(args) or honest(self, *args))
+    run = make_run("cache.latents=off")
+    prepare(run, lambda _: Reporter(None), StopSignals())
+    assert walks == [()]
 
 
 def test_evenly_spread() -> None:

@@ -44,10 +44,12 @@ def kill_after(run: RunFolder, events_of: Callable, worker, step: int) -> None:
     worker.wait()
 
 
-@pytest.mark.parametrize("leftovers", ["carry"])
-def test_killed_and_resumed_equals_uninterrupted(make_run, work, start_worker, events_of, leftovers) -> None:
+@pytest.mark.parametrize("model", ["tiny_model", "tiny_sdxl"])
+def test_killed_and_resumed_equals_uninterrupted(
+    request, make_run, work, start_worker, events_of, model
+) -> None:
     """S079: kill -9 between two states, resume, and the LoRA is bit-equal; leftovers are carried over the kill."""
-    sets = (*SETS, f"batch.leftovers={leftovers}")
+    sets = (*SETS, "batch.leftovers=carry", f"model.path={request.getfixturevalue(model)}")
     whole = make_run(*sets, name="whole")
     assert work(whole) == 0
     killed = make_run(*sets, name="killed")
@@ -124,6 +126,16 @@ def test_what_must_not_change_the_weights(make_run, work, tmp_path: Path, varian
     sets = (*SETS, "length.steps=3", "cache.latents=off")
     plain = make_run(*sets, name="plain")
     other = make_run(*sets, *variant, name="other")
+    assert work(plain) == 0
+    assert work(other) == 0
+    assert_equal(weights(plain), weights(other))
+
+
+def test_nothing_of_it_changes_the_weights_of_sdxl(make_run, work, tiny_sdxl) -> None:
+    """All at once: threads, kept latents, checkpointed activations of the UNet and of both text encoders."""
+    sets = (*SETS, "length.steps=3", f"model.path={tiny_sdxl}")
+    plain = make_run(*sets, "cache.latents=off", name="plain")
+    other = make_run(*sets, "precision.gradient_checkpointing=true", "loader.workers=2", name="other")
     assert work(plain) == 0
     assert work(other) == 0
     assert_equal(weights(plain), weights(other))

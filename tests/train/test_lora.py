@@ -12,18 +12,20 @@ from lycoris.kohya import LycorisNetworkKohya
 from curator.contract.errors import UserError
 from train.adapters.apply import delta_of
 from train.adapters.lora import LoraShape, attach_lora
+from train.families.conditioning import Framing
 from train.families.load import load_family
 from train.verify_lora import main, verify
 from train.weights.lora_file import read_lora, write_lora
 
 CAPTIONS = ["a photo of a cat", ""]
+FRAMINGS = [Framing((300, 200), (10, 0), (64, 64)), Framing((64, 64), (0, 0), (64, 64))]
 
 
 def predict(family) -> torch.Tensor:
     generator = torch.Generator().manual_seed(3)
     noisy = torch.randn(2, 4, 8, 8, generator=generator)
     with torch.no_grad():
-        return family.predict(noisy, torch.tensor([10, 500]), family.encode_text(CAPTIONS))
+        return family.predict(noisy, torch.tensor([10, 500]), family.condition(CAPTIONS, FRAMINGS))
 
 
 def stir(adapter) -> None:
@@ -33,21 +35,22 @@ def stir(adapter) -> None:
         weight.data.copy_(0.2 * torch.randn(weight.shape, generator=generator))
 
 
-@pytest.mark.parametrize("conv", [0, 2])
-def test_diffusers_and_our_own_reading_agree(tiny_model, tmp_path: Path, capsys, conv) -> None:
+@pytest.mark.parametrize(("model", "conv"), [("tiny_model", 0), ("tiny_model", 2), ("tiny_sdxl", 2)])
+def test_diffusers_and_our_own_reading_agree(request, tmp_path: Path, capsys, model, conv) -> None:
     """S065: the file of a LoRA, with and without convolutions, means the same to both."""
-    family = load_family(str(tiny_model))
+    base = str(request.getfixturevalue(model))
+    family = load_family(base)
     plain = predict(family)
     adapter = attach_lora(family.adapter_roots, LoraShape(4, 2.0, conv_rank=conv, conv_alpha=1.0), seed=5)
     assert torch.equal(predict(family), plain)  # a new LoRA changes nothing
     stir(adapter)
     path = tmp_path / "one.safetensors"
     write_lora(path, adapter.tensors(), {}, "fp32")
-    verdict = verify(str(tiny_model), path)
+    verdict = verify(base, path)
     assert verdict.equal
     assert verdict.difference < 1e-5
     assert verdict.effect > 0.05
-    assert main([str(tiny_model), str(path), "--json"]) == 0
+    assert main([base, str(path), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["modules"] == verdict.modules
 
 

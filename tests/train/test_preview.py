@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from diffusers import StableDiffusionPipeline
+from diffusers import DiffusionPipeline
 
 from curator.contract.manifest import open_manifest
 from train.evaluate import Evaluation
@@ -38,8 +38,11 @@ def test_pictures_are_repeatable_and_leave_the_generators_alone(family, sampler)
     assert (np.asarray(make_picture(family, wanted(sampler=sampler, seed=4), CPU, lambda: True)) != one).any()
 
 
-def test_a_picture_is_what_diffusers_own_pipeline_makes(family, tiny_model) -> None:
-    pipeline = StableDiffusionPipeline.from_pretrained(str(tiny_model), safety_checker=None)
+@pytest.mark.parametrize("model", ["tiny_model", "tiny_sdxl"])
+def test_a_picture_is_what_diffusers_own_pipeline_makes(request, model) -> None:
+    """Guidance, both encoders, pooled text and size numbers included."""
+    folder = str(request.getfixturevalue(model))
+    family, pipeline = load_family(folder), DiffusionPipeline.from_pretrained(folder)
     pipeline.scheduler = make_sampler("ddim", family.scheduler_config)
     theirs = pipeline(
         "a cat",
@@ -53,6 +56,15 @@ def test_a_picture_is_what_diffusers_own_pipeline_makes(family, tiny_model) -> N
     ).images[0]
     ours = np.asarray(make_picture(family, wanted(), CPU, lambda: True)) / 255
     assert np.abs(ours - theirs).max() < 0.01
+
+
+@pytest.mark.parametrize("sampler", sorted(SAMPLERS))
+def test_a_sampler_follows_the_models_own_schedule(family, sampler) -> None:
+    """Also to zero signal, where the model was made so."""
+    plain = make_sampler(sampler, family.scheduler_config)
+    assert torch.allclose(plain.alphas_cumprod, family.alphas_cumprod, atol=1e-6)
+    rescaled = make_sampler(sampler, {**family.scheduler_config, "rescale_betas_zero_snr": True})
+    assert float(rescaled.alphas_cumprod[-1]) < 1e-6
 
 
 def test_every_knob_of_a_picture_has_an_effect(family) -> None:

@@ -47,13 +47,18 @@ def test_no_model_named(make_run, work, events_of, capsys) -> None:
 @pytest.mark.parametrize(
     ("change", "found"),
     [
-        ({"model_index.json": {"text_encoder_2": ["transformers", "CLIPTextModelWithProjection"]}}, "sdxl"),
-        ({"unet/config.json": {"cross_attention_dim": 1024}}, "sd2"),
+        ({"unet/config.json": {"cross_attention_dim": 1024}}, "sd2, and Frieze trains sd1 and sdxl"),
         ({"model_index.json": {"unet": None, "_class_name": "FluxPipeline"}}, "FluxPipeline"),
+        ({"unet/config.json": {"addition_embed_type": "text_time"}}, "StableDiffusionPipeline"),
+        ({"unet/config.json": {"in_channels": 9}}, "an inpainting or editing model"),
+        (
+            {"model_index.json": {"text_encoder": [None, None], "text_encoder_2": ["a", "b"]}},
+            "the SDXL refiner",
+        ),
     ],
 )
-def test_another_family_is_named(tiny_model, tmp_path: Path, change, found) -> None:
-    """An SDXL, SD2 or foreign folder where SD1 is trained."""
+def test_a_family_that_is_not_trained_is_named(tiny_model, tmp_path: Path, change, found) -> None:
+    """Folders of SD2, of inpainting, of the refiner, of something foreign."""
     folder = tmp_path / "other"
     shutil.copytree(tiny_model, folder, ignore=shutil.ignore_patterns("*.safetensors"))
     for name, values in change.items():
@@ -65,13 +70,24 @@ def test_another_family_is_named(tiny_model, tmp_path: Path, change, found) -> N
         load_family(str(folder))
 
 
-def test_what_a_hub_name_holds_is_looked_at_once_it_is_there(monkeypatch) -> None:
-    from types import SimpleNamespace
+def test_what_a_hub_name_holds_is_known_before_it_is_fetched(monkeypatch, tiny_sdxl) -> None:
+    asked = []
+    monkeypatch.setattr(
+        "train.families.load.snapshot_download", lambda name, **_: asked.append(name) or str(tiny_sdxl)
+    )
+    with pytest.raises(UserError, match="someone/some-xl is sdxl, and the recipe trains sd1"):
+        load_family("someone/some-xl", family="sd1")
+    assert asked == ["someone/some-xl"]
 
-    xl = SimpleNamespace(unet=SimpleNamespace(config={"addition_embed_type": "text_time"}))
-    monkeypatch.setattr("train.families.load._read", lambda *_: xl)
-    with pytest.raises(UserError, match="someone/some-xl is sdxl"):
+
+def test_a_hub_that_is_out_of_reach(monkeypatch) -> None:
+    def nobody(*_: object, **__: object) -> None:
+        raise OSError("no connection")
+
+    monkeypatch.setattr("train.families.load.snapshot_download", nobody)
+    with pytest.raises(UserError, match="someone/some-xl cannot be read: no connection") as refused:
         load_family("someone/some-xl")
+    assert "connection" in refused.value.hint
 
 
 def test_a_stop_while_latents_are_kept(make_run) -> None:
@@ -92,13 +108,13 @@ def test_a_stop_while_latents_are_kept(make_run) -> None:
 @pytest.mark.parametrize(
     ("tensor", "found"),
     [
-        ("conditioner.embedders.1.model.ln_final.weight", "is sdxl"),
+        ("conditioner.embedders.0.model.ln_final.weight", "is the SDXL refiner"),
         ("cond_stage_model.model.ln_final.weight", "is sd2"),
         ("lora_unet_mid_block.alpha", "is a LoRA"),
         ("something.else", "is no Stable Diffusion checkpoint"),
     ],
 )
-def test_a_single_file_of_another_family_is_named(tmp_path: Path, tensor, found) -> None:
+def test_a_single_file_that_is_not_trained_is_named(tmp_path: Path, tensor, found) -> None:
     path = tmp_path / "model.safetensors"
     save_file({tensor: torch.zeros(1)}, path)
     with pytest.raises(UserError, match=found):
@@ -148,16 +164,16 @@ def test_clip_skip_takes_an_earlier_layer_and_the_final_norm(tiny_model) -> None
     """S027, S020: hidden_states[-k] + final norm; an empty caption is encoder("")."""
     family = load_family(str(tiny_model), clip_skip=2)
     assert isinstance(family, Sd1)
-    states = family.encode_text(["a cat", ""])
+    states = family.condition(["a cat", ""], []).states
     encoder = family.text_encoder
     ids = family.tokenizer(["a cat", ""], padding="max_length", max_length=77, return_tensors="pt").input_ids
     wanted = encoder.final_layer_norm(encoder(ids, output_hidden_states=True).hidden_states[-2])
     assert torch.equal(states, wanted)
     whole = load_family(str(tiny_model))
     assert torch.allclose(
-        whole.encode_text(["a cat", ""]), whole.text_encoder(ids).last_hidden_state, atol=1e-6
+        whole.condition(["a cat", ""], []).states, whole.text_encoder(ids).last_hidden_state, atol=1e-6
     )
-    assert torch.allclose(states[1:], family.encode_text([""]), atol=1e-6)
+    assert torch.allclose(states[1:], family.condition([""], []).states, atol=1e-6)
 
 
 @pytest.mark.parametrize("cache", ["memory", "off"])

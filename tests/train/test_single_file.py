@@ -6,62 +6,32 @@ from pathlib import Path
 
 import pytest
 import torch
+from diffusers import AutoencoderKL, UNet2DConditionModel
 from safetensors.torch import save_file
 from torch import Tensor
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
-from train.families.load import SD1_CONFIG, load_family
+from train.families.conditioning import whole
+from train.families.load import load_family
+from train.families.read import SD1_CONFIG, SDXL_CONFIG
 from train.tiny_base import build
+from train.weights.ldm_names import ldm_path, ldm_places
 
-RESNET = {
-    "norm1": "in_layers.0",
-    "conv1": "in_layers.2",
-    "time_emb_proj": "emb_layers.1",
-    "norm2": "out_layers.0",
-    "conv2": "out_layers.3",
-    "conv_shortcut": "skip_connection",
+OPEN_CLIP = {
+    "embeddings.position_embedding.weight": "positional_embedding",
+    "embeddings.token_embedding.weight": "token_embedding.weight",
+    "final_layer_norm.weight": "ln_final.weight",
+    "final_layer_norm.bias": "ln_final.bias",
 }
-ENDS = {
-    "conv_in": "input_blocks.0.0",
-    "conv_norm_out": "out.0",
-    "conv_out": "out.2",
-    "time_embedding.linear_1": "time_embed.0",
-    "time_embedding.linear_2": "time_embed.2",
+OPEN_CLIP_LAYER = {
+    "self_attn.out_proj": "attn.out_proj",
+    "layer_norm1": "ln_1",
+    "layer_norm2": "ln_2",
+    "mlp.fc1": "mlp.c_fc",
+    "mlp.fc2": "mlp.c_proj",
 }
+MARKS = {"v_pred": torch.zeros(0), "ztsnr": torch.zeros(0)}
 VAE_ATTENTION = {"group_norm": "norm", "to_q": "q", "to_k": "k", "to_v": "v", "to_out.0": "proj_out"}
-
-
-def unet_places(unet) -> dict[str, str]:
-    """diffusers' module path -> the original one, for SD1's four levels."""
-    layers = unet.config.layers_per_block
-    places = dict(ENDS)
-
-    def resnet(here: str, there: str) -> None:
-        places.update({f"{here}.{mine}": f"{there}.{theirs}" for mine, theirs in RESNET.items()})
-
-    for level in range(4):
-        for layer in range(layers):
-            at = 1 + level * (layers + 1) + layer
-            resnet(f"down_blocks.{level}.resnets.{layer}", f"input_blocks.{at}.0")
-            places[f"down_blocks.{level}.attentions.{layer}"] = f"input_blocks.{at}.1"
-        places[f"down_blocks.{level}.downsamplers.0.conv"] = f"input_blocks.{(level + 1) * (layers + 1)}.0.op"
-        for layer in range(layers + 1):
-            at = level * (layers + 1) + layer
-            resnet(f"up_blocks.{level}.resnets.{layer}", f"output_blocks.{at}.0")
-            places[f"up_blocks.{level}.attentions.{layer}"] = f"output_blocks.{at}.1"
-        last = level * (layers + 1) + layers
-        places[f"up_blocks.{level}.upsamplers.0.conv"] = f"output_blocks.{last}.{1 if level == 0 else 2}.conv"
-    resnet("mid_block.resnets.0", "middle_block.0")
-    resnet("mid_block.resnets.1", "middle_block.2")
-    places["mid_block.attentions.0"] = "middle_block.1"
-    return places
-
-
-def renamed(name: str, places: dict[str, str]) -> str:
-    parts = name.split(".")
-    for count in range(len(parts), 0, -1):
-        if (found := places.get(".".join(parts[:count]))) is not None:
-            return ".".join([found, *parts[count:]])
-    raise KeyError(name)
 
 
 def vae_tensor(name: str, value: Tensor) -> tuple[str, Tensor]:
@@ -83,42 +53,94 @@ def vae_tensor(name: str, value: Tensor) -> tuple[str, Tensor]:
     return new, value
 
 
+def open_clip_tensors(encoder) -> dict[str, Tensor]:
+    """SDXL's second text encoder as OpenCLIP keeps it: q, k and v in one, the projection turned."""
+    mine = {name.removeprefix("text_model."): value for name, value in encoder.state_dict().items()}
+    found = {theirs: mine[name] for name, theirs in OPEN_CLIP.items()}
+    found["text_projection"] = mine["text_projection.weight"].T
+    for layer in range(encoder.config.num_hidden_layers):
+        here, there = f"encoder.layers.{layer}", f"transformer.resblocks.{layer}"
+        for kind in ("weight", "bias"):
+            parts = [mine[f"{here}.self_attn.{part}_proj.{kind}"] for part in "qkv"]
+            found[f"{there}.attn.in_proj_{kind}"] = torch.cat(parts)
+            for name, theirs in OPEN_CLIP_LAYER.items():
+                found[f"{there}.{theirs}.{kind}"] = mine[f"{here}.{name}.{kind}"]
+    return found
+
+
 def original_layout(pipeline) -> dict[str, Tensor]:
-    places = unet_places(pipeline.unet)
+    places = ldm_places(pipeline.unet)
     tensors = {
-        f"model.diffusion_model.{renamed(n, places)}": v for n, v in pipeline.unet.state_dict().items()
+        f"model.diffusion_model.{ldm_path(n, places)}": v for n, v in pipeline.unet.state_dict().items()
     }
     for name, value in (vae_tensor(*item) for item in pipeline.vae.state_dict().items()):
         tensors[f"first_stage_model.{name}"] = value
+    second = getattr(pipeline, "text_encoder_2", None)
+    start = "conditioner.embedders.0.transformer" if second else "cond_stage_model.transformer"
     for name, value in pipeline.text_encoder.state_dict().items():
-        tensors[f"cond_stage_model.transformer.text_model.{name.removeprefix('text_model.')}"] = value
+        tensors[f"{start}.text_model.{name.removeprefix('text_model.')}"] = value
+    for name, value in open_clip_tensors(second).items() if second else ():
+        tensors[f"conditioner.embedders.1.model.{name}"] = value
     return {name: value.contiguous().clone() for name, value in tensors.items()}
 
 
-@pytest.mark.parametrize("suffix", ["safetensors", "ckpt"])
-def test_a_single_file_is_the_same_model(tiny_model, tmp_path: Path, suffix) -> None:
-    path = tmp_path / f"tiny.{suffix}"
-    tensors = original_layout(build(seed=0))
+def assert_same(single, folder) -> None:
+    """Every tensor, and what both make of a caption."""
+    pairs = [(single.unet, folder.unet), (single.vae, folder.vae)]
+    pairs += zip(single.adapter_roots.text_encoders, folder.adapter_roots.text_encoders, strict=True)
+    for mine, theirs in pairs:
+        tensors = mine.state_dict()
+        assert all(torch.equal(tensors[name], value) for name, value in theirs.state_dict().items())
+    one, other = (family.condition(["a cat"], [whole((64, 64))]) for family in (single, folder))
+    assert torch.equal(one.states, other.states)
+    assert one.pooled is other.pooled is None or torch.equal(one.pooled, other.pooled)
+    assert single.vae.config.scaling_factor == folder.vae.config.scaling_factor
+
+
+@pytest.mark.parametrize(
+    ("model", "suffix"), [("tiny_model", "safetensors"), ("tiny_model", "ckpt"), ("tiny_sdxl", "safetensors")]
+)
+def test_a_single_file_is_the_same_model(request, tmp_path: Path, model, suffix) -> None:
+    """Written in the original layout by this test, read by diffusers: UNet names are those of `ldm_names`."""
+    folder, path = request.getfixturevalue(model), tmp_path / f"tiny.{suffix}"
+    tensors = original_layout(build(seed=0, family="sdxl" if model == "tiny_sdxl" else "sd1"))
     if suffix == "safetensors":
         save_file(tensors, path)
     else:
         torch.save({"state_dict": tensors}, path)
-    single, folder = load_family(str(path), config=tiny_model), load_family(str(tiny_model))
-    for part in ("unet", "vae", "text_encoder"):
-        mine, theirs = getattr(single, part).state_dict(), getattr(folder, part).state_dict()
-        assert all(torch.equal(mine[name], theirs[name]) for name in theirs)
-    assert torch.equal(single.encode_text(["a cat"]), folder.encode_text(["a cat"]))
+    assert_same(load_family(str(path), config=folder), load_family(str(folder)))
 
 
-def test_the_shipped_configuration_is_sd1s() -> None:
-    """The sizes of SD 1.x: 860 M weights in the UNet, 768 wide text, factor 0.18215."""
-    from diffusers import AutoencoderKL, UNet2DConditionModel
+def test_a_file_that_says_it_predicts_velocity(tiny_sdxl, tmp_path: Path) -> None:
+    """S069: the empty tensors some SDXL files carry; a recipe may still say otherwise."""
+    path = tmp_path / "v.safetensors"
+    save_file({**original_layout(build(seed=0, family="sdxl")), **MARKS}, path)
+    family = load_family(str(path), config=tiny_sdxl)
+    assert family.facts.prediction == "v_prediction"
+    assert float(family.alphas_cumprod[-1]) == 0.0
+    assert load_family(str(path), config=tiny_sdxl, prediction="epsilon").facts.prediction == "epsilon"
 
+
+@pytest.mark.parametrize(
+    ("config", "weights", "width", "factor"),
+    [(SD1_CONFIG, 859_520_964, 768, 0.18215), (SDXL_CONFIG, 2_567_463_684, 2048, 0.13025)],
+)
+def test_the_shipped_configuration_is_the_familys(config, weights, width, factor) -> None:
+    """The sizes everybody knows."""
     with torch.device("meta"):
         unet = UNet2DConditionModel.from_config(
-            UNet2DConditionModel.load_config(str(SD1_CONFIG), subfolder="unet")
+            UNet2DConditionModel.load_config(str(config), subfolder="unet")
         )
-        vae = AutoencoderKL.from_config(AutoencoderKL.load_config(str(SD1_CONFIG), subfolder="vae"))
-    assert sum(weight.numel() for weight in unet.parameters()) == 859_520_964
+        vae = AutoencoderKL.from_config(AutoencoderKL.load_config(str(config), subfolder="vae"))
+    assert sum(weight.numel() for weight in unet.parameters()) == weights
     assert sum(weight.numel() for weight in vae.parameters()) == 83_653_863
-    assert (unet.config.cross_attention_dim, vae.config.scaling_factor) == (768, 0.18215)
+    assert (unet.config.cross_attention_dim, vae.config.scaling_factor) == (width, factor)
+
+
+def test_the_shipped_text_encoders_are_sdxls() -> None:
+    sizes = {"text_encoder": (CLIPTextModel, 123_060_480)}
+    sizes["text_encoder_2"] = (CLIPTextModelWithProjection, 694_659_840)
+    for part, (kind, weights) in sizes.items():
+        with torch.device("meta"):
+            encoder = kind(CLIPTextConfig.from_pretrained(str(SDXL_CONFIG), subfolder=part))
+        assert sum(weight.numel() for weight in encoder.parameters()) == weights

@@ -86,6 +86,8 @@ def test_the_command(tmp_path: Path, freeze, capsys) -> None:
         f"tiny-base saved {out}",
     ]
     assert load_family(str(out)).facts.prediction == "v_prediction"
+    assert main([str(out), "--family", "sdxl", *arguments[1:]]) == 2
+    assert "cannot be taught" in capsys.readouterr().err
     listed = tmp_path / "list.txt"
     listed.write_text(f"{tmp_path / 'gone.png'}\ta thing\n")
     assert main([str(out), "--pictures", str(listed)]) == 2

@@ -6,17 +6,18 @@ compared in `train.verify_lora`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
 
 from curator.contract.errors import UserError
+from train.families.family import AdapterRoots
 
 
 @torch.no_grad()
-def apply_lora(roots: Mapping[str, nn.Module], tensors: Mapping[str, Tensor], strength: float = 1.0) -> int:
-    """Add a LoRA to the weights under `roots` (kohya prefix -> module); the number of modules changed.
+def apply_lora(roots: AdapterRoots, tensors: Mapping[str, Tensor], strength: float = 1.0) -> int:
+    """Add a LoRA to the weights under `roots`; the number of modules changed.
 
     Raises:
         UserError: a module of the file has no place in the model, or another size.
@@ -46,10 +47,21 @@ def delta_of(name: str, tensors: Mapping[str, Tensor]) -> Tensor:
     return scale * (up.flatten(1) @ down.flatten(1)).reshape(up.shape[0], *down.shape[1:])
 
 
-def _named_places(roots: Mapping[str, nn.Module]) -> dict[str, nn.Module]:
-    return {
-        f"{prefix}_{path}".replace(".", "_"): module
-        for prefix, root in roots.items()
+def _named_places(roots: AdapterRoots) -> dict[str, nn.Module]:
+    """Modules by their names in files. For an SDXL UNet some programs write diffusers' names: both are known."""
+    places = {
+        f"{prefix}_{name}": module
+        for prefix, root in zip(roots.text_prefixes, roots.text_encoders, strict=True)
+        for name, module in _modules_with_weights(root)
+    }
+    for name, module in _modules_with_weights(roots.unet):
+        places[f"lora_unet_{name}"] = places[f"lora_unet_{roots.unet_names.get(name, name)}"] = module
+    return places
+
+
+def _modules_with_weights(root: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    return (
+        (path.replace(".", "_"), module)
         for path, module in root.named_modules()
         if isinstance(module, (nn.Linear, nn.Conv2d))
-    }
+    )

@@ -37,7 +37,6 @@ _CLASS_STATE = (
     "MODULE_ALGO_MAP",
     "NAME_ALGO_MAP",
     "USE_FNMATCH",
-    "TARGET_EXCLUDE_NAME",
 )
 
 
@@ -102,9 +101,10 @@ class LoraAdapter:
 
 def attach_lora(roots: AdapterRoots, shape: LoraShape, seed: int) -> LoraAdapter:
     """A new LoRA that changes nothing yet; its start is a function of the seed and each module's name."""
-    with _preset(_targets(roots, shape)), _quiet():
+    encoders = list(roots.text_encoders)
+    with _preset(_targets(shape)), _quiet():
         network = LycorisNetworkKohya(
-            roots.text_encoder if shape.text_encoder else None,
+            (encoders if len(encoders) > 1 else encoders[0]) if shape.text_encoder else None,
             roots.unet,
             lora_dim=shape.rank,
             alpha=shape.alpha,
@@ -115,11 +115,22 @@ def attach_lora(roots: AdapterRoots, shape: LoraShape, seed: int) -> LoraAdapter
             bypass_mode=True,
             warn_on_unmatched=False,
         )
+        _name_as_files_do(network, roots)
         network.apply_to(None, None, apply_text_encoder=shape.text_encoder, apply_unet=shape.unet)
     for module in network.loras:
         _start(module, seed)
     network.to(next(roots.unet.parameters()).device, torch.float32).requires_grad_(True)
     return LoraAdapter(network, shape)
+
+
+def _name_as_files_do(network: LycorisNetworkKohya, roots: AdapterRoots) -> None:
+    """Give the UNet's modules their names in files, and drop those that would never see a gradient."""
+    for module in network.unet_loras:
+        inner = module.lora_name.removeprefix("lora_unet_")
+        module.lora_name = f"lora_unet_{roots.unet_names.get(inner, inner)}"
+    network.text_encoder_loras = [
+        module for module in network.text_encoder_loras if not module.lora_name.startswith(roots.unused)
+    ]
 
 
 @torch.no_grad()
@@ -133,7 +144,7 @@ def _start(module: Any, seed: int) -> None:
     module.lora_up.weight.zero_()
 
 
-def _targets(roots: AdapterRoots, shape: LoraShape) -> dict[str, Any]:
+def _targets(shape: LoraShape) -> dict[str, Any]:
     """kohya's targets; what 1x1 convolutions lie in these blocks gets the linear rank, as in kohya."""
     return {
         "enable_conv": shape.conv_rank > 0,
@@ -144,7 +155,6 @@ def _targets(roots: AdapterRoots, shape: LoraShape) -> dict[str, Any]:
         "module_algo_map": {},
         "name_algo_map": {},
         "use_fnmatch": True,
-        "exclude_name": [f"{name}.*" for name in roots.unused_text_layers],
     }
 
 

@@ -1,16 +1,13 @@
 """Decides how the batch of a step is brought together, ahead of time, by any number of reading threads.
 
-The batch of a step is a function of the step: threads only change when it is ready. Threads and not
-processes: decoding and scaling leave Python's lock, nothing is copied or imported twice, and nothing
-outlives a killed run.
+The batch of a step is a function of the step: threads only change when it is ready.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 
 from torch import Tensor
 
@@ -19,6 +16,8 @@ from curator.contract.manifest import Manifest
 from train.data.dataset import picture_of
 from train.data.images import PictureFile, read_pixels
 from train.data.quarantine import Quarantine
+from train.data.read_ahead import read_ahead
+from train.families.conditioning import Framing
 
 
 @dataclass(frozen=True)
@@ -41,6 +40,7 @@ class Item:
     shown: Sample
     name: str
     flip: bool
+    framing: Framing
     caption: str
     loss_weight: float
     pixels: Tensor | None
@@ -78,33 +78,16 @@ class BatchReader:
 
     def batches(self, first: int, last: int) -> Iterator[Batch]:
         """Batches of steps `first` .. `last - 1`, in order."""
-        if not self.workers:
-            for step in range(first, last):
-                batch, bucket, samples = self._planned(step)
-                yield replace(batch, items=tuple(self._item(sample, bucket, step) for sample in samples))
-            return
-        with ThreadPoolExecutor(self.workers, thread_name_prefix="reader") as pool:
-            try:
-                yield from self._ahead(range(first, last), pool)
-            finally:  # a stopped run must not wait for pictures it will not use
-                pool.shutdown(wait=False, cancel_futures=True)
+        for batch, items in read_ahead(map(self._planned, range(first, last)), self.workers):
+            yield replace(batch, items=tuple(items))
 
-    def _ahead(self, steps: range, pool: ThreadPoolExecutor) -> Iterator[Batch]:
-        """Keep at least two batches, and two pictures a thread, under way."""
-        waiting: deque[_Pending] = deque()
-        for step in steps:
-            batch, bucket, samples = self._planned(step)
-            futures = tuple(pool.submit(self._item, sample, bucket, step) for sample in samples)
-            waiting.append(_Pending(batch, futures))
-            if len(waiting) > 2 and sum(len(each.items) for each in waiting) > 2 * self.workers:
-                yield waiting.popleft().wait()
-        while waiting:
-            yield waiting.popleft().wait()
-
-    def _planned(self, step: int) -> tuple[Batch, int, tuple[Sample, ...]]:
+    def _planned(self, step: int) -> tuple[Batch, list[Callable[[], Item]]]:
+        """The batch without its items, and how to read them."""
         epoch, index = self.plan.locate(step)
         batch = self.plan.batch(epoch, index)
-        return Batch(step, epoch, (), len(batch.samples)), batch.bucket, self.share.of(batch.samples)
+        mine = self.share.of(batch.samples)
+        readers = [partial(self._item, sample, batch.bucket, step) for sample in mine]
+        return Batch(step, epoch, (), len(batch.samples)), readers
 
     def _item(self, sample: Sample, bucket: int, step: int) -> Item:
         def read(row: int) -> Item:
@@ -114,20 +97,10 @@ class BatchReader:
             flip = picture.flip(shown, seed)
             pixels = self.read(picture.file, flip)
             caption, weight = picture.caption(shown, seed, step), picture.subset.loss_weight
-            return Item(sample, shown, picture.name, flip, caption, weight, pixels)
+            framing = picture.framing(flip)
+            return Item(sample, shown, picture.name, flip, framing, caption, weight, pixels)
 
         return self.quarantine.first_good(sample.row, bucket, read)
-
-
-@dataclass(frozen=True)
-class _Pending:
-    """A batch whose items are being read."""
-
-    batch: Batch
-    items: tuple[Future[Item], ...]
-
-    def wait(self) -> Batch:
-        return replace(self.batch, items=tuple(future.result() for future in self.items))
 
 
 def _nothing(_file: PictureFile, _flip: bool) -> None:

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from curator.contract.buckets import Size
 from curator.contract.captions import CaptionParts, caption_of, without_chance
 from curator.contract.epoch_plan import Sample
 from curator.contract.keyed import Purpose, uniform
-from curator.contract.manifest import Manifest, ManifestSubset
+from curator.contract.manifest import Manifest, ManifestImage, ManifestSubset
 from train.data.images import PictureFile
+from train.families.conditioning import Framing, framing_of
 
 _START = Sample(0, 0, 0)
 
 
 @dataclass(frozen=True)
 class Picture:
-    """One manifest row as the trainer sees it."""
+    """One manifest row as the trainer sees it. `size` is its own, upright, in pixels."""
 
     row: int
     name: str
+    size: Size
     file: PictureFile
     subset: ManifestSubset
     parts: CaptionParts
@@ -29,6 +33,9 @@ class Picture:
     def caption(self, sample: Sample, seed: int, step: int) -> str:
         return caption_of(self.parts, self.subset.rules, seed, sample, step)
 
+    def framing(self, flip: bool) -> Framing:
+        return framing_of(self.size, self.file.placement, flip)
+
     @property
     def plain_caption(self) -> str:
         """The caption with nothing shuffled and nothing dropped."""
@@ -37,9 +44,18 @@ class Picture:
 
 def picture_of(manifest: Manifest, row: int) -> Picture:
     """The picture of a manifest row."""
-    image = manifest.image(row)
+    return _picture(manifest, row, manifest.image(row))
+
+
+def pictures_of(manifest: Manifest, first: int, count: int) -> Iterator[Picture]:
+    """The pictures of `count` rows from `first` on, read in one go."""
+    for row, image in enumerate(manifest.images(first, count), start=first):
+        yield _picture(manifest, row, image)
+
+
+def _picture(manifest: Manifest, row: int, image: ManifestImage) -> Picture:
     file = PictureFile(manifest.file_of(image), image.sha256, image.placement)
-    return Picture(row, image.path, file, manifest.header.subsets[image.subset], image.parts)
+    return Picture(row, image.path, image.size, file, manifest.header.subsets[image.subset], image.parts)
 
 
 def evenly_spread(rows: int, count: int) -> list[int]:

@@ -7,21 +7,26 @@ pixels (rows S038, S039). Every picture is encoded alone where that is bit-stabl
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from curator.contract.buckets import Size
 from curator.contract.epoch_plan import Span
 from curator.contract.manifest import Manifest
 from train.data.batches import Item, Share
-from train.data.dataset import picture_of
+from train.data.dataset import Picture, pictures_of
 from train.data.images import BadPictureError, read_pixels, to_model_range
 from train.data.quarantine import Quarantine
-from train.families.family import Family, Moments
+from train.data.read_ahead import read_ahead
+from train.families.family import Family
+from train.families.vae import Moments
 
 Key = tuple[int, bool]  # manifest row, mirrored
+_PIXELS_AT_ONCE = 8 * 512 * 512
 
 
 class LatentSource(Protocol):
@@ -54,12 +59,14 @@ class KeptLatents:
 
 def encode(family: Family, pixels: Tensor) -> Moments:
     """Moments on the CPU, of pictures in -1..1."""
-    parts = [family.encode_pictures(part) for part in pixels.split(_pictures_at_once())]
+    height, width = pixels.shape[-2:]
+    parts = [family.encode_pictures(part) for part in pixels.split(_pictures_at_once((width, height)))]
     return Moments(torch.cat([p.mean for p in parts]).cpu(), torch.cat([p.logvar for p in parts]).cpu())
 
 
-def _pictures_at_once() -> int:
-    return 8 if torch.cuda.is_available() else 1
+def _pictures_at_once(bucket: Size) -> int:
+    """On a GPU, as many as memory is sure to hold: at 1024 px a picture's activations take some 2 GiB."""
+    return max(1, _PIXELS_AT_ONCE // (bucket[0] * bucket[1])) if torch.cuda.is_available() else 1
 
 
 def keep_latents(
@@ -68,60 +75,74 @@ def keep_latents(
     *,
     quarantine: Quarantine,
     share: Share,
+    workers: int,
     gather: Callable[[Tensor], Tensor],
     progress: Callable[[int], None],
 ) -> KeptLatents:
     """Encode every picture of the manifest once; each process its part, and all processes keep all.
 
-    `gather` joins equal tensors of all ranks in rank order. `progress` is called with the rows done, and may
-    raise to stop.
+    `workers` threads read pictures ahead. `gather` joins equal tensors of all ranks in rank order. `progress` is
+    called with the rows done, and may raise to stop.
     """
     kept: dict[Key, Tensor] = {}
-    for span in manifest.spans:
-        wanted = iter(_keys(manifest, span))
-        while turn := list(islice(wanted, share.processes * _pictures_at_once())):
-            for key, moments in zip(turn, gather(_encode_part(family, manifest, share, turn)), strict=False):
-                if moments.isfinite().all():
-                    kept[key] = moments.cpu()
-                else:
-                    quarantine.add(key[0], _reason(manifest, key))
-            quarantine.check_limit()
-            progress(turn[-1][0] + 1)
+    for turn, pixels in read_ahead(_turns(manifest, share), workers):
+        moments = encode(family, torch.stack(pixels))
+        part = torch.stack([moments.mean, moments.logvar], dim=1)
+        for view, found in zip(turn, gather(part), strict=False):
+            if found.isfinite().all():
+                kept[view.key] = found.cpu()
+            else:
+                quarantine.add(view.picture.row, view.reason())
+        quarantine.check_limit()
+        progress(turn[-1].picture.row + 1)
     return KeptLatents(kept)
 
 
-def _keys(manifest: Manifest, span: Span) -> Iterator[Key]:
-    for row in range(span.first_row, span.first_row + span.rows):
-        yield row, False
-        if picture_of(manifest, row).subset.flip:
-            yield row, True
+@dataclass(frozen=True)
+class _View:
+    """A picture as it is, or mirrored."""
+
+    picture: Picture
+    flip: bool
+
+    @property
+    def key(self) -> Key:
+        return self.picture.row, self.flip
+
+    def pixels(self) -> Tensor:
+        """Model range; what cannot be decoded is no number."""
+        try:
+            return to_model_range(read_pixels(self.picture.file, self.flip))
+        except BadPictureError:
+            width, height = self.picture.file.placement.bucket
+            return torch.full((3, height, width), torch.nan)
+
+    def reason(self) -> str:
+        """Why it has no latents. Asked again, because the process that found it may be another."""
+        try:
+            read_pixels(self.picture.file, self.flip)
+        except BadPictureError as error:
+            return str(error)
+        return "the VAE gives no finite numbers for it"
 
 
-def _encode_part(family: Family, manifest: Manifest, share: Share, turn: Sequence[Key]) -> Tensor:
-    """Moments [n, 2, 4, h, w] of this process's pictures of a turn; what cannot be read is no number.
+def _turns(manifest: Manifest, share: Share) -> Iterator[tuple[list[_View], list[Callable[[], Tensor]]]]:
+    """What all processes encode at once, always of one bucket; and how to read this process's part of it."""
+    for span in manifest.spans:
+        count = share.processes * _pictures_at_once(manifest.header.buckets[span.bucket])
+        views = _views(manifest, span)
+        while turn := list(islice(views, count)):
+            yield turn, [view.pixels for view in _part(turn, share)]
 
-    All processes give equally many, so in a last, short turn some are encoded more than once.
-    """
+
+def _views(manifest: Manifest, span: Span) -> Iterator[_View]:
+    for picture in pictures_of(manifest, span.first_row, span.rows):
+        yield _View(picture, flip=False)
+        if picture.subset.flip:
+            yield _View(picture, flip=True)
+
+
+def _part(turn: Sequence[_View], share: Share) -> list[_View]:
+    """All processes encode equally many, so in a last, short turn some pictures are encoded more than once."""
     each = -(-len(turn) // share.processes)
-    mine = [turn[min(index, len(turn) - 1)] for index in range(share.rank * each, (share.rank + 1) * each)]
-    pixels = torch.stack([_pixels(manifest, key) for key in mine])
-    moments = encode(family, pixels)
-    return torch.stack([moments.mean, moments.logvar], dim=1)
-
-
-def _pixels(manifest: Manifest, key: Key) -> Tensor:
-    file = picture_of(manifest, key[0]).file
-    try:
-        return to_model_range(read_pixels(file, key[1]))
-    except BadPictureError:
-        width, height = file.placement.bucket
-        return torch.full((3, height, width), torch.nan)
-
-
-def _reason(manifest: Manifest, key: Key) -> str:
-    """Why a picture has no latents. Asked again, because the process that found it may be another."""
-    try:
-        read_pixels(picture_of(manifest, key[0]).file, key[1])
-    except BadPictureError as error:
-        return str(error)
-    return "the VAE gives no finite numbers for it"
+    return [turn[min(index, len(turn) - 1)] for index in range(share.rank * each, (share.rank + 1) * each)]

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
 
+from train.families.conditioning import Conditioning, Framing
+from train.families.vae import Moments
+
 Prediction = Literal["epsilon", "v_prediction"]
-
-
-@dataclass(frozen=True)
-class Moments:
-    """What the VAE says of pictures: mean and log-variance of each latent, unscaled; [n, 4, h/8, w/8]."""
-
-    mean: Tensor
-    logvar: Tensor
 
 
 @dataclass(frozen=True)
@@ -60,7 +55,9 @@ class Family(Protocol):
 
     def token_count(self, caption: str) -> int: ...
 
-    def encode_text(self, captions: Sequence[str]) -> Tensor: ...
+    def condition(self, captions: Sequence[str], framings: Sequence[Framing]) -> Conditioning:
+        """What the UNet is told of pictures with these captions, cut like this."""
+        ...
 
     def encode_pictures(self, pixels: Tensor) -> Moments: ...
 
@@ -68,12 +65,12 @@ class Family(Protocol):
         """Scaled latents: a draw from the moments with `noise`, or their mean without."""
         ...
 
-    def predict(self, noisy: Tensor, timesteps: Tensor, conditioning: Tensor) -> Tensor: ...
+    def predict(self, noisy: Tensor, timesteps: Tensor, conditioning: Conditioning) -> Tensor: ...
 
     def decode(self, latents: Tensor) -> Tensor: ...
 
     def place(self, device: torch.device, weights: torch.dtype) -> None:
-        """Move the model to a device; the frozen text encoder and UNet are held in `weights`."""
+        """Move the model to a device; the frozen text encoders and UNet are held in `weights`."""
         ...
 
     def use_gradient_checkpointing(self, text: bool) -> None: ...
@@ -81,8 +78,19 @@ class Family(Protocol):
 
 @dataclass(frozen=True)
 class AdapterRoots:
-    """The modules adapters attach to; `unused_text_layers` never see a gradient (clip skip)."""
+    """The modules adapters attach to, and what files call them.
+
+    `unet_names` translates a UNet module's path, written with "_", where files use another one. `unused` are
+    starts of names in files: of text layers that never see a gradient.
+    """
 
     unet: nn.Module
-    text_encoder: nn.Module
-    unused_text_layers: tuple[str, ...]
+    text_encoders: tuple[nn.Module, ...]
+    unet_names: Mapping[str, str] = field(default_factory=dict)
+    unused: tuple[str, ...] = ()
+
+    @property
+    def text_prefixes(self) -> tuple[str, ...]:
+        """kohya counts text encoders only where there are several."""
+        count = len(self.text_encoders)
+        return ("lora_te",) if count == 1 else tuple(f"lora_te{number + 1}" for number in range(count))

@@ -1,41 +1,25 @@
-"""Decides how a base model is found and read: a diffusers folder, a single file, or a name on the hub.
-
-Weights come from safetensors, or from pickles read with `weights_only=True` alone. Configuration for
-single files ships with the program (`sd1_config`, `clip_vocab`), so that nothing is fetched.
-"""
+"""Decides which family a base model is taken for, and refuses what cannot be trained."""
 
 from __future__ import annotations
 
-import pickle
 import re
-from collections.abc import Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import torch
-from diffusers import AutoencoderKL, StableDiffusionPipeline
-from safetensors import SafetensorError, safe_open
-from transformers import CLIPTokenizer
+from huggingface_hub import snapshot_download
 
 from curator.contract.errors import UserError
 from curator.contract.text import visible
-from train.families.detect import family_of_folder, family_of_keys, family_of_unet
+from train.families.detect import family_of_folder, family_of_keys, family_of_unet, prediction_of_keys
 from train.families.family import Family
-from train.families.sd1 import Sd1
+from train.families.read import READ_ERRORS, read_pipeline, read_vae, tensor_names, unreadable
+from train.families.sd1 import sd1_of
+from train.families.sdxl import sdxl_of
 
-CLIP_VOCAB = Path(__file__).parent / "clip_vocab"
-SD1_CONFIG = Path(__file__).parent / "sd1_config"
-FAMILIES = ("sd1",)
+FAMILIES: dict[str, Callable[..., Family]] = {"sd1": sd1_of, "sdxl": sdxl_of}
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
-_READ_ERRORS = (
-    OSError,
-    ValueError,
-    RuntimeError,
-    KeyError,
-    SafetensorError,
-    pickle.UnpicklingError,
-    EOFError,
-)
+_ABOUT = ["model_index.json", "unet/config.json"]
 
 
 def load_family(
@@ -45,55 +29,46 @@ def load_family(
     vae: str = "",
     clip_skip: int = 1,
     prediction: str = "auto",
-    config: Path = SD1_CONFIG,
+    config: Path | None = None,
 ) -> Family:
-    """The base model at `path`, frozen, on the CPU in float32.
+    """The base model at `path`, frozen, on the CPU in float32. `config` describes a single file of no usual size.
 
     Raises:
         UserError: nothing there, another family than asked for, or not readable.
     """
     pipeline = load_pipeline(path, family, config)
-    layers = pipeline.text_encoder.config.num_hidden_layers
-    if not 1 <= clip_skip <= layers:
-        raise UserError(f"clip_skip is {clip_skip}", f"this model's text encoder has {layers} layers")
-    said = pipeline.scheduler.config.get("prediction_type", "epsilon")
-    chosen = said if prediction == "auto" else prediction
-    if chosen not in ("epsilon", "v_prediction"):
-        raise UserError(f"the model predicts '{chosen}'", "epsilon and v_prediction can be trained")
-    return Sd1(
-        source=path,
-        tokenizer=pipeline.tokenizer,
-        text_encoder=pipeline.text_encoder,
-        vae=_read_vae(vae) if vae else pipeline.vae,
-        unet=pipeline.unet,
-        scheduler_config=dict(pipeline.scheduler.config),
-        prediction=chosen,
-        clip_skip=clip_skip,
-    )
+    return family_of_pipeline(pipeline, path, vae=vae, clip_skip=clip_skip, prediction=prediction)
 
 
-def load_pipeline(path: str, family: str = "auto", config: Path = SD1_CONFIG) -> Any:
+def load_pipeline(path: str, family: str = "auto", config: Path | None = None) -> Any:
     """The diffusers pipeline of the base model at `path`.
 
     Raises:
         UserError: as `load_family`.
     """
-    _check_family(path, _kind_of(path), family)
-    pipeline = _read(path, config)
-    _check_family(
-        path, family_of_unet(pipeline.unet.config), family
-    )  # what a hub name holds is known only now
+    found = _kind_of(path)
+    _check_family(path, found, family)
+    pipeline = read_pipeline(path, found, config)
+    if Path(path).is_file():
+        pipeline.scheduler.register_to_config(**prediction_of_keys(tensor_names(Path(path))))
     return pipeline
 
 
-def clip_tokenizer() -> CLIPTokenizer:
-    """CLIP's tokenizer with its real vocabulary, as SD1 pads it."""
-    return CLIPTokenizer(
-        vocab=str(CLIP_VOCAB / "vocab.json"),
-        merges=str(CLIP_VOCAB / "merges.txt"),
-        model_max_length=77,
-        pad_token="<|endoftext|>",  # noqa: S106 (a token of the vocabulary)
-    )
+def family_of_pipeline(
+    pipeline: Any, source: str, *, vae: str = "", clip_skip: int = 1, prediction: str = "auto"
+) -> Family:
+    """The family behind a loaded pipeline.
+
+    Raises:
+        UserError: a setting this model cannot follow, or an unreadable VAE.
+    """
+    kind = family_of_unet(pipeline.unet.config)
+    said = pipeline.scheduler.config.get("prediction_type", "epsilon")
+    chosen = said if prediction == "auto" else prediction
+    if chosen not in ("epsilon", "v_prediction"):
+        raise UserError(f"the model predicts '{chosen}'", "epsilon and v_prediction can be trained")
+    own = read_vae(vae, kind) if vae else pipeline.vae
+    return FAMILIES[kind](pipeline, source=source, vae=own, prediction=chosen, clip_skip=clip_skip)
 
 
 def _kind_of(path: str) -> str:
@@ -101,13 +76,24 @@ def _kind_of(path: str) -> str:
     if place.is_dir():
         return family_of_folder(place)
     if place.is_file():
-        return family_of_keys(_tensor_names(place))
+        return family_of_keys(tensor_names(place))
     if _HUB_NAME.fullmatch(path):
-        return FAMILIES[0]  # asked again when it is fetched
+        return family_of_folder(_fetch_about(path))
     raise UserError(
         f"there is no model at {visible(path)}",
         "give a diffusers folder, a .safetensors or .ckpt file, or a hub name such as owner/model",
     )
+
+
+def _fetch_about(name: str) -> Path:
+    """The two small files that tell a hub model's family, before gigabytes are fetched."""
+    try:
+        return Path(snapshot_download(name, allow_patterns=_ABOUT))
+    except READ_ERRORS as error:
+        raise UserError(
+            unreadable(name, error).what,
+            "look at the name and the connection; a folder on this machine needs none",
+        ) from error
 
 
 def _check_family(path: str, found: str, wanted: str) -> None:
@@ -115,69 +101,11 @@ def _check_family(path: str, found: str, wanted: str) -> None:
         raise UserError(f"no family is called '{visible(wanted)}'", "known: auto, " + ", ".join(FAMILIES))
     if found not in FAMILIES:
         raise UserError(
-            f"{visible(path)} is {found}, and this recipe trains {' or '.join(FAMILIES)}",
-            "give a Stable Diffusion 1.x model",
+            f"{visible(path)} is {found}, and Frieze trains {' and '.join(FAMILIES)}",
+            "give a Stable Diffusion 1.x or XL model",
         )
-
-
-def _tensor_names(path: Path) -> Iterable[str]:
-    try:
-        if path.suffix == ".safetensors":
-            with safe_open(path, "pt") as file:
-                return list(file.keys())
-        loaded = torch.load(path, map_location="meta", weights_only=True)
-        return list(loaded.get("state_dict", loaded))
-    except _READ_ERRORS as error:
-        raise _unreadable(str(path), error) from error
-
-
-def _read(path: str, config: Path) -> Any:
-    place = Path(path)
-    try:
-        if place.is_file():
-            return _read_single_file(place, config)
-        pipeline = StableDiffusionPipeline.from_pretrained(
-            path, safety_checker=None, feature_extractor=None, requires_safety_checker=False, **_quiet(place)
-        )
-    except _READ_ERRORS as error:
-        raise _unreadable(path, error) from error
-    return pipeline
-
-
-def _quiet(place: Path) -> dict[str, Any]:
-    """A local folder must never send a question to the hub."""
-    return {"local_files_only": True} if place.is_dir() else {}
-
-
-def _read_single_file(path: Path, config: Path) -> Any:
-    return StableDiffusionPipeline.from_single_file(
-        str(path),
-        config=str(config),
-        tokenizer=clip_tokenizer(),
-        safety_checker=None,
-        feature_extractor=None,
-        local_files_only=True,
-    )
-
-
-def _read_vae(path: str) -> AutoencoderKL:
-    place = Path(path)
-    if not place.exists():
+    if wanted not in ("auto", found):
         raise UserError(
-            f"there is no VAE at {visible(path)}", "give a diffusers VAE folder or a .safetensors file"
+            f"{visible(path)} is {found}, and the recipe trains {wanted}",
+            f"set model.family = '{found}', or give an {wanted} model",
         )
-    try:
-        if place.is_file():
-            config = str(SD1_CONFIG)
-            return AutoencoderKL.from_single_file(path, config=config, subfolder="vae", local_files_only=True)
-        inner = place / "vae" if (place / "vae").is_dir() else place
-        return AutoencoderKL.from_pretrained(str(inner), local_files_only=True)
-    except _READ_ERRORS as error:
-        raise _unreadable(path, error) from error
-
-
-def _unreadable(path: str, error: BaseException) -> UserError:
-    first = str(error).strip().splitlines() or [type(error).__name__]
-    return UserError(
-        f"the model at {visible(path)} cannot be read: {visible(first[0][:200])}", "fetch the model again"
-    )

@@ -7,10 +7,14 @@ from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from train.families.family import AdapterRoots, BaseFacts, Moments, Prediction
+from curator.contract.errors import UserError
+from train.families import clip_text
+from train.families.conditioning import Conditioning, Framing
+from train.families.family import AdapterRoots, BaseFacts, Prediction
+from train.families.vae import Moments, decoded, moments_of, scaled_latents
 from train.objective.noise_schedule import alphas_cumprod
 
 
@@ -59,46 +63,37 @@ class Sd1:
     def adapter_roots(self) -> AdapterRoots:
         layers = self.text_encoder.config.num_hidden_layers
         unused = range(layers - self.clip_skip + 1, layers)
-        names = tuple(f"text_model.encoder.layers.{index}" for index in unused)
-        return AdapterRoots(self.unet, text_model_path(self.text_encoder), names)
+        names = tuple(f"lora_te_text_model_encoder_layers_{index}_" for index in unused)
+        return AdapterRoots(self.unet, (clip_text.text_model_path(self.text_encoder),), unused=names)
 
     @property
     def trained_text_length(self) -> int:
-        return int(self.tokenizer.model_max_length) - 2
+        return clip_text.TOKENS - 2
 
     def token_count(self, caption: str) -> int:
-        return len(
-            self.tokenizer(caption, add_special_tokens=False, truncation=False, verbose=False).input_ids
-        )
+        return clip_text.token_count(self.tokenizer, caption)
 
-    def encode_text(self, captions: Sequence[str]) -> Tensor:
-        """Hidden states [n, 77, width] of the `clip_skip`-th layer from the end, then the final norm (S027)."""
-        ids = self.tokenizer(
-            list(captions), padding="max_length", truncation=True, max_length=77, return_tensors="pt"
-        ).input_ids
-        encoder = self.text_encoder
+    def condition(self, captions: Sequence[str], _framings: Sequence[Framing]) -> Conditioning:
+        """Hidden states [n, 77, width] of the `clip_skip`-th layer from the end, then the final norm (S027).
+
+        SD1 is not told how pictures were cut.
+        """
+        ids, encoder = clip_text.token_ids(self.tokenizer, captions), self.text_encoder
         states = encoder(ids.to(self.unet.device), output_hidden_states=True).hidden_states[-self.clip_skip]
-        return getattr(encoder, "text_model", encoder).final_layer_norm(states)
+        return Conditioning(getattr(encoder, "text_model", encoder).final_layer_norm(states))
 
-    @torch.no_grad()
     def encode_pictures(self, pixels: Tensor) -> Moments:
-        """`pixels` [n, 3, h, w] in -1..1; always in float32, where no VAE overflows."""
-        moments = self.vae.encode(pixels.to(self.vae.device, torch.float32)).latent_dist
-        return Moments(moments.mean, moments.logvar)
+        return moments_of(self.vae, pixels)
 
     def latents(self, moments: Moments, noise: Tensor | None) -> Tensor:
-        drawn = moments.mean
-        if noise is not None:
-            drawn = drawn + torch.exp(0.5 * moments.logvar.clamp(-30.0, 20.0)) * noise
-        return drawn * self.vae.config.scaling_factor
+        return scaled_latents(self.vae, moments, noise)
 
-    def predict(self, noisy: Tensor, timesteps: Tensor, conditioning: Tensor) -> Tensor:
+    def predict(self, noisy: Tensor, timesteps: Tensor, conditioning: Conditioning) -> Tensor:
         dtype = self.unet.dtype
-        return self.unet(noisy.to(dtype), timesteps, conditioning.to(dtype)).sample.float()
+        return self.unet(noisy.to(dtype), timesteps, conditioning.states.to(dtype)).sample.float()
 
-    @torch.no_grad()
     def decode(self, latents: Tensor) -> Tensor:
-        return self.vae.decode(latents.float() / self.vae.config.scaling_factor).sample
+        return decoded(self.vae, latents)
 
     def place(self, device: torch.device, weights: torch.dtype) -> None:
         self.vae.to(device, torch.float32)
@@ -114,17 +109,22 @@ class Sd1:
             self.text_encoder.train()
 
 
-def text_model_path(encoder: nn.Module) -> nn.Module:
-    """A root under which the encoder's modules have the names every client of LoRA files expects.
+def sd1_of(pipeline: Any, *, source: str, vae: AutoencoderKL, prediction: Prediction, clip_skip: int) -> Sd1:
+    """The SD1 model in a diffusers pipeline.
 
-    transformers 5.6 took `text_model` out of the path of CLIPTextModel.
+    Raises:
+        UserError: its text encoder has not so many layers.
     """
-    return encoder if hasattr(encoder, "text_model") else _TextModelPath(encoder)
-
-
-class _TextModelPath(nn.Module):
-    """Puts `text_model.` back before the names of a flat CLIP text model."""
-
-    def __init__(self, encoder: nn.Module) -> None:
-        super().__init__()
-        self.text_model = encoder
+    layers = pipeline.text_encoder.config.num_hidden_layers
+    if not 1 <= clip_skip <= layers:
+        raise UserError(f"clip_skip is {clip_skip}", f"this model's text encoder has {layers} layers")
+    return Sd1(
+        source=source,
+        tokenizer=pipeline.tokenizer,
+        text_encoder=pipeline.text_encoder,
+        vae=vae,
+        unet=pipeline.unet,
+        scheduler_config=dict(pipeline.scheduler.config),
+        prediction=prediction,
+        clip_skip=clip_skip,
+    )

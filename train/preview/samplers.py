@@ -21,6 +21,7 @@ _NOISE_KEYS = (
     "beta_schedule",
     "trained_betas",
     "prediction_type",
+    "rescale_betas_zero_snr",
 )
 
 SAMPLERS: dict[str, Callable[[dict[str, Any]], Any]] = {

@@ -15,6 +15,7 @@ from PIL import Image, PngImagePlugin
 from torch import Tensor
 
 from curator.contract.recipe import SamplePictures
+from train.families.conditioning import Conditioning, whole
 from train.families.family import Family
 from train.preview.samplers import make_sampler
 from train.weights.atomic import write_atomic
@@ -71,7 +72,8 @@ def make_picture(
     latents = torch.randn(1, 4, wanted.height // 8, wanted.width // 8, generator=generator).to(device)
     latents = latents * scheduler.init_noise_sigma
     guided = wanted.cfg > 1.0
-    conditioning = family.encode_text([wanted.negative, wanted.prompt] if guided else [wanted.prompt])
+    texts = [wanted.negative, wanted.prompt] if guided else [wanted.prompt]
+    conditioning = family.condition(texts, [whole((wanted.width, wanted.height))] * len(texts))
     for timestep in scheduler.timesteps:
         if not go_on():
             raise SamplingStoppedError
@@ -82,7 +84,7 @@ def make_picture(
 
 
 def _guided(
-    family: Family, latents: Tensor, timestep: Tensor, conditioning: Tensor, cfg: float | None
+    family: Family, latents: Tensor, timestep: Tensor, conditioning: Conditioning, cfg: float | None
 ) -> Tensor:
     if cfg is None:
         return family.predict(latents, timestep[None], conditioning)

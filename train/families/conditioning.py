@@ -1,0 +1,59 @@
+"""Decides what a UNet is told beside noisy latents and a time: text, and for SDXL how the picture was cut."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from curator.contract.buckets import Placement, Size
+
+
+@dataclass(frozen=True)
+class Framing:
+    """How a picture was scaled and cut, in pixels: `original` is its own size, upright and before scaling;
+    `corner` is the left and top of the cut in the scaled picture; `target` is the size that is trained."""
+
+    original: Size
+    corner: tuple[int, int]
+    target: Size
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """SDXL's six: original height and width, top and left, target height and width."""
+        (width, height), (left, top), (wide, high) = self.original, self.corner, self.target
+        return height, width, top, left, high, wide
+
+
+def framing_of(original: Size, placement: Placement, flip: bool) -> Framing:
+    """What the manifest's placement means; in a mirrored picture the cut's right side is the left one."""
+    left, top = _mirrored(placement) if flip else placement.crop[:2]
+    return Framing(original, (left, top), placement.bucket)
+
+
+def _mirrored(placement: Placement) -> tuple[int, int]:
+    _, top, right, _ = placement.crop
+    return placement.resized[0] - right, top
+
+
+def whole(size: Size) -> Framing:
+    """A picture that was never cut: what samples ask for."""
+    return Framing(size, (0, 0), size)
+
+
+@dataclass(frozen=True)
+class Conditioning:
+    """What n pictures are predicted from. `pooled` and `sizes` are SDXL's alone."""
+
+    states: Tensor  # [n, tokens, width]
+    pooled: Tensor | None = None  # [n, width]
+    sizes: Tensor | None = None  # [n, 6], always float32: bf16 cannot hold 1333
+
+    def repeated(self, count: int) -> Conditioning:
+        """The whole, `count` times over."""
+
+        def more(part: Tensor | None) -> Tensor | None:
+            return None if part is None else torch.cat([part] * count)
+
+        return Conditioning(torch.cat([self.states] * count), more(self.pooled), more(self.sizes))
