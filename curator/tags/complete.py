@@ -5,7 +5,8 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable
 
-from curator.index.tag_table import Tag, folded
+from curator.index.tag_names import folded
+from curator.index.tag_table import Tag
 
 
 def complete(tags: Iterable[Tag], typed: str, limit: int = 20) -> list[Tag]:

@@ -14,7 +14,8 @@ from PIL import Image
 from curator.contract.errors import UserError
 from curator.index.collection import Collection
 from curator.index.edits import AddTags, RemoveTags, SetCaption
-from curator.index.tag_table import Tag, check_name
+from curator.index.tag_names import check_name
+from curator.index.tag_table import Tag
 from curator.scan.scan import scan
 from curator.tags.bulk import adding, preview, removing, renaming
 from curator.tags.classes import CLASSES, in_order

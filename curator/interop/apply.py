@@ -1,0 +1,100 @@
+"""Decides how a plan is carried out: folders indexed, subsets saved, words and facts given to pictures.
+
+Words never replace words a picture has unless asked to; each batch of pictures is one change that can be undone.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from pyroaring import BitMap
+
+from curator.contract.errors import UserError
+from curator.filter.evaluate import select
+from curator.index.collection import Collection
+from curator.index.edits import Rewrite, Words
+from curator.index.picks import Pick, pick_filter
+from curator.index.small_tables import Subset
+from curator.interop.balance import balanced
+from curator.interop.matching import Matcher
+from curator.interop.plan import ImportPlan, PlannedSubset
+from curator.interop.records import Record, Source
+from curator.interop.word_import import ACTOR, Progress, WordsReport, batches, give_words
+from curator.interop.words import text_of
+from curator.scan.report import ScanReport
+from curator.scan.scan import scan
+
+
+@dataclass
+class ImportReport:
+    """What an import did."""
+
+    scanned: ScanReport
+    words: WordsReport
+    subsets: tuple[str, ...] = ()
+    captioned: int = 0
+
+
+def carry_out(
+    collection: Collection, plan: ImportPlan, progress: Progress | None = None, *, replace_words: bool = False
+) -> ImportReport:
+    """Do what `plan` says.
+
+    Raises:
+        UserError: a subset of that name is there already. Nothing is done then.
+    """
+    taken = {each.name for each in collection.subsets.list()} & {each.name for each in plan.subsets}
+    if taken:
+        raise UserError(f"there is a subset '{min(taken)}' already", "rename or remove it first")
+    report = ImportReport(ScanReport(), WordsReport())
+    for folder in plan.folders:
+        report.scanned.include(scan(collection, folder))
+    matcher = Matcher(collection)
+    report.words = give_words(collection, matcher, plan, progress, replace_words=replace_words)
+    if plan.rule:
+        collection.settings.put("bucket_rule", asdict(plan.rule))
+    for each in balanced(plan.subsets).subsets:
+        if each.rows:
+            _save_pick(collection, matcher, each, each.rows)
+        collection.subsets.save(_subset(each))
+        report.captioned += _give_class_tokens(collection, each)
+    report.subsets = tuple(each.name for each in plan.subsets)
+    return report
+
+
+def folder_filter(folder: Path) -> str:
+    """A filter for the pictures that lie directly in `folder`."""
+    exact = re.escape(str(folder)).replace("/", "\\/")
+    # A byte that is no UTF-8 cannot be stored in a filter; any one character stands for it.
+    whole = "".join("." if 0xD800 <= ord(char) <= 0xDFFF else char for char in exact)
+    return f"path:/^(?-i:{whole})\\/[^\\/]*$/"
+
+
+def _filter(each: PlannedSubset) -> str:
+    return pick_filter(each.name) if each.rows else folder_filter(each.folder)
+
+
+def _save_pick(collection: Collection, matcher: Matcher, each: PlannedSubset, source: Source) -> None:
+    """The pictures that rows name, kept under the subset's name."""
+    images = BitMap()
+    for batch in batches(source.rows()):
+        images |= BitMap(matcher.images([row for row in batch if isinstance(row, Record)]))
+    images.discard(0)
+    collection.picks.save(Pick(each.name, images, f"named by {source.path.name}"))
+
+
+def _subset(each: PlannedSubset) -> Subset:
+    return Subset(each.name, _filter(each), each.repeats, each.loss_weight, each.flip, each.rules)
+
+
+def _give_class_tokens(collection: Collection, planned: PlannedSubset) -> int:
+    """Pictures with neither tags nor caption get the class tokens; gives how many."""
+    tokens = text_of(planned.class_tokens)
+    if not tokens:
+        return 0
+    ids = select(collection, f"{_filter(planned)} untagged -has:caption").ids.tolist()
+    names = tuple(dict.fromkeys(part.strip() for part in tokens.split(",") if part.strip()))
+    words = tuple(Words(image, tags=names) for image in ids)
+    return collection.apply(Rewrite(words, f"class tokens '{tokens}'"), ids, ACTOR).images_changed

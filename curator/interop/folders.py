@@ -1,0 +1,61 @@
+"""Decides which files of one folder the other tools would train: pictures by the ending of their names."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from curator.contract.errors import UserError
+from curator.contract.text import visible
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".avif")
+
+
+def pictures_in(folder: Path) -> list[Path]:
+    """The pictures that lie directly in `folder`, by name."""
+    return sorted(path for path in entries(folder) if path.is_file() and is_picture(path.name))
+
+
+def is_picture(name: str) -> bool:
+    """Whether a file of this name is a picture, by its ending."""
+    return name.lower().endswith(SUFFIXES)
+
+
+def entries(folder: Path) -> list[Path]:
+    """What lies in a folder, hidden names left out, sorted.
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    try:
+        with os.scandir(folder) as listing:
+            return sorted(Path(entry.path) for entry in listing if not entry.name.startswith("."))
+    except OSError as error:
+        raise UserError(
+            f"the folder {visible(str(folder))} cannot be read: {error.strerror}", "check its name and rights"
+        ) from error
+
+
+def tree(folder: Path) -> Iterator[Path]:
+    """`folder` and every folder below it that is no link, parents first."""
+    yield folder
+    for entry in entries(folder):
+        if entry.is_dir() and not entry.is_symlink():
+            yield from tree(entry)
+
+
+def absolute(path: Path) -> Path:
+    """`path` from the root, without `..`, links kept: as a scan names it."""
+    return Path(os.path.normpath(path.absolute()))
+
+
+def need_folder(path: Path) -> Path:
+    """`path` as an absolute folder.
+
+    Raises:
+        UserError: there is none.
+    """
+    if not path.is_dir():
+        raise UserError(f"there is no folder {visible(str(path))}", "give the folder that holds the pictures")
+    return absolute(path)

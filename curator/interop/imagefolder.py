@@ -1,0 +1,71 @@
+"""Decides how a Hugging Face imagefolder is read: `metadata.csv` or `metadata.jsonl` beside the pictures it names."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from curator.contract.errors import UserError
+from curator.contract.text import decoded, visible
+from curator.interop.folders import need_folder, tree
+from curator.interop.json_stream import json_lines
+from curator.interop.plan import ImportPlan
+from curator.interop.records import Dropped, Record, Row, Source
+from curator.interop.words import clean, tags_of_line, text_of
+
+_FILES = ("metadata.jsonl", "metadata.csv")
+_TEXTS = ("caption", "text", "prompt")
+
+
+def plan_imagefolder(folder: Path) -> ImportPlan:
+    """Words for the pictures of every metadata file below `folder`.
+
+    Raises:
+        UserError: there is no such file.
+    """
+    top = need_folder(folder)
+    found = [each / name for each in tree(top) for name in _FILES if (each / name).is_file()]
+    if not found:
+        raise UserError(
+            f"there is no metadata.csv or metadata.jsonl in {visible(str(top))}",
+            "give the folder that holds it",
+        )
+    return ImportPlan("imagefolder", (top,), sources=tuple(_source(file) for file in found))
+
+
+def _source(file: Path) -> Source:
+    def rows() -> Iterator[Row]:
+        values = _csv(file) if file.suffix == ".csv" else (value for _, value in json_lines(file))
+        return (_row(value, file.parent) for value in values)
+
+    return Source(file, rows)
+
+
+def _csv(file: Path) -> Iterator[Mapping[str, Any]]:
+    with file.open("rb") as opened:
+        lines = (decoded(line)[0] for line in opened)
+        yield from csv.DictReader(lines)
+
+
+def _row(value: Any, folder: Path) -> Row:
+    if not isinstance(value, dict):
+        return Dropped("a line that is no JSON object")
+    name = value.get("file_name")
+    if not isinstance(name, str) or not name:
+        return Dropped("a line without file_name")
+    tags = value.get("tags")
+    caption = next((value[key] for key in _TEXTS if isinstance(value.get(key), str)), None)
+    return Record(
+        path=os.path.normpath(folder / name),
+        tags=_tags(tags),
+        caption=text_of(caption) if caption is not None else None,
+    )
+
+
+def _tags(tags: Any) -> tuple[str, ...] | None:
+    if isinstance(tags, list):
+        return clean(tag for tag in tags if isinstance(tag, str))
+    return tags_of_line(tags) if isinstance(tags, str) else None

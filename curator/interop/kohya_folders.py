@@ -1,0 +1,66 @@
+"""Decides how kohya's training folders are read: `10_sls frog` is ten repeats of the class tokens `sls frog` (S044).
+
+The number is what stands before the first `_`, read as Python reads an integer; folders without one, or with less
+than 1, are left out, as are pictures deeper down (reference: kohya.md 2.2).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from curator.contract.text import visible
+from curator.interop.folders import entries, is_picture, need_folder, pictures_in
+from curator.interop.plan import Ignored, ImportPlan, PlannedSubset
+
+
+def plan_kohya_folders(folder: Path, reg: Path | None = None) -> ImportPlan:
+    """The subsets of a training folder, and of a folder of regularisation pictures where one is given."""
+    tops = [(need_folder(folder), False)] + ([(need_folder(reg), True)] if reg else [])
+    subsets: list[PlannedSubset] = []
+    ignored: list[Ignored] = []
+    for top, is_reg in tops:
+        for entry in entries(top):
+            found = _planned(entry, is_reg)
+            if isinstance(found, PlannedSubset):
+                subsets.append(found)
+                ignored += [Ignored(str(each), "folders are not looked into") for each in _deeper(entry)]
+            elif found:
+                ignored.append(Ignored(str(entry), found))
+    folders = tuple(each.folder for each in subsets)
+    return ImportPlan("kohya-folders", folders, _named_apart(subsets), tuple(ignored))
+
+
+def parse_folder_name(name: str) -> tuple[int, str] | str:
+    """(repeats, class tokens) of a folder's name, or why it has none."""
+    number, _, tokens = name.partition("_")
+    try:
+        repeats = int(number)
+    except ValueError:
+        return "its name does not begin with a number and '_'"
+    return (repeats, tokens) if repeats >= 1 else f"its repeats are {repeats}; 1 or more are trained"
+
+
+def _planned(entry: Path, is_reg: bool) -> PlannedSubset | str:
+    if not entry.is_dir():
+        return "pictures belong into a folder such as 10_name" if is_picture(entry.name) else ""
+    parsed = parse_folder_name(entry.name)
+    if isinstance(parsed, str):
+        return parsed
+    images = len(pictures_in(entry))
+    if not images:
+        return "it holds no pictures"
+    return PlannedSubset(visible(entry.name), entry, images, float(parsed[0]), parsed[1], is_reg)
+
+
+def _deeper(folder: Path) -> list[Path]:
+    return [each for each in entries(folder) if each.is_dir()]
+
+
+def _named_apart(subsets: list[PlannedSubset]) -> tuple[PlannedSubset, ...]:
+    """Names of train and regularisation folders may be equal; subsets' may not."""
+    train = {each.name for each in subsets if not each.is_reg}
+    return tuple(
+        replace(each, name=f"reg {each.name}") if each.is_reg and each.name in train else each
+        for each in subsets
+    )

@@ -1,0 +1,134 @@
+"""Decides how a manifest is written as JSON lines, and how such a file becomes the very same manifest again.
+
+The first line holds all that is not a picture; each further line is a picture, in training order. Names that are no
+UTF-8 are kept as lone surrogates in ASCII escapes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TextIO
+
+from curator.contract.buckets import BucketRule, Placement
+from curator.contract.captions import CaptionParts
+from curator.contract.errors import UserError
+from curator.contract.manifest import (
+    Manifest,
+    ManifestImage,
+    open_manifest,
+    provenance_of,
+    stored_subset,
+    subset_of,
+)
+from curator.contract.manifest_digest import provenance_json
+from curator.contract.manifest_writer import ManifestContent, write_manifest
+from curator.contract.text import visible
+from curator.interop.json_stream import json_lines
+
+FORMAT = "frieze-manifest-jsonl"
+VERSION = 1
+
+
+def write_jsonl(manifest: Manifest, file: TextIO) -> None:
+    """The whole manifest, a line a picture."""
+    header = manifest.header
+    first: dict[str, Any] = {
+        "format": FORMAT,
+        "version": VERSION,
+        "digest": manifest.digest,
+        "rule": {name: getattr(header.rule, name) for name in BucketRule.__dataclass_fields__},
+        "buckets": header.buckets,
+        "subsets": [stored_subset(subset) for subset in header.subsets],
+        "tags": manifest.tag_classes(),
+        "provenance": provenance_json(header.provenance),
+    }
+    file.write(json.dumps(first) + "\n")
+    for image in manifest.images():
+        file.write(json.dumps(_as_json(image)) + "\n")
+
+
+def read_jsonl(file: Path, manifest: Path) -> str:
+    """Make the manifest that `file` was exported from; gives its digest.
+
+    Raises:
+        UserError: the file is no export, is cut short, or was changed.
+    """
+    lines = json_lines(file)
+    _, header = next(lines, (0, None))
+    if not isinstance(header, dict) or header.get("format") != FORMAT:
+        raise UserError(
+            f"{visible(str(file))} is no exported manifest", "give one made by 'frieze manifest export'"
+        )
+    if header.get("version") != VERSION:
+        raise UserError(f"{visible(str(file))} has version {header.get('version')}", "update Frieze")
+    scratch = manifest.with_name(f".{manifest.name}.import")
+    try:
+        digest = write_manifest(scratch, _content(file, header, lines))
+        if digest != header["digest"]:
+            raise UserError(f"{visible(str(file))} was changed or cut short", "export the manifest again")
+        scratch.replace(manifest)
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        raise _broken(file) from error
+    finally:
+        scratch.unlink(missing_ok=True)
+    with open_manifest(manifest) as made:
+        return made.digest
+
+
+def _content(file: Path, header: dict[str, Any], lines: Iterator[tuple[int, Any]]) -> ManifestContent:
+    buckets = tuple((int(width), int(height)) for width, height in header["buckets"])
+    return ManifestContent(
+        rule=BucketRule(**header["rule"]),
+        buckets=buckets,
+        subsets=tuple(subset_of(each) for each in header["subsets"]),
+        tags=header["tags"],
+        images=(_image(file, number, value, buckets) for number, value in lines),
+        provenance=provenance_of(header["provenance"]),
+    )
+
+
+def _as_json(image: ManifestImage) -> dict[str, Any]:
+    placement, parts = image.placement, image.parts
+    return {
+        "path": image.path,
+        "root": image.root,
+        "sha256": image.sha256,
+        "file_bytes": image.file_bytes,
+        "size": image.size,
+        "bucket": image.bucket,
+        "resized": placement.resized,
+        "crop": placement.crop,
+        "subset": image.subset,
+        "repeats": image.repeats,
+        "head": parts.head,
+        "middle": parts.middle,
+        "tail": parts.tail,
+        "text": parts.text,
+    }
+
+
+def _image(file: Path, number: int, value: Any, buckets: tuple[tuple[int, int], ...]) -> ManifestImage:
+    if not isinstance(value, dict):
+        raise UserError(
+            f"line {number} of {visible(str(file))} is no JSON object", "it is cut short or changed"
+        )
+    left, top, right, bottom = value["crop"]
+    width, height = value["resized"]
+    return ManifestImage(
+        path=value["path"],
+        root=value["root"],
+        sha256=value["sha256"],
+        file_bytes=value["file_bytes"],
+        size=(value["size"][0], value["size"][1]),
+        bucket=value["bucket"],
+        placement=Placement(buckets[value["bucket"]], (width, height), (left, top, right, bottom)),
+        subset=value["subset"],
+        repeats=value["repeats"],
+        parts=CaptionParts(tuple(value["head"]), tuple(value["middle"]), tuple(value["tail"]), value["text"]),
+    )
+
+
+def _broken(file: Path) -> UserError:
+    return UserError(f"{visible(str(file))} is damaged", "export the manifest again")

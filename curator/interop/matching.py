@@ -1,0 +1,100 @@
+"""Decides which picture of the collection a row of metadata means: by path, or by number or md5 in the file's name."""
+
+from __future__ import annotations
+
+import array
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from curator.index.collection import Collection
+from curator.index.paths import last_part
+from curator.interop.records import Record
+
+_MD5 = re.compile(r"(?:^|[_-])([0-9a-f]{32})(?:[_.-]|$)")
+_NUMBER = re.compile(r"(?:^|[_ -])(\d{1,18})$")
+
+
+class Matcher:
+    """Looks pictures up, many rows at once. Names are read once, into arrays: 12 bytes a picture."""
+
+    def __init__(self, collection: Collection) -> None:
+        self._collection = collection
+        self._numbers: NDArray[Any] | None = None  # rows of (post number, image)
+        self._sums: NDArray[Any] | None = None
+
+    def images(self, records: Sequence[Record]) -> list[int]:
+        """The image of each record; 0 where there is none."""
+        by_path = self._by_path([each.path for each in records if each.path])
+        found = [by_path.get(each.path, 0) if each.path else 0 for each in records]
+        posts = [place for place, each in enumerate(records) if not each.path]
+        if posts:
+            for place, image in zip(posts, self._by_name([records[place] for place in posts]), strict=True):
+                found[place] = image
+        return found
+
+    def _by_path(self, paths: Sequence[str]) -> dict[str, int]:
+        found: dict[str, int] = {}
+        if not paths:
+            return found
+        with self._collection.reading():
+            alive = self._collection.images.alive()
+            for root, number in self._collection.images.roots().items():
+                start = root.rstrip("/") + "/"
+                below = {path[len(start) :]: path for path in paths if path.startswith(start)}
+                for relative, file in self._collection.images.known(number, list(below)).items():
+                    if file.id in alive:
+                        found[below[relative]] = file.id
+        return found
+
+    def _by_name(self, posts: Sequence[Record]) -> list[int]:
+        if self._numbers is None or self._sums is None:
+            self._numbers, self._sums = self._read_names()
+        sums = _looked_up(self._sums, [_sum_key(post.md5) for post in posts])
+        numbers = _looked_up(self._numbers, [post.post if post.post < 1 << 63 else _NONE for post in posts])
+        return [by_sum or by_number for by_sum, by_number in zip(sums, numbers, strict=True)]
+
+    def _read_names(self) -> tuple[NDArray[Any], NDArray[Any]]:
+        numbers, sums = (array.array("Q"), array.array("I")), (array.array("Q"), array.array("I"))
+        with self._collection.reading():
+            alive = self._collection.images.alive()
+            for image, path in self._collection.images.paths():
+                stem = last_part(path).rpartition(".")[0].lower()
+                if image not in alive:
+                    continue
+                if md5 := _MD5.search(stem):
+                    sums[0].append(int(md5[1][:16], 16))
+                    sums[1].append(image)
+                elif number := _NUMBER.search(stem):
+                    numbers[0].append(int(number[1]))
+                    numbers[1].append(image)
+        return _sorted(*numbers), _sorted(*sums)
+
+
+_PAIR = np.dtype([("key", "<u8"), ("image", "<u4")])
+_NONE = -1
+
+
+def _sum_key(md5: str) -> int:
+    """The first 8 bytes: two files of a collection that share them are one in 10^12."""
+    is_md5 = len(md5) == 32 and all(char in "0123456789abcdef" for char in md5)
+    return int(md5[:16], 16) if is_md5 else _NONE
+
+
+def _sorted(keys: array.array[int], images: array.array[int]) -> NDArray[Any]:
+    made = np.zeros(len(keys), _PAIR)
+    made["key"], made["image"] = keys, images
+    return made[np.lexsort((made["image"], made["key"]))]
+
+
+def _looked_up(table: NDArray[Any], keys: Sequence[int]) -> list[int]:
+    """The first image of each key; 0 where there is none."""
+    if not len(table):
+        return [0] * len(keys)
+    wanted = np.array([max(0, key) for key in keys], np.uint64)
+    places = np.minimum(np.searchsorted(table["key"], wanted), len(table) - 1)
+    hits = (table["key"][places] == wanted) & np.array([0 <= key < 1 << 64 for key in keys])
+    return np.where(hits, table["image"][places], 0).tolist()

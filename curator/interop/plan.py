@@ -1,0 +1,78 @@
+"""Decides what a reader of another tool's format says before anything is written: a plan to look at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from curator.contract.buckets import BucketRule
+from curator.contract.captions import CaptionRules
+from curator.interop.records import Source
+
+
+@dataclass(frozen=True)
+class PlannedSubset:
+    """A folder that becomes a subset. `images` are the pictures the other tool would train, `repeats` its own number.
+
+    `class_tokens` are the caption of pictures without one. With `rows`, its pictures are those that these rows name,
+    wherever below the folder they are.
+    """
+
+    name: str
+    folder: Path
+    images: int
+    repeats: float = 1.0
+    class_tokens: str = ""
+    is_reg: bool = False
+    loss_weight: float = 1.0
+    flip: bool = False
+    rules: CaptionRules = field(default_factory=CaptionRules)
+    rows: Source | None = None
+
+    @property
+    def samples(self) -> float:
+        return self.images * self.repeats
+
+
+@dataclass(frozen=True)
+class Ignored:
+    """Something that is left out, and why."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class ImportPlan:
+    """All that an import would do. `notes` say what cannot be carried over or differs.
+
+    `folders` will be indexed; `subsets` saved; the words and facts of `sources` given to the pictures they name.
+    """
+
+    layout: str
+    folders: tuple[Path, ...] = ()
+    subsets: tuple[PlannedSubset, ...] = ()
+    ignored: tuple[Ignored, ...] = ()
+    notes: tuple[str, ...] = ()
+    rule: BucketRule | None = None
+    sources: tuple[Source, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """What `--plan --json` prints."""
+        return {
+            "layout": self.layout,
+            "subsets": [
+                {
+                    "name": each.name,
+                    "folder": str(each.folder),
+                    "repeats": int(each.repeats) if each.repeats == int(each.repeats) else each.repeats,
+                    "class_tokens": each.class_tokens,
+                    "images": each.images,
+                    "is_reg": each.is_reg,
+                }
+                for each in self.subsets
+            ],
+            "ignored": [{"path": each.path, "reason": each.reason} for each in self.ignored],
+            "notes": list(self.notes),
+        }

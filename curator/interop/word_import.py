@@ -1,0 +1,159 @@
+"""Decides what rows of metadata give to pictures: words where there are none, and facts; every row is counted.
+
+Words never replace words a picture has unless asked to. A plan counts by the very function that writes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+from curator.index.collection import Collection
+from curator.index.edits import Rewrite, Words
+from curator.index.metadata import PostFacts
+from curator.interop.matching import Matcher
+from curator.interop.plan import ImportPlan
+from curator.interop.records import Dropped, Record, Row
+
+BATCH = 5000
+KEPT = "kept"
+NOT_HERE = "no such picture here"
+HAS_WORDS = "has words already; they were kept"
+ACTOR = "import"
+Progress = Callable[[int], None]  # rows done; may raise to stop
+
+
+@dataclass
+class WordsReport:
+    """What became of every row: `rows` is the sum of `funnel`'s counts. `warnings` are counted, not listed."""
+
+    rows: int = 0
+    funnel: Counter[str] = field(default_factory=Counter[str])
+    warnings: Counter[str] = field(default_factory=Counter[str])
+
+    def include(self, other: WordsReport) -> None:
+        """Add what became of other rows."""
+        self.rows += other.rows
+        self.funnel.update(other.funnel)
+        self.warnings.update(other.warnings)
+
+
+@dataclass
+class _Given:
+    """What one batch of rows gives."""
+
+    report: WordsReport = field(default_factory=WordsReport)
+    words: list[Words] = field(default_factory=list[Words])
+    facts: list[tuple[int, PostFacts]] = field(default_factory=list[tuple[int, PostFacts]])
+    classes: dict[tuple[str, str], None] = field(default_factory=dict[tuple[str, str], None])
+
+
+def count_words(plan: ImportPlan, folder: Path | None = None, *, replace_words: bool = False) -> WordsReport:
+    """What the rows of a plan's sources would do: to the collection in `folder`, or to the pictures on disk.
+
+    A plan that will index folders first is counted on disk, since the collection need not know them yet.
+    """
+    report = WordsReport()
+    if not plan.sources:
+        return report
+    if folder is None or plan.folders or not Collection.exists(folder):
+        for batch in batches(rows_of(plan)):
+            report.include(_on_disk(batch))
+        return report
+    with Collection.open(folder) as collection:
+        matcher = Matcher(collection)
+        for batch in batches(rows_of(plan)):
+            with collection.reading():
+                report.include(_given(collection, matcher, batch, replace_words).report)
+    return report
+
+
+def give_words(
+    collection: Collection,
+    matcher: Matcher,
+    plan: ImportPlan,
+    progress: Progress | None,
+    *,
+    replace_words: bool,
+) -> WordsReport:
+    """Give pictures what the rows say; each batch is one change that can be undone."""
+    report = WordsReport()
+    for batch in batches(rows_of(plan)):
+        with collection.writing(durable=True):
+            given = _given(collection, matcher, batch, replace_words)
+            collection.tags.learn_classes(given.classes)
+            collection.metadata.write(given.facts)
+            why = f"import words of {len(given.words)} images"
+            collection.apply(Rewrite(tuple(given.words), why), [each.image for each in given.words], ACTOR)
+        report.include(given.report)
+        if progress:
+            progress(report.rows)
+    return report
+
+
+def rows_of(plan: ImportPlan) -> Iterator[Row]:
+    """The rows of all sources of a plan."""
+    return (row for source in plan.sources for row in source.rows())
+
+
+def batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    """Rows a few thousand at a time."""
+    left = iter(rows)
+    while batch := list(islice(left, BATCH)):
+        yield batch
+
+
+def _records(batch: list[Row], report: WordsReport) -> list[Record]:
+    """The records of a batch; what was dropped before is counted."""
+    report.rows += len(batch)
+    records: list[Record] = []
+    for row in batch:
+        if isinstance(row, Dropped):
+            report.funnel[row.reason] += 1
+        else:
+            records.append(row)
+            report.warnings.update(row.warnings)
+    return records
+
+
+def _on_disk(batch: list[Row]) -> WordsReport:
+    report = WordsReport()
+    for record in _records(batch, report):
+        report.funnel[KEPT if record.path and Path(record.path).is_file() else NOT_HERE] += 1
+    return report
+
+
+def _given(collection: Collection, matcher: Matcher, batch: list[Row], replace_words: bool) -> _Given:
+    given = _Given()
+    records = _records(batch, given.report)
+    images = matcher.images(records)
+    known = sorted({image for image in images if image})
+    rows = {row.id: row for row in collection.rows(known)}
+    tags = dict(zip(known, collection.tag_names(known), strict=True))
+    for record, image in zip(records, images, strict=True):
+        if not image:
+            given.report.funnel[NOT_HERE] += 1
+            continue
+        mine = _words(record, image, tags[image], rows[image].caption, replace_words)
+        given.report.funnel[KEPT if mine else HAS_WORDS] += 1
+        if record.facts:
+            given.facts.append((image, record.facts))
+        if mine:
+            given.words.append(mine)
+            given.classes.update(dict.fromkeys(record.classes))
+    return given
+
+
+def _words(
+    record: Record, image: int, tags: tuple[str, ...], caption: str, replace_words: bool
+) -> Words | None:
+    """The words a record gives; None where the picture has other ones and keeps them."""
+    new_tags = record.tags if record.tags is not None and (replace_words or not tags) else None
+    is_new = record.caption is not None and (replace_words or not caption)
+    new_caption = record.caption if is_new else None
+    if replace_words or record.tags in (None, tags) or not tags:
+        return Words(image, new_tags, new_caption)
+    return None if new_caption is None else Words(image, None, new_caption)

@@ -1,0 +1,51 @@
+"""Decides what a pick knows of the images of a collection."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from pyroaring import BitMap
+
+from curator.filter.evaluate import select
+from curator.index.bitmaps import of_array
+from curator.index.collection import Collection
+from curator.select.pool import Ids, Mask
+
+
+class Images:
+    """The living images of a collection, inside one snapshot."""
+
+    def __init__(self, collection: Collection) -> None:
+        self._collection = collection
+        self._length = len(collection.columns.of("width"))
+        self.ids: Ids = np.array(collection.images.alive().to_array(), np.uint32)
+        self.before: tuple[tuple[str, int], ...] = ()
+
+    def numbers(self) -> NDArray[np.int64]:
+        """Post numbers; where no post is known, the image's own number."""
+        posts = self._collection.metadata.of("post", self._length)
+        return np.where(posts < 0, np.arange(len(posts)), posts).astype(np.int64)
+
+    def values(self, name: str) -> NDArray[np.float64]:
+        return self._collection.metadata.floats(name, self._length)
+
+    def matching(self, text: str) -> Mask:
+        return self._mask(select(self._collection, text).bitmap())
+
+    def with_any(self, tags: tuple[str, ...]) -> Mask:
+        index = self._collection
+        numbers = {tag for name in tags for tag in index.tags.alike(name)}
+        return self._mask(BitMap().union(*(index.bitmaps.of(tag) for tag in numbers)))
+
+    def tags_of_class(self, cls: str, ids: Ids) -> dict[int, list[int]]:
+        index, inside = self._collection, of_array(ids)
+        groups: dict[int, list[int]] = {}
+        for tag in index.tags.of_class(cls):
+            for image in index.bitmaps.of(tag) & inside:
+                groups.setdefault(image, []).append(tag)
+        return groups
+
+    def _mask(self, images: BitMap) -> Mask:
+        mask = np.zeros(max(self._length, int(self.ids.max(initial=0)) + 1), bool)
+        mask[np.array((images & of_array(self.ids)).to_array(), np.int64)] = True
+        return mask

@@ -1,0 +1,83 @@
+"""Decides which candidates a pick takes, and accounts for every other one (S001, S002, S004, S005, B19)."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from pyroaring import BitMap
+
+from curator.index.bitmaps import of_array
+from curator.index.collection import Collection
+from curator.select.caps import cap_by_class
+from curator.select.images import Images
+from curator.select.pool import Candidates, Ids, Pool
+from curator.select.ranges import draw_from_ranges
+from curator.select.rules import PickRules
+from curator.select.top import drop_unknown, order_of, take_top
+
+KEPT = "kept"
+
+
+@dataclass(frozen=True)
+class Picked:
+    """The candidates taken, ascending: images of a collection, or places in a dump; `posts` are their numbers.
+
+    `funnel` begins with all candidates and ends with those kept: the rest sums up. `digest` is a sha256 of the post
+    numbers taken: equal picks on two machines have equal ones.
+    """
+
+    ids: Ids
+    posts: NDArray[np.int64]
+    funnel: tuple[tuple[str, int], ...]
+    notes: tuple[str, ...]
+    digest: str
+
+    def bitmap(self) -> BitMap:
+        return of_array(self.ids)
+
+
+def pick(collection: Collection, rules: PickRules) -> Picked:
+    """Take images of a collection by `rules`.
+
+    Raises:
+        UserError: a broken filter, or a half that is short where that shall stop.
+    """
+    with collection.reading():
+        return pick_of(Images(collection), rules, "in the collection")
+
+
+def pick_of(candidates: Candidates, rules: PickRules, start: str) -> Picked:
+    """Take candidates by `rules`; `start` says in the funnel what all of them are.
+
+    Raises:
+        UserError: as `pick`, or a rule that these candidates know nothing of.
+    """
+    pool = Pool(candidates)
+    if rules.filter.strip():
+        pool.keep(pool.matching(rules.filter), "not in the filter")
+    if rules.tags:
+        pool.keep(pool.with_any(rules.tags), "has none of the tags of the list")
+    if rules.since is not None:
+        _keep_since(pool, rules.since)
+    notes = draw_from_ranges(pool, rules.ranges, rules.method, rules.seed) if rules.ranges else []
+    drop_unknown(pool, rules)
+    if rules.cap is not None:
+        cap_by_class(pool, order_of(pool, rules), rules.cap_class, rules.cap)
+    chosen = pool.matching(rules.split) if rules.split else None
+    notes += take_top(pool, rules, chosen)
+    funnel = ((start, pool.total), *pool.funnel.items(), (KEPT, len(pool)))
+    posts = np.sort(pool.numbers())
+    return Picked(pool.ids, posts, funnel, tuple(notes), _digest(posts))
+
+
+def _keep_since(pool: Pool, since: int) -> None:
+    posted = pool.values("posted")
+    pool.keep(~np.isnan(posted), "no date known")
+    pool.keep(pool.values("posted") >= since, "posted before the date")
+
+
+def _digest(posts: NDArray[np.int64]) -> str:
+    return hashlib.sha256("\n".join(map(str, posts.tolist())).encode()).hexdigest()

@@ -1,0 +1,101 @@
+"""Decides what a pick knows of a dump's posts before any picture is there: numbers in arrays, 33 bytes a post.
+
+Filters know `post`, `score`, `fav`, `posted` and `rating` of a dump; tags are looked at for a list, while it is read.
+"""
+
+from __future__ import annotations
+
+import array
+from collections import Counter
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from curator.contract.errors import UserError
+from curator.filter.parse import parse
+from curator.filter.shown import shown
+from curator.filter.tree import And, ClassTerm, Expr, Not, NumberTerm, Or
+from curator.index.metadata import RATINGS, PostFacts
+from curator.index.tag_table import folded
+from curator.select.pool import Ids, Mask
+
+Post = tuple[PostFacts, tuple[str, ...]] | str  # facts and tags, or why the post has no picture
+_NONE = -(1 << 62)
+_FIELDS = ("post", "score", "fav", "posted")
+
+
+class Posts:
+    """The posts of a dump that have a picture."""
+
+    def __init__(self, rows: Iterable[Post], wanted: tuple[str, ...] = ()) -> None:
+        columns = {name: array.array("q") for name in _FIELDS}
+        ratings, listed = array.array("B"), array.array("B")
+        names = {folded(name) for name in wanted}
+        gone: Counter[str] = Counter()
+        for row in rows:
+            if isinstance(row, str):
+                gone[row] += 1
+                continue
+            facts, tags = row
+            for name in _FIELDS:
+                value: int | None = getattr(facts, name)
+                columns[name].append(_NONE if value is None else value)
+            ratings.append(RATINGS.index(facts.rating))
+            listed.append(any(folded(tag) in names for tag in tags) if names else 0)
+        self._columns = {name: np.array(values, np.int64) for name, values in columns.items()}
+        self._ratings = np.array(ratings, np.uint8)
+        self._listed = np.array(listed, bool)
+        self._wanted = wanted
+        self.ids: Ids = np.arange(len(ratings), dtype=np.uint32)
+        self.before = tuple(gone.most_common())
+
+    def numbers(self) -> NDArray[np.int64]:
+        return self._columns["post"]
+
+    def values(self, name: str) -> NDArray[np.float64]:
+        column = self._columns[name]
+        return np.where(column == _NONE, np.nan, column)
+
+    def matching(self, text: str) -> Mask:
+        query = parse(text)
+        if query.sort or query.limit is not None:
+            raise UserError(
+                "a pick has an order of its own", "use --by and --top instead of sort: and limit:"
+            )
+        return np.ones(len(self.ids), bool) if query.where is None else self._holds(query.where)
+
+    def with_any(self, tags: tuple[str, ...]) -> Mask:
+        if tags != self._wanted:
+            raise ValueError("the dump was read for another list")
+        return self._listed
+
+    def tags_of_class(self, cls: str, ids: Ids) -> dict[int, list[int]]:
+        raise UserError(f"a dump knows no {cls} of {len(ids)} posts", "import it, then pick with --cap")
+
+    def _holds(self, part: Expr) -> Mask:
+        match part:
+            case And(parts):
+                return np.all([self._holds(each) for each in parts], axis=0)
+            case Or(parts):
+                return np.any([self._holds(each) for each in parts], axis=0)
+            case Not(inner):
+                return ~self._holds(inner)
+            case NumberTerm() if part.field in _FIELDS:
+                return self._compared(part)
+            case ClassTerm("rating", word) if word in (*RATINGS[1:], "none"):
+                return self._ratings == RATINGS.index("" if word == "none" else word)
+            case _:
+                raise UserError(
+                    f"a dump knows nothing of '{shown(part)}'",
+                    "it knows post, score, fav, posted and rating; import it for the rest",
+                )
+
+    def _compared(self, term: NumberTerm) -> Mask:
+        values = self.values(term.field)
+        fits: Mask = ~np.isnan(values)
+        if term.low is not None:
+            fits &= values > term.low if term.low_open else values >= term.low
+        if term.high is not None:
+            fits &= values < term.high if term.high_open else values <= term.high
+        return ~fits if term.negated else fits

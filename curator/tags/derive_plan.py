@@ -1,0 +1,152 @@
+"""Decides what derived tags change: rules take back what rules gave, and never touch what people did.
+
+A tag on an image is a rule's when a rule put it there. Where a person gave an image another word of the same table,
+that word stands and the rules add none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pyroaring import BitMap
+
+from curator.index.bitmaps import of_array
+from curator.index.collection import Collection
+from curator.index.edits import Commit, SetClass, Words
+from curator.tags.derive import CLASS_OF_KIND, Derived
+from curator.tags.rewriting import commit, rewritten
+
+ACTOR = "rules"
+USED = "derived tags"  # the setting with what was derived last
+
+
+@dataclass(frozen=True)
+class TagChange:
+    """One derived tag: `images` that should have it by rule, `gained` and `lost` now, `by_hand` left alone."""
+
+    name: str
+    images: int
+    gained: int
+    lost: int
+    by_hand: int
+
+
+@dataclass
+class DerivePlan:
+    """Everything one kind of rule would change."""
+
+    kind: str
+    tags: list[TagChange] = field(default_factory=list[TagChange])
+    gained: dict[str, BitMap] = field(default_factory=dict[str, BitMap])
+    lost: dict[str, BitMap] = field(default_factory=dict[str, BitMap])
+    ruled: dict[str, BitMap] = field(default_factory=dict[str, BitMap])  # what will be a rule's afterwards
+
+    @property
+    def images(self) -> BitMap:
+        """Images that would change."""
+        return BitMap().union(*self.gained.values(), *self.lost.values())
+
+
+def plan_derived(collection: Collection, derived: Derived, ids: NDArray[Any]) -> DerivePlan:
+    """Compare what the rules say of the images `ids` with what these have."""
+    with collection.reading():
+        scope = of_array(ids)
+        has = _Has(collection, derived.kind)
+        names = (*derived.vocabulary, *(name for name in has.ruled if name not in derived.vocabulary))
+        wanted = _wanted(derived, has)
+        plan = DerivePlan(derived.kind)
+        for name in names:
+            want = wanted.get(name, BitMap())
+            posting, ruled = has.images(name), has.by_rule(name)
+            by_hand = (posting - has.by_any_rule(name)) & scope
+            gained, lost = want - posting, (ruled & scope) - want
+            plan.ruled[name] = (ruled - scope) | ((want - by_hand) & (posting | gained))
+            if gained:
+                plan.gained[name] = gained
+            if lost:
+                plan.lost[name] = lost
+            if want or lost or by_hand:
+                plan.tags.append(TagChange(name, len(want), len(gained), len(lost), len(by_hand)))
+        return plan
+
+
+def carry_out(
+    collection: Collection, derived: Derived, plan: DerivePlan, *, at_start: bool = False
+) -> list[Commit]:
+    """Make the changes of a plan; the new tags get the class of their kind."""
+    cls = CLASS_OF_KIND[plan.kind]
+    with collection.writing(durable=True):
+        collection.tags.learn_classes((name, cls) for name in plan.gained)
+    ids = np.array(plan.images.to_array(), np.uint32).tolist()
+    done = commit(collection, _new_words(collection, plan, ids, at_start), f"derive {plan.kind}", ACTOR)
+    with collection.writing(durable=True):
+        numbers = collection.tags.ids_of(plan.ruled)
+        pairs = zip(numbers, plan.ruled.values(), strict=True)
+        collection.rule_tags.put(
+            plan.kind, {number: images for number, images in pairs if number is not None}
+        )
+        _remember(collection, derived)
+    return done
+
+
+def classify_counts(collection: Collection, names: Sequence[str]) -> Commit:
+    """Give the tags that count people their class, however they are spelled."""
+    with collection.reading():
+        ids = {tag for name in names for tag in collection.tags.alike(name)}
+        found = tuple(tag.name for tag in collection.tags.get(sorted(ids)))
+    return collection.apply(SetClass(found, "count"), actor=ACTOR)
+
+
+class _Has:
+    """What the collection has of the tags of one kind."""
+
+    def __init__(self, collection: Collection, kind: str) -> None:
+        self._collection = collection
+        by_id = collection.rule_tags.of_kind(kind)
+        tags = {tag.id: tag.name for tag in collection.tags.get(list(by_id))}
+        self.ruled = {tags[number]: images for number, images in by_id.items()}
+
+    def images(self, name: str) -> BitMap:
+        tag = self._collection.tags.find(name)
+        return self._collection.bitmaps.of(tag.id) if tag else BitMap()
+
+    def by_rule(self, name: str) -> BitMap:
+        return self.ruled.get(name, BitMap()) & self.images(name)
+
+    def by_any_rule(self, name: str) -> BitMap:
+        tag = self._collection.tags.find(name)
+        return self._collection.rule_tags.of(tag.id) & self.images(name) if tag else BitMap()
+
+
+def _wanted(derived: Derived, has: _Has) -> dict[str, BitMap]:
+    """The images of each word, less those where a person chose another word of the table."""
+    by_hand = {name: has.images(name) - has.by_any_rule(name) for name in derived.vocabulary}
+    wanted: dict[str, BitMap] = {}
+    for words, images in derived.images.items():
+        others = BitMap().union(*(by_hand[name] for name in derived.vocabulary if name not in words))
+        for word in words:
+            wanted[word] = wanted.get(word, BitMap()) | (images - others)
+    return wanted
+
+
+def _new_words(collection: Collection, plan: DerivePlan, ids: list[int], at_start: bool) -> Iterator[Words]:
+    def change(image: int, tags: tuple[str, ...], _: str) -> Words:
+        kept = [name for name in tags if image not in plan.lost.get(name, ())]
+        new = [name for name, images in plan.gained.items() if image in images]
+        return Words(image, tags=tuple([*new, *kept] if at_start else [*kept, *new]))
+
+    return rewritten(collection, ids, change)
+
+
+def _remember(collection: Collection, derived: Derived) -> None:
+    """What a manifest keeps of derived tags: the words, and the numbers they were cut at."""
+    cuts = {rating: list(cut) for rating, cut in derived.cuts.items()}
+    used = {
+        **collection.settings.get(USED, {}),
+        derived.kind: {"words": list(derived.vocabulary), "cuts": cuts},
+    }
+    collection.settings.put(USED, used)

@@ -1,0 +1,59 @@
+"""Decides the order of tags in captions by rules for the whole set: pins, people counts first, classes (B13, S016)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from curator.contract.errors import UserError, did_you_mean
+from curator.index.collection import Collection
+from curator.index.edits import Words
+from curator.index.tag_table import Tag, folded
+from curator.tags.rewriting import rewritten
+
+WITHIN = ("keep", "name", "common")
+Place = tuple[int, int, str]
+_LAST = 1 << 30
+
+
+class OrderRule:
+    """The place of every tag. Tags that count people stand with the class count, whatever class they have."""
+
+    def __init__(self, table: Mapping[str, Any], count_tags: Sequence[str]) -> None:
+        if table["within"] not in WITHIN:
+            raise UserError(f"order.within is '{table['within']}'", did_you_mean(table["within"], WITHIN))
+        self._within: str = table["within"]
+        self._first = {folded(name): place for place, name in enumerate(table["first"])}
+        self._last = {folded(name): place for place, name in enumerate(table["last"])}
+        self._classes = {cls: place for place, cls in enumerate(table["classes"])}
+        self._other = 2 * max(0, len(self._classes) - 1)  # classes not named stand before the last one
+        self._counts = {folded(name) for name in count_tags}
+
+    def place(self, tag: Tag) -> Place:
+        """What a tag is sorted by; equal places keep the order they have."""
+        name = folded(tag.name)
+        if name in self._first:
+            return 0, self._first[name], ""
+        if name in self._last:
+            return _LAST, self._last[name], ""
+        cls = "count" if name in self._counts else tag.cls
+        place = 2 * self._classes[cls] + 1 if cls in self._classes else self._other
+        if self._within == "name":
+            return place, 0, name
+        return place, -tag.count if self._within == "common" else 0, ""
+
+
+def ordered_words(collection: Collection, ids: Sequence[int], rule: OrderRule) -> Iterator[Words]:
+    """New words for the images whose tags stand in another order."""
+    places = {tag.name: rule.place(tag) for tag in collection.all_tags()}
+
+    def change(image: int, tags: tuple[str, ...], _: str) -> Words | None:
+        ordered = tuple(sorted(tags, key=places.__getitem__))
+        return Words(image, tags=ordered) if ordered != tags else None
+
+    return rewritten(collection, ids, change)
+
+
+def order_rule(tables: Mapping[str, Any]) -> OrderRule:
+    """The rule of a collection's tables."""
+    return OrderRule(tables["order"], tables["count"]["tags"])

@@ -1,0 +1,36 @@
+"""Decides how new words for very many images are committed: one change, or several of bounded size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+
+from curator.index.collection import Collection
+from curator.index.edits import Commit, Rewrite, Words
+
+IMAGES_A_COMMIT = 200_000  # the words of one commit are held in memory: about 150 MB
+_READ = 2000
+Change = Callable[[int, tuple[str, ...], str], Words | None]
+
+
+def rewritten(collection: Collection, ids: Sequence[int], change: Change) -> Iterator[Words]:
+    """What `change` makes of (image, tags, caption) of each image, where it makes anything."""
+    for at in range(0, len(ids), _READ):
+        some = [int(number) for number in ids[at : at + _READ]]
+        with collection.reading():
+            names = collection.tag_names(some)
+            captions = {row.id: row.caption for row in collection.rows(some)}
+        for image, tags in zip(some, names, strict=True):
+            words = change(image, tags, captions.get(image, ""))
+            if words is not None:
+                yield words
+
+
+def commit(collection: Collection, words: Iterator[Words], why: str, actor: str = "you") -> list[Commit]:
+    """Write words; more than `IMAGES_A_COMMIT` become several commits."""
+    done: list[Commit] = []
+    while some := tuple(islice(words, IMAGES_A_COMMIT)):
+        made = collection.apply(Rewrite(some, why), [each.image for each in some], actor)
+        if made.images_changed:
+            done.append(made)
+    return done

@@ -1,0 +1,157 @@
+"""kohya's dataset files (S049): three levels of keys, errors that name the place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from curator.contract.buckets import BucketRule
+from curator.contract.captions import CaptionRules
+from curator.contract.errors import UserError
+from curator.filter.evaluate import select
+from curator.index.collection import Collection
+from curator.interop.apply import carry_out
+from curator.interop.kohya_toml import plan_kohya_toml
+
+FILE = """
+[general]
+shuffle_caption = true
+caption_extension = ".txt"
+keep_tokens = 1
+
+[[datasets]]
+resolution = [768, 512]
+batch_size = 4
+enable_bucket = true
+keep_tokens = 2
+
+  [[datasets.subsets]]
+  image_dir = "cats"
+  num_repeats = 3
+  keep_tokens = 3
+  caption_prefix = "photo of"
+  caption_dropout_every_n_epochs = 5
+  token_warmup_min = 2
+  token_warmup_step = 100
+  color_aug = true
+
+  [[datasets.subsets]]
+  image_dir = "dogs"
+  class_tokens = "dog"
+  flip_aug = true
+
+  [[datasets.subsets]]
+  image_dir = "cats"
+
+  [[datasets.subsets]]
+  image_dir = "birds"
+  num_repeats = 0
+"""
+
+
+@pytest.fixture
+def home(draw: Any, tmp_path: Path) -> Path:
+    draw("cats", "a.png", "b.png", text="cat, indoors, red")
+    draw("dogs", "c.png")
+    draw("birds", "d.png")
+    return tmp_path
+
+
+def write(home: Path, text: str) -> Path:
+    file = home / "data.toml"
+    file.write_text(text, "utf-8")
+    return file
+
+
+def test_the_nearest_level_wins(home: Path) -> None:
+    plan = plan_kohya_toml(write(home, FILE))
+    cats, dogs = plan.subsets
+    assert (cats.name, cats.images, cats.repeats) == ("cats", 2, 3.0)
+    assert cats.rules == CaptionRules(
+        shuffle=True, keep_tags=3, prefix="photo of", dropout_every_epochs=5, warmup_tags=2, warmup_steps=100
+    )
+    assert (dogs.rules.keep_tags, dogs.flip, dogs.class_tokens) == (2, True, "dog")
+    assert plan.rule == BucketRule(768, 512, 256, 1024, 64, upscale=True)
+    assert any("batch.size = 4" in note for note in plan.notes)
+    assert any("color_aug" in note for note in plan.notes)
+    assert [each.reason.partition(" ")[2][:20] for each in plan.ignored] == [
+        "names what an earlie",
+        "its repeats are 0; 1",
+    ]
+
+
+def test_it_is_carried_out(home: Path, collection: Collection) -> None:
+    carry_out(collection, plan_kohya_toml(write(home, FILE)))
+    assert collection.settings.get("bucket_rule")["width"] == 768
+    assert [each.name for each in collection.subsets.list()] == ["cats", "dogs"]
+    assert len(select(collection, "subset:cats")) == 2
+    assert [tag.name for tag in collection.all_tags()] == ["cat", "indoors", "red", "dog"]
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("num_repeat = 2", "subsets[0] has the unknown key 'num_repeat'"),
+        ("num_repeats = '2'", "subsets[0].num_repeats is '2'"),
+        ("num_repeats = true", "subsets[0].num_repeats is True"),
+        ("flip_aug = 1", "subsets[0].flip_aug is 1"),
+        ("resolution = 512", "unknown key 'resolution'"),
+        ("caption_dropout_rate = 2.0", "caption_dropout is 2.0"),
+        ("keep_tokens = -1", "keep_tags is -1"),
+    ],
+)
+def test_mistakes_name_the_place(home: Path, line: str, says: str) -> None:
+    text = f"[[datasets]]\nresolution = 512\n[[datasets.subsets]]\nimage_dir = 'cats'\n{line}\n"
+    with pytest.raises(UserError) as error:
+        plan_kohya_toml(write(home, text))
+    assert says in error.value.what
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[[datasets]\n", "data.toml"),
+        ("[[dataset]]\n", "unknown table 'dataset'"),
+        ("[general]\n", "no [[datasets]]"),
+        ("[[datasets]]\nresolution = 512\n", "no [[subsets]]"),
+        ("[[datasets]]\n[[datasets.subsets]]\nimage_dir = 'cats'\n", "no resolution"),
+        (
+            "[[datasets]]\nresolution = [1, 2, 3]\n[[datasets.subsets]]\nimage_dir = 'cats'\n",
+            "resolution is [1, 2, 3]",
+        ),
+        ("[[datasets]]\nresolution = 512\n[[datasets.subsets]]\nimage_dir = 'cows'\n", "there is no cows"),
+        ("[[datasets]]\nresolution = 512\n[[datasets.subsets]]\nnum_repeats = 1\n", "no image_dir"),
+        (
+            "[[datasets]]\nresolution = 512\n[[datasets.subsets]]\nimage_dir = 'cats'\n"
+            "[[datasets.subsets]]\nimage_dir = 'dogs'\nmetadata_file = 'm.json'\n",
+            "mixes",
+        ),
+    ],
+)
+def test_broken_files(home: Path, text: str, says: str) -> None:
+    with pytest.raises(UserError) as error:
+        plan_kohya_toml(write(home, text))
+    assert says in error.value.what
+
+
+def test_metadata_and_caption_files_of_other_endings(home: Path, collection: Collection) -> None:
+    (home / "m.json").write_text('{"a.png": {"caption": "a cat", "tags": "x, y"}}')
+    (home / "dogs/c.tags").write_text("dog, brown, dog\nsecond line")
+    text = (
+        "[general]\nshuffle_caption = true\n"
+        "[[datasets]]\nresolution = 512\n[[datasets.subsets]]\nimage_dir = 'cats'\nmetadata_file = 'm.json'\n"
+        "[[datasets]]\nresolution = 512\n[[datasets.subsets]]\nimage_dir = 'dogs'\ncaption_extension = 'tags'\n"
+    )
+    for file in (home / "cats").glob("*.txt"):
+        file.unlink()
+    carry_out(collection, plan_kohya_toml(write(home, text)))
+    assert [tag.name for tag in collection.tags_of(select(collection, "name:a.png").ids.tolist()[0])] == [
+        "x",
+        "y",
+    ]
+    assert [tag.name for tag in collection.tags_of(select(collection, "name:c.png").ids.tolist()[0])] == [
+        "dog",
+        "brown",
+    ]

@@ -1,0 +1,69 @@
+"""The order of tags by rules for the whole set (B13, S016)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from curator.contract.errors import UserError
+from curator.tags.order import order_rule, ordered_words
+from curator.tags.rewriting import commit
+from curator.tags.tables import default_tables, with_changes
+from tests.tags.conftest import Post
+
+CLASSES = {"miku": "character", "vocaloid": "copyright", "ann": "artist", "highres": "meta", "safe": "rating",
+           "masterpiece": "quality", "newest": "date", "mine": "my_own"}  # fmt: skip
+TAGS = (
+    "smile",
+    "masterpiece",
+    "ann",
+    "highres",
+    "newest",
+    "miku",
+    "sky",
+    "safe",
+    "1girl",
+    "vocaloid",
+    "mine",
+)
+
+
+def ordered(collection: Any, changes: dict[str, Any] | None = None) -> list[str]:
+    rule = order_rule(with_changes(default_tables(), changes or {}))
+    commit(collection, ordered_words(collection, [1], rule), "order")
+    return [tag.name for tag in collection.tags_of(1)]
+
+
+def test_people_character_series_artist_special_general(rows: Any) -> None:
+    """S016, B13: equal classes keep the order they had; `1girl` is a count whatever its class."""
+    assert ordered(rows([Post(TAGS)], CLASSES)) == [
+        "1girl", "miku", "vocaloid", "ann", "safe", "masterpiece", "newest", "highres", "mine", "smile", "sky",
+    ]  # fmt: skip
+
+
+def test_pins(rows: Any) -> None:
+    changes = {"order": {"first": ["sky", "absent", "masterpiece"], "last": ["1girl"]}}
+    result = ordered(rows([Post(TAGS)], CLASSES), changes)
+    assert (result[:2], result[-1]) == (["sky", "masterpiece"], "1girl")
+
+
+@pytest.mark.parametrize(
+    ("within", "end"), [("name", ["a", "b", "c"]), ("common", ["c", "a", "b"]), ("keep", ["b", "c", "a"])]
+)
+def test_inside_a_class(rows: Any, within: str, end: list[str]) -> None:
+    collection = rows([Post(("b", "c", "a")), Post(("c",)), Post(("c", "a"))])
+    assert ordered(collection, {"order": {"within": within}}) == end
+
+
+def test_one_undo_brings_the_old_order_back(rows: Any) -> None:
+    collection = rows([Post(TAGS)], CLASSES)
+    ordered(collection)
+    assert not list(ordered_words(collection, [1], order_rule(default_tables())))
+    collection.undo()
+    assert [tag.name for tag in collection.tags_of(1)] == list(TAGS)
+
+
+def test_an_unknown_order_inside_a_class(rows: Any) -> None:
+    with pytest.raises(UserError):
+        ordered(rows([Post(TAGS)]), {"order": {"within": "size"}})
