@@ -6,7 +6,6 @@ Textual, no Typer, no torch here.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,32 +13,37 @@ from typing import Any
 from pyroaring import BitMap
 
 from curator.contract.buckets import BucketRule, Placement, place
-from curator.contract.captions import caption_of, split_caption
-from curator.contract.epoch_plan import Sample
 from curator.contract.errors import UserError, did_you_mean
-from curator.contract.manifest import SUFFIX, open_manifest
-from curator.contract.manifest_digest import verify_digest
 from curator.contract.recipe import BatchSize, Recipe
-from curator.contract.recipe_toml import dump_recipe
 from curator.contract.run_folder import RunFolder
+from curator.filter.cancel import Cancel
 from curator.filter.evaluate import Result, select
+from curator.filter.facets import Facets, exact_facets, sample_facets
 from curator.freeze import checks
-from curator.freeze.build import FreezeProgress, FrozenManifest, freeze, summary
+from curator.freeze.build import FreezeProgress, FrozenManifest
+from curator.freeze.captions import captions_of, subsets_of
+from curator.freeze.library import freeze_named, manifests_folder, manifests_in
 from curator.freeze.members import members_of
 from curator.freeze.preview import FreezePreview, preview
 from curator.freeze.spec import bucket_rule, set_bucket_rule, spec_of
 from curator.index.collection import Collection
-from curator.index.edits import Commit, Edit
+from curator.index.edits import Commit, Edit, SetMark
+from curator.index.history import redo_to, undo_to
 from curator.index.images import ImageRow
-from curator.index.small_tables import Subset
+from curator.index.picks import Pick, pick_filter
+from curator.index.small_tables import SavedFilter, Subset
 from curator.index.tag_table import Tag
+from curator.interop.apply import ImportReport, carry_out
+from curator.interop.plan import ImportPlan
+from curator.interop.word_import import Progress as ImportProgress
 from curator.runs import launch
 from curator.runs.listing import RunSummary, find_run, list_runs
 from curator.scan.report import ScanReport
 from curator.scan.scan import Progress, scan
-from curator.tags.complete import complete
+from curator.select.pick import Picked
 
 _REMEMBERED = "app."
+_FOLD_AT_CLOSE_S = 0.5
 
 
 class Session:
@@ -70,7 +74,21 @@ class Session:
         self.close()
 
     def close(self) -> None:
-        self.collection.close()
+        """Close, after bringing rows up to date with large edits for a moment; the next session does the rest."""
+        try:
+            self.fold(_FOLD_AT_CLOSE_S)
+        except UserError:
+            pass  # a full disk or a busy index: nothing is lost, edits wait in the journal
+        finally:
+            self.collection.close()
+
+    def fold(self, budget_s: float) -> int:
+        """Bring rows up to date with large edits for so many seconds; gives how many images still wait."""
+        return self.collection.fold(budget_s) if self.waiting() else 0
+
+    def waiting(self) -> int:
+        """How many images have large edits that have not reached their rows."""
+        return self.collection.waiting()
 
     # --- pictures -------------------------------------------------------------------------------------
 
@@ -90,13 +108,22 @@ class Session:
                 report.include(scan(collection, each, progress, full))
         return report
 
-    def select(self, text: str) -> Result:
+    def select(self, text: str, cancel: Cancel | None = None) -> Result:
         """The pictures a filter names, in order.
 
         Raises:
             FilterError: with the position of the mistake.
+            Cancelled: `cancel` said so.
         """
-        return select(self.collection, text)
+        return select(self.collection, text, cancel)
+
+    def facets(
+        self, images: BitMap, limit: int = 50, *, exact: bool = False, cancel: Cancel | None = None
+    ) -> Facets:
+        """The tags most common among `images`: of a sample at once, or `exact`."""
+        if exact:
+            return exact_facets(self.collection, images, limit, cancel)
+        return sample_facets(self.collection, images, limit)
 
     def rows(self, ids: Sequence[int]) -> list[ImageRow]:
         """What is known of the pictures `ids`, in that order."""
@@ -110,13 +137,32 @@ class Session:
         """Where the picture's file is."""
         return Path(row.root, row.path)
 
-    def complete(self, typed: str, limit: int = 20) -> list[Tag]:
-        """Tags that go on from what was typed, or hold it, the most used first (row B15)."""
-        return complete(self.collection.all_tags(), typed, limit)
+    def saved_filters(self) -> list[SavedFilter]:
+        """The saved filters by name."""
+        return self.collection.saved_filters.list()
+
+    def save_filter(self, saved: SavedFilter) -> None:
+        """Keep a filter, in place of the one of its name. It is tried first."""
+        select(self.collection, saved.filter)
+        self.collection.saved_filters.save(saved)
+
+    def remove_filter(self, name: str) -> bool:
+        """Forget a saved filter; False where there is none of that name."""
+        return self.collection.saved_filters.remove(name)
+
+    def find_tags(self, typed: str, limit: int = 20) -> list[tuple[Tag, str]]:
+        """Tags by any part of their name or of an alias, with that alias, the most used first (row B15)."""
+        return self.collection.find_tags(typed, limit)
 
     def changed(self) -> bool:
         """Whether another process changed the collection since the last look."""
         return self.collection.changed()
+
+    def import_plan(
+        self, plan: ImportPlan, progress: ImportProgress | None = None, *, replace_words: bool = False
+    ) -> ImportReport:
+        """Carry out what `interop.layouts.plan_import` found. Words that pictures have are kept unless asked."""
+        return carry_out(self.collection, plan, progress, replace_words=replace_words)
 
     # --- edits ----------------------------------------------------------------------------------------
 
@@ -128,6 +174,10 @@ class Session:
         """Make an edit; it can be undone, also after a restart."""
         return self.collection.apply(edit, ids)
 
+    def mark(self, ids: Iterable[int] | BitMap, mark: int) -> Commit:
+        """Keep (1), reject (-1) or unmark (0) pictures."""
+        return self.edit(SetMark(mark), ids)
+
     def undo(self) -> Commit | None:
         """Take back the newest edit that stands; None where there is none."""
         return self.collection.undo()
@@ -135,6 +185,14 @@ class Session:
     def redo(self) -> Commit | None:
         """Make again what was last undone; None where there is nothing."""
         return self.collection.redo()
+
+    def undo_to(self, commit: int) -> list[Commit]:
+        """Take back this edit and every newer one that stands, newest first: all of them, or none."""
+        return undo_to(self.collection, commit)
+
+    def redo_to(self, commit: int) -> list[Commit]:
+        """Make this edit again, after the older ones taken back before it: all of them, or none."""
+        return redo_to(self.collection, commit)
 
     def history(self, limit: int = 50) -> list[Commit]:
         """The newest edits first."""
@@ -162,6 +220,15 @@ class Session:
                 f"there is no subset '{name}'", did_you_mean(name, (each.name for each in self.subsets()))
             )
 
+    def save_pick(self, name: str, picked: Picked) -> None:
+        """Keep a pick by name; `picked:NAME` are its pictures."""
+        about = ", ".join(f"{reason}: {count}" for reason, count in picked.funnel)
+        self.collection.picks.save(Pick(name, picked.bitmap(), about))
+
+    def save_picked_subset(self, name: str) -> None:
+        """A subset of the pictures of the pick of that name."""
+        self.save_subset(Subset(name, pick_filter(name)))
+
     @property
     def bucket_rule(self) -> BucketRule:
         """The rule by which pictures are scaled and cut."""
@@ -180,33 +247,17 @@ class Session:
         spec = spec_of(self.collection)
         return preview(self.collection, spec, members_of(self.collection, spec), batch or BatchSize())
 
-    def subset_of(self, image: int) -> Subset | None:
-        """The subset a picture would be frozen in."""
-        spec = spec_of(self.collection)
-        members = members_of(self.collection, spec)
-        return next((each for each, ids in zip(spec.subsets, members.ids, strict=True) if image in ids), None)
+    def subsets_of(self, images: Iterable[int]) -> dict[int, Subset]:
+        """The subset each picture would be frozen in; those in none are left out."""
+        return subsets_of(self.collection, images)
 
-    def captions(self, image: int, epoch: int = 0, count: int = 1, seed: int = 0) -> list[str]:
-        """The captions of a picture in `count` epochs from `epoch`, were it row `image` of a manifest.
-
-        A manifest's own captions come from `manifest_captions`: the draws depend on the row.
-        """
-        subset = self.subset_of(image)
-        if subset is None:
-            raise UserError("this picture is in no subset", "widen a subset's filter")
-        (row,) = self.rows([image])
-        tags = [tag.name for tag in self.tags_of(image)]
-        parts = split_caption(tags, row.caption, subset.rules)
-        return [
-            caption_of(parts, subset.rules, seed, Sample(each, image, 0))
-            for each in range(epoch, epoch + count)
-        ]
+    def captions(
+        self, images: Sequence[int], epochs: range, seed: int = 0, step: int | None = None
+    ) -> dict[int, list[str]]:
+        """The captions of pictures in `epochs`, each as if its id were its row; those in no subset are left out."""
+        return captions_of(self.collection, images, epochs, seed, step)
 
     # --- freeze ---------------------------------------------------------------------------------------
-
-    @property
-    def manifests_dir(self) -> Path:
-        return self.folder / "manifests"
 
     def check_freeze(self, batch: BatchSize | None = None) -> checks.FreezeReport:
         """Everything that would stop or trouble a training."""
@@ -218,33 +269,12 @@ class Session:
     def freeze(
         self, name: str, progress: FreezeProgress | None = None, *, replace: bool = False
     ) -> FrozenManifest:
-        """Write `manifests/NAME.manifest`.
-
-        Raises:
-            UserError: a finding that stops, a name that is taken or no file name, no space.
-        """
-        if not re.fullmatch(r"\w[\w.+-]{0,80}", name):
-            raise UserError(f"'{name}' cannot name a manifest", "use letters, digits, '-', '_' and '.'")
-        path = self.manifests_dir / f"{name}{SUFFIX}"
-        if path.exists() and not replace:
-            raise UserError(
-                f"there is a manifest named {name}", "choose another name, or replace it with --replace"
-            )
-        with self.collection.reading():
-            for finding in self.check_freeze().stops:
-                raise UserError(finding.what, finding.hint)
-            spec = spec_of(self.collection)
-            return freeze(self.collection, spec, members_of(self.collection, spec), path, progress)
+        """Write `manifests/NAME.manifest`; what stops and what is refused: see `freeze.library`."""
+        return freeze_named(self.collection, name, progress, replace=replace)
 
     def manifests(self) -> list[FrozenManifest]:
-        """The manifests of the collection, newest first. One that cannot be read is left out."""
-        found: list[FrozenManifest] = []
-        for path in self.manifests_dir.glob(f"*{SUFFIX}"):
-            try:
-                found.append(summary(path))
-            except UserError:
-                continue
-        return sorted(found, key=lambda each: each.created_at, reverse=True)
+        """The manifests of the collection, newest first."""
+        return manifests_in(manifests_folder(self.folder))
 
     # --- runs -----------------------------------------------------------------------------------------
 
@@ -254,7 +284,11 @@ class Session:
 
     def launch(self, manifest: Path, recipe: Recipe, name: str, processes: int = 1) -> RunFolder:
         """Start a training of `manifest` that lives on when this program ends."""
-        return launch_run(self.runs_dir, manifest, recipe, name, processes)
+        return launch.start_new(self.runs_dir, manifest, recipe, name, processes)
+
+    def restart(self, run: RunFolder, processes: int = 1) -> int:
+        """Go on with a run that stopped or crashed, from its last state; gives the worker's process id."""
+        return launch.start(run, processes)
 
     def runs(self) -> list[RunSummary]:
         """The runs of the collection, newest first."""
@@ -277,32 +311,3 @@ class Session:
     def recall(self, key: str, default: Any = None) -> Any:
         """A piece of the app's state."""
         return self.collection.settings.get(_REMEMBERED + key, default)
-
-
-def launch_run(parent: Path, manifest: Path, recipe: Recipe, name: str, processes: int = 1) -> RunFolder:
-    """Make a run folder below `parent` and start its worker.
-
-    Raises:
-        UserError: a manifest that was changed, no model, a worker that does not start.
-    """
-    if not recipe.model.path:
-        raise UserError("the recipe names no base model", "give --model PATH, or set model.path")
-    with open_manifest(manifest) as opened:
-        verify_digest(opened)
-        digest = opened.digest
-    run = RunFolder.create(parent, name, dump_recipe(recipe), manifest, digest)
-    launch.start(run, processes)
-    return run
-
-
-def manifest_captions(manifest: Path, row: int, epochs: range, seed: int, copy: int = 0) -> list[str]:
-    """The captions of manifest row `row` in `epochs`, exactly as they are trained (row S042)."""
-    with open_manifest(manifest) as opened:
-        try:
-            image = opened.image(row)
-        except IndexError:
-            raise UserError(
-                f"the manifest has no row {row}", f"rows go from 0 to {len(opened) - 1}"
-            ) from None
-        rules = opened.header.subsets[image.subset].rules
-        return [caption_of(image.parts, rules, seed, Sample(epoch, row, copy)) for epoch in epochs]

@@ -35,12 +35,17 @@ def change_images(session: Session, edit: Edit, ids: Sequence[int], *, dry_run: 
         )
         return
     if count > 1 and not yes:
-        _ask(count)
+        ask(count)
     commit = session.edit(edit, ids)
     put(f"{commit.images_changed} of {counted(len(ids))} changed: {visible(commit.what)}")
 
 
-def _ask(count: int) -> None:
+def ask(count: int) -> None:
+    """Ask whether to change several images.
+
+    Raises:
+        UserError: nobody can be asked.
+    """
     if not sys.stdin.isatty():
         raise UserError(f"this changes {count} images", "add --yes, or --dry-run to look first")
     if not typer.confirm(f"Change {count} images?", err=True):

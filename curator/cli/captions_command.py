@@ -1,15 +1,17 @@
-"""Decides how the captions of coming epochs are shown."""
+"""Decides how captions are shown: those of coming epochs, or what the rules and CLIP make of one text."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 import typer
 
+from curator.cli.caption_rules import RuleOption, changed_rules
 from curator.cli.options import AllByDefault, CollectionOption, JsonOption
-from curator.cli.output import put, put_json_rows, say
+from curator.cli.output import put, put_json, put_json_rows, say
 from curator.cli.places import opened
 from curator.cli.typer_apps import single
+from curator.contract.captions import CaptionRules
 from curator.contract.errors import UserError
 from curator.contract.text import visible
 
@@ -18,40 +20,111 @@ EpochOption = Annotated[
 ]
 EpochsOption = Annotated[int, typer.Option("--epochs", metavar="N", min=1, help="How many epochs are shown.")]
 SeedOption = Annotated[int, typer.Option("--seed", metavar="S", min=0, help="The recipe's seed.")]
+StepOption = Annotated[
+    int | None,
+    typer.Option(
+        "--step", metavar="K", min=0, help="Step, counted from 0, where tokens warm up; default: after."
+    ),
+]
 
 
 def captions(
     filter: AllByDefault = "",
     *,
+    text: Annotated[
+        str | None,
+        typer.Option("--text", metavar="CAPTION", help="Show this caption's weights and tokens instead."),
+    ] = None,
+    rule: RuleOption = None,
     epoch: EpochOption = 0,
     epochs: EpochsOption = 1,
     seed: SeedOption = 42,
+    step: StepOption = None,
+    length: Annotated[
+        Literal["75", "150", "225"],
+        typer.Option("--length", help="Tokens that are trained; the rest falls off."),
+    ] = "75",
     limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="At most so many images.")] = 20,
     collection: CollectionOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show captions as the subsets' rules would make them.
+    """Show captions as the subsets' rules make them, with their tokens and what falls off.
 
     The draws of a training depend on the manifest's row: 'frieze manifest captions' shows those.
     """
-    found: list[dict[str, object]] = []
+    if text is not None:
+        _show_text(text, rule or [], range(epoch, epoch + epochs), seed, step=step, as_json=as_json)
+        return
+    if rule:
+        raise UserError("--rule is for --text", "give rules to a subset with 'frieze subset set'")
+    found: list[dict[str, Any]] = []
     with opened(collection) as session:
         ids = session.select(filter).ids
-        for row in session.rows(ids[:limit].tolist()):
-            try:
-                texts = session.captions(row.id, epoch, epochs, seed)
-            except UserError as error:
-                say(f"{visible(row.path)}: {error.what}")
-                continue
-            for at, text in enumerate(texts, epoch):
-                found.append({"id": row.id, "path": row.path, "epoch": at, "caption": text})
+        shown = ids[:limit].tolist()
+        texts = session.captions(shown, range(epoch, epoch + epochs), seed, step)
+        for row in session.rows(shown):
+            if row.id not in texts:
+                say(f"{visible(row.path)}: this picture is in no subset")
+            for at, caption in enumerate(texts.get(row.id, ()), epoch):
+                found.append({"id": row.id, "path": row.path, "epoch": at, **_counted(caption, int(length))})
     if len(ids) > limit:
         say(f"{limit} of {len(ids)} images; more with --limit")
     if as_json:
         put_json_rows(found)
         return
     for each in found:
-        put(f"{visible(str(each['path']))}\t{each['epoch']}\t{visible(str(each['caption']))}")
+        put(f"{visible(str(each['path']))}\t{each['epoch']}\t{marked(each)}")
+
+
+def _counted(caption: str, length: int) -> dict[str, Any]:
+    from curator.contract.clip_tokens import counted
+
+    said = counted(caption, length)
+    return {"caption": caption, "tokens": said.tokens, "chunks": said.chunks, "cut": said.cut.strip()}
+
+
+def marked(counted: dict[str, Any]) -> str:
+    """A caption on one line, with what falls off named."""
+    cut = f"\t[{counted['tokens']} tokens; falls off: {visible(counted['cut'])}]" if counted["cut"] else ""
+    return f"{visible(counted['caption'])}{cut}"
+
+
+def _show_text(
+    text: str, given: list[str], epochs: range, seed: int, *, step: int | None, as_json: bool
+) -> None:
+    from curator.contract.clip_tokens import chunks_of, count_weighted
+    from curator.contract.prompt_weights import parse_weights
+
+    tokens = count_weighted(text)
+    about: dict[str, Any] = {
+        "weights": [list(part) for part in parse_weights(text)],
+        "tokens": tokens,
+        "chunks": chunks_of(tokens),
+    }
+    if given:
+        about["captions"] = _drawn(text, changed_rules(CaptionRules(), given), epochs, seed, step)
+    if as_json:
+        put_json(about)
+        return
+    for part, weight in about["weights"]:
+        put(f"{weight:.4g}\t{visible(part)}")
+    put(f"{tokens} tokens, {about['chunks']} x 75")
+    for each in about.get("captions", ()):
+        put(f"{each['epoch']}\t{visible(each['caption'])}")
+
+
+def _drawn(
+    text: str, rules: CaptionRules, epochs: range, seed: int, step: int | None
+) -> list[dict[str, Any]]:
+    """The caption of row 0 in each epoch, its tags those between commas."""
+    from curator.contract.captions import caption_of, split_caption
+    from curator.contract.epoch_plan import Sample
+
+    parts = split_caption([part.strip() for part in text.split(",") if part.strip()], "", rules)
+    return [
+        {"epoch": epoch, "caption": caption_of(parts, rules, seed, Sample(epoch, 0, 0), step)}
+        for epoch in epochs
+    ]
 
 
 app = single(captions)

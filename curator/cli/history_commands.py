@@ -18,10 +18,20 @@ if TYPE_CHECKING:
     from curator.index.edits import Commit
 
 
-def undo(collection: CollectionOption = None) -> None:
-    """Take the last change back; may be repeated."""
+def undo(
+    change: Annotated[
+        int | None,
+        typer.Argument(metavar="[N]", help="Id of a change: it and all newer ones; default: the last."),
+    ] = None,
+    collection: CollectionOption = None,
+) -> None:
+    """Take the last change back, or all down to one of the history; may be repeated."""
     with opened(collection) as session:
-        _tell(session.undo(), "undone", "there is nothing to undo")
+        if change is None:
+            _tell(session.undo(), "undone", "there is nothing to undo")
+            return
+        for commit in session.undo_to(change):
+            _tell(commit, "undone", "")
 
 
 def redo(collection: CollectionOption = None) -> None:

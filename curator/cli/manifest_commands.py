@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from curator.cli.captions_command import EpochOption, EpochsOption, SeedOption
+from curator.cli.captions_command import EpochOption, EpochsOption, SeedOption, StepOption
+from curator.cli.manifest_exchange import ManifestArgument, diff, export, import_manifest
 from curator.cli.options import CollectionOption, JsonOption
 from curator.cli.output import put, put_json, put_json_rows, put_table, say
 from curator.cli.places import manifest_file, opened
@@ -19,9 +20,10 @@ from curator.contract.text import visible
 if TYPE_CHECKING:
     from curator.contract.manifest import Manifest
 
-app = noun("List, show and verify manifests.")
-
-ManifestArgument = Annotated[str, typer.Argument(metavar="MANIFEST", help="Name in the collection, or path.")]
+app = noun("List, show, verify, compare, export and import manifests.")
+app.command()(diff)
+app.command()(export)
+app.command("import")(import_manifest)
 
 
 @app.command("list")
@@ -170,14 +172,15 @@ def captions(
     copy: Annotated[
         int, typer.Option("--copy", metavar="K", min=0, help="Which repeat of the picture, counted from 0.")
     ] = 0,
+    step: StepOption = None,
     collection: CollectionOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show the captions of one picture exactly as they are trained."""
-    from curator.session import manifest_captions
+    from curator.freeze.captions import manifest_captions
 
     path = manifest_file(manifest, collection)
-    texts = manifest_captions(path, row, range(epoch, epoch + epochs), seed, copy)
+    texts = manifest_captions(path, row, range(epoch, epoch + epochs), seed, copy, step=step)
     if as_json:
         put_json_rows({"epoch": epoch + i, "caption": text} for i, text in enumerate(texts))
         return

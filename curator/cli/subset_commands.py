@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from curator.cli.options import CollectionOption, JsonOption
-from curator.cli.output import counted, put, put_json_rows, put_table
+from curator.cli.caption_rules import RuleOption, changed_rules
+from curator.cli.options import CollectionOption, DryRunOption, JsonOption
+from curator.cli.output import counted, put, put_json, put_json_rows, put_table
 from curator.cli.places import opened
 from curator.cli.typer_apps import noun
 from curator.contract.errors import UserError, did_you_mean
@@ -17,7 +19,7 @@ from curator.contract.text import visible
 if TYPE_CHECKING:
     from curator.index.small_tables import Subset
 
-app = noun("List, add, change and remove subsets.")
+app = noun("List, add, change, balance and remove subsets.")
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name of the subset.")]
 FilterOption = Annotated[
@@ -80,6 +82,7 @@ def add(
     tag_dropout: TagDropOption = None,
     caption_dropout: DropOption = None,
     trigger: TriggerOption = None,
+    rule: RuleOption = None,
     collection: CollectionOption = None,
 ) -> None:
     """Add a subset."""
@@ -92,6 +95,7 @@ def add(
             Subset(name, filter),
             {"repeats": repeats, "loss_weight": loss_weight, "flip": flip},
             _rules(shuffle, keep_tags, tag_dropout, caption_dropout, trigger),
+            rule or (),
         )
         session.save_subset(subset)
         put(f"subset {visible(name)}: {counted(len(session.select(filter)))} x {subset.repeats:g}")
@@ -110,6 +114,7 @@ def change(
     tag_dropout: TagDropOption = None,
     caption_dropout: DropOption = None,
     trigger: TriggerOption = None,
+    rule: RuleOption = None,
     collection: CollectionOption = None,
 ) -> None:
     """Change a subset; what is not given stays."""
@@ -121,9 +126,49 @@ def change(
             known[name],
             {"filter": filter, "repeats": repeats, "loss_weight": loss_weight, "flip": flip},
             _rules(shuffle, keep_tags, tag_dropout, caption_dropout, trigger),
+            rule or (),
         )
         session.save_subset(subset)
         put(f"subset {visible(name)}: {counted(len(session.select(subset.filter)))} x {subset.repeats:g}")
+
+
+@app.command()
+def balance(
+    reg: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--reg", metavar="NAME", help="These are regularisation: they get as much as the others."
+        ),
+    ] = None,
+    *,
+    dry_run: DryRunOption = False,
+    collection: CollectionOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Set repeats so that all subsets share an epoch equally, or regularisation matches the rest."""
+    from curator.freeze.balance import equal_shares, regularised
+
+    with opened(collection) as session:
+        shares = session.preview().subsets
+        changed, surplus = regularised(shares, reg) if reg else (equal_shares(shares), 0.0)
+        if not dry_run:
+            known = {each.name: each for each in session.subsets()}
+            for each in changed:
+                session.save_subset(replace(known[each.name], repeats=each.repeats))
+    if as_json:
+        put_json(
+            {"subsets": [{**asdict(each), "samples": each.samples} for each in changed], "surplus": surplus}
+        )
+        return
+    rows = [
+        (each.name, each.images, f"{each.before:g}", f"{each.repeats:g}", f"{each.samples:g}")
+        for each in changed
+    ]
+    put_table(rows, ("name", "images", "repeats were", "are", "samples"))
+    if surplus > 0:
+        put(f"{surplus:g} samples of regularisation were surplus")
+    if dry_run:
+        put("nothing was changed")
 
 
 @app.command()
@@ -150,8 +195,9 @@ def _rules(
     }
 
 
-def _changed(subset: Subset, values: dict[str, object], rules: dict[str, object]) -> Subset:
+def _changed(
+    subset: Subset, values: dict[str, object], rules: dict[str, object], more: Sequence[str]
+) -> Subset:
     """`subset` with the values that were given."""
-    given_rules = {name: value for name, value in rules.items() if value is not None}
     given = {name: value for name, value in values.items() if value is not None}
-    return replace(subset, **given, rules=replace(subset.rules, **given_rules))
+    return replace(subset, **given, rules=changed_rules(subset.rules, more, rules))

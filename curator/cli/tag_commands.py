@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -12,11 +12,18 @@ from curator.cli.bulk_edit import change, change_images
 from curator.cli.options import CollectionOption, DryRunOption, FilterArgument, JsonOption, YesOption
 from curator.cli.output import put, put_json, put_json_rows, put_table
 from curator.cli.places import opened
+from curator.cli.tag_rule_commands import clean, derive, order_by_rules, tables
 from curator.cli.typer_apps import noun
 from curator.contract.errors import UserError
 from curator.contract.text import visible
 
-app = noun("Add, remove, rename and order tags; write sidecars.")
+if TYPE_CHECKING:
+    from curator.index.tag_table import Tag
+
+app = noun("Add, remove, rename, derive, clean and order tags; write sidecars.")
+app.command()(derive)
+app.command()(clean)
+app.command()(tables)
 
 TagsArgument = Annotated[list[str], typer.Argument(metavar="TAG...", help="Tags; commas part them as well.")]
 
@@ -79,18 +86,26 @@ def rename(
 @app.command()
 def order(
     filter: FilterArgument,
-    tags: TagsArgument,
+    tags: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[TAG...]", help="Only move these to the front; default: order all by the rules."
+        ),
+    ] = None,
     *,
     collection: CollectionOption = None,
     dry_run: DryRunOption = False,
     yes: YesOption = False,
 ) -> None:
-    """Move tags to the front in this order; the other tags keep theirs."""
+    """Order tags by the rules of 'frieze tag tables' (pins, people counts, classes), or move some to the front."""
     from curator.index.edits import Rewrite, Words
 
-    names = _names(tags)
     with opened(collection) as session:
         ids: Sequence[int] = session.select(filter).ids.tolist()
+        if not tags:
+            order_by_rules(session, ids, dry_run=dry_run, yes=yes)
+            return
+        names = _names(tags)
         before = zip(ids, session.collection.tag_names(ids), strict=True)
         words = tuple(Words(image, tags=_to_front(own, names)) for image, own in before)
         edit = Rewrite(words, f"order {', '.join(names)}")
@@ -155,18 +170,58 @@ def list_tags(
     limit: Annotated[
         int | None, typer.Option("--limit", metavar="N", min=0, help="Only the N most common.")
     ] = None,
+    bands: Annotated[
+        str,
+        typer.Option("--bands", metavar="A,B", help="Only count the tags with at least A, B, ... images."),
+    ] = "",
     as_json: JsonOption = False,
 ) -> None:
     """List tags with their counts, most common first."""
     with opened(collection) as session:
         tags = [tag for tag in session.collection.all_tags() if not cls or tag.cls == cls][:limit]
+    if bands:
+        _put_bands(tags, bands, as_json)
+        return
     if as_json:
         put_json_rows({"name": tag.name, "class": tag.cls, "count": tag.count} for tag in tags)
         return
     put_table([(tag.count, tag.cls, tag.name) for tag in tags], ("count", "class", "tag"))
 
 
+def _put_bands(tags: Sequence[Tag], bands: str, as_json: bool) -> None:
+    """How many tags have at least so many images (S008): what a model can be expected to know."""
+    if not all(part.strip().isdecimal() for part in bands.split(",")):
+        raise UserError(f"'{visible(bands)}' are no counts", "write them like 1000,100")
+    edges = sorted({int(part) for part in bands.split(",")}, reverse=True)
+    counts = [(edge, sum(1 for tag in tags if tag.count >= edge)) for edge in edges]
+    if as_json:
+        put_json([{"images": edge, "tags": count} for edge, count in counts])
+        return
+    put_table([(count, f"at least {edge} images") for edge, count in counts], ("tags", "with"))
+
+
 def _names(typed: Sequence[str]) -> tuple[str, ...]:
     from curator.tags.text import clean_tags
 
     return clean_tags(", ".join(typed))
+
+
+@app.command()
+def find(
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="Any part of a tag's name, or of an alias.")],
+    collection: CollectionOption = None,
+    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="Only the N most common.")] = 20,
+    as_json: JsonOption = False,
+) -> None:
+    """Find tags by any part of their name, with count, class and the alias that matched (B15)."""
+    with opened(collection) as session:
+        found = session.find_tags(text, limit)
+    if as_json:
+        put_json_rows(
+            {"name": tag.name, "class": tag.cls, "count": tag.count, "alias": alias or None}
+            for tag, alias in found
+        )
+        return
+    put_table(
+        [(tag.count, tag.cls, tag.name, alias) for tag, alias in found], ("count", "class", "tag", "alias")
+    )

@@ -77,10 +77,10 @@ def train(
 
 
 def _launched(parent: Path, manifest: Path, recipe: Recipe, name: str, processes: int) -> RunFolder:
-    from curator.session import launch_run
+    from curator.runs.launch import start_new
 
     try:
-        return launch_run(parent, manifest, recipe, name, processes)
+        return start_new(parent, manifest, recipe, name, processes)
     except KeyboardInterrupt:
         raise KeyboardInterrupt("the run may have started already: see 'frieze runs list'") from None
 
@@ -133,11 +133,11 @@ def _go_on(run: RunFolder, detach: bool, as_json: bool) -> None:
 def _check(path: Path, recipe: Recipe, processes: int, as_json: bool) -> None:
     """The length of the training as the trainer itself reckons it (rows S037, S059)."""
     from curator.contract.manifest import open_manifest
-    from curator.contract.manifest_digest import verify_digest
+    from curator.contract.manifest_seal import verify_seal
     from curator.contract.run_length import plan_training
 
     with open_manifest(path) as manifest:
-        verify_digest(manifest)
+        verify_seal(path)
         length = plan_training(manifest.spans, recipe, processes)
         sizes, images = manifest.header.buckets, len(manifest)
     steps = {_cross(sizes[bucket]): count for bucket, count in length.plan.bucket_batches(0).items()}

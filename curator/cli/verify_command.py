@@ -19,12 +19,17 @@ def verify(
     rebuild: Annotated[
         bool, typer.Option("--rebuild", help="Make all that is derived anew before checking.")
     ] = False,
+    fold: Annotated[
+        bool, typer.Option("--fold", help="Write edits that wait into the rows before checking.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Check that what is derived in the index fits the images."""
     with opened(collection) as session:
         if rebuild:
             session.collection.rebuild()
+        if fold:
+            session.collection.fold()
         faults = session.collection.check()
     if as_json:
         put_json({"rebuilt": rebuild, "faults": faults})

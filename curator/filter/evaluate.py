@@ -1,8 +1,12 @@
-"""Decides which images a filter names, and in which order, from the bitmaps and columns of the index."""
+"""Decides which images a filter names, and in which order, from the bitmaps and columns of the index.
+
+Texts are looked for first and beside the collection's own connection: that is the only part that may take seconds,
+and nobody else waits for it. Everything else is one walk over the tree in one snapshot.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,9 +15,11 @@ from pyroaring import BitMap
 
 from curator.contract.errors import UserError
 from curator.contract.text import visible
-from curator.filter.numbers import numbers
-from curator.filter.order import ordered
+from curator.filter.cancel import Cancel, check
+from curator.filter.numbers import DATE_UNITS, numbers
+from curator.filter.order import Order
 from curator.filter.parse import parse
+from curator.filter.result import Result
 from curator.filter.scanned import images_with_text
 from curator.filter.tree import (
     And,
@@ -28,82 +34,128 @@ from curator.filter.tree import (
     TextTerm,
     WordTerm,
 )
-from curator.filter.words import images_of_word
-from curator.index.bitmaps import of_array
+from curator.filter.words import images_of_word, images_rated
+from curator.index.bitmaps import Flag, of_array, of_mask
+from curator.index.changes import id_array
 from curator.index.collection import Collection
 
-Ids = NDArray[np.uint32]
+_Texts = dict[TextTerm, BitMap]
+_TEXT = 2  # what looking for text costs, beside 1 for a number and 0 for a tag
+_SMALL = 8  # a column is looked up image by image where at most one in so many is asked for
 
 
-@dataclass(frozen=True)
-class Result:
-    """The images of a filter in order. `unknown_tags` are terms that no tag fits: worth a word to the user."""
-
-    ids: Ids
-    unknown_tags: tuple[str, ...] = ()
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    def bitmap(self) -> BitMap:
-        return of_array(self.ids)
-
-
-def select(collection: Collection, text: str = "") -> Result:
-    """The images that `text` names; every image where it is empty."""
+def select(collection: Collection, text: str = "", cancel: Cancel | None = None) -> Result:
+    """The images that `text` names; every image where it is empty. `Cancelled` once `cancel` says so."""
     with collection.reading():
-        return select_parsed(collection, parse(text, collection.tags.classes()))
+        query = parse(text, collection.tags.classes())
+    return select_parsed(collection, query, cancel)
 
 
-def select_parsed(collection: Collection, query: Filter) -> Result:
+def select_parsed(collection: Collection, query: Filter, cancel: Cancel | None = None) -> Result:
     """The images of a filter already read."""
+    texts: _Texts = {}
+    for term, within in _texts_of(collection, query):
+        check(cancel)
+        texts[term] = images_with_text(collection, term, within, cancel)
     with collection.reading():
-        evaluation = _Evaluation(collection, query.text)
-        alive = collection.images.alive()
-        found = alive if query.where is None else evaluation.images(query.where) & alive
-        ids = ordered(collection, found, query.sort)
-        if query.limit is not None:
-            ids = ids[: query.limit]
-        return Result(ids, tuple(dict.fromkeys(evaluation.unknown)))
+        evaluation = _Evaluation(collection, query.text, texts, cancel)
+        found = evaluation.whole(query)
+        order = Order(collection, found, query.sort, cancel) if query.sort else None
+        return Result(found, order, query.limit, tuple(dict.fromkeys(evaluation.unknown)))
+
+
+def _texts_of(collection: Collection, query: Filter) -> list[tuple[TextTerm, BitMap]]:
+    """Every text looked for, and the images in which it matters."""
+    if query.where is None:
+        return []
+    with collection.reading():
+        return list(_Evaluation(collection, query.text, {}, None).texts(query.where))
 
 
 class _Evaluation:
-    """One walk over the tree. What it gives may hold missing images; the caller cuts to those alive."""
+    """One walk over the tree. `within` are the images that matter: what is given beyond them is not looked at."""
 
-    def __init__(self, collection: Collection, text: str, inside: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        collection: Collection,
+        text: str,
+        texts: Mapping[TextTerm, BitMap],
+        cancel: Cancel | None,
+        inside: tuple[str, ...] = (),
+    ) -> None:
         self._collection = collection
         self._text = text
-        self._inside = inside  # subsets being evaluated, so that one that names itself is noticed
+        self._texts = texts
+        self._cancel = cancel
+        self._inside = inside  # filters being evaluated by name, so that one that names itself is noticed
         self.unknown: list[str] = []
 
-    def images(self, part: Expr) -> BitMap:
+    def whole(self, query: Filter) -> BitMap:
+        """The images there are that a filter names, without order and limit."""
+        alive = self._collection.images.alive()
+        return alive if query.where is None else self._images(query.where, alive) & alive
+
+    def texts(self, where: Expr) -> Iterator[tuple[TextTerm, BitMap]]:
+        """Texts to be looked for; tags and numbers beside them say in which images."""
+        alive = self._collection.images.alive()
+        match where:
+            case TextTerm():
+                captioned = self._collection.bitmaps.of(Flag.CAPTIONED)
+                yield where, alive & captioned if where.field == "caption" else alive
+            case Not(inner):
+                yield from self.texts(inner)
+            case Or(parts):
+                for inner in parts:
+                    yield from self.texts(inner)
+            case And(parts):
+                plain = tuple(part for part in parts if _cost(part) < _TEXT)
+                if len(plain) == len(parts):
+                    return
+                around = self._images(And(plain), alive) if plain else alive
+                for inner in parts:
+                    yield from ((term, within & around) for term, within in self.texts(inner))
+            case _:
+                return
+
+    def _images(self, part: Expr, within: BitMap) -> BitMap:
+        check(self._cancel)
         match part:
             case TagTerm(pattern, literal):
                 return self._tagged(pattern, literal)
             case ClassTerm(cls, pattern):
                 return self._classed(cls, pattern)
             case NumberTerm():
-                return self._numbered(part)
+                return self._numbered(part, within)
             case TextTerm():
-                return images_with_text(self._collection, part)
+                return self._text_images(part, within)
             case WordTerm():
-                return (
-                    self._subset(part) if part.field == "subset" else images_of_word(self._collection, part)
-                )
+                return self._worded(part)
             case Not(inner):
-                return self._collection.images.alive() - self.images(inner)
+                return within - self._images(inner, within)
             case And(parts):
-                return self._all(parts)
+                return self._all(parts, within)
             case Or(parts):
-                return BitMap().union(*(self.images(inner) for inner in parts))
+                return BitMap().union(*(self._images(inner, within) for inner in parts))
 
-    def _all(self, parts: tuple[Expr, ...]) -> BitMap:
-        """Tags first: text is looked for in every row, and only then is the walk worth ending early."""
-        found: BitMap | None = None
-        for inner in sorted(parts, key=_costly):
-            images = self.images(inner)
-            found = images if found is None else found & images
-        return found if found is not None else BitMap()
+    def _worded(self, term: WordTerm) -> BitMap:
+        match term.field:
+            case "subset" | "saved":
+                return self._named(term)
+            case "picked":
+                return self._picked(term)
+            case _:
+                return images_of_word(self._collection, term)
+
+    def _text_images(self, term: TextTerm, within: BitMap) -> BitMap:
+        found = self._texts.get(term)  # a filter inside a subset was not looked through beforehand
+        return images_with_text(self._collection, term, within, self._cancel) if found is None else found
+
+    def _all(self, parts: tuple[Expr, ...], within: BitMap) -> BitMap:
+        """Tags first, then numbers, then text: each looks only where those before have found something."""
+        found = within
+        for inner in sorted(parts, key=_cost):
+            found = found & self._images(inner, found)
+        return found
 
     def _tagged(self, pattern: str, literal: bool) -> BitMap:
         tags = self._collection.tags
@@ -113,50 +165,81 @@ class _Evaluation:
 
     def _classed(self, cls: str, pattern: str) -> BitMap:
         of_class = set(self._collection.tags.of_class(cls))
-        return self._union(
-            [tag for tag in self._collection.tags.matching(pattern) if tag in of_class], f"{cls}:{pattern}"
-        )
+        posts = images_rated(self._collection, pattern) if cls == "rating" else BitMap()
+        matching = [tag for tag in self._collection.tags.matching(pattern) if tag in of_class]
+        return self._union(matching, f"{cls}:{pattern}", posts)
 
-    def _union(self, tags: list[int], shown: str) -> BitMap:
-        found = [self._collection.bitmaps.of(tag) for tag in tags]
+    def _union(self, tags: list[int], shown: str, more: BitMap | None = None) -> BitMap:
+        found = [*([more] if more else []), *(self._collection.bitmaps.of(tag) for tag in tags)]
         alive = self._collection.images.alive()
         if not any(images.intersect(alive) for images in found):
             self.unknown.append(shown)
         return found[0] if len(found) == 1 else BitMap().union(*found)
 
-    def _numbered(self, term: NumberTerm) -> BitMap:
-        values = numbers(self._collection, term.field)
+    def _numbered(self, term: NumberTerm, within: BitMap) -> BitMap:
+        length = len(self._collection.columns.of("width"))
+        ids = id_array(within) if len(within) * _SMALL < length else None
+        values = numbers(self._collection, term.field, ids)
+        unit = DATE_UNITS if term.field == "date" else 1
         fits: NDArray[Any] = np.ones(len(values), bool)
         if term.low is not None:
-            fits &= values > term.low if term.low_open else values >= term.low
+            low = term.low * unit
+            fits &= values > low if term.low_open else values >= low
         if term.high is not None:
-            fits &= values < term.high if term.high_open else values <= term.high
-        return of_array(np.flatnonzero(~fits if term.negated else fits))
+            high = term.high * unit
+            fits &= values < high if term.high_open else values <= high
+        fits = ~fits if term.negated else fits
+        return of_mask(fits) if ids is None else of_array(ids[fits])
 
-    def _subset(self, term: WordTerm) -> BitMap:
-        subset = self._collection.subsets.get(term.value)
-        if subset is None:
-            names = ", ".join(visible(each.name) for each in self._collection.subsets.list()) or "none yet"
+    def _picked(self, term: WordTerm) -> BitMap:
+        pick = self._collection.picks.get(term.value)
+        if pick is None:
+            names = ", ".join(visible(each.name) for each in self._collection.picks.list()) or "none yet"
             raise FilterError(
-                f"no subset '{visible(term.value)}'", f"there are: {names}", self._text, term.position
+                f"no pick '{visible(term.value)}'", f"there are: {names}", self._text, term.position
             )
-        if subset.name in self._inside:
-            raise FilterError(
-                f"subset '{visible(term.value)}' names itself", "change its filter", self._text, term.position
-            )
-        inner = _Evaluation(self._collection, self._text, (*self._inside, subset.name))
+        return pick.images
+
+    def _named(self, term: WordTerm) -> BitMap:
+        """The images of a subset, or of a saved filter: a filter inside the filter."""
+        inside = f"{term.field} '{visible(term.value)}'"
+        text = self._filter_called(term)
+        if inside in self._inside:
+            raise FilterError(f"{inside} names itself", "change its filter", self._text, term.position)
+        inner = _Evaluation(self._collection, self._text, {}, self._cancel, (*self._inside, inside))
         try:
-            query = parse(subset.filter, self._collection.tags.classes())
+            query = parse(text, self._collection.tags.classes())
         except UserError as error:
-            what = f"subset '{visible(term.value)}' has a broken filter ({error.what})"
+            what = f"{inside} has a broken filter ({error.what})"
             raise FilterError(what, error.hint, self._text, term.position) from error
-        alive = self._collection.images.alive()
-        found = alive if query.where is None else inner.images(query.where) & alive
+        found = inner.whole(query)
         self.unknown += inner.unknown
-        if query.limit is not None:
-            found = of_array(ordered(self._collection, found, query.sort)[: query.limit])
-        return found
+        if query.limit is None:
+            return found
+        order = Order(self._collection, found, query.sort, self._cancel) if query.sort else None
+        return Result(found, order, query.limit).bitmap()
+
+    def _filter_called(self, term: WordTerm) -> str:
+        table = self._collection.subsets if term.field == "subset" else self._collection.saved_filters
+        found = table.get(term.value)
+        if found is None:
+            names = ", ".join(visible(each.name) for each in table.list()) or "none yet"
+            kind = "subset" if term.field == "subset" else "saved filter"
+            raise FilterError(
+                f"no {kind} '{visible(term.value)}'", f"there are: {names}", self._text, term.position
+            )
+        return found.filter
 
 
-def _costly(part: Expr) -> int:
-    return 1 if isinstance(part, TextTerm) else 0
+def _cost(part: Expr) -> int:
+    match part:
+        case TextTerm():
+            return _TEXT
+        case NumberTerm():
+            return 1
+        case Not(inner):
+            return _cost(inner)
+        case And(parts) | Or(parts):
+            return max(map(_cost, parts))
+        case _:
+            return 0

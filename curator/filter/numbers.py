@@ -8,37 +8,45 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curator.index.bitmaps import Flag
+from curator.index.changes import id_array
 from curator.index.collection import Collection
 
 Numbers = NDArray[Any]
+_OF_POSTS = ("post", "rating", "score", "fav", "posted")
+_COLUMNS = {
+    "width": "width", "height": "height", "bytes": "file_bytes", "tags": "tags_count", "date": "mtime_ns",
+}  # fmt: skip
+DATE_UNITS = 1_000_000_000  # dates of files are compared in nanoseconds, as they are stored
 
 
-def numbers(collection: Collection, field: str) -> Numbers:
-    """The values of `field` per image id (`date` in seconds since 1970)."""
-    columns = collection.columns
+def numbers(collection: Collection, field: str, ids: Numbers | None = None) -> Numbers:
+    """The values of `field` for these images, or per image id (`date` in nanoseconds since 1970)."""
+
+    def of(name: str) -> Numbers:
+        column = collection.columns.of(name)
+        return column if ids is None else column[ids]
+
+    if field in _COLUMNS:
+        return of(_COLUMNS[field])
+    if field in _OF_POSTS:
+        values = collection.metadata.floats(field, len(collection.columns.of("width")))
+        return values if ids is None else values[ids]
     match field:
-        case "width" | "height":
-            return columns.of(field)
-        case "bytes":
-            return columns.of("file_bytes")
-        case "tags":
-            return columns.of("tags_count")
-        case "date":
-            return columns.of("mtime_ns") / 1e9
         case "area":
-            return columns.of("width").astype(np.int64) * columns.of("height")
+            return of("width").astype(np.int64) * of("height")
         case "megapixels":
-            return columns.of("width").astype(np.int64) * columns.of("height") / 1e6
+            return of("width").astype(np.int64) * of("height") / 1e6
         case "ratio":
-            return columns.of("width") / np.maximum(columns.of("height"), 1)
+            return of("width") / np.maximum(of("height"), 1)
         case "mark":
-            return _marks(collection)
+            marks = _marks(collection)
+            return marks if ids is None else marks[ids]
         case _:
-            return np.arange(len(columns.of("width")))
+            return np.arange(len(collection.columns.of("width"))) if ids is None else ids
 
 
 def _marks(collection: Collection) -> Numbers:
     values = np.zeros(len(collection.columns.of("width")), np.int8)
     for flag, value in ((Flag.KEEP, 1), (Flag.REJECT, -1)):
-        values[np.array(collection.bitmaps.of(flag).to_array(), np.int64)] = value
+        values[id_array(collection.bitmaps.of(flag))] = value
     return values

@@ -1,37 +1,87 @@
-"""Decides the order of a result: by id, or by the keys asked for, ties by id."""
+"""Decides the order of a result: by id, or by the keys asked for, ties by id. The first page comes without the rest."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
+from curator.filter.cancel import Cancel
 from curator.filter.numbers import numbers
-from curator.filter.scanned import paths_of
+from curator.filter.scanned import text_ranks
 from curator.filter.tree import Sort
-from curator.index.bitmaps import of_array
+from curator.index.changes import id_array
 from curator.index.collection import Collection
 
-
-def ordered(collection: Collection, images: BitMap, sorts: Sequence[Sort]) -> NDArray[np.uint32]:
-    """The ids in order; the first sort key counts most."""
-    ids = np.array(images.to_array(), np.uint32)
-    for sort in reversed(sorts):
-        keys = _keys(collection, ids, sort.field)
-        if sort.descending:  # a stable sort of the reversed array, so that ties stay in id order
-            order = len(ids) - 1 - np.argsort(keys[::-1], kind="stable")[::-1]
-        else:
-            order = np.argsort(keys, kind="stable")
-        ids = ids[order]
-    return ids
+Ids = NDArray[np.uint32]
+Places = NDArray[np.int64]
+_RADIX_BITS = 48
+_FIRST = 2000  # so many rows from the top are found without putting all in order
 
 
-def _keys(collection: Collection, ids: NDArray[np.uint32], field: str) -> NDArray[np.generic]:
-    if field not in ("name", "path"):
-        return numbers(collection, field)[ids]
-    paths = paths_of(collection, of_array(ids), name_only=field == "name")
-    texts = sorted(set(paths.values()))
-    rank = {text: number for number, text in enumerate(texts)}
-    return np.fromiter((rank[paths[number]] for number in ids.tolist()), np.int64, len(ids))
+class Order:
+    """The order of some images. Keys are taken when it is made, so a later edit cannot mix two orders."""
+
+    def __init__(
+        self, collection: Collection, images: BitMap, sorts: Sequence[Sort], cancel: Cancel | None = None
+    ) -> None:
+        self._ids: Ids = id_array(images)
+        self._keys = [
+            _rising(_keys(collection, self._ids, sort.field, cancel), sort.descending) for sort in sorts
+        ]
+        self._all: Ids | None = None
+
+    def first(self, count: int) -> Ids:
+        """The first rows."""
+        if self._all is not None or not 0 < count <= _FIRST or len(self._ids) < 10 * _FIRST:
+            return self.all()[:count]
+        keys = self._keys[0]
+        last = np.partition(keys, count - 1)[count - 1]
+        if np.isnan(last):  # not even a page of images has a value
+            return self.all()[:count]
+        found = np.flatnonzero(keys <= last)
+        if len(self._keys) == 1:  # of those level with the last, the first by id
+            level = keys[found] == last
+            found = found[~level | (np.cumsum(level) <= count - np.count_nonzero(~level))]
+        return self._ids[self._sorted(found)[:count]]
+
+    def all(self) -> Ids:
+        """Every row."""
+        if self._all is None:
+            self._all = self._ids[self._sorted(np.arange(len(self._ids)))]
+        return self._all
+
+    def _sorted(self, places: Places) -> Places:
+        for keys in reversed(self._keys):
+            places = places[_argsort(keys[places])]
+        return places
+
+
+def _argsort(keys: NDArray[Any]) -> Places:
+    """A stable order. numpy sorts 16-bit numbers by radix, so whole numbers are sorted 16 bits at a time."""
+    if keys.dtype.kind not in "iu" or len(keys) < _FIRST:
+        return np.argsort(keys, kind="stable")
+    rest = keys.astype(np.int64) - int(keys.min())
+    widest = int(rest.max()).bit_length()
+    if widest > _RADIX_BITS:
+        return np.argsort(keys, kind="stable")
+    order = np.argsort(rest.astype(np.uint16), kind="stable")
+    for bits in range(16, widest, 16):
+        order = order[np.argsort((rest >> bits).astype(np.uint16)[order], kind="stable")]
+    return order
+
+
+def _rising(keys: NDArray[Any], descending: bool) -> NDArray[Any]:
+    """Keys of which the least comes first; what is not known (NaN) comes last both ways."""
+    if not descending:
+        return keys
+    return -(keys if keys.dtype.kind == "f" else keys.astype(np.int64))
+
+
+def _keys(collection: Collection, ids: Ids, field: str, cancel: Cancel | None) -> NDArray[Any]:
+    if field in ("name", "path"):
+        return text_ranks(collection, ids, field, cancel)
+    return np.asarray(numbers(collection, field, ids))

@@ -153,7 +153,7 @@ class _Parser:
             return TagTerm(token.text, literal=token.quoted)
         if field.kind == "text":
             return self._text_term(field, token)
-        value = token.text.lower() if field.name != "subset" else token.text
+        value = token.text if field.name in ("subset", "picked", "saved") else token.text.lower()
         value = {"jpg": "jpeg"}.get(value, value) if field.name == "format" else value
         if field.words and value not in field.words:
             raise self._error(

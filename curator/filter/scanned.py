@@ -1,34 +1,52 @@
-"""Decides how text of paths and captions is searched: row by row, without regard to case."""
+"""Decides how text of paths and captions is searched and sorted: row by row in SQLite, without regard to case.
+
+A walk over millions of rows has a connection of its own, so nobody waits for it, and ends when it is cancelled.
+Outside ASCII, case is disregarded only where the text looked for is itself not ASCII.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
 
+import numpy as np
+from numpy.typing import NDArray
 from pyroaring import BitMap
 
+from curator.filter.cancel import Cancel, Cancelled
 from curator.filter.tree import TextTerm
-from curator.index.bitmaps import Flag
 from curator.index.collection import Collection
-from curator.index.paths import last_part
+from curator.index.row_text import Interrupted
+
+_FEW = 20_000  # so many paths are fetched and sorted one by one
 
 
-def images_with_text(collection: Collection, term: TextTerm) -> BitMap:
-    """Images whose path, name or caption holds the text."""
-    fits = _fits(term)
-    if term.field == "caption":
-        rows = collection.images.captions(collection.bitmaps.of(Flag.CAPTIONED))
-    else:
-        rows = collection.images.paths()
-    if term.field == "name":
-        return BitMap(number for number, text in rows if fits(last_part(text)))
-    return BitMap(number for number, text in rows if fits(text))
+def images_with_text(
+    collection: Collection, term: TextTerm, within: BitMap, cancel: Cancel | None = None
+) -> BitMap:
+    """Images among `within` whose path, name or caption holds the text."""
+    try:
+        with collection.row_text(cancel) as rows:
+            if not term.regex and term.text.isascii():
+                return rows.holding(term.field, term.text, within)
+            return rows.fitting(term.field, _fits(term), within)
+    except Interrupted as error:
+        raise Cancelled from error
 
 
-def paths_of(collection: Collection, images: BitMap, *, name_only: bool) -> dict[int, str]:
-    """Full paths (or names) of images, folded for sorting without regard to case."""
-    rows = ((number, path) for number, path in collection.images.paths() if number in images)
-    return {number: (last_part(path) if name_only else path).casefold() for number, path in rows}
+def text_ranks(
+    collection: Collection, ids: NDArray[np.uint32], field: str, cancel: Cancel | None = None
+) -> NDArray[np.int64]:
+    """A number per image that sorts as its path (or name) does, ASCII letters without regard to case."""
+    try:
+        if len(ids) > _FEW:
+            return collection.path_ranks(field, cancel)[ids]
+        with collection.row_text(cancel) as rows:
+            texts = rows.folded(field, ids.tolist())
+    except Interrupted as error:
+        raise Cancelled from error
+    rank = {text: number for number, text in enumerate(sorted(set(texts)))}
+    return np.fromiter((rank[text] for text in texts), np.int64, len(texts))
 
 
 def _fits(term: TextTerm) -> Callable[[str], object]:

@@ -16,6 +16,7 @@ _DATE = re.compile(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?", re.ASCII)
 _UNITS = {"": 1, "k": 1_000, "m": 1_000_000, "g": 1_000_000_000}
 _HINTS = {
     "date": "write date:2021, date:2021-05 or date:2021..2023-06-30",
+    "posted": "write posted:2021, posted:2021-05 or posted:2021..2023-06-30",
     "ratio": "write ratio>1.5, ratio:3:2 or ratio:0.6..0.7",
     "bytes": "write bytes>200k or bytes:1M..3M",
 }

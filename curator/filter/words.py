@@ -11,6 +11,7 @@ from curator.filter.tree import WordTerm
 from curator.index.bitmaps import Flag, of_array
 from curator.index.collection import Collection
 from curator.index.images import FORMATS
+from curator.index.metadata import RATINGS
 
 
 def images_of_word(collection: Collection, term: WordTerm) -> BitMap:
@@ -28,6 +29,19 @@ def images_of_word(collection: Collection, term: WordTerm) -> BitMap:
         case _:
             width, height = term.value.split("x")
             return _in_bucket(collection, (int(width), int(height)))
+
+
+def images_rated(collection: Collection, rating: str) -> BitMap:
+    """Images whose post has this rating; `none` are those with no rating known."""
+    wanted = "" if rating == "none" else rating
+    if wanted not in RATINGS:
+        return BitMap()
+    ratings = collection.metadata.of("rating", len(collection.columns.of("width")))
+    found = _where(ratings == RATINGS.index(wanted))
+    if wanted:
+        return found
+    tagged = (collection.bitmaps.of(tag) for tag in collection.tags.of_class("rating"))
+    return (found & collection.images.alive()) - BitMap().union(*tagged)
 
 
 def _marked(collection: Collection, value: str) -> BitMap:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from pyroaring import BitMap
 
 from curator.contract.buckets import place
-from curator.contract.captions import split_caption
+from curator.contract.captions import split_caption, split_tag
 from curator.contract.errors import UserError
 from curator.contract.manifest import ManifestImage, ManifestSubset, Provenance, open_manifest
 from curator.contract.manifest_writer import ManifestContent, write_manifest
@@ -23,6 +24,7 @@ from curator.freeze.members import Members, shows
 from curator.freeze.preview import BucketTable, bucket_table
 from curator.freeze.spec import FreezeSpec
 from curator.index.collection import Collection
+from curator.tags.derive_plan import USED
 
 Ids = NDArray[np.int64]
 FreezeProgress = Callable[[int, int], None]  # rows written, rows in all; may raise to cancel
@@ -95,9 +97,13 @@ def _subsets(spec: FreezeSpec) -> tuple[ManifestSubset, ...]:
 
 def _tags(collection: Collection, spec: FreezeSpec, frozen: BitMap) -> dict[str, str]:
     """The class of every tag that a frozen picture has: what else the collection knows is not the manifest's."""
-    used = (tag for tag in collection.all_tags() if frozen.intersect(collection.bitmaps.of(tag.id)))
+    used = [tag for tag in collection.all_tags() if frozen.intersect(collection.bitmaps.of(tag.id))]
     triggers = {subset.rules.trigger: TRIGGER for subset in spec.subsets if subset.rules.trigger}
-    return {tag.name: tag.cls for tag in used} | triggers
+    pieces: dict[str, str] = {}
+    for separator in {subset.rules.keep_separator for subset in spec.subsets} - {""}:
+        parted = (tag for tag in used if separator in tag.name)
+        pieces |= {piece: tag.cls for tag in parted for piece in split_tag(tag.name, separator) if piece}
+    return pieces | {tag.name: tag.cls for tag in used} | triggers
 
 
 def _provenance(collection: Collection, members: Members, name: str) -> Provenance:
@@ -108,6 +114,7 @@ def _provenance(collection: Collection, members: Members, name: str) -> Provenan
         index_commit=collection.journal.last_id(),
         funnel=members.funnel,
         roots=tuple(_roots(collection)),
+        derived=json.dumps(derived, sort_keys=True) if (derived := collection.settings.get(USED)) else "",
     )
 
 

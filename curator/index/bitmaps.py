@@ -1,15 +1,15 @@
-"""Decides how sets of images are kept: one roaring bitmap per tag (or flag) and chunk of 2^18 images.
+"""Decides how sets of images are kept at hand: one roaring bitmap per tag (or flag), those used last in memory.
 
 A bitmap is keyed by a tag id, or by one of the reserved `Flag` numbers below. Posting bitmaps hold every image
 whose row has the tag, also images whose file is gone; `Flag.ALIVE` says which images exist.
-ALIVE, KEEP and REJECT are the truth; tag postings and CAPTIONED are derived from the rows (`derived.py`).
+ALIVE, KEEP, REJECT and LOADING are the truth; tag postings and CAPTIONED are derived from the rows (`derived.py`).
 """
 
 from __future__ import annotations
 
 import array
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from enum import IntEnum
 from typing import Any
 
@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
-CHUNK_BITS = 18
-TAG_BITS = 24  # a key is chunk << 24 | tag: chunk-major, so that an import appends
+from curator.index.bitmap_file import TAG_BITS, BitmapFile, split
+
 MAX_TAGS = 1 << TAG_BITS
 
 
@@ -29,77 +29,96 @@ class Flag(IntEnum):
     KEEP = 2
     REJECT = 3
     CAPTIONED = 4
+    LOADING = 5  # rows of a running (or broken-off) import that nobody sees yet
 
 
 FIRST_TAG = 16
+_CACHE_BYTES = 64 << 20  # of bitmaps kept in memory
+_SPARSE = 4096  # roaring lists a container's numbers up to here, and keeps a bitset above
+_NO_RUNS = 12346  # the portable format's first number where no container is a list of runs
 
 
 class Bitmaps:
     """Reads and patches bitmaps. What `of` returns is shared with the cache: never change it in place."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
+        self.file = BitmapFile(connection)
         self._cache: dict[int, BitMap] = {}
+        self._weight = 0  # of the cache, in bytes, about
 
     def forget(self) -> None:
         """Another process changed the file."""
         self._cache.clear()
+        self._weight = 0
 
     def of(self, number: int) -> BitMap:
         """All images of a tag or flag."""
-        found = self._cache.get(number)
+        found = self._cache.pop(number, None)
         if found is None:
-            found = self._cache[number] = self._load(number)
+            found = self.file.whole(number)
+            self._make_room(found)
+        self._cache[number] = found  # the last in line: what is longest unused goes first
         return found
+
+    def _make_room(self, coming: BitMap) -> None:
+        self._weight += _weight(coming)
+        while self._weight > _CACHE_BYTES and len(self._cache) > 1:
+            self._weight -= _weight(self._cache.pop(next(iter(self._cache))))
 
     def add(self, number: int, images: BitMap) -> None:
-        for chunk, part in split(images):
-            self._put(chunk, number, self._part(chunk, number) | part)
-        if number in self._cache:
-            self._cache[number] = self._cache[number] | images
+        self.change(number, images, BitMap())
 
     def remove(self, number: int, images: BitMap) -> None:
-        for chunk, part in split(images):
-            self._put(chunk, number, self._part(chunk, number) - part)
+        self.change(number, BitMap(), images)
+
+    def change(self, number: int, gained: BitMap, lost: BitMap) -> None:
+        """Images come to a tag or flag, then others leave it."""
+        self.file.change(number, gained, lost)
+        self.patch(number, gained, lost)
+
+    def patch(self, number: int, gained: BitMap, lost: BitMap) -> None:
+        """Another process changed what is stored; only the cache is behind."""
         if number in self._cache:
-            self._cache[number] = self._cache[number] - images
+            self._cache[number] = (self._cache[number] | gained) - lost
 
-    def _load(self, number: int) -> BitMap:
-        keys = [chunk << TAG_BITS | number for chunk in range(self._chunks())]
-        found = BitMap()
-        for key in keys:
-            row = self._connection.execute("SELECT data FROM bitmap WHERE key=?", (key,)).fetchone()
-            if row:
-                found |= BitMap.deserialize(row[0])
-        return found
+    def reread(self, images: BitMap) -> None:
+        """Images came to the file, with all their tags: read the chunks they are in again."""
+        chunks = [chunk for chunk, _ in split(images)]
+        for number, known in self._cache.items():
+            self._cache[number] = BitMap().union(known, *(self.file.part(chunk, number) for chunk in chunks))
 
-    def _chunks(self) -> int:
-        last = self._connection.execute("SELECT max(key) FROM bitmap").fetchone()[0]
-        return 0 if last is None else (int(last) >> TAG_BITS) + 1
-
-    def _part(self, chunk: int, number: int) -> BitMap:
-        row = self._connection.execute(
-            "SELECT data FROM bitmap WHERE key=?", (chunk << TAG_BITS | number,)
-        ).fetchone()
-        return BitMap.deserialize(row[0]) if row else BitMap()
-
-    def _put(self, chunk: int, number: int, part: BitMap) -> None:
-        key = chunk << TAG_BITS | number
-        if part:
-            row = (key, part.serialize())
-            self._connection.execute("INSERT OR REPLACE INTO bitmap(key, data) VALUES(?,?)", row)
-        else:
-            self._connection.execute("DELETE FROM bitmap WHERE key=?", (key,))
+    def versions(self, chunk: int, number: int) -> list[BitMap]:
+        """One chunk as it is stored, and as it is cached where it is: for a check that they agree."""
+        stored = self.file.part(chunk, number)
+        return [stored, self._cache[number]] if number in self._cache else [stored]
 
 
-def split(images: BitMap) -> Iterator[tuple[int, BitMap]]:
-    """The images of each chunk that has any."""
-    if not images:
-        return
-    for chunk in range(images.min() >> CHUNK_BITS, (images.max() >> CHUNK_BITS) + 1):
-        part = images & BitMap(range(chunk << CHUNK_BITS, (chunk + 1) << CHUNK_BITS))
-        if part:
-            yield chunk, part
+def _weight(images: BitMap) -> int:
+    """About the bytes a bitmap holds: two a number, or a bit for each image up to the last."""
+    return 200 + min(2 * len(images), (images.max() if images else 0) // 8)
+
+
+def of_mask(mask: NDArray[np.bool_]) -> BitMap:
+    """The set of the indexes where `mask` is true.
+
+    Roaring's own containers are bitsets of 2^16, so a dense mask is packed into its portable format at once
+    instead of being listed number by number.
+    """
+    blocks = np.zeros(-(-len(mask) >> 16) << 16, bool)
+    blocks[: len(mask)] = mask
+    blocks = blocks.reshape(-1, 1 << 16)
+    counts = np.count_nonzero(blocks, axis=1)
+    keys = np.flatnonzero(counts)
+    bodies = [
+        np.packbits(blocks[key], bitorder="little").tobytes()
+        if counts[key] > _SPARSE
+        else np.flatnonzero(blocks[key]).astype("<u2").tobytes()
+        for key in keys
+    ]
+    heads = np.stack([keys, counts[keys] - 1], axis=1).astype("<u2")
+    starts = np.cumsum([8 + 8 * len(keys), *(len(body) for body in bodies)])[:-1].astype("<u4")
+    start = np.array([_NO_RUNS, len(keys)], "<u4").tobytes()
+    return BitMap.deserialize(start + heads.tobytes() + starts.tobytes() + b"".join(bodies))
 
 
 def of_array(ids: NDArray[Any]) -> BitMap:

@@ -1,29 +1,41 @@
-"""Decides what a commit remembers: exactly what changed, packed, so that it can be undone and done again.
+"""Decides what a commit remembers: exactly what changed, so that it can be undone, done again and followed.
 
-Each change names the images really changed. Positions are kept wherever undoing must put a tag back
-into the middle of a caption, so that the order comes back too.
+Each change names the images really changed. Every row of the journal is a list of changes; another process that
+reads the rows it has not seen knows everything that happened to bitmaps, columns and counts.
 """
 
 from __future__ import annotations
 
-import json
-import struct
-import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from pyroaring import BitMap
 
 
 @dataclass(frozen=True)
 class TagChange:
-    """A tag added to (or taken from) images. `places`: one position per image in id order; None is the end."""
+    """A tag added to (or taken from) images.
+
+    `places` are positions in the captions, as little-endian 32-bit numbers in id order; None is the end. A removal
+    carries them only as memory: where its undoing puts the tag, unless folding it into the rows has seen better.
+    """
 
     tag: int
     images: BitMap
     added: bool
-    places: tuple[int, ...] | None = None
+    places: bytes | None = None
+
+
+@dataclass(frozen=True)
+class TagMoved:
+    """A tag turned into another in place; images in `both` had the other already and only lose the first."""
+
+    old: int
+    new: int
+    images: BitMap
+    both: BitMap
 
 
 @dataclass(frozen=True)
@@ -72,31 +84,90 @@ class Classed:
     after: tuple[str, ...]
 
 
-Change = TagChange | TagsReplaced | CaptionsReplaced | FlagChange | Renamed | Classed
-_KINDS: dict[str, type[Change]] = {
-    kind.__name__: kind for kind in (TagChange, TagsReplaced, CaptionsReplaced, FlagChange, Renamed, Classed)
-}
+@dataclass(frozen=True)
+class Arrived:
+    """Images added, with their tags: no edit, so never undone."""
+
+    images: BitMap
 
 
-def inverse(changes: Sequence[Change]) -> list[Change]:
-    """What takes the changes back, last first."""
-    return [_inverse(change) for change in reversed(changes)]
+@dataclass(frozen=True)
+class FilesSeen:
+    """Files that came back, went, or have other content: no edit, so never undone."""
+
+    came: BitMap
+    went: BitMap
+    other: BitMap
 
 
-def _inverse(change: Change) -> Change:
+Change = (
+    TagChange
+    | TagMoved
+    | TagsReplaced
+    | CaptionsReplaced
+    | FlagChange
+    | Renamed
+    | Classed
+    | Arrived
+    | FilesSeen
+)
+RowChange = TagChange | TagMoved  # what may wait in the journal before it reaches the rows
+Recorded = Callable[[int], tuple[BitMap, NDArray[np.uint32]] | None]
+
+
+def inverse(changes: Sequence[Change], recorded: Recorded | None = None) -> list[Change]:
+    """What takes the changes back, last first. `recorded` gives the places that folding change number k noted."""
+    found: list[Change] = []
+    for number in reversed(range(len(changes))):
+        found += _inverse(changes[number], recorded(number) if recorded else None)
+    return found
+
+
+def _inverse(change: Change, noted: tuple[BitMap, NDArray[np.uint32]] | None) -> list[Change]:
     match change:
         case TagChange(tag, images, added, places):
-            return TagChange(tag, images, not added, places)
+            return [TagChange(tag, images, not added, places if added else merged(images, places, noted))]
+        case TagMoved(old, new, images, both):
+            back: list[Change] = [TagMoved(new, old, images - both, BitMap())] if images - both else []
+            return [*back, TagChange(old, both, True, merged(both, None, noted))] if both else back
         case TagsReplaced(images, before, after):
-            return TagsReplaced(images, after, before)
+            return [TagsReplaced(images, after, before)]
         case CaptionsReplaced(images, before, after):
-            return CaptionsReplaced(images, after, before)
+            return [CaptionsReplaced(images, after, before)]
         case FlagChange(flag, gained, lost):
-            return FlagChange(flag, lost, gained)
+            return [FlagChange(flag, lost, gained)]
         case Renamed(tag, before, after, images):
-            return Renamed(tag, after, before, images)
+            return [Renamed(tag, after, before, images)]
         case Classed(tags, before, after):
-            return Classed(tags, after, before)
+            return [Classed(tags, after, before)]
+        case Arrived() | FilesSeen():
+            return []
+
+
+def merged(
+    images: BitMap, places: bytes | None, noted: tuple[BitMap, NDArray[np.uint32]] | None
+) -> bytes | None:
+    """Places in id order: those noted where there are any, else those given, else the end."""
+    if noted is None:
+        return places
+    known, seen = noted
+    if len(known) == len(images):
+        return seen.astype("<u4").tobytes()
+    all_places = np.full(len(images), 0xFFFFFFFF, "<u4")
+    if places is not None:
+        all_places[:] = np.frombuffer(places, "<u4")
+    all_places[rows_of(images, known)] = seen
+    return all_places.tobytes()
+
+
+def rows_of(images: BitMap, some: BitMap) -> NDArray[np.int64]:
+    """The ranks of some images among all."""
+    return np.searchsorted(id_array(images), id_array(some)).astype(np.int64)
+
+
+def id_array(images: BitMap) -> NDArray[np.uint32]:
+    """The ids, ascending."""
+    return np.frombuffer(images.to_array(), np.uint32) if images else np.zeros(0, np.uint32)
 
 
 def touched(changes: Iterable[Change]) -> BitMap:
@@ -106,60 +177,10 @@ def touched(changes: Iterable[Change]) -> BitMap:
         match change:
             case FlagChange():
                 images |= change.gained | change.lost
+            case FilesSeen():
+                images |= change.came | change.went | change.other
             case Classed():
                 pass
             case _:
                 images |= change.images
     return images
-
-
-def pack(changes: Sequence[Change]) -> bytes:
-    """Compressed: a JSON line of names and numbers, then the bitmaps and blobs it points to."""
-    sections: list[bytes] = []
-    heads = [
-        [type(change).__name__, *(_packed(value, sections) for value in vars(change).values())]
-        for change in changes
-    ]
-    head = json.dumps({"changes": heads, "sizes": [len(part) for part in sections]}).encode()
-    return zlib.compress(struct.pack("<Q", len(head)) + head + b"".join(sections), 1)
-
-
-def unpack(data: bytes) -> list[Change]:
-    """The inverse of `pack`."""
-    raw = zlib.decompress(data)
-    (size,) = struct.unpack_from("<Q", raw)
-    head = json.loads(raw[8 : 8 + size])
-    sections: list[bytes] = []
-    at = 8 + size
-    for length in head["sizes"]:
-        sections.append(raw[at : at + length])
-        at += length
-    return [
-        _KINDS[kind](*(_unpacked(value, sections) for value in values)) for kind, *values in head["changes"]
-    ]
-
-
-def _packed(value: object, sections: list[bytes]) -> Any:
-    match value:
-        case BitMap():
-            sections.append(value.serialize())
-            return {"bitmap": len(sections) - 1}
-        case bytes():
-            sections.append(value)
-            return {"bytes": len(sections) - 1}
-        case tuple():
-            return [_packed(item, sections) for item in value]
-        case _:
-            return value
-
-
-def _unpacked(value: Any, sections: Sequence[bytes]) -> Any:
-    match value:
-        case {"bitmap": index}:
-            return BitMap.deserialize(sections[index])
-        case {"bytes": index}:
-            return sections[index]
-        case list():
-            return tuple(_unpacked(item, sections) for item in value)
-        case _:
-            return value

@@ -2,36 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from pyroaring import BitMap
 
 from curator.contract.errors import UserError
 from curator.contract.text import visible
 from curator.index import derived
-from curator.index.bitmaps import Bitmaps, bitmap_of
+from curator.index.arrivals import recover
+from curator.index.bitmaps import Bitmaps, Flag, bitmap_of
 from curator.index.columns import Columns
 from curator.index.database import Database
-from curator.index.edits import (
-    AddTags,
-    Commit,
-    Edit,
-    RemoveTags,
-    RenameTag,
-    ReorderTags,
-    Rewrite,
-    SetCaption,
-    SetClass,
-    SetMark,
-)
+from curator.index.describe import describe
+from curator.index.edits import Commit, Edit
+from curator.index.file_system import refuse_network
+from curator.index.fingerprints import Fingerprints
+from curator.index.fold import fold_for
 from curator.index.images import ImageRow, ImageTable, NewImage
+from curator.index.import_lock import ImportLock
 from curator.index.journal import Journal
+from curator.index.metadata import Metadata
 from curator.index.migrations import migrate
-from curator.index.plan import names_shown, plan
-from curator.index.small_tables import Quarantine, Settings, SubsetTable
+from curator.index.picks import PickTable
+from curator.index.plan import plan
+from curator.index.row_text import RowText
+from curator.index.rule_tags import RuleTags
+from curator.index.small_tables import Aliases, Quarantine, SavedFilters, Settings, SubsetTable
 from curator.index.store import Store
+from curator.index.tag_lookup import TagLookup
 from curator.index.tag_table import Tag, TagTable
 
 FILE_NAME = "frieze.db"
@@ -50,8 +52,16 @@ class Collection:
         self.images = ImageTable(self._store)
         self.settings = Settings(database)
         self.subsets = SubsetTable(database)
+        self.saved_filters = SavedFilters(database)
+        self.aliases = Aliases(database)
         self.quarantine = Quarantine(database.connection)
         self.journal = Journal(self._store)
+        self._lookup: tuple[tuple[str, str], TagLookup] | None = None
+        self._path_ranks: dict[str, tuple[int, NDArray[np.int64]]] = {}
+        self.metadata = Metadata(database)
+        self.picks = PickTable(database)
+        self.fingerprints = Fingerprints(database)
+        self.rule_tags = RuleTags(database)
 
     @classmethod
     def open(cls, folder: Path) -> Collection:
@@ -75,6 +85,7 @@ class Collection:
     @classmethod
     def _opened(cls, folder: Path, *, create: bool) -> Collection:
         folder = folder.absolute()
+        refuse_network(folder)
         database = Database.open(folder / FILE_NAME, create=create)
         try:
             migrate(database)
@@ -126,6 +137,22 @@ class Collection:
         """Whether another process or connection wrote since this one last read."""
         return self._database.changed()
 
+    @contextmanager
+    def row_text(self, cancel: Callable[[], bool] | None = None) -> Generator[RowText]:
+        """Long walks over paths and captions, on a connection of their own unless inside `reading`."""
+        with self._database.beside() as connection:
+            yield RowText(connection, cancel)
+
+    def path_ranks(self, field: str, cancel: Callable[[], bool] | None = None) -> NDArray[np.int64]:
+        """A number per image id that sorts as its path or name does; made once (seconds for millions), then kept."""
+        with self.reading():
+            state = self.journal.last_file_change()
+        known = self._path_ranks.get(field)
+        if known is None or known[0] != state:
+            with self.row_text(cancel) as rows:
+                known = self._path_ranks[field] = (state, rows.ranks(field))
+        return known[1]
+
     def rows(self, ids: Sequence[int]) -> list[ImageRow]:
         """Image rows in the order asked."""
         with self.reading():
@@ -139,7 +166,7 @@ class Collection:
     def tag_names(self, ids: Sequence[int]) -> list[tuple[str, ...]]:
         """The tags of many images, each in caption order."""
         with self.reading():
-            rows = [self.images.tag_ids(int(number)) for number in ids]
+            rows = self.images.tag_lists([int(number) for number in ids])
             wanted = sorted({tag for row in rows for tag in row})
             names = {tag.id: tag.name for tag in self.tags.get(wanted)}
         return [tuple(names[tag] for tag in row) for row in rows]
@@ -148,6 +175,22 @@ class Collection:
         """Every tag in use, the most common first."""
         with self.reading():
             return self.tags.all()
+
+    def find_tags(self, typed: str, limit: int = 20) -> list[tuple[Tag, str]]:
+        """Tags by any part of their name or of an alias (row B15), and the alias where it was that.
+
+        Names that start so come first, then those with a word that does; the common first.
+        """
+        with self.reading():
+            state = (self.tags.generation(), self.aliases.generation())
+            if self._lookup is None or self._lookup[0] != state:
+                aliases = self.aliases.all()
+                known = zip(self.tags.ids_of(aliases.values()), aliases, strict=True)
+                pairs = [(tag, alias) for tag, alias in known if tag is not None]
+                self._lookup = (state, TagLookup(self.tags.folded_names(), pairs))
+            matches = self._lookup[1].find(typed, self.tags.counts(), limit)
+            tags = self.tags.get([match.tag for match in matches])
+        return [(tag, match.alias) for tag, match in zip(tags, matches, strict=True)]
 
     def add_images(self, images: Sequence[NewImage]) -> list[int]:
         """Append one durable batch of images."""
@@ -161,9 +204,19 @@ class Collection:
         with self.reading():
             return images_to_change(self._store, edit, self._selected(ids))
 
-    def apply(self, edit: Edit, ids: Iterable[int] | BitMap | None = None, actor: str = "you") -> Commit:
-        """Edit images (None: every image), as one commit that `undo` takes back."""
-        with self.writing(durable=True):
+    def apply(
+        self,
+        edit: Edit,
+        ids: Iterable[int] | BitMap | None = None,
+        actor: str = "you",
+        *,
+        durable: bool = True,
+    ) -> Commit:
+        """Edit images (None: every image), as one commit that `undo` takes back.
+
+        `durable` survives power loss; a tagger that writes without pause leaves that to the next checkpoint.
+        """
+        with self.writing(durable=durable):
             changes = plan(self._store, edit, self._selected(ids))
             return self.journal.commit(changes, actor, describe(edit))
 
@@ -182,6 +235,38 @@ class Collection:
         with self.reading():
             return self.journal.history(limit)
 
+    def history_of(self, image: int, limit: int = 20) -> list[Commit]:
+        """The newest edits that changed one image."""
+        with self.reading():
+            return self.journal.of_image(image, limit)
+
+    def fold(self, budget_s: float | None = None) -> int:
+        """Bring rows up to date with large edits, for so many seconds (None: to the end); gives images that wait.
+
+        For idle time. What is read never depends on it, but for the rows a broken-off import left: they appear now.
+        """
+        self._recover_import()
+        return fold_for(self._store, budget_s)
+
+    def _recover_import(self) -> None:
+        with self.reading():
+            left = bool(self.bitmaps.file.whole(Flag.LOADING))
+        lock = ImportLock(self.folder)
+        if left and lock.try_take():  # else the import is running, and will see to it
+            try:
+                recover(self._store)
+            finally:
+                lock.release()
+
+    def waiting(self) -> int:
+        """How many images have large edits that have not reached their rows."""
+        with self.reading():
+            return len(self._store.pending.images())
+
+    def checkpoint(self) -> None:
+        """Bring the write-ahead log into `frieze.db`, so that the one file is all there is to copy."""
+        self._database.checkpoint()
+
     def check(self) -> list[str]:
         """What does not agree with the rows: one sentence each, none where all is well."""
         with self.reading():
@@ -195,25 +280,3 @@ class Collection:
     def _selected(self, ids: Iterable[int] | BitMap | None) -> BitMap:
         alive = self._store.alive()
         return alive if ids is None else bitmap_of(ids) & alive
-
-
-def describe(edit: Edit) -> str:
-    """An edit as one line of the history."""
-    match edit:
-        case AddTags(names, at):
-            text = f"add {names_shown(names)}" + ("" if at == "end" else f" at {at}")
-        case RemoveTags(names):
-            text = f"remove {names_shown(names)}"
-        case RenameTag(old, new):
-            text = f"rename '{old}' to '{new}'"
-        case ReorderTags():
-            text = "reorder tags"
-        case SetCaption(caption):
-            text = f"set caption '{caption[:40]}'"
-        case SetMark(mark):
-            text = {1: "mark keep", -1: "mark reject"}.get(mark, "unmark")
-        case SetClass(names, cls):
-            text = f"class of {names_shown(names)} is {cls}"
-        case Rewrite(_, why):
-            text = why
-    return visible(text)

@@ -1,34 +1,43 @@
 """Decides how numbers about images are kept for numpy: raw little-endian arrays, in parts of 2^14 images.
 
 An array is indexed by image id (ids start at 1, slot 0 is unused). Columns are derived from the image rows and
-patched in the same transaction.
+patched in the same transaction. `content` is the first 8 bytes of the sha256, as a number.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pyroaring import BitMap
+
+from curator.index.changes import id_array
 
 PART_BITS = 14
 PART = 1 << PART_BITS
 TYPES: Mapping[str, str] = {
     "width": "<u4", "height": "<u4", "file_bytes": "<i8", "mtime_ns": "<i8", "format": "u1", "tags_count": "<u4",
+    "content": "<u8",
 }  # fmt: skip
+COUNTS = (
+    "tags_count"  # stored as the rows have it; what waits in the journal is added when the column is read
+)
 _NUMBER = {name: number for number, name in enumerate(TYPES)}
 _KEY_BITS = 6  # a part's key is part << 6 | column number
 
 Numbers = NDArray[Any]
+CountDeltas = Callable[[], Iterable[tuple[BitMap, int]]]
 
 
 class Columns:
     """Loads whole columns (cached), and writes values by image id."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, waiting: CountDeltas) -> None:
         self._connection = connection
+        self._waiting = waiting
         self._cache: dict[str, Numbers] = {}
 
     def forget(self) -> None:
@@ -38,6 +47,8 @@ class Columns:
         """The column, read-only, at least as long as the highest image id + 1."""
         if name not in self._cache:
             self._cache[name] = self._load(name)
+            for images, more in self._waiting() if name == COUNTS else ():
+                self.shift(name, id_array(images), more)
         view = self._cache[name].view()
         view.flags.writeable = False
         return view
@@ -51,10 +62,29 @@ class Columns:
         if name in self._cache:
             self._patch_cache(name, ids, values)
 
-    def _write_part(self, name: str, part: int, slots: Numbers, values: Numbers) -> None:
+    def shift(self, name: str, ids: Numbers, more: int | Numbers) -> None:
+        """Add to cached values; what is stored is changed by others, or later."""
+        if name in self._cache:
+            column = self._cache[name]
+            column[ids] = column[ids].astype(np.int64) + more
+
+    def reread(self, images: BitMap) -> None:
+        """Another process wrote what is known of these files."""
+        ids = id_array(images).astype(np.int64)
+        for part in np.unique(ids >> PART_BITS).tolist():
+            here = ids[ids >> PART_BITS == part]
+            for name, column in self._cache.items():
+                if name != COUNTS:
+                    column[here] = self._part(name, part)[here & (PART - 1)]
+
+    def _part(self, name: str, part: int) -> Numbers:
         key = part << _KEY_BITS | _NUMBER[name]
         row = self._connection.execute("SELECT data FROM column_part WHERE key=?", (key,)).fetchone()
-        old = np.frombuffer(row[0] if row else b"", TYPES[name])
+        return np.frombuffer(row[0] if row else b"", TYPES[name])
+
+    def _write_part(self, name: str, part: int, slots: Numbers, values: Numbers) -> None:
+        key = part << _KEY_BITS | _NUMBER[name]
+        old = self._part(name, part)
         data = np.zeros(max(len(old), int(slots.max()) + 1), TYPES[name])
         data[: len(old)] = old
         data[slots] = values
@@ -72,10 +102,12 @@ class Columns:
     def _load(self, name: str) -> Numbers:
         last = self._connection.execute("SELECT max(key) FROM column_part").fetchone()[0]
         count = 0 if last is None else (int(last) >> _KEY_BITS) + 1
-        keys = (part << _KEY_BITS | _NUMBER[name] for part in range(count))
-        parts = [
-            self._connection.execute("SELECT data FROM column_part WHERE key=?", (key,)).fetchone()
-            for key in keys
-        ]
-        # every part but the last is full, because ids are dense
-        return np.frombuffer(b"".join(row[0] for row in parts if row), TYPES[name]).copy()
+        if count == 0:
+            return np.zeros(0, TYPES[name])
+        parts = [self._part(name, part) for part in range(count)]
+        column = np.zeros((count - 1) * PART + len(parts[-1]), TYPES[name])
+        for number, part in enumerate(
+            parts
+        ):  # a part is short where images of a running import stand behind it
+            column[number * PART : number * PART + len(part)] = part
+        return column

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 import time
@@ -9,6 +10,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import quote
 
 from curator.contract.errors import UserError
 from curator.contract.text import visible
@@ -16,6 +18,9 @@ from curator.contract.text import visible
 APPLICATION_ID = 0x46525A45  # "FRZE": how a frieze index is told from any other SQLite file
 WRITER_PATIENCE_S = 30.0
 RETRY_S = 0.001  # SQLite's own back-off starves a rare writer beside busy ones (index_scale.md), so we poll
+# An edit by a person survives power loss, and does not tidy up after jobs: a checkpoint takes a tenth of a second.
+_BY_PERSON = ("synchronous=FULL", "wal_autocheckpoint=48000")
+_BY_JOB = ("synchronous=NORMAL", "wal_autocheckpoint=16000")
 _MAGIC = b"SQLite format 3\0"
 _T = TypeVar("_T")
 
@@ -23,17 +28,19 @@ _T = TypeVar("_T")
 class Database:
     """One connection. Safe to share between threads: a transaction holds the lock for its whole length.
 
-    `on_foreign_change` is called inside the first transaction that sees another process's commit, so that
-    whoever caches rows can drop them while the snapshot is pinned.
+    `on_foreign_change` is called inside the first transaction that sees another process's commit, while the
+    snapshot is pinned; `on_rollback` after a write was taken back. So whoever caches rows can keep up.
     """
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self.path = path
         self.on_foreign_change: Callable[[], None] = _nothing
+        self.on_rollback: Callable[[], None] = _nothing
         self._connection = connection
         self._lock = threading.RLock()
         self._depth = 0
         self._writing = False
+        self._owner: int | None = None  # the thread inside a transaction
         self._version = -1
 
     @classmethod
@@ -46,7 +53,8 @@ class Database:
         with sqlite_errors(path):
             connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
             try:
-                _prepare(connection, path, create)
+                # another process may be putting a killed one's log in order, which locks even the first look
+                retried(lambda: _prepare(connection, path, create))
             except BaseException:
                 connection.close()
                 raise
@@ -80,7 +88,8 @@ class Database:
                     raise RuntimeError("a write may not begin inside a read: its snapshot could be stale")
                 yield self._connection
                 return
-            self._connection.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+            for pragma in _BY_PERSON if durable else _BY_JOB:
+                self._connection.execute(f"PRAGMA {pragma}")
             self._begin("BEGIN IMMEDIATE")
             self._writing = True
             try:
@@ -88,6 +97,30 @@ class Database:
                     yield self._connection
             finally:
                 self._writing = False
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether this thread is inside `reading` or `writing`."""
+        return self._owner == threading.get_ident()
+
+    @contextmanager
+    def beside(self) -> Generator[sqlite3.Connection]:
+        """A connection for one long walk that nobody else waits for; this one, where its snapshot is already pinned."""
+        if self.in_transaction:
+            yield self._connection
+            return
+        with sqlite_errors(self.path):
+            where = f"file:{quote(os.fsencode(self.path))}?mode=ro"
+            connection = sqlite3.connect(where, uri=True, timeout=WRITER_PATIENCE_S, check_same_thread=False)
+            try:
+                yield connection
+            finally:
+                connection.close()
+
+    def checkpoint(self) -> None:
+        """Move the log into the file; as far as readers of older snapshots allow."""
+        with self._lock, sqlite_errors(self.path):
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
 
     def changed(self) -> bool:
         """Whether another connection committed since this one last looked (caches are refreshed by the next read)."""
@@ -108,6 +141,7 @@ class Database:
     @contextmanager
     def _transaction(self) -> Generator[None]:
         self._depth = 1
+        self._owner = threading.get_ident()
         try:
             yield
             self._connection.execute("COMMIT")
@@ -115,10 +149,11 @@ class Database:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             if self._writing:
-                self.on_foreign_change()  # caches were patched with what has just been rolled back
+                self.on_rollback()  # caches were patched with what has just been rolled back
             raise
         finally:
             self._depth = 0
+            self._owner = None
 
     def _data_version(self) -> int:
         return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
@@ -182,7 +217,7 @@ def _prepare(connection: sqlite3.Connection, path: Path, create: bool) -> None:
         connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
     elif connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
         raise _foreign(path)
-    mode = retried(lambda: connection.execute("PRAGMA journal_mode=WAL").fetchone()[0])
+    mode = connection.execute("PRAGMA journal_mode=WAL").fetchone()[0]
     if mode != "wal":
         raise UserError(
             f"the file system of {visible(str(path))} cannot hold an index (no write-ahead log)",
@@ -192,7 +227,6 @@ def _prepare(connection: sqlite3.Connection, path: Path, create: bool) -> None:
         "temp_store=MEMORY",
         "cache_size=-65536",
         "journal_size_limit=67108864",
-        "wal_autocheckpoint=4000",
         "secure_delete=OFF",
     ):
         connection.execute(f"PRAGMA {pragma}")

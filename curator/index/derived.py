@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 import numpy as np
 from pyroaring import BitMap
 
-from curator.index.bitmaps import CHUNK_BITS, FIRST_TAG, TAG_BITS, Flag, of_array
-from curator.index.columns import TYPES, Numbers
-from curator.index.store import Store
-from curator.index.tag_blob import decode_many
+from curator.index.bitmap_file import CHUNK_BITS, span_of
+from curator.index.bitmaps import FIRST_TAG, Flag, of_array
+from curator.index.columns import COUNTS, TYPES, Numbers
+from curator.index.contents import content_key
+from curator.index.store import REBUILT, Store
+from curator.index.tag_rows import TagRows
 
 _NUMBERS = ("width", "height", "file_bytes", "mtime_ns", "format")
 
@@ -23,6 +25,7 @@ class _Chunk:
     number: int
     ids: Numbers
     columns: dict[str, Numbers]
+    stored_counts: Numbers  # of tags, without what waits in the journal
     bitmaps: dict[int, BitMap] = field(default_factory=dict[int, BitMap])
 
 
@@ -31,16 +34,16 @@ def check(store: Store) -> list[str]:
     found: list[str] = []
     counts: dict[int, int] = {}
     alive = store.alive()
-    seen: set[int] = set()
+    seen: set[tuple[int, int]] = set()
     for chunk in _chunks(store):
         for tag, images in chunk.bitmaps.items():
             counts[tag] = counts.get(tag, 0) + len(images & alive)
-            seen.add(chunk.number << TAG_BITS | tag)
+            seen.add((chunk.number, tag))
         found += _compare_bitmaps(store, chunk)
         for name, values in chunk.columns.items():
-            if not np.array_equal(store.columns.of(name)[chunk.ids].astype(np.int64), values):
+            if not np.array_equal(store.columns.of(name)[chunk.ids].astype(values.dtype), values):
                 found.append(f"the column {name} of images from {chunk.ids[0]} on differs from their rows")
-    found += [f"bitmap {key} belongs to no image" for key in _stored_keys(store) if key not in seen]
+    found += [f"images of tag {number} have no row that says so" for number in _stray(store, seen)]
     for tag, name, count in store.connection.execute("SELECT id, name, count FROM tag"):
         if counts.get(tag, 0) != count:
             found.append(f"the tag {name!r} is counted {count} times and is on {counts.get(tag, 0)} images")
@@ -54,24 +57,23 @@ def check(store: Store) -> list[str]:
 
 def rebuild(store: Store) -> None:
     """Replace everything derived; inside a write transaction."""
-    store.connection.execute("DELETE FROM bitmap WHERE key & ? NOT IN (?,?,?)", (_TAG_MASK, *_TRUTH))
+    store.bitmaps.file.clear(_TRUTH)
     store.connection.execute("DELETE FROM column_part")
     store.connection.execute("UPDATE tag SET count=0")
     store.forget()
     alive = store.alive()
     for chunk in _chunks(store):
-        for tag, images in chunk.bitmaps.items():
-            store.bitmaps.add(tag, images)
+        store.bitmaps.file.store_new(chunk.number, chunk.bitmaps.items())
         store.tags.count_more(
             {t: len(images & alive) for t, images in chunk.bitmaps.items() if t >= FIRST_TAG}
         )
         for name, values in chunk.columns.items():
-            store.columns.write(name, chunk.ids, values)
+            store.columns.write(name, chunk.ids, chunk.stored_counts if name == COUNTS else values)
+    store.record(REBUILT, "verify", "", [])
     store.forget()
 
 
-_TAG_MASK = (1 << TAG_BITS) - 1
-_TRUTH = (int(Flag.ALIVE), int(Flag.KEEP), int(Flag.REJECT))
+_TRUTH = (int(Flag.ALIVE), int(Flag.KEEP), int(Flag.REJECT), int(Flag.LOADING))
 
 
 def _chunks(store: Store) -> Iterator[_Chunk]:
@@ -84,17 +86,21 @@ def _chunks(store: Store) -> Iterator[_Chunk]:
 
 def _read_chunk(store: Store, number: int) -> _Chunk:
     span = (number << CHUNK_BITS, (number + 1) << CHUNK_BITS)
-    query = f"SELECT id, {', '.join(_NUMBERS)} FROM image WHERE id>=? AND id<? ORDER BY id"
-    numbers = np.array(store.connection.execute(query, span).fetchall(), np.int64).reshape(
-        -1, len(_NUMBERS) + 1
-    )
+    query = f"SELECT sha256, id, {', '.join(_NUMBERS)} FROM image WHERE id>=? AND id<? ORDER BY id"
+    loading = store.bitmaps.file.whole(Flag.LOADING)  # nothing is derived of rows that nobody sees yet
+    raw = [row for row in store.connection.execute(query, span) if row[1] not in loading]
+    numbers = np.array([row[1:] for row in raw], np.int64).reshape(-1, len(_NUMBERS) + 1)
     ids = numbers[:, 0]
     columns: dict[str, Numbers] = {name: numbers[:, k + 1] for k, name in enumerate(_NUMBERS)}
-    query = "SELECT tags, caption <> '' FROM image_text WHERE id>=? AND id<? ORDER BY id"
-    words = store.connection.execute(query, span).fetchall()
-    tags, counts = decode_many([row[0] for row in words])
-    columns["tags_count"] = counts
-    chunk = _Chunk(number, ids, columns)
+    columns["content"] = np.array([content_key(row[0]) for row in raw], np.uint64)
+    query = "SELECT tags, caption <> '', id FROM image_text WHERE id>=? AND id<? ORDER BY id"
+    words = [row for row in store.connection.execute(query, span) if row[2] not in loading]
+    rows = TagRows(ids, [row[0] for row in words])
+    stored_counts = rows.counts.copy()
+    store.pending.apply(rows)
+    tags, counts = rows.values, rows.counts
+    columns[COUNTS] = counts
+    chunk = _Chunk(number, ids, columns, stored_counts)
     captioned = of_array(ids[np.array([row[1] for row in words], bool)])
     if captioned:
         chunk.bitmaps[int(Flag.CAPTIONED)] = captioned
@@ -109,21 +115,22 @@ def _read_chunk(store: Store, number: int) -> _Chunk:
 
 
 def _compare_bitmaps(store: Store, chunk: _Chunk) -> list[str]:
-    span = BitMap(range(chunk.number << CHUNK_BITS, (chunk.number + 1) << CHUNK_BITS))
+    span = span_of(chunk.number)
     return [
         f"the images of tag {tag} from {chunk.ids[0]} on differ from their rows"
         for tag, images in chunk.bitmaps.items()
-        if store.bitmaps.of(tag) & span != images
+        if any(known & span != images for known in store.bitmaps.versions(chunk.number, tag))
     ]
 
 
-def _stored_keys(store: Store) -> list[int]:
-    query = "SELECT key FROM bitmap WHERE key & ? NOT IN (?,?,?)"
-    return [row[0] for row in store.connection.execute(query, (_TAG_MASK, *_TRUTH))]
+def _stray(store: Store, seen: set[tuple[int, int]]) -> list[int]:
+    """Numbers of bitmaps that hold images although no row says so."""
+    others = ((chunk, number) for chunk, number in store.bitmaps.file.parts() - seen if number not in _TRUTH)
+    return [number for chunk, number in others if store.bitmaps.file.part(chunk, number)]
 
 
 def _everyone(store: Store) -> BitMap:
     return BitMap(row[0] for row in store.connection.execute("SELECT id FROM image"))
 
 
-assert set(_NUMBERS) | {"tags_count"} == set(TYPES)
+assert set(_NUMBERS) | {COUNTS, "content"} == set(TYPES)

@@ -4,85 +4,28 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from pyroaring import BitMap
 
 from curator.index import texts
 from curator.index.bitmaps import Flag
+from curator.index.changes import Arrived, FilesSeen
+from curator.index.columns import COUNTS
+from curator.index.contents import candidates, content_key, with_prefix
+from curator.index.image_facts import FORMATS, FileFacts, ImageRow, KnownFile, NewImage, format_number
 from curator.index.paths import from_blob, last_part, to_blob
 from curator.index.perform import add_postings, set_alive
 from curator.index.plan import check_caption
-from curator.index.sidecar_table import SidecarState, SidecarTable
+from curator.index.sidecar_table import SidecarTable
 from curator.index.store import Store
-from curator.index.tag_blob import decode, encode
-
-FORMATS = ("other", "jpeg", "png", "webp", "bmp", "gif", "avif")  # stored by position: append only
-
-
-@dataclass(frozen=True)
-class FileFacts:
-    """What the file system and the header say of one file; `width` and `height` after the EXIF turn."""
-
-    sha256: bytes
-    file_bytes: int
-    mtime_ns: int
-    width: int
-    height: int
-    format: str
-
-
-@dataclass(frozen=True)
-class NewImage:
-    """An image the index does not know yet. `path` is relative to the root."""
-
-    root: int
-    path: str
-    facts: FileFacts
-    tags: tuple[str, ...] = ()
-    caption: str = ""
-    classes: tuple[tuple[str, str], ...] = ()  # (tag, class) where the source says more than `general`
-    sidecars: tuple[SidecarState, ...] = ()
-
-
-@dataclass(frozen=True)
-class ImageRow:
-    """One image as the app shows it. `path` is relative to `root`; both may hold surrogate escapes."""
-
-    id: int
-    path: str
-    root: str
-    name: str
-    sha256: str
-    file_bytes: int
-    width: int
-    height: int
-    mtime_ns: int
-    format: str
-    mark: int
-    tags_count: int
-    caption: str
-
-    @property
-    def full_path(self) -> str:
-        return f"{self.root.rstrip('/')}/{self.path}"
-
-
-@dataclass(frozen=True)
-class KnownFile:
-    """What the index knows of a path, for a scan to compare."""
-
-    id: int
-    path: str
-    file_bytes: int
-    mtime_ns: int
-    alive: bool
-
+from curator.index.tag_blob import encode
+from curator.index.tag_rows import TagRows
 
 _ROW = """SELECT i.id, i.path, r.path, i.sha256, i.file_bytes, i.width, i.height, i.mtime_ns, i.format,
-    t.tags, t.caption
-FROM image i JOIN root r ON r.id = i.root JOIN image_text t ON t.id = i.id WHERE i.id IN ({marks})"""
+    t.caption, t.tags
+FROM image i JOIN root r ON r.id = i.root JOIN image_text t ON t.id = i.id WHERE i.id IN ({marks}) ORDER BY i.id"""
 
 
 class ImageTable:
@@ -98,7 +41,8 @@ class ImageTable:
 
     def count(self) -> int:
         """Images whose file is there."""
-        return len(self._store.alive())
+        with self._store.database.reading():
+            return len(self._store.alive())
 
     def alive(self) -> BitMap:
         """Images whose file is there. Shared with the cache: copy before changing."""
@@ -109,15 +53,32 @@ class ImageTable:
         keep, reject = self._store.bitmaps.of(Flag.KEEP), self._store.bitmaps.of(Flag.REJECT)
         found: dict[int, ImageRow] = {}
         for piece in texts.batches(ids):
-            for raw in self._connection.execute(_ROW.format(marks=",".join("?" * len(piece))), piece):
+            query = _ROW.format(marks=",".join("?" * len(piece)))
+            raws = self._connection.execute(query, piece).fetchall()
+            # not from the column of counts: reading it whole would be most of the time to the first page
+            rows = TagRows(np.array([raw[0] for raw in raws], np.int64), [raw[10] for raw in raws])
+            self._store.pending.apply(rows)
+            for raw, count in zip(raws, rows.counts.tolist(), strict=True):
                 mark = 1 if raw[0] in keep else -1 if raw[0] in reject else 0
-                found[raw[0]] = _row(raw, mark)
+                found[raw[0]] = _row(raw, mark, count)
         return [found[number] for number in ids if number in found]
 
     def tag_ids(self, image: int) -> list[int]:
         """The tags of one image in caption order."""
-        row = self._connection.execute("SELECT tags FROM image_text WHERE id=?", (image,)).fetchone()
-        return decode(row[0]) if row else []
+        (found,) = self.tag_lists([image])
+        return found
+
+    def tag_lists(self, ids: Sequence[int]) -> list[list[int]]:
+        """The tags of images in caption order, as asked; none for ids nobody knows."""
+        found: dict[int, list[int]] = {}
+        for piece in texts.batches(sorted(set(ids)), texts.ROWS_AT_ONCE):
+            rows = texts.tag_rows(self._store, piece)
+            found.update(zip(rows.ids.tolist(), rows.lists(), strict=True))
+        return [found.get(number, []) for number in ids]
+
+    def tag_rows(self, images: BitMap) -> TagRows:
+        """The tags of some images as one flat array; for thousands, not for millions."""
+        return texts.tag_rows(self._store, list(images))
 
     def caption(self, image: int) -> str:
         """The free caption of one image."""
@@ -160,7 +121,7 @@ class ImageTable:
 
     def captions(self, images: BitMap) -> Iterator[tuple[int, str]]:
         """(id, free caption), ascending."""
-        return texts.captions(self._connection, images)
+        return texts.captions(self._store, images)
 
     def known(self, root: int, paths: Sequence[str]) -> dict[str, KnownFile]:
         """What is known of these paths."""
@@ -174,30 +135,29 @@ class ImageTable:
                 found[path] = KnownFile(row[0], path, row[2], row[3], row[0] in alive)
         return found
 
-    def with_content(self, sha256: bytes) -> list[tuple[int, str, bool]]:
-        """(id, absolute path, whether it was there at the last scan) of images with this content."""
-        rows = self._connection.execute(
-            "SELECT i.id, r.path, i.path, i.sha256 FROM image i JOIN root r ON r.id=i.root"
-            " WHERE content_key=? ORDER BY i.id",
-            (content_key(sha256),),
-        )
+    def with_contents(self, contents: Sequence[bytes]) -> dict[bytes, list[tuple[int, str, bool]]]:
+        """For each content that images have: (id, absolute path, whether it was there at the last scan) by id."""
+        wanted = set(contents)
         alive = self._store.alive()
-        return [
-            (row[0], from_blob(row[1]).rstrip("/") + "/" + from_blob(row[2]), row[0] in alive)
-            for row in rows
-            if row[3] == sha256
-        ]
+        found: dict[bytes, list[tuple[int, str, bool]]] = {}
+        query = """SELECT i.id, r.path, i.path, i.sha256 FROM image i JOIN root r ON r.id=i.root
+            WHERE i.id IN ({}) ORDER BY i.id"""
+        for piece in texts.batches(candidates(self._store.columns.of("content"), list(wanted))):
+            for number, root, path, sha in self._connection.execute(
+                query.format(",".join("?" * len(piece))), piece
+            ):
+                if sha in wanted:
+                    full = from_blob(root).rstrip("/") + "/" + from_blob(path)
+                    found.setdefault(sha, []).append((number, full, number in alive))
+        return found
 
     def with_sha_prefix(self, digits: str) -> BitMap:
         """Images whose sha256 starts with these hexadecimal digits."""
-        low, high = (
-            content_key(bytes.fromhex(digits.ljust(64, "0"))),
-            content_key(bytes.fromhex(digits.ljust(64, "f"))),
-        )
-        rows = self._connection.execute(
-            "SELECT id, sha256 FROM image WHERE content_key BETWEEN ? AND ?", (low, high)
-        )
-        return BitMap(row[0] for row in rows if bytes(row[1]).hex().startswith(digits))
+        found = with_prefix(self._store.columns.of("content"), digits)
+        return BitMap(found) if len(digits) <= 16 else BitMap(n for n in found if self._starts(n, digits))
+
+    def _starts(self, image: int, digits: str) -> bool:
+        return self.content(image).hex().startswith(digits)
 
     def add(self, images: Sequence[NewImage]) -> list[int]:
         """Append images with their words; gives their ids. Whole or not at all, like the transaction around it."""
@@ -217,25 +177,28 @@ class ImageTable:
         )
         add_postings(self._store, _postings(ids, tags))
         self._write_columns(ids, [image.facts for image in images])
-        self._store.columns.write("tags_count", np.array(ids), np.array([len(row) for row in tags]))
-        for number, image in zip(ids, images, strict=True):
-            self.sidecars.put(number, image.sidecars)
+        self._store.columns.write(COUNTS, np.array(ids), np.array([len(row) for row in tags]))
+        self.sidecars.put_all(zip(ids, (image.sidecars for image in images), strict=True))
+        self._store.record("import", "scan", "", [Arrived(new)])
         return ids
 
     def update_files(self, changed: Sequence[tuple[int, FileFacts]]) -> None:
         """The files of known images have other content (or another time); their words stay."""
         rows = [(*_file_values(facts), number) for number, facts in changed]
         self._connection.executemany(
-            "UPDATE image SET sha256=?, content_key=?, file_bytes=?, width=?, height=?, mtime_ns=?, format=?"
-            " WHERE id=?",
+            "UPDATE image SET sha256=?, file_bytes=?, width=?, height=?, mtime_ns=?, format=? WHERE id=?",
             rows,
         )
         pairs = sorted(changed, key=lambda pair: pair[0])
         self._write_columns([number for number, _ in pairs], [facts for _, facts in pairs])
+        none = BitMap()
+        self._store.record("files", "scan", "", [FilesSeen(none, none, BitMap(n for n, _ in pairs))])
 
     def move(self, image: int, root: int, path: str) -> None:
         """The file is now called otherwise."""
         self._connection.execute("UPDATE image SET root=?, path=? WHERE id=?", (root, to_blob(path), image))
+        none = BitMap()
+        self._store.record("files", "scan", "", [FilesSeen(none, none, BitMap([image]))])
 
     def set_alive(self, images: BitMap, alive: bool) -> BitMap:
         """Say that files are there (or gone); gives those for which that is news."""
@@ -252,8 +215,8 @@ class ImageTable:
 
     def _insert(self, ids: Sequence[int], images: Sequence[NewImage], tags: Sequence[Sequence[int]]) -> None:
         self._connection.executemany(
-            "INSERT INTO image(id, root, path, sha256, content_key, file_bytes, width, height, mtime_ns, format)"
-            " VALUES(?,?,?,?,?,?,?,?,?,?)",
+            "INSERT INTO image(id, root, path, sha256, file_bytes, width, height, mtime_ns, format)"
+            " VALUES(?,?,?,?,?,?,?,?,?)",
             (
                 (number, image.root, to_blob(image.path), *_file_values(image.facts))
                 for number, image in zip(ids, images, strict=True)
@@ -273,23 +236,15 @@ class ImageTable:
             self._store.columns.write(
                 name, where, np.array([getattr(fact, name) for fact in facts], np.int64)
             )
-        self._store.columns.write("format", where, np.array([_format_number(fact.format) for fact in facts]))
-
-
-def content_key(sha256: bytes) -> int:
-    """The first 8 bytes as a number that SQLite can index, in the order of the hexadecimal digits."""
-    return int.from_bytes(sha256[:8], "big") - (1 << 63)
+        self._store.columns.write("format", where, np.array([format_number(fact.format) for fact in facts]))
+        keys = np.array([content_key(fact.sha256) for fact in facts], np.uint64)
+        self._store.columns.write("content", where, keys)
 
 
 def _file_values(facts: FileFacts) -> tuple[object, ...]:
     return (
-        facts.sha256, content_key(facts.sha256), facts.file_bytes, facts.width, facts.height, facts.mtime_ns,
-        _format_number(facts.format),
+        facts.sha256, facts.file_bytes, facts.width, facts.height, facts.mtime_ns, format_number(facts.format),
     )  # fmt: skip
-
-
-def _format_number(name: str) -> int:
-    return FORMATS.index(name) if name in FORMATS else 0
 
 
 def _postings(ids: Iterable[int], tags: Iterable[Iterable[int]]) -> dict[int, BitMap]:
@@ -300,10 +255,10 @@ def _postings(ids: Iterable[int], tags: Iterable[Iterable[int]]) -> dict[int, Bi
     return {tag: BitMap(numbers) for tag, numbers in images.items()}
 
 
-def _row(raw: tuple[int, bytes, bytes, bytes, int, int, int, int, int, bytes, str], mark: int) -> ImageRow:
-    number, path, root, sha256, file_bytes, width, height, mtime_ns, kind, tags, caption = raw
+def _row(raw: Sequence[Any], mark: int, count: int) -> ImageRow:
+    number, path, root, sha256, file_bytes, width, height, mtime_ns, kind, caption, _ = raw
     relative = from_blob(path)
     return ImageRow(
         number, relative, from_blob(root), last_part(relative), sha256.hex(), file_bytes, width, height, mtime_ns,
-        FORMATS[kind], mark, sum(byte < 128 for byte in tags), caption,
+        FORMATS[kind], mark, count, caption,
     )  # fmt: skip

@@ -1,7 +1,8 @@
 """Decides how edits are remembered: one row per commit, and a line of undo that outlives the program.
 
-Undo takes back the newest commit that stands, redo brings back the oldest taken back; a new edit ends redo.
-Both are rows of the journal themselves, so another process that follows it by id sees everything.
+Undo takes back the newest commit that stands, redo brings back the oldest taken back; a new edit ends redo. Both are
+rows of the journal themselves and the exact inverse of the row before them on the same commit (`latest`), so another
+process that follows the journal by id sees everything. Rows of other kinds say what scans did, for the same readers.
 """
 
 from __future__ import annotations
@@ -11,10 +12,14 @@ import time
 from collections.abc import Sequence
 from enum import IntEnum
 
-from curator.index.changes import Change, inverse, pack, touched, unpack
+from pyroaring import BitMap
+
+from curator.index.changes import Change, Renamed, inverse, touched
 from curator.index.edits import Commit
+from curator.index.fold import AT_ONCE, fold_images
+from curator.index.packing import unpack
 from curator.index.perform import perform
-from curator.index.store import Store
+from curator.index.store import REBUILT, Store
 
 _EDIT = "edit"
 _COMMIT = "id, at, actor, what, images_changed, state"
@@ -46,53 +51,77 @@ class Journal:
         self._connection.execute(
             "UPDATE journal SET state=? WHERE state=?", (State.LEFT_BEHIND, State.UNDONE)
         )
-        return self._append(_EDIT, actor, what, done, 0)
+        return self._append(_EDIT, actor, what, done, target=0, cancelled=BitMap())
 
     def undo(self, actor: str) -> Commit | None:
         """Take the newest standing commit back."""
         row = self._connection.execute(
-            "SELECT id, what, changes FROM journal WHERE state=? AND kind=? ORDER BY id DESC LIMIT 1",
+            "SELECT id, what, latest FROM journal WHERE state=? AND kind=? ORDER BY id DESC LIMIT 1",
             (State.STANDS, _EDIT),
         ).fetchone()
-        if row is None:
-            return None
-        done = perform(self._store, inverse(unpack(row[2])))
-        self._settle(row[0], State.UNDONE, inverse(done))
-        return self._append("undo", actor, row[1], done, row[0])
+        return self._turn_back("undo", actor, row, State.UNDONE) if row else None
 
     def redo(self, actor: str) -> Commit | None:
         """Do the commit again that was undone last."""
         row = self._connection.execute(
-            "SELECT id, what, changes FROM journal WHERE state=? AND kind=? ORDER BY id LIMIT 1",
+            "SELECT id, what, latest FROM journal WHERE state=? AND kind=? ORDER BY id LIMIT 1",
             (State.UNDONE, _EDIT),
         ).fetchone()
-        if row is None:
-            return None
-        done = perform(self._store, unpack(row[2]))
-        self._settle(row[0], State.STANDS, done)
-        return self._append("redo", actor, row[1], done, row[0])
+        return self._turn_back("redo", actor, row, State.STANDS) if row else None
 
     def history(self, limit: int) -> list[Commit]:
         """The newest edits first, undone ones too."""
         query = f"SELECT {_COMMIT} FROM journal WHERE kind=? ORDER BY id DESC LIMIT ?"
         return [_commit(row) for row in self._connection.execute(query, (_EDIT, limit))]
 
+    def of_image(self, image: int, limit: int) -> list[Commit]:
+        """The newest edits that changed one image."""
+        query = f"SELECT {_COMMIT}, changes FROM journal WHERE kind=? ORDER BY id DESC"
+        found: list[Commit] = []
+        for *row, changes in self._connection.execute(query, (_EDIT,)):
+            if len(found) == limit:
+                break
+            if image in touched(unpack(changes)):
+                found.append(_commit((row[0], row[1], row[2], row[3], row[4], row[5])))
+        return found
+
     def last_id(self) -> int:
         """The number of the newest row: what a freeze was made from."""
         return int(self._connection.execute("SELECT coalesce(max(id), 0) FROM journal").fetchone()[0])
 
-    def _settle(self, number: int, state: State, changes: Sequence[Change]) -> None:
-        # what undoing really did may be more than the plain inverse (see `perform`); redo must match it
-        row = (state, pack(changes), number)
-        self._connection.execute("UPDATE journal SET state=?, changes=? WHERE id=?", row)
+    def last_file_change(self) -> int:
+        """The number of the newest row that says images came, went, moved or changed."""
+        query = "SELECT coalesce(max(id), 0) FROM journal WHERE kind=?"
+        kinds = ("import", "files", REBUILT)
+        return max(int(self._connection.execute(query, (kind,)).fetchone()[0]) for kind in kinds)
 
-    def _append(self, kind: str, actor: str, what: str, done: Sequence[Change], target: int) -> Commit:
-        changed = len(touched(done) & self._store.alive())
-        row = (time.time(), actor, kind, what, changed, State.STANDS, target, pack(done))
-        columns = "at, actor, kind, what, images_changed, state, target, changes"
-        query = f"INSERT INTO journal({columns}) VALUES(?,?,?,?,?,?,?,?)"
-        number = self._connection.execute(query, row).lastrowid
-        return Commit(number or 0, row[0], actor, what, changed)
+    def _turn_back(self, kind: str, actor: str, row: tuple[int, str, int], state: State) -> Commit:
+        """Perform the inverse of what was last done for a commit. Rows it has not reached yet need nothing."""
+        number, what, latest = row[0], row[1], row[2] or row[0]
+        pending = self._store.pending
+        data = self._connection.execute("SELECT changes FROM journal WHERE id=?", (latest,)).fetchone()[0]
+        changes = unpack(data)
+        if any(isinstance(change, Renamed) for change in changes):
+            fold_images(self._store, pending.left_of(latest))  # its inverse may concern more than it did
+        cancelled = pending.cancel(latest)
+        done = perform(self._store, inverse(changes, pending.recorded(latest)))
+        commit = self._append(kind, actor, what, done, target=number, cancelled=cancelled)
+        self._connection.execute(
+            "UPDATE journal SET state=?, latest=? WHERE id=?", (state, commit.id, number)
+        )
+        return commit
+
+    def _append(
+        self, kind: str, actor: str, what: str, done: Sequence[Change], *, target: int, cancelled: BitMap
+    ) -> Commit:
+        store = self._store
+        changed = len(touched(done) & store.alive())
+        number, at = store.record(kind, actor, what, done, images_changed=changed, target=target)
+        store.pending.defer(number, done, cancelled)
+        left = store.pending.left_of(number)
+        if len(left) <= AT_ONCE:
+            fold_images(store, left)
+        return Commit(number, at, actor, what, changed)
 
 
 def _commit(row: tuple[int, float, str, str, int, int]) -> Commit:

@@ -32,7 +32,7 @@ def images_to_change(store: Store, edit: Edit, images: BitMap) -> int:
         case SetMark(mark):
             return len(images - _marked(store, mark))
         case SetCaption(text):
-            return sum(1 for _, old in texts.captions(store.connection, images) if old != text)
+            return sum(1 for _, old in texts.captions(store, images) if old != text)
         case ReorderTags():
             return len(images)
         case Rewrite(words):

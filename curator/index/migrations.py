@@ -6,9 +6,14 @@ import sqlite3
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from curator.contract.errors import UserError
 from curator.contract.text import visible
+from curator.index.columns import PART_BITS, Columns
 from curator.index.database import Database
+from curator.index.tag_names import folded
+from curator.index.views import VIEWS
 
 if TYPE_CHECKING:
     import sqlite_utils
@@ -78,4 +83,58 @@ def _first_tables(db: sqlite_utils.Database) -> None:
     db.table("quarantine").create(quarantine, pk="path", not_null=set(quarantine))
 
 
-STEPS: tuple[Callable[[sqlite_utils.Database], None], ...] = (_first_tables,)
+def _posts_picks_and_rule_tags(db: sqlite_utils.Database) -> None:
+    """Facts about posts (`metadata.py`), saved picks (`picks.py`), which tags rules have put (`rule_tags.py`)."""
+    db.table("pick").create(
+        {"name": str, "images": bytes, "about": str}, pk="name", not_null={"images", "about"}
+    )
+    db.table("metadata_part").create({"key": int, "data": bytes}, pk="key", not_null={"data"})
+    rule_tag = {"kind": str, "tag": int, "images": bytes}
+    db.table("rule_tag").create(rule_tag, pk=("kind", "tag"), not_null=set(rule_tag))
+
+
+def _waiting_edits_and_lookups(db: sqlite_utils.Database) -> None:
+    """Edits that wait, late changes of bitmaps, tags by folded name, aliases, saved filters; contents as a column."""
+    db.table("pending").create({"journal": int, "done": bytes}, pk="journal", not_null={"done"})
+    db.table("bitmap_change").create({"number": int, "data": bytes}, pk="number", not_null={"data"})
+    place = {"journal": int, "change": int, "first": int, "images": bytes, "places": bytes}
+    db.table("fold_place").create(place, pk=("journal", "change", "first"), not_null=set(place))
+    db.execute("ALTER TABLE journal ADD COLUMN latest INTEGER NOT NULL DEFAULT 0")
+    db.execute(
+        "UPDATE journal SET latest=coalesce((SELECT max(id) FROM journal j WHERE j.target=journal.id), 0)"
+    )
+    db.table("journal").create_index(["kind", "id"])
+    db.execute("ALTER TABLE tag ADD COLUMN folded TEXT NOT NULL DEFAULT ''")
+    db.conn.create_function("frieze_folded", 1, folded)
+    db.execute("UPDATE tag SET folded=frieze_folded(name)")
+    db.table("tag").create_index(["folded"])
+    db.table("tag").create_index(["class", "id"])
+    db.table("alias").create({"alias": str, "tag": str}, pk="alias", not_null={"tag"})
+    db.table("saved_filter").create({"name": str, "filter": str}, pk="name", not_null={"filter"})
+    _contents_as_column(db.conn)
+    db.execute("DROP INDEX IF EXISTS idx_image_content_key")
+    db.execute("ALTER TABLE image DROP COLUMN content_key")
+    for view in VIEWS:
+        db.execute(view)
+
+
+def _contents_as_column(connection: sqlite3.Connection) -> None:
+    """An index over random numbers cost gigabytes of log in a large import; a column of them is scanned in no time."""
+    columns = Columns(connection, tuple)
+    rows = connection.execute("SELECT id, sha256 FROM image ORDER BY id")
+    while piece := rows.fetchmany(1 << PART_BITS):
+        keys = np.array([int.from_bytes(row[1][:8], "big") for row in piece], np.uint64)
+        columns.write("content", np.array([row[0] for row in piece], np.int64), keys)
+
+
+def _fingerprints(db: sqlite_utils.Database) -> None:
+    """How pictures look, by content (`fingerprints.py`)."""
+    db.table("fingerprint").create({"content": bytes, "value": int}, pk="content")
+
+
+STEPS: tuple[Callable[[sqlite_utils.Database], None], ...] = (
+    _first_tables,
+    _posts_picks_and_rule_tags,
+    _waiting_edits_and_lookups,
+    _fingerprints,
+)

@@ -1,9 +1,12 @@
-"""Decides how a change reaches the index: rows, postings, counts and columns together, in one transaction."""
+"""Decides how a change reaches the index: postings, counts and columns at once, rows now or when there is time.
+
+A tag added, removed or moved changes bitmaps and counts here; the rows follow by `fold.py`. Whole rows replaced,
+captions and names are written here.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from pyroaring import BitMap
@@ -11,22 +14,32 @@ from pyroaring import BitMap
 from curator.index import texts
 from curator.index.bitmaps import Flag
 from curator.index.changes import (
+    Arrived,
     CaptionsReplaced,
     Change,
     Classed,
+    FilesSeen,
     FlagChange,
     Renamed,
     TagChange,
+    TagMoved,
     TagsReplaced,
+    id_array,
 )
+from curator.index.columns import COUNTS
+from curator.index.fold import fold_images
+from curator.index.follow import replaced_effects, tag_effects
+from curator.index.pending import count_change
 from curator.index.store import Store
-from curator.index.tag_blob import decode, encode
 
 _SPARE = "\ue000"  # a private-use character: the name of a tag no image has
 
 
 def perform(store: Store, changes: Iterable[Change]) -> list[Change]:
-    """Apply changes in order, inside the caller's write transaction; gives what was really done."""
+    """Apply changes in order, inside the caller's write transaction; gives what was really done.
+
+    The caller lets what concerns rows wait (`Pending.defer`), or folds it at once.
+    """
     done: list[Change] = []
     for change in changes:
         if isinstance(change, Renamed):
@@ -39,26 +52,27 @@ def perform(store: Store, changes: Iterable[Change]) -> list[Change]:
 
 def _do(store: Store, change: Change) -> None:
     match change:
-        case TagChange():
-            _change_tag(store, change)
+        case TagChange() | TagMoved():
+            _change_tags(store, change)
         case TagsReplaced():
             _replace_tags(store, change)
         case CaptionsReplaced():
             set_captions(store, change.images, change.after)
         case FlagChange(flag, gained, lost):
-            store.bitmaps.add(flag, gained)
-            store.bitmaps.remove(flag, lost)
+            store.bitmaps.change(flag, gained, lost)
         case Renamed(tag, _, after, _):
             store.tags.rename(tag, after)
         case Classed(tags, _, after):
             store.tags.set_class(tags, after)
+        case Arrived() | FilesSeen():
+            raise AssertionError("what a scan did is never done again")
 
 
 def _rename_only(store: Store, change: Renamed) -> list[Change]:
     """Rename a tag for exactly `change.images`.
 
-    Imports are not in the journal, so by the time a rename is undone or done again, images have come that use
-    its present name (they keep it, under a spare tag) or its coming one (they join it).
+    Imports are not edits, so by the time a rename is undone or done again, images have come that use its present
+    name (they keep it, under a spare tag) or its coming one (they join it).
     """
     tag, before, after = change.tag, change.before, change.after
     cls = store.tags.get([tag])[0].cls
@@ -96,70 +110,34 @@ def _unused(store: Store, name: str) -> str:
 
 def moved(store: Store, old: int, new: int, images: BitMap) -> list[Change]:
     """What turns one tag into another in place; an image that has both only loses the old one."""
-    if not images:
-        return []
-    gaining = images - store.bitmaps.of(new)
-    places = [(image, row.index(old)) for image, row in texts.tag_ids(store.connection, images)]
-    taken = TagChange(old, images, False, tuple(place for _, place in places))
-    given = TagChange(new, gaining, True, tuple(place for image, place in places if image in gaining))
-    return [taken, given] if gaining else [taken]
+    return [TagMoved(old, new, images, images & store.bitmaps.of(new))] if images else []
 
 
-def _change_tag(store: Store, change: TagChange) -> None:
-    rows = texts.blobs(store.connection, change.images)
-    if change.added:
-        texts.write_blobs(store.connection, list(_with_tag(rows, change)))
-        store.bitmaps.add(change.tag, change.images)
-    else:
-        texts.write_blobs(store.connection, list(_without_tag(rows, change.tag)))
-        store.bitmaps.remove(change.tag, change.images)
-    sign = 1 if change.added else -1
-    store.tags.count_more({change.tag: sign * len(change.images & store.alive())})
-    _count_tags(store, change.images, np.full(len(change.images), sign))
-
-
-def _with_tag(rows: Iterable[tuple[int, bytes]], change: TagChange) -> Iterator[tuple[int, bytes]]:
-    if change.places is None:
-        new = encode([change.tag])
-        yield from ((image, blob + new) for image, blob in rows)
-        return
-    for (image, blob), place in zip(rows, change.places, strict=True):
-        tags = decode(blob)
-        tags.insert(place, change.tag)
-        yield image, encode(tags)
-
-
-def _without_tag(rows: Iterable[tuple[int, bytes]], tag: int) -> Iterator[tuple[int, bytes]]:
-    for image, blob in rows:
-        tags = decode(blob)
-        tags.remove(tag)
-        yield image, encode(tags)
-
-
-def _count_tags(store: Store, images: BitMap, deltas: np.ndarray) -> None:
-    ids = np.array(images.to_array(), np.int64)
-    counts = store.columns.of("tags_count")[ids].astype(np.int64) + deltas
-    store.columns.write("tags_count", ids, counts)
+def _change_tags(store: Store, change: TagChange | TagMoved) -> None:
+    alive = store.alive()
+    for tag, gained, lost in tag_effects(change):
+        store.bitmaps.change(tag, gained, lost)
+        store.tags.count_more({tag: len(gained & alive) - len(lost & alive)})
+    images, more = count_change(change)
+    store.columns.shift(COUNTS, id_array(images), more)
 
 
 def _replace_tags(store: Store, change: TagsReplaced) -> None:
-    gained: dict[int, list[int]] = {}
-    lost: dict[int, list[int]] = {}
-    deltas: list[int] = []
-    for image, before, after in zip(change.images, change.before, change.after, strict=True):
-        old, new = set(decode(before)), set(decode(after))
-        deltas.append(len(new) - len(old))
-        for tag in new - old:
-            gained.setdefault(tag, []).append(image)
-        for tag in old - new:
-            lost.setdefault(tag, []).append(image)
-    texts.write_blobs(store.connection, list(zip(change.images, change.after, strict=True)))
-    add_postings(store, {tag: BitMap(images) for tag, images in gained.items()})
-    remove_postings(store, {tag: BitMap(images) for tag, images in lost.items()})
-    _count_tags(store, change.images, np.array(deltas, np.int64))
+    fold_images(store, store.pending.of(change.images))
+    gained, lost, deltas = replaced_effects(change)
+    texts.write_blobs(store, list(zip(change.images, change.after, strict=True)))
+    alive, none = store.alive(), BitMap()
+    counts: dict[int, int] = {}
+    for tag in {*gained, *lost}:
+        more, fewer = gained.get(tag, none), lost.get(tag, none)
+        store.bitmaps.change(tag, more, fewer)
+        counts[tag] = len(more & alive) - len(fewer & alive)
+    store.tags.count_more(counts)
+    ids = id_array(change.images).astype(np.int64)
+    store.columns.write(COUNTS, ids, store.columns.of(COUNTS)[ids].astype(np.int64) + np.array(deltas))
 
 
-def add_postings(store: Store, postings: dict[int, BitMap]) -> None:
+def add_postings(store: Store, postings: Mapping[int, BitMap]) -> None:
     """Images that now have tags; counts follow."""
     alive = store.alive()
     for tag, images in postings.items():
@@ -167,32 +145,27 @@ def add_postings(store: Store, postings: dict[int, BitMap]) -> None:
     store.tags.count_more({tag: len(images & alive) for tag, images in postings.items()})
 
 
-def remove_postings(store: Store, postings: dict[int, BitMap]) -> None:
-    """Images that no longer have tags; counts follow."""
-    alive = store.alive()
-    for tag, images in postings.items():
-        store.bitmaps.remove(tag, images)
-    store.tags.count_more({tag: -len(images & alive) for tag, images in postings.items()})
-
-
 def set_captions(store: Store, images: BitMap, captions: Sequence[str]) -> None:
     """Write free captions, in id order."""
     pairs = list(zip(images, captions, strict=True))
-    texts.write_captions(store.connection, pairs)
+    texts.write_captions(store, pairs)
     some = BitMap(image for image, text in pairs if text)
-    store.bitmaps.add(Flag.CAPTIONED, some)
-    store.bitmaps.remove(Flag.CAPTIONED, images - some)
+    store.bitmaps.change(Flag.CAPTIONED, some, images - some)
 
 
 def set_alive(store: Store, images: BitMap, alive: bool) -> BitMap:
     """Say that files are there (or gone); their words stay. Gives the images for which that is news."""
     news = images - store.alive() if alive else images & store.alive()
+    if not news:
+        return news
     if alive:
         store.bitmaps.add(Flag.ALIVE, news)
     else:
         store.bitmaps.remove(Flag.ALIVE, news)
-    counts: Counter[int] = Counter()
-    for _, tags in texts.tag_ids(store.connection, news):
-        counts.update(tags)
-    store.tags.count_more(counts if alive else {tag: -count for tag, count in counts.items()})
+    sign = 1 if alive else -1
+    for piece in texts.batches(news, texts.ROWS_AT_ONCE):
+        tags, counts = np.unique(texts.tag_rows(store, piece).values, return_counts=True)
+        store.tags.count_more(dict(zip(tags.tolist(), (sign * counts).tolist(), strict=True)))
+    none = BitMap()
+    store.record("files", "scan", "", [FilesSeen(news, none, none) if alive else FilesSeen(none, news, none)])
     return news

@@ -19,7 +19,10 @@ from curator.index.changes import (
     Renamed,
     TagChange,
     TagsReplaced,
+    id_array,
+    rows_of,
 )
+from curator.index.columns import COUNTS
 from curator.index.edits import (
     AddTags,
     Edit,
@@ -61,32 +64,27 @@ def plan(store: Store, edit: Edit, images: BitMap) -> list[Change]:
 def _add(store: Store, names: Sequence[str], at: Place, images: BitMap) -> list[Change]:
     if not images:
         return []
-    ids = np.array(images.to_array(), np.int64)
+    ids = id_array(images)
     place = 0 if at == "start" else at
-    base = None if isinstance(place, str) else np.minimum(max(0, place), store.columns.of("tags_count")[ids])
+    base = None if isinstance(place, str) else np.minimum(max(0, place), store.columns.of(COUNTS)[ids])
     changes: list[Change] = []
-    inserted = np.zeros(len(ids), np.int64)
     for tag in store.tags.intern(dict.fromkeys(names)):
         missing = images - store.bitmaps.of(tag)
         if not missing:
             continue
-        where = np.isin(ids, np.array(missing.to_array(), np.int64), assume_unique=True)
-        places = None if base is None else tuple((base + inserted)[where].tolist())
-        inserted += where
+        places = None
+        if base is not None:
+            where = rows_of(images, missing)
+            places = base[where].astype("<u4").tobytes()
+            base[where] += 1
         changes.append(TagChange(tag, missing, True, places))
     return changes
 
 
 def _remove(store: Store, names: Sequence[str], images: BitMap) -> list[Change]:
     tags = [tag for tag in store.tags.ids_of(dict.fromkeys(names)) if tag is not None]
-    having = {tag: images & store.bitmaps.of(tag) for tag in tags}
-    places: dict[int, list[int]] = {tag: [] for tag in tags}
-    for _, row in texts.tag_ids(store.connection, BitMap().union(*having.values()) if having else BitMap()):
-        for tag in tags:  # one after another, as they will be removed
-            if tag in row:
-                places[tag].append(row.index(tag))
-                row.remove(tag)
-    return [TagChange(tag, having[tag], False, tuple(places[tag])) for tag in tags if having[tag]]
+    having = ((tag, images & store.bitmaps.of(tag)) for tag in tags)
+    return [TagChange(tag, some, False) for tag, some in having if some]
 
 
 def _rename(store: Store, old: str, new: str, images: BitMap) -> list[Change]:
@@ -106,7 +104,7 @@ def _rename(store: Store, old: str, new: str, images: BitMap) -> list[Change]:
 def _reorder(store: Store, names: Sequence[str], images: BitMap) -> list[Change]:
     order = store.tags.ids_of(names)
     wanted = [tag for tag in order if tag is not None]
-    rows = dict(texts.tag_ids(store.connection, images))
+    rows = dict(texts.tag_ids(store, images))
     for image, row in rows.items():
         if len(wanted) != len(order) or sorted(row) != sorted(wanted):
             raise UserError(
@@ -117,7 +115,7 @@ def _reorder(store: Store, names: Sequence[str], images: BitMap) -> list[Change]
 
 def _replaced(store: Store, wanted: dict[int, list[int]]) -> list[Change]:
     new = {image: encode(tags) for image, tags in wanted.items()}
-    rows = [(image, old) for image, old in texts.blobs(store.connection, BitMap(new)) if old != new[image]]
+    rows = [(image, old) for image, old in texts.blobs(store, BitMap(new)) if old != new[image]]
     if not rows:
         return []
     before, after = tuple(old for _, old in rows), tuple(new[image] for image, _ in rows)
@@ -127,7 +125,7 @@ def _replaced(store: Store, wanted: dict[int, list[int]]) -> list[Change]:
 def _caption(store: Store, wanted: dict[int, str]) -> list[Change]:
     for text in wanted.values():
         check_caption(text)
-    rows = [row for row in texts.captions(store.connection, BitMap(wanted)) if row[1] != wanted[row[0]]]
+    rows = [row for row in texts.captions(store, BitMap(wanted)) if row[1] != wanted[row[0]]]
     if not rows:
         return []
     before, after = tuple(old for _, old in rows), tuple(wanted[image] for image, _ in rows)

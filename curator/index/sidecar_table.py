@@ -46,6 +46,15 @@ class SidecarTable:
         rows = [(image, s.suffix, s.mtime_ns, s.file_bytes, s.file_digest, s.text_digest) for s in states]
         self._connection.executemany("INSERT OR REPLACE INTO sidecar VALUES(?,?,?,?,?,?)", rows)
 
+    def put_all(self, states: Iterable[tuple[int, Sequence[SidecarState]]]) -> None:
+        """The same for many images."""
+        rows = (
+            (image, s.suffix, s.mtime_ns, s.file_bytes, s.file_digest, s.text_digest)
+            for image, of_image in states
+            for s in of_image
+        )
+        self._connection.executemany("INSERT OR REPLACE INTO sidecar VALUES(?,?,?,?,?,?)", rows)
+
     def drop(self, image: int, suffixes: Iterable[str]) -> None:
         """The files are gone; the words stay."""
         rows = [(image, suffix) for suffix in suffixes]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import sqlite3
 import time
 from collections.abc import Iterable
@@ -13,6 +14,8 @@ from curator.contract.captions import CaptionRules
 from curator.contract.errors import UserError
 from curator.index.database import Database
 from curator.index.paths import from_blob, to_blob
+
+_ALIASES = "alias generation"
 
 
 class Settings:
@@ -86,6 +89,69 @@ class SubsetTable:
         """Whether there was one."""
         with self._database.writing(durable=True) as connection:
             return connection.execute("DELETE FROM subset WHERE name=?", (name,)).rowcount > 0
+
+
+@dataclass(frozen=True)
+class SavedFilter:
+    """A filter under a name, for `saved:NAME` and the app's menu."""
+
+    name: str
+    filter: str
+
+
+class SavedFilters:
+    """Saved filters by name."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def list(self) -> list[SavedFilter]:
+        with self._database.reading() as connection:
+            rows = connection.execute("SELECT name, filter FROM saved_filter ORDER BY name").fetchall()
+        return [SavedFilter(*row) for row in rows]
+
+    def get(self, name: str) -> SavedFilter | None:
+        return next((each for each in self.list() if each.name == name), None)
+
+    def save(self, saved: SavedFilter) -> None:
+        """Keep a filter, in place of the one of this name."""
+        if not saved.name.strip():
+            raise UserError("a saved filter needs a name", "give one")
+        with self._database.writing(durable=True) as connection:
+            query = "INSERT OR REPLACE INTO saved_filter(name, filter) VALUES(?,?)"
+            connection.execute(query, (saved.name, saved.filter))
+
+    def remove(self, name: str) -> bool:
+        """Whether there was one."""
+        with self._database.writing(durable=True) as connection:
+            return connection.execute("DELETE FROM saved_filter WHERE name=?", (name,)).rowcount > 0
+
+
+class Aliases:
+    """Other words for tags, by which they are found (not under which they are kept)."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def all(self) -> dict[str, str]:
+        """Tag names by alias."""
+        with self._database.reading() as connection:
+            return dict(connection.execute("SELECT alias, tag FROM alias ORDER BY alias").fetchall())
+
+    def generation(self) -> str:
+        """Changes whenever any alias does."""
+        return str(Settings(self._database).get(_ALIASES, ""))
+
+    def put(self, pairs: Iterable[tuple[str, str]]) -> None:
+        """Keep (alias, tag) pairs, in place of what these aliases meant before."""
+        with self._database.writing(durable=True) as connection:
+            connection.executemany("INSERT OR REPLACE INTO alias(alias, tag) VALUES(?,?)", list(pairs))
+            Settings(self._database).put(_ALIASES, secrets.token_hex(8))
+
+    def remove(self, aliases: Iterable[str]) -> None:
+        with self._database.writing(durable=True) as connection:
+            connection.executemany("DELETE FROM alias WHERE alias=?", [(alias,) for alias in aliases])
+            Settings(self._database).put(_ALIASES, secrets.token_hex(8))
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+Numbers = NDArray[np.int64]
+
 
 def encode(numbers: Iterable[int]) -> bytes:
-    """Varints one after another; also used for positions in the journal."""
+    """Varints one after another."""
     out = bytearray()
     for number in numbers:
         rest = number
@@ -35,8 +38,25 @@ def decode(blob: bytes) -> list[int]:
     return numbers
 
 
-def decode_many(blobs: Sequence[bytes]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """All tag ids of many rows in one array, and how many each row has; no Python object per tag."""
+def encode_many(values: NDArray[Any], counts: NDArray[Any]) -> list[bytes]:
+    """The blobs of many rows, whose tags stand one row after another in `values`; no Python step per tag."""
+    flat = values.astype(np.int64, copy=False)
+    size = np.ones(len(flat), np.int64)
+    for bits in (7, 14, 21, 28):
+        size += flat >= 1 << bits
+    ends = np.concatenate(([0], np.cumsum(size)))
+    out = np.zeros(int(ends[-1]), np.uint8)
+    for k in range(int(size.max()) if len(flat) else 0):
+        reaches = size > k
+        more = (size[reaches] > k + 1) * 128
+        out[ends[:-1][reaches] + k] = (flat[reaches] >> (7 * k)) & 127 | more
+    cuts = ends[np.concatenate(([0], np.cumsum(counts)))].tolist()
+    raw = out.tobytes()
+    return [raw[first:beyond] for first, beyond in pairwise(cuts)]
+
+
+def decode_many(blobs: Sequence[bytes]) -> tuple[Numbers, Numbers]:
+    """All tag ids of many rows in one array, and how many each row has; no Python step per tag."""
     raw: NDArray[np.uint8] = np.frombuffer(b"".join(blobs), np.uint8)
     sizes = np.fromiter(map(len, blobs), np.int64, len(blobs))
     last: NDArray[Any] = np.flatnonzero(raw < 128)
@@ -46,5 +66,5 @@ def decode_many(blobs: Sequence[bytes]) -> tuple[NDArray[np.int64], NDArray[np.i
     for k in range(int(length.max()) if len(last) else 0):
         reaches = length > k
         values[reaches] |= (raw[first[reaches] + k].astype(np.int64) & 127) << (7 * k)
-    row_of = np.searchsorted(np.cumsum(sizes), last, side="right")
-    return values, np.bincount(row_of, minlength=len(blobs)).astype(np.int64)
+    row_ends = np.searchsorted(last, np.cumsum(sizes))
+    return values, np.diff(row_ends, prepend=0).astype(np.int64)

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from curator.contract.errors import UserError
-from curator.contract.text import visible
 from curator.index.bitmaps import FIRST_TAG, MAX_TAGS
+from curator.index.tag_names import check_name, folded, glob_of
 
 GENERAL = "general"
 _GENERATION = (
     "tag generation"  # a setting with a new token for each change of names and classes, so caches know
 )
-_ALIKE = str.maketrans("_", " ")
+_CLASSES = """WITH RECURSIVE known(class) AS (SELECT min(class) FROM tag UNION ALL
+    SELECT (SELECT min(class) FROM tag WHERE tag.class > known.class) FROM known WHERE known.class IS NOT NULL)
+    SELECT class FROM known WHERE class IS NOT NULL"""  # a look at the index per class, not at every tag
+_FEW = 300  # up to so many names are looked up one by one; for more all names are read
 
 
 @dataclass(frozen=True)
@@ -29,62 +35,113 @@ class Tag:
     count: int
 
 
-def folded(name: str) -> str:
-    """What two tags have in common that a person means as one: case and underscores do not count."""
-    return name.casefold().translate(_ALIKE)
-
-
 class TagTable:
     """The dictionary of tags. Names are unique as written; look-alikes are found by `alike`."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._names: dict[str, int] = {}
-        self._folded: dict[str, list[int]] | None = None
-        self._generation: str | None = None
+        self._names: dict[str, int] | None = None
         self._classes: list[str] | None = None
+        self._counts: NDArray[Any] | None = None
+        self._generation: str | None = None
         self._checked = False
 
     def forget(self) -> None:
         """Another process committed: names are looked at again only if it changed any."""
         self._checked = False
 
+    def forget_all(self) -> None:
+        """What is cached may be wrong."""
+        self._checked, self._generation = False, None
+        self._names = self._classes = self._counts = None
+
+    def forget_counts(self) -> None:
+        """Counts changed in a way nobody can follow."""
+        self._counts = None
+
+    def generation(self) -> str:
+        """Changes whenever any name or class does; what others keep of names is good as long as it is equal."""
+        if not self._checked:
+            now = self._stored_generation()
+            if now != self._generation:
+                self._names = self._classes = self._counts = None
+                self._generation = now
+            self._checked = True
+        return self._generation or ""
+
+    def counts(self) -> NDArray[Any]:
+        """How many images (whose file exists) have each tag, by tag id. Shared: do not change."""
+        self.generation()
+        if self._counts is None:
+            self._counts = np.zeros(self._last_id() + 1, np.int64)
+            for number, count in self._connection.execute("SELECT id, count FROM tag WHERE count > 0"):
+                self._counts[number] = count
+        return self._counts
+
+    def patch_count(self, tag: int, more: int) -> None:
+        """A count changed in the file; only the cache is behind."""
+        if self._counts is not None:
+            if tag >= len(self._counts):
+                self._counts = np.append(self._counts, np.zeros(tag + 1000 - len(self._counts), np.int64))
+            self._counts[tag] += more
+
     def ids_of(self, names: Iterable[str]) -> list[int | None]:
         """Ids of tags with exactly these names."""
+        self.generation()
+        wanted = list(names)
+        if self._names is None and len(wanted) <= _FEW:
+            return [self._id(name) for name in wanted]
         known = self._known()
-        return [known.get(name) for name in names]
+        return [known.get(name) for name in wanted]
 
     def intern(self, names: Iterable[str], cls: str = GENERAL) -> list[int]:
         """Ids of these names; unknown ones become tags. Inside a write transaction only."""
-        known = self._known()
         wanted = list(names)
-        fresh = [name for name in dict.fromkeys(wanted) if name not in known]
+        ids = dict(zip(wanted, self.ids_of(wanted), strict=True))
+        fresh = [name for name, number in ids.items() if number is None]
         if fresh:
-            self._insert(fresh, cls)
-        return [known[name] for name in wanted]
+            ids.update(zip(fresh, self._insert(fresh, cls), strict=True))
+        return [number for name in wanted if (number := ids[name]) is not None]
+
+    def intern_many(self, names: Sequence[str]) -> NDArray[np.int64]:
+        """The same for very many names at once, as an array."""
+        self.generation()
+        known = self._known()
+        try:
+            return np.fromiter(map(known.__getitem__, names), np.int64, len(names))
+        except KeyError:
+            self._insert([name for name in dict.fromkeys(names) if name not in known], GENERAL)
+            return np.fromiter(map(known.__getitem__, names), np.int64, len(names))
 
     def learn_classes(self, pairs: Iterable[tuple[str, str]]) -> None:
         """What a source says of its tags: new ones get the class, known ones only where they were `general`."""
-        for cls, name in sorted({(cls, name) for name, cls in pairs if cls != GENERAL}):
-            number = self.intern([name], cls)[0]
-            row = (cls, number, GENERAL)
-            if self._connection.execute("UPDATE tag SET class=? WHERE id=? AND class=?", row).rowcount:
+        said = dict(sorted((name, cls) for name, cls in pairs if cls != GENERAL))
+        if said:
+            rows = zip(said.values(), self.intern(said), [GENERAL] * len(said), strict=True)
+            query = "UPDATE tag SET class=? WHERE id=? AND class=?"
+            if self._connection.executemany(query, list(rows)).rowcount:
                 self._bump()
 
     def find(self, name: str) -> Tag | None:
         """The tag with exactly this name."""
-        number = self._known().get(name)
+        number = self.ids_of([name])[0]
         return self.get([number])[0] if number is not None else None
 
     def alike(self, name: str) -> list[int]:
         """Ids of tags that read the same but for case and underscores."""
-        return list(self._by_fold().get(folded(name), ()))
+        rows = self._connection.execute("SELECT id FROM tag WHERE folded=? ORDER BY id", (folded(name),))
+        return [row[0] for row in rows]
 
     def matching(self, pattern: str) -> list[int]:
         """Ids of tags like `pattern`, where `*` stands for any text and `?` for one character."""
-        parts = (".*" if c == "*" else "." if c == "?" else re.escape(c) for c in folded(pattern))
-        shape = re.compile("".join(parts), re.DOTALL)
-        return [number for name, ids in self._by_fold().items() if shape.fullmatch(name) for number in ids]
+        rows = self._connection.execute(
+            "SELECT id FROM tag WHERE folded GLOB ? ORDER BY id", (glob_of(pattern),)
+        )
+        return [row[0] for row in rows]
+
+    def folded_names(self) -> list[tuple[int, str]]:
+        """(id, folded name) of every tag."""
+        return self._connection.execute("SELECT id, folded FROM tag").fetchall()
 
     def get(self, ids: Sequence[int]) -> list[Tag]:
         """Tags by id, in the order asked."""
@@ -107,21 +164,18 @@ class TagTable:
 
     def classes(self) -> list[str]:
         """The classes that any tag has."""
-        self._known()
+        self.generation()
         if self._classes is None:
-            rows = self._connection.execute("SELECT DISTINCT class FROM tag ORDER BY class")
+            rows = self._connection.execute(_CLASSES)
             self._classes = [row[0] for row in rows]
         return self._classes
 
     def rename(self, number: int, name: str) -> None:
         check_name(name)
-        known = self._known()
-        (old,) = self._connection.execute("SELECT name FROM tag WHERE id=?", (number,)).fetchone()
-        self._connection.execute("UPDATE tag SET name=? WHERE id=?", (name, number))
+        row = (name, folded(name), number)
+        self._connection.execute("UPDATE tag SET name=?, folded=? WHERE id=?", row)
         self._bump()
-        del known[old]
-        known[name] = number
-        self._folded = None
+        self._names = None
 
     def set_class(self, numbers: Sequence[int], classes: Sequence[str]) -> None:
         rows = zip(classes, numbers, strict=True)
@@ -132,44 +186,43 @@ class TagTable:
         """Add to the counts of tags."""
         rows = [(delta, number) for number, delta in deltas.items() if delta]
         self._connection.executemany("UPDATE tag SET count=count+? WHERE id=?", rows)
+        for delta, number in rows:
+            self.patch_count(number, delta)
 
-    def _insert(self, names: Sequence[str], cls: str) -> None:
+    def _insert(self, names: Sequence[str], cls: str) -> list[int]:
         for name in names:
             check_name(name)
-        last = self._connection.execute("SELECT max(id) FROM tag").fetchone()[0]
-        first = FIRST_TAG if last is None else int(last) + 1
+        first = max(FIRST_TAG, self._last_id() + 1)
         if first + len(names) > MAX_TAGS:
             raise UserError(
                 f"a collection holds at most {MAX_TAGS} different tags", "merge or clean tags first"
             )
-        rows = [(first + k, name, cls, 0) for k, name in enumerate(names)]
-        self._connection.executemany("INSERT INTO tag(id, name, class, count) VALUES(?,?,?,?)", rows)
+        ids = list(range(first, first + len(names)))
+        rows = [(number, name, cls, 0, folded(name)) for number, name in zip(ids, names, strict=True)]
+        self._connection.executemany(
+            "INSERT INTO tag(id, name, class, count, folded) VALUES(?,?,?,?,?)", rows
+        )
         self._bump()
-        for number, name, _, _ in rows:
-            self._names[name] = number
-            if self._folded is not None:
-                self._folded.setdefault(folded(name), []).append(number)
+        if self._names is not None:
+            self._names.update(zip(names, ids, strict=True))
+        return ids
+
+    def _id(self, name: str) -> int | None:
+        if not name.isprintable() and any(0xD800 <= ord(c) <= 0xDFFF for c in name):
+            return None  # no tag holds what SQLite cannot store
+        row = self._connection.execute("SELECT id FROM tag WHERE name=?", (name,)).fetchone()
+        return row[0] if row else None
 
     def _known(self) -> dict[str, int]:
-        if not self._checked:
-            now = self._stored_generation()
-            if now != self._generation:
-                self._names = {row[0]: row[1] for row in self._connection.execute("SELECT name, id FROM tag")}
-                self._folded = self._classes = None
-                self._generation = now
-            self._checked = True
+        if self._names is None:
+            self._names = {row[0]: row[1] for row in self._connection.execute("SELECT name, id FROM tag")}
         return self._names
 
-    def _by_fold(self) -> dict[str, list[int]]:
-        names = self._known()
-        if self._folded is None:
-            self._folded = {}
-            for name, number in names.items():
-                self._folded.setdefault(folded(name), []).append(number)
-        return self._folded
+    def _last_id(self) -> int:
+        return int(self._connection.execute("SELECT coalesce(max(id), 0) FROM tag").fetchone()[0])
 
     def _bump(self) -> None:
-        self._known()
+        self.generation()
         self._generation = secrets.token_hex(8)  # no counter: one rolled back could meet another process's
         self._classes = None
         row = (_GENERATION, self._generation)
@@ -178,15 +231,3 @@ class TagTable:
     def _stored_generation(self) -> str:
         row = self._connection.execute("SELECT value FROM setting WHERE key=?", (_GENERATION,)).fetchone()
         return row[0] if row else ""
-
-
-def check_name(name: str) -> None:
-    """What a tag can never be, whoever brings it: empty, or not writable to a one-line comma-separated file."""
-    if not name.strip() or name != name.strip():
-        raise UserError(
-            f"'{visible(name)}' is no tag", "a tag has at least one character and no space around it"
-        )
-    if any(c in ",\n\r\0" or 0xD800 <= ord(c) <= 0xDFFF for c in name):
-        raise UserError(
-            f"the tag '{visible(name)}' holds a comma, a line break or a broken character", "remove it"
-        )

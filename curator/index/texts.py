@@ -1,17 +1,23 @@
-"""Decides how the tags and captions of many images are read and written: in id order, in bounded batches."""
+"""Decides how the tags and captions of many images are read and written: in id order, in bounded batches.
+
+Tags are read as they are, not as they are stored: what still waits in the journal (`pending.py`) is applied.
+"""
 
 from __future__ import annotations
 
 import hashlib
-import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
+import numpy as np
 from pyroaring import BitMap
 
-from curator.index.tag_blob import decode, encode
+from curator.index.store import Store
+from curator.index.tag_blob import decode
+from curator.index.tag_rows import TagRows
 
 _BATCH = 500
+ROWS_AT_ONCE = 5000
 
 
 def batches(ids: Iterable[int], size: int = _BATCH) -> Iterator[list[int]]:
@@ -21,45 +27,65 @@ def batches(ids: Iterable[int], size: int = _BATCH) -> Iterator[list[int]]:
         yield piece
 
 
-def tag_ids(connection: sqlite3.Connection, images: BitMap) -> Iterator[tuple[int, list[int]]]:
+def tag_ids(store: Store, images: BitMap) -> Iterator[tuple[int, list[int]]]:
     """(image, its tag ids in caption order), ascending by image."""
-    for number, blob in blobs(connection, images):
+    for number, blob in blobs(store, images):
         yield number, decode(blob)
 
 
-def blobs(connection: sqlite3.Connection, images: BitMap) -> Iterator[tuple[int, bytes]]:
-    """(image, its tags as stored), ascending by image."""
-    for piece in batches(images):
+def blobs(store: Store, images: BitMap) -> Iterator[tuple[int, bytes]]:
+    """(image, its tags in the form they are stored in), ascending by image."""
+    stale = store.pending.of(images)
+    for piece in batches(images, ROWS_AT_ONCE):
+        if not stale.intersect(BitMap(piece)):
+            yield from stored(store, piece)
+        else:
+            rows = tag_rows(store, piece)
+            yield from zip(rows.ids.tolist(), rows.blobs(), strict=True)
+
+
+def tag_rows(store: Store, ids: Sequence[int]) -> TagRows:
+    """The tags of images (ascending ids), ready for numpy."""
+    rows = stored_rows(store, ids)
+    store.pending.apply(rows)
+    return rows
+
+
+def stored_rows(store: Store, ids: Sequence[int]) -> TagRows:
+    """Tags as they lie in the rows."""
+    found = list(stored(store, ids))
+    numbers = np.fromiter((row[0] for row in found), np.int64, len(found))
+    return TagRows(numbers, [row[1] for row in found])
+
+
+def stored(store: Store, ids: Sequence[int]) -> Iterator[tuple[int, bytes]]:
+    """(image, its blob as it lies in the row), ascending."""
+    for piece in batches(ids):
         marks = ",".join("?" * len(piece))
-        yield from connection.execute(
+        yield from store.connection.execute(
             f"SELECT id, tags FROM image_text WHERE id IN ({marks}) ORDER BY id", piece
         )
 
 
-def captions(connection: sqlite3.Connection, images: BitMap) -> Iterator[tuple[int, str]]:
+def captions(store: Store, images: BitMap) -> Iterator[tuple[int, str]]:
     """(image, its free caption), ascending by image."""
     for piece in batches(images):
         marks = ",".join("?" * len(piece))
-        yield from connection.execute(
+        yield from store.connection.execute(
             f"SELECT id, caption FROM image_text WHERE id IN ({marks}) ORDER BY id", piece
         )
 
 
-def write_tag_ids(connection: sqlite3.Connection, rows: Iterable[tuple[int, Sequence[int]]]) -> None:
-    """Replace tags, in caption order."""
-    write_blobs(connection, ((number, encode(tags)) for number, tags in rows))
-
-
-def write_blobs(connection: sqlite3.Connection, rows: Iterable[tuple[int, bytes]]) -> None:
+def write_blobs(store: Store, rows: Iterable[tuple[int, bytes]]) -> None:
     """Replace tags as stored."""
-    connection.executemany(
+    store.connection.executemany(
         "UPDATE image_text SET tags=? WHERE id=?", ((blob, number) for number, blob in rows)
     )
 
 
-def write_captions(connection: sqlite3.Connection, rows: Iterable[tuple[int, str]]) -> None:
+def write_captions(store: Store, rows: Iterable[tuple[int, str]]) -> None:
     """Replace free captions."""
-    connection.executemany(
+    store.connection.executemany(
         "UPDATE image_text SET caption=? WHERE id=?", ((text, number) for number, text in rows)
     )
 

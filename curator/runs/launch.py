@@ -13,10 +13,15 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from curator.contract.errors import UserError
 from curator.contract.event_log import read_events
 from curator.contract.events import RunFailed
+from curator.contract.manifest import open_manifest
+from curator.contract.manifest_seal import verify_seal
+from curator.contract.recipe import Recipe
+from curator.contract.recipe_toml import dump_recipe
 from curator.contract.run_folder import RunFolder, read_json
 
 WORKER: Sequence[str] = ("-m", "train")
@@ -50,6 +55,23 @@ def start(run: RunFolder, processes: int = 1) -> int:
         time.sleep(_LOOK_S)
     process.terminate()
     raise UserError(f"the trainer did not begin in {_LONGEST_START_S:.0f} s", f"look into {run.log_path}")
+
+
+def start_new(parent: Path, manifest: Path, recipe: Recipe, name: str, processes: int = 1) -> RunFolder:
+    """Make a run folder below `parent` and start its worker.
+
+    Raises:
+        UserError: a manifest that was changed, no model, a worker that does not start.
+    """
+    if not recipe.model.path:
+        raise UserError("the recipe names no base model", "give --model PATH, or set model.path")
+    _check_installed()
+    with open_manifest(manifest) as opened:
+        verify_seal(manifest)
+        digest = opened.digest
+    run = RunFolder.create(parent, name, dump_recipe(recipe), manifest, digest)
+    start(run, processes)
+    return run
 
 
 def worker_command(run: RunFolder, processes: int) -> list[str]:

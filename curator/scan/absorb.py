@@ -25,6 +25,9 @@ class Absorber:
         self._places = places
         self._report = report
         self._seen = BitMap()
+        self._same: dict[
+            bytes, list[tuple[int, str, bool]]
+        ] = {}  # who has the contents of this batch's new files
         with collection.reading():
             self._quarantined = {entry.path for entry in collection.quarantine.list()}
 
@@ -53,6 +56,8 @@ class Absorber:
         self._quarantine([outcome for outcome in outcomes if outcome.reason is not None], known, news)
         good = [outcome for outcome in outcomes if outcome.reason is None]
         self._collection.quarantine.release({o.task.found.path for o in good} & self._quarantined)
+        unknown = [o.facts.sha256 for o in good if o.facts and o.task.found.path not in known]
+        self._same = self._images.with_contents(unknown)
         old: dict[int, Outcome] = {}
         new: list[tuple[Outcome, FileFacts]] = []
         for outcome in good:
@@ -91,7 +96,7 @@ class Absorber:
 
     def _moved(self, outcome: Outcome, facts: FileFacts, news: ScanReport) -> int | None:
         """The image whose file this is under another name: same content, and nothing at the old path."""
-        for image, path, alive in self._images.with_content(facts.sha256):
+        for image, path, alive in self._same.get(facts.sha256, ()):
             if image not in self._seen and (not alive or not os.path.lexists(path)):
                 self._images.move(image, *self._places.split(outcome.task.found))
                 self._images.update_files([(image, facts)])

@@ -27,7 +27,7 @@ class Places:
     def split(self, found: Found) -> tuple[int, str]:
         """(root number, path relative to it)."""
         root = self._root(found.folder)
-        return self._roots[root], os.path.relpath(found.path, root) if root != "/" else found.path.lstrip("/")
+        return self._roots[root], found.path[len(root.rstrip("/")) + 1 :]
 
     def known(self, batch: Sequence[Found]) -> dict[str, KnownFile]:
         """What the index knows of these files, by absolute path."""

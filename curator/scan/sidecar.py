@@ -21,6 +21,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from curator.contract.text import decoded
 from curator.scan.find import SidecarFile
 
 MAX_BYTES = 4_000_000
@@ -82,16 +83,6 @@ def together(sidecars: Sequence[Sidecar]) -> SidecarWords:
         told.suffix if told else "",
         tuple(pair for pair in (data.classes if data else ()) if pair[0] in named),
     )
-
-
-def decoded(data: bytes) -> tuple[str, tuple[str, ...]]:
-    """Bytes as text, and a warning where that was a guess."""
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return data.decode("utf-16", "replace"), ()
-    try:
-        return data.decode("utf-8-sig"), ()
-    except UnicodeDecodeError:
-        return data.decode("latin-1"), ("not UTF-8, read as Latin-1",)
 
 
 def split_tags(line: str) -> tuple[str, ...]:

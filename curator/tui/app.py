@@ -6,9 +6,12 @@ import asyncio
 import signal
 from collections.abc import Mapping
 from pathlib import Path
+from time import monotonic
 from typing import cast
 
+from textual import events
 from textual.app import App
+from textual.widgets import Input
 
 from curator.contract.errors import UserError
 from curator.contract.text import visible
@@ -16,7 +19,7 @@ from curator.index.edits import Commit
 from curator.scan.scan import ScanReport
 from curator.session import Session
 from curator.tui import keys, theme
-from curator.tui.background import in_background, mistakes_shown, progress_told
+from curator.tui.background import given_up, in_background, mistakes_shown, progress_told
 from curator.tui.messages import (
     CollectionChanged,
     Mistake,
@@ -27,9 +30,10 @@ from curator.tui.messages import (
     WorkRefused,
 )
 from curator.tui.screens.browse import BrowseScreen
+from curator.tui.screens.captions import CaptionsScreen
 from curator.tui.screens.dialogs import Form, FormLine
 from curator.tui.screens.freeze import FreezeScreen
-from curator.tui.screens.help import Command, CommandList, commands_of
+from curator.tui.screens.help import Command, command_list
 from curator.tui.screens.history import HistoryScreen
 from curator.tui.screens.runs import RunsScreen
 from curator.tui.screens.subsets import SubsetsScreen
@@ -37,7 +41,9 @@ from curator.tui.screens.train import TrainScreen
 from curator.tui.widgets.chrome import tell_progress
 
 _LOOK_EVERY_S = 2.0  # for what other processes do to the collection
-SCREENS = ("browse", "subsets", "freeze", "train", "runs", "history")
+_IDLE_AFTER_S = 3.0  # without a key or the mouse; then rows are brought up to date with large edits
+_FOLD_AT_A_TIME_S = 0.2  # the longest a key then waits for the index
+SCREENS = ("browse", "subsets", "captions", "freeze", "train", "runs", "history")
 
 
 class FriezeApp(App[None]):
@@ -56,6 +62,7 @@ class FriezeApp(App[None]):
         self.session = session
         self.reader = Session.open(session.folder)
         self._own_keys = keymap or {}
+        self._last_input = monotonic()
         self._browse = BrowseScreen(session, self.reader)
 
     def on_mount(self) -> None:
@@ -65,10 +72,11 @@ class FriezeApp(App[None]):
         makers = {
             "browse": lambda: self._browse,
             "subsets": lambda: SubsetsScreen(self.session, self.reader),
+            "captions": lambda: CaptionsScreen(self.session),
             "freeze": lambda: FreezeScreen(self.session, self.reader),
             "train": lambda: TrainScreen(self.session),
             "runs": lambda: RunsScreen(self.session),
-            "history": lambda: HistoryScreen(self.session),
+            "history": lambda: HistoryScreen(self.session, self.reader),
         }
         for name, make in makers.items():
             self.add_mode(name, make)
@@ -81,6 +89,31 @@ class FriezeApp(App[None]):
     def _look(self) -> None:
         if self.session.changed():
             self.screen.post_message(CollectionChanged())
+        if self._is_idle() and self.session.waiting():
+            in_background(self, "fold", self._fold)
+
+    async def on_event(self, event: events.Event) -> None:
+        if isinstance(event, events.Key | events.Paste | events.MouseEvent):
+            self._last_input = monotonic()
+        if isinstance(event, events.Key) and not event.is_forwarded and not isinstance(self.focused, Input):
+            await self._obey(event.key)
+        else:
+            await super().on_event(event)
+
+    async def _obey(self, key: str) -> None:
+        """Do what a key is bound to now. Textual would send it round by the panel first: the keys behind it in a burst
+        would then still mean what they mean in the list, although it opened the filter."""
+        if not await self._check_bindings(key, priority=True):
+            await self._check_bindings(key)
+
+    def _is_idle(self) -> bool:
+        return monotonic() - self._last_input >= _IDLE_AFTER_S
+
+    def _fold(self) -> None:
+        """In a worker: fold until nothing waits or somebody is back."""
+        is_given_up = given_up()
+        while self._is_idle() and not is_given_up() and self.reader.fold(_FOLD_AT_A_TIME_S):
+            pass
 
     # screens
 
@@ -112,7 +145,7 @@ class FriezeApp(App[None]):
 
     def on_unmount(self) -> None:
         asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
-        self.reader.close()
+        self.reader.collection.close()  # the session folds
 
     # undo
 
@@ -156,6 +189,8 @@ class FriezeApp(App[None]):
         in_background(self, "scan", lambda: self.session.scan(folder, lambda at: tell(at.done, at.total)))
 
     def on_work_done(self, message: WorkDone) -> None:
+        if message.kind != "scan":
+            return
         report = cast("ScanReport", message.result)
         self.post_message(Told(""))
         self.notify(_in_words(report), title="Scanned", markup=False, timeout=8)
@@ -183,8 +218,7 @@ class FriezeApp(App[None]):
         self._offer("All commands", whole_app=True)
 
     def _offer(self, title: str, *, whole_app: bool) -> None:
-        offered = CommandList(title, commands_of(self.screen, whole_app=whole_app))
-        self.push_screen(offered, self._do)
+        self.push_screen(command_list(title, self.screen, whole_app=whole_app), self._do)
 
     async def _do(self, command: Command | None) -> None:
         if command:

@@ -11,6 +11,7 @@ from textual.dom import DOMNode
 from textual.worker import get_current_worker
 
 from curator.contract.errors import UserError
+from curator.filter.cancel import Cancelled
 from curator.tui.messages import Mistake, Told, WorkDone, WorkRefused
 
 P = ParamSpec("P")
@@ -34,7 +35,7 @@ def in_background(node: DOMNode, kind: str, work: Callable[[], object]) -> None:
             message = WorkDone(kind, work())
         except UserError as error:
             message = WorkRefused(kind, error)
-        except AbandonedError:
+        except (AbandonedError, Cancelled):
             return
         if not worker.is_cancelled:
             node.post_message(message)
@@ -42,17 +43,23 @@ def in_background(node: DOMNode, kind: str, work: Callable[[], object]) -> None:
     node.run_worker(run, group=f"{kind}-{id(node)}", exclusive=True, thread=True)
 
 
+def given_up() -> Callable[[], bool]:
+    """Inside a worker: tells, from then on and from any thread, whether nobody waits for it any more."""
+    worker = get_current_worker()
+    return lambda: worker.is_cancelled
+
+
 def mistakes_shown(action: Callable[P, None]) -> Callable[P, None]:
-    """A `UserError` of this method of a widget or screen becomes a notice, and nothing else stops."""
+    """A `UserError` of this method, of anything that has a `screen`, becomes a notice; nothing else stops."""
 
     @wraps(action)
     def shown(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             action(*args, **kwargs)
         except UserError as error:
-            node = args[0]
-            assert isinstance(node, DOMNode)
-            node.post_message(Mistake(error))
+            screen = getattr(args[0], "screen", None)
+            assert isinstance(screen, DOMNode)
+            screen.post_message(Mistake(error))
 
     return shown
 

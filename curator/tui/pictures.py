@@ -24,12 +24,13 @@ _UPPER_HALF = "▀"
 
 @dataclass(frozen=True)
 class PictureRequest:
-    """What to draw: a file, in so many cells, with the crop of a placement or without."""
+    """What to draw: a file, in so many cells, with the crop of a placement or without, mirrored with `flip`."""
 
     path: Path
     columns: int
     lines: int
     placement: Placement | None = None
+    flip: bool = False
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def draw_picture(request: PictureRequest) -> Picture:
         return Picture(problem=f"cannot be read: {error}")
     if request.placement:
         image = _with_crop(image, request.placement)
-    return Picture(_half_blocks(image))
+    return Picture(_half_blocks(ImageOps.mirror(image) if request.flip else image))
 
 
 def _decode(path: Path, box: tuple[int, int]) -> Image.Image:

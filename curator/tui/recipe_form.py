@@ -13,7 +13,8 @@ from curator.contract.errors import UserError
 from curator.contract.recipe import Recipe
 from curator.contract.recipe_checks import check_recipe
 from curator.contract.recipe_fields import FieldInfo, Value, checked, recipe_fields
-from curator.contract.recipe_toml import load_recipe, values_of, with_values
+from curator.contract.recipe_toml import load_recipe, presets, values_of, with_values
+from curator.session import Session
 
 HEAD = ("manifest", "preset", "name of the run")
 
@@ -106,6 +107,18 @@ def form_from(stored: object, preset: str) -> RecipeForm:
         except UserError:
             continue
     return form
+
+
+def remembered_form(session: Session) -> RecipeForm:
+    """The form as the Train screen was left."""
+    form = form_from(session.recall("recipe"), str(session.recall("preset", "sd15-lora")))
+    return form if form.preset in presets() else RecipeForm(next(iter(presets())))
+
+
+def remembered_recipe(session: Session) -> Recipe:
+    """The recipe of the Train screen, whether it could be launched or not."""
+    form = remembered_form(session)
+    return with_values(load_recipe(form.preset), dict(form.changes))
 
 
 def in_text(value: Value) -> str:

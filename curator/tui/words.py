@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
+
 from rich.text import Text
 
 from curator.contract.buckets import Size
@@ -10,6 +12,7 @@ from curator.contract.text import visible
 from curator.index.edits import AddTags, Edit, RemoveTags, RenameTag, SetCaption, SetMark
 from curator.index.images import ImageRow
 from curator.tags.text import clean_tags
+from curator.tui.caption_walk import Said
 
 
 def about_image(row: ImageRow, bucket: Size) -> Text:
@@ -36,12 +39,6 @@ def tags_typed(text: str) -> tuple[str, ...]:
     return names
 
 
-def filter_of_tag(tag: str) -> str:
-    """The filter that names one tag, whatever characters it has."""
-    quoted = tag.replace("\\", "\\\\").replace('"', '\\"')
-    return f'tag:"{quoted}"'
-
-
 def edit_in_words(edit: Edit) -> str:
     """What an edit does, before it is done."""
     match edit:
@@ -58,3 +55,19 @@ def edit_in_words(edit: Edit) -> str:
         case _:
             words = ""
     return visible(words)
+
+
+def said_lines(said: Said, width: int) -> list[Text]:
+    """A caption with its tokens, what its rules left out, and what falls off its end."""
+    tokens = said.tokens
+    lines = [Text(f" caption   {tokens.tokens} tokens", "bold")]
+    lines += _wrapped(said.caption or "(no caption: the picture is trained with the empty one)", width, "")
+    if tokens.cut.strip():
+        lines += _wrapped(f"falls off: {tokens.cut.strip()}", width, "bold")
+    if said.left_out:
+        lines += _wrapped(f"left out: {', '.join(said.left_out)}", width, "italic")
+    return lines
+
+
+def _wrapped(text: str, width: int, style: str) -> list[Text]:
+    return [Text(f" {line}", style) for line in wrap(visible(text), max(10, width - 2))]

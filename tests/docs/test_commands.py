@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -49,10 +50,26 @@ def home(tmp_path: Path, tiny_base: Path) -> Path:
         )
         (tmp_path / f"pictures/{i}.txt").write_text(tags, "utf-8")
     (tmp_path / "base").symlink_to(tiny_base)
+    _data_of_other_tools(tmp_path)
     recipe = ROOT / "docs" / "recipes.md"
     example = re.findall(r"^```toml\n(.*?)^```$", recipe.read_text("utf-8"), re.DOTALL | re.MULTILINE)[0]
     (tmp_path / "my.toml").write_text(example, "utf-8")
     return tmp_path
+
+
+def _data_of_other_tools(home: Path) -> None:
+    """A dump that names the pictures by number, kohya's folders, and small lists."""
+    posts = (
+        {"id": i, "rating": "gsqe"[i % 4], "score": i, "fav_count": 10 * i, "created_at": f"{2010 + 2 * i}-01-01",
+         "tag_string_general": "cat long_hair", "tag_string_artist": f"artist_{i % 2}"}
+        for i in range(1, 6)
+    )  # fmt: skip
+    (home / "posts.jsonl").write_text("".join(json.dumps(post) + "\n" for post in posts), "utf-8")
+    (home / "train/10_sls frog").mkdir(parents=True)
+    Image.new("RGB", (300, 300), (0, 90, 0)).save(home / "train/10_sls frog/frog.png")
+    (home / "aliases.csv").write_text("antecedent_name,consequent_name\nkitty,cat\n", "utf-8")
+    (home / "artists.txt").write_text("artist 1  # by hand\n", "utf-8")
+    (home / "mine.toml").write_text('[order]\nfirst = ["cat"]\n', "utf-8")
 
 
 def run(line: str, home: Path) -> subprocess.CompletedProcess[str]:

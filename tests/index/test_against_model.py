@@ -1,4 +1,7 @@
-"""The index against a model of plain lists: imports, edits, undo, redo, two connections, restarts, lost files."""
+"""The index against a model of plain lists: imports, edits, undo, redo, folds, two connections, restarts, lost files.
+
+Rows S003 and B03: what is read is the same before, amid and after a fold, in every process.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from pyroaring import BitMap
 
+from curator.index import bitmap_file, fold, journal
 from curator.index.bitmaps import Flag
 from curator.index.collection import Collection
 from curator.index.edits import (
@@ -49,6 +53,9 @@ def copied(image: Image) -> Image:
 class IndexMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
+        self.limits = (journal.AT_ONCE, fold.ROWS_PER_PIECE, bitmap_file._LATE)
+        bitmap_file._LATE = 3
+        journal.AT_ONCE, fold.ROWS_PER_PIECE = 1, 2  # nearly every edit waits, and folds in many pieces
         self.folder = Path(tempfile.mkdtemp())
         self.connections = [Collection.create(self.folder), Collection.open(self.folder)]
         with self.connections[0].writing():
@@ -59,6 +66,7 @@ class IndexMachine(RuleBasedStateMachine):
         self.turn = 0
 
     def teardown(self) -> None:
+        journal.AT_ONCE, fold.ROWS_PER_PIECE, bitmap_file._LATE = self.limits
         for connection in self.connections:
             connection.close()
         shutil.rmtree(self.folder)
@@ -190,6 +198,17 @@ class IndexMachine(RuleBasedStateMachine):
         for number in known:
             self.model[number].alive = alive
 
+    @rule(pieces=st.integers(1, 3))
+    def fold_some(self, pieces: int) -> None:
+        collection = self.collection
+        for _ in range(pieces):
+            with collection.writing():
+                fold.fold_piece(collection._store)
+
+    @rule()
+    def fold_all(self) -> None:
+        assert self.collection.fold() == 0
+
     @rule()
     def restart(self) -> None:
         self.connections[0].close()
@@ -216,6 +235,8 @@ class IndexMachine(RuleBasedStateMachine):
                 for tag in image.tags if image.alive else ():
                     counts[tag] = counts.get(tag, 0) + 1
             assert {tag.name: tag.count for tag in collection.all_tags()} == counts
+            cached = collection.tags.counts()
+            assert all(int(cached[tag.id]) == tag.count for tag in collection.all_tags())
         assert self.connections[0].check() == []
 
 

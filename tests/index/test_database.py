@@ -86,7 +86,7 @@ def test_a_torn_file_is_a_sentence(tmp_path: Path) -> None:
 def test_check_finds_what_does_not_agree_and_rebuild_mends_it(tmp_path: Path) -> None:
     collection = with_images(tmp_path)
     raw = sqlite3.connect(tmp_path / "frieze.db")
-    raw.execute("DELETE FROM bitmap WHERE key IN (SELECT max(key) FROM bitmap)")
+    raw.execute("DELETE FROM bitmap_change WHERE number IN (SELECT max(number) FROM bitmap_change)")
     raw.execute("UPDATE tag SET count=7 WHERE name='a'")
     raw.execute("UPDATE image SET width=9 WHERE id=2")
     raw.commit()

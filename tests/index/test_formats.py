@@ -12,20 +12,22 @@ from pyroaring import BitMap
 
 from curator.contract.captions import CaptionRules
 from curator.contract.errors import UserError
-from curator.index import bitmaps
+from curator.index import bitmap_file
 from curator.index.changes import (
+    Arrived,
     CaptionsReplaced,
+    FilesSeen,
     FlagChange,
     Renamed,
     TagChange,
+    TagMoved,
     TagsReplaced,
     inverse,
-    pack,
-    unpack,
 )
 from curator.index.collection import Collection
 from curator.index.edits import AddTags, RemoveTags
 from curator.index.images import FileFacts, NewImage
+from curator.index.packing import pack, unpack
 from curator.index.small_tables import Subset
 from curator.index.tag_blob import decode, decode_many, encode
 
@@ -45,19 +47,21 @@ def test_changes_come_back_and_invert_twice() -> None:
     some = BitMap([1, 5, 2**18 + 3])
     changes = [
         TagChange(17, some, True, None),
-        TagChange(18, some, False, (0, 3, 200)),
+        TagChange(18, some, True, np.array([0, 3, 200], "<u4").tobytes()),
+        TagMoved(19, 20, some, BitMap()),
         TagsReplaced(BitMap([4]), (b"\x01\xff",), (b"",)),
         CaptionsReplaced(BitMap([4]), ("",), ("a 'cat'\n\u202e",)),
         FlagChange(2, some, BitMap()),
         Renamed(17, "a", "b", some),
     ]
-    assert unpack(pack(changes)) == changes
+    scans = [Arrived(some), FilesSeen(some, BitMap(), BitMap([9]))]
+    assert unpack(pack([*changes, *scans])) == [*changes, *scans]
     assert inverse(inverse(changes)) == changes
 
 
 def test_split_at_chunk_borders() -> None:
-    size = 1 << bitmaps.CHUNK_BITS
-    assert list(bitmaps.split(BitMap([1, size - 1, size, 3 * size]))) == [
+    size = 1 << bitmap_file.CHUNK_BITS
+    assert list(bitmap_file.split(BitMap([1, size - 1, size, 3 * size]))) == [
         (0, BitMap([1, size - 1])),
         (1, BitMap([size])),
         (3, BitMap([3 * size])),
@@ -65,7 +69,7 @@ def test_split_at_chunk_borders() -> None:
 
 
 def test_images_across_column_parts_and_chunks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bitmaps, "CHUNK_BITS", 10)
+    monkeypatch.setattr("curator.index.bitmap_file.CHUNK_BITS", 10)
     monkeypatch.setattr("curator.index.derived.CHUNK_BITS", 10)
     collection = Collection.create(tmp_path)
     with collection.writing():

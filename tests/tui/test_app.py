@@ -9,14 +9,14 @@ import pytest
 
 from curator.index.edits import AddTags
 from curator.session import Session
-from curator.tui.screens.help import CommandList
+from curator.tui.screens.choice import Choice
 
 
 @pytest.mark.parametrize("size", [(40, 10), (80, 24), (120, 40)])
 async def test_every_screen_opens_at_every_size(drive, size):
     async with drive(size) as it:
         for key, name in zip(
-            "234561", ("Subsets", "Freeze", "Train", "Runs", "History", "Browse"), strict=True
+            "2345671", ("Subsets", "Captions", "Freeze", "Train", "Runs", "History", "Browse"), strict=True
         ):
             await it.press(key)
             await it.until(lambda key=key, name=name: f"[{key} {name}" in it.text)
@@ -37,9 +37,9 @@ async def test_a_terminal_too_small_says_so_and_nothing_else(drive, size):
 
 async def test_the_last_screen_is_restored(drive):
     async with drive() as it:
-        await it.press("6", "q")
+        await it.press("7", "q")
     async with drive() as it:
-        await it.sees("[6 History]")
+        await it.sees("[7 History]")
 
 
 async def test_help_lists_the_keys_of_the_panel_and_finds_by_typing(drive):
@@ -61,13 +61,13 @@ async def test_the_palette_does_any_command(drive):
         await it.press("enter")
         await it.sees("[2 Subsets]")
         await it.press("colon", "escape")
-        assert not isinstance(it.app.screen, CommandList)
+        assert not isinstance(it.app.screen, Choice)
 
 
 async def test_history_shows_edits_and_what_was_undone(drive, session):
     session.edit(AddTags(("[b]new[/b]",)), [1, 2])
     async with drive() as it:
-        await it.press("6")
+        await it.press("7")
         await it.sees("2 images")
         await it.sees("[b]new[/b]")
         await it.press("u")
@@ -81,7 +81,7 @@ async def test_history_shows_edits_and_what_was_undone(drive, session):
 async def test_another_process_is_noticed(drive, session):
     async with drive() as it:
         with Session.open(session.folder) as other:
-            other.edit(AddTags(("from elsewhere",)), [int(it.images.ids[0])])
+            other.edit(AddTags(("from elsewhere",)), [int(it.images.result.ids[0])])
         await it.until(lambda: "from elsewhere" in it.tags)
 
 
@@ -106,3 +106,44 @@ async def test_keys_are_letters_where_one_types(drive):
         await it.press("slash", "u", "q", "1", "6", "j", "G")
         assert it.app.focused.value == "uq16jG"
         await it.sees("[1 Browse]")
+
+
+async def test_history_goes_back_to_the_edit_under_the_cursor(drive, session):
+    for tag in ("first", "second", "third"):
+        session.edit(AddTags((tag,)), [1, 2])
+    async with drive() as it:
+        await it.press("7")
+        await it.sees("third")
+        await it.press("j", "enter")
+        await it.sees("Take this edit and the 1 made since back?")
+        await it.press("y")
+        await it.until(lambda: "2 edits, 4 images" in it.notices)
+        assert [each.undone for each in session.history()] == [True, True, False]
+        await it.press("g", "enter", "y")
+        await it.until(lambda: not any(each.undone for each in session.history()))
+        assert [tag.name for tag in session.tags_of(1)][-3:] == ["first", "second", "third"]
+
+
+async def test_an_edit_left_behind_cannot_be_made_again(drive, session):
+    session.edit(AddTags(("first",)), [1])
+    session.undo()
+    session.edit(AddTags(("second",)), [1])
+    session.undo()
+    async with drive() as it:
+        await it.press("7", "j", "enter", "y")
+        await it.until(lambda: "cannot be made again" in it.notices)
+        assert "second" not in [tag.name for tag in session.tags_of(1)]
+
+
+async def test_large_edits_reach_the_rows_when_nobody_types(drive, session, monkeypatch):
+    waiting = [3]
+    monkeypatch.setattr("curator.tui.app._IDLE_AFTER_S", 0.0)
+    monkeypatch.setattr(session, "waiting", lambda: waiting[0])
+
+    def fold(budget_s: float) -> int:
+        waiting[0] -= 1
+        return waiting[0]
+
+    async with drive() as it:
+        monkeypatch.setattr(it.app.reader, "fold", fold)
+        await it.until(lambda: waiting[0] == 0)

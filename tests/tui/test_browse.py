@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from dataclasses import replace
+
 import pytest
+from textual import events
 
 from curator.session import Session
 from curator.tui.widgets.entry import Entry
+from curator.tui.widgets.facet_panel import FacetPanel
 from curator.tui.widgets.filter_bar import FilterBar
 
 SIZES = [(80, 24), (120, 40)]
@@ -47,7 +53,7 @@ async def test_names_and_tags_are_text_and_never_obeyed(drive, size):
 async def test_space_selects_and_steps_on(drive):
     async with drive() as it:
         await it.press("space", "space")
-        assert list(it.images.selected) == list(it.images.ids[:2])
+        assert list(it.images.selected) == list(it.images.result.ids[:2])
         assert it.images.cursor == 2
         await it.sees("6 pictures, 2 selected")
         await it.press("escape")
@@ -62,7 +68,7 @@ async def test_a_range_is_drawn_and_inverted_and_cleared(drive):
         assert len(it.images.selected) == 3
         await it.press("asterisk")
         assert len(it.images.selected) == 3
-        assert list(it.images.selected) == [int(it.images.ids[at]) for at in (0, 4, 5)]
+        assert list(it.images.selected) == [int(it.images.result.ids[at]) for at in (0, 4, 5)]
         await it.press("ctrl+a")
         assert len(it.images.selected) == 6
 
@@ -209,7 +215,7 @@ async def test_a_caption_is_edited(drive, session):
         await it.press("e")
         await it.type("a cat, sitting")
         await it.press("enter")
-        await it.until(lambda: session.rows([int(it.images.ids[0])])[0].caption == "a cat, sitting")
+        await it.until(lambda: session.rows([int(it.images.result.ids[0])])[0].caption == "a cat, sitting")
         await it.sees("a cat, sitting")
 
 
@@ -290,3 +296,140 @@ async def test_a_name_that_is_not_utf8_is_shown_and_its_picture_drawn(drive, ses
         await it.until(lambda: it.preview._picture.strips)
         await it.press("y", "enter")
         await it.sees("7/7  07 \\xff.png")
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_tags_of_what_is_shown_are_added_and_subtracted(drive, size):
+    async with drive(size) as it:
+        await it.press("t")
+        facets = it.app.screen.query_one(FacetPanel)
+        await it.until(lambda: facets.current and facets.current.tag.name == "animal")
+        assert facets.facets.exact
+        await it.press("plus")
+        await it.until(lambda: it.images.count == 2)
+        assert it.app.screen.query_one(FilterBar).text == "animal"
+        await it.until(lambda: len(facets.facets.tags) == 5)
+        await it.press("minus")
+        await it.until(lambda: it.images.count == 4)
+        assert it.app.screen.query_one(FilterBar).text == "-animal"
+        await it.press("escape")
+        assert it.images.has_focus
+        assert it.shown("#tags").display
+
+
+async def test_a_sample_of_tags_says_so_until_it_is_exact(drive, monkeypatch):
+    async with drive() as it:
+        plain, may_go_on = it.app.reader.facets, threading.Event()
+
+        def slow(images, limit=50, *, exact=False, cancel=None):
+            facets = plain(images, limit)
+            assert not exact or may_go_on.wait(10)
+            return facets if exact else replace(facets, looked_at=1)
+
+        monkeypatch.setattr(it.app.reader, "facets", slow)
+        await it.press("t")
+        await it.sees("~2")
+        may_go_on.set()
+        await it.until(lambda: "~2" not in it.text)
+        assert "animal" in it.text
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_the_order_is_chosen_from_a_menu(drive, size):
+    async with drive(size) as it:
+        await it.press("o")
+        await it.sees("Order")
+        await it.type("-width")
+        await it.press("enter")
+        await it.until(lambda: it.app.screen.query_one(FilterBar).text == "sort:-width")
+        widths = [row.width for row in it.app.session.rows(it.images.result.ids.tolist())]
+        assert widths == sorted(widths, reverse=True)
+
+
+async def test_one_jumps_to_a_row_and_to_an_id(drive):
+    async with drive() as it:
+        await it.press("number_sign")
+        await it.type("4")
+        await it.press("enter")
+        await it.until(lambda: it.images.cursor == 3)
+        last = it.images.image_at(5)
+        await it.press("ctrl+g")
+        await it.type(f"id:{last}")
+        await it.press("enter")
+        await it.until(lambda: it.images.cursor == 5)
+        await it.press("number_sign")
+        await it.type("7")
+        await it.press("enter")
+        await it.sees("there is no row 7")
+
+
+async def test_filters_are_saved_shown_and_removed(drive, session):
+    async with drive() as it:
+        await it.press("slash")
+        await it.type("animal")
+        await it.until(lambda: it.images.count == 2)
+        await it.press("enter", "F")
+        await it.type("beasts")
+        await it.press("enter")
+        await it.until(session.saved_filters)
+        await it.press("slash", "ctrl+u")
+        await it.until(lambda: it.images.count == 6)
+        await it.press("enter", "f")
+        await it.sees("beasts")
+        await it.press("enter")
+        await it.until(lambda: it.images.count == 2)
+        await it.press("f", "delete")
+        await it.until(lambda: not session.saved_filters())
+        await it.press("escape", "f")
+        await it.until(lambda: "No filter is saved yet" in it.notices)
+
+
+async def test_a_question_nobody_waits_for_is_given_up(drive, monkeypatch):
+    asked: list[str] = []
+    async with drive() as it:
+        plain = it.app.reader.select
+
+        def slow(text, cancel=None):
+            asked.append(text)
+            if text == "animal":
+                while not cancel():
+                    time.sleep(0.001)
+            return plain(text, cancel)
+
+        monkeypatch.setattr(it.app.reader, "select", slow)
+        await it.press("slash")
+        await it.type("animal")
+        await it.until(lambda: "animal" in asked)
+        await it.press("ctrl+u")
+        await it.type("cat")
+        await it.until(lambda: it.images.count == 1)
+
+
+async def test_a_tag_is_found_by_an_alias(drive, session):
+    session.collection.aliases.put([("feline", "cat")])
+    async with drive() as it:
+        await it.press("j", "a")
+        await it.type("felin")
+        await it.sees("cat (also feline)")
+        await it.press("tab", "enter")
+        await it.until(lambda: "cat" in it.tags)
+
+
+async def test_many_images_are_edited_in_a_worker(drive, session, monkeypatch):
+    monkeypatch.setattr("curator.tui.editing._AT_ONCE", 0)
+    async with drive() as it:
+        await it.press("ctrl+a", "y")
+        await it.sees("Change 6 images?")
+        await it.press("y")
+        await it.until(lambda: marks(session) == [1] * 6)
+        await it.press("y")
+        await it.until(lambda: "Nothing to change." in it.notices)
+
+
+async def test_keys_typed_in_a_burst_reach_the_filter(drive):
+    """A slow line brings many keys at once: none of them may become a command of the list."""
+    async with drive() as it:
+        for key in ("slash", "d", "o", "g"):
+            it.app.post_message(events.Key(key, "/" if key == "slash" else key))
+        await it.until(lambda: it.images.count == 1)
+        assert it.app.screen.query_one(FilterBar).text == "dog"

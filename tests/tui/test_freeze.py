@@ -10,7 +10,7 @@ from curator.index.small_tables import Subset
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 async def test_findings_are_shown_and_open_their_pictures(drive, session, size):
     async with drive(size) as it:
-        await it.press("3")
+        await it.press("4")
         await it.sees("WARN")
         findings = it.app.screen.report.findings
         place = next(at for at, each in enumerate(findings) if each.filter)
@@ -22,7 +22,7 @@ async def test_findings_are_shown_and_open_their_pictures(drive, session, size):
 async def test_a_finding_that_stops_is_said_before_a_name_is_asked(drive, session):
     session.save_subset(Subset("none", "nothing_has_this_tag"))
     async with drive() as it:
-        await it.press("3")
+        await it.press("4")
         await it.sees("STOP")
         await it.press("n")
         await it.until(lambda: it.notices)
@@ -31,7 +31,7 @@ async def test_a_finding_that_stops_is_said_before_a_name_is_asked(drive, sessio
 
 async def test_a_name_freezes_and_the_digest_is_shown(drive, session):
     async with drive() as it:
-        await it.press("3")
+        await it.press("4")
         await it.until(lambda: it.app.screen.report)
         await it.press("n")
         await it.type("set1")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
+from pyroaring import BitMap
 from textual.app import App, ComposeResult
 
+from curator.filter.result import Result
 from curator.index.images import ImageRow
 from curator.tui.widgets.bars import bar
 from curator.tui.widgets.image_list import ImageList
@@ -34,7 +35,7 @@ async def test_a_list_of_millions_reads_only_what_is_seen():
     app = Many()
     async with app.run_test(size=(80, 24)) as pilot:
         images = app.query_one(ImageList)
-        images.show_images(np.arange(MANY, dtype=np.uint32), app.fetch)
+        images.show_images(Result(BitMap(range(MANY))), app.fetch)
         images.focus()
         await pilot.press("G")
         assert images.current.id == MANY - 1
@@ -51,7 +52,7 @@ async def test_a_cursor_move_draws_two_lines():
     app = Many()
     async with app.run_test(size=(80, 24)) as pilot:
         images = app.query_one(ImageList)
-        images.show_images(np.arange(MANY, dtype=np.uint32), app.fetch)
+        images.show_images(Result(BitMap(range(MANY))), app.fetch)
         images.focus()
         await pilot.pause()
         drawn: list[int] = []
@@ -66,12 +67,12 @@ async def test_what_is_selected_counts_only_while_it_is_shown():
     app = Many()
     async with app.run_test(size=(80, 24)) as pilot:
         images = app.query_one(ImageList)
-        images.show_images([1, 2, 3], app.fetch)
+        images.show_images(Result(BitMap([1, 2, 3])), app.fetch)
         images.focus()
         await pilot.press("space", "space")
-        images.show_images([2, 3], app.fetch)
+        images.show_images(Result(BitMap([2, 3])), app.fetch)
         assert list(images.selected) == [2]
-        images.show_images([1, 2, 3], app.fetch)
+        images.show_images(Result(BitMap([1, 2, 3])), app.fetch)
         assert list(images.targets) == [1, 2]
 
 
@@ -82,7 +83,7 @@ def test_pages_are_forgotten_oldest_first_and_gaps_are_known():
         asked.append(ids[0])
         return [row(each) for each in ids if each != 5]
 
-    cache = PageCache(range(PAGE_ROWS * (MAX_PAGES + 2)), fetch)
+    cache = PageCache(Result(BitMap(range(PAGE_ROWS * (MAX_PAGES + 2)))), fetch)
     assert cache.row(5) is None
     assert cache.row(6).id == 6
     for page in range(MAX_PAGES + 1):

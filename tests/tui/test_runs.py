@@ -44,7 +44,7 @@ def living(session: Session) -> Iterator[Living]:
 async def test_a_dashboard_follows_the_events(drive, living, size):
     living.step(1)
     async with drive(size) as it:
-        await it.press("5")
+        await it.press("6")
         await it.sees("running")
         await it.press("enter")
         await it.sees("esc or q leaves it running")
@@ -57,7 +57,7 @@ async def test_a_dashboard_follows_the_events(drive, living, size):
 
 async def test_detaching_leaves_the_run_running_and_says_so(drive, living):
     async with drive() as it:
-        await it.press("5")
+        await it.press("6")
         await it.sees("running")
         await it.press("enter")
         await it.sees("attached to")
@@ -74,7 +74,7 @@ async def test_detaching_leaves_the_run_running_and_says_so(drive, living):
 
 async def test_a_run_is_asked_by_keys_and_stopped_after_a_question(drive, living):
     async with drive() as it:
-        await it.press("5")
+        await it.press("6")
         await it.sees("running")
         await it.press("p", "r", "s", "S", "x")
         await it.sees("Stop the run")
@@ -88,7 +88,7 @@ async def test_samples_are_seen_as_pictures(drive, living):
     Image.new("RGB", (64, 64), "teal").save(living.run.samples_dir / "s.png")
     living.log.write(ev.SampleMade(time.time(), 5, "samples/s.png", "a [b]fox[/b]", 1))
     async with drive() as it:
-        await it.press("5")
+        await it.press("6")
         await it.sees("running")
         await it.press("enter", "o")
         await it.sees("step 5  seed 1  a [b]fox[/b]")
@@ -98,7 +98,7 @@ async def test_samples_are_seen_as_pictures(drive, living):
 async def test_asking_a_dead_run_is_a_notice_and_nothing_breaks(drive, session):
     RunFolder.create(session.runs_dir, "fox", dump_recipe(Recipe()), session.folder / "m", "0" * 64)
     async with drive() as it:
-        await it.press("5")
+        await it.press("6")
         await it.sees("fox")
         await it.press("p")
         await it.until(lambda: "is not running" in it.notices)
@@ -110,7 +110,7 @@ async def test_a_run_that_stands_still_is_started_again(drive, session, monkeypa
     monkeypatch.setattr(launch, "WORKER", (str(worker),))
     RunFolder.create(session.runs_dir, "fox", "steps=9", session.folder / "m", "0" * 64)
     async with drive() as it:
-        await it.press("5")
+        await it.press("6")
         await it.sees("fox")
         await it.press("r")
         await it.sees("finished")

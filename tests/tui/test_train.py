@@ -39,7 +39,7 @@ async def find(it, name: str) -> None:
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 async def test_a_field_is_checked_while_it_is_typed(drive, size):
     async with drive(size) as it:
-        await it.press("4")
+        await it.press("5")
         await find(it, "unet_lr")
         await it.sees("number: from 0 to 10")
         await it.press("enter", "ctrl+u")
@@ -57,7 +57,7 @@ async def test_a_field_is_checked_while_it_is_typed(drive, size):
 
 async def test_a_change_without_effect_is_said(drive):
     async with drive() as it:
-        await it.press("4")
+        await it.press("5")
         await find(it, "conv_alpha")
         await it.press("enter", "ctrl+u")
         await it.type("3")
@@ -67,7 +67,7 @@ async def test_a_change_without_effect_is_said(drive):
 
 async def test_choices_and_switches_turn_with_space(drive):
     async with drive() as it:
-        await it.press("4")
+        await it.press("5")
         await find(it, "precision.mixed")
         await it.press("space")
         await it.sees("mixed                    fp32")
@@ -78,7 +78,7 @@ async def test_choices_and_switches_turn_with_space(drive):
 async def test_steps_follow_the_manifest_and_the_form(drive, session):
     session.freeze("set1")
     async with drive() as it:
-        await it.press("4")
+        await it.press("5")
         await it.sees("manifest                 set1")
         await it.sees("30 steps: 10 epochs x 3 steps")
         await find(it, "batch.size")
@@ -88,7 +88,7 @@ async def test_steps_follow_the_manifest_and_the_form(drive, session):
 
 async def test_a_launch_needs_a_manifest_and_a_model(drive, session):
     async with drive() as it:
-        await it.press("4", "L")
+        await it.press("5", "L")
         await it.until(lambda: "there is no manifest" in it.notices)
     session.freeze("set1")
     async with drive() as it:
@@ -104,12 +104,12 @@ async def test_a_launch_shows_the_dashboard_of_a_run_of_its_own(drive, session, 
     session.freeze("set1")
     session.remember("recipe", {"model.path": "/models/m", "metadata.description": "steps=7"})
     async with drive() as it:
-        await it.press("4")
+        await it.press("5")
         await it.sees("/models/m")
         await it.press("L")
         await it.sees("Start training 'run'?")
         await it.press("y")
-        await it.sees("[5 Runs]")
+        await it.sees("[6 Runs]")
         await it.sees("finished")
         await it.sees("7/7")
         (run,) = session.runs()
@@ -118,7 +118,7 @@ async def test_a_launch_shows_the_dashboard_of_a_run_of_its_own(drive, session, 
 
 async def test_arrows_turn_choices_too(drive):
     async with drive() as it:
-        await it.press("4")
+        await it.press("5")
         await find(it, "precision.mixed")
         await it.press("right")
         await it.sees("mixed                    fp32")

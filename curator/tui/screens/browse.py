@@ -1,9 +1,8 @@
-"""Decides how pictures are looked through and their words edited: filter, list, picture, tags."""
+"""Decides how pictures are looked through: filter, list, picture, tags; and which keys edit what is seen."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import cast
+from typing import Any, NamedTuple, cast
 
 from pyroaring import BitMap
 from textual import on
@@ -14,25 +13,39 @@ from textual.timer import Timer
 from textual.widgets import Label
 
 from curator.contract.text import visible
-from curator.index.edits import AddTags, Edit, RemoveTags, RenameTag, ReorderTags, SetCaption, SetMark
+from curator.filter.result import Result
+from curator.filter.tree import FilterError
+from curator.index.edits import RemoveTags, ReorderTags, SetMark
 from curator.index.images import ImageRow
 from curator.session import Session
-from curator.tags.text import clean_tag
 from curator.tui import keys
-from curator.tui.background import in_background, mistakes_shown
-from curator.tui.messages import CollectionChanged, Mistake, WorkDone, WorkRefused
-from curator.tui.screens.dialogs import Confirm, Form, FormLine
+from curator.tui.background import given_up, in_background, mistakes_shown
+from curator.tui.editing import COUNTED, EDITED, Editor
+from curator.tui.filter_text import with_tag
+from curator.tui.messages import CollectionChanged, Mistake, Told, WorkDone, WorkRefused
+from curator.tui.screens.filter_menus import ask_place, ask_save, ask_saved, ask_sort
+from curator.tui.screens.image_captions import ImageCaptions
 from curator.tui.screens.picture import PictureScreen, ShownPicture
-from curator.tui.screens.tag_dialog import TagDialog
 from curator.tui.widgets.chrome import KeyLine, TabLine, TooSmall
+from curator.tui.widgets.facet_panel import FacetPanel
 from curator.tui.widgets.filter_bar import FilterBar
 from curator.tui.widgets.image_list import ImageList
 from curator.tui.widgets.line_list import LineList
+from curator.tui.widgets.page_cache import PAGE_ROWS
 from curator.tui.widgets.preview import Preview
 from curator.tui.widgets.tag_panel import TagPanel
-from curator.tui.words import about_image, edit_in_words, filter_of_tag, images_in_words, tags_typed
+from curator.tui.words import about_image
 
 _DETAIL_DELAY_S = 0.05  # a held key passes many pictures; only the one it stops at is looked up
+_PLACED_AT_ONCE = 50_000  # in a longer result the first page is shown before the old place is found
+
+
+class _Found(NamedTuple):
+    """What a filter gave, and where the image is that the cursor was on."""
+
+    text: str
+    result: Result
+    place: int | None
 
 
 class BrowseScreen(Screen):
@@ -43,6 +56,7 @@ class BrowseScreen(Screen):
     def __init__(self, session: Session, reader: Session) -> None:
         super().__init__()
         self._session, self._reader = session, reader
+        self._editor = Editor(self, session, reader, self._show_edited)
         self._filter = ""
         self._wanted_image = session.recall("image", 0)
         self._crop = bool(session.recall("crop", True))
@@ -57,6 +71,7 @@ class BrowseScreen(Screen):
                 yield Label("", id="about", markup=False)
                 yield Preview()
                 yield TagPanel(id="tags")
+                yield FacetPanel(self._reader, id="facets")
         yield KeyLine()
         yield TooSmall()
 
@@ -85,40 +100,86 @@ class BrowseScreen(Screen):
         self._select(message.text)
 
     def on_filter_bar_accepted(self) -> None:
-        self.query_one(ImageList).focus()
+        self.set_focus(self.query_one(ImageList))
         self.remember()
 
     def on_filter_bar_restored(self) -> None:
-        self.query_one(ImageList).focus()
+        self.set_focus(self.query_one(ImageList))
 
     def _select(self, text: str) -> None:
         row = self.query_one(ImageList).current
         if row:
             self._wanted_image = row.id
-        in_background(self, "filter", lambda: (text, self._reader.select(text)))
+        wanted = self._wanted_image
+        in_background(self, "filter", lambda: _found(self._reader, text, wanted))
 
     def on_work_done(self, message: WorkDone) -> None:
-        assert isinstance(message.result, tuple)
-        text, result = message.result
-        self._filter = text
+        match message.kind, message.result:
+            case "filter", _Found() as found:
+                self._show_found(found)
+            case "place", (Result() as result, int() as place):
+                images = self.query_one(ImageList)
+                if images.result is result and images.cursor == 0:
+                    images.go(place)
+            case kind, counted if kind == COUNTED:
+                self._editor.counted(cast("Any", counted))
+            case kind, commit if kind == EDITED:
+                self._editor.applied(cast("Any", commit))
+            case _:
+                pass
+
+    def _show_found(self, found: _Found) -> None:
+        self._filter, result = found.text, found.result
         images = self.query_one(ImageList)
-        images.show_images(result.ids, self._session.rows, _position(result.ids, self._wanted_image))
-        self._show_count(result.unknown_tags)
+        images.show_images(result, self._session.rows, found.place or 0)
+        if found.place is None:
+            wanted = self._wanted_image
+            in_background(self, "place", lambda: (result, _place(result, wanted)))
+        note = "".join(f"   no picture has the tag '{visible(tag)}'" for tag in result.unknown_tags)
+        self.query_one(FilterBar).show_count(images.count, len(images.selected), note)
+        self._look_at_facets()
 
     def on_work_refused(self, message: WorkRefused) -> None:
-        if hasattr(message.error, "position"):
+        self.post_message(Told(""))
+        if isinstance(message.error, FilterError):
             self.query_one(FilterBar).show_mistake(message.error)
         else:
             self.post_message(Mistake(message.error))
 
-    def _show_count(self, unknown: Iterable[str] = ()) -> None:
-        images = self.query_one(ImageList)
-        note = "".join(f"   no picture has the tag '{visible(tag)}'" for tag in unknown)
-        self.query_one(FilterBar).show_count(images.count, len(images.selected), note)
-
     def on_image_list_selection_changed(self) -> None:
         images = self.query_one(ImageList)
         self.query_one(FilterBar).show_selected(images.count, len(images.selected))
+
+    # what changes the filter without typing
+
+    def action_facets(self) -> None:
+        self.toggle_class("-facets")
+        shown = self.has_class("-facets")
+        self._look_at_facets()
+        self.set_focus(self.query_one(FacetPanel) if shown else self.query_one(ImageList))
+
+    def _look_at_facets(self) -> None:
+        if self.has_class("-facets"):
+            self.query_one(FacetPanel).show_images(self.query_one(ImageList).result.bitmap())
+
+    def on_facet_panel_picked(self, message: FacetPanel.Picked) -> None:
+        self.show_filter(with_tag(self._filter, message.tag, wanted=message.wanted))
+
+    def on_facet_panel_left(self) -> None:
+        self.action_facets()
+
+    def action_sort(self) -> None:
+        ask_sort(self, self._filter, self.show_filter)
+
+    def action_saved(self) -> None:
+        ask_saved(self, self._session, self.show_filter)
+
+    def action_save(self) -> None:
+        ask_save(self, self._session, self._filter)
+
+    def action_jump(self) -> None:
+        images = self.query_one(ImageList)
+        ask_place(self, images.result, images.go)
 
     # what is under the cursor
 
@@ -165,18 +226,23 @@ class BrowseScreen(Screen):
         self.toggle_class("-picture")
 
     def action_next_panel(self) -> None:
-        tags, images = self.query_one(TagPanel), self.query_one(ImageList)
-        (images if tags.has_focus else tags).focus()
+        side = self.query_one(FacetPanel) if self.has_class("-facets") else self.query_one(TagPanel)
+        self.set_focus(self.query_one(ImageList) if side.has_focus else side)
 
     def on_tag_panel_left(self) -> None:
-        self.query_one(ImageList).focus()
+        self.set_focus(self.query_one(ImageList))
+
+    def action_captions(self) -> None:
+        row = self.query_one(ImageList).current
+        if row:
+            self.app.push_screen(ImageCaptions(self._session, row))
 
     @on(LineList.Chosen, "#images")
     def _enlarge(self) -> None:
         images = self.query_one(ImageList)
 
         def shown(position: int) -> ShownPicture | None:
-            row = self._session.rows([int(images.ids[position])])
+            row = self._session.rows([images.image_at(position)])
             return _shown(self._session, row[0], self._crop) if row else None
 
         self.app.push_screen(
@@ -185,100 +251,56 @@ class BrowseScreen(Screen):
 
     # edits
 
+    @mistakes_shown
     def action_bulk(self, what: str) -> None:
-        tag = self.query_one(TagPanel).current
+        tag, ids = self.query_one(TagPanel).current, self.query_one(ImageList).targets
         if what == "remove" and self.query_one(TagPanel).has_focus and tag:
-            self._change(RemoveTags((tag.name,)), self._targets())
-            return
-        ids = self._targets()
-        if not ids:
-            return
-        make: type[AddTags | RemoveTags] = AddTags if what == "add" else RemoveTags
-        verb = "Add tags to" if what == "add" else "Remove tags from"
-        self._ask_tags(f"{verb} {images_in_words(len(ids))}", lambda text: make(tags_typed(text)), ids)
+            self._editor.change(RemoveTags((tag.name,)), ids)
+        elif ids:
+            self._editor.ask_tags(what, ids)
 
+    @mistakes_shown
     def action_rename(self) -> None:
         tag = self.query_one(TagPanel).current
         if tag is None:
             self.notify("Put the cursor on a tag first (tab).", markup=False)
-            return
-
-        def rename(text: str) -> Edit:
-            return RenameTag(tag.name, clean_tag(text))
-
-        everywhere = self._session.select(filter_of_tag(tag.name)).bitmap()
-        self._ask_tags(f"Rename '{visible(tag.name)}' everywhere", rename, everywhere, tag.name)
+        else:
+            self._editor.ask_rename(tag.name)
 
     def action_caption(self) -> None:
-        ids, row = self._targets(), self.query_one(ImageList).current
-        if row is None:
-            return
-        line = FormLine(
-            "text", "caption", row.caption.replace("\n", " "), "free text that follows the tags; empty: none"
-        )
-        dialog = Form(
-            f"Caption of {images_in_words(len(ids))}",
-            [line],
-            lambda values: SetCaption(values["text"].strip()),
-        )
-        self.app.push_screen(dialog, lambda edit: self._change(cast("Edit | None", edit), ids))
+        images = self.query_one(ImageList)
+        if images.current:
+            self._editor.ask_caption(images.current, images.targets)
 
+    @mistakes_shown
     def action_judge(self, mark: int) -> None:
         images = self.query_one(ImageList)
         was_one = not images.selected
-        self._change(SetMark(mark), self._targets())
+        self._editor.change(SetMark(mark), images.targets)
         if was_one:
             images.go(images.cursor + 1)
 
+    @mistakes_shown
     def on_tag_panel_reordered(self, message: TagPanel.Reordered) -> None:
         row = self.query_one(ImageList).current
         if row:
-            self._change(ReorderTags(message.names), BitMap([row.id]))
+            self._editor.change(ReorderTags(message.names), BitMap([row.id]))
 
-    def _targets(self) -> BitMap:
-        return self.query_one(ImageList).targets
-
-    def _ask_tags(self, title: str, make_edit: Callable[[str], Edit], ids: BitMap, value: str = "") -> None:
-        dialog = TagDialog(
-            title,
-            make_edit,
-            lambda edit: self._reader.preview_edit(edit, ids),
-            self._session.complete,
-            value,
-        )
-        self.app.push_screen(dialog, lambda edit: self._change(edit, ids))
-
-    @mistakes_shown
-    def _change(self, edit: Edit | None, ids: BitMap) -> None:
-        """Do an edit; more than one image only after a question with the count."""
-        if edit is None or not ids:
-            return
-        changes = self._session.preview_edit(edit, ids)
-        if not changes:
-            self.notify("Nothing to change.", markup=False)
-        elif changes > 1:
-            question = Confirm(f"Change {images_in_words(changes)}?", edit_in_words(edit))
-            self.app.push_screen(question, lambda yes: self._apply(edit, ids) if yes else None)
-        else:
-            self._apply(edit, ids)
-
-    @mistakes_shown
-    def _apply(self, edit: Edit, ids: BitMap) -> None:
-        commit = self._session.edit(edit, ids)
-        if commit.images_changed > 1:
-            self.notify(
-                f"{visible(commit.what)}: {images_in_words(commit.images_changed)}. u undoes it.",
-                markup=False,
-            )
+    def _show_edited(self) -> None:
         self.query_one(ImageList).read_again()
 
 
-def _position(ids: Sequence[int], image: int) -> int:
-    """Where `image` stands among `ids`; the top where it does not."""
-    import numpy as np
+def _found(reader: Session, text: str, wanted: int) -> _Found:
+    """In a worker: what is needed to show the first page."""
+    result = reader.select(text, given_up())
+    result.page(0, PAGE_ROWS)
+    return _Found(text, result, _place(result, wanted) if len(result) <= _PLACED_AT_ONCE else None)
 
-    found = np.flatnonzero(np.asarray(ids) == image)
-    return int(found[0]) if len(found) else 0
+
+def _place(result: Result, image: int) -> int:
+    """Where `image` stands; the top where it does not. The whole order is known from then on."""
+    result.page(len(result) - 1, 1)
+    return result.row_of(image) or 0
 
 
 def _shown(session: Session, row: ImageRow, crop: bool) -> ShownPicture:

@@ -23,6 +23,7 @@ class ShownPicture(NamedTuple):
     title: str
     path: Path
     placement: Placement | None = None
+    flip: bool = False
 
 
 class PictureScreen(ModalScreen[int]):
@@ -48,7 +49,7 @@ class PictureScreen(ModalScreen[int]):
         if shown:
             title = Text(f" {self.position + 1:,}/{self._count:,}  {shown.title}")
             self.query_one("#title", Label).update(title, layout=False)
-            self.query_one(Preview).show(shown.path, shown.placement)
+            self.query_one(Preview).show(shown.path, shown.placement, flip=shown.flip)
 
     def action_close(self) -> None:
         self.dismiss(self.position)

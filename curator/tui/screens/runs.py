@@ -12,7 +12,6 @@ from textual.screen import Screen
 from textual.widgets import Label
 
 from curator.contract.text import visible
-from curator.runs import launch
 from curator.runs.dashboard import dashboard_lines
 from curator.runs.fold import RunView
 from curator.runs.follow import Follower
@@ -47,7 +46,7 @@ class RunsScreen(Screen):
     def compose(self) -> ComposeResult:
         yield TabLine("Runs")
         with Horizontal():
-            yield LineList(id="runs", empty=" no run yet: 4 sets one up")
+            yield LineList(id="runs", empty=" no run yet: 5 sets one up")
             yield Lines(id="dashboard")
         yield Label(Text(" "), id="attached", markup=False)
         yield KeyLine()
@@ -158,7 +157,7 @@ class RunsScreen(Screen):
         run = self._session.run(name)
         if action == "resume" and run.status() != "running":
             self.notify(f"{visible(name)} starts again from its last state.", markup=False)
-            in_background(self, "restart", lambda: (launch.start(run), name)[1])
+            in_background(self, "restart", lambda: (self._session.restart(run), name)[1])
             return
         self._session.request(run, action)
         self.notify(f"Asked {visible(name)} to {action}.", markup=False)

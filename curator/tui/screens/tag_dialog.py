@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from rich.text import Text
 from textual.app import ComposeResult
@@ -13,12 +13,11 @@ from textual.widgets import Label
 
 from curator.contract.errors import UserError
 from curator.index.edits import Edit
-from curator.index.tag_table import Tag
 from curator.tui import keys
 from curator.tui.background import in_background
 from curator.tui.messages import WorkDone, WorkRefused
 from curator.tui.screens.dialogs import said
-from curator.tui.widgets.entry import TagEntry
+from curator.tui.widgets.entry import Found, TagEntry
 
 _COUNT_DELAY_S = 0.1
 
@@ -33,18 +32,18 @@ class TagDialog(ModalScreen[Edit | None]):
         title: str,
         make_edit: Callable[[str], Edit],
         count_changes: Callable[[Edit], int],
-        complete: Callable[[str], Sequence[Tag]],
+        find: Callable[[str], Found],
         value: str = "",
     ) -> None:
         super().__init__()
-        self._title, self._make_edit, self._count, self._complete = title, make_edit, count_changes, complete
+        self._title, self._make_edit, self._count, self._find = title, make_edit, count_changes, find
         self._value = value
         self._timer: Timer | None = None
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
             yield Label(Text(self._title, "bold"))
-            yield TagEntry(self._complete, self._value)
+            yield TagEntry(self._find, self._value)
             yield Label("", id="mistake", markup=False)
             yield Label(Text("enter accepts   tab completes   esc cancels", "dim"))
 

@@ -26,7 +26,16 @@ from curator.session import Session
 from curator.tui import keys
 from curator.tui.background import in_background
 from curator.tui.messages import Mistake, RunLaunched, Told, WorkDone, WorkRefused
-from curator.tui.recipe_form import HEAD, FormRow, RecipeForm, form_from, form_rows, in_text, range_in_words
+from curator.tui.recipe_form import (
+    HEAD,
+    FormRow,
+    RecipeForm,
+    form_from,
+    form_rows,
+    in_text,
+    range_in_words,
+    remembered_form,
+)
 from curator.tui.screens.dialogs import Confirm, said
 from curator.tui.widgets.chrome import KeyLine, TabLine, TooSmall
 from curator.tui.widgets.entry import Entry
@@ -51,9 +60,7 @@ class TrainScreen(Screen):
     def __init__(self, session: Session) -> None:
         super().__init__()
         self._session = session
-        self._form = form_from(session.recall("recipe"), str(session.recall("preset", "sd15-lora")))
-        if self._form.preset not in presets():
-            self._form = RecipeForm(next(iter(presets())))
+        self._form = remembered_form(session)
         self._run_name = str(session.recall("run", "run"))
         self._manifests: list[FrozenManifest] = []
         self._manifest: FrozenManifest | None = None
@@ -117,7 +124,7 @@ class TrainScreen(Screen):
 
     def _head_value(self, name: str) -> str:
         if name == "manifest":
-            return self._manifest.name if self._manifest else "(none: freeze one first, 3)"
+            return self._manifest.name if self._manifest else "(none: freeze one first, 4)"
         if name == "preset":
             return f"{self._form.preset}: {presets()[self._form.preset]}"
         return self._run_name
@@ -261,7 +268,7 @@ class TrainScreen(Screen):
 
     def _ready(self) -> tuple[Recipe, FrozenManifest]:
         if self._manifest is None:
-            raise UserError("there is no manifest to train on", "freeze one first: press 3")
+            raise UserError("there is no manifest to train on", "freeze one first: press 4")
         recipe = self._form.recipe()
         if not recipe.model.path:
             raise UserError("the recipe names no base model", "fill in model.path: / path, then enter")

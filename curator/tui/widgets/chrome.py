@@ -10,7 +10,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import Label
 
-TABS = ("Browse", "Subsets", "Freeze", "Train", "Runs", "History")
+TABS = ("Browse", "Subsets", "Captions", "Freeze", "Train", "Runs", "History")
 
 
 class TabLine(Widget):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import cast
 
 from rich.text import Text
 from textual import on
@@ -14,6 +15,8 @@ from textual.widgets import Input
 from curator.contract.text import visible
 from curator.index.tag_table import Tag
 from curator.tui import keys
+from curator.tui.background import in_background
+from curator.tui.messages import WorkDone
 from curator.tui.widgets.line_list import LineList
 
 
@@ -38,6 +41,9 @@ class _TagInput(Entry):
 
     def action_complete(self) -> None:
         self.post_message(TagEntry.Taken())
+
+
+Found = Sequence[tuple[Tag, str]]  # tags, and the alias by which each was found
 
 
 class TagEntry(Vertical):
@@ -65,11 +71,11 @@ class TagEntry(Vertical):
     class Submitted(Changed):
         """Enter."""
 
-    def __init__(self, complete: Callable[[str], Sequence[Tag]], value: str = "") -> None:
+    def __init__(self, find: Callable[[str], Found], value: str = "") -> None:
         super().__init__()
-        self._complete = complete
+        self._find = find
         self._value = value
-        self._found: list[Tag] = []
+        self._found: tuple[str, Found] = ("", ())
 
     def compose(self) -> ComposeResult:
         yield _TagInput(self._value)
@@ -86,9 +92,15 @@ class TagEntry(Vertical):
         return self.query_one(_TagInput).value
 
     def _suggest(self, text: str) -> None:
-        word = text.rpartition(",")[2].strip()
-        self._found = list(self._complete(word))
-        self.query_one(LineList).show_texts([_line(tag) for tag in self._found], cursor=0)
+        word = _word(text)
+        in_background(self, "suggest", lambda: (word, self._find(word)))
+
+    def on_work_done(self, message: WorkDone) -> None:
+        self._show(*cast("tuple[str, Found]", message.result))
+
+    def _show(self, word: str, found: Found) -> None:
+        self._found = (word, found)
+        self.query_one(LineList).show_texts([_line(*each) for each in found], cursor=0)
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
@@ -106,15 +118,24 @@ class TagEntry(Vertical):
         suggestions.go(suggestions.cursor + message.lines)
 
     def on_tag_entry_taken(self) -> None:
-        if not self._found:
-            return
         entry = self.query_one(_TagInput)
+        word = _word(entry.value)
+        if self._found[0] != word:  # typed faster than looked up: never complete another word
+            self._show(word, self._find(word))
+        found = self._found[1]
+        if not found:
+            return
         head, comma, _ = entry.value.rpartition(",")
-        entry.value = (
-            f"{head}{comma}{' ' if comma else ''}{self._found[self.query_one(LineList).cursor].name}"
-        )
+        name = found[self.query_one(LineList).cursor][0].name
+        entry.value = f"{head}{comma}{' ' if comma else ''}{name}"
         entry.cursor_position = len(entry.value)
 
 
-def _line(tag: Tag) -> Text:
-    return Text(f" {visible(tag.name)}  {'' if tag.cls == 'general' else tag.cls} {tag.count:,}")
+def _word(text: str) -> str:
+    """The tag being typed: what stands after the last comma."""
+    return text.rpartition(",")[2].strip()
+
+
+def _line(tag: Tag, alias: str) -> Text:
+    known_as = f" (also {visible(alias)})" if alias else ""
+    return Text(f" {visible(tag.name)}{known_as}  {'' if tag.cls == 'general' else tag.cls} {tag.count:,}")

@@ -82,7 +82,8 @@ class FilterBar(Vertical):
     def edit(self) -> None:
         """Begin to type; escape comes back to what is there now."""
         self._before = self.text
-        self.query_one(FilterInput).focus()
+        # at once: focus() comes a moment later, and keys typed meanwhile would be commands of the list
+        self.screen.set_focus(self.query_one(FilterInput))
 
     def show_count(self, shown: int, selected: int, note: str = "") -> None:
         """The filter is good and finds so many."""

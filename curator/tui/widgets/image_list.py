@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
 from pyroaring import BitMap
 from rich.style import Style
 from rich.text import Text
 from textual.message import Message
 
 from curator.contract.text import visible
+from curator.filter.result import Result
+from curator.index.bitmaps import of_array
 from curator.index.images import ImageRow
 from curator.tui import keys
 from curator.tui.widgets.line_list import LineList
-from curator.tui.widgets.page_cache import PageCache
+from curator.tui.widgets.page_cache import Fetch, PageCache
 
 _SELECTED = Style(bold=True)
+_SHORT_RANGE = 5000  # longer ones are cut from the array of all ids
 _MARKS = {1: "+", 0: " ", -1: "-"}
 
 
 class ImageList(LineList):
-    """Images of an id array. Space, v, ctrl+a and * select; what is selected and shown is acted on."""
+    """Images of a result. Space, v, ctrl+a and * select; what is selected and shown is acted on."""
 
     BINDINGS = keys.bindings("images")
 
@@ -29,19 +30,15 @@ class ImageList(LineList):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(empty=" no pictures here", id=id)
-        self._rows: PageCache = PageCache([], lambda _: [])
-        self._shown = BitMap()
+        self._rows: PageCache = PageCache(Result(BitMap()), lambda _: [])
         self._selected = BitMap()
         self._anchor: int | None = None
 
-    def show_images(
-        self, ids: Sequence[int], fetch: Callable[[list[int]], list[ImageRow]], cursor: int = 0
-    ) -> None:
+    def show_images(self, result: Result, fetch: Fetch, cursor: int = 0) -> None:
         """Show other images. The selection stays, but only what is shown of it counts."""
-        self._rows = PageCache(ids, fetch)
-        self._shown = BitMap(ids)
+        self._rows = PageCache(result, fetch)
         self._anchor = None
-        self.show(len(ids), self._text, cursor)
+        self.show(len(result), self._text, cursor)
         self.post_message(self.SelectionChanged())
 
     def read_again(self) -> None:
@@ -51,8 +48,12 @@ class ImageList(LineList):
         self.post_message(self.Moved(self, self.cursor))
 
     @property
-    def ids(self) -> Sequence[int]:
-        return self._rows.ids
+    def result(self) -> Result:
+        return self._rows.result
+
+    def image_at(self, position: int) -> int:
+        """The id of an image by its place in the list."""
+        return self._rows.image(position)
 
     @property
     def current(self) -> ImageRow | None:
@@ -62,7 +63,8 @@ class ImageList(LineList):
     @property
     def selected(self) -> BitMap:
         """What is selected and shown, the range being drawn included."""
-        return (self._selected | self._range()) & self._shown
+        chosen = self._selected | self._range()
+        return chosen & self.result.bitmap() if chosen else chosen
 
     @property
     def targets(self) -> BitMap:
@@ -70,7 +72,7 @@ class ImageList(LineList):
         chosen = self.selected
         if chosen or not len(self._rows):
             return chosen
-        return BitMap([int(self.ids[self.cursor])])
+        return BitMap([self.image_at(self.cursor)])
 
     def go(self, position: int) -> None:
         old = self.cursor
@@ -85,7 +87,7 @@ class ImageList(LineList):
             return
         if not len(self._rows):
             return
-        self._selected ^= BitMap([int(self.ids[self.cursor])])
+        self._selected ^= BitMap([self.image_at(self.cursor)])
         self.post_message(self.SelectionChanged())
         if self.cursor == self.count - 1:
             self.repaint(self.cursor)
@@ -101,10 +103,10 @@ class ImageList(LineList):
         self.post_message(self.SelectionChanged())
 
     def action_all(self) -> None:
-        self._select(BitMap(self._shown))
+        self._select(BitMap(self.result.bitmap()))
 
     def action_invert(self) -> None:
-        self._select(self._shown - self.selected)
+        self._select(self.result.bitmap() - self.selected)
 
     def action_clear(self) -> None:
         self._select(BitMap())
@@ -118,14 +120,16 @@ class ImageList(LineList):
         if self._anchor is None:
             return BitMap()
         first, last = sorted((self._anchor, self.cursor))
-        return BitMap(self.ids[first : last + 1])
+        if last - first < _SHORT_RANGE:
+            return BitMap(self.result.page(first, last - first + 1))
+        return of_array(self.result.ids[first : last + 1])
 
     def _is_selected(self, position: int) -> bool:
         if self._anchor is not None and min(self._anchor, self.cursor) <= position <= max(
             self._anchor, self.cursor
         ):
             return True
-        return int(self.ids[position]) in self._selected
+        return self.image_at(position) in self._selected
 
     def _text(self, position: int, width: int) -> Text:
         row = self._rows.row(position)

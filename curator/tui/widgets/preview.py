@@ -27,14 +27,14 @@ class Preview(Widget):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._source: tuple[Path, Placement | None] | None = None
+        self._source: tuple[Path, Placement | None, bool] | None = None
         self._picture = Picture()
         self._drawn: OrderedDict[PictureRequest, Picture] = OrderedDict()
         self._timer: Timer | None = None
 
-    def show(self, path: Path | None, placement: Placement | None = None) -> None:
-        """Show another picture soon; `placement` draws its crop box."""
-        self._source = (path, placement) if path else None
+    def show(self, path: Path | None, placement: Placement | None = None, *, flip: bool = False) -> None:
+        """Show another picture soon; `placement` draws its crop box, `flip` mirrors it."""
+        self._source = (path, placement, flip) if path else None
         if self._timer:
             self._timer.stop()
         self.workers.cancel_node(self)
@@ -52,12 +52,14 @@ class Preview(Widget):
 
     def on_resize(self) -> None:
         if self._source:
-            self.show(*self._source)
+            path, placement, flip = self._source
+            self.show(path, placement, flip=flip)
 
     def _request(self) -> PictureRequest | None:
         if self._source is None or not self.size.area:
             return None
-        return PictureRequest(self._source[0], self.size.width, self.size.height, self._source[1])
+        path, placement, flip = self._source
+        return PictureRequest(path, self.size.width, self.size.height, placement, flip)
 
     def _draw(self) -> None:
         request = self._request()

@@ -1,0 +1,182 @@
+"""Three writers on one collection, killed with SIGKILL at random moments; what each was told is done must be there.
+
+    python -m bench.kill --rounds 200
+
+An `editor` gives single images a tag each, a `bulk` writer gives thousands a tag, takes some of that back and folds,
+an `importer` brings batches in. Each prints a line when the library has told it that a commit is done.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import signal
+import sqlite3
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from curator.index.bulk_import import BulkImport
+from curator.index.collection import Collection
+from curator.index.edits import AddTags
+from curator.index.images import FileFacts, NewImage
+from curator.index.new_images import ImageBatch
+
+IMAGES = 3000
+ROLES = ("editor", "bulk", "importer")
+
+
+@dataclass
+class Outcome:
+    """What all rounds together showed."""
+
+    rounds: int = 0
+    acknowledged: int = 0
+    lost: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+    quick_check: str = ""
+    seconds: float = 0.0
+
+
+def kill_rounds(folder: Path, rounds: int, seed: int) -> Outcome:
+    """Start all writers, let them work, kill them; again and again on the same collection."""
+    begun = time.perf_counter()
+    _prepare(folder)
+    rng = random.Random(seed)
+    outcome = Outcome()
+    told: list[str] = []
+    for number in range(rounds):
+        told += _round(folder, number, rng.uniform(0.0, 0.25))
+        outcome.rounds += 1
+    outcome.acknowledged = len(told)
+    outcome.quick_check = _quick_check(folder)
+    with Collection.open(folder) as collection:
+        outcome.faults = collection.check()
+        collection.fold()
+        outcome.faults += collection.check()
+        outcome.lost = [line for line in told if not _is_there(collection, line)]
+    outcome.seconds = time.perf_counter() - begun
+    return outcome
+
+
+def _prepare(folder: Path) -> None:
+    with Collection.create(folder) as collection:
+        with collection.writing():
+            root = collection.images.root("/p")
+        facts = FileFacts(b"s" * 32, 1, 2, 3, 4, "png")
+        collection.add_images(
+            [NewImage(root, f"{k}.png", facts, ("all", f"t{k % 9}")) for k in range(IMAGES)]
+        )
+
+
+def _round(folder: Path, number: int, grace_s: float) -> list[str]:
+    """Each writer works until it has told something and the grace is over; then all are killed at once."""
+    pipes = [_started(role, folder, number) for role in ROLES]
+    readers = [os.fdopen(pipe) for _, pipe in pipes]
+    first = [reader.readline() for reader in readers]
+    time.sleep(grace_s)
+    for process, _ in pipes:
+        os.kill(process, signal.SIGKILL)
+    rest = [line for reader in readers for line in reader.read().splitlines(keepends=True)]
+    for process, _ in pipes:
+        os.waitpid(process, 0)
+    for reader in readers:
+        reader.close()
+    return [line.strip() for line in first + rest if line.endswith("\n")]
+
+
+def _started(role: str, folder: Path, number: int) -> tuple[int, int]:
+    """(process, where it can be heard): a fork, because starting Python again would take most of a round."""
+    hear, tell = os.pipe()
+    process = os.fork()
+    if process:
+        os.close(tell)
+        return process, hear
+    try:
+        os.dup2(tell, 1)
+        sys.stdout = os.fdopen(1, "w")
+        work(role, folder, number)
+    finally:
+        os._exit(1)
+
+
+def _quick_check(folder: Path) -> str:
+    connection = sqlite3.connect(folder / "frieze.db")
+    found = connection.execute("PRAGMA quick_check").fetchone()[0]
+    connection.close()
+    return str(found)
+
+
+def _is_there(collection: Collection, line: str) -> bool:
+    role, name, count = line.split()
+    if role == "importer":
+        with collection.reading():
+            root = collection.images.roots()["/p"]
+            known = collection.images.known(root, [f"{name}/{k}.png" for k in range(int(count))])
+            return len(known) == int(count) and all(file.alive for file in known.values())
+    tag = collection.tags.find(name)
+    images = collection.bitmaps.of(tag.id) if tag else ()
+    if tag is None or len(images) != int(count):
+        return False
+    return all(name in tags for tags in collection.tag_names(list(images)[:: max(1, len(images) // 20)]))
+
+
+def work(role: str, folder: Path, number: int) -> None:
+    """A writer's endless life."""
+    with Collection.open(folder) as collection:
+        match role:
+            case "editor":
+                _edit(collection, number)
+            case "bulk":
+                _edit_in_bulk(collection, number)
+            case _:
+                _import(collection, number)
+
+
+def _edit(collection: Collection, number: int) -> None:
+    for k in range(10**9):
+        collection.apply(AddTags((f"e{number}_{k}",), "start"), [k % IMAGES + 1])
+        print(f"editor e{number}_{k} 1", flush=True)
+
+
+def _edit_in_bulk(collection: Collection, number: int) -> None:
+    for k in range(10**9):
+        ids = range(1 + k % 7, IMAGES + 1, 2)
+        collection.apply(AddTags((f"b{number}_{k}",), "start" if k % 2 else "end"), ids)
+        print(f"bulk b{number}_{k} {len(ids)}", flush=True)
+        collection.fold(0.02)
+
+
+def _import(collection: Collection, number: int) -> None:
+    root = collection.images.roots()["/p"]
+    with BulkImport(collection, f"source {number}") as load:
+        for k in range(10**9):
+            numbers = np.arange(40)
+            name = f"i{number}_{k}"
+            paths = [f"{name}/{image}.png" for image in range(40)]
+            tags = [["imported", name]] * 40
+            load.add(ImageBatch(root, paths, tags, [bytes(32)] * 40, *[numbers] * 4, numbers % 3))
+            print(f"importer {name} 40", flush=True)
+            if k % 5 == 4:
+                load.publish()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        outcome = kill_rounds(Path(folder) / "c", options.rounds, options.seed)
+    print(f"{outcome.rounds} rounds of kill -9 on {len(ROLES)} writers in {outcome.seconds:.0f} s")
+    print(f"{outcome.acknowledged} commits acknowledged, {len(outcome.lost)} lost: {outcome.lost[:5]}")
+    print(f"quick_check {outcome.quick_check}; differences from a rebuild: {outcome.faults[:5] or 'none'}")
+
+
+if __name__ == "__main__":
+    main()

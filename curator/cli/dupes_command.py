@@ -1,0 +1,89 @@
+"""Decides how copies are looked for, listed and marked from the command line."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from curator.cli.bulk_edit import ask
+from curator.cli.options import AllByDefault, CollectionOption, JsonOption, YesOption
+from curator.cli.output import counted, put, put_json_rows, put_table, say
+from curator.cli.places import opened
+from curator.cli.typer_apps import single
+
+if TYPE_CHECKING:
+    from curator.scan.duplicates import Group
+    from curator.session import Session
+
+_PLAIN_EVERY = 2560
+
+
+def dupes(
+    filter: AllByDefault = "",
+    *,
+    near: Annotated[
+        int | None,
+        typer.Option(
+            "--near", metavar="D", help="Also those that look alike: at most D of 64 bits differ, usually 6."
+        ),
+    ] = None,
+    best: Annotated[
+        Literal["size", "score", "fav", "bytes"],
+        typer.Option("--best", help="Which one of a group is the best."),
+    ] = "size",
+    mark: Annotated[
+        bool, typer.Option("--mark", help="Mark all but the best as rejected; 'frieze undo' takes it back.")
+    ] = False,
+    yes: YesOption = False,
+    collection: CollectionOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List images that are the same picture, and keep the best. Images marked to keep are never rejected."""
+    from curator.scan.duplicates import check_distance, find_groups
+    from curator.scan.fingerprint import fill
+
+    with opened(collection) as session:
+        ids = session.select(filter).ids.tolist()
+        if near is not None:
+            check_distance(near)
+            fill(session.collection, ids, _tell)
+        groups = find_groups(session.collection, ids, near, best)
+        _put(session, groups, as_json)
+        if mark:
+            _mark(session, groups, yes=yes)
+
+
+def _tell(done: int, total: int) -> None:
+    if done % _PLAIN_EVERY == 0 or done == total:
+        say(f"looked at {done} of {total}")
+
+
+def _put(session: Session, groups: list[Group], as_json: bool) -> None:
+    if as_json:
+        put_json_rows(asdict(group) for group in groups)
+        return
+    for group in groups:
+        rows = session.rows([group.best, *(copy.image for copy in group.copies)])
+        said = ["best", *("same file" if copy.exact else f"{copy.distance} bits" for copy in group.copies)]
+        cells = [
+            (row.id, f"{row.width}x{row.height}", row.file_bytes, how, row.path)
+            for row, how in zip(rows, said, strict=True)
+        ]
+        put_table(cells, ("image", "size", "bytes", "is", "path"))
+        put()
+    copies = sum(len(group.copies) for group in groups)
+    put(f"{counted(len(groups), 'group')}, {copies} more than one needs")
+
+
+def _mark(session: Session, groups: list[Group], *, yes: bool) -> None:
+    copies = [copy.image for group in groups for copy in group.copies]
+    rejected = [row.id for row in session.rows(copies) if row.mark != 1]
+    if len(rejected) > 1 and not yes:
+        ask(len(rejected))
+    commit = session.mark(rejected, -1)
+    say(f"{counted(commit.images_changed)} rejected")
+
+
+app = single(dupes)

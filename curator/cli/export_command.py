@@ -1,0 +1,42 @@
+"""Decides how a collection is handed to other programs: `frieze export sqlite FILE`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from curator.cli.options import AllByDefault, CollectionOption
+from curator.cli.output import counted, put, say
+from curator.cli.places import opened
+from curator.cli.typer_apps import noun
+from curator.contract.text import visible
+
+app = noun("Write the collection for other programs.")
+
+_TELL_EVERY = 100_000
+
+
+@app.callback()
+def export() -> None:
+    """Write the collection for other programs."""
+
+
+@app.command()
+def sqlite(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="SQLite file to make.")],
+    filter: AllByDefault = "",
+    collection: CollectionOption = None,
+) -> None:
+    """Write images, tags and their pairs as plain tables, for sqlite-utils, datasette and SQL."""
+    from curator.index.export import export_sqlite
+
+    def tell(done: int, total: int) -> None:
+        if done % _TELL_EVERY == 0 and done:
+            say(f"{done:,} of {total:,}")
+
+    with opened(collection) as session:
+        images = session.select(filter).bitmap() if filter.strip() else None
+        count = export_sqlite(session.collection, file, images, tell)
+    put(f"{counted(count)} in {visible(str(file))}")

@@ -1,0 +1,35 @@
+"""Decides how the tags of a filter's images are listed: what goes with what."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from curator.cli.options import AllByDefault, CollectionOption, JsonOption
+from curator.cli.output import put_json_rows, put_table
+from curator.cli.places import opened
+from curator.cli.typer_apps import single
+
+
+def facets(
+    filter: AllByDefault = "",
+    collection: CollectionOption = None,
+    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="Only the N most common.")] = 50,
+    as_json: JsonOption = False,
+) -> None:
+    """List the tags most common among the images of a filter."""
+    with opened(collection) as session:
+        images = session.select(filter).bitmap()
+        found = session.facets(images, limit, exact=True)
+    if as_json:
+        put_json_rows(
+            {"name": each.tag.name, "class": each.tag.cls, "images": each.images} for each in found.tags
+        )
+        return
+    whole = max(found.images, 1)
+    rows = [(each.images, f"{each.images / whole:.1%}", each.tag.cls, each.tag.name) for each in found.tags]
+    put_table(rows, ("images", "share", "class", "tag"))
+
+
+app = single(facets)

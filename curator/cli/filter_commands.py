@@ -1,0 +1,47 @@
+"""Decides how saved filters are kept from the command line; `saved:NAME` uses one inside any filter."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from curator.cli.options import CollectionOption, FilterArgument, JsonOption
+from curator.cli.output import put_json_rows, put_table
+from curator.cli.places import opened
+from curator.cli.typer_apps import noun
+from curator.contract.errors import UserError, did_you_mean
+from curator.contract.text import visible
+
+app = noun("List, save and remove filters under a name.")
+
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The filter's name.")]
+
+
+@app.command("list")
+def list_filters(collection: CollectionOption = None, as_json: JsonOption = False) -> None:
+    """List the saved filters."""
+    with opened(collection) as session:
+        saved = session.saved_filters()
+    if as_json:
+        put_json_rows({"name": each.name, "filter": each.filter} for each in saved)
+        return
+    put_table([(each.name, each.filter) for each in saved], ("name", "filter"))
+
+
+@app.command()
+def save(name: NameArgument, filter: FilterArgument, collection: CollectionOption = None) -> None:
+    """Save a filter, in place of the one of its name."""
+    from curator.index.small_tables import SavedFilter
+
+    with opened(collection) as session:
+        session.save_filter(SavedFilter(name, filter))
+
+
+@app.command()
+def remove(name: NameArgument, collection: CollectionOption = None) -> None:
+    """Forget a saved filter."""
+    with opened(collection) as session:
+        if not session.remove_filter(name):
+            known = [each.name for each in session.saved_filters()]
+            raise UserError(f"there is no saved filter '{visible(name)}'", did_you_mean(name, known))

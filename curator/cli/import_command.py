@@ -1,0 +1,122 @@
+"""Decides how data of other tools is brought in from the command line: a plan first, then what was done."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from curator.cli.options import CollectionOption, JsonOption
+from curator.cli.output import counted, put, put_json, put_table, say
+from curator.cli.places import enclosing_collection
+from curator.cli.typer_apps import single
+from curator.contract.text import visible
+
+if TYPE_CHECKING:
+    from curator.interop.apply import ImportReport
+    from curator.interop.plan import ImportPlan
+    from curator.interop.word_import import WordsReport
+
+
+def import_data(
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="Folder or file of another tool.")],
+    *,
+    layout: Annotated[
+        str,
+        typer.Option(
+            "--layout",
+            metavar="LAYOUT",
+            help="kohya-folders, kohya-toml, kohya-json, everydream, everydream1, booru, gallery-dl, imagefolder.",
+        ),
+    ] = "auto",
+    reg: Annotated[
+        Path | None, typer.Option("--reg", metavar="DIR", help="Regularisation folders, for kohya-folders.")
+    ] = None,
+    images: Annotated[
+        Path | None, typer.Option("--images", metavar="DIR", help="Where the pictures are, for kohya-json.")
+    ] = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Only show what would be done.")] = False,
+    replace_words: Annotated[
+        bool, typer.Option("--replace", help="Also replace tags and captions that pictures have.")
+    ] = False,
+    collection: CollectionOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Bring in pictures, captions, repeats and metadata of other tools; --plan shows it first."""
+    from curator.interop.layouts import plan_import
+    from curator.session import Session
+
+    planned = plan_import(path, layout, reg=reg, images=images)
+    home = collection or enclosing_collection(Path.cwd())
+    if plan:
+        _show_plan(planned, home, replace_words=replace_words, as_json=as_json)
+        return
+    with Session.create(home or Path.cwd()) as session:
+        report = session.import_plan(
+            planned, lambda done: say(f"{done} rows read"), replace_words=replace_words
+        )
+    _show_report(report, as_json)
+
+
+def _show_plan(plan: ImportPlan, home: Path | None, *, replace_words: bool, as_json: bool) -> None:
+    from curator.interop.word_import import count_words
+
+    counts = count_words(plan, home, replace_words=replace_words)
+    if as_json:
+        put_json({**plan.as_json(), **_words_json(counts)})
+        return
+    if plan.subsets:
+        rows = [
+            (
+                each.name,
+                each.images,
+                f"{each.repeats:g}",
+                "reg" if each.is_reg else "",
+                each.class_tokens,
+                each.folder,
+            )
+            for each in plan.subsets
+        ]
+        put_table(rows, ("subset", "images", "repeats", "", "class tokens", "folder"))
+    for each in plan.ignored:
+        put(f"ignored: {visible(each.path)}: {visible(each.reason)}")
+    _put_words(counts)
+    for note in plan.notes:
+        put(f"note: {visible(note)}")
+
+
+def _show_report(report: ImportReport, as_json: bool) -> None:
+    scanned = report.scanned
+    if as_json:
+        put_json(
+            {
+                "added": scanned.added,
+                "quarantined": [{"path": path, "reason": why} for path, why in scanned.quarantined],
+                "subsets": list(report.subsets),
+                "class_tokens_given": report.captioned,
+                **_words_json(report.words),
+            }
+        )
+        return
+    put(f"{counted(scanned.added)} added, {counted(len(report.subsets), 'subset')} saved")
+    if report.captioned:
+        put(f"{counted(report.captioned)} without a caption got the class tokens")
+    for path, why in scanned.quarantined:
+        put(f"quarantined: {visible(path)}: {visible(why)}")
+    _put_words(report.words)
+
+
+def _words_json(words: WordsReport) -> dict[str, Any]:
+    return {"rows": words.rows, "funnel": dict(words.funnel), "warnings": dict(words.warnings)}
+
+
+def _put_words(words: WordsReport) -> None:
+    if not words.rows:
+        return
+    put_table([(count, reason) for reason, count in words.funnel.most_common()], ("rows", "of which"))
+    for warning, count in words.warnings.items():
+        put(f"warning: {counted(count, 'row')} with {warning}")
+
+
+app = single(import_data)

@@ -1,0 +1,123 @@
+"""Decides how manifests are compared, exported and taken in again from the command line."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from curator.cli.options import CollectionOption, JsonOption
+from curator.cli.output import put, put_json, put_table, say
+from curator.cli.places import collection_folder, manifest_file
+from curator.contract.errors import UserError
+from curator.contract.text import visible
+
+if TYPE_CHECKING:
+    from curator.contract.manifest import Manifest
+    from curator.freeze.diff import ManifestDiff
+
+ManifestArgument = Annotated[str, typer.Argument(metavar="MANIFEST", help="Name in the collection, or path.")]
+Format = Literal["jsonl", "kohya-toml", "kohya-json", "imagefolder", "parquet"]
+
+
+def diff(
+    first: ManifestArgument,
+    second: ManifestArgument,
+    *,
+    collection: CollectionOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what differs between two manifests: rule, subsets, pictures, captions."""
+    from curator.contract.manifest import open_manifest
+    from curator.freeze.diff import diff as compare
+
+    with (
+        open_manifest(manifest_file(first, collection)) as one,
+        open_manifest(manifest_file(second, collection)) as other,
+    ):
+        found = compare(one, other)
+    if as_json:
+        put_json(asdict(found))
+        return
+    _put_diff(found)
+
+
+def _put_diff(found: ManifestDiff) -> None:
+    if found.equal:
+        put("equal")
+        return
+    for name, (old, new) in found.rule.items():
+        put(f"rule        {name}: {old} -> {new}")
+    for name in found.subsets_added:
+        put(f"subset      added: {visible(name)}")
+    for name in found.subsets_removed:
+        put(f"subset      removed: {visible(name)}")
+    for name, fields in found.subsets_changed.items():
+        for field, (old, new) in fields.items():
+            put(f"subset      {visible(name)}: {field}: {visible(repr(old))} -> {visible(repr(new))}")
+    if found.images:
+        rows = [(each.images, each.what, ", ".join(each.examples)) for each in found.images]
+        put_table(rows, ("images", "change", "such as"))
+
+
+def export(
+    manifest: ManifestArgument,
+    target: Annotated[Path, typer.Argument(metavar="DIR", help="New folder to write into.")],
+    *,
+    format: Annotated[Format, typer.Option("--format", help="What to write.")] = "jsonl",
+    copy: Annotated[bool, typer.Option("--copy", help="Copy pictures instead of linking to them.")] = False,
+    collection: CollectionOption = None,
+) -> None:
+    """Write a manifest for other programs; JSON lines can be taken in again with 'frieze manifest import'."""
+    from curator.contract.manifest import open_manifest
+    from curator.interop.placed_files import fresh_folder
+
+    if copy and format not in ("kohya-toml", "imagefolder"):
+        raise UserError(f"--copy means nothing for {format}", "no pictures are brought together")
+    with open_manifest(manifest_file(manifest, collection)) as opened:
+        notes = _write(opened, target, format, fresh_folder, copy=copy)
+        count = len(opened)
+    for note in notes:
+        say(f"note: {visible(note)}")
+    put(f"{count} pictures written to {visible(str(target))}")
+
+
+def _write(manifest: Manifest, target: Path, format: Format, fresh: Any, *, copy: bool) -> list[str]:
+    from curator.interop.manifest_jsonl import write_jsonl
+    from curator.interop.manifest_kohya import write_kohya_folders, write_kohya_json
+    from curator.interop.manifest_tables import write_imagefolder, write_parquet
+
+    match format:
+        case "jsonl":
+            with (fresh(target) / "manifest.jsonl").open("w", encoding="utf-8") as file:
+                write_jsonl(manifest, file)
+        case "parquet":
+            write_parquet(manifest, fresh(target) / "manifest.parquet")
+        case "imagefolder":
+            write_imagefolder(manifest, target, copy=copy)
+        case "kohya-toml":
+            return write_kohya_folders(manifest, target, copy=copy)
+        case "kohya-json":
+            return write_kohya_json(manifest, target)
+    return []
+
+
+def import_manifest(
+    source: Annotated[Path, typer.Argument(metavar="FILE", help="manifest.jsonl, or the folder it is in.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What the manifest shall be called.")],
+    *,
+    collection: CollectionOption = None,
+) -> None:
+    """Make an exported manifest again: its digest is that of the first."""
+    from curator.contract.manifest import SUFFIX
+    from curator.interop.manifest_jsonl import read_jsonl
+
+    file = source / "manifest.jsonl" if source.is_dir() else source
+    if not name.replace("-", "").replace("_", "").replace(".", "").isalnum():
+        raise UserError(f"'{visible(name)}' cannot name a manifest", "use letters, digits, '-', '_' and '.'")
+    path = collection_folder(collection) / "manifests" / f"{name}{SUFFIX}"
+    if path.exists():
+        raise UserError(f"there is a manifest named {name}", "choose another name")
+    put(f"{name}  {read_jsonl(file, path)}")

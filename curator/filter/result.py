@@ -1,0 +1,69 @@
+"""Decides what a filter gives: a set of images, of which rows and order are worked out when somebody looks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from pyroaring import BitMap
+
+from curator.filter.order import Order
+from curator.index.bitmaps import of_array
+from curator.index.changes import id_array
+
+Ids = NDArray[np.uint32]
+
+
+class Result:
+    """The images of a filter in order. `unknown_tags` are terms that no tag fits: worth a word to the user.
+
+    The count and a page cost next to nothing; `ids` lists all images once.
+    """
+
+    def __init__(
+        self,
+        images: BitMap,
+        order: Order | None = None,
+        limit: int | None = None,
+        unknown_tags: tuple[str, ...] = (),
+    ) -> None:
+        self._images = images
+        self._order = order
+        self._length = len(images) if limit is None else min(limit, len(images))
+        self._ids: Ids | None = None
+        self.unknown_tags = unknown_tags
+
+    def __len__(self) -> int:
+        return self._length
+
+    @property
+    def ids(self) -> Ids:
+        """Every image in order."""
+        if self._ids is None:
+            ids = self._order.all() if self._order else id_array(self._images)
+            self._ids = ids[: self._length]
+        return self._ids
+
+    def page(self, first: int, count: int) -> Sequence[int]:
+        """Some rows in order, counted from 0."""
+        beyond = max(0, min(first + count, self._length))
+        if self._ids is not None:
+            return self._ids[first:beyond].tolist()
+        if self._order is None:
+            return list(self._images[first:beyond]) if first < beyond else []
+        return self._order.first(beyond)[first:].tolist()
+
+    def row_of(self, image: int) -> int | None:
+        """Where an image stands, counted from 0; None where it is not in the result."""
+        if image not in self._images:
+            return None
+        if self._order is None:
+            row = self._images.rank(image) - 1
+            return row if row < self._length else None
+        found = np.flatnonzero(self.ids == image)
+        return int(found[0]) if len(found) else None
+
+    def bitmap(self) -> BitMap:
+        """The images without their order. Shared: copy before changing."""
+        return self._images if self._length == len(self._images) else of_array(self.ids)

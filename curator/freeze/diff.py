@@ -1,0 +1,135 @@
+"""Decides what differs between two manifests (B07): rule, subsets, and pictures by content, path, caption and place.
+
+Pictures are the same where content and path are; then those of equal content have moved, and those of equal path
+have been replaced. A row is kept as seven 64-bit numbers, so two manifests of millions fit in memory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from curator.contract.manifest import Manifest
+from curator.contract.varint import unpack
+
+EXAMPLES = 5
+_FACETS = ("caption", "placement", "subset", "repeats")
+_ROW = np.dtype([(name, "<u8") for name in ("both", "content", "path", *_FACETS)])
+
+
+@dataclass(frozen=True)
+class Change:
+    """One kind of change of pictures: how many, and the paths of the first few."""
+
+    what: str
+    images: int
+    examples: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ManifestDiff:
+    """Everything that differs. Values are (in the first, in the second)."""
+
+    equal: bool
+    rule: dict[str, tuple[Any, Any]]
+    subsets_added: tuple[str, ...]
+    subsets_removed: tuple[str, ...]
+    subsets_changed: dict[str, dict[str, tuple[Any, Any]]]
+    images: tuple[Change, ...]
+
+
+def diff(first: Manifest, second: Manifest) -> ManifestDiff:
+    """Compare two open manifests."""
+    old, new = ({each.name: each for each in m.header.subsets} for m in (first, second))
+    both = [name for name in old if name in new]
+    changed = {name: _fields(asdict(old[name]), asdict(new[name])) for name in both}
+    return ManifestDiff(
+        equal=first.digest == second.digest,
+        rule=_fields(asdict(first.header.rule), asdict(second.header.rule)),
+        subsets_added=tuple(name for name in new if name not in old),
+        subsets_removed=tuple(name for name in old if name not in new),
+        subsets_changed={name: fields for name, fields in changed.items() if fields},
+        images=() if first.digest == second.digest else _images(first, second),
+    )
+
+
+def _fields(old: dict[str, Any], new: dict[str, Any], before: str = "") -> dict[str, tuple[Any, Any]]:
+    found: dict[str, tuple[Any, Any]] = {}
+    for name, value in old.items():
+        if isinstance(value, dict):
+            found |= _fields(value, new[name], f"{before}{name}.")
+        elif value != new[name]:
+            found[before + name] = (value, new[name])
+    return found
+
+
+def _images(first: Manifest, second: Manifest) -> tuple[Change, ...]:
+    old, new = _table(first), _table(second)
+    left, right = np.arange(len(old)), np.arange(len(new))
+    changes: list[Change] = []
+    for key, what in (("both", ""), ("content", "moved"), ("path", "replaced")):
+        one, other, left, right = _matched(old, new, left, right, key)
+        if what:
+            changes.append(_change(what, second, other))
+        for facet in _FACETS:
+            differs = old[facet][one] != new[facet][other]
+            changes.append(_change(facet, second, other[differs]))
+    changes += [_change("added", second, right), _change("removed", first, left)]
+    return tuple(_summed(changes))
+
+
+def _matched(
+    old: NDArray[Any], new: NDArray[Any], left: NDArray[Any], right: NDArray[Any], key: str
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Rows of either side with equal keys, pair by pair, and those that are left."""
+    _, one, other = np.intersect1d(old[key][left], new[key][right], return_indices=True)
+    return left[one], right[other], np.delete(left, one), np.delete(right, other)
+
+
+def _change(what: str, manifest: Manifest, rows: NDArray[Any]) -> Change:
+    paths = tuple(manifest.image(int(row)).path for row in np.sort(rows)[:EXAMPLES])
+    return Change(what, len(rows), paths)
+
+
+def _summed(changes: list[Change]) -> list[Change]:
+    """One entry for each kind of change that there is."""
+    kinds = dict.fromkeys(each.what for each in changes if each.images)
+    summed: list[Change] = []
+    for what in kinds:
+        own = [each for each in changes if each.what == what]
+        examples = tuple(path for each in own for path in each.examples)[:EXAMPLES]
+        summed.append(Change(what, sum(each.images for each in own), examples))
+    return summed
+
+
+def _table(manifest: Manifest) -> NDArray[Any]:
+    subsets = [_number(subset.name.encode()) for subset in manifest.header.subsets]
+    buckets = manifest.header.buckets
+    names = _name_reader(manifest)
+    rows = np.zeros(len(manifest), _ROW)
+    for at, row in enumerate(manifest.raw_images()):
+        path, _, sha, _, width, height, bucket, *rest = row
+        resized_width, resized_height, left, top, subset, repeats, head, middle, tail, text = rest
+        name = path if isinstance(path, bytes) else path.encode("utf-8", "surrogateescape")
+        placed = (width, height, buckets[bucket], resized_width, resized_height, left, top)
+        caption = b"\n".join((names(head), names(middle), names(tail), text.encode("utf-8", "surrogatepass")))
+        rows[at] = (
+            _number(sha + name), int.from_bytes(sha[:8], "little"), _number(name), _number(caption),
+            _number(repr(placed).encode()), subsets[subset], _number(repr(repeats).encode()),
+        )  # fmt: skip
+    return rows
+
+
+def _name_reader(manifest: Manifest) -> Callable[[bytes], bytes]:
+    """Tag ids as names: ids differ from manifest to manifest."""
+    names = [name.encode("utf-8", "surrogatepass") for name in manifest.tags]
+    return lambda blob: b",".join(names[number] for number in unpack(blob))
+
+
+def _number(data: bytes) -> int:
+    return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "little")

@@ -1,0 +1,56 @@
+"""Decides where the manifests of a collection are kept: by name, and never replaced unless asked."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from curator.contract.errors import UserError
+from curator.contract.manifest import SUFFIX
+from curator.contract.recipe import BatchSize
+from curator.freeze.build import FreezeProgress, FrozenManifest, freeze, summary
+from curator.freeze.checks import check
+from curator.freeze.members import members_of
+from curator.freeze.preview import preview
+from curator.freeze.spec import spec_of
+from curator.index.collection import Collection
+
+
+def manifests_folder(collection_folder: Path) -> Path:
+    """Where the manifests of the collection in that folder are."""
+    return collection_folder / "manifests"
+
+
+def freeze_named(
+    collection: Collection, name: str, progress: FreezeProgress | None = None, *, replace: bool = False
+) -> FrozenManifest:
+    """Check the collection and write `manifests/NAME.manifest`, all from one moment of the index.
+
+    Raises:
+        UserError: a finding that stops, a name that is taken or no file name, no space.
+    """
+    if not re.fullmatch(r"\w[\w.+-]{0,80}", name):
+        raise UserError(f"'{name}' cannot name a manifest", "use letters, digits, '-', '_' and '.'")
+    path = manifests_folder(collection.folder) / f"{name}{SUFFIX}"
+    if path.exists() and not replace:
+        raise UserError(
+            f"there is a manifest named {name}", "choose another name, or replace it with --replace"
+        )
+    with collection.reading():
+        spec = spec_of(collection)
+        members = members_of(collection, spec)
+        report = check(collection, spec, members, preview(collection, spec, members, BatchSize()))
+        for finding in report.stops:
+            raise UserError(finding.what, finding.hint)
+        return freeze(collection, spec, members, path, progress)
+
+
+def manifests_in(folder: Path) -> list[FrozenManifest]:
+    """The manifests of a folder, newest first. One that cannot be read is left out."""
+    found: list[FrozenManifest] = []
+    for path in folder.glob(f"*{SUFFIX}"):
+        try:
+            found.append(summary(path))
+        except UserError:
+            continue
+    return sorted(found, key=lambda each: each.created_at, reverse=True)

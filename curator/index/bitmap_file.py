@@ -1,0 +1,125 @@
+"""Decides how bitmaps lie in the file: a row per number and chunk of 2^18 images, and a short row of late changes.
+
+A tagging job changes a bit in hundreds of bitmaps with every commit. Rewriting each whole (up to 32 KB) would keep
+everybody else waiting, so few images at a time go to the number's `bitmap_change` and are merged when there are many.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import struct
+from collections.abc import Iterable, Iterator, Sequence
+
+from pyroaring import BitMap
+
+CHUNK_BITS = 18
+TAG_BITS = 24  # a key is chunk << 24 | number: chunk-major, so that an import appends
+_LATE = 200  # so many images are kept as late changes of one number
+
+
+class BitmapFile:
+    """Reads and writes bitmaps by number, uncached."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def whole(self, number: int) -> BitMap:
+        """All images of a number."""
+        last = self._connection.execute("SELECT coalesce(max(key), -1) FROM bitmap").fetchone()[0]
+        keys = [chunk << TAG_BITS | number for chunk in range((last >> TAG_BITS) + 1)]
+        query = f"SELECT data FROM bitmap WHERE key IN ({','.join('?' * len(keys))})"
+        rows = self._connection.execute(query, keys)
+        gained, lost = self._late(number)
+        return BitMap().union(gained, *(BitMap.deserialize(row[0]) for row in rows)) - lost
+
+    def part(self, chunk: int, number: int) -> BitMap:
+        """The images of a number in one chunk."""
+        gained, lost = self._late(number)
+        return (self._base(chunk << TAG_BITS | number) | (gained & span_of(chunk))) - lost
+
+    def change(self, number: int, gained: BitMap, lost: BitMap) -> None:
+        """Images come to a number, then others leave it."""
+        if not gained and not lost:
+            return
+        late_gained, late_lost = self._late(number)
+        late_gained = (late_gained | gained) - lost
+        late_lost = (late_lost - gained) | lost
+        if len(late_gained) + len(late_lost) <= _LATE:
+            row = (number, _packed(late_gained, late_lost))
+            self._connection.execute("INSERT OR REPLACE INTO bitmap_change(number, data) VALUES(?,?)", row)
+            return
+        self._connection.execute("DELETE FROM bitmap_change WHERE number=?", (number,))
+        for chunk, _ in split(late_gained | late_lost):
+            self._merge(chunk << TAG_BITS | number, late_gained & span_of(chunk), late_lost)
+
+    def store_new(self, chunk: int, postings: Iterable[tuple[int, BitMap]]) -> None:
+        """Put images just added to many numbers at once."""
+        first = chunk << TAG_BITS
+        query = "SELECT key FROM bitmap WHERE key>=? AND key<?"
+        known = {row[0] for row in self._connection.execute(query, (first, first + (1 << TAG_BITS)))}
+        none = BitMap()
+
+        def rows() -> Iterator[tuple[int, bytes]]:
+            for number, images in postings:
+                if first | number in known:
+                    self._merge(first | number, images, none)
+                else:
+                    yield first | number, images.serialize()
+
+        self._connection.executemany("INSERT INTO bitmap(key, data) VALUES(?,?)", rows())
+
+    def parts(self) -> set[tuple[int, int]]:
+        """(chunk, number) of everything that has a row."""
+        keys = (row[0] for row in self._connection.execute("SELECT key FROM bitmap"))
+        found = {(key >> TAG_BITS, key & ((1 << TAG_BITS) - 1)) for key in keys}
+        for number, data in self._connection.execute("SELECT number, data FROM bitmap_change"):
+            found.update((chunk, number) for chunk, _ in split(_unpacked(data)[0]))
+        return found
+
+    def clear(self, but: Sequence[int]) -> None:
+        """Remove all, except these numbers."""
+        marks = ",".join("?" * len(but))
+        mask = (1 << TAG_BITS) - 1
+        self._connection.execute(f"DELETE FROM bitmap WHERE key & {mask} NOT IN ({marks})", but)
+        self._connection.execute(f"DELETE FROM bitmap_change WHERE number NOT IN ({marks})", but)
+
+    def _merge(self, key: int, gained: BitMap, lost: BitMap) -> None:
+        whole = (self._base(key) | gained) - lost
+        if whole:
+            row = (key, whole.serialize())
+            self._connection.execute("INSERT OR REPLACE INTO bitmap(key, data) VALUES(?,?)", row)
+        else:
+            self._connection.execute("DELETE FROM bitmap WHERE key=?", (key,))
+
+    def _base(self, key: int) -> BitMap:
+        row = self._connection.execute("SELECT data FROM bitmap WHERE key=?", (key,)).fetchone()
+        return BitMap.deserialize(row[0]) if row else BitMap()
+
+    def _late(self, number: int) -> tuple[BitMap, BitMap]:
+        query = "SELECT data FROM bitmap_change WHERE number=?"
+        row = self._connection.execute(query, (number,)).fetchone()
+        return _unpacked(row[0]) if row else (BitMap(), BitMap())
+
+
+def _packed(gained: BitMap, lost: BitMap) -> bytes:
+    return struct.pack(f"<H{len(gained) + len(lost)}I", len(gained), *gained, *lost)
+
+
+def _unpacked(data: bytes) -> tuple[BitMap, BitMap]:
+    count, *images = struct.unpack(f"<H{len(data) // 4}I", data)
+    return BitMap(images[:count]), BitMap(images[count:])
+
+
+def span_of(chunk: int) -> BitMap:
+    """Every id of a chunk."""
+    return BitMap(range(chunk << CHUNK_BITS, (chunk + 1) << CHUNK_BITS))
+
+
+def split(images: BitMap) -> Iterator[tuple[int, BitMap]]:
+    """The images of each chunk that has any."""
+    if not images:
+        return
+    for chunk in range(images.min() >> CHUNK_BITS, (images.max() >> CHUNK_BITS) + 1):
+        part = images & span_of(chunk)
+        if part:
+            yield chunk, part

@@ -1,0 +1,107 @@
+"""Decides how a collection is handed to other programs: one SQLite file of plain, normalised tables."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pyroaring import BitMap
+
+from curator.contract.errors import UserError
+from curator.contract.text import visible
+from curator.index.collection import Collection
+from curator.index.database import sqlite_errors
+from curator.index.images import ImageRow
+from curator.index.texts import batches
+
+_TABLES = """
+CREATE TABLE image(id INTEGER PRIMARY KEY, path TEXT NOT NULL, name TEXT NOT NULL, sha256 TEXT NOT NULL,
+    file_bytes INTEGER NOT NULL, width INTEGER NOT NULL, height INTEGER NOT NULL, mtime REAL NOT NULL,
+    format TEXT NOT NULL, mark TEXT NOT NULL, caption TEXT NOT NULL);
+CREATE TABLE tag(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, class TEXT NOT NULL, images INTEGER NOT NULL);
+CREATE TABLE image_tag(image INTEGER NOT NULL REFERENCES image(id), tag INTEGER NOT NULL REFERENCES tag(id),
+    place INTEGER NOT NULL, PRIMARY KEY(image, tag)) WITHOUT ROWID;
+"""
+_LAST = """
+CREATE INDEX image_tag_tag ON image_tag(tag, image);
+CREATE VIEW image_caption AS SELECT image AS id, group_concat(name, ', ') AS tags FROM
+    (SELECT it.image, t.name FROM image_tag it JOIN tag t ON t.id = it.tag ORDER BY it.image, it.place)
+    GROUP BY image;
+"""
+_MARKS = {1: "keep", -1: "reject", 0: ""}
+_PIECE = 5000
+
+
+def export_sqlite(
+    collection: Collection,
+    path: Path,
+    images: BitMap | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> int:
+    """Write images (None: all whose file is there) and their tags to a new file; gives how many images.
+
+    One snapshot, a few thousand rows at a time. `progress` gets (done, all) and may raise: the file is then removed.
+    """
+    if path.exists():
+        raise UserError(f"there is already a file {visible(str(path))}", "give another name, or remove it")
+    try:
+        with sqlite_errors(path), closing(sqlite3.connect(path, isolation_level=None)) as target:
+            return _write(collection, target, images, progress)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+def _write(
+    collection: Collection,
+    target: sqlite3.Connection,
+    images: BitMap | None,
+    progress: Callable[[int, int], None] | None,
+) -> int:
+    target.execute("PRAGMA journal_mode=OFF")
+    target.execute("PRAGMA synchronous=OFF")
+    target.executescript(_TABLES)
+    target.execute("BEGIN")
+    with collection.reading():
+        alive = collection.images.alive()
+        chosen = alive if images is None else images & alive
+        used = set[int]()
+        done = 0
+        for piece in batches(chosen, _PIECE):
+            rows = collection.rows(piece)
+            target.executemany("INSERT INTO image VALUES(?,?,?,?,?,?,?,?,?,?,?)", map(_image, rows))
+            tags = collection.images.tag_rows(BitMap(piece))
+            owners = np.repeat(tags.ids, tags.counts).tolist()
+            places = np.arange(len(owners)) - np.repeat(np.cumsum(tags.counts) - tags.counts, tags.counts)
+            numbers = tags.values.tolist()
+            target.executemany(
+                "INSERT INTO image_tag VALUES(?,?,?)", zip(owners, numbers, places.tolist(), strict=True)
+            )
+            used.update(numbers)
+            done += len(piece)
+            if progress:
+                progress(done, len(chosen))
+        target.executemany("INSERT INTO tag VALUES(?,?,?,?)", _tags(collection, used, chosen))
+    target.execute("COMMIT")
+    target.executescript(_LAST)
+    return done
+
+
+def _image(row: ImageRow) -> tuple[Any, ...]:
+    path, name = (
+        text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        for text in (row.full_path, row.name)
+    )
+    return (
+        row.id, path, name, row.sha256, row.file_bytes, row.width, row.height, row.mtime_ns / 1e9, row.format,
+        _MARKS[row.mark], row.caption,
+    )  # fmt: skip
+
+
+def _tags(collection: Collection, used: set[int], chosen: BitMap) -> Iterator[tuple[int, str, str, int]]:
+    for tag in collection.tags.get(sorted(used)):
+        yield tag.id, tag.name, tag.cls, len(chosen & collection.bitmaps.of(tag.id))

@@ -1,0 +1,101 @@
+"""Decides what another process's commit does to cached bitmaps, columns and counts: patched, not read again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from pyroaring import BitMap
+
+from curator.index.bitmaps import Flag
+from curator.index.changes import (
+    Arrived,
+    CaptionsReplaced,
+    Change,
+    Classed,
+    FilesSeen,
+    FlagChange,
+    Renamed,
+    TagChange,
+    TagMoved,
+    TagsReplaced,
+    id_array,
+)
+from curator.index.columns import COUNTS
+from curator.index.pending import count_change
+from curator.index.store import Store
+from curator.index.tag_blob import decode
+
+
+def patch(store: Store, changes: Sequence[Change]) -> None:
+    """Bring what is cached up to date with changes that are already in the file, oldest first."""
+    fresh = BitMap().union(*(change.images for change in changes if isinstance(change, Arrived)))
+    if fresh:  # first, so that what was then edited of them finds its place
+        store.columns.forget()
+        store.bitmaps.reread(fresh)
+        store.tags.forget_counts()
+    for change in changes:
+        match change:
+            case TagChange() | TagMoved():
+                _patch_tags(store, change)
+            case TagsReplaced():
+                _patch_replaced(store, change)
+            case CaptionsReplaced(images, _, after):
+                some = BitMap(image for image, text in zip(images, after, strict=True) if text)
+                store.bitmaps.patch(Flag.CAPTIONED, some, images - some)
+            case FlagChange(flag, gained, lost):
+                store.bitmaps.patch(flag, gained, lost)
+            case FilesSeen(came, went, other):
+                store.bitmaps.patch(Flag.ALIVE, came, went)
+                store.columns.reread(other)
+                if came or went:
+                    store.tags.forget_counts()
+            case Arrived() | Renamed() | Classed():
+                pass  # names are known by their own token
+
+
+def _patch_tags(store: Store, change: TagChange | TagMoved) -> None:
+    alive = store.alive()
+    for tag, gained, lost in tag_effects(change):
+        store.bitmaps.patch(tag, gained, lost)
+        store.tags.patch_count(tag, len(gained & alive) - len(lost & alive))
+    images, more = count_change(change)
+    store.columns.shift(COUNTS, id_array(images), more)
+
+
+def tag_effects(change: TagChange | TagMoved) -> list[tuple[int, BitMap, BitMap]]:
+    """(tag, images that gain it, images that lose it)."""
+    match change:
+        case TagChange(tag, images, added, _):
+            return [(tag, images, BitMap()) if added else (tag, BitMap(), images)]
+        case TagMoved(old, new, images, both):
+            return [(old, BitMap(), images), (new, images - both, BitMap())]
+
+
+def _patch_replaced(store: Store, change: TagsReplaced) -> None:
+    alive = store.alive()
+    gained, lost, deltas = replaced_effects(change)
+    for tag in {*gained, *lost}:
+        more, fewer = gained.get(tag, BitMap()), lost.get(tag, BitMap())
+        store.bitmaps.patch(tag, more, fewer)
+        store.tags.patch_count(tag, len(more & alive) - len(fewer & alive))
+    store.columns.shift(COUNTS, id_array(change.images), np.array(deltas, np.int64))
+
+
+def replaced_effects(change: TagsReplaced) -> tuple[dict[int, BitMap], dict[int, BitMap], list[int]]:
+    """Images that gain and lose each tag, and how many tags more (or fewer) each image has."""
+    gained: dict[int, list[int]] = {}
+    lost: dict[int, list[int]] = {}
+    deltas: list[int] = []
+    for image, before, after in zip(change.images, change.before, change.after, strict=True):
+        old, new = set(decode(before)), set(decode(after))
+        deltas.append(len(new) - len(old))
+        for tag in new - old:
+            gained.setdefault(tag, []).append(image)
+        for tag in old - new:
+            lost.setdefault(tag, []).append(image)
+    return (
+        {tag: BitMap(images) for tag, images in gained.items()},
+        {tag: BitMap(images) for tag, images in lost.items()},
+        deltas,
+    )

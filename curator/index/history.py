@@ -1,0 +1,41 @@
+"""Decides how several edits are taken back or made again at once: all of them, or none."""
+
+from __future__ import annotations
+
+from curator.contract.errors import UserError
+from curator.index.collection import Collection
+from curator.index.edits import Commit
+
+_ALL = 1 << 40
+
+
+def undo_to(collection: Collection, commit: int) -> list[Commit]:
+    """Take back this edit and every newer one that stands, newest first.
+
+    Raises:
+        UserError: the edit does not stand.
+    """
+    with collection.writing(durable=True):
+        standing = [each.id for each in collection.history(_ALL) if not each.undone]
+        if commit not in standing:
+            raise UserError("this edit is taken back already", "choose one that stands")
+        undone = [collection.undo() for each in standing if each >= commit]
+    return [each for each in undone if each]
+
+
+def redo_to(collection: Collection, commit: int) -> list[Commit]:
+    """Make this edit again, after the older ones taken back before it.
+
+    Raises:
+        UserError: another edit was made since, so it cannot be.
+    """
+    done: list[Commit] = []
+    with collection.writing(durable=True):
+        while not any(each.id == commit and not each.undone for each in collection.history(_ALL)):
+            again = collection.redo()
+            if again is None:
+                raise UserError(
+                    "this edit cannot be made again", "another one was made since it was taken back"
+                )
+            done.append(again)
+    return done

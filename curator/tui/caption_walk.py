@@ -1,0 +1,153 @@
+"""Decides what is said of a step before it is trained: its batch, draws and captions, by the trainer's own rules.
+
+Pure: a manifest and a recipe give the same plan here and in the trainer (row S042). What cannot be foreseen is a
+picture that turns out to be broken: the trainer puts another of its bucket in its place.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from curator.contract.buckets import Size
+from curator.contract.captions import SEPARATOR, CaptionParts, CaptionRules, caption_of, without_chance
+from curator.contract.clip_tokens import Counted, counted
+from curator.contract.epoch_plan import Sample
+from curator.contract.errors import UserError
+from curator.contract.keyed import Purpose, uniform
+from curator.contract.manifest import Manifest, ManifestImage, ManifestSubset
+from curator.contract.recipe import Recipe
+from curator.contract.run_length import plan_training
+
+
+@dataclass(frozen=True)
+class Said:
+    """A caption as it is trained, and what its rules left out this time."""
+
+    caption: str
+    left_out: tuple[str, ...]
+
+    @property
+    def tokens(self) -> Counted:
+        """How many tokens CLIP makes of it, and what falls off."""
+        return counted(self.caption)
+
+
+@dataclass(frozen=True)
+class SampleShown:
+    """One sample of a batch."""
+
+    sample: Sample
+    image: ManifestImage
+    file: Path
+    subset: ManifestSubset
+    flip: bool
+    said: Said
+
+
+@dataclass(frozen=True)
+class StepShown:
+    """The batch of one step: number `index` of `batches` in its epoch. All numbers count from 0."""
+
+    step: int
+    epoch: int
+    index: int
+    batches: int
+    bucket: Size
+    samples: tuple[SampleShown, ...]
+
+
+class CaptionWalk:
+    """All steps of a training that a recipe would do on a manifest."""
+
+    def __init__(self, manifest: Manifest, recipe: Recipe) -> None:
+        self.manifest = manifest
+        planned = plan_training(manifest.spans, recipe)
+        self._plan = planned.plan
+        self.seed = recipe.seed
+        self.total_steps, self.total_epochs = planned.total_steps, planned.total_epochs
+        self.batch_size = planned.effective_batch
+
+    def step(self, step: int) -> StepShown:
+        """What the step with index `step` trains on."""
+        epoch, index = self._plan.locate(step)
+        batch = self._plan.batch(epoch, index)
+        bucket = self.manifest.header.buckets[batch.bucket]
+        samples = tuple(self._shown(sample, step) for sample in batch.samples)
+        return StepShown(step, epoch, index, self._plan.batches(epoch), bucket, samples)
+
+    def first_step(self, epoch: int) -> int:
+        """The index of the first step of an epoch."""
+        return self._plan.steps(epoch)
+
+    def place(self, typed: str) -> int:
+        """The step meant by a step counted from 1, or by `e3`: the first of epoch 3.
+
+        Raises:
+            UserError: no number, or beyond the end.
+        """
+        word = typed.strip().lower().replace(",", "")
+        digits = word.removeprefix("epoch").removeprefix("e").strip()
+        if not (digits.isascii() and digits.isdigit() and len(digits) < 15):
+            raise UserError(f"'{typed}' is no step", "type a number such as 1200, or e3 for epoch 3")
+        is_epoch = word.startswith("e")
+        last, what = (self.total_epochs, "epoch") if is_epoch else (self.total_steps, "step")
+        if not 1 <= int(digits) <= last:
+            raise UserError(f"there is no {what} {digits}", f"they go from 1 to {last}")
+        return self.first_step(int(digits) - 1) if is_epoch else int(digits) - 1
+
+    def _shown(self, sample: Sample, step: int) -> SampleShown:
+        image = self.manifest.image(sample.row)
+        subset = self.manifest.header.subsets[image.subset]
+        flip = subset.flip and uniform(self.seed, *sample, Purpose.FLIP) < 0.5
+        said = say(image.parts, subset.rules, self.seed, sample, step)
+        return SampleShown(sample, image, self.manifest.file_of(image), subset, flip, said)
+
+
+@dataclass(frozen=True)
+class Showing:
+    """One showing of an image in an epoch; `sometimes` where its fraction of a repeat is not drawn every time."""
+
+    sample: Sample
+    sometimes: bool
+    said: Said
+
+
+def showings(manifest: Manifest, row: int, epochs: range, seed: int) -> Iterator[Showing]:
+    """Every showing of one image in some epochs."""
+    image = manifest.image(row)
+    rules = manifest.header.subsets[image.subset].rules
+    for epoch in epochs:
+        for copy in range(math.ceil(image.repeats)):
+            sample = Sample(epoch, row, copy)
+            yield Showing(sample, copy + 1 > image.repeats, say(image.parts, rules, seed, sample, None))
+
+
+def row_of(manifest: Manifest, path: Path, is_given_up: Callable[[], bool]) -> int | None:
+    """The manifest row of a file; None where it has none. Reads the manifest from its beginning: for a worker."""
+    roots = manifest.header.provenance.roots
+    for row, (stored, root, *_) in enumerate(manifest.raw_images()):
+        if is_given_up():
+            return None
+        if path == Path(roots[root], os.fsdecode(stored)):
+            return row
+    return None
+
+
+def say(parts: CaptionParts, rules: CaptionRules, seed: int, sample: Sample, step: int | None) -> Said:
+    """The caption of one sample, and what it would have besides, were nothing left out."""
+    caption = caption_of(parts, rules, seed, sample, step)
+    whole = caption_of(parts, without_chance(rules), seed, sample)
+    there = Counter(caption.split(SEPARATOR))
+    missing = [piece for piece in whole.split(SEPARATOR) if piece and not _taken(there, piece)]
+    return Said(caption, tuple(missing))
+
+
+def _taken(there: Counter[str], piece: str) -> bool:
+    """Whether one more of this piece is in the caption."""
+    there[piece] -= 1
+    return there[piece] >= 0

@@ -1,0 +1,116 @@
+"""Decides how images are edited from a screen: asked for in words, counted first, in a worker where they are many."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple, cast
+
+from pyroaring import BitMap
+from textual.screen import Screen
+
+from curator.contract.text import visible
+from curator.index.edits import AddTags, Commit, Edit, RemoveTags, RenameTag, SetCaption
+from curator.index.images import ImageRow
+from curator.session import Session
+from curator.tags.text import clean_tag
+from curator.tui.background import in_background, mistakes_shown
+from curator.tui.filter_text import filter_of_tag
+from curator.tui.messages import Told
+from curator.tui.screens.dialogs import Confirm, Form, FormLine
+from curator.tui.screens.tag_dialog import TagDialog
+from curator.tui.words import edit_in_words, images_in_words, tags_typed
+
+_AT_ONCE = 2000  # more images are counted and changed in a worker
+COUNTED, EDITED = "edit-counted", "edit-done"  # kinds of work whose results the screen hands back
+
+
+class Counted(NamedTuple):
+    """An edit, and how many images it would change."""
+
+    edit: Edit
+    ids: BitMap
+    changes: int
+
+
+class Editor:
+    """The edits of one screen; `done` is called after each."""
+
+    def __init__(self, screen: Screen, session: Session, reader: Session, done: Callable[[], None]) -> None:
+        self.screen, self._session, self._reader, self._done = screen, session, reader, done
+
+    def ask_tags(self, what: str, ids: BitMap) -> None:
+        """Ask for tags to add or to remove."""
+        make: type[AddTags | RemoveTags] = AddTags if what == "add" else RemoveTags
+        verb = "Add tags to" if what == "add" else "Remove tags from"
+        self._ask(f"{verb} {images_in_words(len(ids))}", lambda text: make(tags_typed(text)), ids)
+
+    def ask_rename(self, tag: str) -> None:
+        """Ask for another name of a tag."""
+
+        def rename(text: str) -> Edit:
+            return RenameTag(tag, clean_tag(text))
+
+        everywhere = self._session.select(filter_of_tag(tag)).bitmap()
+        self._ask(f"Rename '{visible(tag)}' everywhere", rename, everywhere, tag)
+
+    def ask_caption(self, row: ImageRow, ids: BitMap) -> None:
+        """Ask for a caption; that of `row` is where one begins."""
+        about = "free text that follows the tags; empty: none"
+        line = FormLine("text", "caption", row.caption.replace("\n", " "), about)
+        dialog = Form(
+            f"Caption of {images_in_words(len(ids))}",
+            [line],
+            lambda values: SetCaption(values["text"].strip()),
+        )
+        self.screen.app.push_screen(dialog, lambda edit: self.change(cast("Edit | None", edit), ids))
+
+    def _ask(self, title: str, make_edit: Callable[[str], Edit], ids: BitMap, value: str = "") -> None:
+        dialog = TagDialog(
+            title,
+            make_edit,
+            lambda edit: self._reader.preview_edit(edit, ids),
+            self._reader.find_tags,
+            value,
+        )
+        self.screen.app.push_screen(dialog, lambda edit: self.change(edit, ids))
+
+    @mistakes_shown
+    def change(self, edit: Edit | None, ids: BitMap) -> None:
+        """Do an edit; more than one image only after a question with the count."""
+        if edit is None or not ids:
+            return
+        if len(ids) <= _AT_ONCE:
+            self.counted(Counted(edit, ids, self._session.preview_edit(edit, ids)))
+            return
+        self.screen.post_message(Told("counting"))
+        in_background(self.screen, COUNTED, lambda: Counted(edit, ids, self._reader.preview_edit(edit, ids)))
+
+    @mistakes_shown
+    def counted(self, found: Counted) -> None:
+        """Ask, or do it at once where it is one image."""
+        self.screen.post_message(Told(""))
+        if not found.changes:
+            self.screen.notify("Nothing to change.", markup=False)
+        elif found.changes > 1:
+            question = Confirm(f"Change {images_in_words(found.changes)}?", edit_in_words(found.edit))
+            self.screen.app.push_screen(question, lambda yes: self._apply(found) if yes else None)
+        else:
+            self._apply(found)
+
+    @mistakes_shown
+    def _apply(self, found: Counted) -> None:
+        if len(found.ids) <= _AT_ONCE:
+            self.applied(self._session.edit(found.edit, found.ids))
+            return
+        self.screen.post_message(Told("changing"))
+        in_background(self.screen, EDITED, lambda: self._reader.edit(found.edit, found.ids))
+
+    def applied(self, commit: Commit) -> None:
+        """Say what was done and show it."""
+        self.screen.post_message(Told(""))
+        if commit.images_changed > 1:
+            self.screen.notify(
+                f"{visible(commit.what)}: {images_in_words(commit.images_changed)}. u undoes it.",
+                markup=False,
+            )
+        self._done()

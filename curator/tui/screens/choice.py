@@ -1,0 +1,100 @@
+"""Decides how one thing is chosen among many: a list one types to narrow; enter takes the line under the cursor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Generic, NamedTuple, TypeVar
+
+from rich.text import Text
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Input, Label
+
+from curator.contract.text import visible
+from curator.tui import keys
+from curator.tui.widgets.entry import Entry
+from curator.tui.widgets.line_list import LineList
+
+T = TypeVar("T")
+
+
+class Line(NamedTuple, Generic[T]):
+    """What is chosen: a short name, what it means, and what the choice gives back."""
+
+    name: str
+    what: str
+    value: T
+
+
+class _Find(Entry):
+    BINDINGS = [*keys.bindings("entry.down", "entry.up"), *keys.bindings("choice")]
+
+    def action_suggest(self, lines: int) -> None:
+        shown = self.screen.query_one(LineList)
+        shown.go(shown.cursor + lines)
+
+
+class Choice(ModalScreen[T | None], Generic[T]):
+    """Lines narrowed by typing. With `remove`, a key takes the line under the cursor away for good."""
+
+    BINDINGS = keys.bindings("dialog.close")
+
+    def __init__(
+        self,
+        title: str,
+        lines: Sequence[Line[T]],
+        does: str = "enter takes it",
+        remove: Callable[[T], None] | None = None,
+    ) -> None:
+        super().__init__()
+        self._title, self._all, self._does, self._remove = title, list(lines), does, remove
+        self._found = list(lines)
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog commands"):
+            yield Label(Text(self._title, "bold"))
+            yield _Find(placeholder="type to find")
+            shown = LineList(empty=" nothing is called so")
+            shown.can_focus = False
+            yield shown
+            more = "   delete removes it" if self._remove else ""
+            yield Label(Text(f"{self._does}{more}   esc closes", "dim"))
+
+    def on_mount(self) -> None:
+        self.query_one(_Find).focus()
+        self._show("")
+
+    @on(Input.Changed)
+    def _narrow(self, event: Input.Changed) -> None:
+        self._show(event.value)
+
+    def _show(self, text: str) -> None:
+        words = text.lower().split()
+        self._found = [
+            each for each in self._all if all(word in f"{each.name} {each.what}".lower() for word in words)
+        ]
+        lines = [
+            Text(f" {visible(each.name)} ", "bold").append(visible(each.what), "not bold")
+            for each in self._found
+        ]
+        self.query_one(LineList).show_texts(lines, cursor=0)
+
+    @property
+    def _current(self) -> Line[T] | None:
+        return self._found[self.query_one(LineList).cursor] if self._found else None
+
+    @on(Input.Submitted)
+    def _choose(self) -> None:
+        self.dismiss(self._current.value if self._current else None)
+
+    def action_remove_line(self) -> None:
+        line = self._current
+        if self._remove and line:
+            self._remove(line.value)
+            self._all.remove(line)
+            self._show(self.query_one(_Find).value)
+
+    def action_close(self) -> None:
+        self.dismiss(None)

@@ -1,0 +1,111 @@
+"""Decides how the captions of one picture in the next epochs are seen from Browse."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple, cast
+
+from rich.text import Text
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Label
+
+from curator.contract.manifest import open_manifest
+from curator.contract.text import visible
+from curator.freeze.build import FrozenManifest
+from curator.index.images import ImageRow
+from curator.session import Session
+from curator.tui import keys
+from curator.tui.background import given_up, in_background
+from curator.tui.caption_walk import Said, row_of, showings
+from curator.tui.messages import WorkDone, WorkRefused
+from curator.tui.recipe_form import remembered_recipe
+from curator.tui.screens.dialogs import said as said_mistake
+from curator.tui.widgets.line_list import LineList
+from curator.tui.widgets.lines import Lines
+from curator.tui.words import said_lines
+
+EPOCHS = 20
+
+
+class _Captions(NamedTuple):
+    """Where the captions are from, and each with what it is of."""
+
+    source: str
+    lines: list[tuple[str, Said]]
+
+
+class ImageCaptions(ModalScreen[None]):
+    """The captions a picture has in the next epochs: those of the manifest it is in, else as it would be frozen now."""
+
+    BINDINGS = keys.bindings("dialog.close")
+
+    def __init__(self, session: Session, row: ImageRow) -> None:
+        super().__init__()
+        self._session, self._row = session, row
+        self._lines: Sequence[tuple[str, Said]] = ()
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog captions"):
+            yield Label(Text(visible(self._row.path), "bold"))
+            yield Label("looking for it in the manifest", id="source", markup=False)
+            yield LineList(empty=" ")
+            yield Lines(id="said")
+            yield Label(Text("esc closes   3 walks the steps of a manifest", "dim"))
+
+    def on_mount(self) -> None:
+        self.query_one(LineList).focus()
+        in_background(self, "captions", self._read)
+
+    def _read(self) -> _Captions:
+        seed = remembered_recipe(self._session).seed
+        wanted = str(self._session.recall("manifest", ""))
+        manifests = sorted(self._session.manifests(), key=lambda each: each.name != wanted)
+        for frozen in manifests[:1]:
+            found = self._frozen(frozen, seed)
+            if found:
+                return found
+        texts = self._session.captions([self._row.id], range(EPOCHS), seed).get(self._row.id)
+        if texts is None:
+            return _Captions("in no subset: it would not be frozen", [])
+        source = f"in no manifest yet; such as these, were it frozen now (seed {seed})"
+        return _Captions(source, [(f"epoch {at}", Said(text, ())) for at, text in enumerate(texts, 1)])
+
+    def _frozen(self, frozen: FrozenManifest, seed: int) -> _Captions | None:
+        with open_manifest(frozen.path) as manifest:
+            row = row_of(manifest, Path(self._row.full_path), given_up())
+            if row is None:
+                return None
+            lines = [
+                (
+                    f"epoch {each.sample.epoch + 1} copy {each.sample.copy + 1}{' *' if each.sometimes else ''}",
+                    each.said,
+                )
+                for each in showings(manifest, row, range(EPOCHS), seed)
+            ]
+        often = "   * not in every epoch" if any(name.endswith("*") for name, _ in lines) else ""
+        return _Captions(f"manifest {visible(frozen.name)}, row {row}, seed {seed}{often}", lines)
+
+    def on_work_done(self, message: WorkDone) -> None:
+        source, self._lines = cast("_Captions", message.result)
+        self.query_one("#source", Label).update(source)
+        texts = [
+            Text(f" {name:<18} ", "bold").append(visible(said.caption) or "(no caption)", "not bold")
+            for name, said in self._lines
+        ]
+        self.query_one(LineList).show_texts(texts, 0)
+
+    def on_work_refused(self, message: WorkRefused) -> None:
+        self.query_one("#source", Label).update(said_mistake(message.error))
+
+    @on(LineList.Moved)
+    def _show_whole(self) -> None:
+        cursor, shown = self.query_one(LineList).cursor, self.query_one("#said", Lines)
+        if cursor < len(self._lines):
+            shown.show(said_lines(self._lines[cursor][1], max(20, shown.size.width)))
+
+    def action_close(self) -> None:
+        self.dismiss(None)

@@ -1,0 +1,80 @@
+"""Common tags among the images of a filter: exact by rows and by bitmaps, near in a sample. Row B03."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from curator.filter import facets
+from curator.filter.cancel import Cancelled
+from curator.filter.evaluate import select
+from curator.filter.facets import exact_facets, sample_facets
+from curator.index.collection import Collection
+from curator.index.edits import AddTags
+from curator.index.images import FileFacts, NewImage
+
+COUNT = 1500
+
+
+@pytest.fixture(scope="module")
+def collection(tmp_path_factory: pytest.TempPathFactory) -> Collection:
+    made = Collection.create(tmp_path_factory.mktemp("facets"))
+    rng = np.random.default_rng(3)
+    with made.writing():
+        root = made.images.root("/p")
+    drawn = [{f"t{k}" for k in rng.zipf(1.4, 12) if k < 400} for _ in range(COUNT)]
+    facts = FileFacts(b"s" * 32, 1, 2, 3, 4, "png")
+    made.add_images([NewImage(root, f"{k}", facts, tuple(sorted(tags))) for k, tags in enumerate(drawn)])
+    return made
+
+
+def expected(collection: Collection, text: str, limit: int) -> list[int]:
+    counts = Counter(tag for tags in collection.tag_names(select(collection, text).ids) for tag in tags)
+    return sorted(counts.values(), reverse=True)[:limit]
+
+
+@pytest.mark.parametrize("text", ["", "t1", "t2 -t1", "t3 t4", "t399", "nothing"])
+@pytest.mark.parametrize("rows", [0, 60_000])
+def test_exact_counts(collection: Collection, text: str, rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(facets, "_ROWS", rows)
+    monkeypatch.setattr(facets, "_PIECE", 200)
+    images = select(collection, text).bitmap()
+    found = exact_facets(collection, images, 20)
+    assert found.exact
+    assert found.images == len(images)
+    assert [facet.images for facet in found.tags] == expected(collection, text, 20)
+    for facet in found.tags:
+        assert facet.images == len(images & collection.bitmaps.of(facet.tag.id))
+
+
+def test_a_sample_is_near_and_says_so(collection: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(facets, "SAMPLE", 500)
+    images = select(collection, "").bitmap()
+    sample = sample_facets(collection, images, 5)
+    exact = exact_facets(collection, images, 5)
+    assert not sample.exact
+    assert sample.tags[0].tag.name == exact.tags[0].tag.name
+    assert abs(sample.tags[0].images - exact.tags[0].images) < 0.1 * COUNT
+    assert sample_facets(collection, select(collection, "t40").bitmap()).exact
+
+
+def test_an_edit_that_waits_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("curator.index.journal.AT_ONCE", 0)
+    made = Collection.create(tmp_path)
+    with made.writing():
+        root = made.images.root("/p")
+    facts = FileFacts(b"s" * 32, 1, 2, 3, 4, "png")
+    made.add_images([NewImage(root, f"{k}", facts, ("a",)) for k in range(30)])
+    made.apply(AddTags(("b",)), range(1, 21))
+    for _ in range(2):
+        found = exact_facets(made, select(made, "").bitmap())
+        assert [(facet.tag.name, facet.images) for facet in found.tags] == [("a", 30), ("b", 20)]
+        made.fold()
+
+
+def test_counting_taken_back_ends(collection: Collection) -> None:
+    with pytest.raises(Cancelled):
+        exact_facets(collection, select(collection, "").bitmap(), 5, lambda: True)

@@ -1,0 +1,104 @@
+"""Everything about one image (B06): in or out and by which rule, bucket, captions, history."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from curator.contract.captions import CaptionRules
+from curator.contract.errors import UserError
+from curator.filter.parse import parse
+from curator.filter.shown import parts_of, shown
+from curator.freeze.build import freeze
+from curator.freeze.explain import explain
+from curator.freeze.members import members_of
+from curator.freeze.spec import spec_of
+from curator.index.edits import AddTags, SetMark
+from curator.index.picks import Pick
+from curator.index.small_tables import Subset
+from tests.freeze.conftest import PICTURES
+
+
+def test_why_it_is_in(collect: Any) -> None:
+    collection = collect(PICTURES)
+    collection.subsets.save(Subset("cats", "cat -indoors", 2.5, rules=CaptionRules(shuffle=True)))
+    collection.subsets.save(Subset("all", ""))
+    said = explain(collection, 1)
+    assert said.is_in
+    assert said.reason == "in subset 'cats': it meets cat -indoors"
+    assert [each.reason for each in said.verdicts] == [
+        "it meets cat -indoors",
+        "the earlier subset 'cats' has it",
+    ]
+    assert (said.repeats, said.placement.bucket) == (2.5, (512, 512))
+    assert len(said.captions) == 3
+
+
+def test_why_it_is_out(collect: Any) -> None:
+    collection = collect(PICTURES)
+    collection.subsets.save(Subset("cats", "cat width>=600 -(dog OR bird) limit:1"))
+    assert explain(collection, 1).verdicts[0].reason == "it does not meet width>=600"
+    assert explain(collection, 3).verdicts[0].reason == "it does not meet cat, -(dog OR bird)"
+    assert explain(collection, 3).reason == "in no subset"
+    collection.apply(SetMark(-1), [1])
+    assert explain(collection, 1).reason == "it was rejected by hand"
+    collection.subsets.save(Subset("cats", "cat limit:1"))
+    assert "limit" in explain(collection, 2).verdicts[0].reason
+
+
+def test_it_agrees_with_the_freeze(collect: Any, tmp_path: Any) -> None:
+    collection = collect(PICTURES)
+    collection.subsets.save(Subset("cats", "cat"))
+    collection.subsets.save(Subset("outside", "outdoors"))
+    spec = spec_of(collection)
+    members = members_of(collection, spec)
+    freeze(collection, spec, members, tmp_path / "m.manifest")
+    frozen = set().union(*members.ids)
+    for image in range(1, 7):
+        assert explain(collection, image).is_in == (image in frozen)
+
+
+def test_its_history_and_picks(collect: Any) -> None:
+    collection = collect(PICTURES)
+    collection.apply(AddTags(("new",)), [1, 2])
+    collection.apply(AddTags(("other",)), [2])
+    collection.undo()
+    collection.picks.save(Pick("mine", collection.bitmaps.of(collection.tags.find("cat").id), ""))
+    said = explain(collection, 2)
+    assert [(each.what, each.undone) for each in said.history] == [
+        ("add 'other'", True),
+        ("add 'new'", False),
+    ]
+    assert [each.what for each in explain(collection, 1).history] == ["add 'new'"]
+    assert said.picks == ("mine",)
+
+
+def test_no_such_image(collect: Any) -> None:
+    with pytest.raises(UserError, match="no image 99"):
+        explain(collect(PICTURES), 99)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "cat",
+        '"a b"',
+        "-cat",
+        "(a OR b)",
+        "artist:ann",
+        "width>=5",
+        "width<5",
+        "mark:keep",
+        "path:/x.y/",
+        "width!=5",
+        "ratio=1.5",
+        "bytes:1000000..3000000",
+        "date>=2021-05-06",
+    ],
+)
+def test_parts_are_written_as_they_are_read(text: str) -> None:
+    (part,) = parts_of(parse(text, ["artist"]).where)
+    again = parts_of(parse(shown(part), ["artist"]).where)
+    assert [shown(each) for each in again] == [shown(part)]
+    assert shown(part) in (text, text.replace("=1.5", ":1.495..1.505"), "path:/x.y/")

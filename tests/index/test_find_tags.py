@@ -1,0 +1,84 @@
+"""Tags by any part of their name or of an alias, with counts and classes. Row B15; popularity counts, row S008."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from curator.index.collection import Collection
+from curator.index.edits import AddTags, RenameTag, SetClass
+from curator.index.images import FileFacts, NewImage
+from curator.index.tag_lookup import TagLookup
+from curator.index.tag_names import folded
+
+ROWS = [
+    ("1girl", "long_hair", "Saber (Fate)"),
+    ("1girl", "long_hair"),
+    ("1girl", "hair ribbon", "very long hair"),
+    ("chair",),
+]
+
+
+@pytest.fixture
+def collection(tmp_path: Path) -> Collection:
+    made = Collection.create(tmp_path)
+    with made.writing():
+        root = made.images.root("/p")
+    facts = FileFacts(b"s" * 32, 1, 2, 3, 4, "png")
+    made.add_images([NewImage(root, f"{k}", facts, tags) for k, tags in enumerate(ROWS)])
+    return made
+
+
+def names(collection: Collection, typed: str, limit: int = 20) -> list[str]:
+    return [tag.name for tag, _ in collection.find_tags(typed, limit)]
+
+
+def test_starts_come_before_words_before_parts(collection: Collection) -> None:
+    assert names(collection, "hair") == ["hair ribbon", "long_hair", "very long hair", "chair"]
+    assert names(collection, "LONG_H") == ["long_hair", "very long hair"]
+    assert names(collection, "(f") == ["Saber (Fate)"]
+    assert names(collection, "zzz") == []
+    assert names(collection, "", 2) == ["1girl", "long_hair"]
+
+
+def test_counts_and_classes_are_those_of_now(collection: Collection) -> None:
+    assert [(tag.count, tag.cls) for tag, _ in collection.find_tags("saber")] == [(1, "general")]
+    collection.apply(SetClass(("Saber (Fate)",), "character"))
+    collection.apply(AddTags(("Saber (Fate)",)))
+    assert [(tag.count, tag.cls) for tag, _ in collection.find_tags("saber")] == [(4, "character")]
+    collection.apply(RenameTag("chair", "armchair"))
+    assert names(collection, "armch") == ["armchair"]
+
+
+def test_tags_nobody_has_are_left_out(collection: Collection) -> None:
+    collection.apply(AddTags(("brief",)), [1])
+    collection.undo()
+    assert names(collection, "brief") == []
+
+
+def test_aliases_find_their_tag_and_are_named(collection: Collection) -> None:
+    collection.aliases.put([("artoria", "Saber (Fate)"), ("nobody", "no such tag"), ("girl one", "1girl")])
+    found = collection.find_tags("arto")
+    assert [(tag.name, alias) for tag, alias in found] == [("Saber (Fate)", "artoria")]
+    assert [(tag.name, alias) for tag, alias in collection.find_tags("1g")] == [("1girl", "")]
+    other = Collection.open(collection.folder)
+    assert names(other, "nobody") == []
+    other.aliases.remove(["artoria"])
+    assert names(collection, "arto") == []
+
+
+words = st.text(alphabet="ab_ (é", min_size=1, max_size=5).map(str.strip).filter(bool)
+
+
+@given(st.dictionaries(words, st.integers(0, 9), min_size=1, max_size=12), words)
+def test_every_part_of_every_name_is_found(counts: dict[str, int], typed: str) -> None:
+    import numpy as np
+
+    numbers = {name: number for number, name in enumerate(counts)}
+    lookup = TagLookup([(number, folded(name)) for name, number in numbers.items()], [])
+    found = {match.tag for match in lookup.find(typed, np.array(list(counts.values())), 99)}
+    wanted = folded(typed.strip())
+    assert found == {numbers[name] for name, count in counts.items() if count and wanted in folded(name)}

@@ -1,0 +1,68 @@
+"""An index made by an earlier frieze opens, says the same, and its history can still be taken back."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from curator.contract.errors import UserError
+from curator.filter.evaluate import select
+from curator.index.collection import Collection
+from curator.index.edits import AddTags
+from curator.index.migrations import STEPS
+
+FORMATS = sorted(Path(__file__).parent.glob("format_*.sql"))  # dumps of what that version wrote, never edited
+
+
+@pytest.fixture(params=FORMATS, ids=lambda file: file.stem)
+def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    with sqlite3.connect(tmp_path / "frieze.db") as db:
+        db.executescript(request.param.read_text())
+    return tmp_path
+
+
+def test_an_older_index_says_the_same(folder: Path) -> None:
+    collection = Collection.open(folder)
+    assert collection.check() == []
+    names = [("y", "solo", "long_hair"), ("solo", "y", "1girl", "Solo"), ("solo", "y"), ("saber (fate)",)]
+    assert collection.tag_names([1, 2, 3, 4]) == names
+    rows = collection.rows([1, 2, 3, 4])
+    assert [(row.mark, row.caption) for row in rows] == [(1, "one"), (1, ""), (0, ""), (0, "four")]
+    assert select(collection, "SOLO").ids.tolist() == [1, 2, 3]
+    assert select(collection, "sha:15").ids.tolist() == [2]
+    assert collection.subsets.list()[0].filter == "1girl"
+    assert len(Collection.open(folder).history()) == 6
+
+
+def test_an_older_history_is_done_again_and_taken_back(folder: Path) -> None:
+    collection = Collection.open(folder)
+    assert collection.redo() is not None
+    assert collection.rows([2])[0].caption == "new"
+    assert collection.redo() is not None
+    assert collection.tag_names([3]) == [("solo", "why")]
+    assert collection.redo() is None
+    while collection.undo():
+        assert collection.check() == []
+    assert collection.tag_names([1, 2, 3, 4]) == [
+        ("1girl", "solo", "long_hair"),
+        ("1girl", "Solo"),
+        (),
+        ("saber (fate)", "1girl"),
+    ]
+    collection.apply(AddTags(("new",)))
+    assert collection.check() == []
+
+
+def test_a_migration_that_fails_leaves_the_older_index(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_db: object) -> None:
+        raise UserError("the disk is full", "free some space")
+
+    before = sqlite3.connect(folder / "frieze.db").execute("PRAGMA user_version").fetchone()
+    monkeypatch.setattr("curator.index.migrations.STEPS", (*STEPS, broken))
+    with pytest.raises(UserError):
+        Collection.open(folder)
+    assert sqlite3.connect(folder / "frieze.db").execute("PRAGMA user_version").fetchone() == before
+    monkeypatch.undo()
+    assert Collection.open(folder).check() == []

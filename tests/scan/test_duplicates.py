@@ -1,0 +1,164 @@
+"""Near-duplicates (B16): exact by content, near by looks, the best of each group kept; never all against all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image, ImageDraw, ImageFilter
+
+from curator.contract.errors import UserError
+from curator.index.collection import Collection
+from curator.index.edits import SetMark
+from curator.index.metadata import PostFacts
+from curator.scan.duplicates import find_groups
+from curator.scan.fingerprint import fill, fingerprint
+from curator.scan.near import MAX_DISTANCE, near_pairs
+from curator.scan.scan import scan
+
+
+def picture(seed: int, size: tuple[int, int] = (400, 300)) -> Image.Image:
+    """Shapes unlike those of any other seed."""
+    generator = np.random.default_rng(seed)
+    image = Image.new("RGB", size, tuple(generator.integers(0, 255, 3).tolist()))
+    draw = ImageDraw.Draw(image)
+    for _ in range(12):
+        x, y = generator.integers(0, size[0]), generator.integers(0, size[1])
+        w, h = generator.integers(20, size[0] // 2), generator.integers(20, size[1] // 2)
+        draw.ellipse((int(x), int(y), int(x + w), int(y + h)), tuple(generator.integers(0, 255, 3).tolist()))
+    return image
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    home = tmp_path / "pictures"
+    home.mkdir()
+    for seed in range(6):
+        picture(seed).save(home / f"p{seed}.png")
+    picture(0).resize((200, 150)).save(home / "p0-small.jpg", quality=60)
+    picture(0).filter(ImageFilter.GaussianBlur(1)).save(home / "p0-blur.webp", quality=80)
+    (home / "p1-copy.png").write_bytes((home / "p1.png").read_bytes())
+    Image.new("RGB", (100, 100), "red").save(home / "flat-red.png")
+    Image.new("RGB", (100, 100), "blue").save(home / "flat-blue.png")
+    return home
+
+
+@pytest.fixture
+def collection(folder: Path, tmp_path: Path) -> Iterator[Collection]:
+    with Collection.create(tmp_path / "home") as made:
+        scan(made, folder)
+        yield made
+
+
+def everything(collection: Collection) -> list[int]:
+    return list(collection.images.alive())
+
+
+def named(collection: Collection, groups: Any) -> list[list[str]]:
+    names = {row.id: row.name for row in collection.rows(everything(collection))}
+    return [[names[group.best], *(names[copy.image] for copy in group.copies)] for group in groups]
+
+
+def test_looks_survive_size_quality_and_format(folder: Path) -> None:
+    values = {path.name: fingerprint(str(path)) for path in folder.iterdir()}
+    distances = {
+        name: (values["p0.png"] ^ value).bit_count() for name, value in values.items() if value is not None
+    }
+    assert distances["p0-small.jpg"] <= 6
+    assert distances["p0-blur.webp"] <= 6
+    assert min(distance for name, distance in distances.items() if not name.startswith("p0")) > MAX_DISTANCE
+    assert values["flat-red.png"] is None
+    assert fingerprint(str(folder / "gone.png")) is None
+
+
+def test_exact_copies_by_content(collection: Collection) -> None:
+    assert named(collection, find_groups(collection, everything(collection))) == [
+        ["p1.png", "p1-copy.png"]
+    ] or named(collection, find_groups(collection, everything(collection))) == [["p1-copy.png", "p1.png"]]
+
+
+def test_near_copies_and_the_best_of_them(collection: Collection) -> None:
+    """B16"""
+    ids = everything(collection)
+    assert fill(collection, ids) == 10  # eleven files, two of the same content
+    groups = find_groups(collection, ids, 6)
+    found = {frozenset(group) for group in named(collection, groups)}
+    assert found == {
+        frozenset({"p0.png", "p0-small.jpg", "p0-blur.webp"}),
+        frozenset({"p1.png", "p1-copy.png"}),
+    }
+    best = next(group for group in named(collection, groups) if "p0.png" in group)[0]
+    assert best in ("p0.png", "p0-blur.webp")
+    small = next(row.id for row in collection.rows(ids) if row.name == "p0-small.jpg")
+    collection.metadata.write([(small, PostFacts(score=5))])
+    assert "p0-small.jpg" in [
+        group[0] for group in named(collection, find_groups(collection, ids, 6, "score"))
+    ]
+    collection.apply(SetMark(1), [small])
+    assert "p0-small.jpg" in [
+        group[0] for group in named(collection, find_groups(collection, ids, 6, "size"))
+    ]
+
+
+def test_looking_can_be_stopped_and_goes_on(collection: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("curator.scan.fingerprint._BATCH", 3)
+    ids = everything(collection)
+
+    def stop(done: int, _total: int) -> None:
+        if done >= 6:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fill(collection, ids, stop)
+    assert 0 < fill(collection, ids) < 10
+    assert fill(collection, ids) == 0
+
+
+@given(
+    st.lists(st.integers(0, 2**64 - 1), unique=True, max_size=12),
+    st.lists(
+        st.tuples(st.integers(0, 11), st.sets(st.integers(0, 63), min_size=1, max_size=12)), max_size=12
+    ),
+    st.integers(0, MAX_DISTANCE),
+)
+def test_every_near_pair_is_found(
+    numbers: list[int], turned: list[tuple[int, set[int]]], distance: int
+) -> None:
+    """The lookup by parts finds what comparing all with all finds."""
+    values = set(numbers)
+    for which, bits in turned:
+        if which < len(numbers):
+            values.add(numbers[which] ^ sum(1 << bit for bit in bits))
+    array = np.array(sorted(values), np.uint64)
+    expected = {
+        (i, j)
+        for i in range(len(array))
+        for j in range(i + 1, len(array))
+        if (int(array[i]) ^ int(array[j])).bit_count() <= distance
+    }
+    one, other, bits = near_pairs(array, distance)
+    assert set(zip(one.tolist(), other.tolist(), strict=True)) == expected
+    assert all(0 < count <= distance for count in bits.tolist())
+
+
+def test_no_chains(collection: Collection) -> None:
+    """A and C are both near B and not near each other: where A is the best, C is no copy of it."""
+    rows = collection.rows(everything(collection))[:3]
+    contents = [bytes.fromhex(row.sha256) for row in rows]
+    collection.fingerprints.put(zip(contents, (0, 0b1111, 0b11111111), strict=True))
+    ranked = sorted(rows, key=lambda row: (-row.width * row.height, -row.file_bytes, row.id))
+    by_content = dict(zip(contents, (0, 0b1111, 0b11111111), strict=True))
+    groups = find_groups(collection, [row.id for row in rows], 4)
+    looks = {row.id: by_content[bytes.fromhex(row.sha256)] for row in rows}
+    near = {row.id for row in ranked[1:] if (looks[row.id] ^ looks[ranked[0].id]).bit_count() <= 4}
+    assert {copy.image for copy in groups[0].copies} == near
+
+
+def test_a_distance_at_which_all_look_alike(collection: Collection) -> None:
+    with pytest.raises(UserError):
+        find_groups(collection, everything(collection), 40)

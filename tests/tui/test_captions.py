@@ -1,0 +1,172 @@
+"""Captions: what each step will train on is seen before, exactly as the trainer makes it (row S042)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from curator.contract.captions import CaptionParts, CaptionRules
+from curator.contract.epoch_plan import Sample
+from curator.contract.errors import UserError
+from curator.contract.manifest import open_manifest
+from curator.contract.recipe_toml import load_recipe
+from curator.index.small_tables import Subset
+from curator.tui.caption_walk import CaptionWalk, row_of, say, showings
+from curator.tui.screens.captions import CaptionsScreen
+from curator.tui.widgets.lines import Lines
+from curator.tui.widgets.preview import Preview
+from curator.tui.words import said_lines
+
+RULES = CaptionRules(shuffle=True, tag_dropout=0.4, trigger="frz")
+
+
+@pytest.fixture
+def frozen(session) -> Path:
+    session.save_subset(Subset("beasts", "animal", repeats=2.5, flip=True, rules=RULES))
+    session.save_subset(Subset("rest", ""))
+    session.remember("recipe", {"length.epochs": 3, "batch.size": 2, "seed": 7})
+    return session.freeze("set1").path
+
+
+def recipe():
+    return load_recipe("sd15-lora", ["length.epochs=3", "batch.size=2", "seed=7"])
+
+
+@pytest.fixture
+def walk(frozen):
+    with open_manifest(frozen) as manifest:
+        yield CaptionWalk(manifest, recipe())
+
+
+def test_every_step_is_what_the_trainer_makes(walk):
+    """The trainer's own reader, pictures left unread, against the screen's."""
+    torch = pytest.importorskip("torch")
+    assert torch
+    from curator.contract.run_length import plan_training
+    from train.data.dataset import picture_of
+
+    plan = plan_training(walk.manifest.spans, recipe()).plan
+    for step in range(walk.total_steps):
+        shown = walk.step(step)
+        epoch, index = plan.locate(step)
+        batch = plan.batch(epoch, index)
+        assert (shown.epoch, shown.index) == (epoch, index)
+        assert tuple(each.sample for each in shown.samples) == batch.samples
+        for each in shown.samples:
+            picture = picture_of(walk.manifest, each.sample.row)
+            assert each.said.caption == picture.caption(each.sample, 7, step)
+            assert each.flip == picture.flip(each.sample, 7)
+            assert each.file == picture.file.path
+
+
+def test_steps_and_epochs_are_named_from_1(walk):
+    assert walk.place("1") == 0
+    assert walk.place("e2") == walk.first_step(1) == walk.place("epoch 2")
+    for typed in ("0", "e4", "-3", "x", "99999", ""):
+        with pytest.raises(UserError):
+            walk.place(typed)
+
+
+def test_what_was_left_out_is_named():
+    parts = CaptionParts(("frz",), ("a", "b", "a", "c"), (), "text")
+    rules = CaptionRules(tag_dropout=0.5)
+    for copy in range(20):
+        said = say(parts, rules, 1, Sample(0, 0, copy), 0)
+        there = said.caption.split(", ")
+        assert sorted([*there, *said.left_out]) == sorted(["frz", "a", "b", "a", "c", "text"])
+    dropped = say(parts, CaptionRules(caption_dropout=1.0), 1, Sample(0, 0, 0), 0)
+    assert dropped.caption == ""
+    assert dropped.left_out == ("frz", "a", "b", "a", "c", "text")
+    assert "no caption" in said_lines(dropped, 60)[1].plain
+
+
+def test_what_falls_off_is_named():
+    said = say(
+        CaptionParts((), tuple(f"word{at}" for at in range(60)), ()), CaptionRules(), 1, Sample(0, 0, 0), 0
+    )
+    assert "falls off" in "\n".join(line.plain for line in said_lines(said, 60))
+
+
+def test_an_image_is_found_in_the_manifest_with_all_its_showings(walk, session):
+    (row,) = session.rows(session.select("cat").page(0, 1))
+    found = row_of(walk.manifest, Path(row.full_path), lambda: False)
+    assert found is not None
+    shown = list(showings(walk.manifest, found, range(2), 7))
+    assert [(each.sample.epoch, each.sample.copy, each.sometimes) for each in shown] == [
+        (0, 0, False),
+        (0, 1, False),
+        (0, 2, True),
+        (1, 0, False),
+        (1, 1, False),
+        (1, 2, True),
+    ]
+    assert row_of(walk.manifest, Path("/nowhere.png"), lambda: False) is None
+    assert row_of(walk.manifest, Path(row.full_path), lambda: True) is None
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_steps_and_epochs_are_walked(drive, frozen, walk, size):
+    async with drive(size) as it:
+        await it.press("3")
+        await it.sees(f"step 1 of {walk.total_steps}")
+        screen = it.app.screen
+        assert isinstance(screen, CaptionsScreen)
+        assert screen._shown == walk.step(0)
+        await it.until(lambda: it.shown(Preview)._picture.strips)
+        caption = walk.step(0).samples[0].said.caption
+        assert caption[:20] in screen.query_one(Lines).plain
+        await it.press("l", "l", "h")
+        assert screen._shown == walk.step(1)
+        await it.press("right_square_bracket")
+        assert screen._shown.epoch == 1
+        assert screen._shown.index == 0
+        await it.press("number_sign")
+        await it.type("e9")
+        await it.press("enter")
+        await it.sees("there is no epoch 9")
+        await it.press("ctrl+u")
+        await it.type("e3")
+        await it.press("enter")
+        await it.until(lambda: screen._shown.epoch == 2)
+        assert "seed 7, batch 2 (of the recipe)" in it.text
+
+
+async def test_another_seed_can_be_looked_at(drive, frozen):
+    async with drive() as it:
+        await it.press("3")
+        await it.sees("seed 7")
+        await it.press("b", "ctrl+u")
+        await it.type("8")
+        await it.press("enter")
+        await it.sees("seed 8, batch 2 (not the recipe's)")
+
+
+async def test_without_a_manifest_it_says_what_to_do(drive, session):
+    async with drive() as it:
+        await it.press("3")
+        await it.sees("no manifest yet: 4 freezes one")
+        await it.press("l", "right_square_bracket", "number_sign", "m", "b", "enter")
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_the_captions_of_one_picture_are_seen_from_browse(drive, frozen, session, size):
+    async with drive(size) as it:
+        await it.press("n")
+        await it.sees("manifest set1, row ")
+        await it.sees("epoch 1 copy 3 *")
+        assert "frz" in it.text
+        await it.press("j", "escape")
+        assert it.images.has_focus
+
+
+async def test_a_picture_in_no_manifest_has_the_captions_it_would_have(drive, session):
+    async with drive() as it:
+        await it.press("n")
+        await it.sees("in no manifest yet")
+        await it.sees("cat, animal, indoors")
+        await it.press("escape")
+    session.save_subset(Subset("dogs", "dog"))
+    async with drive() as it:
+        await it.press("n")
+        await it.sees("in no subset")
