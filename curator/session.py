@@ -204,10 +204,13 @@ class Session:
         """The subsets in order."""
         return self.collection.subsets.list()
 
-    def save_subset(self, subset: Subset) -> None:
-        """Add a subset, or change the one with its name. Its filter is checked first."""
+    def save_subset(self, subset: Subset, before: str = "") -> None:
+        """Add a subset, or change the one with its name, or the one named `before`. Its filter is tried first."""
         select(self.collection, subset.filter)
-        self.collection.subsets.save(subset)
+        if before:
+            self.collection.subsets.rename(before, subset)
+        else:
+            self.collection.subsets.save(subset)
 
     def remove_subset(self, name: str) -> None:
         """Remove a subset; its pictures stay in the collection.

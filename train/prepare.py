@@ -7,6 +7,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -60,7 +61,8 @@ def prepare(run: RunFolder, make_reporter: Callable[[bool], Reporter], signals: 
     manifest = _open_manifest(info)
     survey = _check_pictures(manifest, reporter)
     plan = plan_training(manifest.spans, recipe, accelerator.num_processes)
-    identity = Identity(manifest.digest, hashlib.sha256(dump_recipe(recipe).encode()).hexdigest())
+    recipe_sha256 = hashlib.sha256(dump_recipe(recipe).encode()).hexdigest()
+    identity = Identity(manifest.digest, recipe_sha256, plan.effective_batch)
     forget_drafts(run.state_dir)
     state = newest_state(run.state_dir, identity)
     reporter.phase("loading the model")
@@ -81,7 +83,7 @@ def prepare(run: RunFolder, make_reporter: Callable[[bool], Reporter], signals: 
         cached=recipe.cache.latents == "memory",
     )
     latents = _latents(reader, recipe, family, accelerator, reporter=reporter, control=control)
-    record = Record(info, recipe, manifest.header, survey, plan, family.facts, time.time())
+    record = Record(info, recipe, manifest.header, survey, plan, family.facts, _made_at(info))
     _start_trackers(accelerator, recipe, reporter)
     return Job(
         run=run,
@@ -99,6 +101,11 @@ def prepare(run: RunFolder, make_reporter: Callable[[bool], Reporter], signals: 
         control=control,
         done=state.step if state else 0,
     )
+
+
+def _made_at(info: RunInfo) -> float:
+    """When the run was made: a resume does not begin it anew."""
+    return datetime.fromisoformat(info.created_at).timestamp() if info.created_at else time.time()
 
 
 def _open_manifest(info: RunInfo) -> Manifest:

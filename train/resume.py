@@ -34,6 +34,7 @@ class Identity:
 
     manifest_digest: str
     recipe_sha256: str
+    effective_batch: int = 0
     version: int = _VERSION
 
 
@@ -104,6 +105,11 @@ def _read(place: Path, identity: Identity) -> State:
         raise UserError(
             f"the saved state {place.name} is of another recipe or manifest",
             "put back the run's recipe.toml, or start a new run",
+        )
+    if about.get("effective_batch", identity.effective_batch) != identity.effective_batch:
+        raise UserError(
+            f"the run has {about['effective_batch']} pictures a step and would have {identity.effective_batch} now",
+            "resume with the --processes it was started with",
         )
     if about["version"] != identity.version:
         raise UserError(

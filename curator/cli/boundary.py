@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
@@ -14,6 +15,8 @@ from typing import TextIO, cast
 
 from curator.contract.errors import UserError
 from curator.contract.text import visible
+
+_DISK_FULL = UserError("the disk is full", "free space; nothing is half-written")
 
 
 def exit_code_of(command: Callable[[], int]) -> int:
@@ -31,6 +34,8 @@ def exit_code_of(command: Callable[[], int]) -> int:
         return 130
     except BrokenPipeError:
         return _reader_gone()
+    except OSError as error:
+        return _refused(_DISK_FULL) if error.errno == errno.ENOSPC else _bug()
     except Exception:  # noqa: BLE001  # whatever is left is a bug; a person gets one line, we get the traceback
         return _bug()
     return code

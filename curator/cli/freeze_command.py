@@ -45,10 +45,15 @@ def freeze(
         rule = changed_rule(
             session.bucket_rule, resolution=resolution, least=least, most=most, step=step, upscale=upscale
         )
-        if rule != session.bucket_rule:
+        before = session.bucket_rule
+        if rule != before:
             session.set_bucket_rule(rule)
         _tell_findings(session)
-        frozen = session.freeze(name, replace=replace)
+        try:
+            frozen = session.freeze(name, replace=replace)
+        except BaseException:
+            session.set_bucket_rule(before)
+            raise
     if as_json:
         put_json(
             {

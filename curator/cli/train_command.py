@@ -45,8 +45,11 @@ def train(
         str | None, typer.Option("--name", metavar="NAME", help="Name of the run; default: the manifest's.")
     ] = None,
     processes: Annotated[
-        int, typer.Option("--processes", metavar="N", min=1, help="Devices that train together.")
-    ] = 1,
+        int | None,
+        typer.Option(
+            "--processes", metavar="N", min=1, help="Devices that train together; default: 1, or as before."
+        ),
+    ] = None,
     resume: Annotated[
         str | None, typer.Option("--resume", metavar="RUN", help="Go on with a run that is not done.")
     ] = None,
@@ -71,9 +74,11 @@ def train(
     path = manifest_file(manifest, collection)
     knobs = load_recipe(recipe, [*(sets or ()), *_model_set(model)])
     if check:
-        _check(path, knobs, processes, as_json)
+        _check(path, knobs, processes or 1, as_json)
         return
-    _go_on(_launched(runs_folder(collection), path, knobs, name or path.stem, processes), detach, as_json)
+    _go_on(
+        _launched(runs_folder(collection), path, knobs, name or path.stem, processes or 1), detach, as_json
+    )
 
 
 def _launched(parent: Path, manifest: Path, recipe: Recipe, name: str, processes: int) -> RunFolder:
@@ -108,7 +113,7 @@ def _refuse_beside_resume(given: dict[str, object]) -> None:
             )
 
 
-def _resume(name: str, processes: int, detach: bool, collection: Path | None, as_json: bool) -> None:
+def _resume(name: str, processes: int | None, detach: bool, collection: Path | None, as_json: bool) -> None:
     from curator.runs.launch import start
 
     run = run_named(name, collection)

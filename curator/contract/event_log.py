@@ -23,7 +23,9 @@ class EventLog:
             UserError: the disk is full or gone.
         """
         try:
-            os.write(self._file, (to_line(event) + "\n").encode("utf-8", "backslashreplace"))
+            line = (to_line(event) + "\n").encode("utf-8", "backslashreplace")
+            while line:  # a disk that fills up takes a part first
+                line = line[os.write(self._file, line) :]
         except OSError as error:
             raise UserError(
                 f"the event log cannot be written: {error.strerror}", "free space, then resume"

@@ -71,7 +71,7 @@ class Optimizer:
     beta1: float = knob(0.9, "decay of the mean of gradients", low=0.0, high=0.99999)
     beta2: float = knob(0.999, "decay of the mean of squared gradients", low=0.0, high=0.99999)
     weight_decay: float = knob(0.01, "pull of weights towards zero", low=0.0)
-    epsilon: float = knob(1e-8, "smallest divisor", low=0.0)
+    epsilon: float = knob(1e-8, "smallest divisor", low=1e-12)
     max_grad_norm: float = knob(1.0, "gradients are scaled down to this norm; 0: never", low=0.0)
 
 
@@ -90,8 +90,10 @@ class Schedule:
 class Length:
     """When the run is done: epochs win where both are given."""
 
-    epochs: int = knob(10, "times the manifest is gone through; 0: see steps", unit="epochs", low=0)
-    steps: int = knob(0, "optimiser steps; used where epochs is 0", unit="steps", low=0)
+    epochs: int = knob(
+        10, "times the manifest is gone through; 0: see steps", unit="epochs", low=0, high=10**6
+    )
+    steps: int = knob(0, "optimiser steps; used where epochs is 0", unit="steps", low=0, high=10**9)
 
 
 @dataclass(frozen=True)
@@ -153,7 +155,7 @@ class SamplePictures:
     cfg: float = knob(7.0, "guidance scale", low=1.0, high=100.0)
     width: int = knob(512, "width", unit="px", low=64, high=4096)
     height: int = knob(512, "height", unit="px", low=64, high=4096)
-    seed: int = knob(1, "seed of the first picture; the next ones count up", low=0)
+    seed: int = knob(1, "seed of the first picture; the next ones count up", low=0, high=2**62)
     sampler: Literal["ddim", "euler", "euler_a", "dpmpp_2m"] = knob(
         "euler_a", "sampler", choices=("ddim", "euler", "euler_a", "dpmpp_2m")
     )

@@ -43,6 +43,10 @@ _IDLE = (
         "give sample.prompts, or leave it out",
     ),
     _Idle(
+        ("adapter.conv_rank",), lambda r: r.optimizer.unet_lr == 0, "set optimizer.unet_lr, or leave it out"
+    ),
+    _Idle(("sample.negative",), lambda r: r.sample.cfg <= 1, "raise sample.cfg above 1, or leave it out"),
+    _Idle(
         ("evaluate.every_steps",), lambda r: r.evaluate.images == 0, "set evaluate.images, or leave it out"
     ),
     _Idle(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
 from typing import Any
@@ -119,9 +120,14 @@ def toml_value(value: Value) -> str:
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 
 
+_HIDDEN = {"Cc", "Cf", "Zl", "Zp"}  # a recipe is shown on terminals: nothing in it may be obeyed
+
+
 def _toml_string(text: str) -> str:
-    plain = (
-        _ESCAPES.get(char) or (char if char >= " " and char != "\x7f" else f"\\u{ord(char):04x}")
-        for char in text
-    )
-    return '"' + "".join(plain) + '"'
+    return '"' + "".join(_ESCAPES.get(char) or _escaped(char) for char in text) + '"'
+
+
+def _escaped(char: str) -> str:
+    if unicodedata.category(char) not in _HIDDEN:
+        return char
+    return f"\\u{ord(char):04x}" if ord(char) < 0x10000 else f"\\U{ord(char):08x}"

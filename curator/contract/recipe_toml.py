@@ -61,7 +61,8 @@ def _value(raw: str, default: Value) -> object:
     if isinstance(default, str) and not raw.startswith(('"', "'")):
         return raw
     try:
-        return tomllib.loads(f"value = {raw}")["value"]
+        given = tomllib.loads(f"value = {raw}")
+        return given["value"] if len(given) == 1 else raw
     except tomllib.TOMLDecodeError:
         return raw
 

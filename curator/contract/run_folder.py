@@ -12,6 +12,7 @@ import fcntl
 import json
 import os
 import re
+import shutil
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -31,12 +32,13 @@ Status = Literal["new", "running", "finished", "stopped", "failed", "crashed"]
 
 @dataclass(frozen=True)
 class RunInfo:
-    """What a run was started on."""
+    """What a run was started on; `processes` train together, and do so again after a resume."""
 
     name: str
     manifest: str
     manifest_digest: str
     created_at: str
+    processes: int = 1
 
 
 class RunFolder:
@@ -75,7 +77,14 @@ class RunFolder:
 
     @classmethod
     def create(
-        cls, parent: Path, name: str, recipe_toml: str, manifest: Path, manifest_digest: str
+        cls,
+        parent: Path,
+        name: str,
+        recipe_toml: str,
+        manifest: Path,
+        manifest_digest: str,
+        *,
+        processes: int = 1,
     ) -> RunFolder:
         """A new run below `parent`, named by today's date and `name`; a number is added where that is taken.
 
@@ -85,17 +94,17 @@ class RunFolder:
         if not re.fullmatch(r"[\w][\w .+-]{0,80}", name):
             raise UserError(f"'{name}' cannot name a run", "use letters, digits, '-', '_' and '.'")
         now = datetime.now().astimezone()
+        run = cls(_fresh_folder(parent, f"{now:%Y-%m-%d}-{name}"))
         try:
-            run = cls(_fresh_folder(parent, f"{now:%Y-%m-%d}-{name}"))
             for folder in (run.requests_dir, run.state_dir, run.samples_dir, run.output_dir):
                 folder.mkdir()
             run.recipe_path.write_text(recipe_toml, "utf-8")
-            info = RunInfo(name, str(manifest.absolute()), manifest_digest, now.isoformat(timespec="seconds"))
+            at = now.isoformat(timespec="seconds")
+            info = RunInfo(name, str(manifest.absolute()), manifest_digest, at, processes)
             write_json(run.path / "run.json", asdict(info))  # last: a folder without it is no run
-        except OSError as error:
-            raise UserError(
-                f"no run can be made in {parent}: {error.strerror}", "free space or check rights"
-            ) from error
+        except (OSError, UnicodeError) as error:
+            shutil.rmtree(run.path, ignore_errors=True)
+            raise _no_run(parent, error) from error
         return run
 
     def info(self) -> RunInfo:
@@ -107,7 +116,8 @@ class RunFolder:
         about = read_json(self.path / "run.json")
         if about is None:
             raise UserError(f"{self.path} is no run", "list the runs with 'frieze runs list'")
-        return RunInfo(**{name: about.get(name, "") for name in RunInfo.__dataclass_fields__})
+        texts = (str(about.get(name, "")) for name in ("name", "manifest", "manifest_digest", "created_at"))
+        return RunInfo(*texts, processes=int(about.get("processes", 1)))
 
     @contextmanager
     def hold(self) -> Generator[None]:
@@ -176,7 +186,7 @@ class RunFolder:
         except OSError:
             return False
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared: lookers do not see each other
         except BlockingIOError:
             return True
         finally:
@@ -204,22 +214,33 @@ def _in_use(run: RunFolder) -> UserError:
     )
 
 
+def _no_run(parent: Path, error: Exception) -> UserError:
+    why = error.strerror if isinstance(error, OSError) else "a name in it is no UTF-8"
+    return UserError(f"no run can be made in {parent}: {why}", "free space, check rights, or rename")
+
+
 def _fresh_folder(parent: Path, name: str) -> Path:
-    parent.mkdir(parents=True, exist_ok=True)
-    for number in range(1, 10_000):
-        path = parent / (name if number == 1 else f"{name}-{number}")
-        try:
-            path.mkdir()
-        except FileExistsError:
-            continue
-        return path
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        for number in range(1, 10_000):
+            path = parent / (name if number == 1 else f"{name}-{number}")
+            try:
+                path.mkdir()
+            except FileExistsError:
+                continue
+            return path
+    except OSError as error:
+        raise _no_run(parent, error) from error
     raise UserError(f"there are too many runs named {name}", "choose another name")
 
 
 def write_json(path: Path, about: dict[str, Any]) -> None:
     """Write a small JSON file whole or not at all."""
     scratch = path.with_name(f".{path.name}.{os.getpid()}")
-    scratch.write_text(json.dumps(about, indent=1) + "\n", "utf-8")
+    with scratch.open("w", encoding="utf-8") as file:
+        file.write(json.dumps(about, indent=1) + "\n")
+        file.flush()
+        os.fsync(file.fileno())  # renamed before it is on the disk, a power loss would leave an empty file
     os.replace(scratch, path)
 
 

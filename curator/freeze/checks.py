@@ -44,6 +44,7 @@ def check(collection: Collection, spec: FreezeSpec, members: Members, preview: F
     found = [
         *_nothing_to_freeze(preview),
         *_subsets(spec, members, preview),
+        *_fractions(preview),
         *_missing_files(collection),
         *_without_caption(collection, spec),
         *_small(collection, spec, members),
@@ -76,6 +77,18 @@ def _subsets(spec: FreezeSpec, members: Members, preview: FreezePreview) -> Iter
         if overlap:
             what = f"{where}: {overlap:,} pictures already belong to an earlier subset and stay there"
             yield Finding("warn", what, "narrow one of the filters", _of(subset))
+
+
+def _fractions(preview: FreezePreview) -> Iterator[Finding]:
+    """A fraction of a repeat is rounded in each bucket: where buckets are small, little or nothing of it is left."""
+    if preview.never_shown:
+        what = f"{preview.never_shown:,} pictures are alone in their buckets with a fraction of a repeat: never shown"
+        yield Finding("warn", what, "raise their repeats to 1, or allow fewer buckets")
+    for share in preview.subsets:
+        meant = share.images * share.repeats
+        if meant and abs(share.samples - meant) > max(0.05 * meant, 1):
+            what = f"subset {share.name}: {share.samples:,} samples an epoch, {meant:,.1f} were meant"
+            yield Finding("warn", what, "small buckets round fractions: use whole repeats, or fewer buckets")
 
 
 def _missing_files(collection: Collection) -> Iterator[Finding]:

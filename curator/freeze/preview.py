@@ -58,6 +58,7 @@ class FreezePreview:
     steps_per_epoch: int
     effective_batch: int
     funnel: Funnel
+    never_shown: int = 0  # pictures whose bucket is too small for a fraction of a repeat
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,7 @@ def preview(collection: Collection, spec: FreezeSpec, members: Members, batch: B
         steps_per_epoch=steps,
         effective_batch=effective,
         funnel=members.funnel,
+        never_shown=sum(span.rows for span in spans if not span.samples),
     )
 
 

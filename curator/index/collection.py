@@ -16,6 +16,7 @@ from curator.index import derived
 from curator.index.arrivals import recover
 from curator.index.bitmaps import Bitmaps, Flag, bitmap_of
 from curator.index.columns import Columns
+from curator.index.creation import create_index
 from curator.index.database import Database
 from curator.index.describe import describe
 from curator.index.edits import Commit, Edit
@@ -86,7 +87,9 @@ class Collection:
     def _opened(cls, folder: Path, *, create: bool) -> Collection:
         folder = folder.absolute()
         refuse_network(folder)
-        database = Database.open(folder / FILE_NAME, create=create)
+        if create:
+            create_index(folder / FILE_NAME)
+        database = Database.open(folder / FILE_NAME)
         try:
             migrate(database)
         except BaseException:

@@ -47,7 +47,7 @@ class Database:
     def open(cls, path: Path, *, create: bool = False) -> Database:
         """Open `path`, or make it when `create`; anything that is not a whole frieze index is refused."""
         if create == path.exists():
-            raise _exists(path) if create else _absent(path)
+            raise exists_already(path) if create else _absent(path)
         if not create:
             _refuse_foreign(path)
         with sqlite_errors(path):
@@ -244,7 +244,8 @@ def _absent(path: Path) -> UserError:
     )
 
 
-def _exists(path: Path) -> UserError:
+def exists_already(path: Path) -> UserError:
+    """Why nothing is made."""
     return UserError(f"there is already a collection in {visible(str(path.parent))}", "open it instead")
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from curator.contract.captions import CaptionRules
 from curator.contract.errors import UserError
+from curator.contract.text import visible
 from curator.index.database import Database
 from curator.index.paths import from_blob, to_blob
 
@@ -47,6 +48,20 @@ class Subset:
     rules: CaptionRules = field(default_factory=CaptionRules)
 
 
+_MOST = 1e6  # of repeats and loss weight; also what refuses numbers that are none
+
+
+def _check(subset: Subset) -> None:
+    if not subset.name.strip() or visible(subset.name) != subset.name:
+        raise UserError(f"'{visible(subset.name)}' cannot name a subset", "give a name of printable letters")
+    for what, number in (("repeats", subset.repeats), ("loss weight", subset.loss_weight)):
+        if not 0 <= number <= _MOST:
+            raise UserError(f"subset {subset.name}: {what} is {number:g}", "give 0 or more, such as 1.5")
+    if visible(subset.rules.trigger) != subset.rules.trigger:
+        trigger = visible(subset.rules.trigger)
+        raise UserError(f"subset {subset.name}: the trigger is '{trigger}'", "give printable letters")
+
+
 class SubsetTable:
     """Subsets in the order they were made."""
 
@@ -68,8 +83,7 @@ class SubsetTable:
 
     def save(self, subset: Subset) -> None:
         """Add a subset at the end, or change the one of this name where it stands."""
-        if not subset.name.strip() or subset.repeats < 0 or subset.loss_weight < 0:
-            raise UserError("a subset needs a name, and repeats and loss weight of 0 or more", "give them")
+        _check(subset)
         with self._database.writing(durable=True) as connection:
             connection.execute(
                 "INSERT INTO subset VALUES(?, (SELECT coalesce(max(position), 0) + 1 FROM subset), ?,?,?,?,?)"
@@ -84,6 +98,19 @@ class SubsetTable:
                     json.dumps(asdict(subset.rules)),
                 ),
             )
+
+    def rename(self, old: str, subset: Subset) -> None:
+        """Change the subset `old`, its name too, where it stands.
+
+        Raises:
+            UserError: the new name is taken.
+        """
+        with self._database.writing(durable=True) as connection:
+            if subset.name != old and self.get(subset.name):
+                raise UserError(f"there is a subset '{subset.name}'", "choose another name")
+            _check(subset)
+            connection.execute("UPDATE subset SET name=? WHERE name=?", (subset.name, old))
+            self.save(subset)
 
     def remove(self, name: str) -> bool:
         """Whether there was one."""

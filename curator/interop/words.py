@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from curator.tags.text import spaced
 
@@ -11,8 +12,9 @@ _MAX = 500
 
 def text_of(text: str) -> str:
     """Free text with nothing in it that cannot be stored; lines are joined."""
-    whole = "".join("\ufffd" if c == "\0" or 0xD800 <= ord(c) <= 0xDFFF else c for c in text)
-    return " ".join(whole.split())
+    if not text.isprintable():
+        text = "".join("\ufffd" if c == "\0" or 0xD800 <= ord(c) <= 0xDFFF else c for c in text)
+    return " ".join(text.split())
 
 
 def tags_of_line(line: str, separator: str = ",") -> tuple[str, ...]:
@@ -22,10 +24,19 @@ def tags_of_line(line: str, separator: str = ",") -> tuple[str, ...]:
 
 def tags_of_words(line: str) -> tuple[str, ...]:
     """Tags as boorus write them: spaces between tags, underscores in them."""
-    return clean(spaced(word) for word in line.split())
+    return tuple(dict.fromkeys(tag for word in line.split() if (tag := _from_word(word))))
 
 
 def clean(tags: Iterable[str]) -> tuple[str, ...]:
     """Tags without space around them, commas inside or anything broken; empty ones are nothing."""
-    kept = (text_of(tag.replace(",", " ")) for tag in tags)
-    return tuple(dict.fromkeys(tag for tag in kept if tag and len(tag) <= _MAX))
+    return tuple(dict.fromkeys(kept for tag in tags if (kept := _clean(tag))))
+
+
+@lru_cache(maxsize=200_000)  # a dump says the same few words millions of times
+def _from_word(word: str) -> str:
+    return _clean(spaced(word))
+
+
+def _clean(tag: str) -> str:
+    kept = text_of(tag.replace(",", " "))
+    return kept if len(kept) <= _MAX else ""

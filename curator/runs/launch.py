@@ -21,27 +21,36 @@ from curator.contract.events import RunFailed
 from curator.contract.manifest import open_manifest
 from curator.contract.manifest_seal import verify_seal
 from curator.contract.recipe import Recipe
-from curator.contract.recipe_toml import dump_recipe
+from curator.contract.recipe_toml import dump_recipe, with_values
 from curator.contract.run_folder import RunFolder, read_json
 
 WORKER: Sequence[str] = ("-m", "train")
+_LAUNCHER_NAMES = {
+    *("RANK", "LOCAL_RANK", "GROUP_RANK", "ROLE_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "GROUP_WORLD_SIZE"),
+    *("MASTER_ADDR", "MASTER_PORT"),
+}
 _LOOK_S = 0.02
 _LONGEST_START_S = 300.0  # importing torch from a cold network disk takes minutes
 
 
-def start(run: RunFolder, processes: int = 1) -> int:
+def start(run: RunFolder, processes: int | None = None) -> int:
     """Start or resume `run` in the background; gives the worker's process id once it holds the run.
+
+    Without `processes` as many train together as the run was made for: another number would be another batch.
 
     Raises:
         UserError: training is not installed, a worker already lives, or the worker failed at once.
     """
     _check_installed()
-    if run.status() == "running":
+    status = run.status()
+    if status == "running":
         raise UserError(f"the run {run.path.name} is already running", "follow it with 'frieze runs follow'")
+    if status == "finished":
+        raise UserError(f"the run {run.path.name} is finished", "start another with 'frieze train MANIFEST'")
     run.take_requests()  # a request that a dead worker never read is not meant for the next one
     before = read_json(run.path / "worker.json")
     offset = read_events(run.events_path)[1]
-    process = _spawn(run, processes)
+    process = _spawn(run, processes or run.info().processes)
     # Somebody has to take the exit status of a child that ends while we live, or it stays a zombie.
     threading.Thread(target=process.wait, daemon=True).start()
     deadline = time.monotonic() + _LONGEST_START_S
@@ -69,9 +78,17 @@ def start_new(parent: Path, manifest: Path, recipe: Recipe, name: str, processes
     with open_manifest(manifest) as opened:
         verify_seal(manifest)
         digest = opened.digest
-    run = RunFolder.create(parent, name, dump_recipe(recipe), manifest, digest)
-    start(run, processes)
+    recipe_toml = dump_recipe(_with_whole_paths(recipe))
+    run = RunFolder.create(parent, name, recipe_toml, manifest, digest, processes=processes)
+    start(run)
     return run
+
+
+def _with_whole_paths(recipe: Recipe) -> Recipe:
+    """A resume may come from another folder: files that are there are named from the root. A hub's names stay."""
+    given = {"model.path": recipe.model.path, "model.vae": recipe.model.vae}
+    files = {name: Path(value).expanduser() for name, value in given.items() if value}
+    return with_values(recipe, {name: str(file.absolute()) for name, file in files.items() if file.exists()})
 
 
 def worker_command(run: RunFolder, processes: int) -> list[str]:
@@ -90,7 +107,8 @@ def _check_installed() -> None:
 
 def _spawn(run: RunFolder, processes: int) -> subprocess.Popen[bytes]:
     # Without the safe path a folder or file called "train" where the user happens to stand would be run instead.
-    environment = os.environ | {"PYTHONSAFEPATH": "1"}
+    kept = {name: value for name, value in os.environ.items() if not _is_of_a_launcher(name)}
+    environment = kept | {"PYTHONSAFEPATH": "1"}
     try:
         with run.log_path.open("ab") as log:
             return subprocess.Popen(
@@ -105,6 +123,11 @@ def _spawn(run: RunFolder, processes: int) -> subprocess.Popen[bytes]:
         raise UserError(
             f"the trainer cannot be started: {error.strerror}", "free space or check rights"
         ) from error
+
+
+def _is_of_a_launcher(name: str) -> bool:
+    """What torchrun or Slurm told the shell we are in: a worker that believes it would wait for its peers for ever."""
+    return name in _LAUNCHER_NAMES or name.startswith("TORCHELASTIC_")
 
 
 def _failed(run: RunFolder, offset: int) -> UserError:

@@ -10,7 +10,7 @@ from typing import TypeVar
 from curator.contract.errors import UserError, did_you_mean
 from curator.contract.event_log import read_events
 from curator.contract.events import Event, RunStarted, StepDone, from_line
-from curator.contract.run_folder import RunFolder, Status
+from curator.contract.run_folder import RunFolder, Status, read_json
 
 _Kind = TypeVar("_Kind", bound=RunStarted | StepDone)
 _EDGE_BYTES = 1 << 16  # some 250 events: enough to meet a step behind a few sample pictures
@@ -90,7 +90,8 @@ def _matching(known: dict[str, str], name: str) -> list[str]:
 
 
 def _runs_below(parent: Path) -> list[RunFolder]:
-    return [RunFolder(file.parent) for file in sorted(parent.glob("*/run.json"))]
+    files = sorted(parent.glob("*/run.json"))
+    return [RunFolder(file.parent) for file in files if read_json(file) is not None]
 
 
 def _newest(kinds: tuple[type[_Kind], ...], events: Sequence[Event]) -> _Kind | None:

@@ -110,10 +110,12 @@ class FriezeApp(App[None]):
         return monotonic() - self._last_input >= _IDLE_AFTER_S
 
     def _fold(self) -> None:
-        """In a worker: fold until nothing waits or somebody is back."""
+        """In a worker: fold until nothing waits or somebody is back; then the write-ahead log need not grow on."""
         is_given_up = given_up()
-        while self._is_idle() and not is_given_up() and self.reader.fold(_FOLD_AT_A_TIME_S):
-            pass
+        while self._is_idle() and not is_given_up():
+            if not self.reader.fold(_FOLD_AT_A_TIME_S):
+                self.reader.collection.checkpoint()
+                return
 
     # screens
 

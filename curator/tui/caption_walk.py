@@ -129,11 +129,14 @@ def showings(manifest: Manifest, row: int, epochs: range, seed: int) -> Iterator
 
 def row_of(manifest: Manifest, path: Path, is_given_up: Callable[[], bool]) -> int | None:
     """The manifest row of a file; None where it has none. Reads the manifest from its beginning: for a worker."""
-    roots = manifest.header.provenance.roots
+    roots, named = manifest.header.provenance.roots, os.fspath(path)
     for row, (stored, root, *_) in enumerate(manifest.raw_images()):
         if is_given_up():
             return None
-        if path == Path(roots[root], os.fsdecode(stored)):
+        inside = os.fsdecode(stored)
+        if named.endswith(inside) and path == Path(
+            roots[root], inside
+        ):  # the first costs a tenth of the second
             return row
     return None
 

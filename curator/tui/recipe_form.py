@@ -127,7 +127,9 @@ def in_text(value: Value) -> str:
         return "yes" if value else "no"
     if isinstance(value, tuple):
         return " | ".join(value)
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    return repr(value) if isinstance(value, float) else str(value)
 
 
 def range_in_words(info: FieldInfo) -> str:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from textwrap import wrap
 
 from rich.text import Text
 
 from curator.contract.buckets import Size
+from curator.contract.epoch_plan import Span
 from curator.contract.errors import UserError
+from curator.contract.recipe import Recipe
+from curator.contract.run_length import plan_training
 from curator.contract.text import visible
 from curator.index.edits import AddTags, Edit, RemoveTags, RenameTag, SetCaption, SetMark
 from curator.index.images import ImageRow
@@ -55,6 +59,17 @@ def edit_in_words(edit: Edit) -> str:
         case _:
             words = ""
     return visible(words)
+
+
+def length_in_words(recipe: Recipe, spans: Sequence[Span]) -> Text:
+    """How long the training will be, from the manifest's spans and the trainer's own plan."""
+    if not spans:
+        return Text(" no manifest: the length is not known\n")
+    plan = plan_training(spans, recipe)
+    each = plan.plan.batches(0)
+    text = Text(" ").append(f"{plan.total_steps:,} steps", "bold")
+    text.append(f": {plan.total_epochs:,} epoch{'s' if plan.total_epochs != 1 else ''} x {each:,} steps")
+    return text.append(f"\n batch {plan.effective_batch}, {plan.plan.samples_per_epoch:,} samples an epoch")
 
 
 def said_lines(said: Said, width: int) -> list[Text]:

@@ -107,3 +107,24 @@ def test_requests_are_taken_once_and_in_order(run: RunFolder) -> None:
     process.communicate()
     with pytest.raises(UserError, match="not running"):
         run.request("stop")
+
+
+def test_lookers_do_not_see_each_other(run: RunFolder) -> None:
+    """Many may ask for the status at once: a dead run is dead for all of them."""
+    worker(run).communicate()
+    look = (
+        "import sys; from pathlib import Path; from curator.contract.run_folder import RunFolder\n"
+        "run = RunFolder(Path(sys.argv[1]))\n"
+        "print(sum(run.status() == 'running' for _ in range(1500)))"
+    )
+    lookers = [
+        subprocess.Popen([sys.executable, "-c", look, str(run.path)], stdout=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    assert [looker.communicate()[0].strip() for looker in lookers] == ["0", "0", "0"]
+
+
+def test_a_recipe_that_cannot_be_written_leaves_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no UTF-8"):
+        RunFolder.create(tmp_path / "runs", "x", os.fsdecode(b"path = \xff"), tmp_path / "m", "")
+    assert not any((tmp_path / "runs").iterdir())

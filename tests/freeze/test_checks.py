@@ -12,7 +12,7 @@ from curator.freeze.preview import preview
 from curator.freeze.spec import FreezeSpec
 from curator.index.collection import Collection
 from curator.index.small_tables import Subset
-from tests.freeze.conftest import PICTURES, Maker
+from tests.freeze.conftest import PICTURES, Maker, Picture
 
 
 def report(collection: Collection, *subsets: Subset, batch: int = 1) -> FreezeReport:
@@ -65,3 +65,13 @@ def test_empty_and_silent_subsets_are_told(collect: Maker) -> None:
     assert "subset none has no pictures" in warnings
     assert "no picture has the tag unicorn" in warnings
     assert "subset few: 1 pictures x 0.2 show nothing" in warnings
+
+
+def test_a_fraction_that_small_buckets_swallow_is_told(collect: Maker) -> None:
+    """0.4 of one picture in each of six buckets is nothing in every epoch: no silent loss."""
+    sizes = [(256, 1024), (320, 768), (384, 640), (448, 576), (512, 512), (576, 448)]
+    collection = collect([Picture(f"{size}.png", size, ("cat",)) for size in sizes])
+    warnings = told(report(collection, Subset("cats", "cat", 0.4)), "warn")
+    assert "6 pictures are alone in their buckets" in warnings
+    warnings = told(report(collection, Subset("cats", "cat", 1.5)), "warn")
+    assert "subset cats: 6 samples an epoch, 9.0 were meant" in warnings

@@ -156,3 +156,17 @@ def test_an_error_inside_a_transaction_leaves_nothing(tmp_path: Path) -> None:
     assert collection.tag_names([1]) == [("a", "b")]
     assert collection.tags.find("new") is None
     assert collection.check() == []
+
+
+def test_a_new_index_appears_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(_database: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("curator.index.creation.migrate", killed)
+    with pytest.raises(KeyboardInterrupt):
+        Collection.create(tmp_path)
+    monkeypatch.undo()
+    assert list(tmp_path.iterdir()) == []
+    Collection.create(tmp_path).close()
+    assert [file.name for file in tmp_path.iterdir()] == ["frieze.db"]
+    assert Collection.open(tmp_path).check() == []

@@ -73,3 +73,11 @@ def test_where_there_are_no_runs_the_hint_says_how_to_start(tmp_path: Path) -> N
     with pytest.raises(UserError) as caught:
         find_run(tmp_path, "x")
     assert "frieze train" in caught.value.hint
+
+
+def test_one_damaged_run_hides_no_other(tmp_path: Path) -> None:
+    whole = RunFolder.create(tmp_path, "whole", "", tmp_path / "m", "")
+    broken = RunFolder.create(tmp_path, "broken", "", tmp_path / "m", "")
+    (broken.path / "run.json").write_text("")
+    assert [each.name for each in list_runs(tmp_path)] == [whole.path.name]
+    assert find_run(tmp_path, "whole").path == whole.path

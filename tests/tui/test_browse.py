@@ -400,9 +400,11 @@ async def test_a_question_nobody_waits_for_is_given_up(drive, monkeypatch):
         await it.press("slash")
         await it.type("animal")
         await it.until(lambda: "animal" in asked)
+        await it.sees("looking...")
         await it.press("ctrl+u")
         await it.type("cat")
         await it.until(lambda: it.images.count == 1)
+        await it.sees("1 picture")
 
 
 async def test_a_tag_is_found_by_an_alias(drive, session):

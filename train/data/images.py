@@ -33,6 +33,10 @@ _DECODE_ERRORS = (
 )
 
 
+# What the curator indexes can be trained: Pillow refuses above twice this, and warns above it.
+Image.MAX_IMAGE_PIXELS = 150_000_000
+
+
 class BadPictureError(Exception):
     """The file is what the manifest says, and no picture can be made of it."""
 

@@ -82,6 +82,13 @@ def _of_network(record: Record) -> dict[str, str]:
     }
 
 
+def _device_batches(record: Record) -> int:
+    """Batches of one device in the first epoch: a step holds `accumulate` of them on each."""
+    accumulate = record.recipe.batch.accumulate
+    epochs = max(record.plan.total_epochs, 1)
+    return round(record.plan.plan.steps(epochs) / epochs * accumulate)
+
+
 def _of_length(record: Record, step: int, now: float) -> dict[str, str]:
     plan = record.plan
     epoch = plan.plan.locate(max(0, step - 1))[0] + 1
@@ -91,7 +98,7 @@ def _of_length(record: Record, step: int, now: float) -> dict[str, str]:
         "ss_training_finished_at": str(now),
         "ss_num_train_images": str(plan.plan.samples_per_epoch),
         "ss_num_reg_images": "0",
-        "ss_num_batches_per_epoch": str(plan.plan.batches(0)),
+        "ss_num_batches_per_epoch": str(_device_batches(record)),
         "ss_num_epochs": str(plan.total_epochs),
         "ss_max_train_steps": str(plan.total_steps),
         "ss_epoch": str(epoch),

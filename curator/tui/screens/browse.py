@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 from pyroaring import BitMap
 from textual import on
@@ -22,6 +22,7 @@ from curator.tui import keys
 from curator.tui.background import given_up, in_background, mistakes_shown
 from curator.tui.editing import COUNTED, EDITED, Editor
 from curator.tui.filter_text import with_tag
+from curator.tui.finding import Found, find_first, place_of_image
 from curator.tui.messages import CollectionChanged, Mistake, Told, WorkDone, WorkRefused
 from curator.tui.screens.filter_menus import ask_place, ask_save, ask_saved, ask_sort
 from curator.tui.screens.image_captions import ImageCaptions
@@ -31,21 +32,12 @@ from curator.tui.widgets.facet_panel import FacetPanel
 from curator.tui.widgets.filter_bar import FilterBar
 from curator.tui.widgets.image_list import ImageList
 from curator.tui.widgets.line_list import LineList
-from curator.tui.widgets.page_cache import PAGE_ROWS
 from curator.tui.widgets.preview import Preview
 from curator.tui.widgets.tag_panel import TagPanel
 from curator.tui.words import about_image
 
+_SLOW_S = 0.4  # a question that takes longer says that it is being looked for
 _DETAIL_DELAY_S = 0.05  # a held key passes many pictures; only the one it stops at is looked up
-_PLACED_AT_ONCE = 50_000  # in a longer result the first page is shown before the old place is found
-
-
-class _Found(NamedTuple):
-    """What a filter gave, and where the image is that the cursor was on."""
-
-    text: str
-    result: Result
-    place: int | None
 
 
 class BrowseScreen(Screen):
@@ -61,6 +53,7 @@ class BrowseScreen(Screen):
         self._wanted_image = session.recall("image", 0)
         self._crop = bool(session.recall("crop", True))
         self._timer: Timer | None = None
+        self._looking: Timer | None = None
 
     def compose(self) -> ComposeResult:
         yield TabLine("Browse")
@@ -111,11 +104,17 @@ class BrowseScreen(Screen):
         if row:
             self._wanted_image = row.id
         wanted = self._wanted_image
-        in_background(self, "filter", lambda: _found(self._reader, text, wanted))
+        self._stop_looking()
+        self._looking = self.set_timer(_SLOW_S, self.query_one(FilterBar).show_looking)
+        in_background(self, "filter", lambda: find_first(self._reader, text, wanted, given_up()))
+
+    def _stop_looking(self) -> None:
+        if self._looking:
+            self._looking.stop()
 
     def on_work_done(self, message: WorkDone) -> None:
         match message.kind, message.result:
-            case "filter", _Found() as found:
+            case "filter", Found() as found:
                 self._show_found(found)
             case "place", (Result() as result, int() as place):
                 images = self.query_one(ImageList)
@@ -128,19 +127,22 @@ class BrowseScreen(Screen):
             case _:
                 pass
 
-    def _show_found(self, found: _Found) -> None:
+    def _show_found(self, found: Found) -> None:
+        self._stop_looking()
         self._filter, result = found.text, found.result
         images = self.query_one(ImageList)
         images.show_images(result, self._session.rows, found.place or 0)
         if found.place is None:
             wanted = self._wanted_image
-            in_background(self, "place", lambda: (result, _place(result, wanted)))
+            in_background(self, "place", lambda: (result, place_of_image(result, wanted)))
         note = "".join(f"   no picture has the tag '{visible(tag)}'" for tag in result.unknown_tags)
         self.query_one(FilterBar).show_count(images.count, len(images.selected), note)
         self._look_at_facets()
 
     def on_work_refused(self, message: WorkRefused) -> None:
         self.post_message(Told(""))
+        self._stop_looking()
+        self.on_image_list_selection_changed()
         if isinstance(message.error, FilterError):
             self.query_one(FilterBar).show_mistake(message.error)
         else:
@@ -288,19 +290,6 @@ class BrowseScreen(Screen):
 
     def _show_edited(self) -> None:
         self.query_one(ImageList).read_again()
-
-
-def _found(reader: Session, text: str, wanted: int) -> _Found:
-    """In a worker: what is needed to show the first page."""
-    result = reader.select(text, given_up())
-    result.page(0, PAGE_ROWS)
-    return _Found(text, result, _place(result, wanted) if len(result) <= _PLACED_AT_ONCE else None)
-
-
-def _place(result: Result, image: int) -> int:
-    """Where `image` stands; the top where it does not. The whole order is known from then on."""
-    result.page(len(result) - 1, 1)
-    return result.row_of(image) or 0
 
 
 def _shown(session: Session, row: ImageRow, crop: bool) -> ShownPicture:

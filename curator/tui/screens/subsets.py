@@ -13,7 +13,6 @@ from textual.screen import Screen
 from textual.widgets import Label
 
 from curator.contract.buckets import BucketRule
-from curator.contract.captions import CaptionRules
 from curator.contract.errors import UserError
 from curator.contract.recipe import BatchSize
 from curator.contract.text import visible
@@ -23,6 +22,7 @@ from curator.session import Session
 from curator.tui import keys
 from curator.tui.background import in_background, mistakes_shown
 from curator.tui.messages import CollectionChanged, Mistake, WorkDone, WorkRefused
+from curator.tui.recipe_form import in_text
 from curator.tui.screens.dialogs import Confirm, Form, FormLine, number_of, whole_number_of, yes_or_no
 from curator.tui.widgets.bars import HEADING, bar, bucket_lines
 from curator.tui.widgets.chrome import KeyLine, TabLine, TooSmall
@@ -121,10 +121,12 @@ class SubsetsScreen(Screen):
 
     def _open_form(self, subset: Subset, title: str) -> None:
         def check(values: Mapping[str, str]) -> Subset:
-            changed = _subset_of(values)
-            self._session.save_subset(changed)
-            if subset.name and changed.name != subset.name:
-                self._session.remove_subset(subset.name)
+            changed = _subset_of(values, subset)
+            if not subset.name and any(each.name == changed.name for each in self._session.subsets()):
+                raise UserError(
+                    f"there is a subset '{changed.name}'", "choose another name, or edit that one"
+                )
+            self._session.save_subset(changed, before=subset.name)
             return changed
 
         self.app.push_screen(Form(title, _subset_lines(subset), check))
@@ -188,23 +190,23 @@ def _subset_lines(subset: Subset) -> list[FormLine]:
         FormLine(
             "repeats",
             "repeats",
-            f"{subset.repeats:g}",
+            in_text(subset.repeats),
             "times each picture is seen in an epoch, such as 2 or 1.5",
         ),
         FormLine(
-            "weight", "loss weight", f"{subset.loss_weight:g}", "how much its pictures count; 1 is usual"
+            "weight", "loss weight", in_text(subset.loss_weight), "how much its pictures count; 1 is usual"
         ),
         FormLine("flip", "flip", _yes(subset.flip), "mirror half of the samples: yes or no"),
         FormLine("trigger", "trigger", rules.trigger, "a word before every caption; may be empty"),
         FormLine("shuffle", "shuffle", _yes(rules.shuffle), "tags in another order each time: yes or no"),
         FormLine("keep", "keep tags", str(rules.keep_tags), "the first tags that never move"),
         FormLine(
-            "tag_dropout", "tag dropout", f"{rules.tag_dropout:g}", "chance that a tag is left out, 0 to 1"
+            "tag_dropout", "tag dropout", in_text(rules.tag_dropout), "chance that a tag is left out, 0 to 1"
         ),
         FormLine(
             "dropout",
             "no caption",
-            f"{rules.caption_dropout:g}",
+            in_text(rules.caption_dropout),
             "chance that the whole caption is left out, 0 to 1",
         ),
     ]
@@ -214,14 +216,16 @@ def _yes(value: bool) -> str:
     return "yes" if value else "no"
 
 
-def _subset_of(values: Mapping[str, str]) -> Subset:
+def _subset_of(values: Mapping[str, str], before: Subset) -> Subset:
+    """What the form says; rules it does not show stay as they were."""
     name = values["name"].strip()
     if not name:
         raise UserError("the subset has no name", "give a short one, such as 'cats'")
     repeats = number_of(values, "repeats", "repeats")
     if not 0 <= repeats <= 1_000_000:
         raise UserError(f"repeats: {repeats:g} is out of range", "give 0 or more, such as 1.5")
-    rules = CaptionRules(
+    rules = replace(
+        before.rules,
         shuffle=yes_or_no(values, "shuffle", "shuffle"),
         keep_tags=whole_number_of(values, "keep", "keep tags"),
         tag_dropout=number_of(values, "tag_dropout", "tag dropout"),

@@ -19,7 +19,6 @@ from curator.contract.recipe import Recipe
 from curator.contract.recipe_fields import FieldInfo
 from curator.contract.recipe_toml import presets
 from curator.contract.run_folder import RunFolder
-from curator.contract.run_length import plan_training
 from curator.contract.text import visible
 from curator.freeze.build import FrozenManifest
 from curator.session import Session
@@ -40,6 +39,7 @@ from curator.tui.screens.dialogs import Confirm, said
 from curator.tui.widgets.chrome import KeyLine, TabLine, TooSmall
 from curator.tui.widgets.entry import Entry
 from curator.tui.widgets.line_list import LineList
+from curator.tui.words import length_in_words
 
 
 class _ValueEntry(Entry):
@@ -144,7 +144,7 @@ class TrainScreen(Screen):
 
     def _show_steps(self) -> None:
         try:
-            text = _length(self._form.recipe(), self._manifest, self._spans)
+            text = length_in_words(self._form.recipe(), self._spans)
         except UserError as error:
             text = said(error)
         self.query_one("#steps", Label).update(text, layout=False)
@@ -262,7 +262,7 @@ class TrainScreen(Screen):
             return
         self.remember()
         question = Confirm(
-            f"Start training '{visible(self._run_name)}'?", _length(recipe, manifest, self._spans).plain
+            f"Start training '{visible(self._run_name)}'?", length_in_words(recipe, self._spans).plain
         )
         self.app.push_screen(question, lambda yes: self._launch(manifest.path, recipe) if yes else None)
 
@@ -290,14 +290,3 @@ class TrainScreen(Screen):
 def _next(choices: Sequence[_T], current: object, places: int) -> _T:
     place = next((at + places for at, each in enumerate(choices) if each == current), 0)
     return choices[place % len(choices)]
-
-
-def _length(recipe: Recipe, manifest: FrozenManifest | None, spans: tuple[Span, ...]) -> Text:
-    """How long the training will be, from the manifest's spans and the trainer's own plan."""
-    if manifest is None or not spans:
-        return Text(" no manifest: the length is not known\n")
-    plan = plan_training(spans, recipe)
-    each = plan.plan.batches(0)
-    text = Text(" ").append(f"{plan.total_steps:,} steps", "bold")
-    text.append(f": {plan.total_epochs:,} epoch{'s' if plan.total_epochs != 1 else ''} x {each:,} steps")
-    return text.append(f"\n batch {plan.effective_batch}, {plan.plan.samples_per_epoch:,} samples an epoch")

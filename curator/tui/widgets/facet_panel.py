@@ -81,7 +81,7 @@ class FacetPanel(LineList):
 
     def _text(self, position: int, width: int) -> Text:
         facet = self.facets.tags[position]
-        about = f" {'' if self.facets.exact else '~'}{facet.images:,}"
+        about = f" {'' if self.facets.exact else '~'}{facet.images:,} "
         name = Text(f" {visible(facet.tag.name)}")
         name.truncate(max(8, width - len(about)), overflow="ellipsis", pad=True)
         return name.append(about)

@@ -85,6 +85,10 @@ class FilterBar(Vertical):
         # at once: focus() comes a moment later, and keys typed meanwhile would be commands of the list
         self.screen.set_focus(self.query_one(FilterInput))
 
+    def show_looking(self) -> None:
+        """The answer takes a while; the list is still that of the filter before."""
+        self.query_one("#count", Label).update(Text("looking...", justify="right"), layout=False)
+
     def show_count(self, shown: int, selected: int, note: str = "") -> None:
         """The filter is good and finds so many."""
         self.show_selected(shown, selected)

@@ -66,7 +66,7 @@ class TagPanel(LineList):
                 f" {self._caption[line]}" if line >= 0 else " caption", style="" if line >= 0 else "bold"
             )
         tag = self.tags[position]
-        about = f" {tag.cls if tag.cls != 'general' else ''} {tag.count}"
+        about = f" {tag.cls if tag.cls != 'general' else ''} {tag.count:,} "
         name = Text(f"{position + 1:>3} {visible(tag.name)}")
         name.truncate(max(8, width - len(about)), overflow="ellipsis", pad=True)
         return name.append(about)

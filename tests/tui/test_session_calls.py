@@ -1,0 +1,60 @@
+"""What the app asks of a session: one call for many pictures, and nothing left waiting that a moment can finish."""
+
+from __future__ import annotations
+
+import pytest
+
+from curator.freeze import captions as module
+from curator.contract.errors import UserError
+from curator.index.edits import AddTags
+from curator.index.small_tables import Subset
+from curator.session import Session
+
+
+def test_captions_of_many_pictures_look_for_the_subsets_once(session, monkeypatch):
+    session.save_subset(Subset("beasts", "animal"))
+    asked: list[object] = []
+    plain = module.members_of
+    monkeypatch.setattr(module, "members_of", lambda *each: asked.append(each) or plain(*each))
+    ids = session.select("").ids.tolist()
+    captions = session.captions(ids, range(2))
+    assert len(asked) == 1
+    assert captions == {ids[0]: ["cat, animal, indoors"] * 2, ids[1]: ["dog, animal, outdoors"] * 2}
+    assert {image: subset.name for image, subset in session.subsets_of(ids).items()} == dict.fromkeys(
+        ids[:2], "beasts"
+    )
+
+
+def test_closing_folds_and_survives_a_full_disk(session, monkeypatch):
+    other = Session.open(session.folder)
+    folded: list[float] = []
+    monkeypatch.setattr(other.collection, "waiting", lambda: 7)
+    monkeypatch.setattr(other.collection, "fold", lambda budget: folded.append(budget) or 0)
+    other.close()
+    assert folded == [0.5]
+
+    def full(_budget: float) -> int:
+        raise UserError("the disk is full", "free some space")
+
+    other = Session.open(session.folder)
+    monkeypatch.setattr(other.collection, "waiting", lambda: 7)
+    monkeypatch.setattr(other.collection, "fold", full)
+    other.close()
+
+
+def test_going_back_to_an_edit_is_whole_or_not_at_all(session):
+    first, second = (session.edit(AddTags((tag,)), [1]).id for tag in ("first", "second"))
+    assert [each.what for each in session.undo_to(first)] == ["add 'second'", "add 'first'"]
+    with pytest.raises(UserError):
+        session.undo_to(first)
+    assert len(session.redo_to(first)) == 1
+    third = session.edit(AddTags(("third",)), [1]).id
+    with pytest.raises(UserError):
+        session.redo_to(second)
+    session.undo()
+    with pytest.raises(UserError):
+        session.redo_to(second)
+    tags = [tag.name for tag in session.tags_of(1)]
+    assert "third" not in tags
+    assert len(session.redo_to(third)) == 1
+    assert not session.collection.check()
