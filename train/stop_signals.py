@@ -25,6 +25,11 @@ class StopSignals:
         signal.signal(signal.SIGINT, self._on_signal)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
+    def retire(self) -> None:
+        """From here on the process ends by itself: a late signal must not cut off its last words."""
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         self.count += 1
         if self.at_once:

@@ -44,6 +44,8 @@ def work(path: Path) -> int:
         return _MISTAKE
     except KeyboardInterrupt:
         return _INTERRUPTED
+    finally:
+        signals.retire()
 
 
 class _Worker:
@@ -71,6 +73,7 @@ class _Worker:
                 traceback.print_exc()
                 self._say_failed(_told(error))
                 how, code = "failed", _BROKEN
+        self.signals.retire()
         if self.log is not None:
             with contextlib.suppress(UserError):
                 self.log.write(RunEnded(time.time(), how, self.clock.done))

@@ -37,12 +37,12 @@ sees 'by hand'
 keys u
 keys 2
 sees 'steps per epoch'
-keys 3
+keys 4
 sees 'Freeze'
 sleep 1
 keys n; types 'first'; keys Enter
 sees 'digest'
-keys 4
+keys 5
 sees 'manifest'
 sets model.path "$base"
 sets length.epochs 1
@@ -51,7 +51,7 @@ sets batch.size 2
 keys L
 sees 'Start training'
 keys y
-sees '[5 Runs]'
+sees '[6 Runs]'
 sees 'finished' 900
 screen
 keys q

@@ -66,14 +66,14 @@ async def test_from_a_folder_of_pictures_to_a_lora(tmp_path: Path, pictures: Pat
             await it.press("left_square_bracket")
             await it.until(lambda: {each.repeats for each in session.subsets()} & {0.9, 1.9})
 
-            await it.press("3")
+            await it.press("4")
             await it.until(lambda: app.screen.report)
             await it.press("n")
             await it.type("first")
             await it.press("enter")
             await it.until(session.manifests)
 
-            await it.press("4")
+            await it.press("5")
             await it.sees("first")
             for field, value in {
                 "model.path": str(base),
@@ -86,7 +86,7 @@ async def test_from_a_folder_of_pictures_to_a_lora(tmp_path: Path, pictures: Pat
             await it.press("L")
             await it.sees("Start training")
             await it.press("y")
-            await it.sees("[5 Runs]")
+            await it.sees("[6 Runs]")
             for _ in range(40):  # the worker imports torch and trains: give it as long as it needs
                 if session.runs() and session.runs()[0].status == "finished":
                     break

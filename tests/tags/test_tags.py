@@ -15,11 +15,9 @@ from curator.contract.errors import UserError
 from curator.index.collection import Collection
 from curator.index.edits import AddTags, RemoveTags, SetCaption
 from curator.index.tag_names import check_name
-from curator.index.tag_table import Tag
 from curator.scan.scan import scan
 from curator.tags.bulk import adding, preview, removing, renaming
 from curator.tags.classes import CLASSES, in_order
-from curator.tags.complete import complete
 from curator.tags.sidecars import write_sidecars
 from curator.tags.text import FACES, clean_tag, clean_tags
 
@@ -67,22 +65,6 @@ def test_what_is_accepted_is_a_tag_and_stays_as_it_is(typed: str) -> None:
 
 def test_several_typed() -> None:
     assert clean_tags("a, b_c_d ,, a") == ("a", "b c d")
-
-
-def test_completion_ranks() -> None:
-    tags = [Tag(k, name, "general", count) for k, (name, count) in enumerate(
-        [("hair", 5), ("long_hair", 90), ("Hair ornament", 50), ("chair", 99), ("armchair", 3), ("blue eyes", 70)]
-    )]  # fmt: skip
-    assert [tag.name for tag in complete(tags, "hair")] == [
-        "Hair ornament",
-        "hair",
-        "long_hair",
-        "chair",
-        "armchair",
-    ]
-    assert [tag.name for tag in complete(tags, "long h")] == ["long_hair"]
-    assert [tag.name for tag in complete(tags, "", limit=2)] == ["chair", "long_hair"]
-    assert complete(tags, "zzz") == []
 
 
 def test_class_order() -> None:

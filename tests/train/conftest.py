@@ -243,3 +243,14 @@ def start_worker() -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
 @pytest.fixture
 def events_of() -> Callable[[RunFolder], list[Event]]:
     return lambda run: read_events(run.events_path)[0]
+
+
+@pytest.fixture(autouse=True)
+def _signals_as_before():
+    """A worker in this process takes signals for itself; the next test gets them back."""
+    import signal
+
+    known = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    yield
+    for each, handler in known.items():
+        signal.signal(each, handler)

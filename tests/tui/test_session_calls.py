@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from curator.freeze import captions as module
 from curator.contract.errors import UserError
+from curator.freeze import captions as module
 from curator.index.edits import AddTags
 from curator.index.small_tables import Subset
 from curator.session import Session
