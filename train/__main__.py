@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
+from typing import NoReturn
 
-from train.worker import work
+from train.worker import INTERRUPTED, work
 
 
 def main(arguments: list[str]) -> int:
@@ -16,5 +18,18 @@ def main(arguments: list[str]) -> int:
     return work(Path(arguments[0]))
 
 
+def leave(code: int) -> NoReturn:
+    """End the process with `code`.
+
+    Python remembers an interrupt that went through code which an extension ran while it was imported, and would
+    end itself by SIGINT although the interrupt was caught; all that has to be written is written by now.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if code == INTERRUPTED:
+        os._exit(code)
+    sys.exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    leave(main(sys.argv[1:]))

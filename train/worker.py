@@ -21,7 +21,8 @@ from train import quiet
 from train.clock import Clock
 from train.stop_signals import StopSignals
 
-_FINISHED, _BROKEN, _MISTAKE, _INTERRUPTED = 0, 1, 2, 130
+INTERRUPTED = 130
+_FINISHED, _BROKEN, _MISTAKE = 0, 1, 2
 
 
 def work(path: Path) -> int:
@@ -43,7 +44,7 @@ def work(path: Path) -> int:
         _print_error(error)
         return _MISTAKE
     except KeyboardInterrupt:
-        return _INTERRUPTED
+        return INTERRUPTED
     finally:
         signals.retire()
 
@@ -62,13 +63,13 @@ class _Worker:
         try:
             how, code = self._train(), _FINISHED
         except KeyboardInterrupt:
-            how, code = "stopped", _INTERRUPTED
+            how, code = "stopped", INTERRUPTED
         except UserError as error:
             self._say_failed(error)
             how, code = "failed", _MISTAKE
         except Exception as error:  # noqa: BLE001 (the boundary: no run may end without a sentence)
             if self.signals.at_once:  # libraries turn an interrupt of their import into errors of their own
-                how, code = "stopped", _INTERRUPTED
+                how, code = "stopped", INTERRUPTED
             else:
                 traceback.print_exc()
                 self._say_failed(_told(error))
