@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from pyroaring import BitMap
 
+from curator.contract import varint
 from curator.index.bitmaps import Flag
 from curator.index.changes import (
     Arrived,
@@ -24,7 +25,6 @@ from curator.index.changes import (
 from curator.index.columns import COUNTS
 from curator.index.pending import count_change
 from curator.index.store import Store
-from curator.index.tag_blob import decode
 
 
 def patch(store: Store, changes: Sequence[Change]) -> None:
@@ -88,7 +88,7 @@ def replaced_effects(change: TagsReplaced) -> tuple[dict[int, BitMap], dict[int,
     lost: dict[int, list[int]] = {}
     deltas: list[int] = []
     for image, before, after in zip(change.images, change.before, change.after, strict=True):
-        old, new = set(decode(before)), set(decode(after))
+        old, new = set(varint.unpack(before)), set(varint.unpack(after))
         deltas.append(len(new) - len(old))
         for tag in new - old:
             gained.setdefault(tag, []).append(image)

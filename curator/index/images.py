@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from pyroaring import BitMap
 
+from curator.contract import varint
 from curator.index import texts
 from curator.index.bitmaps import Flag
 from curator.index.changes import Arrived, FilesSeen
@@ -20,7 +21,6 @@ from curator.index.perform import add_postings, set_alive
 from curator.index.plan import check_caption
 from curator.index.sidecar_table import SidecarTable
 from curator.index.store import Store
-from curator.index.tag_blob import encode
 from curator.index.tag_rows import TagRows
 
 _ROW = """SELECT i.id, i.path, r.path, i.sha256, i.file_bytes, i.width, i.height, i.mtime_ns, i.format,
@@ -225,7 +225,7 @@ class ImageTable:
         self._connection.executemany(
             "INSERT INTO image_text(id, tags, caption) VALUES(?,?,?)",
             (
-                (number, encode(row), image.caption)
+                (number, varint.pack(row), image.caption)
                 for number, image, row in zip(ids, images, tags, strict=True)
             ),
         )

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from pyroaring import BitMap
 
+from curator.contract import varint
 from curator.contract.errors import UserError
 from curator.contract.text import visible
 from curator.index import texts
@@ -37,7 +38,6 @@ from curator.index.edits import (
 )
 from curator.index.perform import moved
 from curator.index.store import Store
-from curator.index.tag_blob import encode
 
 
 def plan(store: Store, edit: Edit, images: BitMap) -> list[Change]:
@@ -114,7 +114,7 @@ def _reorder(store: Store, names: Sequence[str], images: BitMap) -> list[Change]
 
 
 def _replaced(store: Store, wanted: dict[int, list[int]]) -> list[Change]:
-    new = {image: encode(tags) for image, tags in wanted.items()}
+    new = {image: varint.pack(tags) for image, tags in wanted.items()}
     rows = [(image, old) for image, old in texts.blobs(store, BitMap(new)) if old != new[image]]
     if not rows:
         return []

@@ -1,8 +1,8 @@
-"""Decides how an image's tags are kept in its row: tag ids as LEB128 varints, in caption order."""
+"""Decides how the tags of many rows are packed at once: `contract.varint`, tag ids in caption order, by numpy."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -10,32 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 Numbers = NDArray[np.int64]
-
-
-def encode(numbers: Iterable[int]) -> bytes:
-    """Varints one after another."""
-    out = bytearray()
-    for number in numbers:
-        rest = number
-        while rest > 127:
-            out.append(rest & 127 | 128)
-            rest >>= 7
-        out.append(rest)
-    return bytes(out)
-
-
-def decode(blob: bytes) -> list[int]:
-    """The inverse of `encode`."""
-    numbers: list[int] = []
-    value = shift = 0
-    for byte in blob:
-        value |= (byte & 127) << shift
-        if byte & 128:
-            shift += 7
-        else:
-            numbers.append(value)
-            value = shift = 0
-    return numbers
 
 
 def encode_many(values: NDArray[Any], counts: NDArray[Any]) -> list[bytes]:

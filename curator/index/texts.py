@@ -12,8 +12,8 @@ from itertools import islice
 import numpy as np
 from pyroaring import BitMap
 
+from curator.contract import varint
 from curator.index.store import Store
-from curator.index.tag_blob import decode
 from curator.index.tag_rows import TagRows
 
 _BATCH = 500
@@ -30,7 +30,7 @@ def batches(ids: Iterable[int], size: int = _BATCH) -> Iterator[list[int]]:
 def tag_ids(store: Store, images: BitMap) -> Iterator[tuple[int, list[int]]]:
     """(image, its tag ids in caption order), ascending by image."""
     for number, blob in blobs(store, images):
-        yield number, decode(blob)
+        yield number, varint.unpack(blob)
 
 
 def blobs(store: Store, images: BitMap) -> Iterator[tuple[int, bytes]]:

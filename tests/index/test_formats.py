@@ -12,6 +12,8 @@ from pyroaring import BitMap
 
 from curator.contract.captions import CaptionRules
 from curator.contract.errors import UserError
+from curator.contract.varint import pack as encode
+from curator.contract.varint import unpack as decode
 from curator.index import bitmap_file
 from curator.index.changes import (
     Arrived,
@@ -29,7 +31,7 @@ from curator.index.edits import AddTags, RemoveTags
 from curator.index.images import FileFacts, NewImage
 from curator.index.packing import pack, unpack
 from curator.index.small_tables import Subset
-from curator.index.tag_blob import decode, decode_many, encode
+from curator.index.tag_blob import decode_many
 
 numbers = st.lists(st.integers(0, 2**24))
 
