@@ -8,39 +8,38 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
-
-from pyroaring import BitMap
+from typing import TYPE_CHECKING, Any
 
 from curator.contract.buckets import BucketRule, Placement, place
 from curator.contract.errors import UserError, did_you_mean
-from curator.contract.recipe import BatchSize, Recipe
-from curator.contract.run_folder import RunFolder
-from curator.filter.cancel import Cancel
-from curator.filter.evaluate import Result, select
-from curator.filter.facets import Facets, exact_facets, sample_facets
-from curator.freeze import checks
-from curator.freeze.build import FreezeProgress, FrozenManifest
-from curator.freeze.captions import captions_of, subsets_of
-from curator.freeze.library import freeze_named, manifests_folder, manifests_in
-from curator.freeze.members import members_of
-from curator.freeze.preview import FreezePreview, preview
-from curator.freeze.spec import bucket_rule, set_bucket_rule, spec_of
+from curator.filter.evaluate import select
+from curator.freeze.spec import bucket_rule, set_bucket_rule
 from curator.index.collection import Collection
 from curator.index.edits import Commit, Edit, SetMark
 from curator.index.history import redo_to, undo_to
-from curator.index.images import ImageRow
 from curator.index.picks import Pick, pick_filter
 from curator.index.small_tables import SavedFilter, Subset
-from curator.index.tag_table import Tag
-from curator.interop.apply import ImportReport, carry_out
-from curator.interop.plan import ImportPlan
-from curator.interop.word_import import Progress as ImportProgress
-from curator.runs import launch
-from curator.runs.listing import RunSummary, find_run, list_runs
-from curator.scan.report import ScanReport
-from curator.scan.scan import Progress, scan
-from curator.select.pick import Picked
+
+if TYPE_CHECKING:  # what a call needs is imported by it: the app's first screen waits for none of it
+    from pyroaring import BitMap
+
+    from curator.contract.recipe import BatchSize, Recipe
+    from curator.contract.run_folder import RunFolder
+    from curator.filter.cancel import Cancel
+    from curator.filter.evaluate import Result
+    from curator.filter.facets import Facets
+    from curator.freeze.build import FreezeProgress, FrozenManifest
+    from curator.freeze.checks import FreezeReport
+    from curator.freeze.preview import FreezePreview
+    from curator.index.images import ImageRow
+    from curator.index.tag_table import Tag
+    from curator.interop.apply import ImportReport
+    from curator.interop.plan import ImportPlan
+    from curator.interop.word_import import Progress as ImportProgress
+    from curator.runs.listing import RunSummary
+    from curator.scan.report import ScanReport
+    from curator.scan.scan import Progress
+    from curator.select.pick import Picked
 
 _REMEMBERED = "app."
 _FOLD_AT_CLOSE_S = 0.5
@@ -93,19 +92,29 @@ class Session:
     # --- pictures -------------------------------------------------------------------------------------
 
     def scan(
-        self, folder: Path | None = None, progress: Progress | None = None, *, full: bool = False
+        self,
+        folder: Path | None = None,
+        progress: Progress | None = None,
+        *,
+        full: bool = False,
+        quick: bool = False,
     ) -> ScanReport:
-        """Index `folder`, or look again at every root known. `full` reads files whose size and time are as before.
+        """Index `folder` (or a tar), or look again at every root known.
+
+        `full` reads files whose size and time are as before; `quick` passes over folders whose time is as before.
 
         The scan has its own connection: the caller's session stays usable meanwhile.
         """
+        from curator.scan.report import ScanReport
+        from curator.scan.scan import scan
+
         folders = [folder] if folder else [Path(root) for root in self.collection.images.roots()]
         if not folders:
             raise UserError("no folder was scanned yet", "name one: frieze scan DIR")
         report = ScanReport()
         with Collection.open(self.folder) as collection:
             for each in folders:
-                report.include(scan(collection, each, progress, full))
+                report.include(scan(collection, each, progress, full, quick))
         return report
 
     def select(self, text: str, cancel: Cancel | None = None) -> Result:
@@ -121,6 +130,8 @@ class Session:
         self, images: BitMap, limit: int = 50, *, exact: bool = False, cancel: Cancel | None = None
     ) -> Facets:
         """The tags most common among `images`: of a sample at once, or `exact`."""
+        from curator.filter.facets import exact_facets, sample_facets
+
         if exact:
             return exact_facets(self.collection, images, limit, cancel)
         return sample_facets(self.collection, images, limit)
@@ -162,6 +173,8 @@ class Session:
         self, plan: ImportPlan, progress: ImportProgress | None = None, *, replace_words: bool = False
     ) -> ImportReport:
         """Carry out what `interop.layouts.plan_import` found. Words that pictures have are kept unless asked."""
+        from curator.interop.apply import carry_out
+
         return carry_out(self.collection, plan, progress, replace_words=replace_words)
 
     # --- edits ----------------------------------------------------------------------------------------
@@ -178,13 +191,16 @@ class Session:
         """Keep (1), reject (-1) or unmark (0) pictures."""
         return self.edit(SetMark(mark), ids)
 
-    def undo(self) -> Commit | None:
-        """Take back the newest edit that stands; None where there is none."""
-        return self.collection.undo()
+    def undo(self, commit: int | None = None) -> Commit | None:
+        """Take back your newest edit that stands, or the one named; None where there is none.
 
-    def redo(self) -> Commit | None:
-        """Make again what was last undone; None where there is nothing."""
-        return self.collection.redo()
+        Edits made since, by taggers too, stay; pictures where they changed the same are left and counted (`stayed`).
+        """
+        return self.collection.undo(commit=commit)
+
+    def redo(self, commit: int | None = None) -> Commit | None:
+        """Make again what you took back last, or the edit named; None where there is nothing."""
+        return self.collection.redo(commit=commit)
 
     def undo_to(self, commit: int) -> list[Commit]:
         """Take back this edit and every newer one that stands, newest first: all of them, or none."""
@@ -247,36 +263,44 @@ class Session:
 
     def preview(self, batch: BatchSize | None = None) -> FreezePreview:
         """What an epoch would be, were the collection frozen now."""
-        spec = spec_of(self.collection)
-        return preview(self.collection, spec, members_of(self.collection, spec), batch or BatchSize())
+        from curator.freeze.outlook import epoch_of
+
+        return epoch_of(self.collection, batch)
 
     def subsets_of(self, images: Iterable[int]) -> dict[int, Subset]:
         """The subset each picture would be frozen in; those in none are left out."""
+        from curator.freeze.captions import subsets_of
+
         return subsets_of(self.collection, images)
 
     def captions(
         self, images: Sequence[int], epochs: range, seed: int = 0, step: int | None = None
     ) -> dict[int, list[str]]:
         """The captions of pictures in `epochs`, each as if its id were its row; those in no subset are left out."""
+        from curator.freeze.captions import captions_of
+
         return captions_of(self.collection, images, epochs, seed, step)
 
     # --- freeze ---------------------------------------------------------------------------------------
 
-    def check_freeze(self, batch: BatchSize | None = None) -> checks.FreezeReport:
+    def check_freeze(self, batch: BatchSize | None = None) -> FreezeReport:
         """Everything that would stop or trouble a training."""
-        spec = spec_of(self.collection)
-        members = members_of(self.collection, spec)
-        shown = preview(self.collection, spec, members, batch or BatchSize())
-        return checks.check(self.collection, spec, members, shown)
+        from curator.freeze.outlook import report_of
+
+        return report_of(self.collection, batch)
 
     def freeze(
         self, name: str, progress: FreezeProgress | None = None, *, replace: bool = False
     ) -> FrozenManifest:
         """Write `manifests/NAME.manifest`; what stops and what is refused: see `freeze.library`."""
+        from curator.freeze.library import freeze_named
+
         return freeze_named(self.collection, name, progress, replace=replace)
 
     def manifests(self) -> list[FrozenManifest]:
         """The manifests of the collection, newest first."""
+        from curator.freeze.library import manifests_folder, manifests_in
+
         return manifests_in(manifests_folder(self.folder))
 
     # --- runs -----------------------------------------------------------------------------------------
@@ -287,18 +311,26 @@ class Session:
 
     def launch(self, manifest: Path, recipe: Recipe, name: str, processes: int = 1) -> RunFolder:
         """Start a training of `manifest` that lives on when this program ends."""
-        return launch.start_new(self.runs_dir, manifest, recipe, name, processes)
+        from curator.runs.launch import start_new
+
+        return start_new(self.runs_dir, manifest, recipe, name, processes)
 
     def restart(self, run: RunFolder, processes: int = 1) -> int:
         """Go on with a run that stopped or crashed, from its last state; gives the worker's process id."""
-        return launch.start(run, processes)
+        from curator.runs.launch import start
+
+        return start(run, processes)
 
     def runs(self) -> list[RunSummary]:
         """The runs of the collection, newest first."""
+        from curator.runs.listing import list_runs
+
         return list_runs(self.runs_dir)
 
     def run(self, name: str) -> RunFolder:
         """The run of that name, or of the one that begins so."""
+        from curator.runs.listing import find_run
+
         return find_run(self.runs_dir, name)
 
     def request(self, run: RunFolder, action: str) -> None:

@@ -1,7 +1,7 @@
 """Decides how runs are compared: the loss on fixed pictures, noise and timesteps, whatever the training's seed.
 
-Captions are whole, pictures are not mirrored, nothing is weighted. Latents are drawn from the VAE's moments, as in
-training: measured on their mean, the loss of a model that trains well may rise.
+Captions are whole, pictures are cut as at the freeze and not mirrored, nothing is weighted but by masks. Latents are
+drawn from the VAE's moments, as in training: measured on their mean, the loss of a model that trains well may rise.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from torch import Tensor
 from curator.contract.keyed import Purpose
 from curator.contract.manifest import Manifest
 from train.data.dataset import Picture, evenly_spread, picture_of
-from train.data.images import BadPictureError, read_pixels, to_model_range
+from train.data.images import BadPictureError, see, to_model_range
+from train.data.latents import Encoded
 from train.families.family import Family
-from train.families.vae import Moments
 from train.objective.loss import sample_losses, target_of
 from train.objective.noise import keyed_normal
 from train.objective.noise_schedule import add_noise
@@ -33,7 +33,7 @@ class Evaluation:
         self._family = family
         self._rows = evenly_spread(len(manifest), images)
         self._device = device
-        self._encoded: list[tuple[Picture, Moments]] | None = None
+        self._encoded: list[tuple[Picture, Encoded]] | None = None
 
     @torch.no_grad()
     def loss(
@@ -43,23 +43,24 @@ class Evaluation:
         if self._encoded is None:
             self._encoded = [known for row in self._rows if (known := self._encode(row))]
         losses: list[float] = []
-        for picture, moments in self._encoded:
+        for picture, encoded in self._encoded:
             if not go_on():
                 return float("nan"), 0
             with autocast():
-                losses.append(self._loss_of(picture, moments))
+                losses.append(self._loss_of(picture, encoded))
         return (sum(losses) / len(losses) if losses else float("nan")), len(losses)
 
-    def _encode(self, row: int) -> tuple[Picture, Moments] | None:
+    def _encode(self, row: int) -> tuple[Picture, Encoded] | None:
         picture = picture_of(self._manifest, row)
         try:
-            pixels = read_pixels(picture.file, flip=False)
+            pixels, mask = see(picture.file, picture.plain_cut())
         except BadPictureError:
             return None  # reported where it is trained on
-        return picture, self._family.encode_pictures(to_model_range(pixels)[None])
+        moments = self._family.encode_pictures(to_model_range(pixels)[None])
+        return picture, Encoded(moments, None if mask is None else mask[None, None].to(self._device))
 
-    def _loss_of(self, picture: Picture, moments: Moments) -> float:
-        family, row = self._family, picture.row
+    def _loss_of(self, picture: Picture, encoded: Encoded) -> float:
+        family, row, (moments, mask) = self._family, picture.row, encoded
         steps = len(family.alphas_cumprod)
         timesteps = torch.tensor([(2 * index + 1) * steps // (2 * _TIMES) for index in range(_TIMES)])
         alphas = family.alphas_cumprod[timesteps].to(self._device)
@@ -67,12 +68,12 @@ class Evaluation:
         drawn = family.latents(moments, _fixed_normal(shape, Purpose.LATENT, row).to(moments.mean.device))
         latents = drawn.to(self._device)
         noise = _fixed_normal(shape, Purpose.NOISE, row).to(self._device)
-        told = family.condition([picture.plain_caption], [picture.framing(flip=False)])
+        told = family.condition([picture.plain_caption], [picture.framing(picture.plain_cut())])
         predicted = family.predict(
             add_noise(latents, noise, alphas), timesteps.to(self._device), told.repeated(_TIMES)
         )
         target = target_of(family.facts.prediction, latents, noise, alphas)
-        return float(sample_losses(predicted, target).mean())
+        return float(sample_losses(predicted, target, mask).mean())
 
 
 def _fixed_normal(shape: torch.Size, purpose: Purpose, row: int) -> Tensor:

@@ -57,6 +57,7 @@ def _step(job: Job, batch: Batch) -> None:
             images=batch.total,
             seconds=seconds,
             memory_bytes=memory_bytes(),
+            reg_loss=outcome.reg_loss,
         )
     )
 
@@ -120,7 +121,7 @@ def _evaluate(job: Job, done: int) -> None:
 
 
 def _sample(job: Job, done: int) -> None:
-    wanted = wanted_pictures(job.recipe.sample)
+    wanted = wanted_pictures(job.recipe.sample, job.stepper.family.facts.native_side)
     if not wanted or not job.reporter.is_speaker:
         return
     job.reporter.phase("sampling", len(wanted))

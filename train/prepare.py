@@ -19,6 +19,7 @@ from curator.contract.events import RunStarted
 from curator.contract.manifest import Manifest, open_manifest
 from curator.contract.manifest_digest import verify_digest, verify_files
 from curator.contract.recipe import Recipe
+from curator.contract.recipe_checks import doubts_about
 from curator.contract.recipe_toml import dump_recipe, load_recipe, values_of
 from curator.contract.run_folder import RunFolder, RunInfo
 from curator.contract.run_length import TrainingPlan, plan_training
@@ -28,12 +29,15 @@ from train.checkpoints import Checkpoints
 from train.control import Control
 from train.data.batches import BatchReader, Share
 from train.data.dataset import evenly_spread, picture_of
-from train.data.latents import FreshLatents, LatentSource, keep_latents
+from train.data.doubts import doubts_about_data
+from train.data.latents import Latents, keep_latents
 from train.data.quarantine import Quarantine
 from train.data.survey import CountedManifest, Survey
 from train.device import gather, make_accelerator, share_flags, start_trackers
 from train.evaluate import Evaluation
+from train.families.clip_text import TextRules
 from train.families.family import Family
+from train.families.fingerprint import fingerprint_of
 from train.families.load import load_family
 from train.job import Job
 from train.optim.optimizers import make_optimizer
@@ -59,14 +63,22 @@ def prepare(run: RunFolder, make_reporter: Callable[[bool], Reporter], signals: 
     reporter = make_reporter(accelerator.is_main_process)
     control = Control(run, reporter, signals, partial(share_flags, accelerator))
     manifest = _open_manifest(info)
-    survey = _check_pictures(manifest, reporter)
+    survey = _check_pictures(manifest, recipe, reporter)
+    for doubt in (*doubts_about(recipe), *doubts_about_data(manifest.header, survey, recipe)):
+        reporter.warn(doubt.what, doubt.hint)
     plan = plan_training(manifest.spans, recipe, accelerator.num_processes)
     recipe_sha256 = hashlib.sha256(dump_recipe(recipe).encode()).hexdigest()
-    identity = Identity(manifest.digest, recipe_sha256, plan.effective_batch)
-    forget_drafts(run.state_dir)
-    state = newest_state(run.state_dir, identity)
     reporter.phase("loading the model")
     family, adapter = _load_model(recipe, accelerator)
+    identity = Identity(
+        manifest.digest,
+        recipe_sha256,
+        plan.effective_batch,
+        base=fingerprint_of(recipe.model.path, recipe.model.vae),
+        masks=survey.masks_digest,
+    )
+    forget_drafts(run.state_dir)
+    state = newest_state(run.state_dir, identity)
     optimizer = make_optimizer(recipe.optimizer, adapter.unet_weights, adapter.text_weights)
     _restore(state, adapter, optimizer)
     _check_disk(run.path, recipe, plan, adapter)
@@ -119,9 +131,9 @@ def _open_manifest(info: RunInfo) -> Manifest:
     return manifest
 
 
-def _check_pictures(manifest: Manifest, reporter: Reporter) -> Survey:
+def _check_pictures(manifest: Manifest, recipe: Recipe, reporter: Reporter) -> Survey:
     """Every file must be there with its size (its bytes are compared where it is read); what there is of what."""
-    rows, counted = len(manifest), CountedManifest(manifest)
+    rows, counted = len(manifest), CountedManifest(manifest, weighted_captions=recipe.text.weighted_captions)
     reporter.phase("checking pictures", rows)
     first, count = None, 0
     for done, problem in enumerate(verify_files(counted, read_all=False), start=1):
@@ -147,6 +159,7 @@ def _load_model(recipe: Recipe, accelerator: Accelerator) -> tuple[Family, LoraA
         vae=model.vae,
         clip_skip=model.clip_skip,
         prediction=model.prediction,
+        text=TextRules(recipe.text.weighted_captions, recipe.text.max_tokens),
     )
     half = recipe.precision.mixed == "bf16"
     family.place(accelerator.device, torch.bfloat16 if half else torch.float32)
@@ -223,9 +236,9 @@ def _latents(
     *,
     reporter: Reporter,
     control: Control,
-) -> LatentSource:
+) -> Latents:
     if recipe.cache.latents == "off":
-        return FreshLatents(family)
+        return Latents(family, {})
     rows = len(reader.manifest)
     reporter.phase("caching latents", rows)
 
@@ -233,7 +246,7 @@ def _latents(
         reporter.progress("caching latents", done, rows)
         control.stop_if_asked()
 
-    return keep_latents(
+    kept = keep_latents(
         family,
         reader.manifest,
         quarantine=reader.quarantine,
@@ -242,6 +255,7 @@ def _latents(
         gather=partial(gather, accelerator),
         progress=progress,
     )
+    return Latents(family, kept)
 
 
 def _start_trackers(accelerator: Accelerator, recipe: Recipe, reporter: Reporter) -> None:

@@ -54,7 +54,8 @@ class Reporter:
     def step(self, done: StepDone) -> None:
         self.say(done)
         rates = {f"lr/{name}": rate for name, rate in done.lr.items()}
-        self.track({"loss": done.loss, "grad_norm": done.grad_norm, **rates}, done.step)
+        regs = {} if done.reg_loss is None else {"reg_loss": done.reg_loss}
+        self.track({"loss": done.loss, "grad_norm": done.grad_norm, **regs, **rates}, done.step)
 
 
 def memory_bytes() -> int:

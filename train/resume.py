@@ -30,11 +30,16 @@ _VERSION = 1
 
 @dataclass(frozen=True)
 class Identity:
-    """What a state belongs to; resuming with another recipe or manifest would not be the same run."""
+    """What a state belongs to; resuming with another of these would not be the same run.
+
+    `base` is the base model's fingerprint, `masks` that of the mask files beside the pictures.
+    """
 
     manifest_digest: str
     recipe_sha256: str
     effective_batch: int = 0
+    base: str = ""
+    masks: str = ""
     version: int = _VERSION
 
 
@@ -72,7 +77,7 @@ def newest_state(folder: Path, identity: Identity) -> State | None:
     """The newest state that can be read, or None where there is none.
 
     Raises:
-        UserError: the states belong to another recipe or manifest.
+        UserError: the states belong to another recipe, manifest, base model or other masks.
     """
     for place in reversed(_whole_states(folder)):
         try:
@@ -106,6 +111,11 @@ def _read(place: Path, identity: Identity) -> State:
             f"the saved state {place.name} is of another recipe or manifest",
             "put back the run's recipe.toml, or start a new run",
         )
+    for name, what in (("base", "the base model is"), ("masks", "the mask files beside the pictures are")):
+        if about.get(name, getattr(identity, name)) != getattr(identity, name):
+            raise UserError(
+                f"{what} not what the run was started with", "put back what was there, or start a new run"
+            )
     if about.get("effective_batch", identity.effective_batch) != identity.effective_batch:
         raise UserError(
             f"the run has {about['effective_batch']} pictures a step and would have {identity.effective_batch} now",

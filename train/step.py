@@ -20,7 +20,7 @@ from curator.contract.recipe import Recipe
 from curator.contract.text import visible
 from train.adapters.lora import LoraAdapter
 from train.data.batches import Batch, Item
-from train.data.latents import LatentSource
+from train.data.latents import Latents
 from train.device import sum_gradients
 from train.families.family import Family
 from train.objective.loss import min_snr_weights, sample_losses, target_of
@@ -30,10 +30,19 @@ from train.objective.noise_schedule import add_noise
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one step came to. `grad_norm` is before clipping."""
+    """What one step came to. `grad_norm` is before clipping; `reg_loss` is None without regularisation pictures."""
 
     loss: float
     grad_norm: float
+    reg_loss: float | None = None
+
+
+@dataclass(frozen=True)
+class Losses:
+    """The mean loss of a whole batch, as it is weighted, and that of its regularisation pictures alone."""
+
+    mean: float
+    reg: float | None = None
 
 
 @dataclass(frozen=True)
@@ -43,7 +52,7 @@ class Stepper:
     family: Family
     adapter: LoraAdapter
     optimizer: torch.optim.Optimizer
-    latents: LatentSource
+    latents: Latents
     accelerator: Accelerator
     recipe: Recipe
 
@@ -54,24 +63,25 @@ class Stepper:
             UserError: the loss or the gradient is no finite number.
         """
         self.optimizer.zero_grad(set_to_none=True)
-        loss = self.gradients(batch)
+        losses = self.gradients(batch)
         norm = self._clip(batch)
         self.optimizer.step()
-        return Outcome(loss, norm)
+        return Outcome(losses.mean, norm, losses.reg)
 
-    def gradients(self, batch: Batch) -> float:
-        """Leave the gradient of the mean loss over the whole batch in the weights; the loss."""
+    def gradients(self, batch: Batch) -> Losses:
+        """Leave the gradient of the mean loss over the whole batch in the weights; the losses."""
         rank = self.accelerator.process_index
         torch.manual_seed(
             key(self.recipe.seed, Purpose.DROPOUT, batch.step, rank)
         )  # dropout forgets the past
         losses = [self._backward(items, batch.total) for items in self._micro_batches(batch)]
         mine = torch.cat(losses) if losses else torch.zeros(0)
-        weights = self.adapter.weights
-        total = float(sum_gradients(self.accelerator, weights, mine.sum()[None])) / batch.total
+        regs = torch.tensor([item.is_reg for item in batch.items], dtype=torch.bool, device=mine.device)
+        sums = torch.stack([mine.sum(), mine[regs].sum(), regs.sum().to(mine)])
+        total, reg, reg_count = sum_gradients(self.accelerator, self.adapter.weights, sums).tolist()
         if not math.isfinite(total):
             raise self._no_number(batch, mine)
-        return total
+        return Losses(total / batch.total, reg / reg_count if reg_count else None)
 
     def _micro_batches(self, batch: Batch) -> Iterator[Sequence[Item]]:
         size = self.recipe.batch.size
@@ -86,7 +96,7 @@ class Stepper:
         """The weighted loss of each sample."""
         recipe, device, family = self.recipe, self.accelerator.device, self.family
         samples = [item.sample for item in items]
-        moments = self.latents.moments(items)
+        moments, mask = self.latents.of(items)
         shape = moments.mean.shape[1:]
         latents = family.latents(moments, posterior_noise(samples, shape, recipe.seed)).to(device)
         noise = sample_noise(samples, shape, recipe.seed, recipe.objective.noise_offset).to(device)
@@ -94,7 +104,9 @@ class Stepper:
         alphas = family.alphas_cumprod[timesteps].to(device)
         predicted = self._predict(add_noise(latents, noise, alphas), timesteps.to(device), items)
         prediction = family.facts.prediction
-        losses = sample_losses(predicted, target_of(prediction, latents, noise, alphas))
+        target = target_of(prediction, latents, noise, alphas)
+        where = None if mask is None else mask.to(device)
+        losses = sample_losses(predicted, target, where, recipe.objective.mask_floor)
         weights = torch.tensor([item.loss_weight for item in items], device=device)
         return losses * weights * min_snr_weights(alphas, recipe.objective.min_snr_gamma, prediction)
 

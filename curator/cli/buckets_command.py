@@ -95,18 +95,18 @@ def _show_sizes(sizes: list[Size], rule: BucketRule, as_json: bool) -> None:
 
 
 def _show_images(session: Session, filter: str, rule: BucketRule, as_json: bool) -> None:
-    """Images by bucket. Equal sizes are placed once: a million pictures have some thousand sizes."""
+    """Images by bucket."""
+    from curator.filter.buckets import buckets_of
+
     ids = session.select(filter).ids
     columns = session.collection.columns
-    sizes = Counter(zip(columns.of("width")[ids].tolist(), columns.of("height")[ids].tolist(), strict=True))
-    counts: Counter[Size] = Counter()
-    for size, count in sizes.items():
-        counts[place(size, rule).bucket] += count
-    rows = sorted(counts.items())
+    placed = buckets_of(columns.of("width")[ids], columns.of("height")[ids], rule)
+    counts = Counter(placed.of_image.tolist())
+    rows = [(placed.sizes[number], counts[number]) for number in sorted(counts) if number >= 0]
     if as_json:
         put_json({"buckets": bucket_list(rule), "images": [{"bucket": b, "images": n} for b, n in rows]})
         return
-    total = max(counts.total(), 1)
+    total = max(len(ids), 1)
     put_table(
         [(_cross(b), f"{b[0] / b[1]:.2f}", n, f"{n / total:.1%}") for b, n in rows],
         ("bucket", "ratio", "images", "share"),

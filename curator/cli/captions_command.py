@@ -40,10 +40,14 @@ def captions(
     epochs: EpochsOption = 1,
     seed: SeedOption = 42,
     step: StepOption = None,
-    length: Annotated[
+    max_tokens: Annotated[
         Literal["75", "150", "225"],
-        typer.Option("--length", help="Tokens that are trained; the rest falls off."),
+        typer.Option("--max-tokens", help="The recipe's text.max_tokens: the rest falls off."),
     ] = "75",
+    weighted: Annotated[
+        bool,
+        typer.Option("--weighted", help="As with text.weighted_captions: brackets weigh and are no tokens."),
+    ] = False,
     limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="At most so many images.")] = 20,
     collection: CollectionOption = None,
     as_json: JsonOption = False,
@@ -52,8 +56,9 @@ def captions(
 
     The draws of a training depend on the manifest's row: 'frieze manifest captions' shows those.
     """
+    length, span = int(max_tokens), range(epoch, epoch + epochs)
     if text is not None:
-        _show_text(text, rule or [], range(epoch, epoch + epochs), seed, step=step, as_json=as_json)
+        _show_text(text, rule or [], span, seed, step=step, length=length, as_json=as_json)
         return
     if rule:
         raise UserError("--rule is for --text", "give rules to a subset with 'frieze subset set'")
@@ -61,12 +66,13 @@ def captions(
     with opened(collection) as session:
         ids = session.select(filter).ids
         shown = ids[:limit].tolist()
-        texts = session.captions(shown, range(epoch, epoch + epochs), seed, step)
+        texts = session.captions(shown, span, seed, step)
         for row in session.rows(shown):
             if row.id not in texts:
                 say(f"{visible(row.path)}: this picture is in no subset")
             for at, caption in enumerate(texts.get(row.id, ()), epoch):
-                found.append({"id": row.id, "path": row.path, "epoch": at, **_counted(caption, int(length))})
+                told = _counted(caption, length, weighted)
+                found.append({"id": row.id, "path": row.path, "epoch": at, **told})
     if len(ids) > limit:
         say(f"{limit} of {len(ids)} images; more with --limit")
     if as_json:
@@ -76,31 +82,31 @@ def captions(
         put(f"{visible(str(each['path']))}\t{each['epoch']}\t{marked(each)}")
 
 
-def _counted(caption: str, length: int) -> dict[str, Any]:
+def _counted(caption: str, length: int, weighted: bool) -> dict[str, Any]:
     from curator.contract.clip_tokens import counted
+    from curator.contract.prompt_weights import bracket_problem, parse_weights
 
-    said = counted(caption, length)
-    return {"caption": caption, "tokens": said.tokens, "chunks": said.chunks, "cut": said.cut.strip()}
+    said = counted(caption, length, weighted=weighted)
+    about = {"caption": caption, "tokens": said.tokens, "chunks": said.chunks, "cut": said.cut.strip()}
+    if not weighted:
+        return about
+    weights = [list(part) for part in parse_weights(caption)]
+    return {**about, "weights": weights, "problem": bracket_problem(caption)}
 
 
 def marked(counted: dict[str, Any]) -> str:
-    """A caption on one line, with what falls off named."""
+    """A caption on one line, with what falls off named, and what is wrong with its brackets."""
     cut = f"\t[{counted['tokens']} tokens; falls off: {visible(counted['cut'])}]" if counted["cut"] else ""
-    return f"{visible(counted['caption'])}{cut}"
+    wrong = f"\t[{counted['problem']}]" if counted.get("problem") else ""
+    return f"{visible(counted['caption'])}{cut}{wrong}"
 
 
 def _show_text(
-    text: str, given: list[str], epochs: range, seed: int, *, step: int | None, as_json: bool
+    text: str, given: list[str], epochs: range, seed: int, *, step: int | None, length: int, as_json: bool
 ) -> None:
-    from curator.contract.clip_tokens import chunks_of, count_weighted
-    from curator.contract.prompt_weights import parse_weights
-
-    tokens = count_weighted(text)
-    about: dict[str, Any] = {
-        "weights": [list(part) for part in parse_weights(text)],
-        "tokens": tokens,
-        "chunks": chunks_of(tokens),
-    }
+    told = _counted(text, length, weighted=True)
+    about = {key: told[key] for key in ("weights", "tokens", "chunks")}
+    about |= {key: told[key] for key in ("cut", "problem") if told[key]}
     if given:
         about["captions"] = _drawn(text, changed_rules(CaptionRules(), given), epochs, seed, step)
     if as_json:
@@ -108,7 +114,11 @@ def _show_text(
         return
     for part, weight in about["weights"]:
         put(f"{weight:.4g}\t{visible(part)}")
-    put(f"{tokens} tokens, {about['chunks']} x 75")
+    put(f"{about['tokens']} tokens, {about['chunks']} x 75")
+    if told["cut"]:
+        put(f"falls off: {visible(told['cut'])}")
+    if told["problem"]:
+        put(told["problem"])
     for each in about.get("captions", ()):
         put(f"{each['epoch']}\t{visible(each['caption'])}")
 

@@ -12,6 +12,7 @@ from curator.cli.options import CollectionOption, JsonOption
 from curator.cli.output import counted, put, put_json_rows, put_table
 from curator.cli.places import opened
 from curator.cli.typer_apps import single
+from curator.contract.errors import UserError
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
@@ -21,23 +22,31 @@ if TYPE_CHECKING:
 def undo(
     change: Annotated[
         int | None,
-        typer.Argument(metavar="[N]", help="Id of a change: it and all newer ones; default: the last."),
+        typer.Argument(metavar="[N]", help="Id of a change (see 'frieze history'); default: your last."),
     ] = None,
     collection: CollectionOption = None,
+    to: Annotated[bool, typer.Option("--to", help="Take all newer changes back as well.")] = False,
 ) -> None:
-    """Take the last change back, or all down to one of the history; may be repeated."""
+    """Take one change back; those made since stay, and so does what they changed of the same."""
     with opened(collection) as session:
-        if change is None:
-            _tell(session.undo(), "undone", "there is nothing to undo")
-            return
-        for commit in session.undo_to(change):
-            _tell(commit, "undone", "")
+        done = session.undo_to(_named(change)) if to else [session.undo(change)]
+    for commit in done:
+        _tell(commit, "undone", "there is nothing to undo")
 
 
-def redo(collection: CollectionOption = None) -> None:
-    """Make the change taken back last again."""
+def redo(
+    change: Annotated[
+        int | None,
+        typer.Argument(metavar="[N]", help="Id of a change; default: the one you took back last."),
+    ] = None,
+    collection: CollectionOption = None,
+    to: Annotated[bool, typer.Option("--to", help="Make those taken back before it again as well.")] = False,
+) -> None:
+    """Make a change again that was taken back."""
     with opened(collection) as session:
-        _tell(session.redo(), "redone", "there is nothing to redo")
+        done = session.redo_to(_named(change)) if to else [session.redo(change)]
+    for commit in done:
+        _tell(commit, "redone", "there is nothing to redo")
 
 
 def history(
@@ -56,7 +65,7 @@ def history(
             commit.id,
             _when(commit),
             commit.images_changed,
-            "undone" if commit.undone else "",
+            _state(commit),
             commit.actor,
             commit.what,
         )
@@ -65,8 +74,24 @@ def history(
     put_table(rows, ("id", "when", "images", "", "by", "what"))
 
 
+def _named(change: int | None) -> int:
+    if change is None:
+        raise UserError("--to needs the id of a change", "`frieze history` lists them")
+    return change
+
+
 def _tell(commit: Commit | None, done: str, nothing: str) -> None:
-    put(nothing if commit is None else f"{done}: {visible(commit.what)} ({counted(commit.images_changed)})")
+    if commit is None:
+        put(nothing)
+        return
+    put(f"{done}: {visible(commit.what)} ({counted(commit.images_changed)})")
+    if commit.stayed:
+        put(f"changed since, and left as they are: {counted(commit.stayed)}")
+
+
+def _state(commit: Commit) -> str:
+    words = ["undone"] if commit.undone else []
+    return ", ".join([*words, *([f"{commit.stayed:,} stay"] if commit.stayed else [])])
 
 
 def _when(commit: Commit) -> str:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from curator.interop.word_import import WordsReport
 
 
+_SHOWN = 20  # warnings of a scan
+
+
 def import_data(
     path: Annotated[Path, typer.Argument(metavar="PATH", help="Folder or file of another tool.")],
     *,
@@ -27,14 +30,15 @@ def import_data(
         typer.Option(
             "--layout",
             metavar="LAYOUT",
-            help="kohya-folders, kohya-toml, kohya-json, everydream, everydream1, booru, gallery-dl, imagefolder.",
+            help="kohya-folders, -toml, -json, everydream, everydream1, booru, gallery-dl, imagefolder, scores.",
         ),
     ] = "auto",
     reg: Annotated[
         Path | None, typer.Option("--reg", metavar="DIR", help="Regularisation folders, for kohya-folders.")
     ] = None,
     images: Annotated[
-        Path | None, typer.Option("--images", metavar="DIR", help="Where the pictures are, for kohya-json.")
+        Path | None,
+        typer.Option("--images", metavar="DIR", help="Where the pictures are, for kohya-json and scores."),
     ] = None,
     plan: Annotated[bool, typer.Option("--plan", help="Only show what would be done.")] = False,
     replace_words: Annotated[
@@ -93,28 +97,37 @@ def _show_report(report: ImportReport, as_json: bool) -> None:
             {
                 "added": scanned.added,
                 "quarantined": [{"path": path, "reason": why} for path, why in scanned.quarantined],
+                "scan_warnings": [{"path": path, "warning": why} for path, why in scanned.warnings],
                 "subsets": list(report.subsets),
                 "class_tokens_given": report.captioned,
                 **_words_json(report.words),
             }
         )
         return
-    put(f"{counted(scanned.added)} added, {counted(len(report.subsets), 'subset')} saved")
+    if scanned.added or report.subsets:
+        put(f"{counted(scanned.added)} added, {counted(len(report.subsets), 'subset')} saved")
     if report.captioned:
         put(f"{counted(report.captioned)} without a caption got the class tokens")
     for path, why in scanned.quarantined:
         put(f"quarantined: {visible(path)}: {visible(why)}")
+    for path, why in scanned.warnings[:_SHOWN]:
+        put(f"warning: {visible(path)}: {visible(why)}")
+    if len(scanned.warnings) > _SHOWN:
+        put(f"and {len(scanned.warnings) - _SHOWN} more warnings: see --json")
     _put_words(report.words)
 
 
 def _words_json(words: WordsReport) -> dict[str, Any]:
-    return {"rows": words.rows, "funnel": dict(words.funnel), "warnings": dict(words.warnings)}
+    found = {"rows": words.rows, "funnel": dict(words.funnel), "warnings": dict(words.warnings)}
+    return {**found, "scores": dict(words.scores)} if words.scores else found
 
 
 def _put_words(words: WordsReport) -> None:
     if not words.rows:
         return
     put_table([(count, reason) for reason, count in words.funnel.most_common()], ("rows", "of which"))
+    for name, count in words.scores.items():
+        put(f"score({name}): {counted(count, 'value')}")
     for warning, count in words.warnings.items():
         put(f"warning: {counted(count, 'row')} with {warning}")
 

@@ -44,8 +44,12 @@ def pick(
         typer.Option("--as-of", formats=["%Y-%m-%d"], help="The day that 4y is counted from."),
     ] = None,
     by: Annotated[
-        Literal["random", "score", "fav", "posted", "post", "id"],
-        typer.Option("--by", help="What comes first; high numbers do, but the lowest id."),
+        str,
+        typer.Option(
+            "--by",
+            metavar="ORDER",
+            help="random, score, fav, posted, post, id or score(NAME): high numbers come first, but the lowest id.",
+        ),
     ] = "random",
     top: Annotated[int | None, typer.Option("--top", metavar="N", min=0, help="Only the first N.")] = None,
     split: Annotated[
@@ -90,7 +94,7 @@ def pick(
     today = as_of.date() if as_of else date.today()
     rules = PickRules(
         filter, read_list(tag_list) if tag_list else (), parse_since(since, today) if since else None,
-        tuple(parse_range(each) for each in ranges or ()), method, seed, by, top, split, share, shortage, cap,
+        tuple(parse_range(each) for each in ranges or ()), method, seed, by.lower(), top, split, share, shortage, cap,
         cap_class,
     )  # fmt: skip
     if dump:
@@ -117,7 +121,7 @@ def _picked_of_dump(dump: Path, rules: PickRules) -> Picked:
     from curator.select.pick import pick_of
     from curator.select.posts import Posts
 
-    rows = booru_source(dump).rows()
+    rows = booru_source(dump, words=bool(rules.tags)).rows()
     posts = (
         row.reason if isinstance(row, Dropped) else (row.facts or PostFacts(row.post), row.tags or ())
         for row in rows

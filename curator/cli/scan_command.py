@@ -15,6 +15,7 @@ from curator.cli.output import put, put_json, say, stderr_console
 from curator.cli.places import collection_folder, enclosing_collection
 from curator.cli.typer_apps import single
 from curator.contract.errors import UserError
+from curator.contract.tar_members import is_tar
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
@@ -28,15 +29,18 @@ _LOOK_S = 0.1
 
 def scan(
     folder: Annotated[
-        Path | None, typer.Argument(metavar="DIR", help="Folder of pictures; default: all folders known.")
+        Path | None, typer.Argument(metavar="DIR", help="Folder (or .tar) of pictures; default: all known.")
     ] = None,
     collection: CollectionOption = None,
     full: Annotated[
         bool, typer.Option("--full", help="Read every file again, also those that look unchanged.")
     ] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Look only into folders where a file came, went or was renamed.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Index the pictures below a folder, with the tags beside them.
+    """Index the pictures below a folder, or in a .tar, with the tags beside them.
 
     Makes a collection in --collection, or in DIR where none is around it.
     """
@@ -46,7 +50,7 @@ def scan(
     session = Session.create(home)
     try:
         with _progress() as progress:
-            report = session.scan(folder, progress, full=full)
+            report = session.scan(folder, progress, full=full, quick=quick)
     finally:
         session.close()
     _print_report(report, home, as_json)
@@ -56,6 +60,8 @@ def _home(folder: Path | None, collection: Path | None) -> Path:
     """The folder the collection is in, or will be made in."""
     if folder is None:
         return collection_folder(collection)
+    if is_tar(str(folder)):
+        return collection or enclosing_collection(folder.parent) or folder.parent
     if not folder.is_dir():
         raise UserError(f"there is no folder {visible(str(folder))}", "give a folder that holds pictures")
     return collection or enclosing_collection(folder) or folder
@@ -65,7 +71,7 @@ def _home(folder: Path | None, collection: Path | None) -> Path:
 def _progress() -> Generator[Callable[[ScanProgress], None]]:
     console = stderr_console()
     if not console.is_terminal:
-        yield _plain
+        yield _plainly()
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -92,9 +98,16 @@ def _progress() -> Generator[Callable[[ScanProgress], None]]:
         yield show
 
 
-def _plain(now: ScanProgress) -> None:
-    if now.done and (now.done % _PLAIN_EVERY == 0 or now.done == now.total):
-        say(f"scanned {now.done} of {now.total}")
+def _plainly() -> Callable[[ScanProgress], None]:
+    told = 0
+
+    def show(now: ScanProgress) -> None:
+        nonlocal told
+        if now.done - told >= _PLAIN_EVERY or now.done == now.total:
+            told = now.done
+            say(f"scanned {now.done}{f' of {now.total}' if now.total else ''}")
+
+    return show
 
 
 def _print_report(report: ScanReport, home: Path, as_json: bool) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from curator.cli.bulk_edit import change, change_images
+from curator.cli.identifier_command import check_identifier
 from curator.cli.options import CollectionOption, DryRunOption, FilterArgument, JsonOption, YesOption
 from curator.cli.output import put, put_json, put_json_rows, put_table
 from curator.cli.places import opened
@@ -24,6 +25,7 @@ app = noun("Add, remove, rename, derive, clean and order tags; write sidecars.")
 app.command()(derive)
 app.command()(clean)
 app.command()(tables)
+app.command()(check_identifier)
 
 TagsArgument = Annotated[list[str], typer.Argument(metavar="TAG...", help="Tags; commas part them as well.")]
 

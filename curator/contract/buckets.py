@@ -11,11 +11,25 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal, get_args
 
 from curator.contract.errors import UserError
 
 Size = tuple[int, int]  # width, height in pixels
 Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels of the resized picture
+
+# What is kept of a picture longer than its bucket: the middle, a part drawn anew each time, or the part around the face
+# that its file's name gives (`NAME_cx_cy_w_h`).
+CropMode = Literal["center", "random", "face"]
+CROP_MODES: tuple[CropMode, ...] = get_args(CropMode)
+
+# How a picture is scaled. "auto" is sd-scripts' rule: area where neither side grows, else Lanczos.
+Resample = Literal["auto", "area", "lanczos", "bicubic", "bilinear", "nearest"]
+RESAMPLES: tuple[Resample, ...] = get_args(Resample)
+
+# What SDXL is told of a crop: where it was cut, or sd-scripts' letterbox offset of the whole picture within its bucket.
+CropInputs = Literal["true", "letterbox"]
+CROP_INPUTS: tuple[CropInputs, ...] = get_args(CropInputs)
 
 
 @dataclass(frozen=True)
@@ -24,7 +38,8 @@ class BucketRule:
 
     `width` x `height` is the area every bucket stays within; sides go from `min_side` to `max_side` by
     `step`. Without `upscale` a picture is never enlarged; its bucket is its own size cut to `step` and to
-    the longest side.
+    the longest side. `resample` and `crop_inputs` do not change a bucket: they say how pixels are scaled
+    to it, and what SDXL is told of the cut.
     """
 
     width: int = 512
@@ -33,8 +48,14 @@ class BucketRule:
     max_side: int = 1024
     step: int = 64
     upscale: bool = True
+    resample: Resample = "auto"
+    crop_inputs: CropInputs = "true"
 
     def __post_init__(self) -> None:
+        if self.resample not in RESAMPLES:
+            raise UserError(f"there is no resampling '{self.resample}'", f"choose of {', '.join(RESAMPLES)}")
+        if self.crop_inputs not in CROP_INPUTS:
+            raise UserError(f"crop inputs are '{self.crop_inputs}'", f"choose of {', '.join(CROP_INPUTS)}")
         if min(self.width, self.height, self.min_side, self.max_side, self.step) < 1:
             raise UserError("a bucket size is zero or negative", "give resolution, min, max and step above 0")
         if self.step % 8:
@@ -79,6 +100,25 @@ def place(size: Size, rule: BucketRule) -> Placement:
     bucket, resized = _assign(size, rule) if rule.upscale else _assign_without_upscale(size, rule)
     left, top = (resized[0] - bucket[0]) // 2, (resized[1] - bucket[1]) // 2
     return Placement(bucket, resized, (left, top, left + bucket[0], top + bucket[1]))
+
+
+def face_in(path: str) -> Size | None:
+    """The middle of the face in pixels, where a file's name says it: `NAME_cx_cy_w_h.png`, as sd-scripts reads it."""
+    stem = path.rpartition("/")[2].rpartition(".")[0]
+    name, *face = stem.rsplit("_", 4)
+    if len(face) < 4 or not name or not all(each.isascii() and each.isdigit() for each in face):
+        return None
+    return int(face[0]), int(face[1])
+
+
+def cropped_around(placement: Placement, size: Size, middle: Size) -> Placement:
+    """`placement` of a picture of `size`, cut around a point of it, as far as the picture reaches."""
+    corner: list[int] = []
+    for at, whole, resized, cut in zip(middle, size, placement.resized, placement.bucket, strict=True):
+        corner.append(max(0, min(resized - cut, (2 * at * resized + whole) // (2 * whole) - cut // 2)))
+    left, top = corner
+    wide, high = placement.bucket
+    return Placement(placement.bucket, placement.resized, (left, top, left + wide, top + high))
 
 
 def _assign(size: Size, rule: BucketRule) -> tuple[Size, Size]:

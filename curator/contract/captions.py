@@ -28,7 +28,8 @@ class CaptionRules:
 
     A tag `keep_separator` ends the head and, met again, begins the tail; then `keep_tags` does not count, and the
     separator itself is never trained. `secondary_separator` inside a tag becomes a comma at the end, so that what it
-    joins moves as one. With `wildcards`, `{a|b}` is one of its items. `prefix` and `suffix` stand around all.
+    joins moves as one. With `wildcards`, `{a|b}` is one of its items, and a free text of several lines is one of
+    them. `prefix` and `suffix` stand around all.
     Every `dropout_every_epochs`th epoch has no captions. In the first `warmup_steps` steps the middle grows from
     `warmup_tags` tags to all.
     """
@@ -75,6 +76,7 @@ class CaptionParts:
 SEPARATOR = ", "
 _FIRST_RULES = ("shuffle", "keep_tags", "tag_dropout", "caption_dropout", "trigger")
 _PLAIN = CaptionRules()
+_LINE = 4  # groups of wildcard draws: 0 head, 1 middle, 2 tail, 3 around
 
 
 def stored_rules(rules: CaptionRules) -> dict[str, Any]:
@@ -90,6 +92,11 @@ def without_chance(rules: CaptionRules) -> CaptionRules:
     return replace(
         rules, shuffle=False, tag_dropout=0.0, caption_dropout=0.0, dropout_every_epochs=0, warmup_steps=0
     )
+
+
+def may_move(rules: CaptionRules) -> bool:
+    """Whether tags of the middle may change places or be left out one by one."""
+    return rules.shuffle or rules.tag_dropout > 0 or rules.warmup_steps > 0
 
 
 def split_caption(tags: Sequence[str], text: str, rules: CaptionRules) -> CaptionParts:
@@ -155,11 +162,29 @@ def _with_wildcards(
     def drawn(pieces: Sequence[str], group: int) -> tuple[str, ...]:
         return tuple(expanded(piece, key_from(begun, group, place)) for place, piece in enumerate(pieces))
 
+    has_lines = "\n" in parts.text
+    if has_lines:
+        parts = replace(parts, text=_one_line(parts.text, key_from(begun, _LINE)))
     text, prefix, suffix = drawn((parts.text, rules.prefix, rules.suffix), 3)
     words = CaptionParts(drawn(parts.head, 0), drawn(parts.middle, 1), drawn(parts.tail, 2), text)
     if (prefix, suffix) != (rules.prefix, rules.suffix):
         rules = replace(rules, prefix=prefix, suffix=suffix)
+    if has_lines and may_move(rules):
+        words = _text_as_tags(words, rules)
     return words, rules
+
+
+def _one_line(text: str, k: int) -> str:
+    lines = [line.strip() for line in text.split("\n") if line.strip()]
+    return lines[(k * len(lines)) >> 64] if lines else ""
+
+
+def _text_as_tags(parts: CaptionParts, rules: CaptionRules) -> CaptionParts:
+    """Where tags move, what commas part in a line of its own are tags behind the picture's."""
+    own = len(parts.head) - bool(rules.trigger) + len(parts.middle)
+    rest = replace(rules, trigger="", keep_tags=max(0, rules.keep_tags - own))
+    more = split_caption([tag for tag in map(str.strip, parts.text.split(",")) if tag], "", rest)
+    return CaptionParts(parts.head + more.head, parts.middle + more.middle, parts.tail + more.tail)
 
 
 def _around(text: str, rules: CaptionRules) -> str:

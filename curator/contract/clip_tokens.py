@@ -45,14 +45,20 @@ def chunks_of(tokens: int) -> int:
     return max(1, -(-tokens // TOKENS_A_CHUNK))
 
 
-def counted(caption: str, length: int = TOKENS_A_CHUNK) -> Counted:
-    """A caption's tokens and what of it fits into `length`; a word that is cut through counts as fallen off."""
-    text = _normal(caption)
-    total, fits = 0, 0
-    for word, end in _words(text):
-        total += len(_pieces(word))
-        if total <= length:
-            fits = end
+def counted(caption: str, length: int = TOKENS_A_CHUNK, *, weighted: bool = False) -> Counted:
+    """A caption's tokens and what of it fits into `length`; a word that is cut through counts as fallen off.
+
+    With `weighted`, brackets are weights: what is kept and cut is told without them.
+    """
+    parts = [_normal(part.text) for part in parse_weights(caption)] if weighted else [_normal(caption)]
+    total, fits, begun = 0, 0, 0
+    for part in parts:
+        for word, end in _words(part):
+            total += len(_pieces(word))
+            if total <= length:
+                fits = begun + end
+        begun += len(part)
+    text = "".join(parts)
     if total <= length:
         return Counted(total, chunks_of(total), text, "")
     return Counted(total, chunks_of(total), text[:fits], text[fits:])

@@ -52,7 +52,10 @@ class Progress:
 
 @dataclass(frozen=True)
 class StepDone:
-    """One step. `epoch` counts from 1; `lr` by group, `seconds` of this step alone, `memory_bytes` at most."""
+    """One step. `epoch` counts from 1; `lr` by group, `seconds` of this step alone, `memory_bytes` at most.
+
+    `reg_loss` is of the step's regularisation pictures alone, weighted as in `loss`; None where it had none.
+    """
 
     kind: ClassVar[str] = "step_done"
     at: float
@@ -64,6 +67,7 @@ class StepDone:
     images: int
     seconds: float
     memory_bytes: int
+    reg_loss: float | None = None
 
 
 @dataclass(frozen=True)

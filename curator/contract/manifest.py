@@ -11,26 +11,39 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from itertools import starmap
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 from urllib.parse import quote
 
-from curator.contract.buckets import BucketRule, Placement, Size
+from curator.contract.buckets import BucketRule, CropMode, Placement, Size
 from curator.contract.captions import CaptionParts, CaptionRules, stored_rules
 from curator.contract.epoch_plan import Span
 from curator.contract.errors import UserError
-from curator.contract.varint import unpack
+from curator.contract.manifest_block import ROWS, Block, PackedRow, place_of, unpacked
+from curator.contract.signs import FIRST, GAP, SURROGATES
+from curator.contract.span_rows import Part, spans_of
 
 FORMAT = "frieze-manifest"
 VERSION = 1  # a reader refuses a higher one; additions that older readers may ignore do not raise it
 SUFFIX = ".manifest"
 
+# Where the loss of a subset's pictures counts: everywhere, by their alpha, or by a picture `NAME-mask.png` beside them.
+MaskMode = Literal["none", "alpha", "file"]
+MASK_MODES: tuple[MaskMode, ...] = get_args(MaskMode)
+
 
 @dataclass(frozen=True)
 class ManifestSubset:
-    """One concept of the training: where it came from and how its pictures are shown."""
+    """One concept of the training: where it came from and how its pictures are shown.
+
+    `is_reg` marks regularisation pictures (class pictures that keep the base's idea of a class); how often they
+    come was decided at the freeze and stands in the rows. `crop` says how the part beyond the bucket is cut.
+    """
 
     name: str
     filter: str
@@ -38,6 +51,9 @@ class ManifestSubset:
     loss_weight: float = 1.0
     flip: bool = False
     rules: CaptionRules = field(default_factory=CaptionRules)
+    is_reg: bool = False
+    crop: CropMode = "center"
+    mask: MaskMode = "none"
 
 
 @dataclass(frozen=True)
@@ -83,12 +99,7 @@ class ManifestHeader:
     digest: str
 
 
-_IMAGE_COLUMNS = (
-    "path, root, sha256, file_bytes, width, height, bucket, resized_width, resized_height, crop_left, crop_top,"
-    " subset, repeats, head, middle, tail, text"
-)
-SELECT_IMAGES = f"SELECT {_IMAGE_COLUMNS} FROM image"
-INSERT_IMAGE = f"INSERT INTO image(row, {_IMAGE_COLUMNS}) VALUES ({', '.join('?' * 18)})"
+_BLOCK = "SELECT numbers, sha256, paths, tags, texts FROM block"
 
 
 class Manifest:
@@ -98,7 +109,6 @@ class Manifest:
         self.path = path
         self.header = header
         self._connection = connection
-        self._tags: list[str] | None = None
 
     def __enter__(self) -> Manifest:
         return self
@@ -113,24 +123,34 @@ class Manifest:
     def digest(self) -> str:
         return self.header.digest
 
-    @property
+    @cached_property
     def tags(self) -> list[str]:
         """Tag names by manifest tag id."""
-        if self._tags is None:
-            self._tags = [name for (name,) in self._read("SELECT name FROM tag ORDER BY id")]
-        return self._tags
+        return [name for (name,) in self._read("SELECT name FROM tag ORDER BY id")]
 
     def tag_classes(self) -> dict[str, str]:
         """The class of every tag."""
         return dict(self._read("SELECT name, class FROM tag ORDER BY id"))
 
-    @property
+    def tag_counts(self, subset: int, most: int | None = None) -> list[tuple[str, int]]:
+        """How many pictures of a subset have each tag in their captions, the most common first."""
+        query = """SELECT name, images FROM subset_tag JOIN tag ON tag.id = tag
+            WHERE subset = ? ORDER BY images DESC, tag LIMIT ?"""
+        return list(self._read(query, (subset, -1 if most is None else most)))
+
+    @cached_property
+    def parts(self) -> tuple[Part, ...]:
+        """Rows that share bucket, repeats and subset."""
+        query = "SELECT first_row, rows, bucket, repeats, subset FROM part ORDER BY first_row"
+        return tuple(Part(*row) for row in self._read(query))
+
+    @cached_property
     def spans(self) -> tuple[Span, ...]:
-        query = "SELECT bucket, repeats, first_row, rows FROM span ORDER BY first_row"
-        return tuple(Span(*row) for row in self._read(query))
+        """Rows that share bucket and repeats: what an epoch is planned by."""
+        return spans_of(self.parts)
 
     def __len__(self) -> int:
-        return next(iter(self._read("SELECT coalesce(max(row) + 1, 0) FROM image")))[0]
+        return self.parts[-1].first_row + self.parts[-1].rows if self.parts else 0
 
     def image(self, row: int) -> ManifestImage:
         """The picture of manifest row `row` (from 0).
@@ -138,47 +158,81 @@ class Manifest:
         Raises:
             IndexError: no such row.
         """
-        for found in self._read(f"{SELECT_IMAGES} WHERE row = ?", (row,)):
-            return self._image(found)
-        raise IndexError(row)
+        if not 0 <= row < len(self):
+            raise IndexError(row)
+        part = self.parts[bisect_right(self._first_rows, row) - 1]
+        return self._image(unpacked(self._block(row // ROWS), row % ROWS), part)
 
     def images(self, first: int = 0, count: int | None = None) -> Iterator[ManifestImage]:
         """The pictures of rows `first` .. `first + count - 1`, streamed."""
-        query = f"{SELECT_IMAGES} WHERE row >= ? ORDER BY row LIMIT ?"
-        return (self._image(row) for row in self._read(query, (first, -1 if count is None else count)))
+        beyond = len(self) if count is None else min(len(self), first + count)
+        query = f"{_BLOCK} WHERE id BETWEEN ? AND ? ORDER BY id"
+        row = first
+        for stored in self._read(query, (first // ROWS, (beyond - 1) // ROWS)):
+            block = Block(*stored)
+            part = self.parts[bisect_right(self._first_rows, row) - 1]
+            for place in range(row % ROWS, min(ROWS, beyond - row // ROWS * ROWS)):
+                if row == part.first_row + part.rows:
+                    part = self.parts[bisect_right(self._first_rows, row) - 1]
+                yield self._image(unpacked(block, place), part)
+                row += 1
+
+    def blocks(self) -> Iterator[Block]:
+        """All rows as they are stored, in order: what the digest is made of."""
+        return starmap(Block, self._read(f"{_BLOCK} ORDER BY id"))
+
+    def rows_of(self, file: Path) -> tuple[int, ...]:
+        """The rows of a picture's file, found without reading the others: by its place among the paths of each part."""
+        found: list[int] = []
+        for root, folder in enumerate(self.header.provenance.roots):
+            if file.is_relative_to(folder):
+                wanted = root, os.fsencode(file.relative_to(folder))
+                for part in self.parts:
+                    rows = range(part.first_row, part.first_row + part.rows)
+                    at = bisect_left(rows, wanted, key=self._place_of)
+                    if at < part.rows and self._place_of(rows[at]) == wanted:
+                        found.append(rows[at])
+        return tuple(found)
 
     def file_of(self, image: ManifestImage) -> Path:
         """Where the file of `image` is expected."""
         return Path(self.header.provenance.roots[image.root], image.path)
 
-    def raw_images(self) -> Iterator[tuple[Any, ...]]:
-        """Image rows as stored, in order: what the digest is made of."""
-        return self._read(f"{SELECT_IMAGES} ORDER BY row")
+    @cached_property
+    def _first_rows(self) -> list[int]:
+        return [part.first_row for part in self.parts]
 
-    def _image(self, row: tuple[Any, ...]) -> ManifestImage:
-        path, root, sha, file_bytes, width, height, bucket, *placed = row
-        resized_width, resized_height, left, top, subset, repeats, head, middle, tail, text = placed
-        wide, high = self.header.buckets[bucket]
-        placement = Placement(
-            (wide, high), (resized_width, resized_height), (left, top, left + wide, top + high)
-        )
-        parts = CaptionParts(self._names(head), self._names(middle), self._names(tail), text)
+    @cached_property
+    def _names(self) -> list[str]:
+        """Tag names by the code points of their signs."""
+        before, behind = self.tags[: SURROGATES - FIRST], self.tags[SURROGATES - FIRST :]
+        return [*[""] * FIRST, *before, *([""] * GAP if behind else ()), *behind]
+
+    def _block(self, number: int) -> Block:
+        for stored in self._read(f"{_BLOCK} WHERE id = ?", (number,)):
+            return Block(*stored)
+        raise _damaged(self.path)
+
+    def _place_of(self, row: int) -> tuple[int, bytes]:
+        return place_of(self._block(row // ROWS), row % ROWS)
+
+    def _image(self, row: PackedRow, part: Part) -> ManifestImage:
+        names = tuple(map(self._names.__getitem__, map(ord, row.tags)))
+        tail = len(names) - row.tail
+        bucket = wide, high = self.header.buckets[part.bucket]
+        left, top = row.crop_left, row.crop_top
         return ManifestImage(
-            os.fsdecode(path),
-            root,
-            sha.hex(),
-            file_bytes,
-            (width, height),
-            bucket,
-            placement,
-            subset,
-            repeats,
-            parts,
+            os.fsdecode(row.path),
+            row.root,
+            row.sha256.hex(),
+            row.file_bytes,
+            (row.width, row.height),
+            part.bucket,
+            Placement(bucket, (row.resized_width, row.resized_height), (left, top, left + wide, top + high)),
+            part.subset,
+            part.repeats,
+            CaptionParts(names[: row.head], names[row.head : tail], names[tail:], row.text),
         )
-
-    def _names(self, blob: bytes) -> tuple[str, ...]:
-        names = self.tags
-        return tuple(names[i] for i in unpack(blob))
 
     def _read(self, query: str, values: Iterable[object] = ()) -> Iterator[tuple[Any, ...]]:
         try:

@@ -1,8 +1,9 @@
 """Decides when two manifests are equal: a sha256 of their logical content.
 
-The *digest* covers the data: rule, buckets, subsets, tags and every image row, in canonical order. It is the
-same on every machine and for every copy made from the same choices. The seal of the file (`manifest_seal`) covers
-what the digest does not: name, time, funnel, roots, and every byte of the file.
+The *digest* covers the data: rule, buckets, subsets, tags in order of their ids, and every row, block by block, then
+where bucket, repeats and subset change. It is the same on every machine and for every copy made from the same choices.
+The seal of the file (`manifest_seal`) covers what the digest does not: name, time, funnel, roots, and every byte of
+the file.
 """
 
 from __future__ import annotations
@@ -18,15 +19,17 @@ from typing import Any, NamedTuple
 
 from curator.contract.buckets import BucketRule, Size
 from curator.contract.manifest import Manifest, ManifestSubset, Provenance, stored_subset
+from curator.contract.manifest_block import Block
 from curator.contract.manifest_seal import changed, verify_seal
-from curator.contract.span_rows import SpanGatherer
+from curator.contract.picture_file import open_picture, picture_bytes
+from curator.contract.span_rows import Part
 
-_NUMBERS = struct.Struct("<IQIIIIIiiId5I")
+_LENGTHS = struct.Struct("<5Q")
 _READ_BYTES = 1 << 20
 
 
 class Digest:
-    """The digest while rows are added in order."""
+    """The digest while blocks are added in order."""
 
     def __init__(
         self,
@@ -43,17 +46,14 @@ class Digest:
         }
         self._hash = hashlib.sha256(canonical(header))
 
-    def add(self, row: tuple[Any, ...]) -> None:
-        """Add one image row as it is stored."""
-        path, root, sha, file_bytes, width, height, bucket, *rest = row
-        resized_width, resized_height, left, top, subset, repeats, head, middle, tail, text = rest
-        name, words = os.fsencode(path), text.encode("utf-8", "surrogatepass")
-        lengths = (len(name), len(head), len(middle), len(tail), len(words))
-        sizes = (root, file_bytes, width, height, bucket, resized_width, resized_height, left, top)
-        numbers = _NUMBERS.pack(*sizes, subset, repeats, *lengths)
-        self._hash.update(b"".join((numbers, sha, name, head, middle, tail, words)))
+    def add(self, block: Block) -> None:
+        """Add the next block as it is stored."""
+        self._hash.update(_LENGTHS.pack(*map(len, block)))
+        self._hash.update(b"".join(block))
 
-    def hex(self) -> str:
+    def closed(self, parts: Iterable[Part]) -> str:
+        """The digest in hexadecimal, after the last block."""
+        self._hash.update(canonical([list(part) for part in parts]))
         return self._hash.hexdigest()
 
 
@@ -68,7 +68,7 @@ def canonical(value: object) -> bytes:
 
 
 def verify_digest(manifest: Manifest) -> None:
-    """Check the seal, and that the rows give the digest and the spans that stand in the manifest.
+    """Check the seal, and that the rows give the digest that stands in the manifest.
 
     Raises:
         UserError: the content is not what was frozen.
@@ -76,14 +76,12 @@ def verify_digest(manifest: Manifest) -> None:
     verify_seal(manifest.path)
     header = manifest.header
     digest = Digest(header.rule, header.buckets, header.subsets, manifest.tag_classes().items())
-    spans = SpanGatherer()
     try:
-        for row in manifest.raw_images():
-            digest.add(row)
-            spans.add(row[6], row[12])
-    except (struct.error, TypeError, ValueError, AttributeError) as error:
+        for block in manifest.blocks():
+            digest.add(block)
+    except (TypeError, ValueError, AttributeError) as error:
         raise changed(manifest.path) from error
-    if digest.hex() != header.digest or spans.closed() != manifest.spans:
+    if digest.closed(manifest.parts) != header.digest:
         raise changed(manifest.path)
 
 
@@ -107,7 +105,7 @@ def verify_files(manifest: Manifest, *, read_all: bool = True) -> Iterator[FileP
 
 def _problem(path: Path, file_bytes: int, sha256: str | None) -> str:
     try:
-        if path.stat().st_size != file_bytes:
+        if picture_bytes(path) != file_bytes:
             return "its size changed since the freeze"
         if sha256 is not None and file_sha256(path) != sha256:
             return "its content changed since the freeze"
@@ -121,7 +119,7 @@ def _problem(path: Path, file_bytes: int, sha256: str | None) -> str:
 def file_sha256(path: Path) -> str:
     """The sha256 of a file's bytes, in hexadecimal."""
     digest = hashlib.sha256()
-    with path.open("rb") as file:
+    with open_picture(path) as file:
         while block := file.read(_READ_BYTES):
             digest.update(block)
     return digest.hexdigest()

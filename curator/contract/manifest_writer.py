@@ -5,57 +5,75 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 from curator.contract.buckets import BucketRule, Size
 from curator.contract.errors import UserError
 from curator.contract.manifest import (
     FORMAT,
-    INSERT_IMAGE,
     VERSION,
     ManifestImage,
     ManifestSubset,
     Provenance,
     stored_subset,
 )
+from curator.contract.manifest_block import Block, PackedRow, image_view, packed
 from curator.contract.manifest_digest import Digest, provenance_json
 from curator.contract.manifest_seal import seal
-from curator.contract.span_rows import SpanGatherer
-from curator.contract.varint import pack
+from curator.contract.signs import numbers, sign
+from curator.contract.span_rows import Part, PartGatherer
 
 _SCHEMA = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE bucket (id INTEGER PRIMARY KEY, width INTEGER NOT NULL, height INTEGER NOT NULL);
 CREATE TABLE subset (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, about TEXT NOT NULL);
 CREATE TABLE tag (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, class TEXT NOT NULL);
-CREATE TABLE span (
-    first_row INTEGER PRIMARY KEY, bucket INTEGER NOT NULL REFERENCES bucket(id),
-    repeats REAL NOT NULL, rows INTEGER NOT NULL);
-CREATE TABLE image (
-    row INTEGER PRIMARY KEY, path NOT NULL, root INTEGER NOT NULL, sha256 BLOB NOT NULL,
-    file_bytes INTEGER NOT NULL, width INTEGER NOT NULL, height INTEGER NOT NULL,
-    bucket INTEGER NOT NULL REFERENCES bucket(id), resized_width INTEGER NOT NULL, resized_height INTEGER NOT NULL,
-    crop_left INTEGER NOT NULL, crop_top INTEGER NOT NULL, subset INTEGER NOT NULL REFERENCES subset(id),
-    repeats REAL NOT NULL, head BLOB NOT NULL, middle BLOB NOT NULL, tail BLOB NOT NULL, text TEXT NOT NULL);
+CREATE TABLE part (
+    first_row INTEGER PRIMARY KEY, rows INTEGER NOT NULL, bucket INTEGER NOT NULL REFERENCES bucket(id),
+    repeats REAL NOT NULL, subset INTEGER NOT NULL REFERENCES subset(id));
+CREATE TABLE subset_tag (
+    subset INTEGER NOT NULL REFERENCES subset(id), tag INTEGER NOT NULL REFERENCES tag(id),
+    images INTEGER NOT NULL, PRIMARY KEY (subset, tag)) WITHOUT ROWID;
+CREATE TABLE block (
+    id INTEGER PRIMARY KEY, numbers BLOB NOT NULL, sha256 BLOB NOT NULL, paths BLOB NOT NULL, tags BLOB NOT NULL,
+    texts BLOB NOT NULL);
+CREATE VIEW span AS SELECT min(first_row) AS first_row, bucket, repeats, sum(rows) AS rows
+    FROM part GROUP BY bucket, repeats;
 """
+_PRAGMAS = (
+    "PRAGMA page_size=32768; PRAGMA journal_mode=MEMORY; PRAGMA synchronous=OFF;"  # seven blocks a page
+)
+TagCount = tuple[int, int, int]  # subset, tag id, pictures
+
+
+class PackedRows(Protocol):
+    """All rows in blocks. `parts` and `tag_counts` are asked for after the last block."""
+
+    def blocks(self) -> Iterator[Block]: ...
+
+    def parts(self) -> Sequence[Part]: ...
+
+    def tag_counts(self) -> Iterable[TagCount]: ...
 
 
 @dataclass(frozen=True)
 class ManifestContent:
-    """What goes into a manifest. `images` come in order of (bucket, repeats) and are read once.
+    """What goes into a manifest. Images come in order of (bucket, repeats, subset, root, path) and are read once.
 
-    `tags` maps every tag used by any image to its class.
+    `tags` gives the class of every tag that any image has; their order is that of their ids, and part of the digest.
+    `images` may be packed already, with these ids.
     """
 
     rule: BucketRule
     buckets: Sequence[Size]
     subsets: Sequence[ManifestSubset]
     tags: Mapping[str, str]
-    images: Iterable[ManifestImage]
+    images: Iterable[ManifestImage] | PackedRows
     provenance: Provenance
 
 
@@ -63,7 +81,8 @@ def write_manifest(path: Path, content: ManifestContent) -> str:
     """Write a manifest and return its digest. An existing file at `path` is replaced only by a whole new one.
 
     Raises:
-        UserError: no space, no right to write there, or images out of order.
+        UserError: no space, no right to write there, or numbers beyond what a manifest can hold.
+        ValueError: rows out of order.
     """
     scratch = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
@@ -84,11 +103,9 @@ def write_manifest(path: Path, content: ManifestContent) -> str:
 def _write(scratch: Path, content: ManifestContent) -> str:
     connection = sqlite3.connect(scratch, isolation_level=None)
     try:
-        connection.executescript(
-            "PRAGMA page_size=4096; PRAGMA journal_mode=MEMORY; PRAGMA synchronous=OFF;" + _SCHEMA
-        )
+        connection.executescript(_PRAGMAS + _SCHEMA + image_view("part"))
         connection.execute("BEGIN")
-        digest = _write_rows(connection, content)
+        digest = _write_tables(connection, content)
         connection.execute("COMMIT")
     finally:
         connection.close()
@@ -96,71 +113,77 @@ def _write(scratch: Path, content: ManifestContent) -> str:
     return digest
 
 
-def _write_rows(connection: sqlite3.Connection, content: ManifestContent) -> str:
-    # Tags in order of their names: the ids, and so the digest, do not depend on who was indexed first.
-    tags = sorted(content.tags.items())
-    ids = {name: i for i, (name, _) in enumerate(tags)}
-    connection.executemany(
-        "INSERT INTO bucket VALUES (?, ?, ?)", ((i, w, h) for i, (w, h) in enumerate(content.buckets))
-    )
-    connection.executemany("INSERT INTO tag VALUES (?, ?, ?)", ((ids[name], name, cls) for name, cls in tags))
-    connection.executemany(
+def _write_tables(connection: sqlite3.Connection, content: ManifestContent) -> str:
+    tags = list(content.tags.items())
+    many = connection.executemany
+    many("INSERT INTO bucket VALUES (?, ?, ?)", ((i, w, h) for i, (w, h) in enumerate(content.buckets)))
+    many("INSERT INTO tag VALUES (?, ?, ?)", ((i, name, cls) for i, (name, cls) in enumerate(tags)))
+    many(
         "INSERT INTO subset VALUES (?, ?, ?)",
         ((i, subset.name, json.dumps(stored_subset(subset))) for i, subset in enumerate(content.subsets)),
     )
+    rows = _Packing(content.images, content.tags) if isinstance(content.images, Iterable) else content.images
     digest = Digest(content.rule, content.buckets, content.subsets, tags)
-    spans = SpanGatherer()
-    connection.executemany(INSERT_IMAGE, _rows(content.images, ids, digest, spans))
-    connection.executemany(
-        "INSERT INTO span(bucket, repeats, first_row, rows) VALUES (?, ?, ?, ?)",
-        (tuple(span) for span in spans.closed()),
-    )
+    many("INSERT INTO block VALUES (?, ?, ?, ?, ?, ?)", _digested(rows.blocks(), digest))
+    many("INSERT INTO part VALUES (?, ?, ?, ?, ?)", rows.parts())
+    many("INSERT INTO subset_tag VALUES (?, ?, ?)", rows.tag_counts())
     meta = {
         "format": FORMAT,
         "version": VERSION,
         "rule": asdict(content.rule),
         "provenance": provenance_json(content.provenance),
-        "digest": digest.hex(),
+        "digest": digest.closed(rows.parts()),
     }
-    connection.executemany(
-        "INSERT INTO meta VALUES (?, ?)", ((name, json.dumps(value)) for name, value in meta.items())
-    )
-    return digest.hex()
+    many("INSERT INTO meta VALUES (?, ?)", ((name, json.dumps(value)) for name, value in meta.items()))
+    return str(meta["digest"])
 
 
-def _rows(
-    images: Iterable[ManifestImage], ids: Mapping[str, int], digest: Digest, spans: SpanGatherer
-) -> Iterator[tuple[Any, ...]]:
-    for number, image in enumerate(images):
-        row = _stored(image, ids)
-        digest.add(row)
-        spans.add(image.bucket, float(image.repeats))
-        yield (number, *row)
+def _digested(blocks: Iterable[Block], digest: Digest) -> Iterator[tuple[int | bytes, ...]]:
+    for number, block in enumerate(blocks):
+        digest.add(block)
+        yield number, *block
 
 
-def _stored(image: ManifestImage, ids: Mapping[str, int]) -> tuple[Any, ...]:
-    parts, placement = image.parts, image.placement
-    blobs = (pack(ids[tag] for tag in tags) for tags in (parts.head, parts.middle, parts.tail))
-    return (
-        _path(image.path),
-        image.root,
-        bytes.fromhex(image.sha256),
-        image.file_bytes,
-        *image.size,
-        image.bucket,
-        *placement.resized,
-        *placement.crop[:2],
-        image.subset,
-        float(image.repeats),
-        *blobs,
-        parts.text,
-    )
+class _Packing:
+    """Pictures packed one by one."""
 
+    def __init__(self, images: Iterable[ManifestImage], tags: Iterable[str]) -> None:
+        self._images = images
+        self._signs = {name: sign(number) for number, name in enumerate(tags)}
+        self._gatherer = PartGatherer()
+        self._parts: tuple[Part, ...] | None = None
+        self._counts: dict[int, Counter[str]] = {}
 
-def _path(path: str) -> str | bytes:
-    """Text where the name is UTF-8, as nearly always; else the raw bytes."""
-    try:
-        path.encode("utf-8")
-    except UnicodeEncodeError:
-        return os.fsencode(path)
-    return path
+    def blocks(self) -> Iterator[Block]:
+        return packed(map(self._row, self._images))
+
+    def parts(self) -> Sequence[Part]:
+        if self._parts is None:
+            self._parts = self._gatherer.closed()
+        return self._parts
+
+    def tag_counts(self) -> Iterable[TagCount]:
+        return [
+            (subset, tag, images)
+            for subset, counter in sorted(self._counts.items())
+            for tag, images in sorted((numbers(each)[0], count) for each, count in counter.items())
+        ]
+
+    def _row(self, image: ManifestImage) -> PackedRow:
+        parts, placement, path = image.parts, image.placement, os.fsencode(image.path)
+        self._gatherer.add(image.bucket, float(image.repeats), image.subset, (image.root, path))
+        tags = "".join(self._signs[tag] for tag in (*parts.head, *parts.middle, *parts.tail))
+        self._counts.setdefault(image.subset, Counter()).update(set(tags))
+        return PackedRow(
+            image.root,
+            len(parts.head),
+            len(parts.tail),
+            *image.size,
+            *placement.resized,
+            *placement.crop[:2],
+            image.file_bytes,
+            bytes.fromhex(image.sha256),
+            path,
+            tags,
+            parts.text,
+        )

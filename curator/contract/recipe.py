@@ -50,6 +50,22 @@ class Model:
 
 
 @dataclass(frozen=True)
+class Text:
+    """How captions, and the prompts of sample pictures, reach the text encoders."""
+
+    weighted_captions: bool = knob(
+        False,
+        "brackets in captions and prompts weigh words: (a) x 1.1, [a] / 1.1, (a:1.3) x 1.3; off: plain signs",
+    )
+    max_tokens: Literal[75, 150, 225] = knob(
+        75,
+        "tokens of a caption that are read; the rest falls off",
+        unit="tokens",
+        choices=("75", "150", "225"),
+    )
+
+
+@dataclass(frozen=True)
 class Adapter:
     """What is trained on top of the base model."""
 
@@ -117,6 +133,9 @@ class Objective:
     noise_offset: float = knob(
         0.0, "noise common to a whole channel, usually 0.03-0.1; 0: off", low=0.0, high=1.0
     )
+    mask_floor: float = knob(
+        0.0, "the least a place counts in the loss where a subset has masks; 0: nothing", low=0.0, high=1.0
+    )
 
 
 @dataclass(frozen=True)
@@ -153,8 +172,10 @@ class SamplePictures:
     at_end: bool = knob(True, "make them after the last step")
     steps: int = knob(20, "denoising steps", unit="steps", low=1, high=1000)
     cfg: float = knob(7.0, "guidance scale", low=1.0, high=100.0)
-    width: int = knob(512, "width", unit="px", low=64, high=4096)
-    height: int = knob(512, "height", unit="px", low=64, high=4096)
+    width: int = knob(
+        0, "width; 0: the family's own, 512 for SD1 and 1024 for SDXL", unit="px", low=0, high=4096
+    )
+    height: int = knob(0, "height; 0: the family's own", unit="px", low=0, high=4096)
     seed: int = knob(1, "seed of the first picture; the next ones count up", low=0, high=2**62)
     sampler: Literal["ddim", "euler", "euler_a", "dpmpp_2m"] = knob(
         "euler_a", "sampler", choices=("ddim", "euler", "euler_a", "dpmpp_2m")
@@ -209,6 +230,7 @@ class Recipe:
 
     seed: int = knob(42, "seed of every random draw", low=0, high=2**63 - 1)
     model: Model = field(default_factory=Model)
+    text: Text = field(default_factory=Text)
     adapter: Adapter = field(default_factory=Adapter)
     optimizer: Optimizer = field(default_factory=Optimizer)
     schedule: Schedule = field(default_factory=Schedule)

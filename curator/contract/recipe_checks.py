@@ -17,6 +17,7 @@ class _Idle(NamedTuple):
     hint: str
 
 
+_SMALLEST_SAMPLE = 64
 _PICTURE_KEYS = (
     "negative",
     "every_steps",
@@ -81,6 +82,11 @@ _CONTRADICTIONS = (
         "the sample pictures' sides are no multiples of 8",
         "use sides such as 512 or 768",
     ),
+    _Contradiction(
+        lambda r: any(0 < side < _SMALLEST_SAMPLE for side in (r.sample.width, r.sample.height)),
+        f"a side of the sample pictures is below {_SMALLEST_SAMPLE} pixels",
+        "use sides such as 512 or 768, or 0 for the family's own",
+    ),
 )
 
 
@@ -97,6 +103,22 @@ def check_recipe(recipe: Recipe, given: frozenset[str], source: str) -> None:
     for case in _CONTRADICTIONS:
         if case.when(recipe):
             raise UserError(f"{source}: {case.what}", case.hint)
+
+
+class Doubt(NamedTuple):
+    """Something a user may not have meant, and what to do about it."""
+
+    what: str
+    hint: str
+
+
+def doubts_about(recipe: Recipe) -> list[Doubt]:
+    """What can be followed and yet should be said, before a run and at its start (row S075)."""
+    length = recipe.length
+    if not (length.epochs and length.steps):
+        return []
+    what = f"length.steps = {length.steps} is not used: length.epochs = {length.epochs} wins"
+    return [Doubt(what, "set length.epochs = 0 to train that many steps, or leave length.steps out")]
 
 
 def _says_something(recipe: Recipe, name: str) -> bool:

@@ -74,7 +74,7 @@ def checked(info: FieldInfo, value: object, where: str) -> Value:
     """
     typed = _typed(info, value, where)
     for word in typed if isinstance(typed, tuple) else (typed,):
-        if info.choices and word not in info.choices:
+        if info.choices and str(word) not in info.choices:
             raise UserError(f"{where}: {info.name} is '{word}'", did_you_mean(str(word), info.choices))
     if isinstance(typed, int | float) and not isinstance(typed, bool):
         _check_range(info, typed, where)

@@ -1,38 +1,64 @@
-"""Decides where one span of the manifest ends and the next begins."""
+"""Decides where rows of one bucket, repeat count and subset begin and end, and the spans that make of them."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import groupby
+from typing import NamedTuple
 
 from curator.contract.epoch_plan import Span
 
 
-class SpanGatherer:
-    """Spans gathered while rows go by in order of (bucket, repeats)."""
+class Part(NamedTuple):
+    """Rows `first_row` .. `first_row + rows - 1`: one bucket, one repeat count, one subset, in order of their paths."""
+
+    first_row: int
+    rows: int
+    bucket: int
+    repeats: float
+    subset: int
+
+
+class PartGatherer:
+    """Parts gathered while rows go by in order of (bucket, repeats, subset, root, path)."""
 
     def __init__(self) -> None:
-        self._done: list[Span] = []
-        self._here: tuple[int, float] = (-1, 0.0)
+        self._done: list[Part] = []
+        self._here: tuple[int, float, int] = (-1, 0.0, 0)
+        self._place: tuple[int, bytes] = (-1, b"")
         self._first = 0
         self._rows = 0
 
-    def add(self, bucket: int, repeats: float) -> None:
-        """The next row.
+    def add(self, bucket: int, repeats: float, subset: int, place: tuple[int, bytes]) -> None:
+        """The next row; `place` is its root and path.
 
         Raises:
-            ValueError: rows are not in order, so spans would not be whole.
+            ValueError: rows are not in order, so a picture could not be found again.
         """
-        if (bucket, repeats) != self._here:
-            if (bucket, repeats) < self._here:
-                raise ValueError("rows are not in order of bucket and repeats")
+        where = (bucket, repeats, subset)
+        if (where, place) < (self._here, self._place):
+            raise ValueError("rows are not in order of bucket, repeats, subset, root and path")
+        if where != self._here:
             self._close()
-            self._here = (bucket, repeats)
+            self._here = where
+        self._place = place
         self._rows += 1
 
-    def closed(self) -> tuple[Span, ...]:
-        """All spans, after the last row."""
+    def closed(self) -> tuple[Part, ...]:
+        """All parts, after the last row."""
         self._close()
         return tuple(self._done)
 
     def _close(self) -> None:
         if self._rows:
-            self._done.append(Span(*self._here, self._first, self._rows))
+            self._done.append(Part(self._first, self._rows, *self._here))
         self._first, self._rows = self._first + self._rows, 0
+
+
+def spans_of(parts: Iterable[Part]) -> tuple[Span, ...]:
+    """Parts of one bucket and repeat count taken together: what an epoch is planned by."""
+    spans: list[Span] = []
+    for (bucket, repeats), some in groupby(parts, key=lambda part: (part.bucket, part.repeats)):
+        own = list(some)
+        spans.append(Span(bucket, repeats, own[0].first_row, sum(part.rows for part in own)))
+    return tuple(spans)

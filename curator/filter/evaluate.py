@@ -181,7 +181,7 @@ class _Evaluation:
         ids = id_array(within) if len(within) * _SMALL < length else None
         values = numbers(self._collection, term.field, ids)
         unit = DATE_UNITS if term.field == "date" else 1
-        fits: NDArray[Any] = np.ones(len(values), bool)
+        fits: NDArray[Any] = ~np.isnan(values)
         if term.low is not None:
             low = term.low * unit
             fits &= values > low if term.low_open else values >= low

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -31,6 +32,7 @@ _ALL = (
     Field("date", "date", "the file's time: date:2021, date:2021-05..2022, date>=2024-01-31"),
     Field("post", "number", "the number of the booru post"),
     Field("score", "number", "the post's score: score>=50"),
+    Field("score(NAME)", "number", "what a model gave: score(aesthetic)>=0.7"),
     Field("fav", "number", "how many like the post: fav>100"),
     Field("posted", "date", "when it was posted: posted:2021..2023"),
     Field("path", "text", "part of the path, or /regex/"),
@@ -70,4 +72,24 @@ SORTS = (
     "fav",
     "posted",
 )
+_SCORE = re.compile(r"score\([\w.-]+\)", re.ASCII)
+UNKNOWABLE = ("post", "score", "fav", "posted")  # these and scores by name may be known of some images alone
+
+
+def field_of(key: str) -> Field | None:
+    """The field that a key means; a score goes by the name in its brackets."""
+    name = key.lower()
+    return Field(name, "number", "what a model gave") if is_score(name) else FIELDS.get(name)
+
+
+def is_score(name: str) -> bool:
+    """Whether this is `score(NAME)`."""
+    return _SCORE.fullmatch(name) is not None
+
+
+def score_name(field: str) -> str:
+    """The NAME of `score(NAME)`."""
+    return field.removeprefix("score(").removesuffix(")")
+
+
 SIGNS = ("!=", "<=", ">=", "=", "<", ">", ":")

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from curator.filter.fields import is_score, score_name
 from curator.index.bitmaps import Flag
 from curator.index.changes import id_array
 from curator.index.collection import Collection
@@ -28,8 +29,13 @@ def numbers(collection: Collection, field: str, ids: Numbers | None = None) -> N
 
     if field in _COLUMNS:
         return of(_COLUMNS[field])
-    if field in _OF_POSTS:
-        values = collection.metadata.floats(field, len(collection.columns.of("width")))
+    if field in _OF_POSTS or is_score(field):
+        length = len(collection.columns.of("width"))
+        values = (
+            collection.scores.of(score_name(field), length)
+            if is_score(field)
+            else collection.metadata.floats(field, length)
+        )
         return values if ids is None else values[ids]
     match field:
         case "area":

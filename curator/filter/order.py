@@ -28,36 +28,40 @@ class Order:
     def __init__(
         self, collection: Collection, images: BitMap, sorts: Sequence[Sort], cancel: Cancel | None = None
     ) -> None:
-        self._ids: Ids = id_array(images)
-        self._keys = [
-            _rising(_keys(collection, self._ids, sort.field, cancel), sort.descending) for sort in sorts
-        ]
-        self._all: Ids | None = None
+        ids: Ids = id_array(images)
+        keys = [_rising(_keys(collection, ids, sort.field, cancel), sort.descending) for sort in sorts]
+        self._unsorted: tuple[Ids, list[NDArray[Any]]] | None = (ids, keys)
+        self._all: Ids = ids
 
     def first(self, count: int) -> Ids:
         """The first rows."""
-        if self._all is not None or not 0 < count <= _FIRST or len(self._ids) < 10 * _FIRST:
+        unsorted = self._unsorted
+        if unsorted is None or not 0 < count <= _FIRST or len(unsorted[0]) < 10 * _FIRST:
             return self.all()[:count]
-        keys = self._keys[0]
+        ids, (keys, *others) = unsorted
         last = np.partition(keys, count - 1)[count - 1]
         if np.isnan(last):  # not even a page of images has a value
             return self.all()[:count]
         found = np.flatnonzero(keys <= last)
-        if len(self._keys) == 1:  # of those level with the last, the first by id
+        if not others:  # of those level with the last, the first by id
             level = keys[found] == last
             found = found[~level | (np.cumsum(level) <= count - np.count_nonzero(~level))]
-        return self._ids[self._sorted(found)[:count]]
+        return ids[_sorted(found, [keys, *others])[:count]]
 
     def all(self) -> Ids:
         """Every row."""
-        if self._all is None:
-            self._all = self._ids[self._sorted(np.arange(len(self._ids)))]
+        unsorted = self._unsorted
+        if unsorted is not None:
+            ids, keys = unsorted
+            self._all = ids[_sorted(np.arange(len(ids)), keys)]
+            self._unsorted = None  # of no more use, and three times as large as the order
         return self._all
 
-    def _sorted(self, places: Places) -> Places:
-        for keys in reversed(self._keys):
-            places = places[_argsort(keys[places])]
-        return places
+
+def _sorted(places: Places, by: Sequence[NDArray[Any]]) -> Places:
+    for keys in reversed(by):
+        places = places[_argsort(keys[places])]
+    return places
 
 
 def _argsort(keys: NDArray[Any]) -> Places:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from curator.contract.errors import did_you_mean, nearest
 from curator.contract.text import visible
-from curator.filter.fields import CLASS_ALIASES, CLASSES, FIELDS, SORTS, UNTAGGED, Field
+from curator.filter.fields import CLASS_ALIASES, CLASSES, FIELDS, SORTS, UNTAGGED, Field, field_of, is_score
 from curator.filter.tokens import Token, tokens
 from curator.filter.tree import (
     And,
@@ -108,7 +108,7 @@ class _Parser:
     def _term(self, token: Token, negated: bool) -> Expr | None:
         if not token.key:
             return self._plain(token)
-        field = FIELDS.get(token.key.lower())
+        field = field_of(token.key)
         if field is None:
             return self._by_class(token)
         if field.kind in ("sort", "limit"):
@@ -125,6 +125,8 @@ class _Parser:
             raise self._error("an empty tag", "write the tag between the quotes", token)
         if token.text == UNTAGGED and not token.quoted:
             return NumberTerm("tags", 0, 0)
+        if token.text.lower().startswith("score(") and not token.quoted:
+            raise self._error("a score is compared with a number", "write score(NAME)>=0.5", token)
         return TagTerm(token.text, literal=token.quoted)
 
     def _by_class(self, token: Token) -> Expr:
@@ -183,7 +185,7 @@ class _Parser:
             self._limit = int(value)
             return
         name = value.removeprefix("-")
-        if name not in SORTS:
+        if name not in SORTS and not is_score(name):
             raise self._error(f"cannot sort by '{visible(name)}'", did_you_mean(name, SORTS), token)
         self._sorts.append(Sort(name, value.startswith("-")))
 

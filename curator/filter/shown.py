@@ -41,6 +41,8 @@ def _number(term: NumberTerm) -> str:
         return f"{term.field}{'!=' if term.negated else '='}{low}"
     if low is not None and high is not None and not term.low_open and not term.high_open:
         return f"{term.field}{'!=' if term.negated else ':'}{low}..{high}"
+    if low is None and high is None:
+        return f"{term.field}{':' if term.negated else '!='}none"
     parts = [
         *([] if low is None else [f"{term.field}{'>' if term.low_open else '>='}{low}"]),
         *([] if high is None else [f"{term.field}{'<' if term.high_open else '<='}{high}"]),

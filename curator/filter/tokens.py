@@ -9,7 +9,7 @@ from typing import Literal
 from curator.filter.tree import FilterError
 
 Kind = Literal["word", "and", "or", "not", "open", "close", "end"]
-_KEY = re.compile(r"(\w+)(!=|<=|>=|=|<|>|:)")
+_KEY = re.compile(r"(\w+|score\([\w.-]+\))(!=|<=|>=|=|<|>|:)", re.IGNORECASE)
 _LONG = 1000
 _FACE = 40  # how far a bracket or quote mark is looked for before it is taken as part of a word
 MAX_LENGTH = 500_000

@@ -37,7 +37,7 @@ class ClassTerm:
 
 @dataclass(frozen=True)
 class NumberTerm:
-    """A number of the image compared, or within a closed range (None: open side)."""
+    """A number of the image compared, or within a closed range (None: open side; both: any that is known)."""
 
     field: str
     low: float | None

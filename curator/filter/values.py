@@ -6,7 +6,7 @@ import datetime as dt
 import re
 
 from curator.contract.text import visible
-from curator.filter.fields import Field
+from curator.filter.fields import UNKNOWABLE, Field, is_score
 from curator.filter.tokens import Token
 from curator.filter.tree import FilterError, NumberTerm
 
@@ -24,6 +24,8 @@ _HINTS = {
 
 def number_term(field: Field, token: Token, text: str) -> NumberTerm:
     """The span a comparison asks for; a date (a year, a month, a day) is a span itself."""
+    if token.text.lower() == "none" and token.sign in (":", "=", "!=") and _may_be_unknown(field):
+        return NumberTerm(field.name, None, None, negated=token.sign != "!=")
     if token.sign in (":", "=", "!=") and ".." in token.text:
         return _between(field, token, text)
     first, beyond = _span(field, token.text, token, text)
@@ -41,6 +43,10 @@ def number_term(field: Field, token: Token, text: str) -> NumberTerm:
             if field.name == "ratio" and not _RATIO.fullmatch(token.text):
                 first, beyond = first - 0.005, beyond + 0.005  # ratio:0.67 means what is shown as 0.67
             return NumberTerm(field.name, first, beyond, high_open=is_date, negated=token.sign == "!=")
+
+
+def _may_be_unknown(field: Field) -> bool:
+    return field.name in UNKNOWABLE or is_score(field.name)
 
 
 def _between(field: Field, token: Token, text: str) -> NumberTerm:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from pyroaring import BitMap
 
-from curator.contract.buckets import BucketRule, place
+from curator.contract.buckets import BucketRule
+from curator.filter.buckets import buckets_of
 from curator.filter.numbers import Numbers
 from curator.filter.tree import WordTerm
 from curator.index.bitmaps import Flag, of_array
@@ -52,15 +53,11 @@ def _marked(collection: Collection, value: str) -> BitMap:
 
 
 def _in_bucket(collection: Collection, bucket: tuple[int, int]) -> BitMap:
-    """Each size that occurs is placed once, by the very function the freeze uses."""
+    """By the very rule the freeze uses."""
     rule = BucketRule(**collection.settings.get("bucket_rule", {}))
-    width, height = collection.columns.of("width"), collection.columns.of("height")
-    sizes, which = np.unique(width.astype(np.uint64) << np.uint64(32) | height, return_inverse=True)
-    fits = [
-        side_a > 0 and side_b > 0 and place((side_a, side_b), rule).bucket == bucket
-        for side_a, side_b in ((size >> 32, size & 0xFFFFFFFF) for size in sizes.tolist())
-    ]
-    return _where(np.array(fits, bool)[which])
+    placed = buckets_of(collection.columns.of("width"), collection.columns.of("height"), rule)
+    number = placed.sizes.index(bucket) if bucket in placed.sizes else None
+    return BitMap() if number is None else _where(placed.of_image == number)
 
 
 def _where(fits: Numbers) -> BitMap:

@@ -8,12 +8,17 @@ from typing import Literal
 
 import numpy as np
 
+from curator.contract.tar_members import is_tar
+from curator.contract.text import visible
 from curator.filter.evaluate import select
 from curator.freeze.members import Members
 from curator.freeze.preview import FreezePreview
 from curator.freeze.spec import FreezeSpec
 from curator.index.collection import Collection
 from curator.index.small_tables import Subset
+from curator.tags.brackets import parted_brackets
+
+_NAMED = 100  # pictures that a finding's filter names one by one
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,7 @@ def check(collection: Collection, spec: FreezeSpec, members: Members, preview: F
         *_fractions(preview),
         *_missing_files(collection),
         *_without_caption(collection, spec),
+        *_parted_brackets(collection, spec, members),
         *_small(collection, spec, members),
         *_buckets(preview),
         *_quarantined(collection),
@@ -96,7 +102,7 @@ def _missing_files(collection: Collection) -> Iterator[Finding]:
     from pathlib import Path
 
     for root in collection.images.roots():
-        if not Path(root).is_dir():
+        if not Path(root).is_dir() and not is_tar(root):
             yield Finding("stop", f"the folder {root} is gone", "mount it, or scan its new place")
 
 
@@ -109,6 +115,23 @@ def _without_caption(collection: Collection, spec: FreezeSpec) -> Iterator[Findi
         if count:
             what = f"subset {subset.name}: {count:,} pictures have neither tags nor caption"
             yield Finding("warn", what, "tag them, or give the subset a trigger", narrowed)
+
+
+def _parted_brackets(collection: Collection, spec: FreezeSpec, members: Members) -> Iterator[Finding]:
+    """A weight over several tags is lost where tags move or go alone (S025)."""
+    for subset, own in zip(spec.subsets, members.ids, strict=True):
+        if not (subset.rules.shuffle or subset.rules.tag_dropout or subset.rules.warmup_steps):
+            continue
+        found = list(parted_brackets(collection, own, subset.rules))
+        if found:
+            (image, over) = found[0]
+            (row,) = collection.rows([image])
+            what = (
+                f"subset {subset.name}: {len(found):,} pictures have a weight bracket over several tags, such as"
+                f" '{visible(', '.join(over))}' of {visible(row.name)}: shuffle and dropout part it"
+            )
+            named = " OR ".join(f"id:{each}" for each, _ in found[:_NAMED])
+            yield Finding("warn", what, "give each tag its own brackets, or keep them in the head", named)
 
 
 def _small(collection: Collection, spec: FreezeSpec, members: Members) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ have been replaced. A row is kept as seven 64-bit numbers, so two manifests of m
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+import os
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curator.contract.manifest import Manifest
-from curator.contract.varint import unpack
 
 EXAMPLES = 5
 _FACETS = ("caption", "placement", "subset", "repeats")
@@ -109,26 +108,18 @@ def _summed(changes: list[Change]) -> list[Change]:
 
 def _table(manifest: Manifest) -> NDArray[Any]:
     subsets = [_number(subset.name.encode()) for subset in manifest.header.subsets]
-    buckets = manifest.header.buckets
-    names = _name_reader(manifest)
     rows = np.zeros(len(manifest), _ROW)
-    for at, row in enumerate(manifest.raw_images()):
-        path, _, sha, _, width, height, bucket, *rest = row
-        resized_width, resized_height, left, top, subset, repeats, head, middle, tail, text = rest
-        name = path if isinstance(path, bytes) else path.encode("utf-8", "surrogateescape")
-        placed = (width, height, buckets[bucket], resized_width, resized_height, left, top)
-        caption = b"\n".join((names(head), names(middle), names(tail), text.encode("utf-8", "surrogatepass")))
+    for at, image in enumerate(manifest.images()):
+        name, content = os.fsencode(image.path), bytes.fromhex(image.sha256)
+        parts = (image.parts.head, image.parts.middle, image.parts.tail)
+        caption = "\n".join((*(",".join(part) for part in parts), image.parts.text))
+        placed = image.size, image.placement
         rows[at] = (
-            _number(sha + name), int.from_bytes(sha[:8], "little"), _number(name), _number(caption),
-            _number(repr(placed).encode()), subsets[subset], _number(repr(repeats).encode()),
+            _number(content + name), int.from_bytes(content[:8], "little"), _number(name),
+            _number(caption.encode("utf-8", "surrogatepass")), _number(repr(placed).encode()),
+            subsets[image.subset], _number(repr(image.repeats).encode()),
         )  # fmt: skip
     return rows
-
-
-def _name_reader(manifest: Manifest) -> Callable[[bytes], bytes]:
-    """Tag ids as names: ids differ from manifest to manifest."""
-    names = [name.encode("utf-8", "surrogatepass") for name in manifest.tags]
-    return lambda blob: b",".join(names[number] for number in unpack(blob))
 
 
 def _number(data: bytes) -> int:

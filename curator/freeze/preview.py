@@ -13,11 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
-from curator.contract.buckets import BucketRule, Size, bucket_list, place
+from curator.contract.buckets import BucketRule, Size
 from curator.contract.epoch_plan import EpochPlan, Span
 from curator.contract.recipe import BatchSize
-from curator.freeze.members import Funnel, Members, shows
+from curator.filter.buckets import buckets_of
+from curator.freeze.members import Funnel, Members, Shown
 from curator.freeze.spec import FreezeSpec
+from curator.index.changes import id_array
 from curator.index.collection import Collection
 
 Numbers = NDArray[np.int64]
@@ -25,7 +27,10 @@ Numbers = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class SubsetShare:
-    """One subset: `samples` an epoch, its `share` of them (0 to 1), and how many of an epoch's steps that is."""
+    """One subset: `samples` an epoch, its `share` of them (0 to 1), and how many of an epoch's steps that is.
+
+    `repeats` of regularisation are those the freeze gives, on average.
+    """
 
     name: str
     filter: str
@@ -66,41 +71,32 @@ class BucketTable:
     """All buckets in order, and the bucket of each image id (-1 where it was not asked for)."""
 
     sizes: tuple[Size, ...]
-    of_image: Numbers
+    of_image: NDArray[np.int32]
 
 
 def bucket_table(collection: Collection, rule: BucketRule, ids: BitMap) -> BucketTable:
-    """Place the pictures `ids`. Equal sizes are placed once: a million pictures have some thousand sizes."""
-    wanted = np.fromiter(ids, dtype=np.int64, count=len(ids))
+    """Place the pictures `ids`."""
+    wanted = id_array(ids)
     with collection.reading():
-        width = collection.columns.of("width")[wanted].astype(np.int64)
-        height = collection.columns.of("height")[wanted].astype(np.int64)
-    packed, inverse = np.unique(width << 32 | height, return_inverse=True)
-    placed = [place((int(size) >> 32, int(size) & 0xFFFFFFFF), rule).bucket for size in packed]
-    # Without upscaling a bucket is the picture's own size, which the list need not hold.
-    sizes = tuple(sorted({*bucket_list(rule), *placed}))
-    number = {size: i for i, size in enumerate(sizes)}
-    of_image = np.full(int(wanted.max(initial=-1)) + 1, -1, dtype=np.int64)
-    if len(wanted):
-        of_image[wanted] = np.array([number[bucket] for bucket in placed], dtype=np.int64)[inverse]
-    return BucketTable(sizes, of_image)
+        placed = buckets_of(
+            collection.columns.of("width")[wanted], collection.columns.of("height")[wanted], rule
+        )
+    of_image = np.full((ids.max() if ids else -1) + 1, -1, np.int32)
+    of_image[wanted] = placed.of_image
+    return BucketTable(placed.sizes, of_image)
 
 
 def preview(collection: Collection, spec: FreezeSpec, members: Members, batch: BatchSize) -> FreezePreview:
     """What `members` would be in one epoch with batches of size x accumulate."""
-    frozen = tuple(
-        own if shows(subset, len(own)) else BitMap()
-        for subset, own in zip(spec.subsets, members.ids, strict=True)
-    )
-    table = bucket_table(collection, spec.rule, BitMap.union(BitMap(), *frozen))
-    loads = [_loads(table, own) for own in frozen]
-    spans = spans_of(spec, loads)
+    table = bucket_table(collection, spec.rule, members.frozen())
+    loads = [_loads(table, each.ids) for each in members.shown]
+    spans = _spans(members.shown, loads)
     effective = batch.size * batch.accumulate
     steps_of = _steps(spans, effective, batch)
     samples = _samples_by_bucket(spans)
     steps = sum(steps_of.values())
     return FreezePreview(
-        subsets=_shares(spec, frozen, loads, spans, steps_of),
+        subsets=_shares(spec, members.shown, loads, spans, steps_of),
         buckets=tuple(
             BucketLoad(
                 table.sizes[b],
@@ -111,7 +107,7 @@ def preview(collection: Collection, spec: FreezeSpec, members: Members, batch: B
             )
             for b in sorted(samples)
         ),
-        images=sum(len(own) for own in frozen),
+        images=sum(len(each.ids) for each in members.shown),
         samples_per_epoch=sum(samples.values()),
         steps_per_epoch=steps,
         effective_batch=effective,
@@ -120,12 +116,12 @@ def preview(collection: Collection, spec: FreezeSpec, members: Members, batch: B
     )
 
 
-def spans_of(spec: FreezeSpec, loads: Sequence[Numbers]) -> tuple[Span, ...]:
-    """The spans the freeze would write: `loads` are pictures by bucket, one array a subset."""
+def _spans(shown: Sequence[Shown], loads: Sequence[Numbers]) -> tuple[Span, ...]:
+    """The spans the freeze would write: `loads` are pictures by bucket."""
     rows: dict[tuple[int, float], int] = {}
-    for subset, load in zip(spec.subsets, loads, strict=True):
+    for each, load in zip(shown, loads, strict=True):
         for bucket in np.flatnonzero(load):
-            where = (int(bucket), float(subset.repeats))
+            where = (int(bucket), each.repeats)
             rows[where] = rows.get(where, 0) + int(load[bucket])
     spans: list[Span] = []
     first = 0
@@ -136,7 +132,7 @@ def spans_of(spec: FreezeSpec, loads: Sequence[Numbers]) -> tuple[Span, ...]:
 
 
 def _loads(table: BucketTable, ids: BitMap) -> Numbers:
-    of = table.of_image[np.fromiter(ids, dtype=np.int64, count=len(ids))]
+    of = table.of_image[id_array(ids)]
     return np.bincount(of, minlength=len(table.sizes)).astype(np.int64)
 
 
@@ -156,7 +152,7 @@ def _samples_by_bucket(spans: Iterable[Span]) -> dict[int, int]:
 
 def _shares(
     spec: FreezeSpec,
-    frozen: Sequence[BitMap],
+    shown: Sequence[Shown],
     loads: Sequence[Numbers],
     spans: Sequence[Span],
     steps_of: dict[int, int],
@@ -166,12 +162,17 @@ def _shares(
     in_bucket = _samples_by_bucket(spans)
     total = sum(in_bucket.values())
     shares: list[SubsetShare] = []
-    for subset, own, load in zip(spec.subsets, frozen, loads, strict=True):
-        shown = {b: float(load[b]) * in_span.get((b, float(subset.repeats)), 0.0) for b in in_bucket}
-        samples = sum(shown.values())
-        steps = sum(steps_of[b] * part / in_bucket[b] for b, part in shown.items())
+    for number, subset in enumerate(spec.subsets):
+        own = [(each, load) for each, load in zip(shown, loads, strict=True) if each.subset == number]
+        given = {
+            b: sum(float(load[b]) * in_span.get((b, each.repeats), 0.0) for each, load in own)
+            for b in in_bucket
+        }
+        samples = sum(given.values())
+        steps = sum(steps_of[b] * part / in_bucket[b] for b, part in given.items())
         share = samples / total if total else 0.0
-        shares.append(
-            SubsetShare(subset.name, subset.filter, len(own), subset.repeats, round(samples), share, steps)
-        )
+        images = sum(len(each.ids) for each, _ in own)
+        meant = sum(len(each.ids) * each.repeats for each, _ in own)
+        repeats = meant / images if images else subset.repeats
+        shares.append(SubsetShare(subset.name, subset.filter, images, repeats, round(samples), share, steps))
     return tuple(shares)

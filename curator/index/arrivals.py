@@ -57,7 +57,7 @@ class Arrivals:
         tags = (keys >> np.uint64(32)).astype(np.int64)
         images = memoryview(keys.astype(np.uint32))  # pyright: ignore[reportArgumentType] - numpy says less than it can
         firsts = np.flatnonzero(np.diff(tags, prepend=-1))
-        beyond = [*firsts[1:].tolist(), len(tags)]
+        beyond = [*firsts.tolist(), len(tags)][1:]  # none, where no image has a tag
         for tag, start, end in zip(tags[firsts].tolist(), firsts.tolist(), beyond, strict=True):
             yield tag, BitMap(images[start:end])
 

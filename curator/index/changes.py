@@ -6,7 +6,7 @@ reads the rows it has not seen knows everything that happened to bitmaps, column
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -113,35 +113,6 @@ Change = (
 )
 RowChange = TagChange | TagMoved  # what may wait in the journal before it reaches the rows
 Recorded = Callable[[int], tuple[BitMap, NDArray[np.uint32]] | None]
-
-
-def inverse(changes: Sequence[Change], recorded: Recorded | None = None) -> list[Change]:
-    """What takes the changes back, last first. `recorded` gives the places that folding change number k noted."""
-    found: list[Change] = []
-    for number in reversed(range(len(changes))):
-        found += _inverse(changes[number], recorded(number) if recorded else None)
-    return found
-
-
-def _inverse(change: Change, noted: tuple[BitMap, NDArray[np.uint32]] | None) -> list[Change]:
-    match change:
-        case TagChange(tag, images, added, places):
-            return [TagChange(tag, images, not added, places if added else merged(images, places, noted))]
-        case TagMoved(old, new, images, both):
-            back: list[Change] = [TagMoved(new, old, images - both, BitMap())] if images - both else []
-            return [*back, TagChange(old, both, True, merged(both, None, noted))] if both else back
-        case TagsReplaced(images, before, after):
-            return [TagsReplaced(images, after, before)]
-        case CaptionsReplaced(images, before, after):
-            return [CaptionsReplaced(images, after, before)]
-        case FlagChange(flag, gained, lost):
-            return [FlagChange(flag, lost, gained)]
-        case Renamed(tag, before, after, images):
-            return [Renamed(tag, after, before, images)]
-        case Classed(tags, before, after):
-            return [Classed(tags, after, before)]
-        case Arrived() | FilesSeen():
-            return []
 
 
 def merged(

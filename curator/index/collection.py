@@ -23,6 +23,7 @@ from curator.index.edits import Commit, Edit
 from curator.index.file_system import refuse_network
 from curator.index.fingerprints import Fingerprints
 from curator.index.fold import fold_for
+from curator.index.folders import FolderTable
 from curator.index.images import ImageRow, ImageTable, NewImage
 from curator.index.import_lock import ImportLock
 from curator.index.journal import Journal
@@ -32,6 +33,7 @@ from curator.index.picks import PickTable
 from curator.index.plan import plan
 from curator.index.row_text import RowText
 from curator.index.rule_tags import RuleTags
+from curator.index.scores import Scores
 from curator.index.small_tables import Aliases, Quarantine, SavedFilters, Settings, SubsetTable
 from curator.index.store import Store
 from curator.index.tag_lookup import TagLookup
@@ -60,8 +62,10 @@ class Collection:
         self._lookup: tuple[tuple[str, str], TagLookup] | None = None
         self._path_ranks: dict[str, tuple[int, NDArray[np.int64]]] = {}
         self.metadata = Metadata(database)
+        self.scores = Scores(self._store)
         self.picks = PickTable(database)
         self.fingerprints = Fingerprints(database)
+        self.folders = FolderTable(database)
         self.rule_tags = RuleTags(database)
 
     @classmethod
@@ -223,15 +227,25 @@ class Collection:
             changes = plan(self._store, edit, self._selected(ids))
             return self.journal.commit(changes, actor, describe(edit))
 
-    def undo(self, actor: str = "you") -> Commit | None:
-        """Take the newest commit back; None where there is none."""
-        with self.writing(durable=True):
-            return self.journal.undo(actor)
+    def undo(self, actor: str = "you", commit: int | None = None) -> Commit | None:
+        """Take the newest commit of `actor` back, or the one named; None where there is none.
 
-    def redo(self, actor: str = "you") -> Commit | None:
-        """Do again what was undone last; None where there is nothing."""
+        Commits made since, by whomever, stay in force; what they changed of the same is left, and counted (`stayed`).
+
+        Raises:
+            UserError: there is no such commit, or it is taken back.
+        """
         with self.writing(durable=True):
-            return self.journal.redo(actor)
+            return self.journal.undo(actor) if commit is None else self.journal.take_back(commit, actor)
+
+    def redo(self, actor: str = "you", commit: int | None = None) -> Commit | None:
+        """Do again what `actor` took back last, or the commit named; None where there is nothing.
+
+        Raises:
+            UserError: there is no such commit, or it stands.
+        """
+        with self.writing(durable=True):
+            return self.journal.redo(actor) if commit is None else self.journal.bring_back(commit, actor)
 
     def history(self, limit: int = 50) -> list[Commit]:
         """The newest edits first."""
@@ -269,6 +283,10 @@ class Collection:
     def checkpoint(self) -> None:
         """Bring the write-ahead log into `frieze.db`, so that the one file is all there is to copy."""
         self._database.checkpoint()
+
+    def keep_pages(self, mib: int) -> None:
+        """How many MiB of the file are kept in memory besides the system's own cache of it."""
+        self._database.keep_pages(mib)
 
     def check(self) -> list[str]:
         """What does not agree with the rows: one sentence each, none where all is well."""

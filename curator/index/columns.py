@@ -26,6 +26,7 @@ COUNTS = (
     "tags_count"  # stored as the rows have it; what waits in the journal is added when the column is read
 )
 _NUMBER = {name: number for number, name in enumerate(TYPES)}
+_CACHE_BYTES = 64 << 20  # of columns kept in memory: one of four bytes is 14 MB for 3.6 million images
 _KEY_BITS = 6  # a part's key is part << 6 | column number
 
 Numbers = NDArray[Any]
@@ -45,8 +46,13 @@ class Columns:
 
     def of(self, name: str) -> Numbers:
         """The column, read-only, at least as long as the highest image id + 1."""
-        if name not in self._cache:
-            self._cache[name] = self._load(name)
+        known = self._cache.pop(name, None)
+        self._cache[name] = self._load(name) if known is None else known  # the last in line
+        while len(self._cache) > 1 and sum(each.nbytes for each in self._cache.values()) > _CACHE_BYTES:
+            del self._cache[
+                next(iter(self._cache))
+            ]  # what is longest unused; it is read again where it is wanted
+        if known is None:
             for images, more in self._waiting() if name == COUNTS else ():
                 self.shift(name, id_array(images), more)
         view = self._cache[name].view()

@@ -122,6 +122,11 @@ class Database:
         with self._lock, sqlite_errors(self.path):
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
 
+    def keep_pages(self, mib: int) -> None:
+        """How many MiB of the file this connection keeps in memory of its own; the system has them cached anyway."""
+        with self._lock:
+            self._connection.execute(f"PRAGMA cache_size={-1024 * mib}")
+
     def changed(self) -> bool:
         """Whether another connection committed since this one last looked (caches are refreshed by the next read)."""
         with self._lock, sqlite_errors(self.path):

@@ -86,7 +86,10 @@ Edit = AddTags | RemoveTags | RenameTag | ReorderTags | SetCaption | SetMark | S
 
 @dataclass(frozen=True)
 class Commit:
-    """One line of the history. `images_changed` is 0 where an edit had nothing to do, and then nothing is kept."""
+    """One line of the history. `images_changed` is 0 where an edit had nothing to do, and then nothing is kept.
+
+    `stayed` counts images that later commits had changed when it was taken back (or made again): they stay as they are.
+    """
 
     id: int
     at: float
@@ -94,3 +97,4 @@ class Commit:
     what: str
     images_changed: int
     undone: bool = False
+    stayed: int = 0

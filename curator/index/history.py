@@ -19,7 +19,7 @@ def undo_to(collection: Collection, commit: int) -> list[Commit]:
         standing = [each.id for each in collection.history(_ALL) if not each.undone]
         if commit not in standing:
             raise UserError("this edit is taken back already", "choose one that stands")
-        undone = [collection.undo() for each in standing if each >= commit]
+        undone = [collection.undo(commit=each) for each in standing if each >= commit]
     return [each for each in undone if each]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from curator.index.sidecar_table import SidecarState
 
@@ -57,8 +58,7 @@ class ImageRow:
         return f"{self.root.rstrip('/')}/{self.path}"
 
 
-@dataclass(frozen=True)
-class KnownFile:
+class KnownFile(NamedTuple):
     """What the index knows of a path, for a scan to compare."""
 
     id: int

@@ -89,6 +89,10 @@ class ImageTable:
         """The sha256 of one image as last read."""
         return self._connection.execute("SELECT sha256 FROM image WHERE id=?", (image,)).fetchone()[0]
 
+    def last_id(self) -> int:
+        """The largest number an image has; 0 where there is none."""
+        return int(self._connection.execute("SELECT coalesce(max(id), 0) FROM image").fetchone()[0])
+
     def root(self, path: str) -> int:
         """The number of a root folder (absolute path), made when new."""
         self._connection.execute("INSERT OR IGNORE INTO root(path) VALUES(?)", (to_blob(path),))

@@ -1,8 +1,9 @@
-"""Decides how edits are remembered: one row per commit, and a line of undo that outlives the program.
+"""Decides how edits are remembered: one row per commit, and undo that outlives the program.
 
-Undo takes back the newest commit that stands, redo brings back the oldest taken back; a new edit ends redo. Both are
-rows of the journal themselves and the exact inverse of the row before them on the same commit (`latest`), so another
-process that follows the journal by id sees everything. Rows of other kinds say what scans did, for the same readers.
+Plain undo takes back the newest commit of an actor that stands, redo brings back the one this actor took back last; a
+new edit of the actor ends redo. Any commit can be named instead. Either way the rows of others stay in force
+(`turn.py`). Both are rows of the journal themselves, so another process that follows the journal by id sees
+everything. Rows of other kinds say what scans did, for the same readers.
 """
 
 from __future__ import annotations
@@ -12,17 +13,19 @@ import time
 from collections.abc import Sequence
 from enum import IntEnum
 
-from pyroaring import BitMap
-
-from curator.index.changes import Change, Renamed, inverse, touched
+from curator.contract.errors import UserError
+from curator.index.changes import Change, touched
 from curator.index.edits import Commit
 from curator.index.fold import AT_ONCE, fold_images
 from curator.index.packing import unpack
 from curator.index.perform import perform
 from curator.index.store import REBUILT, Store
+from curator.index.turn import Turned, turn
 
 _EDIT = "edit"
-_COMMIT = "id, at, actor, what, images_changed, state"
+_COMMIT = """id, at, actor, what, images_changed, state,
+    coalesce((SELECT last.stayed FROM journal last WHERE last.id = journal.latest), 0)"""
+_BY_PEOPLE = ("you", "scan", "import", "rules")  # commits of commands a person gave, taken back as one line
 
 
 class State(IntEnum):
@@ -30,7 +33,7 @@ class State(IntEnum):
 
     STANDS = 0
     UNDONE = 1  # and may be done again
-    LEFT_BEHIND = 2  # undone, then something else was done
+    LEFT_BEHIND = 2  # undone, then its actor did something else
 
 
 class Journal:
@@ -47,27 +50,47 @@ class Journal:
         """Perform changes and remember them. Inside a write transaction; nothing to do keeps nothing."""
         if not changes:
             return Commit(0, time.time(), actor, what, 0)
-        done = perform(self._store, changes)
-        self._connection.execute(
-            "UPDATE journal SET state=? WHERE state=?", (State.LEFT_BEHIND, State.UNDONE)
-        )
-        return self._append(_EDIT, actor, what, done, target=0, cancelled=BitMap())
+        for change in changes:
+            perform(self._store, change)
+        for number in self._undone_by(actor):
+            self._connection.execute("UPDATE journal SET state=? WHERE id=?", (State.LEFT_BEHIND, number))
+        return self._append(_EDIT, actor, what, Turned(list(changes)))
 
     def undo(self, actor: str) -> Commit | None:
-        """Take the newest standing commit back."""
-        row = self._connection.execute(
-            "SELECT id, what, latest FROM journal WHERE state=? AND kind=? ORDER BY id DESC LIMIT 1",
-            (State.STANDS, _EDIT),
-        ).fetchone()
-        return self._turn_back("undo", actor, row, State.UNDONE) if row else None
+        """Take the newest standing commit of an actor back."""
+        query = "SELECT max(id) FROM journal WHERE kind='edit' AND actor=? AND state=?"
+        newest = [
+            self._connection.execute(query, (name, State.STANDS)).fetchone()[0] for name in _line(actor)
+        ]
+        number = max((found for found in newest if found), default=None)
+        return None if number is None else self.take_back(number, actor)
 
     def redo(self, actor: str) -> Commit | None:
-        """Do the commit again that was undone last."""
-        row = self._connection.execute(
-            "SELECT id, what, latest FROM journal WHERE state=? AND kind=? ORDER BY id LIMIT 1",
-            (State.UNDONE, _EDIT),
-        ).fetchone()
-        return self._turn_back("redo", actor, row, State.STANDS) if row else None
+        """Do the commit again that an actor took back last."""
+        undone = self._undone_by(actor)
+        return self.bring_back(undone[-1], actor) if undone else None
+
+    def take_back(self, number: int, actor: str) -> Commit:
+        """Take one commit back, wherever it is in the history; later ones stay in force.
+
+        Raises:
+            UserError: there is no such commit, or it is taken back.
+        """
+        state, stayed = self._state_of(number)
+        if state != State.STANDS and not stayed:
+            raise UserError(f"change {number} is taken back already", "`frieze history` shows what stands")
+        return self._turned("undo", number, actor, State.UNDONE)
+
+    def bring_back(self, number: int, actor: str) -> Commit:
+        """Make one commit again that is taken back, as far as later ones have not changed the same.
+
+        Raises:
+            UserError: there is no such commit, or it stands.
+        """
+        state, stayed = self._state_of(number)
+        if state == State.STANDS and not stayed:
+            raise UserError(f"change {number} is not taken back", "`frieze history` shows what is")
+        return self._turned("redo", number, actor, State.STANDS)
 
     def history(self, limit: int) -> list[Commit]:
         """The newest edits first, undone ones too."""
@@ -82,7 +105,7 @@ class Journal:
             if len(found) == limit:
                 break
             if image in touched(unpack(changes)):
-                found.append(_commit((row[0], row[1], row[2], row[3], row[4], row[5])))
+                found.append(_commit((row[0], row[1], row[2], row[3], row[4], row[5], row[6])))
         return found
 
     def last_id(self) -> int:
@@ -95,35 +118,49 @@ class Journal:
         kinds = ("import", "files", REBUILT)
         return max(int(self._connection.execute(query, (kind,)).fetchone()[0]) for kind in kinds)
 
-    def _turn_back(self, kind: str, actor: str, row: tuple[int, str, int], state: State) -> Commit:
-        """Perform the inverse of what was last done for a commit. Rows it has not reached yet need nothing."""
-        number, what, latest = row[0], row[1], row[2] or row[0]
-        pending = self._store.pending
-        data = self._connection.execute("SELECT changes FROM journal WHERE id=?", (latest,)).fetchone()[0]
-        changes = unpack(data)
-        if any(isinstance(change, Renamed) for change in changes):
-            fold_images(self._store, pending.left_of(latest))  # its inverse may concern more than it did
-        cancelled = pending.cancel(latest)
-        done = perform(self._store, inverse(changes, pending.recorded(latest)))
-        commit = self._append(kind, actor, what, done, target=number, cancelled=cancelled)
+    def _undone_by(self, actor: str) -> list[int]:
+        """Commits taken back by an actor that may be done again, in the order they were taken back."""
+        names = _line(actor)
+        query = f"""SELECT j.id FROM journal j JOIN journal last ON last.id = j.latest
+            WHERE j.state=? AND j.kind=? AND last.actor IN ({",".join("?" * len(names))}) ORDER BY j.latest"""
+        return [row[0] for row in self._connection.execute(query, (State.UNDONE, _EDIT, *names))]
+
+    def _state_of(self, number: int) -> tuple[int, int]:
+        """The state of a commit, and how many images stayed as they were when it was last turned."""
+        query = f"SELECT {_COMMIT} FROM journal WHERE id=? AND kind=?"
+        row = self._connection.execute(query, (number, _EDIT)).fetchone()
+        if row is None:
+            raise UserError(f"there is no change {number}", "`frieze history` lists them")
+        return row[5], row[6]
+
+    def _turned(self, kind: str, number: int, actor: str, state: State) -> Commit:
+        """Perform the inverse of what was last done for a commit, and remember that."""
+        what = self._connection.execute("SELECT what FROM journal WHERE id=?", (number,)).fetchone()[0]
+        turned = turn(self._store, number, back=kind == "undo")
+        commit = self._append(kind, actor, what, turned, number)
         self._connection.execute(
             "UPDATE journal SET state=?, latest=? WHERE id=?", (state, commit.id, number)
         )
         return commit
 
-    def _append(
-        self, kind: str, actor: str, what: str, done: Sequence[Change], *, target: int, cancelled: BitMap
-    ) -> Commit:
+    def _append(self, kind: str, actor: str, what: str, turned: Turned, target: int = 0) -> Commit:
         store = self._store
-        changed = len(touched(done) & store.alive())
-        number, at = store.record(kind, actor, what, done, images_changed=changed, target=target)
-        store.pending.defer(number, done, cancelled)
+        changed, stayed = len(touched(turned.done) & store.alive()), len(turned.stayed)
+        number, at = store.record(
+            kind, actor, what, turned.done, images_changed=changed, target=target, stayed=stayed
+        )
+        store.pending.defer(number, turned.done, turned.cancelled)
         left = store.pending.left_of(number)
         if len(left) <= AT_ONCE:
             fold_images(store, left)
-        return Commit(number, at, actor, what, changed)
+        return Commit(number, at, actor, what, changed, stayed=stayed)
 
 
-def _commit(row: tuple[int, float, str, str, int, int]) -> Commit:
-    number, at, actor, what, changed, state = row
-    return Commit(number, at, actor, what, changed, state != State.STANDS)
+def _line(actor: str) -> tuple[str, ...]:
+    """Actors whose commits one undo takes back."""
+    return _BY_PEOPLE if actor in _BY_PEOPLE else (actor,)
+
+
+def _commit(row: tuple[int, float, str, str, int, int, int]) -> Commit:
+    number, at, actor, what, changed, state, stayed = row
+    return Commit(number, at, actor, what, changed, state != State.STANDS, stayed)

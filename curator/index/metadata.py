@@ -22,6 +22,7 @@ TYPES: Mapping[str, str] = {"post": "<i8", "rating": "u1", "score": "<i4", "fav"
 RATINGS = ("", "general", "sensitive", "questionable", "explicit")  # stored by position: append only
 _NUMBER = {name: number for number, name in enumerate(TYPES)}
 _KEY_BITS = 4
+_LIMITS = {name: (int(np.iinfo(kind).min), int(np.iinfo(kind).max)) for name, kind in TYPES.items()}
 _GENERATION = "metadata generation"
 
 Numbers = NDArray[Any]
@@ -100,7 +101,7 @@ class Metadata:
 
 def missing(name: str) -> int:
     """The number that stands for "not known" in a column."""
-    return int(np.iinfo(TYPES[name]).min)
+    return _LIMITS[name][0]
 
 
 def _stored(name: str, facts: PostFacts) -> int | None:
@@ -109,8 +110,8 @@ def _stored(name: str, facts: PostFacts) -> int | None:
     value: int | None = getattr(facts, name)
     if value is None:
         return None
-    limits = np.iinfo(TYPES[name])
-    return max(int(limits.min) + 1, min(int(limits.max), value))
+    least, most = _LIMITS[name]
+    return max(least + 1, min(most, value))
 
 
 def _write(connection: sqlite3.Connection, name: str, rows: Numbers) -> None:

@@ -10,8 +10,10 @@ import numpy as np
 
 from curator.contract.errors import UserError
 from curator.contract.text import visible
+from curator.index.changes import Renamed
 from curator.index.columns import PART_BITS, Columns
 from curator.index.database import Database
+from curator.index.packing import unpack
 from curator.index.tag_names import folded
 from curator.index.views import VIEWS
 
@@ -132,9 +134,43 @@ def _fingerprints(db: sqlite_utils.Database) -> None:
     db.table("fingerprint").create({"content": bytes, "value": int}, pk="content")
 
 
+def _ways_of_subsets(db: sqlite_utils.Database) -> None:
+    """Regularisation, crop and mask of a subset (`small_tables.py`)."""
+    db.execute("ALTER TABLE subset ADD COLUMN is_reg INTEGER NOT NULL DEFAULT 0")
+    db.execute("ALTER TABLE subset ADD COLUMN crop TEXT NOT NULL DEFAULT 'center'")
+    db.execute("ALTER TABLE subset ADD COLUMN mask TEXT NOT NULL DEFAULT 'none'")
+
+
+def _scores(db: sqlite_utils.Database) -> None:
+    """What models think of pictures (`scores.py`)."""
+    score = {"name": str, "part": int, "data": bytes}
+    db.table("score_part").create(score, pk=("name", "part"), not_null=set(score))
+
+
+def _folders(db: sqlite_utils.Database) -> None:
+    """Folders as last listed (`folders.py`)."""
+    folder = {"path": bytes, "mtime_ns": int, "images": int, "inside": bytes, "linked": bytes}
+    db.table("folder").create(folder, pk="path", not_null=set(folder))
+
+
+def _undo_of_any_commit(db: sqlite_utils.Database) -> None:
+    """What is looked for when one commit is taken back while others stand (`later_rows.py`)."""
+    db.execute("ALTER TABLE journal ADD COLUMN stayed INTEGER NOT NULL DEFAULT 0")
+    db.execute("ALTER TABLE journal ADD COLUMN renames INTEGER NOT NULL DEFAULT 0")
+    rows = db.conn.execute("SELECT id, changes FROM journal WHERE kind IN ('edit', 'undo', 'redo')")
+    renames = [(number,) for number, data in rows if any(isinstance(each, Renamed) for each in unpack(data))]
+    db.conn.executemany("UPDATE journal SET renames=1 WHERE id=?", renames)
+    db.execute("CREATE INDEX idx_journal_target ON journal(target) WHERE target > 0")
+    db.execute("CREATE INDEX idx_journal_actor ON journal(actor, state, id) WHERE kind = 'edit'")
+
+
 STEPS: tuple[Callable[[sqlite_utils.Database], None], ...] = (
     _first_tables,
     _posts_picks_and_rule_tags,
     _waiting_edits_and_lookups,
     _fingerprints,
+    _ways_of_subsets,
+    _scores,
+    _folders,
+    _undo_of_any_commit,
 )

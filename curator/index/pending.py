@@ -83,18 +83,21 @@ class Pending:
             "INSERT INTO pending(journal, done) VALUES(?,?)", (journal, done.serialize())
         )
 
-    def cancel(self, journal: int) -> BitMap:
-        """What still waits of a journal row is taken back; gives its images."""
-        waiting = self._known().pop(journal, None)
-        if waiting is None:
-            return BitMap()
-        self._connection.execute("DELETE FROM pending WHERE journal=?", (journal,))
-        return waiting.left
+    def cancel(self, journal: int, images: BitMap) -> None:
+        """Some of the images that wait for a journal row are never to have it."""
+        waiting = self._known().get(journal)
+        if waiting and images:
+            waiting.settle(images)
+            self._save(waiting)
 
     def left_of(self, journal: int) -> BitMap:
-        """Images whose rows still lack one journal row."""
+        """Images whose rows still lack one journal row. Shared: copy before changing."""
         waiting = self._known().get(journal)
         return waiting.left if waiting else BitMap()
+
+    def left_after(self, journal: int) -> BitMap:
+        """Images whose rows lack any newer journal row."""
+        return BitMap().union(*(each.left for each in self._all() if each.journal > journal))
 
     def apply(self, rows: TagRows) -> None:
         """Bring rows as stored up to date, in memory."""

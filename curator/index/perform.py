@@ -6,7 +6,7 @@ captions and names are written here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from pyroaring import BitMap
@@ -32,25 +32,12 @@ from curator.index.follow import replaced_effects, tag_effects
 from curator.index.pending import count_change
 from curator.index.store import Store
 
-_SPARE = "\ue000"  # a private-use character: the name of a tag no image has
 
-
-def perform(store: Store, changes: Iterable[Change]) -> list[Change]:
-    """Apply changes in order, inside the caller's write transaction; gives what was really done.
+def perform(store: Store, change: Change) -> None:
+    """Apply a change, inside the caller's write transaction.
 
     The caller lets what concerns rows wait (`Pending.defer`), or folds it at once.
     """
-    done: list[Change] = []
-    for change in changes:
-        if isinstance(change, Renamed):
-            done.extend(_rename_only(store, change))
-        else:
-            _do(store, change)
-            done.append(change)
-    return done
-
-
-def _do(store: Store, change: Change) -> None:
     match change:
         case TagChange() | TagMoved():
             _change_tags(store, change)
@@ -66,46 +53,6 @@ def _do(store: Store, change: Change) -> None:
             store.tags.set_class(tags, after)
         case Arrived() | FilesSeen():
             raise AssertionError("what a scan did is never done again")
-
-
-def _rename_only(store: Store, change: Renamed) -> list[Change]:
-    """Rename a tag for exactly `change.images`.
-
-    Imports are not edits, so by the time a rename is undone or done again, images have come that use its present
-    name (they keep it, under a spare tag) or its coming one (they join it).
-    """
-    tag, before, after = change.tag, change.before, change.after
-    cls = store.tags.get([tag])[0].cls
-    others = store.bitmaps.of(tag) - change.images
-    spare_name = f"{_SPARE}{tag} {before}"
-    spare = _fresh_tag(store, spare_name, cls) if others else None
-    done: list[Change] = []
-    if spare is not None:
-        done += _done(store, moved(store, tag, spare, others))
-    taken = store.tags.ids_of([after])[0]
-    if taken is not None and taken != tag:
-        done += _done(store, moved(store, taken, tag, store.bitmaps.of(taken)))
-        done += _done(store, [Renamed(taken, after, _unused(store, f"{_SPARE}{taken} {after}"), BitMap())])
-    done += _done(store, [Renamed(tag, before, after, store.bitmaps.of(tag))])
-    if spare is not None:
-        done += _done(store, [Renamed(spare, store.tags.get([spare])[0].name, before, others)])
-    return done
-
-
-def _done(store: Store, changes: Sequence[Change]) -> Sequence[Change]:
-    for change in changes:
-        _do(store, change)
-    return changes
-
-
-def _fresh_tag(store: Store, name: str, cls: str) -> int:
-    return store.tags.intern([_unused(store, name)], cls)[0]
-
-
-def _unused(store: Store, name: str) -> str:
-    while store.tags.ids_of([name])[0] is not None:
-        name += "'"
-    return name
 
 
 def moved(store: Store, old: int, new: int, images: BitMap) -> list[Change]:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class SidecarState:
+class SidecarState(NamedTuple):
     """One sidecar as last read or written.
 
-    `suffix` is `.txt`, `.caption` or `.json`. `text_digest` is that of the image's words then (`texts.text_digest`):
+    `suffix` is `.txt`, `.caption` or `.json`. `text_digest` is that of the image's words then (`text_digest.py`):
     where it differs from that of today's words, they were edited in the app since.
     """
 

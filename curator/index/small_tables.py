@@ -10,8 +10,10 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from curator.contract.buckets import CROP_MODES, CropMode
 from curator.contract.captions import CaptionRules
 from curator.contract.errors import UserError
+from curator.contract.manifest import MASK_MODES, MaskMode
 from curator.contract.text import visible
 from curator.index.database import Database
 from curator.index.paths import from_blob, to_blob
@@ -46,8 +48,12 @@ class Subset:
     loss_weight: float = 1.0
     flip: bool = False
     rules: CaptionRules = field(default_factory=CaptionRules)
+    is_reg: bool = False
+    crop: CropMode = "center"
+    mask: MaskMode = "none"
 
 
+_COLUMNS = "name, filter, repeats, loss_weight, flip, rules, is_reg, crop, mask"
 _MOST = 1e6  # of repeats and loss weight; also what refuses numbers that are none
 
 
@@ -60,6 +66,11 @@ def _check(subset: Subset) -> None:
     if visible(subset.rules.trigger) != subset.rules.trigger:
         trigger = visible(subset.rules.trigger)
         raise UserError(f"subset {subset.name}: the trigger is '{trigger}'", "give printable letters")
+    for what, given, modes in (("crop", subset.crop, CROP_MODES), ("mask", subset.mask, MASK_MODES)):
+        if given not in modes:
+            raise UserError(
+                f"subset {subset.name}: {what} is '{visible(given)}'", f"choose of {', '.join(modes)}"
+            )
 
 
 class SubsetTable:
@@ -70,11 +81,9 @@ class SubsetTable:
 
     def list(self) -> list[Subset]:
         with self._database.reading() as connection:
-            rows = connection.execute(
-                "SELECT name, filter, repeats, loss_weight, flip, rules FROM subset ORDER BY position"
-            ).fetchall()
+            rows = connection.execute(f"SELECT {_COLUMNS} FROM subset ORDER BY position").fetchall()
         return [
-            Subset(row[0], row[1], row[2], row[3], bool(row[4]), CaptionRules(**json.loads(row[5])))
+            Subset(*row[:4], bool(row[4]), CaptionRules(**json.loads(row[5])), bool(row[6]), *row[7:])
             for row in rows
         ]
 
@@ -86,9 +95,11 @@ class SubsetTable:
         _check(subset)
         with self._database.writing(durable=True) as connection:
             connection.execute(
-                "INSERT INTO subset VALUES(?, (SELECT coalesce(max(position), 0) + 1 FROM subset), ?,?,?,?,?)"
+                f"INSERT INTO subset(position, {_COLUMNS})"
+                " VALUES((SELECT coalesce(max(position), 0) + 1 FROM subset), ?,?,?,?,?,?,?,?,?)"
                 " ON CONFLICT(name) DO UPDATE SET filter=excluded.filter, repeats=excluded.repeats,"
-                " loss_weight=excluded.loss_weight, flip=excluded.flip, rules=excluded.rules",
+                " loss_weight=excluded.loss_weight, flip=excluded.flip, rules=excluded.rules,"
+                " is_reg=excluded.is_reg, crop=excluded.crop, mask=excluded.mask",
                 (
                     subset.name,
                     subset.filter,
@@ -96,6 +107,9 @@ class SubsetTable:
                     subset.loss_weight,
                     subset.flip,
                     json.dumps(asdict(subset.rules)),
+                    subset.is_reg,
+                    subset.crop,
+                    subset.mask,
                 ),
             )
 

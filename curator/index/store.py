@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pyroaring import BitMap
 
 from curator.index.bitmaps import Bitmaps, Flag
-from curator.index.changes import Change
+from curator.index.changes import Change, Renamed
 from curator.index.columns import Columns
 from curator.index.database import Database
 from curator.index.packing import pack, unpack
@@ -63,7 +63,8 @@ class Store:
         at = time.time()
         row = {
             "at": at, "actor": actor, "kind": kind, "what": what, "images_changed": 0, "state": 0, "target": 0,
-            "latest": 0, "changes": pack(changes), **more,
+            "latest": 0, "renames": any(isinstance(change, Renamed) for change in changes),
+            "changes": pack(changes), **more,
         }  # fmt: skip
         query = f"INSERT INTO journal({', '.join(row)}) VALUES({', '.join('?' * len(row))})"
         number = self.connection.execute(query, tuple(row.values())).lastrowid or 0

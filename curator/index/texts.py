@@ -5,7 +5,6 @@ Tags are read as they are, not as they are stored: what still waits in the journ
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
@@ -88,9 +87,3 @@ def write_captions(store: Store, rows: Iterable[tuple[int, str]]) -> None:
     store.connection.executemany(
         "UPDATE image_text SET caption=? WHERE id=?", ((text, number) for number, text in rows)
     )
-
-
-def text_digest(suffix: str, tags: Sequence[str], caption: str) -> bytes:
-    """Whether the words a sidecar of this kind holds are still those last read from or written to it."""
-    words = [*(tags if suffix != ".caption" else ()), "", caption if suffix != ".txt" else ""]
-    return hashlib.sha256("\n".join(words).encode("utf-8", "surrogatepass")).digest()[:8]

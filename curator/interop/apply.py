@@ -86,7 +86,10 @@ def _save_pick(collection: Collection, matcher: Matcher, each: PlannedSubset, so
 
 
 def _subset(each: PlannedSubset) -> Subset:
-    return Subset(each.name, _filter(each), each.repeats, each.loss_weight, each.flip, each.rules)
+    return Subset(
+        each.name, _filter(each), each.repeats, each.loss_weight, each.flip, each.rules, each.is_reg, each.crop,
+        each.mask,
+    )  # fmt: skip
 
 
 def _give_class_tokens(collection: Collection, planned: PlannedSubset) -> int:

@@ -39,12 +39,12 @@ def plan_booru(file: Path) -> ImportPlan:
     return ImportPlan("booru", notes=(note,), sources=(booru_source(file),))
 
 
-def booru_source(file: Path) -> Source:
-    """The rows of a dump."""
+def booru_source(file: Path, *, words: bool = True) -> Source:
+    """The rows of a dump; tags are most of the work, and are left out without `words`."""
 
     def rows() -> Iterator[Row]:
         for post in posts(file):
-            yield Dropped("a line that is no JSON object") if post is None else post_row(post)
+            yield Dropped("a line that is no JSON object") if post is None else post_row(post, words=words)
 
     return Source(file, rows)
 

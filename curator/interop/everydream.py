@@ -19,6 +19,7 @@ from curator.interop.folders import need_folder, pictures_in, tree
 from curator.interop.plan import Ignored, ImportPlan, PlannedSubset
 
 _FILES = ("multiply", "flip_p", "cond_dropout", "loss_scale", "shuffle_tags", "batch_id")
+_WORDS = (".txt", ".caption", ".json")
 Values = dict[str, str]
 
 
@@ -29,10 +30,18 @@ def plan_everydream(folder: Path, version: Literal[1, 2] = 2) -> ImportPlan:
     ignored: list[Ignored] = []
     notes: list[str] = []
     for each in tree(top):
-        images = len(pictures_in(each))
+        pictures = pictures_in(each)
+        images = len(pictures)
         if not images:
             continue
-        found = _planned(top, each, images, version, notes)
+        if not all(any(picture.with_suffix(ending).is_file() for ending in _WORDS) for picture in pictures):
+            notes.append(
+                "EveryDream takes a picture's name as its caption where it has no file of one; not so here"
+            )
+        try:
+            found = _planned(top, each, images, version, notes)
+        except UserError as error:  # one unreadable number leaves that folder out, and no other
+            found = Ignored(str(each), f"{error.what}: {error.hint}")
         if isinstance(found, PlannedSubset):
             subsets.append(found)
         else:
@@ -43,11 +52,11 @@ def plan_everydream(folder: Path, version: Literal[1, 2] = 2) -> ImportPlan:
 
 def _planned(top: Path, folder: Path, images: int, version: int, notes: list[str]) -> PlannedSubset | Ignored:
     values = _values(top, folder) if version == 2 else _text_files(folder, ("multiply",))
-    repeats = _whole(values) if version == 1 else _real(folder, values, "multiply", 1.0)
+    repeats = _whole(values) if version == 1 else _real(values, "multiply", 1.0)
     if repeats <= 0:
         shown = values.get("multiply", "").strip()
         return Ignored(str(folder), f"its multiply is {visible(shown)}: no picture would be shown")
-    flip = _real(folder, values, "flip_p", 0.0)
+    flip = _real(values, "flip_p", 0.0)
     if flip not in (0.0, 0.5):
         notes.append(f"flip_p {flip:g}: pictures are mirrored with probability 0.5 here")
     if "batch_id" in values:
@@ -58,10 +67,10 @@ def _planned(top: Path, folder: Path, images: int, version: int, notes: list[str
         notes.append("yaml files of single pictures are not read")
     rules = CaptionRules(
         shuffle=values.get("shuffle_tags", "").strip().lower() in ("1", "true", "yes"),
-        caption_dropout=min(1.0, max(0.0, _real(folder, values, "cond_dropout", 0.0))),
+        caption_dropout=min(1.0, max(0.0, _real(values, "cond_dropout", 0.0))),
     )
     name = visible(top.name if folder == top else str(folder.relative_to(top)))
-    weight = max(0.0, _real(folder, values, "loss_scale", 1.0))
+    weight = max(0.0, _real(values, "loss_scale", 1.0))
     return PlannedSubset(
         name,
         folder,
@@ -102,7 +111,7 @@ def _text(path: Path) -> str | None:
         return None
 
 
-def _real(folder: Path, values: Mapping[str, str], name: str, default: float) -> float:
+def _real(values: Mapping[str, str], name: str, default: float) -> float:
     text = values.get(name)
     if text is None:
         return default
@@ -112,7 +121,7 @@ def _real(folder: Path, values: Mapping[str, str], name: str, default: float) ->
         value = math.nan
     if not math.isfinite(value):
         raise UserError(
-            f"{name} of {visible(str(folder))} is '{visible(text[:40])}', which is no number",
+            f"its {name} is '{visible(text[:40])}', which is no number",
             "write one, such as 2.5",
         )
     return value

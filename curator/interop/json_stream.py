@@ -47,6 +47,23 @@ def json_items(path: Path) -> Iterator[tuple[str, Any]]:
         reader.take()
 
 
+def whole_items(path: Path) -> Iterator[tuple[str, Any] | None]:
+    """The same; where the file is cut short behind some members, None ends them.
+
+    Raises:
+        UserError: there is not one whole member.
+    """
+    count = 0
+    try:
+        for item in json_items(path):
+            count += 1
+            yield item
+    except UserError:
+        if not count:
+            raise
+        yield None
+
+
 def _value(text: str) -> Any:
     try:
         return json.loads(text)

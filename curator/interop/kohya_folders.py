@@ -11,7 +11,7 @@ from pathlib import Path
 
 from curator.contract.text import visible
 from curator.interop.folders import entries, is_picture, need_folder, pictures_in
-from curator.interop.plan import Ignored, ImportPlan, PlannedSubset
+from curator.interop.plan import MOST_REPEATS, Ignored, ImportPlan, PlannedSubset
 
 
 def plan_kohya_folders(folder: Path, reg: Path | None = None) -> ImportPlan:
@@ -38,6 +38,8 @@ def parse_folder_name(name: str) -> tuple[int, str] | str:
         repeats = int(number)
     except ValueError:
         return "its name does not begin with a number and '_'"
+    if repeats > MOST_REPEATS:
+        return f"its repeats are more than {MOST_REPEATS:,}"
     return (repeats, tokens) if repeats >= 1 else f"its repeats are {repeats}; 1 or more are trained"
 
 

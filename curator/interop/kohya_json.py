@@ -1,6 +1,6 @@
 """Decides how kohya's metadata files are read: `{image: {caption, tags}}` in one JSON object, or a JSON line each.
 
-A key is a path with its ending, absolute or relative to the folder of the pictures (reference: kohya.md 2.4).
+A key is a path, absolute or relative to the folder of the pictures (reference: kohya.md 2.4).
 `image_size` and `train_resolution` are not needed: a scan reads the pictures' own headers.
 """
 
@@ -11,11 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from curator.interop.folders import absolute
-from curator.interop.json_stream import json_items, json_lines
+from curator.interop.folders import absolute, is_picture, pictures_in
+from curator.interop.json_stream import json_lines, whole_items
 from curator.interop.plan import ImportPlan
 from curator.interop.records import Dropped, Record, Row, Source
-from curator.interop.words import tags_of_line, text_of
+from curator.interop.words import lines_of, tags_of_line, text_of
+
+CUT_SHORT = "an entry where the file is cut short"
 
 
 def plan_kohya_json(file: Path, images: Path | None = None) -> ImportPlan:
@@ -25,35 +27,55 @@ def plan_kohya_json(file: Path, images: Path | None = None) -> ImportPlan:
     return ImportPlan("kohya-json", (folder,), notes=(note,), sources=(kohya_json_source(file, folder),))
 
 
-def kohya_json_source(file: Path, folder: Path, separator: str = ",") -> Source:
-    """The rows of one metadata file."""
+def kohya_json_source(file: Path, folder: Path, separator: str = ",", *, lines: bool = False) -> Source:
+    """The rows of one metadata file; `lines` keeps a caption's lines, of which one is drawn for each sample."""
 
     def rows() -> Iterator[Row]:
+        reader = _Reader(folder, separator, lines)
         if file.suffix.lower() == ".jsonl":
-            return (_line(value, folder, separator) for _, value in json_lines(file))
-        return (_row(key, value, folder, separator) for key, value in json_items(file))
+            return (reader.line(value) for _, value in json_lines(file))
+        return (reader.row(*item) if item else Dropped(CUT_SHORT) for item in whole_items(file))
 
     return Source(file, rows)
 
 
-def _line(value: Any, folder: Path, separator: str) -> Row:
-    if not isinstance(value, dict):
-        return Dropped("a line that is no JSON object")
-    key = value.get("image_path", value.get("file_name"))
-    return (
-        _row(key, value, folder, separator) if isinstance(key, str) else Dropped("a line without image_path")
-    )
+class _Reader:
+    """Reads the entries of one file."""
 
+    def __init__(self, folder: Path, separator: str, lines: bool) -> None:
+        self._folder = folder
+        self._separator = separator
+        self._text = lines_of if lines else text_of
+        self._stems: dict[str, dict[str, str]] = {}
 
-def _row(key: str, value: Any, folder: Path, separator: str) -> Row:
-    if not isinstance(value, dict) or not key:
-        return Dropped("an entry that is no JSON object")
-    tags, caption = value.get("tags"), value.get("caption")
-    if isinstance(tags, list):
-        tags = ",".join(tag for tag in tags if isinstance(tag, str))
-        separator = ","
-    return Record(
-        path=os.path.normpath(folder / key),
-        tags=tags_of_line(tags, separator) if isinstance(tags, str) else None,
-        caption=text_of(caption) if isinstance(caption, str) else None,
-    )
+    def line(self, value: Any) -> Row:
+        """An entry that names its picture inside."""
+        if not isinstance(value, dict):
+            return Dropped("a line that is no JSON object")
+        key = value.get("image_path", value.get("file_name"))
+        return self.row(key, value) if isinstance(key, str) else Dropped("a line without image_path")
+
+    def row(self, key: str, value: Any) -> Row:
+        """The entry of the picture `key`."""
+        if not isinstance(value, dict) or not key:
+            return Dropped("an entry that is no JSON object")
+        tags, caption, separator = value.get("tags"), value.get("caption"), self._separator
+        if isinstance(tags, list):
+            tags = ",".join(tag for tag in tags if isinstance(tag, str))
+            separator = ","
+        return Record(
+            path=self._path(key),
+            tags=tags_of_line(tags, separator) if isinstance(tags, str) else None,
+            caption=self._text(caption) if isinstance(caption, str) else None,
+        )
+
+    def _path(self, key: str) -> str:
+        """The picture's path; earlier kohya scripts wrote keys without its ending."""
+        path = os.path.normpath(self._folder / key)
+        if is_picture(path):
+            return path
+        folder, stem = os.path.split(path)
+        if folder not in self._stems:
+            found = pictures_in(Path(folder)) if Path(folder).is_dir() else []
+            self._stems[folder] = {each.stem: str(each) for each in reversed(found)}
+        return self._stems[folder].get(stem, path)

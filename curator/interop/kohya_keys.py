@@ -72,8 +72,8 @@ KEYS: dict[str, Key] = {
     "custom_attributes": Key(_ASCEND, (dict,)),
 }
 NOT_CARRIED = (
-    "network_multiplier", "validation_split", "validation_seed", "resize_interpolation", "conditioning_data_dir",
-    "alpha_mask", "color_aug", "random_crop", "face_crop_aug_range", "custom_attributes",
+    "network_multiplier", "validation_split", "validation_seed", "conditioning_data_dir", "cache_info", "color_aug",
+    "custom_attributes",
 )  # fmt: skip
 
 

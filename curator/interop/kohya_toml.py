@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from curator.contract.buckets import BucketRule
+from curator.contract.buckets import BucketRule, CropMode, Resample
 from curator.contract.captions import CaptionRules
 from curator.contract.errors import UserError
 from curator.contract.text import decoded, visible
 from curator.interop.folders import absolute, pictures_in
+from curator.interop.kohya_captions import caption_files
 from curator.interop.kohya_json import kohya_json_source
 from curator.interop.kohya_keys import KEYS, NOT_CARRIED, check, nearest_value, tables
 from curator.interop.plan import Ignored, ImportPlan, PlannedSubset
 from curator.interop.records import Record, Source
-from curator.interop.words import tags_of_line, text_of
+
+_RESAMPLES: dict[str, Resample] = {
+    "auto": "auto", "area": "area", "lanczos": "lanczos", "bicubic": "bicubic", "cubic": "bicubic",
+    "bilinear": "bilinear", "linear": "bilinear", "nearest": "nearest",
+}  # fmt: skip
 
 
 @dataclass
@@ -55,6 +60,8 @@ def plan_kohya_toml(file: Path) -> ImportPlan:
         dataset = check(table, "dataset", where, "subsets")
         _dataset(dataset, general, where, found)
     folders = tuple(dict.fromkeys(each.folder for each in found.subsets))
+    if len(folders) < len(found.subsets):
+        found.note("several subsets have the same folder: a picture stays in the first that takes it")
     return ImportPlan(
         "kohya-toml", folders, _numbered(found.subsets), tuple(found.ignored), tuple(found.notes), found.rule,
         tuple(found.sources),
@@ -127,20 +134,37 @@ def _subset(levels: _Levels, place: str, seen: set[str], found: _Found) -> None:
     rows = None
     if metadata is not None:
         file = _located(str(metadata), f"{place}.metadata_file", found)
-        rows = kohya_json_source(file, folder, levels.get("caption_separator"))
+        rows = kohya_json_source(
+            file, folder, levels.get("caption_separator"), lines=levels.get("enable_wildcard")
+        )
         found.sources.append(rows)
-    images = sum(isinstance(row, Record) for row in rows.rows()) if rows else len(pictures_in(folder))
+    images = _named_pictures(rows) if rows else len(pictures_in(folder))
     if not images:
         found.ignored.append(Ignored(str(folder), "it holds no pictures"))
         return
     planned = PlannedSubset(
         visible(folder.name), folder, images, float(repeats), levels.get("class_tokens") or "",
         bool(levels.get("is_reg")),
-        flip=bool(levels.get("flip_aug")), rules=_rules(levels, place, found), rows=rows,
+        flip=bool(levels.get("flip_aug")), rules=_rules(levels, place, found), crop=_crop(levels, place, found),
+        mask="alpha" if levels.get("alpha_mask") else "none", rows=rows,
     )  # fmt: skip
     found.subsets.append(planned)
     if rows is None:
         _captions(planned, levels, found)
+
+
+def _named_pictures(source: Source) -> int:
+    """How many of the pictures that rows name are there."""
+    return sum(isinstance(row, Record) and Path(row.path).is_file() for row in source.rows())
+
+
+def _crop(levels: _Levels, place: str, found: _Found) -> CropMode:
+    if levels.get("face_crop_aug_range") is not None:
+        found.note(
+            f"{place} is cut around the faces that file names give; face_crop_aug_range scales nothing here"
+        )
+        return "face"
+    return "random" if levels.get("random_crop") else "center"
 
 
 def _rules(levels: _Levels, place: str, found: _Found) -> CaptionRules:
@@ -168,30 +192,12 @@ def _rules(levels: _Levels, place: str, found: _Found) -> CaptionRules:
 
 def _captions(planned: PlannedSubset, levels: _Levels, found: _Found) -> None:
     """Caption files that a scan would not read the way kohya does."""
-    separator = levels.get("caption_separator")
     ending = "." + str(levels.get("caption_extension")).lstrip(".")
     rules = planned.rules
     is_tags = bool(rules.shuffle or rules.keep_tags or rules.tag_dropout or rules.warmup_steps)
-    if ending == ".txt" or (ending == ".caption" and not is_tags):
-        return
-    found.sources.append(_caption_files(planned.folder, ending, separator if is_tags else ""))
-
-
-def _caption_files(folder: Path, ending: str, separator: str) -> Source:
-    """The first line of each caption file: tags where there is a `separator`, else free text."""
-
-    def rows() -> Iterator[Record]:
-        for picture in pictures_in(folder):
-            file = picture.with_suffix(ending)
-            if file.is_file():
-                lines = [line for line in decoded(file.read_bytes())[0].splitlines() if line.strip()]
-                line = lines[0] if lines else ""
-                if separator:
-                    yield Record(path=str(picture), tags=tags_of_line(line, separator), caption="")
-                else:
-                    yield Record(path=str(picture), caption=text_of(line))
-
-    return Source(folder, rows)
+    is_tags = is_tags if ending != ".txt" else True  # a scan reads tags of these
+    separator = str(levels.get("caption_separator")) if is_tags else ""
+    found.sources.append(caption_files(planned.folder, ending, separator, lines=rules.wildcards))
 
 
 def _take_rule(dataset: Mapping[str, Any], general: Mapping[str, Any], where: str, found: _Found) -> None:
@@ -207,13 +213,27 @@ def _take_rule(dataset: Mapping[str, Any], general: Mapping[str, Any], where: st
         nearest_value(f"{name}", dataset, general)
         for name in ("min_bucket_reso", "max_bucket_reso", "bucket_reso_steps", "bucket_no_upscale")
     )
-    rule = BucketRule(sides[0], sides[1], least, most, step, not no_upscale)
+    resample = _resample(dataset, general, where)
+    rule = BucketRule(sides[0], sides[1], least, most, step, not no_upscale, resample)
     if found.rule is None:
         found.rule = rule
     elif found.rule != rule:
         found.note(
             f"{where} has another resolution or buckets: a collection has one rule, that of datasets[0]"
         )
+
+
+def _resample(dataset: Mapping[str, Any], general: Mapping[str, Any], where: str) -> Resample:
+    """How pictures are scaled: of a dataset, or of its subsets where these say it."""
+    subsets = (each for each in tables(dataset, "subsets", where) if isinstance(each, dict))
+    given: set[Any] = {nearest_value("resize_interpolation", each, dataset, general) for each in subsets}
+    (name, *others) = sorted(map(str, given - {None})) or ["auto"]
+    if others or name not in _RESAMPLES or (None in given and name != "auto"):
+        raise UserError(
+            f"{where}.resize_interpolation is {visible(', '.join(sorted(map(str, given))))}",
+            f"give one for all subsets: {', '.join(_RESAMPLES)}",
+        )
+    return _RESAMPLES[name]
 
 
 def _located(name: str, place: str, found: _Found) -> Path:

@@ -16,7 +16,8 @@ from curator.interop.imagefolder import plan_imagefolder
 from curator.interop.kohya_folders import parse_folder_name, plan_kohya_folders
 from curator.interop.kohya_json import plan_kohya_json
 from curator.interop.kohya_toml import plan_kohya_toml
-from curator.interop.plan import ImportPlan
+from curator.interop.plan import MOST_REPEATS, Ignored, ImportPlan
+from curator.interop.scores import plan_scores
 
 LAYOUTS = {
     "kohya-folders": "folders such as '10_sls frog'",
@@ -27,6 +28,7 @@ LAYOUTS = {
     "booru": "a dump of posts: .jsonl, SQLite or .parquet",
     "gallery-dl": "pictures with picture.jpg.json beside them",
     "imagefolder": "a folder with metadata.csv or metadata.jsonl",
+    "scores": "a table of numbers by picture, .csv, .jsonl or .json, for score(NAME)",
 }
 _DUMPS = (".db", ".sqlite", ".sqlite3", ".parquet")
 
@@ -46,13 +48,24 @@ def plan_import(
         raise UserError(f"there is no layout '{visible(chosen)}'", did_you_mean(chosen, LAYOUTS))
     if reg and chosen != "kohya-folders":
         raise UserError(f"--reg means nothing for {chosen}", "it is for kohya-folders")
-    if images and chosen != "kohya-json":
-        raise UserError(f"--images means nothing for {chosen}", "it is for kohya-json")
-    plan = _planned(path, chosen, reg, images)
+    if images and chosen not in ("kohya-json", "scores"):
+        raise UserError(f"--images means nothing for {chosen}", "it is for kohya-json and scores")
+    plan = _without_excess(_planned(path, chosen, reg, images))
     sentence = balanced(plan.subsets).sentence()
     if not sentence:
         return plan
     return replace(plan, notes=(*plan.notes, sentence))
+
+
+def _without_excess(plan: ImportPlan) -> ImportPlan:
+    """Repeats nobody means are left out and named."""
+    over = [each for each in plan.subsets if each.repeats > MOST_REPEATS]
+    if not over:
+        return plan
+    reason = f"more than {MOST_REPEATS:,} are not taken"
+    named = (Ignored(str(each.folder), f"its repeats are {each.repeats:g}: {reason}") for each in over)
+    kept = tuple(each for each in plan.subsets if each not in over)
+    return replace(plan, subsets=kept, ignored=(*plan.ignored, *named))
 
 
 def detected(path: Path) -> str:
@@ -91,6 +104,8 @@ def _planned(path: Path, layout: str, reg: Path | None, images: Path | None) -> 
             return plan_everydream(path, 2 if layout == "everydream" else 1)
         case "booru":
             return plan_booru(path)
+        case "scores":
+            return plan_scores(path, images)
         case "gallery-dl":
             return plan_gallery_dl(path)
         case _:

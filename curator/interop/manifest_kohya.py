@@ -12,7 +12,7 @@ from pathlib import Path
 
 from curator.contract.captions import SEPARATOR, CaptionParts
 from curator.contract.manifest import Manifest, ManifestSubset
-from curator.interop.placed_files import fresh_folder, place, placed_name
+from curator.interop.placed_files import fresh_folder, place, placed_name, refuse_tars
 
 KEEP = "|||"
 
@@ -38,6 +38,7 @@ def write_kohya_folders(manifest: Manifest, folder: Path, *, copy: bool) -> list
 
 def write_kohya_json(manifest: Manifest, folder: Path) -> list[str]:
     """One metadata file a subset, pictures where they are, and `dataset.toml`. Gives what is lost."""
+    refuse_tars(manifest)
     home = fresh_folder(folder)
     names = [f"{name}.json" for name in _folder_names(manifest.header.subsets)]
     files = [(home / name).open("w", encoding="utf-8") for name in names]

@@ -1,4 +1,4 @@
-"""Decides which picture of the collection a row of metadata means: by path, or by number or md5 in the file's name."""
+"""Decides which picture of the collection a row of metadata means: by path, content, or number or md5 in its name."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from curator.index.paths import last_part
 from curator.interop.records import Record
 
 _MD5 = re.compile(r"(?:^|[_-])([0-9a-f]{32})(?:[_.-]|$)")
+_SHA = re.compile(r"[0-9a-f]{64}")
+_SUM = re.compile(r"[0-9a-f]{32}")
 _NUMBER = re.compile(r"(?:^|[_ -])(\d{1,18})$")
 
 
@@ -30,7 +32,9 @@ class Matcher:
         """The image of each record; 0 where there is none."""
         by_path = self._by_path([each.path for each in records if each.path])
         found = [by_path.get(each.path, 0) if each.path else 0 for each in records]
-        posts = [place for place, each in enumerate(records) if not each.path]
+        by_content = self._by_content([each.sha256 for each in records if each.sha256])
+        found = [image or by_content.get(each.sha256, 0) for image, each in zip(found, records, strict=True)]
+        posts = [place for place, each in enumerate(records) if not each.path and not found[place]]
         if posts:
             for place, image in zip(posts, self._by_name([records[place] for place in posts]), strict=True):
                 found[place] = image
@@ -49,6 +53,18 @@ class Matcher:
                     if file.id in alive:
                         found[below[relative]] = file.id
         return found
+
+    def _by_content(self, sums: Sequence[str]) -> dict[str, int]:
+        """The first picture there of each content."""
+        wanted = [bytes.fromhex(each) for each in sums if _SHA.fullmatch(each)]
+        if not wanted:
+            return {}
+        with self._collection.reading():
+            found = self._collection.images.with_contents(wanted)
+        return {
+            sha.hex(): next((image for image, _, alive in copies if alive), 0)
+            for sha, copies in found.items()
+        }
 
     def _by_name(self, posts: Sequence[Record]) -> list[int]:
         if self._numbers is None or self._sums is None:
@@ -80,8 +96,7 @@ _NONE = -1
 
 def _sum_key(md5: str) -> int:
     """The first 8 bytes: two files of a collection that share them are one in 10^12."""
-    is_md5 = len(md5) == 32 and all(char in "0123456789abcdef" for char in md5)
-    return int(md5[:16], 16) if is_md5 else _NONE
+    return int(md5[:16], 16) if _SUM.fullmatch(md5) else _NONE
 
 
 def _sorted(keys: array.array[int], images: array.array[int]) -> NDArray[Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from curator.contract.errors import UserError
 from curator.contract.manifest import Manifest, ManifestImage
+from curator.contract.picture_file import open_picture, tar_of
 from curator.contract.text import visible
 
 
@@ -34,15 +35,16 @@ def placed_name(row: int, image: ManifestImage) -> str:
 
 
 def place(manifest: Manifest, image: ManifestImage, target: Path, *, copy: bool) -> None:
-    """Put a picture at `target`.
+    """Put a picture at `target`; one that lies in a tar is always copied.
 
     Raises:
         UserError: the picture is gone, or there is no space.
     """
     source = manifest.file_of(image)
     try:
-        if copy:
-            shutil.copyfile(source, target)
+        if copy or tar_of(source):
+            with open_picture(source) as file, target.open("wb") as copied:
+                shutil.copyfileobj(file, copied)
         else:
             target.symlink_to(source)
     except OSError as error:
@@ -50,3 +52,17 @@ def place(manifest: Manifest, image: ManifestImage, target: Path, *, copy: bool)
             f"{visible(str(source))} cannot be brought to {visible(str(target.parent))}: {error.strerror}",
             "check it with 'frieze manifest verify'",
         ) from error
+
+
+def refuse_tars(manifest: Manifest) -> None:
+    """For programs that open pictures by their paths.
+
+    Raises:
+        UserError: a picture lies in a tar.
+    """
+    for image in manifest.images():
+        if inside := tar_of(manifest.file_of(image)):
+            raise UserError(
+                f"{visible(inside[0])} is a tar, and other programs cannot read pictures inside one",
+                "export as kohya-toml or imagefolder, which write them out",
+            )

@@ -6,9 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from curator.contract.buckets import BucketRule
+from curator.contract.buckets import BucketRule, CropMode
 from curator.contract.captions import CaptionRules
+from curator.contract.manifest import MaskMode
 from curator.interop.records import Source
+
+MOST_REPEATS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,8 @@ class PlannedSubset:
     loss_weight: float = 1.0
     flip: bool = False
     rules: CaptionRules = field(default_factory=CaptionRules)
+    crop: CropMode = "center"
+    mask: MaskMode = "none"
     rows: Source | None = None
 
     @property

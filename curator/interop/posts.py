@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 
 from curator.index.metadata import RATINGS, PostFacts
@@ -23,9 +24,10 @@ _DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d):(\d\d)(?:\.\d+)?(
 
 BAD_RATING = "an unknown rating"
 BAD_DATE = "a date that cannot be read"
+BAD_NUMBER = "a score or favourites that are no number"
 
 
-def post_row(row: Mapping[str, Any]) -> Row:
+def post_row(row: Mapping[str, Any], *, words: bool = True) -> Row:
     """A post as a record, or the first reason why it is none."""
     number = whole(row.get("id"))
     if number is None or number < 1:
@@ -38,7 +40,7 @@ def post_row(row: Mapping[str, Any]) -> Row:
     md5 = row.get("md5")
     if "md5" in row and not md5:
         return Dropped("its file is not public")
-    tags, classes = post_tags(row)
+    tags, classes = post_tags(row) if words else (None, ())
     facts, warnings = post_facts(row, number)
     shown = md5.lower() if isinstance(md5, str) else ""
     return Record(post=number, md5=shown, tags=tags, classes=classes, facts=facts, warnings=warnings)
@@ -46,15 +48,20 @@ def post_row(row: Mapping[str, Any]) -> Row:
 
 def post_tags(row: Mapping[str, Any]) -> tuple[tuple[str, ...] | None, tuple[tuple[str, str], ...]]:
     """Tags in the order of the row, and the classes of those that are not general."""
-    groups = {cls: _words(row.get(f"tag_string_{cls}", row.get(f"tags_{cls}"))) for cls in _CLASSES}
-    given = [group for group in groups.values() if group is not None]
     plain = _words(row.get("tag_string", row.get("tags")))
-    tags = (
-        plain if plain else tuple(dict.fromkeys(tag for group in given for tag in group)) if given else plain
-    )
-    known = set(tags or ())
-    classes = [(tag, cls) for cls, group in groups.items() for tag in group or () if cls != "general"]
-    return tags, tuple((tag, cls) for tag, cls in classes if tag in known)
+    groups = [
+        (cls, group)
+        for cls in _CLASSES
+        if (group := _words(row.get(f"tag_string_{cls}", row.get(f"tags_{cls}")))) is not None
+    ]
+    tags = plain
+    if not plain and groups:
+        tags = tuple(dict.fromkeys(chain.from_iterable(group for _, group in groups)))
+    known = frozenset(plain) if plain else None
+    classes = [
+        (tag, cls) for cls, group in groups if cls != "general" for tag in group if not known or tag in known
+    ]
+    return tags, tuple(classes)
 
 
 def post_facts(row: Mapping[str, Any], number: int | None) -> tuple[PostFacts, tuple[str, ...]]:
@@ -67,8 +74,11 @@ def post_facts(row: Mapping[str, Any], number: int | None) -> tuple[PostFacts, t
     posted = seconds_of(date)
     if posted is None and date not in (None, ""):
         warnings.append(BAD_DATE)
-    fav = whole(row.get("fav_count", row.get("favorites")))
-    return PostFacts(number, rating or "", whole(row.get("score")), fav, posted), tuple(warnings)
+    numbers = (row.get("score"), row.get("fav_count", row.get("favorites")))
+    score, fav = (whole(each) for each in numbers)
+    if any(each not in (None, "") and whole(each) is None for each in numbers):
+        warnings.append(BAD_NUMBER)
+    return PostFacts(number, rating or "", score, fav, posted), tuple(warnings)
 
 
 def rating_of(value: Any) -> str | None:

@@ -11,16 +11,33 @@ from curator.index.metadata import PostFacts
 
 @dataclass(frozen=True)
 class Record:
-    """Words and facts of one picture, named by its absolute `path`, or by post number and md5 in its file's name."""
+    """Words, facts and scores of one picture, named by its absolute `path`, by `sha256`, or as its file's name says.
+
+    That is the post number or the md5. `scanned` is what a scan reads in the very file that these words come from, as
+    (tags, caption): where a picture has just these, they are replaced.
+    """
 
     path: str = ""
     post: int = 0
     md5: str = ""
+    sha256: str = ""
     tags: tuple[str, ...] | None = None
     caption: str | None = None
     classes: tuple[tuple[str, str], ...] = ()
     facts: PostFacts | None = None
+    scores: tuple[tuple[str, float], ...] = ()
+    scanned: tuple[tuple[str, ...], str] | None = None
     warnings: tuple[str, ...] = ()
+
+    @property
+    def is_named(self) -> bool:
+        """Whether it says which picture it is of."""
+        return bool(self.path or self.sha256 or self.md5 or self.post)
+
+    @property
+    def has_words(self) -> bool:
+        """Whether it says anything of tags or caption."""
+        return self.tags is not None or self.caption is not None
 
 
 @dataclass(frozen=True)

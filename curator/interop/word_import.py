@@ -6,7 +6,7 @@ Words never replace words a picture has unless asked to. A plan counts by the ve
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -28,17 +28,20 @@ Progress = Callable[[int], None]  # rows done; may raise to stop
 
 @dataclass
 class WordsReport:
-    """What became of every row: `rows` is the sum of `funnel`'s counts. `warnings` are counted, not listed."""
+    """What became of every row: `rows` is the sum of `funnel`'s counts. `warnings` are counted, not listed, and so
+    are the values of each score."""
 
     rows: int = 0
     funnel: Counter[str] = field(default_factory=Counter[str])
     warnings: Counter[str] = field(default_factory=Counter[str])
+    scores: Counter[str] = field(default_factory=Counter[str])
 
     def include(self, other: WordsReport) -> None:
         """Add what became of other rows."""
         self.rows += other.rows
         self.funnel.update(other.funnel)
         self.warnings.update(other.warnings)
+        self.scores.update(other.scores)
 
 
 @dataclass
@@ -49,6 +52,13 @@ class _Given:
     words: list[Words] = field(default_factory=list[Words])
     facts: list[tuple[int, PostFacts]] = field(default_factory=list[tuple[int, PostFacts]])
     classes: dict[tuple[str, str], None] = field(default_factory=dict[tuple[str, str], None])
+    scores: dict[str, dict[int, float]] = field(default_factory=dict[str, dict[int, float]])
+
+    def include_scores(self, record: Record, image: int) -> None:
+        """Add the scores of one picture; the last row counts."""
+        for name, value in record.scores:
+            self.scores.setdefault(name, {})[image] = value
+            self.report.scores[name] += 1
 
 
 def count_words(plan: ImportPlan, folder: Path | None = None, *, replace_words: bool = False) -> WordsReport:
@@ -61,7 +71,7 @@ def count_words(plan: ImportPlan, folder: Path | None = None, *, replace_words: 
         return report
     if folder is None or plan.folders or not Collection.exists(folder):
         for batch in batches(rows_of(plan)):
-            report.include(_on_disk(batch))
+            report.include(_on_disk(batch, plan.folders))
         return report
     with Collection.open(folder) as collection:
         matcher = Matcher(collection)
@@ -86,6 +96,8 @@ def give_words(
             given = _given(collection, matcher, batch, replace_words)
             collection.tags.learn_classes(given.classes)
             collection.metadata.write(given.facts)
+            for name, values in given.scores.items():
+                collection.scores.write(name, list(values.items()))
             why = f"import words of {len(given.words)} images"
             collection.apply(Rewrite(tuple(given.words), why), [each.image for each in given.words], ACTOR)
         report.include(given.report)
@@ -119,10 +131,13 @@ def _records(batch: list[Row], report: WordsReport) -> list[Record]:
     return records
 
 
-def _on_disk(batch: list[Row]) -> WordsReport:
+def _on_disk(batch: list[Row], folders: Sequence[Path]) -> WordsReport:
+    """Of pictures that will be indexed; rows that name one otherwise than by its path must wait for that."""
     report = WordsReport()
     for record in _records(batch, report):
-        report.funnel[KEPT if record.path and Path(record.path).is_file() else NOT_HERE] += 1
+        path = Path(record.path)
+        is_below = bool(record.path) and any(path.is_relative_to(folder) for folder in folders)
+        report.funnel[KEPT if is_below and path.is_file() else NOT_HERE] += 1
     return report
 
 
@@ -131,16 +146,21 @@ def _given(collection: Collection, matcher: Matcher, batch: list[Row], replace_w
     records = _records(batch, given.report)
     images = matcher.images(records)
     known = sorted({image for image in images if image})
-    rows = {row.id: row for row in collection.rows(known)}
-    tags = dict(zip(known, collection.tag_names(known), strict=True))
+    has_words = any(each.has_words for each in records)
+    captions = {row.id: row.caption for row in (collection.rows(known) if has_words else ())}
+    tags = dict(zip(known, collection.tag_names(known), strict=True)) if has_words else {}
     for record, image in zip(records, images, strict=True):
         if not image:
             given.report.funnel[NOT_HERE] += 1
             continue
-        mine = _words(record, image, tags[image], rows[image].caption, replace_words)
-        given.report.funnel[KEPT if mine else HAS_WORDS] += 1
+        given.include_scores(record, image)
         if record.facts:
             given.facts.append((image, record.facts))
+        if not record.has_words:
+            given.report.funnel[KEPT] += 1
+            continue
+        mine = _words(record, image, tags[image], captions[image], replace_words)
+        given.report.funnel[KEPT if mine else HAS_WORDS] += 1
         if mine:
             given.words.append(mine)
             given.classes.update(dict.fromkeys(record.classes))
@@ -151,6 +171,7 @@ def _words(
     record: Record, image: int, tags: tuple[str, ...], caption: str, replace_words: bool
 ) -> Words | None:
     """The words a record gives; None where the picture has other ones and keeps them."""
+    replace_words = replace_words or record.scanned == (tags, caption)
     new_tags = record.tags if record.tags is not None and (replace_words or not tags) else None
     is_new = record.caption is not None and (replace_words or not caption)
     new_caption = record.caption if is_new else None

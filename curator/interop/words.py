@@ -17,6 +17,11 @@ def text_of(text: str) -> str:
     return " ".join(text.split())
 
 
+def lines_of(text: str) -> str:
+    """The same, with the lines it has; empty ones are nothing."""
+    return "\n".join(line for each in text.splitlines() if (line := text_of(each)))
+
+
 def tags_of_line(line: str, separator: str = ",") -> tuple[str, ...]:
     """Tags of one text, in order, each once."""
     return clean(line.split(separator))
@@ -24,7 +29,7 @@ def tags_of_line(line: str, separator: str = ",") -> tuple[str, ...]:
 
 def tags_of_words(line: str) -> tuple[str, ...]:
     """Tags as boorus write them: spaces between tags, underscores in them."""
-    return tuple(dict.fromkeys(tag for word in line.split() if (tag := _from_word(word))))
+    return tuple(dict.fromkeys(filter(None, map(_from_word, line.split()))))
 
 
 def clean(tags: Iterable[str]) -> tuple[str, ...]:

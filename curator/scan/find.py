@@ -1,106 +1,143 @@
-"""Decides which files of a folder tree are images, in which order, and which sidecars lie beside each."""
+"""Decides which files of a folder tree are images, in which order, and which sidecars lie beside each.
+
+A tar counts as one folder: its members are images and sidecars, read in place.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+from curator.contract.tar_members import TarMembers, is_tar, members_of
+from curator.index.folders import FolderState
 
 SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".avif")
 SIDECARS = (".txt", ".caption", ".json")
-
-
-@dataclass(frozen=True)
-class SidecarFile:
-    """A sidecar on disk, not read yet."""
-
-    suffix: str
-    path: str
-    file_bytes: int
-    mtime_ns: int
-
-
-@dataclass(frozen=True)
-class Found:
-    """An image file on disk, not read yet."""
-
-    folder: str
-    name: str
-    file_bytes: int
-    mtime_ns: int
-    sidecars: tuple[SidecarFile, ...]
-
-    @property
-    def path(self) -> str:
-        return f"{self.folder.rstrip('/')}/{self.name}"
-
-
+_PACKED = (".gz", ".bz2", ".xz", ".zst", ".zstd", ".lz4")
+_PACKED_TARS = (*(f".tar{suffix}" for suffix in _PACKED), ".tgz", ".tbz2", ".txz", ".tzst")
+_COMPRESSED = "a compressed tar cannot be read in place: unpack it, or make it a plain .tar"
 Problem = Callable[[str, str], None]  # (path, reason) of a folder that cannot be read
 
 
-def walk(folder: str, skip: Collection[str], problem: Problem) -> Iterator[Found]:
-    """Every image under `folder`, sorted by name within each folder, folders depth first.
+@dataclass(frozen=True)
+class Folder:
+    """A listed folder, or tar: names of images in order, and of the sidecars among its files.
+
+    `refused` are (path, reason) of what lies here and cannot be read. `tar` is set for a tar.
+    """
+
+    path: str
+    mtime_ns: int
+    images: list[str]
+    beside: Collection[str]
+    inside: list[str] = field(default_factory=list)
+    linked: list[str] = field(default_factory=list)
+    refused: tuple[tuple[str, str], ...] = ()
+    tar: TarMembers | None = None
+
+    def path_of(self, name: str) -> str:
+        """The path of something in this folder."""
+        return f"{self.path.rstrip('/')}/{name}"
+
+    def sidecars_of(self, name: str) -> list[str]:
+        """The suffixes of the sidecars beside an image."""
+        stem = name.rpartition(".")[0]
+        return [suffix for suffix in SIDECARS if stem + suffix in self.beside]
+
+
+@dataclass(frozen=True)
+class Unchanged:
+    """A folder that was not listed, since its time is the one remembered."""
+
+    state: FolderState
+
+
+def walk(
+    top: str, skip: Collection[str], problem: Problem, remembered: Mapping[str, FolderState]
+) -> Iterator[Folder | Unchanged]:
+    """Every folder and tar under `top` (or the tar `top`), depth first, by name.
 
     Hidden files and folders and the folders in `skip` are left out. Links to folders are followed, after all
     real folders; each folder is entered once, so a link back to a parent ends there.
     """
-    for directory, entries in _folders(folder, skip, problem):
-        yield from _images(directory, entries)
-
-
-def count(folder: str, skip: Collection[str]) -> int:
-    """How many images `walk` would find; a quick look at names alone."""
-    found = 0
-    for _, entries in _folders(folder, skip, lambda _path, _reason: None):
-        found += sum(1 for entry in entries if _is_image(entry.name) and _is_file(entry))
-    return found
-
-
-def _folders(
-    top: str, skip: Collection[str], problem: Problem
-) -> Iterator[tuple[str, list[os.DirEntry[str]]]]:
     entered: set[tuple[int, int]] = set()
     waiting, linked = [top], list[str]()
     while waiting or linked:
-        directory = waiting.pop() if waiting else linked.pop(0)
+        path = waiting.pop() if waiting else linked.pop(0)
         try:
-            status = Path(directory).stat()
+            status = Path(path).stat()
             if (status.st_dev, status.st_ino) in entered:
                 continue
             entered.add((status.st_dev, status.st_ino))
-            with os.scandir(directory) as listing:
-                entries = sorted((e for e in listing if not e.name.startswith(".")), key=lambda e: e.name)
+            known = remembered.get(path)
+            if known is not None and known.mtime_ns == status.st_mtime_ns:
+                yield Unchanged(known)
+                inside, links = known.inside, known.linked
+            else:
+                folder = _listed(path, status.st_mtime_ns, skip)
+                yield folder
+                inside, links = folder.inside, folder.linked
         except OSError as error:
-            problem(directory, error.strerror or "cannot be read")
+            problem(path, error.strerror or "cannot be read")
             continue
-        yield directory, entries
-        folders = [entry for entry in entries if _is_folder(entry) and entry.path not in skip]
-        waiting += [entry.path for entry in reversed(folders) if not entry.is_symlink()]
-        linked += [entry.path for entry in folders if entry.is_symlink()]
+        waiting += [f"{path.rstrip('/')}/{name}" for name in reversed(inside)]
+        linked += [f"{path.rstrip('/')}/{name}" for name in links]
 
 
-def _images(directory: str, entries: list[os.DirEntry[str]]) -> Iterator[Found]:
-    beside = {entry.name: entry for entry in entries if entry.name.endswith(SIDECARS)}
-    for entry in entries:
-        if _is_image(entry.name) and _is_file(entry):
-            status = _status(entry)
-            if status is not None:
-                sidecars = tuple(_sidecars(entry.name, beside))
-                yield Found(directory, entry.name, status.st_size, status.st_mtime_ns, sidecars)
+def count(top: str, skip: Collection[str]) -> int:
+    """How many images `walk` would find; a quick look at names alone."""
+    folders = walk(top, skip, lambda _path, _reason: None, {})
+    return sum(len(folder.images) for folder in folders if isinstance(folder, Folder))
 
 
-def _sidecars(name: str, beside: dict[str, os.DirEntry[str]]) -> Iterator[SidecarFile]:
-    stem = name.rpartition(".")[0]
-    for suffix in SIDECARS:
-        entry = beside.get(stem + suffix)
-        status = _status(entry) if entry is not None and _is_file(entry) else None
-        if entry is not None and status is not None:
-            yield SidecarFile(suffix, entry.path, status.st_size, status.st_mtime_ns)
+def _listed(path: str, mtime_ns: int, skip: Collection[str]) -> Folder:
+    if is_tar(path):
+        return _listed_tar(path, mtime_ns)
+    images, beside, inside, linked, refused = list[str](), set[str](), list[str](), list[str](), list[str]()
+    with os.scandir(path) as listing:
+        for entry in listing:
+            name = entry.name
+            if name.startswith("."):
+                continue
+            if name.lower().endswith(SUFFIXES) and _is_file(entry):
+                images.append(name)
+            elif name.endswith(SIDECARS) and _is_file(entry):
+                beside.add(name)
+            elif _is_folder(entry):
+                if entry.path not in skip:
+                    (linked if entry.is_symlink() else inside).append(name)
+            elif is_tar(entry.path):
+                inside.append(name)
+            elif name.lower().endswith(_PACKED_TARS):
+                refused.append(name)
+    images.sort()
+    folder = Folder(path, mtime_ns, images, beside, sorted(inside), sorted(linked))
+    return _refusing(folder, [(folder.path_of(name), _COMPRESSED) for name in sorted(refused)])
 
 
-def _is_image(name: str) -> bool:
-    return name.lower().endswith(SUFFIXES)
+def _listed_tar(path: str, mtime_ns: int) -> Folder:
+    members = members_of(path)
+    images, beside = list[str](), set[str]()
+    for member in members:
+        name = member.name
+        if any(part.startswith(".") and part != ".." for part in name.split("/")):
+            continue
+        if name.lower().endswith(SUFFIXES):
+            images.append(name)
+        elif name.endswith(SIDECARS):
+            beside.add(name)
+    images.sort()
+    folder = Folder(path, mtime_ns, images, beside, tar=members)
+    refused = [
+        (folder.path_of(name), why) for name, why in members.refused if name.lower().endswith(SUFFIXES)
+    ]
+    return _refusing(folder, refused + ([(path, members.problem)] if members.problem else []))
+
+
+def _refusing(folder: Folder, refused: list[tuple[str, str]]) -> Folder:
+    return replace(folder, refused=tuple(refused)) if refused else folder
 
 
 def _is_file(entry: os.DirEntry[str]) -> bool:
@@ -115,10 +152,3 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return entry.is_dir()
     except OSError:
         return False
-
-
-def _status(entry: os.DirEntry[str]) -> os.stat_result | None:
-    try:
-        return entry.stat()
-    except OSError:  # gone since the folder was listed
-        return None

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from curator.contract.picture_file import open_picture
 from curator.index.collection import Collection
 from curator.scan.header import MAX_PIXELS
 
@@ -28,7 +29,7 @@ Progress = Callable[[int, int], None]  # pictures done, in all; may raise to sto
 def fingerprint(path: str) -> int | None:
     """The number of one picture; None where it is flat or cannot be decoded."""
     try:
-        with warnings.catch_warnings(), Image.open(path) as opened:
+        with warnings.catch_warnings(), open_picture(path) as file, Image.open(file) as opened:
             warnings.simplefilter("ignore")
             if opened.width * opened.height > MAX_PIXELS:
                 return None

@@ -13,6 +13,8 @@ from typing import BinaryIO
 
 from PIL import Image, UnidentifiedImageError
 
+from curator.contract.picture_file import open_picture
+
 MAX_PIXELS = 300_000_000
 _TAIL = 65536
 _ORIENTATION = 0x0112
@@ -40,12 +42,20 @@ class Header:
 def read_header(path: str) -> Header:
     """The header of an image file, whatever its name ends in; `Unreadable` when it is none, broken or too large."""
     try:
-        with open(path, "rb") as file:
-            return _read(file)
-    except Unreadable:
-        raise
+        with open_picture(path) as file:
+            return header_of(file)
     except FileNotFoundError as error:
         raise Unreadable("the file is gone") from error
+    except OSError as error:
+        raise Unreadable(error.strerror or _sentence(error)) from error
+
+
+def header_of(file: BinaryIO) -> Header:
+    """The same of an open file."""
+    try:
+        return _read(file)
+    except Unreadable:
+        raise
     except UnidentifiedImageError as error:
         raise Unreadable("not an image of a known format") from error
     except Image.DecompressionBombError as error:
@@ -57,7 +67,8 @@ def read_header(path: str) -> Header:
 
 
 def _read(file: BinaryIO) -> Header:
-    size = os.fstat(file.fileno()).st_size
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
     if size == 0:
         raise Unreadable("the file is empty")
     with Image.open(file, formats=_FORMATS) as image:

@@ -1,45 +1,64 @@
-"""Decides which root a file belongs to: the deepest known root above it, or the folder scanned."""
+"""Decides which root a folder belongs to: the deepest known root above it, or the folder scanned."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from pyroaring import BitMap
 
+from curator.contract.tar_members import SUFFIX
 from curator.index.collection import Collection
 from curator.index.images import KnownFile
-from curator.scan.find import Found
+from curator.index.sidecar_table import SidecarState
+
+
+class Place(NamedTuple):
+    """Where a folder is for the index: its root's number, and what comes before a name in it."""
+
+    root: int
+    before: str
+
+
+class Known(NamedTuple):
+    """What the index knows of a file, and of its sidecars as last read."""
+
+    file: KnownFile
+    sidecars: list[SidecarState]
 
 
 class Places:
     """Paths of a scan, split into root and rest. Made inside a write transaction (the folder may be a new root)."""
 
     def __init__(self, collection: Collection, top: str) -> None:
+        self._collection = collection
         self._images = collection.images
         self._top = top
         roots = self._images.roots()
         if not any(_within(top, root) for root in roots):
             roots[top] = self._images.root(top)
         self._roots = roots
-        self._root_of: dict[str, str] = {}
 
-    def split(self, found: Found) -> tuple[int, str]:
-        """(root number, path relative to it)."""
-        root = self._root(found.folder)
-        return self._roots[root], found.path[len(root.rstrip("/")) + 1 :]
+    def of(self, folder: str) -> Place:
+        """Where a folder (or a tar) is."""
+        root = max((each for each in self._roots if _within(folder, each)), key=len)
+        rest = folder[len(root.rstrip("/")) + 1 :]
+        return Place(self._roots[root], f"{rest}/" if rest else "")
 
-    def known(self, batch: Sequence[Found]) -> dict[str, KnownFile]:
-        """What the index knows of these files, by absolute path."""
-        by_root: dict[int, dict[str, str]] = {}
-        for found in batch:
-            root, path = self.split(found)
-            by_root.setdefault(root, {})[path] = found.path
-        known: dict[str, KnownFile] = {}
-        for root, paths in by_root.items():
-            for path, file in self._images.known(root, list(paths)).items():
-                known[paths[path]] = file
-        return known
+    def known(self, place: Place, names: Sequence[str]) -> dict[str, Known]:
+        """What the index knows of some files of a folder, by name."""
+        at = len(place.before)
+        with self._collection.reading():
+            files = self._images.known(place.root, [place.before + name for name in names])
+            if not files:
+                return {}
+            states = self._images.sidecars.of([file.id for file in files.values()])
+        return {path[at:]: Known(file, states[file.id]) for path, file in files.items()}
+
+    def holds_some(self, place: Place) -> bool:
+        """Whether the index has any image of this folder, or further in."""
+        return self._collection.folders.has_images(place.root, place.before)
 
     def all_images(self) -> BitMap:
         """Every image, there or missing, whose path lies in the folder scanned."""
@@ -51,16 +70,15 @@ class Places:
                 found |= self._images.under(number, os.path.relpath(self._top, root))
         return found
 
+    def images_of(self, folder: str) -> BitMap:
+        """Every image, there or missing, of a folder, not of those in it; of a tar, all."""
+        place = self.of(folder)
+        is_tar = folder.lower().endswith(SUFFIX)
+        return self._collection.folders.images_in(place.root, place.before, deep=is_tar)
+
     def holds(self, path: str) -> bool:
         """Whether a path lies in the folder scanned."""
         return _within(path, self._top)
-
-    def _root(self, folder: str) -> str:
-        found = self._root_of.get(folder)
-        if found is None:
-            above = [root for root in self._roots if _within(folder, root)]
-            found = self._root_of[folder] = max(above, key=len)
-        return found
 
 
 def _within(path: str, folder: str) -> bool:

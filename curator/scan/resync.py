@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from curator.index.collection import Collection
 from curator.index.edits import Rewrite, Words
 from curator.index.sidecar_table import SidecarState
-from curator.index.texts import text_digest
-from curator.scan.reading import Outcome
+from curator.index.text_digest import text_digest
 from curator.scan.report import ScanReport
 from curator.scan.sidecar import Sidecar, together
+
+if TYPE_CHECKING:
+    from curator.scan.absorb import Met
 
 _CONFLICT = "changed outside while its image's words were edited here; nothing was overwritten"
 
@@ -25,21 +28,20 @@ class Resync:
         self._news = news
         self._words: list[Words] = []
 
-    def sync(self, outcomes: Mapping[int, Outcome]) -> None:
+    def sync(self, mets: Mapping[int, Met]) -> None:
         """Take the changed sidecars of these images as one commit; those in conflict are left for next time."""
-        images = [image for image, outcome in outcomes.items() if outcome.task.read_sidecars]
-        states = self._sidecars.of(images)
-        for image in images:
-            self._sync_one(image, outcomes[image], {state.suffix: state for state in states[image]})
+        states = self._sidecars.of(list(mets))
+        for image, met in mets.items():
+            self._sync_one(image, met, {state.suffix: state for state in states[image]})
         if self._words:
             why = f"read changed sidecars of {len(self._words)} images"
             self._collection.apply(
                 Rewrite(tuple(self._words), why), [w.image for w in self._words], actor="scan"
             )
 
-    def _sync_one(self, image: int, outcome: Outcome, states: Mapping[str, SidecarState]) -> None:
-        on_disk = {file.suffix: file.path for file in outcome.task.found.sidecars}
-        self._sidecars.drop(image, set(states) - set(on_disk))
+    def _sync_one(self, image: int, met: Met, states: Mapping[str, SidecarState]) -> None:
+        outcome = met.outcome
+        self._sidecars.drop(image, set(states) - set(met.sidecars))
         changed = [
             s for s in outcome.sidecars if s.suffix not in states or states[s.suffix].file_digest != s.digest
         ]
@@ -58,7 +60,9 @@ class Resync:
         if new_caption not in (None, now.caption) and now.caption_edited():
             contested.append(said.caption_from)
         if contested:
-            self._news.conflicts += [(on_disk[suffix], _CONFLICT) for suffix in dict.fromkeys(contested)]
+            self._news.conflicts += [
+                (met.path.rpartition(".")[0] + suffix, _CONFLICT) for suffix in dict.fromkeys(contested)
+            ]
             return
         self._collection.tags.learn_classes(said.classes)
         self._take(image, outcome.sidecars, now, Words(image, new_tags, new_caption))
@@ -101,7 +105,8 @@ class _Now:
 
 def state_of(sidecar: Sidecar, tags: Sequence[str], caption: str) -> SidecarState:
     """What is remembered of a sidecar just read, beside the words the image has now."""
-    digest = text_digest(sidecar.suffix, tags, caption)
+    alone = (sidecar.tags or ()) == tags and (sidecar.caption or "") == caption
+    digest = sidecar.words_digest if alone else text_digest(sidecar.suffix, tags, caption)
     return SidecarState(sidecar.suffix, sidecar.mtime_ns, sidecar.file_bytes, sidecar.digest, digest)
 
 

@@ -1,36 +1,45 @@
 """Decides how a folder tree becomes images of a collection: batches, each whole or not at all.
 
 A rescan compares size and time; a file that moved is known again by its content, one that is gone keeps its words
-until it comes back, and a sidecar changed outside never overwrites words edited here.
+until it comes back, and a sidecar changed outside never overwrites words edited here. A quick rescan believes the
+times of folders: it sees what came, went and was renamed, and nothing else.
 """
 
 from __future__ import annotations
 
+import gc
 import os
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
+
+from pyroaring import BitMap
 
 from curator.contract.errors import UserError
+from curator.contract.tar_members import is_tar
 from curator.contract.text import visible
 from curator.index.collection import Collection
-from curator.index.images import KnownFile
-from curator.scan.absorb import Absorber
-from curator.scan.find import Found, count, walk
-from curator.scan.places import Places
-from curator.scan.reading import Outcome, Task, read, sidecars_agree
+from curator.index.folders import UNSETTLED, FolderState
+from curator.scan.absorb import Absorber, Met
+from curator.scan.find import Folder, Unchanged, count, walk
+from curator.scan.look import Look, look_at
+from curator.scan.places import Place, Places
+from curator.scan.readers import Readers
+from curator.scan.reading import Outcome, Wanted
 from curator.scan.report import ScanReport
 
-BATCH = 1024
-_AT_ONCE = 16  # files a thread reads before it reports; handing over each alone costs more than reading it
-_THREADS = min(16, 4 * (os.cpu_count() or 1))  # waiting for the disk, mostly
+BATCH = 8192  # images a transaction
+PIECE = 128  # images a question to a reading process
+_BATCH_S = 2.0  # where the disk is slow, what was read does not wait longer
+_SETTLES_NS = 3_000_000_000  # a file system may tell times in steps of two seconds
 
 
 @dataclass(frozen=True)
 class ScanProgress:
-    """How far a scan is; `path` is the file just read."""
+    """How far a scan is; `path` is the file just read. `total` is 0 where nobody counted (a quick scan)."""
 
     done: int
     total: int
@@ -41,26 +50,45 @@ Progress = Callable[[ScanProgress], None]
 
 
 def scan(
-    collection: Collection, folder: Path, progress: Progress | None = None, full: bool = False
+    collection: Collection,
+    folder: Path,
+    progress: Progress | None = None,
+    full: bool = False,
+    quick: bool = False,
 ) -> ScanReport:
-    """Bring the collection up to what lies in `folder`. `full` reads every file again, whatever its time says.
+    """Bring the collection up to what lies in `folder` (or in a tar).
 
+    `full` reads every file again, whatever its time says; `quick` passes over folders whose own time is as it was.
     `progress` is called in this thread and may raise to end the scan: what was read before stays, whole.
     """
     top = os.path.normpath(folder.absolute())
-    if not Path(top).is_dir():
-        raise UserError(f"there is no folder {visible(top)}", "give a folder of images")
-    return _Scan(collection, top, progress, full).run()
+    if not Path(top).is_dir() and not is_tar(top):
+        raise UserError(f"there is no folder {visible(top)}", "give a folder of images, or a .tar of them")
+    if full and quick:
+        raise UserError("a scan is either full or quick", "leave one of the two out")
+    return _Scan(collection, top, progress, full, quick).run()
+
+
+class _Piece(NamedTuple):
+    """Some images of one folder; the last piece brings what there is to say of the folder itself."""
+
+    folder: Folder
+    place: Place
+    looks: list[Look]
+    wanted: list[Wanted]
+    state: FolderState | None
 
 
 class _Scan:
-    """One scan; the walk and the index on this thread, reading files on others."""
+    """One scan; the walk and the index on this thread, reading files elsewhere."""
 
-    def __init__(self, collection: Collection, top: str, progress: Progress | None, full: bool) -> None:
+    def __init__(
+        self, collection: Collection, top: str, progress: Progress | None, full: bool, quick: bool
+    ) -> None:
         self._collection = collection
         self._top = top
         self._progress = progress
-        self._full = full
+        self._full, self._quick = full, quick
         self._skip = {str(collection.folder / "runs")}
         self._report = ScanReport()
         self._done = 0
@@ -68,53 +96,104 @@ class _Scan:
         with collection.writing():
             self._places = Places(collection, top)
         self._absorber = Absorber(collection, self._places, self._report)
+        self._remembered = collection.folders.under(top)
+        self._listed, self._passed = set[str](), set[str]()
+        self._mets: list[Met] = []
+        self._folders: list[Folder] = []
+        self._states: list[FolderState] = []
+        self._flushed = time.monotonic()
 
     def run(self) -> ScanReport:
-        self._total = count(self._top, self._skip) if self._progress else 0
-        pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="scan")
-        try:
-            found = walk(self._top, self._skip, lambda path, why: self._report.warnings.append((path, why)))
-            while batch := list(islice(found, BATCH)):
-                self._absorb(batch, pool)
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-        self._absorber.finish()
+        self._total = count(self._top, self._skip) if self._progress and not self._quick else 0
+        with Readers() as readers, _collector_at_rest():
+            for piece, outcomes in readers.read(self._pieces()):
+                self._take(piece, outcomes)
+            self._flush()
+        gone = set(self._remembered) - self._listed - self._passed
+        self._absorber.finish(self._expected(gone), gone)
         return self._report
 
-    def _absorb(self, batch: list[Found], pool: ThreadPoolExecutor) -> None:
-        known, tasks = self._tasks(batch)
-        outcomes: list[Outcome] = []
-        for outcome in self._results(tasks, pool):
-            outcomes.append(outcome)
-            self._tell(outcome.task.found.path)
-        self._absorber.absorb(outcomes, known)
+    def _pieces(self) -> Iterator[_Piece]:
+        def problem(path: str, why: str) -> None:
+            self._report.warnings.append((path, why))
 
-    def _results(self, tasks: list[Task], pool: ThreadPoolExecutor) -> Iterator[Outcome]:
-        wanted = [task for task in tasks if task.read_image or task.read_sidecars]
-        pieces = [wanted[first : first + _AT_ONCE] for first in range(0, len(wanted), _AT_ONCE)]
-        futures = [pool.submit(_read_all, piece) for piece in pieces]
-        read_ones = (outcome for future in futures for outcome in future.result())
-        for task in tasks:
-            yield next(read_ones) if task.read_image or task.read_sidecars else Outcome(task)
+        for folder in walk(self._top, self._skip, problem, self._remembered if self._quick else {}):
+            if isinstance(folder, Unchanged):
+                self._passed.add(folder.state.path)
+                self._report.unchanged += folder.state.images
+            else:
+                self._listed.add(folder.path)
+                yield from self._pieces_of(folder)
 
-    def _tasks(self, batch: list[Found]) -> tuple[dict[str, KnownFile], list[Task]]:
-        with self._collection.reading():
-            known = self._places.known(batch)
-            states = self._collection.images.sidecars.of([file.id for file in known.values()])
-        tasks: list[Task] = []
-        for found in batch:
-            file = known.get(found.path)
-            same = file is not None and (file.file_bytes, file.mtime_ns) == (found.file_bytes, found.mtime_ns)
-            before = [(s.suffix, s.file_bytes, s.mtime_ns) for s in states[file.id]] if file else []
-            new_words = not sidecars_agree(found, before) or (self._full and bool(found.sidecars))
-            tasks.append(Task(found, self._full or not same, file is None or new_words))
-        return known, tasks
+    def _pieces_of(self, folder: Folder) -> Iterator[_Piece]:
+        place = self._places.of(folder.path)
+        is_known = self._places.holds_some(place)
+        state = _state_of(folder)
+        for at in range(0, max(1, len(folder.images)), PIECE):
+            names = folder.images[at : at + PIECE]
+            known = self._places.known(place, names) if is_known else {}
+            looks = [look_at(folder, name, known.get(name), self._full) for name in names]
+            wanted = [look.wanted for look in looks if look.wanted]
+            is_last = at + PIECE >= len(folder.images)
+            yield _Piece(folder, place, looks, wanted, state if is_last else None)
 
-    def _tell(self, path: str) -> None:
-        self._done += 1
+    def _take(self, piece: _Piece, outcomes: list[Outcome]) -> None:
+        answers = iter(outcomes)
+        folder, place = piece.folder.path, piece.place
+        for look in piece.looks:
+            outcome = next(answers) if look.wanted else _NOTHING
+            if look.is_there:
+                self._mets.append(
+                    Met(folder, place, look.name, look.known, look.sidecars, look.rereads, outcome)
+                )
+        if piece.state:
+            self._folders.append(piece.folder)
+            self._states.append(piece.state)
+        if piece.looks:
+            self._tell(len(piece.looks), piece.folder.path_of(piece.looks[-1].name))
+        if len(self._mets) >= BATCH or time.monotonic() - self._flushed > _BATCH_S:
+            self._flush()
+
+    def _flush(self) -> None:
+        mets, folders, states = self._mets, self._folders, self._states
+        self._mets, self._folders, self._states = [], [], []
+        self._absorber.absorb(mets, [each for folder in folders for each in folder.refused], states)
+        gc.collect(1)  # what else became garbage meanwhile
+        self._flushed = time.monotonic()
+
+    def _expected(self, gone: set[str]) -> BitMap:
+        """Images that had to be met: in a quick scan those of the folders that were listed or are no more."""
+        if not self._passed:
+            return self._places.all_images()
+        expected = BitMap()
+        for folder in self._listed | gone:
+            expected |= self._places.images_of(folder)
+        return expected
+
+    def _tell(self, more: int, path: str) -> None:
+        self._done += more
         if self._progress:
-            self._progress(ScanProgress(self._done, max(self._total, self._done), path))
+            total = max(self._total, self._done) if self._total else 0
+            self._progress(ScanProgress(self._done, total, path))
 
 
-def _read_all(tasks: list[Task]) -> list[Outcome]:
-    return [read(task) for task in tasks]
+_NOTHING = Outcome()
+
+
+@contextmanager
+def _collector_at_rest() -> Generator[None]:
+    """A batch is a hundred thousand tuples, none of them garbage: going through them took a fifth of the time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _state_of(folder: Folder) -> FolderState:
+    """What to remember of a listed folder; its time counts for nothing where it may change without being seen."""
+    is_settled = folder.mtime_ns < time.time_ns() - _SETTLES_NS
+    mtime_ns = folder.mtime_ns if is_settled else UNSETTLED
+    return FolderState(folder.path, mtime_ns, len(folder.images), tuple(folder.inside), tuple(folder.linked))

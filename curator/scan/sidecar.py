@@ -16,35 +16,37 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from curator.contract.text import decoded
-from curator.scan.find import SidecarFile
+from curator.index.text_digest import text_digest
 
 MAX_BYTES = 4_000_000
 _CLASSES = ("artist", "character", "copyright", "general", "meta")
+_NO_LETTERS = re.compile("[\0\ud800-\udfff]")
 _RATINGS = {"g": "general", "s": "sensitive", "q": "questionable", "e": "explicit"}
 
 
-@dataclass(frozen=True)
-class Sidecar:
-    """What one sidecar says. None: it says nothing of tags, or of the caption."""
+class Sidecar(NamedTuple):
+    """What one sidecar says. None: it says nothing of tags, or of the caption.
+
+    `digest` is that of its bytes, `words_digest` that of an image with these words and no others.
+    """
 
     suffix: str
     file_bytes: int
     mtime_ns: int
     digest: bytes
+    words_digest: bytes
     tags: tuple[str, ...] | None = None
     caption: str | None = None
     classes: tuple[tuple[str, str], ...] = ()
     warnings: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class SidecarWords:
+class SidecarWords(NamedTuple):
     """What all sidecars of one image say together, and the suffix of the one that says it."""
 
     tags: tuple[str, ...] | None = None
@@ -54,23 +56,22 @@ class SidecarWords:
     classes: tuple[tuple[str, str], ...] = ()
 
 
-def read_sidecar(file: SidecarFile) -> Sidecar:
-    """Read one sidecar; OSError when it cannot be read."""
-    with open(file.path, "rb") as opened:
-        data = opened.read(MAX_BYTES + 1)
-        status = os.fstat(opened.fileno())
+def read_sidecar(suffix: str, data: bytes, file_bytes: int, mtime_ns: int) -> Sidecar:
+    """What the bytes of a sidecar say: of its first `MAX_BYTES` + 1, and how many it has in all."""
     digest = hashlib.sha256(data).digest()[:16]
     if len(data) > MAX_BYTES:
         warning = f"the sidecar has more than {MAX_BYTES // 1_000_000} MB and was not read"
-        return Sidecar(file.suffix, status.st_size, status.st_mtime_ns, digest, warnings=(warning,))
+        return Sidecar(suffix, file_bytes, mtime_ns, digest, text_digest(suffix, (), ""), warnings=(warning,))
     text, warnings = decoded(data)
-    tags, caption, classes, more = _parsed(file.suffix, text)
-    warnings = (*warnings, *more)
-    return Sidecar(file.suffix, status.st_size, status.st_mtime_ns, digest, tags, caption, classes, warnings)
+    tags, caption, classes, more = _parsed(suffix, text)
+    words = text_digest(suffix, tags or (), caption or "")
+    return Sidecar(suffix, file_bytes, mtime_ns, digest, words, tags, caption, classes, (*warnings, *more))
 
 
 def together(sidecars: Sequence[Sidecar]) -> SidecarWords:
     """The words of an image from all its sidecars."""
+    if len(sidecars) == 1 and sidecars[0].suffix == ".txt":  # nearly always, where there are millions
+        return SidecarWords(sidecars[0].tags, ".txt")
     by_suffix = {sidecar.suffix: sidecar for sidecar in sidecars}
     txt, free, data = (by_suffix.get(suffix) for suffix in (".txt", ".caption", ".json"))
     tagged = next((s for s in (txt, data) if s and s.tags is not None), None)
@@ -87,7 +88,8 @@ def together(sidecars: Sequence[Sidecar]) -> SidecarWords:
 
 def split_tags(line: str) -> tuple[str, ...]:
     """Tags of a line, in order, each once."""
-    return _clean(line.split(","))
+    tags = map(str.strip, " ".join(_clean_text(line).split()).split(","))
+    return tuple(dict.fromkeys(tag for tag in tags if tag))
 
 
 _Parsed = tuple[tuple[str, ...] | None, str | None, tuple[tuple[str, str], ...], tuple[str, ...]]
@@ -146,4 +148,4 @@ def _clean(tags: Iterable[str]) -> tuple[str, ...]:
 
 def _clean_text(text: str) -> str:
     """JSON may spell lone surrogates and zero bytes; they become the replacement character."""
-    return "".join("\ufffd" if c == "\0" or 0xD800 <= ord(c) <= 0xDFFF else c for c in text).strip()
+    return _NO_LETTERS.sub("\ufffd", text).strip()

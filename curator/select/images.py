@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from pyroaring import BitMap
 
 from curator.filter.evaluate import select
+from curator.filter.fields import is_score, score_name
 from curator.index.bitmaps import of_array
 from curator.index.collection import Collection
 from curator.select.pool import Ids, Mask
@@ -27,6 +28,8 @@ class Images:
         return np.where(posts < 0, np.arange(len(posts)), posts).astype(np.int64)
 
     def values(self, name: str) -> NDArray[np.float64]:
+        if is_score(name):
+            return self._collection.scores.of(score_name(name), self._length)
         return self._collection.metadata.floats(name, self._length)
 
     def matching(self, text: str) -> Mask:

@@ -27,7 +27,7 @@ class Candidates(Protocol):
         ...
 
     def values(self, name: str) -> NDArray[np.float64]:
-        """A fact by id: score, fav or posted; NaN where it is not known."""
+        """A number by id: score, fav, posted or score(NAME); NaN where it is not known."""
         ...
 
     def matching(self, text: str) -> Mask:

@@ -49,11 +49,20 @@ def _keyed(numbers: NDArray[np.int64], inside: Mask, each: Range, seed: int) -> 
     """The `count` numbers with the smallest keys."""
     places = np.flatnonzero(inside)
     count = each.count or 0
-    order = np.lexsort((numbers[places], keys_of(numbers[places], seed)))
     drawn = np.zeros(len(numbers), bool)
-    drawn[places[order[:count]]] = True
+    drawn[places[_smallest(keys_of(numbers[places], seed), count)]] = True
     short = count - len(places)
     return drawn, f"{each} holds {len(places)} of the {count} wanted: all are taken" if short > 0 else ""
+
+
+def _smallest(keys: NDArray[np.uint64], count: int) -> NDArray[np.bool_]:
+    """Which `count` keys are the smallest; of equal ones (two pictures of one post) the first."""
+    if count >= len(keys) or not count:
+        return np.full(len(keys), count > 0)
+    last = np.partition(keys, count - 1)[count - 1]
+    level = keys == last
+    spare = count - int(np.count_nonzero(keys < last))
+    return (keys < last) | (level & (np.cumsum(level) <= spare))
 
 
 def _with_replacement(

@@ -9,8 +9,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
-from curator.contract.errors import UserError
+from curator.contract.errors import UserError, did_you_mean
 from curator.contract.text import decoded, visible
+from curator.filter.fields import is_score
 
 Order = Literal["random", "score", "fav", "posted", "post", "id"]
 ORDERS: tuple[Order, ...] = ("random", "score", "fav", "posted", "post", "id")
@@ -37,8 +38,8 @@ class Range:
 class PickRules:
     """What is picked, in this order: the filter, the list of tags, the date, the ranges, the caps, the top of an order.
 
-    `tags` are any-of. `since` is the first second that counts. `cap` is the most images of each tag of `cap_class`.
-    `split` is a filter: its images make `share` of the `top`, the others the rest.
+    `by` is one of `ORDERS`, or `score(NAME)`. `tags` are any-of. `since` is the first second that counts. `cap` is the
+    most images of each tag of `cap_class`. `split` is a filter: its images make `share` of the `top`, others the rest.
     """
 
     filter: str = ""
@@ -47,7 +48,7 @@ class PickRules:
     ranges: tuple[Range, ...] = ()
     method: Method = "keyed"
     seed: int = 0
-    by: Order = "random"
+    by: Order | str = "random"
     top: int | None = None
     split: str = ""
     share: float = 0.5
@@ -56,6 +57,9 @@ class PickRules:
     cap_class: str = "artist"
 
     def __post_init__(self) -> None:
+        if self.by not in ORDERS and not is_score(self.by):
+            hint = did_you_mean(self.by, (*ORDERS, "score(NAME)"))
+            raise UserError(f"there is no order '{visible(self.by)}'", hint)
         if self.split and self.top is None:
             raise UserError("a split needs the number of images to split", "add --top N")
         if not 0.0 < self.share < 1.0:

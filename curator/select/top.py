@@ -26,7 +26,7 @@ def order_of(pool: Pool, rules: PickRules) -> Places:
 
 def drop_unknown(pool: Pool, rules: PickRules) -> None:
     """What cannot be put in order leaves."""
-    if rules.by in ("score", "fav", "posted"):
+    if rules.by not in ("random", "post", "id"):
         pool.keep(~np.isnan(pool.values(rules.by)), f"no {rules.by} known")
 
 

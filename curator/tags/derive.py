@@ -19,7 +19,8 @@ from pyroaring import BitMap
 from curator.contract.errors import UserError, did_you_mean
 from curator.index.bitmaps import of_array
 from curator.index.collection import Collection
-from curator.index.metadata import RATINGS
+from curator.index.metadata import RATINGS, missing
+from curator.tags.percentiles import Counted, Ints, percentiles_of, words_of
 
 KINDS = ("quality", "rating", "year", "head")
 CLASS_OF_KIND = {"quality": "quality", "rating": "rating", "year": "date", "head": "quality"}
@@ -70,6 +71,16 @@ class _Facts:
     def of(self, name: str) -> NDArray[np.float64]:
         return self._metadata.floats(name, self._length)[self.ids]
 
+    def whole(self, name: str) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """Whole numbers, 0 where none is known, and where one is."""
+        column = self._metadata.of(name, self._length)[self.ids]
+        known = column != missing(name)
+        return np.where(known, column, 0), known
+
+    def settled_ratings(self, known: NDArray[np.bool_], table: Mapping[str, Any]) -> NDArray[np.uint8]:
+        """The rating of each, 0 (none) where its number is not `known` or it is too young to have one."""
+        return np.where(known & ~_too_young(self, table), self.ratings(), 0).astype(np.uint8)
+
     def ratings(self) -> NDArray[Any]:
         return self._metadata.of("rating", self._length)[self.ids]
 
@@ -86,33 +97,42 @@ def _quality(facts: _Facts, table: Mapping[str, Any]) -> Derived:
     words, source = tuple(preset["words"]), table["source"]
     if source not in ("fav", "score"):
         raise UserError(f"quality.source is '{source}'", "known: fav, score")
-    values = facts.of(source)
-    settled = np.isfinite(values) & ~_too_young(facts, table)
-    ratings = facts.ratings()
+    values, known = facts.whole(source)
+    places, cuts = _places(values, facts.settled_ratings(known, table), preset, len(words))
+    order = np.argsort(
+        places, kind="stable"
+    )  # small numbers are sorted by counting them, and ids stay in order
+    beyond = np.cumsum(np.bincount(places, minlength=len(words) + 1)).tolist()
     images: dict[tuple[str, ...], BitMap] = {}
-    cuts: Cuts = {}
-    for number, rating in enumerate(RATINGS[1:], 1):
-        inside = np.flatnonzero(settled & (ratings == number))
-        own = values[inside]
-        edges = _edges(preset, rating, own, len(words))
-        if edges is None:
-            continue
-        cuts[rating] = tuple(edges.tolist())
-        # How many of the falling cuts a value does not lie above is the place of its word.
-        places = (len(edges) - np.searchsorted(edges[::-1], own, "left")).astype(np.uint8)
-        for place, word in enumerate(words):
-            fits = of_array(facts.ids[inside[places == place]])
-            if fits:
-                images[(word,)] = images.get((word,), BitMap()) | fits
+    for word, first, end in zip(words, [0, *beyond], beyond, strict=False):
+        if end > first:
+            images[(word,)] = images.get((word,), BitMap()) | of_array(facts.ids[order[first:end]])
     return Derived("quality", words, images, cuts)
 
 
+def _places(
+    values: NDArray[Any], ratings: NDArray[np.uint8], preset: Mapping[str, Any], words: int
+) -> tuple[NDArray[np.uint8], Cuts]:
+    """The place of each image's word among `words`, `words` itself where there is none; and the cuts by rating."""
+    counted = Counted(values)
+    counts = counted.of_groups(ratings, len(RATINGS))
+    word = np.full(counts.shape, words, np.uint8)
+    cuts: Cuts = {}
+    for number, rating in enumerate(RATINGS[1:], 1):
+        edges = _edges(preset, rating, counted.steps, counts[number], words)
+        if edges is not None:
+            cuts[rating] = tuple(edges.tolist())
+            word[number] = words_of(counted.steps, edges)
+    places = ratings.astype(np.int32) * np.int32(len(counted.steps)) + counted.where
+    return word.ravel()[places], cuts
+
+
 def _edges(
-    preset: Mapping[str, Any], rating: str, values: NDArray[np.float64], words: int
+    preset: Mapping[str, Any], rating: str, steps: Ints, counts: Ints, words: int
 ) -> NDArray[np.float64] | None:
     """The falling numbers between the words; None where there is nothing to cut."""
     given = preset["counts"].get(rating) if "counts" in preset else preset["cuts"]
-    if given is None or not len(values):
+    if given is None or not counts.any():
         return None
     if len(given) != words - 1 or sorted(given, reverse=True) != list(given):
         raise UserError(
@@ -123,7 +143,7 @@ def _edges(
         return np.array(given, np.float64)
     if not all(0 <= cut <= 100 for cut in given):
         raise UserError(f"the cuts {list(given)} are no percentiles", "give numbers from 0 to 100")
-    return np.percentile(values, given)
+    return percentiles_of(steps, counts, given)
 
 
 def _too_young(facts: _Facts, table: Mapping[str, Any]) -> NDArray[np.bool_]:

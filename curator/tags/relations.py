@@ -42,14 +42,33 @@ def read_implications(file: Path) -> dict[str, frozenset[str]]:
     return {child: frozenset(_above(child, direct) - {child}) for child in direct}
 
 
-def _pairs(file: Path) -> Iterator[Pair]:
+def read_names(file: Path) -> frozenset[str]:
+    """Every tag and alias of a list: the column `name`, else the first, and the aliases of tag completers.
+
+    Raises:
+        UserError: the file cannot be read.
+    """
+    rows = _rows(file)
+    first = next(rows, [])
+    heads = [cell.strip().lower() for cell in first]
+    place = heads.index("name") if "name" in heads else 0
+    cells = (cell for row in [first, *rows] for cell in (*row[place : place + 1], *row[3:4]))
+    names = (spaced(name.strip()) for cell in cells for name in cell.split(","))
+    return frozenset(name for name in names if name and not name.isdecimal())
+
+
+def _rows(file: Path) -> Iterator[list[str]]:
     try:
         text = decoded(file.read_bytes())[0]
     except OSError as error:
         raise UserError(
             f"{visible(str(file))} cannot be read: {error.strerror}", "give a CSV file"
         ) from error
-    rows = csv.reader(text.splitlines())
+    return csv.reader(text.splitlines())
+
+
+def _pairs(file: Path) -> Iterator[Pair]:
+    rows = _rows(file)
     first = next(rows, [])
     heads = [cell.strip().lower() for cell in first]
     source, target = (_column(heads, names) for names in (_FROM, _TO))

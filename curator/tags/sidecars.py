@@ -9,15 +9,18 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from curator.contract.errors import UserError
+from curator.contract.picture_file import read_picture
 from curator.contract.text import visible
 from curator.index.collection import Collection
 from curator.index.sidecar_table import SidecarState
-from curator.index.texts import batches, text_digest
+from curator.index.text_digest import text_digest
+from curator.index.texts import batches
 from curator.tags.atomic import replace_file
 
 Suffix = Literal[".txt", ".caption", ".json"]
 _CHANGED = "changed outside since it was last read; scan to see it, or force"
 _UNREAD = "is there but was never read; scan first, or force"
+_IN_TAR = "lies in a tar, which is only read: unpack it, or export a manifest"
 _NO_OBJECT = "holds no JSON object to write into"
 Pairs = list[tuple[str, str]]
 
@@ -102,6 +105,8 @@ def _write_batch(
             state = _write_one(path, _Words(tags, row.caption), known, form, force=force)
         except _ConflictError as conflict:
             report.conflicts.append((path, str(conflict)))
+        except NotADirectoryError:
+            report.failed.append((path, _IN_TAR))
         except OSError as error:
             report.failed.append((path, error.strerror or "cannot be written"))
         else:
@@ -160,8 +165,7 @@ def _object(data: bytes | None) -> dict[str, object]:
 
 def _bytes(path: str) -> bytes | None:
     try:
-        with open(path, "rb") as file:
-            return file.read()
+        return read_picture(path)
     except FileNotFoundError:
         return None
 

@@ -7,18 +7,18 @@ import signal
 from collections.abc import Mapping
 from pathlib import Path
 from time import monotonic
-from typing import cast
+from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
 
 from textual import events
 from textual.app import App
+from textual.widget import Widget
 from textual.widgets import Input
 
 from curator.contract.errors import UserError
 from curator.contract.text import visible
 from curator.index.edits import Commit
-from curator.scan.scan import ScanReport
 from curator.session import Session
-from curator.tui import keys, theme
+from curator.tui import keys, memory, theme
 from curator.tui.background import given_up, in_background, mistakes_shown, progress_told
 from curator.tui.messages import (
     CollectionChanged,
@@ -26,24 +26,30 @@ from curator.tui.messages import (
     RunLaunched,
     ShowImages,
     Told,
+    VisitOver,
     WorkDone,
     WorkRefused,
 )
 from curator.tui.screens.browse import BrowseScreen
-from curator.tui.screens.captions import CaptionsScreen
-from curator.tui.screens.dialogs import Form, FormLine
-from curator.tui.screens.freeze import FreezeScreen
-from curator.tui.screens.help import Command, command_list
-from curator.tui.screens.history import HistoryScreen
-from curator.tui.screens.runs import RunsScreen
-from curator.tui.screens.subsets import SubsetsScreen
-from curator.tui.screens.train import TrainScreen
+from curator.tui.screens.lazily import screen_makers
 from curator.tui.widgets.chrome import tell_progress
+from curator.tui.widgets.line_list import LineList
+
+if TYPE_CHECKING:
+    from curator.scan.report import ScanReport
+    from curator.tui.screens.help import Command
+    from curator.tui.screens.runs import RunsScreen
 
 _LOOK_EVERY_S = 2.0  # for what other processes do to the collection
 _IDLE_AFTER_S = 3.0  # without a key or the mouse; then rows are brought up to date with large edits
 _FOLD_AT_A_TIME_S = 0.2  # the longest a key then waits for the index
-SCREENS = ("browse", "subsets", "captions", "freeze", "train", "runs", "history")
+
+
+@runtime_checkable
+class _Remembering(Protocol):
+    """A screen whose state is kept when it is left."""
+
+    def remember(self) -> None: ...
 
 
 class FriezeApp(App[None]):
@@ -57,31 +63,26 @@ class FriezeApp(App[None]):
     VERTICAL_BREAKPOINTS = [(0, "-tiny-height"), (10, "-tall-enough")]
 
     def __init__(self, session: Session, keymap: dict[str, str] | None = None) -> None:
-        super().__init__()
-        self.animation_level = "none"
         self.session = session
         self.reader = Session.open(session.folder)
-        self._own_keys = keymap or {}
-        self._last_input = monotonic()
+        for each in (session, self.reader):
+            memory.keep_little(each)
         self._browse = BrowseScreen(session, self.reader)
-
-    def on_mount(self) -> None:
-        self.register_theme(theme.FRIEZE)
-        self.theme = theme.FRIEZE.name
-        self.set_keymap(self._own_keys)
-        makers = {
-            "browse": lambda: self._browse,
-            "subsets": lambda: SubsetsScreen(self.session, self.reader),
-            "captions": lambda: CaptionsScreen(self.session),
-            "freeze": lambda: FreezeScreen(self.session, self.reader),
-            "train": lambda: TrainScreen(self.session),
-            "runs": lambda: RunsScreen(self.session),
-            "history": lambda: HistoryScreen(self.session, self.reader),
-        }
+        makers = screen_makers(session, self.reader, self._browse)
+        last = str(session.recall("screen", ""))
+        # Textual begins with this mode. With its own empty one it would lay out and style a screen that nobody sees.
+        self.DEFAULT_MODE = last if last in makers else "browse"  # pyright: ignore[reportAttributeAccessIssue]
+        super().__init__()
         for name, make in makers.items():
             self.add_mode(name, make)
-        last = str(self.session.recall("screen", "browse"))
-        self.switch_mode(last if last in SCREENS else "browse")
+        self.animation_level = "none"
+        self.register_theme(theme.FRIEZE)
+        self.theme = theme.FRIEZE.name  # before any style is read: a later change reads all of them again
+        self._own_keys = keymap or {}
+        self._last_input = monotonic()
+
+    def on_mount(self) -> None:
+        self.set_keymap(self._own_keys)
         self.set_interval(_LOOK_EVERY_S, self._look)
         # A lost SSH connection or a closed window: leave as with q, so that the place is kept.
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._leave)
@@ -95,7 +96,7 @@ class FriezeApp(App[None]):
     async def on_event(self, event: events.Event) -> None:
         if isinstance(event, events.Key | events.Paste | events.MouseEvent):
             self._last_input = monotonic()
-        if isinstance(event, events.Key) and not event.is_forwarded and not isinstance(self.focused, Input):
+        if isinstance(event, events.Key) and not event.is_forwarded and not _is_typed_into(self.focused):
             await self._obey(event.key)
         else:
             await super().on_event(event)
@@ -125,8 +126,12 @@ class FriezeApp(App[None]):
         self.session.remember("screen", name)
 
     async def on_show_images(self, message: ShowImages) -> None:
+        asking = self.current_mode
         await self.action_go("browse")
-        self.call_after_refresh(self._browse.show_filter, message.filter)
+        self.call_after_refresh(self._browse.visit, message.filter, asking)
+
+    async def on_visit_over(self, message: VisitOver) -> None:
+        await self.action_go(message.screen)
 
     async def on_run_launched(self, message: RunLaunched) -> None:
         await self.action_go("runs")
@@ -135,7 +140,7 @@ class FriezeApp(App[None]):
 
     def remember(self) -> None:
         """Keep the state of the screen that is left."""
-        if isinstance(self.screen, BrowseScreen | TrainScreen):
+        if isinstance(self.screen, _Remembering):
             self.screen.remember()
 
     async def action_quit(self) -> None:
@@ -170,6 +175,8 @@ class FriezeApp(App[None]):
     # scanning
 
     def action_scan(self) -> None:
+        from curator.tui.screens.dialogs import Form, FormLine
+
         def check(values: Mapping[str, str]) -> Path:
             folder = Path(values["folder"]).expanduser()
             if not folder.is_dir():
@@ -220,11 +227,21 @@ class FriezeApp(App[None]):
         self._offer("All commands", whole_app=True)
 
     def _offer(self, title: str, *, whole_app: bool) -> None:
+        from curator.tui.screens.help import command_list
+
         self.push_screen(command_list(title, self.screen, whole_app=whole_app), self._do)
 
     async def _do(self, command: Command | None) -> None:
         if command:
             await self.run_action(command.action, command.node)
+
+
+def _is_typed_into(widget: Widget | None) -> bool:
+    if widget is None or isinstance(widget, LineList):
+        return False
+    from textual.widgets import TextArea
+
+    return isinstance(widget, Input | TextArea)
 
 
 def _in_words(report: ScanReport) -> str:
@@ -250,6 +267,7 @@ def run(folder: Path) -> None:
         UserError: no collection there, or a keys file that is wrong.
     """
     theme.be_still()
+    memory.give_back()
     keymap = keys.load_keymap(keys.keys_file())
     with Session.open(folder) as session:
         FriezeApp(session, keymap).run()

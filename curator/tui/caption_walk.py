@@ -7,44 +7,46 @@ picture that turns out to be broken: the trainer puts another of its bucket in i
 from __future__ import annotations
 
 import math
-import os
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from curator.contract.buckets import Size
+from curator.contract.buckets import Placement, Size
 from curator.contract.captions import SEPARATOR, CaptionParts, CaptionRules, caption_of, without_chance
 from curator.contract.clip_tokens import Counted, counted
+from curator.contract.crops import crop_of
 from curator.contract.epoch_plan import Sample
 from curator.contract.errors import UserError
 from curator.contract.keyed import Purpose, uniform
 from curator.contract.manifest import Manifest, ManifestImage, ManifestSubset
-from curator.contract.recipe import Recipe
+from curator.contract.recipe import Recipe, Text
 from curator.contract.run_length import plan_training
 
 
 @dataclass(frozen=True)
 class Said:
-    """A caption as it is trained, and what its rules left out this time."""
+    """A caption as it is trained, what its rules left out this time, and how a recipe reads it."""
 
     caption: str
     left_out: tuple[str, ...]
+    text: Text
 
     @property
     def tokens(self) -> Counted:
         """How many tokens CLIP makes of it, and what falls off."""
-        return counted(self.caption)
+        return counted(self.caption, self.text.max_tokens, weighted=self.text.weighted_captions)
 
 
 @dataclass(frozen=True)
 class SampleShown:
-    """One sample of a batch."""
+    """One sample of a batch; the crop of `placement` is the one of this showing."""
 
     sample: Sample
     image: ManifestImage
     file: Path
     subset: ManifestSubset
+    placement: Placement
     flip: bool
     said: Said
 
@@ -68,7 +70,7 @@ class CaptionWalk:
         self.manifest = manifest
         planned = plan_training(manifest.spans, recipe)
         self._plan = planned.plan
-        self.seed = recipe.seed
+        self.seed, self._text = recipe.seed, recipe.text
         self.total_steps, self.total_epochs = planned.total_steps, planned.total_epochs
         self.batch_size = planned.effective_batch
 
@@ -104,8 +106,11 @@ class CaptionWalk:
         image = self.manifest.image(sample.row)
         subset = self.manifest.header.subsets[image.subset]
         flip = subset.flip and uniform(self.seed, *sample, Purpose.FLIP) < 0.5
-        said = say(image.parts, subset.rules, self.seed, sample, step)
-        return SampleShown(sample, image, self.manifest.file_of(image), subset, flip, said)
+        caption, left_out = say(image.parts, subset.rules, self.seed, sample, step)
+        said = Said(caption, left_out, self._text)
+        crop = crop_of(image.placement, subset.crop, self.seed, sample)
+        placement = replace(image.placement, crop=crop)
+        return SampleShown(sample, image, self.manifest.file_of(image), subset, placement, flip, said)
 
 
 @dataclass(frozen=True)
@@ -117,37 +122,31 @@ class Showing:
     said: Said
 
 
-def showings(manifest: Manifest, row: int, epochs: range, seed: int) -> Iterator[Showing]:
+def showings(manifest: Manifest, row: int, epochs: range, recipe: Recipe) -> Iterator[Showing]:
     """Every showing of one image in some epochs."""
     image = manifest.image(row)
     rules = manifest.header.subsets[image.subset].rules
     for epoch in epochs:
         for copy in range(math.ceil(image.repeats)):
             sample = Sample(epoch, row, copy)
-            yield Showing(sample, copy + 1 > image.repeats, say(image.parts, rules, seed, sample, None))
+            said = Said(*say(image.parts, rules, recipe.seed, sample, None), recipe.text)
+            yield Showing(sample, copy + 1 > image.repeats, said)
 
 
 def row_of(manifest: Manifest, path: Path, is_given_up: Callable[[], bool]) -> int | None:
-    """The manifest row of a file; None where it has none. Reads the manifest from its beginning: for a worker."""
-    roots, named = manifest.header.provenance.roots, os.fspath(path)
-    for row, (stored, root, *_) in enumerate(manifest.raw_images()):
-        if is_given_up():
-            return None
-        inside = os.fsdecode(stored)
-        if named.endswith(inside) and path == Path(
-            roots[root], inside
-        ):  # the first costs a tenth of the second
-            return row
-    return None
+    """The manifest row of a file; None where it has none."""
+    return None if is_given_up() else next(iter(manifest.rows_of(path)), None)
 
 
-def say(parts: CaptionParts, rules: CaptionRules, seed: int, sample: Sample, step: int | None) -> Said:
+def say(
+    parts: CaptionParts, rules: CaptionRules, seed: int, sample: Sample, step: int | None
+) -> tuple[str, tuple[str, ...]]:
     """The caption of one sample, and what it would have besides, were nothing left out."""
     caption = caption_of(parts, rules, seed, sample, step)
     whole = caption_of(parts, without_chance(rules), seed, sample)
     there = Counter(caption.split(SEPARATOR))
     missing = [piece for piece in whole.split(SEPARATOR) if piece and not _taken(there, piece)]
-    return Said(caption, tuple(missing))
+    return caption, tuple(missing)
 
 
 def _taken(there: Counter[str], piece: str) -> bool:

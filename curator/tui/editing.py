@@ -16,8 +16,6 @@ from curator.tags.text import clean_tag
 from curator.tui.background import in_background, mistakes_shown
 from curator.tui.filter_text import filter_of_tag
 from curator.tui.messages import Told
-from curator.tui.screens.dialogs import Confirm, Form, FormLine
-from curator.tui.screens.tag_dialog import TagDialog
 from curator.tui.words import edit_in_words, images_in_words, tags_typed
 
 _AT_ONCE = 2000  # more images are counted and changed in a worker
@@ -55,6 +53,8 @@ class Editor:
 
     def ask_caption(self, row: ImageRow, ids: BitMap) -> None:
         """Ask for a caption; that of `row` is where one begins."""
+        from curator.tui.screens.dialogs import Form, FormLine
+
         about = "free text that follows the tags; empty: none"
         line = FormLine("text", "caption", row.caption.replace("\n", " "), about)
         dialog = Form(
@@ -65,6 +65,8 @@ class Editor:
         self.screen.app.push_screen(dialog, lambda edit: self.change(cast("Edit | None", edit), ids))
 
     def _ask(self, title: str, make_edit: Callable[[str], Edit], ids: BitMap, value: str = "") -> None:
+        from curator.tui.screens.tag_dialog import TagDialog
+
         dialog = TagDialog(
             title,
             make_edit,
@@ -92,6 +94,8 @@ class Editor:
         if not found.changes:
             self.screen.notify("Nothing to change.", markup=False)
         elif found.changes > 1:
+            from curator.tui.screens.dialogs import Confirm
+
             question = Confirm(f"Change {images_in_words(found.changes)}?", edit_in_words(found.edit))
             self.screen.app.push_screen(question, lambda yes: self._apply(found) if yes else None)
         else:

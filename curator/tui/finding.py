@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from threading import Event, Thread
 from typing import NamedTuple
 
+from curator.contract.errors import UserError
+from curator.filter.cancel import Cancelled
 from curator.filter.result import Result
 from curator.session import Session
 from curator.tui.widgets.page_cache import PAGE_ROWS
@@ -31,3 +34,27 @@ def place_of_image(result: Result, image: int) -> int:
     """Where `image` stands; the top where it does not. The whole order is known from then on."""
     result.page(len(result) - 1, 1)
     return result.row_of(image) or 0
+
+
+class EarlyLook:
+    """A filter answered while the app is still being set up: nearly always it is done before the first frame."""
+
+    def __init__(self, reader: Session, text: str, wanted: int) -> None:
+        self.text = text
+        self._found: Found | None = None
+        self._is_late = Event()
+
+        def look() -> None:
+            try:
+                self._found = find_first(reader, text, wanted, self._is_late.is_set)
+            except (UserError, Cancelled):
+                return  # asked again on the screen, where a mistake can be shown
+
+        self._thread = Thread(target=look, name="early look", daemon=True)
+        self._thread.start()
+
+    def found(self) -> Found | None:
+        """The answer where it is there; else it is given up, and None."""
+        if self._thread.is_alive():
+            self._is_late.set()
+        return self._found

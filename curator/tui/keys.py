@@ -41,6 +41,7 @@ ACTIONS: tuple[KeyAction, ...] = (
     KeyAction("app.train", "5", "go('train')", "Train: recipe, launch"),
     KeyAction("app.runs", "6", "go('runs')", "Runs: dashboards"),
     KeyAction("app.history", "7", "go('history')", "History of edits"),
+    KeyAction("app.prepare", "8", "go('prepare')", "Prepare: import, pick, derive, clean, order"),
     KeyAction("app.undo", "u", "undo", "undo the last edit", "undo"),
     KeyAction("app.redo", "ctrl+r", "redo", "redo the edit last undone"),
     KeyAction("app.scan", "ctrl+o", "scan", "scan a folder for pictures"),
@@ -64,7 +65,9 @@ ACTIONS: tuple[KeyAction, ...] = (
     KeyAction("images.range", "v", "range", "select a range from here"),
     KeyAction("images.all", "ctrl+a", "all", "select all"),
     KeyAction("images.invert", "asterisk", "invert", "invert the selection"),
-    KeyAction("images.clear", "escape", "clear", "clear the selection"),
+    KeyAction(
+        "images.clear", "escape", "clear", "clear the selection; without one, back to the screen that asked"
+    ),
     # the Browse screen
     KeyAction("browse.filter", "slash", "filter", "filter as you type", "filter"),
     KeyAction("browse.add", "a", "bulk('add')", "add tags", "add tag"),
@@ -83,6 +86,22 @@ ACTIONS: tuple[KeyAction, ...] = (
     KeyAction("browse.saved", "f", "saved", "saved filters"),
     KeyAction("browse.save", "F", "save", "save this filter"),
     KeyAction("browse.captions", "n", "captions", "captions of this picture in the next epochs"),
+    KeyAction("browse.copies", "D", "copies", "pictures of these that are the same: keep the best"),
+    # pictures that are the same picture
+    KeyAction("copies.next", "j,down,n", "group(1)", "next group", "next group"),
+    KeyAction("copies.previous", "k,up,N", "group(-1)", "previous group"),
+    KeyAction("copies.right", "l,right", "step(1)", "picture to the right", "picture"),
+    KeyAction("copies.left", "h,left", "step(-1)", "picture to the left"),
+    KeyAction("copies.best", "b", "keep(True)", "keep the best, reject the others, next group", "keep best"),
+    KeyAction("copies.keep", "y", "keep(False)", "keep this one, reject the others, next group", "keep this"),
+    KeyAction("copies.reject", "x", "reject", "reject this one, or take that back", "reject"),
+    KeyAction("copies.all", "B", "keep_all", "keep the best of every group"),
+    KeyAction("copies.larger", "enter", "enlarge", "the picture on the whole screen"),
+    KeyAction("copies.order", "o", "order", "what is best: size, score, favourites, bytes", "best by"),
+    KeyAction("copies.further", "plus,equals_sign", "nearer(1)", "also pictures less alike", "alike"),
+    KeyAction("copies.nearer", "minus", "nearer(-1)", "only pictures more alike"),
+    KeyAction("copies.look", "r", "look", "look again, or go on after a stop"),
+    KeyAction("copies.close", "escape", "close", "stop looking; back to the list", "back"),
     # the tags of what is shown
     KeyAction("facets.with", "plus,equals_sign", "pick(True)", "only pictures with this tag", "with"),
     KeyAction("facets.without", "minus", "pick(False)", "only pictures without this tag", "without"),
@@ -101,7 +120,10 @@ ACTIONS: tuple[KeyAction, ...] = (
     KeyAction("subsets.add", "a", "add", "add a subset", "add"),
     KeyAction("subsets.edit", "e", "edit", "edit the subset", "edit"),
     KeyAction("subsets.remove", "d", "remove", "remove the subset", "remove"),
-    KeyAction("subsets.rule", "b", "rule", "bucket sizes", "bucket sizes"),
+    KeyAction("subsets.captions", "c", "captions", "edit the subset's caption rules", "captions"),
+    KeyAction("subsets.balance", "b", "balance", "give every subset the same share of the epoch", "balance"),
+    KeyAction("subsets.rule", "s", "rule", "bucket sizes", "bucket sizes"),
+    KeyAction("subsets.leftovers", "o", "leftovers", "pictures that fill no batch: short, filled, carried"),
     KeyAction("subsets.batch_more", "greater_than_sign", "batch(1)", "a larger batch", "batch"),
     KeyAction("subsets.batch_less", "less_than_sign", "batch(-1)", "a smaller batch"),
     # captions
@@ -112,10 +134,20 @@ ACTIONS: tuple[KeyAction, ...] = (
     KeyAction("captions.jump", "number_sign,ctrl+g", "jump", "jump to a step or an epoch", "jump"),
     KeyAction("captions.manifest", "m", "manifest", "another manifest", "manifest"),
     KeyAction("captions.plan", "b", "plan", "another seed or batch size", "seed, batch"),
-    KeyAction("captions.crop", "c", "crop", "show or hide the crop box", "crop"),
+    KeyAction(
+        "captions.crop", "c", "crop", "the picture as trained, with its crop outlined, or whole", "crop"
+    ),
     # freeze
     KeyAction("freeze.check", "c", "check", "check again", "check"),
     KeyAction("freeze.name", "n", "name", "name and freeze", "name and freeze"),
+    # prepare
+    KeyAction("prepare.filter", "slash", "filter", "on other images", "filter"),
+    KeyAction("prepare.table", "e", "table", "edit the rule's table", "edit table"),
+    KeyAction("prepare.pick", "p", "pick", "pick images: ranges, dates, caps, halves", "pick"),
+    KeyAction("prepare.import", "i", "import", "bring in data of another tool", "import"),
+    # the table of a rule
+    KeyAction("table.keep", "ctrl+s", "keep", "keep the table"),
+    KeyAction("table.close", "escape", "close", "leave the table as it was"),
     # train
     KeyAction("train.launch", "L", "launch", "start the training", "launch"),
     KeyAction("train.next", "space,right,l", "turn(1)", "next choice", "change"),
@@ -160,11 +192,14 @@ _TOGETHER: tuple[tuple[str, ...], ...] = (
     ("app", "list", "subsets"),
     ("app", "list", "captions"),
     ("app", "list", "freeze"),
+    ("app", "list", "prepare"),
     ("app", "list", "train"),
     ("app", "list", "runs"),
+    ("app", "copies"),
     ("picture",),
     ("dialog", "entry", "choice"),
     ("filter",),
+    ("table",),
 )
 
 

@@ -24,11 +24,19 @@ class CollectionChanged(Message):
 
 
 class ShowImages(Message):
-    """Browse should show the images of a filter."""
+    """Browse should show the images of a filter; escape comes back to the screen that asks."""
 
     def __init__(self, filter: str) -> None:
         super().__init__()
         self.filter = filter
+
+
+class VisitOver(Message):
+    """Browse showed what another screen asked for; that one is wanted again."""
+
+    def __init__(self, screen: str) -> None:
+        super().__init__()
+        self.screen = screen
 
 
 class RunLaunched(Message):

@@ -7,7 +7,6 @@ trained, so that the crop is seen without colour too.
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageOps, UnidentifiedImageError
@@ -16,42 +15,28 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
-from curator.contract.buckets import Placement
+from curator.contract.buckets import Box, Placement
+from curator.contract.picture_file import open_picture
+from curator.tui.picture_request import Picture, PictureRequest
 
 MAX_PIXELS = 512_000_000  # beyond it a file is more likely a decompression bomb than a photograph
 _UPPER_HALF = "▀"
 
 
-@dataclass(frozen=True)
-class PictureRequest:
-    """What to draw: a file, in so many cells, with the crop of a placement or without, mirrored with `flip`."""
-
-    path: Path
-    columns: int
-    lines: int
-    placement: Placement | None = None
-    flip: bool = False
-
-
-@dataclass(frozen=True)
-class Picture:
-    """Lines ready to draw, or why there are none."""
-
-    strips: tuple[Strip, ...] = ()
-    problem: str = ""
-
-
 def draw_picture(request: PictureRequest) -> Picture:
     """Decode and encode; a file that is no picture gives its reason."""
     try:
-        image = _decode(request.path, (request.columns, request.lines * 2))
+        image = _decode(request.path, _box_of(request))
     except UnidentifiedImageError:
         return Picture(problem="not a picture, or a broken one")
     except FileNotFoundError:
         return Picture(problem="the file is gone")
     except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
         return Picture(problem=f"cannot be read: {error}")
-    if request.placement:
+    if request.placement and request.cut:
+        only = image.crop(_crop_within(image, request.placement))
+        image = ImageOps.contain(only, (request.columns, request.lines * 2), Image.Resampling.BILINEAR)
+    elif request.placement:
         image = _with_crop(image, request.placement)
     return Picture(_half_blocks(ImageOps.mirror(image) if request.flip else image))
 
@@ -59,7 +44,7 @@ def draw_picture(request: PictureRequest) -> Picture:
 def _decode(path: Path, box: tuple[int, int]) -> Image.Image:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow warns of large pictures; the limit is our own
-        with Image.open(path) as image:
+        with open_picture(path) as file, Image.open(file) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise ValueError(f"{image.width}x{image.height} is too large")
             image.draft("RGB", (box[0] * 2, box[1] * 2))  # JPEG decodes small at once
@@ -85,15 +70,30 @@ def _on_white(image: Image.Image) -> Image.Image:
     return Image.alpha_composite(white, layer).convert("RGB")
 
 
-def _with_crop(image: Image.Image, placement: Placement) -> Image.Image:
+def _box_of(request: PictureRequest) -> tuple[int, int]:
+    """Pixels to decode into: more than there are cells where only a part of them is kept."""
+    columns, rows = request.columns, request.lines * 2
+    placement = request.placement
+    if placement is None or not request.cut:
+        return columns, rows
+    beyond = max(placement.resized[0] / placement.bucket[0], placement.resized[1] / placement.bucket[1])
+    return round(columns * beyond), round(rows * beyond)
+
+
+def _crop_within(image: Image.Image, placement: Placement) -> Box:
+    """The crop in pixels of `image`, at least one each way."""
     scale_x, scale_y = image.width / placement.resized[0], image.height / placement.resized[1]
     left, top, right, bottom = placement.crop
-    box = (
+    return (
         round(left * scale_x),
         round(top * scale_y),
         max(round(left * scale_x) + 1, round(right * scale_x)),
         max(round(top * scale_y) + 1, round(bottom * scale_y)),
     )
+
+
+def _with_crop(image: Image.Image, placement: Placement) -> Image.Image:
+    box = _crop_within(image, placement)
     dark = image.point([value // 3 for value in range(256)] * 3)
     dark.paste(image.crop(box), box)
     _dashed(ImageDraw.Draw(dark), (box[0], box[1], box[2] - 1, box[3] - 1))

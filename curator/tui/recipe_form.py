@@ -121,6 +121,17 @@ def remembered_recipe(session: Session) -> Recipe:
     return with_values(load_recipe(form.preset), dict(form.changes))
 
 
+def change_remembered(session: Session, name: str, value: Value) -> None:
+    """Set one knob of the remembered form from another screen."""
+    remember_form(session, remembered_form(session).set(recipe_fields()[name], value))
+
+
+def remember_form(session: Session, form: RecipeForm) -> None:
+    """Keep the form."""
+    session.remember("preset", form.preset)
+    session.remember("recipe", dict(form.changes))
+
+
 def in_text(value: Value) -> str:
     """A value as one types it."""
     if isinstance(value, bool):

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from textwrap import wrap
-
 from rich.text import Text
 
 from curator.contract.buckets import Size
-from curator.contract.epoch_plan import Span
 from curator.contract.errors import UserError
-from curator.contract.recipe import Recipe
-from curator.contract.run_length import plan_training
 from curator.contract.text import visible
 from curator.index.edits import AddTags, Edit, RemoveTags, RenameTag, SetCaption, SetMark
 from curator.index.images import ImageRow
 from curator.tags.text import clean_tags
-from curator.tui.caption_walk import Said
 
 
 def about_image(row: ImageRow, bucket: Size) -> Text:
@@ -59,30 +52,3 @@ def edit_in_words(edit: Edit) -> str:
         case _:
             words = ""
     return visible(words)
-
-
-def length_in_words(recipe: Recipe, spans: Sequence[Span]) -> Text:
-    """How long the training will be, from the manifest's spans and the trainer's own plan."""
-    if not spans:
-        return Text(" no manifest: the length is not known\n")
-    plan = plan_training(spans, recipe)
-    each = plan.plan.batches(0)
-    text = Text(" ").append(f"{plan.total_steps:,} steps", "bold")
-    text.append(f": {plan.total_epochs:,} epoch{'s' if plan.total_epochs != 1 else ''} x {each:,} steps")
-    return text.append(f"\n batch {plan.effective_batch}, {plan.plan.samples_per_epoch:,} samples an epoch")
-
-
-def said_lines(said: Said, width: int) -> list[Text]:
-    """A caption with its tokens, what its rules left out, and what falls off its end."""
-    tokens = said.tokens
-    lines = [Text(f" caption   {tokens.tokens} tokens", "bold")]
-    lines += _wrapped(said.caption or "(no caption: the picture is trained with the empty one)", width, "")
-    if tokens.cut.strip():
-        lines += _wrapped(f"falls off: {tokens.cut.strip()}", width, "bold")
-    if said.left_out:
-        lines += _wrapped(f"left out: {', '.join(said.left_out)}", width, "italic")
-    return lines
-
-
-def _wrapped(text: str, width: int, style: str) -> list[Text]:
-    return [Text(f" {line}", style) for line in wrap(visible(text), max(10, width - 2))]

@@ -191,8 +191,28 @@ def test_rules_of_a_subset_and_what_falls_off(collection: Path, frieze: Frieze) 
     assert (shown[0]["tokens"], shown[0]["cut"]) == (7, "")
     frieze("tag", "caption", "fox", "word " * 80, "--yes")
     assert "falls off: word word" in frieze("captions", "fox").out
-    assert frieze("captions", "fox", "--length", "150", "--json").json[0]["cut"] == ""
+    assert frieze("captions", "fox", "--max-tokens", "150", "--json").json[0]["cut"] == ""
     assert frieze("captions", "fox", "--rule", "shuffle=true").code == 2
+
+
+def test_weighted_captions_are_counted_as_they_are_trained(collection: Path, frieze: Frieze) -> None:
+    """S025, S026: brackets are no tokens, and a bad one is named."""
+    frieze("subset", "add", "all", "", "--rule", "prefix=(photo:1.2)")
+    (plain,) = frieze("captions", "fox", "--json").json
+    (told,) = frieze("captions", "fox", "--weighted", "--json").json
+    assert (told["tokens"], told["problem"]) == (6, "")
+    assert plain["tokens"] > told["tokens"]
+    assert told["weights"] == [["photo", 1.2], [" fox, animal, outdoors", 1.0]]
+    assert "weights" not in plain
+    frieze("subset", "set", "all", "--rule", "prefix=(photo")
+    assert "a '(' is never closed" in frieze("captions", "fox", "--weighted").out
+    assert "closed" not in frieze("captions", "fox").out
+    said = frieze("captions", "--text", "(cat:1.5) " * 160, "--max-tokens", "150")
+    assert "160 tokens, 3 x 75\nfalls off: cat cat" in said.out
+    one = frieze("captions", "--text", "a (red:1.3) hat]", "--json").json
+    assert one["weights"] == [["a ", 1.0], ["red", 1.3], [" hat]", 1.0]]
+    assert (one["tokens"], one["chunks"], one["problem"]) == (4, 1, "a ']' closes nothing")
+    assert "cut" not in one
 
 
 def test_tokens_that_warm_up_by_step(collection: Path, frieze: Frieze) -> None:

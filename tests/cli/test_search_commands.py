@@ -48,11 +48,29 @@ def test_several_changes_are_undone_at_once(frieze: Frieze, pictures: Path) -> N
     for tag in ("one", "two", "three"):
         assert frieze("tag", "add", "fox", tag, *where).code == 0
     first = frieze("history", *where, "--json").json[-1]["id"]
-    done = frieze("undo", first, *where)
+    done = frieze("undo", first, "--to", *where)
     assert done.code == 0
     assert len(done.lines) == 3
     assert frieze("ls", "one OR two OR three", "--count", *where).out == "0\n"
     assert frieze("undo", 999, *where).code == 2
+    assert frieze("undo", "--to", *where).code == 2
+
+
+def test_one_change_is_undone_beneath_newer_ones(frieze: Frieze, pictures: Path) -> None:
+    where = scanned(frieze, pictures)
+    assert frieze("tag", "add", "animal", "one", "--yes", *where).code == 0
+    first = frieze("history", *where, "--json").json[0]["id"]
+    assert frieze("tag", "add", "fox", "two", *where).code == 0
+    assert frieze("tag", "remove", "fox", "one", *where).code == 0
+    assert frieze("tag", "add", "fox", "one", *where).code == 0
+    done = frieze("undo", first, *where)
+    assert done.lines[1] == "changed since, and left as they are: 1 image"
+    assert frieze("ls", "one", "--count", *where).out == "1\n"
+    assert frieze("ls", "two", "--count", *where).out == "1\n"
+    assert "undone, 1 stay" in frieze("history", *where).out
+    assert frieze("redo", first, *where).code == 0
+    assert frieze("redo", first, *where).code == 2
+    assert frieze("ls", "one", "--count", *where).out == frieze("ls", "animal", "--count", *where).out
 
 
 def test_other_programs_get_plain_tables(frieze: Frieze, pictures: Path, tmp_path: Path) -> None:

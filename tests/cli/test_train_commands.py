@@ -75,7 +75,7 @@ def test_verify_finds_a_changed_picture_and_a_changed_manifest(
     assert done.code == 2
     assert [Path(each["path"]).name for each in done.json["problems"]] == ["fox.png"]
     with sqlite3.connect(frozen) as manifest:
-        manifest.execute("UPDATE image SET text = 'forged'")
+        manifest.execute("UPDATE tag SET name = name || ' forged'")
     assert "was changed" in frieze("manifest", "verify", "set").err
 
 
@@ -96,6 +96,8 @@ def test_a_shown_recipe_is_complete_and_can_be_read_again(tmp_path: Path, frieze
     assert tomllib.loads(text)["adapter"]["rank"] == 32
     (tmp_path / "mine.toml").write_text(text)
     assert frieze("recipe", "check", tmp_path / "mine.toml").code == 0
+    said = frieze("recipe", "check", tmp_path / "mine.toml", "--set", "length.steps=99").err
+    assert "length.steps = 99 is not used: length.epochs = 10 wins" in said
     changes = frieze("recipe", "show", tmp_path / "mine.toml", "--against", "sd15-lora", "--json").json
     assert changes == [{"key": "adapter.rank", "before": 16, "after": 32}]
 

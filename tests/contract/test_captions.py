@@ -143,3 +143,29 @@ def test_later_rules_are_stored_only_where_they_do_something() -> None:
     first = {"shuffle", "keep_tags", "tag_dropout", "caption_dropout", "trigger"}
     assert set(stored_rules(CaptionRules())) == first
     assert set(stored_rules(CaptionRules(prefix="a"))) == first | {"prefix"}
+
+
+LINES = "a, b, c\n\n d, {e|f}, g \nh"
+
+
+def test_one_line_of_several_is_drawn_by_key() -> None:
+    """S024: each line comes, as it is where nothing moves; wildcards in it are drawn; the same sample is the same."""
+    rules = CaptionRules(wildcards=True)
+    parts = split_caption((), LINES, rules)
+    seen = {caption_of(parts, rules, 1, Sample(epoch, 0, 0)) for epoch in range(60)}
+    assert seen == {"a, b, c", "d, e, g", "d, f, g", "h"}
+    assert caption_of(parts, rules, 1, Sample(3, 0, 0)) == caption_of(parts, rules, 1, Sample(3, 0, 0))
+    assert caption_of(parts, CaptionRules(), 1, Sample(3, 0, 0)) == LINES
+
+
+def test_the_tags_of_a_drawn_line_move_behind_the_head() -> None:
+    """S017, S021: kept tags count from the picture's own; commas inside a wildcard part tags as well."""
+    rules = CaptionRules(wildcards=True, shuffle=True, keep_tags=2, trigger="sks")
+    parts = split_caption(("own",), "a,b,{c, d|e}\na, b, c, d", rules)
+    drawn = [caption_of(parts, rules, 1, Sample(epoch, 0, 0)).split(", ") for epoch in range(60)]
+    assert all(words[:3] == ["sks", "own", "a"] for words in drawn)
+    assert {tuple(sorted(words[3:])) for words in drawn} == {("b", "c", "d"), ("b", "e")}
+    assert len({tuple(words) for words in drawn}) > 4
+    rules = CaptionRules(wildcards=True, tag_dropout=1.0, keep_separator="|||")
+    parts = split_caption((), "a, b ||| c\na, b ||| d", rules)
+    assert {caption_of(parts, rules, 1, Sample(epoch, 0, 0)) for epoch in range(20)} == {"a, b"}

@@ -62,5 +62,13 @@ def test_a_word_cut_through_falls_off() -> None:
     assert counted("cat " * 74 + long_word).cut.strip() == long_word
 
 
+def test_what_falls_off_is_told_without_the_brackets() -> None:
+    """S025, S026: each piece is encoded by itself, as in training."""
+    over = counted("(cat:1.3) " * 75 + "[dog]", weighted=True)
+    assert (over.tokens, over.cut.strip()) == (76, "dog")
+    assert over.kept.split() == ["cat"] * 75
+    assert counted("(cat:1.3)").tokens > counted("(cat:1.3)", weighted=True).tokens == 1
+
+
 def test_weights_are_no_tokens() -> None:
     assert count_weighted("(cat:1.3), [dog]") == count_tokens("cat , dog")

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from curator.contract.errors import UserError
 from curator.contract.recipe import Recipe
+from curator.contract.recipe_checks import doubts_about
 from curator.contract.recipe_fields import FieldInfo, Value, checked, recipe_fields, toml_value
 from curator.contract.recipe_toml import (
     differences,
@@ -38,7 +39,9 @@ def test_presets_are_complete_recipes(name: str, tmp_path: Path) -> None:
 def values(draw: st.DrawFn, info: FieldInfo) -> Value:
     if info.choices:
         word = st.sampled_from(info.choices)
-        return tuple(draw(st.lists(word, unique=True))) if info.kind == "list of texts" else draw(word)
+        if info.kind == "list of texts":
+            return tuple(draw(st.lists(word, unique=True)))
+        return type(info.default)(draw(word))
     low, high = info.low, info.high
     texts = st.text(st.characters(exclude_categories=["Cs"]))
     number = st.floats(low, 1e6 if high is None else high, allow_nan=False)
@@ -83,6 +86,9 @@ def test_every_knob_says_what_it_is(info: FieldInfo) -> None:
         ("[optimizer]\nunet_lr = 0.0\ntext_lr = 0.0", "nothing would be trained", "unet_lr"),
         ("[length]\nepochs = 0", "no length", "length.steps"),
         ("[sample]\nprompts = ['x']\nwidth = 500", "multiples of 8", "512"),
+        ("[sample]\nprompts = ['x']\nheight = 32", "below 64 pixels", "512"),
+        ("[text]\nmax_tokens = 77", "text.max_tokens is '77'", "75"),
+        ("[text]\nmax_tokens = '75'", "which is no whole number", "max_tokens = 75"),
         ("batch = 4", "key 'batch'", "batch"),
         ("[batch\nsize = 1", "r.toml", "mend"),
         ("extends = 'sd15-lara'", "sd15-lara", "sd15-lora"),
@@ -95,6 +101,15 @@ def test_mistakes_are_sentences(tmp_path: Path, text: str, place: str, hint: str
         load_recipe(written(tmp_path, text))
     assert place in caught.value.what
     assert hint in caught.value.hint or hint in caught.value.what
+
+
+def test_steps_beside_epochs_are_said_not_to_count() -> None:
+    """S075: epochs win; also where they are the default's."""
+    (doubt,) = doubts_about(with_values(Recipe(), {"length.steps": 500}))
+    assert doubt.what == "length.steps = 500 is not used: length.epochs = 10 wins"
+    assert "length.epochs = 0" in doubt.hint
+    assert doubts_about(Recipe()) == []
+    assert doubts_about(with_values(Recipe(), {"length.steps": 500, "length.epochs": 0})) == []
 
 
 def test_a_recipe_extends_another_and_says_what_differs(tmp_path: Path) -> None:

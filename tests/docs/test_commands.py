@@ -69,6 +69,8 @@ def _data_of_other_tools(home: Path) -> None:
     Image.new("RGB", (300, 300), (0, 90, 0)).save(home / "train/10_sls frog/frog.png")
     (home / "aliases.csv").write_text("antecedent_name,consequent_name\nkitty,cat\n", "utf-8")
     (home / "artists.txt").write_text("artist 1  # by hand\n", "utf-8")
+    scores = "".join(f"pictures/{i}.png,{i / 10}\n" for i in range(5))
+    (home / "scores.csv").write_text(f"path,aesthetic\n{scores}", "utf-8")
     (home / "mine.toml").write_text('[order]\nfirst = ["cat"]\n', "utf-8")
 
 

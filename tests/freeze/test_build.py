@@ -59,17 +59,27 @@ def test_equal_choices_have_an_equal_digest(collect: Maker) -> None:
     assert frozen(other).digest != first.digest
 
 
-def test_a_cancelled_freeze_leaves_nothing(collect: Maker) -> None:
+@pytest.mark.parametrize("calls", [1, 3, 5])
+def test_a_cancelled_freeze_leaves_nothing(collect: Maker, calls: int) -> None:
+    """While it reads, and while it writes."""
     collection = collect([Picture(f"{i}.png", (512, 512)) for i in range(5)])
     spec = FreezeSpec(BucketRule(), (Subset("all", ""),))
+    told: list[tuple[int, int]] = []
 
     def cancel(done: int, total: int) -> None:
-        assert (done, total) == (5, 5)
-        raise KeyboardInterrupt
+        told.append((done, total))
+        if len(told) == calls:
+            raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        freeze(collection, spec, members_of(collection, spec), collection.folder / "m.manifest", cancel)
-    assert not list(collection.folder.glob("*manifest*"))
+    members = members_of(collection, spec)
+    if calls < 5:
+        with pytest.raises(KeyboardInterrupt):
+            freeze(collection, spec, members, collection.folder / "m.manifest", cancel)
+        assert not list(collection.folder.glob("*manifest*"))
+    else:
+        freeze(collection, spec, members, collection.folder / "m.manifest", cancel)
+        assert told == sorted(told)
+        assert (told[0], told[-1]) == ((0, 5), (5, 5))
 
 
 def test_an_empty_selection_is_a_sentence(collect: Maker) -> None:

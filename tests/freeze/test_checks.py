@@ -75,3 +75,20 @@ def test_a_fraction_that_small_buckets_swallow_is_told(collect: Maker) -> None:
     assert "6 pictures are alone in their buckets" in warnings
     warnings = told(report(collection, Subset("cats", "cat", 1.5)), "warn")
     assert "subset cats: 6 samples an epoch, 9.0 were meant" in warnings
+
+
+def test_a_weight_over_several_tags_is_named_where_tags_move(collect: Maker) -> None:
+    """S025: shuffle and dropout would part it; where nothing moves, or in the head, it is well."""
+    collection = collect(
+        [
+            Picture("a.png", (512, 512), ("(red hair", "smile:1.2)", "sky")),
+            Picture("b.png", (512, 512), ("saber (fate)", "[sky]", ":(")),
+        ]
+    )
+    shuffled = report(collection, Subset("all", "", rules=CaptionRules(shuffle=True)))
+    (finding,) = [each for each in shuffled.findings if "bracket" in each.what]
+    assert "1 pictures" in finding.what
+    assert "'(red hair, smile:1.2)' of a.png" in finding.what
+    assert select(collection, finding.filter).ids.tolist() == [1]
+    for rules in (CaptionRules(), CaptionRules(shuffle=True, keep_tags=2)):
+        assert "bracket" not in told(report(collection, Subset("all", "", rules=rules)), "warn")

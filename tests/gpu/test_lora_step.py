@@ -1,4 +1,7 @@
-"""On a GPU: a LoRA step agrees with the CPU's, in float32 closely and in bf16 within its precision (S056)."""
+"""On a GPU: a LoRA step agrees with the CPU's, in float32 closely and in bf16 within its precision (S056).
+
+Also with long, weighted captions and a mask (S025, S026), and where kept and live pictures stand in one batch (S040).
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,13 @@ import torch
 
 from curator.contract.epoch_plan import Sample
 from train.adapters.lora import LoraShape, attach_lora
+from train.data.batches import Item
+from train.data.images import Cut, Seen, to_model_range
+from train.data.latents import Kept, Latents, encode
+from train.families.clip_text import PLAIN_TEXT, TextRules
 from train.families.conditioning import Framing, whole
 from train.families.load import load_family
+from train.objective.loss import sample_losses
 from train.objective.noise import sample_noise
 from train.objective.noise_schedule import add_noise
 from train.tiny_base import build, save
@@ -28,8 +36,12 @@ def tiny_model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
     return folder
 
 
-def loss_and_gradient(model: Path, device: str, half: bool) -> tuple[float, torch.Tensor]:
-    family = load_family(str(model))
+LONG = TextRules(weighted=True, max_tokens=150)
+CAPTIONS = ["a (cat:1.3) on a [mat], " * 20, ""]
+
+
+def loss_and_gradient(model: Path, device: str, half: bool, text: TextRules) -> tuple[float, torch.Tensor]:
+    family = load_family(str(model), text=text)
     family.place(torch.device(device), torch.bfloat16 if half else torch.float32)
     adapter = attach_lora(family.adapter_roots, LoraShape(4, 4.0, conv_rank=2, conv_alpha=2.0), seed=1)
     generator = torch.Generator().manual_seed(2)
@@ -41,18 +53,55 @@ def loss_and_gradient(model: Path, device: str, half: bool) -> tuple[float, torc
     noisy = add_noise(noise * 0.3, noise, family.alphas_cumprod[timesteps]).to(device)
     framings = [Framing((640, 480), (8, 0), (128, 128)), whole((128, 128))]
     with torch.autocast(device, dtype=torch.bfloat16, enabled=half):
-        told = family.condition(["a cat", ""], framings)
+        told = family.condition(CAPTIONS, framings)
         predicted = family.predict(noisy, timesteps.to(device), told)
-    loss = (predicted - noise.to(device)).square().mean()
+    mask = torch.linspace(0, 1, 16).expand(2, 1, 16, 16).to(device)
+    loss = sample_losses(predicted, noise.to(device), mask, 0.1).mean()
     loss.backward()
     gradient = torch.cat([w.grad.flatten().cpu() for w in adapter.weights if w.grad is not None])
     return float(loss), gradient
 
 
+@pytest.mark.parametrize("text", [PLAIN_TEXT, LONG], ids=["75 tokens", "150 tokens, weighted"])
 @pytest.mark.parametrize(("half", "tolerance"), [(False, 1e-3), (True, 5e-2)])
-def test_a_gpu_step_is_the_cpus(tiny_model: Path, half: bool, tolerance: float) -> None:
+def test_a_gpu_step_is_the_cpus(tiny_model: Path, half: bool, tolerance: float, text: TextRules) -> None:
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
-    loss, gradient = loss_and_gradient(tiny_model, "cpu", half=False)
-    other_loss, other = loss_and_gradient(tiny_model, "cuda", half=half)
+    loss, gradient = loss_and_gradient(tiny_model, "cpu", half=False, text=text)
+    other_loss, other = loss_and_gradient(tiny_model, "cuda", half=half, text=text)
     assert other_loss == pytest.approx(loss, rel=tolerance)
     assert float((other - gradient).norm() / gradient.norm()) < 4 * tolerance
+
+
+def test_kept_and_live_pictures_on_a_gpu_are_the_cpus(tiny_model: Path) -> None:
+    """Several live pictures are encoded at once; all come back in the order of the items, with their masks."""
+    torch.backends.cudnn.allow_tf32 = False
+    generator = torch.Generator().manual_seed(3)
+    pixels = torch.randint(0, 256, (4, 3, 64, 96), dtype=torch.uint8, generator=generator)
+    masks = torch.rand(4, 8, 12, generator=generator)
+    found = []
+    for device in ("cpu", "cuda"):
+        family = load_family(str(tiny_model))
+        family.place(torch.device(device), torch.float32)
+        alone = encode(family, to_model_range(pixels[1][None]))
+        kept = {(1, False): Kept(torch.stack([alone.mean[0], alone.logvar[0]]), masks[1])}
+        items = [_item(row, None if row == 1 else Seen(pixels[row], masks[row])) for row in (2, 1, 0, 3)]
+        found.append(Latents(family, kept).of(items))
+    (one, one_mask), (other, other_mask) = found
+    assert torch.equal(one_mask, other_mask)
+    assert torch.allclose(one.mean, other.mean, atol=1e-3)
+    assert torch.allclose(one.logvar, other.logvar, atol=1e-3)
+
+
+def _item(row: int, seen: Seen | None) -> Item:
+    sample = Sample(0, row, 0)
+    return Item(
+        sample=sample,
+        shown=sample,
+        name="",
+        cut=Cut((0, 0, 96, 64), False),
+        framing=whole((96, 64)),
+        caption="",
+        loss_weight=1.0,
+        is_reg=False,
+        seen=seen,
+    )

@@ -24,7 +24,6 @@ from curator.index.changes import (
     TagChange,
     TagMoved,
     TagsReplaced,
-    inverse,
 )
 from curator.index.collection import Collection
 from curator.index.edits import AddTags, RemoveTags
@@ -45,7 +44,7 @@ def test_varints_come_back(rows: list[list[int]]) -> None:
     assert counts.tolist() == [len(row) for row in rows]
 
 
-def test_changes_come_back_and_invert_twice() -> None:
+def test_changes_come_back() -> None:
     some = BitMap([1, 5, 2**18 + 3])
     changes = [
         TagChange(17, some, True, None),
@@ -58,7 +57,6 @@ def test_changes_come_back_and_invert_twice() -> None:
     ]
     scans = [Arrived(some), FilesSeen(some, BitMap(), BitMap([9]))]
     assert unpack(pack([*changes, *scans])) == [*changes, *scans]
-    assert inverse(inverse(changes)) == changes
 
 
 def test_split_at_chunk_borders() -> None:

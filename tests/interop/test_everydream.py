@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from curator.contract.errors import UserError
 from curator.index.collection import Collection
 from curator.interop.apply import carry_out
 from curator.interop.layouts import detected, plan_import
@@ -76,7 +75,30 @@ def test_zero_and_less_leave_a_folder_out(draw: Any, tmp_path: Path, layout: str
 
 
 @pytest.mark.parametrize("text", ["many", "nan", "inf", ""])
-def test_what_is_no_number_is_an_error(draw: Any, tmp_path: Path, text: str) -> None:
+def test_what_is_no_number_leaves_that_folder_out(draw: Any, tmp_path: Path, text: str) -> None:
+    """S048: it is named, and the other folders are taken."""
     write(draw("set/a", "1.png"), multiply=text)
-    with pytest.raises(UserError, match="is no number"):
-        plan_import(tmp_path / "set", "everydream")
+    write(draw("set/b", "2.png"), multiply="2")
+    write(draw("set/c", "3.png"), loss_scale=text)
+    plan = plan_import(tmp_path / "set", "everydream")
+    assert [each.name for each in plan.subsets] == ["b"]
+    assert [Path(each.path).name for each in plan.ignored] == ["a", "c"]
+    assert all("which is no number" in each.reason for each in plan.ignored)
+
+
+def test_a_number_nobody_means_leaves_that_folder_out(
+    draw: Any, tmp_path: Path, collection: Collection
+) -> None:
+    write(draw("set/a", "1.png"), multiply="1e9")
+    write(draw("set/b", "2.png"), multiply="2")
+    plan = plan_import(tmp_path / "set")
+    assert "more than 1,000,000" in plan.ignored[0].reason
+    assert carry_out(collection, plan).subsets == ("b",)
+
+
+def test_pictures_without_a_caption_are_told(draw: Any, tmp_path: Path) -> None:
+    draw("set/a", "1.png", text="x")
+    write(tmp_path / "set/a", multiply="1")
+    assert plan_import(tmp_path / "set").notes == ()
+    draw("set/b", "2.png")
+    assert "name as its caption" in plan_import(tmp_path / "set").notes[0]

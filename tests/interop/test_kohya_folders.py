@@ -32,7 +32,10 @@ def test_names_as_python_reads_numbers(name: str, parsed: tuple[int, str]) -> No
     assert parse_folder_name(name) == parsed
 
 
-@pytest.mark.parametrize("name", ["frog", "2.5_frog", "0_frog", "-1_frog", "_frog", "x10_frog"])
+@pytest.mark.parametrize(
+    "name",
+    ["frog", "2.5_frog", "0_frog", "-1_frog", "_frog", "x10_frog", "1000001_frog", f"{'9' * 400}_frog"],
+)
 def test_other_names_are_left_out_with_a_reason(name: str) -> None:
     """S044: negative and zero repeats, and names without a number."""
     assert isinstance(parse_folder_name(name), str)

@@ -155,3 +155,53 @@ def test_metadata_and_caption_files_of_other_endings(home: Path, collection: Col
         "dog",
         "brown",
     ]
+
+
+def test_crops_masks_and_scaling_are_carried_over_and_the_rest_is_named(
+    home: Path, collection: Collection
+) -> None:
+    """S049: every key of a subset is mapped or named."""
+    text = (
+        "[general]\nresize_interpolation = 'cubic'\n[[datasets]]\nresolution = 512\n"
+        "[[datasets.subsets]]\nimage_dir = 'cats'\nrandom_crop = true\nalpha_mask = true\nis_reg = true\n"
+        "[[datasets.subsets]]\nimage_dir = 'dogs'\nface_crop_aug_range = '1.0,2.0'\ncache_info = true\n"
+        "custom_attributes = {a = 1}\nconditioning_data_dir = 'cats'\ncolor_aug = true\n"
+    )
+    plan = plan_kohya_toml(write(home, text))
+    assert plan.rule
+    assert plan.rule.resample == "bicubic"
+    said = " ".join(plan.notes)
+    for name in (
+        "face_crop_aug_range",
+        "cache_info",
+        "custom_attributes",
+        "conditioning_data_dir",
+        "color_aug",
+    ):
+        assert name in said
+    carry_out(collection, plan)
+    assert {each.name: (each.crop, each.mask, each.is_reg) for each in collection.subsets.list()} == {
+        "cats": ("random", "alpha", True), "dogs": ("face", "none", False),
+    }  # fmt: skip
+
+
+def test_two_ways_of_scaling_in_one_dataset_are_refused(home: Path) -> None:
+    text = (
+        "[[datasets]]\nresolution = 512\n[[datasets.subsets]]\nimage_dir = 'cats'\nresize_interpolation = 'area'\n"
+        "[[datasets.subsets]]\nimage_dir = 'dogs'\n"
+    )
+    with pytest.raises(UserError, match="resize_interpolation"):
+        plan_kohya_toml(write(home, text))
+    with pytest.raises(UserError, match="resize_interpolation"):
+        plan_kohya_toml(write(home, text.replace("area", "magic")))
+
+
+def test_two_subsets_of_one_folder_are_told(home: Path, collection: Collection) -> None:
+    """A picture that two subsets claim stays in the first; metadata for missing files counts no picture."""
+    (home / "m.json").write_text('{"a.png": {"tags": "x"}, "gone.png": {"tags": "y"}}')
+    part = "[[datasets]]\nresolution = 512\n[[datasets.subsets]]\nimage_dir = 'cats'\n"
+    plan = plan_kohya_toml(write(home, f"{part}metadata_file = 'm.json'\n{part}"))
+    assert [each.images for each in plan.subsets] == [1, 2]
+    assert any("stays in the first" in note for note in plan.notes)
+    carry_out(collection, plan)
+    assert [each.name for each in collection.subsets.list()] == ["cats", "cats 2"]

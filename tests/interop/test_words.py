@@ -253,3 +253,53 @@ def test_what_may_be_several_things_must_be_said(tmp_path: Path, draw: Any) -> N
     assert "kohya-folders" in error.value.hint
     with pytest.raises(UserError, match="--reg"):
         plan_import(tmp_path / "plain", "everydream", reg=tmp_path)
+
+
+def test_a_chain_of_metadata_over_folders(draw: Any, tmp_path: Path, collection: Collection) -> None:
+    """S033: captions, then tags, then a second folder; each adds to what is there, and a flag alone overwrites."""
+    one, two = draw("one", "a.png", "b.png"), draw("two", "c.png")
+
+    def give(name: str, folder: Path, rows: dict[str, Any], **options: bool) -> dict[str, int]:
+        (tmp_path / name).write_text(json.dumps(rows))
+        plan = plan_import(tmp_path / name, "kohya-json", images=folder)
+        return dict(carry_out(collection, plan, **options).words.funnel)
+
+    assert give("captions.json", one, {"a.png": {"caption": "a cat"}, "b": {"caption": "a dog"}}) == {
+        "kept": 2
+    }
+    assert give("tags.json", one, {"a.png": {"tags": "x, y"}, str(one / "b.png"): {"tags": "z"}}) == {
+        "kept": 2
+    }
+    assert give("more.json", two, {"c.png": {"caption": "a bird", "tags": "w"}}) == {"kept": 1}
+    assert give("again.json", one, {"a.png": {"caption": "other", "tags": "other"}}) == {HAS_WORDS: 1}
+
+    def told() -> dict[str, tuple[str, list[str]]]:
+        rows = collection.rows(select(collection).ids.tolist())
+        return {row.name: (row.caption, [tag.name for tag in collection.tags_of(row.id)]) for row in rows}
+
+    assert told() == {"a.png": ("a cat", ["x", "y"]), "b.png": ("a dog", ["z"]), "c.png": ("a bird", ["w"])}
+    assert give("again.json", one, {"a.png": {"tags": "other"}}, replace_words=True) == {"kept": 1}
+    assert told()["a.png"] == ("a cat", ["other"])
+
+
+def test_metadata_cut_short_gives_what_is_whole(draw: Any, tmp_path: Path, collection: Collection) -> None:
+    folder = draw("set", "a.png", "b.png")
+    (tmp_path / "m.json").write_text('{"a.png": {"tags": "x"}, "b.png": {"ta')
+    plan = plan_import(tmp_path / "m.json", "kohya-json", images=folder)
+    for report in (count_words(plan), carry_out(collection, plan).words):
+        assert dict(report.funnel) == {"kept": 1, "an entry where the file is cut short": 1}
+    assert len(select(collection, "x")) == 1
+    (tmp_path / "m.json").write_text("nonsense")
+    with pytest.raises(UserError, match="no JSON"):
+        count_words(plan)
+
+
+def test_a_picture_outside_of_the_folder_is_not_there(
+    draw: Any, tmp_path: Path, collection: Collection
+) -> None:
+    draw("other", "b.png")
+    folder = draw("set", "a.png")
+    jsonl(folder / "metadata.jsonl", [{"file_name": "../other/b.png", "text": "x"}])
+    plan = plan_import(folder)
+    for report in (count_words(plan), carry_out(collection, plan).words):
+        assert dict(report.funnel) == {NOT_HERE: 1}

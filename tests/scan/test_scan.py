@@ -12,39 +12,10 @@ from curator.contract.errors import UserError
 from curator.contract.text import visible
 from curator.index.collection import Collection
 from curator.index.edits import AddTags, SetMark
+from curator.scan import readers
 from curator.scan import scan as scan_module
-from curator.scan.report import ScanReport
 from curator.scan.scan import ScanProgress, scan
-
-
-@pytest.fixture
-def pictures(tmp_path: Path) -> Path:
-    folder = tmp_path / "pictures"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
-def collection(tmp_path: Path) -> Collection:
-    return Collection.create(tmp_path)
-
-
-def picture(path: Path, colour: int, tags: str | None = None, size: tuple[int, int] = (20, 10)) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", size, (colour, 0, 0)).save(path, "PNG", compress_level=0)
-    if tags is not None:
-        path.with_suffix(".txt").write_text(tags)
-    return path
-
-
-def counts(report: ScanReport) -> dict[str, int]:
-    names = ("added", "changed", "moved", "returned", "missing", "unchanged", "reread")
-    return {name: getattr(report, name) for name in names if getattr(report, name)}
-
-
-def by_path(collection: Collection) -> dict[str, tuple[str, ...]]:
-    ids = list(collection.images.alive())
-    return {row.path: tags for row, tags in zip(collection.rows(ids), collection.tag_names(ids), strict=True)}
+from tests.scan.conftest import by_path, counts, picture
 
 
 def test_first_scan(collection: Collection, pictures: Path) -> None:
@@ -79,7 +50,7 @@ def test_a_second_scan_reads_nothing(
     picture(pictures / "a.png", 1, "x")
     picture(pictures / "b.png", 2)
     scan(collection, pictures)
-    monkeypatch.setattr(scan_module, "read", None)
+    monkeypatch.setattr(readers, "read_all", None)
     assert counts(scan(collection, pictures)) == {"unchanged": 2}
 
 
@@ -273,6 +244,7 @@ def test_an_interrupted_scan_leaves_whole_batches(
     collection: Collection, pictures: Path, monkeypatch: pytest.MonkeyPatch, stop_at: int
 ) -> None:
     monkeypatch.setattr(scan_module, "BATCH", 3)
+    monkeypatch.setattr(scan_module, "PIECE", 1)
     for k in range(10):
         picture(pictures / f"{k}.png", k, f"x, t{k}")
 

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curator.scan.find import SidecarFile
 from curator.scan.sidecar import Sidecar, read_sidecar, together
 
 
 @pytest.fixture
-def read(tmp_path: Path):  # type: ignore[no-untyped-def]
+def read():  # type: ignore[no-untyped-def]
     def reader(suffix: str, data: bytes | str) -> Sidecar:
-        path = tmp_path / f"a{suffix}"
-        path.write_bytes(data if isinstance(data, bytes) else data.encode())
-        return read_sidecar(SidecarFile(suffix, str(path), 0, 0))
+        raw = data if isinstance(data, bytes) else data.encode()
+        return read_sidecar(suffix, raw, len(raw), 0)
 
     return reader
 
@@ -90,10 +87,8 @@ def test_txt_and_caption_come_before_json(read) -> None:  # type: ignore[no-unty
 
 
 @given(data=st.binary(max_size=60), suffix=st.sampled_from([".txt", ".caption", ".json"]))
-def test_any_bytes_are_read(tmp_path_factory: pytest.TempPathFactory, data: bytes, suffix: str) -> None:
-    path = tmp_path_factory.getbasetemp() / f"any{suffix}"
-    path.write_bytes(data)
-    sidecar = read_sidecar(SidecarFile(suffix, str(path), 0, 0))
+def test_any_bytes_are_read(data: bytes, suffix: str) -> None:
+    sidecar = read_sidecar(suffix, data, len(data), 0)
     for tag in sidecar.tags or ():
         assert tag == tag.strip()
         assert tag

@@ -209,3 +209,13 @@ def test_a_saved_pick_is_a_filter(posts: Any) -> None:
         select(collection, "picked:other")
     assert collection.picks.remove("My half")
     assert not collection.picks.list()
+
+
+@pytest.mark.parametrize("count", [0, 1, 3, 7, 8, 50])
+def test_two_pictures_of_one_post_are_drawn_as_if_in_order(posts: Any, count: int) -> None:
+    """S001: equal numbers have equal keys; the first of them is drawn first, and never more than wanted."""
+    collection = posts([(PostFacts(number), ()) for number in (5, 1, 5, 2, 2, 5, 9, 1)])
+    picked = pick(collection, PickRules(ranges=(Range(0, 10, count),), seed=3))
+    assert len(picked.ids) == min(count, 8)
+    rows = sorted(range(8), key=lambda row: (key(3, [5, 1, 5, 2, 2, 5, 9, 1][row]), row))
+    assert picked.ids.tolist() == sorted(row + 1 for row in rows[:count])

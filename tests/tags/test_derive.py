@@ -233,3 +233,11 @@ def test_tables_that_cannot_be_used(rows: Any, kind: str, changes: Any) -> None:
 def test_nothing_to_derive_from(rows: Any) -> None:
     collection = rows([])
     assert derive(collection, np.array([], np.uint32), "quality", default_tables()).images == {}
+
+
+def test_a_word_may_stand_twice_in_a_table(rows: Any) -> None:
+    """S011: a table with one word for two bands gives it to both."""
+    collection = rows([Post(facts=PostFacts(i, "general", fav=i)) for i in range(40)])
+    preset = {"cuts": [75, 50, 25], "words": ["up", "mid", "mid", "down"]}
+    apply(collection, "quality", {"quality": {"presets": {"kohaku": preset}}})
+    assert [counts(collection)[word] for word in ("up", "mid", "down")] == [10, 20, 10]

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -17,11 +17,11 @@ import pytest
 import torch
 from PIL import Image
 
-from curator.contract.buckets import BucketRule, bucket_list, place
+from curator.contract.buckets import BucketRule, CropMode, bucket_list, place
 from curator.contract.captions import CaptionRules, split_caption
 from curator.contract.event_log import read_events
 from curator.contract.events import Event
-from curator.contract.manifest import ManifestImage, ManifestSubset, Provenance
+from curator.contract.manifest import ManifestImage, ManifestSubset, MaskMode, Provenance
 from curator.contract.manifest_writer import ManifestContent, write_manifest
 from curator.contract.recipe_toml import dump_recipe, load_recipe
 from curator.contract.run_folder import RunFolder
@@ -88,7 +88,7 @@ class Pictures:
 
 @dataclass(frozen=True)
 class Frozen:
-    """What to freeze: picture sizes, and the rules of the one subset."""
+    """What to freeze: picture sizes, the rule, and what the one subset says; `regs` are pictures of another."""
 
     sizes: Sequence[tuple[int, int]] = SIZES
     rules: CaptionRules = field(
@@ -98,6 +98,12 @@ class Frozen:
     flip: bool = True
     loss_weight: float = 1.0
     broken: Sequence[int] = ()  # pictures whose data ends in the middle
+    clear: Sequence[int] = ()  # pictures whose left half is transparent
+    rule: BucketRule = RULE
+    crop: CropMode = "center"
+    mask: MaskMode = "none"
+    regs: Sequence[int] = ()
+    reg_weight: float = 1.0
 
 
 @pytest.fixture
@@ -111,19 +117,25 @@ def freeze(tmp_path: Path) -> Callable[[Frozen], Pictures]:
         folder = tmp_path / "pictures"
         folder.mkdir(exist_ok=True)
         for index, size in enumerate(wanted.sizes):
-            _paint(folder / f"{index:02d}.png", size, index, broken=index in wanted.broken)
+            path = folder / f"{index:02d}.png"
+            _paint(path, size, index, broken=index in wanted.broken, clear=index in wanted.clear)
         manifest = tmp_path / "set.manifest"
         return Pictures(folder, manifest, _write(manifest, folder, wanted))
 
     return make
 
 
-def _paint(path: Path, size: tuple[int, int], seed: int, broken: bool) -> None:
+def _paint(path: Path, size: tuple[int, int], seed: int, *, broken: bool, clear: bool) -> None:
     rng = np.random.default_rng(seed)
     pixels = np.full((size[1], size[0], 3), rng.integers(0, 255, 3), dtype=np.uint8)
     pixels[: size[1] // 2, : size[0] // 2] = rng.integers(0, 255, 3)
     pixels[size[1] // 3 :: 7] = rng.integers(0, 255, (size[0], 3))
-    Image.fromarray(pixels).save(path)
+    picture = Image.fromarray(pixels)
+    if clear:
+        opacity = np.full((size[1], size[0]), 255, dtype=np.uint8)
+        opacity[:, : size[0] // 2] = 0
+        picture.putalpha(Image.fromarray(opacity))
+    picture.save(path)
     if broken:
         data = path.read_bytes()
         path.write_bytes(data[: len(data) // 2])
@@ -131,14 +143,22 @@ def _paint(path: Path, size: tuple[int, int], seed: int, broken: bool) -> None:
 
 def _write(manifest: Path, folder: Path, wanted: Frozen) -> str:
     subset = ManifestSubset(
-        "all", "", wanted.repeats, loss_weight=wanted.loss_weight, flip=wanted.flip, rules=wanted.rules
+        "all",
+        "",
+        wanted.repeats,
+        loss_weight=wanted.loss_weight,
+        flip=wanted.flip,
+        rules=wanted.rules,
+        crop=wanted.crop,
+        mask=wanted.mask,
     )
+    regs = replace(subset, name="class", loss_weight=wanted.reg_weight, is_reg=True)
     images = [_image(folder / f"{i:02d}.png", i, size, wanted) for i, size in enumerate(wanted.sizes)]
-    images.sort(key=lambda image: image.bucket)
+    images.sort(key=lambda image: (image.bucket, image.subset, image.path))
     content = ManifestContent(
-        RULE,
-        bucket_list(RULE),
-        [subset],
+        wanted.rule,
+        bucket_list(wanted.rule),
+        [subset, regs] if wanted.regs else [subset],
         dict.fromkeys(_all_tags(wanted), "general"),
         images,
         Provenance("set", "2026-01-01T00:00:00+00:00", "tests", 0, (), (str(folder),)),
@@ -153,11 +173,12 @@ def _all_tags(wanted: Frozen) -> list[str]:
 
 def _image(path: Path, index: int, size: tuple[int, int], wanted: Frozen) -> ManifestImage:
     data = path.read_bytes()
-    placed = place(size, RULE)
+    placed = place(size, wanted.rule)
     parts = split_caption((f"number {index}", *TAGS[: 1 + index % len(TAGS)]), "", wanted.rules)
-    bucket = bucket_list(RULE).index(placed.bucket)
+    bucket = bucket_list(wanted.rule).index(placed.bucket)
     digest = hashlib.sha256(data).hexdigest()
-    return ManifestImage(path.name, 0, digest, len(data), size, bucket, placed, 0, wanted.repeats, parts)
+    subset = int(index in wanted.regs)
+    return ManifestImage(path.name, 0, digest, len(data), size, bucket, placed, subset, wanted.repeats, parts)
 
 
 BASE_SETS = (

@@ -21,7 +21,7 @@ from curator.contract.events import ImageQuarantined, RunFailed, StepDone
 from curator.contract.manifest import open_manifest
 from train.data.batches import BatchReader, Share
 from train.data.dataset import evenly_spread, picture_of
-from train.data.images import BadPictureError, PictureFile, read_pixels, to_model_range, to_rgb
+from train.data.images import BadPictureError, Cut, PictureFile, see, to_model_range, to_rgb
 from train.data.latents import encode, keep_latents
 from train.data.quarantine import Quarantine
 from train.data.read_ahead import read_ahead
@@ -33,6 +33,10 @@ WHOLE = Placement((8, 8), (8, 8), (0, 0, 8, 8))
 
 def file_of(path: Path, placement: Placement = WHOLE) -> PictureFile:
     return PictureFile(path, hashlib.sha256(path.read_bytes()).hexdigest(), placement)
+
+
+def pixels_of(file: PictureFile, flip: bool = False) -> torch.Tensor:
+    return see(file, Cut(file.placement.crop, flip)).pixels
 
 
 def colour_at(picture: Image.Image, x: int = 0, y: int = 0) -> tuple[int, ...]:
@@ -74,10 +78,10 @@ def test_shrinking_averages_areas_and_the_crop_is_the_manifests(tmp_path: Path) 
     pixels[:16] = (0, 0, 255)
     path = tmp_path / "a.png"
     Image.fromarray(pixels).save(path)
-    got = read_pixels(file_of(path, Placement((8, 8), (8, 16), (0, 8, 8, 16))), flip=False)
+    got = pixels_of(file_of(path, Placement((8, 8), (8, 16), (0, 8, 8, 16))))
     assert got.shape == (3, 8, 8)
     assert set(got.unique().tolist()) <= {127, 128}
-    other = read_pixels(file_of(path, Placement((8, 8), (8, 16), (0, 0, 8, 8))), flip=False)
+    other = pixels_of(file_of(path, Placement((8, 8), (8, 16), (0, 0, 8, 8))))
     assert other[:, 0, 0].tolist() == [0, 0, 255]
 
 
@@ -89,13 +93,13 @@ def test_changed_gone_and_broken_files(tmp_path: Path) -> None:
     data = path.read_bytes()
     path.write_bytes(data + b"x")
     with pytest.raises(UserError, match="changed since the freeze"):
-        read_pixels(file, flip=False)
+        pixels_of(file)
     path.unlink()
     with pytest.raises(UserError, match="cannot be read"):
-        read_pixels(file, flip=False)
+        pixels_of(file)
     path.write_bytes(data[: len(data) - 30])
     with pytest.raises(BadPictureError):
-        read_pixels(file_of(path), flip=False)
+        pixels_of(file_of(path))
 
 
 def reader_of(manifest, workers: int, share: Share = ALONE, batch: int = 2) -> BatchReader:
@@ -111,8 +115,8 @@ def seen(batches) -> list[tuple]:
             batch.step,
             item.sample,
             item.caption,
-            item.flip,
-            hashlib.sha256(item.pixels.numpy().tobytes()).hexdigest(),
+            item.cut,
+            hashlib.sha256(item.seen.pixels.numpy().tobytes()).hexdigest(),
         )
         for batch in batches
         for item in batch.items
@@ -154,7 +158,7 @@ def test_captions_change_with_the_epoch_and_not_with_time(freeze, frozen) -> Non
         by_row.setdefault(item.sample.row, set()).add(item.caption)
     assert all(len({caption.split(", ")[0] for caption in captions}) == 1 for captions in by_row.values())
     assert max(len(captions) for captions in by_row.values()) > 2
-    assert {item.flip for item in items} == {False, True}
+    assert {item.cut.flip for item in items} == {False, True}
 
 
 def test_bad_pictures_are_replaced_by_the_next_of_their_bucket(freeze, frozen) -> None:
@@ -220,24 +224,24 @@ def test_kept_latents_are_fresh_latents_and_mirrored_before_encoding(freeze, tin
             gather=lambda part: part,
             progress=done.append,
         )
-        assert len(kept.kept) == 2 * len(manifest)
+        assert len(kept) == 2 * len(manifest)
         assert done[-1] == len(manifest)
         file = picture_of(manifest, 4).file
         for flip in (False, True):
-            fresh = encode(family, to_model_range(read_pixels(file, flip))[None])
-            assert torch.equal(kept.kept[4, flip], torch.stack([fresh.mean[0], fresh.logvar[0]]))
-        assert not torch.equal(kept.kept[4, True], kept.kept[4, False].flip(-1))
+            fresh = encode(family, to_model_range(pixels_of(file, flip))[None])
+            assert torch.equal(kept[4, flip].moments, torch.stack([fresh.mean[0], fresh.logvar[0]]))
+        assert not torch.equal(kept[4, True].moments, kept[4, False].moments.flip(-1))
 
 
 def test_any_number_of_readers_keeps_the_same_latents(freeze, frozen, tiny_model, monkeypatch) -> None:
     """S037: bit for bit, bad pictures included; and the threads do read."""
     family, threads = load_family(str(tiny_model)), set()
 
-    def read(file, flip):
+    def read(file, cut):
         threads.add(threading.current_thread().name)
-        return read_pixels(file, flip)
+        return see(file, cut)
 
-    monkeypatch.setattr("train.data.latents.read_pixels", read)
+    monkeypatch.setattr("train.data.latents.see", read)
     found = []
     with open_manifest(freeze(frozen(broken=(3,))).manifest) as manifest:
         for workers in (0, 1, 3):
@@ -253,12 +257,12 @@ def test_any_number_of_readers_keeps_the_same_latents(freeze, frozen, tiny_model
                 progress=lambda _: None,
             )
             assert sum(name.startswith("reader") for name in threads) == workers
-            found.append((kept.kept, quarantine.take_unreported()))
+            found.append((kept, quarantine.take_unreported()))
     assert len(found[0][0]) == 16
     for kept, bad in found[1:]:
         assert bad == found[0][1]
         assert kept.keys() == found[0][0].keys()
-        assert all(torch.equal(kept[key], value) for key, value in found[0][0].items())
+        assert all(torch.equal(kept[key].moments, value.moments) for key, value in found[0][0].items())
 
 
 def test_reading_ahead_is_ordered_bounded_and_can_be_given_up() -> None:

@@ -12,6 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from curator.contract.captions import CaptionRules
 from curator.contract.events import RunStarted, StateSaved, StepDone
 from curator.contract.run_folder import RunFolder
 
@@ -64,6 +65,36 @@ def test_killed_and_resumed_equals_uninterrupted(
     assert starts[1].step in (4, 6)
     losses = {event.step: event.loss for event in events_of(whole) if isinstance(event, StepDone)}
     assert losses == {event.step: event.loss for event in events_of(killed) if isinstance(event, StepDone)}
+
+
+@pytest.mark.parametrize("model", ["tiny_model", "tiny_sdxl"])
+def test_random_cuts_masks_weights_and_long_captions_resume_exactly(
+    request, make_run, frozen, work, start_worker, events_of, model
+) -> None:
+    """S079 with S025, S026, S040, S045: kept and live pictures in one batch, regularisation, mirrors, shuffling."""
+    rules = CaptionRules(shuffle=True, trigger="(sls:1.3)", suffix="in a [very] long caption " * 18)
+    data = frozen(
+        rules=rules, crop="random", mask="alpha", clear=(0, 2, 3, 7), regs=(1, 4, 6), reg_weight=0.5
+    )
+    sets = (
+        *SETS,
+        "text.weighted_captions=true",
+        "text.max_tokens=150",
+        "objective.mask_floor=0.1",
+        f"model.path={request.getfixturevalue(model)}",
+    )
+    whole = make_run(*sets, frozen=data, name="whole")
+    assert work(whole) == 0
+    killed = make_run(*sets, frozen=data, name="killed")
+    kill_after(killed, events_of, start_worker(killed), 5)
+    assert start_worker(killed).wait() == 0, killed.log_path.read_text()
+    assert_equal(weights(whole), weights(killed))
+    told = [
+        {event.step: (event.loss, event.reg_loss) for event in events_of(run) if isinstance(event, StepDone)}
+        for run in (whole, killed)
+    ]
+    assert told[0] == told[1]
+    assert any(reg is not None for _, reg in told[0].values())
 
 
 def test_a_damaged_newest_state_falls_back_to_the_one_before(make_run, work) -> None:

@@ -8,10 +8,11 @@ import torch
 from diffusers import DiffusionPipeline
 
 from curator.contract.manifest import open_manifest
+from curator.contract.recipe import SamplePictures
 from train.evaluate import Evaluation
 from train.families.load import load_family
 from train.preview.samplers import SAMPLERS, make_sampler
-from train.preview.samples import SamplingStoppedError, Wanted, make_picture
+from train.preview.samples import SamplingStoppedError, Wanted, make_picture, wanted_pictures
 
 CPU = torch.device("cpu")
 
@@ -95,3 +96,14 @@ def test_evaluation_does_not_depend_on_the_run(family, freeze) -> None:
         assert Evaluation(manifest, family, 3, CPU).loss(torch.no_grad, lambda: True) == first
         assert first[1] == 3
         assert Evaluation(manifest, family, 3, CPU).loss(torch.no_grad, lambda: False)[1] == 0
+
+
+def test_sample_pictures_are_as_large_as_their_family_was_made_for(tiny_model, tiny_sdxl) -> None:
+    """S077: 512 for SD1, 1024 for SDXL, each side by itself; what is given is kept."""
+    for folder, side in ((tiny_model, 512), (tiny_sdxl, 1024)):
+        native = load_family(str(folder)).facts.native_side
+        recipe = SamplePictures(prompts=("a", "b"))
+        sizes = {(each.width, each.height) for each in wanted_pictures(recipe, native)}
+        assert sizes == {(side, side)}
+        (given,) = wanted_pictures(SamplePictures(prompts=("a",), width=64), native)
+        assert (given.width, given.height) == (64, side)

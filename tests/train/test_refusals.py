@@ -154,6 +154,25 @@ def test_another_vae_is_read_and_used(tiny_model, tmp_path: Path) -> None:
     assert float(moments.mean.abs().max()) == 0.0
 
 
+def test_a_run_with_another_vae(make_run, work, events_of, tiny_model, tmp_path: Path) -> None:
+    """S041: other latents are trained on, kept or not, and the file names the VAE."""
+    from train.weights.lora_file import read_lora
+
+    folder = tmp_path / "other-vae"
+    shutil.copytree(tiny_model / "vae", folder)
+    weights = folder / "diffusion_pytorch_model.safetensors"
+    save_file({name: tensor * 0.9 for name, tensor in load_file(weights).items()}, weights, {"format": "pt"})
+    losses, names = [], []
+    for sets in ((), (f"model.vae={folder}",), (f"model.vae={folder}", "cache.latents=off")):
+        run = make_run("length.steps=1", *sets, name=f"r{len(sets)}")
+        assert work(run) == 0
+        losses += [event.loss for event in events_of(run) if isinstance(event, StepDone)]
+        _, metadata = read_lora(run.output_dir / f"{run.info().name}.safetensors")
+        names.append(metadata.get("ss_vae_name"))
+    assert losses[0] != losses[1] == losses[2]
+    assert names == [None, "other-vae", "other-vae"]
+
+
 def test_prediction_is_asked_of_the_model_and_can_be_set(tiny_model) -> None:
     """S069."""
     assert load_family(str(tiny_model)).facts.prediction == "epsilon"

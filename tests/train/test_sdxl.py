@@ -14,7 +14,7 @@ from curator.contract.errors import UserError
 from curator.contract.events import Evaluated, SampleMade
 from train.adapters.apply import apply_lora
 from train.adapters.lora import LoraShape, attach_lora
-from train.families.clip_text import clip_tokenizer
+from train.families.clip_text import TextRules, clip_tokenizer
 from train.families.conditioning import Framing, whole
 from train.families.family import AdapterRoots
 from train.families.load import load_family
@@ -81,22 +81,22 @@ def test_the_corner_is_the_manifests_and_mirrored_with_the_picture(make_run, tin
     )
     job = prepare(run, lambda _: Reporter(None), StopSignals())
     seen = [item for batch in job.reader.batches(0, job.plan.total_steps) for item in batch.items]
-    assert {item.flip for item in seen} == {False, True}
+    assert {item.cut.flip for item in seen} == {False, True}
     moved = 0
     for item in seen:
         image = job.manifest.image(item.shown.row)
         left, top, right, _ = image.placement.crop
         mirrored = image.placement.resized[0] - right
-        moved += item.flip and mirrored != left
+        moved += item.cut.flip and mirrored != left
         numbers = item.framing.numbers
         assert numbers[:2] == image.size[::-1]
-        assert numbers[2:4] == (top, mirrored if item.flip else left)
-        assert numbers[4:] == image.placement.bucket[::-1] == tuple(item.pixels.shape[1:])
+        assert numbers[2:4] == (top, mirrored if item.cut.flip else left)
+        assert numbers[4:] == image.placement.bucket[::-1] == tuple(item.seen.pixels.shape[1:])
         _, _, top, left, high, wide = numbers
         picture = _scaled(job.manifest.file_of(image), image.placement.resized)
-        whole_one = ImageOps.mirror(picture) if item.flip else picture
+        whole_one = ImageOps.mirror(picture) if item.cut.flip else picture
         cut = torch.tensor(list(whole_one.crop((left, top, left + wide, top + high)).tobytes()))
-        assert torch.equal(cut.view(high, wide, 3).permute(2, 0, 1), item.pixels.long())
+        assert torch.equal(cut.view(high, wide, 3).permute(2, 0, 1), item.seen.pixels.long())
     assert moved
     told = job.stepper.family.condition(
         [item.caption for item in seen[:2]], [item.framing for item in seen[:2]]
@@ -149,6 +149,7 @@ def test_the_shipped_parts_fit_each_other() -> None:
         unet=unet,
         scheduler_config=part(EulerDiscreteScheduler, "scheduler").config,
         prediction="epsilon",
+        text=TextRules(),
     )
     told = family.condition(CAPTIONS, [whole((1024, 1024))] * 2)
     assert (told.states.shape, told.pooled.shape) == ((2, 77, 2048), (2, 1280))

@@ -19,7 +19,7 @@ def prepared(run: RunFolder) -> Job:
 
 def gradients(job: Job) -> tuple[float, list[torch.Tensor]]:
     batch = next(job.reader.batches(0, 1))
-    loss = job.stepper.gradients(batch)
+    loss = job.stepper.gradients(batch).mean
     return loss, [weight.grad.clone() for weight in job.stepper.adapter.weights if weight.grad is not None]
 
 

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from curator.contract.buckets import BucketRule
 from curator.contract.captions import CaptionParts, CaptionRules
 from curator.contract.epoch_plan import Sample
 from curator.contract.errors import UserError
 from curator.contract.manifest import open_manifest
 from curator.contract.recipe_toml import load_recipe
 from curator.index.small_tables import Subset
-from curator.tui.caption_walk import CaptionWalk, row_of, say, showings
+from curator.tui.caption_walk import CaptionWalk, Said, row_of, say, showings
 from curator.tui.screens.captions import CaptionsScreen
+from curator.tui.training_words import said_lines
 from curator.tui.widgets.lines import Lines
 from curator.tui.widgets.preview import Preview
-from curator.tui.words import said_lines
 
 RULES = CaptionRules(shuffle=True, tag_dropout=0.4, trigger="frz")
 
@@ -56,7 +58,7 @@ def test_every_step_is_what_the_trainer_makes(walk):
         for each in shown.samples:
             picture = picture_of(walk.manifest, each.sample.row)
             assert each.said.caption == picture.caption(each.sample, 7, step)
-            assert each.flip == picture.flip(each.sample, 7)
+            assert (each.placement.crop, each.flip) == picture.cut(each.sample, 7)
             assert each.file == picture.file.path
 
 
@@ -72,27 +74,62 @@ def test_what_was_left_out_is_named():
     parts = CaptionParts(("frz",), ("a", "b", "a", "c"), (), "text")
     rules = CaptionRules(tag_dropout=0.5)
     for copy in range(20):
-        said = say(parts, rules, 1, Sample(0, 0, copy), 0)
-        there = said.caption.split(", ")
-        assert sorted([*there, *said.left_out]) == sorted(["frz", "a", "b", "a", "c", "text"])
-    dropped = say(parts, CaptionRules(caption_dropout=1.0), 1, Sample(0, 0, 0), 0)
+        caption, left_out = say(parts, rules, 1, Sample(0, 0, copy), 0)
+        assert sorted([*caption.split(", "), *left_out]) == sorted(["frz", "a", "b", "a", "c", "text"])
+    dropped = Said(*say(parts, CaptionRules(caption_dropout=1.0), 1, Sample(0, 0, 0), 0), recipe().text)
     assert dropped.caption == ""
     assert dropped.left_out == ("frz", "a", "b", "a", "c", "text")
     assert "no caption" in said_lines(dropped, 60)[1].plain
 
 
 def test_what_falls_off_is_named():
-    said = say(
-        CaptionParts((), tuple(f"word{at}" for at in range(60)), ()), CaptionRules(), 1, Sample(0, 0, 0), 0
-    )
-    assert "falls off" in "\n".join(line.plain for line in said_lines(said, 60))
+    caption = ", ".join(f"word{at}" for at in range(50))
+
+    def lines(**text: object) -> str:
+        read_so = replace(recipe().text, **text)
+        return "\n".join(line.plain for line in said_lines(Said(caption, (), read_so), 60))
+
+    assert "of 75 tokens" in lines()
+    assert "falls off" in lines()
+    assert "of 225 tokens" in lines(max_tokens=225)
+    assert "falls off" not in lines(max_tokens=225)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_the_picture_is_seen_as_trained_outlined_or_whole(drive, frozen, size):
+    async with drive(size) as it:
+        await it.press("3")
+        await it.sees("as trained: ")
+        await it.sees(" of 75 tokens")
+        await it.until(lambda: it.shown(Preview)._picture.strips)
+        await it.press("c")
+        await it.sees("crop outlined: ")
+        await it.press("c")
+        await it.sees("whole: ")
+        await it.press("c")
+        await it.sees("as trained: ")
+
+
+def test_a_random_cut_is_that_of_the_showing(session):
+    """The crop drawn for each sample is shown, not the one in the middle."""
+    session.save_subset(Subset("all", "", rules=CaptionRules(), repeats=4, crop="random"))
+    session.set_bucket_rule(BucketRule(128, 128, 128, 128, 64))
+    session.remember("recipe", {"length.epochs": 1})
+    with open_manifest(session.freeze("moved").path) as manifest:
+        walk = CaptionWalk(manifest, recipe())
+        cuts = {
+            (sample.image.path, sample.placement.crop)
+            for step in range(walk.total_steps)
+            for sample in walk.step(step).samples
+        }
+        assert len(cuts) > len({path for path, _ in cuts})
 
 
 def test_an_image_is_found_in_the_manifest_with_all_its_showings(walk, session):
     (row,) = session.rows(session.select("cat").page(0, 1))
     found = row_of(walk.manifest, Path(row.full_path), lambda: False)
     assert found is not None
-    shown = list(showings(walk.manifest, found, range(2), 7))
+    shown = list(showings(walk.manifest, found, range(2), recipe()))
     assert [(each.sample.epoch, each.sample.copy, each.sometimes) for each in shown] == [
         (0, 0, False),
         (0, 1, False),

@@ -19,6 +19,36 @@ async def test_findings_are_shown_and_open_their_pictures(drive, session, size):
         await it.until(lambda: it.images.count == len(session.select(findings[place].filter)))
 
 
+async def test_escape_comes_back_from_the_pictures_of_a_finding(drive, session):
+    """The filter one had is there again, and a filter typed meanwhile is one's own."""
+    session.remember("filter", "cat")
+    async with drive() as it:
+        await it.press("4")
+        await it.sees("WARN")
+        findings = it.app.screen.report.findings
+        place = next(at for at, each in enumerate(findings) if each.filter)
+        await it.press(*["j"] * place, "enter")
+        await it.sees("untagged -has:caption")
+        await it.sees("06 blank")
+        await it.press("space", "escape")
+        assert "[1 Browse]" in it.text
+        await it.press("escape")
+        await it.sees("[4 Freeze]")
+        await it.press("1")
+        await it.sees("1 picture")
+        assert it.shown("FilterInput").value == "cat"
+        await it.press("4")
+        await it.sees("WARN")
+        await it.press(*["j"] * place, "enter")
+        await it.sees("untagged -has:caption")
+        await it.sees("06 blank")
+        await it.press("slash", "ctrl+u")
+        await it.type("dog")
+        await it.press("enter", "escape", "escape")
+        await it.sees("[1 Browse]")
+        await it.sees("1 picture")
+
+
 async def test_a_finding_that_stops_is_said_before_a_name_is_asked(drive, session):
     session.save_subset(Subset("none", "nothing_has_this_tag"))
     async with drive() as it:

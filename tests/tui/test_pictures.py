@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from curator.contract.buckets import BucketRule, place
-from curator.tui.pictures import PictureRequest, draw_picture
+from curator.tui.picture_request import PictureRequest
+from curator.tui.pictures import draw_picture
 
 
 def saved(tmp_path: Path, image: Image.Image, name: str = "p.png", **how: object) -> Path:
@@ -77,3 +78,21 @@ def test_a_bomb_is_refused(tmp_path, monkeypatch):
     assert (
         "too large" in draw_picture(PictureRequest(saved(tmp_path, Image.new("L", (50, 50))), 8, 4)).problem
     )
+
+
+def test_only_the_cut_is_shown_as_it_is_trained(tmp_path: Path) -> None:
+    """The middle of three colours is all that is left of a wide picture in a square bucket."""
+    picture = Image.new("RGB", (300, 100), (255, 0, 0))
+    picture.paste((0, 255, 0), (100, 0, 200, 100))
+    picture.save(tmp_path / "wide.png")
+    placement = place((300, 100), BucketRule(64, 64, 64, 64, 64))
+    drawn = draw_picture(PictureRequest(tmp_path / "wide.png", 20, 10, placement, cut=True))
+    colours = {
+        (segment.style.color.triplet, segment.style.bgcolor.triplet)
+        for strip in drawn.strips
+        for segment in strip
+        if segment.style and segment.style.color and segment.style.bgcolor
+    }
+    inner = drawn.strips[len(drawn.strips) // 2]
+    assert inner.cell_length == 20
+    assert all(upper.green > 100 for upper, _ in colours)

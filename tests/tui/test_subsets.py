@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from curator.index.small_tables import Subset
@@ -69,15 +71,20 @@ async def test_a_subset_is_added_edited_and_removed(drive, session, size):
         await it.sees("'lots' is no number")
         await fill(it, filter="cat OR wdith>3", repeats="1.5")
         await it.sees("did you mean 'width'?")
-        await fill(it, filter="cat", shuffle="yes", keep="1", trigger="xyz")
+        await fill(it, filter="cat", reg="yes", crop="random", mask="alpha")
         await it.sees("x 1.5")
         (subset,) = session.subsets()
-        assert (subset.filter, subset.repeats, subset.rules.shuffle, subset.rules.trigger) == (
-            "cat",
-            1.5,
-            True,
-            "xyz",
-        )
+        assert (subset.filter, subset.repeats) == ("cat", 1.5)
+        assert (subset.is_reg, subset.crop, subset.mask) == (True, "random", "alpha")
+        await it.sees("cats: regularisation, random crop, alpha mask")
+        await it.press("c")
+        await it.sees("Captions of cats")
+        await fill(it, shuffle="yes", keep_tags="1", trigger="xyz", wildcards="perhaps")
+        await it.sees("'perhaps' is neither")
+        await fill(it, wildcards="yes", prefix="a photo of")
+        await it.until(lambda: session.subsets()[0].rules.wildcards)
+        rules = session.subsets()[0].rules
+        assert (rules.shuffle, rules.keep_tags, rules.trigger, rules.prefix) == (True, 1, "xyz", "a photo of")
         await it.press("e")
         await it.sees("Subset cats")
         await fill(it, name="felines")
@@ -92,9 +99,59 @@ async def test_a_subset_is_added_edited_and_removed(drive, session, size):
 
 async def test_a_bucket_rule_that_cannot_be_is_refused_in_place(drive, session):
     async with drive() as it:
-        await it.press("2", "b")
+        await it.press("2", "s")
         await fill(it, step="60")
         await it.sees("no multiple of 8")
         await fill(it, step="32")
         await it.sees("by 32")
         assert session.bucket_rule.step == 32
+        await it.press("s")
+        await fill(it, resample="cubic")
+        await it.sees("there is no 'cubic'")
+        await fill(it, resample="bicubic", crop_inputs="letterbox")
+        await it.until(lambda: session.bucket_rule.resample == "bicubic")
+        assert session.bucket_rule.crop_inputs == "letterbox"
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_subsets_get_the_same_share_of_the_epoch(drive, subsets, size):
+    """B14: after a balance each subset has half of the samples, and the epoch is as long as before."""
+    async with drive(size) as it:
+        await it.press("2")
+        await it.sees("7 samples")
+        await it.press("b")
+        await it.sees("the same share")
+        await it.sees("animals: x 2 -> x 1.75")
+        await it.press("y")
+        await it.sees("7 samples")
+        await it.until(lambda: [each.repeats for each in subsets.subsets()] == [1.75, 1.166667])
+
+
+async def test_regularisation_takes_no_part_in_a_balance(drive, subsets):
+    subsets.save_subset(replace(subsets.subsets()[1], is_reg=True))
+    async with drive() as it:
+        await it.press("2")
+        await it.sees(" reg ")
+        await it.press("b")
+        await it.sees("animals: x 2 -> x 2")
+        await it.press("y")
+        await it.until(lambda: not it.app.screen.is_modal)
+        assert subsets.subsets()[1].repeats == 1
+
+
+async def test_what_is_left_over_is_the_recipes_choice(drive, subsets):
+    """Batch size and leftovers are those of the Train screen, and change there too."""
+    async with drive() as it:
+        await it.press("2")
+        await it.sees("leftovers make a short batch")
+        await it.press("o")
+        await it.sees("leftovers are filled up")
+        await it.press("greater_than_sign")
+        await it.sees("batch 5: ")
+        assert subsets.recall("recipe") == {"batch.leftovers": "fill", "batch.size": 5}
+        await it.press("5")
+        await it.sees("[5 Train]")
+        await it.press("slash")
+        await it.type("batch.size")
+        await it.press("enter")
+        await it.sees("* size ")

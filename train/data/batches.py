@@ -9,12 +9,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
-from torch import Tensor
-
 from curator.contract.epoch_plan import EpochPlan, Sample
 from curator.contract.manifest import Manifest
 from train.data.dataset import picture_of
-from train.data.images import PictureFile, read_pixels
+from train.data.images import Cut, Seen, see
 from train.data.quarantine import Quarantine
 from train.data.read_ahead import read_ahead
 from train.families.conditioning import Framing
@@ -34,16 +32,20 @@ class Share:
 
 @dataclass(frozen=True)
 class Item:
-    """One sample, ready to train. `shown` differs from `sample` where a bad picture was replaced."""
+    """One sample, ready to train. `shown` differs from `sample` where a bad picture was replaced.
+
+    `seen` is None where the latents are at hand.
+    """
 
     sample: Sample
     shown: Sample
     name: str
-    flip: bool
+    cut: Cut
     framing: Framing
     caption: str
     loss_weight: float
-    pixels: Tensor | None
+    is_reg: bool
+    seen: Seen | None
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ class Batch:
 
 
 class BatchReader:
-    """Makes batches from the plan. With `cached`, pictures are not read: their latents are at hand."""
+    """Makes batches from the plan. With `cached`, only pictures are read that are cut anew each time."""
 
     def __init__(
         self,
@@ -73,8 +75,10 @@ class BatchReader:
         self.plan = plan
         self.quarantine = quarantine
         self.share = share
-        self.workers = 0 if cached else workers
-        self.read: Callable[[PictureFile, bool], Tensor | None] = _nothing if cached else read_pixels
+        self.cached = cached
+        self.workers = (
+            workers if not cached or any(s.crop == "random" for s in manifest.header.subsets) else 0
+        )
 
     def batches(self, first: int, last: int) -> Iterator[Batch]:
         """Batches of steps `first` .. `last - 1`, in order."""
@@ -93,15 +97,19 @@ class BatchReader:
         def read(row: int) -> Item:
             picture = picture_of(self.manifest, row)
             shown = sample._replace(row=row)
-            seed = self.plan.seed
-            flip = picture.flip(shown, seed)
-            pixels = self.read(picture.file, flip)
-            caption, weight = picture.caption(shown, seed, step), picture.subset.loss_weight
-            framing = picture.framing(flip)
-            return Item(sample, shown, picture.name, flip, framing, caption, weight, pixels)
+            seed, subset = self.plan.seed, picture.subset
+            cut = picture.cut(shown, seed)
+            seen = None if self.cached and picture.is_fixed else see(picture.file, cut)
+            return Item(
+                sample=sample,
+                shown=shown,
+                name=picture.name,
+                cut=cut,
+                framing=picture.framing(cut),
+                caption=picture.caption(shown, seed, step),
+                loss_weight=subset.loss_weight,
+                is_reg=subset.is_reg,
+                seen=seen,
+            )
 
         return self.quarantine.first_good(sample.row, bucket, read)
-
-
-def _nothing(_file: PictureFile, _flip: bool) -> None:
-    return None

@@ -1,16 +1,17 @@
-"""Decides what the manifest means for one sample: its file, its flip, its caption, its weight in the loss."""
+"""Decides what the manifest means for one sample: its file, its cut, its caption, its weight in the loss."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from curator.contract.buckets import Size
+from curator.contract.buckets import CropInputs, Size
 from curator.contract.captions import CaptionParts, caption_of, without_chance
+from curator.contract.crops import crop_of, is_fixed
 from curator.contract.epoch_plan import Sample
 from curator.contract.keyed import Purpose, uniform
 from curator.contract.manifest import Manifest, ManifestImage, ManifestSubset
-from train.data.images import PictureFile
+from train.data.images import Cut, PictureFile
 from train.families.conditioning import Framing, framing_of
 
 _START = Sample(0, 0, 0)
@@ -26,15 +27,26 @@ class Picture:
     file: PictureFile
     subset: ManifestSubset
     parts: CaptionParts
+    crop_inputs: CropInputs
 
-    def flip(self, sample: Sample, seed: int) -> bool:
-        return self.subset.flip and uniform(seed, *sample, Purpose.FLIP) < 0.5
+    @property
+    def is_fixed(self) -> bool:
+        """Whether it is cut alike each time, so that what was encoded once holds for all samples."""
+        return is_fixed(self.file.placement, self.subset.crop)
+
+    def cut(self, sample: Sample, seed: int) -> Cut:
+        flip = self.subset.flip and uniform(seed, *sample, Purpose.FLIP) < 0.5
+        return Cut(crop_of(self.file.placement, self.subset.crop, seed, sample), flip)
+
+    def plain_cut(self, *, flip: bool = False) -> Cut:
+        """The cut of the freeze, with nothing drawn."""
+        return Cut(self.file.placement.crop, flip)
 
     def caption(self, sample: Sample, seed: int, step: int) -> str:
         return caption_of(self.parts, self.subset.rules, seed, sample, step)
 
-    def framing(self, flip: bool) -> Framing:
-        return framing_of(self.size, self.file.placement, flip)
+    def framing(self, cut: Cut) -> Framing:
+        return framing_of(self.size, self.file.placement, cut.box, self.crop_inputs, flip=cut.flip)
 
     @property
     def plain_caption(self) -> str:
@@ -54,8 +66,10 @@ def pictures_of(manifest: Manifest, first: int, count: int) -> Iterator[Picture]
 
 
 def _picture(manifest: Manifest, row: int, image: ManifestImage) -> Picture:
-    file = PictureFile(manifest.file_of(image), image.sha256, image.placement)
-    return Picture(row, image.path, image.size, file, manifest.header.subsets[image.subset], image.parts)
+    rule, subset = manifest.header.rule, manifest.header.subsets[image.subset]
+    path = manifest.file_of(image)
+    file = PictureFile(path, image.sha256, image.placement, rule.resample, subset.mask)
+    return Picture(row, image.path, image.size, file, subset, image.parts, rule.crop_inputs)
 
 
 def evenly_spread(rows: int, count: int) -> list[int]:

@@ -1,7 +1,7 @@
-"""Decides how the bytes of a picture file become the pixels that are trained on.
+"""Decides how the bytes of a picture file become the pixels that are trained on, and where the loss of it counts.
 
-EXIF turn first; transparency onto white; CMYK, palette and 16-bit to RGB; area averaging when shrinking, Lanczos
-when enlarging; then the manifest's crop (rows S043, S036). Bytes that differ from the manifest's sha256 are
+EXIF turn first; transparency onto white; CMYK, palette and 16-bit to RGB; scaled as the manifest's rule says; then the
+cut, and the mirror last (rows S043, S036). Bytes that differ from the manifest's sha256 are
 a user's mistake that stops the run; bytes that agree but cannot be decoded are a bad picture.
 """
 
@@ -10,18 +10,31 @@ from __future__ import annotations
 import hashlib
 import io
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from curator.contract.buckets import Placement
+from curator.contract.buckets import Box, Placement, Resample, Size
 from curator.contract.errors import UserError
+from curator.contract.manifest import MaskMode
+from curator.contract.picture_file import read_picture
 from curator.contract.text import visible
+from train.data.masks import (
+    alpha_of,
+    from_deep_grey,
+    has_transparency,
+    layer_of,
+    mask_file_of,
+    to_latent_size,
+)
 
+T = TypeVar("T")
 _DECODE_ERRORS = (
     OSError,
     ValueError,
@@ -31,6 +44,13 @@ _DECODE_ERRORS = (
     Image.DecompressionBombError,
     MemoryError,
 )
+_FILTERS = {
+    "area": Image.Resampling.BOX,
+    "lanczos": Image.Resampling.LANCZOS,
+    "bicubic": Image.Resampling.BICUBIC,
+    "bilinear": Image.Resampling.BILINEAR,
+    "nearest": Image.Resampling.NEAREST,
+}
 
 
 # What the curator indexes can be trained: Pillow refuses above twice this, and warns above it.
@@ -43,35 +63,73 @@ class BadPictureError(Exception):
 
 @dataclass(frozen=True)
 class PictureFile:
-    """Where a picture is, and what its bytes must be."""
+    """Where a picture is, what its bytes must be, how it is scaled, and where its mask comes from."""
 
     path: Path
     sha256: str
     placement: Placement
+    resample: Resample = "auto"
+    mask: MaskMode = "none"
 
 
-def read_pixels(file: PictureFile, flip: bool) -> Tensor:
-    """uint8 [3, h, w] of the bucket's size.
+class Cut(NamedTuple):
+    """What is seen of a scaled picture at one showing: a box of the bucket's size, then mirrored or not."""
+
+    box: Box
+    flip: bool
+
+
+class Seen(NamedTuple):
+    """One showing of a picture: `pixels` uint8 [3, h, w]; `mask` float32 0..1 [h/8, w/8], None: all of it counts."""
+
+    pixels: Tensor
+    mask: Tensor | None
+
+
+def see(file: PictureFile, cut: Cut) -> Seen:
+    """The picture at `cut`, with its mask.
 
     Raises:
         UserError: the file is gone, or is another than was frozen.
-        BadPictureError: it cannot be decoded.
+        BadPictureError: it, or its mask, cannot be decoded.
     """
     data = _read_bytes(file)
+    picture, mask = _decoded(data, lambda opened: _layers(opened, file))
+    if file.mask == "file":
+        mask = _mask_beside(file)
+    shown = None if mask is None else to_latent_size(_placed(mask, file, cut))
+    pixels = torch.from_numpy(np.array(_placed(picture, file, cut)))
+    return Seen(pixels.permute(2, 0, 1).contiguous(), shown)
+
+
+def _decoded(data: bytes, made: Callable[[Image.Image], T]) -> T:
     try:
         with Image.open(io.BytesIO(data)) as opened:
-            picture = place_picture(to_rgb(opened), file.placement)
+            return made(opened)
     except _DECODE_ERRORS as error:
         raise BadPictureError(visible(str(error) or type(error).__name__)) from error
-    if flip:
-        picture = ImageOps.mirror(picture)
-    return torch.from_numpy(np.array(picture)).permute(2, 0, 1).contiguous()
+
+
+def _layers(opened: Image.Image, file: PictureFile) -> tuple[Image.Image, Image.Image | None]:
+    """The picture, and its transparency where that is the mask."""
+    upright = ImageOps.exif_transpose(opened)
+    return _on_white(upright), alpha_of(upright) if file.mask == "alpha" else None
+
+
+def _mask_beside(file: PictureFile) -> Image.Image | None:
+    path = mask_file_of(file.path)
+    if path is None:
+        return None
+    try:
+        return _decoded(read_picture(path), layer_of)
+    except (OSError, BadPictureError) as error:
+        raise BadPictureError(f"its mask {visible(path.name)} cannot be read: {error}") from error
 
 
 def _read_bytes(file: PictureFile) -> bytes:
     shown = visible(str(file.path))
     try:
-        data = file.path.read_bytes()
+        data = read_picture(file.path)
     except OSError as error:
         raise UserError(f"{shown} cannot be read: {error.strerror}", "restore it, or freeze again") from error
     if hashlib.sha256(data).hexdigest() != file.sha256:
@@ -81,33 +139,33 @@ def _read_bytes(file: PictureFile) -> bytes:
 
 def to_rgb(opened: Image.Image) -> Image.Image:
     """The first frame, turned upright, as 8-bit RGB on white."""
-    picture = ImageOps.exif_transpose(opened)
+    return _on_white(ImageOps.exif_transpose(opened))
+
+
+def _on_white(picture: Image.Image) -> Image.Image:
     if picture.mode.startswith(("I", "F")):
-        return _from_deep_grey(picture)
-    if picture.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in picture.info:
+        return from_deep_grey(picture).convert("RGB")
+    if has_transparency(picture):
         layer = picture.convert("RGBA")
         white = Image.new("RGBA", layer.size, (255, 255, 255, 255))
         return Image.alpha_composite(white, layer).convert("RGB")
     return picture.convert("RGB")
 
 
-def _from_deep_grey(picture: Image.Image) -> Image.Image:
-    """16- and 32-bit grey: Pillow's own conversion clips at 255 instead of scaling."""
-    values = np.asarray(picture).astype(np.float64)
-    top = 255.0 if values.max(initial=0) <= 255 else 65535.0
-    grey = np.clip(values * (255.0 / top) + 0.5, 0, 255).astype(np.uint8)
-    return Image.fromarray(grey).convert("RGB")
+def _placed(picture: Image.Image, file: PictureFile, cut: Cut) -> Image.Image:
+    """Scaled, cut and mirrored: a mask goes exactly the picture's way."""
+    part = scaled(picture, file.placement.resized, file.resample).crop(cut.box)
+    return ImageOps.mirror(part) if cut.flip else part
 
 
-def place_picture(picture: Image.Image, placement: Placement) -> Image.Image:
-    """Scale and cut as the manifest says."""
-    width, height = placement.resized
-    shrinking = width < picture.width or height < picture.height
-    if (width, height) != picture.size:
-        picture = picture.resize(
-            (width, height), Image.Resampling.BOX if shrinking else Image.Resampling.LANCZOS
-        )
-    return picture.crop(placement.crop)
+def scaled(picture: Image.Image, size: Size, resample: Resample) -> Image.Image:
+    """`picture` at `size`. "auto" is area averaging where no side grows, else Lanczos."""
+    if size == picture.size:
+        return picture
+    if resample == "auto":
+        grows = size[0] > picture.width or size[1] > picture.height
+        resample = "lanczos" if grows else "area"
+    return picture.resize(size, _FILTERS[resample])
 
 
 def to_model_range(pixels: Tensor) -> Tensor:

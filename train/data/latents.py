@@ -2,14 +2,15 @@
 
 What is kept are the VAE's moments, not one draw from them, and a mirrored picture is encoded from mirrored
 pixels (rows S038, S039). Every picture is encoded alone where that is bit-stable (CPU), so kept and fresh are equal.
+A picture that is cut anew each time is never kept (row S040): it is read and encoded for each sample.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Protocol
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -19,7 +20,7 @@ from curator.contract.epoch_plan import Span
 from curator.contract.manifest import Manifest
 from train.data.batches import Item, Share
 from train.data.dataset import Picture, pictures_of
-from train.data.images import BadPictureError, read_pixels, to_model_range
+from train.data.images import BadPictureError, Seen, see, to_model_range
 from train.data.quarantine import Quarantine
 from train.data.read_ahead import read_ahead
 from train.families.family import Family
@@ -29,32 +30,50 @@ Key = tuple[int, bool]  # manifest row, mirrored
 _PIXELS_AT_ONCE = 8 * 512 * 512
 
 
-class LatentSource(Protocol):
-    """Gives the moments of a micro-batch."""
+class Kept(NamedTuple):
+    """One showing of a picture, encoded, on the CPU: `moments` [2, c, h/8, w/8], `mask` [h/8, w/8] where it has one."""
 
-    def moments(self, items: Sequence[Item]) -> Moments: ...
+    moments: Tensor
+    mask: Tensor | None
 
 
-class FreshLatents:
-    """Encodes the pixels that came with the items."""
+class Encoded(NamedTuple):
+    """A micro-batch: `mask` [n, 1, h/8, w/8] says where the loss counts; None: everywhere."""
 
-    def __init__(self, family: Family) -> None:
+    moments: Moments
+    mask: Tensor | None
+
+
+class Latents:
+    """Gives micro-batches their latents. `kept` is empty where nothing is cached."""
+
+    def __init__(self, family: Family, kept: Mapping[Key, Kept]) -> None:
         self.family = family
-
-    def moments(self, items: Sequence[Item]) -> Moments:
-        pixels = torch.stack([item.pixels for item in items if item.pixels is not None])
-        return encode(self.family, to_model_range(pixels))
-
-
-class KeptLatents:
-    """Moments of every picture, in memory on the CPU."""
-
-    def __init__(self, kept: dict[Key, Tensor]) -> None:
         self.kept = kept
 
-    def moments(self, items: Sequence[Item]) -> Moments:
-        mean, logvar = torch.stack([self.kept[item.shown.row, item.flip] for item in items]).unbind(1)
-        return Moments(mean, logvar)
+    def of(self, items: Sequence[Item]) -> Encoded:
+        """Items that come with pixels are encoded, the others were before."""
+        fresh = iter(self._fresh([item.seen for item in items if item.seen is not None]))
+        parts = [
+            self.kept[item.shown.row, item.cut.flip] if item.seen is None else next(fresh) for item in items
+        ]
+        mean, logvar = torch.stack([part.moments for part in parts]).unbind(1)
+        return Encoded(Moments(mean, logvar), _stacked([part.mask for part in parts], mean))
+
+    def _fresh(self, seen: Sequence[Seen]) -> list[Kept]:
+        if not seen:
+            return []
+        moments = encode(self.family, to_model_range(torch.stack([each.pixels for each in seen])))
+        both = torch.stack([moments.mean, moments.logvar], dim=1)
+        return [Kept(each, look.mask) for each, look in zip(both, seen, strict=True)]
+
+
+def _stacked(masks: Sequence[Tensor | None], like: Tensor) -> Tensor | None:
+    """A picture without a mask counts as a whole."""
+    if all(mask is None for mask in masks):
+        return None
+    whole = torch.ones(like.shape[-2:])
+    return torch.stack([whole if mask is None else mask for mask in masks])[:, None]
 
 
 def encode(family: Family, pixels: Tensor) -> Moments:
@@ -78,24 +97,40 @@ def keep_latents(
     workers: int,
     gather: Callable[[Tensor], Tensor],
     progress: Callable[[int], None],
-) -> KeptLatents:
-    """Encode every picture of the manifest once; each process its part, and all processes keep all.
+) -> dict[Key, Kept]:
+    """Encode every picture that is always cut alike once; each process its part, and all processes keep all.
 
     `workers` threads read pictures ahead. `gather` joins equal tensors of all ranks in rank order. `progress` is
     called with the rows done, and may raise to stop.
     """
-    kept: dict[Key, Tensor] = {}
-    for turn, pixels in read_ahead(_turns(manifest, share), workers):
-        moments = encode(family, torch.stack(pixels))
-        part = torch.stack([moments.mean, moments.logvar], dim=1)
-        for view, found in zip(turn, gather(part), strict=False):
-            if found.isfinite().all():
-                kept[view.key] = found.cpu()
+    kept: dict[Key, Kept] = {}
+    done = 0
+    for turn, seen in read_ahead(_turns(manifest, share), workers):
+        moments = encode(family, torch.stack([each.pixels for each in seen]))
+        for view, packed in zip(turn, gather(_packed(moments, seen)), strict=False):
+            found = _unpacked(packed.cpu(), view)
+            if found.moments.isfinite().all():
+                kept[view.key] = found
             else:
                 quarantine.add(view.picture.row, view.reason())
         quarantine.check_limit()
-        progress(turn[-1].picture.row + 1)
-    return KeptLatents(kept)
+        done = turn[-1].picture.row + 1
+        progress(done)
+    if done < len(manifest):
+        progress(len(manifest))
+    return kept
+
+
+def _packed(moments: Moments, seen: Sequence[Seen]) -> Tensor:
+    """Moments and masks of a turn in one tensor [n, 2 x channels + 1, h, w], so that one exchange carries both."""
+    masks = _stacked([each.mask for each in seen], moments.mean)
+    plain = torch.ones_like(moments.mean[:, :1])
+    return torch.cat([moments.mean, moments.logvar, plain if masks is None else masks], dim=1)
+
+
+def _unpacked(packed: Tensor, view: _View) -> Kept:
+    mask = packed[-1].clone() if view.picture.subset.mask != "none" else None
+    return Kept(packed[:-1].unflatten(0, (2, -1)).clone(), mask)
 
 
 @dataclass(frozen=True)
@@ -109,37 +144,42 @@ class _View:
     def key(self) -> Key:
         return self.picture.row, self.flip
 
-    def pixels(self) -> Tensor:
-        """Model range; what cannot be decoded is no number."""
+    def seen(self) -> Seen:
+        """In model range; what cannot be decoded is no number."""
         try:
-            return to_model_range(read_pixels(self.picture.file, self.flip))
+            seen = self._see()
         except BadPictureError:
             width, height = self.picture.file.placement.bucket
-            return torch.full((3, height, width), torch.nan)
+            return Seen(torch.full((3, height, width), torch.nan), None)
+        return Seen(to_model_range(seen.pixels), seen.mask)
 
     def reason(self) -> str:
         """Why it has no latents. Asked again, because the process that found it may be another."""
         try:
-            read_pixels(self.picture.file, self.flip)
+            self._see()
         except BadPictureError as error:
             return str(error)
         return "the VAE gives no finite numbers for it"
 
+    def _see(self) -> Seen:
+        return see(self.picture.file, self.picture.plain_cut(flip=self.flip))
 
-def _turns(manifest: Manifest, share: Share) -> Iterator[tuple[list[_View], list[Callable[[], Tensor]]]]:
+
+def _turns(manifest: Manifest, share: Share) -> Iterator[tuple[list[_View], list[Callable[[], Seen]]]]:
     """What all processes encode at once, always of one bucket; and how to read this process's part of it."""
     for span in manifest.spans:
         count = share.processes * _pictures_at_once(manifest.header.buckets[span.bucket])
         views = _views(manifest, span)
         while turn := list(islice(views, count)):
-            yield turn, [view.pixels for view in _part(turn, share)]
+            yield turn, [view.seen for view in _part(turn, share)]
 
 
 def _views(manifest: Manifest, span: Span) -> Iterator[_View]:
     for picture in pictures_of(manifest, span.first_row, span.rows):
-        yield _View(picture, flip=False)
-        if picture.subset.flip:
-            yield _View(picture, flip=True)
+        if picture.is_fixed:
+            yield _View(picture, flip=False)
+            if picture.subset.flip:
+                yield _View(picture, flip=True)
 
 
 def _part(turn: Sequence[_View], share: Share) -> list[_View]:

@@ -1,15 +1,45 @@
-"""Decides how CLIP text encoders are fed, and under which module names the world knows them."""
+"""Decides how CLIP text encoders are fed, and under which module names the world knows them.
+
+CLIP reads 75 tokens at once, between two marks. A longer caption is read in chunks of 75, each between marks of its
+own; of the states, the marks between chunks are left out (rows S025, S026; the rules of kohya-ss/sd-scripts).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 from transformers import CLIPTokenizer
 
-from curator.contract.clip_tokens import CLIP_VOCAB
+from curator.contract.clip_tokens import CLIP_VOCAB, TOKENS_A_CHUNK
+from curator.contract.prompt_weights import Weighted, parse_weights
 
-TOKENS = 77  # with the start and the end mark
+TOKENS = TOKENS_A_CHUNK + 2  # with the start and the end mark
+
+
+@dataclass(frozen=True)
+class TextRules:
+    """How captions are read. With `weighted`, brackets scale the states of the words within; none is scaled back."""
+
+    weighted: bool = False
+    max_tokens: int = TOKENS_A_CHUNK
+
+    @property
+    def chunks(self) -> int:
+        return self.max_tokens // TOKENS_A_CHUNK
+
+
+PLAIN_TEXT = TextRules()
+
+
+class Fed(NamedTuple):
+    """What n captions become: `ids` [n x chunks, 77], and what each of their joined states is multiplied by."""
+
+    ids: Tensor
+    weights: Tensor | None  # [n, 75 x chunks + 2]; None: nothing is weighted
 
 
 def clip_tokenizer(pad_token: str = "<|endoftext|>") -> CLIPTokenizer:  # noqa: S107 (a token of the vocabulary)
@@ -22,17 +52,50 @@ def clip_tokenizer(pad_token: str = "<|endoftext|>") -> CLIPTokenizer:  # noqa: 
     )
 
 
-def token_ids(tokenizer: CLIPTokenizer, captions: Sequence[str]) -> Tensor:
-    """[n, 77]; what is too long is cut, what is short is padded."""
-    found = tokenizer(
-        list(captions), padding="max_length", truncation=True, max_length=TOKENS, return_tensors="pt"
-    )
-    return found.input_ids
+def fed(tokenizer: CLIPTokenizer, captions: Sequence[str], rules: TextRules) -> Fed:
+    """What is too long is cut, what is short is padded to all chunks, so that any two captions fit together."""
+    found = [_tokens(tokenizer, caption, rules) for caption in captions]
+    ids = torch.tensor([row for tokens, _ in found for row in _chunks(tokenizer, tokens, rules.chunks)])
+    if not rules.weighted:
+        return Fed(ids, None)
+    room = rules.max_tokens
+    weights = [[1.0, *scales[:room], *[1.0] * (room - len(scales)), 1.0] for _, scales in found]
+    return Fed(ids, torch.tensor(weights))
 
 
-def token_count(tokenizer: CLIPTokenizer, caption: str) -> int:
+def joined(states: Tensor, weights: Tensor | None, rules: TextRules) -> Tensor:
+    """States [n x chunks, 77, width] as [n, 75 x chunks + 2, width]: first mark, all words, last mark; weighted."""
+    if rules.chunks > 1:
+        parts = states.unflatten(0, (-1, rules.chunks))
+        words = parts[:, :, 1:-1].flatten(1, 2)
+        states = torch.cat([parts[:, 0, :1], words, parts[:, -1, -1:]], dim=1)
+    if weights is None:
+        return states
+    return (states * weights[..., None].to(states.device)).to(
+        states.dtype
+    )  # in float32: bf16 makes 1.1 1.1016
+
+
+def token_count(tokenizer: CLIPTokenizer, caption: str, rules: TextRules) -> int:
     """Tokens of the caption alone, without marks and uncut."""
-    return len(tokenizer(caption, add_special_tokens=False, truncation=False, verbose=False).input_ids)
+    return len(_tokens(tokenizer, caption, rules)[0])
+
+
+def _tokens(tokenizer: CLIPTokenizer, caption: str, rules: TextRules) -> tuple[list[int], list[float]]:
+    """Tokens without marks, uncut, and the weight of each; pieces of different weight are encoded apart."""
+    ids: list[int] = []
+    weights: list[float] = []
+    for text, weight in parse_weights(caption) if rules.weighted else [Weighted(caption, 1.0)]:
+        found = tokenizer(text, add_special_tokens=False, truncation=False, verbose=False).input_ids
+        ids += found
+        weights += [weight] * len(found)
+    return ids, weights
+
+
+def _chunks(tokenizer: CLIPTokenizer, tokens: list[int], chunks: int) -> list[list[int]]:
+    begin, end, pad = tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id
+    pieces = [tokens[at * TOKENS_A_CHUNK : (at + 1) * TOKENS_A_CHUNK] for at in range(chunks)]
+    return [[begin, *piece, end, *[pad] * (TOKENS_A_CHUNK - len(piece))] for piece in pieces]
 
 
 def text_model_path(encoder: nn.Module) -> nn.Module:

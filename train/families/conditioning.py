@@ -7,13 +7,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from curator.contract.buckets import Placement, Size
+from curator.contract.buckets import Box, CropInputs, Placement, Size
+from curator.contract.crops import corner_told
 
 
 @dataclass(frozen=True)
 class Framing:
     """How a picture was scaled and cut, in pixels: `original` is its own size, upright and before scaling;
-    `corner` is the left and top of the cut in the scaled picture; `target` is the size that is trained."""
+    `corner` is the left and top that is told of the cut; `target` is the size that is trained."""
 
     original: Size
     corner: tuple[int, int]
@@ -26,15 +27,12 @@ class Framing:
         return height, width, top, left, high, wide
 
 
-def framing_of(original: Size, placement: Placement, flip: bool) -> Framing:
-    """What the manifest's placement means; in a mirrored picture the cut's right side is the left one."""
-    left, top = _mirrored(placement) if flip else placement.crop[:2]
-    return Framing(original, (left, top), placement.bucket)
-
-
-def _mirrored(placement: Placement) -> tuple[int, int]:
-    _, top, right, _ = placement.crop
-    return placement.resized[0] - right, top
+def framing_of(
+    original: Size, placement: Placement, crop: Box, crop_inputs: CropInputs, *, flip: bool
+) -> Framing:
+    """What SDXL is told of a picture cut at `crop`, as the manifest's rule has it."""
+    corner = corner_told(original, placement, crop, crop_inputs, flip=flip)
+    return Framing(original, corner, placement.bucket)
 
 
 def whole(size: Size) -> Framing:

@@ -26,6 +26,7 @@ class BaseFacts:
     prediction: Prediction
     clip_skip: int
     is_v2: bool
+    native_side: int  # of the square pictures it was made with, in pixels
 
 
 class Family(Protocol):

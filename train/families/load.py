@@ -11,6 +11,7 @@ from huggingface_hub import snapshot_download
 
 from curator.contract.errors import UserError
 from curator.contract.text import visible
+from train.families.clip_text import PLAIN_TEXT, TextRules
 from train.families.detect import family_of_folder, family_of_keys, family_of_unet, prediction_of_keys
 from train.families.family import Family
 from train.families.read import READ_ERRORS, read_pipeline, read_vae, tensor_names, unreadable
@@ -29,6 +30,7 @@ def load_family(
     vae: str = "",
     clip_skip: int = 1,
     prediction: str = "auto",
+    text: TextRules = PLAIN_TEXT,
     config: Path | None = None,
 ) -> Family:
     """The base model at `path`, frozen, on the CPU in float32. `config` describes a single file of no usual size.
@@ -37,7 +39,7 @@ def load_family(
         UserError: nothing there, another family than asked for, or not readable.
     """
     pipeline = load_pipeline(path, family, config)
-    return family_of_pipeline(pipeline, path, vae=vae, clip_skip=clip_skip, prediction=prediction)
+    return family_of_pipeline(pipeline, path, vae=vae, clip_skip=clip_skip, prediction=prediction, text=text)
 
 
 def load_pipeline(path: str, family: str = "auto", config: Path | None = None) -> Any:
@@ -55,7 +57,13 @@ def load_pipeline(path: str, family: str = "auto", config: Path | None = None) -
 
 
 def family_of_pipeline(
-    pipeline: Any, source: str, *, vae: str = "", clip_skip: int = 1, prediction: str = "auto"
+    pipeline: Any,
+    source: str,
+    *,
+    vae: str = "",
+    clip_skip: int = 1,
+    prediction: str = "auto",
+    text: TextRules = PLAIN_TEXT,
 ) -> Family:
     """The family behind a loaded pipeline.
 
@@ -68,7 +76,7 @@ def family_of_pipeline(
     if chosen not in ("epsilon", "v_prediction"):
         raise UserError(f"the model predicts '{chosen}'", "epsilon and v_prediction can be trained")
     own = read_vae(vae, kind) if vae else pipeline.vae
-    return FAMILIES[kind](pipeline, source=source, vae=own, prediction=chosen, clip_skip=clip_skip)
+    return FAMILIES[kind](pipeline, source=source, vae=own, prediction=chosen, clip_skip=clip_skip, text=text)
 
 
 def _kind_of(path: str) -> str:

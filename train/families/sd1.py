@@ -12,6 +12,7 @@ from transformers import CLIPTextModel, CLIPTokenizer
 
 from curator.contract.errors import UserError
 from train.families import clip_text
+from train.families.clip_text import TextRules
 from train.families.conditioning import Conditioning, Framing
 from train.families.family import AdapterRoots, BaseFacts, Prediction
 from train.families.vae import Moments, decoded, moments_of, scaled_latents
@@ -32,6 +33,7 @@ class Sd1:
         scheduler_config: Mapping[str, Any],
         prediction: Prediction,
         clip_skip: int,
+        text: TextRules,
     ) -> None:
         self.source = source
         self.tokenizer = tokenizer
@@ -41,6 +43,7 @@ class Sd1:
         self.scheduler_config = {**scheduler_config, "prediction_type": prediction}
         self.prediction: Prediction = prediction
         self.clip_skip = clip_skip
+        self.text = text
         self._alphas = alphas_cumprod(self.scheduler_config)
 
     @property
@@ -53,6 +56,7 @@ class Sd1:
             prediction=self.prediction,
             clip_skip=self.clip_skip,
             is_v2=False,
+            native_side=512,
         )
 
     @property
@@ -68,19 +72,21 @@ class Sd1:
 
     @property
     def trained_text_length(self) -> int:
-        return clip_text.TOKENS - 2
+        return self.text.max_tokens
 
     def token_count(self, caption: str) -> int:
-        return clip_text.token_count(self.tokenizer, caption)
+        return clip_text.token_count(self.tokenizer, caption, self.text)
 
     def condition(self, captions: Sequence[str], _framings: Sequence[Framing]) -> Conditioning:
-        """Hidden states [n, 77, width] of the `clip_skip`-th layer from the end, then the final norm (S027).
+        """Hidden states [n, tokens, width] of the `clip_skip`-th layer from the end, then the final norm (S027).
 
         SD1 is not told how pictures were cut.
         """
-        ids, encoder = clip_text.token_ids(self.tokenizer, captions), self.text_encoder
+        ids, weights = clip_text.fed(self.tokenizer, captions, self.text)
+        encoder = self.text_encoder
         states = encoder(ids.to(self.unet.device), output_hidden_states=True).hidden_states[-self.clip_skip]
-        return Conditioning(getattr(encoder, "text_model", encoder).final_layer_norm(states))
+        states = getattr(encoder, "text_model", encoder).final_layer_norm(states)
+        return Conditioning(clip_text.joined(states, weights, self.text))
 
     def encode_pictures(self, pixels: Tensor) -> Moments:
         return moments_of(self.vae, pixels)
@@ -109,7 +115,15 @@ class Sd1:
             self.text_encoder.train()
 
 
-def sd1_of(pipeline: Any, *, source: str, vae: AutoencoderKL, prediction: Prediction, clip_skip: int) -> Sd1:
+def sd1_of(
+    pipeline: Any,
+    *,
+    source: str,
+    vae: AutoencoderKL,
+    prediction: Prediction,
+    clip_skip: int,
+    text: TextRules,
+) -> Sd1:
     """The SD1 model in a diffusers pipeline.
 
     Raises:
@@ -127,4 +141,5 @@ def sd1_of(pipeline: Any, *, source: str, vae: AutoencoderKL, prediction: Predic
         scheduler_config=dict(pipeline.scheduler.config),
         prediction=prediction,
         clip_skip=clip_skip,
+        text=text,
     )

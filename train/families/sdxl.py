@@ -16,6 +16,7 @@ from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokeniz
 
 from curator.contract.errors import UserError
 from train.families import clip_text
+from train.families.clip_text import TextRules
 from train.families.conditioning import Conditioning, Framing
 from train.families.family import AdapterRoots, BaseFacts, Prediction
 from train.families.vae import Moments, decoded, moments_of, scaled_latents
@@ -38,6 +39,7 @@ class Sdxl:
         unet: UNet2DConditionModel,
         scheduler_config: Mapping[str, Any],
         prediction: Prediction,
+        text: TextRules,
     ) -> None:
         self.source = source
         self.tokenizers = tokenizers
@@ -48,6 +50,7 @@ class Sdxl:
         self.unet = unet.requires_grad_(False)
         self.scheduler_config = {**scheduler_config, "prediction_type": prediction}
         self.prediction: Prediction = prediction
+        self.text = text
         self._alphas = alphas_cumprod(self.scheduler_config)
 
     @property
@@ -60,6 +63,7 @@ class Sdxl:
             prediction=self.prediction,
             clip_skip=_CLIP_SKIP,
             is_v2=False,
+            native_side=1024,
         )
 
     @property
@@ -79,19 +83,23 @@ class Sdxl:
 
     @property
     def trained_text_length(self) -> int:
-        return clip_text.TOKENS - 2
+        return self.text.max_tokens
 
     def token_count(self, caption: str) -> int:
-        return clip_text.token_count(self.tokenizers[0], caption)
+        return clip_text.token_count(self.tokenizers[0], caption, self.text)
 
     def condition(self, captions: Sequence[str], framings: Sequence[Framing]) -> Conditioning:
-        first, second = (
-            encoder(clip_text.token_ids(tokenizer, captions).to(self.unet.device), output_hidden_states=True)
-            for tokenizer, encoder in zip(self.tokenizers, self.text_encoders, strict=True)
-        )
-        states = torch.cat([first.hidden_states[-2], second.hidden_states[-2]], dim=-1)
+        first, _ = self._read(0, captions)
+        second, said = self._read(1, captions)
+        pooled = said.text_embeds[:: self.text.chunks]  # of the first chunks, and never weighted
         sizes = torch.tensor([framing.numbers for framing in framings], dtype=torch.float32)
-        return Conditioning(states, second.text_embeds, sizes.to(self.unet.device))
+        return Conditioning(torch.cat([first, second], dim=-1), pooled, sizes.to(self.unet.device))
+
+    def _read(self, which: int, captions: Sequence[str]) -> tuple[Tensor, Any]:
+        """The joined states of one encoder, and all it said of the single chunks."""
+        ids, weights = clip_text.fed(self.tokenizers[which], captions, self.text)
+        said = self.text_encoders[which](ids.to(self.unet.device), output_hidden_states=True)
+        return clip_text.joined(said.hidden_states[-2], weights, self.text), said
 
     def encode_pictures(self, pixels: Tensor) -> Moments:
         return moments_of(self.vae, pixels)
@@ -125,7 +133,13 @@ class Sdxl:
 
 
 def sdxl_of(
-    pipeline: Any, *, source: str, vae: AutoencoderKL, prediction: Prediction, clip_skip: int
+    pipeline: Any,
+    *,
+    source: str,
+    vae: AutoencoderKL,
+    prediction: Prediction,
+    clip_skip: int,
+    text: TextRules,
 ) -> Sdxl:
     """The SDXL model in a diffusers pipeline.
 
@@ -145,4 +159,5 @@ def sdxl_of(
         unet=pipeline.unet,
         scheduler_config=dict(pipeline.scheduler.config),
         prediction=prediction,
+        text=text,
     )

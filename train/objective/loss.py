@@ -1,4 +1,4 @@
-"""Decides what is minimised: squared error of the prediction, weighted by timestep and by subset."""
+"""Decides what is minimised: squared error of the prediction, weighted by mask, by timestep and by subset."""
 
 from __future__ import annotations
 
@@ -14,9 +14,18 @@ def target_of(prediction: Prediction, latents: Tensor, noise: Tensor, alphas: Te
     return noise if prediction == "epsilon" else velocity(latents, noise, alphas)
 
 
-def sample_losses(predicted: Tensor, target: Tensor) -> Tensor:
-    """Mean squared error of each sample, in float32; [n]."""
-    return (predicted.float() - target.float()).square().mean(dim=(1, 2, 3))
+def sample_losses(
+    predicted: Tensor, target: Tensor, mask: Tensor | None = None, floor: float = 0.0
+) -> Tensor:
+    """Mean squared error of each sample, in float32; [n].
+
+    `mask` [n, 1, h, w] multiplies the error, nowhere with less than `floor`; the mean is over all elements all the
+    same, so what is masked out makes a loss smaller and the rest of it no heavier.
+    """
+    errors = (predicted.float() - target.float()).square()
+    if mask is not None:
+        errors = errors * mask.clamp(min=floor)
+    return errors.mean(dim=(1, 2, 3))
 
 
 def min_snr_weights(alphas: Tensor, gamma: float, prediction: Prediction) -> Tensor:

@@ -39,20 +39,23 @@ class Wanted:
     sampler: str
 
 
-def wanted_pictures(recipe: SamplePictures) -> list[Wanted]:
-    """One picture a prompt; seeds count up."""
-    return [_wanted(recipe, prompt, recipe.seed + index) for index, prompt in enumerate(recipe.prompts)]
+def wanted_pictures(recipe: SamplePictures, native_side: int) -> list[Wanted]:
+    """One picture a prompt; seeds count up. A side that is not given is `native_side` pixels long."""
+    return [
+        _wanted(recipe, prompt, recipe.seed + index, native_side)
+        for index, prompt in enumerate(recipe.prompts)
+    ]
 
 
-def _wanted(recipe: SamplePictures, prompt: str, seed: int) -> Wanted:
+def _wanted(recipe: SamplePictures, prompt: str, seed: int, native_side: int) -> Wanted:
     return Wanted(
         prompt=prompt,
         negative=recipe.negative,
         seed=seed,
         steps=recipe.steps,
         cfg=recipe.cfg,
-        width=recipe.width,
-        height=recipe.height,
+        width=recipe.width or native_side,
+        height=recipe.height or native_side,
         sampler=recipe.sampler,
     )
 

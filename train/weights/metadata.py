@@ -79,6 +79,14 @@ def _of_network(record: Record) -> dict[str, str]:
         "ss_network_args": json.dumps(extra),
         "ss_sd_model_name": visible(PurePath(base.source).name),
         "ss_clip_skip": str(base.clip_skip),
+        "ss_max_token_length": str(record.recipe.text.max_tokens)
+        if record.recipe.text.max_tokens > 75
+        else "None",
+        **(
+            {"ss_vae_name": visible(PurePath(record.recipe.model.vae).name)}
+            if record.recipe.model.vae
+            else {}
+        ),
     }
 
 
@@ -96,14 +104,22 @@ def _of_length(record: Record, step: int, now: float) -> dict[str, str]:
         "ss_output_name": record.info.name,
         "ss_training_started_at": str(record.started_at),
         "ss_training_finished_at": str(now),
-        "ss_num_train_images": str(plan.plan.samples_per_epoch),
-        "ss_num_reg_images": "0",
+        "ss_num_train_images": str(plan.plan.samples_per_epoch - _reg_samples(record)),
+        "ss_num_reg_images": str(_reg_samples(record)),
         "ss_num_batches_per_epoch": str(_device_batches(record)),
         "ss_num_epochs": str(plan.total_epochs),
         "ss_max_train_steps": str(plan.total_steps),
         "ss_epoch": str(epoch),
         "ss_steps": str(step),
     }
+
+
+def _reg_samples(record: Record) -> int:
+    """Samples of regularisation pictures in an epoch, as kohya counts images: repeats included."""
+    subsets = record.header.subsets
+    return round(
+        sum(count for count, subset in zip(record.survey.samples, subsets, strict=True) if subset.is_reg)
+    )
 
 
 def _of_training(record: Record) -> dict[str, str]:
@@ -145,6 +161,7 @@ def _of_data(record: Record) -> dict[str, str]:
     return {
         "ss_resolution": f"({rule.width}, {rule.height})",
         "ss_enable_bucket": "True",
+        "ss_random_crop": str(any(subset.crop == "random" for subset in header.subsets)),
         "ss_bucket_no_upscale": str(not rule.upscale),
         "ss_min_bucket_reso": str(rule.min_side),
         "ss_max_bucket_reso": str(rule.max_side),

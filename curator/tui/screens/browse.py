@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from pyroaring import BitMap
 from textual import on
@@ -22,11 +22,8 @@ from curator.tui import keys
 from curator.tui.background import given_up, in_background, mistakes_shown
 from curator.tui.editing import COUNTED, EDITED, Editor
 from curator.tui.filter_text import with_tag
-from curator.tui.finding import Found, find_first, place_of_image
-from curator.tui.messages import CollectionChanged, Mistake, Told, WorkDone, WorkRefused
-from curator.tui.screens.filter_menus import ask_place, ask_save, ask_saved, ask_sort
-from curator.tui.screens.image_captions import ImageCaptions
-from curator.tui.screens.picture import PictureScreen, ShownPicture
+from curator.tui.finding import EarlyLook, Found, find_first, place_of_image
+from curator.tui.messages import CollectionChanged, Mistake, Told, VisitOver, WorkDone, WorkRefused
 from curator.tui.widgets.chrome import KeyLine, TabLine, TooSmall
 from curator.tui.widgets.facet_panel import FacetPanel
 from curator.tui.widgets.filter_bar import FilterBar
@@ -36,7 +33,11 @@ from curator.tui.widgets.preview import Preview
 from curator.tui.widgets.tag_panel import TagPanel
 from curator.tui.words import about_image
 
+if TYPE_CHECKING:
+    from curator.tui.screens.picture import ShownPicture
+
 _SLOW_S = 0.4  # a question that takes longer says that it is being looked for
+_PANELS = ("-facets", "-picture")  # classes that show another panel, as app.tcss says
 _DETAIL_DELAY_S = 0.05  # a held key passes many pictures; only the one it stops at is looked up
 
 
@@ -54,6 +55,8 @@ class BrowseScreen(Screen):
         self._crop = bool(session.recall("crop", True))
         self._timer: Timer | None = None
         self._looking: Timer | None = None
+        self._visit: tuple[str, str] | None = None  # the screen that asked, and the filter before
+        self._early = EarlyLook(reader, str(session.recall("filter", "")), self._wanted_image)
 
     def compose(self) -> ComposeResult:
         yield TabLine("Browse")
@@ -70,19 +73,39 @@ class BrowseScreen(Screen):
 
     def on_mount(self) -> None:
         self.query_one(ImageList).focus()
-        self.show_filter(str(self._session.recall("filter", "")))
+        self.add_class(*(each for each in self._session.recall("panels", []) if each in _PANELS))
+        found = self._early.found()
+        if found:  # the first frame has its pictures
+            self.query_one(FilterBar).set_text(found.text)
+            self._show_found(found)
+        else:
+            self.show_filter(self._early.text)
 
     def show_filter(self, text: str) -> None:
         """Show the images of a filter, as if it had been typed."""
         self.query_one(FilterBar).set_text(text)
         self._select(text)
 
+    def visit(self, text: str, screen: str) -> None:
+        """Show what another screen asks for; escape goes back there, and the filter is as before."""
+        if self._visit is None:
+            self._visit = (screen, self.query_one(FilterBar).text)
+        self.notify("esc goes back, with the filter as before.", markup=False)
+        self.show_filter(text)
+
+    def on_image_list_left(self) -> None:
+        if self._visit:
+            (screen, text), self._visit = self._visit, None
+            self.show_filter(text)
+            self.post_message(VisitOver(screen))
+
     def remember(self) -> None:
         """Keep what a restart should find again."""
         row = self.query_one(ImageList).current
-        self._session.remember("filter", self._filter)
+        self._session.remember("filter", self._visit[1] if self._visit else self._filter)
         self._session.remember("image", row.id if row else 0)
         self._session.remember("crop", self._crop)
+        self._session.remember("panels", [each for each in _PANELS if self.has_class(each)])
 
     # the filter
 
@@ -93,6 +116,7 @@ class BrowseScreen(Screen):
         self._select(message.text)
 
     def on_filter_bar_accepted(self) -> None:
+        self._visit = None  # a filter of one's own: there is nothing to go back to
         self.set_focus(self.query_one(ImageList))
         self.remember()
 
@@ -171,15 +195,23 @@ class BrowseScreen(Screen):
         self.action_facets()
 
     def action_sort(self) -> None:
+        from curator.tui.screens.filter_menus import ask_sort
+
         ask_sort(self, self._filter, self.show_filter)
 
     def action_saved(self) -> None:
+        from curator.tui.screens.filter_menus import ask_saved
+
         ask_saved(self, self._session, self.show_filter)
 
     def action_save(self) -> None:
+        from curator.tui.screens.filter_menus import ask_save
+
         ask_save(self, self._session, self._filter)
 
     def action_jump(self) -> None:
+        from curator.tui.screens.filter_menus import ask_place
+
         images = self.query_one(ImageList)
         ask_place(self, images.result, images.go)
 
@@ -235,12 +267,21 @@ class BrowseScreen(Screen):
         self.set_focus(self.query_one(ImageList))
 
     def action_captions(self) -> None:
+        from curator.tui.screens.image_captions import ImageCaptions
+
         row = self.query_one(ImageList).current
         if row:
             self.app.push_screen(ImageCaptions(self._session, row))
 
+    def action_copies(self) -> None:
+        from curator.tui.screens.copies import CopiesScreen
+
+        self.app.push_screen(CopiesScreen(self._session, self._reader, self._filter))
+
     @on(LineList.Chosen, "#images")
     def _enlarge(self) -> None:
+        from curator.tui.screens.picture import PictureScreen
+
         images = self.query_one(ImageList)
 
         def shown(position: int) -> ShownPicture | None:
@@ -293,6 +334,8 @@ class BrowseScreen(Screen):
 
 
 def _shown(session: Session, row: ImageRow, crop: bool) -> ShownPicture:
+    from curator.tui.screens.picture import ShownPicture
+
     placement = session.placement(row)
     title = f"{visible(row.path)}  {row.width}x{row.height} -> {placement.bucket[0]}x{placement.bucket[1]}"
     return ShownPicture(title, session.file_of(row), placement if crop else None)

@@ -28,11 +28,13 @@ from curator.tui.messages import Mistake, WorkDone, WorkRefused
 from curator.tui.recipe_form import remembered_recipe
 from curator.tui.screens.dialogs import Form, FormLine, whole_number_of
 from curator.tui.screens.picture import PictureScreen, ShownPicture
+from curator.tui.training_words import said_lines
 from curator.tui.widgets.chrome import KeyLine, TabLine, TooSmall
 from curator.tui.widgets.line_list import LineList
 from curator.tui.widgets.lines import Lines
 from curator.tui.widgets.preview import Preview
-from curator.tui.words import said_lines
+
+_VIEWS = ("as trained", "crop outlined", "whole")
 
 
 class _Loaded(NamedTuple):
@@ -53,7 +55,7 @@ class CaptionsScreen(Screen):
         self._manifests: list[FrozenManifest] = []
         self._walk: CaptionWalk | None = None
         self._shown: StepShown | None = None
-        self._crop = True
+        self._view = 0
         self._own: dict[str, int] = {}  # seed and batch size, where they are not the recipe's
 
     def compose(self) -> ComposeResult:
@@ -134,15 +136,19 @@ class CaptionsScreen(Screen):
             said.show([])
             return
         picture = self._picture(sample)
-        self.query_one(Preview).show(picture.path, picture.placement, flip=picture.flip)
-        said.show(said_lines(sample.said, max(20, self.size.width - 2)))
+        preview = self.query_one(Preview)
+        preview.show(picture.path, picture.placement, flip=picture.flip, cut=picture.cut)
+        cut = Text(f" {_VIEWS[self._view]}: {_cut_in_words(sample)}", "italic")
+        said.show([cut, *said_lines(sample.said, max(20, self.size.width - 2))])
 
     def on_resize(self) -> None:
         self._look()
 
     def _picture(self, sample: SampleShown) -> ShownPicture:
         title = f"{visible(sample.image.path)}  {visible(sample.said.caption)}"
-        return ShownPicture(title, sample.file, sample.image.placement if self._crop else None, sample.flip)
+        view = _VIEWS[self._view]
+        placement = None if view == "whole" else sample.placement
+        return ShownPicture(title, sample.file, placement, sample.flip, view == "as trained")
 
     # walking
 
@@ -171,7 +177,7 @@ class CaptionsScreen(Screen):
             self._load(names[(names.index(self._name) + 1) % len(names)])
 
     def action_crop(self) -> None:
-        self._crop = not self._crop
+        self._view = (self._view + 1) % len(_VIEWS)
         self._look()
 
     def action_plan(self) -> None:
@@ -205,6 +211,13 @@ class CaptionsScreen(Screen):
             PictureScreen(len(samples), lambda at: self._picture(samples[at]), here.cursor),
             lambda last: here.go(last or 0),
         )
+
+
+def _cut_in_words(sample: SampleShown) -> str:
+    wide, high = sample.image.size
+    scaled, (left, top, right, bottom) = sample.placement.resized, sample.placement.crop
+    cut = f"cut to {right - left}x{bottom - top} at {left},{top}"
+    return f"{wide}x{high}, scaled to {scaled[0]}x{scaled[1]}, {cut}{', mirrored' if sample.flip else ''}"
 
 
 def _changed(recipe: Recipe, own: Mapping[str, int]) -> Recipe:

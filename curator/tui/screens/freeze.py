@@ -12,7 +12,6 @@ from textual.screen import Screen
 from textual.widgets import Label
 
 from curator.contract.errors import UserError
-from curator.contract.recipe import BatchSize
 from curator.contract.text import visible
 from curator.freeze.build import FrozenManifest
 from curator.freeze.checks import Finding, FreezeReport
@@ -20,6 +19,7 @@ from curator.session import Session
 from curator.tui import keys
 from curator.tui.background import in_background, mistakes_shown, progress_told
 from curator.tui.messages import CollectionChanged, Mistake, ShowImages, Told, WorkDone, WorkRefused
+from curator.tui.recipe_form import remembered_recipe
 from curator.tui.screens.dialogs import Form, FormLine
 from curator.tui.widgets.chrome import KeyLine, TabLine, TooSmall
 from curator.tui.widgets.line_list import LineList
@@ -54,7 +54,7 @@ class FreezeScreen(Screen):
 
     @on(CollectionChanged)
     def action_check(self) -> None:
-        batch = BatchSize(size=int(self._session.recall("batch", 4)))
+        batch = remembered_recipe(self._session).batch
         in_background(self, "check", lambda: self._reader.check_freeze(batch))
         self._show_manifests()
 

@@ -14,6 +14,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Label
 
 from curator.contract.manifest import open_manifest
+from curator.contract.recipe import Recipe
 from curator.contract.text import visible
 from curator.freeze.build import FrozenManifest
 from curator.index.images import ImageRow
@@ -24,9 +25,9 @@ from curator.tui.caption_walk import Said, row_of, showings
 from curator.tui.messages import WorkDone, WorkRefused
 from curator.tui.recipe_form import remembered_recipe
 from curator.tui.screens.dialogs import said as said_mistake
+from curator.tui.training_words import said_lines
 from curator.tui.widgets.line_list import LineList
 from curator.tui.widgets.lines import Lines
-from curator.tui.words import said_lines
 
 EPOCHS = 20
 
@@ -61,20 +62,23 @@ class ImageCaptions(ModalScreen[None]):
         in_background(self, "captions", self._read)
 
     def _read(self) -> _Captions:
-        seed = remembered_recipe(self._session).seed
+        recipe = remembered_recipe(self._session)
+        seed = recipe.seed
         wanted = str(self._session.recall("manifest", ""))
         manifests = sorted(self._session.manifests(), key=lambda each: each.name != wanted)
         for frozen in manifests[:1]:
-            found = self._frozen(frozen, seed)
+            found = self._frozen(frozen, recipe)
             if found:
                 return found
         texts = self._session.captions([self._row.id], range(EPOCHS), seed).get(self._row.id)
         if texts is None:
             return _Captions("in no subset: it would not be frozen", [])
         source = f"in no manifest yet; such as these, were it frozen now (seed {seed})"
-        return _Captions(source, [(f"epoch {at}", Said(text, ())) for at, text in enumerate(texts, 1)])
+        return _Captions(
+            source, [(f"epoch {at}", Said(text, (), recipe.text)) for at, text in enumerate(texts, 1)]
+        )
 
-    def _frozen(self, frozen: FrozenManifest, seed: int) -> _Captions | None:
+    def _frozen(self, frozen: FrozenManifest, recipe: Recipe) -> _Captions | None:
         with open_manifest(frozen.path) as manifest:
             row = row_of(manifest, Path(self._row.full_path), given_up())
             if row is None:
@@ -84,10 +88,10 @@ class ImageCaptions(ModalScreen[None]):
                     f"epoch {each.sample.epoch + 1} copy {each.sample.copy + 1}{' *' if each.sometimes else ''}",
                     each.said,
                 )
-                for each in showings(manifest, row, range(EPOCHS), seed)
+                for each in showings(manifest, row, range(EPOCHS), recipe)
             ]
         often = "   * not in every epoch" if any(name.endswith("*") for name, _ in lines) else ""
-        return _Captions(f"manifest {visible(frozen.name)}, row {row}, seed {seed}{often}", lines)
+        return _Captions(f"manifest {visible(frozen.name)}, row {row}, seed {recipe.seed}{often}", lines)
 
     def on_work_done(self, message: WorkDone) -> None:
         source, self._lines = cast("_Captions", message.result)

@@ -24,6 +24,7 @@ class ShownPicture(NamedTuple):
     path: Path
     placement: Placement | None = None
     flip: bool = False
+    cut: bool = False
 
 
 class PictureScreen(ModalScreen[int]):
@@ -49,7 +50,7 @@ class PictureScreen(ModalScreen[int]):
         if shown:
             title = Text(f" {self.position + 1:,}/{self._count:,}  {shown.title}")
             self.query_one("#title", Label).update(title, layout=False)
-            self.query_one(Preview).show(shown.path, shown.placement, flip=shown.flip)
+            self.query_one(Preview).show(shown.path, shown.placement, flip=shown.flip, cut=shown.cut)
 
     def action_close(self) -> None:
         self.dismiss(self.position)

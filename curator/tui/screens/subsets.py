@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import cast
+from typing import Literal, cast
 
 from rich.text import Text
 from textual import on
@@ -16,14 +16,24 @@ from curator.contract.buckets import BucketRule
 from curator.contract.errors import UserError
 from curator.contract.recipe import BatchSize
 from curator.contract.text import visible
+from curator.freeze.balance import equal_shares
 from curator.freeze.preview import FreezePreview, SubsetShare
 from curator.index.small_tables import Subset
 from curator.session import Session
 from curator.tui import keys
 from curator.tui.background import in_background, mistakes_shown
 from curator.tui.messages import CollectionChanged, Mistake, WorkDone, WorkRefused
-from curator.tui.recipe_form import in_text
-from curator.tui.screens.dialogs import Confirm, Form, FormLine, number_of, whole_number_of, yes_or_no
+from curator.tui.recipe_form import change_remembered, remembered_recipe
+from curator.tui.screens.dialogs import Confirm, Form
+from curator.tui.subset_form import (
+    caption_lines,
+    rule_lines,
+    rule_typed,
+    rules_typed,
+    subset_lines,
+    subset_typed,
+    ways_in_words,
+)
 from curator.tui.widgets.bars import HEADING, bar, bucket_lines
 from curator.tui.widgets.chrome import KeyLine, TabLine, TooSmall
 from curator.tui.widgets.line_list import LineList
@@ -31,6 +41,13 @@ from curator.tui.widgets.line_list import LineList
 _SUBSET_HEADING = (
     f" {'subset':<20} {'images':>9} {'x repeats':>10} {'= samples':>10} {'share':>7} {'steps':>9}"
 )
+_LEFTOVERS: tuple[Literal["short", "fill", "carry"], ...] = ("short", "fill", "carry")
+_LEFTOVERS_SAID = {
+    "short": "leftovers make a short batch",
+    "fill": "leftovers are filled up",
+    "carry": "leftovers wait for the next epoch",
+}
+_SHOWN_CHANGES = 12  # of subsets in the question of a balance
 
 
 class SubsetsScreen(Screen):
@@ -41,7 +58,6 @@ class SubsetsScreen(Screen):
     def __init__(self, session: Session, reader: Session) -> None:
         super().__init__()
         self._session, self._reader = session, reader
-        self._batch = int(session.recall("batch", 4))
         self._subsets: list[Subset] = []
         self._shown: FreezePreview | None = None
 
@@ -51,6 +67,7 @@ class SubsetsScreen(Screen):
         yield LineList(
             id="subsets", empty=" no subset yet: every picture is trained once an epoch. a adds one."
         )
+        yield Label("", id="which", markup=False)
         yield Label("", id="epoch", markup=False)
         yield Label(Text(HEADING, "bold"), classes="heading")
         yield LineList(id="buckets", empty=" no buckets: no picture would be trained")
@@ -66,7 +83,7 @@ class SubsetsScreen(Screen):
     @on(CollectionChanged)
     def _count(self) -> None:
         self._subsets = self._session.subsets()
-        batch = BatchSize(size=self._batch)
+        batch = self._batch
         in_background(self, "preview", lambda: self._reader.preview(batch))
 
     def on_resize(self) -> None:
@@ -82,11 +99,24 @@ class SubsetsScreen(Screen):
         self.post_message(Mistake(message.error))
 
     def _show(self, shown: FreezePreview, before: FreezePreview) -> None:
-        lines = [_share_line(share, self.size.width) for share in shown.subsets] if self._subsets else []
+        by_name = {each.name: each for each in self._subsets}
+        lines = [
+            _share_line(share, by_name[share.name], self.size.width)
+            for share in shown.subsets
+            if share.name in by_name
+        ]
         self.query_one("#subsets", LineList).show_texts(lines)
         width = self.size.width - 1
         self.query_one("#buckets", LineList).show_texts(bucket_lines(shown.buckets, width))
-        self.query_one("#epoch", Label).update(_epoch_line(shown, before, self._session.bucket_rule))
+        self.query_one("#epoch", Label).update(
+            _epoch_line(shown, before, self._session.bucket_rule, self._batch)
+        )
+
+    @on(LineList.Moved, "#subsets")
+    def _show_which(self) -> None:
+        subset = self._current
+        about = Text(f" {ways_in_words(subset)}" if subset else "", "italic")
+        self.query_one("#which", Label).update(about, layout=False)
 
     @property
     def _current(self) -> Subset | None:
@@ -103,9 +133,48 @@ class SubsetsScreen(Screen):
         self._session.save_subset(replace(subset, repeats=repeats))
         self._count()
 
+    @property
+    def _batch(self) -> BatchSize:
+        """That of the recipe of the Train screen: what is seen here is what trains."""
+        return remembered_recipe(self._session).batch
+
+    @mistakes_shown
     def action_batch(self, change: int) -> None:
-        self._batch = max(1, self._batch + change)
-        self._session.remember("batch", self._batch)
+        change_remembered(self._session, "batch.size", max(1, self._batch.size + change))
+        self._count()
+
+    @mistakes_shown
+    def action_leftovers(self) -> None:
+        now = self._batch.leftovers
+        change_remembered(
+            self._session, "batch.leftovers", _LEFTOVERS[(_LEFTOVERS.index(now) + 1) % len(_LEFTOVERS)]
+        )
+        self._count()
+
+    def action_balance(self) -> None:
+        """Every subset gets the same part of the epoch, which stays as long; regularisation has its own rule."""
+        shown = self._shown
+        if shown is None or not self._subsets:
+            self.notify("No subset yet: a adds one.", markup=False)
+            return
+        normal = {each.name for each in self._subsets if not each.is_reg}
+        try:
+            balanced = equal_shares([share for share in shown.subsets if share.name in normal])
+        except UserError as error:
+            self.post_message(Mistake(error))
+            return
+        lines = [f"{visible(each.name)}: x {each.before:g} -> x {each.repeats:g}" for each in balanced]
+        repeats = {each.name: each.repeats for each in balanced}
+        question = Confirm(
+            "Give every subset the same share of the epoch?", "\n".join(lines[:_SHOWN_CHANGES])
+        )
+        self.app.push_screen(question, lambda yes: self._repeat(repeats) if yes else None)
+
+    @mistakes_shown
+    def _repeat(self, repeats: Mapping[str, float]) -> None:
+        for subset in self._session.subsets():
+            if subset.name in repeats:
+                self._session.save_subset(replace(subset, repeats=repeats[subset.name]))
         self._count()
 
     def action_add(self) -> None:
@@ -121,7 +190,7 @@ class SubsetsScreen(Screen):
 
     def _open_form(self, subset: Subset, title: str) -> None:
         def check(values: Mapping[str, str]) -> Subset:
-            changed = _subset_of(values, subset)
+            changed = subset_typed(values, subset)
             if not subset.name and any(each.name == changed.name for each in self._session.subsets()):
                 raise UserError(
                     f"there is a subset '{changed.name}'", "choose another name, or edit that one"
@@ -129,7 +198,20 @@ class SubsetsScreen(Screen):
             self._session.save_subset(changed, before=subset.name)
             return changed
 
-        self.app.push_screen(Form(title, _subset_lines(subset), check))
+        self.app.push_screen(Form(title, subset_lines(subset), check))
+
+    def action_captions(self) -> None:
+        """The caption rules of the subset."""
+        subset = self._current
+        if subset is None:
+            return
+
+        def check(values: Mapping[str, str]) -> Subset:
+            changed = replace(subset, rules=rules_typed(values, subset.rules))
+            self._session.save_subset(changed)
+            return changed
+
+        self.app.push_screen(Form(f"Captions of {visible(subset.name)}", caption_lines(subset.rules), check))
 
     def action_remove(self) -> None:
         subset = self._current
@@ -148,14 +230,14 @@ class SubsetsScreen(Screen):
 
     def action_rule(self) -> None:
         def check(values: Mapping[str, str]) -> BucketRule:
-            rule = _rule_of(values)
+            rule = rule_typed(values)
             self._session.set_bucket_rule(rule)
             return rule
 
-        self.app.push_screen(Form("Bucket sizes", _rule_lines(self._session.bucket_rule), check))
+        self.app.push_screen(Form("Bucket sizes", rule_lines(self._session.bucket_rule), check))
 
 
-def _share_line(share: SubsetShare, width: int) -> Text:
+def _share_line(share: SubsetShare, subset: Subset, width: int) -> Text:
     line = Text(
         f" {visible(share.name):<20.20} {share.images:>9,} {f'x {share.repeats:g}':>10} {share.samples:>10,}"
     )
@@ -163,10 +245,12 @@ def _share_line(share: SubsetShare, width: int) -> Text:
     room = width - line.cell_len - 1
     if room > 30:
         line.append(bar(share.share, min(20, room // 2))).append("  ")
+    if subset.is_reg:
+        line.append("reg  ", "bold")
     return line.append(visible(share.filter))
 
 
-def _epoch_line(shown: FreezePreview, before: FreezePreview, rule: BucketRule) -> Text:
+def _epoch_line(shown: FreezePreview, before: FreezePreview, rule: BucketRule, batch: BatchSize) -> Text:
     steps = f"{shown.steps_per_epoch:,} steps per epoch"
     change = shown.steps_per_epoch - before.steps_per_epoch
     line = Text(f" batch {shown.effective_batch}: ").append(steps, "bold")
@@ -174,83 +258,5 @@ def _epoch_line(shown: FreezePreview, before: FreezePreview, rule: BucketRule) -
         line.append(f" ({change:+,})", "bold")
     line.append(f", {shown.samples_per_epoch:,} samples of {shown.images:,} images")
     sizes = f"{rule.width}x{rule.height}, sides {rule.min_side} to {rule.max_side} by {rule.step}"
-    return line.append(f"\n buckets: {sizes}{'' if rule.upscale else ', never enlarged'}")
-
-
-def _subset_lines(subset: Subset) -> list[FormLine]:
-    rules = subset.rules
-    return [
-        FormLine("name", "name", subset.name, "what it is called"),
-        FormLine(
-            "filter",
-            "filter",
-            subset.filter,
-            "which pictures; an image goes to the first subset that takes it",
-        ),
-        FormLine(
-            "repeats",
-            "repeats",
-            in_text(subset.repeats),
-            "times each picture is seen in an epoch, such as 2 or 1.5",
-        ),
-        FormLine(
-            "weight", "loss weight", in_text(subset.loss_weight), "how much its pictures count; 1 is usual"
-        ),
-        FormLine("flip", "flip", _yes(subset.flip), "mirror half of the samples: yes or no"),
-        FormLine("trigger", "trigger", rules.trigger, "a word before every caption; may be empty"),
-        FormLine("shuffle", "shuffle", _yes(rules.shuffle), "tags in another order each time: yes or no"),
-        FormLine("keep", "keep tags", str(rules.keep_tags), "the first tags that never move"),
-        FormLine(
-            "tag_dropout", "tag dropout", in_text(rules.tag_dropout), "chance that a tag is left out, 0 to 1"
-        ),
-        FormLine(
-            "dropout",
-            "no caption",
-            in_text(rules.caption_dropout),
-            "chance that the whole caption is left out, 0 to 1",
-        ),
-    ]
-
-
-def _yes(value: bool) -> str:
-    return "yes" if value else "no"
-
-
-def _subset_of(values: Mapping[str, str], before: Subset) -> Subset:
-    """What the form says; rules it does not show stay as they were."""
-    name = values["name"].strip()
-    if not name:
-        raise UserError("the subset has no name", "give a short one, such as 'cats'")
-    repeats = number_of(values, "repeats", "repeats")
-    if not 0 <= repeats <= 1_000_000:
-        raise UserError(f"repeats: {repeats:g} is out of range", "give 0 or more, such as 1.5")
-    rules = replace(
-        before.rules,
-        shuffle=yes_or_no(values, "shuffle", "shuffle"),
-        keep_tags=whole_number_of(values, "keep", "keep tags"),
-        tag_dropout=number_of(values, "tag_dropout", "tag dropout"),
-        caption_dropout=number_of(values, "dropout", "no caption"),
-        trigger=values["trigger"].strip(),
-    )
-    weight = number_of(values, "weight", "loss weight")
-    return Subset(name, values["filter"].strip(), repeats, weight, yes_or_no(values, "flip", "flip"), rules)
-
-
-def _rule_lines(rule: BucketRule) -> list[FormLine]:
-    return [
-        FormLine(
-            "width", "width", str(rule.width), "pixels; width x height is the area every bucket stays within"
-        ),
-        FormLine("height", "height", str(rule.height), "pixels"),
-        FormLine("min_side", "shortest side", str(rule.min_side), "pixels"),
-        FormLine("max_side", "longest side", str(rule.max_side), "pixels"),
-        FormLine("step", "step", str(rule.step), "pixels between two sizes; 64 is usual, 8 the least"),
-        FormLine("upscale", "enlarge", _yes(rule.upscale), "may small pictures be enlarged: yes or no"),
-    ]
-
-
-def _rule_of(values: Mapping[str, str]) -> BucketRule:
-    sizes = [
-        whole_number_of(values, name, name) for name in ("width", "height", "min_side", "max_side", "step")
-    ]
-    return BucketRule(*sizes, upscale=yes_or_no(values, "upscale", "enlarge"))
+    line.append(f"\n buckets: {sizes}{'' if rule.upscale else ', never enlarged'}; ")
+    return line.append(_LEFTOVERS_SAID[batch.leftovers])

@@ -33,13 +33,14 @@ from curator.tui.recipe_form import (
     form_rows,
     in_text,
     range_in_words,
+    remember_form,
     remembered_form,
 )
 from curator.tui.screens.dialogs import Confirm, said
+from curator.tui.training_words import length_in_words
 from curator.tui.widgets.chrome import KeyLine, TabLine, TooSmall
 from curator.tui.widgets.entry import Entry
 from curator.tui.widgets.line_list import LineList
-from curator.tui.words import length_in_words
 
 
 class _ValueEntry(Entry):
@@ -82,7 +83,8 @@ class TrainScreen(Screen):
         self.query_one("#form").focus()
 
     def on_screen_resume(self) -> None:
-        """There may be other manifests."""
+        """There may be other manifests, and another batch size from Subsets."""
+        self._form = remembered_form(self._session)
         self._manifests = self._session.manifests()
         wanted = self._manifest.name if self._manifest else str(self._session.recall("manifest", ""))
         named = [each for each in self._manifests if each.name == wanted]
@@ -247,8 +249,7 @@ class TrainScreen(Screen):
 
     def remember(self) -> None:
         """Keep what a restart should find again."""
-        self._session.remember("preset", self._form.preset)
-        self._session.remember("recipe", dict(self._form.changes))
+        remember_form(self._session, self._form)
         self._session.remember("run", self._run_name)
         self._session.remember("manifest", self._manifest.name if self._manifest else "")
 

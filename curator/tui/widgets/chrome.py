@@ -10,7 +10,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import Label
 
-TABS = ("Browse", "Subsets", "Captions", "Freeze", "Train", "Runs", "History")
+TABS = ("Browse", "Subsets", "Captions", "Freeze", "Train", "Runs", "History", "Prepare")
 
 
 class TabLine(Widget):
@@ -43,7 +43,7 @@ class TabLine(Widget):
     def _tabs(self, *, shortened: bool) -> Text:
         text = Text()
         for number, name in enumerate(TABS, 1):
-            other = f" {number} " if shortened else f" {number} {name} "
+            other = f" {number} " if shortened else f" {number} {name}"
             text.append_text(Text(f"[{number} {name}]", "bold") if name == self._here else Text(other))
         return text
 

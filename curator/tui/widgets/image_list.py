@@ -28,6 +28,9 @@ class ImageList(LineList):
     class SelectionChanged(Message):
         """More or fewer images are selected."""
 
+    class Left(Message):
+        """Escape with nothing selected: back to where one came from."""
+
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(empty=" no pictures here", id=id)
         self._rows: PageCache = PageCache(Result(BitMap()), lambda _: [])
@@ -109,6 +112,8 @@ class ImageList(LineList):
         self._select(self.result.bitmap() - self.selected)
 
     def action_clear(self) -> None:
+        if not self._selected and self._anchor is None:
+            self.post_message(self.Left())
         self._select(BitMap())
 
     def _select(self, chosen: BitMap) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING, cast
 
 from rich.segment import Segment
 from rich.style import Style
@@ -15,18 +16,25 @@ from textual.strip import Strip
 
 from curator.tui import keys
 
+if TYPE_CHECKING:
+    from textual.reactive import Reactive
+
 Line = Callable[[int, int], Text]  # (position, width) -> one line; Text keeps markup in names harmless
 
+_THUMB, _TRACK = "┃", " "
 _CURSOR = Style(reverse=True)
 _CURSOR_ELSEWHERE = Style(underline=True)  # the list is not focused: the line is known, and not by colour
 
 
 class LineList(ScrollView, can_focus=True, inherit_bindings=False):
-    """`count` lines made by `line` as they come into view, and a cursor."""
+    """`count` lines made by `line` as they come into view, and a cursor.
+
+    The scroll bar is the last cell of each line: Textual's own is a widget, and each change of it a new layout.
+    """
 
     BINDINGS = keys.bindings("list")
     DEFAULT_CSS = (
-        "LineList { height: 1fr; overflow-x: hidden; overflow-y: auto; scrollbar-size-vertical: 1; }"
+        "LineList { height: 1fr; overflow-x: hidden; overflow-y: scroll; scrollbar-size-vertical: 0; }"
     )
 
     class Moved(Message):
@@ -94,15 +102,23 @@ class LineList(ScrollView, can_focus=True, inherit_bindings=False):
 
     def _strip(self, y: int) -> Strip:
         position = y + self.scroll_offset.y
-        width = self.size.width
+        width = max(0, self.size.width - 1)
         if position >= self.count:
             text = self.empty if not self.count and y == 0 else ""
-            return Strip([Segment(text[:width].ljust(width), self.rich_style)], width)
+            return Strip([Segment(text[:width].ljust(width + 1), self.rich_style)], width + 1)
         text = self._line(position, width)
         text.truncate(width, overflow="ellipsis", pad=True)
         text.stylize(self.line_style(position))
-        segments = text.render(self.app.console)
-        return Strip(segments, width).apply_style(self.rich_style)
+        segments = [*text.render(self.app.console), Segment(_THUMB if self._is_thumb(y) else _TRACK)]
+        return Strip(segments, width + 1).apply_style(self.rich_style)
+
+    def _is_thumb(self, y: int) -> bool:
+        height, beyond = self.size.height, self.count - self.size.height
+        if beyond <= 0:
+            return False
+        length = max(1, height * height // self.count)
+        first = round(self.scroll_offset.y / beyond * (height - length))
+        return first <= y < first + length
 
     def _bring_into_view(self) -> bool:
         top, height = self.scroll_offset.y, self.size.height
@@ -118,8 +134,14 @@ class LineList(ScrollView, can_focus=True, inherit_bindings=False):
         self.scroll_to(y=top, animate=False, force=True, immediate=True)
 
     def _measure(self) -> None:
-        """Tell Textual the height; a list that fits keeps it, for a new size is a new layout and a full repaint."""
-        self.virtual_size = Size(self.size.width, max(self.count, self.size.height))
+        """Tell Textual the height, without a new layout where the list's own height does not depend on it."""
+        height = Size(self.size.width, max(self.count, self.size.height))
+        if self.styles.is_auto_height:
+            self.virtual_size = height
+            return
+        self.set_reactive(cast("Reactive[Size]", LineList.virtual_size), height)
+        if self.scroll_offset.y > self.max_scroll_y:
+            self._jump(self.max_scroll_y)
 
     def _repaint_changed(self) -> None:
         """Draw only the lines that differ from what is there."""
@@ -138,7 +160,10 @@ class LineList(ScrollView, can_focus=True, inherit_bindings=False):
         self.repaint(self.cursor)
 
     def on_click(self, event: events.Click) -> None:
-        self.go(event.y + self.scroll_offset.y)
+        if event.x < self.size.width - 1:
+            self.go(event.y + self.scroll_offset.y)
+        else:  # on the scroll bar
+            self.go(round(event.y / max(1, self.size.height - 1) * (self.count - 1)))
 
     def action_move(self, lines: int) -> None:
         self.go(self.cursor + lines)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from dataclasses import replace
 from pathlib import Path
 
 from rich.segment import Segment
+from textual.geometry import Region
 from textual.strip import Strip
 from textual.timer import Timer
 from textual.widget import Widget
@@ -14,7 +16,7 @@ from curator.contract.buckets import Placement
 from curator.contract.text import visible
 from curator.tui.background import in_background
 from curator.tui.messages import WorkDone
-from curator.tui.pictures import Picture, PictureRequest, draw_picture
+from curator.tui.picture_request import Picture, PictureRequest
 
 DELAY_S = 0.08
 KEPT = 24
@@ -27,14 +29,19 @@ class Preview(Widget):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._source: tuple[Path, Placement | None, bool] | None = None
+        self._source: PictureRequest | None = None
         self._picture = Picture()
         self._drawn: OrderedDict[PictureRequest, Picture] = OrderedDict()
         self._timer: Timer | None = None
 
-    def show(self, path: Path | None, placement: Placement | None = None, *, flip: bool = False) -> None:
-        """Show another picture soon; `placement` draws its crop box, `flip` mirrors it."""
-        self._source = (path, placement, flip) if path else None
+    def show(
+        self, path: Path | None, placement: Placement | None = None, *, flip: bool = False, cut: bool = False
+    ) -> None:
+        """Show another picture soon; `placement` draws its crop box, `cut` only what is inside, `flip` mirrors it."""
+        self._source = PictureRequest(path, 0, 0, placement, flip, cut) if path else None
+        self._show_soon()
+
+    def _show_soon(self) -> None:
         if self._timer:
             self._timer.stop()
         self.workers.cancel_node(self)
@@ -52,19 +59,17 @@ class Preview(Widget):
 
     def on_resize(self) -> None:
         if self._source:
-            path, placement, flip = self._source
-            self.show(path, placement, flip=flip)
+            self._show_soon()
 
     def _request(self) -> PictureRequest | None:
         if self._source is None or not self.size.area:
             return None
-        path, placement, flip = self._source
-        return PictureRequest(path, self.size.width, self.size.height, placement, flip)
+        return replace(self._source, columns=self.size.width, lines=self.size.height)
 
     def _draw(self) -> None:
         request = self._request()
         if request:
-            in_background(self, "picture", lambda: (request, draw_picture(request)))
+            in_background(self, "picture", lambda: (request, _drawn(request)))
 
     def on_work_done(self, message: WorkDone) -> None:
         assert isinstance(message.result, tuple)
@@ -81,9 +86,11 @@ class Preview(Widget):
         return self._picture.problem
 
     def _put(self, picture: Picture) -> None:
-        if picture is not self._picture:
-            self._picture = picture
-            self.refresh()
+        before = [self.render_line(y) for y in range(self.size.height)]
+        self._picture = picture
+        for y, line in enumerate(before):
+            if line != self.render_line(y):
+                self.refresh(Region(0, y, self.size.width, 1))
 
     def render_line(self, y: int) -> Strip:
         width, strips = self.size.width, self._picture.strips
@@ -97,3 +104,9 @@ class Preview(Widget):
         return Strip.join([Strip.blank(left, self.rich_style), strips[line]]).extend_cell_length(
             width, self.rich_style
         )
+
+
+def _drawn(request: PictureRequest) -> Picture:
+    from curator.tui.pictures import draw_picture  # Pillow: not before the first picture
+
+    return draw_picture(request)

@@ -1,0 +1,59 @@
+"""Decides how words for new things are checked, and free ones found, from the command line (S023)."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from curator.cli.options import CollectionOption, JsonOption
+from curator.cli.output import put, put_json
+from curator.cli.places import enclosing_collection, opened
+from curator.contract.errors import UserError
+from curator.contract.text import visible
+
+
+def check_identifier(
+    words: Annotated[
+        list[str] | None, typer.Argument(metavar="[WORD...]", help="Words that shall stand for new things.")
+    ] = None,
+    *,
+    names: Annotated[
+        Path | None,
+        typer.Option(
+            "--tags", metavar="CSV", help="A list of tags it must not be, as tag completers have it."
+        ),
+    ] = None,
+    suggest: Annotated[
+        int, typer.Option("--suggest", metavar="N", min=0, help="Name so many free words.")
+    ] = 10,
+    collection: CollectionOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check words for what is new: one token of CLIP, at most 3 letters, no tag; name free ones."""
+    from curator.tags.identifier import Identifiers
+    from curator.tags.relations import read_names
+
+    listed = read_names(names) if names else frozenset[str]()
+    with ExitStack() as stack:
+        is_inside = collection is not None or enclosing_collection(Path.cwd()) is not None
+        session = stack.enter_context(opened(collection)) if is_inside else None
+        identifiers = Identifiers(session.collection if session else None, listed)
+        verdicts = [identifiers.verdict(word) for word in words or ()]
+        free = identifiers.free(suggest)
+    bad = [each for each in verdicts if each.against]
+    if as_json:
+        put_json({"words": [asdict(each) for each in verdicts], "free": free})
+    else:
+        for each in verdicts:
+            put(f"{visible(each.word)}: {'; '.join(each.against) or 'it can be used'}")
+        if free and (bad or not verdicts):
+            put(f"free: {', '.join(free)}")
+    if bad:
+        raise UserError(
+            f"'{visible(bad[0].word)}' cannot stand for something new",
+            f"take another word, such as {free[0]}" if free else "take another word",
+        )

@@ -1,0 +1,50 @@
+"""Decides which part of a scaled picture is trained, and what SDXL is told of that cut.
+
+A random cut is drawn by key from (seed, sample), so a preview, a resume and any number of GPUs cut alike. "center"
+and "face" were decided at the freeze and stand in the placement.
+"""
+
+from __future__ import annotations
+
+from curator.contract.buckets import Box, CropInputs, CropMode, Placement, Size
+from curator.contract.epoch_plan import Sample
+from curator.contract.keyed import Purpose, below
+
+Corner = tuple[int, int]  # left, top
+
+
+def is_fixed(placement: Placement, mode: CropMode) -> bool:
+    """Whether every showing of the picture is cut alike: also where a random cut has no room to move."""
+    return mode != "random" or placement.resized == placement.bucket
+
+
+def crop_of(placement: Placement, mode: CropMode, seed: int, sample: Sample) -> Box:
+    """The box that is cut from the scaled picture, in its pixels, before any mirroring; every place is as likely."""
+    if is_fixed(placement, mode):
+        return placement.crop
+    (width, height), (wide, high) = placement.resized, placement.bucket
+    left = below(width - wide + 1, seed, *sample, Purpose.CROP, 0)
+    top = below(height - high + 1, seed, *sample, Purpose.CROP, 1)
+    return left, top, left + wide, top + high
+
+
+def corner_told(size: Size, placement: Placement, crop: Box, how: CropInputs, *, flip: bool) -> Corner:
+    """Left and top that SDXL is told of a picture of `size` cut at `crop`.
+
+    "true": where it was cut; in a mirrored picture the cut's right side is the left one. "letterbox": the offset of
+    the whole picture fitted inside the bucket, wherever it was cut, as sd-scripts tells it.
+    """
+    if how == "letterbox":
+        return _letterbox(size, placement.bucket, flip)
+    left, top, right, _ = crop
+    return (placement.resized[0] - right if flip else left), top
+
+
+def _letterbox(size: Size, bucket: Size, flip: bool) -> Corner:
+    """With sd-scripts' own arithmetic: sides are no whole numbers, offsets are rounded down."""
+    ratio = size[0] / size[1]
+    wide, high = bucket
+    is_taller = wide / high > ratio
+    fitted = (high * ratio, float(high)) if is_taller else (float(wide), wide / ratio)
+    left, top = (wide - fitted[0]) // 2, (high - fitted[1]) // 2
+    return int(wide - (left + fitted[0]) if flip else left), int(top)

@@ -1,0 +1,127 @@
+"""Decides the buckets of millions of pictures at once: what `contract.buckets.place` says of each, in numpy.
+
+The arithmetic is that of `place`, operation by operation, so the answers are equal for every size.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from curator.contract.buckets import BucketRule, Size, bucket_list, place
+
+_PIECE = 1 << 16  # so many pictures stay in the processor's cache from step to step
+_CELLS = 4096  # a unit of width / height has so many; the last of 16 units holds whatever is wider
+_MIXED = -2
+Numbers = NDArray[Any]
+
+
+class Placed(NamedTuple):
+    """Buckets in ascending order, and the place of each picture's among them; -1 for a picture without a size."""
+
+    sizes: tuple[Size, ...]
+    of_image: NDArray[np.int32]
+
+
+def buckets_of(width: Numbers, height: Numbers, rule: BucketRule) -> Placed:
+    """The bucket of each picture. `sizes` are all of the rule, with those that pictures have beside them."""
+    of_image = np.empty(len(width), np.int32)
+    if rule.upscale:
+        sizes, placing = bucket_list(rule), _Nearest(rule)
+        for piece in _pieces(len(width)):
+            of_image[piece] = placing.of(width[piece], height[piece])
+        return Placed(sizes, of_image)
+    longest = _longest_steps(rule)
+    for piece in _pieces(len(width)):
+        wide, high = _own_steps(width[piece], height[piece], rule, longest)
+        of_image[piece] = wide * (longest + 1) + high
+    present = np.flatnonzero(np.bincount(of_image, minlength=(longest + 1) ** 2)).tolist()
+    own = {key: (key // (longest + 1) * rule.step, key % (longest + 1) * rule.step) for key in present if key}
+    sizes = tuple(sorted({*bucket_list(rule), *own.values()}))
+    numbers = np.full((longest + 1) ** 2, -1, np.int32)
+    numbers[list(own)] = [sizes.index(size) for size in own.values()]
+    return Placed(sizes, numbers[of_image])
+
+
+class _Nearest:
+    """With upscaling the ratio decides: a table of ratios answers, and compares only where two buckets meet."""
+
+    def __init__(self, rule: BucketRule) -> None:
+        sizes = bucket_list(rule)
+        first: dict[float, int] = {}  # of buckets of the same ratio the first counts
+        for number, (wide, high) in enumerate(sizes):
+            first.setdefault(wide / high, number)
+        self._ratios = np.array(sorted(first), np.float64)
+        self._numbers = np.array([first[ratio] for ratio in self._ratios.tolist()], np.int32)
+        # A picture of just the size of a later one belongs there.
+        self._doubles = [(n, size) for n, size in enumerate(sizes) if first[size[0] / size[1]] != n]
+        ends = self._compared(np.arange(16 * _CELLS + 1) / _CELLS)
+        self._table = np.where(ends[1:] == ends[:-1], ends[:-1], _MIXED)
+        self._table[-1] = _MIXED
+
+    def of(self, width: Numbers, height: Numbers) -> Numbers:
+        ratio = width / np.maximum(height, 1)
+        cells = np.minimum(ratio * _CELLS, len(self._table) - 1).astype(np.int32)
+        found = self._table[cells]
+        mixed = np.flatnonzero(found == _MIXED)
+        found[mixed] = self._compared(ratio[mixed])
+        for number, size in self._doubles:
+            found[(width == size[0]) & (height == size[1])] = number
+        found[(width == 0) | (height == 0)] = -1
+        return found
+
+    def _compared(self, ratio: Numbers) -> Numbers:
+        last = len(self._ratios) - 1
+        above = np.minimum(np.searchsorted(self._ratios, ratio), last)
+        below = np.maximum(above - 1, 0)
+        up, down = self._numbers[above], self._numbers[below]
+        far_up, far_down = np.abs(self._ratios[above] - ratio), np.abs(self._ratios[below] - ratio)
+        nearest = np.where(far_up < far_down, up, down)
+        return np.where(far_up == far_down, np.minimum(up, down), nearest)
+
+
+def _own_steps(width: Numbers, height: Numbers, rule: BucketRule, longest: int) -> tuple[Numbers, Numbers]:
+    """Without upscaling: each picture's own size, shrunk to the area if need be, in whole steps; 0 without a size."""
+    wide, high = width.astype(np.int64), height.astype(np.int64)
+    large = np.flatnonzero(wide * high > rule.area)
+    wide[large], high[large] = _shrunk(wide[large] / high[large], rule)
+    has_size = (width > 0) & (height > 0)
+    return _in_steps(wide, rule, longest) * has_size, _in_steps(high, rule, longest) * has_size
+
+
+def _in_steps(side: Numbers, rule: BucketRule, longest: int) -> Numbers:
+    return np.clip(side // rule.step, 1, longest)
+
+
+def _shrunk(ratio: Numbers, rule: BucketRule) -> tuple[Numbers, Numbers]:
+    """Sizes of about the rule's area: by width or by height, whichever keeps the ratio better."""
+    wide = np.sqrt(rule.area * ratio)
+    by_width, by_height = _cut(wide, rule.step), _cut(rule.area / wide, rule.step)
+    height_of_width, width_of_height = by_width / ratio, by_height * ratio
+    off_by_width = np.abs(by_width / _cut(height_of_width, rule.step) - ratio)
+    off_by_height = np.abs(_cut(width_of_height, rule.step) / by_height - ratio)
+    is_by_width = off_by_width < off_by_height
+    return (
+        np.where(is_by_width, by_width, _rounded(width_of_height)),
+        np.where(is_by_width, _rounded(height_of_width), by_height),
+    )
+
+
+def _cut(values: Numbers, step: int) -> Numbers:
+    """Rounded, then cut to steps, of which there is at least one."""
+    return np.maximum(_rounded(values) // step, 1) * step
+
+
+def _rounded(values: Numbers) -> Numbers:
+    return (values + 0.5).astype(np.int64)
+
+
+def _longest_steps(rule: BucketRule) -> int:
+    """What the longest strip there could be is cut to."""
+    return place((1, 1 << 40), rule).bucket[1] // rule.step
+
+
+def _pieces(count: int) -> list[slice]:
+    return [slice(at, at + _PIECE) for at in range(0, count, _PIECE)]

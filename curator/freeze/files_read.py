@@ -1,0 +1,50 @@
+"""Decides how the paths and contents of the pictures of a freeze are read: in a thread, while others read their tags.
+
+SQLite joins thousands of rows in one step, and lets Python go on meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Event
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pyroaring import BitMap
+
+from curator.index.bulk_rows import BulkRows, Paths
+
+Files = tuple[
+    Paths, NDArray[Any]
+]  # paths in order; the sha256 of each picture, ascending by id, as a row of 32 bytes
+
+
+@contextmanager
+def reading_files(bulk: BulkRows, images: BitMap) -> Generator[Callable[[], Files]]:
+    """Begin to read; what is given waits for the end. Leaving early ends the reading."""
+    given_up = Event()
+
+    def beside() -> Files | None:
+        with bulk.beside() as own:
+            return _read(own, images, given_up) if own else None
+
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(beside)
+        try:
+            yield lambda: reading.result() or _read(bulk, images, given_up)
+        finally:
+            given_up.set()
+
+
+def _read(bulk: BulkRows, images: BitMap, given_up: Event) -> Files:
+    contents = np.zeros((len(images), 32), np.uint8)
+    done = 0
+    for ids, some in bulk.contents(images):
+        if given_up.is_set():
+            break
+        contents[done : done + len(ids)] = some
+        done += len(ids)
+    return bulk.paths(images, given_up.is_set), contents

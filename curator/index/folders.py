@@ -1,0 +1,86 @@
+"""Decides what is remembered of scanned folders, so that those where nothing came or went can be passed over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pyroaring import BitMap
+
+from curator.index.database import Database
+from curator.index.paths import from_blob, to_blob
+
+UNSETTLED = -1  # a time no folder has
+
+
+@dataclass(frozen=True)
+class FolderState:
+    """A folder, or a tar, as last listed.
+
+    `mtime_ns` is its own time, or `UNSETTLED` where that proves nothing. `images` is how many pictures it gave;
+    `inside` and `linked` are the names of folders and tars in it, and of links to folders.
+    """
+
+    path: str
+    mtime_ns: int
+    images: int
+    inside: tuple[str, ...] = ()
+    linked: tuple[str, ...] = ()
+
+
+class FolderTable:
+    """Scanned folders by their absolute paths."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def under(self, top: str) -> dict[str, FolderState]:
+        """A folder and those in it, by path."""
+        first = to_blob(top.rstrip("/") + "/")
+        query = "SELECT path, mtime_ns, images, inside, linked FROM folder WHERE path=? OR path>=? AND path<?"
+        with self._database.reading() as connection:
+            rows = connection.execute(query, (to_blob(top), first, first[:-1] + b"0"))  # "0" follows "/"
+            states = [
+                FolderState(from_blob(path), mtime_ns, images, _names(inside), _names(linked))
+                for path, mtime_ns, images, inside, linked in rows
+            ]
+        return {state.path: state for state in states}
+
+    def put(self, states: Iterable[FolderState]) -> None:
+        """Remember folders. Inside a write transaction."""
+        rows = [
+            (to_blob(s.path), s.mtime_ns, s.images, to_blob("/".join(s.inside)), to_blob("/".join(s.linked)))
+            for s in states
+        ]
+        self._database.connection.executemany("INSERT OR REPLACE INTO folder VALUES(?,?,?,?,?)", rows)
+
+    def forget(self, paths: Iterable[str]) -> None:
+        """These are gone. Inside a write transaction."""
+        rows = [(to_blob(path),) for path in paths]
+        self._database.connection.executemany("DELETE FROM folder WHERE path=?", rows)
+
+    def has_images(self, root: int, before: str) -> bool:
+        """Whether any image, there or missing, has a path that begins so (with a folder and "/", or nothing)."""
+        query = f"SELECT 1 FROM image WHERE {_RANGE} LIMIT 1"
+        with self._database.reading() as connection:
+            return connection.execute(query, _range(root, before)).fetchone() is not None
+
+    def images_in(self, root: int, before: str, *, deep: bool) -> BitMap:
+        """Images, there or missing, whose path begins so; those of folders further in only where `deep`."""
+        query = f"SELECT id FROM image WHERE {_RANGE}"
+        if not deep:
+            query += f" AND instr(substr(path, {len(to_blob(before)) + 1}), x'2f')=0"
+        with self._database.reading() as connection:
+            return BitMap(row[0] for row in connection.execute(query, _range(root, before)))
+
+
+_RANGE = "root=? AND path>=? AND path<?"
+
+
+def _range(root: int, before: str) -> tuple[int, bytes, bytes]:
+    first = to_blob(before)
+    return root, first, first[:-1] + b"0" if first else b"\xff\xff"  # no path begins with two such bytes
+
+
+def _names(joined: bytes) -> tuple[str, ...]:
+    return tuple(from_blob(joined).split("/")) if joined else ()

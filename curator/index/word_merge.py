@@ -1,0 +1,23 @@
+"""Decides what becomes of an image's tags when an older change of them is taken back and later ones stand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence, Set
+
+
+def merged_words(
+    before: Sequence[str], after: Sequence[str], now: Sequence[str], touched: Set[str]
+) -> list[str]:
+    """The tags `now`, without what leads from `before` to `after`, as far as nobody `touched` it since.
+
+    What stays keeps its order; a tag that comes back goes behind the one nearest before it in `before`.
+    """
+    came = set(after) - set(before) - touched
+    stay = [word for word in now if word not in came]
+    back = set(before) - set(after) - touched - set(stay)
+    found = list(stay)
+    for place, word in enumerate(before):
+        if word in back:
+            left = next((each for each in reversed(before[:place]) if each in found), None)
+            found.insert(0 if left is None else found.index(left) + 1, word)
+    return found

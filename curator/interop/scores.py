@@ -1,0 +1,118 @@
+"""Decides how a table of scores is read: one column names the picture, every other column of numbers is a score.
+
+`.csv`, `.jsonl` and `.json` (a list of objects, or an object by picture, whose values may be plain numbers). What
+names a picture: a path (beside the file, or below `--images`), the sha256 of its file, or the md5 or post number in its
+name.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from curator.contract.errors import UserError
+from curator.contract.text import decoded, visible
+from curator.interop.folders import absolute
+from curator.interop.json_stream import json_lines, whole_items
+from curator.interop.plan import ImportPlan
+from curator.interop.posts import whole
+from curator.interop.records import Dropped, Record, Row, Source
+
+_PATHS = ("path", "file_name", "filename", "file", "image_path", "image")
+_NAMED_BY = (*_PATHS, "sha256", "md5", "post")
+_NOT_NAME = re.compile(r"[^a-z0-9_.-]+")
+
+
+def plan_scores(file: Path, images: Path | None = None) -> ImportPlan:
+    """Scores for pictures the collection already knows.
+
+    Raises:
+        UserError: the first row names no picture.
+    """
+    folder = absolute(images or file.parent)
+    source = Source(file, lambda: _rows(file, folder))
+    first = next(_values(file), None)
+    if isinstance(first, dict) and not any(key in first for key in _NAMED_BY):
+        raise UserError(
+            f"{visible(str(file))} names no picture", f"one column must be: {', '.join(_NAMED_BY)}"
+        )
+    return ImportPlan("scores", notes=("pictures must be scanned first",), sources=(source,))
+
+
+def _rows(file: Path, folder: Path) -> Iterator[Row]:
+    for value in _values(file):
+        yield _row(value, folder)
+
+
+def _values(file: Path) -> Iterator[Any]:
+    match file.suffix.lower():
+        case ".csv":
+            yield from _csv(file)
+        case ".jsonl" | ".ndjson":
+            yield from (value for _, value in json_lines(file))
+        case ".json":
+            for item in whole_items(file):
+                yield None if item is None else _keyed(*item, file.stem) if item[0] else item[1]
+        case _:
+            raise UserError(f"{visible(file.name)} is no table of scores", "give .csv, .jsonl or .json")
+
+
+def _csv(file: Path) -> Iterator[Mapping[str, Any]]:
+    try:
+        with file.open("rb") as opened:
+            lines = (decoded(line)[0] for line in opened)
+            yield from csv.DictReader(lines)
+    except (OSError, csv.Error) as error:
+        raise UserError(f"{visible(str(file))} cannot be read: {visible(str(error))}", "mend it") from error
+
+
+def _keyed(key: str, value: Any, stem: str) -> Any:
+    if isinstance(value, dict):
+        return {"path": key, **value}
+    return {"path": key, stem: value}
+
+
+def _row(value: Any, folder: Path) -> Row:
+    if not isinstance(value, dict):
+        return Dropped("a line that is no JSON object")
+    scores: dict[str, float] = {}
+    warnings: list[str] = []
+    for key, given in value.items():
+        if key in _NAMED_BY or not isinstance(key, str) or given in (None, ""):
+            continue
+        number = _number(given)
+        if number is None:
+            warnings.append(f"no number in '{visible(key[:40])}'")
+        else:
+            scores[_name(key)] = number
+    if not scores:
+        return Dropped("a row without a number")
+    path = next((value[key] for key in _PATHS if isinstance(value.get(key), str) and value[key]), "")
+    record = Record(
+        path=os.path.normpath(folder / path) if path else "",
+        post=whole(value.get("post")) or 0,
+        md5=str(value.get("md5") or "").lower(),
+        sha256=str(value.get("sha256") or "").lower(),
+        scores=tuple(scores.items()),
+        warnings=tuple(warnings),
+    )
+    return record if record.is_named else Dropped("a row that names no picture")
+
+
+def _number(given: Any) -> float | None:
+    if isinstance(given, bool) or not isinstance(given, int | float | str):
+        return None
+    try:
+        number = float(given)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _name(key: str) -> str:
+    return _NOT_NAME.sub("_", key.strip().lower()).strip("_.-")[:64] or "score"

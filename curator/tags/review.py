@@ -1,0 +1,160 @@
+"""Decides what one rule of the tables would change on some images, told as lines with counts, and makes the change."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from curator.index.collection import Collection
+from curator.index.edits import Commit, Words
+from curator.tags.clean import CleanRules, Diff, cleaned_words
+from curator.tags.derive import derive
+from curator.tags.derive_plan import carry_out, classify_counts, plan_derived
+from curator.tags.order import order_rule, ordered_words
+from curator.tags.rewriting import commit
+
+Rule = Literal["quality", "rating", "year", "head", "count", "clean", "order"]
+RULES: tuple[Rule, ...] = get_args(Rule)
+SAMPLE = 5000  # images looked at while a table is edited
+_EXAMPLES = 40
+_COMMON = 200
+_AT_ONCE = 50_000
+Ids = NDArray[Any]
+Tables = Mapping[str, Any]
+Looked = Callable[[int, int], None]  # images looked at, in all; may raise to stop
+
+
+@dataclass(frozen=True)
+class Change:
+    """One change and on how many images: `before` becomes `after`; `why` names the rule."""
+
+    images: int
+    why: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
+class Review:
+    """What a rule would change: `images` of the `looked_at` ones. `notes` say what else it found.
+
+    With `sampled_from`, the images looked at are a sample of so many.
+    """
+
+    rule: Rule
+    looked_at: int
+    images: int
+    changes: tuple[Change, ...]
+    notes: tuple[str, ...] = ()
+    sampled_from: int = 0
+
+
+def review(
+    collection: Collection, rule: Rule, ids: Ids, tables: Tables, looked: Looked | None = None
+) -> Review:
+    """What `rule` would change on the images `ids`, the most common changes first.
+
+    Raises:
+        UserError: a table that cannot be used.
+    """
+    match rule:
+        case "clean":
+            return _cleaning(collection, ids, tables, looked or _silent)
+        case "order":
+            return _ordering(collection, ids, tables, looked or _silent)
+        case "count":
+            return _counting(collection, tables)
+        case _:
+            return _deriving(collection, rule, ids, tables)
+
+
+def carry_out_rule(collection: Collection, rule: Rule, ids: Ids, tables: Tables) -> list[Commit]:
+    """Make the changes of `rule`; each commit can be undone."""
+    match rule:
+        case "clean":
+            words = cleaned_words(collection, ids.tolist(), CleanRules(tables["clean"]), Diff())
+            return commit(collection, words, "clean tags")
+        case "order":
+            words = ordered_words(collection, ids.tolist(), order_rule(tables))
+            return commit(collection, words, "order tags by rule")
+        case "count":
+            return [classify_counts(collection, tables["count"]["tags"])]
+        case _:
+            derived = derive(collection, ids, rule, tables)
+            return carry_out(
+                collection, derived, plan_derived(collection, derived, ids), at_start=rule == "head"
+            )
+
+
+def glance(collection: Collection, rule: Rule, ids: Ids, tables: Tables) -> Review:
+    """As `review`, soon enough to follow typing: rules that read every image look at an even sample.
+
+    Raises:
+        UserError: a table that cannot be used.
+    """
+    if rule not in ("clean", "order") or len(ids) <= SAMPLE:
+        return review(collection, rule, ids, tables)
+    some = ids[np.linspace(0, len(ids) - 1, SAMPLE).astype(np.int64)]
+    return replace(review(collection, rule, some, tables), sampled_from=len(ids))
+
+
+def _cleaning(collection: Collection, ids: Ids, tables: Tables, looked: Looked) -> Review:
+    diff, rules = Diff(), CleanRules(tables["clean"])
+    for some in _pieces(ids, looked):
+        for _ in cleaned_words(collection, some, rules, diff):
+            pass
+    changes = tuple(Change(count, *change) for change, count in diff.changes.most_common(_COMMON))
+    notes = tuple(f"{name}: {count:,}" for name, count in diff.by_rule().items())
+    return Review("clean", len(ids), diff.images, changes, notes)
+
+
+def _ordering(collection: Collection, ids: Ids, tables: Tables, looked: Looked) -> Review:
+    count, examples, rule = 0, list[Words](), order_rule(tables)
+    for some in _pieces(ids, looked):
+        for each in ordered_words(collection, some, rule):
+            count += 1
+            examples += [each] if count <= _EXAMPLES else []
+    before = collection.tag_names([each.image for each in examples])
+    told = Counter(
+        (", ".join(old), ", ".join(new.tags or ())) for old, new in zip(before, examples, strict=True)
+    )
+    changes = tuple(Change(images, "order", *pair) for pair, images in told.most_common())
+    return Review("order", len(ids), count, changes)
+
+
+def _counting(collection: Collection, tables: Tables) -> Review:
+    with collection.reading():
+        tags = {tag for name in tables["count"]["tags"] for tag in collection.tags.alike(name)}
+        found = [tag for tag in collection.tags.get(sorted(tags)) if tag.cls != "count"]
+    changes = tuple(
+        Change(tag.count, "class", f"{tag.name} ({tag.cls})", f"{tag.name} (count)") for tag in found
+    )
+    return Review("count", collection.images.count(), sum(each.images for each in changes), changes)
+
+
+def _deriving(collection: Collection, rule: Rule, ids: Ids, tables: Tables) -> Review:
+    derived = derive(collection, ids, rule, tables)
+    plan = plan_derived(collection, derived, ids)
+    changes = [Change(each.gained, "new", "", each.name) for each in plan.tags if each.gained]
+    changes += [Change(each.lost, "gone", each.name, "") for each in plan.tags if each.lost]
+    notes = [
+        f"cuts of {rating}: {', '.join(f'{cut:g}' for cut in cuts)}" for rating, cuts in derived.cuts.items()
+    ]
+    notes += [f"{each.name}: {each.by_hand:,} by hand, left alone" for each in plan.tags if each.by_hand]
+    return Review(rule, len(ids), len(plan.images), tuple(changes), tuple(notes))
+
+
+def _pieces(ids: Ids, looked: Looked) -> Iterator[list[int]]:
+    """The images some at a time, telling how far it is."""
+    for at in range(0, len(ids), _AT_ONCE):
+        looked(at, len(ids))
+        yield ids[at : at + _AT_ONCE].tolist()
+
+
+def _silent(_done: int, _total: int) -> None:
+    """Nobody watches."""

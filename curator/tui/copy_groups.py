@@ -1,0 +1,138 @@
+"""Decides what is said of pictures that are the same picture: how like they are, and tags not all of them have.
+
+Pure but for `look_for`, which a worker does; screens draw what comes of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from textwrap import wrap
+from typing import get_args
+
+import numpy as np
+from numpy.typing import NDArray
+from pyroaring import BitMap
+from rich.text import Text
+
+from curator.contract.text import visible
+from curator.index.images import ImageRow
+from curator.index.metadata import PostFacts
+from curator.scan.duplicates import Best, Group, find_groups
+from curator.scan.fingerprint import fill
+from curator.session import Session
+
+ORDERS: tuple[Best, ...] = get_args(Best)
+DISTANCES: tuple[int | None, ...] = (None, 0, 2, 4, 6, 8, 10)  # of 64 bits; None: only the same file
+_SCORES = 3  # of models, that a column has room for
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """What counts as the same picture, and which one of a group is the best."""
+
+    distance: int | None = None
+    best: Best = "size"
+
+    def in_words(self) -> str:
+        """`the same file`, or `alike to 6 bits`, and the order."""
+        likeness = "the same file" if self.distance is None else f"alike to {self.distance} of 64 bits"
+        return f"{likeness}, best by {self.best}"
+
+    def nearer(self, steps: int) -> Likeness:
+        """The next distance up or down; at the end it stays."""
+        place = DISTANCES.index(self.distance) if self.distance in DISTANCES else 0
+        return Likeness(DISTANCES[max(0, min(len(DISTANCES) - 1, place + steps))], self.best)
+
+    def next_order(self) -> Likeness:
+        """Another order of what is best."""
+        return Likeness(self.distance, ORDERS[(ORDERS.index(self.best) + 1) % len(ORDERS)])
+
+
+@dataclass(frozen=True)
+class CopyShown:
+    """One picture of a group; `how` says how like the best it is."""
+
+    row: ImageRow
+    how: str
+    facts: PostFacts
+    scores: tuple[tuple[str, float], ...]
+    own_words: tuple[str, ...]  # tags that another of the group lacks
+
+
+def look_for(
+    reader: Session, text: str, likeness: Likeness, progress: Callable[[int, int], None]
+) -> list[Group]:
+    """The groups among the pictures of a filter, those with the most copies first.
+
+    Pictures not looked at before are looked at first; what was seen is kept when `progress` raises to stop.
+    """
+    found = reader.select(text).ids
+    if likeness.distance is None:
+        found = _of_equal_content(reader, found)
+    ids = found.tolist()
+    if likeness.distance is not None:
+        fill(reader.collection, ids, progress)
+    groups = find_groups(reader.collection, ids, likeness.distance, likeness.best)
+    return sorted(groups, key=lambda group: -len(group.copies))
+
+
+def _of_equal_content(reader: Session, ids: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """Those whose content another has too, by the column of contents: of millions only few rows are read then."""
+    with reader.collection.reading():
+        contents = reader.collection.columns.of("content")[ids]
+    _, inverse, counts = np.unique(contents, return_inverse=True, return_counts=True)
+    return ids[counts[inverse] > 1]
+
+
+def shown_copies(session: Session, group: Group) -> list[CopyShown]:
+    """The pictures of a group that are still there, the best first."""
+    how = {group.best: "best"}
+    for copy in group.copies:
+        how[copy.image] = "same file" if copy.exact else f"{copy.distance} bits off"
+    rows = session.rows([group.best, *(copy.image for copy in group.copies)])
+    tags = {row.id: [tag.name for tag in session.tags_of(row.id)] for row in rows}
+    everywhere = set.intersection(*(set(each) for each in tags.values())) if tags else set[str]()
+    collection = session.collection
+    return [
+        CopyShown(
+            row,
+            how[row.id],
+            collection.metadata.facts(row.id),
+            tuple(collection.scores.of_image(row.id).items())[:_SCORES],
+            tuple(tag for tag in tags[row.id] if tag not in everywhere),
+        )
+        for row in rows
+    ]
+
+
+def rejected(copies: Sequence[CopyShown], kept: int) -> list[int]:
+    """Which images go where `kept` stays: all others, but never one that a person marked to keep."""
+    return [each.row.id for each in copies if each.row.id != kept and each.row.mark != 1]
+
+
+def rejected_of_all(reader: Session, groups: Sequence[Group]) -> BitMap:
+    """What goes where the best of every group stays. A group whose best was rejected has been decided: it is left."""
+    kept, gone = (reader.select(f"mark:{mark}").bitmap() for mark in ("keep", "reject"))
+    open_groups = (group for group in groups if group.best not in gone)
+    return BitMap(copy.image for group in open_groups for copy in group.copies) - kept - gone
+
+
+def about_copy(copy: CopyShown, width: int, *, number: int, is_current: bool) -> list[Text]:
+    """A column's lines: what it is, its size, what is thought of it, where it is, and its own tags."""
+    row = copy.row
+    mark = {1: "  keep", -1: "  reject"}.get(row.mark, "")
+    title = f"{'>' if is_current else ' '}{number} {copy.how}{mark}"
+    values = [
+        f"{name} {value:,}"
+        for name, value in (("score", copy.facts.score), ("fav", copy.facts.fav))
+        if value is not None
+    ] + [f"{visible(name)} {value:.2f}" for name, value in copy.scores]
+    words = ", ".join(copy.own_words) or "no tag of its own"
+    return [
+        Text(title, "bold reverse" if is_current else "bold"),
+        Text(f"  {row.width}x{row.height}  {row.file_bytes:,} bytes  {row.format}"),
+        Text(f"  {'  '.join(values) or 'no score'}"),
+        Text(f"  {visible(row.path)}"),
+        *(Text(line, "italic") for line in wrap(visible(f"+ {words}"), max(10, width))),
+    ]

@@ -1,0 +1,32 @@
+"""Decides how little memory an app keeps that stays open for days beside a training on the same machine."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+
+from curator.session import Session
+
+_PAGES_MIB = 8  # of the index's file, for each of the two sessions; the system has the file cached anyway
+_MMAP_THRESHOLD, _ARENA_MAX = -3, -8  # names of glibc's malloc.h
+_LARGE = 1 << 20
+
+
+def keep_little(session: Session) -> None:
+    """A session that shows and edits: it needs no large cache of its own."""
+    session.collection.keep_pages(_PAGES_MIB)
+
+
+def give_back() -> None:
+    """Columns and orders of millions of images go back to the system when they are dropped.
+
+    glibc otherwise keeps what was freed, in a pool for each of the threads that work in the background.
+    """
+    if sys.platform != "linux":
+        return
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError):  # another C library, with rules of its own
+        return
+    mallopt(_MMAP_THRESHOLD, _LARGE)
+    mallopt(_ARENA_MAX, 2)

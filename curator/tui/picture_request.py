@@ -1,0 +1,33 @@
+"""Decides what is asked of the drawing of a picture, and what comes of it: so one can ask before Pillow is there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from textual.strip import Strip
+
+from curator.contract.buckets import Placement
+
+
+@dataclass(frozen=True)
+class PictureRequest:
+    """What to draw: a file, in so many cells, mirrored with `flip`.
+
+    With a placement its crop is outlined; `cut` shows nothing but the crop.
+    """
+
+    path: Path
+    columns: int
+    lines: int
+    placement: Placement | None = None
+    flip: bool = False
+    cut: bool = False
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Lines ready to draw, or why there are none."""
+
+    strips: tuple[Strip, ...] = ()
+    problem: str = ""

@@ -1,0 +1,240 @@
+"""Decides how pictures that are the same picture are gone through: group by group, side by side, the best kept."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from pyroaring import BitMap
+from rich.text import Text
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.screen import Screen
+from textual.widgets import Label
+
+from curator.contract.text import visible
+from curator.index.edits import Commit
+from curator.scan.duplicates import Group
+from curator.session import Session
+from curator.tui import keys
+from curator.tui.background import in_background, mistakes_shown, progress_told
+from curator.tui.copy_groups import (
+    DISTANCES,
+    ORDERS,
+    CopyShown,
+    Likeness,
+    about_copy,
+    look_for,
+    rejected,
+    rejected_of_all,
+    shown_copies,
+)
+from curator.tui.messages import CollectionChanged, Mistake, Told, WorkDone, WorkRefused
+from curator.tui.screens.dialogs import Confirm
+from curator.tui.screens.picture import PictureScreen, ShownPicture
+from curator.tui.widgets.chrome import KeyLine, TabLine, TooSmall
+from curator.tui.widgets.lines import Lines
+from curator.tui.widgets.preview import Preview
+from curator.tui.words import images_in_words
+
+_MOST_COLUMNS = 4
+_COLUMN_CELLS = 38  # two columns at 80 cells, three at 120
+
+
+class CopiesScreen(Screen):
+    """The groups among the pictures of a filter; escape goes back to Browse."""
+
+    BINDINGS = keys.bindings("copies")
+
+    def __init__(self, session: Session, reader: Session, text: str) -> None:
+        super().__init__()
+        self._session, self._reader, self._filter = session, reader, text
+        self.groups: list[Group] = []
+        self.at = 0
+        self.copies: list[CopyShown] = []
+        self.current = 0  # of the group's pictures
+        self._state = "looking"
+        distance, best = session.recall("copies", [None, "size"])
+        self._likeness = Likeness(
+            distance if distance in DISTANCES else None, best if best in ORDERS else "size"
+        )
+
+    def compose(self) -> ComposeResult:
+        yield TabLine("Browse")
+        yield Label("", id="about", markup=False)
+        with Horizontal():
+            for number in range(_MOST_COLUMNS):
+                with Vertical(classes="copy", id=f"copy-{number}"):
+                    yield Preview()
+                    yield Lines()
+        yield KeyLine()
+        yield TooSmall()
+
+    def on_mount(self) -> None:
+        self.action_look()
+
+    # looking
+
+    def action_look(self) -> None:
+        """Look for groups; what was looked at before a stop is not looked at again."""
+        self._state = "looking"
+        self.groups, self.at = [], 0
+        self._show_group()
+        tell = progress_told(self, "looking at pictures")
+        text, likeness = self._filter, self._likeness
+        self.post_message(Told("looking for copies"))
+        in_background(self, "groups", lambda: look_for(self._reader, text, likeness, tell))
+
+    def action_close(self) -> None:
+        """Stop looking, or leave."""
+        if self._state == "looking":
+            self.workers.cancel_node(self)
+            self._state = "stopped"
+            self.post_message(Told(""))
+            self._show_group()
+        else:
+            self.dismiss()
+
+    def action_nearer(self, steps: int) -> None:
+        self._look_so(self._likeness.nearer(steps))
+
+    def action_order(self) -> None:
+        self._look_so(self._likeness.next_order())
+
+    def _look_so(self, likeness: Likeness) -> None:
+        if likeness != self._likeness:
+            self._likeness = likeness
+            self._session.remember("copies", [likeness.distance, likeness.best])
+            self.action_look()
+
+    def on_work_done(self, message: WorkDone) -> None:
+        self.post_message(Told(""))
+        if message.kind == "reject":
+            self._rejected(cast("Commit", message.result))
+            return
+        self._state = "found"
+        self.groups, self.at, self.current = cast("list[Group]", message.result), 0, 0
+        self._show_group()
+
+    def on_work_refused(self, message: WorkRefused) -> None:
+        self._state = "stopped"
+        self.post_message(Told(""))
+        self.post_message(Mistake(message.error))
+        self._show_group()
+
+    # what is seen
+
+    @mistakes_shown
+    def _show_group(self) -> None:
+        group = self.groups[self.at] if self.groups else None
+        self.copies = shown_copies(self._session, group) if group else []
+        self.current = max(0, min(self.current, len(self.copies) - 1))
+        self.query_one("#about", Label).update(self._about(), layout=False)
+        columns = max(1, min(_MOST_COLUMNS, self.size.width // _COLUMN_CELLS, len(self.copies) or 1))
+        first = max(0, min(self.current - columns + 1, len(self.copies) - columns))
+        for number in range(_MOST_COLUMNS):
+            column = self.query_one(f"#copy-{number}", Vertical)
+            column.display = number < columns
+            self._show_column(column, first + number if number < columns else len(self.copies))
+
+    def _show_column(self, column: Vertical, position: int) -> None:
+        preview, about = column.query_one(Preview), column.query_one(Lines)
+        if position >= len(self.copies):
+            preview.show(None)
+            about.show([])
+            return
+        copy = self.copies[position]
+        preview.show(self._session.file_of(copy.row))
+        width = max(20, about.size.width - 1)
+        about.show(about_copy(copy, width, number=position + 1, is_current=position == self.current))
+
+    def _about(self) -> Text:
+        where = visible(self._filter) or "all pictures"
+        if self._state == "looking":
+            said = "looking; esc stops, what was seen is kept"
+        elif self._state == "stopped":
+            said = "stopped; r goes on"
+        elif not self.groups:
+            said = "no two are the same: + looks for pictures less alike"
+        else:
+            more = sum(len(group.copies) for group in self.groups)
+            said = f"group {self.at + 1:,} of {len(self.groups):,}, {more:,} copies"
+        return Text(f" {said}", "bold").append(f"   {self._likeness.in_words()}   {where}", "not bold")
+
+    def on_resize(self) -> None:
+        self._show_group()
+
+    @on(CollectionChanged)
+    def _read_again(self) -> None:
+        self._show_group()
+
+    def action_group(self, places: int) -> None:
+        if self.groups:
+            self.at = max(0, min(len(self.groups) - 1, self.at + places))
+            self.current = 0
+            self._show_group()
+
+    def action_step(self, places: int) -> None:
+        self.current += places
+        self._show_group()
+
+    def action_enlarge(self) -> None:
+        if not self.copies:
+            return
+
+        def shown(position: int) -> ShownPicture:
+            row = self.copies[position].row
+            return ShownPicture(f"{row.width}x{row.height}  {visible(row.path)}", self._session.file_of(row))
+
+        def seen(position: int | None) -> None:
+            self.current = position or 0
+            self._show_group()
+
+        self.app.push_screen(PictureScreen(len(self.copies), shown, self.current), seen)
+
+    # what is kept
+
+    @mistakes_shown
+    def action_keep(self, best: bool) -> None:
+        """Keep one of the group, reject the others, and go on to the next group."""
+        if not self.copies:
+            return
+        kept = self.copies[0 if best else self.current].row
+        if kept.mark == -1:
+            self._session.mark([kept.id], 0)
+        others = rejected(self.copies, kept.id)
+        if others:
+            self._session.mark(others, -1)
+        if self.at + 1 < len(self.groups):
+            self.action_group(1)
+        else:
+            self.notify("That was the last group. esc goes back.", markup=False)
+            self._show_group()
+
+    @mistakes_shown
+    def action_reject(self) -> None:
+        if self.copies:
+            row = self.copies[self.current].row
+            self._session.mark([row.id], 0 if row.mark == -1 else -1)
+            self._show_group()
+
+    def action_keep_all(self) -> None:
+        """Keep the best of every group, after a question with the count."""
+        others = rejected_of_all(self._reader, self.groups)
+        if not others:
+            self.notify("Nothing is left to reject.", markup=False)
+            return
+        question = Confirm(
+            f"Reject {images_in_words(len(others))}?",
+            "The best of each group stays, and what is marked to keep. Groups of which somebody rejected the best"
+            " are left as they are. u takes it back.",
+        )
+        self.app.push_screen(question, lambda yes: self._reject(others) if yes else None)
+
+    def _reject(self, images: BitMap) -> None:
+        self.post_message(Told("rejecting"))
+        in_background(self, "reject", lambda: self._reader.mark(images, -1))
+
+    def _rejected(self, commit: Commit) -> None:
+        self.notify(f"{images_in_words(commit.images_changed)} rejected. u undoes it.", markup=False)
+        self._show_group()

@@ -1,0 +1,99 @@
+"""Decides how data of other tools is brought in from the app: where it is, the plan to read, then the import."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NamedTuple, cast
+
+from rich.text import Text
+from textual.screen import Screen
+
+from curator.contract.errors import UserError
+from curator.contract.text import visible
+from curator.interop.apply import ImportReport
+from curator.interop.layouts import LAYOUTS, plan_import
+from curator.interop.plan import ImportPlan
+from curator.session import Session
+from curator.tui.background import in_background
+from curator.tui.messages import Told
+from curator.tui.screens.dialogs import Form, FormLine, yes_or_no
+from curator.tui.screens.proposal import Proposal
+
+_LINES = (
+    FormLine("path", "folder or file", "", "of kohya, EveryDream, a booru, gallery-dl, an imagefolder"),
+    FormLine("layout", "layout", "auto", "auto, " + ", ".join(LAYOUTS)),
+    FormLine("reg", "regularisation", "", "its folders, for kohya-folders"),
+    FormLine("images", "pictures", "", "where they are, for kohya-json"),
+    FormLine("replace", "replace words", "no", "yes: also tags and captions that pictures have"),
+)
+
+
+class Planned(NamedTuple):
+    """A plan, and whether its words replace those that pictures have."""
+
+    plan: ImportPlan
+    replace_words: bool
+
+
+def ask_for_import(screen: Screen) -> None:
+    """Ask where it is, and plan in the background as the work "plan" of `screen`; for `propose_import`."""
+
+    def check(values: Mapping[str, str]) -> Callable[[], Planned]:
+        typed = {name: value.strip() for name, value in values.items()}
+        if not typed["path"]:
+            raise UserError("no folder or file was given", "type where it is")
+        replace = yes_or_no(typed, "replace", "replace words")
+        path, reg, images = (Path(typed[name]).expanduser() for name in ("path", "reg", "images"))
+        return lambda: Planned(
+            plan_import(
+                path,
+                typed["layout"],
+                reg=reg if typed["reg"] else None,
+                images=images if typed["images"] else None,
+            ),
+            replace,
+        )
+
+    def begin(result: object) -> None:
+        if result is not None:
+            screen.post_message(Told("reading"))
+            in_background(screen, "plan", cast("Callable[[], Planned]", result))
+
+    screen.app.push_screen(Form("Bring in data of another tool", _LINES, check), begin)
+
+
+def propose_import(screen: Screen, reader: Session, planned: Planned) -> None:
+    """Show the plan, and carry it out in the background as the work "import" of `screen`."""
+
+    def told(rows: int) -> None:
+        screen.post_message(Told(f"{rows:,} rows read"))
+
+    def carry_out(yes: bool | None) -> None:
+        if yes:
+            screen.post_message(Told("bringing in"))
+            plan, replace = planned
+            in_background(screen, "import", lambda: reader.import_plan(plan, told, replace_words=replace))
+
+    question = f"Bring this in ({planned.plan.layout})?"
+    screen.app.push_screen(Proposal(question, plan_lines(planned.plan)), carry_out)
+
+
+def plan_lines(plan: ImportPlan) -> list[Text]:
+    """What an import would do, as lines."""
+    lines = [Text(f" index {visible(str(folder))}") for folder in plan.folders]
+    for each in plan.subsets:
+        reg = "  regularisation" if each.is_reg else ""
+        about = f" {each.images:>7,} x {each.repeats:g}{reg}  {visible(each.class_tokens)}"
+        lines.append(Text(f" subset {visible(each.name)}", "bold").append(about, "not bold"))
+    lines += [Text(f" words and facts of {visible(str(each.path))}") for each in plan.sources]
+    lines += [
+        Text(f" ignored: {visible(each.path)}: {visible(each.reason)}", "italic") for each in plan.ignored
+    ]
+    return lines + [Text(f" {visible(note)}", "italic") for note in plan.notes]
+
+
+def report_in_words(report: ImportReport) -> str:
+    """One sentence about an import that is done."""
+    kept = f"{report.scanned.added:,} images added, {len(report.subsets):,} subsets"
+    return f"{kept}, {report.words.rows:,} rows read" if report.words.rows else kept

@@ -1,0 +1,60 @@
+"""Decides which screens there are; each is imported when it is first seen, so that the first one waits for no other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from textual.screen import Screen
+
+from curator.session import Session
+from curator.tui.screens.browse import BrowseScreen
+
+
+def screen_makers(session: Session, reader: Session, browse: BrowseScreen) -> dict[str, Callable[[], Screen]]:
+    """The screens by name."""
+
+    def subsets() -> Screen:
+        from curator.tui.screens.subsets import SubsetsScreen
+
+        return SubsetsScreen(session, reader)
+
+    def captions() -> Screen:
+        from curator.tui.screens.captions import CaptionsScreen
+
+        return CaptionsScreen(session)
+
+    def freeze() -> Screen:
+        from curator.tui.screens.freeze import FreezeScreen
+
+        return FreezeScreen(session, reader)
+
+    def train() -> Screen:
+        from curator.tui.screens.train import TrainScreen
+
+        return TrainScreen(session)
+
+    def runs() -> Screen:
+        from curator.tui.screens.runs import RunsScreen
+
+        return RunsScreen(session)
+
+    def history() -> Screen:
+        from curator.tui.screens.history import HistoryScreen
+
+        return HistoryScreen(session, reader)
+
+    def prepare() -> Screen:
+        from curator.tui.screens.prepare import PrepareScreen
+
+        return PrepareScreen(session, reader)
+
+    return {
+        "browse": lambda: browse,
+        "subsets": subsets,
+        "captions": captions,
+        "freeze": freeze,
+        "train": train,
+        "runs": runs,
+        "history": history,
+        "prepare": prepare,
+    }

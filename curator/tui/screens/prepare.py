@@ -1,0 +1,194 @@
+"""Decides how tags are derived, cleaned and ordered by rules in the app: what would change first, then the change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import cast
+
+from rich.text import Text
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.screen import Screen
+from textual.widgets import Label
+
+from curator.contract.text import visible
+from curator.index.edits import Commit
+from curator.interop.apply import ImportReport
+from curator.session import Session
+from curator.tags.review import RULES, Review, Rule, carry_out_rule, glance, review
+from curator.tags.tables import tables_of
+from curator.tui import keys
+from curator.tui.background import in_background, mistakes_shown, progress_told
+from curator.tui.messages import CollectionChanged, Mistake, Told, WorkDone, WorkRefused
+from curator.tui.review_lines import change_lines, in_words
+from curator.tui.screens.dialogs import Confirm, Form, FormLine
+from curator.tui.screens.importing import Planned, ask_for_import, propose_import, report_in_words
+from curator.tui.screens.picking import NamedPick, ask_for_pick, propose_pick
+from curator.tui.screens.table_editor import TableEditor
+from curator.tui.widgets.chrome import KeyLine, TabLine, TooSmall
+from curator.tui.widgets.line_list import LineList
+from curator.tui.words import images_in_words
+
+_WHAT: dict[Rule, str] = {
+    "quality": "quality by favourites, inside each rating",
+    "rating": "words for ratings",
+    "year": "words for the year",
+    "head": "tags that lead every caption",
+    "count": "tags that count people get their class",
+    "clean": "black list, replacements, doubles",
+    "order": "order of tags by class",
+}
+
+
+class PrepareScreen(Screen):
+    """The rules, and what the one under the cursor would change on the images of a filter."""
+
+    BINDINGS = keys.bindings("prepare")
+
+    def __init__(self, session: Session, reader: Session) -> None:
+        super().__init__()
+        self._session, self._reader = session, reader
+        self._filter = str(session.recall("prepare filter", ""))
+        self.review: Review | None = None
+
+    def compose(self) -> ComposeResult:
+        yield TabLine("Prepare")
+        yield Label("", id="images", markup=False)
+        with Horizontal():
+            with Vertical(id="left"):
+                yield Label(Text(" Rules", "bold"), classes="heading")
+                yield LineList(id="rules")
+            with Vertical():
+                yield Label("", id="about", markup=False)
+                yield LineList(id="changes", empty=" looking...")
+        yield KeyLine()
+        yield TooSmall()
+
+    def on_mount(self) -> None:
+        rules = self.query_one("#rules", LineList)
+        rules.show_texts([Text(f" {rule:<8}").append(_WHAT[rule], "italic") for rule in RULES])
+        rules.focus()
+
+    def on_screen_resume(self) -> None:
+        self._look()
+
+    @property
+    def rule(self) -> Rule:
+        """The rule under the cursor."""
+        return RULES[self.query_one("#rules", LineList).cursor]
+
+    @on(CollectionChanged)
+    @on(LineList.Moved, "#rules")
+    def _look(self) -> None:
+        """Look at a sample at once; how many of all is counted before anything is changed."""
+        rule, words = self.rule, self._filter
+        where = Text(f" on {visible(words) or 'all images'}", "bold")
+        self.query_one("#images", Label).update(where.append("   enter makes the changes", "not bold"))
+        in_background(self, "look", lambda: self._looked(rule, words))
+
+    def _looked(self, rule: Rule, words: str) -> Review:
+        ids = self._reader.select(words).ids
+        return glance(self._reader.collection, rule, ids, tables_of(self._reader.collection))
+
+    def on_work_done(self, message: WorkDone) -> None:
+        if message.kind != "look":
+            self.post_message(Told(""))
+        match message.kind:
+            case "look":
+                self._show(cast("Review", message.result))
+            case "count":
+                self._ask(cast("Review", message.result))
+            case "change":
+                self._tell(cast("list[Commit]", message.result))
+            case "pick":
+                propose_pick(self, self._session, cast("NamedPick", message.result))
+            case "plan":
+                propose_import(self, self._reader, cast("Planned", message.result))
+            case _:
+                done = report_in_words(cast("ImportReport", message.result))
+                self.notify(done, title="Brought in", markup=False)
+                self.post_message(CollectionChanged(images=True))
+
+    def _tell(self, done: list[Commit]) -> None:
+        count = images_in_words(sum(each.images_changed for each in done))
+        self.notify(f"{count}; u takes it back", title=visible(done[0].what) if done else "", markup=False)
+        self.post_message(CollectionChanged())
+
+    def on_work_refused(self, message: WorkRefused) -> None:
+        self.post_message(Told(""))
+        self.post_message(Mistake(message.error))
+        changes = self.query_one("#changes", LineList)
+        changes.empty = f" {visible(message.error.what)}"
+        changes.show_texts([])
+
+    def _show(self, found: Review) -> None:
+        self.review = found
+        self.query_one("#about", Label).update(Text(f" {in_words(found)}", "bold"))
+        changes = self.query_one("#changes", LineList)
+        changes.empty = " nothing would change"
+        changes.show_texts(change_lines(found))
+
+    @on(LineList.Chosen, "#rules")
+    def action_carry_out(self) -> None:
+        """Count on all images, ask, and do it."""
+        rule, words = self.rule, self._filter
+        tell = progress_told(self, "counting")
+        self.post_message(Told("counting"))
+
+        def counted() -> Review:
+            ids = self._reader.select(words).ids
+            return review(self._reader.collection, rule, ids, tables_of(self._reader.collection), tell)
+
+        in_background(self, "count", counted)
+
+    def _ask(self, found: Review) -> None:
+        if not found.images:
+            self.notify("Nothing would change.", markup=False)
+            return
+        self.app.push_screen(
+            Confirm(f"{found.rule}: change {images_in_words(found.images)}?", _WHAT[found.rule]),
+            lambda yes: self._carry_out(found.rule) if yes else None,
+        )
+
+    def _carry_out(self, rule: Rule) -> None:
+        words = self._filter
+        self.post_message(Told(f"changing: {rule}"))
+
+        def change() -> list[Commit]:
+            ids = self._reader.select(words).ids
+            return carry_out_rule(self._reader.collection, rule, ids, tables_of(self._reader.collection))
+
+        in_background(self, "change", change)
+
+    def action_filter(self) -> None:
+        """Other images."""
+
+        def check(values: Mapping[str, str]) -> str:
+            self._session.select(values["filter"])
+            return values["filter"]
+
+        line = FormLine(
+            "filter", "filter", self._filter, "the images the rules are for; nothing is all of them"
+        )
+        self.app.push_screen(Form("Which images", [line], check), self._take_filter)
+
+    def _take_filter(self, words: object) -> None:
+        if words is not None:
+            self._filter = str(words)
+            self._session.remember("prepare filter", self._filter)
+            self._look()
+
+    def action_table(self) -> None:
+        """Edit the rule's table, with what it would change beside."""
+        self.app.push_screen(
+            TableEditor(self._reader, self.rule, self._filter), lambda kept: self._look() if kept else None
+        )
+
+    @mistakes_shown
+    def action_pick(self) -> None:
+        ask_for_pick(self, self._session, self._reader)
+
+    @mistakes_shown
+    def action_import(self) -> None:
+        ask_for_import(self)

@@ -1,0 +1,92 @@
+"""Decides how the table of a rule is edited: as text, with what it would change beside, as one types (row S035)."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from rich.text import Text
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.screen import ModalScreen
+from textual.timer import Timer
+from textual.widgets import Label, TextArea
+
+from curator.contract.errors import UserError
+from curator.session import Session
+from curator.tags.review import Review, Rule, glance
+from curator.tags.table_text import keep, tables_with, text_of
+from curator.tui import keys
+from curator.tui.background import in_background
+from curator.tui.messages import WorkDone, WorkRefused
+from curator.tui.review_lines import change_lines, in_words
+from curator.tui.screens.dialogs import said
+from curator.tui.widgets.line_list import LineList
+
+_DELAY_S = 0.3
+
+
+class TableEditor(ModalScreen[bool]):
+    """The text of one table; ctrl+s keeps it with the collection, escape leaves it as it was."""
+
+    BINDINGS = keys.bindings("table")
+
+    def __init__(self, reader: Session, rule: Rule, words: str) -> None:
+        super().__init__()
+        self._reader, self._words = reader, words
+        self._rule: Rule = rule
+        self._before = text_of(reader.collection, rule)
+        self._timer: Timer | None = None
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="editor"):
+            yield Label(Text(f" Table {self._rule}: ctrl+s keeps it, esc leaves it as it was", "bold"))
+            with Horizontal():
+                area = TextArea(self._before, soft_wrap=False, show_line_numbers=True, tab_behavior="focus")
+                area.cursor_blink = False
+                yield area
+                with Vertical(id="effect"):
+                    yield Label("", id="about", markup=False)
+                    yield LineList(id="changes", empty=" looking...")
+
+    def on_mount(self) -> None:
+        self.query_one(TextArea).focus()
+        self._look()
+
+    @on(TextArea.Changed)
+    def _wait(self) -> None:
+        if self._timer:
+            self._timer.stop()
+        self._timer = self.set_timer(_DELAY_S, self._look)
+
+    def _look(self) -> None:
+        text = self.query_one(TextArea).text
+        in_background(self, "look", lambda: self._effect(text))
+
+    def _effect(self, text: str) -> Review:
+        collection = self._reader.collection
+        tables = tables_with(collection, self._rule, text)
+        ids = self._reader.select(self._words).ids
+        return glance(collection, self._rule, ids, tables)
+
+    def on_work_done(self, message: WorkDone) -> None:
+        found = cast("Review", message.result)
+        self.query_one("#about", Label).update(Text(f" {in_words(found)}", "bold"))
+        changes = self.query_one("#changes", LineList)
+        changes.empty = " nothing would change"
+        changes.show_texts(change_lines(found))
+
+    def on_work_refused(self, message: WorkRefused) -> None:
+        self.query_one("#about", Label).update(said(message.error))
+
+    def action_keep(self) -> None:
+        """Keep the table and close; a mistake is shown in place."""
+        try:
+            keep(self._reader.collection, self._rule, self.query_one(TextArea).text)
+        except UserError as error:
+            self.query_one("#about", Label).update(said(error))
+            return
+        self.dismiss(True)
+
+    def action_close(self) -> None:
+        self.dismiss(False)

@@ -1,0 +1,48 @@
+"""`frieze scan`: quick, full, of a tar, and what it says while it runs."""
+
+from __future__ import annotations
+
+import tarfile
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.cli.conftest import Frieze
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for number in range(3):
+        Image.new("RGB", (16, 16), number).save(folder / f"{number}.png")
+    return folder
+
+
+def test_quick_and_full(frieze: Frieze, pictures: Path) -> None:
+    assert "3 added" in frieze("scan", pictures).out
+    for word in ("--quick", "--full"):
+        assert "3 unchanged" in frieze("scan", pictures, word).out
+    refused = frieze("scan", pictures, "--quick", "--full")
+    assert refused.code == 2
+    assert "either full or quick" in refused.err
+
+
+def test_a_tar_makes_its_collection_beside_it(frieze: Frieze, pictures: Path, tmp_path: Path) -> None:
+    """S009."""
+    (tmp_path / "shards").mkdir()
+    with tarfile.open(tmp_path / "shards" / "one.tar", "w") as tar:
+        tar.add(pictures, ".")
+    assert "3 added" in frieze("scan", tmp_path / "shards" / "one.tar").out
+    assert (tmp_path / "shards" / "frieze.db").exists()
+    assert "3 unchanged" in frieze("scan", tmp_path / "shards").out
+
+
+def test_progress_is_told_in_thousands(
+    frieze: Frieze, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("curator.cli.scan_command._PLAIN_EVERY", 2)
+    monkeypatch.setattr("curator.scan.scan.PIECE", 1)
+    told = frieze("scan", pictures).err.splitlines()
+    assert told == ["scanned 2 of 3", "scanned 3 of 3"]

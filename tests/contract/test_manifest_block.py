@@ -1,0 +1,132 @@
+"""Rows packed in blocks: each can be read alone, found by its path, and read from SQL (B07)."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from curator.contract.buckets import BucketRule, bucket_list, place
+from curator.contract.captions import CaptionParts
+from curator.contract.errors import UserError
+from curator.contract.manifest import Manifest, ManifestImage, ManifestSubset, Provenance, open_manifest
+from curator.contract.manifest_block import ROWS, PackedRow, packed, unpacked
+from curator.contract.manifest_digest import verify_digest
+from curator.contract.manifest_writer import ManifestContent, write_manifest
+
+RULE = BucketRule()
+TAGS = {f"tag {number}": "general" for number in range(300)}
+SUBSETS = (ManifestSubset("a", "", 1.0), ManifestSubset("b", "", 2.5))
+
+words = st.lists(st.sampled_from(list(TAGS)), max_size=4).map(tuple)
+names = st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size=1, max_size=9)
+texts = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)
+sizes = st.tuples(st.integers(1, 5000), st.integers(1, 5000))
+drawn = st.tuples(names, st.integers(0, 1), sizes, st.integers(0, 1), words, words, words, texts)
+
+
+def image(given: tuple) -> ManifestImage:  # type: ignore[type-arg]
+    name, root, size, subset, head, middle, tail, text = given
+    placed = place(size, RULE)
+    bucket = bucket_list(RULE).index(placed.bucket)
+    parts = CaptionParts(head, middle, tail, text)
+    repeats = SUBSETS[subset].repeats
+    return ManifestImage(name, root, "ab" * 32, 1 << 33, size, bucket, placed, subset, repeats, parts)
+
+
+def order(image: ManifestImage) -> tuple[object, ...]:
+    return image.bucket, image.repeats, image.subset, image.root, os.fsencode(image.path)
+
+
+def written(path: Path, images: list[ManifestImage]) -> Manifest:
+    provenance = Provenance("m", "", "tests", 0, (), ("/first", "/second"))
+    write_manifest(path, ManifestContent(RULE, bucket_list(RULE), SUBSETS, TAGS, images, provenance))
+    return open_manifest(path)
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(drawn, min_size=1, max_size=80, unique_by=lambda each: each[:2]), st.data())
+def test_any_row_is_read_alone_and_found_by_its_path(tmp_path: Path, rows: list, data: st.DataObject) -> None:  # type: ignore[type-arg]
+    images = sorted(map(image, rows), key=order)
+    with written(tmp_path / "m.manifest", images) as manifest:
+        assert [manifest.image(row) for row in range(len(manifest))] == images
+        first, count = data.draw(st.integers(0, len(images))), data.draw(st.integers(0, 90))
+        assert list(manifest.images(first, count)) == images[first : first + count]
+        for row, each in enumerate(images):
+            assert manifest.rows_of(manifest.file_of(each)) == (row,)
+        assert manifest.rows_of(Path("/first/no such file")) == ()
+        assert manifest.rows_of(Path("/elsewhere/a.png")) == ()
+        verify_digest(manifest)
+        assert sum(span.rows for span in manifest.spans) == len(images) == len(manifest)
+        for bad in (-1, len(images)):
+            with pytest.raises(IndexError):
+                manifest.image(bad)
+
+
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(drawn, min_size=1, max_size=50, unique_by=lambda each: each[:2]))
+def test_sql_reads_the_same_rows(tmp_path: Path, rows: list) -> None:  # type: ignore[type-arg]
+    """What sqlite-utils and Datasette show of a manifest are plain columns."""
+    images = sorted(map(image, rows), key=order)
+    written(tmp_path / "m.manifest", images).close()
+    connection = sqlite3.connect(tmp_path / "m.manifest")
+    connection.row_factory = sqlite3.Row
+    found = connection.execute("SELECT * FROM image ORDER BY row").fetchall()
+    assert [each["row"] for each in found] == list(range(len(images)))
+    for each, meant in zip(found, images, strict=True):
+        assert (each["path"], each["root"], each["sha256"]) == (meant.path, meant.root, meant.sha256)
+        assert (each["width"], each["height"]) == meant.size
+        assert (each["bucket_width"], each["bucket_height"]) == meant.placement.bucket
+        assert (each["resized_width"], each["resized_height"]) == meant.placement.resized
+        assert (each["crop_left"], each["crop_top"]) == meant.placement.crop[:2]
+        assert (each["file_bytes"], each["repeats"]) == (1 << 33, meant.repeats)
+        assert each["subset"] == SUBSETS[meant.subset].name
+        for part in ("head", "middle", "tail"):
+            assert (each[part] or "") == ", ".join(getattr(meant.parts, part))
+        assert each["text"] == meant.parts.text
+    spans = connection.execute("SELECT sum(rows) FROM span").fetchone()
+    assert spans[0] == len(images)
+    connection.close()
+
+
+def test_tags_are_counted_by_subset(tmp_path: Path) -> None:
+    def one(name: str, subset: int, tags: tuple[str, ...]) -> ManifestImage:
+        return image((name, 0, (512, 512), subset, tags[:1], tags[1:], (), ""))
+
+    images = [
+        one("a", 0, ("tag 5", "tag 1")),
+        one("b", 0, ("tag 1",)),
+        one("c", 1, ("tag 1", "tag 1", "tag 299")),
+    ]
+    with written(tmp_path / "m.manifest", images) as manifest:
+        assert manifest.tag_counts(0) == [("tag 1", 2), ("tag 5", 1)]
+        assert manifest.tag_counts(1, 1) == [("tag 1", 1)]
+
+
+def test_rows_out_of_order_are_refused(tmp_path: Path) -> None:
+    """Else a picture could not be found by its path."""
+    images = [image((name, 0, (512, 512), 0, (), (), (), "")) for name in ("b", "a")]
+    with pytest.raises(ValueError, match="order"):
+        written(tmp_path / "m.manifest", images)
+    assert not list(tmp_path.iterdir())
+
+
+def test_blocks_are_of_one_size() -> None:
+    row = PackedRow(0, 0, 0, 1, 1, 1, 1, 0, 0, 5, b"x" * 32, b"a", "", "")
+    blocks = list(packed([row] * (2 * ROWS + 3)))
+    assert [len(block.sha256) // 32 for block in blocks] == [ROWS, ROWS, 3]
+    last = blocks[-1]
+    assert {unpacked(last, place) for place in range(3)} == {row}
+
+
+def test_a_damaged_block_is_a_sentence(tmp_path: Path) -> None:
+    written(tmp_path / "m.manifest", [image(("a", 0, (9, 9), 0, (), (), (), ""))]).close()
+    with sqlite3.connect(tmp_path / "m.manifest") as connection:
+        connection.execute("DELETE FROM block")
+    connection.close()
+    with open_manifest(tmp_path / "m.manifest") as manifest, pytest.raises(UserError, match="damaged"):
+        manifest.image(0)

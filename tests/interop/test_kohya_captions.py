@@ -1,0 +1,97 @@
+"""Caption files as kohya reads them (S024, S049): the first line, or one of several drawn for each sample."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from curator.filter.evaluate import select
+from curator.freeze.captions import captions_of
+from curator.index.collection import Collection
+from curator.index.edits import AddTags
+from curator.interop.apply import carry_out
+from curator.interop.kohya_toml import plan_kohya_toml
+from curator.scan.scan import scan
+
+LINES = "a cat, red\r\n\r\n a {big|huge} dog, blue \r\n"
+
+
+def dataset(home: Path, **keys: object) -> Path:
+    """A dataset file with one subset of the folder `set`."""
+    words = {True: "true", False: "false"}
+    lines = [
+        f"{key} = {words.get(value, repr(value)) if isinstance(value, bool) else repr(value)}"
+        for key, value in keys.items()
+    ]
+    subset = "\n".join(
+        ["[[datasets]]", "resolution = 64", "[[datasets.subsets]]", "image_dir = 'set'", *lines]
+    )
+    (home / "data.toml").write_text(subset)
+    return home / "data.toml"
+
+
+def words(collection: Collection, name: str) -> tuple[list[str], str]:
+    (image,) = select(collection, f"name:{name}").ids.tolist()
+    return [tag.name for tag in collection.tags_of(image)], collection.rows([image])[0].caption
+
+
+@pytest.mark.parametrize("ending", [".txt", ".caption", ".words"])
+def test_one_of_several_lines_is_drawn_for_each_sample(
+    draw: Any, tmp_path: Path, collection: Collection, ending: str
+) -> None:
+    """S024: with wildcards all lines are kept and one is drawn; a file of one line is read as ever."""
+    folder = draw("set", "a.png", "b.png", "c.png")
+    (folder / f"a{ending}").write_bytes(b"\xef\xbb\xbf" + LINES.encode())
+    (folder / f"b{ending}").write_text("x, y\n")
+    carry_out(collection, plan_kohya_toml(dataset(tmp_path, enable_wildcard=True, caption_extension=ending)))
+    assert words(collection, "a.png") == ([], "a cat, red\na {big|huge} dog, blue")
+    assert ", ".join(filter(None, [*words(collection, "b.png")[0], words(collection, "b.png")[1]])) == "x, y"
+    (image,) = select(collection, "name:a.png").ids.tolist()
+    drawn = captions_of(collection, [image], range(80))[image]
+    assert set(drawn) == {"a cat, red", "a big dog, blue", "a huge dog, blue"}
+
+
+def test_words_of_ones_own_are_not_taken_for_the_first_line(
+    draw: Any, tmp_path: Path, collection: Collection
+) -> None:
+    folder = draw("set", "a.png", "b.png")
+    for name in ("a", "b"):
+        (folder / f"{name}.txt").write_text(LINES)
+    scan(collection, folder)
+    collection.apply(AddTags(("mine",)), select(collection, "name:a.png").ids.tolist())
+    carry_out(collection, plan_kohya_toml(dataset(tmp_path, enable_wildcard=True, caption_extension=".txt")))
+    assert words(collection, "a.png")[0] == ["a cat", "red", "mine"]
+    assert words(collection, "b.png")[0] == []
+    collection.undo()
+    collection.undo()
+    assert words(collection, "b.png")[0] == ["a cat", "red"]
+
+
+def test_without_wildcards_only_the_first_line_counts(
+    draw: Any, tmp_path: Path, collection: Collection
+) -> None:
+    """S024: a scan joins the lines of .caption; kohya trains the first."""
+    folder = draw("set", "a.png", "b.png")
+    (folder / "a.caption").write_text("one\ntwo\n")
+    (folder / "b.caption").write_text("")
+    carry_out(collection, plan_kohya_toml(dataset(tmp_path)))
+    assert words(collection, "a.png") == ([], "one")
+    assert words(collection, "b.png") == ([], "")
+
+
+def test_a_separator_of_its_own(draw: Any, tmp_path: Path, collection: Collection) -> None:
+    folder = draw("set", "a.png", text="a, b; c; a, b")
+    assert (folder / "a.txt").exists()
+    carry_out(collection, plan_kohya_toml(dataset(tmp_path, caption_separator=";", caption_extension=".txt")))
+    assert words(collection, "a.png") == (["a b", "c"], "")
+
+
+def test_lines_of_metadata_are_kept_for_wildcards(draw: Any, tmp_path: Path, collection: Collection) -> None:
+    draw("set", "a.png")
+    (tmp_path / "m.json").write_text('{"a.png": {"caption": "one\\ntwo", "tags": "t"}}')
+    carry_out(collection, plan_kohya_toml(dataset(tmp_path, metadata_file="m.json", enable_wildcard=True)))
+    assert words(collection, "a.png") == (["t"], "one\ntwo")
+    (image,) = select(collection).ids.tolist()
+    assert set(captions_of(collection, [image], range(40))[image]) == {"t, one", "t, two"}

@@ -1,0 +1,146 @@
+"""Prepare: rules show what they would change, tables are edited with the effect beside, picks are proposed."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from textual.widgets import Input, TextArea
+
+from curator.tags.tables import tables_of
+
+
+async def _at_rule(it, rule):
+    await it.press("8")
+    await it.until(lambda: it.app.screen.review)
+    while it.app.screen.rule != rule:
+        await it.press("j")
+    await it.until(lambda: it.app.screen.review.rule == rule)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_a_rule_shows_its_changes_and_makes_them_after_asking(drive, session, size):
+    """B13, S016, S034: the tag a replacement gives stands in the diff before anything changes; u takes it back."""
+    session.collection.settings.put("tag tables", {"clean": {"replace": {"cat": "feline"}}})
+    async with drive(size) as it:
+        await _at_rule(it, "clean")
+        await it.sees("cat -> feline")
+        assert session.select("feline").ids.size == 0
+        await it.press("enter")
+        await it.sees("change 1 image?")
+        await it.press("y")
+        await it.until(lambda: len(session.select("feline")) == 1)
+        await it.until(lambda: "u takes it back" in it.notices)
+        await it.press("u")
+        await it.until(lambda: len(session.select("feline")) == 0)
+
+
+async def test_a_table_is_edited_with_its_effect_beside(drive, session):
+    """S035: what is typed shows its effect before it is kept; a mistake is said in place; escape changes nothing."""
+    async with drive((120, 40)) as it:
+        await _at_rule(it, "clean")
+        await it.press("e")
+        await it.until(lambda: isinstance(it.app.focused, TextArea))
+        area = it.app.focused
+        assert area.text.startswith("[clean]")
+        assert "# tags that go" in area.text
+        area.text = area.text.replace('drop = ["rating:*"]', 'drop = ["dog"]')
+        await it.sees("1 of 6 images would change")
+        area.text = area.text.replace("underscores = true", "underscore = true")
+        await it.sees("no 'clean.underscore'")
+        await it.press("ctrl+s")
+        assert it.app.screen.is_modal
+        await it.press("escape")
+        assert tables_of(session.collection)["clean"]["drop"] == ["rating:*"]
+        await it.press("e")
+        await it.until(lambda: isinstance(it.app.focused, TextArea))
+        it.app.focused.text = it.app.focused.text.replace('drop = ["rating:*"]', 'drop = ["dog"]')
+        await it.press("ctrl+s")
+        await it.until(lambda: not it.app.screen.is_modal)
+        assert tables_of(session.collection)["clean"]["drop"] == ["dog"]
+        await it.sees("1 of 6 images would change")
+
+
+async def test_letters_typed_in_a_table_are_no_commands(drive):
+    async with drive() as it:
+        await _at_rule(it, "clean")
+        await it.press("e")
+        await it.until(lambda: isinstance(it.app.focused, TextArea))
+        await it.press("q", "1", "u")
+        assert it.app.focused.text.startswith("q1u[clean]")
+
+
+async def test_rules_are_for_the_images_of_a_filter(drive, session):
+    session.collection.settings.put("tag tables", {"clean": {"drop": ["animal"]}})
+    async with drive() as it:
+        await _at_rule(it, "clean")
+        await it.sees("2 of 6 images would change")
+        await it.press("slash")
+        await it.type("dog")
+        await it.press("enter")
+        await it.sees("1 of 1 image would change")
+
+
+async def test_a_pick_shows_its_funnel_and_becomes_a_subset(drive, session):
+    """S001, S002, B19: the funnel accounts for every image before the subset is made."""
+    async with drive((120, 40)) as it:
+        await it.press("8", "p")
+        await it.until(lambda: isinstance(it.app.focused, Input))
+        form = it.app.screen
+        for name, value in {"filter": "animal", "top": "1", "name": "one"}.items():
+            form.query_one(f"#line-{name}").value = value
+        await it.press("enter")
+        await it.sees("Make the subset one of 1 image?")
+        await it.sees("6  in the collection")
+        await it.press("y")
+        await it.until(lambda: [each.name for each in session.subsets()] == ["one"])
+        assert len(session.select(session.subsets()[0].filter)) == 1
+
+
+async def test_an_import_shows_its_plan_first(drive, session, tmp_path):
+    """S044: folders of kohya are shown as subsets, and nothing is written until y."""
+    from PIL import Image
+
+    folder = tmp_path / "set" / "10_sks frog"
+    folder.mkdir(parents=True)
+    Image.new("RGB", (64, 64), "green").save(folder / "a.png")
+    async with drive((120, 40)) as it:
+        await it.press("8", "i")
+        await it.type(str(tmp_path / "set"))
+        await it.press("enter")
+        await it.sees("10  sks frog")
+        assert not session.subsets()
+        await it.press("y")
+        await it.until(session.subsets)
+        assert session.subsets()[0].repeats == 10
+        await it.until(lambda: len(session.select("")) == 7)
+
+
+async def test_a_mistake_in_a_form_is_said_in_place(drive):
+    async with drive((120, 40)) as it:
+        await it.press("8", "p")
+        await it.until(lambda: isinstance(it.app.focused, Input))
+        it.app.screen.query_one("#line-name").value = "x"
+        it.app.screen.query_one("#line-by").value = "scor"
+        await it.press("enter")
+        await it.sees("there is no 'scor'")
+
+
+def test_nothing_of_a_table_is_lost_through_the_editor(session):
+    """S034: a line taken out of the program's captions does nothing from then on; what was changed stays changed."""
+    from curator.tags.table_text import keep, text_of
+
+    collection = session.collection
+    for name in ("quality", "rating", "year", "head", "count", "clean", "order"):
+        keep(collection, name, text_of(collection, name))
+    assert json.loads(json.dumps(collection.settings.get("tag tables"))) == {}
+    text = (
+        text_of(collection, "clean")
+        .replace('"young " = ""\n', "")
+        .replace('drop = ["rating:*"]', "drop = []")
+    )
+    keep(collection, "clean", text)
+    table = tables_of(collection)["clean"]
+    assert table["captions"]["young "] == "young "
+    assert table["drop"] == []
+    assert "drop = []" in text_of(collection, "clean")

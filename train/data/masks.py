@@ -1,0 +1,61 @@
+"""Decides where the loss of a picture counts: by its transparency, or by a picture beside it.
+
+A mask file is `NAME-mask.png` or `NAME-masklabel.png`; its first channel is what counts, from black (nothing) to white
+(all). A picture without a mask counts as a whole. The loss is multiplied by the mask, averaged over each 8x8 pixels of
+a latent, before the mean over all elements: a smaller mask makes a smaller loss, as in kohya-ss/sd-scripts.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor
+from torch.nn import functional
+
+from curator.contract.picture_file import has_picture
+
+_ENDINGS = ("-mask.png", "-masklabel.png")
+_LATENT = 8  # pixels to a side of one latent
+
+
+def mask_file_of(path: Path) -> Path | None:
+    """The mask beside a picture, where there is one."""
+    beside = (path.with_name(path.stem + ending) for ending in _ENDINGS)
+    return next((place for place in beside if has_picture(place)), None)
+
+
+def layer_of(opened: Image.Image) -> Image.Image:
+    """The first channel of a mask file, 8-bit; 16-bit grey keeps its brightness."""
+    upright = ImageOps.exif_transpose(opened)
+    if upright.mode.startswith(("I", "F")):
+        return from_deep_grey(upright)
+    return upright.convert("RGB").getchannel(0)
+
+
+def alpha_of(upright: Image.Image) -> Image.Image | None:
+    """The opacity of a picture that has any, 8-bit."""
+    return upright.convert("RGBA").getchannel("A") if has_transparency(upright) else None
+
+
+def has_transparency(picture: Image.Image) -> bool:
+    """Whether any pixel may be clear."""
+    return picture.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in picture.info
+
+
+def from_deep_grey(picture: Image.Image) -> Image.Image:
+    """16- and 32-bit grey as 8-bit: Pillow's own conversion clips at 255 instead of scaling."""
+    values = np.asarray(picture).astype(np.float64)
+    top = 255.0 if values.max(initial=0) <= 255 else 65535.0
+    grey = np.clip(values * (255.0 / top) + 0.5, 0, 255).astype(np.uint8)
+    return Image.fromarray(grey)
+
+
+def to_latent_size(mask: Image.Image) -> Tensor:
+    """A mask of a bucket's size as float32 0..1 [h/8, w/8]."""
+    values = torch.from_numpy(np.array(mask)).float()[None, None] / 255.0
+    return functional.interpolate(values, size=(mask.height // _LATENT, mask.width // _LATENT), mode="area")[
+        0, 0
+    ]

@@ -1,0 +1,85 @@
+"""Decides when the base model of a run is still the one it was started on: a digest of parts of all its files.
+
+Of a safetensors file the header counts, and some bytes from the middle of every tensor; of any other file its size and
+parts spread over it. Weights that were trained or merged differ everywhere, so they need not be read whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from huggingface_hub import snapshot_download
+
+from train.families.read import READ_ERRORS
+
+_PART = 256  # bytes looked at in one place
+_PLACES = 64  # in a file that is no safetensors
+_COUNTED = (".safetensors", ".ckpt", ".pt", ".pth", ".bin", ".json")
+
+
+def fingerprint_of(*models: str) -> str:
+    """One digest of the models at these paths or hub names, in this order; an empty name keeps its place.
+
+    What cannot be read counts as missing: whoever loads the model says what is wrong with it.
+    """
+    digest = hashlib.sha256()
+    for model in models:
+        digest.update(b"model\0")
+        for name, path in _files_of(model):
+            digest.update(name.encode("utf-8", "surrogateescape") + b"\0")
+            for part in _parts_of(path):
+                digest.update(part)
+    return digest.hexdigest()
+
+
+def _files_of(model: str) -> list[tuple[str, Path]]:
+    """The files of a model, by their names within it: a file goes by any name."""
+    if not model:
+        return []
+    place = Path(model)
+    if place.is_file():
+        return [("", place)]
+    folder = place if place.is_dir() else _fetched(model)
+    found = [path for path in folder.rglob("*") if path.suffix in _COUNTED] if folder else []
+    return sorted((path.relative_to(folder).as_posix(), path) for path in found)
+
+
+def _fetched(model: str) -> Path | None:
+    """Where the files of a hub model lie on this machine."""
+    try:
+        return Path(snapshot_download(model, local_files_only=True))
+    except READ_ERRORS:
+        return None
+
+
+def _parts_of(path: Path) -> Iterator[bytes]:
+    try:
+        size = path.stat().st_size
+        yield size.to_bytes(8, "little")
+        with path.open("rb") as file:
+            for offset in _places(path, size):
+                file.seek(offset)
+                yield file.read(_PART)
+    except OSError:
+        return
+
+
+def _places(path: Path, size: int) -> list[int]:
+    tensors = _tensor_places(path) if path.suffix == ".safetensors" else []
+    return tensors or [size * index // _PLACES for index in range(_PLACES)]
+
+
+def _tensor_places(path: Path) -> list[int]:
+    """The header in parts, then the middle of every tensor; nothing where the header makes no sense."""
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        try:
+            header = json.loads(file.read(min(length, 1 << 27)))
+            spans = sorted(about["data_offsets"] for name, about in header.items() if name != "__metadata__")
+            middles = [8 + length + (int(first) + int(last)) // 2 for first, last in spans]
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return []
+    return [*range(0, 8 + length, _PART), *middles]
