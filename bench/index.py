@@ -23,6 +23,7 @@ import numpy as np
 from bench.collection import Booru, fill
 from bench.measure import Table, evict, median_ms, ms, peak_mb, percentile, rss_mb, timed
 from bench.references import SqlTables, filter_lists, python_lists
+from bench.tagger import tag_some
 from curator.filter.evaluate import select
 from curator.filter.facets import exact_facets, sample_facets
 from curator.index.bitmaps import of_array
@@ -182,6 +183,30 @@ def measure_bulk(folder: Path, table: Table) -> None:
         )
 
 
+def measure_undo_beneath(folder: Path, table: Table) -> None:
+    """Undo of a person's edits while a tagger's newer commits stand."""
+    rng = np.random.default_rng(2)
+    with Collection.open(folder) as collection:
+        count = collection.images.count()
+        names = common(collection)[:3000]
+        some = of_array(np.sort(rng.choice(count, min(500_000, count // 7), replace=False)) + 1)
+        single = collection.apply(AddTags(("a single edit",)), [77]).id
+        taken = [timed(lambda: tag_some(collection, rng, names, count))[0] for _ in range(200)]
+        collection.apply(AddTags(("a large edit",)), some)
+        commits = 500
+        for _ in range(commits):
+            tag_some(collection, rng, names, count)
+        undo, done = timed(collection.undo)
+        redo = timed(collection.redo)[0]
+        of_one = timed(lambda: collection.undo(commit=single))[0]
+        collection.fold()
+        assert done
+        table.add("a tagger's commit of 8 images, alone p50", ms(percentile(taken, 0.5)))
+        label = f"undo of {done.images_changed:,} images beneath {commits} newer commits of a tagger; redo"
+        table.add(f"{label} ({done.stayed:,} images stay)", f"{ms(undo)}; {ms(redo)}")
+        table.add("undo of one image's edit beneath all these", ms(of_one))
+
+
 def measure_edits_beside_taggers(folder: Path, table: Table) -> None:
     command = [sys.executable, "-m", "bench.tagger", "--db", str(folder), "--rate", "100", "--seconds", "12"]
     taggers = [
@@ -282,6 +307,7 @@ def main() -> None:
         edited.mkdir()
         shutil.copy(folder / "frieze.db", edited)
         measure_bulk(edited, table)
+        measure_undo_beneath(edited, table)
         measure_edits_beside_taggers(edited, table)
         others = Path(scratch) / "others"
         others.mkdir()

@@ -15,6 +15,13 @@ AT_ONCE = 8
 TAGS = 30
 
 
+def tag_some(collection: Collection, rng: np.random.Generator, names: list[str], count: int) -> None:
+    """One commit: some images get thirty tags in place of those they have."""
+    images = rng.integers(1, count + 1, AT_ONCE).tolist()
+    words = [Words(image, tuple(names[k] for k in rng.integers(0, len(names), TAGS))) for image in images]
+    collection.apply(Rewrite(tuple(words), "tagged"), images, actor="tagger", durable=False)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--db", type=Path, required=True)
@@ -30,11 +37,7 @@ def main() -> None:
         while (passed := time.perf_counter() - begun) < options.seconds:
             if done > passed * options.rate:
                 time.sleep(done / options.rate - passed)
-            images = (rng.integers(1, count + 1, AT_ONCE)).tolist()
-            words = [
-                Words(image, tuple(names[k] for k in rng.integers(0, len(names), TAGS))) for image in images
-            ]
-            collection.apply(Rewrite(tuple(words), "tagged"), images, actor="tagger", durable=False)
+            tag_some(collection, rng, names, count)
             done += AT_ONCE
     print(f"tagged {done} images, images/s: {done / options.seconds:.0f}")
 

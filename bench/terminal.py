@@ -111,5 +111,11 @@ class Terminal:
         found = dict(re.findall(r"^(VmRSS|RssAnon):\s+(\d+) kB", status, re.MULTILINE))
         return int(found["VmRSS"]) / 1e3, int(found["RssAnon"]) / 1e3
 
+    def cpu_ms(self) -> float:
+        """What the program has used of the processor: beside other work it tells more than the time that went by."""
+        stat = Path(f"/proc/{self.tmux('display-message', '-p', '#{pane_pid}')}/stat").read_text("ascii")
+        user, system = stat.rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) * 1e3 / os.sysconf("SC_CLK_TCK")
+
     def _ready(self, wait_s: float) -> bool:
         return bool(select.select([self._line], [], [], max(0.0, wait_s))[0])

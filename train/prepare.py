@@ -17,7 +17,8 @@ from accelerate import Accelerator
 from curator.contract.errors import UserError
 from curator.contract.events import RunStarted
 from curator.contract.manifest import Manifest, open_manifest
-from curator.contract.manifest_digest import verify_digest, verify_files
+from curator.contract.manifest_digest import verify_files
+from curator.contract.manifest_seal import verify_seal
 from curator.contract.recipe import Recipe
 from curator.contract.recipe_checks import doubts_about
 from curator.contract.recipe_toml import dump_recipe, load_recipe, values_of
@@ -78,7 +79,7 @@ def prepare(run: RunFolder, make_reporter: Callable[[bool], Reporter], signals: 
         masks=survey.masks_digest,
     )
     forget_drafts(run.state_dir)
-    state = newest_state(run.state_dir, identity)
+    state = newest_state(run.state_dir, identity, partial(_say_passed_over, reporter))
     optimizer = make_optimizer(recipe.optimizer, adapter.unet_weights, adapter.text_weights)
     _restore(state, adapter, optimizer)
     _check_disk(run.path, recipe, plan, adapter)
@@ -115,6 +116,13 @@ def prepare(run: RunFolder, make_reporter: Callable[[bool], Reporter], signals: 
     )
 
 
+def _say_passed_over(reporter: Reporter, name: str, reason: str) -> None:
+    reporter.warn(
+        f"the saved state {visible(name)} cannot be read ({visible(reason)[:200]})",
+        "nothing to do: the run goes on from the one before, and gives the same weights",
+    )
+
+
 def _made_at(info: RunInfo) -> float:
     """When the run was made: a resume does not begin it anew."""
     return datetime.fromisoformat(info.created_at).timestamp() if info.created_at else time.time()
@@ -122,7 +130,7 @@ def _made_at(info: RunInfo) -> float:
 
 def _open_manifest(info: RunInfo) -> Manifest:
     manifest = open_manifest(Path(info.manifest))
-    verify_digest(manifest)
+    verify_seal(manifest.path)  # every byte, and with them the digest that stands in it
     if manifest.digest != info.manifest_digest:
         raise UserError(
             f"the manifest {info.manifest} is not the one this run was started on",
@@ -211,7 +219,7 @@ def _check_captions(manifest: Manifest, family: Family, reporter: Reporter) -> N
     if longest > family.trained_text_length:
         reporter.warn(
             f"captions are up to {longest} tokens long; what is beyond {family.trained_text_length} is cut off",
-            "put what matters first, or shorten them",
+            "put what matters first, shorten them, or raise text.max_tokens (75, 150 or 225)",
         )
 
 

@@ -11,6 +11,7 @@ import os
 import pickle
 import re
 import shutil
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -73,8 +74,10 @@ def save_state(folder: Path, state: State, identity: Identity) -> Path:
     return place
 
 
-def newest_state(folder: Path, identity: Identity) -> State | None:
+def newest_state(folder: Path, identity: Identity, passed_over: Callable[[str, str], None]) -> State | None:
     """The newest state that can be read, or None where there is none.
+
+    `passed_over` is told the name of each damaged one, and why it cannot be read.
 
     Raises:
         UserError: the states belong to another recipe, manifest, base model or other masks.
@@ -90,8 +93,8 @@ def newest_state(folder: Path, identity: Identity) -> State | None:
             SafetensorError,
             pickle.UnpicklingError,
             EOFError,
-        ):
-            continue  # a damaged state: the one before it gives the same run, only later
+        ) as error:  # the one before it gives the same run, only later
+            passed_over(place.name, f"{type(error).__name__}: {error}")
     return None
 
 

@@ -98,8 +98,9 @@ class Stepper:
         samples = [item.sample for item in items]
         moments, mask = self.latents.of(items)
         shape = moments.mean.shape[1:]
-        latents = family.latents(moments, posterior_noise(samples, shape, recipe.seed)).to(device)
-        noise = sample_noise(samples, shape, recipe.seed, recipe.objective.noise_offset).to(device)
+        drawn = family.latents(moments, posterior_noise(samples, shape, recipe.seed))
+        noise = sample_noise(samples, drawn, recipe.seed, recipe.objective).to(device)
+        latents = drawn.to(device)
         timesteps = sample_timesteps(samples, len(family.alphas_cumprod), recipe.seed)
         alphas = family.alphas_cumprod[timesteps].to(device)
         predicted = self._predict(add_noise(latents, noise, alphas), timesteps.to(device), items)

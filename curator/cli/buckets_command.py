@@ -12,9 +12,11 @@ import typer
 from curator.cli.options import (
     AllByDefault,
     CollectionOption,
+    CropInputsOption,
     JsonOption,
     MaxOption,
     MinOption,
+    ResampleOption,
     ResolutionOption,
     StepOption,
     UpscaleOption,
@@ -45,6 +47,8 @@ def buckets(
     most: MaxOption = None,
     step: StepOption = None,
     upscale: UpscaleOption = None,
+    resample: ResampleOption = None,
+    crop_inputs: CropInputsOption = None,
     keep: Annotated[bool, typer.Option("--set", help="Keep this rule with the collection.")] = False,
     collection: CollectionOption = None,
     as_json: JsonOption = False,
@@ -53,7 +57,10 @@ def buckets(
 
     What is not given of the rule is the collection's, or the usual of Stable Diffusion 1.x outside of one.
     """
-    change = partial(changed_rule, resolution=resolution, least=least, most=most, step=step, upscale=upscale)
+    change = partial(
+        changed_rule, resolution=resolution, least=least, most=most, step=step, upscale=upscale, resample=resample,
+        crop_inputs=crop_inputs,
+    )  # fmt: skip
     if size and filter:
         raise UserError("both sizes and a filter are given", "give one of them")
     if size and not keep and collection is None and enclosing_collection(Path.cwd()) is None:
@@ -71,9 +78,15 @@ def buckets(
 
 
 def rule_in_words(rule: BucketRule) -> str:
-    """`512x512, sides 256 to 1024 by 64`."""
-    words = f"{rule.width}x{rule.height}, sides {rule.min_side} to {rule.max_side} by {rule.step}"
-    return words if rule.upscale else words + ", without upscaling"
+    """`512x512, sides 256 to 1024 by 64`, and what is out of the ordinary."""
+    said = [
+        f"{rule.width}x{rule.height}",
+        f"sides {rule.min_side} to {rule.max_side} by {rule.step}",
+        "" if rule.upscale else "without upscaling",
+        "" if rule.resample == "auto" else f"scaled by {rule.resample}",
+        "" if rule.crop_inputs == "true" else f"{rule.crop_inputs} crop inputs",
+    ]
+    return ", ".join(word for word in said if word)
 
 
 def _show_sizes(sizes: list[Size], rule: BucketRule, as_json: bool) -> None:

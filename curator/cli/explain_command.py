@@ -86,6 +86,8 @@ def _put(said: Explanation) -> None:
         (wide, high), (width, height) = said.placement.bucket, said.placement.resized
         put(f"bucket      {wide}x{high}: scaled to {width}x{height}, cut at {said.placement.crop}")
         put(f"repeats     {said.repeats:g} an epoch")
+    for each in said.frozen:
+        put(f"manifest    {visible(each.manifest)}: row {each.row}, {each.repeats:g} an epoch")
     for name, value in said.facts.items():
         put(f"{name:<12}{visible(str(value))}")
     if said.picks:

@@ -8,9 +8,11 @@ import typer
 
 from curator.cli.options import (
     CollectionOption,
+    CropInputsOption,
     JsonOption,
     MaxOption,
     MinOption,
+    ResampleOption,
     ResolutionOption,
     StepOption,
     UpscaleOption,
@@ -33,6 +35,8 @@ def freeze(
     most: MaxOption = None,
     step: StepOption = None,
     upscale: UpscaleOption = None,
+    resample: ResampleOption = None,
+    crop_inputs: CropInputsOption = None,
     replace: Annotated[bool, typer.Option("--replace", help="Replace a manifest of that name.")] = False,
     collection: CollectionOption = None,
     as_json: JsonOption = False,
@@ -43,8 +47,9 @@ def freeze(
     """
     with opened(collection) as session:
         rule = changed_rule(
-            session.bucket_rule, resolution=resolution, least=least, most=most, step=step, upscale=upscale
-        )
+            session.bucket_rule, resolution=resolution, least=least, most=most, step=step, upscale=upscale,
+            resample=resample, crop_inputs=crop_inputs,
+        )  # fmt: skip
         before = session.bucket_rule
         if rule != before:
             session.set_bucket_rule(rule)

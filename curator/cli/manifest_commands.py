@@ -7,14 +7,18 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from curator.cli.buckets_command import rule_in_words
 from curator.cli.captions_command import EpochOption, EpochsOption, SeedOption, StepOption
 from curator.cli.manifest_exchange import ManifestArgument, diff, export, import_manifest
 from curator.cli.options import CollectionOption, JsonOption
 from curator.cli.output import put, put_json, put_json_rows, put_table, say
 from curator.cli.places import manifest_file, opened
+from curator.cli.subset_commands import ways_in_words
 from curator.cli.typer_apps import noun
+from curator.contract.buckets import BucketRule
 from curator.contract.epoch_plan import EpochPlan
 from curator.contract.errors import UserError
+from curator.contract.manifest import ManifestSubset
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
@@ -115,14 +119,16 @@ def _device_batches(samples: int, steps: int, plan: EpochPlan, batch_size: int) 
 def _put_about(about: dict[str, Any]) -> None:
     put(f"manifest    {visible(about['name'])}, made {about['created_at']}")
     put(f"digest      {about['digest']}")
+    put(f"rule        {rule_in_words(BucketRule(**about['rule']))}")
     put(f"images      {about['images']}, {about['samples_per_epoch']} samples an epoch")
     put(
         f"steps       {about['steps_per_epoch']} an epoch with {about['effective_batch']} pictures a step"
         f" ({about['batches_per_epoch']} device batches)"
     )
     put()
-    rows = [(s["name"], f"{s['repeats']:g}", s["filter"] or "(every image)") for s in about["subsets"]]
-    put_table(rows, ("subset", "repeats", "filter"))
+    subsets = [ManifestSubset(**each) for each in about["subsets"]]
+    rows = [(s.name, f"{s.repeats:g}", ways_in_words(s), s.filter or "(every image)") for s in subsets]
+    put_table(rows, ("subset", "repeats", "ways", "filter"))
     put()
     names = ("images", "samples", "batches", "steps")
     buckets = [("x".join(map(str, b["bucket"])), *(b[name] for name in names)) for b in about["buckets"]]

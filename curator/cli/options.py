@@ -44,6 +44,23 @@ UpscaleOption = Annotated[
     typer.Option("--upscale/--no-upscale", help="Whether small pictures are enlarged to a bucket."),
 ]
 
+ResampleOption = Annotated[
+    str | None,
+    typer.Option(
+        "--resample",
+        metavar="HOW",
+        help="How pixels are scaled: auto, area, lanczos, bicubic, bilinear, nearest.",
+    ),
+]
+CropInputsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--crop-inputs",
+        metavar="WHAT",
+        help="What SDXL is told of a crop: true, or letterbox as sd-scripts says.",
+    ),
+]
+
 
 def size_of(text: str) -> tuple[int, int]:
     """`768x512`, or `512` for a square.
@@ -69,8 +86,11 @@ def changed_rule(
     most: int | None,
     step: int | None,
     upscale: bool | None,
+    resample: str | None = None,
+    crop_inputs: str | None = None,
 ) -> BucketRule:
     """`rule` with the options that were given in place of its own."""
+    named = {"resample": resample, "crop_inputs": crop_inputs}
     width, height = size_of(resolution) if resolution else (rule.width, rule.height)
     return replace(
         rule,
@@ -80,4 +100,5 @@ def changed_rule(
         max_side=rule.max_side if most is None else most,
         step=rule.step if step is None else step,
         upscale=rule.upscale if upscale is None else upscale,
+        **{name: value for name, value in named.items() if value is not None},
     )

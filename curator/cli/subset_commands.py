@@ -17,6 +17,7 @@ from curator.contract.errors import UserError, did_you_mean
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
+    from curator.contract.manifest import ManifestSubset
     from curator.index.small_tables import Subset
 
 app = noun("List, add, change, balance and remove subsets.")
@@ -43,6 +44,24 @@ TagDropOption = Annotated[
 DropOption = Annotated[
     float | None, typer.Option("--caption-dropout", metavar="P", help="Share of captions left out whole.")
 ]
+RegOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--reg/--no-reg", help="Regularisation: shown as often as the others together, at its loss weight."
+    ),
+]
+CropOption = Annotated[
+    str | None,
+    typer.Option("--crop", metavar="MODE", help="What is kept of a longer picture: center, random or face."),
+]
+MaskOption = Annotated[
+    str | None,
+    typer.Option(
+        "--mask",
+        metavar="MODE",
+        help="Where the loss counts: none, alpha, or file (NAME-mask.png beside it).",
+    ),
+]
 TriggerOption = Annotated[
     str | None, typer.Option("--trigger", metavar="TAG", help="Tag that leads every caption.")
 ]
@@ -62,11 +81,11 @@ def list_subsets(collection: CollectionOption = None, as_json: JsonOption = Fals
         )  # fmt: skip
         return
     rows = [
-        (each.name, shares[each.name].images, f"{each.repeats:g}", shares[each.name].samples,
-         f"{shares[each.name].share:.1%}", each.filter or "(every image)")
+        (each.name, shares[each.name].images, f"{shares[each.name].repeats:g}", shares[each.name].samples,
+         f"{shares[each.name].share:.1%}", ways_in_words(each), each.filter or "(every image)")
         for each in subsets
     ]  # fmt: skip
-    put_table(rows, ("name", "images", "repeats", "samples", "share", "filter"))
+    put_table(rows, ("name", "images", "repeats", "samples", "share", "ways", "filter"))
 
 
 @app.command()
@@ -77,6 +96,9 @@ def add(
     repeats: RepeatsOption = None,
     loss_weight: WeightOption = None,
     flip: FlipOption = None,
+    reg: RegOption = None,
+    crop: CropOption = None,
+    mask: MaskOption = None,
     shuffle: ShuffleOption = None,
     keep_tags: KeepOption = None,
     tag_dropout: TagDropOption = None,
@@ -93,7 +115,7 @@ def add(
             raise UserError(f"there is a subset '{visible(name)}'", "change it with 'frieze subset set'")
         subset = _changed(
             Subset(name, filter),
-            {"repeats": repeats, "loss_weight": loss_weight, "flip": flip},
+            _ways(repeats=repeats, loss_weight=loss_weight, flip=flip, reg=reg, crop=crop, mask=mask),
             _rules(shuffle, keep_tags, tag_dropout, caption_dropout, trigger),
             rule or (),
         )
@@ -109,6 +131,9 @@ def change(
     repeats: RepeatsOption = None,
     loss_weight: WeightOption = None,
     flip: FlipOption = None,
+    reg: RegOption = None,
+    crop: CropOption = None,
+    mask: MaskOption = None,
     shuffle: ShuffleOption = None,
     keep_tags: KeepOption = None,
     tag_dropout: TagDropOption = None,
@@ -124,7 +149,10 @@ def change(
             raise UserError(f"there is no subset '{visible(name)}'", did_you_mean(name, known))
         subset = _changed(
             known[name],
-            {"filter": filter, "repeats": repeats, "loss_weight": loss_weight, "flip": flip},
+            {
+                "filter": filter,
+                **_ways(repeats=repeats, loss_weight=loss_weight, flip=flip, reg=reg, crop=crop, mask=mask),
+            },
             _rules(shuffle, keep_tags, tag_dropout, caption_dropout, trigger),
             rule or (),
         )
@@ -134,39 +162,28 @@ def change(
 
 @app.command()
 def balance(
-    reg: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--reg", metavar="NAME", help="These are regularisation: they get as much as the others."
-        ),
-    ] = None,
     *,
     dry_run: DryRunOption = False,
     collection: CollectionOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Set repeats so that all subsets share an epoch equally, or regularisation matches the rest."""
-    from curator.freeze.balance import equal_shares, regularised
+    """Set repeats so that all subsets share an epoch equally. Regularisation is balanced by the freeze itself."""
+    from curator.freeze.balance import equal_shares
 
     with opened(collection) as session:
-        shares = session.preview().subsets
-        changed, surplus = regularised(shares, reg) if reg else (equal_shares(shares), 0.0)
+        known = {each.name: each for each in session.subsets() if not each.is_reg}
+        changed = equal_shares([share for share in session.preview().subsets if share.name in known])
         if not dry_run:
-            known = {each.name: each for each in session.subsets()}
             for each in changed:
                 session.save_subset(replace(known[each.name], repeats=each.repeats))
     if as_json:
-        put_json(
-            {"subsets": [{**asdict(each), "samples": each.samples} for each in changed], "surplus": surplus}
-        )
+        put_json({"subsets": [{**asdict(each), "samples": each.samples} for each in changed]})
         return
     rows = [
         (each.name, each.images, f"{each.before:g}", f"{each.repeats:g}", f"{each.samples:g}")
         for each in changed
     ]
     put_table(rows, ("name", "images", "repeats were", "are", "samples"))
-    if surplus > 0:
-        put(f"{surplus:g} samples of regularisation were surplus")
     if dry_run:
         put("nothing was changed")
 
@@ -177,6 +194,37 @@ def remove(name: NameArgument, collection: CollectionOption = None) -> None:
     with opened(collection) as session:
         session.remove_subset(name)
     put(f"subset {visible(name)} removed")
+
+
+def ways_in_words(subset: Subset | ManifestSubset) -> str:
+    """`reg, flip, face crop`: what is out of the ordinary."""
+    said = [
+        "reg" if subset.is_reg else "",
+        "flip" if subset.flip else "",
+        f"{subset.crop} crop" if subset.crop != "center" else "",
+        f"mask by {subset.mask}" if subset.mask != "none" else "",
+        f"loss x {subset.loss_weight:g}" if subset.loss_weight != 1 else "",
+    ]
+    return ", ".join(word for word in said if word)
+
+
+def _ways(
+    *,
+    repeats: float | None,
+    loss_weight: float | None,
+    flip: bool | None,
+    reg: bool | None,
+    crop: str | None,
+    mask: str | None,
+) -> dict[str, object]:
+    return {
+        "repeats": repeats,
+        "loss_weight": loss_weight,
+        "flip": flip,
+        "is_reg": reg,
+        "crop": crop,
+        "mask": mask,
+    }
 
 
 def _rules(

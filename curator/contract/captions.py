@@ -14,7 +14,7 @@ from typing import Any
 
 from curator.contract.epoch_plan import Sample
 from curator.contract.errors import UserError
-from curator.contract.keyed import Purpose, key, key_from, share_of, shuffled_by
+from curator.contract.keyed import Purpose, key, key_from, share_of, shares_from, shuffled_by
 from curator.contract.wildcards import expanded
 
 
@@ -131,9 +131,8 @@ def caption_of(
         middle = shuffled_by(key_from(begun, Purpose.SHUFFLE), middle)
     if rules.tag_dropout:
         drawn = key_from(begun, Purpose.TAG_DROPOUT)
-        middle = [
-            tag for place, tag in enumerate(middle) if share_of(key_from(drawn, place)) >= rules.tag_dropout
-        ]
+        shares = shares_from(drawn, len(middle))
+        middle = [tag for tag, share in zip(middle, shares, strict=True) if share >= rules.tag_dropout]
     pieces = [*parts.head, *middle, *parts.tail]
     if parts.text:
         pieces.append(parts.text)

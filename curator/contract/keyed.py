@@ -38,6 +38,7 @@ class Purpose(IntEnum):
     DROPOUT = 16
     EVALUATION = 17
     REPLACEMENT = 18
+    MULTIRES = 19
 
 
 def mix(x: int) -> int:
@@ -89,9 +90,28 @@ def shuffled_by(k: int, items: Sequence[T]) -> list[T]:
     """`items` in the order of a key."""
     out = list(items)
     for i in range(len(out) - 1, 0, -1):
-        j = (mix(k ^ i) * (i + 1)) >> 64
+        x = ((k ^ i) + 0x9E3779B97F4A7C15) & _MASK  # `mix`, written out: captions are most of a batch's time
+        x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+        x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & _MASK
+        j = ((x ^ (x >> 31)) * (i + 1)) >> 64
         out[i], out[j] = out[j], out[i]
     return out
+
+
+def shares_from(k: int, count: int) -> list[float]:
+    """`share_of(key_from(k, place))` of each place in range(count)."""
+    shares: list[float] = []
+    for part in _mixed_places(-(-count // 64) * 64)[:count]:
+        x = ((k ^ part) + 0x9E3779B97F4A7C15) & _MASK
+        x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+        x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & _MASK
+        shares.append(((x ^ (x >> 31)) >> 11) * 2.0**-53)
+    return shares
+
+
+@lru_cache(maxsize=16)
+def _mixed_places(count: int) -> tuple[int, ...]:
+    return tuple(mix(place) for place in range(count))
 
 
 def permute(i: int, n: int, k: int) -> int:

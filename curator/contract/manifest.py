@@ -150,7 +150,7 @@ class Manifest:
         return spans_of(self.parts)
 
     def __len__(self) -> int:
-        return self.parts[-1].first_row + self.parts[-1].rows if self.parts else 0
+        return self._row_count
 
     def image(self, row: int) -> ManifestImage:
         """The picture of manifest row `row` (from 0).
@@ -158,7 +158,7 @@ class Manifest:
         Raises:
             IndexError: no such row.
         """
-        if not 0 <= row < len(self):
+        if not 0 <= row < self._row_count:
             raise IndexError(row)
         part = self.parts[bisect_right(self._first_rows, row) - 1]
         return self._image(unpacked(self._block(row // ROWS), row % ROWS), part)
@@ -199,6 +199,10 @@ class Manifest:
         return Path(self.header.provenance.roots[image.root], image.path)
 
     @cached_property
+    def _row_count(self) -> int:
+        return self.parts[-1].first_row + self.parts[-1].rows if self.parts else 0
+
+    @cached_property
     def _first_rows(self) -> list[int]:
         return [part.first_row for part in self.parts]
 
@@ -209,9 +213,13 @@ class Manifest:
         return [*[""] * FIRST, *before, *([""] * GAP if behind else ()), *behind]
 
     def _block(self, number: int) -> Block:
-        for stored in self._read(f"{_BLOCK} WHERE id = ?", (number,)):
-            return Block(*stored)
-        raise _damaged(self.path)
+        try:
+            stored = self._connection.execute(f"{_BLOCK} WHERE id = ?", (number,)).fetchone()
+        except sqlite3.DatabaseError as error:
+            raise _damaged(self.path) from error
+        if stored is None:
+            raise _damaged(self.path)
+        return Block(*stored)
 
     def _place_of(self, row: int) -> tuple[int, bytes]:
         return place_of(self._block(row // ROWS), row % ROWS)
@@ -222,7 +230,7 @@ class Manifest:
         bucket = wide, high = self.header.buckets[part.bucket]
         left, top = row.crop_left, row.crop_top
         return ManifestImage(
-            os.fsdecode(row.path),
+            row.path.decode("utf-8", "surrogateescape"),
             row.root,
             row.sha256.hex(),
             row.file_bytes,

@@ -46,6 +46,16 @@ _IDLE = (
     _Idle(
         ("adapter.conv_rank",), lambda r: r.optimizer.unet_lr == 0, "set optimizer.unet_lr, or leave it out"
     ),
+    _Idle(
+        ("objective.adaptive_noise_scale",),
+        lambda r: r.objective.noise_offset == 0,
+        "set objective.noise_offset, or leave it out",
+    ),
+    _Idle(
+        ("objective.multires_noise_discount",),
+        lambda r: r.objective.multires_noise_levels == 0,
+        "set objective.multires_noise_levels, or leave it out",
+    ),
     _Idle(("sample.negative",), lambda r: r.sample.cfg <= 1, "raise sample.cfg above 1, or leave it out"),
     _Idle(
         ("evaluate.every_steps",), lambda r: r.evaluate.images == 0, "set evaluate.images, or leave it out"

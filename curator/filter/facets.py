@@ -1,8 +1,14 @@
-"""Decides which tags are said to be common among the images of a filter: a sample at once, exact right after."""
+"""Decides which tags are said to be common among the images of a filter: a sample at once, exact right after.
+
+Of many images the exact answer looks at those drawn for the sample, counts the tags most common among them in all
+images, by their bitmaps, and then every other tag that could be as common. Those it leaves out were so rare in the
+draw that one of them belonging in the list has a chance of one in a trillion (Chernoff's bound); what is listed is
+counted, not estimated.
+"""
 
 from __future__ import annotations
 
-import heapq
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,10 +21,10 @@ from curator.index.collection import Collection
 from curator.index.tag_table import Tag
 
 SAMPLE = 2000
-_ROWS = (
-    60_000  # up to so many images are read row by row; for more, the tags' bitmaps are cut with the result
-)
+_ROWS = 15_000  # up to so many images are read row by row
+_ROWS_A_BITMAP = 100  # so many rows are read in the time of one tag's bitmap
 _PIECE = 5000
+_CHANCE = math.log(1e12)
 
 
 @dataclass(frozen=True)
@@ -43,11 +49,10 @@ class Facets:
 
 
 def sample_facets(collection: Collection, images: BitMap, limit: int = 50) -> Facets:
-    """From some images spread evenly over the result; from all where they are few."""
+    """From some images drawn at random, the same each time; from all where they are few."""
     with collection.reading():
-        step = -(-len(images) // SAMPLE) if images else 1
-        some = images[::step] if step > 1 else images
-        counts = _counted(collection, some)
+        some = _drawn(images)
+        counts = collection.images.tag_counts(some)
         best = _best(counts, limit)
         scaled = [(tag, round(int(counts[tag]) * len(images) / len(some))) for tag in best]
         return _facets(collection, images, len(some), scaled)
@@ -58,9 +63,8 @@ def exact_facets(
 ) -> Facets:
     """From all images. `Cancelled` once `cancel` says so."""
     with collection.reading():
-        if len(images) > _ROWS:
-            best = _by_bitmaps(collection, images, limit, cancel)
-        else:
+        best = _by_bitmaps(collection, images, limit, cancel) if len(images) > max(_ROWS, SAMPLE) else None
+        if best is None:
             counts = _by_rows(collection, images, cancel)
             best = [(tag, int(counts[tag])) for tag in _best(counts, limit)]
         return _facets(collection, images, len(images), best)
@@ -70,47 +74,71 @@ def _by_rows(collection: Collection, images: BitMap, cancel: Cancel | None) -> N
     counts = np.zeros(len(collection.tags.counts()), np.int64)
     for first in range(0, len(images), _PIECE):
         check(cancel)
-        counts = _sum(counts, _counted(collection, images[first : first + _PIECE]))
+        more = collection.images.tag_counts(list(images[first : first + _PIECE]))
+        counts[: len(more)] += more
     return counts
 
 
 def _by_bitmaps(
     collection: Collection, images: BitMap, limit: int, cancel: Cancel | None
-) -> list[tuple[int, int]]:
-    """Tags from the most common on, until no other can have as many images as the last of those found."""
+) -> list[tuple[int, int]] | None:
+    """(tag, images); None where so many tags could be as common that reading the rows is quicker."""
     totals = collection.tags.counts()
     alive = images & collection.images.alive()
-    best: list[tuple[int, int]] = []  # a heap of (images, -tag)
-    for tag in np.argsort(-totals, kind="stable").tolist():
+    counts = collection.images.tag_counts(_drawn(images))  # just read for the sample, as a rule
+    drawn = np.zeros(len(totals), np.int64)
+    drawn[: len(counts)] = counts[: len(totals)]
+
+    def counted(tag: int) -> tuple[int, int]:
         check(cancel)
-        if totals[tag] == 0 or (len(best) == limit and totals[tag] < best[0][0]):
-            break
-        found = collection.bitmaps.of(tag).intersection_cardinality(alive)
-        if found:
-            keep = heapq.heappushpop if len(best) == limit else _push
-            keep(best, (found, -tag))
-    return [(-tag, found) for found, tag in sorted(best, reverse=True)]
+        return tag, collection.bitmaps.count_within(tag, alive)
+
+    listed = _best(drawn, limit)
+    for tag in listed:
+        check(cancel)
+        collection.bitmaps.of(tag)  # kept: these are asked for next, as a rule
+    first = [counted(tag) for tag in listed]
+    least = min((count for _, count in first), default=0)
+    if len(first) < limit or not least:
+        return None
+    perhaps = (drawn > _too_rare(least / len(images), len(totals))) & (totals >= least)
+    perhaps[[tag for tag, _ in first]] = False
+    others = np.flatnonzero(perhaps).tolist()
+    if len(others) * _ROWS_A_BITMAP > len(images):
+        return None
+    return sorted([*first, *map(counted, others)], key=lambda each: (-each[1], each[0]))[:limit]
 
 
-def _push(heap: list[tuple[int, int]], entry: tuple[int, int]) -> None:
-    heapq.heappush(heap, entry)
+def _drawn(images: BitMap) -> list[int]:
+    if len(images) <= SAMPLE:
+        return list(images)
+    ranks = np.random.default_rng(len(images)).choice(len(images), SAMPLE, replace=False)
+    return [images[rank] for rank in np.sort(ranks).tolist()]
 
 
-def _counted(collection: Collection, images: BitMap) -> NDArray[Any]:
-    return np.bincount(collection.images.tag_rows(images).values)
+def _too_rare(share: float, tags: int) -> int:
+    """So few of the images drawn have a tag that it is on fewer than `share` of all; -1 where none shows that."""
+    for seen in range(int(share * SAMPLE), -1, -1):
+        if SAMPLE * _divergence(seen / SAMPLE, share) > _CHANCE + math.log(tags):
+            return seen
+    return -1
+
+
+def _divergence(seen: float, share: float) -> float:
+    """Kullback and Leibler's, of two coins of which the first shows less often."""
+    if seen >= share:
+        return 0.0
+    rest = (1 - seen) * math.log((1 - seen) / (1 - share)) if share < 1 else math.inf
+    return rest + (seen * math.log(seen / share) if seen else 0.0)
 
 
 def _best(counts: NDArray[Any], limit: int) -> list[int]:
     """The highest counts, lower tag ids first among equals."""
     found = np.flatnonzero(counts)
+    if len(found) > limit:
+        least = np.partition(counts[found], -limit)[-limit]
+        found = found[counts[found] >= least]
     return found[np.argsort(-counts[found], kind="stable")][:limit].tolist()
-
-
-def _sum(left: NDArray[Any], right: NDArray[Any]) -> NDArray[Any]:
-    longer, shorter = (left, right) if len(left) >= len(right) else (right, left)
-    longer = longer.copy()
-    longer[: len(shorter)] += shorter
-    return longer
 
 
 def _facets(collection: Collection, images: BitMap, looked_at: int, counts: list[tuple[int, int]]) -> Facets:

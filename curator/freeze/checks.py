@@ -4,31 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
-from curator.contract.tar_members import is_tar
-from curator.contract.text import visible
-from curator.filter.evaluate import select
-from curator.freeze.members import Members
+from curator.freeze.check_captions import empty_captions, long_captions, parted, triggers
+from curator.freeze.check_files import lost_files, masks, unnamed_faces
+from curator.freeze.finding import Finding, of_subset
+from curator.freeze.members import NO_SIZE, SURPLUS, Members
 from curator.freeze.preview import FreezePreview
 from curator.freeze.spec import FreezeSpec
+from curator.index.changes import id_array
 from curator.index.collection import Collection
-from curator.index.small_tables import Subset
-from curator.tags.brackets import parted_brackets
-
-_NAMED = 100  # pictures that a finding's filter names one by one
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Something found before a freeze. `filter` selects the pictures concerned; empty where none are."""
-
-    level: Literal["stop", "warn"]
-    what: str
-    hint: str
-    filter: str = ""
 
 
 @dataclass(frozen=True)
@@ -49,12 +35,18 @@ def check(collection: Collection, spec: FreezeSpec, members: Members, preview: F
     found = [
         *_nothing_to_freeze(preview),
         *_subsets(spec, members, preview),
+        *_regularisation(spec, members),
         *_fractions(preview),
-        *_missing_files(collection),
-        *_without_caption(collection, spec),
-        *_parted_brackets(collection, spec, members),
+        *lost_files(collection, members),
+        *empty_captions(collection, spec),
+        *long_captions(collection, spec, members),
+        *triggers(collection, spec, members),
+        *parted(collection, spec, members),
         *_small(collection, spec, members),
         *_buckets(preview),
+        *unnamed_faces(collection, spec, members),
+        *masks(collection, spec, members),
+        *_sizeless(members),
         *_quarantined(collection),
     ]
     return FreezeReport(tuple(sorted(found, key=lambda finding: finding.level)), preview)
@@ -77,12 +69,37 @@ def _subsets(spec: FreezeSpec, members: Members, preview: FreezePreview) -> Iter
             )
         if not own:
             yield Finding("warn", f"{where} has no pictures", "widen its filter, or remove it")
+        elif subset.is_reg and not share.images:
+            continue  # said of regularisation as a whole
         elif not share.samples:
             what = f"{where}: {len(own):,} pictures x {subset.repeats:g} show nothing in an epoch"
-            yield Finding("warn", what, "raise its repeats", _of(subset))
+            yield Finding("warn", what, "raise its repeats", of_subset(subset))
         if overlap:
             what = f"{where}: {overlap:,} pictures already belong to an earlier subset and stay there"
-            yield Finding("warn", what, "narrow one of the filters", _of(subset))
+            yield Finding("warn", what, "narrow one of the filters", of_subset(subset))
+
+
+def _regularisation(spec: FreezeSpec, members: Members) -> Iterator[Finding]:
+    """Regularisation beyond what training asks for, or with nothing to train (S045)."""
+    if not any(subset.is_reg for subset in spec.subsets):
+        return
+    if all(spec.subsets[each.subset].is_reg for each in members.shown):
+        yield Finding(
+            "stop", "nothing but regularisation would be trained", "frieze subset set NAME --no-reg"
+        )
+        return
+    surplus = dict(members.funnel).get(SURPLUS, 0)
+    if surplus:
+        what = f"{surplus:,} regularisation pictures are surplus and left out: training gives fewer samples"
+        yield Finding("warn", what, "raise the repeats of the others, or lower those of regularisation")
+
+
+def _sizeless(members: Members) -> Iterator[Finding]:
+    count = dict(members.funnel).get(NO_SIZE, 0)
+    if count:
+        yield Finding(
+            "warn", f"{count:,} pictures have no known size and are left out", "scan again", "width<1"
+        )
 
 
 def _fractions(preview: FreezePreview) -> Iterator[Finding]:
@@ -97,43 +114,6 @@ def _fractions(preview: FreezePreview) -> Iterator[Finding]:
             yield Finding("warn", what, "small buckets round fractions: use whole repeats, or fewer buckets")
 
 
-def _missing_files(collection: Collection) -> Iterator[Finding]:
-    """Roots that are not there now; a full check of every file is `frieze manifest verify`."""
-    from pathlib import Path
-
-    for root in collection.images.roots():
-        if not Path(root).is_dir() and not is_tar(root):
-            yield Finding("stop", f"the folder {root} is gone", "mount it, or scan its new place")
-
-
-def _without_caption(collection: Collection, spec: FreezeSpec) -> Iterator[Finding]:
-    for subset in spec.subsets:
-        if subset.rules.trigger:
-            continue
-        narrowed = f"{_of(subset)} untagged -has:caption".strip()
-        count = len(select(collection, narrowed))
-        if count:
-            what = f"subset {subset.name}: {count:,} pictures have neither tags nor caption"
-            yield Finding("warn", what, "tag them, or give the subset a trigger", narrowed)
-
-
-def _parted_brackets(collection: Collection, spec: FreezeSpec, members: Members) -> Iterator[Finding]:
-    """A weight over several tags is lost where tags move or go alone (S025)."""
-    for subset, own in zip(spec.subsets, members.ids, strict=True):
-        if not (subset.rules.shuffle or subset.rules.tag_dropout or subset.rules.warmup_steps):
-            continue
-        found = list(parted_brackets(collection, own, subset.rules))
-        if found:
-            (image, over) = found[0]
-            (row,) = collection.rows([image])
-            what = (
-                f"subset {subset.name}: {len(found):,} pictures have a weight bracket over several tags, such as"
-                f" '{visible(', '.join(over))}' of {visible(row.name)}: shuffle and dropout part it"
-            )
-            named = " OR ".join(f"id:{each}" for each, _ in found[:_NAMED])
-            yield Finding("warn", what, "give each tag its own brackets, or keep them in the head", named)
-
-
 def _small(collection: Collection, spec: FreezeSpec, members: Members) -> Iterator[Finding]:
     """Pictures that would be enlarged more than twice."""
     if not spec.rule.upscale:
@@ -141,10 +121,8 @@ def _small(collection: Collection, spec: FreezeSpec, members: Members) -> Iterat
     with collection.reading():
         width = collection.columns.of("width")
         height = collection.columns.of("height")
-        small = 0
-        for own in members.ids:
-            ids = np.fromiter(own, dtype=np.int64, count=len(own))
-            small += int(np.count_nonzero(width[ids].astype(np.int64) * height[ids] * 4 < spec.rule.area))
+        ids = id_array(members.frozen())
+        small = int(np.count_nonzero(width[ids].astype(np.int64) * height[ids] * 4 < spec.rule.area))
     if small:
         area = spec.rule.area // 4
         what = f"{small:,} pictures would be enlarged more than twice"
@@ -163,7 +141,3 @@ def _quarantined(collection: Collection) -> Iterator[Finding]:
     count = len(collection.quarantine.list())
     if count:
         yield Finding("warn", f"{count:,} files could not be read at the scan", "see 'frieze stats'")
-
-
-def _of(subset: Subset) -> str:
-    return f"({subset.filter})" if subset.filter.strip() else ""

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from pyroaring import BitMap
 
-from curator.contract.buckets import Placement, place
+from curator.contract.buckets import Placement, cropped_around, face_in, place
 from curator.contract.captions import caption_of, split_caption
 from curator.contract.epoch_plan import Sample
 from curator.contract.errors import UserError
+from curator.contract.manifest import SUFFIX, open_manifest
 from curator.filter.evaluate import select, select_parsed
 from curator.filter.parse import parse
 from curator.filter.shown import parts_of, shown
 from curator.filter.tree import Filter
-from curator.freeze.members import shows
+from curator.freeze.library import manifests_folder
+from curator.freeze.members import members_of, shows
 from curator.freeze.spec import FreezeSpec, spec_of
 from curator.index.collection import Collection
 from curator.index.edits import Commit
@@ -34,6 +38,15 @@ class Verdict:
 
 
 @dataclass(frozen=True)
+class FrozenAs:
+    """A row of a manifest that the image's file has."""
+
+    manifest: str
+    row: int
+    repeats: float
+
+
+@dataclass(frozen=True)
 class Explanation:
     """Everything about one image. `captions` are those of the next epochs, were it row `id` of a manifest."""
 
@@ -48,6 +61,7 @@ class Explanation:
     captions: tuple[str, ...]
     picks: tuple[str, ...]
     history: tuple[Commit, ...]
+    frozen: tuple[FrozenAs, ...]
 
 
 def explain(collection: Collection, image: int, epochs: int = 3, seed: int = 42) -> Explanation:
@@ -72,20 +86,46 @@ def explain(collection: Collection, image: int, epochs: int = 3, seed: int = 42)
             for name, value in asdict(collection.metadata.facts(image)).items()
             if value not in (None, "")
         }
+        facts |= {f"score({name})": value for name, value in collection.scores.of_image(image).items()}
         is_whole = row.width > 0 and row.height > 0
+        repeats = _repeats(collection, spec, image, subset)
         return Explanation(
             row=row,
             tags=tags,
             facts=facts,
-            is_in=subset is not None,
-            reason=_reason(collection, row, verdicts, subset),
+            is_in=repeats > 0,
+            reason=_reason(collection, row, verdicts, subset, repeats),
             verdicts=verdicts,
-            repeats=float(subset.repeats) if subset else 0.0,
-            placement=place((row.width, row.height), spec.rule) if is_whole else None,
+            repeats=repeats,
+            placement=_placed(row, spec, subset) if is_whole else None,
             captions=_captions(row, tags, subset, epochs, seed) if subset else (),
             picks=tuple(pick.name for pick in collection.picks.list() if image in pick.images),
             history=tuple(collection.history_of(image)),
+            frozen=tuple(_frozen(collection, row)),
         )
+
+
+def _repeats(collection: Collection, spec: FreezeSpec, image: int, subset: Subset | None) -> float:
+    """Those of its subset; for regularisation what the balance gives it, 0 where it is surplus."""
+    if subset is None or not subset.is_reg:
+        return float(subset.repeats) if subset else 0.0
+    return next((each.repeats for each in members_of(collection, spec).shown if image in each.ids), 0.0)
+
+
+def _placed(row: ImageRow, spec: FreezeSpec, subset: Subset | None) -> Placement:
+    placed, size = place((row.width, row.height), spec.rule), (row.width, row.height)
+    middle = face_in(row.path) if subset and subset.crop == "face" else None
+    return cropped_around(placed, size, middle) if middle else placed
+
+
+def _frozen(collection: Collection, row: ImageRow) -> Iterator[FrozenAs]:
+    for path in sorted(manifests_folder(collection.folder).glob(f"*{SUFFIX}")):
+        try:
+            with open_manifest(path) as manifest:
+                for number in manifest.rows_of(Path(row.full_path)):
+                    yield FrozenAs(path.stem, number, manifest.image(number).repeats)
+        except UserError:
+            continue  # a damaged manifest says so where it is used
 
 
 def _verdicts(collection: Collection, row: ImageRow, spec: FreezeSpec) -> list[Verdict]:
@@ -133,8 +173,14 @@ def _meets(collection: Collection, query: Filter, only: BitMap) -> bool:
 
 
 def _reason(
-    collection: Collection, row: ImageRow, verdicts: tuple[Verdict, ...], subset: Subset | None
+    collection: Collection,
+    row: ImageRow,
+    verdicts: tuple[Verdict, ...],
+    subset: Subset | None,
+    repeats: float,
 ) -> str:
+    if subset and not repeats:
+        return f"regularisation surplus: training gives fewer samples than subset '{subset.name}'"
     if subset:
         return f"in subset '{subset.name}': " + next(each.reason for each in verdicts if each.takes)
     return _out_for_all(collection, row) or "in no subset"

@@ -62,6 +62,8 @@ class FrozenRows:
             self._tags = self._read_tags()
             self._paths, self._contents = files()
         self._order, self._parts = self._in_order()
+        self._place_of = np.zeros(int(self._ids[-1]) + 1, np.uint32)  # of an id among all, ascending
+        self._place_of[self._ids] = np.arange(len(self._ids), dtype=np.uint32)
 
     def parts(self) -> Sequence[Part]:
         return self._parts
@@ -111,7 +113,7 @@ class FrozenRows:
     def _blocks(self, first: int, at: Numbers) -> Iterator[Block]:
         """Blocks of rows from `first` on; `at` are their places in the list of paths."""
         ids = self._paths.ids[at]
-        place = np.searchsorted(self._ids, ids)
+        place = self._place_of[ids]
         subset, bucket = self._of_rows(first, len(at))
         paths, path_lengths = _pieces(self._paths.joined, self._paths.bounds, at)
         texts = self._texts(ids)

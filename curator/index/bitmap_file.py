@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import sqlite3
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pyroaring import BitMap
 
 CHUNK_BITS = 18
 TAG_BITS = 24  # a key is chunk << 24 | number: chunk-major, so that an import appends
 _LATE = 200  # so many images are kept as late changes of one number
+_AT_ONCE = 500
+Change = tuple[BitMap, BitMap]  # images gained, images lost
 
 
 class BitmapFile:
@@ -25,32 +27,52 @@ class BitmapFile:
 
     def whole(self, number: int) -> BitMap:
         """All images of a number."""
+        gained, lost = self._late(number)
+        return BitMap().union(gained, *self._bases(number)) - lost
+
+    def count_within(self, number: int, images: BitMap) -> int:
+        """How many of some images have a number, without putting its chunks together."""
+        gained, lost = (late & images for late in self._late(number))
+        count = len(gained)
+        for part in self._bases(number):
+            count += part.intersection_cardinality(images)
+            if gained or lost:  # which are never the same images
+                count -= part.intersection_cardinality(gained) + part.intersection_cardinality(lost)
+        return count
+
+    def _bases(self, number: int) -> Iterator[BitMap]:
         last = self._connection.execute("SELECT coalesce(max(key), -1) FROM bitmap").fetchone()[0]
         keys = [chunk << TAG_BITS | number for chunk in range((last >> TAG_BITS) + 1)]
         query = f"SELECT data FROM bitmap WHERE key IN ({','.join('?' * len(keys))})"
-        rows = self._connection.execute(query, keys)
-        gained, lost = self._late(number)
-        return BitMap().union(gained, *(BitMap.deserialize(row[0]) for row in rows)) - lost
+        return (BitMap.deserialize(row[0]) for row in self._connection.execute(query, keys))
 
     def part(self, chunk: int, number: int) -> BitMap:
         """The images of a number in one chunk."""
         gained, lost = self._late(number)
         return (self._base(chunk << TAG_BITS | number) | (gained & span_of(chunk))) - lost
 
-    def change(self, number: int, gained: BitMap, lost: BitMap) -> None:
-        """Images come to a number, then others leave it."""
-        if not gained and not lost:
-            return
-        late_gained, late_lost = self._late(number)
-        late_gained = (late_gained | gained) - lost
-        late_lost = (late_lost - gained) | lost
-        if len(late_gained) + len(late_lost) <= _LATE:
-            row = (number, _packed(late_gained, late_lost))
-            self._connection.execute("INSERT OR REPLACE INTO bitmap_change(number, data) VALUES(?,?)", row)
-            return
+    def change(self, changes: Mapping[int, Change]) -> None:
+        """Images come to numbers, then others leave them. Hundreds of numbers at a time, so two statements for all."""
+        wanted = {number: change for number, change in changes.items() if change[0] or change[1]}
+        known = self._lates(list(wanted))
+        kept: list[tuple[int, bytes]] = []
+        for number, (gained, lost) in wanted.items():
+            late_gained, late_lost = gained, lost
+            if number in known:
+                late_gained, late_lost = _unpacked(known[number])
+                late_gained = (late_gained | gained) - lost
+                late_lost = (late_lost - gained) | lost
+            if len(late_gained) + len(late_lost) <= _LATE:
+                kept.append((number, _packed(late_gained, late_lost)))
+            else:
+                self._merge_late(number, late_gained, late_lost)
+        query = "INSERT OR REPLACE INTO bitmap_change(number, data) VALUES(?,?)"
+        self._connection.executemany(query, kept)
+
+    def _merge_late(self, number: int, gained: BitMap, lost: BitMap) -> None:
         self._connection.execute("DELETE FROM bitmap_change WHERE number=?", (number,))
-        for chunk, _ in split(late_gained | late_lost):
-            self._merge(chunk << TAG_BITS | number, late_gained & span_of(chunk), late_lost)
+        for chunk, _ in split(gained | lost):
+            self._merge(chunk << TAG_BITS | number, gained & span_of(chunk), lost)
 
     def store_new(self, chunk: int, postings: Iterable[tuple[int, BitMap]]) -> None:
         """Put images just added to many numbers at once."""
@@ -95,17 +117,24 @@ class BitmapFile:
         row = self._connection.execute("SELECT data FROM bitmap WHERE key=?", (key,)).fetchone()
         return BitMap.deserialize(row[0]) if row else BitMap()
 
-    def _late(self, number: int) -> tuple[BitMap, BitMap]:
-        query = "SELECT data FROM bitmap_change WHERE number=?"
-        row = self._connection.execute(query, (number,)).fetchone()
-        return _unpacked(row[0]) if row else (BitMap(), BitMap())
+    def _late(self, number: int) -> Change:
+        row = self._lates([number])
+        return _unpacked(row[number]) if row else (BitMap(), BitMap())
+
+    def _lates(self, numbers: Sequence[int]) -> dict[int, bytes]:
+        found: dict[int, bytes] = {}
+        for first in range(0, len(numbers), _AT_ONCE):
+            some = numbers[first : first + _AT_ONCE]
+            query = f"SELECT number, data FROM bitmap_change WHERE number IN ({','.join('?' * len(some))})"
+            found.update(self._connection.execute(query, some))
+        return found
 
 
 def _packed(gained: BitMap, lost: BitMap) -> bytes:
     return struct.pack(f"<H{len(gained) + len(lost)}I", len(gained), *gained, *lost)
 
 
-def _unpacked(data: bytes) -> tuple[BitMap, BitMap]:
+def _unpacked(data: bytes) -> Change:
     count, *images = struct.unpack(f"<H{len(data) // 4}I", data)
     return BitMap(images[:count]), BitMap(images[count:])
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import array
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import IntEnum
 from typing import Any
 
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
-from curator.index.bitmap_file import TAG_BITS, BitmapFile, split
+from curator.index.bitmap_file import TAG_BITS, BitmapFile, Change, split
 
 MAX_TAGS = 1 << TAG_BITS
 
@@ -60,6 +60,15 @@ class Bitmaps:
         self._cache[number] = found  # the last in line: what is longest unused goes first
         return found
 
+    def count_within(self, number: int, images: BitMap) -> int:
+        """How many of some images a tag or flag has; for looking at very many numbers once: none is kept for it."""
+        known = self._cache.get(number)
+        return (
+            self.file.count_within(number, images)
+            if known is None
+            else known.intersection_cardinality(images)
+        )
+
     def _make_room(self, coming: BitMap) -> None:
         self._weight += _weight(coming)
         while self._weight > _CACHE_BYTES and len(self._cache) > 1:
@@ -73,8 +82,13 @@ class Bitmaps:
 
     def change(self, number: int, gained: BitMap, lost: BitMap) -> None:
         """Images come to a tag or flag, then others leave it."""
-        self.file.change(number, gained, lost)
-        self.patch(number, gained, lost)
+        self.change_many({number: (gained, lost)})
+
+    def change_many(self, changes: Mapping[int, Change]) -> None:
+        """The same for many tags at once."""
+        self.file.change(changes)
+        for number, (gained, lost) in changes.items():
+            self.patch(number, gained, lost)
 
     def patch(self, number: int, gained: BitMap, lost: BitMap) -> None:
         """Another process changed what is stored; only the cache is behind."""

@@ -194,7 +194,7 @@ class Collection:
                 aliases = self.aliases.all()
                 known = zip(self.tags.ids_of(aliases.values()), aliases, strict=True)
                 pairs = [(tag, alias) for tag, alias in known if tag is not None]
-                self._lookup = (state, TagLookup(self.tags.folded_names(), pairs))
+                self._lookup = (state, TagLookup(*self.tags.folded_names(), pairs))
             matches = self._lookup[1].find(typed, self.tags.counts(), limit)
             tags = self.tags.get([match.tag for match in matches])
         return [(tag, match.alias) for tag, match in zip(tags, matches, strict=True)]

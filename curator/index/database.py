@@ -17,6 +17,7 @@ from curator.contract.text import visible
 
 APPLICATION_ID = 0x46525A45  # "FRZE": how a frieze index is told from any other SQLite file
 WRITER_PATIENCE_S = 30.0
+_PAUSE_S = 0.0015  # of a job after each commit: a person who waits tries again within it
 RETRY_S = 0.001  # SQLite's own back-off starves a rare writer beside busy ones (index_scale.md), so we poll
 # An edit by a person survives power loss, and does not tidy up after jobs: a checkpoint takes a tenth of a second.
 _BY_PERSON = ("synchronous=FULL", "wal_autocheckpoint=48000")
@@ -97,6 +98,8 @@ class Database:
                     yield self._connection
             finally:
                 self._writing = False
+        if not durable:
+            time.sleep(_PAUSE_S)
 
     @property
     def in_transaction(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -63,23 +64,32 @@ class FolderTable:
         """Whether any image, there or missing, has a path that begins so (with a folder and "/", or nothing)."""
         query = f"SELECT 1 FROM image WHERE {_RANGE} LIMIT 1"
         with self._database.reading() as connection:
-            return connection.execute(query, _range(root, before)).fetchone() is not None
+            return connection.execute(query, (root, *_range(before))).fetchone() is not None
 
-    def images_in(self, root: int, before: str, *, deep: bool) -> BitMap:
-        """Images, there or missing, whose path begins so; those of folders further in only where `deep`."""
-        query = f"SELECT id FROM image WHERE {_RANGE}"
-        if not deep:
-            query += f" AND instr(substr(path, {len(to_blob(before)) + 1}), x'2f')=0"
+    def images_in(self, root: int, before: str, but: Iterable[str] = ()) -> BitMap:
+        """Images, there or missing, whose path begins so, but for those in some folders (or tars) in it."""
+        first, beyond = _range(before)
+        found = BitMap()
         with self._database.reading() as connection:
-            return BitMap(row[0] for row in connection.execute(query, _range(root, before)))
+            for folder in sorted(to_blob(f"{before}{name}/") for name in but):
+                found |= _ids(connection, root, first, folder)
+                first = folder[:-1] + b"0"
+            return found | _ids(connection, root, first, beyond)
+
+
+def _ids(connection: sqlite3.Connection, root: int, first: bytes, beyond: bytes) -> BitMap:
+    rows = connection.execute(f"SELECT id FROM image WHERE {_RANGE}", (root, first, beyond))
+    return BitMap(row[0] for row in rows)
 
 
 _RANGE = "root=? AND path>=? AND path<?"
 
 
-def _range(root: int, before: str) -> tuple[int, bytes, bytes]:
+def _range(before: str) -> tuple[bytes, bytes]:
     first = to_blob(before)
-    return root, first, first[:-1] + b"0" if first else b"\xff\xff"  # no path begins with two such bytes
+    return first, first[
+        :-1
+    ] + b"0" if first else b"\xff" * 256  # "0" follows "/"; no name is longer than 255 bytes
 
 
 def _names(joined: bytes) -> tuple[str, ...]:

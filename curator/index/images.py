@@ -21,6 +21,7 @@ from curator.index.perform import add_postings, set_alive
 from curator.index.plan import check_caption
 from curator.index.sidecar_table import SidecarTable
 from curator.index.store import Store
+from curator.index.tag_blob import Numbers
 from curator.index.tag_rows import TagRows
 
 _ROW = """SELECT i.id, i.path, r.path, i.sha256, i.file_bytes, i.width, i.height, i.mtime_ns, i.format,
@@ -79,6 +80,10 @@ class ImageTable:
     def tag_rows(self, images: BitMap) -> TagRows:
         """The tags of some images as one flat array; for thousands, not for millions."""
         return texts.tag_rows(self._store, list(images))
+
+    def tag_counts(self, ids: Sequence[int]) -> Numbers:
+        """How many of some images (ascending ids) have each tag, by tag id; for thousands, not for millions."""
+        return texts.tag_counts(self._store, ids)
 
     def caption(self, image: int) -> str:
         """The free caption of one image."""

@@ -28,6 +28,12 @@ def later_rows(connection: sqlite3.Connection, own: Collection[int]) -> Iterator
     return iter(sorted(found, reverse=True))
 
 
+def renamed_since(connection: sqlite3.Connection, first: int) -> bool:
+    """Whether a row after `first` renamed a tag."""
+    query = "SELECT 1 FROM journal WHERE id > ? AND renames LIMIT 1"
+    return connection.execute(query, (first,)).fetchone() is not None
+
+
 def _telling(rows: list[_Row], owner: int, after: int) -> list[_Row]:
     """Of a commit made `after`, and whole each time, the last row says all, and none where it is taken back."""
     number, _, state, latest, _, _ = rows[0]

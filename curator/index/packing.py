@@ -33,6 +33,7 @@ _KINDS: dict[str, type[Change]] = {
         TagChange, TagMoved, TagsReplaced, CaptionsReplaced, FlagChange, Renamed, Classed, Arrived, FilesSeen,
     )
 }  # fmt: skip
+_OF_TAGS = (Renamed.__name__, Classed.__name__)
 _PLAIN = b"\x02"  # first byte; rows of format 1 were one zlib stream, which starts with "x"
 
 
@@ -62,6 +63,17 @@ def unpack(data: bytes) -> list[Change]:
     return [
         _change(kind, [_unpacked(v, bitmaps, others) for v in values]) for kind, *values in head["changes"]
     ]
+
+
+def unpack_near(data: bytes, images: BitMap) -> list[Change]:
+    """The same, or nothing at all where no change concerns any of the images, a name or a class: told much sooner."""
+    if data[:1] != _PLAIN:
+        return unpack(data)
+    head_size, rest_size = struct.unpack_from("<QQ", data, 1)
+    head = json.loads(zlib.decompress(data[17 : 17 + head_size]))
+    bitmaps = _cut(data, 17 + head_size + rest_size, head["bitmaps"])
+    near = any(images.intersect(BitMap.deserialize(each)) for each in bitmaps)
+    return unpack(data) if near or any(change[0] in _OF_TAGS for change in head["changes"]) else []
 
 
 def _unpack_first(data: bytes) -> list[Change]:

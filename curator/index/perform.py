@@ -74,12 +74,11 @@ def _replace_tags(store: Store, change: TagsReplaced) -> None:
     gained, lost, deltas = replaced_effects(change)
     texts.write_blobs(store, list(zip(change.images, change.after, strict=True)))
     alive, none = store.alive(), BitMap()
-    counts: dict[int, int] = {}
-    for tag in {*gained, *lost}:
-        more, fewer = gained.get(tag, none), lost.get(tag, none)
-        store.bitmaps.change(tag, more, fewer)
-        counts[tag] = len(more & alive) - len(fewer & alive)
-    store.tags.count_more(counts)
+    changes = {tag: (gained.get(tag, none), lost.get(tag, none)) for tag in {*gained, *lost}}
+    store.bitmaps.change_many(changes)
+    store.tags.count_more(
+        {tag: len(more & alive) - len(fewer & alive) for tag, (more, fewer) in changes.items()}
+    )
     ids = id_array(change.images).astype(np.int64)
     store.columns.write(COUNTS, ids, store.columns.of(COUNTS)[ids].astype(np.int64) + np.array(deltas))
 
@@ -87,8 +86,7 @@ def _replace_tags(store: Store, change: TagsReplaced) -> None:
 def add_postings(store: Store, postings: Mapping[int, BitMap]) -> None:
     """Images that now have tags; counts follow."""
     alive = store.alive()
-    for tag, images in postings.items():
-        store.bitmaps.add(tag, images)
+    store.bitmaps.change_many({tag: (images, BitMap()) for tag, images in postings.items()})
     store.tags.count_more({tag: len(images & alive) for tag, images in postings.items()})
 
 

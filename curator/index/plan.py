@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import islice
 
 import numpy as np
 from pyroaring import BitMap
@@ -165,8 +166,15 @@ def _rewrite(store: Store, edit: Rewrite, images: BitMap) -> list[Change]:
         for words in edit.words
         if words.caption is not None and words.image in images
     }
-    ids = {image: list(dict.fromkeys(store.tags.intern(names))) for image, names in tags.items()}
-    return [*_replaced(store, ids), *_caption(store, captions)]
+    return [*_replaced(store, _interned(store, tags)), *_caption(store, captions)]
+
+
+def _interned(store: Store, wanted: dict[int, tuple[str, ...]]) -> dict[int, list[int]]:
+    found: dict[int, list[int]] = {}
+    for piece in texts.batches(wanted):  # one look at the names of many images
+        known = iter(store.tags.intern(name for image in piece for name in wanted[image]))
+        found.update((image, list(dict.fromkeys(islice(known, len(wanted[image]))))) for image in piece)
+    return found
 
 
 def check_caption(text: str) -> None:

@@ -8,15 +8,17 @@ import sqlite3
 import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from curator.contract.buckets import CROP_MODES, CropMode
 from curator.contract.captions import CaptionRules
 from curator.contract.errors import UserError
-from curator.contract.manifest import MASK_MODES, MaskMode
 from curator.contract.text import visible
 from curator.index.database import Database
 from curator.index.paths import from_blob, to_blob
+
+if TYPE_CHECKING:
+    from curator.contract.manifest import MaskMode  # the app opens without it
 
 _ALIASES = "alias generation"
 
@@ -58,6 +60,8 @@ _MOST = 1e6  # of repeats and loss weight; also what refuses numbers that are no
 
 
 def _check(subset: Subset) -> None:
+    from curator.contract.manifest import MASK_MODES
+
     if not subset.name.strip() or visible(subset.name) != subset.name:
         raise UserError(f"'{visible(subset.name)}' cannot name a subset", "give a name of printable letters")
     for what, number in (("repeats", subset.repeats), ("loss weight", subset.loss_weight)):
@@ -83,8 +87,18 @@ class SubsetTable:
         with self._database.reading() as connection:
             rows = connection.execute(f"SELECT {_COLUMNS} FROM subset ORDER BY position").fetchall()
         return [
-            Subset(*row[:4], bool(row[4]), CaptionRules(**json.loads(row[5])), bool(row[6]), *row[7:])
-            for row in rows
+            Subset(
+                name,
+                text,
+                repeats,
+                weight,
+                bool(flip),
+                CaptionRules(**json.loads(rules)),
+                bool(reg),
+                crop,
+                mask,
+            )
+            for name, text, repeats, weight, flip, rules, reg, crop, mask in rows
         ]
 
     def get(self, name: str) -> Subset | None:

@@ -29,6 +29,23 @@ def encode_many(values: NDArray[Any], counts: NDArray[Any]) -> list[bytes]:
     return [raw[first:beyond] for first, beyond in pairwise(cuts)]
 
 
+def count_many(blobs: Sequence[bytes]) -> Numbers:
+    """How often each tag id comes in rows; a third of the time of decoding them."""
+    raw: NDArray[np.uint8] = np.frombuffer(b"".join(blobs), np.uint8)
+    last: NDArray[Any] = np.flatnonzero(raw < 128).astype(np.int32)
+    length = np.diff(last, prepend=-1)
+    counts = np.zeros(0, np.int64)
+    for size in range(1, int(length.max()) + 1 if len(last) else 1):
+        ends = last[length == size]
+        values = raw[ends].astype(np.int32)
+        for k in range(1, size):
+            values = values << 7 | (raw[ends - k] & 127)
+        more = np.bincount(values, minlength=len(counts))
+        more[: len(counts)] += counts
+        counts = more
+    return counts
+
+
 def decode_many(blobs: Sequence[bytes]) -> tuple[Numbers, Numbers]:
     """All tag ids of many rows in one array, and how many each row has; no Python step per tag."""
     raw: NDArray[np.uint8] = np.frombuffer(b"".join(blobs), np.uint8)

@@ -26,17 +26,21 @@ class Match:
 class TagLookup:
     """All names of one moment: tags and, behind them, aliases."""
 
-    def __init__(self, names: Sequence[tuple[int, str]], aliases: Sequence[tuple[int, str]]) -> None:
-        """`names` are folded already, `aliases` as people write them; both with the tag's id."""
+    def __init__(self, tags: Ints, names: str, aliases: Sequence[tuple[int, str]]) -> None:
+        """The `names` of `tags`, folded, one a line; `aliases` as people write them, with the tag's id."""
         self._aliases = [alias for _, alias in aliases]
-        self._first_alias = len(names)
-        self._tags = np.array([*(tag for tag, _ in names), *(tag for tag, _ in aliases)], np.int64)
-        texts = [*(text for _, text in names), *(folded(alias) for alias in self._aliases)]
+        self._first_alias = len(tags)
+        self._tags = np.concatenate((tags, np.array([tag for tag, _ in aliases], np.int64)))
+        texts = [*([names] if len(tags) else ()), *map(folded, self._aliases)]
         self._text = _BREAK + _BREAK.join(texts) + _BREAK
-        self._starts = np.cumsum([1, *(len(text) + 1 for text in texts)])[:-1]
         self._chars = np.frombuffer(self._text.encode("utf-32-le"), np.uint32)
-        kinds, which = np.unique(self._chars, return_inverse=True)
-        self._in_word = np.array([chr(kind).isalnum() for kind in kinds.tolist()])[which]
+        self._starts = np.flatnonzero(self._chars == ord(_BREAK))[:-1] + 1
+        known = np.zeros(int(self._chars.max()) + 1, bool)
+        known[self._chars] = True
+        in_words = [number for number in np.flatnonzero(known).tolist() if chr(number).isalnum()]
+        known[:] = False
+        known[in_words] = True
+        self._in_word = known[self._chars]
 
     def find(self, typed: str, counts: NDArray[np.int64], limit: int) -> list[Match]:
         """Names that start so, then those with a word that does, then the rest; the common first in each.

@@ -22,7 +22,7 @@ _GENERATION = (
 _CLASSES = """WITH RECURSIVE known(class) AS (SELECT min(class) FROM tag UNION ALL
     SELECT (SELECT min(class) FROM tag WHERE tag.class > known.class) FROM known WHERE known.class IS NOT NULL)
     SELECT class FROM known WHERE class IS NOT NULL"""  # a look at the index per class, not at every tag
-_FEW = 300  # up to so many names are looked up one by one; for more all names are read
+_FEW = 500  # up to so many names are looked up; for more all names are read
 
 
 @dataclass(frozen=True)
@@ -73,9 +73,15 @@ class TagTable:
         """How many images (whose file exists) have each tag, by tag id. Shared: do not change."""
         self.generation()
         if self._counts is None:
+            query = (
+                "SELECT group_concat(id), group_concat(count) FROM (SELECT id, count FROM tag ORDER BY id)"
+            )
+            ids, counts = (
+                np.fromstring(each or "", np.int64, sep=",")
+                for each in self._connection.execute(query).fetchone()
+            )
             self._counts = np.zeros(self._last_id() + 1, np.int64)
-            for number, count in self._connection.execute("SELECT id, count FROM tag WHERE count > 0"):
-                self._counts[number] = count
+            self._counts[ids] = counts
         return self._counts
 
     def patch_count(self, tag: int, more: int) -> None:
@@ -89,9 +95,7 @@ class TagTable:
         """Ids of tags with exactly these names."""
         self.generation()
         wanted = list(names)
-        if self._names is None and len(wanted) <= _FEW:
-            return [self._id(name) for name in wanted]
-        known = self._known()
+        known = self._some(wanted) if self._names is None and len(wanted) <= _FEW else self._known()
         return [known.get(name) for name in wanted]
 
     def intern(self, names: Iterable[str], cls: str = GENERAL) -> list[int]:
@@ -139,9 +143,11 @@ class TagTable:
         )
         return [row[0] for row in rows]
 
-    def folded_names(self) -> list[tuple[int, str]]:
-        """(id, folded name) of every tag."""
-        return self._connection.execute("SELECT id, folded FROM tag").fetchall()
+    def folded_names(self) -> tuple[NDArray[np.int64], str]:
+        """The ids of all tags, and their folded names, one a line (no name holds a line break)."""
+        query = "SELECT group_concat(id), group_concat(folded, char(10)) FROM (SELECT id, folded FROM tag ORDER BY id)"
+        ids, names = self._connection.execute(query).fetchone()  # no Python object per tag
+        return np.fromstring(ids or "", np.int64, sep=","), names or ""
 
     def get(self, ids: Sequence[int]) -> list[Tag]:
         """Tags by id, in the order asked."""
@@ -207,11 +213,13 @@ class TagTable:
             self._names.update(zip(names, ids, strict=True))
         return ids
 
-    def _id(self, name: str) -> int | None:
-        if not name.isprintable() and any(0xD800 <= ord(c) <= 0xDFFF for c in name):
-            return None  # no tag holds what SQLite cannot store
-        row = self._connection.execute("SELECT id FROM tag WHERE name=?", (name,)).fetchone()
-        return row[0] if row else None
+    def _some(self, names: Iterable[str]) -> dict[str, int]:
+        # no tag holds what SQLite cannot store
+        fine = {
+            name for name in names if name.isprintable() or not any(0xD800 <= ord(c) <= 0xDFFF for c in name)
+        }
+        query = f"SELECT name, id FROM tag WHERE name IN ({','.join('?' * len(fine))})"
+        return dict(self._connection.execute(query, list(fine)).fetchall())
 
     def _known(self) -> dict[str, int]:
         if self._names is None:

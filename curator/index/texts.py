@@ -13,6 +13,7 @@ from pyroaring import BitMap
 
 from curator.contract import varint
 from curator.index.store import Store
+from curator.index.tag_blob import Numbers, count_many
 from curator.index.tag_rows import TagRows
 
 _BATCH = 500
@@ -48,6 +49,17 @@ def tag_rows(store: Store, ids: Sequence[int]) -> TagRows:
     rows = stored_rows(store, ids)
     store.pending.apply(rows)
     return rows
+
+
+def tag_counts(store: Store, ids: Sequence[int]) -> Numbers:
+    """How many of the images (ascending ids) have each tag, by tag id."""
+    if store.pending.of(BitMap(ids)):
+        return np.bincount(tag_rows(store, ids).values)
+    query = "SELECT tags FROM image_text WHERE id IN ({})"
+    run = store.connection.execute
+    return count_many(
+        [row[0] for piece in batches(ids) for row in run(query.format(",".join("?" * len(piece))), piece)]
+    )
 
 
 def stored_rows(store: Store, ids: Sequence[int]) -> TagRows:

@@ -6,7 +6,7 @@ their time. `Names` walks back with whoever reads the journal from its newest ro
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 
 from pyroaring import BitMap
 
@@ -62,11 +62,16 @@ class Names:
         return self.of([tag])[0]
 
 
-def touches_of(changes: Sequence[Change], names: Names, within: BitMap) -> Touches:
-    """What the changes of one row did to images `within`; `names` goes back behind the row."""
+def touches_of(
+    changes: Sequence[Change], names: Names, within: BitMap, tags: Set[int] | None = None
+) -> Touches:
+    """What the changes of one row did to images `within`; `names` goes back behind the row.
+
+    With `tags` only these are looked at: right where no tag was renamed since.
+    """
     found: Touches = {}
     for change in reversed(changes):
-        for key, images in _of_change(change, names, within):
+        for key, images in _of_change(change, names, within, tags):
             near = images if key == CLASS else images & within
             if near:
                 found[key] = found[key] | near if key in found else near
@@ -75,27 +80,31 @@ def touches_of(changes: Sequence[Change], names: Names, within: BitMap) -> Touch
     return found
 
 
-def _of_change(change: Change, names: Names, within: BitMap) -> Iterable[tuple[str, BitMap]]:
+def _of_change(
+    change: Change, names: Names, within: BitMap, tags: Set[int] | None
+) -> Iterable[tuple[str, BitMap]]:
     match change:
         case TagChange(tag, images, _, _):
-            return [(names.one(tag), images)]
+            return [(names.one(tag), images)] if tags is None or tag in tags else []
         case TagMoved(old, new, images, both):
             return [(names.one(old), images), (names.one(new), images - both)]
         case TagsReplaced():
-            return _of_rows(change, names, within)
+            return _of_rows(change, names, within, tags)
         case CaptionsReplaced(images, _, _):
             return [(CAPTION, images)]
         case FlagChange(_, gained, lost):
             return [(MARK, gained | lost)]
         case Renamed(_, before, after, images):
             return [(before, images), (after, images)]
-        case Classed(tags, _, _):
-            return [(CLASS, BitMap(tags))]
+        case Classed(classed, _, _):
+            return [(CLASS, BitMap(classed))]
         case Arrived() | FilesSeen():
             return []
 
 
-def _of_rows(change: TagsReplaced, names: Names, within: BitMap) -> list[tuple[str, BitMap]]:
+def _of_rows(
+    change: TagsReplaced, names: Names, within: BitMap, tags: Set[int] | None
+) -> list[tuple[str, BitMap]]:
     if not change.images.intersect(within):
         return []
     by_tag: dict[int, list[int]] = {}
@@ -103,9 +112,10 @@ def _of_rows(change: TagsReplaced, names: Names, within: BitMap) -> list[tuple[s
     for image, before, after in zip(change.images, change.before, change.after, strict=True):
         if image in within:
             old, new = varint.unpack(before), varint.unpack(after)
-            for tag in set(old) ^ set(new):
+            differ = set(old) ^ set(new)
+            for tag in differ if tags is None else differ & tags:
                 by_tag.setdefault(tag, []).append(image)
-            if reordered(old, new):
+            if tags is None and reordered(old, new):
                 ordered.append(image)
     found = zip(names.of(by_tag), map(BitMap, by_tag.values()), strict=True)
     return [*found, (ORDER, BitMap(ordered))]

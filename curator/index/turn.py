@@ -10,17 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 from pyroaring import BitMap
 
 from curator.index.changes import Change, TagChange, TagMoved, touched
 from curator.index.fold import fold_images
-from curator.index.later_rows import later_rows, rows_of_commit
-from curator.index.packing import unpack
+from curator.index.later_rows import later_rows, renamed_since, rows_of_commit
+from curator.index.packing import unpack, unpack_near
 from curator.index.perform import perform
 from curator.index.store import Store
 from curator.index.touches import Names, Touches, apart, together, touches_of
-from curator.index.turned_change import OwnRow, turned_change
+from curator.index.turned_change import OwnRow, tags_of, turned_change
 
 
 @dataclass
@@ -45,13 +46,16 @@ def _own_rows(store: Store, commit: int, back: bool) -> Iterator[OwnRow]:
     """Those to be inverted, the newest first, each with what was touched after it."""
     kinds = rows_of_commit(store.connection, commit)
     own = {number: unpack(_changes(store, number)) for number in kinds}
-    within = touched(change for changes in own.values() for change in changes)
     names = Names(store.tags)
+    changes = list(chain.from_iterable(own.values()))
+    within = touched(changes)
+    plain = all(isinstance(change, TagChange | TagMoved) for change in changes)
+    tags = tags_of(changes) if plain and not renamed_since(store.connection, min(own)) else None
     others: dict[int, Touches] = {}
     newer: Touches = {}
     for number, whose in later_rows(store.connection, own):
         if number not in own:
-            found = touches_of(unpack(_changes(store, number)), names, within)
+            found = touches_of(unpack_near(_changes(store, number), within), names, within, tags)
             others[whose] = apart(others[whose], found) if whose in others else found
             continue
         forward = kinds[number] != "undo"

@@ -48,16 +48,7 @@ class OwnRow:
 
     def renamed(self) -> bool:
         """Whether a tag that it added, took away or moved has had another name since."""
-        tags: set[int] = set()
-        for change in self.changes:
-            match change:
-                case TagChange():
-                    tags.add(change.tag)
-                case TagMoved():
-                    tags |= {change.old, change.new}
-                case _:
-                    pass
-        return not tags.isdisjoint(self.names.renamed())
+        return not tags_of(self.changes).isdisjoint(self.names.renamed())
 
     def touched(self) -> bool:
         """Whether anything was touched since."""
@@ -74,6 +65,20 @@ class OwnRow:
     def candidates(self, images: BitMap, key: str) -> BitMap:
         """Those of the images where this row was the last of its commit to do something."""
         return images - self.newer[key] if key in self.newer else images
+
+
+def tags_of(changes: Iterable[Change]) -> set[int]:
+    """The tags that changes added, took away or moved."""
+    tags: set[int] = set()
+    for change in changes:
+        match change:
+            case TagChange():
+                tags.add(change.tag)
+            case TagMoved():
+                tags |= {change.old, change.new}
+            case _:
+                pass
+    return tags
 
 
 def turned_change(

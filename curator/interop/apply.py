@@ -17,7 +17,6 @@ from curator.index.collection import Collection
 from curator.index.edits import Rewrite, Words
 from curator.index.picks import Pick, pick_filter
 from curator.index.small_tables import Subset
-from curator.interop.balance import balanced
 from curator.interop.matching import Matcher
 from curator.interop.plan import ImportPlan, PlannedSubset
 from curator.interop.records import Record, Source
@@ -55,7 +54,7 @@ def carry_out(
     report.words = give_words(collection, matcher, plan, progress, replace_words=replace_words)
     if plan.rule:
         collection.settings.put("bucket_rule", asdict(plan.rule))
-    for each in balanced(plan.subsets).subsets:
+    for each in plan.subsets:
         if each.rows:
             _save_pick(collection, matcher, each, each.rows)
         collection.subsets.save(_subset(each))

@@ -5,7 +5,6 @@ Pictures are found by their file's name: the post's number, or the md5 (S009).
 
 from __future__ import annotations
 
-import importlib
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping
@@ -16,6 +15,7 @@ from urllib.parse import quote
 from curator.contract.errors import UserError
 from curator.contract.text import visible
 from curator.interop.json_stream import json_lines
+from curator.interop.parquet import parquet_rows
 from curator.interop.plan import ImportPlan
 from curator.interop.posts import post_row
 from curator.interop.records import Dropped, Row, Source
@@ -57,7 +57,7 @@ def posts(file: Path) -> Iterator[Post | None]:
         )
     kind = file.suffix.lower()
     if kind == ".parquet":
-        return _parquet(file)
+        return parquet_rows(file, COLUMNS)
     if kind in (".jsonl", ".ndjson", ".json"):
         return (value if isinstance(value, dict) else None for _, value in json_lines(file))
     return _sqlite(file)
@@ -99,20 +99,3 @@ def _post_table(connection: sqlite3.Connection, file: Path) -> tuple[str, list[s
     raise UserError(
         f"{visible(str(file))} has no table of posts", "one with id and tag_string or md5 is looked for"
     )
-
-
-def _parquet(file: Path) -> Iterator[Post]:
-    try:
-        parquet: Any = importlib.import_module("pyarrow.parquet")
-    except ImportError as error:
-        raise UserError(
-            "Parquet needs pyarrow, which is not installed", "pip install 'frieze[parquet]'"
-        ) from error
-    try:
-        opened = parquet.ParquetFile(file)
-        names = [name for name in COLUMNS if name in opened.schema_arrow.names]
-    except Exception as error:
-        raise UserError(
-            f"{visible(str(file))} is no Parquet file: {visible(str(error)[:100])}", "give a dump of posts"
-        ) from error
-    return (row for batch in opened.iter_batches(_ROWS, columns=names) for row in batch.to_pylist())

@@ -1,4 +1,4 @@
-"""Decides how a Hugging Face imagefolder is read: `metadata.csv` or `metadata.jsonl` beside the pictures it names."""
+"""Decides how a Hugging Face imagefolder is read: `metadata.csv`, `.jsonl` or `.parquet` beside its pictures."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from curator.contract.errors import UserError
 from curator.contract.text import decoded, visible
 from curator.interop.folders import need_folder, tree
 from curator.interop.json_stream import json_lines
+from curator.interop.parquet import parquet_rows
 from curator.interop.plan import ImportPlan
 from curator.interop.records import Dropped, Record, Row, Source
 from curator.interop.words import clean, tags_of_line, text_of
 
-_FILES = ("metadata.jsonl", "metadata.csv")
+_FILES = ("metadata.jsonl", "metadata.csv", "metadata.parquet")
 _TEXTS = ("caption", "text", "prompt")
 
 
@@ -30,7 +31,7 @@ def plan_imagefolder(folder: Path) -> ImportPlan:
     found = [each / name for each in tree(top) for name in _FILES if (each / name).is_file()]
     if not found:
         raise UserError(
-            f"there is no metadata.csv or metadata.jsonl in {visible(str(top))}",
+            f"there is no metadata.csv, .jsonl or .parquet in {visible(str(top))}",
             "give the folder that holds it",
         )
     return ImportPlan("imagefolder", (top,), sources=tuple(_source(file) for file in found))
@@ -38,10 +39,19 @@ def plan_imagefolder(folder: Path) -> ImportPlan:
 
 def _source(file: Path) -> Source:
     def rows() -> Iterator[Row]:
-        values = _csv(file) if file.suffix == ".csv" else (value for _, value in json_lines(file))
-        return (_row(value, file.parent) for value in values)
+        return (_row(value, file.parent) for value in _values(file))
 
     return Source(file, rows)
+
+
+def _values(file: Path) -> Iterator[Any]:
+    match file.suffix:
+        case ".csv":
+            return _csv(file)
+        case ".parquet":
+            return parquet_rows(file, ("file_name", "tags", *_TEXTS))
+        case _:
+            return (value for _, value in json_lines(file))
 
 
 def _csv(file: Path) -> Iterator[Mapping[str, Any]]:

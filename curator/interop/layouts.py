@@ -7,7 +7,7 @@ from pathlib import Path
 
 from curator.contract.errors import UserError, did_you_mean
 from curator.contract.text import visible
-from curator.interop.balance import balanced
+from curator.interop.balance import balance_sentence
 from curator.interop.booru import plan_booru
 from curator.interop.everydream import plan_everydream
 from curator.interop.folders import entries
@@ -27,7 +27,7 @@ LAYOUTS = {
     "everydream1": "the same as EveryDream 1 reads it: whole numbers only",
     "booru": "a dump of posts: .jsonl, SQLite or .parquet",
     "gallery-dl": "pictures with picture.jpg.json beside them",
-    "imagefolder": "a folder with metadata.csv or metadata.jsonl",
+    "imagefolder": "a folder with metadata.csv, .jsonl or .parquet",
     "scores": "a table of numbers by picture, .csv, .jsonl or .json, for score(NAME)",
 }
 _DUMPS = (".db", ".sqlite", ".sqlite3", ".parquet")
@@ -51,7 +51,7 @@ def plan_import(
     if images and chosen not in ("kohya-json", "scores"):
         raise UserError(f"--images means nothing for {chosen}", "it is for kohya-json and scores")
     plan = _without_excess(_planned(path, chosen, reg, images))
-    sentence = balanced(plan.subsets).sentence()
+    sentence = balance_sentence(plan.subsets)
     if not sentence:
         return plan
     return replace(plan, notes=(*plan.notes, sentence))
@@ -81,7 +81,7 @@ def detected(path: Path) -> str:
             return "booru"
     else:
         names = {each.name for each in entries(path)}
-        if names & {"metadata.csv", "metadata.jsonl"}:
+        if names & {"metadata.csv", "metadata.jsonl", "metadata.parquet"}:
             return "imagefolder"
         if any(path.rglob("multiply.txt")):
             return "everydream"

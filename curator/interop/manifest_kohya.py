@@ -87,6 +87,7 @@ def _write_dataset(manifest: Manifest, home: Path, tables: Sequence[str]) -> lis
         f"max_bucket_reso = {rule.max_side}",
         f"bucket_reso_steps = {rule.step}",
         f"bucket_no_upscale = {_text(not rule.upscale)}",
+        *([f"resize_interpolation = {_text(rule.resample)}"] if rule.resample != "auto" else []),
     ]
     for subset, table in zip(manifest.header.subsets, tables, strict=True):
         lines += ["", "[[datasets.subsets]]", table, *_subset_lines(subset)]
@@ -110,6 +111,11 @@ def _subset_lines(subset: ManifestSubset) -> list[str]:
         "caption_dropout_every_n_epochs": rules.dropout_every_epochs,
         "caption_tag_dropout_rate": rules.tag_dropout,
     }
+    values |= {
+        "is_reg": subset.is_reg,
+        "random_crop": subset.crop == "random",
+        "alpha_mask": subset.mask == "alpha",
+    }
     if rules.warmup_steps:
         values |= {"token_warmup_min": rules.warmup_tags, "token_warmup_step": rules.warmup_steps}
     return [f"{name} = {_text(value)}" for name, value in values.items() if value not in ("", 0.0, False)]
@@ -119,7 +125,13 @@ def _lost(subset: ManifestSubset) -> list[str]:
     lost: list[str] = []
     if subset.repeats != _whole(subset.repeats):
         lost.append(f"{subset.name}: repeats {subset.repeats:g} become {_whole(subset.repeats)}")
-    if subset.loss_weight != 1.0:
+    if subset.crop == "face":
+        lost.append(f"{subset.name}: crops around faces become crops of the middle")
+    if subset.mask == "file":
+        lost.append(f"{subset.name}: its mask files have no place in kohya's file")
+    if subset.is_reg and subset.loss_weight != 1.0:
+        lost.append(f"{subset.name}: its loss weight is --prior_loss_weight {subset.loss_weight:g}")
+    elif subset.loss_weight != 1.0:
         lost.append(f"{subset.name}: its loss weight {subset.loss_weight:g} has no place in kohya's file")
     return lost
 

@@ -11,6 +11,10 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
+from pyroaring import BitMap
+
+from curator.index.bitmaps import Flag
 from curator.index.collection import Collection
 from curator.index.edits import Rewrite, Words
 from curator.index.metadata import PostFacts
@@ -145,10 +149,8 @@ def _given(collection: Collection, matcher: Matcher, batch: list[Row], replace_w
     given = _Given()
     records = _records(batch, given.report)
     images = matcher.images(records)
-    known = sorted({image for image in images if image})
     has_words = any(each.has_words for each in records)
-    captions = {row.id: row.caption for row in (collection.rows(known) if has_words else ())}
-    tags = dict(zip(known, collection.tag_names(known), strict=True)) if has_words else {}
+    tags, captions = _words_here(collection, images) if has_words else ({}, {})
     for record, image in zip(records, images, strict=True):
         if not image:
             given.report.funnel[NOT_HERE] += 1
@@ -159,12 +161,25 @@ def _given(collection: Collection, matcher: Matcher, batch: list[Row], replace_w
         if not record.has_words:
             given.report.funnel[KEPT] += 1
             continue
-        mine = _words(record, image, tags[image], captions[image], replace_words)
+        mine = _words(record, image, tags.get(image, ()), captions.get(image, ""), replace_words)
         given.report.funnel[KEPT if mine else HAS_WORDS] += 1
         if mine:
             given.words.append(mine)
             given.classes.update(dict.fromkeys(record.classes))
     return given
+
+
+def _words_here(
+    collection: Collection, images: Sequence[int]
+) -> tuple[dict[int, tuple[str, ...]], dict[int, str]]:
+    """Tags and captions of those images that have any; most have none when a dump comes in."""
+    known = BitMap(image for image in images if image)
+    with collection.reading():
+        captioned = known & collection.bitmaps.of(Flag.CAPTIONED)
+        ids = np.array(known.to_array(), np.int64)
+        tagged = ids[collection.columns.of("tags_count")[ids] > 0].tolist()
+        tags = dict(zip(tagged, collection.tag_names(tagged), strict=True))
+        return tags, dict(collection.images.captions(captioned))
 
 
 def _words(

@@ -12,7 +12,7 @@ from curator.contract.picture_file import has_picture, tar_of
 from curator.index.collection import Collection
 from curator.index.folders import UNSETTLED, FolderState
 from curator.index.images import FileFacts
-from curator.scan.arrive import Arriving, add_images
+from curator.scan.arrive import Arrivals, Arriving
 from curator.scan.places import Known, Place, Places
 from curator.scan.reading import Facts, Outcome
 from curator.scan.report import ScanReport
@@ -41,8 +41,11 @@ class Met(NamedTuple):
 class Absorber:
     """Writes batches; remembers which images the scan has seen."""
 
-    def __init__(self, collection: Collection, places: Places, report: ScanReport) -> None:
+    def __init__(
+        self, collection: Collection, places: Places, report: ScanReport, arrivals: Arrivals
+    ) -> None:
         self._collection = collection
+        self._arrivals = arrivals
         self._images = collection.images
         self._places = places
         self._report = report
@@ -68,6 +71,7 @@ class Absorber:
             self._seen = before
             raise
         self._report.include(news)
+        self._arrivals.show()
 
     def finish(self, expected: BitMap, gone_folders: Iterable[str]) -> None:
         """After the last batch: of the images expected, those that were not seen are missing."""
@@ -164,7 +168,7 @@ class Absorber:
             arriving = Arriving(met.place.before + met.name, facts, met.outcome.sidecars)
             by_root.setdefault(met.place.root, []).append(arriving)
         for root, images in by_root.items():
-            self._seen |= add_images(self._collection, root, images)
+            self._seen |= self._arrivals.add(root, images)
         news.added += len(new)
 
 

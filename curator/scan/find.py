@@ -43,6 +43,8 @@ class Folder:
 
     def sidecars_of(self, name: str) -> list[str]:
         """The suffixes of the sidecars beside an image."""
+        if not self.beside:
+            return []
         stem = name.rpartition(".")[0]
         return [suffix for suffix in SIDECARS if stem + suffix in self.beside]
 

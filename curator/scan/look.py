@@ -34,14 +34,16 @@ def look_at(folder: Folder, name: str, known: Known | None, full: bool) -> Look:
         return Look(name, known, suffixes, False, None, is_there=False)
     reads_image = full or seen != (known.file.file_bytes, known.file.mtime_ns)
     rereads = bool(full and suffixes) or not _agree(folder, name, suffixes, known)
+    if not reads_image and not rereads:
+        return Look(name, known, suffixes, False, None)
     wanted = _wanted(folder, name, reads_image, suffixes if rereads else ())
-    return Look(name, known, suffixes, rereads, wanted if reads_image or rereads else None)
+    return Look(name, known, suffixes, rereads, wanted)
 
 
 def _agree(folder: Folder, name: str, suffixes: Sequence[str], known: Known) -> bool:
     """Whether the sidecars are those last read."""
-    if len(suffixes) != len(known.sidecars):
-        return False
+    if not suffixes or len(suffixes) != len(known.sidecars):
+        return len(suffixes) == len(known.sidecars)
     before = {state.suffix: (state.file_bytes, state.mtime_ns) for state in known.sidecars}
     stem = name.rpartition(".")[0]
     return all(_seen(folder, stem + suffix) == before.get(suffix) for suffix in suffixes)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from pyroaring import BitMap
 
-from curator.contract.tar_members import SUFFIX
 from curator.index.collection import Collection
 from curator.index.images import KnownFile
 from curator.index.sidecar_table import SidecarState
@@ -70,11 +69,10 @@ class Places:
                 found |= self._images.under(number, os.path.relpath(self._top, root))
         return found
 
-    def images_of(self, folder: str) -> BitMap:
-        """Every image, there or missing, of a folder, not of those in it; of a tar, all."""
+    def images_of(self, folder: str, but: Iterable[str] = ()) -> BitMap:
+        """Every image, there or missing, of a folder, but for those of some folders in it."""
         place = self.of(folder)
-        is_tar = folder.lower().endswith(SUFFIX)
-        return self._collection.folders.images_in(place.root, place.before, deep=is_tar)
+        return self._collection.folders.images_in(place.root, place.before, but)
 
     def holds(self, path: str) -> bool:
         """Whether a path lies in the folder scanned."""

@@ -63,10 +63,11 @@ class Readers:
             asked = _Asked(piece)
             if piece.wanted and self._has_processes():
                 question = packed_wanted(piece.wanted)
-                while (process := self._with_room(len(question))) is None:
+                while (process := self._with_room(len(question))) is None and self._processes:
                     yield self._answered(waiting.popleft())
-                process.ask(question)
-                asked.process = process
+                if process is not None:  # else the last one died
+                    process.ask(question)
+                    asked.process = process
             self._left_here -= len(piece.wanted)
             waiting.append(asked)
             while waiting and (waiting[0].process is None or len(waiting) > _MOST_WAITING):
@@ -77,15 +78,16 @@ class Readers:
     def _has_processes(self) -> bool:
         """Whether it is time for them; started where it is."""
         if self._left_here <= 0 and not self._processes:
-            try:
-                self._processes = [_Process() for _ in range(_COUNT)]
-            except OSError:  # none to be had: this one reads everything
+            self._processes = _started(_COUNT)
+            if not self._processes:  # none to be had: this one reads everything
                 self._left_here = sys.maxsize
         return bool(self._processes)
 
     def _with_room(self, size: int) -> _Process | None:
-        least = min(self._processes, key=lambda each: each.waiting_bytes)
-        return least if not least.waiting_bytes or least.waiting_bytes + size <= _ASKED_BYTES else None
+        least = min(self._processes, key=lambda each: each.waiting_bytes, default=None)
+        if least and least.waiting_bytes and least.waiting_bytes + size > _ASKED_BYTES:
+            return None
+        return least
 
     def _answered(self, asked: _Asked[_P]) -> tuple[_P, list[Outcome]]:
         piece = asked.piece
@@ -98,14 +100,32 @@ class Readers:
 
     def _alone(self, wanted: Wanted) -> Outcome:
         """Read one file of a process that died, in one that may die as well."""
-        self._processes = [each for each in self._processes if not each.is_dead] or [_Process()]
-        process = _Process()
-        try:
-            process.ask(packed_wanted([wanted]))
-            outcomes = process.answer()
-            return outcomes[0] if outcomes else Outcome(reason=_CRASHED)
-        finally:
+        for dead in [each for each in self._processes if each.is_dead]:
+            self._processes.remove(dead)
+            dead.end()
+            self._processes += _started(1)
+        fresh = _started(1)
+        if not fresh:  # it was not the file's fault
+            return read_all([wanted])[0]
+        fresh[0].ask(packed_wanted([wanted]))
+        outcomes = fresh[0].answer()
+        fresh[0].end()
+        return outcomes[0] if outcomes else Outcome(reason=_CRASHED)
+
+
+def _started(count: int) -> list[_Process]:
+    """So many processes, less those that do not come up, all of which are known to answer."""
+    processes: list[_Process] = []
+    with suppress(OSError):  # no more of them, or no memory
+        for _ in range(count):
+            processes.append(_Process())  # noqa: PERF401 - those before the one that fails are to be kept
+    for process in processes:
+        process.ask(packed_wanted([]))
+    well = [process for process in processes if process.answer() is not None]
+    for process in processes:
+        if process.is_dead:
             process.end()
+    return well
 
 
 @dataclass

@@ -24,6 +24,7 @@ from curator.contract.text import visible
 from curator.index.collection import Collection
 from curator.index.folders import UNSETTLED, FolderState
 from curator.scan.absorb import Absorber, Met
+from curator.scan.arrive import Arrivals
 from curator.scan.find import Folder, Unchanged, count, walk
 from curator.scan.look import Look, look_at
 from curator.scan.places import Place, Places
@@ -95,9 +96,11 @@ class _Scan:
         self._total = 0
         with collection.writing():
             self._places = Places(collection, top)
-        self._absorber = Absorber(collection, self._places, self._report)
+        self._arrivals = Arrivals(collection)
+        self._absorber = Absorber(collection, self._places, self._report, self._arrivals)
         self._remembered = collection.folders.under(top)
-        self._listed, self._passed = set[str](), set[str]()
+        self._listed: dict[str, list[str]] = {}  # and the folders and tars in each
+        self._passed = set[str]()
         self._mets: list[Met] = []
         self._folders: list[Folder] = []
         self._states: list[FolderState] = []
@@ -105,11 +108,11 @@ class _Scan:
 
     def run(self) -> ScanReport:
         self._total = count(self._top, self._skip) if self._progress and not self._quick else 0
-        with Readers() as readers, _collector_at_rest():
+        with Readers() as readers, self._arrivals, _collector_at_rest():
             for piece, outcomes in readers.read(self._pieces()):
                 self._take(piece, outcomes)
             self._flush()
-        gone = set(self._remembered) - self._listed - self._passed
+        gone = set(self._remembered) - self._passed - set(self._listed)
         self._absorber.finish(self._expected(gone), gone)
         return self._report
 
@@ -122,7 +125,7 @@ class _Scan:
                 self._passed.add(folder.state.path)
                 self._report.unchanged += folder.state.images
             else:
-                self._listed.add(folder.path)
+                self._listed[folder.path] = [*folder.inside, *folder.linked]
                 yield from self._pieces_of(folder)
 
     def _pieces_of(self, folder: Folder) -> Iterator[_Piece]:
@@ -157,7 +160,8 @@ class _Scan:
     def _flush(self) -> None:
         mets, folders, states = self._mets, self._folders, self._states
         self._mets, self._folders, self._states = [], [], []
-        self._absorber.absorb(mets, [each for folder in folders for each in folder.refused], states)
+        if mets or states:
+            self._absorber.absorb(mets, [each for folder in folders for each in folder.refused], states)
         gc.collect(1)  # what else became garbage meanwhile
         self._flushed = time.monotonic()
 
@@ -166,7 +170,9 @@ class _Scan:
         if not self._passed:
             return self._places.all_images()
         expected = BitMap()
-        for folder in self._listed | gone:
+        for folder, inside in self._listed.items():
+            expected |= self._places.images_of(folder, inside)
+        for folder in gone:
             expected |= self._places.images_of(folder)
         return expected
 

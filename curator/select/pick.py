@@ -19,6 +19,7 @@ from curator.select.rules import PickRules
 from curator.select.top import drop_unknown, order_of, take_top
 
 KEPT = "kept"
+_PIECE = 1 << 15
 
 
 @dataclass(frozen=True)
@@ -80,4 +81,22 @@ def _keep_since(pool: Pool, since: int) -> None:
 
 
 def _digest(posts: NDArray[np.int64]) -> str:
-    return hashlib.sha256("\n".join(map(str, posts.tolist())).encode()).hexdigest()
+    return hashlib.sha256(lines_of(posts)).hexdigest()
+
+
+def lines_of(numbers: NDArray[np.int64]) -> bytes:
+    """Numbers from 0 on in decimal digits, one a line, without a break at the end: of millions in no time."""
+    pieces = (numbers[at : at + _PIECE] for at in range(0, len(numbers), _PIECE))
+    return b"\n".join(_lines_of_some(piece) for piece in pieces)
+
+
+def _lines_of_some(numbers: NDArray[np.int64]) -> bytes:
+    width = len(str(int(numbers.max())))
+    lengths = np.searchsorted(10 ** np.arange(1, width), numbers, "right") + 1
+    digits = np.full((len(numbers), width + 1), ord("\n"), np.uint8)
+    rest = numbers
+    for column in range(width - 1, -1, -1):
+        above = rest // 10
+        digits[:, column] = rest - above * 10 + ord("0")
+        rest = above
+    return digits[np.arange(width + 1) >= width - lengths[:, None]].tobytes()[:-1]

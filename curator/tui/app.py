@@ -34,6 +34,7 @@ from curator.tui.screens.browse import BrowseScreen
 from curator.tui.screens.lazily import screen_makers
 from curator.tui.widgets.chrome import tell_progress
 from curator.tui.widgets.line_list import LineList
+from curator.tui.words import images_in_words
 
 if TYPE_CHECKING:
     from curator.scan.report import ScanReport
@@ -80,6 +81,7 @@ class FriezeApp(App[None]):
         self.theme = theme.FRIEZE.name  # before any style is read: a later change reads all of them again
         self._own_keys = keymap or {}
         self._last_input = monotonic()
+        self._is_trimmed = True  # nothing was done yet
 
     def on_mount(self) -> None:
         self.set_keymap(self._own_keys)
@@ -90,8 +92,13 @@ class FriezeApp(App[None]):
     def _look(self) -> None:
         if self.session.changed():
             self.screen.post_message(CollectionChanged())
-        if self._is_idle() and self.session.waiting():
+        if not self._is_idle():
+            self._is_trimmed = False
+        elif self.session.waiting():
             in_background(self, "fold", self._fold)
+        elif not self._is_trimmed:
+            self._is_trimmed = True
+            in_background(self, "trim", memory.trim)
 
     async def on_event(self, event: events.Event) -> None:
         if isinstance(event, events.Key | events.Paste | events.MouseEvent):
@@ -168,8 +175,12 @@ class FriezeApp(App[None]):
         if commit is None:
             self.notify(nothing, markup=False)
             return
-        count = f"{commit.images_changed:,} image{'' if commit.images_changed == 1 else 's'}"
-        self.notify(f"{visible(commit.what)}: {count}", title=title, markup=False)
+        left = f"; {images_in_words(commit.stayed)} changed since stay as they are" if commit.stayed else ""
+        self.notify(
+            f"{visible(commit.what)}: {images_in_words(commit.images_changed)}{left}",
+            title=title,
+            markup=False,
+        )
         self.screen.post_message(CollectionChanged())
 
     # scanning

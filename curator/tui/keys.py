@@ -86,7 +86,7 @@ ACTIONS: tuple[KeyAction, ...] = (
     KeyAction("browse.saved", "f", "saved", "saved filters"),
     KeyAction("browse.save", "F", "save", "save this filter"),
     KeyAction("browse.captions", "n", "captions", "captions of this picture in the next epochs"),
-    KeyAction("browse.copies", "D", "copies", "pictures of these that are the same: keep the best"),
+    KeyAction("browse.copies", "D", "copies", "copies: pictures of these that are the same"),
     # pictures that are the same picture
     KeyAction("copies.next", "j,down,n", "group(1)", "next group", "next group"),
     KeyAction("copies.previous", "k,up,N", "group(-1)", "previous group"),
@@ -137,6 +137,8 @@ ACTIONS: tuple[KeyAction, ...] = (
     KeyAction(
         "captions.crop", "c", "crop", "the picture as trained, with its crop outlined, or whole", "crop"
     ),
+    # history
+    KeyAction("history.back_to", "U", "back_to", "take back all edits down to this one", "all down to here"),
     # freeze
     KeyAction("freeze.check", "c", "check", "check again", "check"),
     KeyAction("freeze.name", "n", "name", "name and freeze", "name and freeze"),
@@ -192,6 +194,7 @@ _TOGETHER: tuple[tuple[str, ...], ...] = (
     ("app", "list", "subsets"),
     ("app", "list", "captions"),
     ("app", "list", "freeze"),
+    ("app", "list", "history"),
     ("app", "list", "prepare"),
     ("app", "list", "train"),
     ("app", "list", "runs"),

@@ -22,11 +22,18 @@ def give_back() -> None:
 
     glibc otherwise keeps what was freed, in a pool for each of the threads that work in the background.
     """
-    if sys.platform != "linux":
-        return
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (OSError, AttributeError):  # another C library, with rules of its own
-        return
-    mallopt(_MMAP_THRESHOLD, _LARGE)
-    mallopt(_ARENA_MAX, 2)
+    _glibc("mallopt", _MMAP_THRESHOLD, _LARGE)
+    _glibc("mallopt", _ARENA_MAX, 2)
+
+
+def trim() -> None:
+    """Give back the small pieces too; takes some milliseconds, so it is for moments when nobody types."""
+    _glibc("malloc_trim", 0)
+
+
+def _glibc(name: str, *numbers: int) -> None:
+    """Call a function of glibc; another C library has rules of its own."""
+    if sys.platform == "linux":
+        function = getattr(ctypes.CDLL(None), name, None)
+        if function:
+            function(*numbers)

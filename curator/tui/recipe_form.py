@@ -77,9 +77,9 @@ class RecipeForm:
         value = self.values[info.name]
         if isinstance(value, bool):
             return self.set(info, not value)
-        if isinstance(value, str) and info.choices:
-            place = info.choices.index(value) + places
-            return self.set(info, info.choices[place % len(info.choices)])
+        if isinstance(value, str | int) and info.choices:
+            place = info.choices.index(str(value)) + places
+            return self.typed(info, info.choices[place % len(info.choices)])
         return self
 
 

@@ -273,12 +273,29 @@ def test_balancing(collection: Path, frieze: Frieze) -> None:
     frieze("subset", "add", "rest", "-fox")
     assert frieze("subset", "balance", "--dry-run").code == 0
     assert [each["repeats"] for each in frieze("subset", "list", "--json").json] == [10, 1]
-    balanced = frieze("subset", "balance", "--reg", "rest", "--json").json
-    assert balanced["surplus"] == -7
-    fox, rest = (each["samples"] for each in frieze("subset", "list", "--json").json)
-    assert (fox, 9 <= rest <= 11) == (10, True)  # each of three buckets rounds its own part
-    assert frieze("subset", "balance", "--reg", "nobody").code == 2
     assert frieze("subset", "balance").code == 0
+    fox, rest = frieze("subset", "list", "--json").json
+    assert fox["repeats"] > 1 > rest["repeats"] * 0.1
+    assert frieze("subset", "set", "rest", "--repeats", 1, "--reg", "--loss-weight", 0.5).code == 0
+    fox, rest = frieze("subset", "list", "--json").json
+    assert (rest["is_reg"], rest["samples"] - fox["samples"] in (0, 1)) == (True, True)
+    assert "reg, loss x 0.5" in frieze("subset", "list").out
+    assert [each["name"] for each in frieze("subset", "balance", "--json").json["subsets"]] == ["fox"]
+
+
+def test_ways_of_subsets_and_of_the_rule(collection: Path, frieze: Frieze) -> None:
+    """S045: crop, mask, resampling and crop inputs reach the manifest and are shown."""
+    frieze("subset", "add", "fox", "fox", "--crop", "random", "--mask", "alpha")
+    assert frieze("subset", "set", "fox", "--crop", "face").code == 0
+    assert frieze("subset", "set", "fox", "--mask", "maybe").code == 2
+    assert frieze("buckets", "--set", "--resample", "lanczos", "--crop-inputs", "letterbox").code == 0
+    assert frieze("buckets", "--resample", "blurry").code == 2
+    assert frieze("freeze", "set").code == 0
+    shown = frieze("manifest", "show", "set")
+    assert "scaled by lanczos, letterbox crop inputs" in shown.out
+    assert "face crop, mask by alpha" in shown.out
+    about = frieze("manifest", "show", "set", "--json").json
+    assert (about["rule"]["resample"], about["subsets"][0]["mask"]) == ("lanczos", "alpha")
 
 
 def test_tags_by_how_common_they_are(collection: Path, frieze: Frieze) -> None:

@@ -119,6 +119,7 @@ def test_scores_filter_and_pick(collection: Path, tmp_path: Path, frieze: Frieze
     assert frieze("ls", "score(nice)>=0.5", "--count").out == "1\n"
     assert frieze("ls", "sort:-score(nice)", "--ids").lines[0] == frieze("ls", "fox", "--ids").out.strip()
     assert frieze("pick", "--by", "score(nice)", "--top", 1, "--ids").out == frieze("ls", "fox", "--ids").out
+    assert frieze("explain", "fox.png", "--json").json["facts"]["score(nice)"] == 0.9
     assert frieze("pick", "--by", "score(other)", "--top", 1).code == 2
     assert frieze("pick", "--by", "nicest").code == 2
 

@@ -6,7 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curator.contract.keyed import Purpose, below, key, mix, permute, shuffled, uniform
+from curator.contract.keyed import (
+    Purpose,
+    below,
+    key,
+    key_from,
+    mix,
+    permute,
+    share_of,
+    shares_from,
+    shuffled,
+    shuffled_by,
+    uniform,
+)
 
 
 def test_the_mixer_is_splitmix64() -> None:
@@ -48,3 +60,13 @@ def test_draws_are_even_and_apart() -> None:
 def test_order_and_purpose_of_parts_matter() -> None:
     assert len({key(1, 2), key(2, 1), key(1, 2, 0), key(-1, 2), key(1)}) == 5
     assert len({purpose.value for purpose in Purpose}) == len(Purpose)
+
+
+@given(st.integers(0, 2**64 - 1), st.integers(0, 200))
+def test_draws_made_together_are_those_made_apart(k: int, count: int) -> None:
+    assert shares_from(k, count) == [share_of(key_from(k, place)) for place in range(count)]
+    order = list(range(count))
+    for i in range(count - 1, 0, -1):
+        j = (mix(k ^ i) * (i + 1)) >> 64
+        order[i], order[j] = order[j], order[i]
+    assert shuffled_by(k, range(count)) == order

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from pathlib import Path
 
@@ -40,6 +41,8 @@ def expected(collection: Collection, text: str, limit: int) -> list[int]:
 @pytest.mark.parametrize("rows", [0, 60_000])
 def test_exact_counts(collection: Collection, text: str, rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(facets, "_ROWS", rows)
+    monkeypatch.setattr(facets, "SAMPLE", 150)
+    monkeypatch.setattr(facets, "_ROWS_A_BITMAP", 0)
     monkeypatch.setattr(facets, "_PIECE", 200)
     images = select(collection, text).bitmap()
     found = exact_facets(collection, images, 20)
@@ -48,6 +51,23 @@ def test_exact_counts(collection: Collection, text: str, rows: int, monkeypatch:
     assert [facet.images for facet in found.tags] == expected(collection, text, 20)
     for facet in found.tags:
         assert facet.images == len(images & collection.bitmaps.of(facet.tag.id))
+
+
+@pytest.mark.parametrize("share", [0.01, 0.06, 0.4, 0.97])
+def test_a_tag_is_left_out_only_where_that_is_all_but_certain(share: float) -> None:
+    """The chance to see so few of a tag that is as common as the last one listed, summed term by term."""
+    rare = facets._too_rare(share, 100_000)
+    drawn = facets.SAMPLE
+    chance = sum(
+        math.exp(
+            math.lgamma(drawn + 1) - math.lgamma(k + 1) - math.lgamma(drawn - k + 1)
+            + k * math.log(share) + (drawn - k) * math.log(1 - share)
+        )
+        for k in range(rare + 1)
+    )  # fmt: skip
+    assert chance * 100_000 < 1e-12
+    assert rare < share * drawn - 5 * math.sqrt(drawn * share * (1 - share)) or rare == -1
+    assert (rare > 0) == (share > 0.02)
 
 
 def test_a_sample_is_near_and_says_so(collection: Collection, monkeypatch: pytest.MonkeyPatch) -> None:

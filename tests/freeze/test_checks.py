@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 from curator.contract.buckets import BucketRule
 from curator.contract.captions import CaptionRules
@@ -92,3 +93,77 @@ def test_a_weight_over_several_tags_is_named_where_tags_move(collect: Maker) -> 
     assert select(collection, finding.filter).ids.tolist() == [1]
     for rules in (CaptionRules(), CaptionRules(shuffle=True, keep_tags=2)):
         assert "bracket" not in told(report(collection, Subset("all", "", rules=rules)), "warn")
+
+
+def folder_of(collection: Collection) -> Path:
+    return Path(next(iter(collection.images.roots())))
+
+
+def test_lost_files_are_told(collect: Maker) -> None:
+    collection = collect(PICTURES)
+    for picture in PICTURES[1:]:
+        (folder_of(collection) / picture.name).touch()
+    found = report(collection, Subset("all", ""))
+    (lost,) = [each for each in found.findings if "are gone" in each.what]
+    assert lost.what == "1 of 6 files looked at are gone"
+    assert select(collection, lost.filter).ids.tolist() == [1]
+
+
+def test_regularisation_is_told(collect: Maker) -> None:
+    """S045: surplus is left out and counted; nothing else to train stops."""
+    collection = collect(PICTURES)
+    found = report(collection, Subset("dogs", "dog"), Subset("class", "", is_reg=True))
+    assert "2 regularisation pictures are surplus" in told(found, "warn")
+    assert dict(found.preview.funnel)["regularisation surplus"] == 2
+    assert dict(found.preview.funnel)["kept"] == 4
+    assert "nothing but regularisation" in told(report(collection, Subset("class", "", is_reg=True)), "stop")
+
+
+def test_long_captions_are_counted_in_chunks(collect: Maker) -> None:
+    """S026"""
+    collection = collect(
+        [Picture("a.png", (512, 512), (), "a cat " * 60), Picture("b.png", (512, 512), ("cat",))]
+    )
+    found = report(collection, Subset("all", ""))
+    (long,) = [each for each in found.findings if "tokens" in each.what]
+    assert "1 of 2 captions looked at have over 75 tokens, the longest 120 (2 x 75)" in long.what
+    assert select(collection, long.filter).ids.tolist() == [1]
+
+
+def test_triggers_are_compared(collect: Maker) -> None:
+    """S022, S023: one subset forgot its trigger, another's is a plain tag elsewhere."""
+    collection = collect(PICTURES)
+    found = report(
+        collection,
+        Subset("cats", "cat", rules=CaptionRules(trigger="outdoors")),
+        Subset("dogs", "dog"),
+        Subset("class", "bird", is_reg=True),
+    )
+    warnings = told(found, "warn")
+    assert "subset dogs has no trigger, while others have one" in warnings
+    assert "subset class has no trigger" not in warnings
+    assert "the trigger 'outdoors' is a tag of 2 pictures of other subsets" in warnings
+    (shared,) = [each for each in found.findings if "the trigger" in each.what]
+    assert select(collection, shared.filter).ids.tolist() == [3, 6]
+
+
+def test_faces_that_names_do_not_tell(collect: Maker) -> None:
+    collection = collect([Picture("a_50_50_20_20.png", (512, 512)), Picture("b.png", (512, 512))])
+    found = report(collection, Subset("all", "", crop="face"))
+    (face,) = [each for each in found.findings if "no face" in each.what]
+    assert face.what == "subset all: 1 of 2 names tell of no face"
+    assert select(collection, face.filter).ids.tolist() == [2]
+
+
+def test_masks_that_are_missing_or_pictures_themselves(collect: Maker) -> None:
+    collection = collect([Picture(name, (512, 512)) for name in ("a.png", "b.png", "c.jpg", "a-mask.png")])
+    for name in ("a-mask.png", "c-masklabel.png"):
+        (folder_of(collection) / name).touch()
+    found = report(collection, Subset("all", "", mask="file"))
+    told_of = {each.what: each.filter for each in found.findings if "mask" in each.what}
+    assert list(told_of) == [
+        "subset all: 1 masks would be trained as pictures",
+        "subset all: 1 of 4 pictures have no mask and count whole",
+    ]
+    assert [select(collection, each).ids.tolist() for each in told_of.values()] == [[4], [2]]
+    assert "mask" not in told(report(collection, Subset("all", "")), "warn")

@@ -6,18 +6,20 @@ from typing import Any
 
 import pytest
 
+from curator.contract.buckets import BucketRule
 from curator.contract.captions import CaptionRules
 from curator.contract.errors import UserError
 from curator.filter.parse import parse
 from curator.filter.shown import parts_of, shown
 from curator.freeze.build import freeze
 from curator.freeze.explain import explain
+from curator.freeze.library import manifests_folder
 from curator.freeze.members import members_of
-from curator.freeze.spec import spec_of
+from curator.freeze.spec import set_bucket_rule, spec_of
 from curator.index.edits import AddTags, SetMark
 from curator.index.picks import Pick
 from curator.index.small_tables import Subset
-from tests.freeze.conftest import PICTURES
+from tests.freeze.conftest import PICTURES, Picture
 
 
 def test_why_it_is_in(collect: Any) -> None:
@@ -72,6 +74,43 @@ def test_its_history_and_picks(collect: Any) -> None:
     ]
     assert [each.what for each in explain(collection, 1).history] == ["add 'new'"]
     assert said.picks == ("mine",)
+
+
+def test_where_it_is_frozen(collect: Any) -> None:
+    """Its rows in the manifests of the collection, found by its path; a damaged manifest is passed over."""
+    collection = collect(PICTURES)
+    collection.subsets.save(Subset("cats", "cat", 2.5))
+    for name in ("first", "second"):
+        spec = spec_of(collection)
+        freeze(
+            collection,
+            spec,
+            members_of(collection, spec),
+            manifests_folder(collection.folder) / f"{name}.manifest",
+        )
+        collection.subsets.save(Subset("cats", "cat", 3))
+    (manifests_folder(collection.folder) / "broken.manifest").write_bytes(b"no")
+    said = explain(collection, 2)
+    assert [(each.manifest, each.row, each.repeats) for each in said.frozen] == [
+        ("first", 1, 2.5),
+        ("second", 1, 3.0),
+    ]
+    assert explain(collection, 3).frozen == ()
+
+
+def test_regularisation_and_faces_are_explained(collect: Any) -> None:
+    """S045: the repeats that the balance gives, and surplus; a crop follows the face that the name tells of."""
+    names = ("a_900_100_50_50.png", "b.png", "c.png", "d.png")
+    collection = collect([Picture(name, (1024, 512), ("cat",) if name == "d.png" else ()) for name in names])
+    collection.subsets.save(Subset("cats", "cat", 5, crop="face"))
+    collection.subsets.save(Subset("class", "", 2, is_reg=True, crop="face"))
+    assert [explain(collection, image).repeats for image in (1, 2, 3, 4)] == [2.0, 2.0, 2.0, 5.0]
+    collection.subsets.save(Subset("cats", "cat", 3))
+    said = explain(collection, 3)
+    assert (said.is_in, said.repeats) == (False, 0.0)
+    assert said.reason == "regularisation surplus: training gives fewer samples than subset 'class'"
+    set_bucket_rule(collection, BucketRule(512, 512, 512, 512))
+    assert explain(collection, 1).placement.crop == (512, 0, 1024, 512)
 
 
 def test_no_such_image(collect: Any) -> None:

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from curator.contract.epoch_plan import Sample
+from curator.contract.recipe import Objective
 from train.adapters.lora import LoraShape, attach_lora
 from train.data.batches import Item
 from train.data.images import Cut, Seen, to_model_range
@@ -48,7 +49,7 @@ def loss_and_gradient(model: Path, device: str, half: bool, text: TextRules) -> 
     for weight in adapter.weights:
         weight.data.copy_(0.05 * torch.randn(weight.shape, generator=generator))
     samples = [Sample(0, row, 0) for row in range(2)]
-    noise = sample_noise(samples, (4, 16, 16), 1, 0.0)
+    noise = sample_noise(samples, torch.zeros(2, 4, 16, 16), 1, Objective())
     timesteps = torch.tensor([100, 800])
     noisy = add_noise(noise * 0.3, noise, family.alphas_cumprod[timesteps]).to(device)
     framings = [Framing((640, 480), (8, 0), (128, 128)), whole((128, 128))]

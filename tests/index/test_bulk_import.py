@@ -131,6 +131,15 @@ def test_a_tag_twice_in_one_image_counts_where_it_came_first(collection: Collect
     assert collection.check() == []
 
 
+def test_images_without_any_tag_come_in(collection: Collection) -> None:
+    three = batch(root_of(collection), 0, 3)
+    with BulkImport(collection, "s") as load:
+        load.add(ImageBatch(**{**vars(three), "tags": [[], [], []]}))
+    assert collection.images.count() == 3
+    assert collection.tag_names([1, 2, 3]) == [(), (), ()]
+    assert collection.check() == []
+
+
 def test_hostile_tags_leave_the_batch_out_whole(collection: Collection) -> None:
     one = batch(root_of(collection), 0, 2)
     with BulkImport(collection, "s") as load:

@@ -78,7 +78,8 @@ def test_every_part_of_every_name_is_found(counts: dict[str, int], typed: str) -
     import numpy as np
 
     numbers = {name: number for number, name in enumerate(counts)}
-    lookup = TagLookup([(number, folded(name)) for name, number in numbers.items()], [])
+    names = "\n".join(folded(name) for name in numbers)
+    lookup = TagLookup(np.array(list(numbers.values()), np.int64), names, [])
     found = {match.tag for match in lookup.find(typed, np.array(list(counts.values())), 99)}
     wanted = folded(typed.strip())
     assert found == {numbers[name] for name, count in counts.items() if count and wanted in folded(name)}

@@ -59,6 +59,19 @@ def test_changes_come_back() -> None:
     assert unpack(pack([*changes, *scans])) == [*changes, *scans]
 
 
+def test_images_of_a_number_are_counted_without_putting_them_together(tmp_path: Path) -> None:
+    """Late changes may name images that the chunks have, and lack, already."""
+    collection = Collection.create(tmp_path)
+    size = 1 << bitmap_file.CHUNK_BITS
+    with collection.writing():
+        file = collection.bitmaps.file
+        file.store_new(0, [(17, BitMap([1, 2, 3, 4]))])
+        file.store_new(1, [(17, BitMap([size, size + 1]))])
+        for within in ([1, 2, 5, 6, size, size + 1], [3, 7], []):
+            assert file.count_within(17, BitMap(within)) == len(file.whole(17) & BitMap(within))
+            file.change({17: (BitMap([2, 5, size + 9]), BitMap([1, 6, size]))})
+
+
 def test_split_at_chunk_borders() -> None:
     size = 1 << bitmap_file.CHUNK_BITS
     assert list(bitmap_file.split(BitMap([1, size - 1, size, 3 * size]))) == [

@@ -9,7 +9,11 @@ from typing import Any
 import pytest
 
 from curator.contract.errors import UserError
+from curator.contract.recipe import BatchSize
 from curator.filter.evaluate import select
+from curator.freeze.members import members_of
+from curator.freeze.preview import preview
+from curator.freeze.spec import spec_of
 from curator.index.collection import Collection
 from curator.interop.apply import carry_out
 from curator.interop.kohya_folders import parse_folder_name
@@ -104,8 +108,16 @@ def test_regularisation_is_balanced_and_its_surplus_told(
     assert [each.is_reg for each in plan.subsets] == [False, False, True]
     assert "30 are surplus" in plan.notes[-1]
     carry_out(collection, plan)
-    repeats = {each.name: each.repeats for each in collection.subsets.list()}
-    assert repeats == {"10_sls 1girl": 10, "10_cpc 1girl": 10, "1_1girl": 0.5}
+    saved = {each.name: (each.repeats, each.is_reg) for each in collection.subsets.list()}
+    assert saved == {"10_sls 1girl": (10, False), "10_cpc 1girl": (10, False), "1_1girl": (1, True)}
+    assert samples(collection) == {"10_sls 1girl": 20, "10_cpc 1girl": 10, "1_1girl": 30}
+
+
+def samples(collection: Collection) -> dict[str, int]:
+    """What a freeze makes of the subsets."""
+    spec = spec_of(collection)
+    shown = preview(collection, spec, members_of(collection, spec), BatchSize())
+    return {each.name: each.samples for each in shown.subsets}
 
 
 def test_too_few_regularisation_pictures_are_shown_more_often(
@@ -114,5 +126,7 @@ def test_too_few_regularisation_pictures_are_shown_more_often(
     """S045"""
     draw("train/10_a b", "a.png", "b.png")
     draw("reg/1_b", *[f"r{i}.png" for i in range(8)])
-    carry_out(collection, plan_import(tmp_path / "train", "kohya-folders", reg=tmp_path / "reg"))
-    assert collection.subsets.list()[-1].repeats == 2.5
+    plan = plan_import(tmp_path / "train", "kohya-folders", reg=tmp_path / "reg")
+    assert "more often" in plan.notes[-1]
+    carry_out(collection, plan)
+    assert samples(collection) == {"10_a b": 20, "1_b": 20}

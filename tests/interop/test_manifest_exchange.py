@@ -41,7 +41,7 @@ def home(draw: Any, collection: Collection) -> Collection:
     collection.apply(SetCaption("a dog  runs"), [3])
     rules = CaptionRules(shuffle=True, keep_tags=1, trigger="sls", prefix="photo of", wildcards=True)
     collection.subsets.save(Subset("cats & co", "cat", 2.5, flip=True, rules=rules))
-    collection.subsets.save(Subset("dogs", "-cat", 1, loss_weight=0.5))
+    collection.subsets.save(Subset("dogs", "-cat", 1, loss_weight=0.5, crop="random", mask="alpha"))
     return collection
 
 
@@ -68,6 +68,35 @@ def test_an_export_becomes_the_same_manifest_again(home: Collection, tmp_path: P
         assert one.header == other.header
         assert list(one.images()) == list(other.images())
         assert diff(one, other).equal
+
+
+def test_ways_of_subsets_come_along(home: Collection, tmp_path: Path) -> None:
+    """S045: regularisation, crops, masks, resampling and crop inputs, to one's own export and to kohya's file."""
+    home.subsets.save(Subset("dogs", "-cat", 1, loss_weight=0.5, is_reg=True, crop="face", mask="file"))
+    set_bucket_rule(home, replace(spec_of(home).rule, resample="lanczos", crop_inputs="letterbox"))
+    path = frozen(home, "first")
+    read_jsonl(exported(path, tmp_path / "m.jsonl"), tmp_path / "again.manifest")
+    with open_manifest(path) as one, open_manifest(tmp_path / "again.manifest") as other:
+        assert one.header == other.header
+        assert [one.tag_counts(n) for n in (0, 1)] == [other.tag_counts(n) for n in (0, 1)]
+        (_, dogs) = other.header.subsets
+        assert (dogs.is_reg, dogs.crop, dogs.mask, other.header.rule.resample) == (
+            True,
+            "face",
+            "file",
+            "lanczos",
+        )
+        assert set(one.tag_classes()) == {"sls", "1girl", "cat", "smile", "dog"}
+        notes = write_kohya_folders(one, tmp_path / "out", copy=False)
+    assert notes[1:] == [
+        "dogs: crops around faces become crops of the middle",
+        "dogs: its mask files have no place in kohya's file",
+        "dogs: its loss weight is --prior_loss_weight 0.5",
+    ]
+    plan = plan_kohya_toml(tmp_path / "out/dataset.toml")
+    assert [each.is_reg for each in plan.subsets] == [False, True]
+    assert plan.rule is not None
+    assert plan.rule.resample == "lanczos"
 
 
 @pytest.mark.parametrize("how", ["cut", "short", "changed", "other", "empty"])
@@ -101,6 +130,7 @@ def test_kohya_folders_can_be_read_by_kohyas_rules(home: Collection, tmp_path: P
     assert (cats.folder.name, cats.images, cats.repeats, cats.flip) == ("2_cats - co", 2, 2.0, True)
     assert (cats.rules.keep_separator, cats.rules.prefix, cats.rules.wildcards) == ("|||", "photo of", True)
     assert (dogs.images, plan.rule) == (2, spec_of(home).rule)
+    assert (dogs.crop, dogs.mask, cats.crop) == ("random", "alpha", "center")
     assert {file.read_text() for file in cats.folder.glob("*.txt")} == {"sls, 1girl ||| cat, smile\n"}
     assert {file.read_text() for file in dogs.folder.glob("*.txt")} == {"dog, a dog runs\n", "\n"}
     assert plan_import(target, "kohya-folders").subsets[1].class_tokens == "cats - co"

@@ -303,3 +303,26 @@ def test_a_picture_outside_of_the_folder_is_not_there(
     plan = plan_import(folder)
     for report in (count_words(plan), carry_out(collection, plan).words):
         assert dict(report.funnel) == {NOT_HERE: 1}
+
+
+def test_imagefolder_in_parquet(draw: Any, tmp_path: Path, collection: Collection) -> None:
+    arrow: Any = pytest.importorskip("pyarrow")
+    folder = draw("set", "a.png", "b.png")
+    rows = [
+        {"file_name": "a.png", "text": "one", "tags": ["x", "y, z"]},
+        {"file_name": "b.png", "text": None, "tags": None},
+    ]
+    importlib.import_module("pyarrow.parquet").write_table(
+        arrow.Table.from_pylist(rows), folder / "metadata.parquet"
+    )
+    assert dict(carry_out(collection, plan_import(folder)).words.funnel) == {"kept": 2}
+    assert len(select(collection, 'caption:one x "y z"')) == 1
+
+
+def test_numbers_that_are_none_are_counted(posts: Collection, tmp_path: Path) -> None:
+    file = jsonl(
+        tmp_path / "posts.jsonl", [{"id": 11, "score": "many", "fav_count": 3}, {"id": 12, "score": ""}]
+    )
+    report = carry_out(posts, plan_booru(file))
+    assert dict(report.words.warnings) == {"a score or favourites that are no number": 1}
+    assert len(select(posts, "score:none fav:3")) == 1

@@ -57,7 +57,7 @@ async def test_from_a_folder_of_pictures_to_a_lora(tmp_path: Path, pictures: Pat
 
             await it.press("2", "a")
             await it.sees("Add a subset")
-            await fill(it, name="cats", filter="cat", repeats="2", shuffle="yes")
+            await fill(it, name="cats", filter="cat", repeats="2", flip="yes")
             await it.sees("x 2")
             await it.press("a")
             await it.sees("Add a subset")

@@ -82,6 +82,15 @@ def test_a_folder_that_went_and_came_back(collection: Collection, tree: Path) ->
     assert quick(collection, tree) == {"returned": 2, "unchanged": 3}
 
 
+def test_a_folder_nobody_remembers_went(collection: Collection, tree: Path) -> None:
+    """As after an interrupted scan."""
+    scan(collection, tree)
+    with collection.writing():
+        collection.folders.forget([str(tree / "one"), str(tree / "one" / "deep")])
+    (tree / "one").rename(tree.parent / "elsewhere")
+    assert quick(collection, tree) == {"missing": 2, "unchanged": 3}
+
+
 def test_a_renamed_folder_keeps_its_words(collection: Collection, tree: Path) -> None:
     scan(collection, tree)
     (tree / "one").rename(tree / "three")

@@ -93,6 +93,24 @@ def test_no_processes_to_be_had(wanted: list[Wanted], monkeypatch: pytest.Monkey
     assert by_processes(wanted, 4) == read_all(wanted)
 
 
+def test_processes_that_do_not_come_up(wanted: list[Wanted], monkeypatch: pytest.MonkeyPatch) -> None:
+    """No file is blamed for it."""
+    monkeypatch.setattr(readers, "_READ_HERE", 0)
+    monkeypatch.setattr(readers, "_COMMAND", ["-c", "raise SystemExit(1)"])
+    assert by_processes(wanted, 4) == read_all(wanted)
+
+
+def test_programs_among_the_pictures_are_not_run(
+    wanted: list[Wanted], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("json", "hashlib", "struct", "curator"):
+        (tmp_path / f"{name}.py").write_text("open('ran', 'w')")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(readers, "_READ_HERE", 0)
+    assert by_processes(wanted, 4) == read_all(wanted)
+    assert not (tmp_path / "ran").exists()
+
+
 def test_what_crosses_comes_back(wanted: list[Wanted], tmp_path: Path) -> None:
     outcomes = read_all(wanted)
     (tmp_path / "pipe").write_bytes(packed_wanted(wanted) + packed_outcomes(outcomes) + b"\x09")

@@ -10,6 +10,7 @@ from PIL import Image
 
 from curator.contract.errors import UserError
 from curator.contract.text import visible
+from curator.index.bulk_import import BulkImport
 from curator.index.collection import Collection
 from curator.index.edits import AddTags, SetMark
 from curator.scan import readers
@@ -259,6 +260,35 @@ def test_an_interrupted_scan_leaves_whole_batches(
     report = scan(collection, pictures)
     assert report.added + report.unchanged == 10
     assert {tag.name: tag.count for tag in collection.all_tags()}["x"] == 10
+
+
+def test_images_that_a_killed_scan_left_unseen(
+    collection: Collection, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Written, and not seen yet: the next scan lets them be seen, and reads them no second time."""
+    monkeypatch.setattr(scan_module, "BATCH", 3)
+    monkeypatch.setattr(scan_module, "PIECE", 1)
+    for k in range(10):
+        picture(pictures / f"{k}.png", k, f"x, t{k}")
+
+    def die(progress: ScanProgress) -> None:
+        if progress.done == 8:
+            raise UserError("as if killed", "nothing is done on the way out")
+
+    with pytest.raises(UserError):
+        scan(collection, pictures, die)
+    assert collection.images.count() == 0
+    assert counts(scan(collection, pictures)) == {"added": 4, "unchanged": 6}
+    assert collection.check() == []
+    assert {tag.name: tag.count for tag in collection.all_tags()}["x"] == 10
+
+
+def test_a_scan_beside_an_import(collection: Collection, pictures: Path, tmp_path: Path) -> None:
+    picture(pictures / "a.png", 1, "x")
+    with BulkImport(Collection.open(tmp_path), "another"):
+        assert counts(scan(collection, pictures)) == {"added": 1}
+        assert collection.images.count() == 1
+    assert collection.check() == []
 
 
 def test_no_folder(collection: Collection, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tarfile
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from curator.contract import tar_members
 from curator.contract.errors import UserError
 from curator.contract.manifest import open_manifest
 from curator.contract.manifest_digest import verify_files
@@ -174,3 +176,18 @@ def test_a_compressed_tar_is_no_folder(tmp_path: Path) -> None:
     (tmp_path / "a.tar.gz").touch()
     with pytest.raises(UserError, match="no folder"):
         scan(Collection.create(tmp_path), tmp_path / "a.tar.gz")
+
+
+def test_a_shard_with_its_json(pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The JSON of shards on Hugging Face tells the places: the headers of the tar are not walked."""
+    (tmp_path / "shards").mkdir()
+    tar = pack(pictures, tmp_path / "shards" / "a.tar")
+    files = {
+        f"./{each.name}": {"offset": each.offset, "size": each.size}
+        for each in tar_members.members_of(str(tar))
+    }
+    (tar.with_suffix(".json")).write_text(json.dumps({"filesize": tar.stat().st_size, "files": files}))
+    os.utime(tar, ns=(1, 1))
+    monkeypatch.setattr(tarfile, "open", None)
+    collection = collection_of(tar.parent, tmp_path / "home")
+    assert {row.path for row in collection.rows([1, 2, 3, 4])} > {"a.tar/0.png", "a.tar/deep/1.webp"}

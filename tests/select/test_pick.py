@@ -9,13 +9,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from curator.contract.errors import UserError
 from curator.contract.keyed import key
 from curator.filter.evaluate import select
 from curator.index.metadata import PostFacts
 from curator.select.draws import keys_of
-from curator.select.pick import pick
+from curator.select.pick import lines_of, pick
 from curator.select.rules import PickRules, Range, parse_range, parse_since, read_list
 
 # Kohaku XL Delta's three ranges, at 1/1000.
@@ -219,3 +221,9 @@ def test_two_pictures_of_one_post_are_drawn_as_if_in_order(posts: Any, count: in
     assert len(picked.ids) == min(count, 8)
     rows = sorted(range(8), key=lambda row: (key(3, [5, 1, 5, 2, 2, 5, 9, 1][row]), row))
     assert picked.ids.tolist() == sorted(row + 1 for row in rows[:count])
+
+
+@given(st.lists(st.integers(0, 10**12) | st.sampled_from([0, 9, 10, 99, 100, 7_654_321]), max_size=30))
+def test_the_text_of_a_digest(numbers: list[int]) -> None:
+    """S001: what anybody can make anew from the list of numbers: one a line."""
+    assert lines_of(np.array(numbers, np.int64)) == "\n".join(map(str, numbers)).encode()

@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file
 
 from curator.contract.captions import CaptionRules
-from curator.contract.events import RunStarted, StateSaved, StepDone
+from curator.contract.events import RunStarted, StateSaved, StepDone, Warned
 from curator.contract.run_folder import RunFolder
 
 STEPS = 7
@@ -36,9 +36,7 @@ def assert_equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -
 
 def kill_after(run: RunFolder, events_of: Callable, worker, step: int) -> None:
     """SIGKILL as soon as `step` is reported."""
-    for _ in range(1200):
-        if any(isinstance(e, StepDone) and e.step >= step for e in events_of(run)):
-            break
+    while not any(isinstance(e, StepDone) and e.step >= step for e in events_of(run)):
         assert worker.poll() is None, run.log_path.read_text()
         time.sleep(0.02)
     os.kill(worker.pid, signal.SIGKILL)
@@ -97,7 +95,7 @@ def test_random_cuts_masks_weights_and_long_captions_resume_exactly(
     assert any(reg is not None for _, reg in told[0].values())
 
 
-def test_a_damaged_newest_state_falls_back_to_the_one_before(make_run, work) -> None:
+def test_a_damaged_newest_state_falls_back_to_the_one_before(make_run, work, events_of) -> None:
     whole = make_run(*SETS, name="whole")
     assert work(whole) == 0
     hurt = make_run(*SETS, name="hurt")
@@ -109,6 +107,8 @@ def test_a_damaged_newest_state_falls_back_to_the_one_before(make_run, work) -> 
     (hurt.path / "exit.json").unlink()
     assert work(hurt) == 0
     assert_equal(weights(whole), weights(hurt))
+    (warned,) = [event.what for event in events_of(hurt) if isinstance(event, Warned)]
+    assert warned.startswith("the saved state step-00000007 cannot be read")
 
 
 def test_a_stopped_run_goes_on_where_it_was(make_run, start_worker, work, events_of) -> None:

@@ -11,6 +11,7 @@ from diffusers import DDIMScheduler
 
 from curator.contract.epoch_plan import Sample
 from curator.contract.errors import UserError
+from curator.contract.recipe import Objective
 from train.objective.loss import min_snr_weights, sample_losses, target_of
 from train.objective.noise import posterior_noise, sample_noise, sample_timesteps
 from train.objective.noise_schedule import add_noise, alphas_cumprod, velocity
@@ -26,20 +27,60 @@ SD1 = {
 
 
 def test_noise_belongs_to_the_sample_not_to_the_batch() -> None:
-    together = sample_noise(SAMPLES, (4, 8, 6), seed=1, offset=0.1)
-    alone = [sample_noise([sample], (4, 8, 6), seed=1, offset=0.1)[0] for sample in SAMPLES]
+    rule = Objective(
+        noise_offset=0.1, adaptive_noise_scale=0.2, multires_noise_levels=6, multires_noise_discount=0.5
+    )
+    latents = torch.randn(len(SAMPLES), 4, 8, 6)
+    together = sample_noise(SAMPLES, latents, 1, rule)
+    alone = [sample_noise([s], latent[None], 1, rule)[0] for s, latent in zip(SAMPLES, latents, strict=True)]
     assert torch.equal(together, torch.stack(alone))
     assert len({tuple(noise.flatten().tolist()) for noise in together}) == len(SAMPLES)
-    assert not torch.equal(together, sample_noise(SAMPLES, (4, 8, 6), seed=2, offset=0.1))
+    assert not torch.equal(together, sample_noise(SAMPLES, latents, 2, rule))
     assert not torch.equal(together, posterior_noise(SAMPLES, (4, 8, 6), seed=1))
 
 
 def test_noise_offset_moves_channels_by_its_size() -> None:
     """S063: the mean of each (sample, channel) is shifted with variance offset^2."""
     samples = [Sample(0, row, 0) for row in range(1500)]
-    shift = sample_noise(samples, (4, 2, 2), 1, 0.05) - sample_noise(samples, (4, 2, 2), 1, 0.0)
+    latents = torch.zeros(1500, 4, 2, 2)
+    plain, moved = (sample_noise(samples, latents, 1, Objective(noise_offset=size)) for size in (0.0, 0.05))
+    shift = moved - plain
     assert torch.allclose(shift, shift[:, :, :1, :1].expand_as(shift), atol=1e-6)
     assert float(shift[:, :, 0, 0].std()) == pytest.approx(0.05, rel=0.05)
+
+
+def test_an_adaptive_offset_follows_the_mean_of_the_latents() -> None:
+    """S072: offset + scale * |mean over height and width|, never below 0; it scales the very same draw."""
+    latents = torch.randn(len(SAMPLES), 4, 6, 6) + torch.tensor([-2.0, -0.5, 0.5, 3.0]).view(4, 1, 1)
+    zero = torch.zeros_like(latents)
+    plain = sample_noise(SAMPLES, latents, 1, Objective())
+    draw = (sample_noise(SAMPLES, zero, 1, Objective(noise_offset=0.1)) - plain) / 0.1
+    means = latents.mean(dim=(2, 3), keepdim=True).abs()
+    for scale in (0.05, -0.08):
+        rule = Objective(noise_offset=0.1, adaptive_noise_scale=scale)
+        wanted = plain + (0.1 + scale * means).clamp(min=0) * draw
+        assert torch.allclose(sample_noise(SAMPLES, latents, 1, rule), wanted, atol=1e-5)
+    assert bool((0.1 - 0.08 * means < 0).any())
+
+
+@pytest.mark.parametrize("size", [(64, 64), (48, 96), (8, 3)])
+def test_noise_of_many_sizes(size) -> None:
+    """S072: deviation 1, as many levels as the size has, coarser ones felt; one level doubles the finest."""
+    latents = torch.zeros(8, 4, *size)
+    samples = SAMPLES[:8]
+
+    def noise(levels: int, discount: float) -> torch.Tensor:
+        rule = Objective(multires_noise_levels=levels, multires_noise_discount=discount)
+        return sample_noise(samples, latents, 1, rule)
+
+    plain = sample_noise(samples, latents, 1, Objective())
+    many = noise(10, 0.8)
+    assert torch.allclose(many.std(dim=(1, 2, 3)), torch.ones(8), atol=1e-5)
+    assert torch.equal(many, noise(20, 0.8))
+    assert not torch.allclose(many, noise(1, 0.8))
+    coarse, fine = (each.mean(dim=(2, 3)).std() for each in (many, plain))
+    assert float(coarse) > 1.2 * float(fine)
+    assert torch.equal(noise(2, 0.0), noise(1, 0.3))  # the first level has full strength at any discount
 
 
 def test_timesteps_are_spread_and_keyed() -> None:

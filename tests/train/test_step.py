@@ -48,6 +48,23 @@ def test_the_loss_is_weighted_by_subset_and_by_snr(make_run, frozen) -> None:
     assert 0 < capped < plain
 
 
+@pytest.mark.parametrize(
+    ("base", "knob"),
+    [
+        ((), "noise_offset=0.3"),
+        (("objective.noise_offset=0.3",), "adaptive_noise_scale=0.5"),
+        ((), "multires_noise_levels=4"),
+        (("objective.multires_noise_levels=4",), "multires_noise_discount=0.9"),
+    ],
+)
+def test_every_kind_of_noise_is_trained_on(make_run, frozen, base, knob) -> None:
+    """S063, S072."""
+    data = frozen(sizes=((64, 64),) * 2)
+    plain, _ = gradients(prepared(make_run(*base, frozen=data)))
+    other, _ = gradients(prepared(make_run(*base, f"objective.{knob}", frozen=data)))
+    assert other != plain
+
+
 def test_gradients_are_cut_to_the_norm_and_reported_whole(make_run, work, events_of) -> None:
     """An SGD-like reading is not possible with AdamW: what is checked is the norm left in the gradients."""
     job = prepared(make_run("optimizer.max_grad_norm=1e-3"))

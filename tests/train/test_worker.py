@@ -160,7 +160,7 @@ def test_pause_save_sample_stop_and_go_on(make_run, work, start_worker, events_o
     worker = start_worker(run)
 
     def wait_for(kind, count=1):
-        for _ in range(1500):
+        for _ in range(6000):
             found = of_kind(events_of(run), kind)
             if len(found) >= count:
                 return found

@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from curator.index.edits import AddTags
+from curator.index.edits import AddTags, RemoveTags
 from curator.session import Session
 from curator.tui.screens.choice import Choice
 
@@ -108,31 +108,58 @@ async def test_keys_are_letters_where_one_types(drive):
         await it.sees("[1 Browse]")
 
 
+async def test_one_edit_is_taken_back_and_those_made_since_stay(drive, session):
+    """B03: any entry of the history, alone; pictures that a later edit changed the same way are left and counted."""
+    session.edit(AddTags(("first",)), [1, 2])
+    session.edit(AddTags(("second",)), [1, 2])
+    session.edit(RemoveTags(("first",)), [2])
+    session.edit(AddTags(("first",)), [2])
+    async with drive() as it:
+        await it.press("7")
+        await it.sees("second")
+        await it.press("G", "enter")
+        await it.sees("Take this edit back?")
+        await it.press("n")
+        assert not any(each.undone for each in session.history())
+        await it.press("enter", "y")
+        await it.until(lambda: "1 edit, 1 image; 1 image changed since stay" in it.notices)
+        assert [tag.name for tag in session.tags_of(1)][-1] == "second"
+        assert "first" in [tag.name for tag in session.tags_of(2)]
+        await it.sees("undone")
+        await it.press("enter")
+        await it.sees("Make this edit again?")
+        await it.press("y")
+        await it.until(lambda: not any(each.undone for each in session.history()))
+        assert "first" in [tag.name for tag in session.tags_of(1)]
+
+
 async def test_history_goes_back_to_the_edit_under_the_cursor(drive, session):
     for tag in ("first", "second", "third"):
         session.edit(AddTags((tag,)), [1, 2])
     async with drive() as it:
         await it.press("7")
         await it.sees("third")
-        await it.press("j", "enter")
+        await it.press("j", "U")
         await it.sees("Take this edit and the 1 made since back?")
         await it.press("y")
         await it.until(lambda: "2 edits, 4 images" in it.notices)
         assert [each.undone for each in session.history()] == [True, True, False]
-        await it.press("g", "enter", "y")
+        await it.press("g", "U", "y")
         await it.until(lambda: not any(each.undone for each in session.history()))
         assert [tag.name for tag in session.tags_of(1)][-3:] == ["first", "second", "third"]
 
 
-async def test_an_edit_left_behind_cannot_be_made_again(drive, session):
+async def test_an_edit_left_behind_is_made_again_alone(drive, session):
     session.edit(AddTags(("first",)), [1])
     session.undo()
     session.edit(AddTags(("second",)), [1])
     session.undo()
     async with drive() as it:
         await it.press("7", "j", "enter", "y")
-        await it.until(lambda: "cannot be made again" in it.notices)
-        assert "second" not in [tag.name for tag in session.tags_of(1)]
+        await it.until(lambda: "1 edit, 1 image" in it.notices)
+        names = [tag.name for tag in session.tags_of(1)]
+        assert "first" in names
+        assert "second" not in names
 
 
 async def test_large_edits_reach_the_rows_when_nobody_types(drive, session, monkeypatch):

@@ -97,3 +97,24 @@ def test_a_bar_never_draws_something_as_nothing():
     assert bar(0, 4) == "    "
     assert bar(0.0001, 4) == "▏   "
     assert bar(1, 4) == "████"
+
+
+async def test_the_scroll_bar_is_the_last_cell_and_a_click_on_it_jumps():
+    app = Many()
+    async with app.run_test(size=(80, 24)) as pilot:
+        images = app.query_one(ImageList)
+        images.show_images(Result(BitMap(range(1000))), app.fetch)
+        await pilot.pause()
+
+        def bar_at() -> list[int]:
+            return [y for y in range(24) if images.render_line(y).text.endswith("┃")]
+
+        assert bar_at() == [0]
+        await pilot.click(ImageList, offset=(79, 23))
+        assert images.current.id == 999
+        await pilot.pause()
+        assert bar_at() == [23]
+        images.show_images(Result(BitMap(range(10))), app.fetch)
+        await pilot.pause()
+        assert bar_at() == []
+        assert images.scroll_offset.y == 0

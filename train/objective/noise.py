@@ -1,6 +1,7 @@
 """Decides the noise of each sample: keyed by (seed, epoch, row, copy), never drawn from a shared stream.
 
-Noise is made on the CPU for one sample at a time, so that batch size, GPUs and resumes change nothing.
+Noise is made on the CPU for one sample at a time, so that batch size, GPUs and resumes change nothing. Its shapes (an
+offset of whole channels, several resolutions) are kohya-ss/sd-scripts', but drawn and scaled for each sample by itself.
 """
 
 from __future__ import annotations
@@ -9,9 +10,11 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from curator.contract.epoch_plan import Sample
-from curator.contract.keyed import Purpose, below, key
+from curator.contract.keyed import Purpose, below, key, uniform
+from curator.contract.recipe import Objective
 
 
 def keyed_normal(shape: Sequence[int], *parts: int) -> Tensor:
@@ -20,16 +23,37 @@ def keyed_normal(shape: Sequence[int], *parts: int) -> Tensor:
     return torch.randn(*shape, generator=generator)
 
 
-def sample_noise(samples: Sequence[Sample], shape: Sequence[int], seed: int, offset: float) -> Tensor:
-    """Noise [n, *shape]; `offset` moves each channel of each sample as a whole by offset * N(0, 1) (S063)."""
-    return torch.stack([_noise_of(sample, shape, seed, offset) for sample in samples])
+def sample_noise(samples: Sequence[Sample], latents: Tensor, seed: int, rule: Objective) -> Tensor:
+    """Noise of the shape of `latents` [n, c, h, w], which are on the CPU, as `rule` has it."""
+    pairs = zip(samples, latents, strict=True)
+    return torch.stack([_noise_of(sample, latent, seed, rule) for sample, latent in pairs])
 
 
-def _noise_of(sample: Sample, shape: Sequence[int], seed: int, offset: float) -> Tensor:
-    noise = keyed_normal(shape, seed, *sample, Purpose.NOISE)
-    if offset:
-        noise = noise + offset * keyed_normal((shape[0], 1, 1), seed, *sample, Purpose.OFFSET)
+def _noise_of(sample: Sample, latent: Tensor, seed: int, rule: Objective) -> Tensor:
+    noise = keyed_normal(latent.shape, seed, *sample, Purpose.NOISE)
+    if rule.noise_offset:
+        size = rule.noise_offset
+        if rule.adaptive_noise_scale:
+            means = latent.mean(dim=(1, 2), keepdim=True).abs()
+            size = (size + rule.adaptive_noise_scale * means).clamp(min=0.0)
+        noise = noise + size * keyed_normal((len(latent), 1, 1), seed, *sample, Purpose.OFFSET)
+    if rule.multires_noise_levels:
+        noise = _of_many_sizes(noise, sample, seed, rule)
     return noise
+
+
+def _of_many_sizes(noise: Tensor, sample: Sample, seed: int, rule: Objective) -> Tensor:
+    """Ever coarser noise added, each level `discount` times as strong as the one before; scaled to deviation 1."""
+    channels, height, width = noise.shape
+    for level in range(rule.multires_noise_levels):
+        ratio = (2.0 + 2.0 * uniform(seed, *sample, Purpose.MULTIRES, level)) ** level
+        high, wide = max(1, int(height / ratio)), max(1, int(width / ratio))
+        coarse = keyed_normal((1, channels, high, wide), seed, *sample, Purpose.MULTIRES, level, 1)
+        grown = functional.interpolate(coarse, size=(height, width), mode="bilinear")[0]
+        noise = noise + rule.multires_noise_discount**level * grown
+        if 1 in (high, wide):
+            break
+    return noise / noise.std()
 
 
 def posterior_noise(samples: Sequence[Sample], shape: Sequence[int], seed: int) -> Tensor:

@@ -142,6 +142,9 @@ def _of_training(record: Record) -> dict[str, str]:
         "ss_seed": str(recipe.seed),
         "ss_min_snr_gamma": str(objective.min_snr_gamma or None),
         "ss_noise_offset": str(objective.noise_offset or None),
+        "ss_adaptive_noise_scale": str(objective.adaptive_noise_scale or None),
+        "ss_multires_noise_iterations": str(objective.multires_noise_levels or None),
+        "ss_multires_noise_discount": str(objective.multires_noise_discount),
         "ss_loss_type": "l2",
     }
 

@@ -226,8 +226,8 @@ class CopiesScreen(Screen):
             return
         question = Confirm(
             f"Reject {images_in_words(len(others))}?",
-            "The best of each group stays, and what is marked to keep. Groups of which somebody rejected the best"
-            " are left as they are. u takes it back.",
+            "The best of each group stays, and what is marked to keep.\n"
+            "Groups of which the best was rejected are left as they are. u takes it back.",
         )
         self.app.push_screen(question, lambda yes: self._reject(others) if yes else None)
 

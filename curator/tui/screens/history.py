@@ -1,7 +1,8 @@
-"""Decides how the history of edits is read and walked: newest first, each taken back with those made after it."""
+"""Decides how the history of edits is read and walked: newest first, any one taken back, or all back to one."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import cast
 
@@ -14,6 +15,7 @@ from textual.widgets import Label
 from curator.contract.text import visible
 from curator.index.edits import Commit
 from curator.session import Session
+from curator.tui import keys
 from curator.tui.background import in_background
 from curator.tui.messages import CollectionChanged, Mistake, Told, WorkDone, WorkRefused
 from curator.tui.screens.dialogs import Confirm
@@ -22,10 +24,13 @@ from curator.tui.widgets.line_list import LineList
 from curator.tui.words import images_in_words
 
 _LONGEST = 500
+_LEFT = "Edits made since stay; pictures they changed the same way\nare left as they are."
 
 
 class HistoryScreen(Screen):
-    """All edits; u and ctrl+r walk along them, enter goes to one."""
+    """All edits; u and ctrl+r walk along them, enter turns one, U goes back to one."""
+
+    BINDINGS = keys.bindings("history")
 
     def __init__(self, session: Session, reader: Session) -> None:
         super().__init__()
@@ -35,9 +40,7 @@ class HistoryScreen(Screen):
     def compose(self) -> ComposeResult:
         yield TabLine("History")
         yield Label(
-            Text(
-                " u takes the newest edit back, ctrl+r makes it again, enter goes to the one chosen", "bold"
-            ),
+            Text(" enter takes one edit back, or makes it again; U takes back all down to it", "bold"),
             classes="heading",
         )
         yield LineList(empty=" no edit yet")
@@ -52,33 +55,51 @@ class HistoryScreen(Screen):
         self._commits = self._session.history(_LONGEST)
         self.query_one(LineList).show_texts([_line(commit) for commit in self._commits])
 
+    @property
+    def _current(self) -> Commit | None:
+        cursor = self.query_one(LineList).cursor
+        return self._commits[cursor] if cursor < len(self._commits) else None
+
     @on(LineList.Chosen)
     def _ask(self) -> None:
-        commit = self._commits[self.query_one(LineList).cursor]
-        question, detail = self._question(commit)
-        self.app.push_screen(Confirm(question, detail), lambda yes: self._go_to(commit) if yes else None)
+        """Turn this edit alone; those made since stay."""
+        commit = self._current
+        if commit is None:
+            return
+        what = "Make this edit again?" if commit.undone else "Take this edit back?"
+        detail = f"{visible(commit.what)}: {images_in_words(commit.images_changed)}\n{_LEFT}"
+        turn = self._reader.redo if commit.undone else self._reader.undo
+        self._turn(what, detail, lambda: [done for done in (turn(commit.id),) if done])
 
-    def _question(self, commit: Commit) -> tuple[str, str]:
-        if commit.undone:
-            return (
-                "Make this edit again?",
-                f"Those taken back before it come again too.\n{visible(commit.what)}",
-            )
+    def action_back_to(self) -> None:
+        """Take back this edit and all made since; or make it again with those taken back before it."""
+        commit = self._current
+        if commit is None:
+            return
         newer = [each for each in self._commits if not each.undone and each.id > commit.id]
-        more = f" and the {len(newer):,} made since" if newer else ""
-        return f"Take this edit{more} back?", visible(commit.what)
-
-    def _go_to(self, commit: Commit) -> None:
+        if commit.undone:
+            what = "Make this edit and those taken back before it again?"
+        else:
+            what = f"Take this edit and the {len(newer):,} made since back?"
         turn = self._reader.redo_to if commit.undone else self._reader.undo_to
-        self.post_message(Told("changing"))
-        in_background(self, "turn", lambda: turn(commit.id))
+        self._turn(what, visible(commit.what), lambda: turn(commit.id))
+
+    def _turn(self, question: str, detail: str, turn: Callable[[], list[Commit]]) -> None:
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self.post_message(Told("changing"))
+                in_background(self, "turn", turn)
+
+        self.app.push_screen(Confirm(question, detail), answered)
 
     def on_work_done(self, message: WorkDone) -> None:
         self.post_message(Told(""))
         done = cast("list[Commit]", message.result)
         changed = images_in_words(sum(each.images_changed for each in done))
         edits = f"{len(done):,} edit{'' if len(done) == 1 else 's'}"
-        self.notify(f"{edits}, {changed}", markup=False)
+        stayed = sum(each.stayed for each in done)
+        left = f"; {images_in_words(stayed)} changed since stay as they are" if stayed else ""
+        self.notify(f"{edits}, {changed}{left}", markup=False)
         self._read()
 
     def on_work_refused(self, message: WorkRefused) -> None:

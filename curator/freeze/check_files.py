@@ -1,0 +1,86 @@
+"""Decides what is said of the files of a freeze: lost ones, and faces and masks that a subset counts on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from pyroaring import BitMap
+
+from curator.contract.buckets import face_in
+from curator.contract.picture_file import has_picture
+from curator.contract.tar_members import is_tar
+from curator.contract.text import visible
+from curator.freeze.finding import Finding, of_images
+from curator.freeze.members import Members
+from curator.freeze.spec import FreezeSpec
+from curator.index.bulk_rows import BulkRows
+from curator.index.collection import Collection
+from curator.index.paths import from_blob
+
+MASKS = ("-mask.png", "-masklabel.png")
+_LOOKED_AT = 256
+
+
+def lost_files(collection: Collection, members: Members) -> Iterator[Finding]:
+    """Roots that are not there, and files of a sample; a full check is a scan, or `frieze manifest verify`."""
+    lost = [root for root in collection.images.roots() if not Path(root).is_dir() and not is_tar(root)]
+    for root in lost:
+        yield Finding("stop", f"the folder {visible(root)} is gone", "mount it, or scan its new place")
+    frozen = members.frozen()
+    if lost or not frozen:
+        return
+    some = [frozen[at * len(frozen) // _LOOKED_AT] for at in range(min(_LOOKED_AT, len(frozen)))]
+    some = some if len(frozen) > _LOOKED_AT else list(frozen)
+    gone = [row.id for row in collection.rows(some) if not has_picture(row.full_path)]
+    if gone:
+        what = f"{len(gone)} of {len(some)} files looked at are gone"
+        yield Finding("warn", what, "scan again: a training refuses lost files", of_images(gone))
+
+
+def unnamed_faces(collection: Collection, spec: FreezeSpec, members: Members) -> Iterator[Finding]:
+    """Crops around a face where a name tells of none."""
+    for number, subset in enumerate(spec.subsets):
+        if subset.crop == "face":
+            own = members.frozen_of(number)
+            without = [image for image, path in _paths(collection, own) if not face_in(path)]
+            if without:
+                what = f"subset {subset.name}: {len(without):,} of {len(own):,} names tell of no face"
+                yield Finding("warn", what, "name files as NAME_cx_cy_w_h.png", of_images(without))
+
+
+def masks(collection: Collection, spec: FreezeSpec, members: Members) -> Iterator[Finding]:
+    """Masks that are missing, and those that would be trained as pictures themselves."""
+    for number, subset in enumerate(spec.subsets):
+        if subset.mask != "file":
+            continue
+        own = members.frozen_of(number)
+        paths = list(_paths(collection, own))
+        taken = [image for image, path in paths if path.endswith(MASKS)]
+        if taken:
+            what = f"subset {subset.name}: {len(taken):,} masks would be trained as pictures"
+            yield Finding("warn", what, "add -name:*-mask.png to its filter", of_images(taken))
+        without = [
+            image
+            for image, path in paths
+            if not path.endswith(MASKS) and not any(has_picture(_stem(path) + each) for each in MASKS)
+        ]
+        if without:
+            what = f"subset {subset.name}: {len(without):,} of {len(own):,} pictures have no mask and count whole"
+            hint = "a mask stands beside NAME.png as NAME-mask.png or NAME-masklabel.png"
+            yield Finding("warn", what, hint, of_images(without))
+
+
+def _stem(path: str) -> str:
+    folder, slash, name = path.rpartition("/")
+    return folder + slash + (name.rpartition(".")[0] or name)
+
+
+def _paths(collection: Collection, images: BitMap) -> Iterator[tuple[int, str]]:
+    """(id, whole path), in order."""
+    bulk = BulkRows(collection)
+    roots = [from_blob(path).rstrip("/") for _, path in bulk.roots()]
+    found = bulk.paths(images)
+    bounds = found.bounds.tolist()
+    for at, (image, root) in enumerate(zip(found.ids.tolist(), found.roots.tolist(), strict=True)):
+        yield image, f"{roots[root]}/{from_blob(bytes(found.joined[bounds[at] + 1 : bounds[at + 1]]))}"

@@ -1,0 +1,80 @@
+"""Starting: the first screen waits for nothing it does not show, and has its pictures at once."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+
+from curator.contract.errors import UserError
+from curator.tui import finding, memory
+from curator.tui.finding import EarlyLook
+from tests.tui.conftest import Drive
+
+_LATE = ("PIL", "sqlite_utils", "curator.interop", "curator.scan", "curator.runs", "curator.select")
+_LATE_FILES = ("curator.freeze.build", "curator.freeze.checks", "curator.contract.recipe")
+
+
+def test_the_first_screen_imports_no_other() -> None:
+    """Pictures, scans, freezes, imports, runs and other screens are loaded when they are wanted."""
+    code = "import sys, curator.tui.app; print('\\n'.join(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    loaded = done.stdout.split()
+    assert "curator.tui.screens.browse" in loaded
+    late = [each for each in loaded if each.split(".")[0] in _LATE or each.startswith(_LATE + _LATE_FILES)]
+    assert late == []
+    screens = [each for each in loaded if each.startswith("curator.tui.screens.")]
+    assert sorted(screens) == ["curator.tui.screens.browse", "curator.tui.screens.lazily"]
+
+
+def test_what_is_remembered_is_looked_for_at_once(session) -> None:
+    early = EarlyLook(session, "cat", 0)
+    early._thread.join()
+    found = early.found()
+    assert found
+    assert (found.text, len(found.result)) == ("cat", 1)
+
+
+def test_a_long_look_is_given_up(session, monkeypatch) -> None:
+    """The screen asks again in a worker, and the lookout stops."""
+    begun, stopped = threading.Event(), threading.Event()
+
+    def long_look(reader, text, wanted, is_given_up):
+        begun.set()
+        while not is_given_up():
+            pass
+        stopped.set()
+        raise UserError("too late", "")
+
+    monkeypatch.setattr(finding, "find_first", long_look)
+    early = EarlyLook(session, "path:x", 0)
+    begun.wait()
+    assert early.found() is None
+    early._thread.join()
+    assert stopped.is_set()
+
+
+def test_a_remembered_mistake_is_left_to_the_screen(session) -> None:
+    early = EarlyLook(session, "wdith>3", 0)
+    early._thread.join()
+    assert early.found() is None
+
+
+async def test_panels_are_restored(drive: Drive) -> None:
+    async with drive((120, 40)) as it:
+        await it.press("t")
+        await it.sees("animal")
+        await it.press("q")
+    async with drive((120, 40)) as it:
+        await it.until(lambda: it.shown("#facets").display)
+
+
+def test_an_app_keeps_few_pages_and_gives_memory_back(session) -> None:
+    """What the session answers does not depend on it."""
+    before = session.select("").ids.tolist()
+    memory.keep_little(session)
+    memory.give_back()
+    memory.trim()
+    (pages,) = session.collection._database.connection.execute("PRAGMA cache_size").fetchone()
+    assert pages == -8192
+    assert session.select("").ids.tolist() == before
