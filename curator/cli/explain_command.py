@@ -84,7 +84,8 @@ def _put(said: Explanation) -> None:
         put(f"  subset    {visible(verdict.subset)}: {visible(verdict.reason)}")
     if said.placement and said.is_in:
         (wide, high), (width, height) = said.placement.bucket, said.placement.resized
-        put(f"bucket      {wide}x{high}: scaled to {width}x{height}, cut at {said.placement.crop}")
+        cut = "cut anew each time" if said.is_cut_anew else f"cut at {said.placement.crop}"
+        put(f"bucket      {wide}x{high}: scaled to {width}x{height}, {cut}")
         put(f"repeats     {said.repeats:g} an epoch")
     for each in said.frozen:
         put(f"manifest    {visible(each.manifest)}: row {each.row}, {each.repeats:g} an epoch")

@@ -11,6 +11,7 @@ from pyroaring import BitMap
 
 from curator.contract.buckets import Placement, cropped_around, face_in, place
 from curator.contract.captions import caption_of, split_caption
+from curator.contract.crops import is_fixed
 from curator.contract.epoch_plan import Sample
 from curator.contract.errors import UserError
 from curator.contract.manifest import SUFFIX, open_manifest
@@ -48,7 +49,10 @@ class FrozenAs:
 
 @dataclass(frozen=True)
 class Explanation:
-    """Everything about one image. `captions` are those of the next epochs, were it row `id` of a manifest."""
+    """Everything about one image. `captions` are those of the next epochs, were it row `id` of a manifest.
+
+    `is_cut_anew`: the cut of `placement` is only the middle of those that are drawn for every sample.
+    """
 
     row: ImageRow
     tags: tuple[Tag, ...]
@@ -58,6 +62,7 @@ class Explanation:
     verdicts: tuple[Verdict, ...]
     repeats: float
     placement: Placement | None
+    is_cut_anew: bool
     captions: tuple[str, ...]
     picks: tuple[str, ...]
     history: tuple[Commit, ...]
@@ -87,7 +92,8 @@ def explain(collection: Collection, image: int, epochs: int = 3, seed: int = 42)
             if value not in (None, "")
         }
         facts |= {f"score({name})": value for name, value in collection.scores.of_image(image).items()}
-        is_whole = row.width > 0 and row.height > 0
+        size = row.width, row.height
+        is_whole = min(size) > 0
         repeats = _repeats(collection, spec, image, subset)
         return Explanation(
             row=row,
@@ -98,6 +104,8 @@ def explain(collection: Collection, image: int, epochs: int = 3, seed: int = 42)
             verdicts=verdicts,
             repeats=repeats,
             placement=_placed(row, spec, subset) if is_whole else None,
+            is_cut_anew=is_whole
+            and not is_fixed(place(size, spec.rule), subset.crop if subset else "center"),
             captions=_captions(row, tags, subset, epochs, seed) if subset else (),
             picks=tuple(pick.name for pick in collection.picks.list() if image in pick.images),
             history=tuple(collection.history_of(image)),

@@ -111,6 +111,11 @@ def test_regularisation_and_faces_are_explained(collect: Any) -> None:
     assert said.reason == "regularisation surplus: training gives fewer samples than subset 'class'"
     set_bucket_rule(collection, BucketRule(512, 512, 512, 512))
     assert explain(collection, 1).placement.crop == (512, 0, 1024, 512)
+    assert not explain(collection, 1).is_cut_anew
+    collection.subsets.save(Subset("cats", "cat", 3, crop="random"))
+    assert explain(collection, 4).is_cut_anew
+    set_bucket_rule(collection, BucketRule(1024, 512, 256, 1024))
+    assert not explain(collection, 4).is_cut_anew  # it fits: there is no room to move
 
 
 def test_no_such_image(collect: Any) -> None:
