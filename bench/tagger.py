@@ -1,4 +1,4 @@
-"""A tagging job: rewrites images' tags in commits of eight, at a given rate, as `frieze propose` would."""
+"""A tagging job: gives images thirty more tags in commits of eight, at a given rate, as `frieze propose` would."""
 
 from __future__ import annotations
 
@@ -16,9 +16,13 @@ TAGS = 30
 
 
 def tag_some(collection: Collection, rng: np.random.Generator, names: list[str], count: int) -> None:
-    """One commit: some images get thirty tags in place of those they have."""
-    images = rng.integers(1, count + 1, AT_ONCE).tolist()
-    words = [Words(image, tuple(names[k] for k in rng.integers(0, len(names), TAGS))) for image in images]
+    """One commit: some images keep their tags and get thirty more, drawn from `names`."""
+    images = np.unique(rng.integers(1, count + 1, AT_ONCE)).tolist()
+    drawn = rng.integers(0, len(names), (len(images), TAGS)).tolist()
+    words = [
+        Words(image, tuple(dict.fromkeys([*own, *(names[k] for k in new)])))
+        for image, own, new in zip(images, collection.tag_names(images), drawn, strict=True)
+    ]
     collection.apply(Rewrite(tuple(words), "tagged"), images, actor="tagger", durable=False)
 
 

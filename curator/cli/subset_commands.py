@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from curator.cli.caption_rules import RuleOption, changed_rules
+from curator.cli.make_reg_command import make_reg
 from curator.cli.options import CollectionOption, DryRunOption, JsonOption
 from curator.cli.output import counted, put, put_json, put_json_rows, put_table
 from curator.cli.places import opened
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     from curator.contract.manifest import ManifestSubset
     from curator.index.small_tables import Subset
 
-app = noun("List, add, change, balance and remove subsets.")
+app = noun("List, add, change, balance and remove subsets; make pictures for regularisation.")
+app.command()(make_reg)
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name of the subset.")]
 FilterOption = Annotated[

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from curator.contract.buckets import Size
 from curator.contract.recipe import BatchSize
 from curator.freeze.checks import FreezeReport, check
 from curator.freeze.members import members_of
@@ -14,6 +17,15 @@ def epoch_of(collection: Collection, batch: BatchSize | None = None) -> FreezePr
     """What an epoch would be, were the collection frozen now."""
     spec = spec_of(collection)
     return preview(collection, spec, members_of(collection, spec), batch or BatchSize())
+
+
+def training_buckets(collection: Collection) -> list[tuple[Size, int]]:
+    """The buckets of an epoch and their samples, regularisation left aside: the sizes that are trained."""
+    spec = spec_of(collection)
+    trained = tuple(each for each in spec.subsets if not each.is_reg)
+    alone = replace(spec, subsets=trained)
+    shown = preview(collection, alone, members_of(collection, alone), BatchSize())
+    return [(load.bucket, load.samples) for load in shown.buckets]
 
 
 def report_of(collection: Collection, batch: BatchSize | None = None) -> FreezeReport:

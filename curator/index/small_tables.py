@@ -127,6 +127,12 @@ class SubsetTable:
                 ),
             )
 
+    def put_first(self, name: str) -> None:
+        """Let a subset choose its pictures before all others."""
+        with self._database.writing(durable=True) as connection:
+            query = "UPDATE subset SET position=(SELECT min(position) - 1 FROM subset) WHERE name=?"
+            connection.execute(query, (name,))
+
     def rename(self, old: str, subset: Subset) -> None:
         """Change the subset `old`, its name too, where it stands.
 

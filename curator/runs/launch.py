@@ -41,7 +41,7 @@ def start(run: RunFolder, processes: int | None = None) -> int:
     Raises:
         UserError: training is not installed, a worker already lives, or the worker failed at once.
     """
-    _check_installed()
+    check_installed()
     status = run.status()
     if status == "running":
         raise UserError(f"the run {run.path.name} is already running", "follow it with 'frieze runs follow'")
@@ -74,7 +74,7 @@ def start_new(parent: Path, manifest: Path, recipe: Recipe, name: str, processes
     """
     if not recipe.model.path:
         raise UserError("the recipe names no base model", "give --model PATH, or set model.path")
-    _check_installed()
+    check_installed()
     with open_manifest(manifest) as opened:
         verify_seal(manifest)
         digest = opened.digest
@@ -100,7 +100,12 @@ def worker_command(run: RunFolder, processes: int) -> list[str]:
     return [sys.executable, *spread, *worker]
 
 
-def _check_installed() -> None:
+def check_installed() -> None:
+    """Refuse where the trainer's libraries are not there.
+
+    Raises:
+        UserError: PyTorch is not installed.
+    """
     if importlib.util.find_spec("torch") is None:
         raise UserError("training needs PyTorch, which is not installed", "pip install 'frieze[train]'")
 

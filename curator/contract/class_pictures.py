@@ -1,0 +1,90 @@
+"""Decides how pictures of a class are asked of a base model (row S046): a job file in the folder they will lie in.
+
+The curator writes `job.json`; `python -m train.class_pictures FOLDER` makes what is missing, each picture with its
+caption beside it, and records every one in `made.jsonl`. Stopped and started again, it goes on where it was.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from curator.contract.buckets import Size
+from curator.contract.errors import UserError
+from curator.contract.text import visible
+
+JOB = "job.json"
+RECORD = "made.jsonl"
+
+
+@dataclass(frozen=True)
+class ClassPictures:
+    """A job: one picture a size, in pixels; picture n has the seed `seed + n`.
+
+    `caption` is what their caption files say. `model` is a path as recipes have it.
+    """
+
+    model: str
+    prompt: str
+    caption: str
+    sizes: tuple[Size, ...]
+    negative: str = ""
+    seed: int = 0
+    steps: int = 28
+    cfg: float = 7.0
+    sampler: str = "ddim"
+    clip_skip: int = 1
+
+    def name(self, number: int) -> str:
+        """The file of picture `number`, from 0."""
+        return f"class-{number:05}.png"
+
+
+def write_job(folder: Path, job: ClassPictures) -> None:
+    """Write the job into `folder`, made if it is not there.
+
+    Raises:
+        UserError: the folder holds another job, whose pictures would be mixed with these, or cannot be written.
+    """
+    file = folder / JOB
+    if file.exists() and read_job(folder) != job:
+        raise UserError(
+            f"{visible(str(folder))} holds pictures that were asked for otherwise", "choose another folder"
+        )
+    draft = folder / f".{JOB}.{os.getpid()}.part"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        draft.write_text(json.dumps(asdict(job), indent=1), "utf-8")
+        os.replace(draft, file)
+    except OSError as error:
+        raise UserError(
+            f"{visible(str(file))} cannot be written: {error}", "choose another folder"
+        ) from error
+
+
+def read_job(folder: Path) -> ClassPictures:
+    """The job in `folder`.
+
+    Raises:
+        UserError: there is none, or it is damaged.
+    """
+    try:
+        about: dict[str, Any] = json.loads((folder / JOB).read_text("utf-8"))
+        about["sizes"] = tuple((int(width), int(height)) for width, height in about["sizes"])
+        return ClassPictures(**about)
+    except FileNotFoundError as error:
+        raise UserError(
+            f"{visible(str(folder))} holds no job", "make one with 'frieze subset make-reg'"
+        ) from error
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise UserError(
+            f"{visible(str(folder / JOB))} is damaged", "remove the folder and ask again"
+        ) from error
+
+
+def missing(folder: Path, job: ClassPictures) -> list[int]:
+    """The pictures still to make."""
+    return [number for number in range(len(job.sizes)) if not (folder / job.name(number)).is_file()]

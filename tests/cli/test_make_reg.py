@@ -1,0 +1,67 @@
+"""`frieze subset make-reg`: the base model's own pictures of the class become the regularisation subset (S046)."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.cli.conftest import Frieze
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("base") / "tiny"
+    subprocess.run([sys.executable, "-m", "train.tiny_base", str(folder)], check=True, capture_output=True)
+    return folder
+
+
+def test_pictures_of_the_class_become_a_subset(base: Path, collection: Path, frieze: Frieze) -> None:
+    """S046, S045: as many of each bucket as training has; the freeze balances them; asked again, nothing is made."""
+    assert frieze("subset", "add", "foxes", "animal", "--repeats", 2).code == 0
+    assert frieze("buckets", "--resolution", 64, "--min", 32, "--max", 128, "--step", 32, "--set").code == 0
+    words = ("subset", "make-reg", "class", "--model", base, "--prompt", "animal", "--count", 3, "--steps", 2)
+    done = frieze(*words)
+    assert done.code == 0, done.err
+    assert "3 of 3 pictures" in done.err
+    made = sorted((collection / "class" / "class").glob("*.png"))
+    assert len(made) == 3
+    trained = {tuple(each) for each in frieze("buckets", "--json").json["buckets"]}
+    for file in made:
+        with Image.open(file) as picture:
+            assert picture.size in trained
+    subsets = {each["name"]: each for each in frieze("subset", "list", "--json").json}
+    assert subsets["foxes"]["images"] == 4
+    assert (subsets["class"]["is_reg"], subsets["class"]["images"]) == (True, 3)
+    assert frieze("freeze", "set").code == 0
+    assert frieze("manifest", "show", "set", "--json").json["samples_per_epoch"] == 2 * 2 * 4
+    stamps = [file.stat().st_mtime_ns for file in made]
+    assert frieze(*words).code == 0
+    assert [file.stat().st_mtime_ns for file in made] == stamps
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--size", "100x65"), "the size is 100x65"),
+        (("--model", "/no/such", "--size", "64"), "there is no model at /no/such"),
+    ],
+)
+def test_mistakes_are_sentences(
+    words: tuple[str, ...], said: str, base: Path, collection: Path, frieze: Frieze
+) -> None:
+    assert collection.is_dir()
+    done = frieze("subset", "make-reg", "class", "--model", base, "--prompt", "animal", "--count", 1, *words)
+    assert done.code == 2
+    assert said in done.err
+
+
+def test_a_subset_of_training_is_not_taken_over(base: Path, collection: Path, frieze: Frieze) -> None:
+    assert collection.is_dir()
+    assert frieze("subset", "add", "foxes", "fox").code == 0
+    done = frieze("subset", "make-reg", "foxes", "--model", base, "--prompt", "fox")
+    assert done.code == 2
+    assert "there is a subset 'foxes'" in done.err

@@ -1,0 +1,99 @@
+"""Decides how pictures of a class are made from a base model (row S046): `python -m train.class_pictures FOLDER`.
+
+Each line on standard output is a JSON object that says how many pictures are there: {"done": 3, "total": 100}.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from curator.contract.class_pictures import RECORD, ClassPictures, missing, read_job
+from curator.contract.errors import UserError
+from train import quiet
+
+if TYPE_CHECKING:
+    from train.families.family import Family
+
+Tell = Callable[[int, int], None]
+
+
+def main(arguments: list[str]) -> int:
+    """The exit code: 0 done, 2 a mistake a user can mend, 130 stopped."""
+    if len(arguments) != 1 or arguments[0].startswith("-"):
+        sys.stderr.write(
+            "usage: python -m train.class_pictures FOLDER\nmake one with 'frieze subset make-reg'\n"
+        )
+        return 2
+    try:
+        make_missing(Path(arguments[0]), _told)
+    except UserError as error:
+        sys.stderr.write(f"{error.what}\n{error.hint}\n")
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def make_missing(folder: Path, tell: Tell) -> int:
+    """Make the pictures that are not there yet; gives how many.
+
+    Raises:
+        UserError: no job, or a base model that cannot be loaded.
+    """
+    job = read_job(folder)
+    wanted = missing(folder, job)
+    total = len(job.sizes)
+    tell(total - len(wanted), total)
+    if not wanted:
+        return 0
+    family = _loaded(job)
+    for place, number in enumerate(wanted, 1):
+        _make(family, folder, job, number)
+        tell(total - len(wanted) + place, total)
+    return len(wanted)
+
+
+def _loaded(job: ClassPictures) -> Family:
+    """The base model where it is fastest: heavy imports wait until there is something to make."""
+    quiet.before_imports()
+    import torch  # noqa: PLC0415
+
+    from train.families.load import load_family  # noqa: PLC0415
+
+    quiet.after_imports()
+    on_gpu = torch.cuda.is_available()
+    family = load_family(job.model, clip_skip=job.clip_skip)
+    family.place(torch.device("cuda" if on_gpu else "cpu"), torch.bfloat16 if on_gpu else torch.float32)
+    return family
+
+
+def _make(family: Family, folder: Path, job: ClassPictures, number: int) -> None:
+    """One picture: its caption and its record come first, so that a picture that is there has both."""
+    from train.preview.samples import Wanted, make_picture, write_picture  # noqa: PLC0415
+
+    width, height = job.sizes[number]
+    wanted = Wanted(
+        job.prompt, job.negative, job.seed + number, job.steps, job.cfg, width, height, job.sampler
+    )
+    device = next(family.unet.parameters()).device
+    picture = make_picture(family, wanted, device, lambda: True)
+    file = folder / job.name(number)
+    file.with_suffix(".txt").write_text(job.caption, "utf-8")
+    about = {"file": file.name, **vars(wanted), "model": job.model, "at": time.time()}
+    with (folder / RECORD).open("a", encoding="utf-8") as record:
+        record.write(json.dumps(about) + "\n")
+    write_picture(file, picture, wanted, 0)
+
+
+def _told(done: int, total: int) -> None:
+    sys.stdout.write(json.dumps({"done": done, "total": total}) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
