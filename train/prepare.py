@@ -140,8 +140,12 @@ def _open_manifest(info: RunInfo) -> Manifest:
 
 
 def _check_pictures(manifest: Manifest, recipe: Recipe, reporter: Reporter) -> Survey:
-    """Every file must be there with its size (its bytes are compared where it is read); what there is of what."""
-    rows, counted = len(manifest), CountedManifest(manifest, weighted_captions=recipe.text.weighted_captions)
+    """Files must be there with their sizes (bytes are compared where they are read); what there is of what.
+
+    Above 50,000 pictures an even sample is looked at; another file that is lost stops the run where it is read.
+    """
+    counted = CountedManifest(manifest, weighted_captions=recipe.text.weighted_captions)
+    rows = len(counted)
     reporter.phase("checking pictures", rows)
     first, count = None, 0
     for done, problem in enumerate(verify_files(counted, read_all=False), start=1):
@@ -149,7 +153,8 @@ def _check_pictures(manifest: Manifest, recipe: Recipe, reporter: Reporter) -> S
             first, count = first or problem, count + 1
         reporter.progress("checking pictures", done, rows)
     if first is not None:
-        more = f" (and {count - 1} more)" if count > 1 else ""
+        among = f" of {rows:,} looked at" if counted.is_sample else ""
+        more = f" (and {count - 1} more{among})" if count > 1 else ""
         raise UserError(
             f"{visible(str(first.path))}{more}: {first.reason}",
             "restore the files, or freeze again and start a new run",

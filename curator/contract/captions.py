@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from curator.contract.epoch_plan import Sample
 from curator.contract.errors import UserError
-from curator.contract.keyed import Purpose, key, key_from, share_of, shares_from, shuffled_by
+from curator.contract.keyed import Purpose, kept_by, key, key_from, share_of, shuffled_by
 from curator.contract.wildcards import expanded
 
 
@@ -63,8 +64,7 @@ class CaptionRules:
                 )
 
 
-@dataclass(frozen=True)
-class CaptionParts:
+class CaptionParts(NamedTuple):
     """The caption of one picture, taken apart; `text` is free text that follows the tags."""
 
     head: tuple[str, ...] = ()
@@ -121,8 +121,9 @@ def caption_of(
 
     `step` counts from 0; without one the tokens are all warm.
     """
-    begun = key(seed, *sample)  # all draws of a sample begin alike
-    if _is_dropped(rules, begun, sample.epoch):
+    epoch, row, copy = sample
+    begun = key_from(_begun_epoch(seed, epoch), row, copy)  # all draws of a sample begin alike
+    if _is_dropped(rules, begun, epoch):
         return ""
     if rules.wildcards:
         parts, rules = _with_wildcards(parts, rules, key_from(begun, Purpose.WILDCARD))
@@ -130,20 +131,24 @@ def caption_of(
     if rules.shuffle:
         middle = shuffled_by(key_from(begun, Purpose.SHUFFLE), middle)
     if rules.tag_dropout:
-        drawn = key_from(begun, Purpose.TAG_DROPOUT)
-        shares = shares_from(drawn, len(middle))
-        middle = [tag for tag, share in zip(middle, shares, strict=True) if share >= rules.tag_dropout]
+        middle = kept_by(key_from(begun, Purpose.TAG_DROPOUT), middle, rules.tag_dropout)
     pieces = [*parts.head, *middle, *parts.tail]
     if parts.text:
         pieces.append(parts.text)
     return _around(SEPARATOR.join(pieces), rules)
 
 
+@lru_cache(maxsize=16)
+def _begun_epoch(seed: int, epoch: int) -> int:
+    return key(seed, epoch)
+
+
 def _is_dropped(rules: CaptionRules, begun: int, epoch: int) -> bool:
     if rules.dropout_every_epochs and (epoch + 1) % rules.dropout_every_epochs == 0:
         return True
-    drawn = key_from(begun, Purpose.CAPTION_DROPOUT)
-    return bool(rules.caption_dropout) and share_of(drawn) < rules.caption_dropout
+    if not rules.caption_dropout:
+        return False
+    return share_of(key_from(begun, Purpose.CAPTION_DROPOUT)) < rules.caption_dropout
 
 
 def _warm(rules: CaptionRules, tags: int, step: int | None) -> int:
@@ -163,7 +168,7 @@ def _with_wildcards(
 
     has_lines = "\n" in parts.text
     if has_lines:
-        parts = replace(parts, text=_one_line(parts.text, key_from(begun, _LINE)))
+        parts = parts._replace(text=_one_line(parts.text, key_from(begun, _LINE)))
     text, prefix, suffix = drawn((parts.text, rules.prefix, rules.suffix), 3)
     words = CaptionParts(drawn(parts.head, 0), drawn(parts.middle, 1), drawn(parts.tail, 2), text)
     if (prefix, suffix) != (rules.prefix, rules.suffix):

@@ -17,14 +17,14 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from itertools import starmap
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 from urllib.parse import quote
 
 from curator.contract.buckets import BucketRule, CropMode, Placement, Size
 from curator.contract.captions import CaptionParts, CaptionRules, stored_rules
 from curator.contract.epoch_plan import Span
 from curator.contract.errors import UserError
-from curator.contract.manifest_block import ROWS, Block, PackedRow, place_of, unpacked
+from curator.contract.manifest_block import DAMAGE, ROWS, Block, PackedRow, unpacked
 from curator.contract.signs import FIRST, GAP, SURROGATES
 from curator.contract.span_rows import Part, spans_of
 
@@ -56,8 +56,7 @@ class ManifestSubset:
     mask: MaskMode = "none"
 
 
-@dataclass(frozen=True)
-class ManifestImage:
+class ManifestImage(NamedTuple):
     """One picture in one subset. `path` is relative to root number `root`; sizes in pixels, EXIF turn applied."""
 
     path: str
@@ -99,7 +98,12 @@ class ManifestHeader:
     digest: str
 
 
+_Stored = tuple[bytes, bytes, bytes, bytes, bytes]  # a `Block` as SQLite gives it
 _BLOCK = "SELECT numbers, sha256, paths, tags, texts FROM block"
+_ONE_BLOCK = f"{_BLOCK} WHERE id = ?"
+_SOME_BLOCKS = (
+    "SELECT id, numbers, sha256, paths, tags, texts FROM block WHERE id BETWEEN ? AND ? ORDER BY id"
+)
 
 
 class Manifest:
@@ -157,32 +161,41 @@ class Manifest:
 
         Raises:
             IndexError: no such row.
+            UserError: its block is damaged.
         """
         if not 0 <= row < self._row_count:
             raise IndexError(row)
-        part = self.parts[bisect_right(self._first_rows, row) - 1]
-        return self._image(unpacked(self._block(row // ROWS), row % ROWS), part)
+        return self._image(self._block(row // ROWS), row)
 
     def images(self, first: int = 0, count: int | None = None) -> Iterator[ManifestImage]:
-        """The pictures of rows `first` .. `first + count - 1`, streamed."""
+        """The pictures of rows `first` .. `first + count - 1`, streamed.
+
+        Raises:
+            UserError: a block is damaged, or missing.
+        """
         beyond = len(self) if count is None else min(len(self), first + count)
-        query = f"{_BLOCK} WHERE id BETWEEN ? AND ? ORDER BY id"
         row = first
-        for stored in self._read(query, (first // ROWS, (beyond - 1) // ROWS)):
+        for number, *stored in self._read(_SOME_BLOCKS, (first // ROWS, (beyond - 1) // ROWS)):
+            behind = (row // ROWS + 1) * ROWS
+            if number != row // ROWS:
+                raise _damaged(self.path)
             block = Block(*stored)
-            part = self.parts[bisect_right(self._first_rows, row) - 1]
-            for place in range(row % ROWS, min(ROWS, beyond - row // ROWS * ROWS)):
-                if row == part.first_row + part.rows:
-                    part = self.parts[bisect_right(self._first_rows, row) - 1]
-                yield self._image(unpacked(block, place), part)
-                row += 1
+            for each in range(row, min(behind, beyond)):
+                yield self._image(block, each)
+            row = behind
+        if row < beyond:
+            raise _damaged(self.path)
 
     def blocks(self) -> Iterator[Block]:
         """All rows as they are stored, in order: what the digest is made of."""
         return starmap(Block, self._read(f"{_BLOCK} ORDER BY id"))
 
     def rows_of(self, file: Path) -> tuple[int, ...]:
-        """The rows of a picture's file, found without reading the others: by its place among the paths of each part."""
+        """The rows of a picture's file, found without reading the others: by its place among the paths of each part.
+
+        Raises:
+            UserError: a block on the way is damaged.
+        """
         found: list[int] = []
         for root, folder in enumerate(self.header.provenance.roots):
             if file.is_relative_to(folder):
@@ -212,34 +225,51 @@ class Manifest:
         before, behind = self.tags[: SURROGATES - FIRST], self.tags[SURROGATES - FIRST :]
         return [*[""] * FIRST, *before, *([""] * GAP if behind else ()), *behind]
 
-    def _block(self, number: int) -> Block:
+    def _block(self, number: int) -> _Stored:
         try:
-            stored = self._connection.execute(f"{_BLOCK} WHERE id = ?", (number,)).fetchone()
+            stored = self._connection.execute(_ONE_BLOCK, (number,)).fetchone()
         except sqlite3.DatabaseError as error:
             raise _damaged(self.path) from error
         if stored is None:
             raise _damaged(self.path)
-        return Block(*stored)
+        return stored
 
     def _place_of(self, row: int) -> tuple[int, bytes]:
-        return place_of(self._block(row // ROWS), row % ROWS)
+        """Root and path alone: what the rows of a part are sorted by."""
+        try:
+            packed = unpacked(self._block(row // ROWS), row % ROWS)
+        except DAMAGE as error:
+            raise _damaged(self.path) from error
+        return packed.root, packed.path
 
-    def _image(self, row: PackedRow, part: Part) -> ManifestImage:
-        names = tuple(map(self._names.__getitem__, map(ord, row.tags)))
-        tail = len(names) - row.tail
+    def _image(self, block: _Stored, row: int) -> ManifestImage:
+        part = self.parts[bisect_right(self._first_rows, row) - 1]
+        try:
+            return self._shown(unpacked(block, row % ROWS), part)
+        except DAMAGE as error:
+            raise _damaged(self.path) from error
+
+    def _shown(self, packed: PackedRow, part: Part) -> ManifestImage:
+        (
+            root, head, tail, width, height, resized_width, resized_height, left, top,
+            file_bytes, sha256, path, tags, text,
+        ) = packed  # fmt: skip
+        names = tuple(map(self._names.__getitem__, map(ord, tags)))
+        behind = len(names) - tail
+        if not (0 <= head <= behind <= len(names) and 0 <= root < len(self.header.provenance.roots)):
+            raise ValueError("more tags never move than there are, or there is no such root")
         bucket = wide, high = self.header.buckets[part.bucket]
-        left, top = row.crop_left, row.crop_top
         return ManifestImage(
-            row.path.decode("utf-8", "surrogateescape"),
-            row.root,
-            row.sha256.hex(),
-            row.file_bytes,
-            (row.width, row.height),
+            path.decode("utf-8", "surrogateescape"),
+            root,
+            sha256.hex(),
+            file_bytes,
+            (width, height),
             part.bucket,
-            Placement(bucket, (row.resized_width, row.resized_height), (left, top, left + wide, top + high)),
+            Placement(bucket, (resized_width, resized_height), (left, top, left + wide, top + high)),
             part.subset,
             part.repeats,
-            CaptionParts(names[: row.head], names[row.head : tail], names[tail:], row.text),
+            CaptionParts(names[:head], names[head:behind], names[behind:], text),
         )
 
     def _read(self, query: str, values: Iterable[object] = ()) -> Iterator[tuple[Any, ...]]:

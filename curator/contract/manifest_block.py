@@ -20,6 +20,7 @@ WIDE = (
 )  # fmt: skip
 SIGNS = len(NARROW) + 2 * len(WIDE)  # of one picture; a line break parts it from the next
 ENDS = 6  # the last so many signs say where path, tags and text end
+DAMAGE = (ValueError, TypeError, AttributeError, IndexError)  # where reading a garbled block ends
 _FIRST_BEGINS = signs([0] * ENDS)
 
 
@@ -87,8 +88,12 @@ def _block(rows: Sequence[PackedRow]) -> Block:
     )
 
 
-def unpacked(block: Block, place: int) -> PackedRow:
-    """The picture at `place` (from 0) of a block."""
+def unpacked(block: tuple[bytes, bytes, bytes, bytes, bytes], place: int) -> PackedRow:
+    """The picture at `place` (from 0) of a `Block`.
+
+    Raises:
+        DAMAGE: this is no block, or it is damaged. (Damage that leaves its lengths is seen by the seal alone.)
+    """
     lines, sha256, paths, tags, texts = block
     own = lines.split(b"\n", place + 1)[max(0, place - 1) : place + 1]
     begins = own[0].decode()[-ENDS:] if place else _FIRST_BEGINS
@@ -97,6 +102,17 @@ def unpacked(block: Block, place: int) -> PackedRow:
         e, left, f, top, g, file_bytes, h, path_end, i, tags_end, j, text_end,
     ) = numbers(begins + own[-1].decode())  # fmt: skip
     bits = WIDE_BITS
+    path_begin, path_end = p << bits | path, h << bits | path_end
+    tags_begin, tags_end = t << bits | tag, i << bits | tags_end
+    text_begin, text_end = w << bits | word, j << bits | text_end
+    own_sha256 = sha256[32 * place : 32 * place + 32]
+    if not (
+        path_begin <= path_end <= len(paths)
+        and tags_begin <= tags_end <= len(tags)
+        and text_begin <= text_end <= len(texts)
+        and len(own_sha256) == 32
+    ):
+        raise ValueError("a picture ends before it begins, or behind its block")
     return PackedRow(
         root,
         head,
@@ -108,17 +124,11 @@ def unpacked(block: Block, place: int) -> PackedRow:
         e << bits | left,
         f << bits | top,
         g << bits | file_bytes,
-        sha256[32 * place : 32 * place + 32],
-        paths[p << bits | path : h << bits | path_end],
-        tags[t << bits | tag : i << bits | tags_end].decode(),
-        texts[w << bits | word : j << bits | text_end].decode(),
+        own_sha256,
+        paths[path_begin:path_end],
+        tags[tags_begin:tags_end].decode(),
+        texts[text_begin:text_end].decode(),
     )
-
-
-def place_of(block: Block, place: int) -> tuple[int, bytes]:
-    """Root and path alone: what rows are sorted by."""
-    row = unpacked(block, place)
-    return row.root, row.path
 
 
 def image_view(parts: str) -> str:

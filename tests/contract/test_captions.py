@@ -67,6 +67,48 @@ def test_captions_drop_at_their_rate() -> None:
     assert empty / 20_000 == pytest.approx(0.2, abs=3 * (0.2 * 0.8 / 20_000) ** 0.5)
 
 
+@pytest.mark.parametrize(
+    ("values", "first", "second"),
+    [
+        ({"shuffle": True}, "e;f, a, ||, h, {c|d}, b, i, g, TEXT", "i, {c|d}, e;f, h, b, a, ||, g, TEXT"),
+        (
+            {"shuffle": True, "keep_tags": 2, "tag_dropout": 0.3, "trigger": "sls"},
+            "sls, a, b, g, {c|d}, i, ||, e;f, TEXT",
+            "sls, a, b, i, h, e;f, {c|d}, TEXT",
+        ),
+        ({"caption_dropout": 0.2}, "", "a, b, {c|d}, e;f, ||, g, h, i, TEXT"),
+        (
+            {"shuffle": True, "keep_separator": "||", "tag_dropout": 0.4},
+            "a, b, {c|d}, e;f, h, g, TEXT",
+            "a, b, {c|d}, e;f, g, TEXT",
+        ),
+        (
+            {"shuffle": True, "secondary_separator": ";"},
+            "e, f, a, ||, h, {c|d}, b, i, g, TEXT",
+            "i, {c|d}, e, f, h, b, a, ||, g, TEXT",
+        ),
+        (
+            {"shuffle": True, "wildcards": True, "prefix": "{a|an}", "suffix": "z"},
+            "a e;f, a, ||, h, c, b, i, g, in ink z",
+            "an i, c, e;f, h, b, a, ||, g, in oil z",
+        ),
+        ({"dropout_every_epochs": 2, "tag_dropout": 0.5}, "||, g, h, TEXT", "a, e;f, ||, h, i, TEXT"),
+        (
+            {"shuffle": True, "warmup_tags": 2, "warmup_steps": 9},
+            "e;f, a, {c|d}, b, TEXT",
+            "a, {c|d}, e;f, b, TEXT",
+        ),
+    ],
+)
+def test_what_is_drawn_stays_what_it_is(values: dict[str, object], first: str, second: str) -> None:
+    """S016-S021: runs that were begun go on with the same captions."""
+    rules = CaptionRules(**values)  # type: ignore[arg-type]
+    parts = split_caption(["a", "b", "{c|d}", "e;f", "||", "g", "h", "i"], "in {oil|ink}", rules)
+    samples = (Sample(0, 7, 0), Sample(300, 3_600_000, 2))
+    said = [caption_of(parts, rules, 42, sample, 4) for sample in samples]
+    assert said == [each.replace("TEXT", "in {oil|ink}") for each in (first, second)]
+
+
 @pytest.mark.parametrize("values", [{"tag_dropout": 1.5}, {"caption_dropout": -0.1}, {"keep_tags": -1}])
 def test_rules_without_sense_are_refused(values: dict[str, float]) -> None:
     with pytest.raises(UserError):

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from curator.contract.keyed import (
     Purpose,
     below,
+    kept_by,
     key,
     key_from,
     mix,
     permute,
     share_of,
-    shares_from,
     shuffled,
     shuffled_by,
     uniform,
@@ -62,9 +62,26 @@ def test_order_and_purpose_of_parts_matter() -> None:
     assert len({purpose.value for purpose in Purpose}) == len(Purpose)
 
 
-@given(st.integers(0, 2**64 - 1), st.integers(0, 200))
-def test_draws_made_together_are_those_made_apart(k: int, count: int) -> None:
-    assert shares_from(k, count) == [share_of(key_from(k, place)) for place in range(count)]
+def test_draws_stay_what_they_are() -> None:
+    """Of small parts and of any others: runs that were begun go on with the same numbers."""
+    assert key(1, 2, 3) == 9812528628958509896
+    assert key(-1, 2**70, 255, 256) == 11797149819262879359
+    assert shuffled("abcdefgh", 3, 4) == ["c", "f", "h", "a", "b", "d", "g", "e"]
+
+
+@given(st.integers(), st.lists(st.integers(-300, 2**65)))
+def test_a_key_is_made_part_by_part(k: int, parts: list[int]) -> None:
+    made = k = k % 2**64
+    for part in parts:
+        made = mix(made ^ mix(part % 2**64))
+    assert key_from(k, *parts) == made
+
+
+@given(st.integers(0, 2**64 - 1), st.integers(0, 600), st.floats(0, 1))
+def test_draws_made_together_are_those_made_apart(k: int, count: int, dropout: float) -> None:
+    shares = [share_of(key_from(k, place)) for place in range(count)]
+    for limit in (dropout, *shares[:1]):  # a share that is the limit itself stays
+        assert kept_by(k, range(count), limit) == [p for p, share in enumerate(shares) if share >= limit]
     order = list(range(count))
     for i in range(count - 1, 0, -1):
         j = (mix(k ^ i) * (i + 1)) >> 64

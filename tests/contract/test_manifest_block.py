@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 from pathlib import Path
@@ -121,6 +122,95 @@ def test_blocks_are_of_one_size() -> None:
     assert [len(block.sha256) // 32 for block in blocks] == [ROWS, ROWS, 3]
     last = blocks[-1]
     assert {unpacked(last, place) for place in range(3)} == {row}
+
+
+PAGE = [("a", 0, (640, 480), 0, ("tag 1",), ("tag 7", "tag 299"), (), "words"), *(
+    (f"{number:02d} café", number % 2, (512, 700), 1, (), (f"tag {number}",), ("tag 0",), "") for number in range(40)
+)]  # fmt: skip
+COLUMNS = ("numbers", "sha256", "paths", "tags", "texts")
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.sampled_from(COLUMNS),
+    st.one_of(
+        st.binary(max_size=40),
+        st.sampled_from([None, 7, 0.5, "words", "", b""]),
+        st.tuples(st.integers(0, 1200), st.binary(max_size=4)),
+    ),
+    st.integers(0, 1),
+)
+def test_a_garbled_block_is_a_sentence_or_some_picture(
+    tmp_path: Path, column: str, damage: object, number: int
+) -> None:
+    """Rows of the sound block are as they were; damage that keeps every length is for the seal to see."""
+    images = sorted(map(image, PAGE), key=order)
+    manifest = written(tmp_path / "m.manifest", images)
+    manifest.close()
+    connection = sqlite3.connect(tmp_path / "m.manifest")
+    if isinstance(damage, tuple):
+        (sound,) = connection.execute(f"SELECT {column} FROM block WHERE id = ?", (number,)).fetchone()
+        at = damage[0] % (len(sound) + 1)
+        damage = sound[:at] + damage[1] + sound[at + 1 :]
+    try:
+        connection.execute(f"UPDATE block SET {column} = ? WHERE id = ?", (damage, number))
+        connection.commit()
+    except sqlite3.IntegrityError:
+        return  # NULL is refused by the table itself
+    finally:
+        connection.close()
+    with open_manifest(tmp_path / "m.manifest") as manifest:
+        for row, meant in enumerate(images):
+            if row // ROWS != number:
+                assert manifest.image(row) == meant
+                continue
+            with contextlib.suppress(UserError):
+                assert isinstance(manifest.image(row), ManifestImage)
+        with contextlib.suppress(UserError):
+            assert len(list(manifest.images())) == len(images)
+        with contextlib.suppress(UserError):
+            assert set(manifest.rows_of(Path("/first/a"))) <= set(range(len(images)))
+
+
+@pytest.mark.parametrize(
+    ("column", "damage"),
+    [
+        ("numbers", b""),
+        ("numbers", b"\xff\xfe garbled"),
+        ("numbers", b"another format\n" * 32),
+        ("sha256", b"short"),
+        ("paths", b"a"),
+        ("tags", b""),
+        ("tags", b"\xff" * 200),
+        ("texts", b""),
+        ("tags", "􏿿".encode() * 80),
+        ("numbers", 7),
+    ],
+)
+def test_a_block_of_another_format_is_a_sentence(tmp_path: Path, column: str, damage: object) -> None:
+    images = sorted(map(image, PAGE), key=order)
+    written(tmp_path / "m.manifest", images).close()
+    with sqlite3.connect(tmp_path / "m.manifest") as connection:
+        connection.execute(f"UPDATE block SET {column} = ?", (damage,))
+    connection.close()
+    (row,) = (row for row, each in enumerate(images) if each.path == "a")
+    with open_manifest(tmp_path / "m.manifest") as manifest:
+        with pytest.raises(UserError, match="damaged"):
+            manifest.image(row)
+        with pytest.raises(UserError, match="damaged"):
+            list(manifest.images())
+
+
+def test_a_missing_block_shifts_no_row(tmp_path: Path) -> None:
+    images = sorted(map(image, PAGE), key=order)
+    written(tmp_path / "m.manifest", images).close()
+    with sqlite3.connect(tmp_path / "m.manifest") as connection:
+        connection.execute("DELETE FROM block WHERE id = 0")
+    connection.close()
+    with open_manifest(tmp_path / "m.manifest") as manifest:
+        with pytest.raises(UserError, match="damaged"):
+            next(manifest.images())
+        assert list(manifest.images(ROWS)) == images[ROWS:]
 
 
 def test_a_damaged_block_is_a_sentence(tmp_path: Path) -> None:

@@ -15,8 +15,9 @@ def doubts_about_data(header: ManifestHeader, survey: Survey, recipe: Recipe) ->
     """Sentences for a run's start, each with what to do."""
     if survey.bad_brackets is not None:
         count, path, problem = survey.bad_brackets
+        among = f" of {sum(survey.looked_at):,} looked at" if survey.is_sample else ""
         yield Doubt(
-            f"{visible(path)}: {problem}" + (f" (and {count - 1} more captions)" if count > 1 else ""),
+            f"{visible(path)}: {problem}" + (f" (and {count - 1} more captions{among})" if count > 1 else ""),
             r"mend the captions and freeze again; plain brackets are written \( and \)",
         )
     yield from _about_masks(header, survey, recipe)
@@ -29,10 +30,11 @@ def doubts_about_data(header: ManifestHeader, survey: Survey, recipe: Recipe) ->
 
 
 def _about_masks(header: ManifestHeader, survey: Survey, recipe: Recipe) -> Iterator[Doubt]:
-    for subset, images, masks in zip(header.subsets, survey.images, survey.masks, strict=True):
+    pictures = "pictures looked at" if survey.is_sample else "pictures"
+    for subset, images, masks in zip(header.subsets, survey.looked_at, survey.masks, strict=True):
         if subset.mask == "file" and masks < images:
             yield Doubt(
-                f"{visible(subset.name)}: {masks} of {images} pictures have a mask file; the others count whole",
+                f"{visible(subset.name)}: {masks} of {images} {pictures} have a mask file; the others count whole",
                 "a mask stands beside NAME.png as NAME-mask.png",
             )
     if recipe.objective.mask_floor and all(subset.mask == "none" for subset in header.subsets):
