@@ -48,19 +48,22 @@ def make_reg(
 ) -> None:
     """Make pictures of the class with the base model, for regularisation. Stopped and asked again, it goes on."""
     from curator.contract.class_pictures import ClassPictures
+    from curator.interop.apply import folder_filter
     from curator.runs.class_pictures import make
 
     with opened(collection) as session:
         known = {each.name: each for each in session.subsets()}
-        if name in known and not known[name].is_reg:
-            raise UserError(f"there is a subset '{visible(name)}'", "choose another name")
         folder = (out or session.folder / "class" / name).absolute()
+        if name in known and (not known[name].is_reg or known[name].filter != folder_filter(folder)):
+            raise UserError(f"there is a subset '{visible(name)}'", "choose another name")
         sizes = (_size(size),) * count if size else _sizes(session, folder, count)
         job = ClassPictures(
             model, prompt, caption or prompt, sizes, negative, seed, steps, cfg, sampler, clip_skip
         )
         make(folder, job, lambda done, total: say(f"{done} of {counted(total, 'picture')}"))
-        _keep(session, name, folder)
+        session.scan(folder)
+        if name not in known:  # one that was made before keeps what was set since
+            _keep(session, name, folder)
     put(f"subset {visible(name)}: {counted(count)} in {visible(str(folder))}")
 
 
@@ -87,9 +90,11 @@ def _size(text: str) -> Size:
 
 
 def _keep(session: Session, name: str, folder: Path) -> None:
+    from curator.freeze.spec import EVERYTHING
     from curator.index.small_tables import Subset
     from curator.interop.apply import folder_filter
 
-    session.scan(folder)
+    if not session.subsets():  # with a first subset of any kind, "everything" is no longer meant by itself
+        session.save_subset(EVERYTHING)
     session.save_subset(Subset(name, folder_filter(folder), is_reg=True))
     session.collection.subsets.put_first(name)  # their captions meet the filters of what is trained, too

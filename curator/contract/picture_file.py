@@ -9,12 +9,14 @@ from __future__ import annotations
 import errno
 import io
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 from curator.contract.tar_members import SUFFIX, Member, members_of
 
+_TAR_ON_THE_WAY = re.compile(re.escape(SUFFIX) + "(?=/)", re.IGNORECASE | re.ASCII)
 _T = TypeVar("_T")
 AnyPath = str | Path
 
@@ -55,13 +57,9 @@ def has_picture(path: AnyPath) -> bool:
 def tar_of(path: AnyPath) -> tuple[str, str] | None:
     """(the tar, the name in it) of a path that leads into a tar; None for any other."""
     whole = os.fspath(path)
-    lowered = whole.lower()
-    at = lowered.find(f"{SUFFIX}/")
-    while at >= 0 and len(lowered) == len(whole):  # lowering a letter may make two: then it is no tar of ours
-        end = at + len(SUFFIX)
-        if Path(whole[:end]).is_file():
-            return whole[:end], whole[end + 1 :]
-        at = lowered.find(f"{SUFFIX}/", end)
+    for found in _TAR_ON_THE_WAY.finditer(whole):
+        if Path(whole[: found.end()]).is_file():
+            return whole[: found.end()], whole[found.end() + 1 :]
     return None
 
 

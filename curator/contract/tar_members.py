@@ -122,7 +122,7 @@ def _from_json(path: str, tar_bytes: int) -> TarMembers | None:
 
 def _described(name: str, entry: dict[str, Any]) -> Member:
     offset, size = entry["offset"], entry["size"]
-    if type(offset) is not int or type(size) is not int or offset < _BLOCK or size < 0:
+    if type(offset) is not int or type(size) is not int or offset < _BLOCK or size < 0 or "\0" in name:
         raise ValueError(name)
     return Member(plain_name(name), offset, size)
 
@@ -150,7 +150,9 @@ def _from_headers(path: str, tar_bytes: int) -> TarMembers:
         with tarfile.open(path, "r:", encoding="utf-8", errors="surrogateescape") as tar:
             for each in _entries(tar):
                 name = plain_name(each.name)
-                if each.offset_data + each.size > tar_bytes:
+                if "\0" in name:
+                    refused.append((name, "its name holds a zero byte"))
+                elif each.offset_data + each.size > tar_bytes:
                     refused.append((name, "the tar ends within it"))
                 elif each.issparse() or not each.isreg():
                     refused += [(name, "a link or a sparse file in a tar")] if not each.isdir() else []
@@ -159,7 +161,7 @@ def _from_headers(path: str, tar_bytes: int) -> TarMembers:
             problem = (
                 "" if refused or _has_end_mark(path, tar.offset) else "the tar ends without its end mark"
             )
-    except tarfile.TarError as error:
+    except (tarfile.TarError, ValueError, OverflowError) as error:  # the last two: sizes of a damaged header
         problem = f"the tar cannot be read to its end: {' '.join(str(error).split())}"
         if not members and not refused:
             problem = "not an uncompressed tar, or a damaged one"
@@ -175,6 +177,8 @@ def _has_end_mark(path: str, at: int) -> bool:
 
 def _entries(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
     while (each := tar.next()) is not None:
+        if each.size < 0 or tar.offset <= each.offset:  # it would lead back, round and round
+            raise tarfile.ReadError(f"the size of {each.name[:100]!r} is below zero")
         yield each
         tar.members = []  # pyright: ignore[reportAttributeAccessIssue] - it would keep them all, at a kilobyte each
 

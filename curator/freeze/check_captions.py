@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pyroaring import BitMap
+
 from curator.contract.captions import caption_of, split_caption, without_chance
-from curator.contract.clip_tokens import TOKENS_A_CHUNK, chunks_of, count_tokens, count_weighted
+from curator.contract.clip_tokens import TOKENS_A_CHUNK, chunks_of, count_tokens
 from curator.contract.epoch_plan import Sample
 from curator.contract.text import visible
 from curator.filter.evaluate import select
@@ -40,7 +42,7 @@ def long_captions(collection: Collection, spec: FreezeSpec, members: Members) ->
         tokens: dict[int, int] = {}
         for row, tags in zip(collection.rows(some), collection.tag_names(some), strict=True):
             caption = caption_of(split_caption(tags, row.caption, rules), rules, 0, Sample(0, row.id, 0))
-            tokens[row.id] = count_weighted(caption)
+            tokens[row.id] = count_tokens(caption)
         long = [image for image, each in tokens.items() if each > TOKENS_A_CHUNK]
         if long:
             longest = max(tokens.values())
@@ -49,6 +51,19 @@ def long_captions(collection: Collection, spec: FreezeSpec, members: Members) ->
                 f" the longest {longest} ({chunks_of(longest)} x {TOKENS_A_CHUNK})"
             )
             yield Finding("warn", what, "shorten them, or train longer texts", of_images(long))
+
+
+def torn_choices(collection: Collection, spec: FreezeSpec, members: Members) -> Iterator[Finding]:
+    """Choices of wildcards with a comma inside: as commas part tags, no choice would be made."""
+    halves = [tag.id for tag in collection.all_tags() if tag.name.count("{") != tag.name.count("}")]
+    torn = BitMap().union(*(collection.bitmaps.of(tag) for tag in halves))
+    for number, subset in enumerate(spec.subsets):
+        own = members.frozen_of(number) & torn
+        if subset.rules.wildcards and own:
+            what = f"subset {subset.name}: in {len(own):,} captions a comma stands within braces, and nothing is chosen"
+            yield Finding(
+                "warn", what, "write {red|green} dress, {blue|white} hat: no comma within", of_images(own)
+            )
 
 
 def triggers(collection: Collection, spec: FreezeSpec, members: Members) -> Iterator[Finding]:

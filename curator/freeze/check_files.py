@@ -59,7 +59,9 @@ def masks(collection: Collection, spec: FreezeSpec, members: Members) -> Iterato
         taken = [image for image, path in paths if path.endswith(MASKS)]
         if taken:
             what = f"subset {subset.name}: {len(taken):,} masks would be trained as pictures"
-            yield Finding("warn", what, "add -name:*-mask.png to its filter", of_images(taken))
+            yield Finding(
+                "warn", what, "add " + r"-name:/-mask(label)?\.png$/ to its filter", of_images(taken)
+            )
         without = [
             image
             for image, path in paths

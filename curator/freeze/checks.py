@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from curator.freeze.check_captions import empty_captions, long_captions, parted, triggers
+from curator.freeze.check_captions import empty_captions, long_captions, parted, torn_choices, triggers
 from curator.freeze.check_files import lost_files, masks, unnamed_faces
 from curator.freeze.finding import Finding, of_subset
 from curator.freeze.members import NO_SIZE, SURPLUS, Members
@@ -40,6 +40,7 @@ def check(collection: Collection, spec: FreezeSpec, members: Members, preview: F
         *lost_files(collection, members),
         *empty_captions(collection, spec),
         *long_captions(collection, spec, members),
+        *torn_choices(collection, spec, members),
         *triggers(collection, spec, members),
         *parted(collection, spec, members),
         *_small(collection, spec, members),

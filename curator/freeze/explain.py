@@ -20,7 +20,7 @@ from curator.filter.parse import parse
 from curator.filter.shown import parts_of, shown
 from curator.filter.tree import Filter
 from curator.freeze.library import manifests_folder
-from curator.freeze.members import members_of, shows
+from curator.freeze.members import Members, members_of, shows
 from curator.freeze.spec import FreezeSpec, spec_of
 from curator.index.collection import Collection
 from curator.index.edits import Commit
@@ -84,7 +84,8 @@ def explain(collection: Collection, image: int, epochs: int = 3, seed: int = 42)
         (row,) = rows
         tags = tuple(collection.tags_of(image))
         spec = spec_of(collection)
-        verdicts = tuple(_verdicts(collection, row, spec))
+        members = members_of(collection, spec)
+        verdicts = tuple(_verdicts(collection, row, spec, members))
         subset = next((each for each, said in zip(spec.subsets, verdicts, strict=True) if said.takes), None)
         facts = {
             name: value
@@ -94,7 +95,7 @@ def explain(collection: Collection, image: int, epochs: int = 3, seed: int = 42)
         facts |= {f"score({name})": value for name, value in collection.scores.of_image(image).items()}
         size = row.width, row.height
         is_whole = min(size) > 0
-        repeats = _repeats(collection, spec, image, subset)
+        repeats = _repeats(members, image, subset)
         return Explanation(
             row=row,
             tags=tags,
@@ -113,11 +114,11 @@ def explain(collection: Collection, image: int, epochs: int = 3, seed: int = 42)
         )
 
 
-def _repeats(collection: Collection, spec: FreezeSpec, image: int, subset: Subset | None) -> float:
+def _repeats(members: Members, image: int, subset: Subset | None) -> float:
     """Those of its subset; for regularisation what the balance gives it, 0 where it is surplus."""
     if subset is None or not subset.is_reg:
         return float(subset.repeats) if subset else 0.0
-    return next((each.repeats for each in members_of(collection, spec).shown if image in each.ids), 0.0)
+    return next((each.repeats for each in members.shown if image in each.ids), 0.0)
 
 
 def _placed(row: ImageRow, spec: FreezeSpec, subset: Subset | None) -> Placement:
@@ -136,18 +137,18 @@ def _frozen(collection: Collection, row: ImageRow) -> Iterator[FrozenAs]:
             continue  # a damaged manifest says so where it is used
 
 
-def _verdicts(collection: Collection, row: ImageRow, spec: FreezeSpec) -> list[Verdict]:
+def _verdicts(collection: Collection, row: ImageRow, spec: FreezeSpec, members: Members) -> list[Verdict]:
     """Each subset in order; the first that takes the image has it."""
     out = _out_for_all(collection, row)
     verdicts: list[Verdict] = []
     owner = ""
-    for subset in spec.subsets:
+    for number, subset in enumerate(spec.subsets):
         fits = row.id in select(collection, subset.filter).bitmap()
         if not fits:
             verdicts.append(Verdict(subset.name, False, _unmet(collection, row.id, subset)))
         elif out or owner:
             verdicts.append(Verdict(subset.name, False, out or f"the earlier subset '{owner}' has it"))
-        elif not shows(subset, 1):
+        elif not shows(subset, len(members.ids[number])):
             verdicts.append(
                 Verdict(subset.name, False, f"its repeats of {subset.repeats:g} may show it in no epoch")
             )

@@ -55,9 +55,12 @@ def _values(file: Path) -> Iterator[Any]:
 
 
 def _csv(file: Path) -> Iterator[Mapping[str, Any]]:
-    with file.open("rb") as opened:
-        lines = (decoded(line)[0] for line in opened)
-        yield from csv.DictReader(lines)
+    try:
+        with file.open("rb") as opened:
+            lines = (decoded(line)[0] for line in opened)
+            yield from csv.DictReader(lines)
+    except (OSError, csv.Error) as error:
+        raise UserError(f"{visible(str(file))} cannot be read: {visible(str(error))}", "mend it") from error
 
 
 def _row(value: Any, folder: Path) -> Row:

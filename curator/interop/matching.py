@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import os
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -48,7 +49,9 @@ class Matcher:
             alive = self._collection.images.alive()
             for root, number in self._collection.images.roots().items():
                 start = root.rstrip("/") + "/"
-                below = {path[len(start) :]: path for path in paths if path.startswith(start)}
+                below = {
+                    path[len(start) :]: path for path in paths if path.startswith(start) and _can_be(path)
+                }
                 for relative, file in self._collection.images.known(number, list(below)).items():
                     if file.id in alive:
                         found[below[relative]] = file.id
@@ -113,3 +116,12 @@ def _looked_up(table: NDArray[Any], keys: Sequence[int]) -> list[int]:
     places = np.minimum(np.searchsorted(table["key"], wanted), len(table) - 1)
     hits = (table["key"][places] == wanted) & np.array([0 <= key < 1 << 64 for key in keys])
     return np.where(hits, table["image"][places], 0).tolist()
+
+
+def _can_be(path: str) -> bool:
+    """Whether a file can have this name: text cut within a sign of two halves cannot be one."""
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError:
+        return False
+    return True

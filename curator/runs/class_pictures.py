@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -47,19 +49,33 @@ def make(folder: Path, job: ClassPictures, progress: Progress | None = None) -> 
     check_installed()
     write_job(folder, job)
     command = [sys.executable, *PROGRAM, str(folder)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    # Files of the current folder are not ours to run; what is complained of goes to a file, which never fills up.
+    environment = os.environ | {"PYTHONSAFEPATH": "1"}
+    with (
+        tempfile.TemporaryFile("w+", errors="replace") as complaints,
+        subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=complaints, text=True, env=environment
+        ) as process,
+    ):
         try:
-            assert process.stdout
-            for line in process.stdout:
-                at = json.loads(line)
-                if progress:
-                    progress(at["done"], at["total"])
-            said = process.stderr.read() if process.stderr else ""
+            _follow(process, progress)
         except BaseException:
             process.send_signal(signal.SIGINT)
             raise
+        complaints.seek(0)
+        said = complaints.read()
     if process.returncode:
         raise _failure(process.returncode, said)
+
+
+def _follow(process: subprocess.Popen[str], progress: Progress | None) -> None:
+    """Tell how far it is until it ends."""
+    assert process.stdout
+    for line in process.stdout:
+        if progress and line.startswith('{"done"'):
+            at = json.loads(line)
+            progress(at["done"], at["total"])
+    process.wait()
 
 
 def _failure(code: int, said: str) -> UserError:

@@ -59,12 +59,10 @@ def read_names(file: Path) -> frozenset[str]:
 
 def _rows(file: Path) -> Iterator[list[str]]:
     try:
-        text = decoded(file.read_bytes())[0]
-    except OSError as error:
-        raise UserError(
-            f"{visible(str(file))} cannot be read: {error.strerror}", "give a CSV file"
-        ) from error
-    return csv.reader(text.splitlines())
+        yield from csv.reader(decoded(file.read_bytes())[0].splitlines())
+    except (OSError, csv.Error) as error:
+        said = error.strerror if isinstance(error, OSError) else str(error)
+        raise UserError(f"{visible(str(file))} cannot be read: {said}", "give a CSV file") from error
 
 
 def _pairs(file: Path) -> Iterator[Pair]:

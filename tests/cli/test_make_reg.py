@@ -38,9 +38,12 @@ def test_pictures_of_the_class_become_a_subset(base: Path, collection: Path, fri
     assert (subsets["class"]["is_reg"], subsets["class"]["images"]) == (True, 3)
     assert frieze("freeze", "set").code == 0
     assert frieze("manifest", "show", "set", "--json").json["samples_per_epoch"] == 2 * 2 * 4
+    assert frieze("subset", "set", "class", "--loss-weight", 0.5).code == 0
     stamps = [file.stat().st_mtime_ns for file in made]
     assert frieze(*words).code == 0
     assert [file.stat().st_mtime_ns for file in made] == stamps
+    again = {each["name"]: each for each in frieze("subset", "list", "--json").json}
+    assert again["class"]["loss_weight"] == 0.5
 
 
 @pytest.mark.parametrize(
@@ -59,9 +62,24 @@ def test_mistakes_are_sentences(
     assert said in done.err
 
 
+def test_without_a_subset_everything_goes_on_training(
+    base: Path, collection: Path, frieze: Frieze, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing of the folder one stands in is run, either."""
+    (collection / "train.py").write_text("raise SystemExit('mine')")
+    monkeypatch.chdir(collection)
+    words = ("--model", base, "--prompt", "animal", "--count", 1, "--steps", 1, "--size", "64x64")
+    done = frieze("subset", "make-reg", "class", *words)
+    assert done.code == 0, done.err
+    subsets = {each["name"]: each["images"] for each in frieze("subset", "list", "--json").json}
+    assert subsets == {"class": 1, "all": 4}
+
+
 def test_a_subset_of_training_is_not_taken_over(base: Path, collection: Path, frieze: Frieze) -> None:
     assert collection.is_dir()
     assert frieze("subset", "add", "foxes", "fox").code == 0
-    done = frieze("subset", "make-reg", "foxes", "--model", base, "--prompt", "fox")
-    assert done.code == 2
-    assert "there is a subset 'foxes'" in done.err
+    assert frieze("subset", "add", "photos", "owl", "--reg").code == 0
+    for name in ("foxes", "photos"):
+        done = frieze("subset", "make-reg", name, "--model", base, "--prompt", "fox")
+        assert done.code == 2
+        assert f"there is a subset '{name}'" in done.err

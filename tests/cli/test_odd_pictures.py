@@ -135,5 +135,7 @@ def test_identifiers(
     assert len(done.json["free"]) == 3
     (tmp_path / "tags.csv").write_text("sks,0,9,\n")
     assert frieze("tag", "check-identifier", "sks", "--tags", tmp_path / "tags.csv").code == 2
+    (tmp_path / "long.csv").write_text("a" * 200_000 + ",0\n")
+    assert "field larger" in frieze("tag", "check-identifier", "sks", "--tags", tmp_path / "long.csv").err
     monkeypatch.chdir("/")
     assert frieze("tag", "check-identifier", "fox").code == 0

@@ -111,6 +111,46 @@ def test_a_tar_cut_short_keeps_its_whole_members(tmp_path: Path, left: int) -> N
         assert read_picture(whole / each) == each[:1].encode() * 600
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"size": "-1536"},
+        {"size": "-5"},
+        {"size": "9" * 30},
+        {"GNU.sparse.major": "1", "GNU.sparse.minor": "0"},
+    ],
+)
+def test_a_damaged_or_hostile_header_ends_the_walk_and_not_the_program(
+    tmp_path: Path, headers: dict[str, str]
+) -> None:
+    with tarfile.open(tmp_path / "a.tar", "w", format=tarfile.PAX_FORMAT) as tar:
+        for name, own in (("a.png", {}), ("b.png", headers), ("c.png", {})):
+            about = tarfile.TarInfo(name)
+            about.size, about.pax_headers = 600, own
+            tar.addfile(about, io.BytesIO(b"a" * 600))
+    members = members_of(str(tmp_path / "a.tar"))
+    assert members.find("a.png")
+    assert members.problem or members.refused
+
+
+def test_a_name_with_a_zero_byte_is_refused(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "a.tar", "w", format=tarfile.PAX_FORMAT) as tar:
+        about = tarfile.TarInfo("a.png")
+        about.pax_headers = {"path": "a\0b.png"}
+        tar.addfile(about)
+    members = members_of(str(tmp_path / "a.tar"))
+    assert len(members) == 0
+    assert members.refused
+
+
+def test_a_folder_whose_letters_grow_when_lowered(tmp_path: Path) -> None:
+    folder = tmp_path / "\u0130stanbul"
+    folder.mkdir()
+    whole = tarred(folder / "s.TAR", {"a.png": b"abc"})
+    assert tar_of(whole / "a.png") == (str(whole), "a.png")
+    assert read_picture(whole / "a.png") == b"abc"
+
+
 def test_a_compressed_tar_under_a_plain_name(tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "a.tar", "w:gz") as tar:
         tar.addfile(tarfile.TarInfo("a.png"))

@@ -130,6 +130,24 @@ def test_long_captions_are_counted_in_chunks(collect: Maker) -> None:
     assert select(collection, long.filter).ids.tolist() == [1]
 
 
+def test_choices_with_a_comma_are_told(collect: Maker) -> None:
+    collection = collect(
+        [
+            Picture("a.png", (512, 512), ("{red", "blue|green} dress")),
+            Picture("b.png", (512, 512), ("{a|b}",)),
+        ]
+    )
+    found = report(collection, Subset("all", "", rules=CaptionRules(wildcards=True)))
+    (torn,) = [each for each in found.findings if "braces" in each.what]
+    assert select(collection, torn.filter).ids.tolist() == [1]
+    assert "braces" not in told(report(collection, Subset("all", "")), "warn")
+
+
+def test_brackets_are_tokens_unless_they_weigh(collect: Maker) -> None:
+    brackets = collect([Picture("a.png", (512, 512), tuple(f"(w{chr(97 + n)})" for n in range(26)))])
+    assert "75 tokens" in told(report(brackets, Subset("all", "")), "warn")
+
+
 def test_triggers_are_compared(collect: Maker) -> None:
     """S022, S023: one subset forgot its trigger, another's is a plain tag elsewhere."""
     collection = collect(PICTURES)
@@ -166,4 +184,7 @@ def test_masks_that_are_missing_or_pictures_themselves(collect: Maker) -> None:
         "subset all: 1 of 4 pictures have no mask and count whole",
     ]
     assert [select(collection, each).ids.tolist() for each in told_of.values()] == [[4], [2]]
+    (hint,) = [each.hint for each in found.findings if "trained as pictures" in each.what]
+    narrowed = hint.removeprefix("add ").removesuffix(" to its filter")
+    assert "trained as" not in told(report(collection, Subset("all", narrowed, mask="file")), "warn")
     assert "mask" not in told(report(collection, Subset("all", "")), "warn")

@@ -49,6 +49,18 @@ def test_why_it_is_out(collect: Any) -> None:
     assert "limit" in explain(collection, 2).verdicts[0].reason
 
 
+def test_a_fraction_of_a_repeat_shows_some_of_many(collect: Any) -> None:
+    """B14: whether a subset shows anything goes by all of its pictures."""
+    collection = collect([Picture(f"{number}.png", (512, 512), ("cat",)) for number in range(7)])
+    collection.subsets.save(Subset("cats", "cat", 0.3))
+    said = explain(collection, 1)
+    assert (said.is_in, said.repeats) == (True, 0.3)
+    assert said.captions
+    collection.subsets.save(Subset("cats", "cat limit:1", 0.3))
+    verdicts = [explain(collection, image).verdicts[0].reason for image in range(1, 8)]
+    assert "its repeats of 0.3 may show it in no epoch" in verdicts
+
+
 def test_it_agrees_with_the_freeze(collect: Any, tmp_path: Any) -> None:
     collection = collect(PICTURES)
     collection.subsets.save(Subset("cats", "cat"))

@@ -84,6 +84,13 @@ def test_what_is_no_table_of_scores(tmp_path: Path, name: str, text: str) -> Non
         plan_import(tmp_path / name, "scores")
 
 
+def test_a_path_cut_within_a_sign_names_no_picture(scored: Collection, tmp_path: Path) -> None:
+    table = tmp_path / "t.jsonl"
+    table.write_text('{"path": "x\\ud83d.png", "aes": 6}\n{"path": "set/a.png", "aes": 5}\n')
+    report = carry_out(scored, plan_import(table, "scores"))
+    assert report.words.funnel[NOT_HERE] >= 1
+
+
 def test_words_and_facts_stay_as_they_are(scored: Collection, tmp_path: Path) -> None:
     from curator.index.edits import AddTags
 
