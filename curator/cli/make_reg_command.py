@@ -32,7 +32,9 @@ def make_reg(
     ] = "",
     negative: Annotated[str, typer.Option("--negative", metavar="TEXT", help="What they shall not be.")] = "",
     seed: Annotated[int, typer.Option("--seed", metavar="S", min=0, help="Seed of the first.")] = 0,
-    steps: Annotated[int, typer.Option("--steps", metavar="N", min=1, max=1000)] = 28,
+    steps: Annotated[
+        int, typer.Option("--steps", metavar="N", min=1, max=1000, help="Steps of each picture.")
+    ] = 28,
     cfg: Annotated[
         float, typer.Option("--cfg", metavar="X", help="How closely they follow the prompt.")
     ] = 7.0,
@@ -40,7 +42,10 @@ def make_reg(
         Literal["ddim", "euler", "euler_a", "dpmpp_2m"],
         typer.Option("--sampler", help="How noise is taken away."),
     ] = "ddim",
-    clip_skip: Annotated[int, typer.Option("--clip-skip", metavar="N", min=1, max=12)] = 1,
+    clip_skip: Annotated[
+        int,
+        typer.Option("--clip-skip", metavar="N", min=1, max=12, help="Which of the last text layers speaks."),
+    ] = 1,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="Where they lie; else class/NAME.")
     ] = None,
