@@ -44,13 +44,13 @@ class ClassPictures:
 
 
 def write_job(folder: Path, job: ClassPictures) -> None:
-    """Write the job into `folder`, made if it is not there.
+    """Write the job into `folder`, made if it is not there, in place of one that has no picture yet.
 
     Raises:
         UserError: the folder holds another job, whose pictures would be mixed with these, or cannot be written.
     """
     file = folder / JOB
-    if file.exists() and read_job(folder) != job:
+    if file.exists() and (earlier := read_job(folder)) != job and _has_begun(folder, earlier):
         raise UserError(
             f"{visible(str(folder))} holds pictures that were asked for otherwise", "choose another folder"
         )
@@ -83,6 +83,10 @@ def read_job(folder: Path) -> ClassPictures:
         raise UserError(
             f"{visible(str(folder / JOB))} is damaged", "remove the folder and ask again"
         ) from error
+
+
+def _has_begun(folder: Path, job: ClassPictures) -> bool:
+    return len(missing(folder, job)) < len(job.sizes)
 
 
 def missing(folder: Path, job: ClassPictures) -> list[int]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from curator.contract.class_pictures import RECORD, ClassPictures, missing, write_job
+from curator.contract.class_pictures import RECORD, ClassPictures, missing, read_job, write_job
 from curator.contract.errors import UserError
 from train.class_pictures import main, make_missing
 
@@ -65,7 +65,11 @@ def test_what_is_there_is_not_made_again(tiny_model, tmp_path):
 
 
 def test_another_job_does_not_mix_with_it(tiny_model, tmp_path):
-    write_job(tmp_path, _job(tiny_model))
+    job = _job(tiny_model)
+    write_job(tmp_path, _job(tmp_path / "a slip of the pen"))
+    write_job(tmp_path, job)  # nothing was made of the one before
+    assert read_job(tmp_path) == job
+    (tmp_path / job.name(0)).touch()
     with pytest.raises(UserError, match="asked for otherwise"):
         write_job(tmp_path, _job(tiny_model, prompt="1boy"))
 

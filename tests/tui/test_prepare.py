@@ -126,6 +126,17 @@ async def test_a_mistake_in_a_form_is_said_in_place(drive):
         await it.sees("there is no 'scor'")
 
 
+async def test_an_import_of_nothing_is_said_and_the_review_stays(drive, session):
+    session.collection.settings.put("tag tables", {"clean": {"drop": ["animal"]}})
+    async with drive((120, 40)) as it:
+        await _at_rule(it, "clean")
+        await it.press("i")
+        await it.type("/no/such/folder")
+        await it.press("enter")
+        await it.until(lambda: "there is nothing at /no/such/folder" in it.notices)
+        assert "2 of 6 images would change" in it.text
+
+
 def test_nothing_of_a_table_is_lost_through_the_editor(session):
     """S034: a line taken out of the program's captions does nothing from then on; what was changed stays changed."""
     from curator.tags.table_text import keep, text_of

@@ -118,6 +118,8 @@ class PrepareScreen(Screen):
     def on_work_refused(self, message: WorkRefused) -> None:
         self.post_message(Told(""))
         self.post_message(Mistake(message.error))
+        if message.kind != "look":  # what the rule would change is as it was
+            return
         changes = self.query_one("#changes", LineList)
         changes.empty = f" {visible(message.error.what)}"
         changes.show_texts([])
