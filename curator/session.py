@@ -76,6 +76,8 @@ class Session:
         """Close, after bringing rows up to date with large edits for a moment; the next session does the rest."""
         try:
             self.fold(_FOLD_AT_CLOSE_S)
+            if self.collection.has_written:
+                self.collection.settle()
         except UserError:
             pass  # a full disk or a busy index: nothing is lost, edits wait in the journal
         finally:

@@ -1,7 +1,8 @@
-"""Decides how bitmaps lie in the file: a row per number and chunk of 2^18 images, and a short row of late changes.
+"""Decides how bitmaps lie in the file: a row per number and chunk of 2^18 images, and what changed since.
 
 A tagging job changes a bit in hundreds of bitmaps with every commit. Rewriting each whole (up to 32 KB) would keep
-everybody else waiting, so few images at a time go to the number's `bitmap_change` and are merged when there are many.
+everybody else waiting: a small change goes to the commit's row (`late.py`), is settled in the number's short row
+(`bitmap_change`), and is merged when that holds many.
 """
 
 from __future__ import annotations
@@ -12,18 +13,20 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pyroaring import BitMap
 
+from curator.index.late import FEW, Change, Late
+
 CHUNK_BITS = 18
 TAG_BITS = 24  # a key is chunk << 24 | number: chunk-major, so that an import appends
 _LATE = 200  # so many images are kept as late changes of one number
 _AT_ONCE = 500
-Change = tuple[BitMap, BitMap]  # images gained, images lost
 
 
 class BitmapFile:
     """Reads and writes bitmaps by number, uncached."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, late: Late) -> None:
         self._connection = connection
+        self._log = late
 
     def whole(self, number: int) -> BitMap:
         """All images of a number."""
@@ -52,16 +55,27 @@ class BitmapFile:
         return (self._base(chunk << TAG_BITS | number) | (gained & span_of(chunk))) - lost
 
     def change(self, changes: Mapping[int, Change]) -> None:
-        """Images come to numbers, then others leave them. Hundreds of numbers at a time, so two statements for all."""
+        """Images come to numbers, then others leave them."""
         wanted = {number: change for number, change in changes.items() if change[0] or change[1]}
-        known = self._lates(list(wanted))
+        if sum(len(gained) + len(lost) for gained, lost in wanted.values()) <= FEW:
+            if wanted:
+                self._log.add(wanted)
+            return
+        waiting = self._log.take_bitmaps(wanted)
+        if waiting:
+            self._log.save()
+        self._store({number: _then(waiting.get(number), change) for number, change in wanted.items()})
+
+    def settle(self, numbers: Iterable[int]) -> None:
+        """Bring what waits of some numbers into their rows; the caller saves the log."""
+        self._store(self._log.take_bitmaps(numbers))
+
+    def _store(self, changes: Mapping[int, Change]) -> None:
+        """Hundreds of numbers at a time, so two statements for all."""
+        known = self._short_rows(list(changes))
         kept: list[tuple[int, bytes]] = []
-        for number, (gained, lost) in wanted.items():
-            late_gained, late_lost = gained, lost
-            if number in known:
-                late_gained, late_lost = _unpacked(known[number])
-                late_gained = (late_gained | gained) - lost
-                late_lost = (late_lost - gained) | lost
+        for number, change in changes.items():
+            late_gained, late_lost = _then(_unpacked(known[number]) if number in known else None, change)
             if len(late_gained) + len(late_lost) <= _LATE:
                 kept.append((number, _packed(late_gained, late_lost)))
             else:
@@ -96,10 +110,14 @@ class BitmapFile:
         found = {(key >> TAG_BITS, key & ((1 << TAG_BITS) - 1)) for key in keys}
         for number, data in self._connection.execute("SELECT number, data FROM bitmap_change"):
             found.update((chunk, number) for chunk, _ in split(_unpacked(data)[0]))
+        for number in self._log.bitmaps():
+            found.update((chunk, number) for chunk, _ in split(self._log.bitmap(number)[0]))
         return found
 
     def clear(self, but: Sequence[int]) -> None:
         """Remove all, except these numbers."""
+        self.settle(but)
+        self._log.clear()
         marks = ",".join("?" * len(but))
         mask = (1 << TAG_BITS) - 1
         self._connection.execute(f"DELETE FROM bitmap WHERE key & {mask} NOT IN ({marks})", but)
@@ -118,16 +136,25 @@ class BitmapFile:
         return BitMap.deserialize(row[0]) if row else BitMap()
 
     def _late(self, number: int) -> Change:
-        row = self._lates([number])
-        return _unpacked(row[number]) if row else (BitMap(), BitMap())
+        """What is to be added to the rows of a number's chunks, and what taken away."""
+        row = self._short_rows([number])
+        return _then(_unpacked(row[number]) if row else None, self._log.bitmap(number))
 
-    def _lates(self, numbers: Sequence[int]) -> dict[int, bytes]:
+    def _short_rows(self, numbers: Sequence[int]) -> dict[int, bytes]:
         found: dict[int, bytes] = {}
         for first in range(0, len(numbers), _AT_ONCE):
             some = numbers[first : first + _AT_ONCE]
             query = f"SELECT number, data FROM bitmap_change WHERE number IN ({','.join('?' * len(some))})"
             found.update(self._connection.execute(query, some))
         return found
+
+
+def _then(first: Change | None, second: Change) -> Change:
+    """Two changes, one after the other, as one."""
+    if first is None:
+        return second
+    gained, lost = second
+    return (first[0] | gained) - lost, (first[1] - gained) | lost
 
 
 def _packed(gained: BitMap, lost: BitMap) -> bytes:

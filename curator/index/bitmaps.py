@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
-from curator.index.bitmap_file import TAG_BITS, BitmapFile, Change, split
+from curator.index.bitmap_file import TAG_BITS, BitmapFile, split
+from curator.index.late import Change, Late
 
 MAX_TAGS = 1 << TAG_BITS
 
@@ -41,8 +42,8 @@ _NO_RUNS = 12346  # the portable format's first number where no container is a l
 class Bitmaps:
     """Reads and patches bitmaps. What `of` returns is shared with the cache: never change it in place."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self.file = BitmapFile(connection)
+    def __init__(self, connection: sqlite3.Connection, late: Late) -> None:
+        self.file = BitmapFile(connection, late)
         self._cache: dict[int, BitMap] = {}
         self._weight = 0  # of the cache, in bytes, about
 

@@ -34,12 +34,16 @@ from curator.index.plan import plan
 from curator.index.row_text import RowText
 from curator.index.rule_tags import RuleTags
 from curator.index.scores import Scores
+from curator.index.settle import LARGE_BYTES, settle_all, settle_if_large
 from curator.index.small_tables import Aliases, Quarantine, SavedFilters, Settings, SubsetTable
 from curator.index.store import Store
 from curator.index.tag_lookup import TagLookup
 from curator.index.tag_table import Tag, TagTable
 
 FILE_NAME = "frieze.db"
+_PERSON_SPARED = (
+    4  # a person's edits leave so many times more to be settled than a job's, which may wait for it
+)
 
 
 class Collection:
@@ -225,7 +229,9 @@ class Collection:
         """
         with self.writing(durable=durable):
             changes = plan(self._store, edit, self._selected(ids))
-            return self.journal.commit(changes, actor, describe(edit))
+            commit = self.journal.commit(changes, actor, describe(edit))
+            settle_if_large(self._store, LARGE_BYTES * (_PERSON_SPARED if durable else 1))
+            return commit
 
     def undo(self, actor: str = "you", commit: int | None = None) -> Commit | None:
         """Take the newest commit of `actor` back, or the one named; None where there is none.
@@ -263,7 +269,19 @@ class Collection:
         For idle time. What is read never depends on it, but for the rows a broken-off import left: they appear now.
         """
         self._recover_import()
-        return fold_for(self._store, budget_s)
+        left = fold_for(self._store, budget_s)
+        if budget_s is None:
+            self.settle()
+        return left
+
+    def settle(self) -> None:
+        """Bring what small commits left together into its own rows, so that the next reader has less to add up."""
+        settle_all(self._store)
+
+    @property
+    def has_written(self) -> bool:
+        """Whether this collection was changed through this object."""
+        return self._database.has_written
 
     def _recover_import(self) -> None:
         with self.reading():

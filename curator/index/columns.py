@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pyroaring import BitMap
 
 from curator.index.changes import id_array
+from curator.index.late import FEW, Late
 
 PART_BITS = 14
 PART = 1 << PART_BITS
@@ -36,8 +37,9 @@ CountDeltas = Callable[[], Iterable[tuple[BitMap, int]]]
 class Columns:
     """Loads whole columns (cached), and writes values by image id."""
 
-    def __init__(self, connection: sqlite3.Connection, waiting: CountDeltas) -> None:
+    def __init__(self, connection: sqlite3.Connection, late: Late, waiting: CountDeltas) -> None:
         self._connection = connection
+        self._late = late
         self._waiting = waiting
         self._cache: dict[str, Numbers] = {}
 
@@ -67,6 +69,26 @@ class Columns:
             self._write_part(name, part, ids[here] & (PART - 1), values[here])
         if name in self._cache:
             self._patch_cache(name, ids, values)
+
+    def write_counts(self, ids: Numbers, counts: Numbers) -> None:
+        """Set how many tags images have that the column knows already; `ids` are sorted."""
+        images: list[int] = ids.tolist()
+        if len(images) <= FEW:
+            self._late.add(image_counts=dict(zip(images, counts.tolist(), strict=True)))
+            if COUNTS in self._cache:
+                self._patch_cache(COUNTS, ids, counts)
+            return
+        if self._late.take_image_counts(images):
+            self._late.save()
+        self.write(COUNTS, ids, counts)
+
+    def settle(self, images: Iterable[int]) -> None:
+        """Bring what waits of some images into the column; the caller saves the log."""
+        taken = dict(sorted(self._late.take_image_counts(images).items()))
+        ids, counts = (np.fromiter(each, np.int64, len(taken)) for each in (taken, taken.values()))
+        for part in np.unique(ids >> PART_BITS).tolist():  # the cache has them
+            here = ids >> PART_BITS == part
+            self._write_part(COUNTS, part, ids[here] & (PART - 1), counts[here])
 
     def shift(self, name: str, ids: Numbers, more: int | Numbers) -> None:
         """Add to cached values; what is stored is changed by others, or later."""
@@ -116,4 +138,6 @@ class Columns:
             parts
         ):  # a part is short where images of a running import stand behind it
             column[number * PART : number * PART + len(part)] = part
+        late = self._late.image_counts() if name == COUNTS else {}
+        column[list(late)] = list(late.values())
         return column

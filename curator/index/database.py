@@ -41,6 +41,7 @@ class Database:
         self._lock = threading.RLock()
         self._depth = 0
         self._writing = False
+        self.has_written = False
         self._owner: int | None = None  # the thread inside a transaction
         self._version = -1
 
@@ -92,7 +93,7 @@ class Database:
             for pragma in _BY_PERSON if durable else _BY_JOB:
                 self._connection.execute(f"PRAGMA {pragma}")
             self._begin("BEGIN IMMEDIATE")
-            self._writing = True
+            self._writing = self.has_written = True
             try:
                 with self._transaction():
                     yield self._connection

@@ -44,7 +44,7 @@ def check(store: Store) -> list[str]:
             if not np.array_equal(store.columns.of(name)[chunk.ids].astype(values.dtype), values):
                 found.append(f"the column {name} of images from {chunk.ids[0]} on differs from their rows")
     found += [f"images of tag {number} have no row that says so" for number in _stray(store, seen)]
-    for tag, name, count in store.connection.execute("SELECT id, name, count FROM tag"):
+    for tag, (name, count) in store.tags.stored_counts().items():
         if counts.get(tag, 0) != count:
             found.append(f"the tag {name!r} is counted {count} times and is on {counts.get(tag, 0)} images")
     stray = sum(

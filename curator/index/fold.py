@@ -10,7 +10,6 @@ import time
 from pyroaring import BitMap
 
 from curator.index import texts
-from curator.index.columns import COUNTS
 from curator.index.store import Store
 
 ROWS_PER_PIECE = 5000
@@ -54,4 +53,4 @@ def _fold(store: Store, piece: list[int], covered: BitMap) -> None:
         (int(number), new) for number, old, new in zip(rows.ids, before, after, strict=True) if old != new
     ]
     texts.write_blobs(store, changed)
-    store.columns.write(COUNTS, rows.ids, rows.counts)
+    store.columns.write_counts(rows.ids, rows.counts)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 from pyroaring import BitMap
 
-from curator.contract import varint
 from curator.index.bitmaps import Flag
 from curator.index.changes import (
     Arrived,
@@ -25,6 +25,7 @@ from curator.index.changes import (
 from curator.index.columns import COUNTS
 from curator.index.pending import count_change
 from curator.index.store import Store
+from curator.index.tag_blob import decode_many
 
 
 def patch(store: Store, changes: Sequence[Change]) -> None:
@@ -84,18 +85,24 @@ def _patch_replaced(store: Store, change: TagsReplaced) -> None:
 
 def replaced_effects(change: TagsReplaced) -> tuple[dict[int, BitMap], dict[int, BitMap], list[int]]:
     """Images that gain and lose each tag, and how many tags more (or fewer) each image has."""
-    gained: dict[int, list[int]] = {}
-    lost: dict[int, list[int]] = {}
-    deltas: list[int] = []
-    for image, before, after in zip(change.images, change.before, change.after, strict=True):
-        old, new = set(varint.unpack(before)), set(varint.unpack(after))
-        deltas.append(len(new) - len(old))
-        for tag in new - old:
-            gained.setdefault(tag, []).append(image)
-        for tag in old - new:
-            lost.setdefault(tag, []).append(image)
-    return (
-        {tag: BitMap(images) for tag, images in gained.items()},
-        {tag: BitMap(images) for tag, images in lost.items()},
-        deltas,
-    )
+    ids = id_array(change.images).astype(np.int64)
+    old, had = _pairs(ids, change.before)
+    new, have = _pairs(ids, change.after)
+    return _by_tag(np.setdiff1d(new, old)), _by_tag(np.setdiff1d(old, new)), (have - had).tolist()
+
+
+def _pairs(ids: NDArray[np.int64], blobs: Sequence[bytes]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """`tag << 32 | image` of all tags of some images, and how many each has."""
+    tags, counts = decode_many(blobs)
+    return tags << 32 | np.repeat(ids, counts), counts
+
+
+def _by_tag(pairs: NDArray[np.int64]) -> dict[int, BitMap]:
+    """The images of each tag, of sorted pairs."""
+    tags, firsts = np.unique(pairs >> 32, return_index=True)
+    images = memoryview(pairs.astype(np.uint32))  # pyright: ignore[reportArgumentType] - numpy says less than it can
+    beyond = [*firsts.tolist(), len(pairs)][1:]
+    return {
+        tag: BitMap(images[first:end])
+        for tag, first, end in zip(tags.tolist(), firsts.tolist(), beyond, strict=True)
+    }

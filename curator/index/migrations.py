@@ -13,6 +13,7 @@ from curator.contract.text import visible
 from curator.index.changes import Renamed
 from curator.index.columns import PART_BITS, Columns
 from curator.index.database import Database
+from curator.index.late import Late
 from curator.index.packing import unpack
 from curator.index.tag_names import folded
 from curator.index.views import VIEWS
@@ -122,7 +123,7 @@ def _waiting_edits_and_lookups(db: sqlite_utils.Database) -> None:
 
 def _contents_as_column(connection: sqlite3.Connection) -> None:
     """An index over random numbers cost gigabytes of log in a large import; a column of them is scanned in no time."""
-    columns = Columns(connection, tuple)
+    columns = Columns(connection, Late(connection), tuple)
     rows = connection.execute("SELECT id, sha256 FROM image ORDER BY id")
     while piece := rows.fetchmany(1 << PART_BITS):
         keys = np.array([int.from_bytes(row[1][:8], "big") for row in piece], np.uint64)
@@ -164,6 +165,11 @@ def _undo_of_any_commit(db: sqlite_utils.Database) -> None:
     db.execute("CREATE INDEX idx_journal_actor ON journal(actor, state, id) WHERE kind = 'edit'")
 
 
+def _late_changes(db: sqlite_utils.Database) -> None:
+    """What small commits leave together (`late.py`); ids are never given twice, so that readers know what is new."""
+    db.execute("CREATE TABLE late (id INTEGER PRIMARY KEY AUTOINCREMENT, data BLOB NOT NULL)")
+
+
 STEPS: tuple[Callable[[sqlite_utils.Database], None], ...] = (
     _first_tables,
     _posts_picks_and_rule_tags,
@@ -173,4 +179,5 @@ STEPS: tuple[Callable[[sqlite_utils.Database], None], ...] = (
     _scores,
     _folders,
     _undo_of_any_commit,
+    _late_changes,
 )

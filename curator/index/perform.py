@@ -73,14 +73,17 @@ def _replace_tags(store: Store, change: TagsReplaced) -> None:
     fold_images(store, store.pending.of(change.images))
     gained, lost, deltas = replaced_effects(change)
     texts.write_blobs(store, list(zip(change.images, change.after, strict=True)))
-    alive, none = store.alive(), BitMap()
+    none = BitMap()
     changes = {tag: (gained.get(tag, none), lost.get(tag, none)) for tag in {*gained, *lost}}
     store.bitmaps.change_many(changes)
-    store.tags.count_more(
-        {tag: len(more & alive) - len(fewer & alive) for tag, (more, fewer) in changes.items()}
-    )
+    alive = change.images & store.alive()
+    if len(alive) == len(change.images):  # as ever but after files went: tens of thousands of tags need no look
+        counts = {tag: len(more) - len(fewer) for tag, (more, fewer) in changes.items()}
+    else:
+        counts = {tag: len(more & alive) - len(fewer & alive) for tag, (more, fewer) in changes.items()}
+    store.tags.count_more(counts)
     ids = id_array(change.images).astype(np.int64)
-    store.columns.write(COUNTS, ids, store.columns.of(COUNTS)[ids].astype(np.int64) + np.array(deltas))
+    store.columns.write_counts(ids, store.columns.of(COUNTS)[ids].astype(np.int64) + np.array(deltas))
 
 
 def add_postings(store: Store, postings: Mapping[int, BitMap]) -> None:

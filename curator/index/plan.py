@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import islice
+from itertools import chain
 
 import numpy as np
 from pyroaring import BitMap
@@ -39,7 +39,9 @@ from curator.index.edits import (
 )
 from curator.index.perform import moved
 from curator.index.store import Store
+from curator.index.tag_blob import encode_many
 
+_FEW = 500  # names are looked up one by one, up to so many
 
 def plan(store: Store, edit: Edit, images: BitMap) -> list[Change]:
     """The changes of `edit` on `images`; empty where there is nothing to do."""
@@ -111,11 +113,10 @@ def _reorder(store: Store, names: Sequence[str], images: BitMap) -> list[Change]
             raise UserError(
                 f"image {image} does not have exactly these tags", "reload it, then order its tags"
             )
-    return _replaced(store, dict.fromkeys(rows, wanted))
+    return _replaced(store, dict.fromkeys(rows, varint.pack(wanted)))
 
 
-def _replaced(store: Store, wanted: dict[int, list[int]]) -> list[Change]:
-    new = {image: varint.pack(tags) for image, tags in wanted.items()}
+def _replaced(store: Store, new: dict[int, bytes]) -> list[Change]:
     rows = [(image, old) for image, old in texts.blobs(store, BitMap(new)) if old != new[image]]
     if not rows:
         return []
@@ -166,15 +167,16 @@ def _rewrite(store: Store, edit: Rewrite, images: BitMap) -> list[Change]:
         for words in edit.words
         if words.caption is not None and words.image in images
     }
-    return [*_replaced(store, _interned(store, tags)), *_caption(store, captions)]
+    return [*_replaced(store, _packed(store, tags)), *_caption(store, captions)]
 
 
-def _interned(store: Store, wanted: dict[int, tuple[str, ...]]) -> dict[int, list[int]]:
-    found: dict[int, list[int]] = {}
-    for piece in texts.batches(wanted):  # one look at the names of many images
-        known = iter(store.tags.intern(name for image in piece for name in wanted[image]))
-        found.update((image, list(dict.fromkeys(islice(known, len(wanted[image]))))) for image in piece)
-    return found
+def _packed(store: Store, wanted: dict[int, tuple[str, ...]]) -> dict[int, bytes]:
+    """The tags of many images as they are stored, each tag once; unknown names become tags."""
+    rows = [row if len({*row}) == len(row) else tuple(dict.fromkeys(row)) for row in wanted.values()]
+    names = list(chain.from_iterable(rows))
+    tags = np.array(store.tags.intern(names)) if len(names) <= _FEW else store.tags.intern_many(names)
+    counts = np.fromiter(map(len, rows), np.int64, len(rows))
+    return dict(zip(wanted, encode_many(tags, counts), strict=True))
 
 
 def check_caption(text: str) -> None:

@@ -11,6 +11,7 @@ from curator.index.bitmaps import Bitmaps, Flag
 from curator.index.changes import Change, Renamed
 from curator.index.columns import Columns
 from curator.index.database import Database
+from curator.index.late import Late
 from curator.index.packing import pack, unpack
 from curator.index.pending import Pending
 from curator.index.tag_table import TagTable
@@ -26,9 +27,10 @@ class Store:
         self.database = database
         self.connection = database.connection
         self.pending = Pending(self.connection)
-        self.tags = TagTable(self.connection)
-        self.bitmaps = Bitmaps(self.connection)
-        self.columns = Columns(self.connection, self.pending.count_deltas)
+        self.late = Late(self.connection)
+        self.tags = TagTable(self.connection, self.late)
+        self.bitmaps = Bitmaps(self.connection, self.late)
+        self.columns = Columns(self.connection, self.late, self.pending.count_deltas)
         self._seen: int | None = None  # the newest journal row that the caches know of
         database.on_foreign_change = self.follow
         database.on_rollback = self.forget
@@ -37,6 +39,7 @@ class Store:
         """What is cached may be wrong."""
         self._seen = None
         self.pending.forget()
+        self.late.forget()
         self.tags.forget_all()
         self.bitmaps.forget()
         self.columns.forget()
@@ -45,6 +48,7 @@ class Store:
         """Another process committed: its rows of the journal say what became of what is cached."""
         from curator.index.follow import patch
 
+        self.late.stale()
         seen = self._seen
         self._seen = self._newest()
         news = [] if seen is None else self._news(seen)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from curator.contract.errors import UserError
 from curator.index.bitmaps import FIRST_TAG, MAX_TAGS
+from curator.index.late import FEW, Late
 from curator.index.tag_names import check_name, folded, glob_of
 
 GENERAL = "general"
@@ -38,8 +39,9 @@ class Tag:
 class TagTable:
     """The dictionary of tags. Names are unique as written; look-alikes are found by `alike`."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, late: Late) -> None:
         self._connection = connection
+        self._late = late
         self._names: dict[str, int] | None = None
         self._classes: list[str] | None = None
         self._counts: NDArray[Any] | None = None
@@ -82,6 +84,8 @@ class TagTable:
             )
             self._counts = np.zeros(self._last_id() + 1, np.int64)
             self._counts[ids] = counts
+            for tag, more in self._late.counts().items():
+                self._counts[tag] += more
         return self._counts
 
     def patch_count(self, tag: int, more: int) -> None:
@@ -152,17 +156,23 @@ class TagTable:
     def get(self, ids: Sequence[int]) -> list[Tag]:
         """Tags by id, in the order asked."""
         rows: dict[int, Tag] = {}
+        late = self._late.counts()
         for first in range(0, len(ids), 500):
             some = ids[first : first + 500]
             marks = ",".join("?" * len(some))
             query = f"SELECT id, name, class, count FROM tag WHERE id IN ({marks})"
-            rows.update((row[0], Tag(*row)) for row in self._connection.execute(query, some))
+            found = self._connection.execute(query, some)
+            rows.update(
+                (tag, Tag(tag, name, cls, count + late.get(tag, 0))) for tag, name, cls, count in found
+            )
         return [rows[number] for number in ids]
 
     def all(self) -> list[Tag]:
         """Every tag in use, the most common first."""
-        query = "SELECT id, name, class, count FROM tag WHERE count > 0 ORDER BY count DESC, name"
-        return [Tag(*row) for row in self._connection.execute(query)]
+        late = self._late.counts()
+        rows = self._connection.execute("SELECT id, name, class, count FROM tag ORDER BY name")
+        tags = [Tag(tag, name, cls, count + late.get(tag, 0)) for tag, name, cls, count in rows]
+        return sorted((tag for tag in tags if tag.count > 0), key=lambda tag: -tag.count)
 
     def of_class(self, cls: str) -> list[int]:
         """Ids of the tags of one class."""
@@ -190,10 +200,27 @@ class TagTable:
 
     def count_more(self, deltas: Mapping[int, int]) -> None:
         """Add to the counts of tags."""
-        rows = [(delta, number) for number, delta in deltas.items() if delta]
-        self._connection.executemany("UPDATE tag SET count=count+? WHERE id=?", rows)
-        for delta, number in rows:
+        wanted = {number: delta for number, delta in deltas.items() if delta}
+        if len(wanted) > FEW:
+            self._store_more(wanted)
+        elif wanted:
+            self._late.add(counts=wanted)
+        for number, delta in wanted.items():
             self.patch_count(number, delta)
+
+    def stored_counts(self) -> dict[int, tuple[str, int]]:
+        """Name and count of every tag as the file says, by id."""
+        late = self._late.counts()
+        rows = self._connection.execute("SELECT id, name, count FROM tag")
+        return {number: (name, count + late.get(number, 0)) for number, name, count in rows}
+
+    def settle(self, tags: Iterable[int]) -> None:
+        """Bring what waits of some counts into their rows; the caller saves the log."""
+        self._store_more(self._late.take_counts(tags))
+
+    def _store_more(self, deltas: Mapping[int, int]) -> None:
+        rows = [(delta, number) for number, delta in deltas.items()]
+        self._connection.executemany("UPDATE tag SET count=count+? WHERE id=?", rows)
 
     def _insert(self, names: Sequence[str], cls: str) -> list[int]:
         for name in names:

@@ -20,7 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from pyroaring import BitMap
 
 from curator.contract.errors import UserError
-from curator.index import bitmap_file, fold, journal
+from curator.index import bitmap_file, columns, fold, journal, settle, tag_table
 from curator.index.bitmaps import Flag
 from curator.index.collection import Collection
 from curator.index.edits import (
@@ -95,7 +95,9 @@ class IndexMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.limits = (journal.AT_ONCE, fold.ROWS_PER_PIECE, bitmap_file._LATE)
+        self.portions = (bitmap_file.FEW, settle._BITMAPS_AT_ONCE)
         bitmap_file._LATE = 3
+        bitmap_file.FEW = columns.FEW = tag_table.FEW = settle._BITMAPS_AT_ONCE = 2
         journal.AT_ONCE, fold.ROWS_PER_PIECE = 1, 2  # nearly every edit waits, and folds in many pieces
         self.folder = Path(tempfile.mkdtemp())
         self.connections = [Collection.create(self.folder), Collection.open(self.folder)]
@@ -111,6 +113,8 @@ class IndexMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         journal.AT_ONCE, fold.ROWS_PER_PIECE, bitmap_file._LATE = self.limits
+        bitmap_file.FEW, settle._BITMAPS_AT_ONCE = self.portions
+        columns.FEW = tag_table.FEW = bitmap_file.FEW
         for connection in self.connections:
             connection.close()
         shutil.rmtree(self.folder)
@@ -359,6 +363,12 @@ class IndexMachine(RuleBasedStateMachine):
         assert self.collection.fold() == 0
 
     @rule()
+    def settle_some(self) -> None:
+        collection = self.collection
+        with collection.writing():
+            settle.settle_portion(collection._store)
+
+    @rule()
     def restart(self) -> None:
         self.connections[0].close()
         self.connections[0] = Collection.open(self.folder)
@@ -433,6 +443,7 @@ def any_step(machine: IndexMachine, rng: random.Random) -> None:
         ),
         lambda: machine.fold_some(1),
         machine.fold_all,
+        machine.settle_some,
         machine.restart,
         lambda: machine.files_go_and_come(some, rng.random() < 0.7),
     ]
