@@ -24,6 +24,7 @@ SAMPLE = 2000
 _ROWS = 15_000  # up to so many images are read row by row
 _ROWS_A_BITMAP = 100  # so many rows are read in the time of one tag's bitmap
 _PIECE = 5000
+_TRIES = 30_000
 _CHANCE = math.log(1e12)
 
 
@@ -112,7 +113,15 @@ def _by_bitmaps(
 def _drawn(images: BitMap) -> list[int]:
     if len(images) <= SAMPLE:
         return list(images)
-    ranks = np.random.default_rng(len(images)).choice(len(images), SAMPLE, replace=False)
+    rng = np.random.default_rng(len(images))
+    first, beyond = images.min(), images.max() + 1
+    tries = (beyond - first) * SAMPLE // len(images)
+    if tries < _TRIES:  # dense: asking whether a number is among them is quicker than which one is the n-th
+        asked = rng.choice(beyond - first, int(tries * 1.2) + 100, replace=False) + first
+        met = [number for number in asked.tolist() if number in images]
+        if len(met) >= SAMPLE:
+            return sorted(met[:SAMPLE])
+    ranks = rng.choice(len(images), SAMPLE, replace=False)
     return [images[rank] for rank in np.sort(ranks).tolist()]
 
 
@@ -136,7 +145,10 @@ def _best(counts: NDArray[Any], limit: int) -> list[int]:
     """The highest counts, lower tag ids first among equals."""
     found = np.flatnonzero(counts)
     if len(found) > limit:
-        least = np.partition(counts[found], -limit)[-limit]
+        as_often = np.bincount(counts[found])[
+            ::-1
+        ].cumsum()  # how many tags have at least the highest count, and down
+        least = len(as_often) - 1 - int(np.searchsorted(as_often, limit))
         found = found[counts[found] >= least]
     return found[np.argsort(-counts[found], kind="stable")][:limit].tolist()
 

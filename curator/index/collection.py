@@ -302,6 +302,12 @@ class Collection:
         """Bring the write-ahead log into `frieze.db`, so that the one file is all there is to copy."""
         self._database.checkpoint()
 
+    def warm(self, is_given_up: Callable[[], bool]) -> int:
+        """Bring a cold file into the system's cache, for the filters to come; gives how many pieces that took."""
+        from curator.index.warm import warm
+
+        return warm(self._database, is_given_up)
+
     def keep_pages(self, mib: int) -> None:
         """How many MiB of the file are kept in memory besides the system's own cache of it."""
         self._database.keep_pages(mib)

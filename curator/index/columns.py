@@ -28,7 +28,7 @@ COUNTS = (
 )
 _NUMBER = {name: number for number, name in enumerate(TYPES)}
 _CACHE_BYTES = 64 << 20  # of columns kept in memory: one of four bytes is 14 MB for 3.6 million images
-_KEY_BITS = 6  # a part's key is part << 6 | column number
+KEY_BITS = 6  # a part's key is part << 6 | column number
 
 Numbers = NDArray[Any]
 CountDeltas = Callable[[], Iterable[tuple[BitMap, int]]]
@@ -106,12 +106,12 @@ class Columns:
                     column[here] = self._part(name, part)[here & (PART - 1)]
 
     def _part(self, name: str, part: int) -> Numbers:
-        key = part << _KEY_BITS | _NUMBER[name]
+        key = part << KEY_BITS | _NUMBER[name]
         row = self._connection.execute("SELECT data FROM column_part WHERE key=?", (key,)).fetchone()
         return np.frombuffer(row[0] if row else b"", TYPES[name])
 
     def _write_part(self, name: str, part: int, slots: Numbers, values: Numbers) -> None:
-        key = part << _KEY_BITS | _NUMBER[name]
+        key = part << KEY_BITS | _NUMBER[name]
         old = self._part(name, part)
         data = np.zeros(max(len(old), int(slots.max()) + 1), TYPES[name])
         data[: len(old)] = old
@@ -129,7 +129,7 @@ class Columns:
 
     def _load(self, name: str) -> Numbers:
         last = self._connection.execute("SELECT max(key) FROM column_part").fetchone()[0]
-        count = 0 if last is None else (int(last) >> _KEY_BITS) + 1
+        count = 0 if last is None else (int(last) >> KEY_BITS) + 1
         if count == 0:
             return np.zeros(0, TYPES[name])
         parts = [self._part(name, part) for part in range(count)]

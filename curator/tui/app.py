@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 _LOOK_EVERY_S = 2.0  # for what other processes do to the collection
 _IDLE_AFTER_S = 3.0  # without a key or the mouse; then rows are brought up to date with large edits
+_WARM_AFTER_S = 0.8  # the first page has the disk for itself
 _FOLD_AT_A_TIME_S = 0.2  # the longest a key then waits for the index
 
 
@@ -86,6 +87,7 @@ class FriezeApp(App[None]):
     def on_mount(self) -> None:
         self.set_keymap(self._own_keys)
         self.set_interval(_LOOK_EVERY_S, self._look)
+        self.set_timer(_WARM_AFTER_S, lambda: in_background(self, "warm", self._warm))
         # A lost SSH connection or a closed window: leave as with q, so that the place is kept.
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._leave)
 
@@ -98,7 +100,7 @@ class FriezeApp(App[None]):
             in_background(self, "fold", self._fold)
         elif not self._is_trimmed:
             self._is_trimmed = True
-            in_background(self, "trim", memory.trim)
+            in_background(self, "trim", self._trim)
 
     async def on_event(self, event: events.Event) -> None:
         if isinstance(event, events.Key | events.Paste | events.MouseEvent):
@@ -116,6 +118,14 @@ class FriezeApp(App[None]):
 
     def _is_idle(self) -> bool:
         return monotonic() - self._last_input >= _IDLE_AFTER_S
+
+    def _warm(self) -> None:
+        self.reader.collection.warm(given_up())
+
+    def _trim(self) -> None:
+        if self.session.collection.has_written:
+            self.reader.collection.settle()
+        memory.trim()
 
     def _fold(self) -> None:
         """In a worker: fold until nothing waits or somebody is back; then the write-ahead log need not grow on."""
