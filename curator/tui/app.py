@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from curator.tui.screens.help import Command
     from curator.tui.screens.runs import RunsScreen
 
-_LOOK_EVERY_S = 2.0  # for what other processes do to the collection
+_LOOK_EVERY_S = 0.8  # for what other processes do to the collection: seen within a second
 _IDLE_AFTER_S = 3.0  # without a key or the mouse; then rows are brought up to date with large edits
 _WARM_AFTER_S = 0.8  # the first page has the disk for itself
 _FOLD_AT_A_TIME_S = 0.2  # the longest a key then waits for the index
