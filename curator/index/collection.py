@@ -225,7 +225,7 @@ class Collection:
     ) -> Commit:
         """Edit images (None: every image), as one commit that `undo` takes back.
 
-        `durable` survives power loss; a tagger that writes without pause leaves that to the next checkpoint.
+        `durable` is flushed to the disk at once; a tagger that writes without pause leaves that to the next checkpoint.
         """
         with self.writing(durable=durable):
             changes = plan(self._store, edit, self._selected(ids))

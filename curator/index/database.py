@@ -9,19 +9,23 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
 from curator.contract.errors import UserError
 from curator.contract.text import visible
 
+if TYPE_CHECKING:
+    from curator.index.flush import Flusher
+
 APPLICATION_ID = 0x46525A45  # "FRZE": how a frieze index is told from any other SQLite file
 WRITER_PATIENCE_S = 30.0
 _PAUSE_S = 0.0015  # of a job after each commit: a person who waits tries again within it
 RETRY_S = 0.001  # SQLite's own back-off starves a rare writer beside busy ones (index_scale.md), so we poll
-# An edit by a person survives power loss, and does not tidy up after jobs: a checkpoint takes a tenth of a second.
-_BY_PERSON = ("synchronous=FULL", "wal_autocheckpoint=48000")
-_BY_JOB = ("synchronous=NORMAL", "wal_autocheckpoint=16000")
+_BY_PERSON, _BY_JOB = (
+    48000,
+    16000,
+)  # pages of log: a person does not tidy up after jobs, which takes a tenth of a second
 _MAGIC = b"SQLite format 3\0"
 _T = TypeVar("_T")
 
@@ -44,6 +48,7 @@ class Database:
         self.has_written = False
         self._owner: int | None = None  # the thread inside a transaction
         self._version = -1
+        self._flusher: Flusher | None = None
 
     @classmethod
     def open(cls, path: Path, *, create: bool = False) -> Database:
@@ -67,8 +72,15 @@ class Database:
         return self._connection
 
     def close(self) -> None:
-        with self._lock:
-            self._connection.close()
+        with self._lock, sqlite_errors(self.path):
+            try:
+                if self._flusher:
+                    self._flusher.close()
+            except OSError as error:
+                raise _cannot(self.path, f"disk I/O error ({error.strerror})") from error
+            finally:
+                self._flusher = None
+                self._connection.close()
 
     @contextmanager
     def reading(self) -> Generator[sqlite3.Connection]:
@@ -83,15 +95,17 @@ class Database:
 
     @contextmanager
     def writing(self, *, durable: bool = False) -> Generator[sqlite3.Connection]:
-        """A write transaction, whole or not at all. `durable` survives power loss (edits by a person). Nests."""
+        """A write transaction, whole or not at all. Nests.
+
+        A `durable` one (edits by a person) is flushed to the disk right after, by a thread; `close` waits for that.
+        """
         with self._lock, sqlite_errors(self.path):
             if self._depth:
                 if not self._writing:
                     raise RuntimeError("a write may not begin inside a read: its snapshot could be stale")
                 yield self._connection
                 return
-            for pragma in _BY_PERSON if durable else _BY_JOB:
-                self._connection.execute(f"PRAGMA {pragma}")
+            self._connection.execute(f"PRAGMA wal_autocheckpoint={_BY_PERSON if durable else _BY_JOB}")
             self._begin("BEGIN IMMEDIATE")
             self._writing = self.has_written = True
             try:
@@ -99,8 +113,20 @@ class Database:
                     yield self._connection
             finally:
                 self._writing = False
-        if not durable:
+        if durable:
+            self._flush_soon()
+        else:
             time.sleep(_PAUSE_S)
+
+    def _flush_soon(self) -> None:
+        from curator.index.flush import Flusher  # its thread pool takes a while to import, and most only read
+
+        with self._lock:
+            self._flusher = self._flusher or Flusher(self.path)
+            try:
+                self._flusher.ask()
+            except OSError as error:
+                raise _cannot(self.path, f"disk I/O error ({error.strerror})") from error
 
     @property
     def in_transaction(self) -> bool:
@@ -233,6 +259,7 @@ def _prepare(connection: sqlite3.Connection, path: Path, create: bool) -> None:
             "keep the collection on a local disk; the pictures themselves may be on a network one",
         )
     for pragma in (
+        "synchronous=NORMAL",
         "temp_store=MEMORY",
         "cache_size=-65536",
         "journal_size_limit=67108864",

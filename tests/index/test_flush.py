@@ -1,0 +1,84 @@
+"""When an edit reaches the disk: nobody waits for it but `close`, and a disk that refuses is said."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from pathlib import Path
+from threading import Event
+
+import pytest
+
+from curator.contract.errors import UserError
+from curator.index.collection import Collection
+from curator.index.edits import AddTags
+from curator.index.images import FileFacts, NewImage
+
+
+def with_one_image(folder: Path) -> Collection:
+    collection = Collection.create(folder)
+    with collection.writing():
+        root = collection.images.root("/p")
+        collection.images.add([NewImage(root, "1.png", FileFacts(b"s" * 32, 1, 2, 3, 4, "png"), ())])
+    return collection
+
+
+def flushing(monkeypatch: pytest.MonkeyPatch, action: Callable[[str], None]) -> None:
+    real = os.fsync
+
+    def fsync(file: int) -> None:
+        action(str(Path(f"/proc/self/fd/{file}").readlink()))
+        real(file)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+
+
+def test_edits_do_not_wait_for_the_disk_and_close_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """B03: one flush that hangs keeps neither this process nor another from editing."""
+    collection = with_one_image(tmp_path)
+    begun, may_go_on, flushed = Event(), Event(), list[str]()
+
+    def hang(path: str) -> None:
+        begun.set()
+        may_go_on.wait()
+        flushed.append(path)
+
+    flushing(monkeypatch, hang)
+    collection.apply(AddTags(("first",)))
+    begun.wait()
+    with Collection.open(tmp_path) as other:
+        other.apply(AddTags(("a job",)), actor="tagger", durable=False)
+    collection.apply(AddTags(("second",)))
+    assert collection.tag_names([1]) == [("first", "a job", "second")]
+    assert not flushed
+    may_go_on.set()
+    collection.close()
+    assert flushed == [str(tmp_path / "frieze.db-wal")] * 2  # the second began after the first
+
+
+@pytest.mark.parametrize("then", ["close", "edit"])
+def test_a_disk_that_refuses_is_said_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, then: str) -> None:
+    collection = with_one_image(tmp_path)
+
+    def refuse(path: str) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    flushing(monkeypatch, refuse)
+    collection.apply(AddTags(("first",)))
+    if then == "edit":
+        flusher = collection._database._flusher
+        assert flusher
+        assert flusher._next
+        flusher._next.exception()  # done
+        with pytest.raises(UserError, match="cannot be used: disk"):
+            collection.apply(AddTags(("second",)))
+    else:
+        with pytest.raises(UserError, match="cannot be used: disk"):
+            collection.close()
+    monkeypatch.undo()
+    collection.close()
+    with Collection.open(tmp_path) as again:
+        assert "first" in again.tag_names([1])[0]
