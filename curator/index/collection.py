@@ -31,6 +31,7 @@ from curator.index.metadata import Metadata
 from curator.index.migrations import migrate
 from curator.index.picks import PickTable
 from curator.index.plan import plan
+from curator.index.record_edits import RecordEdits
 from curator.index.row_text import RowText
 from curator.index.rule_tags import RuleTags
 from curator.index.scores import Scores
@@ -57,17 +58,18 @@ class Collection:
         self._database = database
         self._store = Store(database)
         self.images = ImageTable(self._store)
-        self.settings = Settings(database)
-        self.subsets = SubsetTable(database)
-        self.saved_filters = SavedFilters(database)
-        self.aliases = Aliases(database)
-        self.quarantine = Quarantine(database.connection)
         self.journal = Journal(self._store)
+        self._records = RecordEdits(database, self.journal)
+        self.settings = Settings(database, self._records)
+        self.subsets = SubsetTable(database, self._records)
+        self.saved_filters = SavedFilters(database, self._records)
+        self.aliases = Aliases(database, self._records)
+        self.quarantine = Quarantine(database.connection)
         self._lookup: tuple[tuple[str, str], TagLookup] | None = None
         self._path_ranks: dict[str, tuple[int, NDArray[np.int64]]] = {}
         self.metadata = Metadata(database)
         self.scores = Scores(self._store)
-        self.picks = PickTable(database)
+        self.picks = PickTable(database, self._records)
         self.fingerprints = Fingerprints(database)
         self.folders = FolderTable(database)
         self.rule_tags = RuleTags(database)
@@ -177,10 +179,7 @@ class Collection:
     def tag_names(self, ids: Sequence[int]) -> list[tuple[str, ...]]:
         """The tags of many images, each in caption order."""
         with self.reading():
-            rows = self.images.tag_lists([int(number) for number in ids])
-            wanted = sorted({tag for row in rows for tag in row})
-            names = {tag.id: tag.name for tag in self.tags.get(wanted)}
-        return [tuple(names[tag] for tag in row) for row in rows]
+            return self.tags.names_of(self.images.tag_lists([int(number) for number in ids]))
 
     def all_tags(self) -> list[Tag]:
         """Every tag in use, the most common first."""
@@ -232,6 +231,15 @@ class Collection:
             commit = self.journal.commit(changes, actor, describe(edit))
             settle_if_large(self._store, LARGE_BYTES * (_PERSON_SPARED if durable else 1))
             return commit
+
+    @contextmanager
+    def as_one(self, what: str = "", actor: str = "you") -> Generator[None]:
+        """Make the edits made inside one commit, called `what` and by their lines: all of them, or none.
+
+        For marks, subsets, rules, saved filters and picks. Other writers wait meanwhile.
+        """
+        with self._records.as_one(what, actor):
+            yield
 
     def undo(self, actor: str = "you", commit: int | None = None) -> Commit | None:
         """Take the newest commit of `actor` back, or the one named; None where there is none.

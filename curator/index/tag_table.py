@@ -23,6 +23,7 @@ _GENERATION = (
 _CLASSES = """WITH RECURSIVE known(class) AS (SELECT min(class) FROM tag UNION ALL
     SELECT (SELECT min(class) FROM tag WHERE tag.class > known.class) FROM known WHERE known.class IS NOT NULL)
     SELECT class FROM known WHERE class IS NOT NULL"""  # a look at the index per class, not at every tag
+_NAMES_KEPT = 50_000
 _FEW = 500  # up to so many names are looked up; for more all names are read
 
 
@@ -43,6 +44,7 @@ class TagTable:
         self._connection = connection
         self._late = late
         self._names: dict[str, int] | None = None
+        self._by_id: dict[int, str] = {}  # names asked for by id
         self._classes: list[str] | None = None
         self._counts: NDArray[Any] | None = None
         self._generation: str | None = None
@@ -55,6 +57,7 @@ class TagTable:
     def forget_all(self) -> None:
         """What is cached may be wrong."""
         self._checked, self._generation = False, None
+        self._by_id = {}
         self._names = self._classes = self._counts = None
 
     def forget_counts(self) -> None:
@@ -66,6 +69,7 @@ class TagTable:
         if not self._checked:
             now = self._stored_generation()
             if now != self._generation:
+                self._by_id = {}
                 self._names = self._classes = self._counts = None
                 self._generation = now
             self._checked = True
@@ -167,6 +171,19 @@ class TagTable:
             )
         return [rows[number] for number in ids]
 
+    def names_of(self, rows: Sequence[Sequence[int]]) -> list[tuple[str, ...]]:
+        """The names of the tags of many rows; what was asked for before is not read again."""
+        self.generation()
+        if len(self._by_id) > _NAMES_KEPT:
+            self._by_id = {}
+        known = self._by_id
+        missing = list({tag for row in rows for tag in row}.difference(known))
+        for first in range(0, len(missing), _FEW):
+            some = missing[first : first + _FEW]
+            marks = ",".join("?" * len(some))
+            known.update(self._connection.execute(f"SELECT id, name FROM tag WHERE id IN ({marks})", some))
+        return [tuple(map(known.__getitem__, row)) for row in rows]
+
     def all(self) -> list[Tag]:
         """Every tag in use, the most common first."""
         late = self._late.counts()
@@ -192,6 +209,7 @@ class TagTable:
         self._connection.execute("UPDATE tag SET name=?, folded=? WHERE id=?", row)
         self._bump()
         self._names = None
+        self._by_id.pop(number, None)
 
     def set_class(self, numbers: Sequence[int], classes: Sequence[str]) -> None:
         rows = zip(classes, numbers, strict=True)
