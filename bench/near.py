@@ -1,9 +1,9 @@
-"""Measures near-duplicates: numbers of pictures, and the pairs among a hundred thousand of them.
+"""Measures near-duplicates: numbers of pictures, and the pairs among a hundred thousand and a million of them.
 
-    python -m bench.near --n 100000 --pictures 200
+    python -m bench.near --n 100000 --more 1000000 --pictures 1000
 
 References in the same run: decoding each picture whole before the same number is taken, and comparing all numbers with
-all by numpy. The pairs found are compared with the reference's before anything is timed.
+all by numpy. The pairs found are compared with the reference's.
 """
 
 from __future__ import annotations
@@ -15,9 +15,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from bench.measure import Table, timed
-from curator.scan.fingerprint import fingerprint, number_of
+from bench.measure import Table, peak_mb, timed
+from curator.index.collection import Collection
+from curator.scan.appearance import fingerprint, number_of
+from curator.scan.fingerprint import fill
 from curator.scan.near import near_pairs
+from curator.scan.scan import scan
 
 SEED = 20240531
 DISTANCE = 8
@@ -64,25 +67,52 @@ def whole(path: str) -> int | None:
         return number_of(np.asarray(grey.resize((32, 32), Image.Resampling.BOX), np.float64))
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--n", type=int, default=100_000)
-    parser.add_argument("--pictures", type=int, default=200)
-    options = parser.parse_args()
-    values = numbers(options.n)
-    table = Table()
+def _pairs(table: Table, count: int, compared: bool) -> None:
+    values = numbers(count)
     took, pairs = timed(lambda: len(near_pairs(values, DISTANCE)[0]))
-    reference, same = timed(lambda: all_with_all(values))
-    assert same == pairs, "the pairs differ"
-    what = f"{pairs} pairs within {DISTANCE} bits among {len(values)}"
-    table.add(what, f"{took / 1e3:.2f} s", f"all with all {reference / 1e3:.1f} s ({reference / took:.0f}x)")
-    with tempfile.TemporaryDirectory() as folder:
-        paths = pictures(Path(folder), options.pictures)
+    against = f"{peak_mb():.0f} MB at most"
+    if compared:
+        reference, same = timed(lambda: all_with_all(values))
+        assert same == pairs, "the pairs differ"
+        against = f"all with all {reference / 1e3:.1f} s ({reference / took:.0f}x)"
+    what = f"{pairs:,} pairs within {DISTANCE} bits among {len(values):,}"
+    table.add(what, f"{took / 1e3:.2f} s", against)
+
+
+def _looks(table: Table, count: int) -> None:
+    with tempfile.TemporaryDirectory() as scratch:
+        folder, home = Path(scratch, "pictures"), Path(scratch, "home")
+        folder.mkdir()
+        paths = pictures(folder, count)
         ours, _ = timed(lambda: [fingerprint(path) for path in paths])
         theirs, _ = timed(lambda: [whole(path) for path in paths])
-    rate, slow = 1e3 * options.pictures / ours, 1e3 * options.pictures / theirs
-    reference_rate = f"decoded whole {slow:.0f}/s ({rate / slow:.1f}x)"
-    table.add("pictures of 1536x1024, one thread", f"{rate:.0f}/s", reference_rate)
+        with Collection.create(home) as collection:
+            scan(collection, folder)
+            ids = list(collection.images.alive())
+            filling, filled = timed(lambda: fill(collection, ids))
+            assert filled.looked == count, "not all were looked at"
+    rate, slow, kept = (1e3 * count / each for each in (ours, theirs, filling))
+    against = f"decoded whole {slow:.0f}/s ({rate / slow:.1f}x)"
+    table.add("pictures of 1536x1024, one thread", f"{rate:.0f}/s", against)
+    table.add(
+        "the same by processes, kept in the index",
+        f"{kept:.0f}/s",
+        f"one thread {rate:.0f}/s ({kept / rate:.1f}x)",
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--n", type=int, default=100_000, help="numbers, also compared all with all")
+    parser.add_argument("--more", type=int, default=1_000_000, help="numbers that are not; 0 leaves that out")
+    parser.add_argument("--pictures", type=int, default=1000)
+    options = parser.parse_args()
+    table = Table()
+    if options.more:
+        _pairs(table, options.more, compared=False)
+    _pairs(table, options.n, compared=True)
+    _looks(table, options.pictures)
+    print(table.markdown())
 
 
 if __name__ == "__main__":

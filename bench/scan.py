@@ -9,6 +9,7 @@ import argparse
 import hashlib
 import io
 import os
+import struct
 import tarfile
 import tempfile
 from collections.abc import Callable
@@ -93,11 +94,38 @@ def settle(folder: Path) -> None:
         os.utime(directory, ns=(_LONG_AGO, _LONG_AGO))
 
 
+def make_many(folder: Path, count: int, in_folder: int) -> None:
+    """Pictures of one pixel, no two alike, without words."""
+    head = b"BM" + struct.pack("<IIIIiiHHIIIIII", 58, 0, 54, 40, 1, 1, 1, 24, 0, 4, 0, 0, 0, 0)
+    for number in range(count):
+        if number % in_folder == 0:
+            place = folder / f"{number // in_folder:06d}"
+            place.mkdir(parents=True)
+        (place / f"{number}.bmp").write_bytes(head + number.to_bytes(4, "big"))
+
+
+def make_links(folder: Path, to: Path, in_folder: int) -> None:
+    """The same pictures in other folders, by hard links."""
+    pictures = (each for place in sorted(to.iterdir()) for each in sorted(place.iterdir()))
+    for number, picture in enumerate(pictures):
+        if number % in_folder == 0:
+            place = folder / f"{number // in_folder:06d}"
+            place.mkdir(parents=True)
+        os.link(picture, place / picture.name)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--n", type=int, default=20_000, help="small pictures")
     parser.add_argument("--turns", type=int, default=3, help="the best of so many is shown")
     parser.add_argument("--folders", type=int, default=1000, help="folders of the quick rescan")
+    parser.add_argument(
+        "--million",
+        type=int,
+        default=0,
+        metavar="N",
+        help="also so many pictures in folders of 1000 and of 100",
+    )
     parser.add_argument("--one", type=int, default=100_000, help="pictures in one folder; 0 leaves that out")
     options = parser.parse_args()
     table = Table()
@@ -113,6 +141,8 @@ def main() -> None:
         _tar_scan(table, home, options.n, options.turns)
         _rescan(table, home / "small", options.n, options.turns)
         _quick(table, home / "many", options.folders)
+        if options.million:
+            _many(table, home, options.million)
         if options.one:
             _one_folder(table, home / "one", options.one)
     print(table.markdown())
@@ -192,6 +222,30 @@ def _quick(table: Table, folder: Path, folders: int) -> None:
     with_stat = f"walk with stat: {ms(looked)} ({looked / quick:,.0f}x)"
     table.add(f"quick rescan, {folders:,} folders unchanged", ms(quick), with_stat, "< 500 ms")
     table.add(f"  their first scan, {count:,} images", f"{count / first * 1e3:,.0f} images/s")
+
+
+def _many(table: Table, home: Path, count: int) -> None:
+    """Scans of very many tiny pictures: first, again, and quick, each beside its walk."""
+    make_many(home / "folders of 1000", count, 1000)
+    make_links(home / "folders of 100", home / "folders of 1000", 100)
+    for in_folder in (1000, 100):
+        _unchanged(table, home / f"folders of {in_folder}", count, count // in_folder)
+
+
+def _unchanged(table: Table, folder: Path, count: int, folders: int) -> None:
+    settle(folder)
+    with tempfile.TemporaryDirectory() as place, Collection.create(Path(place)) as collection:
+        first = timed(lambda: scan(collection, folder))[0]
+        looked = timed(lambda: stat_walk(folder))[0]
+        again = _best(2, lambda: timed(lambda: scan(collection, folder))[0])
+        quick = _best(5, lambda: timed(lambda: scan(collection, folder, quick=True))[0])
+    with_stat = f"walk with stat: {looked / 1e3:.1f} s"
+    table.add(
+        f"{count:,} pictures in {folders:,} folders: first scan", f"{count / first * 1e3:,.0f} images/s"
+    )
+    table.add("  unchanged", f"{again / 1e3:.1f} s", f"{with_stat} ({looked / again:.2f}x)", "< 12 s")
+    table.add("  unchanged, quick", ms(quick), f"{with_stat} ({looked / quick:,.0f}x)", "< 500 ms")
+    table.add("  memory", f"{peak_mb():.0f} MB at most", "", "< 1000 MB")
 
 
 def _one_folder(table: Table, folder: Path, count: int) -> None:

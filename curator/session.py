@@ -6,19 +6,18 @@ Textual, no Typer, no torch here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from curator.contract.buckets import BucketRule, Placement, place
-from curator.contract.errors import UserError, did_you_mean
+from curator.contract.buckets import Placement, place
+from curator.contract.errors import UserError
 from curator.filter.evaluate import select
-from curator.freeze.spec import bucket_rule, set_bucket_rule
 from curator.index.collection import Collection
 from curator.index.edits import Commit, Edit, SetMark
 from curator.index.history import redo_to, undo_to
-from curator.index.picks import Pick, pick_filter
-from curator.index.small_tables import SavedFilter, Subset
+from curator.session_sets import SetCalls
 
 if TYPE_CHECKING:  # what a call needs is imported by it: the app's first screen waits for none of it
     from pyroaring import BitMap
@@ -32,6 +31,7 @@ if TYPE_CHECKING:  # what a call needs is imported by it: the app's first screen
     from curator.freeze.checks import FreezeReport
     from curator.freeze.preview import FreezePreview
     from curator.index.images import ImageRow
+    from curator.index.small_tables import Subset
     from curator.index.tag_table import Tag
     from curator.interop.apply import ImportReport
     from curator.interop.plan import ImportPlan
@@ -39,13 +39,12 @@ if TYPE_CHECKING:  # what a call needs is imported by it: the app's first screen
     from curator.runs.listing import RunSummary
     from curator.scan.report import ScanReport
     from curator.scan.scan import Progress
-    from curator.select.pick import Picked
 
 _REMEMBERED = "app."
 _FOLD_AT_CLOSE_S = 0.5
 
 
-class Session:
+class Session(SetCalls):
     """One open collection. Calls may come from any thread; long ones take a `progress` that may raise to cancel."""
 
     def __init__(self, collection: Collection) -> None:
@@ -150,19 +149,6 @@ class Session:
         """Where the picture's file is."""
         return Path(row.root, row.path)
 
-    def saved_filters(self) -> list[SavedFilter]:
-        """The saved filters by name."""
-        return self.collection.saved_filters.list()
-
-    def save_filter(self, saved: SavedFilter) -> None:
-        """Keep a filter, in place of the one of its name. It is tried first."""
-        select(self.collection, saved.filter)
-        self.collection.saved_filters.save(saved)
-
-    def remove_filter(self, name: str) -> bool:
-        """Forget a saved filter; False where there is none of that name."""
-        return self.collection.saved_filters.remove(name)
-
     def find_tags(self, typed: str, limit: int = 20) -> list[tuple[Tag, str]]:
         """Tags by any part of their name or of an alias, with that alias, the most used first (row B15)."""
         return self.collection.find_tags(typed, limit)
@@ -193,6 +179,15 @@ class Session:
         """Keep (1), reject (-1) or unmark (0) pictures."""
         return self.edit(SetMark(mark), ids)
 
+    @contextmanager
+    def one_edit(self, what: str = "") -> Generator[None]:
+        """Make the edits made inside one, which one undo takes back: all of them, or none.
+
+        For marks, subsets, rules, saved filters and picks; tags and captions are an edit of their own.
+        """
+        with self.collection.as_one(what):
+            yield
+
     def undo(self, commit: int | None = None) -> Commit | None:
         """Take back your newest edit that stands, or the one named; None where there is none.
 
@@ -216,48 +211,7 @@ class Session:
         """The newest edits first."""
         return self.collection.history(limit)
 
-    # --- subsets, buckets, captions -------------------------------------------------------------------
-
-    def subsets(self) -> list[Subset]:
-        """The subsets in order."""
-        return self.collection.subsets.list()
-
-    def save_subset(self, subset: Subset, before: str = "") -> None:
-        """Add a subset, or change the one with its name, or the one named `before`. Its filter is tried first."""
-        select(self.collection, subset.filter)
-        if before:
-            self.collection.subsets.rename(before, subset)
-        else:
-            self.collection.subsets.save(subset)
-
-    def remove_subset(self, name: str) -> None:
-        """Remove a subset; its pictures stay in the collection.
-
-        Raises:
-            UserError: there is none of that name.
-        """
-        if not self.collection.subsets.remove(name):
-            raise UserError(
-                f"there is no subset '{name}'", did_you_mean(name, (each.name for each in self.subsets()))
-            )
-
-    def save_pick(self, name: str, picked: Picked) -> None:
-        """Keep a pick by name; `picked:NAME` are its pictures."""
-        about = ", ".join(f"{reason}: {count}" for reason, count in picked.funnel)
-        self.collection.picks.save(Pick(name, picked.bitmap(), about))
-
-    def save_picked_subset(self, name: str) -> None:
-        """A subset of the pictures of the pick of that name."""
-        self.save_subset(Subset(name, pick_filter(name)))
-
-    @property
-    def bucket_rule(self) -> BucketRule:
-        """The rule by which pictures are scaled and cut."""
-        return bucket_rule(self.collection)
-
-    def set_bucket_rule(self, rule: BucketRule) -> None:
-        """Keep another rule with the collection."""
-        set_bucket_rule(self.collection, rule)
+    # --- buckets, captions -------------------------------------------------------------------------------
 
     def placement(self, row: ImageRow) -> Placement:
         """The bucket, scale and crop of a picture."""
@@ -344,6 +298,10 @@ class Session:
     def remember(self, key: str, value: Any) -> None:
         """Keep a piece of the app's state (JSON) with the collection."""
         self.collection.settings.put(_REMEMBERED + key, value)
+
+    def edit_memory(self, key: str, before: Any, after: Any) -> None:
+        """Change a piece of the app's state as an edit that can be undone; `before` is what it stood for."""
+        self.collection.settings.edit(_REMEMBERED + key, before, after)
 
     def recall(self, key: str, default: Any = None) -> Any:
         """A piece of the app's state."""

@@ -20,7 +20,7 @@ from curator.contract.manifest import Manifest, open_manifest
 from curator.contract.manifest_digest import verify_files
 from curator.contract.manifest_seal import verify_seal
 from curator.contract.recipe import Recipe
-from curator.contract.recipe_checks import doubts_about
+from curator.contract.recipe_checks import doubts_about, doubts_about_brackets
 from curator.contract.recipe_toml import dump_recipe, load_recipe, values_of
 from curator.contract.run_folder import RunFolder, RunInfo
 from curator.contract.run_length import TrainingPlan, plan_training
@@ -65,7 +65,12 @@ def prepare(run: RunFolder, make_reporter: Callable[[bool], Reporter], signals: 
     control = Control(run, reporter, signals, partial(share_flags, accelerator))
     manifest = _open_manifest(info)
     survey = _check_pictures(manifest, recipe, reporter)
-    for doubt in (*doubts_about(recipe), *doubts_about_data(manifest.header, survey, recipe)):
+    doubts = (
+        *doubts_about(recipe),
+        *doubts_about_brackets(manifest, recipe),
+        *doubts_about_data(manifest.header, survey, recipe),
+    )
+    for doubt in doubts:
         reporter.warn(doubt.what, doubt.hint)
     plan = plan_training(manifest.spans, recipe, accelerator.num_processes)
     recipe_sha256 = hashlib.sha256(dump_recipe(recipe).encode()).hexdigest()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,13 +11,15 @@ from curator.cli.bulk_edit import ask
 from curator.cli.options import AllByDefault, CollectionOption, JsonOption, YesOption
 from curator.cli.output import counted, put, put_json_rows, put_table, say
 from curator.cli.places import opened
+from curator.cli.progress import progress_shown
 from curator.cli.typer_apps import single
+from curator.contract.text import visible
 
 if TYPE_CHECKING:
     from curator.scan.duplicates import Group
     from curator.session import Session
 
-_PLAIN_EVERY = 2560
+_READ = 5000
 
 
 def dupes(
@@ -30,8 +32,12 @@ def dupes(
         ),
     ] = None,
     best: Annotated[
-        Literal["size", "score", "fav", "bytes"],
-        typer.Option("--best", help="Which one of a group is the best."),
+        str,
+        typer.Option(
+            "--best",
+            metavar="ORDER",
+            help="Which one of a group is the best: by size, score, fav, bytes or score(NAME).",
+        ),
     ] = "size",
     mark: Annotated[
         bool, typer.Option("--mark", help="Mark all but the best as rejected; 'frieze undo' takes it back.")
@@ -41,23 +47,30 @@ def dupes(
     as_json: JsonOption = False,
 ) -> None:
     """List images that are the same picture, and keep the best. Images marked to keep are never rejected."""
-    from curator.scan.duplicates import check_distance, find_groups
-    from curator.scan.fingerprint import fill
+    from curator.scan.duplicates import check_best, check_distance, find_groups
 
     with opened(collection) as session:
+        check_best(best)
         ids = session.select(filter).ids.tolist()
         if near is not None:
             check_distance(near)
-            fill(session.collection, ids, _tell)
+            _look(session, ids)
         groups = find_groups(session.collection, ids, near, best)
         _put(session, groups, as_json)
         if mark:
             _mark(session, groups, yes=yes)
 
 
-def _tell(done: int, total: int) -> None:
-    if done % _PLAIN_EVERY == 0 or done == total:
-        say(f"looked at {done} of {total}")
+def _look(session: Session, ids: list[int]) -> None:
+    """Look at pictures nobody looked at before, and name those that cannot be."""
+    from curator.scan.fingerprint import fill
+
+    with progress_shown("look", "looked at") as show:
+        filled = fill(session.collection, ids, show)
+    for path, why in filled.undecodable:
+        say(f"quarantined: {visible(path)}: {visible(why)}")
+    for path, why in filled.unopened:
+        say(f"not looked at: {visible(path)}: {visible(why)}")
 
 
 def _put(session: Session, groups: list[Group], as_json: bool) -> None:
@@ -79,7 +92,8 @@ def _put(session: Session, groups: list[Group], as_json: bool) -> None:
 
 def _mark(session: Session, groups: list[Group], *, yes: bool) -> None:
     copies = [copy.image for group in groups for copy in group.copies]
-    rejected = [row.id for row in session.rows(copies) if row.mark != 1]
+    pieces = (copies[at : at + _READ] for at in range(0, len(copies), _READ))
+    rejected = [row.id for piece in pieces for row in session.rows(piece) if row.mark != 1]
     if len(rejected) > 1 and not yes:
         ask(len(rejected))
     commit = session.mark(rejected, -1)

@@ -29,7 +29,7 @@ def sqlite(
     filter: AllByDefault = "",
     collection: CollectionOption = None,
 ) -> None:
-    """Write images, tags and their pairs as plain tables, for sqlite-utils, datasette and SQL."""
+    """Write images, tags, their pairs and scores as plain tables, for sqlite-utils, datasette and SQL."""
     from curator.index.export import export_sqlite
 
     def tell(done: int, total: int) -> None:

@@ -50,14 +50,13 @@ def freeze(
             session.bucket_rule, resolution=resolution, least=least, most=most, step=step, upscale=upscale,
             resample=resample, crop_inputs=crop_inputs,
         )  # fmt: skip
-        before = session.bucket_rule
-        if rule != before:
-            session.set_bucket_rule(rule)
-        _tell_findings(session)
+        kept = session.set_bucket_rule(rule)
         try:
+            _tell_findings(session)
             frozen = session.freeze(name, replace=replace)
         except BaseException:
-            session.set_bucket_rule(before)
+            if kept.id:
+                session.undo(kept.id)
             raise
     if as_json:
         put_json(

@@ -58,13 +58,14 @@ def history(
     with opened(collection) as session:
         commits = session.history(limit)
     if as_json:
-        put_json_rows(asdict(commit) for commit in commits)
+        rows = [asdict(commit) for commit in commits]
+        put_json_rows({name: row[name] for name in row if name != "left"} for row in rows)
         return
     rows = [
         (
             commit.id,
             _when(commit),
-            commit.images_changed,
+            commit.images_changed or "",
             _state(commit),
             commit.actor,
             commit.what,
@@ -84,9 +85,12 @@ def _tell(commit: Commit | None, done: str, nothing: str) -> None:
     if commit is None:
         put(nothing)
         return
-    put(f"{done}: {visible(commit.what)} ({counted(commit.images_changed)})")
+    from curator.index.describe import stayed_in_words
+
+    images = f" ({counted(commit.images_changed)})" if commit.images_changed else ""
+    put(f"{done}: {visible(commit.what)}{images}")
     if commit.stayed:
-        put(f"changed since, and left as they are: {counted(commit.stayed)}")
+        put(f"changed since, and left as they are: {stayed_in_words(commit)}")
 
 
 def _state(commit: Commit) -> str:

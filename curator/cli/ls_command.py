@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from math import isnan
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,10 +16,13 @@ from curator.contract.errors import UserError, did_you_mean
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from curator.index.images import ImageRow
     from curator.session import Session
 
-_PAGE = 512
+_PAGE = 4096
 _MARKS = {-1: "reject", 0: "", 1: "keep"}
 _SIMPLE: dict[str, Callable[[ImageRow], object]] = {
     "id": lambda row: row.id,
@@ -36,6 +40,7 @@ _SIMPLE: dict[str, Callable[[ImageRow], object]] = {
 }
 COLUMNS = (*_SIMPLE, "tags")
 _DEFAULT = "id,size,mark,path,tags"
+_Scores = dict[str, "NDArray[np.float64]"]  # by column, then by image id
 
 
 def ls(
@@ -45,7 +50,12 @@ def ls(
     ids: Annotated[bool, typer.Option("--ids", help="Print only ids, one a line.")] = False,
     count: Annotated[bool, typer.Option("--count", help="Print only how many there are.")] = False,
     columns: Annotated[
-        str, typer.Option("--columns", metavar="A,B", help=f"What to print of each: {', '.join(COLUMNS)}.")
+        str,
+        typer.Option(
+            "--columns",
+            metavar="A,B",
+            help=f"What to print of each: {', '.join(COLUMNS)}, and score(NAME) of a model's scores.",
+        ),
     ] = _DEFAULT,
     limit: Annotated[
         int | None, typer.Option("--limit", metavar="N", min=0, help="Print at most so many.")
@@ -59,44 +69,70 @@ def ls(
         for name in found.unknown_tags:
             say(f"no image has the tag '{visible(name)}'")
         numbers: Sequence[int] = found.ids[:limit].tolist()
+        scores = _scores(session, chosen)
         if count:
             put_json(len(numbers))
         elif ids:
             _put_ids(numbers, as_json)
         elif as_json:
-            put_json_rows(dict(zip(chosen, row, strict=True)) for row in _rows(session, numbers, chosen))
+            put_json_rows(
+                dict(zip(chosen, row, strict=True)) for row in _rows(session, numbers, chosen, scores)
+            )
         else:
-            for row in _rows(session, numbers, chosen):
+            for row in _rows(session, numbers, chosen, scores):
                 put("\t".join(_shown(cell) for cell in row))
 
 
 def _columns(text: str) -> list[str]:
-    names = [name.strip() for name in text.split(",") if name.strip()]
+    from curator.filter.fields import is_score
+
+    names = [name.strip().lower() for name in text.split(",") if name.strip()]
     for name in names:
-        if name not in COLUMNS:
-            raise UserError(f"there is no column '{name}'", did_you_mean(name, COLUMNS))
+        if name not in COLUMNS and not is_score(name):
+            hint = did_you_mean(name, (*COLUMNS, "score(NAME)"))
+            raise UserError(f"there is no column '{visible(name)}'", hint)
     if not names:
         raise UserError("no column is named", "known: " + ", ".join(COLUMNS))
     return names
+
+
+def _scores(session: Session, columns: Sequence[str]) -> _Scores:
+    """The columns of scores, long enough for every image."""
+    from curator.filter.fields import is_score, score_name
+
+    index = session.collection
+    with index.reading():
+        length = len(index.columns.of("content"))
+        return {name: index.scores.of(score_name(name), length) for name in columns if is_score(name)}
 
 
 def _put_ids(numbers: Sequence[int], as_json: bool) -> None:
     if as_json:
         put_json_rows(numbers)
         return
-    for number in numbers:
-        put(str(number))
+    for first in range(0, len(numbers), _PAGE):
+        put("\n".join(map(str, numbers[first : first + _PAGE])))
 
 
-def _rows(session: Session, numbers: Sequence[int], columns: Sequence[str]) -> Iterator[list[object]]:
+def _rows(
+    session: Session, numbers: Sequence[int], columns: Sequence[str], scores: _Scores
+) -> Iterator[list[object]]:
+    def cell(name: str, row: ImageRow, tags: Sequence[str]) -> object:
+        if name in scores:
+            value = float(scores[name][row.id])
+            return None if isnan(value) else value
+        return list(tags) if name == "tags" else _SIMPLE[name](row)
+
     for first in range(0, len(numbers), _PAGE):
         page = numbers[first : first + _PAGE]
         tags = session.collection.tag_names(page) if "tags" in columns else [()] * len(page)
         for row, names in zip(session.rows(page), tags, strict=True):
-            yield [list(names) if name == "tags" else _SIMPLE[name](row) for name in columns]
+            yield [cell(name, row, names) for name in columns]
 
 
 def _shown(cell: object) -> str:
+    if cell is None:
+        return ""
     return visible(", ".join(cell) if isinstance(cell, list) else str(cell))
 
 

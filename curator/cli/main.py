@@ -20,6 +20,7 @@ class Command(NamedTuple):
 
 COMMANDS = {
     "scan": Command("scan_command", "Index the pictures below a folder."),
+    "quarantine": Command("quarantine_command", "List the files a scan could not use; read them again."),
     "import": Command("import_command", "Bring in data of other tools, with a plan first."),
     "ls": Command("ls_command", "List images."),
     "tag": Command("tag_commands", "Add, remove, rename, derive, clean and order tags; write sidecars."),

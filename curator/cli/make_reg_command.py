@@ -99,7 +99,10 @@ def _keep(session: Session, name: str, folder: Path) -> None:
     from curator.index.small_tables import Subset
     from curator.interop.apply import folder_filter
 
-    if not session.subsets():  # with a first subset of any kind, "everything" is no longer meant by itself
-        session.save_subset(EVERYTHING)
-    session.save_subset(Subset(name, folder_filter(folder), is_reg=True))
-    session.collection.subsets.put_first(name)  # their captions meet the filters of what is trained, too
+    with session.one_edit():
+        if (
+            not session.subsets()
+        ):  # with a first subset of any kind, "everything" is no longer meant by itself
+            session.save_subset(EVERYTHING)
+        session.save_subset(Subset(name, folder_filter(folder), is_reg=True))
+        session.put_subset_first(name)  # their captions meet the filters of what is trained, too

@@ -21,74 +21,94 @@ if TYPE_CHECKING:
     from curator.session import Session
 
 
+# which images
+
+_Ranges = Annotated[
+    list[str] | None,
+    typer.Option("--range", metavar="FIRST..LAST:N", help="Draw N of these post numbers; may be repeated."),
+]
+_Seed = Annotated[int, typer.Option("--seed", metavar="S", min=0, help="Seed of the draws.")]
+_Method = Annotated[
+    Literal["keyed", "kohaku"],
+    typer.Option("--method", help="kohaku draws with replacement, as Kohaku XL's script does."),
+]
+_Since = Annotated[
+    str | None,
+    typer.Option("--since", metavar="DATE", help="Posted on this day or later: 2019-07-29 or 4y."),
+]
+_AsOf = Annotated[
+    datetime | None,
+    typer.Option("--as-of", formats=["%Y-%m-%d"], help="The day that 4y is counted from."),
+]
+_TagList = Annotated[
+    Path | None, typer.Option("--list", metavar="FILE", help="Images with any of these tags, one a line.")
+]
+_Cap = Annotated[
+    int | None, typer.Option("--cap", metavar="N", min=1, help="At most N images of each --cap-class tag.")
+]
+_CapClass = Annotated[str, typer.Option("--cap-class", metavar="CLASS", help="Class of tags.")]
+_Dump = Annotated[
+    Path | None,
+    typer.Option(
+        "--from", metavar="DUMP", help="Pick posts of a booru's dump instead of images of a collection."
+    ),
+]
+
+# which of them come first, and how many
+
+_By = Annotated[
+    str,
+    typer.Option(
+        "--by",
+        metavar="ORDER",
+        help="random, score, fav, posted, post, id or score(NAME): high numbers come first, but the lowest id.",
+    ),
+]
+_Top = Annotated[int | None, typer.Option("--top", metavar="N", min=0, help="Only the first N.")]
+_Split = Annotated[
+    str, typer.Option("--split", metavar="FILTER", help="These images make --share of the first N.")
+]
+_Share = Annotated[float, typer.Option("--share", metavar="P", help="Share of --split.")]
+_Shortage = Annotated[
+    Literal["shrink", "fill", "stop"],
+    typer.Option("--shortage", help="When a part is short: shrink both, fill with the other, or stop."),
+]
+
+# what becomes of them
+
+_Save = Annotated[str, typer.Option("--save", metavar="NAME", help="Keep it: filter picked:NAME.")]
+_Subset = Annotated[str, typer.Option("--subset", metavar="NAME", help="Keep it, and make a subset of it.")]
+_Mark = Annotated[
+    Literal["keep", "reject"] | None, typer.Option("--mark", help="Mark its images; can be undone.")
+]
+_Ids = Annotated[bool, typer.Option("--ids", help="Print the images' numbers; of a dump, the posts'.")]
+
+
 def pick(
     filter: AllByDefault = "",
     *,
-    ranges: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--range", metavar="FIRST..LAST:N", help="Draw N of these post numbers; may be repeated."
-        ),
-    ] = None,
-    seed: Annotated[int, typer.Option("--seed", metavar="S", min=0, help="Seed of the draws.")] = 0,
-    method: Annotated[
-        Literal["keyed", "kohaku"],
-        typer.Option("--method", help="kohaku draws with replacement, as Kohaku XL's script does."),
-    ] = "keyed",
-    since: Annotated[
-        str | None,
-        typer.Option("--since", metavar="DATE", help="Posted on this day or later: 2019-07-29 or 4y."),
-    ] = None,
-    as_of: Annotated[
-        datetime | None,
-        typer.Option("--as-of", formats=["%Y-%m-%d"], help="The day that 4y is counted from."),
-    ] = None,
-    by: Annotated[
-        str,
-        typer.Option(
-            "--by",
-            metavar="ORDER",
-            help="random, score, fav, posted, post, id or score(NAME): high numbers come first, but the lowest id.",
-        ),
-    ] = "random",
-    top: Annotated[int | None, typer.Option("--top", metavar="N", min=0, help="Only the first N.")] = None,
-    split: Annotated[
-        str, typer.Option("--split", metavar="FILTER", help="These images make --share of the first N.")
-    ] = "",
-    share: Annotated[float, typer.Option("--share", metavar="P", help="Share of --split.")] = 0.5,
-    shortage: Annotated[
-        Literal["shrink", "fill", "stop"],
-        typer.Option("--shortage", help="When a part is short: shrink both, fill with the other, or stop."),
-    ] = "shrink",
-    tag_list: Annotated[
-        Path | None, typer.Option("--list", metavar="FILE", help="Images with any of these tags, one a line.")
-    ] = None,
-    cap: Annotated[
-        int | None,
-        typer.Option("--cap", metavar="N", min=1, help="At most N images of each --cap-class tag."),
-    ] = None,
-    cap_class: Annotated[str, typer.Option("--cap-class", metavar="CLASS", help="Class of tags.")] = "artist",
-    save: Annotated[str, typer.Option("--save", metavar="NAME", help="Keep it: filter picked:NAME.")] = "",
-    subset: Annotated[
-        str, typer.Option("--subset", metavar="NAME", help="Keep it, and make a subset of it.")
-    ] = "",
-    mark: Annotated[
-        Literal["keep", "reject"] | None, typer.Option("--mark", help="Mark its images; can be undone.")
-    ] = None,
-    dump: Annotated[
-        Path | None,
-        typer.Option(
-            "--from", metavar="DUMP", help="Pick posts of a booru's dump instead of images of a collection."
-        ),
-    ] = None,
-    ids: Annotated[
-        bool, typer.Option("--ids", help="Print the images' numbers; of a dump, the posts'.")
-    ] = False,
+    ranges: _Ranges = None,
+    seed: _Seed = 0,
+    method: _Method = "keyed",
+    since: _Since = None,
+    as_of: _AsOf = None,
+    by: _By = "random",
+    top: _Top = None,
+    split: _Split = "",
+    share: _Share = 0.5,
+    shortage: _Shortage = "shrink",
+    tag_list: _TagList = None,
+    cap: _Cap = None,
+    cap_class: _CapClass = "artist",
+    save: _Save = "",
+    subset: _Subset = "",
+    mark: _Mark = None,
+    dump: _Dump = None,
+    ids: _Ids = False,
     collection: CollectionOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Pick images by range, date, order, split and caps; every image left out is accounted for."""
-    from curator.select.pick import pick as picked_by
     from curator.select.rules import PickRules, parse_range, parse_since, read_list
 
     today = as_of.date() if as_of else date.today()
@@ -98,20 +118,36 @@ def pick(
         cap_class,
     )  # fmt: skip
     if dump:
-        if save or subset or mark:
-            raise UserError(
-                "posts of a dump are no images yet", "print them with --ids, or import the dump first"
-            )
+        _refuse_keeping(save or subset or mark)
         picked, done = _picked_of_dump(dump, rules), ["see the post numbers with --ids or --json"]
+        numbers = picked.posts
     else:
-        with opened(collection) as session:
-            picked = picked_by(session.collection, rules)
-            done = _keep(session, picked, save, subset, mark)
+        picked, done = _picked_and_kept(collection, rules, save, subset, mark)
+        numbers = picked.ids
     if ids:
-        for number in (picked.posts if dump else picked.ids).tolist():
+        for number in numbers.tolist():
             put(str(number))
-        return
-    _report(picked, done, as_json)
+    else:
+        _report(picked, done, as_json)
+
+
+def _refuse_keeping(wanted: str | None) -> None:
+    """Nothing can be kept of a dump."""
+    if wanted:
+        raise UserError(
+            "posts of a dump are no images yet", "print them with --ids, or import the dump first"
+        )
+
+
+def _picked_and_kept(
+    collection: Path | None, rules: PickRules, save: str, subset: str, mark: str | None
+) -> tuple[Picked, list[str]]:
+    """What was picked of a collection, and what was done with it, in words."""
+    from curator.select.pick import pick as picked_by
+
+    with opened(collection) as session:
+        picked = picked_by(session.collection, rules)
+        return picked, _keep(session, picked, save, subset, mark)
 
 
 def _picked_of_dump(dump: Path, rules: PickRules) -> Picked:
@@ -134,15 +170,16 @@ def _keep(session: Session, picked: Picked, save: str, subset: str, mark: str | 
     done: list[str] = []
     if subset and any(each.name == subset for each in session.subsets()):
         raise UserError(f"there is a subset '{visible(subset)}'", "choose another name, or --save it")
-    for name in dict.fromkeys(name for name in (save, subset) if name):
-        session.save_pick(name, picked)
-        done.append(f"saved as picked:{name}")
-    if subset:
-        session.save_picked_subset(subset)
-        done.append(f"subset {subset} made")
-    if mark:
-        commit = session.mark(picked.bitmap(), 1 if mark == "keep" else -1)
-        done.append(f"{counted(commit.images_changed)} marked {mark}")
+    with session.one_edit():
+        for name in dict.fromkeys(name for name in (save, subset) if name):
+            session.save_pick(name, picked)
+            done.append(f"saved as picked:{name}")
+        if subset:
+            session.save_picked_subset(subset)
+            done.append(f"subset {subset} made")
+        if mark:
+            commit = session.mark(picked.bitmap(), 1 if mark == "keep" else -1)
+            done.append(f"{counted(commit.images_changed)} marked {mark}")
     return done
 
 

@@ -1,30 +1,26 @@
-"""Decides how `frieze scan` shows its progress and what it reports."""
+"""Decides where `frieze scan` scans and what it reports."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from curator.cli.options import CollectionOption, JsonOption
-from curator.cli.output import put, put_json, say, stderr_console
+from curator.cli.output import put, put_json
 from curator.cli.places import collection_folder, enclosing_collection
+from curator.cli.progress import progress_shown
 from curator.cli.typer_apps import single
 from curator.contract.errors import UserError
 from curator.contract.tar_members import is_tar
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
-    from curator.scan.scan import ScanProgress, ScanReport
+    from curator.scan.report import ScanReport
 
 _COUNTS = ("added", "changed", "moved", "missing", "returned", "reread", "unchanged")
 _LISTS = ("quarantined", "conflicts", "warnings")
-_PLAIN_EVERY = 1000
-_LOOK_S = 0.1
 
 
 def scan(
@@ -49,8 +45,8 @@ def scan(
     home = _home(folder, collection)
     session = Session.create(home)
     try:
-        with _progress() as progress:
-            report = session.scan(folder, progress, full=full, quick=quick)
+        with progress_shown("scan", "scanned") as show:
+            report = session.scan(folder, lambda now: show(now.done, now.total), full=full, quick=quick)
     finally:
         session.close()
     _print_report(report, home, as_json)
@@ -65,49 +61,6 @@ def _home(folder: Path | None, collection: Path | None) -> Path:
     if not folder.is_dir():
         raise UserError(f"there is no folder {visible(str(folder))}", "give a folder that holds pictures")
     return collection or enclosing_collection(folder) or folder
-
-
-@contextmanager
-def _progress() -> Generator[Callable[[ScanProgress], None]]:
-    console = stderr_console()
-    if not console.is_terminal:
-        yield _plainly()
-        return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("scan"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, transient=True, auto_refresh=False) as bar:
-        task = bar.add_task("scan", total=None, rate="")
-
-        started, drawn = time.monotonic(), 0.0
-
-        def show(now: ScanProgress) -> None:
-            nonlocal drawn
-            is_due = time.monotonic() - drawn > _LOOK_S  # drawn when there is news: nothing moves by itself
-            drawn = time.monotonic() if is_due else drawn
-            rate = f"{now.done / (time.monotonic() - started):.0f} images/s"
-            bar.update(task, completed=now.done, total=now.total or None, rate=rate, refresh=is_due)
-
-        yield show
-
-
-def _plainly() -> Callable[[ScanProgress], None]:
-    told = 0
-
-    def show(now: ScanProgress) -> None:
-        nonlocal told
-        if now.done - told >= _PLAIN_EVERY or now.done == now.total:
-            told = now.done
-            say(f"scanned {now.done}{f' of {now.total}' if now.total else ''}")
-
-    return show
 
 
 def _print_report(report: ScanReport, home: Path, as_json: bool) -> None:

@@ -176,8 +176,9 @@ def balance(
         known = {each.name: each for each in session.subsets() if not each.is_reg}
         changed = equal_shares([share for share in session.preview().subsets if share.name in known])
         if not dry_run:
-            for each in changed:
-                session.save_subset(replace(known[each.name], repeats=each.repeats))
+            with session.one_edit("balance"):
+                for each in changed:
+                    session.save_subset(replace(known[each.name], repeats=each.repeats))
     if as_json:
         put_json({"subsets": [{**asdict(each), "samples": each.samples} for each in changed]})
         return

@@ -13,6 +13,7 @@ from curator.cli.identifier_command import check_identifier
 from curator.cli.options import CollectionOption, DryRunOption, FilterArgument, JsonOption, YesOption
 from curator.cli.output import put, put_json, put_json_rows, put_table
 from curator.cli.places import opened
+from curator.cli.progress import progress_shown
 from curator.cli.tag_rule_commands import clean, derive, order_by_rules, tables
 from curator.cli.typer_apps import noun
 from curator.contract.errors import UserError
@@ -152,7 +153,14 @@ def write(
 
     with opened(collection) as session:
         ids = session.select(filter).ids.tolist()
-        report = write_sidecars(session.collection, ids, suffix=suffix, force=force)
+        with progress_shown("write", "written") as show:
+            report = write_sidecars(
+                session.collection,
+                ids,
+                suffix=suffix,
+                force=force,
+                progress=lambda done: show(done, len(ids)),
+            )
     if as_json:
         put_json(asdict(report))
         return

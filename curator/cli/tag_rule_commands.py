@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -13,6 +13,7 @@ from curator.cli.bulk_edit import ask
 from curator.cli.options import CollectionOption, DryRunOption, FilterArgument, JsonOption, YesOption
 from curator.cli.output import counted, put, put_json, put_table, say
 from curator.cli.places import opened
+from curator.cli.progress import Show, progress_shown
 from curator.contract.errors import UserError
 from curator.contract.text import visible
 
@@ -129,12 +130,12 @@ def order_by_rules(session: Session, ids: Sequence[int], *, dry_run: bool, yes: 
 
     rule = order_rule(tables_of(session.collection))
 
-    def words() -> Iterator[Words]:
-        return ordered_words(session.collection, ids, rule)
+    def words(show: Show) -> Iterator[Words]:
+        return ordered_words(session.collection, ids, rule, show)
 
-    _rewrite(
-        session, sum(1 for _ in words()), len(ids), words, "order tags by rule", dry_run=dry_run, yes=yes
-    )
+    with progress_shown("look", "looked at") as show:
+        count = sum(1 for _ in words(show))
+    _rewrite(session, count, len(ids), words, "order tags by rule", dry_run=dry_run, yes=yes)
 
 
 def clean(
@@ -168,14 +169,15 @@ def clean(
             read_implications(implications) if implications else {},
         )
         diff = Diff()
-        for _ in cleaned_words(session.collection, ids, rules, diff):
-            pass
+        with progress_shown("look", "looked at") as show:
+            for _ in cleaned_words(session.collection, ids, rules, diff, show):
+                pass
         _put_diff(diff, limit, as_json)
         if as_json and dry_run:
             return
 
-        def words() -> Iterator[Words]:
-            return cleaned_words(session.collection, ids, rules, Diff())
+        def words(show: Show) -> Iterator[Words]:
+            return cleaned_words(session.collection, ids, rules, Diff(), show)
 
         _rewrite(
             session, diff.images, len(ids), words, "clean tags", dry_run=dry_run, yes=yes, tell=not as_json
@@ -206,21 +208,22 @@ def _rewrite(
     session: Session,
     count: int,
     selected: int,
-    words: Any,
+    words: Callable[[Show], Iterator[Words]],
     why: str,
     *,
     dry_run: bool,
     yes: bool,
     tell: bool = True,
 ) -> None:
-    """Commit `words()` after asking; says what was done."""
+    """Commit the words after asking; says what was done."""
     from curator.tags.rewriting import commit
 
     line = f"{count} of {counted(selected)} would change"
     if not dry_run:
         if count > 1 and not yes:
             ask(count)
-        done = commit(session.collection, words(), why)
+        with progress_shown("write", "written") as show:
+            done = commit(session.collection, words(show), why)
         line = f"{sum(each.images_changed for each in done)} of {counted(selected)} changed: {why}"
     (put if tell else say)(line)
 

@@ -10,7 +10,7 @@ import typer
 
 from curator.cli.following import follow, left, tell_end
 from curator.cli.options import CollectionOption, JsonOption
-from curator.cli.output import put, put_json, put_table
+from curator.cli.output import put, put_json, put_table, say
 from curator.cli.places import manifest_file, run_named, runs_folder
 from curator.cli.recipe_commands import SetOption
 from curator.cli.typer_apps import single
@@ -53,7 +53,9 @@ def train(
     resume: Annotated[
         str | None, typer.Option("--resume", metavar="RUN", help="Go on with a run that is not done.")
     ] = None,
-    check: Annotated[bool, typer.Option("--check", help="Say how long it would be, and stop.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Say how long it would be and what is doubtful, and stop.")
+    ] = False,
     detach: Annotated[bool, typer.Option("--detach", help="Start it and come back at once.")] = False,
     collection: CollectionOption = None,
     as_json: JsonOption = False,
@@ -136,15 +138,17 @@ def _go_on(run: RunFolder, detach: bool, as_json: bool) -> None:
 
 
 def _check(path: Path, recipe: Recipe, processes: int, as_json: bool) -> None:
-    """The length of the training as the trainer itself reckons it (rows S037, S059)."""
+    """The length of the training as the trainer itself reckons it (rows S037, S059), and what is doubtful (S075)."""
     from curator.contract.manifest import open_manifest
     from curator.contract.manifest_seal import verify_seal
+    from curator.contract.recipe_checks import doubts_about, doubts_about_brackets
     from curator.contract.run_length import plan_training
 
     with open_manifest(path) as manifest:
         verify_seal(path)
         length = plan_training(manifest.spans, recipe, processes)
         sizes, images = manifest.header.buckets, len(manifest)
+        doubts = [*doubts_about(recipe), *doubts_about_brackets(manifest, recipe)]
     steps = {_cross(sizes[bucket]): count for bucket, count in length.plan.bucket_batches(0).items()}
     if as_json:
         put_json(
@@ -156,6 +160,7 @@ def _check(path: Path, recipe: Recipe, processes: int, as_json: bool) -> None:
                 "epochs": length.total_epochs,
                 "steps": length.total_steps,
                 "buckets": [{"bucket": size, "steps": count} for size, count in steps.items()],
+                "doubts": [doubt._asdict() for doubt in doubts],
             }
         )
         return
@@ -166,6 +171,8 @@ def _check(path: Path, recipe: Recipe, processes: int, as_json: bool) -> None:
         f"{length.total_epochs} epochs, {length.total_steps} steps; the first epoch has {length.plan.batches(0)}:"
     )
     put_table(steps.items(), ("bucket", "steps"))
+    for doubt in doubts:
+        say(f"{doubt.what}: {doubt.hint}")
 
 
 def _cross(size: tuple[int, int]) -> str:

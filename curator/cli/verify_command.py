@@ -9,6 +9,7 @@ import typer
 from curator.cli.options import CollectionOption, JsonOption
 from curator.cli.output import put, put_json
 from curator.cli.places import opened
+from curator.cli.progress import progress_shown
 from curator.cli.typer_apps import single
 from curator.contract.errors import UserError
 from curator.contract.text import visible
@@ -27,10 +28,12 @@ def verify(
     """Check that what is derived in the index fits the images."""
     with opened(collection) as session:
         if rebuild:
-            session.collection.rebuild()
+            with progress_shown("rebuild", "rebuilt") as show:
+                session.collection.rebuild(show)
         if fold:
             session.collection.fold()
-        faults = session.collection.check()
+        with progress_shown("check", "checked") as show:
+            faults = session.collection.check(show)
     if as_json:
         put_json({"rebuilt": rebuild, "faults": faults})
     else:

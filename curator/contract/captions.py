@@ -11,12 +11,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
+from itertools import chain
 from typing import Any, NamedTuple
 
 from curator.contract.epoch_plan import Sample
 from curator.contract.errors import UserError
 from curator.contract.keyed import Purpose, kept_by, key, key_from, share_of, shuffled_by
-from curator.contract.wildcards import expanded
+from curator.contract.tag_brackets import escaped
+from curator.contract.wildcards import expanded, reaching_over
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,8 @@ class CaptionRules:
     A tag `keep_separator` ends the head and, met again, begins the tail; then `keep_tags` does not count, and the
     separator itself is never trained. `secondary_separator` inside a tag becomes a comma at the end, so that what it
     joins moves as one. With `wildcards`, `{a|b}` is one of its items, and a free text of several lines is one of
-    them. `prefix` and `suffix` stand around all.
+    them. `prefix` and `suffix` stand around all. With `escape_parentheses` the brackets of tags are written as plain
+    signs, for a training where brackets weigh; those of the free text are left.
     Every `dropout_every_epochs`th epoch has no captions. In the first `warmup_steps` steps the middle grows from
     `warmup_tags` tags to all.
     """
@@ -48,6 +51,7 @@ class CaptionRules:
     dropout_every_epochs: int = 0
     warmup_tags: int = 1
     warmup_steps: int = 0
+    escape_parentheses: bool = False
 
     def __post_init__(self) -> None:
         for name in ("tag_dropout", "caption_dropout"):
@@ -109,6 +113,14 @@ def split_caption(tags: Sequence[str], text: str, rules: CaptionRules) -> Captio
     return CaptionParts(trigger + tuple(rest[: rules.keep_tags]), tuple(rest[rules.keep_tags :]), (), text)
 
 
+def written(parts: CaptionParts, rules: CaptionRules) -> CaptionParts:
+    """The parts as they are written into a caption: with `escape_parentheses`, the brackets of tags as plain signs."""
+    if not rules.escape_parentheses:
+        return parts
+    head, middle, tail = (tuple(map(escaped, tags)) for tags in parts[:3])
+    return CaptionParts(head, middle, tail, parts.text)
+
+
 def split_tag(tag: str, separator: str) -> list[str]:
     """The pieces of a tag that holds the separator, such as `1girl ||| smile`; empty ones stay, to be counted."""
     return [piece.strip() for piece in tag.split(separator)]
@@ -125,6 +137,7 @@ def caption_of(
     begun = key_from(_begun_epoch(seed, epoch), row, copy)  # all draws of a sample begin alike
     if _is_dropped(rules, begun, epoch):
         return ""
+    parts = written(parts, rules)
     if rules.wildcards:
         parts, rules = _with_wildcards(parts, rules, key_from(begun, Purpose.WILDCARD))
     middle: Sequence[str] = parts.middle[: _warm(rules, len(parts.middle), step)]
@@ -161,7 +174,10 @@ def _warm(rules: CaptionRules, tags: int, step: int | None) -> int:
 def _with_wildcards(
     parts: CaptionParts, rules: CaptionRules, begun: int
 ) -> tuple[CaptionParts, CaptionRules]:
-    """Each piece draws for itself, so that a caption longer by one tag draws the same for the others."""
+    """Each piece draws for itself, so that a caption longer by one tag draws the same for the others.
+
+    Only a wildcard that reaches over several draws for all of them.
+    """
 
     def drawn(pieces: Sequence[str], group: int) -> tuple[str, ...]:
         return tuple(expanded(piece, key_from(begun, group, place)) for place, piece in enumerate(pieces))
@@ -171,11 +187,42 @@ def _with_wildcards(
         parts = parts._replace(text=_one_line(parts.text, key_from(begun, _LINE)))
     text, prefix, suffix = drawn((parts.text, rules.prefix, rules.suffix), 3)
     words = CaptionParts(drawn(parts.head, 0), drawn(parts.middle, 1), drawn(parts.tail, 2), text)
+    words = _drawn_across(parts, words, rules, begun)
     if (prefix, suffix) != (rules.prefix, rules.suffix):
         rules = replace(rules, prefix=prefix, suffix=suffix)
     if has_lines and may_move(rules):
         words = _text_as_tags(words, rules)
     return words, rules
+
+
+def _drawn_across(parts: CaptionParts, drawn: CaptionParts, rules: CaptionRules, begun: int) -> CaptionParts:
+    """`drawn`, where wildcards reach over several pieces: commas in the item part tags, and kept ones count anew."""
+    if not any("{" in piece for piece in chain(*parts[:3])):
+        return drawn
+    lead = 1 if rules.trigger else 0
+    own = len(parts.head) - lead + len(parts.middle)
+    is_separated = bool(rules.keep_separator) and (
+        bool(parts.tail) or len(parts.head) - lead != min(rules.keep_tags, own)
+    )
+    pieces: list[tuple[str, str, int]] = []  # as written, as drawn by itself, its key
+    for group, both in enumerate(zip(parts[:3], drawn[:3], strict=True)):
+        if is_separated and (group == 1 or (group and both[0])):
+            pieces.append((rules.keep_separator, rules.keep_separator, 0))
+        tags_of_group = enumerate(zip(*both, strict=True))
+        pieces += [(tag, said, key_from(begun, group, place)) for place, (tag, said) in tags_of_group]
+    pieces = pieces[lead:]
+    tags: list[str] = []
+    done = 0
+    for run in reaching_over([tag for tag, _, _ in pieces]):
+        tags += [said for _, said, _ in pieces[done : run.start]]
+        whole = SEPARATOR.join(pieces[place][0] for place in run)
+        tags += map(str.strip, expanded(whole, pieces[run.start][2]).split(","))
+        done = run.stop
+    if not done:
+        return drawn
+    tags += [said for _, said, _ in pieces[done:]]
+    anew = split_caption(tags, "", replace(rules, trigger=""))
+    return CaptionParts(drawn.head[:lead] + anew.head, anew.middle, anew.tail, drawn.text)
 
 
 def _one_line(text: str, k: int) -> str:
@@ -194,6 +241,8 @@ def _text_as_tags(parts: CaptionParts, rules: CaptionRules) -> CaptionParts:
 def _around(text: str, rules: CaptionRules) -> str:
     if rules.secondary_separator:
         text = SEPARATOR.join(piece.strip() for piece in text.split(rules.secondary_separator))
+    if not (rules.prefix or rules.suffix):
+        return text
     return " ".join(piece for piece in (rules.prefix, text, rules.suffix) if piece)
 
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from enum import IntEnum
 from functools import lru_cache
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 T = TypeVar("T")
 
@@ -96,7 +96,7 @@ def shuffled_by(k: int, items: Sequence[T]) -> list[T]:
     """`items` in the order of a key."""
     out = list(items)
     last = len(out) - 1
-    draws = reversed(_mixed_together(k, _places, last + 1))
+    draws = reversed(_mixed_together(k, _places(last + 1)))
     for i, draw in zip(range(last, 0, -1), draws, strict=False):  # place 0 has no choice
         j = (draw * (i + 1)) >> 64
         out[i], out[j] = out[j], out[i]
@@ -106,38 +106,47 @@ def shuffled_by(k: int, items: Sequence[T]) -> list[T]:
 def kept_by(k: int, items: Sequence[T], dropout: float) -> list[T]:
     """`items` without those that a key leaves out: place p where `share_of(key_from(k, p))` is below `dropout`."""
     least = math.ceil(dropout * 2.0**53) << 11  # a share is 53 bits, so comparing keys is the same
-    draws = _mixed_together(k, _mixed_places, len(items))
+    draws = _mixed_together(k, _mixed_places(len(items)))
     return [item for item, draw in zip(items, draws, strict=True) if draw >= least]
 
 
-def _mixed_together(k: int, numbers: Callable[[int], int], count: int) -> tuple[int, ...]:
-    """`mix(k ^ n)` of each of the first `count` numbers, all in one large integer, of which each has a lane.
+class _Lanes(NamedTuple):
+    """Numbers in one large integer, of which each has a lane of 128 bits; and what a mix of them needs."""
 
-    A lane of 128 bits has room for a product of 64 bits each, so none reaches its neighbour: `mix` is then
-    a few operations on long integers, several times faster than a loop.
+    numbers: int
+    ones: int  # a 1 in every lane
+    gammas: int
+    room: int  # the low half of every lane
+    words: struct.Struct  # how the low halves are read from bytes
+
+
+def _mixed_together(k: int, lanes: _Lanes) -> tuple[int, ...]:
+    """`mix(k ^ n)` of each number n, all in one large integer.
+
+    A lane has room for a product of 64 bits each, so none reaches its neighbour: `mix` is then a few operations on
+    long integers, several times faster than a loop.
     """
-    room, ones, words = _lanes(count)
-    x = ((ones * k ^ numbers(count)) + ones * _GAMMA) & room
+    numbers, ones, gammas, room, words = lanes
+    x = ((ones * k ^ numbers) + gammas) & room
     x = ((x ^ (x >> 30)) & room) * _FIRST & room
     x = ((x ^ (x >> 27)) & room) * _SECOND & room
-    return words.unpack((x ^ (x >> 31)).to_bytes(count * _LANE // 8, "little"))
+    return words.unpack((x ^ (x >> 31)).to_bytes(words.size, "little"))
 
 
 @lru_cache(maxsize=256)
-def _lanes(count: int) -> tuple[int, int, struct.Struct]:
-    """The low half of every lane, a 1 in every lane, and how the low halves are read from bytes."""
-    ones = _laid(1 for _ in range(count))
-    return ones * _MASK, ones, struct.Struct("<" + "Q8x" * count)
+def _places(count: int) -> _Lanes:
+    return _lanes(range(count))
 
 
 @lru_cache(maxsize=256)
-def _places(count: int) -> int:
-    return _laid(range(count))
+def _mixed_places(count: int) -> _Lanes:
+    return _lanes([mix(place) for place in range(count)])
 
 
-@lru_cache(maxsize=256)
-def _mixed_places(count: int) -> int:
-    return _laid(map(mix, range(count)))
+def _lanes(numbers: Sequence[int]) -> _Lanes:
+    ones = _laid([1] * len(numbers))
+    words = struct.Struct("<" + "Q8x" * len(numbers))
+    return _Lanes(_laid(numbers), ones, ones * _GAMMA, ones * _MASK, words)
 
 
 def _laid(numbers: Iterable[int]) -> int:

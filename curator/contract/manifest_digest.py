@@ -46,10 +46,11 @@ class Digest:
         }
         self._hash = hashlib.sha256(canonical(header))
 
-    def add(self, block: Block) -> None:
-        """Add the next block as it is stored."""
-        self._hash.update(_LENGTHS.pack(*map(len, block)))
-        self._hash.update(b"".join(block))
+    def add(self, *blocks: Block) -> None:
+        """Add the next blocks as they are stored."""
+        self._hash.update(
+            b"".join(piece for each in blocks for piece in (_LENGTHS.pack(*map(len, each)), *each))
+        )
 
     def closed(self, parts: Iterable[Part]) -> str:
         """The digest in hexadecimal, after the last block."""

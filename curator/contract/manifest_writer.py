@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from itertools import count, islice
+from os import fsencode
 from pathlib import Path
 from typing import Protocol
 
@@ -24,9 +25,11 @@ from curator.contract.manifest import (
 )
 from curator.contract.manifest_block import Block, PackedRow, image_view, packed
 from curator.contract.manifest_digest import Digest, provenance_json
+from curator.contract.manifest_draft import drafted
 from curator.contract.manifest_seal import seal
 from curator.contract.signs import numbers, sign
 from curator.contract.span_rows import Part, PartGatherer
+from curator.contract.text import visible
 
 _SCHEMA = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -48,6 +51,8 @@ CREATE VIEW span AS SELECT min(first_row) AS first_row, bucket, repeats, sum(row
 _PRAGMAS = (
     "PRAGMA page_size=32768; PRAGMA journal_mode=MEMORY; PRAGMA synchronous=OFF;"  # seven blocks a page
 )
+_AT_ONCE = 128  # blocks in one statement, which older SQLite lets have 999 values
+_AHEAD = 4  # statements that wait to be carried out
 TagCount = tuple[int, int, int]  # subset, tag id, pictures
 
 
@@ -77,31 +82,30 @@ class ManifestContent:
     provenance: Provenance
 
 
-def write_manifest(path: Path, content: ManifestContent) -> str:
+def write_manifest(path: Path, content: ManifestContent, *, replace: bool = True) -> str:
     """Write a manifest and return its digest. An existing file at `path` is replaced only by a whole new one.
 
     Raises:
-        UserError: no space, no right to write there, or numbers beyond what a manifest can hold.
+        UserError: no space, no right to write there, numbers beyond what a manifest can hold; or, without `replace`,
+            there is one by the time this one is whole.
         ValueError: rows out of order.
     """
-    scratch = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        scratch.unlink(missing_ok=True)
-        digest = _write(scratch, content)
-        os.replace(scratch, path)
+        with drafted(path, replace=replace) as draft:
+            return _write(draft, content)
     except (OSError, sqlite3.OperationalError) as error:
         raise UserError(
-            f"the manifest {path} cannot be written: {error}", "free space or choose another place"
+            f"the manifest {visible(str(path))} cannot be written: {visible(_reason(error))}",
+            "free space or choose another place",
         ) from error
-    finally:
-        with suppress(OSError):
-            scratch.unlink(missing_ok=True)
-    return digest
 
 
-def _write(scratch: Path, content: ManifestContent) -> str:
-    connection = sqlite3.connect(scratch, isolation_level=None)
+def _reason(error: Exception) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+
+
+def _write(draft: Path, content: ManifestContent) -> str:
+    connection = sqlite3.connect(draft, isolation_level=None, check_same_thread=False)
     try:
         connection.executescript(_PRAGMAS + _SCHEMA + image_view("part"))
         connection.execute("BEGIN")
@@ -109,7 +113,7 @@ def _write(scratch: Path, content: ManifestContent) -> str:
         connection.execute("COMMIT")
     finally:
         connection.close()
-    seal(scratch)
+    seal(draft)
     return digest
 
 
@@ -124,7 +128,7 @@ def _write_tables(connection: sqlite3.Connection, content: ManifestContent) -> s
     )
     rows = _Packing(content.images, content.tags) if isinstance(content.images, Iterable) else content.images
     digest = Digest(content.rule, content.buckets, content.subsets, tags)
-    many("INSERT INTO block VALUES (?, ?, ?, ?, ?, ?)", _digested(rows.blocks(), digest))
+    _insert(connection, iter(rows.blocks()), digest)
     many("INSERT INTO part VALUES (?, ?, ?, ?, ?)", rows.parts())
     many("INSERT INTO subset_tag VALUES (?, ?, ?)", rows.tag_counts())
     meta = {
@@ -138,10 +142,26 @@ def _write_tables(connection: sqlite3.Connection, content: ManifestContent) -> s
     return str(meta["digest"])
 
 
-def _digested(blocks: Iterable[Block], digest: Digest) -> Iterator[tuple[int | bytes, ...]]:
-    for number, block in enumerate(blocks):
-        digest.add(block)
-        yield number, *block
+def _insert(connection: sqlite3.Connection, blocks: Iterator[Block], digest: Digest) -> None:
+    """Write and digest blocks in a thread while the next are made: SQLite and hashing let Python go on meanwhile."""
+    numbers = count()
+    waiting: deque[Future[None]] = deque()
+    with ThreadPoolExecutor(1) as pool:
+        while some := list(islice(blocks, _AT_ONCE)):
+            if len(waiting) == _AHEAD:
+                waiting.popleft().result()
+            waiting.append(pool.submit(_insert_some, connection, numbers, some, digest))
+        for each in waiting:
+            each.result()
+
+
+def _insert_some(
+    connection: sqlite3.Connection, numbers: Iterator[int], blocks: Sequence[Block], digest: Digest
+) -> None:
+    places = ", ".join(["(?, ?, ?, ?, ?, ?)"] * len(blocks))
+    values = [value for block in blocks for value in (next(numbers), *block)]
+    connection.execute(f"INSERT INTO block VALUES {places}", values)
+    digest.add(*blocks)
 
 
 class _Packing:
@@ -170,7 +190,7 @@ class _Packing:
         ]
 
     def _row(self, image: ManifestImage) -> PackedRow:
-        parts, placement, path = image.parts, image.placement, os.fsencode(image.path)
+        parts, placement, path = image.parts, image.placement, fsencode(image.path)
         self._gatherer.add(image.bucket, float(image.repeats), image.subset, (image.root, path))
         tags = "".join(self._signs[tag] for tag in (*parts.head, *parts.middle, *parts.tail))
         self._counts.setdefault(image.subset, Counter()).update(set(tags))

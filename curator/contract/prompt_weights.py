@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from curator.contract.captions import SEPARATOR, CaptionParts, CaptionRules, may_move
+from curator.contract.captions import SEPARATOR, CaptionParts, CaptionRules, may_move, written
 
 ROUND = 1.1
 SQUARE = 1 / 1.1
@@ -84,6 +84,7 @@ def weights_problem(parts: CaptionParts, rules: CaptionRules) -> str:
 
     Brackets around several tags are torn where `rules` may part these.
     """
+    parts = written(parts, rules)
     head, tail = SEPARATOR.join(parts.head), SEPARATOR.join(parts.tail)
     pieces = [piece for piece in (head, *parts.middle, tail, parts.text) if piece]
     whole = bracket_problem(" ".join((rules.prefix, SEPARATOR.join(pieces), rules.suffix)))

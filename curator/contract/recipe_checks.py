@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, NamedTuple
 
 from curator.contract.errors import UserError
 from curator.contract.recipe import Recipe
+from curator.contract.tag_brackets import is_qualified
+from curator.contract.text import visible
+
+if TYPE_CHECKING:
+    from curator.contract.manifest import Manifest
 
 
 class _Idle(NamedTuple):
@@ -129,6 +134,27 @@ def doubts_about(recipe: Recipe) -> list[Doubt]:
         return []
     what = f"length.steps = {length.steps} is not used: length.epochs = {length.epochs} wins"
     return [Doubt(what, "set length.epochs = 0 to train that many steps, or leave length.steps out")]
+
+
+def doubts_about_brackets(manifest: Manifest, recipe: Recipe) -> Iterator[Doubt]:
+    """Subsets whose tags have brackets of their own, which would weigh, or be trained with a sign before them."""
+    is_weighted = recipe.text.weighted_captions
+    for number, subset in enumerate(manifest.header.subsets):
+        name = visible(subset.name)
+        if is_weighted and not subset.rules.escape_parentheses:
+            found = [(tag, images) for tag, images in manifest.tag_counts(number) if is_qualified(tag)]
+            if found:
+                tags = "1 tag weighs" if len(found) == 1 else f"{len(found):,} tags weigh"
+                shown = f"'{visible(found[0][0])}' in {found[0][1]:,} captions"
+                yield Doubt(
+                    f"subset {name}: {tags} x 1.1 within the brackets of the name, such as {shown}",
+                    f"frieze subset set {name} --rule escape_parentheses=true, and freeze again",
+                )
+        elif subset.rules.escape_parentheses and not is_weighted:
+            yield Doubt(
+                f"subset {name}: escape_parentheses without text.weighted_captions trains the signs before brackets",
+                "set text.weighted_captions, or freeze without the rule",
+            )
 
 
 def _says_something(recipe: Recipe, name: str) -> bool:

@@ -31,6 +31,6 @@ def decoded(data: bytes) -> tuple[str, tuple[str, ...]]:
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         return data.decode("utf-16", "replace"), ()
     try:
-        return data.decode("utf-8-sig"), ()
+        return data.decode().removeprefix("\ufeff"), ()
     except UnicodeDecodeError:
         return data.decode("latin-1"), ("not UTF-8, read as Latin-1",)

@@ -33,15 +33,14 @@ def buckets_of(width: Numbers, height: Numbers, rule: BucketRule) -> Placed:
         for piece in _pieces(len(width)):
             of_image[piece] = placing.of(width[piece], height[piece])
         return Placed(sizes, of_image)
-    longest = _longest_steps(rule)
+    own = _Own(rule)
     for piece in _pieces(len(width)):
-        wide, high = _own_steps(width[piece], height[piece], rule, longest)
-        of_image[piece] = wide * (longest + 1) + high
-    present = np.flatnonzero(np.bincount(of_image, minlength=(longest + 1) ** 2)).tolist()
-    own = {key: (key // (longest + 1) * rule.step, key % (longest + 1) * rule.step) for key in present if key}
-    sizes = tuple(sorted({*bucket_list(rule), *own.values()}))
-    numbers = np.full((longest + 1) ** 2, -1, np.int32)
-    numbers[list(own)] = [sizes.index(size) for size in own.values()]
+        of_image[piece] = own.of(width[piece], height[piece])
+    present = np.flatnonzero(np.bincount(of_image, minlength=own.side**2)).tolist()
+    found = {key: (key // own.side * rule.step, key % own.side * rule.step) for key in present if key}
+    sizes = tuple(sorted({*bucket_list(rule), *found.values()}))
+    numbers = np.full(own.side**2, -1, np.int32)
+    numbers[list(found)] = [sizes.index(size) for size in found.values()]
     return Placed(sizes, numbers[of_image])
 
 
@@ -82,30 +81,78 @@ class _Nearest:
         return np.where(far_up == far_down, np.minimum(up, down), nearest)
 
 
-def _own_steps(width: Numbers, height: Numbers, rule: BucketRule, longest: int) -> tuple[Numbers, Numbers]:
-    """Without upscaling: each picture's own size, shrunk to the area if need be, in whole steps; 0 without a size."""
-    wide, high = width.astype(np.int64), height.astype(np.int64)
-    large = np.flatnonzero(wide * high > rule.area)
-    wide[large], high[large] = _shrunk(wide[large] / high[large], rule)
-    has_size = (width > 0) & (height > 0)
-    return _in_steps(wide, rule, longest) * has_size, _in_steps(high, rule, longest) * has_size
+class _Own:
+    """Without upscaling: each picture's own size in whole steps, as one number `wide * side + high`; 0 without a size.
+
+    What is larger than the area is shrunk, and then the ratio alone decides: a table of ratios answers, and arithmetic
+    does where a step between two buckets lies within a cell.
+    """
+
+    def __init__(self, rule: BucketRule) -> None:
+        self._rule = rule
+        self._longest = place((1, 1 << 40), rule).bucket[1] // rule.step  # the longest strip there could be
+        self.side = self._longest + 1
+        edges = np.arange(1, 16 * _CELLS + 1) / _CELLS
+        shrunk = _shrinking(edges, rule)
+        steps = self._in_steps(shrunk.width, shrunk.height)
+        # Each of these only rises or only falls until another changes: equal at both edges, equal between them.
+        is_same = np.ones(len(edges) - 1, bool)
+        for each in (*shrunk[:5], steps):
+            is_same &= each[1:] == each[:-1]
+        self._table = np.full(16 * _CELLS + 1, _MIXED, np.int32)
+        self._table[1:-1] = np.where(is_same, steps[:-1], _MIXED)
+
+    def of(self, width: Numbers, height: Numbers) -> Numbers:
+        wide, high = width.astype(np.int64), height.astype(np.int64)
+        found = self._in_steps(wide, high)
+        large = np.flatnonzero(wide * high > self._rule.area)
+        ratio = wide[large] / high[large]
+        shrunk = self._table[np.minimum(ratio * _CELLS, len(self._table) - 1).astype(np.int32)]
+        mixed = np.flatnonzero(shrunk == _MIXED)
+        shrunk[mixed] = self._in_steps(*_shrunk(ratio[mixed], self._rule))
+        found[large] = shrunk
+        return found * ((width > 0) & (height > 0))
+
+    def _in_steps(self, wide: Numbers, high: Numbers) -> Numbers:
+        wide, high = (np.clip(side // self._rule.step, 1, self._longest) for side in (wide, high))
+        return (wide * self.side + high).astype(np.int32)
 
 
-def _in_steps(side: Numbers, rule: BucketRule, longest: int) -> Numbers:
-    return np.clip(side // rule.step, 1, longest)
+class _Shrinking(NamedTuple):
+    """Whole numbers on the way to a picture's size of about the rule's area: by width or by height."""
+
+    by_width: Numbers
+    by_height: Numbers
+    height_of_width: Numbers  # in whole steps
+    width_of_height: Numbers
+    is_by_width: Numbers
+    width: Numbers
+    height: Numbers
 
 
 def _shrunk(ratio: Numbers, rule: BucketRule) -> tuple[Numbers, Numbers]:
-    """Sizes of about the rule's area: by width or by height, whichever keeps the ratio better."""
+    """Sizes of about the rule's area."""
+    found = _shrinking(ratio, rule)
+    return found.width, found.height
+
+
+def _shrinking(ratio: Numbers, rule: BucketRule) -> _Shrinking:
+    """By width or by height, whichever keeps the ratio better."""
     wide = np.sqrt(rule.area * ratio)
     by_width, by_height = _cut(wide, rule.step), _cut(rule.area / wide, rule.step)
-    height_of_width, width_of_height = by_width / ratio, by_height * ratio
-    off_by_width = np.abs(by_width / _cut(height_of_width, rule.step) - ratio)
-    off_by_height = np.abs(_cut(width_of_height, rule.step) / by_height - ratio)
+    height, width = by_width / ratio, by_height * ratio
+    height_of_width, width_of_height = _cut(height, rule.step), _cut(width, rule.step)
+    off_by_width = np.abs(by_width / height_of_width - ratio)
+    off_by_height = np.abs(width_of_height / by_height - ratio)
     is_by_width = off_by_width < off_by_height
-    return (
-        np.where(is_by_width, by_width, _rounded(width_of_height)),
-        np.where(is_by_width, _rounded(height_of_width), by_height),
+    return _Shrinking(
+        by_width,
+        by_height,
+        height_of_width,
+        width_of_height,
+        is_by_width,
+        np.where(is_by_width, by_width, _rounded(width)),
+        np.where(is_by_width, _rounded(height), by_height),
     )
 
 
@@ -116,11 +163,6 @@ def _cut(values: Numbers, step: int) -> Numbers:
 
 def _rounded(values: Numbers) -> Numbers:
     return (values + 0.5).astype(np.int64)
-
-
-def _longest_steps(rule: BucketRule) -> int:
-    """What the longest strip there could be is cut to."""
-    return place((1, 1 << 40), rule).bucket[1] // rule.step
 
 
 def _pieces(count: int) -> list[slice]:

@@ -18,6 +18,7 @@ from curator.filter.tree import TextTerm
 from curator.index.collection import Collection
 from curator.index.row_text import Interrupted
 
+_LONGEST = 20_000  # characters that SQLite takes as a pattern, every one of them escaped
 _FEW = 20_000  # so many paths are fetched and sorted one by one
 
 
@@ -27,7 +28,7 @@ def images_with_text(
     """Images among `within` whose path, name or caption holds the text."""
     try:
         with collection.row_text(cancel) as rows:
-            if not term.regex and term.text.isascii():
+            if not term.regex and term.text.isascii() and len(term.text) <= _LONGEST:
                 return rows.holding(term.field, term.text, within)
             return rows.fitting(term.field, _fits(term), within)
     except Interrupted as error:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from pyroaring import BitMap
 
-from curator.contract.buckets import BucketRule
 from curator.filter.buckets import buckets_of
 from curator.filter.numbers import Numbers
 from curator.filter.tree import WordTerm
 from curator.index.bitmaps import Flag, of_array
+from curator.index.bucket_rule import bucket_rule
 from curator.index.collection import Collection
 from curator.index.images import FORMATS
 from curator.index.metadata import RATINGS
@@ -54,7 +54,7 @@ def _marked(collection: Collection, value: str) -> BitMap:
 
 def _in_bucket(collection: Collection, bucket: tuple[int, int]) -> BitMap:
     """By the very rule the freeze uses."""
-    rule = BucketRule(**collection.settings.get("bucket_rule", {}))
+    rule = bucket_rule(collection)
     placed = buckets_of(collection.columns.of("width"), collection.columns.of("height"), rule)
     number = placed.sizes.index(bucket) if bucket in placed.sizes else None
     return BitMap() if number is None else _where(placed.of_image == number)

@@ -10,9 +10,9 @@ from pathlib import Path
 from curator.contract.errors import UserError
 from curator.contract.manifest import ManifestSubset, Provenance, open_manifest
 from curator.contract.manifest_writer import ManifestContent, write_manifest
+from curator.freeze.bucket_table import bucket_table
 from curator.freeze.members import Members
 from curator.freeze.packed_rows import FreezeProgress, Freezing, FrozenRows
-from curator.freeze.preview import bucket_table
 from curator.freeze.spec import FreezeSpec
 from curator.freeze.tag_codes import tag_codes
 from curator.index.bulk_rows import BulkRows
@@ -39,8 +39,10 @@ def freeze(
     members: Members,
     path: Path,
     progress: FreezeProgress | None = None,
+    *,
+    replace: bool = True,
 ) -> FrozenManifest:
-    """Write the manifest of `members` to `path`.
+    """Write the manifest of `members` to `path`; without `replace` never over another.
 
     `progress` gets pictures done and all, from 0 on, and may raise to cancel.
 
@@ -61,7 +63,7 @@ def freeze(
             images=FrozenRows(Freezing(collection, spec, members, table, codes), progress or _silent),
             provenance=_provenance(collection, members, path.stem),
         )
-        write_manifest(path, content)
+        write_manifest(path, content, replace=replace)
     return summary(path)
 
 

@@ -6,18 +6,21 @@ from collections.abc import Iterator
 
 from pyroaring import BitMap
 
-from curator.contract.captions import caption_of, split_caption, without_chance
-from curator.contract.clip_tokens import TOKENS_A_CHUNK, chunks_of, count_tokens
+from curator.contract.captions import SEPARATOR, caption_of, may_move, split_caption, without_chance
+from curator.contract.clip_tokens import TOKENS_A_CHUNK, chunks_of, count_tokens, count_weighted
 from curator.contract.epoch_plan import Sample
 from curator.contract.text import visible
+from curator.contract.wildcards import lone_brace
 from curator.filter.evaluate import select
 from curator.freeze.finding import Finding, of_images, of_subset
 from curator.freeze.members import Members
 from curator.freeze.spec import FreezeSpec
 from curator.index.collection import Collection
+from curator.index.texts import batches
 from curator.tags.brackets import parted_brackets
 
 _COUNTED = 200  # captions whose tokens are counted
+_READ = 2000  # captions at once
 
 
 def empty_captions(collection: Collection, spec: FreezeSpec) -> Iterator[Finding]:
@@ -42,7 +45,7 @@ def long_captions(collection: Collection, spec: FreezeSpec, members: Members) ->
         tokens: dict[int, int] = {}
         for row, tags in zip(collection.rows(some), collection.tag_names(some), strict=True):
             caption = caption_of(split_caption(tags, row.caption, rules), rules, 0, Sample(0, row.id, 0))
-            tokens[row.id] = count_tokens(caption)
+            tokens[row.id] = count_weighted(caption) if rules.escape_parentheses else count_tokens(caption)
         long = [image for image, each in tokens.items() if each > TOKENS_A_CHUNK]
         if long:
             longest = max(tokens.values())
@@ -54,16 +57,24 @@ def long_captions(collection: Collection, spec: FreezeSpec, members: Members) ->
 
 
 def torn_choices(collection: Collection, spec: FreezeSpec, members: Members) -> Iterator[Finding]:
-    """Choices of wildcards with a comma inside: as commas part tags, no choice would be made."""
-    halves = [tag.id for tag in collection.all_tags() if tag.name.count("{") != tag.name.count("}")]
-    torn = BitMap().union(*(collection.bitmaps.of(tag) for tag in halves))
+    """Wildcards whose halves no longer stand beside each other: no choice would be made."""
+    halves = [tag.id for tag in collection.all_tags() if lone_brace(tag.name)]
+    with_half = BitMap().union(*(collection.bitmaps.of(tag) for tag in halves))
     for number, subset in enumerate(spec.subsets):
-        own = members.frozen_of(number) & torn
-        if subset.rules.wildcards and own:
-            what = f"subset {subset.name}: in {len(own):,} captions a comma stands within braces, and nothing is chosen"
-            yield Finding(
-                "warn", what, "write {red|green} dress, {blue|white} hat: no comma within", of_images(own)
+        if not subset.rules.wildcards:
+            continue
+        own = members.frozen_of(number) & with_half
+        torn = [
+            image
+            for piece in batches(own, _READ)
+            for image, tags in zip(piece, collection.tag_names(piece), strict=True)
+            if lone_brace(SEPARATOR.join(tags))
+        ]
+        if torn:
+            what = (
+                f"subset {subset.name}: in {len(torn):,} captions a brace stands alone, and nothing is chosen"
             )
+            yield Finding("warn", what, "write {red|green} dress; a plain brace is {{", of_images(torn))
 
 
 def triggers(collection: Collection, spec: FreezeSpec, members: Members) -> Iterator[Finding]:
@@ -93,7 +104,7 @@ def triggers(collection: Collection, spec: FreezeSpec, members: Members) -> Iter
 def parted(collection: Collection, spec: FreezeSpec, members: Members) -> Iterator[Finding]:
     """A weight over several tags is lost where tags move or go alone (S025)."""
     for subset, own in zip(spec.subsets, members.ids, strict=True):
-        if not (subset.rules.shuffle or subset.rules.tag_dropout or subset.rules.warmup_steps):
+        if subset.rules.escape_parentheses or not may_move(subset.rules):
             continue
         found = list(parted_brackets(collection, own, subset.rules))
         if found:

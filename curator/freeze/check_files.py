@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 from pyroaring import BitMap
 
 from curator.contract.buckets import face_in
@@ -15,6 +16,7 @@ from curator.freeze.finding import Finding, of_images
 from curator.freeze.members import Members
 from curator.freeze.spec import FreezeSpec
 from curator.index.bulk_rows import BulkRows
+from curator.index.changes import id_array
 from curator.index.collection import Collection
 from curator.index.paths import from_blob
 
@@ -82,7 +84,8 @@ def _paths(collection: Collection, images: BitMap) -> Iterator[tuple[int, str]]:
     """(id, whole path), in order."""
     bulk = BulkRows(collection)
     roots = [from_blob(path).rstrip("/") for _, path in bulk.roots()]
-    found = bulk.paths(images)
-    bounds = found.bounds.tolist()
-    for at, (image, root) in enumerate(zip(found.ids.tolist(), found.roots.tolist(), strict=True)):
-        yield image, f"{roots[root]}/{from_blob(bytes(found.joined[bounds[at] + 1 : bounds[at + 1]]))}"
+    paths = [path for piece in bulk.files(images) for path in piece.paths.split(b"\0")[:-1]]
+    order = bulk.in_path_order(images)
+    places = np.searchsorted(id_array(images), order.ids).tolist()
+    for image, root, place in zip(order.ids.tolist(), order.roots.tolist(), places, strict=True):
+        yield image, f"{roots[root]}/{from_blob(paths[place])}"

@@ -139,6 +139,7 @@ def _buckets(preview: FreezePreview) -> Iterator[Finding]:
 
 
 def _quarantined(collection: Collection) -> Iterator[Finding]:
-    count = len(collection.quarantine.list())
+    count = collection.quarantine.count()
     if count:
-        yield Finding("warn", f"{count:,} files could not be read at the scan", "see 'frieze stats'")
+        what = f"{count:,} files could not be read at the scan"
+        yield Finding("warn", what, "see 'frieze quarantine'", of_unusable=True)

@@ -9,17 +9,22 @@ from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from threading import Event
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
-from curator.index.bulk_rows import BulkRows, Paths
+from curator.freeze.pieces import PieceJoiner, Pieces
+from curator.index.bulk_rows import BulkRows, PathOrder
 
-Files = tuple[
-    Paths, NDArray[Any]
-]  # paths in order; the sha256 of each picture, ascending by id, as a row of 32 bytes
+
+class Files(NamedTuple):
+    """Pictures in the order of their paths; ascending by id their paths, and the sha256 of each as 32 bytes."""
+
+    order: PathOrder
+    paths: Pieces
+    contents: NDArray[Any]
 
 
 @contextmanager
@@ -40,11 +45,13 @@ def reading_files(bulk: BulkRows, images: BitMap) -> Generator[Callable[[], File
 
 
 def _read(bulk: BulkRows, images: BitMap, given_up: Event) -> Files:
-    contents = np.zeros((len(images), 32), np.uint8)
+    order = bulk.in_path_order(images, given_up.is_set)
+    contents, paths = np.zeros((len(images), 32), np.uint8), PieceJoiner(len(images))
     done = 0
-    for ids, some in bulk.contents(images):
+    for piece in bulk.files(images):
         if given_up.is_set():
             break
-        contents[done : done + len(ids)] = some
-        done += len(ids)
-    return bulk.paths(images, given_up.is_set), contents
+        contents[done : done + len(piece.ids)] = piece.contents
+        paths.add(piece.paths)
+        done += len(piece.ids)
+    return Files(order, paths.closed(), contents)

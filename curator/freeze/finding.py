@@ -14,12 +14,16 @@ NAMED = 100  # pictures that a finding's filter names one by one
 
 @dataclass(frozen=True)
 class Finding:
-    """Something found before a freeze. `filter` selects the pictures concerned; empty where none are."""
+    """Something found before a freeze. `filter` selects the pictures concerned; empty where none are.
+
+    With `of_unusable` it is about files that are no pictures of the collection.
+    """
 
     level: Literal["stop", "warn"]
     what: str
     hint: str
     filter: str = ""
+    of_unusable: bool = False
 
 
 def of_subset(subset: Subset, more: str = "") -> str:

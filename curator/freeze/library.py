@@ -42,7 +42,7 @@ def freeze_named(
         report = check(collection, spec, members, preview(collection, spec, members, BatchSize()))
         for finding in report.stops:
             raise UserError(finding.what, finding.hint)
-        return freeze(collection, spec, members, path, progress)
+        return freeze(collection, spec, members, path, progress, replace=replace)
 
 
 def manifests_in(folder: Path) -> list[FrozenManifest]:

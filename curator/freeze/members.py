@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from pyroaring import BitMap
 
 from curator.contract.epoch_plan import Span
 from curator.filter.evaluate import select
-from curator.freeze.regularise import Run, regularised
+from curator.freeze.bucket_table import bucket_table, samples_of
+from curator.freeze.regularise import Run, Runs, regularised
 from curator.freeze.spec import FreezeSpec
 from curator.index.bitmaps import Flag, of_array, of_mask
 from curator.index.bulk_rows import BulkRows
+from curator.index.changes import id_array
 from curator.index.collection import Collection
 from curator.index.small_tables import Subset
 
@@ -115,22 +119,48 @@ def _shown(collection: Collection, spec: FreezeSpec, ids: Sequence[BitMap]) -> l
             reg.append(number)
         elif shows(subset, len(own)):
             shown.append(Shown(number, float(subset.repeats), own))
-    samples = sum(len(each.ids) * each.repeats for each in shown)
-    runs = regularised(
-        samples, [Run(len(ids[number]), float(spec.subsets[number].repeats)) for number in reg]
-    )
-    for number, own_runs in zip(reg, runs, strict=True):
-        shown += [Shown(number, repeats, own) for own, repeats in _cut(collection, ids[number], own_runs)]
+    if reg:
+        runs = _balanced(collection, spec, shown, {number: ids[number] for number in reg})
+        for number, own_runs in zip(reg, runs, strict=True):
+            shown += [Shown(number, repeats, own) for own, repeats in _cut(collection, ids[number], own_runs)]
     return sorted(shown, key=lambda each: each.subset)
+
+
+def _balanced(
+    collection: Collection, spec: FreezeSpec, trained: Sequence[Shown], reg: dict[int, BitMap]
+) -> Runs:
+    """The runs of regularisation subsets. Who is in which bucket matters only where repeats have fractions."""
+    subsets = [Run(len(ids), float(spec.subsets[number].repeats)) for number, ids in reg.items()]
+    repeats = [run.repeats for run in subsets] + [each.repeats for each in trained]
+    if all(each.is_integer() for each in repeats):
+        samples = sum(len(each.ids) * int(each.repeats) for each in trained)
+        return regularised(samples, subsets, _whole)
+    everyone = BitMap().union(*(each.ids for each in trained), *reg.values())
+    table = bucket_table(collection, spec.rule, everyone)
+    training = [(each.repeats, table.loads(id_array(each.ids))) for each in trained]
+    samples = samples_of(training)
+    ordered = [BulkRows(collection).in_path_order(ids).ids for ids in reg.values()]
+
+    def shown(runs: Runs) -> int:
+        cut = (each for ids, own in zip(ordered, runs, strict=True) for each in _slices(ids, own))
+        return samples_of([*training, *((repeats, table.loads(ids)) for ids, repeats in cut)]) - samples
+
+    return regularised(samples, subsets, shown)
+
+
+def _whole(runs: Runs) -> int:
+    return sum(run.pictures * int(run.repeats) for own in runs for run in own)
 
 
 def _cut(collection: Collection, images: BitMap, runs: Sequence[Run]) -> list[tuple[BitMap, float]]:
     """Pictures in the order of their paths, cut into runs."""
     if [run.pictures for run in runs] == [len(images)]:
         return [(images, runs[0].repeats)]
-    ordered = BulkRows(collection).paths(images).ids
-    ends = np.cumsum([run.pictures for run in runs])
-    return [
-        (of_array(np.sort(ordered[end - run.pictures : end])), run.repeats)
-        for run, end in zip(runs, ends.tolist(), strict=True)
-    ]
+    ordered = BulkRows(collection).in_path_order(images).ids
+    return [(of_array(np.sort(ids)), repeats) for ids, repeats in _slices(ordered, runs)]
+
+
+def _slices(ids: NDArray[np.uint32], runs: Sequence[Run]) -> Iterator[tuple[NDArray[np.uint32], float]]:
+    """The pictures of each run, and their repeats."""
+    ends = accumulate(run.pictures for run in runs)
+    return ((ids[end - run.pictures : end], run.repeats) for run, end in zip(runs, ends, strict=True))

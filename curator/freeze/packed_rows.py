@@ -19,15 +19,16 @@ from curator.contract.manifest_block import NARROW, ROWS, SIGNS, WIDE, Block
 from curator.contract.manifest_writer import TagCount
 from curator.contract.signs import MOST, WIDE_BITS, signs
 from curator.contract.span_rows import Part
+from curator.freeze.bucket_table import BucketTable
 from curator.freeze.files_read import reading_files
 from curator.freeze.members import Members
 from curator.freeze.packed_tags import PackedTags, TagPacking
+from curator.freeze.pieces import Picked
 from curator.freeze.placing import scaled
-from curator.freeze.preview import BucketTable
 from curator.freeze.spec import FreezeSpec
 from curator.freeze.tag_codes import TagCodes, code_points
 from curator.index.bitmaps import Flag
-from curator.index.bulk_rows import BulkRows
+from curator.index.bulk_rows import BulkRows, PathOrder
 from curator.index.changes import id_array
 from curator.index.collection import Collection
 
@@ -60,10 +61,11 @@ class FrozenRows:
         progress(0, len(images))
         with self._bulk.few_pages(), reading_files(self._bulk, images) as files:
             self._tags = self._read_tags()
-            self._paths, self._contents = files()
-        self._order, self._parts = self._in_order()
+            order, self._paths, self._contents = files()
+        self._rows, self._roots, self._parts = self._in_order(order)
         self._place_of = np.zeros(int(self._ids[-1]) + 1, np.uint32)  # of an id among all, ascending
         self._place_of[self._ids] = np.arange(len(self._ids), dtype=np.uint32)
+        self._captioned = images & freezing.collection.bitmaps.of(Flag.CAPTIONED)
 
     def parts(self) -> Sequence[Part]:
         return self._parts
@@ -74,20 +76,20 @@ class FrozenRows:
             yield from zip([subset] * len(tags), tags.tolist(), uses[tags].tolist(), strict=True)
 
     def blocks(self) -> Iterator[Block]:
-        for first in range(0, len(self._order), _AT_ONCE):
-            some = self._order[first : first + _AT_ONCE]
-            yield from self._blocks(first, some)
-            self._progress((len(self._ids) + first + len(some)) // 2, len(self._ids))
+        for first in range(0, len(self._rows), _AT_ONCE):
+            some = slice(first, min(first + _AT_ONCE, len(self._rows)))
+            yield from self._blocks(some)
+            self._progress((len(self._rows) + some.stop) // 2, len(self._rows))
 
-    def _in_order(self) -> tuple[Numbers, list[Part]]:
-        """Places in the list of paths, in the order of rows; and where bucket, repeats and subset change."""
+    def _in_order(self, paths: PathOrder) -> tuple[Numbers, Numbers, list[Part]]:
+        """Ids and roots of all rows in order; and where bucket, repeats and subset change."""
         shown = sorted(self._freezing.members.shown, key=lambda each: (each.repeats, each.subset))
         kind = np.zeros(int(self._ids[-1]) + 1, np.uint16)
         for number, each in enumerate(shown):
             kind[id_array(each.ids)] = number
-        ids = self._paths.ids
-        keys = self._freezing.table.of_image[ids] * np.int32(len(shown)) + kind[ids]
-        order = np.argsort(keys, kind="stable").astype(np.uint32)
+        keys = self._freezing.table.of_image[paths.ids] * np.int32(len(shown)) + kind[paths.ids]
+        keys = keys.astype(np.min_scalar_type(keys.max()))  # short ones are sorted by radix
+        order = np.argsort(keys, kind="stable")
         keys = keys[order]
         firsts = np.flatnonzero(np.diff(keys, prepend=-1))
         lengths = np.diff(firsts, append=len(keys)).tolist()
@@ -95,7 +97,7 @@ class FrozenRows:
         for first, length in zip(firsts.tolist(), lengths, strict=True):
             bucket, number = divmod(int(keys[first]), len(shown))
             parts.append(Part(first, length, bucket, shown[number].repeats, shown[number].subset))
-        return order, parts
+        return paths.ids[order], paths.roots[order], parts
 
     def _read_tags(self) -> PackedTags:
         subset_of = np.zeros(int(self._ids[-1]) + 1, np.uint16)
@@ -110,77 +112,64 @@ class FrozenRows:
             self._progress(done // 2, len(self._ids))  # the other half of the time is writing
         return packing.closed()
 
-    def _blocks(self, first: int, at: Numbers) -> Iterator[Block]:
-        """Blocks of rows from `first` on; `at` are their places in the list of paths."""
-        ids = self._paths.ids[at]
+    def _blocks(self, rows: slice) -> Iterator[Block]:
+        ids = self._rows[rows]
         place = self._place_of[ids]
-        subset, bucket = self._of_rows(first, len(at))
-        paths, path_lengths = _pieces(self._paths.joined, self._paths.bounds, at)
+        subset, bucket = self._of_rows(rows)
+        paths = self._paths.picked(place)
         texts = self._texts(ids)
-        tags, tag_lengths, heads, tails = self._tags_of(place, subset)
-        numbers = np.zeros((len(at), SIGNS), np.int64)
-        narrow = {"root": self._paths.roots[at], "head": heads, "tail": tails}
+        tags, heads, tails = self._tags_of(place, subset)
+        numbers = np.zeros((len(ids), SIGNS), np.uint32)
+        narrow = {"root": self._roots[rows], "head": heads, "tail": tails}
         for column, name in enumerate(NARROW):
             numbers[:, column] = narrow[name]
         wide = self._sizes(ids, bucket, subset, paths)
-        wide["path_end"] = _ends(path_lengths)
-        wide["tags_end"] = _ends(tag_lengths)
-        wide["text_end"] = _ends(np.array([len(text) for text in texts] if texts else [0] * len(at)))
+        wide["path_end"] = _ends(paths.lengths)
+        wide["tags_end"] = _ends(tags.lengths)
+        wide["text_end"] = (
+            _ends(np.array([len(text) for text in texts])) if texts else np.zeros(len(ids), int)
+        )
         for column, name in enumerate(WIDE):
             numbers[:, len(NARROW) + 2 * column] = wide[name] >> WIDE_BITS
             numbers[:, len(NARROW) + 2 * column + 1] = wide[name] & ((1 << WIDE_BITS) - 1)
         if numbers.max() > MOST:
             raise UserError("a picture has more tags than a manifest can hold", "see 'frieze ls sort:-tags'")
-        said = _lines(numbers)
         contents = self._contents[place].tobytes()
-        for number, row in enumerate(range(0, len(at), ROWS)):
-            beyond = row + ROWS
-            yield Block(
-                said[number],
-                contents[row * 32 : beyond * 32],
-                b"".join(paths[row:beyond]),
-                b"".join(tags[row:beyond]),
-                b"".join(texts[row:beyond]),
-            )
+        firsts = range(0, len(ids), ROWS)
+        return map(
+            Block,
+            _lines(numbers),
+            [contents[32 * first : 32 * (first + ROWS)] for first in firsts],
+            paths.cut(ROWS),
+            tags.cut(ROWS),
+            [b"".join(texts[first : first + ROWS]) for first in firsts],
+        )
 
-    def _of_rows(self, first: int, count: int) -> tuple[Numbers, Numbers]:
+    def _of_rows(self, rows: slice) -> tuple[Numbers, Numbers]:
         """Subset and bucket of rows."""
         firsts = [part.first_row for part in self._parts]
-        own = np.searchsorted(firsts, np.arange(first, first + count), side="right") - 1
+        own = np.searchsorted(firsts, np.arange(rows.start, rows.stop), side="right") - 1
         subsets, buckets = ([part[field] for part in self._parts] for field in (4, 2))
         return np.array(subsets)[own], np.array(buckets)[own]
 
-    def _tags_of(self, place: Numbers, subset: Numbers) -> tuple[list[Any], Numbers, Numbers, Numbers]:
-        """Tags as signs, how many bytes those are, and how many tags lead and end a caption."""
-        rules = [each.rules for each in self._freezing.spec.subsets]
-        tags, lengths = _pieces(self._tags.joined, self._tags.bounds, place)
-        heads = np.minimum(np.array([each.keep_tags for each in rules])[subset], self._tags.counts[place])
-        tails = np.zeros(len(place), np.int64)
-        if any(each.trigger for each in rules):
-            numbers = self._freezing.codes.numbers
-            leads = [signs([numbers[each.trigger]] if each.trigger else []).encode() for each in rules]
-            tags = [leads[own] + piece for own, piece in zip(subset.tolist(), tags, strict=True)]
-            lengths = lengths + np.array([len(lead) for lead in leads])[subset]
-            heads = heads + np.array([bool(lead) for lead in leads])[subset]
-        if self._tags.special:
-            for row, at in enumerate(place.tolist()):
-                if special := self._tags.special.get(at):
-                    tags[row], heads[row], tails[row] = special
-                    lengths[row] = len(special.tags)
-        return tags, lengths, heads, tails
+    def _tags_of(self, place: Numbers, subset: Numbers) -> tuple[Picked, Numbers, Numbers]:
+        """Tags as signs, and how many lead and end a caption."""
+        numbers = self._freezing.codes.numbers
+        triggers = [each.rules.trigger for each in self._freezing.spec.subsets]
+        leads = [signs([numbers[each]]).encode() if each else b"" for each in triggers]
+        heads = self._tags.heads[place] + np.array([len(lead) > 0 for lead in leads])[subset]
+        return self._tags.pieces.led(place, subset, leads), heads, self._tags.tails[place]
 
     def _texts(self, ids: Numbers) -> list[bytes]:
         """The free texts of pictures; none where none has any."""
-        collection = self._freezing.collection
-        captioned = BitMap(ids.tolist()) & collection.bitmaps.of(Flag.CAPTIONED)
+        captioned = BitMap(ids.tolist()) & self._captioned if self._captioned else None
         if not captioned:
             return []
-        found = {image: text.encode() for image, text in collection.images.captions(captioned)}
+        texts = self._freezing.collection.images.captions(captioned)
+        found = {image: text.encode() for image, text in texts}
         return [found.get(image, b"") for image in ids.tolist()]
 
-    def _sizes(
-        self, ids: Numbers, bucket: Numbers, subset: Numbers, paths: Sequence[bytes]
-    ) -> dict[str, Numbers]:
+    def _sizes(self, ids: Numbers, bucket: Numbers, subset: Numbers, paths: Picked) -> dict[str, Numbers]:
         columns, spec = self._freezing.collection.columns, self._freezing.spec
         width, height = (columns.of(name)[ids].astype(np.int64) for name in ("width", "height"))
         sizes = np.array(self._freezing.table.sizes)[bucket]
@@ -200,23 +189,15 @@ class FrozenRows:
         return found
 
 
-def _cut_faces(found: dict[str, Numbers], sizes: Numbers, rows: list[int], paths: Sequence[bytes]) -> None:
+def _cut_faces(found: dict[str, Numbers], sizes: Numbers, rows: list[int], paths: Picked) -> None:
     """Crops around the faces that names tell of."""
     for row in rows:
-        if middle := face_in(paths[row].decode("utf-8", "surrogateescape")):
+        if middle := face_in(paths.one(row).decode("utf-8", "surrogateescape")):
             wide, high = sizes[row].tolist()
             resized = int(found["resized_width"][row]), int(found["resized_height"][row])
             size = int(found["width"][row]), int(found["height"][row])
             crop = cropped_around(Placement((wide, high), resized, (0, 0, wide, high)), size, middle).crop
             found["crop_left"][row], found["crop_top"][row] = crop[:2]
-
-
-def _pieces(joined: bytes | bytearray, bounds: Numbers, at: Numbers) -> tuple[list[Any], Numbers]:
-    """What stands between two bounds, and how long it is."""
-    firsts, ends = bounds[at] + 1, bounds[at + 1]
-    return [
-        joined[first:end] for first, end in zip(firsts.tolist(), ends.tolist(), strict=True)
-    ], ends - firsts
 
 
 def _lines(numbers: Numbers) -> list[bytes]:

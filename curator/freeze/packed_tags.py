@@ -6,15 +6,16 @@ separator go through `split_caption` itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from curator.contract.captions import CaptionRules, split_caption
-from curator.contract.signs import sign
+from curator.contract.signs import signs
+from curator.freeze.pieces import PieceJoiner, Pieces
 from curator.freeze.spec import FreezeSpec
 from curator.freeze.tag_codes import TagCodes
 from curator.index.bulk_rows import TagPiece
@@ -22,28 +23,27 @@ from curator.index.bulk_rows import TagPiece
 Numbers = NDArray[Any]
 
 
-class Special(NamedTuple):
-    """Tags as signs, and how many of them are head and tail."""
-
-    tags: bytes
-    head: int
-    tail: int
-
-
-@dataclass
+@dataclass(frozen=True)
 class PackedTags:
-    """The tags of pictures in ascending order of their ids, without triggers, in UTF-8.
+    """The tags of pictures in ascending order of their ids as signs in UTF-8, without their subsets' triggers.
 
-    A zero byte stands before each picture's and behind the last, at `bounds`.
+    `heads` and `tails` count those that never move, from either end. `used` says, by subset, how many pictures have
+    each tag of the manifest.
     """
 
-    joined: bytearray
-    bounds: Numbers
-    counts: Numbers  # of tags
-    special: dict[int, Special] = field(default_factory=dict)
-    used: dict[int, Numbers] = field(
-        default_factory=dict
-    )  # by subset: pictures with each tag of the manifest
+    pieces: Pieces
+    heads: Numbers
+    tails: Numbers
+    used: dict[int, Numbers]
+
+
+class _Parted(NamedTuple):
+    """A picture of a piece whose tags a separator parts: tags as signs, and how many are head and tail."""
+
+    row: int
+    signs: bytes
+    head: int
+    tail: int
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,9 @@ class TagPacking:
         self._codes = codes
         self._subset_of = subset_of
         self._rules = [_rules_of(subset.rules, codes) for subset in spec.subsets]
-        self._found = PackedTags(
-            bytearray(1), np.zeros(pictures + 1, np.int64), np.zeros(pictures, np.uint32)
-        )
+        self._keep = np.array([subset.rules.keep_tags for subset in spec.subsets])
+        self._joiner = PieceJoiner(pictures)
+        self._heads, self._tails = np.zeros(pictures, np.uint32), np.zeros(pictures, np.uint32)
         self._uses: dict[int, Numbers] = {}  # by subset, by id in the index
         self._more: dict[int, dict[str, int]] = {}  # of special pictures, by subset and name
         self._rows = 0
@@ -76,37 +76,36 @@ class TagPacking:
         breaks = np.flatnonzero(piece.values == 0)
         present = np.unique(subsets).tolist()
         self._count(piece.values, breaks, subsets, present)
-        gone: Numbers | None = None
+        special: list[_Parted] = []
+        gone: list[Numbers] = []
         for number in present:
             rules = self._rules[number]
             if rules.parted is not None:
-                self._part(piece, breaks, subsets == number, number)
+                special += self._parted(piece, breaks, subsets == number, number)
             if rules.trigger:
                 own = np.flatnonzero(piece.values == rules.trigger)
-                own = own[subsets[np.searchsorted(breaks, own)] == number]
-                gone = own if gone is None else np.concatenate((gone, own))
-        if gone is not None and len(gone):
-            codes = np.delete(codes, gone)
+                gone.append(own[subsets[np.searchsorted(breaks, own)] == number])
+        if any(map(len, gone)):
+            codes = np.delete(codes, np.concatenate(gone))
             breaks = np.flatnonzero(codes == 0)
         text = codes.tobytes().decode("utf-32-le").encode()
-        ends = np.flatnonzero(np.frombuffer(text, np.uint8) == 0)
-        own = slice(self._rows, self._rows + len(piece.ids))
-        self._found.bounds[1:][own] = ends + len(self._found.joined)
-        self._found.counts[own] = np.diff(breaks, prepend=-1) - 1
-        self._found.joined += text
-        self._rows += len(piece.ids)
+        self._heads[self._rows : self._rows + len(breaks)] = np.minimum(
+            np.diff(breaks, prepend=-1) - 1, self._keep[subsets]
+        )
+        self._joiner.add(self._with(special, text) if special else text)
+        self._rows += len(breaks)
 
     def closed(self) -> PackedTags:
         """Everything, after the last piece."""
-        found = self._found
+        used: dict[int, Numbers] = {}
         for subset, by_index in self._uses.items():
             uses = np.zeros(len(self._codes.classes), np.int64)
-            for tag in np.flatnonzero(by_index).tolist():
-                uses[self._codes.numbers[self._codes.names[tag]]] = by_index[tag]
+            tags = np.flatnonzero(by_index)
+            uses[self._codes.number_of[tags]] = by_index[tags]
             for name, count in self._more.get(subset, {}).items():
                 uses[self._codes.numbers[name]] += count
-            found.used[subset] = uses
-        return found
+            used[subset] = uses
+        return PackedTags(self._joiner.closed(), self._heads, self._tails, used)
 
     def _count(self, values: Numbers, breaks: Numbers, subsets: Numbers, present: list[int]) -> None:
         size = len(self._codes.code)
@@ -126,21 +125,31 @@ class TagPacking:
             if rules.rules.trigger:
                 self._say(number, (rules.rules.trigger,), int(np.count_nonzero(subsets == number)))
 
-    def _part(self, piece: TagPiece, breaks: Numbers, is_own: Numbers, number: int) -> None:
+    def _parted(self, piece: TagPiece, breaks: Numbers, is_own: Numbers, number: int) -> Iterator[_Parted]:
         """Pictures with a tag that holds the separator, one by one."""
         rules = self._rules[number]
         assert rules.parted is not None
+        leads = bool(rules.rules.trigger)
         rows = np.unique(np.searchsorted(breaks, np.flatnonzero(rules.parted.take(piece.values))))
         for row in rows[is_own[rows]].tolist():
             first = int(breaks[row - 1]) + 1 if row else 0
             tags = piece.values[first : int(breaks[row])].tolist()
             names = [self._codes.names[tag] for tag in tags]
             parts = split_caption(names, "", rules.rules)
-            words = (*parts.head, *parts.middle, *parts.tail)
-            signs = "".join(sign(self._codes.numbers[word]) for word in words).encode()
-            self._found.special[self._rows + row] = Special(signs, len(parts.head), len(parts.tail))
+            head = parts.head[leads:]
+            words = (*head, *parts.middle, *parts.tail)
+            text = signs(self._codes.numbers[word] for word in words).encode()
             self._uses[number][[tag for tag in tags if tag != rules.trigger]] -= 1
             self._say(number, set(words) - {rules.rules.trigger}, 1)
+            yield _Parted(row, text, len(head), len(parts.tail))
+
+    def _with(self, special: Iterable[_Parted], text: bytes) -> bytes:
+        """The tags of a piece, where some pictures have others."""
+        each = text.split(b"\0")
+        for row, own, head, tail in special:
+            each[row] = own
+            self._heads[self._rows + row], self._tails[self._rows + row] = head, tail
+        return b"\0".join(each)
 
     def _say(self, subset: int, names: Iterable[str], count: int) -> None:
         more = self._more.setdefault(subset, {})

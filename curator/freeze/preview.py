@@ -10,19 +10,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
-from pyroaring import BitMap
 
-from curator.contract.buckets import BucketRule, Size
+from curator.contract.buckets import Size
 from curator.contract.epoch_plan import EpochPlan, Span
 from curator.contract.recipe import BatchSize
-from curator.filter.buckets import buckets_of
+from curator.freeze.bucket_table import Loads, bucket_table
 from curator.freeze.members import Funnel, Members, Shown
 from curator.freeze.spec import FreezeSpec
 from curator.index.changes import id_array
 from curator.index.collection import Collection
-
-Numbers = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -66,30 +62,10 @@ class FreezePreview:
     never_shown: int = 0  # pictures whose bucket is too small for a fraction of a repeat
 
 
-@dataclass(frozen=True)
-class BucketTable:
-    """All buckets in order, and the bucket of each image id (-1 where it was not asked for)."""
-
-    sizes: tuple[Size, ...]
-    of_image: NDArray[np.int32]
-
-
-def bucket_table(collection: Collection, rule: BucketRule, ids: BitMap) -> BucketTable:
-    """Place the pictures `ids`."""
-    wanted = id_array(ids)
-    with collection.reading():
-        placed = buckets_of(
-            collection.columns.of("width")[wanted], collection.columns.of("height")[wanted], rule
-        )
-    of_image = np.full((ids.max() if ids else -1) + 1, -1, np.int32)
-    of_image[wanted] = placed.of_image
-    return BucketTable(placed.sizes, of_image)
-
-
 def preview(collection: Collection, spec: FreezeSpec, members: Members, batch: BatchSize) -> FreezePreview:
     """What `members` would be in one epoch with batches of size x accumulate."""
     table = bucket_table(collection, spec.rule, members.frozen())
-    loads = [_loads(table, each.ids) for each in members.shown]
+    loads = [table.loads(id_array(each.ids)) for each in members.shown]
     spans = _spans(members.shown, loads)
     effective = batch.size * batch.accumulate
     steps_of = _steps(spans, effective, batch)
@@ -116,7 +92,7 @@ def preview(collection: Collection, spec: FreezeSpec, members: Members, batch: B
     )
 
 
-def _spans(shown: Sequence[Shown], loads: Sequence[Numbers]) -> tuple[Span, ...]:
+def _spans(shown: Sequence[Shown], loads: Sequence[Loads]) -> tuple[Span, ...]:
     """The spans the freeze would write: `loads` are pictures by bucket."""
     rows: dict[tuple[int, float], int] = {}
     for each, load in zip(shown, loads, strict=True):
@@ -129,11 +105,6 @@ def _spans(shown: Sequence[Shown], loads: Sequence[Numbers]) -> tuple[Span, ...]
         spans.append(Span(bucket, repeats, first, count))
         first += count
     return tuple(spans)
-
-
-def _loads(table: BucketTable, ids: BitMap) -> Numbers:
-    of = table.of_image[id_array(ids)]
-    return np.bincount(of, minlength=len(table.sizes)).astype(np.int64)
 
 
 def _steps(spans: Sequence[Span], effective: int, batch: BatchSize) -> dict[int, int]:
@@ -153,7 +124,7 @@ def _samples_by_bucket(spans: Iterable[Span]) -> dict[int, int]:
 def _shares(
     spec: FreezeSpec,
     shown: Sequence[Shown],
-    loads: Sequence[Numbers],
+    loads: Sequence[Loads],
     spans: Sequence[Span],
     steps_of: dict[int, int],
 ) -> tuple[SubsetShare, ...]:

@@ -2,16 +2,14 @@
 
 Pictures are added in order of their paths, each with its own repeats, until they give as many samples as the training
 pictures; the rest is surplus and left out. Where all of them are too few, each in turn is shown once more, round and
-round, until they are enough.
+round, until they are enough. Samples are those that an epoch really shows, so fractions of repeats count as rounded.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
-
-_DIGITS = 9  # what fractions of repeats add up to is not exact
 
 
 class Run(NamedTuple):
@@ -21,27 +19,41 @@ class Run(NamedTuple):
     repeats: float
 
 
-def regularised(samples: float, subsets: Sequence[Run]) -> list[list[Run]]:
+Runs = list[list[Run]]  # of each regularisation subset
+
+
+def regularised(samples: int, subsets: Sequence[Run], shown: Callable[[Runs], int]) -> Runs:
     """The runs of each regularisation subset, given as all its pictures with its repeats; `samples` are those of
-    training. Pictures behind the last run are surplus.
+    training, `shown` says how many an epoch shows of some runs. Pictures behind the last run are surplus.
+
+    The rule takes one step at a time, a picture more or one shown once more. No step takes samples away, so the first
+    step that is enough is searched for by halves.
     """
-    given = 0.0
-    taken: list[int] = []
-    for pictures, repeats in subsets:
-        needed = math.ceil(round((samples - given) / repeats, _DIGITS)) if repeats else 0
-        taken.append(max(0, min(pictures, needed)))
-        given += taken[-1] * repeats
-    missing = math.ceil(round(samples - given, _DIGITS))
-    if missing <= 0 or not sum(taken):
-        return [_runs(count, 0, run.repeats, 0) for count, run in zip(taken, subsets, strict=True)]
-    rounds, first = divmod(missing, sum(taken))
-    runs: list[list[Run]] = []
-    for count, run in zip(taken, subsets, strict=True):
-        runs.append(_runs(count, min(first, count), run.repeats, rounds))
-        first -= min(first, count)
+    taken = [0] * len(subsets)
+    for number, (pictures, repeats) in enumerate(subsets):
+
+        def with_first(count: int, number: int = number) -> int:
+            return shown(_runs([*taken[:number], count, *taken[number + 1 :]], subsets, 0))
+
+        taken[number] = _least(pictures if repeats else 0, samples, with_first)
+    missing = samples - shown(_runs(taken, subsets, 0))
+    rounds = 1 + max(0, missing) // (sum(taken) or 1)  # a whole round gives one sample a picture
+    once_more = _least(rounds * sum(taken), samples, lambda steps: shown(_runs(taken, subsets, steps)))
+    return _runs(taken, subsets, once_more)
+
+
+def _least(most: int, samples: int, shown: Callable[[int], int]) -> int:
+    """The fewest steps of up to `most` that show so many samples; all where that is too few."""
+    return bisect_left(range(most), samples, key=shown)
+
+
+def _runs(taken: Sequence[int], subsets: Sequence[Run], once_more: int) -> Runs:
+    """The first pictures of each subset, after so many of them in turn were shown once more."""
+    rounds, first = divmod(once_more, sum(taken) or 1)
+    runs: Runs = []
+    for count, (_, repeats) in zip(taken, subsets, strict=True):
+        ahead = min(first, count)
+        first -= ahead
+        both = Run(ahead, repeats + (rounds + 1)), Run(count - ahead, repeats + rounds)
+        runs.append([run for run in both if run.pictures])
     return runs
-
-
-def _runs(pictures: int, once_more: int, repeats: float, rounds: int) -> list[Run]:
-    both = (Run(once_more, repeats + rounds + 1), Run(pictures - once_more, repeats + rounds))
-    return [run for run in both if run.pictures]

@@ -6,6 +6,7 @@ An id depends on the pictures alone, never on the history of the index; common t
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ Codes = NDArray[np.uint32]
 
 @dataclass(frozen=True)
 class TagCodes:
-    """`classes` and `numbers` (manifest ids) by name; of each id of the index the name, and the code point of its sign.
+    """`classes` and `numbers` (manifest ids) by name; by id of the index `names`, `number_of`, and `code` of its sign.
 
     Code 0 stands for 0, which ends a picture's tags.
     """
@@ -32,6 +33,7 @@ class TagCodes:
     classes: dict[str, str]
     numbers: dict[str, int]
     names: dict[int, str]
+    number_of: Codes
     code: Codes
 
 
@@ -40,34 +42,34 @@ def tag_codes(collection: Collection, spec: FreezeSpec, frozen: BitMap) -> TagCo
     bulk = BulkRows(collection)
     known = bulk.tags()
     counts = _counts(collection, bulk, frozen, 1 + max((tag for tag, _, _ in known), default=0))
-    used = [(-int(counts[tag]), name, tag, cls) for tag, name, cls in known if counts[tag]]
-    used.sort()
+    times = counts.tolist()
+    used = sorted((row for row in known if times[row[0]]), key=itemgetter(1))
+    used.sort(key=lambda row: -times[row[0]])
     triggers = sorted({subset.rules.trigger for subset in spec.subsets} - {""})
     classes = dict.fromkeys(triggers, TRIGGER)
-    classes |= {name: cls for _, name, _, cls in used if name not in classes}
+    classes |= {name: cls for _, name, cls in used if name not in classes}
     separators = {subset.rules.keep_separator for subset in spec.subsets} - {""}
     pieces = {
         piece: cls
         for separator in separators
-        for _, name, _, cls in used
+        for _, name, cls in used
         if separator in name
         for piece in split_tag(name, separator)
         if piece
     }
     classes |= {piece: pieces[piece] for piece in sorted(pieces) if piece not in classes}
     numbers = {name: number for number, name in enumerate(classes)}
-    code = np.zeros(len(counts), np.uint32)
-    for _, name, tag, _ in used:
-        code[tag] = numbers[name]
-    tags = np.array([tag for _, _, tag, _ in used], np.int64)
-    code[tags] = code_points(code[tags])
-    return TagCodes(classes, numbers, {tag: name for _, name, tag, _ in used}, code)
+    tags = [tag for tag, _, _ in used]
+    number_of, code = np.zeros(len(counts), np.uint32), np.zeros(len(counts), np.uint32)
+    number_of[tags] = [numbers[name] for _, name, _ in used]
+    code[tags] = code_points(number_of[tags])
+    return TagCodes(classes, numbers, {tag: name for tag, name, _ in used}, number_of, code)
 
 
 def code_points(numbers: NDArray[Any]) -> Codes:
     """The code points of `contract.signs`."""
     codes = numbers.astype(np.uint32) + np.uint32(FIRST)
-    codes[codes >= SURROGATES] += np.uint32(GAP)
+    codes += np.uint32(GAP) * (codes >= SURROGATES)
     return codes
 
 

@@ -133,19 +133,24 @@ class BulkImport:
         return tags, counts, keys
 
     def _without_known(self, batch: ImageBatch) -> ImageBatch:
-        query = "SELECT path FROM image WHERE root=? AND path=?"
+        blobs = list(map(to_blob, batch.paths))
+        if not blobs or (len(set(blobs)) == len(blobs) and not self._holds_between(batch.root, blobs)):
+            return batch  # nearly always: one look instead of one for each
+        query = "SELECT 1 FROM image WHERE root=? AND path=?"
         read = self._store.connection.execute
-        last = read("SELECT max(path) FROM image WHERE root=?", (batch.root,)).fetchone()[0]
-        seen = set[str]()
+        seen = set[bytes]()
         double = list[int]()
-        for row, path in enumerate(batch.paths):
-            blob = to_blob(path)
-            stored = last is not None and blob <= last and read(query, (batch.root, blob)).fetchone()
-            if path in seen or stored:
+        for row, blob in enumerate(blobs):
+            if blob in seen or read(query, (batch.root, blob)).fetchone():
                 double.append(row)
-            seen.add(path)
+            seen.add(blob)
         self.skipped += [batch.paths[row] for row in double]
         return batch.without(double) if double else batch
+
+    def _holds_between(self, root: int, blobs: Sequence[bytes]) -> bool:
+        """Whether any image of the root lies between the first and the last of these paths."""
+        query = "SELECT 1 FROM image WHERE root=? AND path BETWEEN ? AND ? LIMIT 1"
+        return self._store.connection.execute(query, (root, min(blobs), max(blobs))).fetchone() is not None
 
     def _remember(self, position: int) -> None:
         row = (self._setting, json.dumps(position))

@@ -1,7 +1,7 @@
 """Decides how the rows of very many images are read at once: joined by SQLite into one value, taken apart by numpy.
 
-A Python object a row is most of the time of reading millions; SQLite's `group_concat` makes one of thousands. What was
-joined comes with its ids, so the order is never a guess.
+A Python object a row is most of the time of reading millions; SQLite's `group_concat` makes one of thousands. Rows are
+walked over in the order of their ids; where some are missing, the ids are read too, so whose a row is is never a guess.
 """
 
 from __future__ import annotations
@@ -24,30 +24,31 @@ from curator.index.store import Store
 Ids = NDArray[np.int64]
 _PIECE = 1 << 14  # images read at once: what is joined of them stays in the processor's cache
 _SCAN_SHARE = 8  # where more than one image of so many is wanted, all are read and the others left out
+_LOOKED_UP = 500  # at once, of those few that are wanted
 _WALK_PAGES = -4096  # in KiB, as SQLite has it
-_PAD = 4  # zeros before joined tags, so that each byte has bytes before it
-_TAGS = "SELECT CAST(group_concat(tags, x'00') AS BLOB), group_concat(id) FROM (SELECT id, tags FROM image_text {})"
-_SHA = (
-    "SELECT CAST(group_concat(sha256, '') AS BLOB), group_concat(id) FROM (SELECT id, sha256 FROM image {})"
+_PAD = 4  # bytes before the last of a number
+_TAGS = "SELECT CAST(group_concat(tags, x'00') AS BLOB), count(*) FROM (SELECT tags FROM image_text {})"
+_FILES = """SELECT CAST(group_concat(path, x'00') AS BLOB), CAST(group_concat(sha256, '') AS BLOB), count(*)
+    FROM (SELECT path, sha256 FROM image {})"""
+_IDS = "SELECT group_concat(id) FROM (SELECT id FROM {} {})"
+_NEXT = (
+    "SELECT group_concat(id) FROM (SELECT id FROM image WHERE root = ? AND path > ? ORDER BY path LIMIT ?)"
 )
-_PATHS = """SELECT CAST(group_concat(path, x'00') AS BLOB), group_concat(id), max(path) FROM
-    (SELECT id, path FROM image WHERE root = ? AND path > ? ORDER BY path LIMIT ?)"""
 
 
-class Paths(NamedTuple):
-    """Images in order of root and path, as bytes. `roots` are numbers of the roots in the order of their paths.
-
-    A zero byte stands before each path and behind the last, at `bounds`: that of image `ids[i]` is
-    `joined[bounds[i] + 1 : bounds[i + 1]]`.
-    """
+class PathOrder(NamedTuple):
+    """Images in order of root and path. `roots` are numbers of the roots in the order of their paths."""
 
     ids: NDArray[np.uint32]
     roots: NDArray[np.uint16]
-    joined: bytearray
-    bounds: Ids
 
 
-_Walked = tuple[NDArray[Any], NDArray[np.uint16] | int, bytes]  # ids, places of their roots, paths
+class FilePiece(NamedTuple):
+    """Paths and contents of some images, ascending by id: a zero byte behind each path, a sha256 a row of 32 bytes."""
+
+    ids: Ids
+    paths: bytes
+    contents: NDArray[np.uint8]
 
 
 class TagPiece(NamedTuple):
@@ -55,6 +56,15 @@ class TagPiece(NamedTuple):
 
     ids: Ids
     values: NDArray[np.uint32]
+
+
+class _Asked(NamedTuple):
+    """Wanted ids, all that the SQL reaches, and the SQL that reads them in order."""
+
+    wanted: Ids
+    reached: Ids
+    where: str
+    values: Sequence[int]
 
 
 class BulkRows:
@@ -97,59 +107,70 @@ class BulkRows:
         """(id, name, class) of every tag."""
         return self._connection.execute("SELECT id, name, class FROM tag").fetchall()
 
-    def paths(self, images: BitMap, is_given_up: Callable[[], bool] = bool) -> Paths:
-        """The paths of images, in order; not all where it is given up."""
+    def in_path_order(self, images: BitMap, is_given_up: Callable[[], bool] = bool) -> PathOrder:
+        """Images in the order of their paths; not all where it is given up."""
         pieces = self._looked_up(images) if self._are_few(images) else self._walked(images, is_given_up)
         ids, roots = np.zeros(len(images), np.uint32), np.zeros(len(images), np.uint16)
-        bounds, joined, done = np.zeros(len(images) + 1, np.int64), bytearray(1), 0
-        for some, root, paths in pieces:
-            own = slice(done, done + len(some))
-            ids[own], roots[own] = some, root
+        done = 0
+        for some, root in pieces:
+            ids[done : done + len(some)], roots[done : done + len(some)] = some, root
             done += len(some)
-            ends = np.flatnonzero(np.frombuffer(paths, np.uint8) == 0)
-            bounds[1:][own] = np.append(ends, len(paths)) + len(joined)
-            joined += paths
-            joined.append(0)
-        return Paths(ids, roots, joined, bounds)
+        return PathOrder(ids, roots)
 
-    def contents(self, images: BitMap) -> Iterator[tuple[Ids, NDArray[np.uint8]]]:
-        """(ids, the sha256 of each as a row of 32 bytes), ascending, a piece at a time."""
-        for wanted, where, values in self._pieces(images):
-            joined, said = self._connection.execute(_SHA.format(where), values).fetchone()
-            ids = _numbers(said)
-            kept = np.isin(ids, wanted, assume_unique=True)
-            yield ids[kept], np.frombuffer(joined or b"", np.uint8).reshape(-1, 32)[kept]
+    def files(self, images: BitMap) -> Iterator[FilePiece]:
+        """Paths and contents of images, ascending by id, a piece at a time."""
+        for asked in self._pieces(images):
+            query = _FILES.format(asked.where)
+            paths, contents, count = self._connection.execute(query, asked.values).fetchone()
+            rows = np.frombuffer(contents or b"", np.uint8).reshape(-1, 32)
+            ids = self._ids_of("image", asked, count)
+            kept = _places(ids, asked.wanted)
+            if len(kept) < len(ids):
+                each = (paths or b"").split(b"\0")
+                paths, rows, ids = b"\0".join(each[i] for i in kept.tolist()), rows[kept], ids[kept]
+            yield FilePiece(ids, paths + b"\0" if len(ids) else b"", rows)
 
     def tag_pieces(self, images: BitMap) -> Iterator[TagPiece]:
         """The tags of images as they are now, ascending by id, a piece at a time."""
-        for wanted, where, values in self._pieces(images):
-            stale = self._store.pending.of(BitMap(wanted.tolist()))
-            if stale:
-                rows = texts.tag_rows(self._store, wanted.tolist())
+        for asked in self._pieces(images):
+            wanted = asked.wanted.tolist()
+            if self._store.pending.of(BitMap(wanted)):
+                rows = texts.tag_rows(self._store, wanted)
                 yield TagPiece(rows.ids, np.insert(rows.values, np.cumsum(rows.counts), 0).astype(np.uint32))
                 continue
-            joined, said = self._connection.execute(_TAGS.format(where), values).fetchone()
-            yield _only(TagPiece(_numbers(said), decode_joined(joined or b"")), wanted)
+            joined, count = self._connection.execute(_TAGS.format(asked.where), asked.values).fetchone()
+            piece = TagPiece(self._ids_of("image_text", asked, count), decode_joined(joined or b""))
+            yield _only(piece, asked.wanted)
 
-    def _pieces(self, images: BitMap) -> Iterator[tuple[Ids, str, Sequence[int]]]:
-        """Wanted ids, and the SQL that reads them (and perhaps others) in order."""
+    def _ids_of(self, table: str, asked: _Asked, count: int) -> Ids:
+        """Whose rows were read: of every id that was reached, unless there are fewer."""
+        if count == len(asked.reached):
+            return asked.reached
+        query = _IDS.format(table, asked.where)
+        return _numbers(self._connection.execute(query, asked.values).fetchone()[0])
+
+    def _pieces(self, images: BitMap) -> Iterator[_Asked]:
+        """Images a piece at a time; where most of a range are wanted, all of it is read."""
         ids = id_array(images).astype(np.int64)
         at = 0
         while at < len(ids):
             first = int(ids[at])
             beyond = int(np.searchsorted(ids, first + _PIECE))
             if (beyond - at) * _SCAN_SHARE > _PIECE:
-                yield ids[at:beyond], "WHERE id BETWEEN ? AND ? ORDER BY id", (first, int(ids[beyond - 1]))
-                at = beyond
+                some, last = ids[at:beyond], int(ids[beyond - 1])
+                yield _Asked(
+                    some, np.arange(first, last + 1), "WHERE id BETWEEN ? AND ? ORDER BY id", (first, last)
+                )
             else:
-                some = ids[at : at + 500]
-                yield some, f"WHERE id IN ({','.join('?' * len(some))}) ORDER BY id", some.tolist()
-                at += len(some)
+                some = ids[at : at + _LOOKED_UP]
+                where = f"WHERE id IN ({','.join('?' * len(some))}) ORDER BY id"
+                yield _Asked(some, some, where, some.tolist())
+            at += len(some)
 
     def _are_few(self, images: BitMap) -> bool:
         return len(images) * _SCAN_SHARE < self._alive
 
-    def _looked_up(self, images: BitMap) -> Iterator[_Walked]:
+    def _looked_up(self, images: BitMap) -> Iterator[tuple[NDArray[Any], NDArray[np.uint16]]]:
         order = {number: place for place, (number, _) in enumerate(self.roots())}
         rows: list[tuple[int, bytes, int]] = []
         for piece in texts.batches(images):
@@ -157,27 +178,21 @@ class BulkRows:
             rows += [(order[root], path, n) for root, path, n in self._connection.execute(query, piece)]
         rows.sort()
         if rows:
-            roots, paths, ids = zip(*rows, strict=True)
-            yield np.array(ids, np.uint32), np.array(roots, np.uint16), b"\0".join(paths)
+            roots, _, ids = zip(*rows, strict=True)
+            yield np.array(ids, np.uint32), np.array(roots, np.uint16)
 
-    def _walked(self, images: BitMap, is_given_up: Callable[[], bool]) -> Iterator[_Walked]:
+    def _walked(self, images: BitMap, is_given_up: Callable[[], bool]) -> Iterator[tuple[NDArray[Any], int]]:
         """Along the index over (root, path)."""
         is_wanted = np.zeros((images.max() if images else 0) + 1, bool)
         is_wanted[id_array(images)] = True
+        run = self._connection.execute
         for place, (number, _) in enumerate(self.roots()):
             last = b""
-            while (
-                not is_given_up()
-                and (row := self._connection.execute(_PATHS, (number, last, _PIECE)).fetchone())[0]
-            ):
-                joined, said, last = row
+            while not is_given_up() and (said := run(_NEXT, (number, last, _PIECE)).fetchone()[0]):
                 ids = _numbers(said)
-                kept = (ids < len(is_wanted)) & is_wanted[np.minimum(ids, len(is_wanted) - 1)]
-                if not kept.all():
-                    pieces = joined.split(b"\0")
-                    joined = b"\0".join(pieces[i] for i in np.flatnonzero(kept).tolist())
-                if kept.any():
-                    yield ids[kept], place, joined
+                (last,) = run("SELECT path FROM image WHERE id = ?", (int(ids[-1]),)).fetchone()
+                ids = ids[ids < len(is_wanted)]
+                yield ids[is_wanted[ids]], place
 
 
 def decode_joined(joined: bytes) -> NDArray[np.uint32]:
@@ -193,19 +208,15 @@ def decode_joined(joined: bytes) -> NDArray[np.uint32]:
     ends = np.flatnonzero(here < 128)
     values = _PAIRS.take(pairs.take(ends))
     is_long = (raw[_PAD - 1 : -1] & raw[_PAD - 2 : -2]) > 127
-    for place in range(2, _PAD + 1):  # bytes before the last that a number reaches back to
-        long = np.flatnonzero(is_long.take(ends))
-        if not len(long):
-            break
-        last = ends[long] + _PAD
-        values[long] = sum(
-            (raw[last - back].astype(np.uint32) & 127) << np.uint32(7 * (place - back))
-            for back in range(place + 1)
-        )
-        if place < _PAD:
-            is_long = is_long & (
-                np.concatenate((np.zeros(1, np.uint8), raw))[_PAD - place : -1 - place] > 127
-            )
+    long = np.flatnonzero(is_long.take(ends))
+    last = ends[long] + _PAD
+    for reach in range(2, _PAD + 1):  # bytes before its last that a number reaches back to
+        number = raw[last].astype(np.uint32)
+        for back in range(1, reach + 1):
+            number = number << np.uint32(7) | raw[last - back] & np.uint32(127)
+        values[long] = number
+        deeper = raw[last - reach - 1] > 127
+        long, last = long[deeper], last[deeper]
     return values
 
 
@@ -225,6 +236,13 @@ def _only(piece: TagPiece, wanted: Ids) -> TagPiece:
     ends = np.flatnonzero(piece.values == 0)
     lengths = np.diff(ends, prepend=-1)
     return TagPiece(piece.ids[kept], piece.values[np.repeat(kept, lengths)])
+
+
+def _places(ids: Ids, wanted: Ids) -> NDArray[np.int64]:
+    """Where wanted ids stand among those read."""
+    if len(ids) == len(wanted):
+        return np.arange(len(ids))
+    return np.flatnonzero(np.isin(ids, wanted, assume_unique=True))
 
 
 def _numbers(said: str | None) -> Ids:

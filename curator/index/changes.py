@@ -85,6 +85,16 @@ class Classed:
 
 
 @dataclass(frozen=True)
+class RecordChanged:
+    """A record of a small table as it was and as it is (`records.py`); None where there is none. Concerns no images."""
+
+    table: str
+    key: str | int
+    before: bytes | None
+    after: bytes | None
+
+
+@dataclass(frozen=True)
 class Arrived:
     """Images added, with their tags: no edit, so never undone."""
 
@@ -108,6 +118,7 @@ Change = (
     | FlagChange
     | Renamed
     | Classed
+    | RecordChanged
     | Arrived
     | FilesSeen
 )
@@ -150,7 +161,7 @@ def touched(changes: Iterable[Change]) -> BitMap:
                 images |= change.gained | change.lost
             case FilesSeen():
                 images |= change.came | change.went | change.other
-            case Classed():
+            case Classed() | RecordChanged():
                 pass
             case _:
                 images |= change.images

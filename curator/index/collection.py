@@ -12,7 +12,7 @@ from pyroaring import BitMap
 
 from curator.contract.errors import UserError
 from curator.contract.text import visible
-from curator.index import derived
+from curator.index import derived, texts
 from curator.index.arrivals import recover
 from curator.index.bitmaps import Bitmaps, Flag, bitmap_of
 from curator.index.columns import Columns
@@ -181,6 +181,12 @@ class Collection:
         with self.reading():
             return self.tags.names_of(self.images.tag_lists([int(number) for number in ids]))
 
+    def captions(self, ids: Sequence[int]) -> dict[int, str]:
+        """The free captions of many images, of those that have one."""
+        with self.reading():
+            some = BitMap(ids) & self.bitmaps.of(Flag.CAPTIONED)
+            return dict(texts.captions(self._store, some)) if some else {}
+
     def all_tags(self) -> list[Tag]:
         """Every tag in use, the most common first."""
         with self.reading():
@@ -320,15 +326,15 @@ class Collection:
         """How many MiB of the file are kept in memory besides the system's own cache of it."""
         self._database.keep_pages(mib)
 
-    def check(self) -> list[str]:
+    def check(self, looked: derived.Looked | None = None) -> list[str]:
         """What does not agree with the rows: one sentence each, none where all is well."""
         with self.reading():
-            return derived.check(self._store)
+            return derived.check(self._store, looked)
 
-    def rebuild(self) -> None:
-        """Make everything derived again from the rows."""
+    def rebuild(self, looked: derived.Looked | None = None) -> None:
+        """Make everything derived again from the rows; whole or, where `looked` raises, not at all."""
         with self.writing(durable=True):
-            derived.rebuild(self._store)
+            derived.rebuild(self._store, looked)
 
     def _selected(self, ids: Iterable[int] | BitMap | None) -> BitMap:
         alive = self._store.alive()

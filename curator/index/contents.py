@@ -22,7 +22,7 @@ def content_key(sha256: bytes) -> int:
 
 def candidates(column: NDArray[Any], contents: Sequence[bytes]) -> list[int]:
     """Images whose key is that of one of these contents; the whole sha256 is still to be compared."""
-    keys = np.array([content_key(sha) for sha in contents], np.uint64)
+    keys = np.frombuffer(b"".join(contents), ">u8")[::4].astype(np.uint64)  # as `content_key`
     low = np.uint64(_SIEVE - 1)
     sieve = np.zeros(
         _SIEVE, bool

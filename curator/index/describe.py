@@ -1,11 +1,13 @@
-"""Decides how an edit reads as one line of the history."""
+"""Decides how an edit reads as one line of the history, and what of one stayed."""
 
 from __future__ import annotations
 
 from curator.contract.text import visible
 from curator.index.edits import (
     AddTags,
+    Commit,
     Edit,
+    GiveAndTake,
     RemoveTags,
     RenameTag,
     ReorderTags,
@@ -15,6 +17,8 @@ from curator.index.edits import (
     SetMark,
 )
 from curator.index.plan import names_shown
+
+_MOST_LEFT = 4
 
 
 def describe(edit: Edit) -> str:
@@ -34,6 +38,18 @@ def describe(edit: Edit) -> str:
             text = {1: "mark keep", -1: "mark reject"}.get(mark, "unmark")
         case SetClass(names, cls):
             text = f"class of {names_shown(names)} is {cls}"
-        case Rewrite(_, why):
+        case Rewrite(_, why) | GiveAndTake(_, _, _, why):
             text = why
     return visible(text)
+
+
+def images_in_words(count: int) -> str:
+    """`1 image`, `1,200 images`."""
+    return f"{count:,} image{'' if count == 1 else 's'}"
+
+
+def stayed_in_words(commit: Commit) -> str:
+    """What others had changed since when a commit was taken back: `12 images, repeats of subset alice`."""
+    images, more = commit.stayed - len(commit.left), len(commit.left) - _MOST_LEFT
+    said = [images_in_words(images)] if images else []
+    return ", ".join([*said, *commit.left[:_MOST_LEFT], *([f"{more} more"] if more > 0 else [])])

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from pyroaring import BitMap
+
 Place = Literal["start", "end"] | int
 
 
@@ -21,6 +23,16 @@ class RemoveTags:
     """Take tags away where they are."""
 
     names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class GiveAndTake:
+    """Give tags and take tags, each on images of its own, as one change: what a rule derives."""
+
+    given: tuple[tuple[str, BitMap], ...]
+    taken: tuple[tuple[str, BitMap], ...] = ()
+    at: Place = "end"
+    why: str = "rule"
 
 
 @dataclass(frozen=True)
@@ -81,14 +93,17 @@ class Rewrite:
     why: str = "rewrite"
 
 
-Edit = AddTags | RemoveTags | RenameTag | ReorderTags | SetCaption | SetMark | SetClass | Rewrite
+Edit = (
+    AddTags | RemoveTags | GiveAndTake | RenameTag | ReorderTags | SetCaption | SetMark | SetClass | Rewrite
+)
 
 
 @dataclass(frozen=True)
 class Commit:
-    """One line of the history. `images_changed` is 0 where an edit had nothing to do, and then nothing is kept.
+    """One line of the history. `id` is 0 where an edit had nothing to do: then nothing is kept.
 
-    `stayed` counts images that later commits had changed when it was taken back (or made again): they stay as they are.
+    `stayed` counts what later commits had changed when it was taken back (or made again), and so stays as it is:
+    images, and values of subsets, rules and the like. Who takes it back is told the latter in words: `left`.
     """
 
     id: int
@@ -98,3 +113,4 @@ class Commit:
     images_changed: int
     undone: bool = False
     stayed: int = 0
+    left: tuple[str, ...] = ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from pyroaring import BitMap
 
 from curator.contract.errors import UserError
 from curator.contract.text import visible
+from curator.index.changes import id_array
 from curator.index.collection import Collection
 from curator.index.database import sqlite_errors
 from curator.index.images import ImageRow
@@ -25,6 +27,8 @@ CREATE TABLE image(id INTEGER PRIMARY KEY, path TEXT NOT NULL, name TEXT NOT NUL
 CREATE TABLE tag(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, class TEXT NOT NULL, images INTEGER NOT NULL);
 CREATE TABLE image_tag(image INTEGER NOT NULL REFERENCES image(id), tag INTEGER NOT NULL REFERENCES tag(id),
     place INTEGER NOT NULL, PRIMARY KEY(image, tag)) WITHOUT ROWID;
+CREATE TABLE score(image INTEGER NOT NULL REFERENCES image(id), name TEXT NOT NULL, value REAL NOT NULL,
+    PRIMARY KEY(image, name)) WITHOUT ROWID;
 """
 _LAST = """
 CREATE INDEX image_tag_tag ON image_tag(tag, image);
@@ -42,7 +46,7 @@ def export_sqlite(
     images: BitMap | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> int:
-    """Write images (None: all whose file is there) and their tags to a new file; gives how many images.
+    """Write images (None: all whose file is there), tags and scores to a new file; gives how many images.
 
     One snapshot, a few thousand rows at a time. `progress` gets (done, all) and may raise: the file is then removed.
     """
@@ -86,6 +90,7 @@ def _write(
             if progress:
                 progress(done, len(chosen))
         target.executemany("INSERT INTO tag VALUES(?,?,?,?)", _tags(collection, used, chosen))
+        target.executemany("INSERT INTO score VALUES(?,?,?)", _scores(collection, chosen))
     target.execute("COMMIT")
     target.executescript(_LAST)
     return done
@@ -105,3 +110,12 @@ def _image(row: ImageRow) -> tuple[Any, ...]:
 def _tags(collection: Collection, used: set[int], chosen: BitMap) -> Iterator[tuple[int, str, str, int]]:
     for tag in collection.tags.get(sorted(used)):
         yield tag.id, tag.name, tag.cls, len(chosen & collection.bitmaps.of(tag.id))
+
+
+def _scores(collection: Collection, chosen: BitMap) -> Iterator[tuple[int, str, float]]:
+    """(image, name, value), of one name after the other."""
+    ids = id_array(chosen).astype(np.int64)
+    for name in collection.scores.names() if len(ids) else ():
+        values = collection.scores.of(name, int(ids[-1]) + 1)[ids]
+        known = ~np.isnan(values)
+        yield from zip(ids[known].tolist(), repeat(name), values[known].tolist())

@@ -16,6 +16,7 @@ from curator.index.changes import (
     Classed,
     FilesSeen,
     FlagChange,
+    RecordChanged,
     Renamed,
     TagChange,
     TagMoved,
@@ -51,8 +52,8 @@ def patch(store: Store, changes: Sequence[Change]) -> None:
                 store.columns.reread(other)
                 if came or went:
                     store.tags.forget_counts()
-            case Arrived() | Renamed() | Classed():
-                pass  # names are known by their own token
+            case Arrived() | Renamed() | Classed() | RecordChanged():
+                pass  # names are known by their own token; records are read each time they are asked for
 
 
 def _patch_tags(store: Store, change: TagChange | TagMoved) -> None:
@@ -88,21 +89,24 @@ def replaced_effects(change: TagsReplaced) -> tuple[dict[int, BitMap], dict[int,
     ids = id_array(change.images).astype(np.int64)
     old, had = _pairs(ids, change.before)
     new, have = _pairs(ids, change.after)
-    return _by_tag(np.setdiff1d(new, old)), _by_tag(np.setdiff1d(old, new)), (have - had).tolist()
+    gained, lost = (np.setdiff1d(*pair, assume_unique=True) for pair in ((new, old), (old, new)))
+    return _by_tag(gained), _by_tag(lost), (have - had).tolist()
 
 
 def _pairs(ids: NDArray[np.int64], blobs: Sequence[bytes]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """`tag << 32 | image` of all tags of some images, and how many each has."""
+    """`tag << 32 | image` of all tags of some images, each once and in order, and how many tags each image has."""
     tags, counts = decode_many(blobs)
-    return tags << 32 | np.repeat(ids, counts), counts
+    pairs = np.sort(tags << 32 | np.repeat(ids, counts))
+    return pairs[np.diff(pairs, prepend=-1) > 0], counts
 
 
 def _by_tag(pairs: NDArray[np.int64]) -> dict[int, BitMap]:
     """The images of each tag, of sorted pairs."""
-    tags, firsts = np.unique(pairs >> 32, return_index=True)
+    tags = pairs >> 32
+    firsts = np.flatnonzero(np.diff(tags, prepend=-1))
     images = memoryview(pairs.astype(np.uint32))  # pyright: ignore[reportArgumentType] - numpy says less than it can
-    beyond = [*firsts.tolist(), len(pairs)][1:]
+    beyond = [*firsts.tolist(), len(pairs)][1:]  # none, where no tag was gained
     return {
         tag: BitMap(images[first:end])
-        for tag, first, end in zip(tags.tolist(), firsts.tolist(), beyond, strict=True)
+        for tag, first, end in zip(tags[firsts].tolist(), firsts.tolist(), beyond, strict=True)
     }

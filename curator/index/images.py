@@ -94,6 +94,12 @@ class ImageTable:
         """The sha256 of one image as last read."""
         return self._connection.execute("SELECT sha256 FROM image WHERE id=?", (image,)).fetchone()[0]
 
+    def contents(self, images: Sequence[int]) -> Iterator[tuple[int, bytes]]:
+        """(id, sha256 as last read), by ascending ids within a few hundred; ids nobody knows are left out."""
+        for piece in texts.batches(images):
+            query = f"SELECT id, sha256 FROM image WHERE id IN ({','.join('?' * len(piece))}) ORDER BY id"
+            yield from self._connection.execute(query, piece)
+
     def last_id(self) -> int:
         """The largest number an image has; 0 where there is none."""
         return int(self._connection.execute("SELECT coalesce(max(id), 0) FROM image").fetchone()[0])
@@ -143,6 +149,21 @@ class ImageTable:
                 path = from_blob(row[1])
                 found[path] = KnownFile(row[0], path, row[2], row[3], row[0] in alive)
         return found
+
+    def seen(self, root: int, paths: Sequence[bytes]) -> list[tuple[Any, ...]]:
+        """What is remembered of the files at these paths, for a scan to compare.
+
+        A row per sidecar, or one: (path, id, bytes and time of the image, suffix, bytes and time of the sidecar).
+        """
+        query = """SELECT i.path, i.id, i.file_bytes, i.mtime_ns, s.suffix, s.file_bytes, s.mtime_ns
+            FROM image i LEFT JOIN sidecar s ON s.image=i.id WHERE i.root=? AND i.path IN ({})"""
+        rows: list[tuple[Any, ...]] = []
+        for first in range(0, len(paths), 500):
+            some = paths[first : first + 500]
+            rows += self._connection.execute(
+                query.format(",".join("?" * len(some))), (root, *some)
+            ).fetchall()
+        return rows
 
     def with_contents(self, contents: Sequence[bytes]) -> dict[bytes, list[tuple[int, str, bool]]]:
         """For each content that images have: (id, absolute path, whether it was there at the last scan) by id."""

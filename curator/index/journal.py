@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
 from curator.contract.errors import UserError
-from curator.index.changes import Change, touched
+from curator.index.changes import Change, TagChange, TagMoved, touched
 from curator.index.edits import Commit
 from curator.index.fold import AT_ONCE, fold_images
 from curator.index.packing import unpack
@@ -25,6 +27,9 @@ from curator.index.turn import Turned, turn
 _EDIT = "edit"
 _COMMIT = """id, at, actor, what, images_changed, state,
     coalesce((SELECT last.stayed FROM journal last WHERE last.id = journal.latest), 0)"""
+_REACHES = """SELECT id FROM journal INDEXED BY idx_journal_images
+    WHERE kind = 'edit' AND first_image <= ? AND last_image >= ?"""  # by the index alone: rows hold large changes
+_MOST_LINES = 3  # of a commit of several
 _BY_PEOPLE = ("you", "scan", "import", "rules")  # commits of commands a person gave, taken back as one line
 
 
@@ -36,25 +41,55 @@ class State(IntEnum):
     LEFT_BEHIND = 2  # undone, then its actor did something else
 
 
+@dataclass
+class _Joined:
+    """What several edits did that shall be one commit, and their lines."""
+
+    changes: list[Change] = field(default_factory=list[Change])
+    lines: list[str] = field(default_factory=list[str])
+
+
 class Journal:
     """The commits of one index."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._joined: _Joined | None = None
 
     @property
     def _connection(self) -> sqlite3.Connection:
         return self._store.connection
 
     def commit(self, changes: Sequence[Change], actor: str, what: str) -> Commit:
-        """Perform changes and remember them. Inside a write transaction; nothing to do keeps nothing."""
+        """Perform changes and remember them, with others inside `as_one`. Inside a write transaction.
+
+        Nothing to do keeps nothing.
+        """
         if not changes:
             return Commit(0, time.time(), actor, what, 0)
         for change in changes:
             perform(self._store, change)
-        for number in self._undone_by(actor):
-            self._connection.execute("UPDATE journal SET state=? WHERE id=?", (State.LEFT_BEHIND, number))
-        return self._append(_EDIT, actor, what, Turned(list(changes)))
+        if self._joined is None:
+            return self._remember(changes, actor, what)
+        if any(isinstance(change, TagChange | TagMoved) for change in changes):
+            raise RuntimeError("tags that may wait for their rows are a commit of their own")
+        self._joined.changes += changes
+        self._joined.lines.append(what)
+        return Commit(0, time.time(), actor, what, len(touched(changes) & self._store.alive()))
+
+    @contextmanager
+    def as_one(self, actor: str, what: str) -> Generator[None]:
+        """Make one commit of those made inside, for what has no rows to wait for. Inside a write transaction."""
+        if self._joined is not None:
+            yield  # part of what is one already
+            return
+        self._joined = joined = _Joined()
+        try:
+            yield
+        finally:
+            self._joined = None
+        if joined.changes:
+            self._remember(joined.changes, actor, _line_of(what, joined.lines))
 
     def undo(self, actor: str) -> Commit | None:
         """Take the newest standing commit of an actor back."""
@@ -99,11 +134,13 @@ class Journal:
 
     def of_image(self, image: int, limit: int) -> list[Commit]:
         """The newest edits that changed one image."""
-        query = f"SELECT {_COMMIT}, changes FROM journal WHERE kind=? ORDER BY id DESC"
+        perhaps = self._connection.execute(_REACHES, (image, image)).fetchall()
         found: list[Commit] = []
-        for *row, changes in self._connection.execute(query, (_EDIT,)):
+        for (number,) in sorted(perhaps, reverse=True):
             if len(found) == limit:
                 break
+            query = f"SELECT {_COMMIT}, changes FROM journal WHERE id=?"
+            *row, changes = self._connection.execute(query, (number,)).fetchone()
             if image in touched(unpack(changes)):
                 found.append(_commit((row[0], row[1], row[2], row[3], row[4], row[5], row[6])))
         return found
@@ -137,17 +174,32 @@ class Journal:
         """Perform the inverse of what was last done for a commit, and remember that."""
         what = self._connection.execute("SELECT what FROM journal WHERE id=?", (number,)).fetchone()[0]
         turned = turn(self._store, number, back=kind == "undo")
-        commit = self._append(kind, actor, what, turned, number)
+        commit = replace(self._append(kind, actor, what, turned, number), left=tuple(turned.stayed.values))
         self._connection.execute(
             "UPDATE journal SET state=?, latest=? WHERE id=?", (state, commit.id, number)
         )
         return commit
 
+    def _remember(self, changes: Sequence[Change], actor: str, what: str) -> Commit:
+        for number in self._undone_by(actor):
+            self._connection.execute("UPDATE journal SET state=? WHERE id=?", (State.LEFT_BEHIND, number))
+        return self._append(_EDIT, actor, what, Turned(list(changes)))
+
     def _append(self, kind: str, actor: str, what: str, turned: Turned, target: int = 0) -> Commit:
         store = self._store
-        changed, stayed = len(touched(turned.done) & store.alive()), len(turned.stayed)
+        images = touched(turned.done)
+        changed, stayed = len(images & store.alive()), len(turned.stayed)
+        first, last = (images.min(), images.max()) if images else (0, 0)
         number, at = store.record(
-            kind, actor, what, turned.done, images_changed=changed, target=target, stayed=stayed
+            kind,
+            actor,
+            what,
+            turned.done,
+            images_changed=changed,
+            target=target,
+            stayed=stayed,
+            first_image=first,
+            last_image=last,
         )
         store.pending.defer(number, turned.done, turned.cancelled)
         left = store.pending.left_of(number)
@@ -159,6 +211,11 @@ class Journal:
 def _line(actor: str) -> tuple[str, ...]:
     """Actors whose commits one undo takes back."""
     return _BY_PEOPLE if actor in _BY_PEOPLE else (actor,)
+
+
+def _line_of(what: str, lines: Sequence[str]) -> str:
+    more = f"; {len(lines) - _MOST_LINES} more" if len(lines) > _MOST_LINES else ""
+    return f"{what}: {'; '.join(lines[:_MOST_LINES])}{more}".removeprefix(": ")
 
 
 def _commit(row: tuple[int, float, str, str, int, int, int]) -> Commit:

@@ -9,6 +9,7 @@ from curator.index.bitmaps import Flag
 from curator.index.edits import (
     AddTags,
     Edit,
+    GiveAndTake,
     RemoveTags,
     RenameTag,
     ReorderTags,
@@ -27,6 +28,10 @@ def images_to_change(store: Store, edit: Edit, images: BitMap) -> int:
             return len(images - _having_all(store, names, images))
         case RemoveTags(names):
             return len(images & _having_any(store, names))
+        case GiveAndTake(given, taken):
+            new = (some - _having_all(store, (name,), some) for name, some in given)
+            gone = (some & _having_any(store, [name]) for name, some in taken)
+            return len(BitMap().union(*new, *gone) & images)
         case RenameTag(old, new):
             return 0 if old == new else len(images & _having_any(store, [old]))
         case SetMark(mark):

@@ -23,12 +23,14 @@ RATINGS = ("", "general", "sensitive", "questionable", "explicit")  # stored by 
 _NUMBER = {name: number for number, name in enumerate(TYPES)}
 _KEY_BITS = 4
 _LIMITS = {name: (int(np.iinfo(kind).min), int(np.iinfo(kind).max)) for name, kind in TYPES.items()}
+_UNSAID = int(np.iinfo(np.int64).min)
+_RATED = {rating: number for number, rating in enumerate(RATINGS) if rating}
 _GENERATION = "metadata generation"
 
 Numbers = NDArray[Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PostFacts:
     """What a source says of one post; None (or no rating) where it says nothing. `posted` in seconds since 1970."""
 
@@ -82,12 +84,12 @@ class Metadata:
         if not facts:
             return
         with self._database.writing() as connection:
+            ids = np.fromiter((image for image, _ in facts), np.int64, len(facts))
             for name in TYPES:
-                rows = sorted(
-                    (image, value) for image, each in facts if (value := _stored(name, each)) is not None
-                )
-                if rows:
-                    _write(connection, name, np.array(rows, np.int64))
+                values = np.fromiter((_stored(name, each) for _, each in facts), np.int64, len(facts))
+                known = values != _UNSAID
+                if known.any():
+                    _write(connection, name, ids[known], values[known])
             row = (_GENERATION, f'"{secrets.token_hex(8)}"')
             connection.execute("INSERT OR REPLACE INTO setting(key, value) VALUES(?,?)", row)
 
@@ -104,18 +106,16 @@ def missing(name: str) -> int:
     return _LIMITS[name][0]
 
 
-def _stored(name: str, facts: PostFacts) -> int | None:
-    if name == "rating":
-        return RATINGS.index(facts.rating) if facts.rating in RATINGS[1:] else None
-    value: int | None = getattr(facts, name)
+def _stored(name: str, facts: PostFacts) -> int:
+    value: int | None = _RATED.get(facts.rating) if name == "rating" else getattr(facts, name)
     if value is None:
-        return None
+        return _UNSAID
     least, most = _LIMITS[name]
-    return max(least + 1, min(most, value))
+    return value if least < value <= most else max(least + 1, min(most, value))
 
 
-def _write(connection: sqlite3.Connection, name: str, rows: Numbers) -> None:
-    ids, values = rows[:, 0], rows[:, 1]
+def _write(connection: sqlite3.Connection, name: str, ids: Numbers, values: Numbers) -> None:
+    """The last value of an image counts."""
     parts = ids >> PART_BITS
     for part in np.unique(parts).tolist():
         here = parts == part

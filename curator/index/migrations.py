@@ -10,7 +10,7 @@ import numpy as np
 
 from curator.contract.errors import UserError
 from curator.contract.text import visible
-from curator.index.changes import Renamed
+from curator.index.changes import Renamed, touched
 from curator.index.columns import PART_BITS, Columns
 from curator.index.database import Database
 from curator.index.late import Late
@@ -170,6 +170,34 @@ def _late_changes(db: sqlite_utils.Database) -> None:
     db.execute("CREATE TABLE late (id INTEGER PRIMARY KEY AUTOINCREMENT, data BLOB NOT NULL)")
 
 
+def _edits_of_records(db: sqlite_utils.Database) -> None:
+    """Journal rows with edits of small tables (`records.py`), which an older program cannot read.
+
+    A subset is known by a number that is never given again, so that what its name was does not matter to undo.
+    """
+    values = "name, position, filter, repeats, loss_weight, flip, rules, is_reg, crop, mask"
+    db.execute("ALTER TABLE subset RENAME TO old_subset")
+    db.execute(
+        """CREATE TABLE subset (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE,
+            position INTEGER NOT NULL, filter TEXT NOT NULL, repeats REAL NOT NULL, loss_weight REAL NOT NULL,
+            flip INTEGER NOT NULL, rules TEXT NOT NULL, is_reg INTEGER NOT NULL DEFAULT 0,
+            crop TEXT NOT NULL DEFAULT 'center', mask TEXT NOT NULL DEFAULT 'none')"""
+    )
+    db.execute(f"INSERT INTO subset({values}) SELECT {values} FROM old_subset ORDER BY position, name")
+    db.execute("DROP TABLE old_subset")
+
+
+def _spans_of_edits(db: sqlite_utils.Database) -> None:
+    """From which image to which an edit reaches: the history of one is looked for among few (`journal.py`)."""
+    db.execute("ALTER TABLE journal ADD COLUMN first_image INTEGER NOT NULL DEFAULT 0")
+    db.execute("ALTER TABLE journal ADD COLUMN last_image INTEGER NOT NULL DEFAULT 0")
+    rows = db.conn.execute("SELECT id, changes FROM journal WHERE kind = 'edit'")
+    touches = ((number, touched(unpack(data))) for number, data in rows)
+    spans = [(images.min(), images.max(), number) for number, images in touches if images]
+    db.conn.executemany("UPDATE journal SET first_image=?, last_image=? WHERE id=?", spans)
+    db.execute("CREATE INDEX idx_journal_images ON journal(first_image, last_image) WHERE kind = 'edit'")
+
+
 STEPS: tuple[Callable[[sqlite_utils.Database], None], ...] = (
     _first_tables,
     _posts_picks_and_rule_tags,
@@ -180,4 +208,6 @@ STEPS: tuple[Callable[[sqlite_utils.Database], None], ...] = (
     _folders,
     _undo_of_any_commit,
     _late_changes,
+    _edits_of_records,
+    _spans_of_edits,
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from curator.index.changes import (
     Classed,
     FilesSeen,
     FlagChange,
+    RecordChanged,
     Renamed,
     TagChange,
     TagMoved,
@@ -30,10 +31,12 @@ from curator.index.changes import (
 _KINDS: dict[str, type[Change]] = {
     kind.__name__: kind
     for kind in (
-        TagChange, TagMoved, TagsReplaced, CaptionsReplaced, FlagChange, Renamed, Classed, Arrived, FilesSeen,
+        TagChange, TagMoved, TagsReplaced, CaptionsReplaced, FlagChange, Renamed, Classed, RecordChanged, Arrived,
+        FilesSeen,
     )
 }  # fmt: skip
 _OF_TAGS = (Renamed.__name__, Classed.__name__)
+_OF_RECORD = RecordChanged.__name__
 _PLAIN = b"\x02"  # first byte; rows of format 1 were one zlib stream, which starts with "x"
 
 
@@ -65,15 +68,19 @@ def unpack(data: bytes) -> list[Change]:
     ]
 
 
-def unpack_near(data: bytes, images: BitMap) -> list[Change]:
-    """The same, or nothing at all where no change concerns any of the images, a name or a class: told much sooner."""
+def unpack_near(data: bytes, images: BitMap, records: Set[tuple[str, str | int]]) -> list[Change]:
+    """The same, or nothing at all where no change concerns any of the images or records, a name or a class: told much
+    sooner."""
     if data[:1] != _PLAIN:
         return unpack(data)
     head_size, rest_size = struct.unpack_from("<QQ", data, 1)
     head = json.loads(zlib.decompress(data[17 : 17 + head_size]))
     bitmaps = _cut(data, 17 + head_size + rest_size, head["bitmaps"])
-    near = any(images.intersect(BitMap.deserialize(each)) for each in bitmaps)
-    return unpack(data) if near or any(change[0] in _OF_TAGS for change in head["changes"]) else []
+    near = any(images.intersect(BitMap.deserialize(each)) for each in bitmaps) or any(
+        kind in _OF_TAGS or (kind == _OF_RECORD and (values[0], values[1]) in records)
+        for kind, *values in head["changes"]
+    )
+    return unpack(data) if near else []
 
 
 def _unpack_first(data: bytes) -> list[Change]:

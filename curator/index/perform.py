@@ -20,6 +20,7 @@ from curator.index.changes import (
     Classed,
     FilesSeen,
     FlagChange,
+    RecordChanged,
     Renamed,
     TagChange,
     TagMoved,
@@ -30,6 +31,7 @@ from curator.index.columns import COUNTS
 from curator.index.fold import fold_images
 from curator.index.follow import replaced_effects, tag_effects
 from curator.index.pending import count_change
+from curator.index.records import unpacked, write
 from curator.index.store import Store
 
 
@@ -51,6 +53,8 @@ def perform(store: Store, change: Change) -> None:
             store.tags.rename(tag, after)
         case Classed(tags, _, after):
             store.tags.set_class(tags, after)
+        case RecordChanged(table, key, _, after):
+            write(store.connection, table, key, unpacked(after))
         case Arrived() | FilesSeen():
             raise AssertionError("what a scan did is never done again")
 
@@ -77,7 +81,9 @@ def _replace_tags(store: Store, change: TagsReplaced) -> None:
     changes = {tag: (gained.get(tag, none), lost.get(tag, none)) for tag in {*gained, *lost}}
     store.bitmaps.change_many(changes)
     alive = change.images & store.alive()
-    if len(alive) == len(change.images):  # as ever but after files went: tens of thousands of tags need no look
+    if len(alive) == len(
+        change.images
+    ):  # as ever but after files went: tens of thousands of tags need no look
         counts = {tag: len(more) - len(fewer) for tag, (more, fewer) in changes.items()}
     else:
         counts = {tag: len(more & alive) - len(fewer & alive) for tag, (more, fewer) in changes.items()}

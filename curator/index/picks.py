@@ -7,7 +7,12 @@ from dataclasses import dataclass
 from pyroaring import BitMap
 
 from curator.contract.errors import UserError
+from curator.contract.text import visible
 from curator.index.database import Database
+from curator.index.describe import images_in_words
+from curator.index.record_edits import RecordEdits
+from curator.index.record_paths import Record
+from curator.index.records import BYTES, read
 
 
 @dataclass(frozen=True)
@@ -20,10 +25,11 @@ class Pick:
 
 
 class PickTable:
-    """The saved picks of a collection."""
+    """The saved picks of a collection. Each change is an edit that can be undone."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, edits: RecordEdits) -> None:
         self._database = database
+        self._edits = edits
 
     def list(self) -> list[Pick]:
         """All of them, by name."""
@@ -41,13 +47,22 @@ class PickTable:
         if not pick.name.strip():
             raise UserError("a pick needs a name", "give one")
         with self._database.writing(durable=True) as connection:
-            row = (pick.name, pick.images.serialize(), pick.about)
-            connection.execute("INSERT OR REPLACE INTO pick(name, images, about) VALUES(?,?,?)", row)
+            before = read(connection, "pick", pick.name)
+            done = f"pick {visible(pick.name)}: {images_in_words(len(pick.images))}"
+            if before is not None:
+                done += f" in place of {len(BitMap.deserialize(BYTES.stored(before['images']))):,}"
+            self._edits.change("pick", pick.name, before, _record(pick), done)
 
     def remove(self, name: str) -> bool:
         """Whether there was one."""
         with self._database.writing(durable=True) as connection:
-            return connection.execute("DELETE FROM pick WHERE name=?", (name,)).rowcount > 0
+            before = read(connection, "pick", name)
+            self._edits.change("pick", name, before, None)
+        return before is not None
+
+
+def _record(pick: Pick) -> Record:
+    return {"images": BYTES.told(pick.images.serialize()), "about": pick.about}
 
 
 def pick_filter(name: str) -> str:

@@ -28,6 +28,7 @@ from curator.index.columns import COUNTS
 from curator.index.edits import (
     AddTags,
     Edit,
+    GiveAndTake,
     Place,
     RemoveTags,
     RenameTag,
@@ -43,13 +44,17 @@ from curator.index.tag_blob import encode_many
 
 _FEW = 500  # names are looked up one by one, up to so many
 
+
 def plan(store: Store, edit: Edit, images: BitMap) -> list[Change]:
     """The changes of `edit` on `images`; empty where there is nothing to do."""
     match edit:
         case AddTags(names, at):
-            return _add(store, names, at, images)
+            return _give(store, [(name, images) for name in dict.fromkeys(names)], at)
         case RemoveTags(names):
             return _remove(store, names, images)
+        case GiveAndTake(given, taken, at):
+            gone = [each for name, some in taken for each in _remove(store, [name], some & images)]
+            return [*gone, *_give(store, [(name, some & images) for name, some in given], at)]
         case RenameTag(old, new):
             return _rename(store, old, new, images)
         case ReorderTags(names):
@@ -64,20 +69,22 @@ def plan(store: Store, edit: Edit, images: BitMap) -> list[Change]:
             return _rewrite(store, edit, images)
 
 
-def _add(store: Store, names: Sequence[str], at: Place, images: BitMap) -> list[Change]:
-    if not images:
+def _give(store: Store, wanted: Sequence[tuple[str, BitMap]], at: Place) -> list[Change]:
+    """Tags for images that lack them; at a place, in the order given."""
+    everyone = BitMap().union(*(some for _, some in wanted))
+    if not everyone:
         return []
-    ids = id_array(images)
+    ids = id_array(everyone)
     place = 0 if at == "start" else at
     base = None if isinstance(place, str) else np.minimum(max(0, place), store.columns.of(COUNTS)[ids])
     changes: list[Change] = []
-    for tag in store.tags.intern(dict.fromkeys(names)):
-        missing = images - store.bitmaps.of(tag)
+    for tag, (_, some) in zip(store.tags.intern(name for name, _ in wanted), wanted, strict=True):
+        missing = some - store.bitmaps.of(tag)
         if not missing:
             continue
         places = None
         if base is not None:
-            where = rows_of(images, missing)
+            where = rows_of(everyone, missing)
             places = base[where].astype("<u4").tobytes()
             base[where] += 1
         changes.append(TagChange(tag, missing, True, places))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
+from curator.index.bitmaps import of_array
 from curator.index.paths import from_blob
 from curator.index.texts import batches
 
@@ -19,6 +21,7 @@ _TEXTS = {"path": _PATH, "name": _NAME, "caption": "t.caption"}
 _IMAGES = "root r CROSS JOIN image i ON r.id = i.root"
 _FROM = {"path": _IMAGES, "name": _IMAGES, "caption": "image_text t"}
 _ID = {"path": "i.id", "name": "i.id", "caption": "t.id"}
+_LIKE = r"LIKE ? ESCAPE '\'"  # of ASCII, without regard to case; twice as fast as looking into lower()
 _FEW = 50_000  # fewer images than this are looked up, more are walked over
 
 
@@ -35,17 +38,44 @@ class RowText:
 
     def holding(self, field: str, text: str, within: BitMap) -> BitMap:
         """Images whose text holds an ASCII text, ASCII letters without regard to case."""
-        fold = "lower" if text.lower() != text.upper() else ""
-        query = f"SELECT {_ID[field]} FROM {_FROM[field]} WHERE instr({fold}({_TEXTS[field]}), ?)"
-        wanted = (text.lower(),)
+        if "\0" in text:
+            return BitMap()  # no text holds it, and it would end the pattern
+        anywhere = f"%{_escaped(text)}%"
         if len(within) > _FEW:
-            return BitMap(row[0] for row in self._rows(query, wanted)) & within
+            walk = self._paths_holding(text) if field == "path" else self._walk(field, anywhere)
+            return walk & within
         found = BitMap()
+        query = f"SELECT {_ID[field]} FROM {_FROM[field]} WHERE {_TEXTS[field]} {_LIKE} AND {_ID[field]} IN"
         for piece in _pieces(within):
-            marks = ",".join("?" * len(piece))
-            rows = self._rows(f"{query} AND {_ID[field]} IN ({marks})", (*wanted, *piece))
+            rows = self._rows(f"{query} ({','.join('?' * len(piece))})", (anywhere, *piece))
             found.update(row[0] for row in rows)
         return found
+
+    def _paths_holding(self, text: str) -> BitMap:
+        """Of all images, root by root: no path is put together, for the text is in the root, across, or behind it."""
+        wanted = text.encode("ascii").lower()
+        found = BitMap()
+        for number, path in self._connection.execute("SELECT id, path FROM root").fetchall():
+            root = path.rstrip(b"/").lower() + b"/"
+            if wanted in root:
+                found |= self._ids("image i WHERE i.root = ?", (number,))
+                continue
+            across = [text[size:] for size in range(1, len(text)) if root.endswith(wanted[:size])]
+            patterns = [f"%{_escaped(text)}%", *(f"{_escaped(rest)}%" for rest in across)]
+            fits = " OR ".join([f"CAST(i.path AS TEXT) {_LIKE}"] * len(patterns))
+            found |= self._ids(f"image i WHERE i.root = ? AND ({fits})", (number, *patterns))
+        return found
+
+    def _walk(self, field: str, anywhere: str) -> BitMap:
+        fits, values = f"{_TEXTS[field]} {_LIKE}", [anywhere]
+        if field == "name":  # cutting names out of all paths takes longer than looking through these
+            fits, values = f"CAST(i.path AS TEXT) {_LIKE} AND {fits}", [anywhere, anywhere]
+        return self._ids(f"{_FROM[field]} WHERE {fits}", values, _ID[field])
+
+    def _ids(self, source: str, values: Sequence[object], number: str = "i.id") -> BitMap:
+        """The images of a query; SQLite joins their numbers, as millions of rows take Python seconds."""
+        ((joined,),) = self._rows(f"SELECT group_concat({number}) FROM {source}", values)
+        return of_array(np.fromstring(joined or "", np.int64, sep=","))
 
     def fitting(self, field: str, fits: Fits, within: BitMap) -> BitMap:
         """Images whose text a Python function accepts."""
@@ -113,6 +143,11 @@ def _text(field: str, parts: Sequence[object]) -> str:
             )
         case _:
             raise AssertionError(parts)
+
+
+def _escaped(text: str) -> str:
+    """A text as a part of a pattern: every character stands for itself."""
+    return re.sub(r"([%_\\])", r"\\\1", text)
 
 
 def _pieces(ids: Iterable[int]) -> Iterable[list[int]]:

@@ -21,6 +21,9 @@ class SidecarState(NamedTuple):
     text_digest: bytes
 
 
+StateFields = tuple[str, int, int, bytes, bytes]  # of a SidecarState, which is one of these
+
+
 class SidecarTable:
     """Sidecar states per image."""
 
@@ -45,13 +48,9 @@ class SidecarTable:
         rows = [(image, s.suffix, s.mtime_ns, s.file_bytes, s.file_digest, s.text_digest) for s in states]
         self._connection.executemany("INSERT OR REPLACE INTO sidecar VALUES(?,?,?,?,?,?)", rows)
 
-    def put_all(self, states: Iterable[tuple[int, Sequence[SidecarState]]]) -> None:
+    def put_all(self, states: Iterable[tuple[int, Sequence[StateFields]]]) -> None:
         """The same for many images."""
-        rows = (
-            (image, s.suffix, s.mtime_ns, s.file_bytes, s.file_digest, s.text_digest)
-            for image, of_image in states
-            for s in of_image
-        )
+        rows = ((image, *state) for image, of_image in states for state in of_image)
         self._connection.executemany("INSERT OR REPLACE INTO sidecar VALUES(?,?,?,?,?,?)", rows)
 
     def drop(self, image: int, suffixes: Iterable[str]) -> None:

@@ -1,9 +1,11 @@
-"""Decides how settings, subsets and quarantined files are kept: small tables, read whole."""
+"""Decides how settings, subsets, saved filters, aliases and quarantined files are kept: small tables, read whole.
+
+What people edit there is changed by commits of the journal (`record_edits.py`).
+"""
 
 from __future__ import annotations
 
 import json
-import secrets
 import sqlite3
 import time
 from collections.abc import Iterable
@@ -15,19 +17,22 @@ from curator.contract.captions import CaptionRules
 from curator.contract.errors import UserError
 from curator.contract.text import visible
 from curator.index.database import Database
+from curator.index.edits import Commit
 from curator.index.paths import from_blob, to_blob
+from curator.index.record_paths import Record
+from curator.index.records import ALIASES_NEWS, Key, key_of_name, read, read_all
 
-if TYPE_CHECKING:
-    from curator.contract.manifest import MaskMode  # the app opens without it
-
-_ALIASES = "alias generation"
+if TYPE_CHECKING:  # who only names a subset loads none of it
+    from curator.contract.manifest import MaskMode
+    from curator.index.record_edits import RecordEdits
 
 
 class Settings:
-    """JSON values by name."""
+    """JSON values by name: what the programs remember, and rules that people edit."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, edits: RecordEdits) -> None:
         self._database = database
+        self._edits = edits
 
     def get(self, key: str, default: Any = None) -> Any:
         with self._database.reading() as connection:
@@ -35,9 +40,14 @@ class Settings:
         return json.loads(row[0]) if row else default
 
     def put(self, key: str, value: Any) -> None:
+        """Remember a value; no edit, so never undone."""
         with self._database.writing(durable=True) as connection:
             row = (key, json.dumps(value))
             connection.execute("INSERT OR REPLACE INTO setting(key, value) VALUES(?,?)", row)
+
+    def edit(self, key: str, before: Any, after: Any) -> Commit:
+        """Change a value as an edit that can be undone. `before` is what it stood for, also where nothing was kept."""
+        return self._edits.change("setting", key, {"value": before}, {"value": after})
 
 
 @dataclass(frozen=True)
@@ -55,7 +65,6 @@ class Subset:
     mask: MaskMode = "none"
 
 
-_COLUMNS = "name, filter, repeats, loss_weight, flip, rules, is_reg, crop, mask"
 _MOST = 1e6  # of repeats and loss weight; also what refuses numbers that are none
 
 
@@ -78,60 +87,32 @@ def _check(subset: Subset) -> None:
 
 
 class SubsetTable:
-    """Subsets in the order they were made."""
+    """Subsets in the order they were made. Each change is an edit that can be undone."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, edits: RecordEdits) -> None:
         self._database = database
+        self._edits = edits
 
     def list(self) -> list[Subset]:
         with self._database.reading() as connection:
-            rows = connection.execute(f"SELECT {_COLUMNS} FROM subset ORDER BY position").fetchall()
-        return [
-            Subset(
-                name,
-                text,
-                repeats,
-                weight,
-                bool(flip),
-                CaptionRules(**json.loads(rules)),
-                bool(reg),
-                crop,
-                mask,
-            )
-            for name, text, repeats, weight, flip, rules, reg, crop, mask in rows
-        ]
+            return [_subset(record) for record in read_all(connection, "subset", "position, id")]
 
     def get(self, name: str) -> Subset | None:
         return next((subset for subset in self.list() if subset.name == name), None)
 
     def save(self, subset: Subset) -> None:
         """Add a subset at the end, or change the one of this name where it stands."""
-        _check(subset)
-        with self._database.writing(durable=True) as connection:
-            connection.execute(
-                f"INSERT INTO subset(position, {_COLUMNS})"
-                " VALUES((SELECT coalesce(max(position), 0) + 1 FROM subset), ?,?,?,?,?,?,?,?,?)"
-                " ON CONFLICT(name) DO UPDATE SET filter=excluded.filter, repeats=excluded.repeats,"
-                " loss_weight=excluded.loss_weight, flip=excluded.flip, rules=excluded.rules,"
-                " is_reg=excluded.is_reg, crop=excluded.crop, mask=excluded.mask",
-                (
-                    subset.name,
-                    subset.filter,
-                    subset.repeats,
-                    subset.loss_weight,
-                    subset.flip,
-                    json.dumps(asdict(subset.rules)),
-                    subset.is_reg,
-                    subset.crop,
-                    subset.mask,
-                ),
-            )
+        self._save(subset.name, subset)
 
     def put_first(self, name: str) -> None:
         """Let a subset choose its pictures before all others."""
         with self._database.writing(durable=True) as connection:
-            query = "UPDATE subset SET position=(SELECT min(position) - 1 FROM subset) WHERE name=?"
-            connection.execute(query, (name,))
+            key = key_of_name(connection, "subset", name)
+            before = read(connection, "subset", key) if key else None
+            if key and before:
+                (first,) = connection.execute("SELECT min(position) - 1 FROM subset").fetchone()
+                line = f"subset {visible(name)} put first"
+                self._edits.change("subset", key, before, {**before, "position": first}, line)
 
     def rename(self, old: str, subset: Subset) -> None:
         """Change the subset `old`, its name too, where it stands.
@@ -140,16 +121,49 @@ class SubsetTable:
             UserError: the new name is taken.
         """
         with self._database.writing(durable=True) as connection:
-            if subset.name != old and self.get(subset.name):
+            if subset.name != old and key_of_name(connection, "subset", subset.name):
                 raise UserError(f"there is a subset '{subset.name}'", "choose another name")
-            _check(subset)
-            connection.execute("UPDATE subset SET name=? WHERE name=?", (subset.name, old))
-            self.save(subset)
+            self._save(old, subset)
 
     def remove(self, name: str) -> bool:
         """Whether there was one."""
         with self._database.writing(durable=True) as connection:
-            return connection.execute("DELETE FROM subset WHERE name=?", (name,)).rowcount > 0
+            key = key_of_name(connection, "subset", name)
+            if key:
+                self._edits.change("subset", key, read(connection, "subset", key), None)
+        return key is not None
+
+    def _save(self, name: str, subset: Subset) -> None:
+        _check(subset)
+        with self._database.writing(durable=True) as connection:
+            key = key_of_name(connection, "subset", name)
+            stored = read(connection, "subset", key) if key else None
+            if key and stored:
+                position = stored["position"]
+                before = _record(_subset(stored), position)  # with the rules it did not know yet
+            else:
+                before = None
+                key, position = _new_place(connection)
+            self._edits.change("subset", key, before, _record(subset, position))
+
+
+def _new_place(connection: sqlite3.Connection) -> tuple[Key, int]:
+    """A number that no subset had yet, and the place behind all that are there or were taken away."""
+    query = "SELECT coalesce(max(seq), 0) + 1 FROM sqlite_sequence WHERE name='subset'"
+    (key,) = connection.execute(query).fetchone()
+    (last,) = connection.execute("SELECT coalesce(max(position), 0) FROM subset").fetchone()
+    return key, max(last + 1, key)
+
+
+def _subset(record: Record) -> Subset:
+    values: dict[str, Any] = {name: value for name, value in record.items() if name != "position"}
+    values |= {"flip": bool(record["flip"]), "is_reg": bool(record["is_reg"])}
+    values["rules"] = CaptionRules(**record["rules"])
+    return Subset(**values)
+
+
+def _record(subset: Subset, position: int) -> Record:
+    return {**asdict(subset), "position": position}
 
 
 @dataclass(frozen=True)
@@ -161,10 +175,11 @@ class SavedFilter:
 
 
 class SavedFilters:
-    """Saved filters by name."""
+    """Saved filters by name. Each change is an edit that can be undone."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, edits: RecordEdits) -> None:
         self._database = database
+        self._edits = edits
 
     def list(self) -> list[SavedFilter]:
         with self._database.reading() as connection:
@@ -179,20 +194,23 @@ class SavedFilters:
         if not saved.name.strip():
             raise UserError("a saved filter needs a name", "give one")
         with self._database.writing(durable=True) as connection:
-            query = "INSERT OR REPLACE INTO saved_filter(name, filter) VALUES(?,?)"
-            connection.execute(query, (saved.name, saved.filter))
+            before = read(connection, "saved_filter", saved.name)
+            self._edits.change("saved_filter", saved.name, before, {"filter": saved.filter})
 
     def remove(self, name: str) -> bool:
         """Whether there was one."""
         with self._database.writing(durable=True) as connection:
-            return connection.execute("DELETE FROM saved_filter WHERE name=?", (name,)).rowcount > 0
+            before = read(connection, "saved_filter", name)
+            self._edits.change("saved_filter", name, before, None)
+        return before is not None
 
 
 class Aliases:
     """Other words for tags, by which they are found (not under which they are kept)."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, edits: RecordEdits) -> None:
         self._database = database
+        self._edits = edits
 
     def all(self) -> dict[str, str]:
         """Tag names by alias."""
@@ -201,18 +219,21 @@ class Aliases:
 
     def generation(self) -> str:
         """Changes whenever any alias does."""
-        return str(Settings(self._database).get(_ALIASES, ""))
+        with self._database.reading() as connection:
+            row = connection.execute("SELECT value FROM setting WHERE key=?", (ALIASES_NEWS,)).fetchone()
+        return str(row[0]) if row else ""
 
     def put(self, pairs: Iterable[tuple[str, str]]) -> None:
-        """Keep (alias, tag) pairs, in place of what these aliases meant before."""
-        with self._database.writing(durable=True) as connection:
-            connection.executemany("INSERT OR REPLACE INTO alias(alias, tag) VALUES(?,?)", list(pairs))
-            Settings(self._database).put(_ALIASES, secrets.token_hex(8))
+        """Keep (alias, tag) pairs, in place of what these aliases meant before: one edit that can be undone."""
+        with self._edits.as_one(), self._database.reading() as connection:
+            for alias, tag in pairs:
+                self._edits.change("alias", alias, read(connection, "alias", alias), {"tag": tag})
 
     def remove(self, aliases: Iterable[str]) -> None:
-        with self._database.writing(durable=True) as connection:
-            connection.executemany("DELETE FROM alias WHERE alias=?", [(alias,) for alias in aliases])
-            Settings(self._database).put(_ALIASES, secrets.token_hex(8))
+        """Forget these aliases: one edit that can be undone."""
+        with self._edits.as_one(), self._database.reading() as connection:
+            for alias in aliases:
+                self._edits.change("alias", alias, read(connection, "alias", alias), None)
 
 
 @dataclass(frozen=True)
@@ -233,6 +254,9 @@ class Quarantine:
     def list(self) -> list[Quarantined]:
         rows = self._connection.execute("SELECT path, reason, at FROM quarantine ORDER BY path")
         return [Quarantined(from_blob(row[0]), row[1], row[2]) for row in rows]
+
+    def count(self) -> int:
+        return self._connection.execute("SELECT count(*) FROM quarantine").fetchone()[0]
 
     def put(self, entries: Iterable[tuple[str, str]]) -> None:
         rows = [(to_blob(path), reason, time.time()) for path, reason in entries]

@@ -1,4 +1,6 @@
-"""Decides what counts as the same thing changed twice: a tag on an image; its order, caption, mark; a tag's class.
+"""Decides what counts as the same thing changed twice.
+
+That is: a tag on an image; its order, caption, mark; a tag's class; a value of a record of a small table.
 
 A tag's id may carry another name than when a row of the journal was written, so rows are compared by the names of
 their time. `Names` walks back with whoever reads the journal from its newest row.
@@ -6,6 +8,7 @@ their time. `Names` walks back with whoever reads the journal from its newest ro
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence, Set
 
 from pyroaring import BitMap
@@ -18,15 +21,19 @@ from curator.index.changes import (
     Classed,
     FilesSeen,
     FlagChange,
+    RecordChanged,
     Renamed,
     TagChange,
     TagMoved,
     TagsReplaced,
 )
+from curator.index.records import Key, things, unpacked
 from curator.index.tag_table import TagTable
 
 # no tag's name holds a line break
 ORDER, CAPTION, MARK, CLASS = "\norder", "\ncaption", "\nmark", "\nclass"
+_RECORD = "\nrecord\n"
+_ONCE = BitMap([0])  # an image that no collection has: under the key of a record there are no images to name
 Touches = dict[str, BitMap]  # images by tag name, ORDER, CAPTION or MARK; under CLASS the ids of tags
 
 
@@ -72,7 +79,7 @@ def touches_of(
     found: Touches = {}
     for change in reversed(changes):
         for key, images in _of_change(change, names, within, tags):
-            near = images if key == CLASS else images & within
+            near = images if key == CLASS or key.startswith(_RECORD) else images & within
             if near:
                 found[key] = found[key] | near if key in found else near
         if isinstance(change, Renamed):
@@ -98,8 +105,28 @@ def _of_change(
             return [(before, images), (after, images)]
         case Classed(classed, _, _):
             return [(CLASS, BitMap(classed))]
+        case RecordChanged():
+            return [(key, _ONCE) for key in record_keys(change)]
         case Arrived() | FilesSeen():
             return []
+
+
+def record_key(table: str, key: Key, *path: str) -> str:
+    """A record, or the value at a path of it; what lies in it has a key that begins so."""
+    return _RECORD + "".join(f"{json.dumps(part)}\n" for part in (table, key, *path))
+
+
+def record_keys(change: RecordChanged) -> list[str]:
+    """What a change of a record touches: the whole of it where it came or went, else the values that differ."""
+    before, after = unpacked(change.before), unpacked(change.after)
+    key = (change.table, change.key)
+    paths = [()] if before is None or after is None else things(*key, before, after)
+    return [record_key(*key, *path) for path in paths]
+
+
+def is_of_tags(key: str) -> bool:
+    """Whether a key of touches is a tag or the order of tags."""
+    return key not in (CAPTION, MARK, CLASS) and not key.startswith(_RECORD)
 
 
 def _of_rows(

@@ -14,23 +14,23 @@ from itertools import chain
 
 from pyroaring import BitMap
 
-from curator.index.changes import Change, TagChange, TagMoved, touched
+from curator.index.changes import Change, RecordChanged, TagChange, TagMoved, touched
 from curator.index.fold import fold_images
 from curator.index.later_rows import later_rows, renamed_since, rows_of_commit
 from curator.index.packing import unpack, unpack_near
 from curator.index.perform import perform
 from curator.index.store import Store
 from curator.index.touches import Names, Touches, apart, together, touches_of
-from curator.index.turned_change import OwnRow, tags_of, turned_change
+from curator.index.turned_change import OwnRow, Stayed, tags_of, turned_change
 
 
 @dataclass
 class Turned:
-    """What was done; what only waited and so never reaches the rows; images (or tags) that others changed since."""
+    """What was done; what only waited and so never reaches the rows; what others changed since."""
 
     done: list[Change] = field(default_factory=list[Change])
     cancelled: BitMap = field(default_factory=BitMap)
-    stayed: BitMap = field(default_factory=BitMap)
+    stayed: Stayed = field(default_factory=Stayed)
 
 
 def turn(store: Store, commit: int, *, back: bool) -> Turned:
@@ -49,13 +49,14 @@ def _own_rows(store: Store, commit: int, back: bool) -> Iterator[OwnRow]:
     names = Names(store.tags)
     changes = list(chain.from_iterable(own.values()))
     within = touched(changes)
+    records = {(each.table, each.key) for each in changes if isinstance(each, RecordChanged)}
     plain = all(isinstance(change, TagChange | TagMoved) for change in changes)
     tags = tags_of(changes) if plain and not renamed_since(store.connection, min(own)) else None
     others: dict[int, Touches] = {}
     newer: Touches = {}
     for number, whose in later_rows(store.connection, own):
         if number not in own:
-            found = touches_of(unpack_near(_changes(store, number), within), names, within, tags)
+            found = touches_of(unpack_near(_changes(store, number), within, records), names, within, tags)
             others[whose] = apart(others[whose], found) if whose in others else found
             continue
         forward = kinds[number] != "undo"
@@ -73,14 +74,14 @@ def _turn_row(store: Store, row: OwnRow, turned: Turned, *, alone: bool) -> None
     if free and row.touched():
         free -= row.touched_images(touches_of(row.changes, row.names.copy(), left))
     fold_images(store, (left - free) & _losing(row.changes))  # so that it is known where tags stood
-    stayed = BitMap()
+    stayed = Stayed(values=turned.stayed.values)
     recorded = pending.recorded(row.number)
     for number in reversed(range(len(row.changes))):
         for change in turned_change(store, row, number, recorded(number), stayed):
             perform(store, change)
             turned.done.append(change)
-    turned.cancelled |= free - stayed
-    turned.stayed |= stayed
+    turned.cancelled |= free - stayed.images
+    turned.stayed.images |= stayed.images
     pending.cancel(row.number, turned.cancelled)
 
 

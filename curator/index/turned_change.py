@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from curator.index.changes import (
     Classed,
     FilesSeen,
     FlagChange,
+    RecordChanged,
     Renamed,
     TagChange,
     TagMoved,
@@ -27,12 +28,12 @@ from curator.index.changes import (
     merged,
     rows_of,
 )
+from curator.index.record_back import record_back
 from curator.index.store import Store
 from curator.index.tag_blob import decode_many
-from curator.index.touches import CAPTION, CLASS, MARK, ORDER, Names, Touches, reordered
+from curator.index.touches import CAPTION, CLASS, MARK, ORDER, Names, Touches, is_of_tags, reordered
 from curator.index.word_merge import merged_words
 
-_NOT_OF_TAGS = (CAPTION, MARK, CLASS)
 Noted = tuple[BitMap, NDArray[np.uint32]]
 
 
@@ -67,6 +68,17 @@ class OwnRow:
         return images - self.newer[key] if key in self.newer else images
 
 
+@dataclass
+class Stayed:
+    """What others changed since: images (or tags), and values of records in words."""
+
+    images: BitMap = field(default_factory=BitMap)
+    values: list[str] = field(default_factory=list[str])
+
+    def __len__(self) -> int:
+        return len(self.images) + len(self.values)
+
+
 def tags_of(changes: Iterable[Change]) -> set[int]:
     """The tags that changes added, took away or moved."""
     tags: set[int] = set()
@@ -82,24 +94,27 @@ def tags_of(changes: Iterable[Change]) -> set[int]:
 
 
 def turned_change(
-    store: Store, row: OwnRow, number: int, noted: Noted | None, stayed: BitMap
-) -> list[Change]:
-    """The inverse of change `number`, to be performed at once; adds to `stayed` the images that stay as they are."""
+    store: Store, row: OwnRow, number: int, noted: Noted | None, stayed: Stayed
+) -> Sequence[Change]:
+    """The inverse of change `number`, to be performed at once; adds to `stayed` what stays as it is."""
+    images = stayed.images
     match row.changes[number]:
         case TagChange() as change:
-            return _tag_back(store, row, change, noted, stayed)
+            return _tag_back(store, row, change, noted, images)
         case TagMoved() as change:
-            return _move_back(store, row, change, noted, stayed)
+            return _move_back(store, row, change, noted, images)
         case TagsReplaced() as change:
-            return _words_back(store, row, change, stayed)
+            return _words_back(store, row, change, images)
         case CaptionsReplaced() as change:
-            return _captions_back(row, change, stayed)
+            return _captions_back(row, change, images)
         case FlagChange(flag, gained, lost):
-            return _flag_back(row, flag, gained, lost, stayed)
+            return _flag_back(row, flag, gained, lost, images)
         case Renamed() as change:
-            return _name_back(store, row, change, stayed)
+            return _name_back(store, row, change, images)
         case Classed() as change:
-            return _classes_back(row, change, stayed)
+            return _classes_back(row, change, images)
+        case RecordChanged() as change:
+            return record_back(store.connection, change, row.others, row.newer, stayed.values)
         case Arrived() | FilesSeen():
             return []
 
@@ -201,7 +216,7 @@ def _words_back(store: Store, row: OwnRow, change: TagsReplaced, stayed: BitMap)
     rows = list(zip(change.images, change.before, change.after, strict=True))
     rest, changed = _renamed_since(change, row.names.renamed()), BitMap()
     if row.touched():
-        changed = row.touched_images(key for key in (*row.others, *row.newer) if key not in _NOT_OF_TAGS)
+        changed = row.touched_images(key for key in (*row.others, *row.newer) if is_of_tags(key))
         now = dict(texts.blobs(store, change.images))
         # a name that went and came back may have come back as another tag
         rest |= BitMap(image for image, _, after in rows if now[image] != after)

@@ -1,18 +1,20 @@
 """Decides how a plan is carried out: folders indexed, subsets saved, words and facts given to pictures.
 
-Words never replace words a picture has unless asked to; each batch of pictures is one change that can be undone.
+Words never replace words a picture has unless asked to; each batch of pictures is one change that can be undone, and so
+are the subsets, picks and bucket rule together.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from pyroaring import BitMap
 
 from curator.contract.errors import UserError
 from curator.filter.evaluate import select
+from curator.index.bucket_rule import set_bucket_rule
 from curator.index.collection import Collection
 from curator.index.edits import Rewrite, Words
 from curator.index.picks import Pick, pick_filter
@@ -52,13 +54,15 @@ def carry_out(
         report.scanned.include(scan(collection, folder))
     matcher = Matcher(collection)
     report.words = give_words(collection, matcher, plan, progress, replace_words=replace_words)
-    if plan.rule:
-        collection.settings.put("bucket_rule", asdict(plan.rule))
-    for each in plan.subsets:
-        if each.rows:
-            _save_pick(collection, matcher, each, each.rows)
-        collection.subsets.save(_subset(each))
-        report.captioned += _give_class_tokens(collection, each)
+    picks = [_pick(matcher, each, each.rows) for each in plan.subsets if each.rows]
+    with collection.as_one(f"import of {plan.layout}", ACTOR):
+        if plan.rule:
+            set_bucket_rule(collection, plan.rule)
+        for pick in picks:
+            collection.picks.save(pick)
+        for each in plan.subsets:
+            collection.subsets.save(_subset(each))
+    report.captioned = sum(_give_class_tokens(collection, each) for each in plan.subsets)
     report.subsets = tuple(each.name for each in plan.subsets)
     return report
 
@@ -75,13 +79,13 @@ def _filter(each: PlannedSubset) -> str:
     return pick_filter(each.name) if each.rows else folder_filter(each.folder)
 
 
-def _save_pick(collection: Collection, matcher: Matcher, each: PlannedSubset, source: Source) -> None:
-    """The pictures that rows name, kept under the subset's name."""
+def _pick(matcher: Matcher, each: PlannedSubset, source: Source) -> Pick:
+    """The pictures that rows name, under the subset's name."""
     images = BitMap()
     for batch in batches(source.rows()):
         images |= BitMap(matcher.images([row for row in batch if isinstance(row, Record)]))
     images.discard(0)
-    collection.picks.save(Pick(each.name, images, f"named by {source.path.name}"))
+    return Pick(each.name, images, f"named by {source.path.name}")
 
 
 def _subset(each: PlannedSubset) -> Subset:

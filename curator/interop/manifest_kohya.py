@@ -10,7 +10,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from curator.contract.captions import SEPARATOR, CaptionParts
+from curator.contract.captions import SEPARATOR, CaptionParts, CaptionRules, written
 from curator.contract.manifest import Manifest, ManifestSubset
 from curator.interop.placed_files import fresh_folder, place, placed_name, refuse_tars
 
@@ -23,12 +23,14 @@ def write_kohya_folders(manifest: Manifest, folder: Path, *, copy: bool) -> list
     names = _folder_names(manifest.header.subsets)
     for name in names:
         (home / name).mkdir()
-    moves = [_moves(subset) for subset in manifest.header.subsets]
+    rules, moves = _rules_of(manifest)
     for row, image in enumerate(manifest.images()):
         target = home / names[image.subset] / placed_name(row, image)
         place(manifest, image, target, copy=copy)
         target.with_suffix(".txt").write_text(
-            f"{_caption(image.parts, moves[image.subset])}\n", "utf-8", "surrogateescape"
+            f"{_caption(written(image.parts, rules[image.subset]), moves[image.subset])}\n",
+            "utf-8",
+            "surrogateescape",
         )
     tables = [
         f"image_dir = {_text(str((home / name).absolute()))}\ncaption_extension = '.txt'" for name in names
@@ -44,10 +46,13 @@ def write_kohya_json(manifest: Manifest, folder: Path) -> list[str]:
     files = [(home / name).open("w", encoding="utf-8") for name in names]
     try:
         begun = [False] * len(files)
-        moves = [_moves(subset) for subset in manifest.header.subsets]
+        rules, moves = _rules_of(manifest)
         for image in manifest.images():
             file = files[image.subset]
-            entry = {"tags": _caption(image.parts, moves[image.subset]), "image_size": image.size}
+            entry = {
+                "tags": _caption(written(image.parts, rules[image.subset]), moves[image.subset]),
+                "image_size": image.size,
+            }
             file.write(",\n" if begun[image.subset] else "{\n")
             file.write(f"{json.dumps(str(manifest.file_of(image)))}: {json.dumps(entry)}")
             begun[image.subset] = True
@@ -61,6 +66,12 @@ def write_kohya_json(manifest: Manifest, folder: Path) -> list[str]:
         f"image_dir = {_text(root)}\nmetadata_file = {_text(str((home / name).absolute()))}" for name in names
     ]
     return _write_dataset(manifest, home, tables)
+
+
+def _rules_of(manifest: Manifest) -> tuple[list[CaptionRules], list[bool]]:
+    """The caption rules of each subset, and whether anything moves in it."""
+    subsets = manifest.header.subsets
+    return [each.rules for each in subsets], [_moves(each) for each in subsets]
 
 
 def _moves(subset: ManifestSubset) -> bool:

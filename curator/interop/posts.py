@@ -7,7 +7,7 @@ unknown rating no rating; both are counted. Every row has exactly one first reas
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import chain
 from typing import Any
@@ -17,7 +17,10 @@ from curator.interop.records import Dropped, Record, Row
 from curator.interop.words import clean, tags_of_words
 from curator.tags.text import spaced
 
-_CLASSES = ("artist", "character", "copyright", "general", "meta")
+_CLASSES = tuple(
+    (cls, f"tag_string_{cls}", f"tags_{cls}")
+    for cls in ("artist", "character", "copyright", "general", "meta")
+)
 _LETTERS = {"g": "general", "s": "sensitive", "q": "questionable", "e": "explicit", "safe": "general"}
 _PICTURES = {"jpg", "jpeg", "png", "webp", "bmp", "gif", "avif"}
 _DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d):(\d\d)(?:\.\d+)?(Z|[+-]\d\d:?\d\d)?)?")
@@ -51,17 +54,18 @@ def post_tags(row: Mapping[str, Any]) -> tuple[tuple[str, ...] | None, tuple[tup
     plain = _words(row.get("tag_string", row.get("tags")))
     groups = [
         (cls, group)
-        for cls in _CLASSES
-        if (group := _words(row.get(f"tag_string_{cls}", row.get(f"tags_{cls}")))) is not None
+        for cls, key, other in _CLASSES
+        if not (plain and cls == "general")  # most of the words, and all said already
+        and (group := _words(row.get(key, row.get(other)))) is not None
     ]
-    tags = plain
+    said = plain
     if not plain and groups:
-        tags = tuple(dict.fromkeys(chain.from_iterable(group for _, group in groups)))
+        said = list(chain.from_iterable(group for _, group in groups))
     known = frozenset(plain) if plain else None
     classes = [
         (tag, cls) for cls, group in groups if cls != "general" for tag in group if not known or tag in known
     ]
-    return tags, tuple(classes)
+    return None if said is None else tuple(dict.fromkeys(said)), tuple(classes)
 
 
 def post_facts(row: Mapping[str, Any], number: int | None) -> tuple[PostFacts, tuple[str, ...]]:
@@ -119,7 +123,8 @@ def whole(value: Any) -> int | None:
         return None
 
 
-def _words(value: Any) -> tuple[str, ...] | None:
+def _words(value: Any) -> Sequence[str] | None:
+    """The tags of one cell, perhaps some twice."""
     if isinstance(value, str):
         return tags_of_words(value)
     if isinstance(value, list | tuple):

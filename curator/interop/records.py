@@ -9,7 +9,7 @@ from pathlib import Path
 from curator.index.metadata import PostFacts
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Record:
     """Words, facts and scores of one picture, named by its absolute `path`, by `sha256`, or as its file's name says.
 

@@ -22,7 +22,7 @@ from curator.interop.matching import Matcher
 from curator.interop.plan import ImportPlan
 from curator.interop.records import Dropped, Record, Row
 
-BATCH = 5000
+BATCH = 1 << 15  # rows: they bring tens of thousands of tags, each of whose images are written once a batch
 KEPT = "kept"
 NOT_HERE = "no such picture here"
 HAS_WORDS = "has words already; they were kept"
@@ -166,6 +166,10 @@ def _given(collection: Collection, matcher: Matcher, batch: list[Row], replace_w
         if mine:
             given.words.append(mine)
             given.classes.update(dict.fromkeys(record.classes))
+            if mine.tags is not None:  # a later row of the same picture finds them there
+                tags[image] = mine.tags
+            if mine.caption is not None:
+                captions[image] = mine.caption
     return given
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import lru_cache
 
 from curator.tags.text import spaced
 
 _MAX = 500
+_REMEMBERED = 200_000  # words
 
 
 def text_of(text: str) -> str:
@@ -27,9 +27,9 @@ def tags_of_line(line: str, separator: str = ",") -> tuple[str, ...]:
     return clean(line.split(separator))
 
 
-def tags_of_words(line: str) -> tuple[str, ...]:
-    """Tags as boorus write them: spaces between tags, underscores in them."""
-    return tuple(dict.fromkeys(filter(None, map(_from_word, line.split()))))
+def tags_of_words(line: str) -> list[str]:
+    """Tags as boorus write them: spaces between tags, underscores in them. What is said twice is twice there."""
+    return list(filter(None, map(_FROM_WORD.__getitem__, line.split())))
 
 
 def clean(tags: Iterable[str]) -> tuple[str, ...]:
@@ -37,11 +37,19 @@ def clean(tags: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(kept for tag in tags if (kept := _clean(tag))))
 
 
-@lru_cache(maxsize=200_000)  # a dump says the same few words millions of times
-def _from_word(word: str) -> str:
-    return _clean(spaced(word))
-
-
 def _clean(tag: str) -> str:
     kept = text_of(tag.replace(",", " "))
     return kept if len(kept) <= _MAX else ""
+
+
+class _FromWord(dict[str, str]):
+    """Tags of words; a dump says the same few millions of times."""
+
+    def __missing__(self, word: str) -> str:
+        if len(self) >= _REMEMBERED:
+            self.clear()
+        self[word] = tag = _clean(spaced(word))
+        return tag
+
+
+_FROM_WORD = _FromWord()

@@ -2,40 +2,90 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 from pyroaring import BitMap
 
-from curator.contract.picture_file import has_picture, tar_of
+from curator.contract.picture_file import has_picture
 from curator.index.collection import Collection
 from curator.index.folders import UNSETTLED, FolderState
 from curator.index.images import FileFacts
-from curator.scan.arrive import Arrivals, Arriving
-from curator.scan.places import Known, Place, Places
-from curator.scan.reading import Facts, Outcome
+from curator.scan.arrive import Arrivals, Newcomers
+from curator.scan.places import Known, Place, Places, homes_of
+from curator.scan.reading import Answer, Outcome, Wanted
 from curator.scan.report import ScanReport
 from curator.scan.resync import Resync
 
 
-class Met(NamedTuple):
-    """An image file that the scan met, and what was read of it.
-
-    `sidecars` are the suffixes of those beside it; `rereads` whether they were read.
-    """
+class Read(NamedTuple):
+    """Some images of a folder, what the index knows of them by name, what was asked of each, and the answer."""
 
     folder: str
     place: Place
-    name: str
-    known: Known | None
+    known: Mapping[str, Known]
+    wanted: Sequence[Wanted]
+    answer: Answer
+
+    def path_of(self, at: int) -> str:
+        """The absolute path of the image at a place of those asked for."""
+        return f"{self.folder.rstrip('/')}/{self.wanted[at][0]}"
+
+    def same(self) -> list[int]:
+        """Images of which nothing had to be read."""
+        known, wanted = self.known, self.wanted
+        return [known[wanted[at][0]].id for at in self.answer.same]
+
+    def changed(self) -> Iterator[tuple[int, int]]:
+        """(place, image) of the known of which something was read, and that can be used."""
+        answer = self.answer
+        if len(self.known) == len(answer.same):
+            return
+        passed = {*answer.same, *answer.gone, *answer.reasons}
+        for at, wanted in enumerate(self.wanted):
+            known = self.known.get(wanted[0])
+            if known is not None and at not in passed:
+                yield at, known.id
+
+    def unknown(self) -> Sequence[int]:
+        """Places of the images that the index does not know, and that can be used."""
+        known, reasons = self.known, self.answer.reasons
+        if not known and not reasons:  # all of a first scan
+            return range(len(self.wanted))
+        if len(known) == len(self.wanted):
+            return ()
+        return [at for at, each in enumerate(self.wanted) if each[0] not in known and at not in reasons]
+
+    def good_paths(self, returned: BitMap) -> Iterator[str]:
+        """Of the images of which something was read, and of those that were missing until now."""
+        yield from (self.path_of(at) for at, _ in self.changed())
+        yield from map(self.path_of, self.unknown())
+        yield from (
+            self.path_of(at)
+            for at, image in zip(self.answer.same, self.same(), strict=True)
+            if image in returned
+        )
+
+    def met(self, at: int) -> Met:
+        """The image at a place."""
+        rereads = at in self.answer.rereads or self.wanted[at][4] is None
+        return Met(self.path_of(at), self.wanted[at][2], rereads, self.answer.outcome(at))
+
+
+class Met(NamedTuple):
+    """An image that the index knows, of which something was read.
+
+    `sidecars` are the suffixes of those beside it, where it `rereads` them.
+    """
+
+    path: str
     sidecars: Sequence[str]
     rereads: bool
     outcome: Outcome
 
-    @property
-    def path(self) -> str:
-        return f"{self.folder.rstrip('/')}/{self.name}"
+
+_Same = Mapping[bytes, list[tuple[int, str, bool]]]  # of contents, the images that have them
 
 
 class Absorber:
@@ -50,15 +100,12 @@ class Absorber:
         self._places = places
         self._report = report
         self._seen = BitMap()
-        self._same: dict[
-            bytes, list[tuple[int, str, bool]]
-        ] = {}  # who has the contents of this batch's new files
         self._unsettled = set[str]()
         with collection.reading():
-            self._quarantined = {entry.path for entry in collection.quarantine.list()}
+            self._quarantined = {each.path: homes_of(each.path) for each in collection.quarantine.list()}
 
     def absorb(
-        self, batch: Sequence[Met], refused: Sequence[tuple[str, str]], listed: Sequence[FolderState]
+        self, batch: Sequence[Read], refused: Sequence[tuple[str, str]], listed: Sequence[FolderState]
     ) -> None:
         """One batch, whole or not at all: images, what cannot be read, and the folders all of whose images came."""
         before, news = self._seen.copy(), ScanReport()
@@ -85,94 +132,120 @@ class Absorber:
         self, refused: Sequence[tuple[str, str]], listed: Sequence[FolderState], news: ScanReport
     ) -> None:
         """Folders in which something has to be looked at again are not passed over by the next quick scan."""
-        self._unsettled.update(*(_homes(path) for path, _ in (*news.quarantined, *news.conflicts)))
+        self._release({state.path for state in listed} - {path for path, _ in refused})
+        self._unsettled.update(*(homes_of(path) for path, _ in (*news.quarantined, *news.conflicts)))
+        unsettled = self._unsettled.union(*self._quarantined.values())
         self._collection.folders.put(
-            replace(state, mtime_ns=UNSETTLED) if state.path in self._unsettled else state for state in listed
+            replace(state, mtime_ns=UNSETTLED) if state.path in unsettled else state for state in listed
         )
-        readable = {state.path for state in listed} - {path for path, _ in refused}
-        self._collection.quarantine.release(readable & self._quarantined)
 
-    def _write(self, batch: Sequence[Met], news: ScanReport) -> None:
-        good = [met for met in batch if met.outcome.reason is None]
-        self._set_aside([met for met in batch if met.outcome.reason is not None], news)
-        for met in batch:
-            news.warnings += met.outcome.warnings
+    def _release(self, paths: set[str]) -> None:
+        """These can be used now."""
+        freed = paths & self._quarantined.keys()
+        self._collection.quarantine.release(freed)
+        for path in freed:
+            del self._quarantined[path]
+
+    def _write(self, batch: Sequence[Read], news: ScanReport) -> None:
+        for read in batch:
+            news.warnings += read.answer.warnings
+        self._set_aside(batch, news)
+        returned = self._keep_same([image for read in batch for image in read.same()], news)
         if self._quarantined:
-            self._collection.quarantine.release({met.path for met in good} & self._quarantined)
-        unknown = [met.outcome.facts.sha256 for met in good if met.outcome.facts and met.known is None]
-        self._same = self._images.with_contents(unknown) if unknown else {}
-        old: dict[int, Met] = {}
-        new: list[tuple[Met, Facts]] = []
-        for met in good:
-            image = self._image_of(met, news)
-            if image is not None:
-                old[image] = met
-            elif met.outcome.facts is not None:
-                new.append((met, met.outcome.facts))
-        self._keep(old, news)
-        self._add(new, news)
+            self._release({path for read in batch for path in read.good_paths(returned)})
+        mets = self._known(batch, news)
+        new = self._new(batch, mets, news)
+        self._keep(mets, news)
+        for root, some in new.items():
+            self._seen |= self._arrivals.add(root, some)
+            news.added += len(some.paths)
 
-    def _keep(self, old: Mapping[int, Met], news: ScanReport) -> None:
-        """Images the index knows: they are there, with what was read of them."""
-        images = BitMap(old)
-        self._seen |= images
-        self._images.set_alive(images, True)
-        read = [
-            (image, FileFacts(*met.outcome.facts))
-            for image, met in old.items()
-            if met.outcome.facts is not None
-        ]
-        if read:
-            self._images.update_files(read)
-        reread = {image: met for image, met in old.items() if met.rereads}
-        if reread:
-            Resync(self._collection, news).sync(reread)
-
-    def _set_aside(self, bad: Sequence[Met], news: ScanReport) -> None:
+    def _set_aside(self, batch: Sequence[Read], news: ScanReport) -> None:
         """Files that cannot be used; images that they were are missing."""
-        self._quarantine([(met.path, met.outcome.reason or "") for met in bad], news)
-        self._images.set_alive(BitMap(met.known.file.id for met in bad if met.known), False)
+        bad, gone = list[tuple[str, str]](), BitMap()
+        for read in batch:
+            for at, reason in read.answer.reasons.items():
+                bad.append((read.path_of(at), reason))
+                known = read.known.get(read.wanted[at][0])
+                if known is not None:
+                    gone.add(known.id)
+        self._quarantine(bad, news)
+        self._images.set_alive(gone, False)
 
     def _quarantine(self, entries: Sequence[tuple[str, str]], news: ScanReport) -> None:
         if entries:
             self._collection.quarantine.put(entries)
             news.quarantined += entries
 
-    def _image_of(self, met: Met, news: ScanReport) -> int | None:
-        """The image that a file is: the one at its path, or one that moved there."""
-        facts = met.outcome.facts
-        if met.known is None:
-            return self._moved(met, facts, news) if facts and self._same else None
-        file = met.known.file
-        if not file.alive:
-            news.returned += 1
-        elif facts is None or self._images.content(file.id) == facts.sha256:
-            news.unchanged += 1
-        else:
-            news.changed += 1
-        return file.id
+    def _keep_same(self, ids: Sequence[int], news: ScanReport) -> BitMap:
+        """Images of which nothing had to be read; gives those that were missing."""
+        images = BitMap(ids)
+        self._seen |= images
+        returned = self._images.set_alive(images, True)
+        news.returned += len(returned)
+        news.unchanged += len(images) - len(returned)
+        return returned
 
-    def _moved(self, met: Met, facts: Facts, news: ScanReport) -> int | None:
-        """The image whose file this is under another name: same content, and nothing at the old path."""
-        for image, path, alive in self._same.get(facts.sha256, ()):
+    def _known(self, batch: Sequence[Read], news: ScanReport) -> dict[int, Met]:
+        """The images that the index knows at their paths, where something was read."""
+        mets = {image: read.met(at) for read in batch for at, image in read.changed()}
+        alive = self._images.alive()
+        for image, met in mets.items():
+            facts = met.outcome.facts
+            if image not in alive:
+                news.returned += 1
+            elif facts is None or self._images.content(image) == facts.sha256:
+                news.unchanged += 1
+            else:
+                news.changed += 1
+        self._seen |= BitMap(mets)
+        return mets
+
+    def _new(self, batch: Sequence[Read], mets: dict[int, Met], news: ScanReport) -> dict[int, Newcomers]:
+        """The images that the index does not know, by root; those that moved are added to `mets`."""
+        unknown = [read.unknown() for read in batch]
+        contents = [
+            facts[0]
+            for read, places in zip(batch, unknown, strict=True)
+            for at in places
+            if (facts := read.answer.facts[at]) is not None
+        ]
+        same = self._images.with_contents(contents) if contents else {}
+        new: dict[int, Newcomers] = {}
+        for read, places in zip(batch, unknown, strict=True):
+            left = [at for at in places if not self._is_moved(read, at, same, mets)] if same else places
+            news.moved += len(places) - len(left)
+            if left:
+                _gather(new.setdefault(read.place.root, Newcomers([], [], [])), read, left)
+        return new
+
+    def _is_moved(self, read: Read, at: int, same: _Same, mets: dict[int, Met]) -> bool:
+        """Whether a file is an image known by another name: same content, and nothing at the old path."""
+        facts = read.answer.facts[at]
+        for image, path, alive in same.get(facts[0], ()) if facts else ():
             if image not in self._seen and (not alive or not has_picture(path)):
-                self._images.move(image, met.place.root, met.place.before + met.name)
+                self._images.move(image, read.place.root, read.place.before + read.wanted[at][0])
                 self._seen.add(image)
-                news.moved += 1
-                return image
-        return None
+                mets[image] = read.met(at)
+                return True
+        return False
 
-    def _add(self, new: Sequence[tuple[Met, Facts]], news: ScanReport) -> None:
-        by_root: dict[int, list[Arriving]] = {}
-        for met, facts in new:
-            arriving = Arriving(met.place.before + met.name, facts, met.outcome.sidecars)
-            by_root.setdefault(met.place.root, []).append(arriving)
-        for root, images in by_root.items():
-            self._seen |= self._arrivals.add(root, images)
-        news.added += len(new)
+    def _keep(self, mets: Mapping[int, Met], news: ScanReport) -> None:
+        """Images the index knows: they are there, with what was read of them."""
+        if not mets:
+            return
+        self._images.set_alive(BitMap(mets), True)
+        outcomes = [(image, met.outcome.facts) for image, met in mets.items()]
+        files = [(image, FileFacts(*facts)) for image, facts in outcomes if facts is not None]
+        if files:
+            self._images.update_files(files)
+        reread = {image: met for image, met in mets.items() if met.rereads}
+        if reread:
+            Resync(self._collection, news).sync(reread)
 
 
-def _homes(path: str) -> tuple[str, str]:
-    """The folder or tar that something lies in, and itself, which may be a tar."""
-    inside = tar_of(path)
-    return inside[0] if inside else path.rpartition("/")[0], path
+def _gather(new: Newcomers, read: Read, places: Sequence[int]) -> None:
+    before, wanted = read.place.before, read.wanted
+    new.paths.extend([before + wanted[at][0] for at in places])
+    new.facts.extend([facts for at in places if (facts := read.answer.facts[at]) is not None])
+    new.sidecars.extend([read.answer.sidecars[at] for at in places])

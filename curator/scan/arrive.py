@@ -15,20 +15,21 @@ from curator.index.bulk_import import BulkImport
 from curator.index.collection import Collection
 from curator.index.images import format_number
 from curator.index.new_images import ImageBatch
-from curator.scan.reading import Facts
+from curator.index.sidecar_table import StateFields
+from curator.scan.reading import FactsFields
 from curator.scan.resync import state_of
-from curator.scan.sidecar import Sidecar, SidecarWords, together
+from curator.scan.sidecar import Sidecar, SidecarFields, together
 
 _SOURCE = "scan"
 _SEEN_S = 10.0
 
 
-class Arriving(NamedTuple):
-    """A new image; `path` is relative to the root."""
+class Newcomers(NamedTuple):
+    """New images side by side; `paths` are relative to the root."""
 
-    path: str
-    facts: Facts
-    sidecars: tuple[Sidecar, ...]
+    paths: list[str]
+    facts: list[FactsFields]
+    sidecars: list[tuple[SidecarFields, ...]]
 
 
 class Arrivals:
@@ -58,18 +59,14 @@ class Arrivals:
             if error is None:
                 self._bulk.forget_position()
 
-    def add(self, root: int, images: Sequence[Arriving]) -> BitMap:
+    def add(self, root: int, new: Newcomers) -> BitMap:
         """Write images of one root and give their ids. Inside a write transaction."""
-        words = [together(image.sidecars) for image in images]
-        self._collection.tags.learn_classes(pair for each in words for pair in each.classes)
+        words = _Words(new.sidecars)
+        self._collection.tags.learn_classes(words.classes)
         first = self._collection.images.last_id() + 1
-        self._write(_batch(root, images, words))
-        ids = range(first, first + len(images))
-        states = (
-            [state_of(sidecar, each.tags or (), each.caption or "") for sidecar in image.sidecars]
-            for image, each in zip(images, words, strict=True)
-        )
-        self._collection.images.sidecars.put_all(zip(ids, states, strict=True))
+        self._write(_batch(root, new, words))
+        ids = range(first, first + len(new.paths))
+        self._collection.images.sidecars.put_all(zip(ids, words.states, strict=True))
         return BitMap(ids)
 
     def show(self) -> None:
@@ -88,19 +85,52 @@ class Arrivals:
             bulk.forget_position()
 
 
-def _batch(root: int, images: Sequence[Arriving], words: Sequence[SidecarWords]) -> ImageBatch:
-    contents, file_bytes, mtimes_ns, widths, heights, formats = zip(
-        *(image.facts for image in images), strict=True
-    )
+class _Words:
+    """The words of new images, and what is remembered of their sidecars, side by side.
+
+    `captions` is empty where no image has one.
+    """
+
+    def __init__(self, sidecars: Sequence[tuple[SidecarFields, ...]]) -> None:
+        self.tags: list[tuple[str, ...]] = []
+        self.states: list[Sequence[StateFields]] = []
+        self.classes: list[tuple[str, str]] = []
+        captions: dict[int, str] = {}
+        for place, fields in enumerate(sidecars):
+            if not fields:
+                self.tags.append(())
+                self.states.append(())
+            elif len(fields) == 1 and fields[0][0] == ".txt":  # nearly always, where there are millions
+                suffix, mtime_ns, file_bytes, digest, words_digest, tags, *_ = fields[0]
+                self.tags.append(tags or ())
+                self.states.append(((suffix, mtime_ns, file_bytes, digest, words_digest),))
+            else:
+                captions[place] = self._put(tuple(map(Sidecar._make, fields)))
+        self.captions = (
+            [captions.get(place, "") for place in range(len(sidecars))] if any(captions.values()) else ()
+        )
+
+    def _put(self, sidecars: tuple[Sidecar, ...]) -> str:
+        """Any sidecars of one image; gives its caption."""
+        words = together(sidecars)
+        tags, caption = words.tags or (), words.caption or ""
+        self.tags.append(tags)
+        self.states.append([state_of(sidecar, tags, caption) for sidecar in sidecars])
+        self.classes += words.classes
+        return caption
+
+
+def _batch(root: int, new: Newcomers, words: _Words) -> ImageBatch:
+    contents, file_bytes, mtimes_ns, widths, heights, formats = zip(*new.facts, strict=True)
     return ImageBatch(
         root,
-        [image.path for image in images],
-        [each.tags or () for each in words],
+        new.paths,
+        words.tags,
         contents,
         np.array(file_bytes, np.int64),
         np.array(widths, np.int64),
         np.array(heights, np.int64),
         np.array(mtimes_ns, np.int64),
-        np.array([format_number(name) for name in formats], np.int64),
-        [each.caption or "" for each in words] if any(each.caption for each in words) else (),
+        np.array(list(map(format_number, formats)), np.int64),
+        words.captions,
     )

@@ -1,55 +1,22 @@
-"""Decides how wanted files and outcomes cross between processes: plain tuples, a length before each message."""
+"""Decides how questions and answers cross between processes: plain tuples, a length before each message."""
 
 from __future__ import annotations
 
 import marshal
 import struct
-from collections.abc import Sequence
 from typing import Any, BinaryIO
-
-from curator.scan.reading import Facts, Outcome, Wanted
-from curator.scan.sidecar import Sidecar
 
 _LENGTH = struct.Struct("<I")
 
 
-def packed_wanted(some: Sequence[Wanted]) -> bytes:
-    """A message that asks for files."""
-    return _message([tuple(each) for each in some])
-
-
-def packed_outcomes(some: Sequence[Outcome]) -> bytes:
-    """A message that answers."""
-    return _message(
-        [
-            (each.facts and tuple(each.facts), each.reason, [tuple(s) for s in each.sidecars], each.warnings)
-            for each in some
-        ]
-    )
-
-
-def receive_wanted(pipe: BinaryIO) -> list[Wanted] | None:
-    """The next question; None where there will be none."""
-    message = _received(pipe)
-    return None if message is None else [Wanted(*each) for each in message]
-
-
-def receive_outcomes(pipe: BinaryIO) -> list[Outcome] | None:
-    """The next answer; None where the process that should give it is dead."""
-    message = _received(pipe)
-    return None if message is None else [_outcome(*each) for each in message]
-
-
-def _outcome(facts: Any, reason: Any, sidecars: Any, warnings: Any) -> Outcome:
-    return Outcome(facts and Facts._make(facts), reason, tuple(map(Sidecar._make, sidecars)), warnings)
-
-
-def _message(content: list[Any]) -> bytes:
-    data = marshal.dumps(content)
+def packed(message: tuple[Any, ...]) -> bytes:
+    """A message that asks, or that answers."""
+    data = marshal.dumps(tuple(message))
     return _LENGTH.pack(len(data)) + data
 
 
-def _received(pipe: BinaryIO) -> Any:
+def received(pipe: BinaryIO) -> tuple[Any, ...] | None:
+    """The next message; None where there will be none, or the process that should send it is dead."""
     head = pipe.read(_LENGTH.size)
     if len(head) < _LENGTH.size:
         return None

@@ -1,92 +1,112 @@
-"""Decides what number a picture looks like (B16): the signs of its 64 lowest frequencies, less what is common to all.
+"""Decides how all pictures are looked at: by several processes, those that nobody looked at before, kept as it goes on.
 
-Two pictures of equal looks at other sizes, qualities and formats differ in few bits. A flat picture has no
-frequencies and gets none.
+What cannot be decoded is kept as having no number and goes into quarantine with the reason; a file that cannot be
+opened is looked at again the next time.
 """
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, ImageOps
-
-from curator.contract.picture_file import open_picture
 from curator.index.collection import Collection
-from curator.scan.header import MAX_PIXELS
+from curator.scan.appearance import LOOKING, Look, Pictures
+from curator.scan.places import homes_of
+from curator.scan.readers import Readers
 
-_SIDE = 32
-_LOW = 9  # nine frequencies each way, of which the first row and column are left out: 64
-_FLAT = 2.0  # the mean of the frequencies' size, in grey values, below which a picture is flat
-_BATCH = 256
-_THREADS = 4
+_PIECE = 32  # pictures a question
+_SEARCHED = 4096  # images at once of which it is found out whether they were looked at
+_KEPT_EVERY_S = 2.0  # so a stop loses little
 Progress = Callable[[int, int], None]  # pictures done, in all; may raise to stop
 
 
-def fingerprint(path: str) -> int | None:
-    """The number of one picture; None where it is flat or cannot be decoded."""
-    try:
-        with warnings.catch_warnings(), open_picture(path) as file, Image.open(file) as opened:
-            warnings.simplefilter("ignore")
-            if opened.width * opened.height > MAX_PIXELS:
-                return None
-            opened.draft("L", (4 * _SIDE, 4 * _SIDE))
-            grey = ImageOps.exif_transpose(_on_white(opened)).convert("L")
-            small = grey.resize((_SIDE, _SIDE), Image.Resampling.BOX)
-    except Exception:  # noqa: BLE001 - whatever a decoder makes of a foreign file, it is one picture without a number
-        return None
-    return number_of(np.asarray(small, np.float64))
+@dataclass
+class Filled:
+    """How many pictures were looked at, and (path, reason) of those that cannot be decoded or opened."""
+
+    looked: int = 0
+    undecodable: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    unopened: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
 
 
-def number_of(pixels: NDArray[np.float64]) -> int | None:
-    """The number of a grey picture of 32 x 32."""
-    frequencies = (_COSINES @ pixels @ _COSINES.T)[1:, 1:]
-    if np.abs(frequencies).mean() < _FLAT:
-        return None
-    bits = (frequencies > np.median(frequencies)).ravel()
-    return int(np.packbits(bits).view(">u8")[0])
+class _Piece(NamedTuple):
+    """New pictures, one of each content, and how many images they stand for, with those looked at before."""
+
+    contents: list[bytes]
+    paths: list[str]
+    images: int
 
 
-def fill(collection: Collection, ids: Sequence[int], progress: Progress | None = None) -> int:
-    """Look at every picture not looked at before, a few hundred a commit, so a stop loses little; gives how many."""
-    done = looked = 0
-    with ThreadPoolExecutor(_THREADS, thread_name_prefix="look") as pool:
-        for at in range(0, len(ids), _BATCH):
-            rows = collection.rows(ids[at : at + _BATCH])
-            known = collection.fingerprints.of([bytes.fromhex(row.sha256) for row in rows])
-            new = {
-                bytes.fromhex(row.sha256): row.full_path
-                for row in rows
-                if bytes.fromhex(row.sha256) not in known
-            }
-            values = list(pool.map(fingerprint, new.values()))
-            if new:
-                collection.fingerprints.put(zip(new, values, strict=True))
-            done, looked = done + len(rows), looked + len(new)
-            if progress:
-                progress(done, len(ids))
-    return looked
+def fill(collection: Collection, ids: Sequence[int], progress: Progress | None = None) -> Filled:
+    """Look at every picture not looked at before. What was seen is kept when `progress` raises to stop."""
+    filled, done = Filled(), 0
+    keeper = _Keeper(collection, filled)
+    with Readers(LOOKING) as readers:
+        try:
+            questions = ((piece, Pictures(piece.paths)) for piece in _new(collection, ids))
+            for piece, answer in readers.read(questions):
+                keeper.take(piece, answer.looks)
+                done += piece.images
+                if progress:
+                    progress(done, len(ids))
+        finally:
+            keeper.keep()
+    return filled
 
 
-def _on_white(image: Image.Image) -> Image.Image:
-    if image.mode not in ("RGBA", "LA", "PA", "P") or (
-        image.mode == "P" and "transparency" not in image.info
-    ):
-        return image
-    clear = image.convert("RGBA")
-    white = Image.new("RGBA", clear.size, "white")
-    return Image.alpha_composite(white, clear).convert("RGB")
+def _new(collection: Collection, ids: Sequence[int]) -> Iterator[_Piece]:
+    asked: dict[bytes, None] = {}  # lately, in order: what two files share is looked at once
+    for at in range(0, len(ids), _SEARCHED):
+        some = ids[at : at + _SEARCHED]
+        with collection.reading():
+            contents = dict(collection.images.contents(some))
+            known = collection.fingerprints.of(list(contents.values()))
+            new: dict[bytes, int] = {}
+            for image, content in contents.items():
+                if content not in known and content not in asked:
+                    new.setdefault(content, image)
+            paths = {row.id: row.full_path for row in collection.rows(list(new.values()))}
+        asked = dict.fromkeys([*asked, *new][-8 * _SEARCHED :])
+        left = len(some)
+        for first in range(0, len(new), _PIECE):
+            piece = list(new)[first : first + _PIECE]
+            left -= len(piece)
+            yield _Piece(piece, [paths[new[content]] for content in piece], len(piece))
+        if left:
+            yield _Piece([], [], left)
 
 
-def _cosines() -> NDArray[np.float64]:
-    """The first rows of the orthonormal cosine transform."""
-    frequency, place = np.arange(_LOW)[:, None], np.arange(_SIDE)[None, :]
-    table = np.cos(np.pi * frequency * (2 * place + 1) / (2 * _SIDE)) * np.sqrt(2 / _SIDE)
-    table[0] /= np.sqrt(2)
-    return table
+class _Keeper:
+    """Writes what was seen, every few seconds."""
 
+    def __init__(self, collection: Collection, filled: Filled) -> None:
+        self._collection = collection
+        self._filled = filled
+        self._waiting: list[tuple[bytes, int | None]] = []
+        self._bad: list[tuple[str, str]] = []
+        self._kept = time.monotonic()
 
-_COSINES = _cosines()
+    def take(self, piece: _Piece, looks: Sequence[Look]) -> None:
+        for content, path, (number, reason, is_open) in zip(piece.contents, piece.paths, looks, strict=True):
+            if not is_open:
+                self._filled.unopened.append((path, reason))
+                continue
+            self._waiting.append((content, number))
+            if reason:
+                self._bad.append((path, reason))
+        if time.monotonic() - self._kept > _KEPT_EVERY_S:
+            self.keep()
+
+    def keep(self) -> None:
+        """Safe when this returns."""
+        waiting, bad, self._waiting, self._bad = self._waiting, self._bad, [], []
+        self._kept = time.monotonic()
+        if waiting:
+            with self._collection.writing():
+                self._collection.fingerprints.put(waiting)
+                self._collection.quarantine.put(bad)
+                self._collection.folders.unsettle({home for path, _ in bad for home in homes_of(path)})
+            self._filled.looked += len(waiting)
+            self._filled.undecodable += bad

@@ -1,75 +1,145 @@
 """Decides which 64-bit numbers lie within a distance of each other, without comparing all with all.
 
-Numbers that differ in D bits differ, in one of their four 16-bit parts, in at most D / 4: so each part is looked up
-with so many bits turned (multi-index hashing: Norouzi, Punjani, Fleet 2012).
+Numbers cut into parts can differ in few bits only if one of the parts differs in very few: with m parts and a reach for
+each of them that together make distance - m + 1, some part lies within its reach (else every part differed by one more
+than that, which is more than the distance). So of each part only the numbers with its few turned bits are looked at
+(multi-index hashing: Norouzi, Punjani, Fleet 2012). How many parts are best goes by how many numbers there are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import combinations
+from math import comb
 
 import numpy as np
 from numpy.typing import NDArray
 
-MAX_DISTANCE = 11  # up to 2 bits turned in a part; beyond it, unlike pictures meet as well
-_PARTS = 4
-_BITS = 16
-_PAIRS_AT_ONCE = 4_000_000
+MAX_DISTANCE = 11  # beyond it, unlike pictures meet as well
+_ALL_BITS = 64
+_MOST_BITS = 22  # of a part: each of its values has a place in a table
+_PARTS = range(3, 9)
+_CANDIDATE = 8.0  # what comparing two numbers costs, beside looking a part up
+_PAIRS_AT_ONCE = 1 << 20
 
 Numbers = NDArray[np.uint64]
+Keys = NDArray[np.uint32]
 Places = NDArray[np.int64]
 
 
+@dataclass(frozen=True)
+class _Part:
+    """Some of the bits: `reach` of them may differ; below zero the part is not looked up."""
+
+    first_bit: int
+    bits: int
+    reach: int
+
+    def keys(self, numbers: Numbers) -> Keys:
+        """The part's bits of each number."""
+        return ((numbers >> np.uint64(self.first_bit)) & np.uint64((1 << self.bits) - 1)).astype(np.uint32)
+
+    def lookups(self) -> int:
+        """In how many ways so many of its bits, or fewer, are turned."""
+        return sum(comb(self.bits, count) for count in range(self.reach + 1))
+
+    def masks(self, highest: int) -> Iterator[np.uint32]:
+        """Those of these ways of which `highest` is the highest bit turned."""
+        for count in range(self.reach):
+            for places in combinations(range(highest), count):
+                yield np.uint32(sum(1 << place for place in (*places, highest)))
+
+
 def near_pairs(numbers: Numbers, distance: int) -> tuple[Places, Places, NDArray[np.uint8]]:
-    """All pairs (i, j), i < j, of different `numbers` at most `distance` bits apart, and how many bits that is."""
-    found = [np.empty((0, 2), np.int64)]
-    for part in range(_PARTS):
-        keys = (numbers >> np.uint64(part * _BITS)) & np.uint64((1 << _BITS) - 1)
-        order = np.argsort(keys, kind="stable")
-        for turned in _masks(distance // _PARTS):
-            found += [pair for pair in _pairs_of(keys[order], order, turned, numbers, distance) if len(pair)]
-    pairs = np.unique(np.concatenate(found), axis=0)
-    bits = np.bitwise_count(numbers[pairs[:, 0]] ^ numbers[pairs[:, 1]])
-    return pairs[:, 0], pairs[:, 1], bits
+    """All pairs (i, j), i < j, of different `numbers` at most `distance` bits apart, and how many bits that is.
+
+    Beside what is found (17 bytes a pair), memory for some 40 bytes a number.
+    """
+    parts = _cut(len(numbers), distance) if len(numbers) else []
+    found: list[NDArray[np.int64]] = [np.empty((2, 0), np.int64)]
+    for place, part in enumerate(parts):
+        if part.reach >= 0:
+            found += _pairs_of(numbers, part, parts[:place], distance)
+    one, other = np.concatenate(found, axis=1)
+    one, other = np.minimum(one, other), np.maximum(one, other)
+    order = np.lexsort((other, one))
+    one, other = one[order], other[order]
+    return one, other, np.bitwise_count(numbers[one] ^ numbers[other])
 
 
-def _masks(most: int) -> Iterator[np.uint64]:
-    """Every way of turning at most so many bits of a part."""
-    for count in range(most + 1):
-        for places in combinations(range(_BITS), count):
-            yield np.uint64(sum(1 << place for place in places))
+def _cut(count: int, distance: int) -> list[_Part]:
+    """The cheapest way to look so many numbers up."""
+
+    def cost(parts: list[_Part]) -> float:
+        return sum(part.lookups() * (1 + _CANDIDATE * count / (1 << part.bits)) for part in parts)
+
+    return min((_parts(number, distance) for number in _PARTS), key=cost)
+
+
+def _parts(number: int, distance: int) -> list[_Part]:
+    """So many parts, as equal as can be, the widest of which reach furthest where not all reach the same."""
+    reach, further = divmod(distance - number + 1, number)
+    bits, wider = divmod(_ALL_BITS, number)
+    parts: list[_Part] = []
+    at = 0
+    for place in range(number):
+        width = bits + (place < wider)
+        parts.append(_Part(at, width, reach + (place < further)))
+        at += width
+    return parts
 
 
 def _pairs_of(
-    keys: Numbers, order: Places, turned: np.uint64, numbers: Numbers, distance: int
+    numbers: Numbers, part: _Part, earlier: list[_Part], distance: int
 ) -> Iterator[NDArray[np.int64]]:
-    """Pairs whose keys differ by exactly `turned`, a bounded number at once."""
-    wanted = keys ^ turned
-    first = np.searchsorted(keys, wanted, "left")
-    beyond = np.searchsorted(keys, wanted, "right")
-    if turned == 0:
-        first = np.arange(len(keys)) + 1  # only those behind: each pair once
-    else:
-        beyond = np.where(wanted > keys, beyond, first)
-    counts = np.maximum(beyond - first, 0)
+    """Pairs that this part brings together and no earlier one did."""
+    keys = part.keys(numbers)
+    order = np.argsort(keys, kind="stable")
+    keys, ordered = keys[order], numbers[order]
+    firsts = np.flatnonzero(np.diff(keys, prepend=keys[:1] ^ np.uint32(1)))
+    values = keys[firsts]  # each once
+    beyond = np.append(firsts[1:], len(keys))
+    is_there = np.zeros(1 << part.bits, bool)
+    is_there[values] = True
+    where = np.zeros(1 << part.bits, np.int32)
+    where[values] = np.arange(len(values))
+
+    def near(left: Places, right: Places) -> NDArray[np.int64]:
+        turned = ordered[left] ^ ordered[right]
+        kept = np.flatnonzero(np.bitwise_count(turned) <= distance)
+        for other in earlier:
+            kept = kept[np.bitwise_count(other.keys(turned[kept])).astype(np.int64) > other.reach]
+        return np.stack([order[left[kept]], order[right[kept]]])
+
+    for left, right in _candidates(
+        np.arange(len(keys)), np.arange(1, len(keys) + 1), np.repeat(beyond, beyond - firsts)
+    ):
+        yield near(left, right)
+    for highest in range(part.bits):
+        low = values[(values >> np.uint32(highest)) & np.uint32(1) == 0]  # each two values from one side only
+        for mask in part.masks(highest):
+            hits = low[is_there[low ^ mask]]
+            one, other = where[hits], where[hits ^ mask]
+            sizes = beyond[one] - firsts[one]
+            left = _ranges(firsts[one], sizes)
+            for pair in _candidates(left, np.repeat(firsts[other], sizes), np.repeat(beyond[other], sizes)):
+                yield near(*pair)
+
+
+def _candidates(left: Places, first: Places, beyond: Places) -> Iterator[tuple[Places, Places]]:
+    """Each of `left` with all from its first to its last, a bounded number at once."""
+    counts = beyond - first
     ends = np.cumsum(counts)
-    at = 0
-    while at < len(keys):
-        before = int(ends[at - 1]) if at else 0
-        upto = max(at + 1, int(np.searchsorted(ends, before + _PAIRS_AT_ONCE, "right")))
-        yield _close(numbers, order, first[at:upto], counts[at:upto], at=at, distance=distance)
-        at = upto
+    at, done = 0, 0
+    while at < len(left):
+        upto = max(at + 1, int(np.searchsorted(ends, done + _PAIRS_AT_ONCE, "right")))
+        some = counts[at:upto]
+        yield np.repeat(left[at:upto], some), _ranges(first[at:upto], some)
+        at, done = upto, int(ends[upto - 1])
 
 
-def _close(
-    numbers: Numbers, order: Places, first: Places, counts: Places, *, at: int, distance: int
-) -> NDArray[np.int64]:
-    """Of the candidates of some rows, those that are near."""
-    left = np.repeat(np.arange(at, at + len(counts)), counts)
-    starts = np.cumsum(counts) - counts
-    right = np.arange(len(left)) - np.repeat(starts, counts) + np.repeat(first, counts)
-    one, other = order[left], order[right]
-    near = np.bitwise_count(numbers[one] ^ numbers[other]) <= distance
-    pairs = np.stack([one[near], other[near]], axis=1)
-    return np.sort(pairs, axis=1)
+def _ranges(first: Places, counts: Places) -> Places:
+    """So many numbers from each first one on."""
+    before = np.cumsum(counts) - counts
+    return np.repeat(first - before, counts) + np.arange(int(counts.sum()))

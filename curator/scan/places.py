@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 from pyroaring import BitMap
 
+from curator.contract.picture_file import tar_of
 from curator.index.collection import Collection
-from curator.index.images import KnownFile
-from curator.index.sidecar_table import SidecarState
+from curator.index.paths import to_blob
+from curator.scan.reading import Before
 
 
 class Place(NamedTuple):
@@ -21,10 +22,10 @@ class Place(NamedTuple):
 
 
 class Known(NamedTuple):
-    """What the index knows of a file, and of its sidecars as last read."""
+    """An image of the index, and its files as last read."""
 
-    file: KnownFile
-    sidecars: list[SidecarState]
+    id: int
+    before: Before
 
 
 class Places:
@@ -47,17 +48,20 @@ class Places:
 
     def known(self, place: Place, names: Sequence[str]) -> dict[str, Known]:
         """What the index knows of some files of a folder, by name."""
-        at = len(place.before)
+        found: dict[bytes, Known] = {}
         with self._collection.reading():
-            files = self._images.known(place.root, [place.before + name for name in names])
-            if not files:
+            if not self._collection.folders.has_images(place.root, place.before):
                 return {}
-            states = self._images.sidecars.of([file.id for file in files.values()])
-        return {path[at:]: Known(file, states[file.id]) for path, file in files.items()}
-
-    def holds_some(self, place: Place) -> bool:
-        """Whether the index has any image of this folder, or further in."""
-        return self._collection.folders.has_images(place.root, place.before)
+            paths = [to_blob(place.before + name) for name in names]
+            for path, image, size, time, suffix, file_bytes, mtime_ns in self._images.seen(place.root, paths):
+                if path in found:
+                    found[path].before[2][suffix] = (file_bytes, mtime_ns)
+                else:
+                    sidecars = {} if suffix is None else {suffix: (file_bytes, mtime_ns)}
+                    found[path] = Known(image, (size, time, sidecars))
+        if len(found) == len(names):
+            return dict(zip(names, map(found.__getitem__, paths), strict=True))
+        return {name: found[path] for name, path in zip(names, paths, strict=True) if path in found}
 
     def all_images(self) -> BitMap:
         """Every image, there or missing, whose path lies in the folder scanned."""
@@ -77,6 +81,12 @@ class Places:
     def holds(self, path: str) -> bool:
         """Whether a path lies in the folder scanned."""
         return _within(path, self._top)
+
+
+def homes_of(path: str) -> tuple[str, str]:
+    """The folder or tar that something lies in, and itself, which may be a tar."""
+    inside = tar_of(path)
+    return inside[0] if inside else path.rpartition("/")[0], path
 
 
 def _within(path: str, folder: str) -> bool:

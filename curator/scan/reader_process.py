@@ -1,21 +1,34 @@
-"""Decides what a reading process does: answer each list of wanted files, and end with whoever asks."""
+"""Decides what a reading process does: answer each question of its trade, and end with whoever asks."""
 
 from __future__ import annotations
 
 import gc
 import sys
+from typing import Any
 
-from curator.scan.crossing import packed_outcomes, receive_wanted
-from curator.scan.reading import read_all
+from curator.scan.crossing import packed, received
+from curator.scan.trade import Trade
+
+
+def trade_named(name: str) -> Trade[Any, Any]:
+    """Only what it needs is imported: looking at pictures takes longer to begin with than reading files."""
+    if name == "look":
+        from curator.scan.appearance import LOOKING
+
+        return LOOKING
+    from curator.scan.reading import READING
+
+    return READING
 
 
 def main() -> None:
     """Until the asking side closes the pipe, or is gone."""
     gc.set_threshold(50_000)  # nearly nothing here is garbage that has to be looked for
+    trade = trade_named(sys.argv[1])
     asked, answers = sys.stdin.buffer, sys.stdout.buffer
     try:
-        while (wanted := receive_wanted(asked)) is not None:
-            answers.write(packed_outcomes(read_all(wanted)))
+        while (message := received(asked)) is not None:
+            answers.write(packed(trade.work(trade.question(message))))
             answers.flush()
     except BrokenPipeError:
         sys.stdout = None  # whoever asked is gone: nothing to flush at exit

@@ -1,14 +1,15 @@
-"""Decides who reads found files: this process where they are few, several processes where they are many.
+"""Decides who works on files: this process where they are few, several processes where they are many.
 
-Threads of one interpreter take turns; processes do not. They are started when the first files have been read here,
-answer in the order they are asked, and end when this process does. One that dies (a decoder crashed) is replaced; the
-file that killed two is named.
+Threads of one interpreter take turns; processes do not. They are started when the first files have been done here,
+which goes on until they are up; they answer in the order they are asked, and end when this process does. One that dies
+(a decoder crashed) is replaced; the file that killed two is named.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
+import select
 import subprocess
 import sys
 from collections import deque
@@ -16,136 +17,154 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Generic, Protocol, TypeVar, cast
+from typing import BinaryIO, Generic, TypeVar, cast
 
 import curator
-from curator.scan.crossing import packed_wanted, receive_outcomes
-from curator.scan.reading import Outcome, Wanted, read_all
+from curator.scan.crossing import packed, received
+from curator.scan.trade import A, Q, Trade
 
-_READ_HERE = 512  # files; starting processes takes as long as reading some thousand
+_MEANWHILE = (
+    8  # times as many files as before are worked on here while processes come up; then they are waited for
+)
 _PIPE_BYTES = 1 << 20
-_ASKED_BYTES = 48 << 10  # questions a process has not begun: less than any pipe holds, so asking never waits
+_LEAST_PIPE_BYTES = 1 << 16  # what a pipe holds where it cannot be made larger
+_ASKED_SHARE = 0.75  # of a pipe is filled with questions a process has not begun: asking never waits
+_ASKED_BYTES = (
+    192 << 10
+)  # of questions: some ten thousand files, as many as are read while a batch is written
 _MOST_WAITING = 1000
 _COUNT = min(16, max(2, os.cpu_count() or 1))
 _SET_PIPE_BYTES: int | None = getattr(fcntl, "F_SETPIPE_SZ", None)
 _COMMAND = ["-m", "curator.scan.reader_process"]
-_CRASHED = "its decoder crashed"
+
+_P = TypeVar("_P")
 
 
-class Piece(Protocol):
-    """Some files to read, and whatever else the asking side knows of them."""
+class Readers(Generic[Q, A]):
+    """Processes of one trade. Use as a context manager."""
 
-    @property
-    def wanted(self) -> list[Wanted]: ...
-
-
-_P = TypeVar("_P", bound=Piece)
-
-
-class Readers:
-    """Reading processes of one scan. Use as a context manager."""
-
-    def __init__(self) -> None:
+    def __init__(self, trade: Trade[Q, A]) -> None:
+        self._trade = trade
+        self._starting: list[_Process] = []
         self._processes: list[_Process] = []
-        self._left_here = _READ_HERE
+        self._left_here = trade.here
 
-    def __enter__(self) -> Readers:
+    def __enter__(self) -> Readers[Q, A]:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for process in self._processes:
+        for process in (*self._starting, *self._processes):
             process.end()
 
-    def read(self, pieces: Iterable[_P]) -> Iterator[tuple[_P, list[Outcome]]]:
-        """Each piece with what was read of it, in order; some pieces are asked for ahead."""
-        waiting: deque[_Asked[_P]] = deque()
-        for piece in pieces:
-            asked = _Asked(piece)
-            if piece.wanted and self._has_processes():
-                question = packed_wanted(piece.wanted)
-                while (process := self._with_room(len(question))) is None and self._processes:
+    def read(self, pieces: Iterable[tuple[_P, Q]]) -> Iterator[tuple[_P, A]]:
+        """Whatever stands beside each question, with its answer, in order; some questions are asked ahead."""
+        waiting: deque[_Asked[_P, Q]] = deque()
+        for piece, question in pieces:
+            asked = _Asked(piece, question)
+            files = self._trade.files(question)
+            if files and self._has_processes():
+                message = packed(question)
+                while (process := self._with_room(len(message))) is None and self._processes:
                     yield self._answered(waiting.popleft())
                 if process is not None:  # else the last one died
-                    process.ask(question)
+                    process.ask(message)
                     asked.process = process
-            self._left_here -= len(piece.wanted)
+            self._left_here -= files
             waiting.append(asked)
-            while waiting and (waiting[0].process is None or len(waiting) > _MOST_WAITING):
+            while waiting and (waiting[0].is_ready() or len(waiting) > _MOST_WAITING):
                 yield self._answered(waiting.popleft())
         while waiting:
             yield self._answered(waiting.popleft())
 
     def _has_processes(self) -> bool:
-        """Whether it is time for them; started where it is."""
-        if self._left_here <= 0 and not self._processes:
-            self._processes = _started(_COUNT)
-            if not self._processes:  # none to be had: this one reads everything
+        """Whether any are up; started where it is time for them."""
+        if self._left_here <= 0 and not self._processes and not self._starting:
+            self._starting = self._started(_COUNT)
+            if not self._starting:  # none to be had: this one does everything
                 self._left_here = sys.maxsize
+        if self._starting:
+            self._let_in(waits=self._left_here <= -_MEANWHILE * self._trade.here)
         return bool(self._processes)
+
+    def _let_in(self, *, waits: bool) -> None:
+        """Take those of the starting processes that are up, and leave those that failed to come up."""
+        for process in [each for each in self._starting if waits or each.has_answer()]:
+            self._starting.remove(process)
+            if process.answer() is not None:
+                self._processes.append(process)
+            else:
+                process.end()
+        if not self._processes and not self._starting:
+            self._left_here = sys.maxsize
 
     def _with_room(self, size: int) -> _Process | None:
         least = min(self._processes, key=lambda each: each.waiting_bytes, default=None)
-        if least and least.waiting_bytes and least.waiting_bytes + size > _ASKED_BYTES:
+        if least and least.waiting_bytes and least.waiting_bytes + size > least.most_waiting_bytes:
             return None
         return least
 
-    def _answered(self, asked: _Asked[_P]) -> tuple[_P, list[Outcome]]:
-        piece = asked.piece
+    def _answered(self, asked: _Asked[_P, Q]) -> tuple[_P, A]:
+        if not self._trade.files(asked.question):
+            return asked.piece, self._trade.join([])
         if asked.process is None:
-            return piece, read_all(piece.wanted) if piece.wanted else []
-        outcomes = asked.process.answer()
-        if outcomes is None:
-            return piece, [self._alone(wanted) for wanted in piece.wanted]
-        return piece, outcomes
+            return asked.piece, self._trade.work(asked.question)
+        answer = asked.process.answer()
+        return asked.piece, self._one_by_one(asked.question) if answer is None else self._trade.answer(answer)
 
-    def _alone(self, wanted: Wanted) -> Outcome:
-        """Read one file of a process that died, in one that may die as well."""
+    def _one_by_one(self, question: Q) -> A:
+        """The files of a process that died, each in one that may die as well."""
         for dead in [each for each in self._processes if each.is_dead]:
             self._processes.remove(dead)
             dead.end()
-            self._processes += _started(1)
-        fresh = _started(1)
-        if not fresh:  # it was not the file's fault
-            return read_all([wanted])[0]
-        fresh[0].ask(packed_wanted([wanted]))
-        outcomes = fresh[0].answer()
-        fresh[0].end()
-        return outcomes[0] if outcomes else Outcome(reason=_CRASHED)
+            self._processes += [each for each in self._started(1) if each.answer() is not None]
+        return self._trade.join([self._alone(each) for each in self._trade.split(question)])
 
+    def _alone(self, question: Q) -> A:
+        fresh = self._started(1)
+        try:
+            if not fresh or fresh[0].answer() is None:  # it was not the file's fault
+                return self._trade.work(question)
+            fresh[0].ask(packed(question))
+            answer = fresh[0].answer()
+            return self._trade.crashed if answer is None else self._trade.answer(answer)
+        finally:
+            for process in fresh:
+                process.end()
 
-def _started(count: int) -> list[_Process]:
-    """So many processes, less those that do not come up, all of which are known to answer."""
-    processes: list[_Process] = []
-    with suppress(OSError):  # no more of them, or no memory
-        for _ in range(count):
-            processes.append(_Process())  # noqa: PERF401 - those before the one that fails are to be kept
-    for process in processes:
-        process.ask(packed_wanted([]))
-    well = [process for process in processes if process.answer() is not None]
-    for process in processes:
-        if process.is_dead:
-            process.end()
-    return well
+    def _started(self, count: int) -> list[_Process]:
+        """So many processes, or fewer, asked for nothing: what answers that is up."""
+        processes: list[_Process] = []
+        with suppress(OSError):  # no more of them, or no memory
+            for _ in range(count):
+                processes.append(_Process(self._trade.name))  # noqa: PERF401 - those before the one that fails are kept
+        for process in processes:
+            process.ask(packed(self._trade.nothing))
+        return processes
 
 
 @dataclass
-class _Asked(Generic[_P]):
-    """A piece that is being read; `process` is None where it is read here."""
+class _Asked(Generic[_P, Q]):
+    """A question that was asked; `process` is None where it is answered here."""
 
     piece: _P
+    question: Q
     process: _Process | None = None
+
+    def is_ready(self) -> bool:
+        """Whether nobody has to be waited for."""
+        return self.process is None or self.process.has_answer()
 
 
 class _Process:
     """One reading process. What it is asked and has not answered is kept in order."""
 
-    def __init__(self) -> None:
+    def __init__(self, trade: str) -> None:
         # The safe path: else a file called "json.py" among the pictures would be run instead of the real one.
         home = str(Path(curator.__path__[0]).parent)
         paths = [home, *filter(None, [os.environ.get("PYTHONPATH")])]
         environment = {**os.environ, "PYTHONSAFEPATH": "1", "PYTHONPATH": os.pathsep.join(paths)}
         self._process = subprocess.Popen(
-            [sys.executable, *_COMMAND],
+            [sys.executable, *_COMMAND, trade],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -154,30 +173,32 @@ class _Process:
         )
         self._questions = cast("BinaryIO", self._process.stdin)
         self._answers = cast("BinaryIO", self._process.stdout)
+        self._ready = select.poll()
+        self._ready.register(self._answers, select.POLLIN)
         self._asked: deque[int] = deque()
+        self.waiting_bytes = 0
         self.is_dead = False
-        if _SET_PIPE_BYTES is not None:
-            for pipe in (self._questions, self._answers):
-                with suppress(OSError):  # the system allows less
-                    fcntl.fcntl(pipe, _SET_PIPE_BYTES, _PIPE_BYTES)
-
-    @property
-    def waiting_bytes(self) -> int:
-        return sum(self._asked)
+        self.most_waiting_bytes = min(_ASKED_BYTES, int(_ASKED_SHARE * _widened(self._questions)))
+        _widened(self._answers)
 
     def ask(self, question: bytes) -> None:
         """Ask without waiting."""
         self._asked.append(len(question))
+        self.waiting_bytes += len(question)
         with suppress(BrokenPipeError):  # the answer will be missing
             self._questions.write(question)
             self._questions.flush()
 
-    def answer(self) -> list[Outcome] | None:
+    def has_answer(self) -> bool:
+        """Whether `answer` would not wait."""
+        return self.is_dead or bool(self._ready.poll(0))
+
+    def answer(self) -> tuple[object, ...] | None:
         """The oldest answer; None where it died."""
-        self._asked.popleft()
-        outcomes = None if self.is_dead else receive_outcomes(self._answers)
-        self.is_dead = outcomes is None
-        return outcomes
+        self.waiting_bytes -= self._asked.popleft()
+        answer = None if self.is_dead else received(self._answers)
+        self.is_dead = answer is None
+        return answer
 
     def end(self) -> None:
         """It may be in the middle of a file that nobody waits for any more."""
@@ -186,3 +207,11 @@ class _Process:
         for pipe in (self._questions, self._answers):
             with suppress(OSError):
                 pipe.close()
+
+
+def _widened(pipe: BinaryIO) -> int:
+    """How many bytes a pipe holds, when it has been made as wide as the system allows."""
+    if _SET_PIPE_BYTES is not None:
+        with suppress(OSError):
+            return fcntl.fcntl(pipe, _SET_PIPE_BYTES, _PIPE_BYTES)
+    return _LEAST_PIPE_BYTES

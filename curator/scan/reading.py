@@ -1,6 +1,7 @@
 """Decides what is read of found files: each opened and read once, many asked of the disk at a time; touches no index.
 
-What comes in and goes out are plain tuples, since both cross to other processes (`readers.py`).
+What comes in and goes out are plain tuples: both cross to other processes (`crossing.py`), and an object for each of
+millions of files takes longer than reading it.
 """
 
 from __future__ import annotations
@@ -13,26 +14,27 @@ from typing import BinaryIO, NamedTuple
 
 from curator.contract.picture_file import Window
 from curator.scan.known_headers import Known, known_header
-from curator.scan.sidecar import MAX_BYTES, Sidecar, read_sidecar
+from curator.scan.sidecar import MAX_BYTES, Sidecar, SidecarFields, read_sidecar
+from curator.scan.trade import CRASHED, Trade
 
 _AT_ONCE = 32  # files the disk is asked for before the first is read
 _WHOLE = 1 << 24  # larger files are hashed in pieces
 _PIECE = 1 << 20
+_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
 
 Span = tuple[int, int]  # where a file's bytes begin in a tar, and how many there are
+Seen = tuple[int, int]  # bytes and time of a file
+Before = tuple[int, int, dict[str, Seen]]  # bytes and time of an image, and those of its sidecars by suffix
+Wanted = tuple[str, bool, tuple[str, ...], tuple[Span, ...], Before | None]
+"""An image's name, whether its file is to be read, the suffixes of its sidecars to read; in a tar where they lie: the
+spans of the image and the sidecars, in this order; and as what it is known: then only what is otherwise now is read."""
 
 
-class Wanted(NamedTuple):
-    """What to read of one image: the file itself or not, and its sidecars by name. `spans` are those of a tar.
-
-    `spans` belong to the image and the sidecars, in this order; empty for files of their own.
-    """
+class Question(NamedTuple):
+    """What to read of one folder, or of one tar."""
 
     folder: str
-    name: str
-    image: bool
-    sidecars: tuple[str, ...]
-    spans: tuple[Span, ...] = ()
+    wanted: list[Wanted]
 
 
 class Facts(NamedTuple):
@@ -46,129 +48,263 @@ class Facts(NamedTuple):
     format: str
 
 
+FactsFields = tuple[bytes, int, int, int, int, str]  # of Facts, which are one of these
+
+
 class Outcome(NamedTuple):
-    """What was read. `reason` says why the image cannot be used; `facts` is None where it was not read."""
+    """What was read of one image. `reason` says why it cannot be used; `facts` is None where it was not read."""
 
     facts: Facts | None = None
     reason: str | None = None
     sidecars: tuple[Sidecar, ...] = ()
-    warnings: tuple[tuple[str, str], ...] = ()
 
 
-class _Opened(NamedTuple):
-    """A file about to be read. `mtime_ns` is taken before: a change from now on is seen by the next scan."""
+class Answer(NamedTuple):
+    """What was read, in the order asked. `reasons` say by place why images cannot be used.
 
-    handle: int
-    first: int
-    size: int
-    mtime_ns: int
+    Places of known images: those that are as they were (`same`), those whose file is `gone` since the folder was
+    listed, and those whose sidecars were read again (`rereads`).
+    """
+
+    facts: list[FactsFields | None]
+    sidecars: list[tuple[SidecarFields, ...]]
+    reasons: dict[int, str]
+    warnings: list[tuple[str, str]]
+    same: list[int]
+    gone: list[int]
+    rereads: list[int]
+
+    def outcome(self, place: int) -> Outcome:
+        """One image's."""
+        facts = self.facts[place]
+        sidecars = tuple(map(Sidecar._make, self.sidecars[place]))
+        return Outcome(facts and Facts._make(facts), self.reasons.get(place), sidecars)
 
 
-def read_all(some: Sequence[Wanted]) -> list[Outcome]:
+_Opened = tuple[int, int, int, int]
+"""A file about to be read: its handle, where it begins, its bytes, and its time in ns. The time is taken before: a
+change from now on is seen by the next scan."""
+
+
+def read_all(question: Question) -> Answer:
     """Never raises for what a file holds."""
-    outcomes: list[Outcome] = []
-    for at in range(0, len(some), _AT_ONCE):
-        piece = some[at : at + _AT_ONCE]
-        opened = [_open_all(each) for each in piece]
-        outcomes += [_read(each, files) for each, files in zip(piece, opened, strict=True)]
-    return outcomes
-
-
-def _open_all(wanted: Wanted) -> list[_Opened | OSError]:
-    """The image where it is wanted, then the sidecars."""
-    if wanted.spans:
-        spans = wanted.spans if wanted.image else wanted.spans[1:]
-        return [_open(wanted.folder, span) for span in spans]
-    names = (wanted.name, *wanted.sidecars) if wanted.image else wanted.sidecars
-    return [_open(f"{wanted.folder}/{name}") for name in names]
-
-
-def _open(path: str, span: Span | None = None) -> _Opened | OSError:
+    folder, wanted = question
+    answer = Answer([], [], {}, [], [], [], [])
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        home = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        for place, each in enumerate(wanted):
+            if each[4] is not None:
+                answer.gone.append(place)
+            asked = each if each[4] is None else (each[0], False, (), (), None)
+            _take(answer, folder, asked, [error] * (asked[1] + len(asked[2])))
+        return answer
+    try:
+        for at in range(0, len(wanted), _AT_ONCE):
+            piece = [
+                each if each[4] is None else _otherwise(answer, home, place, each, each[4])
+                for place, each in enumerate(wanted[at : at + _AT_ONCE], at)
+            ]
+            opened = [_members(home, each) if each[3] else _files(home, each) for each in piece]
+            for each, files in zip(piece, opened, strict=True):
+                _take(answer, folder, each, files)
+    finally:
+        os.close(home)
+    return answer
+
+
+def _otherwise(answer: Answer, home: int, place: int, wanted: Wanted, before: Before) -> Wanted:
+    """What is to be read of a known image."""
+    name, _, suffixes, spans, _ = wanted
+    seen = _members_seen(home, spans) if spans else _files_seen(home, name, suffixes)
+    if seen[0] is None:
+        answer.gone.append(place)
+        return name, False, (), (), None
+    image = seen[0] != before[:2]
+    known = before[2]
+    agree = len(suffixes) == len(known) and (not suffixes or seen[1:] == [*map(known.get, suffixes)])
+    if not image and agree:
+        answer.same.append(place)
+        return name, False, (), (), None
+    if agree:
+        return name, True, (), spans[:1], None
+    answer.rereads.append(place)
+    return name, image, suffixes, spans, None
+
+
+def _files_seen(home: int, name: str, suffixes: Sequence[str]) -> list[Seen | None]:
+    """Of the image and its sidecars; None where a file is gone."""
+    seen = [_seen(home, name)]
+    if suffixes:
+        stem = name.rpartition(".")[0]
+        seen += [_seen(home, stem + suffix) for suffix in suffixes]
+    return seen
+
+
+def _members_seen(tar: int, spans: Sequence[Span]) -> list[Seen | None]:
+    mtime_ns = os.fstat(tar).st_mtime_ns
+    return [(size, mtime_ns) for _, size in spans]
+
+
+def _seen(home: int, name: str) -> Seen | None:
+    try:
+        status = os.stat(name, dir_fd=home)
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns
+
+
+def _files(home: int, wanted: Wanted) -> Sequence[_Opened | OSError]:
+    """The image where it is wanted, then the sidecars."""
+    name, image, suffixes, _, _ = wanted
+    opened = [_open(home, name)] if image else []
+    if suffixes:
+        stem = name.rpartition(".")[0]
+        opened += [_open(home, stem + suffix) for suffix in suffixes]
+    return opened
+
+
+def _open(home: int, name: str) -> _Opened | OSError:
+    try:
+        handle = os.open(name, _FLAGS, dir_fd=home)
     except OSError as error:
         return error
     status = os.fstat(handle)
-    first, size = span or (0, status.st_size)
+    size = status.st_size
     if _ask_ahead is not None:
-        _ask_ahead(handle, first, min(size, _WHOLE), os.POSIX_FADV_WILLNEED)
-    return _Opened(handle, first, size, status.st_mtime_ns)
+        _ask_ahead(handle, 0, min(size, _WHOLE), os.POSIX_FADV_WILLNEED)
+    return handle, 0, size, status.st_mtime_ns
+
+
+def _members(tar: int, wanted: Wanted) -> Sequence[_Opened]:
+    """The same of a tar, of which each gets a handle of its own."""
+    _, image, _, spans, _ = wanted
+    mtime_ns = os.fstat(tar).st_mtime_ns
+    files: list[_Opened] = []
+    for first, size in spans if image else spans[1:]:
+        if _ask_ahead is not None:
+            _ask_ahead(tar, first, min(size, _WHOLE), os.POSIX_FADV_WILLNEED)
+        files.append((os.dup(tar), first, size, mtime_ns))
+    return files
 
 
 _ask_ahead = getattr(os, "posix_fadvise", None)
 
 
-def _read(wanted: Wanted, files: list[_Opened | OSError]) -> Outcome:
-    facts, reason = _image(files[0]) if wanted.image else (None, None)
-    sidecars: list[Sidecar] = []
-    warnings: list[tuple[str, str]] = []
-    for name, file in zip(wanted.sidecars, files[wanted.image :], strict=True):
-        path = f"{wanted.folder}/{name}"
-        if isinstance(file, OSError):
-            warnings.append((path, file.strerror or "cannot be read"))
-            continue
-        try:
-            data = _bytes(file, MAX_BYTES + 1)
-        except OSError as error:
-            warnings.append((path, error.strerror or "cannot be read"))
-            continue
-        finally:
-            os.close(file.handle)
-        sidecar = read_sidecar(name[name.rindex(".") :], data, file.size, file.mtime_ns)
-        sidecars.append(sidecar)
-        warnings += [(path, warning) for warning in sidecar.warnings]
-    return Outcome(facts, reason, tuple(sidecars), tuple(warnings))
+def _take(answer: Answer, folder: str, wanted: Wanted, files: Sequence[_Opened | OSError]) -> None:
+    """Read one image's files into the answer."""
+    _, image, suffixes, _, _ = wanted
+    facts = None
+    if image:
+        facts = _image(files[0])
+        if isinstance(facts, str):
+            answer.reasons[len(answer.facts)] = facts
+            facts = None
+    answer.facts.append(facts)
+    answer.sidecars.append(_sidecars(answer, folder, wanted, files[image:]) if suffixes else ())
 
 
-def _image(file: _Opened | OSError) -> tuple[Facts | None, str | None]:
-    """What the image is, or why it cannot be used."""
-    if isinstance(file, FileNotFoundError):
-        return None, "the file is gone"
+def _sidecars(
+    answer: Answer, folder: str, wanted: Wanted, files: Sequence[_Opened | OSError]
+) -> tuple[SidecarFields, ...]:
+    name, _, suffixes, _, _ = wanted
+    read: list[SidecarFields] = []
+    for suffix, file in zip(suffixes, files, strict=True):
+        sidecar = _sidecar(suffix, file)
+        if isinstance(sidecar, str):
+            warnings: Sequence[str] = (sidecar,)
+        else:
+            read.append(sidecar)
+            warnings = sidecar[-1]
+        if warnings:
+            path = f"{folder}/{name.rpartition('.')[0]}{suffix}"
+            answer.warnings.extend((path, warning) for warning in warnings)
+    return tuple(read)
+
+
+def _sidecar(suffix: str, file: _Opened | OSError) -> SidecarFields | str:
+    """What it says, or why it cannot be read."""
     if isinstance(file, OSError):
-        return None, file.strerror or "cannot be read"
+        return file.strerror or "cannot be read"
+    handle, first, size, mtime_ns = file
     try:
-        return (_small if file.size <= _WHOLE else _large)(file)
+        return read_sidecar(suffix, _bytes(handle, first, min(size, MAX_BYTES + 1)), size, mtime_ns)
     except OSError as error:
-        return None, error.strerror or "cannot be read"
+        return error.strerror or "cannot be read"
     finally:
-        os.close(file.handle)
+        os.close(handle)
 
 
-def _small(file: _Opened) -> tuple[Facts | None, str | None]:
-    data = _bytes(file, file.size)
-    known = known_header(data)
-    if known is None:
-        known, reason = _asked(io.BytesIO(data))
-        if known is None:
-            return None, reason
-    return Facts(hashlib.sha256(data).digest(), len(data), file.mtime_ns, *known), None
+def _image(file: _Opened | OSError) -> FactsFields | str:
+    """What the image is, or why it cannot be used."""
+    if isinstance(file, OSError):
+        return (
+            "the file is gone" if isinstance(file, FileNotFoundError) else file.strerror or "cannot be read"
+        )
+    handle, first, size, mtime_ns = file
+    try:
+        if size > _WHOLE:
+            return _large(handle, first, size, mtime_ns)
+        data = _bytes(handle, first, size)
+    except OSError as error:
+        return error.strerror or "cannot be read"
+    finally:
+        os.close(handle)
+    known = known_header(data) or _asked(io.BytesIO(data))
+    return known if isinstance(known, str) else (hashlib.sha256(data).digest(), len(data), mtime_ns, *known)
 
 
-def _large(file: _Opened) -> tuple[Facts | None, str | None]:
-    known, reason = _asked(io.BufferedReader(Window(file.handle, file.first, file.size)))
-    if known is None:
-        return None, reason
+def _large(handle: int, first: int, size: int, mtime_ns: int) -> FactsFields | str:
+    known = _asked(io.BufferedReader(Window(handle, first, size)))
+    if isinstance(known, str):
+        return known
     digest = hashlib.sha256()
-    for at in range(0, file.size, _PIECE):
-        digest.update(os.pread(file.handle, min(_PIECE, file.size - at), file.first + at))
-    return Facts(digest.digest(), file.size, file.mtime_ns, *known), None
+    for at in range(0, size, _PIECE):
+        digest.update(os.pread(handle, min(_PIECE, size - at), first + at))
+    return (digest.digest(), size, mtime_ns, *known)
 
 
-def _asked(file: BinaryIO) -> tuple[Known | None, str | None]:
+def _asked(file: BinaryIO) -> Known | str:
     """What Pillow says, which takes a tenth of a second to import."""
     from curator.scan.header import Unreadable, header_of
 
     try:
         header = header_of(file)
     except Unreadable as error:
-        return None, str(error)
-    return (header.width, header.height, header.format), None
+        return str(error)
+    return header.width, header.height, header.format
 
 
-def _bytes(file: _Opened, most: int) -> bytes:
-    """The file's bytes, up to so many; fewer where it was cut since it was opened."""
-    wanted = min(most, file.size)
-    data = os.pread(file.handle, wanted, file.first)
-    while len(data) < wanted and (more := os.pread(file.handle, wanted - len(data), file.first + len(data))):
+def _bytes(handle: int, first: int, wanted: int) -> bytes:
+    """So many of a file's bytes; fewer where it was cut since it was opened."""
+    data = os.pread(handle, wanted, first)
+    while len(data) < wanted and (more := os.pread(handle, wanted - len(data), first + len(data))):
         data += more
     return data
+
+
+def _joined(answers: Sequence[Answer]) -> Answer:
+    """Of questions for one image each."""
+    return Answer(
+        [facts for each in answers for facts in each.facts],
+        [sidecars for each in answers for sidecars in each.sidecars],
+        {place: reason for place, each in enumerate(answers) for reason in each.reasons.values()},
+        [warning for each in answers for warning in each.warnings],
+        [place for place, each in enumerate(answers) if each.same],
+        [place for place, each in enumerate(answers) if each.gone],
+        [place for place, each in enumerate(answers) if each.rereads],
+    )
+
+
+READING = Trade(
+    name="read",
+    work=read_all,
+    here=512,  # starting processes takes as long as reading some thousand
+    question=Question._make,
+    answer=Answer._make,
+    files=lambda question: len(question.wanted),
+    split=lambda question: [Question(question.folder, [wanted]) for wanted in question.wanted],
+    join=_joined,
+    crashed=Answer([None], [()], {0: CRASHED}, [], [], [], []),
+    nothing=Question("/", []),
+)

@@ -23,13 +23,13 @@ from curator.contract.tar_members import is_tar
 from curator.contract.text import visible
 from curator.index.collection import Collection
 from curator.index.folders import UNSETTLED, FolderState
-from curator.scan.absorb import Absorber, Met
+from curator.scan.absorb import Absorber, Read
 from curator.scan.arrive import Arrivals
 from curator.scan.find import Folder, Unchanged, count, walk
-from curator.scan.look import Look, look_at
-from curator.scan.places import Place, Places
+from curator.scan.look import wanted_of
+from curator.scan.places import Known, Place, Places
 from curator.scan.readers import Readers
-from curator.scan.reading import Outcome, Wanted
+from curator.scan.reading import READING, Answer, Question, Wanted
 from curator.scan.report import ScanReport
 
 BATCH = 8192  # images a transaction
@@ -40,7 +40,10 @@ _SETTLES_NS = 3_000_000_000  # a file system may tell times in steps of two seco
 
 @dataclass(frozen=True)
 class ScanProgress:
-    """How far a scan is; `path` is the file just read. `total` is 0 where nobody counted (a quick scan)."""
+    """How far a scan is; `path` is the file just read, or the folder being listed.
+
+    Pictures are counted first: while `total` grows nothing is `done`. A quick scan does not count: its `total` is 0.
+    """
 
     done: int
     total: int
@@ -75,7 +78,8 @@ class _Piece(NamedTuple):
 
     folder: Folder
     place: Place
-    looks: list[Look]
+    names: list[str]
+    known: dict[str, Known]
     wanted: list[Wanted]
     state: FolderState | None
 
@@ -101,69 +105,69 @@ class _Scan:
         self._remembered = collection.folders.under(top)
         self._listed: dict[str, list[str]] = {}  # and the folders and tars in each
         self._passed = set[str]()
-        self._mets: list[Met] = []
+        self._batch: list[Read] = []
+        self._waiting = 0  # images of the batch
         self._folders: list[Folder] = []
         self._states: list[FolderState] = []
         self._flushed = time.monotonic()
 
     def run(self) -> ScanReport:
-        self._total = count(self._top, self._skip) if self._progress and not self._quick else 0
-        with Readers() as readers, self._arrivals, _collector_at_rest():
-            for piece, outcomes in readers.read(self._pieces()):
-                self._take(piece, outcomes)
+        if self._progress and not self._quick:
+            self._total = count(self._top, self._skip, self._counted)
+        with Readers(READING) as readers, self._arrivals, _collector_at_rest():
+            for piece, answer in readers.read(self._pieces()):
+                self._take(piece, answer)
             self._flush()
         gone = set(self._remembered) - self._passed - set(self._listed)
         self._absorber.finish(self._expected(gone), gone)
         return self._report
 
-    def _pieces(self) -> Iterator[_Piece]:
+    def _pieces(self) -> Iterator[tuple[_Piece, Question]]:
         def problem(path: str, why: str) -> None:
             self._report.warnings.append((path, why))
 
-        for folder in walk(self._top, self._skip, problem, self._remembered if self._quick else {}):
+        remembered = self._remembered if self._quick else {}
+        for folder in walk(self._top, self._skip, problem, remembered, lambda path, _: self._tell(0, path)):
             if isinstance(folder, Unchanged):
                 self._passed.add(folder.state.path)
                 self._report.unchanged += folder.state.images
+                self._tell(folder.state.images, folder.state.path)
             else:
                 self._listed[folder.path] = [*folder.inside, *folder.linked]
                 yield from self._pieces_of(folder)
 
-    def _pieces_of(self, folder: Folder) -> Iterator[_Piece]:
+    def _pieces_of(self, folder: Folder) -> Iterator[tuple[_Piece, Question]]:
         place = self._places.of(folder.path)
-        is_known = self._places.holds_some(place)
         state = _state_of(folder)
         for at in range(0, max(1, len(folder.images)), PIECE):
             names = folder.images[at : at + PIECE]
-            known = self._places.known(place, names) if is_known else {}
-            looks = [look_at(folder, name, known.get(name), self._full) for name in names]
-            wanted = [look.wanted for look in looks if look.wanted]
+            known = self._places.known(place, names)
+            wanted = wanted_of(folder, names, known, self._full)
             is_last = at + PIECE >= len(folder.images)
-            yield _Piece(folder, place, looks, wanted, state if is_last else None)
+            piece = _Piece(folder, place, names, known, wanted, state if is_last else None)
+            yield piece, Question(folder.path, wanted)
 
-    def _take(self, piece: _Piece, outcomes: list[Outcome]) -> None:
-        answers = iter(outcomes)
-        folder, place = piece.folder.path, piece.place
-        for look in piece.looks:
-            outcome = next(answers) if look.wanted else _NOTHING
-            if look.is_there:
-                self._mets.append(
-                    Met(folder, place, look.name, look.known, look.sidecars, look.rereads, outcome)
-                )
+    def _take(self, piece: _Piece, answer: Answer) -> None:
+        if piece.names:
+            self._batch.append(Read(piece.folder.path, piece.place, piece.known, piece.wanted, answer))
+            self._waiting += len(piece.names)
+            self._tell(len(piece.names), piece.folder.path_of(piece.names[-1]))
         if piece.state:
             self._folders.append(piece.folder)
             self._states.append(piece.state)
-        if piece.looks:
-            self._tell(len(piece.looks), piece.folder.path_of(piece.looks[-1].name))
-        if len(self._mets) >= BATCH or time.monotonic() - self._flushed > _BATCH_S:
+        if self._waiting >= BATCH or time.monotonic() - self._flushed > _BATCH_S:
             self._flush()
 
     def _flush(self) -> None:
-        mets, folders, states = self._mets, self._folders, self._states
-        self._mets, self._folders, self._states = [], [], []
-        if mets or states:
-            self._absorber.absorb(mets, [each for folder in folders for each in folder.refused], states)
+        self._absorb()
         gc.collect(1)  # what else became garbage meanwhile
         self._flushed = time.monotonic()
+
+    def _absorb(self) -> None:
+        batch, folders, states = self._batch, self._folders, self._states
+        self._batch, self._folders, self._states, self._waiting = [], [], [], 0
+        if batch or states:
+            self._absorber.absorb(batch, [each for folder in folders for each in folder.refused], states)
 
     def _expected(self, gone: set[str]) -> BitMap:
         """Images that had to be met: in a quick scan those of the folders that were listed or are no more."""
@@ -176,14 +180,15 @@ class _Scan:
             expected |= self._places.images_of(folder)
         return expected
 
+    def _counted(self, found: int, path: str) -> None:
+        if self._progress:
+            self._progress(ScanProgress(0, found, path))
+
     def _tell(self, more: int, path: str) -> None:
         self._done += more
         if self._progress:
             total = max(self._total, self._done) if self._total else 0
             self._progress(ScanProgress(self._done, total, path))
-
-
-_NOTHING = Outcome()
 
 
 @contextmanager

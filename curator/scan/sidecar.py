@@ -32,18 +32,32 @@ _RATINGS = {"g": "general", "s": "sensitive", "q": "questionable", "e": "explici
 class Sidecar(NamedTuple):
     """What one sidecar says. None: it says nothing of tags, or of the caption.
 
-    `digest` is that of its bytes, `words_digest` that of an image with these words and no others.
+    `digest` is that of its bytes, `words_digest` that of an image with these words and no others: the first five are
+    what the index remembers of it (`SidecarState`).
     """
 
     suffix: str
-    file_bytes: int
     mtime_ns: int
+    file_bytes: int
     digest: bytes
     words_digest: bytes
     tags: tuple[str, ...] | None = None
     caption: str | None = None
     classes: tuple[tuple[str, str], ...] = ()
     warnings: tuple[str, ...] = ()
+
+
+SidecarFields = tuple[
+    str,
+    int,
+    int,
+    bytes,
+    bytes,
+    tuple[str, ...] | None,
+    str | None,
+    tuple[tuple[str, str], ...],
+    tuple[str, ...],
+]  # of a Sidecar, which is one of these
 
 
 class SidecarWords(NamedTuple):
@@ -56,22 +70,21 @@ class SidecarWords(NamedTuple):
     classes: tuple[tuple[str, str], ...] = ()
 
 
-def read_sidecar(suffix: str, data: bytes, file_bytes: int, mtime_ns: int) -> Sidecar:
+def read_sidecar(suffix: str, data: bytes, file_bytes: int, mtime_ns: int) -> SidecarFields:
     """What the bytes of a sidecar say: of its first `MAX_BYTES` + 1, and how many it has in all."""
     digest = hashlib.sha256(data).digest()[:16]
     if len(data) > MAX_BYTES:
         warning = f"the sidecar has more than {MAX_BYTES // 1_000_000} MB and was not read"
-        return Sidecar(suffix, file_bytes, mtime_ns, digest, text_digest(suffix, (), ""), warnings=(warning,))
+        nothing = text_digest(suffix, (), "")
+        return (suffix, mtime_ns, file_bytes, digest, nothing, None, None, (), (warning,))
     text, warnings = decoded(data)
     tags, caption, classes, more = _parsed(suffix, text)
     words = text_digest(suffix, tags or (), caption or "")
-    return Sidecar(suffix, file_bytes, mtime_ns, digest, words, tags, caption, classes, (*warnings, *more))
+    return (suffix, mtime_ns, file_bytes, digest, words, tags, caption, classes, warnings + more)
 
 
 def together(sidecars: Sequence[Sidecar]) -> SidecarWords:
     """The words of an image from all its sidecars."""
-    if len(sidecars) == 1 and sidecars[0].suffix == ".txt":  # nearly always, where there are millions
-        return SidecarWords(sidecars[0].tags, ".txt")
     by_suffix = {sidecar.suffix: sidecar for sidecar in sidecars}
     txt, free, data = (by_suffix.get(suffix) for suffix in (".txt", ".caption", ".json"))
     tagged = next((s for s in (txt, data) if s and s.tags is not None), None)
@@ -89,14 +102,14 @@ def together(sidecars: Sequence[Sidecar]) -> SidecarWords:
 def split_tags(line: str) -> tuple[str, ...]:
     """Tags of a line, in order, each once."""
     tags = map(str.strip, " ".join(_clean_text(line).split()).split(","))
-    return tuple(dict.fromkeys(tag for tag in tags if tag))
+    return tuple(filter(None, dict.fromkeys(tags)))
 
 
 _Parsed = tuple[tuple[str, ...] | None, str | None, tuple[tuple[str, str], ...], tuple[str, ...]]
 
 
 def _parsed(suffix: str, text: str) -> _Parsed:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = list(filter(None, map(str.strip, text.splitlines())))
     if suffix == ".json":
         return _json(text) if lines else (None, None, (), ())
     if suffix == ".caption":
@@ -148,4 +161,4 @@ def _clean(tags: Iterable[str]) -> tuple[str, ...]:
 
 def _clean_text(text: str) -> str:
     """JSON may spell lone surrogates and zero bytes; they become the replacement character."""
-    return _NO_LETTERS.sub("\ufffd", text).strip()
+    return (text if text.isprintable() else _NO_LETTERS.sub("\ufffd", text)).strip()

@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from curator.index.collection import Collection
 from curator.index.edits import Words
 from curator.tags.people import Group, drop_of_several
-from curator.tags.rewriting import rewritten
+from curator.tags.rewriting import Looked, rewritten
 from curator.tags.text import spaced
 
 _NO_ALIASES: Mapping[str, str] = {}
 _NO_IMPLICATIONS: Mapping[str, frozenset[str]] = {}
+Changes = list[tuple[str, str, str]]
+_T = TypeVar("_T")
 
 
 @dataclass
@@ -67,14 +69,107 @@ class CleanRules:
         return tuple(Group.of(each) for each in self.table["several"]["groups"])
 
 
+class _Each(dict[str, _T]):
+    """What a rule says of each tag, asked once a tag: millions of pictures share some hundred thousand tags."""
+
+    def __init__(self, rule: Callable[[str], _T]) -> None:
+        super().__init__()
+        self._rule = rule
+
+    def __missing__(self, tag: str) -> _T:
+        self[tag] = said = self._rule(tag)
+        return said
+
+
+class TagCleaner:
+    """The rules as they apply to the tags of one picture after another. `classes` by name of the tag."""
+
+    def __init__(self, rules: CleanRules, classes: Mapping[str, str]) -> None:
+        self._rules = rules
+        self._classes = classes
+        self._spelled = _Each(self._spell_or_drop)
+        self._replaced = _Each(self._replace)
+        self._means_people = _Each(_matches(rules.people))
+        self._is_of_group = _Each(lambda tag: any(group.shape.fullmatch(tag) for group in rules.groups))
+        self._stays = _Each(_matches(rules.stays))
+        self._said = _Each(lambda tag: tuple(_said_by(tag)))
+        self._implied = _Each(lambda tag: tuple(rules.implied.get(tag, ())))
+
+    def clean(self, tags: Sequence[str]) -> tuple[tuple[str, ...], Changes]:
+        """The tags of one picture after cleaning, and each change with its rule."""
+        changes: Changes = []
+        kept: list[str] = []
+        for tag in tags:
+            new, why = self._spelled[tag]
+            changes += why
+            if new:
+                kept.append(new)
+        means_people, is_of_group = self._means_people, self._is_of_group
+        if any(map(means_people.__getitem__, kept)):
+            gone = drop_of_several([tag for tag in kept if is_of_group[tag]], self._rules.groups)
+            kept = _without(kept, "several", changes, gone)
+        kept = self._merged(kept, changes)
+        if self._rules.stays:
+            kept = _without(kept, "words", changes, {tag for tag in kept if not self._stays[tag]})
+        if self._rules.table["subsumed"]:
+            kept = _without(kept, "subsumed", changes, _all_of(self._said, kept))
+        if self._rules.implied:
+            kept = _without(kept, "implied", changes, _all_of(self._implied, kept))
+        return tuple(kept), changes
+
+    def _spell_or_drop(self, tag: str) -> tuple[str, Changes]:
+        """How a tag is written from now on, "" where a list says that it goes."""
+        rules, changes = self._rules, Changes()
+        new = " ".join(spaced(tag).split()) if rules.table["underscores"] else tag
+        new = new or tag
+        if new != tag:
+            changes.append(("underscores", tag, new))
+        holds = rules.of_class.get(self._classes.get(tag, ""), ())
+        if rules.dropped and rules.dropped.fullmatch(new):
+            changes.append(("drop", new, ""))
+        elif any(part in new for part in holds):
+            changes.append(("drop_of_class", new, ""))
+        else:
+            return new, changes
+        return "", changes
+
+    def _replace(self, tag: str) -> tuple[str, Changes]:
+        changes = Changes()
+        for rule, table in (("replace", self._rules.table["replace"]), ("aliases", self._rules.aliases)):
+            new = table.get(tag)
+            if new is not None and new != tag:
+                changes.append((rule, tag, new))
+                tag = new
+        return tag, changes
+
+    def _merged(self, tags: Sequence[str], changes: Changes) -> list[str]:
+        """Each tag once, after replacement; an empty replacement takes its tag away."""
+        new: list[str] = []
+        for tag in tags:
+            by, why = self._replaced[tag]
+            changes += why
+            new.append(by)
+        kept = list(dict.fromkeys(new))
+        if "" in kept:
+            kept.remove("")
+        if len(kept) < len(new):
+            doubled = Counter(new) - Counter(kept)
+            changes += [("merged", tag, "") for tag in doubled.elements() if tag]
+        return kept
+
+
 def cleaned_words(
-    collection: Collection, ids: Sequence[int], rules: CleanRules, diff: Diff
+    collection: Collection,
+    ids: Sequence[int],
+    rules: CleanRules,
+    diff: Diff,
+    looked: Looked | None = None,
 ) -> Iterator[Words]:
     """New words for the images that cleaning changes; `diff` counts while they are made."""
-    classes = {tag.name: tag.cls for tag in collection.all_tags()}
+    cleaner = TagCleaner(rules, {tag.name: tag.cls for tag in collection.all_tags()})
 
     def change(image: int, tags: tuple[str, ...], caption: str) -> Words | None:
-        new_tags, changes = clean_tags_of(tags, classes, rules)
+        new_tags, changes = cleaner.clean(tags)
         new_caption = clean_caption(caption, rules)
         if new_caption != caption:
             changes.append(("captions", caption, new_caption))
@@ -86,37 +181,7 @@ def cleaned_words(
             image, new_tags if new_tags != tags else None, new_caption if new_caption != caption else None
         )
 
-    return rewritten(collection, ids, change)
-
-
-Changes = list[tuple[str, str, str]]
-
-
-def clean_tags_of(
-    tags: Sequence[str], classes: Mapping[str, str], rules: CleanRules
-) -> tuple[tuple[str, ...], Changes]:
-    """The tags of one image after cleaning, and each change with its rule."""
-    changes: Changes = []
-    kept = [_spelled(tag, rules, changes) for tag in tags]
-    was = dict(zip(kept, tags, strict=True))
-    kept = _without(kept, "drop", changes, lambda tag: bool(rules.dropped and rules.dropped.fullmatch(tag)))
-    kept = _without(
-        kept, "drop_of_class", changes, lambda tag: _is_dropped_of_class(was[tag], classes, rules)
-    )
-    if rules.people and any(rules.people.fullmatch(tag) for tag in kept):
-        gone = drop_of_several(kept, rules.groups)
-        kept = _without(kept, "several", changes, gone.__contains__)
-    kept = _merged([_replaced(tag, rules, changes) for tag in kept], changes)
-    if rules.stays:
-        stays = rules.stays
-        kept = _without(kept, "words", changes, lambda tag: not stays.fullmatch(tag))
-    if rules.table["subsumed"]:
-        said = {word for tag in kept for word in _said_by(tag)}
-        kept = _without(kept, "subsumed", changes, said.__contains__)
-    if rules.implied:
-        implied = {parent for tag in kept for parent in rules.implied.get(tag, ())}
-        kept = _without(kept, "implied", changes, implied.__contains__)
-    return tuple(kept), changes
+    return rewritten(collection, ids, change, looked)
 
 
 def clean_caption(caption: str, rules: CleanRules) -> str:
@@ -129,39 +194,19 @@ def clean_caption(caption: str, rules: CleanRules) -> str:
     return " ".join(new.split()) if new != caption else caption
 
 
-def _spelled(tag: str, rules: CleanRules, changes: Changes) -> str:
-    new = " ".join(spaced(tag).split()) if rules.table["underscores"] else tag
-    new = new or tag
-    if new != tag:
-        changes.append(("underscores", tag, new))
-    return new
+def _without(tags: list[str], rule: str, changes: Changes, gone: Set[str]) -> list[str]:
+    if gone.isdisjoint(tags):
+        return tags
+    changes += [(rule, tag, "") for tag in tags if tag in gone]
+    return [tag for tag in tags if tag not in gone]
 
 
-def _replaced(tag: str, rules: CleanRules, changes: Changes) -> str:
-    for rule, table in (("replace", rules.table["replace"]), ("aliases", rules.aliases)):
-        new = table.get(tag)
-        if new is not None and new != tag:
-            changes.append((rule, tag, new))
-            tag = new
-    return tag
+def _all_of(said: Mapping[str, tuple[str, ...]], tags: Sequence[str]) -> set[str]:
+    return {word for tag in tags for word in said[tag]}
 
 
-def _merged(tags: Sequence[str], changes: Changes) -> list[str]:
-    """Each tag once; an empty replacement takes its tag away."""
-    kept = list(dict.fromkeys(tag for tag in tags if tag))
-    doubled = Counter(tags) - Counter(kept)
-    changes += [("merged", tag, "") for tag in doubled.elements() if tag]
-    return kept
-
-
-def _without(tags: Sequence[str], rule: str, changes: Changes, goes: Any) -> list[str]:
-    changes += [(rule, tag, "") for tag in tags if goes(tag)]
-    return [tag for tag in tags if not goes(tag)]
-
-
-def _is_dropped_of_class(tag: str, classes: Mapping[str, str], rules: CleanRules) -> bool:
-    holds = rules.of_class.get(classes.get(tag, ""), ())
-    return any(part in tag for part in holds)
+def _matches(pattern: re.Pattern[str] | None) -> Callable[[str], bool]:
+    return lambda tag: bool(pattern and pattern.fullmatch(tag))
 
 
 def _said_by(tag: str) -> Iterator[str]:

@@ -6,19 +6,17 @@ that word stands and the rules add none.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
 from curator.index.bitmaps import of_array
 from curator.index.collection import Collection
-from curator.index.edits import Commit, SetClass, Words
+from curator.index.edits import Commit, GiveAndTake, SetClass
 from curator.tags.derive import CLASS_OF_KIND, Derived
-from curator.tags.rewriting import commit, rewritten
 
 ACTOR = "rules"
 USED = "derived tags"  # the setting with what was derived last
@@ -77,20 +75,24 @@ def plan_derived(collection: Collection, derived: Derived, ids: NDArray[Any]) ->
 def carry_out(
     collection: Collection, derived: Derived, plan: DerivePlan, *, at_start: bool = False
 ) -> list[Commit]:
-    """Make the changes of a plan; the new tags get the class of their kind."""
+    """Make the changes of a plan, whole or not at all; the new tags get the class of their kind."""
     cls = CLASS_OF_KIND[plan.kind]
+    edit = GiveAndTake(
+        tuple(plan.gained.items()),
+        tuple(plan.lost.items()),
+        "start" if at_start else "end",
+        f"derive {plan.kind}",
+    )
     with collection.writing(durable=True):
         collection.tags.learn_classes((name, cls) for name in plan.gained)
-    ids = np.array(plan.images.to_array(), np.uint32).tolist()
-    done = commit(collection, _new_words(collection, plan, ids, at_start), f"derive {plan.kind}", ACTOR)
-    with collection.writing(durable=True):
+        done = collection.apply(edit, plan.images, ACTOR)
         numbers = collection.tags.ids_of(plan.ruled)
         pairs = zip(numbers, plan.ruled.values(), strict=True)
         collection.rule_tags.put(
             plan.kind, {number: images for number, images in pairs if number is not None}
         )
         _remember(collection, derived)
-    return done
+    return [done] if done.images_changed else []
 
 
 def classify_counts(collection: Collection, names: Sequence[str]) -> Commit:
@@ -131,15 +133,6 @@ def _wanted(derived: Derived, has: _Has) -> dict[str, BitMap]:
         for word in words:
             wanted[word] = wanted.get(word, BitMap()) | (images - others)
     return wanted
-
-
-def _new_words(collection: Collection, plan: DerivePlan, ids: list[int], at_start: bool) -> Iterator[Words]:
-    def change(image: int, tags: tuple[str, ...], _: str) -> Words:
-        kept = [name for name in tags if image not in plan.lost.get(name, ())]
-        new = [name for name, images in plan.gained.items() if image in images]
-        return Words(image, tags=tuple([*new, *kept] if at_start else [*kept, *new]))
-
-    return rewritten(collection, ids, change)
 
 
 def _remember(collection: Collection, derived: Derived) -> None:

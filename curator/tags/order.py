@@ -9,7 +9,7 @@ from curator.contract.errors import UserError, did_you_mean
 from curator.index.collection import Collection
 from curator.index.edits import Words
 from curator.index.tag_table import Tag, folded
-from curator.tags.rewriting import rewritten
+from curator.tags.rewriting import Looked, rewritten
 
 WITHIN = ("keep", "name", "common")
 Place = tuple[int, int, str]
@@ -43,15 +43,19 @@ class OrderRule:
         return place, -tag.count if self._within == "common" else 0, ""
 
 
-def ordered_words(collection: Collection, ids: Sequence[int], rule: OrderRule) -> Iterator[Words]:
+def ordered_words(
+    collection: Collection, ids: Sequence[int], rule: OrderRule, looked: Looked | None = None
+) -> Iterator[Words]:
     """New words for the images whose tags stand in another order."""
     places = {tag.name: rule.place(tag) for tag in collection.all_tags()}
+    ranks = {place: rank for rank, place in enumerate(sorted(set(places.values())))}
+    rank_of = {name: ranks[place] for name, place in places.items()}.__getitem__  # a number compares faster
 
     def change(image: int, tags: tuple[str, ...], _: str) -> Words | None:
-        ordered = tuple(sorted(tags, key=places.__getitem__))
+        ordered = tuple(sorted(tags, key=rank_of))
         return Words(image, tags=ordered) if ordered != tags else None
 
-    return rewritten(collection, ids, change)
+    return rewritten(collection, ids, change, looked)
 
 
 def order_rule(tables: Mapping[str, Any]) -> OrderRule:

@@ -11,19 +11,24 @@ from curator.index.edits import Commit, Rewrite, Words
 IMAGES_A_COMMIT = 200_000  # the words of one commit are held in memory: about 150 MB
 _READ = 2000
 Change = Callable[[int, tuple[str, ...], str], Words | None]
+Looked = Callable[[int, int], None]  # images looked at, in all; may raise to stop
 
 
-def rewritten(collection: Collection, ids: Sequence[int], change: Change) -> Iterator[Words]:
+def rewritten(
+    collection: Collection, ids: Sequence[int], change: Change, looked: Looked | None = None
+) -> Iterator[Words]:
     """What `change` makes of (image, tags, caption) of each image, where it makes anything."""
     for at in range(0, len(ids), _READ):
         some = [int(number) for number in ids[at : at + _READ]]
         with collection.reading():
             names = collection.tag_names(some)
-            captions = {row.id: row.caption for row in collection.rows(some)}
+            captions = collection.captions(some)
         for image, tags in zip(some, names, strict=True):
             words = change(image, tags, captions.get(image, ""))
             if words is not None:
                 yield words
+        if looked:
+            looked(at + len(some), len(ids))
 
 
 def commit(collection: Collection, words: Iterator[Words], why: str, actor: str = "you") -> list[Commit]:

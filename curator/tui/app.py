@@ -34,7 +34,7 @@ from curator.tui.screens.browse import BrowseScreen
 from curator.tui.screens.lazily import screen_makers
 from curator.tui.widgets.chrome import tell_progress
 from curator.tui.widgets.line_list import LineList
-from curator.tui.words import images_in_words
+from curator.tui.words import turned_in_words
 
 if TYPE_CHECKING:
     from curator.scan.report import ScanReport
@@ -185,12 +185,7 @@ class FriezeApp(App[None]):
         if commit is None:
             self.notify(nothing, markup=False)
             return
-        left = f"; {images_in_words(commit.stayed)} changed since stay as they are" if commit.stayed else ""
-        self.notify(
-            f"{visible(commit.what)}: {images_in_words(commit.images_changed)}{left}",
-            title=title,
-            markup=False,
-        )
+        self.notify(turned_in_words(commit), title=title, markup=False)
         self.screen.post_message(CollectionChanged())
 
     # scanning

@@ -32,7 +32,7 @@ class Likeness:
     """What counts as the same picture, and which one of a group is the best."""
 
     distance: int | None = None
-    best: Best = "size"
+    best: str = "size"  # one of `Best`, or score(NAME)
 
     def in_words(self) -> str:
         """`the same file`, or `alike to 6 bits`, and the order."""
@@ -44,9 +44,15 @@ class Likeness:
         place = DISTANCES.index(self.distance) if self.distance in DISTANCES else 0
         return Likeness(DISTANCES[max(0, min(len(DISTANCES) - 1, place + steps))], self.best)
 
-    def next_order(self) -> Likeness:
+    def next_order(self, orders: Sequence[str]) -> Likeness:
         """Another order of what is best."""
-        return Likeness(self.distance, ORDERS[(ORDERS.index(self.best) + 1) % len(ORDERS)])
+        place = orders.index(self.best) + 1 if self.best in orders else 0
+        return Likeness(self.distance, orders[place % len(orders)])
+
+
+def orders(session: Session) -> tuple[str, ...]:
+    """All orders of what is best, scores of models last."""
+    return (*ORDERS, *(f"score({name})" for name in session.collection.scores.names()))
 
 
 @dataclass(frozen=True)

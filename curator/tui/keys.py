@@ -87,6 +87,10 @@ ACTIONS: tuple[KeyAction, ...] = (
     KeyAction("browse.save", "F", "save", "save this filter"),
     KeyAction("browse.captions", "n", "captions", "captions of this picture in the next epochs"),
     KeyAction("browse.copies", "D", "copies", "copies: pictures of these that are the same"),
+    KeyAction("browse.quarantine", "Q", "quarantine", "files that could not be used, and why"),
+    # files that could not be used
+    KeyAction("quarantine.retry", "r", "retry", "read all of them again", "read again"),
+    KeyAction("quarantine.close", "escape", "close", "back", "back"),
     # pictures that are the same picture
     KeyAction("copies.next", "j,down,n", "group(1)", "next group", "next group"),
     KeyAction("copies.previous", "k,up,N", "group(-1)", "previous group"),
@@ -199,6 +203,7 @@ _TOGETHER: tuple[tuple[str, ...], ...] = (
     ("app", "list", "train"),
     ("app", "list", "runs"),
     ("app", "copies"),
+    ("app", "list", "quarantine"),
     ("picture",),
     ("dialog", "entry", "choice"),
     ("filter",),

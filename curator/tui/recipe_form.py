@@ -127,9 +127,12 @@ def change_remembered(session: Session, name: str, value: Value) -> None:
 
 
 def remember_form(session: Session, form: RecipeForm) -> None:
-    """Keep the form."""
-    session.remember("preset", form.preset)
-    session.remember("recipe", dict(form.changes))
+    """Keep the form: what differs from the form as it was is an edit that can be undone."""
+    before = remembered_form(session)
+    if form != before:
+        with session.one_edit():
+            session.edit_memory("preset", before.preset, form.preset)
+            session.edit_memory("recipe", dict(before.changes), dict(form.changes))
 
 
 def in_text(value: Value) -> str:

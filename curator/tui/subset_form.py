@@ -147,6 +147,12 @@ def caption_lines(rules: CaptionRules) -> list[FormLine]:
             "signs inside a tag, such as ;;;, that become a comma at the end: what they join moves as one",
         ),
         FormLine("wildcards", "wildcards", _yes(rules.wildcards), "{a|b} is one of its items: yes or no"),
+        FormLine(
+            "escape_parentheses",
+            "plain brackets",
+            _yes(rules.escape_parentheses),
+            "where brackets weigh, those of tags are plain signs: yes or no",
+        ),
     ]
 
 

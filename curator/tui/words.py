@@ -7,7 +7,8 @@ from rich.text import Text
 from curator.contract.buckets import Size
 from curator.contract.errors import UserError
 from curator.contract.text import visible
-from curator.index.edits import AddTags, Edit, RemoveTags, RenameTag, SetCaption, SetMark
+from curator.index.describe import images_in_words, stayed_in_words
+from curator.index.edits import AddTags, Commit, Edit, RemoveTags, RenameTag, SetCaption, SetMark
 from curator.index.images import ImageRow
 from curator.tags.text import clean_tags
 
@@ -19,9 +20,11 @@ def about_image(row: ImageRow, bucket: Size) -> Text:
     return Text(f"{sizes}  {row.format}  {row.file_bytes / 1024:,.0f} KiB{mark}")
 
 
-def images_in_words(count: int) -> str:
-    """`1 image`, `1,200 images`."""
-    return f"{count:,} image{'' if count == 1 else 's'}"
+def turned_in_words(commit: Commit) -> str:
+    """What was taken back or made again, and what of it was not."""
+    images = f": {images_in_words(commit.images_changed)}" if commit.images_changed else ""
+    left = f"; {stayed_in_words(commit)} changed since stay as they are" if commit.stayed else ""
+    return f"{visible(commit.what)}{images}{left}"
 
 
 def tags_typed(text: str) -> tuple[str, ...]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import struct
 import zlib
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +109,28 @@ def test_an_import_shows_its_warnings(
     assert "and 5 more warnings: see --json" in out
 
 
+def test_what_was_set_aside_is_listed_and_read_again(collection: Path, frieze: Frieze) -> None:
+    """S044"""
+    assert "every file could be used" in frieze("quarantine").out
+    assert frieze("quarantine", "--json").json == []
+    bad = collection / "pictures" / "bad.png"
+    bad.write_bytes(b"no picture")
+    assert frieze("scan").code == 0
+    (told,) = frieze("quarantine", "--json").json
+    assert told["path"] == str(bad)
+    assert told["reason"]
+    assert told["at"] > 0
+    assert str(bad) in frieze("quarantine").out
+    again = frieze("quarantine", "--retry")
+    assert "0 files can be used now, 1 cannot" in again.err
+    assert str(bad) in again.out
+    Image.new("RGB", (64, 64)).save(bad)
+    again = frieze("quarantine", "--retry", "--json")
+    assert "1 file can be used now, 0 cannot" in again.err
+    assert again.json == []
+    assert frieze("ls", "name:bad.png", "--count").out == "1\n"
+
+
 def test_scores_filter_and_pick(collection: Path, tmp_path: Path, frieze: Frieze) -> None:
     """S004, S007: the plan writes nothing; another threshold is another filter."""
     table = tmp_path / "scores.csv"
@@ -122,6 +146,32 @@ def test_scores_filter_and_pick(collection: Path, tmp_path: Path, frieze: Frieze
     assert frieze("explain", "fox.png", "--json").json["facts"]["score(nice)"] == 0.9
     assert frieze("pick", "--by", "score(other)", "--top", 1).code == 2
     assert frieze("pick", "--by", "nicest").code == 2
+
+
+def test_scores_are_columns_tables_and_say_which_copy_is_best(
+    collection: Path, tmp_path: Path, frieze: Frieze
+) -> None:
+    """S008, B16: a picture without a score has an empty cell, and is never the best of its copies."""
+    pictures = collection / "pictures"
+    (pictures / "owl-2.png").write_bytes((pictures / "owl.png").read_bytes())
+    assert frieze("scan").code == 0
+    table = tmp_path / "nice.json"
+    table.write_text('{"pictures/fox.png": 0.25, "pictures/owl-2.png": -3}')
+    assert frieze("import", table, "--layout", "scores", "--images", collection).code == 0
+    lines = frieze("ls", "name:fox OR name:owl sort:path", "--columns", "name,Score(Nice)").lines
+    assert lines == ["fox.png\t0.25", "owl-2.png\t-3.0", "owl.png\t"]
+    told = frieze("ls", "name:owl sort:path", "--columns", "name,score(nice)", "--json").json
+    assert told == [{"name": "owl-2.png", "score(nice)": -3.0}, {"name": "owl.png", "score(nice)": None}]
+    for columns in ("score(nicer)", "score()", "scores"):
+        assert frieze("ls", "--columns", columns).code == 2
+    best = frieze("dupes", "--best", "score(nice)", "--json").json
+    assert [group["best"] for group in best] == [frieze("ls", "name:owl-2.png", "--json").json[0]["id"]]
+    assert frieze("dupes", "--best", "score(nicer)").code == 2
+    assert "did you mean" in frieze("dupes", "--best", "nice").err
+    assert frieze("export", "sqlite", tmp_path / "out.db").code == 0
+    query = "SELECT i.name, s.name, s.value FROM score s JOIN image i ON i.id = s.image ORDER BY 1"
+    with closing(sqlite3.connect(tmp_path / "out.db")) as out:
+        assert out.execute(query).fetchall() == [("fox.png", "nice", 0.25), ("owl-2.png", "nice", -3.0)]
 
 
 def test_identifiers(

@@ -42,7 +42,23 @@ def test_a_tar_makes_its_collection_beside_it(frieze: Frieze, pictures: Path, tm
 def test_progress_is_told_in_thousands(
     frieze: Frieze, pictures: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("curator.cli.scan_command._PLAIN_EVERY", 2)
+    monkeypatch.setattr("curator.cli.progress._PLAIN_EVERY", 2)
     monkeypatch.setattr("curator.scan.scan.PIECE", 1)
     told = frieze("scan", pictures).err.splitlines()
     assert told == ["scanned 2 of 3", "scanned 3 of 3"]
+
+
+def test_what_cannot_be_decoded_is_named_and_set_aside(frieze: Frieze, pictures: Path) -> None:
+    """B16: the header of a picture is sound and its pixels are not; the others are looked at."""
+    Image.radial_gradient("L").save(pictures / "broken.png")
+    data = bytearray((pictures / "broken.png").read_bytes())
+    at = data.index(b"IDAT") + 40
+    data[at : at + 40] = bytes(40)
+    (pictures / "broken.png").write_bytes(data)
+    frieze("scan", pictures, "--collection", pictures)
+    said = frieze("dupes", "--near", 6, "--collection", pictures)
+    assert said.code == 0
+    assert said.err.splitlines()[0] == "looked at 4 of 4"
+    assert f"quarantined: {pictures}/broken.png: " in said.err
+    assert "broken.png" in frieze("quarantine", "--collection", pictures).out
+    assert "quarantined" not in frieze("dupes", "--near", 6, "--collection", pictures).err

@@ -130,6 +130,28 @@ def test_check_says_the_steps_and_starts_nothing(frozen: Path, collection: Path,
     assert not (collection / "runs").exists()
 
 
+def test_check_says_what_is_doubtful(frozen: Path, frieze: Frieze) -> None:
+    """S025, S075: tags whose own brackets would weigh are counted; the rule that mends it is doubtful where none do."""
+    quiet = frieze("train", "set", "--recipe", "tiny-demo", "--check", "--json")
+    assert (quiet.json["doubts"], quiet.err) == ([], "")
+    assert frieze("tag", "add", "fox", "fox (animal)").code == 0
+    assert frieze("freeze", "named").code == 0
+    knobs = ("--recipe", "tiny-demo", "--set", "length.steps=9", "--set", "length.epochs=1", "--check")
+    weighs = ("--set", "text.weighted_captions=true")
+    said = frieze("train", "named", *knobs, *weighs).err.splitlines()
+    assert "length.steps = 9 is not used" in said[0]
+    assert (
+        "subset foxes: 1 tag weighs x 1.1 within the brackets of the name, such as 'fox (animal)' in 1"
+        in said[1]
+    )
+    assert "brackets" not in frieze("train", "named", *knobs).err
+    assert frieze("subset", "set", "foxes", "--rule", "escape_parentheses=true").code == 0
+    assert frieze("freeze", "mended").code == 0
+    (told,) = frieze("train", "mended", *knobs, *weighs, "--json").json["doubts"]
+    assert "length.steps" in told["what"]
+    assert "escape_parentheses without" in frieze("train", "mended", *knobs).err
+
+
 @pytest.mark.usefixtures("fake_trainer")
 def test_train_follows_in_plain_lines_to_the_end(frozen: Path, model: Path, frieze: Frieze) -> None:
     done = frieze("train", "set", "--recipe", "tiny-demo", "--model", model, "--name", "x")

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import re
+from itertools import product
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curator.contract.captions import (
@@ -211,3 +214,71 @@ def test_the_tags_of_a_drawn_line_move_behind_the_head() -> None:
     rules = CaptionRules(wildcards=True, tag_dropout=1.0, keep_separator="|||")
     parts = split_caption((), "a, b ||| c\na, b ||| d", rules)
     assert {caption_of(parts, rules, 1, Sample(epoch, 0, 0)) for epoch in range(20)} == {"a, b"}
+
+
+def kohya_says(caption: str, keep: int, separator: str) -> set[tuple[str, ...]]:
+    """All that may be kept of a caption: wildcards are chosen in the whole text, then commas part it."""
+    plain = caption.replace("{{", "<").replace("}}", ">")
+    choices = [found.split("|") for found in re.findall(r"\{([^{}]*)\}", plain)]
+    kept: set[tuple[str, ...]] = set()
+    for chosen in product(*choices):
+        items = iter(chosen)
+        text = re.sub(r"\{[^{}]*\}", lambda _, items=items: next(items), plain)
+        text = text.replace("<", "{").replace(">", "}")
+        if separator in text:
+            head, *rest = text.split(separator)
+            parts = [head, *rest[1:]]  # a third separator is not trained, as everywhere here
+            kept.add(tuple(tag.strip() for part in parts for tag in part.split(",") if tag.strip()))
+        else:
+            kept.add(tuple(tag.strip() for tag in text.split(",") if tag.strip())[:keep])
+    return kept
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                "a",
+                "b, c",
+                "{d|e}",
+                "{f, g|h}",
+                "{i|j, k, l} m",
+                "n {o, p|q} r, s",
+                "{{t, u}}",
+                "||| v",
+                "w |||",
+            ]
+        ),
+        min_size=1,
+        max_size=4,
+    ),
+    st.integers(0, 4),
+    st.booleans(),
+)
+def test_commas_within_a_wildcard_part_tags_as_kohya_has_it(
+    written: list[str], keep: int, separated: bool
+) -> None:
+    """S024, kohya.md 2.3 steps 3 and 4: with every other tag dropped, the head (and tail) is what is left."""
+    caption = ", ".join(written if separated else (each.replace("|||", "x") for each in written))
+    rules = CaptionRules(
+        wildcards=True, tag_dropout=1.0, keep_tags=0 if separated else keep, trigger="sks",
+        keep_separator="|||" if separated else "",
+    )  # fmt: skip
+    tags = [tag.strip() for tag in caption.split(",")]
+    said = [caption_of(split_caption(tags, "", rules), rules, 1, Sample(epoch, 0, 0)) for epoch in range(64)]
+    outcomes = kohya_says(caption, rules.keep_tags, "|||" if separated else "never")
+    drawn = {tuple(tag for tag in text.split(", ")[1:] if tag) for text in said}
+    assert drawn <= outcomes
+    if len(outcomes) <= 4:
+        assert drawn == outcomes
+    assert {text.split(", ")[0] for text in said} == {"sks"}
+
+
+def test_a_wildcard_over_several_tags_leaves_the_draws_of_others_as_they_are() -> None:
+    rules = CaptionRules(wildcards=True)
+    alone = split_caption(["{a|b} hat", "sky"], "", rules)
+    beside = split_caption(["{a|b} hat", "sky", "{c", "d|e} f"], "", rules)
+    for epoch in range(20):
+        sample = Sample(epoch, 0, 0)
+        assert caption_of(beside, rules, 1, sample).startswith(caption_of(alone, rules, 1, sample) + ", ")

@@ -54,3 +54,12 @@ def test_what_has_no_size_has_no_bucket(upscale: bool) -> None:
 
 def test_no_picture_at_all() -> None:
     assert len(buckets_of(np.array([]), np.array([]), BucketRule()).of_image) == 0
+
+
+@pytest.mark.parametrize("rule", RULES[len(RULES) // 2 :], ids=str)
+def test_every_step_without_upscaling(rule: BucketRule) -> None:
+    """S036: widths a few pixels apart, so that every step from one own bucket to the next lies between two of them."""
+    sizes = [(width, height) for height in (499, 1024, 2311) for width in range(40, 7000, 5)]
+    sizes += [(height, width) for width, height in sizes]
+    placed = buckets_of(np.array([w for w, _ in sizes]), np.array([h for _, h in sizes]), rule)
+    assert [placed.sizes[k] for k in placed.of_image] == [place(size, rule).bucket for size in sizes]

@@ -10,6 +10,7 @@ from curator.contract.errors import UserError
 from curator.contract.manifest import open_manifest
 from curator.contract.manifest_digest import verify_digest
 from curator.freeze.build import FrozenManifest, freeze
+from curator.freeze.library import freeze_named, manifests_folder
 from curator.freeze.members import members_of
 from curator.freeze.spec import FreezeSpec
 from curator.index.collection import Collection
@@ -101,3 +102,39 @@ def test_names_that_are_not_utf8_are_kept(collect: Maker) -> None:
         assert image.path == name
         assert image.parts.middle == ("[red]tag[/red]",)
         assert Path(manifest.file_of(image)).name == name
+
+
+def test_a_name_that_is_taken_meanwhile_is_not_taken_again(collect: Maker) -> None:
+    """Two freezes at once: the later one says so and leaves the other's manifest."""
+    collection = collect(PICTURES)
+    folder = manifests_folder(collection.folder)
+
+    def taken(done: int, total: int) -> None:
+        if done == total:
+            (folder / "v1.manifest").write_text("of another")
+
+    with pytest.raises(UserError, match="there is a manifest"):
+        freeze_named(collection, "v1", taken)
+    assert [file.name for file in folder.iterdir()] == ["v1.manifest"]
+    assert (folder / "v1.manifest").read_text() == "of another"
+    assert freeze_named(collection, "v1", replace=True).images == len(PICTURES)
+
+
+@pytest.mark.parametrize("call", [1, 2, 3])
+def test_edits_meanwhile_are_not_seen(collect: Maker, call: int) -> None:
+    """All rows are of the moment the freeze began: whether another edits before, while or after rows are read."""
+    collection = collect(PICTURES)
+    before = frozen(collection).digest
+    members = members_of(collection, SPEC)
+    calls = 0
+
+    def edit(done: int, total: int) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == call:
+            with Collection.open(collection.folder) as other:
+                other.apply(AddTags((f"late {call}",)), list(other.images.alive()))
+
+    assert freeze(collection, SPEC, members, collection.folder / "again", edit).digest == before
+    assert calls >= call
+    assert frozen(collection).digest != before

@@ -130,17 +130,20 @@ def test_long_captions_are_counted_in_chunks(collect: Maker) -> None:
     assert select(collection, long.filter).ids.tolist() == [1]
 
 
-def test_choices_with_a_comma_are_told(collect: Maker) -> None:
+def test_choices_that_are_torn_apart_are_told(collect: Maker) -> None:
+    """A comma within braces is no fault; halves with another brace between, or alone, are."""
     collection = collect(
         [
             Picture("a.png", (512, 512), ("{red", "blue|green} dress")),
-            Picture("b.png", (512, 512), ("{a|b}",)),
+            Picture("b.png", (512, 512), ("{a|b}", "{{c", "}}")),
+            Picture("c.png", (512, 512), ("green} dress", "{red")),
+            Picture("d.png", (512, 512), ("{red", "hat")),
         ]
     )
     found = report(collection, Subset("all", "", rules=CaptionRules(wildcards=True)))
-    (torn,) = [each for each in found.findings if "braces" in each.what]
-    assert select(collection, torn.filter).ids.tolist() == [1]
-    assert "braces" not in told(report(collection, Subset("all", "")), "warn")
+    (torn,) = [each for each in found.findings if "brace" in each.what]
+    assert select(collection, torn.filter).ids.tolist() == [3, 4]
+    assert "brace" not in told(report(collection, Subset("all", "")), "warn")
 
 
 def test_brackets_are_tokens_unless_they_weigh(collect: Maker) -> None:

@@ -15,7 +15,8 @@ from curator.freeze.build import freeze
 from curator.freeze.explain import explain
 from curator.freeze.library import manifests_folder
 from curator.freeze.members import members_of
-from curator.freeze.spec import set_bucket_rule, spec_of
+from curator.freeze.spec import spec_of
+from curator.index.bucket_rule import set_bucket_rule
 from curator.index.edits import AddTags, SetMark
 from curator.index.picks import Pick
 from curator.index.small_tables import Subset

@@ -1,8 +1,8 @@
 """The index against a model of plain lists: imports, edits, undo, redo, folds, two connections, restarts, lost files.
 
 Rows S003 and B03: what is read is the same before, amid and after a fold, in every process. Two actors edit; any commit
-is taken back and made again while others stand. The model keeps, for each thing of an image that can change, the list
-of who changed it when.
+is taken back and made again while others stand; edits of subsets, saved filters and rules lie between
+(`record_rules.py`). The model keeps, for each thing of an image that can change, the list of who changed it when.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import initialize, invariant, precondition, rule
 from pyroaring import BitMap
 
 from curator.contract.errors import UserError
@@ -36,6 +36,7 @@ from curator.index.edits import (
     Words,
 )
 from curator.index.images import FileFacts, NewImage
+from tests.index.record_rules import RecordDone, RecordRules
 
 NAMES = ["1girl", "solo", "saber (fate)", "long_hair", "Solo", "é"]
 names = st.sampled_from(NAMES)
@@ -91,7 +92,7 @@ def same_order(before: list[str], after: list[str]) -> bool:
     return [tag for tag in before if tag in after] == [tag for tag in after if tag in before]
 
 
-class IndexMachine(RuleBasedStateMachine):
+class IndexMachine(RecordRules):
     def __init__(self) -> None:
         super().__init__()
         self.limits = (journal.AT_ONCE, fold.ROWS_PER_PIECE, bitmap_file._LATE)
@@ -104,7 +105,8 @@ class IndexMachine(RuleBasedStateMachine):
         with self.connections[0].writing():
             self.root = self.connections[0].images.root("/pictures")
         self.model: dict[int, Image] = {}
-        self.done: list[Done] = []
+        self.done: list[Done | RecordDone] = []
+        self.begin_records()
         self.log: dict[tuple[int, str], list[tuple[int, int]]] = {}  # (when, which commit) changed this
         self.clock = 0
         self.undone_at: dict[int, int] = {}
@@ -272,7 +274,7 @@ class IndexMachine(RuleBasedStateMachine):
     def turn_any(self, actor: str, data: st.DataObject, back: bool) -> None:
         self.turn_one(actor, data.draw(st.sampled_from(self.done[-8:])), back)
 
-    def turn_one(self, actor: str, done: Done, back: bool) -> None:
+    def turn_one(self, actor: str, done: Done | RecordDone, back: bool) -> None:
         turn = self.collection.undo if back else self.collection.redo
         if done.stands != back and not done.stayed:
             with pytest.raises(UserError):
@@ -280,8 +282,17 @@ class IndexMachine(RuleBasedStateMachine):
         else:
             self.turned(turn(actor, done.id), done, actor, back=back)
 
-    def turned(self, commit: Commit | None, done: Done, actor: str, *, back: bool) -> None:
+    def turned(self, commit: Commit | None, done: Done | RecordDone, actor: str, *, back: bool) -> None:
         assert commit is not None
+        if isinstance(done, RecordDone):
+            self.records_turned(commit, done, back=back)
+        else:
+            self.images_turned(commit, done, back=back)
+        done.stands = not back
+        done.undone_by = actor if back else ""
+        self.undone_at[done.id] = self.clock
+
+    def images_turned(self, commit: Commit, done: Done, *, back: bool) -> None:
         turned: dict[int, list[Unit]] = {}
         stayed: set[int] = set()
         for number, units in done.units.items():
@@ -308,9 +319,7 @@ class IndexMachine(RuleBasedStateMachine):
         assert commit.stayed == len(stayed)
         assert commit.images_changed == sum(self.model[number].alive for number in turned)
         self.note(done, tags, turned)
-        done.stands, done.stayed = not back, len(stayed)
-        done.undone_by = actor if back else ""
-        self.undone_at[done.id] = self.clock
+        done.stayed = len(stayed)
 
     def as_left(self, number: int, done: Done) -> bool:
         """Whether an image has the tags that the last turn of a commit left it, and that turn concerned all of it."""
@@ -396,6 +405,7 @@ class IndexMachine(RuleBasedStateMachine):
             assert {tag.name: tag.count for tag in collection.all_tags()} == counts
             cached = collection.tags.counts()
             assert all(int(cached[tag.id]) == tag.count for tag in collection.all_tags())
+            self.same_records(collection)
         assert self.connections[0].check() == []
 
 
@@ -429,6 +439,16 @@ def any_step(machine: IndexMachine, rng: random.Random) -> None:
     one, other = rng.sample(NAMES, 2)
     image = rng.choice(alive)
     machine.actor = actor = rng.choice(["you", "tagger"])
+    subset, name = rng.sample(["a", "b", "c"], 2)
+    records = [
+        lambda: machine.save_subset(subset, rng.choice([1, 2]), rng.random() < 0.5),
+        lambda: machine.rename_subset(subset, name),
+        lambda: machine.remove_subset(subset),
+        lambda: machine.put_first(subset),
+        lambda: machine.balance(rng.choice([3, 4])),
+        lambda: machine.saved_filter(rng.choice(["x", "y", None])),
+        lambda: machine.bucket_rule(rng.choice(["width", "height"]), rng.choice([512, 640])),
+    ]
     edits = [
         lambda: machine.add_tags(tags, rng.choice(["start", "end", 1, 2]), some),
         lambda: machine.remove_tags(tags, some),
@@ -441,6 +461,7 @@ def any_step(machine: IndexMachine, rng: random.Random) -> None:
                 image, rng.sample(machine.model[image].tags, len(machine.model[image].tags))
             )
         ),
+        *(rng.choice(records) for _ in range(4)),
         lambda: machine.fold_some(1),
         machine.fold_all,
         machine.settle_some,

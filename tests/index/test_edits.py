@@ -7,10 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from pyroaring import BitMap
 
 from curator.contract.errors import UserError
+from curator.index import journal
 from curator.index.collection import Collection
-from curator.index.edits import AddTags, RemoveTags, RenameTag, ReorderTags, SetClass, SetMark
+from curator.index.edits import AddTags, GiveAndTake, RemoveTags, RenameTag, ReorderTags, SetClass, SetMark
 from curator.index.images import FileFacts, NewImage
 
 
@@ -37,6 +39,29 @@ def test_undo_restores_the_place_of_a_removed_tag(collection: Collection) -> Non
     assert collection.tag_names([1]) == [("long hair",)]
     collection.undo()
     assert collection.tag_names([1]) == [("1girl", "solo", "long hair")]
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_tags_given_and_taken_on_images_of_their_own_are_one_change(
+    collection: Collection, waits: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """S010: what a rule derives for millions is one commit, whether its rows follow now or later."""
+    monkeypatch.setattr(journal, "AT_ONCE", 0 if waits else 1000)
+    given = (("best", BitMap([1, 2])), ("new", BitMap([2, 3])), ("smile", BitMap([2, 3])))
+    edit = GiveAndTake(given, (("1girl", BitMap([1])), ("solo", BitMap([2]))), "start", "derive")
+    assert collection.preview(edit) == 3
+    assert collection.preview(edit, [1]) == 1
+    commit = collection.apply(edit)
+    assert (commit.what, commit.images_changed, bool(collection.waiting())) == ("derive", 3, waits)
+    rows = [("best", "solo", "long hair"), ("best", "new", "1girl", "smile"), ("new", "smile")]
+    assert collection.tag_names([1, 2, 3]) == rows
+    assert collection.check() == []
+    collection.undo()
+    before = [("1girl", "solo", "long hair"), ("1girl", "smile"), ()]
+    assert collection.tag_names([1, 2, 3]) == before
+    collection.fold()
+    assert collection.tag_names([1, 2, 3]) == before
+    assert collection.apply(GiveAndTake((("smile", BitMap([2])),))).id == 0
 
 
 def test_an_edit_without_effect_leaves_no_history(collection: Collection) -> None:

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pyroaring import BitMap
 
+from curator.contract.buckets import BucketRule
+from curator.contract.captions import CaptionRules
 from curator.contract.errors import UserError
 from curator.filter.evaluate import select
+from curator.index.bucket_rule import bucket_rule, set_bucket_rule
 from curator.index.collection import Collection
 from curator.index.edits import AddTags
-from curator.index.migrations import STEPS
+from curator.index.migrations import STEPS, _edits_of_records
+from curator.index.picks import Pick
+from curator.index.small_tables import SavedFilter, Subset
 
 FORMATS = sorted(Path(__file__).parent.glob("format_*.sql"))  # dumps of what that version wrote, never edited
 
@@ -53,6 +60,47 @@ def test_an_older_history_is_done_again_and_taken_back(folder: Path) -> None:
     ]
     collection.apply(AddTags(("new",)))
     assert collection.check() == []
+
+
+def test_an_older_index_gets_undo_of_its_subsets(folder: Path) -> None:
+    collection = Collection.open(folder)
+    first = collection.subsets.list()[0]
+    collection.subsets.rename(first.name, replace(first, name="first", repeats=5))
+    collection.subsets.save(Subset("new", "solo"))
+    collection.saved_filters.save(SavedFilter("good", "y"))
+    assert len(Collection.open(folder).history()) == 9
+    for _ in range(3):
+        assert collection.undo() is not None
+    assert collection.subsets.list()[0] == first
+    assert collection.subsets.get("new") is None
+    assert collection.undo() is not None  # one from before
+    assert collection.check() == []
+
+
+def test_small_tables_of_format_8_are_as_they_were(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "frieze.db") as db:
+        db.executescript(Path(__file__).with_name("format_8.sql").read_text())
+    collection = Collection.open(tmp_path)
+    assert collection.subsets.list() == [
+        Subset("s", "1girl", 2),
+        Subset("rest", "-1girl", 3, flip=True, rules=CaptionRules(trigger="xyz")),
+    ]
+    assert collection.saved_filters.list() == [SavedFilter("good", "solo -1girl")]
+    assert collection.picks.list() == [Pick("half", BitMap([1, 3]), "drawn: 2")]
+    assert collection.aliases.all() == {"girl one": "1girl"}
+    assert bucket_rule(collection) == BucketRule(768, 768)
+    set_bucket_rule(collection, BucketRule(768, 768, step=32))
+    collection.undo()
+    assert bucket_rule(collection) == BucketRule(768, 768)
+
+
+def test_a_program_that_cannot_read_such_edits_refuses_the_index(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Collection.create(tmp_path).subsets.save(Subset("s", "1girl"))
+    monkeypatch.setattr("curator.index.migrations.STEPS", STEPS[: STEPS.index(_edits_of_records)])
+    with pytest.raises(UserError, match="newer frieze"):
+        Collection.open(tmp_path)
 
 
 def test_a_migration_that_fails_leaves_the_older_index(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -103,6 +103,22 @@ def test_values_are_replaced_seen_elsewhere_and_kept_by_a_rebuild(
         collection.scores.of("b")
 
 
+def test_the_scores_of_one_image_are_those_of_the_column(collection: Collection) -> None:
+    collection.scores.write("b", [(6, 1.0), (1, -2.0)])
+    with collection.writing():
+        collection.images.update_files([(3, facts("other"))])
+    found = [collection.scores.of_image(image) for image in range(8)]
+    columns = {name: collection.scores.of(name, 8) for name in collection.scores.names()}
+    said = [
+        {name: values[image] for name, values in columns.items() if not np.isnan(values[image])}
+        for image in range(8)
+    ]
+    assert found == said == [
+        {}, {"b": -2.0, "cafe-aesthetic": 0.9}, {"cafe-aesthetic": 0.1}, {}, {"cafe-aesthetic": -2.5}, {}, {"b": 1.0},
+        {},
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("name", ["", "A", "a b", "a)", "é", "-a", "x" * 65])
 def test_names_that_cannot_stand_in_a_filter(collection: Collection, name: str) -> None:
     with pytest.raises(UserError):

@@ -11,6 +11,7 @@ from curator.contract.buckets import BucketRule
 from curator.contract.captions import CaptionRules
 from curator.contract.errors import UserError
 from curator.filter.evaluate import select
+from curator.index.bucket_rule import bucket_rule
 from curator.index.collection import Collection
 from curator.interop.apply import carry_out
 from curator.interop.kohya_toml import plan_kohya_toml
@@ -88,6 +89,17 @@ def test_it_is_carried_out(home: Path, collection: Collection) -> None:
     assert [each.name for each in collection.subsets.list()] == ["cats", "dogs"]
     assert len(select(collection, "subset:cats")) == 2
     assert [tag.name for tag in collection.all_tags()] == ["cat", "indoors", "red", "dog"]
+
+
+def test_subsets_and_rule_of_an_import_are_taken_back_as_one(home: Path, collection: Collection) -> None:
+    carry_out(collection, plan_kohya_toml(write(home, FILE)))
+    (made,) = [each for each in collection.history() if "subset cats" in each.what]
+    assert made.what.startswith("import of kohya-toml: bucket rule: width 512 -> 768")
+    assert made.actor == "import"
+    collection.undo(commit=made.id)
+    assert collection.subsets.list() == []
+    assert bucket_rule(collection) == BucketRule()
+    assert len(collection.all_tags()) == 4
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,8 @@ from curator.filter.evaluate import select
 from curator.freeze.build import freeze
 from curator.freeze.diff import diff
 from curator.freeze.members import members_of
-from curator.freeze.spec import set_bucket_rule, spec_of
+from curator.freeze.spec import spec_of
+from curator.index.bucket_rule import set_bucket_rule
 from curator.index.collection import Collection
 from curator.index.edits import AddTags, SetCaption
 from curator.index.small_tables import Subset

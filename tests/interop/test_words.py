@@ -326,3 +326,37 @@ def test_numbers_that_are_none_are_counted(posts: Collection, tmp_path: Path) ->
     report = carry_out(posts, plan_booru(file))
     assert dict(report.words.warnings) == {"a score or favourites that are no number": 1}
     assert len(select(posts, "score:none fav:3")) == 1
+
+
+@pytest.mark.parametrize("replace_words", [False, True])
+def test_how_many_rows_are_taken_at_once_changes_nothing(
+    draw: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, replace_words: bool
+) -> None:
+    """Rows of one picture that follow each other are as if they came alone; one undo takes a batch back."""
+    pictures = draw("posts", "11.png", "12.png", "13.png")
+    said = ("a b", "b a c", "", "d", "a b")
+    rows = [
+        {"id": 11 + number % 3, "tag_string": said[number % 5], "score": 9 - number, "fav_count": number or None,
+         "tag_string_artist": "b" if number % 2 else "a a", "rating": "gsqe"[number % 4]}
+        for number in range(12)
+    ]  # fmt: skip
+    plan = plan_booru(jsonl(tmp_path / "posts.jsonl", rows))
+    outcomes: list[Any] = []
+    for size in (1, 5, 100):
+        monkeypatch.setattr("curator.interop.word_import.BATCH", size)
+        with Collection.create(tmp_path / f"home {size}") as made:
+            scan(made, pictures)
+            bare = select(made, "untagged").bitmap()
+            report = carry_out(made, plan, replace_words=replace_words).words
+            ids = made.images.alive().to_array().tolist()
+            facts = [made.metadata.facts(image) for image in ids]
+            tags = {tag.name: (tag.cls, tag.count) for tag in made.all_tags()}
+            outcomes.append((report, made.tag_names(ids), facts, tags))
+            assert made.check() == []
+            while made.undo("import"):
+                pass
+            assert select(made, "untagged").bitmap() == bare
+            assert made.check() == []
+    assert outcomes[0] == outcomes[1] == outcomes[2]
+    assert (outcomes[0][0].funnel[HAS_WORDS] > 0) is not replace_words
+    assert outcomes[0][2][0].score == 0  # the last row of a picture counts

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -16,8 +19,11 @@ from curator.contract.errors import UserError
 from curator.index.collection import Collection
 from curator.index.edits import SetMark
 from curator.index.metadata import PostFacts
+from curator.scan import fingerprint as filling
+from curator.scan import near, readers
+from curator.scan.appearance import LOOKING, fingerprint
 from curator.scan.duplicates import find_groups
-from curator.scan.fingerprint import fill, fingerprint
+from curator.scan.fingerprint import fill
 from curator.scan.near import MAX_DISTANCE, near_pairs
 from curator.scan.scan import scan
 
@@ -65,7 +71,7 @@ def named(collection: Collection, groups: Any) -> list[list[str]]:
 
 
 def test_looks_survive_size_quality_and_format(folder: Path) -> None:
-    values = {path.name: fingerprint(str(path)) for path in folder.iterdir()}
+    values = {path.name: fingerprint(str(path))[0] for path in folder.iterdir()}
     distances = {
         name: (values["p0.png"] ^ value).bit_count() for name, value in values.items() if value is not None
     }
@@ -73,7 +79,7 @@ def test_looks_survive_size_quality_and_format(folder: Path) -> None:
     assert distances["p0-blur.webp"] <= 6
     assert min(distance for name, distance in distances.items() if not name.startswith("p0")) > MAX_DISTANCE
     assert values["flat-red.png"] is None
-    assert fingerprint(str(folder / "gone.png")) is None
+    assert fingerprint(str(folder / "gone.png")) == (None, "No such file or directory", False)
 
 
 def test_exact_copies_by_content(collection: Collection) -> None:
@@ -85,7 +91,7 @@ def test_exact_copies_by_content(collection: Collection) -> None:
 def test_near_copies_and_the_best_of_them(collection: Collection) -> None:
     """B16"""
     ids = everything(collection)
-    assert fill(collection, ids) == 10  # eleven files, two of the same content
+    assert fill(collection, ids).looked == 10  # eleven files, two of the same content
     groups = find_groups(collection, ids, 6)
     found = {frozenset(group) for group in named(collection, groups)}
     assert found == {
@@ -106,7 +112,7 @@ def test_near_copies_and_the_best_of_them(collection: Collection) -> None:
 
 
 def test_looking_can_be_stopped_and_goes_on(collection: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("curator.scan.fingerprint._BATCH", 3)
+    monkeypatch.setattr(filling, "_PIECE", 3)
     ids = everything(collection)
 
     def stop(done: int, _total: int) -> None:
@@ -115,8 +121,70 @@ def test_looking_can_be_stopped_and_goes_on(collection: Collection, monkeypatch:
 
     with pytest.raises(KeyboardInterrupt):
         fill(collection, ids, stop)
-    assert 0 < fill(collection, ids) < 10
-    assert fill(collection, ids) == 0
+    assert 0 < fill(collection, ids).looked < 10
+    assert fill(collection, ids).looked == 0
+
+
+def test_what_cannot_be_looked_at_is_named_and_the_rest_goes_on(collection: Collection, folder: Path) -> None:
+    """A picture whose header is sound and whose pixels are not; and a file that is away for a while."""
+    (folder / "p2.png").rename(folder / "away")
+    data = bytearray((folder / "p3.png").read_bytes())
+    at = data.index(b"IDAT") + 40
+    data[at : at + 40] = bytes(40)
+    (folder / "broken.png").write_bytes(data)
+    report = scan(collection, folder)
+    assert (report.added, report.missing, report.quarantined) == (1, 1, [])
+    (folder / "p4.png").rename(folder / "away too")
+    ids = everything(collection)
+    filled = fill(collection, ids)
+    assert [path for path, _ in filled.undecodable] == [str(folder / "broken.png")]
+    assert filled.unopened == [(str(folder / "p4.png"), "No such file or directory")]
+    assert filled.looked == 9
+    (folder / "away too").rename(folder / "p4.png")
+    assert fill(collection, ids).looked == 1
+    assert scan(collection, folder).quarantined == []
+    assert [entry.path for entry in collection.quarantine.list()] == [str(folder / "broken.png")]
+    picture(9).save(folder / "broken.png")
+    scan(collection, folder)
+    assert collection.quarantine.list() == []
+    assert fill(collection, ids) == filling.Filled(1)
+
+
+def test_a_picture_that_was_mended_is_seen_by_a_quick_scan(folder: Path, tmp_path: Path) -> None:
+    """Written over in place, which the time of its folder does not tell."""
+    long_ago = (10**18, 10**18)
+    broken = bytearray((folder / "p3.png").read_bytes())
+    at = broken.index(b"IDAT") + 40
+    broken[at : at + 40] = bytes(40)
+    (folder / "broken.png").write_bytes(broken)
+    os.utime(folder, ns=long_ago)
+    with Collection.create(tmp_path / "home") as collection:
+        scan(collection, folder)
+        assert len(fill(collection, everything(collection)).undecodable) == 1
+        for _ in range(2):  # it is looked at as long as it is bad
+            assert scan(collection, folder, quick=True).changed == 0
+            assert collection.quarantine.count() == 1
+        picture(9).save(folder / "broken.png")
+        os.utime(folder, ns=long_ago)
+        assert scan(collection, folder, quick=True).changed == 1
+        assert collection.quarantine.count() == 0
+
+
+def test_a_picture_that_kills_its_process(
+    collection: Collection, folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    killer = tmp_path / "killer.py"
+    killer.write_text(
+        "import os\nfrom dataclasses import replace\nfrom curator.scan import reader_process, appearance\n"
+        "def dies(asked):\n"
+        "    return os._exit(1) if 'p5.png' in str(asked) else appearance.look_at_all(asked)\n"
+        "reader_process.trade_named = lambda name: replace(appearance.LOOKING, work=dies)\n"
+        "reader_process.main()\n"
+    )
+    monkeypatch.setattr(readers, "_COMMAND", [str(killer)])
+    monkeypatch.setattr(filling, "LOOKING", replace(LOOKING, here=0))
+    filled = fill(collection, everything(collection))
+    assert filled == filling.Filled(10, [(str(folder / "p5.png"), "its decoder crashed")])
 
 
 @given(
@@ -125,11 +193,13 @@ def test_looking_can_be_stopped_and_goes_on(collection: Collection, monkeypatch:
         st.tuples(st.integers(0, 11), st.sets(st.integers(0, 63), min_size=1, max_size=12)), max_size=12
     ),
     st.integers(0, MAX_DISTANCE),
+    st.integers(4, 8),
+    st.integers(1, 9),
 )
 def test_every_near_pair_is_found(
-    numbers: list[int], turned: list[tuple[int, set[int]]], distance: int
+    numbers: list[int], turned: list[tuple[int, set[int]]], distance: int, parts: int, at_once: int
 ) -> None:
-    """The lookup by parts finds what comparing all with all finds."""
+    """The lookup by parts finds what comparing all with all finds, each pair once, into however many parts it cuts."""
     values = set(numbers)
     for which, bits in turned:
         if which < len(numbers):
@@ -141,9 +211,49 @@ def test_every_near_pair_is_found(
         for j in range(i + 1, len(array))
         if (int(array[i]) ^ int(array[j])).bit_count() <= distance
     }
-    one, other, bits = near_pairs(array, distance)
-    assert set(zip(one.tolist(), other.tolist(), strict=True)) == expected
+    with patch.multiple(near, _PARTS=[parts], _PAIRS_AT_ONCE=at_once):
+        one, other, bits = near_pairs(array, distance)
+    assert list(zip(one.tolist(), other.tolist(), strict=True)) == sorted(expected)
     assert all(0 < count <= distance for count in bits.tolist())
+
+
+@pytest.mark.parametrize("distance", [3, 8, 11])
+def test_near_pairs_of_many(distance: int) -> None:
+    """So many that three parts are cheapest; some share a whole part."""
+    rng = np.random.default_rng(distance)
+    numbers = rng.integers(0, 2**63, 3000, dtype=np.uint64) * np.uint64(2)
+    numbers[:300] = numbers[0] ^ rng.integers(0, 2**12, 300, dtype=np.uint64)
+    numbers = np.unique(numbers)
+    distances = np.bitwise_count(numbers[:, None] ^ numbers[None, :])
+    expected = np.argwhere(np.triu(distances <= distance, 1))
+    with patch.multiple(near, _PARTS=[3]):
+        one, other, bits = near_pairs(numbers, distance)
+    assert np.array_equal(np.stack([one, other], axis=1), expected)
+    assert np.array_equal(bits, distances[one, other])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_groups_are_those_of_comparing_all_with_all(collection: Collection, seed: int) -> None:
+    """The best image left takes all that are near it, whatever the lookup leaves out beforehand."""
+    rng = np.random.default_rng(seed)
+    rows = collection.rows(everything(collection))
+    looks = {row.sha256: int(rng.integers(0, 2**9)) for row in rows}
+    looks[rows[int(rng.integers(0, len(rows)))].sha256] = None
+    collection.fingerprints.put((bytes.fromhex(sha), look) for sha, look in looks.items())
+    left = sorted(rows, key=lambda row: (-row.width * row.height, -row.file_bytes, row.id))
+    expected: list[tuple[int, set[int]]] = []
+
+    def alike(one: str, other: str) -> bool:
+        both = looks[one], looks[other]
+        return one == other or (None not in both and (both[0] ^ both[1]).bit_count() <= 2)
+
+    while left:
+        best, *others = left
+        copies = {row.id for row in others if alike(best.sha256, row.sha256)}
+        left = [row for row in others if row.id not in copies]
+        expected += [(best.id, copies)] if copies else []
+    groups = find_groups(collection, [row.id for row in rows], 2)
+    assert [(group.best, {copy.image for copy in group.copies}) for group in groups] == expected
 
 
 def test_no_chains(collection: Collection) -> None:

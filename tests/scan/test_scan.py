@@ -13,7 +13,7 @@ from curator.contract.text import visible
 from curator.index.bulk_import import BulkImport
 from curator.index.collection import Collection
 from curator.index.edits import AddTags, SetMark
-from curator.scan import readers
+from curator.scan import find, reading
 from curator.scan import scan as scan_module
 from curator.scan.scan import ScanProgress, scan
 from tests.scan.conftest import by_path, counts, picture
@@ -51,7 +51,7 @@ def test_a_second_scan_reads_nothing(
     picture(pictures / "a.png", 1, "x")
     picture(pictures / "b.png", 2)
     scan(collection, pictures)
-    monkeypatch.setattr(readers, "read_all", None)
+    monkeypatch.setattr(reading, "_open", None)
     assert counts(scan(collection, pictures)) == {"unchanged": 2}
 
 
@@ -294,3 +294,24 @@ def test_a_scan_beside_an_import(collection: Collection, pictures: Path, tmp_pat
 def test_no_folder(collection: Collection, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no folder"):
         scan(collection, tmp_path / "nowhere")
+
+
+def test_counting_is_told_and_can_be_stopped(
+    collection: Collection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also within one folder: a million names take a while."""
+    monkeypatch.setattr(find, "_LOOK", 4)
+    home = tmp_path / "many"
+    home.mkdir()
+    for number in range(30):
+        (home / f"{number}.png").write_bytes(b"x")
+    told: list[ScanProgress] = []
+
+    def stop(progress: ScanProgress) -> None:
+        told.append(progress)
+        if progress.total >= 12:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        scan(collection, home, stop)
+    assert [(each.done, each.total) for each in told] == [(0, 4), (0, 8), (0, 12)]

@@ -15,7 +15,7 @@ from curator.scan.sidecar import Sidecar, read_sidecar, together
 def read():  # type: ignore[no-untyped-def]
     def reader(suffix: str, data: bytes | str) -> Sidecar:
         raw = data if isinstance(data, bytes) else data.encode()
-        return read_sidecar(suffix, raw, len(raw), 0)
+        return Sidecar._make(read_sidecar(suffix, raw, len(raw), 0))
 
     return reader
 
@@ -88,7 +88,7 @@ def test_txt_and_caption_come_before_json(read) -> None:  # type: ignore[no-unty
 
 @given(data=st.binary(max_size=60), suffix=st.sampled_from([".txt", ".caption", ".json"]))
 def test_any_bytes_are_read(data: bytes, suffix: str) -> None:
-    sidecar = read_sidecar(suffix, data, len(data), 0)
+    sidecar = Sidecar._make(read_sidecar(suffix, data, len(data), 0))
     for tag in sidecar.tags or ():
         assert tag == tag.strip()
         assert tag

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from curator.contract.errors import UserError
-from curator.tags.clean import CleanRules, Diff, clean_caption, clean_tags_of, cleaned_words
+from curator.tags.clean import CleanRules, Diff, TagCleaner, clean_caption, cleaned_words
 from curator.tags.relations import read_aliases, read_implications
 from curator.tags.rewriting import commit
 from curator.tags.tables import default_tables, with_changes
@@ -20,8 +20,8 @@ def rules(changes: dict[str, Any] | None = None, **more: Any) -> CleanRules:
 
 
 def cleaned(text: str, changes: dict[str, Any] | None = None, **more: Any) -> str:
-    tags = [part.strip() for part in text.split(",")]
-    return ", ".join(clean_tags_of(tags, more.pop("classes", {}), rules(changes, **more))[0])
+    tags, classes = [part.strip() for part in text.split(",")], more.pop("classes", {})
+    return ", ".join(TagCleaner(rules(changes, **more), classes).clean(tags)[0])
 
 
 @pytest.mark.parametrize(

@@ -28,9 +28,11 @@ CHANGES: dict[str, dict[str, Any]] = {
     "dropout_every_epochs": {"dropout_every_epochs": 2},
     "warmup_tags": {"warmup_steps": 20, "warmup_tags": 3},
     "warmup_steps": {"warmup_steps": 20},
+    "escape_parentheses": {"trigger": "saber (fate)", "escape_parentheses": True},
 }
 BASES: dict[str, dict[str, Any]] = {
     "keep_tags": {"shuffle": True}, "keep_separator": {"shuffle": True}, "warmup_tags": {"warmup_steps": 20},
+    "escape_parentheses": {"trigger": "saber (fate)"},
 }  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -103,7 +104,8 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def session(tmp_path: Path, pictures: Path) -> Iterator[Session]:
     with Session.create(tmp_path / "set") as session:
         session.scan(pictures)
-        session.set_bucket_rule(BucketRule(128, 128, 64, 256, 64))
+        rule = asdict(BucketRule(128, 128, 64, 256, 64))
+        session.collection.settings.put("bucket_rule", rule)  # no edit: a test begins with no history
         yield session
 
 

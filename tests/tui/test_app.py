@@ -122,7 +122,7 @@ async def test_one_edit_is_taken_back_and_those_made_since_stay(drive, session):
         await it.press("n")
         assert not any(each.undone for each in session.history())
         await it.press("enter", "y")
-        await it.until(lambda: "1 edit, 1 image; 1 image changed since stay" in it.notices)
+        await it.until(lambda: "add 'first': 1 image; 1 image changed since stay" in it.notices)
         assert [tag.name for tag in session.tags_of(1)][-1] == "second"
         assert "first" in [tag.name for tag in session.tags_of(2)]
         await it.sees("undone")
@@ -142,7 +142,7 @@ async def test_history_goes_back_to_the_edit_under_the_cursor(drive, session):
         await it.press("j", "U")
         await it.sees("Take this edit and the 1 made since back?")
         await it.press("y")
-        await it.until(lambda: "2 edits, 4 images" in it.notices)
+        await it.until(lambda: "2 edits\nadd 'third': 2 images\nadd 'second': 2 images" in it.notices)
         assert [each.undone for each in session.history()] == [True, True, False]
         await it.press("g", "U", "y")
         await it.until(lambda: not any(each.undone for each in session.history()))
@@ -156,7 +156,7 @@ async def test_an_edit_left_behind_is_made_again_alone(drive, session):
     session.undo()
     async with drive() as it:
         await it.press("7", "j", "enter", "y")
-        await it.until(lambda: "1 edit, 1 image" in it.notices)
+        await it.until(lambda: "add 'first': 1 image" in it.notices)
         names = [tag.name for tag in session.tags_of(1)]
         assert "first" in names
         assert "second" not in names

@@ -13,6 +13,7 @@ from curator.session import Session
 from curator.tui.widgets.entry import Entry
 from curator.tui.widgets.facet_panel import FacetPanel
 from curator.tui.widgets.filter_bar import FilterBar
+from curator.tui.widgets.tag_panel import TagPanel
 
 SIZES = [(80, 24), (120, 40)]
 
@@ -344,6 +345,25 @@ async def test_the_order_is_chosen_from_a_menu(drive, size):
         await it.until(lambda: it.app.screen.query_one(FilterBar).text == "sort:-width")
         widths = [row.width for row in it.app.session.rows(it.images.result.ids.tolist())]
         assert widths == sorted(widths, reverse=True)
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_scores_of_models_are_seen_and_sorted_by(drive, session, size):
+    ids = session.select("").ids.tolist()
+    session.collection.scores.write("nice", [(ids[2], 0.75), (ids[4], 3.0)])
+    async with drive(size) as it:
+        await it.press("o")
+        await it.sees("Order")
+        await it.type("-score(nice)")
+        await it.press("enter")
+        await it.until(lambda: it.app.screen.query_one(FilterBar).text == "sort:-score(nice)")
+        await it.until(lambda: it.images.result.ids[:3].tolist() == [ids[4], ids[2], ids[0]])
+        await it.press("g", "j")
+        panel = it.app.screen.query_one(TagPanel)
+        await it.until(lambda: "nice 0.75" in [str(each).strip() for each in panel._below])
+        await it.sees("scores")
+        await it.press("o", "enter")
+        await it.until(lambda: it.app.screen.query_one(FilterBar).text == "")
 
 
 async def test_one_jumps_to_a_row_and_to_an_id(drive):

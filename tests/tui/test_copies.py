@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 from curator.index.edits import SetMark
 from curator.session import Session
 from curator.tui.background import AbandonedError
-from curator.tui.copy_groups import Likeness, about_copy, look_for, rejected_of_all, shown_copies
+from curator.tui.copy_groups import Likeness, about_copy, look_for, orders, rejected_of_all, shown_copies
 from curator.tui.screens.copies import CopiesScreen
 
 SIZES = [(80, 24), (120, 40)]
@@ -160,7 +160,12 @@ def test_the_order_of_what_is_best_is_remembered_and_obeyed(session):
     by_bytes = look_for(session, "", Likeness(4, "bytes"), nothing)
     sizes = [[each.row.file_bytes for each in shown_copies(session, group)] for group in by_bytes]
     assert all(each[0] == max(each) for each in sizes)
-    assert Likeness(4, "bytes").next_order() == Likeness(4, "size")
+    session.collection.scores.write("nice", [(by_bytes[0].best, 0.1)])
+    after_bytes = Likeness(4, "bytes").next_order(orders(session))
+    assert after_bytes == Likeness(4, "score(nice)")
+    assert look_for(session, "", after_bytes, nothing)[0].best == by_bytes[0].best
+    assert after_bytes.next_order(orders(session)) == Likeness(4, "size")
+    assert Likeness(4, "score(gone)").next_order(orders(session)) == Likeness(4, "size")
     assert Likeness().nearer(-1) == Likeness()
     assert Likeness(10).nearer(1) == Likeness(10)
 

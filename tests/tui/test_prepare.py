@@ -144,7 +144,7 @@ def test_nothing_of_a_table_is_lost_through_the_editor(session):
     collection = session.collection
     for name in ("quality", "rating", "year", "head", "count", "clean", "order"):
         keep(collection, name, text_of(collection, name))
-    assert json.loads(json.dumps(collection.settings.get("tag tables"))) == {}
+    assert json.loads(json.dumps(collection.settings.get("tag tables", {}))) == {}
     text = (
         text_of(collection, "clean")
         .replace('"young " = ""\n', "")

@@ -155,3 +155,63 @@ async def test_what_is_left_over_is_the_recipes_choice(drive, subsets):
         await it.type("batch.size")
         await it.press("enter")
         await it.sees("* size ")
+
+
+async def test_edits_of_subsets_are_taken_back_by_the_key_that_undoes_edits(drive, subsets):
+    """B03: repeats, a balance, a removal; the screen follows, and what was undone is said."""
+    async with drive() as it:
+        await it.press("2")
+        await it.sees("7 samples")
+        await it.press("plus")
+        await it.sees("x 3")
+        await it.press("u")
+        await it.sees("x 2")
+        await it.until(lambda: "Undone: subset animals: repeats 2 -> 3" in it.notices)
+        assert subsets.subsets()[0].repeats == 2
+        await it.press("ctrl+r")
+        await it.sees("x 3")
+        await it.press("u", "b", "y")
+        await it.until(lambda: [each.repeats for each in subsets.subsets()] == [1.75, 1.166667])
+        await it.press("u")
+        await it.until(lambda: [each.repeats for each in subsets.subsets()] == [2, 1])
+        await it.press("d", "y")
+        await it.until(lambda: len(subsets.subsets()) == 1)
+        await it.press("7")
+        await it.sees("subset animals removed")
+        await it.press("enter")
+        await it.sees("Take this edit back?")
+        await it.press("y")
+        await it.until(lambda: len(subsets.subsets()) == 2)
+        await it.press("2")
+        await it.sees("animals ")
+
+
+async def test_what_another_program_does_to_subsets_is_seen(drive, subsets):
+    async with drive() as it:
+        await it.press("2")
+        await it.sees("7 samples")
+        with Session.open(subsets.folder) as other:
+            other.undo()
+        await it.until(lambda: "rest " not in it.text)
+
+
+async def test_the_batch_and_what_is_left_over_are_taken_back(drive, subsets):
+    async with drive() as it:
+        await it.press("2")
+        await it.sees("leftovers make a short batch")
+        await it.press("o")
+        await it.sees("leftovers are filled up")
+        await it.press("greater_than_sign")
+        await it.sees("batch 5: ")
+        assert [each.what for each in subsets.history(2)] == [
+            "recipe: batch.size (usual) -> 5",
+            "recipe: batch.leftovers (usual) -> 'fill'",
+        ]
+        await it.press("u")
+        await it.sees("batch 4: ")
+        await it.press("5")
+        await it.sees("[5 Train]")
+        assert subsets.recall("recipe") == {"batch.leftovers": "fill"}
+        await it.press("u", "2")
+        await it.sees("leftovers make a short batch")
+        assert subsets.recall("recipe") == {}

@@ -124,3 +124,16 @@ async def test_arrows_turn_choices_too(drive):
         await it.sees("mixed                    fp32")
         await it.press("left")
         await it.sees("mixed                    bf16")
+
+
+async def test_a_knob_is_taken_back(drive, session):
+    async with drive() as it:
+        await it.press("5")
+        await find(it, "batch.size")
+        await it.press("enter", "ctrl+u", "1", "enter")
+        await it.sees("* size ")
+        await it.press("u")
+        await it.until(lambda: "Undone: recipe: batch.size" in it.notices)
+        await it.until(lambda: "* size " not in it.text)
+        await it.press("6", "5")
+        assert len(session.history()) == 1

@@ -160,6 +160,7 @@ class BrowseScreen(Screen):
             wanted = self._wanted_image
             in_background(self, "place", lambda: (result, place_of_image(result, wanted)))
         note = "".join(f"   no picture has the tag '{visible(tag)}'" for tag in result.unknown_tags)
+        self.query_one(FilterBar).set_aside = self._session.collection.quarantine.count()
         self.query_one(FilterBar).show_count(images.count, len(images.selected), note)
         self._look_at_facets()
 
@@ -197,7 +198,7 @@ class BrowseScreen(Screen):
     def action_sort(self) -> None:
         from curator.tui.screens.filter_menus import ask_sort
 
-        ask_sort(self, self._filter, self.show_filter)
+        ask_sort(self, self._session, self._filter, self.show_filter)
 
     def action_saved(self) -> None:
         from curator.tui.screens.filter_menus import ask_saved
@@ -233,12 +234,13 @@ class BrowseScreen(Screen):
         )
         if row is None:
             about.update("", layout=False)
-            tags.show_words((), "")
+            tags.show_words((), "", {})
             preview.show(None)
             return
         placement = self._session.placement(row)
         about.update(about_image(row, placement.bucket), layout=False)
-        tags.show_words(self._session.tags_of(row.id), row.caption)
+        scores = self._session.collection.scores.of_image(row.id)
+        tags.show_words(self._session.tags_of(row.id), row.caption, scores)
         preview.show(self._session.file_of(row), placement if self._crop else None)
 
     def on_screen_resume(self) -> None:
@@ -277,6 +279,11 @@ class BrowseScreen(Screen):
         from curator.tui.screens.copies import CopiesScreen
 
         self.app.push_screen(CopiesScreen(self._session, self._reader, self._filter))
+
+    def action_quarantine(self) -> None:
+        from curator.tui.screens.quarantine import QuarantineScreen
+
+        self.app.push_screen(QuarantineScreen(self._session, "Browse"), lambda _: self._select(self._filter))
 
     @on(LineList.Chosen, "#images")
     def _enlarge(self) -> None:

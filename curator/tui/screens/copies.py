@@ -20,11 +20,11 @@ from curator.tui import keys
 from curator.tui.background import in_background, mistakes_shown, progress_told
 from curator.tui.copy_groups import (
     DISTANCES,
-    ORDERS,
     CopyShown,
     Likeness,
     about_copy,
     look_for,
+    orders,
     rejected,
     rejected_of_all,
     shown_copies,
@@ -56,7 +56,7 @@ class CopiesScreen(Screen):
         self._state = "looking"
         distance, best = session.recall("copies", [None, "size"])
         self._likeness = Likeness(
-            distance if distance in DISTANCES else None, best if best in ORDERS else "size"
+            distance if distance in DISTANCES else None, best if best in orders(session) else "size"
         )
 
     def compose(self) -> ComposeResult:
@@ -99,7 +99,7 @@ class CopiesScreen(Screen):
         self._look_so(self._likeness.nearer(steps))
 
     def action_order(self) -> None:
-        self._look_so(self._likeness.next_order())
+        self._look_so(self._likeness.next_order(orders(self._session)))
 
     def _look_so(self, likeness: Likeness) -> None:
         if likeness != self._likeness:

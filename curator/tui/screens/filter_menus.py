@@ -20,7 +20,7 @@ from curator.tui.screens.dialogs import Form, FormLine
 Show = Callable[[str], None]
 
 
-def ask_sort(screen: Screen, text: str, show: Show) -> None:
+def ask_sort(screen: Screen, session: Session, text: str, show: Show) -> None:
     """Choose an order for the filter `text`, and show it."""
     now = sort_of(text)
 
@@ -28,7 +28,7 @@ def ask_sort(screen: Screen, text: str, show: Show) -> None:
         return Line(f"{'*' if key == now else ' '} {key or 'none':<16}", what, key)
 
     lines = [line("", "the order in which pictures came")]
-    for name in SORTS:
+    for name in (*SORTS, *(f"score({each})" for each in session.collection.scores.names())):
         lines += [line(name, f"{name}, rising"), line(f"-{name}", f"{name}, falling")]
     screen.app.push_screen(
         Choice("Order", lines), lambda key: None if key is None else show(sorted_by(text, key))

@@ -109,6 +109,10 @@ class FreezeScreen(Screen):
         finding = self._current
         if finding and finding.filter:
             self.post_message(ShowImages(finding.filter))
+        elif finding and finding.of_unusable:
+            from curator.tui.screens.quarantine import QuarantineScreen
+
+            self.app.push_screen(QuarantineScreen(self._session, "Freeze"))
         elif finding:
             self.notify("This finding is of no single picture.", markup=False)
 

@@ -21,10 +21,11 @@ from curator.tui.messages import CollectionChanged, Mistake, Told, WorkDone, Wor
 from curator.tui.screens.dialogs import Confirm
 from curator.tui.widgets.chrome import KeyLine, TabLine, TooSmall
 from curator.tui.widgets.line_list import LineList
-from curator.tui.words import images_in_words
+from curator.tui.words import images_in_words, turned_in_words
 
 _LONGEST = 500
-_LEFT = "Edits made since stay; pictures they changed the same way\nare left as they are."
+_SAID = 3  # edits of many that are told one by one
+_LEFT = "Edits made since stay; what they changed as well\nis left as it is."
 
 
 class HistoryScreen(Screen):
@@ -67,7 +68,7 @@ class HistoryScreen(Screen):
         if commit is None:
             return
         what = "Make this edit again?" if commit.undone else "Take this edit back?"
-        detail = f"{visible(commit.what)}: {images_in_words(commit.images_changed)}\n{_LEFT}"
+        detail = f"{_what(commit)}\n{_LEFT}"
         turn = self._reader.redo if commit.undone else self._reader.undo
         self._turn(what, detail, lambda: [done for done in (turn(commit.id),) if done])
 
@@ -95,11 +96,10 @@ class HistoryScreen(Screen):
     def on_work_done(self, message: WorkDone) -> None:
         self.post_message(Told(""))
         done = cast("list[Commit]", message.result)
-        changed = images_in_words(sum(each.images_changed for each in done))
-        edits = f"{len(done):,} edit{'' if len(done) == 1 else 's'}"
-        stayed = sum(each.stayed for each in done)
-        left = f"; {images_in_words(stayed)} changed since stay as they are" if stayed else ""
-        self.notify(f"{edits}, {changed}{left}", markup=False)
+        lines = [turned_in_words(commit) for commit in done]
+        count = [f"{len(done):,} edits"] if len(done) > 1 else []
+        more = [f"and {len(done) - _SAID:,} more"] if len(done) > _SAID else []
+        self.notify("\n".join([*count, *lines[:_SAID], *more]), markup=False)
         self._read()
 
     def on_work_refused(self, message: WorkRefused) -> None:
@@ -107,8 +107,13 @@ class HistoryScreen(Screen):
         self.post_message(Mistake(message.error))
 
 
+def _what(commit: Commit) -> str:
+    images = f": {images_in_words(commit.images_changed)}" if commit.images_changed else ""
+    return f"{visible(commit.what)}{images}"
+
+
 def _line(commit: Commit) -> Text:
     when = datetime.fromtimestamp(commit.at).astimezone().strftime("%Y-%m-%d %H:%M")
     state = "undone" if commit.undone else ""
-    count = images_in_words(commit.images_changed)
+    count = images_in_words(commit.images_changed) if commit.images_changed else ""
     return Text(f" {when}  {visible(commit.actor):<8.8} {state:<7} {count:>16}  {visible(commit.what)}")

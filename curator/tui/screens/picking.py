@@ -12,8 +12,9 @@ from textual.screen import Screen
 
 from curator.contract.errors import UserError, did_you_mean
 from curator.contract.text import visible
+from curator.filter.fields import is_score
 from curator.select.pick import Picked, pick
-from curator.select.rules import ORDERS, Order, PickRules, Shortage, parse_range, parse_since, read_list
+from curator.select.rules import ORDERS, PickRules, Shortage, parse_range, parse_since, read_list
 from curator.session import Session
 from curator.tui.background import in_background
 from curator.tui.messages import Told
@@ -32,7 +33,7 @@ _LINES = (
         "FIRST..LAST:COUNT, with spaces between: 0..2999999:1000000 5000000..:all",
     ),
     FormLine("cap", "most per artist", "", "at most so many images of each artist"),
-    FormLine("by", "order", "random", ", ".join(ORDERS)),
+    FormLine("by", "order", "random", ", ".join((*ORDERS, "score(NAME)"))),
     FormLine("top", "how many", "", "only the first of that order; nothing is all"),
     FormLine(
         "split", "half of them", "", "a filter whose images make the share below, such as rating:general"
@@ -76,9 +77,10 @@ def propose_pick(screen: Screen, session: Session, found: NamedPick) -> None:
 
     def keep(yes: bool | None) -> None:
         if yes:
-            session.save_pick(found.name, found.picked)
-            session.save_picked_subset(found.name)
-            screen.notify(f"subset {visible(found.name)} made", markup=False)
+            with session.one_edit():
+                session.save_pick(found.name, found.picked)
+                session.save_picked_subset(found.name)
+            screen.notify(f"subset {visible(found.name)} made. u undoes it.", markup=False)
 
     lines = [Text(f" {count:>11,}  {visible(reason)}") for reason, count in found.picked.funnel]
     lines += [Text(f" {visible(note)}", "italic") for note in found.picked.notes]
@@ -99,7 +101,7 @@ def rules_of(values: Mapping[str, str], today: date) -> PickRules:
         since=parse_since(typed["since"], today) if typed["since"] else None,
         ranges=tuple(parse_range(each) for each in typed["ranges"].split()),
         seed=whole_number_of(typed, "seed", "seed"),
-        by=cast("Order", _one_of(typed["by"], ORDERS, "order")),
+        by=typed["by"].lower() if is_score(typed["by"].lower()) else _one_of(typed["by"], ORDERS, "order"),
         top=whole_number_of(typed, "top", "how many") if typed["top"] else None,
         split=typed["split"],
         share=number_of(typed, "share", "its share"),

@@ -172,9 +172,10 @@ class SubsetsScreen(Screen):
 
     @mistakes_shown
     def _repeat(self, repeats: Mapping[str, float]) -> None:
-        for subset in self._session.subsets():
-            if subset.name in repeats:
-                self._session.save_subset(replace(subset, repeats=repeats[subset.name]))
+        with self._session.one_edit("balance"):
+            for subset in self._session.subsets():
+                if subset.name in repeats:
+                    self._session.save_subset(replace(subset, repeats=repeats[subset.name]))
         self._count()
 
     def action_add(self) -> None:

@@ -23,8 +23,8 @@ from curator.contract.text import visible
 from curator.freeze.build import FrozenManifest
 from curator.session import Session
 from curator.tui import keys
-from curator.tui.background import in_background
-from curator.tui.messages import Mistake, RunLaunched, Told, WorkDone, WorkRefused
+from curator.tui.background import in_background, mistakes_shown
+from curator.tui.messages import CollectionChanged, Mistake, RunLaunched, Told, WorkDone, WorkRefused
 from curator.tui.recipe_form import (
     HEAD,
     FormRow,
@@ -84,6 +84,10 @@ class TrainScreen(Screen):
 
     def on_screen_resume(self) -> None:
         """There may be other manifests, and another batch size from Subsets."""
+        self._read()
+
+    @on(CollectionChanged)
+    def _read(self) -> None:
         self._form = remembered_form(self._session)
         self._manifests = self._session.manifests()
         wanted = self._manifest.name if self._manifest else str(self._session.recall("manifest", ""))
@@ -172,8 +176,10 @@ class TrainScreen(Screen):
         if row.field:
             self._change(self._form.reset(row.field))
 
+    @mistakes_shown
     def _change(self, form: RecipeForm) -> None:
         self._form = form
+        remember_form(self._session, form)
         self._show()
 
     @on(LineList.Chosen, "#form")
@@ -248,8 +254,7 @@ class TrainScreen(Screen):
             self.query_one("#form", LineList).go(place)
 
     def remember(self) -> None:
-        """Keep what a restart should find again."""
-        remember_form(self._session, self._form)
+        """Keep what a restart should find again, besides the form."""
         self._session.remember("run", self._run_name)
         self._session.remember("manifest", self._manifest.name if self._manifest else "")
 

@@ -58,6 +58,7 @@ class FilterBar(Vertical):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
+        self.set_aside = 0  # files that could not be used
         self._before = ""
         self._timer: Timer | None = None
 
@@ -95,10 +96,10 @@ class FilterBar(Vertical):
         self._say(Text(note) if note else None)
 
     def show_selected(self, shown: int, selected: int) -> None:
-        """How many are shown, and selected of them."""
-        count = f"{shown:,} picture{'' if shown == 1 else 's'}" + (
-            f", {selected:,} selected" if selected else ""
-        )
+        """How many are shown, and selected of them; else how many files were set aside (`Q` lists them)."""
+        aside = f", Q: {self.set_aside:,} unusable" if self.set_aside else ""
+        more = f", {selected:,} selected" if selected else aside
+        count = f"{shown:,} picture{'' if shown == 1 else 's'}{more}"
         self.query_one("#count", Label).update(Text(count, justify="right"), layout=False)
 
     def show_mistake(self, error: UserError) -> None:

@@ -1,8 +1,8 @@
-"""Decides how the words of one image are shown: its tags in caption order with class and count, then its caption."""
+"""Decides how what is said of one image is shown: its tags in caption order, its caption, scores that models gave."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.text import Text
 from textual.message import Message
@@ -31,13 +31,17 @@ class TagPanel(LineList):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(empty=" no tags: a adds one", id=id)
         self.tags: tuple[Tag, ...] = ()
-        self._caption: list[str] = []
+        self._below: list[Text] = []
 
-    def show_words(self, tags: Sequence[Tag], caption: str) -> None:
-        """Show another image's tags and caption."""
+    def show_words(self, tags: Sequence[Tag], caption: str, scores: Mapping[str, float]) -> None:
+        """Show another image's tags, caption and scores."""
         self.tags = tuple(tags)
-        self._caption = _wrapped(visible(caption), max(10, self.size.width - 2))
-        self.show(len(self.tags) + (len(self._caption) + 1 if self._caption else 0), self._text)
+        lines = _wrapped(visible(caption), max(10, self.size.width - 2))
+        self._below = [
+            *_headed("caption", lines),
+            *_headed("scores", [f"{visible(name)} {value:.4g}" for name, value in scores.items()]),
+        ]
+        self.show(len(self.tags) + len(self._below), self._text)
 
     @property
     def current(self) -> Tag | None:
@@ -61,15 +65,16 @@ class TagPanel(LineList):
 
     def _text(self, position: int, width: int) -> Text:
         if position >= len(self.tags):
-            line = position - len(self.tags) - 1
-            return Text(
-                f" {self._caption[line]}" if line >= 0 else " caption", style="" if line >= 0 else "bold"
-            )
+            return self._below[position - len(self.tags)]
         tag = self.tags[position]
         about = f" {tag.cls if tag.cls != 'general' else ''} {tag.count:,} "
         name = Text(f"{position + 1:>3} {visible(tag.name)}")
         name.truncate(max(8, width - len(about)), overflow="ellipsis", pad=True)
         return name.append(about)
+
+
+def _headed(heading: str, lines: Sequence[str]) -> list[Text]:
+    return [Text(f" {heading}", "bold"), *(Text(f" {line}") for line in lines)] if lines else []
 
 
 def _wrapped(text: str, width: int) -> list[str]:

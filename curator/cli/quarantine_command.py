@@ -1,0 +1,46 @@
+"""Decides how files that a scan could not use are listed and read again from the command line."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from curator.cli.options import CollectionOption, JsonOption
+from curator.cli.output import counted, put, put_json_rows, put_table, say
+from curator.cli.places import opened
+from curator.cli.typer_apps import single
+
+
+def quarantine(
+    collection: CollectionOption = None,
+    retry: Annotated[
+        bool, typer.Option("--retry", help="Read them all again now, then list the rest.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """List the files that the last scan could not use: since when, where, and why."""
+    with opened(collection) as session:
+        if retry:
+            from curator.scan.retry import retry as read_again
+
+            done = read_again(session.collection)
+            gone = f", {done.gone} gone" if done.gone else ""
+            say(f"{counted(done.usable, 'file')} can be used now{gone}, {done.left} cannot")
+        entries = session.collection.quarantine.list()
+    if as_json:
+        put_json_rows(asdict(each) for each in entries)
+    elif entries:
+        rows = [(_when(each.at), each.path, each.reason) for each in entries]
+        put_table(rows, ("since", "path", "reason"))
+    else:
+        put("every file could be used")
+
+
+def _when(at: float) -> str:
+    return f"{datetime.fromtimestamp(at).astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+app = single(quarantine)

@@ -1,0 +1,58 @@
+"""Decides which bucket each picture of a collection is trained in, and how many samples an epoch shows of them.
+
+The counting is the epoch plan's (`contract.epoch_plan.Span`): a fraction of a repeat is rounded in each bucket.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from pyroaring import BitMap
+
+from curator.contract.buckets import BucketRule, Size
+from curator.contract.epoch_plan import Span
+from curator.filter.buckets import buckets_of
+from curator.index.changes import id_array
+from curator.index.collection import Collection
+
+Loads = NDArray[np.int64]  # pictures by bucket
+
+
+@dataclass(frozen=True)
+class BucketTable:
+    """All buckets in order, and the bucket of each image id (-1 where it was not asked for)."""
+
+    sizes: tuple[Size, ...]
+    of_image: NDArray[np.int32]
+
+    def loads(self, ids: NDArray[np.uint32]) -> Loads:
+        """How many of some images each bucket has."""
+        return np.bincount(self.of_image[ids], minlength=len(self.sizes)).astype(np.int64)
+
+
+def bucket_table(collection: Collection, rule: BucketRule, ids: BitMap) -> BucketTable:
+    """Place the pictures `ids`."""
+    wanted = id_array(ids)
+    with collection.reading():
+        placed = buckets_of(
+            collection.columns.of("width")[wanted], collection.columns.of("height")[wanted], rule
+        )
+    of_image = np.full((ids.max() if ids else -1) + 1, -1, np.int32)
+    of_image[wanted] = placed.of_image
+    return BucketTable(placed.sizes, of_image)
+
+
+def samples_of(loads: Iterable[tuple[float, Loads]]) -> int:
+    """The samples of an epoch, given pictures by their repeats; those with equal repeats are rounded together."""
+    together: dict[float, Loads] = {}
+    for repeats, load in loads:
+        together[repeats] = together[repeats] + load if repeats in together else load
+    return sum(
+        Span(bucket, repeats, 0, rows).samples
+        for repeats, load in together.items()
+        for bucket, rows in enumerate(load.tolist())
+        if rows
+    )

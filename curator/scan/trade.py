@@ -1,0 +1,32 @@
+"""Decides what there is to know of work on files that several processes can do, so that `readers.py` knows no more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+CRASHED = "its decoder crashed"
+Q = TypeVar("Q", bound=tuple[Any, ...])
+A = TypeVar("A", bound=tuple[Any, ...])
+
+
+@dataclass(frozen=True)
+class Trade(Generic[Q, A]):
+    """One kind of work. Questions and answers are tuples of what `marshal` knows; both cross to other processes.
+
+    `name` is that by which a process finds it; `work` never raises for what a file holds. So many files as `here` are
+    worked on before processes are started. `split` makes a question of each file, and `join` one answer of theirs;
+    `crashed` is that of a file which kills whoever works on it. `nothing` asks for nothing.
+    """
+
+    name: str
+    work: Callable[[Q], A]
+    here: int
+    question: Callable[[Iterable[Any]], Q]
+    answer: Callable[[Iterable[Any]], A]
+    files: Callable[[Q], int]
+    split: Callable[[Q], list[Q]]
+    join: Callable[[list[A]], A]
+    crashed: A
+    nothing: Q

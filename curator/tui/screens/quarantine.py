@@ -1,0 +1,103 @@
+"""Decides how files that a scan could not use are seen: which, since when and why; r reads them all again."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import cast
+
+from rich.text import Text
+from textual import on
+from textual.app import ComposeResult
+from textual.screen import Screen
+from textual.widgets import Label
+
+from curator.contract.text import visible
+from curator.index.collection import Collection
+from curator.index.small_tables import Quarantined
+from curator.scan.retry import Retried, retry
+from curator.session import Session
+from curator.tui import keys
+from curator.tui.background import in_background, progress_told
+from curator.tui.messages import CollectionChanged, Mistake, Told, WorkDone, WorkRefused
+from curator.tui.widgets.chrome import KeyLine, TabLine, TooSmall
+from curator.tui.widgets.line_list import LineList
+
+
+class QuarantineScreen(Screen[None]):
+    """The files set aside; escape goes back to the screen that asked, named `here`."""
+
+    BINDINGS = keys.bindings("quarantine")
+
+    def __init__(self, session: Session, here: str) -> None:
+        super().__init__()
+        self._session, self._here = session, here
+        self._entries: list[Quarantined] = []
+
+    def compose(self) -> ComposeResult:
+        yield TabLine(self._here)
+        yield Label("", id="about", classes="heading", markup=False)
+        yield LineList(empty=" none")
+        yield Label("", id="whole", markup=False)
+        yield KeyLine()
+        yield TooSmall()
+
+    def on_mount(self) -> None:
+        self.query_one(LineList).focus()
+        self._read()
+
+    @on(CollectionChanged)
+    def _read(self) -> None:
+        collection = self._session.collection
+        with collection.reading():
+            self._entries = collection.quarantine.list()
+        count = len(self._entries)
+        what = (
+            f"{count:,} file{'' if count == 1 else 's'} could not be used"
+            if count
+            else "every file could be used"
+        )
+        self.query_one("#about", Label).update(Text(f" {what}", "bold"))
+        self.query_one(LineList).show_texts([_line(each) for each in self._entries])
+
+    @on(LineList.Moved)
+    def _show_whole(self) -> None:
+        cursor = self.query_one(LineList).cursor
+        each = self._entries[cursor] if cursor < len(self._entries) else None
+        said = f" {visible(each.path)}\n {visible(each.reason)}" if each else ""
+        self.query_one("#whole", Label).update(said, layout=False)
+
+    def action_retry(self) -> None:
+        """Read all of them again."""
+        folder, tell = self._session.folder, progress_told(self, "reading again")
+
+        def work() -> Retried:
+            with Collection.open(folder) as collection:
+                return retry(collection, lambda at: tell(at.done, max(at.total, at.done)))
+
+        self.post_message(Told("reading again"))
+        in_background(self, "retry", work)
+
+    def on_work_done(self, message: WorkDone) -> None:
+        done = cast("Retried", message.result)
+        self.post_message(Told(""))
+        gone = f", {done.gone:,} gone" if done.gone else ""
+        self.notify(
+            f"{done.usable:,} can be used now{gone}, {done.left:,} cannot", title="Read again", markup=False
+        )
+        self._read()
+
+    def on_work_refused(self, message: WorkRefused) -> None:
+        self.post_message(Told(""))
+        self.post_message(Mistake(message.error))
+
+    def action_close(self) -> None:
+        """Stop reading, and go back."""
+        self.workers.cancel_node(self)
+        self.post_message(Told(""))
+        self.dismiss()
+
+
+def _line(entry: Quarantined) -> Text:
+    name = entry.path.rpartition("/")[2]
+    since = f"{datetime.fromtimestamp(entry.at).astimezone():%Y-%m-%d %H:%M}"
+    return Text(f" {since}  ").append(visible(name), "bold").append(f"  {visible(entry.reason)}")
