@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from pyroaring import BitMap
+if TYPE_CHECKING:
+    from pyroaring import BitMap
 
 Place = Literal["start", "end"] | int
 
