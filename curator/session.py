@@ -158,12 +158,17 @@ class Session(SetCalls):
         return self.collection.changed()
 
     def import_plan(
-        self, plan: ImportPlan, progress: ImportProgress | None = None, *, replace_words: bool = False
+        self,
+        plan: ImportPlan,
+        progress: ImportProgress | None = None,
+        *,
+        scanned: Progress | None = None,
+        replace_words: bool = False,
     ) -> ImportReport:
         """Carry out what `interop.layouts.plan_import` found. Words that pictures have are kept unless asked."""
         from curator.interop.apply import carry_out
 
-        return carry_out(self.collection, plan, progress, replace_words=replace_words)
+        return carry_out(self.collection, plan, progress, scanned=scanned, replace_words=replace_words)
 
     # --- edits ----------------------------------------------------------------------------------------
 

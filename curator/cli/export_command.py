@@ -8,14 +8,13 @@ from typing import Annotated
 import typer
 
 from curator.cli.options import AllByDefault, CollectionOption
-from curator.cli.output import counted, put, say
+from curator.cli.output import counted, put
 from curator.cli.places import opened
+from curator.cli.progress import progress_shown
 from curator.cli.typer_apps import noun
 from curator.contract.text import visible
 
 app = noun("Write the collection for other programs.")
-
-_TELL_EVERY = 100_000
 
 
 @app.callback()
@@ -32,11 +31,8 @@ def sqlite(
     """Write images, tags, their pairs and scores as plain tables, for sqlite-utils, datasette and SQL."""
     from curator.index.export import export_sqlite
 
-    def tell(done: int, total: int) -> None:
-        if done % _TELL_EVERY == 0 and done:
-            say(f"{done:,} of {total:,}")
-
     with opened(collection) as session:
         images = session.select(filter).bitmap() if filter.strip() else None
-        count = export_sqlite(session.collection, file, images, tell)
+        with progress_shown("export", "exported") as show:
+            count = export_sqlite(session.collection, file, images, show)
     put(f"{counted(count)} in {visible(str(file))}")

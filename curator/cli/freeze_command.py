@@ -20,6 +20,7 @@ from curator.cli.options import (
 )
 from curator.cli.output import put, put_json, say
 from curator.cli.places import opened
+from curator.cli.progress import progress_shown
 from curator.cli.typer_apps import single
 from curator.contract.text import visible
 
@@ -53,7 +54,8 @@ def freeze(
         kept = session.set_bucket_rule(rule)
         try:
             _tell_findings(session)
-            frozen = session.freeze(name, replace=replace)
+            with progress_shown("freeze", "frozen") as show:
+                frozen = session.freeze(name, show, replace=replace)
         except BaseException:
             if kept.id:
                 session.undo(kept.id)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from curator.cli.options import CollectionOption, JsonOption
-from curator.cli.output import counted, put, put_json, put_table, say
+from curator.cli.output import counted, put, put_json, put_table
 from curator.cli.places import enclosing_collection
+from curator.cli.progress import progress_shown
 from curator.cli.typer_apps import single
 from curator.contract.text import visible
 
@@ -56,9 +57,12 @@ def import_data(
     if plan:
         _show_plan(planned, home, replace_words=replace_words, as_json=as_json)
         return
-    with Session.create(home or Path.cwd()) as session:
+    with Session.create(home or Path.cwd()) as session, progress_shown("import", "read") as show:
         report = session.import_plan(
-            planned, lambda done: say(f"{done} rows read"), replace_words=replace_words
+            planned,
+            lambda rows: show(rows, 0),
+            scanned=lambda now: show(now.done, now.total),
+            replace_words=replace_words,
         )
     _show_report(report, as_json)
 

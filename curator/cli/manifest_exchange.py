@@ -11,6 +11,7 @@ import typer
 from curator.cli.options import CollectionOption, JsonOption
 from curator.cli.output import put, put_json, put_table, say
 from curator.cli.places import collection_folder, manifest_file
+from curator.cli.progress import Show, progress_shown
 from curator.contract.errors import UserError
 from curator.contract.text import visible
 
@@ -77,14 +78,17 @@ def export(
     if copy and format not in ("kohya-toml", "imagefolder"):
         raise UserError(f"--copy means nothing for {format}", "no pictures are brought together")
     with open_manifest(manifest_file(manifest, collection)) as opened:
-        notes = _write(opened, target, format, fresh_folder, copy=copy)
+        with progress_shown("export", "exported") as show:
+            notes = _write(opened, target, format, fresh_folder, show, copy=copy)
         count = len(opened)
     for note in notes:
         say(f"note: {visible(note)}")
     put(f"{count} pictures written to {visible(str(target))}")
 
 
-def _write(manifest: Manifest, target: Path, format: Format, fresh: Any, *, copy: bool) -> list[str]:
+def _write(
+    manifest: Manifest, target: Path, format: Format, fresh: Any, show: Show, *, copy: bool
+) -> list[str]:
     from curator.interop.manifest_jsonl import write_jsonl
     from curator.interop.manifest_kohya import write_kohya_folders, write_kohya_json
     from curator.interop.manifest_tables import write_imagefolder, write_parquet
@@ -92,15 +96,15 @@ def _write(manifest: Manifest, target: Path, format: Format, fresh: Any, *, copy
     match format:
         case "jsonl":
             with (fresh(target) / "manifest.jsonl").open("w", encoding="utf-8") as file:
-                write_jsonl(manifest, file)
+                write_jsonl(manifest, file, show)
         case "parquet":
-            write_parquet(manifest, fresh(target) / "manifest.parquet")
+            write_parquet(manifest, fresh(target) / "manifest.parquet", show)
         case "imagefolder":
-            write_imagefolder(manifest, target, copy=copy)
+            write_imagefolder(manifest, target, copy=copy, progress=show)
         case "kohya-toml":
-            return write_kohya_folders(manifest, target, copy=copy)
+            return write_kohya_folders(manifest, target, copy=copy, progress=show)
         case "kohya-json":
-            return write_kohya_json(manifest, target)
+            return write_kohya_json(manifest, target, show)
     return []
 
 

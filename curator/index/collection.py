@@ -230,7 +230,7 @@ class Collection:
     ) -> Commit:
         """Edit images (None: every image), as one commit that `undo` takes back.
 
-        `durable` is flushed to the disk at once; a tagger that writes without pause leaves that to the next checkpoint.
+        `durable` is on the disk within a second; a tagger that writes without pause leaves that to the next checkpoint.
         """
         with self.writing(durable=durable):
             changes = plan(self._store, edit, self._selected(ids))

@@ -97,7 +97,7 @@ class Database:
     def writing(self, *, durable: bool = False) -> Generator[sqlite3.Connection]:
         """A write transaction, whole or not at all. Nests.
 
-        A `durable` one (edits by a person) is flushed to the disk right after, by a thread; `close` waits for that.
+        A `durable` one (edits by a person) is flushed to the disk within a second, by a thread; `close` waits for that.
         """
         with self._lock, sqlite_errors(self.path):
             if self._depth:

@@ -1,8 +1,8 @@
-"""Decides when an edit by a person is safe from a power cut: its log is flushed to the disk at once, by a thread.
+"""Decides when an edit by a person is safe from a power cut: within a second, by a thread; at once when all is closed.
 
-SQLite's own `synchronous=FULL` would flush while holding the write lock, and all that busy jobs wrote meanwhile with
-it: on a loaded disk a key would wait a tenth of a second. Here the edit is seen, and others may write, while one
-flush covers all edits made until it begins. Whoever closes the index waits for the last one.
+SQLite's own `synchronous=FULL` flushes while it holds the write lock, and all that busy jobs wrote meanwhile with it; a
+flush after every edit makes jobs wait for the disk with the lock in their hands. On a loaded disk either keeps a key
+waiting for a tenth of a second. Here an edit is seen, and others may write, while one flush a second covers all edits.
 """
 
 from __future__ import annotations
@@ -10,6 +10,10 @@ from __future__ import annotations
 import os
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from threading import Event, Lock
+from time import monotonic
+
+_PAUSE_S = 1.0
 
 
 class Flusher:
@@ -18,7 +22,12 @@ class Flusher:
     def __init__(self, index: Path) -> None:
         self._log = Path(f"{index}-wal")
         self._thread = ThreadPoolExecutor(1, "flush")
-        self._next: Future[None] | None = None
+        self._lock = Lock()
+        self._is_asked = False  # a flush is to come that will cover what is committed by now
+        self._last: Future[None] | None = None
+        self._not_before = 0.0
+        self._hurry = Event()
+        self._failure: OSError | None = None
 
     def ask(self) -> None:
         """What is committed by now shall reach the disk soon.
@@ -26,10 +35,11 @@ class Flusher:
         Raises:
             OSError: an earlier flush failed; it is said once.
         """
-        if self._next and self._next.done():
-            self.wait()
-        if self._next is None or self._next.running():  # one that has not begun will cover this commit too
-            self._next = self._thread.submit(_flush, self._log)
+        self._tell_failure()
+        with self._lock:
+            if not self._is_asked:
+                self._is_asked = True
+                self._last = self._thread.submit(self._flush)
 
     def wait(self) -> None:
         """Return when all that was asked for is on the disk.
@@ -37,9 +47,11 @@ class Flusher:
         Raises:
             OSError: the disk refused it.
         """
-        asked, self._next = self._next, None
-        if asked:
-            asked.result()
+        self._hurry.set()
+        if self._last:
+            self._last.result()
+        self._hurry.clear()
+        self._tell_failure()
 
     def close(self) -> None:
         """`wait`, and end the thread."""
@@ -48,13 +60,28 @@ class Flusher:
         finally:
             self._thread.shutdown()
 
+    def _flush(self) -> None:
+        self._hurry.wait(max(0.0, self._not_before - monotonic()))
+        with self._lock:
+            self._is_asked = False
+        try:
+            _flushed(self._log)
+        except OSError as error:
+            self._failure = error
+        self._not_before = monotonic() + _PAUSE_S
 
-def _flush(log: Path) -> None:
+    def _tell_failure(self) -> None:
+        failure, self._failure = self._failure, None
+        if failure:
+            raise failure
+
+
+def _flushed(log: Path) -> None:
     try:
         file = os.open(log, os.O_RDWR)
     except FileNotFoundError:
         return  # the last connection to close has brought it into the index, and flushed that
     try:
-        os.fsync(file)
+        os.fdatasync(file)
     finally:
         os.close(file)  # SQLite's locks are on other files: closing one of those would drop them

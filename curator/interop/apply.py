@@ -25,6 +25,7 @@ from curator.interop.records import Record, Source
 from curator.interop.word_import import ACTOR, Progress, WordsReport, batches, give_words
 from curator.interop.words import text_of
 from curator.scan.report import ScanReport
+from curator.scan.scan import Progress as ScanTold
 from curator.scan.scan import scan
 
 
@@ -39,9 +40,14 @@ class ImportReport:
 
 
 def carry_out(
-    collection: Collection, plan: ImportPlan, progress: Progress | None = None, *, replace_words: bool = False
+    collection: Collection,
+    plan: ImportPlan,
+    progress: Progress | None = None,
+    *,
+    scanned: ScanTold | None = None,
+    replace_words: bool = False,
 ) -> ImportReport:
-    """Do what `plan` says.
+    """Do what `plan` says. `progress` is told of rows, `scanned` of the pictures of a folder.
 
     Raises:
         UserError: a subset of that name is there already. Nothing is done then.
@@ -51,7 +57,7 @@ def carry_out(
         raise UserError(f"there is a subset '{min(taken)}' already", "rename or remove it first")
     report = ImportReport(ScanReport(), WordsReport())
     for folder in plan.folders:
-        report.scanned.include(scan(collection, folder))
+        report.scanned.include(scan(collection, folder, scanned))
     matcher = Matcher(collection)
     report.words = give_words(collection, matcher, plan, progress, replace_words=replace_words)
     picks = [_pick(matcher, each, each.rows) for each in plan.subsets if each.rows]

@@ -26,12 +26,13 @@ from curator.contract.manifest_digest import provenance_json
 from curator.contract.manifest_writer import ManifestContent, write_manifest
 from curator.contract.text import visible
 from curator.interop.json_stream import json_lines
+from curator.interop.walked import Progress, walked
 
 FORMAT = "frieze-manifest-jsonl"
 VERSION = 1
 
 
-def write_jsonl(manifest: Manifest, file: TextIO) -> None:
+def write_jsonl(manifest: Manifest, file: TextIO, progress: Progress | None = None) -> None:
     """The whole manifest, a line a picture."""
     header = manifest.header
     first: dict[str, Any] = {
@@ -45,7 +46,7 @@ def write_jsonl(manifest: Manifest, file: TextIO) -> None:
         "provenance": provenance_json(header.provenance),
     }
     file.write(json.dumps(first) + "\n")
-    for image in manifest.images():
+    for image in walked(manifest, progress):
         file.write(json.dumps(_as_json(image)) + "\n")
 
 

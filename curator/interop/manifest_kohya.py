@@ -13,18 +13,21 @@ from pathlib import Path
 from curator.contract.captions import SEPARATOR, CaptionParts, CaptionRules, written
 from curator.contract.manifest import Manifest, ManifestSubset
 from curator.interop.placed_files import fresh_folder, place, placed_name, refuse_tars
+from curator.interop.walked import Progress, walked
 
 KEEP = "|||"
 
 
-def write_kohya_folders(manifest: Manifest, folder: Path, *, copy: bool) -> list[str]:
+def write_kohya_folders(
+    manifest: Manifest, folder: Path, *, copy: bool, progress: Progress | None = None
+) -> list[str]:
     """Folders such as `3_cats` with pictures and `.txt` captions, and `dataset.toml`. Gives what is lost."""
     home = fresh_folder(folder)
     names = _folder_names(manifest.header.subsets)
     for name in names:
         (home / name).mkdir()
     rules, moves = _rules_of(manifest)
-    for row, image in enumerate(manifest.images()):
+    for row, image in enumerate(walked(manifest, progress)):
         target = home / names[image.subset] / placed_name(row, image)
         place(manifest, image, target, copy=copy)
         target.with_suffix(".txt").write_text(
@@ -38,7 +41,7 @@ def write_kohya_folders(manifest: Manifest, folder: Path, *, copy: bool) -> list
     return _write_dataset(manifest, home, tables)
 
 
-def write_kohya_json(manifest: Manifest, folder: Path) -> list[str]:
+def write_kohya_json(manifest: Manifest, folder: Path, progress: Progress | None = None) -> list[str]:
     """One metadata file a subset, pictures where they are, and `dataset.toml`. Gives what is lost."""
     refuse_tars(manifest)
     home = fresh_folder(folder)
@@ -47,7 +50,7 @@ def write_kohya_json(manifest: Manifest, folder: Path) -> list[str]:
     try:
         begun = [False] * len(files)
         rules, moves = _rules_of(manifest)
-        for image in manifest.images():
+        for image in walked(manifest, progress):
             file = files[image.subset]
             entry = {
                 "tags": _caption(written(image.parts, rules[image.subset]), moves[image.subset]),

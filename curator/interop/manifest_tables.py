@@ -14,16 +14,19 @@ from curator.contract.errors import UserError
 from curator.contract.manifest import Manifest, ManifestImage
 from curator.contract.text import visible
 from curator.interop.placed_files import fresh_folder, place, placed_name
+from curator.interop.walked import Progress, walked
 
 _ROWS = 5000
 
 
-def write_imagefolder(manifest: Manifest, folder: Path, *, copy: bool) -> None:
+def write_imagefolder(
+    manifest: Manifest, folder: Path, *, copy: bool, progress: Progress | None = None
+) -> None:
     """`images/` with links or copies, and `metadata.jsonl` with the words."""
     home = fresh_folder(folder)
     (home / "images").mkdir()
     with (home / "metadata.jsonl").open("w", encoding="utf-8") as file:
-        for row, image in enumerate(manifest.images()):
+        for row, image in enumerate(walked(manifest, progress)):
             name = placed_name(row, image)
             place(manifest, image, home / "images" / name, copy=copy)
             entry = {
@@ -34,7 +37,7 @@ def write_imagefolder(manifest: Manifest, folder: Path, *, copy: bool) -> None:
             file.write(json.dumps({**entry, "caption": image.parts.text}) + "\n")
 
 
-def write_parquet(manifest: Manifest, path: Path) -> None:
+def write_parquet(manifest: Manifest, path: Path, progress: Progress | None = None) -> None:
     """One row a picture.
 
     Raises:
@@ -48,7 +51,7 @@ def write_parquet(manifest: Manifest, path: Path) -> None:
             "Parquet needs pyarrow, which is not installed", "pip install 'frieze[parquet]'"
         ) from error
     schema = _schema(arrow)
-    rows = _rows(manifest)
+    rows = _rows(manifest, progress)
     try:
         with parquet.ParquetWriter(path, schema) as writer:
             while some := list(islice(rows, _ROWS)):
@@ -77,9 +80,9 @@ def _schema(arrow: Any) -> Any:
     return arrow.schema([*texts, *numbers, *more])
 
 
-def _rows(manifest: Manifest) -> Iterator[dict[str, Any]]:
+def _rows(manifest: Manifest, progress: Progress | None) -> Iterator[dict[str, Any]]:
     subsets = [subset.name for subset in manifest.header.subsets]
-    return (_row(manifest, image, subsets[image.subset]) for image in manifest.images())
+    return (_row(manifest, image, subsets[image.subset]) for image in walked(manifest, progress))
 
 
 def _row(manifest: Manifest, image: ManifestImage, subset: str) -> dict[str, Any]:

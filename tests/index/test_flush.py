@@ -71,8 +71,8 @@ def test_a_disk_that_refuses_is_said_once(tmp_path: Path, monkeypatch: pytest.Mo
     if then == "edit":
         flusher = collection._database._flusher
         assert flusher
-        assert flusher._next
-        flusher._next.exception()  # done
+        assert flusher._last
+        flusher._last.result()  # done
         with pytest.raises(UserError, match="cannot be used: disk"):
             collection.apply(AddTags(("second",)))
     else:

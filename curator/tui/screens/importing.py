@@ -15,7 +15,7 @@ from curator.interop.apply import ImportReport
 from curator.interop.layouts import LAYOUTS, plan_import
 from curator.interop.plan import ImportPlan
 from curator.session import Session
-from curator.tui.background import in_background
+from curator.tui.background import in_background, progress_told
 from curator.tui.messages import Told
 from curator.tui.screens.dialogs import Form, FormLine, yes_or_no
 from curator.tui.screens.proposal import Proposal
@@ -73,7 +73,14 @@ def propose_import(screen: Screen, reader: Session, planned: Planned) -> None:
         if yes:
             screen.post_message(Told("bringing in"))
             plan, replace = planned
-            in_background(screen, "import", lambda: reader.import_plan(plan, told, replace_words=replace))
+            tell = progress_told(screen, "scanning")
+
+            def bring_in() -> ImportReport:
+                return reader.import_plan(
+                    plan, told, scanned=lambda now: tell(now.done, now.total), replace_words=replace
+                )
+
+            in_background(screen, "import", bring_in)
 
     question = f"Bring this in ({planned.plan.layout})?"
     screen.app.push_screen(Proposal(question, plan_lines(planned.plan)), carry_out)
