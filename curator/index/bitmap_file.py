@@ -62,12 +62,10 @@ class BitmapFile:
                 self._log.add(wanted)
             return
         waiting = self._log.take_bitmaps(wanted)
-        if waiting:
-            self._log.save()
         self._store({number: _then(waiting.get(number), change) for number, change in wanted.items()})
 
     def settle(self, numbers: Iterable[int]) -> None:
-        """Bring what waits of some numbers into their rows; the caller saves the log."""
+        """Bring what waits of some numbers into their rows."""
         self._store(self._log.take_bitmaps(numbers))
 
     def _store(self, changes: Mapping[int, Change]) -> None:

@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 from pyroaring import BitMap
 
 from curator.index.changes import id_array
-from curator.index.late import FEW, Late
+from curator.index.late import FEW, PART_BITS, Late
 
-PART_BITS = 14
 PART = 1 << PART_BITS
 TYPES: Mapping[str, str] = {
     "width": "<u4", "height": "<u4", "file_bytes": "<i8", "mtime_ns": "<i8", "format": "u1", "tags_count": "<u4",
@@ -72,19 +71,17 @@ class Columns:
 
     def write_counts(self, ids: Numbers, counts: Numbers) -> None:
         """Set how many tags images have that the column knows already; `ids` are sorted."""
-        images: list[int] = ids.tolist()
-        if len(images) <= FEW:
-            self._late.add(image_counts=dict(zip(images, counts.tolist(), strict=True)))
+        if len(ids) <= FEW:
+            self._late.add(image_counts=dict(zip(ids.tolist(), counts.tolist(), strict=True)))
             if COUNTS in self._cache:
                 self._patch_cache(COUNTS, ids, counts)
             return
-        if self._late.take_image_counts(images):
-            self._late.save()
+        self.settle(np.unique(ids >> PART_BITS).tolist())
         self.write(COUNTS, ids, counts)
 
-    def settle(self, images: Iterable[int]) -> None:
-        """Bring what waits of some images into the column; the caller saves the log."""
-        taken = dict(sorted(self._late.take_image_counts(images).items()))
+    def settle(self, parts: Iterable[int]) -> None:
+        """Bring what waits for the images of some parts into the column of counts."""
+        taken = dict(sorted(self._late.take_image_counts(parts).items()))
         ids, counts = (np.fromiter(each, np.int64, len(taken)) for each in (taken, taken.values()))
         for part in np.unique(ids >> PART_BITS).tolist():  # the cache has them
             here = ids >> PART_BITS == part

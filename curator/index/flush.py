@@ -82,6 +82,6 @@ def _flushed(log: Path) -> None:
     except FileNotFoundError:
         return  # the last connection to close has brought it into the index, and flushed that
     try:
-        os.fdatasync(file)
+        os.fsync(file)
     finally:
         os.close(file)  # SQLite's locks are on other files: closing one of those would drop them

@@ -2,20 +2,34 @@
 
 A tagging job changes hundreds of bitmaps and counts with every commit. Each in its own row would be hundreds of pages
 to write while everybody waits, so they lie together in one row of `late`, and whoever reads a bitmap or a count adds
-what is here. `settle.py` brings them home. The order in which rows were appended is the order of the changes.
+what is here. `settle.py` brings them home, some at a time. Rows never change: `late_settled` says up to which row a
+bitmap, a count or a part of the column has got its share, and rows go when all have theirs. So a reader that follows
+reads only what is new.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from enum import IntEnum
 
 import numpy as np
 from pyroaring import BitMap
 
 FEW = 2000  # a change of more than so many bits or counts goes to its own rows at once
+PART_BITS = 14  # images of one part of a column
 Change = tuple[BitMap, BitMap]  # images gained, images lost
-Marks = dict[int, bool]  # image -> gained (or lost)
+Marks = dict[int, int]  # image -> row << 1 | gained (or lost)
+Upto = Callable[[int, int], int]  # kind, key
+_STAMP, _END = (0, 0), (0, 1)  # how often anything was settled; up to which row all is being settled now
+
+
+class Kind(IntEnum):
+    """What is settled on its own."""
+
+    BITMAP = 1
+    COUNT = 2  # how many images have a tag
+    PART = 3  # of the column of how many tags images have
 
 
 class Late:
@@ -23,17 +37,17 @@ class Late:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._marks: dict[int, Marks] = {}  # by number of the bitmap
-        self._counts: dict[int, int] = {}  # by tag: how many images more (or fewer) have it
-        self._image_counts: dict[int, int] = {}  # by image: how many tags it has
-        self._rows: dict[int, int] = {}  # the rows that the above were made of, with their bytes
-        self._is_fresh = False
+        self.forget()
 
     def forget(self) -> None:
         """What is known may be wrong."""
         self._is_fresh = False
-        self._rows = {}
-        self._marks, self._counts, self._image_counts = {}, {}, {}
+        self._last = 0  # the newest row that is known
+        self._bytes: dict[int, int] = {}  # of each row in the file
+        self._marks: dict[int, Marks] = {}  # by number of the bitmap
+        self._counts: dict[int, list[tuple[int, int]]] = {}  # by tag: (row, images more or fewer)
+        self._image_counts: dict[int, tuple[int, int]] = {}  # by image: (row, how many tags)
+        self._settled: dict[tuple[int, int], int] = {}
 
     def stale(self) -> None:
         """Another process committed: look for its rows before the next answer."""
@@ -43,21 +57,25 @@ class Late:
         """What is to be added to the rows of one bitmap, and what taken away. Empty sets where nothing waits."""
         return _change(self._fresh()._marks.get(number))
 
-    def bitmaps(self) -> Mapping[int, Marks]:
-        """All marks, by number of the bitmap. Shared: do not change."""
-        return self._fresh()._marks
+    def bitmaps(self) -> Iterable[int]:
+        """Numbers of the bitmaps that anything waits for."""
+        return list(self._fresh()._marks)
 
-    def counts(self) -> Mapping[int, int]:
-        """What is to be added to the counts of tags. Shared: do not change."""
-        return self._fresh()._counts
+    def count(self, tag: int) -> int:
+        """What is to be added to the count of one tag."""
+        return sum(more for _, more in self._fresh()._counts.get(tag, ()))
 
-    def image_counts(self) -> Mapping[int, int]:
-        """How many tags the rows of images have, where the column says otherwise. Shared: do not change."""
-        return self._fresh()._image_counts
+    def counts(self) -> dict[int, int]:
+        """The same of all tags that anything waits for."""
+        return {tag: sum(more for _, more in rows) for tag, rows in self._fresh()._counts.items()}
+
+    def image_counts(self) -> dict[int, int]:
+        """How many tags the rows of images have, where the column says otherwise."""
+        return {image: count for image, (_, count) in self._fresh()._image_counts.items()}
 
     def bytes(self) -> int:
         """What all rows take in the file."""
-        return sum(self._fresh()._rows.values())
+        return sum(self._fresh()._bytes.values())
 
     def add(
         self,
@@ -68,81 +86,177 @@ class Late:
         """Append one row: images come to bitmaps, then others leave; counts of tags grow; images have so many tags."""
         self._fresh()
         marks = {
-            number: {**dict.fromkeys(gained, True), **dict.fromkeys(lost, False)}
+            number: {**dict.fromkeys(gained, 1), **dict.fromkeys(lost, 0)}
             for number, (gained, lost) in (changes or {}).items()
         }
-        self._merge(marks, counts or {}, image_counts or {})
-        self._append(_packed(marks, counts or {}, image_counts or {}))
+        data = _packed(marks, counts or {}, image_counts or {})
+        row = self._connection.execute("INSERT INTO late(data) VALUES(?)", (data,)).lastrowid or 0
+        self._merge(row, len(data), marks, counts or {}, image_counts or {})
 
     def take_bitmaps(self, numbers: Iterable[int]) -> dict[int, Change]:
-        """Give up what waits for some bitmaps; the caller stores it, and calls `save`."""
+        """Give up what waits for some bitmaps; the caller stores it."""
         marks = self._fresh()._marks
-        return {number: _change(marks.pop(number)) for number in list(numbers) if number in marks}
+        taken = {number: _change(marks.pop(number)) for number in list(numbers) if number in marks}
+        self._note(Kind.BITMAP, taken)
+        return taken
 
     def take_counts(self, tags: Iterable[int]) -> dict[int, int]:
         """The same for counts of tags."""
         counts = self._fresh()._counts
-        return {tag: counts.pop(tag) for tag in list(tags) if tag in counts}
+        taken = {tag: sum(more for _, more in counts.pop(tag)) for tag in list(tags) if tag in counts}
+        self._note(Kind.COUNT, taken)
+        return taken
 
-    def take_image_counts(self, images: Iterable[int]) -> dict[int, int]:
-        """The same for the images' counts."""
-        known = self._fresh()._image_counts
-        return {image: known.pop(image) for image in list(images) if image in known}
+    def take_image_counts(self, parts: Iterable[int]) -> dict[int, int]:
+        """The same for the images of some parts of the column."""
+        known, wanted = self._fresh()._image_counts, set(parts)
+        images = [image for image in known if image >> PART_BITS in wanted]
+        taken = {image: known.pop(image)[1] for image in images}
+        self._note(Kind.PART, {image >> PART_BITS for image in images})
+        return taken
 
-    def save(self) -> None:
-        """Make one row of what is left."""
-        self._connection.execute("DELETE FROM late")
-        self._rows = {}
-        if self._marks or self._counts or self._image_counts:
-            self._append(_packed(self._marks, self._counts, self._image_counts))
+    def unsettled(self, end: int) -> tuple[Iterator[int], Iterator[int], Iterator[int]]:
+        """Bitmaps, tags and parts of the column that still wait for their share of the rows up to `end`.
+
+        What waits longest comes first, as a rule.
+        """
+        self._fresh()
+        parts = dict.fromkeys(image >> PART_BITS for image in self._image_counts)
+        return (
+            self._lacking(Kind.BITMAP, self._marks, end),
+            self._lacking(Kind.COUNT, self._counts, end),
+            self._lacking(Kind.PART, parts, end),
+        )
+
+    def newest(self) -> int:
+        """The newest row's number; 0 where there is none."""
+        return max(self._fresh()._bytes, default=0)
+
+    def oldest(self) -> int:
+        """The oldest row's number; 0 where there is none."""
+        return min(self._fresh()._bytes, default=0)
+
+    def end(self) -> int:
+        """Up to which row everything is being settled; 0 where nothing is."""
+        return self._fresh()._settled.get(_END, 0)
+
+    def begin(self) -> int:
+        """Settle everything up to the newest row, from now on; gives its number."""
+        end = self.newest()
+        self._write({_END: end})
+        return end
+
+    def finish(self) -> None:
+        """Everything up to `end` is settled: its rows go."""
+        end = self.end()
+        self._connection.execute("DELETE FROM late WHERE id <= ?", (end,))
+        self._connection.execute("DELETE FROM late_settled WHERE kind > 0 AND upto <= ?", (end,))
+        self._bytes = {row: size for row, size in self._bytes.items() if row > end}
+        self._settled = {key: upto for key, upto in self._settled.items() if not key[0] or upto > end}
+        self._write({_END: 0})
 
     def clear(self) -> None:
         """Give up everything."""
+        self._connection.execute("DELETE FROM late")
+        self._connection.execute("DELETE FROM late_settled")
         self.forget()
-        self.save()
 
-    def _append(self, data: bytes) -> None:
-        number = self._connection.execute("INSERT INTO late(data) VALUES(?)", (data,)).lastrowid
-        self._rows[number or 0] = len(data)
+    def _lacking(self, kind: Kind, keys: Iterable[int], end: int) -> Iterator[int]:
+        settled = self._settled
+        return (key for key in keys if settled.get((kind, key), 0) < end)
+
+    def _note(self, kind: Kind, keys: Iterable[int]) -> None:
+        self._write({(int(kind), key): self._last for key in keys})
+
+    def _write(self, settled: Mapping[tuple[int, int], int]) -> None:
+        if settled:
+            now = {**settled, _STAMP: self._settled.get(_STAMP, 0) + 1}
+            rows = [(kind, key, upto) for (kind, key), upto in now.items()]
+            self._connection.executemany("INSERT OR REPLACE INTO late_settled VALUES(?,?,?)", rows)
+            self._settled.update(now)
 
     def _fresh(self) -> Late:
         if self._is_fresh:
             return self
-        stored = dict(self._connection.execute("SELECT id, length(data) FROM late"))
-        if not self._rows.keys() <= stored.keys():  # numbers are never given twice: another process settled
-            self.forget()
-        last = max(self._rows, default=0)
-        for (data,) in self._connection.execute("SELECT data FROM late WHERE id>? ORDER BY id", (last,)):
-            self._merge(*_unpacked(data))
-        self._rows = stored
+        read = self._connection.execute
+        for row, data in read("SELECT id, data FROM late WHERE id > ? ORDER BY id", (self._last,)):
+            self._merge(row, len(data), *_unpacked(data))
+        stamp = read("SELECT upto FROM late_settled WHERE kind = 0 AND key = 0").fetchone()
+        if (stamp or (0,))[0] != self._settled.get(_STAMP, 0):
+            self._follow_settled()
         self._is_fresh = True
         return self
 
+    def _follow_settled(self) -> None:
+        """Forget what others have settled."""
+        read = self._connection.execute
+        first = read("SELECT min(id) FROM late").fetchone()[0] or self._last + 1
+        before = self._settled
+        self._settled = {
+            (kind, key): upto for kind, key, upto in read("SELECT kind, key, upto FROM late_settled")
+        }
+        if self._bytes and min(self._bytes) < first:  # rows went: everybody has their share of them
+            self._bytes = {row: size for row, size in self._bytes.items() if row >= first}
+            self._drop(list(self._marks), list(self._counts), list(self._image_counts), lambda *_: first - 1)
+        news = {key for key, upto in self._settled.items() if upto != before.get(key)}
+        parts = {key for kind, key in news if kind == Kind.PART}
+        self._drop(
+            [key for kind, key in news if kind == Kind.BITMAP],
+            [key for kind, key in news if kind == Kind.COUNT],
+            [image for image in self._image_counts if image >> PART_BITS in parts],
+            lambda kind, key: self._settled[kind, key],
+        )
+
+    def _drop(self, bitmaps: Iterable[int], tags: Iterable[int], images: Iterable[int], upto: Upto) -> None:
+        """Forget what lies in rows up to some number."""
+        for number in bitmaps:
+            end = upto(Kind.BITMAP, number)
+            left = {image: mark for image, mark in self._marks.pop(number, {}).items() if mark >> 1 > end}
+            if left:
+                self._marks[number] = left
+        for tag in tags:
+            end = upto(Kind.COUNT, tag)
+            rows = [each for each in self._counts.pop(tag, ()) if each[0] > end]
+            if rows:
+                self._counts[tag] = rows
+        for image in images:
+            if self._image_counts[image][0] <= upto(Kind.PART, image >> PART_BITS):
+                del self._image_counts[image]
+
     def _merge(
-        self, marks: Mapping[int, Marks], counts: Mapping[int, int], image_counts: Mapping[int, int]
+        self,
+        row: int,
+        size: int,
+        marks: Mapping[int, Marks],
+        counts: Mapping[int, int],
+        image_counts: Mapping[int, int],
     ) -> None:
+        """Take a row in. What of it is settled already is dropped after all rows are read."""
+        self._last, self._bytes[row] = row, size
         for number, some in marks.items():
-            self._marks.setdefault(number, {}).update(some)
+            known = self._marks.setdefault(number, {})
+            for image, is_gained in some.items():
+                known[image] = row << 1 | is_gained
         for tag, more in counts.items():
-            self._counts[tag] = self._counts.get(tag, 0) + more
-        self._image_counts.update(image_counts)
+            self._counts.setdefault(tag, []).append((row, more))
+        for image, count in image_counts.items():
+            self._image_counts[image] = row, count
 
 
 def _change(marks: Marks | None) -> Change:
     if not marks:
         return BitMap(), BitMap()
-    gained = BitMap([image for image, is_gained in marks.items() if is_gained])
-    return gained, BitMap([image for image, is_gained in marks.items() if not is_gained])
+    gained = BitMap([image for image, mark in marks.items() if mark & 1])
+    return gained, BitMap([image for image, mark in marks.items() if not mark & 1])
 
 
 def _packed(marks: Mapping[int, Marks], counts: Mapping[int, int], image_counts: Mapping[int, int]) -> bytes:
     """Little-endian 32-bit numbers: three lengths, then keys and values of each part."""
-    images = [image << 1 | is_gained for some in marks.values() for image, is_gained in some.items()]
     parts = (
         (len(marks), len(counts), len(image_counts)),
         (*marks,),
         [len(some) for some in marks.values()],
-        images,
+        [image << 1 | is_gained for some in marks.values() for image, is_gained in some.items()],
         (*counts,),
         (*counts.values(),),
         (*image_counts,),
@@ -152,6 +266,7 @@ def _packed(marks: Mapping[int, Marks], counts: Mapping[int, int], image_counts:
 
 
 def _unpacked(data: bytes) -> tuple[dict[int, Marks], dict[int, int], dict[int, int]]:
+    """Bitmaps with image -> gained (1) or lost (0), counts of tags, counts of images."""
     numbers = np.frombuffer(data, "<u4")
     bitmaps, tags, images = numbers[:3].tolist()
     lengths = numbers[3 + bitmaps : 3 + 2 * bitmaps]
@@ -159,7 +274,7 @@ def _unpacked(data: bytes) -> tuple[dict[int, Marks], dict[int, int], dict[int, 
     flat = numbers[3 + 2 * bitmaps :].tolist()
     pairs = flat[: ends[-1] if ends else 0]
     marks = {
-        number: {pair >> 1: bool(pair & 1) for pair in pairs[end - length : end]}
+        number: {pair >> 1: pair & 1 for pair in pairs[end - length : end]}
         for number, length, end in zip(numbers[3 : 3 + bitmaps].tolist(), lengths.tolist(), ends, strict=True)
     }
     rest = flat[len(pairs) :]

@@ -1,55 +1,50 @@
 """Decides when what small commits left in `late` reaches its own rows: in portions that nobody waits for long.
 
-A job that writes without pause settles a portion when its rows have grown large: the bitmaps with most news, which
-spares the most. Whoever closes a collection, or folds it to the end, settles everything.
+A job that writes without pause begins when its rows have grown large, and settles a small portion with each commit from
+then on, until all that was there has its place; larger ones where the rows grow nevertheless. Whoever closes a
+collection after writing settles the rest.
 """
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Iterable
+from itertools import islice
 
-from curator.index.columns import PART_BITS
 from curator.index.store import Store
 
-LARGE_BYTES = 384 << 10
-_BITMAPS_AT_ONCE = 250
-_PARTS_AT_ONCE = 24
+LARGE_BYTES = 1 << 20
+_BITMAPS, _COUNTS, _PARTS = 20, 25, 2  # of one portion: about a millisecond
+_PORTIONS_AT_CLOSE = 12
 
 
 def settle_if_large(store: Store, bytes_allowed: int = LARGE_BYTES) -> None:
-    """Settle a portion where the rows of `late` take more; inside a write transaction."""
-    if store.late.bytes() > bytes_allowed:
-        settle_portion(store)
+    """Settle a portion where that was begun, or the rows of `late` take more; inside a write transaction."""
+    size = store.late.bytes()
+    if store.late.end() or size > bytes_allowed:
+        settle_portion(store, max(1, size // bytes_allowed) ** 2)
 
 
-def settle_portion(store: Store) -> bool:
-    """Settle what spares most, inside a write transaction; gives whether anything is left."""
+def settle_portion(store: Store, portions: int = 1) -> None:
+    """Settle some bitmaps, counts and parts of the column; inside a write transaction."""
     late = store.late
-    marks, counts = late.bitmaps(), late.counts()
-    some = heapq.nlargest(_BITMAPS_AT_ONCE, marks, key=lambda number: len(marks[number]))
-    tags = some or heapq.nlargest(_BITMAPS_AT_ONCE, counts, key=lambda tag: abs(counts[tag]))
-    store.bitmaps.file.settle(some)
-    store.tags.settle(tags)
-    store.columns.settle(_fullest_parts(late.image_counts()))
-    late.save()
-    return bool(late.bitmaps() or late.counts() or late.image_counts())
+    end = late.end() or late.begin()
+    sizes = (_BITMAPS * portions, _COUNTS * portions, _PARTS * portions)
+    bitmaps, tags, parts = (
+        list(islice(some, size + 1)) for some, size in zip(late.unsettled(end), sizes, strict=True)
+    )
+    store.bitmaps.file.settle(bitmaps[: sizes[0]])
+    store.tags.settle(tags[: sizes[1]])
+    store.columns.settle(parts[: sizes[2]])
+    if all(len(some) <= size for some, size in zip((bitmaps, tags, parts), sizes, strict=True)):
+        late.finish()
 
 
 def settle_all(store: Store) -> None:
-    """Settle everything, a portion a transaction, so that others come between."""
+    """Settle everything that is there now, some portions a transaction, so that others come between."""
+    with store.database.reading():
+        newest = store.late.newest()
     while True:
         with store.database.reading():
-            if not store.late.bytes():
+            if not 0 < store.late.oldest() <= newest:
                 return
         with store.database.writing():
-            settle_portion(store)
-
-
-def _fullest_parts(images: Iterable[int]) -> list[int]:
-    """Images of the column's parts that most wait for."""
-    parts: dict[int, list[int]] = {}
-    for image in images:
-        parts.setdefault(image >> PART_BITS, []).append(image)
-    fullest = heapq.nlargest(_PARTS_AT_ONCE, parts.values(), key=len)
-    return [image for part in fullest for image in part]
+            settle_portion(store, _PORTIONS_AT_CLOSE)

@@ -160,15 +160,13 @@ class TagTable:
     def get(self, ids: Sequence[int]) -> list[Tag]:
         """Tags by id, in the order asked."""
         rows: dict[int, Tag] = {}
-        late = self._late.counts()
+        late = self._late.count
         for first in range(0, len(ids), 500):
             some = ids[first : first + 500]
             marks = ",".join("?" * len(some))
             query = f"SELECT id, name, class, count FROM tag WHERE id IN ({marks})"
             found = self._connection.execute(query, some)
-            rows.update(
-                (tag, Tag(tag, name, cls, count + late.get(tag, 0))) for tag, name, cls, count in found
-            )
+            rows.update((tag, Tag(tag, name, cls, count + late(tag))) for tag, name, cls, count in found)
         return [rows[number] for number in ids]
 
     def names_of(self, rows: Sequence[Sequence[int]]) -> list[tuple[str, ...]]:
@@ -233,7 +231,7 @@ class TagTable:
         return {number: (name, count + late.get(number, 0)) for number, name, count in rows}
 
     def settle(self, tags: Iterable[int]) -> None:
-        """Bring what waits of some counts into their rows; the caller saves the log."""
+        """Bring what waits of some counts into their rows."""
         self._store_more(self._late.take_counts(tags))
 
     def _store_more(self, deltas: Mapping[int, int]) -> None:

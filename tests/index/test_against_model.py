@@ -96,9 +96,9 @@ class IndexMachine(RecordRules):
     def __init__(self) -> None:
         super().__init__()
         self.limits = (journal.AT_ONCE, fold.ROWS_PER_PIECE, bitmap_file._LATE)
-        self.portions = (bitmap_file.FEW, settle._BITMAPS_AT_ONCE)
+        self.portions = (bitmap_file.FEW, settle._BITMAPS)
         bitmap_file._LATE = 3
-        bitmap_file.FEW = columns.FEW = tag_table.FEW = settle._BITMAPS_AT_ONCE = 2
+        bitmap_file.FEW = columns.FEW = tag_table.FEW = settle._BITMAPS = 2
         journal.AT_ONCE, fold.ROWS_PER_PIECE = 1, 2  # nearly every edit waits, and folds in many pieces
         self.folder = Path(tempfile.mkdtemp())
         self.connections = [Collection.create(self.folder), Collection.open(self.folder)]
@@ -115,7 +115,7 @@ class IndexMachine(RecordRules):
 
     def teardown(self) -> None:
         journal.AT_ONCE, fold.ROWS_PER_PIECE, bitmap_file._LATE = self.limits
-        bitmap_file.FEW, settle._BITMAPS_AT_ONCE = self.portions
+        bitmap_file.FEW, settle._BITMAPS = self.portions
         columns.FEW = tag_table.FEW = bitmap_file.FEW
         for connection in self.connections:
             connection.close()

@@ -99,6 +99,8 @@ def test_check_finds_what_does_not_agree_and_rebuild_mends_it(tmp_path: Path, is
     raw.execute("UPDATE image SET width=9 WHERE id=2")
     raw.commit()
     raw.close()
+    collection.close()
+    collection = Collection.open(tmp_path)
     assert len(collection.check()) == (3 if is_settled else 4)  # one bitmap, or the row of both
     collection.rebuild()
     assert collection.check() == []
