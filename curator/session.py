@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from curator.contract.buckets import Placement, place
+from curator.contract.buckets import BucketRule, Placement, place
 from curator.contract.errors import UserError
 from curator.filter.evaluate import select
 from curator.index.collection import Collection
@@ -244,19 +244,24 @@ class Session(SetCalls):
 
     # --- freeze ---------------------------------------------------------------------------------------
 
-    def check_freeze(self, batch: BatchSize | None = None) -> FreezeReport:
-        """Everything that would stop or trouble a training."""
+    def check_freeze(self, batch: BatchSize | None = None, rule: BucketRule | None = None) -> FreezeReport:
+        """Everything that would stop or trouble a training (with another bucket rule than the collection's)."""
         from curator.freeze.outlook import report_of
 
-        return report_of(self.collection, batch)
+        return report_of(self.collection, batch, rule)
 
     def freeze(
-        self, name: str, progress: FreezeProgress | None = None, *, replace: bool = False
+        self,
+        name: str,
+        progress: FreezeProgress | None = None,
+        *,
+        rule: BucketRule | None = None,
+        replace: bool = False,
     ) -> FrozenManifest:
         """Write `manifests/NAME.manifest`; what stops and what is refused: see `freeze.library`."""
         from curator.freeze.library import freeze_named
 
-        return freeze_named(self.collection, name, progress, replace=replace)
+        return freeze_named(self.collection, name, progress, rule=rule, replace=replace)
 
     def manifests(self) -> list[FrozenManifest]:
         """The manifests of the collection, newest first."""

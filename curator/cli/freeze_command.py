@@ -25,6 +25,7 @@ from curator.cli.typer_apps import single
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
+    from curator.contract.buckets import BucketRule
     from curator.session import Session
 
 
@@ -51,15 +52,10 @@ def freeze(
             session.bucket_rule, resolution=resolution, least=least, most=most, step=step, upscale=upscale,
             resample=resample, crop_inputs=crop_inputs,
         )  # fmt: skip
-        kept = session.set_bucket_rule(rule)
-        try:
-            _tell_findings(session)
-            with progress_shown("freeze", "frozen") as show:
-                frozen = session.freeze(name, show, replace=replace)
-        except BaseException:
-            if kept.id:
-                session.undo(kept.id)
-            raise
+        _tell_findings(session, rule)
+        with progress_shown("freeze", "frozen") as show:
+            frozen = session.freeze(name, show, rule=rule, replace=replace)
+        session.set_bucket_rule(rule)  # only a rule that has frozen something is kept
     if as_json:
         put_json(
             {
@@ -76,9 +72,9 @@ def freeze(
     put(f"manifest {visible(str(frozen.path))}")
 
 
-def _tell_findings(session: Session) -> None:
+def _tell_findings(session: Session, rule: BucketRule) -> None:
     """Warnings; what stops is raised by the freeze itself."""
-    for finding in session.check_freeze().findings:
+    for finding in session.check_freeze(rule=rule).findings:
         if finding.level == "warn":
             where = f"; look with: frieze ls '{visible(finding.filter)}'" if finding.filter else ""
             say(f"warning: {visible(finding.what)} ({visible(finding.hint)}{where})")

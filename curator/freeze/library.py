@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from curator.contract.buckets import BucketRule
 from curator.contract.errors import UserError
 from curator.contract.manifest import SUFFIX
 from curator.contract.recipe import BatchSize
@@ -22,9 +23,16 @@ def manifests_folder(collection_folder: Path) -> Path:
 
 
 def freeze_named(
-    collection: Collection, name: str, progress: FreezeProgress | None = None, *, replace: bool = False
+    collection: Collection,
+    name: str,
+    progress: FreezeProgress | None = None,
+    *,
+    rule: BucketRule | None = None,
+    replace: bool = False,
 ) -> FrozenManifest:
     """Check the collection and write `manifests/NAME.manifest`, all from one moment of the index.
+
+    `rule` stands for the collection's own bucket rule, which stays as it is.
 
     Raises:
         UserError: a finding that stops, a name that is taken or no file name, no space.
@@ -37,7 +45,7 @@ def freeze_named(
             f"there is a manifest named {name}", "choose another name, or replace it with --replace"
         )
     with collection.reading():
-        spec = spec_of(collection)
+        spec = spec_of(collection, rule)
         members = members_of(collection, spec)
         report = check(collection, spec, members, preview(collection, spec, members, BatchSize()))
         for finding in report.stops:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from curator.contract.buckets import Size
+from curator.contract.buckets import BucketRule, Size
 from curator.contract.recipe import BatchSize
 from curator.freeze.checks import FreezeReport, check
 from curator.freeze.members import members_of
@@ -28,8 +28,10 @@ def training_buckets(collection: Collection) -> list[tuple[Size, int]]:
     return [(load.bucket, load.samples) for load in shown.buckets]
 
 
-def report_of(collection: Collection, batch: BatchSize | None = None) -> FreezeReport:
-    """Everything that would stop or trouble a training, with what an epoch would be."""
-    spec = spec_of(collection)
+def report_of(
+    collection: Collection, batch: BatchSize | None = None, rule: BucketRule | None = None
+) -> FreezeReport:
+    """Everything that would stop or trouble a training, with what an epoch would be; `rule` as for a freeze."""
+    spec = spec_of(collection, rule)
     members = members_of(collection, spec)
     return check(collection, spec, members, preview(collection, spec, members, batch or BatchSize()))

@@ -20,6 +20,6 @@ class FreezeSpec:
     subsets: tuple[Subset, ...]
 
 
-def spec_of(collection: Collection) -> FreezeSpec:
-    """The collection's spec as it stands."""
-    return FreezeSpec(bucket_rule(collection), tuple(collection.subsets.list()) or (EVERYTHING,))
+def spec_of(collection: Collection, rule: BucketRule | None = None) -> FreezeSpec:
+    """The collection's spec as it stands, with another bucket rule where one is given."""
+    return FreezeSpec(rule or bucket_rule(collection), tuple(collection.subsets.list()) or (EVERYTHING,))

@@ -126,7 +126,10 @@ class Database:
             try:
                 self._flusher.ask()
             except OSError as error:
-                raise _cannot(self.path, f"disk I/O error ({error.strerror})") from error
+                raise UserError(
+                    f"the change is made, but the disk did not take an earlier one ({error.strerror})",
+                    f"check the disk that holds {visible(str(self.path))}",
+                ) from error
 
     @property
     def in_transaction(self) -> bool:

@@ -20,7 +20,7 @@ class Flusher:
     """Flushes the write-ahead log of one index."""
 
     def __init__(self, index: Path) -> None:
-        self._log = Path(f"{index}-wal")
+        self._log = Path(f"{os.path.realpath(index)}-wal")  # where SQLite has it
         self._thread = ThreadPoolExecutor(1, "flush")
         self._lock = Lock()
         self._is_asked = False  # a flush is to come that will cover what is committed by now
@@ -35,11 +35,11 @@ class Flusher:
         Raises:
             OSError: an earlier flush failed; it is said once.
         """
-        self._tell_failure()
         with self._lock:
             if not self._is_asked:
                 self._is_asked = True
                 self._last = self._thread.submit(self._flush)
+        self._tell_failure()
 
     def wait(self) -> None:
         """Return when all that was asked for is on the disk.

@@ -16,8 +16,10 @@ from typing import Any
 from curator.index.record_paths import ANY_DEPTH, Path, Record, differing
 
 Key = str | int
-# Settings whose parts make sense only together: a bucket rule, a preset of quality (value, table, presets, its name).
+# Settings whose parts make sense only together: a bucket rule, the presets of quality and which is used.
 _DEEPEST: dict[tuple[str, Key], int] = {("setting", "bucket_rule"): 1, ("setting", "tag tables"): 4}
+_TOGETHER: dict[tuple[str, Key], Path] = {("setting", "tag tables"): ("value", "quality")}
+_WHOLE = ("pick",)  # what a pick says of itself belongs to its images
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,11 @@ TABLES = {
 
 def things(table: str, key: Key, before: Record, after: Record) -> list[Path]:
     """What two records differ in, in pieces that can be had without each other."""
-    return list(differing(before, after, _DEEPEST.get((table, key), ANY_DEPTH)))
+    if table in _WHOLE:
+        return [(name,) for name in {**before, **after}] if before != after else []
+    paths = differing(before, after, _DEEPEST.get((table, key), ANY_DEPTH))
+    whole = _TOGETHER.get((table, key))
+    return list(dict.fromkeys(whole if whole and path[: len(whole)] == whole else path for path in paths))
 
 
 def packed(record: Record | None) -> bytes | None:

@@ -42,7 +42,7 @@ class Read(NamedTuple):
         answer = self.answer
         if len(self.known) == len(answer.same):
             return
-        passed = {*answer.same, *answer.gone, *answer.reasons}
+        passed = {*answer.same, *answer.gone, *answer.reasons, *answer.unreached}
         for at, wanted in enumerate(self.wanted):
             known = self.known.get(wanted[0])
             if known is not None and at not in passed:
@@ -67,6 +67,11 @@ class Read(NamedTuple):
             if image in returned
         )
 
+    def unreached(self) -> list[int]:
+        """Images of which nobody can say whether they are there."""
+        known, wanted = self.known, self.wanted
+        return [known[wanted[at][0]].id for at in self.answer.unreached]
+
     def met(self, at: int) -> Met:
         """The image at a place."""
         rereads = at in self.answer.rereads or self.wanted[at][4] is None
@@ -89,7 +94,7 @@ _Same = Mapping[bytes, list[tuple[int, str, bool]]]  # of contents, the images t
 
 
 class Absorber:
-    """Writes batches; remembers which images the scan has seen."""
+    """Writes batches; remembers which images the scan has seen, or could not reach."""
 
     def __init__(
         self, collection: Collection, places: Places, report: ScanReport, arrivals: Arrivals
@@ -101,6 +106,7 @@ class Absorber:
         self._report = report
         self._seen = BitMap()
         self._unsettled = set[str]()
+        self._told = set[str]()  # folders of which some images could not be reached
         with collection.reading():
             self._quarantined = {each.path: homes_of(each.path) for each in collection.quarantine.list()}
 
@@ -124,8 +130,9 @@ class Absorber:
         """After the last batch: of the images expected, those that were not seen are missing."""
         with self._collection.writing():
             self._report.missing = len(self._images.set_alive(expected - self._seen, False))
-            left = [p for p in self._quarantined if self._places.holds(p) and not has_picture(p)]
-            self._collection.quarantine.release(left)
+            met = {path for path, _ in self._report.quarantined}  # of a cut tar: none finds them in it
+            held = (path for path in self._quarantined if self._places.holds(path) and path not in met)
+            self._collection.quarantine.release([path for path in held if not has_picture(path)])
             self._collection.folders.forget(gone_folders)
 
     def _remember(
@@ -149,6 +156,10 @@ class Absorber:
     def _write(self, batch: Sequence[Read], news: ScanReport) -> None:
         for read in batch:
             news.warnings += read.answer.warnings
+            if read.answer.unread:
+                self._unsettled.add(read.folder)
+            if read.answer.unreached:
+                self._pass_by(read, news)
         self._set_aside(batch, news)
         returned = self._keep_same([image for read in batch for image in read.same()], news)
         if self._quarantined:
@@ -159,6 +170,14 @@ class Absorber:
         for root, some in new.items():
             self._seen |= self._arrivals.add(root, some)
             news.added += len(some.paths)
+
+    def _pass_by(self, read: Read, news: ScanReport) -> None:
+        """Images of which nothing is known stay what they were; the folder is told once."""
+        if read.folder not in self._told:
+            self._told.add(read.folder)
+            news.warnings.append((read.folder, next(iter(read.answer.unreached.values()))))
+        self._unsettled.add(read.folder)
+        self._seen |= BitMap(read.unreached())
 
     def _set_aside(self, batch: Sequence[Read], news: ScanReport) -> None:
         """Files that cannot be used; images that they were are missing."""

@@ -2,7 +2,8 @@
 
 Threads of one interpreter take turns; processes do not. They are started when the first files have been done here,
 which goes on until they are up; they answer in the order they are asked, and end when this process does. One that dies
-(a decoder crashed) is replaced; the file that killed two is named.
+(a decoder crashed) is replaced: of what it had not answered only the oldest is suspect, and the file that killed two is
+named.
 """
 
 from __future__ import annotations
@@ -65,16 +66,16 @@ class Readers(Generic[Q, A]):
             if files and self._has_processes():
                 message = packed(question)
                 while (process := self._with_room(len(message))) is None and self._processes:
-                    yield self._answered(waiting.popleft())
+                    yield self._answered(waiting)
                 if process is not None:  # else the last one died
                     process.ask(message)
                     asked.process = process
             self._left_here -= files
             waiting.append(asked)
             while waiting and (waiting[0].is_ready() or len(waiting) > _MOST_WAITING):
-                yield self._answered(waiting.popleft())
+                yield self._answered(waiting)
         while waiting:
-            yield self._answered(waiting.popleft())
+            yield self._answered(waiting)
 
     def _has_processes(self) -> bool:
         """Whether any are up; started where it is time for them."""
@@ -103,33 +104,48 @@ class Readers(Generic[Q, A]):
             return None
         return least
 
-    def _answered(self, asked: _Asked[_P, Q]) -> tuple[_P, A]:
+    def _answered(self, waiting: deque[_Asked[_P, Q]]) -> tuple[_P, A]:
+        """The oldest of those waiting, no longer among them."""
+        asked = waiting.popleft()
         if not self._trade.files(asked.question):
             return asked.piece, self._trade.join([])
         if asked.process is None:
             return asked.piece, self._trade.work(asked.question)
         answer = asked.process.answer()
-        return asked.piece, self._one_by_one(asked.question) if answer is None else self._trade.answer(answer)
+        if answer is None:
+            return asked.piece, self._one_by_one(asked.process, asked.question, waiting)
+        return asked.piece, self._trade.answer(answer)
 
-    def _one_by_one(self, question: Q) -> A:
-        """The files of a process that died, each in one that may die as well."""
-        for dead in [each for each in self._processes if each.is_dead]:
-            self._processes.remove(dead)
-            dead.end()
-            self._processes += [each for each in self._started(1) if each.answer() is not None]
-        return self._trade.join([self._alone(each) for each in self._trade.split(question)])
+    def _one_by_one(self, dead: _Process, suspect: Q, waiting: Iterable[_Asked[_P, Q]]) -> A:
+        """What a process died of, file by file in others; these are asked then what it did not come to."""
+        process = self._replaced(dead)
+        answers: list[A] = []
+        for question in self._trade.split(suspect):
+            if process is None:  # none to be had, which is not the file's fault
+                answers.append(self._trade.work(question))
+                continue
+            process.ask(packed(question))
+            answer = process.answer()
+            answers.append(self._trade.crashed if answer is None else self._trade.answer(answer))
+            if answer is None:
+                process = self._replaced(process)
+        for asked in waiting:
+            if asked.process is dead:
+                asked.process = process
+                if process is not None:
+                    process.ask(packed(asked.question))
+        return self._trade.join(answers)
 
-    def _alone(self, question: Q) -> A:
-        fresh = self._started(1)
-        try:
-            if not fresh or fresh[0].answer() is None:  # it was not the file's fault
-                return self._trade.work(question)
-            fresh[0].ask(packed(question))
-            answer = fresh[0].answer()
-            return self._trade.crashed if answer is None else self._trade.answer(answer)
-        finally:
-            for process in fresh:
-                process.end()
+    def _replaced(self, dead: _Process) -> _Process | None:
+        """One that is up, where there is one to be had."""
+        self._processes.remove(dead)
+        dead.end()
+        for fresh in self._started(1):
+            if fresh.answer() is not None:
+                self._processes.append(fresh)
+                return fresh
+            fresh.end()
+        return None
 
     def _started(self, count: int) -> list[_Process]:
         """So many processes, or fewer, asked for nothing: what answers that is up."""

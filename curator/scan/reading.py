@@ -63,7 +63,9 @@ class Answer(NamedTuple):
     """What was read, in the order asked. `reasons` say by place why images cannot be used.
 
     Places of known images: those that are as they were (`same`), those whose file is `gone` since the folder was
-    listed, and those whose sidecars were read again (`rereads`).
+    listed, and those whose sidecars were read again (`rereads`). `unreached` says by place why nothing is known of
+    the file of a known image, which may be there or gone; `unread` are places of images with a sidecar that could
+    not be read.
     """
 
     facts: list[FactsFields | None]
@@ -73,6 +75,8 @@ class Answer(NamedTuple):
     same: list[int]
     gone: list[int]
     rereads: list[int]
+    unreached: dict[int, str]
+    unread: list[int]
 
     def outcome(self, place: int) -> Outcome:
         """One image's."""
@@ -89,13 +93,13 @@ change from now on is seen by the next scan."""
 def read_all(question: Question) -> Answer:
     """Never raises for what a file holds."""
     folder, wanted = question
-    answer = Answer([], [], {}, [], [], [], [])
+    answer = Answer([], [], {}, [], [], [], [], {}, [])
     try:
         home = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
         for place, each in enumerate(wanted):
             if each[4] is not None:
-                answer.gone.append(place)
+                _away(answer, place, error)
             asked = each if each[4] is None else (each[0], False, (), (), None)
             _take(answer, folder, asked, [error] * (asked[1] + len(asked[2])))
         return answer
@@ -116,9 +120,10 @@ def read_all(question: Question) -> Answer:
 def _otherwise(answer: Answer, home: int, place: int, wanted: Wanted, before: Before) -> Wanted:
     """What is to be read of a known image."""
     name, _, suffixes, spans, _ = wanted
-    seen = _members_seen(home, spans) if spans else _files_seen(home, name, suffixes)
-    if seen[0] is None:
-        answer.gone.append(place)
+    try:
+        seen = _members_seen(home, spans) if spans else _files_seen(home, name, suffixes)
+    except OSError as error:
+        _away(answer, place, error)
         return name, False, (), (), None
     image = seen[0] != before[:2]
     known = before[2]
@@ -132,12 +137,24 @@ def _otherwise(answer: Answer, home: int, place: int, wanted: Wanted, before: Be
     return name, image, suffixes, spans, None
 
 
+def _away(answer: Answer, place: int, error: OSError) -> None:
+    """A known image that cannot be looked at: gone only where the system says so."""
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        answer.gone.append(place)
+    else:
+        answer.unreached[place] = error.strerror or "cannot be read"
+
+
 def _files_seen(home: int, name: str, suffixes: Sequence[str]) -> list[Seen | None]:
-    """Of the image and its sidecars; None where a file is gone."""
-    seen = [_seen(home, name)]
+    """Of the image, whose errors are the caller's, and its sidecars; None where one cannot be seen."""
+    seen: list[Seen | None] = [_seen(home, name)]
     if suffixes:
         stem = name.rpartition(".")[0]
-        seen += [_seen(home, stem + suffix) for suffix in suffixes]
+        for suffix in suffixes:
+            try:
+                seen.append(_seen(home, stem + suffix))
+            except OSError:  # noqa: PERF203 - reading it will tell
+                seen.append(None)
     return seen
 
 
@@ -146,11 +163,8 @@ def _members_seen(tar: int, spans: Sequence[Span]) -> list[Seen | None]:
     return [(size, mtime_ns) for _, size in spans]
 
 
-def _seen(home: int, name: str) -> Seen | None:
-    try:
-        status = os.stat(name, dir_fd=home)
-    except OSError:
-        return None
+def _seen(home: int, name: str) -> Seen:
+    status = os.stat(name, dir_fd=home)
     return status.st_size, status.st_mtime_ns
 
 
@@ -213,6 +227,7 @@ def _sidecars(
         sidecar = _sidecar(suffix, file)
         if isinstance(sidecar, str):
             warnings: Sequence[str] = (sidecar,)
+            answer.unread.append(len(answer.sidecars))
         else:
             read.append(sidecar)
             warnings = sidecar[-1]
@@ -293,6 +308,8 @@ def _joined(answers: Sequence[Answer]) -> Answer:
         [place for place, each in enumerate(answers) if each.same],
         [place for place, each in enumerate(answers) if each.gone],
         [place for place, each in enumerate(answers) if each.rereads],
+        {place: reason for place, each in enumerate(answers) for reason in each.unreached.values()},
+        [place for place, each in enumerate(answers) if each.unread],
     )
 
 
@@ -305,6 +322,6 @@ READING = Trade(
     files=lambda question: len(question.wanted),
     split=lambda question: [Question(question.folder, [wanted]) for wanted in question.wanted],
     join=_joined,
-    crashed=Answer([None], [()], {0: CRASHED}, [], [], [], []),
+    crashed=Answer([None], [()], {0: CRASHED}, [], [], [], [], {}, []),
     nothing=Question("/", []),
 )

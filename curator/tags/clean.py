@@ -127,7 +127,7 @@ class TagCleaner:
         holds = rules.of_class.get(self._classes.get(tag, ""), ())
         if rules.dropped and rules.dropped.fullmatch(new):
             changes.append(("drop", new, ""))
-        elif any(part in new for part in holds):
+        elif any(part in tag for part in holds):
             changes.append(("drop_of_class", new, ""))
         else:
             return new, changes

@@ -59,6 +59,18 @@ def test_edits_do_not_wait_for_the_disk_and_close_does(
     assert flushed == [str(tmp_path / "frieze.db-wal")] * 2  # the second began after the first
 
 
+def test_a_linked_index_is_flushed_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "linked").mkdir()
+    with_one_image(tmp_path / "real").close()
+    (tmp_path / "linked" / "frieze.db").symlink_to(tmp_path / "real" / "frieze.db")
+    flushed = list[str]()
+    flushing(monkeypatch, flushed.append)
+    with Collection.open(tmp_path / "linked") as collection:
+        collection.apply(AddTags(("first",)))
+    assert flushed == [str(tmp_path / "real" / "frieze.db-wal")]
+
+
 @pytest.mark.parametrize("then", ["close", "edit"])
 def test_a_disk_that_refuses_is_said_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, then: str) -> None:
     collection = with_one_image(tmp_path)
@@ -73,8 +85,11 @@ def test_a_disk_that_refuses_is_said_once(tmp_path: Path, monkeypatch: pytest.Mo
         assert flusher
         assert flusher._last
         flusher._last.result()  # done
-        with pytest.raises(UserError, match="cannot be used: disk"):
+        monkeypatch.undo()
+        with pytest.raises(UserError, match="the change is made"):
             collection.apply(AddTags(("second",)))
+        assert flusher._last.exception() is None
+        assert collection.tag_names([1]) == [("first", "second")]
     else:
         with pytest.raises(UserError, match="cannot be used: disk"):
             collection.close()

@@ -143,6 +143,30 @@ def test_a_bucket_rule_is_one_thing(collection: Collection) -> None:
     assert bucket_rule(collection) == BucketRule()
 
 
+def test_a_preset_of_quality_is_one_thing_with_the_name_that_is_used(collection: Collection) -> None:
+    """Else one could take the preset away that a later change uses."""
+    mine = {"quality": {"presets": {"mine": {"cuts": [1]}}}}
+    used = {"quality": {"presets": {"mine": {"cuts": [1]}}, "preset": "mine"}}
+    collection.settings.edit("tag tables", {}, mine)
+    first = newest(collection).id
+    collection.settings.edit("tag tables", mine, used)
+    undone = collection.undo(commit=first)
+    assert undone is not None
+    assert undone.stayed
+    assert collection.settings.get("tag tables") == used
+
+
+def test_a_pick_is_one_thing(collection: Collection) -> None:
+    """What a pick says of itself belongs to its images, also where two picks say the same."""
+    for images, about in (({1, 2, 3}, "top 3"), ({1, 2}, "top 2"), ({2, 3}, "top 2")):
+        collection.picks.save(Pick("p", BitMap(images), about))
+    second = collection.history()[1].id
+    undone = collection.undo(commit=second)
+    assert undone is not None
+    assert undone.stayed
+    assert collection.picks.get("p") == Pick("p", BitMap([2, 3]), "top 2")
+
+
 def test_a_setting_is_taken_back_word_by_word(collection: Collection) -> None:
     put = collection.settings.edit
     put("tag tables", {}, {"clean": {"replace": {"a": "b"}}})

@@ -98,6 +98,39 @@ def test_a_file_that_kills_its_reader_is_named(
     assert found[:7] + found[8:] == expected[:7] + expected[8:]
 
 
+def test_what_a_dead_process_had_not_begun_is_asked_of_another(
+    wanted: Question, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """However much it was asked, its death costs one process more, not one for each file."""
+    dying = tmp_path / "dying.py"
+    dying.write_text(
+        "import os\nfrom dataclasses import replace\nfrom curator.scan import reader_process, reading\n"
+        f"died = {str(tmp_path / 'died')!r}\n"
+        "def dies_once(asked):\n"
+        "    if asked.wanted and not os.path.exists(died):\n"
+        "        open(died, 'w').close()\n"
+        "        os._exit(1)\n"
+        "    return reading.read_all(asked)\n"
+        "reader_process.trade_named = lambda name: replace(reading.READING, work=dies_once)\n"
+        "reader_process.main()\n"
+    )
+    started: list[str] = []
+
+    class Counted(readers._Process):
+        def __init__(self, trade: str) -> None:
+            started.append(trade)
+            super().__init__(trade)
+
+        def has_answer(self) -> bool:
+            return False  # so all is asked before any answer is taken
+
+    monkeypatch.setattr(readers, "_COMMAND", [str(dying)])
+    monkeypatch.setattr(readers, "_COUNT", 1)
+    monkeypatch.setattr(readers, "_Process", Counted)
+    assert by_processes(wanted, 1) == read_here(wanted)
+    assert len(started) == 2
+
+
 def test_files_are_read_here_while_processes_start(wanted: Question, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(readers, "_MEANWHILE", 1000)
     assert by_processes(wanted, 1, here=1) == read_here(wanted)

@@ -53,6 +53,10 @@ def test_black_list_replacements_and_the_list_that_stays() -> None:
     assert cleaned("cat, kitten, dog", {"replace": {"kitten": "cat", "dog": ""}}) == "cat"
     assert cleaned("cat, dog, 2girls", {"words": ["cat", "*girls"]}) == "cat, 2girls"
     assert cleaned("banned artist, banned", classes={"banned artist": "artist"}) == "banned"
+    medium = {
+        "drop_of_class": [{"class": "meta", "holds": ["_("]}]
+    }  # as the tag is written, not as it will be
+    assert cleaned("photo_(medium), a_(b)", medium, classes={"photo_(medium)": "meta"}) == "a (b)"
 
 
 def test_a_replacement_replaces_that_tag_and_no_other() -> None:
