@@ -106,6 +106,9 @@ class Database:
                 yield self._connection
                 return
             self._connection.execute(f"PRAGMA wal_autocheckpoint={_BY_PERSON if durable else _BY_JOB}")
+            if retried(self._data_version) != self._version:  # catch up while nobody waits for this one
+                self._begin("BEGIN")
+                self._connection.execute("COMMIT")
             self._begin("BEGIN IMMEDIATE")
             self._writing = self.has_written = True
             try:

@@ -36,3 +36,10 @@ class Fingerprints:
         ]
         with self._database.writing() as connection:
             connection.executemany("INSERT OR REPLACE INTO fingerprint(content, value) VALUES(?,?)", rows)
+
+    def forget_none(self, contents: Iterable[bytes]) -> None:
+        """Pictures of these contents that have no number are as nobody looked at."""
+        with self._database.writing() as connection:
+            connection.executemany(
+                "DELETE FROM fingerprint WHERE content=? AND value IS NULL", [(each,) for each in contents]
+            )

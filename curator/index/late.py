@@ -49,9 +49,10 @@ class Late:
         self._image_counts: dict[int, tuple[int, int]] = {}  # by image: (row, how many tags)
         self._settled: dict[tuple[int, int], int] = {}
 
-    def stale(self) -> None:
-        """Another process committed: look for its rows before the next answer."""
+    def follow(self) -> None:
+        """Another process committed: take its rows in."""
         self._is_fresh = False
+        self._fresh()
 
     def bitmap(self, number: int) -> Change:
         """What is to be added to the rows of one bitmap, and what taken away. Empty sets where nothing waits."""

@@ -42,7 +42,7 @@ from curator.index.perform import moved
 from curator.index.store import Store
 from curator.index.tag_blob import encode_many
 
-_FEW = 500  # names are looked up one by one, up to so many
+_FEW = 5000  # so many names of tags, most of them several times, are not worth reading all that there are
 
 
 def plan(store: Store, edit: Edit, images: BitMap) -> list[Change]:

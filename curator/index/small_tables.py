@@ -238,7 +238,7 @@ class Aliases:
 
 @dataclass(frozen=True)
 class Quarantined:
-    """A file a scan could not use, and why."""
+    """A file a scan could not use, why, and since when."""
 
     path: str
     reason: str
@@ -259,8 +259,12 @@ class Quarantine:
         return self._connection.execute("SELECT count(*) FROM quarantine").fetchone()[0]
 
     def put(self, entries: Iterable[tuple[str, str]]) -> None:
+        """These cannot be used; of those known as such only the reason is new."""
         rows = [(to_blob(path), reason, time.time()) for path, reason in entries]
-        self._connection.executemany("INSERT OR REPLACE INTO quarantine VALUES(?,?,?)", rows)
+        self._connection.executemany(
+            "INSERT INTO quarantine VALUES(?,?,?) ON CONFLICT(path) DO UPDATE SET reason=excluded.reason",
+            rows,
+        )
 
     def release(self, paths: Iterable[str]) -> None:
         """These files are fine now, or gone."""

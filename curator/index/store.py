@@ -48,7 +48,6 @@ class Store:
         """Another process committed: its rows of the journal say what became of what is cached."""
         from curator.index.follow import patch
 
-        self.late.stale()
         seen = self._seen
         self._seen = self._newest()
         news = [] if seen is None else self._news(seen)
@@ -57,6 +56,7 @@ class Store:
             self._seen = self._newest()
             return
         self.pending.forget()
+        self.late.follow()
         self.tags.forget()
         patch(self, [change for _, data in news for change in unpack(data)])
 
