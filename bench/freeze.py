@@ -148,7 +148,6 @@ def _read(table: Table, manifest: Manifest, turns: int) -> None:
         "reading 64 rows, and their captions (processor)",
         ms(said / len(batches) * 1e3),
         f"the same rows, random.shuffle and random(): {ms(plain / len(batches) * 1e3)}",
-        "< 2 ms",
     )
     ready = [[(sample, manifest.image(sample.row).parts) for sample in some] for some in batches]
     said, plain = side_by_side(

@@ -63,7 +63,13 @@ class Session(SetCalls):
     @classmethod
     def create(cls, folder: Path) -> Session:
         """The collection in `folder`, made if there is none."""
-        return cls(Collection.open(folder) if Collection.exists(folder) else Collection.create(folder))
+        if not Collection.exists(folder):
+            try:
+                return cls(Collection.create(folder))
+            except UserError:
+                if not Collection.exists(folder):  # else another program made it just now
+                    raise
+        return cls(Collection.open(folder))
 
     def __enter__(self) -> Session:
         return self

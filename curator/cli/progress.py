@@ -56,6 +56,7 @@ def _plainly(did: str) -> Show:
 
     def show(done: int, total: int) -> None:
         nonlocal told
+        told = 0 if done < told else told  # the next of several folders
         if done - told >= max(_PLAIN_EVERY, total // _PLAIN_LINES) or 0 < done == total != told:
             told = done
             say(f"{did} {done}{f' of {total}' if total else ''}")

@@ -11,6 +11,8 @@ import typer
 from curator.cli.options import CollectionOption, JsonOption
 from curator.cli.output import counted, put, put_json_rows, put_table, say
 from curator.cli.places import opened
+from curator.cli.progress import progress_shown
+from curator.cli.scan_lines import report_lines
 from curator.cli.typer_apps import single
 
 
@@ -26,7 +28,10 @@ def quarantine(
         if retry:
             from curator.scan.retry import retry as read_again
 
-            done = read_again(session.collection)
+            with progress_shown("read again", "read again") as show:
+                done = read_again(session.collection, lambda now: show(now.done, now.total))
+            for line in report_lines(done.scanned, quarantined=False):
+                say(line)
             gone = f", {done.gone} gone" if done.gone else ""
             say(f"{counted(done.usable, 'file')} can be used now{gone}, {done.left} cannot")
         entries = session.collection.quarantine.list()

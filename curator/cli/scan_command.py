@@ -1,9 +1,9 @@
-"""Decides where `frieze scan` scans and what it reports."""
+"""Decides where `frieze scan` scans."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -11,16 +11,11 @@ from curator.cli.options import CollectionOption, JsonOption
 from curator.cli.output import put, put_json
 from curator.cli.places import collection_folder, enclosing_collection
 from curator.cli.progress import progress_shown
+from curator.cli.scan_lines import report_json, report_lines
 from curator.cli.typer_apps import single
 from curator.contract.errors import UserError
 from curator.contract.tar_members import is_tar
 from curator.contract.text import visible
-
-if TYPE_CHECKING:
-    from curator.scan.report import ScanReport
-
-_COUNTS = ("added", "changed", "moved", "missing", "returned", "reread", "unchanged")
-_LISTS = ("quarantined", "conflicts", "warnings")
 
 
 def scan(
@@ -49,7 +44,7 @@ def scan(
             report = session.scan(folder, lambda now: show(now.done, now.total), full=full, quick=quick)
     finally:
         session.close()
-    _print_report(report, home, as_json)
+    put_json(report_json(report, home)) if as_json else put("\n".join(report_lines(report)))
 
 
 def _home(folder: Path | None, collection: Path | None) -> Path:
@@ -61,22 +56,6 @@ def _home(folder: Path | None, collection: Path | None) -> Path:
     if not folder.is_dir():
         raise UserError(f"there is no folder {visible(str(folder))}", "give a folder that holds pictures")
     return collection or enclosing_collection(folder) or folder
-
-
-def _print_report(report: ScanReport, home: Path, as_json: bool) -> None:
-    if as_json:
-        lists = {
-            name: [{"path": path, "reason": why} for path, why in getattr(report, name)] for name in _LISTS
-        }
-        put_json(
-            {"collection": str(home.absolute()), **{name: getattr(report, name) for name in _COUNTS}, **lists}
-        )
-        return
-    told = (f"{getattr(report, name)} {name}" for name in _COUNTS if getattr(report, name))
-    put(", ".join(told) or "no pictures")
-    for name in _LISTS:
-        for path, why in getattr(report, name):
-            put(f"{name.removesuffix('s')}: {visible(str(path))}: {visible(why)}")
 
 
 app = single(scan)

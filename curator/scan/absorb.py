@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -15,6 +16,7 @@ from curator.index.images import FileFacts
 from curator.scan.arrive import Arrivals, Newcomers
 from curator.scan.places import Known, Place, Places, homes_of
 from curator.scan.reading import Answer, Outcome, Wanted
+from curator.scan.relook import forget_looks
 from curator.scan.report import ScanReport
 from curator.scan.resync import Resync
 
@@ -132,7 +134,7 @@ class Absorber:
             self._report.missing = len(self._images.set_alive(expected - self._seen, False))
             met = {path for path, _ in self._report.quarantined}  # of a cut tar: none finds them in it
             held = (path for path in self._quarantined if self._places.holds(path) and path not in met)
-            self._collection.quarantine.release([path for path in held if not has_picture(path)])
+            self._collection.quarantine.release([path for path in held if _is_gone(path)])
             self._collection.folders.forget(gone_folders)
 
     def _remember(
@@ -146,12 +148,13 @@ class Absorber:
             replace(state, mtime_ns=UNSETTLED) if state.path in unsettled else state for state in listed
         )
 
-    def _release(self, paths: set[str]) -> None:
-        """These can be used now."""
+    def _release(self, paths: set[str]) -> set[str]:
+        """These can be used now; gives those that could not."""
         freed = paths & self._quarantined.keys()
         self._collection.quarantine.release(freed)
         for path in freed:
             del self._quarantined[path]
+        return freed
 
     def _write(self, batch: Sequence[Read], news: ScanReport) -> None:
         for read in batch:
@@ -162,11 +165,14 @@ class Absorber:
                 self._pass_by(read, news)
         self._set_aside(batch, news)
         returned = self._keep_same([image for read in batch for image in read.same()], news)
+        freed = set[str]()
         if self._quarantined:
-            self._release({path for read in batch for path in read.good_paths(returned)})
+            freed = self._release({path for read in batch for path in read.good_paths(returned)})
         mets = self._known(batch, news)
         new = self._new(batch, mets, news)
         self._keep(mets, news)
+        if freed:
+            forget_looks(self._collection, freed)
         for root, some in new.items():
             self._seen |= self._arrivals.add(root, some)
             news.added += len(some.paths)
@@ -242,7 +248,7 @@ class Absorber:
         """Whether a file is an image known by another name: same content, and nothing at the old path."""
         facts = read.answer.facts[at]
         for image, path, alive in same.get(facts[0], ()) if facts else ():
-            if image not in self._seen and (not alive or not has_picture(path)):
+            if image not in self._seen and (not alive or _is_gone(path)):
                 self._images.move(image, read.place.root, read.place.before + read.wanted[at][0])
                 self._seen.add(image)
                 mets[image] = read.met(at)
@@ -261,6 +267,17 @@ class Absorber:
         reread = {image: met for image, met in mets.items() if met.rereads}
         if reread:
             Resync(self._collection, news).sync(reread)
+
+
+def _is_gone(path: str) -> bool:
+    """Whether the system says so; of what cannot be reached it does not."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return not has_picture(path)  # which looks into tars
+    except OSError:
+        pass
+    return False
 
 
 def _gather(new: Newcomers, read: Read, places: Sequence[int]) -> None:

@@ -29,8 +29,8 @@ class Pictures(NamedTuple):
 
 
 Look = tuple[int | None, str, bool]
-"""The number of a picture, why it cannot be decoded, and whether its file could be opened at all: of what is on a disk
-that is away nothing is known. A flat picture has neither number nor reason."""
+"""The number of a picture, why it cannot be decoded, and whether that is the picture's fault: of what is on a disk that
+is away, or what memory did not suffice for, nothing is known. A flat picture has neither number nor reason."""
 
 
 class Looks(NamedTuple):
@@ -54,8 +54,13 @@ def fingerprint(path: str) -> Look:
         with file, warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return number_of(np.asarray(_small(file), np.float64)), "", True
+    except MemoryError:
+        return None, "memory did not suffice", False
     except Exception as error:  # noqa: BLE001 - whatever a decoder makes of a foreign file, it has no number
-        return None, " ".join(str(error).split())[:200] or type(error).__name__, True
+        is_disk = (
+            isinstance(error, OSError) and error.errno is not None
+        )  # a decoder's own errors have no number
+        return None, " ".join(str(error).split())[:200] or type(error).__name__, not is_disk
 
 
 def number_of(pixels: NDArray[np.float64]) -> int | None:
@@ -105,6 +110,6 @@ LOOKING = Trade(
     files=lambda pictures: len(pictures.paths),
     split=lambda pictures: [Pictures([path]) for path in pictures.paths],
     join=lambda answers: Looks([look for each in answers for look in each.looks]),
-    crashed=Looks([(None, CRASHED, True)]),
+    crashed=Looks([(None, CRASHED, False)]),  # or was killed: the next time tells
     nothing=Pictures([]),
 )

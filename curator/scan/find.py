@@ -6,6 +6,7 @@ A tar counts as one folder: its members are images and sidecars, read in place.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -21,7 +22,7 @@ _PACKED = (".gz", ".bz2", ".xz", ".zst", ".zstd", ".lz4")
 _PACKED_TARS = (*(f".tar{suffix}" for suffix in _PACKED), ".tgz", ".tbz2", ".txz", ".tzst")
 _COMPRESSED = "a compressed tar cannot be read in place: unpack it, or make it a plain .tar"
 _LOOK = 1 << 13  # entries of a folder between two looks at whether to go on
-Problem = Callable[[str, str], None]  # (path, reason) of a folder that cannot be read
+Problem = Callable[[str, OSError], None]  # (path, why) of a folder that cannot be read
 Pulse = Callable[
     [str, int], None
 ]  # (a folder being listed, its images so far), now and then; may raise to stop
@@ -31,11 +32,13 @@ Pulse = Callable[
 class Folder:
     """A listed folder, or tar: names of images in order, and which sidecars each stem has, in the order of SIDECARS.
 
-    `refused` are (path, reason) of what lies here and cannot be read. `tar` is set for a tar.
+    `mtime_ns` is its own time, `looked_ns` the clock just before it was listed. `refused` are (path, reason) of what
+    lies here and cannot be read. `tar` is set for a tar.
     """
 
     path: str
     mtime_ns: int
+    looked_ns: int
     images: list[str]
     beside: Mapping[str, tuple[str, ...]]
     inside: list[str] = field(default_factory=list)
@@ -71,6 +74,7 @@ def walk(
     waiting, linked = [top], list[str]()
     while waiting or linked:
         path = waiting.pop() if waiting else linked.pop(0)
+        looked_ns = time.time_ns()
         try:
             status = os.stat(path)  # noqa: PTH116 - a Path for each of many takes as long again
             if (status.st_dev, status.st_ino) in entered:
@@ -81,11 +85,11 @@ def walk(
                 yield Unchanged(known)
                 inside, links = known.inside, known.linked
             else:
-                folder = _listed(path, status.st_mtime_ns, skip, pulse)
+                folder = _listed(path, (status.st_mtime_ns, looked_ns), skip, pulse)
                 yield folder
                 inside, links = folder.inside, folder.linked
         except OSError as error:
-            problem(path, error.strerror or "cannot be read")
+            problem(path, error)
             continue
         waiting += [f"{path.rstrip('/')}/{name}" for name in reversed(inside)]
         linked += [f"{path.rstrip('/')}/{name}" for name in links]
@@ -102,9 +106,9 @@ def count(top: str, skip: Collection[str], tell: Callable[[int, str], None]) -> 
     return found
 
 
-def _listed(path: str, mtime_ns: int, skip: Collection[str], pulse: Pulse) -> Folder:
+def _listed(path: str, times_ns: tuple[int, int], skip: Collection[str], pulse: Pulse) -> Folder:
     if is_tar(path):
-        return _listed_tar(path, mtime_ns)
+        return _listed_tar(path, times_ns)
     images, beside = list[str](), dict[str, tuple[str, ...]]()
     inside, linked, refused = list[str](), list[str](), list[str]()
     with os.scandir(path) as listing:
@@ -126,7 +130,7 @@ def _listed(path: str, mtime_ns: int, skip: Collection[str], pulse: Pulse) -> Fo
             elif name.lower().endswith(_PACKED_TARS):
                 refused.append(name)
     images.sort()
-    folder = Folder(path, mtime_ns, images, beside, sorted(inside), sorted(linked))
+    folder = Folder(path, *times_ns, images, beside, sorted(inside), sorted(linked))
     return _refusing(folder, [(folder.path_of(name), _COMPRESSED) for name in sorted(refused)])
 
 
@@ -137,7 +141,7 @@ def _pulsing(listing: Iterator[os.DirEntry[str]], pulse: Callable[[], None]) -> 
             pulse()
 
 
-def _listed_tar(path: str, mtime_ns: int) -> Folder:
+def _listed_tar(path: str, times_ns: tuple[int, int]) -> Folder:
     members = members_of(path)
     images, beside = list[str](), dict[str, tuple[str, ...]]()
     for member in members:
@@ -150,7 +154,7 @@ def _listed_tar(path: str, mtime_ns: int) -> Folder:
         elif name[at:] in _RANK:
             _put_beside(beside, name[:at], name[at:])
     images.sort()
-    folder = Folder(path, mtime_ns, images, beside, tar=members)
+    folder = Folder(path, *times_ns, images, beside, tar=members)
     refused = [
         (folder.path_of(name), why) for name, why in members.refused if name.lower().endswith(SUFFIXES)
     ]

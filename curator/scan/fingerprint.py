@@ -1,7 +1,7 @@
 """Decides how all pictures are looked at: by several processes, those that nobody looked at before, kept as it goes on.
 
 What cannot be decoded is kept as having no number and goes into quarantine with the reason; a file that cannot be
-opened is looked at again the next time.
+opened, or whose decoder did not come to an end, is looked at again the next time.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Progress = Callable[[int, int], None]  # pictures done, in all; may raise to sto
 
 @dataclass
 class Filled:
-    """How many pictures were looked at, and (path, reason) of those that cannot be decoded or opened."""
+    """How many pictures were looked at; (path, reason) of those that cannot be decoded, of those to come back to."""
 
     looked: int = 0
     undecodable: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
@@ -89,8 +89,8 @@ class _Keeper:
         self._kept = time.monotonic()
 
     def take(self, piece: _Piece, looks: Sequence[Look]) -> None:
-        for content, path, (number, reason, is_open) in zip(piece.contents, piece.paths, looks, strict=True):
-            if not is_open:
+        for content, path, (number, reason, is_known) in zip(piece.contents, piece.paths, looks, strict=True):
+            if not is_known:
                 self._filled.unopened.append((path, reason))
                 continue
             self._waiting.append((content, number))

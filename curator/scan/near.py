@@ -16,12 +16,15 @@ from math import comb
 import numpy as np
 from numpy.typing import NDArray
 
+from curator.contract.errors import UserError
+
 MAX_DISTANCE = 11  # beyond it, unlike pictures meet as well
 _ALL_BITS = 64
 _MOST_BITS = 22  # of a part: each of its values has a place in a table
 _PARTS = range(3, 9)
 _CANDIDATE = 8.0  # what comparing two numbers costs, beside looking a part up
 _PAIRS_AT_ONCE = 1 << 20
+_MOST_PAIRS = 50_000_000  # three gigabytes
 
 Numbers = NDArray[np.uint64]
 Keys = NDArray[np.uint32]
@@ -54,13 +57,21 @@ class _Part:
 def near_pairs(numbers: Numbers, distance: int) -> tuple[Places, Places, NDArray[np.uint8]]:
     """All pairs (i, j), i < j, of different `numbers` at most `distance` bits apart, and how many bits that is.
 
-    Beside what is found (17 bytes a pair), memory for some 40 bytes a number.
+    Takes memory for some 62 bytes a pair, of which 17 stay, and some 40 bytes a number.
+
+    Raises:
+        UserError: so many pairs that they would fill it: thousands of pictures all look alike.
     """
     parts = _cut(len(numbers), distance) if len(numbers) else []
     found: list[NDArray[np.int64]] = [np.empty((2, 0), np.int64)]
+    pairs = 0
     for place, part in enumerate(parts):
-        if part.reach >= 0:
-            found += _pairs_of(numbers, part, parts[:place], distance)
+        for some in _pairs_of(numbers, part, parts[:place], distance) if part.reach >= 0 else ():
+            found.append(some)
+            pairs += some.shape[1]
+            if pairs > _MOST_PAIRS:
+                what = f"more than {_MOST_PAIRS:,} pairs of pictures differ in at most {distance} bits"
+                raise UserError(what, "give a smaller distance, or a filter for fewer pictures")
     one, other = np.concatenate(found, axis=1)
     one, other = np.minimum(one, other), np.maximum(one, other)
     order = np.lexsort((other, one))

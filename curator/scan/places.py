@@ -63,14 +63,14 @@ class Places:
             return dict(zip(names, map(found.__getitem__, paths), strict=True))
         return {name: found[path] for name, path in zip(names, paths, strict=True) if path in found}
 
-    def all_images(self) -> BitMap:
-        """Every image, there or missing, whose path lies in the folder scanned."""
+    def all_images(self, folder: str) -> BitMap:
+        """Every image, there or missing, whose path lies in a folder."""
         found = BitMap()
         for root, number in self._roots.items():
-            if _within(root, self._top):
+            if _within(root, folder):
                 found |= self._images.under(number)
-            elif _within(self._top, root):
-                found |= self._images.under(number, os.path.relpath(self._top, root))
+            elif _within(folder, root):
+                found |= self._images.under(number, os.path.relpath(folder, root))
         return found
 
     def images_of(self, folder: str, but: Iterable[str] = ()) -> BitMap:

@@ -100,9 +100,7 @@ class Readers(Generic[Q, A]):
 
     def _with_room(self, size: int) -> _Process | None:
         least = min(self._processes, key=lambda each: each.waiting_bytes, default=None)
-        if least and least.waiting_bytes and least.waiting_bytes + size > least.most_waiting_bytes:
-            return None
-        return least
+        return least if least is not None and least.has_room(size) else None
 
     def _answered(self, waiting: deque[_Asked[_P, Q]]) -> tuple[_P, A]:
         """The oldest of those waiting, no longer among them."""
@@ -131,9 +129,10 @@ class Readers(Generic[Q, A]):
                 process = self._replaced(process)
         for asked in waiting:
             if asked.process is dead:
-                asked.process = process
-                if process is not None:
-                    process.ask(packed(asked.question))
+                message = packed(asked.question)
+                asked.process = process if process is not None and process.has_room(len(message)) else None
+                if asked.process is not None:
+                    asked.process.ask(message)
         return self._trade.join(answers)
 
     def _replaced(self, dead: _Process) -> _Process | None:
@@ -194,8 +193,12 @@ class _Process:
         self._asked: deque[int] = deque()
         self.waiting_bytes = 0
         self.is_dead = False
-        self.most_waiting_bytes = min(_ASKED_BYTES, int(_ASKED_SHARE * _widened(self._questions)))
+        self._most_waiting_bytes = min(_ASKED_BYTES, int(_ASKED_SHARE * _widened(self._questions)))
         _widened(self._answers)
+
+    def has_room(self, size: int) -> bool:
+        """Whether asking a question of so many bytes would not wait."""
+        return not self.waiting_bytes or self.waiting_bytes + size <= self._most_waiting_bytes
 
     def ask(self, question: bytes) -> None:
         """Ask without waiting."""

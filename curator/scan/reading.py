@@ -153,7 +153,7 @@ def _files_seen(home: int, name: str, suffixes: Sequence[str]) -> list[Seen | No
         for suffix in suffixes:
             try:
                 seen.append(_seen(home, stem + suffix))
-            except OSError:  # noqa: PERF203 - reading it will tell
+            except OSError:  # reading it will tell
                 seen.append(None)
     return seen
 

@@ -1,6 +1,7 @@
 """Decides how files that could not be used are read once more: by a quick scan of the roots they are in.
 
-A quick scan looks into every folder that holds such a file, and passes over all others that are as they were.
+A quick scan looks into every folder that holds such a file, and passes over all others that are as they were. Pictures
+that could not be decoded are looked at again.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from typing import NamedTuple
 from curator.contract.picture_file import has_picture
 from curator.contract.tar_members import is_tar
 from curator.index.collection import Collection
+from curator.scan.relook import look_again
 from curator.scan.report import ScanReport
-from curator.scan.scan import Progress, scan
+from curator.scan.scan import Progress, ScanProgress, scan
 
 
 class Retried(NamedTuple):
@@ -37,6 +39,9 @@ def retry(collection: Collection, progress: Progress | None = None) -> Retried:
         is_there = Path(root).is_dir() or is_tar(root)
         if is_there and not any(_lies_in(root, other) for other in roots if other != root):
             report.include(scan(collection, Path(root), progress, quick=True))
+    look_again(
+        collection, (lambda done, total: progress(ScanProgress(done, total, ""))) if progress else None
+    )
     with collection.reading():
         left = {entry.path for entry in collection.quarantine.list()}
     freed = before - left

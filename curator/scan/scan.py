@@ -40,7 +40,8 @@ _SETTLES_NS = 3_000_000_000  # a file system may tell times in steps of two seco
 
 @dataclass(frozen=True)
 class ScanProgress:
-    """How far a scan is; `path` is the file just read, or the folder being listed.
+    """How far a scan is; `path` is the file just read, or the folder being listed; empty where
+    pictures set aside are looked at.
 
     Pictures are counted first: while `total` grows nothing is `done`. A quick scan does not count: its `total` is 0.
     """
@@ -105,6 +106,7 @@ class _Scan:
         self._remembered = collection.folders.under(top)
         self._listed: dict[str, list[str]] = {}  # and the folders and tars in each
         self._passed = set[str]()
+        self._unreached: list[str] = []  # folders that are there, as far as anyone can say
         self._batch: list[Read] = []
         self._waiting = 0  # images of the batch
         self._folders: list[Folder] = []
@@ -123,8 +125,10 @@ class _Scan:
         return self._report
 
     def _pieces(self) -> Iterator[tuple[_Piece, Question]]:
-        def problem(path: str, why: str) -> None:
-            self._report.warnings.append((path, why))
+        def problem(path: str, why: OSError) -> None:
+            self._report.warnings.append((path, why.strerror or "cannot be read"))
+            if not isinstance(why, FileNotFoundError | NotADirectoryError):
+                self._unreached.append(path)
 
         remembered = self._remembered if self._quick else {}
         for folder in walk(self._top, self._skip, problem, remembered, lambda path, _: self._tell(0, path)):
@@ -172,12 +176,15 @@ class _Scan:
     def _expected(self, gone: set[str]) -> BitMap:
         """Images that had to be met: in a quick scan those of the folders that were listed or are no more."""
         if not self._passed:
-            return self._places.all_images()
-        expected = BitMap()
-        for folder, inside in self._listed.items():
-            expected |= self._places.images_of(folder, inside)
-        for folder in gone:
-            expected |= self._places.images_of(folder)
+            expected = self._places.all_images(self._top)
+        else:
+            expected = BitMap()
+            for folder, inside in self._listed.items():
+                expected |= self._places.images_of(folder, inside)
+            for folder in gone:
+                expected |= self._places.images_of(folder)
+        for folder in self._unreached:
+            expected -= self._places.all_images(folder)
         return expected
 
     def _counted(self, found: int, path: str) -> None:
@@ -205,6 +212,6 @@ def _collector_at_rest() -> Generator[None]:
 
 def _state_of(folder: Folder) -> FolderState:
     """What to remember of a listed folder; its time counts for nothing where it may change without being seen."""
-    is_settled = folder.mtime_ns < time.time_ns() - _SETTLES_NS
+    is_settled = folder.mtime_ns < folder.looked_ns - _SETTLES_NS
     mtime_ns = folder.mtime_ns if is_settled else UNSETTLED
     return FolderState(folder.path, mtime_ns, len(folder.images), tuple(folder.inside), tuple(folder.linked))

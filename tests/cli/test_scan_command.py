@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from curator.index.collection import Collection
 from tests.cli.conftest import Frieze
 
 
@@ -62,3 +63,53 @@ def test_what_cannot_be_decoded_is_named_and_set_aside(frieze: Frieze, pictures:
     assert f"quarantined: {pictures}/broken.png: " in said.err
     assert "broken.png" in frieze("quarantine", "--collection", pictures).out
     assert "quarantined" not in frieze("dupes", "--near", 6, "--collection", pictures).err
+
+
+def test_progress_begins_again_with_the_next_folder(
+    frieze: Frieze, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("curator.cli.progress._PLAIN_EVERY", 2)
+    monkeypatch.setattr("curator.scan.scan.PIECE", 1)
+    other = tmp_path / "zz"
+    other.mkdir()
+    for number in range(3):
+        Image.new("RGB", (16, 16), 9 + number).save(other / f"{number}.png")
+    for folder in (pictures, other):
+        frieze("scan", folder, "--collection", tmp_path)
+    told = frieze("scan", "--collection", tmp_path).err.splitlines()
+    assert told == ["scanned 2 of 3", "scanned 3 of 3"] * 2
+
+
+def test_reading_again_tells_what_else_it_met(
+    frieze: Frieze, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Counts and progress, as a scan; what is left keeps the day since when it could not be used."""
+    monkeypatch.setattr("curator.cli.progress._PLAIN_EVERY", 2)
+    for name in ("bad", "mended"):
+        (pictures / f"{name}.png").write_bytes(b"no picture")
+    frieze("scan", pictures)
+    before = {
+        each["path"]: each["at"] for each in frieze("quarantine", "--json", "--collection", pictures).json
+    }
+    Image.new("RGB", (16, 16), "red").save(pictures / "mended.png")
+    Image.new("RGB", (16, 16), "blue").save(pictures / "new.png")
+    again = frieze("quarantine", "--retry", "--json", "--collection", pictures)
+    assert "2 added, 3 unchanged" in again.err.splitlines()
+    assert "read again 6" in again.err
+    assert "1 file can be used now, 1 cannot" in again.err
+    (left,) = again.json
+    assert left["at"] == before[str(pictures / "bad.png")]
+
+
+def test_a_collection_made_meanwhile_is_opened(
+    frieze: Frieze, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two first scans into one folder: the later one goes on with what the other made."""
+    make = Collection.create
+
+    def made_by_another(folder: Path) -> Collection:
+        make(folder).close()
+        return make(folder)
+
+    monkeypatch.setattr(Collection, "create", made_by_another)
+    assert "3 added" in frieze("scan", pictures).out

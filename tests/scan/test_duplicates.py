@@ -19,12 +19,13 @@ from curator.contract.errors import UserError
 from curator.index.collection import Collection
 from curator.index.edits import SetMark
 from curator.index.metadata import PostFacts
+from curator.scan import appearance, near, readers
 from curator.scan import fingerprint as filling
-from curator.scan import near, readers
 from curator.scan.appearance import LOOKING, fingerprint
 from curator.scan.duplicates import find_groups
 from curator.scan.fingerprint import fill
 from curator.scan.near import MAX_DISTANCE, near_pairs
+from curator.scan.retry import retry
 from curator.scan.scan import scan
 
 
@@ -183,8 +184,51 @@ def test_a_picture_that_kills_its_process(
     )
     monkeypatch.setattr(readers, "_COMMAND", [str(killer)])
     monkeypatch.setattr(filling, "LOOKING", replace(LOOKING, here=0))
-    filled = fill(collection, everything(collection))
-    assert filled == filling.Filled(10, [(str(folder / "p5.png"), "its decoder crashed")])
+    for looked in (9, 0):
+        filled = fill(collection, everything(collection))
+        assert filled == filling.Filled(looked, [], [(str(folder / "p5.png"), "its decoder crashed")])
+    monkeypatch.undo()  # it was the process that was at fault, not the picture
+    assert fill(collection, everything(collection)) == filling.Filled(1)
+
+
+@pytest.mark.parametrize("trouble", [MemoryError(), OSError(5, "Input/output error")])
+def test_a_picture_whose_decoder_failed_once_is_looked_at_again(
+    collection: Collection, folder: Path, trouble: Exception
+) -> None:
+    """Nothing was learnt of the picture."""
+
+    def fails(_file: object) -> Image.Image:
+        raise trouble
+
+    ids = everything(collection)
+    with patch.object(appearance, "_small", fails):
+        filled = fill(collection, ids)
+    assert (filled.looked, len(filled.unopened), filled.undecodable) == (0, 10, [])
+    assert collection.quarantine.count() == 0
+    assert fill(collection, ids).looked == 10
+
+
+@pytest.mark.parametrize("again", ["retry", "full"])
+def test_pictures_set_aside_get_another_look(collection: Collection, folder: Path, again: str) -> None:
+    """Where a decoder failed on what it can decode, and on a file that is truly broken."""
+    data = bytearray((folder / "p3.png").read_bytes())
+    at = data.index(b"IDAT") + 40
+    data[at : at + 40] = bytes(40)
+    (folder / "broken.png").write_bytes(data)
+    scan(collection, folder)
+    ids = everything(collection)
+    with patch.object(appearance, "number_of", side_effect=ValueError("once")):
+        assert len(fill(collection, ids).undecodable) == 11
+    assert fill(collection, ids).looked == 0
+    if again == "retry":
+        done = retry(collection)
+        assert (done.usable, done.gone, done.left) == (10, 0, 1)
+    else:
+        scan(collection, folder, full=True)
+        assert [path for path, _ in fill(collection, ids).undecodable] == [str(folder / "broken.png")]
+    assert [entry.path for entry in collection.quarantine.list()] == [str(folder / "broken.png")]
+    assert fill(collection, ids).looked == 0
+    assert len(find_groups(collection, ids, 6)) == 2
 
 
 @given(
@@ -230,6 +274,18 @@ def test_near_pairs_of_many(distance: int) -> None:
         one, other, bits = near_pairs(numbers, distance)
     assert np.array_equal(np.stack([one, other], axis=1), expected)
     assert np.array_equal(bits, distances[one, other])
+
+
+def test_more_near_pairs_than_memory_holds_are_refused() -> None:
+    """Frames of one scene, all alike."""
+    numbers = np.arange(64, dtype=np.uint64)
+    with patch.multiple(near, _MOST_PAIRS=64 * 63 // 2):
+        assert len(near_pairs(numbers, 6)[0]) == 64 * 63 // 2
+    with (
+        patch.multiple(near, _MOST_PAIRS=64 * 63 // 2 - 1),
+        pytest.raises(UserError, match="smaller distance"),
+    ):
+        near_pairs(numbers, 6)
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tarfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -156,3 +157,25 @@ def test_an_interrupted_scan_is_not_taken_for_a_whole_one(
 def test_full_and_quick_exclude_each_other(collection: Collection, tree: Path) -> None:
     with pytest.raises(UserError, match="either"):
         scan(collection, tree, full=True, quick=True)
+
+
+def test_a_folder_that_changes_while_it_is_listed_is_not_believed(
+    collection: Collection, tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Listing takes long, and times come in steps: what counts is the clock before it."""
+    now = 2_000_000_000_000_000_000
+    clock = [now]
+    settle(tree, now)
+    listed = find._listed
+
+    def slowly(path: str, *more: Any) -> find.Folder:
+        folder = listed(path, *more)
+        clock[0] += 60_000_000_000
+        return folder
+
+    monkeypatch.setattr(find, "_listed", slowly)
+    monkeypatch.setattr("curator.scan.find.time.time_ns", lambda: clock[0])
+    scan(collection, tree)
+    picture(tree / "a new.png", 6)
+    settle(tree, now)
+    assert quick(collection, tree)["added"] == 1

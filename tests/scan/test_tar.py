@@ -191,3 +191,17 @@ def test_a_shard_with_its_json(pictures: Path, tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(tarfile, "open", None)
     collection = collection_of(tar.parent, tmp_path / "home")
     assert {row.path for row in collection.rows([1, 2, 3, 4])} > {"a.tar/0.png", "a.tar/deep/1.webp"}
+
+
+def test_what_a_cut_tar_lost_stays_in_quarantine(pictures: Path, tmp_path: Path) -> None:
+    """At every scan, since when it was first met."""
+    packed = pack(pictures, tmp_path / "cut.tar")
+    data = packed.read_bytes()
+    packed.write_bytes(data[: len(data) // 2])
+    collection = Collection.create(tmp_path / "home")
+    first = scan(collection, packed).quarantined
+    kept = collection.quarantine.list()
+    assert [entry.path for entry in kept] == sorted(path for path, _ in first) != [str(packed)]
+    for quick in (False, True, False):
+        assert sorted(scan(collection, packed, quick=quick).quarantined) == sorted(first)
+        assert collection.quarantine.list() == kept

@@ -1,0 +1,33 @@
+"""Decides what is told of a scan, by whichever command it was made: counts, then files with the reason."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from curator.contract.text import visible
+
+if TYPE_CHECKING:
+    from curator.scan.report import ScanReport
+
+_COUNTS = ("added", "changed", "moved", "missing", "returned", "reread", "unchanged")
+_LISTS = ("quarantined", "conflicts", "warnings")
+
+
+def report_lines(report: ScanReport, *, quarantined: bool = True) -> list[str]:
+    """For a person; without files in quarantine where these are listed anyway."""
+    told = (f"{getattr(report, name)} {name}" for name in _COUNTS if getattr(report, name))
+    lines = [", ".join(told) or "no pictures"]
+    for name in _LISTS if quarantined else _LISTS[1:]:
+        lines += [
+            f"{name.removesuffix('s')}: {visible(path)}: {visible(why)}"
+            for path, why in getattr(report, name)
+        ]
+    return lines
+
+
+def report_json(report: ScanReport, home: Path) -> dict[str, Any]:
+    """For a program."""
+    lists = {name: [{"path": path, "reason": why} for path, why in getattr(report, name)] for name in _LISTS}
+    counts = {name: getattr(report, name) for name in _COUNTS}
+    return {"collection": str(home.absolute()), **counts, **lists}
