@@ -19,7 +19,7 @@ from curator.index.columns import Columns
 from curator.index.creation import create_index
 from curator.index.database import Database
 from curator.index.describe import describe
-from curator.index.edits import Commit, Edit
+from curator.index.edits import Commit, Edit, Rewrite
 from curator.index.file_system import refuse_network
 from curator.index.fingerprints import Fingerprints
 from curator.index.fold import fold_for
@@ -232,6 +232,9 @@ class Collection:
 
         `durable` is on the disk within a second; a tagger that writes without pause leaves that to the next checkpoint.
         """
+        if isinstance(edit, Rewrite) and not durable:
+            with self.reading():  # a job looks its tags up while nobody waits for it
+                self.tags.ids_of(name for words in edit.words for name in words.tags or ())
         with self.writing(durable=durable):
             changes = plan(self._store, edit, self._selected(ids))
             commit = self.journal.commit(changes, actor, describe(edit))

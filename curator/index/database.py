@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 APPLICATION_ID = 0x46525A45  # "FRZE": how a frieze index is told from any other SQLite file
 WRITER_PATIENCE_S = 30.0
 _PAUSE_S = 0.0015  # of a job after each commit: a person who waits tries again within it
-RETRY_S = 0.001  # SQLite's own back-off starves a rare writer beside busy ones (index_scale.md), so we poll
+RETRY_S = 0.0005  # SQLite's own back-off starves a rare writer beside busy ones (index_scale.md), so we poll
 _BY_PERSON, _BY_JOB = (
     48000,
     16000,

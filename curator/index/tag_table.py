@@ -45,6 +45,7 @@ class TagTable:
         self._late = late
         self._names: dict[str, int] | None = None
         self._by_id: dict[int, str] = {}  # names asked for by id
+        self._by_name: dict[str, int] = {}  # and ids by name
         self._classes: list[str] | None = None
         self._counts: NDArray[Any] | None = None
         self._generation: str | None = None
@@ -57,7 +58,7 @@ class TagTable:
     def forget_all(self) -> None:
         """What is cached may be wrong."""
         self._checked, self._generation = False, None
-        self._by_id = {}
+        self._by_id, self._by_name = {}, {}
         self._names = self._classes = self._counts = None
 
     def forget_counts(self) -> None:
@@ -69,7 +70,7 @@ class TagTable:
         if not self._checked:
             now = self._stored_generation()
             if now != self._generation:
-                self._by_id = {}
+                self._by_id, self._by_name = {}, {}
                 self._names = self._classes = self._counts = None
                 self._generation = now
             self._checked = True
@@ -103,8 +104,8 @@ class TagTable:
         """Ids of tags with exactly these names."""
         self.generation()
         wanted = list(names)
-        few = self._names is None and (len(wanted) <= _FEW or len(set(wanted)) <= _FEW)
-        known = self._some(wanted) if few else self._known()
+        unique = set(wanted)
+        known = self._looked_up(unique) if self._names is None and len(unique) <= _FEW else self._known()
         return [known.get(name) for name in wanted]
 
     def intern(self, names: Iterable[str], cls: str = GENERAL) -> list[int]:
@@ -208,7 +209,7 @@ class TagTable:
         self._connection.execute("UPDATE tag SET name=?, folded=? WHERE id=?", row)
         self._bump()
         self._names = None
-        self._by_id.pop(number, None)
+        self._by_id, self._by_name = {}, {}
 
     def set_class(self, numbers: Sequence[int], classes: Sequence[str]) -> None:
         rows = zip(classes, numbers, strict=True)
@@ -256,6 +257,15 @@ class TagTable:
         if self._names is not None:
             self._names.update(zip(names, ids, strict=True))
         return ids
+
+    def _looked_up(self, names: set[str]) -> dict[str, int]:
+        """What was looked up before, and these; none is remembered as unknown."""
+        if len(self._by_name) > _NAMES_KEPT:
+            self._by_name = {}
+        missing = names.difference(self._by_name)
+        if missing:
+            self._by_name.update(self._some(missing))
+        return self._by_name
 
     def _some(self, names: Iterable[str]) -> dict[str, int]:
         # no tag holds what SQLite cannot store
