@@ -27,7 +27,7 @@ def open_regular(path: str | Path) -> BinaryIO:
 
 
 def read_regular(path: str | Path, *, limit_bytes: int) -> bytes:
-    """All bytes of a file that is at most `limit_bytes` long; raises as `open_regular`, and `EFBIG` for a longer one."""
+    """All bytes of a file of at most `limit_bytes`; raises as `open_regular`, and `EFBIG` for a longer one."""
     with open_regular(path) as file:
         data = file.read(limit_bytes + 1)
     if len(data) > limit_bytes:
