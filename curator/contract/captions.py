@@ -34,6 +34,7 @@ class CaptionRules:
     joins moves as one. With `wildcards`, `{a|b}` is one of its items, and a free text of several lines is one of
     them. `prefix` and `suffix` stand around all. With `escape_parentheses` the brackets of tags are written as plain
     signs, for a training where brackets weigh; those of the free text are left.
+    With `text_first` the free text stands before the tags; where tags move, what its commas part are tags.
     Every `dropout_every_epochs`th epoch has no captions. In the first `warmup_steps` steps the middle grows from
     `warmup_tags` tags to all.
     """
@@ -52,6 +53,7 @@ class CaptionRules:
     warmup_tags: int = 1
     warmup_steps: int = 0
     escape_parentheses: bool = False
+    text_first: bool = False
 
     def __post_init__(self) -> None:
         for name in ("tag_dropout", "caption_dropout"):
@@ -107,10 +109,19 @@ def split_caption(tags: Sequence[str], text: str, rules: CaptionRules) -> Captio
     """The parts of a caption: trigger and first `keep_tags` tags (or what a separator keeps), then what may move."""
     trigger = (rules.trigger,) if rules.trigger else ()
     rest = [tag for tag in tags if tag != rules.trigger]
+    if rules.text_first and "\n" not in text:  # of several lines one is drawn for each sample
+        rest, text = [*_pieces(text, rules), *rest], ""
     if rules.keep_separator and any(rules.keep_separator in tag for tag in rest):
         head, middle, tail = _separated(rest, rules.keep_separator)
         return CaptionParts(trigger + head, middle, tail, text)
     return CaptionParts(trigger + tuple(rest[: rules.keep_tags]), tuple(rest[rules.keep_tags :]), (), text)
+
+
+def _pieces(text: str, rules: CaptionRules) -> list[str]:
+    """Free text as it stands before tags: whole where nothing moves."""
+    if not may_move(rules):
+        return [text] if text else []
+    return [piece for piece in map(str.strip, text.split(",")) if piece]
 
 
 def written(parts: CaptionParts, rules: CaptionRules) -> CaptionParts:
@@ -190,7 +201,7 @@ def _with_wildcards(
     words = _drawn_across(parts, words, rules, begun)
     if (prefix, suffix) != (rules.prefix, rules.suffix):
         rules = replace(rules, prefix=prefix, suffix=suffix)
-    if has_lines and may_move(rules):
+    if has_lines and (may_move(rules) or rules.text_first):
         words = _text_as_tags(words, rules)
     return words, rules
 
@@ -200,10 +211,7 @@ def _drawn_across(parts: CaptionParts, drawn: CaptionParts, rules: CaptionRules,
     if not any("{" in piece for piece in chain(*parts[:3])):
         return drawn
     lead = 1 if rules.trigger else 0
-    own = len(parts.head) - lead + len(parts.middle)
-    is_separated = bool(rules.keep_separator) and (
-        bool(parts.tail) or len(parts.head) - lead != min(rules.keep_tags, own)
-    )
+    is_separated = _is_separated(parts, rules)
     pieces: list[tuple[str, str, int]] = []  # as written, as drawn by itself, its key
     for group, both in enumerate(zip(parts[:3], drawn[:3], strict=True)):
         if is_separated and (group == 1 or (group and both[0])):
@@ -231,11 +239,31 @@ def _one_line(text: str, k: int) -> str:
 
 
 def _text_as_tags(parts: CaptionParts, rules: CaptionRules) -> CaptionParts:
-    """Where tags move, what commas part in a line of its own are tags behind the picture's."""
+    """Where tags move, what commas part in a line of its own are tags behind the picture's, or before them."""
+    if rules.text_first:
+        return _text_before_tags(parts, rules)
     own = len(parts.head) - bool(rules.trigger) + len(parts.middle)
     rest = replace(rules, trigger="", keep_tags=max(0, rules.keep_tags - own))
     more = split_caption([tag for tag in map(str.strip, parts.text.split(",")) if tag], "", rest)
     return CaptionParts(parts.head + more.head, parts.middle + more.middle, parts.tail + more.tail)
+
+
+def _text_before_tags(parts: CaptionParts, rules: CaptionRules) -> CaptionParts:
+    lead = 1 if rules.trigger else 0
+    pieces, own = _pieces(parts.text, rules), parts.head[lead:]
+    if _is_separated(parts, rules):
+        return CaptionParts((*parts.head[:lead], *pieces, *own), parts.middle, parts.tail)
+    anew = split_caption([*pieces, *own, *parts.middle], "", replace(rules, trigger=""))
+    return CaptionParts(parts.head[:lead] + anew.head, anew.middle, anew.tail)
+
+
+def _is_separated(parts: CaptionParts, rules: CaptionRules) -> bool:
+    """Whether a separator, and not a count, says what is kept."""
+    lead = 1 if rules.trigger else 0
+    own = len(parts.head) - lead + len(parts.middle)
+    return bool(rules.keep_separator) and (
+        bool(parts.tail) or len(parts.head) - lead != min(rules.keep_tags, own)
+    )
 
 
 def _around(text: str, rules: CaptionRules) -> str:

@@ -1,4 +1,4 @@
-"""Decides how a plan is carried out: folders indexed, subsets saved, words and facts given to pictures.
+"""A plan of an import carried out: folders indexed, subsets saved, words and facts given to pictures.
 
 Words never replace words a picture has unless asked to; each batch of pictures is one change that can be undone, and so
 are the subsets, picks and bucket rule together.
@@ -23,7 +23,7 @@ from curator.interop.matching import Matcher
 from curator.interop.plan import ImportPlan, PlannedSubset
 from curator.interop.records import Record, Source
 from curator.interop.word_import import ACTOR, Progress, WordsReport, batches, give_words
-from curator.interop.words import text_of
+from curator.posts.words import text_of
 from curator.scan.report import ScanReport
 from curator.scan.scan import Progress as ScanTold
 from curator.scan.scan import scan
@@ -82,7 +82,8 @@ def folder_filter(folder: Path) -> str:
 
 
 def _filter(each: PlannedSubset) -> str:
-    return pick_filter(each.name) if each.rows else folder_filter(each.folder)
+    mine = pick_filter(each.name) if each.rows else folder_filter(each.folder)
+    return f"{mine} area>{each.area_over}" if each.area_over else mine
 
 
 def _pick(matcher: Matcher, each: PlannedSubset, source: Source) -> Pick:

@@ -1,30 +1,28 @@
-"""Decides how dumps of a booru's posts are opened: SQLite, JSON lines or Parquet, read a few thousand rows at a time.
+"""Dumps of a booru's posts, read row by row: SQLite, Parquet, JSON lines, or one JSON list or object.
 
 Pictures are found by their file's name: the post's number, or the md5 (S009).
 """
 
 from __future__ import annotations
 
-import os
-import sqlite3
+import json
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from curator.contract.errors import UserError
-from curator.contract.text import visible
-from curator.interop.json_stream import json_lines
+from curator.contract.regular_file import open_regular
+from curator.contract.text import decoded, visible
+from curator.interop.json_stream import json_lines, whole_items
 from curator.interop.parquet import parquet_rows
 from curator.interop.plan import ImportPlan
-from curator.interop.posts import post_row
+from curator.interop.post_rows import post_row
 from curator.interop.records import Dropped, Row, Source
+from curator.interop.sqlite_dump import sqlite_posts
+from curator.posts.post import KEYS, is_post
 
-_ROWS = 4096
-COLUMNS = (
-    "id", "rating", "score", "fav_count", "created_at", "tag_string", "tag_string_artist", "tag_string_character",
-    "tag_string_copyright", "tag_string_general", "tag_string_meta", "is_deleted", "file_ext", "md5",
-)  # fmt: skip
+_LINE_BYTES = 1 << 22
 Post = Mapping[str, Any]
 
 
@@ -43,59 +41,70 @@ def booru_source(file: Path, *, words: bool = True) -> Source:
     """The rows of a dump; tags are most of the work, and are left out without `words`."""
 
     def rows() -> Iterator[Row]:
-        for post in posts(file):
+        for post in posts(file, words=words):
             yield Dropped("a line that is no JSON object") if post is None else post_row(post, words=words)
 
     return Source(file, rows)
 
 
-def posts(file: Path) -> Iterator[Post | None]:
+def posts(file: Path, *, words: bool = True) -> Iterator[Post | None]:
     """The posts of a dump as mappings, None for a line that is broken."""
     if not file.is_file():
         raise UserError(
-            f"there is no file {visible(str(file))}", "give a dump: .jsonl, .db, .sqlite or .parquet"
+            f"there is no file {visible(str(file))}", "give a dump: .jsonl, .json, .db, .sqlite or .parquet"
         )
     kind = file.suffix.lower()
     if kind == ".parquet":
-        return parquet_rows(file, COLUMNS)
+        return parquet_rows(file, KEYS)
     if kind in (".jsonl", ".ndjson", ".json"):
-        return (value if isinstance(value, dict) else None for _, value in json_lines(file))
-    return _sqlite(file)
+        return _json_posts(file)
+    return sqlite_posts(file, words=words)
 
 
-def _sqlite(file: Path) -> Iterator[Post]:
-    uri = f"file:{quote(os.fspath(file.absolute()))}?mode=ro"
+def _json_posts(file: Path) -> Iterator[Post | None]:
+    if _is_one_value(file):
+        items = (item and (_keyed(*item) if item[0] else item[1]) for item in whole_items(file))
+        return (post for item in items for post in _posts_in(item))
+    return (post for _, value in json_lines(file) for post in _posts_in(value))
+
+
+def _is_one_value(file: Path) -> bool:
+    """Whether the file is one list, or one object that is more than its first line, and not a value in each line."""
     try:
-        connection = sqlite3.connect(uri, uri=True)
-        table, columns = _post_table(connection, file)
-    except sqlite3.DatabaseError as error:
-        raise UserError(f"{visible(str(file))} is no SQLite file: {error}", "give a dump of posts") from error
-    return _sqlite_rows(connection, table, columns, file)
-
-
-def _sqlite_rows(
-    connection: sqlite3.Connection, table: str, columns: list[str], file: Path
-) -> Iterator[Post]:
-    names = ", ".join(f'"{name}"' for name in columns)
+        with open_regular(file) as opened:
+            start = decoded(opened.readline(_LINE_BYTES))[0].lstrip()
+            while not start and (line := opened.readline(_LINE_BYTES)):
+                start = decoded(line)[0].lstrip()
+    except OSError as error:
+        raise UserError(
+            f"{visible(str(file))} cannot be read: {error.strerror}", "check its name and rights"
+        ) from error
+    if start[:1] == "[" or file.suffix.lower() != ".json":
+        return start[:1] == "["
     try:
-        cursor = connection.execute(f'SELECT {names} FROM "{table}"')
-        while rows := cursor.fetchmany(_ROWS):
-            for row in rows:
-                yield dict(zip(columns, row, strict=True))
-    except sqlite3.DatabaseError as error:
-        raise UserError(f"{visible(str(file))} is damaged: {error}", "fetch the dump again") from error
-    finally:
-        connection.close()
+        json.loads(start)
+    except (ValueError, RecursionError):
+        return True
+    return False
 
 
-def _post_table(connection: sqlite3.Connection, file: Path) -> tuple[str, list[str]]:
-    """The first table that has ids and tags, and its columns that say something here."""
-    tables = connection.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')").fetchall()
-    for (table,) in sorted(tables, key=lambda row: row[0] not in ("posts", "post")):
-        quoted = table.replace('"', '""')
-        has = {row[1] for row in connection.execute(f'PRAGMA table_info("{quoted}")')}
-        if "id" in has and any(name.startswith("tag_string") or name == "md5" for name in has):
-            return quoted, [name for name in COLUMNS if name in has]
-    raise UserError(
-        f"{visible(str(file))} has no table of posts", "one with id and tag_string or md5 is looked for"
-    )
+def _keyed(key: str, value: Any) -> Any:
+    """A post under its number, or the posts of one list."""
+    if isinstance(value, dict):
+        return {"id": key, **value} if key.isdecimal() else value
+    return {"posts": value} if key == "posts" else {}
+
+
+def _posts_in(value: Any) -> Iterator[Post | None]:
+    """The posts of one value: itself, those of a page, or gallery-dl's `[3, url, {...}]`."""
+    if isinstance(value, list) and len(value) > 1 and isinstance(value[0], int):
+        if value[0] == 3:
+            yield from _posts_in(value[-1])
+    elif not isinstance(value, dict):
+        yield None
+    elif isinstance(value.get("posts"), list) and not is_post(value):
+        yield from (each if isinstance(each, dict) else None for each in value["posts"])
+    elif value and all(key.isdecimal() and isinstance(each, dict) for key, each in islice(value.items(), 100)):
+        yield from (_keyed(key, each) for key, each in value.items() if isinstance(each, dict))
+    elif value:
+        yield value

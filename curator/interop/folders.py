@@ -1,4 +1,4 @@
-"""Decides which files of one folder the other tools would train: pictures by the ending of their names."""
+"""Files of folders that are imported: pictures are what a scan takes for one, hidden names are left out."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from pathlib import Path
 
 from curator.contract.errors import UserError
 from curator.contract.text import visible
-
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".avif")
+from curator.scan.find import SUFFIXES
 
 
 def pictures_in(folder: Path) -> list[Path]:
@@ -38,11 +37,17 @@ def entries(folder: Path) -> list[Path]:
 
 
 def tree(folder: Path) -> Iterator[Path]:
-    """`folder` and every folder below it that is no link, parents first."""
-    yield folder
-    for entry in entries(folder):
-        if entry.is_dir() and not entry.is_symlink():
-            yield from tree(entry)
+    """`folder` and every folder below it, parents first and each once; links are followed, as a scan follows them."""
+    entered: set[tuple[int, int]] = set()
+    waiting = [folder]
+    while waiting:
+        each = waiting.pop()
+        inside = entries(each)
+        status = each.stat()
+        if (status.st_dev, status.st_ino) not in entered:
+            entered.add((status.st_dev, status.st_ino))
+            yield each
+            waiting += [entry for entry in reversed(inside) if entry.is_dir()]
 
 
 def absolute(path: Path) -> Path:

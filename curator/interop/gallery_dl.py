@@ -1,4 +1,4 @@
-"""Decides how the `.json` files that gallery-dl leaves beside its downloads are read: `picture.jpg.json`."""
+"""The `.json` files that gallery-dl leaves beside its downloads, `picture.jpg.json`: tags, captions and facts."""
 
 from __future__ import annotations
 
@@ -7,57 +7,52 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from curator.contract.text import decoded
+from curator.contract.errors import UserError
+from curator.contract.regular_file import read_regular
+from curator.contract.text import decoded, visible
 from curator.interop.folders import entries, is_picture, need_folder, tree
 from curator.interop.plan import ImportPlan
-from curator.interop.posts import post_facts, post_tags, whole
-from curator.interop.records import Dropped, Record, Row, Source
-from curator.interop.words import tags_of_line, text_of
+from curator.interop.post_rows import record_of
+from curator.interop.records import Dropped, Row, Source
+from curator.posts.post import read_post
 from curator.scan.sidecar import MAX_BYTES
-
-_TEXTS = ("caption", "description")
 
 
 def plan_gallery_dl(folder: Path) -> ImportPlan:
-    """Tags, captions and facts for every picture with such a file."""
+    """Tags, captions and facts for every picture with such a file.
+
+    Raises:
+        UserError: there is none.
+    """
     top = need_folder(folder)
 
     def rows() -> Iterator[Row]:
-        for each in tree(top):
-            for file in entries(each):
-                if file.suffix == ".json" and is_picture(file.stem):
-                    yield _row(file)
+        return (_row(file) for file in _files(top))
 
+    if next(_files(top), None) is None:
+        raise UserError(
+            f"no file such as picture.jpg.json lies in {visible(str(top))}",
+            "give the folder that gallery-dl wrote with --write-metadata",
+        )
     return ImportPlan("gallery-dl", (top,), sources=(Source(top, rows),))
+
+
+def _files(top: Path) -> Iterator[Path]:
+    for folder in tree(top):
+        for file in entries(folder):
+            if file.suffix.lower() == ".json" and is_picture(file.stem):
+                yield file
 
 
 def _row(file: Path) -> Row:
     try:
-        data = file.read_bytes()
+        data = read_regular(file, limit_bytes=MAX_BYTES)
     except OSError:
         return Dropped("a file that cannot be read")
     try:
-        value: Any = json.loads(decoded(data)[0]) if len(data) <= MAX_BYTES else None
+        value: Any = json.loads(decoded(data)[0])
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
         return Dropped("a file that is no JSON object")
-    tags, classes = _tags(value)
-    facts, warnings = post_facts(value, whole(value.get("id")))
-    caption = next((value[key] for key in _TEXTS if isinstance(value.get(key), str)), None)
-    return Record(
-        path=str(file.with_suffix("")),
-        tags=tags,
-        caption=text_of(caption) if caption else None,
-        classes=classes,
-        facts=facts,
-        warnings=warnings,
-    )
-
-
-def _tags(value: dict[str, Any]) -> tuple[tuple[str, ...] | None, tuple[tuple[str, str], ...]]:
-    """Sites write one text with commas, one with spaces, or lists, by class or not."""
-    tags = value.get("tags")
-    if isinstance(tags, str) and "," in tags:
-        return tags_of_line(tags), ()
-    return post_tags(value)
+    return record_of(read_post(value), str(file.with_suffix("")))

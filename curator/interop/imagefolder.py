@@ -1,24 +1,24 @@
-"""Decides how a Hugging Face imagefolder is read: `metadata.csv`, `.jsonl` or `.parquet` beside its pictures."""
+"""A Hugging Face imagefolder: `metadata.csv`, `.jsonl` or `.parquet` beside its pictures, with captions and tags."""
 
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from curator.contract.errors import UserError
 from curator.contract.text import decoded, visible
-from curator.interop.folders import need_folder, tree
+from curator.interop.folders import entries, need_folder, tree
 from curator.interop.json_stream import json_lines
+from curator.interop.names import named_in
 from curator.interop.parquet import parquet_rows
 from curator.interop.plan import ImportPlan
 from curator.interop.records import Dropped, Record, Row, Source
-from curator.interop.words import clean, tags_of_line, text_of
+from curator.posts.post import WORD_KEYS, read_words
 
 _FILES = ("metadata.jsonl", "metadata.csv", "metadata.parquet")
-_TEXTS = ("caption", "text", "prompt")
+_NAME = "file_name"
 
 
 def plan_imagefolder(folder: Path) -> ImportPlan:
@@ -28,13 +28,23 @@ def plan_imagefolder(folder: Path) -> ImportPlan:
         UserError: there is no such file.
     """
     top = need_folder(folder)
-    found = [each / name for each in tree(top) for name in _FILES if (each / name).is_file()]
+    files = [file for each in tree(top) for file in entries(each) if file.is_file()]
+    found = [file for file in files if file.name.lower() in _FILES]
     if not found:
         raise UserError(
-            f"there is no metadata.csv, .jsonl or .parquet in {visible(str(top))}",
-            "give the folder that holds it",
+            f"there is no metadata.csv, .jsonl or .parquet in {visible(str(top))}", _hint(top, files)
         )
     return ImportPlan("imagefolder", (top,), sources=tuple(_source(file) for file in found))
+
+
+def _hint(top: Path, files: list[Path]) -> str:
+    """The folder above that has one, or files whose names are nearly right."""
+    if any((top.parent / name).is_file() for name in _FILES):
+        return f"did you mean {visible(str(top.parent))}?"
+    near = [visible(str(file.relative_to(top))) for file in files if file.name.lower().startswith("metadata")]
+    if not near:
+        return "give the folder that holds it"
+    return f"rename {' or '.join(near[:3])} to metadata.csv, metadata.jsonl or metadata.parquet"
 
 
 def _source(file: Path) -> Source:
@@ -45,11 +55,11 @@ def _source(file: Path) -> Source:
 
 
 def _values(file: Path) -> Iterator[Any]:
-    match file.suffix:
+    match file.suffix.lower():
         case ".csv":
             return _csv(file)
         case ".parquet":
-            return parquet_rows(file, ("file_name", "tags", *_TEXTS))
+            return parquet_rows(file, (_NAME, *WORD_KEYS))
         case _:
             return (value for _, value in json_lines(file))
 
@@ -66,19 +76,11 @@ def _csv(file: Path) -> Iterator[Mapping[str, Any]]:
 def _row(value: Any, folder: Path) -> Row:
     if not isinstance(value, dict):
         return Dropped("a line that is no JSON object")
-    name = value.get("file_name")
+    name = value.get(_NAME)
     if not isinstance(name, str) or not name:
         return Dropped("a line without file_name")
-    tags = value.get("tags")
-    caption = next((value[key] for key in _TEXTS if isinstance(value.get(key), str)), None)
+    post = read_words(value)
+    path, warnings = named_in(folder, name)
     return Record(
-        path=os.path.normpath(folder / name),
-        tags=_tags(tags),
-        caption=text_of(caption) if caption is not None else None,
+        path, tags=post.tags, caption=post.caption, classes=post.classes, warnings=warnings + post.warnings
     )
-
-
-def _tags(tags: Any) -> tuple[str, ...] | None:
-    if isinstance(tags, list):
-        return clean(tag for tag in tags if isinstance(tag, str))
-    return tags_of_line(tags) if isinstance(tags, str) else None

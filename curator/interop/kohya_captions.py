@@ -1,61 +1,108 @@
-"""Decides what kohya's caption files give where a scan reads them otherwise, or not at all (reference: kohya.md 2.2).
+"""What kohya trains of caption files, where a scan reads more, less or otherwise (reference: kohya.md 2.2).
 
-kohya takes the first line; with wildcards it takes all of them, and draws one for each sample.
+Only files of the ending asked for count, and of these the first line; with wildcards all lines, of which one is drawn for
+each sample. A picture such as `p_100_120_50_60.png` without a file of its own has that of `p`; one with none has the class
+tokens.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
+from curator.contract.regular_file import read_regular
 from curator.contract.text import decoded
 from curator.interop.folders import pictures_in
+from curator.interop.foreseen import words_beside
 from curator.interop.records import Dropped, Record, Row, Source
-from curator.interop.words import lines_of, tags_of_line, text_of
-from curator.scan.sidecar import split_tags
+from curator.posts.words import lines_of, tags_of_line, text_of
+from curator.scan.find import SIDECARS
+from curator.scan.sidecar import MAX_BYTES
+
+_FACE = 4  # parts of a name that tell where a face is: centre and size
+_SCANNED = (".txt", ".caption")
+Words = tuple[tuple[str, ...], str]  # tags and free caption
 
 
-def caption_files(folder: Path, ending: str, separator: str, *, lines: bool) -> Source:
-    """A row for each caption file of `ending` that a scan does not read so.
+@dataclass(frozen=True)
+class CaptionFiles:
+    """Which files of a folder hold its captions.
 
     The first line is tags where there is a `separator`, else free text; with `lines`, several stay as they are.
     """
 
-    def rows() -> Iterator[Row]:
-        for picture in pictures_in(folder):
-            file = picture.with_suffix(ending)
-            try:
-                text = decoded(file.read_bytes())[0]
-            except FileNotFoundError:
-                continue
-            except OSError:
-                yield Dropped("a caption file that cannot be read")
-                continue
-            row = _row(picture, text, ending, separator, lines)
+    folder: Path
+    ending: str
+    separator: str = ","
+    lines: bool = False
+    class_tokens: str = ""
+
+    def source(self) -> Source:
+        """A row for each picture of which a scan reads other words."""
+        return Source(self.folder, self._rows)
+
+    def unasked(self) -> int:
+        """How many pictures have words only in files that are not asked for."""
+        return sum(
+            self._file(picture) is None and any(picture.with_suffix(each).is_file() for each in SIDECARS)
+            for picture in pictures_in(self.folder)
+        )
+
+    def _rows(self) -> Iterator[Row]:
+        for picture in pictures_in(self.folder):
+            row = self._row(picture)
             if row:
                 yield row
+
+    def _file(self, picture: Path) -> Path | None:
+        names = (picture.with_suffix(self.ending), *_of_face(picture, self.ending))
+        return next((each for each in names if each.is_file()), None)
+
+    def _row(self, picture: Path) -> Row | None:
+        file = self._file(picture)
+        scanned = words_beside(picture)
+        if file is None:
+            if scanned == ((), ""):
+                return None  # the class tokens are given to all without words
+            return Record(str(picture), tags=tags_of_line(self.class_tokens), caption="", scanned=scanned)
+        try:
+            text = decoded(read_regular(file, limit_bytes=MAX_BYTES))[0]
+        except OSError:
+            return Dropped("a caption file that cannot be read")
+        tags, caption = self._words(picture, file, text)
+        if (tags, caption) == scanned:
+            return None
+        return Record(str(picture), tags=tags, caption=caption, scanned=scanned)
+
+    def _words(self, picture: Path, file: Path, text: str) -> Words:
+        several = [line.strip() for line in text.splitlines() if line.strip()]
+        first = several[0] if several else ""
+        if self.lines and len(several) > 1:
+            return (), lines_of(text)
+        if self.ending == ".txt" and self.separator.strip() == "," and len(several) < 2:
+            return words_beside(file, (".txt",))
+        if self.separator:
+            return tags_of_line(first, self.separator), ""
+        return (), text_of(first)
+
+
+def face_captions(folder: Path) -> Source:
+    """Rows of pictures whose caption is in the file of the picture that they were cut from."""
+
+    def rows() -> Iterator[Row]:
+        for picture in pictures_in(folder):
+            if any(picture.with_suffix(each).is_file() for each in SIDECARS):
+                continue
+            whole = next((each for ending in _SCANNED for each in _of_face(picture, ending) if each.is_file()), None)
+            if whole:
+                tags, caption = words_beside(whole, _SCANNED)
+                yield Record(str(picture), tags=tags or None, caption=caption or None)
 
     return Source(folder, rows)
 
 
-def _row(picture: Path, text: str, ending: str, separator: str, lines: bool) -> Record | None:
-    several = [line.strip() for line in text.splitlines() if line.strip()]
-    first = several[0] if several else ""
-    scanned = _scanned(several, ending)
-    if lines and len(several) > 1:
-        return Record(path=str(picture), tags=(), caption=lines_of(text), scanned=scanned)
-    if ending == ".txt" and separator.strip() == ",":
-        return None
-    if separator:
-        return Record(path=str(picture), tags=tags_of_line(first, separator), caption="", scanned=scanned)
-    caption = text_of(first)
-    if ending == ".caption" and scanned == ((), caption):
-        return None
-    return Record(path=str(picture), caption=caption, scanned=scanned)
-
-
-def _scanned(several: list[str], ending: str) -> tuple[tuple[str, ...], str] | None:
-    """The tags and the caption that a scan makes of the same lines."""
-    if ending == ".txt":
-        return (split_tags(several[0]) if several else ()), ""
-    return ((), " ".join(several)) if ending == ".caption" else None
+def _of_face(picture: Path, ending: str) -> tuple[Path, ...]:
+    """The caption file of the picture that a crop of a face comes from."""
+    parts = picture.stem.split("_")
+    return (picture.with_name("_".join(parts[:-_FACE]) + ending),) if len(parts) > _FACE else ()

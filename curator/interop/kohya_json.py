@@ -1,4 +1,4 @@
-"""Decides how kohya's metadata files are read: `{image: {caption, tags}}` in one JSON object, or a JSON line each.
+"""kohya's metadata files: `{image: {caption, tags}}` in one JSON object, or a JSON line each.
 
 A key is a path, absolute or relative to the folder of the pictures (reference: kohya.md 2.4).
 `image_size` and `train_resolution` are not needed: a scan reads the pictures' own headers.
@@ -13,9 +13,11 @@ from typing import Any
 
 from curator.interop.folders import absolute, is_picture, pictures_in
 from curator.interop.json_stream import json_lines, whole_items
+from curator.interop.names import named_in
 from curator.interop.plan import ImportPlan
 from curator.interop.records import Dropped, Record, Row, Source
-from curator.interop.words import lines_of, tags_of_line, text_of
+from curator.posts.post import read_words
+from curator.posts.words import lines_of, tags_of_line, text_of
 
 CUT_SHORT = "an entry where the file is cut short"
 
@@ -23,7 +25,7 @@ CUT_SHORT = "an entry where the file is cut short"
 def plan_kohya_json(file: Path, images: Path | None = None) -> ImportPlan:
     """Captions and tags for the pictures below `images` (default: where the file lies)."""
     folder = absolute(images or file.parent)
-    note = "kohya puts the caption before the tags; here free text follows them"
+    note = "kohya puts the caption before the tags: give the subset of these pictures the rule text_first"
     return ImportPlan("kohya-json", (folder,), notes=(note,), sources=(kohya_json_source(file, folder),))
 
 
@@ -59,23 +61,27 @@ class _Reader:
         """The entry of the picture `key`."""
         if not isinstance(value, dict) or not key:
             return Dropped("an entry that is no JSON object")
-        tags, caption, separator = value.get("tags"), value.get("caption"), self._separator
-        if isinstance(tags, list):
-            tags = ",".join(tag for tag in tags if isinstance(tag, str))
-            separator = ","
+        tags, caption = value.get("tags"), value.get("caption")
+        others = read_words({"tags": _unless_text(tags), "caption": _unless_text(caption)})
+        path, warnings = self._named(key)
         return Record(
-            path=self._path(key),
-            tags=tags_of_line(tags, separator) if isinstance(tags, str) else None,
-            caption=self._text(caption) if isinstance(caption, str) else None,
+            path=path,
+            tags=tags_of_line(tags, self._separator) if isinstance(tags, str) else others.tags,
+            caption=self._text(caption) if isinstance(caption, str) else others.caption,
+            warnings=warnings + others.warnings,
         )
 
-    def _path(self, key: str) -> str:
+    def _named(self, key: str) -> tuple[str, tuple[str, ...]]:
         """The picture's path; earlier kohya scripts wrote keys without its ending."""
-        path = os.path.normpath(self._folder / key)
+        path, warnings = named_in(self._folder, key)
         if is_picture(path):
-            return path
-        folder, stem = os.path.split(path)
+            return path, warnings
+        folder, stem = os.path.split(path.replace("\\", "/") if "\\" in key else path)
         if folder not in self._stems:
             found = pictures_in(Path(folder)) if Path(folder).is_dir() else []
             self._stems[folder] = {each.stem: str(each) for each in reversed(found)}
-        return self._stems[folder].get(stem, path)
+        return self._stems[folder].get(stem, path), warnings
+
+
+def _unless_text(value: Any) -> Any:
+    return None if isinstance(value, str) else value

@@ -1,4 +1,4 @@
-"""Decides which keys a kohya dataset file may hold, where, and of which type (S049; reference: kohya.md 1.2).
+"""Keys of a kohya dataset file: where each may stand, and of which type (S049; reference: kohya.md 1.2).
 
 A key that may "ascend" may stand in a subset, its dataset or [general]; the nearest wins. Unknown keys and wrong types
 are errors that name the place.
@@ -40,6 +40,7 @@ KEYS: dict[str, Key] = {
     "bucket_reso_steps": Key(_DATASET, (int,), 64),
     "bucket_no_upscale": Key(_DATASET, (bool,), False),
     "network_multiplier": Key(_DATASET, _NUMBER, 1.0),
+    "skip_image_resolution": Key(_DATASET, (int, list)),
     "validation_split": Key(_DATASET, _NUMBER, 0.0),
     "validation_seed": Key(_DATASET, (int,)),
     "resize_interpolation": Key(_ASCEND, (str,)),

@@ -1,10 +1,11 @@
-"""Decides how a kohya dataset file becomes subsets, a bucket rule and notes on what has no place here (S049)."""
+"""A kohya dataset file as subsets, a bucket rule, and notes on what has no place here (S049)."""
 
 from __future__ import annotations
 
 import json
+import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,29 +13,34 @@ from typing import Any
 from curator.contract.buckets import BucketRule, CropMode, Resample
 from curator.contract.captions import CaptionRules
 from curator.contract.errors import UserError
+from curator.contract.regular_file import read_regular
 from curator.contract.text import decoded, visible
-from curator.interop.folders import absolute, pictures_in
-from curator.interop.kohya_captions import caption_files
+from curator.interop.folders import absolute, need_folder, pictures_in
+from curator.interop.foreseen import on_disk
+from curator.interop.kohya_captions import CaptionFiles
 from curator.interop.kohya_json import kohya_json_source
 from curator.interop.kohya_keys import KEYS, NOT_CARRIED, check, nearest_value, tables
 from curator.interop.plan import Ignored, ImportPlan, PlannedSubset
 from curator.interop.records import Record, Source
+from curator.scan.header import Unreadable, read_header
 
+_MOST_BYTES = 64 << 20
 _RESAMPLES: dict[str, Resample] = {
     "auto": "auto", "area": "area", "lanczos": "lanczos", "bicubic": "bicubic", "cubic": "bicubic",
-    "bilinear": "bilinear", "linear": "bilinear", "nearest": "nearest",
+    "bilinear": "bilinear", "linear": "bilinear", "nearest": "nearest", "box": "area",
 }  # fmt: skip
 
 
 @dataclass
 class _Found:
-    """What is gathered while the file is walked."""
+    """What is gathered while the file is walked; `folders` are those to index in place of a subset's own."""
 
     home: Path
     subsets: list[PlannedSubset] = field(default_factory=list[PlannedSubset])
     ignored: list[Ignored] = field(default_factory=list[Ignored])
     notes: dict[str, None] = field(default_factory=dict[str, None])
     sources: list[Source] = field(default_factory=list[Source])
+    folders: dict[Path, tuple[Path, ...]] = field(default_factory=dict[Path, tuple[Path, ...]])
     rule: BucketRule | None = None
 
     def note(self, text: str) -> None:
@@ -59,19 +65,30 @@ def plan_kohya_toml(file: Path) -> ImportPlan:
         where = f"datasets[{number}]"
         dataset = check(table, "dataset", where, "subsets")
         _dataset(dataset, general, where, found)
-    folders = tuple(dict.fromkeys(each.folder for each in found.subsets))
-    if len(folders) < len(found.subsets):
-        found.note("several subsets have the same folder: a picture stays in the first that takes it")
+    subsets = _numbered(found.subsets)
+    _note_shared_folders(subsets, found)
+    folders = tuple(dict.fromkeys(folder for each in subsets for folder in found.folders.get(each.folder, (each.folder,))))
     return ImportPlan(
-        "kohya-toml", folders, _numbered(found.subsets), tuple(found.ignored), tuple(found.notes), found.rule,
-        tuple(found.sources),
-    )  # fmt: skip
+        "kohya-toml", folders, subsets, tuple(found.ignored), tuple(found.notes), found.rule, tuple(found.sources)
+    )
+
+
+def _note_shared_folders(subsets: Sequence[PlannedSubset], found: _Found) -> None:
+    """One folder in several datasets, such as one for each resolution."""
+    first: dict[Path, str] = {}
+    for each in subsets:
+        taken = first.setdefault(each.folder, each.name)
+        if taken != each.name:
+            found.note(
+                f"several subsets have the same folder: a picture stays in the first that takes it, "
+                f"so that '{each.name}' has only what '{taken}' leaves"
+            )
 
 
 def _read(file: Path) -> Mapping[str, Any]:
     try:
-        text = decoded(file.read_bytes())[0]
-        config = json.loads(text) if file.suffix == ".json" else tomllib.loads(text)
+        text = decoded(read_regular(file, limit_bytes=_MOST_BYTES))[0]
+        config = json.loads(text) if file.suffix.lower() == ".json" else tomllib.loads(text)
     except OSError as error:
         raise UserError(
             f"{visible(str(file))} cannot be read: {error.strerror}", "give a dataset file"
@@ -114,48 +131,82 @@ class _Levels:
 def _subset(levels: _Levels, place: str, seen: set[str], found: _Found) -> None:
     named = levels.subset.get("image_dir")
     metadata = levels.subset.get("metadata_file")
-    if named is None:
+    if named is None and metadata is None:
         raise UserError(f"{place} has no image_dir", "name the folder of its pictures")
     same = str(metadata or named)
     if same in seen:
         found.ignored.append(Ignored(same, f"{place} names what an earlier subset of its dataset has"))
         return
     seen.add(same)
-    folder = _located(str(named), f"{place}.image_dir", found)
+    file = _located(str(metadata), f"{place}.metadata_file", found) if metadata is not None else None
+    folder = _located(str(named), f"{place}.image_dir", found) if named is not None else None
     repeats = int(levels.get("num_repeats"))
     if repeats < 1:
-        found.ignored.append(
-            Ignored(str(folder), f"{place}: its repeats are {repeats}; 1 or more are trained")
-        )
+        found.ignored.append(Ignored(same, f"{place}: its repeats are {repeats}; 1 or more are trained"))
         return
     for name in NOT_CARRIED:
         if levels.get(name) not in (None, KEYS[name].default, {}, []):
             found.note(f"{name} of {place} has no place here and is left out")
     rows = None
-    if metadata is not None:
-        file = _located(str(metadata), f"{place}.metadata_file", found)
+    if file:
         rows = kohya_json_source(
-            file, folder, levels.get("caption_separator"), lines=levels.get("enable_wildcard")
+            file, folder or file.parent, levels.get("caption_separator"), lines=levels.get("enable_wildcard")
         )
         found.sources.append(rows)
-    images = _named_pictures(rows) if rows else len(pictures_in(folder))
-    if not images:
-        found.ignored.append(Ignored(str(folder), "it holds no pictures"))
+        pictures = _named_pictures(rows, folder or file.parent)
+        if folder is None and pictures:
+            folder = _common(pictures, found)
+    else:
+        pictures = pictures_in(need_folder(folder or Path()))
+    over = _area(levels.get("skip_image_resolution"), f"{place}.skip_image_resolution")
+    pictures = _larger(pictures, over) if over else pictures
+    if not pictures or folder is None:
+        why = f"it holds no pictures of more than {over:,} pixels" if over else "it holds no pictures"
+        found.ignored.append(Ignored(str(folder or same), why))
         return
+    rules = _rules(levels, place, found)
     planned = PlannedSubset(
-        visible(folder.name), folder, images, float(repeats), levels.get("class_tokens") or "",
-        bool(levels.get("is_reg")),
-        flip=bool(levels.get("flip_aug")), rules=_rules(levels, place, found), crop=_crop(levels, place, found),
-        mask="alpha" if levels.get("alpha_mask") else "none", rows=rows,
+        visible(folder.name), folder, len(pictures), float(repeats), levels.get("class_tokens") or "",
+        bool(levels.get("is_reg")), flip=bool(levels.get("flip_aug")), rules=replace(rules, text_first=bool(rows)),
+        crop=_crop(levels, place, found), mask="alpha" if levels.get("alpha_mask") else "none", rows=rows,
+        area_over=over,
     )  # fmt: skip
     found.subsets.append(planned)
     if rows is None:
-        _captions(planned, levels, found)
+        _captions(planned, levels, place, found)
 
 
-def _named_pictures(source: Source) -> int:
-    """How many of the pictures that rows name are there."""
-    return sum(isinstance(row, Record) and Path(row.path).is_file() for row in source.rows())
+def _named_pictures(source: Source, folder: Path) -> list[Path]:
+    """Those of the pictures that rows name which are there, each once."""
+    named = (row.path for row in source.rows() if isinstance(row, Record) and row.path)
+    found = {path: None for each in named if (path := on_disk(folder, each))}
+    return [Path(each) for each in found]
+
+
+def _common(pictures: Sequence[Path], found: _Found) -> Path:
+    """The folder above all of them, of which only their own are indexed."""
+    folders = tuple(dict.fromkeys(each.parent for each in pictures))
+    common = Path(os.path.commonpath(folders))
+    found.folders[common] = folders
+    return common
+
+
+def _area(given: Any, where: str) -> int:
+    sides = _sides(given, where) if given else (0, 0)
+    return sides[0] * sides[1]
+
+
+def _larger(pictures: Sequence[Path], area: int) -> list[Path]:
+    """Pictures of more pixels than `area`; one that cannot be read is none."""
+    kept: list[Path] = []
+    for each in pictures:
+        try:
+            header = read_header(str(each))
+        except Unreadable:
+            continue
+        if header.width * header.height > area:
+            kept.append(each)
+    return kept
 
 
 def _crop(levels: _Levels, place: str, found: _Found) -> CropMode:
@@ -190,23 +241,31 @@ def _rules(levels: _Levels, place: str, found: _Found) -> CaptionRules:
     )
 
 
-def _captions(planned: PlannedSubset, levels: _Levels, found: _Found) -> None:
+def _captions(planned: PlannedSubset, levels: _Levels, place: str, found: _Found) -> None:
     """Caption files that a scan would not read the way kohya does."""
     ending = "." + str(levels.get("caption_extension")).lstrip(".")
     rules = planned.rules
-    is_tags = bool(rules.shuffle or rules.keep_tags or rules.tag_dropout or rules.warmup_steps)
-    is_tags = is_tags if ending != ".txt" else True  # a scan reads tags of these
+    is_tags = ending == ".txt" or bool(rules.shuffle or rules.keep_tags or rules.tag_dropout or rules.warmup_steps)
     separator = str(levels.get("caption_separator")) if is_tags else ""
-    found.sources.append(caption_files(planned.folder, ending, separator, lines=rules.wildcards))
+    files = CaptionFiles(planned.folder, ending, separator, rules.wildcards, planned.class_tokens)
+    found.sources.append(files.source())
+    unasked = files.unasked()
+    if unasked:
+        instead = "the class tokens" if planned.class_tokens else "no caption"
+        found.note(
+            f"{unasked:,} pictures of {place} have words in other files than {ending}, the caption_extension: "
+            f"as with kohya, they are trained with {instead}"
+        )
 
 
 def _take_rule(dataset: Mapping[str, Any], general: Mapping[str, Any], where: str, found: _Found) -> None:
     resolution = nearest_value("resolution", dataset, general)
     if resolution is None:
         raise UserError(f"{where} has no resolution", "give one, such as resolution = 512")
-    sides = [resolution] * 2 if isinstance(resolution, int) else resolution
-    if len(sides) != 2 or not all(type(side) is int and side > 0 for side in sides):
-        raise UserError(f"{where}.resolution is {visible(repr(resolution)[:60])}", "give 512 or [768, 512]")
+    sides = _sides(resolution, f"{where}.resolution")
+    split = nearest_value("validation_split", dataset, general)
+    if not 0 <= split < 1:
+        raise UserError(f"{where}.validation_split is {split:g}", "give a share from 0 to below 1: 1 trains nothing")
     if not nearest_value("enable_bucket", dataset, general):
         found.note(f"{where} has no buckets in kohya; here every picture has one")
     least, most, step, no_upscale = (
@@ -221,6 +280,13 @@ def _take_rule(dataset: Mapping[str, Any], general: Mapping[str, Any], where: st
         found.note(
             f"{where} has another resolution or buckets: a collection has one rule, that of datasets[0]"
         )
+
+
+def _sides(given: Any, where: str) -> Sequence[int]:
+    sides = [given] * 2 if isinstance(given, int) else given
+    if len(sides) != 2 or not all(type(side) is int and side > 0 for side in sides):
+        raise UserError(f"{where} is {visible(repr(given)[:60])}", "give 512 or [768, 512]")
+    return sides
 
 
 def _resample(dataset: Mapping[str, Any], general: Mapping[str, Any], where: str) -> Resample:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import array
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pyroaring import BitMap
 
+from curator.index.bitmaps import Flag
 from curator.index.collection import Collection
 from curator.index.paths import last_part
+from curator.interop.names import spellings
 from curator.interop.records import Record
 
 _MD5 = re.compile(r"(?:^|[_-])([0-9a-f]{32})(?:[_.-]|$)")
@@ -42,20 +45,44 @@ class Matcher:
         return found
 
     def _by_path(self, paths: Sequence[str]) -> dict[str, int]:
+        """By the very path, and what is not there by another spelling of it."""
         found: dict[str, int] = {}
         if not paths:
             return found
         with self._collection.reading():
-            alive = self._collection.images.alive()
-            for root, number in self._collection.images.roots().items():
-                start = root.rstrip("/") + "/"
-                below = {
-                    path[len(start) :]: path for path in paths if path.startswith(start) and _can_be(path)
-                }
-                for relative, file in self._collection.images.known(number, list(below)).items():
-                    if file.id in alive:
-                        found[below[relative]] = file.id
+            for spelled in (lambda relative: [relative], spellings):
+                missing = [path for path in paths if path not in found]
+                for root, number in self._collection.images.roots().items():
+                    found = self._below(root.rstrip("/") + "/", number, missing, spelled) | found
         return found
+
+    def _below(
+        self, start: str, root: int, paths: Sequence[str], spelled: Callable[[str], list[str]]
+    ) -> dict[str, int]:
+        """The images of a root that paths mean, each under one of its spellings, the first that is there."""
+        alive = self._collection.images.alive()
+        names = [
+            (path, [each for each in spelled(path[len(start) :]) if _can_be(each)])
+            for path in paths
+            if path.startswith(start)
+        ]
+        files = self._collection.images.known(root, [each for _, spelled in names for each in spelled])
+        images = {name: file.id for name, file in files.items() if file.id in alive}
+        return {
+            path: next(images[each] for each in spelled if each in images)
+            for path, spelled in names
+            if any(each in images for each in spelled)
+        }
+
+    def words_of(self, images: Sequence[int]) -> tuple[dict[int, tuple[str, ...]], dict[int, str]]:
+        """Tags and captions of those images that have any; most have none when a dump comes in."""
+        known = BitMap(image for image in images if image > 0)
+        with self._collection.reading():
+            captioned = known & self._collection.bitmaps.of(Flag.CAPTIONED)
+            ids = np.array(known.to_array(), np.int64)
+            tagged = ids[self._collection.columns.of("tags_count")[ids] > 0].tolist()
+            tags = dict(zip(tagged, self._collection.tag_names(tagged), strict=True))
+            return tags, dict(self._collection.images.captions(captioned))
 
     def _by_content(self, sums: Sequence[str]) -> dict[str, int]:
         """The first picture there of each content."""

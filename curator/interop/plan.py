@@ -1,4 +1,4 @@
-"""Decides what a reader of another tool's format says before anything is written: a plan to look at."""
+"""What a reader of another tool's format says before anything is written: a plan to look at."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ MOST_REPEATS = 1_000_000
 
 @dataclass(frozen=True)
 class PlannedSubset:
-    """A folder that becomes a subset. `images` are the pictures the other tool would train, `repeats` its own number.
+    """A folder that becomes a subset. `images` are the pictures it will have, `repeats` the other tool's number.
 
     `class_tokens` are the caption of pictures without one. With `rows`, its pictures are those that these rows name,
-    wherever below the folder they are.
+    wherever below the folder they are. Only pictures of more pixels than `area_over` belong to it.
     """
 
     name: str
@@ -34,6 +34,7 @@ class PlannedSubset:
     crop: CropMode = "center"
     mask: MaskMode = "none"
     rows: Source | None = None
+    area_over: int = 0
 
     @property
     def samples(self) -> float:

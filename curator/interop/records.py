@@ -35,6 +35,27 @@ class Record:
         return bool(self.path or self.sha256 or self.md5 or self.post)
 
     @property
+    def replaces(self) -> bool:
+        """Whether saying nothing is meant: it takes the place of what a scan reads in the same file."""
+        return self.scanned is not None
+
+    @property
+    def understood(self) -> list[str]:
+        """The fields that it says something of, by their names."""
+        facts = self.facts
+        found = [name for name, value in (("tags", self.tags), ("caption", self.caption)) if value]
+        if facts:
+            if facts.rating:
+                found.append("rating")
+            if facts.score is not None:
+                found.append("score")
+            if facts.fav is not None:
+                found.append("favourites")
+            if facts.posted is not None:
+                found.append("date")
+        return found
+
+    @property
     def has_words(self) -> bool:
         """Whether it says anything of tags or caption."""
         return self.tags is not None or self.caption is not None

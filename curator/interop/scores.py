@@ -20,7 +20,7 @@ from curator.contract.text import decoded, visible
 from curator.interop.folders import absolute
 from curator.interop.json_stream import json_lines, whole_items
 from curator.interop.plan import ImportPlan
-from curator.interop.posts import whole
+from curator.posts.post import whole
 from curator.interop.records import Dropped, Record, Row, Source
 
 _PATHS = ("path", "file_name", "filename", "file", "image_path", "image")

@@ -1,4 +1,4 @@
-"""Decides what rows of metadata give to pictures: words where there are none, and facts; every row is counted.
+"""What rows of metadata give to pictures: words where there are none, and facts; every row and field is counted.
 
 Words never replace words a picture has unless asked to. A plan counts by the very function that writes.
 """
@@ -6,18 +6,16 @@ Words never replace words a picture has unless asked to. A plan counts by the ve
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-from pyroaring import BitMap
-
-from curator.index.bitmaps import Flag
 from curator.index.collection import Collection
 from curator.index.edits import Rewrite, Words
 from curator.index.metadata import PostFacts
+from curator.interop.foreseen import Foreseen, Pictures
 from curator.interop.matching import Matcher
 from curator.interop.plan import ImportPlan
 from curator.interop.records import Dropped, Record, Row
@@ -26,17 +24,22 @@ BATCH = 1 << 15  # rows: they bring tens of thousands of tags, each of whose ima
 KEPT = "kept"
 NOT_HERE = "no such picture here"
 HAS_WORDS = "has words already; they were kept"
+SAYS_NOTHING = "says nothing that is understood"
 ACTOR = "import"
 Progress = Callable[[int], None]  # rows done; may raise to stop
 
 
 @dataclass
 class WordsReport:
-    """What became of every row: `rows` is the sum of `funnel`'s counts. `warnings` are counted, not listed, and so
-    are the values of each score."""
+    """What became of every row: `rows` is the sum of `funnel`'s counts.
+
+    `fields` counts the rows of pictures here in which a field was understood, `scores` the values of each score.
+    `warnings` are counted, not listed.
+    """
 
     rows: int = 0
     funnel: Counter[str] = field(default_factory=Counter[str])
+    fields: Counter[str] = field(default_factory=Counter[str])
     warnings: Counter[str] = field(default_factory=Counter[str])
     scores: Counter[str] = field(default_factory=Counter[str])
 
@@ -44,8 +47,14 @@ class WordsReport:
         """Add what became of other rows."""
         self.rows += other.rows
         self.funnel.update(other.funnel)
+        self.fields.update(other.fields)
         self.warnings.update(other.warnings)
         self.scores.update(other.scores)
+
+    @property
+    def found(self) -> int:
+        """Rows of which a picture is here, whatever they say."""
+        return self.funnel[KEPT] + self.funnel[HAS_WORDS] + self.funnel[SAYS_NOTHING]
 
 
 @dataclass
@@ -66,22 +75,19 @@ class _Given:
 
 
 def count_words(plan: ImportPlan, folder: Path | None = None, *, replace_words: bool = False) -> WordsReport:
-    """What the rows of a plan's sources would do: to the collection in `folder`, or to the pictures on disk.
-
-    A plan that will index folders first is counted on disk, since the collection need not know them yet.
-    """
+    """What the rows of a plan's sources would do, after the scan of its folders, to the collection in `folder`."""
     report = WordsReport()
     if not plan.sources:
         return report
-    if folder is None or plan.folders or not Collection.exists(folder):
+    if folder is None or not Collection.exists(folder):
         for batch in batches(rows_of(plan)):
-            report.include(_on_disk(batch, plan.folders))
+            report.include(_given(Foreseen(plan.folders, None), batch, replace_words).report)
         return report
     with Collection.open(folder) as collection:
-        matcher = Matcher(collection)
+        pictures = Foreseen(plan.folders, Matcher(collection))
         for batch in batches(rows_of(plan)):
             with collection.reading():
-                report.include(_given(collection, matcher, batch, replace_words).report)
+                report.include(_given(pictures, batch, replace_words).report)
     return report
 
 
@@ -97,7 +103,7 @@ def give_words(
     report = WordsReport()
     for batch in batches(rows_of(plan)):
         with collection.writing(durable=True):
-            given = _given(collection, matcher, batch, replace_words)
+            given = _given(matcher, batch, replace_words)
             collection.tags.learn_classes(given.classes)
             collection.metadata.write(given.facts)
             for name, values in given.scores.items():
@@ -135,22 +141,12 @@ def _records(batch: list[Row], report: WordsReport) -> list[Record]:
     return records
 
 
-def _on_disk(batch: list[Row], folders: Sequence[Path]) -> WordsReport:
-    """Of pictures that will be indexed; rows that name one otherwise than by its path must wait for that."""
-    report = WordsReport()
-    for record in _records(batch, report):
-        path = Path(record.path)
-        is_below = bool(record.path) and any(path.is_relative_to(folder) for folder in folders)
-        report.funnel[KEPT if is_below and path.is_file() else NOT_HERE] += 1
-    return report
-
-
-def _given(collection: Collection, matcher: Matcher, batch: list[Row], replace_words: bool) -> _Given:
+def _given(pictures: Pictures, batch: list[Row], replace_words: bool) -> _Given:
     given = _Given()
     records = _records(batch, given.report)
-    images = matcher.images(records)
+    images = pictures.images(records)
     has_words = any(each.has_words for each in records)
-    tags, captions = _words_here(collection, images) if has_words else ({}, {})
+    tags, captions = pictures.words_of(images) if has_words else ({}, {})
     for record, image in zip(records, images, strict=True):
         if not image:
             given.report.funnel[NOT_HERE] += 1
@@ -158,11 +154,14 @@ def _given(collection: Collection, matcher: Matcher, batch: list[Row], replace_w
         given.include_scores(record, image)
         if record.facts:
             given.facts.append((image, record.facts))
+        understood = record.understood
+        given.report.fields.update(understood)
         if not record.has_words:
-            given.report.funnel[KEPT] += 1
+            given.report.funnel[KEPT if understood or record.scores else SAYS_NOTHING] += 1
             continue
         mine = _words(record, image, tags.get(image, ()), captions.get(image, ""), replace_words)
-        given.report.funnel[KEPT if mine else HAS_WORDS] += 1
+        says_nothing = not understood and not record.replaces
+        given.report.funnel[SAYS_NOTHING if says_nothing else KEPT if mine else HAS_WORDS] += 1
         if mine:
             given.words.append(mine)
             given.classes.update(dict.fromkeys(record.classes))
@@ -173,27 +172,20 @@ def _given(collection: Collection, matcher: Matcher, batch: list[Row], replace_w
     return given
 
 
-def _words_here(
-    collection: Collection, images: Sequence[int]
-) -> tuple[dict[int, tuple[str, ...]], dict[int, str]]:
-    """Tags and captions of those images that have any; most have none when a dump comes in."""
-    known = BitMap(image for image in images if image)
-    with collection.reading():
-        captioned = known & collection.bitmaps.of(Flag.CAPTIONED)
-        ids = np.array(known.to_array(), np.int64)
-        tagged = ids[collection.columns.of("tags_count")[ids] > 0].tolist()
-        tags = dict(zip(tagged, collection.tag_names(tagged), strict=True))
-        return tags, dict(collection.images.captions(captioned))
-
-
 def _words(
     record: Record, image: int, tags: tuple[str, ...], caption: str, replace_words: bool
 ) -> Words | None:
-    """The words a record gives; None where the picture has other ones and keeps them."""
-    replace_words = replace_words or record.scanned == (tags, caption)
-    new_tags = record.tags if record.tags is not None and (replace_words or not tags) else None
-    is_new = record.caption is not None and (replace_words or not caption)
-    new_caption = record.caption if is_new else None
-    if replace_words or record.tags in (None, tags) or not tags:
-        return Words(image, new_tags, new_caption)
-    return None if new_caption is None else Words(image, None, new_caption)
+    """The words a record gives; None where the picture has other ones and keeps them.
+
+    Where the picture has just what a scan reads in the same files, even nothing takes its place.
+    """
+    is_own = record.scanned == (tags, caption)
+
+    def taken(new: Any, old: Any) -> Any:
+        return new if (is_own and new is not None) or (new and (replace_words or not old)) else None
+
+    new_tags, new_caption = taken(record.tags, tags), taken(record.caption, caption)
+    is_there = all(not new or new == old for new, old in ((record.tags, tags), (record.caption, caption)))
+    if new_tags is None and new_caption is None and not is_there:
+        return None
+    return Words(image, new_tags, new_caption)

@@ -5,9 +5,8 @@
 - `.txt`: the first line that is not empty holds the tags, split at commas; further lines are left out, with a
   warning. Brackets, colons and underscores in tags stay as they are; a tag that comes twice counts once.
 - `.caption`: all of the text, lines joined by a space.
-- `.json`: `tags` (a list, a string with commas, or an object whose keys are tags), `tag_string` (split at spaces),
-  lists by class (`tags_artist`, `tag_string_artist`, ...), `caption`, and `rating`, which becomes a last tag of
-  the class rating.
+- `.json`: tags and caption as `curator.posts.post` reads them, as an import does; a rating becomes a last tag of the
+  class rating.
 - An empty file says nothing, and that is fine.
 Where several lie beside one image, tags come from `.txt` before `.json`, the caption from `.caption` before `.json`.
 """
@@ -17,16 +16,16 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from curator.contract.text import decoded
 from curator.index.text_digest import text_digest
+from curator.posts.post import BAD_CAPTION, BAD_TAGS, SEVERAL, read_post
+from curator.posts.words import clean
 
 MAX_BYTES = 4_000_000
-_CLASSES = ("artist", "character", "copyright", "general", "meta")
 _NO_LETTERS = re.compile("[\0\ud800-\udfff]")
-_RATINGS = {"g": "general", "s": "sensitive", "q": "questionable", "e": "explicit"}
 
 
 class Sidecar(NamedTuple):
@@ -125,38 +124,19 @@ def _json(text: str) -> _Parsed:
         return None, None, (), ("no valid JSON",)
     if not isinstance(value, dict):
         return None, None, (), ("the JSON holds no object",)
-    data: Mapping[str, Any] = value
-    groups = {cls: _tags_in(data, f"tags_{cls}", f"tag_string_{cls}") for cls in _CLASSES}
-    plain = _tags_in(data, "tags", "tag_string")
-    tags = plain if plain is not None else _joined(groups.values())
-    classes = [(tag, cls) for cls, group in groups.items() for tag in group or () if cls != "general"]
-    rating = data.get("rating")
-    if isinstance(rating, str) and (word := _clean([rating])):
-        named = _RATINGS.get(word[0].lower(), word[0])
+    post = read_post(value)
+    tags, classes = post.tags, list(post.classes)
+    rating = value.get("rating")
+    named = post.rating or (_tag(rating) if isinstance(rating, str) else "")
+    if named:
         tags = tuple(dict.fromkeys([*(tags or ()), named]))
         classes.append((named, "rating"))
-    caption = data.get("caption")
-    return tags, _clean_text(caption) if isinstance(caption, str) else None, tuple(classes), ()
+    warnings = tuple(each for each in post.warnings if each in (BAD_TAGS, BAD_CAPTION, SEVERAL))
+    return tags, post.caption, tuple(classes), warnings
 
 
-def _tags_in(data: Mapping[str, Any], key: str, spaced_key: str) -> tuple[str, ...] | None:
-    value = data.get(key)
-    if isinstance(value, str):
-        return split_tags(value)
-    if isinstance(value, list | dict):
-        return _clean(part for item in value if isinstance(item, str) for part in item.split(","))
-    spaced = data.get(spaced_key)
-    return _clean(spaced.split()) if isinstance(spaced, str) else None
-
-
-def _joined(groups: Iterable[tuple[str, ...] | None]) -> tuple[str, ...] | None:
-    given = [group for group in groups if group is not None]
-    return tuple(dict.fromkeys(tag for group in given for tag in group)) if given else None
-
-
-def _clean(tags: Iterable[str]) -> tuple[str, ...]:
-    kept = (" ".join(_clean_text(tag).split()) for tag in tags)
-    return tuple(dict.fromkeys(tag for tag in kept if tag))
+def _tag(text: str) -> str:
+    return next(iter(clean([text])), "")
 
 
 def _clean_text(text: str) -> str:

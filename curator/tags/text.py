@@ -4,38 +4,9 @@ from __future__ import annotations
 
 from curator.contract.errors import UserError
 from curator.contract.text import visible
+from curator.posts.words import spaced
 
 MAX_LENGTH = 500
-# Faces written with underscores, some longer than the three characters that are kept anyway.
-FACES = frozenset(
-    [
-        "0_0",
-        "(o)_(o)",
-        "+_+",
-        "+_-",
-        "._.",
-        "<o>_<o>",
-        "<|>_<|>",
-        "=_=",
-        ">_<",
-        "3_3",
-        "6_9",
-        ">_o",
-        "@_@",
-        "^_^",
-        "o_o",
-        "u_u",
-        "x_x",
-        "|_|",
-        "||_||",
-    ]
-)
-_SHORT = 3
-
-
-def spaced(tag: str) -> str:
-    """Spaces for underscores, where the tag is longer than three characters and no known face."""
-    return tag if len(tag) <= _SHORT or tag in FACES else tag.replace("_", " ")
 
 
 def clean_tag(typed: str) -> str:

@@ -94,4 +94,4 @@ def test_lines_of_metadata_are_kept_for_wildcards(draw: Any, tmp_path: Path, col
     carry_out(collection, plan_kohya_toml(dataset(tmp_path, metadata_file="m.json", enable_wildcard=True)))
     assert words(collection, "a.png") == (["t"], "one\ntwo")
     (image,) = select(collection).ids.tolist()
-    assert set(captions_of(collection, [image], range(40))[image]) == {"t, one", "t, two"}
+    assert set(captions_of(collection, [image], range(40))[image]) == {"one, t", "two, t"}  # the caption first, as kohya

@@ -53,7 +53,7 @@ def test_caption_lines_are_joined(read) -> None:  # type: ignore[no-untyped-def]
     [
         ({"tags": ["a", "b c", "a"]}, ("a", "b c"), None),
         ({"tags": "a, b c"}, ("a", "b c"), None),
-        ({"tag_string": "long_hair 1girl"}, ("long_hair", "1girl"), None),
+        ({"tag_string": "long_hair 1girl"}, ("long hair", "1girl"), None),
         ({"tags": {"a": 0.9, "b": 0.4}, "caption": "x"}, ("a", "b"), "x"),
         ({"tags": [1, None, "x,y"], "caption": 7}, ("x", "y"), None),
         ({"tag_string_artist": "foo", "tag_string_general": "smile"}, ("foo", "smile"), None),

@@ -15,11 +15,12 @@ from curator.contract.errors import UserError
 from curator.index.collection import Collection
 from curator.index.edits import AddTags, RemoveTags, SetCaption
 from curator.index.tag_names import check_name
+from curator.posts.words import FACES
 from curator.scan.scan import scan
 from curator.tags.bulk import adding, preview, removing, renaming
 from curator.tags.classes import CLASSES, in_order
 from curator.tags.sidecars import write_sidecars
-from curator.tags.text import FACES, clean_tag, clean_tags
+from curator.tags.text import clean_tag, clean_tags
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,41 @@
-"""Decides how tags and captions of foreign files become words the index can hold."""
+"""Tags and texts of other tools, spelled as the index holds them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from curator.tags.text import spaced
-
 _MAX = 500
 _REMEMBERED = 200_000  # words
+# Faces written with underscores, some longer than the three characters that are kept anyway.
+FACES = frozenset(
+    [
+        "0_0",
+        "(o)_(o)",
+        "+_+",
+        "+_-",
+        "._.",
+        "<o>_<o>",
+        "<|>_<|>",
+        "=_=",
+        ">_<",
+        "3_3",
+        "6_9",
+        ">_o",
+        "@_@",
+        "^_^",
+        "o_o",
+        "u_u",
+        "x_x",
+        "|_|",
+        "||_||",
+    ]
+)
+_SHORT = 3
+
+
+def spaced(tag: str) -> str:
+    """Spaces for underscores, where the tag is longer than three characters and no known face."""
+    return tag if len(tag) <= _SHORT or tag in FACES else tag.replace("_", " ")
 
 
 def text_of(text: str) -> str:
@@ -30,6 +58,11 @@ def tags_of_line(line: str, separator: str = ",") -> tuple[str, ...]:
 def tags_of_words(line: str) -> list[str]:
     """Tags as boorus write them: spaces between tags, underscores in them. What is said twice is twice there."""
     return list(filter(None, map(_FROM_WORD.__getitem__, line.split())))
+
+
+def tag_of_word(word: str) -> str:
+    """One such tag; empty where nothing is left of it."""
+    return _FROM_WORD[word]
 
 
 def clean(tags: Iterable[str]) -> tuple[str, ...]:

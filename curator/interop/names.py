@@ -1,0 +1,46 @@
+"""Names of pictures in metadata: joined to their folder, and the other ways in which one name is spelled on a disk."""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+from pathlib import Path
+
+OF_WINDOWS = "a Windows path with a drive, which is no place here: name pictures relative to their folder"
+_DRIVE = re.compile(r"[A-Za-z]:[\\/]|\\\\")
+
+
+def named_in(folder: Path, name: str) -> tuple[str, tuple[str, ...]]:
+    """The path of a picture that metadata names, relative to `folder` or absolute, and what is wrong with it."""
+    return os.path.normpath(folder / name), (OF_WINDOWS,) if _DRIVE.match(name) else ()
+
+
+def spellings(relative: str) -> list[str]:
+    """How else a name below a folder may be spelled there, the likeliest first.
+
+    With slashes where Windows wrote backslashes, composed or decomposed (macOS), and with its ending in small or capital
+    letters.
+    """
+    found = [relative]
+    if "\\" in relative:
+        found.append(os.path.normpath(relative.replace("\\", "/")))
+    if not relative.isascii():
+        found += [unicodedata.normalize(form, each) for each in found for form in ("NFC", "NFD")]
+        found += _mixed(found)
+    for each in tuple(found):
+        stem, dot, ending = each.rpartition(".")
+        if dot and "/" not in ending:
+            found += [f"{stem}.{ending.lower()}", f"{stem}.{ending.upper()}"]
+    return [each for each in dict.fromkeys(found) if each != relative and not each.startswith("../")]
+
+
+def _mixed(names: list[str]) -> list[str]:
+    """Folders in one form and the file in the other: a folder copied by one system, a file by another."""
+    pairs = (("NFC", "NFD"), ("NFD", "NFC"))
+    parted = [each.rpartition("/") for each in names if "/" in each]
+    return [
+        f"{unicodedata.normalize(one, folder)}/{unicodedata.normalize(other, file)}"
+        for folder, _, file in parted
+        for one, other in pairs
+    ]
