@@ -50,6 +50,7 @@ def import_data(
 ) -> None:
     """Bring in pictures, captions, repeats and metadata of other tools; --plan shows it first."""
     from curator.interop.layouts import plan_import
+    from curator.interop.word_import import refuse_nothing
     from curator.session import Session
 
     planned = plan_import(path, layout, reg=reg, images=images)
@@ -65,15 +66,21 @@ def import_data(
             replace_words=replace_words,
         )
     _show_report(report, as_json)
+    refuse_nothing(planned, report.words)
 
 
 def _show_plan(plan: ImportPlan, home: Path | None, *, replace_words: bool, as_json: bool) -> None:
-    from curator.interop.word_import import count_words
+    from curator.interop.word_import import count_words, refuse_nothing
 
     counts = count_words(plan, home, replace_words=replace_words)
     if as_json:
         put_json({**plan.as_json(), **_words_json(counts)})
-        return
+    else:
+        _put_plan(plan, counts)
+    refuse_nothing(plan, counts)
+
+
+def _put_plan(plan: ImportPlan, counts: WordsReport) -> None:
     if plan.subsets:
         rows = [
             (
@@ -122,7 +129,12 @@ def _show_report(report: ImportReport, as_json: bool) -> None:
 
 
 def _words_json(words: WordsReport) -> dict[str, Any]:
-    found = {"rows": words.rows, "funnel": dict(words.funnel), "warnings": dict(words.warnings)}
+    found = {
+        "rows": words.rows,
+        "funnel": dict(words.funnel),
+        "understood": dict(words.fields),
+        "warnings": dict(words.warnings),
+    }
     return {**found, "scores": dict(words.scores)} if words.scores else found
 
 
@@ -130,6 +142,10 @@ def _put_words(words: WordsReport) -> None:
     if not words.rows:
         return
     put_table([(count, reason) for reason, count in words.funnel.most_common()], ("rows", "of which"))
+    if words.fields:
+        put("understood: " + ", ".join(f"{name} of {count:,}" for name, count in words.fields.items()))
+    if words.is_wordless:
+        put("warning: no tags and no captions were found in them")
     for name, count in words.scores.items():
         put(f"score({name}): {counted(count, 'value')}")
     for warning, count in words.warnings.items():

@@ -1,4 +1,4 @@
-"""Decides how EveryDream folders are read: `multiply.txt` and its kin, one number a folder (S048).
+"""EveryDream's folders: `multiply.txt` and its kin, one number a folder (S048).
 
 Version 2: any real number above 0, for this folder only; `global.yaml` holds for all folders below it, then the
 folder's `.txt` files, then its `local.yaml`. Version 1: the number is cut to a whole one, and what cannot be read is
@@ -15,7 +15,7 @@ from typing import Literal
 from curator.contract.captions import CaptionRules
 from curator.contract.errors import UserError
 from curator.contract.text import decoded, visible
-from curator.interop.folders import need_folder, pictures_in, tree
+from curator.interop.folders import entries, need_folder, pictures_in, tree
 from curator.interop.plan import Ignored, ImportPlan, PlannedSubset
 
 _FILES = ("multiply", "flip_p", "cond_dropout", "loss_scale", "shuffle_tags", "batch_id")
@@ -24,7 +24,11 @@ Values = dict[str, str]
 
 
 def plan_everydream(folder: Path, version: Literal[1, 2] = 2) -> ImportPlan:
-    """Every folder that holds pictures, with its numbers."""
+    """Every folder that holds pictures, with its numbers.
+
+    Raises:
+        UserError: there is none.
+    """
     top = need_folder(folder)
     subsets: list[PlannedSubset] = []
     ignored: list[Ignored] = []
@@ -38,6 +42,10 @@ def plan_everydream(folder: Path, version: Literal[1, 2] = 2) -> ImportPlan:
             notes.append(
                 "EveryDream takes a picture's name as its caption where it has no file of one; not so here"
             )
+        if any(
+            file.suffix.lower() in (".yaml", ".yml") and file.stem not in ("local", "global") for file in entries(each)
+        ):
+            notes.append("yaml files of single pictures are not read")
         try:
             found = _planned(top, each, images, version, notes)
         except UserError as error:  # one unreadable number leaves that folder out, and no other
@@ -46,6 +54,8 @@ def plan_everydream(folder: Path, version: Literal[1, 2] = 2) -> ImportPlan:
             subsets.append(found)
         else:
             ignored.append(found)
+    if not subsets and not ignored:
+        raise UserError(f"there is no picture in {visible(str(top))}", "give the folder that holds the folders")
     layout = "everydream" if version == 2 else "everydream1"
     return ImportPlan(layout, (top,), tuple(subsets), tuple(ignored), tuple(dict.fromkeys(notes)))
 
@@ -61,10 +71,6 @@ def _planned(top: Path, folder: Path, images: int, version: int, notes: list[str
         notes.append(f"flip_p {flip:g}: pictures are mirrored with probability 0.5 here")
     if "batch_id" in values:
         notes.append("batch_id: batches are made of buckets alone here")
-    if any(
-        each.suffix in (".yaml", ".yml") and each.stem not in ("local", "global") for each in folder.iterdir()
-    ):
-        notes.append("yaml files of single pictures are not read")
     rules = CaptionRules(
         shuffle=values.get("shuffle_tags", "").strip().lower() in ("1", "true", "yes"),
         caption_dropout=min(1.0, max(0.0, _real(values, "cond_dropout", 0.0))),

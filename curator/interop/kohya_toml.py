@@ -65,6 +65,9 @@ def plan_kohya_toml(file: Path) -> ImportPlan:
         where = f"datasets[{number}]"
         dataset = check(table, "dataset", where, "subsets")
         _dataset(dataset, general, where, found)
+    if not found.subsets:
+        first = found.ignored[0]
+        raise UserError(f"{visible(str(file))} gives no subset", visible(f"{first.path}: {first.reason}"))
     subsets = _numbered(found.subsets)
     _note_shared_folders(subsets, found)
     folders = tuple(dict.fromkeys(folder for each in subsets for folder in found.folders.get(each.folder, (each.folder,))))

@@ -1,4 +1,4 @@
-"""Decides which layouts can be imported, how each is called, and which one a path looks like."""
+"""Layouts of other tools' data that can be imported: how each is called, and which one a path looks like."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LAYOUTS = {
     "kohya-json": "metadata, .json or .jsonl, with captions and tags by image",
     "everydream": "folders with multiply.txt (version 2)",
     "everydream1": "the same as EveryDream 1 reads it: whole numbers only",
-    "booru": "a dump of posts: .jsonl, SQLite or .parquet",
+    "booru": "a dump of posts: .jsonl, .json, SQLite or .parquet",
     "gallery-dl": "pictures with picture.jpg.json beside them",
     "imagefolder": "a folder with metadata.csv, .jsonl or .parquet",
     "scores": "a table of numbers by picture, .csv, .jsonl or .json, for score(NAME)",
@@ -75,12 +75,12 @@ def detected(path: Path) -> str:
         UserError: it may be several.
     """
     if path.is_file():
-        if path.suffix == ".toml":
+        if path.suffix.lower() == ".toml":
             return "kohya-toml"
         if path.suffix.lower() in _DUMPS:
             return "booru"
     else:
-        names = {each.name for each in entries(path)}
+        names = {each.name.lower() for each in entries(path)}
         if names & {"metadata.csv", "metadata.jsonl", "metadata.parquet"}:
             return "imagefolder"
         if any(path.rglob("multiply.txt")):

@@ -12,6 +12,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from curator.contract.errors import UserError
+from curator.contract.text import visible
 from curator.index.collection import Collection
 from curator.index.edits import Rewrite, Words
 from curator.index.metadata import PostFacts
@@ -52,9 +54,32 @@ class WordsReport:
         self.scores.update(other.scores)
 
     @property
+    def is_wordless(self) -> bool:
+        """Whether pictures are here, and not one tag or caption was understood."""
+        return bool(self.found) and not (self.fields["tags"] or self.fields["caption"] or self.scores)
+
+    @property
     def found(self) -> int:
         """Rows of which a picture is here, whatever they say."""
         return self.funnel[KEPT] + self.funnel[HAS_WORDS] + self.funnel[SAYS_NOTHING]
+
+
+def refuse_nothing(plan: ImportPlan, words: WordsReport) -> None:
+    """An import of rows alone that reached no picture did nothing.
+
+    Raises:
+        UserError: with where its pictures may be.
+    """
+    if not plan.sources or plan.subsets or words.found:
+        return
+    if not words.rows:
+        raise UserError("nothing was found to import", f"{visible(str(plan.sources[0].path))} has no rows")
+    hint = "scan the pictures first" if not plan.folders else "name the folder of the pictures, or scan them first"
+    if plan.layout in ("kohya-json", "scores"):
+        hint = "say with --images where the pictures are, or scan them first"
+    if not words.funnel[NOT_HERE]:
+        hint = f"look at the file: {visible(words.funnel.most_common(1)[0][0])}"
+    raise UserError(f"none of {words.rows:,} rows is of a picture here", hint)
 
 
 @dataclass

@@ -153,6 +153,9 @@ def caption_lines(rules: CaptionRules) -> list[FormLine]:
             _yes(rules.escape_parentheses),
             "where brackets weigh, those of tags are plain signs: yes or no",
         ),
+        FormLine(
+            "text_first", "text first", _yes(rules.text_first), "the free text before the tags: yes or no"
+        ),
     ]
 
 

@@ -103,4 +103,8 @@ def plan_lines(plan: ImportPlan) -> list[Text]:
 def report_in_words(report: ImportReport) -> str:
     """One sentence about an import that is done."""
     kept = f"{report.scanned.added:,} images added, {len(report.subsets):,} subsets"
-    return f"{kept}, {report.words.rows:,} rows read" if report.words.rows else kept
+    words = report.words
+    if not words.rows:
+        return kept
+    understood = ", ".join(f"{name} of {count:,}" for name, count in words.fields.items())
+    return f"{kept}, {words.rows:,} rows read, {words.found:,} of pictures here; understood: {understood or 'nothing'}"
