@@ -5,7 +5,7 @@ from __future__ import annotations
 import array
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -45,34 +45,36 @@ class Matcher:
         return found
 
     def _by_path(self, paths: Sequence[str]) -> dict[str, int]:
-        """By the very path, and what is not there by another spelling of it."""
-        found: dict[str, int] = {}
+        """By the very path, and what is not there by another spelling of it below a root."""
         if not paths:
-            return found
+            return {}
         with self._collection.reading():
-            for spelled in (lambda relative: [relative], spellings):
-                missing = [path for path in paths if path not in found]
-                for root, number in self._collection.images.roots().items():
-                    found = self._below(root.rstrip("/") + "/", number, missing, spelled) | found
+            found = self._exactly(paths)
+            roots = sorted(f"{root.rstrip('/')}/" for root in self._collection.images.roots())
+            others = {
+                path: [f"{start}{each}" for each in spellings(path[len(start) :])]
+                for path in paths
+                if path not in found
+                for start in reversed(roots)  # of roots in each other the outermost is last, and stays
+                if path.startswith(start)
+            }
+            there = self._exactly([each for spelled in others.values() for each in spelled])
+        for path, spelled in others.items():
+            image = next((there[each] for each in spelled if each in there), 0)
+            if image:
+                found[path] = image
         return found
 
-    def _below(
-        self, start: str, root: int, paths: Sequence[str], spelled: Callable[[str], list[str]]
-    ) -> dict[str, int]:
-        """The images of a root that paths mean, each under one of its spellings, the first that is there."""
+    def _exactly(self, paths: Sequence[str]) -> dict[str, int]:
+        found: dict[str, int] = {}
         alive = self._collection.images.alive()
-        names = [
-            (path, [each for each in spelled(path[len(start) :]) if _can_be(each)])
-            for path in paths
-            if path.startswith(start)
-        ]
-        files = self._collection.images.known(root, [each for _, spelled in names for each in spelled])
-        images = {name: file.id for name, file in files.items() if file.id in alive}
-        return {
-            path: next(images[each] for each in spelled if each in images)
-            for path, spelled in names
-            if any(each in images for each in spelled)
-        }
+        for root, number in self._collection.images.roots().items():
+            start = root.rstrip("/") + "/"
+            below = {path[len(start) :]: path for path in paths if path.startswith(start) and _can_be(path)}
+            for relative, file in self._collection.images.known(number, list(below)).items():
+                if file.id in alive:
+                    found[below[relative]] = file.id
+        return found
 
     def words_of(self, images: Sequence[int]) -> tuple[dict[int, tuple[str, ...]], dict[int, str]]:
         """Tags and captions of those images that have any; most have none when a dump comes in."""

@@ -1,4 +1,4 @@
-"""Decides how a table of scores is read: one column names the picture, every other column of numbers is a score.
+"""Tables of scores: one column names the picture, every other column of numbers is a score.
 
 `.csv`, `.jsonl` and `.json` (a list of objects, or an object by picture, whose values may be plain numbers). What
 names a picture: a path (beside the file, or below `--images`), the sha256 of its file, or the md5 or post number in its
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import csv
 import math
-import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -19,6 +18,7 @@ from curator.contract.errors import UserError
 from curator.contract.text import decoded, visible
 from curator.interop.folders import absolute
 from curator.interop.json_stream import json_lines, whole_items
+from curator.interop.names import named_in
 from curator.interop.plan import ImportPlan
 from curator.posts.post import whole
 from curator.interop.records import Dropped, Record, Row, Source
@@ -92,14 +92,15 @@ def _row(value: Any, folder: Path) -> Row:
             scores[_name(key)] = number
     if not scores:
         return Dropped("a row without a number")
-    path = next((value[key] for key in _PATHS if isinstance(value.get(key), str) and value[key]), "")
+    name = next((value[key] for key in _PATHS if isinstance(value.get(key), str) and value[key]), "")
+    path, wrong = named_in(folder, name) if name else ("", ())
     record = Record(
-        path=os.path.normpath(folder / path) if path else "",
+        path=path,
         post=whole(value.get("post")) or 0,
         md5=str(value.get("md5") or "").lower(),
         sha256=str(value.get("sha256") or "").lower(),
         scores=tuple(scores.items()),
-        warnings=tuple(warnings),
+        warnings=(*wrong, *warnings),
     )
     return record if record.is_named else Dropped("a row that names no picture")
 

@@ -160,10 +160,10 @@ def _tags(
         if not (plain and cls == "general")  # most of the words, and all said already
         and (group := _group(row, keys, are_words)) is not None
     ]
-    if plain:
+    if plain is not None:
         known = frozenset(plain)
         groups = [(cls, [tag for tag in group if tag in known]) for cls, group in groups]
-    elif plain is None and groups:
+    elif groups:
         plain = list(chain.from_iterable(group for _, group in groups))
     if unread and not plain:
         warnings.append(BAD_TAGS)
@@ -206,7 +206,8 @@ def _of_text(key: str, text: str, are_words: bool) -> list[str]:
     """Commas part the tags of some sites; in `tag_string` one belongs to a tag."""
     if are_words and (key.startswith("tag_string") or "," not in text):
         return tags_of_words(text)
-    return list(tags_of_line(text))
+    line = tags_of_line(text)
+    return [*map(tag_of_word, line)] if are_words else list(line)
 
 
 def _said(value: Any, are_words: bool) -> _Said:

@@ -13,6 +13,7 @@ from curator.index.collection import Collection
 from curator.index.edits import AddTags
 from curator.interop.apply import carry_out
 from curator.interop.kohya_toml import plan_kohya_toml
+from curator.interop.layouts import plan_import
 from curator.scan.scan import scan
 
 LINES = "a cat, red\r\n\r\n a {big|huge} dog, blue \r\n"
@@ -95,3 +96,98 @@ def test_lines_of_metadata_are_kept_for_wildcards(draw: Any, tmp_path: Path, col
     assert words(collection, "a.png") == (["t"], "one\ntwo")
     (image,) = select(collection).ids.tolist()
     assert set(captions_of(collection, [image], range(40))[image]) == {"one, t", "two, t"}  # the caption first, as kohya
+
+
+def beside(folder: Path, **files: str) -> None:
+    for name, text in files.items():
+        (folder / name.replace("__", ".")).write_text(text)
+
+
+@pytest.mark.parametrize(
+    ("ending", "tokens", "wanted"),
+    [
+        (".txt", "sls", (["of", "txt"], "")),
+        (".caption", "sls", ([], "of caption")),
+        (None, "sls", ([], "of caption")),
+        (".words", "sls", (["sls"], "")),
+        (".words", "", ([], "")),
+    ],
+)
+def test_only_the_files_asked_for_are_trained(
+    draw: Any, tmp_path: Path, collection: Collection, ending: str | None, tokens: str, wanted: Any
+) -> None:
+    """S024: a picture with files of several kinds; kohya reads the one asked for, .caption by itself."""
+    beside(draw("set", "a.png"), a__txt="of, txt", a__caption="of caption", a__json='{"tags": ["of json"]}')
+    keys = {"class_tokens": tokens} | ({"caption_extension": ending} if ending else {})
+    carry_out(collection, plan_kohya_toml(dataset(tmp_path, **keys)))
+    assert words(collection, "a.png") == wanted
+
+
+def test_class_tokens_are_trained_where_the_ending_has_no_file(
+    draw: Any, tmp_path: Path, collection: Collection
+) -> None:
+    folder = draw("set", "a.png", "b.png", "c.png")
+    beside(folder, a__txt="some, tags", b__caption="a dog")
+    plan = plan_kohya_toml(dataset(tmp_path, class_tokens="sls frog, green"))
+    assert any("1 pictures" in note and ".caption" in note and "class tokens" in note for note in plan.notes)
+    carry_out(collection, plan)
+    assert words(collection, "a.png") == (["sls frog", "green"], "")
+    assert words(collection, "b.png") == ([], "a dog")
+    assert words(collection, "c.png") == (["sls frog", "green"], "")
+
+
+def test_words_of_ones_own_stay_whatever_the_ending(
+    draw: Any, tmp_path: Path, collection: Collection
+) -> None:
+    folder = draw("set", "a.png")
+    beside(folder, a__txt="some, tags", a__caption="a dog")
+    scan(collection, folder)
+    collection.apply(AddTags(("mine",)), select(collection).ids.tolist())
+    carry_out(collection, plan_kohya_toml(dataset(tmp_path, caption_extension=".caption")))
+    assert words(collection, "a.png") == (["some", "tags", "mine"], "a dog")
+
+
+@pytest.mark.parametrize("ending", [".txt", ".caption", ".words"])
+def test_crops_of_faces_have_the_caption_of_their_picture(
+    draw: Any, tmp_path: Path, collection: Collection, ending: str
+) -> None:
+    """Reference: kohya.md 2.2; a file of its own comes first."""
+    folder = draw("set", "p_100_120_50_60.png", "p_1_2_3_4.png", "q_1_2_3.png")
+    (folder / f"p{ending}").write_text("whole")
+    (folder / f"p_1_2_3_4{ending}").write_text("own")
+    (folder / f"q{ending}").write_text("other")
+    carry_out(collection, plan_kohya_toml(dataset(tmp_path, caption_extension=ending)))
+    said = {name: words(collection, name) for name in ("p_100_120_50_60.png", "p_1_2_3_4.png", "q_1_2_3.png")}
+    assert [[*tags, *filter(None, [text])] for tags, text in said.values()] == [["whole"], ["own"], []]
+
+
+def test_crops_of_faces_in_training_folders(draw: Any, tmp_path: Path, collection: Collection) -> None:
+    folder = draw("train/2_sls", "p_100_120_50_60.png", "r.png")
+    (folder / "p.txt").write_text("face, smile")
+    carry_out(collection, plan_import(tmp_path / "train", "kohya-folders"))
+    assert words(collection, "p_100_120_50_60.png") == (["face", "smile"], "")
+    assert words(collection, "r.png") == (["sls"], "")
+
+
+@pytest.mark.parametrize(
+    ("keys", "trained"),
+    [
+        ({}, {"a cat, on a mat, x, y"}),
+        ({"shuffle_caption": True, "keep_tokens": 1}, {"a cat"}),
+        ({"shuffle_caption": True, "keep_tokens": 2}, {"a cat, on a mat"}),
+        ({"shuffle_caption": True, "keep_tokens": 3}, {"a cat, on a mat, x"}),
+    ],
+)
+def test_the_caption_of_metadata_stands_before_the_tags(
+    draw: Any, tmp_path: Path, collection: Collection, keys: dict[str, Any], trained: set[str]
+) -> None:
+    """Reference: kohya.md 2.3: caption + separator + tags, so that kept tokens are of the caption."""
+    draw("set", "a.png")
+    (tmp_path / "m.json").write_text('{"a.png": {"caption": "a cat, on a mat", "tags": "x, y"}}')
+    carry_out(collection, plan_kohya_toml(dataset(tmp_path, metadata_file="m.json", **keys)))
+    (image,) = select(collection).ids.tolist()
+    kept = keys.get("keep_tokens", 4)
+    drawn = captions_of(collection, [image], range(40))[image]
+    assert {", ".join(caption.split(", ")[:kept]) for caption in drawn} == trained
+    assert {frozenset(caption.split(", ")) for caption in drawn} == {frozenset(["a cat", "on a mat", "x", "y"])}
+    assert words(collection, "a.png") == (["x", "y"], "a cat, on a mat")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from curator.index.bucket_rule import bucket_rule
 from curator.index.collection import Collection
 from curator.interop.apply import carry_out
 from curator.interop.kohya_toml import plan_kohya_toml
+from curator.interop.word_import import HAS_WORDS
 
 FILE = """
 [general]
@@ -112,6 +114,7 @@ def test_subsets_and_rule_of_an_import_are_taken_back_as_one(home: Path, collect
         ("resolution = 512", "unknown key 'resolution'"),
         ("caption_dropout_rate = 2.0", "caption_dropout is 2.0"),
         ("keep_tokens = -1", "keep_tags is -1"),
+        ("validation_split = 0.1", "subsets[0] has the unknown key 'validation_split'"),
     ],
 )
 def test_mistakes_name_the_place(home: Path, line: str, says: str) -> None:
@@ -217,3 +220,52 @@ def test_two_subsets_of_one_folder_are_told(home: Path, collection: Collection) 
     assert any("stays in the first" in note for note in plan.notes)
     carry_out(collection, plan)
     assert [each.name for each in collection.subsets.list()] == ["cats", "cats 2"]
+
+
+UPSTREAM = {
+    "batch_size": 2, "bucket_no_upscale": True, "bucket_reso_steps": 32, "enable_bucket": True, "max_bucket_reso": 1024,
+    "min_bucket_reso": 128, "network_multiplier": 1.0, "skip_image_resolution": 8, "validation_split": 0.1,
+    "validation_seed": 3, "resize_interpolation": "box", "color_aug": True, "face_crop_aug_range": [1.0, 3.0],
+    "flip_aug": True, "num_repeats": 2, "random_crop": True, "shuffle_caption": True, "keep_tokens": 1,
+    "keep_tokens_separator": "|||", "secondary_separator": ";;;", "caption_separator": ",", "enable_wildcard": True,
+    "caption_prefix": "a", "caption_suffix": "b", "caption_dropout_rate": 0.1, "caption_dropout_every_n_epochs": 2,
+    "caption_tag_dropout_rate": 0.1, "token_warmup_min": 1, "token_warmup_step": 5, "caption_extension": ".txt",
+    "class_tokens": "x", "cache_info": True, "custom_attributes": {"a": 1},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", UPSTREAM)
+def test_every_key_that_may_stand_in_general_is_taken(home: Path, name: str) -> None:
+    """S049; reference: kohya.md 1.2, and skip_image_resolution of kohya-ss/sd-scripts#2273."""
+    value = UPSTREAM[name]
+    text = "{a = 1}" if isinstance(value, dict) else repr(value).replace("True", "true")
+    file = write(home, f"[general]\n{name} = {text}\n[[datasets]]\nresolution = 512\n"
+                       "[[datasets.subsets]]\nimage_dir = 'cats'\n")  # fmt: skip
+    assert [each.images for each in plan_kohya_toml(file).subsets] == [2]
+
+
+@pytest.mark.parametrize("split", ["1", "1.0", "2", "-0.1"])
+def test_a_validation_split_that_trains_nothing_is_refused(home: Path, split: str) -> None:
+    text = f"[[datasets]]\nresolution = 512\nvalidation_split = {split}\n[[datasets.subsets]]\nimage_dir = 'cats'\n"
+    with pytest.raises(UserError, match="validation_split"):
+        plan_kohya_toml(write(home, text))
+
+
+def test_metadata_with_full_paths_needs_no_folder(home: Path, collection: Collection) -> None:
+    """image_dir may be left out then; only the folders of the pictures are indexed."""
+    (home / "meta").mkdir()
+    rows = {str(home / "cats/a.png"): {"tags": "x"}, str(home / "dogs/c.png"): {"tags": "y"}}
+    (home / "meta/m.json").write_text(json.dumps(rows))
+    text = "[[datasets]]\nresolution = 512\n[[datasets.subsets]]\nmetadata_file = 'meta/m.json'\n"
+    plan = plan_kohya_toml(write(home, text))
+    assert set(plan.folders) == {home / "cats", home / "dogs"}
+    report = carry_out(collection, plan)
+    assert (report.scanned.added, dict(report.words.funnel)) == (3, {"kept": 1, HAS_WORDS: 1})
+    assert len(select(collection, f"subset:'{plan.subsets[0].name}'")) == plan.subsets[0].images == 2
+
+
+def test_a_file_that_gives_no_subset_is_refused(home: Path) -> None:
+    text = "[[datasets]]\nresolution = 512\n[[datasets.subsets]]\nimage_dir = 'cats'\nnum_repeats = 0\n"
+    with pytest.raises(UserError, match="no subset") as error:
+        plan_kohya_toml(write(home, text))
+    assert "its repeats are 0" in error.value.hint
