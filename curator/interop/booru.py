@@ -104,7 +104,9 @@ def _posts_in(value: Any) -> Iterator[Post | None]:
         yield None
     elif isinstance(value.get("posts"), list) and not is_post(value):
         yield from (each if isinstance(each, dict) else None for each in value["posts"])
-    elif value and all(key.isdecimal() and isinstance(each, dict) for key, each in islice(value.items(), 100)):
+    elif value and all(
+        key.isdecimal() and isinstance(each, dict) for key, each in islice(value.items(), 100)
+    ):
         yield from (_keyed(key, each) for key, each in value.items() if isinstance(each, dict))
     elif value:
         yield value

@@ -43,7 +43,8 @@ def plan_everydream(folder: Path, version: Literal[1, 2] = 2) -> ImportPlan:
                 "EveryDream takes a picture's name as its caption where it has no file of one; not so here"
             )
         if any(
-            file.suffix.lower() in (".yaml", ".yml") and file.stem not in ("local", "global") for file in entries(each)
+            file.suffix.lower() in (".yaml", ".yml") and file.stem not in ("local", "global")
+            for file in entries(each)
         ):
             notes.append("yaml files of single pictures are not read")
         try:
@@ -55,7 +56,9 @@ def plan_everydream(folder: Path, version: Literal[1, 2] = 2) -> ImportPlan:
         else:
             ignored.append(found)
     if not subsets and not ignored:
-        raise UserError(f"there is no picture in {visible(str(top))}", "give the folder that holds the folders")
+        raise UserError(
+            f"there is no picture in {visible(str(top))}", "give the folder that holds the folders"
+        )
     layout = "everydream" if version == 2 else "everydream1"
     return ImportPlan(layout, (top,), tuple(subsets), tuple(ignored), tuple(dict.fromkeys(notes)))
 

@@ -15,7 +15,9 @@ from curator.interop.records import Record
 from curator.scan.find import SIDECARS
 from curator.scan.sidecar import MAX_BYTES, Sidecar, read_sidecar, together
 
-Words = tuple[dict[int, tuple[str, ...]], dict[int, str]]  # tags and captions by picture, of those that have any
+Words = tuple[
+    dict[int, tuple[str, ...]], dict[int, str]
+]  # tags and captions by picture, of those that have any
 
 
 class Pictures(Protocol):

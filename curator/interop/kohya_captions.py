@@ -1,19 +1,19 @@
 """What kohya trains of caption files, where a scan reads more, less or otherwise (reference: kohya.md 2.2).
 
-Only files of the ending asked for count, and of these the first line; with wildcards all lines, of which one is drawn for
-each sample. A picture such as `p_100_120_50_60.png` without a file of its own has that of `p`; one with none has the class
-tokens.
+Only files of the ending asked for count, and of these the first line; with wildcards all lines, of which one is drawn
+for each sample. A picture such as `p_100_120_50_60.png` without a file of its own has that of `p`; one with none has
+the class tokens.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from curator.contract.regular_file import read_regular
 from curator.contract.text import decoded
-from curator.interop.folders import pictures_in
+from curator.interop.folders import entries, pictures_in
 from curator.interop.foreseen import words_beside
 from curator.interop.records import Dropped, Record, Row, Source
 from curator.posts.words import lines_of, tags_of_line, text_of
@@ -44,23 +44,24 @@ class CaptionFiles:
 
     def unasked(self) -> int:
         """How many pictures have words only in files that are not asked for."""
+        names = _names(self.folder)
         return sum(
-            self._file(picture) is None and any(picture.with_suffix(each).is_file() for each in SIDECARS)
+            self._file(picture, names) is None and any(picture.stem + each in names for each in SIDECARS)
             for picture in pictures_in(self.folder)
         )
 
     def _rows(self) -> Iterator[Row]:
+        names = _names(self.folder)
         for picture in pictures_in(self.folder):
-            row = self._row(picture)
+            row = self._row(picture, self._file(picture, names))
             if row:
                 yield row
 
-    def _file(self, picture: Path) -> Path | None:
-        names = (picture.with_suffix(self.ending), *_of_face(picture, self.ending))
-        return next((each for each in names if each.is_file()), None)
+    def _file(self, picture: Path, names: Container[str]) -> Path | None:
+        own = picture.stem + self.ending
+        return picture.with_name(own) if own in names else _of_face(picture, self.ending, names)
 
-    def _row(self, picture: Path) -> Row | None:
-        file = self._file(picture)
+    def _row(self, picture: Path, file: Path | None) -> Row | None:
         scanned = words_beside(picture)
         if file is None:
             if scanned == ((), ""):
@@ -70,12 +71,12 @@ class CaptionFiles:
             text = decoded(read_regular(file, limit_bytes=MAX_BYTES))[0]
         except OSError:
             return Dropped("a caption file that cannot be read")
-        tags, caption = self._words(picture, file, text)
+        tags, caption = self._words(file, text)
         if (tags, caption) == scanned:
             return None
         return Record(str(picture), tags=tags, caption=caption, scanned=scanned)
 
-    def _words(self, picture: Path, file: Path, text: str) -> Words:
+    def _words(self, file: Path, text: str) -> Words:
         several = [line.strip() for line in text.splitlines() if line.strip()]
         first = several[0] if several else ""
         if self.lines and len(several) > 1:
@@ -91,10 +92,12 @@ def face_captions(folder: Path) -> Source:
     """Rows of pictures whose caption is in the file of the picture that they were cut from."""
 
     def rows() -> Iterator[Row]:
+        names = _names(folder)
         for picture in pictures_in(folder):
-            if any(picture.with_suffix(each).is_file() for each in SIDECARS):
+            if any(picture.stem + each in names for each in SIDECARS):
                 continue
-            whole = next((each for ending in _SCANNED for each in _of_face(picture, ending) if each.is_file()), None)
+            files = (_of_face(picture, ending, names) for ending in _SCANNED)
+            whole = next((file for file in files if file), None)
             if whole:
                 tags, caption = words_beside(whole, _SCANNED)
                 yield Record(str(picture), tags=tags or None, caption=caption or None)
@@ -102,7 +105,12 @@ def face_captions(folder: Path) -> Source:
     return Source(folder, rows)
 
 
-def _of_face(picture: Path, ending: str) -> tuple[Path, ...]:
+def _names(folder: Path) -> set[str]:
+    return {each.name for each in entries(folder)}
+
+
+def _of_face(picture: Path, ending: str, names: Container[str]) -> Path | None:
     """The caption file of the picture that a crop of a face comes from."""
     parts = picture.stem.split("_")
-    return (picture.with_name("_".join(parts[:-_FACE]) + ending),) if len(parts) > _FACE else ()
+    name = "_".join(parts[:-_FACE]) + ending
+    return picture.with_name(name) if len(parts) > _FACE and name in names else None

@@ -35,7 +35,9 @@ def plan_kohya_folders(folder: Path, reg: Path | None = None) -> ImportPlan:
             elif found:
                 ignored.append(Ignored(str(entry), found))
         if len(subsets) == before:
-            raise UserError(f"no folder in {visible(str(top))} is called as kohya calls them", _hint(top, ignored))
+            raise UserError(
+                f"no folder in {visible(str(top))} is called as kohya calls them", _hint(top, ignored)
+            )
     folders = tuple(each.folder for each in subsets)
     sources = tuple(face_captions(folder) for folder in folders)
     return ImportPlan("kohya-folders", folders, _named_apart(subsets), tuple(ignored), sources=sources)
@@ -43,7 +45,11 @@ def plan_kohya_folders(folder: Path, reg: Path | None = None) -> ImportPlan:
 
 def _hint(top: Path, ignored: list[Ignored]) -> str:
     """The folder that was meant: the one above, or one of those below."""
-    near = [top.parent, *(each for each in _deeper(top)), *(each for one in _deeper(top) for each in _deeper(one))]
+    near = [
+        top.parent,
+        *(each for each in _deeper(top)),
+        *(each for one in _deeper(top) for each in _deeper(one)),
+    ]
     for each in near:
         if any(isinstance(_planned(entry, False), PlannedSubset) for entry in entries(each)):
             return f"did you mean {visible(str(each))}?"

@@ -70,9 +70,17 @@ def plan_kohya_toml(file: Path) -> ImportPlan:
         raise UserError(f"{visible(str(file))} gives no subset", visible(f"{first.path}: {first.reason}"))
     subsets = _numbered(found.subsets)
     _note_shared_folders(subsets, found)
-    folders = tuple(dict.fromkeys(folder for each in subsets for folder in found.folders.get(each.folder, (each.folder,))))
+    folders = tuple(
+        dict.fromkeys(folder for each in subsets for folder in found.folders.get(each.folder, (each.folder,)))
+    )
     return ImportPlan(
-        "kohya-toml", folders, subsets, tuple(found.ignored), tuple(found.notes), found.rule, tuple(found.sources)
+        "kohya-toml",
+        folders,
+        subsets,
+        tuple(found.ignored),
+        tuple(found.notes),
+        found.rule,
+        tuple(found.sources),
     )
 
 
@@ -248,7 +256,9 @@ def _captions(planned: PlannedSubset, levels: _Levels, place: str, found: _Found
     """Caption files that a scan would not read the way kohya does."""
     ending = "." + str(levels.get("caption_extension")).lstrip(".")
     rules = planned.rules
-    is_tags = ending == ".txt" or bool(rules.shuffle or rules.keep_tags or rules.tag_dropout or rules.warmup_steps)
+    is_tags = ending == ".txt" or bool(
+        rules.shuffle or rules.keep_tags or rules.tag_dropout or rules.warmup_steps
+    )
     separator = str(levels.get("caption_separator")) if is_tags else ""
     files = CaptionFiles(planned.folder, ending, separator, rules.wildcards, planned.class_tokens)
     found.sources.append(files.source())
@@ -268,7 +278,9 @@ def _take_rule(dataset: Mapping[str, Any], general: Mapping[str, Any], where: st
     sides = _sides(resolution, f"{where}.resolution")
     split = nearest_value("validation_split", dataset, general)
     if not 0 <= split < 1:
-        raise UserError(f"{where}.validation_split is {split:g}", "give a share from 0 to below 1: 1 trains nothing")
+        raise UserError(
+            f"{where}.validation_split is {split:g}", "give a share from 0 to below 1: 1 trains nothing"
+        )
     if not nearest_value("enable_bucket", dataset, general):
         found.note(f"{where} has no buckets in kohya; here every picture has one")
     least, most, step, no_upscale = (

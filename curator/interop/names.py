@@ -19,15 +19,14 @@ def named_in(folder: Path, name: str) -> tuple[str, tuple[str, ...]]:
 def spellings(relative: str) -> list[str]:
     """How else a name below a folder may be spelled there, the likeliest first.
 
-    With slashes where Windows wrote backslashes, composed or decomposed (macOS), and with its ending in small or capital
-    letters.
+    With slashes where Windows wrote backslashes, composed or decomposed (macOS), and with its ending in small or
+    capital letters.
     """
     found = [relative]
     if "\\" in relative:
         found.append(os.path.normpath(relative.replace("\\", "/")))
     if not relative.isascii():
-        found += [unicodedata.normalize(form, each) for each in found for form in ("NFC", "NFD")]
-        found += _mixed(found)
+        found += [form(each) for each in found for form in (_composed, _apart, _mixed, _mixed_otherwise)]
     for each in tuple(found):
         stem, dot, ending = each.rpartition(".")
         if dot and "/" not in ending:
@@ -35,12 +34,20 @@ def spellings(relative: str) -> list[str]:
     return [each for each in dict.fromkeys(found) if each != relative and not each.startswith("../")]
 
 
-def _mixed(names: list[str]) -> list[str]:
-    """Folders in one form and the file in the other: a folder copied by one system, a file by another."""
-    pairs = (("NFC", "NFD"), ("NFD", "NFC"))
-    parted = [each.rpartition("/") for each in names if "/" in each]
-    return [
-        f"{unicodedata.normalize(one, folder)}/{unicodedata.normalize(other, file)}"
-        for folder, _, file in parted
-        for one, other in pairs
-    ]
+def _composed(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
+
+
+def _apart(name: str) -> str:
+    return unicodedata.normalize("NFD", name)
+
+
+def _mixed(name: str) -> str:
+    """Folders in one form and the file in the other: folders made by one system, the file by another."""
+    folder, slash, file = name.rpartition("/")
+    return f"{_composed(folder)}{slash}{_apart(file)}"
+
+
+def _mixed_otherwise(name: str) -> str:
+    folder, slash, file = name.rpartition("/")
+    return f"{_apart(folder)}{slash}{_composed(file)}"

@@ -20,8 +20,8 @@ from curator.interop.folders import absolute
 from curator.interop.json_stream import json_lines, whole_items
 from curator.interop.names import named_in
 from curator.interop.plan import ImportPlan
-from curator.posts.post import whole
 from curator.interop.records import Dropped, Record, Row, Source
+from curator.posts.post import whole
 
 _PATHS = ("path", "file_name", "filename", "file", "image_path", "image")
 _NAMED_BY = (*_PATHS, "sha256", "md5", "post")

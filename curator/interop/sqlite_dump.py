@@ -114,7 +114,9 @@ def _with_tags(
     for post in posts:
         while number is not None and _is_before(number, post["id"]):
             number, tags = next(groups, (None, ()))
-        found = [tag for _, tag in tags if tag in names] if number is not None and number == post["id"] else []
+        found = (
+            [tag for _, tag in tags if tag in names] if number is not None and number == post["id"] else []
+        )
         post["tag_string"] = " ".join(map(names.__getitem__, found))
         for tag in found:
             if tag in classes:
@@ -165,8 +167,10 @@ def _posts_in(tables: Mapping[str, Sequence[str]]) -> _Posts | None:
     for table in order:
         columns = tables[table]
         number = _one_of(_IDS, columns)
-        known = [name for name in columns if name in KEYS and name != "id" and name != number]
-        if number and any(name in ("md5", "rating", "tags") or name.startswith("tag_string") for name in known):
+        known = [name for name in columns if name in KEYS and name not in ("id", number)]
+        if number and any(
+            name in ("md5", "rating", "tags") or name.startswith("tag_string") for name in known
+        ):
             return _Posts(table, number, known)
     return None
 

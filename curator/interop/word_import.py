@@ -74,7 +74,11 @@ def refuse_nothing(plan: ImportPlan, words: WordsReport) -> None:
         return
     if not words.rows:
         raise UserError("nothing was found to import", f"{visible(str(plan.sources[0].path))} has no rows")
-    hint = "scan the pictures first" if not plan.folders else "name the folder of the pictures, or scan them first"
+    hint = (
+        "scan the pictures first"
+        if not plan.folders
+        else "name the folder of the pictures, or scan them first"
+    )
     if plan.layout in ("kohya-json", "scores"):
         hint = "say with --images where the pictures are, or scan them first"
     if not words.funnel[NOT_HERE]:

@@ -74,7 +74,13 @@ def _of_words(text: str) -> int | None:
     hour = int(time[1]) if time else 0
     if time and time[4]:
         hour = hour % 12 + (12 if time[4].lower() == "pm" else 0)
-    parts = [int(years[0]), months[0], int(days[0]), hour, *(int(time[at] or 0) if time else 0 for at in (2, 3))]
+    parts = [
+        int(years[0]),
+        months[0],
+        int(days[0]),
+        hour,
+        *(int(time[at] or 0) if time else 0 for at in (2, 3)),
+    ]
     return _made(parts, "".join(zone.groups()) if zone else "+0000")
 
 

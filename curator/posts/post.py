@@ -42,7 +42,13 @@ WORD_KEYS = (*_TAGS, *chain.from_iterable(keys for _, keys in _BY_CLASS), *_CAPT
 KEYS = (*_NUMBERS, "rating", *_SCORES, *_FAVOURITES, *_DATES, *WORD_KEYS, "is_deleted", "file_ext", "md5")
 _LETTERS = {"g": "general", "s": "sensitive", "q": "questionable", "e": "explicit", "safe": "general"}
 _BY_NUMBER = frozenset("0123")
-_CATEGORIES = {"0": "general", "1": "artist", "3": "copyright", "4": "character", "5": "meta"}  # Danbooru's numbers
+_CATEGORIES = {
+    "0": "general",
+    "1": "artist",
+    "3": "copyright",
+    "4": "character",
+    "5": "meta",
+}  # Danbooru's numbers
 _NAMES = ("name", "tag", "name_en", "tag_name")
 
 Classes = tuple[tuple[str, str], ...]

@@ -282,3 +282,37 @@ def test_a_wildcard_over_several_tags_leaves_the_draws_of_others_as_they_are() -
     for epoch in range(20):
         sample = Sample(epoch, 0, 0)
         assert caption_of(beside, rules, 1, sample).startswith(caption_of(alone, rules, 1, sample) + ", ")
+
+
+@pytest.mark.parametrize(
+    ("rules", "text", "wanted"),
+    [
+        (CaptionRules(text_first=True), "10,000 girls", "10,000 girls, 1girl, solo, long hair, smile, outdoors"),
+        (CaptionRules(text_first=True), "", "1girl, solo, long hair, smile, outdoors"),
+        (CaptionRules(text_first=True, trigger="sls"), "a, b", "sls, a, b, 1girl, solo, long hair, smile, outdoors"),
+        (CaptionRules(text_first=True, shuffle=True, keep_tags=7), "a, b",
+         "a, b, 1girl, solo, long hair, smile, outdoors"),
+    ],
+)  # fmt: skip
+def test_text_may_stand_first(rules: CaptionRules, text: str, wanted: str) -> None:
+    """Reference: kohya.md 2.3. Where nothing moves the text stays as it is written."""
+    assert caption(rules, text=text) == wanted
+
+
+@pytest.mark.parametrize(("keep", "kept"), [(1, ["a"]), (2, ["a", "b"]), (3, ["a", "b", "1girl"])])
+@pytest.mark.parametrize("lines", ["a, b", "a, b\na, b"])
+def test_of_text_that_stands_first_the_first_pieces_are_kept(keep: int, kept: list[str], lines: str) -> None:
+    rules = CaptionRules(text_first=True, shuffle=True, keep_tags=keep, trigger="sls", wildcards=True)
+    drawn = [caption(rules, epoch, text=lines).split(", ") for epoch in range(30)]
+    assert all(each[: keep + 1] == ["sls", *kept] for each in drawn)
+    assert {frozenset(each) for each in drawn} == {frozenset([*TAGS, "a", "b", "sls"])}
+    assert len(set(map(tuple, drawn))) > 10
+
+
+@pytest.mark.parametrize("text", ["a, b", "a, b\na, b"])
+def test_text_that_stands_first_is_kept_before_a_separator(text: str) -> None:
+    rules = CaptionRules(text_first=True, shuffle=True, keep_separator="|||", wildcards=True)
+    parts = split_caption(("x", "|||", "y", "z", "|||", "end"), text, rules)
+    for epoch in range(20):
+        said = caption_of(parts, rules, 42, Sample(epoch, 0, 0)).split(", ")
+        assert (said[:3], said[-1]) == (["a", "b", "x"], "end")

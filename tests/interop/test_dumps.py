@@ -31,12 +31,16 @@ def database(path: Path, kind: str = "type", *, indexed: bool = True, names: Ite
     post, tag, relation, number = list(names) or ["post", "tag", "posttagrelation", "id"]
     kinds = HAKU if kind == "type" else DANBOORU
     with sqlite3.connect(path) as db:
-        db.execute(f"CREATE TABLE {tag} (id integer primary key, name text unique, {kind} integer, popularity integer)")
+        db.execute(
+            f"CREATE TABLE {tag} (id integer primary key, name text unique, {kind} integer, popularity integer)"
+        )
         db.executemany(
             f"INSERT INTO {tag} VALUES (?,?,?,1)",
             [(place, *pair) for place, pair in enumerate(zip(NAMES, kinds, strict=True), 1)],
         )
-        db.execute(f"CREATE TABLE {post} ({number} integer, created_at text, rating integer, score integer, md5 text)")
+        db.execute(
+            f"CREATE TABLE {post} ({number} integer, created_at text, rating integer, score integer, md5 text)"
+        )
         db.executemany(f"INSERT INTO {post} VALUES (?,?,?,?,?)", POSTS)
         db.execute(f"CREATE TABLE {relation} (id integer primary key, post_id integer, tag_id integer)")
         pairs = [(post, tag) for post, tags in TAGS_OF.items() for tag in (*tags, 77)]

@@ -95,7 +95,10 @@ def test_lines_of_metadata_are_kept_for_wildcards(draw: Any, tmp_path: Path, col
     carry_out(collection, plan_kohya_toml(dataset(tmp_path, metadata_file="m.json", enable_wildcard=True)))
     assert words(collection, "a.png") == (["t"], "one\ntwo")
     (image,) = select(collection).ids.tolist()
-    assert set(captions_of(collection, [image], range(40))[image]) == {"one, t", "two, t"}  # the caption first, as kohya
+    assert set(captions_of(collection, [image], range(40))[image]) == {
+        "one, t",
+        "two, t",
+    }  # the caption first, as kohya
 
 
 def beside(folder: Path, **files: str) -> None:
@@ -189,5 +192,7 @@ def test_the_caption_of_metadata_stands_before_the_tags(
     kept = keys.get("keep_tokens", 4)
     drawn = captions_of(collection, [image], range(40))[image]
     assert {", ".join(caption.split(", ")[:kept]) for caption in drawn} == trained
-    assert {frozenset(caption.split(", ")) for caption in drawn} == {frozenset(["a cat", "on a mat", "x", "y"])}
+    assert {frozenset(caption.split(", ")) for caption in drawn} == {
+        frozenset(["a cat", "on a mat", "x", "y"])
+    }
     assert words(collection, "a.png") == (["x", "y"], "a cat, on a mat")

@@ -61,11 +61,19 @@ def test_the_very_name_comes_before_another_spelling(
     draw: Any, tmp_path: Path, collection: Collection
 ) -> None:
     draw("set", "a.jpg", "a.JPG", "b.JPG")
-    rows = [{"file_name": "a.jpg", "text": "small"}, {"file_name": "a.JPG", "text": "large"}, {"file_name": "b.jpg", "text": "b"}]
+    rows = [
+        {"file_name": "a.jpg", "text": "small"},
+        {"file_name": "a.JPG", "text": "large"},
+        {"file_name": "b.jpg", "text": "b"},
+    ]
     (tmp_path / "set/metadata.jsonl").write_text("\n".join(map(json.dumps, rows)))
     carry_out(collection, plan_import(tmp_path / "set"))
     ids = collection.images.alive().to_array().tolist()
-    assert {row.name: row.caption for row in collection.rows(ids)} == {"a.jpg": "small", "a.JPG": "large", "b.JPG": "b"}
+    assert {row.name: row.caption for row in collection.rows(ids)} == {
+        "a.jpg": "small",
+        "a.JPG": "large",
+        "b.JPG": "b",
+    }
 
 
 @pytest.mark.parametrize("name", ["C:\\data\\a.png", "d:/data/a.png", "\\\\box\\share\\a.png"])

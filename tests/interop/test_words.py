@@ -18,8 +18,8 @@ from curator.interop.apply import carry_out
 from curator.interop.booru import plan_booru
 from curator.interop.json_stream import json_items
 from curator.interop.layouts import plan_import
-from curator.posts.dates import seconds_of
 from curator.interop.word_import import HAS_WORDS, NOT_HERE, SAYS_NOTHING, count_words
+from curator.posts.dates import seconds_of
 from curator.scan.scan import scan
 
 MD5 = "0123456789abcdef0123456789abcdef"

@@ -40,7 +40,7 @@ DAY = int(datetime(2022, 10, 1, tzinfo=UTC).timestamp())
         (OCTOBER * 1_000_000, OCTOBER),
         ({"json_class": "Time", "s": OCTOBER, "n": 0}, OCTOBER),
         ({"$date": OCTOBER * 1000}, OCTOBER),
-        (datetime(2022, 10, 1, 6, 23, 45), OCTOBER),  # noqa: DTZ001 - as Parquet gives it
+        (datetime(2022, 10, 1, 6, 23, 45), OCTOBER),
         ("1970-01-02", 86400),
         ("1970-01-01T01:00:00+01:00", 0),
         ("1970-01-01 00:00:05 UTC", 5),
@@ -56,7 +56,7 @@ def test_what_can_be_read(value: Any, seconds: int) -> None:
     [
         "1970-02-31", "", None, True, "0000-00-00", "soon", "0001-01-01T00:00:00", "9999-12-31", "2022-13-01",
         "2022-10-01T25:00:00", "Sat Oct 2022", "Oct 01", -5, 1e30, float("nan"), {}, [], "1 May 2 June 2022",
-        datetime(1, 1, 1),  # noqa: DTZ001
+        datetime(1, 1, 1),
     ],
 )  # fmt: skip
 def test_what_is_no_date(value: Any) -> None:

@@ -159,7 +159,9 @@ values = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=6), inner, max_size=4),
     max_leaves=8,
 )
-KEYS = st.sampled_from(["id", "tags", "tag_string", "tags_artist", "rating", "score", "fav_count", "date", "caption"])
+KEYS = st.sampled_from(
+    ["id", "tags", "tag_string", "tags_artist", "rating", "score", "fav_count", "date", "caption"]
+)
 
 
 @given(st.dictionaries(KEYS, values, max_size=6))
