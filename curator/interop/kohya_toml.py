@@ -318,9 +318,11 @@ def _resample(dataset: Mapping[str, Any], general: Mapping[str, Any], where: str
 
 
 def _located(name: str, place: str, found: _Found) -> Path:
-    for path in (Path(name), found.home / name):
-        if path.exists():
-            return absolute(path)
+    """Written on Windows, a relative path has backslashes."""
+    for each in (name, name.replace("\\", "/")):
+        for path in (Path(each), found.home / each):
+            if path.exists():
+                return absolute(path)
     raise UserError(f"{place}: there is no {visible(name)}", "it is looked for from here and beside the file")
 
 

@@ -130,3 +130,31 @@ def test_too_few_regularisation_pictures_are_shown_more_often(
     assert "more often" in plan.notes[-1]
     carry_out(collection, plan)
     assert samples(collection) == {"10_a b": 20, "1_b": 20}
+
+
+def test_the_plan_counts_the_pictures_that_the_subset_will_have(
+    draw: Any, tmp_path: Path, collection: Collection
+) -> None:
+    """Whatever a scan takes for a picture, in small letters or large; a folder behind a link is not of it."""
+    folder = draw("train/2_a", "a.png", "b.JPG", "c.gif", "d.jfif", ".hidden.png")
+    (folder / "notes.txt").write_text("x")
+    (folder / "more").symlink_to(draw("other", "e.png"))
+    plan = plan_import(tmp_path / "train", "kohya-folders")
+    carry_out(collection, plan)
+    assert plan.subsets[0].images == 4 == len(select(collection, "subset:2_a"))
+
+
+@pytest.mark.parametrize("given", ["train", "train/img/2_a", "train/img/2_a/deep"])
+def test_a_folder_near_the_right_one(draw: Any, tmp_path: Path, given: str) -> None:
+    draw("train/img/2_a", "a.png")
+    draw("train/img/2_a/deep", "b.png")
+    with pytest.raises(UserError) as error:
+        plan_import(tmp_path / given, "kohya-folders")
+    assert ("did you mean" in error.value.hint) is not given.endswith("deep")
+
+
+def test_regularisation_folders_that_are_none(draw: Any, tmp_path: Path) -> None:
+    draw("train/2_a", "a.png")
+    draw("reg", "b.png")
+    with pytest.raises(UserError, match="reg"):
+        plan_import(tmp_path / "train", "kohya-folders", reg=tmp_path / "reg")

@@ -269,3 +269,8 @@ def test_a_file_that_gives_no_subset_is_refused(home: Path) -> None:
     with pytest.raises(UserError, match="no subset") as error:
         plan_kohya_toml(write(home, text))
     assert "its repeats are 0" in error.value.hint
+
+
+def test_a_folder_written_with_backslashes(home: Path) -> None:
+    text = "[[datasets]]\nresolution = 512\n[[datasets.subsets]]\nimage_dir = '.\\cats'\n"
+    assert [each.folder for each in plan_kohya_toml(write(home, text)).subsets] == [home / "cats"]
