@@ -62,13 +62,15 @@ class _Reader:
         if not isinstance(value, dict) or not key:
             return Dropped("an entry that is no JSON object")
         tags, caption = value.get("tags"), value.get("caption")
-        others = read_words({"tags": _unless_text(tags), "caption": _unless_text(caption)})
         path, warnings = self._named(key)
+        if not isinstance(tags, str | None) or not isinstance(caption, str | None):
+            said = read_words({"tags": tags, "caption": caption})
+            return Record(path, tags=said.tags, caption=said.caption, warnings=warnings + said.warnings)
         return Record(
             path=path,
-            tags=tags_of_line(tags, self._separator) if isinstance(tags, str) else others.tags,
-            caption=self._text(caption) if isinstance(caption, str) else others.caption,
-            warnings=warnings + others.warnings,
+            tags=None if tags is None else tags_of_line(tags, self._separator),
+            caption=None if caption is None else self._text(caption),
+            warnings=warnings,
         )
 
     def _named(self, key: str) -> tuple[str, tuple[str, ...]]:
@@ -81,7 +83,3 @@ class _Reader:
             found = pictures_in(Path(folder)) if Path(folder).is_dir() else []
             self._stems[folder] = {each.stem: str(each) for each in reversed(found)}
         return self._stems[folder].get(stem, path), warnings
-
-
-def _unless_text(value: Any) -> Any:
-    return None if isinstance(value, str) else value

@@ -20,6 +20,7 @@ from curator.interop.json_stream import json_items
 from curator.interop.layouts import plan_import
 from curator.interop.word_import import HAS_WORDS, NOT_HERE, SAYS_NOTHING, count_words
 from curator.posts.dates import seconds_of
+from curator.posts.post import BAD_TAGS, SEVERAL
 from curator.scan.scan import scan
 
 MD5 = "0123456789abcdef0123456789abcdef"
@@ -361,3 +362,25 @@ def test_how_many_rows_are_taken_at_once_changes_nothing(
     assert outcomes[0] == outcomes[1] == outcomes[2]
     assert (outcomes[0][0].funnel[HAS_WORDS] > 0) is not replace_words
     assert outcomes[0][2][0].score == 0  # the last row of a picture counts
+
+
+def test_kohya_metadata_of_lists(draw: Any, tmp_path: Path, collection: Collection) -> None:
+    """Tags and captions may be lists; what is neither text nor list is counted."""
+    folder = draw("set", "a.png", "b.png")
+    rows = {"a.png": {"tags": ["x", "y, z"], "caption": ["one", "two"]}, "b.png": {"tags": 7}}
+    (tmp_path / "m.json").write_text(json.dumps(rows))
+    report = carry_out(collection, plan_import(tmp_path / "m.json", "kohya-json", images=folder)).words
+    assert dict(report.funnel) == {"kept": 1, SAYS_NOTHING: 1}
+    assert dict(report.fields) == {"tags": 1, "caption": 1}
+    assert dict(report.warnings) == {SEVERAL: 1, BAD_TAGS: 1}
+    (one,) = select(collection, "x y z").ids.tolist()
+    assert collection.rows([one])[0].caption == "one\ntwo"
+
+
+def test_a_caption_that_is_not_taken_is_not_kept(draw: Any, tmp_path: Path, collection: Collection) -> None:
+    """A row of a caption alone, for a picture that has another one, gives nothing."""
+    folder = draw("set", "a.png", text="x")
+    (folder / "a.caption").write_text("mine")
+    jsonl(folder / "metadata.jsonl", [{"file_name": "a.png", "text": "theirs"}])
+    plan = plan_import(folder)
+    assert dict(count_words(plan).funnel) == dict(carry_out(collection, plan).words.funnel) == {HAS_WORDS: 1}
