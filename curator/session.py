@@ -36,6 +36,7 @@ if TYPE_CHECKING:  # what a call needs is imported by it: the app's first screen
     from curator.interop.apply import ImportReport
     from curator.interop.plan import ImportPlan
     from curator.interop.word_import import Progress as ImportProgress
+    from curator.interop.word_import import WordsReport
     from curator.runs.listing import RunSummary
     from curator.scan.report import ScanReport
     from curator.scan.scan import Progress
@@ -175,6 +176,16 @@ class Session(SetCalls):
         from curator.interop.apply import carry_out
 
         return carry_out(self.collection, plan, progress, scanned=scanned, replace_words=replace_words)
+
+    def count_import(
+        self, plan: ImportPlan, progress: ImportProgress | None = None, *, replace_words: bool = False
+    ) -> WordsReport:
+        """What the rows of a plan would do; a UserError where they reach no picture."""
+        from curator.interop.word_import import count_words, refuse_nothing
+
+        counts = count_words(plan, self.folder, progress, replace_words=replace_words)
+        refuse_nothing(plan, counts)
+        return counts
 
     # --- edits ----------------------------------------------------------------------------------------
 

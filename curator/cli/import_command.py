@@ -139,11 +139,13 @@ def _words_json(words: WordsReport) -> dict[str, Any]:
 
 
 def _put_words(words: WordsReport) -> None:
+    from curator.interop.word_import import understood_in_words
+
     if not words.rows:
         return
     put_table([(count, reason) for reason, count in words.funnel.most_common()], ("rows", "of which"))
     if words.fields:
-        put("understood: " + ", ".join(f"{name} of {count:,}" for name, count in words.fields.items()))
+        put(f"understood: {understood_in_words(words)}")
     if words.is_wordless:
         put("warning: no tags and no captions were found in them")
     for name, count in words.scores.items():

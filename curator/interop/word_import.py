@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -64,6 +65,11 @@ class WordsReport:
         return self.funnel[KEPT] + self.funnel[HAS_WORDS] + self.funnel[SAYS_NOTHING]
 
 
+def understood_in_words(words: WordsReport) -> str:
+    """Of how many pictures each field was understood: `tags of 20, rating of 18`."""
+    return ", ".join(f"{name} of {count:,}" for name, count in words.fields.items()) or "nothing"
+
+
 def refuse_nothing(plan: ImportPlan, words: WordsReport) -> None:
     """An import of rows alone that reached no picture did nothing.
 
@@ -103,20 +109,26 @@ class _Given:
             self.report.scores[name] += 1
 
 
-def count_words(plan: ImportPlan, folder: Path | None = None, *, replace_words: bool = False) -> WordsReport:
+def count_words(
+    plan: ImportPlan,
+    folder: Path | None = None,
+    progress: Progress | None = None,
+    *,
+    replace_words: bool = False,
+) -> WordsReport:
     """What the rows of a plan's sources would do, after the scan of its folders, to the collection in `folder`."""
     report = WordsReport()
     if not plan.sources:
         return report
-    if folder is None or not Collection.exists(folder):
+    with ExitStack() as opened:
+        matcher = None
+        if folder is not None and Collection.exists(folder):
+            matcher = Matcher(opened.enter_context(Collection.open(folder)))
+        pictures = Foreseen(plan.folders, matcher)
         for batch in batches(rows_of(plan)):
-            report.include(_given(Foreseen(plan.folders, None), batch, replace_words).report)
-        return report
-    with Collection.open(folder) as collection:
-        pictures = Foreseen(plan.folders, Matcher(collection))
-        for batch in batches(rows_of(plan)):
-            with collection.reading():
-                report.include(_given(pictures, batch, replace_words).report)
+            report.include(_given(pictures, batch, replace_words).report)
+            if progress:
+                progress(report.rows)
     return report
 
 

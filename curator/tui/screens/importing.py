@@ -1,4 +1,4 @@
-"""Decides how data of other tools is brought in from the app: where it is, the plan to read, then the import."""
+"""Import of other tools' data in the app: where it is, the plan to read, then the import."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from curator.contract.text import visible
 from curator.interop.apply import ImportReport
 from curator.interop.layouts import LAYOUTS, plan_import
 from curator.interop.plan import ImportPlan
+from curator.interop.word_import import WordsReport, understood_in_words
 from curator.session import Session
 from curator.tui.background import in_background, progress_told
 from curator.tui.messages import Told
@@ -30,14 +31,18 @@ _LINES = (
 
 
 class Planned(NamedTuple):
-    """A plan, and whether its words replace those that pictures have."""
+    """A plan, what its rows would do, and whether their words replace those that pictures have."""
 
     plan: ImportPlan
+    counts: WordsReport
     replace_words: bool
 
 
-def ask_for_import(screen: Screen) -> None:
+def ask_for_import(screen: Screen, reader: Session) -> None:
     """Ask where it is, and plan in the background as the work "plan" of `screen`; for `propose_import`."""
+
+    def told(rows: int) -> None:
+        screen.post_message(Told(f"{rows:,} rows read"))
 
     def check(values: Mapping[str, str]) -> Callable[[], Planned]:
         typed = {name: value.strip() for name, value in values.items()}
@@ -45,15 +50,13 @@ def ask_for_import(screen: Screen) -> None:
             raise UserError("no folder or file was given", "type where it is")
         replace = yes_or_no(typed, "replace", "replace words")
         path, reg, images = (Path(typed[name]).expanduser() for name in ("path", "reg", "images"))
-        return lambda: Planned(
-            plan_import(
-                path,
-                typed["layout"],
-                reg=reg if typed["reg"] else None,
-                images=images if typed["images"] else None,
-            ),
-            replace,
-        )
+        reg, images = (where if typed[name] else None for name, where in (("reg", reg), ("images", images)))
+
+        def planned() -> Planned:
+            plan = plan_import(path, typed["layout"], reg=reg, images=images)
+            return Planned(plan, reader.count_import(plan, told, replace_words=replace), replace)
+
+        return planned
 
     def begin(result: object) -> None:
         if result is not None:
@@ -72,7 +75,7 @@ def propose_import(screen: Screen, reader: Session, planned: Planned) -> None:
     def carry_out(yes: bool | None) -> None:
         if yes:
             screen.post_message(Told("bringing in"))
-            plan, replace = planned
+            plan, _, replace = planned
             tell = progress_told(screen, "scanning")
 
             def bring_in() -> ImportReport:
@@ -83,7 +86,9 @@ def propose_import(screen: Screen, reader: Session, planned: Planned) -> None:
             in_background(screen, "import", bring_in)
 
     question = f"Bring this in ({planned.plan.layout})?"
-    screen.app.push_screen(Proposal(question, plan_lines(planned.plan)), carry_out)
+    screen.app.push_screen(
+        Proposal(question, [*plan_lines(planned.plan), *count_lines(planned.counts)]), carry_out
+    )
 
 
 def plan_lines(plan: ImportPlan) -> list[Text]:
@@ -100,11 +105,21 @@ def plan_lines(plan: ImportPlan) -> list[Text]:
     return lines + [Text(f" {visible(note)}", "italic") for note in plan.notes]
 
 
+def count_lines(counts: WordsReport) -> list[Text]:
+    """What would become of every row, as lines."""
+    lines = [Text(f" {count:>7,} rows: {visible(reason)}") for reason, count in counts.funnel.most_common()]
+    if counts.rows:
+        lines.append(Text(f" understood: {understood_in_words(counts)}"))
+    return lines + [
+        Text(f" {count:,} rows with {visible(what)}", "italic") for what, count in counts.warnings.items()
+    ]
+
+
 def report_in_words(report: ImportReport) -> str:
     """One sentence about an import that is done."""
     kept = f"{report.scanned.added:,} images added, {len(report.subsets):,} subsets"
     words = report.words
     if not words.rows:
         return kept
-    understood = ", ".join(f"{name} of {count:,}" for name, count in words.fields.items())
-    return f"{kept}, {words.rows:,} rows read, {words.found:,} of pictures here; understood: {understood or 'nothing'}"
+    read = f"{words.rows:,} rows read, {words.found:,} of pictures here"
+    return f"{kept}, {read}; understood: {understood_in_words(words)}"

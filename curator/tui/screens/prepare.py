@@ -193,4 +193,4 @@ class PrepareScreen(Screen):
 
     @mistakes_shown
     def action_import(self) -> None:
-        ask_for_import(self)
+        ask_for_import(self, self._reader)
