@@ -20,6 +20,7 @@ from curator.posts.words import lines_of, tags_of_line, text_of
 from curator.scan.find import SIDECARS
 from curator.scan.sidecar import MAX_BYTES
 
+FURTHER = "further lines, which kohya leaves out"
 _FACE = 4  # parts of a name that tell where a face is: centre and size
 _SCANNED = (".txt", ".caption")
 Words = tuple[tuple[str, ...], str]  # tags and free caption
@@ -29,13 +30,15 @@ Words = tuple[tuple[str, ...], str]  # tags and free caption
 class CaptionFiles:
     """Which files of a folder hold its captions.
 
-    The first line is tags where there is a `separator`, else free text; with `lines`, several stay as they are.
+    The first line is tags where there is a `separator`, else free text; with `lines`, several stay as they are. Where
+    tags move, sentences too come `apart` at the separator, as kohya has it.
     """
 
     folder: Path
     ending: str
     separator: str = ","
     lines: bool = False
+    apart: bool = False
     class_tokens: str = ""
 
     def source(self) -> Source:
@@ -71,17 +74,18 @@ class CaptionFiles:
             text = decoded(read_regular(file, limit_bytes=MAX_BYTES))[0]
         except OSError:
             return Dropped("a caption file that cannot be read")
-        tags, caption = self._words(file, text)
+        several = [line.strip() for line in text.splitlines() if line.strip()]
+        tags, caption = self._words(file, text, several)
         if (tags, caption) == scanned:
             return None
-        return Record(str(picture), tags=tags, caption=caption, scanned=scanned)
+        left_out = (FURTHER,) if len(several) > 1 and not self.lines else ()
+        return Record(str(picture), tags=tags, caption=caption, scanned=scanned, warnings=left_out)
 
-    def _words(self, file: Path, text: str) -> Words:
-        several = [line.strip() for line in text.splitlines() if line.strip()]
+    def _words(self, file: Path, text: str, several: list[str]) -> Words:
         first = several[0] if several else ""
         if self.lines and len(several) > 1:
             return (), lines_of(text)
-        if self.ending == ".txt" and self.separator.strip() == "," and len(several) < 2:
+        if self.ending == ".txt" and self.separator.strip() == "," and len(several) < 2 and not self.apart:
             return words_beside(file, (".txt",))
         if self.separator:
             return tags_of_line(first, self.separator), ""

@@ -256,11 +256,15 @@ def _captions(planned: PlannedSubset, levels: _Levels, place: str, found: _Found
     """Caption files that a scan would not read the way kohya does."""
     ending = "." + str(levels.get("caption_extension")).lstrip(".")
     rules = planned.rules
-    is_tags = ending == ".txt" or bool(
-        rules.shuffle or rules.keep_tags or rules.tag_dropout or rules.warmup_steps
+    moves = bool(rules.shuffle or rules.keep_tags or rules.tag_dropout or rules.warmup_steps)
+    files = CaptionFiles(
+        planned.folder,
+        ending,
+        str(levels.get("caption_separator")) if moves or ending == ".txt" else "",
+        lines=rules.wildcards,
+        apart=moves,
+        class_tokens=planned.class_tokens,
     )
-    separator = str(levels.get("caption_separator")) if is_tags else ""
-    files = CaptionFiles(planned.folder, ending, separator, rules.wildcards, planned.class_tokens)
     found.sources.append(files.source())
     unasked = files.unasked()
     if unasked:
