@@ -10,7 +10,7 @@ from curator.cli.options import JsonOption
 from curator.cli.output import put, put_json, put_json_rows, put_table, say
 from curator.cli.typer_apps import noun
 from curator.contract.errors import nearest
-from curator.contract.recipe_checks import doubts_about
+from curator.contract.recipe_checks import recipe_warnings
 from curator.contract.recipe_fields import FieldInfo, recipe_fields, toml_value
 from curator.contract.recipe_toml import differences, dump_recipe, load_recipe, presets, values_of
 from curator.contract.text import visible
@@ -58,7 +58,7 @@ def show(
 @app.command()
 def check(recipe: RecipeArgument, sets: SetOption = None) -> None:
     """Say whether a recipe can be followed; an unknown or idle key is refused."""
-    for doubt in doubts_about(load_recipe(recipe, sets or ())):
+    for doubt in recipe_warnings(load_recipe(recipe, sets or ())):
         say(f"{doubt.what}: {doubt.hint}")
     put(f"{visible(recipe)} is sound")
 
