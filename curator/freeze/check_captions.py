@@ -88,11 +88,9 @@ def triggers(collection: Collection, spec: FreezeSpec, members: Members) -> Iter
             what = f"subset {subset.name} has no trigger, while others have one"
             yield Finding("warn", what, f"frieze subset set {subset.name} --trigger WORD", of_subset(subset))
     for trigger in sorted(given):
-        tag = collection.tags.find(trigger)
-        if tag is None:
-            continue
+        tagged = BitMap().union(*(collection.bitmaps.of(tag) for tag in collection.tags.alike(trigger)))
         led = (members.frozen_of(n) for n, subset in training if subset.rules.trigger == trigger)
-        elsewhere = (collection.bitmaps.of(tag.id) & members.frozen()).difference(*led)
+        elsewhere = (tagged & members.frozen()).difference(*led)
         if elsewhere:
             what = (
                 f"the trigger '{visible(trigger)}' is a tag of {len(elsewhere):,} pictures of other subsets"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pyroaring import BitMap
 
 from curator.index import texts
@@ -18,6 +20,7 @@ from curator.index.edits import (
     SetClass,
     SetMark,
 )
+from curator.index.plan import having_any, renaming
 from curator.index.store import Store
 
 
@@ -33,7 +36,7 @@ def images_to_change(store: Store, edit: Edit, images: BitMap) -> int:
             gone = (some & _having_any(store, [name]) for name, some in taken)
             return len(BitMap().union(*new, *gone) & images)
         case RenameTag(old, new):
-            return 0 if old == new else len(images & _having_any(store, [old]))
+            return len(images & having_any(store, renaming(store, old, new)[0]))
         case SetMark(mark):
             return len(images - _marked(store, mark))
         case SetCaption(text):
@@ -48,17 +51,13 @@ def images_to_change(store: Store, edit: Edit, images: BitMap) -> int:
 
 def _having_all(store: Store, names: tuple[str, ...], images: BitMap) -> BitMap:
     having = images
-    for tag in store.tags.ids_of(names):
-        having = having & store.bitmaps.of(tag) if tag is not None else BitMap()
+    for spelled in store.tags.spellings(names):
+        having = having & having_any(store, spelled)
     return having
 
 
-def _having_any(store: Store, names: tuple[str, ...] | list[str]) -> BitMap:
-    found = BitMap()
-    for tag in store.tags.ids_of(names):
-        if tag is not None:
-            found |= store.bitmaps.of(tag)
-    return found
+def _having_any(store: Store, names: Sequence[str]) -> BitMap:
+    return having_any(store, [tag for spelled in store.tags.spellings(names) for tag in spelled])
 
 
 def _marked(store: Store, mark: int) -> BitMap:

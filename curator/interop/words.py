@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from curator.tags.text import spaced
+from curator.index.tag_names import each_once, spaced
 
 _MAX = 500
 _REMEMBERED = 200_000  # words
@@ -34,7 +34,7 @@ def tags_of_words(line: str) -> list[str]:
 
 def clean(tags: Iterable[str]) -> tuple[str, ...]:
     """Tags without space around them, commas inside or anything broken; empty ones are nothing."""
-    return tuple(dict.fromkeys(kept for tag in tags if (kept := _clean(tag))))
+    return each_once(kept for tag in tags if (kept := _clean(tag)))
 
 
 def _clean(tag: str) -> str:

@@ -21,6 +21,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from curator.contract.text import decoded
+from curator.index.tag_names import each_once
 from curator.index.text_digest import text_digest
 
 MAX_BYTES = 4_000_000
@@ -102,7 +103,7 @@ def together(sidecars: Sequence[Sidecar]) -> SidecarWords:
 def split_tags(line: str) -> tuple[str, ...]:
     """Tags of a line, in order, each once."""
     tags = map(str.strip, " ".join(_clean_text(line).split()).split(","))
-    return tuple(filter(None, dict.fromkeys(tags)))
+    return each_once(filter(None, tags))
 
 
 _Parsed = tuple[tuple[str, ...] | None, str | None, tuple[tuple[str, str], ...], tuple[str, ...]]
@@ -156,7 +157,7 @@ def _joined(groups: Iterable[tuple[str, ...] | None]) -> tuple[str, ...] | None:
 
 def _clean(tags: Iterable[str]) -> tuple[str, ...]:
     kept = (" ".join(_clean_text(tag).split()) for tag in tags)
-    return tuple(dict.fromkeys(tag for tag in kept if tag))
+    return each_once(filter(None, kept))
 
 
 def _clean_text(text: str) -> str:

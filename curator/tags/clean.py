@@ -15,9 +15,9 @@ from typing import Any, TypeVar
 
 from curator.index.collection import Collection
 from curator.index.edits import Words
+from curator.index.tag_names import spaced
 from curator.tags.people import Group, drop_of_several
 from curator.tags.rewriting import Looked, rewritten
-from curator.tags.text import spaced
 
 _NO_ALIASES: Mapping[str, str] = {}
 _NO_IMPLICATIONS: Mapping[str, frozenset[str]] = {}

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from curator.contract.errors import UserError
 from curator.contract.text import decoded, visible
-from curator.tags.text import spaced
+from curator.index.tag_names import spaced
 
 _FROM = ("antecedent_name", "antecedent", "alias", "child", "from")
 _TO = ("consequent_name", "consequent", "tag", "parent", "to")
