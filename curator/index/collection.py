@@ -218,7 +218,7 @@ class Collection:
         from curator.index.measure import images_to_change
 
         with self.reading():
-            return images_to_change(self._store, edit, self._selected(ids))
+            return len(images_to_change(self._store, edit, self._selected(ids)))
 
     def apply(
         self,

@@ -203,7 +203,7 @@ def _spans_of_edits(db: sqlite_utils.Database) -> None:
 
 
 def _keys_of_tags(db: sqlite_utils.Database) -> None:
-    """Keys of tags by today's rule (`tag_names.py`); what was taken for flat, as deep greys were, is looked at again."""
+    """Keys of tags by today's rule (`tag_names.py`); what seemed flat, as deep greys did, is looked at again."""
     rows = db.conn.execute("SELECT id, name, folded FROM tag").fetchall()
     changed = [(folded(name), number) for number, name, key in rows if folded(name) != key]
     db.conn.executemany("UPDATE tag SET folded=? WHERE id=?", changed)

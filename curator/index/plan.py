@@ -37,6 +37,7 @@ from curator.index.edits import (
     SetCaption,
     SetClass,
     SetMark,
+    Together,
 )
 from curator.index.perform import moved
 from curator.index.store import Store
@@ -50,6 +51,24 @@ _FEW = 5000  # so many names of tags, most of them several times, are not worth 
 def plan(store: Store, edit: Edit, images: BitMap) -> list[Change]:
     """The changes of `edit` on `images`; empty where there is nothing to do."""
     match edit:
+        case Together(parts):
+            return [change for each, some in parts for change in plan(store, each, some & images)]
+        case SetCaption(text):
+            return _caption(store, dict.fromkeys(images, text))
+        case SetMark(mark):
+            return _mark(store, mark, images)
+        case SetClass(names, cls):
+            return _classify(store, names, cls)
+        case Rewrite():
+            return _rewrite(store, edit, images)
+        case _:
+            return _plan_tags(store, edit, images)
+
+
+def _plan_tags(
+    store: Store, edit: AddTags | RemoveTags | GiveAndTake | RenameTag | ReorderTags, images: BitMap
+) -> list[Change]:
+    match edit:
         case AddTags(names, at):
             return _give(store, [(name, images) for name in each_once(names)], at)
         case RemoveTags(names):
@@ -61,14 +80,6 @@ def plan(store: Store, edit: Edit, images: BitMap) -> list[Change]:
             return _rename(store, old, new, images)
         case ReorderTags(names):
             return _reorder(store, names, images)
-        case SetCaption(text):
-            return _caption(store, dict.fromkeys(images, text))
-        case SetMark(mark):
-            return _mark(store, mark, images)
-        case SetClass(names, cls):
-            return _classify(store, names, cls)
-        case Rewrite():
-            return _rewrite(store, edit, images)
 
 
 def _give(store: Store, wanted: Sequence[tuple[str, BitMap]], at: Place) -> list[Change]:
