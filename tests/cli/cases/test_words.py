@@ -1,4 +1,4 @@
-"""Cases of tags and captions: one tag in several spellings."""
+"""Cases of tags and captions: one tag in several spellings, circles, choices in choices."""
 
 from __future__ import annotations
 
@@ -48,3 +48,13 @@ def test_a_sidecar_that_spells_a_tag_twice_gives_it_once(case: Case, frieze) -> 
     (folder / "p/a.txt").write_text("long_hair, 1girl, Long hair, o_o, O_O, o o")
     frieze("scan", "p", "--collection", ".")
     assert tags_of(frieze)[0] == ["long_hair", "1girl", "o_o", "o o"]
+
+
+def test_a_circle_of_implications_is_named_and_takes_no_tag_away(case: Case, frieze) -> None:
+    """oniony/TMSU#42"""
+    case("25-implication-cycle")
+    frieze("scan", "p", "--collection", ".")
+    done = frieze("tag", "clean", "", "--implications", "impl.csv", "--yes")
+    assert done.code == 2
+    assert "apple -> banana -> apple" in done.err or "banana -> apple -> banana" in done.err
+    assert tags_of(frieze) == [["apple", "banana", "tree"]]
