@@ -58,3 +58,14 @@ def test_a_circle_of_implications_is_named_and_takes_no_tag_away(case: Case, fri
     assert done.code == 2
     assert "apple -> banana -> apple" in done.err or "banana -> apple -> banana" in done.err
     assert tags_of(frieze) == [["apple", "banana", "tree"]]
+
+
+def test_choices_in_choices_are_drawn(case: Case, frieze) -> None:
+    """bash-j/mikey_nodes#33"""
+    case("45-nested-wildcard")
+    text = "{red|{dark|light} blue} hat, smile"
+    done = frieze("captions", "--text", text, "--rule", "wildcards=true", "--epochs", "30")
+    assert done.code == 0
+    for hat in ("red hat, smile", "dark blue hat, smile", "light blue hat, smile"):
+        assert hat in done.out
+    assert "{" not in done.out.replace(text, "")
