@@ -38,6 +38,8 @@ if TYPE_CHECKING:  # what a call needs is imported by it: the app's first screen
     from curator.interop.word_import import Progress as ImportProgress
     from curator.interop.word_import import WordsReport
     from curator.runs.listing import RunSummary
+    from curator.scan.duplicates import Group
+    from curator.scan.keeping import Keeping
     from curator.scan.report import ScanReport
     from curator.scan.scan import Progress
 
@@ -200,6 +202,18 @@ class Session(SetCalls):
     def mark(self, ids: Iterable[int] | BitMap, mark: int) -> Commit:
         """Keep (1), reject (-1) or unmark (0) pictures."""
         return self.edit(SetMark(mark), ids)
+
+    def keep_best(self, groups: Sequence[Group], best: str = "size", *, carry_words: bool = False) -> Keeping:
+        """The edit by which of each group of copies the best stays (see `scan.keeping`); `edit` makes it."""
+        from curator.scan.keeping import keep_best
+
+        return keep_best(self.collection, groups, best, carry_words=carry_words)
+
+    def keep_chosen(self, group: Group, kept: int, *, carry_words: bool = False) -> Keeping:
+        """The edit by which one picture of a group stays, whichever is the best."""
+        from curator.scan.keeping import keep_chosen
+
+        return keep_chosen(self.collection, group, kept, carry_words=carry_words)
 
     @contextmanager
     def one_edit(self, what: str = "") -> Generator[None]:

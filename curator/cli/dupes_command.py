@@ -13,13 +13,13 @@ from curator.cli.output import counted, put, put_json_rows, put_table, say
 from curator.cli.places import opened
 from curator.cli.progress import progress_shown
 from curator.cli.typer_apps import single
+from curator.contract.errors import UserError
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
     from curator.scan.duplicates import Group
+    from curator.scan.keeping import Keeping
     from curator.session import Session
-
-_READ = 5000
 
 
 def dupes(
@@ -42,13 +42,24 @@ def dupes(
     mark: Annotated[
         bool, typer.Option("--mark", help="Mark all but the best as rejected; 'frieze undo' takes it back.")
     ] = False,
+    carry_words: Annotated[
+        bool,
+        typer.Option(
+            "--carry-words",
+            help="With --mark: the best takes over the others' tags, and a caption if it has none.",
+        ),
+    ] = False,
     yes: YesOption = False,
     collection: CollectionOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List images that are the same picture, and keep the best. Images marked to keep are never rejected."""
+    """List images that are the same picture, and keep the best: one of each stays, and all that are marked to keep."""
     from curator.scan.duplicates import check_best, check_distance, find_groups
 
+    if carry_words and not mark:
+        raise UserError(
+            "--carry-words without --mark", "add --mark; words are carried over when copies are rejected"
+        )
     with opened(collection) as session:
         check_best(best)
         ids = session.select(filter).ids.tolist()
@@ -58,7 +69,7 @@ def dupes(
         groups = find_groups(session.collection, ids, near, best)
         _put(session, groups, as_json)
         if mark:
-            _mark(session, groups, yes=yes)
+            _mark(session, session.keep_best(groups, best, carry_words=carry_words), yes=yes)
 
 
 def _look(session: Session, ids: list[int]) -> None:
@@ -90,14 +101,12 @@ def _put(session: Session, groups: list[Group], as_json: bool) -> None:
     put(f"{counted(len(groups), 'group')}, {copies} more than one needs")
 
 
-def _mark(session: Session, groups: list[Group], *, yes: bool) -> None:
-    copies = [copy.image for group in groups for copy in group.copies]
-    pieces = (copies[at : at + _READ] for at in range(0, len(copies), _READ))
-    rejected = [row.id for piece in pieces for row in session.rows(piece) if row.mark != 1]
-    if len(rejected) > 1 and not yes:
-        ask(len(rejected))
-    commit = session.mark(rejected, -1)
-    say(f"{counted(commit.images_changed)} rejected")
+def _mark(session: Session, keeping: Keeping, *, yes: bool) -> None:
+    if len(keeping.images) > 1 and not yes:
+        ask(len(keeping.images))
+    session.edit(keeping.edit, keeping.images)
+    carried = f", words carried over to {counted(len(keeping.told))}" if keeping.told else ""
+    say(f"{counted(len(keeping.rejected))} rejected{carried}")
 
 
 app = single(dupes)

@@ -102,6 +102,7 @@ def order(
 ) -> None:
     """Order tags by the rules of 'frieze tag tables' (pins, people counts, classes), or move some to the front."""
     from curator.index.edits import Rewrite, Words
+    from curator.tags.order import to_front
 
     with opened(collection) as session:
         ids: Sequence[int] = session.select(filter).ids.tolist()
@@ -110,13 +111,10 @@ def order(
             return
         names = _names(tags)
         before = zip(ids, session.collection.tag_names(ids), strict=True)
-        words = tuple(Words(image, tags=_to_front(own, names)) for image, own in before)
+        ordered = ((image, own, to_front(own, names)) for image, own in before)
+        words = tuple(Words(image, tags=new) for image, own, new in ordered if new != own)
         edit = Rewrite(words, f"order {', '.join(names)}")
         change_images(session, edit, ids, dry_run=dry_run, yes=yes)
-
-
-def _to_front(own: tuple[str, ...], names: tuple[str, ...]) -> tuple[str, ...]:
-    return (*(name for name in names if name in own), *(name for name in own if name not in names))
 
 
 @app.command()

@@ -1,7 +1,7 @@
 """Decides what brackets in a caption weigh (S025): `(a)` is a x 1.1, `[a]` a / 1.1, `(a:1.23)` a x 1.23, nested.
 
-`\\(`, `\\)`, `\\[`, `\\]` and `\\\\` are plain signs. A bracket that is not closed holds to the end; one that closes
-nothing is text. The grammar is that of kohya-ss/sd-scripts.
+`\\(`, `\\)`, `\\[`, `\\]` and `\\\\` are plain signs; another backslash is nothing: `\\a` is a. A bracket that is not closed
+holds to the end; one that closes nothing is text. The grammar is that of kohya-ss/sd-scripts.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ def parse_weights(caption: str) -> list[Weighted]:
     opened: dict[str, list[int]] = {"(": [], "[": []}
     for found in _PIECE.finditer(caption):
         piece = found[0]
-        if len(piece) == 2 and piece[0] == "\\":
-            parts.append([piece[1], 1.0])
+        if piece[0] == "\\":
+            parts.append([piece[1:], 1.0])
         elif piece in opened:
             opened[piece].append(len(parts))
         elif piece.startswith(":") and piece.endswith(")") and opened["("]:

@@ -21,6 +21,7 @@ from curator.tags.brackets import parted_brackets
 
 _COUNTED = 200  # captions whose tokens are counted
 _READ = 2000  # captions at once
+_BRACES = "write {red|green} dress; a plain brace is {{"
 
 
 def empty_captions(collection: Collection, spec: FreezeSpec) -> Iterator[Finding]:
@@ -57,24 +58,28 @@ def long_captions(collection: Collection, spec: FreezeSpec, members: Members) ->
 
 
 def torn_choices(collection: Collection, spec: FreezeSpec, members: Members) -> Iterator[Finding]:
-    """Wildcards whose halves no longer stand beside each other: no choice would be made."""
+    """Braces that are left in captions: of wildcards whose halves are apart, or that are empty. Nothing is chosen."""
     halves = [tag.id for tag in collection.all_tags() if lone_brace(tag.name)]
     with_half = BitMap().union(*(collection.bitmaps.of(tag) for tag in halves))
     for number, subset in enumerate(spec.subsets):
         if not subset.rules.wildcards:
             continue
-        own = members.frozen_of(number) & with_half
-        torn = [
+        own = members.frozen_of(number)
+        torn = BitMap(
             image
-            for piece in batches(own, _READ)
+            for piece in batches(own & with_half, _READ)
             for image, tags in zip(piece, collection.tag_names(piece), strict=True)
             if lone_brace(SEPARATOR.join(tags))
-        ]
+        )
+        told = list(select(collection, "caption:/[{}]/").bitmap() & own)
+        torn |= BitMap(image for image, text in collection.captions(told).items() if lone_brace(text))
         if torn:
-            what = (
-                f"subset {subset.name}: in {len(torn):,} captions a brace stands alone, and nothing is chosen"
-            )
-            yield Finding("warn", what, "write {red|green} dress; a plain brace is {{", of_images(torn))
+            what = f"subset {subset.name}: in {len(torn):,} captions a brace is left, and nothing is chosen there"
+            yield Finding("warn", what, _BRACES, of_images(torn))
+        around = (subset.rules.trigger, subset.rules.prefix, subset.rules.suffix)
+        for text in filter(lone_brace, around):
+            what = f"subset {subset.name}: a brace is left in '{visible(text)}', and nothing is chosen there"
+            yield Finding("warn", what, _BRACES, of_subset(subset))
 
 
 def triggers(collection: Collection, spec: FreezeSpec, members: Members) -> Iterator[Finding]:
@@ -88,11 +93,9 @@ def triggers(collection: Collection, spec: FreezeSpec, members: Members) -> Iter
             what = f"subset {subset.name} has no trigger, while others have one"
             yield Finding("warn", what, f"frieze subset set {subset.name} --trigger WORD", of_subset(subset))
     for trigger in sorted(given):
-        tag = collection.tags.find(trigger)
-        if tag is None:
-            continue
+        tagged = BitMap().union(*(collection.bitmaps.of(tag) for tag in collection.tags.alike(trigger)))
         led = (members.frozen_of(n) for n, subset in training if subset.rules.trigger == trigger)
-        elsewhere = (collection.bitmaps.of(tag.id) & members.frozen()).difference(*led)
+        elsewhere = (tagged & members.frozen()).difference(*led)
         if elsewhere:
             what = (
                 f"the trigger '{visible(trigger)}' is a tag of {len(elsewhere):,} pictures of other subsets"

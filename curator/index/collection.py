@@ -201,8 +201,8 @@ class Collection:
             state = (self.tags.generation(), self.aliases.generation())
             if self._lookup is None or self._lookup[0] != state:
                 aliases = self.aliases.all()
-                known = zip(self.tags.ids_of(aliases.values()), aliases, strict=True)
-                pairs = [(tag, alias) for tag, alias in known if tag is not None]
+                known = zip(self.tags.spellings(list(aliases.values())), aliases, strict=True)
+                pairs = [(spelled[0].id, alias) for spelled, alias in known if spelled]
                 self._lookup = (state, TagLookup(*self.tags.folded_names(), pairs))
             matches = self._lookup[1].find(typed, self.tags.counts(), limit)
             tags = self.tags.get([match.tag for match in matches])
@@ -218,7 +218,7 @@ class Collection:
         from curator.index.measure import images_to_change
 
         with self.reading():
-            return images_to_change(self._store, edit, self._selected(ids))
+            return len(images_to_change(self._store, edit, self._selected(ids)))
 
     def apply(
         self,

@@ -15,6 +15,7 @@ from curator.index.edits import (
     SetCaption,
     SetClass,
     SetMark,
+    Together,
 )
 from curator.index.plan import names_shown
 
@@ -38,7 +39,7 @@ def describe(edit: Edit) -> str:
             text = {1: "mark keep", -1: "mark reject"}.get(mark, "unmark")
         case SetClass(names, cls):
             text = f"class of {names_shown(names)} is {cls}"
-        case Rewrite(_, why) | GiveAndTake(_, _, _, why):
+        case Rewrite(_, why) | GiveAndTake(_, _, _, why) | Together(_, why):
             text = why
     return visible(text)
 

@@ -94,8 +94,25 @@ class Rewrite:
     why: str = "rewrite"
 
 
+@dataclass(frozen=True)
+class Together:
+    """Several edits, each on images of its own, as one change; none may build on what another does."""
+
+    parts: tuple[tuple[Edit, BitMap], ...]
+    why: str
+
+
 Edit = (
-    AddTags | RemoveTags | GiveAndTake | RenameTag | ReorderTags | SetCaption | SetMark | SetClass | Rewrite
+    AddTags
+    | RemoveTags
+    | GiveAndTake
+    | RenameTag
+    | ReorderTags
+    | SetCaption
+    | SetMark
+    | SetClass
+    | Rewrite
+    | Together
 )
 
 

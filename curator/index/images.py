@@ -100,6 +100,17 @@ class ImageTable:
             query = f"SELECT id, sha256 FROM image WHERE id IN ({','.join('?' * len(piece))}) ORDER BY id"
             yield from self._connection.execute(query, piece)
 
+    def path_order(self, images: Sequence[int]) -> Numbers:
+        """The place of each of some images (ascending ids) among them by path; for copies, not for the whole index."""
+        roots = {number: to_blob(path) for path, number in self.roots().items()}
+        found: list[tuple[bytes, bytes]] = []
+        for piece in texts.batches(images):
+            query = f"SELECT root, path FROM image WHERE id IN ({','.join('?' * len(piece))}) ORDER BY id"
+            found += [(roots[root], path) for root, path in self._connection.execute(query, piece)]
+        places = np.empty(len(found), np.int64)
+        places[sorted(range(len(found)), key=found.__getitem__)] = np.arange(len(found))
+        return places
+
     def last_id(self) -> int:
         """The largest number an image has; 0 where there is none."""
         return int(self._connection.execute("SELECT coalesce(max(id), 0) FROM image").fetchone()[0])

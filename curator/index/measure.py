@@ -1,6 +1,8 @@
-"""Decides how many images an edit would change, without writing: for the count in a confirmation."""
+"""Images that an edit would change, without writing: for the count in a confirmation."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from pyroaring import BitMap
 
@@ -15,50 +17,61 @@ from curator.index.edits import (
     ReorderTags,
     Rewrite,
     SetCaption,
-    SetClass,
     SetMark,
+    Together,
 )
+from curator.index.plan import having_any, renaming
 from curator.index.store import Store
 
 
-def images_to_change(store: Store, edit: Edit, images: BitMap) -> int:
-    """The number `Commit.images_changed` would have."""
+def images_to_change(store: Store, edit: Edit, images: BitMap) -> BitMap:
+    """The images that `Commit.images_changed` would count; of what is rewritten, all that are named."""
     match edit:
         case AddTags(names):
-            return len(images - _having_all(store, names, images))
+            return images - _having_all(store, names, images)
         case RemoveTags(names):
-            return len(images & _having_any(store, names))
-        case GiveAndTake(given, taken):
-            new = (some - _having_all(store, (name,), some) for name, some in given)
-            gone = (some & _having_any(store, [name]) for name, some in taken)
-            return len(BitMap().union(*new, *gone) & images)
+            return images & _having_any(store, names)
+        case GiveAndTake():
+            return _given_or_taken(store, edit) & images
         case RenameTag(old, new):
-            return 0 if old == new else len(images & _having_any(store, [old]))
+            return images & having_any(store, renaming(store, old, new)[0])
         case SetMark(mark):
-            return len(images - _marked(store, mark))
+            return images - _marked(store, mark)
         case SetCaption(text):
-            return sum(1 for _, old in texts.captions(store, images) if old != text)
+            return _captioned_otherwise(store, text, images)
         case ReorderTags():
-            return len(images)
+            return images
         case Rewrite(words):
-            return len(images & BitMap(word.image for word in words))
-        case SetClass():
-            return 0
+            return images & BitMap([word.image for word in words])
+        case Together(parts):
+            return _of_all(store, parts) & images
+        case _:  # a class of tags concerns no images
+            return BitMap()
+
+
+def _captioned_otherwise(store: Store, text: str, images: BitMap) -> BitMap:
+    return BitMap(image for image, old in texts.captions(store, images) if old != text)
+
+
+def _of_all(store: Store, parts: Sequence[tuple[Edit, BitMap]]) -> BitMap:
+    return BitMap().union(*(images_to_change(store, edit, some) for edit, some in parts))
+
+
+def _given_or_taken(store: Store, edit: GiveAndTake) -> BitMap:
+    new = (some - _having_all(store, (name,), some) for name, some in edit.given)
+    gone = (some & _having_any(store, [name]) for name, some in edit.taken)
+    return BitMap().union(*new, *gone)
 
 
 def _having_all(store: Store, names: tuple[str, ...], images: BitMap) -> BitMap:
     having = images
-    for tag in store.tags.ids_of(names):
-        having = having & store.bitmaps.of(tag) if tag is not None else BitMap()
+    for spelled in store.tags.spellings(names):
+        having = having & having_any(store, spelled)
     return having
 
 
-def _having_any(store: Store, names: tuple[str, ...] | list[str]) -> BitMap:
-    found = BitMap()
-    for tag in store.tags.ids_of(names):
-        if tag is not None:
-            found |= store.bitmaps.of(tag)
-    return found
+def _having_any(store: Store, names: Sequence[str]) -> BitMap:
+    return having_any(store, [tag for spelled in store.tags.spellings(names) for tag in spelled])
 
 
 def _marked(store: Store, mark: int) -> BitMap:

@@ -202,6 +202,14 @@ def _spans_of_edits(db: sqlite_utils.Database) -> None:
     db.execute("CREATE INDEX idx_journal_images ON journal(first_image, last_image) WHERE kind = 'edit'")
 
 
+def _keys_of_tags(db: sqlite_utils.Database) -> None:
+    """Keys of tags by today's rule (`tag_names.py`); what seemed flat, as deep greys did, is looked at again."""
+    rows = db.conn.execute("SELECT id, name, folded FROM tag").fetchall()
+    changed = [(folded(name), number) for number, name, key in rows if folded(name) != key]
+    db.conn.executemany("UPDATE tag SET folded=? WHERE id=?", changed)
+    db.execute("DELETE FROM fingerprint WHERE value IS NULL")
+
+
 STEPS: tuple[Callable[[sqlite_utils.Database], None], ...] = (
     _first_tables,
     _posts_picks_and_rule_tags,
@@ -214,4 +222,5 @@ STEPS: tuple[Callable[[sqlite_utils.Database], None], ...] = (
     _late_changes,
     _edits_of_records,
     _spans_of_edits,
+    _keys_of_tags,
 )

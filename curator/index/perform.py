@@ -59,9 +59,13 @@ def perform(store: Store, change: Change) -> None:
             raise AssertionError("what a scan did is never done again")
 
 
-def moved(store: Store, old: int, new: int, images: BitMap) -> list[Change]:
-    """What turns one tag into another in place; an image that has both only loses the old one."""
-    return [TagMoved(old, new, images, images & store.bitmaps.of(new))] if images else []
+def moved(new: int, having: BitMap, moves: Sequence[tuple[int, BitMap]]) -> list[Change]:
+    """What turns tags into `new` in place on some images each; one `having` it already only loses the old one."""
+    changes: list[Change] = []
+    for old, images in moves:
+        changes.append(TagMoved(old, new, images, images & having))
+        having = having | images
+    return changes
 
 
 def _change_tags(store: Store, change: TagChange | TagMoved) -> None:

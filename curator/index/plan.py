@@ -37,10 +37,13 @@ from curator.index.edits import (
     SetCaption,
     SetClass,
     SetMark,
+    Together,
 )
 from curator.index.perform import moved
 from curator.index.store import Store
 from curator.index.tag_blob import encode_many
+from curator.index.tag_names import each_once, folded
+from curator.index.tag_table import Tag
 
 _FEW = 5000  # so many names of tags, most of them several times, are not worth reading all that there are
 
@@ -48,8 +51,26 @@ _FEW = 5000  # so many names of tags, most of them several times, are not worth 
 def plan(store: Store, edit: Edit, images: BitMap) -> list[Change]:
     """The changes of `edit` on `images`; empty where there is nothing to do."""
     match edit:
+        case Together(parts):
+            return [change for each, some in parts for change in plan(store, each, some & images)]
+        case SetCaption(text):
+            return _caption(store, dict.fromkeys(images, text))
+        case SetMark(mark):
+            return _mark(store, mark, images)
+        case SetClass(names, cls):
+            return _classify(store, names, cls)
+        case Rewrite():
+            return _rewrite(store, edit, images)
+        case _:
+            return _plan_tags(store, edit, images)
+
+
+def _plan_tags(
+    store: Store, edit: AddTags | RemoveTags | GiveAndTake | RenameTag | ReorderTags, images: BitMap
+) -> list[Change]:
+    match edit:
         case AddTags(names, at):
-            return _give(store, [(name, images) for name in dict.fromkeys(names)], at)
+            return _give(store, [(name, images) for name in each_once(names)], at)
         case RemoveTags(names):
             return _remove(store, names, images)
         case GiveAndTake(given, taken, at):
@@ -59,14 +80,6 @@ def plan(store: Store, edit: Edit, images: BitMap) -> list[Change]:
             return _rename(store, old, new, images)
         case ReorderTags(names):
             return _reorder(store, names, images)
-        case SetCaption(text):
-            return _caption(store, dict.fromkeys(images, text))
-        case SetMark(mark):
-            return _mark(store, mark, images)
-        case SetClass(names, cls):
-            return _classify(store, names, cls)
-        case Rewrite():
-            return _rewrite(store, edit, images)
 
 
 def _give(store: Store, wanted: Sequence[tuple[str, BitMap]], at: Place) -> list[Change]:
@@ -78,10 +91,12 @@ def _give(store: Store, wanted: Sequence[tuple[str, BitMap]], at: Place) -> list
     place = 0 if at == "start" else at
     base = None if isinstance(place, str) else np.minimum(max(0, place), store.columns.of(COUNTS)[ids])
     changes: list[Change] = []
-    for tag, (_, some) in zip(store.tags.intern(name for name, _ in wanted), wanted, strict=True):
-        missing = some - store.bitmaps.of(tag)
+    known = store.tags.spellings([name for name, _ in wanted])
+    for spelled, (name, some) in zip(known, wanted, strict=True):
+        missing = some - having_any(store, spelled)
         if not missing:
             continue
+        tag = spelled[0].id if spelled else store.tags.intern([name])[0]
         places = None
         if base is not None:
             where = rows_of(everyone, missing)
@@ -92,23 +107,44 @@ def _give(store: Store, wanted: Sequence[tuple[str, BitMap]], at: Place) -> list
 
 
 def _remove(store: Store, names: Sequence[str], images: BitMap) -> list[Change]:
-    tags = [tag for tag in store.tags.ids_of(dict.fromkeys(names)) if tag is not None]
-    having = ((tag, images & store.bitmaps.of(tag)) for tag in tags)
+    tags = [tag for spelled in store.tags.spellings(each_once(names)) for tag in spelled]
+    having = ((tag.id, images & store.bitmaps.of(tag.id)) for tag in tags)
     return [TagChange(tag, some, False) for tag, some in having if some]
 
 
+def having_any(store: Store, tags: Sequence[Tag]) -> BitMap:
+    """The images that have a tag, in whatever spelling."""
+    return BitMap().union(*(store.bitmaps.of(tag.id) for tag in tags))
+
+
+def renaming(store: Store, old: str, new: str) -> tuple[list[Tag], str]:
+    """The spellings that a rename takes away, and the name they get.
+
+    A tag that gets another name gets it as the collection spells it; one that is only spelled anew, as it is written.
+    """
+    olds, news = store.tags.spellings([old, new])
+    if news and folded(old) != folded(new):
+        new = news[0].name
+    return [tag for tag in olds if tag.name != new], new
+
+
 def _rename(store: Store, old: str, new: str, images: BitMap) -> list[Change]:
-    (old_id, new_id) = store.tags.ids_of([old, new])
-    if old_id is None or old == new:
+    olds, new = renaming(store, old, new)
+    moves: list[tuple[Tag, BitMap]] = []
+    for tag in olds:
+        everyone = store.bitmaps.of(tag.id)
+        having = images & everyone
+        whole = not (everyone & store.alive()) - images
+        if having:
+            moves.append((tag, everyone if whole else having))
+    if not moves:
         return []
-    everyone = store.bitmaps.of(old_id)
-    having = images & everyone
-    whole = not (everyone & store.alive()) - images
-    if whole and new_id is None:
-        return [Renamed(old_id, old, new, everyone)] if having else []
-    if not having:
-        return []
-    return moved(store, old_id, store.tags.intern([new])[0], everyone if whole else having)
+    target = store.tags.ids_of([new])[0]
+    (tag, some) = moves[0]
+    if target is None and len(moves) == 1 and len(some) == len(store.bitmaps.of(tag.id)):
+        return [Renamed(tag.id, tag.name, new, some)]
+    target = store.tags.intern([new], tag.cls)[0]
+    return moved(target, store.bitmaps.of(target), [(tag.id, some) for tag, some in moves])
 
 
 def _reorder(store: Store, names: Sequence[str], images: BitMap) -> list[Change]:
@@ -157,9 +193,8 @@ def _mark(store: Store, mark: int, images: BitMap) -> list[Change]:
 def _classify(store: Store, names: Sequence[str], cls: str) -> list[Change]:
     if not cls.strip() or any(not (c.isalnum() or c in "_-") for c in cls):
         raise UserError(f"'{visible(cls)}' is no class", "a class is one word, such as artist")
-    found = [
-        tag for tag in (store.tags.find(name) for name in dict.fromkeys(names)) if tag and tag.cls != cls
-    ]
+    spelled = store.tags.spellings(each_once(names))
+    found = [tag for tags in spelled for tag in tags if tag.cls != cls]
     if not found:
         return []
     return [Classed(tuple(tag.id for tag in found), tuple(tag.cls for tag in found), (cls,) * len(found))]

@@ -13,6 +13,7 @@ from curator.index.tag_names import folded
 
 Ints = NDArray[np.int64]
 _BREAK = "\n"  # no tag holds one
+_PARTS = str.maketrans("_", " ")  # what is typed is a part of a name yet: whether it is a face is not known
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class TagLookup:
         self._first_alias = len(tags)
         self._tags = np.concatenate((tags, np.array([tag for tag, _ in aliases], np.int64)))
         texts = [*([names] if len(tags) else ()), *map(folded, self._aliases)]
-        self._text = _BREAK + _BREAK.join(texts) + _BREAK
+        self._text = (_BREAK + _BREAK.join(texts) + _BREAK).translate(_PARTS)
         self._chars = np.frombuffer(self._text.encode("utf-32-le"), np.uint32)
         self._starts = np.flatnonzero(self._chars == ord(_BREAK))[:-1] + 1
         known = np.zeros(int(self._chars.max()) + 1, bool)
@@ -47,7 +48,7 @@ class TagLookup:
 
         Tags that no image has are left out. Nothing typed gives the most common tags.
         """
-        wanted = folded(typed.strip())
+        wanted = folded(typed.strip()).translate(_PARTS)
         rows, ranks = (
             self._hits(wanted) if wanted else (np.arange(len(self._tags)), np.zeros(len(self._tags), int))
         )

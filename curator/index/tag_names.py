@@ -1,24 +1,77 @@
-"""Decides what can be the name of a tag, and when two names read as one."""
+"""Names of tags: what can be one, and when two are the same tag."""
 
 from __future__ import annotations
 
 import re
+import unicodedata
+from collections.abc import Iterable
+from functools import lru_cache
 
 from curator.contract.errors import UserError
 from curator.contract.text import visible
 
+# Faces written with underscores, some longer than the three characters that are kept anyway.
+FACES = frozenset(
+    [
+        "0_0",
+        "(o)_(o)",
+        "+_+",
+        "+_-",
+        "._.",
+        "<o>_<o>",
+        "<|>_<|>",
+        "=_=",
+        ">_<",
+        "3_3",
+        "6_9",
+        ">_o",
+        "@_@",
+        "^_^",
+        "o_o",
+        "u_u",
+        "x_x",
+        "|_|",
+        "||_||",
+    ]
+)
+_SHORT = 3
+_KEPT = 1 << 17  # names whose key is remembered: pictures share most of theirs
 _NEVER = re.compile("[,\n\r\0\ud800-\udfff]")
-_ALIKE = str.maketrans("_", " ")
 
 
+def spaced(tag: str) -> str:
+    """Spaces for underscores, where the tag is longer than three characters and no known face (S015)."""
+    return tag if len(tag) <= _SHORT or tag.lower() in FACES else tag.replace("_", " ")
+
+
+@lru_cache(maxsize=_KEPT)
 def folded(name: str) -> str:
-    """What two tags have in common that a person means as one: case and underscores do not count."""
-    return name.casefold().translate(_ALIKE).encode("utf-8", "replace").decode()
+    """The key of a tag: two names with one key are the same tag, however they are spelled.
+
+    Case does not count, nor whether letters are composed (NFC), nor a space against an underscore but in faces and in
+    names of three characters (S015). Filter, edits, look-up, imports and sidecars all go by it.
+    """
+    if name.isascii():
+        key = name.lower()
+    else:
+        key = unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold())
+    key = spaced(key)
+    return (" ".join(key.split()) or key).encode("utf-8", "replace").decode()
+
+
+def each_once(tags: Iterable[str]) -> tuple[str, ...]:
+    """Tags in order, of each the first spelling."""
+    kept: dict[str, str] = {}
+    for tag in tags:
+        kept.setdefault(folded(tag), tag)
+    return tuple(kept.values())
 
 
 def glob_of(pattern: str) -> str:
-    """A pattern with `*` and `?` for SQLite's GLOB, which would read `[` as the start of a class."""
-    return folded(pattern).replace("[", "[[]")
+    """A pattern with `*` and `?` for SQLite's GLOB over keys, where `[` would be the start of a class."""
+    text = unicodedata.normalize("NFC", unicodedata.normalize("NFD", pattern).casefold())
+    text = text.encode("utf-8", "replace").decode()
+    return text.replace("[", "[[]").replace("_", "[ _]")  # a part of a key: it may have kept its underscores
 
 
 def check_name(name: str) -> None:

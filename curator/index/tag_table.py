@@ -38,7 +38,7 @@ class Tag:
 
 
 class TagTable:
-    """The dictionary of tags. Names are unique as written; look-alikes are found by `alike`."""
+    """The dictionary of tags. Names are unique as written; `spellings` of one tag have one key."""
 
     def __init__(self, connection: sqlite3.Connection, late: Late) -> None:
         self._connection = connection
@@ -142,12 +142,33 @@ class TagTable:
         return self.get([number])[0] if number is not None else None
 
     def alike(self, name: str) -> list[int]:
-        """Ids of tags that read the same but for case and underscores."""
+        """Ids of all spellings of a tag (see `folded`)."""
         rows = self._connection.execute("SELECT id FROM tag WHERE folded=? ORDER BY id", (folded(name),))
         return [row[0] for row in rows]
 
+    def spellings(self, names: Sequence[str]) -> list[list[Tag]]:
+        """All spellings of each tag named, the one to use first.
+
+        That is one that images have before one that none has, the very name before others, the most used.
+        """
+        keys = list(dict.fromkeys(map(folded, names)))
+        found: dict[str, list[Tag]] = {key: [] for key in keys}
+        late = self._late.count
+        for first in range(0, len(keys), 500):
+            some = keys[first : first + 500]
+            marks = ",".join("?" * len(some))
+            query = f"SELECT folded, id, name, class, count FROM tag WHERE folded IN ({marks})"
+            for key, tag, name, cls, count in self._connection.execute(query, some).fetchall():
+                found[key].append(Tag(tag, name, cls, count + late(tag)))
+        return [
+            sorted(
+                found[folded(name)], key=lambda tag: (tag.count <= 0, tag.name != name, -tag.count, tag.id)
+            )
+            for name in names
+        ]
+
     def matching(self, pattern: str) -> list[int]:
-        """Ids of tags like `pattern`, where `*` stands for any text and `?` for one character."""
+        """Ids of tags like `pattern`: `*` stands for any text, `?` for a character, `_` for itself or a space."""
         rows = self._connection.execute(
             "SELECT id FROM tag WHERE folded GLOB ? ORDER BY id", (glob_of(pattern),)
         )

@@ -4,38 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from curator.index.tag_names import each_once, spaced
+
 _MAX = 500
 _REMEMBERED = 200_000  # words
-# Faces written with underscores, some longer than the three characters that are kept anyway.
-FACES = frozenset(
-    [
-        "0_0",
-        "(o)_(o)",
-        "+_+",
-        "+_-",
-        "._.",
-        "<o>_<o>",
-        "<|>_<|>",
-        "=_=",
-        ">_<",
-        "3_3",
-        "6_9",
-        ">_o",
-        "@_@",
-        "^_^",
-        "o_o",
-        "u_u",
-        "x_x",
-        "|_|",
-        "||_||",
-    ]
-)
-_SHORT = 3
-
-
-def spaced(tag: str) -> str:
-    """Spaces for underscores, where the tag is longer than three characters and no known face."""
-    return tag if len(tag) <= _SHORT or tag in FACES else tag.replace("_", " ")
 
 
 def text_of(text: str) -> str:
@@ -67,7 +39,7 @@ def tag_of_word(word: str) -> str:
 
 def clean(tags: Iterable[str]) -> tuple[str, ...]:
     """Tags without space around them, commas inside or anything broken; empty ones are nothing."""
-    return tuple(dict.fromkeys(kept for tag in tags if (kept := _clean(tag))))
+    return each_once(kept for tag in tags if (kept := _clean(tag)))
 
 
 def _clean(tag: str) -> str:

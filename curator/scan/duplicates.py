@@ -1,7 +1,8 @@
-"""Decides which images are the same picture (B16), exactly or nearly, and which of them is the best.
+"""Images that are the same picture (B16), exactly or nearly, and which of them is the best.
 
 A group is a best image and all that are within the distance of *it*: looks never drift along a chain. Images that a
-person marked to keep come first; then the order asked for, then size, bytes and the lowest number.
+person marked to keep come first and those rejected last; then the order asked for, then pixels, tags, a caption,
+bytes and the path.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from curator.filter.fields import is_score, score_name
 from curator.index.bitmaps import Flag
 from curator.index.changes import id_array
 from curator.index.collection import Collection
+from curator.index.columns import COUNTS
 from curator.scan.near import MAX_DISTANCE, near_pairs
 
 Best = Literal["size", "score", "fav", "bytes"]
@@ -70,7 +72,7 @@ def find_groups(
         else:
             numbers, is_known = np.zeros(alike.sum(), np.uint64), np.zeros(alike.sum(), bool)
         images = images[alike]
-        order = _ranking(collection, images, best)
+        order = ranking(collection, images, best)
         contents = [sha for _, sha in collection.images.contents(images.tolist())]
     places = np.where(is_known, looks.places_of(numbers), -1)
     likeness = _Likeness([contents[at] for at in order.tolist()], places[order].tolist(), looks)
@@ -108,8 +110,8 @@ def _numbers(collection: Collection, images: _Ids) -> tuple[NDArray[np.uint64], 
     return numbers, is_known
 
 
-def _ranking(collection: Collection, images: _Ids, best: str) -> _Ids:
-    """The places of images in order, the best first."""
+def ranking(collection: Collection, images: _Ids, best: str) -> _Ids:
+    """The places of images (ascending ids) in order, the best first."""
     widths, heights, file_bytes = (
         collection.columns.of(name)[images].astype(np.int64) for name in ("width", "height", "file_bytes")
     )
@@ -121,8 +123,13 @@ def _ranking(collection: Collection, images: _Ids, best: str) -> _Ids:
         of_posts, of_models = collection.metadata.floats, collection.scores.of
         known = of_models(score_name(best), length) if is_score(best) else of_posts(best, length)
         values = np.nan_to_num(known, nan=-np.inf)[images]
-    keep = id_array(collection.bitmaps.of(Flag.KEEP))
-    return np.lexsort((images, -file_bytes, -area, -values, ~np.isin(images, keep)))
+    keep, reject, captioned = (
+        np.isin(images, id_array(collection.bitmaps.of(flag)))
+        for flag in (Flag.KEEP, Flag.REJECT, Flag.CAPTIONED)
+    )
+    tags = collection.columns.of(COUNTS)[images].astype(np.int64)
+    paths = collection.images.path_order(images.tolist())
+    return np.lexsort((paths, -file_bytes, ~captioned, -tags, -area, -values, reject, ~keep))
 
 
 class _Looks:

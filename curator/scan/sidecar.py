@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from curator.contract.text import decoded
+from curator.index.tag_names import each_once
 from curator.index.text_digest import text_digest
 from curator.posts.post import BAD_CAPTION, BAD_TAGS, SEVERAL, read_post
 from curator.posts.words import clean
@@ -101,7 +102,7 @@ def together(sidecars: Sequence[Sidecar]) -> SidecarWords:
 def split_tags(line: str) -> tuple[str, ...]:
     """Tags of a line, in order, each once."""
     tags = map(str.strip, " ".join(_clean_text(line).split()).split(","))
-    return tuple(filter(None, dict.fromkeys(tags)))
+    return each_once(filter(None, tags))
 
 
 _Parsed = tuple[tuple[str, ...] | None, str | None, tuple[tuple[str, str], ...], tuple[str, ...]]
@@ -129,7 +130,7 @@ def _json(text: str) -> _Parsed:
     rating = value.get("rating")
     named = post.rating or (_tag(rating) if isinstance(rating, str) else "")
     if named:
-        tags = tuple(dict.fromkeys([*(tags or ()), named]))
+        tags = each_once([*(tags or ()), named])
         classes.append((named, "rating"))
     warnings = tuple(each for each in post.warnings if each in (BAD_TAGS, BAD_CAPTION, SEVERAL))
     return tags, post.caption, tuple(classes), warnings

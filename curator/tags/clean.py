@@ -1,7 +1,8 @@
-"""Decides how tags and captions are cleaned by rules that are data (S034): a diff with counts first, then one change.
+"""Cleaning of tags and captions by rules that are data (S034): a diff with counts first, then one change.
 
-The order: underscores, black list, people, replacements and aliases, the list of tags that stay, what a longer tag
-says already, what another tag implies; then the free caption. Every tag that goes has one rule as its reason.
+The order: what stands behind a rating, underscores, black list, people, replacements and aliases, the list of tags
+that stay, what a longer tag says already, what another tag implies; then the free caption. Every tag that goes has one
+rule as its reason.
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from typing import Any, TypeVar
 
 from curator.index.collection import Collection
 from curator.index.edits import Words
-from curator.posts.words import spaced
+from curator.index.tag_names import each_once, folded, spaced
 from curator.tags.people import Group, drop_of_several
+from curator.tags.relations import refuse_circle
 from curator.tags.rewriting import Looked, rewritten
 
 _NO_ALIASES: Mapping[str, str] = {}
@@ -42,11 +45,34 @@ class Diff:
 
 @dataclass(frozen=True)
 class CleanRules:
-    """The rules of a collection's tables, with the aliases and implications to use."""
+    """The rules of a collection's tables, with the aliases and implications to use. Tags are found in any spelling.
+
+    Raises:
+        UserError: replacements and aliases lead in a circle.
+    """
 
     table: Mapping[str, Any]
     aliases: Mapping[str, str] = field(default_factory=lambda: _NO_ALIASES)
     implied: Mapping[str, frozenset[str]] = field(default_factory=lambda: _NO_IMPLICATIONS)
+
+    def __post_init__(self) -> None:
+        pairs = chain(self.table["replace"].items(), self.aliases.items())
+        real = ((old, new) for old, new in pairs if folded(old) != folded(new))
+        refuse_circle(real, "replacements", "the table clean and the aliases")
+
+    @cached_property
+    def replacements(self) -> Mapping[str, tuple[str, str]]:
+        """(rule, new name) by key of the tag; the table goes before the aliases."""
+        tables = (("aliases", self.aliases), ("replace", self.table["replace"]))
+        return {folded(old): (rule, new) for rule, table in tables for old, new in table.items()}
+
+    @cached_property
+    def implied_keys(self) -> Mapping[str, tuple[str, ...]]:
+        return {folded(child): tuple(map(folded, parents)) for child, parents in self.implied.items()}
+
+    @cached_property
+    def cut(self) -> re.Pattern[str] | None:
+        return _any_of(self.table["cut_from"])
 
     @cached_property
     def dropped(self) -> re.Pattern[str] | None:
@@ -87,19 +113,22 @@ class TagCleaner:
     def __init__(self, rules: CleanRules, classes: Mapping[str, str]) -> None:
         self._rules = rules
         self._classes = classes
+        self._cuts = _Each(_matches(rules.cut))
         self._spelled = _Each(self._spell_or_drop)
         self._replaced = _Each(self._replace)
         self._means_people = _Each(_matches(rules.people))
         self._is_of_group = _Each(lambda tag: any(group.shape.fullmatch(tag) for group in rules.groups))
         self._stays = _Each(_matches(rules.stays))
-        self._said = _Each(lambda tag: tuple(_said_by(tag)))
-        self._implied = _Each(lambda tag: tuple(rules.implied.get(tag, ())))
+        self._said = _Each(lambda tag: tuple(_said_by(folded(tag))))
+        self._implied = _Each(lambda tag: rules.implied_keys.get(folded(tag), ()))
 
     def clean(self, tags: Sequence[str]) -> tuple[tuple[str, ...], Changes]:
         """The tags of one picture after cleaning, and each change with its rule."""
         changes: Changes = []
         kept: list[str] = []
-        for tag in tags:
+        end = next((place for place, tag in enumerate(tags) if place and self._cuts[tag]), len(tags))
+        changes += [("cut_from", tag, "") for tag in tags[end:]]
+        for tag in tags[:end]:
             new, why = self._spelled[tag]
             changes += why
             if new:
@@ -112,9 +141,9 @@ class TagCleaner:
         if self._rules.stays:
             kept = _without(kept, "words", changes, {tag for tag in kept if not self._stays[tag]})
         if self._rules.table["subsumed"]:
-            kept = _without(kept, "subsumed", changes, _all_of(self._said, kept))
+            kept = _without(kept, "subsumed", changes, _named_by(self._said, kept))
         if self._rules.implied:
-            kept = _without(kept, "implied", changes, _all_of(self._implied, kept))
+            kept = _without(kept, "implied", changes, _named_by(self._implied, kept))
         return tuple(kept), changes
 
     def _spell_or_drop(self, tag: str) -> tuple[str, Changes]:
@@ -134,12 +163,11 @@ class TagCleaner:
         return "", changes
 
     def _replace(self, tag: str) -> tuple[str, Changes]:
+        """What a tag is called in the end; replaced by its own name it stays, as it is spelled there."""
         changes = Changes()
-        for rule, table in (("replace", self._rules.table["replace"]), ("aliases", self._rules.aliases)):
-            new = table.get(tag)
-            if new is not None and new != tag:
-                changes.append((rule, tag, new))
-                tag = new
+        while tag and (found := self._rules.replacements.get(folded(tag))) is not None and found[1] != tag:
+            changes.append((found[0], tag, found[1]))
+            tag = found[1]
         return tag, changes
 
     def _merged(self, tags: Sequence[str], changes: Changes) -> list[str]:
@@ -149,9 +177,7 @@ class TagCleaner:
             by, why = self._replaced[tag]
             changes += why
             new.append(by)
-        kept = list(dict.fromkeys(new))
-        if "" in kept:
-            kept.remove("")
+        kept = list(each_once(filter(None, new)))
         if len(kept) < len(new):
             doubled = Counter(new) - Counter(kept)
             changes += [("merged", tag, "") for tag in doubled.elements() if tag]
@@ -185,13 +211,21 @@ def cleaned_words(
 
 
 def clean_caption(caption: str, rules: CleanRules) -> str:
-    """A free caption after the replacements, one after another."""
+    """A free caption after the replacements, one after another, each until nothing changes."""
     if not caption:
         return caption
     new = caption
     for old, text in rules.table["captions"].items():
-        new = new.replace(old, text)
+        new = _replaced(new, old, text)
     return " ".join(new.split()) if new != caption else caption
+
+
+def _replaced(caption: str, old: str, text: str) -> str:
+    if len(text) > len(old) or old == text:  # until nothing changes could be for ever
+        return caption.replace(old, text) if old else caption
+    while old in caption:
+        caption = caption.replace(old, text)
+    return caption
 
 
 def _without(tags: list[str], rule: str, changes: Changes, gone: Set[str]) -> list[str]:
@@ -201,8 +235,10 @@ def _without(tags: list[str], rule: str, changes: Changes, gone: Set[str]) -> li
     return [tag for tag in tags if tag not in gone]
 
 
-def _all_of(said: Mapping[str, tuple[str, ...]], tags: Sequence[str]) -> set[str]:
-    return {word for tag in tags for word in said[tag]}
+def _named_by(said: Mapping[str, tuple[str, ...]], tags: Sequence[str]) -> set[str]:
+    """The tags that others of them name by key."""
+    keys = {key for tag in tags for key in said[tag]}
+    return {tag for tag in tags if folded(tag) in keys} if keys else keys
 
 
 def _matches(pattern: re.Pattern[str] | None) -> Callable[[str], bool]:
@@ -212,9 +248,11 @@ def _matches(pattern: re.Pattern[str] | None) -> Callable[[str], bool]:
 def _said_by(tag: str) -> Iterator[str]:
     """What a tag of several words says already: its last word (`white shirt`: `shirt`), or its last two."""
     parts = tag.split(" ")
-    if len(parts) >= 2 and all(re.fullmatch(r"\w+", part) for part in parts[:-1]):
+    if len(parts) < 2 or not all(re.fullmatch(r"\w+", part) for part in parts[:-1]):
+        return
+    if re.fullmatch(r"[\w-]+", parts[-1]):
         yield parts[-1]
-    if len(parts) >= 3 and parts[-2:] == ["hair", "ornament"]:
+    if len(parts) > 2 and parts[-2:] == ["hair", "ornament"]:
         yield "hair ornament"
 
 

@@ -20,6 +20,7 @@ from curator.contract.errors import UserError, did_you_mean
 from curator.index.bitmaps import of_array
 from curator.index.collection import Collection
 from curator.index.metadata import RATINGS, missing
+from curator.index.tag_names import each_once
 from curator.tags.percentiles import Counted, Ints, percentiles_of, words_of
 
 KINDS = ("quality", "rating", "year", "head")
@@ -55,7 +56,7 @@ def derive(collection: Collection, ids: NDArray[Any], kind: str, tables: Mapping
         case "year":
             return _years(facts, tables["year"]["bands"])
         case "head":
-            return _head(ids, tuple(dict.fromkeys(tables["head"]["tags"])))
+            return _head(ids, each_once(tables["head"]["tags"]))
         case _:
             raise UserError(f"'{kind}' cannot be derived", did_you_mean(kind, (*KINDS, "count")))
 

@@ -6,7 +6,7 @@ that word stands and the rules add none.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,8 +15,11 @@ from pyroaring import BitMap
 
 from curator.index.bitmaps import of_array
 from curator.index.collection import Collection
-from curator.index.edits import Commit, GiveAndTake, SetClass
+from curator.index.edits import Commit, GiveAndTake, SetClass, Words
+from curator.index.tag_names import each_once, folded
 from curator.tags.derive import CLASS_OF_KIND, Derived
+from curator.tags.order import to_front
+from curator.tags.rewriting import commit, rewritten
 
 ACTOR = "rules"
 USED = "derived tags"  # the setting with what was derived last
@@ -42,11 +45,14 @@ class DerivePlan:
     gained: dict[str, BitMap] = field(default_factory=dict[str, BitMap])
     lost: dict[str, BitMap] = field(default_factory=dict[str, BitMap])
     ruled: dict[str, BitMap] = field(default_factory=dict[str, BitMap])  # what will be a rule's afterwards
+    reordered: BitMap = field(
+        default_factory=BitMap
+    )  # have tags of the head, but do not begin with all of it
 
     @property
     def images(self) -> BitMap:
         """Images that would change."""
-        return BitMap().union(*self.gained.values(), *self.lost.values())
+        return BitMap().union(*self.gained.values(), *self.lost.values(), self.reordered)
 
 
 def plan_derived(collection: Collection, derived: Derived, ids: NDArray[Any]) -> DerivePlan:
@@ -54,7 +60,7 @@ def plan_derived(collection: Collection, derived: Derived, ids: NDArray[Any]) ->
     with collection.reading():
         scope = of_array(ids)
         has = _Has(collection, derived.kind)
-        names = (*derived.vocabulary, *(name for name in has.ruled if name not in derived.vocabulary))
+        names = each_once((*derived.vocabulary, *has.ruled))
         wanted = _wanted(derived, has)
         plan = DerivePlan(derived.kind)
         for name in names:
@@ -69,7 +75,21 @@ def plan_derived(collection: Collection, derived: Derived, ids: NDArray[Any]) ->
                 plan.lost[name] = lost
             if want or lost or by_hand:
                 plan.tags.append(TagChange(name, len(want), len(gained), len(lost), len(by_hand)))
+        if derived.kind == "head":
+            having = BitMap().union(*(has.images(name) for name in derived.vocabulary))
+            headed = _headed(collection, having & scope, derived.vocabulary)
+            plan.reordered = BitMap(each.image for each in headed)
         return plan
+
+
+def _headed(collection: Collection, images: BitMap, head: Sequence[str]) -> Iterator[Words]:
+    """Tags that begin with the whole head and say none twice, of the images that have other ones."""
+
+    def change(image: int, tags: tuple[str, ...], _: str) -> Words | None:
+        new = each_once(to_front((*tags, *head), head))
+        return Words(image, new) if new != tags else None
+
+    return rewritten(collection, list(images), change)
 
 
 def carry_out(
@@ -84,15 +104,16 @@ def carry_out(
         f"derive {plan.kind}",
     )
     with collection.writing(durable=True):
-        collection.tags.learn_classes((name, cls) for name in plan.gained)
-        done = collection.apply(edit, plan.images, ACTOR)
-        numbers = collection.tags.ids_of(plan.ruled)
-        pairs = zip(numbers, plan.ruled.values(), strict=True)
-        collection.rule_tags.put(
-            plan.kind, {number: images for number, images in pairs if number is not None}
-        )
+        spelled = zip(plan.gained, collection.tags.spellings(list(plan.gained)), strict=True)
+        collection.tags.learn_classes((known[0].name if known else name, cls) for name, known in spelled)
+        done = [collection.apply(edit, plan.images, ACTOR)]
+        ruled = zip(collection.tags.spellings(list(plan.ruled)), plan.ruled.values(), strict=True)
+        collection.rule_tags.put(plan.kind, {known[0].id: images for known, images in ruled if known})
+        if plan.reordered:
+            headed = _headed(collection, plan.reordered, derived.vocabulary)
+            done += commit(collection, headed, "put the head in order", ACTOR)
         _remember(collection, derived)
-    return [done] if done.images_changed else []
+    return [each for each in done if each.images_changed]
 
 
 def classify_counts(collection: Collection, names: Sequence[str]) -> Commit:
@@ -113,15 +134,18 @@ class _Has:
         self.ruled = {tags[number]: images for number, images in by_id.items()}
 
     def images(self, name: str) -> BitMap:
-        tag = self._collection.tags.find(name)
-        return self._collection.bitmaps.of(tag.id) if tag else BitMap()
+        return BitMap().union(*(self._collection.bitmaps.of(tag) for tag in self._spellings(name)))
 
     def by_rule(self, name: str) -> BitMap:
-        return self.ruled.get(name, BitMap()) & self.images(name)
+        spelled = (images for each, images in self.ruled.items() if folded(each) == folded(name))
+        return BitMap().union(*spelled) & self.images(name)
 
     def by_any_rule(self, name: str) -> BitMap:
-        tag = self._collection.tags.find(name)
-        return self._collection.rule_tags.of(tag.id) & self.images(name) if tag else BitMap()
+        ruled = (self._collection.rule_tags.of(tag) for tag in self._spellings(name))
+        return BitMap().union(*ruled) & self.images(name)
+
+    def _spellings(self, name: str) -> list[int]:
+        return self._collection.tags.alike(name)
 
 
 def _wanted(derived: Derived, has: _Has) -> dict[str, BitMap]:

@@ -58,6 +58,12 @@ def ordered_words(
     return rewritten(collection, ids, change, looked)
 
 
+def to_front(own: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
+    """An image's `own` tags, those of `names` first, in that order."""
+    places = {folded(name): place for place, name in enumerate(names)}
+    return tuple(sorted(own, key=lambda tag: places.get(folded(tag), len(places))))
+
+
 def order_rule(tables: Mapping[str, Any]) -> OrderRule:
     """The rule of a collection's tables."""
     return OrderRule(tables["order"], tables["count"]["tags"])

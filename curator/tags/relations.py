@@ -1,4 +1,4 @@
-"""Decides how lists of aliases and implications are read: CSV as boorus export it, or as tag completers ship it.
+"""Lists of aliases and implications: CSV as boorus export it, or as tag completers ship it.
 
 - `antecedent_name,consequent_name[,...,status]`, with or without that first line: the first becomes, or implies, the
   second; lines whose status is not active are left out;
@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 from curator.contract.errors import UserError
 from curator.contract.text import decoded, visible
-from curator.posts.words import spaced
+from curator.index.tag_names import folded, spaced
 
 _FROM = ("antecedent_name", "antecedent", "alias", "child", "from")
 _TO = ("consequent_name", "consequent", "tag", "parent", "to")
@@ -21,25 +22,56 @@ Pair = tuple[str, str]
 
 
 def read_aliases(file: Path) -> dict[str, str]:
-    """What each alias is really called; chains are followed to their end.
+    """What each alias is really called; chains are followed to their end. A tag's other spelling is no alias.
 
     Raises:
-        UserError: the file cannot be read, or a line is no pair.
+        UserError: the file cannot be read, a line is no pair, or aliases lead in a circle.
     """
-    straight = dict(_pairs(file))
-    return {name: end for name in straight if (end := _end(name, straight)) != name}
+    straight = {name: tag for name, tag in _pairs(file) if folded(name) != folded(tag)}
+    refuse_circle(straight.items(), "aliases", visible(str(file)))
+    real = {folded(name): tag for name, tag in straight.items()}
+    return {name: last_of(tag, real) for name, tag in straight.items()}
 
 
 def read_implications(file: Path) -> dict[str, frozenset[str]]:
-    """Every tag that a tag implies, directly or by others; a circle implies nothing of itself.
+    """Every tag that a tag implies, directly or by others.
 
     Raises:
-        UserError: the file cannot be read, or a line is no pair.
+        UserError: the file cannot be read, a line is no pair, or implications lead in a circle.
     """
+    pairs = list(_pairs(file))
+    refuse_circle(pairs, "implications", visible(str(file)))
     direct: dict[str, set[str]] = {}
-    for child, parent in _pairs(file):
-        direct.setdefault(child, set()).add(parent)
-    return {child: frozenset(_above(child, direct) - {child}) for child in direct}
+    for child, parent in pairs:
+        direct.setdefault(folded(child), set()).add(parent)
+    return {child: frozenset(_above(child, direct)) for child, _ in pairs}
+
+
+def refuse_circle(pairs: Iterable[Pair], what: str, where: str) -> None:
+    """Refuse pairs of tags that lead from a tag to itself: all of them would go, or change at every run.
+
+    Raises:
+        UserError: with the circle.
+    """
+    graph: dict[str, list[str]] = {}
+    spelled: dict[str, str] = {}
+    for one, other in pairs:
+        graph.setdefault(folded(one), []).append(folded(other))
+        spelled.setdefault(folded(one), one)
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        circle = " -> ".join(visible(spelled[key]) for key in reversed(error.args[1]))
+        raise UserError(
+            f"{what} of {where} lead in a circle: {circle}", "take one of these lines out"
+        ) from None
+
+
+def last_of(name: str, following: Mapping[str, str]) -> str:
+    """Where a chain without circles ends; `following` by key of the tag."""
+    while (after := following.get(folded(name))) is not None:
+        name = after
+    return name
 
 
 def read_names(file: Path) -> frozenset[str]:
@@ -98,7 +130,7 @@ def _plain(file: Path, rows: Iterable[list[str]]) -> Iterator[Pair]:
 
 def _pair(left: str, right: str) -> Iterator[Pair]:
     one, other = spaced(left.strip()), spaced(right.strip())
-    if one and other and one != other:
+    if one and other:
         yield one, other
 
 
@@ -106,19 +138,11 @@ def _column(heads: list[str], names: tuple[str, ...]) -> int | None:
     return next((heads.index(name) for name in names if name in heads), None)
 
 
-def _end(name: str, straight: Mapping[str, str]) -> str:
-    seen = {name}
-    while (following := straight.get(name)) is not None and following not in seen:
-        seen.add(following)
-        name = following
-    return name
-
-
 def _above(child: str, direct: Mapping[str, set[str]]) -> set[str]:
     found: set[str] = set()
     waiting = [child]
     while waiting:
-        for parent in direct.get(waiting.pop(), ()):
+        for parent in direct.get(folded(waiting.pop()), ()):
             if parent not in found:
                 found.add(parent)
                 waiting.append(parent)

@@ -1,17 +1,19 @@
-"""Decides how a tag that a person types is written: spaces for underscores, but not in faces (row S015)."""
+"""Typed tags: spaces for underscores, but not in faces (row S015)."""
 
 from __future__ import annotations
 
+import unicodedata
+
 from curator.contract.errors import UserError
 from curator.contract.text import visible
-from curator.posts.words import spaced
+from curator.index.tag_names import each_once, spaced
 
 MAX_LENGTH = 500
 
 
 def clean_tag(typed: str) -> str:
     """A typed tag as it is kept; a UserError says what cannot be a tag."""
-    tag = spaced(" ".join(part for part in typed.replace("\t", " ").split(" ") if part)).strip()
+    tag = _one_space(spaced(_one_space(unicodedata.normalize("NFC", typed))))
     if not tag:
         raise UserError("an empty tag", "type at least one character")
     if len(tag) > MAX_LENGTH:
@@ -27,4 +29,8 @@ def clean_tag(typed: str) -> str:
 
 def clean_tags(typed: str) -> tuple[str, ...]:
     """Typed tags with commas between them, in order, each once; empty pieces are nothing."""
-    return tuple(dict.fromkeys(clean_tag(part) for part in typed.split(",") if part.strip()))
+    return each_once(clean_tag(part) for part in typed.split(",") if part.strip())
+
+
+def _one_space(text: str) -> str:
+    return " ".join(filter(None, text.replace("\t", " ").split(" ")))

@@ -12,7 +12,6 @@ from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from pyroaring import BitMap
 from rich.text import Text
 
 from curator.contract.text import visible
@@ -110,18 +109,6 @@ def shown_copies(session: Session, group: Group) -> list[CopyShown]:
         )
         for row in rows
     ]
-
-
-def rejected(copies: Sequence[CopyShown], kept: int) -> list[int]:
-    """Which images go where `kept` stays: all others, but never one that a person marked to keep."""
-    return [each.row.id for each in copies if each.row.id != kept and each.row.mark != 1]
-
-
-def rejected_of_all(reader: Session, groups: Sequence[Group]) -> BitMap:
-    """What goes where the best of every group stays. A group whose best was rejected has been decided: it is left."""
-    kept, gone = (reader.select(f"mark:{mark}").bitmap() for mark in ("keep", "reject"))
-    open_groups = (group for group in groups if group.best not in gone)
-    return BitMap(copy.image for group in open_groups for copy in group.copies) - kept - gone
 
 
 def about_copy(copy: CopyShown, width: int, *, number: int, is_current: bool) -> list[Text]:

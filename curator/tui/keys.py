@@ -102,6 +102,7 @@ ACTIONS: tuple[KeyAction, ...] = (
     KeyAction("copies.all", "B", "keep_all", "keep the best of every group"),
     KeyAction("copies.larger", "enter", "enlarge", "the picture on the whole screen"),
     KeyAction("copies.order", "o", "order", "what is best: size, score, favourites, bytes", "best by"),
+    KeyAction("copies.words", "w", "words", "the one kept takes over tags and caption, or not", "words"),
     KeyAction("copies.further", "plus,equals_sign", "nearer(1)", "also pictures less alike", "alike"),
     KeyAction("copies.nearer", "minus", "nearer(-1)", "only pictures more alike"),
     KeyAction("copies.look", "r", "look", "look again, or go on after a stop"),

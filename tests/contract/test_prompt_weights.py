@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -41,7 +43,9 @@ def rounded(caption: str) -> list[tuple[str, float]]:
         ("a:1.5)", [("a:1.5)", 1.0)]),
         (r"saber \(fate\)", [("saber (fate)", 1.0)]),
         (r"\[x\] \\", [("[x] \\", 1.0)]),
-        ("\\", [("\\", 1.0)]),
+        ("\\", [("", 1.0)]),
+        (r"\a", [("a", 1.0)]),
+        (r"a\b (c\d)", [("ab ", 1.0), ("cd", 1.1)]),
         ("(a", [("a", 1.1)]),
         ("a [b", [("a ", 1.0), ("b", 0.909091)]),
         ("a)", [("a)", 1.0)]),
@@ -54,6 +58,19 @@ def rounded(caption: str) -> list[tuple[str, float]]:
 )
 def test_the_grammar(caption: str, weights: list[tuple[str, float]]) -> None:
     assert rounded(caption) == weights
+
+
+CASES = Path(__file__).with_name("caption_weights")
+
+
+def test_captions_weigh_as_kohya_has_them() -> None:
+    """kohya-ss/sd-scripts#71: what its parse_prompt_attention gives."""
+    captions = json.loads((CASES / "captions.json").read_text())
+    expected = json.loads((CASES / "expected.json").read_text())
+    assert [each["caption"] for each in expected] == captions
+    for each in expected:
+        pieces = [(text, round(weight, 6)) for text, weight in each["pieces"]]
+        assert rounded(each["caption"]) == pieces, each["caption"]
 
 
 @given(st.text(alphabet="ab ,.:()[]\\12", max_size=40))

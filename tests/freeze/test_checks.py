@@ -138,12 +138,18 @@ def test_choices_that_are_torn_apart_are_told(collect: Maker) -> None:
             Picture("b.png", (512, 512), ("{a|b}", "{{c", "}}")),
             Picture("c.png", (512, 512), ("green} dress", "{red")),
             Picture("d.png", (512, 512), ("{red", "hat")),
+            Picture("e.png", (512, 512), ("hat",), "a {} hat"),
+            Picture("f.png", (512, 512), ("hat",), "a {red|{dark|light} blue} hat"),
         ]
     )
     found = report(collection, Subset("all", "", rules=CaptionRules(wildcards=True)))
     (torn,) = [each for each in found.findings if "brace" in each.what]
-    assert select(collection, torn.filter).ids.tolist() == [3, 4]
+    assert select(collection, torn.filter).ids.tolist() == [3, 4, 5]
     assert "brace" not in told(report(collection, Subset("all", "")), "warn")
+    rules = CaptionRules(wildcards=True, prefix="a {photo|image")
+    assert "a brace is left in 'a {photo|image'" in told(
+        report(collection, Subset("all", "hat", rules=rules)), "warn"
+    )
 
 
 def test_brackets_are_tokens_unless_they_weigh(collect: Maker) -> None:

@@ -38,7 +38,7 @@ from curator.index.edits import (
 from curator.index.images import FileFacts, NewImage
 from tests.index.record_rules import RecordDone, RecordRules
 
-NAMES = ["1girl", "solo", "saber (fate)", "long_hair", "Solo", "é"]
+NAMES = ["1girl", "solo", "saber (fate)", "long_hair", "Two", "é"]
 names = st.sampled_from(NAMES)
 name_lists = st.lists(names, max_size=4, unique=True)
 images = st.one_of(st.just({1, 2, 3, 4}), st.sets(st.integers(1, 6), min_size=1))

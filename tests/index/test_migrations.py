@@ -16,7 +16,8 @@ from curator.filter.evaluate import select
 from curator.index.bucket_rule import bucket_rule, set_bucket_rule
 from curator.index.collection import Collection
 from curator.index.edits import AddTags
-from curator.index.migrations import STEPS, _edits_of_records
+from curator.index.images import FileFacts, NewImage
+from curator.index.migrations import STEPS, _edits_of_records, _keys_of_tags
 from curator.index.picks import Pick
 from curator.index.small_tables import SavedFilter, Subset
 
@@ -92,6 +93,28 @@ def test_small_tables_of_format_8_are_as_they_were(tmp_path: Path) -> None:
     set_bucket_rule(collection, BucketRule(768, 768, step=32))
     collection.undo()
     assert bucket_rule(collection) == BucketRule(768, 768)
+
+
+def test_tags_get_the_keys_of_today(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A decomposed name and a face had others once."""
+    with monkeypatch.context() as before:
+        before.setattr("curator.index.migrations.STEPS", STEPS[: STEPS.index(_keys_of_tags)])
+        older = Collection.create(tmp_path)
+        older.add_images([image_of(older, ("cafe\u0301", ">_<", "long_hair"))])
+        older.fingerprints.put([(b"flat", None), (b"seen", 7)])
+        with older.writing():
+            older._database.connection.execute("UPDATE tag SET folded=replace(name, '_', ' ')")
+        older.close()
+    collection = Collection.open(tmp_path)
+    for typed in ("caf\u00e9", '">_<"', "LONG_hair"):
+        assert select(collection, typed).ids.tolist() == [1]
+    assert collection.fingerprints.of([b"flat", b"seen"]) == {b"seen": 7}
+
+
+def image_of(collection: Collection, tags: tuple[str, ...]) -> NewImage:
+    with collection.writing():
+        root = collection.images.root("/p")
+    return NewImage(root, "a.png", FileFacts(b"s" * 32, 1, 2, 3, 4, "png"), tags)
 
 
 def test_a_program_that_cannot_read_such_edits_refuses_the_index(

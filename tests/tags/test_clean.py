@@ -29,9 +29,14 @@ def cleaned(text: str, changes: dict[str, Any] | None = None, **more: Any) -> st
     [
         ("long_hair, ^_^, looking_at_viewer", "long hair, ^_^, looking at viewer"),
         ("(o)_(o), <|>_<|>, ||_||, ;_;, a_b", "(o)_(o), <|>_<|>, ||_||, ;_;, a_b"),
-        ("1girl, rating:safe, smile", "1girl, smile"),
+        # as kohya: from the first rating on all of it goes, where something stands before it
+        ("1girl, rating:safe, smile", "1girl"),
+        ("a, b, rating_x, c", "a, b"),
+        ("rating:safe, smile", "smile"),
         ("white shirt, shirt, smile", "white shirt, smile"),
         ("black hair ornament, hair ornament", "black hair ornament"),
+        ("White Shirt, shirt", "White Shirt"),
+        ("see-through shirt, shirt", "see-through shirt, shirt"),
         ("shirt, t-shirt", "shirt, t-shirt"),
         # several people: more than one colour, and none stays
         ("2girls, blue eyes, red eyes, smile", "2girls, smile"),
@@ -69,7 +74,13 @@ def test_a_replacement_replaces_that_tag_and_no_other() -> None:
     [
         ("an anime girl with a hat", "an girl with a hat"),
         ("a young cartoon woman", "a girl"),
-        ("anime anime style", "anime style"),
+        ("anime anime anime style", "anime style"),
+        ("a woman and a lady with people", "a girl and a girl with girls"),
+        ("a female person", "a girl"),
+        ("a cartoon image of an anime woman", "an image of an girl"),
+        ("a cartoon anime drawing of cartoon women", "a drawing of girls"),
+        ("an anime cartoon image", "an image"),
+        ("girl girl girl", "girl"),
         ("a photo of a cat", "a photo of a cat"),
         ("", ""),
     ],
@@ -103,20 +114,63 @@ def test_aliases_of_both_kinds_of_lists(tmp_path: Path) -> None:
         "antecedent_name,consequent_name,status\nfoo_bar,bar,active\nbar,baz,active\nx,y,deleted\n"
     )
     (tmp_path / "b.csv").write_text('1girl,0,500,"1girls,sole_female"\nsolo,0,400,\n\n')
-    (tmp_path / "c.csv").write_bytes("\ufeffold,new\r\na,b\r\nb,a\r\n".encode())
+    (tmp_path / "c.csv").write_bytes("\ufeffold,new\r\na,b\r\nlong_hair,Long hair\r\n".encode())
     assert read_aliases(tmp_path / "a.csv") == {"foo bar": "baz", "bar": "baz"}
     assert read_aliases(tmp_path / "b.csv") == {"1girls": "1girl", "sole female": "1girl"}
-    assert read_aliases(tmp_path / "c.csv")["old"] == "new"
+    assert read_aliases(tmp_path / "c.csv") == {"old": "new", "a": "b"}
+    assert cleaned("Foo_Bar, BAZ", aliases=read_aliases(tmp_path / "a.csv")) == "baz"
     assert cleaned("foo_bar, baz", aliases=read_aliases(tmp_path / "a.csv")) == "baz"
 
 
 def test_implied_tags_collapse(tmp_path: Path) -> None:
     """B13"""
-    (tmp_path / "i.csv").write_text("child,parent\nwhite_cat,cat\ncat,animal\na,b\nb,a\n")
+    (tmp_path / "i.csv").write_text("child,parent\nwhite_cat,cat\nCat,animal\na,b\n")
     implied = read_implications(tmp_path / "i.csv")
     assert implied["white cat"] == {"cat", "animal"}
     assert cleaned("animal, white_cat, cat, sky", implied=implied) == "white cat, sky"
     assert cleaned("animal", implied=implied) == "animal"
+    assert cleaned("Animal, White_Cat", {"underscores": False}, implied=implied) == "White_Cat"
+
+
+@pytest.mark.parametrize(
+    ("lines", "circle"),
+    [
+        ("apple,banana\nbanana,apple\n", "apple -> banana -> apple"),
+        ("x,a\na,b\nb,c_d_e\nC d e,a\n", "a -> b -> C d e -> a"),
+    ],
+)
+@pytest.mark.parametrize("read", [read_aliases, read_implications])
+def test_circles_are_named_and_refused(tmp_path: Path, read: Any, lines: str, circle: str) -> None:
+    """All tags of a circle of implications would go; those of aliases would change at every run."""
+    (tmp_path / "x.csv").write_text(lines)
+    with pytest.raises(UserError, match=r"x\.csv lead in a circle") as refused:
+        read(tmp_path / "x.csv")
+    said = refused.value.what.partition("circle: ")[2].split(" -> ")
+    wanted = circle.split(" -> ")[:-1]
+    assert said[0] == said[-1]
+    start = wanted.index(said[0])  # it may begin anywhere
+    assert said[:-1] == [*wanted[start:], *wanted[:start]]
+
+
+def test_a_tag_that_implies_itself_is_named(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("apple,fruit\ncat,cat\n")
+    with pytest.raises(UserError, match="cat -> cat"):
+        read_implications(tmp_path / "x.csv")
+
+
+def test_replacements_in_a_circle_are_refused_and_chains_end_at_once() -> None:
+    assert cleaned("kitten, cat, sky", {"replace": {"kitten": "cat", "cat": "Lion"}}) == "Lion, sky"
+    assert cleaned("kitten", {"replace": {"kitten": "cat"}}, aliases={"cat": "feline"}) == "feline"
+    assert cleaned("long_hair", {"replace": {"long hair": "Long Hair"}}) == "Long Hair"
+    for replace, aliases in (({"a": "b", "b": "a"}, {}), ({"a": "b"}, {"b": "a"})):
+        with pytest.raises(UserError, match=r"lead in a circle: [ab] -> [ab] -> [ab]"):
+            rules({"replace": replace}, aliases=aliases)
+
+
+def test_a_replacement_that_grows_is_done_once() -> None:
+    assert clean_caption("a cat", rules({"captions": {"cat": "cat cat"}})) == "a cat cat"
+    assert clean_caption("aab", rules({"captions": {"ab": "bbaa"}})) == "abbaa"
+    assert clean_caption("a cat", rules({"captions": {"cat": "cat"}})) == "a cat"
 
 
 def test_lists_that_are_none(tmp_path: Path) -> None:

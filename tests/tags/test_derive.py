@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pyroaring import BitMap
 
 from curator.contract.errors import UserError
 from curator.filter.evaluate import select
-from curator.index.edits import AddTags, RemoveTags
+from curator.index.edits import AddTags, RemoveTags, RenameTag
 from curator.index.metadata import PostFacts
 from curator.tags.derive import derive
-from curator.tags.derive_plan import USED, carry_out, classify_counts, plan_derived
+from curator.tags.derive_plan import USED, DerivePlan, carry_out, classify_counts, plan_derived
 from curator.tags.tables import default_tables, tables_of, with_changes
 from tests.tags.conftest import Post
 
@@ -152,14 +153,48 @@ def test_year_bands(rows: Any, posted: int | None, word: str | None) -> None:
 
 
 def test_a_fixed_head(rows: Any) -> None:
-    """S019"""
-    collection = rows([Post(("1girl",)), Post(("newest", "cat"))])
+    """S019: every caption begins with all of it, in its order, and says no tag twice."""
+    head = ["new", "newest", "masterpiece", "best quality"]
+    posts = [
+        ("1girl",),
+        ("cat", "newest"),
+        ("best_quality", "dog", "Best Quality"),
+        (*head, "bird"),
+        ("newest", "new", "masterpiece", "best quality"),
+    ]
+    collection = rows([Post(each) for each in posts])
     ids = select(collection).ids
-    tables = with_changes(default_tables(), {"head": {"tags": ["new", "newest", "masterpiece"]}})
-    derived = derive(collection, ids, "head", tables)
-    carry_out(collection, derived, plan_derived(collection, derived, ids), at_start=True)
-    assert tags(collection, 1) == ["new", "newest", "masterpiece", "1girl"]
-    assert tags(collection, 2) == ["new", "masterpiece", "newest", "cat"]
+    before = [tags(collection, image) for image in ids.tolist()]
+
+    def put() -> DerivePlan:
+        tables = with_changes(default_tables(), {"head": {"tags": head}})
+        derived = derive(collection, ids, "head", tables)
+        plan = plan_derived(collection, derived, ids)
+        carry_out(collection, derived, plan, at_start=True)
+        return plan
+
+    assert put().images == BitMap([1, 2, 3, 5])
+    assert [tags(collection, image) for image in (1, 2, 4, 5)] == [
+        [*head, "1girl"], [*head, "cat"], [*head, "bird"], head,
+    ]  # fmt: skip
+    assert tags(collection, 3) == [*head[:3], "best_quality", "dog"]
+    assert not put().images
+    while collection.undo("rules"):
+        pass
+    assert [tags(collection, image) for image in ids.tolist()] == before
+
+
+def test_a_derived_word_is_the_tag_that_is_there_however_spelled(rows: Any) -> None:
+    """What a person gave stands, under whatever spelling."""
+    collection = rows(
+        [Post(("Best_Quality",), facts=PostFacts(1, "general", fav=1))]
+        + [Post(facts=PostFacts(i, "general", fav=i)) for i in range(2, 41)]
+    )
+    apply(collection, "quality")
+    assert tags(collection, 1) == ["Best_Quality"]
+    assert not [tag for tag in collection.all_tags() if tag.name == "best quality"]
+    collection.apply(RenameTag("masterpiece", "Masterpiece"))
+    assert not apply(collection, "quality").images
 
 
 def test_done_again_it_changes_nothing_and_follows_new_facts(rows: Any) -> None:

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 from textual import events
 
+from curator.index.edits import AddTags
 from curator.session import Session
 from curator.tui.widgets.entry import Entry
 from curator.tui.widgets.facet_panel import FacetPanel
@@ -209,6 +210,33 @@ async def test_a_tag_is_renamed_everywhere_with_the_count(drive, session):
         await it.press("y")
         await it.until(lambda: "beast" in tags_of(session, "02"))
         assert tags_of(session, "01") == ["cat", "beast", "indoors"]
+
+
+async def test_a_tag_of_another_spelling_is_the_same_tag(drive, session):
+    """What is suggested is added as it is spelled, never beside itself; a rename spells it anew everywhere."""
+    session.edit(AddTags(("long_hair",)), [1])
+    async with drive() as it:
+        await it.press("j", "a")
+        await it.type("long")
+        await it.sees("long_hair  ")
+        await it.press("tab", "enter")
+        await it.until(lambda: tags_of(session, "02")[-1] == "long_hair")
+        await it.press("a")
+        await it.type("Long hair")
+        await it.sees("0 images will change")
+        await it.press("escape", "tab", "j", "j", "j", "r")
+        await it.sees("Rename 'long_hair' everywhere")
+        await it.press("ctrl+u")
+        await it.type("long hair")
+        await it.sees("2 images will change")
+        await it.press("enter")
+        await it.sees("Change 2 images?")
+        await it.press("y")
+        await it.until(lambda: tags_of(session, "01")[-1] == "long hair")
+        await it.press("escape", "d")
+        await it.type("LONG_HAIR")
+        await it.press("enter")
+        await it.until(lambda: "long hair" not in tags_of(session, "02"))
 
 
 async def test_a_caption_is_edited(drive, session):

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageDraw
 
-from curator.index.edits import SetMark
+from curator.index.edits import AddTags, SetMark
 from curator.session import Session
 from curator.tui.background import AbandonedError
-from curator.tui.copy_groups import Likeness, about_copy, look_for, orders, rejected_of_all, shown_copies
+from curator.tui.copy_groups import Likeness, about_copy, look_for, orders, shown_copies
 from curator.tui.screens.copies import CopiesScreen
 
 SIZES = [(80, 24), (120, 40)]
@@ -117,12 +117,30 @@ async def test_all_groups_at_once_after_a_question(drive, session):
         assert kept
 
 
+async def test_words_of_the_rejected_are_carried_over_where_asked(drive, session):
+    session.edit(AddTags(("extra", "more")), [session.select("name:again name:1").ids.tolist()[0]])
+    async with drive() as it:
+        screen = await opened(it)
+        await it.press("w")
+        await it.sees("words carried over")
+        best = screen.copies[0].row.id
+        await it.press("b")
+        await it.until(lambda: -1 in marks(session).values())
+        assert "[b]big[/b]" in [tag.name for tag in session.tags_of(best)]
+        await it.press("u")
+        await it.until(lambda: -1 not in marks(session).values())
+        assert "[b]big[/b]" not in [tag.name for tag in session.tags_of(best)]
+        assert session.recall("copies.words") is True
+
+
 def test_what_is_marked_to_keep_is_never_rejected(session):
     groups = look_for(session, "", Likeness(4), nothing)
     copy = groups[0].copies[0].image
     session.edit(SetMark(1), [copy])
-    assert copy not in rejected_of_all(session, groups)
-    assert len(rejected_of_all(session, groups)) == 3
+    rejected = session.keep_best(groups).rejected
+    assert copy not in rejected
+    assert groups[0].best in rejected  # what a person keeps is the best
+    assert len(rejected) == 4
 
 
 async def test_looking_can_be_stopped_and_goes_on(drive, session, monkeypatch):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import cast
 
-from pyroaring import BitMap
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
@@ -15,6 +14,7 @@ from textual.widgets import Label
 from curator.contract.text import visible
 from curator.index.edits import Commit
 from curator.scan.duplicates import Group
+from curator.scan.keeping import Keeping
 from curator.session import Session
 from curator.tui import keys
 from curator.tui.background import in_background, mistakes_shown, progress_told
@@ -25,8 +25,6 @@ from curator.tui.copy_groups import (
     about_copy,
     look_for,
     orders,
-    rejected,
-    rejected_of_all,
     shown_copies,
 )
 from curator.tui.messages import CollectionChanged, Mistake, Told, WorkDone, WorkRefused
@@ -54,6 +52,7 @@ class CopiesScreen(Screen):
         self.copies: list[CopyShown] = []
         self.current = 0  # of the group's pictures
         self._state = "looking"
+        self._carries_words = bool(session.recall("copies.words", False))
         distance, best = session.recall("copies", [None, "size"])
         self._likeness = Likeness(
             distance if distance in DISTANCES else None, best if best in orders(session) else "size"
@@ -100,6 +99,12 @@ class CopiesScreen(Screen):
 
     def action_order(self) -> None:
         self._look_so(self._likeness.next_order(orders(self._session)))
+
+    def action_words(self) -> None:
+        """Whether the one kept takes over the words of the others."""
+        self._carries_words = not self._carries_words
+        self._session.remember("copies.words", self._carries_words)
+        self._show_group()
 
     def _look_so(self, likeness: Likeness) -> None:
         if likeness != self._likeness:
@@ -159,7 +164,8 @@ class CopiesScreen(Screen):
         else:
             more = sum(len(group.copies) for group in self.groups)
             said = f"group {self.at + 1:,} of {len(self.groups):,}, {more:,} copies"
-        return Text(f" {said}", "bold").append(f"   {self._likeness.in_words()}   {where}", "not bold")
+        how = self._likeness.in_words() + (", words carried over" if self._carries_words else "")
+        return Text(f" {said}", "bold").append(f"   {how}   {where}", "not bold")
 
     def on_resize(self) -> None:
         self._show_group()
@@ -199,12 +205,13 @@ class CopiesScreen(Screen):
         """Keep one of the group, reject the others, and go on to the next group."""
         if not self.copies:
             return
-        kept = self.copies[0 if best else self.current].row
-        if kept.mark == -1:
-            self._session.mark([kept.id], 0)
-        others = rejected(self.copies, kept.id)
-        if others:
-            self._session.mark(others, -1)
+        group, carry = self.groups[self.at], self._carries_words
+        if best:
+            keeping = self._session.keep_best([group], self._likeness.best, carry_words=carry)
+        else:
+            keeping = self._session.keep_chosen(group, self.copies[self.current].row.id, carry_words=carry)
+        if keeping.images:
+            self._session.edit(keeping.edit, keeping.images)
         if self.at + 1 < len(self.groups):
             self.action_group(1)
         else:
@@ -220,21 +227,22 @@ class CopiesScreen(Screen):
 
     def action_keep_all(self) -> None:
         """Keep the best of every group, after a question with the count."""
-        others = rejected_of_all(self._reader, self.groups)
-        if not others:
+        best, carry = self._likeness.best, self._carries_words
+        keeping = self._reader.keep_best(self.groups, best, carry_words=carry)
+        if not keeping.images:
             self.notify("Nothing is left to reject.", markup=False)
             return
+        words = f" {images_in_words(len(keeping.told))} get words of others." if keeping.told else ""
         question = Confirm(
-            f"Reject {images_in_words(len(others))}?",
-            "The best of each group stays, and what is marked to keep.\n"
-            "Groups of which the best was rejected are left as they are. u takes it back.",
+            f"Reject {images_in_words(len(keeping.rejected))}?",
+            f"The best of each group stays, and what is marked to keep.{words} u takes it back.",
         )
-        self.app.push_screen(question, lambda yes: self._reject(others) if yes else None)
+        self.app.push_screen(question, lambda yes: self._reject(keeping) if yes else None)
 
-    def _reject(self, images: BitMap) -> None:
+    def _reject(self, keeping: Keeping) -> None:
         self.post_message(Told("rejecting"))
-        in_background(self, "reject", lambda: self._reader.mark(images, -1))
+        in_background(self, "reject", lambda: self._reader.edit(keeping.edit, keeping.images))
 
     def _rejected(self, commit: Commit) -> None:
-        self.notify(f"{images_in_words(commit.images_changed)} rejected. u undoes it.", markup=False)
+        self.notify(f"{visible(commit.what)}. u undoes it.", markup=False)
         self._show_group()
