@@ -18,6 +18,9 @@ def report_lines(report: ScanReport, *, quarantined: bool = True) -> list[str]:
     """For a person; without files in quarantine where these are listed anyway."""
     told = (f"{getattr(report, name)} {name}" for name in _COUNTS if getattr(report, name))
     lines = [", ".join(told) or "no pictures"]
+    if report.passed_over:
+        counts = (f"{count:,} {visible(ending)}" for ending, count in sorted(report.passed_over.items()))
+        lines.append(f"passed over, of formats that are not read: {', '.join(counts)}")
     for name in _LISTS if quarantined else _LISTS[1:]:
         lines += [
             f"{name.removesuffix('s')}: {visible(path)}: {visible(why)}"
@@ -30,4 +33,5 @@ def report_json(report: ScanReport, home: Path) -> dict[str, Any]:
     """For a program."""
     lists = {name: [{"path": path, "reason": why} for path, why in getattr(report, name)] for name in _LISTS}
     counts = {name: getattr(report, name) for name in _COUNTS}
-    return {"collection": str(home.absolute()), **counts, **lists}
+    passed_over = dict(sorted(report.passed_over.items()))
+    return {"collection": str(home.absolute()), **counts, "passed_over": passed_over, **lists}

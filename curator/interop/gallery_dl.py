@@ -13,7 +13,7 @@ from curator.interop.plan import ImportPlan
 from curator.interop.posts import post_facts, post_tags, whole
 from curator.interop.records import Dropped, Record, Row, Source
 from curator.interop.words import tags_of_line, text_of
-from curator.scan.sidecar import MAX_BYTES
+from curator.scan.sidecar import MAX_BYTES, words_in
 
 _TEXTS = ("caption", "description")
 
@@ -52,6 +52,7 @@ def _row(file: Path) -> Row:
         classes=classes,
         facts=facts,
         warnings=warnings,
+        scanned=words_in(".json", data),
     )
 
 

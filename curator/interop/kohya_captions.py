@@ -12,7 +12,8 @@ from curator.contract.text import decoded
 from curator.interop.folders import pictures_in
 from curator.interop.records import Dropped, Record, Row, Source
 from curator.interop.words import lines_of, tags_of_line, text_of
-from curator.scan.sidecar import split_tags
+from curator.scan.caption_text import read_caption_text
+from curator.scan.sidecar import words_in
 
 
 def caption_files(folder: Path, ending: str, separator: str, *, lines: bool) -> Source:
@@ -44,7 +45,11 @@ def _row(picture: Path, text: str, ending: str, separator: str, lines: bool) -> 
     scanned = _scanned(several, ending)
     if lines and len(several) > 1:
         return Record(path=str(picture), tags=(), caption=lines_of(text), scanned=scanned)
-    if ending == ".txt" and separator.strip() == ",":
+    if (
+        ending == ".txt"
+        and separator.strip() == ","
+        and read_caption_text("\n".join(several)).form != "lines"
+    ):
         return None
     if separator:
         return Record(path=str(picture), tags=tags_of_line(first, separator), caption="", scanned=scanned)
@@ -56,6 +61,4 @@ def _row(picture: Path, text: str, ending: str, separator: str, lines: bool) -> 
 
 def _scanned(several: list[str], ending: str) -> tuple[tuple[str, ...], str] | None:
     """The tags and the caption that a scan makes of the same lines."""
-    if ending == ".txt":
-        return (split_tags(several[0]) if several else ()), ""
-    return ((), " ".join(several)) if ending == ".caption" else None
+    return words_in(ending, "\n".join(several).encode()) if ending in (".txt", ".caption") else None

@@ -34,8 +34,14 @@ def test_first_scan(collection: Collection, pictures: Path) -> None:
     seen: list[ScanProgress] = []
     report = scan(collection, pictures, seen.append)
     assert counts(report) == {"added": 3}
-    assert [Path(path).name for path, _ in report.quarantined] == ["broken.png", "empty.jpg"]
-    assert [entry.path for entry in collection.quarantine.list()] == [path for path, _ in report.quarantined]
+    assert sorted(Path(path).name for path, _ in report.quarantined) == [
+        "broken.png",
+        "empty.jpg",
+        "pipe.png",
+    ]
+    assert [entry.path for entry in collection.quarantine.list()] == sorted(
+        path for path, _ in report.quarantined
+    )
     assert by_path(collection) == {
         "b.png": ("1girl", "solo"),
         "concept/A.JPG": ("poster (object)",),
