@@ -45,14 +45,18 @@ def _row(picture: Path, text: str, ending: str, separator: str, lines: bool) -> 
     scanned = _scanned(several, ending)
     if lines and len(several) > 1:
         return Record(path=str(picture), tags=(), caption=lines_of(text), scanned=scanned)
-    if (
-        ending == ".txt"
-        and separator.strip() == ","
-        and read_caption_text("\n".join(several)).form != "lines"
-    ):
+    one_a_line = ending == ".txt" and read_caption_text("\n".join(several)).form == "lines"
+    if ending == ".txt" and separator.strip() == "," and not one_a_line:
         return None
+    left_out = ("further lines, which kohya leaves out",) if one_a_line else ()
     if separator:
-        return Record(path=str(picture), tags=tags_of_line(first, separator), caption="", scanned=scanned)
+        return Record(
+            path=str(picture),
+            tags=tags_of_line(first, separator),
+            caption="",
+            scanned=scanned,
+            warnings=left_out,
+        )
     caption = text_of(first)
     if ending == ".caption" and scanned == ((), caption):
         return None

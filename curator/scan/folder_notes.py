@@ -23,7 +23,8 @@ def _sharing(folder: Folder, shared: frozenset[str]) -> str:
     found: dict[str, list[str]] = {}
     for name in folder.images:
         if stem_of(name) in shared:
-            for suffix in folder.sidecars_of(name):
+            taken = {kind_of(suffix): suffix for suffix in reversed(folder.sidecars_of(name))}
+            for suffix in taken.values():
                 found.setdefault(sidecar_name(name, suffix), []).append(name)
     several = {sidecar: names for sidecar, names in found.items() if len(names) > 1}
     if not several:

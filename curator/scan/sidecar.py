@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 from curator.contract.text import decoded
 from curator.index.sidecar_names import KINDS, kind_of
 from curator.index.text_digest import text_digest
-from curator.scan.caption_text import clean_text, read_caption_text, split_tags
+from curator.scan.caption_text import CaptionText, clean_text, read_caption_text, split_tags
 
 MAX_BYTES = 4_000_000
 _CLASSES = ("artist", "character", "copyright", "general", "meta")
@@ -137,14 +137,21 @@ _Parsed = tuple[tuple[str, ...] | None, str | None, tuple[tuple[str, str], ...],
 def _parsed(kind: str, text: str) -> _Parsed:
     if kind == ".txt":
         said = read_caption_text(text)
-        left_out = (
-            (f"{said.further} further lines were left out; they stay in the file",) if said.further else ()
-        )
-        return said.tags if said.line else None, said.caption, said.classes, left_out
+        return said.tags if said.line else None, said.caption, said.classes, _left_out(said)
     lines = list(filter(None, map(str.strip, text.splitlines())))
     if kind == ".json":
         return _json(text) if lines else (None, None, (), ())
     return None, clean_text(" ".join(lines)), (), ()
+
+
+def _left_out(said: CaptionText) -> tuple[str, ...]:
+    told: list[str] = []
+    if said.further:
+        told.append(f"{said.further} further lines were left out; they stay in the file")
+    if said.classes:
+        classes = ", ".join(sorted({cls for _, cls in said.classes}))
+        told.append(f"tags that name their class ({classes}) have it as their class, not in their name")
+    return tuple(told)
 
 
 def _json(text: str) -> _Parsed:
