@@ -16,10 +16,11 @@ from curator.scan.caption_text import read_caption_text
 from curator.scan.sidecar import words_in
 
 
-def caption_files(folder: Path, ending: str, separator: str, *, lines: bool) -> Source:
+def caption_files(folder: Path, ending: str, separator: str, *, lines: bool, apart: bool) -> Source:
     """A row for each caption file of `ending` that a scan does not read so.
 
-    The first line is tags where there is a `separator`, else free text; with `lines`, several stay as they are.
+    The first line is tags where there is a `separator`, else free text; with `lines`, several stay as they are. With
+    `apart` sentences too are taken apart at it, as kohya does where tags are shuffled or dropped.
     """
 
     def rows() -> Iterator[Row]:
@@ -32,31 +33,26 @@ def caption_files(folder: Path, ending: str, separator: str, *, lines: bool) -> 
             except OSError:
                 yield Dropped("a caption file that cannot be read")
                 continue
-            row = _row(picture, text, ending, separator, lines)
+            row = _row(picture, text, ending, separator, lines=lines, apart=apart)
             if row:
                 yield row
 
     return Source(folder, rows)
 
 
-def _row(picture: Path, text: str, ending: str, separator: str, lines: bool) -> Record | None:
+def _row(picture: Path, text: str, ending: str, separator: str, *, lines: bool, apart: bool) -> Record | None:
     several = [line.strip() for line in text.splitlines() if line.strip()]
     first = several[0] if several else ""
     scanned = _scanned(several, ending)
     if lines and len(several) > 1:
         return Record(path=str(picture), tags=(), caption=lines_of(text), scanned=scanned)
-    one_a_line = ending == ".txt" and read_caption_text("\n".join(several)).form == "lines"
-    if ending == ".txt" and separator.strip() == "," and not one_a_line:
+    form = read_caption_text("\n".join(several)).form if ending == ".txt" and separator.strip() == "," else ""
+    if form == "tags" or (form == "free" and not apart):
         return None
-    left_out = ("further lines, which kohya leaves out",) if one_a_line else ()
     if separator:
-        return Record(
-            path=str(picture),
-            tags=tags_of_line(first, separator),
-            caption="",
-            scanned=scanned,
-            warnings=left_out,
-        )
+        left_out = ("further lines, which kohya leaves out",) if form == "lines" else ()
+        tags = tags_of_line(first, separator)
+        return Record(path=str(picture), tags=tags, caption="", scanned=scanned, warnings=left_out)
     caption = text_of(first)
     if ending == ".caption" and scanned == ((), caption):
         return None

@@ -195,9 +195,10 @@ def _captions(planned: PlannedSubset, levels: _Levels, found: _Found) -> None:
     ending = "." + str(levels.get("caption_extension")).lstrip(".")
     rules = planned.rules
     is_tags = bool(rules.shuffle or rules.keep_tags or rules.tag_dropout or rules.warmup_steps)
-    is_tags = is_tags if ending != ".txt" else True  # a scan reads tags of these
-    separator = str(levels.get("caption_separator")) if is_tags else ""
-    found.sources.append(caption_files(planned.folder, ending, separator, lines=rules.wildcards))
+    separator = str(levels.get("caption_separator")) if is_tags or ending == ".txt" else ""
+    found.sources.append(
+        caption_files(planned.folder, ending, separator, lines=rules.wildcards, apart=is_tags)
+    )
 
 
 def _take_rule(dataset: Mapping[str, Any], general: Mapping[str, Any], where: str, found: _Found) -> None:
