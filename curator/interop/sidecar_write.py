@@ -282,7 +282,8 @@ def _txt(text: str, words: _Words, target: _Target, known: SidecarState | None) 
 def _is_taken(said: CaptionText, known: SidecarState) -> bool:
     """Whether a `.txt` says what it was read as, by the rule of today."""
     if is_free(known.text_digest):
-        return known.text_digest == text_digest(known.suffix, (), said.line, free=True)
+        read, written = (said.tags, said.caption or ""), ((), said.line)
+        return known.text_digest in (text_digest(known.suffix, *each, free=True) for each in (read, written))
     if said.form != "free":
         return known.text_digest == text_digest(known.suffix, said.tags, "")
     tags = split_tags(said.line)  # as it was written from

@@ -1,8 +1,9 @@
 """Text of a `.txt` file: tags on one line, tags one a line, or a caption in sentences, and how it is written back.
 
-- A line is a caption in sentences ("free") where it has five words or more between commas on average, holds a number
-  such as 10,000, ends in "。", or begins with a capital letter, ends with ".", "!" or "?" and has three words in a row
-  somewhere. Nothing of it is split or rewritten. `|||` and `;;;`, kohya's signs between tags, make it tags.
+- A line that ends in ".", "!" or "?" is a caption in sentences ("free") from the first piece on that begins with a
+  capital letter, if three words stand in a row behind; the pieces before it are tags. All of a line is one where it has
+  five words or more between commas on average, a number such as 10,000, or "。" at its end. Sentences are never split
+  or rewritten. A line with `|||` or `;;;`, kohya's signs between tags, is tags.
 - Several lines without a comma, none of which is free or has more than four words (`title:...` aside), are tags, one a
   line. Of other texts of several lines the first counts, as for kohya; the rest stays in the file.
 - `character:samus aran` is the tag `samus aran` of the class character; so with the names in `CLASS_PREFIXES`. What
@@ -28,7 +29,8 @@ _PROSE_WORDS = 5  # between commas, on average
 _LINE_WORDS = 4  # of a tag that has a line of its own, at most
 _NO_LETTERS = re.compile("[\0\ud800-\udfff]")
 _NUMBER = re.compile(r"(?<![\d,])\d{1,3}(?:,\d{3})+(?![\d,]*\d)")
-_SENTENCE = re.compile(r"""[\"'“‘«(\[]?[A-ZÀ-ÖØ-ÞΑ-ΩА-Я].*[.!?…][\"'”’»)\]]*""", re.DOTALL)
+_CAPITAL = re.compile(r"""(?:^|, ?)(?=["'“‘«(\[]?[A-ZÀ-ÖØ-ÞΑ-ΩА-Я])""")
+_ENDS = "\"'”’»)]"  # may stand behind the sign that ends a sentence
 _THREE_WORDS = re.compile(r"[^\s,]+ [^\s,]+ [^\s,]")
 _SIGNS = ("|||", ";;;")
 _NAMESPACE = re.compile(r"\w+:\S")
@@ -56,8 +58,10 @@ def read_caption_text(text: str) -> CaptionText:
         tags, classes = _classed(lines)
         return CaptionText("lines", lines[0], tags, classes=classes)
     line, further = lines[0], len(lines) - 1
-    if is_prose(line):
-        return CaptionText("free", line, caption=line, further=further)
+    at = sentence_at(line)
+    if at >= 0:
+        tags, classes = _classed(_pieces(line[:at]))
+        return CaptionText("free", line, tags, line[at:], classes, further)
     tags, classes = _classed(_pieces(line)) if ":" in line else (tuple(dict.fromkeys(_pieces(line))), ())
     return CaptionText("tags", line, tags, None, classes, further)
 
@@ -68,11 +72,11 @@ def write_caption_text(before: str, tags: Sequence[str], caption: str, *, free: 
     With `free` the caption follows the tags in one line, as it is trained; else the text holds the tags alone.
     """
     was = read_caption_text(before)
+    spelled = _spelled(before) if was.classes else {}
+    words = [spelled.get(tag, tag) for tag in tags]
     if free:
-        new = ", ".join(filter(None, (*tags, caption)))
+        new = ", ".join(filter(None, (*words, caption)))
     else:
-        spelled = _spelled(before)
-        words = [spelled.get(tag, tag) for tag in tags]
         new = "\n".join(words) if was.form == "lines" and all(map(_is_tag_line, words)) else ", ".join(words)
     if not was.further:
         return f"{new}\n"
@@ -82,12 +86,25 @@ def write_caption_text(before: str, tags: Sequence[str], caption: str, *, free: 
     return "".join((*lines[:at], new, end, *lines[at + 1 :])) if new else None
 
 
-def is_prose(line: str) -> bool:
-    """Whether a line is a caption in sentences rather than tags."""
+def sentence_at(line: str) -> int:
+    """Where a line begins to be a caption in sentences; -1 where it is tags."""
+    if line[-1] in ".!?…\"'”’»)]" and line.rstrip(_ENDS)[-1:] in (".", "!", "?", "…"):
+        start = _CAPITAL.search(line)
+        if start and _THREE_WORDS.search(line, start.end()) and not _has_sign(line):
+            return start.end()
+    return 0 if _is_all_prose(line) and not _has_sign(line) else -1
+
+
+def _is_all_prose(line: str) -> bool:
     words, commas = line.count(" ") + 1, line.count(",")
-    if words < _PROSE_WORDS * (commas + 1) and not _is_sentence(line, commas):
-        return False
-    return (words > 1 and not any(sign in line for sign in _SIGNS)) or line[-1] == "。"
+    if words >= _PROSE_WORDS * (commas + 1) or line[-1] == "。":
+        return True
+    is_close = commas > line.count(", ") and words > 1  # the search alone takes as long as the rest
+    return is_close and bool(_NUMBER.search(line))
+
+
+def _has_sign(line: str) -> bool:
+    return any(sign in line for sign in _SIGNS)
 
 
 def split_tags(line: str) -> tuple[str, ...]:
@@ -105,20 +122,10 @@ def clean_text(text: str) -> str:
     return (text if text.isprintable() else _NO_LETTERS.sub("\ufffd", text)).strip()
 
 
-def _is_sentence(line: str, commas: int) -> bool:
-    if line[-1] in ".!?…\"'”’»)]" and _SENTENCE.fullmatch(line):
-        return bool(_THREE_WORDS.search(line))
-    if line[-1] == "。":
-        return True
-    return commas > line.count(", ") and bool(
-        _NUMBER.search(line)
-    )  # the search alone takes as long as the rest
-
-
 def _is_tag_line(line: str) -> bool:
     if "," in line:
         return False
-    return bool(_NAMESPACE.match(line)) or (line.count(" ") < _LINE_WORDS and not is_prose(line))
+    return bool(_NAMESPACE.match(line)) or (line.count(" ") < _LINE_WORDS and sentence_at(line) < 0)
 
 
 def _pieces(line: str) -> Iterable[str]:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curator.scan.caption_text import is_prose, read_caption_text, write_caption_text
+from curator.scan.caption_text import read_caption_text, write_caption_text
 
 
 @pytest.mark.parametrize(
@@ -28,6 +28,21 @@ def test_sentences(line: str) -> None:
     said = read_caption_text(line)
     assert (said.form, said.tags, said.caption) == ("free", (), line)
     assert write_caption_text(line, (), line, free=True) == f"{line}\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "tags", "caption"),
+    [
+        ("1girl, solo, A woman stands here, no, no.", ("1girl", "solo"), "A woman stands here, no, no."),
+        ('artist:wlop, "Who is it?"', ("wlop",), '"Who is it?"'),
+        ("1girl, a woman stands here.", ("1girl", "a woman stands here."), None),
+    ],
+)
+def test_tags_before_sentences(line: str, tags: tuple[str, ...], caption: str | None) -> None:
+    said = read_caption_text(line)
+    assert (said.tags, said.caption) == (tags, caption)
+    if caption:
+        assert write_caption_text(line, ("x", *tags), caption, free=True) == f"x, {line}\n"
 
 
 @pytest.mark.parametrize(
@@ -112,10 +127,10 @@ def test_lines_left_out_stay(text: str, tags: list[str]) -> None:
 
 @given(st.text("aB1,.!? ", max_size=60))
 def test_what_is_trained_is_what_the_line_says(text: str) -> None:
-    """Tags once each and single spaces apart, nothing of a line is lost, be it read as tags or as sentences."""
+    """Tags once each, with single spaces: nothing of a line is lost, be it read as tags or as sentences."""
     said = read_caption_text(text)
-    trained = said.caption if said.caption is not None else ",".join(said.tags)
-    assert set(trained.replace(" ", "").split(",")) == set(
-        said.line.replace(" ", "").strip(",").split(",")
-    ) - ({""} if said.form != "free" else set()) or not said.line.strip(" ,")
-    assert is_prose(said.line) == (said.form == "free") if said.line else True
+    trained = ", ".join(filter(None, (*said.tags, said.caption)))
+    assert set(map(str.strip, trained.split(","))) | {""} == set(map(str.strip, said.line.split(","))) | {""}
+    if said.form == "free":
+        assert said.caption
+        assert said.line.endswith(said.caption)
