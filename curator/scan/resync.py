@@ -42,7 +42,8 @@ class Resync:
 
     def _sync_one(self, image: int, met: Met, states: Mapping[str, SidecarState]) -> None:
         outcome = met.outcome
-        self._sidecars.drop(image, set(states) - set(met.sidecars))
+        dropped = set(states) - set(met.sidecars)
+        self._sidecars.drop(image, dropped)
         changed = [
             s for s in outcome.sidecars if s.suffix not in states or states[s.suffix].file_digest != s.digest
         ]
@@ -50,16 +51,16 @@ class Resync:
             if sidecar not in changed:  # only touched: the words it was read with still count
                 self._sidecars.put(image, [_at_new_time(sidecar, states[sidecar.suffix])])
         said = together(outcome.sidecars)
-        if not changed and not _reads_otherwise(outcome.sidecars, said, states):
-            return
+        if not changed and (dropped or not _reads_otherwise(outcome.sidecars, said, states)):
+            return  # where a file is gone the words stay
         (tags,) = self._collection.tag_names([image])
         now = _Now(tags, self._collection.images.caption(image), tuple(states.values()))
         suffixes = {sidecar.suffix for sidecar in changed}
-        takes_tags = said.tags_from in suffixes or not now.tags_edited()
-        takes_caption = said.caption_from in suffixes or not now.caption_edited()
+        takes_tags = said.tags_from in suffixes or not (dropped or now.tags_edited())
+        takes_caption = said.caption_from in suffixes or not (dropped or now.caption_edited())
         new_tags = said.tags if takes_tags else None
         new_caption = said.caption if takes_caption else None
-        if said.caption is None and changed and any(is_free(state.text_digest) for state in now.states):
+        if said.caption is None and any(s.suffix in suffixes and is_free(s.text_digest) for s in now.states):
             new_caption = ""  # the sentences that the file held
         contested = [said.tags_from] if new_tags not in (None, now.tags) and now.tags_edited() else []
         if new_caption not in (None, now.caption) and now.caption_edited():
@@ -124,7 +125,7 @@ def state_of(sidecar: Sidecar, tags: Sequence[str], caption: str) -> SidecarStat
 def _reads_otherwise(
     sidecars: Sequence[Sidecar], said: SidecarWords, states: Mapping[str, SidecarState]
 ) -> bool:
-    """Whether unchanged files give other words than when they were read: by a rule of today, or with others beside."""
+    """Whether unchanged files give other words than when they were read, by a rule of today."""
     tags, caption = said.tags or (), said.caption or ""
     return any(
         known.text_digest != text_digest(s.suffix, tags, caption, free=is_free(known.text_digest))
