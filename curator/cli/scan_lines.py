@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from curator.scan.report import ScanReport
 
 _COUNTS = ("added", "changed", "moved", "missing", "returned", "reread", "unchanged")
+_SHOWN = 20  # files with the same warning
 _LISTS = ("quarantined", "conflicts", "warnings")
 
 
@@ -18,16 +19,34 @@ def report_lines(report: ScanReport, *, quarantined: bool = True) -> list[str]:
     """For a person; without files in quarantine where these are listed anyway."""
     told = (f"{getattr(report, name)} {name}" for name in _COUNTS if getattr(report, name))
     lines = [", ".join(told) or "no pictures"]
-    for name in _LISTS if quarantined else _LISTS[1:]:
-        lines += [
-            f"{name.removesuffix('s')}: {visible(path)}: {visible(why)}"
-            for path, why in getattr(report, name)
-        ]
+    if report.passed_over:
+        counts = (f"{count:,} {visible(ending)}" for ending, count in sorted(report.passed_over.items()))
+        lines.append(f"passed over, of formats that are not read: {', '.join(counts)}")
+    for name in _LISTS[:2] if quarantined else _LISTS[1:2]:
+        lines += [_line(name, path, why) for path, why in getattr(report, name)]
+    return lines + _warnings(report)
+
+
+def _warnings(report: ScanReport) -> list[str]:
+    """Some of each reason, and how many more there are."""
+    by_reason: dict[str, list[str]] = {}
+    for path, why in report.warnings:
+        by_reason.setdefault(why, []).append(path)
+    lines: list[str] = []
+    for why, paths in by_reason.items():
+        lines += [_line("warnings", path, why) for path in paths[:_SHOWN]]
+        if len(paths) > _SHOWN:
+            lines.append(f"warning: {len(paths) - _SHOWN:,} more: {visible(why)}")
     return lines
+
+
+def _line(name: str, path: str, why: str) -> str:
+    return f"{name.removesuffix('s')}: {visible(path)}: {visible(why)}"
 
 
 def report_json(report: ScanReport, home: Path) -> dict[str, Any]:
     """For a program."""
     lists = {name: [{"path": path, "reason": why} for path, why in getattr(report, name)] for name in _LISTS}
     counts = {name: getattr(report, name) for name in _COUNTS}
-    return {"collection": str(home.absolute()), **counts, **lists}
+    passed_over = dict(sorted(report.passed_over.items()))
+    return {"collection": str(home.absolute()), **counts, "passed_over": passed_over, **lists}

@@ -147,7 +147,7 @@ def write(
     as_json: JsonOption = False,
 ) -> None:
     """Write tags and captions into the sidecars beside the pictures."""
-    from curator.tags.sidecars import write_sidecars
+    from curator.interop.sidecar_write import write_sidecars
 
     with opened(collection) as session:
         ids = session.select(filter).ids.tolist()
@@ -155,7 +155,7 @@ def write(
             report = write_sidecars(
                 session.collection,
                 ids,
-                suffix=suffix,
+                suffix,
                 force=force,
                 progress=lambda done: show(done, len(ids)),
             )
@@ -163,12 +163,12 @@ def write(
         put_json(asdict(report))
         return
     put(f"{report.written} written, {report.unchanged} unchanged, {len(report.conflicts)} conflicts")
+    if report.by_full_name:
+        put(f"{report.by_full_name} of them by the picture's full name, since others have its stem")
     for path, why in (*report.conflicts, *report.failed):
         put(f"{visible(str(path))}: {visible(why)}")
     if report.conflicts or report.failed:
-        raise UserError(
-            "some sidecars were not written", "scan to take their words in, or add --force to replace them"
-        )
+        raise UserError("some sidecars were not written", "they are as they were; each line says why")
 
 
 @app.command("list")

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Protocol
 
 from curator.contract.regular_file import read_regular
-from curator.interop.folders import is_picture
+from curator.index.sidecar_names import KINDS, kind_of, sidecar_name
+from curator.interop.folders import entries, is_picture
 from curator.interop.matching import Matcher
 from curator.interop.names import spellings
 from curator.interop.records import Record
-from curator.scan.find import SIDECARS
+from curator.scan.beside import Beside, is_sidecar
 from curator.scan.sidecar import MAX_BYTES, Sidecar, read_sidecar, together
 
 Words = tuple[
@@ -38,6 +39,7 @@ class Foreseen:
     def __init__(self, folders: Sequence[Path], matcher: Matcher | None) -> None:
         self._tops = [f"{os.fspath(folder).rstrip('/')}/" for folder in folders]
         self._matcher = matcher
+        self._beside = WordsBeside()
         self._new: list[str] = []  # of the batch; number -1 is the first
 
     def images(self, records: Sequence[Record]) -> list[int]:
@@ -53,7 +55,7 @@ class Foreseen:
         """Those of new pictures are what a scan reads beside them."""
         tags, captions = self._matcher.words_of(images) if self._matcher else ({}, {})
         for image in {image for image in images if image < 0}:
-            words = words_beside(self._new[-image - 1])
+            words = self._beside.of(self._new[-image - 1])
             tags |= {image: words[0]} if words[0] else {}
             captions |= {image: words[1]} if words[1] else {}
         return tags, captions
@@ -71,18 +73,38 @@ class Foreseen:
         return numbers[path]
 
 
-def words_beside(picture: str | Path, suffixes: Sequence[str] = SIDECARS) -> tuple[tuple[str, ...], str]:
-    """Tags and caption that a scan reads in the sidecars of a picture, or in some kinds of them."""
-    found: list[Sidecar] = []
-    stem = os.path.splitext(picture)[0]  # noqa: PTH122 - names that are no UTF-8 pass through
-    for suffix in suffixes:
-        try:
-            data = read_regular(f"{stem}{suffix}", limit_bytes=MAX_BYTES)
-        except OSError:
-            continue
-        found.append(Sidecar._make(read_sidecar(suffix, data, len(data), 0)))
-    words = together(found)
-    return words.tags or (), words.caption or ""
+class WordsBeside:
+    """What a scan reads in the sidecars of pictures, asked for folder by folder."""
+
+    def __init__(self) -> None:
+        self._folder: str | None = None
+        self._beside = Beside()
+
+    def of(self, picture: str | Path, kinds: Sequence[str] = KINDS) -> tuple[tuple[str, ...], str]:
+        """Tags and caption of a picture, from all sidecars or those of some kinds."""
+        folder, name = os.path.split(picture)
+        if folder != self._folder:
+            self._folder, self._beside = folder, _listed(folder)
+        found: list[Sidecar] = []
+        for suffix in self._beside.of(name):
+            if kind_of(suffix) not in kinds:
+                continue
+            try:
+                data = read_regular(f"{folder}/{sidecar_name(name, suffix)}", limit_bytes=MAX_BYTES)
+            except OSError:
+                continue
+            found.append(Sidecar._make(read_sidecar(suffix, data, len(data), 0)))
+        words = together(found)
+        return words.tags or (), words.caption or ""
+
+
+def _listed(folder: str) -> Beside:
+    beside = Beside()
+    for file in entries(Path(folder)):
+        stem, ending = os.path.splitext(file.name)  # noqa: PTH122 - names that are no UTF-8 pass through
+        if is_sidecar(ending):
+            beside.add(stem, ending)
+    return beside
 
 
 def on_disk(folder: Path, path: str) -> str:

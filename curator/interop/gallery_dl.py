@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from curator.interop.plan import ImportPlan
 from curator.interop.post_rows import record_of
 from curator.interop.records import Dropped, Row, Source
 from curator.posts.post import read_post
-from curator.scan.sidecar import MAX_BYTES
+from curator.scan.sidecar import MAX_BYTES, words_in
 
 
 def plan_gallery_dl(folder: Path) -> ImportPlan:
@@ -55,4 +56,4 @@ def _row(file: Path) -> Row:
         value = None
     if not isinstance(value, dict):
         return Dropped("a file that is no JSON object")
-    return record_of(read_post(value), str(file.with_suffix("")))
+    return replace(record_of(read_post(value), str(file.with_suffix(""))), scanned=words_in(".json", data))

@@ -14,11 +14,10 @@ from pathlib import Path
 from curator.contract.regular_file import read_regular
 from curator.contract.text import decoded
 from curator.interop.folders import entries, pictures_in
-from curator.interop.foreseen import words_beside
+from curator.interop.foreseen import WordsBeside
 from curator.interop.records import Dropped, Record, Row, Source
 from curator.posts.words import lines_of, tags_of_line, text_of
-from curator.scan.find import SIDECARS
-from curator.scan.sidecar import MAX_BYTES
+from curator.scan.sidecar import MAX_BYTES, words_in
 
 FURTHER = "further lines, which kohya leaves out"
 _FACE = 4  # parts of a name that tell where a face is: centre and size
@@ -47,16 +46,14 @@ class CaptionFiles:
 
     def unasked(self) -> int:
         """How many pictures have words only in files that are not asked for."""
-        names = _names(self.folder)
-        return sum(
-            self._file(picture, names) is None and any(picture.stem + each in names for each in SIDECARS)
-            for picture in pictures_in(self.folder)
-        )
+        names, beside = _names(self.folder), WordsBeside()
+        pictures = (each for each in pictures_in(self.folder) if self._file(each, names) is None)
+        return sum(beside.of(picture) != ((), "") for picture in pictures)
 
     def _rows(self) -> Iterator[Row]:
-        names = _names(self.folder)
+        names, beside = _names(self.folder), WordsBeside()
         for picture in pictures_in(self.folder):
-            row = self._row(picture, self._file(picture, names))
+            row = self._row(picture, self._file(picture, names), beside.of(picture))
             if row:
                 yield row
 
@@ -64,29 +61,29 @@ class CaptionFiles:
         own = picture.stem + self.ending
         return picture.with_name(own) if own in names else _of_face(picture, self.ending, names)
 
-    def _row(self, picture: Path, file: Path | None) -> Row | None:
-        scanned = words_beside(picture)
+    def _row(self, picture: Path, file: Path | None, scanned: Words) -> Row | None:
         if file is None:
             if scanned == ((), ""):
                 return None  # the class tokens are given to all without words
             return Record(str(picture), tags=tags_of_line(self.class_tokens), caption="", scanned=scanned)
         try:
-            text = decoded(read_regular(file, limit_bytes=MAX_BYTES))[0]
+            data = read_regular(file, limit_bytes=MAX_BYTES)
         except OSError:
             return Dropped("a caption file that cannot be read")
+        text = decoded(data)[0]
         several = [line.strip() for line in text.splitlines() if line.strip()]
-        tags, caption = self._words(file, text, several)
+        tags, caption = self._words(data, text, several)
         if (tags, caption) == scanned:
             return None
         left_out = (FURTHER,) if len(several) > 1 and not self.lines else ()
         return Record(str(picture), tags=tags, caption=caption, scanned=scanned, warnings=left_out)
 
-    def _words(self, file: Path, text: str, several: list[str]) -> Words:
+    def _words(self, data: bytes, text: str, several: list[str]) -> Words:
         first = several[0] if several else ""
         if self.lines and len(several) > 1:
             return (), lines_of(text)
         if self.ending == ".txt" and self.separator.strip() == "," and len(several) < 2 and not self.apart:
-            return words_beside(file, (".txt",))
+            return words_in(".txt", data)
         if self.separator:
             return tags_of_line(first, self.separator), ""
         return (), text_of(first)
@@ -96,14 +93,14 @@ def face_captions(folder: Path) -> Source:
     """Rows of pictures whose caption is in the file of the picture that they were cut from."""
 
     def rows() -> Iterator[Row]:
-        names = _names(folder)
+        names, beside = _names(folder), WordsBeside()
         for picture in pictures_in(folder):
-            if any(picture.stem + each in names for each in SIDECARS):
+            if beside.of(picture) != ((), ""):
                 continue
             files = (_of_face(picture, ending, names) for ending in _SCANNED)
             whole = next((file for file in files if file), None)
             if whole:
-                tags, caption = words_beside(whole, _SCANNED)
+                tags, caption = beside.of(whole, _SCANNED)
                 yield Record(str(picture), tags=tags or None, caption=caption or None)
 
     return Source(folder, rows)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from curator.contract.picture_file import open_picture
-from curator.scan.header import MAX_PIXELS
+from curator.scan.header import MAX_PIXELS  # and sets Pillow's own limits
 from curator.scan.trade import CRASHED, Trade
 
 _SIDE = 32

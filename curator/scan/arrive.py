@@ -100,7 +100,9 @@ class _Words:
             if not fields:
                 self.tags.append(())
                 self.states.append(())
-            elif len(fields) == 1 and fields[0][0] == ".txt":  # nearly always, where there are millions
+            elif (
+                len(fields) == 1 and fields[0][6] is None and not fields[0][7]
+            ):  # tags alone, as nearly always
                 suffix, mtime_ns, file_bytes, digest, words_digest, tags, *_ = fields[0]
                 self.tags.append(tags or ())
                 self.states.append(((suffix, mtime_ns, file_bytes, digest, words_digest),))

@@ -1,5 +1,7 @@
 """Decides which files of a folder tree are images, in which order, and which sidecars lie beside each.
 
+Pictures and videos of other formats are passed over, and counted by ending.
+
 A tar counts as one folder: its members are images and sidecars, read in place.
 """
 
@@ -7,20 +9,30 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from curator.contract.tar_members import TarMembers, is_tar, members_of
 from curator.index.folders import FolderState
+from curator.scan.beside import Beside, is_sidecar
 
 SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".avif")
-SIDECARS = (".txt", ".caption", ".json")
 _PICTURES = frozenset(SUFFIXES)
-_RANK = {suffix: rank for rank, suffix in enumerate(SIDECARS)}
-_ALONE = {suffix: (suffix,) for suffix in SIDECARS}  # one tuple for all images
+_OTHER_PICTURES = frozenset(
+    f".{ending}"
+    for endings in (
+        "tif tiff heic heif hif jxl jp2 j2k jpx jpf apng svg svgz ico cur tga dds exr hdr qoi pcx",
+        "pbm pgm ppm pnm pam eps psd psb xcf kra clip sai dng cr2 cr3 nef arw orf raf rw2 pef srw",
+        "mp4 m4v webm mkv mov avi mpg mpeg wmv flv ogv ugoira",
+    )
+    for ending in endings.split()
+)
 _PACKED = (".gz", ".bz2", ".xz", ".zst", ".zstd", ".lz4")
 _PACKED_TARS = (*(f".tar{suffix}" for suffix in _PACKED), ".tgz", ".tbz2", ".txz", ".tzst")
 _COMPRESSED = "a compressed tar cannot be read in place: unpack it, or make it a plain .tar"
+_IRREGULAR = "not a regular file, or a link that leads nowhere"
 _LOOK = 1 << 13  # entries of a folder between two looks at whether to go on
 Problem = Callable[[str, OSError], None]  # (path, why) of a folder that cannot be read
 Pulse = Callable[
@@ -30,20 +42,22 @@ Pulse = Callable[
 
 @dataclass(frozen=True)
 class Folder:
-    """A listed folder, or tar: names of images in order, and which sidecars each stem has, in the order of SIDECARS.
+    """A listed folder, or tar: names of images in order, and which sidecars lie beside them.
 
     `mtime_ns` is its own time, `looked_ns` the clock just before it was listed. `refused` are (path, reason) of what
-    lies here and cannot be read. `tar` is set for a tar.
+    lies here and cannot be read; `passed_over` counts pictures and videos of other formats by ending. `tar` is set
+    for a tar.
     """
 
     path: str
     mtime_ns: int
     looked_ns: int
     images: list[str]
-    beside: Mapping[str, tuple[str, ...]]
+    beside: Beside
     inside: list[str] = field(default_factory=list)
     linked: list[str] = field(default_factory=list)
     refused: tuple[tuple[str, str], ...] = ()
+    passed_over: Mapping[str, int] = field(default_factory=dict[str, int])
     tar: TarMembers | None = None
 
     def path_of(self, name: str) -> str:
@@ -52,7 +66,7 @@ class Folder:
 
     def sidecars_of(self, name: str) -> tuple[str, ...]:
         """The suffixes of the sidecars beside an image."""
-        return self.beside.get(name.rpartition(".")[0], ()) if self.beside else ()
+        return self.beside.of(name) if self.beside else ()
 
 
 @dataclass(frozen=True)
@@ -106,11 +120,21 @@ def count(top: str, skip: Collection[str], tell: Callable[[int, str], None]) -> 
     return found
 
 
+def listed(path: str) -> Folder:
+    """One folder or tar, as `walk` gives it.
+
+    Raises:
+        OSError: it is gone or cannot be read.
+    """
+    looked_ns = time.time_ns()
+    return _listed(path, (Path(path).stat().st_mtime_ns, looked_ns), (), lambda _path, _images: None)
+
+
 def _listed(path: str, times_ns: tuple[int, int], skip: Collection[str], pulse: Pulse) -> Folder:
     if is_tar(path):
         return _listed_tar(path, times_ns)
-    images, beside = list[str](), dict[str, tuple[str, ...]]()
-    inside, linked, refused = list[str](), list[str](), list[str]()
+    images, beside, others = list[str](), Beside(), Counter[str]()
+    inside, linked, refused = list[str](), list[str](), list[tuple[str, str]]()
     with os.scandir(path) as listing:
         for entry in _pulsing(listing, lambda: pulse(path, len(images))):
             name = entry.name
@@ -120,18 +144,27 @@ def _listed(path: str, times_ns: tuple[int, int], skip: Collection[str], pulse: 
             suffix = name[at:]
             if (suffix in _PICTURES or suffix.lower() in _PICTURES) and _is_file(entry):
                 images.append(name)
-            elif suffix in _RANK and _is_file(entry):
-                _put_beside(beside, name[:at], suffix)
+            elif is_sidecar(suffix) and _is_file(entry):
+                beside.add(name[:at], suffix)
             elif _is_folder(entry):
                 if entry.path not in skip:
                     (linked if entry.is_symlink() else inside).append(name)
             elif is_tar(entry.path):
                 inside.append(name)
-            elif name.lower().endswith(_PACKED_TARS):
-                refused.append(name)
+            elif suffix.lower() in _OTHER_PICTURES:
+                others[suffix.lower()] += 1
+            else:
+                refused += _refusal(name)
     images.sort()
-    folder = Folder(path, *times_ns, images, beside, sorted(inside), sorted(linked))
-    return _refusing(folder, [(folder.path_of(name), _COMPRESSED) for name in sorted(refused)])
+    folder = Folder(path, *times_ns, images, beside, sorted(inside), sorted(linked), passed_over=others)
+    return _refusing(folder, [(folder.path_of(name), why) for name, why in sorted(refused)])
+
+
+def _refusal(name: str) -> list[tuple[str, str]]:
+    """What is no folder, and no file that is read, with the reason; nothing where nobody expects it to be read."""
+    if name.lower().endswith(_PACKED_TARS):
+        return [(name, _COMPRESSED)]
+    return [(name, _IRREGULAR)] if name.lower().endswith(SUFFIXES) else []
 
 
 def _pulsing(listing: Iterator[os.DirEntry[str]], pulse: Callable[[], None]) -> Iterator[os.DirEntry[str]]:
@@ -143,27 +176,25 @@ def _pulsing(listing: Iterator[os.DirEntry[str]], pulse: Callable[[], None]) -> 
 
 def _listed_tar(path: str, times_ns: tuple[int, int]) -> Folder:
     members = members_of(path)
-    images, beside = list[str](), dict[str, tuple[str, ...]]()
+    images, beside, others = list[str](), Beside(), Counter[str]()
     for member in members:
         name = member.name
         if any(part.startswith(".") and part != ".." for part in name.split("/")):
             continue
         at = name.rfind(".")
-        if name[at:].lower() in _PICTURES:
+        suffix = name[at:].lower()
+        if suffix in _PICTURES:
             images.append(name)
-        elif name[at:] in _RANK:
-            _put_beside(beside, name[:at], name[at:])
+        elif is_sidecar(suffix):
+            beside.add(name[:at], name[at:])
+        elif suffix in _OTHER_PICTURES:
+            others[suffix] += 1
     images.sort()
-    folder = Folder(path, *times_ns, images, beside, tar=members)
+    folder = Folder(path, *times_ns, images, beside, passed_over=others, tar=members)
     refused = [
         (folder.path_of(name), why) for name, why in members.refused if name.lower().endswith(SUFFIXES)
     ]
     return _refusing(folder, refused + ([(path, members.problem)] if members.problem else []))
-
-
-def _put_beside(beside: dict[str, tuple[str, ...]], stem: str, suffix: str) -> None:
-    others = beside.get(stem)
-    beside[stem] = tuple(sorted((*others, suffix), key=_RANK.__getitem__)) if others else _ALONE[suffix]
 
 
 def _refusing(folder: Folder, refused: list[tuple[str, str]]) -> Folder:

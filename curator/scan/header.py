@@ -11,18 +11,21 @@ import warnings
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
 from curator.contract.picture_file import open_picture
+from curator.contract.picture_limits import MAX_PIXELS, MAX_PNG_TEXT_BYTES, MAX_PNG_TEXTS_BYTES
 
-MAX_PIXELS = 300_000_000
 _TAIL = 65536
 _ORIENTATION = 0x0112
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "AVIF")
+_TOO_MUCH_TEXT = f"its colour profile or its texts have more than {MAX_PNG_TEXT_BYTES >> 20} MB"
 _NAMES = {"MPO": "jpeg"}
 
 # Pillow refuses twice this number and warns above it; the warning would land on the app's screen.
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2
+PngImagePlugin.MAX_TEXT_CHUNK = MAX_PNG_TEXT_BYTES
+PngImagePlugin.MAX_TEXT_MEMORY = MAX_PNG_TEXTS_BYTES
 warnings.simplefilter("ignore", Image.DecompressionBombWarning)
 
 
@@ -63,7 +66,7 @@ def header_of(file: BinaryIO) -> Header:
     except OSError as error:
         raise Unreadable(error.strerror or _sentence(error)) from error
     except Exception as error:
-        raise Unreadable(_sentence(error)) from error
+        raise Unreadable(_TOO_MUCH_TEXT if "MAX_TEXT" in str(error) else _sentence(error)) from error
 
 
 def _read(file: BinaryIO) -> Header:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from curator.index.sidecar_names import sidecar_name
 from curator.scan.find import Folder
 from curator.scan.places import Known
 from curator.scan.reading import Before, Span, Wanted
@@ -26,8 +27,8 @@ def _before(known: Known | None, full: bool) -> Before | None:
 
 def _in_tar(folder: Folder, name: str, known: Known | None, full: bool) -> Wanted:
     suffixes = folder.sidecars_of(name)
-    stem = name.rpartition(".")[0]
-    spans = tuple(_span(folder, each) for each in (name, *(stem + suffix for suffix in suffixes)))
+    names = (name, *(sidecar_name(name, suffix) for suffix in suffixes))
+    spans = tuple(_span(folder, each) for each in names)
     return name, True, suffixes, spans, _before(known, full)
 
 

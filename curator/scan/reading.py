@@ -13,8 +13,10 @@ from collections.abc import Sequence
 from typing import BinaryIO, NamedTuple
 
 from curator.contract.picture_file import Window
+from curator.contract.regular_file import refuse_irregular
+from curator.index.sidecar_names import sidecar_name
 from curator.scan.known_headers import Known, known_header
-from curator.scan.sidecar import MAX_BYTES, Sidecar, SidecarFields, read_sidecar
+from curator.scan.sidecar import MAX_BYTES, Sidecar, SidecarFields, overruled, read_sidecar
 from curator.scan.trade import CRASHED, Trade
 
 _AT_ONCE = 32  # files the disk is asked for before the first is read
@@ -149,10 +151,9 @@ def _files_seen(home: int, name: str, suffixes: Sequence[str]) -> list[Seen | No
     """Of the image, whose errors are the caller's, and its sidecars; None where one cannot be seen."""
     seen: list[Seen | None] = [_seen(home, name)]
     if suffixes:
-        stem = name.rpartition(".")[0]
         for suffix in suffixes:
             try:
-                seen.append(_seen(home, stem + suffix))
+                seen.append(_seen(home, sidecar_name(name, suffix)))
             except OSError:  # reading it will tell
                 seen.append(None)
     return seen
@@ -172,9 +173,7 @@ def _files(home: int, wanted: Wanted) -> Sequence[_Opened | OSError]:
     """The image where it is wanted, then the sidecars."""
     name, image, suffixes, _, _ = wanted
     opened = [_open(home, name)] if image else []
-    if suffixes:
-        stem = name.rpartition(".")[0]
-        opened += [_open(home, stem + suffix) for suffix in suffixes]
+    opened += [_open(home, sidecar_name(name, suffix)) for suffix in suffixes]
     return opened
 
 
@@ -184,6 +183,11 @@ def _open(home: int, name: str) -> _Opened | OSError:
     except OSError as error:
         return error
     status = os.fstat(handle)
+    try:
+        refuse_irregular(status.st_mode, name)
+    except OSError as error:
+        os.close(handle)
+        return error
     size = status.st_size
     if _ask_ahead is not None:
         _ask_ahead(handle, 0, min(size, _WHOLE), os.POSIX_FADV_WILLNEED)
@@ -232,8 +236,10 @@ def _sidecars(
             read.append(sidecar)
             warnings = sidecar[-1]
         if warnings:
-            path = f"{folder}/{name.rpartition('.')[0]}{suffix}"
+            path = f"{folder}/{sidecar_name(name, suffix)}"
             answer.warnings.extend((path, warning) for warning in warnings)
+    if len(read) > 1 and (more := overruled([*map(Sidecar._make, read)])):
+        answer.warnings.append((f"{folder}/{name}", more))
     return tuple(read)
 
 

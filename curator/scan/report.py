@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 Pairs = list[tuple[str, str]]
@@ -12,7 +13,8 @@ class ScanReport:
     """What a scan found. Lists hold (absolute path, reason).
 
     `added` + `changed` + `moved` + `returned` + `unchanged` + quarantined is every image file met. `reread` counts
-    images whose words were taken from a changed sidecar.
+    images whose words were taken from a changed sidecar, `passed_over` pictures and videos of formats that are not
+    read, by ending.
     """
 
     added: int = 0
@@ -25,6 +27,7 @@ class ScanReport:
     quarantined: Pairs = field(default_factory=Pairs)
     conflicts: Pairs = field(default_factory=Pairs)
     warnings: Pairs = field(default_factory=Pairs)
+    passed_over: Counter[str] = field(default_factory=Counter[str])
 
     def include(self, other: ScanReport) -> None:
         """Add the report of one more batch."""

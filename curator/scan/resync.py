@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from curator.index.collection import Collection
 from curator.index.edits import Rewrite, Words
+from curator.index.sidecar_names import kind_of, sidecar_name
 from curator.index.sidecar_table import SidecarState
-from curator.index.text_digest import text_digest
+from curator.index.text_digest import is_free, text_digest
 from curator.scan.report import ScanReport
-from curator.scan.sidecar import Sidecar, together
+from curator.scan.sidecar import Sidecar, SidecarWords, tells_free_caption, together
 
 if TYPE_CHECKING:
     from curator.scan.absorb import Met
@@ -41,27 +42,32 @@ class Resync:
 
     def _sync_one(self, image: int, met: Met, states: Mapping[str, SidecarState]) -> None:
         outcome = met.outcome
-        self._sidecars.drop(image, set(states) - set(met.sidecars))
+        dropped = set(states) - set(met.sidecars)
+        self._sidecars.drop(image, dropped)
         changed = [
             s for s in outcome.sidecars if s.suffix not in states or states[s.suffix].file_digest != s.digest
         ]
         for sidecar in outcome.sidecars:
             if sidecar not in changed:  # only touched: the words it was read with still count
                 self._sidecars.put(image, [_at_new_time(sidecar, states[sidecar.suffix])])
-        if not changed:
-            return
+        said = together(outcome.sidecars)
+        if not changed and (dropped or not _reads_otherwise(outcome.sidecars, said, states)):
+            return  # where a file is gone the words stay
         (tags,) = self._collection.tag_names([image])
         now = _Now(tags, self._collection.images.caption(image), tuple(states.values()))
-        said = together(outcome.sidecars)
         suffixes = {sidecar.suffix for sidecar in changed}
-        new_tags = said.tags if said.tags_from in suffixes else None
-        new_caption = said.caption if said.caption_from in suffixes else None
+        takes_tags = said.tags_from in suffixes or not (dropped or now.tags_edited())
+        takes_caption = said.caption_from in suffixes or not (dropped or now.caption_edited())
+        new_tags = said.tags if takes_tags else None
+        new_caption = said.caption if takes_caption else None
+        if said.caption is None and any(s.suffix in suffixes and is_free(s.text_digest) for s in now.states):
+            new_caption = ""  # the sentences that the file held
         contested = [said.tags_from] if new_tags not in (None, now.tags) and now.tags_edited() else []
         if new_caption not in (None, now.caption) and now.caption_edited():
-            contested.append(said.caption_from)
+            contested.append(said.caption_from or said.tags_from)
         if contested:
             self._news.conflicts += [
-                (met.path.rpartition(".")[0] + suffix, _CONFLICT) for suffix in dict.fromkeys(contested)
+                (sidecar_name(met.path, suffix), _CONFLICT) for suffix in dict.fromkeys(contested)
             ]
             return
         self._collection.tags.learn_classes(said.classes)
@@ -92,22 +98,40 @@ class _Now:
 
     def tags_edited(self) -> bool:
         """Whether the tags were made or changed here: no sidecar that holds tags was read with them."""
-        return self._edited([state for state in self.states if state.suffix != ".caption"], bool(self.tags))
+        return self._edited([s for s in self.states if kind_of(s.suffix) != ".caption"], bool(self.tags))
 
     def caption_edited(self) -> bool:
-        return self._edited([state for state in self.states if state.suffix != ".txt"], bool(self.caption))
+        """Whether the caption was: no sidecar that holds one was read with it."""
+        holding = [s for s in self.states if kind_of(s.suffix) != ".txt" or is_free(s.text_digest)]
+        return self._edited(holding, bool(self.caption))
 
     def _edited(self, states: Sequence[SidecarState], some: bool) -> bool:
         if not states:
             return some
-        return not any(s.text_digest == text_digest(s.suffix, self.tags, self.caption) for s in states)
+        return not any(
+            s.text_digest == text_digest(s.suffix, self.tags, self.caption, free=is_free(s.text_digest))
+            for s in states
+        )
 
 
 def state_of(sidecar: Sidecar, tags: Sequence[str], caption: str) -> SidecarState:
     """What is remembered of a sidecar just read, beside the words the image has now."""
     alone = (sidecar.tags or ()) == tags and (sidecar.caption or "") == caption
-    digest = sidecar.words_digest if alone else text_digest(sidecar.suffix, tags, caption)
+    free = tells_free_caption(sidecar.suffix, sidecar.caption)
+    digest = sidecar.words_digest if alone else text_digest(sidecar.suffix, tags, caption, free=free)
     return SidecarState(sidecar.suffix, sidecar.mtime_ns, sidecar.file_bytes, sidecar.digest, digest)
+
+
+def _reads_otherwise(
+    sidecars: Sequence[Sidecar], said: SidecarWords, states: Mapping[str, SidecarState]
+) -> bool:
+    """Whether unchanged files give other words than when they were read, by a rule of today."""
+    tags, caption = said.tags or (), said.caption or ""
+    return any(
+        known.text_digest != text_digest(s.suffix, tags, caption, free=is_free(known.text_digest))
+        for s in sidecars
+        if (known := states.get(s.suffix))
+    )
 
 
 def _at_new_time(sidecar: Sidecar, state: SidecarState) -> SidecarState:

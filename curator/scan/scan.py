@@ -26,6 +26,7 @@ from curator.index.folders import UNSETTLED, FolderState
 from curator.scan.absorb import Absorber, Read
 from curator.scan.arrive import Arrivals
 from curator.scan.find import Folder, Unchanged, count, walk
+from curator.scan.folder_notes import notes_on
 from curator.scan.look import wanted_of
 from curator.scan.places import Known, Place, Places
 from curator.scan.readers import Readers
@@ -138,6 +139,8 @@ class _Scan:
                 self._tell(folder.state.images, folder.state.path)
             else:
                 self._listed[folder.path] = [*folder.inside, *folder.linked]
+                self._report.passed_over.update(folder.passed_over)
+                self._report.warnings += [(folder.path, note) for note in notes_on(folder)]
                 yield from self._pieces_of(folder)
 
     def _pieces_of(self, folder: Folder) -> Iterator[tuple[_Piece, Question]]:

@@ -1,32 +1,34 @@
-"""Decides what a sidecar file says: tags of `.txt`, free caption of `.caption`, both of `.json`.
+"""Decides what a sidecar file says: tags or a caption of `.txt`, free caption of `.caption`, both of `.json`.
 
-- Bytes are UTF-8 (a byte order mark is dropped, UTF-16 with a mark is read); others are read as Latin-1, with a
-  warning.
-- `.txt`: the first line that is not empty holds the tags, split at commas; further lines are left out, with a
-  warning. Brackets, colons and underscores in tags stay as they are; a tag that comes twice counts once.
+- Bytes are UTF-8 (a byte order mark is dropped, UTF-16 with a mark is read); what others mean is a guess
+  (`contract/text.py`), with a warning.
+- `.txt`: tags, or a caption in sentences (`caption_text.py`); lines left out are warned of. Brackets and underscores
+  in tags stay as they are; a tag that comes twice counts once.
 - `.caption`: all of the text, lines joined by a space.
 - `.json`: tags and caption as `curator.posts.post` reads them, as an import does; a rating becomes a last tag of the
   class rating.
 - An empty file says nothing, and that is fine.
-Where several lie beside one image, tags come from `.txt` before `.json`, the caption from `.caption` before `.json`.
+Where several lie beside one image, tags come from `.txt` before `.json`, the caption from `.caption` before `.txt`
+before `.json`; of two of a kind the one with the image's full name (`1.png.txt`) counts. A `.txt` with a caption in
+sentences says that there are no tags.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from curator.contract.text import decoded
+from curator.index.sidecar_names import KINDS, kind_of
 from curator.index.tag_names import each_once
 from curator.index.text_digest import text_digest
 from curator.posts.post import BAD_CAPTION, BAD_TAGS, SEVERAL, read_post
 from curator.posts.words import clean
+from curator.scan.caption_text import CaptionText, clean_text, read_caption_text
 
 MAX_BYTES = 4_000_000
-_NO_LETTERS = re.compile("[\0\ud800-\udfff]")
 
 
 class Sidecar(NamedTuple):
@@ -78,44 +80,78 @@ def read_sidecar(suffix: str, data: bytes, file_bytes: int, mtime_ns: int) -> Si
         nothing = text_digest(suffix, (), "")
         return (suffix, mtime_ns, file_bytes, digest, nothing, None, None, (), (warning,))
     text, warnings = decoded(data)
-    tags, caption, classes, more = _parsed(suffix, text)
-    words = text_digest(suffix, tags or (), caption or "")
+    tags, caption, classes, more = _parsed(kind_of(suffix), text)
+    free = tells_free_caption(suffix, caption)
+    words = text_digest(suffix, tags or (), caption or "", free=free)
     return (suffix, mtime_ns, file_bytes, digest, words, tags, caption, classes, warnings + more)
 
 
+def words_in(suffix: str, data: bytes) -> tuple[tuple[str, ...], str]:
+    """The tags and the caption that a scan makes of a sidecar's bytes, where it is the only one."""
+    words = together([Sidecar._make(read_sidecar(suffix, data, len(data), 0))])
+    return words.tags or (), words.caption or ""
+
+
+def tells_free_caption(suffix: str, caption: str | None) -> bool:
+    """Whether a sidecar that says this is a `.txt` with a caption in sentences."""
+    return caption is not None and kind_of(suffix) == ".txt"
+
+
 def together(sidecars: Sequence[Sidecar]) -> SidecarWords:
-    """The words of an image from all its sidecars."""
-    by_suffix = {sidecar.suffix: sidecar for sidecar in sidecars}
-    txt, free, data = (by_suffix.get(suffix) for suffix in (".txt", ".caption", ".json"))
-    tagged = next((s for s in (txt, data) if s and s.tags is not None), None)
-    told = next((s for s in (free, data) if s and s.caption is not None), None)
+    """The words of an image from all its sidecars, which are in the order of `Beside.of`."""
+    by_kind: dict[str, list[Sidecar]] = {kind: [] for kind in KINDS}
+    for sidecar in sidecars:
+        by_kind[kind_of(sidecar.suffix)].append(sidecar)
+    txts, captions, objects = by_kind.values()
+    tagged = _first(s for s in (*txts, *objects) if s.tags or tells_free_caption(s.suffix, s.caption))
+    tagged = tagged or _first(s for s in (*txts, *objects) if s.tags is not None)
+    told = _first(s for s in (*captions, *txts, *objects) if s.caption)
+    told = told or _first(s for s in (*captions, *objects) if s.caption is not None)
     named = set(tagged.tags or ()) if tagged else set[str]()
+    emptied = txts[0].suffix if txts and not tagged else ""
     return SidecarWords(
-        tagged.tags if tagged else None,
-        tagged.suffix if tagged else "",
+        tagged.tags if tagged else () if emptied else None,
+        tagged.suffix if tagged else emptied,
         told.caption if told else None,
         told.suffix if told else "",
-        tuple(pair for pair in (data.classes if data else ()) if pair[0] in named),
+        tuple(pair for s in (*txts, *objects) for pair in s.classes if pair[0] in named),
     )
 
 
-def split_tags(line: str) -> tuple[str, ...]:
-    """Tags of a line, in order, each once."""
-    tags = map(str.strip, " ".join(_clean_text(line).split()).split(","))
-    return each_once(filter(None, tags))
+def overruled(sidecars: Sequence[Sidecar]) -> str:
+    """What to tell of an image with two captions, a `.txt` in sentences and a `.caption`; empty where all is taken."""
+    words = together(sidecars)
+    left = [s for s in sidecars if tells_free_caption(s.suffix, s.caption) and s.caption != words.caption]
+    if not left or kind_of(words.caption_from) != ".caption":
+        return ""
+    return f"its {words.caption_from} is the caption; the one in its {left[0].suffix} is not taken"
+
+
+def _first(sidecars: Iterable[Sidecar]) -> Sidecar | None:
+    return next(iter(sidecars), None)
 
 
 _Parsed = tuple[tuple[str, ...] | None, str | None, tuple[tuple[str, str], ...], tuple[str, ...]]
 
 
-def _parsed(suffix: str, text: str) -> _Parsed:
+def _parsed(kind: str, text: str) -> _Parsed:
+    if kind == ".txt":
+        said = read_caption_text(text)
+        return said.tags if said.line else None, said.caption, said.classes, _left_out(said)
     lines = list(filter(None, map(str.strip, text.splitlines())))
-    if suffix == ".json":
+    if kind == ".json":
         return _json(text) if lines else (None, None, (), ())
-    if suffix == ".caption":
-        return None, _clean_text(" ".join(lines)), (), ()
-    left_out = (f"{len(lines) - 1} further lines were left out",) if len(lines) > 1 else ()
-    return split_tags(lines[0]) if lines else (), None, (), left_out
+    return None, clean_text(" ".join(lines)), (), ()
+
+
+def _left_out(said: CaptionText) -> tuple[str, ...]:
+    told: list[str] = []
+    if said.further:
+        told.append(f"{said.further} further lines were left out; they stay in the file")
+    if said.classes:
+        classes = ", ".join(sorted({cls for _, cls in said.classes}))
+        told.append(f"tags that name their class ({classes}) have it as their class, not in their name")
+    return tuple(told)
 
 
 def _json(text: str) -> _Parsed:
@@ -138,8 +174,3 @@ def _json(text: str) -> _Parsed:
 
 def _tag(text: str) -> str:
     return next(iter(clean([text])), "")
-
-
-def _clean_text(text: str) -> str:
-    """JSON may spell lone surrogates and zero bytes; they become the replacement character."""
-    return (text if text.isprintable() else _NO_LETTERS.sub("\ufffd", text)).strip()

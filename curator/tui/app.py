@@ -269,6 +269,8 @@ def _in_words(report: ScanReport) -> str:
         "unchanged": report.unchanged,
         "set aside": len(report.quarantined),
         "in conflict": len(report.conflicts),
+        "of other formats": report.passed_over.total(),
+        "warnings": len(report.warnings),
     }
     said = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count) or "no picture found"
     for path, reason in report.quarantined[:3]:

@@ -17,9 +17,9 @@ from textual.strip import Strip
 
 from curator.contract.buckets import Box, Placement
 from curator.contract.picture_file import open_picture
+from curator.scan.header import MAX_PIXELS  # and sets Pillow's own limits
 from curator.tui.picture_request import Picture, PictureRequest
 
-MAX_PIXELS = 512_000_000  # beyond it a file is more likely a decompression bomb than a photograph
 _UPPER_HALF = "▀"
 
 

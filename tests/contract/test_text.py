@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curator.contract.text import visible
+from curator.contract.text import decoded, visible
 
 
 @pytest.mark.parametrize(
@@ -29,3 +29,34 @@ def test_what_is_shown_is_one_printable_line(text: str) -> None:
     shown = visible(text)
     assert not any(char in shown for char in "\n\r\x1b\x00\x7f\u202e\u2028")
     shown.encode("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("data", "text", "guess"),
+    [
+        ("café, 猫".encode(), "café, 猫", ""),
+        (b"\xef\xbb\xbfa", "a", ""),
+        ("a, é".encode("utf-16"), "a, é", ""),
+        (b"\xff\xfea\0\x00\xd8", "a\ufffd", "damaged UTF-16"),
+        (b"caf\xe9, x", "café, x", "Windows-1252"),
+        (b"a woman\x92s hat, \x93quoted\x94", "a woman’s hat, “quoted”", "Windows-1252"),
+        ("Äpfel, Überfluß, Größe".encode("cp1252"), "Äpfel, Überfluß, Größe", "Windows-1252"),
+        ("猫がいる, 女の子".encode("cp932"), "猫がいる, 女の子", "cp932"),
+        ("ﾈｺ, カワイイ".encode("cp932"), "ﾈｺ, カワイイ", "cp932"),
+        (b"\x81", "\ufffd", "Windows-1252"),
+    ],
+)
+def test_bytes_that_are_not_utf8_are_read_by_a_rule_and_told(data: bytes, text: str, guess: str) -> None:
+    found, warnings = decoded(data)
+    assert found == text
+    assert [guess in warning for warning in warnings] == ([True] if guess else [])
+
+
+@given(st.binary(max_size=40))
+def test_any_bytes_are_text(data: bytes) -> None:
+    text, warnings = decoded(data)
+    assert (
+        warnings
+        or text.encode() in (data, data.removeprefix(b"\xef\xbb\xbf"))
+        or data[:1] in (b"\xff", b"\xfe")
+    )

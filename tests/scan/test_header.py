@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import struct
+import subprocess
+import sys
 import zlib
 from contextlib import suppress
 from pathlib import Path
@@ -11,7 +13,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image, ImageOps, features
+from PIL import Image, ImageOps, PngImagePlugin, features
 
 from curator.scan.header import Header, Unreadable, read_header
 
@@ -128,3 +130,25 @@ def test_damaged_bytes_never_crash(
     path.write_bytes(whole)
     with suppress(Unreadable):
         assert min(read_header(str(path)).width, read_header(str(path)).height) > 0
+
+
+def with_metadata(path: Path, profile_bytes: int, text_bytes: int) -> str:
+    """A sound PNG with a colour profile and a compressed text of so many bytes."""
+    texts = PngImagePlugin.PngInfo()
+    texts.add_text("Comment", "x" * text_bytes, zip=True)
+    return saved(path, picture(), "png", icc_profile=bytes(profile_bytes), pnginfo=texts)
+
+
+@pytest.mark.parametrize("module", ["curator.scan.header", "curator.scan.appearance", "curator.tui.pictures"])
+def test_large_profiles_and_texts_are_no_reason_to_leave_a_picture_out(tmp_path: Path, module: str) -> None:
+    """Whichever part of the program opens it first: Pillow's limits are of the process."""
+    path = with_metadata(tmp_path / "a.png", 3_000_000, 3_000_000)
+    look = f"import {module}; from PIL import Image; Image.open({path!r}).load()"
+    subprocess.run([sys.executable, "-c", look], check=True)
+    assert read_header(path) == Header(40, 30, "png")
+
+
+def test_the_bound_of_profiles_is_told_in_words(tmp_path: Path) -> None:
+    path = with_metadata(tmp_path / "a.png", (64 << 20) + 1, 1)
+    with pytest.raises(Unreadable, match="colour profile or its texts have more than 64 MB"):
+        read_header(path)

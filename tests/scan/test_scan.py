@@ -34,8 +34,14 @@ def test_first_scan(collection: Collection, pictures: Path) -> None:
     seen: list[ScanProgress] = []
     report = scan(collection, pictures, seen.append)
     assert counts(report) == {"added": 3}
-    assert [Path(path).name for path, _ in report.quarantined] == ["broken.png", "empty.jpg"]
-    assert [entry.path for entry in collection.quarantine.list()] == [path for path, _ in report.quarantined]
+    assert sorted(Path(path).name for path, _ in report.quarantined) == [
+        "broken.png",
+        "empty.jpg",
+        "pipe.png",
+    ]
+    assert [entry.path for entry in collection.quarantine.list()] == sorted(
+        path for path, _ in report.quarantined
+    )
     assert by_path(collection) == {
         "b.png": ("1girl", "solo"),
         "concept/A.JPG": ("poster (object)",),
@@ -315,3 +321,55 @@ def test_counting_is_told_and_can_be_stopped(
     with pytest.raises(KeyboardInterrupt):
         scan(collection, home, stop)
     assert [(each.done, each.total) for each in told] == [(0, 4), (0, 8), (0, 12)]
+
+
+def test_formats_that_are_not_read_are_counted(collection: Collection, pictures: Path) -> None:
+    picture(pictures / "a.png", 1)
+    for name in ("b.tif", "c.TIF", "d.heic", "in/e.mp4", "notes.md", ".f.tif"):
+        (pictures / name).parent.mkdir(exist_ok=True)
+        (pictures / name).touch()
+    report = scan(collection, pictures)
+    assert report.passed_over == {".tif": 2, ".heic": 1, ".mp4": 1}
+    assert (report.quarantined, report.warnings) == ([], [])
+
+
+def test_a_picture_that_is_no_file_is_set_aside(collection: Collection, pictures: Path) -> None:
+    (pictures / "a.png").symlink_to(pictures / "gone.png")
+    os.mkfifo(pictures / "b.txt")
+    picture(pictures / "b.png", 1)
+    report = scan(collection, pictures)
+    assert [(Path(path).name, why) for path, why in report.quarantined] == [
+        ("a.png", "not a regular file, or a link that leads nowhere")
+    ]
+    picture(pictures / "gone.png", 2)
+    assert counts(scan(collection, pictures)) == {"added": 2, "unchanged": 1}
+    assert collection.quarantine.list() == []
+
+
+def test_two_sidecars_of_one_kind_are_told_once_a_folder(collection: Collection, pictures: Path) -> None:
+    for number, name in enumerate(("a", "b", "c")):
+        picture(pictures / f"{name}.png", number, "stem")
+        if name != "c":
+            (pictures / f"{name}.png.txt").write_text("own")
+    report = scan(collection, pictures)
+    assert [(Path(path).name, why) for path, why in report.warnings] == [
+        (
+            "pictures",
+            "2 pictures have two sidecars of one kind, such as a.png.txt and a.txt: the first counts",
+        )
+    ]
+    assert by_path(collection) == {"a.png": ("own",), "b.png": ("own",), "c.png": ("stem",)}
+    (pictures / "a.png.txt").unlink()
+    (pictures / "b.png.txt").write_text("other")
+    assert counts(scan(collection, pictures)) == {"unchanged": 3, "reread": 1}
+    assert by_path(collection)["b.png"] == ("other",)
+
+
+def test_a_caption_beside_sentences_is_told(collection: Collection, pictures: Path) -> None:
+    picture(pictures / "a.png", 1, "A cat sits on a mat.")
+    (pictures / "a.caption").write_text("a cat")
+    report = scan(collection, pictures)
+    assert [why for _, why in report.warnings] == [
+        "its .caption is the caption; the one in its .txt is not taken"
+    ]
+    assert collection.rows([1])[0].caption == "a cat"

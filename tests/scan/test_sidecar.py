@@ -32,12 +32,12 @@ def read():  # type: ignore[no-untyped-def]
         (b"poster (object), (a:1.2), [b]", ("poster (object)", "(a:1.2)", "[b]"), False),
         (b"saber_(fate), {c|d}", ("saber_(fate)", "{c|d}"), False),
         (b"long   hair,\tsmile", ("long hair", "smile"), False),
-        (b"", (), False),
-        (b" \r\n ", (), False),
+        (b"", None, False),
+        (b" \r\n ", None, False),
         (b"a\0b", ("a\ufffdb",), False),
     ],
 )  # fmt: skip
-def test_txt(read, data: bytes, tags: tuple[str, ...], warned: bool) -> None:  # type: ignore[no-untyped-def]
+def test_txt(read, data: bytes, tags: tuple[str, ...] | None, warned: bool) -> None:  # type: ignore[no-untyped-def]
     sidecar = read(".txt", data)
     assert sidecar.tags == tags
     assert bool(sidecar.warnings) == warned

@@ -24,9 +24,9 @@ from curator.index.collection import Collection
 from curator.index.edits import AddTags
 from curator.interop.manifest_kohya import write_kohya_folders, write_kohya_json
 from curator.interop.manifest_tables import write_imagefolder
+from curator.interop.sidecar_write import write_sidecars
 from curator.scan.fingerprint import fill
 from curator.scan.scan import scan
-from curator.tags.sidecars import write_sidecars
 
 
 @pytest.fixture

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import io
+import subprocess
+import sys
 import threading
 from functools import partial
 from pathlib import Path
@@ -301,3 +303,11 @@ def test_the_rows_are_walked_once_before_a_run(make_run, monkeypatch) -> None:
 def test_evenly_spread() -> None:
     assert evenly_spread(10, 4) == [0, 2, 5, 7]
     assert evenly_spread(3, 10) == [0, 1, 2]
+
+
+def test_a_large_colour_profile_is_decoded(tmp_path: Path) -> None:
+    """In a process that has not scanned: what the scan takes can be trained."""
+    path = tmp_path / "a.png"
+    Image.new("RGB", (8, 8), (9, 0, 0)).save(path, icc_profile=bytes(3_000_000))
+    look = f"import train.data.images; from PIL import Image; Image.open({str(path)!r}).load()"
+    subprocess.run([sys.executable, "-c", look], check=True)

@@ -17,13 +17,14 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, PngImagePlugin
 from torch import Tensor
 
 from curator.contract.buckets import Box, Placement, Resample, Size
 from curator.contract.errors import UserError
 from curator.contract.manifest import MaskMode
 from curator.contract.picture_file import read_picture
+from curator.contract.picture_limits import MAX_PIXELS, MAX_PNG_TEXT_BYTES, MAX_PNG_TEXTS_BYTES
 from curator.contract.text import visible
 from train.data.masks import (
     alpha_of,
@@ -53,8 +54,10 @@ _FILTERS = {
 }
 
 
-# What the curator indexes can be trained: Pillow refuses above twice this, and warns above it.
-Image.MAX_IMAGE_PIXELS = 150_000_000
+# What the curator indexes can be trained.
+Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2
+PngImagePlugin.MAX_TEXT_CHUNK = MAX_PNG_TEXT_BYTES
+PngImagePlugin.MAX_TEXT_MEMORY = MAX_PNG_TEXTS_BYTES
 
 
 class BadPictureError(Exception):
