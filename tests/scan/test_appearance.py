@@ -1,0 +1,19 @@
+"""What a picture looks like does not depend on the kind of its file (B16)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from curator.scan.appearance import fingerprint
+from tests.flat_pictures import KINDS, saved
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_scene_has_one_number(tmp_path: Path, kind: str) -> None:
+    plain, reason, is_known = fingerprint(str(saved(tmp_path, "RGB.png")))
+    assert (reason, is_known) == ("", True)
+    number, reason, _ = fingerprint(str(saved(tmp_path, kind)))
+    assert reason == ""
+    assert (plain ^ number).bit_count() <= 1
