@@ -7,7 +7,16 @@ from pathlib import Path
 import pytest
 
 from curator.scan.appearance import fingerprint
-from tests.flat_pictures import KINDS, saved
+from curator.scan.header import read_header
+from tests.flat_pictures import KINDS, SIZE, saved
+
+
+@pytest.mark.parametrize(
+    "kind", [kind for kind in KINDS if not kind.endswith(".tiff")]
+)  # which is not indexed
+def test_a_scan_measures_what_is_trained(tmp_path: Path, kind: str) -> None:
+    header = read_header(str(saved(tmp_path, kind)))
+    assert (header.width, header.height) == SIZE
 
 
 @pytest.mark.parametrize("kind", KINDS)
