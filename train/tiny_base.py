@@ -23,11 +23,11 @@ from safetensors.torch import load_file, save_file
 
 from curator.contract.clip_tokens import CLIP_VOCAB
 from curator.contract.errors import UserError
+from curator.contract.flatten import flattened
 from curator.contract.manifest import SUFFIX, open_manifest
 from curator.contract.text import visible
 from train import quiet
 from train.data.dataset import picture_of
-from train.data.images import to_rgb
 from train.tiny_models import tiny_sd1, tiny_sdxl
 from train.tiny_teach import Lesson, teach
 
@@ -73,7 +73,7 @@ def read_lessons(source: Path) -> list[Lesson]:
 def _open(path: Path) -> Image.Image:
     try:
         with Image.open(path) as opened:
-            return to_rgb(opened)
+            return flattened(opened)
     except (OSError, ValueError, Image.DecompressionBombError) as error:
         raise UserError(f"{visible(str(path))} cannot be read as a picture", "leave it out") from error
 

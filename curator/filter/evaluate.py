@@ -158,15 +158,17 @@ class _Evaluation:
         return found
 
     def _tagged(self, pattern: str, literal: bool) -> BitMap:
+        return self._union(self._named_tags(pattern, literal), pattern)
+
+    def _named_tags(self, pattern: str, literal: bool = False) -> list[int]:
         tags = self._collection.tags
         wild = not literal and ("*" in pattern or "?" in pattern)
-        ids = tags.matching(pattern) if wild else tags.alike(pattern)
-        return self._union(ids, pattern)
+        return tags.matching(pattern) if wild else tags.alike(pattern)
 
     def _classed(self, cls: str, pattern: str) -> BitMap:
         of_class = set(self._collection.tags.of_class(cls))
         posts = images_rated(self._collection, pattern) if cls == "rating" else BitMap()
-        matching = [tag for tag in self._collection.tags.matching(pattern) if tag in of_class]
+        matching = [tag for tag in self._named_tags(pattern) if tag in of_class]
         return self._union(matching, f"{cls}:{pattern}", posts)
 
     def _union(self, tags: list[int], shown: str, more: BitMap | None = None) -> BitMap:

@@ -61,9 +61,13 @@ def folded(name: str) -> str:
 
 def each_once(tags: Iterable[str]) -> tuple[str, ...]:
     """Tags in order, of each the first spelling."""
+    listed = tuple(tags)
+    keys = list(map(folded, listed))
+    if len(set(keys)) == len(listed):  # as nearly ever
+        return listed
     kept: dict[str, str] = {}
-    for tag in tags:
-        kept.setdefault(folded(tag), tag)
+    for key, tag in zip(keys, listed, strict=True):
+        kept.setdefault(key, tag)
     return tuple(kept.values())
 
 

@@ -11,8 +11,9 @@ from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
+from curator.contract.flatten import flattened
 from curator.contract.picture_file import open_picture
 from curator.scan.header import MAX_PIXELS  # and sets Pillow's own limits
 from curator.scan.trade import CRASHED, Trade
@@ -77,18 +78,8 @@ def _small(file: BinaryIO) -> Image.Image:
         if opened.width * opened.height > MAX_PIXELS:
             raise ValueError(f"more than {MAX_PIXELS // 1_000_000} million pixels")
         opened.draft("L", (4 * _SIDE, 4 * _SIDE))
-        grey = ImageOps.exif_transpose(_on_white(opened)).convert("L")
+        grey: Image.Image = flattened(opened).convert("L")
         return grey.resize((_SIDE, _SIDE), Image.Resampling.BOX)
-
-
-def _on_white(image: Image.Image) -> Image.Image:
-    if image.mode not in ("RGBA", "LA", "PA", "P") or (
-        image.mode == "P" and "transparency" not in image.info
-    ):
-        return image
-    clear = image.convert("RGBA")
-    white = Image.new("RGBA", clear.size, "white")
-    return Image.alpha_composite(white, clear).convert("RGB")
 
 
 def _cosines() -> NDArray[np.float64]:

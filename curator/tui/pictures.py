@@ -1,4 +1,4 @@
-"""Decides how a picture looks in half blocks: two pixels a cell, turned as EXIF says, alpha on white, crop outlined.
+"""Decides how a picture looks in half blocks: two pixels a cell, flattened as it is trained, crop outlined.
 
 A picture of the whole is shown with what its placement cuts away darkened and a dashed line around what is
 trained, so that the crop is seen without colour too.
@@ -16,6 +16,7 @@ from rich.style import Style
 from textual.strip import Strip
 
 from curator.contract.buckets import Box, Placement
+from curator.contract.flatten import flattened
 from curator.contract.picture_file import open_picture
 from curator.scan.header import MAX_PIXELS  # and sets Pillow's own limits
 from curator.tui.picture_request import Picture, PictureRequest
@@ -48,26 +49,8 @@ def _decode(path: Path, box: tuple[int, int]) -> Image.Image:
             if image.width * image.height > MAX_PIXELS:
                 raise ValueError(f"{image.width}x{image.height} is too large")
             image.draft("RGB", (box[0] * 2, box[1] * 2))  # JPEG decodes small at once
-            turned = ImageOps.exif_transpose(image)
-            flat = _on_white(turned)
+            flat: Image.Image = flattened(image)
     return ImageOps.contain(flat, box, Image.Resampling.BILINEAR)
-
-
-def _on_white(image: Image.Image) -> Image.Image:
-    if image.mode in ("RGB", "L"):
-        return image.convert("RGB")
-    if image.mode.startswith("I"):  # 16 bits: converting plainly would clip nearly all of it to white
-        image = (
-            image.convert("I").point([each / 256 for each in range(65536)], "L")
-            if image.mode == "I;16"
-            else image
-        )
-        return image.convert("L").convert("RGB")
-    if not image.has_transparency_data:
-        return image.convert("RGB")
-    layer = image.convert("RGBA")
-    white = Image.new("RGBA", layer.size, "white")
-    return Image.alpha_composite(white, layer).convert("RGB")
 
 
 def _box_of(request: PictureRequest) -> tuple[int, int]:

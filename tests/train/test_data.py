@@ -20,10 +20,12 @@ from curator.contract.captions import CaptionRules
 from curator.contract.epoch_plan import EpochPlan, Span
 from curator.contract.errors import UserError
 from curator.contract.events import ImageQuarantined, RunFailed, StepDone
+from curator.contract.flatten import flattened
 from curator.contract.manifest import open_manifest
+from tests.flat_pictures import KINDS, SIZE, saved, scene
 from train.data.batches import BatchReader, Share
 from train.data.dataset import evenly_spread, picture_of
-from train.data.images import BadPictureError, Cut, PictureFile, load_sample, to_model_range, to_rgb
+from train.data.images import BadPictureError, Cut, PictureFile, load_sample, to_model_range
 from train.data.latents import encode, keep_latents
 from train.data.quarantine import Quarantine
 from train.data.read_ahead import read_ahead
@@ -48,7 +50,7 @@ def colour_at(picture: Image.Image, x: int = 0, y: int = 0) -> tuple[int, ...]:
 def reopened(picture: Image.Image, format: str, **options) -> Image.Image:
     buffer = io.BytesIO()
     picture.save(buffer, format, **options)
-    return to_rgb(Image.open(buffer))
+    return flattened(Image.open(buffer))
 
 
 def test_every_kind_of_picture_becomes_rgb_on_white() -> None:
@@ -311,3 +313,13 @@ def test_a_large_colour_profile_is_decoded(tmp_path: Path) -> None:
     Image.new("RGB", (8, 8), (9, 0, 0)).save(path, icc_profile=bytes(3_000_000))
     look = f"import train.data.images; from PIL import Image; Image.open({str(path)!r}).load()"
     subprocess.run([sys.executable, "-c", look], check=True)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_pixels_are_flattened_by_the_one_rule(tmp_path: Path, kind: str) -> None:
+    """S043: what near-duplicates and the preview show is what is trained."""
+    path = saved(tmp_path, kind)
+    width, height = SIZE
+    seen = pixels_of(file_of(path, Placement(SIZE, SIZE, (0, 0, width, height))))
+    wanted = torch.from_numpy(np.array(scene()))
+    assert (seen.int() - wanted.int()).abs().max() <= 1

@@ -10,6 +10,7 @@ from PIL import Image
 from curator.contract.buckets import BucketRule, place
 from curator.tui.picture_request import PictureRequest
 from curator.tui.pictures import draw_picture
+from tests import flat_pictures
 
 
 def saved(tmp_path: Path, image: Image.Image, name: str = "p.png", **how: object) -> Path:
@@ -96,3 +97,21 @@ def test_only_the_cut_is_shown_as_it_is_trained(tmp_path: Path) -> None:
     inner = drawn.strips[len(drawn.strips) // 2]
     assert inner.cell_length == 20
     assert all(upper.green > 100 for upper, _ in colours)
+
+
+@pytest.mark.parametrize("kind", flat_pictures.KINDS)
+def test_a_picture_is_drawn_as_it_is_trained(tmp_path: Path, kind: str) -> None:
+    def brightness(name: str) -> list[int]:
+        picture = draw_picture(PictureRequest(flat_pictures.saved(tmp_path, name), 64, 24))
+        assert picture.problem == ""
+        parts = [part for strip in picture.strips for part in strip]
+        return [
+            colour.triplet.red
+            for part in parts
+            for _ in part.text
+            for colour in (part.style.color, part.style.bgcolor)
+        ]
+
+    one, other = brightness("RGB.png"), brightness(kind)
+    assert len(one) == len(other) == 64 * 48
+    assert all(abs(a - b) <= 1 for a, b in zip(one, other, strict=True))

@@ -1,6 +1,6 @@
 """Pixels and loss masks of image files, decoded and cropped for training.
 
-EXIF turn first; transparency onto white; CMYK, palette and 16-bit to RGB; scaled as the manifest's rule says; then the
+Flattened first (`curator.contract.flatten`): upright, on white, 8-bit RGB; scaled as the manifest's rule says; then the
 cut, and the mirror last (rows S043, S036). Bytes that differ from the manifest's sha256 are
 a user's mistake that stops the run; bytes that agree but cannot be decoded are a bad picture.
 """
@@ -22,18 +22,12 @@ from torch import Tensor
 
 from curator.contract.buckets import Box, Placement, Resample, Size
 from curator.contract.errors import UserError
+from curator.contract.flatten import on_white, opacity, upright
 from curator.contract.manifest import MaskMode
 from curator.contract.picture_file import read_picture
 from curator.contract.picture_limits import MAX_PIXELS, MAX_PNG_TEXT_BYTES, MAX_PNG_TEXTS_BYTES
 from curator.contract.text import visible
-from train.data.masks import (
-    alpha_of,
-    from_deep_grey,
-    has_transparency,
-    layer_of,
-    mask_file_of,
-    to_latent_size,
-)
+from train.data.masks import layer_of, mask_file_of, to_latent_size
 
 T = TypeVar("T")
 _DECODE_ERRORS = (
@@ -115,8 +109,8 @@ def _decoded(data: bytes, made: Callable[[Image.Image], T]) -> T:
 
 def _layers(opened: Image.Image, file: PictureFile) -> tuple[Image.Image, Image.Image | None]:
     """The picture, and its transparency where that is the mask."""
-    upright = ImageOps.exif_transpose(opened)
-    return _on_white(upright), alpha_of(upright) if file.mask == "alpha" else None
+    turned = upright(opened)
+    return on_white(turned), opacity(turned) if file.mask == "alpha" else None
 
 
 def _mask_beside(file: PictureFile) -> Image.Image | None:
@@ -138,21 +132,6 @@ def _read_bytes(file: PictureFile) -> bytes:
     if hashlib.sha256(data).hexdigest() != file.sha256:
         raise UserError(f"{shown} has changed since the freeze", "restore it, or freeze again")
     return data
-
-
-def to_rgb(opened: Image.Image) -> Image.Image:
-    """The first frame, turned upright, as 8-bit RGB on white."""
-    return _on_white(ImageOps.exif_transpose(opened))
-
-
-def _on_white(picture: Image.Image) -> Image.Image:
-    if picture.mode.startswith(("I", "F")):
-        return from_deep_grey(picture).convert("RGB")
-    if has_transparency(picture):
-        layer = picture.convert("RGBA")
-        white = Image.new("RGBA", layer.size, (255, 255, 255, 255))
-        return Image.alpha_composite(white, layer).convert("RGB")
-    return picture.convert("RGB")
 
 
 def _placed(picture: Image.Image, file: PictureFile, cut: Cut) -> Image.Image:

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
+from curator.contract.flatten import deep_grey, is_deep, upright
 from curator.contract.picture_file import has_picture
 
 _ENDINGS = ("-mask.png", "-masklabel.png")
@@ -29,28 +30,8 @@ def mask_file_of(path: Path) -> Path | None:
 
 def layer_of(opened: Image.Image) -> Image.Image:
     """The first channel of a mask file, 8-bit; 16-bit grey keeps its brightness."""
-    upright = ImageOps.exif_transpose(opened)
-    if upright.mode.startswith(("I", "F")):
-        return from_deep_grey(upright)
-    return upright.convert("RGB").getchannel(0)
-
-
-def alpha_of(upright: Image.Image) -> Image.Image | None:
-    """The opacity of a picture that has any, 8-bit."""
-    return upright.convert("RGBA").getchannel("A") if has_transparency(upright) else None
-
-
-def has_transparency(picture: Image.Image) -> bool:
-    """Whether any pixel may be clear."""
-    return picture.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in picture.info
-
-
-def from_deep_grey(picture: Image.Image) -> Image.Image:
-    """16- and 32-bit grey as 8-bit: Pillow's own conversion clips at 255 instead of scaling."""
-    values = np.asarray(picture).astype(np.float64)
-    top = 255.0 if values.max(initial=0) <= 255 else 65535.0
-    grey = np.clip(values * (255.0 / top) + 0.5, 0, 255).astype(np.uint8)
-    return Image.fromarray(grey)
+    turned = upright(opened)
+    return deep_grey(turned) if is_deep(turned) else turned.convert("RGB").getchannel(0)
 
 
 def to_latent_size(mask: Image.Image) -> Tensor:

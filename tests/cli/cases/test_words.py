@@ -1,4 +1,4 @@
-"""Cases of tags and captions: one tag in several spellings, circles, choices in choices."""
+"""Cases of tags and captions: one tag in several spellings, circles, choices in choices; and pixels."""
 
 from __future__ import annotations
 
@@ -69,3 +69,11 @@ def test_choices_in_choices_are_drawn(case: Case, frieze) -> None:
     for hat in ("red hat, smile", "dark blue hat, smile", "light blue hat, smile"):
         assert hat in done.out
     assert "{" not in done.out.replace(text, "")
+
+
+def test_a_deep_grey_picture_is_found_among_its_copies(case: Case, frieze) -> None:
+    """python-pillow/Pillow#3011"""
+    case("27-deep-grey-dupes")
+    frieze("scan", "p", "--collection", ".")
+    (group,) = frieze("dupes", "--near", 8, "--json").json
+    assert len(group["copies"]) == 2
