@@ -43,7 +43,7 @@ from train.families.load import load_family
 from train.job import Job
 from train.optim.optimizers import make_optimizer
 from train.report import Reporter
-from train.resume import Identity, State, forget_drafts, newest_state
+from train.resume import Identity, State, newest_state
 from train.step import Stepper
 from train.stop_signals import StopSignals
 from train.weights.metadata import Record
@@ -83,7 +83,6 @@ def prepare(run: RunFolder, make_reporter: Callable[[bool], Reporter], signals: 
         base=fingerprint_of(recipe.model.path, recipe.model.vae),
         masks=survey.masks_digest,
     )
-    forget_drafts(run.state_dir)
     state = newest_state(run.state_dir, identity, partial(_say_passed_over, reporter))
     optimizer = make_optimizer(recipe.optimizer, adapter.unet_weights, adapter.text_weights)
     _restore(state, adapter, optimizer)

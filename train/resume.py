@@ -7,7 +7,6 @@ folder `step-00000012`, written under another name, flushed, then renamed: a fol
 from __future__ import annotations
 
 import json
-import os
 import pickle
 import re
 import shutil
@@ -22,7 +21,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from curator.contract.errors import UserError
-from train.weights.atomic import flush_to_disk
+from curator.contract.whole_files import drafted_folder
 
 _KEPT_STATES = 2
 _NAME = re.compile(r"step-(\d{8,})")
@@ -55,20 +54,12 @@ class State:
 
 def save_state(folder: Path, state: State, identity: Identity) -> Path:
     """Write the state and forget all but the newest two."""
-    folder.mkdir(parents=True, exist_ok=True)
     place = folder / f"step-{state.step:08d}"
-    draft = folder / f".draft-{os.getpid()}"
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir()
-    save_file(state.adapter, draft / "adapter.safetensors")
-    torch.save(state.optimizer, draft / "optimizer.pt")
-    about = {"step": state.step, **asdict(identity)}
-    (draft / "state.json").write_text(json.dumps(about, indent=1) + "\n", "utf-8")
-    for file in (*draft.iterdir(), draft):
-        flush_to_disk(file)
-    shutil.rmtree(place, ignore_errors=True)  # the same step, written by a run that was killed after it
-    os.replace(draft, place)
-    flush_to_disk(folder)
+    with drafted_folder(place, replace=True) as draft:  # a run that was killed after it wrote the same step
+        save_file(state.adapter, draft / "adapter.safetensors")
+        torch.save(state.optimizer, draft / "optimizer.pt")
+        about = {"step": state.step, **asdict(identity)}
+        (draft / "state.json").write_text(json.dumps(about, indent=1) + "\n", "utf-8")
     for old in _whole_states(folder)[:-_KEPT_STATES]:
         shutil.rmtree(old)
     return place
@@ -96,12 +87,6 @@ def newest_state(folder: Path, identity: Identity, passed_over: Callable[[str, s
         ) as error:  # the one before it gives the same run, only later
             passed_over(place.name, f"{type(error).__name__}: {error}")
     return None
-
-
-def forget_drafts(folder: Path) -> None:
-    """Remove what a killed worker left half written."""
-    for draft in folder.glob(".draft-*"):
-        shutil.rmtree(draft, ignore_errors=True)
 
 
 def _read(place: Path, identity: Identity) -> State:

@@ -7,7 +7,6 @@ caption beside it, and records every one in `made.jsonl`. Stopped and started ag
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 from curator.contract.buckets import Size
 from curator.contract.errors import UserError
 from curator.contract.text import visible
+from curator.contract.whole_files import replace_file
 
 JOB = "job.json"
 RECORD = "made.jsonl"
@@ -54,11 +54,9 @@ def write_job(folder: Path, job: ClassPictures) -> None:
         raise UserError(
             f"{visible(str(folder))} holds pictures that were asked for otherwise", "choose another folder"
         )
-    draft = folder / f".{JOB}.{os.getpid()}.part"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        draft.write_text(json.dumps(asdict(job), indent=1), "utf-8")
-        os.replace(draft, file)
+        replace_file(file, json.dumps(asdict(job), indent=1).encode())
     except OSError as error:
         raise UserError(
             f"{visible(str(file))} cannot be written: {error}", "choose another folder"

@@ -17,7 +17,6 @@ from curator.contract.errors import UserError
 from curator.contract.manifest import (
     Manifest,
     ManifestImage,
-    open_manifest,
     provenance_of,
     stored_subset,
     subset_of,
@@ -25,6 +24,7 @@ from curator.contract.manifest import (
 from curator.contract.manifest_digest import provenance_json
 from curator.contract.manifest_writer import ManifestContent, write_manifest
 from curator.contract.text import visible
+from curator.contract.whole_files import drafted_file
 from curator.interop.json_stream import json_lines
 from curator.interop.walked import Progress, walked
 
@@ -64,18 +64,16 @@ def read_jsonl(file: Path, manifest: Path) -> str:
         )
     if header.get("version") != VERSION:
         raise UserError(f"{visible(str(file))} has version {header.get('version')}", "update Frieze")
-    scratch = manifest.with_name(f".{manifest.name}.import")
     try:
-        digest = write_manifest(scratch, _content(file, header, lines))
-        if digest != header["digest"]:
-            raise UserError(f"{visible(str(file))} was changed or cut short", "export the manifest again")
-        scratch.replace(manifest)
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        with drafted_file(manifest, replace=False) as draft:
+            digest = write_manifest(draft, _content(file, header, lines))
+            if digest != header["digest"]:
+                raise UserError(f"{visible(str(file))} was changed or cut short", "export the manifest again")
+    except FileExistsError:
+        raise UserError(f"there is a manifest {visible(str(manifest))}", "choose another name") from None
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
         raise _broken(file) from error
-    finally:
-        scratch.unlink(missing_ok=True)
-    with open_manifest(manifest) as made:
-        return made.digest
+    return digest
 
 
 def _content(file: Path, header: dict[str, Any], lines: Iterator[tuple[int, Any]]) -> ManifestContent:

@@ -10,12 +10,12 @@ from typing import Literal
 
 from curator.contract.errors import UserError
 from curator.contract.picture_file import read_picture
+from curator.contract.whole_files import replace_file
 from curator.contract.text import visible
 from curator.index.collection import Collection
 from curator.index.sidecar_table import SidecarState
 from curator.index.text_digest import text_digest
 from curator.index.texts import batches
-from curator.tags.atomic import replace_file
 
 Suffix = Literal[".txt", ".caption", ".json"]
 _CHANGED = "changed outside since it was last read; scan to see it, or force"
