@@ -36,7 +36,7 @@ if TYPE_CHECKING:  # what a call needs is imported by it: the app's first screen
     from curator.interop.apply import ImportReport
     from curator.interop.plan import ImportPlan
     from curator.interop.word_import import Progress as ImportProgress
-    from curator.runs.listing import RunSummary
+    from curator.runs.listing import PassedOver, RunSummary
     from curator.scan.report import ScanReport
     from curator.scan.scan import Progress
 
@@ -293,11 +293,11 @@ class Session(SetCalls):
 
         return start(run, processes)
 
-    def runs(self) -> list[RunSummary]:
-        """The runs of the collection, newest first."""
+    def runs(self, passed_over: PassedOver | None = None) -> list[RunSummary]:
+        """The runs of the collection, newest first; `passed_over` hears of those that are damaged."""
         from curator.runs.listing import list_runs
 
-        return list_runs(self.runs_dir)
+        return list_runs(self.runs_dir, passed_over)
 
     def run(self, name: str) -> RunFolder:
         """The run of that name, or of the one that begins so."""
