@@ -6,13 +6,12 @@ caption beside it, and records every one in `made.jsonl`. Stopped and started ag
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from curator.contract.buckets import Size
 from curator.contract.errors import UserError
+from curator.contract.json_data import checked, read_object, to_json
 from curator.contract.text import visible
 from curator.contract.whole_files import replace_file
 
@@ -56,7 +55,7 @@ def write_job(folder: Path, job: ClassPictures) -> None:
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        replace_file(file, json.dumps(asdict(job), indent=1).encode())
+        replace_file(file, to_json(asdict(job), indent=1).encode())
     except OSError as error:
         raise UserError(
             f"{visible(str(file))} cannot be written: {error}", "choose another folder"
@@ -70,14 +69,12 @@ def read_job(folder: Path) -> ClassPictures:
         UserError: there is none, or it is damaged.
     """
     try:
-        about: dict[str, Any] = json.loads((folder / JOB).read_text("utf-8"))
-        about["sizes"] = tuple((int(width), int(height)) for width, height in about["sizes"])
-        return ClassPictures(**about)
+        return checked(ClassPictures, read_object(folder / JOB))
     except FileNotFoundError as error:
         raise UserError(
             f"{visible(str(folder))} holds no job", "make one with 'frieze subset make-reg'"
         ) from error
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError) as error:
         raise UserError(
             f"{visible(str(folder / JOB))} is damaged", "remove the folder and ask again"
         ) from error

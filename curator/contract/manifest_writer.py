@@ -29,7 +29,7 @@ from curator.contract.manifest_seal import seal
 from curator.contract.signs import numbers, sign
 from curator.contract.span_rows import Part, PartGatherer
 from curator.contract.text import visible
-from curator.contract.whole_files import drafted_file
+from curator.contract.whole_files import TakenError, drafted_file
 
 _SCHEMA = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -93,7 +93,7 @@ def write_manifest(path: Path, content: ManifestContent, *, replace: bool = True
     try:
         with drafted_file(path, replace=replace) as draft:
             return _write(draft, content)
-    except FileExistsError:
+    except TakenError:
         raise UserError(
             f"there is a manifest at {visible(str(path))} by now",
             "choose another name, or replace it with --replace",

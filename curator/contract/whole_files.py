@@ -23,6 +23,10 @@ _LOCK = "lock"
 _FLUSHES_AT_ONCE = 16  # file systems write the journal once for many
 
 
+class TakenError(FileExistsError):
+    """Something has the name that a new file or folder was to get."""
+
+
 def replace_file(path: str | Path, data: bytes) -> os.stat_result:
     """Write `data` as `path`, keeping its permissions; a link stays a link. Gives the new file's status.
 
@@ -58,12 +62,12 @@ def drafted_file(path: Path, *, replace: bool = True) -> Generator[Path]:
     The folder is made if need be.
 
     Raises:
-        FileExistsError: without `replace`, something has the name by now.
+        TakenError: without `replace`, something has the name by now.
         OSError: no space, or no right to write there.
     """
     target = Path(os.path.realpath(path))
     if not replace and os.path.lexists(target):
-        raise FileExistsError(target)
+        raise TakenError(target)
     with _home(target.parent) as home:
         draft = home / target.name
         yield draft
@@ -82,14 +86,14 @@ def drafted_folder(path: Path, *, replace: bool = False) -> Generator[Path]:
     An empty folder that is there already stays, and is filled at the end: it may be a disk of its own.
 
     Raises:
-        FileExistsError: without `replace`, something is there.
+        TakenError: without `replace`, something is there.
         OSError: no space, or no right to write there.
     """
     target = Path(os.path.realpath(path))
     fills = target.is_dir() and not replace
     with _home(target if fills else target.parent) as home:
         if not replace and (any(each != home for each in target.iterdir()) if fills else target.exists()):
-            raise FileExistsError(target)
+            raise TakenError(target)
         draft = home / target.name
         draft.mkdir()
         yield draft
@@ -188,10 +192,10 @@ def _publish(draft: Path, target: Path) -> None:
     try:
         os.link(draft, target)  # unlike a rename, it never takes the place of another
     except FileExistsError:
-        raise
+        raise TakenError(target) from None
     except OSError:  # a file system without links
         if target.exists():
-            raise FileExistsError(target) from None
+            raise TakenError(target) from None
         os.replace(draft, target)
 
 

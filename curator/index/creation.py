@@ -6,7 +6,7 @@ from pathlib import Path
 
 from curator.contract.errors import UserError
 from curator.contract.text import visible
-from curator.contract.whole_files import drafted_file
+from curator.contract.whole_files import TakenError, drafted_file
 from curator.index.database import Database, exists_already
 from curator.index.migrations import migrate
 
@@ -22,7 +22,7 @@ def create_index(path: Path) -> None:
                 migrate(database)
             finally:
                 database.close()  # brings the log into the file
-    except FileExistsError:
+    except TakenError:
         raise exists_already(path) from None
     except OSError as error:
         what = f"cannot make an index in {visible(str(path.parent))}: {error.strerror}"

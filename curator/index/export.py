@@ -14,7 +14,7 @@ from pyroaring import BitMap
 
 from curator.contract.errors import UserError
 from curator.contract.text import visible
-from curator.contract.whole_files import drafted_file
+from curator.contract.whole_files import TakenError, drafted_file
 from curator.index.changes import id_array
 from curator.index.collection import Collection
 from curator.index.database import sqlite_errors
@@ -55,10 +55,13 @@ def export_sqlite(
         UserError: there is a file already, or it cannot be written.
     """
     try:
-        with drafted_file(path, replace=False) as draft, sqlite_errors(path):
-            with closing(sqlite3.connect(draft, isolation_level=None)) as target:
-                return _write(collection, target, images, progress)
-    except FileExistsError:
+        with (
+            drafted_file(path, replace=False) as draft,
+            sqlite_errors(path),
+            closing(sqlite3.connect(draft, isolation_level=None)) as target,
+        ):
+            return _write(collection, target, images, progress)
+    except TakenError:
         raise UserError(
             f"there is already a file {visible(str(path))}", "give another name, or remove it"
         ) from None

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from curator.contract.regular_file import read_regular
 from curator.contract.text import decoded
 from curator.interop.folders import entries, is_picture, need_folder, tree
 from curator.interop.plan import ImportPlan
@@ -33,11 +34,11 @@ def plan_gallery_dl(folder: Path) -> ImportPlan:
 
 def _row(file: Path) -> Row:
     try:
-        data = file.read_bytes()
+        data = read_regular(file, limit_bytes=MAX_BYTES)
     except OSError:
         return Dropped("a file that cannot be read")
     try:
-        value: Any = json.loads(decoded(data)[0]) if len(data) <= MAX_BYTES else None
+        value: Any = json.loads(decoded(data)[0])
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from curator.contract.regular_file import read_regular
 from curator.contract.text import decoded
 from curator.interop.folders import pictures_in
 from curator.interop.records import Dropped, Record, Row, Source
 from curator.interop.words import lines_of, tags_of_line, text_of
-from curator.scan.sidecar import split_tags
+from curator.scan.sidecar import MAX_BYTES, split_tags
 
 
 def caption_files(folder: Path, ending: str, separator: str, *, lines: bool) -> Source:
@@ -25,7 +26,7 @@ def caption_files(folder: Path, ending: str, separator: str, *, lines: bool) -> 
         for picture in pictures_in(folder):
             file = picture.with_suffix(ending)
             try:
-                text = decoded(file.read_bytes())[0]
+                text = decoded(read_regular(file, limit_bytes=MAX_BYTES))[0]
             except FileNotFoundError:
                 continue
             except OSError:

@@ -12,6 +12,7 @@ from typing import Any
 from curator.contract.buckets import BucketRule, CropMode, Resample
 from curator.contract.captions import CaptionRules
 from curator.contract.errors import UserError
+from curator.contract.regular_file import TEXT_BYTES, read_regular
 from curator.contract.text import decoded, visible
 from curator.interop.folders import absolute, pictures_in
 from curator.interop.kohya_captions import caption_files
@@ -70,7 +71,7 @@ def plan_kohya_toml(file: Path) -> ImportPlan:
 
 def _read(file: Path) -> Mapping[str, Any]:
     try:
-        text = decoded(file.read_bytes())[0]
+        text = decoded(read_regular(file, limit_bytes=TEXT_BYTES))[0]
         config = json.loads(text) if file.suffix == ".json" else tomllib.loads(text)
     except OSError as error:
         raise UserError(

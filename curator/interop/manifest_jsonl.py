@@ -24,7 +24,7 @@ from curator.contract.manifest import (
 from curator.contract.manifest_digest import provenance_json
 from curator.contract.manifest_writer import ManifestContent, write_manifest
 from curator.contract.text import visible
-from curator.contract.whole_files import drafted_file
+from curator.contract.whole_files import TakenError, drafted_file
 from curator.interop.json_stream import json_lines
 from curator.interop.walked import Progress, walked
 
@@ -69,7 +69,7 @@ def read_jsonl(file: Path, manifest: Path) -> str:
             digest = write_manifest(draft, _content(file, header, lines))
             if digest != header["digest"]:
                 raise UserError(f"{visible(str(file))} was changed or cut short", "export the manifest again")
-    except FileExistsError:
+    except TakenError:
         raise UserError(f"there is a manifest {visible(str(manifest))}", "choose another name") from None
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
         raise _broken(file) from error

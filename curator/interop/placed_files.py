@@ -13,7 +13,7 @@ from curator.contract.errors import UserError
 from curator.contract.manifest import Manifest, ManifestImage
 from curator.contract.picture_file import open_picture, picture_bytes, tar_of
 from curator.contract.text import visible
-from curator.contract.whole_files import drafted_folder
+from curator.contract.whole_files import TakenError, drafted_folder
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -28,7 +28,7 @@ def export_folder(folder: Path) -> Generator[Path]:
     try:
         with drafted_folder(folder) as draft:
             yield draft
-    except FileExistsError:
+    except TakenError:
         raise UserError(f"the folder {visible(str(folder))} is not empty", "name a new one") from None
     except OSError as error:
         raise UserError(

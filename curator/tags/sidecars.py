@@ -10,8 +10,8 @@ from typing import Literal
 
 from curator.contract.errors import UserError
 from curator.contract.picture_file import read_picture
-from curator.contract.whole_files import replace_file
 from curator.contract.text import visible
+from curator.contract.whole_files import replace_file
 from curator.index.collection import Collection
 from curator.index.sidecar_table import SidecarState
 from curator.index.text_digest import text_digest

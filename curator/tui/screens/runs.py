@@ -11,7 +11,6 @@ from textual.containers import Horizontal
 from textual.screen import Screen
 from textual.widgets import Label
 
-from curator.contract.errors import UserError
 from curator.contract.text import visible
 from curator.runs.dashboard import dashboard_lines
 from curator.runs.fold import RunView
