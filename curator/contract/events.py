@@ -229,4 +229,4 @@ def _event(kind: type[Event], about: dict[str, Any]) -> Event:
             about[name] = math.nan
     if isinstance(about.get("lr"), dict):
         about["lr"] = {name: math.nan if value is None else value for name, value in about["lr"].items()}
-    return checked(kind, about)
+    return checked(kind, about, passes_over=True)  # a later version may say more; that is no mistake

@@ -65,16 +65,19 @@ def read_object(path: Path) -> dict[str, Any]:
     return object_of(read_regular(path, limit_bytes=_SMALL_FILE_BYTES))
 
 
-def checked(kind: type[_T], about: Mapping[str, Any]) -> _T:
-    """A dataclass made of a JSON object; lists become tuples. Keys that it does not have are passed over.
+def checked(kind: type[_T], about: Mapping[str, Any], *, passes_over: bool = False) -> _T:
+    """A dataclass made of a JSON object; lists become tuples. Numbers are finite, up to 10^100, or NaN.
 
-    Numbers are finite, up to 10^100, or NaN.
+    Keys that it does not have are refused, or passed over: a later version may say more.
 
     Raises:
         ValueError: a value is missing, or of another type than its field.
     """
     values: dict[str, Any] = {}
-    for name, take, is_needed in _takers(kind):
+    takers = _takers(kind)
+    if not passes_over and (unknown := about.keys() - {name for name, *_ in takers}):
+        raise ValueError(f"{min(unknown)!r} is unknown")
+    for name, take, is_needed in takers:
         if name in about:
             try:
                 values[name] = take(about[name])
@@ -158,7 +161,7 @@ def _whole(value: Any) -> int:
 def _number(value: Any) -> float:
     if type(value) not in (int, float) or value > _LARGEST or value < -_LARGEST:
         raise ValueError("is no number up to 1e100")
-    return float(value)
+    return value
 
 
 def _nothing(value: Any) -> None:

@@ -15,16 +15,10 @@ from typing import Protocol
 
 from curator.contract.buckets import BucketRule, Size
 from curator.contract.errors import UserError
-from curator.contract.manifest import (
-    FORMAT,
-    VERSION,
-    ManifestImage,
-    ManifestSubset,
-    Provenance,
-    stored_subset,
-)
+from curator.contract.manifest import ManifestImage
 from curator.contract.manifest_block import Block, PackedRow, image_view, packed
 from curator.contract.manifest_digest import Digest, provenance_json
+from curator.contract.manifest_header import FORMAT, VERSION, ManifestSubset, Provenance, stored_subset
 from curator.contract.manifest_seal import seal
 from curator.contract.signs import numbers, sign
 from curator.contract.span_rows import Part, PartGatherer

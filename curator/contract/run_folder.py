@@ -133,7 +133,7 @@ class RunFolder:
         """
         file = self.path / "run.json"
         try:
-            return checked(RunInfo, read_object(file))
+            return checked(RunInfo, read_object(file), passes_over=True)
         except (FileNotFoundError, NotADirectoryError):
             raise UserError(
                 f"{visible(str(self.path))} is no run", "list the runs with 'frieze runs list'"
@@ -302,6 +302,6 @@ def _write(path: Path, about: dict[str, Any]) -> None:
 def _read(kind: type[_T], path: Path) -> _T | None:
     """What a small file says, or None where there is none that can be read."""
     try:
-        return checked(kind, read_object(path))
+        return checked(kind, read_object(path), passes_over=True)
     except (OSError, ValueError):
         return None

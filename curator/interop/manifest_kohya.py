@@ -12,7 +12,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from curator.contract.captions import SEPARATOR, CaptionParts, CaptionRules, written
-from curator.contract.manifest import Manifest, ManifestSubset
+from curator.contract.manifest import Manifest
+from curator.contract.manifest_header import ManifestSubset
 from curator.interop.placed_files import export_folder, place, placed_name, refuse_tars
 from curator.interop.walked import Progress, walked
 

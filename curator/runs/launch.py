@@ -19,7 +19,6 @@ from curator.contract.errors import UserError
 from curator.contract.event_log import end_of_events, read_events
 from curator.contract.events import RunFailed
 from curator.contract.manifest import open_manifest
-from curator.contract.manifest_seal import verify_seal
 from curator.contract.recipe import Recipe
 from curator.contract.recipe_toml import dump_recipe, with_values
 from curator.contract.run_folder import RunFolder
@@ -76,7 +75,6 @@ def start_new(parent: Path, manifest: Path, recipe: Recipe, name: str, processes
         raise UserError("the recipe names no base model", "give --model PATH, or set model.path")
     check_installed()
     with open_manifest(manifest) as opened:
-        verify_seal(manifest)
         digest = opened.digest
     recipe_toml = dump_recipe(_with_whole_paths(recipe))
     run = RunFolder.create(parent, name, recipe_toml, manifest, digest, processes=processes)

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from curator.contract.buckets import Box, Placement, Resample, Size
 from curator.contract.errors import UserError
-from curator.contract.manifest import MaskMode
+from curator.contract.manifest_header import MaskMode
 from curator.contract.picture_file import read_picture
 from curator.contract.text import visible
 from train.data.masks import (
