@@ -6,7 +6,7 @@ Textual, no Typer, no torch here.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -269,11 +269,11 @@ class Session(SetCalls):
 
         return freeze_named(self.collection, name, progress, rule=rule, replace=replace)
 
-    def manifests(self) -> list[FrozenManifest]:
-        """The manifests of the collection, newest first."""
+    def manifests(self, passed_over: Callable[[UserError], None] | None = None) -> list[FrozenManifest]:
+        """The manifests of the collection, newest first; `passed_over` hears of those that cannot be read."""
         from curator.freeze.library import manifests_folder, manifests_in
 
-        return manifests_in(manifests_folder(self.folder))
+        return manifests_in(manifests_folder(self.folder), passed_over)
 
     # --- runs -----------------------------------------------------------------------------------------
 

@@ -33,8 +33,11 @@ app.command("import")(import_manifest)
 @app.command("list")
 def list_manifests(collection: CollectionOption = None, as_json: JsonOption = False) -> None:
     """List the manifests, newest first."""
+    damaged: list[UserError] = []
     with opened(collection) as session:
-        found = session.manifests()
+        found = session.manifests(damaged.append)
+    for why in damaged:
+        say(f"passed over: {visible(why.what)}: {visible(why.hint)}")
     if as_json:
         put_json_rows({**asdict(each), "path": str(each.path)} for each in found)
         return

@@ -45,7 +45,7 @@ def object_of(text: str | bytes) -> dict[str, Any]:
         ValueError: there is none.
     """
     try:
-        value = json.loads(text)
+        value = json.loads(text, parse_constant=_refuse_constant)
     except RecursionError:
         raise ValueError("is nested too deep") from None
     except ValueError:
@@ -53,6 +53,10 @@ def object_of(text: str | bytes) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ValueError("is no JSON object")
     return value
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(name)  # NaN and Infinity, which no JSON has
 
 
 def read_object(path: Path) -> dict[str, Any]:
@@ -66,7 +70,7 @@ def read_object(path: Path) -> dict[str, Any]:
 
 
 def checked(kind: type[_T], about: Mapping[str, Any], *, passes_over: bool = False) -> _T:
-    """A dataclass made of a JSON object; lists become tuples. Numbers are finite, up to 10^100, or NaN.
+    """A dataclass made of a JSON object; lists become tuples. Numbers go up to 10^100.
 
     Keys that it does not have are refused, or passed over: a later version may say more.
 

@@ -43,6 +43,7 @@ class ManifestImage(NamedTuple):
     parts: CaptionParts
 
 
+_MOST_PIXELS = 1 << 31  # of one side of a picture
 _Stored = tuple[bytes, bytes, bytes, bytes, bytes]  # a `Block` as SQLite gives it
 _BLOCK = "SELECT numbers, sha256, paths, tags, texts FROM block"
 _ONE_BLOCK = f"{_BLOCK} WHERE id = ?"
@@ -208,7 +209,8 @@ class Manifest:
             raise ValueError("more tags never move than there are, or there is no such root")
         bucket = wide, high = self.header.buckets[part.bucket]
         if not (
-            width > 0 < height
+            0 < width < _MOST_PIXELS
+            and 0 < height < _MOST_PIXELS
             and 0 <= left <= resized_width - wide
             and 0 <= top <= resized_height - high
             and _is_inside(path)
