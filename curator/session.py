@@ -6,7 +6,7 @@ Textual, no Typer, no torch here.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,7 +37,7 @@ if TYPE_CHECKING:  # what a call needs is imported by it: the app's first screen
     from curator.interop.plan import ImportPlan
     from curator.interop.word_import import Progress as ImportProgress
     from curator.interop.word_import import WordsReport
-    from curator.runs.listing import RunSummary
+    from curator.runs.listing import PassedOver, RunSummary
     from curator.scan.duplicates import Group
     from curator.scan.keeping import Keeping
     from curator.scan.report import ScanReport
@@ -294,11 +294,11 @@ class Session(SetCalls):
 
         return freeze_named(self.collection, name, progress, rule=rule, replace=replace)
 
-    def manifests(self) -> list[FrozenManifest]:
-        """The manifests of the collection, newest first."""
+    def manifests(self, passed_over: Callable[[UserError], None] | None = None) -> list[FrozenManifest]:
+        """The manifests of the collection, newest first; `passed_over` hears of those that cannot be read."""
         from curator.freeze.library import manifests_folder, manifests_in
 
-        return manifests_in(manifests_folder(self.folder))
+        return manifests_in(manifests_folder(self.folder), passed_over)
 
     # --- runs -----------------------------------------------------------------------------------------
 
@@ -318,11 +318,11 @@ class Session(SetCalls):
 
         return start(run, processes)
 
-    def runs(self) -> list[RunSummary]:
-        """The runs of the collection, newest first."""
+    def runs(self, passed_over: PassedOver | None = None) -> list[RunSummary]:
+        """The runs of the collection, newest first; `passed_over` hears of those that are damaged."""
         from curator.runs.listing import list_runs
 
-        return list_runs(self.runs_dir)
+        return list_runs(self.runs_dir, passed_over)
 
     def run(self, name: str) -> RunFolder:
         """The run of that name, or of the one that begins so."""

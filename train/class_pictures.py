@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from curator.contract.class_pictures import RECORD, ClassPictures, missing, read_job
 from curator.contract.errors import UserError
+from curator.contract.whole_files import replace_file
 from train import quiet
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def _make(family: Family, folder: Path, job: ClassPictures, number: int) -> None
     device = next(family.unet.parameters()).device
     picture = make_picture(family, wanted, device, lambda: True)
     file = folder / job.name(number)
-    file.with_suffix(".txt").write_text(job.caption, "utf-8")
+    replace_file(file.with_suffix(".txt"), job.caption.encode())
     about = {"file": file.name, **vars(wanted), "model": job.model, "at": time.time()}
     with (folder / RECORD).open("a", encoding="utf-8") as record:
         record.write(json.dumps(about) + "\n")

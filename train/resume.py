@@ -7,7 +7,6 @@ folder `step-00000012`, written under another name, flushed, then renamed: a fol
 from __future__ import annotations
 
 import json
-import os
 import pickle
 import re
 import shutil
@@ -22,7 +21,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from curator.contract.errors import UserError
-from train.weights.atomic import flush_to_disk
+from curator.contract.json_data import checked, read_object
+from curator.contract.regular_file import open_regular
+from curator.contract.whole_files import drafted_folder
 
 _KEPT_STATES = 2
 _NAME = re.compile(r"step-(\d{8,})")
@@ -45,6 +46,19 @@ class Identity:
 
 
 @dataclass(frozen=True)
+class _Saved:
+    """What `state.json` says; None where an earlier version did not say it."""
+
+    step: int
+    manifest_digest: str
+    recipe_sha256: str
+    version: int
+    effective_batch: int | None = None
+    base: str | None = None
+    masks: str | None = None
+
+
+@dataclass(frozen=True)
 class State:
     """A run after `step` steps."""
 
@@ -55,20 +69,12 @@ class State:
 
 def save_state(folder: Path, state: State, identity: Identity) -> Path:
     """Write the state and forget all but the newest two."""
-    folder.mkdir(parents=True, exist_ok=True)
     place = folder / f"step-{state.step:08d}"
-    draft = folder / f".draft-{os.getpid()}"
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir()
-    save_file(state.adapter, draft / "adapter.safetensors")
-    torch.save(state.optimizer, draft / "optimizer.pt")
-    about = {"step": state.step, **asdict(identity)}
-    (draft / "state.json").write_text(json.dumps(about, indent=1) + "\n", "utf-8")
-    for file in (*draft.iterdir(), draft):
-        flush_to_disk(file)
-    shutil.rmtree(place, ignore_errors=True)  # the same step, written by a run that was killed after it
-    os.replace(draft, place)
-    flush_to_disk(folder)
+    with drafted_folder(place, replace=True) as draft:  # a run that was killed after it wrote the same step
+        save_file(state.adapter, draft / "adapter.safetensors")
+        torch.save(state.optimizer, draft / "optimizer.pt")
+        about = {"step": state.step, **asdict(identity)}
+        (draft / "state.json").write_text(json.dumps(about, indent=1) + "\n", "utf-8")
     for old in _whole_states(folder)[:-_KEPT_STATES]:
         shutil.rmtree(old)
     return place
@@ -98,40 +104,35 @@ def newest_state(folder: Path, identity: Identity, passed_over: Callable[[str, s
     return None
 
 
-def forget_drafts(folder: Path) -> None:
-    """Remove what a killed worker left half written."""
-    for draft in folder.glob(".draft-*"):
-        shutil.rmtree(draft, ignore_errors=True)
-
-
 def _read(place: Path, identity: Identity) -> State:
-    about = json.loads((place / "state.json").read_text("utf-8"))
-    if (about["manifest_digest"], about["recipe_sha256"]) != (
-        identity.manifest_digest,
-        identity.recipe_sha256,
-    ):
+    saved = checked(_Saved, read_object(place / "state.json"), passes_over=True)
+    if saved.step != int(place.name.removeprefix("step-")):
+        raise ValueError("it is of another step than its name")
+    if (saved.manifest_digest, saved.recipe_sha256) != (identity.manifest_digest, identity.recipe_sha256):
         raise UserError(
             f"the saved state {place.name} is of another recipe or manifest",
             "put back the run's recipe.toml, or start a new run",
         )
     for name, what in (("base", "the base model is"), ("masks", "the mask files beside the pictures are")):
-        if about.get(name, getattr(identity, name)) != getattr(identity, name):
+        if getattr(saved, name) not in (None, getattr(identity, name)):
             raise UserError(
                 f"{what} not what the run was started with", "put back what was there, or start a new run"
             )
-    if about.get("effective_batch", identity.effective_batch) != identity.effective_batch:
+    if saved.effective_batch not in (None, identity.effective_batch):
         raise UserError(
-            f"the run has {about['effective_batch']} pictures a step and would have {identity.effective_batch} now",
+            f"the run has {saved.effective_batch} pictures a step and would have {identity.effective_batch} now",
             "resume with the --processes it was started with",
         )
-    if about["version"] != identity.version:
+    if saved.version != identity.version:
         raise UserError(
-            f"the saved state {place.name} has version {about['version']}",
+            f"the saved state {place.name} has version {saved.version}",
             "resume with the Frieze that wrote it",
         )
+    for name in ("adapter.safetensors", "optimizer.pt"):
+        open_regular(place / name).close()
     adapter = load_file(place / "adapter.safetensors")
     optimizer = torch.load(place / "optimizer.pt", map_location="cpu", weights_only=True)
-    return State(int(about["step"]), adapter, optimizer)
+    return State(saved.step, adapter, optimizer)
 
 
 def _whole_states(folder: Path) -> list[Path]:

@@ -25,6 +25,7 @@ from curator.contract.clip_tokens import CLIP_VOCAB
 from curator.contract.errors import UserError
 from curator.contract.flatten import flattened
 from curator.contract.manifest import SUFFIX, open_manifest
+from curator.contract.regular_file import TEXT_BYTES, read_regular
 from curator.contract.text import visible
 from train import quiet
 from train.data.dataset import picture_of
@@ -63,7 +64,11 @@ def read_lessons(source: Path) -> list[Lesson]:
             pictures = [picture_of(manifest, row) for row in range(len(manifest))]
         found = [(picture.file.path, picture.plain_caption) for picture in pictures]
     else:
-        lines = [line.partition("\t") for line in source.read_text("utf-8").splitlines() if line.strip()]
+        lines = [
+            line.partition("\t")
+            for line in read_regular(source, limit_bytes=TEXT_BYTES).decode().splitlines()
+            if line.strip()
+        ]
         found = [(Path(path), caption) for path, _, caption in lines]
     if not found:
         raise UserError(f"{source} names no picture", "give a manifest, or a file with a path a line")

@@ -9,7 +9,6 @@ diffusers' `load_lora_weights` applies it, and with it added to the weights by `
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ import torch
 from torch import Tensor
 
 from curator.contract.errors import UserError
+from curator.contract.json_data import to_json
 from curator.contract.text import visible
 from train import quiet
 from train.adapters.apply import apply_lora
@@ -91,7 +91,7 @@ def main(arguments: list[str]) -> int:
     except UserError as error:
         sys.stderr.write(f"{error.what}\n{error.hint}\n")
         return 2
-    sys.stdout.write((json.dumps(asdict(verdict)) if wanted.json else _sentence(verdict)) + "\n")
+    sys.stdout.write((to_json(asdict(verdict)) if wanted.json else _sentence(verdict)) + "\n")
     return 0 if verdict.equal else 1
 
 

@@ -72,6 +72,8 @@ def _report(follower: Follower) -> None:
             put(line)
         sys.stdout.flush()
         if follower.is_over:
+            if view.damaged_lines:
+                say(f"damaged lines of the event log, passed over: {view.damaged_lines}")
             return
         time.sleep(_LOOK_S)
 

@@ -18,7 +18,7 @@ from curator.cli.typer_apps import noun
 from curator.contract.buckets import BucketRule
 from curator.contract.epoch_plan import EpochPlan
 from curator.contract.errors import UserError
-from curator.contract.manifest import ManifestSubset
+from curator.contract.manifest_header import ManifestSubset
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
@@ -33,8 +33,11 @@ app.command("import")(import_manifest)
 @app.command("list")
 def list_manifests(collection: CollectionOption = None, as_json: JsonOption = False) -> None:
     """List the manifests, newest first."""
+    damaged: list[UserError] = []
     with opened(collection) as session:
-        found = session.manifests()
+        found = session.manifests(damaged.append)
+    for why in damaged:
+        say(f"passed over: {visible(why.what)}: {visible(why.hint)}")
     if as_json:
         put_json_rows({**asdict(each), "path": str(each.path)} for each in found)
         return
@@ -117,7 +120,7 @@ def _device_batches(samples: int, steps: int, plan: EpochPlan, batch_size: int) 
 
 
 def _put_about(about: dict[str, Any]) -> None:
-    put(f"manifest    {visible(about['name'])}, made {about['created_at']}")
+    put(f"manifest    {visible(about['name'])}, made {visible(about['created_at'])}")
     put(f"digest      {about['digest']}")
     put(f"rule        {rule_in_words(BucketRule(**about['rule']))}")
     put(f"images      {about['images']}, {about['samples_per_epoch']} samples an epoch")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -73,32 +73,31 @@ def export(
 ) -> None:
     """Write a manifest for other programs; JSON lines can be taken in again with 'frieze manifest import'."""
     from curator.contract.manifest import open_manifest
-    from curator.interop.placed_files import fresh_folder
 
     if copy and format not in ("kohya-toml", "imagefolder"):
         raise UserError(f"--copy means nothing for {format}", "no pictures are brought together")
     with open_manifest(manifest_file(manifest, collection)) as opened:
         with progress_shown("export", "exported") as show:
-            notes = _write(opened, target, format, fresh_folder, show, copy=copy)
+            notes = _write(opened, target, format, show, copy=copy)
         count = len(opened)
     for note in notes:
         say(f"note: {visible(note)}")
     put(f"{count} pictures written to {visible(str(target))}")
 
 
-def _write(
-    manifest: Manifest, target: Path, format: Format, fresh: Any, show: Show, *, copy: bool
-) -> list[str]:
+def _write(manifest: Manifest, target: Path, format: Format, show: Show, *, copy: bool) -> list[str]:
     from curator.interop.manifest_jsonl import write_jsonl
     from curator.interop.manifest_kohya import write_kohya_folders, write_kohya_json
     from curator.interop.manifest_tables import write_imagefolder, write_parquet
+    from curator.interop.placed_files import export_folder
 
     match format:
         case "jsonl":
-            with (fresh(target) / "manifest.jsonl").open("w", encoding="utf-8") as file:
+            with export_folder(target) as home, (home / "manifest.jsonl").open("w", encoding="utf-8") as file:
                 write_jsonl(manifest, file, show)
         case "parquet":
-            write_parquet(manifest, fresh(target) / "manifest.parquet", show)
+            with export_folder(target) as home:
+                write_parquet(manifest, home / "manifest.parquet", show)
         case "imagefolder":
             write_imagefolder(manifest, target, copy=copy, progress=show)
         case "kohya-toml":

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from curator.contract.json_data import to_json
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ def say(line: str) -> None:
 
 
 def put_json(value: object) -> None:
-    """One JSON value. Only ASCII, so that names that are no UTF-8 pass through."""
-    put(json.dumps(value))
+    """One JSON value."""
+    put(to_json(value))
 
 
 def put_json_rows(rows: Iterable[object]) -> None:
@@ -33,7 +33,7 @@ def put_json_rows(rows: Iterable[object]) -> None:
     before = "["
     for row in rows:
         put(before)
-        sys.stdout.write(json.dumps(row))
+        sys.stdout.write(to_json(row))
         before = ","
     put("[]" if before == "[" else "\n]")
 

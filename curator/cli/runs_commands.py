@@ -10,9 +10,10 @@ import typer
 from curator.cli.following import follow as follow_run
 from curator.cli.following import tell_end
 from curator.cli.options import CollectionOption, JsonOption
-from curator.cli.output import put, put_json_rows, put_table
+from curator.cli.output import put, put_json_rows, put_table, say
 from curator.cli.places import run_named, runs_folder
 from curator.cli.typer_apps import noun
+from curator.contract.errors import UserError
 from curator.contract.text import visible
 
 app = noun("List, follow and control runs.")
@@ -28,7 +29,10 @@ def list_all(collection: CollectionOption = None, as_json: JsonOption = False) -
     from curator.runs.listing import list_runs
     from curator.runs.words import loss_in_words
 
-    found = list_runs(runs_folder(collection))
+    damaged: list[UserError] = []
+    found = list_runs(runs_folder(collection), lambda _, why: damaged.append(why))
+    for why in damaged:
+        say(f"passed over: {visible(why.what)}: {visible(why.hint)}")
     if as_json:
         put_json_rows({**asdict(each), "path": str(each.path)} for each in found)
         return

@@ -18,7 +18,7 @@ from curator.contract.errors import UserError, did_you_mean
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
-    from curator.contract.manifest import ManifestSubset
+    from curator.contract.manifest_header import ManifestSubset
     from curator.index.small_tables import Subset
 
 app = noun("List, add, change, balance and remove subsets; make pictures for regularisation.")

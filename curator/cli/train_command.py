@@ -140,12 +140,10 @@ def _go_on(run: RunFolder, detach: bool, as_json: bool) -> None:
 def _check(path: Path, recipe: Recipe, processes: int, as_json: bool) -> None:
     """The length of the training as the trainer itself reckons it (rows S037, S059), and what is doubtful (S075)."""
     from curator.contract.manifest import open_manifest
-    from curator.contract.manifest_seal import verify_seal
     from curator.contract.recipe_checks import bracket_warnings, recipe_warnings
     from curator.contract.run_length import plan_training
 
     with open_manifest(path) as manifest:
-        verify_seal(path)
         length = plan_training(manifest.spans, recipe, processes)
         sizes, images = manifest.header.buckets, len(manifest)
         doubts = [*recipe_warnings(recipe), *bracket_warnings(manifest, recipe)]

@@ -6,15 +6,14 @@ caption beside it, and records every one in `made.jsonl`. Stopped and started ag
 
 from __future__ import annotations
 
-import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from curator.contract.buckets import Size
 from curator.contract.errors import UserError
+from curator.contract.json_data import checked, read_object, to_json
 from curator.contract.text import visible
+from curator.contract.whole_files import replace_file
 
 JOB = "job.json"
 RECORD = "made.jsonl"
@@ -54,11 +53,9 @@ def write_job(folder: Path, job: ClassPictures) -> None:
         raise UserError(
             f"{visible(str(folder))} holds pictures that were asked for otherwise", "choose another folder"
         )
-    draft = folder / f".{JOB}.{os.getpid()}.part"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        draft.write_text(json.dumps(asdict(job), indent=1), "utf-8")
-        os.replace(draft, file)
+        replace_file(file, to_json(asdict(job), indent=1).encode())
     except OSError as error:
         raise UserError(
             f"{visible(str(file))} cannot be written: {error}", "choose another folder"
@@ -72,14 +69,12 @@ def read_job(folder: Path) -> ClassPictures:
         UserError: there is none, or it is damaged.
     """
     try:
-        about: dict[str, Any] = json.loads((folder / JOB).read_text("utf-8"))
-        about["sizes"] = tuple((int(width), int(height)) for width, height in about["sizes"])
-        return ClassPictures(**about)
+        return checked(ClassPictures, read_object(folder / JOB))
     except FileNotFoundError as error:
         raise UserError(
             f"{visible(str(folder))} holds no job", "make one with 'frieze subset make-reg'"
         ) from error
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError) as error:
         raise UserError(
             f"{visible(str(folder / JOB))} is damaged", "remove the folder and ask again"
         ) from error

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import NamedTuple
 
 from curator.contract.errors import UserError
 from curator.contract.events import Event, from_line, to_line
+from curator.contract.regular_file import open_regular
+from curator.contract.text import visible
+
+_MOST_AT_ONCE = 1 << 26  # a hundred thousand steps and more
 
 
 class EventLog:
@@ -41,21 +46,54 @@ class EventLog:
             os.write(self._file, b"\n")
 
 
-def read_events(path: Path, offset: int = 0) -> tuple[list[Event], int]:
-    """Whole events from byte `offset` on, and the offset to go on from. Damaged lines are passed over."""
+class Events(NamedTuple):
+    """Some whole events of a log, and the `offset` in bytes to go on from.
+
+    `damaged` counts lines that are none and were passed over; there is `more` where a long log was not read to its end.
+    """
+
+    events: list[Event]
+    offset: int
+    damaged: int = 0
+    more: bool = False
+
+
+def read_events(path: Path, offset: int = 0, most_bytes: int = _MOST_AT_ONCE) -> Events:
+    """Whole events from byte `offset` on, of at most so many bytes.
+
+    Raises:
+        UserError: the log cannot be read.
+    """
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             file.seek(offset)
-            data = file.read()
+            data = file.read(most_bytes)
     except FileNotFoundError:
-        return [], offset
+        return Events([], offset)
+    except OSError as error:
+        raise UserError(
+            f"the event log {visible(str(path))} cannot be read: {error.strerror}",
+            "check what it is, and its rights",
+        ) from error
     whole = data.rfind(b"\n") + 1
-    events = (_event(line) for line in data[:whole].splitlines() if line.strip())
-    return [event for event in events if event is not None], offset + whole
+    more = len(data) == most_bytes
+    if more and not whole:  # no event is so long
+        return Events([], offset + len(data), 1, True)
+    events: list[Event] = []
+    damaged = 0
+    for line in filter(None, map(bytes.strip, data[:whole].split(b"\n"))):
+        try:
+            event = from_line(line.decode("utf-8", "replace"))
+        except UserError:
+            damaged += 1
+        else:
+            events += [event] if event else []
+    return Events(events, offset + whole, damaged, more)
 
 
-def _event(line: bytes) -> Event | None:
+def end_of_events(path: Path) -> int:
+    """The offset from which only later events are read."""
     try:
-        return from_line(line.decode("utf-8", "replace"))
-    except UserError:
-        return None
+        return path.stat().st_size
+    except OSError:
+        return 0

@@ -6,12 +6,12 @@ since 1970; steps count from 1; paths are relative to the run folder.
 
 from __future__ import annotations
 
-import json
 import math
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 from curator.contract.errors import UserError
+from curator.contract.json_data import checked, object_of, to_json
 
 
 @dataclass(frozen=True)
@@ -204,8 +204,7 @@ _KINDS: dict[str, type[Event]] = {kind.kind: kind for kind in Event.__args__}
 
 def to_line(event: Event) -> str:
     """One line of JSON without its newline. A loss that is no number is written as null."""
-    finite = {name: _finite(value) for name, value in asdict(event).items()}
-    return json.dumps({"kind": event.kind, **finite}, allow_nan=False)
+    return to_json({"kind": event.kind, **asdict(event)})
 
 
 def from_line(line: str) -> Event | None:
@@ -215,22 +214,19 @@ def from_line(line: str) -> Event | None:
         UserError: the line is no event at all.
     """
     try:
-        about = json.loads(line)
-        kind = _KINDS.get(about.pop("kind"))
-        return None if kind is None else _event(kind, about)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        about = object_of(line)
+        name = about["kind"]
+        if not isinstance(name, str):
+            raise TypeError(name)
+        return _event(_KINDS[name], about) if name in _KINDS else None
+    except (ValueError, TypeError, KeyError) as error:
         raise UserError("a line of the event log is damaged", "the rest of the log is still shown") from error
 
 
 def _event(kind: type[Event], about: dict[str, Any]) -> Event:
-    known = {each.name for each in fields(kind)}  # a later version may say more; that is no mistake
-    values = {name: value for name, value in about.items() if name in known}
-    if "loss" in values and values["loss"] is None:
-        values["loss"] = math.nan
-    if "grad_norm" in values and values["grad_norm"] is None:
-        values["grad_norm"] = math.nan
-    return kind(**values)
-
-
-def _finite(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    for name in ("loss", "grad_norm"):
+        if name in about and about[name] is None:
+            about[name] = math.nan
+    if isinstance(about.get("lr"), dict):
+        about["lr"] = {name: math.nan if value is None else value for name, value in about["lr"].items()}
+    return checked(kind, about, passes_over=True)  # a later version may say more; that is no mistake

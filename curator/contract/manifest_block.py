@@ -19,6 +19,7 @@ WIDE = (
     "path_end", "tags_end", "text_end",
 )  # fmt: skip
 SIGNS = len(NARROW) + 2 * len(WIDE)  # of one picture; a line break parts it from the next
+LEAST_ROW_BYTES = SIGNS + 32  # of one picture: its signs and its sha256
 ENDS = 6  # the last so many signs say where path, tags and text end
 DAMAGE = (ValueError, TypeError, AttributeError, IndexError)  # where reading a garbled block ends
 _FIRST_BEGINS = signs([0] * ENDS)

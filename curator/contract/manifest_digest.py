@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from curator.contract.buckets import BucketRule, Size
-from curator.contract.manifest import Manifest, ManifestSubset, Provenance, stored_subset
+from curator.contract.manifest import Manifest
 from curator.contract.manifest_block import Block
+from curator.contract.manifest_header import ManifestSubset, Provenance, stored_subset
 from curator.contract.manifest_seal import changed, verify_seal
 from curator.contract.picture_file import open_picture, picture_bytes
 from curator.contract.span_rows import Part

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from curator.contract.errors import UserError
+from curator.contract.regular_file import open_regular
+from curator.contract.text import visible
 
 _MARK = b"frieze-seal:"
 _SEAL_BYTES = len(_MARK) + hashlib.sha256().digest_size
@@ -36,12 +38,12 @@ def verify_seal(path: Path) -> None:
         UserError: it is not as it was sealed, or cannot be read.
     """
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             content = max(os.fstat(file.fileno()).st_size - _SEAL_BYTES, 0)
             is_whole = _MARK + _sha256(file, content) == file.read()
     except OSError as error:
         raise UserError(
-            f"the manifest {path} cannot be read: {error.strerror}", "check the file's rights"
+            f"the manifest {visible(str(path))} cannot be read: {error.strerror}", "check the file's rights"
         ) from error
     if not is_whole:
         raise changed(path)
@@ -50,7 +52,8 @@ def verify_seal(path: Path) -> None:
 def changed(path: Path) -> UserError:
     """The error about a manifest that is not what was frozen."""
     return UserError(
-        f"the manifest {path} was changed after it was frozen", "restore a copy of it, or freeze again"
+        f"the manifest {visible(str(path))} was changed after it was frozen",
+        "restore a copy of it, or freeze again",
     )
 
 

@@ -15,21 +15,15 @@ from typing import Protocol
 
 from curator.contract.buckets import BucketRule, Size
 from curator.contract.errors import UserError
-from curator.contract.manifest import (
-    FORMAT,
-    VERSION,
-    ManifestImage,
-    ManifestSubset,
-    Provenance,
-    stored_subset,
-)
+from curator.contract.manifest import ManifestImage
 from curator.contract.manifest_block import Block, PackedRow, image_view, packed
 from curator.contract.manifest_digest import Digest, provenance_json
-from curator.contract.manifest_draft import drafted
+from curator.contract.manifest_header import FORMAT, VERSION, ManifestSubset, Provenance, stored_subset
 from curator.contract.manifest_seal import seal
 from curator.contract.signs import numbers, sign
 from curator.contract.span_rows import Part, PartGatherer
 from curator.contract.text import visible
+from curator.contract.whole_files import TakenError, drafted_file
 
 _SCHEMA = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -91,8 +85,13 @@ def write_manifest(path: Path, content: ManifestContent, *, replace: bool = True
         ValueError: rows out of order.
     """
     try:
-        with drafted(path, replace=replace) as draft:
+        with drafted_file(path, replace=replace) as draft:
             return _write(draft, content)
+    except TakenError:
+        raise UserError(
+            f"there is a manifest at {visible(str(path))} by now",
+            "choose another name, or replace it with --replace",
+        ) from None
     except (OSError, sqlite3.OperationalError) as error:
         raise UserError(
             f"the manifest {visible(str(path))} cannot be written: {visible(_reason(error))}",

@@ -14,26 +14,32 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
+from curator.contract.regular_file import open_regular
 from curator.contract.tar_members import SUFFIX, Member, members_of
 
 _TAR_ON_THE_WAY = re.compile(re.escape(SUFFIX) + "(?=/)", re.IGNORECASE | re.ASCII)
+_MOST_BYTES = 1 << 30
 _T = TypeVar("_T")
 AnyPath = str | Path
 
 
 def open_picture(path: AnyPath) -> BinaryIO:
-    """A picture (or a sidecar) for reading.
+    """A picture (or a sidecar) for reading: a regular file, or in a tar.
 
     Raises:
         OSError: it is gone or cannot be read, as `open` says it.
     """
-    return _reached(path, lambda: open(path, "rb"), _opened)
+    return _reached(path, lambda: open_regular(path), _opened)
 
 
 def read_picture(path: AnyPath) -> bytes:
-    """All bytes of a picture; raises as `open_picture` does."""
+    """All bytes of a picture; raises as `open_picture` does, and `EFBIG` for what is too large to be one."""
     with open_picture(path) as file:
-        return file.read()
+        size = file.seek(0, os.SEEK_END)
+        if size > _MOST_BYTES:
+            raise OSError(errno.EFBIG, f"larger than {_MOST_BYTES:,} bytes", os.fspath(path))
+        file.seek(0)
+        return file.read(size)
 
 
 def picture_bytes(path: AnyPath) -> int:

@@ -17,6 +17,7 @@ from curator.contract.errors import UserError, did_you_mean
 from curator.contract.recipe import Recipe
 from curator.contract.recipe_checks import check_recipe
 from curator.contract.recipe_fields import Value, checked, field_named, recipe_fields, toml_value
+from curator.contract.regular_file import TEXT_BYTES, read_regular
 
 _DEEPEST_EXTENDS = 16
 
@@ -124,7 +125,7 @@ def _toml(source: str) -> tuple[Path | None, dict[str, Any]]:
         )
     path = Path(source)
     try:
-        return path, tomllib.loads(path.read_text("utf-8"))
+        return path, tomllib.loads(read_regular(path, limit_bytes=TEXT_BYTES).decode())
     except (FileNotFoundError, IsADirectoryError) as error:
         raise UserError(f"there is no recipe '{source}'", did_you_mean(source, presets())) from error
     except OSError as error:
@@ -133,7 +134,7 @@ def _toml(source: str) -> tuple[Path | None, dict[str, Any]]:
         ) from error
     except UnicodeDecodeError as error:
         raise UserError(f"the recipe {path} is no UTF-8 text", "save it as UTF-8") from error
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise UserError(
             f"{path}: {error}", "mend the line; a text needs quotes, a switch is true or false"
         ) from error

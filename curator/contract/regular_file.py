@@ -8,6 +8,7 @@ import stat
 from pathlib import Path
 from typing import BinaryIO
 
+TEXT_BYTES = 1 << 24  # more than any recipe, list or table that a person keeps
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK  # a FIFO without a writer would block the open itself
 
 
@@ -17,7 +18,10 @@ def open_regular(path: str | Path) -> BinaryIO:
     Raises:
         OSError: it is gone, cannot be read, or is no regular file (`EINVAL`; a folder: `EISDIR`).
     """
-    handle = os.open(path, _FLAGS)
+    try:
+        handle = os.open(path, _FLAGS)
+    except ValueError:  # a name with a zero byte, which no file has
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), os.fspath(path)) from None
     try:
         refuse_irregular(os.fstat(handle).st_mode, path)
         return os.fdopen(handle, "rb")

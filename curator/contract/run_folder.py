@@ -9,25 +9,30 @@ describes the files for other programs.
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import re
 import shutil
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 from curator.contract.errors import UserError, did_you_mean
+from curator.contract.json_data import checked, read_object, to_json
 from curator.contract.process_identity import Identity, identity_of, is_alive
+from curator.contract.text import visible
+from curator.contract.whole_files import replace_file
 
 Action = Literal["pause", "resume", "save", "sample", "stop"]
 ACTIONS: tuple[Action, ...] = get_args(Action)
 _PATIENCE_S = 0.5
-Status = Literal["new", "running", "finished", "stopped", "failed", "crashed"]
+Ending = Literal["finished", "stopped", "failed"]
+Status = Literal["new", "running", Ending, "crashed"]
+_NAME = re.compile(r"[\w][\w .+-]{0,80}")
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,19 @@ class RunInfo:
     manifest_digest: str
     created_at: str
     processes: int = 1
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):  # output files are called so
+            raise ValueError("'name' cannot name a run")
+        if self.created_at:
+            datetime.fromisoformat(self.created_at)
+        if self.processes < 1:
+            raise ValueError("'processes' is below 1")
+
+
+@dataclass(frozen=True)
+class _Exit:
+    how: Ending
 
 
 class RunFolder:
@@ -91,17 +109,17 @@ class RunFolder:
         Raises:
             UserError: a name that is no folder name, or no right or space to write.
         """
-        if not re.fullmatch(r"[\w][\w .+-]{0,80}", name):
+        if not _NAME.fullmatch(name):
             raise UserError(f"'{name}' cannot name a run", "use letters, digits, '-', '_' and '.'")
         now = datetime.now().astimezone()
         run = cls(_fresh_folder(parent, f"{now:%Y-%m-%d}-{name}"))
         try:
             for folder in (run.requests_dir, run.state_dir, run.samples_dir, run.output_dir):
                 folder.mkdir()
-            run.recipe_path.write_text(recipe_toml, "utf-8")
+            replace_file(run.recipe_path, recipe_toml.encode())
             at = now.isoformat(timespec="seconds")
             info = RunInfo(name, str(manifest.absolute()), manifest_digest, at, processes)
-            write_json(run.path / "run.json", asdict(info))  # last: a folder without it is no run
+            _write(run.path / "run.json", asdict(info))  # last: a folder without it is no run
         except (OSError, UnicodeError) as error:
             shutil.rmtree(run.path, ignore_errors=True)
             raise _no_run(parent, error) from error
@@ -111,55 +129,76 @@ class RunFolder:
         """What the run was started on.
 
         Raises:
-            UserError: the folder is no run.
+            UserError: the folder is no run, or what it says of itself is damaged.
         """
-        about = read_json(self.path / "run.json")
-        if about is None:
-            raise UserError(f"{self.path} is no run", "list the runs with 'frieze runs list'")
-        texts = (str(about.get(name, "")) for name in ("name", "manifest", "manifest_digest", "created_at"))
-        return RunInfo(*texts, processes=int(about.get("processes", 1)))
+        file = self.path / "run.json"
+        try:
+            return checked(RunInfo, read_object(file), passes_over=True)
+        except (FileNotFoundError, NotADirectoryError):
+            raise UserError(
+                f"{visible(str(self.path))} is no run", "list the runs with 'frieze runs list'"
+            ) from None
+        except (OSError, ValueError) as error:
+            said = (isinstance(error, OSError) and error.strerror) or str(error)
+            raise UserError(
+                f"the run {visible(self.path.name)} is damaged: run.json: {visible(said)}",
+                "restore the file, or move the folder away",
+            ) from error
 
     @contextmanager
     def hold(self) -> Generator[None]:
         """Be the run's one worker while the `with` lasts.
 
         Raises:
-            UserError: another worker lives.
+            UserError: another worker lives, or the folder cannot be written to.
         """
-        lock = os.open(self.path / "run.lock", os.O_RDWR | os.O_CREAT, 0o644)
+        with self._writing():
+            lock = os.open(self.path / "run.lock", os.O_RDWR | os.O_CREAT, 0o644)
         try:
             if not _locked_within(lock, _PATIENCE_S):
                 raise _in_use(self)
-            (self.path / "exit.json").unlink(missing_ok=True)
-            write_json(self.path / "worker.json", asdict(identity_of(os.getpid())))
+            with self._writing():
+                (self.path / "exit.json").unlink(missing_ok=True)
+                _write(self.path / "worker.json", asdict(identity_of(os.getpid())))
             yield
         finally:
             os.close(lock)
 
     def finish(self, how: str, step: int) -> None:
-        """Leave the exit record: the last file a worker writes."""
-        write_json(self.path / "exit.json", {"how": how, "step": step})
+        """Leave the exit record: the last file a worker writes.
+
+        Raises:
+            UserError: it cannot be written.
+        """
+        with self._writing():
+            _write(self.path / "exit.json", {"how": how, "step": step})
 
     def status(self) -> Status:
-        """Whether the run lives, and how it ended if not."""
-        worker = read_json(self.path / "worker.json")
-        if worker is None:
-            return "running" if self._is_locked() else "new"
-        if self._is_locked() or is_alive(Identity(**worker)):
+        """Whether the run lives, and how it ended if not: a record that says nothing known is none."""
+        if self._is_locked():
             return "running"
-        ended = read_json(self.path / "exit.json")
-        return ended["how"] if ended else "crashed"
+        worker = self.worker()
+        if worker is None and not os.path.lexists(self.path / "worker.json"):
+            return "new"
+        if worker is not None and is_alive(worker):
+            return "running"
+        ended = _read(_Exit, self.path / "exit.json")
+        return ended.how if ended else "crashed"
+
+    def worker(self) -> Identity | None:
+        """The last worker."""
+        return _read(Identity, self.path / "worker.json")
 
     def worker_pid(self) -> int | None:
         """The process id of the last worker."""
-        worker = read_json(self.path / "worker.json")
-        return worker["pid"] if worker else None
+        worker = self.worker()
+        return worker.pid if worker else None
 
     def request(self, action: str) -> None:
         """Ask the worker for something; it looks once a step.
 
         Raises:
-            UserError: an unknown action, or no worker to hear it.
+            UserError: an unknown action, no worker to hear it, or the folder cannot be written to.
         """
         if action not in ACTIONS:
             raise UserError(f"a run cannot '{action}'", did_you_mean(action, ACTIONS))
@@ -167,18 +206,40 @@ class RunFolder:
             raise UserError(
                 f"the run {self.path.name} is not running", "start it again with 'frieze train --resume'"
             )
-        scratch = self.path / f".request-{os.getpid()}-{time.time_ns()}"
-        scratch.touch()
-        os.replace(scratch, self.requests_dir / f"{time.time_ns():020d}-{action}")
+        with self._writing():
+            (self.requests_dir / f"{time.time_ns():020d}-{action}").touch()
+
+    def requests(self) -> list[Action]:
+        """The requests that wait, oldest first."""
+        return [action for _, action in self._waiting()]
 
     def take_requests(self) -> list[Action]:
         """The requests made since the last call, oldest first; each is taken once."""
         taken: list[Action] = []
-        for file in sorted(self.requests_dir.iterdir()):
-            action = file.name.partition("-")[2]
-            file.unlink(missing_ok=True)
-            taken.extend(known for known in ACTIONS if known == action)
+        for file, action in self._waiting():
+            with suppress(OSError):  # what cannot be taken away would be obeyed for ever
+                file.unlink()
+                taken.append(action)
         return taken
+
+    def _waiting(self) -> list[tuple[Path, Action]]:
+        try:
+            files = sorted(self.requests_dir.iterdir())
+        except OSError:
+            return []
+        named = ((file, file.name.partition("-")[2]) for file in files)
+        return [(file, known) for file, action in named for known in ACTIONS if known == action]
+
+    @contextmanager
+    def _writing(self) -> Generator[None]:
+        """A run's folder that cannot be written to is a sentence."""
+        try:
+            yield
+        except OSError as error:
+            raise UserError(
+                f"the run {visible(self.path.name)} cannot be written to: {error.strerror}",
+                "free space or check rights, then start the same run again",
+            ) from error
 
     def _is_locked(self) -> bool:
         try:
@@ -234,20 +295,13 @@ def _fresh_folder(parent: Path, name: str) -> Path:
     raise UserError(f"there are too many runs named {name}", "choose another name")
 
 
-def write_json(path: Path, about: dict[str, Any]) -> None:
-    """Write a small JSON file whole or not at all."""
-    scratch = path.with_name(f".{path.name}.{os.getpid()}")
-    with scratch.open("w", encoding="utf-8") as file:
-        file.write(json.dumps(about, indent=1) + "\n")
-        file.flush()
-        os.fsync(file.fileno())  # renamed before it is on the disk, a power loss would leave an empty file
-    os.replace(scratch, path)
+def _write(path: Path, about: dict[str, Any]) -> None:
+    replace_file(path, f"{to_json(about, indent=1)}\n".encode())
 
 
-def read_json(path: Path) -> dict[str, Any] | None:
-    """A small JSON file, or None where there is none that can be read."""
+def _read(kind: type[_T], path: Path) -> _T | None:
+    """What a small file says, or None where there is none that can be read."""
     try:
-        about = json.loads(path.read_text("utf-8"))
+        return checked(kind, read_object(path), passes_over=True)
     except (OSError, ValueError):
         return None
-    return about if isinstance(about, dict) else None

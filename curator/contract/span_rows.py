@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import groupby
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from curator.contract.epoch_plan import Span
+
+MOST_REPEATS = 1_000_000.0
 
 
 class Part(NamedTuple):
@@ -17,6 +19,33 @@ class Part(NamedTuple):
     bucket: int
     repeats: float
     subset: int
+
+
+def checked_parts(
+    rows: Iterable[tuple[Any, ...]], buckets: int, subsets: int, most_rows: int
+) -> tuple[Part, ...]:
+    """Parts as a file gives them: one behind the other from row 0, of so many buckets, subsets and rows at most.
+
+    Raises:
+        ValueError: they are not.
+    """
+    parts: list[Part] = []
+    end = 0
+    for row in rows:
+        part = Part(*row)
+        if (
+            any(type(value) is not int for value in (part.first_row, part.rows, part.bucket, part.subset))
+            or type(part.repeats) is not float
+            or part.first_row != end
+            or not 1 <= part.rows <= most_rows - end
+            or not 0 <= part.bucket < buckets
+            or not 0 <= part.subset < subsets
+            or not 0 <= part.repeats <= MOST_REPEATS
+        ):
+            raise ValueError(part)
+        parts.append(part)
+        end += part.rows
+    return tuple(parts)
 
 
 class PartGatherer:

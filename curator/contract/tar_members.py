@@ -20,12 +20,15 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
+
+from curator.contract.regular_file import open_regular, read_regular
 
 SUFFIX = ".tar"
 _BLOCK = 512
 _SAMPLE = 16
 _MOST_JSON_BYTES = 1 << 28
+_MOST_HEADER_BYTES = 1 << 20  # of a long name, or of what pax says of one member
 _MOST_MEMBERS = 4_000_000  # of all tars remembered at once; some 50 bytes each
 _Stamp = tuple[int, int, int]
 
@@ -108,8 +111,7 @@ def members_of(path: str) -> TarMembers:
 
 def _from_json(path: str, tar_bytes: int) -> TarMembers | None:
     try:
-        with open(path[: -len(SUFFIX)] + ".json", "rb") as file:
-            about: Any = json.loads(file.read(_MOST_JSON_BYTES))
+        about: Any = json.loads(read_regular(path[: -len(SUFFIX)] + ".json", limit_bytes=_MOST_JSON_BYTES))
         if about["filesize"] != tar_bytes:
             return None
         members = [_described(name, entry) for name, entry in about["files"].items()]
@@ -130,7 +132,7 @@ def _described(name: str, entry: dict[str, Any]) -> Member:
 def _sample_agrees(path: str, members: Sequence[Member]) -> bool:
     """Whether some members, spread evenly, have a tar header of their size right before their bytes."""
     count = min(_SAMPLE, len(members))
-    with open(path, "rb") as file:
+    with open_regular(path) as file:
         for row in {index * (len(members) - 1) // max(1, count - 1) for index in range(count)}:
             file.seek(members[row].offset - _BLOCK)
             try:
@@ -147,7 +149,15 @@ def _from_headers(path: str, tar_bytes: int) -> TarMembers:
     refused: list[tuple[str, str]] = []
     problem = ""
     try:
-        with tarfile.open(path, "r:", encoding="utf-8", errors="surrogateescape") as tar:
+        with (
+            open_regular(path) as file,
+            tarfile.open(
+                fileobj=cast("BinaryIO", _Headers(file)),
+                mode="r:",
+                encoding="utf-8",
+                errors="surrogateescape",
+            ) as tar,
+        ):
             for each in _entries(tar):
                 name = plain_name(each.name)
                 if "\0" in name:
@@ -161,16 +171,35 @@ def _from_headers(path: str, tar_bytes: int) -> TarMembers:
             problem = (
                 "" if refused or _has_end_mark(path, tar.offset) else "the tar ends without its end mark"
             )
-    except (tarfile.TarError, ValueError, OverflowError) as error:  # the last two: sizes of a damaged header
+    except (
+        tarfile.TarError,
+        ValueError,
+        OverflowError,
+        RecursionError,
+    ) as error:  # what damaged headers make
         problem = f"the tar cannot be read to its end: {' '.join(str(error).split())}"
         if not members and not refused:
             problem = "not an uncompressed tar, or a damaged one"
     return TarMembers(members, refused, problem)
 
 
+class _Headers:
+    """A tar as `tarfile` reads its headers: one that claims to be long is refused before memory is taken for it."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.seek = file.seek
+        self.tell = file.tell
+
+    def read(self, size: int) -> bytes:
+        if size > _MOST_HEADER_BYTES:
+            raise tarfile.ReadError(f"a header claims to have {size:,} bytes")
+        return self._file.read(size)
+
+
 def _has_end_mark(path: str, at: int) -> bool:
     """Whether a block of zeros stands where the walk ended, as in every tar that was written to its end."""
-    with open(path, "rb") as file:
+    with open_regular(path) as file:
         file.seek(at)
         return file.read(_BLOCK) == bytes(_BLOCK)
 

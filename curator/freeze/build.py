@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from curator.contract.errors import UserError
-from curator.contract.manifest import ManifestSubset, Provenance, open_manifest
+from curator.contract.manifest import open_manifest
+from curator.contract.manifest_header import ManifestSubset, Provenance
 from curator.contract.manifest_writer import ManifestContent, write_manifest
 from curator.freeze.bucket_table import bucket_table
 from curator.freeze.members import Members
@@ -69,7 +70,7 @@ def freeze(
 
 def summary(path: Path) -> FrozenManifest:
     """One line about the manifest at `path`."""
-    with open_manifest(path) as manifest:
+    with open_manifest(path, checks_seal=False) as manifest:  # made a moment ago, or one of a list
         about = manifest.header.provenance
         samples = sum(span.samples for span in manifest.spans)
         return FrozenManifest(path, about.name, manifest.digest, len(manifest), samples, about.created_at)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from curator.contract.buckets import BucketRule
@@ -53,12 +54,15 @@ def freeze_named(
         return freeze(collection, spec, members, path, progress, replace=replace)
 
 
-def manifests_in(folder: Path) -> list[FrozenManifest]:
-    """The manifests of a folder, newest first. One that cannot be read is left out."""
+def manifests_in(
+    folder: Path, passed_over: Callable[[UserError], None] | None = None
+) -> list[FrozenManifest]:
+    """The manifests of a folder, newest first. `passed_over` hears of those that cannot be read."""
     found: list[FrozenManifest] = []
     for path in folder.glob(f"*{SUFFIX}"):
         try:
             found.append(summary(path))
-        except UserError:
-            continue
+        except UserError as error:
+            if passed_over:
+                passed_over(error)
     return sorted(found, key=lambda each: each.created_at, reverse=True)

@@ -14,6 +14,7 @@ from pyroaring import BitMap
 
 from curator.contract.errors import UserError
 from curator.contract.text import visible
+from curator.contract.whole_files import TakenError, drafted_file
 from curator.index.changes import id_array
 from curator.index.collection import Collection
 from curator.index.database import sqlite_errors
@@ -48,16 +49,26 @@ def export_sqlite(
 ) -> int:
     """Write images (None: all whose file is there), tags and scores to a new file; gives how many images.
 
-    One snapshot, a few thousand rows at a time. `progress` gets (done, all) and may raise: the file is then removed.
+    One snapshot, a few thousand rows at a time. `progress` gets (done, all) and may raise: then there is no file.
+
+    Raises:
+        UserError: there is a file already, or it cannot be written.
     """
-    if path.exists():
-        raise UserError(f"there is already a file {visible(str(path))}", "give another name, or remove it")
     try:
-        with sqlite_errors(path), closing(sqlite3.connect(path, isolation_level=None)) as target:
+        with (
+            drafted_file(path, replace=False) as draft,
+            sqlite_errors(path),
+            closing(sqlite3.connect(draft, isolation_level=None)) as target,
+        ):
             return _write(collection, target, images, progress)
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
+    except TakenError:
+        raise UserError(
+            f"there is already a file {visible(str(path))}", "give another name, or remove it"
+        ) from None
+    except OSError as error:
+        raise UserError(
+            f"{visible(str(path))} cannot be written: {error.strerror}", "free space, or choose another place"
+        ) from error
 
 
 def _write(

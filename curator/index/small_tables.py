@@ -23,7 +23,7 @@ from curator.index.record_paths import Record
 from curator.index.records import ALIASES_NEWS, Key, key_of_name, read, read_all
 
 if TYPE_CHECKING:  # who only names a subset loads none of it
-    from curator.contract.manifest import MaskMode
+    from curator.contract.manifest_header import MaskMode
     from curator.index.record_edits import RecordEdits
 
 
@@ -69,7 +69,7 @@ _MOST = 1e6  # of repeats and loss weight; also what refuses numbers that are no
 
 
 def _check(subset: Subset) -> None:
-    from curator.contract.manifest import MASK_MODES
+    from curator.contract.manifest_header import MASK_MODES
 
     if not subset.name.strip() or visible(subset.name) != subset.name:
         raise UserError(f"'{visible(subset.name)}' cannot name a subset", "give a name of printable letters")

@@ -14,9 +14,11 @@ from typing import Literal
 
 from curator.contract.captions import CaptionRules
 from curator.contract.errors import UserError
+from curator.contract.regular_file import read_regular
 from curator.contract.text import decoded, visible
 from curator.interop.folders import entries, need_folder, pictures_in, tree
 from curator.interop.plan import Ignored, ImportPlan, PlannedSubset
+from curator.scan.sidecar import MAX_BYTES
 
 _FILES = ("multiply", "flip_p", "cond_dropout", "loss_scale", "shuffle_tags", "batch_id")
 _WORDS = (".txt", ".caption", ".json")
@@ -115,7 +117,7 @@ def _yaml(path: Path) -> Values:
 
 def _text(path: Path) -> str | None:
     try:
-        return decoded(path.read_bytes())[0]
+        return decoded(read_regular(path, limit_bytes=MAX_BYTES))[0]
     except OSError:
         return None
 

@@ -9,16 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from curator.contract.errors import UserError
+from curator.contract.regular_file import open_regular
 from curator.contract.text import decoded, visible
 
 _CHUNK = 1 << 20
+_MOST_BYTES = 1 << 28  # of one value; a longer line is cut there, and is no JSON
 _SPACE = " \t\r\n"
 
 
 def json_lines(path: Path) -> Iterator[tuple[int, Any]]:
     """(line number, value); None as the value of a line that is no JSON, such as one cut short."""
     with _opened(path) as file:
-        for number, line in enumerate(file, 1):
+        for number, line in enumerate(iter(lambda: file.readline(_MOST_BYTES), b""), 1):
             text = decoded(line)[0].strip()
             if text:
                 yield number, _value(text)
@@ -121,6 +123,8 @@ class _Reader:
             return value
 
     def _more(self) -> None:
+        if len(self._text) - self._at > _MOST_BYTES:
+            raise self._cut()
         data = self._file.read(max(_CHUNK, len(self._text) - self._at))
         self._ended = not data
         self._text = self._text[self._at :] + self._utf8.decode(data, final=not data)
@@ -135,7 +139,7 @@ class _Reader:
 
 def _opened(path: Path) -> Any:
     try:
-        return path.open("rb")
+        return open_regular(path)
     except OSError as error:
         raise UserError(
             f"{visible(str(path))} cannot be read: {error.strerror}", "check its name and rights"

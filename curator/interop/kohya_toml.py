@@ -13,7 +13,7 @@ from typing import Any
 from curator.contract.buckets import BucketRule, CropMode, Resample
 from curator.contract.captions import CaptionRules
 from curator.contract.errors import UserError
-from curator.contract.regular_file import read_regular
+from curator.contract.regular_file import TEXT_BYTES, read_regular
 from curator.contract.text import decoded, visible
 from curator.interop.folders import absolute, need_folder, pictures_in
 from curator.interop.foreseen import on_disk
@@ -24,7 +24,6 @@ from curator.interop.plan import Ignored, ImportPlan, PlannedSubset
 from curator.interop.records import Record, Source
 from curator.scan.header import Unreadable, read_header
 
-_MOST_BYTES = 64 << 20
 _RESAMPLES: dict[str, Resample] = {
     "auto": "auto", "area": "area", "lanczos": "lanczos", "bicubic": "bicubic", "cubic": "bicubic",
     "bilinear": "bilinear", "linear": "bilinear", "nearest": "nearest", "box": "area",
@@ -98,7 +97,7 @@ def _note_shared_folders(subsets: Sequence[PlannedSubset], found: _Found) -> Non
 
 def _read(file: Path) -> Mapping[str, Any]:
     try:
-        text = decoded(read_regular(file, limit_bytes=_MOST_BYTES))[0]
+        text = decoded(read_regular(file, limit_bytes=TEXT_BYTES))[0]
         config = json.loads(text) if file.suffix.lower() == ".json" else tomllib.loads(text)
     except OSError as error:
         raise UserError(

@@ -14,17 +14,12 @@ from typing import Any, TextIO
 from curator.contract.buckets import BucketRule, Placement
 from curator.contract.captions import CaptionParts
 from curator.contract.errors import UserError
-from curator.contract.manifest import (
-    Manifest,
-    ManifestImage,
-    open_manifest,
-    provenance_of,
-    stored_subset,
-    subset_of,
-)
+from curator.contract.manifest import Manifest, ManifestImage, open_manifest
 from curator.contract.manifest_digest import provenance_json
+from curator.contract.manifest_header import buckets_of, provenance_of, rule_of, stored_subset, subset_of
 from curator.contract.manifest_writer import ManifestContent, write_manifest
 from curator.contract.text import visible
+from curator.contract.whole_files import TakenError, drafted_file
 from curator.interop.json_stream import json_lines
 from curator.interop.walked import Progress, walked
 
@@ -64,30 +59,39 @@ def read_jsonl(file: Path, manifest: Path) -> str:
         )
     if header.get("version") != VERSION:
         raise UserError(f"{visible(str(file))} has version {header.get('version')}", "update Frieze")
-    scratch = manifest.with_name(f".{manifest.name}.import")
     try:
-        digest = write_manifest(scratch, _content(file, header, lines))
-        if digest != header["digest"]:
-            raise UserError(f"{visible(str(file))} was changed or cut short", "export the manifest again")
-        scratch.replace(manifest)
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        with drafted_file(manifest, replace=False) as draft:
+            digest = write_manifest(draft, _content(file, header, lines))
+            if digest != header["digest"]:
+                raise UserError(f"{visible(str(file))} was changed or cut short", "export the manifest again")
+            _open_once(file, draft)
+    except TakenError:
+        raise UserError(f"there is a manifest {visible(str(manifest))}", "choose another name") from None
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
         raise _broken(file) from error
-    finally:
-        scratch.unlink(missing_ok=True)
-    with open_manifest(manifest) as made:
-        return made.digest
+    return digest
 
 
 def _content(file: Path, header: dict[str, Any], lines: Iterator[tuple[int, Any]]) -> ManifestContent:
-    buckets = tuple((int(width), int(height)) for width, height in header["buckets"])
+    buckets = buckets_of(header["buckets"])
     return ManifestContent(
-        rule=BucketRule(**header["rule"]),
+        rule=rule_of(header["rule"]),
         buckets=buckets,
         subsets=tuple(subset_of(each) for each in header["subsets"]),
         tags=header["tags"],
         images=(_image(file, number, value, buckets) for number, value in lines),
         provenance=provenance_of(header["provenance"]),
     )
+
+
+def _open_once(file: Path, draft: Path) -> None:
+    """A digest that fits does not say that there is sense in it."""
+    try:
+        with open_manifest(draft, checks_seal=False) as made:
+            for _ in made.images():
+                pass
+    except UserError as error:
+        raise _broken(file) from error
 
 
 def _as_json(image: ManifestImage) -> dict[str, Any]:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from curator.contract.captions import SEPARATOR, CaptionParts, CaptionRules, written
-from curator.contract.manifest import Manifest, ManifestSubset
-from curator.interop.placed_files import fresh_folder, place, placed_name, refuse_tars
+from curator.contract.manifest import Manifest
+from curator.contract.manifest_header import ManifestSubset
+from curator.interop.placed_files import export_folder, place, placed_name, refuse_tars
 from curator.interop.walked import Progress, walked
 
 KEEP = "|||"
@@ -22,32 +24,43 @@ def write_kohya_folders(
     manifest: Manifest, folder: Path, *, copy: bool, progress: Progress | None = None
 ) -> list[str]:
     """Folders such as `3_cats` with pictures and `.txt` captions, and `dataset.toml`. Gives what is lost."""
-    home = fresh_folder(folder)
     names = _folder_names(manifest.header.subsets)
-    for name in names:
-        (home / name).mkdir()
-    rules, moves = _rules_of(manifest)
-    for row, image in enumerate(walked(manifest, progress)):
-        target = home / names[image.subset] / placed_name(row, image)
-        place(manifest, image, target, copy=copy)
-        target.with_suffix(".txt").write_text(
-            f"{_caption(written(image.parts, rules[image.subset]), moves[image.subset])}\n",
-            "utf-8",
-            "surrogateescape",
-        )
     tables = [
-        f"image_dir = {_text(str((home / name).absolute()))}\ncaption_extension = '.txt'" for name in names
+        f"image_dir = {_text(str((folder / name).absolute()))}\ncaption_extension = '.txt'" for name in names
     ]
-    return _write_dataset(manifest, home, tables)
+    rules, moves = _rules_of(manifest)
+    with export_folder(folder) as home:
+        for name in names:
+            (home / name).mkdir()
+        for row, image in enumerate(walked(manifest, progress)):
+            target = home / names[image.subset] / placed_name(row, image)
+            place(manifest, image, target, copy=copy)
+            target.with_suffix(".txt").write_text(
+                f"{_caption(written(image.parts, rules[image.subset]), moves[image.subset])}\n",
+                "utf-8",
+                "surrogateescape",
+            )
+        return _write_dataset(manifest, home, tables)
 
 
 def write_kohya_json(manifest: Manifest, folder: Path, progress: Progress | None = None) -> list[str]:
     """One metadata file a subset, pictures where they are, and `dataset.toml`. Gives what is lost."""
     refuse_tars(manifest)
-    home = fresh_folder(folder)
     names = [f"{name}.json" for name in _folder_names(manifest.header.subsets)]
-    files = [(home / name).open("w", encoding="utf-8") for name in names]
-    try:
+    root = manifest.header.provenance.roots[0] if manifest.header.provenance.roots else str(folder)
+    tables = [
+        f"image_dir = {_text(root)}\nmetadata_file = {_text(str((folder / name).absolute()))}"
+        for name in names
+    ]
+    with export_folder(folder) as home:
+        _write_metadata(manifest, [home / name for name in names], progress)
+        return _write_dataset(manifest, home, tables)
+
+
+def _write_metadata(manifest: Manifest, places: Sequence[Path], progress: Progress | None) -> None:
+    """One object a subset: words and size of each picture by its path."""
+    with ExitStack() as stack:
+        files = [stack.enter_context(place.open("w", encoding="utf-8")) for place in places]
         begun = [False] * len(files)
         rules, moves = _rules_of(manifest)
         for image in walked(manifest, progress):
@@ -61,14 +74,6 @@ def write_kohya_json(manifest: Manifest, folder: Path, progress: Progress | None
             begun[image.subset] = True
         for file, has_rows in zip(files, begun, strict=True):
             file.write("\n}\n" if has_rows else "{}\n")
-    finally:
-        for file in files:
-            file.close()
-    root = manifest.header.provenance.roots[0] if manifest.header.provenance.roots else str(home)
-    tables = [
-        f"image_dir = {_text(root)}\nmetadata_file = {_text(str((home / name).absolute()))}" for name in names
-    ]
-    return _write_dataset(manifest, home, tables)
 
 
 def _rules_of(manifest: Manifest) -> tuple[list[CaptionRules], list[bool]]:

@@ -12,8 +12,7 @@ from typing import Any
 from curator.contract.captions import SEPARATOR, CaptionParts
 from curator.contract.errors import UserError
 from curator.contract.manifest import Manifest, ManifestImage
-from curator.contract.text import visible
-from curator.interop.placed_files import fresh_folder, place, placed_name
+from curator.interop.placed_files import export_folder, place, placed_name
 from curator.interop.walked import Progress, walked
 
 _ROWS = 5000
@@ -23,9 +22,8 @@ def write_imagefolder(
     manifest: Manifest, folder: Path, *, copy: bool, progress: Progress | None = None
 ) -> None:
     """`images/` with links or copies, and `metadata.jsonl` with the words."""
-    home = fresh_folder(folder)
-    (home / "images").mkdir()
-    with (home / "metadata.jsonl").open("w", encoding="utf-8") as file:
+    with export_folder(folder) as home, (home / "metadata.jsonl").open("w", encoding="utf-8") as file:
+        (home / "images").mkdir()
         for row, image in enumerate(walked(manifest, progress)):
             name = placed_name(row, image)
             place(manifest, image, home / "images" / name, copy=copy)
@@ -41,7 +39,8 @@ def write_parquet(manifest: Manifest, path: Path, progress: Progress | None = No
     """One row a picture.
 
     Raises:
-        UserError: pyarrow is not installed, or the file cannot be written.
+        UserError: pyarrow is not installed.
+        OSError: no space.
     """
     try:
         arrow: Any = importlib.import_module("pyarrow")
@@ -52,12 +51,9 @@ def write_parquet(manifest: Manifest, path: Path, progress: Progress | None = No
         ) from error
     schema = _schema(arrow)
     rows = _rows(manifest, progress)
-    try:
-        with parquet.ParquetWriter(path, schema) as writer:
-            while some := list(islice(rows, _ROWS)):
-                writer.write_table(arrow.Table.from_pylist(some, schema=schema))
-    except OSError as error:
-        raise UserError(f"{visible(str(path))} cannot be written: {error}", "choose another place") from error
+    with parquet.ParquetWriter(path, schema) as writer:
+        while some := list(islice(rows, _ROWS)):
+            writer.write_table(arrow.Table.from_pylist(some, schema=schema))
 
 
 def whole_caption(parts: CaptionParts) -> str:

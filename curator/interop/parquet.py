@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from curator.contract.errors import UserError
+from curator.contract.regular_file import open_regular
 from curator.contract.text import visible
 
 _ROWS = 4096
@@ -27,6 +28,7 @@ def parquet_rows(file: Path, wanted: Sequence[str]) -> Iterator[Mapping[str, Any
             "Parquet needs pyarrow, which is not installed", "pip install 'frieze[parquet]'"
         ) from error
     try:
+        open_regular(file).close()
         opened = parquet.ParquetFile(file, buffer_size=_READ_BYTES)
         names = [name for name in wanted if name in opened.schema_arrow.names]
     except Exception as error:

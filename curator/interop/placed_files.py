@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 from curator.contract.errors import UserError
 from curator.contract.manifest import Manifest, ManifestImage
-from curator.contract.picture_file import open_picture, tar_of
+from curator.contract.picture_file import open_picture, picture_bytes, tar_of
 from curator.contract.text import visible
+from curator.contract.whole_files import TakenError, drafted_folder
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-def fresh_folder(folder: Path) -> Path:
-    """An empty folder to export into, made if need be.
+@contextmanager
+def export_folder(folder: Path) -> Generator[Path]:
+    """A folder to export into: it becomes `folder` when all of it is written, and else vanishes.
 
     Raises:
-        UserError: something lies there already, or it cannot be made.
+        UserError: something lies there already, or it cannot be written.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if any(folder.iterdir()):
-            raise UserError(f"the folder {visible(str(folder))} is not empty", "name a new one")
+        with drafted_folder(folder) as draft:
+            yield draft
+    except TakenError:
+        raise UserError(f"the folder {visible(str(folder))} is not empty", "name a new one") from None
     except OSError as error:
         raise UserError(
-            f"{visible(str(folder))} cannot be made: {error.strerror}", "choose another place"
+            f"{visible(str(folder))} cannot be written: {error.strerror or visible(str(error))}",
+            "free space or choose another place; nothing is half-written",
         ) from error
-    return folder
 
 
 def placed_name(row: int, image: ManifestImage) -> str:
@@ -38,20 +46,28 @@ def place(manifest: Manifest, image: ManifestImage, target: Path, *, copy: bool)
     """Put a picture at `target`; one that lies in a tar is always copied.
 
     Raises:
-        UserError: the picture is gone, or there is no space.
+        UserError: the picture is gone, or is another than was frozen.
+        OSError: there is no space.
     """
     source = manifest.file_of(image)
     try:
         if copy or tar_of(source):
+            if picture_bytes(source) != image.file_bytes:
+                raise _not_brought(source, "its size changed since the freeze")
             with open_picture(source) as file, target.open("wb") as copied:
                 shutil.copyfileobj(file, copied)
         else:
             target.symlink_to(source)
     except OSError as error:
-        raise UserError(
-            f"{visible(str(source))} cannot be brought to {visible(str(target.parent))}: {error.strerror}",
-            "check it with 'frieze manifest verify'",
-        ) from error
+        if error.errno in _NO_ROOM:
+            raise
+        raise _not_brought(source, error.strerror or "it cannot be read") from error
+
+
+def _not_brought(source: Path, why: str) -> UserError:
+    return UserError(
+        f"{visible(str(source))} cannot be exported: {why}", "check it with 'frieze manifest verify'"
+    )
 
 
 def refuse_tars(manifest: Manifest) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from curator.contract.buckets import BucketRule, CropMode
 from curator.contract.captions import CaptionRules
-from curator.contract.manifest import MaskMode
+from curator.contract.manifest_header import MaskMode
 from curator.interop.records import Source
 
 MOST_REPEATS = 1_000_000

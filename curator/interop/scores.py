@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from curator.contract.errors import UserError
+from curator.contract.regular_file import TEXT_BYTES, open_regular
 from curator.contract.text import decoded, visible
 from curator.interop.folders import absolute
 from curator.interop.json_stream import json_lines, whole_items
@@ -64,8 +65,8 @@ def _values(file: Path) -> Iterator[Any]:
 
 def _csv(file: Path) -> Iterator[Mapping[str, Any]]:
     try:
-        with file.open("rb") as opened:
-            lines = (decoded(line)[0] for line in opened)
+        with open_regular(file) as opened:
+            lines = (decoded(line)[0] for line in iter(lambda: opened.readline(TEXT_BYTES), b""))
             yield from csv.DictReader(lines)
     except (OSError, csv.Error) as error:
         raise UserError(f"{visible(str(file))} cannot be read: {visible(str(error))}", "mend it") from error

@@ -18,6 +18,7 @@ from typing import Literal, NamedTuple
 
 from curator.contract.regular_file import read_regular
 from curator.contract.text import decoded
+from curator.contract.whole_files import replace_file
 from curator.index.collection import Collection
 from curator.index.sidecar_names import kind_of, sidecar_name
 from curator.index.sidecar_table import SidecarState
@@ -33,7 +34,6 @@ from curator.scan.caption_text import (
 )
 from curator.scan.find import Folder, listed
 from curator.scan.sidecar import MAX_BYTES
-from curator.tags.atomic import replace_file
 
 Suffix = Literal[".txt", ".caption", ".json"]
 _CHANGED = "changed outside since it was last read: scan to see it, or force"

@@ -112,7 +112,7 @@ def sample_lines(view: RunView, count: int) -> list[Text]:
 def checkpoint_lines(view: RunView, count: int) -> list[Text]:
     """The newest `count` weights files."""
     return [
-        Text(f"weights     step {each.step}  {visible(each.path)}  sha256 {each.sha256[:12]}")
+        Text(f"weights     step {each.step}  {visible(each.path)}  sha256 {visible(each.sha256[:12])}")
         for each in _newest(view.checkpoints, count)
     ]
 
@@ -135,6 +135,8 @@ def _warnings(view: RunView) -> Iterable[Text]:
             f"left out: {view.quarantine_count} pictures, last {visible(last.path)}: {visible(last.reason)}",
             style="yellow",
         )
+    if view.damaged_lines:
+        yield Text(f"event log: damaged lines passed over: {view.damaged_lines}", style="yellow")
 
 
 def _failure(view: RunView) -> Iterable[Text]:

@@ -56,8 +56,8 @@ class RunView:
     grad_norm: float = math.nan
     memory_bytes: int = 0
     evaluations: list[tuple[int, float]] = field(default_factory=list[tuple[int, float]])
-    samples: list[ev.SampleMade] = field(default_factory=list[ev.SampleMade])
-    checkpoints: list[ev.CheckpointSaved] = field(default_factory=list[ev.CheckpointSaved])
+    samples_by_path: dict[str, ev.SampleMade] = field(default_factory=dict[str, ev.SampleMade])
+    checkpoints_by_path: dict[str, ev.CheckpointSaved] = field(default_factory=dict[str, ev.CheckpointSaved])
     warnings: list[ev.Warned] = field(default_factory=list[ev.Warned])
     quarantined: list[ev.ImageQuarantined] = field(default_factory=list[ev.ImageQuarantined])
     failure: Failure | None = None
@@ -66,6 +66,7 @@ class RunView:
     state_step: int = 0  # the step an exact resume would begin after
     last_request: str = ""
     last_event_at: float = 0.0
+    damaged_lines: int = 0  # of the event log, which were passed over
     _pace: deque[_Pace] = field(default_factory=lambda: deque[_Pace](maxlen=_RATE_STEPS))
 
     def feed(self, event: ev.Event) -> None:
@@ -77,6 +78,16 @@ class RunView:
         """Take in several events, oldest first."""
         for event in events:
             self.feed(event)
+
+    @property
+    def samples(self) -> list[ev.SampleMade]:
+        """The sample pictures, newest last; one made again counts as new."""
+        return list(self.samples_by_path.values())
+
+    @property
+    def checkpoints(self) -> list[ev.CheckpointSaved]:
+        """The weights files, newest last."""
+        return list(self.checkpoints_by_path.values())
 
     @property
     def loss(self) -> float | None:
@@ -160,11 +171,13 @@ def _evaluated(view: RunView, event: ev.Evaluated) -> None:
 
 
 def _sample_made(view: RunView, event: ev.SampleMade) -> None:
-    view.samples = [*(old for old in view.samples if old.path != event.path), event]
+    view.samples_by_path.pop(event.path, None)
+    view.samples_by_path[event.path] = event
 
 
 def _checkpoint_saved(view: RunView, event: ev.CheckpointSaved) -> None:
-    view.checkpoints = [*(old for old in view.checkpoints if old.path != event.path), event]
+    view.checkpoints_by_path.pop(event.path, None)
+    view.checkpoints_by_path[event.path] = event
 
 
 def _state_saved(view: RunView, event: ev.StateSaved) -> None:

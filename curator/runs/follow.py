@@ -18,26 +18,24 @@ class Follower:
         self.view = RunView(name=run.path.name)
         self.news: Sequence[Event] = ()
         self._offset = 0
+        self._is_behind = False  # a long log is read in pieces
 
     def poll(self) -> RunView:
-        """The run as it is now; `news` holds the events this look added."""
+        """The run as it is now; `news` holds the events this look added.
+
+        Raises:
+            UserError: the event log cannot be read.
+        """
         # The status first: a worker that is over has written all its events before.
         self.view.status = self.run.status()
-        self.view.pending = self._pending()
-        self.news, self._offset = read_events(self.run.events_path, self._offset)
+        # What the worker was asked and has not read: a step or a phase may be long.
+        self.view.pending = tuple(self.run.requests()) if self.view.status == "running" else ()
+        self.news, self._offset, damaged, self._is_behind = read_events(self.run.events_path, self._offset)
+        self.view.damaged_lines += damaged
         self.view.feed_all(self.news)
         return self.view
-
-    def _pending(self) -> tuple[str, ...]:
-        """What the worker was asked and has not read: a step or a phase may be long."""
-        if self.view.status != "running":
-            return ()
-        try:
-            return tuple(file.name.partition("-")[2] for file in sorted(self.run.requests_dir.iterdir()))
-        except OSError:
-            return ()
 
     @property
     def is_over(self) -> bool:
         """Whether nothing more will come unless the run is started again."""
-        return self.view.status != "running"
+        return self.view.status != "running" and not self._is_behind

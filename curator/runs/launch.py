@@ -16,13 +16,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from curator.contract.errors import UserError
-from curator.contract.event_log import read_events
+from curator.contract.event_log import end_of_events, read_events
 from curator.contract.events import RunFailed
 from curator.contract.manifest import open_manifest
-from curator.contract.manifest_seal import verify_seal
 from curator.contract.recipe import Recipe
 from curator.contract.recipe_toml import dump_recipe, with_values
-from curator.contract.run_folder import RunFolder, read_json
+from curator.contract.run_folder import RunFolder
 
 WORKER: Sequence[str] = ("-m", "train")
 _LAUNCHER_NAMES = {
@@ -48,17 +47,17 @@ def start(run: RunFolder, processes: int | None = None) -> int:
     if status == "finished":
         raise UserError(f"the run {run.path.name} is finished", "start another with 'frieze train MANIFEST'")
     run.take_requests()  # a request that a dead worker never read is not meant for the next one
-    before = read_json(run.path / "worker.json")
-    offset = read_events(run.events_path)[1]
+    before = run.worker()
+    offset = end_of_events(run.events_path)
     process = _spawn(run, processes or run.info().processes)
     # Somebody has to take the exit status of a child that ends while we live, or it stays a zombie.
     threading.Thread(target=process.wait, daemon=True).start()
     deadline = time.monotonic() + _LONGEST_START_S
     while time.monotonic() < deadline:
         is_gone = process.poll() is not None
-        worker = read_json(run.path / "worker.json")
+        worker = run.worker()
         if worker is not None and worker != before and not process.returncode:
-            return worker["pid"]
+            return worker.pid
         if is_gone:
             raise _failed(run, offset)
         time.sleep(_LOOK_S)
@@ -76,7 +75,6 @@ def start_new(parent: Path, manifest: Path, recipe: Recipe, name: str, processes
         raise UserError("the recipe names no base model", "give --model PATH, or set model.path")
     check_installed()
     with open_manifest(manifest) as opened:
-        verify_seal(manifest)
         digest = opened.digest
     recipe_toml = dump_recipe(_with_whole_paths(recipe))
     run = RunFolder.create(parent, name, recipe_toml, manifest, digest, processes=processes)
@@ -141,7 +139,7 @@ def _failed(run: RunFolder, offset: int) -> UserError:
         return UserError(
             f"the run {run.path.name} is in use by a living worker", "follow it with 'frieze runs follow'"
         )
-    words = [event for event in read_events(run.events_path, offset)[0] if isinstance(event, RunFailed)]
+    words = [event for event in read_events(run.events_path, offset).events if isinstance(event, RunFailed)]
     if words:
         return UserError(words[-1].what, words[-1].hint)
     return UserError("the trainer ended before it began", f"look into {run.log_path}")

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from curator.contract.errors import UserError, did_you_mean
-from curator.contract.event_log import read_events
-from curator.contract.events import Event, RunStarted, StepDone, from_line
-from curator.contract.run_folder import RunFolder, Status, read_json
+from curator.contract.event_log import end_of_events, read_events
+from curator.contract.events import Event, RunStarted, StepDone
+from curator.contract.run_folder import RunFolder, RunInfo, Status
+from curator.contract.text import visible
 
 _Kind = TypeVar("_Kind", bound=RunStarted | StepDone)
+PassedOver = Callable[[str, UserError], None]  # the name of a folder whose run cannot be read, and why
 _EDGE_BYTES = 1 << 16  # some 250 events: enough to meet a step behind a few sample pictures
 
 
@@ -30,19 +32,19 @@ class RunSummary:
     manifest: str
 
 
-def list_runs(parent: Path) -> list[RunSummary]:
-    """The runs below `parent`, newest first. A folder that is no run is passed over."""
-    summaries = [summary_of(run) for run in _runs_below(parent)]
+def list_runs(parent: Path, passed_over: PassedOver | None = None) -> list[RunSummary]:
+    """The runs below `parent`, newest first. `passed_over` hears of those that are damaged."""
+    summaries: list[RunSummary] = []
+    for run, info in _runs_below(parent):
+        try:
+            summaries.append(_summary(run, _given(info)))
+        except UserError as error:
+            if passed_over:
+                passed_over(run.path.name, error)
     return sorted(summaries, key=lambda each: (each.created_at, each.name), reverse=True)
 
 
-def summary_of(run: RunFolder) -> RunSummary:
-    """What one line says of `run`.
-
-    Raises:
-        UserError: the folder is no run.
-    """
-    info = run.info()
+def _summary(run: RunFolder, info: RunInfo) -> RunSummary:
     status = run.status()
     first, last = _edges(run.events_path)
     started = _newest((RunStarted,), last) or _newest((RunStarted,), first)
@@ -65,20 +67,24 @@ def find_run(parent: Path, name: str) -> RunFolder:
     """The run called `name`: a folder, a folder's name below `parent`, a run's own name, or a unique beginning.
 
     Raises:
-        UserError: none or several; the hint names the nearest or all of them.
+        UserError: none or several; the hint names the nearest or all of them. Or it is damaged.
     """
     if "/" in name or (Path(name) / "run.json").is_file():
         run = RunFolder(Path(name))
         run.info()
         return run
-    known = {run.path.name: run.info().name for run in _runs_below(parent)}
+    runs = {run.path.name: info for run, info in _runs_below(parent)}
+    known = {folder: info.name if isinstance(info, RunInfo) else folder for folder, info in runs.items()}
     matches = _matching(known, name)
     if len(matches) == 1:
+        _given(runs[matches[0]])
         return RunFolder(parent / matches[0])
     if matches:
-        raise UserError(f"several runs begin with '{name}'", "give more of the name: " + ", ".join(matches))
+        raise UserError(
+            f"several runs begin with '{visible(name)}'", "give more of the name: " + ", ".join(matches)
+        )
     hint = did_you_mean(name, {*known, *known.values()}) if known else "start one with 'frieze train'"
-    raise UserError(f"there is no run '{name}' in {parent}", hint)
+    raise UserError(f"there is no run '{visible(name)}' in {visible(str(parent))}", hint)
 
 
 def _matching(known: dict[str, str], name: str) -> list[str]:
@@ -89,9 +95,20 @@ def _matching(known: dict[str, str], name: str) -> list[str]:
     return same or sorted(f for f, own in known.items() if f.startswith(name) or own.startswith(name))
 
 
-def _runs_below(parent: Path) -> list[RunFolder]:
-    files = sorted(parent.glob("*/run.json"))
-    return [RunFolder(file.parent) for file in files if read_json(file) is not None]
+def _runs_below(parent: Path) -> Iterator[tuple[RunFolder, RunInfo | UserError]]:
+    """Every run's folder with what it says of itself, or why it cannot be read."""
+    for file in sorted(parent.glob("*/run.json")):
+        run = RunFolder(file.parent)
+        try:
+            yield run, run.info()
+        except UserError as error:
+            yield run, error
+
+
+def _given(info: RunInfo | UserError) -> RunInfo:
+    if isinstance(info, UserError):
+        raise info
+    return info
 
 
 def _newest(kinds: tuple[type[_Kind], ...], events: Sequence[Event]) -> _Kind | None:
@@ -100,24 +117,6 @@ def _newest(kinds: tuple[type[_Kind], ...], events: Sequence[Event]) -> _Kind | 
 
 def _edges(path: Path) -> tuple[list[Event], list[Event]]:
     """The events at the beginning and at the end of a log."""
-    try:
-        size = path.stat().st_size
-    except OSError:
-        return [], []
-    last, _ = read_events(path, max(size - _EDGE_BYTES, 0))
-    if size <= _EDGE_BYTES:
-        return last, last
-    return _beginning(path), last
-
-
-def _beginning(path: Path) -> list[Event]:
-    with path.open("rb") as file:
-        lines = file.read(_EDGE_BYTES).decode("utf-8", "replace").splitlines()[:-1]
-    found: list[Event] = []
-    for line in lines:
-        try:
-            event = from_line(line)
-        except UserError:
-            continue
-        found += [event] if event else []
-    return found
+    end = end_of_events(path)
+    last = read_events(path, max(end - _EDGE_BYTES, 0)).events
+    return (last if end <= _EDGE_BYTES else read_events(path, 0, _EDGE_BYTES).events), last

@@ -52,12 +52,12 @@ class Read(NamedTuple):
 
     def unknown(self) -> Sequence[int]:
         """Places of the images that the index does not know, and that can be used."""
-        known, reasons = self.known, self.answer.reasons
-        if not known and not reasons:  # all of a first scan
+        known, bad = self.known, {*self.answer.reasons, *self.answer.unreached}
+        if not known and not bad:  # all of a first scan
             return range(len(self.wanted))
         if len(known) == len(self.wanted):
             return ()
-        return [at for at, each in enumerate(self.wanted) if each[0] not in known and at not in reasons]
+        return [at for at, each in enumerate(self.wanted) if each[0] not in known and at not in bad]
 
     def good_paths(self, returned: BitMap) -> Iterator[str]:
         """Of the images of which something was read, and of those that were missing until now."""
@@ -69,10 +69,17 @@ class Read(NamedTuple):
             if image in returned
         )
 
-    def unreached(self) -> list[int]:
-        """Images of which nobody can say whether they are there."""
+    def unreached(self) -> dict[int, int]:
+        """Images that the index knows and of which nothing can be said now, by place."""
         known, wanted = self.known, self.wanted
-        return [known[wanted[at][0]].id for at in self.answer.unreached]
+        return {at: known[wanted[at][0]].id for at in self.answer.unreached if wanted[at][0] in known}
+
+    def unusable(self) -> Iterator[tuple[int, str]]:
+        """(place, reason) of files that cannot be used. Of what the index knows, only its content can say so."""
+        yield from self.answer.reasons.items()
+        yield from (
+            (at, why) for at, why in self.answer.unreached.items() if self.wanted[at][0] not in self.known
+        )
 
     def met(self, at: int) -> Met:
         """The image at a place."""
@@ -178,18 +185,21 @@ class Absorber:
             news.added += len(some.paths)
 
     def _pass_by(self, read: Read, news: ScanReport) -> None:
-        """Images of which nothing is known stay what they were; the folder is told once."""
-        if read.folder not in self._told:
+        """Images of which nothing is known stay what they were; a folder of which all are so is told once."""
+        images, why = read.unreached(), read.answer.unreached
+        if images and len(images) < len(read.wanted):
+            news.warnings += [(read.path_of(at), why[at]) for at in images]
+        elif images and read.folder not in self._told:
             self._told.add(read.folder)
-            news.warnings.append((read.folder, next(iter(read.answer.unreached.values()))))
+            news.warnings.append((read.folder, next(iter(why.values()))))
         self._unsettled.add(read.folder)
-        self._seen |= BitMap(read.unreached())
+        self._seen |= BitMap(images.values())
 
     def _set_aside(self, batch: Sequence[Read], news: ScanReport) -> None:
         """Files that cannot be used; images that they were are missing."""
         bad, gone = list[tuple[str, str]](), BitMap()
         for read in batch:
-            for at, reason in read.answer.reasons.items():
+            for at, reason in read.unusable():
                 bad.append((read.path_of(at), reason))
                 known = read.known.get(read.wanted[at][0])
                 if known is not None:

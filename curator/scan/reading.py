@@ -218,6 +218,9 @@ def _take(answer: Answer, folder: str, wanted: Wanted, files: Sequence[_Opened |
         if isinstance(facts, str):
             answer.reasons[len(answer.facts)] = facts
             facts = None
+        elif isinstance(facts, OSError):
+            answer.unreached[len(answer.facts)] = facts.strerror or "cannot be read"
+            facts = None
     answer.facts.append(facts)
     answer.sidecars.append(_sidecars(answer, folder, wanted, files[image:]) if suffixes else ())
 
@@ -256,19 +259,17 @@ def _sidecar(suffix: str, file: _Opened | OSError) -> SidecarFields | str:
         os.close(handle)
 
 
-def _image(file: _Opened | OSError) -> FactsFields | str:
-    """What the image is, or why it cannot be used."""
+def _image(file: _Opened | OSError) -> FactsFields | str | OSError:
+    """What the image is, why it cannot be used, or why nothing is known of it."""
     if isinstance(file, OSError):
-        return (
-            "the file is gone" if isinstance(file, FileNotFoundError) else file.strerror or "cannot be read"
-        )
+        return "the file is gone" if isinstance(file, FileNotFoundError) else file
     handle, first, size, mtime_ns = file
     try:
         if size > _WHOLE:
             return _large(handle, first, size, mtime_ns)
         data = _bytes(handle, first, size)
     except OSError as error:
-        return error.strerror or "cannot be read"
+        return error
     finally:
         os.close(handle)
     known = known_header(data) or _asked(io.BytesIO(data))

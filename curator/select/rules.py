@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from curator.contract.errors import UserError, did_you_mean
+from curator.contract.regular_file import TEXT_BYTES, read_regular
 from curator.contract.text import decoded, visible
 from curator.filter.fields import is_score
 
@@ -122,7 +123,7 @@ def read_list(file: Path) -> tuple[str, ...]:
         UserError: the file cannot be read, or holds no tag.
     """
     try:
-        text = decoded(file.read_bytes())[0]
+        text = decoded(read_regular(file, limit_bytes=TEXT_BYTES))[0]
     except OSError as error:
         raise UserError(
             f"{visible(str(file))} cannot be read: {error.strerror}", "give a text file"

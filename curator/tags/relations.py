@@ -13,9 +13,11 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 from curator.contract.errors import UserError
+from curator.contract.regular_file import read_regular
 from curator.contract.text import decoded, visible
 from curator.index.tag_names import folded, spaced
 
+_MOST_BYTES = 1 << 28
 _FROM = ("antecedent_name", "antecedent", "alias", "child", "from")
 _TO = ("consequent_name", "consequent", "tag", "parent", "to")
 Pair = tuple[str, str]
@@ -91,7 +93,7 @@ def read_names(file: Path) -> frozenset[str]:
 
 def _rows(file: Path) -> Iterator[list[str]]:
     try:
-        yield from csv.reader(decoded(file.read_bytes())[0].splitlines())
+        yield from csv.reader(decoded(read_regular(file, limit_bytes=_MOST_BYTES))[0].splitlines())
     except (OSError, csv.Error) as error:
         said = error.strerror if isinstance(error, OSError) else str(error)
         raise UserError(f"{visible(str(file))} cannot be read: {said}", "give a CSV file") from error

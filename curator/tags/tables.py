@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from curator.contract.errors import UserError, did_you_mean
+from curator.contract.regular_file import TEXT_BYTES, read_regular
 from curator.contract.text import visible
 from curator.index.collection import Collection
 
@@ -54,12 +55,12 @@ def read_changes(file: Path) -> Tables:
         UserError: no TOML, an unknown key, a wrong type.
     """
     try:
-        changes = tomllib.loads(file.read_text("utf-8-sig"))
+        changes = tomllib.loads(read_regular(file, limit_bytes=TEXT_BYTES).decode("utf-8-sig"))
     except OSError as error:
         raise UserError(
             f"{visible(str(file))} cannot be read: {error.strerror}", "give a TOML file"
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{visible(str(file))}: {visible(str(error))}", "mend the file") from error
     check(changes)
     return changes

@@ -19,7 +19,8 @@ from curator.contract.crops import crop_of
 from curator.contract.epoch_plan import Sample
 from curator.contract.errors import UserError
 from curator.contract.keyed import Purpose, uniform
-from curator.contract.manifest import Manifest, ManifestImage, ManifestSubset
+from curator.contract.manifest import Manifest, ManifestImage
+from curator.contract.manifest_header import ManifestSubset
 from curator.contract.recipe import Recipe, Text
 from curator.contract.run_length import plan_training
 

@@ -16,6 +16,7 @@ from textual.binding import Binding, BindingType
 from textual.keys import _character_to_key  # Textual names keys so; it has no public function for it
 
 from curator.contract.errors import UserError, did_you_mean
+from curator.contract.regular_file import TEXT_BYTES, read_regular
 from curator.contract.text import visible
 
 
@@ -241,10 +242,10 @@ def load_keymap(path: Path) -> dict[str, str]:
         UserError: no TOML, an unknown id, no key, or two actions of one panel on one key.
     """
     try:
-        changes = tomllib.loads(path.read_text("utf-8"))
+        changes = tomllib.loads(read_regular(path, limit_bytes=TEXT_BYTES).decode())
     except FileNotFoundError:
         return {}
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise UserError(
             f"the keys file {visible(str(path))} cannot be read: {error}", 'a line is "list.down" = "j,down"'
         ) from error

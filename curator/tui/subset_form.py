@@ -20,7 +20,7 @@ from curator.contract.buckets import (
 )
 from curator.contract.captions import CaptionRules
 from curator.contract.errors import UserError, did_you_mean
-from curator.contract.manifest import MASK_MODES, MaskMode
+from curator.contract.manifest_header import MASK_MODES, MaskMode
 from curator.contract.text import visible
 from curator.index.small_tables import Subset
 from curator.tui.recipe_form import in_text

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from curator.contract.buckets import BucketRule, bucket_list, place
 from curator.contract.captions import CaptionParts
 from curator.contract.errors import UserError
-from curator.contract.manifest import Manifest, ManifestImage, ManifestSubset, Provenance, open_manifest
+from curator.contract.manifest import Manifest, ManifestImage, open_manifest
 from curator.contract.manifest_block import ROWS, PackedRow, packed, unpacked
 from curator.contract.manifest_digest import verify_digest
+from curator.contract.manifest_header import ManifestSubset, Provenance
 from curator.contract.manifest_writer import ManifestContent, write_manifest
 
 RULE = BucketRule()

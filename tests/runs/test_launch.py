@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from curator.contract.errors import UserError
-from curator.contract.event_log import read_events
+from curator.contract.event_log import Events, read_events
 from curator.contract.events import RunStarted
 from curator.contract.run_folder import RunFolder
 from curator.runs import launch
@@ -82,7 +82,7 @@ def test_a_killed_worker_crashed_and_the_run_goes_on_where_its_state_is(
     until(lambda: run.status() == "crashed")
     launch.start(run)
     until(lambda: run.status() == "finished")
-    events, _ = read_events(run.events_path)
+    events = read_events(run.events_path).events
     assert [event.resumed for event in events if isinstance(event, RunStarted)] == [False, True]
     assert [step for step, _ in Follower(run).poll().losses] == list(range(1, 9))
 
@@ -182,6 +182,6 @@ def test_status_is_read_before_the_events(
     follower = Follower(run)
     order: list[str] = []
     monkeypatch.setattr(RunFolder, "status", lambda _: order.append("status") or "finished")
-    monkeypatch.setattr("curator.runs.follow.read_events", lambda *_: (order.append("events") or [], 0))
+    monkeypatch.setattr("curator.runs.follow.read_events", lambda *_: Events(order.append("events") or [], 0))
     follower.poll()
     assert order == ["status", "events"]

@@ -21,7 +21,8 @@ from curator.contract.buckets import BucketRule, CropMode, bucket_list, place
 from curator.contract.captions import CaptionRules, split_caption
 from curator.contract.event_log import read_events
 from curator.contract.events import Event
-from curator.contract.manifest import ManifestImage, ManifestSubset, MaskMode, Provenance
+from curator.contract.manifest import ManifestImage
+from curator.contract.manifest_header import ManifestSubset, MaskMode, Provenance
 from curator.contract.manifest_writer import ManifestContent, write_manifest
 from curator.contract.recipe_toml import dump_recipe, load_recipe
 from curator.contract.run_folder import RunFolder

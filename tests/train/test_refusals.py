@@ -244,7 +244,7 @@ def test_a_disk_that_fills_up(make_run, work, events_of, monkeypatch) -> None:
         raise OSError(28, "No space left on device")
 
     run = make_run()
-    monkeypatch.setattr("train.resume.flush_to_disk", no_space)
+    monkeypatch.setattr("curator.contract.whole_files.flush_to_disk", no_space)
     assert work(run) == 1
     assert failure(run, events_of).what == "the disk is full"
     assert not list(run.state_dir.glob("step-*"))

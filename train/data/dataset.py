@@ -10,7 +10,8 @@ from curator.contract.captions import CaptionParts, caption_of, without_chance
 from curator.contract.crops import crop_of, is_fixed
 from curator.contract.epoch_plan import Sample
 from curator.contract.keyed import Purpose, uniform
-from curator.contract.manifest import Manifest, ManifestImage, ManifestSubset
+from curator.contract.manifest import Manifest, ManifestImage
+from curator.contract.manifest_header import ManifestSubset
 from train.data.images import Cut, PictureFile
 from train.families.conditioning import Framing, framing_of
 

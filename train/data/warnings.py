@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from curator.contract.manifest import ManifestHeader
+from curator.contract.manifest_header import ManifestHeader
 from curator.contract.recipe import Recipe
 from curator.contract.recipe_checks import TrainingWarning
 from curator.contract.text import visible

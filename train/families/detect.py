@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from curator.contract.errors import UserError
+from curator.contract.json_data import read_object
 
 REFINER = "the SDXL refiner"
 _SD2_TEXT_WIDTH = 1024
@@ -72,11 +72,10 @@ def read_json(path: Path) -> Mapping[str, Any]:
         UserError: missing or damaged.
     """
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        return read_object(path)
     except FileNotFoundError:
         raise UserError(f"{path} is missing", "give a whole diffusers model folder") from None
-    except (ValueError, UnicodeDecodeError):
+    except (OSError, ValueError):
         raise UserError(
             f"{path} is no readable JSON", "the model folder is damaged: fetch it again"
         ) from None
-    return found if isinstance(found, dict) else {}

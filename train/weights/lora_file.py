@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save, save_file
 from torch import Tensor
 
 from curator.contract.errors import UserError
-from train.weights.atomic import write_atomic
+from curator.contract.whole_files import drafted_file
 
 Stored = Literal["fp32", "fp16", "bf16"]
 _DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
@@ -24,7 +24,8 @@ def write_lora(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str,
     """Write the file, with the hash of its tensors added to the metadata; the sha256 of the whole file."""
     kept = {name: tensors[name].to(_DTYPES[stored]).contiguous() for name in sorted(tensors)}
     sealed = {**metadata, "modelspec.hash_sha256": f"0x{tensor_hash(kept)}"}
-    write_atomic(path, lambda draft: save_file(kept, draft, sealed))
+    with drafted_file(path) as draft:
+        save_file(kept, draft, sealed)
     return file_sha256(path)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import PurePath
 
-from curator.contract.manifest import ManifestHeader
+from curator.contract.manifest_header import ManifestHeader
 from curator.contract.recipe import Recipe
 from curator.contract.run_folder import RunInfo
 from curator.contract.run_length import TrainingPlan

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import NamedTuple, cast
 
 from rich.text import Text
 from textual import on
@@ -30,6 +30,13 @@ LOOK_EVERY_S = 0.5
 LIST_EVERY_LOOKS = 4
 
 
+class _Listed(NamedTuple):
+    """The runs, and the names of folders whose run cannot be read."""
+
+    runs: list[RunSummary]
+    damaged: list[str]
+
+
 class RunsScreen(Screen):
     """The runs on the left, the dashboard of one on the right; enter attaches, escape detaches."""
 
@@ -39,6 +46,7 @@ class RunsScreen(Screen):
         super().__init__()
         self._session = session
         self._runs: list[RunSummary] = []
+        self._damaged: list[str] = []
         self._follower: Follower | None = None
         self._looks = 0
         self._wanted = ""
@@ -86,47 +94,62 @@ class RunsScreen(Screen):
             in_background(self, "look", lambda: (follower, follower.poll(), bool(follower.news), before))
 
     def _list(self) -> None:
-        in_background(self, "list", self._session.runs)
+        in_background(self, "list", self._listed)
+
+    def _listed(self) -> _Listed:
+        damaged: list[str] = []
+        return _Listed(self._session.runs(lambda name, _: damaged.append(name)), damaged)
 
     def on_work_done(self, message: WorkDone) -> None:
         if message.kind == "restart":
             self.attach(cast("str", message.result))
             return
         if message.kind == "list":
-            self._show_runs(cast("list[RunSummary]", message.result))
+            self._show_runs(cast("_Listed", message.result))
             return
         follower, view, news, before = cast("tuple[Follower, RunView, bool, str]", message.result)
         if follower is self._follower and (news or view.status != before):
             self._show(view)
 
     def on_work_refused(self, message: WorkRefused) -> None:
+        if message.kind == "look":  # else it would be told again with every look
+            self._follower = None
         self.post_message(Mistake(message.error))
 
-    def _show_runs(self, runs: list[RunSummary]) -> None:
+    def _show_runs(self, listed: _Listed) -> None:
+        """The damaged ones last: choosing one tells why."""
         runs_list = self.query_one("#runs", LineList)
-        if runs != self._runs:
-            here = self._wanted or (self._current.name if self._current else "")
-            self._runs = runs
-            place = next((at for at, each in enumerate(runs) if each.name == here), runs_list.cursor)
-            runs_list.show_texts([_run_line(each) for each in runs], place)
-        if self._wanted and any(each.name == self._wanted for each in runs):
+        if listed != (self._runs, self._damaged):
+            here = self._wanted or self._current
+            self._runs, self._damaged = listed
+            place = next((at for at, name in enumerate(self._names) if name == here), runs_list.cursor)
+            damaged = [Text(" damaged            ", "yellow").append(visible(name)) for name in self._damaged]
+            runs_list.show_texts([*map(_run_line, self._runs), *damaged], place)
+        if self._wanted and any(each.name == self._wanted for each in self._runs):
             name, self._wanted = self._wanted, ""
             self._follow(name)
 
     @property
-    def _current(self) -> RunSummary | None:
-        position = self.query_one("#runs", LineList).cursor
-        return self._runs[position] if position < len(self._runs) else None
+    def _names(self) -> list[str]:
+        """The folders of the runs in the order of the list."""
+        return [*(each.name for each in self._runs), *self._damaged]
+
+    @property
+    def _current(self) -> str:
+        position, names = self.query_one("#runs", LineList).cursor, self._names
+        return names[position] if position < len(names) else ""
 
     @on(LineList.Chosen, "#runs")
     def _attach_chosen(self) -> None:
         if self._current:
-            self._follow(self._current.name)
+            self._follow(self._current)
 
     @mistakes_shown
     def _follow(self, name: str) -> None:
-        self._follower = Follower(self._session.run(name))
-        self._show(self._follower.poll())
+        follower = Follower(self._session.run(name))
+        view = follower.poll()
+        self._follower = follower
+        self._show(view)
         self._look()
 
     def _show(self, view: RunView) -> None:
@@ -186,7 +209,7 @@ class RunsScreen(Screen):
 
     @property
     def _run_name(self) -> str:
-        return self.following or (self._current.name if self._current else "")
+        return self.following or self._current
 
 
 def _run_line(run: RunSummary) -> Text:
