@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from curator.contract.buckets import BucketRule, advice_on, checked
+from curator.contract.errors import UserError
 from curator.freeze.check_captions import empty_captions, long_captions, parted, torn_choices, triggers
 from curator.freeze.check_files import lost_files, masks, unnamed_faces
 from curator.freeze.finding import Finding, of_subset
@@ -33,6 +35,7 @@ class FreezeReport:
 def check(collection: Collection, spec: FreezeSpec, members: Members, preview: FreezePreview) -> FreezeReport:
     """Look for everything a training would suffer from."""
     found = [
+        *_limits(spec.rule),
         *_nothing_to_freeze(preview),
         *_subsets(spec, members, preview),
         *_regularisation(spec, members),
@@ -51,6 +54,17 @@ def check(collection: Collection, spec: FreezeSpec, members: Members, preview: F
         *_quarantined(collection),
     ]
     return FreezeReport(tuple(sorted(found, key=lambda finding: finding.level)), preview)
+
+
+def _limits(rule: BucketRule) -> Iterator[Finding]:
+    """A rule kept before its limits were checked, and what is doubtful of any."""
+    try:
+        checked(rule)
+    except UserError as error:
+        yield Finding("stop", error.what, error.hint)
+        return
+    for advice in advice_on(rule):
+        yield Finding("warn", advice, "frieze buckets --set changes it")
 
 
 def _nothing_to_freeze(preview: FreezePreview) -> Iterator[Finding]:
