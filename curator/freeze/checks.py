@@ -9,6 +9,7 @@ import numpy as np
 
 from curator.contract.buckets import BucketRule, advice_on, checked
 from curator.contract.errors import UserError
+from curator.filter.unmatched import unmatched_in_words
 from curator.freeze.check_captions import empty_captions, long_captions, parted, torn_choices, triggers
 from curator.freeze.check_files import lost_files, masks, unnamed_faces
 from curator.freeze.finding import Finding, of_subset
@@ -37,7 +38,7 @@ def check(collection: Collection, spec: FreezeSpec, members: Members, preview: F
     found = [
         *_limits(spec.rule),
         *_nothing_to_freeze(preview),
-        *_subsets(spec, members, preview),
+        *_subsets(collection, spec, members, preview),
         *_regularisation(spec, members),
         *_fractions(preview),
         *lost_files(collection, members),
@@ -72,16 +73,16 @@ def _nothing_to_freeze(preview: FreezePreview) -> Iterator[Finding]:
         yield Finding("stop", "no picture would be frozen", "scan a folder, or widen the subsets' filters")
 
 
-def _subsets(spec: FreezeSpec, members: Members, preview: FreezePreview) -> Iterator[Finding]:
+def _subsets(
+    collection: Collection, spec: FreezeSpec, members: Members, preview: FreezePreview
+) -> Iterator[Finding]:
     for subset, share, own, overlap, unknown in zip(
         spec.subsets, preview.subsets, members.ids, members.overlaps, members.unknown_tags, strict=True
     ):
         where = f"subset {subset.name}"
-        if unknown:
-            names = ", ".join(unknown)
-            yield Finding(
-                "warn", f"{where}: no picture has the tag {names}", "check the spelling of its filter"
-            )
+        for term in unknown:
+            what = f"{where}: {unmatched_in_words(collection, term)}"
+            yield Finding("warn", what, "check the spelling of its filter")
         if not own:
             yield Finding("warn", f"{where} has no pictures", "widen its filter, or remove it")
         elif subset.is_reg and not share.images:

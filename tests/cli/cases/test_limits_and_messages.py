@@ -46,15 +46,15 @@ def test_a_tag_with_a_colon_is_not_denied(case: Case, frieze: Frieze) -> None:
     case("41-namespaces")
     frieze("scan", "p", "--collection", ".")
     (tag,) = [row for row in frieze("tag", "list", "--json").json if row["name"].startswith("character:")]
-    for filter in ("character:samus_aran", f'character:"{tag["name"].removeprefix("character:")}"'):
-        done = frieze("ls", filter, "--columns", "name")
+    for typed in ("character:samus_aran", f'character:"{tag["name"].removeprefix("character:")}"'):
+        done = frieze("ls", typed, "--columns", "name")
         if not done.out:  # not taken as a tag of that class: then the way to it is told
             assert "tag:character:samus_aran" in done.err
             assert "no image has the tag" not in done.err
     assert frieze("ls", "tag:character:samus_aran", "--columns", "name").out == "a.png\n"
 
 
-@pytest.mark.parametrize("tag", [":3", ">:(", '"d:"', '";)"', "tag:d:", "tag:;)"])
+@pytest.mark.parametrize("tag", [":3", ">:(", '"d:"', '";)"', "tag:d:", 'tag:";)"'])
 def test_faces_are_found(case: Case, frieze: Frieze, tag: str) -> None:
     """Danbooru's emoticon tags."""
     case("44-emoticon-filter")
