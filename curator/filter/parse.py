@@ -23,7 +23,7 @@ from curator.filter.tree import (
     TextTerm,
     WordTerm,
 )
-from curator.filter.values import number_term
+from curator.filter.values import ids_term, number_term
 
 MAX_DEPTH = 100
 _BEGINS = ("word", "not", "open")
@@ -146,11 +146,12 @@ class _Parser:
 
     def _field(self, field: Field, token: Token) -> Expr:
         self._need_value(token)
-        if field.kind in ("number", "date"):
+        is_list = field.name == "id" and "," in token.text
+        if field.kind in ("number", "date") and not is_list:
             return number_term(field, token, self._text)
         if token.sign not in (":", "=", "!="):
             raise self._error(f"{field.name} takes no {token.sign}", f"write {field.name}:VALUE", token)
-        part = self._valued(field, token)
+        part = ids_term(field, token, self._text) if is_list else self._valued(field, token)
         return Not(part) if token.sign == "!=" else part
 
     def _valued(self, field: Field, token: Token) -> Expr:
