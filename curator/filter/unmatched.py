@@ -7,11 +7,19 @@ import re
 from curator.contract.text import visible
 from curator.filter.tokens import in_quotes
 from curator.index.collection import Collection
+from curator.index.tag_names import folded
 from curator.index.tag_table import Tag
+
+_OPERATORS = {"and": "AND", "or": "OR", "not": "NOT", "&": "AND", "&&": "AND", "|": "OR", "||": "OR"}
 
 
 def unmatched_in_words(collection: Collection, term: str) -> str:
     """One sentence about a term of `Result.unknown_tags`, a tag's name or `CLASS:NAME`; it denies no tag there is."""
+    instead = _OPERATORS.get(term.lower()) or (f"-{term[1:]}" if term[:1] == "!" and term[1:] else "")
+    if instead:
+        return f"no image has the tag '{visible(term)}'; an operator is written {visible(instead)}"
+    if "," in term:
+        return f"no tag holds a comma, as '{visible(term)}' does; tags are parted by spaces"
     cls, colon, name = term.partition(":")
     with collection.reading():
         whole = _used(collection, term) if colon else None
@@ -21,7 +29,9 @@ def unmatched_in_words(collection: Collection, term: str) -> str:
         return f"{said}; the tag of that whole name is {written(whole.name)}"
     if other and other.cls != cls:
         return f"{said}; {written(other.name)} is of class {visible(other.cls)}"
-    return f"no image has the tag '{visible(term)}'"
+    meant = {folded(alias): tag for alias, tag in collection.aliases.all().items()}.get(folded(term))
+    alias_of = f"; it is an alias of {written(meant)}" if meant else ""
+    return f"no image has the tag '{visible(term)}'{alias_of}"
 
 
 def written(name: str) -> str:
