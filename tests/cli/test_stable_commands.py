@@ -96,6 +96,7 @@ STABLE: list[tuple[str, str]] = [
     ("recipe list --json", "name about"),
     ("recipe show sd15-lora --json", "adapter.rank batch.size"),
     ("recipe check sd15-lora", ""),
+    ("recipe check sd15-lora --set length.steps=9 --json", "recipe doubts"),
     ("recipe fields --json", "key type default help"),
     ("train set --recipe tiny-demo --model model --set batch.size=2 --check --json", "steps steps_per_epoch buckets"),
     ("train set --recipe tiny-demo --model model --set metadata.description=steps=2", ""),
