@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -12,13 +12,14 @@ from pyroaring import BitMap
 from curator.contract.errors import UserError
 from curator.filter.evaluate import select
 from curator.filter.tokens import in_quotes
-from curator.freeze.members import Members
+from curator.freeze.members import NO_SIZE, Members
 from curator.freeze.spec import FreezeSpec
 from curator.index.changes import id_array
 from curator.index.collection import Collection
+from curator.index.small_tables import Subset
 
 _LONGEST = 100_000  # characters of a filter that names pictures by number
-_FREE = "-mark:reject"
+_FREE, _SIZED = "-mark:reject", "width>=1 height>=1"
 
 
 @dataclass(frozen=True)
@@ -47,22 +48,25 @@ class Base(NamedTuple):
         return self.text or _numbers(self.images)
 
 
-@dataclass(frozen=True)
 class PictureFilters:
-    """Filters of pictures of a freeze. Each is tried: what it selects is what was asked for."""
+    """Filters of a freeze's pictures; one that does not follow from the subsets is tried before it is given."""
 
-    collection: Collection
-    spec: FreezeSpec
-    members: Members
-    _known: dict[int, Base] = field(default_factory=dict[int, Base])
+    def __init__(self, collection: Collection, spec: FreezeSpec, members: Members) -> None:
+        self.collection, self.spec, self.members = collection, spec, members
+        saved = {each.name: each for each in collection.subsets.list()}
+        self._is_saved = all(saved.get(each.name) == each for each in spec.subsets)
+        self._terms = [self._term(subset) for subset in spec.subsets]
+        self._free = f"{_FREE} {_SIZED}" if dict(members.funnel).get(NO_SIZE) else _FREE
+        self._frozen: Base | None = None
 
     def frozen(self) -> Base:
         """Every picture that is frozen."""
-        if -1 not in self._known:
-            terms = [self._subset(number) for number in range(len(self.spec.subsets))]
-            union = "" if "" in terms else terms[0] if len(terms) == 1 else f"({' OR '.join(terms)})"
-            self._known[-1] = self._tried(self.members.frozen(), f"{union} {_FREE}")
-        return self._known[-1]
+        if self._frozen is None:
+            images = self.members.frozen()
+            text = f"{'' if '' in self._terms else _any(self._terms)} {self._free}"
+            is_all = images == BitMap().union(*self.members.ids)
+            self._frozen = self._base(images, text, follows=is_all)
+        return self._frozen
 
     def frozen_of(self, number: int) -> Base:
         """The pictures of one subset that are frozen."""
@@ -74,14 +78,16 @@ class PictureFilters:
 
     def overlap(self, number: int) -> str:
         """A filter of the pictures that a subset's own filter meets and an earlier subset has."""
+        text = f"{self._terms[number]} {_any(self._terms[:number])} {self._free}".strip()
+        if self._is_saved:
+            return text
         taken = BitMap().union(*self.members.ids[:number])
         images = select(self.collection, self.spec.subsets[number].filter).bitmap() & taken
-        earlier = " OR ".join(filter(None, map(self._subset, range(number))))
-        return self.of(images, f"{self._subset(number)} ({earlier}) {_FREE}" if earlier else "")
+        return self._base(images, text, follows=False).named()
 
-    def of(self, images: BitMap, text: str = "") -> str:
-        """A filter of exactly `images`: `text` if that is one."""
-        return self._tried(images, text).named() if text else _numbers(images)
+    def of(self, images: BitMap) -> str:
+        """A filter that names `images` by number."""
+        return _numbers(images)
 
     def among(self, base: Base, images: Iterable[int], term: str) -> str:
         """A filter of exactly `images`: those of `base` for which `term` holds, if they are."""
@@ -93,24 +99,30 @@ class PictureFilters:
         return _numbers(wanted)
 
     def _own(self, number: int, images: BitMap) -> Base:
-        if number not in self._known or self._known[number].images != images:
-            earlier = (f"-{term}" for term in map(self._subset, range(number)) if term)
-            text = " ".join([self._subset(number), *earlier, _FREE]).strip()
-            self._known[number] = self._tried(images, text)
-        return self._known[number]
+        """What a subset's filter meets and no earlier one's, unless only some of it is frozen."""
+        earlier = (f"-{term}" for term in self._terms[:number] if term)
+        text = " ".join([self._terms[number], *earlier, self._free])
+        return self._base(images, text, follows=images == self.members.ids[number])
 
-    def _tried(self, images: BitMap, text: str) -> Base:
+    def _base(self, images: BitMap, text: str, *, follows: bool) -> Base:
+        """With `follows` the text is the rule by which saved subsets share pictures out, and needs no trial."""
+        return Base(images, text.strip() if (follows and self._is_saved) or self._fits(text, images) else "")
+
+    def _fits(self, text: str, images: BitMap) -> bool:
         try:
-            fits = select(self.collection, text).bitmap() == images
+            return select(self.collection, text).bitmap() == images
         except UserError:  # a limit inside brackets
-            fits = False
-        return Base(images, text.strip() if fits else "")
+            return False
 
-    def _subset(self, number: int) -> str:
-        subset = self.spec.subsets[number]
-        if self.collection.subsets.get(subset.name) == subset:
+    def _term(self, subset: Subset) -> str:
+        if self._is_saved:
             return f"subset:{in_quotes(subset.name)}"
         return f"({subset.filter})" if subset.filter.strip() else ""
+
+
+def _any(terms: Sequence[str]) -> str:
+    some = [term for term in terms if term]
+    return some[0] if len(some) == 1 else f"({' OR '.join(some)})" if some else ""
 
 
 def _numbers(images: BitMap) -> str:
