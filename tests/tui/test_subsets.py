@@ -118,6 +118,9 @@ async def test_a_bucket_rule_that_cannot_be_is_refused_in_place(drive, session):
         await fill(it, resample="bicubic", crop_inputs="letterbox")
         await it.until(lambda: session.bucket_rule.resample == "bicubic")
         assert session.bucket_rule.crop_inputs == "letterbox"
+        await it.press("s")
+        await fill(it, width="1024", height="1024", max_side="1024")
+        await it.until(lambda: "Above 768x768 a longest side" in it.notices)
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])

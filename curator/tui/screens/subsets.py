@@ -234,7 +234,7 @@ class SubsetsScreen(Screen):
             rule = rule_typed(values)
             self._session.set_bucket_rule(rule)
             for advice in advice_on(rule):
-                self.notify(f"{advice}.", markup=False)
+                self.notify(f"{advice[:1].upper()}{advice[1:]}.", markup=False)
             return rule
 
         self.app.push_screen(Form("Bucket sizes", rule_lines(self._session.bucket_rule), check))

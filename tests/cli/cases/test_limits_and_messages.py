@@ -41,6 +41,16 @@ def test_limits_count_only_beside_buckets(case: Case, frieze: Frieze) -> None:
     assert "has no buckets in kohya" in done.out
 
 
+def test_what_is_doubtful_is_noted_by_the_plan(case: Case, frieze: Frieze) -> None:
+    folder = case("23-max-below-resolution")
+    text = (folder / "s.toml").read_text()
+    (folder / "s.toml").write_text(text.replace("[768, 1152]", "1024\nmin_bucket_reso = 250"))
+    done = frieze("import", "s.toml", "--plan")
+    assert done.code == 0
+    assert "note: datasets[0]: step 64 does not divide the shortest side 250: sides begin at 192" in done.out
+    assert "note: datasets[0]: above 768x768 a longest side (max) of 1280 or more is advised" in done.out
+
+
 def test_a_tag_with_a_colon_is_not_denied(case: Case, frieze: Frieze) -> None:
     """Bionus/imgbrd-grabber#573, mikf/gallery-dl#8623"""
     case("41-namespaces")
