@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Sequence
 
 from curator.contract.errors import did_you_mean, nearest
@@ -220,4 +221,5 @@ class _Parser:
 
 
 def _way_to(tag: str) -> str:
-    return f"a tag of this text is written {visible(in_quotes(tag))}"
+    written = visible(in_quotes(tag))
+    return f"a tag of this text is written {written}, in a shell {shlex.quote(written)}"

@@ -80,5 +80,5 @@ def test_a_face_that_looks_like_grammar_is_shown_the_way(
     frieze("scan", "p", "--collection", ".")
     done = frieze("ls", typed)
     assert done.code == 2
-    assert way in done.err
+    assert f"{way}, in a shell '{way}'" in done.err
     assert "did you mean" not in done.err
