@@ -136,6 +136,12 @@ class Session(SetCalls):
         """
         return select(self.collection, text, cancel)
 
+    def unmatched(self, found: Result) -> list[str]:
+        """A sentence about each term of a filter that no picture's tags fit."""
+        from curator.filter.unmatched import unmatched_in_words
+
+        return [unmatched_in_words(self.collection, term) for term in found.unknown_tags]
+
     def facets(
         self, images: BitMap, limit: int = 50, *, exact: bool = False, cancel: Cancel | None = None
     ) -> Facets:

@@ -1,40 +1,113 @@
-"""Decides which words of a command line are options: those with two dashes, so that `-blurry` is a filter."""
+"""Words of a command line: which are options, which are data, and which of those that begin with a dash are neither.
+
+An option has two dashes. What begins with one is data behind `--` alone, so that `-dry-run` is never stored as a tag;
+but where a FILTER stands `-blurry` is one, unless it is an option's name.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from itertools import islice
+import re
+from collections.abc import Iterator, Sequence
 from typing import Any
+
+from curator.contract.errors import UserError
+from curator.contract.text import visible
+
+FILTER = "FILTER"  # the metavar of arguments and options that take a filter
+
+_DASHES = "-\u2010\u2011\u2012\u2013\u2014\u2212"  # also those an editor makes of `-`
+_FORM = re.compile(rf"[{_DASHES}]+([\w-]+)")
+# Options that change what becomes of data: typed of habit, also to commands that lack them.
+_HABITS = (
+    "--dry-run",
+    "--yes",
+    "--force",
+    "--help",
+    "--json",
+    "--plan",
+    "--collection",
+    "--quiet",
+    "--version",
+)
 
 
 def options_first(command: Any, words: Sequence[str]) -> list[str]:
     """`words` with the options of `command` (built by Typer) in front and all else, in order, behind `--`.
 
-    No command has an option of one dash but `-h`, so a word such as `-blurry` can only be an argument.
+    Raises:
+        UserError: a word that begins with a dash where none can, or an option without its value.
     """
     verbs: dict[str, Any] | None = getattr(command, "commands", None)
     if verbs is not None:
         if words and words[0] in verbs:
             return [words[0], *options_first(verbs[words[0]], words[1:])]
         return list(words)
-    takes_value = set(_options_with_value(command.params))
-    options: list[str] = []
-    others: list[str] = []
+    line = _Line(command)
     left = iter(words)
     for word in left:
         if word == "--":
-            others += left
+            line.others += left
         elif word == "-h":
-            options.append("--help")
+            line.options.append("--help")
         elif word.startswith("--"):
-            options.append(word)
-            options += islice(left, int(word in takes_value))
+            line.add_option(word, left)
         else:
-            others.append(word)
-    return [*options, "--", *others]
+            line.add_other(word)
+    return [*line.options, "--", *line.others]
 
 
-def _options_with_value(parameters: Iterable[Any]) -> Iterable[str]:
-    for parameter in parameters:
-        if parameter.param_type_name == "option" and not parameter.is_flag:
-            yield from parameter.opts
+def is_filter(parameter: Any) -> bool:
+    """Whether an argument or option takes a filter: its metavar, which the help shows, says so."""
+    return (parameter.metavar or "").strip("[]") == FILTER
+
+
+class _Line:
+    """The words of one command so far, in two heaps."""
+
+    def __init__(self, command: Any) -> None:
+        options = [each for each in command.params if each.param_type_name == "option"]
+        self._places = [each for each in command.params if each.param_type_name == "argument"]
+        self._with_value = {name for each in options if not each.is_flag for name in each.opts}
+        own = [name for each in options for name in (*each.opts, *each.secondary_opts)]
+        self._hints = {_bare(name): f"there is no {name} here" for name in _HABITS}
+        self._hints |= {_bare(name): f"write {name}" for name in (*own, "--help")}
+        self.options: list[str] = []
+        self.others: list[str] = []
+
+    def add_option(self, word: str, left: Iterator[str]) -> None:
+        """Take an option, and from `left` its value."""
+        self.options.append(word)
+        if word not in self._with_value:
+            return
+        value = next(left, None)
+        if value is None or value.startswith("--"):
+            what = f"{word} has no value" + (f" before {visible(value)}" if value else "")
+            raise UserError(what, f"give one; one that begins with two dashes goes behind '=': {word}=VALUE")
+        self._refuse_misspelt(value, f"for this very text write {word}={visible(value)}")
+        self.options.append(value)
+
+    def add_other(self, word: str) -> None:
+        """Take an argument."""
+        at = len(self.others)
+        hint = f"for this very text put '--' before it: -- {visible(word)}"
+        self._refuse_misspelt(word, hint)
+        if at == len(self._places) and at and is_filter(self._places[-1]):
+            raise UserError(f"{visible(word)} is a word too many", "put a filter of several words in quotes")
+        if word.startswith(tuple(_DASHES)) and not (at < len(self._places) and is_filter(self._places[at])):
+            raise UserError(f"{visible(word)} begins with a dash, and is no option", hint)
+        self.others.append(word)
+
+    def _refuse_misspelt(self, word: str, hint: str) -> None:
+        """Refuse an option's name with one dash, and a letter, which is an option in other programs."""
+        form = _FORM.fullmatch(word)
+        if not form:
+            return
+        is_letter = len(form[1]) == 1 and form[1].isalpha()
+        instead = self._hints.get(_bare(word)) or ("options are whole words" if is_letter else "")
+        if instead:
+            raise UserError(f"{visible(word)} is no option", f"{instead}; {hint}")
+
+
+def _bare(word: str) -> str:
+    """What is alike in `--dry-run`, `-dry_run` and `-dryrun`."""
+    return re.sub(rf"[{_DASHES}_]", "", word).casefold()

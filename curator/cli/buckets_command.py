@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from collections import Counter
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
@@ -26,20 +29,35 @@ from curator.cli.options import (
 from curator.cli.output import put_json, put_table, say
 from curator.cli.places import enclosing_collection, opened
 from curator.cli.typer_apps import single
-from curator.contract.buckets import BucketRule, Size, bucket_list, place
+from curator.contract.buckets import BucketRule, Size, advice_on, bucket_list, place
 from curator.contract.errors import UserError
+from curator.contract.text import visible
 
 if TYPE_CHECKING:
     from curator.session import Session
 
+_IS_SIZE = re.compile(r"\d+(x\d+)?", re.ASCII | re.IGNORECASE)
+_LONGEST_LINE = 100  # characters
+
 
 def buckets(
     filter: AllByDefault = "",
+    more: Annotated[
+        list[str] | None, typer.Argument(metavar="[WxH...]", help="More sizes behind --size.")
+    ] = None,
     *,
     size: Annotated[
         list[str] | None,
         typer.Option(
             "--size", metavar="WxH", help="A picture's size instead of a collection; may be repeated."
+        ),
+    ] = None,
+    sizes_from: Annotated[
+        Path | None,
+        typer.Option(
+            "--sizes-from",
+            metavar="FILE",
+            help="File of sizes instead of a collection, WxH a line; '-' is stdin.",
         ),
     ] = None,
     resolution: ResolutionOption = None,
@@ -61,20 +79,77 @@ def buckets(
         changed_rule, resolution=resolution, least=least, most=most, step=step, upscale=upscale, resample=resample,
         crop_inputs=crop_inputs,
     )  # fmt: skip
-    if size and filter:
-        raise UserError("both sizes and a filter are given", "give one of them")
-    if size and not keep and collection is None and enclosing_collection(Path.cwd()) is None:
-        _show_sizes([size_of(text) for text in size], change(BucketRule()), as_json)
+    sizes = _sizes(filter, more or [], size or [], sizes_from)
+    if sizes is not None and not keep and collection is None and enclosing_collection(Path.cwd()) is None:
+        rule = change(BucketRule())
+        _advise(rule)
+        _show_sizes(sizes, rule, as_json)
         return
     with opened(collection) as session:
         rule = change(session.bucket_rule)
         if keep:
             session.set_bucket_rule(rule)
             say(f"the collection's rule is now {rule_in_words(rule)}")
-        if size:
-            _show_sizes([size_of(text) for text in size], rule, as_json)
+        _advise(rule)
+        if sizes is not None:
+            _show_sizes(sizes, rule, as_json)
         else:
             _show_images(session, filter, rule, as_json)
+
+
+def _sizes(
+    filter: str, more: Sequence[str], given: Sequence[str], sizes_from: Path | None
+) -> list[Size] | None:
+    """The sizes that are given in place of a collection's pictures, or None.
+
+    Raises:
+        UserError: one is no size, or there are a filter and sizes.
+    """
+    if sizes_from is not None and (filter or given):
+        raise UserError("sizes are given in two ways, or beside a filter", "give --sizes-from alone")
+    if sizes_from is not None:
+        return _read_sizes(sizes_from)
+    if not given:
+        if more:
+            raise UserError(
+                f"{visible(more[0])} is a word too many", "put a filter of several words in quotes"
+            )
+        return None
+    behind = [filter, *more] if filter else []
+    if any(not _IS_SIZE.fullmatch(word) for word in behind):
+        raise UserError("both sizes and a filter are given", "give one of them")
+    return [size_of(text) for text in (*given, *behind)]
+
+
+def _read_sizes(file: Path) -> list[Size]:
+    """The sizes of a file, one a line; empty lines are nothing."""
+    if str(file) == "-":
+        return _sizes_of(sys.stdin, "stdin")
+    try:
+        with file.open(encoding="utf-8-sig", errors="replace") as opened_file:
+            return _sizes_of(opened_file, str(file))
+    except OSError as error:
+        raise UserError(
+            f"{visible(str(file))} cannot be read: {error.strerror}", "give a file with WxH a line, or '-'"
+        ) from error
+
+
+def _sizes_of(file: TextIO, name: str) -> list[Size]:
+    found: list[Size] = []
+    lines = iter(partial(file.readline, _LONGEST_LINE), "")  # a file without an end of line is not read whole
+    for number, line in enumerate(lines, 1):
+        try:
+            found += [size_of(line.strip())] if line.strip() else []
+        except UserError as error:
+            raise UserError(f"line {number} of {visible(name)}: {error.what}", error.hint) from error
+    if not found:
+        raise UserError(f"{visible(name)} holds no sizes", "write WxH a line, such as 768x512")
+    return found
+
+
+def _advise(rule: BucketRule) -> None:
+    for advice in advice_on(rule):
+        say(f"note: {advice}")
 
 
 def rule_in_words(rule: BucketRule) -> str:

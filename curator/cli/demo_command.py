@@ -82,11 +82,12 @@ def _clear(folder: Path) -> None:
 def _stop_living_runs(folder: Path) -> None:
     from curator.runs.listing import list_runs
 
-    if any(run.status == "running" for run in list_runs(folder / "runs")):
-        raise UserError(
-            "the last demo's run still trains",
-            f"stop it: frieze runs stop --collection {visible(str(folder))}",
-        )
+    for run in list_runs(folder / "runs"):
+        if run.status == "running":
+            raise UserError(
+                "the last demo's run still trains",
+                f"stop it: frieze runs stop {visible(run.name)} --collection {visible(str(folder))}",
+            )
 
 
 def _tell_frozen(session: Session, frozen: FrozenManifest) -> None:

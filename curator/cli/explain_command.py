@@ -50,8 +50,10 @@ def _number(session: Session, image: str) -> int:
     """
     if image.isdecimal():
         return int(image)
+    from curator.filter.tokens import in_quotes
+
     path = os.path.normpath(Path(image).absolute())
-    rows = session.rows(session.select(f"name:{_quoted(Path(image).name)}").ids.tolist())
+    rows = session.rows(session.select(f"name:{in_quotes(Path(image).name)}").ids.tolist())
     exact = [row for row in rows if row.full_path == path]
     if "/" in image:
         exact = exact or [row for row in rows if row.full_path.endswith("/" + image)]
@@ -63,11 +65,6 @@ def _number(session: Session, image: str) -> int:
         raise UserError(f"no image is called '{visible(image)}'", "give its number, or part of its name")
     names = ", ".join(visible(row.path) for row in exact[:3])
     raise UserError(f"{len(exact)} images are called '{visible(image)}'", f"such as {names}; give the number")
-
-
-def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
 
 
 def _as_json(said: Explanation) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -27,6 +28,8 @@ from curator.contract.text import visible
 if TYPE_CHECKING:
     from curator.contract.buckets import BucketRule
     from curator.session import Session
+
+_LONG = 500  # characters of a filter
 
 
 def freeze(
@@ -76,8 +79,14 @@ def _tell_findings(session: Session, rule: BucketRule) -> None:
     """Warnings; what stops is raised by the freeze itself."""
     for finding in session.check_freeze(rule=rule).findings:
         if finding.level == "warn":
-            where = f"; look with: frieze ls '{visible(finding.filter)}'" if finding.filter else ""
-            say(f"warning: {visible(finding.what)} ({visible(finding.hint)}{where})")
+            say(f"warning: {visible(finding.what)} ({visible(finding.hint)}{_where(finding.filter)})")
+
+
+def _where(named: str) -> str:
+    """How the pictures of a finding are looked at."""
+    if len(named) > _LONG:
+        return "; look at them on the app's Freeze screen"
+    return f"; look with: frieze ls {visible(shlex.quote(named))}" if named else ""
 
 
 app = single(freeze)

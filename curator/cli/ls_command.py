@@ -66,8 +66,8 @@ def ls(
     chosen = _columns(columns)
     with opened(collection) as session:
         found = session.select(filter)
-        for name in found.unknown_tags:
-            say(f"no image has the tag '{visible(name)}'")
+        for sentence in session.unmatched(found):
+            say(sentence)
         numbers: Sequence[int] = found.ids[:limit].tolist()
         scores = _scores(session, chosen)
         if count:

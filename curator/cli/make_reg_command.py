@@ -85,11 +85,13 @@ def _sizes(session: Session, folder: Path, count: int) -> tuple[Size, ...]:
 
 def _size(text: str) -> Size:
     from curator.cli.options import size_of
+    from curator.contract.buckets import LONGEST_SIDE
 
     width, height = size_of(text)
-    if width % 8 or height % 8 or min(width, height) < 64:
+    if width % 8 or height % 8 or min(width, height) < 64 or max(width, height) > LONGEST_SIDE:
         raise UserError(
-            f"the size is {visible(text)}", "give sides of 64 or more that 8 divides, such as 512x768"
+            f"the size is {visible(text)}",
+            f"give sides of 64 to {LONGEST_SIDE} that 8 divides, such as 512x768",
         )
     return width, height
 

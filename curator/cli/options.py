@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from curator.cli.arguments import FILTER
 from curator.contract.errors import UserError
+from curator.contract.text import visible
 
 if TYPE_CHECKING:
     from curator.contract.buckets import BucketRule
+
+_LARGEST = 2**31 - 1  # pixels: the longest side a PNG can have
 
 CollectionOption = Annotated[
     Path | None,
@@ -21,10 +25,11 @@ CollectionOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 FilterArgument = Annotated[
-    str, typer.Argument(metavar="FILTER", help="Which images, such as '1girl width>=1024'.")
+    str, typer.Argument(metavar=FILTER, help="Which images, such as '1girl width>=1024'.")
 ]
 AllByDefault = Annotated[
-    str, typer.Argument(metavar="[FILTER]", help="Which images, such as '1girl width>=1024'; default: all.")
+    str,
+    typer.Argument(metavar=f"[{FILTER}]", help="Which images, such as '1girl width>=1024'; default: all."),
 ]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only say how many images would change.")]
 YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask before changing several images.")]
@@ -73,8 +78,8 @@ def size_of(text: str) -> tuple[int, int]:
         size = int(width), int(height if cross else width)
     except ValueError:
         size = 0, 0
-    if min(size) < 1:
-        raise UserError(f"'{text}' is no size", "write 512 or 768x512")
+    if not 1 <= min(size) <= max(size) <= _LARGEST:
+        raise UserError(f"'{visible(text)}' is no size", "write 512 or 768x512")
     return size
 
 
@@ -89,10 +94,16 @@ def changed_rule(
     resample: str | None = None,
     crop_inputs: str | None = None,
 ) -> BucketRule:
-    """`rule` with the options that were given in place of its own."""
+    """`rule` with the options that were given in place of its own.
+
+    Raises:
+        UserError: what comes of it makes no buckets, or contradicts itself.
+    """
+    from curator.contract.buckets import checked
+
     named = {"resample": resample, "crop_inputs": crop_inputs}
     width, height = size_of(resolution) if resolution else (rule.width, rule.height)
-    return replace(
+    rule = replace(
         rule,
         width=width,
         height=height,
@@ -102,3 +113,4 @@ def changed_rule(
         upscale=rule.upscale if upscale is None else upscale,
         **{name: value for name, value in named.items() if value is not None},
     )
+    return checked(rule)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from curator.cli.arguments import FILTER
 from curator.cli.options import AllByDefault, CollectionOption, JsonOption
 from curator.cli.output import counted, put, put_json, put_table, say
 from curator.cli.places import opened
@@ -66,7 +67,7 @@ _By = Annotated[
 ]
 _Top = Annotated[int | None, typer.Option("--top", metavar="N", min=0, help="Only the first N.")]
 _Split = Annotated[
-    str, typer.Option("--split", metavar="FILTER", help="These images make --share of the first N.")
+    str, typer.Option("--split", metavar=FILTER, help="These images make --share of the first N.")
 ]
 _Share = Annotated[float, typer.Option("--share", metavar="P", help="Share of --split.")]
 _Shortage = Annotated[

@@ -56,9 +56,13 @@ def show(
 
 
 @app.command()
-def check(recipe: RecipeArgument, sets: SetOption = None) -> None:
+def check(recipe: RecipeArgument, sets: SetOption = None, as_json: JsonOption = False) -> None:
     """Say whether a recipe can be followed; an unknown or idle key is refused."""
-    for doubt in recipe_warnings(load_recipe(recipe, sets or ())):
+    warnings = recipe_warnings(load_recipe(recipe, sets or ()))
+    if as_json:
+        put_json({"recipe": recipe, "doubts": [each._asdict() for each in warnings]})
+        return
+    for doubt in warnings:
         say(f"{doubt.what}: {doubt.hint}")
     put(f"{visible(recipe)} is sound")
 

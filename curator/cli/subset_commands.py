@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from curator.cli.arguments import FILTER
 from curator.cli.caption_rules import RuleOption, changed_rules
 from curator.cli.make_reg_command import make_reg
 from curator.cli.options import CollectionOption, DryRunOption, JsonOption
@@ -25,9 +26,7 @@ app = noun("List, add, change, balance and remove subsets; make pictures for reg
 app.command()(make_reg)
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name of the subset.")]
-FilterOption = Annotated[
-    str | None, typer.Option("--filter", metavar="FILTER", help="Which images it holds.")
-]
+FilterOption = Annotated[str | None, typer.Option("--filter", metavar=FILTER, help="Which images it holds.")]
 RepeatsOption = Annotated[
     float | None,
     typer.Option("--repeats", metavar="K", help="Times each image is shown an epoch; may be a fraction."),
@@ -93,7 +92,7 @@ def list_subsets(collection: CollectionOption = None, as_json: JsonOption = Fals
 @app.command()
 def add(
     name: NameArgument,
-    filter: Annotated[str, typer.Argument(metavar="FILTER", help="Which images it holds.")],
+    filter: Annotated[str, typer.Argument(metavar=FILTER, help="Which images it holds.")],
     *,
     repeats: RepeatsOption = None,
     loss_weight: WeightOption = None,

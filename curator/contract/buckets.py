@@ -31,6 +31,9 @@ RESAMPLES: tuple[Resample, ...] = get_args(Resample)
 CropInputs = Literal["true", "letterbox"]
 CROP_INPUTS: tuple[CropInputs, ...] = get_args(CropInputs)
 
+LONGEST_SIDE = 16_384  # pixels; four times what anybody trains at, and a list of buckets is made in no time
+_LARGE, _ADVISED_LONGEST = 768 * 768, 1280  # above this area, at least this longest side (row S036)
+
 
 @dataclass(frozen=True)
 class BucketRule:
@@ -56,8 +59,13 @@ class BucketRule:
             raise UserError(f"there is no resampling '{self.resample}'", f"choose of {', '.join(RESAMPLES)}")
         if self.crop_inputs not in CROP_INPUTS:
             raise UserError(f"crop inputs are '{self.crop_inputs}'", f"choose of {', '.join(CROP_INPUTS)}")
-        if min(self.width, self.height, self.min_side, self.max_side, self.step) < 1:
+        sizes = (self.width, self.height, self.min_side, self.max_side, self.step)
+        if min(sizes) < 1:
             raise UserError("a bucket size is zero or negative", "give resolution, min, max and step above 0")
+        if max(sizes) > LONGEST_SIDE:
+            raise UserError(
+                f"a bucket size of {max(sizes)} pixels", f"sides have at most {LONGEST_SIDE} pixels"
+            )
         if self.step % 8:
             raise UserError(f"bucket step {self.step} is no multiple of 8", "the VAE needs 8; 64 is usual")
         if not bucket_list(self):
@@ -69,6 +77,54 @@ class BucketRule:
     @property
     def area(self) -> int:
         return self.width * self.height
+
+
+def checked(rule: BucketRule) -> BucketRule:
+    """`rule`, where its limits allow its own resolution, as sd-scripts asserts; for every rule that somebody chooses.
+
+    One that is read from a collection or a manifest made before is taken as it is.
+
+    Raises:
+        UserError: the limits contradict each other or the resolution.
+    """
+    resolution = f"{rule.width}x{rule.height}"
+    if rule.min_side > rule.max_side:
+        raise UserError(
+            f"the shortest side of a bucket is {rule.min_side}, the longest {rule.max_side}",
+            "give a shortest side (min) that is not above the longest (max)",
+        )
+    if max(rule.width, rule.height) > _up(rule.max_side, rule.step):
+        raise UserError(
+            f"the resolution {resolution} is above the longest side of a bucket, {rule.max_side}",
+            f"raise the longest side (max) to {max(rule.width, rule.height)} or more, or lower the resolution",
+        )
+    if min(rule.width, rule.height) < _down(rule.min_side, rule.step):
+        raise UserError(
+            f"the resolution {resolution} is below the shortest side of a bucket, {rule.min_side}",
+            f"lower the shortest side (min) to {min(rule.width, rule.height)} or less, or raise the resolution",
+        )
+    return rule
+
+
+def advice_on(rule: BucketRule) -> tuple[str, ...]:
+    """What is allowed and probably not meant, in sentences without capital and full stop."""
+    step, (low, high) = rule.step, (rule.min_side, rule.max_side)
+    said: list[str] = []
+    if low % step:
+        shortest = _down(low, step) or step
+        said.append(f"step {step} does not divide the shortest side {low}: sides begin at {shortest}")
+    if high % step:
+        said.append(f"step {step} does not divide the longest side {high}: sides end at {_up(high, step)}")
+    if rule.width % step or rule.height % step:
+        square = _down(math.isqrt(rule.area), step)
+        said.append(
+            f"step {step} does not divide {rule.width}x{rule.height}: a square is trained at {square}x{square}"
+        )
+    if rule.area > _LARGE and high < _ADVISED_LONGEST:
+        said.append(
+            f"above 768x768 a longest side (max) of {_ADVISED_LONGEST} or more is advised, not {high}"
+        )
+    return tuple(said)
 
 
 @dataclass(frozen=True)
@@ -169,7 +225,11 @@ def _shrunk_to_area(size: Size, rule: BucketRule) -> Size:
 
 
 def _longest(rule: BucketRule) -> int:
-    return max(-(-rule.max_side // rule.step) * rule.step, rule.width, rule.height)
+    return max(_up(rule.max_side, rule.step), rule.width, rule.height)
+
+
+def _up(value: int, step: int) -> int:
+    return -(-value // step) * step
 
 
 def _down(value: int, step: int) -> int:

@@ -6,7 +6,7 @@ and nobody else waits for it. Everything else is one walk over the tree in one s
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,7 @@ from curator.filter.tree import (
     Expr,
     Filter,
     FilterError,
+    IdsTerm,
     Not,
     NumberTerm,
     Or,
@@ -40,6 +41,7 @@ from curator.index.changes import id_array
 from curator.index.collection import Collection
 
 _Texts = dict[TextTerm, BitMap]
+_NO_ID = 2**32 - 1  # above every image's number
 _TEXT = 2  # what looking for text costs, beside 1 for a number and 0 for a tag
 _SMALL = 8  # a column is looked up image by image where at most one in so many is asked for
 
@@ -126,6 +128,8 @@ class _Evaluation:
                 return self._classed(cls, pattern)
             case NumberTerm():
                 return self._numbered(part, within)
+            case IdsTerm(spans):
+                return _numbered_so(spans)
             case TextTerm():
                 return self._text_images(part, within)
             case WordTerm():
@@ -231,6 +235,13 @@ class _Evaluation:
                 f"no {kind} '{visible(term.value)}'", f"there are: {names}", self._text, term.position
             )
         return found.filter
+
+
+def _numbered_so(spans: Iterable[tuple[int, int]]) -> BitMap:
+    found = BitMap()
+    for low, high in spans:
+        found.add_range(min(low, _NO_ID), min(high + 1, _NO_ID))
+    return found
 
 
 def _cost(part: Expr) -> int:

@@ -28,7 +28,7 @@ _ALL = (
     Field("ratio", "number", "width / height, also as 3:2"),
     Field("bytes", "number", "file size, also as 200k, 3M, 1G"),
     Field("tags", "number", "how many tags: tags<5"),
-    Field("id", "number", "the image's number"),
+    Field("id", "number", "the image's number: id:7, id:1,5,9..12"),
     Field("date", "date", "the file's time: date:2021, date:2021-05..2022, date>=2024-01-31"),
     Field("post", "number", "the number of the booru post"),
     Field("score", "number", "the post's score: score>=50"),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Sequence
 
 from curator.contract.errors import did_you_mean, nearest
 from curator.contract.text import visible
 from curator.filter.fields import CLASS_ALIASES, CLASSES, FIELDS, SORTS, UNTAGGED, Field, field_of, is_score
-from curator.filter.tokens import Token, tokens
+from curator.filter.tokens import Token, in_quotes, tokens
 from curator.filter.tree import (
     And,
     ClassTerm,
@@ -23,7 +24,7 @@ from curator.filter.tree import (
     TextTerm,
     WordTerm,
 )
-from curator.filter.values import number_term
+from curator.filter.values import ids_term, number_term
 
 MAX_DEPTH = 100
 _BEGINS = ("word", "not", "open")
@@ -50,7 +51,9 @@ class _Parser:
         where = None if self._peek().kind == "end" else self._either()
         token = self._peek()
         if token.kind == "close":
-            raise self._error("a ) closes nothing", "remove it, or open it with (", token)
+            raise self._error(
+                "a ) closes nothing", f"remove it, or open it with (; {self._way(token)}", token
+            )
         return Filter(self._text, where, tuple(self._sorts), self._limit)
 
     def _either(self) -> Expr | None:
@@ -98,7 +101,7 @@ class _Parser:
             raise self._error(f"more than {MAX_DEPTH} brackets inside each other", "take some apart", opening)
         part = self._either()
         if self._peek().kind != "close":
-            raise self._error("a ( is not closed", "add )", opening)
+            raise self._error("a ( is not closed", f"add ); {self._way(opening)}", opening)
         closing = self._take()
         self._depth -= 1
         if part is None:
@@ -134,7 +137,8 @@ class _Parser:
         if cls is None:
             known = [*FIELDS, *self._classes]
             near = nearest(token.key.lower(), known)
-            hint = f"did you mean '{near}'?" if near else "for a tag with this text write it in quotes"
+            way = _way_to(token.key + token.sign + token.text)
+            hint = f"did you mean '{near}'? {way}" if near and token.text else way
             raise self._error(f"'{visible(token.key)}' is no key", hint, token)
         if token.sign not in (":", "="):
             raise self._error(f"{token.key} takes no {token.sign}", f"write {token.key}:NAME", token)
@@ -143,11 +147,12 @@ class _Parser:
 
     def _field(self, field: Field, token: Token) -> Expr:
         self._need_value(token)
-        if field.kind in ("number", "date"):
+        is_list = field.name == "id" and "," in token.text
+        if field.kind in ("number", "date") and not is_list:
             return number_term(field, token, self._text)
         if token.sign not in (":", "=", "!="):
             raise self._error(f"{field.name} takes no {token.sign}", f"write {field.name}:VALUE", token)
-        part = self._valued(field, token)
+        part = ids_term(field, token, self._text) if is_list else self._valued(field, token)
         return Not(part) if token.sign == "!=" else part
 
     def _valued(self, field: Field, token: Token) -> Expr:
@@ -191,8 +196,9 @@ class _Parser:
 
     def _need_value(self, token: Token) -> None:
         if not token.text:
+            said = f"{token.key}{token.sign}"
             raise self._error(
-                f"{visible(token.key)}{token.sign} has no value", "write it right behind", token
+                f"{visible(said)} has no value", f"write it right behind; {_way_to(said)}", token
             )
 
     def _peek(self) -> Token:
@@ -204,5 +210,16 @@ class _Parser:
             self._at += 1
         return token
 
+    def _way(self, bracket: Token) -> str:
+        """How a tag is written that holds this bracket."""
+        at = bracket.position
+        word = re.findall(r"\S*$", self._text[:at])[0] + re.findall(r"^\S*", self._text[at:])[0]
+        return _way_to(word)
+
     def _error(self, what: str, hint: str, token: Token) -> FilterError:
         return FilterError(what, hint, self._text, token.position)
+
+
+def _way_to(tag: str) -> str:
+    written = visible(in_quotes(tag))
+    return f"a tag of this text is written {written}, in a shell {shlex.quote(written)}"

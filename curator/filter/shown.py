@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from curator.filter.tree import And, ClassTerm, Expr, Not, NumberTerm, Or, TagTerm, TextTerm, WordTerm
+from curator.filter.tree import (
+    And,
+    ClassTerm,
+    Expr,
+    IdsTerm,
+    Not,
+    NumberTerm,
+    Or,
+    TagTerm,
+    TextTerm,
+    WordTerm,
+)
 
 
 def shown(part: Expr) -> str:
@@ -16,6 +27,8 @@ def shown(part: Expr) -> str:
             return f'{cls}:"{pattern}"' if " " in pattern else f"{cls}:{pattern}"
         case NumberTerm():
             return _number(part)
+        case IdsTerm(spans):
+            return "id:" + ",".join(f"{low}..{high}" if low < high else f"{low}" for low, high in spans)
         case TextTerm(field, text, regex):
             return f"{field}:/{text}/" if regex else f'{field}:"{text}"'
         case WordTerm(field, value):

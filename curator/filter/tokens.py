@@ -46,6 +46,12 @@ def tokens(text: str) -> list[Token]:
     return [*found, Token("end", len(text))]
 
 
+def in_quotes(text: str) -> str:
+    """`text` as a filter writes it so that nothing in it means more than itself."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
 def _next(text: str, at: int) -> tuple[Token, int]:
     char = text[at]
     if char == "(" and not _closes_inside_word(text, at):

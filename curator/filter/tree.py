@@ -48,6 +48,13 @@ class NumberTerm:
 
 
 @dataclass(frozen=True)
+class IdsTerm:
+    """Images by their numbers: spans, both ends included."""
+
+    spans: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
 class TextTerm:
     """A path, name or caption that holds some text, or matches a regular expression."""
 
@@ -86,7 +93,7 @@ class Or:
     parts: tuple[Expr, ...]
 
 
-Expr = TagTerm | ClassTerm | NumberTerm | TextTerm | WordTerm | Not | And | Or
+Expr = TagTerm | ClassTerm | NumberTerm | IdsTerm | TextTerm | WordTerm | Not | And | Or
 
 
 @dataclass(frozen=True)

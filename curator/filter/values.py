@@ -8,11 +8,12 @@ import re
 from curator.contract.text import visible
 from curator.filter.fields import UNKNOWABLE, Field, is_score
 from curator.filter.tokens import Token
-from curator.filter.tree import FilterError, NumberTerm
+from curator.filter.tree import FilterError, IdsTerm, NumberTerm
 
 _NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))([kmg]?)b?", re.ASCII | re.IGNORECASE)
 _RATIO = re.compile(r"(\d+(?:\.\d+)?)[:/](\d+(?:\.\d+)?)", re.ASCII)
 _DATE = re.compile(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?", re.ASCII)
+_SPAN = re.compile(r"(\d{1,10})(?:\.\.(\d{1,10}))?", re.ASCII)
 _UNITS = {"": 1, "k": 1_000, "m": 1_000_000, "g": 1_000_000_000}
 _HINTS = {
     "date": "write date:2021, date:2021-05 or date:2021..2023-06-30",
@@ -43,6 +44,19 @@ def number_term(field: Field, token: Token, text: str) -> NumberTerm:
             if field.name == "ratio" and not _RATIO.fullmatch(token.text):
                 first, beyond = first - 0.005, beyond + 0.005  # ratio:0.67 means what is shown as 0.67
             return NumberTerm(field.name, first, beyond, high_open=is_date, negated=token.sign == "!=")
+
+
+def ids_term(field: Field, token: Token, text: str) -> IdsTerm:
+    """`id:1,5,9..12`: numbers and closed spans of them."""
+    spans: list[tuple[int, int]] = []
+    for part in token.text.split(","):
+        found = _SPAN.fullmatch(part)
+        if not found:
+            raise FilterError(
+                f"'{visible(part)}' is no value for {field.name}", "write id:1,5,9..12", text, token.position
+            )
+        spans.append((int(found[1]), int(found[2] or found[1])))
+    return IdsTerm(tuple(spans))
 
 
 def _may_be_unknown(field: Field) -> bool:

@@ -12,32 +12,32 @@ from curator.contract.epoch_plan import Sample
 from curator.contract.text import visible
 from curator.contract.wildcards import lone_brace
 from curator.filter.evaluate import select
-from curator.freeze.finding import Finding, of_images, of_subset
-from curator.freeze.members import Members
-from curator.freeze.spec import FreezeSpec
-from curator.index.collection import Collection
+from curator.freeze.finding import Finding, PictureFilters
 from curator.index.texts import batches
 from curator.tags.brackets import parted_brackets
 
 _COUNTED = 200  # captions whose tokens are counted
 _READ = 2000  # captions at once
 _BRACES = "write {red|green} dress; a plain brace is {{"
+_WORDLESS = "untagged -has:caption"
 
 
-def empty_captions(collection: Collection, spec: FreezeSpec) -> Iterator[Finding]:
+def empty_captions(filters: PictureFilters) -> Iterator[Finding]:
     """Pictures that would be trained with no word."""
-    for subset in spec.subsets:
+    wordless = select(filters.collection, _WORDLESS).bitmap()
+    for number, subset in enumerate(filters.spec.subsets):
         if subset.rules.trigger or subset.rules.prefix or subset.rules.suffix:
             continue
-        narrowed = of_subset(subset, "untagged -has:caption")
-        count = len(select(collection, narrowed))
-        if count:
-            what = f"subset {subset.name}: {count:,} pictures have neither tags nor caption"
-            yield Finding("warn", what, "tag them, or give the subset a trigger", narrowed)
+        empty = filters.members.frozen_of(number) & wordless
+        if empty:
+            what = f"subset {subset.name}: {len(empty):,} pictures have neither tags nor caption"
+            named = filters.among(filters.frozen_of(number), empty, _WORDLESS)
+            yield Finding("warn", what, "tag them, or give the subset a trigger", named)
 
 
-def long_captions(collection: Collection, spec: FreezeSpec, members: Members) -> Iterator[Finding]:
+def long_captions(filters: PictureFilters) -> Iterator[Finding]:
     """Captions beyond CLIP's 75 tokens, in a sample of each subset."""
+    collection, spec, members = filters.collection, filters.spec, filters.members
     for number, subset in enumerate(spec.subsets):
         own = members.frozen_of(number)
         count = min(_COUNTED, len(own))
@@ -54,11 +54,12 @@ def long_captions(collection: Collection, spec: FreezeSpec, members: Members) ->
                 f"subset {subset.name}: {len(long)} of {count} captions looked at have over {TOKENS_A_CHUNK} tokens,"
                 f" the longest {longest} ({chunks_of(longest)} x {TOKENS_A_CHUNK})"
             )
-            yield Finding("warn", what, "shorten them, or train longer texts", of_images(long))
+            yield Finding("warn", what, "shorten them, or train longer texts", filters.of(BitMap(long)))
 
 
-def torn_choices(collection: Collection, spec: FreezeSpec, members: Members) -> Iterator[Finding]:
+def torn_choices(filters: PictureFilters) -> Iterator[Finding]:
     """Braces that are left in captions: of wildcards whose halves are apart, or that are empty. Nothing is chosen."""
+    collection, spec, members = filters.collection, filters.spec, filters.members
     halves = [tag.id for tag in collection.all_tags() if lone_brace(tag.name)]
     with_half = BitMap().union(*(collection.bitmaps.of(tag) for tag in halves))
     for number, subset in enumerate(spec.subsets):
@@ -75,23 +76,25 @@ def torn_choices(collection: Collection, spec: FreezeSpec, members: Members) -> 
         torn |= BitMap(image for image, text in collection.captions(told).items() if lone_brace(text))
         if torn:
             what = f"subset {subset.name}: in {len(torn):,} captions a brace is left, and nothing is chosen there"
-            yield Finding("warn", what, _BRACES, of_images(torn))
+            yield Finding("warn", what, _BRACES, filters.of(torn))
         around = (subset.rules.trigger, subset.rules.prefix, subset.rules.suffix)
         for text in filter(lone_brace, around):
             what = f"subset {subset.name}: a brace is left in '{visible(text)}', and nothing is chosen there"
-            yield Finding("warn", what, _BRACES, of_subset(subset))
+            yield Finding("warn", what, _BRACES, filters.frozen_of(number).named())
 
 
-def triggers(collection: Collection, spec: FreezeSpec, members: Members) -> Iterator[Finding]:
+def triggers(filters: PictureFilters) -> Iterator[Finding]:
     """Triggers that are missing, that several things share, or that other pictures have as a tag (S022, S023)."""
+    collection, spec, members = filters.collection, filters.spec, filters.members
     training = [
         (n, subset) for n, subset in enumerate(spec.subsets) if not subset.is_reg and members.frozen_of(n)
     ]
     given = {subset.rules.trigger for _, subset in training} - {""}
-    for _, subset in training:
+    for number, subset in training:
         if given and not subset.rules.trigger:
             what = f"subset {subset.name} has no trigger, while others have one"
-            yield Finding("warn", what, f"frieze subset set {subset.name} --trigger WORD", of_subset(subset))
+            hint = f"frieze subset set {subset.name} --trigger WORD"
+            yield Finding("warn", what, hint, filters.frozen_of(number).named())
     for trigger in sorted(given):
         tagged = BitMap().union(*(collection.bitmaps.of(tag) for tag in collection.tags.alike(trigger)))
         led = (members.frozen_of(n) for n, subset in training if subset.rules.trigger == trigger)
@@ -101,15 +104,18 @@ def triggers(collection: Collection, spec: FreezeSpec, members: Members) -> Iter
                 f"the trigger '{visible(trigger)}' is a tag of {len(elsewhere):,} pictures of other subsets"
                 f" ({count_tokens(trigger)} tokens)"
             )
-            yield Finding("warn", what, "see 'frieze check-identifier' for a free word", of_images(elsewhere))
+            yield Finding(
+                "warn", what, "see 'frieze tag check-identifier' for a free word", filters.of(elsewhere)
+            )
 
 
-def parted(collection: Collection, spec: FreezeSpec, members: Members) -> Iterator[Finding]:
+def parted(filters: PictureFilters) -> Iterator[Finding]:
     """A weight over several tags is lost where tags move or go alone (S025)."""
-    for subset, own in zip(spec.subsets, members.ids, strict=True):
+    collection = filters.collection
+    for number, subset in enumerate(filters.spec.subsets):
         if subset.rules.escape_parentheses or not may_move(subset.rules):
             continue
-        found = list(parted_brackets(collection, own, subset.rules))
+        found = list(parted_brackets(collection, filters.members.frozen_of(number), subset.rules))
         if found:
             (image, over) = found[0]
             (row,) = collection.rows([image])
@@ -117,5 +123,5 @@ def parted(collection: Collection, spec: FreezeSpec, members: Members) -> Iterat
                 f"subset {subset.name}: {len(found):,} pictures have a weight bracket over several tags, such as"
                 f" '{visible(', '.join(over))}' of {visible(row.name)}: shuffle and dropout part it"
             )
-            named = of_images(image for image, _ in found)
+            named = filters.of(BitMap(image for image, _ in found))
             yield Finding("warn", what, "give each tag its own brackets, or keep them in the head", named)

@@ -12,9 +12,7 @@ from curator.contract.buckets import face_in
 from curator.contract.picture_file import has_picture
 from curator.contract.tar_members import is_tar
 from curator.contract.text import visible
-from curator.freeze.finding import Finding, of_images
-from curator.freeze.members import Members
-from curator.freeze.spec import FreezeSpec
+from curator.freeze.finding import Finding, PictureFilters
 from curator.index.bulk_rows import BulkRows
 from curator.index.changes import id_array
 from curator.index.collection import Collection
@@ -24,12 +22,13 @@ MASKS = ("-mask.png", "-masklabel.png")
 _LOOKED_AT = 256
 
 
-def lost_files(collection: Collection, members: Members) -> Iterator[Finding]:
+def lost_files(filters: PictureFilters) -> Iterator[Finding]:
     """Roots that are not there, and files of a sample; a full check is a scan, or `frieze manifest verify`."""
+    collection = filters.collection
     lost = [root for root in collection.images.roots() if not Path(root).is_dir() and not is_tar(root)]
     for root in lost:
         yield Finding("stop", f"the folder {visible(root)} is gone", "mount it, or scan its new place")
-    frozen = members.frozen()
+    frozen = filters.members.frozen()
     if lost or not frozen:
         return
     some = [frozen[at * len(frozen) // _LOOKED_AT] for at in range(min(_LOOKED_AT, len(frozen)))]
@@ -37,33 +36,33 @@ def lost_files(collection: Collection, members: Members) -> Iterator[Finding]:
     gone = [row.id for row in collection.rows(some) if not has_picture(row.full_path)]
     if gone:
         what = f"{len(gone)} of {len(some)} files looked at are gone"
-        yield Finding("warn", what, "scan again: a training refuses lost files", of_images(gone))
+        yield Finding("warn", what, "scan again: a training refuses lost files", filters.of(BitMap(gone)))
 
 
-def unnamed_faces(collection: Collection, spec: FreezeSpec, members: Members) -> Iterator[Finding]:
+def unnamed_faces(filters: PictureFilters) -> Iterator[Finding]:
     """Crops around a face where a name tells of none."""
-    for number, subset in enumerate(spec.subsets):
+    for number, subset in enumerate(filters.spec.subsets):
         if subset.crop == "face":
-            own = members.frozen_of(number)
-            without = [image for image, path in _paths(collection, own) if not face_in(path)]
+            own = filters.members.frozen_of(number)
+            without = [image for image, path in _paths(filters.collection, own) if not face_in(path)]
             if without:
                 what = f"subset {subset.name}: {len(without):,} of {len(own):,} names tell of no face"
-                yield Finding("warn", what, "name files as NAME_cx_cy_w_h.png", of_images(without))
+                named = filters.among(filters.frozen_of(number), without, "")
+                yield Finding("warn", what, "name files as NAME_cx_cy_w_h.png", named)
 
 
-def masks(collection: Collection, spec: FreezeSpec, members: Members) -> Iterator[Finding]:
+def masks(filters: PictureFilters) -> Iterator[Finding]:
     """Masks that are missing, and those that would be trained as pictures themselves."""
-    for number, subset in enumerate(spec.subsets):
+    for number, subset in enumerate(filters.spec.subsets):
         if subset.mask != "file":
             continue
-        own = members.frozen_of(number)
-        paths = list(_paths(collection, own))
+        own = filters.members.frozen_of(number)
+        paths = list(_paths(filters.collection, own))
         taken = [image for image, path in paths if path.endswith(MASKS)]
         if taken:
             what = f"subset {subset.name}: {len(taken):,} masks would be trained as pictures"
-            yield Finding(
-                "warn", what, "add " + r"-name:/-mask(label)?\.png$/ to its filter", of_images(taken)
-            )
+            named = filters.among(filters.frozen_of(number), taken, r"name:/-mask(label)?\.png$/")
+            yield Finding("warn", what, "add " + r"-name:/-mask(label)?\.png$/ to its filter", named)
         without = [
             image
             for image, path in paths
@@ -72,7 +71,8 @@ def masks(collection: Collection, spec: FreezeSpec, members: Members) -> Iterato
         if without:
             what = f"subset {subset.name}: {len(without):,} of {len(own):,} pictures have no mask and count whole"
             hint = "a mask stands beside NAME.png as NAME-mask.png or NAME-masklabel.png"
-            yield Finding("warn", what, hint, of_images(without))
+            named = filters.among(filters.frozen_of(number), without, r"-name:/-mask(label)?\.png$/")
+            yield Finding("warn", what, hint, named)
 
 
 def _stem(path: str) -> str:

@@ -58,6 +58,15 @@ class Members:
         """Every picture that is frozen."""
         return BitMap.union(BitMap(), *(each.ids for each in self.shown))
 
+    def surplus(self, spec: FreezeSpec) -> BitMap:
+        """The pictures of regularisation that are left out because training gives fewer samples."""
+        reg = (
+            own
+            for own, subset in zip(self.ids, spec.subsets, strict=True)
+            if subset.is_reg and shows(subset, len(own))
+        )
+        return BitMap().union(*reg) - self.frozen()
+
     def frozen_of(self, subset: int) -> BitMap:
         """The pictures of one subset that are frozen."""
         return BitMap.union(BitMap(), *(each.ids for each in self.shown if each.subset == subset))

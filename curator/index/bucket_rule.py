@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from curator.contract.buckets import BucketRule
+from curator.contract.buckets import BucketRule, checked
 from curator.index.collection import Collection
 from curator.index.edits import Commit
 
@@ -18,6 +18,10 @@ def bucket_rule(collection: Collection) -> BucketRule:
 
 
 def set_bucket_rule(collection: Collection, rule: BucketRule) -> Commit:
-    """Keep `rule` with the collection: an edit that can be undone."""
+    """Keep `rule` with the collection: an edit that can be undone.
+
+    Raises:
+        UserError: its limits contradict each other.
+    """
     with collection.writing(durable=True):
-        return collection.settings.edit(_SETTING, asdict(bucket_rule(collection)), asdict(rule))
+        return collection.settings.edit(_SETTING, asdict(bucket_rule(collection)), asdict(checked(rule)))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from curator.contract.buckets import BucketRule, CropMode, Resample
+from curator.contract.buckets import BucketRule, CropMode, Resample, advice_on, checked
 from curator.contract.captions import CaptionRules
 from curator.contract.errors import UserError
 from curator.contract.regular_file import TEXT_BYTES, read_regular
@@ -284,14 +284,20 @@ def _take_rule(dataset: Mapping[str, Any], general: Mapping[str, Any], where: st
         raise UserError(
             f"{where}.validation_split is {split:g}", "give a share from 0 to below 1: 1 trains nothing"
         )
-    if not nearest_value("enable_bucket", dataset, general):
-        found.note(f"{where} has no buckets in kohya; here every picture has one")
     least, most, step, no_upscale = (
         nearest_value(f"{name}", dataset, general)
         for name in ("min_bucket_reso", "max_bucket_reso", "bucket_reso_steps", "bucket_no_upscale")
     )
+    if not nearest_value("enable_bucket", dataset, general):
+        found.note(f"{where} has no buckets in kohya; here every picture has one")
+        least, most = min(least, *sides), max(most, *sides)  # kohya looks at its limits only beside buckets
     resample = _resample(dataset, general, where)
-    rule = BucketRule(sides[0], sides[1], least, most, step, not no_upscale, resample)
+    try:
+        rule = checked(BucketRule(sides[0], sides[1], least, most, step, not no_upscale, resample))
+    except UserError as error:
+        raise UserError(f"{where}: {error.what}", error.hint) from error
+    for advice in advice_on(rule):
+        found.note(f"{where}: {advice}")
     if found.rule is None:
         found.rule = rule
     elif found.rule != rule:

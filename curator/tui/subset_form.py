@@ -17,6 +17,7 @@ from curator.contract.buckets import (
     CropInputs,
     CropMode,
     Resample,
+    checked,
 )
 from curator.contract.captions import CaptionRules
 from curator.contract.errors import UserError, did_you_mean
@@ -205,17 +206,18 @@ def rule_typed(values: Mapping[str, str]) -> BucketRule:
     """The bucket rule that was typed.
 
     Raises:
-        UserError: a line that cannot be understood, or sizes that make no buckets.
+        UserError: a line that cannot be understood, or sizes that make no buckets or contradict each other.
     """
     sizes = [
         whole_number_of(values, name, name) for name in ("width", "height", "min_side", "max_side", "step")
     ]
-    return BucketRule(
+    rule = BucketRule(
         *sizes,
         upscale=yes_or_no(values, "upscale", "enlarge"),
         resample=cast("Resample", _one_of(values, "resample", RESAMPLES)),
         crop_inputs=cast("CropInputs", _one_of(values, "crop_inputs", CROP_INPUTS)),
     )
+    return checked(rule)
 
 
 def _one_of(values: Mapping[str, str], name: str, words: Sequence[str]) -> str:

@@ -61,7 +61,7 @@ def test_ls_in_all_its_forms(collection: Path, frieze: Frieze) -> None:
 def test_a_filter_may_begin_with_a_dash(collection: Path, frieze: Frieze) -> None:
     assert frieze("ls", "-fox", "--count").out == "3\n"
     assert frieze("ls", "--count", "--", "-fox").out == "3\n"
-    assert frieze("tag", "add", "-fox -wolf", "--at", "start", "-odd", "--yes").code == 0
+    assert frieze("tag", "add", "-fox -wolf", "--at", "start", "--yes", "--", "-odd").code == 0
     assert frieze("ls", "tag:-odd", "--count").out == "2\n"
     assert frieze("subset", "add", "rest", "-fox", "--repeats", 2).code == 0
     assert frieze("subset", "set", "rest", "--filter", "-wolf").code == 0

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curator.contract.buckets import BucketRule, bucket_list, place
+from curator.contract.buckets import LONGEST_SIDE, BucketRule, advice_on, bucket_list, checked, place
 from curator.contract.errors import UserError
 
 sides = st.integers(1, 6000)
@@ -107,7 +107,68 @@ def test_sizes_on_which_sd_scripts_divides_by_zero(size: tuple[int, int]) -> Non
     assert max(placed.bucket) <= 1024
 
 
-@pytest.mark.parametrize("values", [(0, 512), (512, 512, 256, 1024, 63), (512, 512, -1)])
+@pytest.mark.parametrize(
+    "values",
+    [
+        (0, 512),
+        (512, 512, 256, 1024, 63),
+        (512, 512, -1),
+        (LONGEST_SIDE + 1, 512),
+        (512, 512, 256, 10**12),
+        (512, 512, 256, 1024, 8 * 10**12),
+    ],
+)
 def test_a_rule_without_sense_is_refused(values: tuple[int, ...]) -> None:
     with pytest.raises(UserError):
         BucketRule(*values)
+
+
+def test_the_largest_rule_is_listed() -> None:
+    rule = checked(BucketRule(LONGEST_SIDE, LONGEST_SIDE, 8, LONGEST_SIDE, 8))
+    assert bucket_list(rule)[-1] == (LONGEST_SIDE, LONGEST_SIDE)
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ((768, 1152, 256, 1024, 64), "resolution 768x1152 is above the longest side of a bucket, 1024"),
+        ((1152, 768, 256, 1024, 64), "resolution 1152x768 is above the longest side"),
+        ((512, 512, 256, 32, 64), "shortest side of a bucket is 256, the longest 32"),
+        ((512, 512, 576, 1024, 64), "resolution 512x512 is below the shortest side of a bucket, 576"),
+        ((512, 320, 384, 1024, 64), "resolution 512x320 is below the shortest side of a bucket, 384"),
+    ],
+)
+def test_limits_that_contradict_are_refused(values: tuple[int, ...], told: str) -> None:
+    """As sd-scripts asserts: min <= min(resolution), max >= max(resolution), each in whole steps."""
+    with pytest.raises(UserError, match=told):
+        checked(BucketRule(*values))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [(512, 512, 512, 512, 64), (512, 512, 570, 1024, 64), (1024, 1024, 256, 1000, 64), (64, 64, 64, 64, 64)],
+)
+def test_limits_in_whole_steps_are_taken(values: tuple[int, ...]) -> None:
+    """sd-scripts rounds the shortest side down and the longest up before it compares them."""
+    rule = BucketRule(*values)
+    assert checked(rule) is rule
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ((512, 512, 256, 1024, 64), []),
+        ((768, 768, 256, 1024, 64), []),
+        ((1024, 1024, 256, 1280, 64), []),
+        ((1024, 1024, 256, 1024, 64), ["1280 or more is advised, not 1024"]),
+        ((832, 768, 256, 1024, 64), ["1280 or more is advised"]),
+        ((512, 512, 250, 1000, 64), ["sides begin at 192", "sides end at 1024"]),
+        ((512, 512, 32, 512, 64), ["sides begin at 64"]),
+        ((500, 500, 256, 1024, 64), ["a square is trained at 448x448"]),
+    ],
+)
+def test_what_is_doubtful_is_advised_against(values: tuple[int, ...], told: list[str]) -> None:
+    """S036: above 768x768 a longest side of 1280 or more is advised."""
+    said = advice_on(BucketRule(*values))
+    assert len(said) == len(told)
+    assert all(part in each for part, each in zip(told, said, strict=True))

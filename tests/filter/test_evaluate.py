@@ -12,6 +12,7 @@ from pyroaring import BitMap
 from curator.contract.buckets import BucketRule, place
 from curator.filter.evaluate import select
 from curator.filter.tree import FilterError
+from curator.filter.unmatched import unmatched_in_words
 from curator.index.collection import Collection
 from curator.index.edits import SetClass, SetMark
 from curator.index.images import FileFacts, NewImage
@@ -106,6 +107,11 @@ def collection(tmp_path_factory: pytest.TempPathFactory) -> Collection:
         ("bytes:2k..3k", [2, 3]),
         ("tags<3", [4, 5, 6]),
         ("id:2..3", [2, 3]),
+        ("id:1,4..5", [1, 4, 5]),
+        ("id=5,1,5,9999999999", [1, 5]),
+        ("id:6..9999999999,9..8", [6]),
+        ("id!=1,4..5", [2, 3, 6]),
+        ("-id:1,4..5 1girl", [2, 6]),
         ("mark:keep", [1, 2]),
         ("mark:reject", [3]),
         ("mark:none", [4, 5, 6]),
@@ -203,3 +209,25 @@ def test_the_laws_of_sets(collection: Collection, left: str, right: str) -> None
     assert found(f"-({left})") == everyone - found(left)
     assert found(f"({left}) ({right})") == found(left) & found(right)
     assert found(f"({left}) OR ({right})") == found(left) | found(right)
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("1gril", "no image has the tag '1gril'"),
+        ("1girl or scenery", "'or'; an operator is written OR"),
+        ("1girl | scenery", "'|'; an operator is written OR"),
+        ("!blurry", "an operator is written -blurry"),
+        ("1girl, smile", "no tag holds a comma, as '1girl,' does; tags are parted by spaces"),
+        ("character:smile", "no tag of class character fits 'smile'; tag:smile is of class general"),
+        ("artist:Saber_(Fate)", '"saber (fate)" is of class character'),
+        ("artist:nobody", "no image has the tag 'artist:nobody'"),
+        ("kitty", "no image has the tag 'kitty'; it is an alias of tag:foo"),
+    ],
+)
+def test_a_term_that_fits_nothing_denies_no_tag_there_is(
+    collection: Collection, typed: str, told: str
+) -> None:
+    collection.aliases.put([("Kitty", "foo")])
+    (term, *_) = select(collection, typed).unknown_tags
+    assert unmatched_in_words(collection, term).endswith(told)

@@ -64,7 +64,7 @@ def test_empty_and_silent_subsets_are_told(collect: Maker) -> None:
         "warn",
     )
     assert "subset none has no pictures" in warnings
-    assert "no picture has the tag unicorn" in warnings
+    assert "no image has the tag 'unicorn'" in warnings
     assert "subset few: 1 pictures x 0.2 show nothing" in warnings
 
 

@@ -102,7 +102,14 @@ async def test_a_bucket_rule_that_cannot_be_is_refused_in_place(drive, session):
         await it.press("2", "s")
         await fill(it, step="60")
         await it.sees("no multiple of 8")
-        await fill(it, step="32")
+        await fill(it, step="64", min_side="256", max_side="32")
+        await it.sees("the longest 32")
+        await fill(it, min_side="64", max_side="64")
+        await it.sees("above the longest side")
+        await fill(it, min_side="192", max_side="256")
+        await it.sees("below the shortest side")
+        assert session.bucket_rule.step == 64
+        await fill(it, min_side="64", step="32")
         await it.sees("by 32")
         assert session.bucket_rule.step == 32
         await it.press("s")
@@ -111,6 +118,9 @@ async def test_a_bucket_rule_that_cannot_be_is_refused_in_place(drive, session):
         await fill(it, resample="bicubic", crop_inputs="letterbox")
         await it.until(lambda: session.bucket_rule.resample == "bicubic")
         assert session.bucket_rule.crop_inputs == "letterbox"
+        await it.press("s")
+        await fill(it, width="1024", height="1024", max_side="1024")
+        await it.until(lambda: "Above 768x768 a longest side" in it.notices)
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])

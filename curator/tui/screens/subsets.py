@@ -12,7 +12,7 @@ from textual.app import ComposeResult
 from textual.screen import Screen
 from textual.widgets import Label
 
-from curator.contract.buckets import BucketRule
+from curator.contract.buckets import BucketRule, advice_on
 from curator.contract.errors import UserError
 from curator.contract.recipe import BatchSize
 from curator.contract.text import visible
@@ -233,6 +233,8 @@ class SubsetsScreen(Screen):
         def check(values: Mapping[str, str]) -> BucketRule:
             rule = rule_typed(values)
             self._session.set_bucket_rule(rule)
+            for advice in advice_on(rule):
+                self.notify(f"{advice[:1].upper()}{advice[1:]}.", markup=False)
             return rule
 
         self.app.push_screen(Form("Bucket sizes", rule_lines(self._session.bucket_rule), check))

@@ -1,0 +1,96 @@
+"""Reference of all commands, made from the code: `python -m curator.cli.reference > docs/commands.md`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from typing import Any
+
+import typer
+
+from curator.cli.main import COMMANDS
+
+_HEAD = """\
+# Commands
+
+Made by `python -m curator.cli.reference`; a test keeps it true. `frieze COMMAND --help` says the same.
+
+- `frieze [DIR]` opens [the app](app.md); `frieze --help` lists the commands, `frieze --version` tells the version.
+- Options have two dashes and stand anywhere; `--option=VALUE` and `--option VALUE` are the same. A word that begins
+  with one dash is a filter where a FILTER stands (`frieze ls -blurry`), unless it is an option's name or a single
+  letter; anywhere else it is refused. Behind `--` all is taken as it is: `frieze tag add cat -- -dry-run`.
+- Data goes to stdout, all else to stderr. A command ends with 0 when it is done, 2 for a mistake of yours (a sentence
+  and a hint), 130 when interrupted, 1 for a bug.
+- A [filter](filter.md) of several words stands in quotes; `''` is every picture.
+"""
+
+
+def commands() -> Iterator[tuple[str, Any]]:
+    """All commands as they are typed behind `frieze`, each with what Typer made of it."""
+    for word, command in COMMANDS.items():
+        module = import_module(f"curator.cli.{command.module}")
+        built: Any = typer.main.get_command(getattr(module, command.app))
+        verbs: dict[str, Any] = getattr(built, "commands", {})
+        yield from ((f"{word} {verb}", made) for verb, made in verbs.items())
+        if not verbs:
+            yield word, built
+
+
+def usage(name: str, command: Any) -> str:
+    """One line: `frieze ls [FILTER] [--limit N] ...`."""
+    words = [_argument(each) if each.param_type_name == "argument" else f"[{_option(each)}]"
+             if not each.required else _option(each) for each in command.params]  # fmt: skip
+    return " ".join(["frieze", name, *words])
+
+
+def page() -> str:
+    """The whole reference, as Markdown."""
+    parts = [_HEAD]
+    for name, command in commands():
+        parts.append(f"## frieze {name}\n\n```\n{usage(name, command)}\n```\n\n{_paragraphs(command.help)}\n")
+        if command.params:
+            parts.append("| | default | |\n|---|---|---|\n" + "".join(map(_row, command.params)))
+    return "\n".join(parts)
+
+
+def _row(parameter: Any) -> str:
+    word = _argument(parameter) if parameter.param_type_name == "argument" else _option(parameter)
+    meaning = parameter.help + (" May be repeated." if _says_not_repeated(parameter) else "")
+    return f"| {_cell(f'`{word}`')} | {_cell(_default(parameter))} | {_cell(meaning)} |\n"
+
+
+def _argument(parameter: Any) -> str:
+    word = parameter.metavar or parameter.name.upper()
+    return word if parameter.required or word.startswith("[") else f"[{word}]"
+
+
+def _option(parameter: Any) -> str:
+    """`--limit N`, `--at start|end`, `--flip/--no-flip`."""
+    names = "/".join([*parameter.opts, *parameter.secondary_opts])
+    choices = parameter.type_descriptor.choices
+    value = "|".join(choices) if choices else parameter.metavar or parameter.name.upper()
+    return names if parameter.is_flag else f"{names} {value}"
+
+
+def _default(parameter: Any) -> str:
+    if parameter.required:
+        return "required"
+    default = parameter.default
+    return "" if default is None or default is False or default == "" else f"`{default}`"
+
+
+def _says_not_repeated(parameter: Any) -> bool:
+    return parameter.multiple and "may be repeated" not in parameter.help
+
+
+def _paragraphs(text: str) -> str:
+    return "\n".join(line.strip() for line in text.strip().splitlines())
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())
