@@ -8,6 +8,8 @@ import stat
 from pathlib import Path
 from typing import BinaryIO
 
+from curator.contract.live_databases import refuse_live
+
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK  # a FIFO without a writer would block the open itself
 
 
@@ -15,8 +17,10 @@ def open_regular(path: str | Path) -> BinaryIO:
     """The file at `path` for reading.
 
     Raises:
-        OSError: it is gone, cannot be read, or is no regular file (`EINVAL`; a folder: `EISDIR`).
+        OSError: it is gone, cannot be read, is no regular file (`EINVAL`; a folder: `EISDIR`), or is a database that
+            this process has open (`EBUSY`).
     """
+    refuse_live(path)
     handle = os.open(path, _FLAGS)
     try:
         refuse_irregular(os.fstat(handle).st_mode, path)
