@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 
 from curator.contract.buckets import BucketRule
@@ -19,5 +20,11 @@ def bucket_rule(collection: Collection) -> BucketRule:
 
 def set_bucket_rule(collection: Collection, rule: BucketRule) -> Commit:
     """Keep `rule` with the collection: an edit that can be undone."""
+    return change_bucket_rule(collection, lambda _: rule)
+
+
+def change_bucket_rule(collection: Collection, change: Callable[[BucketRule], BucketRule]) -> Commit:
+    """Read the collection's rule, change it and keep it, while nobody else writes."""
     with collection.writing(durable=True):
-        return collection.settings.edit(_SETTING, asdict(bucket_rule(collection)), asdict(rule))
+        before = bucket_rule(collection)
+        return collection.settings.edit(_SETTING, asdict(before), asdict(change(before)))
