@@ -1,9 +1,11 @@
-"""Three writers on one collection, killed with SIGKILL at random moments; what each was told is done must be there.
+"""Programs on one collection, killed with SIGKILL at random moments; what each was told is done must be there.
 
     python -m bench.kill --rounds 200
+    python -m bench.kill --scenario app --acknowledged 10000
 
-An `editor` gives single images a tag each, a `bulk` writer gives thousands a tag, takes some of that back and folds,
-an `importer` brings batches in. Each prints a line when the library has told it that a commit is done.
+`writers`: an `editor` gives single images a tag each, a `bulk` writer gives thousands a tag, takes some of that back
+and folds, an `importer` brings batches in. `app`: programs that come and go beside an open app (`visitors.py`). Each
+prints a line when the library has told it that a commit is done.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bench import visitors
 from curator.index.bulk_import import BulkImport
 from curator.index.collection import Collection
 from curator.index.edits import AddTags
@@ -28,7 +31,8 @@ from curator.index.images import FileFacts, NewImage
 from curator.index.new_images import ImageBatch
 
 IMAGES = 3000
-ROLES = ("editor", "bulk", "importer")
+# who works together in one round; the next takes the next crew
+SCENARIOS = {"writers": (("editor", "bulk", "importer"),), "app": visitors.CREWS}
 
 
 @dataclass
@@ -43,15 +47,20 @@ class Outcome:
     seconds: float = 0.0
 
 
-def kill_rounds(folder: Path, rounds: int, seed: int) -> Outcome:
-    """Start all writers, let them work, kill them; again and again on the same collection."""
+def kill_rounds(
+    folder: Path, rounds: int, seed: int, scenario: str = "writers", acknowledged: int = 0
+) -> Outcome:
+    """Start all programs, let them work, kill them; again and again on the same collection.
+
+    So many `rounds`, and more of them until so many commits are `acknowledged`.
+    """
     begun = time.perf_counter()
     _prepare(folder)
     rng = random.Random(seed)
     outcome = Outcome()
     told: list[str] = []
-    for number in range(rounds):
-        told += _round(folder, number, rng.uniform(0.0, 0.25))
+    while outcome.rounds < rounds or len(told) < acknowledged:
+        told += _round(folder, outcome.rounds, scenario, rng)
         outcome.rounds += 1
     outcome.acknowledged = len(told)
     outcome.quick_check = _quick_check(folder)
@@ -74,20 +83,32 @@ def _prepare(folder: Path) -> None:
         )
 
 
-def _round(folder: Path, number: int, grace_s: float) -> list[str]:
-    """Each writer works until it has told something and the grace is over; then all are killed at once."""
-    pipes = [_started(role, folder, number) for role in ROLES]
-    readers = [os.fdopen(pipe) for _, pipe in pipes]
+def _round(folder: Path, number: int, scenario: str, rng: random.Random) -> list[str]:
+    """Each program works until it has told something and some time is over; then they end, and all are heard."""
+    crews = SCENARIOS[scenario]
+    started = [(role, *_started(role, folder, number)) for role in crews[number % len(crews)]]
+    readers = [os.fdopen(pipe) for _, _, pipe in started]
     first = [reader.readline() for reader in readers]
-    time.sleep(grace_s)
-    for process, _ in pipes:
-        os.kill(process, signal.SIGKILL)
+    if scenario == "app":
+        _end_one_by_one({process: role for role, process, _ in started}, rng)
+    else:
+        time.sleep(rng.uniform(0.0, 0.25))
+        for _, process, _ in started:
+            os.kill(process, signal.SIGKILL)
     rest = [line for reader in readers for line in reader.read().splitlines(keepends=True)]
-    for process, _ in pipes:
+    for _, process, _ in started:
         os.waitpid(process, 0)
     for reader in readers:
         reader.close()
-    return [line.strip() for line in first + rest if line.endswith("\n")]
+    return [line.strip() for line in first + rest if line.endswith("\n") and line.strip()]
+
+
+def _end_one_by_one(roles: dict[int, str], rng: random.Random) -> None:
+    """Some quit as a person quits them, some are killed, in any order, while the others go on."""
+    for process in rng.sample(sorted(roles), len(roles)):
+        time.sleep(rng.uniform(0.0, 0.3))
+        is_killed = roles[process] not in visitors.ENDED_BY_THEMSELVES and rng.random() < 0.5
+        os.kill(process, signal.SIGKILL if is_killed else signal.SIGTERM)
 
 
 def _started(role: str, folder: Path, number: int) -> tuple[int, int]:
@@ -99,6 +120,9 @@ def _started(role: str, folder: Path, number: int) -> tuple[int, int]:
         return process, hear
     try:
         os.dup2(tell, 1)
+        os.closerange(
+            3, os.sysconf("SC_OPEN_MAX")
+        )  # among them where the others are heard: so they notice its end
         sys.stdout = os.fdopen(1, "w")
         work(role, folder, number)
     finally:
@@ -127,7 +151,10 @@ def _is_there(collection: Collection, line: str) -> bool:
 
 
 def work(role: str, folder: Path, number: int) -> None:
-    """A writer's endless life."""
+    """A program's endless life."""
+    if role in visitors.ROLES:
+        visitors.work(role, folder, number)
+        return
     with Collection.open(folder) as collection:
         match role:
             case "editor":
@@ -168,12 +195,18 @@ def _import(collection: Collection, number: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=200)
+    parser.add_argument("--scenario", choices=SCENARIOS, default="writers")
+    parser.add_argument("--rounds", type=int, default=None)
+    parser.add_argument("--acknowledged", type=int, default=0)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
+    rounds = options.rounds if options.rounds is not None else 0 if options.acknowledged else 200
     with tempfile.TemporaryDirectory() as folder:
-        outcome = kill_rounds(Path(folder) / "c", options.rounds, options.seed)
-    print(f"{outcome.rounds} rounds of kill -9 on {len(ROLES)} writers in {outcome.seconds:.0f} s")
+        outcome = kill_rounds(
+            Path(folder) / "c", rounds, options.seed, options.scenario, options.acknowledged
+        )
+    programs = ", ".join(sorted({role for crew in SCENARIOS[options.scenario] for role in crew}))
+    print(f"{outcome.rounds} rounds of kill -9 on {programs} in {outcome.seconds:.0f} s")
     print(f"{outcome.acknowledged} commits acknowledged, {len(outcome.lost)} lost: {outcome.lost[:5]}")
     print(f"quick_check {outcome.quick_check}; differences from a rebuild: {outcome.faults[:5] or 'none'}")
 

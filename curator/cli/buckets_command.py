@@ -86,9 +86,8 @@ def buckets(
         _show_sizes(sizes, rule, as_json)
         return
     with opened(collection) as session:
-        rule = change(session.bucket_rule)
+        rule = session.change_bucket_rule(change) if keep else change(session.bucket_rule)
         if keep:
-            session.set_bucket_rule(rule)
             say(f"the collection's rule is now {rule_in_words(rule)}")
         _advise(rule)
         if sizes is not None:

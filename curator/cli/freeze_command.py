@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -50,15 +51,16 @@ def freeze(
 
     What is given of the bucket rule is kept with the collection.
     """
+    change = partial(
+        changed_rule, resolution=resolution, least=least, most=most, step=step, upscale=upscale, resample=resample,
+        crop_inputs=crop_inputs,
+    )  # fmt: skip
     with opened(collection) as session:
-        rule = changed_rule(
-            session.bucket_rule, resolution=resolution, least=least, most=most, step=step, upscale=upscale,
-            resample=resample, crop_inputs=crop_inputs,
-        )  # fmt: skip
+        rule = change(session.bucket_rule)
         _tell_findings(session, rule)
         with progress_shown("freeze", "frozen") as show:
             frozen = session.freeze(name, show, rule=rule, replace=replace)
-        session.set_bucket_rule(rule)  # only a rule that has frozen something is kept
+        session.change_bucket_rule(change)  # only a rule that has frozen something is kept
     if as_json:
         put_json(
             {

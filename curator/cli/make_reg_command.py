@@ -106,5 +106,5 @@ def _keep(session: Session, name: str, folder: Path) -> None:
             not session.subsets()
         ):  # with a first subset of any kind, "everything" is no longer meant by itself
             session.save_subset(EVERYTHING)
-        session.save_subset(Subset(name, folder_filter(folder), is_reg=True))
+        session.add_subset(Subset(name, folder_filter(folder), is_reg=True))
         session.put_subset_first(name)  # their captions meet the filters of what is trained, too

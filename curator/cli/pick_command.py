@@ -169,14 +169,12 @@ def _picked_of_dump(dump: Path, rules: PickRules) -> Picked:
 def _keep(session: Session, picked: Picked, save: str, subset: str, mark: str | None) -> list[str]:
     """Do with the pick what was asked; gives it in words."""
     done: list[str] = []
-    if subset and any(each.name == subset for each in session.subsets()):
-        raise UserError(f"there is a subset '{visible(subset)}'", "choose another name, or --save it")
     with session.one_edit():
         for name in dict.fromkeys(name for name in (save, subset) if name):
             session.save_pick(name, picked)
             done.append(f"saved as picked:{name}")
         if subset:
-            session.save_picked_subset(subset)
+            session.add_picked_subset(subset)
             done.append(f"subset {subset} made")
         if mark:
             commit = session.mark(picked.bitmap(), 1 if mark == "keep" else -1)

@@ -15,7 +15,6 @@ from curator.cli.options import CollectionOption, DryRunOption, JsonOption
 from curator.cli.output import counted, put, put_json, put_json_rows, put_table
 from curator.cli.places import opened
 from curator.cli.typer_apps import noun
-from curator.contract.errors import UserError, did_you_mean
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
@@ -112,15 +111,13 @@ def add(
     from curator.index.small_tables import Subset
 
     with opened(collection) as session:
-        if any(each.name == name for each in session.subsets()):
-            raise UserError(f"there is a subset '{visible(name)}'", "change it with 'frieze subset set'")
         subset = _changed(
             Subset(name, filter),
             _ways(repeats=repeats, loss_weight=loss_weight, flip=flip, reg=reg, crop=crop, mask=mask),
             _rules(shuffle, keep_tags, tag_dropout, caption_dropout, trigger),
             rule or (),
         )
-        session.save_subset(subset)
+        session.add_subset(subset)
         put(f"subset {visible(name)}: {counted(len(session.select(filter)))} x {subset.repeats:g}")
 
 
@@ -144,20 +141,12 @@ def change(
     collection: CollectionOption = None,
 ) -> None:
     """Change a subset; what is not given stays."""
+    ways = _ways(repeats=repeats, loss_weight=loss_weight, flip=flip, reg=reg, crop=crop, mask=mask)
+    rules = _rules(shuffle, keep_tags, tag_dropout, caption_dropout, trigger)
     with opened(collection) as session:
-        known = {each.name: each for each in session.subsets()}
-        if name not in known:
-            raise UserError(f"there is no subset '{visible(name)}'", did_you_mean(name, known))
-        subset = _changed(
-            known[name],
-            {
-                "filter": filter,
-                **_ways(repeats=repeats, loss_weight=loss_weight, flip=flip, reg=reg, crop=crop, mask=mask),
-            },
-            _rules(shuffle, keep_tags, tag_dropout, caption_dropout, trigger),
-            rule or (),
+        subset = session.change_subset(
+            name, lambda now: _changed(now, {"filter": filter, **ways}, rules, rule or ())
         )
-        session.save_subset(subset)
         put(f"subset {visible(name)}: {counted(len(session.select(subset.filter)))} x {subset.repeats:g}")
 
 
@@ -169,15 +158,8 @@ def balance(
     as_json: JsonOption = False,
 ) -> None:
     """Set repeats so that all subsets share an epoch equally. Regularisation is balanced by the freeze itself."""
-    from curator.freeze.balance import equal_shares
-
     with opened(collection) as session:
-        known = {each.name: each for each in session.subsets() if not each.is_reg}
-        changed = equal_shares([share for share in session.preview().subsets if share.name in known])
-        if not dry_run:
-            with session.one_edit("balance"):
-                for each in changed:
-                    session.save_subset(replace(known[each.name], repeats=each.repeats))
+        changed = session.balanced_subsets() if dry_run else session.balance_subsets()
     if as_json:
         put_json({"subsets": [{**asdict(each), "samples": each.samples} for each in changed]})
         return

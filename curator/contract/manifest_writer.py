@@ -12,6 +12,7 @@ from itertools import count, islice
 from os import fsencode
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import quote
 
 from curator.contract.buckets import BucketRule, Size
 from curator.contract.errors import UserError
@@ -104,7 +105,9 @@ def _reason(error: Exception) -> str:
 
 
 def _write(draft: Path, content: ManifestContent) -> str:
-    connection = sqlite3.connect(draft, isolation_level=None, check_same_thread=False)
+    # nolock: the draft's own lock keeps others away, and another freeze that looks at it would drop SQLite's
+    uri = f"file:{quote(fsencode(draft.absolute()))}?nolock=1"
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
     try:
         connection.executescript(_PRAGMAS + _SCHEMA + image_view("part"))
         connection.execute("BEGIN")

@@ -8,6 +8,8 @@ import stat
 from pathlib import Path
 from typing import BinaryIO
 
+from curator.contract.live_databases import refuse_live
+
 TEXT_BYTES = 1 << 24  # more than any recipe, list or table that a person keeps
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK  # a FIFO without a writer would block the open itself
 
@@ -16,9 +18,11 @@ def open_regular(path: str | Path) -> BinaryIO:
     """The file at `path` for reading.
 
     Raises:
-        OSError: it is gone, cannot be read, or is no regular file (`EINVAL`; a folder: `EISDIR`).
+        OSError: it is gone, cannot be read, is no regular file (`EINVAL`; a folder: `EISDIR`), or is a database that
+            this process has open (`EBUSY`).
     """
     try:
+        refuse_live(path)
         handle = os.open(path, _FLAGS)
     except ValueError:  # a name with a zero byte, which no file has
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), os.fspath(path)) from None

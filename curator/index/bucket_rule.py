@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 
 from curator.contract.buckets import BucketRule, checked
@@ -23,5 +24,15 @@ def set_bucket_rule(collection: Collection, rule: BucketRule) -> Commit:
     Raises:
         UserError: its limits contradict each other.
     """
+    return change_bucket_rule(collection, lambda _: rule)
+
+
+def change_bucket_rule(collection: Collection, change: Callable[[BucketRule], BucketRule]) -> Commit:
+    """Read the collection's rule, change it and keep it, while nobody else writes.
+
+    Raises:
+        UserError: the limits of the changed one contradict each other.
+    """
     with collection.writing(durable=True):
-        return collection.settings.edit(_SETTING, asdict(bucket_rule(collection)), asdict(checked(rule)))
+        before = bucket_rule(collection)
+        return collection.settings.edit(_SETTING, asdict(before), asdict(checked(change(before))))

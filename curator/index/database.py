@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
+from curator.contract import live_databases
 from curator.contract.errors import UserError
 from curator.contract.text import visible
 
@@ -26,7 +27,6 @@ _BY_PERSON, _BY_JOB = (
     48000,
     16000,
 )  # pages of log: a person does not tidy up after jobs, which takes a tenth of a second
-_MAGIC = b"SQLite format 3\0"
 _T = TypeVar("_T")
 
 
@@ -56,7 +56,7 @@ class Database:
         if create == path.exists():
             raise exists_already(path) if create else _absent(path)
         if not create:
-            _refuse_foreign(path)
+            _refuse_unreadable(path)
         with sqlite_errors(path):
             connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
             try:
@@ -65,7 +65,9 @@ class Database:
             except BaseException:
                 connection.close()
                 raise
-        return cls(path, connection)
+        database = cls(path, connection)
+        live_databases.hold(database, path)
+        return database
 
     @property
     def connection(self) -> sqlite3.Connection:
@@ -81,6 +83,7 @@ class Database:
             finally:
                 self._flusher = None
                 self._connection.close()
+                live_databases.let_go(self)
 
     @contextmanager
     def reading(self) -> Generator[sqlite3.Connection]:
@@ -241,22 +244,18 @@ def _cannot(path: Path, reason: str) -> UserError:
     return UserError(f"the index {visible(str(path))} cannot be used: {visible(reason)}", hint)
 
 
-def _refuse_foreign(path: Path) -> None:
-    try:
-        with path.open("rb") as file:
-            start = file.read(len(_MAGIC))
-    except OSError as error:
-        raise UserError(
-            f"cannot read {visible(str(path))}: {error.strerror}", "check its permissions"
-        ) from error
-    if start != _MAGIC:
+def _refuse_unreadable(path: Path) -> None:
+    """Ask the system, and never open the file: closing it again would drop every lock that this process has on it."""
+    if not path.is_file():
         raise _foreign(path)
+    if not os.access(path, os.R_OK):
+        raise UserError(f"cannot read {visible(str(path))}: permission denied", "check its permissions")
 
 
 def _prepare(connection: sqlite3.Connection, path: Path, create: bool) -> None:
     if create:
         connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
-    elif connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+    elif _application_id(connection, path) != APPLICATION_ID:
         raise _foreign(path)
     mode = connection.execute("PRAGMA journal_mode=WAL").fetchone()[0]
     if mode != "wal":
@@ -272,6 +271,15 @@ def _prepare(connection: sqlite3.Connection, path: Path, create: bool) -> None:
         "secure_delete=OFF",
     ):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _application_id(connection: sqlite3.Connection, path: Path) -> int:
+    try:
+        return int(connection.execute("PRAGMA application_id").fetchone()[0])
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode == sqlite3.SQLITE_NOTADB:
+            raise _foreign(path) from error
+        raise
 
 
 def _foreign(path: Path) -> UserError:

@@ -8,13 +8,13 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from curator.contract.buckets import CROP_MODES, CropMode
 from curator.contract.captions import CaptionRules
-from curator.contract.errors import UserError
+from curator.contract.errors import UserError, did_you_mean
 from curator.contract.text import visible
 from curator.index.database import Database
 from curator.index.edits import Commit
@@ -44,6 +44,15 @@ class Settings:
         with self._database.writing(durable=True) as connection:
             row = (key, json.dumps(value))
             connection.execute("INSERT OR REPLACE INTO setting(key, value) VALUES(?,?)", row)
+
+    def change(self, key: str, default: Any, change: Callable[[Any], Any]) -> Commit:
+        """Read a value (`default` where nothing was kept), change it and keep it, while nobody else writes.
+
+        An edit that can be undone.
+        """
+        with self._database.writing(durable=True):
+            before = self.get(key, default)
+            return self.edit(key, before, change(before))
 
     def edit(self, key: str, before: Any, after: Any) -> Commit:
         """Change a value as an edit that can be undone. `before` is what it stood for, also where nothing was kept."""
@@ -100,8 +109,34 @@ class SubsetTable:
     def get(self, name: str) -> Subset | None:
         return next((subset for subset in self.list() if subset.name == name), None)
 
+    def add(self, subset: Subset) -> None:
+        """Add a subset at the end.
+
+        Raises:
+            UserError: the name is taken.
+        """
+        with self._database.writing(durable=True) as connection:
+            _refuse_taken(connection, subset.name)
+            self._save(subset.name, subset)
+
+    def change(self, name: str, change: Callable[[Subset], Subset]) -> Subset:
+        """Read the subset of that name, change it and keep it where it stands, while nobody else writes.
+
+        Raises:
+            UserError: there is none, or the new name is taken.
+        """
+        with self._database.writing(durable=True) as connection:
+            known = {each.name: each for each in self.list()}
+            if name not in known:
+                raise UserError(f"there is no subset '{visible(name)}'", did_you_mean(name, known))
+            changed = change(known[name])
+            if changed.name != name:
+                _refuse_taken(connection, changed.name)
+            self._save(name, changed)
+        return changed
+
     def save(self, subset: Subset) -> None:
-        """Add a subset at the end, or change the one of this name where it stands."""
+        """Add a subset at the end, or put it in the place of the one of this name."""
         self._save(subset.name, subset)
 
     def put_first(self, name: str) -> None:
@@ -113,17 +148,6 @@ class SubsetTable:
                 (first,) = connection.execute("SELECT min(position) - 1 FROM subset").fetchone()
                 line = f"subset {visible(name)} put first"
                 self._edits.change("subset", key, before, {**before, "position": first}, line)
-
-    def rename(self, old: str, subset: Subset) -> None:
-        """Change the subset `old`, its name too, where it stands.
-
-        Raises:
-            UserError: the new name is taken.
-        """
-        with self._database.writing(durable=True) as connection:
-            if subset.name != old and key_of_name(connection, "subset", subset.name):
-                raise UserError(f"there is a subset '{subset.name}'", "choose another name")
-            self._save(old, subset)
 
     def remove(self, name: str) -> bool:
         """Whether there was one."""
@@ -145,6 +169,11 @@ class SubsetTable:
                 before = None
                 key, position = _new_place(connection)
             self._edits.change("subset", key, before, _record(subset, position))
+
+
+def _refuse_taken(connection: sqlite3.Connection, name: str) -> None:
+    if key_of_name(connection, "subset", name):
+        raise UserError(f"there is a subset '{visible(name)}'", "choose another name, or change that one")
 
 
 def _new_place(connection: sqlite3.Connection) -> tuple[Key, int]:

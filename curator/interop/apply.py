@@ -67,7 +67,7 @@ def carry_out(
         for pick in picks:
             collection.picks.save(pick)
         for each in plan.subsets:
-            collection.subsets.save(_subset(each))
+            collection.subsets.add(_subset(each))
     report.captioned = sum(_give_class_tokens(collection, each) for each in plan.subsets)
     report.subsets = tuple(each.name for each in plan.subsets)
     return report

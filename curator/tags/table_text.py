@@ -18,7 +18,6 @@ from curator.tags.tables import (
     Tables,
     default_tables,
     default_text,
-    keep_changes,
     tables_of,
     with_changes,
 )
@@ -80,9 +79,12 @@ def keep(collection: Collection, name: str, text: str) -> None:
     Raises:
         UserError: as `changes_of`.
     """
-    changes = changes_of(name, text)
-    others = {key: value for key, value in collection.settings.get(SETTING, {}).items() if key != name}
-    keep_changes(collection, others | {key: value for key, value in changes.items() if value})
+    changes = {key: value for key, value in changes_of(name, text).items() if value}
+
+    def replaced(kept: Tables) -> Tables:
+        return {key: value for key, value in kept.items() if key != name} | changes
+
+    collection.settings.change(SETTING, {}, replaced)
 
 
 def _overlay(table: Table | Container, changed: Mapping[str, Any]) -> None:

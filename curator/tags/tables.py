@@ -69,8 +69,7 @@ def read_changes(file: Path) -> Tables:
 def keep_changes(collection: Collection, changes: Tables) -> None:
     """Keep the user's changes with the collection, in place of earlier ones: an edit that can be undone."""
     check(changes)
-    with collection.writing(durable=True):
-        collection.settings.edit(SETTING, collection.settings.get(SETTING, {}), changes)
+    collection.settings.change(SETTING, {}, lambda _: changes)
 
 
 def with_changes(tables: Tables, changes: Tables) -> Tables:

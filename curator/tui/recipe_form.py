@@ -6,6 +6,7 @@ Pure: the form holds a preset and what was changed from it, and gives a checked 
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -121,18 +122,17 @@ def remembered_recipe(session: Session) -> Recipe:
     return with_values(load_recipe(form.preset), dict(form.changes))
 
 
-def change_remembered(session: Session, name: str, value: Value) -> None:
-    """Set one knob of the remembered form from another screen."""
-    remember_form(session, remembered_form(session).set(recipe_fields()[name], value))
+def change_remembered(session: Session, change: Callable[[RecipeForm], RecipeForm]) -> RecipeForm:
+    """Change the remembered form, as an edit that can be undone; gives what it is now.
 
-
-def remember_form(session: Session, form: RecipeForm) -> None:
-    """Keep the form: what differs from the form as it was is an edit that can be undone."""
-    before = remembered_form(session)
-    if form != before:
-        with session.one_edit():
-            session.edit_memory("preset", before.preset, form.preset)
-            session.edit_memory("recipe", dict(before.changes), dict(form.changes))
+    It is read, changed and kept while nobody else writes: a knob turned meanwhile in another app stays.
+    """
+    with session.one_edit():
+        before = remembered_form(session)
+        form = change(before)
+        session.edit_memory("preset", before.preset, form.preset)
+        session.edit_memory("recipe", dict(before.changes), dict(form.changes))
+    return form
 
 
 def in_text(value: Value) -> str:

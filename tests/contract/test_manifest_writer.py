@@ -148,3 +148,21 @@ def test_others_may_read_it_as_the_mask_says(tmp_path: Path) -> None:
     finally:
         os.umask(before)
     assert (tmp_path / "m.manifest").stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.skipif(not Path("/proc/locks").is_file(), reason="the system does not tell locks")
+def test_a_draft_has_no_locks_that_another_freeze_here_could_drop(tmp_path: Path) -> None:
+    """Who begins a manifest looks at every draft beside it, and closing what was looked at drops POSIX locks."""
+    given = content(tmp_path)
+    held: list[str] = []
+
+    def images() -> Iterator[ManifestImage]:
+        for each in given.images:
+            drafts = {file.stat().st_ino for file in (tmp_path / "m").glob(".*.part")}
+            assert drafts
+            held.extend(line for line in Path("/proc/locks").read_text().splitlines()
+                        if "POSIX" in line and int(line.split()[5].rpartition(":")[2]) in drafts)  # fmt: skip
+            yield each
+
+    write_manifest(tmp_path / "m" / "a.manifest", replace(given, images=images()))
+    assert held == []

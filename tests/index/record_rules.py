@@ -88,7 +88,7 @@ class RecordRules(RuleBasedStateMachine):
             def rename(collection: Collection) -> None:
                 subset = collection.subsets.get(old)
                 assert subset is not None
-                collection.subsets.rename(old, replace(subset, name=new))
+                collection.subsets.change(old, lambda _: replace(subset, name=new))
 
             self.edit_records(rename, change)
 

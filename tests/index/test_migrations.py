@@ -66,7 +66,7 @@ def test_an_older_history_is_done_again_and_taken_back(folder: Path) -> None:
 def test_an_older_index_gets_undo_of_its_subsets(folder: Path) -> None:
     collection = Collection.open(folder)
     first = collection.subsets.list()[0]
-    collection.subsets.rename(first.name, replace(first, name="first", repeats=5))
+    collection.subsets.change(first.name, lambda _: replace(first, name="first", repeats=5))
     collection.subsets.save(Subset("new", "solo"))
     collection.saved_filters.save(SavedFilter("good", "y"))
     assert len(Collection.open(folder).history()) == 9

@@ -46,7 +46,7 @@ def test_each_edit_of_a_subset_is_a_line_that_can_be_taken_back(collection: Coll
     collection.subsets.save(replace(alice, repeats=3, rules=CaptionRules(trigger="xyz", shuffle=True)))
     collection.subsets.save(Subset("all", ""))
     collection.subsets.put_first("all")
-    collection.subsets.rename("alice", replace(alice, name="alicia", flip=True))
+    collection.subsets.change("alice", lambda _: replace(alice, name="alicia", flip=True))
     collection.subsets.remove("all")
     assert lines(collection) == [
         "subset all removed",
@@ -78,7 +78,9 @@ def test_what_a_newer_edit_changed_of_the_same_stays_and_is_said(collection: Col
     first = newest(collection).id
     collection.subsets.save(replace(alice, repeats=4, flip=True, loss_weight=0.5))
     second = newest(collection).id
-    collection.subsets.rename("alice", replace(alice, name="alicia", repeats=4, flip=True, loss_weight=0.5))
+    collection.subsets.change(
+        "alice", lambda _: replace(alice, name="alicia", repeats=4, flip=True, loss_weight=0.5)
+    )
     undone = collection.undo(commit=first)
     assert undone is not None
     assert (undone.stayed, undone.left) == (1, ("repeats of subset alicia",))
@@ -97,7 +99,7 @@ def test_what_a_newer_edit_changed_of_the_same_stays_and_is_said(collection: Col
 
 def test_a_name_that_is_taken_since_stays_taken(collection: Collection) -> None:
     collection.subsets.save(Subset("a", "solo"))
-    collection.subsets.rename("a", Subset("b", "solo"))
+    collection.subsets.change("a", lambda _: Subset("b", "solo"))
     collection.subsets.save(Subset("a", "1girl"))
     renamed, made = collection.history()[1].id, newest(collection).id
     undone = collection.undo(commit=renamed)

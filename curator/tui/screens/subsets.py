@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Literal, cast
+from functools import partial
+from typing import cast
 
 from rich.text import Text
 from textual import on
@@ -15,6 +16,7 @@ from textual.widgets import Label
 from curator.contract.buckets import BucketRule, advice_on
 from curator.contract.errors import UserError
 from curator.contract.recipe import BatchSize
+from curator.contract.recipe_fields import recipe_fields
 from curator.contract.text import visible
 from curator.freeze.balance import equal_shares
 from curator.freeze.preview import FreezePreview, SubsetShare
@@ -41,7 +43,6 @@ from curator.tui.widgets.line_list import LineList
 _SUBSET_HEADING = (
     f" {'subset':<20} {'images':>9} {'x repeats':>10} {'= samples':>10} {'share':>7} {'steps':>9}"
 )
-_LEFTOVERS: tuple[Literal["short", "fill", "carry"], ...] = ("short", "fill", "carry")
 _LEFTOVERS_SAID = {
     "short": "leftovers make a short batch",
     "fill": "leftovers are filled up",
@@ -129,8 +130,9 @@ class SubsetsScreen(Screen):
         if subset is None:
             self.notify("No subset yet: a adds one.", markup=False)
             return
-        repeats = max(0.0, round(subset.repeats + change, 4))
-        self._session.save_subset(replace(subset, repeats=repeats))
+        self._session.change_subset(
+            subset.name, lambda now: replace(now, repeats=max(0.0, round(now.repeats + change, 4)))
+        )
         self._count()
 
     @property
@@ -140,15 +142,16 @@ class SubsetsScreen(Screen):
 
     @mistakes_shown
     def action_batch(self, change: int) -> None:
-        change_remembered(self._session, "batch.size", max(1, self._batch.size + change))
+        size = recipe_fields()["batch.size"]
+        change_remembered(
+            self._session, lambda form: form.set(size, max(1, cast("int", form.values[size.name]) + change))
+        )
         self._count()
 
     @mistakes_shown
     def action_leftovers(self) -> None:
-        now = self._batch.leftovers
-        change_remembered(
-            self._session, "batch.leftovers", _LEFTOVERS[(_LEFTOVERS.index(now) + 1) % len(_LEFTOVERS)]
-        )
+        leftovers = recipe_fields()["batch.leftovers"]
+        change_remembered(self._session, lambda form: form.turned(leftovers, 1))
         self._count()
 
     def action_balance(self) -> None:
@@ -175,7 +178,7 @@ class SubsetsScreen(Screen):
         with self._session.one_edit("balance"):
             for subset in self._session.subsets():
                 if subset.name in repeats:
-                    self._session.save_subset(replace(subset, repeats=repeats[subset.name]))
+                    self._session.change_subset(subset.name, partial(replace, repeats=repeats[subset.name]))
         self._count()
 
     def action_add(self) -> None:
@@ -192,11 +195,9 @@ class SubsetsScreen(Screen):
     def _open_form(self, subset: Subset, title: str) -> None:
         def check(values: Mapping[str, str]) -> Subset:
             changed = subset_typed(values, subset)
-            if not subset.name and any(each.name == changed.name for each in self._session.subsets()):
-                raise UserError(
-                    f"there is a subset '{changed.name}'", "choose another name, or edit that one"
-                )
-            self._session.save_subset(changed, before=subset.name)
+            if subset.name:
+                return self._session.edit_subset(subset, changed)
+            self._session.add_subset(changed)
             return changed
 
         self.app.push_screen(Form(title, subset_lines(subset), check))
@@ -208,9 +209,7 @@ class SubsetsScreen(Screen):
             return
 
         def check(values: Mapping[str, str]) -> Subset:
-            changed = replace(subset, rules=rules_typed(values, subset.rules))
-            self._session.save_subset(changed)
-            return changed
+            return self._session.edit_subset(subset, replace(subset, rules=rules_typed(values, subset.rules)))
 
         self.app.push_screen(Form(f"Captions of {visible(subset.name)}", caption_lines(subset.rules), check))
 
@@ -230,14 +229,15 @@ class SubsetsScreen(Screen):
         self.app.push_screen(question, lambda yes: remove(self) if yes else None)
 
     def action_rule(self) -> None:
+        shown = self._session.bucket_rule
+
         def check(values: Mapping[str, str]) -> BucketRule:
-            rule = rule_typed(values)
-            self._session.set_bucket_rule(rule)
+            rule = self._session.edit_bucket_rule(shown, rule_typed(values))
             for advice in advice_on(rule):
                 self.notify(f"{advice[:1].upper()}{advice[1:]}.", markup=False)
             return rule
 
-        self.app.push_screen(Form("Bucket sizes", rule_lines(self._session.bucket_rule), check))
+        self.app.push_screen(Form("Bucket sizes", rule_lines(shown), check))
 
 
 def _share_line(share: SubsetShare, subset: Subset, width: int) -> Text:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -29,11 +29,11 @@ from curator.tui.recipe_form import (
     HEAD,
     FormRow,
     RecipeForm,
+    change_remembered,
     form_from,
     form_rows,
     in_text,
     range_in_words,
-    remember_form,
     remembered_form,
 )
 from curator.tui.screens.dialogs import Confirm, said
@@ -163,23 +163,21 @@ class TrainScreen(Screen):
 
     def action_turn(self, places: int) -> None:
         row = self._row
-        if row.field:
-            self._change(self._form.turned(row.field, places))
+        if field := row.field:
+            self._change(lambda form: form.turned(field, places))
         elif row.name == "manifest" and self._manifests:
             self._use(_next(self._manifests, self._manifest, places))
         elif row.name == "preset":
             name = _next(sorted(presets()), self._form.preset, places)
-            self._change(form_from(dict(self._form.changes), name))
+            self._change(lambda form: form_from(dict(form.changes), name))
 
     def action_reset(self) -> None:
-        row = self._row
-        if row.field:
-            self._change(self._form.reset(row.field))
+        if field := self._row.field:
+            self._change(lambda form: form.reset(field))
 
     @mistakes_shown
-    def _change(self, form: RecipeForm) -> None:
-        self._form = form
-        remember_form(self._session, form)
+    def _change(self, change: Callable[[RecipeForm], RecipeForm]) -> None:
+        self._form = change_remembered(self._session, change)
         self._show()
 
     @on(LineList.Chosen, "#form")
@@ -233,12 +231,12 @@ class TrainScreen(Screen):
     def _checked(self, field: FieldInfo, text: str, *, keep: bool) -> bool:
         """Whether the text will do; a mistake is said in place at once."""
         try:
-            form = self._form.typed(field, text)
+            self._form.typed(field, text)
         except UserError as error:
             self.query_one("#steps", Label).update(said(error), layout=False)
             return False
         if keep:
-            self._change(form)
+            self._change(lambda form: form.typed(field, text))
         else:
             self._show_steps()
         return True
