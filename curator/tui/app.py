@@ -20,6 +20,7 @@ from curator.index.edits import Commit
 from curator.session import Session
 from curator.tui import keys, memory, theme
 from curator.tui.background import given_up, in_background, mistakes_shown, progress_told
+from curator.tui.key_order import KeyOrder, Typed
 from curator.tui.messages import (
     CollectionChanged,
     Mistake,
@@ -81,6 +82,7 @@ class FriezeApp(App[None]):
         self.register_theme(theme.FRIEZE)
         self.theme = theme.FRIEZE.name  # before any style is read: a later change reads all of them again
         self._own_keys = keymap or {}
+        self._keys = KeyOrder(self, self._obey)
         self._last_input = monotonic()
         self._is_trimmed = True  # nothing was done yet
 
@@ -105,16 +107,19 @@ class FriezeApp(App[None]):
     async def on_event(self, event: events.Event) -> None:
         if isinstance(event, events.Key | events.Paste | events.MouseEvent):
             self._last_input = monotonic()
-        if isinstance(event, events.Key) and not event.is_forwarded and not _is_typed_into(self.focused):
-            await self._obey(event.key)
+        if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
+            await self._keys.take(event)
         else:
             await super().on_event(event)
 
-    async def _obey(self, key: str) -> None:
-        """Do what a key is bound to now. Textual would send it round by the panel first: the keys behind it in a burst
-        would then still mean what they mean in the list, although it opened the filter."""
-        if not await self._check_bindings(key, priority=True):
-            await self._check_bindings(key)
+    async def _obey(self, event: Typed) -> None:
+        """Type a key where one types; elsewhere do what it is bound to, at once and not by way of the panel."""
+        if isinstance(event, events.Paste) or _is_typed_into(self.focused):
+            await super().on_event(event)
+            return
+        self.app_focus = True  # a terminal may have said that it lost the focus, and not that it has it again
+        if not await self._check_bindings(event.key, priority=True):
+            await self._check_bindings(event.key)
 
     def _is_idle(self) -> bool:
         return monotonic() - self._last_input >= _IDLE_AFTER_S

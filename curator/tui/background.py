@@ -12,6 +12,7 @@ from textual.worker import get_current_worker
 
 from curator.contract.errors import UserError
 from curator.filter.cancel import Cancelled
+from curator.tui.key_order import LOOKED_UP
 from curator.tui.messages import Mistake, Told, WorkDone, WorkRefused
 
 P = ParamSpec("P")
@@ -22,11 +23,11 @@ class AbandonedError(Exception):
     """The work was given up, or the app is closing; raised from its progress callback."""
 
 
-def in_background(node: DOMNode, kind: str, work: Callable[[], object]) -> None:
+def in_background(node: DOMNode, kind: str, work: Callable[[], object], *, keys_wait: bool = False) -> None:
     """Do `work` in a thread and post `WorkDone(kind, result)` to `node`.
 
     Earlier work of this kind is given up: its result, should it still come, is thrown away. A `UserError`
-    comes back as `WorkRefused`.
+    comes back as `WorkRefused`. With `keys_wait` the next keys are about the result, and wait for it.
     """
 
     def run() -> None:
@@ -40,7 +41,8 @@ def in_background(node: DOMNode, kind: str, work: Callable[[], object]) -> None:
         if not worker.is_cancelled:
             node.post_message(message)
 
-    node.run_worker(run, group=f"{kind}-{id(node)}", exclusive=True, thread=True)
+    name = LOOKED_UP if keys_wait else ""
+    node.run_worker(run, name, group=f"{kind}-{id(node)}", exclusive=True, thread=True)
 
 
 def given_up() -> Callable[[], bool]:
