@@ -6,7 +6,7 @@ Textual, no Typer, no torch here.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,6 +42,7 @@ if TYPE_CHECKING:  # what a call needs is imported by it: the app's first screen
 
 _REMEMBERED = "app."
 _FOLD_AT_CLOSE_S = 0.5
+_CLOSE_PATIENCE_S = 1.0
 
 
 class Session(SetCalls):
@@ -79,6 +80,7 @@ class Session(SetCalls):
 
     def close(self) -> None:
         """Close, after bringing rows up to date with large edits for a moment; the next session does the rest."""
+        self.collection.wait_at_most(_CLOSE_PATIENCE_S)
         try:
             self.fold(_FOLD_AT_CLOSE_S)
             if self.collection.has_written:
@@ -313,7 +315,11 @@ class Session(SetCalls):
 
     def remember(self, key: str, value: Any) -> None:
         """Keep a piece of the app's state (JSON) with the collection."""
-        self.collection.settings.put(_REMEMBERED + key, value)
+        self.remember_all({key: value})
+
+    def remember_all(self, values: Mapping[str, Any]) -> None:
+        """Keep several pieces of the app's state, or none of them."""
+        self.collection.settings.put_all({_REMEMBERED + key: value for key, value in values.items()})
 
     def edit_memory(self, key: str, before: Any, after: Any) -> None:
         """Change a piece of the app's state as an edit that can be undone; `before` is what it stood for."""

@@ -26,8 +26,7 @@ def open_app(word: str) -> int:
     _check_terminal()
     from curator.tui.app import run
 
-    run(enclosing_collection(folder) or folder)
-    return 0
+    return run(enclosing_collection(folder) or folder)
 
 
 def _check_terminal() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -41,9 +41,13 @@ class Settings:
 
     def put(self, key: str, value: Any) -> None:
         """Remember a value; no edit, so never undone."""
+        self.put_all({key: value})
+
+    def put_all(self, values: Mapping[str, Any]) -> None:
+        """Remember several values, or none of them."""
         with self._database.writing(durable=True) as connection:
-            row = (key, json.dumps(value))
-            connection.execute("INSERT OR REPLACE INTO setting(key, value) VALUES(?,?)", row)
+            rows = [(key, json.dumps(value)) for key, value in values.items()]
+            connection.executemany("INSERT OR REPLACE INTO setting(key, value) VALUES(?,?)", rows)
 
     def edit(self, key: str, before: Any, after: Any) -> Commit:
         """Change a value as an edit that can be undone. `before` is what it stood for, also where nothing was kept."""

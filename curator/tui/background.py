@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from time import monotonic
-from typing import ParamSpec
+from typing import ParamSpec, TypeVar
 
 from textual.dom import DOMNode
 from textual.worker import get_current_worker
 
 from curator.contract.errors import UserError
 from curator.filter.cancel import Cancelled
-from curator.tui.key_order import LOOKED_UP
+from curator.tui.key_order import LOOKED_UP, WRITTEN
 from curator.tui.messages import Mistake, Told, WorkDone, WorkRefused
 
 P = ParamSpec("P")
+R = TypeVar("R")
+_WAITING = "Another program is writing this collection: waiting for it."
+_TELL_WAITING_S = 0.5
 _TELL_EVERY_S = 0.25
 
 
@@ -43,6 +46,36 @@ def in_background(node: DOMNode, kind: str, work: Callable[[], object], *, keys_
 
     name = LOOKED_UP if keys_wait else ""
     node.run_worker(run, name, group=f"{kind}-{id(node)}", exclusive=True, thread=True)
+
+
+def write(
+    node: DOMNode,
+    work: Callable[[], R],
+    done: Callable[[R], None] | None = None,
+    refused: Callable[[UserError], None] | None = None,
+) -> None:
+    """Change the collection in a thread, where it may wait for another writer; the keys typed meanwhile wait.
+
+    `done` gets the result, `refused` the `UserError` (else the app shows it); both in the message loop of `node`.
+    """
+    app = node.app
+
+    def run() -> None:
+        try:
+            result = work()
+        except UserError as error:
+            app.call_later(refused or (lambda error: app.post_message(Mistake(error))), error)
+        else:
+            if done:
+                node.call_later(done, result)
+        finally:
+            app.call_later(waiting.stop)
+
+    def tell() -> None:
+        app.notify(_WAITING, severity="warning", markup=False)
+
+    waiting = app.set_timer(_TELL_WAITING_S, tell)
+    node.run_worker(run, WRITTEN, thread=True)
 
 
 def given_up() -> Callable[[], bool]:

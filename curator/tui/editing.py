@@ -8,18 +8,19 @@ from typing import NamedTuple, cast
 from pyroaring import BitMap
 from textual.screen import Screen
 
+from curator.contract.errors import UserError
 from curator.contract.text import visible
 from curator.index.edits import AddTags, Commit, Edit, RemoveTags, RenameTag, SetCaption
 from curator.index.images import ImageRow
 from curator.session import Session
 from curator.tags.text import clean_tag
-from curator.tui.background import in_background, mistakes_shown
+from curator.tui.background import in_background, mistakes_shown, write
 from curator.tui.filter_text import filter_of_tag
-from curator.tui.messages import Told
+from curator.tui.messages import Mistake, Told
 from curator.tui.words import edit_in_words, images_in_words, tags_typed
 
 _AT_ONCE = 2000  # more images are counted and changed in a worker
-COUNTED, EDITED = "edit-counted", "edit-done"  # kinds of work whose results the screen hands back
+COUNTED = "edit-counted"  # the kind of work whose result the screen hands back
 
 
 class Counted(NamedTuple):
@@ -85,7 +86,11 @@ class Editor:
             self.counted(Counted(edit, ids, self._session.preview_edit(edit, ids)))
             return
         self.screen.post_message(Told("counting"))
-        in_background(self.screen, COUNTED, lambda: Counted(edit, ids, self._reader.preview_edit(edit, ids)))
+
+        def count() -> Counted:
+            return Counted(edit, ids, self._reader.preview_edit(edit, ids))
+
+        in_background(self.screen, COUNTED, count, keys_wait=True)
 
     @mistakes_shown
     def counted(self, found: Counted) -> None:
@@ -101,15 +106,18 @@ class Editor:
         else:
             self._apply(found)
 
-    @mistakes_shown
     def _apply(self, found: Counted) -> None:
-        if len(found.ids) <= _AT_ONCE:
-            self.applied(self._session.edit(found.edit, found.ids))
-            return
-        self.screen.post_message(Told("changing"))
-        in_background(self.screen, EDITED, lambda: self._reader.edit(found.edit, found.ids))
+        session = self._session
+        if len(found.ids) > _AT_ONCE:  # the screen's own stays free to show what is seen
+            session = self._reader
+            self.screen.post_message(Told("changing"))
+        write(self.screen, lambda: session.edit(found.edit, found.ids), self._applied, self._refused)
 
-    def applied(self, commit: Commit) -> None:
+    def _refused(self, error: UserError) -> None:
+        self.screen.post_message(Told(""))
+        self.screen.post_message(Mistake(error))
+
+    def _applied(self, commit: Commit) -> None:
         """Say what was done and show it."""
         self.screen.post_message(Told(""))
         if commit.images_changed > 1:

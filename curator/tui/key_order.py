@@ -16,6 +16,8 @@ from textual.widget import Widget
 from textual.widgets import Input
 from textual.worker import Worker
 
+from curator.tui.messages import GivenUp
+
 Typed = events.Key | events.Paste
 
 LOOKED_UP = (
@@ -42,11 +44,21 @@ class KeyOrder:
     async def _obey_next(self) -> None:
         while self._typed and self._is_next():
             event = self._typed.popleft()
+            if _is_escape(event) and not isinstance(self._app.focused, Input) and self._give_up():
+                continue
             entry = self._app.focused
             self._entry = entry if isinstance(entry, Input) and _is_text(event) else None
             await self._obey(event)
         if self._typed and (self._waiter is None or self._waiter.done()):
             self._waiter = asyncio.create_task(self._wait(), name="keys wait")
+
+    def _give_up(self) -> bool:
+        """Give up what is being looked up; whether anything was."""
+        awaited = list(_awaited(self._app))
+        for worker in awaited:
+            worker.cancel()
+            worker.node.post_message(GivenUp())
+        return bool(awaited)
 
     async def _wait(self) -> None:
         while self._app.is_running and not self._is_next():
@@ -63,7 +75,7 @@ class KeyOrder:
 
     def _needs_no_answer(self, event: Typed) -> bool:
         """Leaving a screen, and giving up or typing on, are possible while it looks something up."""
-        if isinstance(self._app.focused, Input) or not isinstance(event, events.Key) or event.key == "escape":
+        if isinstance(self._app.focused, Input) or not isinstance(event, events.Key) or _is_escape(event):
             return True
         bound = self._app._bindings.key_to_bindings.get(event.key, [])
         return any(each.action.startswith(("go(", "quit", "suspend")) for each in bound)
@@ -77,7 +89,7 @@ def _is_at_rest(app: App[None]) -> bool:
         return False
     if app.message_queue_size or app._next_callbacks or screen._layout_required or screen._callbacks:
         return False
-    return all(map(_is_waiting, screen.walk_children(with_self=True)))
+    return all(map(_is_waiting, screen.walk_children(Widget, with_self=True)))
 
 
 def _is_waiting(widget: Widget) -> bool:
@@ -96,6 +108,10 @@ def _awaited(app: App[None]) -> Iterator[Worker[None]]:
 
 def _is_text(event: Typed) -> bool:
     return isinstance(event, events.Key) and event.is_printable
+
+
+def _is_escape(event: Typed) -> bool:
+    return isinstance(event, events.Key) and event.key == "escape"
 
 
 def _meant(event: Typed) -> list[Typed]:

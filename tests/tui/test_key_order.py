@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from curator.session import Session
 from curator.tui.app import FriezeApp
 from curator.tui.key_order import _is_at_rest
 from curator.tui.widgets.filter_bar import FilterBar
+from curator.tui.widgets.line_list import LineList
 from tests.tui.conftest import Driven
 
 CHARACTERS = {"space": " ", "tab": "\t", "enter": "\r", "escape": "\x1b", "backspace": "\x7f"}
@@ -47,6 +49,9 @@ async def burst(it: Driven, keys: Sequence[str]) -> None:
 async def slowly(it: Driven, keys: Sequence[str]) -> None:
     for key in keys:
         await burst(it, [key])
+        if len(key) > 1:
+            await asyncio.sleep(0.1)  # what waits for a pause in typing is looked up
+            await at_rest(it)
 
 
 async def at_rest(it: Driven) -> None:
@@ -54,10 +59,14 @@ async def at_rest(it: Driven) -> None:
         busy = [each for each in it.app.workers if not each.is_finished]
         return not it.app._keys._typed and not busy and _is_at_rest(it.app)
 
-    await it.until(lambda: not it.app.is_running or rests())
-    if it.app.is_running:
-        await it.pilot.pause(0.15)  # what waits for a pause in typing is looked up
-        await it.until(rests)
+    async def wait() -> None:
+        for _ in range(30_000):
+            if not it.app.is_running or rests():
+                return
+            await asyncio.sleep(0.004)
+        raise AssertionError("never at rest; the screen shows\n" + it.text)
+
+    await wait()
 
 
 def state_of(it: Driven, session: Session) -> dict[str, object]:
@@ -68,7 +77,7 @@ def state_of(it: Driven, session: Session) -> dict[str, object]:
     return {
         "screen": type(it.app.screen).__name__,
         "focused": (type(focused).__name__, focused.id) if focused else None,
-        "text": it.text,
+        "lists": [(each.id, each.cursor, each.count) for each in it.app.screen.query(LineList)],
         "entries": entries,
         "tags": [[tag.name for tag in session.tags_of(row.id)] for row in rows],
         "captions": [row.caption for row in rows],
@@ -94,6 +103,8 @@ async def typed(folder: Path, pictures: Path, line: str, way) -> dict[str, objec
             it = Driven(app, pilot)
             await at_rest(it)
             await way(it, keys_of(line))
+            await asyncio.sleep(0.1)
+            await at_rest(it)
             return state_of(it, session) if app.is_running else {"left": state_of_session(session)}
 
 
@@ -103,58 +114,27 @@ def state_of_session(session: Session) -> object:
 
 LINES = [
     # the filter
-    "/ 'birf' backspace 'd'",
-    "/ 'animal' enter j y",
-    "/ 'animal' enter j space j x",
-    "/ 'cat' down y",
-    "/ 'cat' escape y",
+    "/ 'birf' backspace 'd' escape / 'animal' enter j space j x g escape / 'cat' down y / escape",
+    "/ 'animal' enter j y / backspace backspace 'x' escape j y / ctrl+u 'cat' escape x",
     "/ 'animal' home delete delete 'x' end 's' enter",
-    "/ 'wdith>3' enter j y",
-    "/ 'animal' enter / backspace backspace 'x' escape j y",
     # tags, by dialog and in the panel
-    "a 'zoo' enter j j",
-    "a 'veh' tab enter j a 'dog' enter",
-    "a 'a' down down tab enter",
-    "a 'zoo' escape j y",
-    "ctrl+a a 'zoo' enter y u",
-    "ctrl+a a 'zoo' enter n j y",
-    "ctrl+a d 'animal' enter enter j",
-    "j tab d d escape y",
-    "j tab j J escape j",
-    "j tab r 'new' enter y j",
-    "tab r ctrl+u 'hound' enter j y",
-    "e 'a caption' enter j e 'another' enter",
+    "a 'zoo' enter j j a 'veh' tab enter j a 'a' down down tab enter a 'no' escape j y",
+    "ctrl+a a 'zoo' enter y u d 'animal' enter enter j a 'zoo' enter n escape j y",
+    "j tab d d escape y j tab j J u d escape j x",
+    "j tab r 'new' enter y j escape e 'a caption' enter j e 'another' enter",
     # lists to choose from
-    "o '-width' enter j y",
-    "f 'ani' enter y",
-    "f delete escape y",
-    "F 'mine' enter f 'mi' enter",
-    "# '4' enter y",
-    "? 'invert' enter y",
-    ": 'subsets' enter a 'two' tab 'cat' enter",
+    "o '-width' enter j y f 'ani' enter x F 'mine' enter f 'mi' delete escape y # '4' enter x",
+    "? 'invert' enter y : 'subsets' enter a 'two' tab 'cat' enter j",
+    "t j + y t j enter j escape y",
     # forms
-    "2 a 'birds' tab 'dog' tab ctrl+u '3' enter j e '4' enter",
-    "2 j e tab tab ctrl+u '7' enter",
-    "2 a 'birds' tab 'dog' shift+tab 's' enter",
-    "2 j d y a 'x' enter",
-    "2 j c tab 'a' escape d n",
-    "2 s ctrl+u '256' tab ctrl+u '256' enter b y",
-    "2 j + + - c escape",
+    "2 a 'birds' tab 'dog' tab '3' enter j e '4' enter d y a 'x' enter escape",
+    "2 j e tab tab '7' enter c tab 'a' escape s '256' tab '256' enter b y + + - 1 j y",
     "4 n 'first' enter 2 j",
     # the recipe
-    "5 / 'seed' enter enter ctrl+u '42' enter / 'epochs' enter enter ctrl+u '3' enter",
-    "5 / 'flip' escape j j enter 'run2' enter",
-    "5 j space L escape",
+    "5 / 'seed' enter enter '42' enter / 'epochs' enter enter '3' enter j j h L escape",
     # history and the rest
-    "7 enter y g",
-    "7 j enter y u",
-    "7 U y enter n",
-    "8 / 'cat' enter j p escape",
-    "8 p 'cat' escape e escape",
-    "3 [ ] # escape 1 y",
-    "y x u ctrl+r 2 1 y",
-    "enter j j escape y",
-    "t j + y t j",
+    "7 enter y j enter y u U y enter n 3 [ ] # escape 1 y",
+    "8 / 'cat' enter j p escape p 'cat' escape e escape 2 1 y x u ctrl+r",
     "/ 'cat' enter q",
 ]
 

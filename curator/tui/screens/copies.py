@@ -12,12 +12,13 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 from textual.widgets import Label
 
+from curator.contract.errors import UserError
 from curator.contract.text import visible
 from curator.index.edits import Commit
 from curator.scan.duplicates import Group
 from curator.session import Session
 from curator.tui import keys
-from curator.tui.background import in_background, mistakes_shown, progress_told
+from curator.tui.background import in_background, mistakes_shown, progress_told, write
 from curator.tui.copy_groups import (
     DISTANCES,
     CopyShown,
@@ -29,7 +30,7 @@ from curator.tui.copy_groups import (
     rejected_of_all,
     shown_copies,
 )
-from curator.tui.messages import CollectionChanged, Mistake, Told, WorkDone, WorkRefused
+from curator.tui.messages import CollectionChanged, Mistake, Place, Told, WorkDone, WorkRefused
 from curator.tui.screens.dialogs import Confirm
 from curator.tui.screens.picture import PictureScreen, ShownPicture
 from curator.tui.widgets.chrome import KeyLine, TabLine, TooSmall
@@ -104,14 +105,11 @@ class CopiesScreen(Screen):
     def _look_so(self, likeness: Likeness) -> None:
         if likeness != self._likeness:
             self._likeness = likeness
-            self._session.remember("copies", [likeness.distance, likeness.best])
+            self.post_message(Place({"copies": [likeness.distance, likeness.best]}))
             self.action_look()
 
     def on_work_done(self, message: WorkDone) -> None:
         self.post_message(Told(""))
-        if message.kind == "reject":
-            self._rejected(cast("Commit", message.result))
-            return
         self._state = "found"
         self.groups, self.at, self.current = cast("list[Group]", message.result), 0, 0
         self._show_group()
@@ -194,29 +192,33 @@ class CopiesScreen(Screen):
 
     # what is kept
 
-    @mistakes_shown
     def action_keep(self, best: bool) -> None:
         """Keep one of the group, reject the others, and go on to the next group."""
         if not self.copies:
             return
         kept = self.copies[0 if best else self.current].row
-        if kept.mark == -1:
-            self._session.mark([kept.id], 0)
         others = rejected(self.copies, kept.id)
-        if others:
-            self._session.mark(others, -1)
+
+        def keep() -> None:
+            if kept.mark == -1:
+                self._session.mark([kept.id], 0)
+            if others:
+                self._session.mark(others, -1)
+
+        write(self, keep, lambda _: self._go_on())
+
+    def _go_on(self) -> None:
         if self.at + 1 < len(self.groups):
             self.action_group(1)
         else:
             self.notify("That was the last group. esc goes back.", markup=False)
             self._show_group()
 
-    @mistakes_shown
     def action_reject(self) -> None:
         if self.copies:
             row = self.copies[self.current].row
-            self._session.mark([row.id], 0 if row.mark == -1 else -1)
-            self._show_group()
+            mark = 0 if row.mark == -1 else -1
+            write(self, lambda: self._session.mark([row.id], mark), lambda _: self._show_group())
 
     def action_keep_all(self) -> None:
         """Keep the best of every group, after a question with the count."""
@@ -233,8 +235,13 @@ class CopiesScreen(Screen):
 
     def _reject(self, images: BitMap) -> None:
         self.post_message(Told("rejecting"))
-        in_background(self, "reject", lambda: self._reader.mark(images, -1))
+        write(self, lambda: self._reader.mark(images, -1), self._rejected, self._refused)
+
+    def _refused(self, error: UserError) -> None:
+        self.post_message(Told(""))
+        self.post_message(Mistake(error))
 
     def _rejected(self, commit: Commit) -> None:
+        self.post_message(Told(""))
         self.notify(f"{images_in_words(commit.images_changed)} rejected. u undoes it.", markup=False)
         self._show_group()

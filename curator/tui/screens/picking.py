@@ -16,7 +16,7 @@ from curator.filter.fields import is_score
 from curator.select.pick import Picked, pick
 from curator.select.rules import ORDERS, PickRules, Shortage, parse_range, parse_since, read_list
 from curator.session import Session
-from curator.tui.background import in_background
+from curator.tui.background import in_background, write
 from curator.tui.messages import Told
 from curator.tui.screens.dialogs import Form, FormLine, number_of, whole_number_of
 from curator.tui.screens.proposal import Proposal
@@ -75,12 +75,17 @@ def ask_for_pick(screen: Screen, session: Session, reader: Session) -> None:
 def propose_pick(screen: Screen, session: Session, found: NamedPick) -> None:
     """Show the funnel, and keep the pick as a subset when it is accepted."""
 
+    def save() -> None:
+        with session.one_edit():
+            session.save_pick(found.name, found.picked)
+            session.save_picked_subset(found.name)
+
+    def tell(_: None) -> None:
+        screen.notify(f"subset {visible(found.name)} made. u undoes it.", markup=False)
+
     def keep(yes: bool | None) -> None:
         if yes:
-            with session.one_edit():
-                session.save_pick(found.name, found.picked)
-                session.save_picked_subset(found.name)
-            screen.notify(f"subset {visible(found.name)} made. u undoes it.", markup=False)
+            write(screen, save, tell)
 
     lines = [Text(f" {count:>11,}  {visible(reason)}") for reason, count in found.picked.funnel]
     lines += [Text(f" {visible(note)}", "italic") for note in found.picked.notes]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Literal, cast
 
@@ -21,7 +21,7 @@ from curator.freeze.preview import FreezePreview, SubsetShare
 from curator.index.small_tables import Subset
 from curator.session import Session
 from curator.tui import keys
-from curator.tui.background import in_background, mistakes_shown
+from curator.tui.background import in_background, write
 from curator.tui.messages import CollectionChanged, Mistake, WorkDone, WorkRefused
 from curator.tui.recipe_form import change_remembered, remembered_recipe
 from curator.tui.screens.dialogs import Confirm, Form
@@ -84,7 +84,7 @@ class SubsetsScreen(Screen):
     def _count(self) -> None:
         self._subsets = self._session.subsets()
         batch = self._batch
-        in_background(self, "preview", lambda: self._reader.preview(batch))
+        in_background(self, "preview", lambda: self._reader.preview(batch), keys_wait=True)
 
     def on_resize(self) -> None:
         if self._shown:
@@ -123,33 +123,29 @@ class SubsetsScreen(Screen):
         position = self.query_one("#subsets", LineList).cursor
         return self._subsets[position] if position < len(self._subsets) else None
 
-    @mistakes_shown
     def action_repeat(self, change: float) -> None:
         subset = self._current
         if subset is None:
             self.notify("No subset yet: a adds one.", markup=False)
             return
         repeats = max(0.0, round(subset.repeats + change, 4))
-        self._session.save_subset(replace(subset, repeats=repeats))
-        self._count()
+        self._write(lambda: self._session.save_subset(replace(subset, repeats=repeats)))
+
+    def _write(self, work: Callable[[], object]) -> None:
+        write(self, work, lambda _: self._count())
 
     @property
     def _batch(self) -> BatchSize:
         """That of the recipe of the Train screen: what is seen here is what trains."""
         return remembered_recipe(self._session).batch
 
-    @mistakes_shown
     def action_batch(self, change: int) -> None:
-        change_remembered(self._session, "batch.size", max(1, self._batch.size + change))
-        self._count()
+        size = max(1, self._batch.size + change)
+        self._write(lambda: change_remembered(self._session, "batch.size", size))
 
-    @mistakes_shown
     def action_leftovers(self) -> None:
-        now = self._batch.leftovers
-        change_remembered(
-            self._session, "batch.leftovers", _LEFTOVERS[(_LEFTOVERS.index(now) + 1) % len(_LEFTOVERS)]
-        )
-        self._count()
+        following = _LEFTOVERS[(_LEFTOVERS.index(self._batch.leftovers) + 1) % len(_LEFTOVERS)]
+        self._write(lambda: change_remembered(self._session, "batch.leftovers", following))
 
     def action_balance(self) -> None:
         """Every subset gets the same part of the epoch, which stays as long; regularisation has its own rule."""
@@ -170,13 +166,14 @@ class SubsetsScreen(Screen):
         )
         self.app.push_screen(question, lambda yes: self._repeat(repeats) if yes else None)
 
-    @mistakes_shown
     def _repeat(self, repeats: Mapping[str, float]) -> None:
-        with self._session.one_edit("balance"):
-            for subset in self._session.subsets():
-                if subset.name in repeats:
-                    self._session.save_subset(replace(subset, repeats=repeats[subset.name]))
-        self._count()
+        def balance() -> None:
+            with self._session.one_edit("balance"):
+                for subset in self._session.subsets():
+                    if subset.name in repeats:
+                        self._session.save_subset(replace(subset, repeats=repeats[subset.name]))
+
+        self._write(balance)
 
     def action_add(self) -> None:
         self._open_form(Subset("", ""), "Add a subset")
@@ -219,15 +216,13 @@ class SubsetsScreen(Screen):
         if subset is None:
             return
 
-        @mistakes_shown
-        def remove(screen: SubsetsScreen) -> None:
-            screen._session.remove_subset(subset.name)
-            screen._count()
+        def remove() -> None:
+            self._write(lambda: self._session.remove_subset(subset.name))
 
         question = Confirm(
             f"Remove the subset '{visible(subset.name)}'?", "Its pictures stay in the collection."
         )
-        self.app.push_screen(question, lambda yes: remove(self) if yes else None)
+        self.app.push_screen(question, lambda yes: remove() if yes else None)
 
     def action_rule(self) -> None:
         def check(values: Mapping[str, str]) -> BucketRule:

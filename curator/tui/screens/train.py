@@ -23,8 +23,8 @@ from curator.contract.text import visible
 from curator.freeze.build import FrozenManifest
 from curator.session import Session
 from curator.tui import keys
-from curator.tui.background import in_background, mistakes_shown
-from curator.tui.messages import CollectionChanged, Mistake, RunLaunched, Told, WorkDone, WorkRefused
+from curator.tui.background import in_background, write
+from curator.tui.messages import CollectionChanged, Mistake, Place, RunLaunched, Told, WorkDone, WorkRefused
 from curator.tui.recipe_form import (
     HEAD,
     FormRow,
@@ -176,11 +176,10 @@ class TrainScreen(Screen):
         if row.field:
             self._change(self._form.reset(row.field))
 
-    @mistakes_shown
     def _change(self, form: RecipeForm) -> None:
         self._form = form
-        remember_form(self._session, form)
         self._show()
+        write(self, lambda: remember_form(self._session, form))
 
     @on(LineList.Chosen, "#form")
     def _edit(self) -> None:
@@ -253,10 +252,9 @@ class TrainScreen(Screen):
         if place is not None and text:
             self.query_one("#form", LineList).go(place)
 
-    def remember(self) -> None:
-        """Keep what a restart should find again, besides the form."""
-        self._session.remember("run", self._run_name)
-        self._session.remember("manifest", self._manifest.name if self._manifest else "")
+    def place(self) -> dict[str, object]:
+        """What a restart should find again, besides the form."""
+        return {"run": self._run_name, "manifest": self._manifest.name if self._manifest else ""}
 
     # the launch
 
@@ -266,7 +264,7 @@ class TrainScreen(Screen):
         except UserError as error:
             self.post_message(Mistake(error))
             return
-        self.remember()
+        self.post_message(Place(self.place()))
         question = Confirm(
             f"Start training '{visible(self._run_name)}'?", length_in_words(recipe, self._spans).plain
         )

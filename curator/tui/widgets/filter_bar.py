@@ -60,6 +60,7 @@ class FilterBar(Vertical):
         super().__init__(id=id)
         self.set_aside = 0  # files that could not be used
         self._before = ""
+        self._is_wrong = False
         self._timer: Timer | None = None
 
     def compose(self) -> ComposeResult:
@@ -83,6 +84,10 @@ class FilterBar(Vertical):
     def edit(self) -> None:
         """Begin to type; escape comes back to what is there now."""
         self._before = self.text
+        self.edit_on()
+
+    def edit_on(self) -> None:
+        """Go on typing; escape comes back to what was there before."""
         # at once: focus() comes a moment later, and keys typed meanwhile would be commands of the list
         self.screen.set_focus(self.query_one(FilterInput))
 
@@ -92,6 +97,7 @@ class FilterBar(Vertical):
 
     def show_count(self, shown: int, selected: int, note: str = "") -> None:
         """The filter is good and finds so many."""
+        self._is_wrong = False
         self.show_selected(shown, selected)
         self._say(Text(note) if note else None)
 
@@ -104,6 +110,7 @@ class FilterBar(Vertical):
 
     def show_mistake(self, error: UserError) -> None:
         """Point at the character that is wrong and say why; the list stays as it was."""
+        self._is_wrong = True
         position = getattr(error, "position", 0)
         entry = self.query_one(FilterInput)
         column = 3 + max(0, position - round(entry.scroll_offset.x))
@@ -119,15 +126,28 @@ class FilterBar(Vertical):
     @on(Input.Changed)
     def _wait_a_moment(self, event: Input.Changed) -> None:
         event.stop()
+        self._stop_waiting()
+        self._timer = self.set_timer(DELAY_S, self._try)
+
+    def _try(self) -> None:
+        self._stop_waiting()
+        self.post_message(self.Typed(self.text))
+
+    def _stop_waiting(self) -> None:
         if self._timer:
             self._timer.stop()
-        self._timer = self.set_timer(DELAY_S, lambda: self.post_message(self.Typed(event.value)))
+            self._timer = None
 
     @on(Input.Submitted)
     def _accept(self, event: Input.Submitted) -> None:
         event.stop()
         self.post_message(self.Accepted())
 
+    def on_filter_bar_accepted(self) -> None:
+        if self._timer or self._is_wrong:
+            self._try()
+
     def on_filter_bar_restored(self) -> None:
+        self._stop_waiting()
         self.set_text(self._before)
         self.post_message(self.Typed(self._before))
