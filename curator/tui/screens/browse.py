@@ -14,7 +14,6 @@ from textual.widgets import Label
 
 from curator.contract.text import visible
 from curator.filter.result import Result
-from curator.filter.tree import FilterError
 from curator.index.edits import RemoveTags, ReorderTags, SetMark
 from curator.index.images import ImageRow
 from curator.session import Session
@@ -183,7 +182,7 @@ class BrowseScreen(Screen):
         self.post_message(Told(""))
         self._stop_looking()
         self.on_image_list_selection_changed()
-        if isinstance(message.error, FilterError):
+        if message.kind == "filter":
             self.query_one(FilterBar).show_mistake(message.error)
             if self._accepted:  # not the list of another filter: there is something to mend first
                 self.query_one(FilterBar).edit_on()
