@@ -289,6 +289,12 @@ class Session(SetCalls):
 
         return start_new(self.runs_dir, manifest, recipe, name, processes)
 
+    def check_models(self, recipe: Recipe) -> None:
+        """Refuse a recipe whose models are no files and no names of a hub."""
+        from curator.runs.launch import check_models
+
+        check_models(recipe)
+
     def restart(self, run: RunFolder, processes: int = 1) -> int:
         """Go on with a run that stopped or crashed, from its last state; gives the worker's process id."""
         from curator.runs.launch import start
@@ -309,7 +315,9 @@ class Session(SetCalls):
 
     def request(self, run: RunFolder, action: str) -> None:
         """Ask a living run to pause, resume, save, sample or stop."""
-        run.request(action)
+        from curator.runs.requests import request
+
+        request(run, action)
 
     # --- the app's memory -----------------------------------------------------------------------------
 

@@ -171,6 +171,10 @@ class RunFolder:
         scratch.touch()
         os.replace(scratch, self.requests_dir / f"{time.time_ns():020d}-{action}")
 
+    def waiting_requests(self) -> list[str]:
+        """What was asked for and not taken yet, oldest first."""
+        return [file.name.partition("-")[2] for file in sorted(self.requests_dir.glob("*"))]
+
     def take_requests(self) -> list[Action]:
         """The requests made since the last call, oldest first; each is taken once."""
         taken: list[Action] = []

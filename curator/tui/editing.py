@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple, cast
 
 from pyroaring import BitMap
 from textual.screen import Screen
 
-from curator.contract.errors import UserError
+from curator.contract.errors import UserError, did_you_mean
 from curator.contract.text import visible
 from curator.index.edits import AddTags, Commit, Edit, RemoveTags, RenameTag, SetCaption
 from curator.index.images import ImageRow
@@ -51,6 +51,28 @@ class Editor:
 
         everywhere = self._session.select(filter_of_tag(tag)).bitmap()
         self._ask(f"Rename '{visible(tag)}' everywhere", rename, everywhere, tag)
+
+    def ask_which_to_rename(self) -> None:
+        """Ask for a tag and for another name of it."""
+        from curator.tui.screens.dialogs import Form, FormLine
+
+        def check(values: Mapping[str, str]) -> tuple[Edit, BitMap]:
+            tag = clean_tag(values["tag"])
+            found = self._session.select(filter_of_tag(tag))
+            if found.unknown_tags:
+                names = [each.name for each, _ in self._session.find_tags(tag)]
+                raise UserError(f"no picture has the tag '{visible(tag)}'", did_you_mean(tag, names))
+            return RenameTag(tag, clean_tag(values["name"])), found.bitmap()
+
+        def rename(result: object) -> None:
+            if result is not None:
+                self.change(*cast("tuple[Edit, BitMap]", result))
+
+        lines = [
+            FormLine("tag", "tag", "", "as it is now; tab in the list goes to the tags of a picture"),
+            FormLine("name", "new name", "", "on every picture that has it"),
+        ]
+        self.screen.app.push_screen(Form("Rename a tag everywhere", lines, check), rename)
 
     def ask_caption(self, row: ImageRow, ids: BitMap) -> None:
         """Ask for a caption; that of `row` is where one begins."""

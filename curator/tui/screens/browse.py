@@ -20,7 +20,7 @@ from curator.session import Session
 from curator.tui import keys
 from curator.tui.background import given_up, in_background, mistakes_shown
 from curator.tui.editing import COUNTED, Editor
-from curator.tui.filter_text import with_tag
+from curator.tui.filter_text import completed, with_tag
 from curator.tui.finding import EarlyLook, Found, find_first, place_of_image
 from curator.tui.messages import CollectionChanged, Mistake, Place, Told, VisitOver, WorkDone, WorkRefused
 from curator.tui.widgets.chrome import KeyLine, TabLine, TooSmall
@@ -116,6 +116,11 @@ class BrowseScreen(Screen):
 
     def on_filter_bar_typed(self, message: FilterBar.Typed) -> None:
         self._select(message.text)
+
+    @mistakes_shown
+    def on_filter_bar_unfinished(self) -> None:
+        bar = self.query_one(FilterBar)
+        bar.complete(completed(bar.text, lambda word: [tag.name for tag, _ in self._session.find_tags(word)]))
 
     def on_filter_bar_accepted(self) -> None:
         self._visit = None  # a filter of one's own: there is nothing to go back to
@@ -336,11 +341,13 @@ class BrowseScreen(Screen):
 
     @mistakes_shown
     def action_rename(self) -> None:
-        tag = self.query_one(TagPanel).current
-        if tag is None:
-            self.notify("Put the cursor on a tag first (tab).", markup=False)
+        tags, facets = self.query_one(TagPanel), self.query_one(FacetPanel)
+        if tags.has_focus and tags.current:
+            self._editor.ask_rename(tags.current.name)
+        elif facets.has_focus and facets.current:
+            self._editor.ask_rename(facets.current.tag.name)
         else:
-            self._editor.ask_rename(tag.name)
+            self._editor.ask_which_to_rename()
 
     def action_caption(self) -> None:
         images = self.query_one(ImageList)

@@ -32,6 +32,7 @@ from curator.tui.recipe_form import (
     form_from,
     form_rows,
     in_text,
+    place_of_field,
     range_in_words,
     remember_form,
     remembered_form,
@@ -44,7 +45,10 @@ from curator.tui.widgets.line_list import LineList
 
 
 class _ValueEntry(Entry):
-    BINDINGS = keys.bindings("dialog.close")
+    BINDINGS = keys.bindings("dialog.close", "value")
+
+    def action_stay(self) -> None:
+        """Not to the list: what one types next is still meant for this line."""
 
     def action_close(self) -> None:
         cast("TrainScreen", self.screen).leave_entry()
@@ -150,7 +154,10 @@ class TrainScreen(Screen):
 
     def _show_steps(self) -> None:
         try:
-            text = length_in_words(self._form.recipe(), self._spans)
+            recipe = self._form.recipe()
+            text = length_in_words(recipe, self._spans)
+            if recipe.model.path:
+                self._session.check_models(recipe)
         except UserError as error:
             text = said(error)
         self.query_one("#steps", Label).update(text, layout=False)
@@ -194,7 +201,8 @@ class TrainScreen(Screen):
     def action_find(self) -> None:
         self._finding = True
         self.query_one("#about", Label).update(
-            Text(" find a field by any part of its name or help\n"), layout=False
+            Text(" find a field by any part of its name, else of its help; enter on it edits it\n"),
+            layout=False,
         )
         self._open_entry("")
 
@@ -243,13 +251,8 @@ class TrainScreen(Screen):
         return True
 
     def _jump_to(self, text: str) -> None:
-        found = (
-            at
-            for at, row in enumerate(self._rows)
-            if row.field and text in f"{row.name} {row.field.help}".lower()
-        )
-        place = next(found, None)
-        if place is not None and text:
+        place = place_of_field(self._rows, text)
+        if place is not None:
             self.query_one("#form", LineList).go(place)
 
     def place(self) -> dict[str, object]:
@@ -276,6 +279,7 @@ class TrainScreen(Screen):
         recipe = self._form.recipe()
         if not recipe.model.path:
             raise UserError("the recipe names no base model", "fill in model.path: / path, then enter")
+        self._session.check_models(recipe)
         return recipe, self._manifest
 
     def _launch(self, manifest: Path, recipe: Recipe) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import cast
 
 from rich.text import Text
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.message import Message
@@ -28,12 +28,23 @@ class Entry(Input):
     Entry:focus { border: none; background: $boost; }
     """
 
+    PASTED_JOIN = " "  # between the lines of a pasted text
+
     def __init__(self, value: str = "", *, placeholder: str = "", id: str | None = None) -> None:
-        super().__init__(value, placeholder=placeholder, id=id, compact=True, select_on_focus=False)
+        super().__init__(value, placeholder=placeholder, id=id, compact=True)
         self.cursor_blink = False
+
+    def on_paste(self, event: events.Paste) -> None:
+        """All lines of a pasted text, as one; what is no character of a line is left out."""
+        event.prevent_default()
+        event.stop()
+        lines = (" ".join(line.split("\t")).strip() for line in event.text.splitlines())
+        text = self.PASTED_JOIN.join(filter(None, lines))
+        self.replace("".join(filter(str.isprintable, text)), *self.selection)
 
 
 class _TagInput(Entry):
+    PASTED_JOIN = ", "
     BINDINGS = keys.bindings("entry")
 
     def action_suggest(self, lines: int) -> None:

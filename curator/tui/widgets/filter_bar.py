@@ -23,11 +23,18 @@ class FilterInput(Entry):
 
     BINDINGS = keys.bindings("filter")
 
+    def __init__(self) -> None:
+        super().__init__(placeholder="filter, such as: cat -blurry width>=512")
+        self.select_on_focus = False  # one goes on with a filter
+
     def action_restore(self) -> None:
         self.post_message(FilterBar.Restored())
 
     def action_leave(self) -> None:
         self.post_message(FilterBar.Accepted())
+
+    def action_complete(self) -> None:
+        self.post_message(FilterBar.Unfinished())
 
 
 class FilterBar(Vertical):
@@ -53,6 +60,9 @@ class FilterBar(Vertical):
     class Accepted(Message):
         """Enter: on to the list."""
 
+    class Unfinished(Message):
+        """Tab: the tag being typed should be completed."""
+
     class Restored(Message):
         """Escape: the filter is as it was before typing."""
 
@@ -66,7 +76,7 @@ class FilterBar(Vertical):
     def compose(self) -> ComposeResult:
         with Horizontal():
             yield Label(" / ", id="slash", markup=False)
-            yield FilterInput(placeholder="filter, such as: cat -blurry width>=512")
+            yield FilterInput()
             yield Label("", id="count", markup=False)
         yield Label("", id="mistake", markup=False)
 
@@ -79,6 +89,12 @@ class FilterBar(Vertical):
         entry = self.query_one(FilterInput)
         with self.prevent(Input.Changed):
             entry.value = text
+        entry.cursor_position = len(text)
+
+    def complete(self, text: str) -> None:
+        """Put the filter there with its last word completed, and try it."""
+        entry = self.query_one(FilterInput)
+        entry.value = text
         entry.cursor_position = len(text)
 
     def edit(self) -> None:
