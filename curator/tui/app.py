@@ -36,6 +36,7 @@ from curator.tui.messages import (
 )
 from curator.tui.screens.browse import BrowseScreen
 from curator.tui.screens.lazily import screen_makers
+from curator.tui.terminal_codes import tell_them_apart
 from curator.tui.widgets.chrome import tell_progress
 from curator.tui.widgets.line_list import LineList
 from curator.tui.words import turned_in_words
@@ -318,6 +319,7 @@ def run(folder: Path) -> int:
     """
     theme.be_still()
     memory.give_back()
+    tell_them_apart()
     keymap = keys.load_keymap(keys.keys_file())
     with Session.open(folder) as session:
         app = FriezeApp(session, keymap)

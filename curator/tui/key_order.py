@@ -24,6 +24,10 @@ LOOKED_UP = (
     "looked up"  # the name of workers whose answer the next key is about, such as the pictures of a filter
 )
 WRITTEN = "written"  # and of those that change the collection
+_WORDS = {"alt+b": "ctrl+left", "alt+f": "ctrl+right"}
+_ESCAPE = "\x1b"
+_LEAVES = ("go(", "quit", "suspend")  # actions that are possible while something is looked up
+_MOVES = ("move(", "page(", "half_page(", "edge(")  # and those while another program's write is waited for
 _LOOK_EVERY_S = 0.002
 
 
@@ -38,12 +42,13 @@ class KeyOrder:
 
     async def take(self, event: Typed) -> None:
         """Obey a key, or keep it until its turn comes."""
-        self._typed.extend(_meant(event))
+        self._typed.append(event)
         await self._obey_next()
 
     async def _obey_next(self) -> None:
         while self._typed and self._is_next():
-            event = self._typed.popleft()
+            event, *behind = _meant(self._typed.popleft(), is_entry=isinstance(self._app.focused, Input))
+            self._typed.extendleft(behind)
             if _is_escape(event) and not isinstance(self._app.focused, Input) and self._give_up():
                 continue
             entry = self._app.focused
@@ -70,15 +75,22 @@ class KeyOrder:
         if not _is_at_rest(self._app):
             # text goes to the entry in order anyway, and changes nothing that would take it elsewhere
             return self._entry is not None and self._app.focused is self._entry and _is_text(self._typed[0])
-        awaited = {worker.name for worker in _awaited(self._app)}
-        return not awaited or (awaited == {LOOKED_UP} and self._needs_no_answer(self._typed[0]))
+        return all(self._needs_none(worker, self._typed[0]) for worker in _awaited(self._app))
 
-    def _needs_no_answer(self, event: Typed) -> bool:
-        """Leaving a screen, and giving up or typing on, are possible while it looks something up."""
-        if isinstance(self._app.focused, Input) or not isinstance(event, events.Key) or _is_escape(event):
-            return True
-        bound = self._app._bindings.key_to_bindings.get(event.key, [])
-        return any(each.action.startswith(("go(", "quit", "suspend")) for each in bound)
+    def _needs_none(self, worker: Worker[None], event: Typed) -> bool:
+        """Whether a key may be obeyed before the worker is done."""
+        if worker.name == WRITTEN:
+            return self._action_of(event).startswith(_MOVES)
+        is_typed = isinstance(self._app.focused, Input) or isinstance(event, events.Paste)
+        return is_typed or _is_escape(event) or self._action_of(event).startswith(_LEAVES)
+
+    def _action_of(self, event: Typed) -> str:
+        if not isinstance(event, events.Key):
+            return ""
+        chain = (
+            bindings.key_to_bindings.get(event.key) for _, bindings in self._app.screen._modal_binding_chain
+        )
+        return next((bound[0].action for bound in chain if bound), "")
 
 
 def _is_at_rest(app: App[None]) -> bool:
@@ -114,13 +126,12 @@ def _is_escape(event: Typed) -> bool:
     return isinstance(event, events.Key) and event.key == "escape"
 
 
-def _meant(event: Typed) -> list[Typed]:
-    """The keys that a terminal's code stands for where it stands for several."""
+def _meant(event: Typed, *, is_entry: bool) -> list[Typed]:
+    """The key, or two, that a terminal's code stands for."""
     if isinstance(event, events.Key):
         if event.key == "ctrl+j":  # enter, typed before the app had the terminal
             return [events.Key("enter", "\r")]
-        if event.key.startswith("alt+") and event.character:  # escape and the next key in one piece
-            character = event.character
-            key = character if character.isalnum() else event.key.removeprefix("alt+")
-            return [events.Key("escape", "\x1b"), events.Key(key, character)]
+        if event.key in _WORDS and event.character:  # as `terminal_codes` gives them
+            escape_and_letter = [events.Key("escape", _ESCAPE), events.Key(event.character, event.character)]
+            return [events.Key(_WORDS[event.key], None)] if is_entry else list(escape_and_letter)
     return [event]

@@ -91,7 +91,7 @@ def state_of(it: Driven, session: Session) -> dict[str, object]:
     }
 
 
-async def typed(folder: Path, pictures: Path, line: str, way) -> dict[str, object]:  # noqa: ANN001
+async def typed(folder: Path, pictures: Path, line: str, way) -> dict[str, object]:
     with Session.create(folder) as session:
         session.scan(pictures)
         session.save_subset(Subset("all", "", repeats=2))
