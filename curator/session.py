@@ -6,7 +6,7 @@ Textual, no Typer, no torch here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,6 +45,7 @@ if TYPE_CHECKING:  # what a call needs is imported by it: the app's first screen
 
 _REMEMBERED = "app."
 _FOLD_AT_CLOSE_S = 0.5
+_CLOSE_PATIENCE_S = 1.0
 
 
 class Session(SetCalls):
@@ -82,6 +83,7 @@ class Session(SetCalls):
 
     def close(self) -> None:
         """Close, after bringing rows up to date with large edits for a moment; the next session does the rest."""
+        self.collection.wait_at_most(_CLOSE_PATIENCE_S)
         try:
             self.fold(_FOLD_AT_CLOSE_S)
             if self.collection.has_written:
@@ -318,6 +320,12 @@ class Session(SetCalls):
 
         return start_new(self.runs_dir, manifest, recipe, name, processes)
 
+    def check_models(self, recipe: Recipe) -> None:
+        """Refuse a recipe whose models are no files and no names of a hub."""
+        from curator.runs.launch import check_models
+
+        check_models(recipe)
+
     def restart(self, run: RunFolder, processes: int = 1) -> int:
         """Go on with a run that stopped or crashed, from its last state; gives the worker's process id."""
         from curator.runs.launch import start
@@ -338,13 +346,19 @@ class Session(SetCalls):
 
     def request(self, run: RunFolder, action: str) -> None:
         """Ask a living run to pause, resume, save, sample or stop."""
-        run.request(action)
+        from curator.runs.requests import request
+
+        request(run, action)
 
     # --- the app's memory -----------------------------------------------------------------------------
 
     def remember(self, key: str, value: Any) -> None:
         """Keep a piece of the app's state (JSON) with the collection."""
-        self.collection.settings.put(_REMEMBERED + key, value)
+        self.remember_all({key: value})
+
+    def remember_all(self, values: Mapping[str, Any]) -> None:
+        """Keep several pieces of the app's state, or none of them."""
+        self.collection.settings.put_all({_REMEMBERED + key: value for key, value in values.items()})
 
     def edit_memory(self, key: str, before: Any, after: Any) -> None:
         """Change a piece of the app's state as an edit that can be undone; `before` is what it stood for."""

@@ -78,6 +78,7 @@ class _Worker:
         if self.log is not None:
             with contextlib.suppress(UserError):
                 self.log.write(RunEnded(time.time(), how, self.clock.done))
+            self.run.take_requests()  # nobody is left to heed them
             self.run.finish(how, self.clock.done)
         return code
 

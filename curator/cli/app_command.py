@@ -4,34 +4,70 @@ from __future__ import annotations
 
 import os
 import sys
+from itertools import islice
 from pathlib import Path
 
 from curator.cli.places import enclosing_collection
 from curator.contract.errors import UserError
+from curator.contract.text import visible
 
 _LEAST = (40, 10)
+_LOOKED_AT = 20_000  # names, to see whether there are pictures at all
 
 
 def open_app(word: str) -> int:
-    """Open the app on the folder `word`, or on the collection around the current one.
+    """Open the app on the folder `word`, or on the collection around the current one; gives the exit code.
+
+    Where there is none, but pictures, offer to make one.
 
     Raises:
         UserError: no collection, no terminal, or one that is too small.
     """
-    folder = Path(word) if word else enclosing_collection(Path.cwd())
-    if folder is None:
-        raise UserError(
-            "there is no collection here or above", "make one with 'frieze scan DIR'; see 'frieze --help'"
-        )
-    _check_terminal()
+    folder = Path(word) if word else Path.cwd()
+    collection = enclosing_collection(folder)
+    if collection is None:
+        _refuse_without_pictures(folder)
+    _check_terminal(folder, is_indexed=collection is not None)
+    if collection is None and not _made(folder):
+        return 0
     from curator.tui.app import run
 
-    run(enclosing_collection(folder) or folder)
-    return 0
+    return run(collection or folder)
 
 
-def _check_terminal() -> None:
+def _refuse_without_pictures(folder: Path) -> None:
+    if not _has_pictures(folder):
+        raise UserError(
+            f"there is no collection in {visible(str(folder.absolute()))} or above, and no picture",
+            "make one with 'frieze scan DIR'; see 'frieze --help'",
+        )
+
+
+def _has_pictures(folder: Path) -> bool:
+    from curator.scan.find import SUFFIXES
+
+    names = (name for _, _, files in os.walk(folder) for name in files)
+    return any(name.lower().endswith(SUFFIXES) for name in islice(names, _LOOKED_AT))
+
+
+def _made(folder: Path) -> bool:
+    """Ask whether to index the pictures in `folder`, and do it."""
+    import typer
+
+    where = visible(str(folder.absolute()))
+    if not typer.confirm(f"There are pictures in {where}, but no index yet. Make one now?", default=True):
+        return False
+    from curator.cli.typer_apps import run_app
+
+    run_app("curator.cli.scan_command", "app", "scan", [str(folder.absolute())])
+    return True
+
+
+def _check_terminal(folder: Path, *, is_indexed: bool) -> None:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        where = visible(str(folder.absolute()))
+        if not is_indexed:
+            raise UserError(f"there are pictures in {where}, but no index", "make one with 'frieze scan DIR'")
         raise UserError("the app needs a terminal", "use the commands instead: 'frieze --help'")
     size = os.get_terminal_size(sys.stdout.fileno())
     if size.columns < _LEAST[0] or size.lines < _LEAST[1]:

@@ -15,6 +15,7 @@ from curator.cli.places import run_named, runs_folder
 from curator.cli.typer_apps import noun
 from curator.contract.errors import UserError
 from curator.contract.text import visible
+from curator.runs.requests import request
 
 app = noun("List, follow and control runs.")
 
@@ -82,5 +83,5 @@ def sample(run: RunArgument, collection: CollectionOption = None) -> None:
 
 def _request(name: str, action: str, collection: CollectionOption) -> None:
     run = run_named(name, collection)
-    run.request(action)
+    request(run, action)
     put(f"asked {visible(run.path.name)} to {action}; it looks once a step")

@@ -213,6 +213,10 @@ class RunFolder:
         """The requests that wait, oldest first."""
         return [action for _, action in self._waiting()]
 
+    def waiting_requests(self) -> list[str]:
+        """What was asked for and not taken yet, oldest first."""
+        return [file.name.partition("-")[2] for file in sorted(self.requests_dir.glob("*"))]
+
     def take_requests(self) -> list[Action]:
         """The requests made since the last call, oldest first; each is taken once."""
         taken: list[Action] = []

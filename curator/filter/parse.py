@@ -174,9 +174,11 @@ class _Parser:
 
     def _text_term(self, field: Field, token: Token) -> Expr:
         if token.regex:
+            import regex
+
             try:
-                re.compile(token.text)
-            except (re.error, OverflowError, RecursionError) as error:
+                regex.compile(token.text, regex.IGNORECASE)
+            except (regex.error, OverflowError, RecursionError, MemoryError) as error:
                 raise self._error(f"the regular expression is wrong: {error}", "mend it", token) from error
         return TextTerm(field.name, token.text, token.regex)
 

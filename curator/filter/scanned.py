@@ -6,19 +6,21 @@ Outside ASCII, case is disregarded only where the text looked for is itself not 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
-from curator.filter.cancel import Cancel, Cancelled
+from curator.contract.errors import UserError
+from curator.contract.text import visible
+from curator.filter.cancel import Cancel, Cancelled, check
 from curator.filter.tree import TextTerm
 from curator.index.collection import Collection
 from curator.index.row_text import Interrupted
 
 _LONGEST = 20_000  # characters that SQLite takes as a pattern, every one of them escaped
+_PATIENCE_S = 0.5  # of one text: some expressions, such as (a|aa)+$, try more ways than there is time for
 _FEW = 20_000  # so many paths are fetched and sorted one by one
 
 
@@ -30,7 +32,7 @@ def images_with_text(
         with collection.row_text(cancel) as rows:
             if not term.regex and term.text.isascii() and len(term.text) <= _LONGEST:
                 return rows.holding(term.field, term.text, within)
-            return rows.fitting(term.field, _fits(term), within)
+            return rows.fitting(term.field, _fits(term, cancel), within)
     except Interrupted as error:
         raise Cancelled from error
 
@@ -50,8 +52,26 @@ def text_ranks(
     return np.fromiter((rank[text] for text in texts), np.int64, len(texts))
 
 
-def _fits(term: TextTerm) -> Callable[[str], object]:
+def _fits(term: TextTerm, cancel: Cancel | None) -> Callable[[str], object]:
     if term.regex:
-        return re.compile(term.text, re.IGNORECASE).search
+        return _regex_search(term, cancel)
     wanted = term.text.casefold()
     return lambda text: wanted in text.casefold()
+
+
+def _regex_search(term: TextTerm, cancel: Cancel | None) -> Callable[[str], object]:
+    import regex  # not `re`: it can be bounded, and lets other threads work meanwhile
+
+    pattern = regex.compile(term.text, regex.IGNORECASE)
+
+    def search(text: str) -> object:
+        check(cancel)
+        try:
+            return pattern.search(text, timeout=_PATIENCE_S, concurrent=True)
+        except TimeoutError as error:
+            raise UserError(
+                f"the regular expression /{visible(term.text)}/ takes too long on '{visible(text[:40])}'",
+                "write it without one repeat inside another, such as a+ for (a+)+",
+            ) from error
+
+    return search

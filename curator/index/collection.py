@@ -329,6 +329,10 @@ class Collection:
         """How many MiB of the file are kept in memory besides the system's own cache of it."""
         self._database.keep_pages(mib)
 
+    def wait_at_most(self, seconds: float) -> None:
+        """How long a write waits from now on while another program writes."""
+        self._database.patience_s = seconds
+
     def check(self, looked: derived.Looked | None = None) -> list[str]:
         """What does not agree with the rows: one sentence each, none where all is well."""
         with self.reading():

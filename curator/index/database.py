@@ -49,6 +49,7 @@ class Database:
         self._owner: int | None = None  # the thread inside a transaction
         self._version = -1
         self._flusher: Flusher | None = None
+        self.patience_s = WRITER_PATIENCE_S  # how long a write waits for those of other programs
 
     @classmethod
     def open(cls, path: Path, *, create: bool = False) -> Database:
@@ -101,28 +102,46 @@ class Database:
         """A write transaction, whole or not at all. Nests.
 
         A `durable` one (edits by a person) is flushed to the disk within a second, by a thread; `close` waits for that.
+        While it waits for a writer of another program, other threads may read.
         """
-        with self._lock, sqlite_errors(self.path):
-            if self._depth:
-                if not self._writing:
-                    raise RuntimeError("a write may not begin inside a read: its snapshot could be stale")
-                yield self._connection
-                return
-            self._connection.execute(f"PRAGMA wal_autocheckpoint={_BY_PERSON if durable else _BY_JOB}")
-            if retried(self._data_version) != self._version:  # catch up while nobody waits for this one
-                self._begin("BEGIN")
-                self._connection.execute("COMMIT")
-            self._begin("BEGIN IMMEDIATE")
-            self._writing = self.has_written = True
-            try:
-                with self._transaction():
+        deadline = time.monotonic() + self.patience_s
+        while True:
+            with self._lock, sqlite_errors(self.path):
+                if self._depth:
+                    if not self._writing:
+                        raise RuntimeError("a write may not begin inside a read: its snapshot could be stale")
                     yield self._connection
-            finally:
-                self._writing = False
+                    return
+                if self._begin_to_write(durable):
+                    try:
+                        with self._transaction():
+                            yield self._connection
+                    finally:
+                        self._writing = False
+                    break
+            if time.monotonic() > deadline:
+                raise _busy(self.patience_s)
+            time.sleep(RETRY_S)
         if durable:
             self._flush_soon()
         else:
             time.sleep(_PAUSE_S)
+
+    def _begin_to_write(self, durable: bool) -> bool:
+        """Begin a write transaction, unless another program is in one."""
+        self._connection.execute(f"PRAGMA wal_autocheckpoint={_BY_PERSON if durable else _BY_JOB}")
+        if retried(self._data_version) != self._version:  # catch up while nobody waits for this one
+            self._begin("BEGIN")
+            self._connection.execute("COMMIT")
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if _is_busy(error):
+                return False
+            raise
+        self._look_for_foreign_changes()
+        self._writing = self.has_written = True
+        return True
 
     def _flush_soon(self) -> None:
         from curator.index.flush import Flusher  # its thread pool takes a while to import, and most only read
@@ -173,6 +192,9 @@ class Database:
 
     def _begin(self, statement: str) -> None:
         retried(lambda: self._connection.execute(statement))
+        self._look_for_foreign_changes()
+
+    def _look_for_foreign_changes(self) -> None:
         try:
             version = retried(self._data_version)  # also pins the snapshot of a plain BEGIN
             if version != self._version:
@@ -210,14 +232,22 @@ def retried(attempt: Callable[[], _T]) -> _T:
         try:
             return attempt()
         except sqlite3.OperationalError as error:
-            if "locked" not in str(error) and "busy" not in str(error):
+            if not _is_busy(error):
                 raise
             if time.monotonic() > deadline:
-                raise UserError(
-                    "another program has been writing this collection for 30 seconds",
-                    "wait for the other frieze to finish, or end it",
-                ) from error
+                raise _busy(WRITER_PATIENCE_S) from error
         time.sleep(RETRY_S)
+
+
+def _is_busy(error: sqlite3.OperationalError) -> bool:
+    return "locked" in str(error) or "busy" in str(error)
+
+
+def _busy(waited_s: float) -> UserError:
+    return UserError(
+        f"another program has been writing this collection for {waited_s:g} seconds",
+        "wait for the other frieze to finish, or end it",
+    )
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -41,9 +41,13 @@ class Settings:
 
     def put(self, key: str, value: Any) -> None:
         """Remember a value; no edit, so never undone."""
+        self.put_all({key: value})
+
+    def put_all(self, values: Mapping[str, Any]) -> None:
+        """Remember several values, or none of them."""
         with self._database.writing(durable=True) as connection:
-            row = (key, json.dumps(value))
-            connection.execute("INSERT OR REPLACE INTO setting(key, value) VALUES(?,?)", row)
+            rows = [(key, json.dumps(value)) for key, value in values.items()]
+            connection.executemany("INSERT OR REPLACE INTO setting(key, value) VALUES(?,?)", rows)
 
     def change(self, key: str, default: Any, change: Callable[[Any], Any]) -> Commit:
         """Read a value (`default` where nothing was kept), change it and keep it, while nobody else writes.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -22,12 +23,14 @@ from curator.contract.manifest import open_manifest
 from curator.contract.recipe import Recipe
 from curator.contract.recipe_toml import dump_recipe, with_values
 from curator.contract.run_folder import RunFolder
+from curator.contract.text import visible
 
 WORKER: Sequence[str] = ("-m", "train")
 _LAUNCHER_NAMES = {
     *("RANK", "LOCAL_RANK", "GROUP_RANK", "ROLE_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "GROUP_WORLD_SIZE"),
     *("MASTER_ADDR", "MASTER_PORT"),
 }
+_HUB_NAME = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 _LOOK_S = 0.02
 _LONGEST_START_S = 300.0  # importing torch from a cold network disk takes minutes
 
@@ -71,8 +74,7 @@ def start_new(parent: Path, manifest: Path, recipe: Recipe, name: str, processes
     Raises:
         UserError: a manifest that was changed, no model, a worker that does not start.
     """
-    if not recipe.model.path:
-        raise UserError("the recipe names no base model", "give --model PATH, or set model.path")
+    check_models(recipe)
     check_installed()
     with open_manifest(manifest) as opened:
         digest = opened.digest
@@ -80,6 +82,22 @@ def start_new(parent: Path, manifest: Path, recipe: Recipe, name: str, processes
     run = RunFolder.create(parent, name, recipe_toml, manifest, digest, processes=processes)
     start(run)
     return run
+
+
+def check_models(recipe: Recipe) -> None:
+    """Whether the models of a recipe can be there: files that are, or names of a hub. Importing torch takes long.
+
+    Raises:
+        UserError: there is no base model, or no such file.
+    """
+    if not recipe.model.path:
+        raise UserError("the recipe names no base model", "give --model PATH, or set model.path")
+    for key, value in (("model.path", recipe.model.path), ("model.vae", recipe.model.vae)):
+        if value and not (Path(value).expanduser().exists() or _HUB_NAME.fullmatch(value)):
+            raise UserError(
+                f"there is no model at {visible(value)} ({key})",
+                "give a diffusers folder, a .safetensors file or a hub name such as owner/model",
+            )
 
 
 def _with_whole_paths(recipe: Recipe) -> Recipe:

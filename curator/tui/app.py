@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from time import monotonic
@@ -13,16 +14,19 @@ from textual import events
 from textual.app import App
 from textual.widget import Widget
 from textual.widgets import Input
+from textual.worker import WorkerFailed
 
 from curator.contract.errors import UserError
 from curator.contract.text import visible
 from curator.index.edits import Commit
 from curator.session import Session
 from curator.tui import keys, memory, theme
-from curator.tui.background import given_up, in_background, mistakes_shown, progress_told
+from curator.tui.background import given_up, in_background, progress_told, write
+from curator.tui.key_order import KeyOrder, Typed
 from curator.tui.messages import (
     CollectionChanged,
     Mistake,
+    Place,
     RunLaunched,
     ShowImages,
     Told,
@@ -32,6 +36,7 @@ from curator.tui.messages import (
 )
 from curator.tui.screens.browse import BrowseScreen
 from curator.tui.screens.lazily import screen_makers
+from curator.tui.terminal_codes import tell_them_apart
 from curator.tui.widgets.chrome import tell_progress
 from curator.tui.widgets.line_list import LineList
 from curator.tui.words import turned_in_words
@@ -43,15 +48,16 @@ if TYPE_CHECKING:
 
 _LOOK_EVERY_S = 0.8  # for what other processes do to the collection: seen within a second
 _IDLE_AFTER_S = 3.0  # without a key or the mouse; then rows are brought up to date with large edits
+_LEAVE_AFTER_S = 1.0  # however busy the index is
 _WARM_AFTER_S = 0.8  # the first page has the disk for itself
 _FOLD_AT_A_TIME_S = 0.2  # the longest a key then waits for the index
 
 
 @runtime_checkable
-class _Remembering(Protocol):
-    """A screen whose state is kept when it is left."""
+class _Placed(Protocol):
+    """A screen that knows its place, which is kept when the screen is left."""
 
-    def remember(self) -> None: ...
+    def place(self) -> dict[str, object]: ...
 
 
 class FriezeApp(App[None]):
@@ -81,6 +87,10 @@ class FriezeApp(App[None]):
         self.register_theme(theme.FRIEZE)
         self.theme = theme.FRIEZE.name  # before any style is read: a later change reads all of them again
         self._own_keys = keymap or {}
+        self._keys = KeyOrder(self, self._obey)
+        self._place: dict[str, object] = {}
+        self._place_lock = threading.Lock()
+        self.unsaid: UserError | None = None  # what went wrong while the app ended
         self._last_input = monotonic()
         self._is_trimmed = True  # nothing was done yet
 
@@ -105,16 +115,19 @@ class FriezeApp(App[None]):
     async def on_event(self, event: events.Event) -> None:
         if isinstance(event, events.Key | events.Paste | events.MouseEvent):
             self._last_input = monotonic()
-        if isinstance(event, events.Key) and not event.is_forwarded and not _is_typed_into(self.focused):
-            await self._obey(event.key)
+        if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
+            await self._keys.take(event)
         else:
             await super().on_event(event)
 
-    async def _obey(self, key: str) -> None:
-        """Do what a key is bound to now. Textual would send it round by the panel first: the keys behind it in a burst
-        would then still mean what they mean in the list, although it opened the filter."""
-        if not await self._check_bindings(key, priority=True):
-            await self._check_bindings(key)
+    async def _obey(self, event: Typed) -> None:
+        """Type a key where one types; elsewhere do what it is bound to, at once and not by way of the panel."""
+        if isinstance(event, events.Paste) or _is_typed_into(self.focused):
+            await super().on_event(event)
+            return
+        self.app_focus = True  # a terminal may have said that it lost the focus, and not that it has it again
+        if not await self._check_bindings(event.key, priority=True):
+            await self._check_bindings(event.key)
 
     def _is_idle(self) -> bool:
         return monotonic() - self._last_input >= _IDLE_AFTER_S
@@ -138,48 +151,69 @@ class FriezeApp(App[None]):
     # screens
 
     async def action_go(self, name: str) -> None:
-        self.remember()
+        self._place |= {**self._here(), "screen": name}
         await self.switch_mode(name)
-        self.session.remember("screen", name)
+        self._keep_place()
 
     async def on_show_images(self, message: ShowImages) -> None:
         asking = self.current_mode
         await self.action_go("browse")
-        self.call_after_refresh(self._browse.visit, message.filter, asking)
+        self._browse.visit(message.filter, asking)
 
     async def on_visit_over(self, message: VisitOver) -> None:
         await self.action_go(message.screen)
 
     async def on_run_launched(self, message: RunLaunched) -> None:
         await self.action_go("runs")
-        runs = cast("RunsScreen", self.screen)
-        self.call_after_refresh(runs.attach, message.name)
+        cast("RunsScreen", self.screen).attach(message.name)
 
-    def remember(self) -> None:
-        """Keep the state of the screen that is left."""
-        if isinstance(self.screen, _Remembering):
-            self.screen.remember()
+    def _here(self) -> dict[str, object]:
+        return self.screen.place() if isinstance(self.screen, _Placed) else {}
+
+    def on_place(self, message: Place) -> None:
+        self._place |= message.values
+        self._keep_place()
+
+    def _keep_place(self) -> None:
+        def keep() -> None:
+            with self._place_lock:  # the newest is written last
+                self.session.remember_all(dict(self._place))
+
+        in_background(self, "place", keep)
 
     async def action_quit(self) -> None:
         self._leave()
 
     def _leave(self) -> None:
-        self.remember()
+        """End the app. Its place is of no such worth that one would wait for another writer."""
+        self._place |= self._here()
+        self.session.collection.wait_at_most(_LEAVE_AFTER_S)
+        try:
+            self.session.remember_all(self._place)
+        except UserError as error:
+            self.unsaid = error
         self.exit()
 
     def on_unmount(self) -> None:
         asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
         self.reader.collection.close()  # the session folds
 
+    def _handle_exception(self, error: Exception) -> None:
+        """End the app; `run` raises the error, where Textual would print it with what is in memory and go on."""
+        self._exception = self._exception or error
+        self._exception_event.set()
+        self._return_code = 1
+        self._close_messages_no_wait()
+
     # undo
 
-    @mistakes_shown
     def action_undo(self) -> None:
-        self._tell_edit(self.session.undo(), "Undone", "Nothing to undo.")
+        write(self, self.session.undo, lambda commit: self._tell_edit(commit, "Undone", "Nothing to undo."))
 
-    @mistakes_shown
     def action_redo(self) -> None:
-        self._tell_edit(self.session.redo(), "Done again", "Nothing to redo.")
+        write(
+            self, self.session.redo, lambda commit: self._tell_edit(commit, "Done again", "Nothing to redo.")
+        )
 
     def _tell_edit(self, commit: Commit | None, title: str, nothing: str) -> None:
         if commit is None:
@@ -278,14 +312,23 @@ def _in_words(report: ScanReport) -> str:
     return said
 
 
-def run(folder: Path) -> None:
-    """The app on the collection in `folder`.
+def run(folder: Path) -> int:
+    """The app on the collection in `folder`; gives the exit code.
 
     Raises:
-        UserError: no collection there, or a keys file that is wrong.
+        UserError: no collection there, a keys file that is wrong, or a place that could not be kept.
+        Exception: what the app died of.
     """
     theme.be_still()
     memory.give_back()
+    tell_them_apart()
     keymap = keys.load_keymap(keys.keys_file())
     with Session.open(folder) as session:
-        FriezeApp(session, keymap).run()
+        app = FriezeApp(session, keymap)
+        app.run()
+    error = app._exception
+    if error:
+        raise error.error if isinstance(error, WorkerFailed) else error
+    if app.unsaid:
+        raise app.unsaid
+    return app.return_code or 0

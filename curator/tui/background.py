@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from time import monotonic
-from typing import ParamSpec
+from typing import ParamSpec, TypeVar
 
 from textual.dom import DOMNode
 from textual.worker import get_current_worker
 
 from curator.contract.errors import UserError
 from curator.filter.cancel import Cancelled
+from curator.tui.key_order import LOOKED_UP, WRITTEN
 from curator.tui.messages import Mistake, Told, WorkDone, WorkRefused
 
 P = ParamSpec("P")
+R = TypeVar("R")
+_WAITING = "Another program is writing this collection: waiting for it."
+_TELL_WAITING_S = 0.5
 _TELL_EVERY_S = 0.25
 
 
@@ -22,11 +26,11 @@ class AbandonedError(Exception):
     """The work was given up, or the app is closing; raised from its progress callback."""
 
 
-def in_background(node: DOMNode, kind: str, work: Callable[[], object]) -> None:
+def in_background(node: DOMNode, kind: str, work: Callable[[], object], *, keys_wait: bool = False) -> None:
     """Do `work` in a thread and post `WorkDone(kind, result)` to `node`.
 
     Earlier work of this kind is given up: its result, should it still come, is thrown away. A `UserError`
-    comes back as `WorkRefused`.
+    comes back as `WorkRefused`. With `keys_wait` the next keys are about the result, and wait for it.
     """
 
     def run() -> None:
@@ -40,7 +44,38 @@ def in_background(node: DOMNode, kind: str, work: Callable[[], object]) -> None:
         if not worker.is_cancelled:
             node.post_message(message)
 
-    node.run_worker(run, group=f"{kind}-{id(node)}", exclusive=True, thread=True)
+    name = LOOKED_UP if keys_wait else ""
+    node.run_worker(run, name, group=f"{kind}-{id(node)}", exclusive=True, thread=True)
+
+
+def write(
+    node: DOMNode,
+    work: Callable[[], R],
+    done: Callable[[R], None] | None = None,
+    refused: Callable[[UserError], None] | None = None,
+) -> None:
+    """Change the collection in a thread, where it may wait for another writer; the keys typed meanwhile wait.
+
+    `done` gets the result, `refused` the `UserError` (else the app shows it); both in the message loop of `node`.
+    """
+    app = node.app
+
+    def run() -> None:
+        try:
+            result = work()
+        except UserError as error:
+            app.call_later(refused or (lambda error: app.post_message(Mistake(error))), error)
+        else:
+            if done:
+                node.call_later(done, result)
+        finally:
+            app.call_later(waiting.stop)
+
+    def tell() -> None:
+        app.notify(_WAITING, severity="warning", markup=False)
+
+    waiting = app.set_timer(_TELL_WAITING_S, tell)
+    node.run_worker(run, WRITTEN, thread=True)
 
 
 def given_up() -> Callable[[], bool]:

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple, cast
 
 from pyroaring import BitMap
 from textual.screen import Screen
 
+from curator.contract.errors import UserError, did_you_mean
 from curator.contract.text import visible
 from curator.index.edits import AddTags, Commit, Edit, RemoveTags, RenameTag, SetCaption
 from curator.index.images import ImageRow
 from curator.session import Session
 from curator.tags.text import clean_tag
-from curator.tui.background import in_background, mistakes_shown
+from curator.tui.background import in_background, mistakes_shown, write
 from curator.tui.filter_text import filter_of_tag
-from curator.tui.messages import Told
+from curator.tui.messages import Mistake, Told
 from curator.tui.words import edit_in_words, images_in_words, tags_typed
 
 _AT_ONCE = 2000  # more images are counted and changed in a worker
-COUNTED, EDITED = "edit-counted", "edit-done"  # kinds of work whose results the screen hands back
+COUNTED = "edit-counted"  # the kind of work whose result the screen hands back
 
 
 class Counted(NamedTuple):
@@ -50,6 +51,28 @@ class Editor:
 
         everywhere = self._session.select(filter_of_tag(tag)).bitmap()
         self._ask(f"Rename '{visible(tag)}' everywhere", rename, everywhere, tag)
+
+    def ask_which_to_rename(self) -> None:
+        """Ask for a tag and for another name of it."""
+        from curator.tui.screens.dialogs import Form, FormLine
+
+        def check(values: Mapping[str, str]) -> tuple[Edit, BitMap]:
+            tag = clean_tag(values["tag"])
+            found = self._session.select(filter_of_tag(tag))
+            if found.unknown_tags:
+                names = [each.name for each, _ in self._session.find_tags(tag)]
+                raise UserError(f"no picture has the tag '{visible(tag)}'", did_you_mean(tag, names))
+            return RenameTag(tag, clean_tag(values["name"])), found.bitmap()
+
+        def rename(result: object) -> None:
+            if result is not None:
+                self.change(*cast("tuple[Edit, BitMap]", result))
+
+        lines = [
+            FormLine("tag", "tag", "", "as it is now; tab in the list goes to the tags of a picture"),
+            FormLine("name", "new name", "", "on every picture that has it"),
+        ]
+        self.screen.app.push_screen(Form("Rename a tag everywhere", lines, check), rename)
 
     def ask_caption(self, row: ImageRow, ids: BitMap) -> None:
         """Ask for a caption; that of `row` is where one begins."""
@@ -85,7 +108,11 @@ class Editor:
             self.counted(Counted(edit, ids, self._session.preview_edit(edit, ids)))
             return
         self.screen.post_message(Told("counting"))
-        in_background(self.screen, COUNTED, lambda: Counted(edit, ids, self._reader.preview_edit(edit, ids)))
+
+        def count() -> Counted:
+            return Counted(edit, ids, self._reader.preview_edit(edit, ids))
+
+        in_background(self.screen, COUNTED, count, keys_wait=True)
 
     @mistakes_shown
     def counted(self, found: Counted) -> None:
@@ -101,15 +128,18 @@ class Editor:
         else:
             self._apply(found)
 
-    @mistakes_shown
     def _apply(self, found: Counted) -> None:
-        if len(found.ids) <= _AT_ONCE:
-            self.applied(self._session.edit(found.edit, found.ids))
-            return
-        self.screen.post_message(Told("changing"))
-        in_background(self.screen, EDITED, lambda: self._reader.edit(found.edit, found.ids))
+        session = self._session
+        if len(found.ids) > _AT_ONCE:  # the screen's own stays free to show what is seen
+            session = self._reader
+            self.screen.post_message(Told("changing"))
+        write(self.screen, lambda: session.edit(found.edit, found.ids), self._applied, self._refused)
 
-    def applied(self, commit: Commit) -> None:
+    def _refused(self, error: UserError) -> None:
+        self.screen.post_message(Told(""))
+        self.screen.post_message(Mistake(error))
+
+    def _applied(self, commit: Commit) -> None:
         """Say what was done and show it."""
         self.screen.post_message(Told(""))
         if commit.images_changed > 1:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 
 from curator.filter.tokens import Token, tokens
 
 _PLAIN = re.compile(r"[^\W_][\w'.+-]*")  # what needs no quotes; AND, OR and NOT are kept out below
+_LAST_WORD = re.compile(r"((?:.*[\s(])?-?)([^\s\"():/<>=*?|-][^\s\"():/<>=*?|]*)", re.DOTALL)
 _WHOLE = ("sort", "limit")  # terms of the whole filter: they may not stand inside brackets
 _OPERATORS = ("AND", "OR", "NOT")
 
@@ -45,6 +47,17 @@ def with_tag(text: str, tag: str, *, wanted: bool) -> str:
         names = {short_filter_of_tag(tag), filter_of_tag(tag), tag}
         rest = [each for each in rest if each.removeprefix("-") not in names]
     return " ".join([*rest, ("" if wanted else "-") + short_filter_of_tag(tag), *whole])
+
+
+def completed(text: str, find: Callable[[str], Sequence[str]]) -> str:
+    """The filter with its last word completed to the most used tag that begins so; `find` gives tags by a part."""
+    last = _LAST_WORD.fullmatch(text)
+    if not last:
+        return text
+    head, word = last.groups()
+    begun = word.replace("_", " ").lower()
+    tag = next((each for each in find(begun) if each.lower().startswith(begun)), None)
+    return f"{head}{short_filter_of_tag(tag)} " if tag else text
 
 
 def _key(term: str) -> str:

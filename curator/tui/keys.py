@@ -186,6 +186,8 @@ ACTIONS: tuple[KeyAction, ...] = (
     KeyAction("dialog.no", "n,escape,q", "no", "no", "no"),
     KeyAction("filter.restore", "escape", "restore", "back to the filter before", "back"),
     KeyAction("filter.leave", "down", "leave", "to the list"),
+    KeyAction("filter.complete", "tab", "complete", "complete the tag"),
+    KeyAction("value.stay", "tab,shift+tab", "stay", "stay in the line one types in"),
     KeyAction("choice.remove", "delete", "screen.remove_line", "remove what is under the cursor"),
     KeyAction("entry.down", "down,ctrl+n", "suggest(1)", "next suggestion"),
     KeyAction("entry.up", "up,ctrl+p", "suggest(-1)", "previous suggestion"),
@@ -209,6 +211,7 @@ _TOGETHER: tuple[tuple[str, ...], ...] = (
     ("picture",),
     ("dialog", "entry", "choice"),
     ("filter",),
+    ("dialog", "value"),
     ("table",),
 )
 

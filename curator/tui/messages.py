@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from textual.message import Message
 
 from curator.contract.errors import UserError
@@ -39,6 +41,14 @@ class VisitOver(Message):
         self.screen = screen
 
 
+class Place(Message):
+    """Where a screen is and how it is set: what a restart should find again."""
+
+    def __init__(self, values: Mapping[str, object]) -> None:
+        super().__init__()
+        self.values = values
+
+
 class RunLaunched(Message):
     """A training was started; Runs should show it."""
 
@@ -62,6 +72,10 @@ class WorkDone(Message, bubble=False):
         super().__init__()
         self.kind = kind
         self.result = result
+
+
+class GivenUp(Message, bubble=False):
+    """Escape was pressed while something was looked up: its answer will not come."""
 
 
 class WorkRefused(Message, bubble=False):

@@ -27,19 +27,24 @@ _UPPER_HALF = "▀"
 def draw_picture(request: PictureRequest) -> Picture:
     """Decode and encode; a file that is no picture gives its reason."""
     try:
-        image = _decode(request.path, _box_of(request))
+        return Picture(_half_blocks(_image(request)))
     except UnidentifiedImageError:
         return Picture(problem="not a picture, or a broken one")
     except FileNotFoundError:
         return Picture(problem="the file is gone")
-    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
-        return Picture(problem=f"cannot be read: {error}")
+    except Exception as error:  # noqa: BLE001 - decoders raise anything on a broken file, which ends no app
+        return Picture(problem=f"cannot be read: {error or type(error).__name__}")
+
+
+def _image(request: PictureRequest) -> Image.Image:
+    """The picture in the pixels that there are cells for, two a cell."""
+    image = _decode(request.path, _box_of(request))
     if request.placement and request.cut:
         only = image.crop(_crop_within(image, request.placement))
-        image = ImageOps.contain(only, (request.columns, request.lines * 2), Image.Resampling.BILINEAR)
+        image = _fitted(only, (request.columns, request.lines * 2))
     elif request.placement:
         image = _with_crop(image, request.placement)
-    return Picture(_half_blocks(ImageOps.mirror(image) if request.flip else image))
+    return ImageOps.mirror(image) if request.flip else image
 
 
 def _decode(path: Path, box: tuple[int, int]) -> Image.Image:
@@ -50,7 +55,14 @@ def _decode(path: Path, box: tuple[int, int]) -> Image.Image:
                 raise ValueError(f"{image.width}x{image.height} is too large")
             image.draft("RGB", (box[0] * 2, box[1] * 2))  # JPEG decodes small at once
             flat: Image.Image = flattened(image)
-    return ImageOps.contain(flat, box, Image.Resampling.BILINEAR)
+    return _fitted(flat, box)
+
+
+def _fitted(image: Image.Image, box: tuple[int, int]) -> Image.Image:
+    """As large as the box allows; a strip that would be thinner than a pixel is one pixel wide."""
+    scale = min(box[0] / image.width, box[1] / image.height)
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    return image.resize(size, Image.Resampling.BILINEAR)
 
 
 def _box_of(request: PictureRequest) -> tuple[int, int]:
@@ -67,12 +79,9 @@ def _crop_within(image: Image.Image, placement: Placement) -> Box:
     """The crop in pixels of `image`, at least one each way."""
     scale_x, scale_y = image.width / placement.resized[0], image.height / placement.resized[1]
     left, top, right, bottom = placement.crop
-    return (
-        round(left * scale_x),
-        round(top * scale_y),
-        max(round(left * scale_x) + 1, round(right * scale_x)),
-        max(round(top * scale_y) + 1, round(bottom * scale_y)),
-    )
+    x = min(image.width - 1, round(left * scale_x))
+    y = min(image.height - 1, round(top * scale_y))
+    return x, y, max(x + 1, round(right * scale_x)), max(y + 1, round(bottom * scale_y))
 
 
 def _with_crop(image: Image.Image, placement: Placement) -> Image.Image:
@@ -93,7 +102,7 @@ def _dashed(draw: ImageDraw.ImageDraw, box: tuple[int, int, int, int]) -> None:
 
 def _half_blocks(image: Image.Image) -> tuple[Strip, ...]:
     if image.height % 2:
-        image = ImageOps.pad(image, (image.width, image.height + 1), centering=(0, 0))
+        image = image.crop((0, 0, image.width, image.height + 1))  # black below
     pixels = image.tobytes()
     stride = image.width * 3
     return tuple(

@@ -6,7 +6,7 @@ Pure: the form holds a preset and what was changed from it, and gives a checked 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -94,6 +94,26 @@ def form_rows() -> list[FormRow]:
             rows.append(FormRow(section or "recipe"))
         rows.append(FormRow(name, field))
     return rows
+
+
+def place_of_field(rows: Sequence[FormRow], typed: str) -> int | None:
+    """The row a search goes to: the field of that name, else one whose name begins so, holds it, whose help does."""
+    word = typed.strip().lower()
+    if not word:
+        return None
+
+    def rank(row: FormRow) -> int:
+        name = row.name.lower()
+        leaf = name.rpartition(".")[2]
+        fits = (word in (name, leaf), leaf.startswith(word), name.startswith(word), word in name)
+        return fits.index(True) if True in fits else len(fits)
+
+    found = [
+        (rank(row), at)
+        for at, row in enumerate(rows)
+        if row.field and word in f"{row.name} {row.field.help}".lower()
+    ]
+    return min(found, default=(0, None))[1]
 
 
 def form_from(stored: object, preset: str) -> RecipeForm:

@@ -98,14 +98,16 @@ async def test_a_launch_needs_a_manifest_and_a_model(drive, session):
         await it.until(lambda: "no base model" in it.notices)
 
 
-async def test_a_launch_shows_the_dashboard_of_a_run_of_its_own(drive, session, monkeypatch):
+async def test_a_launch_shows_the_dashboard_of_a_run_of_its_own(drive, session, monkeypatch, tmp_path):
     """Row B09: the worker is another process; the app only reads what it writes."""
     monkeypatch.setattr(launch, "WORKER", (str(FAKE_WORKER),))
     session.freeze("set1")
-    session.remember("recipe", {"model.path": "/models/m", "metadata.description": "steps=7"})
+    model = tmp_path / "m"
+    model.mkdir()
+    session.remember("recipe", {"model.path": str(model), "metadata.description": "steps=7"})
     async with drive() as it:
         await it.press("5")
-        await it.sees("/models/m")
+        await it.sees("set1")
         await it.press("L")
         await it.sees("Start training 'run'?")
         await it.press("y")

@@ -14,16 +14,15 @@ from textual.widgets import Label
 
 from curator.contract.text import visible
 from curator.filter.result import Result
-from curator.filter.tree import FilterError
 from curator.index.edits import RemoveTags, ReorderTags, SetMark
 from curator.index.images import ImageRow
 from curator.session import Session
 from curator.tui import keys
 from curator.tui.background import given_up, in_background, mistakes_shown
-from curator.tui.editing import COUNTED, EDITED, Editor
-from curator.tui.filter_text import with_tag
+from curator.tui.editing import COUNTED, Editor
+from curator.tui.filter_text import completed, with_tag
 from curator.tui.finding import EarlyLook, Found, find_first, place_of_image
-from curator.tui.messages import CollectionChanged, Mistake, Told, VisitOver, WorkDone, WorkRefused
+from curator.tui.messages import CollectionChanged, Mistake, Place, Told, VisitOver, WorkDone, WorkRefused
 from curator.tui.widgets.chrome import KeyLine, TabLine, TooSmall
 from curator.tui.widgets.facet_panel import FacetPanel
 from curator.tui.widgets.filter_bar import FilterBar
@@ -44,6 +43,7 @@ _DETAIL_DELAY_S = 0.05  # a held key passes many pictures; only the one it stops
 class BrowseScreen(Screen):
     """The first screen."""
 
+    AUTO_FOCUS = "#images"
     BINDINGS = keys.bindings("browse")
 
     def __init__(self, session: Session, reader: Session) -> None:
@@ -55,6 +55,7 @@ class BrowseScreen(Screen):
         self._crop = bool(session.recall("crop", True))
         self._timer: Timer | None = None
         self._looking: Timer | None = None
+        self._accepted = False  # enter was pressed on the filter that is being looked for
         self._visit: tuple[str, str] | None = None  # the screen that asked, and the filter before
         self._early = EarlyLook(reader, str(session.recall("filter", "")), self._wanted_image)
 
@@ -72,7 +73,6 @@ class BrowseScreen(Screen):
         yield TooSmall()
 
     def on_mount(self) -> None:
-        self.query_one(ImageList).focus()
         self.add_class(*(each for each in self._session.recall("panels", []) if each in _PANELS))
         found = self._early.found()
         if found:  # the first frame has its pictures
@@ -99,13 +99,15 @@ class BrowseScreen(Screen):
             self.show_filter(text)
             self.post_message(VisitOver(screen))
 
-    def remember(self) -> None:
-        """Keep what a restart should find again."""
+    def place(self) -> dict[str, object]:
+        """What a restart should find again."""
         row = self.query_one(ImageList).current
-        self._session.remember("filter", self._visit[1] if self._visit else self._filter)
-        self._session.remember("image", row.id if row else 0)
-        self._session.remember("crop", self._crop)
-        self._session.remember("panels", [each for each in _PANELS if self.has_class(each)])
+        return {
+            "filter": self._visit[1] if self._visit else self._filter,
+            "image": row.id if row else 0,
+            "crop": self._crop,
+            "panels": [each for each in _PANELS if self.has_class(each)],
+        }
 
     # the filter
 
@@ -115,10 +117,16 @@ class BrowseScreen(Screen):
     def on_filter_bar_typed(self, message: FilterBar.Typed) -> None:
         self._select(message.text)
 
+    @mistakes_shown
+    def on_filter_bar_unfinished(self) -> None:
+        bar = self.query_one(FilterBar)
+        bar.complete(completed(bar.text, lambda word: [tag.name for tag, _ in self._session.find_tags(word)]))
+
     def on_filter_bar_accepted(self) -> None:
         self._visit = None  # a filter of one's own: there is nothing to go back to
+        self._accepted = True
         self.set_focus(self.query_one(ImageList))
-        self.remember()
+        self.post_message(Place(self.place()))
 
     def on_filter_bar_restored(self) -> None:
         self.set_focus(self.query_one(ImageList))
@@ -130,7 +138,19 @@ class BrowseScreen(Screen):
         wanted = self._wanted_image
         self._stop_looking()
         self._looking = self.set_timer(_SLOW_S, self.query_one(FilterBar).show_looking)
-        in_background(self, "filter", lambda: find_first(self._reader, text, wanted, given_up()))
+
+        def look() -> Found:
+            return find_first(self._reader, text, wanted, given_up())
+
+        in_background(self, "filter", look, keys_wait=True)
+
+    def on_given_up(self) -> None:
+        """The filter is again that of the list."""
+        self.post_message(Told(""))
+        self._stop_looking()
+        self._accepted = False
+        self.query_one(FilterBar).set_text(self._filter)
+        self.on_image_list_selection_changed()
 
     def _stop_looking(self) -> None:
         if self._looking:
@@ -146,14 +166,13 @@ class BrowseScreen(Screen):
                     images.go(place)
             case kind, counted if kind == COUNTED:
                 self._editor.counted(cast("Any", counted))
-            case kind, commit if kind == EDITED:
-                self._editor.applied(cast("Any", commit))
             case _:
                 pass
 
     def _show_found(self, found: Found) -> None:
         self._stop_looking()
         self._filter, result = found.text, found.result
+        self._accepted = False
         images = self.query_one(ImageList)
         images.show_images(result, self._session.rows, found.place or 0)
         if found.place is None:
@@ -168,8 +187,11 @@ class BrowseScreen(Screen):
         self.post_message(Told(""))
         self._stop_looking()
         self.on_image_list_selection_changed()
-        if isinstance(message.error, FilterError):
+        if message.kind == "filter":
             self.query_one(FilterBar).show_mistake(message.error)
+            if self._accepted:  # not the list of another filter: there is something to mend first
+                self.query_one(FilterBar).edit_on()
+                self._accepted = False
         else:
             self.post_message(Mistake(message.error))
 
@@ -220,12 +242,18 @@ class BrowseScreen(Screen):
 
     @on(LineList.Moved, "#images")
     def _look_soon(self) -> None:
+        if self.query_one(TagPanel).has_focus:  # the next key may be about the tags
+            self._look()
+            return
         if self._timer:
             self._timer.stop()
         self._timer = self.set_timer(_DETAIL_DELAY_S, self._look)
 
     @mistakes_shown
     def _look(self) -> None:
+        if self._timer:
+            self._timer.stop()
+            self._timer = None
         row = self.query_one(ImageList).current
         about, tags, preview = (
             self.query_one("#about", Label),
@@ -262,6 +290,8 @@ class BrowseScreen(Screen):
         self.toggle_class("-picture")
 
     def action_next_panel(self) -> None:
+        if self._timer:
+            self._look()
         side = self.query_one(FacetPanel) if self.has_class("-facets") else self.query_one(TagPanel)
         self.set_focus(self.query_one(ImageList) if side.has_focus else side)
 
@@ -311,11 +341,13 @@ class BrowseScreen(Screen):
 
     @mistakes_shown
     def action_rename(self) -> None:
-        tag = self.query_one(TagPanel).current
-        if tag is None:
-            self.notify("Put the cursor on a tag first (tab).", markup=False)
+        tags, facets = self.query_one(TagPanel), self.query_one(FacetPanel)
+        if tags.has_focus and tags.current:
+            self._editor.ask_rename(tags.current.name)
+        elif facets.has_focus and facets.current:
+            self._editor.ask_rename(facets.current.tag.name)
         else:
-            self._editor.ask_rename(tag.name)
+            self._editor.ask_which_to_rename()
 
     def action_caption(self) -> None:
         images = self.query_one(ImageList)

@@ -76,7 +76,7 @@ class CaptionsScreen(Screen):
         self._load(self._name or str(self._session.recall("manifest", "")))
 
     def _load(self, name: str) -> None:
-        in_background(self, "load", lambda: self._loaded(name))
+        in_background(self, "load", lambda: self._loaded(name), keys_wait=True)
 
     def _loaded(self, name: str) -> _Loaded | None:
         manifests = self._session.manifests()

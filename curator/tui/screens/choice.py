@@ -14,6 +14,7 @@ from textual.widgets import Input, Label
 
 from curator.contract.text import visible
 from curator.tui import keys
+from curator.tui.background import write
 from curator.tui.widgets.entry import Entry
 from curator.tui.widgets.line_list import LineList
 
@@ -92,9 +93,12 @@ class Choice(ModalScreen[T | None], Generic[T]):
     def action_remove_line(self) -> None:
         line = self._current
         if self._remove and line:
-            self._remove(line.value)
-            self._all.remove(line)
-            self._show(self.query_one(_Find).value)
+            remove = self._remove
+            write(self, lambda: remove(line.value), lambda _: self._removed(line))
+
+    def _removed(self, line: Line[T]) -> None:
+        self._all.remove(line)
+        self._show(self.query_one(_Find).value)
 
     def action_close(self) -> None:
         self.dismiss(None)

@@ -11,13 +11,14 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 from textual.widgets import Label
 
+from curator.contract.errors import UserError
 from curator.contract.text import visible
 from curator.index.edits import Commit
 from curator.scan.duplicates import Group
 from curator.scan.keeping import Keeping
 from curator.session import Session
 from curator.tui import keys
-from curator.tui.background import in_background, mistakes_shown, progress_told
+from curator.tui.background import in_background, mistakes_shown, progress_told, write
 from curator.tui.copy_groups import (
     DISTANCES,
     CopyShown,
@@ -27,7 +28,7 @@ from curator.tui.copy_groups import (
     orders,
     shown_copies,
 )
-from curator.tui.messages import CollectionChanged, Mistake, Told, WorkDone, WorkRefused
+from curator.tui.messages import CollectionChanged, Mistake, Place, Told, WorkDone, WorkRefused
 from curator.tui.screens.dialogs import Confirm
 from curator.tui.screens.picture import PictureScreen, ShownPicture
 from curator.tui.widgets.chrome import KeyLine, TabLine, TooSmall
@@ -109,14 +110,11 @@ class CopiesScreen(Screen):
     def _look_so(self, likeness: Likeness) -> None:
         if likeness != self._likeness:
             self._likeness = likeness
-            self._session.remember("copies", [likeness.distance, likeness.best])
+            self.post_message(Place({"copies": [likeness.distance, likeness.best]}))
             self.action_look()
 
     def on_work_done(self, message: WorkDone) -> None:
         self.post_message(Told(""))
-        if message.kind == "reject":
-            self._rejected(cast("Commit", message.result))
-            return
         self._state = "found"
         self.groups, self.at, self.current = cast("list[Group]", message.result), 0, 0
         self._show_group()
@@ -200,30 +198,34 @@ class CopiesScreen(Screen):
 
     # what is kept
 
-    @mistakes_shown
     def action_keep(self, best: bool) -> None:
         """Keep one of the group, reject the others, and go on to the next group."""
         if not self.copies:
             return
-        group, carry = self.groups[self.at], self._carries_words
-        if best:
-            keeping = self._session.keep_best([group], self._likeness.best, carry_words=carry)
-        else:
-            keeping = self._session.keep_chosen(group, self.copies[self.current].row.id, carry_words=carry)
-        if keeping.images:
-            self._session.edit(keeping.edit, keeping.images)
+        group, carry, chosen = self.groups[self.at], self._carries_words, self.copies[self.current].row.id
+
+        def keep() -> None:
+            if best:
+                keeping = self._session.keep_best([group], self._likeness.best, carry_words=carry)
+            else:
+                keeping = self._session.keep_chosen(group, chosen, carry_words=carry)
+            if keeping.images:
+                self._session.edit(keeping.edit, keeping.images)
+
+        write(self, keep, lambda _: self._go_on())
+
+    def _go_on(self) -> None:
         if self.at + 1 < len(self.groups):
             self.action_group(1)
         else:
             self.notify("That was the last group. esc goes back.", markup=False)
             self._show_group()
 
-    @mistakes_shown
     def action_reject(self) -> None:
         if self.copies:
             row = self.copies[self.current].row
-            self._session.mark([row.id], 0 if row.mark == -1 else -1)
-            self._show_group()
+            mark = 0 if row.mark == -1 else -1
+            write(self, lambda: self._session.mark([row.id], mark), lambda _: self._show_group())
 
     def action_keep_all(self) -> None:
         """Keep the best of every group, after a question with the count."""
@@ -241,8 +243,13 @@ class CopiesScreen(Screen):
 
     def _reject(self, keeping: Keeping) -> None:
         self.post_message(Told("rejecting"))
-        in_background(self, "reject", lambda: self._reader.edit(keeping.edit, keeping.images))
+        write(self, lambda: self._reader.edit(keeping.edit, keeping.images), self._rejected, self._refused)
+
+    def _refused(self, error: UserError) -> None:
+        self.post_message(Told(""))
+        self.post_message(Mistake(error))
 
     def _rejected(self, commit: Commit) -> None:
+        self.post_message(Told(""))
         self.notify(f"{visible(commit.what)}. u undoes it.", markup=False)
         self._show_group()

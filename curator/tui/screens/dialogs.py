@@ -15,6 +15,7 @@ from textual.widgets import Input, Label
 from curator.contract.errors import UserError
 from curator.contract.text import visible
 from curator.tui import keys
+from curator.tui.background import write
 from curator.tui.widgets.entry import Entry
 
 
@@ -89,12 +90,13 @@ class Form(ModalScreen[object]):
     def accept(self) -> None:
         """Check and close, or say what is wrong and stay."""
         values = {line.name: self.query_one(f"#line-{line.name}", Entry).value for line in self._lines}
-        try:
-            result = self._check(values)
-        except UserError as error:
-            self.query_one("#mistake", Label).update(said(error))
-            return
+        write(self, lambda: self._check(values), self._take, self._refuse)
+
+    def _take(self, result: object) -> None:
         self.dismiss(result)
+
+    def _refuse(self, error: UserError) -> None:
+        self.query_one("#mistake", Label).update(said(error))
 
     def action_close(self) -> None:
         self.dismiss(None)

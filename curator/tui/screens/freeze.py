@@ -55,7 +55,7 @@ class FreezeScreen(Screen):
     @on(CollectionChanged)
     def action_check(self) -> None:
         batch = remembered_recipe(self._session).batch
-        in_background(self, "check", lambda: self._reader.check_freeze(batch))
+        in_background(self, "check", lambda: self._reader.check_freeze(batch), keys_wait=True)
         self._show_manifests()
 
     def on_work_done(self, message: WorkDone) -> None:

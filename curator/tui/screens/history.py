@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import cast
 
 from rich.text import Text
 from textual import on
@@ -12,12 +11,13 @@ from textual.app import ComposeResult
 from textual.screen import Screen
 from textual.widgets import Label
 
+from curator.contract.errors import UserError
 from curator.contract.text import visible
 from curator.index.edits import Commit
 from curator.session import Session
 from curator.tui import keys
-from curator.tui.background import in_background
-from curator.tui.messages import CollectionChanged, Mistake, Told, WorkDone, WorkRefused
+from curator.tui.background import write
+from curator.tui.messages import CollectionChanged, Mistake, Told
 from curator.tui.screens.dialogs import Confirm
 from curator.tui.widgets.chrome import KeyLine, TabLine, TooSmall
 from curator.tui.widgets.line_list import LineList
@@ -89,22 +89,21 @@ class HistoryScreen(Screen):
         def answered(yes: bool | None) -> None:
             if yes:
                 self.post_message(Told("changing"))
-                in_background(self, "turn", turn)
+                write(self, turn, self._turned, self._refused)
 
         self.app.push_screen(Confirm(question, detail), answered)
 
-    def on_work_done(self, message: WorkDone) -> None:
+    def _turned(self, done: list[Commit]) -> None:
         self.post_message(Told(""))
-        done = cast("list[Commit]", message.result)
         lines = [turned_in_words(commit) for commit in done]
         count = [f"{len(done):,} edits"] if len(done) > 1 else []
         more = [f"and {len(done) - _SAID:,} more"] if len(done) > _SAID else []
         self.notify("\n".join([*count, *lines[:_SAID], *more]), markup=False)
         self._read()
 
-    def on_work_refused(self, message: WorkRefused) -> None:
+    def _refused(self, error: UserError) -> None:
         self.post_message(Told(""))
-        self.post_message(Mistake(message.error))
+        self.post_message(Mistake(error))
 
 
 def _what(commit: Commit) -> str:

@@ -59,7 +59,7 @@ class ImageCaptions(ModalScreen[None]):
 
     def on_mount(self) -> None:
         self.query_one(LineList).focus()
-        in_background(self, "captions", self._read)
+        in_background(self, "captions", self._read, keys_wait=True)
 
     def _read(self) -> _Captions:
         recipe = remembered_recipe(self._session)

@@ -16,7 +16,7 @@ from curator.filter.fields import is_score
 from curator.select.pick import Picked, pick
 from curator.select.rules import ORDERS, PickRules, Shortage, parse_range, parse_since, read_list
 from curator.session import Session
-from curator.tui.background import in_background, mistakes_shown
+from curator.tui.background import in_background, write
 from curator.tui.messages import Told
 from curator.tui.screens.dialogs import Form, FormLine, number_of, whole_number_of
 from curator.tui.screens.proposal import Proposal
@@ -75,17 +75,22 @@ def ask_for_pick(screen: Screen, session: Session, reader: Session) -> None:
 def propose_pick(screen: Screen, session: Session, found: NamedPick) -> None:
     """Show the funnel, and keep the pick as a subset when it is accepted."""
 
-    @mistakes_shown
-    def keep(screen: Screen) -> None:
+    def save() -> None:
         with session.one_edit():
             session.save_pick(found.name, found.picked)
             session.add_picked_subset(found.name)
+
+    def tell(_: None) -> None:
         screen.notify(f"subset {visible(found.name)} made. u undoes it.", markup=False)
+
+    def keep(yes: bool | None) -> None:
+        if yes:
+            write(screen, save, tell)
 
     lines = [Text(f" {count:>11,}  {visible(reason)}") for reason, count in found.picked.funnel]
     lines += [Text(f" {visible(note)}", "italic") for note in found.picked.notes]
     question = f"Make the subset {visible(found.name)} of {images_in_words(len(found.picked.ids))}?"
-    screen.app.push_screen(Proposal(question, lines), lambda yes: keep(screen) if yes else None)
+    screen.app.push_screen(Proposal(question, lines), keep)
 
 
 def rules_of(values: Mapping[str, str], today: date) -> PickRules:

@@ -20,7 +20,7 @@ from curator.tags.review import RULES, Review, Rule, carry_out_rule, glance, rev
 from curator.tags.tables import tables_of
 from curator.tui import keys
 from curator.tui.background import in_background, mistakes_shown, progress_told
-from curator.tui.messages import CollectionChanged, Mistake, Told, WorkDone, WorkRefused
+from curator.tui.messages import CollectionChanged, Mistake, Place, Told, WorkDone, WorkRefused
 from curator.tui.review_lines import change_lines, in_words
 from curator.tui.screens.dialogs import Confirm, Form, FormLine
 from curator.tui.screens.importing import Planned, ask_for_import, propose_import, report_in_words
@@ -178,7 +178,7 @@ class PrepareScreen(Screen):
     def _take_filter(self, words: object) -> None:
         if words is not None:
             self._filter = str(words)
-            self._session.remember("prepare filter", self._filter)
+            self.post_message(Place({"prepare filter": self._filter}))
             self._look()
 
     def action_table(self) -> None:

@@ -67,10 +67,10 @@ class RunsScreen(Screen):
     def attach(self, name: str) -> None:
         """Show the dashboard of a run that was just started."""
         self._wanted = name
-        self._list()
+        self._list(keys_wait=True)
 
     def on_screen_resume(self) -> None:
-        self._list()
+        self._list(keys_wait=True)
 
     def on_resize(self) -> None:
         if self._follower:
@@ -93,8 +93,8 @@ class RunsScreen(Screen):
             before = follower.view.status
             in_background(self, "look", lambda: (follower, follower.poll(), bool(follower.news), before))
 
-    def _list(self) -> None:
-        in_background(self, "list", self._listed)
+    def _list(self, *, keys_wait: bool = False) -> None:
+        in_background(self, "list", self._listed, keys_wait=keys_wait)
 
     def _listed(self) -> _Listed:
         damaged: list[str] = []

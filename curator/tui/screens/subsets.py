@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import cast
@@ -23,9 +23,9 @@ from curator.freeze.preview import FreezePreview, SubsetShare
 from curator.index.small_tables import Subset
 from curator.session import Session
 from curator.tui import keys
-from curator.tui.background import in_background, mistakes_shown
+from curator.tui.background import in_background, write
 from curator.tui.messages import CollectionChanged, Mistake, WorkDone, WorkRefused
-from curator.tui.recipe_form import change_remembered, remembered_recipe
+from curator.tui.recipe_form import RecipeForm, change_remembered, remembered_recipe
 from curator.tui.screens.dialogs import Confirm, Form
 from curator.tui.subset_form import (
     caption_lines,
@@ -85,7 +85,7 @@ class SubsetsScreen(Screen):
     def _count(self) -> None:
         self._subsets = self._session.subsets()
         batch = self._batch
-        in_background(self, "preview", lambda: self._reader.preview(batch))
+        in_background(self, "preview", lambda: self._reader.preview(batch), keys_wait=True)
 
     def on_resize(self) -> None:
         if self._shown:
@@ -124,35 +124,37 @@ class SubsetsScreen(Screen):
         position = self.query_one("#subsets", LineList).cursor
         return self._subsets[position] if position < len(self._subsets) else None
 
-    @mistakes_shown
     def action_repeat(self, change: float) -> None:
         subset = self._current
         if subset is None:
             self.notify("No subset yet: a adds one.", markup=False)
             return
-        self._session.change_subset(
-            subset.name, lambda now: replace(now, repeats=max(0.0, round(now.repeats + change, 4)))
+        name = subset.name
+        self._write(
+            lambda: self._session.change_subset(
+                name, lambda now: replace(now, repeats=max(0.0, round(now.repeats + change, 4)))
+            )
         )
-        self._count()
+
+    def _write(self, work: Callable[[], object]) -> None:
+        write(self, work, lambda _: self._count())
 
     @property
     def _batch(self) -> BatchSize:
         """That of the recipe of the Train screen: what is seen here is what trains."""
         return remembered_recipe(self._session).batch
 
-    @mistakes_shown
     def action_batch(self, change: int) -> None:
         size = recipe_fields()["batch.size"]
-        change_remembered(
-            self._session, lambda form: form.set(size, max(1, cast("int", form.values[size.name]) + change))
-        )
-        self._count()
 
-    @mistakes_shown
+        def changed(form: RecipeForm) -> RecipeForm:
+            return form.set(size, max(1, cast("int", form.values[size.name]) + change))
+
+        self._write(lambda: change_remembered(self._session, changed))
+
     def action_leftovers(self) -> None:
         leftovers = recipe_fields()["batch.leftovers"]
-        change_remembered(self._session, lambda form: form.turned(leftovers, 1))
-        self._count()
+        self._write(lambda: change_remembered(self._session, lambda form: form.turned(leftovers, 1)))
 
     def action_balance(self) -> None:
         """Every subset gets the same part of the epoch, which stays as long; regularisation has its own rule."""
@@ -173,13 +175,16 @@ class SubsetsScreen(Screen):
         )
         self.app.push_screen(question, lambda yes: self._repeat(repeats) if yes else None)
 
-    @mistakes_shown
     def _repeat(self, repeats: Mapping[str, float]) -> None:
-        with self._session.one_edit("balance"):
-            for subset in self._session.subsets():
-                if subset.name in repeats:
-                    self._session.change_subset(subset.name, partial(replace, repeats=repeats[subset.name]))
-        self._count()
+        def balance() -> None:
+            with self._session.one_edit("balance"):
+                for subset in self._session.subsets():
+                    if subset.name in repeats:
+                        self._session.change_subset(
+                            subset.name, partial(replace, repeats=repeats[subset.name])
+                        )
+
+        self._write(balance)
 
     def action_add(self) -> None:
         self._open_form(Subset("", ""), "Add a subset")
@@ -218,15 +223,13 @@ class SubsetsScreen(Screen):
         if subset is None:
             return
 
-        @mistakes_shown
-        def remove(screen: SubsetsScreen) -> None:
-            screen._session.remove_subset(subset.name)
-            screen._count()
+        def remove() -> None:
+            self._write(lambda: self._session.remove_subset(subset.name))
 
         question = Confirm(
             f"Remove the subset '{visible(subset.name)}'?", "Its pictures stay in the collection."
         )
-        self.app.push_screen(question, lambda yes: remove(self) if yes else None)
+        self.app.push_screen(question, lambda yes: remove() if yes else None)
 
     def action_rule(self) -> None:
         shown = self._session.bucket_rule

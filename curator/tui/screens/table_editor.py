@@ -12,12 +12,11 @@ from textual.screen import ModalScreen
 from textual.timer import Timer
 from textual.widgets import Label, TextArea
 
-from curator.contract.errors import UserError
 from curator.session import Session
 from curator.tags.review import Review, Rule, glance
 from curator.tags.table_text import keep, tables_with, text_of
 from curator.tui import keys
-from curator.tui.background import in_background
+from curator.tui.background import in_background, write
 from curator.tui.messages import WorkDone, WorkRefused
 from curator.tui.review_lines import change_lines, in_words
 from curator.tui.screens.dialogs import said
@@ -81,11 +80,15 @@ class TableEditor(ModalScreen[bool]):
 
     def action_keep(self) -> None:
         """Keep the table and close; a mistake is shown in place."""
-        try:
-            keep(self._reader.collection, self._rule, self.query_one(TextArea).text)
-        except UserError as error:
-            self.query_one("#about", Label).update(said(error))
-            return
+        text = self.query_one(TextArea).text
+        write(
+            self,
+            lambda: keep(self._reader.collection, self._rule, text),
+            self._kept,
+            lambda error: self.query_one("#about", Label).update(said(error)),
+        )
+
+    def _kept(self, _: None) -> None:
         self.dismiss(True)
 
     def action_close(self) -> None:

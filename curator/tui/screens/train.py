@@ -23,8 +23,8 @@ from curator.contract.text import visible
 from curator.freeze.build import FrozenManifest
 from curator.session import Session
 from curator.tui import keys
-from curator.tui.background import in_background, mistakes_shown
-from curator.tui.messages import CollectionChanged, Mistake, RunLaunched, Told, WorkDone, WorkRefused
+from curator.tui.background import in_background, mistakes_shown, write
+from curator.tui.messages import CollectionChanged, Mistake, Place, RunLaunched, Told, WorkDone, WorkRefused
 from curator.tui.recipe_form import (
     HEAD,
     FormRow,
@@ -33,6 +33,7 @@ from curator.tui.recipe_form import (
     form_from,
     form_rows,
     in_text,
+    place_of_field,
     range_in_words,
     remembered_form,
 )
@@ -44,7 +45,10 @@ from curator.tui.widgets.line_list import LineList
 
 
 class _ValueEntry(Entry):
-    BINDINGS = keys.bindings("dialog.close")
+    BINDINGS = keys.bindings("dialog.close", "value")
+
+    def action_stay(self) -> None:
+        """Not to the list: what one types next is still meant for this line."""
 
     def action_close(self) -> None:
         cast("TrainScreen", self.screen).leave_entry()
@@ -150,7 +154,10 @@ class TrainScreen(Screen):
 
     def _show_steps(self) -> None:
         try:
-            text = length_in_words(self._form.recipe(), self._spans)
+            recipe = self._form.recipe()
+            text = length_in_words(recipe, self._spans)
+            if recipe.model.path:
+                self._session.check_models(recipe)
         except UserError as error:
             text = said(error)
         self.query_one("#steps", Label).update(text, layout=False)
@@ -177,8 +184,15 @@ class TrainScreen(Screen):
 
     @mistakes_shown
     def _change(self, change: Callable[[RecipeForm], RecipeForm]) -> None:
-        self._form = change_remembered(self._session, change)
+        """Show the change at once; what stands in the collection is changed by itself, and shown where it differs."""
+        self._form = change(self._form)
         self._show()
+        write(self, lambda: change_remembered(self._session, change), self._remembered)
+
+    def _remembered(self, form: RecipeForm) -> None:
+        if form != self._form:
+            self._form = form
+            self._show()
 
     @on(LineList.Chosen, "#form")
     def _edit(self) -> None:
@@ -193,7 +207,8 @@ class TrainScreen(Screen):
     def action_find(self) -> None:
         self._finding = True
         self.query_one("#about", Label).update(
-            Text(" find a field by any part of its name or help\n"), layout=False
+            Text(" find a field by any part of its name, else of its help; enter on it edits it\n"),
+            layout=False,
         )
         self._open_entry("")
 
@@ -242,19 +257,13 @@ class TrainScreen(Screen):
         return True
 
     def _jump_to(self, text: str) -> None:
-        found = (
-            at
-            for at, row in enumerate(self._rows)
-            if row.field and text in f"{row.name} {row.field.help}".lower()
-        )
-        place = next(found, None)
-        if place is not None and text:
+        place = place_of_field(self._rows, text)
+        if place is not None:
             self.query_one("#form", LineList).go(place)
 
-    def remember(self) -> None:
-        """Keep what a restart should find again, besides the form."""
-        self._session.remember("run", self._run_name)
-        self._session.remember("manifest", self._manifest.name if self._manifest else "")
+    def place(self) -> dict[str, object]:
+        """What a restart should find again, besides the form."""
+        return {"run": self._run_name, "manifest": self._manifest.name if self._manifest else ""}
 
     # the launch
 
@@ -264,7 +273,7 @@ class TrainScreen(Screen):
         except UserError as error:
             self.post_message(Mistake(error))
             return
-        self.remember()
+        self.post_message(Place(self.place()))
         question = Confirm(
             f"Start training '{visible(self._run_name)}'?", length_in_words(recipe, self._spans).plain
         )
@@ -276,6 +285,7 @@ class TrainScreen(Screen):
         recipe = self._form.recipe()
         if not recipe.model.path:
             raise UserError("the recipe names no base model", "fill in model.path: / path, then enter")
+        self._session.check_models(recipe)
         return recipe, self._manifest
 
     def _launch(self, manifest: Path, recipe: Recipe) -> None:

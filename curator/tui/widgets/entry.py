@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import cast
 
 from rich.text import Text
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.message import Message
@@ -28,12 +28,23 @@ class Entry(Input):
     Entry:focus { border: none; background: $boost; }
     """
 
+    PASTED_JOIN = " "  # between the lines of a pasted text
+
     def __init__(self, value: str = "", *, placeholder: str = "", id: str | None = None) -> None:
-        super().__init__(value, placeholder=placeholder, id=id, compact=True, select_on_focus=False)
+        super().__init__(value, placeholder=placeholder, id=id, compact=True)
         self.cursor_blink = False
+
+    def on_paste(self, event: events.Paste) -> None:
+        """All lines of a pasted text, as one; what is no character of a line is left out."""
+        event.prevent_default()
+        event.stop()
+        lines = (" ".join(line.split("\t")).strip() for line in event.text.splitlines())
+        text = self.PASTED_JOIN.join(filter(None, lines))
+        self.replace("".join(filter(str.isprintable, text)), *self.selection)
 
 
 class _TagInput(Entry):
+    PASTED_JOIN = ", "
     BINDINGS = keys.bindings("entry")
 
     def action_suggest(self, lines: int) -> None:
@@ -75,7 +86,7 @@ class TagEntry(Vertical):
         super().__init__()
         self._find = find
         self._value = value
-        self._found: tuple[str, Found] = ("", ())
+        self._found: tuple[str | None, Found] = (None, ())  # a word, and what was found for it
 
     def compose(self) -> ComposeResult:
         yield _TagInput(self._value)
@@ -96,7 +107,9 @@ class TagEntry(Vertical):
         in_background(self, "suggest", lambda: (word, self._find(word)))
 
     def on_work_done(self, message: WorkDone) -> None:
-        self._show(*cast("tuple[str, Found]", message.result))
+        word, found = cast("tuple[str, Found]", message.result)
+        if word != self._found[0]:
+            self._show(word, found)
 
     def _show(self, word: str, found: Found) -> None:
         self._found = (word, found)
@@ -114,21 +127,25 @@ class TagEntry(Vertical):
         self.post_message(self.Submitted(event.value))
 
     def on_tag_entry_step(self, message: Step) -> None:
+        self._catch_up()
         suggestions = self.query_one(LineList)
         suggestions.go(suggestions.cursor + message.lines)
 
     def on_tag_entry_taken(self) -> None:
-        entry = self.query_one(_TagInput)
-        word = _word(entry.value)
-        if self._found[0] != word:  # typed faster than looked up: never complete another word
-            self._show(word, self._find(word))
-        found = self._found[1]
+        self._catch_up()
+        entry, found = self.query_one(_TagInput), self._found[1]
         if not found:
             return
         head, comma, _ = entry.value.rpartition(",")
         name = found[self.query_one(LineList).cursor][0].name
         entry.value = f"{head}{comma}{' ' if comma else ''}{name}"
         entry.cursor_position = len(entry.value)
+
+    def _catch_up(self) -> None:
+        """Look the word up where it was typed faster: never another word's suggestions."""
+        word = _word(self.text)
+        if self._found[0] != word:
+            self._show(word, self._find(word))
 
 
 def _word(text: str) -> str:

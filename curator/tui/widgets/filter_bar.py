@@ -23,11 +23,18 @@ class FilterInput(Entry):
 
     BINDINGS = keys.bindings("filter")
 
+    def __init__(self) -> None:
+        super().__init__(placeholder="filter, such as: cat -blurry width>=512")
+        self.select_on_focus = False  # one goes on with a filter
+
     def action_restore(self) -> None:
         self.post_message(FilterBar.Restored())
 
     def action_leave(self) -> None:
         self.post_message(FilterBar.Accepted())
+
+    def action_complete(self) -> None:
+        self.post_message(FilterBar.Unfinished())
 
 
 class FilterBar(Vertical):
@@ -53,6 +60,9 @@ class FilterBar(Vertical):
     class Accepted(Message):
         """Enter: on to the list."""
 
+    class Unfinished(Message):
+        """Tab: the tag being typed should be completed."""
+
     class Restored(Message):
         """Escape: the filter is as it was before typing."""
 
@@ -60,12 +70,13 @@ class FilterBar(Vertical):
         super().__init__(id=id)
         self.set_aside = 0  # files that could not be used
         self._before = ""
+        self._is_wrong = False
         self._timer: Timer | None = None
 
     def compose(self) -> ComposeResult:
         with Horizontal():
             yield Label(" / ", id="slash", markup=False)
-            yield FilterInput(placeholder="filter, such as: cat -blurry width>=512")
+            yield FilterInput()
             yield Label("", id="count", markup=False)
         yield Label("", id="mistake", markup=False)
 
@@ -80,9 +91,19 @@ class FilterBar(Vertical):
             entry.value = text
         entry.cursor_position = len(text)
 
+    def complete(self, text: str) -> None:
+        """Put the filter there with its last word completed, and try it."""
+        entry = self.query_one(FilterInput)
+        entry.value = text
+        entry.cursor_position = len(text)
+
     def edit(self) -> None:
         """Begin to type; escape comes back to what is there now."""
         self._before = self.text
+        self.edit_on()
+
+    def edit_on(self) -> None:
+        """Go on typing; escape comes back to what was there before."""
         # at once: focus() comes a moment later, and keys typed meanwhile would be commands of the list
         self.screen.set_focus(self.query_one(FilterInput))
 
@@ -92,6 +113,7 @@ class FilterBar(Vertical):
 
     def show_count(self, shown: int, selected: int, note: str = "") -> None:
         """The filter is good and finds so many."""
+        self._is_wrong = False
         self.show_selected(shown, selected)
         self._say(Text(note) if note else None)
 
@@ -104,6 +126,7 @@ class FilterBar(Vertical):
 
     def show_mistake(self, error: UserError) -> None:
         """Point at the character that is wrong and say why; the list stays as it was."""
+        self._is_wrong = True
         position = getattr(error, "position", 0)
         entry = self.query_one(FilterInput)
         column = 3 + max(0, position - round(entry.scroll_offset.x))
@@ -119,15 +142,28 @@ class FilterBar(Vertical):
     @on(Input.Changed)
     def _wait_a_moment(self, event: Input.Changed) -> None:
         event.stop()
+        self._stop_waiting()
+        self._timer = self.set_timer(DELAY_S, self._try)
+
+    def _try(self) -> None:
+        self._stop_waiting()
+        self.post_message(self.Typed(self.text))
+
+    def _stop_waiting(self) -> None:
         if self._timer:
             self._timer.stop()
-        self._timer = self.set_timer(DELAY_S, lambda: self.post_message(self.Typed(event.value)))
+            self._timer = None
 
     @on(Input.Submitted)
     def _accept(self, event: Input.Submitted) -> None:
         event.stop()
         self.post_message(self.Accepted())
 
+    def on_filter_bar_accepted(self) -> None:
+        if self._timer or self._is_wrong:
+            self._try()
+
     def on_filter_bar_restored(self) -> None:
+        self._stop_waiting()
         self.set_text(self._before)
         self.post_message(self.Typed(self._before))

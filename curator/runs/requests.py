@@ -1,0 +1,45 @@
+"""Requests to a living run: which of them it can still heed."""
+
+from __future__ import annotations
+
+from curator.contract.errors import UserError
+from curator.contract.event_log import read_events
+from curator.contract.events import Paused, RequestTaken, Resumed, RunEnded, RunStarted
+from curator.contract.run_folder import RunFolder
+from curator.contract.text import visible
+
+
+def request(run: RunFolder, action: str) -> None:
+    """Ask a run to pause, resume, save, sample or stop.
+
+    Raises:
+        UserError: it is stopping, is not paused, or has no worker to hear it.
+    """
+    name = visible(run.path.name)
+    if run.status() == "running":
+        asked = _asked(run)
+        if action != "stop" and "stop" in asked:
+            raise UserError(
+                f"the run {name} is stopping", "wait until it has, then start it again from its state"
+            )
+        if action == "resume" and "pause" not in asked:
+            raise UserError(f"the run {name} is not paused", "it goes on by itself")
+    run.request(action)
+
+
+def _asked(run: RunFolder) -> set[str]:
+    """What the worker that lives was asked for and has not left behind."""
+    asked: set[str] = set()
+    for event in read_events(run.events_path)[0]:
+        match event:
+            case RunStarted() | RunEnded():
+                asked.clear()
+            case RequestTaken(action=action):
+                asked.add(action)
+            case Paused():
+                asked.add("pause")
+            case Resumed():
+                asked.discard("pause")
+            case _:
+                pass
+    return asked | set(run.waiting_requests())
