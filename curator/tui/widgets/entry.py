@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import cast
 
+from rich.cells import cell_len
+from rich.segment import Segment
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.message import Message
+from textual.strip import Strip
 from textual.widgets import Input
 
 from curator.contract.text import visible
@@ -21,16 +24,25 @@ from curator.tui.widgets.line_list import LineList
 
 
 class Entry(Input):
-    """A one-line input."""
+    """A one-line input; `…` at an end says that its text goes on there."""
 
     DEFAULT_CSS = """
-    Entry { border: none; height: 1; padding: 0; background: $surface; }
+    Entry { border: none; width: 1fr; height: 1; padding: 0; background: $surface; }
     Entry:focus { border: none; background: $boost; }
     """
 
     def __init__(self, value: str = "", *, placeholder: str = "", id: str | None = None) -> None:
         super().__init__(value, placeholder=placeholder, id=id, compact=True, select_on_focus=False)
         self.cursor_blink = False
+
+    def render_line(self, y: int) -> Strip:
+        strip, width, left = super().render_line(y), self.size.width, round(self.scroll_offset.x)
+        more = Strip([Segment("…", self.rich_style)])
+        if y == 0 and self.value and cell_len(self.value) - left > width:
+            strip = Strip.join([strip.crop(0, width - 1), more])
+        if y == 0 and left:
+            strip = Strip.join([more, strip.crop(1)])
+        return strip
 
 
 class _TagInput(Entry):

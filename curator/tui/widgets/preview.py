@@ -25,7 +25,7 @@ KEPT = 24
 class Preview(Widget):
     """One picture in half blocks, centred; a broken one says why."""
 
-    DEFAULT_CSS = "Preview { height: 1fr; }"
+    DEFAULT_CSS = "Preview { width: 1fr; height: 1fr; }"
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
