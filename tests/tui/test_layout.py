@@ -16,8 +16,11 @@ from textual.widget import Widget
 from textual.widgets import Input, Label
 
 import curator.tui.screens
+from curator.contract.errors import UserError
 from curator.session import Session
 from curator.tui.app import FriezeApp
+from curator.tui.messages import Mistake, Told
+from curator.tui.widgets import status_line
 from curator.tui.widgets.line_list import LineList
 from curator.tui.widgets.lines import Lines, Passage
 from tests.tui.conftest import Driven
@@ -159,6 +162,78 @@ async def test_every_place_fits_every_screen(full, monkeypatch):
             await walk_back(it)
     assert not wrong, "\n" + "\n".join(wrong)
     assert not sorted(_made_in_code({each.__name__ for each in screens}) - made)
+
+
+@pytest.mark.parametrize("size", [(40, 12), NORMAL])
+async def test_the_end_of_what_is_typed_is_seen_in_every_form(full, size):
+    async with opened(full, size) as it:
+        for place in PLACES:
+            if place.name in (
+                "edit a caption",
+                "edit a subset",
+                "pick",
+                "import",
+                "add tags",
+                "scan a folder",
+            ):
+                await walk(it, place)
+                await it.type("x" * 200 + " the end")
+                await it.sees("xx the end")
+                await it.press("home")
+                await it.sees("…")
+                await walk_back(it)
+
+
+# the status line
+
+
+async def test_a_note_lies_over_nothing_and_stays_until_a_key_is_pressed(drive, monkeypatch):
+    monkeypatch.setattr(status_line, "_READ_AFTER_S", 0)
+    async with drive(NORMAL) as it:
+        before = it.text.splitlines()
+        await it.press("u")
+        await it.sees("Nothing to undo.")
+        after = it.text.splitlines()
+        assert [line for line, was in zip(after, before, strict=True) if line != was] == [after[-2]]
+        await it.press("j")
+        await it.until(lambda: "Nothing to undo." not in it.text)
+
+
+async def test_a_key_that_was_on_its_way_takes_no_note_away(drive, monkeypatch):
+    monkeypatch.setattr(status_line, "_READ_AFTER_S", 600)
+    async with drive(NORMAL) as it:
+        await it.press("u", "j", "k")
+        await it.sees("Nothing to undo.")
+
+
+async def test_a_long_mistake_is_read_whole_and_progress_keeps_out_of_the_tabs(drive):
+    what = "the folder has no pictures that anybody could use " * 3
+    async with drive(NORMAL) as it:
+        it.app.screen.post_message(Told("freezing 123,456/3,600,000 and then some more words"))
+        it.app.screen.post_message(Mistake(UserError(what, "[b]give[/b] another one")))
+        await it.sees("[b]give[/b] another one")
+        lines = it.text.splitlines()
+        assert _squeezed(what) in _squeezed(it.text)
+        assert "freezing" not in lines[0]
+        assert "8 Prepare" in lines[0]
+        await it.press("3")
+        await it.sees("freezing 123,456/3,600,000 and then some more words")
+        it.app.screen.post_message(Told(""))
+        await it.press("1")
+        await it.until(lambda: "freezing" not in it.text)
+
+
+# the list of keys
+
+
+async def test_keys_of_the_panel_come_first_and_a_key_is_found_by_itself(drive):
+    async with drive(NORMAL) as it:
+        await it.press("question_mark")
+        await it.sees("mark keep, next picture")
+        lines = it.text.splitlines()
+        assert not any("half a page" in line for line in lines)
+        await it.type("x")
+        await it.until(lambda: "mark reject" in it.text.splitlines()[4])
 
 
 # what there is in the code
