@@ -35,6 +35,29 @@ class Entry(Input):
         super().__init__(value, placeholder=placeholder, id=id, compact=True, select_on_focus=False)
         self.cursor_blink = False
 
+    @property
+    def max_scroll_x(self) -> int:
+        """By the entry's own width: Textual takes that of the container, which a label may share."""
+        return max(0, self.content_width - self.size.width)
+
+    def watch_selection(self) -> None:
+        self._show_cursor()
+
+    def on_focus(self) -> None:
+        self._show_cursor()
+
+    def on_resize(self) -> None:
+        self._show_cursor()
+
+    def _show_cursor(self) -> None:
+        """Scroll to where one types, after a paste and in another width too."""
+        if not self.has_focus:
+            return
+        at, left, width = cell_len(self.value[: self.cursor_position]), round(self.scroll_x), self.size.width
+        wanted = max(min(left, at), at - width + 1)
+        if wanted != left:
+            self.scroll_to(x=wanted, animate=False, force=True, immediate=True)
+
     def render_line(self, y: int) -> Strip:
         strip, width, left = super().render_line(y), self.size.width, round(self.scroll_offset.x)
         more = Strip([Segment("…", self.rich_style)])
