@@ -249,10 +249,11 @@ def _share_line(share: SubsetShare, subset: Subset, width: int) -> Text:
         f"{share.share:.1%}",
         f"{share.steps:,.1f}",
     )
-    line = Text(_table_line(visible(share.name), values, width - 1) + "  ")
-    room = width - line.cell_len - 1
+    line = Text(_table_line(visible(share.name), values, width - 1))
+    room = width - line.cell_len - 3
     if room < 12:  # the filter is below, with the rest of what is to say of the subset under the cursor
         return line
+    line.append("  ")
     if room > 30:
         line.append(bar(share.share, min(20, room // 2))).append("  ")
     if subset.is_reg:
