@@ -34,7 +34,7 @@ def describe(edit: Edit) -> str:
         case ReorderTags():
             text = "reorder tags"
         case SetCaption(caption):
-            text = f"set caption '{caption[:40]}'"
+            text = f"set caption '{caption[:40]}{'…' if len(caption) > 40 else ''}'"
         case SetMark(mark):
             text = {1: "mark keep", -1: "mark reject"}.get(mark, "unmark")
         case SetClass(names, cls):

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
 
 from textual import events
 from textual.app import App
+from textual.notifications import SeverityLevel
+from textual.reactive import var
 from textual.widget import Widget
 from textual.widgets import Input
 from textual.worker import WorkerFailed
@@ -37,8 +39,8 @@ from curator.tui.messages import (
 from curator.tui.screens.browse import BrowseScreen
 from curator.tui.screens.lazily import screen_makers
 from curator.tui.terminal_codes import tell_them_apart
-from curator.tui.widgets.chrome import tell_progress
 from curator.tui.widgets.line_list import LineList
+from curator.tui.widgets.status_line import Notes, StatusLine, still_unread, with_note
 from curator.tui.words import turned_in_words
 
 if TYPE_CHECKING:
@@ -68,7 +70,9 @@ class FriezeApp(App[None]):
     ENABLE_COMMAND_PALETTE = False  # our own lists the same actions as the help
     BINDINGS = keys.bindings("app")
     HORIZONTAL_BREAKPOINTS = [(0, "-tiny-width"), (40, "-small"), (64, "-narrow"), (100, "-wide")]
-    VERTICAL_BREAKPOINTS = [(0, "-tiny-height"), (10, "-tall-enough")]
+    VERTICAL_BREAKPOINTS = [(0, "-tiny-height"), (10, "-short"), (20, "-tall")]
+    notes: var[Notes] = var(())
+    progress: var[str] = var("")
 
     def __init__(self, session: Session, keymap: dict[str, str] | None = None) -> None:
         self.session = session
@@ -122,6 +126,8 @@ class FriezeApp(App[None]):
 
     async def _obey(self, event: Typed) -> None:
         """Type a key where one types; elsewhere do what it is bound to, at once and not by way of the panel."""
+        if self.notes and self.screen.query(StatusLine):
+            self.notes = still_unread(self.notes)
         if isinstance(event, events.Paste) or _is_typed_into(self.focused):
             await super().on_event(event)
             return
@@ -252,7 +258,7 @@ class FriezeApp(App[None]):
             return
         report = cast("ScanReport", message.result)
         self.post_message(Told(""))
-        self.notify(_in_words(report), title="Scanned", markup=False, timeout=8)
+        self.notify(_in_words(report), title="Scanned", markup=False)
         for screen in {self._browse, self.screen}:
             if screen.is_running:
                 screen.post_message(CollectionChanged(images=True))
@@ -264,11 +270,23 @@ class FriezeApp(App[None]):
     # telling
 
     def on_told(self, message: Told) -> None:
-        tell_progress(self.screen, message.note)
+        self.progress = message.note
 
     def on_mistake(self, message: Mistake) -> None:
         error = message.error
-        self.notify(visible(error.hint), title=visible(error.what), severity="error", timeout=8, markup=False)
+        self.notify(visible(error.hint), title=visible(error.what), severity="error", markup=False)
+
+    def notify(
+        self,
+        message: str,
+        *,
+        title: str = "",
+        severity: SeverityLevel = "information",
+        timeout: float | None = None,  # noqa: ARG002 - Textual's; a note stays until it was read
+        markup: bool = False,  # noqa: ARG002 - Textual's; a note is text
+    ) -> None:
+        """Say something on the status line, where it lies over nothing."""
+        self.notes = with_note(self.notes, title, message, is_mistake=severity == "error")
 
     def action_key_help(self) -> None:
         self._offer("Keys here", whole_app=False)

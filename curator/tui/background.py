@@ -85,7 +85,7 @@ def given_up() -> Callable[[], bool]:
 
 
 def mistakes_shown(action: Callable[P, None]) -> Callable[P, None]:
-    """A `UserError` of this method, of anything that has a `screen`, becomes a notice; nothing else stops."""
+    """A `UserError` of this method, of anything that has a `screen`, becomes a note; nothing else stops."""
 
     @wraps(action)
     def shown(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -100,7 +100,7 @@ def mistakes_shown(action: Callable[P, None]) -> Callable[P, None]:
 
 
 def progress_told(node: DOMNode, doing: str) -> Callable[[int, int], None]:
-    """A progress callback for a worker that says "doing 3/40" beside the tabs, at most a few times a second.
+    """A progress callback for a worker that says "doing 3/40" on the status line, at most a few times a second.
 
     It also ends work that was given up: scans and freezes leave nothing half done.
     """

@@ -10,7 +10,7 @@ from curator.contract.errors import UserError
 
 
 class Mistake(Message):
-    """Something a person can mend went wrong; the app shows it as a notice."""
+    """Something a person can mend went wrong; the app shows it on the status line."""
 
     def __init__(self, error: UserError) -> None:
         super().__init__()
@@ -58,7 +58,7 @@ class RunLaunched(Message):
 
 
 class Told(Message):
-    """How far some work is: a few words beside the tabs; empty when it is over."""
+    """How far some work is: a few words on the status line; empty when it is over."""
 
     def __init__(self, note: str) -> None:
         super().__init__()

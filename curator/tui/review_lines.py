@@ -6,6 +6,7 @@ from rich.text import Text
 
 from curator.contract.text import visible
 from curator.tags.review import Review
+from curator.tui.widgets.lines import fitted
 from curator.tui.words import images_in_words
 
 
@@ -18,7 +19,7 @@ def in_words(found: Review) -> str:
 def change_lines(found: Review) -> list[Text]:
     """The changes of a review, then its notes."""
     lines = [
-        Text(f" {each.images:>9,}  {each.why:<12.12} ")
+        Text(f" {each.images:>9,}  {fitted(each.why, 12)} ")
         .append(visible(each.before), "strike" if not each.after else "")
         .append(" -> " if each.before and each.after else "")
         .append(visible(each.after), "bold")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import ceil
+
 from rich.text import Text
 
 from curator.contract.buckets import Size
@@ -15,9 +17,9 @@ from curator.tags.text import clean_tags
 
 def about_image(row: ImageRow, bucket: Size) -> Text:
     """Size, bucket, file and mark of an image on one line."""
-    mark = {1: "  keep", -1: "  reject"}.get(row.mark, "")
+    mark = {1: "keep  ", -1: "reject  "}.get(row.mark, "")
     sizes = f"{row.width}x{row.height} -> {bucket[0]}x{bucket[1]}"
-    return Text(f"{sizes}  {row.format}  {row.file_bytes / 1024:,.0f} KiB{mark}")
+    return Text(f"{mark}{sizes}  {row.format}  {ceil(row.file_bytes / 1024):,} KiB")
 
 
 def turned_in_words(commit: Commit) -> str:

@@ -68,7 +68,7 @@ class Driven(NamedTuple):
 
     @property
     def notices(self) -> str:
-        return "\n".join(f"{each.title}: {each.message}" for each in self.app._notifications)
+        return "\n".join(f"{each.title}: {each.message}" for each in self.app.notes)
 
     @property
     def images(self) -> ImageList:

@@ -281,13 +281,26 @@ async def test_enter_enlarges_and_steps_through_pictures(drive):
         assert it.images.cursor == 1
 
 
-async def test_pictures_are_shown_instead_of_tags_in_a_narrow_terminal(drive):
-    async with drive((80, 24)) as it:
-        assert it.shown("#tags").display
-        assert not it.preview.display
+@pytest.mark.parametrize("size", [(50, 24), *SIZES])
+async def test_p_hides_and_shows_the_picture_at_every_width(drive, size):
+    """It means the same everywhere, the picture is there at first, and what was chosen is found again."""
+    async with drive(size) as it:
+        assert it.preview.size.height >= 8
+        assert it.shown("#tags").display == (size[0] >= 64)
         await it.press("p")
-        assert it.preview.display
-        assert not it.shown("#tags").display
+        await it.until(lambda: not it.preview.is_on_screen)
+        await it.press("q")
+    async with drive((120, 40)) as it:
+        assert not it.preview.is_on_screen
+        await it.press("p")
+        await it.until(lambda: it.preview.is_on_screen)
+
+
+async def test_where_no_picture_has_room_its_key_says_where_it_is_seen(drive):
+    async with drive((80, 16)) as it:
+        assert not it.preview.is_on_screen
+        await it.press("p", "p")
+        await it.sees("enter shows it on the whole screen")
 
 
 async def test_a_new_folder_is_scanned_from_the_app(drive, session, tmp_path):
@@ -301,7 +314,7 @@ async def test_a_new_folder_is_scanned_from_the_app(drive, session, tmp_path):
         await it.press("ctrl+o")
         it.app.screen.query_one(Entry).value = str(more / "nowhere")
         await it.press("enter")
-        await it.sees("is no folder")
+        await it.sees("give one that holds pictures")
         it.app.screen.query_one(Entry).value = str(more)
         await it.press("enter")
         await it.until(lambda: it.images.count == 7)

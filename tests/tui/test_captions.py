@@ -207,3 +207,15 @@ async def test_a_picture_in_no_manifest_has_the_captions_it_would_have(drive, se
     async with drive() as it:
         await it.press("n")
         await it.sees("in no subset")
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_the_whole_crop_is_seen(drive, frozen, size):
+    """What is drawn is what trains: the picture lies inside the screen, with all of its cells."""
+    async with drive(size) as it:
+        await it.press("3")
+        await it.sees("step 1 of")
+        await it.until(lambda: it.preview._picture.strips)
+        drawn = max(strip.cell_length for strip in it.preview._picture.strips)
+        assert it.preview.region.right <= size[0]
+        assert 0 < drawn <= it.preview.size.width

@@ -60,13 +60,13 @@ async def test_detaching_leaves_the_run_running_and_says_so(drive, living):
         await it.press("6")
         await it.sees("running")
         await it.press("enter")
-        await it.sees("attached to")
+        await it.sees("leaves it running")
         await it.press("escape")
         await it.until(lambda: "goes on" in it.notices)
         assert it.app.screen.following == ""
         assert living.run.status() == "running"
         await it.press("enter")
-        await it.sees("attached to")
+        await it.sees("leaves it running")
         await it.press("q")
     assert living.run.status() == "running"
     assert living.run.take_requests() == []

@@ -23,7 +23,7 @@ from curator.tui.editing import COUNTED, Editor
 from curator.tui.filter_text import completed, with_tag
 from curator.tui.finding import EarlyLook, Found, find_first, place_of_image
 from curator.tui.messages import CollectionChanged, Mistake, Place, Told, VisitOver, WorkDone, WorkRefused
-from curator.tui.widgets.chrome import KeyLine, TabLine, TooSmall
+from curator.tui.widgets.chrome import Foot, TabLine, TooSmall
 from curator.tui.widgets.facet_panel import FacetPanel
 from curator.tui.widgets.filter_bar import FilterBar
 from curator.tui.widgets.image_list import ImageList
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from curator.tui.screens.picture import ShownPicture
 
 _SLOW_S = 0.4  # a question that takes longer says that it is being looked for
-_PANELS = ("-facets", "-picture")  # classes that show another panel, as app.tcss says
+_PANELS = ("-facets", "-no-picture")  # classes that show other panels, as app.tcss says
 _DETAIL_DELAY_S = 0.05  # a held key passes many pictures; only the one it stops at is looked up
 
 
@@ -62,14 +62,14 @@ class BrowseScreen(Screen):
     def compose(self) -> ComposeResult:
         yield TabLine("Browse")
         yield FilterBar()
-        with Horizontal():
+        with Horizontal(id="body"):
             yield ImageList(id="images")
             with Vertical(id="side"):
                 yield Label("", id="about", markup=False)
                 yield Preview()
                 yield TagPanel(id="tags")
                 yield FacetPanel(self._reader, id="facets")
-        yield KeyLine()
+        yield Foot()
         yield TooSmall()
 
     def on_mount(self) -> None:
@@ -287,7 +287,9 @@ class BrowseScreen(Screen):
         self._look()
 
     def action_preview(self) -> None:
-        self.toggle_class("-picture")
+        self.toggle_class("-no-picture")
+        if self.has_class("-short") and not self.has_class("-no-picture"):
+            self.notify("A picture needs 20 lines here; enter shows it on the whole screen.")
 
     def action_next_panel(self) -> None:
         if self._timer:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple, cast
 
+from rich.cells import cell_len
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
@@ -29,9 +30,9 @@ from curator.tui.recipe_form import remembered_recipe
 from curator.tui.screens.dialogs import Form, FormLine, whole_number_of
 from curator.tui.screens.picture import PictureScreen, ShownPicture
 from curator.tui.training_words import said_lines
-from curator.tui.widgets.chrome import KeyLine, TabLine, TooSmall
+from curator.tui.widgets.chrome import Foot, TabLine, TooSmall
 from curator.tui.widgets.line_list import LineList
-from curator.tui.widgets.lines import Lines
+from curator.tui.widgets.lines import Lines, fitted
 from curator.tui.widgets.preview import Preview
 
 _VIEWS = ("as trained", "crop outlined", "whole")
@@ -65,7 +66,7 @@ class CaptionsScreen(Screen):
             yield LineList(id="samples", empty=" no manifest yet: 4 freezes one")
             yield Preview()
         yield Lines(id="said")
-        yield KeyLine()
+        yield Foot()
         yield TooSmall()
 
     def on_mount(self) -> None:
@@ -234,14 +235,15 @@ def _about(name: str, walk: CaptionWalk, shown: StepShown, *, own: bool) -> Text
     bucket = f"{shown.bucket[0]}x{shown.bucket[1]}"
     text.append(f"   {epoch}   bucket {bucket}\n", "not bold")
     plan = "not the recipe's" if own else "of the recipe"
-    return text.append(f" {visible(name)}   seed {walk.seed}, batch {walk.batch_size} ({plan})", "not bold")
+    return text.append(f" seed {walk.seed}, batch {walk.batch_size} ({plan})   {visible(name)}", "not bold")
 
 
 def _sample_line(shown: StepShown, position: int, width: int) -> Text:
     each = shown.samples[position]
     repeats = f"{each.sample.copy + 1}/{each.image.repeats:g}"
     epoch = f" of epoch {each.sample.epoch + 1}" if each.sample.epoch != shown.epoch else ""
-    about = f" {visible(each.subset.name):<8.8} {repeats:>5}{' flip' if each.flip else '     '}{epoch} "
+    subset = fitted(visible(each.subset.name), 8 if width < 50 else 16)
+    about = f" {subset} {repeats:>5}{' flip' if each.flip else '     '}{epoch} "
     name = Text(f"{position + 1:>3} {visible(Path(each.image.path).name)}")
-    name.truncate(max(8, width - len(about)), overflow="ellipsis", pad=True)
+    name.truncate(max(8, width - cell_len(about)), overflow="ellipsis", pad=True)
     return name.append(about)

@@ -54,14 +54,14 @@ class Choice(ModalScreen[T | None], Generic[T]):
         self._found = list(lines)
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog commands"):
+        with Vertical(classes="dialog list"):
             yield Label(Text(self._title, "bold"))
             yield _Find(placeholder="type to find")
             shown = LineList(empty=" nothing is called so")
             shown.can_focus = False
             yield shown
             more = "   delete removes it" if self._remove else ""
-            yield Label(Text(f"{self._does}{more}   esc closes", "dim"))
+            yield Label(f"{self._does}{more}   esc closes", classes="hint")
 
     def on_mount(self) -> None:
         self.query_one(_Find).focus()
@@ -73,9 +73,10 @@ class Choice(ModalScreen[T | None], Generic[T]):
 
     def _show(self, text: str) -> None:
         words = text.lower().split()
-        self._found = [
+        found = [
             each for each in self._all if all(word in f"{each.name} {each.what}".lower() for word in words)
         ]
+        self._found = sorted(found, key=lambda each: _distance(each, text.strip()))
         lines = [
             Text(f" {visible(each.name)} ", "bold").append(visible(each.what), "not bold")
             for each in self._found
@@ -102,3 +103,10 @@ class Choice(ModalScreen[T | None], Generic[T]):
 
     def action_close(self) -> None:
         self.dismiss(None)
+
+
+def _distance(line: Line[T], text: str) -> int:
+    """How far a line is from what was typed: its name or a key, then a name that begins so, then any other."""
+    if not text or text in (line.name.strip(), *line.name.split()):
+        return 0
+    return 1 if line.name.lower().startswith(text.lower()) else 2

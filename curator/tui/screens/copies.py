@@ -31,7 +31,7 @@ from curator.tui.copy_groups import (
 from curator.tui.messages import CollectionChanged, Mistake, Place, Told, WorkDone, WorkRefused
 from curator.tui.screens.dialogs import Confirm
 from curator.tui.screens.picture import PictureScreen, ShownPicture
-from curator.tui.widgets.chrome import KeyLine, TabLine, TooSmall
+from curator.tui.widgets.chrome import Foot, TabLine, TooSmall
 from curator.tui.widgets.lines import Lines
 from curator.tui.widgets.preview import Preview
 from curator.tui.words import images_in_words
@@ -67,7 +67,7 @@ class CopiesScreen(Screen):
                 with Vertical(classes="copy", id=f"copy-{number}"):
                     yield Preview()
                     yield Lines()
-        yield KeyLine()
+        yield Foot()
         yield TooSmall()
 
     def on_mount(self) -> None:
@@ -161,7 +161,7 @@ class CopiesScreen(Screen):
             said = "no two are the same: + looks for pictures less alike"
         else:
             more = sum(len(group.copies) for group in self.groups)
-            said = f"group {self.at + 1:,} of {len(self.groups):,}, {more:,} copies"
+            said = f"group {self.at + 1:,} of {len(self.groups):,}, {more:,} cop{'y' if more == 1 else 'ies'}"
         how = self._likeness.in_words() + (", words carried over" if self._carries_words else "")
         return Text(f" {said}", "bold").append(f"   {how}   {where}", "not bold")
 

@@ -17,6 +17,7 @@ from curator.contract.text import visible
 from curator.tui import keys
 from curator.tui.background import write
 from curator.tui.widgets.entry import Entry
+from curator.tui.widgets.lines import Passage
 
 
 class Confirm(ModalScreen[bool]):
@@ -32,8 +33,9 @@ class Confirm(ModalScreen[bool]):
         with Vertical(classes="dialog"):
             yield Label(Text(self._question, "bold"))
             if self._detail:
-                yield Label(Text(self._detail))
-            yield Label(Text("\ny  yes      n  no", "dim"))
+                with VerticalScroll(classes="body", can_focus=False):
+                    yield Label(Text(self._detail))
+            yield Label("y  yes      n  no", classes="hint")
 
     def action_yes(self) -> None:
         self.dismiss(True)
@@ -66,16 +68,17 @@ class Form(ModalScreen[object]):
         self._title, self._lines, self._check = title, lines, check
 
     def compose(self) -> ComposeResult:
-        with VerticalScroll(classes="dialog", can_focus=False):
+        with Vertical(classes="dialog form"):
             yield Label(Text(self._title, "bold"))
-            for line in self._lines:
-                with Horizontal(classes="form-line"):
-                    yield Label(Text(line.label), classes="form-label")
-                    yield Entry(line.value, id=f"line-{line.name}")
-            yield Label("", id="help", markup=False)
+            with VerticalScroll(classes="body", can_focus=False):
+                for line in self._lines:
+                    with Horizontal(classes="form-line"):
+                        yield Label(Text(line.label), classes="form-label")
+                        yield Entry(line.value, id=f"line-{line.name}")
+            yield Passage(id="help")
             yield Label("", id="mistake", markup=False)
             many = len(self._lines) > 1
-            yield Label(Text(f"enter accepts{'   tab next line' if many else ''}   esc cancels", "dim"))
+            yield Label(f"enter accepts{'   tab next line' if many else ''}   esc cancels", classes="hint")
 
     def on_mount(self) -> None:
         self.query(Entry).first().focus()
@@ -84,7 +87,7 @@ class Form(ModalScreen[object]):
         """Say what the line is for, below; one help at a time leaves room for all lines at 80x24."""
         for line in self._lines:
             if self.query_one(f"#line-{line.name}").has_focus:
-                self.query_one("#help", Label).update(Text(line.help, "italic"), layout=False)
+                self.query_one("#help", Passage).say(Text(line.help, "italic"))
 
     @on(Input.Submitted)
     def accept(self) -> None:

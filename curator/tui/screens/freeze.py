@@ -21,8 +21,11 @@ from curator.tui.background import in_background, mistakes_shown, progress_told
 from curator.tui.messages import CollectionChanged, Mistake, ShowImages, Told, WorkDone, WorkRefused
 from curator.tui.recipe_form import remembered_recipe
 from curator.tui.screens.dialogs import Form, FormLine
-from curator.tui.widgets.chrome import KeyLine, TabLine, TooSmall
+from curator.tui.widgets.chrome import Foot, TabLine, TooSmall
 from curator.tui.widgets.line_list import LineList
+from curator.tui.widgets.lines import Passage, fitted
+
+_NAME_CELLS = 24  # of a manifest, before its other facts get room
 
 
 class FreezeScreen(Screen):
@@ -40,10 +43,10 @@ class FreezeScreen(Screen):
         yield Label("", id="epoch", markup=False)
         yield Label(Text(" Findings (enter shows the pictures)", "bold"), classes="heading")
         yield LineList(id="findings", empty=" checking...")
-        yield Label("", id="hint", markup=False)
+        yield Passage(id="hint")
         yield Label(Text(" Manifests", "bold"), classes="heading")
         yield LineList(id="manifests", empty=" none yet: n names and freezes")
-        yield KeyLine()
+        yield Foot()
         yield TooSmall()
 
     def on_mount(self) -> None:
@@ -89,14 +92,17 @@ class FreezeScreen(Screen):
     def _show_manifests(self, name: str = "") -> None:
         manifests = self._session.manifests()
         place = next((at for at, each in enumerate(manifests) if each.name == name), None)
-        self.query_one("#manifests", LineList).show_texts([_manifest_line(each) for each in manifests], place)
+        self.query_one("#manifests", LineList).show(
+            len(manifests), lambda at, width: _manifest_line(manifests[at], width), place
+        )
 
     @on(LineList.Moved, "#findings")
     def _show_hint(self) -> None:
         finding = self._current
-        self.query_one("#hint", Label).update(
-            Text(f" {visible(finding.hint)}" if finding else ""), layout=False
-        )
+        said = Text(f"{visible(finding.what)}\n") if finding else Text()
+        if finding:
+            said.append(visible(finding.hint), "bold")
+        self.query_one(Passage).say(said)
 
     @property
     def _current(self) -> Finding | None:
@@ -149,8 +155,17 @@ def _finding_line(finding: Finding) -> Text:
     return Text(f" {finding.level.upper():<5}", "bold").append(visible(finding.what), "not bold")
 
 
-def _manifest_line(manifest: FrozenManifest) -> Text:
-    about = (
-        f"{manifest.images:>9,} images {manifest.samples_per_epoch:>10,} samples  {manifest.created_at[:16]}"
+def _manifest_line(manifest: FrozenManifest, width: int) -> Text:
+    """The name, and behind it as much as there is room for."""
+    name = f" {visible(manifest.name)}"
+    abouts = (
+        f"  {manifest.images:>9,} images",
+        f"  {manifest.samples_per_epoch:>10,} samples",
+        f"  {manifest.created_at[:10]}",
+        f"  {manifest.digest[:16]}",
     )
-    return Text(f" {visible(manifest.name):<20.20} {about}  {manifest.digest[:16]}")
+    about = ""
+    for each in abouts:
+        if width - len(about + each) >= _NAME_CELLS:
+            about += each
+    return Text(fitted(name, width - len(about)) + about)

@@ -17,6 +17,7 @@ class Command(NamedTuple):
     what: str
     action: str
     node: DOMNode
+    is_general: bool  # works in any list
 
 
 def command_list(title: str, screen: Screen, *, whole_app: bool) -> Choice[Command]:
@@ -34,7 +35,13 @@ def commands_of(screen: Screen, *, whole_app: bool) -> list[Command]:
             key = screen.app.get_key_display(binding)
             before = found.get(binding.id)
             both = f"{before.key} {key}" if before else key
-            found[binding.id] = Command(
-                both, binding.tooltip or binding.description, binding.action, active.node
-            )
-    return list(found.values())
+            what, is_general = binding.tooltip or binding.description, binding.id.startswith("list.")
+            found[binding.id] = Command(both, what, binding.action, active.node, is_general)
+    return sorted(found.values(), key=lambda each: _place_of(each, screen))
+
+
+def _place_of(command: Command, screen: Screen) -> int:
+    """What is of this panel alone comes first, then moving in any list, then the whole app."""
+    if command.node is screen.app:
+        return 2
+    return 1 if command.is_general else 0

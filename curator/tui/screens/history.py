@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
+from rich.cells import cell_len
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
@@ -19,13 +20,15 @@ from curator.tui import keys
 from curator.tui.background import write
 from curator.tui.messages import CollectionChanged, Mistake, Told
 from curator.tui.screens.dialogs import Confirm
-from curator.tui.widgets.chrome import KeyLine, TabLine, TooSmall
+from curator.tui.widgets.chrome import Foot, TabLine, TooSmall
 from curator.tui.widgets.line_list import LineList
+from curator.tui.widgets.lines import Passage, fitted
 from curator.tui.words import images_in_words, turned_in_words
 
 _LONGEST = 500
+_WIDE = 64  # cells that a line needs to tell more than when and what
 _SAID = 3  # edits of many that are told one by one
-_LEFT = "Edits made since stay; what they changed as well\nis left as it is."
+_LEFT = "Edits made since stay; what they changed as well is left as it is."
 
 
 class HistoryScreen(Screen):
@@ -41,11 +44,12 @@ class HistoryScreen(Screen):
     def compose(self) -> ComposeResult:
         yield TabLine("History")
         yield Label(
-            Text(" enter takes one edit back, or makes it again; U takes back all down to it", "bold"),
+            Text(" enter: take one back, or make it again   U: take back all down to it", "bold"),
             classes="heading",
         )
-        yield LineList(empty=" no edit yet")
-        yield KeyLine()
+        yield LineList(empty=" no edit yet: what you change is listed here and can be taken back")
+        yield Passage(id="whole")
+        yield Foot()
         yield TooSmall()
 
     def on_screen_resume(self) -> None:
@@ -54,7 +58,13 @@ class HistoryScreen(Screen):
     @on(CollectionChanged)
     def _read(self) -> None:
         self._commits = self._session.history(_LONGEST)
-        self.query_one(LineList).show_texts([_line(commit) for commit in self._commits])
+        commits, now = self._commits, datetime.now().astimezone()
+        self.query_one(LineList).show(len(commits), lambda at, width: _line(commits[at], width, now))
+
+    @on(LineList.Moved)
+    def _show_whole(self) -> None:
+        commit = self._current
+        self.query_one(Passage).say(_whole(commit) if commit else Text())
 
     @property
     def _current(self) -> Commit | None:
@@ -111,8 +121,22 @@ def _what(commit: Commit) -> str:
     return f"{visible(commit.what)}{images}"
 
 
-def _line(commit: Commit) -> Text:
-    when = datetime.fromtimestamp(commit.at).astimezone().strftime("%Y-%m-%d %H:%M")
-    state = "undone" if commit.undone else ""
+def _whole(commit: Commit) -> Text:
+    """All that is known of an edit; what it was comes last, for a long one is cut."""
+    when = datetime.fromtimestamp(commit.at).astimezone()
+    about = (
+        f"{when:%Y-%m-%d %H:%M:%S} by {visible(commit.actor)}{', undone since' if commit.undone else ''}\n"
+    )
+    return Text(about, "bold").append(f"{_what(commit)}", "not bold")
+
+
+def _line(commit: Commit, width: int, now: datetime) -> Text:
+    """When, what, how many pictures and by whom; the first two where there is no room for more."""
+    at = datetime.fromtimestamp(commit.at).astimezone()
+    when = f"{at:%H:%M:%S}" if at.date() == now.date() else f"{at:%Y-%m-%d}"
+    what = f" {when:<10}  {'undone: ' if commit.undone else ''}{visible(commit.what)}"
+    if width < _WIDE:
+        return Text(what)
     count = images_in_words(commit.images_changed) if commit.images_changed else ""
-    return Text(f" {when}  {visible(commit.actor):<8.8} {state:<7} {count:>16}  {visible(commit.what)}")
+    about = f"  {count:>16}  {fitted(visible(commit.actor), 8)}"
+    return Text(fitted(what, width - cell_len(about)) + about)

@@ -50,12 +50,12 @@ class ImageCaptions(ModalScreen[None]):
         self._lines: Sequence[tuple[str, Said]] = ()
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog captions"):
-            yield Label(Text(visible(self._row.path), "bold"))
+        with Vertical(classes="dialog list"):
+            yield Label(Text(visible(self._row.path), "bold"), classes="path")
             yield Label("looking for it in the manifest", id="source", markup=False)
             yield LineList(empty=" ")
             yield Lines(id="said")
-            yield Label(Text("esc closes   3 walks the steps of a manifest", "dim"))
+            yield Label("esc closes   3 walks the steps of a manifest", classes="hint")
 
     def on_mount(self) -> None:
         self.query_one(LineList).focus()

@@ -13,7 +13,7 @@ from textual.widgets import Label
 
 from curator.contract.buckets import Placement
 from curator.tui import keys
-from curator.tui.widgets.chrome import KeyLine
+from curator.tui.widgets.chrome import Foot
 from curator.tui.widgets.preview import Preview
 
 
@@ -39,7 +39,7 @@ class PictureScreen(ModalScreen[int]):
     def compose(self) -> ComposeResult:
         yield Label("", id="title", markup=False)
         yield Preview()
-        yield KeyLine()
+        yield Foot()
 
     def on_mount(self) -> None:
         self.action_step(0)

@@ -26,7 +26,7 @@ from curator.tui.screens.dialogs import Confirm, Form, FormLine
 from curator.tui.screens.importing import Planned, ask_for_import, propose_import, report_in_words
 from curator.tui.screens.picking import NamedPick, ask_for_pick, propose_pick
 from curator.tui.screens.table_editor import TableEditor
-from curator.tui.widgets.chrome import KeyLine, TabLine, TooSmall
+from curator.tui.widgets.chrome import Foot, TabLine, TooSmall
 from curator.tui.widgets.line_list import LineList
 from curator.tui.words import images_in_words
 
@@ -59,10 +59,10 @@ class PrepareScreen(Screen):
             with Vertical(id="left"):
                 yield Label(Text(" Rules", "bold"), classes="heading")
                 yield LineList(id="rules")
-            with Vertical():
+            with Vertical(id="right"):
                 yield Label("", id="about", markup=False)
                 yield LineList(id="changes", empty=" looking...")
-        yield KeyLine()
+        yield Foot()
         yield TooSmall()
 
     def on_mount(self) -> None:
@@ -83,8 +83,9 @@ class PrepareScreen(Screen):
     def _look(self) -> None:
         """Look at a sample at once; how many of all is counted before anything is changed."""
         rule, words = self.rule, self._filter
-        where = Text(f" on {visible(words) or 'all images'}", "bold")
-        self.query_one("#images", Label).update(where.append("   enter makes the changes", "not bold"))
+        about = Text(f" {rule}", "bold").append(f": {_WHAT[rule]}; ", "not bold")
+        about.append("enter", "bold").append(f" does it on {visible(words) or 'all images'}", "not bold")
+        self.query_one("#images", Label).update(about, layout=False)
         in_background(self, "look", lambda: self._looked(rule, words))
 
     def _looked(self, rule: Rule, words: str) -> Review:

@@ -24,10 +24,10 @@ class Proposal(ModalScreen[bool]):
         self._question, self._lines = question, list(lines)
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog commands"):
+        with Vertical(classes="dialog list"):
             yield Label(Text(self._question, "bold"))
             yield LineList(empty=" nothing")
-            yield Label(Text("y  yes      n  no", "dim"))
+            yield Label("y  yes      n  no", classes="hint")
 
     def on_mount(self) -> None:
         lines = self.query_one(LineList)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import cast
 
+from rich.cells import cell_len
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
@@ -19,8 +20,9 @@ from curator.session import Session
 from curator.tui import keys
 from curator.tui.background import in_background, progress_told
 from curator.tui.messages import CollectionChanged, Mistake, Told, WorkDone, WorkRefused
-from curator.tui.widgets.chrome import KeyLine, TabLine, TooSmall
+from curator.tui.widgets.chrome import Foot, TabLine, TooSmall
 from curator.tui.widgets.line_list import LineList
+from curator.tui.widgets.lines import Passage, fitted
 
 
 class QuarantineScreen(Screen[None]):
@@ -37,8 +39,8 @@ class QuarantineScreen(Screen[None]):
         yield TabLine(self._here)
         yield Label("", id="about", classes="heading", markup=False)
         yield LineList(empty=" none")
-        yield Label("", id="whole", markup=False)
-        yield KeyLine()
+        yield Passage(id="whole")
+        yield Foot()
         yield TooSmall()
 
     def on_mount(self) -> None:
@@ -57,14 +59,15 @@ class QuarantineScreen(Screen[None]):
             else "every file could be used"
         )
         self.query_one("#about", Label).update(Text(f" {what}", "bold"))
-        self.query_one(LineList).show_texts([_line(each) for each in self._entries])
+        entries = self._entries
+        self.query_one(LineList).show(count, lambda at, width: _line(entries[at], width))
 
     @on(LineList.Moved)
     def _show_whole(self) -> None:
         cursor = self.query_one(LineList).cursor
         each = self._entries[cursor] if cursor < len(self._entries) else None
-        said = f" {visible(each.path)}\n {visible(each.reason)}" if each else ""
-        self.query_one("#whole", Label).update(said, layout=False)
+        said = f"{visible(each.reason)}\n{visible(each.path)}" if each else ""
+        self.query_one(Passage).say(Text(said))
 
     def action_retry(self) -> None:
         """Read all of them again."""
@@ -97,7 +100,9 @@ class QuarantineScreen(Screen[None]):
         self.dismiss()
 
 
-def _line(entry: Quarantined) -> Text:
-    name = entry.path.rpartition("/")[2]
-    since = f"{datetime.fromtimestamp(entry.at).astimezone():%Y-%m-%d %H:%M}"
-    return Text(f" {since}  ").append(visible(name), "bold").append(f"  {visible(entry.reason)}")
+def _line(entry: Quarantined, width: int) -> Text:
+    """Since when, the name in at most half of the line, and why."""
+    name, since = visible(entry.path.rpartition("/")[2]), datetime.fromtimestamp(entry.at).astimezone()
+    text = Text(f" {since:%Y-%m-%d}  ")
+    text.append(fitted(name, min(cell_len(name), max(12, width // 2))), "bold")
+    return text.append(f"  {visible(entry.reason)}", "not bold")

@@ -9,7 +9,6 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.screen import Screen
-from textual.widgets import Label
 
 from curator.contract.text import visible
 from curator.runs.dashboard import dashboard_lines
@@ -22,9 +21,10 @@ from curator.tui.background import in_background, mistakes_shown
 from curator.tui.messages import Mistake, WorkDone, WorkRefused
 from curator.tui.screens.dialogs import Confirm
 from curator.tui.screens.picture import PictureScreen, ShownPicture
-from curator.tui.widgets.chrome import KeyLine, TabLine, TooSmall
+from curator.tui.widgets.chrome import Foot, TabLine, TooSmall
 from curator.tui.widgets.line_list import LineList
 from curator.tui.widgets.lines import Lines
+from curator.tui.widgets.status_line import StatusLine
 
 LOOK_EVERY_S = 0.5
 LIST_EVERY_LOOKS = 4
@@ -56,8 +56,7 @@ class RunsScreen(Screen):
         with Horizontal():
             yield LineList(id="runs", empty=" no run yet: 5 sets one up")
             yield Lines(id="dashboard")
-        yield Label(Text(" "), id="attached", markup=False)
-        yield KeyLine()
+        yield Foot()
         yield TooSmall()
 
     def on_mount(self) -> None:
@@ -156,15 +155,13 @@ class RunsScreen(Screen):
         board = self.query_one("#dashboard", Lines)
         board.show(dashboard_lines(view, max(20, board.size.width - 1), max(6, board.size.height)))
         over = view.status != "running"
-        state = (
-            f"{view.name}: {view.status}" if over else f"attached to {view.name}; esc or q leaves it running"
-        )
-        self.query_one("#attached", Label).update(Text(f" {visible(state)}"), layout=False)
+        state = f"{view.status}: {view.name}" if over else f"esc or q leaves it running: {view.name}"
+        self.query_one(StatusLine).rest(Text(visible(state)))
 
     def action_detach(self) -> None:
         follower, self._follower = self._follower, None
         self.query_one("#dashboard", Lines).show([])
-        self.query_one("#attached", Label).update(Text(" "), layout=False)
+        self.query_one(StatusLine).rest(Text())
         if follower and follower.view.status == "running":
             self.notify(
                 f"{visible(follower.run.path.name)} goes on. enter attaches again.",

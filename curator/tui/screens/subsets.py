@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import cast
@@ -37,12 +37,14 @@ from curator.tui.subset_form import (
     ways_in_words,
 )
 from curator.tui.widgets.bars import HEADING, bar, bucket_lines
-from curator.tui.widgets.chrome import KeyLine, TabLine, TooSmall
+from curator.tui.widgets.chrome import Foot, TabLine, TooSmall
 from curator.tui.widgets.line_list import LineList
+from curator.tui.widgets.lines import Passage, fitted
 
-_SUBSET_HEADING = (
-    f" {'subset':<20} {'images':>9} {'x repeats':>10} {'= samples':>10} {'share':>7} {'steps':>9}"
-)
+_COLUMNS = (("images", 9), ("x repeats", 10), ("= samples", 11), ("share", 7), ("steps", 9))  # with cells
+_FEW_COLUMNS = ("x repeats", "steps")  # where there is no room for all
+_ALL_COLUMNS_CELLS = 64
+_NAME_CELLS = 36  # of a subset, at most
 _LEFTOVERS_SAID = {
     "short": "leftovers make a short batch",
     "fill": "leftovers are filled up",
@@ -64,15 +66,15 @@ class SubsetsScreen(Screen):
 
     def compose(self) -> ComposeResult:
         yield TabLine("Subsets")
-        yield Label(Text(_SUBSET_HEADING, "bold"), classes="heading")
+        yield Label("", id="heading", classes="heading")
         yield LineList(
             id="subsets", empty=" no subset yet: every picture is trained once an epoch. a adds one."
         )
-        yield Label("", id="which", markup=False)
+        yield Passage(id="which")
         yield Label("", id="epoch", markup=False)
         yield Label(Text(HEADING, "bold"), classes="heading")
         yield LineList(id="buckets", empty=" no buckets: no picture would be trained")
-        yield KeyLine()
+        yield Foot()
         yield TooSmall()
 
     def on_mount(self) -> None:
@@ -108,6 +110,8 @@ class SubsetsScreen(Screen):
         ]
         self.query_one("#subsets", LineList).show_texts(lines)
         width = self.size.width - 1
+        heading = _table_line("subset", [name for name, _ in _COLUMNS], width)
+        self.query_one("#heading", Label).update(Text(heading, "bold"), layout=False)
         self.query_one("#buckets", LineList).show_texts(bucket_lines(shown.buckets, width))
         self.query_one("#epoch", Label).update(
             _epoch_line(shown, before, self._session.bucket_rule, self._batch)
@@ -116,8 +120,7 @@ class SubsetsScreen(Screen):
     @on(LineList.Moved, "#subsets")
     def _show_which(self) -> None:
         subset = self._current
-        about = Text(f" {ways_in_words(subset)}" if subset else "", "italic")
-        self.query_one("#which", Label).update(about, layout=False)
+        self.query_one(Passage).say(Text(ways_in_words(subset) if subset else ""))
 
     @property
     def _current(self) -> Subset | None:
@@ -244,16 +247,35 @@ class SubsetsScreen(Screen):
 
 
 def _share_line(share: SubsetShare, subset: Subset, width: int) -> Text:
-    line = Text(
-        f" {visible(share.name):<20.20} {share.images:>9,} {f'x {share.repeats:g}':>10} {share.samples:>10,}"
+    values = (
+        f"{share.images:,}",
+        f"x {share.repeats:g}",
+        f"{share.samples:,}",
+        f"{share.share:.1%}",
+        f"{share.steps:,.1f}",
     )
-    line.append(f" {share.share:>7.1%} {share.steps:>9,.1f}  ")
-    room = width - line.cell_len - 1
+    line = Text(_table_line(visible(share.name), values, width - 1))
+    room = width - line.cell_len - 3
+    if room < 12:  # the filter is below, with the rest of what is to say of the subset under the cursor
+        return line
+    line.append("  ")
     if room > 30:
         line.append(bar(share.share, min(20, room // 2))).append("  ")
     if subset.is_reg:
         line.append("reg  ", "bold")
     return line.append(visible(share.filter))
+
+
+def _table_line(name: str, values: Sequence[str], width: int) -> str:
+    """A line of the table of subsets, or its heading."""
+    few = width < _ALL_COLUMNS_CELLS
+    rest = "".join(
+        f" {value:>{cells}}"
+        for value, (column, cells) in zip(values, _COLUMNS, strict=True)
+        if not few or column in _FEW_COLUMNS
+    )
+    room = min(_NAME_CELLS, max(8, width - len(rest) - 2))
+    return f" {fitted(name, room)}{rest}"
 
 
 def _epoch_line(shown: FreezePreview, before: FreezePreview, rule: BucketRule, batch: BatchSize) -> Text:

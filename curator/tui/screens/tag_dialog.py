@@ -41,11 +41,11 @@ class TagDialog(ModalScreen[Edit | None]):
         self._timer: Timer | None = None
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog"):
+        with Vertical(classes="dialog form"):
             yield Label(Text(self._title, "bold"))
             yield TagEntry(self._find, self._value)
             yield Label("", id="mistake", markup=False)
-            yield Label(Text("enter accepts   tab completes   esc cancels", "dim"))
+            yield Label("enter accepts   tab completes   esc cancels", classes="hint")
 
     def on_tag_entry_changed(self, message: TagEntry.Changed) -> None:
         if self._timer:

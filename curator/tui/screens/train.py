@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from textwrap import dedent
 from typing import TypeVar, cast
 
 from rich.text import Text
@@ -39,7 +40,7 @@ from curator.tui.recipe_form import (
 )
 from curator.tui.screens.dialogs import Confirm, said
 from curator.tui.training_words import length_in_words
-from curator.tui.widgets.chrome import KeyLine, TabLine, TooSmall
+from curator.tui.widgets.chrome import Foot, TabLine, TooSmall
 from curator.tui.widgets.entry import Entry
 from curator.tui.widgets.line_list import LineList
 
@@ -79,7 +80,7 @@ class TrainScreen(Screen):
         yield Label("", id="about", markup=False)
         yield _ValueEntry(id="value")
         yield Label("", id="steps", markup=False)
-        yield KeyLine()
+        yield Foot()
         yield TooSmall()
 
     def on_mount(self) -> None:
@@ -275,7 +276,7 @@ class TrainScreen(Screen):
             return
         self.post_message(Place(self.place()))
         question = Confirm(
-            f"Start training '{visible(self._run_name)}'?", length_in_words(recipe, self._spans).plain
+            f"Start training '{visible(self._run_name)}'?", dedent(length_in_words(recipe, self._spans).plain)
         )
         self.app.push_screen(question, lambda yes: self._launch(manifest.path, recipe) if yes else None)
 

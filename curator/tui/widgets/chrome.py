@@ -1,42 +1,34 @@
-"""Decides what frames every screen: tabs above, keys below, and one sentence where the terminal is too small."""
+"""What frames every screen: tabs above, status and keys below, and one sentence where the terminal is too small."""
 
 from __future__ import annotations
 
 from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
-from textual.screen import Screen
+from textual.app import ComposeResult
+from textual.containers import Vertical
 from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import Label
+
+from curator.tui.widgets.status_line import StatusLine
 
 TABS = ("Browse", "Subsets", "Captions", "Freeze", "Train", "Runs", "History", "Prepare")
 
 
 class TabLine(Widget):
-    """The screens by number, the one shown standing out, and what works in the background."""
+    """The screens by number, the one shown standing out."""
 
     DEFAULT_CSS = "TabLine { height: 1; dock: top; background: $panel; }"
 
     def __init__(self, here: str) -> None:
         super().__init__()
         self._here = here
-        self._note = ""
-
-    def say(self, note: str) -> None:
-        """Show how far some work is; empty takes it away."""
-        if note != self._note:
-            self._note = note
-            self.refresh()
 
     def render_line(self, y: int) -> Strip:  # noqa: ARG002 - there is one line
         text = self._tabs(shortened=False)
         if text.cell_len > self.size.width:
             text = self._tabs(shortened=True)
-        room = self.size.width - text.cell_len
-        note = Text(self._note)
-        note.truncate(max(0, room - 1), overflow="ellipsis")
-        text.append(" " * max(0, room - note.cell_len - 1)).append_text(note)
         text.truncate(self.size.width, pad=True)
         return Strip(text.render(self.app.console), self.size.width).apply_style(self.rich_style)
 
@@ -51,7 +43,7 @@ class TabLine(Widget):
 class KeyLine(Widget):
     """The keys that matter now, as many as fit; commands, keys and quit are never pushed out."""
 
-    DEFAULT_CSS = "KeyLine { height: 1; dock: bottom; background: $panel; }"
+    DEFAULT_CSS = "KeyLine { height: 1; background: $panel; }"
 
     def on_mount(self) -> None:
         self.screen.bindings_updated_signal.subscribe(self, lambda _: self.refresh())
@@ -83,6 +75,16 @@ class KeyLine(Widget):
         return list(seen.values())
 
 
+class Foot(Vertical):
+    """The status line and the keys."""
+
+    DEFAULT_CSS = "Foot { dock: bottom; height: auto; }"
+
+    def compose(self) -> ComposeResult:
+        yield StatusLine()
+        yield KeyLine()
+
+
 class TooSmall(Label):
     """Shown alone where nothing else has room."""
 
@@ -93,9 +95,3 @@ class TooSmall(Label):
 
     def __init__(self) -> None:
         super().__init__("Terminal too small: frieze needs 40x10.", markup=False)
-
-
-def tell_progress(screen: Screen, note: str) -> None:
-    """Show how far some work is, on the screen that is seen."""
-    for line in screen.query(TabLine):
-        line.say(note)

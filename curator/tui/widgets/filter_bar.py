@@ -43,9 +43,6 @@ class FilterBar(Vertical):
     DEFAULT_CSS = """
     FilterBar { height: auto; }
     FilterBar Horizontal { height: 1; }
-    FilterBar #slash { width: 3; }
-    FilterBar FilterInput { width: 1fr; }
-    FilterBar #count { width: 34; text-align: right; padding: 0 1; }
     FilterBar #mistake { display: none; height: 2; }
     FilterBar #mistake.-shown { display: block; }
     """

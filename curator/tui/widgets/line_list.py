@@ -15,6 +15,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from curator.tui import keys
+from curator.tui.widgets.lines import fitted
 
 if TYPE_CHECKING:
     from textual.reactive import Reactive
@@ -105,7 +106,7 @@ class LineList(ScrollView, can_focus=True, inherit_bindings=False):
         width = max(0, self.size.width - 1)
         if position >= self.count:
             text = self.empty if not self.count and y == 0 else ""
-            return Strip([Segment(text[:width].ljust(width + 1), self.rich_style)], width + 1)
+            return Strip([Segment(fitted(text, width) + " ", self.rich_style)], width + 1)
         text = self._line(position, width)
         text.truncate(width, overflow="ellipsis", pad=True)
         text.stylize(self.line_style(position))

@@ -1,9 +1,11 @@
-"""Decides how ready lines are drawn: only those that differ from what is there are sent again."""
+"""Ready lines of text: cut with a sign where they end at an edge, and only those sent again that differ."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.cells import cell_len, set_cell_size
+from rich.console import Console
 from rich.text import Text
 from textual.geometry import Region
 from textual.strip import Strip
@@ -36,5 +38,44 @@ class Lines(Widget):
         if y >= len(self._lines):
             return Strip.blank(width, self.rich_style)
         text = self._lines[y].copy()
+        if y == self.size.height - 1 and y < len(self._lines) - 1:  # more follows that is not seen
+            text.truncate(width - 1)
+            text.append("…")
         text.truncate(width, overflow="ellipsis", pad=True)
         return Strip(text.render(self.app.console), width).apply_style(self.rich_style)
+
+
+class Passage(Lines):
+    """A text that is wrapped to fill its few lines."""
+
+    DEFAULT_CSS = "Passage { height: 2; padding: 0 1; }"
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._text = Text()
+
+    @property
+    def plain(self) -> str:
+        """The whole text, whether there is room for it or not."""
+        return self._text.plain
+
+    def say(self, text: Text) -> None:
+        """Show another text."""
+        self._text = text
+        self.show(wrapped(text, self.size.width, self.app.console))
+
+    def on_resize(self) -> None:
+        self.say(self._text)
+
+
+def wrapped(text: Text, width: int, console: Console) -> list[Text]:
+    """A text in lines of at most `width` cells."""
+    return list(text.wrap(console, max(4, width))) if text else []
+
+
+def fitted(text: str, cells: int, *, right: bool = False) -> str:
+    """`text` in so many cells: padded, or cut with a sign."""
+    room = cells - cell_len(text)
+    if room < 0:
+        return set_cell_size(text, max(0, cells - 1)) + "…"
+    return " " * room + text if right else text + " " * room

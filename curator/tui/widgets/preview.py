@@ -17,6 +17,7 @@ from curator.contract.text import visible
 from curator.tui.background import in_background
 from curator.tui.messages import WorkDone
 from curator.tui.picture_request import Picture, PictureRequest
+from curator.tui.widgets.lines import fitted
 
 DELAY_S = 0.08
 KEPT = 24
@@ -25,7 +26,7 @@ KEPT = 24
 class Preview(Widget):
     """One picture in half blocks, centred; a broken one says why."""
 
-    DEFAULT_CSS = "Preview { height: 1fr; }"
+    DEFAULT_CSS = "Preview { width: 1fr; height: 1fr; }"
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -96,7 +97,7 @@ class Preview(Widget):
         width, strips = self.size.width, self._picture.strips
         if self._picture.problem:
             text = f" {visible(self._picture.problem)}" if y == 0 else ""
-            return Strip([Segment(text[:width].ljust(width), self.rich_style)], width)
+            return Strip([Segment(fitted(text, width), self.rich_style)], width)
         line = y - (self.size.height - len(strips)) // 2
         if not 0 <= line < len(strips):
             return Strip.blank(width, self.rich_style)

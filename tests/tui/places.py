@@ -1,0 +1,183 @@
+"""A collection with long and wide names of every kind, and the way to each screen, dialog and form of the app."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import NamedTuple
+
+from PIL import Image
+
+from curator.contract import events as ev
+from curator.contract.buckets import BucketRule
+from curator.contract.captions import CaptionRules
+from curator.contract.event_log import EventLog
+from curator.contract.recipe import Recipe
+from curator.contract.recipe_toml import dump_recipe
+from curator.contract.run_folder import RunFolder
+from curator.index.edits import AddTags, RenameTag, SetCaption, SetMark
+from curator.index.small_tables import SavedFilter, Subset
+from curator.session import Session
+
+LONG_TAG = "holding_a_very_long_object_behind_the_back_while_looking_over_the_left_shoulder_(series_name)"
+LONG_NAME = (
+    "danbooru_7654321__original_drawn_by_somebody_with_a_long_name__0123456789abcdef0123456789abcdef.png"
+)
+LONG_SUBSET = "the_heroine_of_the_second_season_in_her_winter_coat_by_the_station"
+LONG_FILTER = f"outdoors OR indoors OR (animal -vehicle width>=64) OR text OR {LONG_TAG} OR party"
+LONG_CAPTION = (
+    "an oil painting of somebody who stands on a bridge in the rain, with an umbrella and a long red scarf, "
+    "and looks back over the shoulder at the lights of the town behind, late in the evening of a day in autumn"
+)
+LONG_RUN = "winter-coat-by-the-station-with-a-name-as-long-as-names-of-runs-get"
+LONG_MANIFEST = "the-heroine-of-the-second-season-frozen-for-the-third-time-with-captions"
+LONG_TEXTS = (
+    LONG_TAG,
+    LONG_TAG.replace("_", " "),
+    LONG_NAME,
+    LONG_SUBSET,
+    LONG_FILTER,
+    LONG_CAPTION,
+    LONG_MANIFEST,
+    LONG_RUN,
+)
+
+PICTURES = {
+    "01 cat.png": ((192, 128), "cat, animal, indoors"),
+    LONG_NAME: ((128, 192), f"dog, animal, outdoors, {LONG_TAG}, 1girl, solo"),
+    "猫と犬と夜の街を歩く少女の絵の長い名前のファイルです、もっと長く.png": (
+        (128, 128),
+        "猫, 夜の街, vehicle, 雪の降る静かな夜の街角で待つ人",
+    ),
+    "👩‍🚀🐈 party 🎉🎉🎉.png": ((256, 96), "🎉 party, text"),
+    "[bold]name.png": ((128, 128), "[red]not markup[/red]"),
+    "06 blank.png": ((128, 128), ""),
+    "07 cat again.png": ((192, 128), "cat"),
+}
+
+
+class Place(NamedTuple):
+    """A way from Browse, by keys, to what is seen there; `text:` is typed, `see:` waits for a text.
+
+    `{folder}` is the folder that the collection lies in.
+    """
+
+    name: str
+    steps: tuple[str, ...]
+
+
+PLACES = (
+    Place("browse", ()),
+    Place("browse without the picture", ("p",)),
+    Place("browse, other tags", ("t", "see:animal")),
+    Place("browse, a filter that is wrong", ("slash", "ctrl+u", "text:wdith>3 cat", "see:did you mean")),
+    Place("the order", ("o", "see:rising")),
+    Place("saved filters", ("f", "see:Saved filters")),
+    Place("save a filter", ("F", "see:Save this filter")),
+    Place("jump to a row", ("number_sign", "see:row or id")),
+    Place("add tags", ("a", "see:Add tags")),
+    Place("remove tags", ("d", "see:Remove tags")),
+    Place("rename a tag", ("j", "tab", "G", "r", "see:Rename")),
+    Place("edit a caption", ("j", "e", "see:Caption of")),
+    Place("change many", ("ctrl+a", "a", f"text:{LONG_TAG}2", "enter", "see:Change 7 images")),
+    Place("captions of a picture", ("j", "n", "see:epoch 1")),
+    Place("the picture on the whole screen", ("j", "enter", "see:2/7")),
+    Place("copies", ("D", "see:group 1 of 1")),
+    Place("a copy on the whole screen", ("D", "see:group 1 of 1", "enter", "see:1/2")),
+    Place("copies, the best of every group", ("D", "see:group 1 of 1", "B", "see:Reject 1 image")),
+    Place("files set aside", ("Q", "see:could not be used")),
+    Place("scan a folder", ("ctrl+o", "see:Scan a folder")),
+    Place("keys", ("question_mark", "see:Keys here")),
+    Place("commands", ("colon", "see:All commands")),
+    Place("subsets", ("2", "see:steps per epoch")),
+    Place("balance", ("2", "see:steps per epoch", "b", "see:same share")),
+    Place("edit a subset", ("2", "see:steps per epoch", "e", "see:loss weight")),
+    Place("captions of a subset", ("2", "see:steps per epoch", "c", "see:trigger")),
+    Place("remove a subset", ("2", "see:steps per epoch", "d", "see:Remove the subset")),
+    Place("bucket sizes", ("2", "see:steps per epoch", "s", "see:shortest side")),
+    Place("captions", ("3", "see:step 1 of")),
+    Place("captions, a step", ("3", "see:step 1 of", "number_sign", "see:Jump to")),
+    Place("captions, another plan", ("3", "see:step 1 of", "b", "see:batch size")),
+    Place("captions, the picture", ("3", "see:step 1 of", "enter", "see:1/")),
+    Place("freeze", ("4", "see:steps per epoch")),
+    Place("freeze, files set aside", ("4", "see:steps per epoch", "G", "enter", "see:could not be used")),
+    Place("name a manifest", ("4", "see:steps per epoch", "n", "see:never changes")),
+    Place("train", ("5", "see:[5 Train]")),
+    Place("train, a value", ("5", "see:[5 Train]", "slash", "text:model.path", "enter", "enter")),
+    Place("launch", ("5", "see:[5 Train]", "L", "see:Start training")),
+    Place("runs", ("6", "see:running")),
+    Place("a dashboard", ("6", "see:running", "enter", "see:leaves it running")),
+    Place("stop a run", ("6", "see:running", "x", "see:Stop the run")),
+    Place("a sample", ("6", "see:running", "enter", "see:leaves it running", "o", "see:1/1")),
+    Place("history", ("7", "see:rename")),
+    Place("take an edit back", ("7", "see:rename", "enter", "see:Take this edit back")),
+    Place("take edits back", ("7", "see:rename", "j", "U", "see:made since back")),
+    Place("prepare", ("8", "see:would change")),
+    Place("prepare, which images", ("8", "see:would change", "slash", "see:Which images")),
+    Place("prepare, a table", ("8", "see:would change", "e", "see:ctrl+s")),
+    Place("prepare, a change", ("8", "see:would change", "j", "j", "j", "see:would change", "enter", "see:change ")),
+    Place("pick", ("8", "see:would change", "p", "see:Pick images")),
+    Place("pick, its funnel", ("8", "see:would change", "p", "shift+tab", f"text:{LONG_RUN}", "enter", "see:Make")),
+    Place("import", ("8", "see:would change", "i", "see:Bring in")),
+    Place("import, its plan", ("8", "see:would change", "i", "text:{folder}/kohya", "enter", "see:Bring this in")),
+)  # fmt: skip
+
+
+@contextmanager
+def full_collection(folder: Path) -> Iterator[Session]:
+    """A collection that has something to show at every place, with a run that runs as long as this is open."""
+    pictures = folder / "pictures"
+    pictures.mkdir(parents=True)
+    for at, (name, (size, tags)) in enumerate(PICTURES.items()):
+        image = Image.linear_gradient("L").resize(size).rotate(45 * at)
+        Image.merge("RGB", (image, image.rotate(90), Image.new("L", size, 30 * at))).save(pictures / name)
+        if tags:
+            (pictures / name).with_suffix(".txt").write_text(tags)
+    (pictures / "07 cat again.png").write_bytes((pictures / "01 cat.png").read_bytes())
+    (pictures / f"broken {LONG_NAME}").write_bytes(b"no picture")
+    other = folder / "kohya" / f"10_{LONG_SUBSET}"
+    other.mkdir(parents=True)
+    Image.new("RGB", (64, 64)).save(other / LONG_NAME)
+    with Session.create(folder / "set") as session:
+        session.scan(pictures)
+        rule = asdict(BucketRule(128, 128, 64, 256, 64))
+        session.collection.settings.put("bucket_rule", rule)
+        _fill(session)
+        with _running(session):
+            yield session
+
+
+def _fill(session: Session) -> None:
+    ids = session.select("").ids.tolist()
+    session.edit(SetCaption(LONG_CAPTION), [session.select("dog").ids.tolist()[0]])
+    session.edit(SetMark(1), ids[:2])
+    session.edit(AddTags(("by hand",)), ids)
+    rules = CaptionRules(shuffle=True, tag_dropout=0.4, trigger="frz")
+    session.save_subset(Subset(LONG_SUBSET, LONG_FILTER, repeats=2.5, flip=True, rules=rules))
+    session.save_subset(Subset("猫", "cat OR 猫"))
+    session.save_subset(Subset("rest", "", is_reg=True))
+    session.save_filter(SavedFilter("long", LONG_FILTER))
+    session.remember("recipe", {"length.epochs": 30, "batch.size": 2, "model.path": f"/models/{LONG_NAME}"})
+    session.remember("filter", "")
+    session.freeze(LONG_MANIFEST)
+    session.remember("manifest", LONG_MANIFEST)
+    session.edit(RenameTag("by hand", f"{LONG_TAG}_by_hand"), ids)
+
+
+@contextmanager
+def _running(session: Session) -> Iterator[None]:
+    manifest = session.folder / "manifests" / f"{LONG_MANIFEST}.manifest"
+    run = RunFolder.create(session.runs_dir, LONG_RUN, dump_recipe(Recipe()), manifest, "0" * 64)
+    with run.hold():
+        log = EventLog(run.events_path)
+        log.write(ev.RunStarted(time.time(), 0, 48_000, 2, False, 1, "cpu", 1))
+        for step in range(1, 200):
+            log.write(ev.StepDone(time.time(), step, 0, 1 / step, {"unet": 1e-4}, 1.0, 4, 0.5, 1 << 30))
+        sample = run.path / "samples" / "step.png"
+        sample.parent.mkdir(exist_ok=True)
+        Image.new("RGB", (64, 64), "red").save(sample)
+        log.write(ev.SampleMade(time.time(), 199, "samples/step.png", LONG_CAPTION, 5))
+        yield
