@@ -244,5 +244,6 @@ class CopiesScreen(Screen):
         in_background(self, "reject", lambda: self._reader.edit(keeping.edit, keeping.images))
 
     def _rejected(self, commit: Commit) -> None:
-        self.notify(f"{visible(commit.what)}. u undoes it.", markup=False)
+        changed = images_in_words(commit.images_changed)
+        self.notify(f"{visible(commit.what)}: {changed}. u undoes it.", markup=False)
         self._show_group()
