@@ -21,16 +21,12 @@ _READ = 5000
 
 @dataclass(frozen=True)
 class Keeping:
-    """What becomes of copies, as one edit: those newly `rejected`, and those that take words over (`told`)."""
+    """What becomes of copies, as one `edit` of `images`: of those `rejected`, and of those that are `told` words."""
 
     rejected: BitMap
     told: BitMap
-    edit: Together
-
-    @property
-    def images(self) -> BitMap:
-        """Images that the edit is for."""
-        return BitMap().union(*(some for _, some in self.edit.parts))
+    edit: Edit
+    images: BitMap
 
 
 def keep_best(
@@ -74,8 +70,10 @@ def _keeping(collection: Collection, groups: Sequence[Sequence[int]], carry_word
     parts: list[tuple[Edit, BitMap]] = [(SetMark(-1), rejected)]
     parts += [(SetMark(0), taken_back)] if taken_back else []
     parts += [(Rewrite(words), told)] if words else []
+    images = BitMap().union(*(some for _, some in parts))
     what = f"keep the best, reject {images_in_words(len(rejected))}"
-    return Keeping(rejected, told, Together(tuple(parts), what))
+    edit = Together(tuple(parts), what) if len(parts) > 1 else parts[0][0]
+    return Keeping(rejected, told, edit, images)
 
 
 def _merged(collection: Collection, groups: Sequence[Sequence[int]]) -> Iterator[Words]:

@@ -251,5 +251,6 @@ class CopiesScreen(Screen):
 
     def _rejected(self, commit: Commit) -> None:
         self.post_message(Told(""))
-        self.notify(f"{visible(commit.what)}. u undoes it.", markup=False)
+        changed = images_in_words(commit.images_changed)
+        self.notify(f"{visible(commit.what)}: {changed}. u undoes it.", markup=False)
         self._show_group()
