@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
+from curator.contract.picture_file import tar_of
 from curator.contract.regular_file import read_regular
 from curator.index.sidecar_names import KINDS, kind_of, sidecar_name
 from curator.interop.folders import entries, is_picture
@@ -62,7 +63,7 @@ class Foreseen:
 
     def _after(self, record: Record, image: int, numbers: dict[str, int]) -> int:
         top = next((top for top in self._tops if record.path.startswith(top)), None)
-        if top is None:
+        if top is None or (image and tar_of(record.path)):  # what a tar holds is as the last scan found it
             return image
         path = _there(top, record.path[len(top) :])
         if not path or image:

@@ -33,7 +33,7 @@ def plan_gallery_dl(folder: Path) -> ImportPlan:
     if next(_files(top), None) is None:
         raise UserError(
             f"no file such as picture.jpg.json lies in {visible(str(top))}",
-            "give the folder that gallery-dl wrote with --write-metadata",
+            "gallery-dl writes them with --write-metadata; picture.json and picture.txt are read by 'frieze scan'",
         )
     return ImportPlan("gallery-dl", (top,), sources=(Source(top, rows),))
 

@@ -13,12 +13,13 @@ from typing import Any
 
 from curator.interop.folders import absolute, is_picture, pictures_in
 from curator.interop.json_stream import json_lines, whole_items
-from curator.interop.names import named_in
+from curator.interop.names import composed, named_in
 from curator.interop.plan import ImportPlan
 from curator.interop.records import Dropped, Record, Row, Source
 from curator.posts.post import read_words
 from curator.posts.words import lines_of, tags_of_line, text_of
 
+_NAMES = ("image_path", "file_name")
 CUT_SHORT = "an entry where the file is cut short"
 
 
@@ -54,8 +55,8 @@ class _Reader:
         """An entry that names its picture inside."""
         if not isinstance(value, dict):
             return Dropped("a line that is no JSON object")
-        key = value.get("image_path", value.get("file_name"))
-        return self.row(key, value) if isinstance(key, str) else Dropped("a line without image_path")
+        key = next((value[name] for name in _NAMES if isinstance(value.get(name), str) and value[name]), "")
+        return self.row(key, value) if key else Dropped("a line without image_path")
 
     def row(self, key: str, value: Any) -> Row:
         """The entry of the picture `key`."""
@@ -81,5 +82,5 @@ class _Reader:
         folder, stem = os.path.split(path.replace("\\", "/") if "\\" in key else path)
         if folder not in self._stems:
             found = pictures_in(Path(folder)) if Path(folder).is_dir() else []
-            self._stems[folder] = {each.stem: str(each) for each in reversed(found)}
-        return self._stems[folder].get(stem, path), warnings
+            self._stems[folder] = {composed(each.stem): str(each) for each in reversed(found)}
+        return self._stems[folder].get(composed(stem), path), warnings

@@ -26,7 +26,7 @@ def spellings(relative: str) -> list[str]:
     if "\\" in relative:
         found.append(os.path.normpath(relative.replace("\\", "/")))
     if not relative.isascii():
-        found += [form(each) for each in found for form in (_composed, _apart, _mixed, _mixed_otherwise)]
+        found += [form(each) for each in found for form in (composed, _apart, _mixed, _mixed_otherwise)]
     for each in tuple(found):
         stem, dot, ending = each.rpartition(".")
         if dot and "/" not in ending:
@@ -34,7 +34,8 @@ def spellings(relative: str) -> list[str]:
     return [each for each in dict.fromkeys(found) if each != relative and not each.startswith("../")]
 
 
-def _composed(name: str) -> str:
+def composed(name: str) -> str:
+    """A name in the form that most systems and files write (NFC)."""
     return unicodedata.normalize("NFC", name)
 
 
@@ -45,9 +46,9 @@ def _apart(name: str) -> str:
 def _mixed(name: str) -> str:
     """Folders in one form and the file in the other: folders made by one system, the file by another."""
     folder, slash, file = name.rpartition("/")
-    return f"{_composed(folder)}{slash}{_apart(file)}"
+    return f"{composed(folder)}{slash}{_apart(file)}"
 
 
 def _mixed_otherwise(name: str) -> str:
     folder, slash, file = name.rpartition("/")
-    return f"{_apart(folder)}{slash}{_composed(file)}"
+    return f"{_apart(folder)}{slash}{composed(file)}"

@@ -67,7 +67,8 @@ class WordsReport:
 
 def understood_in_words(words: WordsReport) -> str:
     """Of how many pictures each field was understood: `tags of 20, rating of 18`."""
-    return ", ".join(f"{name} of {count:,}" for name, count in words.fields.items()) or "nothing"
+    counts = {**words.fields, **{f"score({name})": count for name, count in words.scores.items()}}
+    return ", ".join(f"{name} of {count:,}" for name, count in counts.items()) or "nothing"
 
 
 def refuse_nothing(plan: ImportPlan, words: WordsReport) -> None:

@@ -14,6 +14,7 @@ from curator.index.edits import AddTags
 from curator.interop.apply import carry_out
 from curator.interop.kohya_toml import plan_kohya_toml
 from curator.interop.layouts import plan_import
+from curator.interop.word_import import count_words
 from curator.scan.scan import scan
 
 LINES = "a cat, red\r\n\r\n a {big|huge} dog, blue \r\n"
@@ -122,7 +123,9 @@ def test_only_the_files_asked_for_are_trained(
     """S024: a picture with files of several kinds; kohya reads the one asked for, .caption by itself."""
     beside(draw("set", "a.png"), a__txt="of, txt", a__caption="of caption", a__json='{"tags": ["of json"]}')
     keys = {"class_tokens": tokens} | ({"caption_extension": ending} if ending else {})
-    carry_out(collection, plan_kohya_toml(dataset(tmp_path, **keys)))
+    plan = plan_kohya_toml(dataset(tmp_path, **keys))
+    planned = count_words(plan, collection.folder)
+    assert planned == carry_out(collection, plan).words
     assert words(collection, "a.png") == wanted
 
 

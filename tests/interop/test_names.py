@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tarfile
 import unicodedata
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,17 @@ def test_one_name_spelled_otherwise(
         scan(collection, folder)
     plan = plan_import(folder)
     assert dict(count_words(plan, collection.folder).funnel) == {"kept": 1}
+    assert dict(carry_out(collection, plan).words.funnel) == {"kept": 1}
+
+
+@pytest.mark.parametrize("key", ["sub\\caf\u00e9", "sub/cafe\u0301"])
+def test_a_key_of_kohya_without_its_ending(
+    draw: Any, tmp_path: Path, collection: Collection, key: str
+) -> None:
+    """Whichever of two keys for the name is a text; a null before it counts for nothing."""
+    draw("set/sub", nfd("caf\u00e9.png"))
+    (tmp_path / "m.jsonl").write_text(json.dumps({"image_path": None, "file_name": key, "tags": "x"}))
+    plan = plan_import(tmp_path / "m.jsonl", "kohya-json", images=tmp_path / "set")
     assert dict(carry_out(collection, plan).words.funnel) == {"kept": 1}
 
 
@@ -125,3 +137,14 @@ def test_a_plan_counts_what_the_import_does(
     assert done.funnel[NOT_HERE] == 3
     assert done.funnel[SAYS_NOTHING] == 1
     assert done.funnel[HAS_WORDS] == (0 if replace else 3)
+
+
+def test_a_plan_knows_pictures_in_a_tar(draw: Any, tmp_path: Path, collection: Collection) -> None:
+    folder = draw("set", "a.png")
+    with tarfile.open(folder / "shard.tar", "w") as tar:
+        tar.add(folder / "a.png", "b.png")
+    scan(collection, folder)
+    (folder / "metadata.jsonl").write_text(json.dumps({"file_name": "shard.tar/b.png", "text": "x"}))
+    plan = plan_import(folder)
+    assert count_words(plan, collection.folder) == carry_out(collection, plan).words
+    assert "x" in {row.caption for row in collection.rows([1, 2])}
