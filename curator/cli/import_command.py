@@ -11,6 +11,7 @@ from curator.cli.options import CollectionOption, JsonOption
 from curator.cli.output import counted, put, put_json, put_table
 from curator.cli.places import enclosing_collection
 from curator.cli.progress import progress_shown
+from curator.cli.scan_lines import passed_over_lines
 from curator.cli.typer_apps import single
 from curator.contract.text import visible
 
@@ -108,6 +109,7 @@ def _show_report(report: ImportReport, as_json: bool) -> None:
             {
                 "added": scanned.added,
                 "quarantined": [{"path": path, "reason": why} for path, why in scanned.quarantined],
+                "passed_over": dict(sorted(scanned.passed_over.items())),
                 "scan_warnings": [{"path": path, "warning": why} for path, why in scanned.warnings],
                 "subsets": list(report.subsets),
                 "class_tokens_given": report.captioned,
@@ -119,6 +121,8 @@ def _show_report(report: ImportReport, as_json: bool) -> None:
         put(f"{counted(scanned.added)} added, {counted(len(report.subsets), 'subset')} saved")
     if report.captioned:
         put(f"{counted(report.captioned)} without a caption got the class tokens")
+    for line in passed_over_lines(scanned):
+        put(line)
     for path, why in scanned.quarantined:
         put(f"quarantined: {visible(path)}: {visible(why)}")
     for path, why in scanned.warnings[:_SHOWN]:

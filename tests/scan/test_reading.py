@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from curator.index.collection import Collection
+from curator.scan.reading import Question, read_all
 from curator.scan.scan import scan
 from tests.scan.conftest import by_path, counts, picture
 
@@ -93,3 +94,12 @@ def test_a_sidecar_that_could_not_be_read_is_read_by_a_quick_scan(collection: Co
         assert by_path(collection)["sub/b.png"] == ()
     assert scan(collection, tree, quick=True).reread == 1
     assert by_path(collection)["sub/b.png"] == ("x",)
+
+
+def test_what_became_no_file_since_the_folder_was_listed(pictures: Path) -> None:
+    """A pipe or a device in the place of a file is neither waited for nor read."""
+    os.mkfifo(pictures / "a.png")
+    (pictures / "a.txt").symlink_to("/dev/zero")
+    answer = read_all(Question(str(pictures), [("a.png", True, (".txt",), (), None)]))
+    assert answer.reasons == {0: "not a regular file"}
+    assert answer.warnings == [(str(pictures / "a.txt"), "not a regular file")]

@@ -159,3 +159,9 @@ def test_odd_pictures(case: Enter, frieze) -> None:
         "anim.webp",
         "cmyk.jpg",
     ]
+
+
+def test_an_import_tells_of_formats_passed_over(case: Enter, frieze) -> None:
+    folder = case("53-odd-pictures")
+    (folder / "p").rename(folder / "2_thing")
+    assert "not read: 1 .heic, 1 .tiff" in frieze("import", ".", "--layout", "kohya-folders").out
