@@ -1,4 +1,4 @@
-"""Decides the trainer's command line: `python -m train RUN_FOLDER` runs or resumes a run."""
+"""The trainer's command line: `python -m train RUN_FOLDER` runs or resumes a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides when weights are written, under which names, and which of them are kept."""
+"""Checkpoints of a run: when they are written, their names, which are kept."""
 
 from __future__ import annotations
 
@@ -41,16 +41,16 @@ class Checkpoints:
         self._write(self._record.info.name, step)
 
     def _write(self, stem: str, step: int) -> None:
-        if not self._reporter.is_speaker:
+        if not self._reporter.is_main_process:
             return
         path = self._folder / f"{stem}.safetensors"
         now = time.time()
         metadata = lora_metadata(self._record, step, now)
         digest = write_lora(path, self._adapter.tensors(), metadata, self._record.recipe.save.dtype)
-        self._reporter.say(CheckpointSaved(now, step, str(path.relative_to(self._run_folder)), digest))
+        self._reporter.emit(CheckpointSaved(now, step, str(path.relative_to(self._run_folder)), digest))
 
     def _forget_old(self, knobs: Save) -> None:
-        if not knobs.keep_last or not self._reporter.is_speaker:
+        if not knobs.keep_last or not self._reporter.is_main_process:
             return
         periodic = sorted(self._periodic(knobs), key=lambda known: known[0])
         for _, path in periodic[: -knobs.keep_last]:

@@ -1,4 +1,4 @@
-"""Decides how pictures of a class are made from a base model (row S046): `python -m train.class_pictures FOLDER`.
+"""Regularisation images made by the base model (row S046): `python -m train.class_pictures FOLDER`.
 
 Each line on standard output is a JSON object that says how many pictures are there: {"done": 3, "total": 100}.
 """

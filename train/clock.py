@@ -1,4 +1,4 @@
-"""Decides where the number of finished steps is kept, for whoever must say it when a run breaks."""
+"""The number of finished steps, kept for whoever reports it when a run breaks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how a run obeys: requests are read between steps, while caching and while sampling, by the first process.
+"""Requests to a running training: read between steps, while caching and while sampling, by the main process.
 
 All processes act on the same wish at the same step: the first one reads, `agree` tells the others.
 """
@@ -46,10 +46,10 @@ class Control:
 
     def listen(self) -> None:
         """Read what was asked. Only the first process has ears."""
-        if not self._reporter.is_speaker:
+        if not self._reporter.is_main_process:
             return
         for action in self._run.take_requests():
-            self._reporter.say(RequestTaken(time.time(), action))
+            self._reporter.emit(RequestTaken(time.time(), action))
             self._take(action)
         self.wishes.stop = self.wishes.stop or self._signals.asked
 
@@ -65,7 +65,7 @@ class Control:
         if wishes.pause != self._paused:
             self._paused = wishes.pause
             event = Paused if wishes.pause else Resumed
-            self._reporter.say(event(time.time(), step))
+            self._reporter.emit(event(time.time(), step))
         self.wishes.save = self.wishes.sample = False
         return wishes
 

@@ -1,4 +1,4 @@
-"""Decides where a run computes, in which precision, and how its processes speak to each other."""
+"""The accelerator: device, mixed precision, and the exchange between processes."""
 
 from __future__ import annotations
 

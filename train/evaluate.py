@@ -1,4 +1,4 @@
-"""Decides how runs are compared: the loss on fixed pictures, noise and timesteps, whatever the training's seed.
+"""Evaluation loss on fixed images, noise and timesteps, whatever the training's seed.
 
 Captions are whole, pictures are cut as at the freeze and not mirrored, nothing is weighted but by masks. Latents are
 drawn from the VAE's moments, as in training: measured on their mean, the loss of a model that trains well may rise.
@@ -15,7 +15,7 @@ from torch import Tensor
 from curator.contract.keyed import Purpose
 from curator.contract.manifest import Manifest
 from train.data.dataset import Picture, evenly_spread, picture_of
-from train.data.images import BadPictureError, see, to_model_range
+from train.data.images import BadPictureError, load_sample, to_model_range
 from train.data.latents import Encoded
 from train.families.family import Family
 from train.objective.loss import sample_losses, target_of
@@ -53,7 +53,7 @@ class Evaluation:
     def _encode(self, row: int) -> tuple[Picture, Encoded] | None:
         picture = picture_of(self._manifest, row)
         try:
-            pixels, mask = see(picture.file, picture.plain_cut())
+            pixels, mask = load_sample(picture.file, picture.plain_cut())
         except BadPictureError:
             return None  # reported where it is trained on
         moments = self._family.encode_pictures(to_model_range(pixels)[None])

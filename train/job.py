@@ -1,4 +1,4 @@
-"""Decides what a training holds while it runs: everything `prepare` made and `loop` uses."""
+"""A training ready to run: everything `prepare` makes and `loop` uses."""
 
 from __future__ import annotations
 
@@ -13,11 +13,37 @@ from curator.contract.run_length import TrainingPlan
 from train.checkpoints import Checkpoints
 from train.control import Control
 from train.data.batches import BatchReader
-from train.data.quarantine import Quarantine
 from train.evaluate import Evaluation
 from train.report import Reporter
 from train.resume import Identity
 from train.step import Stepper
+
+
+@dataclass(frozen=True)
+class Process:
+    """One process of a run: its device, the events it writes, the requests it obeys."""
+
+    accelerator: Accelerator
+    reporter: Reporter
+    control: Control
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What is trained on, and in which order."""
+
+    manifest: Manifest
+    plan: TrainingPlan
+    reader: BatchReader
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What a run leaves: weights, evaluation losses, and states that belong to `identity`."""
+
+    checkpoints: Checkpoints
+    evaluation: Evaluation
+    identity: Identity
 
 
 @dataclass(frozen=True)
@@ -26,15 +52,8 @@ class Job:
 
     run: RunFolder
     recipe: Recipe
-    manifest: Manifest
-    plan: TrainingPlan
-    accelerator: Accelerator
+    process: Process
+    data: TrainingData
     stepper: Stepper
-    reader: BatchReader
-    quarantine: Quarantine
-    evaluation: Evaluation
-    checkpoints: Checkpoints
-    identity: Identity
-    reporter: Reporter
-    control: Control
+    outputs: Outputs
     done: int

@@ -1,4 +1,4 @@
-"""Decides the order of things in a training: step, report, save, evaluate, sample, keep state, obey; again."""
+"""The training loop: step, report, save, evaluate, sample, save state, obey; again."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def train(job: Job, clock: Clock) -> bool:
             _sample(job, 0)
     if _obey(job, clock.done):
         return False
-    job.reporter.phase("training", job.plan.total_steps)
-    for batch in job.reader.batches(clock.done, job.plan.total_steps):
+    job.process.reporter.phase("training", job.data.plan.total_steps)
+    for batch in job.data.reader.batches(clock.done, job.data.plan.total_steps):
         _step(job, batch)
         clock.done = batch.step + 1
         _after_step(job, batch, clock.done)
@@ -41,12 +41,12 @@ def _step(job: Job, batch: Batch) -> None:
     _report_quarantine(job)
     schedule = job.recipe.schedule
     factor = rate_factor(
-        schedule.name, batch.step, job.plan.total_steps, schedule.warmup_steps, schedule.min_lr_ratio
+        schedule.name, batch.step, job.data.plan.total_steps, schedule.warmup_steps, schedule.min_lr_ratio
     )
     rates = set_rates(job.stepper.optimizer, factor)
     outcome = job.stepper.take(batch)
     seconds = time.perf_counter() - began
-    job.reporter.step(
+    job.process.reporter.step(
         StepDone(
             at=time.time(),
             step=batch.step + 1,
@@ -63,17 +63,17 @@ def _step(job: Job, batch: Batch) -> None:
 
 
 def _report_quarantine(job: Job) -> None:
-    for row, reason in job.quarantine.take_unreported():
-        job.reporter.quarantined(job.manifest.image(row).path, reason)
-    job.quarantine.check_limit()
+    for row, reason in job.data.reader.quarantine.take_unreported():
+        job.process.reporter.quarantined(job.data.manifest.image(row).path, reason)
+    job.data.reader.quarantine.check_limit()
 
 
 def _after_step(job: Job, batch: Batch, done: int) -> None:
     """The state comes last: a run killed while sampling samples again when it is resumed."""
-    recipe, last = job.recipe, done == job.plan.total_steps
-    epoch, index = job.plan.plan.locate(batch.step)
-    epoch_ended = epoch + 1 if index + 1 == job.plan.plan.batches(epoch) else None
-    job.checkpoints.after_step(done, epoch_ended)
+    recipe, last = job.recipe, done == job.data.plan.total_steps
+    epoch, index = job.data.plan.plan.locate(batch.step)
+    epoch_ended = epoch + 1 if index + 1 == job.data.plan.plan.batches(epoch) else None
+    job.outputs.checkpoints.after_step(done, epoch_ended)
     if not last and is_due(done, recipe.evaluate.every_steps):
         _evaluate(job, done)
     if not last and is_due(done, recipe.sample.every_steps):
@@ -85,9 +85,9 @@ def _after_step(job: Job, batch: Batch, done: int) -> None:
 def _obey(job: Job, done: int) -> bool:
     """Do what was asked for between two steps; whether to stop. A pause is spent here, in memory."""
     while True:
-        wishes = job.control.agree(done)
+        wishes = job.process.control.agree(done)
         if wishes.save:
-            job.checkpoints.write_step(done)
+            job.outputs.checkpoints.write_step(done)
             _save_state(job, done)
         if wishes.sample:
             _sample(job, done)
@@ -100,41 +100,44 @@ def _obey(job: Job, done: int) -> bool:
 
 
 def _finish(job: Job, done: int) -> bool:
-    job.checkpoints.write_last(done)
+    job.outputs.checkpoints.write_last(done)
     _evaluate(job, done)
     if job.recipe.sample.at_end:
         _sample(job, done)
-    job.control.listen()  # a stop that comes now has nothing left to stop
+    job.process.control.listen()  # a stop that comes now has nothing left to stop
     return True
 
 
 def _evaluate(job: Job, done: int) -> None:
-    if not job.recipe.evaluate.images or not job.reporter.is_speaker:
+    if not job.recipe.evaluate.images or not job.process.reporter.is_main_process:
         return
-    job.reporter.phase("evaluating")
+    job.process.reporter.phase("evaluating")
     job.stepper.adapter.train(False)
-    loss, images = job.evaluation.loss(job.accelerator.autocast, job.control.go_on)
+    loss, images = job.outputs.evaluation.loss(job.process.accelerator.autocast, job.process.control.go_on)
     job.stepper.adapter.train(True)
     if images:
-        job.reporter.say(Evaluated(time.time(), done, loss, images))
-        job.reporter.track({"evaluation_loss": loss}, done)
+        job.process.reporter.emit(Evaluated(time.time(), done, loss, images))
+        job.process.reporter.track({"evaluation_loss": loss}, done)
 
 
 def _sample(job: Job, done: int) -> None:
     wanted = wanted_pictures(job.recipe.sample, job.stepper.family.facts.native_side)
-    if not wanted or not job.reporter.is_speaker:
+    if not wanted or not job.process.reporter.is_main_process:
         return
-    job.reporter.phase("sampling", len(wanted))
+    accelerator = job.process.accelerator
+    job.process.reporter.phase("sampling", len(wanted))
     job.stepper.adapter.train(False)
     try:
         for index, each in enumerate(wanted):
-            with job.accelerator.autocast():
-                picture = make_picture(job.stepper.family, each, job.accelerator.device, job.control.go_on)
+            with accelerator.autocast():
+                picture = make_picture(
+                    job.stepper.family, each, accelerator.device, job.process.control.go_on
+                )
             path = job.run.samples_dir / f"step-{done:08d}-{index:02d}.png"
             write_picture(path, picture, each, done)
             shown = str(path.relative_to(job.run.path))
-            job.reporter.say(SampleMade(time.time(), done, shown, each.prompt, each.seed))
-            job.reporter.progress("sampling", index + 1, len(wanted))
+            job.process.reporter.emit(SampleMade(time.time(), done, shown, each.prompt, each.seed))
+            job.process.reporter.progress("sampling", index + 1, len(wanted))
     except SamplingStoppedError:
         return
     finally:
@@ -142,9 +145,9 @@ def _sample(job: Job, done: int) -> None:
 
 
 def _save_state(job: Job, done: int) -> None:
-    if not job.reporter.is_speaker:
+    if not job.process.reporter.is_main_process:
         return
     stepper = job.stepper
     state = State(done, stepper.adapter.tensors(), stepper.optimizer.state_dict())
-    path = save_state(job.run.state_dir, state, job.identity)
-    job.reporter.say(StateSaved(time.time(), done, str(path.relative_to(job.run.path))))
+    path = save_state(job.run.state_dir, state, job.outputs.identity)
+    job.process.reporter.emit(StateSaved(time.time(), done, str(path.relative_to(job.run.path))))

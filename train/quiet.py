@@ -1,4 +1,4 @@
-"""Decides what the libraries may print: warnings and errors into the run's log, no progress bars, no telemetry."""
+"""Output of the libraries: warnings and errors into the run's log, no progress bars, no telemetry."""
 
 from __future__ import annotations
 

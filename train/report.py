@@ -1,4 +1,4 @@
-"""Decides what a run says of itself, and that only the first process says it."""
+"""Events of a run, written by the main process alone."""
 
 from __future__ import annotations
 
@@ -26,33 +26,33 @@ class Reporter:
         self.track: Track = _untracked
 
     @property
-    def is_speaker(self) -> bool:
+    def is_main_process(self) -> bool:
         """Whether this process writes files and events."""
         return self._log is not None
 
-    def say(self, event: Event) -> None:
+    def emit(self, event: Event) -> None:
         if self._log is not None:
             self._log.write(event)
 
     def phase(self, name: str, total: int | None = None) -> None:
         self._last_progress = 0.0
-        self.say(PhaseStarted(time.time(), name, total))
+        self.emit(PhaseStarted(time.time(), name, total))
 
     def progress(self, phase: str, done: int, total: int) -> None:
         """At most a few a second, and always the last."""
         now = time.time()
         if done >= total or now - self._last_progress >= _SECONDS_BETWEEN_PROGRESS:
             self._last_progress = now
-            self.say(Progress(now, phase, done, total))
+            self.emit(Progress(now, phase, done, total))
 
     def warn(self, what: str, hint: str) -> None:
-        self.say(Warned(time.time(), what, hint))
+        self.emit(Warned(time.time(), what, hint))
 
     def quarantined(self, path: str, reason: str) -> None:
-        self.say(ImageQuarantined(time.time(), visible(path), reason))
+        self.emit(ImageQuarantined(time.time(), visible(path), reason))
 
     def step(self, done: StepDone) -> None:
-        self.say(done)
+        self.emit(done)
         rates = {f"lr/{name}": rate for name, rate in done.lr.items()}
         regs = {} if done.reg_loss is None else {"reg_loss": done.reg_loss}
         self.track({"loss": done.loss, "grad_norm": done.grad_norm, **regs, **rates}, done.step)

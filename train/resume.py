@@ -1,4 +1,4 @@
-"""Decides what an exact resume needs and how it reaches the disk: adapter weights, optimiser state, step.
+"""Saved states of a run for exact resume: adapter weights, optimiser state, step.
 
 Nothing else has a memory: order, captions, noise, dropout and learning rate are functions of the step. A state is a
 folder `step-00000012`, written under another name, flushed, then renamed: a folder of that name is whole.

@@ -1,4 +1,4 @@
-"""Decides what one optimiser step is: the gradient of the mean loss over the effective batch, then one update.
+"""One optimiser step: the gradient of the mean loss over the effective batch, then one update.
 
 The batch is cut into shares of the processes and these into micro-batches; each sample's loss is divided by the
 count of the whole batch, so neither cut changes the gradient, also when a batch is short (rows S057, B11).
@@ -80,7 +80,7 @@ class Stepper:
         sums = torch.stack([mine.sum(), mine[regs].sum(), regs.sum().to(mine)])
         total, reg, reg_count = sum_gradients(self.accelerator, self.adapter.weights, sums).tolist()
         if not math.isfinite(total):
-            raise self._no_number(batch, mine)
+            raise self._not_finite(batch, mine)
         return Losses(total / batch.total, reg / reg_count if reg_count else None)
 
     def _micro_batches(self, batch: Batch) -> Iterator[Sequence[Item]]:
@@ -123,10 +123,10 @@ class Stepper:
         limit = self.recipe.optimizer.max_grad_norm or math.inf
         norm = float(torch.nn.utils.clip_grad_norm_(self.adapter.weights, limit))
         if not math.isfinite(norm):
-            raise self._no_number(batch, torch.zeros(0))
+            raise self._not_finite(batch, torch.zeros(0))
         return norm
 
-    def _no_number(self, batch: Batch, losses: Tensor) -> UserError:
+    def _not_finite(self, batch: Batch, losses: Tensor) -> UserError:
         """Bad numbers are never hidden: the pictures that gave them are named."""
         bad = [
             item.name
@@ -135,6 +135,6 @@ class Stepper:
         ]
         names = ", ".join(visible(name) for name in bad or [item.name for item in batch.items])
         return UserError(
-            f"the loss is no number any more at step {batch.step + 1}, with {names}",
+            f"the loss is NaN at step {batch.step + 1}, with {names}",
             "lower the learning rates or set precision.mixed = 'fp32'; resume goes on from the last saved state",
         )

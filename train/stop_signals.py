@@ -1,4 +1,4 @@
-"""Decides what signals mean to a worker: the first asks it to stop well, the second to stop now."""
+"""Signals to a worker: the first asks it to save and stop, the second to stop at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how a tiny base model is made, taught and written; `tiny_models` says what it is.
+"""A tiny base model, made, taught and written; `tiny_models` says what it is.
 
     python -m train.tiny_base OUT [--family sd1|sdxl] [--seed N]
                               [--pictures FILE_OR_MANIFEST] [--vae-steps N] [--unet-steps N]

@@ -1,4 +1,4 @@
-"""Decides the shapes of tiny base models: the true architectures of SD1 and SDXL at a hundredth of their width.
+"""Shapes of tiny base models: the true architectures of SD1 and SDXL at a hundredth of their width.
 
 Weights are random and CLIP's vocabulary is real; only the VAE starts as something sensible.
 """

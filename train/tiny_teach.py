@@ -1,4 +1,4 @@
-"""Decides how a tiny model is taught: its VAE to draw a handful of pictures, then UNet and text encoder to denoise.
+"""Teaching of a tiny model: its VAE to draw a handful of images, then UNet and text encoder to denoise.
 
 The UNet predicts velocity, unlike SD 1.x itself: at high noise that asks for the picture and not for the noise, so
 few steps suffice for colours. The model says so in its scheduler's configuration, which everything obeys.

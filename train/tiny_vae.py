@@ -1,4 +1,4 @@
-"""Decides how the tiny VAE starts: as one that averages colours, so that a minute of teaching is enough for pictures.
+"""Initial weights of the tiny VAE: it averages colours, so that a minute of teaching is enough.
 
 A random VAE needs thousands of steps before it shows any colour, because its last normalisation takes the level
 of each group of channels away. Here a colour x travels in a group as (x, -x, K, -K): the constants keep the

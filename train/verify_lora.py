@@ -1,4 +1,4 @@
-"""Decides whether a LoRA file is sound: diffusers loads it, and it changes what our own reading says it changes.
+"""Check of a LoRA file: diffusers loads it, and it changes what our own reading says it changes.
 
     python -m train.verify_lora BASE LORA [--json]
 

@@ -1,4 +1,4 @@
-"""Decides how a worker lives and ends: it holds the run's lock, tells every end in events, and leaves a record last.
+"""The life of a worker: it holds the run's lock, reports every end as an event, writes the exit record last.
 
 Exit codes: 0 finished or stopped, 2 a mistake a user can mend, 1 a failure of the program, 130 stopped at once.
 """
@@ -72,7 +72,7 @@ class _Worker:
                 how, code = "stopped", INTERRUPTED
             else:
                 traceback.print_exc()
-                self._say_failed(_told(error))
+                self._say_failed(_as_user_error(error))
                 how, code = "failed", _BROKEN
         self.signals.retire()
         if self.log is not None:
@@ -86,15 +86,15 @@ class _Worker:
         quiet.before_imports()
         from train.control import StopRequestedError  # noqa: PLC0415
         from train.loop import train  # noqa: PLC0415
-        from train.prepare import prepare  # noqa: PLC0415
+        from train.prepare.job import prepare  # noqa: PLC0415
         from train.report import Reporter  # noqa: PLC0415
 
         quiet.after_imports()
         try:
-            job = prepare(self.run, lambda speaks: Reporter(self.log if speaks else None), self.signals)
+            job = prepare(self.run, lambda is_main: Reporter(self.log if is_main else None), self.signals)
             self.clock.done = job.done
             reached = train(job, self.clock)
-            job.accelerator.end_training()
+            job.process.accelerator.end_training()
         except StopRequestedError:
             return "stopped"
         return "finished" if reached else "stopped"
@@ -106,7 +106,7 @@ class _Worker:
                 self.log.write(RunFailed(time.time(), error.what, error.hint))
 
 
-def _told(error: Exception) -> UserError:
+def _as_user_error(error: Exception) -> UserError:
     """A failure of the program or the machine as a sentence and a hint."""
     text = str(error)
     if getattr(error, "errno", None) == errno.ENOSPC or "No space left" in text:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -51,11 +52,13 @@ def _number(session: Session, image: str) -> int:
         return int(image)
     from curator.filter.tokens import in_quotes
 
-    path = str(Path(image).absolute())
+    path = os.path.normpath(Path(image).absolute())
     rows = session.rows(session.select(f"name:{in_quotes(Path(image).name)}").ids.tolist())
-    exact = (
-        [row for row in rows if row.full_path == path] or [row for row in rows if row.name == image] or rows
-    )
+    exact = [row for row in rows if row.full_path == path]
+    if "/" in image:
+        exact = exact or [row for row in rows if row.full_path.endswith("/" + image)]
+    else:
+        exact = exact or [row for row in rows if row.name == image] or rows
     if len(exact) == 1:
         return exact[0].id
     if not exact:

@@ -10,7 +10,7 @@ from curator.cli.options import JsonOption
 from curator.cli.output import put, put_json, put_json_rows, put_table, say
 from curator.cli.typer_apps import noun
 from curator.contract.errors import nearest
-from curator.contract.recipe_checks import doubts_about
+from curator.contract.recipe_checks import recipe_warnings
 from curator.contract.recipe_fields import FieldInfo, recipe_fields, toml_value
 from curator.contract.recipe_toml import differences, dump_recipe, load_recipe, presets, values_of
 from curator.contract.text import visible
@@ -58,12 +58,12 @@ def show(
 @app.command()
 def check(recipe: RecipeArgument, sets: SetOption = None, as_json: JsonOption = False) -> None:
     """Say whether a recipe can be followed; an unknown or idle key is refused."""
-    doubts = doubts_about(load_recipe(recipe, sets or ()))
+    warnings = recipe_warnings(load_recipe(recipe, sets or ()))
     if as_json:
-        put_json({"recipe": recipe, "doubts": [doubt._asdict() for doubt in doubts]})
+        put_json({"recipe": recipe, "doubts": [warning._asdict() for warning in warnings]})
         return
-    for doubt in doubts:
-        say(f"{doubt.what}: {doubt.hint}")
+    for warning in warnings:
+        say(f"{warning.what}: {warning.hint}")
     put(f"{visible(recipe)} is sound")
 
 

@@ -141,14 +141,14 @@ def _check(path: Path, recipe: Recipe, processes: int, as_json: bool) -> None:
     """The length of the training as the trainer itself reckons it (rows S037, S059), and what is doubtful (S075)."""
     from curator.contract.manifest import open_manifest
     from curator.contract.manifest_seal import verify_seal
-    from curator.contract.recipe_checks import doubts_about, doubts_about_brackets
+    from curator.contract.recipe_checks import bracket_warnings, recipe_warnings
     from curator.contract.run_length import plan_training
 
     with open_manifest(path) as manifest:
         verify_seal(path)
         length = plan_training(manifest.spans, recipe, processes)
         sizes, images = manifest.header.buckets, len(manifest)
-        doubts = [*doubts_about(recipe), *doubts_about_brackets(manifest, recipe)]
+        doubts = [*recipe_warnings(recipe), *bracket_warnings(manifest, recipe)]
     steps = {_cross(sizes[bucket]): count for bucket, count in length.plan.bucket_batches(0).items()}
     if as_json:
         put_json(

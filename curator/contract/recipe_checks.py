@@ -120,23 +120,25 @@ def check_recipe(recipe: Recipe, given: frozenset[str], source: str) -> None:
             raise UserError(f"{source}: {case.what}", case.hint)
 
 
-class Doubt(NamedTuple):
+class TrainingWarning(NamedTuple):
     """Something a user may not have meant, and what to do about it."""
 
     what: str
     hint: str
 
 
-def doubts_about(recipe: Recipe) -> list[Doubt]:
+def recipe_warnings(recipe: Recipe) -> list[TrainingWarning]:
     """What can be followed and yet should be said, before a run and at its start (row S075)."""
     length = recipe.length
     if not (length.epochs and length.steps):
         return []
     what = f"length.steps = {length.steps} is not used: length.epochs = {length.epochs} wins"
-    return [Doubt(what, "set length.epochs = 0 to train that many steps, or leave length.steps out")]
+    return [
+        TrainingWarning(what, "set length.epochs = 0 to train that many steps, or leave length.steps out")
+    ]
 
 
-def doubts_about_brackets(manifest: Manifest, recipe: Recipe) -> Iterator[Doubt]:
+def bracket_warnings(manifest: Manifest, recipe: Recipe) -> Iterator[TrainingWarning]:
     """Subsets whose tags have brackets of their own, which would weigh, or be trained with a sign before them."""
     is_weighted = recipe.text.weighted_captions
     for number, subset in enumerate(manifest.header.subsets):
@@ -146,12 +148,12 @@ def doubts_about_brackets(manifest: Manifest, recipe: Recipe) -> Iterator[Doubt]
             if found:
                 tags = "1 tag weighs" if len(found) == 1 else f"{len(found):,} tags weigh"
                 shown = f"'{visible(found[0][0])}' in {found[0][1]:,} captions"
-                yield Doubt(
+                yield TrainingWarning(
                     f"subset {name}: {tags} x 1.1 within the brackets of the name, such as {shown}",
                     f"frieze subset set {name} --rule escape_parentheses=true, and freeze again",
                 )
         elif subset.rules.escape_parentheses and not is_weighted:
-            yield Doubt(
+            yield TrainingWarning(
                 f"subset {name}: escape_parentheses without text.weighted_captions trains the signs before brackets",
                 "set text.weighted_captions, or freeze without the rule",
             )

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from curator.contract.errors import UserError
 from curator.contract.recipe import Recipe
-from curator.contract.recipe_checks import doubts_about
+from curator.contract.recipe_checks import recipe_warnings
 from curator.contract.recipe_fields import FieldInfo, Value, checked, recipe_fields, toml_value
 from curator.contract.recipe_toml import (
     differences,
@@ -105,11 +105,11 @@ def test_mistakes_are_sentences(tmp_path: Path, text: str, place: str, hint: str
 
 def test_steps_beside_epochs_are_said_not_to_count() -> None:
     """S075: epochs win; also where they are the default's."""
-    (doubt,) = doubts_about(with_values(Recipe(), {"length.steps": 500}))
+    (doubt,) = recipe_warnings(with_values(Recipe(), {"length.steps": 500}))
     assert doubt.what == "length.steps = 500 is not used: length.epochs = 10 wins"
     assert "length.epochs = 0" in doubt.hint
-    assert doubts_about(Recipe()) == []
-    assert doubts_about(with_values(Recipe(), {"length.steps": 500, "length.epochs": 0})) == []
+    assert recipe_warnings(Recipe()) == []
+    assert recipe_warnings(with_values(Recipe(), {"length.steps": 500, "length.epochs": 0})) == []
 
 
 def test_a_recipe_extends_another_and_says_what_differs(tmp_path: Path) -> None:

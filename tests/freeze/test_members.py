@@ -36,6 +36,22 @@ def test_the_funnel_accounts_for_every_picture(collect: Maker) -> None:
     )
 
 
+def test_a_picture_leaves_for_the_first_reason_alone(collect: Maker) -> None:
+    """S002: what is rejected and in no subset counts as rejected; in no subset and shown never, as in none."""
+    collection = collect(PICTURES)
+    alone = [Subset("cats", "cat -outdoors", 0)]
+    everything = members_of(collection, spec(*alone)).funnel
+    collection.apply(SetMark(-1), [row.id for row in collection.rows(range(1, 7))])
+    assert members_of(collection, spec(*alone)).funnel == (
+        ("in the collection", 6),
+        ("rejected by hand", 6),
+        ("kept", 0),
+    )
+    counts = dict(everything)
+    assert counts["in no subset"] + counts["in a subset with no repeats"] == 6
+    assert counts["in a subset with no repeats"] == 1
+
+
 def test_the_first_subset_wins(collect: Maker) -> None:
     collection = collect(PICTURES)
     members = members_of(collection, spec(Subset("outside", "outdoors"), Subset("cats", "cat")))

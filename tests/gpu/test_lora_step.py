@@ -14,7 +14,7 @@ from curator.contract.epoch_plan import Sample
 from curator.contract.recipe import Objective
 from train.adapters.lora import LoraShape, attach_lora
 from train.data.batches import Item
-from train.data.images import Cut, Seen, to_model_range
+from train.data.images import Cut, LoadedSample, to_model_range
 from train.data.latents import Kept, Latents, encode
 from train.families.clip_text import PLAIN_TEXT, TextRules
 from train.families.conditioning import Framing, whole
@@ -85,7 +85,9 @@ def test_kept_and_live_pictures_on_a_gpu_are_the_cpus(tiny_model: Path) -> None:
         family.place(torch.device(device), torch.float32)
         alone = encode(family, to_model_range(pixels[1][None]))
         kept = {(1, False): Kept(torch.stack([alone.mean[0], alone.logvar[0]]), masks[1])}
-        items = [_item(row, None if row == 1 else Seen(pixels[row], masks[row])) for row in (2, 1, 0, 3)]
+        items = [
+            _item(row, None if row == 1 else LoadedSample(pixels[row], masks[row])) for row in (2, 1, 0, 3)
+        ]
         found.append(Latents(family, kept).of(items))
     (one, one_mask), (other, other_mask) = found
     assert torch.equal(one_mask, other_mask)
@@ -93,7 +95,7 @@ def test_kept_and_live_pictures_on_a_gpu_are_the_cpus(tiny_model: Path) -> None:
     assert torch.allclose(one.logvar, other.logvar, atol=1e-3)
 
 
-def _item(row: int, seen: Seen | None) -> Item:
+def _item(row: int, seen: LoadedSample | None) -> Item:
     sample = Sample(0, row, 0)
     return Item(
         sample=sample,

@@ -103,6 +103,19 @@ def test_posts_too_young_get_none_and_do_not_count(rows: Any) -> None:
         assert not len(select(collection, "post>500 -untagged"))
 
 
+def test_the_last_settled_post_and_day_still_count(rows: Any) -> None:
+    """S012: "above 500" leaves 500 in; "from 2023-06-01 on" leaves the evening before in."""
+    posts = [
+        Post(facts=PostFacts(499, "general", fav=1, posted=year(2023, 5))),
+        Post(facts=PostFacts(500, "general", fav=2, posted=year(2023, 6) - 1)),
+        Post(facts=PostFacts(501, "general", fav=3, posted=year(2023, 6))),
+    ]
+    for change in ({"too_young_post": 500}, {"too_young_date": "2023-06-01"}):
+        collection = rows(posts)
+        apply(collection, "quality", {"quality": change})
+        assert sorted(select(collection, "-untagged").ids.tolist()) == [1, 2]
+
+
 def test_no_rating_or_no_count_gives_no_quality(rows: Any) -> None:
     collection = rows([Post(facts=PostFacts(1, "", fav=1)), Post(facts=PostFacts(2, "general"))])
     assert not apply(collection, "quality").images

@@ -17,11 +17,11 @@ from curator.contract.events import StepDone, Warned
 from curator.contract.manifest import open_manifest
 from train.data.batches import Share
 from train.data.dataset import picture_of
-from train.data.images import Cut, PictureFile, scaled, see, to_model_range
+from train.data.images import Cut, PictureFile, load_sample, scaled, to_model_range
 from train.data.latents import Latents, encode, keep_latents
 from train.data.quarantine import Quarantine
 from train.families.load import load_family
-from train.prepare import prepare
+from train.prepare.job import prepare
 from train.report import Reporter
 from train.stop_signals import StopSignals
 
@@ -68,7 +68,7 @@ def test_every_resampling_reaches_what_is_trained(freeze, frozen) -> None:
         )
         with open_manifest(pictures.manifest) as manifest:
             looks = [picture_of(manifest, row) for row in (0, 1)]
-            seen[resample] = [see(each.file, each.plain_cut()).pixels for each in looks]
+            seen[resample] = [load_sample(each.file, each.plain_cut()).pixels for each in looks]
     for which, like, kinds in ((0, "area", 5), (1, "lanczos", 4)):  # enlarging, area is nearest
         assert torch.equal(seen["auto"][which], seen[like][which])
         assert len({look[which].numpy().tobytes() for look in seen.values()}) == kinds
@@ -82,7 +82,9 @@ def test_a_cut_is_taken_before_the_mirror(tmp_path: Path) -> None:
     file = PictureFile(path, digest, Placement((16, 16), (24, 16), (4, 0, 20, 16)))
     whole = torch.from_numpy(np.array(picture)).permute(2, 0, 1)
     for left in (0, 3, 8):
-        plain, mirrored = (see(file, Cut((left, 0, left + 16, 16), flip)).pixels for flip in (False, True))
+        plain, mirrored = (
+            load_sample(file, Cut((left, 0, left + 16, 16), flip)).pixels for flip in (False, True)
+        )
         assert torch.equal(plain, whole[:, :, left : left + 16])
         assert torch.equal(mirrored, plain.flip(-1))
 
@@ -93,26 +95,26 @@ def test_random_cuts_of_a_training_are_the_contracts(make_run, tiny_sdxl, frozen
     run = make_run(f"model.path={tiny_sdxl}", "length.epochs=8", frozen=data)
     job = job_of(run)
     cuts: dict[int, set] = {}
-    for batch in job.reader.batches(0, job.plan.total_steps):
+    for batch in job.data.reader.batches(0, job.data.plan.total_steps):
         for item in batch.items:
-            image = job.manifest.image(item.shown.row)
+            image = job.data.manifest.image(item.shown.row)
             box = crop_of(image.placement, "random", job.recipe.seed, item.sample)
             assert item.cut.box == box
             corner = corner_told(image.size, image.placement, box, "true", flip=item.cut.flip)
             assert item.framing.numbers[2:4] == corner[::-1]
             can_move = image.placement.resized != image.placement.bucket
-            assert (item.seen is not None) == can_move
+            assert (item.loaded is not None) == can_move
             if can_move:
                 cuts.setdefault(item.shown.row, set()).add(box)
                 file = file_in(job, item.shown.row)
-                assert torch.equal(item.seen.pixels, see(file, item.cut).pixels)
+                assert torch.equal(item.loaded.pixels, load_sample(file, item.cut).pixels)
     assert len(cuts) == 4
     assert all(len(boxes) > 3 for boxes in cuts.values())
 
 
 def file_in(job, row: int) -> PictureFile:
-    image = job.manifest.image(row)
-    return PictureFile(job.manifest.file_of(image), image.sha256, image.placement)
+    image = job.data.manifest.image(row)
+    return PictureFile(job.data.manifest.file_of(image), image.sha256, image.placement)
 
 
 def test_letterbox_numbers_reach_sdxl(make_run, tiny_sdxl, frozen) -> None:
@@ -120,9 +122,9 @@ def test_letterbox_numbers_reach_sdxl(make_run, tiny_sdxl, frozen) -> None:
     data = random_cuts(frozen, rule=replace(frozen().rule, crop_inputs="letterbox"))
     job = job_of(make_run(f"model.path={tiny_sdxl}", "length.epochs=4", frozen=data))
     told = set()
-    for batch in job.reader.batches(0, job.plan.total_steps):
+    for batch in job.data.reader.batches(0, job.data.plan.total_steps):
         for item in batch.items:
-            image = job.manifest.image(item.shown.row)
+            image = job.data.manifest.image(item.shown.row)
             corner = corner_told(image.size, image.placement, (0, 0, 0, 0), "letterbox", flip=item.cut.flip)
             assert item.framing.corner == corner
             assert item.framing.numbers[4:] == image.placement.bucket[::-1]
@@ -181,7 +183,8 @@ def test_live_and_kept_pictures_stand_in_one_batch(freeze, frozen, tiny_model) -
     family = load_family(str(tiny_model))
     with open_manifest(freeze(frozen(sizes=((64, 64),) * 3)).manifest) as manifest:
         seen = [
-            see(picture_of(manifest, row).file, picture_of(manifest, row).plain_cut()) for row in range(3)
+            load_sample(picture_of(manifest, row).file, picture_of(manifest, row).plain_cut())
+            for row in range(3)
         ]
         both = [encode(family, to_model_range(each.pixels)[None]) for each in seen]
         kept = keep_latents(

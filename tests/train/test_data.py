@@ -21,7 +21,7 @@ from curator.contract.events import ImageQuarantined, RunFailed, StepDone
 from curator.contract.manifest import open_manifest
 from train.data.batches import BatchReader, Share
 from train.data.dataset import evenly_spread, picture_of
-from train.data.images import BadPictureError, Cut, PictureFile, see, to_model_range, to_rgb
+from train.data.images import BadPictureError, Cut, PictureFile, load_sample, to_model_range, to_rgb
 from train.data.latents import encode, keep_latents
 from train.data.quarantine import Quarantine
 from train.data.read_ahead import read_ahead
@@ -36,7 +36,7 @@ def file_of(path: Path, placement: Placement = WHOLE) -> PictureFile:
 
 
 def pixels_of(file: PictureFile, flip: bool = False) -> torch.Tensor:
-    return see(file, Cut(file.placement.crop, flip)).pixels
+    return load_sample(file, Cut(file.placement.crop, flip)).pixels
 
 
 def colour_at(picture: Image.Image, x: int = 0, y: int = 0) -> tuple[int, ...]:
@@ -116,7 +116,7 @@ def seen(batches) -> list[tuple]:
             item.sample,
             item.caption,
             item.cut,
-            hashlib.sha256(item.seen.pixels.numpy().tobytes()).hexdigest(),
+            hashlib.sha256(item.loaded.pixels.numpy().tobytes()).hexdigest(),
         )
         for batch in batches
         for item in batch.items
@@ -239,9 +239,9 @@ def test_any_number_of_readers_keeps_the_same_latents(freeze, frozen, tiny_model
 
     def read(file, cut):
         threads.add(threading.current_thread().name)
-        return see(file, cut)
+        return load_sample(file, cut)
 
-    monkeypatch.setattr("train.data.latents.see", read)
+    monkeypatch.setattr("train.data.latents.load_sample", read)
     found = []
     with open_manifest(freeze(frozen(broken=(3,))).manifest) as manifest:
         for workers in (0, 1, 3):
@@ -287,7 +287,7 @@ def test_reading_ahead_is_ordered_bounded_and_can_be_given_up() -> None:
 def test_the_rows_are_walked_once_before_a_run(make_run, monkeypatch) -> None:
     """File check and counts share one walk; the digest takes rows as they are stored."""
     from curator.contract.manifest import Manifest
-    from train.prepare import prepare
+    from train.prepare.job import prepare
     from train.report import Reporter
     from train.stop_signals import StopSignals
 

@@ -13,10 +13,10 @@ from PIL import Image
 from curator.contract.buckets import Placement
 from curator.contract.events import Evaluated, ImageQuarantined, StepDone, Warned
 from curator.contract.manifest import open_manifest
-from train.data.images import BadPictureError, Cut, PictureFile, see
+from train.data.images import BadPictureError, Cut, PictureFile, load_sample
 from train.data.survey import CountedManifest
 from train.objective.loss import sample_losses
-from train.prepare import prepare
+from train.prepare.job import prepare
 from train.report import Reporter
 from train.stop_signals import StopSignals
 
@@ -29,7 +29,7 @@ def file_of(path: Path, mask: str, placement: Placement = WHOLE) -> PictureFile:
 
 
 def mask_of(file: PictureFile, flip: bool = False) -> torch.Tensor | None:
-    return see(file, Cut(file.placement.crop, flip)).mask
+    return load_sample(file, Cut(file.placement.crop, flip)).mask
 
 
 def half(size: tuple[int, int], left: int, right: int) -> Image.Image:
@@ -69,7 +69,7 @@ def test_a_mask_is_scaled_and_cut_as_its_picture(picture: Path) -> None:
         assert mask.shape == (8, 8)
         assert torch.allclose(mask[:, 0], torch.tensor(1.0), atol=0.05)
         assert torch.allclose(mask[:, -1], torch.tensor(0.2), atol=0.05)
-        beside = see(file_of(picture, "file", placement), Cut((64, 0, 128, 64), False)).mask
+        beside = load_sample(file_of(picture, "file", placement), Cut((64, 0, 128, 64), False)).mask
         assert torch.allclose(beside[:, 1:], torch.tensor(0.2), atol=0.02)
 
 
@@ -94,7 +94,7 @@ def test_transparency_is_a_mask_and_still_lies_on_white(tmp_path: Path) -> None:
     layer = Image.new("RGB", (64, 64), (10, 20, 30))
     layer.putalpha(half((64, 64), 0, 255))
     layer.save(path)
-    seen = see(file_of(path, "alpha"), Cut((0, 0, 64, 64), False))
+    seen = load_sample(file_of(path, "alpha"), Cut((0, 0, 64, 64), False))
     assert seen.pixels[:, 0, 0].tolist() == [255, 255, 255]
     assert seen.pixels[:, 0, -1].tolist() == [10, 20, 30]
     assert seen.mask[0].tolist() == [0, 0, 0, 0, 1, 1, 1, 1]
@@ -134,7 +134,7 @@ def test_what_lies_outside_a_mask_teaches_nothing(make_run, frozen) -> None:
         return out
 
     job.stepper.family.unet.forward = listening
-    job.stepper.gradients(next(job.reader.batches(0, 1)))
+    job.stepper.gradients(next(job.data.reader.batches(0, 1)))
     assert heard[0].shape == (4, 4, 8, 8)
     assert not heard[0][..., :4].any()
     assert heard[0][..., 4:].all()
@@ -220,7 +220,7 @@ def test_regularisation_pictures_weigh_what_they_are_told_to(make_run, frozen) -
     for weight in (1.0, 0.25, 0.0):
         data = frozen(sizes=SQUARES, regs=(1, 3), reg_weight=weight)
         job = job_of(make_run("batch.size=4", frozen=data))
-        found[weight] = job.stepper.gradients(next(job.reader.batches(0, 1)))
+        found[weight] = job.stepper.gradients(next(job.data.reader.batches(0, 1)))
     train = (found[1.0].mean * 4 - found[1.0].reg * 2) / 4
     for weight, losses in found.items():
         assert losses.reg == pytest.approx(found[1.0].reg * weight, rel=1e-5)

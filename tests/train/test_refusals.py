@@ -93,7 +93,7 @@ def test_a_hub_that_is_out_of_reach(monkeypatch) -> None:
 def test_a_stop_while_latents_are_kept(make_run) -> None:
     """Nothing was trained, so there is nothing to save."""
     from train.control import StopRequestedError
-    from train.prepare import prepare
+    from train.prepare.job import prepare
     from train.report import Reporter
     from train.stop_signals import StopSignals
 
@@ -257,7 +257,7 @@ def test_numbers_that_are_none_stop_the_run(make_run, work, events_of, capsys, m
     honest = Sd1.predict
     monkeypatch.setattr(Sd1, "predict", lambda *args: honest(*args) * float("nan"))
     what = refused(make_run(), work, events_of, capsys)
-    assert what.startswith("the loss is no number any more at step 1, with 0")
+    assert what.startswith("the loss is NaN at step 1, with 0")
     assert ".png" in what
 
 

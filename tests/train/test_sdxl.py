@@ -20,7 +20,7 @@ from train.families.family import AdapterRoots
 from train.families.load import load_family
 from train.families.read import SDXL_CONFIG
 from train.families.sdxl import Sdxl
-from train.prepare import prepare
+from train.prepare.job import prepare
 from train.report import Reporter
 from train.stop_signals import StopSignals
 from train.weights.ldm_names import unet_file_names
@@ -80,23 +80,23 @@ def test_the_corner_is_the_manifests_and_mirrored_with_the_picture(make_run, tin
         f"model.path={tiny_sdxl}", "length.epochs=6", "cache.latents=off", frozen=frozen(sizes=sizes)
     )
     job = prepare(run, lambda _: Reporter(None), StopSignals())
-    seen = [item for batch in job.reader.batches(0, job.plan.total_steps) for item in batch.items]
+    seen = [item for batch in job.data.reader.batches(0, job.data.plan.total_steps) for item in batch.items]
     assert {item.cut.flip for item in seen} == {False, True}
     moved = 0
     for item in seen:
-        image = job.manifest.image(item.shown.row)
+        image = job.data.manifest.image(item.shown.row)
         left, top, right, _ = image.placement.crop
         mirrored = image.placement.resized[0] - right
         moved += item.cut.flip and mirrored != left
         numbers = item.framing.numbers
         assert numbers[:2] == image.size[::-1]
         assert numbers[2:4] == (top, mirrored if item.cut.flip else left)
-        assert numbers[4:] == image.placement.bucket[::-1] == tuple(item.seen.pixels.shape[1:])
+        assert numbers[4:] == image.placement.bucket[::-1] == tuple(item.loaded.pixels.shape[1:])
         _, _, top, left, high, wide = numbers
-        picture = _scaled(job.manifest.file_of(image), image.placement.resized)
+        picture = _scaled(job.data.manifest.file_of(image), image.placement.resized)
         whole_one = ImageOps.mirror(picture) if item.cut.flip else picture
         cut = torch.tensor(list(whole_one.crop((left, top, left + wide, top + high)).tobytes()))
-        assert torch.equal(cut.view(high, wide, 3).permute(2, 0, 1), item.seen.pixels.long())
+        assert torch.equal(cut.view(high, wide, 3).permute(2, 0, 1), item.loaded.pixels.long())
     assert moved
     told = job.stepper.family.condition(
         [item.caption for item in seen[:2]], [item.framing for item in seen[:2]]

@@ -8,7 +8,7 @@ import torch
 from curator.contract.events import StepDone
 from curator.contract.run_folder import RunFolder
 from train.job import Job
-from train.prepare import prepare
+from train.prepare.job import prepare
 from train.report import Reporter
 from train.stop_signals import StopSignals
 
@@ -18,7 +18,7 @@ def prepared(run: RunFolder) -> Job:
 
 
 def gradients(job: Job) -> tuple[float, list[torch.Tensor]]:
-    batch = next(job.reader.batches(0, 1))
+    batch = next(job.data.reader.batches(0, 1))
     loss = job.stepper.gradients(batch).mean
     return loss, [weight.grad.clone() for weight in job.stepper.adapter.weights if weight.grad is not None]
 
@@ -68,7 +68,7 @@ def test_every_kind_of_noise_is_trained_on(make_run, frozen, base, knob) -> None
 def test_gradients_are_cut_to_the_norm_and_reported_whole(make_run, work, events_of) -> None:
     """An SGD-like reading is not possible with AdamW: what is checked is the norm left in the gradients."""
     job = prepared(make_run("optimizer.max_grad_norm=1e-3"))
-    batch = next(job.reader.batches(0, 1))
+    batch = next(job.data.reader.batches(0, 1))
     outcome = job.stepper.take(batch)
     left = torch.cat(
         [weight.grad.flatten() for weight in job.stepper.adapter.weights if weight.grad is not None]
@@ -100,7 +100,7 @@ def test_only_the_adapter_moves(make_run) -> None:
     job = prepared(make_run())
     family = job.stepper.family
     before = [weight.clone() for part in (family.unet, family.vae) for weight in part.parameters()]
-    for batch in job.reader.batches(0, 2):
+    for batch in job.data.reader.batches(0, 2):
         job.stepper.take(batch)
     after = [weight for part in (family.unet, family.vae) for weight in part.parameters()]
     assert all(torch.equal(old, new) for old, new in zip(before, after, strict=True))

@@ -13,7 +13,7 @@ from PIL import Image
 
 from curator.contract.buckets import Placement
 from curator.contract.errors import UserError
-from train.data.images import Cut, PictureFile, see
+from train.data.images import Cut, PictureFile, load_sample
 
 
 def test_pixels_and_masks_from_a_tar(tmp_path: Path) -> None:
@@ -28,11 +28,11 @@ def test_pixels_and_masks_from_a_tar(tmp_path: Path) -> None:
     cut = Cut(placement.crop, flip=True)
     inside = tmp_path / "shard.tar" / "deep" / "a.png"
     expected, found = (
-        see(PictureFile(path, sha256, placement, mask="file"), cut) for path in (plain, inside)
+        load_sample(PictureFile(path, sha256, placement, mask="file"), cut) for path in (plain, inside)
     )
     assert torch.equal(found.pixels, expected.pixels)
     assert torch.equal(found.mask, expected.mask)
     with pytest.raises(UserError, match="has changed"):
-        see(PictureFile(inside, "0" * 64, placement), cut)
+        load_sample(PictureFile(inside, "0" * 64, placement), cut)
     with pytest.raises(UserError, match="cannot be read"):
-        see(PictureFile(inside.with_name("b.png"), sha256, placement), cut)
+        load_sample(PictureFile(inside.with_name("b.png"), sha256, placement), cut)

@@ -8,7 +8,7 @@ import torch
 
 from curator.contract.events import Evaluated, Warned
 from train.adapters.lora import LoraShape, attach_lora
-from train.families.clip_text import PLAIN_TEXT, TextRules, clip_tokenizer, fed
+from train.families.clip_text import PLAIN_TEXT, TextRules, clip_tokenizer, tokenize
 from train.families.conditioning import whole
 from train.families.load import load_family
 from train.preview.samples import Wanted, make_picture
@@ -38,7 +38,7 @@ def model(request):
 def test_75_tokens_are_fed_as_the_tokenizer_itself_has_it(pad) -> None:
     tokenizer = clip_tokenizer(pad_token=pad)
     theirs = tokenizer(CAPTIONS, padding="max_length", truncation=True, max_length=77, return_tensors="pt")
-    assert torch.equal(fed(tokenizer, CAPTIONS, PLAIN_TEXT).ids, theirs.input_ids)
+    assert torch.equal(tokenize(tokenizer, CAPTIONS, PLAIN_TEXT).ids, theirs.input_ids)
 
 
 @pytest.mark.parametrize(("pad", "pad_id"), [("<|endoftext|>", EOS), ("!", 0)])
@@ -48,7 +48,7 @@ def test_chunks_and_their_marks(pad, pad_id, max_tokens, chunks) -> None:
     tokenizer = clip_tokenizer(pad_token=pad)
     rules = TextRules(max_tokens=max_tokens)
     exact = "cat " * 75
-    ids = fed(tokenizer, ["a cat", LONG, LONGER, exact], rules).ids.view(4, chunks, 77)
+    ids = tokenize(tokenizer, ["a cat", LONG, LONGER, exact], rules).ids.view(4, chunks, 77)
     words = [tokenizer(text, add_special_tokens=False, verbose=False).input_ids for text in (LONG, LONGER)]
     for chunk in range(chunks):
         mine = words[0][75 * chunk : 75 * chunk + 75]
@@ -64,7 +64,7 @@ def test_the_joined_states_are_those_of_each_chunk(tiny_model) -> None:
     family = load_family(str(tiny_model), clip_skip=2, text=TextRules(max_tokens=150))
     states = condition(family, [LONG]).states
     encoder = family.text_encoder
-    ids = fed(family.tokenizer, [LONG], family.text).ids
+    ids = tokenize(family.tokenizer, [LONG], family.text).ids
     first, second = (
         encoder.final_layer_norm(encoder(chunk[None], output_hidden_states=True).hidden_states[-2])[0]
         for chunk in ids
@@ -81,7 +81,7 @@ def test_the_joined_states_of_sdxl(tiny_sdxl) -> None:
     assert told.states.shape == (2, 227, 80)
     parts = []
     for tokenizer, encoder in zip(family.tokenizers, family.text_encoders, strict=True):
-        ids = fed(tokenizer, [LONG], family.text).ids
+        ids = tokenize(tokenizer, [LONG], family.text).ids
         said = encoder(ids, output_hidden_states=True)
         hidden = said.hidden_states[-2]
         parts.append(torch.cat([hidden[0, :1], *[chunk[1:76] for chunk in hidden], hidden[-1, -1:]]))

@@ -1,4 +1,4 @@
-"""Decides what a LoRA file means: W + (alpha / rank) * up @ down, added to the plain weights.
+"""LoRA as a change of a weight: W + (alpha / rank) * up @ down, added to the plain weights.
 
 Our own reading of the file format, independent of the code that trains and of diffusers; the two are
 compared in `train.verify_lora`.

@@ -1,4 +1,4 @@
-"""Decides where a LoRA attaches to a base model, how it starts, and under which names it is kept.
+"""LoRA on a base model: target modules, initial values, names in files.
 
 Built on lycoris-lora's kohya network, around the traps of version 4.1.3 (reference/ml_stack.md section 3): an
 own preset (its built-in ones fail on diffusers UNets), class attributes put back after use (they leak

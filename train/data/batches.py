@@ -1,4 +1,4 @@
-"""Decides how the batch of a step is brought together, ahead of time, by any number of reading threads.
+"""Batches of a run, read ahead by any number of threads.
 
 The batch of a step is a function of the step: threads only change when it is ready.
 """
@@ -12,7 +12,7 @@ from functools import partial
 from curator.contract.epoch_plan import EpochPlan, Sample
 from curator.contract.manifest import Manifest
 from train.data.dataset import picture_of
-from train.data.images import Cut, Seen, see
+from train.data.images import Cut, LoadedSample, load_sample
 from train.data.quarantine import Quarantine
 from train.data.read_ahead import read_ahead
 from train.families.conditioning import Framing
@@ -34,7 +34,7 @@ class Share:
 class Item:
     """One sample, ready to train. `shown` differs from `sample` where a bad picture was replaced.
 
-    `seen` is None where the latents are at hand.
+    `loaded` is None where the latents are cached.
     """
 
     sample: Sample
@@ -45,7 +45,7 @@ class Item:
     caption: str
     loss_weight: float
     is_reg: bool
-    seen: Seen | None
+    loaded: LoadedSample | None
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class BatchReader:
             shown = sample._replace(row=row)
             seed, subset = self.plan.seed, picture.subset
             cut = picture.cut(shown, seed)
-            seen = None if self.cached and picture.is_fixed else see(picture.file, cut)
+            loaded = None if self.cached and picture.is_fixed else load_sample(picture.file, cut)
             return Item(
                 sample=sample,
                 shown=shown,
@@ -109,7 +109,7 @@ class BatchReader:
                 caption=picture.caption(shown, seed, step),
                 loss_weight=subset.loss_weight,
                 is_reg=subset.is_reg,
-                seen=seen,
+                loaded=loaded,
             )
 
         return self.quarantine.first_good(sample.row, bucket, read)

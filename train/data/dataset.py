@@ -1,4 +1,4 @@
-"""Decides what the manifest means for one sample: its file, its cut, its caption, its weight in the loss."""
+"""One training sample as the manifest defines it: file, crop, caption, loss weight."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how the bytes of a picture file become the pixels that are trained on, and where the loss of it counts.
+"""Pixels and loss masks of image files, decoded and cropped for training.
 
 EXIF turn first; transparency onto white; CMYK, palette and 16-bit to RGB; scaled as the manifest's rule says; then the
 cut, and the mirror last (rows S043, S036). Bytes that differ from the manifest's sha256 are
@@ -79,14 +79,14 @@ class Cut(NamedTuple):
     flip: bool
 
 
-class Seen(NamedTuple):
+class LoadedSample(NamedTuple):
     """One showing of a picture: `pixels` uint8 [3, h, w]; `mask` float32 0..1 [h/8, w/8], None: all of it counts."""
 
     pixels: Tensor
     mask: Tensor | None
 
 
-def see(file: PictureFile, cut: Cut) -> Seen:
+def load_sample(file: PictureFile, cut: Cut) -> LoadedSample:
     """The picture at `cut`, with its mask.
 
     Raises:
@@ -99,7 +99,7 @@ def see(file: PictureFile, cut: Cut) -> Seen:
         mask = _mask_beside(file)
     shown = None if mask is None else to_latent_size(_placed(mask, file, cut))
     pixels = torch.from_numpy(np.array(_placed(picture, file, cut)))
-    return Seen(pixels.permute(2, 0, 1).contiguous(), shown)
+    return LoadedSample(pixels.permute(2, 0, 1).contiguous(), shown)
 
 
 def _decoded(data: bytes, made: Callable[[Image.Image], T]) -> T:

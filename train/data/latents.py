@@ -1,4 +1,4 @@
-"""Decides where the latents of a batch come from: kept in memory since the start, or encoded as needed.
+"""Latents of a batch: cached in memory at the start, or encoded as needed.
 
 What is kept are the VAE's moments, not one draw from them, and a mirrored picture is encoded from mirrored
 pixels (rows S038, S039). Every picture is encoded alone where that is bit-stable (CPU), so kept and fresh are equal.
@@ -20,7 +20,7 @@ from curator.contract.epoch_plan import Span
 from curator.contract.manifest import Manifest
 from train.data.batches import Item, Share
 from train.data.dataset import Picture, pictures_of
-from train.data.images import BadPictureError, Seen, see, to_model_range
+from train.data.images import BadPictureError, LoadedSample, load_sample, to_model_range
 from train.data.quarantine import Quarantine
 from train.data.read_ahead import read_ahead
 from train.families.family import Family
@@ -53,19 +53,19 @@ class Latents:
 
     def of(self, items: Sequence[Item]) -> Encoded:
         """Items that come with pixels are encoded, the others were before."""
-        fresh = iter(self._fresh([item.seen for item in items if item.seen is not None]))
+        fresh = iter(self._fresh([item.loaded for item in items if item.loaded is not None]))
         parts = [
-            self.kept[item.shown.row, item.cut.flip] if item.seen is None else next(fresh) for item in items
+            self.kept[item.shown.row, item.cut.flip] if item.loaded is None else next(fresh) for item in items
         ]
         mean, logvar = torch.stack([part.moments for part in parts]).unbind(1)
         return Encoded(Moments(mean, logvar), _stacked([part.mask for part in parts], mean))
 
-    def _fresh(self, seen: Sequence[Seen]) -> list[Kept]:
-        if not seen:
+    def _fresh(self, loaded: Sequence[LoadedSample]) -> list[Kept]:
+        if not loaded:
             return []
-        moments = encode(self.family, to_model_range(torch.stack([each.pixels for each in seen])))
+        moments = encode(self.family, to_model_range(torch.stack([each.pixels for each in loaded])))
         both = torch.stack([moments.mean, moments.logvar], dim=1)
-        return [Kept(each, look.mask) for each, look in zip(both, seen, strict=True)]
+        return [Kept(each, sample.mask) for each, sample in zip(both, loaded, strict=True)]
 
 
 def _stacked(masks: Sequence[Tensor | None], like: Tensor) -> Tensor | None:
@@ -105,9 +105,9 @@ def keep_latents(
     """
     kept: dict[Key, Kept] = {}
     done = 0
-    for turn, seen in read_ahead(_turns(manifest, share), workers):
-        moments = encode(family, torch.stack([each.pixels for each in seen]))
-        for view, packed in zip(turn, gather(_packed(moments, seen)), strict=False):
+    for turn, loaded in read_ahead(_turns(manifest, share), workers):
+        moments = encode(family, torch.stack([each.pixels for each in loaded]))
+        for view, packed in zip(turn, gather(_packed(moments, loaded)), strict=False):
             found = _unpacked(packed.cpu(), view)
             if found.moments.isfinite().all():
                 kept[view.key] = found
@@ -121,9 +121,9 @@ def keep_latents(
     return kept
 
 
-def _packed(moments: Moments, seen: Sequence[Seen]) -> Tensor:
+def _packed(moments: Moments, loaded: Sequence[LoadedSample]) -> Tensor:
     """Moments and masks of a turn in one tensor [n, 2 x channels + 1, h, w], so that one exchange carries both."""
-    masks = _stacked([each.mask for each in seen], moments.mean)
+    masks = _stacked([each.mask for each in loaded], moments.mean)
     plain = torch.ones_like(moments.mean[:, :1])
     return torch.cat([moments.mean, moments.logvar, plain if masks is None else masks], dim=1)
 
@@ -144,34 +144,36 @@ class _View:
     def key(self) -> Key:
         return self.picture.row, self.flip
 
-    def seen(self) -> Seen:
+    def load(self) -> LoadedSample:
         """In model range; what cannot be decoded is no number."""
         try:
-            seen = self._see()
+            loaded = self._loaded()
         except BadPictureError:
             width, height = self.picture.file.placement.bucket
-            return Seen(torch.full((3, height, width), torch.nan), None)
-        return Seen(to_model_range(seen.pixels), seen.mask)
+            return LoadedSample(torch.full((3, height, width), torch.nan), None)
+        return LoadedSample(to_model_range(loaded.pixels), loaded.mask)
 
     def reason(self) -> str:
         """Why it has no latents. Asked again, because the process that found it may be another."""
         try:
-            self._see()
+            self._loaded()
         except BadPictureError as error:
             return str(error)
         return "the VAE gives no finite numbers for it"
 
-    def _see(self) -> Seen:
-        return see(self.picture.file, self.picture.plain_cut(flip=self.flip))
+    def _loaded(self) -> LoadedSample:
+        return load_sample(self.picture.file, self.picture.plain_cut(flip=self.flip))
 
 
-def _turns(manifest: Manifest, share: Share) -> Iterator[tuple[list[_View], list[Callable[[], Seen]]]]:
+def _turns(
+    manifest: Manifest, share: Share
+) -> Iterator[tuple[list[_View], list[Callable[[], LoadedSample]]]]:
     """What all processes encode at once, always of one bucket; and how to read this process's part of it."""
     for span in manifest.spans:
         count = share.processes * _pictures_at_once(manifest.header.buckets[span.bucket])
         views = _views(manifest, span)
         while turn := list(islice(views, count)):
-            yield turn, [view.seen for view in _part(turn, share)]
+            yield turn, [view.load for view in _part(turn, share)]
 
 
 def _views(manifest: Manifest, span: Span) -> Iterator[_View]:

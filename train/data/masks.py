@@ -1,4 +1,4 @@
-"""Decides where the loss of a picture counts: by its transparency, or by a picture beside it.
+"""Loss masks: from an image's transparency, or from a mask file beside it.
 
 A mask file is `NAME-mask.png` or `NAME-masklabel.png`; its first channel is what counts, from black (nothing) to white
 (all). A picture without a mask counts as a whole. The loss is multiplied by the mask, averaged over each 8x8 pixels of

@@ -1,4 +1,4 @@
-"""Decides what is trained in the place of a picture that cannot be decoded.
+"""Quarantine: stand-ins for images that cannot be decoded, and the limit of their number.
 
 The rule: the next row of the same bucket (after the last comes the first) that can be decoded, with that
 row's caption and the missing sample's noise; where a bucket has none left, of the next bucket. All samples of a

@@ -1,4 +1,4 @@
-"""Decides how reading runs ahead of its use: on threads, in order, and no further ahead than needed.
+"""Read-ahead on threads: results in order, a bounded number in flight.
 
 Threads and not processes: decoding and scaling leave Python's lock, nothing is copied or imported twice, and
 nothing outlives a killed run. How many there are changes when something is ready, never what it is.

@@ -1,4 +1,4 @@
-"""Decides what is counted about the data before a run: pictures, tags, masks, and captions whose brackets mislead."""
+"""Counts of the data before a run: images, tags, masks, captions with misleading brackets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how CLIP text encoders are fed, and under which module names the world knows them.
+"""CLIP text encoding: token batches, chunks, weights, and module names in adapter files.
 
 CLIP reads 75 tokens at once, between two marks. A longer caption is read in chunks of 75, each between marks of its
 own; of the states, the marks between chunks are left out (rows S025, S026; the rules of kohya-ss/sd-scripts).
@@ -35,7 +35,7 @@ class TextRules:
 PLAIN_TEXT = TextRules()
 
 
-class Fed(NamedTuple):
+class TokenBatch(NamedTuple):
     """What n captions become: `ids` [n x chunks, 77], and what each of their joined states is multiplied by."""
 
     ids: Tensor
@@ -52,15 +52,15 @@ def clip_tokenizer(pad_token: str = "<|endoftext|>") -> CLIPTokenizer:  # noqa: 
     )
 
 
-def fed(tokenizer: CLIPTokenizer, captions: Sequence[str], rules: TextRules) -> Fed:
+def tokenize(tokenizer: CLIPTokenizer, captions: Sequence[str], rules: TextRules) -> TokenBatch:
     """What is too long is cut, what is short is padded to all chunks, so that any two captions fit together."""
     found = [_tokens(tokenizer, caption, rules) for caption in captions]
     ids = torch.tensor([row for tokens, _ in found for row in _chunks(tokenizer, tokens, rules.chunks)])
     if not rules.weighted:
-        return Fed(ids, None)
+        return TokenBatch(ids, None)
     room = rules.max_tokens
     weights = [[1.0, *scales[:room], *[1.0] * (room - len(scales)), 1.0] for _, scales in found]
-    return Fed(ids, torch.tensor(weights))
+    return TokenBatch(ids, torch.tensor(weights))
 
 
 def joined(states: Tensor, weights: Tensor | None, rules: TextRules) -> Tensor:

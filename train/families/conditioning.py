@@ -1,4 +1,4 @@
-"""Decides what a UNet is told beside noisy latents and a time: text, and for SDXL how the picture was cut."""
+"""UNet conditioning: text embeddings, and for SDXL the size and crop numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides which family a model on disk belongs to, from its configuration or its header alone."""
+"""Detection of a model's family from its configuration or its header alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides what a model family must be able to do: encode text and pictures, predict, decode."""
+"""The protocol of a model family: encode text and images, predict, decode."""
 
 from __future__ import annotations
 

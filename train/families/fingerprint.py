@@ -1,4 +1,4 @@
-"""Decides when the base model of a run is still the one it was started on: a digest of parts of all its files.
+"""Fingerprint of a base model: a digest of parts of all its files, to notice another model on resume.
 
 Of a safetensors file the header counts, and some bytes from the middle of every tensor; of any other file its size and
 parts spread over it. Weights that were trained or merged differ everywhere, so they need not be read whole.

@@ -1,4 +1,4 @@
-"""Decides which family a base model is taken for, and refuses what cannot be trained."""
+"""Loading of a base model, and refusal of what cannot be trained."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how diffusers is asked to read a base model: a folder, a single file, or a name on the hub.
+"""Reading of model files through diffusers: a folder, a single file, or a name on the hub.
 
 Weights come from safetensors, or from pickles read with `weights_only=True` alone. Configuration for single files
 ships with the program (`sd1_config`, `sdxl_config`, and `clip_vocab` in the contract): nothing is fetched for them.

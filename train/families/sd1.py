@@ -1,4 +1,4 @@
-"""Decides how Stable Diffusion 1.x encodes, predicts and decodes; and nothing of how it is trained."""
+"""Stable Diffusion 1.x: encoding, prediction, decoding."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class Sd1:
 
         SD1 is not told how pictures were cut.
         """
-        ids, weights = clip_text.fed(self.tokenizer, captions, self.text)
+        ids, weights = clip_text.tokenize(self.tokenizer, captions, self.text)
         encoder = self.text_encoder
         states = encoder(ids.to(self.unet.device), output_hidden_states=True).hidden_states[-self.clip_skip]
         states = getattr(encoder, "text_model", encoder).final_layer_norm(states)

@@ -1,4 +1,4 @@
-"""Decides how Stable Diffusion XL encodes, predicts and decodes; and nothing of how it is trained.
+"""Stable Diffusion XL: encoding, prediction, decoding.
 
 Two text encoders: of both the layer before the last, without the final norm, side by side; of the second also
 the projected end mark of its last layer. Beside them six numbers say how the picture was scaled and cut.
@@ -97,7 +97,7 @@ class Sdxl:
 
     def _read(self, which: int, captions: Sequence[str]) -> tuple[Tensor, Any]:
         """The joined states of one encoder, and all it said of the single chunks."""
-        ids, weights = clip_text.fed(self.tokenizers[which], captions, self.text)
+        ids, weights = clip_text.tokenize(self.tokenizers[which], captions, self.text)
         said = self.text_encoders[which](ids.to(self.unet.device), output_hidden_states=True)
         return clip_text.joined(said.hidden_states[-2], weights, self.text), said
 

@@ -1,4 +1,4 @@
-"""Decides how pictures become latents and latents pictures: the same for every family, always from float32."""
+"""VAE encoding and decoding, alike for every family, always in float32."""
 
 from __future__ import annotations
 

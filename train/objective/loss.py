@@ -1,4 +1,4 @@
-"""Decides what is minimised: squared error of the prediction, weighted by mask, by timestep and by subset."""
+"""The loss: squared error of the prediction, weighted by mask, timestep and subset."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides the noise of each sample: keyed by (seed, epoch, row, copy), never drawn from a shared stream.
+"""Noise of each sample: keyed by (seed, epoch, row, copy), never drawn from a shared stream.
 
 Noise is made on the CPU for one sample at a time, so that batch size, GPUs and resumes change nothing. Its shapes (an
 offset of whole channels, several resolutions) are kohya-ss/sd-scripts', but drawn and scaled for each sample by itself.

@@ -1,4 +1,4 @@
-"""Decides the noise schedule of a model from its scheduler's configuration."""
+"""The noise schedule of a model, from its scheduler's configuration."""
 
 from __future__ import annotations
 

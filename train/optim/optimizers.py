@@ -1,4 +1,4 @@
-"""Decides which optimisers there are and how a recipe's knobs reach them: one table row each."""
+"""Optimisers by name: one table row each."""
 
 from __future__ import annotations
 

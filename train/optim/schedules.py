@@ -1,4 +1,4 @@
-"""Decides the learning rate of every step, as a pure function of the step: a resume restores no state.
+"""Learning-rate schedules: pure functions of the step, so a resume restores no state.
 
 Step counts from 0. Warm-up rises to the full rate in `warmup_steps` equal parts, the first step included,
 so no step is wasted at a rate of zero (S054).

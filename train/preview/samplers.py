@@ -1,4 +1,4 @@
-"""Decides which samplers there are: diffusers' schedulers under the names of the recipe, one table row each."""
+"""Samplers by name: diffusers' schedulers, one table row each."""
 
 from __future__ import annotations
 

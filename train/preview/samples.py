@@ -1,4 +1,4 @@
-"""Decides how sample pictures are made: text to image with guidance, and with random numbers of their own.
+"""Sample images: text to image with guidance, from random numbers of their own.
 
 Nothing here touches torch's global generators, so a run trains the same with and without samples (S077).
 """

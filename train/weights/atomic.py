@@ -1,4 +1,4 @@
-"""Decides how a file of weights comes into being: whole or not at all, and on the disk before it has its name."""
+"""Atomic writing of weight files: whole or not at all, and on the disk before the name."""
 
 from __future__ import annotations
 

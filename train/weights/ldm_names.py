@@ -1,4 +1,4 @@
-"""Decides what a UNet's modules are called in the original (LDM, sgm) layout, from diffusers' names.
+"""Names of a UNet's modules in the original (LDM, sgm) layout, from diffusers' names.
 
 Single files keep weights under these names, and kohya's SDXL LoRA files are named after them.
 """

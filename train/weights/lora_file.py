@@ -1,4 +1,4 @@
-"""Decides how a LoRA file is written and read: kohya's tensor names, safetensors, whole or not at all."""
+"""LoRA files: kohya's tensor names, safetensors, written whole or not at all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides what a LoRA file says of itself: kohya's ss_ keys and modelspec 1.0.1, from the record of the run.
+"""Metadata of a LoRA file: kohya's ss_ keys and modelspec 1.0.1, from the record of the run.
 
 Only what is known to be true is written; every value is a string, as readers of both formats expect (S090).
 """

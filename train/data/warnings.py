@@ -1,4 +1,4 @@
-"""Decides what is said of data that can be trained and yet may not be what its owner meant."""
+"""Warnings about data that can be trained but may not be what its owner meant."""
 
 from __future__ import annotations
 
@@ -6,39 +6,39 @@ from collections.abc import Iterator
 
 from curator.contract.manifest import ManifestHeader
 from curator.contract.recipe import Recipe
-from curator.contract.recipe_checks import Doubt
+from curator.contract.recipe_checks import TrainingWarning
 from curator.contract.text import visible
 from train.data.survey import Survey
 
 
-def doubts_about_data(header: ManifestHeader, survey: Survey, recipe: Recipe) -> Iterator[Doubt]:
+def data_warnings(header: ManifestHeader, survey: Survey, recipe: Recipe) -> Iterator[TrainingWarning]:
     """Sentences for a run's start, each with what to do."""
     if survey.bad_brackets is not None:
         count, path, problem = survey.bad_brackets
         among = f" of {sum(survey.looked_at):,} looked at" if survey.is_sample else ""
-        yield Doubt(
+        yield TrainingWarning(
             f"{visible(path)}: {problem}" + (f" (and {count - 1} more captions{among})" if count > 1 else ""),
             r"mend the captions and freeze again; plain brackets are written \( and \)",
         )
     yield from _about_masks(header, survey, recipe)
     random = [visible(subset.name) for subset in header.subsets if subset.crop == "random"]
     if random and recipe.cache.latents == "memory":
-        yield Doubt(
+        yield TrainingWarning(
             f"{', '.join(random)}: cut at random, so what is longer than its bucket is read and encoded at every step",
             "a subset with crop 'center' keeps its latents",
         )
 
 
-def _about_masks(header: ManifestHeader, survey: Survey, recipe: Recipe) -> Iterator[Doubt]:
+def _about_masks(header: ManifestHeader, survey: Survey, recipe: Recipe) -> Iterator[TrainingWarning]:
     pictures = "pictures looked at" if survey.is_sample else "pictures"
     for subset, images, masks in zip(header.subsets, survey.looked_at, survey.masks, strict=True):
         if subset.mask == "file" and masks < images:
-            yield Doubt(
+            yield TrainingWarning(
                 f"{visible(subset.name)}: {masks} of {images} {pictures} have a mask file; the others count whole",
                 "a mask stands beside NAME.png as NAME-mask.png",
             )
     if recipe.objective.mask_floor and all(subset.mask == "none" for subset in header.subsets):
-        yield Doubt(
+        yield TrainingWarning(
             "objective.mask_floor has no effect: no subset of the manifest has masks",
             "set a subset's mask, or leave objective.mask_floor out",
         )

@@ -1,0 +1,145 @@
+"""A run folder made into a training that is ready to run, or refused before its first step."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+
+from accelerate import Accelerator
+
+from curator.contract.events import RunStarted
+from curator.contract.manifest import Manifest
+from curator.contract.recipe import Recipe
+from curator.contract.recipe_toml import dump_recipe, load_recipe, values_of
+from curator.contract.run_folder import RunFolder, RunInfo
+from curator.contract.run_length import TrainingPlan, plan_training
+from curator.contract.text import visible
+from train.checkpoints import Checkpoints
+from train.control import Control
+from train.data.batches import BatchReader, Share
+from train.data.quarantine import Quarantine
+from train.data.survey import Survey
+from train.device import make_accelerator, share_flags, start_trackers
+from train.evaluate import Evaluation
+from train.families.fingerprint import fingerprint_of
+from train.job import Job, Outputs, Process, TrainingData
+from train.optim.optimizers import make_optimizer
+from train.prepare.load import load_latents, load_model
+from train.prepare.refuse import check_disk, check_images, open_sealed, warn, warn_of_long_captions
+from train.report import Reporter
+from train.resume import Identity, State, forget_drafts, newest_state
+from train.step import Stepper
+from train.stop_signals import StopSignals
+from train.weights.metadata import Record
+
+
+def prepare(run: RunFolder, make_reporter: Callable[[bool], Reporter], signals: StopSignals) -> Job:
+    """Everything for the next step of the run in `run`; `make_reporter` is told whether this is the main process.
+
+    Raises:
+        UserError: the recipe, the manifest, the images, the model or the disk does not allow the run.
+        StopRequestedError: a stop was asked for while latents were being cached.
+    """
+    info, recipe = run.info(), load_recipe(run.recipe_path)
+    process = _process(run, recipe, make_reporter, signals)
+    accelerator, reporter = process.accelerator, process.reporter
+    manifest = open_sealed(info)
+    survey = check_images(manifest, recipe, reporter)
+    warn(manifest, survey, recipe, reporter)
+    plan = plan_training(manifest.spans, recipe, accelerator.num_processes)
+    reporter.phase("loading the model")
+    family, adapter = load_model(recipe, accelerator.device)
+    identity = _identity(manifest, recipe, plan, survey)
+    state = _saved_state(run, identity, reporter)
+    optimizer = make_optimizer(recipe.optimizer, adapter.unet_weights, adapter.text_weights)
+    if state is not None:
+        adapter.load(state.adapter)
+        optimizer.load_state_dict(state.optimizer)
+    check_disk(run.path, recipe, plan, adapter)
+    warn_of_long_captions(manifest, family, reporter)
+    reporter.emit(_started(plan, state, accelerator))
+    reader = _reader(manifest, recipe, plan, accelerator)
+    latents = load_latents(reader, recipe, family, process)
+    record = Record(info, recipe, manifest.header, survey, plan, family.facts, _made_at(info))
+    _start_trackers(accelerator, recipe, reporter)
+    return Job(
+        run=run,
+        recipe=recipe,
+        process=process,
+        data=TrainingData(manifest, plan, reader),
+        stepper=Stepper(family, adapter, optimizer, latents, accelerator, recipe),
+        outputs=Outputs(
+            checkpoints=Checkpoints(run.path, record, adapter, reporter),
+            evaluation=Evaluation(manifest, family, recipe.evaluate.images, accelerator.device),
+            identity=identity,
+        ),
+        done=state.step if state else 0,
+    )
+
+
+def _process(
+    run: RunFolder, recipe: Recipe, make_reporter: Callable[[bool], Reporter], signals: StopSignals
+) -> Process:
+    accelerator = make_accelerator(recipe, run.path)
+    reporter = make_reporter(accelerator.is_main_process)
+    return Process(accelerator, reporter, Control(run, reporter, signals, partial(share_flags, accelerator)))
+
+
+def _identity(manifest: Manifest, recipe: Recipe, plan: TrainingPlan, survey: Survey) -> Identity:
+    return Identity(
+        manifest.digest,
+        hashlib.sha256(dump_recipe(recipe).encode()).hexdigest(),
+        plan.effective_batch,
+        base=fingerprint_of(recipe.model.path, recipe.model.vae),
+        masks=survey.masks_digest,
+    )
+
+
+def _saved_state(run: RunFolder, identity: Identity, reporter: Reporter) -> State | None:
+    def passed_over(name: str, reason: str) -> None:
+        reporter.warn(
+            f"the saved state {visible(name)} cannot be read ({visible(reason)[:200]})",
+            "nothing to do: the run goes on from the one before, and gives the same weights",
+        )
+
+    forget_drafts(run.state_dir)
+    return newest_state(run.state_dir, identity, passed_over)
+
+
+def _reader(manifest: Manifest, recipe: Recipe, plan: TrainingPlan, accelerator: Accelerator) -> BatchReader:
+    return BatchReader(
+        manifest,
+        plan=plan.plan,
+        quarantine=Quarantine(manifest.spans),
+        share=Share(accelerator.process_index, accelerator.num_processes),
+        workers=recipe.loader.workers,
+        cached=recipe.cache.latents == "memory",
+    )
+
+
+def _made_at(info: RunInfo) -> float:
+    """When the run was made: a resume does not begin it anew."""
+    return datetime.fromisoformat(info.created_at).timestamp() if info.created_at else time.time()
+
+
+def _started(plan: TrainingPlan, state: State | None, accelerator: Accelerator) -> RunStarted:
+    return RunStarted(
+        at=time.time(),
+        step=state.step if state else 0,
+        total_steps=plan.total_steps,
+        total_epochs=plan.total_epochs,
+        resumed=state is not None,
+        pid=os.getpid(),
+        device=str(accelerator.device),
+        processes=accelerator.num_processes,
+    )
+
+
+def _start_trackers(accelerator: Accelerator, recipe: Recipe, reporter: Reporter) -> None:
+    if recipe.log.trackers:
+        start_trackers(accelerator, values_of(recipe))
+        reporter.track = lambda numbers, step: accelerator.log(dict(numbers), step=step)

@@ -1,0 +1,104 @@
+"""Checks before the first step: what is refused or warned of in the manifest, images, captions and on the disk."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from curator.contract.errors import UserError
+from curator.contract.manifest import Manifest, open_manifest
+from curator.contract.manifest_digest import verify_files
+from curator.contract.manifest_seal import verify_seal
+from curator.contract.recipe import Recipe
+from curator.contract.recipe_checks import bracket_warnings, recipe_warnings
+from curator.contract.run_folder import RunInfo
+from curator.contract.run_length import TrainingPlan
+from curator.contract.text import visible
+from train.adapters.lora import LoraAdapter
+from train.data.dataset import evenly_spread, picture_of
+from train.data.survey import CountedManifest, Survey
+from train.data.warnings import data_warnings
+from train.families.family import Family
+from train.report import Reporter
+
+_CAPTIONS_CHECKED = 200
+_SPARE_BYTES = 50 * 2**20
+
+
+def open_sealed(info: RunInfo) -> Manifest:
+    """The manifest the run was started on.
+
+    Raises:
+        UserError: it is gone, damaged, or another one.
+    """
+    manifest = open_manifest(Path(info.manifest))
+    verify_seal(manifest.path)  # every byte, and with them the digest that stands in it
+    if manifest.digest != info.manifest_digest:
+        raise UserError(
+            f"the manifest {info.manifest} is not the one this run was started on",
+            "put the old manifest back, or start a new run",
+        )
+    return manifest
+
+
+def check_images(manifest: Manifest, recipe: Recipe, reporter: Reporter) -> Survey:
+    """Files must be there with their sizes (bytes are compared where they are read); what there is of what.
+
+    Above 50,000 images an even sample is looked at; another file that is lost stops the run where it is read.
+    """
+    counted = CountedManifest(manifest, weighted_captions=recipe.text.weighted_captions)
+    rows = len(counted)
+    reporter.phase("checking pictures", rows)
+    first, count = None, 0
+    for done, problem in enumerate(verify_files(counted, read_all=False), start=1):
+        if problem is not None:
+            first, count = first or problem, count + 1
+        reporter.progress("checking pictures", done, rows)
+    if first is not None:
+        among = f" of {rows:,} looked at" if counted.is_sample else ""
+        more = f" (and {count - 1} more{among})" if count > 1 else ""
+        raise UserError(
+            f"{visible(str(first.path))}{more}: {first.reason}",
+            "restore the files, or freeze again and start a new run",
+        )
+    return counted.survey()
+
+
+def warn(manifest: Manifest, survey: Survey, recipe: Recipe, reporter: Reporter) -> None:
+    """Report what can be trained but may not be what was meant."""
+    for warning in (
+        *recipe_warnings(recipe),
+        *bracket_warnings(manifest, recipe),
+        *data_warnings(manifest.header, survey, recipe),
+    ):
+        reporter.warn(warning.what, warning.hint)
+
+
+def warn_of_long_captions(manifest: Manifest, family: Family, reporter: Reporter) -> None:
+    """Report captions of more tokens than are trained, from an even sample."""
+    rows = evenly_spread(len(manifest), _CAPTIONS_CHECKED)
+    captions = [picture_of(manifest, row).plain_caption for row in rows]
+    longest = max(family.token_count(caption) for caption in captions)
+    if longest > family.trained_text_length:
+        reporter.warn(
+            f"captions are up to {longest} tokens long; what is beyond {family.trained_text_length} is cut off",
+            "put what matters first, shorten them, or raise text.max_tokens (75, 150 or 225)",
+        )
+
+
+def check_disk(run_folder: Path, recipe: Recipe, plan: TrainingPlan, adapter: LoraAdapter) -> None:
+    """Refuse what cannot fit: weights at every save, two states and the one being written, samples."""
+    numbers = sum(weight.numel() for weight in adapter.weights)
+    save = recipe.save
+    saves = (plan.total_steps // save.every_steps if save.every_steps else 0) + (
+        plan.total_epochs // save.every_epochs if save.every_epochs else 0
+    )
+    kept = min(saves, save.keep_last + 1) if save.keep_last else saves
+    weights = numbers * (4 if save.dtype == "fp32" else 2) * (kept + 1)
+    needed = weights + numbers * 4 * 3 * 3 + _SPARE_BYTES
+    free = shutil.disk_usage(run_folder).free
+    if needed > free:
+        raise UserError(
+            f"the run needs up to {needed / 2**20:,.0f} MiB and the disk has {free / 2**20:,.0f} MiB free",
+            "free space, save less often or set save.keep_last",
+        )
