@@ -60,10 +60,10 @@ def check(recipe: RecipeArgument, sets: SetOption = None, as_json: JsonOption = 
     """Say whether a recipe can be followed; an unknown or idle key is refused."""
     warnings = recipe_warnings(load_recipe(recipe, sets or ()))
     if as_json:
-        put_json({"recipe": recipe, "doubts": [each._asdict() for each in warnings]})
+        put_json({"recipe": recipe, "doubts": [warning._asdict() for warning in warnings]})
         return
-    for doubt in warnings:
-        say(f"{doubt.what}: {doubt.hint}")
+    for warning in warnings:
+        say(f"{warning.what}: {warning.hint}")
     put(f"{visible(recipe)} is sound")
 
 
