@@ -2,7 +2,7 @@
 
 SQLite reads as many pages as its header counts and passes over what follows. Any changed, lost or added byte
 breaks the seal, in unused space too; copying keeps it. Reading 3.6 million rows takes half a minute, hashing
-their file a second: so this is what a training checks before it starts.
+their file half a second: so this is what every reader checks first.
 """
 
 from __future__ import annotations
