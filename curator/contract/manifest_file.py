@@ -18,6 +18,7 @@ from curator.contract.manifest_seal import verify_seal
 from curator.contract.text import visible
 
 TABLES = ("meta", "bucket", "subset", "tag", "part", "subset_tag", "block")
+_MOST_VALUE_BYTES = 1 << 28
 _LEAST_ROW_BYTES = 2  # SQLite's own share of the smallest row
 _STEPS = 10_000_000
 _STEPS_A_BYTE = 100  # a join with a sort takes some ten
@@ -36,7 +37,7 @@ class ManifestFile:
         self._connection = connection
         self._most_looks = (_STEPS + file_bytes * _STEPS_A_BYTE) // _STEPS_BETWEEN_LOOKS
         self._looks = 0
-        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, file_bytes)
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, min(file_bytes, _MOST_VALUE_BYTES))
         connection.set_progress_handler(self._is_endless, _STEPS_BETWEEN_LOOKS)
 
     def close(self) -> None:

@@ -13,7 +13,7 @@ from curator.contract.regular_file import open_regular
 from curator.contract.text import decoded, visible
 
 _CHUNK = 1 << 20
-_MOST_BYTES = 1 << 28  # of one value; a longer line is cut there, and is no JSON
+_MOST_BYTES = 1 << 28  # of one value or line
 _SPACE = " \t\r\n"
 
 
@@ -21,6 +21,11 @@ def json_lines(path: Path) -> Iterator[tuple[int, Any]]:
     """(line number, value); None as the value of a line that is no JSON, such as one cut short."""
     with _opened(path) as file:
         for number, line in enumerate(iter(lambda: file.readline(_MOST_BYTES), b""), 1):
+            if len(line) == _MOST_BYTES:
+                raise UserError(
+                    f"{visible(str(path))}: line {number} is longer than {_MOST_BYTES >> 20} MiB",
+                    "give a file of one JSON object a line",
+                )
             text = decoded(line)[0].strip()
             if text:
                 yield number, _value(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,8 +98,10 @@ def _matching(known: dict[str, str], name: str) -> list[str]:
 
 def _runs_below(parent: Path) -> Iterator[tuple[RunFolder, RunInfo | UserError]]:
     """Every run's folder with what it says of itself, or why it cannot be read."""
-    for file in sorted(parent.glob("*/run.json")):
-        run = RunFolder(file.parent)
+    folders = sorted(parent.iterdir()) if parent.is_dir() else []
+    for run in map(RunFolder, folders):
+        if not os.path.lexists(run.path / "run.json"):
+            continue
         try:
             yield run, run.info()
         except UserError as error:

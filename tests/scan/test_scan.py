@@ -373,3 +373,29 @@ def test_a_caption_beside_sentences_is_told(collection: Collection, pictures: Pa
         "its .caption is the caption; the one in its .txt is not taken"
     ]
     assert collection.rows([1])[0].caption == "a cat"
+
+
+@pytest.mark.parametrize(
+    "error", [PermissionError(13, "Permission denied"), OSError(5, "Input/output error")]
+)
+def test_a_full_scan_keeps_a_picture_that_cannot_be_read_now(
+    collection: Collection, pictures: Path, monkeypatch: pytest.MonkeyPatch, error: OSError
+) -> None:
+    """Known ones stay what they were and are told; of a new one nothing is known, so it is set aside."""
+    for number, name in enumerate(("a", "lost", "z")):
+        picture(pictures / f"{name}.png", number, f"tag {name}")
+    scan(collection, pictures)
+    before = by_path(collection)
+    picture(pictures / "new-lost.png", 9)
+    honest = reading._open
+    monkeypatch.setattr(
+        reading, "_open", lambda home, name: error if name.endswith("lost.png") else honest(home, name)
+    )
+    report = scan(collection, pictures, full=True)
+    assert counts(report) == {"unchanged": 2}
+    assert by_path(collection) == before
+    assert (str(pictures / "lost.png"), error.strerror) in report.warnings
+    assert report.quarantined == [(str(pictures / "new-lost.png"), error.strerror)]
+    monkeypatch.undo()
+    assert counts(scan(collection, pictures, quick=True))["added"] == 1  # the folder was not passed over
+    assert scan(collection, pictures, full=True).quarantined == []

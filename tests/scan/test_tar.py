@@ -49,6 +49,30 @@ def pack(folder: Path, tar: Path) -> Path:
     return tar
 
 
+@pytest.mark.parametrize("name", ["pax", "long name", "pax after pax"])
+def test_a_header_that_claims_to_be_huge_ends_its_tar_alone(tmp_path: Path, name: str) -> None:
+    """What lies before it is kept; the scan goes on with the next."""
+    shards = tmp_path / "shards"
+    shards.mkdir()
+    Image.new("RGB", (20, 20)).save(tmp_path / "a.png")
+    with tarfile.open(shards / "bad.tar", "w") as tar:
+        tar.add(tmp_path / "a.png", "a.png")
+    whole = (shards / "bad.tar").read_bytes()
+    end = whole.rstrip(b"\0")
+    member = whole[: -(-len(end) // 512) * 512]
+    info = tarfile.TarInfo("x")
+    info.type = tarfile.GNUTYPE_LONGNAME if name == "long name" else tarfile.XHDTYPE
+    info.size = (1 << 62) if name != "pax after pax" else 0
+    (shards / "bad.tar").write_bytes(member + info.tobuf(tarfile.GNU_FORMAT) * (1 if info.size else 5000))
+    (shards / "good.tar").write_bytes(whole)
+    collection = Collection.create(tmp_path)
+    report = scan(collection, shards)
+    assert report.added == 2
+    ((path, why),) = report.quarantined
+    assert path == str(shards / "bad.tar")
+    assert "cannot be read to its end" in why
+
+
 def collection_of(folder: Path, home: Path) -> Collection:
     collection = Collection.create(home)
     report = scan(collection, folder)

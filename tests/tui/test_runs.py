@@ -55,6 +55,31 @@ async def test_a_dashboard_follows_the_events(drive, living, size):
         assert "fox" in it.app.screen.query_one(Lines).plain
 
 
+async def test_a_damaged_run_is_named_beside_the_others(drive, living):
+    """Also at the next start; choosing it tells why."""
+    bad = RunFolder.create(living.run.path.parent, "bad", "", living.run.path, "0" * 64)
+    (bad.path / "run.json").write_text('{"name": "bad", "processes": "x"}')
+    for _ in range(2):
+        async with drive((120, 40)) as it:
+            await it.press("6")
+            await it.sees("running")
+            await it.sees("damaged")
+            await it.press("down", "enter")
+            await it.until(lambda: "is damaged" in it.notices)
+            assert it.app.screen.following == ""
+
+
+async def test_an_ending_that_is_a_terminal_sequence_is_never_drawn(drive, session):
+    run = RunFolder.create(session.runs_dir, "fox", "", session.folder / "m", "0" * 64)
+    (run.path / "worker.json").write_text('{"pid": 1, "started": "x", "boot": "x"}')
+    (run.path / "exit.json").write_text('{"how": "\\u001b]0;pwned\\u0007", "step": 1}')
+    async with drive((120, 40)) as it:
+        await it.press("6")
+        await it.sees("crashed")
+        await it.press("enter")
+        await it.sees("fox: crashed")
+
+
 async def test_detaching_leaves_the_run_running_and_says_so(drive, living):
     async with drive() as it:
         await it.press("6")
