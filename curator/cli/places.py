@@ -48,13 +48,12 @@ def collection_folder(given: Path | None) -> Path:
 @contextmanager
 def opened(given: Path | None) -> Generator[Session]:
     """The collection a command works on, opened."""
+    from curator.index.damage import damage_told
     from curator.session import Session
 
-    session = Session.open(collection_folder(given))
-    try:
+    folder = collection_folder(given)
+    with damage_told(folder), Session.open(folder) as session:
         yield session
-    finally:
-        session.close()
 
 
 def runs_folder(given: Path | None) -> Path:

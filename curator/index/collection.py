@@ -17,6 +17,7 @@ from curator.index.arrivals import recover
 from curator.index.bitmaps import Bitmaps, Flag, bitmap_of
 from curator.index.columns import Columns
 from curator.index.creation import create_index
+from curator.index.damage import WAY_BACK, page_and_row_faults
 from curator.index.database import Database
 from curator.index.describe import describe
 from curator.index.edits import Commit, Edit, Rewrite
@@ -336,11 +337,13 @@ class Collection:
     def check(self, looked: derived.Looked | None = None) -> list[str]:
         """What does not agree with the rows: one sentence each, none where all is well."""
         with self.reading():
-            return derived.check(self._store, looked)
+            return page_and_row_faults(self._store.connection) or derived.check(self._store, looked)
 
     def rebuild(self, looked: derived.Looked | None = None) -> None:
         """Make everything derived again from the rows; whole or, where `looked` raises, not at all."""
         with self.writing(durable=True):
+            for fault in page_and_row_faults(self._store.connection):
+                raise UserError(f"nothing can be made anew from rows that are damaged: {fault}", WAY_BACK)
             derived.rebuild(self._store, looked)
 
     def _selected(self, ids: Iterable[int] | BitMap | None) -> BitMap:

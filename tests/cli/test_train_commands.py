@@ -202,7 +202,7 @@ def test_ctrl_c_leaves_the_run_and_says_how_to_come_back(frozen: Path, model: Pa
         f"launch.WORKER = ({str(FAKE)!r},); main()"
     )
     words = ["train", str(frozen), "--recipe", "tiny-demo", "--model", str(model),
-             "--set", "metadata.description=steps=2000 sleep=0.02"]  # fmt: skip
+             "--set", "metadata.description=steps=200000 sleep=0.02"]  # fmt: skip
     process = subprocess.Popen(
         [sys.executable, "-c", program, *words],
         stdout=subprocess.PIPE,
@@ -213,7 +213,7 @@ def test_ctrl_c_leaves_the_run_and_says_how_to_come_back(frozen: Path, model: Pa
     assert process.stdout is not None
     assert process.stdout.readline().startswith("begins")
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=20)
+    _, err = process.communicate(timeout=600)
     (run,) = [RunFolder(path) for path in (collection / "runs").iterdir()]
     try:
         assert process.returncode == 130

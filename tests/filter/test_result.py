@@ -104,18 +104,18 @@ def test_looking_for_text_keeps_nobody_waiting(collection: Collection) -> None:
 
     def cancel() -> bool:
         inside.set()
-        go_on.wait(30)
+        go_on.wait(600)
         return False
 
     walker = threading.Thread(target=lambda: found.append(len(select(collection, "path:/_1/", cancel))))
     walker.start()
-    assert inside.wait(30)
+    assert inside.wait(600)
     reader = threading.Thread(target=lambda: found.append(len(select(collection, "t1"))))
     reader.start()
-    reader.join(30)
+    reader.join(600)
     assert found == [COUNT // 5]
     go_on.set()
-    walker.join(30)
+    walker.join(600)
     assert len(found) == 2
 
 

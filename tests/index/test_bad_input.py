@@ -91,7 +91,7 @@ def test_a_locked_database_is_waited_for_and_then_told(
     waiting = threading.Thread(target=lambda: collection.apply(AddTags(("x",)), [1]))
     waiting.start()
     other.execute("COMMIT")
-    waiting.join(30)
+    waiting.join(600)
     assert collection.tag_names([1]) == [("a", "b", "x")]
 
 

@@ -13,8 +13,8 @@ trap 'tmux kill-server 2>/dev/null || true' EXIT
 screen() { tmux capture-pane -p -t journey; }
 keys() { tmux send-keys -t journey "$@"; sleep 0.3; }
 types() { tmux send-keys -t journey -l "$1"; sleep 0.3; }
-sees() { # waits for a text on the screen
-    for _ in $(seq "${2:-150}"); do
+sees() { # waits for a text on the screen, ten minutes at most
+    for _ in $(seq 3000); do
         if screen | grep -qF -- "$1"; then return; fi
         sleep 0.2
     done
@@ -60,7 +60,7 @@ keys L
 sees 'Start training'
 keys y
 sees '[6 Runs]'
-sees 'finished' 900
+sees 'finished'
 screen
 keys q
 ls "$collection"/runs/*/output/*.safetensors

@@ -87,7 +87,7 @@ async def test_from_a_folder_of_pictures_to_a_lora(tmp_path: Path, pictures: Pat
             await it.sees("Start training")
             await it.press("y")
             await it.sees("[6 Runs]")
-            for _ in range(40):  # the worker imports torch and trains: give it as long as it needs
+            for _ in range(400):  # the worker imports torch and trains: give it as long as it needs
                 if session.runs() and session.runs()[0].status == "finished":
                     break
                 await it.until(lambda: True)

@@ -19,6 +19,6 @@ def test_the_main_job_in_a_terminal(
 ) -> None:
     """U checks of S006, S042, B09: a person at 120x40 and at 80x24 gets from pictures to weights by keys alone."""
     arguments = [sys.executable, str(tmp_path / "set"), str(pictures), str(base), str(width), str(height)]
-    done = subprocess.run(["bash", str(SCRIPT), *arguments], capture_output=True, text=True, timeout=400)
+    done = subprocess.run(["bash", str(SCRIPT), *arguments], capture_output=True, text=True, timeout=3600)
     assert done.returncode == 0, done.stderr
     assert ".safetensors" in done.stdout

@@ -38,7 +38,7 @@ def until() -> Callable[[Callable[[], bool]], None]:
     """Wait for something another process does."""
 
     def wait(condition: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 600
         while not condition():
             assert time.monotonic() < deadline, "waited in vain"
             time.sleep(0.02)

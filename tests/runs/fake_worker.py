@@ -1,6 +1,7 @@
 """A stand-in for `python -m train RUN`: keeps to the contract of a run folder, trains nothing.
 
-The recipe's `metadata.description` says how to behave: "steps=20 sleep=0.01 fail=refuse|middle|early".
+The recipe's `metadata.description` says how to behave: "steps=20 sleep=0.01 wait_at=3 fail=refuse|middle|early"; one
+that waits at a step goes on only when it was killed and is started again.
 """
 
 from __future__ import annotations
@@ -53,6 +54,8 @@ def work(run: RunFolder, how: dict[str, str]) -> int:
         time.sleep(float(how.get("sleep", 0)))
         log.write(ev.StepDone(time.time(), step, 0, 1 / step, {"unet": 1e-4}, 1.0, 2, 0.1, 1 << 20))
         state.write_text(str(step))
+        if not first and step == int(how.get("wait_at", 0)):
+            signal.pause()
         if "stop" in run.take_requests():
             ended = "stopped"
             break

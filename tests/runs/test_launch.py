@@ -33,7 +33,7 @@ def test_a_run_starts_in_a_session_of_its_own_and_finishes(make_run: MakeRun, un
 
 
 def test_a_living_worker_has_its_own_session_and_no_terminal(make_run: MakeRun) -> None:
-    run = make_run(steps=1000, sleep=0.02)
+    run = make_run(steps=100_000, sleep=0.02)
     pid = launch.start(run)
     assert os.getsid(pid) == pid
     assert Path(f"/proc/{pid}/fd/0").readlink() == Path("/dev/null")
@@ -62,7 +62,7 @@ def test_a_worker_that_dies_without_a_word_points_at_the_log(make_run: MakeRun) 
 
 
 def test_a_second_worker_is_refused(make_run: MakeRun, fake_worker: Path) -> None:
-    run = make_run(steps=1000, sleep=0.02)
+    run = make_run(steps=100_000, sleep=0.02)
     launch.start(run)
     with pytest.raises(UserError, match="already running"):
         launch.start(run)
@@ -75,7 +75,7 @@ def test_a_second_worker_is_refused(make_run: MakeRun, fake_worker: Path) -> Non
 def test_a_killed_worker_crashed_and_the_run_goes_on_where_its_state_is(
     make_run: MakeRun, until: Until
 ) -> None:
-    run = make_run(steps=8, sleep=0.05)
+    run = make_run(steps=8, wait_at=3)
     pid = launch.start(run)
     until(lambda: Follower(run).poll().step >= 3)
     os.kill(pid, signal.SIGKILL)
@@ -89,7 +89,7 @@ def test_a_killed_worker_crashed_and_the_run_goes_on_where_its_state_is(
 
 def test_a_zombie_is_dead(make_run: MakeRun, until: Until, fake_worker: Path) -> None:
     """In a container whose first process does not reap, a killed worker stays a zombie."""
-    run = make_run(steps=1000, sleep=0.02)
+    run = make_run(steps=100_000, sleep=0.02)
     process = subprocess.Popen([sys.executable, str(fake_worker), str(run.path)], start_new_session=True)
     until(lambda: run.worker_pid() == process.pid)
     process.kill()  # and nobody waits for it
@@ -100,12 +100,12 @@ def test_a_zombie_is_dead(make_run: MakeRun, until: Until, fake_worker: Path) ->
 
 def test_losing_the_terminal_leaves_the_run_alone(make_run: MakeRun, until: Until, fake_worker: Path) -> None:
     """The starter is killed with its whole session and a hang-up; the worker goes on (B09)."""
-    run = make_run(steps=1000, sleep=0.02)
+    run = make_run(steps=100_000, sleep=0.02)
     program = (
         "import sys, time; from pathlib import Path; from curator.runs import launch;"
         "from curator.contract.run_folder import RunFolder;"
         f"launch.WORKER = ({str(fake_worker)!r},); print(launch.start(RunFolder(Path(sys.argv[1]))), flush=True);"
-        "time.sleep(60)"
+        "time.sleep(3600)"
     )
     starter = subprocess.Popen(
         [sys.executable, "-c", program, str(run.path)], stdout=subprocess.PIPE, start_new_session=True

@@ -50,7 +50,7 @@ class Driven(NamedTuple):
 
     async def until(self, condition: Callable[[], object]) -> None:
         """Wait until something is so; a test never depends on how long it takes."""
-        for _ in range(400):
+        for _ in range(12_000):
             await self.pilot.pause()
             if condition():
                 return

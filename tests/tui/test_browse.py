@@ -365,7 +365,7 @@ async def test_a_sample_of_tags_says_so_until_it_is_exact(drive, monkeypatch):
 
         def slow(images, limit=50, *, exact=False, cancel=None):
             facets = plain(images, limit)
-            assert not exact or may_go_on.wait(10)
+            assert not exact or may_go_on.wait(600)
             return facets if exact else replace(facets, looked_at=1)
 
         monkeypatch.setattr(it.app.reader, "facets", slow)

@@ -55,7 +55,7 @@ def test_a_wrong_file_is_refused(text, what):
 async def test_own_keys_work_and_the_old_ones_do_not(session):
     app = FriezeApp(session, {"list.down": "n"})
     async with app.run_test() as pilot:
-        for _ in range(50):
+        for _ in range(30_000):
             await pilot.pause(0.02)
             if app.screen.query("ImageList") and app.screen.query_one("ImageList").count:
                 break
