@@ -5,17 +5,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import TextIO, cast
+from typing import NoReturn, TextIO, cast
 
 from curator.contract.errors import UserError
 from curator.contract.text import visible
 
+INTERRUPTED = 130
 _DISK_FULL = UserError("the disk is full", "free space; nothing is half-written")
 
 
@@ -31,7 +33,7 @@ def exit_code_of(command: Callable[[], int]) -> int:
         return _refused(error)
     except KeyboardInterrupt as interrupt:
         _say(str(interrupt) or "interrupted; nothing is half-written")
-        return 130
+        return INTERRUPTED
     except BrokenPipeError:
         return _reader_gone()
     except OSError as error:
@@ -39,6 +41,14 @@ def exit_code_of(command: Callable[[], int]) -> int:
     except Exception:  # noqa: BLE001  # whatever is left is a bug; a person gets one line, we get the traceback
         return _bug()
     return code
+
+
+def end_at_once(code: int) -> NoReturn:
+    """Leave without waiting for threads that still work: what they have not finished is not half-written."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
 
 
 class _Reconfigurable(TextIO):

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from curator.cli.boundary import exit_code_of
+from curator.cli.boundary import INTERRUPTED, end_at_once, exit_code_of
 from curator.contract.errors import UserError, did_you_mean, nearest
 
 
@@ -51,7 +51,13 @@ COMMANDS = {
 def main(arguments: Sequence[str] | None = None) -> None:
     """The entry point of `frieze`: never returns, exits with the command's code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    sys.exit(exit_code_of(lambda: dispatch(given)))
+    try:
+        code = exit_code_of(lambda: dispatch(given))
+    except KeyboardInterrupt:  # once more, while the first was told
+        code = INTERRUPTED
+    if code == INTERRUPTED:
+        end_at_once(code)
+    sys.exit(code)
 
 
 def dispatch(arguments: list[str]) -> int:

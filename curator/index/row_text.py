@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import closing
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,12 +83,13 @@ class RowText:
         found = BitMap()
         query = f"SELECT {_ID[field]}, {self._raw(field)} FROM {_FROM[field]}"
         if len(within) > _FEW:
-            found.update(n for n, *text in self._rows(query, ()) if n in within and fits(_text(field, text)))
+            with closing(self._rows(query, ())) as rows:  # now, and not when the connection is closed
+                found.update(n for n, *text in rows if n in within and fits(_text(field, text)))
             return found
         for piece in _pieces(within):
             marks = ",".join("?" * len(piece))
-            rows = self._rows(f"{query} WHERE {_ID[field]} IN ({marks})", piece)
-            found.update(number for number, *text in rows if fits(_text(field, text)))
+            with closing(self._rows(f"{query} WHERE {_ID[field]} IN ({marks})", piece)) as rows:
+                found.update(number for number, *text in rows if fits(_text(field, text)))
         return found
 
     def folded(self, field: str, ids: Sequence[int]) -> list[bytes]:
@@ -117,7 +119,7 @@ class RowText:
     def _raw(field: str) -> str:
         return "t.caption" if field == "caption" else "r.path, i.path"
 
-    def _rows(self, query: str, values: Sequence[object]) -> Iterable[tuple]:
+    def _rows(self, query: str, values: Sequence[object]) -> Generator[tuple]:
         if self._cancel is not None:
             self._connection.set_progress_handler(self._cancel, 20_000)
         try:

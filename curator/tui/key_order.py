@@ -113,8 +113,9 @@ def _is_waiting(widget: Widget) -> bool:
 def _awaited(app: App[None]) -> Iterator[Worker[None]]:
     """The workers of the screen that is seen for which its keys wait, and every one that writes."""
     for worker in app.workers:
-        is_here = worker.name == WRITTEN or (worker.name == LOOKED_UP and worker.node.screen is app.screen)
-        if is_here and not worker.is_finished:
+        if worker.is_finished:
+            continue
+        if worker.name == WRITTEN or (worker.name == LOOKED_UP and worker.node.screen is app.screen):
             yield worker
 
 

@@ -187,6 +187,7 @@ ACTIONS: tuple[KeyAction, ...] = (
     KeyAction("filter.restore", "escape", "restore", "back to the filter before", "back"),
     KeyAction("filter.leave", "down", "leave", "to the list"),
     KeyAction("filter.complete", "tab", "complete", "complete the tag"),
+    KeyAction("filter.stay", "shift+tab", "stay", "stay in the filter"),
     KeyAction("value.stay", "tab,shift+tab", "stay", "stay in the line one types in"),
     KeyAction("choice.remove", "delete", "screen.remove_line", "remove what is under the cursor"),
     KeyAction("entry.down", "down,ctrl+n", "suggest(1)", "next suggestion"),

@@ -33,7 +33,7 @@ def draw_picture(request: PictureRequest) -> Picture:
     except FileNotFoundError:
         return Picture(problem="the file is gone")
     except Exception as error:  # noqa: BLE001 - decoders raise anything on a broken file, which ends no app
-        return Picture(problem=f"cannot be read: {error or type(error).__name__}")
+        return Picture(problem=f"cannot be read: {str(error) or type(error).__name__}")
 
 
 def _image(request: PictureRequest) -> Image.Image:

@@ -17,6 +17,7 @@ import typer
 from curator.cli import app_command, main
 from curator.cli.boundary import exit_code_of
 from curator.contract.errors import UserError
+from curator.session import Session
 
 FRIEZE = [sys.executable, "-m", "curator"]
 
@@ -86,6 +87,17 @@ def test_control_characters_in_a_mistake_are_shown(tmp_path: Path) -> None:
 
 
 def test_without_a_terminal_the_app_says_so(tmp_path: Path) -> None:
+    """What there is to do first comes first: pictures, an index of them, a terminal."""
+    done = run(str(tmp_path))
+    assert done.returncode == 2
+    assert "no collection in" in done.stderr
+    (tmp_path / "below").mkdir()
+    (tmp_path / "below" / "a.PNG").touch()
+    done = run(cwd=tmp_path)
+    assert done.returncode == 2
+    assert "but no index" in done.stderr
+    assert not (tmp_path / "frieze.db").exists()
+    Session.create(tmp_path).close()
     done = run(str(tmp_path))
     assert done.returncode == 2
     assert "needs a terminal" in done.stderr

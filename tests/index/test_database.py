@@ -180,3 +180,32 @@ def test_a_new_index_appears_whole_or_not_at_all(tmp_path: Path, monkeypatch: py
     Collection.create(tmp_path).close()
     assert [file.name for file in tmp_path.iterdir()] == ["frieze.db"]
     assert Collection.open(tmp_path).check() == []
+
+
+def test_a_write_that_waits_for_another_program_keeps_no_reader_of_its_own(tmp_path: Path) -> None:
+    """The app shows what is there while an edit waits in a thread."""
+    Collection.create(tmp_path).close()
+    collection, other = Collection.open(tmp_path), Collection.open(tmp_path)
+    begun = threading.Event()
+
+    def write() -> None:
+        begun.set()
+        collection.settings.put("a", 1)
+
+    writer = threading.Thread(target=write)
+    with other.writing():
+        writer.start()
+        begun.wait()
+        for _ in range(20):
+            assert collection.settings.get("a") is None
+            time.sleep(0.01)
+    writer.join()
+    assert collection.settings.get("a") == 1
+
+
+def test_a_write_waits_no_longer_than_told(tmp_path: Path) -> None:
+    Collection.create(tmp_path).close()
+    collection, other = Collection.open(tmp_path), Collection.open(tmp_path)
+    collection.wait_at_most(0.05)
+    with other.writing(), pytest.raises(UserError, match=r"writing this collection for 0\.05 seconds"):
+        collection.settings.put("a", 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,11 +12,13 @@ from textual import events
 from textual.keys import _character_to_key
 from textual.widgets import Input
 
+from curator.contract.errors import UserError
 from curator.index.edits import AddTags
 from curator.index.small_tables import SavedFilter, Subset
 from curator.session import Session
 from curator.tui.app import FriezeApp
 from curator.tui.key_order import _is_at_rest
+from curator.tui.screens import browse
 from curator.tui.widgets.filter_bar import FilterBar
 from curator.tui.widgets.line_list import LineList
 from tests.tui.conftest import Driven
@@ -131,7 +134,7 @@ LINES = [
     "2 j e tab tab '7' enter c tab 'a' escape s '256' tab '256' enter b y + + - 1 j y",
     "4 n 'first' enter 2 j",
     # the recipe
-    "5 / 'seed' enter enter '42' enter / 'epochs' enter enter '3' enter j j h L escape",
+    "5 / 'seed' enter enter '43' enter / 'epochs' enter enter '3' enter j j h L escape",
     # history and the rest
     "7 enter y j enter y u U y enter n 3 [ ] # escape 1 y",
     "8 / 'cat' enter j p escape p 'cat' escape e escape 2 1 y x u ctrl+r",
@@ -150,3 +153,125 @@ async def test_backspace_takes_the_letter_before_it(drive) -> None:
     async with drive() as it:
         await burst(it, keys_of("/ 'birf' backspace 'd'"))
         assert it.app.screen.query_one(FilterBar).text == "bird"
+
+
+async def test_a_wrong_filter_is_mended_before_the_list_is_reached(drive, session) -> None:
+    """What follows is text still, and no command for a list that is not the filter's."""
+    async with drive() as it:
+        await burst(it, keys_of("/ 'wdith>3' enter 'yx'"))
+        assert it.app.screen.query_one(FilterBar).text == "wdith>3yx"
+        await burst(it, keys_of("ctrl+u 'cat' enter y"))
+        assert [row.mark for row in session.rows(list(session.select("").ids))] == [1, 0, 0, 0, 0, 0]
+
+
+async def test_keys_wait_for_the_pictures_of_the_filter_and_escape_gives_them_up(
+    drive, session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, may_end = threading.Event(), threading.Event()
+    plain = browse.find_first
+
+    def slow(reader, text, wanted, is_given_up):
+        if text == "dog":
+            begun.set()
+            while not is_given_up() and not may_end.wait(0.01):
+                pass
+        return plain(reader, text, wanted, is_given_up)
+
+    async with drive() as it:
+        monkeypatch.setattr(browse, "find_first", slow)
+
+        async def look() -> None:
+            begun.clear()
+            for key in keys_of("/ 'dog' enter y"):
+                it.app.post_message(key_event(key))
+            await it.until(begun.is_set)
+            await it.pilot.pause()
+            assert not any(row.mark for row in session.rows(list(session.select("").ids)))
+
+        await look()
+        it.app._keys._typed.clear()
+        await burst(it, ["escape"])
+        assert it.app.screen.query_one(FilterBar).text == ""
+        assert it.images.count == 6
+        await look()
+        may_end.set()
+        await at_rest(it)
+        assert [row.mark for row in session.rows(list(session.select("").ids))] == [0, 1, 0, 0, 0, 0]
+
+
+async def test_the_cursor_moves_while_a_write_waits(drive, session, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, may_end = threading.Event(), threading.Event()
+    plain = session.edit
+
+    def slow(edit, ids):
+        begun.set()
+        may_end.wait()
+        return plain(edit, ids)
+
+    monkeypatch.setattr(session, "edit", slow)
+    async with drive() as it:
+        for key in keys_of("y j x"):
+            it.app.post_message(key_event(key))
+        await it.until(lambda: begun.is_set() and it.images.cursor == 2)
+        await it.until(lambda: "Another program is writing" in it.notices)
+        may_end.set()
+        await at_rest(it)
+        assert [row.mark for row in session.rows(list(session.select("").ids))] == [1, 0, -1, 0, 0, 0]
+
+
+async def test_a_place_that_cannot_be_kept_ends_no_app(
+    drive, session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_values: object) -> None:
+        raise UserError("the disk is full", "free some space")
+
+    monkeypatch.setattr(session, "remember_all", full)
+    async with drive() as it:
+        await burst(it, ["2"])
+        assert "the disk is full" in it.notices
+        await burst(it, keys_of("1 j q"))
+        assert not it.app.is_running
+        assert it.app.unsaid
+        assert it.app.unsaid.what == "the disk is full"
+
+
+async def test_tab_in_the_filter_completes_the_tag_and_stays(drive) -> None:
+    async with drive() as it:
+        await burst(it, keys_of("/ '-ani' tab 'x' backspace 'veh' tab"))
+        assert it.app.screen.query_one(FilterBar).text == "-animal vehicle "
+        await burst(it, keys_of("tab 'jj' shift+tab 'q'"))
+        assert it.app.screen.query_one(FilterBar).text == "-animal vehicle jjq"
+
+
+async def test_tab_stays_in_the_line_of_a_recipe(drive, session) -> None:
+    async with drive() as it:
+        await burst(it, keys_of("5 / 'seed' enter enter '7' tab '3' enter"))
+        assert session.recall("recipe") == {"seed": 73}
+
+
+async def test_rename_from_the_list_asks_which_tag(drive, session) -> None:
+    async with drive() as it:
+        await burst(it, keys_of("r 'Animl' tab 'beast' enter"))
+        assert "no picture has the tag 'Animl'" in it.text
+        await burst(it, keys_of("ctrl+u"))
+        await burst(it, keys_of("shift+tab ctrl+u 'animal' tab 'beast' enter y"))
+        assert len(session.select("beast").ids) == 2
+        assert not len(session.select("animal").ids)
+
+
+async def test_what_is_filled_in_is_replaced_by_typing(drive, session) -> None:
+    session.save_subset(Subset("cats", "cat", repeats=3))
+    async with drive() as it:
+        await burst(it, keys_of("2 e 'dogs' tab 'dog' tab '5' enter"))
+        (subset,) = session.subsets()
+        assert (subset.name, subset.filter, subset.repeats) == ("dogs", "dog", 5)
+
+
+async def test_pasted_text_is_one_line_of_an_entry(drive) -> None:
+    async with drive() as it:
+        it.app.post_message(events.Paste("xyq"))
+        it.app.post_message(key_event("/"))
+        it.app.post_message(events.Paste("cat\n\x1b[31mdog\r\n\n"))
+        await at_rest(it)
+        assert it.app.screen.query_one(FilterBar).text == "cat [31mdog"
+        assert it.app.is_running

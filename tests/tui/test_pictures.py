@@ -115,3 +115,25 @@ def test_a_picture_is_drawn_as_it_is_trained(tmp_path: Path, kind: str) -> None:
     one, other = brightness("RGB.png"), brightness(kind)
     assert len(one) == len(other) == 64 * 48
     assert all(abs(a - b) <= 1 for a, b in zip(one, other, strict=True))
+
+
+@pytest.mark.parametrize("size", [(100, 9000), (9000, 100), (3, 2000), (1, 1)])
+@pytest.mark.parametrize("cells", [(34, 18), (80, 22), (2, 1)])
+def test_a_strip_is_drawn(tmp_path: Path, size: tuple[int, int], cells: tuple[int, int]) -> None:
+    """One pixel wide at least, with its crop outlined and cut too."""
+    path = saved(tmp_path, Image.new("RGB", size, "red"))
+    placement = place(size, BucketRule(512, 512, 256, 1024, 64))
+    for crop, cut in ((None, False), (placement, False), (placement, True)):
+        picture = draw_picture(PictureRequest(path, *cells, crop, False, cut))
+        assert picture.strips, picture.problem
+        assert max(strip.cell_length for strip in picture.strips) <= cells[0]
+        assert len(picture.strips) <= cells[1]
+
+
+def test_whatever_a_decoder_raises_is_a_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> Image.Image:
+        raise IndexError
+
+    path = saved(tmp_path, Image.new("RGB", (8, 8)))
+    monkeypatch.setattr("curator.tui.pictures._decode", broken)
+    assert draw_picture(PictureRequest(path, 8, 8)).problem == "cannot be read: IndexError"

@@ -9,7 +9,14 @@ import pytest
 from curator.contract.recipe_fields import recipe_fields
 from curator.contract.recipe_toml import load_recipe, presets
 from curator.runs import launch
-from curator.tui.recipe_form import RecipeForm, form_from, in_text, range_in_words
+from curator.tui.recipe_form import (
+    RecipeForm,
+    form_from,
+    form_rows,
+    in_text,
+    place_of_field,
+    range_in_words,
+)
 
 FAKE_WORKER = Path(__file__).parents[1] / "runs" / "fake_worker.py"
 
@@ -139,3 +146,33 @@ async def test_a_knob_is_taken_back(drive, session):
         await it.until(lambda: "* size " not in it.text)
         await it.press("6", "5")
         assert len(session.history()) == 1
+
+
+@pytest.mark.parametrize(
+    ("typed", "name"),
+    [
+        ("seed", "seed"),
+        ("path", "model.path"),
+        ("epochs", "length.epochs"),
+        ("batch.s", "batch.size"),
+        ("", None),
+    ],
+)
+def test_a_search_finds_names_before_helps(typed, name):
+    rows = form_rows()
+    place = place_of_field(rows, typed)
+    assert (rows[place].name if place is not None else None) == name
+
+
+async def test_a_model_that_is_not_there_is_told_at_once(drive, session, tmp_path):
+    session.freeze("set1")
+    async with drive() as it:
+        await it.press("5")
+        await find(it, "model.path")
+        await it.press("enter", "ctrl+u")
+        await it.type(str(tmp_path / "none"))
+        await it.press("enter")
+        await it.sees("there is no model at")
+        await it.press("L")
+        await it.until(lambda: "there is no model at" in it.notices)
+        assert not session.runs()

@@ -61,7 +61,7 @@ def ask_for_import(screen: Screen, reader: Session) -> None:
     def begin(result: object) -> None:
         if result is not None:
             screen.post_message(Told("reading"))
-            in_background(screen, "plan", cast("Callable[[], Planned]", result))
+            in_background(screen, "plan", cast("Callable[[], Planned]", result), keys_wait=True)
 
     screen.app.push_screen(Form("Bring in data of another tool", _LINES, check), begin)
 

@@ -67,7 +67,9 @@ def ask_for_pick(screen: Screen, session: Session, reader: Session) -> None:
         if result is not None:
             name, rules = cast("tuple[str, PickRules]", result)
             screen.post_message(Told("picking"))
-            in_background(screen, "pick", lambda: NamedPick(name, pick(reader.collection, rules)))
+            in_background(
+                screen, "pick", lambda: NamedPick(name, pick(reader.collection, rules)), keys_wait=True
+            )
 
     screen.app.push_screen(Form("Pick images", _LINES, check), begin)
 

@@ -143,7 +143,10 @@ class PrepareScreen(Screen):
             ids = self._reader.select(words).ids
             return review(self._reader.collection, rule, ids, tables_of(self._reader.collection), tell)
 
-        in_background(self, "count", counted)
+        in_background(self, "count", counted, keys_wait=True)  # the next key may be the answer
+
+    def on_given_up(self) -> None:
+        self.post_message(Told(""))
 
     def _ask(self, found: Review) -> None:
         if not found.images:

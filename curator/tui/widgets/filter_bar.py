@@ -33,6 +33,9 @@ class FilterInput(Entry):
     def action_leave(self) -> None:
         self.post_message(FilterBar.Accepted())
 
+    def action_stay(self) -> None:
+        """Not to another panel: what one types next is still meant for the filter."""
+
     def action_complete(self) -> None:
         self.post_message(FilterBar.Unfinished())
 
