@@ -118,7 +118,7 @@ PLACES = (
     Place("prepare", ("8", "see:would change")),
     Place("prepare, which images", ("8", "see:would change", "slash", "see:Which images")),
     Place("prepare, a table", ("8", "see:would change", "e", "see:ctrl+s")),
-    Place("prepare, a change", ("8", "see:would change", "j", "j", "j", "see:would change", "enter", "see:change ")),
+    Place("prepare, a change", ("8", "see:would change", "G", "see:of tags by class;", "enter", "see:order: change 1")),
     Place("pick", ("8", "see:would change", "p", "see:Pick images")),
     Place("pick, its funnel", ("8", "see:would change", "p", "shift+tab", f"text:{LONG_RUN}", "enter", "see:Make")),
     Place("import", ("8", "see:would change", "i", "see:Bring in")),

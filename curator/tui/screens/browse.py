@@ -255,11 +255,8 @@ class BrowseScreen(Screen):
             self._timer.stop()
             self._timer = None
         row = self.query_one(ImageList).current
-        about, tags, preview = (
-            self.query_one("#about", Label),
-            self.query_one(TagPanel),
-            self.query_one(Preview),
-        )
+        about, tags = self.query_one("#about", Label), self.query_one(TagPanel)
+        preview = self.query_one(Preview)
         if row is None:
             about.update("", layout=False)
             tags.show_words((), "", {})
