@@ -43,8 +43,11 @@ class Editor:
         verb = "Add tags to" if what == "add" else "Remove tags from"
         self._ask(f"{verb} {images_in_words(len(ids))}", lambda text: make(tags_typed(text)), ids)
 
-    def ask_rename(self, tag: str) -> None:
-        """Ask for another name of a tag."""
+    def ask_rename(self, tag: str | None) -> None:
+        """Ask for another name of a tag; with None also which."""
+        if tag is None:
+            self._ask_which_to_rename()
+            return
 
         def rename(text: str) -> Edit:
             return RenameTag(tag, clean_tag(text))
@@ -52,7 +55,7 @@ class Editor:
         everywhere = self._session.select(filter_of_tag(tag)).bitmap()
         self._ask(f"Rename '{visible(tag)}' everywhere", rename, everywhere, tag)
 
-    def ask_which_to_rename(self) -> None:
+    def _ask_which_to_rename(self) -> None:
         """Ask for a tag and for another name of it."""
         from curator.tui.screens.dialogs import Form, FormLine
 

@@ -20,12 +20,9 @@ from curator.tui.messages import GivenUp
 
 Typed = events.Key | events.Paste
 
-LOOKED_UP = (
-    "looked up"  # the name of workers whose answer the next key is about, such as the pictures of a filter
-)
-WRITTEN = "written"  # and of those that change the collection
+# Names of workers that keys wait for: their answer is what the next key is about, or they change the collection.
+LOOKED_UP, WRITTEN = "looked up", "written"
 _WORDS = {"alt+b": "ctrl+left", "alt+f": "ctrl+right"}
-_ESCAPE = "\x1b"
 _LEAVES = ("go(", "quit", "suspend")  # actions that are possible while something is looked up
 _MOVES = ("move(", "page(", "half_page(", "edge(")  # and those while another program's write is waited for
 _LOOK_EVERY_S = 0.002
@@ -133,6 +130,7 @@ def _meant(event: Typed, *, is_entry: bool) -> list[Typed]:
         if event.key == "ctrl+j":  # enter, typed before the app had the terminal
             return [events.Key("enter", "\r")]
         if event.key in _WORDS and event.character:  # as `terminal_codes` gives them
-            escape_and_letter = [events.Key("escape", _ESCAPE), events.Key(event.character, event.character)]
-            return [events.Key(_WORDS[event.key], None)] if is_entry else list(escape_and_letter)
+            if is_entry:
+                return [events.Key(_WORDS[event.key], None)]
+            return [events.Key("escape", "\x1b"), events.Key(event.character, event.character)]
     return [event]

@@ -24,7 +24,8 @@ def test_the_first_screen_imports_no_other() -> None:
     late = [each for each in loaded if each.split(".")[0] in _LATE or each.startswith(_LATE + _LATE_FILES)]
     assert late == []
     screens = [each for each in loaded if each.startswith("curator.tui.screens.")]
-    assert sorted(screens) == ["curator.tui.screens.browse", "curator.tui.screens.lazily"]
+    names = ("browse", "from_browse", "lazily")
+    assert sorted(screens) == [f"curator.tui.screens.{each}" for each in names]
 
 
 def test_what_is_remembered_is_looked_for_at_once(session) -> None:

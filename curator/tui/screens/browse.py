@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from pyroaring import BitMap
 from textual import on
@@ -12,10 +12,8 @@ from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import Label
 
-from curator.contract.text import visible
 from curator.filter.result import Result
 from curator.index.edits import RemoveTags, ReorderTags, SetMark
-from curator.index.images import ImageRow
 from curator.session import Session
 from curator.tui import keys
 from curator.tui.background import given_up, in_background, mistakes_shown
@@ -23,6 +21,7 @@ from curator.tui.editing import COUNTED, Editor
 from curator.tui.filter_text import completed, with_tag
 from curator.tui.finding import EarlyLook, Found, find_first, place_of_image
 from curator.tui.messages import CollectionChanged, Mistake, Place, Told, VisitOver, WorkDone, WorkRefused
+from curator.tui.screens.from_browse import enlarge, show_captions, show_copies, show_quarantine
 from curator.tui.widgets.chrome import Foot, TabLine, TooSmall
 from curator.tui.widgets.facet_panel import FacetPanel
 from curator.tui.widgets.filter_bar import FilterBar
@@ -31,9 +30,6 @@ from curator.tui.widgets.line_list import LineList
 from curator.tui.widgets.preview import Preview
 from curator.tui.widgets.tag_panel import TagPanel
 from curator.tui.words import about_image
-
-if TYPE_CHECKING:
-    from curator.tui.screens.picture import ShownPicture
 
 _SLOW_S = 0.4  # a question that takes longer says that it is being looked for
 _PANELS = ("-facets", "-no-picture")  # classes that show other panels, as app.tcss says
@@ -146,7 +142,6 @@ class BrowseScreen(Screen):
 
     def on_given_up(self) -> None:
         """The filter is again that of the list."""
-        self.post_message(Told(""))
         self._stop_looking()
         self._accepted = False
         self.query_one(FilterBar).set_text(self._filter)
@@ -164,7 +159,7 @@ class BrowseScreen(Screen):
                 images = self.query_one(ImageList)
                 if images.result is result and images.cursor == 0:
                     images.go(place)
-            case kind, counted if kind == COUNTED:
+            case _, counted if message.kind == COUNTED:
                 self._editor.counted(cast("Any", counted))
             case _:
                 pass
@@ -204,8 +199,8 @@ class BrowseScreen(Screen):
     def action_facets(self) -> None:
         self.toggle_class("-facets")
         shown = self.has_class("-facets")
-        self._look_at_facets()
         self.set_focus(self.query_one(FacetPanel) if shown else self.query_one(ImageList))
+        self._look_at_facets()
 
     def _look_at_facets(self) -> None:
         if self.has_class("-facets"):
@@ -298,35 +293,17 @@ class BrowseScreen(Screen):
         self.set_focus(self.query_one(ImageList))
 
     def action_captions(self) -> None:
-        from curator.tui.screens.image_captions import ImageCaptions
-
-        row = self.query_one(ImageList).current
-        if row:
-            self.app.push_screen(ImageCaptions(self._session, row))
+        show_captions(self, self._session, self.query_one(ImageList).current)
 
     def action_copies(self) -> None:
-        from curator.tui.screens.copies import CopiesScreen
-
-        self.app.push_screen(CopiesScreen(self._session, self._reader, self._filter))
+        show_copies(self, self._session, self._reader, self._filter)
 
     def action_quarantine(self) -> None:
-        from curator.tui.screens.quarantine import QuarantineScreen
-
-        self.app.push_screen(QuarantineScreen(self._session, "Browse"), lambda _: self._select(self._filter))
+        show_quarantine(self, self._session, lambda: self._select(self._filter))
 
     @on(LineList.Chosen, "#images")
     def _enlarge(self) -> None:
-        from curator.tui.screens.picture import PictureScreen
-
-        images = self.query_one(ImageList)
-
-        def shown(position: int) -> ShownPicture | None:
-            row = self._session.rows([images.image_at(position)])
-            return _shown(self._session, row[0], self._crop) if row else None
-
-        self.app.push_screen(
-            PictureScreen(images.count, shown, images.cursor), lambda last: images.go(last or 0)
-        )
+        enlarge(self, self._session, self.query_one(ImageList), crop=self._crop)
 
     # edits
 
@@ -341,12 +318,9 @@ class BrowseScreen(Screen):
     @mistakes_shown
     def action_rename(self) -> None:
         tags, facets = self.query_one(TagPanel), self.query_one(FacetPanel)
-        if tags.has_focus and tags.current:
-            self._editor.ask_rename(tags.current.name)
-        elif facets.has_focus and facets.current:
-            self._editor.ask_rename(facets.current.tag.name)
-        else:
-            self._editor.ask_which_to_rename()
+        facet = facets.current if facets.has_focus else None
+        tag = tags.current if tags.has_focus else facet and facet.tag
+        self._editor.ask_rename(tag.name if tag else None)
 
     def action_caption(self) -> None:
         images = self.query_one(ImageList)
@@ -369,11 +343,3 @@ class BrowseScreen(Screen):
 
     def _show_edited(self) -> None:
         self.query_one(ImageList).read_again()
-
-
-def _shown(session: Session, row: ImageRow, crop: bool) -> ShownPicture:
-    from curator.tui.screens.picture import ShownPicture
-
-    placement = session.placement(row)
-    title = f"{visible(row.path)}  {row.width}x{row.height} -> {placement.bucket[0]}x{placement.bucket[1]}"
-    return ShownPicture(title, session.file_of(row), placement if crop else None)

@@ -43,7 +43,9 @@ class FacetPanel(LineList):
     def show_images(self, images: BitMap) -> None:
         """Look at the tags of other images."""
         self._images = images
-        in_background(self, "facets", lambda: self._reader.facets(images, LIMIT), keys_wait=self.has_focus)
+        in_background(
+            self, "facets", lambda: self._reader.facets(images, LIMIT), keys_wait=self.screen.focused is self
+        )
 
     def on_work_done(self, message: WorkDone) -> None:
         facets, images = cast("Facets", message.result), self._images
