@@ -1,4 +1,4 @@
-"""Makes a collection like a booru's, of any size, from a seed: nothing is kept in memory but the batch being made.
+"""A collection like a booru's, of any size, from a seed, with one batch in memory at a time.
 
     python -m bench.collection --n 200000 --out DIR
 

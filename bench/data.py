@@ -1,4 +1,4 @@
-"""Measures what is done to a booru's data: dumps read, quality words, buckets, picks; each beside plain Python.
+"""Benchmark of a booru's data: dumps read, quality tags, buckets, picks; each beside plain Python.
 
     python -m bench.data --n 3600000 --db /tmp/frieze-bench --dump 1000000
 

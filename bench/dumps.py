@@ -1,4 +1,4 @@
-"""Writes a booru's dump of any size as JSON lines, SQLite or Parquet, row by row."""
+"""A booru's dump of any size as JSON lines, SQLite or Parquet, written row by row."""
 
 from __future__ import annotations
 

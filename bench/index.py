@@ -1,4 +1,4 @@
-"""Measures the index at any size, each figure beside its reference in the same run.
+"""Benchmark of the index at any size, each figure beside its reference in the same run.
 
     python -m bench.index --n 3600000 --db /tmp/frieze-bench
 

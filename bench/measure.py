@@ -1,4 +1,4 @@
-"""How a figure is taken and shown: the median of several turns, beside its reference and the goal."""
+"""Measurement of one figure: the median of several turns, beside its reference and the goal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Measures near-duplicates: numbers of pictures, and the pairs among a hundred thousand and a million of them.
+"""Benchmark of near-duplicates: perceptual hashes, and the pairs among a hundred thousand and a million.
 
     python -m bench.near --n 100000 --more 1000000 --pictures 1000
 

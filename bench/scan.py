@@ -1,4 +1,4 @@
-"""Measures scans beside a bare walk that reads and hashes the same bytes: small pictures, large ones, tars, rescans.
+"""Benchmark of scans beside a bare walk that reads and hashes the same bytes.
 
 python -m bench.scan --n 20000
 """

@@ -1,4 +1,4 @@
-"""How long Frieze takes to answer, beside a bare Python in the same run: `python bench/startup.py [ROUNDS]`."""
+"""Benchmark of start-up, beside a bare Python in the same run: `python bench/startup.py [ROUNDS]`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides that `python -m curator` is the command `frieze`."""
+"""`python -m curator`: the same as the command `frieze`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides the vocabulary of Frieze: everything the app and the command line can do to one collection.
+"""The session: everything the app and the command line can do to one collection.
 
 Screens translate keys to these calls, commands translate words to them; neither knows what is behind. No
 Textual, no Typer, no torch here.

@@ -1,4 +1,4 @@
-"""Decides what can be done to the sets of a collection: saved filters, subsets, picks, the bucket rule.
+"""The sets of a collection: saved filters, subsets, picks, the bucket rule.
 
 Each change is an edit: undo takes it back, also after a restart. What depends on how things are is read, changed and
 written while nobody else writes, so that of two programs at once neither takes back what the other did.

@@ -1,4 +1,4 @@
-"""Decides whether the app can open here, and on which collection."""
+"""The command that opens the app: whether it can open here, and on which collection."""
 
 from __future__ import annotations
 

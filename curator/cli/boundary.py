@@ -1,4 +1,4 @@
-"""Decides how a command ends: the one place where errors are printed and exit codes chosen.
+"""The end of every command: the one place where errors are printed and exit codes chosen.
 
 0 done; 2 a user's mistake, in two lines; 130 interrupted; 1 a bug of ours, written to a file.
 """

@@ -1,4 +1,4 @@
-"""Decides how buckets and placements are shown: of given sizes, or of a collection's images."""
+"""`frieze buckets`: buckets and placements of given sizes, or of a collection's images."""
 
 from __future__ import annotations
 

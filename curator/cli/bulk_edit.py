@@ -1,4 +1,4 @@
-"""Decides how an edit of many images is counted, confirmed and done from the command line."""
+"""Edits of many images from the command line: counted, confirmed, made."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how caption rules are written on a command line: `--rule NAME=VALUE`, named as in the contract."""
+"""Caption rules on a command line: `--rule NAME=VALUE`, named as in the contract."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how captions are shown: those of coming epochs, or what the rules and CLIP make of one text."""
+"""`frieze captions`: captions of coming epochs, or what the rules and CLIP make of one text."""
 
 from __future__ import annotations
 

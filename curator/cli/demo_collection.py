@@ -1,4 +1,4 @@
-"""Decides what the demo trains on: the photographs of the scikit-image wheel, tagged by hand, in two subsets."""
+"""The demo's collection: the photographs of the scikit-image wheel, tagged by hand, in two subsets."""
 
 from __future__ import annotations
 

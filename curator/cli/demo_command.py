@@ -1,4 +1,4 @@
-"""Decides what `frieze demo` shows: the whole way, from photographs to a LoRA that diffusers loads."""
+"""`frieze demo`: the whole way, from photographs to a LoRA that diffusers loads."""
 
 from __future__ import annotations
 

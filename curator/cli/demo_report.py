@@ -1,4 +1,4 @@
-"""Decides what the demo ends with: what was made, where, how it looks, and what to type next."""
+"""The demo's report: what was made, where, how it looks, and what to type next."""
 
 from __future__ import annotations
 

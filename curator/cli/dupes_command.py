@@ -1,4 +1,4 @@
-"""Decides how copies are looked for, listed and marked from the command line."""
+"""`frieze dupes`: copies found, listed and marked."""
 
 from __future__ import annotations
 

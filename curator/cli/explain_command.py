@@ -1,4 +1,4 @@
-"""Decides how everything about one image is told from the command line."""
+"""`frieze explain`: everything about one image."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how a collection is handed to other programs: `frieze export sqlite FILE`."""
+"""`frieze export sqlite FILE`: a collection for other programs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how the tags of a filter's images are listed: what goes with what."""
+"""`frieze facets`: the tags of a filter's images, the most common first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how saved filters are kept from the command line; `saved:NAME` uses one inside any filter."""
+"""`frieze filter`: saved filters; `saved:NAME` uses one inside any filter."""
 
 from __future__ import annotations
 

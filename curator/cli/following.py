@@ -1,4 +1,4 @@
-"""Decides how a run is watched from the command line: a live dashboard on a terminal, plain lines elsewhere."""
+"""A run watched from the command line: a live dashboard on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how a freeze is told: what was found first, then what was made."""
+"""`frieze freeze`: the findings first, then the manifest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how changes are listed, taken back and made again from the command line."""
+"""`frieze undo`, `redo` and `history`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how words for new things are checked, and free ones found, from the command line (S023)."""
+"""`frieze check-identifier`: words for new concepts, checked or proposed (S023)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how data of other tools is brought in from the command line: a plan first, then what was done."""
+"""`frieze import`: data of other tools, a plan first, then a report."""
 
 from __future__ import annotations
 

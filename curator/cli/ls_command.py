@@ -1,4 +1,4 @@
-"""Decides how images are listed: streamed page by page, so that a list of millions begins at once."""
+"""`frieze ls`: images streamed page by page, so that a list of millions begins at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides which command line is which command. Only that command's file is imported, and help imports none."""
+"""The table of commands. Only the chosen command's file is imported, and help imports none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how pictures of a class are made from the base model on the command line, and become a subset (row S046)."""
+"""`frieze subset make-reg`: regularisation images made by the base model, as a subset (row S046)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how manifests are listed, shown and verified from the command line."""
+"""`frieze manifest`: manifests listed, shown and verified."""
 
 from __future__ import annotations
 

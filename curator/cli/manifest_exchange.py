@@ -1,4 +1,4 @@
-"""Decides how manifests are compared, exported and taken in again from the command line."""
+"""`frieze manifest diff`, `export` and `import`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how images are marked from the command line."""
+"""`frieze mark`: images kept, rejected or unmarked."""
 
 from __future__ import annotations
 

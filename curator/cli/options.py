@@ -1,4 +1,4 @@
-"""Decides the arguments that several commands share, so that a word means the same everywhere."""
+"""Options that several commands share, so that a word means the same everywhere."""
 
 from __future__ import annotations
 

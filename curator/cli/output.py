@@ -1,4 +1,4 @@
-"""Decides how commands print: data on stdout, everything else on stderr, foreign text made visible."""
+"""Output of commands: data on stdout, everything else on stderr, foreign text made visible."""
 
 from __future__ import annotations
 

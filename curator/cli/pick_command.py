@@ -1,4 +1,4 @@
-"""Decides how a pick is asked for, reported and kept from the command line."""
+"""`frieze pick`: sampling with a funnel report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides which collection, manifest and run a command means."""
+"""The collection, manifest or run a command means."""
 
 from __future__ import annotations
 

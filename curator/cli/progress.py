@@ -1,4 +1,4 @@
-"""Decides how work on many pictures shows how far it is: a bar in a terminal, a line now and then elsewhere."""
+"""Progress of long work: a bar in a terminal, a line now and then elsewhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how files that a scan could not use are listed and read again from the command line."""
+"""`frieze quarantine`: files that a scan could not use, listed and read again."""
 
 from __future__ import annotations
 

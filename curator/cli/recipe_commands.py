@@ -1,4 +1,4 @@
-"""Decides how recipes are listed, shown, compared and checked from the command line."""
+"""`frieze recipe`: recipes listed, shown, compared and checked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how runs are listed, followed and controlled from the command line (row B09)."""
+"""`frieze runs`: runs listed, followed and controlled (row B09)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides where `frieze scan` scans."""
+"""`frieze scan`: folders and tars indexed, or looked at again."""
 
 from __future__ import annotations
 

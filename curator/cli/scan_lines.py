@@ -1,4 +1,4 @@
-"""Decides what is told of a scan, by whichever command it was made: counts, then files with the reason."""
+"""The report of a scan in lines: counts, then files with the reason."""
 
 from __future__ import annotations
 

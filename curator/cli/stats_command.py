@@ -1,4 +1,4 @@
-"""Decides what is counted of a collection."""
+"""`frieze stats`: counts of a collection."""
 
 from __future__ import annotations
 

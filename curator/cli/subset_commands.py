@@ -1,4 +1,4 @@
-"""Decides how subsets are listed and changed from the command line."""
+"""`frieze subset`: subsets listed and changed."""
 
 from __future__ import annotations
 

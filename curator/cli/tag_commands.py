@@ -1,4 +1,4 @@
-"""Decides how tags are edited and listed from the command line."""
+"""`frieze tag`: tags edited and listed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how tags are derived, cleaned and ordered by rules from the command line: what would change comes first."""
+"""`frieze tag derive`, `clean` and `order`: tags by rules, with a preview first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how a training is checked, started and resumed from the command line."""
+"""`frieze train`: a training checked, started and resumed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how a Typer app is made, and how one is run so that its mistakes are told like all others."""
+"""Typer apps, made and run so that their mistakes are reported like all others."""
 
 from __future__ import annotations
 

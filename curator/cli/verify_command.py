@@ -1,4 +1,4 @@
-"""Decides how an index is checked from the command line."""
+"""`frieze verify`: an index checked, or rebuilt."""
 
 from __future__ import annotations
 

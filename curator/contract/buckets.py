@@ -1,4 +1,4 @@
-"""Decides which sizes pictures are trained at, and where each picture is scaled and cut to fit.
+"""Aspect-ratio buckets, and the placement of an image: its bucket, scale and crop.
 
 The rules are those of kohya-ss/sd-scripts (`reference` rows S036, S037; kohya.md section 2.1), exactly, with
 its two failures mended: sides shorter than a step no longer divide by zero, and a bucket list that

@@ -1,4 +1,4 @@
-"""Decides the caption one picture is trained with in one epoch.
+"""The caption of one image in one epoch.
 
 A caption has a head that never moves, a middle that may be shuffled and thinned, and a tail that never
 moves. The parts are decided at the freeze; what is drawn is a pure function of (seed, sample) and, while tokens

@@ -1,4 +1,4 @@
-"""Decides how pictures of a class are asked of a base model (row S046): a job file in the folder they will lie in.
+"""The job of making regularisation images with a base model (row S046): a file in their folder.
 
 The curator writes `job.json`; `python -m train.class_pictures FOLDER` makes what is missing, each picture with its
 caption beside it, and records every one in `made.jsonl`. Stopped and started again, it goes on where it was.

@@ -1,4 +1,4 @@
-"""Decides how many tokens CLIP makes of a caption, and what falls off its end (S026).
+"""CLIP token counts of captions, and what is cut off (S026).
 
 The byte pair encoding of CLIP with its real vocabulary (`clip_vocab`), in the standard library alone, so that the
 curator counts what the trainer's tokenizer will make.

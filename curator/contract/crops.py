@@ -1,4 +1,4 @@
-"""Decides which part of a scaled picture is trained, and what SDXL is told of that cut.
+"""The crop of a scaled image, and SDXL's numbers for it.
 
 A random cut is drawn by key from (seed, sample), so a preview, a resume and any number of GPUs cut alike. "center"
 and "face" were decided at the freeze and stand in the placement.

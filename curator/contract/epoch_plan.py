@@ -1,4 +1,4 @@
-"""Decides which pictures stand in which batch of which epoch, without ever holding a list of them.
+"""The batches of every epoch, computed without a list of samples.
 
 Rows of one bucket with one repeat count stand together in the manifest as a *span*. A span of n rows with
 repeats k + f gives k*n + round(f*n) samples an epoch: k whole passes, then the first round(f*n) rows of a

@@ -1,4 +1,4 @@
-"""Decides how a mistake is told to a person: what happened, and what to do."""
+"""Errors for people: what happened, and what to do."""
 
 from __future__ import annotations
 

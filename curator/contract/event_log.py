@@ -1,4 +1,4 @@
-"""Decides how events reach the disk and are followed: append-only lines, each written with one call."""
+"""The event log of a run: append-only lines, each written with one call, followed as it grows."""
 
 from __future__ import annotations
 

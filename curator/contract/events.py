@@ -1,4 +1,4 @@
-"""Decides what a run says of itself: one small dataclass per kind of event, one JSON line each.
+"""Events of a run: one small dataclass per kind, one JSON line each.
 
 A dashboard is only a reader of these lines; `docs/events.md` lists them for other programs. `at` is seconds
 since 1970; steps count from 1; paths are relative to the run folder.

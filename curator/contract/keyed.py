@@ -1,4 +1,4 @@
-"""Decides every random draw: a pure function of (seed, epoch, sample, purpose), never a stream.
+"""Keyed random numbers: pure functions of (seed, epoch, sample, purpose), never a stream.
 
 Nothing here has state, so nothing needs saving: a resumed run, a preview and any number of loader
 workers draw the same numbers. The mixer is the finaliser of splitmix64 (Steele, Lea, Flood 2014).

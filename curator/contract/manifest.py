@@ -1,4 +1,4 @@
-"""Decides what a manifest says: one sealed SQLite file with everything a training needs to know of its data.
+"""The manifest: one sealed SQLite file with everything a training needs to know of its data.
 
 This file holds the reader. `manifest_header` has what is said of all pictures, `manifest_writer` makes a manifest,
 `manifest_digest` says whether two are equal, `manifest_seal` whether one is untouched. The layout is described in

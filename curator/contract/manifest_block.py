@@ -1,4 +1,4 @@
-"""Decides how 32 pictures of a manifest are packed into one block, and how one of them is read from it.
+"""A block of 32 images of a manifest: packed, and one of them read.
 
 A row a picture would make a manifest of millions slow to write; blocks are written many times faster, and one picture
 is still read without the others. `numbers` holds a line of 23 signs (`signs.py`) a picture, in the order of `NARROW`

@@ -1,4 +1,4 @@
-"""Decides when two manifests are equal: a sha256 of their logical content.
+"""The digest of a manifest: a sha256 of its logical content.
 
 The *digest* covers the data: rule, buckets, subsets, tags in order of their ids, and every row, block by block, then
 where bucket, repeats and subset change. It is the same on every machine and for every copy made from the same choices.

@@ -1,4 +1,4 @@
-"""Decides whether a manifest file was touched: a checksum of all its bytes stands behind the last page.
+"""The seal of a manifest file: a checksum of all its bytes behind the last page.
 
 SQLite reads as many pages as its header counts and passes over what follows. Any changed, lost or added byte
 breaks the seal, in unused space too; copying keeps it. Reading 3.6 million rows takes half a minute, hashing

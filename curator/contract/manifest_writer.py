@@ -1,4 +1,4 @@
-"""Decides how a manifest file is made: whole or not at all, rows in training order, sealed last."""
+"""Writing of a manifest: whole or not at all, rows in training order, sealed last."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how the bytes of a picture are reached by its path: a file of its own, or one inside a tar, read in place.
+"""The bytes of an image by its path: a file of its own, or one inside a tar, read in place.
 
 `/data/shard0001.tar/1234.webp` is the file `1234.webp` of that tar. A tar is looked into only where the system says
 that something on the path is no folder, so plain files cost nothing more.

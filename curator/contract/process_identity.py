@@ -1,4 +1,4 @@
-"""Decides whether a worker seen earlier still lives: process id, its start time and the boot it belongs to."""
+"""The identity of a worker process: its id, its start time and the boot it belongs to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides what brackets in a caption weigh (S025): `(a)` is a x 1.1, `[a]` a / 1.1, `(a:1.23)` a x 1.23, nested.
+"""Weights of brackets in captions (S025): `(a)` is a x 1.1, `[a]` a / 1.1, `(a:1.23)` a x 1.23, nested.
 
 `\\(`, `\\)`, `\\[`, `\\]` and `\\\\` are plain signs; another backslash is nothing: `\\a` is a. A bracket that is
 not closed holds to the end; one that closes nothing is text. The grammar is that of kohya-ss/sd-scripts.

@@ -1,4 +1,4 @@
-"""Decides what a training can be told: every knob, declared once with its type, default, range, unit and help.
+"""The recipe: every knob of a training, declared once with its type, default, range, unit and help.
 
 The declarations feed the TOML reader, `--set`, the app's form and the docs. A recipe says nothing of the
 data: that is the manifest's. A knob exists here only if the trainer obeys it.

@@ -1,4 +1,4 @@
-"""Decides which recipes contradict themselves: a knob that was set but would change nothing is refused (row B12)."""
+"""Contradictions in a recipe: a knob that was set but would change nothing is refused (row B12)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how the knobs of a recipe are listed, and which values each takes."""
+"""The list of a recipe's knobs, and the values each takes."""
 
 from __future__ import annotations
 

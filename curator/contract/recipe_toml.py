@@ -1,4 +1,4 @@
-"""Decides how a recipe is read from TOML, changed with `--set`, checked and written out whole.
+"""Recipes in TOML: read, changed with `--set`, checked and written out whole.
 
 A recipe file gives only what differs from what it extends: `extends = "sd15-lora"` names a preset or, with a
 path, another file. An unknown, ineffective or contradictory key is refused with the nearest key (rows S081, B12).

@@ -1,4 +1,4 @@
-"""Decides what a run's folder holds, who may work in it, and how its state is told from outside.
+"""A run's folder: its files, who may work in it, and its status as seen from outside.
 
 `runs/<date>-<name>/` holds `run.json`, `recipe.toml`, `events.jsonl`, `requests/`, `log.txt`, `state/`,
 `samples/`, `output/`. One worker at a time holds `run.lock` for its life and leaves `worker.json` (process id,

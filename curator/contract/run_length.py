@@ -1,4 +1,4 @@
-"""Decides how long a training is: the one place where epochs, batches and steps are turned into each other."""
+"""The length of a training: epochs, batches and steps turned into each other."""
 
 from __future__ import annotations
 

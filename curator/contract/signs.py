@@ -1,4 +1,4 @@
-"""Decides how numbers are written as a text: one sign a number, so that SQL and any language can read them.
+"""Numbers written as text, one character a number, so that SQL and any language can read them.
 
 Number n is the sign with code point n + 32, passing over the surrogates, which no text may hold; what is below 32, such
 as a line break, can part numbers. SQLite reads a sign with `unicode(substr(text, place, 1))`, Python with `ord`. Larger

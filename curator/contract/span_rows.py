@@ -1,4 +1,4 @@
-"""Decides where rows of one bucket, repeat count and subset begin and end, and the spans that make of them."""
+"""Runs of rows of one bucket, repeat count and subset, and the spans made of them."""
 
 from __future__ import annotations
 

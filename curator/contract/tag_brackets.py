@@ -1,4 +1,4 @@
-"""Decides which brackets belong to a tag's name, and how they stay plain signs where brackets weigh (S025).
+"""Brackets of a tag's name, kept plain where brackets weigh (S025).
 
 Boorus tell tags of one name apart by what stands in round brackets behind: `saber (fate)`. The grammar of weights
 would take that for `fate` x 1.1.

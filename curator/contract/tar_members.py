@@ -1,4 +1,4 @@
-"""Decides which files a tar holds and where their bytes lie: from the JSON beside it, else from its own headers.
+"""The members of a tar and where their bytes lie: from the JSON beside it, else from its own headers.
 
 Nothing is ever unpacked. A name in a tar is text: leading "/", "./" and doubled slashes are dropped, ".." stays as it
 is and leads nowhere. Where a name comes twice the later member counts, as when unpacking.

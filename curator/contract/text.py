@@ -1,4 +1,4 @@
-"""Decides how untrusted text (names, tags, captions, paths) is read from bytes, and shown: nothing in it is obeyed."""
+"""Untrusted text (names, tags, captions, paths): decoded from bytes, and shown without being obeyed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how a list of small numbers is packed: LEB128, seven bits a byte, least significant first."""
+"""Small numbers packed as LEB128: seven bits a byte, least significant first."""
 
 from __future__ import annotations
 

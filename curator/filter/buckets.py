@@ -1,4 +1,4 @@
-"""Decides the buckets of millions of pictures at once: what `contract.buckets.place` says of each, in numpy.
+"""Buckets of millions of images at once: `contract.buckets.place` in numpy.
 
 The arithmetic is that of `place`, operation by operation, so the answers are equal for every size.
 """

@@ -1,4 +1,4 @@
-"""Decides how a question that nobody waits for any more is given up."""
+"""Cancellation of a query that nobody waits for any more."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides which images a filter names, and in which order, from the bitmaps and columns of the index.
+"""Evaluation of a filter on the bitmaps and columns of the index.
 
 Texts are looked for first and beside the collection's own connection: that is the only part that may take seconds,
 and nobody else waits for it. Everything else is one walk over the tree in one snapshot.

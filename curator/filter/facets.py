@@ -1,4 +1,4 @@
-"""Decides which tags are said to be common among the images of a filter: a sample at once, exact right after.
+"""Facets: the most common tags of a filter's images, of a sample at once, exact right after.
 
 Of many images the exact answer looks at those drawn for the sample, counts the tags most common among them in all
 images, by their bitmaps, and then every other tag that could be as common. Those it leaves out were so rare in the

@@ -1,4 +1,4 @@
-"""Decides which fields a filter knows, what kind each is, and what can be sorted by."""
+"""The fields of the filter language: names, kinds, and which can be sorted by."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides which array stands for a number field; all are indexed by image id."""
+"""Number fields as arrays indexed by image id."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides the order of a result: by id, or by the keys asked for, ties by id. The first page comes without the rest."""
+"""The order of a result: by id, or by the keys asked for, ties by id. The first page comes without the rest."""
 
 from __future__ import annotations
 

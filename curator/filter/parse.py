@@ -1,4 +1,4 @@
-"""Decides what a filter means: `NOT` binds before (implicit) `AND`, `AND` before `OR`; keys are known or an error."""
+"""The parser of filters: `NOT` binds before (implicit) `AND`, `AND` before `OR`; unknown keys are errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides what a filter gives: a set of images, of which rows and order are worked out when somebody looks."""
+"""The result of a filter: a set of images whose rows and order are computed when looked at."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how text of paths and captions is searched and sorted: row by row in SQLite, without regard to case.
+"""Search and sorting by path and caption: row by row in SQLite, without regard to case.
 
 A walk over millions of rows has a connection of its own, so nobody waits for it, and ends when it is cancelled.
 Outside ASCII, case is disregarded only where the text looked for is itself not ASCII.

@@ -1,4 +1,4 @@
-"""Decides how a part of a filter is written, so that it can be told which part an image does not meet."""
+"""Parts of a filter written as text, to say which part an image does not meet."""
 
 from __future__ import annotations
 

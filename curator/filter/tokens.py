@@ -1,4 +1,4 @@
-"""Decides how the text of a filter is cut into words, quotes and brackets, each with its place."""
+"""The tokens of a filter: words, quotes and brackets, each with its position."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides what a parsed filter is made of: a tree of terms, and how the result is ordered and cut."""
+"""The syntax tree of a filter: terms, order and limit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how numbers, sizes, ratios and dates are written in a filter, and which span each stands for."""
+"""Numbers, sizes, ratios and dates in a filter, and the range each stands for."""
 
 from __future__ import annotations
 

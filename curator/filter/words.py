@@ -1,4 +1,4 @@
-"""Decides which images a one-word field names: marks, what an image has, formats, buckets, contents."""
+"""One-word fields: marks, what an image has, formats, buckets, contents."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides the repeats that share an epoch out equally among subsets (B14).
+"""Repeats that share an epoch out equally among subsets (B14).
 
 The pictures of a subset are those it really has: one that an earlier subset takes does not count. Regularisation is
 balanced by the freeze itself (`regularise.py`) and has no part in this.

@@ -1,4 +1,4 @@
-"""Decides which bucket each picture of a collection is trained in, and how many samples an epoch shows of them.
+"""The bucket table of a collection: images and samples of an epoch in each bucket.
 
 The counting is the epoch plan's (`contract.epoch_plan.Span`): a fraction of a repeat is rounded in each bucket.
 """

@@ -1,4 +1,4 @@
-"""Decides how a collection becomes a manifest: rows in training order, captions taken apart, sealed."""
+"""The building of a manifest from a collection: rows in training order, captions split, sealed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides what is shown of captions before and after a freeze; the drawing is the contract's (row S042)."""
+"""Captions before and after a freeze, drawn by the contract (row S042)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides what is said of the captions of a freeze: missing, too long, parted, or with a trigger that says nothing."""
+"""Findings about captions before a freeze: missing, too long, split, or with a trigger that says nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides what is said of the files of a freeze: lost ones, and faces and masks that a subset counts on."""
+"""Findings about files before a freeze: lost ones, and faces and masks that a subset counts on."""
 
 from __future__ import annotations
 

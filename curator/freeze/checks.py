@@ -1,4 +1,4 @@
-"""Decides what stops a freeze and what is only worth knowing; each finding names the pictures by a filter."""
+"""Findings before a freeze: what stops it, and what is only worth knowing, each with a filter of its images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides what differs between two manifests (B07): rule, subsets, and pictures by content, path, caption and place.
+"""The difference of two manifests (B07): rule, subsets, and images by content, path, caption and placement.
 
 Pictures are the same where content and path are; then those of equal content have moved, and those of equal path
 have been replaced. A row is kept as seven 64-bit numbers, so two manifests of millions fit in memory.

@@ -1,4 +1,4 @@
-"""Decides what is told of one image (B06): why it would be frozen or not, by which rule, and how it is trained."""
+"""The explanation of one image (B06): why it would be frozen or not, by which rule, and how it is trained."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how the paths and contents of the pictures of a freeze are read: in a thread, while others read their tags.
+"""Paths and contents of a freeze's images, read in a thread while others read their tags.
 
 SQLite joins thousands of rows in one step, and lets Python go on meanwhile.
 """

@@ -1,4 +1,4 @@
-"""Decides where the manifests of a collection are kept: by name, and never replaced unless asked."""
+"""The manifests of a collection: by name, and never replaced unless asked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides which picture is frozen in which subset, how often, and why every other is left out (rows B19, S045)."""
+"""Membership of a freeze: the subset and repeats of every image, or why it is left out (rows B19, S045)."""
 
 from __future__ import annotations
 

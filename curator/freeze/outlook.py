@@ -1,4 +1,4 @@
-"""Decides what is said of a freeze before it is made: the epoch it would give, and what would trouble a training."""
+"""The outlook of a freeze: the epoch it would give, and what would trouble a training."""
 
 from __future__ import annotations
 

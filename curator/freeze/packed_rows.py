@@ -1,4 +1,4 @@
-"""Decides the rows of a manifest of millions of pictures: their order, and their blocks, packed by numpy.
+"""The rows of a manifest of millions of images: their order, and their blocks, packed by numpy.
 
 Rows stand in order of bucket, repeats, subset, root and path. What is kept of a picture meanwhile is some 150 bytes.
 """

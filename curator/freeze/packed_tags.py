@@ -1,4 +1,4 @@
-"""Decides the caption parts of millions of pictures at once: what `contract.captions.split_caption` says of each.
+"""Caption parts of millions of images at once: `contract.captions.split_caption` in numpy.
 
 Tags are renamed and joined by numpy without a Python step per picture. Pictures with a tag that holds their subset's
 separator go through `split_caption` itself.

@@ -1,4 +1,4 @@
-"""Decides how a byte string each of millions of pictures is kept, and picked out in another order by numpy."""
+"""Byte strings of millions of images, kept together and reordered by numpy."""
 
 from __future__ import annotations
 

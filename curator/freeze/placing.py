@@ -1,4 +1,4 @@
-"""Decides the scale and crop of many pictures at once: what `contract.buckets.place` says of each, in numpy.
+"""Scale and crop of many images at once: `contract.buckets.place` in numpy.
 
 The arithmetic is that of `place`, operation by operation, so the answers are equal for every size.
 """

@@ -1,4 +1,4 @@
-"""Decides what a freeze would give before it is made: shares of subsets, loads of buckets, steps of an epoch.
+"""The preview of a freeze: shares of subsets, loads of buckets, steps of an epoch.
 
 The numbers come from the same spans and the same epoch plan the trainer uses, so they cannot differ from it
 (rows S037, B14).

@@ -1,4 +1,4 @@
-"""Decides how often each regularisation picture is shown: kohya's rule (S045, S047), as runs of pictures in order.
+"""Repeats of regularisation images by kohya's rule (S045, S047), as runs of images in order.
 
 Pictures are added in order of their paths, each with its own repeats, until they give as many samples as the training
 pictures; the rest is surplus and left out. Where all of them are too few, each in turn is shown once more, round and

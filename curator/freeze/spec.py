@@ -1,4 +1,4 @@
-"""Decides what a freeze is asked for: the bucket rule and the subsets, as kept with the collection."""
+"""The specification of a freeze: the bucket rule and the subsets, as kept with the collection."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides the ids of tags in a manifest: of what its pictures have and rules add, the most common first.
+"""Tag ids of a manifest: the tags its images have and rules add, the most common first.
 
 An id depends on the pictures alone, never on the history of the index; common tags have small ids, so rows are short.
 """

@@ -1,4 +1,4 @@
-"""Decides how images whose rows are written come to be seen: postings, columns and counts of many at once."""
+"""New images made visible: postings, columns and counts of many at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how bitmaps lie in the file: a row per number and chunk of 2^18 images, and what changed since.
+"""Bitmaps in the file: a row per number and chunk of 2^18 images, and what changed since.
 
 A tagging job changes a bit in hundreds of bitmaps with every commit. Rewriting each whole (up to 32 KB) would keep
 everybody else waiting: a small change goes to the commit's row (`late.py`), is settled in the number's short row

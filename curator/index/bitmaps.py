@@ -1,4 +1,4 @@
-"""Decides how sets of images are kept at hand: one roaring bitmap per tag (or flag), those used last in memory.
+"""Sets of images in memory: one roaring bitmap per tag (or flag), the most recently used.
 
 A bitmap is keyed by a tag id, or by one of the reserved `Flag` numbers below. Posting bitmaps hold every image
 whose row has the tag, also images whose file is gone; `Flag.ALIVE` says which images exist.

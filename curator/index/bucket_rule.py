@@ -1,4 +1,4 @@
-"""Decides how the bucket rule is kept with a collection: all of it, so that a new usual never changes an old set."""
+"""The bucket rule of a collection, kept whole, so that a new default never changes an old set."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how millions of rows come in: each batch durable, memory bounded, what is derived made once per chunk.
+"""Import of millions of rows: each batch durable, memory bounded, derived data made once per chunk.
 
 A batch is written as rows and marked LOADING, with how far its source is, in one transaction. When a chunk of 2^18
 images is full its postings, columns and counts are written in one go and the images appear. After a kill the rows

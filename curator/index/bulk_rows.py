@@ -1,4 +1,4 @@
-"""Decides how the rows of very many images are read at once: joined by SQLite into one value, taken apart by numpy.
+"""Rows of very many images read at once: joined by SQLite into one value, split by numpy.
 
 A Python object a row is most of the time of reading millions; SQLite's `group_concat` makes one of thousands. Rows are
 walked over in the order of their ids; where some are missing, the ids are read too, so whose a row is is never a guess.

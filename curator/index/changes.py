@@ -1,4 +1,4 @@
-"""Decides what a commit remembers: exactly what changed, so that it can be undone, done again and followed.
+"""What a commit remembers: exactly what changed, so that it can be undone, redone and followed.
 
 Each change names the images really changed. Every row of the journal is a list of changes; another process that
 reads the rows it has not seen knows everything that happened to bitmaps, columns and counts.

@@ -1,4 +1,4 @@
-"""Decides what a collection offers to the layers above: open, rows, edits, undo, subsets, settings."""
+"""The door of the index: open, rows, edits, undo, subsets, settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how numbers about images are kept for numpy: raw little-endian arrays, in parts of 2^14 images.
+"""Numbers about images for numpy: raw little-endian arrays, in parts of 2^14 images.
 
 An array is indexed by image id (ids start at 1, slot 0 is unused). Columns are derived from the image rows and
 patched in the same transaction. `content` is the first 8 bytes of the sha256, as a number.

@@ -1,4 +1,4 @@
-"""Decides how images are found by their content: the first 8 bytes of the sha256 as a column, looked through whole.
+"""Images by their content: the first 8 bytes of the sha256 as a column, searched whole.
 
 An SQLite index over such random numbers would dirty every one of its pages with every batch of an import; looking
 through 3.6 million numbers takes ten milliseconds, once per batch of new files.

@@ -1,4 +1,4 @@
-"""Decides how a new index comes to be: made whole beside its place, then given its name: no kill leaves half."""
+"""Creation of an index: made whole beside its place, then renamed; no kill leaves half."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how the index file is opened, refused, read and written: one WAL file, many readers, several writers."""
+"""SQLite connection: open, refuse, read, write, retry; one WAL file, many readers, several writers."""
 
 from __future__ import annotations
 

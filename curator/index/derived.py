@@ -1,4 +1,4 @@
-"""Decides how what is derived (postings, counts, columns) is made from the rows, and how it is checked."""
+"""Derived data (postings, counts, columns), made from the rows, and checked against them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how an edit reads as one line of the history, and what of one stayed."""
+"""An edit as one line of the history, with what was skipped."""
 
 from __future__ import annotations
 

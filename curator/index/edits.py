@@ -1,4 +1,4 @@
-"""Decides the vocabulary of edits: everything a person can do to the words and marks of images."""
+"""The vocabulary of edits of tags, captions and marks."""
 
 from __future__ import annotations
 

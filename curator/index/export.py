@@ -1,4 +1,4 @@
-"""Decides how a collection is handed to other programs: one SQLite file of plain, normalised tables."""
+"""A collection as one SQLite file of plain, normalised tables for other programs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides on which file systems an index may live: a write-ahead log needs memory shared by all who open the file."""
+"""File systems an index may live on: a write-ahead log needs memory shared by all who open the file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how it is kept what pictures look like: one 64-bit number by content, so equal files share it."""
+"""Perceptual fingerprints: one 64-bit number per content, so equal files share it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides when an edit by a person is safe from a power cut: within a second, by a thread; at once when all is closed.
+"""Flushing of edits by people to disk: within a second, by a thread; at once when all is closed.
 
 SQLite's own `synchronous=FULL` flushes while it holds the write lock, and all that busy jobs wrote meanwhile with it; a
 flush after every edit makes jobs wait for the disk with the lock in their hands. On a loaded disk either keeps a key

@@ -1,4 +1,4 @@
-"""Decides how edits that wait in the journal reach the rows: a few thousand rows at a time, each piece whole.
+"""Folding of pending edits into the rows: a few thousand rows at a time, each piece whole.
 
 A kill between pieces loses nothing: what is folded and what still waits changes in one transaction.
 """

@@ -1,4 +1,4 @@
-"""Decides what is remembered of scanned folders, so that those where nothing came or went can be passed over."""
+"""Times of scanned folders, so that those where nothing came or went can be passed over."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides what another process's commit does to cached bitmaps, columns and counts: patched, not read again."""
+"""Other processes' commits applied to cached bitmaps, columns and counts: patched, not read again."""
 
 from __future__ import annotations
 

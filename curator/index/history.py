@@ -1,4 +1,4 @@
-"""Decides how several edits are taken back or made again at once: all of them, or none."""
+"""Several edits undone or redone at once: all of them, or none."""
 
 from __future__ import annotations
 

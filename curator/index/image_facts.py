@@ -1,4 +1,4 @@
-"""Decides what is known of one image: of its file, of its words, and as a row that the app shows."""
+"""Facts of one image: of its file, of its annotations, and as a row that the app shows."""
 
 from __future__ import annotations
 

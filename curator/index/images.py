@@ -1,4 +1,4 @@
-"""Decides how images come in and what is known of their files: rows appended in batches, words kept apart."""
+"""The image table: rows appended in batches, facts of files, annotations kept apart."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how it is known that an import is running: a file lock, which the system lets go of when a process dies."""
+"""The lock of a running import: a file lock, released by the system when a process dies."""
 
 from __future__ import annotations
 

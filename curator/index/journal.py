@@ -1,4 +1,4 @@
-"""Decides how edits are remembered: one row per commit, and undo that outlives the program.
+"""The journal of edits: one row per commit, and undo that outlives the program.
 
 Plain undo takes back the newest commit of an actor that stands, redo brings back the one this actor took back last; a
 new edit of the actor ends redo. Any commit can be named instead. Either way the rows of others stay in force

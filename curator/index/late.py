@@ -1,4 +1,4 @@
-"""Decides where a small commit leaves what it changed of bitmaps and counts: in one row, until it is settled.
+"""The write buffer of small commits: bitmaps and counts they changed, in one row until compaction.
 
 A tagging job changes hundreds of bitmaps and counts with every commit. Each in its own row would be hundreds of pages
 to write while everybody waits, so they lie together in one row of `late`, and whoever reads a bitmap or a count adds

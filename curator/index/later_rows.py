@@ -1,4 +1,4 @@
-"""Decides which rows of the journal matter when a commit is taken back: its own, and those of others made since."""
+"""Journal rows that matter when a commit is undone: its own, and those of others made since."""
 
 from __future__ import annotations
 

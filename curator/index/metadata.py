@@ -1,4 +1,4 @@
-"""Decides how facts about posts (number, rating, score, favourites, date) are kept: arrays by image id, no tags.
+"""Facts of posts (number, rating, score, favourites, date): arrays by image id, no tags.
 
 They come from a dump or a sidecar and are the truth, not derived: `verify --rebuild` leaves them alone. A value that
 is not known is the least number of its type; `floats` gives NaN for it, which no comparison meets.

@@ -1,4 +1,4 @@
-"""Decides the tables of the index, as numbered steps that only go forward."""
+"""The tables of the index, as numbered steps that only go forward."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides the form in which many new images are handed over: lists and arrays side by side, no object per image."""
+"""Many new images handed over: lists and arrays side by side, no object per image."""
 
 from __future__ import annotations
 

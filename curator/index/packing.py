@@ -1,4 +1,4 @@
-"""Decides the bytes of a journal row: a head of names and numbers, bitmaps as they are, everything else squeezed.
+"""The bytes of a journal row: a head of names and numbers, bitmaps as they are, everything else compressed.
 
 Bitmaps are stored plainly because squeezing half a megabyte of them would cost more than the whole edit.
 """

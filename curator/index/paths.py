@@ -1,4 +1,4 @@
-"""Decides how a path is kept in the index: the file system's own bytes, with the root apart from the rest.
+"""Paths in the index: the file system's own bytes, with the root apart from the rest.
 
 A name on disk is bytes and need not be UTF-8. Python hands such a name over as text with lone surrogates
 (`surrogateescape`), which SQLite refuses as TEXT. So every path is stored as a BLOB of its bytes and is text

@@ -1,4 +1,4 @@
-"""Decides how a large edit is seen before it has reached the rows: its changes wait in the journal, readers apply them.
+"""Large edits that have not reached the rows: their changes wait in the journal, readers apply them.
 
 A journal row that waits has a row in `pending`: `done` are the images whose rows have it already (or never need it,
 because it was taken back first). Rows are brought up to date (`fold`) in the order of the journal, all waiting

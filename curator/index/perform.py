@@ -1,4 +1,4 @@
-"""Decides how a change reaches the index: postings, counts and columns at once, rows now or when there is time.
+"""A change applied to the index: postings, counts and columns at once, rows now or when there is time.
 
 A tag added, removed or moved changes bitmaps and counts here; the rows follow by `fold.py`. Whole rows replaced,
 captions and names are written here.

@@ -1,4 +1,4 @@
-"""Decides how picks are kept: sets of images by name, with how they were made. No tags: a caption never holds one."""
+"""Picks: sets of images by name, with how they were made. No tags: a caption never holds one."""
 
 from __future__ import annotations
 

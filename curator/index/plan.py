@@ -1,4 +1,4 @@
-"""Decides what an edit really changes: which images, which tags, at which places."""
+"""The plan of an edit: which images, which tags, at which positions really change."""
 
 from __future__ import annotations
 

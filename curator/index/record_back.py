@@ -1,4 +1,4 @@
-"""Decides the inverse of a record's change while others were made since: for values that are still as it left them."""
+"""The inverse of a record's change beneath later ones: for values that are still as it left them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how a record of a small table is changed: as a commit of its own, or as part of a larger one."""
+"""Edits of a record of a small table: as a commit of its own, or as part of a larger one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides what is one thing of a record: a value at the end of a path of keys. Two edits may so share a record."""
+"""Values of a record by path of keys, so that two edits may share a record."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how the edit of a record reads as a line of the history: `subset alice: repeats 2 -> 3`."""
+"""The edit of a record as a line of the history: `subset alice: repeats 2 -> 3`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides which small tables people edit, and how a record of one is told as JSON: so any edit can be undone.
+"""The small tables people edit, and their records as JSON, so that any edit can be undone.
 
 A new table needs a line here. Records are found by a key that never changes; what may change, a name too, is a field.
 """

@@ -1,4 +1,4 @@
-"""Decides how paths, names and captions of all images are walked over in SQLite, for searching and sorting."""
+"""Paths, names and captions of all images, walked over in SQLite for searching and sorting."""
 
 from __future__ import annotations
 

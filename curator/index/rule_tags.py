@@ -1,4 +1,4 @@
-"""Decides how it is remembered which tags rules have put on which images, so that those of people are never touched."""
+"""Tags that rules have put on images, remembered so that those of people are never touched."""
 
 from __future__ import annotations
 

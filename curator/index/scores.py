@@ -1,4 +1,4 @@
-"""Decides how numbers that models give pictures are kept: a column by name, each value with the content it is of.
+"""Scores of models: a column by name, each value with the content it belongs to.
 
 They are measurements, not derived: `verify --rebuild` leaves them alone. A picture whose file changed has no score
 until it is measured again: a score never speaks of pixels that are gone.

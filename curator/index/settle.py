@@ -1,4 +1,4 @@
-"""Decides when what small commits left in `late` reaches its own rows: in portions that nobody waits for long.
+"""Compaction of the write buffer: in portions that nobody waits for long.
 
 A job that writes without pause begins when its rows have grown large, and settles a small portion with each commit from
 then on, until all that was there has its place; larger ones where the rows grow nevertheless. Whoever closes a

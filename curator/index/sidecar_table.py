@@ -1,4 +1,4 @@
-"""Decides what is remembered of sidecar files, so that a change from outside is seen and never overwritten."""
+"""The state of sidecar files, so that a change from outside is seen and never overwritten."""
 
 from __future__ import annotations
 

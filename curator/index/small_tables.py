@@ -1,4 +1,4 @@
-"""Decides how settings, subsets, saved filters, aliases and quarantined files are kept: small tables, read whole.
+"""Settings, subsets, saved filters, aliases and quarantined files: small tables, read whole.
 
 What people edit there is changed by commits of the journal (`record_edits.py`).
 """

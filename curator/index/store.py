@@ -1,4 +1,4 @@
-"""Decides what belongs together in one open index, and how its caches follow what other processes commit."""
+"""The parts of one open index, and how its caches follow what other processes commit."""
 
 from __future__ import annotations
 

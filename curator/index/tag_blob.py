@@ -1,4 +1,4 @@
-"""Decides how the tags of many rows are packed at once: `contract.varint`, tag ids in caption order, by numpy."""
+"""The tags of many rows packed at once: `contract.varint`, tag ids in caption order, by numpy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how a tag is found by any part of its name or of an alias: one text of all names, searched in memory."""
+"""Tags by any part of their name or of an alias: one text of all names, searched in memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how the tags of many images are changed at once: one flat array, and numpy in place of a loop per image."""
+"""The tags of many images changed at once: one flat array, and numpy in place of a loop per image."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how tags are named, found and counted; a tag's id never changes, a rename touches its row alone."""
+"""The tag table: names, counts and ids; an id never changes, a rename touches its row alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how the tags and captions of many images are read and written: in id order, in bounded batches.
+"""Tags and captions of many images: read and written in id order, in bounded batches.
 
 Tags are read as they are, not as they are stored: what still waits in the journal (`pending.py`) is applied.
 """

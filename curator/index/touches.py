@@ -1,4 +1,4 @@
-"""Decides what counts as the same thing changed twice.
+"""Conflicts between changes: when two commits changed the same thing.
 
 That is: a tag on an image; its order, caption, mark; a tag's class; a value of a record of a small table.
 

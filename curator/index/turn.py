@@ -1,4 +1,4 @@
-"""Decides what of a commit can be taken back (or made again) while later commits stand, and does it.
+"""Undo or redo of one commit while later ones stand.
 
 A commit has rows in the journal: the edit, then each time it was taken back or made again. Each row changed things
 (`touches.py`) from what they were to what the next row of the same commit found. So what a commit did is still as it

@@ -1,4 +1,4 @@
-"""Decides the inverse of one change while others were made since: for images where it still is as it was left."""
+"""The inverse of one change beneath later ones: for images that are still as it left them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides what other programs may ask `frieze.db` in plain SQL; these names and columns stay (docs/index.md).
+"""Views for other programs to query `frieze.db` in plain SQL; these names and columns stay (docs/index.md).
 
 Tags of images are packed and are not in a view: `frieze export sqlite` writes them as plain tables.
 """

@@ -1,4 +1,4 @@
-"""Decides what becomes of an image's tags when an older change of them is taken back and later ones stand."""
+"""The tags of an image when an older change of them is undone and later ones stand."""
 
 from __future__ import annotations
 

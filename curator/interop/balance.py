@@ -1,4 +1,4 @@
-"""Decides what a plan says of regularisation pictures: an epoch has as many samples of them as of others (S045, S047).
+"""Regularisation images of a plan: an epoch has as many samples of them as of others (S045, S047).
 
 That is done at the freeze, by kohya's rule; here it is only counted.
 """

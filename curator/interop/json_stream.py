@@ -1,4 +1,4 @@
-"""Decides how JSON of any size is read without holding it: lines, lists and objects, one element at a time."""
+"""JSON of any size as a stream: lines, lists and objects, one element at a time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What kohya trains of caption files, where a scan reads more, less or otherwise (reference: kohya.md 2.2).
+"""kohya's caption files, where a scan reads them otherwise or not at all (reference: kohya.md 2.2).
 
 Only files of the ending asked for count, and of these the first line; with wildcards all lines, of which one is drawn
 for each sample. A picture such as `p_100_120_50_60.png` without a file of its own has that of `p`; one with none has

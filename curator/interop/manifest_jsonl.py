@@ -1,4 +1,4 @@
-"""Decides how a manifest is written as JSON lines, and how such a file becomes the very same manifest again.
+"""A manifest as JSON lines, and such a file made the very same manifest again.
 
 The first line holds all that is not a picture; each further line is a picture, in training order. Names that are no
 UTF-8 are kept as lone surrogates in ASCII escapes.

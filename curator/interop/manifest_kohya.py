@@ -1,4 +1,4 @@
-"""Decides how a manifest is written for kohya's scripts: a dataset file, with folders of pictures or metadata JSON.
+"""A manifest for kohya's scripts: a dataset file, with folders of images or metadata JSON.
 
 kohya has whole repeats only and one resolution a dataset: repeats are rounded, never below 1, and what is lost is said.
 What never moves stands before `|||`, what ends the caption behind the second one.

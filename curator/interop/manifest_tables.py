@@ -1,4 +1,4 @@
-"""Decides how a manifest is written for programs that read tables: a Hugging Face imagefolder, or Parquet."""
+"""A manifest for programs that read tables: a Hugging Face imagefolder, or Parquet."""
 
 from __future__ import annotations
 

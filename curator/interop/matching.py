@@ -1,4 +1,4 @@
-"""Decides which picture of the collection a row of metadata means: by path, content, or number or md5 in its name."""
+"""Rows of metadata matched to images: by path, content, or number or md5 in the name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how Parquet is read: some columns, a few thousand rows at a time, with pyarrow where that is installed."""
+"""Parquet files: some columns, a few thousand rows at a time, with pyarrow where that is installed."""
 
 from __future__ import annotations
 

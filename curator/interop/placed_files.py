@@ -1,4 +1,4 @@
-"""Decides how an export brings pictures together: links beside each other, or copies, under names that cannot clash."""
+"""Image files of an export: links beside each other, or copies, under names that cannot clash."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a reader of another tool's format says before anything is written: a plan to look at."""
+"""An import plan: what a reader of another tool's format found, before anything is written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides what one row of metadata says of one picture, and what a stream of such rows is."""
+"""One row of metadata about one image, and a stream of such rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how a walk over a manifest tells how far it is: now and then, and at the end."""
+"""Progress of a walk over a manifest: now and then, and at the end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What rows of metadata give to pictures: words where there are none, and facts; every row and field is counted.
+"""Annotations and facts imported from rows of metadata; every row is counted.
 
 Words never replace words a picture has unless asked to. A plan counts by the very function that writes.
 """

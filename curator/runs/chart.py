@@ -1,4 +1,4 @@
-"""Decides how a curve is drawn in a terminal: braille dots, two across and four down in every character."""
+"""A curve in a terminal: braille dots, two across and four down in every character."""
 
 from __future__ import annotations
 

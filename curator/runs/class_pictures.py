@@ -1,4 +1,4 @@
-"""Decides how pictures of a class are made for regularisation (row S046): as many of each bucket as training has."""
+"""Regularisation images made by the base model (row S046): as many of each bucket as training has."""
 
 from __future__ import annotations
 

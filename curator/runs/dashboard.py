@@ -1,4 +1,4 @@
-"""Decides how a run looks in a terminal: rich texts made of a `RunView`, for the command line and the app alike.
+"""The dashboard of a run: rich texts made of a `RunView`, for the command line and the app alike.
 
 Nothing is said by colour alone and nothing moves but the numbers. Names, prompts and messages come from
 files, so they are made visible and never read as markup.

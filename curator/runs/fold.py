@@ -1,4 +1,4 @@
-"""Decides what a run's events add up to: everything a dashboard shows, from nothing but the event log."""
+"""A run's events folded into everything a dashboard shows."""
 
 from __future__ import annotations
 

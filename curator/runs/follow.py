@@ -1,4 +1,4 @@
-"""Decides how a run is watched: its events from the start, then whatever was added since the last look."""
+"""The events of a run from the start, then whatever was added since the last look."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how a training is started: in a session of its own, so that no terminal takes it along when it goes.
+"""Starting of a training: in a session of its own, so that it outlives the terminal.
 
 The worker is `python -m train RUN`, or torchrun with several of them. It has no terminal, its output goes to
 the run's log, and what started it waits only until it holds the run or has failed (reference: curators_tui.md C).

@@ -1,4 +1,4 @@
-"""Decides which runs there are and what one line says of each, without reading whole event logs."""
+"""The runs of a collection with a summary of each, without reading whole event logs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how a run is told in plain lines, where there is no terminal to draw on: one line for what matters."""
+"""A run in plain lines, where there is no terminal to draw on: one line for what matters."""
 
 from __future__ import annotations
 

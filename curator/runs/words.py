@@ -1,4 +1,4 @@
-"""Decides how the numbers of a run are put into words."""
+"""Numbers of a run as text."""
 
 from __future__ import annotations
 

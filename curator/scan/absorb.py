@@ -1,4 +1,4 @@
-"""Decides what a batch of read files does to the index, in one transaction."""
+"""A batch of read files entered into the index, in one transaction."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides what number a picture looks like (B16): the signs of its 64 lowest frequencies, less what is common to all.
+"""The perceptual hash of an image (B16): the signs of its 64 lowest frequencies, less what is common to all.
 
 Two pictures of equal looks at other sizes, qualities and formats differ in few bits. A flat picture has no
 frequencies and gets none.

@@ -1,4 +1,4 @@
-"""Decides how new images of a scan enter the index: a batch at once with words and sidecars, seen soon after."""
+"""New images of a scan entered into the index: a batch at once with annotations and sidecars, visible soon after."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how questions and answers cross between processes: plain tuples, a length before each message."""
+"""Wire format of questions and answers between processes: plain tuples, a length before each message."""
 
 from __future__ import annotations
 

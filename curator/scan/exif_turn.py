@@ -1,4 +1,4 @@
-"""Decides how a picture is turned by its EXIF data: read only where every entry of the first directory is sound."""
+"""EXIF orientation: read only where every entry of the first directory is sound."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides which files of a folder tree are images, in which order, and which sidecars lie beside each.
+"""Images in a folder tree, in order, with the sidecars beside each.
 
 Pictures and videos of other formats are passed over, and counted by ending.
 

@@ -1,4 +1,4 @@
-"""Decides how all pictures are looked at: by several processes, those that nobody looked at before, kept as it goes on.
+"""Perceptual hashes of all images: by several processes, those without one, kept as it goes on.
 
 What cannot be decoded is kept as having no number and goes into quarantine with the reason; a file that cannot be
 opened, or whose decoder did not come to an end, is looked at again the next time.

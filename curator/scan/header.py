@@ -1,4 +1,4 @@
-"""Decides what a file's header says: format and size after the EXIF turn; or why the file cannot be used.
+"""A file's header: format and size after the EXIF turn, or why the file cannot be used.
 
 Pixels are decoded only where the end of the file leaves doubt whether it is whole.
 """

@@ -1,4 +1,4 @@
-"""Decides the size of pictures whose bytes leave no doubt, without a decoder: PNG, JPEG, WebP, GIF and BMP.
+"""Sizes of images from plain headers, without a decoder: PNG, JPEG, WebP, GIF and BMP.
 
 Each reader gives what `header.py` gives by Pillow, or None where it is not sure of that: for a broken file, a rare
 kind of one, and everything whose turn is told in XMP. It takes a tenth of the time, which is most of a first scan.

@@ -1,4 +1,4 @@
-"""Decides what is asked of found images: all of those the index does not know, and what changed of those it does."""
+"""Questions about found images: all of those the index does not know, what changed of those it does."""
 
 from __future__ import annotations
 

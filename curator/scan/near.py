@@ -1,4 +1,4 @@
-"""Decides which 64-bit numbers lie within a distance of each other, without comparing all with all.
+"""64-bit numbers within a Hamming distance of each other, without comparing all with all.
 
 Numbers cut into parts can differ in few bits only if one of the parts differs in very few: with m parts and a reach for
 each of them that together make distance - m + 1, some part lies within its reach (else every part differed by one more

@@ -1,4 +1,4 @@
-"""Decides which root a folder belongs to: the deepest known root above it, or the folder scanned."""
+"""The root a folder belongs to: the deepest known root above it, or the folder scanned."""
 
 from __future__ import annotations
 

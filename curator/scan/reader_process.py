@@ -1,4 +1,4 @@
-"""Decides what a reading process does: answer each question of its trade, and end with whoever asks."""
+"""A reading process: it answers each question of its job, and ends with whoever asks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides who works on files: this process where they are few, several processes where they are many.
+"""Workers on files: this process where they are few, several processes where they are many.
 
 Threads of one interpreter take turns; processes do not. They are started when the first files have been done here,
 which goes on until they are up; they answer in the order they are asked, and end when this process does. One that dies

@@ -1,4 +1,4 @@
-"""Decides how pictures that could not be decoded get another look, though their files are as before."""
+"""Another try for images that could not be decoded, though their files are unchanged."""
 
 from __future__ import annotations
 

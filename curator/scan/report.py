@@ -1,4 +1,4 @@
-"""Decides what a scan tells: counts, and every file it could not take as it was."""
+"""The report of a scan: counts, and every file it could not take as it was."""
 
 from __future__ import annotations
 

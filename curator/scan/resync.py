@@ -1,4 +1,4 @@
-"""Decides what a sidecar that changed since the last read does to an image's words: taken, or shown as a conflict."""
+"""Sidecars that changed since the last read: taken, or shown as a conflict."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how files that could not be used are read once more: by a quick scan of the roots they are in.
+"""Quarantined files read once more: by a quick scan of the roots they are in.
 
 A quick scan looks into every folder that holds such a file, and passes over all others that are as they were. Pictures
 that could not be decoded are looked at again.

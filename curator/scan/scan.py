@@ -1,4 +1,4 @@
-"""Decides how a folder tree becomes images of a collection: batches, each whole or not at all.
+"""A folder tree made into images of a collection: batches, each whole or not at all.
 
 A rescan compares size and time; a file that moved is known again by its content, one that is gone keeps its words
 until it comes back, and a sidecar changed outside never overwrites words edited here. A quick rescan believes the

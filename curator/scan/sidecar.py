@@ -1,4 +1,4 @@
-"""Decides what a sidecar file says: tags or a caption of `.txt`, free caption of `.caption`, both of `.json`.
+"""Sidecar files: tags of `.txt`, free caption of `.caption`, both of `.json`.
 
 - Bytes are UTF-8 (a byte order mark is dropped, UTF-16 with a mark is read); what others mean is a guess
   (`contract/text.py`), with a warning.

@@ -1,4 +1,4 @@
-"""Decides what there is to know of work on files that several processes can do, so that `readers.py` knows no more."""
+"""Jobs on files that several processes can do, so that `readers.py` knows no more."""
 
 from __future__ import annotations
 

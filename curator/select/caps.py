@@ -1,4 +1,4 @@
-"""Decides how many images of one artist (or another class of tags) a pick takes (S005)."""
+"""Caps of a pick: how many images of one artist (or another class of tags) it takes (S005)."""
 
 from __future__ import annotations
 

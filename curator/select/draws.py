@@ -1,4 +1,4 @@
-"""Decides the keyed order of numbers: a pure function of seed and number, so no order of rows can change a draw."""
+"""The keyed order of numbers: a pure function of seed and number, so no order of rows can change a draw."""
 
 from __future__ import annotations
 

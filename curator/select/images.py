@@ -1,4 +1,4 @@
-"""Decides what a pick knows of the images of a collection."""
+"""The images of a collection as candidates of a pick."""
 
 from __future__ import annotations
 

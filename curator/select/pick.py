@@ -1,4 +1,4 @@
-"""Decides which candidates a pick takes, and accounts for every other one (S001, S002, S004, S005, B19)."""
+"""A pick of candidates, with every other one accounted for (S001, S002, S004, S005, B19)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides what a pick starts from: every candidate with its facts, and the one first reason for each that leaves."""
+"""The candidates of a pick with their facts, and the one first reason for each that leaves."""
 
 from __future__ import annotations
 

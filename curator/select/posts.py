@@ -1,4 +1,4 @@
-"""Decides what a pick knows of a dump's posts before any picture is there: numbers in arrays, 33 bytes a post.
+"""The posts of a dump as candidates before any image is there: arrays, 33 bytes a post.
 
 Filters know `post`, `score`, `fav`, `posted` and `rating` of a dump; tags are looked at for a list, while it is read.
 """

@@ -1,4 +1,4 @@
-"""Decides which images are drawn from ranges of post numbers (S001): without replacement, by a keyed order.
+"""Images drawn from ranges of post numbers (S001): without replacement, by a keyed order.
 
 The method `kohaku` does what the script behind Kohaku XL Delta does: it draws numbers of the range with replacement,
 whether or not there is such a post, so it gives fewer images than it draws.

@@ -1,4 +1,4 @@
-"""Decides what a pick may be asked for: ranges, a date, an order, a split, caps, lists; and how each is written."""
+"""The rules of a pick: ranges, a date, an order, a split, caps, lists; and how each is written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides which images come first in an order, and how the first are shared out between two halves (S004)."""
+"""The first images in an order, shared out between two halves (S004)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides in which images a weight bracket reaches over several tags, which no shuffle or dropout may part (S025).
+"""Images in which a weight bracket spans several tags, which no shuffle or dropout may split (S025).
 
 Commas part tags, so `(red hair, smile:1.2)` is the two tags `(red hair` and `smile:1.2)`.
 """

@@ -1,4 +1,4 @@
-"""Decides the classes a tag can have, and in which order they are shown; a user may add classes of their own."""
+"""The classes of tags, and their order; a user may add classes of their own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides which tags follow from the facts of posts: quality, rating, year, and heads that all captions share.
+"""Tags derived from the facts of posts: quality, rating, year, and heads that all captions share.
 
 Quality is a percentile inside each rating (S011): a post gets the first word whose cut its number lies above,
 strictly. Posts too young to have settled get none and do not count (S012). Unknown ratings, dates and years outside

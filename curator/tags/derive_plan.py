@@ -1,4 +1,4 @@
-"""Decides what derived tags change: rules take back what rules gave, and never touch what people did.
+"""Changes of derived tags: rules take back what rules gave, and never touch what people did.
 
 A tag on an image is a rule's when a rule put it there. Where a person gave an image another word of the same table,
 that word stands and the rules add none.

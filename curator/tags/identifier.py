@@ -1,4 +1,4 @@
-"""Decides whether a word can stand for one new thing (S023): one token of CLIP, at most three letters, no tag's name.
+"""Identifiers for new concepts (S023): one token of CLIP, at most three letters, no tag's name.
 
 A word that CLIP cuts into several tokens drags what these mean along, and one that is a tag already means that tag.
 """

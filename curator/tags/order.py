@@ -1,4 +1,4 @@
-"""Decides the order of tags in captions by rules for the whole set: pins, people counts first, classes (B13, S016)."""
+"""The order of tags by rules for the whole set: pins, people counts first, classes (B13, S016)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides what goes when a picture has several people: looks that cannot be told apart any more (S034)."""
+"""Tags that go when an image has several people: looks that cannot be told apart any more (S034)."""
 
 from __future__ import annotations
 

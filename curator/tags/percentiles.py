@@ -1,4 +1,4 @@
-"""Decides how millions of whole numbers are put between the percentiles of their group: by counting, not by sorting.
+"""Percentiles of millions of whole numbers within groups: by counting, not by sorting.
 
 Favourites and scores are small whole numbers that come again and again, so a count of each is enough for every
 percentile. The percentiles are those of `numpy.percentile` (linear between two neighbours), to the last bit.

@@ -1,4 +1,4 @@
-"""Decides what one rule of the tables would change on some images, told as lines with counts, and makes the change."""
+"""A review of what one rule of the tables would change, as lines with counts, and the change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how new words for very many images are committed: one change, or several of bounded size."""
+"""Commits of new annotations for very many images: one change, or several of bounded size."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how one of the tables is edited as text: with the program's comments, and back to what differs from it."""
+"""A table of rules as editable text: with the program's comments, and back to what differs from it."""
 
 from __future__ import annotations
 

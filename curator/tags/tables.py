@@ -1,4 +1,4 @@
-"""Decides where the tables of derived, ordered and cleaned tags come from: the program's, with the user's changes.
+"""The tables of derived, ordered and cleaned tags: the program's, with the user's changes.
 
 `tables.toml` beside this file is the default and says what each key means. What a user changes is kept with the
 collection. Unknown keys and wrong types are errors that name the place.

@@ -1,4 +1,4 @@
-"""Decides how the app starts, which screen is seen, and what works on every screen: undo, scan, help, leaving."""
+"""The app: its start, its screens, and what works on every screen: undo, scan, help, leaving."""
 
 from __future__ import annotations
 

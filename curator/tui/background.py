@@ -1,4 +1,4 @@
-"""Decides how long work leaves the screen alone: in a thread, one at a time per kind, its result a message."""
+"""Background work: in a thread, one at a time per kind, its result a message."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides what is said of a step before it is trained: its batch, draws and captions, by the trainer's own rules.
+"""One training step before it is trained: its batch, draws and captions, by the trainer's own rules.
 
 Pure: a manifest and a recipe give the same plan here and in the trainer (row S042). What cannot be foreseen is a
 picture that turns out to be broken: the trainer puts another of its bucket in its place.

@@ -1,4 +1,4 @@
-"""Decides what is said of pictures that are the same picture: how like they are, and tags not all of them have.
+"""Groups of copies as text: how alike they are, and tags not all of them have.
 
 Pure but for `look_for`, which a worker does; screens draw what comes of it.
 """

@@ -1,4 +1,4 @@
-"""Decides how images are edited from a screen: asked for in words, counted first, in a worker where they are many."""
+"""Edits of images from a screen: asked for as text, counted first, in a worker where they are many."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how a menu or a key changes the text of a filter: what one typed stays, a term comes, goes or turns."""
+"""Changes of a filter's text by a menu or key: what was typed stays, a term comes, goes or turns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides what of a filter's result is worked out before its first page is shown, and what right after."""
+"""The work on a filter's result before its first page is shown, and right after."""
 
 from __future__ import annotations
 

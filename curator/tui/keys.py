@@ -1,4 +1,4 @@
-"""Decides which key does what: one table of actions by id, overlaid by `keys.toml` in the XDG config folder.
+"""Key bindings: one table of actions by id, overlaid by `keys.toml` in the XDG config folder.
 
 A panel takes its bindings from this table, the help and the palette list it, and a keys file may change any
 of it by id: `"list.down" = "j,down,ctrl+n"`. Unknown ids and conflicts are refused.

@@ -1,4 +1,4 @@
-"""Decides how little memory an app keeps that stays open for days beside a training on the same machine."""
+"""Memory of an app that stays open for days beside a training on the same machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides what panels and workers tell the screens, and screens the app."""
+"""Messages of panels and workers to the screens, and of screens to the app."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides what is asked of the drawing of a picture, and what comes of it: so one can ask before Pillow is there."""
+"""A request to draw an image and its answer, so that one can ask before Pillow is imported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how a picture looks in half blocks: two pixels a cell, flattened as it is trained, crop outlined.
+"""Images as half blocks: two pixels a cell, turned as EXIF says, alpha on white, crop outlined.
 
 A picture of the whole is shown with what its placement cuts away darkened and a dashed line around what is
 trained, so that the crop is seen without colour too.

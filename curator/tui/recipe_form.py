@@ -1,4 +1,4 @@
-"""Decides how the recipe is filled in: one line per knob of the recipe's own declarations, each checked as typed.
+"""The recipe form: one line per knob of the recipe's own declarations, each checked as typed.
 
 Pure: the form holds a preset and what was changed from it, and gives a checked recipe or the mistake.
 """

@@ -1,4 +1,4 @@
-"""Decides how what a rule would change is put into lines."""
+"""Lines of a review: what a rule would change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how a subset, its caption rules and the bucket sizes are filled in: lines as one types them, and back.
+"""The form of a subset, its caption rules and the bucket sizes: values as typed lines, and back.
 
 Pure. A subset has two forms, for all of its fields would not fit on a small terminal at once.
 """

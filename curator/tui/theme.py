@@ -1,4 +1,4 @@
-"""Decides colours, and that nothing moves by itself: over SSH each frame is bytes, and each colour is a guess.
+"""Colours of the app, and no animation: over SSH each frame is bytes, and each colour is a guess.
 
 Every state is also a sign or a word, so the app reads the same in NO_COLOR, where Textual draws greys.
 """

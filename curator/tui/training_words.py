@@ -1,4 +1,4 @@
-"""Decides how a training that was not started yet is put into words: its length, and each caption with its tokens."""
+"""A training before its start as text: its length, and each caption with its tokens."""
 
 from __future__ import annotations
 

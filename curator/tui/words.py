@@ -1,4 +1,4 @@
-"""Decides how images and edits are put into words."""
+"""Images and edits as text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how pictures are looked through: filter, list, picture, tags; and which keys edit what is seen."""
+"""The Browse screen: filter, list, image, tags, and the keys that edit what is seen."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how the steps of a training are seen before it runs: pictures, crops, captions by batch (row S042)."""
+"""The Captions screen: steps of a training before it runs, with images, crops and captions (row S042)."""
 
 from __future__ import annotations
 

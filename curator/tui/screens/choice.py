@@ -1,4 +1,4 @@
-"""Decides how one thing is chosen among many: a list one types to narrow; enter takes the line under the cursor."""
+"""The choice dialog: one thing among many, in a list one types to narrow."""
 
 from __future__ import annotations
 

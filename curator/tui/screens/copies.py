@@ -1,4 +1,4 @@
-"""Decides how pictures that are the same picture are gone through: group by group, side by side, the best kept."""
+"""The Copies screen: copies group by group, side by side, the best kept."""
 
 from __future__ import annotations
 

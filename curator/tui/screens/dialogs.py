@@ -1,4 +1,4 @@
-"""Decides how the app asks: a question with a count, or a few lines to fill in that are checked in place."""
+"""Dialogs: a question with a count, or a few lines to fill in that are checked in place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how Browse offers what one need not type: an order, a filter saved before, a row or an id to jump to."""
+"""Menus of Browse: an order, a saved filter, a row or an id to jump to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how a freeze is made: what was found first, then a name, then the digest."""
+"""The Freeze screen: findings first, then a name, then the digest."""
 
 from __future__ import annotations
 

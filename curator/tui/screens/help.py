@@ -1,4 +1,4 @@
-"""Decides how keys and commands are found: all that a panel, its screen and the app can do now, by key and words."""
+"""The Help screen: all keys and commands of a panel, its screen and the app."""
 
 from __future__ import annotations
 

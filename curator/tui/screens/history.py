@@ -1,4 +1,4 @@
-"""Decides how the history of edits is read and walked: newest first, any one taken back, or all back to one."""
+"""The History screen: edits, newest first, any one undone, or all back to one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how the captions of one picture in the next epochs are seen from Browse."""
+"""Captions of one image in the next epochs, from Browse."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides which screens there are; each is imported when it is first seen, so that the first one waits for no other."""
+"""The list of screens; each is imported when it is first seen, so that the first one waits for no other."""
 
 from __future__ import annotations
 

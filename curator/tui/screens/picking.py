@@ -1,4 +1,4 @@
-"""Decides how a pick is asked for in the app: a form, then its funnel, then a subset of what was picked."""
+"""The pick dialog: a form, then its funnel, then a subset of what was picked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how pictures are looked at on the whole screen, one after the other: images of Browse, samples of a run."""
+"""The picture screen: images on the whole screen, one after the other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how tags are derived, cleaned and ordered by rules in the app: what would change first, then the change."""
+"""The Prepare screen: tags derived, cleaned and ordered by rules, with a preview of the change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how something larger is proposed: all it would do as lines to read, and a question."""
+"""The proposal dialog: all that something larger would do as lines to read, and a question."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how files that a scan could not use are seen: which, since when and why; r reads them all again."""
+"""The Quarantine screen: files that a scan could not use, since when and why; r reads them again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how runs are watched and told what to do. A run never depends on being watched (row B09)."""
+"""The Runs screen: runs watched and controlled. A run never depends on being watched (row B09)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how subsets, repeats and bucket sizes are set, with the steps they cause seen at once (row B14)."""
+"""The Subsets screen: subsets, repeats and bucket sizes, with the steps they cause shown live (row B14)."""
 
 from __future__ import annotations
 

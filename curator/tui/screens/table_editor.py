@@ -1,4 +1,4 @@
-"""Decides how the table of a rule is edited: as text, with what it would change beside, as one types (row S035)."""
+"""The table editor: a rule's table as text, with what it would change beside, as one types (row S035)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how tags are named for an edit: with completion, and with the count of images that will change."""
+"""The tag dialog: tags named for an edit, with completion and the count of images that will change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how a training is set up: manifest, preset and every knob in one list, steps below, launch."""
+"""The Train screen: manifest, preset and every knob in one list, steps below, launch."""
 
 from __future__ import annotations
 

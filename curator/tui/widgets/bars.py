@@ -1,4 +1,4 @@
-"""Decides how buckets are drawn: a bar of samples each, and the short batches named in words."""
+"""Bars of buckets: samples of each, with the short batches named."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What frames every screen: tabs above, status and keys below, and one sentence where the terminal is too small."""
+"""The frame of every screen: tabs above, keys below, and one sentence where the terminal is too small."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how a line is typed: no blinking, which would send bytes over SSH for nothing, and no border."""
+"""The text entry: one line, no blinking cursor (which would send bytes over SSH), no border."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how the tags of what is shown are seen: the most common first, about right at once, exact a moment later."""
+"""The facet panel: tags of what is shown, the most common first, sampled at once, exact a moment later."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how one filters: as one types, with the count beside and a mistake under its character."""
+"""The filter bar: filtering as one types, with the count beside and a mistake under its character."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how a million images are listed, and what is selected among them."""
+"""The image list: a million images, and what is selected among them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how a long list behaves: only visible lines are made, and a cursor move repaints two of them."""
+"""A long list: only visible lines are made, and a cursor move repaints two of them."""
 
 from __future__ import annotations
 

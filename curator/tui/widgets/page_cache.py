@@ -1,4 +1,4 @@
-"""Decides how much of a long result is held: a few pages of ids and rows around where one looks."""
+"""A page cache of a long result: ids and rows around where one looks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides when a picture is drawn: a moment after the cursor rests, in a worker, and never if it moved on."""
+"""The preview: an image drawn a moment after the cursor rests, in a worker, never if it moved on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how what is said of one image is shown: its tags in caption order, its caption, scores that models gave."""
+"""The tag panel: the tags of one image in caption order, its caption, scores of models."""
 
 from __future__ import annotations
 
