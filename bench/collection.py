@@ -18,7 +18,7 @@ import numpy as np
 
 from curator.index.bulk_import import BulkImport
 from curator.index.collection import Collection
-from curator.index.new_images import ImageBatch
+from curator.index.images.new_images import ImageBatch
 
 BATCH = 16384
 SEED = 20240531

@@ -28,14 +28,14 @@ from bench import dumps, plain_rules
 from bench.collection import Booru, fill
 from bench.measure import Table, median_ms, ms, timed
 from curator.contract.buckets import BucketRule, bucket_list
-from curator.filter.buckets import buckets_of
 from curator.filter.evaluate import select
 from curator.index.collection import Collection
-from curator.index.metadata import RATINGS, PostFacts
+from curator.index.tables.metadata import RATINGS, PostFacts
 from curator.interop.apply import carry_out
-from curator.interop.booru import booru_source, plan_booru
-from curator.interop.records import Dropped
-from curator.interop.word_import import count_words
+from curator.interop.dumps.booru import booru_source, plan_booru
+from curator.interop.matching.records import Dropped
+from curator.interop.matching.word_import import count_words
+from curator.placement.buckets import buckets_of
 from curator.select.pick import pick, pick_of
 from curator.select.posts import Posts
 from curator.select.rules import PickRules, Range

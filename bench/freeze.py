@@ -22,20 +22,20 @@ from pathlib import Path
 
 from bench.measure import Table, evict, ms, peak_mb, timed
 from curator.contract.buckets import BucketRule
-from curator.contract.captions import CaptionParts, CaptionRules, caption_of
+from curator.contract.caption.captions import CaptionParts, CaptionRules, caption_of
 from curator.contract.epoch_plan import EpochPlan, Sample
-from curator.contract.manifest import Manifest, open_manifest
-from curator.contract.manifest_block import ROWS
-from curator.contract.manifest_digest import verify_digest
-from curator.contract.manifest_seal import verify_seal
-from curator.contract.recipe import BatchSize
+from curator.contract.manifest.block import ROWS
+from curator.contract.manifest.digest import verify_digest
+from curator.contract.manifest.manifest import Manifest, open_manifest
+from curator.contract.manifest.seal import verify_seal
+from curator.contract.recipe.recipe import BatchSize
 from curator.freeze.build import freeze
-from curator.freeze.checks import check
+from curator.freeze.checks.checks import check
 from curator.freeze.members import members_of
 from curator.freeze.preview import preview
 from curator.freeze.spec import FreezeSpec
 from curator.index.collection import Collection
-from curator.index.small_tables import Subset
+from curator.index.tables.small_tables import Subset
 
 RULE = BucketRule(1024, 1024, 256, 4096)
 RULES = CaptionRules(shuffle=True, keep_tags=1, tag_dropout=0.1, caption_dropout=0.05, trigger="sls")

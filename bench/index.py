@@ -26,9 +26,9 @@ from bench.references import SqlTables, filter_lists, python_lists
 from bench.tagger import tag_some
 from curator.filter.evaluate import select
 from curator.filter.facets import exact_facets, sample_facets
-from curator.index.bitmaps import of_array
+from curator.index.changes.edits import AddTags, RenameTag
 from curator.index.collection import Collection
-from curator.index.edits import AddTags, RenameTag
+from curator.index.sets.bitmaps import of_array
 
 Query = tuple[list[str], list[str]]
 

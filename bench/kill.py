@@ -25,10 +25,10 @@ import numpy as np
 
 from bench import visitors
 from curator.index.bulk_import import BulkImport
+from curator.index.changes.edits import AddTags
 from curator.index.collection import Collection
-from curator.index.edits import AddTags
-from curator.index.images import FileFacts, NewImage
-from curator.index.new_images import ImageBatch
+from curator.index.images.images import FileFacts, NewImage
+from curator.index.images.new_images import ImageBatch
 
 IMAGES = 3000
 # who works together in one round; the next takes the next crew

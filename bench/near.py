@@ -17,9 +17,9 @@ from PIL import Image, ImageOps
 
 from bench.measure import Table, peak_mb, timed
 from curator.index.collection import Collection
-from curator.scan.appearance import fingerprint, number_of
-from curator.scan.fingerprint import fill
-from curator.scan.near import near_pairs
+from curator.scan.copies.appearance import fingerprint, number_of
+from curator.scan.copies.fingerprint import fill
+from curator.scan.copies.near import near_pairs
 from curator.scan.scan import scan
 
 SEED = 20240531

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from curator.index.changes.edits import Rewrite, Words
 from curator.index.collection import Collection
-from curator.index.edits import Rewrite, Words
 
 AT_ONCE = 8
 TAGS = 30

@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 from threading import Event
 
-from curator.index.edits import AddTags, Rewrite, Words
+from curator.index.changes.edits import AddTags, Rewrite, Words
 from curator.session import Session
 
 CREWS = (  # two are enough to lose a log; a third who has it open rightly would hide that

@@ -14,32 +14,32 @@ from typing import TYPE_CHECKING, Any
 from curator.contract.buckets import BucketRule, Placement, place
 from curator.contract.errors import UserError
 from curator.filter.evaluate import select
+from curator.index.changes.edits import Commit, Edit, SetMark
 from curator.index.collection import Collection
-from curator.index.edits import Commit, Edit, SetMark
 from curator.index.history import redo_to, undo_to
 from curator.session_sets import SetCalls
 
 if TYPE_CHECKING:  # what a call needs is imported by it: the app's first screen waits for none of it
     from pyroaring import BitMap
 
-    from curator.contract.recipe import BatchSize, Recipe
-    from curator.contract.run_folder import RunFolder
+    from curator.contract.recipe.recipe import BatchSize, Recipe
+    from curator.contract.run.run_folder import RunFolder
     from curator.filter.cancel import Cancel
     from curator.filter.evaluate import Result
     from curator.filter.facets import Facets
     from curator.freeze.build import FreezeProgress, FrozenManifest
-    from curator.freeze.checks import FreezeReport
+    from curator.freeze.checks.checks import FreezeReport
     from curator.freeze.preview import FreezePreview
-    from curator.index.images import ImageRow
-    from curator.index.small_tables import Subset
-    from curator.index.tag_table import Tag
+    from curator.index.images.images import ImageRow
+    from curator.index.tables.small_tables import Subset
+    from curator.index.tags.tag_table import Tag
     from curator.interop.apply import ImportReport
+    from curator.interop.matching.word_import import Progress as ImportProgress
+    from curator.interop.matching.word_import import WordsReport
     from curator.interop.plan import ImportPlan
-    from curator.interop.word_import import Progress as ImportProgress
-    from curator.interop.word_import import WordsReport
     from curator.runs.listing import PassedOver, RunSummary
-    from curator.scan.duplicates import Group
-    from curator.scan.keeping import Keeping
+    from curator.scan.copies.duplicates import Group
+    from curator.scan.copies.keeping import Keeping
     from curator.scan.report import ScanReport
     from curator.scan.scan import Progress
 
@@ -191,7 +191,7 @@ class Session(SetCalls):
         self, plan: ImportPlan, progress: ImportProgress | None = None, *, replace_words: bool = False
     ) -> WordsReport:
         """What the rows of a plan would do; a UserError where they reach no picture."""
-        from curator.interop.word_import import count_words, refuse_nothing
+        from curator.interop.matching.word_import import count_words, refuse_nothing
 
         counts = count_words(plan, self.folder, progress, replace_words=replace_words)
         refuse_nothing(plan, counts)
@@ -213,13 +213,13 @@ class Session(SetCalls):
 
     def keep_best(self, groups: Sequence[Group], best: str = "size", *, carry_words: bool = False) -> Keeping:
         """The edit by which of each group of copies the best stays (see `scan.keeping`); `edit` makes it."""
-        from curator.scan.keeping import keep_best
+        from curator.scan.copies.keeping import keep_best
 
         return keep_best(self.collection, groups, best, carry_words=carry_words)
 
     def keep_chosen(self, group: Group, kept: int, *, carry_words: bool = False) -> Keeping:
         """The edit by which one picture of a group stays, whichever is the best."""
-        from curator.scan.keeping import keep_chosen
+        from curator.scan.copies.keeping import keep_chosen
 
         return keep_chosen(self.collection, group, kept, carry_words=carry_words)
 

@@ -17,15 +17,15 @@ from curator.contract.errors import UserError, did_you_mean
 from curator.filter.evaluate import select
 from curator.index.bucket_rule import bucket_rule, change_bucket_rule, set_bucket_rule
 from curator.index.collection import Collection
-from curator.index.picks import Pick, pick_filter
-from curator.index.small_tables import SavedFilter, Subset
+from curator.index.tables.picks import Pick, pick_filter
+from curator.index.tables.small_tables import SavedFilter, Subset
 
 if TYPE_CHECKING:  # a pick is imported by whoever made it
     from _typeshed import DataclassInstance
 
     from curator.freeze.balance import Balanced
     from curator.freeze.preview import FreezePreview
-    from curator.index.edits import Commit
+    from curator.index.changes.edits import Commit
     from curator.select.pick import Picked
 
 

@@ -7,8 +7,8 @@ import time
 from pathlib import Path
 
 from curator.contract.epoch_plan import EpochPlan
-from curator.contract.events import CheckpointSaved
-from curator.contract.recipe import Save
+from curator.contract.recipe.recipe import Save
+from curator.contract.run.events import CheckpointSaved
 from train.adapters.lora import LoraAdapter
 from train.report import Reporter
 from train.weights.lora_file import write_lora

@@ -12,9 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from curator.contract.class_pictures import RECORD, ClassPictures, missing, read_job
 from curator.contract.errors import UserError
-from curator.contract.whole_files import replace_file
+from curator.contract.files.whole_files import replace_file
+from curator.contract.run.class_pictures import RECORD, ClassPictures, missing, read_job
 from train import quiet
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from curator.contract.events import Paused, RequestTaken, Resumed
-from curator.contract.run_folder import Action, RunFolder
+from curator.contract.run.events import Paused, RequestTaken, Resumed
+from curator.contract.run.run_folder import Action, RunFolder
 from train.report import Reporter
 from train.stop_signals import StopSignals
 

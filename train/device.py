@@ -11,7 +11,7 @@ from accelerate import Accelerator
 from accelerate.utils import InitProcessGroupKwargs
 from torch import Tensor, nn
 
-from curator.contract.recipe import Recipe
+from curator.contract.recipe.recipe import Recipe
 
 # One process samples or is paused while the others wait for it: torch's own limit of 10 minutes is too short.
 _PATIENCE = timedelta(hours=12)

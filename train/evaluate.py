@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from curator.contract.keyed import Purpose
-from curator.contract.manifest import Manifest
+from curator.contract.manifest.manifest import Manifest
 from train.data.dataset import Picture, evenly_spread, picture_of
 from train.data.images import BadPictureError, load_sample, to_model_range
 from train.data.latents import Encoded

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from accelerate import Accelerator
 
-from curator.contract.manifest import Manifest
-from curator.contract.recipe import Recipe
-from curator.contract.run_folder import RunFolder
-from curator.contract.run_length import TrainingPlan
+from curator.contract.manifest.manifest import Manifest
+from curator.contract.recipe.recipe import Recipe
+from curator.contract.run.run_folder import RunFolder
+from curator.contract.run.run_length import TrainingPlan
 from train.checkpoints import Checkpoints
 from train.control import Control
 from train.data.batches import BatchReader

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from curator.contract.events import Evaluated, SampleMade, StateSaved, StepDone
+from curator.contract.run.events import Evaluated, SampleMade, StateSaved, StepDone
 from train.checkpoints import is_due
 from train.clock import Clock
 from train.data.batches import Batch

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 
 import torch
 
-from curator.contract.event_log import EventLog
-from curator.contract.events import Event, ImageQuarantined, PhaseStarted, Progress, StepDone, Warned
+from curator.contract.run.event_log import EventLog
+from curator.contract.run.events import Event, ImageQuarantined, PhaseStarted, Progress, StepDone, Warned
 from curator.contract.text import visible
 
 Track = Callable[[Mapping[str, float], int], None]

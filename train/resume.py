@@ -21,9 +21,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from curator.contract.errors import UserError
-from curator.contract.json_data import checked, read_object
-from curator.contract.regular_file import open_regular
-from curator.contract.whole_files import drafted_folder
+from curator.contract.files.json_data import checked, read_object
+from curator.contract.files.regular_file import open_regular
+from curator.contract.files.whole_files import drafted_folder
 
 _KEPT_STATES = 2
 _NAME = re.compile(r"step-(\d{8,})")

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from curator.contract.errors import UserError
 from curator.contract.keyed import Purpose, key
-from curator.contract.recipe import Recipe
+from curator.contract.recipe.recipe import Recipe
 from curator.contract.text import visible
 from train.adapters.lora import LoraAdapter
 from train.data.batches import Batch, Item

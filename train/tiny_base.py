@@ -21,11 +21,11 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from curator.contract.clip_tokens import CLIP_VOCAB
+from curator.contract.caption.clip_tokens import CLIP_VOCAB
 from curator.contract.errors import UserError
+from curator.contract.files.regular_file import TEXT_BYTES, read_regular
 from curator.contract.flatten import flattened
-from curator.contract.manifest import SUFFIX, open_manifest
-from curator.contract.regular_file import TEXT_BYTES, read_regular
+from curator.contract.manifest.manifest import SUFFIX, open_manifest
 from curator.contract.text import visible
 from train import quiet
 from train.data.dataset import picture_of

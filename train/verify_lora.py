@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from curator.contract.errors import UserError
-from curator.contract.json_data import to_json
+from curator.contract.files.json_data import to_json
 from curator.contract.text import visible
 from train import quiet
 from train.adapters.apply import apply_lora

@@ -14,9 +14,9 @@ import traceback
 from pathlib import Path
 
 from curator.contract.errors import UserError
-from curator.contract.event_log import EventLog
-from curator.contract.events import RunEnded, RunFailed
-from curator.contract.run_folder import RunFolder
+from curator.contract.run.event_log import EventLog
+from curator.contract.run.events import RunEnded, RunFailed
+from curator.contract.run.run_folder import RunFolder
 from train import quiet
 from train.clock import Clock
 from train.stop_signals import StopSignals

@@ -7,7 +7,7 @@ import sys
 from itertools import islice
 from pathlib import Path
 
-from curator.cli.places import enclosing_collection
+from curator.cli.shared.places import enclosing_collection
 from curator.contract.errors import UserError
 from curator.contract.text import visible
 
@@ -57,7 +57,7 @@ def _made(folder: Path) -> bool:
     where = visible(str(folder.absolute()))
     if not typer.confirm(f"There are pictures in {where}, but no index yet. Make one now?", default=True):
         return False
-    from curator.cli.typer_apps import run_app
+    from curator.cli.shared.typer_apps import run_app
 
     run_app("curator.cli.scan_command", "app", "scan", [str(folder.absolute())])
     return True

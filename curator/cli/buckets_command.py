@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
-from curator.cli.options import (
+from curator.cli.shared.options import (
     AllByDefault,
     CollectionOption,
     CropInputsOption,
@@ -26,9 +26,9 @@ from curator.cli.options import (
     changed_rule,
     size_of,
 )
-from curator.cli.output import put_json, put_table, say
-from curator.cli.places import enclosing_collection, opened
-from curator.cli.typer_apps import single
+from curator.cli.shared.output import put_json, put_table, say
+from curator.cli.shared.places import enclosing_collection, opened
+from curator.cli.shared.typer_apps import single
 from curator.contract.buckets import BucketRule, Size, advice_on, bucket_list, place
 from curator.contract.errors import UserError
 from curator.contract.text import visible
@@ -183,7 +183,7 @@ def _show_sizes(sizes: list[Size], rule: BucketRule, as_json: bool) -> None:
 
 def _show_images(session: Session, filter: str, rule: BucketRule, as_json: bool) -> None:
     """Images by bucket."""
-    from curator.filter.buckets import buckets_of
+    from curator.placement.buckets import buckets_of
 
     ids = session.select(filter).ids
     columns = session.collection.columns

@@ -6,12 +6,12 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from curator.cli.caption_rules import RuleOption, changed_rules
-from curator.cli.options import AllByDefault, CollectionOption, JsonOption
-from curator.cli.output import put, put_json, put_json_rows, say
-from curator.cli.places import opened
-from curator.cli.typer_apps import single
-from curator.contract.captions import CaptionRules
+from curator.cli.shared.caption_rules import RuleOption, changed_rules
+from curator.cli.shared.options import AllByDefault, CollectionOption, JsonOption
+from curator.cli.shared.output import put, put_json, put_json_rows, say
+from curator.cli.shared.places import opened
+from curator.cli.shared.typer_apps import single
+from curator.contract.caption.captions import CaptionRules
 from curator.contract.errors import UserError
 from curator.contract.text import visible
 
@@ -83,8 +83,8 @@ def captions(
 
 
 def _counted(caption: str, length: int, weighted: bool) -> dict[str, Any]:
-    from curator.contract.clip_tokens import counted
-    from curator.contract.prompt_weights import bracket_problem, parse_weights
+    from curator.contract.caption.clip_tokens import counted
+    from curator.contract.caption.prompt_weights import bracket_problem, parse_weights
 
     said = counted(caption, length, weighted=weighted)
     about = {"caption": caption, "tokens": said.tokens, "chunks": said.chunks, "cut": said.cut.strip()}
@@ -127,7 +127,7 @@ def _drawn(
     text: str, rules: CaptionRules, epochs: range, seed: int, step: int | None
 ) -> list[dict[str, Any]]:
     """The caption of row 0 in each epoch, its tags those between commas."""
-    from curator.contract.captions import caption_of, split_caption
+    from curator.contract.caption.captions import caption_of, split_caption
     from curator.contract.epoch_plan import Sample
 
     parts = split_caption([part.strip() for part in text.split(",") if part.strip()], "", rules)

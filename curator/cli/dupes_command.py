@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from curator.cli.bulk_edit import ask
-from curator.cli.options import AllByDefault, CollectionOption, JsonOption, YesOption
-from curator.cli.output import counted, put, put_json_rows, put_table, say
-from curator.cli.places import opened
-from curator.cli.progress import progress_shown
-from curator.cli.typer_apps import single
+from curator.cli.shared.bulk_edit import ask
+from curator.cli.shared.options import AllByDefault, CollectionOption, JsonOption, YesOption
+from curator.cli.shared.output import counted, put, put_json_rows, put_table, say
+from curator.cli.shared.places import opened
+from curator.cli.shared.progress import progress_shown
+from curator.cli.shared.typer_apps import single
 from curator.contract.errors import UserError
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
-    from curator.scan.duplicates import Group
-    from curator.scan.keeping import Keeping
+    from curator.scan.copies.duplicates import Group
+    from curator.scan.copies.keeping import Keeping
     from curator.session import Session
 
 
@@ -54,7 +54,7 @@ def dupes(
     as_json: JsonOption = False,
 ) -> None:
     """List images that are the same picture, and keep the best: one of each stays, and all that are marked to keep."""
-    from curator.scan.duplicates import check_best, check_distance, find_groups
+    from curator.scan.copies.duplicates import check_best, check_distance, find_groups
 
     if carry_words and not mark:
         raise UserError(
@@ -74,7 +74,7 @@ def dupes(
 
 def _look(session: Session, ids: list[int]) -> None:
     """Look at pictures nobody looked at before, and name those that cannot be."""
-    from curator.scan.fingerprint import fill
+    from curator.scan.copies.fingerprint import fill
 
     with progress_shown("look", "looked at") as show:
         filled = fill(session.collection, ids, show)

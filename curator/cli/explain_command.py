@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from curator.cli.captions_command import EpochsOption, SeedOption
-from curator.cli.options import CollectionOption, JsonOption
-from curator.cli.output import counted, put, put_json
-from curator.cli.places import opened
-from curator.cli.typer_apps import single
+from curator.cli.shared.options import CollectionOption, JsonOption
+from curator.cli.shared.output import counted, put, put_json
+from curator.cli.shared.places import opened
+from curator.cli.shared.typer_apps import single
 from curator.contract.errors import UserError
 from curator.contract.text import visible
 

@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from curator.cli.options import AllByDefault, CollectionOption
-from curator.cli.output import counted, put
-from curator.cli.places import opened
-from curator.cli.progress import progress_shown
-from curator.cli.typer_apps import noun
+from curator.cli.shared.options import AllByDefault, CollectionOption
+from curator.cli.shared.output import counted, put
+from curator.cli.shared.places import opened
+from curator.cli.shared.progress import progress_shown
+from curator.cli.shared.typer_apps import noun
 from curator.contract.text import visible
 
 app = noun("Write the collection for other programs.")

@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from curator.cli.options import AllByDefault, CollectionOption, JsonOption
-from curator.cli.output import put_json_rows, put_table
-from curator.cli.places import opened
-from curator.cli.typer_apps import single
+from curator.cli.shared.options import AllByDefault, CollectionOption, JsonOption
+from curator.cli.shared.output import put_json_rows, put_table
+from curator.cli.shared.places import opened
+from curator.cli.shared.typer_apps import single
 
 
 def facets(

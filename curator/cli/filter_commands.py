@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from curator.cli.options import CollectionOption, FilterArgument, JsonOption
-from curator.cli.output import put_json_rows, put_table
-from curator.cli.places import opened
-from curator.cli.typer_apps import noun
+from curator.cli.shared.options import CollectionOption, FilterArgument, JsonOption
+from curator.cli.shared.output import put_json_rows, put_table
+from curator.cli.shared.places import opened
+from curator.cli.shared.typer_apps import noun
 from curator.contract.errors import UserError, did_you_mean
 from curator.contract.text import visible
 
@@ -32,7 +32,7 @@ def list_filters(collection: CollectionOption = None, as_json: JsonOption = Fals
 @app.command()
 def save(name: NameArgument, filter: FilterArgument, collection: CollectionOption = None) -> None:
     """Save a filter, in place of the one of its name."""
-    from curator.index.small_tables import SavedFilter
+    from curator.index.tables.small_tables import SavedFilter
 
     with opened(collection) as session:
         session.save_filter(SavedFilter(name, filter))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from curator.cli.options import (
+from curator.cli.shared.options import (
     CollectionOption,
     CropInputsOption,
     JsonOption,
@@ -20,10 +20,10 @@ from curator.cli.options import (
     UpscaleOption,
     changed_rule,
 )
-from curator.cli.output import put, put_json, say
-from curator.cli.places import opened
-from curator.cli.progress import progress_shown
-from curator.cli.typer_apps import single
+from curator.cli.shared.output import put, put_json, say
+from curator.cli.shared.places import opened
+from curator.cli.shared.progress import progress_shown
+from curator.cli.shared.typer_apps import single
 from curator.contract.text import visible
 
 if TYPE_CHECKING:

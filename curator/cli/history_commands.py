@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from curator.cli.options import CollectionOption, JsonOption
-from curator.cli.output import counted, put, put_json_rows, put_table
-from curator.cli.places import opened
-from curator.cli.typer_apps import single
+from curator.cli.shared.options import CollectionOption, JsonOption
+from curator.cli.shared.output import counted, put, put_json_rows, put_table
+from curator.cli.shared.places import opened
+from curator.cli.shared.typer_apps import single
 from curator.contract.errors import UserError
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
-    from curator.index.edits import Commit
+    from curator.index.changes.edits import Commit
 
 
 def undo(
@@ -85,7 +85,7 @@ def _tell(commit: Commit | None, done: str, nothing: str) -> None:
     if commit is None:
         put(nothing)
         return
-    from curator.index.describe import stayed_in_words
+    from curator.index.editing.describe import stayed_in_words
 
     images = f" ({counted(commit.images_changed)})" if commit.images_changed else ""
     put(f"{done}: {visible(commit.what)}{images}")

@@ -9,9 +9,9 @@ from typing import Annotated
 
 import typer
 
-from curator.cli.options import CollectionOption, JsonOption
-from curator.cli.output import put, put_json
-from curator.cli.places import enclosing_collection, opened
+from curator.cli.shared.options import CollectionOption, JsonOption
+from curator.cli.shared.output import put, put_json
+from curator.cli.shared.places import enclosing_collection, opened
 from curator.contract.errors import UserError
 from curator.contract.text import visible
 

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from curator.cli.options import CollectionOption, JsonOption
-from curator.cli.output import counted, put, put_json, put_table
-from curator.cli.places import enclosing_collection
-from curator.cli.progress import progress_shown
-from curator.cli.scan_lines import passed_over_lines
-from curator.cli.typer_apps import single
+from curator.cli.shared.options import CollectionOption, JsonOption
+from curator.cli.shared.output import counted, put, put_json, put_table
+from curator.cli.shared.places import enclosing_collection
+from curator.cli.shared.progress import progress_shown
+from curator.cli.shared.scan_lines import passed_over_lines
+from curator.cli.shared.typer_apps import single
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
     from curator.interop.apply import ImportReport
+    from curator.interop.matching.word_import import WordsReport
     from curator.interop.plan import ImportPlan
-    from curator.interop.word_import import WordsReport
 
 
 _SHOWN = 20  # warnings of a scan
@@ -51,7 +51,7 @@ def import_data(
 ) -> None:
     """Bring in pictures, captions, repeats and metadata of other tools; --plan shows it first."""
     from curator.interop.layouts import plan_import
-    from curator.interop.word_import import refuse_nothing
+    from curator.interop.matching.word_import import refuse_nothing
     from curator.session import Session
 
     planned = plan_import(path, layout, reg=reg, images=images)
@@ -71,7 +71,7 @@ def import_data(
 
 
 def _show_plan(plan: ImportPlan, home: Path | None, *, replace_words: bool, as_json: bool) -> None:
-    from curator.interop.word_import import count_words, refuse_nothing
+    from curator.interop.matching.word_import import count_words, refuse_nothing
 
     counts = count_words(plan, home, replace_words=replace_words)
     if as_json:
@@ -143,7 +143,7 @@ def _words_json(words: WordsReport) -> dict[str, Any]:
 
 
 def _put_words(words: WordsReport) -> None:
-    from curator.interop.word_import import understood_in_words
+    from curator.interop.matching.word_import import understood_in_words
 
     if not words.rows:
         return

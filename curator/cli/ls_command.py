@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from curator.cli.options import AllByDefault, CollectionOption, JsonOption
-from curator.cli.output import put, put_json, put_json_rows, say
-from curator.cli.places import opened
-from curator.cli.typer_apps import single
+from curator.cli.shared.options import AllByDefault, CollectionOption, JsonOption
+from curator.cli.shared.output import put, put_json, put_json_rows, say
+from curator.cli.shared.places import opened
+from curator.cli.shared.typer_apps import single
 from curator.contract.errors import UserError, did_you_mean
 from curator.contract.text import visible
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from curator.index.images import ImageRow
+    from curator.index.images.images import ImageRow
     from curator.session import Session
 
 _PAGE = 4096

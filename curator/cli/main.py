@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from curator.cli.boundary import INTERRUPTED, end_at_once, exit_code_of
+from curator.cli.shared.boundary import INTERRUPTED, end_at_once, exit_code_of
 from curator.contract.errors import UserError, did_you_mean, nearest
 
 
@@ -44,7 +44,7 @@ COMMANDS = {
     "recipe": Command("recipe_commands", "List, show and check recipes; list their keys."),
     "train": Command("train_command", "Train on a manifest, or resume a run."),
     "runs": Command("runs_commands", "List, follow and control runs."),
-    "demo": Command("demo_command", "Walk the whole way on a small collection and a tiny model."),
+    "demo": Command("demo.command", "Walk the whole way on a small collection and a tiny model."),
 }
 
 
@@ -73,7 +73,7 @@ def dispatch(arguments: list[str]) -> int:
     if word == "--version":
         return _show_version()
     if word in COMMANDS:
-        from curator.cli.typer_apps import run_app
+        from curator.cli.shared.typer_apps import run_app
 
         command = COMMANDS[word]
         return run_app(f"curator.cli.{command.module}", command.app, word, arguments[1:])

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from curator.cli.options import CollectionOption
-from curator.cli.output import counted, put, say
-from curator.cli.places import opened
+from curator.cli.shared.options import CollectionOption
+from curator.cli.shared.output import counted, put, say
+from curator.cli.shared.places import opened
 from curator.contract.errors import UserError
 from curator.contract.text import visible
 
@@ -52,7 +52,7 @@ def make_reg(
     collection: CollectionOption = None,
 ) -> None:
     """Make pictures of the class with the base model, for regularisation. Stopped and asked again, it goes on."""
-    from curator.contract.class_pictures import ClassPictures
+    from curator.contract.run.class_pictures import ClassPictures
     from curator.interop.apply import folder_filter
     from curator.runs.class_pictures import make
 
@@ -74,7 +74,7 @@ def make_reg(
 
 def _sizes(session: Session, folder: Path, count: int) -> tuple[Size, ...]:
     """As the buckets of what is trained were when these pictures were first asked for."""
-    from curator.contract.class_pictures import JOB, read_job
+    from curator.contract.run.class_pictures import JOB, read_job
     from curator.freeze.outlook import training_buckets
     from curator.runs.class_pictures import shared_sizes
 
@@ -84,7 +84,7 @@ def _sizes(session: Session, folder: Path, count: int) -> tuple[Size, ...]:
 
 
 def _size(text: str) -> Size:
-    from curator.cli.options import size_of
+    from curator.cli.shared.options import size_of
     from curator.contract.buckets import LONGEST_SIDE
 
     width, height = size_of(text)
@@ -98,7 +98,7 @@ def _size(text: str) -> Size:
 
 def _keep(session: Session, name: str, folder: Path) -> None:
     from curator.freeze.spec import EVERYTHING
-    from curator.index.small_tables import Subset
+    from curator.index.tables.small_tables import Subset
     from curator.interop.apply import folder_filter
 
     with session.one_edit():

@@ -10,19 +10,19 @@ import typer
 from curator.cli.buckets_command import rule_in_words
 from curator.cli.captions_command import EpochOption, EpochsOption, SeedOption, StepOption
 from curator.cli.manifest_exchange import ManifestArgument, diff, export, import_manifest
-from curator.cli.options import CollectionOption, JsonOption
-from curator.cli.output import put, put_json, put_json_rows, put_table, say
-from curator.cli.places import manifest_file, opened
+from curator.cli.shared.options import CollectionOption, JsonOption
+from curator.cli.shared.output import put, put_json, put_json_rows, put_table, say
+from curator.cli.shared.places import manifest_file, opened
+from curator.cli.shared.typer_apps import noun
 from curator.cli.subset_commands import ways_in_words
-from curator.cli.typer_apps import noun
 from curator.contract.buckets import BucketRule
 from curator.contract.epoch_plan import EpochPlan
 from curator.contract.errors import UserError
-from curator.contract.manifest_header import ManifestSubset
+from curator.contract.manifest.header import ManifestSubset
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
-    from curator.contract.manifest import Manifest
+    from curator.contract.manifest.manifest import Manifest
 
 app = noun("List, show, verify, compare, export and import manifests.")
 app.command()(diff)
@@ -66,7 +66,7 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Show what a manifest holds, and the steps of its first epoch."""
-    from curator.contract.manifest import open_manifest
+    from curator.contract.manifest.manifest import open_manifest
 
     with open_manifest(manifest_file(manifest, collection)) as opened_manifest:
         plan = EpochPlan(opened_manifest.spans, batch_size * accumulate * processes, 0, leftovers)
@@ -150,8 +150,8 @@ def verify(
     as_json: JsonOption = False,
 ) -> None:
     """Check that neither the manifest nor its pictures changed since the freeze."""
-    from curator.contract.manifest import open_manifest
-    from curator.contract.manifest_digest import verify_digest, verify_files
+    from curator.contract.manifest.digest import verify_digest, verify_files
+    from curator.contract.manifest.manifest import open_manifest
 
     with open_manifest(manifest_file(manifest, collection)) as opened_manifest:
         verify_digest(opened_manifest)

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from curator.cli.options import CollectionOption, JsonOption
-from curator.cli.output import put, put_json, put_table, say
-from curator.cli.places import collection_folder, manifest_file
-from curator.cli.progress import Show, progress_shown
+from curator.cli.shared.options import CollectionOption, JsonOption
+from curator.cli.shared.output import put, put_json, put_table, say
+from curator.cli.shared.places import collection_folder, manifest_file
+from curator.cli.shared.progress import Show, progress_shown
 from curator.contract.errors import UserError
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
-    from curator.contract.manifest import Manifest
+    from curator.contract.manifest.manifest import Manifest
     from curator.freeze.diff import ManifestDiff
 
 ManifestArgument = Annotated[str, typer.Argument(metavar="MANIFEST", help="Name in the collection, or path.")]
@@ -31,7 +31,7 @@ def diff(
     as_json: JsonOption = False,
 ) -> None:
     """Show what differs between two manifests: rule, subsets, pictures, captions."""
-    from curator.contract.manifest import open_manifest
+    from curator.contract.manifest.manifest import open_manifest
     from curator.freeze.diff import diff as compare
 
     with (
@@ -72,7 +72,7 @@ def export(
     collection: CollectionOption = None,
 ) -> None:
     """Write a manifest for other programs; JSON lines can be taken in again with 'frieze manifest import'."""
-    from curator.contract.manifest import open_manifest
+    from curator.contract.manifest.manifest import open_manifest
 
     if copy and format not in ("kohya-toml", "imagefolder"):
         raise UserError(f"--copy means nothing for {format}", "no pictures are brought together")
@@ -86,10 +86,10 @@ def export(
 
 
 def _write(manifest: Manifest, target: Path, format: Format, show: Show, *, copy: bool) -> list[str]:
-    from curator.interop.manifest_jsonl import write_jsonl
-    from curator.interop.manifest_kohya import write_kohya_folders, write_kohya_json
-    from curator.interop.manifest_tables import write_imagefolder, write_parquet
-    from curator.interop.placed_files import export_folder
+    from curator.interop.manifests.jsonl import write_jsonl
+    from curator.interop.manifests.kohya import write_kohya_folders, write_kohya_json
+    from curator.interop.manifests.placed_files import export_folder
+    from curator.interop.manifests.tables import write_imagefolder, write_parquet
 
     match format:
         case "jsonl":
@@ -114,8 +114,8 @@ def import_manifest(
     collection: CollectionOption = None,
 ) -> None:
     """Make an exported manifest again: its digest is that of the first."""
-    from curator.contract.manifest import SUFFIX
-    from curator.interop.manifest_jsonl import read_jsonl
+    from curator.contract.manifest.manifest import SUFFIX
+    from curator.interop.manifests.jsonl import read_jsonl
 
     file = source / "manifest.jsonl" if source.is_dir() else source
     if not name.replace("-", "").replace("_", "").replace(".", "").isalnum():

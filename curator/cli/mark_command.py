@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 
 import typer
 
-from curator.cli.bulk_edit import change
-from curator.cli.options import CollectionOption, DryRunOption, FilterArgument, YesOption
-from curator.cli.places import opened
-from curator.cli.typer_apps import single
+from curator.cli.shared.bulk_edit import change
+from curator.cli.shared.options import CollectionOption, DryRunOption, FilterArgument, YesOption
+from curator.cli.shared.places import opened
+from curator.cli.shared.typer_apps import single
 
 _MARKS = {"keep": 1, "reject": -1, "none": 0}
 
@@ -24,7 +24,7 @@ def mark(
     yes: YesOption = False,
 ) -> None:
     """Keep or reject images, or take their mark away."""
-    from curator.index.edits import SetMark
+    from curator.index.changes.edits import SetMark
 
     with opened(collection) as session:
         change(session, SetMark(_MARKS[what]), filter, dry_run=dry_run, yes=yes)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from curator.cli.arguments import FILTER
-from curator.cli.options import AllByDefault, CollectionOption, JsonOption
-from curator.cli.output import counted, put, put_json, put_table, say
-from curator.cli.places import opened
-from curator.cli.typer_apps import single
+from curator.cli.shared.arguments import FILTER
+from curator.cli.shared.options import AllByDefault, CollectionOption, JsonOption
+from curator.cli.shared.output import counted, put, put_json, put_table, say
+from curator.cli.shared.places import opened
+from curator.cli.shared.typer_apps import single
 from curator.contract.errors import UserError
 from curator.contract.text import visible
 
@@ -152,9 +152,9 @@ def _picked_and_kept(
 
 
 def _picked_of_dump(dump: Path, rules: PickRules) -> Picked:
-    from curator.index.metadata import PostFacts
-    from curator.interop.booru import booru_source
-    from curator.interop.records import Dropped
+    from curator.index.tables.metadata import PostFacts
+    from curator.interop.dumps.booru import booru_source
+    from curator.interop.matching.records import Dropped
     from curator.select.pick import pick_of
     from curator.select.posts import Posts
 

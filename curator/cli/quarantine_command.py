@@ -8,12 +8,12 @@ from typing import Annotated
 
 import typer
 
-from curator.cli.options import CollectionOption, JsonOption
-from curator.cli.output import counted, put, put_json_rows, put_table, say
-from curator.cli.places import opened
-from curator.cli.progress import progress_shown
-from curator.cli.scan_lines import report_lines
-from curator.cli.typer_apps import single
+from curator.cli.shared.options import CollectionOption, JsonOption
+from curator.cli.shared.output import counted, put, put_json_rows, put_table, say
+from curator.cli.shared.places import opened
+from curator.cli.shared.progress import progress_shown
+from curator.cli.shared.scan_lines import report_lines
+from curator.cli.shared.typer_apps import single
 
 
 def quarantine(

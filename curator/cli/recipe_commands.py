@@ -6,13 +6,13 @@ from typing import Annotated
 
 import typer
 
-from curator.cli.options import JsonOption
-from curator.cli.output import put, put_json, put_json_rows, put_table, say
-from curator.cli.typer_apps import noun
+from curator.cli.shared.options import JsonOption
+from curator.cli.shared.output import put, put_json, put_json_rows, put_table, say
+from curator.cli.shared.typer_apps import noun
 from curator.contract.errors import nearest
-from curator.contract.recipe_checks import recipe_warnings
-from curator.contract.recipe_fields import FieldInfo, recipe_fields, toml_value
-from curator.contract.recipe_toml import differences, dump_recipe, load_recipe, presets, values_of
+from curator.contract.recipe.checks import recipe_warnings
+from curator.contract.recipe.fields import FieldInfo, recipe_fields, toml_value
+from curator.contract.recipe.toml_file import differences, dump_recipe, load_recipe, presets, values_of
 from curator.contract.text import visible
 
 app = noun("List, show and check recipes; list their keys.")

@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from curator.cli.following import follow as follow_run
-from curator.cli.following import tell_end
-from curator.cli.options import CollectionOption, JsonOption
-from curator.cli.output import put, put_json_rows, put_table, say
-from curator.cli.places import run_named, runs_folder
-from curator.cli.typer_apps import noun
+from curator.cli.shared.following import follow as follow_run
+from curator.cli.shared.following import tell_end
+from curator.cli.shared.options import CollectionOption, JsonOption
+from curator.cli.shared.output import put, put_json_rows, put_table, say
+from curator.cli.shared.places import run_named, runs_folder
+from curator.cli.shared.typer_apps import noun
 from curator.contract.errors import UserError
 from curator.contract.text import visible
 from curator.runs.requests import request

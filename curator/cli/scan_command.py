@@ -7,14 +7,14 @@ from typing import Annotated
 
 import typer
 
-from curator.cli.options import CollectionOption, JsonOption
-from curator.cli.output import put, put_json
-from curator.cli.places import collection_folder, enclosing_collection
-from curator.cli.progress import progress_shown
-from curator.cli.scan_lines import report_json, report_lines
-from curator.cli.typer_apps import single
+from curator.cli.shared.options import CollectionOption, JsonOption
+from curator.cli.shared.output import put, put_json
+from curator.cli.shared.places import collection_folder, enclosing_collection
+from curator.cli.shared.progress import progress_shown
+from curator.cli.shared.scan_lines import report_json, report_lines
+from curator.cli.shared.typer_apps import single
 from curator.contract.errors import UserError
-from curator.contract.tar_members import is_tar
+from curator.contract.files.tar_members import is_tar
 from curator.contract.text import visible
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from curator.cli.options import CollectionOption, JsonOption
-from curator.cli.output import put, put_json, put_table
-from curator.cli.places import opened, runs_folder
-from curator.cli.typer_apps import single
+from curator.cli.shared.options import CollectionOption, JsonOption
+from curator.cli.shared.output import put, put_json, put_table
+from curator.cli.shared.places import opened, runs_folder
+from curator.cli.shared.typer_apps import single
 from curator.contract.text import visible
 
 if TYPE_CHECKING:

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from curator.cli.arguments import FILTER
-from curator.cli.caption_rules import RuleOption, changed_rules
 from curator.cli.make_reg_command import make_reg
-from curator.cli.options import CollectionOption, DryRunOption, JsonOption
-from curator.cli.output import counted, put, put_json, put_json_rows, put_table
-from curator.cli.places import opened
-from curator.cli.typer_apps import noun
+from curator.cli.shared.arguments import FILTER
+from curator.cli.shared.caption_rules import RuleOption, changed_rules
+from curator.cli.shared.options import CollectionOption, DryRunOption, JsonOption
+from curator.cli.shared.output import counted, put, put_json, put_json_rows, put_table
+from curator.cli.shared.places import opened
+from curator.cli.shared.typer_apps import noun
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
-    from curator.contract.manifest_header import ManifestSubset
-    from curator.index.small_tables import Subset
+    from curator.contract.manifest.header import ManifestSubset
+    from curator.index.tables.small_tables import Subset
 
 app = noun("List, add, change, balance and remove subsets; make pictures for regularisation.")
 app.command()(make_reg)
@@ -108,7 +108,7 @@ def add(
     collection: CollectionOption = None,
 ) -> None:
     """Add a subset."""
-    from curator.index.small_tables import Subset
+    from curator.index.tables.small_tables import Subset
 
     with opened(collection) as session:
         subset = _changed(

@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from curator.cli.bulk_edit import change, change_images
 from curator.cli.identifier_command import check_identifier
-from curator.cli.options import CollectionOption, DryRunOption, FilterArgument, JsonOption, YesOption
-from curator.cli.output import put, put_json, put_json_rows, put_table
-from curator.cli.places import opened
-from curator.cli.progress import progress_shown
+from curator.cli.shared.bulk_edit import change, change_images
+from curator.cli.shared.options import CollectionOption, DryRunOption, FilterArgument, JsonOption, YesOption
+from curator.cli.shared.output import put, put_json, put_json_rows, put_table
+from curator.cli.shared.places import opened
+from curator.cli.shared.progress import progress_shown
+from curator.cli.shared.typer_apps import noun
 from curator.cli.tag_rule_commands import clean, derive, order_by_rules, tables
-from curator.cli.typer_apps import noun
 from curator.contract.errors import UserError
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
-    from curator.index.tag_table import Tag
+    from curator.index.tags.tag_table import Tag
 
 app = noun("Add, remove, rename, derive, clean and order tags; write sidecars.")
 app.command()(derive)
@@ -44,7 +44,7 @@ def add(
     yes: YesOption = False,
 ) -> None:
     """Add tags to the images that lack them."""
-    from curator.index.edits import AddTags
+    from curator.index.changes.edits import AddTags
 
     with opened(collection) as session:
         change(session, AddTags(_names(tags), at), filter, dry_run=dry_run, yes=yes)
@@ -60,7 +60,7 @@ def remove(
     yes: YesOption = False,
 ) -> None:
     """Take tags away."""
-    from curator.index.edits import RemoveTags
+    from curator.index.changes.edits import RemoveTags
 
     with opened(collection) as session:
         change(session, RemoveTags(_names(tags)), filter, dry_run=dry_run, yes=yes)
@@ -79,7 +79,7 @@ def rename(
     yes: YesOption = False,
 ) -> None:
     """Call a tag by another name; two that become one are merged."""
-    from curator.index.edits import RenameTag
+    from curator.index.changes.edits import RenameTag
     from curator.tags.text import clean_tag
 
     with opened(collection) as session:
@@ -101,7 +101,7 @@ def order(
     yes: YesOption = False,
 ) -> None:
     """Order tags by the rules of 'frieze tag tables' (pins, people counts, classes), or move some to the front."""
-    from curator.index.edits import Rewrite, Words
+    from curator.index.changes.edits import Rewrite, Words
     from curator.tags.order import to_front
 
     with opened(collection) as session:
@@ -128,7 +128,7 @@ def caption(
     yes: YesOption = False,
 ) -> None:
     """Replace the free caption beside the tags."""
-    from curator.index.edits import SetCaption
+    from curator.index.changes.edits import SetCaption
 
     with opened(collection) as session:
         change(session, SetCaption(text), filter, dry_run=dry_run, yes=yes)

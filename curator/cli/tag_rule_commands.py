@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from curator.cli.bulk_edit import ask
-from curator.cli.options import CollectionOption, DryRunOption, FilterArgument, JsonOption, YesOption
-from curator.cli.output import counted, put, put_json, put_table, say
-from curator.cli.places import opened
-from curator.cli.progress import Show, progress_shown
+from curator.cli.shared.bulk_edit import ask
+from curator.cli.shared.options import CollectionOption, DryRunOption, FilterArgument, JsonOption, YesOption
+from curator.cli.shared.output import counted, put, put_json, put_table, say
+from curator.cli.shared.places import opened
+from curator.cli.shared.progress import Show, progress_shown
 from curator.contract.errors import UserError
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
-    from curator.index.edits import Commit, Words
+    from curator.index.changes.edits import Commit, Words
     from curator.session import Session
     from curator.tags.clean import Diff
     from curator.tags.derive import Derived

@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from curator.cli.following import follow, left, tell_end
-from curator.cli.options import CollectionOption, JsonOption
-from curator.cli.output import put, put_json, put_table, say
-from curator.cli.places import manifest_file, run_named, runs_folder
 from curator.cli.recipe_commands import SetOption
-from curator.cli.typer_apps import single
+from curator.cli.shared.following import follow, left, tell_end
+from curator.cli.shared.options import CollectionOption, JsonOption
+from curator.cli.shared.output import put, put_json, put_table, say
+from curator.cli.shared.places import manifest_file, run_named, runs_folder
+from curator.cli.shared.typer_apps import single
 from curator.contract.errors import UserError
-from curator.contract.recipe_fields import toml_value
-from curator.contract.recipe_toml import load_recipe
+from curator.contract.recipe.fields import toml_value
+from curator.contract.recipe.toml_file import load_recipe
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
-    from curator.contract.recipe import Recipe
-    from curator.contract.run_folder import RunFolder
+    from curator.contract.recipe.recipe import Recipe
+    from curator.contract.run.run_folder import RunFolder
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
@@ -139,9 +139,9 @@ def _go_on(run: RunFolder, detach: bool, as_json: bool) -> None:
 
 def _check(path: Path, recipe: Recipe, processes: int, as_json: bool) -> None:
     """The length of the training as the trainer itself reckons it (rows S037, S059), and what is doubtful (S075)."""
-    from curator.contract.manifest import open_manifest
-    from curator.contract.recipe_checks import bracket_warnings, recipe_warnings
-    from curator.contract.run_length import plan_training
+    from curator.contract.manifest.manifest import open_manifest
+    from curator.contract.recipe.checks import bracket_warnings, recipe_warnings
+    from curator.contract.run.run_length import plan_training
 
     with open_manifest(path) as manifest:
         length = plan_training(manifest.spans, recipe, processes)

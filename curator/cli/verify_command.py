@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from curator.cli.options import CollectionOption, JsonOption
-from curator.cli.output import put, put_json
-from curator.cli.places import opened
-from curator.cli.progress import progress_shown
-from curator.cli.typer_apps import single
+from curator.cli.shared.options import CollectionOption, JsonOption
+from curator.cli.shared.output import put, put_json
+from curator.cli.shared.places import opened
+from curator.cli.shared.progress import progress_shown
+from curator.cli.shared.typer_apps import single
 from curator.contract.errors import UserError
 from curator.contract.text import visible
 

@@ -36,9 +36,9 @@ from curator.filter.tree import (
     WordTerm,
 )
 from curator.filter.words import images_of_word, images_rated
-from curator.index.bitmaps import Flag, of_array, of_mask
-from curator.index.changes import id_array
+from curator.index.changes.changes import id_array
 from curator.index.collection import Collection
+from curator.index.sets.bitmaps import Flag, of_array, of_mask
 
 _Texts = dict[TextTerm, BitMap]
 _NO_ID = 2**32 - 1  # above every image's number

@@ -18,7 +18,7 @@ from pyroaring import BitMap
 
 from curator.filter.cancel import Cancel, check
 from curator.index.collection import Collection
-from curator.index.tag_table import Tag
+from curator.index.tags.tag_table import Tag
 
 SAMPLE = 2000
 _ROWS = 15_000  # up to so many images are read row by row

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curator.filter.fields import is_score, score_name
-from curator.index.bitmaps import Flag
-from curator.index.changes import id_array
+from curator.index.changes.changes import id_array
 from curator.index.collection import Collection
+from curator.index.sets.bitmaps import Flag
 
 Numbers = NDArray[Any]
 _OF_POSTS = ("post", "rating", "score", "fav", "posted")

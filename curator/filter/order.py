@@ -13,7 +13,7 @@ from curator.filter.cancel import Cancel
 from curator.filter.numbers import numbers
 from curator.filter.scanned import text_ranks
 from curator.filter.tree import Sort
-from curator.index.changes import id_array
+from curator.index.changes.changes import id_array
 from curator.index.collection import Collection
 
 Ids = NDArray[np.uint32]

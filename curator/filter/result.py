@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from pyroaring import BitMap
 
 from curator.filter.order import Order
-from curator.index.bitmaps import of_array
-from curator.index.changes import id_array
+from curator.index.changes.changes import id_array
+from curator.index.sets.bitmaps import of_array
 
 Ids = NDArray[np.uint32]
 

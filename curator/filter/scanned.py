@@ -17,7 +17,7 @@ from curator.contract.text import visible
 from curator.filter.cancel import Cancel, Cancelled, check
 from curator.filter.tree import TextTerm
 from curator.index.collection import Collection
-from curator.index.row_text import Interrupted
+from curator.index.images.row_text import Interrupted
 
 _LONGEST = 20_000  # characters that SQLite takes as a pattern, every one of them escaped
 _PATIENCE_S = 0.5  # of one text: some expressions, such as (a|aa)+$, try more ways than there is time for

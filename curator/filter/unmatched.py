@@ -7,8 +7,8 @@ import re
 from curator.contract.text import visible
 from curator.filter.tokens import in_quotes
 from curator.index.collection import Collection
-from curator.index.tag_names import folded
-from curator.index.tag_table import Tag
+from curator.index.tags.tag_names import folded
+from curator.index.tags.tag_table import Tag
 
 _OPERATORS = {"and": "AND", "or": "OR", "not": "NOT", "&": "AND", "&&": "AND", "|": "OR", "||": "OR"}
 

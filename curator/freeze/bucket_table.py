@@ -14,9 +14,9 @@ from pyroaring import BitMap
 
 from curator.contract.buckets import BucketRule, Size
 from curator.contract.epoch_plan import Span
-from curator.filter.buckets import buckets_of
-from curator.index.changes import id_array
+from curator.index.changes.changes import id_array
 from curator.index.collection import Collection
+from curator.placement.buckets import buckets_of
 
 Loads = NDArray[np.int64]  # pictures by bucket
 

@@ -8,17 +8,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from curator.contract.errors import UserError
-from curator.contract.manifest import open_manifest
-from curator.contract.manifest_header import ManifestSubset, Provenance
-from curator.contract.manifest_writer import ManifestContent, write_manifest
+from curator.contract.manifest.header import ManifestSubset, Provenance
+from curator.contract.manifest.manifest import open_manifest
+from curator.contract.manifest.writer import ManifestContent, write_manifest
 from curator.freeze.bucket_table import bucket_table
 from curator.freeze.members import Members
-from curator.freeze.packed_rows import FreezeProgress, Freezing, FrozenRows
+from curator.freeze.packing.rows import FreezeProgress, Freezing, FrozenRows
+from curator.freeze.packing.tag_codes import tag_codes
 from curator.freeze.spec import FreezeSpec
-from curator.freeze.tag_codes import tag_codes
 from curator.index.bulk_rows import BulkRows
 from curator.index.collection import Collection
-from curator.index.paths import from_blob
+from curator.index.file.paths import from_blob
 from curator.tags.derive_plan import USED
 
 

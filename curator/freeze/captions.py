@@ -7,14 +7,14 @@ from pathlib import Path
 
 from pyroaring import BitMap
 
-from curator.contract.captions import caption_of, split_caption
+from curator.contract.caption.captions import caption_of, split_caption
 from curator.contract.epoch_plan import Sample
 from curator.contract.errors import UserError
-from curator.contract.manifest import open_manifest
+from curator.contract.manifest.manifest import open_manifest
 from curator.freeze.members import members_of
 from curator.freeze.spec import spec_of
 from curator.index.collection import Collection
-from curator.index.small_tables import Subset
+from curator.index.tables.small_tables import Subset
 
 
 def subsets_of(collection: Collection, images: Iterable[int]) -> dict[int, Subset]:

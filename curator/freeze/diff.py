@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from curator.contract.manifest import Manifest
+from curator.contract.manifest.manifest import Manifest
 
 EXAMPLES = 5
 _FACETS = ("caption", "placement", "subset", "repeats")

@@ -10,11 +10,11 @@ from typing import Any
 from pyroaring import BitMap
 
 from curator.contract.buckets import Placement, cropped_around, face_in, place
-from curator.contract.captions import caption_of, split_caption
+from curator.contract.caption.captions import caption_of, split_caption
 from curator.contract.crops import is_fixed
 from curator.contract.epoch_plan import Sample
 from curator.contract.errors import UserError
-from curator.contract.manifest import SUFFIX, open_manifest
+from curator.contract.manifest.manifest import SUFFIX, open_manifest
 from curator.filter.evaluate import select, select_parsed
 from curator.filter.parse import parse
 from curator.filter.shown import parts_of, shown
@@ -22,11 +22,11 @@ from curator.filter.tree import Filter
 from curator.freeze.library import manifests_folder
 from curator.freeze.members import Members, members_of, shows
 from curator.freeze.spec import FreezeSpec, spec_of
+from curator.index.changes.edits import Commit
 from curator.index.collection import Collection
-from curator.index.edits import Commit
-from curator.index.images import ImageRow
-from curator.index.small_tables import Subset
-from curator.index.tag_table import Tag
+from curator.index.images.images import ImageRow
+from curator.index.tables.small_tables import Subset
+from curator.index.tags.tag_table import Tag
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from curator.contract.buckets import BucketRule
 from curator.contract.errors import UserError
-from curator.contract.manifest import SUFFIX
-from curator.contract.recipe import BatchSize
+from curator.contract.manifest.manifest import SUFFIX
+from curator.contract.recipe.recipe import BatchSize
 from curator.freeze.build import FreezeProgress, FrozenManifest, freeze, summary
-from curator.freeze.checks import check
+from curator.freeze.checks.checks import check
 from curator.freeze.members import members_of
 from curator.freeze.preview import preview
 from curator.freeze.spec import spec_of

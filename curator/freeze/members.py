@@ -16,11 +16,11 @@ from curator.filter.evaluate import select
 from curator.freeze.bucket_table import bucket_table, samples_of
 from curator.freeze.regularise import Run, Runs, regularised
 from curator.freeze.spec import FreezeSpec
-from curator.index.bitmaps import Flag, of_array, of_mask
 from curator.index.bulk_rows import BulkRows
-from curator.index.changes import id_array
+from curator.index.changes.changes import id_array
 from curator.index.collection import Collection
-from curator.index.small_tables import Subset
+from curator.index.sets.bitmaps import Flag, of_array, of_mask
+from curator.index.tables.small_tables import Subset
 
 Funnel = tuple[tuple[str, int], ...]
 

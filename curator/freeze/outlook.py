@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from curator.contract.buckets import BucketRule, Size
-from curator.contract.recipe import BatchSize
-from curator.freeze.checks import FreezeReport, check
+from curator.contract.recipe.recipe import BatchSize
+from curator.freeze.checks.checks import FreezeReport, check
 from curator.freeze.members import members_of
 from curator.freeze.preview import FreezePreview, preview
 from curator.freeze.spec import spec_of

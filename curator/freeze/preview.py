@@ -13,11 +13,11 @@ import numpy as np
 
 from curator.contract.buckets import Size
 from curator.contract.epoch_plan import EpochPlan, Span
-from curator.contract.recipe import BatchSize
+from curator.contract.recipe.recipe import BatchSize
 from curator.freeze.bucket_table import Loads, bucket_table
 from curator.freeze.members import Funnel, Members, Shown
 from curator.freeze.spec import FreezeSpec
-from curator.index.changes import id_array
+from curator.index.changes.changes import id_array
 from curator.index.collection import Collection
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from curator.contract.buckets import BucketRule
 from curator.index.bucket_rule import bucket_rule
 from curator.index.collection import Collection
-from curator.index.small_tables import Subset
+from curator.index.tables.small_tables import Subset
 
 EVERYTHING = Subset("all", "")  # what is frozen while no subset was made: every picture, once
 

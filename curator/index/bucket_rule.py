@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import asdict
 
 from curator.contract.buckets import BucketRule, checked
+from curator.index.changes.edits import Commit
 from curator.index.collection import Collection
-from curator.index.edits import Commit
 
 _SETTING = "bucket_rule"
 

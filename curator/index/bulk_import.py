@@ -16,18 +16,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from curator.contract.errors import UserError
-from curator.index.arrivals import Arrivals, Ints, Keys, publish, recover
-from curator.index.bitmap_file import CHUNK_BITS
-from curator.index.bitmaps import Flag, of_array
-from curator.index.import_lock import ImportLock
-from curator.index.new_images import ImageBatch
-from curator.index.paths import to_blob
-from curator.index.plan import check_caption
-from curator.index.tag_blob import encode_many
+from curator.index.editing.plan import check_caption
+from curator.index.file.import_lock import ImportLock
+from curator.index.file.paths import to_blob
+from curator.index.images.arrivals import Arrivals, Ints, Keys, publish, recover
+from curator.index.images.new_images import ImageBatch
+from curator.index.sets.bitmap_file import CHUNK_BITS
+from curator.index.sets.bitmaps import Flag, of_array
+from curator.index.tags.tag_blob import encode_many
 
 if TYPE_CHECKING:
     from curator.index.collection import Collection
-    from curator.index.store import Store
+    from curator.index.editing.store import Store
 
 _POSITION = "import position "
 _IMAGE = """INSERT INTO image(id, root, path, sha256, file_bytes, width, height, mtime_ns, format)

@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
-from curator.index import texts
-from curator.index.changes import id_array
+from curator.index.changes.changes import id_array
 from curator.index.collection import Collection
-from curator.index.store import Store
+from curator.index.editing import texts
+from curator.index.editing.store import Store
 
 Ids = NDArray[np.int64]
 _PIECE = 1 << 14  # images read at once: what is joined of them stays in the processor's cache

@@ -12,35 +12,36 @@ from pyroaring import BitMap
 
 from curator.contract.errors import UserError
 from curator.contract.text import visible
-from curator.index import derived, texts
-from curator.index.arrivals import recover
-from curator.index.bitmaps import Bitmaps, Flag, bitmap_of
-from curator.index.columns import Columns
-from curator.index.creation import create_index
-from curator.index.damage import WAY_BACK, page_and_row_faults
-from curator.index.database import Database
-from curator.index.describe import describe
-from curator.index.edits import Commit, Edit, Rewrite
-from curator.index.file_system import refuse_network
-from curator.index.fingerprints import Fingerprints
-from curator.index.fold import fold_for
-from curator.index.folders import FolderTable
-from curator.index.images import ImageRow, ImageTable, NewImage
-from curator.index.import_lock import ImportLock
-from curator.index.journal import Journal
-from curator.index.metadata import Metadata
-from curator.index.migrations import migrate
-from curator.index.picks import PickTable
-from curator.index.plan import plan
-from curator.index.record_edits import RecordEdits
-from curator.index.row_text import RowText
-from curator.index.rule_tags import RuleTags
-from curator.index.scores import Scores
-from curator.index.settle import LARGE_BYTES, settle_all, settle_if_large
-from curator.index.small_tables import Aliases, Quarantine, SavedFilters, Settings, SubsetTable
-from curator.index.store import Store
-from curator.index.tag_lookup import TagLookup
-from curator.index.tag_table import Tag, TagTable
+from curator.index.changes.edits import Commit, Edit, Rewrite
+from curator.index.editing import texts
+from curator.index.editing.compaction import LARGE_BYTES, settle_all, settle_if_large
+from curator.index.editing.describe import describe
+from curator.index.editing.fold import fold_for
+from curator.index.editing.plan import plan
+from curator.index.editing.store import Store
+from curator.index.file.database import Database
+from curator.index.file.file_system import refuse_network
+from curator.index.file.import_lock import ImportLock
+from curator.index.images import derived
+from curator.index.images.arrivals import recover
+from curator.index.images.images import ImageRow, ImageTable, NewImage
+from curator.index.images.row_text import RowText
+from curator.index.schema.creation import create_index
+from curator.index.schema.faults import WAY_BACK, page_and_row_faults
+from curator.index.schema.migrations import migrate
+from curator.index.sets.bitmaps import Bitmaps, Flag, bitmap_of
+from curator.index.sets.columns import Columns
+from curator.index.tables.fingerprints import Fingerprints
+from curator.index.tables.folders import FolderTable
+from curator.index.tables.metadata import Metadata
+from curator.index.tables.picks import PickTable
+from curator.index.tables.record_edits import RecordEdits
+from curator.index.tables.rule_tags import RuleTags
+from curator.index.tables.scores import Scores
+from curator.index.tables.small_tables import Aliases, Quarantine, SavedFilters, Settings, SubsetTable
+from curator.index.tags.tag_lookup import TagLookup
+from curator.index.tags.tag_table import Tag, TagTable
+from curator.index.undo.journal import Journal
 
 FILE_NAME = "frieze.db"
 _PERSON_SPARED = (
@@ -216,7 +217,7 @@ class Collection:
 
     def preview(self, edit: Edit, ids: Iterable[int] | BitMap | None = None) -> int:
         """How many images `apply` would change; nothing is written."""
-        from curator.index.measure import images_to_change
+        from curator.index.editing.measure import images_to_change
 
         with self.reading():
             return len(images_to_change(self._store, edit, self._selected(ids)))
@@ -322,7 +323,7 @@ class Collection:
 
     def warm(self, is_given_up: Callable[[], bool]) -> int:
         """Bring a cold file into the system's cache, for the filters to come; gives how many pieces that took."""
-        from curator.index.warm import warm
+        from curator.index.sets.read_ahead import warm
 
         return warm(self._database, is_given_up)
 

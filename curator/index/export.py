@@ -13,13 +13,13 @@ import numpy as np
 from pyroaring import BitMap
 
 from curator.contract.errors import UserError
+from curator.contract.files.whole_files import TakenError, drafted_file
 from curator.contract.text import visible
-from curator.contract.whole_files import TakenError, drafted_file
-from curator.index.changes import id_array
+from curator.index.changes.changes import id_array
 from curator.index.collection import Collection
-from curator.index.database import sqlite_errors
-from curator.index.images import ImageRow
-from curator.index.texts import batches
+from curator.index.editing.texts import batches
+from curator.index.file.database import sqlite_errors
+from curator.index.images.images import ImageRow
 
 _TABLES = """
 CREATE TABLE image(id INTEGER PRIMARY KEY, path TEXT NOT NULL, name TEXT NOT NULL, sha256 TEXT NOT NULL,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from curator.contract.errors import UserError
+from curator.index.changes.edits import Commit
 from curator.index.collection import Collection
-from curator.index.edits import Commit
 
 _ALL = 1 << 40
 

@@ -15,14 +15,14 @@ from pyroaring import BitMap
 from curator.contract.errors import UserError
 from curator.filter.evaluate import select
 from curator.index.bucket_rule import set_bucket_rule
+from curator.index.changes.edits import Rewrite, Words
 from curator.index.collection import Collection
-from curator.index.edits import Rewrite, Words
-from curator.index.picks import Pick, pick_filter
-from curator.index.small_tables import Subset
-from curator.interop.matching import Matcher
+from curator.index.tables.picks import Pick, pick_filter
+from curator.index.tables.small_tables import Subset
+from curator.interop.matching.matcher import Matcher
+from curator.interop.matching.records import Record, Source
+from curator.interop.matching.word_import import ACTOR, Progress, WordsReport, batches, give_words
 from curator.interop.plan import ImportPlan, PlannedSubset
-from curator.interop.records import Record, Source
-from curator.interop.word_import import ACTOR, Progress, WordsReport, batches, give_words
 from curator.posts.words import text_of
 from curator.scan.report import ScanReport
 from curator.scan.scan import Progress as ScanTold

@@ -12,13 +12,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-from curator.contract.captions import CaptionRules
+from curator.contract.caption.captions import CaptionRules
 from curator.contract.errors import UserError
-from curator.contract.regular_file import read_regular
+from curator.contract.files.regular_file import read_regular
 from curator.contract.text import decoded, visible
 from curator.interop.folders import entries, need_folder, pictures_in, tree
 from curator.interop.plan import Ignored, ImportPlan, PlannedSubset
-from curator.scan.sidecar import MAX_BYTES
+from curator.scan.sidecars.sidecar import MAX_BYTES
 
 _FILES = ("multiply", "flip_p", "cond_dropout", "loss_scale", "shuffle_tags", "batch_id")
 _WORDS = (".txt", ".caption", ".json")

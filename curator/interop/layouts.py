@@ -8,14 +8,14 @@ from pathlib import Path
 from curator.contract.errors import UserError, did_you_mean
 from curator.contract.text import visible
 from curator.interop.balance import balance_sentence
-from curator.interop.booru import plan_booru
+from curator.interop.dumps.booru import plan_booru
+from curator.interop.dumps.gallery_dl import plan_gallery_dl
+from curator.interop.dumps.imagefolder import plan_imagefolder
 from curator.interop.everydream import plan_everydream
 from curator.interop.folders import entries
-from curator.interop.gallery_dl import plan_gallery_dl
-from curator.interop.imagefolder import plan_imagefolder
-from curator.interop.kohya_folders import parse_folder_name, plan_kohya_folders
-from curator.interop.kohya_json import plan_kohya_json
-from curator.interop.kohya_toml import plan_kohya_toml
+from curator.interop.kohya.dataset_file import plan_kohya_toml
+from curator.interop.kohya.folders import parse_folder_name, plan_kohya_folders
+from curator.interop.kohya.metadata import plan_kohya_json
 from curator.interop.plan import MOST_REPEATS, Ignored, ImportPlan
 from curator.interop.scores import plan_scores
 

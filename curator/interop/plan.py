@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from curator.contract.buckets import BucketRule, CropMode
-from curator.contract.captions import CaptionRules
-from curator.contract.manifest_header import MaskMode
-from curator.interop.records import Source
+from curator.contract.caption.captions import CaptionRules
+from curator.contract.manifest.header import MaskMode
+from curator.interop.matching.records import Source
 
 MOST_REPEATS = 1_000_000
 

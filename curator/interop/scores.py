@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from curator.contract.errors import UserError
-from curator.contract.regular_file import TEXT_BYTES, open_regular
+from curator.contract.files.regular_file import TEXT_BYTES, open_regular
 from curator.contract.text import decoded, visible
+from curator.interop.dumps.json_stream import json_lines, whole_items
 from curator.interop.folders import absolute
-from curator.interop.json_stream import json_lines, whole_items
-from curator.interop.names import named_in
+from curator.interop.matching.names import named_in
+from curator.interop.matching.records import Dropped, Record, Row, Source
 from curator.interop.plan import ImportPlan
-from curator.interop.records import Dropped, Record, Row, Source
 from curator.posts.post import whole
 
 _PATHS = ("path", "file_name", "filename", "file", "image_path", "image")

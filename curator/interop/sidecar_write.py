@@ -16,24 +16,24 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from curator.contract.regular_file import read_regular
+from curator.contract.files.regular_file import read_regular
+from curator.contract.files.whole_files import replace_file
 from curator.contract.text import decoded
-from curator.contract.whole_files import replace_file
 from curator.index.collection import Collection
-from curator.index.sidecar_names import kind_of, sidecar_name
-from curator.index.sidecar_table import SidecarState
-from curator.index.text_digest import is_free, text_digest
-from curator.index.texts import batches
-from curator.scan.beside import shared_stems, stem_of
-from curator.scan.caption_text import (
+from curator.index.editing.texts import batches
+from curator.index.images.sidecar_names import kind_of, sidecar_name
+from curator.index.images.sidecar_table import SidecarState
+from curator.index.images.text_digest import is_free, text_digest
+from curator.scan.find import Folder, listed
+from curator.scan.sidecars.beside import shared_stems, stem_of
+from curator.scan.sidecars.caption_text import (
     CaptionText,
     clean_line,
     read_caption_text,
     split_tags,
     write_caption_text,
 )
-from curator.scan.find import Folder, listed
-from curator.scan.sidecar import MAX_BYTES
+from curator.scan.sidecars.sidecar import MAX_BYTES
 
 Suffix = Literal[".txt", ".caption", ".json"]
 _CHANGED = "changed outside since it was last read: scan to see it, or force"

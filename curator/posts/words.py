@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from curator.index.tag_names import each_once, spaced
+from curator.index.tags.tag_names import each_once, spaced
 
 _MAX = 500
 _REMEMBERED = 200_000  # words

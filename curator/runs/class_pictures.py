@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from curator.contract.buckets import Size
-from curator.contract.class_pictures import ClassPictures, write_job
 from curator.contract.errors import UserError
+from curator.contract.run.class_pictures import ClassPictures, write_job
 from curator.runs.launch import check_installed
 
 PROGRAM: Sequence[str] = ("-m", "train.class_pictures")

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from curator.contract import events as ev
-from curator.contract.run_folder import Status
+from curator.contract.run import events as ev
+from curator.contract.run.run_folder import Status
 
 _SMOOTHING = 0.05  # share of the newest loss in the smoothed one
 _TRAINING = "training"  # the phase whose parts are the steps themselves

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from curator.contract.event_log import read_events
-from curator.contract.events import Event
-from curator.contract.run_folder import RunFolder
+from curator.contract.run.event_log import read_events
+from curator.contract.run.events import Event
+from curator.contract.run.run_folder import RunFolder
 from curator.runs.fold import RunView
 
 

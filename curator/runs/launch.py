@@ -17,12 +17,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from curator.contract.errors import UserError
-from curator.contract.event_log import end_of_events, read_events
-from curator.contract.events import RunFailed
-from curator.contract.manifest import open_manifest
-from curator.contract.recipe import Recipe
-from curator.contract.recipe_toml import dump_recipe, with_values
-from curator.contract.run_folder import RunFolder
+from curator.contract.manifest.manifest import open_manifest
+from curator.contract.recipe.recipe import Recipe
+from curator.contract.recipe.toml_file import dump_recipe, with_values
+from curator.contract.run.event_log import end_of_events, read_events
+from curator.contract.run.events import RunFailed
+from curator.contract.run.run_folder import RunFolder
 from curator.contract.text import visible
 
 WORKER: Sequence[str] = ("-m", "train")

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from curator.contract.errors import UserError, did_you_mean
-from curator.contract.event_log import end_of_events, read_events
-from curator.contract.events import Event, RunStarted, StepDone
-from curator.contract.run_folder import RunFolder, RunInfo, Status
+from curator.contract.run.event_log import end_of_events, read_events
+from curator.contract.run.events import Event, RunStarted, StepDone
+from curator.contract.run.run_folder import RunFolder, RunInfo, Status
 from curator.contract.text import visible
 
 _Kind = TypeVar("_Kind", bound=RunStarted | StepDone)

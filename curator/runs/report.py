@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from curator.contract import events as ev
+from curator.contract.run import events as ev
 from curator.contract.text import visible
 from curator.runs.fold import RunView
 from curator.runs.words import loss_in_words, rate_in_words, seconds_in_words

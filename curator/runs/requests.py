@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from curator.contract.errors import UserError
-from curator.contract.event_log import read_events
-from curator.contract.events import Paused, RequestTaken, Resumed, RunEnded, RunStarted
-from curator.contract.run_folder import RunFolder
+from curator.contract.run.event_log import read_events
+from curator.contract.run.events import Paused, RequestTaken, Resumed, RunEnded, RunStarted
+from curator.contract.run.run_folder import RunFolder
 from curator.contract.text import visible
 
 

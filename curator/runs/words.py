@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from curator.contract.run_folder import Status
+from curator.contract.run.run_folder import Status
 from curator.runs.fold import RunView
 
 

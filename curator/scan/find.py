@@ -14,9 +14,9 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from curator.contract.tar_members import TarMembers, is_tar, members_of
-from curator.index.folders import FolderState
-from curator.scan.beside import Beside, is_sidecar
+from curator.contract.files.tar_members import TarMembers, is_tar, members_of
+from curator.index.tables.folders import FolderState
+from curator.scan.sidecars.beside import Beside, is_sidecar
 
 SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".avif")
 _PICTURES = frozenset(SUFFIXES)

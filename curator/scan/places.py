@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 from pyroaring import BitMap
 
-from curator.contract.picture_file import tar_of
+from curator.contract.files.picture_file import tar_of
 from curator.index.collection import Collection
-from curator.index.paths import to_blob
-from curator.scan.reading import Before
+from curator.index.file.paths import to_blob
+from curator.scan.readers.reading import Before
 
 
 class Place(NamedTuple):

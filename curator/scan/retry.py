@@ -9,10 +9,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from curator.contract.picture_file import has_picture
-from curator.contract.tar_members import is_tar
+from curator.contract.files.picture_file import has_picture
+from curator.contract.files.tar_members import is_tar
 from curator.index.collection import Collection
-from curator.scan.relook import look_again
+from curator.scan.copies.relook import look_again
 from curator.scan.report import ScanReport
 from curator.scan.scan import Progress, ScanProgress, scan
 

@@ -19,19 +19,19 @@ from typing import NamedTuple
 from pyroaring import BitMap
 
 from curator.contract.errors import UserError
-from curator.contract.tar_members import is_tar
+from curator.contract.files.tar_members import is_tar
 from curator.contract.text import visible
 from curator.index.collection import Collection
-from curator.index.folders import UNSETTLED, FolderState
-from curator.scan.absorb import Absorber, Read
-from curator.scan.arrive import Arrivals
+from curator.index.tables.folders import UNSETTLED, FolderState
+from curator.scan.entering.absorb import Absorber, Read
+from curator.scan.entering.look import wanted_of
+from curator.scan.entering.new_images import Arrivals
 from curator.scan.find import Folder, Unchanged, count, walk
-from curator.scan.folder_notes import notes_on
-from curator.scan.look import wanted_of
 from curator.scan.places import Known, Place, Places
-from curator.scan.readers import Readers
-from curator.scan.reading import READING, Answer, Question, Wanted
+from curator.scan.readers.readers import Readers
+from curator.scan.readers.reading import READING, Answer, Question, Wanted
 from curator.scan.report import ScanReport
+from curator.scan.sidecars.folder_notes import notes_on
 
 BATCH = 8192  # images a transaction
 PIECE = 128  # images a question to a reading process

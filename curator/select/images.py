@@ -8,8 +8,8 @@ from pyroaring import BitMap
 
 from curator.filter.evaluate import select
 from curator.filter.fields import is_score, score_name
-from curator.index.bitmaps import of_array
 from curator.index.collection import Collection
+from curator.index.sets.bitmaps import of_array
 from curator.select.pool import Ids, Mask
 
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
-from curator.index.bitmaps import of_array
 from curator.index.collection import Collection
+from curator.index.sets.bitmaps import of_array
 from curator.select.caps import cap_by_class
 from curator.select.images import Images
 from curator.select.pool import Candidates, Ids, Pool

@@ -17,8 +17,8 @@ from curator.contract.text import visible
 from curator.filter.parse import parse
 from curator.filter.shown import shown
 from curator.filter.tree import And, ClassTerm, Expr, Not, NumberTerm, Or
-from curator.index.metadata import RATINGS, PostFacts
-from curator.index.tag_table import folded
+from curator.index.tables.metadata import RATINGS, PostFacts
+from curator.index.tags.tag_table import folded
 from curator.select.pool import Ids, Mask
 
 Post = tuple[PostFacts, tuple[str, ...]] | str  # facts and tags, or why the post has no picture

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from curator.contract.errors import UserError, did_you_mean
-from curator.contract.regular_file import TEXT_BYTES, read_regular
+from curator.contract.files.regular_file import TEXT_BYTES, read_regular
 from curator.contract.text import decoded, visible
 from curator.filter.fields import is_score
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 from pyroaring import BitMap
 
-from curator.contract.captions import CaptionRules, split_caption
-from curator.contract.prompt_weights import open_ends, spanning
+from curator.contract.caption.captions import CaptionRules, split_caption
+from curator.contract.caption.prompt_weights import open_ends, spanning
 from curator.index.collection import Collection
 
 _READ = 2000

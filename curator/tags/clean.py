@@ -15,9 +15,9 @@ from functools import cached_property
 from itertools import chain
 from typing import Any, TypeVar
 
+from curator.index.changes.edits import Words
 from curator.index.collection import Collection
-from curator.index.edits import Words
-from curator.index.tag_names import each_once, folded, spaced
+from curator.index.tags.tag_names import each_once, folded, spaced
 from curator.tags.people import Group, drop_of_several
 from curator.tags.relations import refuse_circle
 from curator.tags.rewriting import Looked, rewritten

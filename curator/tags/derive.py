@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from pyroaring import BitMap
 
 from curator.contract.errors import UserError, did_you_mean
-from curator.index.bitmaps import of_array
 from curator.index.collection import Collection
-from curator.index.metadata import RATINGS, missing
-from curator.index.tag_names import each_once
+from curator.index.sets.bitmaps import of_array
+from curator.index.tables.metadata import RATINGS, missing
+from curator.index.tags.tag_names import each_once
 from curator.tags.percentiles import Counted, Ints, percentiles_of, words_of
 
 KINDS = ("quality", "rating", "year", "head")

@@ -13,10 +13,10 @@ from typing import Any
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
-from curator.index.bitmaps import of_array
+from curator.index.changes.edits import Commit, GiveAndTake, SetClass, Words
 from curator.index.collection import Collection
-from curator.index.edits import Commit, GiveAndTake, SetClass, Words
-from curator.index.tag_names import each_once, folded
+from curator.index.sets.bitmaps import of_array
+from curator.index.tags.tag_names import each_once, folded
 from curator.tags.derive import CLASS_OF_KIND, Derived
 from curator.tags.order import to_front
 from curator.tags.rewriting import commit, rewritten

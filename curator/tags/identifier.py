@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from curator.contract.clip_tokens import CLIP_VOCAB, count_tokens
+from curator.contract.caption.clip_tokens import CLIP_VOCAB, count_tokens
 from curator.contract.text import visible
 from curator.index.collection import Collection
-from curator.index.tag_names import folded
+from curator.index.tags.tag_names import folded
 
 MOST_LETTERS = 3
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from curator.contract.errors import UserError, did_you_mean
+from curator.index.changes.edits import Words
 from curator.index.collection import Collection
-from curator.index.edits import Words
-from curator.index.tag_table import Tag, folded
+from curator.index.tags.tag_table import Tag, folded
 from curator.tags.rewriting import Looked, rewritten
 
 WITHIN = ("keep", "name", "common")

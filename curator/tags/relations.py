@@ -13,9 +13,9 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 from curator.contract.errors import UserError
-from curator.contract.regular_file import read_regular
+from curator.contract.files.regular_file import read_regular
 from curator.contract.text import decoded, visible
-from curator.index.tag_names import folded, spaced
+from curator.index.tags.tag_names import folded, spaced
 
 _MOST_BYTES = 1 << 28
 _FROM = ("antecedent_name", "antecedent", "alias", "child", "from")

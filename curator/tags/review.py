@@ -10,8 +10,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from curator.index.changes.edits import Commit, Words
 from curator.index.collection import Collection
-from curator.index.edits import Commit, Words
 from curator.tags.clean import CleanRules, Diff, cleaned_words
 from curator.tags.derive import derive
 from curator.tags.derive_plan import carry_out, classify_counts, plan_derived

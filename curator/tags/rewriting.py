@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
+from curator.index.changes.edits import Commit, Rewrite, Words
 from curator.index.collection import Collection
-from curator.index.edits import Commit, Rewrite, Words
 
 IMAGES_A_COMMIT = 200_000  # the words of one commit are held in memory: about 150 MB
 _READ = 2000

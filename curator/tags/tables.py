@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from curator.contract.errors import UserError, did_you_mean
-from curator.contract.regular_file import TEXT_BYTES, read_regular
+from curator.contract.files.regular_file import TEXT_BYTES, read_regular
 from curator.contract.text import visible
 from curator.index.collection import Collection
 

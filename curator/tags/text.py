@@ -6,7 +6,7 @@ import unicodedata
 
 from curator.contract.errors import UserError
 from curator.contract.text import visible
-from curator.index.tag_names import each_once, spaced
+from curator.index.tags.tag_names import each_once, spaced
 
 MAX_LENGTH = 500
 

@@ -20,7 +20,7 @@ from textual.worker import WorkerFailed
 
 from curator.contract.errors import UserError
 from curator.contract.text import visible
-from curator.index.edits import Commit
+from curator.index.changes.edits import Commit
 from curator.session import Session
 from curator.tui import keys, memory, theme
 from curator.tui.background import given_up, in_background, progress_told, write

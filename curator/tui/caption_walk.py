@@ -13,16 +13,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from curator.contract.buckets import Placement, Size
-from curator.contract.captions import SEPARATOR, CaptionParts, CaptionRules, caption_of, without_chance
-from curator.contract.clip_tokens import Counted, counted
+from curator.contract.caption.captions import (
+    SEPARATOR,
+    CaptionParts,
+    CaptionRules,
+    caption_of,
+    without_chance,
+)
+from curator.contract.caption.clip_tokens import Counted, counted
 from curator.contract.crops import crop_of
 from curator.contract.epoch_plan import Sample
 from curator.contract.errors import UserError
 from curator.contract.keyed import Purpose, uniform
-from curator.contract.manifest import Manifest, ManifestImage
-from curator.contract.manifest_header import ManifestSubset
-from curator.contract.recipe import Recipe, Text
-from curator.contract.run_length import plan_training
+from curator.contract.manifest.header import ManifestSubset
+from curator.contract.manifest.manifest import Manifest, ManifestImage
+from curator.contract.recipe.recipe import Recipe, Text
+from curator.contract.run.run_length import plan_training
 
 
 @dataclass(frozen=True)

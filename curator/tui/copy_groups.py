@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from rich.text import Text
 
 from curator.contract.text import visible
-from curator.index.images import ImageRow
-from curator.index.metadata import PostFacts
-from curator.scan.duplicates import Best, Group, find_groups
-from curator.scan.fingerprint import fill
+from curator.index.images.images import ImageRow
+from curator.index.tables.metadata import PostFacts
+from curator.scan.copies.duplicates import Best, Group, find_groups
+from curator.scan.copies.fingerprint import fill
 from curator.session import Session
 
 ORDERS: tuple[Best, ...] = get_args(Best)

@@ -10,8 +10,8 @@ from textual.screen import Screen
 
 from curator.contract.errors import UserError, did_you_mean
 from curator.contract.text import visible
-from curator.index.edits import AddTags, Commit, Edit, RemoveTags, RenameTag, SetCaption
-from curator.index.images import ImageRow
+from curator.index.changes.edits import AddTags, Commit, Edit, RemoveTags, RenameTag, SetCaption
+from curator.index.images.images import ImageRow
 from curator.session import Session
 from curator.tags.text import clean_tag
 from curator.tui.background import in_background, mistakes_shown, write

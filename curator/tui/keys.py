@@ -16,7 +16,7 @@ from textual.binding import Binding, BindingType
 from textual.keys import _character_to_key  # Textual names keys so; it has no public function for it
 
 from curator.contract.errors import UserError, did_you_mean
-from curator.contract.regular_file import TEXT_BYTES, read_regular
+from curator.contract.files.regular_file import TEXT_BYTES, read_regular
 from curator.contract.text import visible
 
 

@@ -16,9 +16,9 @@ from rich.style import Style
 from textual.strip import Strip
 
 from curator.contract.buckets import Box, Placement
+from curator.contract.files.picture_file import open_picture
 from curator.contract.flatten import flattened
-from curator.contract.picture_file import open_picture
-from curator.scan.header import MAX_PIXELS  # and sets Pillow's own limits
+from curator.scan.headers.header import MAX_PIXELS  # and sets Pillow's own limits
 from curator.tui.picture_request import Picture, PictureRequest
 
 _UPPER_HALF = "▀"

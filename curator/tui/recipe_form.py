@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from curator.contract.errors import UserError
-from curator.contract.recipe import Recipe
-from curator.contract.recipe_checks import check_recipe
-from curator.contract.recipe_fields import FieldInfo, Value, checked, recipe_fields
-from curator.contract.recipe_toml import load_recipe, presets, values_of, with_values
+from curator.contract.recipe.checks import check_recipe
+from curator.contract.recipe.fields import FieldInfo, Value, checked, recipe_fields
+from curator.contract.recipe.recipe import Recipe
+from curator.contract.recipe.toml_file import load_recipe, presets, values_of, with_values
 from curator.session import Session
 
 HEAD = ("manifest", "preset", "name of the run")

@@ -19,11 +19,11 @@ from curator.contract.buckets import (
     Resample,
     checked,
 )
-from curator.contract.captions import CaptionRules
+from curator.contract.caption.captions import CaptionRules
 from curator.contract.errors import UserError, did_you_mean
-from curator.contract.manifest_header import MASK_MODES, MaskMode
+from curator.contract.manifest.header import MASK_MODES, MaskMode
 from curator.contract.text import visible
-from curator.index.small_tables import Subset
+from curator.index.tables.small_tables import Subset
 from curator.tui.recipe_form import in_text
 from curator.tui.screens.dialogs import FormLine, number_of, whole_number_of, yes_or_no
 

@@ -8,8 +8,8 @@ from textwrap import wrap
 from rich.text import Text
 
 from curator.contract.epoch_plan import Span
-from curator.contract.recipe import Recipe
-from curator.contract.run_length import plan_training
+from curator.contract.recipe.recipe import Recipe
+from curator.contract.run.run_length import plan_training
 from curator.contract.text import visible
 from curator.tui.caption_walk import Said
 

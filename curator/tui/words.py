@@ -9,9 +9,9 @@ from rich.text import Text
 from curator.contract.buckets import Size
 from curator.contract.errors import UserError
 from curator.contract.text import visible
-from curator.index.describe import images_in_words, stayed_in_words
-from curator.index.edits import AddTags, Commit, Edit, RemoveTags, RenameTag, SetCaption, SetMark
-from curator.index.images import ImageRow
+from curator.index.changes.edits import AddTags, Commit, Edit, RemoveTags, RenameTag, SetCaption, SetMark
+from curator.index.editing.describe import images_in_words, stayed_in_words
+from curator.index.images.images import ImageRow
 from curator.tags.text import clean_tags
 
 

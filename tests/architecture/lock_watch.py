@@ -19,8 +19,8 @@ from threading import local
 
 from PIL import Image
 
-from curator.cli.boundary import exit_code_of
 from curator.cli.main import dispatch
+from curator.cli.shared.boundary import exit_code_of
 from curator.session import Session
 from curator.tui.app import FriezeApp
 

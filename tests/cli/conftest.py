@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from curator.cli.boundary import exit_code_of
 from curator.cli.main import dispatch
+from curator.cli.shared.boundary import exit_code_of
 
 PICTURES = {"fox": (600, 400), "wolf": (400, 600), "owl": (512, 512), "strip": (1024, 300)}
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from curator.cli.demo_collection import hand_made_tags, photographs
+from curator.cli.demo.collection import hand_made_tags, photographs
 from curator.contract.errors import UserError
-from curator.contract.manifest import open_manifest
-from curator.contract.manifest_digest import verify_digest, verify_files
+from curator.contract.manifest.digest import verify_digest, verify_files
+from curator.contract.manifest.manifest import open_manifest
 from curator.tags.text import clean_tags
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from curator.contract.manifest_seal import seal
-from curator.contract.signs import wide
+from curator.contract.manifest.seal import seal
+from curator.contract.manifest.signs import wide
 from tests.cli.conftest import Frieze
 
 FORMATS = ("jsonl", "kohya-toml", "kohya-json", "imagefolder", "parquet")

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from curator.contract import events as ev
-from curator.contract.event_log import EventLog
-from curator.contract.run_folder import RunFolder
+from curator.contract.run import events as ev
+from curator.contract.run.event_log import EventLog
+from curator.contract.run.run_folder import RunFolder
 from tests.cli.conftest import Frieze
 
 ESCAPE = "\x1b]0;pwned\x07\x1b[31m"

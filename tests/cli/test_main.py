@@ -15,7 +15,7 @@ import pytest
 import typer
 
 from curator.cli import app_command, main
-from curator.cli.boundary import exit_code_of
+from curator.cli.shared.boundary import exit_code_of
 from curator.contract.errors import UserError
 from curator.session import Session
 

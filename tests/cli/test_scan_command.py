@@ -43,7 +43,7 @@ def test_a_tar_makes_its_collection_beside_it(frieze: Frieze, pictures: Path, tm
 def test_progress_is_told_in_thousands(
     frieze: Frieze, pictures: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("curator.cli.progress._PLAIN_EVERY", 2)
+    monkeypatch.setattr("curator.cli.shared.progress._PLAIN_EVERY", 2)
     monkeypatch.setattr("curator.scan.scan.PIECE", 1)
     told = frieze("scan", pictures).err.splitlines()
     assert told == ["scanned 2 of 3", "scanned 3 of 3"]
@@ -68,7 +68,7 @@ def test_what_cannot_be_decoded_is_named_and_set_aside(frieze: Frieze, pictures:
 def test_progress_begins_again_with_the_next_folder(
     frieze: Frieze, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("curator.cli.progress._PLAIN_EVERY", 2)
+    monkeypatch.setattr("curator.cli.shared.progress._PLAIN_EVERY", 2)
     monkeypatch.setattr("curator.scan.scan.PIECE", 1)
     other = tmp_path / "zz"
     other.mkdir()
@@ -84,7 +84,7 @@ def test_reading_again_tells_what_else_it_met(
     frieze: Frieze, pictures: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Counts and progress, as a scan; what is left keeps the day since when it could not be used."""
-    monkeypatch.setattr("curator.cli.progress._PLAIN_EVERY", 2)
+    monkeypatch.setattr("curator.cli.shared.progress._PLAIN_EVERY", 2)
     for name in ("bad", "mended"):
         (pictures / f"{name}.png").write_bytes(b"no picture")
     frieze("scan", pictures)

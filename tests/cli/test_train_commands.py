@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from curator.contract.run_folder import RunFolder
+from curator.contract.run.run_folder import RunFolder
 from curator.runs import launch
 
 Frieze = Any

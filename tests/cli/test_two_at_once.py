@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from curator.cli.boundary import exit_code_of
 from curator.cli.main import dispatch
+from curator.cli.shared.boundary import exit_code_of
 from curator.contract.buckets import BucketRule
 from curator.contract.errors import UserError
-from curator.contract.recipe_fields import recipe_fields
-from curator.index import database
-from curator.index.small_tables import Subset
+from curator.contract.recipe.fields import recipe_fields
+from curator.index.file import database
+from curator.index.tables.small_tables import Subset
 from curator.session import Session
 from curator.tags.table_text import keep
 from curator.tui.recipe_form import RecipeForm, change_remembered, remembered_form
@@ -165,7 +165,7 @@ def test_what_a_form_did_not_change_stays_as_others_set_it(session: Session) -> 
 
 SCRIPT = """
 import sys
-from curator.cli.boundary import exit_code_of
+from curator.cli.shared.boundary import exit_code_of
 from curator.cli.main import dispatch
 for line in sys.stdin.read().splitlines():
     print(exit_code_of(lambda: dispatch(line.split())), file=sys.stderr)

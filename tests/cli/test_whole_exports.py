@@ -16,7 +16,7 @@ from tests.cli.conftest import Frieze
 
 KILLED = """
 import os, signal, sys
-from curator.interop import walked
+from curator.interop.manifests import walked
 from curator.index import export
 def kill(*_):
     os.kill(os.getpid(), signal.SIGKILL)

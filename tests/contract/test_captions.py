@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curator.contract.captions import (
+from curator.contract.caption.captions import (
     CaptionRules,
     caption_of,
     split_caption,

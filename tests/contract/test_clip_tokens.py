@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curator.contract.clip_tokens import CLIP_VOCAB, chunks_of, count_tokens, count_weighted, counted
+from curator.contract.caption.clip_tokens import CLIP_VOCAB, chunks_of, count_tokens, count_weighted, counted
 
 TEXTS = (
     "", "a", "1girl, solo, long hair, looking at viewer", "don't they'll 2021 1024x768", "^_^ (o)_(o) |_| :3",

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from curator.contract.errors import UserError
-from curator.contract.event_log import EventLog, read_events
-from curator.contract.events import (
+from curator.contract.run.event_log import EventLog, read_events
+from curator.contract.run.events import (
     CheckpointSaved,
     Evaluated,
     Event,

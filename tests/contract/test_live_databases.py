@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from curator.contract.live_databases import hold, let_go
-from curator.contract.regular_file import open_regular, read_regular
+from curator.contract.files.live_databases import hold, let_go
+from curator.contract.files.regular_file import open_regular, read_regular
 
 
 class Owner:

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from curator.contract.buckets import BucketRule, bucket_list, place
-from curator.contract.captions import CaptionParts, CaptionRules
+from curator.contract.caption.captions import CaptionParts, CaptionRules
 from curator.contract.epoch_plan import Span
 from curator.contract.errors import UserError
-from curator.contract.manifest import Manifest, ManifestImage, open_manifest
-from curator.contract.manifest_digest import verify_digest, verify_files
-from curator.contract.manifest_header import ManifestSubset, Provenance
-from curator.contract.manifest_seal import seal, verify_seal
-from curator.contract.manifest_writer import ManifestContent, write_manifest
+from curator.contract.manifest.digest import verify_digest, verify_files
+from curator.contract.manifest.header import ManifestSubset, Provenance
+from curator.contract.manifest.manifest import Manifest, ManifestImage, open_manifest
+from curator.contract.manifest.seal import seal, verify_seal
+from curator.contract.manifest.writer import ManifestContent, write_manifest
 
 RULE = BucketRule(512, 512)
 SUBSETS = (

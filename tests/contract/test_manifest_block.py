@@ -12,13 +12,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from curator.contract.buckets import BucketRule, bucket_list, place
-from curator.contract.captions import CaptionParts
+from curator.contract.caption.captions import CaptionParts
 from curator.contract.errors import UserError
-from curator.contract.manifest import Manifest, ManifestImage, open_manifest
-from curator.contract.manifest_block import ROWS, PackedRow, packed, unpacked
-from curator.contract.manifest_digest import verify_digest
-from curator.contract.manifest_header import ManifestSubset, Provenance
-from curator.contract.manifest_writer import ManifestContent, write_manifest
+from curator.contract.manifest.block import ROWS, PackedRow, packed, unpacked
+from curator.contract.manifest.digest import verify_digest
+from curator.contract.manifest.header import ManifestSubset, Provenance
+from curator.contract.manifest.manifest import Manifest, ManifestImage, open_manifest
+from curator.contract.manifest.writer import ManifestContent, write_manifest
 
 RULE = BucketRule()
 TAGS = {f"tag {number}": "general" for number in range(300)}

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from curator.contract.errors import UserError
-from curator.contract.manifest import ManifestImage, open_manifest
-from curator.contract.manifest_digest import verify_digest
-from curator.contract.manifest_writer import ManifestContent, write_manifest
+from curator.contract.manifest.digest import verify_digest
+from curator.contract.manifest.manifest import ManifestImage, open_manifest
+from curator.contract.manifest.writer import ManifestContent, write_manifest
 from tests.contract.test_manifest import content
 
 WRITER = """
@@ -25,7 +25,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 from tests.contract.test_manifest import content
-from curator.contract.manifest_writer import write_manifest
+from curator.contract.manifest.writer import write_manifest
 folder = Path(sys.argv[1])
 given = content(folder / "pictures")
 

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curator.contract.picture_file import has_picture, open_picture, picture_bytes, read_picture, tar_of
-from curator.contract.tar_members import Member, TarMembers, is_tar, members_of, plain_name
+from curator.contract.files.picture_file import has_picture, open_picture, picture_bytes, read_picture, tar_of
+from curator.contract.files.tar_members import Member, TarMembers, is_tar, members_of, plain_name
 
 
 def tarred(path: Path, files: dict[str, bytes], **options: Any) -> Path:

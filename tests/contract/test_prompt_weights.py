@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curator.contract.captions import CaptionParts, CaptionRules
-from curator.contract.prompt_weights import (
+from curator.contract.caption.captions import CaptionParts, CaptionRules
+from curator.contract.caption.prompt_weights import (
     bracket_problem,
     open_ends,
     parse_weights,

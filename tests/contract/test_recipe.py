@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curator.contract.errors import UserError
-from curator.contract.recipe import Recipe
-from curator.contract.recipe_checks import recipe_warnings
-from curator.contract.recipe_fields import FieldInfo, Value, checked, recipe_fields, toml_value
-from curator.contract.recipe_toml import (
+from curator.contract.recipe.checks import recipe_warnings
+from curator.contract.recipe.fields import FieldInfo, Value, checked, recipe_fields, toml_value
+from curator.contract.recipe.recipe import Recipe
+from curator.contract.recipe.toml_file import (
     differences,
     dump_recipe,
     load_recipe,

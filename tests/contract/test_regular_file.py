@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from curator.contract.regular_file import open_regular, read_regular
+from curator.contract.files.regular_file import open_regular, read_regular
 
 
 def test_a_file_is_read_whole(tmp_path: Path) -> None:

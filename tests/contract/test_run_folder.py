@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from curator.contract.errors import UserError
-from curator.contract.process_identity import identity_of, is_alive
-from curator.contract.run_folder import RunFolder
+from curator.contract.run.process_identity import identity_of, is_alive
+from curator.contract.run.run_folder import RunFolder
 
 WORKER = """
 import sys, time
 from pathlib import Path
-from curator.contract.run_folder import RunFolder
+from curator.contract.run.run_folder import RunFolder
 run = RunFolder(Path(sys.argv[1]))
 with run.hold():
     print("held", flush=True)
@@ -113,7 +113,7 @@ def test_lookers_do_not_see_each_other(run: RunFolder) -> None:
     """Many may ask for the status at once: a dead run is dead for all of them."""
     worker(run).communicate()
     look = (
-        "import sys; from pathlib import Path; from curator.contract.run_folder import RunFolder\n"
+        "import sys; from pathlib import Path; from curator.contract.run.run_folder import RunFolder\n"
         "run = RunFolder(Path(sys.argv[1]))\n"
         "print(sum(run.status() == 'running' for _ in range(1500)))"
     )

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 from curator.contract.epoch_plan import Span
-from curator.contract.recipe import Recipe
-from curator.contract.recipe_toml import with_values
-from curator.contract.run_length import plan_training
+from curator.contract.recipe.recipe import Recipe
+from curator.contract.recipe.toml_file import with_values
+from curator.contract.run.run_length import plan_training
 
 SPANS = [Span(0, 2.0, 0, 5), Span(1, 1.0, 5, 3)]
 

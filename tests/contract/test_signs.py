@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curator.contract.signs import MOST, numbers, sign, signs, sql_number, wide
+from curator.contract.manifest.signs import MOST, numbers, sign, signs, sql_number, wide
 
 
 @given(st.lists(st.integers(0, MOST)))

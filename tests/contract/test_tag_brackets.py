@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curator.contract.captions import CaptionRules, caption_of, split_caption, stored_rules
+from curator.contract.caption.captions import CaptionRules, caption_of, split_caption, stored_rules
+from curator.contract.caption.prompt_weights import Weighted, parse_weights, weights_problem
+from curator.contract.caption.tag_brackets import escaped, is_qualified
 from curator.contract.epoch_plan import Sample
-from curator.contract.prompt_weights import Weighted, parse_weights, weights_problem
-from curator.contract.tag_brackets import escaped, is_qualified
 
 PLAIN = CaptionRules(escape_parentheses=True)
 

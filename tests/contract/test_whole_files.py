@@ -14,14 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from curator.contract import whole_files
-from curator.contract.whole_files import TakenError, drafted_file, drafted_folder, replace_file
+from curator.contract.files import whole_files
+from curator.contract.files.whole_files import TakenError, drafted_file, drafted_folder, replace_file
 
 ROOT = Path(__file__).parents[2]
 HANGS = """
 import sys
 from pathlib import Path
-from curator.contract.whole_files import drafted_file, drafted_folder
+from curator.contract.files.whole_files import drafted_file, drafted_folder
 path = Path(sys.argv[2])
 with (drafted_file if sys.argv[1] == "file" else drafted_folder)(path) as draft:
     (draft if sys.argv[1] == "file" else draft / "half").write_bytes(b"half" * 1000)

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from curator.contract.caption.wildcards import expanded, lone_brace, reaching_over
 from curator.contract.keyed import key
-from curator.contract.wildcards import expanded, lone_brace, reaching_over
 
 
 @pytest.mark.parametrize(

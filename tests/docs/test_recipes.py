@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from curator.contract.recipe_fields import FieldInfo, recipe_fields, toml_value
+from curator.contract.recipe.fields import FieldInfo, recipe_fields, toml_value
 
 PAGE = Path(__file__).parents[2] / "docs" / "recipes.md"
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curator.contract.buckets import BucketRule, bucket_list, place
-from curator.filter.buckets import buckets_of
+from curator.placement.buckets import buckets_of
 
 RULES = [
     BucketRule(512, 512, 256, 1024, 64),

@@ -13,10 +13,10 @@ from curator.contract.buckets import BucketRule, place
 from curator.filter.evaluate import select
 from curator.filter.tree import FilterError
 from curator.filter.unmatched import unmatched_in_words
+from curator.index.changes.edits import SetClass, SetMark
 from curator.index.collection import Collection
-from curator.index.edits import SetClass, SetMark
-from curator.index.images import FileFacts, NewImage
-from curator.index.small_tables import Subset
+from curator.index.images.images import FileFacts, NewImage
+from curator.index.tables.small_tables import Subset
 
 SIZES = [(512, 512), (768, 512), (1024, 1536), (512, 768), (2048, 1024), (300, 300)]
 TAGS = [

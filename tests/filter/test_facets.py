@@ -13,9 +13,9 @@ from curator.filter import facets
 from curator.filter.cancel import Cancelled
 from curator.filter.evaluate import select
 from curator.filter.facets import exact_facets, sample_facets
+from curator.index.changes.edits import AddTags
 from curator.index.collection import Collection
-from curator.index.edits import AddTags
-from curator.index.images import FileFacts, NewImage
+from curator.index.images.images import FileFacts, NewImage
 
 COUNT = 1500
 
@@ -82,7 +82,7 @@ def test_a_sample_is_near_and_says_so(collection: Collection, monkeypatch: pytes
 
 
 def test_an_edit_that_waits_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("curator.index.journal.AT_ONCE", 0)
+    monkeypatch.setattr("curator.index.undo.journal.AT_ONCE", 0)
     made = Collection.create(tmp_path)
     with made.writing():
         root = made.images.root("/p")

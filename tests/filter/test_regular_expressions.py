@@ -10,7 +10,7 @@ from curator.contract.errors import UserError
 from curator.filter.cancel import Cancelled
 from curator.filter.evaluate import select
 from curator.index.collection import Collection
-from curator.index.images import FileFacts, NewImage
+from curator.index.images.images import FileFacts, NewImage
 
 CAPTIONS = ["a Red dress", "red", "a" * 60 + "!"]
 

@@ -15,10 +15,10 @@ from curator.filter.cancel import Cancelled
 from curator.filter.evaluate import select
 from curator.filter.tree import FilterError
 from curator.index.bulk_import import BulkImport
+from curator.index.changes.edits import AddTags, RemoveTags, RenameTag
 from curator.index.collection import Collection
-from curator.index.edits import AddTags, RemoveTags, RenameTag
-from curator.index.new_images import ImageBatch
-from curator.index.small_tables import SavedFilter
+from curator.index.images.new_images import ImageBatch
+from curator.index.tables.small_tables import SavedFilter
 
 COUNT = 3000
 
@@ -91,7 +91,7 @@ def test_text_in_few_images_or_many(
     collection: Collection, text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     few = select(collection, f"t0 {text}").ids.tolist()
-    monkeypatch.setattr("curator.index.row_text._FEW", 0)
+    monkeypatch.setattr("curator.index.images.row_text._FEW", 0)
     assert select(collection, f"t0 {text}").ids.tolist() == few
     with collection.reading():
         assert select(collection, f"t0 {text}").ids.tolist() == few
@@ -167,8 +167,8 @@ def test_numbers_asked_of_few_images_or_of_all(
 
 def test_filters_before_amid_and_after_a_fold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """S003: what a filter, a count and an order say does not depend on how far edits have reached the rows."""
-    monkeypatch.setattr("curator.index.fold.ROWS_PER_PIECE", 100)
-    monkeypatch.setattr("curator.index.journal.AT_ONCE", 0)
+    monkeypatch.setattr("curator.index.editing.fold.ROWS_PER_PIECE", 100)
+    monkeypatch.setattr("curator.index.undo.journal.AT_ONCE", 0)
     made = Collection.create(tmp_path)
     with made.writing():
         root = made.images.root("/data")
@@ -192,7 +192,7 @@ def test_filters_before_amid_and_after_a_fold(tmp_path: Path, monkeypatch: pytes
     assert made.waiting() == 1000
     while made.waiting():
         with made.writing():
-            from curator.index.fold import fold_piece
+            from curator.index.editing.fold import fold_piece
 
             fold_piece(made._store)
         assert said() == at_once

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pytest
 
 from curator.index.collection import Collection
-from curator.index.images import FileFacts, NewImage
+from curator.index.images.images import FileFacts, NewImage
 
 
 class Picture(NamedTuple):

@@ -5,17 +5,17 @@ from pathlib import Path
 import pytest
 
 from curator.contract.buckets import BucketRule
-from curator.contract.captions import CaptionRules
+from curator.contract.caption.captions import CaptionRules
 from curator.contract.errors import UserError
-from curator.contract.manifest import open_manifest
-from curator.contract.manifest_digest import verify_digest
+from curator.contract.manifest.digest import verify_digest
+from curator.contract.manifest.manifest import open_manifest
 from curator.freeze.build import FrozenManifest, freeze
 from curator.freeze.library import freeze_named, manifests_folder
 from curator.freeze.members import members_of
 from curator.freeze.spec import FreezeSpec
+from curator.index.changes.edits import AddTags, RenameTag
 from curator.index.collection import Collection
-from curator.index.edits import AddTags, RenameTag
-from curator.index.small_tables import Subset
+from curator.index.tables.small_tables import Subset
 from tests.freeze.conftest import PICTURES, Maker, Picture
 
 SPEC = FreezeSpec(

@@ -4,15 +4,15 @@ import shutil
 from pathlib import Path
 
 from curator.contract.buckets import BucketRule
-from curator.contract.captions import CaptionRules
-from curator.contract.recipe import BatchSize
+from curator.contract.caption.captions import CaptionRules
+from curator.contract.recipe.recipe import BatchSize
 from curator.filter.evaluate import select
-from curator.freeze.checks import FreezeReport, check
+from curator.freeze.checks.checks import FreezeReport, check
 from curator.freeze.members import members_of
 from curator.freeze.preview import preview
 from curator.freeze.spec import FreezeSpec
 from curator.index.collection import Collection
-from curator.index.small_tables import Subset
+from curator.index.tables.small_tables import Subset
 from tests.freeze.conftest import PICTURES, Maker, Picture
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from curator.contract.buckets import BucketRule
-from curator.contract.captions import CaptionRules
+from curator.contract.caption.captions import CaptionRules
 from curator.contract.errors import UserError
 from curator.filter.parse import parse
 from curator.filter.shown import parts_of, shown
@@ -17,9 +17,9 @@ from curator.freeze.library import manifests_folder
 from curator.freeze.members import members_of
 from curator.freeze.spec import spec_of
 from curator.index.bucket_rule import set_bucket_rule
-from curator.index.edits import AddTags, SetMark
-from curator.index.picks import Pick
-from curator.index.small_tables import Subset
+from curator.index.changes.edits import AddTags, SetMark
+from curator.index.tables.picks import Pick
+from curator.index.tables.small_tables import Subset
 from tests.freeze.conftest import PICTURES, Picture
 
 

@@ -11,18 +11,18 @@ from hypothesis import strategies as st
 from pyroaring import BitMap
 
 from curator.contract.buckets import BucketRule, place
-from curator.contract.captions import CaptionRules
+from curator.contract.caption.captions import CaptionRules
 from curator.contract.epoch_plan import Span
-from curator.contract.recipe import BatchSize
+from curator.contract.recipe.recipe import BatchSize
 from curator.filter.evaluate import select
-from curator.freeze.checks import check
-from curator.freeze.finding import PictureFilters
+from curator.freeze.checks.checks import check
+from curator.freeze.checks.finding import PictureFilters
 from curator.freeze.members import Members, members_of
 from curator.freeze.preview import preview
 from curator.freeze.spec import FreezeSpec
+from curator.index.changes.edits import SetMark
 from curator.index.collection import Collection
-from curator.index.edits import SetMark
-from curator.index.small_tables import Subset
+from curator.index.tables.small_tables import Subset
 from tests.freeze.conftest import Maker, Picture
 
 SIZES = ((100, 100), (128, 128), (255, 257), (512, 512), (600, 400), (300, 1000), (0, 0), (0, 5))

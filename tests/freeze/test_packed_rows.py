@@ -13,18 +13,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from curator.contract.buckets import BucketRule, cropped_around, face_in, place
-from curator.contract.captions import CaptionRules, split_caption
-from curator.contract.manifest import ManifestImage, open_manifest
-from curator.contract.manifest_digest import verify_digest
-from curator.contract.manifest_writer import ManifestContent, write_manifest
-from curator.filter.buckets import buckets_of
+from curator.contract.caption.captions import CaptionRules, split_caption
+from curator.contract.manifest.digest import verify_digest
+from curator.contract.manifest.manifest import ManifestImage, open_manifest
+from curator.contract.manifest.writer import ManifestContent, write_manifest
 from curator.freeze.build import freeze
 from curator.freeze.members import Members, members_of
-from curator.freeze.placing import scaled
 from curator.freeze.spec import FreezeSpec
+from curator.index.changes.edits import AddTags, RemoveTags, SetMark
 from curator.index.collection import Collection
-from curator.index.edits import AddTags, RemoveTags, SetMark
-from curator.index.small_tables import Subset
+from curator.index.tables.small_tables import Subset
+from curator.placement.buckets import buckets_of
+from curator.placement.crops import scaled
 from tests.freeze.conftest import Maker, Picture
 
 TAGS = (

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curator.freeze.pieces import PieceJoiner
+from curator.freeze.packing.pieces import PieceJoiner
 
 pieces = st.lists(st.binary(max_size=6).map(lambda each: each.replace(b"\0", b"")), min_size=1, max_size=20)
 

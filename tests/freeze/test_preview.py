@@ -6,13 +6,13 @@ from hypothesis import strategies as st
 
 from curator.contract.buckets import BucketRule, place
 from curator.contract.epoch_plan import LEFTOVERS, EpochPlan
-from curator.contract.manifest import open_manifest
-from curator.contract.recipe import BatchSize
+from curator.contract.manifest.manifest import open_manifest
+from curator.contract.recipe.recipe import BatchSize
 from curator.freeze.build import freeze
 from curator.freeze.members import members_of
 from curator.freeze.preview import preview
 from curator.freeze.spec import FreezeSpec
-from curator.index.small_tables import Subset
+from curator.index.tables.small_tables import Subset
 from tests.freeze.conftest import PICTURES, Maker, Picture
 
 

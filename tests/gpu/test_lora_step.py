@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from curator.contract.epoch_plan import Sample
-from curator.contract.recipe import Objective
+from curator.contract.recipe.recipe import Objective
 from train.adapters.lora import LoraShape, attach_lora
 from train.data.batches import Item
 from train.data.images import Cut, LoadedSample, to_model_range

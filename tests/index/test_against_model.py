@@ -20,10 +20,7 @@ from hypothesis.stateful import initialize, invariant, precondition, rule
 from pyroaring import BitMap
 
 from curator.contract.errors import UserError
-from curator.index import bitmap_file, columns, fold, journal, settle, tag_table
-from curator.index.bitmaps import Flag
-from curator.index.collection import Collection
-from curator.index.edits import (
+from curator.index.changes.edits import (
     AddTags,
     Commit,
     Edit,
@@ -35,7 +32,14 @@ from curator.index.edits import (
     SetMark,
     Words,
 )
-from curator.index.images import FileFacts, NewImage
+from curator.index.collection import Collection
+from curator.index.editing import compaction as settle
+from curator.index.editing import fold
+from curator.index.images.images import FileFacts, NewImage
+from curator.index.sets import bitmap_file, columns
+from curator.index.sets.bitmaps import Flag
+from curator.index.tags import tag_table
+from curator.index.undo import journal
 from tests.index.record_rules import RecordDone, RecordRules
 
 NAMES = ["1girl", "solo", "saber (fate)", "long_hair", "Two", "é"]

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from curator.contract.errors import UserError
-from curator.index import database
 from curator.index.bulk_import import BulkImport
+from curator.index.changes.edits import AddTags, SetCaption
 from curator.index.collection import Collection
-from curator.index.edits import AddTags, SetCaption
-from curator.index.file_system import kind_of, refuse_network
-from curator.index.images import FileFacts, NewImage
-from curator.index.new_images import ImageBatch
+from curator.index.file import database
+from curator.index.file.file_system import kind_of, refuse_network
+from curator.index.images.images import FileFacts, NewImage
+from curator.index.images.new_images import ImageBatch
 
 FACTS = FileFacts(b"s" * 32, 1, 2, 3, 4, "png")
 HOSTILE = [

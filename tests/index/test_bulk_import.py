@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 
 from curator.contract.errors import UserError
-from curator.index import bitmap_file, bulk_import
-from curator.index.bitmaps import Flag
+from curator.index import bulk_import
 from curator.index.bulk_import import BulkImport
+from curator.index.changes.edits import AddTags
 from curator.index.collection import Collection
-from curator.index.edits import AddTags
-from curator.index.images import FileFacts, NewImage
-from curator.index.new_images import ImageBatch
+from curator.index.images.images import FileFacts, NewImage
+from curator.index.images.new_images import ImageBatch
+from curator.index.sets import bitmap_file
+from curator.index.sets.bitmaps import Flag
 
 
 def batch(root: int, first: int, count: int, paths: list[str] | None = None) -> ImageBatch:

@@ -17,9 +17,9 @@ from pyroaring import BitMap
 from curator.contract.varint import pack
 from curator.index import bulk_rows
 from curator.index.bulk_rows import BulkRows, decode_joined
+from curator.index.changes.edits import AddTags, RemoveTags
 from curator.index.collection import Collection
-from curator.index.edits import AddTags, RemoveTags
-from curator.index.images import FileFacts, NewImage
+from curator.index.images.images import FileFacts, NewImage
 
 COUNT = 300
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from bench.collection import Booru, fill
-from curator.index import columns
 from curator.index.collection import Collection
+from curator.index.sets import columns
 
 
 def test_columns_longest_unused_are_dropped_and_read_again(

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from curator.contract.errors import UserError
+from curator.index.changes.edits import AddTags
 from curator.index.collection import Collection
-from curator.index.edits import AddTags
-from curator.index.images import FileFacts, NewImage
-from curator.index.migrations import STEPS
+from curator.index.images.images import FileFacts, NewImage
+from curator.index.schema.migrations import STEPS
 
 
 def with_images(folder: Path, count: int = 3) -> Collection:
@@ -172,7 +172,7 @@ def test_a_new_index_appears_whole_or_not_at_all(tmp_path: Path, monkeypatch: py
     def killed(_database: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("curator.index.creation.migrate", killed)
+    monkeypatch.setattr("curator.index.schema.creation.migrate", killed)
     with pytest.raises(KeyboardInterrupt):
         Collection.create(tmp_path)
     monkeypatch.undo()

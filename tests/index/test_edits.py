@@ -10,10 +10,18 @@ import pytest
 from pyroaring import BitMap
 
 from curator.contract.errors import UserError
-from curator.index import journal
+from curator.index.changes.edits import (
+    AddTags,
+    GiveAndTake,
+    RemoveTags,
+    RenameTag,
+    ReorderTags,
+    SetClass,
+    SetMark,
+)
 from curator.index.collection import Collection
-from curator.index.edits import AddTags, GiveAndTake, RemoveTags, RenameTag, ReorderTags, SetClass, SetMark
-from curator.index.images import FileFacts, NewImage
+from curator.index.images.images import FileFacts, NewImage
+from curator.index.undo import journal
 
 
 @pytest.fixture
@@ -131,7 +139,8 @@ def test_another_process_edits_and_this_one_undoes(collection: Collection) -> No
     assert not collection.changed()
     script = (
         "import sys; from pathlib import Path; from curator.index.collection import Collection;"
-        "from curator.index.edits import AddTags; Collection.open(Path(sys.argv[1])).apply(AddTags(('far',)), [3])"
+        "from curator.index.changes.edits import AddTags;"
+        "Collection.open(Path(sys.argv[1])).apply(AddTags(('far',)), [3])"
     )
     subprocess.run([sys.executable, "-c", script, str(collection.folder)], check=True)
     assert collection.changed()

@@ -9,10 +9,10 @@ import pytest
 from pyroaring import BitMap
 
 from curator.contract.errors import UserError
+from curator.index.changes.edits import AddTags, SetClass, SetMark
 from curator.index.collection import Collection
-from curator.index.edits import AddTags, SetClass, SetMark
 from curator.index.export import export_sqlite
-from curator.index.images import FileFacts, NewImage
+from curator.index.images.images import FileFacts, NewImage
 
 ROWS = [
     ("a/1.png", ("1girl", "solo"), "one"),
@@ -23,7 +23,9 @@ ROWS = [
 
 @pytest.fixture
 def collection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Collection:
-    monkeypatch.setattr("curator.index.journal.AT_ONCE", 0)  # every edit waits, and must be in the export
+    monkeypatch.setattr(
+        "curator.index.undo.journal.AT_ONCE", 0
+    )  # every edit waits, and must be in the export
     made = Collection.create(tmp_path / "c")
     with made.writing():
         root = made.images.root("/p")

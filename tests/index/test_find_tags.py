@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from curator.index.changes.edits import AddTags, RenameTag, SetClass
 from curator.index.collection import Collection
-from curator.index.edits import AddTags, RenameTag, SetClass
-from curator.index.images import FileFacts, NewImage
-from curator.index.tag_lookup import TagLookup
-from curator.index.tag_names import folded
+from curator.index.images.images import FileFacts, NewImage
+from curator.index.tags.tag_lookup import TagLookup
+from curator.index.tags.tag_names import folded
 
 ROWS = [
     ("1girl", "long_hair", "Saber (Fate)"),

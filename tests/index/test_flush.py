@@ -11,9 +11,9 @@ from threading import Event
 import pytest
 
 from curator.contract.errors import UserError
+from curator.index.changes.edits import AddTags
 from curator.index.collection import Collection
-from curator.index.edits import AddTags
-from curator.index.images import FileFacts, NewImage
+from curator.index.images.images import FileFacts, NewImage
 
 
 def with_one_image(folder: Path) -> Collection:

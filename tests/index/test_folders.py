@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from curator.index.collection import Collection
-from curator.index.folders import UNSETTLED, FolderState
-from curator.index.images import FileFacts, NewImage
+from curator.index.images.images import FileFacts, NewImage
+from curator.index.tables.folders import UNSETTLED, FolderState
 
 STATES = [
     FolderState("/p", 5, 2, ("a", "caf\udce9", "x.tar"), ("link",)),

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from curator.index import bitmap_file, columns
-from curator.index.bitmaps import Flag
+from curator.index.changes.edits import AddTags, RemoveTags, RenameTag, Rewrite, SetCaption, SetMark, Words
 from curator.index.collection import Collection
-from curator.index.edits import AddTags, RemoveTags, RenameTag, Rewrite, SetCaption, SetMark, Words
-from curator.index.images import FileFacts, NewImage
+from curator.index.images.images import FileFacts, NewImage
+from curator.index.sets import bitmap_file, columns
+from curator.index.sets.bitmaps import Flag
 
 FACTS = FileFacts(b"s" * 32, 1, 2, 3, 4, "png")
 EDITS = [
@@ -97,7 +97,7 @@ def test_a_rebuild_or_very_much_news_makes_it_read_again(
     known(here)
     there.rebuild()
     assert known(here) == known(there)
-    monkeypatch.setattr("curator.index.store._MANY_ROWS", 3)
+    monkeypatch.setattr("curator.index.editing.store._MANY_ROWS", 3)
     for number in range(6):
         there.apply(AddTags((f"x{number}", "c")), [number + 1])
     assert known(here) == known(there)

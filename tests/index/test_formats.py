@@ -10,12 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyroaring import BitMap
 
-from curator.contract.captions import CaptionRules
+from curator.contract.caption.captions import CaptionRules
 from curator.contract.errors import UserError
 from curator.contract.varint import pack as encode
 from curator.contract.varint import unpack as decode
-from curator.index import bitmap_file
-from curator.index.changes import (
+from curator.index.changes.changes import (
     Arrived,
     CaptionsReplaced,
     FilesSeen,
@@ -25,12 +24,13 @@ from curator.index.changes import (
     TagMoved,
     TagsReplaced,
 )
+from curator.index.changes.edits import AddTags, RemoveTags
+from curator.index.changes.packing import pack, unpack
 from curator.index.collection import Collection
-from curator.index.edits import AddTags, RemoveTags
-from curator.index.images import FileFacts, NewImage
-from curator.index.packing import pack, unpack
-from curator.index.small_tables import Subset
-from curator.index.tag_blob import decode_many
+from curator.index.images.images import FileFacts, NewImage
+from curator.index.sets import bitmap_file
+from curator.index.tables.small_tables import Subset
+from curator.index.tags.tag_blob import decode_many
 
 numbers = st.lists(st.integers(0, 2**24))
 
@@ -82,8 +82,8 @@ def test_split_at_chunk_borders() -> None:
 
 
 def test_images_across_column_parts_and_chunks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("curator.index.bitmap_file.CHUNK_BITS", 10)
-    monkeypatch.setattr("curator.index.derived.CHUNK_BITS", 10)
+    monkeypatch.setattr("curator.index.sets.bitmap_file.CHUNK_BITS", 10)
+    monkeypatch.setattr("curator.index.images.derived.CHUNK_BITS", 10)
     collection = Collection.create(tmp_path)
     with collection.writing():
         root = collection.images.root("/p")

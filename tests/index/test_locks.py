@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from curator.contract.regular_file import open_regular
+from curator.contract.files.regular_file import open_regular
+from curator.index.changes.edits import AddTags
 from curator.index.collection import Collection
-from curator.index.edits import AddTags
 from curator.session import Session
 from tests.index.test_database import with_images
 
@@ -20,7 +20,7 @@ VISITOR = """
 import sys
 from pathlib import Path
 from curator.index.collection import Collection
-from curator.index.edits import AddTags
+from curator.index.changes.edits import AddTags
 with Collection.open(Path(sys.argv[1])) as collection:
     for name in sys.argv[2:]:
         collection.apply(AddTags((name,)), [1])

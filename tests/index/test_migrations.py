@@ -10,16 +10,16 @@ import pytest
 from pyroaring import BitMap
 
 from curator.contract.buckets import BucketRule
-from curator.contract.captions import CaptionRules
+from curator.contract.caption.captions import CaptionRules
 from curator.contract.errors import UserError
 from curator.filter.evaluate import select
 from curator.index.bucket_rule import bucket_rule, set_bucket_rule
+from curator.index.changes.edits import AddTags
 from curator.index.collection import Collection
-from curator.index.edits import AddTags
-from curator.index.images import FileFacts, NewImage
-from curator.index.migrations import STEPS, _edits_of_records, _keys_of_tags
-from curator.index.picks import Pick
-from curator.index.small_tables import SavedFilter, Subset
+from curator.index.images.images import FileFacts, NewImage
+from curator.index.schema.migrations import STEPS, _edits_of_records, _keys_of_tags
+from curator.index.tables.picks import Pick
+from curator.index.tables.small_tables import SavedFilter, Subset
 
 FORMATS = sorted(Path(__file__).parent.glob("format_*.sql"))  # dumps of what that version wrote, never edited
 
@@ -98,7 +98,7 @@ def test_small_tables_of_format_8_are_as_they_were(tmp_path: Path) -> None:
 def test_tags_get_the_keys_of_today(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A decomposed name and a face had others once."""
     with monkeypatch.context() as before:
-        before.setattr("curator.index.migrations.STEPS", STEPS[: STEPS.index(_keys_of_tags)])
+        before.setattr("curator.index.schema.migrations.STEPS", STEPS[: STEPS.index(_keys_of_tags)])
         older = Collection.create(tmp_path)
         older.add_images([image_of(older, ("cafe\u0301", ">_<", "long_hair"))])
         older.fingerprints.put([(b"flat", None), (b"seen", 7)])
@@ -121,7 +121,7 @@ def test_a_program_that_cannot_read_such_edits_refuses_the_index(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Collection.create(tmp_path).subsets.save(Subset("s", "1girl"))
-    monkeypatch.setattr("curator.index.migrations.STEPS", STEPS[: STEPS.index(_edits_of_records)])
+    monkeypatch.setattr("curator.index.schema.migrations.STEPS", STEPS[: STEPS.index(_edits_of_records)])
     with pytest.raises(UserError, match="newer frieze"):
         Collection.open(tmp_path)
 
@@ -131,7 +131,7 @@ def test_a_migration_that_fails_leaves_the_older_index(folder: Path, monkeypatch
         raise UserError("the disk is full", "free some space")
 
     before = sqlite3.connect(folder / "frieze.db").execute("PRAGMA user_version").fetchone()
-    monkeypatch.setattr("curator.index.migrations.STEPS", (*STEPS, broken))
+    monkeypatch.setattr("curator.index.schema.migrations.STEPS", (*STEPS, broken))
     with pytest.raises(UserError):
         Collection.open(folder)
     assert sqlite3.connect(folder / "frieze.db").execute("PRAGMA user_version").fetchone() == before

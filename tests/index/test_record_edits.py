@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 from pyroaring import BitMap
 
 from curator.contract.buckets import BucketRule
-from curator.contract.captions import CaptionRules
+from curator.contract.caption.captions import CaptionRules
 from curator.contract.errors import UserError
 from curator.index.bucket_rule import bucket_rule, set_bucket_rule
+from curator.index.changes.edits import AddTags, Commit, SetMark
+from curator.index.changes.record_paths import differing, with_values_of
 from curator.index.collection import Collection
-from curator.index.edits import AddTags, Commit, SetMark
-from curator.index.images import FileFacts, NewImage
-from curator.index.picks import Pick
-from curator.index.record_paths import differing, with_values_of
-from curator.index.small_tables import SavedFilter, Subset
+from curator.index.images.images import FileFacts, NewImage
+from curator.index.tables.picks import Pick
+from curator.index.tables.small_tables import SavedFilter, Subset
 
 
 @pytest.fixture

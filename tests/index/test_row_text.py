@@ -14,7 +14,7 @@ from pyroaring import BitMap
 
 from curator.filter.evaluate import select
 from curator.index.collection import Collection
-from curator.index.images import FileFacts, NewImage
+from curator.index.images.images import FileFacts, NewImage
 
 ROOTS = ("/Data/A b", "/data/100%_\\x", "/", "/K\u212a\udcff")
 PATHS = (
@@ -66,7 +66,7 @@ def plainly(collection: Collection, field: str, text: str) -> list[int]:
 def test_what_holds_a_text(collection: Collection, field: str, text: str, walked: bool) -> None:
     everyone = BitMap(range(1, len(ROOTS) * len(PATHS) + 1))
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("curator.index.row_text._FEW", 0 if walked else 1000)
+        patched.setattr("curator.index.images.row_text._FEW", 0 if walked else 1000)
         with collection.row_text() as rows:
             found = rows.holding(field, text, everyone)
             some = rows.holding(field, text, BitMap([1, 2, 9]))

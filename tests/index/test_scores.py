@@ -14,7 +14,7 @@ from curator.filter.parse import parse
 from curator.filter.shown import shown
 from curator.filter.tree import FilterError
 from curator.index.collection import Collection
-from curator.index.images import FileFacts, NewImage
+from curator.index.images.images import FileFacts, NewImage
 from curator.select.pick import pick
 from curator.select.rules import PickRules
 

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from pyroaring import BitMap
 
 from curator.filter.evaluate import select
+from curator.index.changes.edits import AddTags, Edit, GiveAndTake, RemoveTags, RenameTag, SetClass
 from curator.index.collection import Collection
-from curator.index.edits import AddTags, Edit, GiveAndTake, RemoveTags, RenameTag, SetClass
-from curator.index.images import FileFacts, NewImage
-from curator.index.tag_names import each_once, folded
+from curator.index.images.images import FileFacts, NewImage
+from curator.index.tags.tag_names import each_once, folded
 
 COMPOSED, DECOMPOSED = "caf\u00e9 au lait", "cafe\u0301_au_lait"
 

@@ -7,11 +7,20 @@ from pathlib import Path
 import pytest
 
 from curator.contract.errors import UserError
-from curator.index import journal
+from curator.index.changes.edits import (
+    AddTags,
+    RemoveTags,
+    RenameTag,
+    ReorderTags,
+    Rewrite,
+    SetClass,
+    SetMark,
+    Words,
+)
 from curator.index.collection import Collection
-from curator.index.edits import AddTags, RemoveTags, RenameTag, ReorderTags, Rewrite, SetClass, SetMark, Words
-from curator.index.images import FileFacts, NewImage
-from curator.index.word_merge import merged_words
+from curator.index.images.images import FileFacts, NewImage
+from curator.index.undo import journal
+from curator.index.undo.tag_merge import merged_words
 
 
 @pytest.fixture(params=[0, 1000], ids=["waits", "at once"])

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from curator.index import warm
+from curator.index.changes.edits import AddTags
 from curator.index.collection import Collection
-from curator.index.edits import AddTags
-from curator.index.image_facts import FileFacts
-from curator.index.images import NewImage
+from curator.index.images.image_facts import FileFacts
+from curator.index.images.images import NewImage
+from curator.index.sets import read_ahead as warm
 
 TABLES = 4
 

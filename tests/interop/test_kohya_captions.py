@@ -9,12 +9,12 @@ import pytest
 
 from curator.filter.evaluate import select
 from curator.freeze.captions import captions_of
+from curator.index.changes.edits import AddTags
 from curator.index.collection import Collection
-from curator.index.edits import AddTags
 from curator.interop.apply import carry_out
-from curator.interop.kohya_toml import plan_kohya_toml
+from curator.interop.kohya.dataset_file import plan_kohya_toml
 from curator.interop.layouts import plan_import
-from curator.interop.word_import import count_words
+from curator.interop.matching.word_import import count_words
 from curator.scan.scan import scan
 
 LINES = "a cat, red\r\n\r\n a {big|huge} dog, blue \r\n"

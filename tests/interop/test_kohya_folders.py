@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from curator.contract.errors import UserError
-from curator.contract.recipe import BatchSize
+from curator.contract.recipe.recipe import BatchSize
 from curator.filter.evaluate import select
 from curator.freeze.members import members_of
 from curator.freeze.preview import preview
 from curator.freeze.spec import spec_of
 from curator.index.collection import Collection
 from curator.interop.apply import carry_out
-from curator.interop.kohya_folders import parse_folder_name
+from curator.interop.kohya.folders import parse_folder_name
 from curator.interop.layouts import detected, plan_import
 
 

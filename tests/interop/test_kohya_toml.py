@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from curator.contract.buckets import BucketRule
-from curator.contract.captions import CaptionRules
+from curator.contract.caption.captions import CaptionRules
 from curator.contract.errors import UserError
 from curator.filter.evaluate import select
 from curator.index.bucket_rule import bucket_rule
 from curator.index.collection import Collection
 from curator.interop.apply import carry_out
-from curator.interop.kohya_toml import plan_kohya_toml
-from curator.interop.word_import import HAS_WORDS
+from curator.interop.kohya.dataset_file import plan_kohya_toml
+from curator.interop.matching.word_import import HAS_WORDS
 
 FILE = """
 [general]

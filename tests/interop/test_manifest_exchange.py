@@ -10,25 +10,25 @@ from typing import Any
 
 import pytest
 
-from curator.contract.captions import CaptionRules
+from curator.contract.caption.captions import CaptionRules
 from curator.contract.errors import UserError
-from curator.contract.manifest import open_manifest
-from curator.contract.manifest_digest import verify_digest
+from curator.contract.manifest.digest import verify_digest
+from curator.contract.manifest.manifest import open_manifest
 from curator.filter.evaluate import select
 from curator.freeze.build import freeze
 from curator.freeze.diff import diff
 from curator.freeze.members import members_of
 from curator.freeze.spec import spec_of
 from curator.index.bucket_rule import set_bucket_rule
+from curator.index.changes.edits import AddTags, SetCaption
 from curator.index.collection import Collection
-from curator.index.edits import AddTags, SetCaption
-from curator.index.small_tables import Subset
+from curator.index.tables.small_tables import Subset
 from curator.interop.apply import carry_out
-from curator.interop.kohya_toml import plan_kohya_toml
+from curator.interop.kohya.dataset_file import plan_kohya_toml
 from curator.interop.layouts import plan_import
-from curator.interop.manifest_jsonl import read_jsonl, write_jsonl
-from curator.interop.manifest_kohya import write_kohya_folders, write_kohya_json
-from curator.interop.manifest_tables import write_imagefolder, write_parquet
+from curator.interop.manifests.jsonl import read_jsonl, write_jsonl
+from curator.interop.manifests.kohya import write_kohya_folders, write_kohya_json
+from curator.interop.manifests.tables import write_imagefolder, write_parquet
 from curator.scan.scan import scan
 
 

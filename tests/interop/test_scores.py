@@ -14,7 +14,7 @@ from curator.filter.evaluate import select
 from curator.index.collection import Collection
 from curator.interop.apply import carry_out
 from curator.interop.layouts import plan_import
-from curator.interop.word_import import NOT_HERE, count_words
+from curator.interop.matching.word_import import NOT_HERE, count_words
 from curator.scan.scan import scan
 
 MD5 = "0123456789abcdef0123456789abcdef"
@@ -92,7 +92,7 @@ def test_a_path_cut_within_a_sign_names_no_picture(scored: Collection, tmp_path:
 
 
 def test_words_and_facts_stay_as_they_are(scored: Collection, tmp_path: Path) -> None:
-    from curator.index.edits import AddTags
+    from curator.index.changes.edits import AddTags
 
     scored.apply(AddTags(("mine",)))
     (tmp_path / "s.csv").write_text("path,s\nset/a.png,1\n")

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from curator.index.changes.edits import AddTags, RemoveTags, SetCaption
 from curator.index.collection import Collection
-from curator.index.edits import AddTags, RemoveTags, SetCaption
-from curator.index.text_digest import text_digest
+from curator.index.images.text_digest import text_digest
 from curator.interop.sidecar_write import write_sidecars
 from curator.scan.scan import scan
 

@@ -15,10 +15,10 @@ from curator.contract.errors import UserError
 from curator.filter.evaluate import select
 from curator.index.collection import Collection
 from curator.interop.apply import carry_out
-from curator.interop.booru import plan_booru
-from curator.interop.json_stream import json_items
+from curator.interop.dumps.booru import plan_booru
+from curator.interop.dumps.json_stream import json_items
 from curator.interop.layouts import plan_import
-from curator.interop.word_import import HAS_WORDS, NOT_HERE, SAYS_NOTHING, count_words
+from curator.interop.matching.word_import import HAS_WORDS, NOT_HERE, SAYS_NOTHING, count_words
 from curator.posts.dates import seconds_of
 from curator.posts.post import BAD_TAGS, SEVERAL
 from curator.scan.scan import scan
@@ -99,7 +99,7 @@ def test_a_dump_gives_words_classes_and_facts(posts: Collection, tmp_path: Path,
 
 
 def test_a_dump_read_again_changes_nothing_and_keeps_edited_words(posts: Collection, tmp_path: Path) -> None:
-    from curator.index.edits import AddTags
+    from curator.index.changes.edits import AddTags
 
     plan = plan_booru(dump("jsonl", tmp_path))
     carry_out(posts, plan)
@@ -208,7 +208,7 @@ def test_json_cut_short_is_an_error(tmp_path: Path, text: str) -> None:
 
 
 def test_big_json_is_read_piece_by_piece(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("curator.interop.json_stream._CHUNK", 7)
+    monkeypatch.setattr("curator.interop.dumps.json_stream._CHUNK", 7)
     value = {f"k{i}é": {"n": [i, i * 10**9, None, 'a"b\\']} for i in range(50)}
     (tmp_path / "m.json").write_text(json.dumps(value, ensure_ascii=False, indent=1), "utf-8")
     assert dict(json_items(tmp_path / "m.json")) == value
@@ -345,7 +345,7 @@ def test_how_many_rows_are_taken_at_once_changes_nothing(
     plan = plan_booru(jsonl(tmp_path / "posts.jsonl", rows))
     outcomes: list[Any] = []
     for size in (1, 5, 100):
-        monkeypatch.setattr("curator.interop.word_import.BATCH", size)
+        monkeypatch.setattr("curator.interop.matching.word_import.BATCH", size)
         with Collection.create(tmp_path / f"home {size}") as made:
             scan(made, pictures)
             bare = select(made, "untagged").bitmap()

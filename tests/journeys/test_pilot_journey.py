@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 from curator.contract.buckets import BucketRule
-from curator.contract.event_log import read_events
-from curator.contract.events import CheckpointSaved, StepDone
-from curator.contract.manifest import open_manifest
+from curator.contract.manifest.manifest import open_manifest
+from curator.contract.run.event_log import read_events
+from curator.contract.run.events import CheckpointSaved, StepDone
 from curator.session import Session
 from curator.tui.app import FriezeApp
 from curator.tui.widgets.entry import Entry

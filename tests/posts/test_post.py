@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curator.posts.post import BAD_CAPTION, BAD_NUMBER, BAD_RATING, BAD_TAGS, SEVERAL, read_post, read_words
-from curator.scan.sidecar import Sidecar, read_sidecar
+from curator.scan.sidecars.sidecar import Sidecar, read_sidecar
 
 BY_CLASS = {"general": ["long_hair", "^_^"], "artist": ["some_one"], "species": ["red_fox"], "meta": []}
 READ = ("long hair", "^_^", "some one", "red fox")

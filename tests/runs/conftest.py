@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from curator.contract.run_folder import RunFolder
+from curator.contract.run.run_folder import RunFolder
 from curator.runs import launch
 
 FAKE = Path(__file__).parent / "fake_worker.py"

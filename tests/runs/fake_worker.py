@@ -13,10 +13,10 @@ import sys
 import time
 from pathlib import Path
 
-from curator.contract import events as ev
 from curator.contract.errors import UserError
-from curator.contract.event_log import EventLog
-from curator.contract.run_folder import RunFolder
+from curator.contract.run import events as ev
+from curator.contract.run.event_log import EventLog
+from curator.contract.run.run_folder import RunFolder
 
 
 def behaviour(run: RunFolder) -> dict[str, str]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
-from curator.contract import events as ev
+from curator.contract.run import events as ev
 from curator.runs.chart import chart
 from curator.runs.dashboard import Dashboard, dashboard_lines
 from curator.runs.fold import RunView

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curator.contract import events as ev
+from curator.contract.run import events as ev
 from curator.runs.fold import RunView
 
 TEXT = st.text(max_size=5)

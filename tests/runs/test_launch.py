@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from curator.contract.errors import UserError
-from curator.contract.event_log import Events, read_events
-from curator.contract.events import RunStarted
-from curator.contract.run_folder import RunFolder
+from curator.contract.run.event_log import Events, read_events
+from curator.contract.run.events import RunStarted
+from curator.contract.run.run_folder import RunFolder
 from curator.runs import launch
 from curator.runs.follow import Follower
 
@@ -103,7 +103,7 @@ def test_losing_the_terminal_leaves_the_run_alone(make_run: MakeRun, until: Unti
     run = make_run(steps=100_000, sleep=0.02)
     program = (
         "import sys, time; from pathlib import Path; from curator.runs import launch;"
-        "from curator.contract.run_folder import RunFolder;"
+        "from curator.contract.run.run_folder import RunFolder;"
         f"launch.WORKER = ({str(fake_worker)!r},); print(launch.start(RunFolder(Path(sys.argv[1]))), flush=True);"
         "time.sleep(3600)"
     )

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from curator.contract import events as ev
 from curator.contract.errors import UserError
-from curator.contract.event_log import EventLog
-from curator.contract.run_folder import RunFolder
+from curator.contract.run import events as ev
+from curator.contract.run.event_log import EventLog
+from curator.contract.run.run_folder import RunFolder
 from curator.runs.listing import find_run, list_runs
 
 MakeRun = Callable[..., RunFolder]

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from curator.contract.errors import UserError
-from curator.contract.event_log import EventLog
-from curator.contract.events import Paused, RequestTaken
-from curator.contract.run_folder import RunFolder
+from curator.contract.run.event_log import EventLog
+from curator.contract.run.events import Paused, RequestTaken
+from curator.contract.run.run_folder import RunFolder
 from curator.runs.requests import request
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from curator.scan.appearance import fingerprint
-from curator.scan.header import read_header
+from curator.scan.copies.appearance import fingerprint
+from curator.scan.headers.header import read_header
 from tests.flat_pictures import KINDS, SIZE, saved
 
 

@@ -6,8 +6,8 @@ from unicodedata import normalize
 
 import pytest
 
-from curator.index.sidecar_names import kind_of, sidecar_name
-from curator.scan.beside import Beside, shared_stems, stem_of
+from curator.index.images.sidecar_names import kind_of, sidecar_name
+from curator.scan.sidecars.beside import Beside, shared_stems, stem_of
 
 CAFE_C, CAFE_D = normalize("NFC", "café"), normalize("NFD", "café")
 

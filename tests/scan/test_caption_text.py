@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curator.scan.caption_text import read_caption_text, write_caption_text
+from curator.scan.sidecars.caption_text import read_caption_text, write_caption_text
 
 
 @pytest.mark.parametrize(

@@ -16,15 +16,16 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFilter
 
 from curator.contract.errors import UserError
+from curator.index.changes.edits import SetMark
 from curator.index.collection import Collection
-from curator.index.edits import SetMark
-from curator.index.metadata import PostFacts
-from curator.scan import appearance, near, readers
-from curator.scan import fingerprint as filling
-from curator.scan.appearance import LOOKING, fingerprint
-from curator.scan.duplicates import find_groups
-from curator.scan.fingerprint import fill
-from curator.scan.near import MAX_DISTANCE, near_pairs
+from curator.index.tables.metadata import PostFacts
+from curator.scan.copies import appearance, near
+from curator.scan.copies import fingerprint as filling
+from curator.scan.copies.appearance import LOOKING, fingerprint
+from curator.scan.copies.duplicates import find_groups
+from curator.scan.copies.fingerprint import fill
+from curator.scan.copies.near import MAX_DISTANCE, near_pairs
+from curator.scan.readers import readers
 from curator.scan.retry import retry
 from curator.scan.scan import scan
 

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageOps, PngImagePlugin, features
 
-from curator.scan.header import Header, Unreadable, read_header
+from curator.scan.headers.header import Header, Unreadable, read_header
 
 FORMATS = ["jpeg", "png", "webp", "bmp", "gif"] + (["avif"] if features.check("avif") else [])
 
@@ -139,7 +139,9 @@ def with_metadata(path: Path, profile_bytes: int, text_bytes: int) -> str:
     return saved(path, picture(), "png", icc_profile=bytes(profile_bytes), pnginfo=texts)
 
 
-@pytest.mark.parametrize("module", ["curator.scan.header", "curator.scan.appearance", "curator.tui.pictures"])
+@pytest.mark.parametrize(
+    "module", ["curator.scan.headers.header", "curator.scan.copies.appearance", "curator.tui.pictures"]
+)
 def test_large_profiles_and_texts_are_no_reason_to_leave_a_picture_out(tmp_path: Path, module: str) -> None:
     """Whichever part of the program opens it first: Pillow's limits are of the process."""
     path = with_metadata(tmp_path / "a.png", 3_000_000, 3_000_000)

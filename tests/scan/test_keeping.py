@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curator.index.edits import SetMark
-from curator.index.images import FileFacts, NewImage
-from curator.scan.duplicates import find_groups
+from curator.index.changes.edits import SetMark
+from curator.index.images.images import FileFacts, NewImage
+from curator.scan.copies.duplicates import find_groups
 from curator.session import Session
 
 Row = tuple[str, tuple[str, ...], str]  # path, tags, caption

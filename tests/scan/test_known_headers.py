@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from curator.scan.header import Unreadable, header_of
-from curator.scan.known_headers import known_header
+from curator.scan.headers.header import Unreadable, header_of
+from curator.scan.headers.known_headers import known_header
 
 KINDS = {
     "PNG": ["1", "L", "P", "RGB", "RGBA", "LA", "I;16"],

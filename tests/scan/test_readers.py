@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from curator.scan import readers
-from curator.scan.crossing import packed, received
-from curator.scan.readers import Readers
-from curator.scan.reading import READING, Answer, Outcome, Question, Wanted, read_all
+from curator.scan.readers import readers
+from curator.scan.readers.readers import Readers
+from curator.scan.readers.reading import READING, Answer, Outcome, Question, Wanted, read_all
+from curator.scan.readers.wire import packed, received
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from curator.index.collection import Collection
-from curator.scan.reading import Question, read_all
+from curator.scan.readers.reading import Question, read_all
 from curator.scan.scan import scan
 from tests.scan.conftest import by_path, counts, picture
 

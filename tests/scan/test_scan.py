@@ -11,10 +11,11 @@ from PIL import Image
 from curator.contract.errors import UserError
 from curator.contract.text import visible
 from curator.index.bulk_import import BulkImport
+from curator.index.changes.edits import AddTags, SetMark
 from curator.index.collection import Collection
-from curator.index.edits import AddTags, SetMark
-from curator.scan import find, reading
+from curator.scan import find
 from curator.scan import scan as scan_module
+from curator.scan.readers import reading
 from curator.scan.scan import ScanProgress, scan
 from tests.scan.conftest import by_path, counts, picture
 

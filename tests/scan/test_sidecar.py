@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curator.scan.sidecar import Sidecar, read_sidecar, together
+from curator.scan.sidecars.sidecar import Sidecar, read_sidecar, together
 
 
 @pytest.fixture

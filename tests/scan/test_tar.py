@@ -10,22 +10,22 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from curator.contract import tar_members
 from curator.contract.errors import UserError
-from curator.contract.manifest import open_manifest
-from curator.contract.manifest_digest import verify_files
-from curator.contract.recipe import BatchSize
+from curator.contract.files import tar_members
+from curator.contract.manifest.digest import verify_files
+from curator.contract.manifest.manifest import open_manifest
+from curator.contract.recipe.recipe import BatchSize
 from curator.freeze.build import freeze
-from curator.freeze.checks import check
+from curator.freeze.checks.checks import check
 from curator.freeze.members import members_of
 from curator.freeze.preview import preview
 from curator.freeze.spec import spec_of
+from curator.index.changes.edits import AddTags
 from curator.index.collection import Collection
-from curator.index.edits import AddTags
-from curator.interop.manifest_kohya import write_kohya_folders, write_kohya_json
-from curator.interop.manifest_tables import write_imagefolder
+from curator.interop.manifests.kohya import write_kohya_folders, write_kohya_json
+from curator.interop.manifests.tables import write_imagefolder
 from curator.interop.sidecar_write import write_sidecars
-from curator.scan.fingerprint import fill
+from curator.scan.copies.fingerprint import fill
 from curator.scan.scan import scan
 
 

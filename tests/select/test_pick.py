@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from curator.contract.errors import UserError
 from curator.contract.keyed import key
 from curator.filter.evaluate import select
-from curator.index.metadata import PostFacts
+from curator.index.tables.metadata import PostFacts
 from curator.select.draws import keys_of
 from curator.select.pick import lines_of, pick
 from curator.select.rules import PickRules, Range, parse_range, parse_since, read_list
@@ -200,7 +200,7 @@ def test_rules_that_contradict_themselves(rules: Any) -> None:
 
 
 def test_a_saved_pick_is_a_filter(posts: Any) -> None:
-    from curator.index.picks import Pick
+    from curator.index.tables.picks import Pick
 
     collection = posts(numbered(6))
     collection.picks.save(

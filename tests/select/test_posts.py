@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from curator.cli.boundary import exit_code_of
 from curator.cli.main import dispatch
+from curator.cli.shared.boundary import exit_code_of
 
 
 def frieze(capfd: Any, *words: object) -> tuple[int, str, str]:

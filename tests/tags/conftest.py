@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from curator.index.collection import Collection
-from curator.index.images import FileFacts, NewImage
-from curator.index.metadata import PostFacts
+from curator.index.images.images import FileFacts, NewImage
+from curator.index.tables.metadata import PostFacts
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from pyroaring import BitMap
 
 from curator.contract.errors import UserError
 from curator.filter.evaluate import select
-from curator.index.edits import AddTags, RemoveTags, RenameTag
-from curator.index.metadata import PostFacts
+from curator.index.changes.edits import AddTags, RemoveTags, RenameTag
+from curator.index.tables.metadata import PostFacts
 from curator.tags.derive import derive
 from curator.tags.derive_plan import USED, DerivePlan, carry_out, classify_counts, plan_derived
 from curator.tags.tables import default_tables, tables_of, with_changes

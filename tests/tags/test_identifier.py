@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from curator.contract.clip_tokens import count_tokens
+from curator.contract.caption.clip_tokens import count_tokens
 from curator.contract.errors import UserError
 from curator.tags.identifier import Identifiers
 from curator.tags.relations import read_names

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from curator.contract.errors import UserError
-from curator.index.metadata import PostFacts
+from curator.index.tables.metadata import PostFacts
 from curator.tags.review import RULES, SAMPLE, carry_out_rule, glance, review
 from curator.tags.tables import default_tables, with_changes
 from tests.tags.conftest import Post

@@ -11,7 +11,7 @@ from PIL import Image
 
 from curator.contract.errors import UserError
 from curator.index.collection import Collection
-from curator.index.tag_names import FACES, check_name, folded
+from curator.index.tags.tag_names import FACES, check_name, folded
 from curator.scan.scan import scan
 from curator.tags.classes import CLASSES, in_order
 from curator.tags.text import clean_tag, clean_tags

@@ -18,14 +18,14 @@ import torch
 from PIL import Image
 
 from curator.contract.buckets import BucketRule, CropMode, bucket_list, place
-from curator.contract.captions import CaptionRules, split_caption
-from curator.contract.event_log import read_events
-from curator.contract.events import Event
-from curator.contract.manifest import ManifestImage
-from curator.contract.manifest_header import ManifestSubset, MaskMode, Provenance
-from curator.contract.manifest_writer import ManifestContent, write_manifest
-from curator.contract.recipe_toml import dump_recipe, load_recipe
-from curator.contract.run_folder import RunFolder
+from curator.contract.caption.captions import CaptionRules, split_caption
+from curator.contract.manifest.header import ManifestSubset, MaskMode, Provenance
+from curator.contract.manifest.manifest import ManifestImage
+from curator.contract.manifest.writer import ManifestContent, write_manifest
+from curator.contract.recipe.toml_file import dump_recipe, load_recipe
+from curator.contract.run.event_log import read_events
+from curator.contract.run.events import Event
+from curator.contract.run.run_folder import RunFolder
 from train import quiet
 
 ROOT = Path(__file__).parents[2]

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from curator.contract.captions import CaptionRules
+from curator.contract.caption.captions import CaptionRules
 from curator.contract.epoch_plan import EpochPlan
-from curator.contract.manifest import open_manifest
+from curator.contract.manifest.manifest import open_manifest
 from curator.freeze.captions import manifest_captions
 from train.data.batches import BatchReader, Share
 from train.data.quarantine import Quarantine

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from curator.contract.class_pictures import RECORD, ClassPictures, missing, read_job, write_job
 from curator.contract.errors import UserError
+from curator.contract.run.class_pictures import RECORD, ClassPictures, missing, read_job, write_job
 from train.class_pictures import main, make_missing
 
 SIZES = ((64, 64), (64, 96))

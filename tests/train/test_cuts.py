@@ -13,8 +13,8 @@ from PIL import Image
 
 from curator.contract.buckets import RESAMPLES, Placement
 from curator.contract.crops import corner_told, crop_of
-from curator.contract.events import StepDone, Warned
-from curator.contract.manifest import open_manifest
+from curator.contract.manifest.manifest import open_manifest
+from curator.contract.run.events import StepDone, Warned
 from train.data.batches import Share
 from train.data.dataset import picture_of
 from train.data.images import Cut, PictureFile, load_sample, scaled, to_model_range

@@ -16,12 +16,12 @@ import torch
 from PIL import Image
 
 from curator.contract.buckets import Placement
-from curator.contract.captions import CaptionRules
+from curator.contract.caption.captions import CaptionRules
 from curator.contract.epoch_plan import EpochPlan, Span
 from curator.contract.errors import UserError
-from curator.contract.events import ImageQuarantined, RunFailed, StepDone
 from curator.contract.flatten import flattened
-from curator.contract.manifest import open_manifest
+from curator.contract.manifest.manifest import open_manifest
+from curator.contract.run.events import ImageQuarantined, RunFailed, StepDone
 from tests.flat_pictures import KINDS, SIZE, saved, scene
 from train.data.batches import BatchReader, Share
 from train.data.dataset import evenly_spread, picture_of
@@ -290,7 +290,7 @@ def test_reading_ahead_is_ordered_bounded_and_can_be_given_up() -> None:
 
 def test_the_rows_are_walked_once_before_a_run(make_run, monkeypatch) -> None:
     """File check and counts share one walk; the digest takes rows as they are stored."""
-    from curator.contract.manifest import Manifest
+    from curator.contract.manifest.manifest import Manifest
     from train.prepare.job import prepare
     from train.report import Reporter
     from train.stop_signals import StopSignals

@@ -11,8 +11,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from curator.contract.captions import CaptionRules
-from curator.contract.events import RunStarted, StepDone
+from curator.contract.caption.captions import CaptionRules
+from curator.contract.run.events import RunStarted, StepDone
 
 ROOT = Path(__file__).parents[2]
 

@@ -12,9 +12,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from curator.contract.captions import CaptionRules
-from curator.contract.events import RunStarted, StateSaved, StepDone, Warned
-from curator.contract.run_folder import RunFolder
+from curator.contract.caption.captions import CaptionRules
+from curator.contract.run.events import RunStarted, StateSaved, StepDone, Warned
+from curator.contract.run.run_folder import RunFolder
 
 STEPS = 7
 SETS = (

@@ -11,8 +11,8 @@ import torch
 from PIL import Image
 
 from curator.contract.buckets import Placement
-from curator.contract.events import Evaluated, ImageQuarantined, StepDone, Warned
-from curator.contract.manifest import open_manifest
+from curator.contract.manifest.manifest import open_manifest
+from curator.contract.run.events import Evaluated, ImageQuarantined, StepDone, Warned
 from train.data.images import BadPictureError, Cut, PictureFile, load_sample
 from train.data.survey import CountedManifest
 from train.objective.loss import sample_losses

@@ -11,7 +11,7 @@ from diffusers import DDIMScheduler
 
 from curator.contract.epoch_plan import Sample
 from curator.contract.errors import UserError
-from curator.contract.recipe import Objective
+from curator.contract.recipe.recipe import Objective
 from train.objective.loss import min_snr_weights, sample_losses, target_of
 from train.objective.noise import posterior_noise, sample_noise, sample_timesteps
 from train.objective.noise_schedule import add_noise, alphas_cumprod, velocity

@@ -7,8 +7,8 @@ import pytest
 import torch
 from diffusers import DiffusionPipeline
 
-from curator.contract.manifest import open_manifest
-from curator.contract.recipe import SamplePictures
+from curator.contract.manifest.manifest import open_manifest
+from curator.contract.recipe.recipe import SamplePictures
 from train.evaluate import Evaluation
 from train.families.load import load_family
 from train.preview.samplers import SAMPLERS, make_sampler

@@ -12,8 +12,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from curator.contract.errors import UserError
-from curator.contract.event_log import EventLog
-from curator.contract.events import RunEnded, RunFailed, StepDone
+from curator.contract.run.event_log import EventLog
+from curator.contract.run.events import RunEnded, RunFailed, StepDone
 from train.families.load import load_family
 from train.families.sd1 import Sd1
 
@@ -244,7 +244,7 @@ def test_a_disk_that_fills_up(make_run, work, events_of, monkeypatch) -> None:
         raise OSError(28, "No space left on device")
 
     run = make_run()
-    monkeypatch.setattr("curator.contract.whole_files.flush_to_disk", no_space)
+    monkeypatch.setattr("curator.contract.files.whole_files.flush_to_disk", no_space)
     assert work(run) == 1
     assert failure(run, events_of).what == "the disk is full"
     assert not list(run.state_dir.glob("step-*"))

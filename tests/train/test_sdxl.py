@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
 from curator.contract.errors import UserError
-from curator.contract.events import Evaluated, SampleMade
+from curator.contract.run.events import Evaluated, SampleMade
 from train.adapters.apply import apply_lora
 from train.adapters.lora import LoraShape, attach_lora
 from train.families.clip_text import TextRules, clip_tokenizer

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from curator.contract.events import StepDone
-from curator.contract.run_folder import RunFolder
+from curator.contract.run.events import StepDone
+from curator.contract.run.run_folder import RunFolder
 from train.job import Job
 from train.prepare.job import prepare
 from train.report import Reporter

@@ -6,9 +6,9 @@ from collections import Counter
 
 import pytest
 
-from curator.contract.captions import CaptionRules
-from curator.contract.events import PhaseStarted, RunFailed, Warned
-from curator.contract.manifest import open_manifest
+from curator.contract.caption.captions import CaptionRules
+from curator.contract.manifest.manifest import open_manifest
+from curator.contract.run.events import PhaseStarted, RunFailed, Warned
 from train.data import survey as surveys
 from train.data.survey import CountedManifest
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from curator.contract.events import Evaluated, Warned
+from curator.contract.run.events import Evaluated, Warned
 from train.adapters.lora import LoraShape, attach_lora
 from train.families.clip_text import PLAIN_TEXT, TextRules, clip_tokenizer, tokenize
 from train.families.conditioning import whole
@@ -168,7 +168,7 @@ def test_samples_are_made_with_weights_and_long_prompts(model) -> None:
 @pytest.mark.parametrize("knob", ["text.weighted_captions=true", "text.max_tokens=150"])
 def test_a_run_trains_and_measures_with_it(make_run, work, events_of, frozen, knob) -> None:
     """The knob reaches training, evaluation and what the file says of itself."""
-    from curator.contract.captions import CaptionRules
+    from curator.contract.caption.captions import CaptionRules
 
     is_long = "150" in knob
     rules = CaptionRules(trigger="(sls:1.4)", prefix="one of very many words " * 16 if is_long else "")
@@ -195,7 +195,7 @@ def test_a_run_trains_and_measures_with_it(make_run, work, events_of, frozen, kn
 
 def test_brackets_that_mislead_are_named_at_the_start(make_run, work, events_of, frozen) -> None:
     """S025: with the picture's name; not where brackets are plain signs."""
-    from curator.contract.captions import CaptionRules
+    from curator.contract.caption.captions import CaptionRules
 
     rules = CaptionRules(shuffle=True, trigger="(sls")
     for knob, count in (("text.weighted_captions=true", 1), ("text.weighted_captions=false", 0)):

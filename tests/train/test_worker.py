@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from safetensors import safe_open
 
-from curator.contract.events import (
+from curator.contract.run.events import (
     CheckpointSaved,
     Evaluated,
     Paused,
@@ -237,7 +237,7 @@ def test_tensorboard_gets_the_numbers(make_run, work) -> None:
 
 def test_long_captions_are_warned_of(make_run, work, events_of, frozen) -> None:
     """S026: what is cut off is not cut off in silence."""
-    from curator.contract.captions import CaptionRules
+    from curator.contract.caption.captions import CaptionRules
 
     run = make_run("length.steps=1", frozen=frozen(rules=CaptionRules(trigger="word " * 90)))
     assert work(run) == 0

@@ -11,15 +11,15 @@ from typing import NamedTuple
 
 from PIL import Image
 
-from curator.contract import events as ev
 from curator.contract.buckets import BucketRule
-from curator.contract.captions import CaptionRules
-from curator.contract.event_log import EventLog
-from curator.contract.recipe import Recipe
-from curator.contract.recipe_toml import dump_recipe
-from curator.contract.run_folder import RunFolder
-from curator.index.edits import AddTags, RenameTag, SetCaption, SetMark
-from curator.index.small_tables import SavedFilter, Subset
+from curator.contract.caption.captions import CaptionRules
+from curator.contract.recipe.recipe import Recipe
+from curator.contract.recipe.toml_file import dump_recipe
+from curator.contract.run import events as ev
+from curator.contract.run.event_log import EventLog
+from curator.contract.run.run_folder import RunFolder
+from curator.index.changes.edits import AddTags, RenameTag, SetCaption, SetMark
+from curator.index.tables.small_tables import SavedFilter, Subset
 from curator.session import Session
 
 LONG_TAG = "holding_a_very_long_object_behind_the_back_while_looking_over_the_left_shoulder_(series_name)"

@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from curator.index.edits import AddTags, RemoveTags
+from curator.index.changes.edits import AddTags, RemoveTags
 from curator.session import Session
 from curator.tui.screens.choice import Choice
 

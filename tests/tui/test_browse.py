@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from textual import events
 
-from curator.index.edits import AddTags
+from curator.index.changes.edits import AddTags
 from curator.session import Session
 from curator.tui.widgets.entry import Entry
 from curator.tui.widgets.facet_panel import FacetPanel

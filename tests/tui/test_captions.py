@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from curator.contract.buckets import BucketRule
-from curator.contract.captions import CaptionParts, CaptionRules
+from curator.contract.caption.captions import CaptionParts, CaptionRules
 from curator.contract.epoch_plan import Sample
 from curator.contract.errors import UserError
-from curator.contract.manifest import open_manifest
-from curator.contract.recipe_toml import load_recipe
-from curator.index.small_tables import Subset
+from curator.contract.manifest.manifest import open_manifest
+from curator.contract.recipe.toml_file import load_recipe
+from curator.index.tables.small_tables import Subset
 from curator.tui.caption_walk import CaptionWalk, Said, row_of, say, showings
 from curator.tui.screens.captions import CaptionsScreen
 from curator.tui.training_words import said_lines
@@ -45,7 +45,7 @@ def test_every_step_is_what_the_trainer_makes(walk):
     """The trainer's own reader, pictures left unread, against the screen's."""
     torch = pytest.importorskip("torch")
     assert torch
-    from curator.contract.run_length import plan_training
+    from curator.contract.run.run_length import plan_training
     from train.data.dataset import picture_of
 
     plan = plan_training(walk.manifest.spans, recipe()).plan

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageDraw
 
-from curator.index.edits import AddTags, SetMark
+from curator.index.changes.edits import AddTags, SetMark
 from curator.session import Session
 from curator.tui.background import AbandonedError
 from curator.tui.copy_groups import Likeness, about_copy, look_for, orders, shown_copies

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from curator.index.small_tables import Subset
+from curator.index.tables.small_tables import Subset
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])

@@ -13,8 +13,8 @@ from textual.keys import _character_to_key
 from textual.widgets import Input
 
 from curator.contract.errors import UserError
-from curator.index.edits import AddTags
-from curator.index.small_tables import SavedFilter, Subset
+from curator.index.changes.edits import AddTags
+from curator.index.tables.small_tables import SavedFilter, Subset
 from curator.session import Session
 from curator.tui.app import FriezeApp
 from curator.tui.key_order import _is_at_rest

@@ -6,7 +6,7 @@ from pyroaring import BitMap
 from textual.app import App, ComposeResult
 
 from curator.filter.result import Result
-from curator.index.images import ImageRow
+from curator.index.images.images import ImageRow
 from curator.tui.widgets.bars import bar
 from curator.tui.widgets.image_list import ImageList
 from curator.tui.widgets.page_cache import MAX_PAGES, PAGE_ROWS, PageCache

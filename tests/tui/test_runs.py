@@ -10,11 +10,11 @@ from typing import NamedTuple
 import pytest
 from PIL import Image
 
-from curator.contract import events as ev
-from curator.contract.event_log import EventLog
-from curator.contract.recipe import Recipe
-from curator.contract.recipe_toml import dump_recipe
-from curator.contract.run_folder import RunFolder
+from curator.contract.recipe.recipe import Recipe
+from curator.contract.recipe.toml_file import dump_recipe
+from curator.contract.run import events as ev
+from curator.contract.run.event_log import EventLog
+from curator.contract.run.run_folder import RunFolder
 from curator.runs import launch
 from curator.session import Session
 from curator.tui.widgets.lines import Lines

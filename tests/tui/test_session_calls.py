@@ -6,8 +6,8 @@ import pytest
 
 from curator.contract.errors import UserError
 from curator.freeze import captions as module
-from curator.index.edits import AddTags
-from curator.index.small_tables import Subset
+from curator.index.changes.edits import AddTags
+from curator.index.tables.small_tables import Subset
 from curator.session import Session
 
 

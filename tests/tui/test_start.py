@@ -12,7 +12,7 @@ from curator.tui.finding import EarlyLook
 from tests.tui.conftest import Drive
 
 _LATE = ("PIL", "sqlite_utils", "curator.interop", "curator.scan", "curator.runs", "curator.select")
-_LATE_FILES = ("curator.freeze.build", "curator.freeze.checks", "curator.contract.recipe")
+_LATE_FILES = ("curator.freeze.build", "curator.freeze.checks.checks", "curator.contract.recipe.recipe")
 
 
 def test_the_first_screen_imports_no_other() -> None:

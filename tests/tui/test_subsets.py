@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from curator.index.small_tables import Subset
+from curator.index.tables.small_tables import Subset
 from curator.session import Session
 from curator.tui.widgets.entry import Entry
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from curator.contract.recipe_fields import recipe_fields
-from curator.contract.recipe_toml import load_recipe, presets
+from curator.contract.recipe.fields import recipe_fields
+from curator.contract.recipe.toml_file import load_recipe, presets
 from curator.runs import launch
 from curator.tui.recipe_form import (
     RecipeForm,

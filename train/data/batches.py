@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from curator.contract.epoch_plan import EpochPlan, Sample
-from curator.contract.manifest import Manifest
+from curator.contract.manifest.manifest import Manifest
 from train.data.dataset import picture_of
 from train.data.images import Cut, LoadedSample, load_sample
 from train.data.quarantine import Quarantine

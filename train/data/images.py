@@ -22,10 +22,10 @@ from torch import Tensor
 
 from curator.contract.buckets import Box, Placement, Resample, Size
 from curator.contract.errors import UserError
+from curator.contract.files.picture_file import read_picture
+from curator.contract.files.picture_limits import MAX_PIXELS, MAX_PNG_TEXT_BYTES, MAX_PNG_TEXTS_BYTES
 from curator.contract.flatten import on_white, opacity, upright
-from curator.contract.manifest_header import MaskMode
-from curator.contract.picture_file import read_picture
-from curator.contract.picture_limits import MAX_PIXELS, MAX_PNG_TEXT_BYTES, MAX_PNG_TEXTS_BYTES
+from curator.contract.manifest.header import MaskMode
 from curator.contract.text import visible
 from train.data.masks import layer_of, mask_file_of, to_latent_size
 

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from curator.contract.buckets import Size
 from curator.contract.epoch_plan import Span
-from curator.contract.manifest import Manifest
+from curator.contract.manifest.manifest import Manifest
 from train.data.batches import Item, Share
 from train.data.dataset import Picture, pictures_of
 from train.data.images import BadPictureError, LoadedSample, load_sample, to_model_range

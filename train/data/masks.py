@@ -15,8 +15,8 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
+from curator.contract.files.picture_file import has_picture
 from curator.contract.flatten import deep_grey, is_deep, upright
-from curator.contract.picture_file import has_picture
 
 _ENDINGS = ("-mask.png", "-masklabel.png")
 _LATENT = 8  # pixels to a side of one latent

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from curator.contract.manifest import Manifest, ManifestImage
-from curator.contract.picture_file import picture_bytes
-from curator.contract.prompt_weights import weights_problem
+from curator.contract.caption.prompt_weights import weights_problem
+from curator.contract.files.picture_file import picture_bytes
+from curator.contract.manifest.manifest import Manifest, ManifestImage
 from train.data.dataset import evenly_spread
 from train.data.masks import mask_file_of
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from curator.contract.manifest_header import ManifestHeader
-from curator.contract.recipe import Recipe
-from curator.contract.recipe_checks import TrainingWarning
+from curator.contract.manifest.header import ManifestHeader
+from curator.contract.recipe.checks import TrainingWarning
+from curator.contract.recipe.recipe import Recipe
 from curator.contract.text import visible
 from train.data.survey import Survey
 

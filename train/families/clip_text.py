@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 from transformers import CLIPTokenizer
 
-from curator.contract.clip_tokens import CLIP_VOCAB, TOKENS_A_CHUNK
-from curator.contract.prompt_weights import Weighted, parse_weights
+from curator.contract.caption.clip_tokens import CLIP_VOCAB, TOKENS_A_CHUNK
+from curator.contract.caption.prompt_weights import Weighted, parse_weights
 
 TOKENS = TOKENS_A_CHUNK + 2  # with the start and the end mark
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from curator.contract.errors import UserError
-from curator.contract.json_data import read_object
+from curator.contract.files.json_data import read_object
 
 REFINER = "the SDXL refiner"
 _SD2_TEXT_WIDTH = 1024

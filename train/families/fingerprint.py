@@ -13,7 +13,7 @@ from pathlib import Path
 
 from huggingface_hub import snapshot_download
 
-from curator.contract.regular_file import open_regular
+from curator.contract.files.regular_file import open_regular
 from train.families.read import READ_ERRORS
 
 _PART = 256  # bytes looked at in one place

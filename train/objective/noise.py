@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from curator.contract.epoch_plan import Sample
 from curator.contract.keyed import Purpose, below, key, uniform
-from curator.contract.recipe import Objective
+from curator.contract.recipe.recipe import Objective
 
 
 def keyed_normal(shape: Sequence[int], *parts: int) -> Tensor:

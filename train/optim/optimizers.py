@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from curator.contract.errors import UserError, did_you_mean
-from curator.contract.recipe import Optimizer
+from curator.contract.recipe.recipe import Optimizer
 
 Groups = list[dict[str, Any]]
 

@@ -11,12 +11,12 @@ from functools import partial
 
 from accelerate import Accelerator
 
-from curator.contract.events import RunStarted
-from curator.contract.manifest import Manifest
-from curator.contract.recipe import Recipe
-from curator.contract.recipe_toml import dump_recipe, load_recipe, values_of
-from curator.contract.run_folder import RunFolder, RunInfo
-from curator.contract.run_length import TrainingPlan, plan_training
+from curator.contract.manifest.manifest import Manifest
+from curator.contract.recipe.recipe import Recipe
+from curator.contract.recipe.toml_file import dump_recipe, load_recipe, values_of
+from curator.contract.run.events import RunStarted
+from curator.contract.run.run_folder import RunFolder, RunInfo
+from curator.contract.run.run_length import TrainingPlan, plan_training
 from curator.contract.text import visible
 from train.checkpoints import Checkpoints
 from train.control import Control

@@ -7,7 +7,7 @@ from functools import partial
 import torch
 
 from curator.contract.errors import UserError
-from curator.contract.recipe import Recipe
+from curator.contract.recipe.recipe import Recipe
 from train.adapters.lora import LoraAdapter, LoraShape, attach_lora
 from train.data.batches import BatchReader
 from train.data.latents import Latents, keep_latents

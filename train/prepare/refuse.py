@@ -6,12 +6,12 @@ import shutil
 from pathlib import Path
 
 from curator.contract.errors import UserError
-from curator.contract.manifest import Manifest, open_manifest
-from curator.contract.manifest_digest import verify_files
-from curator.contract.recipe import Recipe
-from curator.contract.recipe_checks import bracket_warnings, recipe_warnings
-from curator.contract.run_folder import RunInfo
-from curator.contract.run_length import TrainingPlan
+from curator.contract.manifest.digest import verify_files
+from curator.contract.manifest.manifest import Manifest, open_manifest
+from curator.contract.recipe.checks import bracket_warnings, recipe_warnings
+from curator.contract.recipe.recipe import Recipe
+from curator.contract.run.run_folder import RunInfo
+from curator.contract.run.run_length import TrainingPlan
 from curator.contract.text import visible
 from train.adapters.lora import LoraAdapter
 from train.data.dataset import evenly_spread, picture_of

@@ -14,8 +14,8 @@ import torch
 from PIL import Image, PngImagePlugin
 from torch import Tensor
 
-from curator.contract.recipe import SamplePictures
-from curator.contract.whole_files import drafted_file
+from curator.contract.files.whole_files import drafted_file
+from curator.contract.recipe.recipe import SamplePictures
 from train.families.conditioning import Conditioning, whole
 from train.families.family import Family
 from train.preview.samplers import make_sampler

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save, save_file
 from torch import Tensor
 
 from curator.contract.errors import UserError
-from curator.contract.whole_files import drafted_file
+from curator.contract.files.whole_files import drafted_file
 
 Stored = Literal["fp32", "fp16", "bf16"]
 _DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import PurePath
 
-from curator.contract.manifest_header import ManifestHeader
-from curator.contract.recipe import Recipe
-from curator.contract.run_folder import RunInfo
-from curator.contract.run_length import TrainingPlan
+from curator.contract.manifest.header import ManifestHeader
+from curator.contract.recipe.recipe import Recipe
+from curator.contract.run.run_folder import RunInfo
+from curator.contract.run.run_length import TrainingPlan
 from curator.contract.text import visible
 from train.data.survey import Survey
 from train.families.family import BaseFacts

@@ -13,7 +13,7 @@ from textual.timer import Timer
 from textual.widgets import Label
 
 from curator.filter.result import Result
-from curator.index.edits import RemoveTags, ReorderTags, SetMark
+from curator.index.changes.edits import RemoveTags, ReorderTags, SetMark
 from curator.session import Session
 from curator.tui import keys
 from curator.tui.background import given_up, in_background, mistakes_shown

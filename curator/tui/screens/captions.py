@@ -15,10 +15,10 @@ from textual.containers import Horizontal
 from textual.screen import Screen
 from textual.widgets import Label
 
-from curator.contract.clip_tokens import count_tokens
+from curator.contract.caption.clip_tokens import count_tokens
 from curator.contract.errors import UserError
-from curator.contract.manifest import open_manifest
-from curator.contract.recipe import Recipe
+from curator.contract.manifest.manifest import open_manifest
+from curator.contract.recipe.recipe import Recipe
 from curator.contract.text import visible
 from curator.freeze.build import FrozenManifest
 from curator.session import Session

@@ -13,9 +13,9 @@ from textual.widgets import Label
 
 from curator.contract.errors import UserError
 from curator.contract.text import visible
-from curator.index.edits import Commit
-from curator.scan.duplicates import Group
-from curator.scan.keeping import Keeping
+from curator.index.changes.edits import Commit
+from curator.scan.copies.duplicates import Group
+from curator.scan.copies.keeping import Keeping
 from curator.session import Session
 from curator.tui import keys
 from curator.tui.background import in_background, mistakes_shown, progress_told, write

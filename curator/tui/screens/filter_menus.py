@@ -11,7 +11,7 @@ from curator.contract.errors import UserError
 from curator.contract.text import visible
 from curator.filter.fields import SORTS
 from curator.filter.result import Result
-from curator.index.small_tables import SavedFilter
+from curator.index.tables.small_tables import SavedFilter
 from curator.session import Session
 from curator.tui.filter_text import sort_of, sorted_by
 from curator.tui.screens.choice import Choice, Line

@@ -14,7 +14,7 @@ from textual.widgets import Label
 from curator.contract.errors import UserError
 from curator.contract.text import visible
 from curator.freeze.build import FrozenManifest
-from curator.freeze.checks import Finding, FreezeReport
+from curator.freeze.checks.checks import Finding, FreezeReport
 from curator.session import Session
 from curator.tui import keys
 from curator.tui.background import in_background, mistakes_shown, progress_told

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from textual.screen import Screen
 
 from curator.contract.text import visible
-from curator.index.images import ImageRow
+from curator.index.images.images import ImageRow
 from curator.session import Session
 from curator.tui.widgets.image_list import ImageList
 

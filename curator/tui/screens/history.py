@@ -14,7 +14,7 @@ from textual.widgets import Label
 
 from curator.contract.errors import UserError
 from curator.contract.text import visible
-from curator.index.edits import Commit
+from curator.index.changes.edits import Commit
 from curator.session import Session
 from curator.tui import keys
 from curator.tui.background import write

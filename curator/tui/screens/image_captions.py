@@ -13,11 +13,11 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Label
 
-from curator.contract.manifest import open_manifest
-from curator.contract.recipe import Recipe
+from curator.contract.manifest.manifest import open_manifest
+from curator.contract.recipe.recipe import Recipe
 from curator.contract.text import visible
 from curator.freeze.build import FrozenManifest
-from curator.index.images import ImageRow
+from curator.index.images.images import ImageRow
 from curator.session import Session
 from curator.tui import keys
 from curator.tui.background import given_up, in_background

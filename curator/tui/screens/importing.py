@@ -13,8 +13,8 @@ from curator.contract.errors import UserError
 from curator.contract.text import visible
 from curator.interop.apply import ImportReport
 from curator.interop.layouts import LAYOUTS, plan_import
+from curator.interop.matching.word_import import WordsReport, understood_in_words
 from curator.interop.plan import ImportPlan
-from curator.interop.word_import import WordsReport, understood_in_words
 from curator.session import Session
 from curator.tui.background import in_background, progress_told
 from curator.tui.messages import Told

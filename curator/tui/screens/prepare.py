@@ -13,7 +13,7 @@ from textual.screen import Screen
 from textual.widgets import Label
 
 from curator.contract.text import visible
-from curator.index.edits import Commit
+from curator.index.changes.edits import Commit
 from curator.interop.apply import ImportReport
 from curator.session import Session
 from curator.tags.review import RULES, Review, Rule, carry_out_rule, glance, review

@@ -14,7 +14,7 @@ from textual.widgets import Label
 
 from curator.contract.text import visible
 from curator.index.collection import Collection
-from curator.index.small_tables import Quarantined
+from curator.index.tables.small_tables import Quarantined
 from curator.scan.retry import Retried, retry
 from curator.session import Session
 from curator.tui import keys

@@ -15,12 +15,12 @@ from textual.widgets import Label
 
 from curator.contract.buckets import BucketRule, advice_on
 from curator.contract.errors import UserError
-from curator.contract.recipe import BatchSize
-from curator.contract.recipe_fields import recipe_fields
+from curator.contract.recipe.fields import recipe_fields
+from curator.contract.recipe.recipe import BatchSize
 from curator.contract.text import visible
 from curator.freeze.balance import equal_shares
 from curator.freeze.preview import FreezePreview, SubsetShare
-from curator.index.small_tables import Subset
+from curator.index.tables.small_tables import Subset
 from curator.session import Session
 from curator.tui import keys
 from curator.tui.background import in_background, write

@@ -12,7 +12,7 @@ from textual.timer import Timer
 from textual.widgets import Label
 
 from curator.contract.errors import UserError
-from curator.index.edits import Edit
+from curator.index.changes.edits import Edit
 from curator.tui import keys
 from curator.tui.background import in_background
 from curator.tui.messages import WorkDone, WorkRefused

@@ -15,11 +15,11 @@ from textual.widgets import Input, Label
 
 from curator.contract.epoch_plan import Span
 from curator.contract.errors import UserError
-from curator.contract.manifest import open_manifest
-from curator.contract.recipe import Recipe
-from curator.contract.recipe_fields import FieldInfo
-from curator.contract.recipe_toml import presets
-from curator.contract.run_folder import RunFolder
+from curator.contract.manifest.manifest import open_manifest
+from curator.contract.recipe.fields import FieldInfo
+from curator.contract.recipe.recipe import Recipe
+from curator.contract.recipe.toml_file import presets
+from curator.contract.run.run_folder import RunFolder
 from curator.contract.text import visible
 from curator.freeze.build import FrozenManifest
 from curator.session import Session

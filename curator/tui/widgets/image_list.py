@@ -9,8 +9,8 @@ from textual.message import Message
 
 from curator.contract.text import visible
 from curator.filter.result import Result
-from curator.index.bitmaps import of_array
-from curator.index.images import ImageRow
+from curator.index.images.images import ImageRow
+from curator.index.sets.bitmaps import of_array
 from curator.tui import keys
 from curator.tui.widgets.line_list import LineList
 from curator.tui.widgets.page_cache import Fetch, PageCache

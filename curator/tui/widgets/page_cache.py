@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from curator.filter.result import Result
-from curator.index.images import ImageRow
+from curator.index.images.images import ImageRow
 
 PAGE_ROWS = 128
 MAX_PAGES = 64

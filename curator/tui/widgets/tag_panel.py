@@ -8,7 +8,7 @@ from rich.text import Text
 from textual.message import Message
 
 from curator.contract.text import visible
-from curator.index.tag_table import Tag
+from curator.index.tags.tag_table import Tag
 from curator.tui import keys
 from curator.tui.widgets.line_list import LineList
 

@@ -1,0 +1,101 @@
+"""A run watched from the command line: a live dashboard on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from curator.cli.shared.output import put, say, stdout_console
+from curator.contract.errors import UserError
+from curator.contract.text import visible
+
+if TYPE_CHECKING:
+    from curator.contract.run.run_folder import RunFolder
+    from curator.runs.fold import RunView
+    from curator.runs.follow import Follower
+
+_LOOK_S = 0.5
+_FOOTER = "Ctrl-C leaves this dashboard; the run goes on"
+
+
+def follow(run: RunFolder) -> RunView:
+    """Watch `run` until it is over, or until Ctrl-C, which leaves it alone.
+
+    Raises:
+        KeyboardInterrupt: with the words that say how to come back.
+    """
+    from curator.runs.follow import Follower
+
+    follower = Follower(run)
+    try:
+        if sys.stdout.isatty():
+            _watch(follower)
+        else:
+            _report(follower)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(left(run)) from None
+    return follower.view
+
+
+def left(run: RunFolder) -> str:
+    """What is said to somebody who leaves a living run."""
+    name = visible(run.path.name)
+    return (
+        f"\nthe run goes on; come back with: frieze runs follow {name}\nstop it with: frieze runs stop {name}"
+    )
+
+
+def _watch(follower: Follower) -> None:
+    from rich.live import Live
+
+    from curator.runs.dashboard import Dashboard
+
+    console = stdout_console()
+    with Live(console=console, auto_refresh=False, vertical_overflow="crop") as live:
+        while True:
+            view = follower.poll()
+            height = console.height - 1  # a full screen would scroll with every refresh
+            live.update(Dashboard(view, "" if follower.is_over else _FOOTER, height), refresh=True)
+            if follower.is_over:
+                return
+            time.sleep(_LOOK_S)
+
+
+def _report(follower: Follower) -> None:
+    from curator.runs.report import PlainReport
+
+    report = PlainReport()
+    while True:
+        view = follower.poll()
+        for line in report.lines(follower.news, view):
+            put(line)
+        sys.stdout.flush()
+        if follower.is_over:
+            if view.damaged_lines:
+                say(f"damaged lines of the event log, passed over: {view.damaged_lines}")
+            return
+        time.sleep(_LOOK_S)
+
+
+def tell_end(run: RunFolder, view: RunView) -> None:
+    """Say how a run that is over ended.
+
+    Raises:
+        UserError: it failed, crashed, or never began.
+    """
+    name = visible(run.path.name)
+    if view.status == "failed":
+        what, hint = view.failure or ("the run failed", f"look into {run.log_path}")
+        raise UserError(what, hint)
+    if view.status == "crashed":
+        raise UserError(
+            f"the run {name} crashed after step {view.step}",
+            f"look into {run.log_path}; go on with: frieze train --resume {name}",
+        )
+    if view.status == "new":
+        raise UserError(f"the run {name} was never started", f"start it with: frieze train --resume {name}")
+    if view.status == "stopped":
+        say(f"the run {name} stopped after step {view.step}; go on with: frieze train --resume {name}")
+        return
+    say(f"the run {name} is finished; its files are in {visible(str(run.output_dir))}")

@@ -1,0 +1,116 @@
+"""Options that several commands share, so that a word means the same everywhere."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from curator.cli.shared.arguments import FILTER
+from curator.contract.errors import UserError
+from curator.contract.text import visible
+
+if TYPE_CHECKING:
+    from curator.contract.buckets import BucketRule
+
+_LARGEST = 2**31 - 1  # pixels: the longest side a PNG can have
+
+CollectionOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--collection", metavar="DIR", help="Folder of the collection; default: the one you stand in."
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+FilterArgument = Annotated[
+    str, typer.Argument(metavar=FILTER, help="Which images, such as '1girl width>=1024'.")
+]
+AllByDefault = Annotated[
+    str,
+    typer.Argument(metavar=f"[{FILTER}]", help="Which images, such as '1girl width>=1024'; default: all."),
+]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only say how many images would change.")]
+YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask before changing several images.")]
+ResolutionOption = Annotated[
+    str | None,
+    typer.Option("--resolution", metavar="R", help="Area of the buckets: 512 or 768x512, in pixels."),
+]
+MinOption = Annotated[
+    int | None, typer.Option("--min", metavar="A", help="Shortest side of a bucket, in pixels.")
+]
+MaxOption = Annotated[
+    int | None, typer.Option("--max", metavar="B", help="Longest side of a bucket, in pixels.")
+]
+StepOption = Annotated[int | None, typer.Option("--step", metavar="S", help="Step between sides, in pixels.")]
+UpscaleOption = Annotated[
+    bool | None,
+    typer.Option("--upscale/--no-upscale", help="Whether small pictures are enlarged to a bucket."),
+]
+
+ResampleOption = Annotated[
+    str | None,
+    typer.Option(
+        "--resample",
+        metavar="HOW",
+        help="How pixels are scaled: auto, area, lanczos, bicubic, bilinear, nearest.",
+    ),
+]
+CropInputsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--crop-inputs",
+        metavar="WHAT",
+        help="What SDXL is told of a crop: true, or letterbox as sd-scripts says.",
+    ),
+]
+
+
+def size_of(text: str) -> tuple[int, int]:
+    """`768x512`, or `512` for a square.
+
+    Raises:
+        UserError: it is neither.
+    """
+    width, cross, height = text.lower().partition("x")
+    try:
+        size = int(width), int(height if cross else width)
+    except ValueError:
+        size = 0, 0
+    if not 1 <= min(size) <= max(size) <= _LARGEST:
+        raise UserError(f"'{visible(text)}' is no size", "write 512 or 768x512")
+    return size
+
+
+def changed_rule(
+    rule: BucketRule,
+    *,
+    resolution: str | None,
+    least: int | None,
+    most: int | None,
+    step: int | None,
+    upscale: bool | None,
+    resample: str | None = None,
+    crop_inputs: str | None = None,
+) -> BucketRule:
+    """`rule` with the options that were given in place of its own.
+
+    Raises:
+        UserError: what comes of it makes no buckets, or contradicts itself.
+    """
+    from curator.contract.buckets import checked
+
+    named = {"resample": resample, "crop_inputs": crop_inputs}
+    width, height = size_of(resolution) if resolution else (rule.width, rule.height)
+    rule = replace(
+        rule,
+        width=width,
+        height=height,
+        min_side=rule.min_side if least is None else least,
+        max_side=rule.max_side if most is None else most,
+        step=rule.step if step is None else step,
+        upscale=rule.upscale if upscale is None else upscale,
+        **{name: value for name, value in named.items() if value is not None},
+    )
+    return checked(rule)

@@ -1,0 +1,89 @@
+"""The collection, manifest or run a command means."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from curator.contract.errors import UserError, did_you_mean
+from curator.contract.text import visible
+
+if TYPE_CHECKING:
+    from curator.contract.run.run_folder import RunFolder
+    from curator.session import Session
+
+_INDEX = "frieze.db"
+_RUNS = "runs"
+_MANIFESTS = "manifests"
+
+
+def enclosing_collection(folder: Path) -> Path | None:
+    """The nearest folder with a collection, from `folder` upwards, as git finds a repository."""
+    here = folder.absolute()
+    return next((each for each in (here, *here.parents) if (each / _INDEX).is_file()), None)
+
+
+def collection_folder(given: Path | None) -> Path:
+    """The folder of the collection a command works on.
+
+    Raises:
+        UserError: there is none.
+    """
+    if given is not None:
+        if not (given / _INDEX).is_file():
+            raise UserError(
+                f"there is no collection in {visible(str(given))}", "make one with 'frieze scan DIR'"
+            )
+        return given
+    found = enclosing_collection(Path.cwd())
+    if found is None:
+        raise UserError(
+            "there is no collection here or above", "make one with 'frieze scan DIR', or give --collection"
+        )
+    return found
+
+
+@contextmanager
+def opened(given: Path | None) -> Generator[Session]:
+    """The collection a command works on, opened."""
+    from curator.index.damage import damage_told
+    from curator.session import Session
+
+    folder = collection_folder(given)
+    with damage_told(folder), Session.open(folder) as session:
+        yield session
+
+
+def runs_folder(given: Path | None) -> Path:
+    """Where the runs of the collection are; outside of one, the folder `runs` here."""
+    if given is None and enclosing_collection(Path.cwd()) is None:
+        return Path.cwd() / _RUNS
+    return collection_folder(given) / _RUNS
+
+
+def run_named(name: str, given: Path | None) -> RunFolder:
+    """The run that a name, a unique beginning of one, or a folder means."""
+    from curator.runs.listing import find_run
+
+    return find_run(runs_folder(given), name)
+
+
+def manifest_file(name: str, given: Path | None) -> Path:
+    """The manifest of that path, or of that name in the collection.
+
+    Raises:
+        UserError: there is none.
+    """
+    from curator.contract.manifest.manifest import SUFFIX
+
+    path = Path(name)
+    if path.is_file():
+        return path
+    folder = enclosing_collection(Path.cwd()) if given is None else collection_folder(given)
+    known = {file.stem: file for file in (folder / _MANIFESTS).glob(f"*{SUFFIX}")} if folder else {}
+    if name.removesuffix(SUFFIX) in known:
+        return known[name.removesuffix(SUFFIX)]
+    hint = did_you_mean(name, known) if known else "make one with 'frieze freeze NAME'"
+    raise UserError(f"there is no manifest '{visible(name)}'", hint)

@@ -1,0 +1,182 @@
+"""A block of 32 images of a manifest: packed, and one of them read.
+
+A row a picture would make a manifest of millions slow to write; blocks are written many times faster, and one picture
+is still read without the others. `numbers` holds a line of 23 signs (`signs.py`) a picture, in the order of `NARROW`
+and `WIDE`. Where the path, tags and text of a picture end is counted in bytes from the block's beginning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from curator.contract.manifest.signs import WIDE_BITS, numbers, signs, sql_number, wide
+
+ROWS = 32
+NARROW = ("root", "head", "tail")  # one sign each; head and tail count tags that never move
+WIDE = (
+    "width", "height", "resized_width", "resized_height", "crop_left", "crop_top", "file_bytes",
+    "path_end", "tags_end", "text_end",
+)  # fmt: skip
+SIGNS = len(NARROW) + 2 * len(WIDE)  # of one picture; a line break parts it from the next
+LEAST_ROW_BYTES = SIGNS + 32  # of one picture: its signs and its sha256
+ENDS = 6  # the last so many signs say where path, tags and text end
+DAMAGE = (ValueError, TypeError, AttributeError, IndexError)  # where reading a garbled block ends
+_FIRST_BEGINS = signs([0] * ENDS)
+
+
+class Block(NamedTuple):
+    """The columns of 32 pictures (fewer in the last block) as they are stored.
+
+    `paths` are bytes as the file system gives them, one behind the other; `tags` a sign a tag and `texts` the free
+    texts, in UTF-8.
+    """
+
+    numbers: bytes
+    sha256: bytes
+    paths: bytes
+    tags: bytes
+    texts: bytes
+
+
+class PackedRow(NamedTuple):
+    """One picture of a block. `head` and `tail` count tags that never move, from either end."""
+
+    root: int
+    head: int
+    tail: int
+    width: int
+    height: int
+    resized_width: int
+    resized_height: int
+    crop_left: int
+    crop_top: int
+    file_bytes: int
+    sha256: bytes
+    path: bytes
+    tags: str
+    text: str
+
+
+def packed(rows: Iterable[PackedRow]) -> Iterator[Block]:
+    """All pictures in blocks."""
+    some: list[PackedRow] = []
+    for row in rows:
+        some.append(row)
+        if len(some) == ROWS:
+            yield _block(some)
+            some = []
+    if some:
+        yield _block(some)
+
+
+def _block(rows: Sequence[PackedRow]) -> Block:
+    lines: list[str] = []
+    tags, texts = [row.tags.encode() for row in rows], [row.text.encode() for row in rows]
+    path_end = tags_end = text_end = 0
+    for row, own_tags, own_text in zip(rows, tags, texts, strict=True):
+        path_end, tags_end = path_end + len(row.path), tags_end + len(own_tags)
+        text_end += len(own_text)
+        narrow = signs(getattr(row, name) for name in NARROW)
+        sizes = "".join(wide(getattr(row, name)) for name in WIDE[:-3])
+        lines.append(narrow + sizes + wide(path_end) + wide(tags_end) + wide(text_end))
+    return Block(
+        "\n".join(lines).encode(),
+        b"".join(row.sha256 for row in rows),
+        b"".join(row.path for row in rows),
+        b"".join(tags),
+        b"".join(texts),
+    )
+
+
+def unpacked(block: tuple[bytes, bytes, bytes, bytes, bytes], place: int) -> PackedRow:
+    """The picture at `place` (from 0) of a `Block`.
+
+    Raises:
+        DAMAGE: this is no block, or it is damaged. (Damage that leaves its lengths is seen by the seal alone.)
+    """
+    lines, sha256, paths, tags, texts = block
+    own = lines.split(b"\n", place + 1)[max(0, place - 1) : place + 1]
+    begins = own[0].decode()[-ENDS:] if place else _FIRST_BEGINS
+    (
+        p, path, t, tag, w, word, root, head, tail, a, width, b, height, c, resized_width, d, resized_height,
+        e, left, f, top, g, file_bytes, h, path_end, i, tags_end, j, text_end,
+    ) = numbers(begins + own[-1].decode())  # fmt: skip
+    bits = WIDE_BITS
+    path_begin, path_end = p << bits | path, h << bits | path_end
+    tags_begin, tags_end = t << bits | tag, i << bits | tags_end
+    text_begin, text_end = w << bits | word, j << bits | text_end
+    own_sha256 = sha256[32 * place : 32 * place + 32]
+    if not (
+        path_begin <= path_end <= len(paths)
+        and tags_begin <= tags_end <= len(tags)
+        and text_begin <= text_end <= len(texts)
+        and len(own_sha256) == 32
+    ):
+        raise ValueError("a picture ends before it begins, or behind its block")
+    return PackedRow(
+        root,
+        head,
+        tail,
+        a << bits | width,
+        b << bits | height,
+        c << bits | resized_width,
+        d << bits | resized_height,
+        e << bits | left,
+        f << bits | top,
+        g << bits | file_bytes,
+        own_sha256,
+        paths[path_begin:path_end],
+        tags[tags_begin:tags_end].decode(),
+        texts[text_begin:text_end].decode(),
+    )
+
+
+def image_view(parts: str) -> str:
+    """The SQL of the view `image`: blocks as one row a picture, for reading from other programs.
+
+    `parts` is the name of the table that says bucket, repeats and subset of rows.
+    """
+    columns = {name: _sql_number(place) for place, name in enumerate(NARROW)}
+    for place, name in enumerate(WIDE):
+        first = len(NARROW) + 2 * place
+        columns[name] = f"({_sql_number(first)} << {WIDE_BITS} | {_sql_number(first + 1)})"
+    begins = {name: f"iif(slot, {_shifted(columns[f'{name}_end'])}, 0)" for name in ("path", "tags", "text")}
+    given = ", ".join(f"{value} AS {name}" for name, value in columns.items())
+    begin = ", ".join(f"{value} AS {name}_begin" for name, value in begins.items())
+    return f"""
+CREATE VIEW image AS
+WITH RECURSIVE place(slot) AS (SELECT 0 UNION ALL SELECT slot + 1 FROM place WHERE slot < {ROWS - 1}),
+block_text AS (SELECT id, CAST(numbers AS TEXT) AS numbers, sha256, paths, tags, texts FROM block),
+packed AS (SELECT id * {ROWS} + slot AS row, block_text.*, slot, {given}, {begin}
+    FROM block_text JOIN place ON slot < length(sha256) / 32),
+said AS (SELECT *, CAST(substr(tags, tags_begin + 1, tags_end - tags_begin) AS TEXT) AS own FROM packed)
+SELECT said.row, CAST(substr(paths, path_begin + 1, path_end - path_begin) AS TEXT) AS path, root,
+    lower(hex(substr(sha256, 32 * slot + 1, 32))) AS sha256, file_bytes, said.width, said.height,
+    bucket.width AS bucket_width, bucket.height AS bucket_height, resized_width, resized_height, crop_left, crop_top,
+    subset.name AS subset, part.repeats, {_sql_names("1", "head")} AS head,
+    {_sql_names("head + 1", "length(own) - tail")} AS middle,
+    {_sql_names("length(own) - tail + 1", "length(own)")} AS tail,
+    CAST(substr(texts, text_begin + 1, text_end - text_begin) AS TEXT) AS text
+FROM said JOIN {parts} AS part
+    ON part.first_row = (SELECT max(first_row) FROM {parts} WHERE first_row <= said.row)
+JOIN bucket ON bucket.id = part.bucket JOIN subset ON subset.id = part.subset;
+"""
+
+
+def _sql_number(place: int) -> str:
+    return sql_number(f"substr(numbers, slot * {SIGNS + 1} + {place + 1}, 1)")
+
+
+def _shifted(column: str) -> str:
+    """The same of the picture before."""
+    return column.replace("slot * ", "(slot - 1) * ")
+
+
+def _sql_names(first: str, last: str) -> str:
+    """Tags by their names, separated by commas."""
+    return (
+        f"(WITH RECURSIVE walk(at) AS (SELECT {first} WHERE {first} <= {last}"
+        f" UNION ALL SELECT at + 1 FROM walk WHERE at < {last})"
+        f" SELECT group_concat(tag.name, ', ') FROM walk JOIN tag ON tag.id = {sql_number('substr(own, at, 1)')})"
+    )

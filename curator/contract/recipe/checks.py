@@ -1,0 +1,165 @@
+"""Contradictions in a recipe: a knob that was set but would change nothing is refused (row B12)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from curator.contract.caption.tag_brackets import is_qualified
+from curator.contract.errors import UserError
+from curator.contract.recipe.recipe import Recipe
+from curator.contract.text import visible
+
+if TYPE_CHECKING:
+    from curator.contract.manifest.manifest import Manifest
+
+
+class _Idle(NamedTuple):
+    """Keys that change nothing while `when` holds."""
+
+    keys: tuple[str, ...]
+    when: Callable[[Recipe], bool]
+    hint: str
+
+
+_SMALLEST_SAMPLE = 64
+_PICTURE_KEYS = (
+    "negative",
+    "every_steps",
+    "at_start",
+    "at_end",
+    "steps",
+    "cfg",
+    "width",
+    "height",
+    "seed",
+    "sampler",
+)
+
+_IDLE = (
+    _Idle(
+        ("adapter.conv_alpha",), lambda r: r.adapter.conv_rank == 0, "set adapter.conv_rank, or leave it out"
+    ),
+    _Idle(
+        ("schedule.min_lr_ratio",), lambda r: r.schedule.name == "constant", "use schedule.name = 'cosine'"
+    ),
+    _Idle(
+        tuple(f"sample.{key}" for key in _PICTURE_KEYS),
+        lambda r: not r.sample.prompts,
+        "give sample.prompts, or leave it out",
+    ),
+    _Idle(
+        ("adapter.conv_rank",), lambda r: r.optimizer.unet_lr == 0, "set optimizer.unet_lr, or leave it out"
+    ),
+    _Idle(
+        ("objective.adaptive_noise_scale",),
+        lambda r: r.objective.noise_offset == 0,
+        "set objective.noise_offset, or leave it out",
+    ),
+    _Idle(
+        ("objective.multires_noise_discount",),
+        lambda r: r.objective.multires_noise_levels == 0,
+        "set objective.multires_noise_levels, or leave it out",
+    ),
+    _Idle(("sample.negative",), lambda r: r.sample.cfg <= 1, "raise sample.cfg above 1, or leave it out"),
+    _Idle(
+        ("evaluate.every_steps",), lambda r: r.evaluate.images == 0, "set evaluate.images, or leave it out"
+    ),
+    _Idle(
+        ("save.keep_last",),
+        lambda r: r.save.every_steps == 0 and r.save.every_epochs == 0,
+        "set save.every_steps or save.every_epochs",
+    ),
+)
+
+
+class _Contradiction(NamedTuple):
+    """A recipe that cannot be followed."""
+
+    when: Callable[[Recipe], bool]
+    what: str
+    hint: str
+
+
+_CONTRADICTIONS = (
+    _Contradiction(
+        lambda r: r.optimizer.unet_lr == 0 and r.optimizer.text_lr == 0,
+        "both learning rates are 0: nothing would be trained",
+        "set optimizer.unet_lr or optimizer.text_lr",
+    ),
+    _Contradiction(
+        lambda r: r.length.epochs == 0 and r.length.steps == 0,
+        "the run has no length",
+        "set length.epochs or length.steps",
+    ),
+    _Contradiction(
+        lambda r: bool(r.sample.width % 8 or r.sample.height % 8),
+        "the sample pictures' sides are no multiples of 8",
+        "use sides such as 512 or 768",
+    ),
+    _Contradiction(
+        lambda r: any(0 < side < _SMALLEST_SAMPLE for side in (r.sample.width, r.sample.height)),
+        f"a side of the sample pictures is below {_SMALLEST_SAMPLE} pixels",
+        "use sides such as 512 or 768, or 0 for the family's own",
+    ),
+)
+
+
+def check_recipe(recipe: Recipe, given: frozenset[str], source: str) -> None:
+    """Refuse a recipe with a contradiction, or with a key in `given` that would have no effect.
+
+    Raises:
+        UserError: names the key and what to do.
+    """
+    for idle in _IDLE:
+        for name in sorted(given.intersection(idle.keys)):
+            if idle.when(recipe) and _says_something(recipe, name):
+                raise UserError(f"{source}: {name} would have no effect", idle.hint)
+    for case in _CONTRADICTIONS:
+        if case.when(recipe):
+            raise UserError(f"{source}: {case.what}", case.hint)
+
+
+class TrainingWarning(NamedTuple):
+    """Something a user may not have meant, and what to do about it."""
+
+    what: str
+    hint: str
+
+
+def recipe_warnings(recipe: Recipe) -> list[TrainingWarning]:
+    """What can be followed and yet should be said, before a run and at its start (row S075)."""
+    length = recipe.length
+    if not (length.epochs and length.steps):
+        return []
+    what = f"length.steps = {length.steps} is not used: length.epochs = {length.epochs} wins"
+    return [
+        TrainingWarning(what, "set length.epochs = 0 to train that many steps, or leave length.steps out")
+    ]
+
+
+def bracket_warnings(manifest: Manifest, recipe: Recipe) -> Iterator[TrainingWarning]:
+    """Subsets whose tags have brackets of their own, which would weigh, or be trained with a sign before them."""
+    is_weighted = recipe.text.weighted_captions
+    for number, subset in enumerate(manifest.header.subsets):
+        name = visible(subset.name)
+        if is_weighted and not subset.rules.escape_parentheses:
+            found = [(tag, images) for tag, images in manifest.tag_counts(number) if is_qualified(tag)]
+            if found:
+                tags = "1 tag weighs" if len(found) == 1 else f"{len(found):,} tags weigh"
+                shown = f"'{visible(found[0][0])}' in {found[0][1]:,} captions"
+                yield TrainingWarning(
+                    f"subset {name}: {tags} x 1.1 within the brackets of the name, such as {shown}",
+                    f"frieze subset set {name} --rule escape_parentheses=true, and freeze again",
+                )
+        elif subset.rules.escape_parentheses and not is_weighted:
+            yield TrainingWarning(
+                f"subset {name}: escape_parentheses without text.weighted_captions trains the signs before brackets",
+                "set text.weighted_captions, or freeze without the rule",
+            )
+
+
+def _says_something(recipe: Recipe, name: str) -> bool:
+    """A key given with its default value is harmless: complete recipes, as a run keeps them, hold every key."""
+    section, _, leaf = name.partition(".")
+    return getattr(getattr(recipe, section), leaf) != getattr(getattr(Recipe(), section), leaf)

@@ -1,0 +1,311 @@
+"""A run's folder: its files, who may work in it, and its status as seen from outside.
+
+`runs/<date>-<name>/` holds `run.json`, `recipe.toml`, `events.jsonl`, `requests/`, `log.txt`, `state/`,
+`samples/`, `output/`. One worker at a time holds `run.lock` for its life and leaves `worker.json` (process id,
+its start time, boot id); `exit.json` is written last, so its absence after a worker means a crash. `docs/events.md`
+describes the files for other programs.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import shutil
+import time
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal, TypeVar, get_args
+
+from curator.contract.errors import UserError, did_you_mean
+from curator.contract.files.json_data import checked, read_object, to_json
+from curator.contract.files.whole_files import replace_file
+from curator.contract.run.process_identity import Identity, identity_of, is_alive
+from curator.contract.text import visible
+
+Action = Literal["pause", "resume", "save", "sample", "stop"]
+ACTIONS: tuple[Action, ...] = get_args(Action)
+_PATIENCE_S = 0.5
+Ending = Literal["finished", "stopped", "failed"]
+Status = Literal["new", "running", Ending, "crashed"]
+_NAME = re.compile(r"[\w][\w .+-]{0,80}")
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """What a run was started on; `processes` train together, and do so again after a resume."""
+
+    name: str
+    manifest: str
+    manifest_digest: str
+    created_at: str
+    processes: int = 1
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):  # output files are called so
+            raise ValueError("'name' cannot name a run")
+        if self.created_at:
+            datetime.fromisoformat(self.created_at)
+        if self.processes < 1:
+            raise ValueError("'processes' is below 1")
+
+
+@dataclass(frozen=True)
+class _Exit:
+    how: Ending
+
+
+class RunFolder:
+    """One run, by its folder."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = Path(path)
+
+    @property
+    def recipe_path(self) -> Path:
+        return self.path / "recipe.toml"
+
+    @property
+    def events_path(self) -> Path:
+        return self.path / "events.jsonl"
+
+    @property
+    def log_path(self) -> Path:
+        return self.path / "log.txt"
+
+    @property
+    def state_dir(self) -> Path:
+        return self.path / "state"
+
+    @property
+    def samples_dir(self) -> Path:
+        return self.path / "samples"
+
+    @property
+    def output_dir(self) -> Path:
+        return self.path / "output"
+
+    @property
+    def requests_dir(self) -> Path:
+        return self.path / "requests"
+
+    @classmethod
+    def create(
+        cls,
+        parent: Path,
+        name: str,
+        recipe_toml: str,
+        manifest: Path,
+        manifest_digest: str,
+        *,
+        processes: int = 1,
+    ) -> RunFolder:
+        """A new run below `parent`, named by today's date and `name`; a number is added where that is taken.
+
+        Raises:
+            UserError: a name that is no folder name, or no right or space to write.
+        """
+        if not _NAME.fullmatch(name):
+            raise UserError(f"'{name}' cannot name a run", "use letters, digits, '-', '_' and '.'")
+        now = datetime.now().astimezone()
+        run = cls(_fresh_folder(parent, f"{now:%Y-%m-%d}-{name}"))
+        try:
+            for folder in (run.requests_dir, run.state_dir, run.samples_dir, run.output_dir):
+                folder.mkdir()
+            replace_file(run.recipe_path, recipe_toml.encode())
+            at = now.isoformat(timespec="seconds")
+            info = RunInfo(name, str(manifest.absolute()), manifest_digest, at, processes)
+            _write(run.path / "run.json", asdict(info))  # last: a folder without it is no run
+        except (OSError, UnicodeError) as error:
+            shutil.rmtree(run.path, ignore_errors=True)
+            raise _no_run(parent, error) from error
+        return run
+
+    def info(self) -> RunInfo:
+        """What the run was started on.
+
+        Raises:
+            UserError: the folder is no run, or what it says of itself is damaged.
+        """
+        file = self.path / "run.json"
+        try:
+            return checked(RunInfo, read_object(file), passes_over=True)
+        except (FileNotFoundError, NotADirectoryError):
+            raise UserError(
+                f"{visible(str(self.path))} is no run", "list the runs with 'frieze runs list'"
+            ) from None
+        except (OSError, ValueError) as error:
+            said = (isinstance(error, OSError) and error.strerror) or str(error)
+            raise UserError(
+                f"the run {visible(self.path.name)} is damaged: run.json: {visible(said)}",
+                "restore the file, or move the folder away",
+            ) from error
+
+    @contextmanager
+    def hold(self) -> Generator[None]:
+        """Be the run's one worker while the `with` lasts.
+
+        Raises:
+            UserError: another worker lives, or the folder cannot be written to.
+        """
+        with self._writing():
+            lock = os.open(self.path / "run.lock", os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            if not _locked_within(lock, _PATIENCE_S):
+                raise _in_use(self)
+            with self._writing():
+                (self.path / "exit.json").unlink(missing_ok=True)
+                _write(self.path / "worker.json", asdict(identity_of(os.getpid())))
+            yield
+        finally:
+            os.close(lock)
+
+    def finish(self, how: str, step: int) -> None:
+        """Leave the exit record: the last file a worker writes.
+
+        Raises:
+            UserError: it cannot be written.
+        """
+        with self._writing():
+            _write(self.path / "exit.json", {"how": how, "step": step})
+
+    def status(self) -> Status:
+        """Whether the run lives, and how it ended if not: a record that says nothing known is none."""
+        if self._is_locked():
+            return "running"
+        worker = self.worker()
+        if worker is None and not os.path.lexists(self.path / "worker.json"):
+            return "new"
+        if worker is not None and is_alive(worker):
+            return "running"
+        ended = _read(_Exit, self.path / "exit.json")
+        return ended.how if ended else "crashed"
+
+    def worker(self) -> Identity | None:
+        """The last worker."""
+        return _read(Identity, self.path / "worker.json")
+
+    def worker_pid(self) -> int | None:
+        """The process id of the last worker."""
+        worker = self.worker()
+        return worker.pid if worker else None
+
+    def request(self, action: str) -> None:
+        """Ask the worker for something; it looks once a step.
+
+        Raises:
+            UserError: an unknown action, no worker to hear it, or the folder cannot be written to.
+        """
+        if action not in ACTIONS:
+            raise UserError(f"a run cannot '{action}'", did_you_mean(action, ACTIONS))
+        if self.status() != "running":
+            raise UserError(
+                f"the run {self.path.name} is not running", "start it again with 'frieze train --resume'"
+            )
+        with self._writing():
+            (self.requests_dir / f"{time.time_ns():020d}-{action}").touch()
+
+    def requests(self) -> list[Action]:
+        """The requests that wait, oldest first."""
+        return [action for _, action in self._waiting()]
+
+    def waiting_requests(self) -> list[str]:
+        """What was asked for and not taken yet, oldest first."""
+        return [file.name.partition("-")[2] for file in sorted(self.requests_dir.glob("*"))]
+
+    def take_requests(self) -> list[Action]:
+        """The requests made since the last call, oldest first; each is taken once."""
+        taken: list[Action] = []
+        for file, action in self._waiting():
+            with suppress(OSError):  # what cannot be taken away would be obeyed for ever
+                file.unlink()
+                taken.append(action)
+        return taken
+
+    def _waiting(self) -> list[tuple[Path, Action]]:
+        try:
+            files = sorted(self.requests_dir.iterdir())
+        except OSError:
+            return []
+        named = ((file, file.name.partition("-")[2]) for file in files)
+        return [(file, known) for file, action in named for known in ACTIONS if known == action]
+
+    @contextmanager
+    def _writing(self) -> Generator[None]:
+        """A run's folder that cannot be written to is a sentence."""
+        try:
+            yield
+        except OSError as error:
+            raise UserError(
+                f"the run {visible(self.path.name)} cannot be written to: {error.strerror}",
+                "free space or check rights, then start the same run again",
+            ) from error
+
+    def _is_locked(self) -> bool:
+        try:
+            lock = os.open(self.path / "run.lock", os.O_RDWR)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared: lookers do not see each other
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(lock)
+        return False
+
+
+def _locked_within(lock: int, seconds: float) -> bool:
+    """Take the lock. Whoever asks for the status holds it for an instant, which must not turn a worker away."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.01)
+        else:
+            return True
+
+
+def _in_use(run: RunFolder) -> UserError:
+    return UserError(
+        f"the run {run.path.name} is in use by a living worker", "follow it with 'frieze runs follow'"
+    )
+
+
+def _no_run(parent: Path, error: Exception) -> UserError:
+    why = error.strerror if isinstance(error, OSError) else "a name in it is no UTF-8"
+    return UserError(f"no run can be made in {parent}: {why}", "free space, check rights, or rename")
+
+
+def _fresh_folder(parent: Path, name: str) -> Path:
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        for number in range(1, 10_000):
+            path = parent / (name if number == 1 else f"{name}-{number}")
+            try:
+                path.mkdir()
+            except FileExistsError:
+                continue
+            return path
+    except OSError as error:
+        raise _no_run(parent, error) from error
+    raise UserError(f"there are too many runs named {name}", "choose another name")
+
+
+def _write(path: Path, about: dict[str, Any]) -> None:
+    replace_file(path, f"{to_json(about, indent=1)}\n".encode())
+
+
+def _read(kind: type[_T], path: Path) -> _T | None:
+    """What a small file says, or None where there is none that can be read."""
+    try:
+        return checked(kind, read_object(path), passes_over=True)
+    except (OSError, ValueError):
+        return None

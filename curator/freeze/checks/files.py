@@ -1,0 +1,91 @@
+"""Findings about files before a freeze: lost ones, and faces and masks that a subset counts on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from pyroaring import BitMap
+
+from curator.contract.buckets import face_in
+from curator.contract.files.picture_file import has_picture
+from curator.contract.files.tar_members import is_tar
+from curator.contract.text import visible
+from curator.freeze.checks.finding import Finding, PictureFilters
+from curator.index.bulk_rows import BulkRows
+from curator.index.changes.changes import id_array
+from curator.index.collection import Collection
+from curator.index.file.paths import from_blob
+
+MASKS = ("-mask.png", "-masklabel.png")
+_LOOKED_AT = 256
+
+
+def lost_files(filters: PictureFilters) -> Iterator[Finding]:
+    """Roots that are not there, and files of a sample; a full check is a scan, or `frieze manifest verify`."""
+    collection = filters.collection
+    lost = [root for root in collection.images.roots() if not Path(root).is_dir() and not is_tar(root)]
+    for root in lost:
+        yield Finding("stop", f"the folder {visible(root)} is gone", "mount it, or scan its new place")
+    frozen = filters.members.frozen()
+    if lost or not frozen:
+        return
+    some = [frozen[at * len(frozen) // _LOOKED_AT] for at in range(min(_LOOKED_AT, len(frozen)))]
+    some = some if len(frozen) > _LOOKED_AT else list(frozen)
+    gone = [row.id for row in collection.rows(some) if not has_picture(row.full_path)]
+    if gone:
+        what = f"{len(gone)} of {len(some)} files looked at are gone"
+        yield Finding("warn", what, "scan again: a training refuses lost files", filters.of(BitMap(gone)))
+
+
+def unnamed_faces(filters: PictureFilters) -> Iterator[Finding]:
+    """Crops around a face where a name tells of none."""
+    for number, subset in enumerate(filters.spec.subsets):
+        if subset.crop == "face":
+            own = filters.members.frozen_of(number)
+            without = [image for image, path in _paths(filters.collection, own) if not face_in(path)]
+            if without:
+                what = f"subset {subset.name}: {len(without):,} of {len(own):,} names tell of no face"
+                named = filters.among(filters.frozen_of(number), without, "")
+                yield Finding("warn", what, "name files as NAME_cx_cy_w_h.png", named)
+
+
+def masks(filters: PictureFilters) -> Iterator[Finding]:
+    """Masks that are missing, and those that would be trained as pictures themselves."""
+    for number, subset in enumerate(filters.spec.subsets):
+        if subset.mask != "file":
+            continue
+        own = filters.members.frozen_of(number)
+        paths = list(_paths(filters.collection, own))
+        taken = [image for image, path in paths if path.endswith(MASKS)]
+        if taken:
+            what = f"subset {subset.name}: {len(taken):,} masks would be trained as pictures"
+            named = filters.among(filters.frozen_of(number), taken, r"name:/-mask(label)?\.png$/")
+            yield Finding("warn", what, "add " + r"-name:/-mask(label)?\.png$/ to its filter", named)
+        without = [
+            image
+            for image, path in paths
+            if not path.endswith(MASKS) and not any(has_picture(_stem(path) + each) for each in MASKS)
+        ]
+        if without:
+            what = f"subset {subset.name}: {len(without):,} of {len(own):,} pictures have no mask and count whole"
+            hint = "a mask stands beside NAME.png as NAME-mask.png or NAME-masklabel.png"
+            named = filters.among(filters.frozen_of(number), without, r"-name:/-mask(label)?\.png$/")
+            yield Finding("warn", what, hint, named)
+
+
+def _stem(path: str) -> str:
+    folder, slash, name = path.rpartition("/")
+    return folder + slash + (name.rpartition(".")[0] or name)
+
+
+def _paths(collection: Collection, images: BitMap) -> Iterator[tuple[int, str]]:
+    """(id, whole path), in order."""
+    bulk = BulkRows(collection)
+    roots = [from_blob(path).rstrip("/") for _, path in bulk.roots()]
+    paths = [path for piece in bulk.files(images) for path in piece.paths.split(b"\0")[:-1]]
+    order = bulk.in_path_order(images)
+    places = np.searchsorted(id_array(images), order.ids).tolist()
+    for image, root, place in zip(order.ids.tolist(), order.roots.tolist(), places, strict=True):
+        yield image, f"{roots[root]}/{from_blob(paths[place])}"

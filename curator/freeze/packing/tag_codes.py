@@ -1,0 +1,86 @@
+"""Tag ids of a manifest: the tags its images have and rules add, the most common first.
+
+An id depends on the pictures alone, never on the history of the index; common tags have small ids, so rows are short.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pyroaring import BitMap
+
+from curator.contract.caption.captions import split_tag
+from curator.contract.manifest.signs import FIRST, GAP, SURROGATES
+from curator.freeze.spec import FreezeSpec
+from curator.index.bulk_rows import BulkRows
+from curator.index.collection import Collection
+
+TRIGGER = "trigger"
+Codes = NDArray[np.uint32]
+
+
+@dataclass(frozen=True)
+class TagCodes:
+    """`classes` and `numbers` (manifest ids) by name; by id of the index `names`, `number_of`, and `code` of its sign.
+
+    Code 0 stands for 0, which ends a picture's tags.
+    """
+
+    classes: dict[str, str]
+    numbers: dict[str, int]
+    names: dict[int, str]
+    number_of: Codes
+    code: Codes
+
+
+def tag_codes(collection: Collection, spec: FreezeSpec, frozen: BitMap) -> TagCodes:
+    """Codes for everything that captions of `frozen` pictures are made of."""
+    bulk = BulkRows(collection)
+    known = bulk.tags()
+    counts = _counts(collection, bulk, frozen, 1 + max((tag for tag, _, _ in known), default=0))
+    times = counts.tolist()
+    used = sorted((row for row in known if times[row[0]]), key=itemgetter(1))
+    used.sort(key=lambda row: -times[row[0]])
+    triggers = sorted({subset.rules.trigger for subset in spec.subsets} - {""})
+    classes = dict.fromkeys(triggers, TRIGGER)
+    classes |= {name: cls for _, name, cls in used if name not in classes}
+    separators = {subset.rules.keep_separator for subset in spec.subsets} - {""}
+    pieces = {
+        piece: cls
+        for separator in separators
+        for _, name, cls in used
+        if separator in name
+        for piece in split_tag(name, separator)
+        if piece
+    }
+    classes |= {piece: pieces[piece] for piece in sorted(pieces) if piece not in classes}
+    numbers = {name: number for number, name in enumerate(classes)}
+    tags = [tag for tag, _, _ in used]
+    number_of, code = np.zeros(len(counts), np.uint32), np.zeros(len(counts), np.uint32)
+    number_of[tags] = [numbers[name] for _, name, _ in used]
+    code[tags] = code_points(number_of[tags])
+    return TagCodes(classes, numbers, {tag: name for tag, name, _ in used}, number_of, code)
+
+
+def code_points(numbers: NDArray[Any]) -> Codes:
+    """The code points of `contract.signs`."""
+    codes = numbers.astype(np.uint32) + np.uint32(FIRST)
+    codes += np.uint32(GAP) * (codes >= SURROGATES)
+    return codes
+
+
+def _counts(collection: Collection, bulk: BulkRows, frozen: BitMap, size: int) -> NDArray[np.int64]:
+    """How many of the pictures have each tag. Where all are frozen the index knows; else they are counted."""
+    counts = np.zeros(size, np.int64)
+    if frozen == collection.images.alive():
+        known = collection.tags.counts()[:size]
+        counts[: len(known)] = known
+        return counts
+    for piece in bulk.tag_pieces(frozen):
+        counts += np.bincount(piece.values, minlength=size)
+    counts[0] = 0
+    return counts

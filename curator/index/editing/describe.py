@@ -1,0 +1,56 @@
+"""An edit as one line of the history, with what was skipped."""
+
+from __future__ import annotations
+
+from curator.contract.text import visible
+from curator.index.changes.edits import (
+    AddTags,
+    Commit,
+    Edit,
+    GiveAndTake,
+    RemoveTags,
+    RenameTag,
+    ReorderTags,
+    Rewrite,
+    SetCaption,
+    SetClass,
+    SetMark,
+    Together,
+)
+from curator.index.editing.plan import names_shown
+
+_MOST_LEFT = 4
+
+
+def describe(edit: Edit) -> str:
+    """An edit as one line of the history."""
+    match edit:
+        case AddTags(names, at):
+            text = f"add {names_shown(names)}" + ("" if at == "end" else f" at {at}")
+        case RemoveTags(names):
+            text = f"remove {names_shown(names)}"
+        case RenameTag(old, new):
+            text = f"rename '{old}' to '{new}'"
+        case ReorderTags():
+            text = "reorder tags"
+        case SetCaption(caption):
+            text = f"set caption '{caption[:40]}{'…' if len(caption) > 40 else ''}'"
+        case SetMark(mark):
+            text = {1: "mark keep", -1: "mark reject"}.get(mark, "unmark")
+        case SetClass(names, cls):
+            text = f"class of {names_shown(names)} is {cls}"
+        case Rewrite(_, why) | GiveAndTake(_, _, _, why) | Together(_, why):
+            text = why
+    return visible(text)
+
+
+def images_in_words(count: int) -> str:
+    """`1 image`, `1,200 images`."""
+    return f"{count:,} image{'' if count == 1 else 's'}"
+
+
+def stayed_in_words(commit: Commit) -> str:
+    """What others had changed since when a commit was taken back: `12 images, repeats of subset alice`."""
+    images, more = commit.stayed - len(commit.left), len(commit.left) - _MOST_LEFT
+    said = [images_in_words(images)] if images else []
+    return ", ".join([*said, *commit.left[:_MOST_LEFT], *([f"{more} more"] if more > 0 else [])])

@@ -1,0 +1,73 @@
+"""Facts of one image: of its file, of its annotations, and as a row that the app shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from curator.index.images.sidecar_table import SidecarState
+
+FORMATS = ("other", "jpeg", "png", "webp", "bmp", "gif", "avif")  # stored by position: append only
+
+
+@dataclass(frozen=True)
+class FileFacts:
+    """What the file system and the header say of one file; `width` and `height` after the EXIF turn."""
+
+    sha256: bytes
+    file_bytes: int
+    mtime_ns: int
+    width: int
+    height: int
+    format: str
+
+
+@dataclass(frozen=True)
+class NewImage:
+    """An image the index does not know yet. `path` is relative to the root."""
+
+    root: int
+    path: str
+    facts: FileFacts
+    tags: tuple[str, ...] = ()
+    caption: str = ""
+    classes: tuple[tuple[str, str], ...] = ()  # (tag, class) where the source says more than `general`
+    sidecars: tuple[SidecarState, ...] = ()
+
+
+@dataclass(frozen=True)
+class ImageRow:
+    """One image as the app shows it. `path` is relative to `root`; both may hold surrogate escapes."""
+
+    id: int
+    path: str
+    root: str
+    name: str
+    sha256: str
+    file_bytes: int
+    width: int
+    height: int
+    mtime_ns: int
+    format: str
+    mark: int
+    tags_count: int
+    caption: str
+
+    @property
+    def full_path(self) -> str:
+        return f"{self.root.rstrip('/')}/{self.path}"
+
+
+class KnownFile(NamedTuple):
+    """What the index knows of a path, for a scan to compare."""
+
+    id: int
+    path: str
+    file_bytes: int
+    mtime_ns: int
+    alive: bool
+
+
+def format_number(name: str) -> int:
+    """The position of a format in `FORMATS`."""
+    return FORMATS.index(name) if name in FORMATS else 0

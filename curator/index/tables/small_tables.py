@@ -1,0 +1,306 @@
+"""Settings, subsets, saved filters, aliases and quarantined files: small tables, read whole.
+
+What people edit there is changed by commits of the journal (`record_edits.py`).
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from curator.contract.buckets import CROP_MODES, CropMode
+from curator.contract.caption.captions import CaptionRules
+from curator.contract.errors import UserError, did_you_mean
+from curator.contract.text import visible
+from curator.index.changes.edits import Commit
+from curator.index.changes.record_paths import Record
+from curator.index.changes.records import ALIASES_NEWS, Key, key_of_name, read, read_all
+from curator.index.file.database import Database
+from curator.index.file.paths import from_blob, to_blob
+
+if TYPE_CHECKING:  # who only names a subset loads none of it
+    from curator.contract.manifest.header import MaskMode
+    from curator.index.tables.record_edits import RecordEdits
+
+
+class Settings:
+    """JSON values by name: what the programs remember, and rules that people edit."""
+
+    def __init__(self, database: Database, edits: RecordEdits) -> None:
+        self._database = database
+        self._edits = edits
+
+    def get(self, key: str, default: Any = None) -> Any:
+        with self._database.reading() as connection:
+            row = connection.execute("SELECT value FROM setting WHERE key=?", (key,)).fetchone()
+        return json.loads(row[0]) if row else default
+
+    def put(self, key: str, value: Any) -> None:
+        """Remember a value; no edit, so never undone."""
+        self.put_all({key: value})
+
+    def put_all(self, values: Mapping[str, Any]) -> None:
+        """Remember several values, or none of them."""
+        with self._database.writing(durable=True) as connection:
+            rows = [(key, json.dumps(value)) for key, value in values.items()]
+            connection.executemany("INSERT OR REPLACE INTO setting(key, value) VALUES(?,?)", rows)
+
+    def change(self, key: str, default: Any, change: Callable[[Any], Any]) -> Commit:
+        """Read a value (`default` where nothing was kept), change it and keep it, while nobody else writes.
+
+        An edit that can be undone.
+        """
+        with self._database.writing(durable=True):
+            before = self.get(key, default)
+            return self.edit(key, before, change(before))
+
+    def edit(self, key: str, before: Any, after: Any) -> Commit:
+        """Change a value as an edit that can be undone. `before` is what it stood for, also where nothing was kept."""
+        return self._edits.change("setting", key, {"value": before}, {"value": after})
+
+
+@dataclass(frozen=True)
+class Subset:
+    """One concept of the training: the images of a filter, how often they come, and how their captions vary."""
+
+    name: str
+    filter: str
+    repeats: float = 1.0
+    loss_weight: float = 1.0
+    flip: bool = False
+    rules: CaptionRules = field(default_factory=CaptionRules)
+    is_reg: bool = False
+    crop: CropMode = "center"
+    mask: MaskMode = "none"
+
+
+_MOST = 1e6  # of repeats and loss weight; also what refuses numbers that are none
+
+
+def _check(subset: Subset) -> None:
+    from curator.contract.manifest.header import MASK_MODES
+
+    if not subset.name.strip() or visible(subset.name) != subset.name:
+        raise UserError(f"'{visible(subset.name)}' cannot name a subset", "give a name of printable letters")
+    for what, number in (("repeats", subset.repeats), ("loss weight", subset.loss_weight)):
+        if not 0 <= number <= _MOST:
+            raise UserError(f"subset {subset.name}: {what} is {number:g}", "give 0 or more, such as 1.5")
+    if visible(subset.rules.trigger) != subset.rules.trigger:
+        trigger = visible(subset.rules.trigger)
+        raise UserError(f"subset {subset.name}: the trigger is '{trigger}'", "give printable letters")
+    for what, given, modes in (("crop", subset.crop, CROP_MODES), ("mask", subset.mask, MASK_MODES)):
+        if given not in modes:
+            raise UserError(
+                f"subset {subset.name}: {what} is '{visible(given)}'", f"choose of {', '.join(modes)}"
+            )
+
+
+class SubsetTable:
+    """Subsets in the order they were made. Each change is an edit that can be undone."""
+
+    def __init__(self, database: Database, edits: RecordEdits) -> None:
+        self._database = database
+        self._edits = edits
+
+    def list(self) -> list[Subset]:
+        with self._database.reading() as connection:
+            return [_subset(record) for record in read_all(connection, "subset", "position, id")]
+
+    def get(self, name: str) -> Subset | None:
+        return next((subset for subset in self.list() if subset.name == name), None)
+
+    def add(self, subset: Subset) -> None:
+        """Add a subset at the end.
+
+        Raises:
+            UserError: the name is taken.
+        """
+        with self._database.writing(durable=True) as connection:
+            _refuse_taken(connection, subset.name)
+            self._save(subset.name, subset)
+
+    def change(self, name: str, change: Callable[[Subset], Subset]) -> Subset:
+        """Read the subset of that name, change it and keep it where it stands, while nobody else writes.
+
+        Raises:
+            UserError: there is none, or the new name is taken.
+        """
+        with self._database.writing(durable=True) as connection:
+            known = {each.name: each for each in self.list()}
+            if name not in known:
+                raise UserError(f"there is no subset '{visible(name)}'", did_you_mean(name, known))
+            changed = change(known[name])
+            if changed.name != name:
+                _refuse_taken(connection, changed.name)
+            self._save(name, changed)
+        return changed
+
+    def save(self, subset: Subset) -> None:
+        """Add a subset at the end, or put it in the place of the one of this name."""
+        self._save(subset.name, subset)
+
+    def put_first(self, name: str) -> None:
+        """Let a subset choose its pictures before all others."""
+        with self._database.writing(durable=True) as connection:
+            key = key_of_name(connection, "subset", name)
+            before = read(connection, "subset", key) if key else None
+            if key and before:
+                (first,) = connection.execute("SELECT min(position) - 1 FROM subset").fetchone()
+                line = f"subset {visible(name)} put first"
+                self._edits.change("subset", key, before, {**before, "position": first}, line)
+
+    def remove(self, name: str) -> bool:
+        """Whether there was one."""
+        with self._database.writing(durable=True) as connection:
+            key = key_of_name(connection, "subset", name)
+            if key:
+                self._edits.change("subset", key, read(connection, "subset", key), None)
+        return key is not None
+
+    def _save(self, name: str, subset: Subset) -> None:
+        _check(subset)
+        with self._database.writing(durable=True) as connection:
+            key = key_of_name(connection, "subset", name)
+            stored = read(connection, "subset", key) if key else None
+            if key and stored:
+                position = stored["position"]
+                before = _record(_subset(stored), position)  # with the rules it did not know yet
+            else:
+                before = None
+                key, position = _new_place(connection)
+            self._edits.change("subset", key, before, _record(subset, position))
+
+
+def _refuse_taken(connection: sqlite3.Connection, name: str) -> None:
+    if key_of_name(connection, "subset", name):
+        raise UserError(f"there is a subset '{visible(name)}'", "choose another name, or change that one")
+
+
+def _new_place(connection: sqlite3.Connection) -> tuple[Key, int]:
+    """A number that no subset had yet, and the place behind all that are there or were taken away."""
+    query = "SELECT coalesce(max(seq), 0) + 1 FROM sqlite_sequence WHERE name='subset'"
+    (key,) = connection.execute(query).fetchone()
+    (last,) = connection.execute("SELECT coalesce(max(position), 0) FROM subset").fetchone()
+    return key, max(last + 1, key)
+
+
+def _subset(record: Record) -> Subset:
+    values: dict[str, Any] = {name: value for name, value in record.items() if name != "position"}
+    values |= {"flip": bool(record["flip"]), "is_reg": bool(record["is_reg"])}
+    values["rules"] = CaptionRules(**record["rules"])
+    return Subset(**values)
+
+
+def _record(subset: Subset, position: int) -> Record:
+    return {**asdict(subset), "position": position}
+
+
+@dataclass(frozen=True)
+class SavedFilter:
+    """A filter under a name, for `saved:NAME` and the app's menu."""
+
+    name: str
+    filter: str
+
+
+class SavedFilters:
+    """Saved filters by name. Each change is an edit that can be undone."""
+
+    def __init__(self, database: Database, edits: RecordEdits) -> None:
+        self._database = database
+        self._edits = edits
+
+    def list(self) -> list[SavedFilter]:
+        with self._database.reading() as connection:
+            rows = connection.execute("SELECT name, filter FROM saved_filter ORDER BY name").fetchall()
+        return [SavedFilter(*row) for row in rows]
+
+    def get(self, name: str) -> SavedFilter | None:
+        return next((each for each in self.list() if each.name == name), None)
+
+    def save(self, saved: SavedFilter) -> None:
+        """Keep a filter, in place of the one of this name."""
+        if not saved.name.strip():
+            raise UserError("a saved filter needs a name", "give one")
+        with self._database.writing(durable=True) as connection:
+            before = read(connection, "saved_filter", saved.name)
+            self._edits.change("saved_filter", saved.name, before, {"filter": saved.filter})
+
+    def remove(self, name: str) -> bool:
+        """Whether there was one."""
+        with self._database.writing(durable=True) as connection:
+            before = read(connection, "saved_filter", name)
+            self._edits.change("saved_filter", name, before, None)
+        return before is not None
+
+
+class Aliases:
+    """Other words for tags, by which they are found (not under which they are kept)."""
+
+    def __init__(self, database: Database, edits: RecordEdits) -> None:
+        self._database = database
+        self._edits = edits
+
+    def all(self) -> dict[str, str]:
+        """Tag names by alias."""
+        with self._database.reading() as connection:
+            return dict(connection.execute("SELECT alias, tag FROM alias ORDER BY alias").fetchall())
+
+    def generation(self) -> str:
+        """Changes whenever any alias does."""
+        with self._database.reading() as connection:
+            row = connection.execute("SELECT value FROM setting WHERE key=?", (ALIASES_NEWS,)).fetchone()
+        return str(row[0]) if row else ""
+
+    def put(self, pairs: Iterable[tuple[str, str]]) -> None:
+        """Keep (alias, tag) pairs, in place of what these aliases meant before: one edit that can be undone."""
+        with self._edits.as_one(), self._database.reading() as connection:
+            for alias, tag in pairs:
+                self._edits.change("alias", alias, read(connection, "alias", alias), {"tag": tag})
+
+    def remove(self, aliases: Iterable[str]) -> None:
+        """Forget these aliases: one edit that can be undone."""
+        with self._edits.as_one(), self._database.reading() as connection:
+            for alias in aliases:
+                self._edits.change("alias", alias, read(connection, "alias", alias), None)
+
+
+@dataclass(frozen=True)
+class Quarantined:
+    """A file a scan could not use, why, and since when."""
+
+    path: str
+    reason: str
+    at: float
+
+
+class Quarantine:
+    """Files that could not be used at the last scan that met them."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def list(self) -> list[Quarantined]:
+        rows = self._connection.execute("SELECT path, reason, at FROM quarantine ORDER BY path")
+        return [Quarantined(from_blob(row[0]), row[1], row[2]) for row in rows]
+
+    def count(self) -> int:
+        return self._connection.execute("SELECT count(*) FROM quarantine").fetchone()[0]
+
+    def put(self, entries: Iterable[tuple[str, str]]) -> None:
+        """These cannot be used; of those known as such only the reason is new."""
+        rows = [(to_blob(path), reason, time.time()) for path, reason in entries]
+        self._connection.executemany(
+            "INSERT INTO quarantine VALUES(?,?,?) ON CONFLICT(path) DO UPDATE SET reason=excluded.reason",
+            rows,
+        )
+
+    def release(self, paths: Iterable[str]) -> None:
+        """These files are fine now, or gone."""
+        self._connection.executemany(
+            "DELETE FROM quarantine WHERE path=?", [(to_blob(path),) for path in paths]
+        )

@@ -1,0 +1,270 @@
+"""The inverse of one change beneath later ones: for images that are still as it left them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from pyroaring import BitMap
+
+from curator.contract import varint
+from curator.index.changes.changes import (
+    Arrived,
+    CaptionsReplaced,
+    Change,
+    Classed,
+    FilesSeen,
+    FlagChange,
+    RecordChanged,
+    Renamed,
+    TagChange,
+    TagMoved,
+    TagsReplaced,
+    id_array,
+    merged,
+    rows_of,
+)
+from curator.index.editing import texts
+from curator.index.editing.store import Store
+from curator.index.sets.bitmaps import of_array
+from curator.index.tags.tag_blob import decode_many
+from curator.index.undo.conflicts import CAPTION, CLASS, MARK, ORDER, Names, Touches, is_of_tags, reordered
+from curator.index.undo.reverted_record import record_back
+from curator.index.undo.tag_merge import merged_words
+
+Noted = tuple[BitMap, NDArray[np.uint32]]
+
+
+@dataclass
+class OwnRow:
+    """A row of the journal to be inverted; what other commits touched after it, and newer rows of its own commit."""
+
+    number: int
+    changes: Sequence[Change]
+    names: Names
+    others: Touches
+    newer: Touches
+
+    def renamed(self) -> bool:
+        """Whether a tag that it added, took away or moved has had another name since."""
+        return not tags_of(self.changes).isdisjoint(self.names.renamed())
+
+    def touched(self) -> bool:
+        """Whether anything was touched since."""
+        return bool(self.others or self.newer)
+
+    def touched_images(self, keys: Iterable[str]) -> BitMap:
+        """Images where anything of these was touched since."""
+        return BitMap().union(*(self.by_others(key) | self.newer.get(key, BitMap()) for key in keys))
+
+    def by_others(self, *keys: str) -> BitMap:
+        """Images where others touched one of these."""
+        return BitMap().union(*(self.others[key] for key in keys if key in self.others))
+
+    def candidates(self, images: BitMap, key: str) -> BitMap:
+        """Those of the images where this row was the last of its commit to do something."""
+        return images - self.newer[key] if key in self.newer else images
+
+
+@dataclass
+class Stayed:
+    """What others changed since: images (or tags), and values of records in words."""
+
+    images: BitMap = field(default_factory=BitMap)
+    values: list[str] = field(default_factory=list[str])
+
+    def __len__(self) -> int:
+        return len(self.images) + len(self.values)
+
+
+def tags_of(changes: Iterable[Change]) -> set[int]:
+    """The tags that changes added, took away or moved."""
+    tags: set[int] = set()
+    for change in changes:
+        match change:
+            case TagChange():
+                tags.add(change.tag)
+            case TagMoved():
+                tags |= {change.old, change.new}
+            case _:
+                pass
+    return tags
+
+
+def turned_change(
+    store: Store, row: OwnRow, number: int, noted: Noted | None, stayed: Stayed
+) -> Sequence[Change]:
+    """The inverse of change `number`, to be performed at once; adds to `stayed` what stays as it is."""
+    images = stayed.images
+    match row.changes[number]:
+        case TagChange() as change:
+            return _tag_back(store, row, change, noted, images)
+        case TagMoved() as change:
+            return _move_back(store, row, change, noted, images)
+        case TagsReplaced() as change:
+            return _words_back(store, row, change, images)
+        case CaptionsReplaced() as change:
+            return _captions_back(row, change, images)
+        case FlagChange(flag, gained, lost):
+            return _flag_back(row, flag, gained, lost, images)
+        case Renamed() as change:
+            return _name_back(store, row, change, images)
+        case Classed() as change:
+            return _classes_back(row, change, images)
+        case RecordChanged() as change:
+            return record_back(store.connection, change, row.others, row.newer, stayed.values)
+        case Arrived() | FilesSeen():
+            return []
+
+
+def _tag_back(
+    store: Store, row: OwnRow, change: TagChange, noted: Noted | None, stayed: BitMap
+) -> list[Change]:
+    name = row.names.one(change.tag)
+    mine = row.candidates(change.images, name)
+    free = mine - row.by_others(name)
+    tag = store.tags.ids_of([name])[0]
+    having = BitMap() if tag is None else store.bitmaps.of(tag)
+    free = free & having if change.added else free - having
+    stayed |= mine - free
+    if not free:
+        return []
+    places = change.places if change.added else merged(change.images, change.places, noted)
+    tag = store.tags.intern([name])[0] if tag is None else tag
+    return [TagChange(tag, free, not change.added, _some(places, change.images, free))]
+
+
+def _some(places: bytes | None, images: BitMap, some: BitMap) -> bytes | None:
+    if places is None or len(some) == len(images):
+        return places
+    return np.frombuffer(places, "<u4")[rows_of(images, some)].tobytes()
+
+
+def _move_back(
+    store: Store, row: OwnRow, change: TagMoved, noted: Noted | None, stayed: BitMap
+) -> list[Change]:
+    old_name, new_name = row.names.of([change.old, change.new])
+    mine = row.candidates(change.images, old_name)
+    free = mine - row.by_others(old_name)
+    (old, new) = store.tags.ids_of([old_name, new_name])
+    if old is not None:
+        free = free - store.bitmaps.of(old)
+    moved = free - change.both - row.by_others(new_name)
+    moved = BitMap() if new is None else moved & store.bitmaps.of(new)
+    both = free & change.both
+    stayed |= mine - moved - both
+    back: list[Change] = []
+    old = store.tags.intern([old_name])[0] if old is None else old
+    if moved and new is not None:
+        back.append(TagMoved(new, old, moved, BitMap()))
+    if both:
+        places = _some(merged(change.both, None, noted), change.both, both)
+        back.append(TagChange(old, both, True, places))
+    return back
+
+
+def _name_back(store: Store, row: OwnRow, change: Renamed, stayed: BitMap) -> list[Change]:
+    """The tag's row is renamed where that concerns just these images; else they move to the tag of the old name."""
+    mine = row.candidates(change.images, change.after)
+    free = mine - row.by_others(change.before, change.after)
+    (old, new) = store.tags.ids_of([change.before, change.after])
+    free = BitMap() if new is None else free & store.bitmaps.of(new)
+    if old is not None:
+        free = free - store.bitmaps.of(old)
+    stayed |= mine - free
+    if not free or new is None:
+        return []
+    if old is None and free == store.bitmaps.of(new):
+        return [Renamed(new, change.after, change.before, free)]
+    cls = store.tags.get([new])[0].cls
+    old = store.tags.intern([change.before], cls)[0] if old is None else old
+    return [TagMoved(new, old, free, BitMap())]
+
+
+def _captions_back(row: OwnRow, change: CaptionsReplaced, stayed: BitMap) -> list[Change]:
+    mine = row.candidates(change.images, CAPTION)
+    free = mine - row.by_others(CAPTION)
+    stayed |= mine - free
+    triples = zip(change.images, change.before, change.after, strict=True)
+    some = [(before, after) for image, before, after in triples if image in free]
+    return (
+        [CaptionsReplaced(free, tuple(now for _, now in some), tuple(old for old, _ in some))] if free else []
+    )
+
+
+def _flag_back(row: OwnRow, flag: int, gained: BitMap, lost: BitMap, stayed: BitMap) -> list[Change]:
+    mine = row.candidates(gained | lost, MARK)
+    free = mine - row.by_others(MARK)
+    stayed |= mine - free
+    return [FlagChange(flag, lost & free, gained & free)] if free else []
+
+
+def _classes_back(row: OwnRow, change: Classed, stayed: BitMap) -> list[Change]:
+    mine = row.candidates(BitMap(change.tags), CLASS)
+    free = mine - row.by_others(CLASS)
+    stayed |= mine - free
+    some = [each for each in zip(change.tags, change.before, change.after, strict=True) if each[0] in free]
+    if not some:
+        return []
+    tags, before, after = zip(*some, strict=True)
+    return [Classed(tags, after, before)]
+
+
+def _words_back(store: Store, row: OwnRow, change: TagsReplaced, stayed: BitMap) -> list[Change]:
+    rows = list(zip(change.images, change.before, change.after, strict=True))
+    rest, changed = _renamed_since(change, row.names.renamed()), BitMap()
+    if row.touched():
+        changed = row.touched_images(key for key in (*row.others, *row.newer) if is_of_tags(key))
+        now = dict(texts.blobs(store, change.images))
+        # a name that went and came back may have come back as another tag
+        rest |= BitMap(image for image, _, after in rows if now[image] != after)
+        rest |= change.images & changed
+    plain = [each for each in rows if each[0] not in rest] if rest else rows
+    back: list[Change] = [_replaced(plain)] if plain else []
+    if rest:
+        some = {image: (before, after) for image, before, after in rows if image in rest}
+        again = _merged(store, row, some, changed, stayed)
+        back += [_replaced(again)] if again else []
+    return back
+
+
+def _renamed_since(change: TagsReplaced, tags: Sequence[int]) -> BitMap:
+    """Images with any of these tags before or after the change."""
+    found = BitMap()
+    for blobs in (change.before, change.after) if tags else ():
+        values, counts = decode_many(blobs)
+        owners = np.repeat(id_array(change.images), counts)
+        found |= of_array(np.unique(owners[np.isin(values, tags)]))
+    return found
+
+
+def _replaced(rows: Sequence[tuple[int, bytes, bytes]]) -> TagsReplaced:
+    """Rows of (image, what shall be, what is)."""
+    images, after, before = zip(*rows, strict=True)
+    return TagsReplaced(BitMap(images), before, after)
+
+
+def _merged(
+    store: Store, row: OwnRow, rows: dict[int, tuple[bytes, bytes]], changed: BitMap, stayed: BitMap
+) -> list[tuple[int, bytes, bytes]]:
+    """(image, what shall be, what is) of images that are not simply given back what they had.
+
+    An order is put back only where nothing else of an image's tags was `changed` since.
+    """
+    now_names = Names(store.tags)
+    found: list[tuple[int, bytes, bytes]] = []
+    for image, blob in texts.blobs(store, BitMap(rows)):
+        before, after = (varint.unpack(each) for each in rows[image])
+        old, new, now = row.names.of(before), row.names.of(after), now_names.of(varint.unpack(blob))
+        did = {*(set(old) ^ set(new)), *([ORDER] if reordered(before, after) else [])}
+        mine = {key for key in did if image not in row.newer.get(key, ())}
+        whole = image not in changed and now == new
+        free = {key for key in mine if image not in row.others.get(key, ()) and (whole or key != ORDER)}
+        if free != mine:
+            stayed.add(image)
+        shall = old if whole else merged_words(old, new, now, did - free)
+        if shall != now:
+            found.append((image, varint.pack(store.tags.intern(shall)), blob))
+    return found

@@ -1,0 +1,84 @@
+"""Image files of an export: links beside each other, or copies, under names that cannot clash."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from curator.contract.errors import UserError
+from curator.contract.files.picture_file import open_picture, picture_bytes, tar_of
+from curator.contract.files.whole_files import TakenError, drafted_folder
+from curator.contract.manifest.manifest import Manifest, ManifestImage
+from curator.contract.text import visible
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+@contextmanager
+def export_folder(folder: Path) -> Generator[Path]:
+    """A folder to export into: it becomes `folder` when all of it is written, and else vanishes.
+
+    Raises:
+        UserError: something lies there already, or it cannot be written.
+    """
+    try:
+        with drafted_folder(folder) as draft:
+            yield draft
+    except TakenError:
+        raise UserError(f"the folder {visible(str(folder))} is not empty", "name a new one") from None
+    except OSError as error:
+        raise UserError(
+            f"{visible(str(folder))} cannot be written: {error.strerror or visible(str(error))}",
+            "free space or choose another place; nothing is half-written",
+        ) from error
+
+
+def placed_name(row: int, image: ManifestImage) -> str:
+    """A picture's name in the export: its row keeps names apart that are equal in different folders."""
+    return f"{row:07d}-{os.path.basename(image.path)}"  # noqa: PTH119 - a name that is no UTF-8 passes through
+
+
+def place(manifest: Manifest, image: ManifestImage, target: Path, *, copy: bool) -> None:
+    """Put a picture at `target`; one that lies in a tar is always copied.
+
+    Raises:
+        UserError: the picture is gone, or is another than was frozen.
+        OSError: there is no space.
+    """
+    source = manifest.file_of(image)
+    try:
+        if copy or tar_of(source):
+            if picture_bytes(source) != image.file_bytes:
+                raise _not_brought(source, "its size changed since the freeze")
+            with open_picture(source) as file, target.open("wb") as copied:
+                shutil.copyfileobj(file, copied)
+        else:
+            target.symlink_to(source)
+    except OSError as error:
+        if error.errno in _NO_ROOM:
+            raise
+        raise _not_brought(source, error.strerror or "it cannot be read") from error
+
+
+def _not_brought(source: Path, why: str) -> UserError:
+    return UserError(
+        f"{visible(str(source))} cannot be exported: {why}", "check it with 'frieze manifest verify'"
+    )
+
+
+def refuse_tars(manifest: Manifest) -> None:
+    """For programs that open pictures by their paths.
+
+    Raises:
+        UserError: a picture lies in a tar.
+    """
+    for image in manifest.images():
+        if inside := tar_of(manifest.file_of(image)):
+            raise UserError(
+                f"{visible(inside[0])} is a tar, and other programs cannot read pictures inside one",
+                "export as kohya-toml or imagefolder, which write them out",
+            )

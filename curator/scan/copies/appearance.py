@@ -1,0 +1,106 @@
+"""The perceptual hash of an image (B16): the signs of its 64 lowest frequencies, less what is common to all.
+
+Two pictures of equal looks at other sizes, qualities and formats differ in few bits. A flat picture has no
+frequencies and gets none.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import BinaryIO, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from curator.contract.files.picture_file import open_picture
+from curator.contract.flatten import flattened
+from curator.scan.headers.header import MAX_PIXELS  # and sets Pillow's own limits
+from curator.scan.readers.worker_job import CRASHED, Trade
+
+_SIDE = 32
+_LOW = 9  # nine frequencies each way, of which the first row and column are left out: 64
+_FLAT = 2.0  # the mean of the frequencies' size, in grey values, below which a picture is flat
+
+
+class Pictures(NamedTuple):
+    """Paths of pictures to look at."""
+
+    paths: list[str]
+
+
+Look = tuple[int | None, str, bool]
+"""The number of a picture, why it cannot be decoded, and whether that is the picture's fault: of what is on a disk that
+is away, or what memory did not suffice for, nothing is known. A flat picture has neither number nor reason."""
+
+
+class Looks(NamedTuple):
+    """What pictures look like, in the order asked."""
+
+    looks: list[Look]
+
+
+def look_at_all(pictures: Pictures) -> Looks:
+    """Never raises for what a file holds."""
+    return Looks([fingerprint(path) for path in pictures.paths])
+
+
+def fingerprint(path: str) -> Look:
+    """What one picture looks like."""
+    try:
+        file = open_picture(path)
+    except OSError as error:
+        return None, error.strerror or "cannot be opened", False
+    try:
+        with file, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return number_of(np.asarray(_small(file), np.float64)), "", True
+    except MemoryError:
+        return None, "memory did not suffice", False
+    except Exception as error:  # noqa: BLE001 - whatever a decoder makes of a foreign file, it has no number
+        is_disk = (
+            isinstance(error, OSError) and error.errno is not None
+        )  # a decoder's own errors have no number
+        return None, " ".join(str(error).split())[:200] or type(error).__name__, not is_disk
+
+
+def number_of(pixels: NDArray[np.float64]) -> int | None:
+    """The number of a grey picture of 32 x 32."""
+    frequencies = (_COSINES @ pixels @ _COSINES.T)[1:, 1:]
+    if np.abs(frequencies).mean() < _FLAT:
+        return None
+    bits = (frequencies > np.median(frequencies)).ravel()
+    return int(np.packbits(bits).view(">u8")[0])
+
+
+def _small(file: BinaryIO) -> Image.Image:
+    with Image.open(file) as opened:
+        if opened.width * opened.height > MAX_PIXELS:
+            raise ValueError(f"more than {MAX_PIXELS // 1_000_000} million pixels")
+        opened.draft("L", (4 * _SIDE, 4 * _SIDE))
+        grey: Image.Image = flattened(opened).convert("L")
+        return grey.resize((_SIDE, _SIDE), Image.Resampling.BOX)
+
+
+def _cosines() -> NDArray[np.float64]:
+    """The first rows of the orthonormal cosine transform."""
+    frequency, place = np.arange(_LOW)[:, None], np.arange(_SIDE)[None, :]
+    table = np.cos(np.pi * frequency * (2 * place + 1) / (2 * _SIDE)) * np.sqrt(2 / _SIDE)
+    table[0] /= np.sqrt(2)
+    return table
+
+
+_COSINES = _cosines()
+
+LOOKING = Trade(
+    name="look",
+    work=look_at_all,
+    here=64,  # starting processes takes as long as looking at some hundred
+    question=Pictures._make,
+    answer=Looks._make,
+    files=lambda pictures: len(pictures.paths),
+    split=lambda pictures: [Pictures([path]) for path in pictures.paths],
+    join=lambda answers: Looks([look for each in answers for look in each.looks]),
+    crashed=Looks([(None, CRASHED, False)]),  # or was killed: the next time tells
+    nothing=Pictures([]),
+)
