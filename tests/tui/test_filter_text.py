@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from curator.filter.parse import parse
 from curator.filter.tree import FilterError
-from curator.tui.filter_text import sort_of, sorted_by, with_tag
+from curator.tui.filter_text import completed, sort_of, sorted_by, with_tag
 
 
 @pytest.mark.parametrize(
@@ -55,3 +55,23 @@ def test_a_filter_stays_a_filter(text):
         return
     for changed in (with_tag(text, "long hair", wanted=False), sorted_by(text, "-width")):
         parse(changed)
+
+
+@pytest.mark.parametrize(
+    ("typed", "result"),
+    [
+        ("long_h", "long_hair "),
+        ("cat -ani", "cat -animal "),
+        ("(cat OR Ani", "(cat OR animal "),
+        ("sab", 'tag:"saber (fate)" '),
+        ("hair", "hair"),
+        ("width>=ani", "width>=ani"),
+        ('"ani', '"ani'),
+        ("cat ", "cat "),
+        ("-", "-"),
+        ("", ""),
+    ],
+)
+def test_the_last_word_is_completed_to_a_tag_that_begins_so(typed, result):
+    tags = ("long hair", "cat", "animal", "saber (fate)")
+    assert completed(typed, lambda word: [tag for tag in tags if word in tag]) == result
