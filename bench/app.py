@@ -14,7 +14,7 @@ from pathlib import Path
 
 from bench.measure import Table, percentile
 from bench.terminal import Seen, Terminal
-from curator.session import Session
+from curator.session.session import Session
 
 DOWN, UP, ENTER, ESCAPE, CLEAR = b"\x1b[B", b"\x1b[A", b"\r", b"\x1b", b"\x15"
 TYPED = "{0} {1} -{2}"  # the most common tags of the collection
@@ -48,11 +48,12 @@ def main() -> None:
     reader.add_argument("--keys", type=int, default=40)
     given = reader.parse_args()
     with Session.open(given.collection) as session:
-        session.remember("filter", "")
-        session.remember("image", 0)
-        session.remember("screen", "browse")
+        session.memory.keep("filter", "")
+        session.memory.keep("image", 0)
+        session.memory.keep("screen", "browse")
         common = [
-            each.tag.name.replace(" ", "_") for each in session.facets(session.select("").bitmap(), 5).tags
+            each.tag.name.replace(" ", "_")
+            for each in session.images.facets(session.images.select("").bitmap(), 5).tags
         ]
     os.environ["TEXTUAL_ANIMATIONS"] = "none"
     for size in given.size or ["120x40", "80x24"]:

@@ -20,7 +20,7 @@ from pathlib import Path
 from threading import Event
 
 from curator.index.changes.edits import AddTags, Rewrite, Words
-from curator.session import Session
+from curator.session.session import Session
 
 CREWS = (  # two are enough to lose a log; a third who has it open rightly would hide that
     ("app", "visitor"),
@@ -65,7 +65,7 @@ def _be_an_app(folder: Path, number: int) -> None:
         count = 0
         while not _is_over.is_set():
             image, name = count % _IMAGES + 1, f"a{number}_{count}"
-            session.edit(AddTags((name,)), [image])
+            session.edits.apply(AddTags((name,)), [image])
             _tell("app", name)
             assert name in reader.collection.tag_names([image])[0], "the app does not see its own edit"
             if count % 50 == 49:
@@ -80,7 +80,7 @@ def _visit(folder: Path, number: int) -> None:
         with Session.open(folder) as session:
             for _ in range(3):
                 name = f"v{number}_{count}"
-                session.edit(AddTags((name,)), [count % _IMAGES + 1])
+                session.edits.apply(AddTags((name,)), [count % _IMAGES + 1])
                 _tell("visitor", name)
                 count += 1
 

@@ -34,7 +34,7 @@ from curator.contract.errors import UserError
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
-    from curator.session import Session
+    from curator.session.session import Session
 
 _IS_SIZE = re.compile(r"\d+(x\d+)?", re.ASCII | re.IGNORECASE)
 _LONGEST_LINE = 100  # characters
@@ -86,7 +86,7 @@ def buckets(
         _show_sizes(sizes, rule, as_json)
         return
     with opened(collection) as session:
-        rule = session.change_bucket_rule(change) if keep else change(session.bucket_rule)
+        rule = session.buckets.change_rule(change) if keep else change(session.buckets.rule)
         if keep:
             say(f"the collection's rule is now {rule_in_words(rule)}")
         _advise(rule)
@@ -185,7 +185,7 @@ def _show_images(session: Session, filter: str, rule: BucketRule, as_json: bool)
     """Images by bucket."""
     from curator.placement.buckets import buckets_of
 
-    ids = session.select(filter).ids
+    ids = session.images.select(filter).ids
     columns = session.collection.columns
     placed = buckets_of(columns.of("width")[ids], columns.of("height")[ids], rule)
     counts = Counter(placed.of_image.tolist())

@@ -64,10 +64,10 @@ def captions(
         raise UserError("--rule is for --text", "give rules to a subset with 'frieze subset set'")
     found: list[dict[str, Any]] = []
     with opened(collection) as session:
-        ids = session.select(filter).ids
+        ids = session.images.select(filter).ids
         shown = ids[:limit].tolist()
-        texts = session.captions(shown, span, seed, step)
-        for row in session.rows(shown):
+        texts = session.captions.of_images(shown, span, seed, step)
+        for row in session.images.rows(shown):
             if row.id not in texts:
                 say(f"{visible(row.path)}: this picture is in no subset")
             for at, caption in enumerate(texts.get(row.id, ()), epoch):

@@ -19,7 +19,7 @@ from curator.contract.text import visible
 if TYPE_CHECKING:
     from curator.scan.copies.duplicates import Group
     from curator.scan.copies.keeping import Keeping
-    from curator.session import Session
+    from curator.session.session import Session
 
 
 def dupes(
@@ -62,14 +62,14 @@ def dupes(
         )
     with opened(collection) as session:
         check_best(best)
-        ids = session.select(filter).ids.tolist()
+        ids = session.images.select(filter).ids.tolist()
         if near is not None:
             check_distance(near)
             _look(session, ids)
         groups = find_groups(session.collection, ids, near, best)
         _put(session, groups, as_json)
         if mark:
-            _mark(session, session.keep_best(groups, best, carry_words=carry_words), yes=yes)
+            _mark(session, session.copies.keep_best(groups, best, carry_words=carry_words), yes=yes)
 
 
 def _look(session: Session, ids: list[int]) -> None:
@@ -89,7 +89,7 @@ def _put(session: Session, groups: list[Group], as_json: bool) -> None:
         put_json_rows(asdict(group) for group in groups)
         return
     for group in groups:
-        rows = session.rows([group.best, *(copy.image for copy in group.copies)])
+        rows = session.images.rows([group.best, *(copy.image for copy in group.copies)])
         said = ["best", *("same file" if copy.exact else f"{copy.distance} bits" for copy in group.copies)]
         cells = [
             (row.id, f"{row.width}x{row.height}", row.file_bytes, how, row.path)
@@ -104,7 +104,7 @@ def _put(session: Session, groups: list[Group], as_json: bool) -> None:
 def _mark(session: Session, keeping: Keeping, *, yes: bool) -> None:
     if len(keeping.images) > 1 and not yes:
         ask(len(keeping.images))
-    session.edit(keeping.edit, keeping.images)
+    session.edits.apply(keeping.edit, keeping.images)
     carried = f", words carried over to {counted(len(keeping.told))}" if keeping.told else ""
     say(f"{counted(len(keeping.rejected))} rejected{carried}")
 

@@ -20,7 +20,7 @@ from curator.contract.text import visible
 
 if TYPE_CHECKING:
     from curator.freeze.explain import Explanation
-    from curator.session import Session
+    from curator.session.session import Session
 
 
 def explain(
@@ -53,7 +53,7 @@ def _number(session: Session, image: str) -> int:
     from curator.filter.tokens import in_quotes
 
     path = os.path.normpath(Path(image).absolute())
-    rows = session.rows(session.select(f"name:{in_quotes(Path(image).name)}").ids.tolist())
+    rows = session.images.rows(session.images.select(f"name:{in_quotes(Path(image).name)}").ids.tolist())
     exact = [row for row in rows if row.full_path == path]
     if "/" in image:
         exact = exact or [row for row in rows if row.full_path.endswith("/" + image)]

@@ -32,7 +32,7 @@ def sqlite(
     from curator.index.export import export_sqlite
 
     with opened(collection) as session:
-        images = session.select(filter).bitmap() if filter.strip() else None
+        images = session.images.select(filter).bitmap() if filter.strip() else None
         with progress_shown("export", "exported") as show:
             count = export_sqlite(session.collection, file, images, show)
     put(f"{counted(count)} in {visible(str(file))}")

@@ -20,8 +20,8 @@ def facets(
 ) -> None:
     """List the tags most common among the images of a filter."""
     with opened(collection) as session:
-        images = session.select(filter).bitmap()
-        found = session.facets(images, limit, exact=True)
+        images = session.images.select(filter).bitmap()
+        found = session.images.facets(images, limit, exact=True)
     if as_json:
         put_json_rows(
             {"name": each.tag.name, "class": each.tag.cls, "images": each.images} for each in found.tags

@@ -22,7 +22,7 @@ NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The filter's 
 def list_filters(collection: CollectionOption = None, as_json: JsonOption = False) -> None:
     """List the saved filters."""
     with opened(collection) as session:
-        saved = session.saved_filters()
+        saved = session.filters.all()
     if as_json:
         put_json_rows({"name": each.name, "filter": each.filter} for each in saved)
         return
@@ -35,13 +35,13 @@ def save(name: NameArgument, filter: FilterArgument, collection: CollectionOptio
     from curator.index.tables.small_tables import SavedFilter
 
     with opened(collection) as session:
-        session.save_filter(SavedFilter(name, filter))
+        session.filters.save(SavedFilter(name, filter))
 
 
 @app.command()
 def remove(name: NameArgument, collection: CollectionOption = None) -> None:
     """Forget a saved filter."""
     with opened(collection) as session:
-        if not session.remove_filter(name):
-            known = [each.name for each in session.saved_filters()]
+        if not session.filters.remove(name):
+            known = [each.name for each in session.filters.all()]
             raise UserError(f"there is no saved filter '{visible(name)}'", did_you_mean(name, known))

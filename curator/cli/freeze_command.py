@@ -28,7 +28,7 @@ from curator.contract.text import visible
 
 if TYPE_CHECKING:
     from curator.contract.buckets import BucketRule
-    from curator.session import Session
+    from curator.session.session import Session
 
 _LONG = 500  # characters of a filter
 
@@ -56,11 +56,11 @@ def freeze(
         crop_inputs=crop_inputs,
     )  # fmt: skip
     with opened(collection) as session:
-        rule = change(session.bucket_rule)
+        rule = change(session.buckets.rule)
         _tell_findings(session, rule)
         with progress_shown("freeze", "frozen") as show:
-            frozen = session.freeze(name, show, rule=rule, replace=replace)
-        session.change_bucket_rule(change)  # only a rule that has frozen something is kept
+            frozen = session.freezing.write(name, show, rule=rule, replace=replace)
+        session.buckets.change_rule(change)  # only a rule that has frozen something is kept
     if as_json:
         put_json(
             {
@@ -79,7 +79,7 @@ def freeze(
 
 def _tell_findings(session: Session, rule: BucketRule) -> None:
     """Warnings; what stops is raised by the freeze itself."""
-    for finding in session.check_freeze(rule=rule).findings:
+    for finding in session.freezing.check(rule=rule).findings:
         if finding.level == "warn":
             say(f"warning: {visible(finding.what)} ({visible(finding.hint)}{_where(finding.filter)})")
 

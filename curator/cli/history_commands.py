@@ -29,7 +29,7 @@ def undo(
 ) -> None:
     """Take one change back; those made since stay, and so does what they changed of the same."""
     with opened(collection) as session:
-        done = session.undo_to(_named(change)) if to else [session.undo(change)]
+        done = session.edits.undo_to(_named(change)) if to else [session.edits.undo(change)]
     for commit in done:
         _tell(commit, "undone", "there is nothing to undo")
 
@@ -44,7 +44,7 @@ def redo(
 ) -> None:
     """Make a change again that was taken back."""
     with opened(collection) as session:
-        done = session.redo_to(_named(change)) if to else [session.redo(change)]
+        done = session.edits.redo_to(_named(change)) if to else [session.edits.redo(change)]
     for commit in done:
         _tell(commit, "redone", "there is nothing to redo")
 
@@ -56,7 +56,7 @@ def history(
 ) -> None:
     """List the changes, newest first."""
     with opened(collection) as session:
-        commits = session.history(limit)
+        commits = session.edits.history(limit)
     if as_json:
         rows = [asdict(commit) for commit in commits]
         put_json_rows({name: row[name] for name in row if name != "left"} for row in rows)

@@ -52,7 +52,7 @@ def import_data(
     """Bring in pictures, captions, repeats and metadata of other tools; --plan shows it first."""
     from curator.interop.layouts import plan_import
     from curator.interop.matching.word_import import refuse_nothing
-    from curator.session import Session
+    from curator.session.session import Session
 
     planned = plan_import(path, layout, reg=reg, images=images)
     home = collection or enclosing_collection(Path.cwd())
@@ -60,7 +60,7 @@ def import_data(
         _show_plan(planned, home, replace_words=replace_words, as_json=as_json)
         return
     with Session.create(home or Path.cwd()) as session, progress_shown("import", "read") as show:
-        report = session.import_plan(
+        report = session.exchange.carry_out(
             planned,
             lambda rows: show(rows, 0),
             scanned=lambda now: show(now.done, now.total),

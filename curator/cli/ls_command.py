@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from curator.index.images.images import ImageRow
-    from curator.session import Session
+    from curator.session.session import Session
 
 _PAGE = 4096
 _MARKS = {-1: "reject", 0: "", 1: "keep"}
@@ -65,8 +65,8 @@ def ls(
     """List images, one a line, columns parted by tabs."""
     chosen = _columns(columns)
     with opened(collection) as session:
-        found = session.select(filter)
-        for sentence in session.unmatched(found):
+        found = session.images.select(filter)
+        for sentence in session.images.unmatched(found):
             say(sentence)
         numbers: Sequence[int] = found.ids[:limit].tolist()
         scores = _scores(session, chosen)
@@ -126,7 +126,7 @@ def _rows(
     for first in range(0, len(numbers), _PAGE):
         page = numbers[first : first + _PAGE]
         tags = session.collection.tag_names(page) if "tags" in columns else [()] * len(page)
-        for row, names in zip(session.rows(page), tags, strict=True):
+        for row, names in zip(session.images.rows(page), tags, strict=True):
             yield [cell(name, row, names) for name in columns]
 
 

@@ -15,7 +15,7 @@ from curator.contract.text import visible
 
 if TYPE_CHECKING:
     from curator.contract.buckets import Size
-    from curator.session import Session
+    from curator.session.session import Session
 
 
 def make_reg(
@@ -57,7 +57,7 @@ def make_reg(
     from curator.runs.class_pictures import make
 
     with opened(collection) as session:
-        known = {each.name: each for each in session.subsets()}
+        known = {each.name: each for each in session.subsets.all()}
         folder = (out or session.folder / "class" / name).absolute()
         if name in known and (not known[name].is_reg or known[name].filter != folder_filter(folder)):
             raise UserError(f"there is a subset '{visible(name)}'", "choose another name")
@@ -66,7 +66,7 @@ def make_reg(
             model, prompt, caption or prompt, sizes, negative, seed, steps, cfg, sampler, clip_skip
         )
         make(folder, job, lambda done, total: say(f"{done} of {counted(total, 'picture')}"))
-        session.scan(folder)
+        session.images.scan(folder)
         if name not in known:  # one that was made before keeps what was set since
             _keep(session, name, folder)
     put(f"subset {visible(name)}: {counted(count)} in {visible(str(folder))}")
@@ -101,10 +101,10 @@ def _keep(session: Session, name: str, folder: Path) -> None:
     from curator.index.tables.small_tables import Subset
     from curator.interop.apply import folder_filter
 
-    with session.one_edit():
+    with session.edits.grouped():
         if (
-            not session.subsets()
+            not session.subsets.all()
         ):  # with a first subset of any kind, "everything" is no longer meant by itself
-            session.save_subset(EVERYTHING)
-        session.add_subset(Subset(name, folder_filter(folder), is_reg=True))
-        session.put_subset_first(name)  # their captions meet the filters of what is trained, too
+            session.subsets.save(EVERYTHING)
+        session.subsets.add(Subset(name, folder_filter(folder), is_reg=True))
+        session.subsets.put_first(name)  # their captions meet the filters of what is trained, too

@@ -35,7 +35,7 @@ def list_manifests(collection: CollectionOption = None, as_json: JsonOption = Fa
     """List the manifests, newest first."""
     damaged: list[UserError] = []
     with opened(collection) as session:
-        found = session.manifests(damaged.append)
+        found = session.freezing.manifests(damaged.append)
     for why in damaged:
         say(f"passed over: {visible(why.what)}: {visible(why.hint)}")
     if as_json:

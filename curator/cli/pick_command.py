@@ -19,7 +19,7 @@ from curator.contract.text import visible
 if TYPE_CHECKING:
     from curator.select.pick import Picked
     from curator.select.rules import PickRules
-    from curator.session import Session
+    from curator.session.session import Session
 
 
 # which images
@@ -169,15 +169,15 @@ def _picked_of_dump(dump: Path, rules: PickRules) -> Picked:
 def _keep(session: Session, picked: Picked, save: str, subset: str, mark: str | None) -> list[str]:
     """Do with the pick what was asked; gives it in words."""
     done: list[str] = []
-    with session.one_edit():
+    with session.edits.grouped():
         for name in dict.fromkeys(name for name in (save, subset) if name):
-            session.save_pick(name, picked)
+            session.picks.save(name, picked)
             done.append(f"saved as picked:{name}")
         if subset:
-            session.add_picked_subset(subset)
+            session.subsets.add_picked(subset)
             done.append(f"subset {subset} made")
         if mark:
-            commit = session.mark(picked.bitmap(), 1 if mark == "keep" else -1)
+            commit = session.edits.mark(picked.bitmap(), 1 if mark == "keep" else -1)
             done.append(f"{counted(commit.images_changed)} marked {mark}")
     return done
 

@@ -35,13 +35,15 @@ def scan(
 
     Makes a collection in --collection, or in DIR where none is around it.
     """
-    from curator.session import Session
+    from curator.session.session import Session
 
     home = _home(folder, collection)
     session = Session.create(home)
     try:
         with progress_shown("scan", "scanned") as show:
-            report = session.scan(folder, lambda now: show(now.done, now.total), full=full, quick=quick)
+            report = session.images.scan(
+                folder, lambda now: show(now.done, now.total), full=full, quick=quick
+            )
     finally:
         session.close()
     put_json(report_json(report, home)) if as_json else put("\n".join(report_lines(report)))

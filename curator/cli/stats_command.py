@@ -11,7 +11,7 @@ from curator.cli.shared.typer_apps import single
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
-    from curator.session import Session
+    from curator.session.session import Session
 
 _FILTERS = {
     "images": "",
@@ -38,17 +38,17 @@ def stats(collection: CollectionOption = None, as_json: JsonOption = False) -> N
 
 
 def _counts(session: Session) -> dict[str, int]:
-    counts = {name: len(session.select(text)) for name, text in _FILTERS.items()}
+    counts = {name: len(session.images.select(text)) for name, text in _FILTERS.items()}
     index = session.collection
     tags = index.all_tags()
-    alive = session.select("").ids
+    alive = session.images.select("").ids
     return {
         **counts,
         "bytes": int(index.columns.of("file_bytes")[alive].sum()),
         "tags": sum(1 for tag in tags if tag.count),
         "tags on images": sum(tag.count for tag in tags),
-        "subsets": len(session.subsets()),
-        "manifests": len(session.manifests()),
+        "subsets": len(session.subsets.all()),
+        "manifests": len(session.freezing.manifests()),
     }
 
 

@@ -71,8 +71,8 @@ TriggerOption = Annotated[
 def list_subsets(collection: CollectionOption = None, as_json: JsonOption = False) -> None:
     """List the subsets with their share of an epoch."""
     with opened(collection) as session:
-        subsets = session.subsets()
-        shares = {share.name: share for share in session.preview().subsets}
+        subsets = session.subsets.all()
+        shares = {share.name: share for share in session.freezing.preview().subsets}
     if as_json:
         put_json_rows(
             {**asdict(each), "images": shares[each.name].images, "samples": shares[each.name].samples,
@@ -117,8 +117,8 @@ def add(
             _rules(shuffle, keep_tags, tag_dropout, caption_dropout, trigger),
             rule or (),
         )
-        session.add_subset(subset)
-        put(f"subset {visible(name)}: {counted(len(session.select(filter)))} x {subset.repeats:g}")
+        session.subsets.add(subset)
+        put(f"subset {visible(name)}: {counted(len(session.images.select(filter)))} x {subset.repeats:g}")
 
 
 @app.command("set")
@@ -144,10 +144,12 @@ def change(
     ways = _ways(repeats=repeats, loss_weight=loss_weight, flip=flip, reg=reg, crop=crop, mask=mask)
     rules = _rules(shuffle, keep_tags, tag_dropout, caption_dropout, trigger)
     with opened(collection) as session:
-        subset = session.change_subset(
+        subset = session.subsets.change(
             name, lambda now: _changed(now, {"filter": filter, **ways}, rules, rule or ())
         )
-        put(f"subset {visible(name)}: {counted(len(session.select(subset.filter)))} x {subset.repeats:g}")
+        put(
+            f"subset {visible(name)}: {counted(len(session.images.select(subset.filter)))} x {subset.repeats:g}"
+        )
 
 
 @app.command()
@@ -159,7 +161,7 @@ def balance(
 ) -> None:
     """Set repeats so that all subsets share an epoch equally. Regularisation is balanced by the freeze itself."""
     with opened(collection) as session:
-        changed = session.balanced_subsets() if dry_run else session.balance_subsets()
+        changed = session.subsets.balanced() if dry_run else session.subsets.balance()
     if as_json:
         put_json({"subsets": [{**asdict(each), "samples": each.samples} for each in changed]})
         return
@@ -176,7 +178,7 @@ def balance(
 def remove(name: NameArgument, collection: CollectionOption = None) -> None:
     """Remove a subset; its images stay in the collection."""
     with opened(collection) as session:
-        session.remove_subset(name)
+        session.subsets.remove(name)
     put(f"subset {visible(name)} removed")
 
 

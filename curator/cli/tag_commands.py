@@ -105,7 +105,7 @@ def order(
     from curator.tags.order import to_front
 
     with opened(collection) as session:
-        ids: Sequence[int] = session.select(filter).ids.tolist()
+        ids: Sequence[int] = session.images.select(filter).ids.tolist()
         if not tags:
             order_by_rules(session, ids, dry_run=dry_run, yes=yes)
             return
@@ -150,7 +150,7 @@ def write(
     from curator.interop.sidecar_write import write_sidecars
 
     with opened(collection) as session:
-        ids = session.select(filter).ids.tolist()
+        ids = session.images.select(filter).ids.tolist()
         with progress_shown("write", "written") as show:
             report = write_sidecars(
                 session.collection,
@@ -223,7 +223,7 @@ def find(
 ) -> None:
     """Find tags by any part of their name, with count, class and the alias that matched (B15)."""
     with opened(collection) as session:
-        found = session.find_tags(text, limit)
+        found = session.tags.find(text, limit)
     if as_json:
         put_json_rows(
             {"name": tag.name, "class": tag.cls, "count": tag.count, "alias": alias or None}

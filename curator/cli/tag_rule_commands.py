@@ -19,7 +19,7 @@ from curator.contract.text import visible
 
 if TYPE_CHECKING:
     from curator.index.changes.edits import Commit, Words
-    from curator.session import Session
+    from curator.session.session import Session
     from curator.tags.clean import Diff
     from curator.tags.derive import Derived
     from curator.tags.derive_plan import DerivePlan
@@ -84,7 +84,7 @@ def _derive(
     if kind == "count":
         commit = None if dry_run else classify_counts(session.collection, tables["count"]["tags"])
         return {"kind": kind, "images": 0, "tags": [], "cuts": {}, "done": _what([commit] if commit else [])}
-    ids = session.select(filter).ids
+    ids = session.images.select(filter).ids
     derived = derived_by(session.collection, ids, kind, tables)
     plan = plan_derived(session.collection, derived, ids)
     done: list[Commit] = []
@@ -162,7 +162,7 @@ def clean(
     from curator.tags.tables import tables_of
 
     with opened(collection) as session:
-        ids = session.select(filter).ids.tolist()
+        ids = session.images.select(filter).ids.tolist()
         rules = CleanRules(
             tables_of(session.collection)["clean"],
             read_aliases(aliases) if aliases else {},

@@ -21,7 +21,7 @@ from textual.worker import WorkerFailed
 from curator.contract.errors import UserError
 from curator.contract.text import visible
 from curator.index.changes.edits import Commit
-from curator.session import Session
+from curator.session.session import Session
 from curator.tui import keys, memory, theme
 from curator.tui.background import given_up, in_background, progress_told, write
 from curator.tui.key_order import KeyOrder, Typed
@@ -81,7 +81,7 @@ class FriezeApp(App[None]):
             memory.keep_little(each)
         self._browse = BrowseScreen(session, self.reader)
         makers = screen_makers(session, self.reader, self._browse)
-        last = str(session.recall("screen", ""))
+        last = str(session.memory.recall("screen", ""))
         # Textual begins with this mode. With its own empty one it would lay out and style a screen that nobody sees.
         self.DEFAULT_MODE = last if last in makers else "browse"  # pyright: ignore[reportAttributeAccessIssue]
         super().__init__()
@@ -183,7 +183,7 @@ class FriezeApp(App[None]):
     def _keep_place(self) -> None:
         def keep() -> None:
             with self._place_lock:  # the newest is written last
-                self.session.remember_all(dict(self._place))
+                self.session.memory.keep_all(dict(self._place))
 
         in_background(self, "place", keep)
 
@@ -195,7 +195,7 @@ class FriezeApp(App[None]):
         self._place |= self._here()
         self.session.collection.wait_at_most(_LEAVE_AFTER_S)
         try:
-            self.session.remember_all(self._place)
+            self.session.memory.keep_all(self._place)
         except UserError as error:
             self.unsaid = error
         self.exit()
@@ -214,11 +214,17 @@ class FriezeApp(App[None]):
     # undo
 
     def action_undo(self) -> None:
-        write(self, self.session.undo, lambda commit: self._tell_edit(commit, "Undone", "Nothing to undo."))
+        write(
+            self,
+            self.session.edits.undo,
+            lambda commit: self._tell_edit(commit, "Undone", "Nothing to undo."),
+        )
 
     def action_redo(self) -> None:
         write(
-            self, self.session.redo, lambda commit: self._tell_edit(commit, "Done again", "Nothing to redo.")
+            self,
+            self.session.edits.redo,
+            lambda commit: self._tell_edit(commit, "Done again", "Nothing to redo."),
         )
 
     def _tell_edit(self, commit: Commit | None, title: str, nothing: str) -> None:
@@ -251,7 +257,9 @@ class FriezeApp(App[None]):
     def _scan(self, folder: Path | None) -> None:
         tell = progress_told(self, "scanning")
         self.post_message(Told("scanning"))
-        in_background(self, "scan", lambda: self.session.scan(folder, lambda at: tell(at.done, at.total)))
+        in_background(
+            self, "scan", lambda: self.session.images.scan(folder, lambda at: tell(at.done, at.total))
+        )
 
     def on_work_done(self, message: WorkDone) -> None:
         if message.kind != "scan":

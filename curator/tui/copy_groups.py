@@ -19,7 +19,7 @@ from curator.index.images.images import ImageRow
 from curator.index.tables.metadata import PostFacts
 from curator.scan.copies.duplicates import Best, Group, find_groups
 from curator.scan.copies.fingerprint import fill
-from curator.session import Session
+from curator.session.session import Session
 
 ORDERS: tuple[Best, ...] = get_args(Best)
 DISTANCES: tuple[int | None, ...] = (None, 0, 2, 4, 6, 8, 10)  # of 64 bits; None: only the same file
@@ -72,7 +72,7 @@ def look_for(
 
     Pictures not looked at before are looked at first; what was seen is kept when `progress` raises to stop.
     """
-    found = reader.select(text).ids
+    found = reader.images.select(text).ids
     if likeness.distance is None:
         found = _of_equal_content(reader, found)
     ids = found.tolist()
@@ -95,8 +95,8 @@ def shown_copies(session: Session, group: Group) -> list[CopyShown]:
     how = {group.best: "best"}
     for copy in group.copies:
         how[copy.image] = "same file" if copy.exact else f"{copy.distance} bits off"
-    rows = session.rows([group.best, *(copy.image for copy in group.copies)])
-    tags = {row.id: [tag.name for tag in session.tags_of(row.id)] for row in rows}
+    rows = session.images.rows([group.best, *(copy.image for copy in group.copies)])
+    tags = {row.id: [tag.name for tag in session.images.tags_of(row.id)] for row in rows}
     everywhere = set.intersection(*(set(each) for each in tags.values())) if tags else set[str]()
     collection = session.collection
     return [

@@ -12,7 +12,7 @@ from curator.contract.errors import UserError, did_you_mean
 from curator.contract.text import visible
 from curator.index.changes.edits import AddTags, Commit, Edit, RemoveTags, RenameTag, SetCaption
 from curator.index.images.images import ImageRow
-from curator.session import Session
+from curator.session.session import Session
 from curator.tags.text import clean_tag
 from curator.tui.background import in_background, mistakes_shown, write
 from curator.tui.filter_text import filter_of_tag
@@ -52,7 +52,7 @@ class Editor:
         def rename(text: str) -> Edit:
             return RenameTag(tag, clean_tag(text))
 
-        everywhere = self._session.select(filter_of_tag(tag)).bitmap()
+        everywhere = self._session.images.select(filter_of_tag(tag)).bitmap()
         self._ask(f"Rename '{visible(tag)}' everywhere", rename, everywhere, tag)
 
     def _ask_which_to_rename(self) -> None:
@@ -61,9 +61,9 @@ class Editor:
 
         def check(values: Mapping[str, str]) -> tuple[Edit, BitMap]:
             tag = clean_tag(values["tag"])
-            found = self._session.select(filter_of_tag(tag))
+            found = self._session.images.select(filter_of_tag(tag))
             if found.unknown_tags:
-                names = [each.name for each, _ in self._session.find_tags(tag)]
+                names = [each.name for each, _ in self._session.tags.find(tag)]
                 raise UserError(f"no picture has the tag '{visible(tag)}'", did_you_mean(tag, names))
             return RenameTag(tag, clean_tag(values["name"])), found.bitmap()
 
@@ -96,8 +96,8 @@ class Editor:
         dialog = TagDialog(
             title,
             make_edit,
-            lambda edit: self._reader.preview_edit(edit, ids),
-            self._reader.find_tags,
+            lambda edit: self._reader.edits.preview(edit, ids),
+            self._reader.tags.find,
             value,
         )
         self.screen.app.push_screen(dialog, lambda edit: self.change(edit, ids))
@@ -108,12 +108,12 @@ class Editor:
         if edit is None or not ids:
             return
         if len(ids) <= _AT_ONCE:
-            self.counted(Counted(edit, ids, self._session.preview_edit(edit, ids)))
+            self.counted(Counted(edit, ids, self._session.edits.preview(edit, ids)))
             return
         self.screen.post_message(Told("counting"))
 
         def count() -> Counted:
-            return Counted(edit, ids, self._reader.preview_edit(edit, ids))
+            return Counted(edit, ids, self._reader.edits.preview(edit, ids))
 
         in_background(self.screen, COUNTED, count, keys_wait=True)
 
@@ -136,7 +136,7 @@ class Editor:
         if len(found.ids) > _AT_ONCE:  # the screen's own stays free to show what is seen
             session = self._reader
             self.screen.post_message(Told("changing"))
-        write(self.screen, lambda: session.edit(found.edit, found.ids), self._applied, self._refused)
+        write(self.screen, lambda: session.edits.apply(found.edit, found.ids), self._applied, self._refused)
 
     def _refused(self, error: UserError) -> None:
         self.screen.post_message(Told(""))

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from curator.contract.errors import UserError
 from curator.filter.cancel import Cancelled
 from curator.filter.result import Result
-from curator.session import Session
+from curator.session.session import Session
 from curator.tui.widgets.page_cache import PAGE_ROWS
 
 _PLACED_AT_ONCE = 50_000  # in a longer result the first page is shown before the old place is found
@@ -25,7 +25,7 @@ class Found(NamedTuple):
 
 def find_first(reader: Session, text: str, wanted: int, is_given_up: Callable[[], bool]) -> Found:
     """In a worker: what is needed to show the first page."""
-    result = reader.select(text, is_given_up)
+    result = reader.images.select(text, is_given_up)
     result.page(0, PAGE_ROWS)
     return Found(text, result, place_of_image(result, wanted) if len(result) <= _PLACED_AT_ONCE else None)
 

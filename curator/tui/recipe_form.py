@@ -15,7 +15,7 @@ from curator.contract.recipe.checks import check_recipe
 from curator.contract.recipe.fields import FieldInfo, Value, checked, recipe_fields
 from curator.contract.recipe.recipe import Recipe
 from curator.contract.recipe.toml_file import load_recipe, presets, values_of, with_values
-from curator.session import Session
+from curator.session.session import Session
 
 HEAD = ("manifest", "preset", "name of the run")
 
@@ -132,7 +132,7 @@ def form_from(stored: object, preset: str) -> RecipeForm:
 
 def remembered_form(session: Session) -> RecipeForm:
     """The form as the Train screen was left."""
-    form = form_from(session.recall("recipe"), str(session.recall("preset", "sd15-lora")))
+    form = form_from(session.memory.recall("recipe"), str(session.memory.recall("preset", "sd15-lora")))
     return form if form.preset in presets() else RecipeForm(next(iter(presets())))
 
 
@@ -147,11 +147,11 @@ def change_remembered(session: Session, change: Callable[[RecipeForm], RecipeFor
 
     It is read, changed and kept while nobody else writes: a knob turned meanwhile in another app stays.
     """
-    with session.one_edit():
+    with session.edits.grouped():
         before = remembered_form(session)
         form = change(before)
-        session.edit_memory("preset", before.preset, form.preset)
-        session.edit_memory("recipe", dict(before.changes), dict(form.changes))
+        session.memory.edit("preset", before.preset, form.preset)
+        session.memory.edit("recipe", dict(before.changes), dict(form.changes))
     return form
 
 

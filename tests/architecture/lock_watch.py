@@ -21,7 +21,7 @@ from PIL import Image
 
 from curator.cli.main import dispatch
 from curator.cli.shared.boundary import exit_code_of
-from curator.session import Session
+from curator.session.session import Session
 from curator.tui.app import FriezeApp
 
 _OFFENCES: list[str] = []

@@ -17,7 +17,7 @@ import typer
 from curator.cli import app_command, main
 from curator.cli.shared.boundary import exit_code_of
 from curator.contract.errors import UserError
-from curator.session import Session
+from curator.session.session import Session
 
 FRIEZE = [sys.executable, "-m", "curator"]
 

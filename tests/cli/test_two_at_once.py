@@ -21,7 +21,7 @@ from curator.contract.errors import UserError
 from curator.contract.recipe.fields import recipe_fields
 from curator.index.file import database
 from curator.index.tables.small_tables import Subset
-from curator.session import Session
+from curator.session.session import Session
 from curator.tags.table_text import keep
 from curator.tui.recipe_form import RecipeForm, change_remembered, remembered_form
 
@@ -82,8 +82,8 @@ def session(collection: Path):
 
 
 def test_values_of_one_subset(session: Session, interleave: Interleave) -> None:
-    session.add_subset(Subset("r", "fox"))
-    flip = ended(session, lambda other: other.change_subset("r", lambda now: replace(now, flip=True)))
+    session.subsets.add(Subset("r", "fox"))
+    flip = ended(session, lambda other: other.subsets.change("r", lambda now: replace(now, flip=True)))
     begin = interleave(flip)
 
     def repeat(now: Subset) -> Subset:
@@ -91,21 +91,21 @@ def test_values_of_one_subset(session: Session, interleave: Interleave) -> None:
             begin()
         return replace(now, repeats=7)
 
-    session.change_subset("r", repeat)
-    _until(lambda: session.subsets() == [Subset("r", "fox", repeats=7, flip=True)])
+    session.subsets.change("r", repeat)
+    _until(lambda: session.subsets.all() == [Subset("r", "fox", repeats=7, flip=True)])
 
 
 def test_values_of_the_bucket_rule(session: Session, interleave: Interleave) -> None:
     begin = interleave(
-        ended(session, lambda other: other.change_bucket_rule(lambda now: replace(now, max_side=1536)))
+        ended(session, lambda other: other.buckets.change_rule(lambda now: replace(now, max_side=1536)))
     )
 
     def larger(now: BucketRule) -> BucketRule:
         begin()
         return replace(now, width=768, height=768)
 
-    session.change_bucket_rule(larger)
-    _until(lambda: session.bucket_rule == BucketRule(768, 768, max_side=1536))
+    session.buckets.change_rule(larger)
+    _until(lambda: session.buckets.rule == BucketRule(768, 768, max_side=1536))
 
 
 def test_knobs_of_the_recipe(session: Session, interleave: Interleave) -> None:
@@ -143,24 +143,24 @@ def test_tables_of_tag_rules(
 
 def test_a_name_is_given_once(session: Session) -> None:
     with Session.open(session.folder) as other:
-        other.add_subset(Subset("r", "wolf"))
+        other.subsets.add(Subset("r", "wolf"))
     with pytest.raises(UserError, match="there is a subset 'r'"):
-        session.add_subset(Subset("r", "fox"))
-    assert session.subsets() == [Subset("r", "wolf")]
+        session.subsets.add(Subset("r", "fox"))
+    assert session.subsets.all() == [Subset("r", "wolf")]
 
 
 def test_what_a_form_did_not_change_stays_as_others_set_it(session: Session) -> None:
     """The app's form was opened before another program changed the subset and the rule."""
-    session.add_subset(Subset("r", "fox"))
-    shown, rule = session.subsets()[0], session.bucket_rule
+    session.subsets.add(Subset("r", "fox"))
+    shown, rule = session.subsets.all()[0], session.buckets.rule
     with Session.open(session.folder) as other:
-        other.change_subset("r", lambda now: replace(now, flip=True, rules=replace(now.rules, shuffle=True)))
-        other.change_bucket_rule(lambda now: replace(now, step=32))
-    session.edit_subset(shown, replace(shown, name="s", repeats=2, rules=replace(shown.rules, keep_tags=1)))
-    session.edit_bucket_rule(rule, replace(rule, width=640))
+        other.subsets.change("r", lambda now: replace(now, flip=True, rules=replace(now.rules, shuffle=True)))
+        other.buckets.change_rule(lambda now: replace(now, step=32))
+    session.subsets.edit(shown, replace(shown, name="s", repeats=2, rules=replace(shown.rules, keep_tags=1)))
+    session.buckets.edit_rule(rule, replace(rule, width=640))
     rules = replace(shown.rules, shuffle=True, keep_tags=1)
-    assert session.subsets() == [Subset("s", "fox", repeats=2, flip=True, rules=rules)]
-    assert session.bucket_rule == replace(rule, width=640, step=32)
+    assert session.subsets.all() == [Subset("s", "fox", repeats=2, flip=True, rules=rules)]
+    assert session.buckets.rule == replace(rule, width=640, step=32)
 
 
 SCRIPT = """
@@ -183,9 +183,9 @@ def test_two_scripts_of_commands(collection: Path) -> None:
     second += [f"subset add both{k} wolf" for k in range(count)] + ["buckets --set --resolution 640"]
     codes = _at_once(collection, first, second)
     with Session.open(collection) as session:
-        known = {each.name: each for each in session.subsets()}
+        known = {each.name: each for each in session.subsets.all()}
         assert (known["r"].repeats, known["r"].rules.keep_tags) == (count, count)
-        assert session.bucket_rule == BucketRule(640, 640, max_side=1536)
+        assert session.buckets.rule == BucketRule(640, 640, max_side=1536)
         for k in range(count):
             told = [code[count + k] for code in codes]
             assert sorted(told) == [0, 2]  # one of the two made it, the other was told so

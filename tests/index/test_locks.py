@@ -12,7 +12,7 @@ import pytest
 from curator.contract.files.regular_file import open_regular
 from curator.index.changes.edits import AddTags
 from curator.index.collection import Collection
-from curator.session import Session
+from curator.session.session import Session
 from tests.index.test_database import with_images
 
 ROOT = Path(__file__).parents[2]
@@ -42,10 +42,10 @@ def unlinked() -> list[str]:
 def test_a_visitor_leaves_the_log_of_one_who_opened_twice(tmp_path: Path) -> None:
     with_images(tmp_path).close()
     with Session.open(tmp_path) as session, Session.open(tmp_path) as reader:
-        session.edit(AddTags(("before",)), [1])
+        session.edits.apply(AddTags(("before",)), [1])
         visit(tmp_path)
         assert unlinked() == []
-        session.edit(AddTags(("after",)), [1])
+        session.edits.apply(AddTags(("after",)), [1])
         visit(tmp_path, "by another")
         assert unlinked() == []
         wanted = ("a", "b", "before", "after", "by another")
@@ -62,7 +62,7 @@ def test_one_of_two_that_closes_takes_nothing_from_the_other(tmp_path: Path) -> 
         for name in ("x", "y"):
             with Session.open(tmp_path) as reader:
                 assert reader.collection.tag_names([1])
-            session.edit(AddTags((name,)), [1])
+            session.edits.apply(AddTags((name,)), [1])
             visit(tmp_path, f"{name} of another")
         assert unlinked() == []
     with Collection.open(tmp_path) as again:

@@ -11,7 +11,7 @@ from curator.contract.buckets import BucketRule
 from curator.contract.manifest.manifest import open_manifest
 from curator.contract.run.event_log import read_events
 from curator.contract.run.events import CheckpointSaved, StepDone
-from curator.session import Session
+from curator.session.session import Session
 from curator.tui.app import FriezeApp
 from curator.tui.widgets.entry import Entry
 from curator.tui.widgets.image_list import ImageList
@@ -35,7 +35,7 @@ async def find(it: Driven, field: str, value: str) -> None:
 async def test_from_a_folder_of_pictures_to_a_lora(tmp_path: Path, pictures: Path, base: Path) -> None:
     """The whole path: scan, tag, weigh, freeze, train, watch; S006, S042, B09, B14, and the LoRA loads in diffusers."""
     with Session.create(tmp_path / "set") as session:
-        session.set_bucket_rule(BucketRule(128, 128, 64, 256, 32))
+        session.buckets.set_rule(BucketRule(128, 128, 64, 256, 32))
         app = FriezeApp(session)
         async with app.run_test(size=(120, 40)) as pilot:
             it = Driven(app, pilot)
@@ -49,11 +49,11 @@ async def test_from_a_folder_of_pictures_to_a_lora(tmp_path: Path, pictures: Pat
             await it.press("a")
             await it.type("journey")
             await it.press("enter")
-            await it.until(lambda: session.select("journey").ids.size == 1)
+            await it.until(lambda: session.images.select("journey").ids.size == 1)
             await it.press("u")
-            await it.until(lambda: session.select("journey").ids.size == 0)
+            await it.until(lambda: session.images.select("journey").ids.size == 0)
             await it.press("ctrl+r")
-            await it.until(lambda: session.select("journey").ids.size == 1)
+            await it.until(lambda: session.images.select("journey").ids.size == 1)
 
             await it.press("2", "a")
             await it.sees("Add a subset")
@@ -62,16 +62,16 @@ async def test_from_a_folder_of_pictures_to_a_lora(tmp_path: Path, pictures: Pat
             await it.press("a")
             await it.sees("Add a subset")
             await fill(it, name="rest", filter="-cat", repeats="1")
-            await it.until(lambda: len(session.subsets()) == 2)
+            await it.until(lambda: len(session.subsets.all()) == 2)
             await it.press("left_square_bracket")
-            await it.until(lambda: {each.repeats for each in session.subsets()} & {0.9, 1.9})
+            await it.until(lambda: {each.repeats for each in session.subsets.all()} & {0.9, 1.9})
 
             await it.press("4")
             await it.until(lambda: app.screen.report)
             await it.press("n")
             await it.type("first")
             await it.press("enter")
-            await it.until(session.manifests)
+            await it.until(session.freezing.manifests)
 
             await it.press("5")
             await it.sees("first")
@@ -88,16 +88,16 @@ async def test_from_a_folder_of_pictures_to_a_lora(tmp_path: Path, pictures: Pat
             await it.press("y")
             await it.sees("[6 Runs]")
             for _ in range(400):  # the worker imports torch and trains: give it as long as it needs
-                if session.runs() and session.runs()[0].status == "finished":
+                if session.runs.all() and session.runs.all()[0].status == "finished":
                     break
                 await it.until(lambda: True)
                 await pilot.pause(3)
             await it.sees("finished")
             await it.press("escape", "q")
 
-        (run,) = session.runs()
+        (run,) = session.runs.all()
         assert run.status == "finished"
-        (manifest,) = session.manifests()
+        (manifest,) = session.freezing.manifests()
     _check_run(run.path, manifest.path, base)
 
 

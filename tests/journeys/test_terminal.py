@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from curator.session import Session
+from curator.session.session import Session
 from tests.journeys.terminal import Terminal
 
 pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
@@ -21,7 +21,7 @@ Open = Callable[..., Terminal]
 @pytest.fixture
 def folder(tmp_path: Path, pictures: Path) -> Path:
     with Session.create(tmp_path / "set") as session:
-        session.scan(pictures)
+        session.images.scan(pictures)
     return tmp_path / "set"
 
 
@@ -41,7 +41,10 @@ def terminal(tmp_path: Path) -> Iterator[Open]:
 
 def tags(folder: Path) -> list[list[str]]:
     with Session.open(folder) as session:
-        return [[tag.name for tag in session.tags_of(each)] for each in session.select("").ids.tolist()]
+        return [
+            [tag.name for tag in session.images.tags_of(each)]
+            for each in session.images.select("").ids.tolist()
+        ]
 
 
 def test_keys_in_one_piece_are_obeyed_in_order(folder: Path, terminal: Open) -> None:
@@ -60,8 +63,15 @@ def test_keys_in_one_piece_are_obeyed_in_order(folder: Path, terminal: Open) -> 
     assert found[4][-1] == "dogs"
     assert sum(len(each) for each in found) == 6 * 3 + 2
     with Session.open(folder) as session:
-        assert {each.name: each.filter for each in session.subsets()} == {"birds": "dog", "all": ""}
-        assert [row.mark for row in session.rows(session.select("").ids.tolist())] == [0, 0, 0, 0, 1, 0]
+        assert {each.name: each.filter for each in session.subsets.all()} == {"birds": "dog", "all": ""}
+        assert [row.mark for row in session.images.rows(session.images.select("").ids.tolist())] == [
+            0,
+            0,
+            0,
+            0,
+            1,
+            0,
+        ]
 
 
 def test_keys_before_the_first_page_are_commands_of_the_list(folder: Path, terminal: Open) -> None:
@@ -72,8 +82,15 @@ def test_keys_before_the_first_page_are_commands_of_the_list(folder: Path, termi
     it.keys("q")
     it.until(lambda: it.screen.rstrip().endswith("$"))
     with Session.open(folder) as session:
-        assert session.recall("filter") == ""
-        assert [row.mark for row in session.rows(session.select("").ids.tolist())] == [0, 0, 0, 0, 1, 0]
+        assert session.memory.recall("filter") == ""
+        assert [row.mark for row in session.images.rows(session.images.select("").ids.tolist())] == [
+            0,
+            0,
+            0,
+            0,
+            1,
+            0,
+        ]
 
 
 def test_pasted_text_is_text_in_an_entry_and_no_command_elsewhere(folder: Path, terminal: Open) -> None:
@@ -91,7 +108,7 @@ def test_pasted_text_is_text_in_an_entry_and_no_command_elsewhere(folder: Path, 
     it.until(lambda: it.screen.rstrip().endswith("$"))
     assert sum(each[-2:] == ["one", "two"] for each in tags(folder)) == 1
     with Session.open(folder) as session:
-        assert {row.mark for row in session.rows(session.select("").ids.tolist())} == {0}
+        assert {row.mark for row in session.images.rows(session.images.select("").ids.tolist())} == {0}
 
 
 def test_an_app_that_dies_says_so_and_leaves_a_file(folder: Path, terminal: Open, tmp_path: Path) -> None:
@@ -125,7 +142,7 @@ def test_a_write_that_waits_for_another_program_says_so_and_is_made(folder: Path
     it.keys("q")
     it.until(lambda: it.screen.rstrip().endswith("$"))
     with Session.open(folder) as session:
-        assert session.rows(session.select("").ids.tolist())[0].mark == 1
+        assert session.images.rows(session.images.select("").ids.tolist())[0].mark == 1
 
 
 @pytest.mark.parametrize(("answer", "opens"), [("y", True), ("n", False)])

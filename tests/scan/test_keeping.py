@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from curator.index.changes.edits import SetMark
 from curator.index.images.images import FileFacts, NewImage
 from curator.scan.copies.duplicates import find_groups
-from curator.session import Session
+from curator.session.session import Session
 
 Row = tuple[str, tuple[str, ...], str]  # path, tags, caption
 
@@ -31,11 +31,11 @@ def session_of(folder: Path, rows: list[Row], sizes: list[tuple[int, int]] | Non
 
 def kept(session: Session, best: str = "size", **how: bool) -> list[str]:
     """The paths left where the best of every group stays."""
-    ids = session.select("").ids.tolist()
-    keeping = session.keep_best(find_groups(session.collection, ids, None, best), best, **how)
-    assert session.preview_edit(keeping.edit, keeping.images) == len(keeping.images)
-    session.edit(keeping.edit, keeping.images)
-    return [row.path for row in session.rows(session.select("-mark:reject").ids.tolist())]
+    ids = session.images.select("").ids.tolist()
+    keeping = session.copies.keep_best(find_groups(session.collection, ids, None, best), best, **how)
+    assert session.edits.preview(keeping.edit, keeping.images) == len(keeping.images)
+    session.edits.apply(keeping.edit, keeping.images)
+    return [row.path for row in session.images.rows(session.images.select("-mark:reject").ids.tolist())]
 
 
 @pytest.mark.parametrize(
@@ -63,18 +63,18 @@ def test_what_was_asked_for_comes_before_words(tmp_path: Path) -> None:
 def test_the_last_copy_left_is_never_rejected(tmp_path: Path) -> None:
     """A person rejected the best one: the next is the best, and stays."""
     session = session_of(tmp_path, [("a", ("cat",), ""), ("b", (), ""), ("c", (), "")])
-    session.edit(SetMark(-1), [1])
+    session.edits.apply(SetMark(-1), [1])
     assert kept(session) == ["b"]
     assert kept(session) == ["b"]
-    session.edit(SetMark(-1), [2])
-    before = len(session.history())
+    session.edits.apply(SetMark(-1), [2])
+    before = len(session.edits.history())
     assert kept(session) == []  # all rejected by hand, not by us
-    assert len(session.history()) == before
+    assert len(session.edits.history()) == before
 
 
 def test_what_is_marked_to_keep_stays_and_is_the_best(tmp_path: Path) -> None:
     session = session_of(tmp_path, [("a", ("cat",), ""), ("b", (), ""), ("c", (), "")])
-    session.edit(SetMark(1), [2, 3])
+    session.edits.apply(SetMark(1), [2, 3])
     assert kept(session) == ["b", "c"]
 
 
@@ -83,24 +83,24 @@ def test_words_are_carried_over_and_one_undo_takes_all_back(tmp_path: Path) -> N
     session = session_of(tmp_path, rows, [(9, 9), (8, 8), (8, 8)])
     assert kept(session, carry_words=True) == ["a"]
     assert session.collection.tag_names([1, 2]) == [("long hair", "cat", "hat", "dog"), ("long_hair", "hat")]
-    assert session.rows([1])[0].caption == "one"
+    assert session.images.rows([1])[0].caption == "one"
     assert session.collection.check() == []
-    session.undo()
-    assert [row.mark for row in session.rows([1, 2, 3])] == [0, 0, 0]
+    session.edits.undo()
+    assert [row.mark for row in session.images.rows([1, 2, 3])] == [0, 0, 0]
     assert session.collection.tag_names([1]) == [("long hair", "cat")]
-    assert session.rows([1])[0].caption == ""
-    session.redo()
+    assert session.images.rows([1])[0].caption == ""
+    session.edits.redo()
     assert session.collection.tag_names([1]) == [("long hair", "cat", "hat", "dog")]
-    assert [row.mark for row in session.rows([1, 2, 3])] == [0, -1, -1]
+    assert [row.mark for row in session.images.rows([1, 2, 3])] == [0, -1, -1]
 
 
 def test_a_chosen_one_stays_even_if_it_was_rejected(tmp_path: Path) -> None:
     session = session_of(tmp_path, [("a", ("cat",), ""), ("b", (), "")])
-    session.edit(SetMark(-1), [2])
+    session.edits.apply(SetMark(-1), [2])
     (group,) = find_groups(session.collection, [1, 2])
-    keeping = session.keep_chosen(group, 2, carry_words=True)
-    session.edit(keeping.edit, keeping.images)
-    assert [row.mark for row in session.rows([1, 2])] == [-1, 0]
+    keeping = session.copies.keep_chosen(group, 2, carry_words=True)
+    session.edits.apply(keeping.edit, keeping.images)
+    assert [row.mark for row in session.images.rows([1, 2])] == [-1, 0]
     assert session.collection.tag_names([2]) == [("cat",)]
 
 
@@ -112,7 +112,7 @@ def test_one_of_each_group_always_stays(
     rows = [(f"{at}", ("cat",) if at == tagged else (), "") for at in range(len(marks))]
     with session_of(tmp_path_factory.mktemp("set"), rows) as session:
         for image, mark in enumerate(marks, 1):
-            session.edit(SetMark(mark), [image])
+            session.edits.apply(SetMark(mark), [image])
         left = kept(session)
         stays = [str(at) for at, mark in enumerate(marks) if mark == 1]
         assert left == stays if stays else len(left) == (1 if any(mark != -1 for mark in marks) else 0)

@@ -16,7 +16,7 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from curator.contract.buckets import BucketRule
-from curator.session import Session
+from curator.session.session import Session
 from curator.tui.app import FriezeApp
 from curator.tui.widgets.image_list import ImageList
 from curator.tui.widgets.preview import Preview
@@ -103,7 +103,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def session(tmp_path: Path, pictures: Path) -> Iterator[Session]:
     with Session.create(tmp_path / "set") as session:
-        session.scan(pictures)
+        session.images.scan(pictures)
         rule = asdict(BucketRule(128, 128, 64, 256, 64))
         session.collection.settings.put("bucket_rule", rule)  # no edit: a test begins with no history
         yield session

@@ -20,7 +20,7 @@ from curator.contract.run.event_log import EventLog
 from curator.contract.run.run_folder import RunFolder
 from curator.index.changes.edits import AddTags, RenameTag, SetCaption, SetMark
 from curator.index.tables.small_tables import SavedFilter, Subset
-from curator.session import Session
+from curator.session.session import Session
 
 LONG_TAG = "holding_a_very_long_object_behind_the_back_while_looking_over_the_left_shoulder_(series_name)"
 LONG_NAME = (
@@ -142,7 +142,7 @@ def full_collection(folder: Path) -> Iterator[Session]:
     other.mkdir(parents=True)
     Image.new("RGB", (64, 64)).save(other / LONG_NAME)
     with Session.create(folder / "set") as session:
-        session.scan(pictures)
+        session.images.scan(pictures)
         rule = asdict(BucketRule(128, 128, 64, 256, 64))
         session.collection.settings.put("bucket_rule", rule)
         _fill(session)
@@ -151,26 +151,28 @@ def full_collection(folder: Path) -> Iterator[Session]:
 
 
 def _fill(session: Session) -> None:
-    ids = session.select("").ids.tolist()
-    session.edit(SetCaption(LONG_CAPTION), [session.select("dog").ids.tolist()[0]])
-    session.edit(SetMark(1), ids[:2])
-    session.edit(AddTags(("by hand",)), ids)
+    ids = session.images.select("").ids.tolist()
+    session.edits.apply(SetCaption(LONG_CAPTION), [session.images.select("dog").ids.tolist()[0]])
+    session.edits.apply(SetMark(1), ids[:2])
+    session.edits.apply(AddTags(("by hand",)), ids)
     rules = CaptionRules(shuffle=True, tag_dropout=0.4, trigger="frz")
-    session.save_subset(Subset(LONG_SUBSET, LONG_FILTER, repeats=2.5, flip=True, rules=rules))
-    session.save_subset(Subset("猫", "cat OR 猫"))
-    session.save_subset(Subset("rest", "", is_reg=True))
-    session.save_filter(SavedFilter("long", LONG_FILTER))
-    session.remember("recipe", {"length.epochs": 30, "batch.size": 2, "model.path": f"/models/{LONG_NAME}"})
-    session.remember("filter", "")
-    session.freeze(LONG_MANIFEST)
-    session.remember("manifest", LONG_MANIFEST)
-    session.edit(RenameTag("by hand", f"{LONG_TAG}_by_hand"), ids)
+    session.subsets.save(Subset(LONG_SUBSET, LONG_FILTER, repeats=2.5, flip=True, rules=rules))
+    session.subsets.save(Subset("猫", "cat OR 猫"))
+    session.subsets.save(Subset("rest", "", is_reg=True))
+    session.filters.save(SavedFilter("long", LONG_FILTER))
+    session.memory.keep(
+        "recipe", {"length.epochs": 30, "batch.size": 2, "model.path": f"/models/{LONG_NAME}"}
+    )
+    session.memory.keep("filter", "")
+    session.freezing.write(LONG_MANIFEST)
+    session.memory.keep("manifest", LONG_MANIFEST)
+    session.edits.apply(RenameTag("by hand", f"{LONG_TAG}_by_hand"), ids)
 
 
 @contextmanager
 def _running(session: Session) -> Iterator[None]:
     manifest = session.folder / "manifests" / f"{LONG_MANIFEST}.manifest"
-    run = RunFolder.create(session.runs_dir, LONG_RUN, dump_recipe(Recipe()), manifest, "0" * 64)
+    run = RunFolder.create(session.runs.folder, LONG_RUN, dump_recipe(Recipe()), manifest, "0" * 64)
     with run.hold():
         log = EventLog(run.events_path)
         log.write(ev.RunStarted(time.time(), 0, 48_000, 2, False, 1, "cpu", 1))

@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from curator.index.changes.edits import AddTags, RemoveTags
-from curator.session import Session
+from curator.session.session import Session
 from curator.tui.screens.choice import Choice
 
 
@@ -65,7 +65,7 @@ async def test_the_palette_does_any_command(drive):
 
 
 async def test_history_shows_edits_and_what_was_undone(drive, session):
-    session.edit(AddTags(("[b]new[/b]",)), [1, 2])
+    session.edits.apply(AddTags(("[b]new[/b]",)), [1, 2])
     async with drive() as it:
         await it.press("7")
         await it.sees("2 images")
@@ -81,7 +81,7 @@ async def test_history_shows_edits_and_what_was_undone(drive, session):
 async def test_another_process_is_noticed(drive, session):
     async with drive() as it:
         with Session.open(session.folder) as other:
-            other.edit(AddTags(("from elsewhere",)), [int(it.images.result.ids[0])])
+            other.edits.apply(AddTags(("from elsewhere",)), [int(it.images.result.ids[0])])
         await it.until(lambda: "from elsewhere" in it.tags)
 
 
@@ -110,32 +110,32 @@ async def test_keys_are_letters_where_one_types(drive):
 
 async def test_one_edit_is_taken_back_and_those_made_since_stay(drive, session):
     """B03: any entry of the history, alone; pictures that a later edit changed the same way are left and counted."""
-    session.edit(AddTags(("first",)), [1, 2])
-    session.edit(AddTags(("second",)), [1, 2])
-    session.edit(RemoveTags(("first",)), [2])
-    session.edit(AddTags(("first",)), [2])
+    session.edits.apply(AddTags(("first",)), [1, 2])
+    session.edits.apply(AddTags(("second",)), [1, 2])
+    session.edits.apply(RemoveTags(("first",)), [2])
+    session.edits.apply(AddTags(("first",)), [2])
     async with drive() as it:
         await it.press("7")
         await it.sees("second")
         await it.press("G", "enter")
         await it.sees("Take this edit back?")
         await it.press("n")
-        assert not any(each.undone for each in session.history())
+        assert not any(each.undone for each in session.edits.history())
         await it.press("enter", "y")
         await it.until(lambda: "add 'first': 1 image; 1 image changed since stay" in it.notices)
-        assert [tag.name for tag in session.tags_of(1)][-1] == "second"
-        assert "first" in [tag.name for tag in session.tags_of(2)]
+        assert [tag.name for tag in session.images.tags_of(1)][-1] == "second"
+        assert "first" in [tag.name for tag in session.images.tags_of(2)]
         await it.sees("undone")
         await it.press("enter")
         await it.sees("Make this edit again?")
         await it.press("y")
-        await it.until(lambda: not any(each.undone for each in session.history()))
-        assert "first" in [tag.name for tag in session.tags_of(1)]
+        await it.until(lambda: not any(each.undone for each in session.edits.history()))
+        assert "first" in [tag.name for tag in session.images.tags_of(1)]
 
 
 async def test_history_goes_back_to_the_edit_under_the_cursor(drive, session):
     for tag in ("first", "second", "third"):
-        session.edit(AddTags((tag,)), [1, 2])
+        session.edits.apply(AddTags((tag,)), [1, 2])
     async with drive() as it:
         await it.press("7")
         await it.sees("third")
@@ -143,21 +143,21 @@ async def test_history_goes_back_to_the_edit_under_the_cursor(drive, session):
         await it.sees("Take this edit and the 1 made since back?")
         await it.press("y")
         await it.until(lambda: "2 edits\nadd 'third': 2 images\nadd 'second': 2 images" in it.notices)
-        assert [each.undone for each in session.history()] == [True, True, False]
+        assert [each.undone for each in session.edits.history()] == [True, True, False]
         await it.press("g", "U", "y")
-        await it.until(lambda: not any(each.undone for each in session.history()))
-        assert [tag.name for tag in session.tags_of(1)][-3:] == ["first", "second", "third"]
+        await it.until(lambda: not any(each.undone for each in session.edits.history()))
+        assert [tag.name for tag in session.images.tags_of(1)][-3:] == ["first", "second", "third"]
 
 
 async def test_an_edit_left_behind_is_made_again_alone(drive, session):
-    session.edit(AddTags(("first",)), [1])
-    session.undo()
-    session.edit(AddTags(("second",)), [1])
-    session.undo()
+    session.edits.apply(AddTags(("first",)), [1])
+    session.edits.undo()
+    session.edits.apply(AddTags(("second",)), [1])
+    session.edits.undo()
     async with drive() as it:
         await it.press("7", "j", "enter", "y")
         await it.until(lambda: "add 'first': 1 image" in it.notices)
-        names = [tag.name for tag in session.tags_of(1)]
+        names = [tag.name for tag in session.images.tags_of(1)]
         assert "first" in names
         assert "second" not in names
 

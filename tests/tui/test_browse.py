@@ -10,7 +10,7 @@ import pytest
 from textual import events
 
 from curator.index.changes.edits import AddTags
-from curator.session import Session
+from curator.session.session import Session
 from curator.tui.widgets.entry import Entry
 from curator.tui.widgets.facet_panel import FacetPanel
 from curator.tui.widgets.filter_bar import FilterBar
@@ -20,12 +20,14 @@ SIZES = [(80, 24), (120, 40)]
 
 
 def tags_of(session: Session, name: str) -> list[str]:
-    (row,) = (row for row in session.rows(list(session.select("").ids)) if row.name.startswith(name))
-    return [tag.name for tag in session.tags_of(row.id)]
+    (row,) = (
+        row for row in session.images.rows(list(session.images.select("").ids)) if row.name.startswith(name)
+    )
+    return [tag.name for tag in session.images.tags_of(row.id)]
 
 
 def marks(session: Session) -> list[int]:
-    return [row.mark for row in session.rows(list(session.select("").ids))]
+    return [row.mark for row in session.images.rows(list(session.images.select("").ids))]
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -214,7 +216,7 @@ async def test_a_tag_is_renamed_everywhere_with_the_count(drive, session):
 
 async def test_a_tag_of_another_spelling_is_the_same_tag(drive, session):
     """What is suggested is added as it is spelled, never beside itself; a rename spells it anew everywhere."""
-    session.edit(AddTags(("long_hair",)), [1])
+    session.edits.apply(AddTags(("long_hair",)), [1])
     async with drive() as it:
         await it.press("j", "a")
         await it.type("long")
@@ -244,7 +246,9 @@ async def test_a_caption_is_edited(drive, session):
         await it.press("e")
         await it.type("a cat, sitting")
         await it.press("enter")
-        await it.until(lambda: session.rows([int(it.images.result.ids[0])])[0].caption == "a cat, sitting")
+        await it.until(
+            lambda: session.images.rows([int(it.images.result.ids[0])])[0].caption == "a cat, sitting"
+        )
         await it.sees("a cat, sitting")
 
 
@@ -260,15 +264,15 @@ async def test_the_picture_is_drawn_with_its_crop_box(drive):
 
 
 async def test_a_picture_that_went_bad_says_why(drive, pictures, session):
-    row = session.rows([int(session.select("").ids[5])])[0]
-    good = session.file_of(row).read_bytes()
-    session.file_of(row).write_bytes(b"nonsense")
+    row = session.images.rows([int(session.images.select("").ids[5])])[0]
+    good = session.images.file_of(row).read_bytes()
+    session.images.file_of(row).write_bytes(b"nonsense")
     try:
         async with drive() as it:
             await it.press("G")
             await it.sees("not a picture, or a broken one")
     finally:
-        session.file_of(row).write_bytes(good)
+        session.images.file_of(row).write_bytes(good)
 
 
 async def test_enter_enlarges_and_steps_through_pictures(drive):
@@ -331,7 +335,7 @@ async def test_a_name_that_is_not_utf8_is_shown_and_its_picture_drawn(drive, ses
     odd.mkdir()
     Image.new("RGB", (64, 64), "red").save(odd / "x.png")
     (odd / "x.png").rename(odd / os.fsdecode(b"07 \xff.png"))
-    session.scan(odd)
+    session.images.scan(odd)
     async with drive() as it:
         await it.sees("07 \\xff.png")
         await it.press("G")
@@ -361,7 +365,7 @@ async def test_tags_of_what_is_shown_are_added_and_subtracted(drive, size):
 
 async def test_a_sample_of_tags_says_so_until_it_is_exact(drive, monkeypatch):
     async with drive() as it:
-        plain, may_go_on = it.app.reader.facets, threading.Event()
+        plain, may_go_on = it.app.reader.images.facets, threading.Event()
 
         def slow(images, limit=50, *, exact=False, cancel=None):
             facets = plain(images, limit)
@@ -384,13 +388,13 @@ async def test_the_order_is_chosen_from_a_menu(drive, size):
         await it.type("-width")
         await it.press("enter")
         await it.until(lambda: it.app.screen.query_one(FilterBar).text == "sort:-width")
-        widths = [row.width for row in it.app.session.rows(it.images.result.ids.tolist())]
+        widths = [row.width for row in it.app.session.images.rows(it.images.result.ids.tolist())]
         assert widths == sorted(widths, reverse=True)
 
 
 @pytest.mark.parametrize("size", SIZES)
 async def test_scores_of_models_are_seen_and_sorted_by(drive, session, size):
-    ids = session.select("").ids.tolist()
+    ids = session.images.select("").ids.tolist()
     session.collection.scores.write("nice", [(ids[2], 0.75), (ids[4], 3.0)])
     async with drive(size) as it:
         await it.press("o")
@@ -432,7 +436,7 @@ async def test_filters_are_saved_shown_and_removed(drive, session):
         await it.press("enter", "F")
         await it.type("beasts")
         await it.press("enter")
-        await it.until(session.saved_filters)
+        await it.until(session.filters.all)
         await it.press("slash", "ctrl+u")
         await it.until(lambda: it.images.count == 6)
         await it.press("enter", "f")
@@ -440,7 +444,7 @@ async def test_filters_are_saved_shown_and_removed(drive, session):
         await it.press("enter")
         await it.until(lambda: it.images.count == 2)
         await it.press("f", "delete")
-        await it.until(lambda: not session.saved_filters())
+        await it.until(lambda: not session.filters.all())
         await it.press("escape", "f")
         await it.until(lambda: "No filter is saved yet" in it.notices)
 
@@ -448,7 +452,7 @@ async def test_filters_are_saved_shown_and_removed(drive, session):
 async def test_a_question_nobody_waits_for_is_given_up(drive, monkeypatch):
     asked: list[str] = []
     async with drive() as it:
-        plain = it.app.reader.select
+        plain = it.app.reader.images.select
 
         def slow(text, cancel=None):
             asked.append(text)

@@ -25,10 +25,10 @@ RULES = CaptionRules(shuffle=True, tag_dropout=0.4, trigger="frz")
 
 @pytest.fixture
 def frozen(session) -> Path:
-    session.save_subset(Subset("beasts", "animal", repeats=2.5, flip=True, rules=RULES))
-    session.save_subset(Subset("rest", ""))
-    session.remember("recipe", {"length.epochs": 3, "batch.size": 2, "seed": 7})
-    return session.freeze("set1").path
+    session.subsets.save(Subset("beasts", "animal", repeats=2.5, flip=True, rules=RULES))
+    session.subsets.save(Subset("rest", ""))
+    session.memory.keep("recipe", {"length.epochs": 3, "batch.size": 2, "seed": 7})
+    return session.freezing.write("set1").path
 
 
 def recipe():
@@ -112,10 +112,10 @@ async def test_the_picture_is_seen_as_trained_outlined_or_whole(drive, frozen, s
 
 def test_a_random_cut_is_that_of_the_showing(session):
     """The crop drawn for each sample is shown, not the one in the middle."""
-    session.save_subset(Subset("all", "", rules=CaptionRules(), repeats=4, crop="random"))
-    session.set_bucket_rule(BucketRule(128, 128, 128, 128, 64))
-    session.remember("recipe", {"length.epochs": 1})
-    with open_manifest(session.freeze("moved").path) as manifest:
+    session.subsets.save(Subset("all", "", rules=CaptionRules(), repeats=4, crop="random"))
+    session.buckets.set_rule(BucketRule(128, 128, 128, 128, 64))
+    session.memory.keep("recipe", {"length.epochs": 1})
+    with open_manifest(session.freezing.write("moved").path) as manifest:
         walk = CaptionWalk(manifest, recipe())
         cuts = {
             (sample.image.path, sample.placement.crop)
@@ -126,7 +126,7 @@ def test_a_random_cut_is_that_of_the_showing(session):
 
 
 def test_an_image_is_found_in_the_manifest_with_all_its_showings(walk, session):
-    (row,) = session.rows(session.select("cat").page(0, 1))
+    (row,) = session.images.rows(session.images.select("cat").page(0, 1))
     found = row_of(walk.manifest, Path(row.full_path), lambda: False)
     assert found is not None
     shown = list(showings(walk.manifest, found, range(2), recipe()))
@@ -203,7 +203,7 @@ async def test_a_picture_in_no_manifest_has_the_captions_it_would_have(drive, se
         await it.sees("in no manifest yet")
         await it.sees("cat, animal, indoors")
         await it.press("escape")
-    session.save_subset(Subset("dogs", "dog"))
+    session.subsets.save(Subset("dogs", "dog"))
     async with drive() as it:
         await it.press("n")
         await it.sees("in no subset")

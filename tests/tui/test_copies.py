@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from curator.index.changes.edits import AddTags, SetMark
-from curator.session import Session
+from curator.session.session import Session
 from curator.tui.background import AbandonedError
 from curator.tui.copy_groups import Likeness, about_copy, look_for, orders, shown_copies
 from curator.tui.screens.copies import CopiesScreen
@@ -43,12 +43,12 @@ def copies(tmp_path: Path) -> Path:
 @pytest.fixture
 def session(tmp_path: Path, copies: Path):
     with Session.create(tmp_path / "set") as session:
-        session.scan(copies)
+        session.images.scan(copies)
         yield session
 
 
 def marks(session: Session) -> dict[str, int]:
-    return {row.name: row.mark for row in session.rows(session.select("").ids.tolist())}
+    return {row.name: row.mark for row in session.images.rows(session.images.select("").ids.tolist())}
 
 
 def nothing(_done: int, _total: int) -> None:
@@ -118,7 +118,9 @@ async def test_all_groups_at_once_after_a_question(drive, session):
 
 
 async def test_words_of_the_rejected_are_carried_over_where_asked(drive, session):
-    session.edit(AddTags(("extra", "more")), [session.select("name:again name:1").ids.tolist()[0]])
+    session.edits.apply(
+        AddTags(("extra", "more")), [session.images.select("name:again name:1").ids.tolist()[0]]
+    )
     async with drive() as it:
         screen = await opened(it)
         await it.press("w")
@@ -126,18 +128,18 @@ async def test_words_of_the_rejected_are_carried_over_where_asked(drive, session
         best = screen.copies[0].row.id
         await it.press("b")
         await it.until(lambda: -1 in marks(session).values())
-        assert "[b]big[/b]" in [tag.name for tag in session.tags_of(best)]
+        assert "[b]big[/b]" in [tag.name for tag in session.images.tags_of(best)]
         await it.press("u")
         await it.until(lambda: -1 not in marks(session).values())
-        assert "[b]big[/b]" not in [tag.name for tag in session.tags_of(best)]
-        assert session.recall("copies.words") is True
+        assert "[b]big[/b]" not in [tag.name for tag in session.images.tags_of(best)]
+        assert session.memory.recall("copies.words") is True
 
 
 def test_what_is_marked_to_keep_is_never_rejected(session):
     groups = look_for(session, "", Likeness(4), nothing)
     copy = groups[0].copies[0].image
-    session.edit(SetMark(1), [copy])
-    rejected = session.keep_best(groups).rejected
+    session.edits.apply(SetMark(1), [copy])
+    rejected = session.copies.keep_best(groups).rejected
     assert copy not in rejected
     assert groups[0].best in rejected  # what a person keeps is the best
     assert len(rejected) == 4
@@ -166,7 +168,7 @@ async def test_looking_can_be_stopped_and_goes_on(drive, session, monkeypatch):
 
 
 async def test_without_copies_the_way_on_is_said(drive, session):
-    session.remember("filter", "name:small")
+    session.memory.keep("filter", "name:small")
     async with drive() as it:
         await it.press("D")
         await it.sees("no two are the same: + looks for pictures less alike")

@@ -16,12 +16,12 @@ async def test_findings_are_shown_and_open_their_pictures(drive, session, size):
         place = next(at for at, each in enumerate(findings) if each.filter)
         await it.press(*["j"] * place, "enter")
         await it.sees("[1 Browse]")
-        await it.until(lambda: it.images.count == len(session.select(findings[place].filter)))
+        await it.until(lambda: it.images.count == len(session.images.select(findings[place].filter)))
 
 
 async def test_escape_comes_back_from_the_pictures_of_a_finding(drive, session):
     """The filter one had is there again, and a filter typed meanwhile is one's own."""
-    session.remember("filter", "cat")
+    session.memory.keep("filter", "cat")
     async with drive() as it:
         await it.press("4")
         await it.sees("WARN")
@@ -50,7 +50,7 @@ async def test_escape_comes_back_from_the_pictures_of_a_finding(drive, session):
 
 
 async def test_a_finding_that_stops_is_said_before_a_name_is_asked(drive, session):
-    session.save_subset(Subset("none", "nothing_has_this_tag"))
+    session.subsets.save(Subset("none", "nothing_has_this_tag"))
     async with drive() as it:
         await it.press("4")
         await it.sees("STOP")
@@ -66,8 +66,8 @@ async def test_a_name_freezes_and_the_digest_is_shown(drive, session):
         await it.press("n")
         await it.type("set1")
         await it.press("enter")
-        await it.until(session.manifests)
-        (manifest,) = session.manifests()
+        await it.until(session.freezing.manifests)
+        (manifest,) = session.freezing.manifests()
         await it.sees(manifest.digest[:16])
         assert manifest.images == 6
         await it.press("n")

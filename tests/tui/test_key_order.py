@@ -15,7 +15,7 @@ from textual.widgets import Input
 from curator.contract.errors import UserError
 from curator.index.changes.edits import AddTags
 from curator.index.tables.small_tables import SavedFilter, Subset
-from curator.session import Session
+from curator.session.session import Session
 from curator.tui.app import FriezeApp
 from curator.tui.key_order import _is_at_rest
 from curator.tui.screens import browse
@@ -74,7 +74,7 @@ async def at_rest(it: Driven) -> None:
 
 def state_of(it: Driven, session: Session) -> dict[str, object]:
     """What a person sees and what is kept."""
-    rows = session.rows(list(session.select("").ids))
+    rows = session.images.rows(list(session.images.select("").ids))
     entries = [(each.value, each.cursor_position) for each in it.app.screen.query(Input)]
     focused = it.app.focused
     return {
@@ -82,25 +82,25 @@ def state_of(it: Driven, session: Session) -> dict[str, object]:
         "focused": (type(focused).__name__, focused.id) if focused else None,
         "lists": [(each.id, each.cursor, each.count) for each in it.app.screen.query(LineList)],
         "entries": entries,
-        "tags": [[tag.name for tag in session.tags_of(row.id)] for row in rows],
+        "tags": [[tag.name for tag in session.images.tags_of(row.id)] for row in rows],
         "captions": [row.caption for row in rows],
         "marks": [row.mark for row in rows],
-        "subsets": session.subsets(),
-        "filters": session.saved_filters(),
-        "rule": session.bucket_rule,
-        "recipe": session.recall("recipe"),
-        "manifests": [each.name for each in session.manifests()],
-        "edits": [(each.what, each.undone) for each in session.history()],
+        "subsets": session.subsets.all(),
+        "filters": session.filters.all(),
+        "rule": session.buckets.rule,
+        "recipe": session.memory.recall("recipe"),
+        "manifests": [each.name for each in session.freezing.manifests()],
+        "edits": [(each.what, each.undone) for each in session.edits.history()],
     }
 
 
 async def typed(folder: Path, pictures: Path, line: str, way) -> dict[str, object]:
     with Session.create(folder) as session:
-        session.scan(pictures)
-        session.save_subset(Subset("all", "", repeats=2))
-        session.save_subset(Subset("cats", "cat"))
-        session.save_filter(SavedFilter("animals", "animal"))
-        session.edit(AddTags(("old",)), [1, 2])
+        session.images.scan(pictures)
+        session.subsets.save(Subset("all", "", repeats=2))
+        session.subsets.save(Subset("cats", "cat"))
+        session.filters.save(SavedFilter("animals", "animal"))
+        session.edits.apply(AddTags(("old",)), [1, 2])
         app = FriezeApp(session)
         async with app.run_test(size=(100, 30)) as pilot:
             it = Driven(app, pilot)
@@ -112,7 +112,7 @@ async def typed(folder: Path, pictures: Path, line: str, way) -> dict[str, objec
 
 
 def state_of_session(session: Session) -> object:
-    return [(each.what, each.undone) for each in session.history()]
+    return [(each.what, each.undone) for each in session.edits.history()]
 
 
 LINES = [
@@ -161,7 +161,14 @@ async def test_a_wrong_filter_is_mended_before_the_list_is_reached(drive, sessio
         await burst(it, keys_of("/ 'wdith>3' enter 'yx'"))
         assert it.app.screen.query_one(FilterBar).text == "wdith>3yx"
         await burst(it, keys_of("ctrl+u 'cat' enter y"))
-        assert [row.mark for row in session.rows(list(session.select("").ids))] == [1, 0, 0, 0, 0, 0]
+        assert [row.mark for row in session.images.rows(list(session.images.select("").ids))] == [
+            1,
+            0,
+            0,
+            0,
+            0,
+            0,
+        ]
 
 
 async def test_keys_wait_for_the_pictures_of_the_filter_and_escape_gives_them_up(
@@ -186,7 +193,7 @@ async def test_keys_wait_for_the_pictures_of_the_filter_and_escape_gives_them_up
                 it.app.post_message(key_event(key))
             await it.until(begun.is_set)
             await it.pilot.pause()
-            assert not any(row.mark for row in session.rows(list(session.select("").ids)))
+            assert not any(row.mark for row in session.images.rows(list(session.images.select("").ids)))
 
         await look()
         it.app._keys._typed.clear()
@@ -196,12 +203,19 @@ async def test_keys_wait_for_the_pictures_of_the_filter_and_escape_gives_them_up
         await look()
         may_end.set()
         await at_rest(it)
-        assert [row.mark for row in session.rows(list(session.select("").ids))] == [0, 1, 0, 0, 0, 0]
+        assert [row.mark for row in session.images.rows(list(session.images.select("").ids))] == [
+            0,
+            1,
+            0,
+            0,
+            0,
+            0,
+        ]
 
 
 async def test_the_cursor_moves_while_a_write_waits(drive, session, monkeypatch: pytest.MonkeyPatch) -> None:
     begun, may_end = threading.Event(), threading.Event()
-    plain = session.edit
+    plain = session.edits.apply
 
     def slow(edit, ids):
         begun.set()
@@ -216,7 +230,14 @@ async def test_the_cursor_moves_while_a_write_waits(drive, session, monkeypatch:
         await it.until(lambda: "Another program is writing" in it.notices)
         may_end.set()
         await at_rest(it)
-        assert [row.mark for row in session.rows(list(session.select("").ids))] == [1, 0, -1, 0, 0, 0]
+        assert [row.mark for row in session.images.rows(list(session.images.select("").ids))] == [
+            1,
+            0,
+            -1,
+            0,
+            0,
+            0,
+        ]
 
 
 async def test_a_place_that_cannot_be_kept_ends_no_app(
@@ -246,7 +267,7 @@ async def test_tab_in_the_filter_completes_the_tag_and_stays(drive) -> None:
 async def test_tab_stays_in_the_line_of_a_recipe(drive, session) -> None:
     async with drive() as it:
         await burst(it, keys_of("5 / 'seed' enter enter '7' tab '3' enter"))
-        assert session.recall("recipe") == {"seed": 73}
+        assert session.memory.recall("recipe") == {"seed": 73}
 
 
 async def test_rename_from_the_list_asks_which_tag(drive, session) -> None:
@@ -255,15 +276,15 @@ async def test_rename_from_the_list_asks_which_tag(drive, session) -> None:
         assert "no picture has the tag 'Animl'" in it.text
         await burst(it, keys_of("ctrl+u"))
         await burst(it, keys_of("shift+tab ctrl+u 'animal' tab 'beast' enter y"))
-        assert len(session.select("beast").ids) == 2
-        assert not len(session.select("animal").ids)
+        assert len(session.images.select("beast").ids) == 2
+        assert not len(session.images.select("animal").ids)
 
 
 async def test_what_is_filled_in_is_replaced_by_typing(drive, session) -> None:
-    session.save_subset(Subset("cats", "cat", repeats=3))
+    session.subsets.save(Subset("cats", "cat", repeats=3))
     async with drive() as it:
         await burst(it, keys_of("2 e 'dogs' tab 'dog' tab '5' enter"))
-        (subset,) = session.subsets()
+        (subset,) = session.subsets.all()
         assert (subset.name, subset.filter, subset.repeats) == ("dogs", "dog", 5)
 
 

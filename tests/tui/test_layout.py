@@ -17,7 +17,7 @@ from textual.widgets import Input, Label
 
 import curator.tui.screens
 from curator.contract.errors import UserError
-from curator.session import Session
+from curator.session.session import Session
 from curator.tui.app import FriezeApp
 from curator.tui.messages import Mistake, Told
 from curator.tui.widgets import status_line
@@ -39,7 +39,7 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
 
 @asynccontextmanager
 async def opened(session: Session, size: tuple[int, int]) -> AsyncIterator[Driven]:
-    session.remember("screen", "browse")
+    session.memory.keep("screen", "browse")
     app = FriezeApp(session)
     async with app.run_test(size=size) as pilot:
         it = Driven(app, pilot)

@@ -25,14 +25,14 @@ async def test_a_rule_shows_its_changes_and_makes_them_after_asking(drive, sessi
     async with drive(size) as it:
         await _at_rule(it, "clean")
         await it.sees("cat -> feline")
-        assert session.select("feline").ids.size == 0
+        assert session.images.select("feline").ids.size == 0
         await it.press("enter")
         await it.sees("change 1 image?")
         await it.press("y")
-        await it.until(lambda: len(session.select("feline")) == 1)
+        await it.until(lambda: len(session.images.select("feline")) == 1)
         await it.until(lambda: "u takes it back" in it.notices)
         await it.press("u")
-        await it.until(lambda: len(session.select("feline")) == 0)
+        await it.until(lambda: len(session.images.select("feline")) == 0)
 
 
 async def test_a_table_is_edited_with_its_effect_beside(drive, session):
@@ -93,8 +93,8 @@ async def test_a_pick_shows_its_funnel_and_becomes_a_subset(drive, session):
         await it.sees("Make the subset one of 1 image?")
         await it.sees("6  in the collection")
         await it.press("y")
-        await it.until(lambda: [each.name for each in session.subsets()] == ["one"])
-        assert len(session.select(session.subsets()[0].filter)) == 1
+        await it.until(lambda: [each.name for each in session.subsets.all()] == ["one"])
+        assert len(session.images.select(session.subsets.all()[0].filter)) == 1
 
 
 async def test_an_import_shows_its_plan_first(drive, session, tmp_path):
@@ -109,11 +109,11 @@ async def test_an_import_shows_its_plan_first(drive, session, tmp_path):
         await it.type(str(tmp_path / "set"))
         await it.press("enter")
         await it.sees("10  sks frog")
-        assert not session.subsets()
+        assert not session.subsets.all()
         await it.press("y")
-        await it.until(session.subsets)
-        assert session.subsets()[0].repeats == 10
-        await it.until(lambda: len(session.select("")) == 7)
+        await it.until(session.subsets.all)
+        assert session.subsets.all()[0].repeats == 10
+        await it.until(lambda: len(session.images.select("")) == 7)
 
 
 async def test_a_mistake_in_a_form_is_said_in_place(drive):

@@ -16,13 +16,13 @@ def spoilt(session, tmp_path: Path) -> Path:
     path = tmp_path / "more" / "[red]bad\x1b[31m.png"
     path.parent.mkdir()
     path.write_bytes(b"no picture")
-    session.scan(path.parent)
+    session.images.scan(path.parent)
     return path
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 async def test_the_list_opens_from_browse_and_reads_again(drive, session, spoilt, size):
-    pictures = len(session.select(""))
+    pictures = len(session.images.select(""))
     async with drive(size) as it:
         await it.sees("Q: 1 unusable")
         await it.press("Q")

@@ -16,7 +16,7 @@ from curator.contract.run import events as ev
 from curator.contract.run.event_log import EventLog
 from curator.contract.run.run_folder import RunFolder
 from curator.runs import launch
-from curator.session import Session
+from curator.session.session import Session
 from curator.tui.widgets.lines import Lines
 
 
@@ -33,7 +33,7 @@ class Living(NamedTuple):
 @pytest.fixture
 def living(session: Session) -> Iterator[Living]:
     manifest = session.folder / "none.manifest"
-    run = RunFolder.create(session.runs_dir, "fox", dump_recipe(Recipe()), manifest, "0" * 64)
+    run = RunFolder.create(session.runs.folder, "fox", dump_recipe(Recipe()), manifest, "0" * 64)
     with run.hold():
         log = EventLog(run.events_path)
         log.write(ev.RunStarted(time.time(), 0, 40, 2, False, 1, "cpu", 1))
@@ -70,7 +70,7 @@ async def test_a_damaged_run_is_named_beside_the_others(drive, living):
 
 
 async def test_an_ending_that_is_a_terminal_sequence_is_never_drawn(drive, session):
-    run = RunFolder.create(session.runs_dir, "fox", "", session.folder / "m", "0" * 64)
+    run = RunFolder.create(session.runs.folder, "fox", "", session.folder / "m", "0" * 64)
     (run.path / "worker.json").write_text('{"pid": 1, "started": "x", "boot": "x"}')
     (run.path / "exit.json").write_text('{"how": "\\u001b]0;pwned\\u0007", "step": 1}')
     async with drive((120, 40)) as it:
@@ -121,7 +121,7 @@ async def test_samples_are_seen_as_pictures(drive, living):
 
 
 async def test_asking_a_dead_run_is_a_notice_and_nothing_breaks(drive, session):
-    RunFolder.create(session.runs_dir, "fox", dump_recipe(Recipe()), session.folder / "m", "0" * 64)
+    RunFolder.create(session.runs.folder, "fox", dump_recipe(Recipe()), session.folder / "m", "0" * 64)
     async with drive() as it:
         await it.press("6")
         await it.sees("fox")
@@ -133,7 +133,7 @@ async def test_asking_a_dead_run_is_a_notice_and_nothing_breaks(drive, session):
 async def test_a_run_that_stands_still_is_started_again(drive, session, monkeypatch):
     worker = Path(__file__).parents[1] / "runs" / "fake_worker.py"
     monkeypatch.setattr(launch, "WORKER", (str(worker),))
-    RunFolder.create(session.runs_dir, "fox", "steps=9", session.folder / "m", "0" * 64)
+    RunFolder.create(session.runs.folder, "fox", "steps=9", session.folder / "m", "0" * 64)
     async with drive() as it:
         await it.press("6")
         await it.sees("fox")

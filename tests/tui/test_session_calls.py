@@ -8,19 +8,19 @@ from curator.contract.errors import UserError
 from curator.freeze import captions as module
 from curator.index.changes.edits import AddTags
 from curator.index.tables.small_tables import Subset
-from curator.session import Session
+from curator.session.session import Session
 
 
 def test_captions_of_many_pictures_look_for_the_subsets_once(session, monkeypatch):
-    session.save_subset(Subset("beasts", "animal"))
+    session.subsets.save(Subset("beasts", "animal"))
     asked: list[object] = []
     plain = module.members_of
     monkeypatch.setattr(module, "members_of", lambda *each: asked.append(each) or plain(*each))
-    ids = session.select("").ids.tolist()
-    captions = session.captions(ids, range(2))
+    ids = session.images.select("").ids.tolist()
+    captions = session.captions.of_images(ids, range(2))
     assert len(asked) == 1
     assert captions == {ids[0]: ["cat, animal, indoors"] * 2, ids[1]: ["dog, animal, outdoors"] * 2}
-    assert {image: subset.name for image, subset in session.subsets_of(ids).items()} == dict.fromkeys(
+    assert {image: subset.name for image, subset in session.subsets.of_images(ids).items()} == dict.fromkeys(
         ids[:2], "beasts"
     )
 
@@ -43,18 +43,18 @@ def test_closing_folds_and_survives_a_full_disk(session, monkeypatch):
 
 
 def test_going_back_to_an_edit_is_whole_or_not_at_all(session):
-    first, second = (session.edit(AddTags((tag,)), [1]).id for tag in ("first", "second"))
-    assert [each.what for each in session.undo_to(first)] == ["add 'second'", "add 'first'"]
+    first, second = (session.edits.apply(AddTags((tag,)), [1]).id for tag in ("first", "second"))
+    assert [each.what for each in session.edits.undo_to(first)] == ["add 'second'", "add 'first'"]
     with pytest.raises(UserError):
-        session.undo_to(first)
-    assert len(session.redo_to(first)) == 1
-    third = session.edit(AddTags(("third",)), [1]).id
+        session.edits.undo_to(first)
+    assert len(session.edits.redo_to(first)) == 1
+    third = session.edits.apply(AddTags(("third",)), [1]).id
     with pytest.raises(UserError):
-        session.redo_to(second)
-    session.undo()
+        session.edits.redo_to(second)
+    session.edits.undo()
     with pytest.raises(UserError):
-        session.redo_to(second)
-    tags = [tag.name for tag in session.tags_of(1)]
+        session.edits.redo_to(second)
+    tags = [tag.name for tag in session.images.tags_of(1)]
     assert "third" not in tags
-    assert len(session.redo_to(third)) == 1
+    assert len(session.edits.redo_to(third)) == 1
     assert not session.collection.check()

@@ -72,10 +72,10 @@ async def test_panels_are_restored(drive: Drive) -> None:
 
 def test_an_app_keeps_few_pages_and_gives_memory_back(session) -> None:
     """What the session answers does not depend on it."""
-    before = session.select("").ids.tolist()
+    before = session.images.select("").ids.tolist()
     memory.keep_little(session)
     memory.give_back()
     memory.trim()
     (pages,) = session.collection._database.connection.execute("PRAGMA cache_size").fetchone()
     assert pages == -8192
-    assert session.select("").ids.tolist() == before
+    assert session.images.select("").ids.tolist() == before

@@ -7,14 +7,14 @@ from dataclasses import replace
 import pytest
 
 from curator.index.tables.small_tables import Subset
-from curator.session import Session
+from curator.session.session import Session
 from curator.tui.widgets.entry import Entry
 
 
 @pytest.fixture
 def subsets(session: Session) -> Session:
-    session.save_subset(Subset("animals", "animal", 2))
-    session.save_subset(Subset("rest", "tags>0", 1))
+    session.subsets.save(Subset("animals", "animal", 2))
+    session.subsets.save(Subset("rest", "tags>0", 1))
     return session
 
 
@@ -28,10 +28,10 @@ async def test_repeats_change_by_keys_and_steps_follow(drive, subsets, size):
         await it.sees("4 steps per epoch (+1), 9 samples")
         await it.press("left_square_bracket", "left_square_bracket")
         await it.sees("x 2.8")
-        assert subsets.subsets()[0].repeats == 2.8
+        assert subsets.subsets.all()[0].repeats == 2.8
         await it.press("j", "minus")
         await it.sees("x 0 ")
-        assert subsets.subsets()[1].repeats == 0
+        assert subsets.subsets.all()[1].repeats == 0
 
 
 async def test_the_batch_size_is_changed(drive, subsets):
@@ -73,7 +73,7 @@ async def test_a_subset_is_added_edited_and_removed(drive, session, size):
         await it.sees("did you mean 'width'?")
         await fill(it, filter="cat", reg="yes", crop="random", mask="alpha")
         await it.sees("x 1.5")
-        (subset,) = session.subsets()
+        (subset,) = session.subsets.all()
         assert (subset.filter, subset.repeats) == ("cat", 1.5)
         assert (subset.is_reg, subset.crop, subset.mask) == (True, "random", "alpha")
         await it.sees("cats: regularisation, random crop, alpha mask")
@@ -82,19 +82,19 @@ async def test_a_subset_is_added_edited_and_removed(drive, session, size):
         await fill(it, shuffle="yes", keep_tags="1", trigger="xyz", wildcards="perhaps")
         await it.sees("'perhaps' is neither")
         await fill(it, wildcards="yes", prefix="a photo of")
-        await it.until(lambda: session.subsets()[0].rules.wildcards)
-        rules = session.subsets()[0].rules
+        await it.until(lambda: session.subsets.all()[0].rules.wildcards)
+        rules = session.subsets.all()[0].rules
         assert (rules.shuffle, rules.keep_tags, rules.trigger, rules.prefix) == (True, 1, "xyz", "a photo of")
         await it.press("e")
         await it.sees("Subset cats")
         await fill(it, name="felines")
         await it.sees("felines ")
-        assert [each.name for each in session.subsets()] == ["felines"]
+        assert [each.name for each in session.subsets.all()] == ["felines"]
         await it.press("d")
         await it.sees("Remove the subset 'felines'?")
         await it.press("y")
         await it.sees("no subset yet")
-        assert session.subsets() == []
+        assert session.subsets.all() == []
 
 
 async def test_a_bucket_rule_that_cannot_be_is_refused_in_place(drive, session):
@@ -108,16 +108,16 @@ async def test_a_bucket_rule_that_cannot_be_is_refused_in_place(drive, session):
         await it.sees("above the longest side")
         await fill(it, min_side="192", max_side="256")
         await it.sees("below the shortest side")
-        assert session.bucket_rule.step == 64
+        assert session.buckets.rule.step == 64
         await fill(it, min_side="64", step="32")
         await it.sees("by 32")
-        assert session.bucket_rule.step == 32
+        assert session.buckets.rule.step == 32
         await it.press("s")
         await fill(it, resample="cubic")
         await it.sees("there is no 'cubic'")
         await fill(it, resample="bicubic", crop_inputs="letterbox")
-        await it.until(lambda: session.bucket_rule.resample == "bicubic")
-        assert session.bucket_rule.crop_inputs == "letterbox"
+        await it.until(lambda: session.buckets.rule.resample == "bicubic")
+        assert session.buckets.rule.crop_inputs == "letterbox"
         await it.press("s")
         await fill(it, width="1024", height="1024", max_side="1024")
         await it.until(lambda: "Above 768x768 a longest side" in it.notices)
@@ -134,11 +134,11 @@ async def test_subsets_get_the_same_share_of_the_epoch(drive, subsets, size):
         await it.sees("animals: x 2 -> x 1.75")
         await it.press("y")
         await it.sees("7 samples")
-        await it.until(lambda: [each.repeats for each in subsets.subsets()] == [1.75, 1.166667])
+        await it.until(lambda: [each.repeats for each in subsets.subsets.all()] == [1.75, 1.166667])
 
 
 async def test_regularisation_takes_no_part_in_a_balance(drive, subsets):
-    subsets.save_subset(replace(subsets.subsets()[1], is_reg=True))
+    subsets.subsets.save(replace(subsets.subsets.all()[1], is_reg=True))
     async with drive() as it:
         await it.press("2")
         await it.sees(" reg ")
@@ -146,7 +146,7 @@ async def test_regularisation_takes_no_part_in_a_balance(drive, subsets):
         await it.sees("animals: x 2 -> x 2")
         await it.press("y")
         await it.until(lambda: not it.app.screen.is_modal)
-        assert subsets.subsets()[1].repeats == 1
+        assert subsets.subsets.all()[1].repeats == 1
 
 
 async def test_what_is_left_over_is_the_recipes_choice(drive, subsets):
@@ -158,7 +158,7 @@ async def test_what_is_left_over_is_the_recipes_choice(drive, subsets):
         await it.sees("leftovers are filled up")
         await it.press("greater_than_sign")
         await it.sees("batch 5: ")
-        assert subsets.recall("recipe") == {"batch.leftovers": "fill", "batch.size": 5}
+        assert subsets.memory.recall("recipe") == {"batch.leftovers": "fill", "batch.size": 5}
         await it.press("5")
         await it.sees("[5 Train]")
         await it.press("slash")
@@ -177,21 +177,21 @@ async def test_edits_of_subsets_are_taken_back_by_the_key_that_undoes_edits(driv
         await it.press("u")
         await it.sees("x 2")
         await it.until(lambda: "Undone: subset animals: repeats 2 -> 3" in it.notices)
-        assert subsets.subsets()[0].repeats == 2
+        assert subsets.subsets.all()[0].repeats == 2
         await it.press("ctrl+r")
         await it.sees("x 3")
         await it.press("u", "b", "y")
-        await it.until(lambda: [each.repeats for each in subsets.subsets()] == [1.75, 1.166667])
+        await it.until(lambda: [each.repeats for each in subsets.subsets.all()] == [1.75, 1.166667])
         await it.press("u")
-        await it.until(lambda: [each.repeats for each in subsets.subsets()] == [2, 1])
+        await it.until(lambda: [each.repeats for each in subsets.subsets.all()] == [2, 1])
         await it.press("d", "y")
-        await it.until(lambda: len(subsets.subsets()) == 1)
+        await it.until(lambda: len(subsets.subsets.all()) == 1)
         await it.press("7")
         await it.sees("subset animals removed")
         await it.press("enter")
         await it.sees("Take this edit back?")
         await it.press("y")
-        await it.until(lambda: len(subsets.subsets()) == 2)
+        await it.until(lambda: len(subsets.subsets.all()) == 2)
         await it.press("2")
         await it.sees("animals ")
 
@@ -201,7 +201,7 @@ async def test_what_another_program_does_to_subsets_is_seen(drive, subsets):
         await it.press("2")
         await it.sees("7 samples")
         with Session.open(subsets.folder) as other:
-            other.undo()
+            other.edits.undo()
         await it.until(lambda: "rest " not in it.text)
 
 
@@ -213,7 +213,7 @@ async def test_the_batch_and_what_is_left_over_are_taken_back(drive, subsets):
         await it.sees("leftovers are filled up")
         await it.press("greater_than_sign")
         await it.sees("batch 5: ")
-        assert [each.what for each in subsets.history(2)] == [
+        assert [each.what for each in subsets.edits.history(2)] == [
             "recipe: batch.size (usual) -> 5",
             "recipe: batch.leftovers (usual) -> 'fill'",
         ]
@@ -221,7 +221,7 @@ async def test_the_batch_and_what_is_left_over_are_taken_back(drive, subsets):
         await it.sees("batch 4: ")
         await it.press("5")
         await it.sees("[5 Train]")
-        assert subsets.recall("recipe") == {"batch.leftovers": "fill"}
+        assert subsets.memory.recall("recipe") == {"batch.leftovers": "fill"}
         await it.press("u", "2")
         await it.sees("leftovers make a short batch")
-        assert subsets.recall("recipe") == {}
+        assert subsets.memory.recall("recipe") == {}

@@ -83,7 +83,7 @@ async def test_choices_and_switches_turn_with_space(drive):
 
 
 async def test_steps_follow_the_manifest_and_the_form(drive, session):
-    session.freeze("set1")
+    session.freezing.write("set1")
     async with drive() as it:
         await it.press("5")
         await it.sees("manifest                 set1")
@@ -97,7 +97,7 @@ async def test_a_launch_needs_a_manifest_and_a_model(drive, session):
     async with drive() as it:
         await it.press("5", "L")
         await it.until(lambda: "there is no manifest" in it.notices)
-    session.freeze("set1")
+    session.freezing.write("set1")
     async with drive() as it:
         await it.until(lambda: it.app.screen.query("#form"))
         await it.sees("set1")
@@ -108,10 +108,10 @@ async def test_a_launch_needs_a_manifest_and_a_model(drive, session):
 async def test_a_launch_shows_the_dashboard_of_a_run_of_its_own(drive, session, monkeypatch, tmp_path):
     """Row B09: the worker is another process; the app only reads what it writes."""
     monkeypatch.setattr(launch, "WORKER", (str(FAKE_WORKER),))
-    session.freeze("set1")
+    session.freezing.write("set1")
     model = tmp_path / "m"
     model.mkdir()
-    session.remember("recipe", {"model.path": str(model), "metadata.description": "steps=7"})
+    session.memory.keep("recipe", {"model.path": str(model), "metadata.description": "steps=7"})
     async with drive() as it:
         await it.press("5")
         await it.sees("set1")
@@ -121,7 +121,7 @@ async def test_a_launch_shows_the_dashboard_of_a_run_of_its_own(drive, session, 
         await it.sees("[6 Runs]")
         await it.sees("finished")
         await it.sees("7/7")
-        (run,) = session.runs()
+        (run,) = session.runs.all()
         assert run.status == "finished"
 
 
@@ -145,7 +145,7 @@ async def test_a_knob_is_taken_back(drive, session):
         await it.until(lambda: "Undone: recipe: batch.size" in it.notices)
         await it.until(lambda: "* size " not in it.text)
         await it.press("6", "5")
-        assert len(session.history()) == 1
+        assert len(session.edits.history()) == 1
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_a_search_finds_names_before_helps(typed, name):
 
 
 async def test_a_model_that_is_not_there_is_told_at_once(drive, session, tmp_path):
-    session.freeze("set1")
+    session.freezing.write("set1")
     async with drive() as it:
         await it.press("5")
         await find(it, "model.path")
@@ -175,4 +175,4 @@ async def test_a_model_that_is_not_there_is_told_at_once(drive, session, tmp_pat
         await it.sees("there is no model at")
         await it.press("L")
         await it.until(lambda: "there is no model at" in it.notices)
-        assert not session.runs()
+        assert not session.runs.all()

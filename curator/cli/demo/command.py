@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from curator.contract.run.run_folder import RunFolder
     from curator.freeze.build import FrozenManifest
     from curator.runs.fold import RunView
-    from curator.session import Session
+    from curator.session.session import Session
 
 _MARKER = ".frieze-demo"
 _PROMPTS = (
@@ -45,18 +45,18 @@ def demo(
     ] = Path("demo"),
 ) -> None:
     """Make a small collection and a tiny model, freeze, train a LoRA, verify it. Takes some minutes."""
-    from curator.session import Session
+    from curator.session.session import Session
 
     started = time.monotonic()
     _clear(folder)
     count = lay_out(folder / "pictures")
     _step("index", f"{count} photographs with tags written beside them")
     with Session.create(folder) as session:
-        session.scan(folder / "pictures")
-        session.set_bucket_rule(RULE)
+        session.images.scan(folder / "pictures")
+        session.buckets.set_rule(RULE)
         for subset in SUBSETS:
-            session.save_subset(subset)
-        frozen = session.freeze("demo")
+            session.subsets.save(subset)
+        frozen = session.freezing.write("demo")
         _tell_frozen(session, frozen)
         base = folder / "base"
         _make_base(frozen.path, base)
@@ -93,7 +93,7 @@ def _stop_living_runs(folder: Path) -> None:
 def _tell_frozen(session: Session, frozen: FrozenManifest) -> None:
     from curator.contract.recipe.toml_file import load_recipe
 
-    preview = session.preview(load_recipe("tiny-demo").batch)
+    preview = session.freezing.preview(load_recipe("tiny-demo").batch)
     buckets = ", ".join(f"{w}x{h}" for w, h in (load.bucket for load in preview.buckets))
     for share in preview.subsets:
         _step(
@@ -185,7 +185,7 @@ def _train(session: Session, frozen: FrozenManifest, base: Path) -> RunFolder:
         evaluate=replace(recipe.evaluate, images=frozen.images),
     )
     _step("train", "a LoRA, in a process of its own: it would live on if this window closed")
-    run = session.launch(frozen.path, recipe, "demo")
+    run = session.runs.launch(frozen.path, recipe, "demo")
     _follow(run)
     return run
 

@@ -14,7 +14,7 @@ from curator.contract.text import visible
 
 if TYPE_CHECKING:
     from curator.index.changes.edits import Edit
-    from curator.session import Session
+    from curator.session.session import Session
 
 
 def change(session: Session, edit: Edit, filter: str, *, dry_run: bool, yes: bool) -> None:
@@ -23,12 +23,12 @@ def change(session: Session, edit: Edit, filter: str, *, dry_run: bool, yes: boo
     Raises:
         UserError: several images would change and nobody can be asked.
     """
-    change_images(session, edit, session.select(filter).ids.tolist(), dry_run=dry_run, yes=yes)
+    change_images(session, edit, session.images.select(filter).ids.tolist(), dry_run=dry_run, yes=yes)
 
 
 def change_images(session: Session, edit: Edit, ids: Sequence[int], *, dry_run: bool, yes: bool) -> None:
     """Do `edit` to the images `ids`, as `change` does."""
-    count = session.preview_edit(edit, ids)
+    count = session.edits.preview(edit, ids)
     if dry_run or not count:
         put(
             f"{count} of {counted(len(ids))} would change" if dry_run else f"0 of {counted(len(ids))} changed"
@@ -36,7 +36,7 @@ def change_images(session: Session, edit: Edit, ids: Sequence[int], *, dry_run: 
         return
     if count > 1 and not yes:
         ask(count)
-    commit = session.edit(edit, ids)
+    commit = session.edits.apply(edit, ids)
     put(f"{commit.images_changed} of {counted(len(ids))} changed: {visible(commit.what)}")
 
 

@@ -12,7 +12,7 @@ from curator.contract.text import visible
 
 if TYPE_CHECKING:
     from curator.contract.run.run_folder import RunFolder
-    from curator.session import Session
+    from curator.session.session import Session
 
 _INDEX = "frieze.db"
 _RUNS = "runs"
@@ -49,7 +49,7 @@ def collection_folder(given: Path | None) -> Path:
 def opened(given: Path | None) -> Generator[Session]:
     """The collection a command works on, opened."""
     from curator.index.damage import damage_told
-    from curator.session import Session
+    from curator.session.session import Session
 
     folder = collection_folder(given)
     with damage_told(folder), Session.open(folder) as session:

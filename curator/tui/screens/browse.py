@@ -14,7 +14,7 @@ from textual.widgets import Label
 
 from curator.filter.result import Result
 from curator.index.changes.edits import RemoveTags, ReorderTags, SetMark
-from curator.session import Session
+from curator.session.session import Session
 from curator.tui import keys
 from curator.tui.background import given_up, in_background, mistakes_shown
 from curator.tui.editing import COUNTED, Editor
@@ -47,13 +47,13 @@ class BrowseScreen(Screen):
         self._session, self._reader = session, reader
         self._editor = Editor(self, session, reader, self._show_edited)
         self._filter = ""
-        self._wanted_image = session.recall("image", 0)
-        self._crop = bool(session.recall("crop", True))
+        self._wanted_image = session.memory.recall("image", 0)
+        self._crop = bool(session.memory.recall("crop", True))
         self._timer: Timer | None = None
         self._looking: Timer | None = None
         self._accepted = False  # enter was pressed on the filter that is being looked for
         self._visit: tuple[str, str] | None = None  # the screen that asked, and the filter before
-        self._early = EarlyLook(reader, str(session.recall("filter", "")), self._wanted_image)
+        self._early = EarlyLook(reader, str(session.memory.recall("filter", "")), self._wanted_image)
 
     def compose(self) -> ComposeResult:
         yield TabLine("Browse")
@@ -69,7 +69,7 @@ class BrowseScreen(Screen):
         yield TooSmall()
 
     def on_mount(self) -> None:
-        self.add_class(*(each for each in self._session.recall("panels", []) if each in _PANELS))
+        self.add_class(*(each for each in self._session.memory.recall("panels", []) if each in _PANELS))
         found = self._early.found()
         if found:  # the first frame has its pictures
             self.query_one(FilterBar).set_text(found.text)
@@ -116,7 +116,7 @@ class BrowseScreen(Screen):
     @mistakes_shown
     def on_filter_bar_unfinished(self) -> None:
         bar = self.query_one(FilterBar)
-        bar.complete(completed(bar.text, lambda word: [tag.name for tag, _ in self._session.find_tags(word)]))
+        bar.complete(completed(bar.text, lambda word: [tag.name for tag, _ in self._session.tags.find(word)]))
 
     def on_filter_bar_accepted(self) -> None:
         self._visit = None  # a filter of one's own: there is nothing to go back to
@@ -169,11 +169,11 @@ class BrowseScreen(Screen):
         self._filter, result = found.text, found.result
         self._accepted = False
         images = self.query_one(ImageList)
-        images.show_images(result, self._session.rows, found.place or 0)
+        images.show_images(result, self._session.images.rows, found.place or 0)
         if found.place is None:
             wanted = self._wanted_image
             in_background(self, "place", lambda: (result, place_of_image(result, wanted)))
-        note = "".join(f"   {each}" for each in self._session.unmatched(result))
+        note = "".join(f"   {each}" for each in self._session.images.unmatched(result))
         self.query_one(FilterBar).set_aside = self._session.collection.quarantine.count()
         self.query_one(FilterBar).show_count(images.count, len(images.selected), note)
         self._look_at_facets()
@@ -257,11 +257,11 @@ class BrowseScreen(Screen):
             tags.show_words((), "", {})
             preview.show(None)
             return
-        placement = self._session.placement(row)
+        placement = self._session.buckets.placement(row)
         about.update(about_image(row, placement.bucket), layout=False)
         scores = self._session.collection.scores.of_image(row.id)
-        tags.show_words(self._session.tags_of(row.id), row.caption, scores)
-        preview.show(self._session.file_of(row), placement if self._crop else None)
+        tags.show_words(self._session.images.tags_of(row.id), row.caption, scores)
+        preview.show(self._session.images.file_of(row), placement if self._crop else None)
 
     def on_screen_resume(self) -> None:
         self.query_one(ImageList).read_again()

@@ -21,7 +21,7 @@ from curator.contract.manifest.manifest import open_manifest
 from curator.contract.recipe.recipe import Recipe
 from curator.contract.text import visible
 from curator.freeze.build import FrozenManifest
-from curator.session import Session
+from curator.session.session import Session
 from curator.tui import keys
 from curator.tui.background import in_background
 from curator.tui.caption_walk import CaptionWalk, SampleShown, StepShown
@@ -74,13 +74,13 @@ class CaptionsScreen(Screen):
 
     def on_screen_resume(self) -> None:
         """There may be other manifests, or another recipe."""
-        self._load(self._name or str(self._session.recall("manifest", "")))
+        self._load(self._name or str(self._session.memory.recall("manifest", "")))
 
     def _load(self, name: str) -> None:
         in_background(self, "load", lambda: self._loaded(name), keys_wait=True)
 
     def _loaded(self, name: str) -> _Loaded | None:
-        manifests = self._session.manifests()
+        manifests = self._session.freezing.manifests()
         chosen = next((each for each in manifests if each.name == name), manifests[0] if manifests else None)
         if chosen is None:
             return None

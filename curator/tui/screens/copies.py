@@ -16,7 +16,7 @@ from curator.contract.text import visible
 from curator.index.changes.edits import Commit
 from curator.scan.copies.duplicates import Group
 from curator.scan.copies.keeping import Keeping
-from curator.session import Session
+from curator.session.session import Session
 from curator.tui import keys
 from curator.tui.background import in_background, mistakes_shown, progress_told, write
 from curator.tui.copy_groups import (
@@ -53,8 +53,8 @@ class CopiesScreen(Screen):
         self.copies: list[CopyShown] = []
         self.current = 0  # of the group's pictures
         self._state = "looking"
-        self._carries_words = bool(session.recall("copies.words", False))
-        distance, best = session.recall("copies", [None, "size"])
+        self._carries_words = bool(session.memory.recall("copies.words", False))
+        distance, best = session.memory.recall("copies", [None, "size"])
         self._likeness = Likeness(
             distance if distance in DISTANCES else None, best if best in orders(session) else "size"
         )
@@ -104,7 +104,7 @@ class CopiesScreen(Screen):
     def action_words(self) -> None:
         """Whether the one kept takes over the words of the others."""
         self._carries_words = not self._carries_words
-        self._session.remember("copies.words", self._carries_words)
+        self._session.memory.keep("copies.words", self._carries_words)
         self._show_group()
 
     def _look_so(self, likeness: Likeness) -> None:
@@ -147,7 +147,7 @@ class CopiesScreen(Screen):
             about.show([])
             return
         copy = self.copies[position]
-        preview.show(self._session.file_of(copy.row))
+        preview.show(self._session.images.file_of(copy.row))
         width = max(20, about.size.width - 1)
         about.show(about_copy(copy, width, number=position + 1, is_current=position == self.current))
 
@@ -188,7 +188,9 @@ class CopiesScreen(Screen):
 
         def shown(position: int) -> ShownPicture:
             row = self.copies[position].row
-            return ShownPicture(f"{row.width}x{row.height}  {visible(row.path)}", self._session.file_of(row))
+            return ShownPicture(
+                f"{row.width}x{row.height}  {visible(row.path)}", self._session.images.file_of(row)
+            )
 
         def seen(position: int | None) -> None:
             self.current = position or 0
@@ -206,11 +208,11 @@ class CopiesScreen(Screen):
 
         def keep() -> None:
             if best:
-                keeping = self._session.keep_best([group], self._likeness.best, carry_words=carry)
+                keeping = self._session.copies.keep_best([group], self._likeness.best, carry_words=carry)
             else:
-                keeping = self._session.keep_chosen(group, chosen, carry_words=carry)
+                keeping = self._session.copies.keep_chosen(group, chosen, carry_words=carry)
             if keeping.images:
-                self._session.edit(keeping.edit, keeping.images)
+                self._session.edits.apply(keeping.edit, keeping.images)
 
         write(self, keep, lambda _: self._go_on())
 
@@ -225,12 +227,12 @@ class CopiesScreen(Screen):
         if self.copies:
             row = self.copies[self.current].row
             mark = 0 if row.mark == -1 else -1
-            write(self, lambda: self._session.mark([row.id], mark), lambda _: self._show_group())
+            write(self, lambda: self._session.edits.mark([row.id], mark), lambda _: self._show_group())
 
     def action_keep_all(self) -> None:
         """Keep the best of every group, after a question with the count."""
         best, carry = self._likeness.best, self._carries_words
-        keeping = self._reader.keep_best(self.groups, best, carry_words=carry)
+        keeping = self._reader.copies.keep_best(self.groups, best, carry_words=carry)
         if not keeping.images:
             self.notify("Nothing is left to reject.", markup=False)
             return
@@ -243,7 +245,12 @@ class CopiesScreen(Screen):
 
     def _reject(self, keeping: Keeping) -> None:
         self.post_message(Told("rejecting"))
-        write(self, lambda: self._reader.edit(keeping.edit, keeping.images), self._rejected, self._refused)
+        write(
+            self,
+            lambda: self._reader.edits.apply(keeping.edit, keeping.images),
+            self._rejected,
+            self._refused,
+        )
 
     def _refused(self, error: UserError) -> None:
         self.post_message(Told(""))

@@ -12,7 +12,7 @@ from curator.contract.text import visible
 from curator.filter.fields import SORTS
 from curator.filter.result import Result
 from curator.index.tables.small_tables import SavedFilter
-from curator.session import Session
+from curator.session.session import Session
 from curator.tui.filter_text import sort_of, sorted_by
 from curator.tui.screens.choice import Choice, Line
 from curator.tui.screens.dialogs import Form, FormLine
@@ -37,14 +37,14 @@ def ask_sort(screen: Screen, session: Session, text: str, show: Show) -> None:
 
 def ask_saved(screen: Screen, session: Session, show: Show) -> None:
     """Choose one of the saved filters, and show it."""
-    saved = session.saved_filters()
+    saved = session.filters.all()
     if not saved:
         screen.notify("No filter is saved yet: F saves the one shown.", markup=False)
         return
     lines = [Line(f"{each.name:<20}", each.filter, each) for each in saved]
 
     def remove(each: SavedFilter) -> None:
-        session.remove_filter(each.name)
+        session.filters.remove(each.name)
 
     screen.app.push_screen(
         Choice("Saved filters", lines, remove=remove), lambda chosen: show(chosen.filter) if chosen else None
@@ -55,7 +55,7 @@ def ask_save(screen: Screen, session: Session, text: str) -> None:
     """Name the filter that is shown, and save it."""
 
     def save(values: Mapping[str, str]) -> str:
-        session.save_filter(SavedFilter(values["name"].strip(), text))
+        session.filters.save(SavedFilter(values["name"].strip(), text))
         return values["name"].strip()
 
     def said(name: object) -> None:

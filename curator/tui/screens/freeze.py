@@ -15,7 +15,7 @@ from curator.contract.errors import UserError
 from curator.contract.text import visible
 from curator.freeze.build import FrozenManifest
 from curator.freeze.checks.checks import Finding, FreezeReport
-from curator.session import Session
+from curator.session.session import Session
 from curator.tui import keys
 from curator.tui.background import in_background, mistakes_shown, progress_told
 from curator.tui.messages import CollectionChanged, Mistake, ShowImages, Told, WorkDone, WorkRefused
@@ -58,7 +58,7 @@ class FreezeScreen(Screen):
     @on(CollectionChanged)
     def action_check(self) -> None:
         batch = remembered_recipe(self._session).batch
-        in_background(self, "check", lambda: self._reader.check_freeze(batch), keys_wait=True)
+        in_background(self, "check", lambda: self._reader.freezing.check(batch), keys_wait=True)
         self._show_manifests()
 
     def on_work_done(self, message: WorkDone) -> None:
@@ -90,7 +90,7 @@ class FreezeScreen(Screen):
         self.query_one("#epoch", Label).update(line.append(visible(funnel)))
 
     def _show_manifests(self, name: str = "") -> None:
-        manifests = self._session.manifests()
+        manifests = self._session.freezing.manifests()
         place = next((at for at, each in enumerate(manifests) if each.name == name), None)
         self.query_one("#manifests", LineList).show(
             len(manifests), lambda at, width: _manifest_line(manifests[at], width), place
@@ -129,7 +129,7 @@ class FreezeScreen(Screen):
 
         def check(values: Mapping[str, str]) -> str:
             name = values["name"].strip()
-            if name in {each.name for each in self._session.manifests()}:
+            if name in {each.name for each in self._session.freezing.manifests()}:
                 raise UserError(
                     f"there is a manifest named {visible(name)}",
                     "a manifest never changes: choose another name",
@@ -148,7 +148,7 @@ class FreezeScreen(Screen):
     def _freeze(self, name: str) -> None:
         progress = progress_told(self, "freezing")
         self.post_message(Told("freezing"))
-        in_background(self, "freeze", lambda: self._reader.freeze(name, progress))
+        in_background(self, "freeze", lambda: self._reader.freezing.write(name, progress))
 
 
 def _finding_line(finding: Finding) -> Text:

@@ -8,7 +8,7 @@ from textual.screen import Screen
 
 from curator.contract.text import visible
 from curator.index.images.images import ImageRow
-from curator.session import Session
+from curator.session.session import Session
 from curator.tui.widgets.image_list import ImageList
 
 
@@ -39,11 +39,11 @@ def enlarge(screen: Screen, session: Session, images: ImageList, *, crop: bool) 
     from curator.tui.screens.picture import PictureScreen, ShownPicture
 
     def shown(position: int) -> ShownPicture | None:
-        for row in session.rows([images.image_at(position)]):
-            placement = session.placement(row)
+        for row in session.images.rows([images.image_at(position)]):
+            placement = session.buckets.placement(row)
             bucket = f"{placement.bucket[0]}x{placement.bucket[1]}"
             title = f"{visible(row.path)}  {row.width}x{row.height} -> {bucket}"
-            return ShownPicture(title, session.file_of(row), placement if crop else None)
+            return ShownPicture(title, session.images.file_of(row), placement if crop else None)
         return None
 
     screen.app.push_screen(

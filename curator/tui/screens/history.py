@@ -15,7 +15,7 @@ from textual.widgets import Label
 from curator.contract.errors import UserError
 from curator.contract.text import visible
 from curator.index.changes.edits import Commit
-from curator.session import Session
+from curator.session.session import Session
 from curator.tui import keys
 from curator.tui.background import write
 from curator.tui.messages import CollectionChanged, Mistake, Told
@@ -57,7 +57,7 @@ class HistoryScreen(Screen):
 
     @on(CollectionChanged)
     def _read(self) -> None:
-        self._commits = self._session.history(_LONGEST)
+        self._commits = self._session.edits.history(_LONGEST)
         commits, now = self._commits, datetime.now().astimezone()
         self.query_one(LineList).show(len(commits), lambda at, width: _line(commits[at], width, now))
 
@@ -79,7 +79,7 @@ class HistoryScreen(Screen):
             return
         what = "Make this edit again?" if commit.undone else "Take this edit back?"
         detail = f"{_what(commit)}\n{_LEFT}"
-        turn = self._reader.redo if commit.undone else self._reader.undo
+        turn = self._reader.edits.redo if commit.undone else self._reader.edits.undo
         self._turn(what, detail, lambda: [done for done in (turn(commit.id),) if done])
 
     def action_back_to(self) -> None:
@@ -92,7 +92,7 @@ class HistoryScreen(Screen):
             what = "Make this edit and those taken back before it again?"
         else:
             what = f"Take this edit and the {len(newer):,} made since back?"
-        turn = self._reader.redo_to if commit.undone else self._reader.undo_to
+        turn = self._reader.edits.redo_to if commit.undone else self._reader.edits.undo_to
         self._turn(what, visible(commit.what), lambda: turn(commit.id))
 
     def _turn(self, question: str, detail: str, turn: Callable[[], list[Commit]]) -> None:

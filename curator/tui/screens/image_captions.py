@@ -18,7 +18,7 @@ from curator.contract.recipe.recipe import Recipe
 from curator.contract.text import visible
 from curator.freeze.build import FrozenManifest
 from curator.index.images.images import ImageRow
-from curator.session import Session
+from curator.session.session import Session
 from curator.tui import keys
 from curator.tui.background import given_up, in_background
 from curator.tui.caption_walk import Said, row_of, showings
@@ -64,13 +64,13 @@ class ImageCaptions(ModalScreen[None]):
     def _read(self) -> _Captions:
         recipe = remembered_recipe(self._session)
         seed = recipe.seed
-        wanted = str(self._session.recall("manifest", ""))
-        manifests = sorted(self._session.manifests(), key=lambda each: each.name != wanted)
+        wanted = str(self._session.memory.recall("manifest", ""))
+        manifests = sorted(self._session.freezing.manifests(), key=lambda each: each.name != wanted)
         for frozen in manifests[:1]:
             found = self._frozen(frozen, recipe)
             if found:
                 return found
-        texts = self._session.captions([self._row.id], range(EPOCHS), seed).get(self._row.id)
+        texts = self._session.captions.of_images([self._row.id], range(EPOCHS), seed).get(self._row.id)
         if texts is None:
             return _Captions("in no subset: it would not be frozen", [])
         source = f"in no manifest yet; such as these, were it frozen now (seed {seed})"

@@ -15,7 +15,7 @@ from curator.interop.apply import ImportReport
 from curator.interop.layouts import LAYOUTS, plan_import
 from curator.interop.matching.word_import import WordsReport, understood_in_words
 from curator.interop.plan import ImportPlan
-from curator.session import Session
+from curator.session.session import Session
 from curator.tui.background import in_background, progress_told
 from curator.tui.messages import Told
 from curator.tui.screens.dialogs import Form, FormLine, yes_or_no
@@ -54,7 +54,7 @@ def ask_for_import(screen: Screen, reader: Session) -> None:
 
         def planned() -> Planned:
             plan = plan_import(path, typed["layout"], reg=reg, images=images)
-            return Planned(plan, reader.count_import(plan, told, replace_words=replace), replace)
+            return Planned(plan, reader.exchange.count(plan, told, replace_words=replace), replace)
 
         return planned
 
@@ -79,7 +79,7 @@ def propose_import(screen: Screen, reader: Session, planned: Planned) -> None:
             tell = progress_told(screen, "scanning")
 
             def bring_in() -> ImportReport:
-                return reader.import_plan(
+                return reader.exchange.carry_out(
                     plan, told, scanned=lambda now: tell(now.done, now.total), replace_words=replace
                 )
 

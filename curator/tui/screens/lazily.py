@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from textual.screen import Screen
 
-from curator.session import Session
+from curator.session.session import Session
 from curator.tui.screens.browse import BrowseScreen
 
 

@@ -15,7 +15,7 @@ from curator.contract.text import visible
 from curator.filter.fields import is_score
 from curator.select.pick import Picked, pick
 from curator.select.rules import ORDERS, PickRules, Shortage, parse_range, parse_since, read_list
-from curator.session import Session
+from curator.session.session import Session
 from curator.tui.background import in_background, write
 from curator.tui.messages import Told
 from curator.tui.screens.dialogs import Form, FormLine, number_of, whole_number_of
@@ -59,7 +59,7 @@ def ask_for_pick(screen: Screen, session: Session, reader: Session) -> None:
         name = values["name"].strip()
         if not name:
             raise UserError("the pick has no name", "give one: a subset is made of it")
-        if any(each.name == name for each in session.subsets()):
+        if any(each.name == name for each in session.subsets.all()):
             raise UserError(f"there is a subset '{visible(name)}'", "choose another name")
         return name, rules_of(values, date.today())
 
@@ -78,9 +78,9 @@ def propose_pick(screen: Screen, session: Session, found: NamedPick) -> None:
     """Show the funnel, and keep the pick as a subset when it is accepted."""
 
     def save() -> None:
-        with session.one_edit():
-            session.save_pick(found.name, found.picked)
-            session.add_picked_subset(found.name)
+        with session.edits.grouped():
+            session.picks.save(found.name, found.picked)
+            session.subsets.add_picked(found.name)
 
     def tell(_: None) -> None:
         screen.notify(f"subset {visible(found.name)} made. u undoes it.", markup=False)

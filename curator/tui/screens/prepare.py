@@ -15,7 +15,7 @@ from textual.widgets import Label
 from curator.contract.text import visible
 from curator.index.changes.edits import Commit
 from curator.interop.apply import ImportReport
-from curator.session import Session
+from curator.session.session import Session
 from curator.tags.review import RULES, Review, Rule, carry_out_rule, glance, review
 from curator.tags.tables import tables_of
 from curator.tui import keys
@@ -49,7 +49,7 @@ class PrepareScreen(Screen):
     def __init__(self, session: Session, reader: Session) -> None:
         super().__init__()
         self._session, self._reader = session, reader
-        self._filter = str(session.recall("prepare filter", ""))
+        self._filter = str(session.memory.recall("prepare filter", ""))
         self.review: Review | None = None
 
     def compose(self) -> ComposeResult:
@@ -89,7 +89,7 @@ class PrepareScreen(Screen):
         in_background(self, "look", lambda: self._looked(rule, words))
 
     def _looked(self, rule: Rule, words: str) -> Review:
-        ids = self._reader.select(words).ids
+        ids = self._reader.images.select(words).ids
         return glance(self._reader.collection, rule, ids, tables_of(self._reader.collection))
 
     def on_work_done(self, message: WorkDone) -> None:
@@ -140,7 +140,7 @@ class PrepareScreen(Screen):
         self.post_message(Told("counting"))
 
         def counted() -> Review:
-            ids = self._reader.select(words).ids
+            ids = self._reader.images.select(words).ids
             return review(self._reader.collection, rule, ids, tables_of(self._reader.collection), tell)
 
         in_background(self, "count", counted, keys_wait=True)  # the next key may be the answer
@@ -162,7 +162,7 @@ class PrepareScreen(Screen):
         self.post_message(Told(f"changing: {rule}"))
 
         def change() -> list[Commit]:
-            ids = self._reader.select(words).ids
+            ids = self._reader.images.select(words).ids
             return carry_out_rule(self._reader.collection, rule, ids, tables_of(self._reader.collection))
 
         in_background(self, "change", change)
@@ -171,7 +171,7 @@ class PrepareScreen(Screen):
         """Other images."""
 
         def check(values: Mapping[str, str]) -> str:
-            self._session.select(values["filter"])
+            self._session.images.select(values["filter"])
             return values["filter"]
 
         line = FormLine(

@@ -16,7 +16,7 @@ from curator.contract.text import visible
 from curator.index.collection import Collection
 from curator.index.tables.small_tables import Quarantined
 from curator.scan.retry import Retried, retry
-from curator.session import Session
+from curator.session.session import Session
 from curator.tui import keys
 from curator.tui.background import in_background, progress_told
 from curator.tui.messages import CollectionChanged, Mistake, Told, WorkDone, WorkRefused

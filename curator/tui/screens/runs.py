@@ -15,7 +15,7 @@ from curator.runs.dashboard import dashboard_lines
 from curator.runs.fold import RunView
 from curator.runs.follow import Follower
 from curator.runs.listing import RunSummary
-from curator.session import Session
+from curator.session.session import Session
 from curator.tui import keys
 from curator.tui.background import in_background, mistakes_shown
 from curator.tui.messages import Mistake, WorkDone, WorkRefused
@@ -97,7 +97,7 @@ class RunsScreen(Screen):
 
     def _listed(self) -> _Listed:
         damaged: list[str] = []
-        return _Listed(self._session.runs(lambda name, _: damaged.append(name)), damaged)
+        return _Listed(self._session.runs.all(lambda name, _: damaged.append(name)), damaged)
 
     def on_work_done(self, message: WorkDone) -> None:
         if message.kind == "restart":
@@ -145,7 +145,7 @@ class RunsScreen(Screen):
 
     @mistakes_shown
     def _follow(self, name: str) -> None:
-        follower = Follower(self._session.run(name))
+        follower = Follower(self._session.runs.find(name))
         view = follower.poll()
         self._follower = follower
         self._show(view)
@@ -174,12 +174,12 @@ class RunsScreen(Screen):
         name = self._run_name
         if not name:
             return
-        run = self._session.run(name)
+        run = self._session.runs.find(name)
         if action == "resume" and run.status() != "running":
             self.notify(f"{visible(name)} starts again from its last state.", markup=False)
-            in_background(self, "restart", lambda: (self._session.restart(run), name)[1])
+            in_background(self, "restart", lambda: (self._session.runs.restart(run), name)[1])
             return
-        self._session.request(run, action)
+        self._session.runs.request(run, action)
         self.notify(f"Asked {visible(name)} to {action}.", markup=False)
 
     def action_stop(self) -> None:

@@ -21,7 +21,7 @@ from curator.contract.text import visible
 from curator.freeze.balance import equal_shares
 from curator.freeze.preview import FreezePreview, SubsetShare
 from curator.index.tables.small_tables import Subset
-from curator.session import Session
+from curator.session.session import Session
 from curator.tui import keys
 from curator.tui.background import in_background, write
 from curator.tui.messages import CollectionChanged, Mistake, WorkDone, WorkRefused
@@ -85,9 +85,9 @@ class SubsetsScreen(Screen):
 
     @on(CollectionChanged)
     def _count(self) -> None:
-        self._subsets = self._session.subsets()
+        self._subsets = self._session.subsets.all()
         batch = self._batch
-        in_background(self, "preview", lambda: self._reader.preview(batch), keys_wait=True)
+        in_background(self, "preview", lambda: self._reader.freezing.preview(batch), keys_wait=True)
 
     def on_resize(self) -> None:
         if self._shown:
@@ -114,7 +114,7 @@ class SubsetsScreen(Screen):
         self.query_one("#heading", Label).update(Text(heading, "bold"), layout=False)
         self.query_one("#buckets", LineList).show_texts(bucket_lines(shown.buckets, width))
         self.query_one("#epoch", Label).update(
-            _epoch_line(shown, before, self._session.bucket_rule, self._batch)
+            _epoch_line(shown, before, self._session.buckets.rule, self._batch)
         )
 
     @on(LineList.Moved, "#subsets")
@@ -134,7 +134,7 @@ class SubsetsScreen(Screen):
             return
         name = subset.name
         self._write(
-            lambda: self._session.change_subset(
+            lambda: self._session.subsets.change(
                 name, lambda now: replace(now, repeats=max(0.0, round(now.repeats + change, 4)))
             )
         )
@@ -180,10 +180,10 @@ class SubsetsScreen(Screen):
 
     def _repeat(self, repeats: Mapping[str, float]) -> None:
         def balance() -> None:
-            with self._session.one_edit("balance"):
-                for subset in self._session.subsets():
+            with self._session.edits.grouped("balance"):
+                for subset in self._session.subsets.all():
                     if subset.name in repeats:
-                        self._session.change_subset(
+                        self._session.subsets.change(
                             subset.name, partial(replace, repeats=repeats[subset.name])
                         )
 
@@ -204,8 +204,8 @@ class SubsetsScreen(Screen):
         def check(values: Mapping[str, str]) -> Subset:
             changed = subset_typed(values, subset)
             if subset.name:
-                return self._session.edit_subset(subset, changed)
-            self._session.add_subset(changed)
+                return self._session.subsets.edit(subset, changed)
+            self._session.subsets.add(changed)
             return changed
 
         self.app.push_screen(Form(title, subset_lines(subset), check))
@@ -217,7 +217,9 @@ class SubsetsScreen(Screen):
             return
 
         def check(values: Mapping[str, str]) -> Subset:
-            return self._session.edit_subset(subset, replace(subset, rules=rules_typed(values, subset.rules)))
+            return self._session.subsets.edit(
+                subset, replace(subset, rules=rules_typed(values, subset.rules))
+            )
 
         self.app.push_screen(Form(f"Captions of {visible(subset.name)}", caption_lines(subset.rules), check))
 
@@ -227,7 +229,7 @@ class SubsetsScreen(Screen):
             return
 
         def remove() -> None:
-            self._write(lambda: self._session.remove_subset(subset.name))
+            self._write(lambda: self._session.subsets.remove(subset.name))
 
         question = Confirm(
             f"Remove the subset '{visible(subset.name)}'?", "Its pictures stay in the collection."
@@ -235,10 +237,10 @@ class SubsetsScreen(Screen):
         self.app.push_screen(question, lambda yes: remove() if yes else None)
 
     def action_rule(self) -> None:
-        shown = self._session.bucket_rule
+        shown = self._session.buckets.rule
 
         def check(values: Mapping[str, str]) -> BucketRule:
-            rule = self._session.edit_bucket_rule(shown, rule_typed(values))
+            rule = self._session.buckets.edit_rule(shown, rule_typed(values))
             for advice in advice_on(rule):
                 self.notify(f"{advice[:1].upper()}{advice[1:]}.", markup=False)
             return rule

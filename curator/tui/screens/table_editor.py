@@ -12,7 +12,7 @@ from textual.screen import ModalScreen
 from textual.timer import Timer
 from textual.widgets import Label, TextArea
 
-from curator.session import Session
+from curator.session.session import Session
 from curator.tags.review import Review, Rule, glance
 from curator.tags.table_text import keep, tables_with, text_of
 from curator.tui import keys
@@ -65,7 +65,7 @@ class TableEditor(ModalScreen[bool]):
     def _effect(self, text: str) -> Review:
         collection = self._reader.collection
         tables = tables_with(collection, self._rule, text)
-        ids = self._reader.select(self._words).ids
+        ids = self._reader.images.select(self._words).ids
         return glance(collection, self._rule, ids, tables)
 
     def on_work_done(self, message: WorkDone) -> None:

@@ -22,7 +22,7 @@ from curator.contract.recipe.toml_file import presets
 from curator.contract.run.run_folder import RunFolder
 from curator.contract.text import visible
 from curator.freeze.build import FrozenManifest
-from curator.session import Session
+from curator.session.session import Session
 from curator.tui import keys
 from curator.tui.background import in_background, mistakes_shown, write
 from curator.tui.messages import CollectionChanged, Mistake, Place, RunLaunched, Told, WorkDone, WorkRefused
@@ -67,7 +67,7 @@ class TrainScreen(Screen):
         super().__init__()
         self._session = session
         self._form = remembered_form(session)
-        self._run_name = str(session.recall("run", "run"))
+        self._run_name = str(session.memory.recall("run", "run"))
         self._manifests: list[FrozenManifest] = []
         self._manifest: FrozenManifest | None = None
         self._spans: tuple[Span, ...] = ()
@@ -94,8 +94,8 @@ class TrainScreen(Screen):
     @on(CollectionChanged)
     def _read(self) -> None:
         self._form = remembered_form(self._session)
-        self._manifests = self._session.manifests()
-        wanted = self._manifest.name if self._manifest else str(self._session.recall("manifest", ""))
+        self._manifests = self._session.freezing.manifests()
+        wanted = self._manifest.name if self._manifest else str(self._session.memory.recall("manifest", ""))
         named = [each for each in self._manifests if each.name == wanted]
         self._use((named or self._manifests or [None])[0])
 
@@ -158,7 +158,7 @@ class TrainScreen(Screen):
             recipe = self._form.recipe()
             text = length_in_words(recipe, self._spans)
             if recipe.model.path:
-                self._session.check_models(recipe)
+                self._session.runs.check_models(recipe)
         except UserError as error:
             text = said(error)
         self.query_one("#steps", Label).update(text, layout=False)
@@ -286,12 +286,12 @@ class TrainScreen(Screen):
         recipe = self._form.recipe()
         if not recipe.model.path:
             raise UserError("the recipe names no base model", "fill in model.path: / path, then enter")
-        self._session.check_models(recipe)
+        self._session.runs.check_models(recipe)
         return recipe, self._manifest
 
     def _launch(self, manifest: Path, recipe: Recipe) -> None:
         self.post_message(Told("starting the worker"))
-        in_background(self, "launch", lambda: self._session.launch(manifest, recipe, self._run_name))
+        in_background(self, "launch", lambda: self._session.runs.launch(manifest, recipe, self._run_name))
 
     def on_work_done(self, message: WorkDone) -> None:
         self.post_message(Told(""))

@@ -10,7 +10,7 @@ from textual.message import Message
 
 from curator.contract.text import visible
 from curator.filter.facets import Facet, Facets
-from curator.session import Session
+from curator.session.session import Session
 from curator.tui import keys
 from curator.tui.background import given_up, in_background
 from curator.tui.messages import WorkDone
@@ -44,7 +44,10 @@ class FacetPanel(LineList):
         """Look at the tags of other images."""
         self._images = images
         in_background(
-            self, "facets", lambda: self._reader.facets(images, LIMIT), keys_wait=self.screen.focused is self
+            self,
+            "facets",
+            lambda: self._reader.images.facets(images, LIMIT),
+            keys_wait=self.screen.focused is self,
         )
 
     def on_work_done(self, message: WorkDone) -> None:
@@ -54,7 +57,7 @@ class FacetPanel(LineList):
             in_background(
                 self,
                 "facets",
-                lambda: self._reader.facets(images, LIMIT, exact=True, cancel=given_up()),
+                lambda: self._reader.images.facets(images, LIMIT, exact=True, cancel=given_up()),
             )
 
     def _put(self, facets: Facets) -> None:

@@ -1,0 +1,45 @@
+"""The bucket rule of a collection, and where it places an image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from curator.contract.buckets import BucketRule, Placement, place
+from curator.index.bucket_rule import bucket_rule, change_bucket_rule, set_bucket_rule
+from curator.index.collection import Collection
+from curator.session.carried_over import carried_over
+
+if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen waits for none of it
+    from curator.index.changes.edits import Commit
+    from curator.index.images.images import ImageRow
+
+
+class Buckets:
+    """The bucket rule of a collection, and where it places an image."""
+
+    def __init__(self, collection: Collection) -> None:
+        self._collection = collection
+
+    @property
+    def rule(self) -> BucketRule:
+        """The rule by which pictures are scaled and cut."""
+        return bucket_rule(self._collection)
+
+    def set_rule(self, rule: BucketRule) -> Commit:
+        """Keep another rule with the collection."""
+        return set_bucket_rule(self._collection, rule)
+
+    def change_rule(self, change: Callable[[BucketRule], BucketRule]) -> BucketRule:
+        """Change the rule of the collection; gives what it is now."""
+        with self._collection.writing(durable=True):
+            change_bucket_rule(self._collection, change)
+            return self.rule
+
+    def edit_rule(self, shown: BucketRule, edited: BucketRule) -> BucketRule:
+        """Change of the rule what a person changed of the one `shown`; what others changed meanwhile stays."""
+        return self.change_rule(lambda now: carried_over(now, shown, edited))
+
+    def placement(self, row: ImageRow) -> Placement:
+        """The bucket, scale and crop of a picture."""
+        return place((row.width, row.height), self.rule)

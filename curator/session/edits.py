@@ -1,0 +1,65 @@
+"""Edits of annotations and marks, and their history."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from curator.index.changes.edits import Commit, Edit, SetMark
+from curator.index.collection import Collection
+from curator.index.history import redo_to, undo_to
+
+if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen waits for none of it
+    from pyroaring import BitMap
+
+
+class Edits:
+    """Edits of annotations and marks, and their history."""
+
+    def __init__(self, collection: Collection) -> None:
+        self._collection = collection
+
+    def preview(self, edit: Edit, ids: Iterable[int] | BitMap) -> int:
+        """How many pictures an edit would change."""
+        return self._collection.preview(edit, ids)
+
+    def apply(self, edit: Edit, ids: Iterable[int] | BitMap) -> Commit:
+        """Make an edit; it can be undone, also after a restart."""
+        return self._collection.apply(edit, ids)
+
+    def mark(self, ids: Iterable[int] | BitMap, mark: int) -> Commit:
+        """Keep (1), reject (-1) or unmark (0) pictures."""
+        return self.apply(SetMark(mark), ids)
+
+    @contextmanager
+    def grouped(self, what: str = "") -> Generator[None]:
+        """Make the edits made inside one, which one undo takes back: all of them, or none.
+
+        For marks, subsets, rules, saved filters and picks; tags and captions are an edit of their own.
+        """
+        with self._collection.as_one(what):
+            yield
+
+    def undo(self, commit: int | None = None) -> Commit | None:
+        """Take back your newest edit that stands, or the one named; None where there is none.
+
+        Edits made since, by taggers too, stay; pictures where they changed the same are left and counted (`stayed`).
+        """
+        return self._collection.undo(commit=commit)
+
+    def redo(self, commit: int | None = None) -> Commit | None:
+        """Make again what you took back last, or the edit named; None where there is nothing."""
+        return self._collection.redo(commit=commit)
+
+    def undo_to(self, commit: int) -> list[Commit]:
+        """Take back this edit and every newer one that stands, newest first: all of them, or none."""
+        return undo_to(self._collection, commit)
+
+    def redo_to(self, commit: int) -> list[Commit]:
+        """Make this edit again, after the older ones taken back before it: all of them, or none."""
+        return redo_to(self._collection, commit)
+
+    def history(self, limit: int = 50) -> list[Commit]:
+        """The newest edits first."""
+        return self._collection.history(limit)

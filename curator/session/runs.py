@@ -1,0 +1,60 @@
+"""Runs of a collection: started, listed, asked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from curator.index.collection import Collection
+
+if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen waits for none of it
+    from curator.contract.recipe.recipe import Recipe
+    from curator.contract.run.run_folder import RunFolder
+    from curator.runs.listing import PassedOver, RunSummary
+
+
+class Runs:
+    """Runs of a collection: started, listed, asked."""
+
+    def __init__(self, collection: Collection) -> None:
+        self._collection = collection
+
+    @property
+    def folder(self) -> Path:
+        return self._collection.folder / "runs"
+
+    def launch(self, manifest: Path, recipe: Recipe, name: str, processes: int = 1) -> RunFolder:
+        """Start a training of `manifest` that lives on when this program ends."""
+        from curator.runs.launch import start_new
+
+        return start_new(self.folder, manifest, recipe, name, processes)
+
+    def check_models(self, recipe: Recipe) -> None:
+        """Refuse a recipe whose models are no files and no names of a hub."""
+        from curator.runs.launch import check_models
+
+        check_models(recipe)
+
+    def restart(self, run: RunFolder, processes: int = 1) -> int:
+        """Go on with a run that stopped or crashed, from its last state; gives the worker's process id."""
+        from curator.runs.launch import start
+
+        return start(run, processes)
+
+    def all(self, passed_over: PassedOver | None = None) -> list[RunSummary]:
+        """The runs of the collection, newest first; `passed_over` hears of those that are damaged."""
+        from curator.runs.listing import list_runs
+
+        return list_runs(self.folder, passed_over)
+
+    def find(self, name: str) -> RunFolder:
+        """The run of that name, or of the one that begins so."""
+        from curator.runs.listing import find_run
+
+        return find_run(self.folder, name)
+
+    def request(self, run: RunFolder, action: str) -> None:
+        """Ask a living run to pause, resume, save, sample or stop."""
+        from curator.runs.requests import request
+
+        request(run, action)

@@ -1,0 +1,100 @@
+"""The session: everything the app and the command line can do to one collection, a part for each noun.
+
+Screens translate keys to these calls, commands translate words to them; neither knows what is behind. What depends on
+how things are is read, changed and written while nobody else writes, so that of two programs at once neither takes
+back what the other did. No Textual, no Typer, no torch here.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from curator.contract.errors import UserError
+from curator.index.collection import Collection
+from curator.session.buckets import Buckets
+from curator.session.captions import Captions
+from curator.session.copies import Copies
+from curator.session.edits import Edits
+from curator.session.exchange import Exchange
+from curator.session.filters import Filters
+from curator.session.freezing import Freezing
+from curator.session.images import Images
+from curator.session.memory import Memory
+from curator.session.picks import Picks
+from curator.session.runs import Runs
+from curator.session.subsets import Subsets
+from curator.session.tags import Tags
+
+_FOLD_AT_CLOSE_S = 0.5
+_CLOSE_PATIENCE_S = 1.0
+
+
+class Session:
+    """One open collection. Calls may come from any thread; long ones take a `progress` that may raise to cancel."""
+
+    def __init__(self, collection: Collection) -> None:
+        self.collection = collection
+        self.folder = collection.folder
+        self.images = Images(collection)
+        self.edits = Edits(collection)
+        self.tags = Tags(collection)
+        self.copies = Copies(collection)
+        self.filters = Filters(collection)
+        self.subsets = Subsets(collection)
+        self.picks = Picks(collection)
+        self.buckets = Buckets(collection)
+        self.captions = Captions(collection)
+        self.freezing = Freezing(collection)
+        self.exchange = Exchange(collection)
+        self.runs = Runs(collection)
+        self.memory = Memory(collection)
+
+    @classmethod
+    def open(cls, folder: Path) -> Session:
+        """The collection in `folder`.
+
+        Raises:
+            UserError: there is none, or it cannot be read.
+        """
+        return cls(Collection.open(folder))
+
+    @classmethod
+    def create(cls, folder: Path) -> Session:
+        """The collection in `folder`, made if there is none."""
+        if not Collection.exists(folder):
+            try:
+                return cls(Collection.create(folder))
+            except UserError:
+                if not Collection.exists(folder):  # else another program made it just now
+                    raise
+        return cls(Collection.open(folder))
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close, after bringing rows up to date with large edits for a moment; the next session does the rest."""
+        self.collection.wait_at_most(_CLOSE_PATIENCE_S)
+        try:
+            self.fold(_FOLD_AT_CLOSE_S)
+            if self.collection.has_written:
+                self.collection.settle()
+        except UserError:
+            pass  # a full disk or a busy index: nothing is lost, edits wait in the journal
+        finally:
+            self.collection.close()
+
+    def fold(self, budget_s: float) -> int:
+        """Bring rows up to date with large edits for so many seconds; gives how many images still wait."""
+        return self.collection.fold(budget_s) if self.waiting() else 0
+
+    def waiting(self) -> int:
+        """How many images have large edits that have not reached their rows."""
+        return self.collection.waiting()
+
+    def changed(self) -> bool:
+        """Whether another process changed the collection since the last look."""
+        return self.collection.changed()

@@ -1,0 +1,109 @@
+"""Subsets of a collection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from curator.contract.errors import UserError, did_you_mean
+from curator.filter.evaluate import select
+from curator.index.collection import Collection
+from curator.index.tables.picks import pick_filter
+from curator.index.tables.small_tables import Subset
+from curator.session.carried_over import carried_over
+
+if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen waits for none of it
+    from curator.freeze.balance import Balanced
+
+
+class Subsets:
+    """Subsets of a collection."""
+
+    def __init__(self, collection: Collection) -> None:
+        self._collection = collection
+
+    def all(self) -> list[Subset]:
+        """The subsets in order."""
+        return self._collection.subsets.list()
+
+    def save(self, subset: Subset) -> None:
+        """Add a subset, or put it in the place of the one with its name. Its filter is tried first."""
+        select(self._collection, subset.filter)
+        self._collection.subsets.save(subset)
+
+    def add(self, subset: Subset) -> None:
+        """Add a subset. Its filter is tried first.
+
+        Raises:
+            UserError: the name is taken.
+        """
+        select(self._collection, subset.filter)
+        self._collection.subsets.add(subset)
+
+    def change(self, name: str, change: Callable[[Subset], Subset]) -> Subset:
+        """Change the subset of that name, its name too; gives what it is now. A new filter is tried first.
+
+        `change` may be asked twice: for the filter, and with the subset as it is when nobody else writes.
+
+        Raises:
+            UserError: there is none of that name, or the new name is taken.
+        """
+        known = self._collection.subsets.get(name)
+        if known and (changed := change(known)).filter != known.filter:
+            select(self._collection, changed.filter)
+        return self._collection.subsets.change(name, change)
+
+    def edit(self, shown: Subset, edited: Subset) -> Subset:
+        """Change of a subset what a person changed of the one `shown`; what others changed meanwhile stays."""
+        return self.change(shown.name, lambda now: carried_over(now, shown, edited))
+
+    def balance(self) -> list[Balanced]:
+        """Set repeats so that all subsets share an epoch equally, regularisation apart; gives what they are."""
+        with self._collection.as_one("balance"):
+            balanced = self.balanced()
+            for each in balanced:
+                self.change(each.name, partial(replace, repeats=each.repeats))
+        return balanced
+
+    def balanced(self) -> list[Balanced]:
+        """What `balance` would set.
+
+        Raises:
+            UserError: no subset shows a picture.
+        """
+        from curator.freeze.balance import equal_shares
+        from curator.freeze.outlook import epoch_of
+
+        normal = {each.name for each in self.all() if not each.is_reg}
+        return equal_shares([share for share in epoch_of(self._collection).subsets if share.name in normal])
+
+    def remove(self, name: str) -> None:
+        """Remove a subset; its pictures stay in the collection.
+
+        Raises:
+            UserError: there is none of that name.
+        """
+        if not self._collection.subsets.remove(name):
+            raise UserError(
+                f"there is no subset '{name}'", did_you_mean(name, (each.name for each in self.all()))
+            )
+
+    def put_first(self, name: str) -> None:
+        """Let a subset choose its pictures before all others."""
+        self._collection.subsets.put_first(name)
+
+    def of_images(self, images: Iterable[int]) -> dict[int, Subset]:
+        """The subset each picture would be frozen in; those in none are left out."""
+        from curator.freeze.captions import subsets_of
+
+        return subsets_of(self._collection, images)
+
+    def add_picked(self, name: str) -> None:
+        """A subset of the pictures of the pick of that name.
+
+        Raises:
+            UserError: there is a subset of that name.
+        """
+        self.add(Subset(name, pick_filter(name)))
