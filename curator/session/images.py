@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen 
     from curator.filter.evaluate import Result
     from curator.filter.facets import Facets
     from curator.index.images.images import ImageRow
+    from curator.index.tables.metadata import PostFacts
     from curator.index.tags.tag_table import Tag
     from curator.scan.report import ScanReport
     from curator.scan.scan import Progress
@@ -86,6 +87,14 @@ class Images:
     def tags_of(self, image: int) -> list[Tag]:
         """The tags of one picture in caption order."""
         return self._collection.tags_of(image)
+
+    def scores_of(self, image: int) -> dict[str, float]:
+        """The scores that models gave an image, by name."""
+        return self._collection.scores.of_image(image)
+
+    def post_of(self, image: int) -> PostFacts:
+        """What is known of an image's post on a booru."""
+        return self._collection.metadata.facts(image)
 
     def file_of(self, row: ImageRow) -> Path:
         """Where the picture's file is."""

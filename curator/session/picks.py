@@ -9,6 +9,7 @@ from curator.index.tables.picks import Pick
 
 if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen waits for none of it
     from curator.select.pick import Picked
+    from curator.select.rules import PickRules
 
 
 class Picks:
@@ -16,6 +17,16 @@ class Picks:
 
     def __init__(self, collection: Collection) -> None:
         self._collection = collection
+
+    def pick(self, rules: PickRules) -> Picked:
+        """Take images by rules; nothing is kept.
+
+        Raises:
+            UserError: a broken filter, or a half that is short where that shall stop.
+        """
+        from curator.select.pick import pick
+
+        return pick(self._collection, rules)
 
     def save(self, name: str, picked: Picked) -> None:
         """Keep a pick by name; `picked:NAME` are its pictures."""

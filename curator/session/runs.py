@@ -10,6 +10,7 @@ from curator.index.collection import Collection
 if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen waits for none of it
     from curator.contract.recipe.recipe import Recipe
     from curator.contract.run.run_folder import RunFolder
+    from curator.runs.follow import Follower
     from curator.runs.listing import PassedOver, RunSummary
 
 
@@ -52,6 +53,13 @@ class Runs:
         from curator.runs.listing import find_run
 
         return find_run(self.folder, name)
+
+    @staticmethod
+    def follow(run: RunFolder) -> Follower:
+        """A reader of one run, which never touches it."""
+        from curator.runs.follow import Follower
+
+        return Follower(run)
 
     def request(self, run: RunFolder, action: str) -> None:
         """Ask a living run to pause, resume, save, sample or stop."""

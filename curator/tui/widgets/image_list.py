@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pyroaring import BitMap
 from rich.style import Style
 from rich.text import Text
@@ -9,11 +11,13 @@ from textual.message import Message
 
 from curator.contract.text import visible
 from curator.filter.result import Result
-from curator.index.images.images import ImageRow
 from curator.index.sets.bitmaps import of_array
 from curator.tui import keys
 from curator.tui.widgets.line_list import LineList
 from curator.tui.widgets.page_cache import Fetch, PageCache
+
+if TYPE_CHECKING:
+    from curator.index.images.images import ImageRow
 
 _SELECTED = Style(bold=True)
 _SHORT_RANGE = 5000  # longer ones are cut from the array of all ids

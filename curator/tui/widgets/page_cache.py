@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from curator.filter.result import Result
 from curator.index.images.images import ImageRow
+
+if TYPE_CHECKING:
+    from curator.filter.result import Result
 
 PAGE_ROWS = 128
 MAX_PAGES = 64
