@@ -43,8 +43,8 @@ from curator.tui.widgets.status_line import Notes, StatusLine, still_unread, wit
 from curator.tui.words import scan_in_words, turned_in_words
 
 if TYPE_CHECKING:
-    from curator.index.changes.edits import Commit
-    from curator.scan.report import ScanReport
+    from curator.session.edits import Commit
+    from curator.session.images import ScanReport
     from curator.tui.screens.help import Command
     from curator.tui.screens.runs import RunsScreen
 

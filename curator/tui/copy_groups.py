@@ -13,9 +13,8 @@ from curator.contract.text import visible
 from curator.session.session import Session
 
 if TYPE_CHECKING:
-    from curator.index.images.images import ImageRow
-    from curator.index.tables.metadata import PostFacts
-    from curator.scan.copies.duplicates import Group
+    from curator.session.copies import Group
+    from curator.session.images import ImageRow, PostFacts
 
 DISTANCES: tuple[int | None, ...] = (None, 0, 2, 4, 6, 8, 10)  # of 64 bits; None: only the same file
 _SCORES = 3  # of models, that a column has room for

@@ -19,8 +19,8 @@ from curator.tui.messages import Mistake, Told
 from curator.tui.words import edit_in_words, images_in_words, tags_typed
 
 if TYPE_CHECKING:
-    from curator.index.changes.edits import Commit, Edit
-    from curator.index.images.images import ImageRow
+    from curator.session.edits import Commit, Edit
+    from curator.session.images import ImageRow
 
 _AT_ONCE = 2000  # more images are counted and changed in a worker
 COUNTED = "edit-counted"  # the kind of work whose result the screen hands back

@@ -12,7 +12,7 @@ from curator.session.session import Session
 from curator.tui.widgets.page_cache import PAGE_ROWS
 
 if TYPE_CHECKING:
-    from curator.filter.result import Result
+    from curator.session.images import Result
 
 _PLACED_AT_ONCE = 50_000  # in a longer result the first page is shown before the old place is found
 

@@ -11,7 +11,7 @@ from curator.tui.widgets.lines import fitted
 from curator.tui.words import images_in_words
 
 if TYPE_CHECKING:
-    from curator.tags.review import Review
+    from curator.session.rules import Review
 
 
 def in_words(found: Review) -> str:

@@ -27,7 +27,7 @@ from curator.tui.recipe_form import in_text
 from curator.tui.screens.dialogs import FormLine, number_of, whole_number_of, yes_or_no
 
 if TYPE_CHECKING:
-    from curator.index.tables.small_tables import Subset
+    from curator.session.subsets import Subset
 
 
 def subset_lines(subset: Subset) -> list[FormLine]:

@@ -15,9 +15,8 @@ from curator.index.editing.describe import images_in_words, stayed_in_words
 from curator.tags.text import clean_tags
 
 if TYPE_CHECKING:
-    from curator.index.changes.edits import Commit, Edit
-    from curator.index.images.images import ImageRow
-    from curator.scan.report import ScanReport
+    from curator.session.edits import Commit, Edit
+    from curator.session.images import ImageRow, ScanReport
 
 
 def about_image(row: ImageRow, bucket: Size) -> Text:

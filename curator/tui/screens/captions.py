@@ -35,7 +35,7 @@ from curator.tui.widgets.lines import Lines, fitted
 from curator.tui.widgets.preview import Preview
 
 if TYPE_CHECKING:
-    from curator.freeze.build import FrozenManifest
+    from curator.session.freezing import FrozenManifest
 
 _VIEWS = ("as trained", "crop outlined", "whole")
 

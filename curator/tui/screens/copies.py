@@ -33,9 +33,8 @@ from curator.tui.widgets.preview import Preview
 from curator.tui.words import images_in_words
 
 if TYPE_CHECKING:
-    from curator.index.changes.edits import Commit
-    from curator.scan.copies.duplicates import Group
-    from curator.scan.copies.keeping import Keeping
+    from curator.session.copies import Group, Keeping
+    from curator.session.edits import Commit
 
 _MOST_COLUMNS = 4
 _COLUMN_CELLS = 38  # two columns at 80 cells, three at 120

@@ -16,7 +16,7 @@ from curator.tui.screens.choice import Choice, Line
 from curator.tui.screens.dialogs import Form, FormLine
 
 if TYPE_CHECKING:
-    from curator.filter.result import Result
+    from curator.session.images import Result
 
 Show = Callable[[str], None]
 

@@ -24,8 +24,8 @@ from curator.tui.widgets.line_list import LineList
 from curator.tui.widgets.lines import Passage, fitted
 
 if TYPE_CHECKING:
-    from curator.freeze.build import FrozenManifest
-    from curator.freeze.checks.checks import Finding, FreezeReport
+    from curator.freeze.checks.checks import Finding
+    from curator.session.freezing import FreezeReport, FrozenManifest
 
 _NAME_CELLS = 24  # of a manifest, before its other facts get room
 

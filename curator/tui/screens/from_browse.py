@@ -12,7 +12,7 @@ from curator.session.session import Session
 from curator.tui.widgets.image_list import ImageList
 
 if TYPE_CHECKING:
-    from curator.index.images.images import ImageRow
+    from curator.session.images import ImageRow
 
 
 def show_captions(screen: Screen, session: Session, row: ImageRow | None) -> None:

@@ -26,8 +26,7 @@ from curator.tui.widgets.lines import Passage, fitted
 from curator.tui.words import images_in_words, turned_in_words
 
 if TYPE_CHECKING:
-    from curator.index.changes.edits import Commit
-    from curator.session.edits import Edits
+    from curator.session.edits import Commit, Edits
 
 _LONGEST = 500
 _WIDE = 64  # cells that a line needs to tell more than when and what

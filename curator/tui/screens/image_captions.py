@@ -28,8 +28,8 @@ from curator.tui.widgets.line_list import LineList
 from curator.tui.widgets.lines import Lines
 
 if TYPE_CHECKING:
-    from curator.freeze.build import FrozenManifest
-    from curator.index.images.images import ImageRow
+    from curator.session.freezing import FrozenManifest
+    from curator.session.images import ImageRow
 
 EPOCHS = 20
 

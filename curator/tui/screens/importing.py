@@ -19,9 +19,7 @@ from curator.tui.screens.dialogs import Form, FormLine, yes_or_no
 from curator.tui.screens.proposal import Proposal
 
 if TYPE_CHECKING:
-    from curator.interop.apply import ImportReport
-    from curator.interop.matching.word_import import WordsReport
-    from curator.interop.plan import ImportPlan
+    from curator.session.exchange import ImportPlan, ImportReport, WordsReport
 
 
 def _form_lines(layouts: Iterable[str]) -> tuple[FormLine, ...]:

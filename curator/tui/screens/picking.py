@@ -12,7 +12,6 @@ from textual.screen import Screen
 
 from curator.contract.errors import UserError, did_you_mean
 from curator.contract.text import visible
-from curator.filter.fields import is_score
 from curator.select.rules import ORDERS, PickRules, Shortage, parse_range, parse_since, read_list
 from curator.session.session import Session
 from curator.tui.background import in_background, write
@@ -22,7 +21,7 @@ from curator.tui.screens.proposal import Proposal
 from curator.tui.words import images_in_words
 
 if TYPE_CHECKING:
-    from curator.select.pick import Picked
+    from curator.session.picks import Picked
 
 _LINES = (
     FormLine("filter", "from", "", "a filter; nothing is all images"),
@@ -108,7 +107,7 @@ def rules_of(values: Mapping[str, str], today: date) -> PickRules:
         since=parse_since(typed["since"], today) if typed["since"] else None,
         ranges=tuple(parse_range(each) for each in typed["ranges"].split()),
         seed=whole_number_of(typed, "seed", "seed"),
-        by=typed["by"].lower() if is_score(typed["by"].lower()) else _one_of(typed["by"], ORDERS, "order"),
+        by=typed["by"].lower(),
         top=whole_number_of(typed, "top", "how many") if typed["top"] else None,
         split=typed["split"],
         share=number_of(typed, "share", "its share"),

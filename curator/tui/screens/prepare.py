@@ -27,9 +27,9 @@ from curator.tui.widgets.line_list import LineList
 from curator.tui.words import images_in_words
 
 if TYPE_CHECKING:
-    from curator.index.changes.edits import Commit
-    from curator.interop.apply import ImportReport
-    from curator.tags.review import Review, Rule
+    from curator.session.edits import Commit
+    from curator.session.exchange import ImportReport
+    from curator.session.rules import Review, Rule
 
 _WHAT: dict[Rule, str] = {
     "quality": "quality by favourites, inside each rating",

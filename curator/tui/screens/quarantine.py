@@ -22,8 +22,7 @@ from curator.tui.widgets.line_list import LineList
 from curator.tui.widgets.lines import Passage, fitted
 
 if TYPE_CHECKING:
-    from curator.index.tables.small_tables import Quarantined
-    from curator.scan.retry import Retried
+    from curator.session.quarantine import Quarantined, Retried
 
 
 class QuarantineScreen(Screen[None]):

@@ -25,8 +25,7 @@ from curator.tui.widgets.status_line import StatusLine
 
 if TYPE_CHECKING:
     from curator.runs.fold import RunView
-    from curator.runs.follow import Follower
-    from curator.runs.listing import RunSummary
+    from curator.session.runs import Follower, RunSummary
 
 LOOK_EVERY_S = 0.5
 LIST_EVERY_LOOKS = 4

@@ -39,8 +39,9 @@ from curator.tui.widgets.line_list import LineList
 from curator.tui.widgets.lines import Passage, fitted
 
 if TYPE_CHECKING:
-    from curator.freeze.balance import Balanced
-    from curator.freeze.preview import FreezePreview, SubsetShare
+    from curator.freeze.preview import SubsetShare
+    from curator.session.freezing import FreezePreview
+    from curator.session.subsets import Balanced
 
 _COLUMNS = (("images", 9), ("x repeats", 10), ("= samples", 11), ("share", 7), ("steps", 9))  # with cells
 _FEW_COLUMNS = ("x repeats", "steps")  # where there is no room for all

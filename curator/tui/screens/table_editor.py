@@ -21,7 +21,7 @@ from curator.tui.screens.dialogs import said
 from curator.tui.widgets.line_list import LineList
 
 if TYPE_CHECKING:
-    from curator.tags.review import Review, Rule
+    from curator.session.rules import Review, Rule
 
 _DELAY_S = 0.3
 

@@ -44,7 +44,7 @@ from curator.tui.widgets.entry import Entry
 from curator.tui.widgets.line_list import LineList
 
 if TYPE_CHECKING:
-    from curator.freeze.build import FrozenManifest
+    from curator.session.freezing import FrozenManifest
 
 
 class _ValueEntry(Entry):

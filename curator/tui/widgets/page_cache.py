@@ -6,14 +6,12 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from curator.index.images.images import ImageRow
-
 if TYPE_CHECKING:
-    from curator.filter.result import Result
+    from curator.session.images import ImageRow, Result
 
 PAGE_ROWS = 128
 MAX_PAGES = 64
-Fetch = Callable[[list[int]], list[ImageRow]]
+Fetch = Callable[[list[int]], "list[ImageRow]"]
 
 
 class _Page(NamedTuple):

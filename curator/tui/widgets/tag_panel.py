@@ -13,7 +13,7 @@ from curator.tui import keys
 from curator.tui.widgets.line_list import LineList
 
 if TYPE_CHECKING:
-    from curator.index.tags.tag_table import Tag
+    from curator.session.images import Tag
 
 
 class TagPanel(LineList):
