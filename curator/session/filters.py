@@ -7,8 +7,6 @@ from curator.filter.fields import SORTS
 from curator.index.collection import Collection
 from curator.index.tables.small_tables import SavedFilter
 
-__all__ = ["Filters", "SavedFilter"]
-
 
 class Filters:
     """Saved filters of a collection."""

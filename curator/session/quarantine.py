@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from curator.index.collection import Collection
 
 if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen waits for none of it
-    from curator.index.tables.small_tables import Quarantined
+    from curator.index.tables.rows import Quarantined
     from curator.scan.retry import Retried
     from curator.scan.scan import Progress
 

@@ -18,8 +18,6 @@ if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen 
     from curator.freeze.balance import Balanced
     from curator.freeze.preview import FreezePreview
 
-__all__ = ["Subset", "Subsets"]
-
 
 class Subsets:
     """Subsets of a collection."""

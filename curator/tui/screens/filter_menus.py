@@ -9,7 +9,7 @@ from textual.screen import Screen
 
 from curator.contract.errors import UserError
 from curator.contract.text import visible
-from curator.session.filters import SavedFilter
+from curator.index.tables.rows import SavedFilter
 from curator.session.session import Session
 from curator.tui.filter_text import sort_of, sorted_by
 from curator.tui.screens.choice import Choice, Line

@@ -17,8 +17,8 @@ from curator.contract.errors import UserError
 from curator.contract.recipe.fields import recipe_fields
 from curator.contract.recipe.recipe import BatchSize
 from curator.contract.text import visible
+from curator.index.tables.rows import Subset
 from curator.session.session import Session
-from curator.session.subsets import Subset
 from curator.tui import keys
 from curator.tui.background import in_background, write
 from curator.tui.messages import CollectionChanged, Mistake, WorkDone, WorkRefused
