@@ -57,3 +57,11 @@ class Copies:
         from curator.scan.copies.keeping import keep_chosen
 
         return keep_chosen(self._collection, group, kept, carry_words=carry_words)
+
+    def check(self, distance: int | None, best: str) -> None:
+        """Refuse a distance at which unlike images meet, and an order that is none."""
+        from curator.scan.copies.duplicates import check_best, check_distance
+
+        check_best(best)
+        if distance is not None:
+            check_distance(distance)

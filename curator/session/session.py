@@ -21,11 +21,14 @@ from curator.session.exchange import Exchange
 from curator.session.filters import Filters
 from curator.session.freezing import Freezing
 from curator.session.images import Images
+from curator.session.manifests import Manifests
 from curator.session.memory import Memory
 from curator.session.picks import Picks
 from curator.session.quarantine import Quarantine
+from curator.session.regularisation import Regularisation
 from curator.session.rules import Rules
 from curator.session.runs import Runs
+from curator.session.sidecars import Sidecars
 from curator.session.subsets import Subsets
 from curator.session.tags import Tags
 from curator.session.upkeep import Upkeep
@@ -52,10 +55,13 @@ class Session:
         self.captions = Captions(collection)
         self.freezing = Freezing(collection)
         self.exchange = Exchange(collection)
-        self.runs = Runs(collection)
-        self.quarantine = Quarantine(collection)
+        self.runs = Runs(collection.folder / "runs")
         self.memory = Memory(collection)
         self.upkeep = Upkeep(collection)
+        self.quarantine = Quarantine(collection)
+        self.sidecars = Sidecars(collection)
+        self.manifests = Manifests(collection.folder / "manifests")
+        self.regularisation = Regularisation(collection)
         self._has_written_apart = False
 
     @classmethod
@@ -118,3 +124,12 @@ class Session:
     def changed(self) -> bool:
         """Whether another process changed the collection since the last look."""
         return self.collection.changed()
+
+    @classmethod
+    @contextmanager
+    def opened(cls, folder: Path) -> Generator[Session]:
+        """The collection in `folder`, closed at the end; what fails inside on a damaged index is a UserError."""
+        from curator.index.damage import damage_told
+
+        with damage_told(folder), cls.open(folder) as session:
+            yield session

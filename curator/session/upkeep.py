@@ -45,3 +45,19 @@ class Upkeep:
     def limit_wait(self, seconds: float) -> None:
         """Let a write wait at most so long, from now on, while another program writes."""
         self._collection.wait_at_most(seconds)
+
+    def fold_all(self) -> None:
+        """Bring all rows up to date with large edits, and finish what a broken-off import left."""
+        self._collection.fold()
+
+    def check(self, progress: Callable[[int, int], None] | None = None) -> list[str]:
+        """What in the index does not agree with its rows: a sentence each, none where all is well."""
+        return self._collection.check(progress)
+
+    def rebuild(self, progress: Callable[[int, int], None] | None = None) -> None:
+        """Make everything derived in the index again from its rows; whole or not at all.
+
+        Raises:
+            UserError: the rows themselves are damaged.
+        """
+        self._collection.rebuild(progress)
