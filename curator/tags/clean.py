@@ -15,12 +15,12 @@ from functools import cached_property
 from itertools import chain
 from typing import Any, TypeVar
 
-from curator.index.changes.edits import Words
+from curator.index.changes.edits import Commit, Words
 from curator.index.collection import Collection
 from curator.index.tags.tag_names import each_once, folded, spaced
 from curator.tags.people import Group, drop_of_several
 from curator.tags.relations import refuse_circle
-from curator.tags.rewriting import Looked, rewritten
+from curator.tags.rewriting import Looked, commit, rewritten
 
 _NO_ALIASES: Mapping[str, str] = {}
 _NO_IMPLICATIONS: Mapping[str, frozenset[str]] = {}
@@ -208,6 +208,13 @@ def cleaned_words(
         )
 
     return rewritten(collection, ids, change, looked)
+
+
+def clean(
+    collection: Collection, ids: Sequence[int], rules: CleanRules, looked: Looked | None = None
+) -> list[Commit]:
+    """Clean the tags and captions of images; each commit can be undone."""
+    return commit(collection, cleaned_words(collection, ids, rules, Diff(), looked), "clean tags")
 
 
 def clean_caption(caption: str, rules: CleanRules) -> str:

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from curator.contract.errors import UserError, did_you_mean
-from curator.index.changes.edits import Words
+from curator.index.changes.edits import Commit, Words
 from curator.index.collection import Collection
 from curator.index.tags.tag_table import Tag, folded
-from curator.tags.rewriting import Looked, rewritten
+from curator.tags.rewriting import Looked, commit, rewritten
 
 WITHIN = ("keep", "name", "common")
 Place = tuple[int, int, str]
@@ -56,6 +56,13 @@ def ordered_words(
         return Words(image, tags=ordered) if ordered != tags else None
 
     return rewritten(collection, ids, change, looked)
+
+
+def order(
+    collection: Collection, ids: Sequence[int], rule: OrderRule, looked: Looked | None = None
+) -> list[Commit]:
+    """Order the tags of images by `rule`; each commit can be undone."""
+    return commit(collection, ordered_words(collection, ids, rule, looked), "order tags by rule")
 
 
 def to_front(own: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
