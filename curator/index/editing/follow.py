@@ -11,7 +11,6 @@ from pyroaring import BitMap
 from curator.index.changes.changes import (
     Arrived,
     CaptionsReplaced,
-    Change,
     Classed,
     FilesSeen,
     FlagChange,
@@ -29,8 +28,9 @@ from curator.index.sets.columns import COUNTS
 from curator.index.tags.tag_blob import decode_many
 
 
-def patch(store: Store, changes: Sequence[Change]) -> None:
-    """Bring what is cached up to date with changes that are already in the file, oldest first."""
+def follow(store: Store) -> None:
+    """Bring what is cached up to date with what another process committed."""
+    changes = store.catch_up()
     fresh = BitMap().union(*(change.images for change in changes if isinstance(change, Arrived)))
     if fresh:  # first, so that what was then edited of them finds its place
         store.columns.forget()
