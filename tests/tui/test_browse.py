@@ -174,6 +174,23 @@ async def test_a_bulk_edit_says_how_many_images_change_and_asks(drive, session):
         assert "animal" not in tags_of(session, "03")
 
 
+async def test_an_edit_of_many_images_is_written_apart(drive, session, monkeypatch):
+    """The session that reads never writes."""
+    monkeypatch.setattr("curator.tui.editing._AT_ONCE", 5)
+    async with drive() as it:
+        await it.press("ctrl+a", "a")
+        await it.type("animal")
+        await it.press("enter")
+        await it.sees("Change 4 images?")
+        await it.press("y")
+        await it.until(lambda: "add 'animal': 4 images" in it.notices)
+        assert it.tags == tags_of(session, "01")
+        assert "animal" in tags_of(session, "03")
+        assert not it.app.reader.has_written
+        await it.press("u")
+        await it.until(lambda: "animal" not in tags_of(session, "03"))
+
+
 async def test_a_tag_that_is_no_tag_is_refused_in_place(drive):
     async with drive() as it:
         await it.press("a")
