@@ -389,7 +389,7 @@ async def test_a_sample_of_tags_says_so_until_it_is_exact(drive, monkeypatch):
             assert not exact or may_go_on.wait(600)
             return facets if exact else replace(facets, looked_at=1)
 
-        monkeypatch.setattr(it.app.reader, "facets", slow)
+        monkeypatch.setattr(it.app.reader.images, "facets", slow)
         await it.press("t")
         await it.sees("~2")
         may_go_on.set()
@@ -478,7 +478,7 @@ async def test_a_question_nobody_waits_for_is_given_up(drive, monkeypatch):
                     time.sleep(0.001)
             return plain(text, cancel)
 
-        monkeypatch.setattr(it.app.reader, "select", slow)
+        monkeypatch.setattr(it.app.reader.images, "select", slow)
         await it.press("slash")
         await it.type("animal")
         await it.until(lambda: "animal" in asked)
