@@ -17,8 +17,7 @@ from curator.contract.errors import UserError
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
-    from curator.scan.copies.duplicates import Group
-    from curator.scan.copies.keeping import Keeping
+    from curator.session.copies import Group, Keeping
     from curator.session.session import Session
 
 

@@ -16,7 +16,7 @@ from curator.cli.shared.typer_apps import single
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
-    from curator.freeze.explain import Explanation
+    from curator.session.images import Explanation
 
 
 def explain(

@@ -16,7 +16,7 @@ from curator.contract.errors import UserError
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
-    from curator.index.changes.edits import Commit
+    from curator.session.edits import Commit
 
 
 def undo(

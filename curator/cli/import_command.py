@@ -16,9 +16,7 @@ from curator.cli.shared.typer_apps import single
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
-    from curator.interop.apply import ImportReport
-    from curator.interop.matching.word_import import WordsReport
-    from curator.interop.plan import ImportPlan
+    from curator.session.exchange import ImportPlan, ImportReport, WordsReport
 
 
 _SHOWN = 20  # warnings of a scan

@@ -16,7 +16,7 @@ from curator.contract.text import visible
 from curator.session.manifests import Format
 
 if TYPE_CHECKING:
-    from curator.freeze.diff import ManifestDiff
+    from curator.session.manifests import ManifestDiff
 
 ManifestArgument = Annotated[str, typer.Argument(metavar="MANIFEST", help="Name in the collection, or path.")]
 

@@ -17,8 +17,8 @@ from curator.contract.errors import UserError
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
-    from curator.select.pick import Picked
     from curator.select.rules import PickRules
+    from curator.session.picks import Picked
     from curator.session.session import Session
 
 

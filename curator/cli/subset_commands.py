@@ -19,7 +19,7 @@ from curator.contract.text import visible
 
 if TYPE_CHECKING:
     from curator.contract.manifest.header import ManifestSubset
-    from curator.session.subsets import Subset
+    from curator.index.tables.rows import Subset
 
 app = noun("List, add, change, balance and remove subsets; make pictures for regularisation.")
 app.command()(make_reg)
@@ -108,7 +108,7 @@ def add(
     collection: CollectionOption = None,
 ) -> None:
     """Add a subset."""
-    from curator.session.subsets import Subset
+    from curator.index.tables.rows import Subset
 
     with opened(collection) as session:
         subset = _changed(

@@ -20,7 +20,7 @@ from curator.contract.errors import UserError
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
-    from curator.index.tags.tag_table import Tag
+    from curator.session.tags import Tag
 
 app = noun("Add, remove, rename, derive, clean and order tags; write sidecars.")
 app.command()(derive)

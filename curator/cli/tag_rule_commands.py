@@ -19,10 +19,9 @@ from curator.contract.errors import UserError
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
-    from curator.index.changes.edits import Commit
-    from curator.session.rules import Derivation
+    from curator.session.edits import Commit
+    from curator.session.rules import Derivation, Diff
     from curator.session.session import Session
-    from curator.tags.clean import Diff
 
 KindArgument = Annotated[
     list[str],

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from curator.contract.errors import UserError
 from curator.contract.text import visible
 from curator.index.collection import Collection
-from curator.index.tables.small_tables import Subset
+from curator.index.tables.rows import Subset
 from curator.session.edits import Edits
 from curator.session.images import Images
 from curator.session.subsets import Subsets

@@ -54,14 +54,14 @@ class Session:
         self.buckets = Buckets(collection)
         self.captions = Captions(collection)
         self.freezing = Freezing(collection)
-        self.exchange = Exchange(collection)
-        self.runs = Runs(collection.folder / "runs")
-        self.memory = Memory(collection)
-        self.upkeep = Upkeep(collection)
-        self.quarantine = Quarantine(collection)
-        self.sidecars = Sidecars(collection)
         self.manifests = Manifests(collection.folder / "manifests")
         self.regularisation = Regularisation(collection)
+        self.exchange = Exchange(collection)
+        self.sidecars = Sidecars(collection)
+        self.runs = Runs(collection.folder / "runs")
+        self.quarantine = Quarantine(collection)
+        self.memory = Memory(collection)
+        self.upkeep = Upkeep(collection)
         self._has_written_apart = False
 
     @classmethod

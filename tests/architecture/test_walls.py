@@ -1,4 +1,4 @@
-"""The session is the only door of the app: what import contracts cannot see."""
+"""The session is the only door of the app and the command line: what import contracts cannot see."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("room", ["tui"])
+@pytest.mark.parametrize("room", ["cli", "tui"])
 def test_nobody_reaches_through_the_session(room: str) -> None:
     """`session.collection` is for the parts of the session."""
     uses = [

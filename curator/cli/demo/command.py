@@ -24,8 +24,8 @@ from curator.contract.text import visible
 
 if TYPE_CHECKING:
     from curator.contract.run.run_folder import RunFolder
-    from curator.freeze.build import FrozenManifest
     from curator.runs.fold import RunView
+    from curator.session.freezing import FrozenManifest
     from curator.session.session import Session
 
 _MARKER = ".frieze-demo"

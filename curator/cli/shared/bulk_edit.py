@@ -13,7 +13,7 @@ from curator.contract.errors import UserError
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
-    from curator.index.changes.edits import Edit
+    from curator.session.edits import Edit
     from curator.session.session import Session
 
 

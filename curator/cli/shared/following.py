@@ -13,7 +13,7 @@ from curator.contract.text import visible
 if TYPE_CHECKING:
     from curator.contract.run.run_folder import RunFolder
     from curator.runs.fold import RunView
-    from curator.runs.follow import Follower
+    from curator.session.runs import Follower
 
 _LOOK_S = 0.5
 _FOOTER = "Ctrl-C leaves this dashboard; the run goes on"

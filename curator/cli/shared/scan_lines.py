@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
-    from curator.scan.report import ScanReport
+    from curator.session.images import ScanReport
 
 _COUNTS = ("added", "changed", "moved", "missing", "returned", "reread", "unchanged")
 _SHOWN = 20  # files with the same warning
