@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from textwrap import wrap
+from typing import TYPE_CHECKING
 
 from rich.text import Text
 
@@ -11,7 +12,9 @@ from curator.contract.epoch_plan import Span
 from curator.contract.recipe.recipe import Recipe
 from curator.contract.run.run_length import plan_training
 from curator.contract.text import visible
-from curator.tui.caption_walk import Said
+
+if TYPE_CHECKING:
+    from curator.freeze.caption_walk import Said
 
 
 def length_in_words(recipe: Recipe, spans: Sequence[Span]) -> Text:

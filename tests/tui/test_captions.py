@@ -13,8 +13,8 @@ from curator.contract.epoch_plan import Sample
 from curator.contract.errors import UserError
 from curator.contract.manifest.manifest import open_manifest
 from curator.contract.recipe.toml_file import load_recipe
+from curator.freeze.caption_walk import CaptionWalk, Said, row_of, say, showings
 from curator.index.tables.small_tables import Subset
-from curator.tui.caption_walk import CaptionWalk, Said, row_of, say, showings
 from curator.tui.screens.captions import CaptionsScreen
 from curator.tui.training_words import said_lines
 from curator.tui.widgets.lines import Lines

@@ -17,13 +17,11 @@ from textual.widgets import Label
 
 from curator.contract.caption.clip_tokens import count_tokens
 from curator.contract.errors import UserError
-from curator.contract.manifest.manifest import open_manifest
 from curator.contract.recipe.recipe import Recipe
 from curator.contract.text import visible
 from curator.session.session import Session
 from curator.tui import keys
 from curator.tui.background import in_background
-from curator.tui.caption_walk import CaptionWalk, SampleShown, StepShown
 from curator.tui.messages import Mistake, WorkDone, WorkRefused
 from curator.tui.recipe_form import remembered_recipe
 from curator.tui.screens.dialogs import Form, FormLine, whole_number_of
@@ -35,6 +33,7 @@ from curator.tui.widgets.lines import Lines, fitted
 from curator.tui.widgets.preview import Preview
 
 if TYPE_CHECKING:
+    from curator.freeze.caption_walk import CaptionWalk, SampleShown, StepShown
     from curator.session.freezing import FrozenManifest
 
 _VIEWS = ("as trained", "crop outlined", "whole")
@@ -87,7 +86,7 @@ class CaptionsScreen(Screen):
         if chosen is None:
             return None
         recipe = _changed(remembered_recipe(self._session), self._own)
-        walk = CaptionWalk(open_manifest(chosen.path), recipe)
+        walk = self._session.captions.walk(chosen.path, recipe)
         walk.step(0)
         count_tokens("a")  # reads the vocabulary once, here
         return _Loaded(manifests, chosen.name, walk)

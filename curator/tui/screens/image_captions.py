@@ -13,13 +13,12 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Label
 
-from curator.contract.manifest.manifest import open_manifest
 from curator.contract.recipe.recipe import Recipe
 from curator.contract.text import visible
+from curator.freeze.caption_walk import Said
 from curator.session.session import Session
 from curator.tui import keys
 from curator.tui.background import given_up, in_background
-from curator.tui.caption_walk import Said, row_of, showings
 from curator.tui.messages import WorkDone, WorkRefused
 from curator.tui.recipe_form import remembered_recipe
 from curator.tui.screens.dialogs import said as said_mistake
@@ -81,17 +80,18 @@ class ImageCaptions(ModalScreen[None]):
         )
 
     def _frozen(self, frozen: FrozenManifest, recipe: Recipe) -> _Captions | None:
-        with open_manifest(frozen.path) as manifest:
-            row = row_of(manifest, Path(self._row.full_path), given_up())
-            if row is None:
-                return None
-            lines = [
-                (
-                    f"epoch {each.sample.epoch + 1} copy {each.sample.copy + 1}{' *' if each.sometimes else ''}",
-                    each.said,
-                )
-                for each in showings(manifest, row, range(EPOCHS), recipe)
-            ]
+        file, captions = Path(self._row.full_path), self._session.captions
+        found = captions.showings(frozen.path, file, range(EPOCHS), recipe, given_up())
+        if found is None:
+            return None
+        row, showings = found
+        lines = [
+            (
+                f"epoch {each.sample.epoch + 1} copy {each.sample.copy + 1}{' *' if each.sometimes else ''}",
+                each.said,
+            )
+            for each in showings
+        ]
         often = "   * not in every epoch" if any(name.endswith("*") for name, _ in lines) else ""
         return _Captions(f"manifest {visible(frozen.name)}, row {row}, seed {recipe.seed}{often}", lines)
 
