@@ -22,9 +22,12 @@ from curator.contract.errors import UserError
 from curator.contract.text import visible
 from curator.index.changes.edits import Commit
 from curator.session.session import Session
-from curator.tui import keys, memory, theme
+from curator.tui import memory, theme
+from curator.tui.app_keys import KEYS
 from curator.tui.background import given_up, in_background, progress_told, write
 from curator.tui.key_order import KeyOrder, Typed
+from curator.tui.keymap import keys_file, load_keymap
+from curator.tui.keys import bindings
 from curator.tui.messages import (
     CollectionChanged,
     Mistake,
@@ -68,7 +71,7 @@ class FriezeApp(App[None]):
     TITLE = "frieze"
     CSS_PATH = "app.tcss"
     ENABLE_COMMAND_PALETTE = False  # our own lists the same actions as the help
-    BINDINGS = keys.bindings("app")
+    BINDINGS = bindings(KEYS)
     HORIZONTAL_BREAKPOINTS = [(0, "-tiny-width"), (40, "-small"), (64, "-narrow"), (100, "-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-tiny-height"), (10, "-short"), (20, "-tall")]
     notes: var[Notes] = var(())
@@ -348,7 +351,7 @@ def run(folder: Path) -> int:
     theme.be_still()
     memory.give_back()
     tell_them_apart()
-    keymap = keys.load_keymap(keys.keys_file())
+    keymap = load_keymap(keys_file())
     with Session.open(folder) as session:
         app = FriezeApp(session, keymap)
         app.run()

@@ -17,18 +17,23 @@ from curator.index.collection import Collection
 from curator.index.tables.small_tables import Quarantined
 from curator.scan.retry import Retried, retry
 from curator.session.session import Session
-from curator.tui import keys
 from curator.tui.background import in_background, progress_told
+from curator.tui.keys import KeyAction, bindings
 from curator.tui.messages import CollectionChanged, Mistake, Told, WorkDone, WorkRefused
 from curator.tui.widgets.chrome import Foot, TabLine, TooSmall
 from curator.tui.widgets.line_list import LineList
 from curator.tui.widgets.lines import Passage, fitted
 
+KEYS = (
+    KeyAction("quarantine.retry", "r", "retry", "read all of them again", "read again"),
+    KeyAction("quarantine.close", "escape", "close", "back", "back"),
+)
+
 
 class QuarantineScreen(Screen[None]):
     """The files set aside; escape goes back to the screen that asked, named `here`."""
 
-    BINDINGS = keys.bindings("quarantine")
+    BINDINGS = bindings(KEYS)
 
     def __init__(self, session: Session, here: str) -> None:
         super().__init__()

@@ -16,8 +16,8 @@ from curator.runs.fold import RunView
 from curator.runs.follow import Follower
 from curator.runs.listing import RunSummary
 from curator.session.session import Session
-from curator.tui import keys
 from curator.tui.background import in_background, mistakes_shown
+from curator.tui.keys import KeyAction, bindings
 from curator.tui.messages import Mistake, WorkDone, WorkRefused
 from curator.tui.screens.dialogs import Confirm
 from curator.tui.screens.picture import PictureScreen, ShownPicture
@@ -30,6 +30,23 @@ LOOK_EVERY_S = 0.5
 LIST_EVERY_LOOKS = 4
 
 
+KEYS = (
+    KeyAction("runs.pause", "p", "ask('pause')", "pause", "pause"),
+    KeyAction(
+        "runs.resume",
+        "r",
+        "ask('resume')",
+        "go on after a pause, a stop or a crash",
+        "resume",
+    ),
+    KeyAction("runs.save", "s", "ask('save')", "save weights now", "save"),
+    KeyAction("runs.sample", "S", "ask('sample')", "make samples now", "sample"),
+    KeyAction("runs.stop", "x", "stop", "stop the run", "stop"),
+    KeyAction("runs.pictures", "o", "pictures", "look at the samples", "look at samples"),
+    KeyAction("runs.detach", "escape", "detach", "leave the dashboard; the run goes on", "detach"),
+)
+
+
 class _Listed(NamedTuple):
     """The runs, and the names of folders whose run cannot be read."""
 
@@ -40,7 +57,7 @@ class _Listed(NamedTuple):
 class RunsScreen(Screen):
     """The runs on the left, the dashboard of one on the right; enter attaches, escape detaches."""
 
-    BINDINGS = keys.bindings("runs")
+    BINDINGS = bindings(KEYS)
 
     def __init__(self, session: Session) -> None:
         super().__init__()

@@ -15,8 +15,8 @@ from textual.widgets import Label, TextArea
 from curator.session.session import Session
 from curator.tags.review import Review, Rule, glance
 from curator.tags.table_text import keep, tables_with, text_of
-from curator.tui import keys
 from curator.tui.background import in_background, write
+from curator.tui.keys import KeyAction, bindings
 from curator.tui.messages import WorkDone, WorkRefused
 from curator.tui.review_lines import change_lines, in_words
 from curator.tui.screens.dialogs import said
@@ -25,10 +25,16 @@ from curator.tui.widgets.line_list import LineList
 _DELAY_S = 0.3
 
 
+KEYS = (
+    KeyAction("table.keep", "ctrl+s", "keep", "keep the table"),
+    KeyAction("table.close", "escape", "close", "leave the table as it was"),
+)
+
+
 class TableEditor(ModalScreen[bool]):
     """The text of one table; ctrl+s keeps it with the collection, escape leaves it as it was."""
 
-    BINDINGS = keys.bindings("table")
+    BINDINGS = bindings(KEYS)
 
     def __init__(self, reader: Session, rule: Rule, words: str) -> None:
         super().__init__()

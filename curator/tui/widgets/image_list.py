@@ -11,7 +11,7 @@ from curator.contract.text import visible
 from curator.filter.result import Result
 from curator.index.images.images import ImageRow
 from curator.index.sets.bitmaps import of_array
-from curator.tui import keys
+from curator.tui.keys import KeyAction, bindings
 from curator.tui.widgets.line_list import LineList
 from curator.tui.widgets.page_cache import Fetch, PageCache
 
@@ -20,10 +20,21 @@ _SHORT_RANGE = 5000  # longer ones are cut from the array of all ids
 _MARKS = {1: "+", 0: " ", -1: "-"}
 
 
+KEYS = (
+    KeyAction("images.toggle", "space", "select", "select and step on", "select"),
+    KeyAction("images.range", "v", "range", "select a range from here"),
+    KeyAction("images.all", "ctrl+a", "all", "select all"),
+    KeyAction("images.invert", "asterisk", "invert", "invert the selection"),
+    KeyAction(
+        "images.clear", "escape", "clear", "clear the selection; without one, back to the screen that asked"
+    ),
+)
+
+
 class ImageList(LineList):
     """Images of a result. Space, v, ctrl+a and * select; what is selected and shown is acted on."""
 
-    BINDINGS = keys.bindings("images")
+    BINDINGS = bindings(KEYS)
 
     class SelectionChanged(Message):
         """More or fewer images are selected."""
