@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from textual.binding import Binding
+from textual.message_pump import MessagePump
 
 from curator.contract.errors import UserError
 from curator.tui.app import FriezeApp
@@ -23,6 +25,23 @@ def test_ids_are_unique_and_panels_known():
     assert len({each.id for each in actions}) == len(actions)
     grouped = {panel for group in _TOGETHER for panel in group}
     assert {each.panel for each in actions} <= grouped | {"entry"}
+
+
+def test_every_key_bound_in_the_app_can_be_changed():
+    """What a panel declares in a room that the keymap does not look into would be missed."""
+    known = {each.id for each in all_actions()}
+    bound = {
+        binding.id
+        for each in _subclasses(MessagePump)
+        if each.__module__.startswith("curator.")
+        for binding in vars(each).get("BINDINGS", ())
+        if isinstance(binding, Binding)
+    }
+    assert bound == known
+
+
+def _subclasses(kind: type) -> set[type]:
+    return {kind}.union(*(_subclasses(each) for each in type.__subclasses__(kind)))
 
 
 def test_no_file_is_no_change():
