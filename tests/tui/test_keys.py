@@ -1,14 +1,16 @@
-"""The keymap: one table, overlaid by a file; unknown ids and conflicts are refused."""
+"""The keymap: what panels declare, overlaid by a file; unknown ids and conflicts are refused."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
+from textual.binding import Binding
+from textual.message_pump import MessagePump
 
 from curator.contract.errors import UserError
 from curator.tui.app import FriezeApp
-from curator.tui.keys import _TOGETHER, ACTIONS, keys_file, load_keymap
+from curator.tui.keymap import _TOGETHER, all_actions, keys_file, load_keymap
 
 
 def write(text: str) -> Path:
@@ -19,9 +21,27 @@ def write(text: str) -> Path:
 
 
 def test_ids_are_unique_and_panels_known():
-    assert len({each.id for each in ACTIONS}) == len(ACTIONS)
+    actions = all_actions()
+    assert len({each.id for each in actions}) == len(actions)
     grouped = {panel for group in _TOGETHER for panel in group}
-    assert {each.panel for each in ACTIONS} <= grouped | {"entry"}
+    assert {each.panel for each in actions} <= grouped | {"entry"}
+
+
+def test_every_key_bound_in_the_app_can_be_changed():
+    """What a panel declares in a room that the keymap does not look into would be missed."""
+    known = {each.id for each in all_actions()}
+    bound = {
+        binding.id
+        for each in _subclasses(MessagePump)
+        if each.__module__.startswith("curator.")
+        for binding in vars(each).get("BINDINGS", ())
+        if isinstance(binding, Binding)
+    }
+    assert bound == known
+
+
+def _subclasses(kind: type) -> set[type]:
+    return {kind}.union(*(_subclasses(each) for each in type.__subclasses__(kind)))
 
 
 def test_no_file_is_no_change():

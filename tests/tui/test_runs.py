@@ -16,7 +16,11 @@ from curator.contract.run import events as ev
 from curator.contract.run.event_log import EventLog
 from curator.contract.run.run_folder import RunFolder
 from curator.runs import launch
+from curator.runs.fold import RunView
+from curator.runs.follow import Follower
 from curator.session.session import Session
+from curator.tui.screens.runs import LOOK_EVERY_S
+from curator.tui.widgets import status_line
 from curator.tui.widgets.lines import Lines
 
 
@@ -55,6 +59,23 @@ async def test_a_dashboard_follows_the_events(drive, living, size):
         assert "fox" in it.app.screen.query_one(Lines).plain
 
 
+async def test_a_log_that_takes_longer_to_read_than_between_two_looks_is_shown(drive, living, monkeypatch):
+    poll = Follower.poll
+
+    def slowly(follower: Follower) -> RunView:
+        time.sleep(1.5 * LOOK_EVERY_S)
+        return poll(follower)
+
+    monkeypatch.setattr(Follower, "poll", slowly)
+    async with drive() as it:
+        await it.press("6")
+        await it.sees("running")
+        await it.press("enter")
+        await it.sees("leaves it running")
+        living.step(7)
+        await it.until(lambda: "7/40" in it.app.screen.query_one(Lines).plain)
+
+
 async def test_a_damaged_run_is_named_beside_the_others(drive, living):
     """Also at the next start; choosing it tells why."""
     bad = RunFolder.create(living.run.path.parent, "bad", "", living.run.path, "0" * 64)
@@ -80,7 +101,8 @@ async def test_an_ending_that_is_a_terminal_sequence_is_never_drawn(drive, sessi
         await it.sees(f"crashed: {run.path.name}")
 
 
-async def test_detaching_leaves_the_run_running_and_says_so(drive, living):
+async def test_detaching_leaves_the_run_running_and_says_so(drive, living, monkeypatch):
+    monkeypatch.setattr(status_line, "_READ_AFTER_S", 0)
     async with drive() as it:
         await it.press("6")
         await it.sees("running")

@@ -23,12 +23,20 @@ from curator.index.changes.changes import (
 )
 from curator.index.editing.pending import count_change
 from curator.index.editing.store import Store
+from curator.index.file.database import Database
 from curator.index.sets.bitmaps import Flag
 from curator.index.sets.columns import COUNTS
 from curator.index.tags.tag_blob import decode_many
 
 
-def follow(store: Store) -> None:
+def open_store(database: Database) -> Store:
+    """The parts of an index, which follow what other processes commit from now on."""
+    store = Store(database)
+    database.on_foreign_change = lambda: _follow(store)
+    return store
+
+
+def _follow(store: Store) -> None:
     """Bring what is cached up to date with what another process committed."""
     changes = store.catch_up()
     fresh = BitMap().union(*(change.images for change in changes if isinstance(change, Arrived)))

@@ -14,8 +14,8 @@ from textual.widgets import Label
 
 from curator.contract.text import visible
 from curator.session.session import Session
-from curator.tui import keys
 from curator.tui.background import in_background, mistakes_shown, progress_told
+from curator.tui.keys import KeyAction, bindings
 from curator.tui.messages import CollectionChanged, Mistake, Place, Told, WorkDone, WorkRefused
 from curator.tui.review_lines import change_lines, in_words
 from curator.tui.screens.dialogs import Confirm, Form, FormLine
@@ -42,10 +42,18 @@ _WHAT: dict[Rule, str] = {
 }
 
 
+KEYS = (
+    KeyAction("prepare.filter", "slash", "filter", "on other images", "filter"),
+    KeyAction("prepare.table", "e", "table", "edit the rule's table", "edit table"),
+    KeyAction("prepare.pick", "p", "pick", "pick images: ranges, dates, caps, halves", "pick"),
+    KeyAction("prepare.import", "i", "import", "bring in data of another tool", "import"),
+)
+
+
 class PrepareScreen(Screen):
     """The rules, and what the one under the cursor would change on the images of a filter."""
 
-    BINDINGS = keys.bindings("prepare")
+    BINDINGS = bindings(KEYS)
 
     def __init__(self, session: Session, reader: Session) -> None:
         super().__init__()
