@@ -63,15 +63,11 @@ class RunView:
     failure: Failure | None = None
     paused: bool = False
     ended: str = ""  # "finished", "stopped" or "failed" once the worker has said so
-    state_step: int = 0  # the step an exact resume would begin after
-    last_request: str = ""
-    last_event_at: float = 0.0
     damaged_lines: int = 0  # of the event log, which were passed over
     _pace: deque[_Pace] = field(default_factory=lambda: deque[_Pace](maxlen=_RATE_STEPS))
 
     def feed(self, event: ev.Event) -> None:
         """Take in one event."""
-        self.last_event_at = event.at
         _FOLDS[type(event)](self, event)
 
     def feed_all(self, events: Iterable[ev.Event]) -> None:
@@ -180,20 +176,12 @@ def _checkpoint_saved(view: RunView, event: ev.CheckpointSaved) -> None:
     view.checkpoints_by_path[event.path] = event
 
 
-def _state_saved(view: RunView, event: ev.StateSaved) -> None:
-    view.state_step = event.step
-
-
 def _image_quarantined(view: RunView, event: ev.ImageQuarantined) -> None:
     view.quarantined.append(event)
 
 
 def _warned(view: RunView, event: ev.Warned) -> None:
     view.warnings.append(event)
-
-
-def _request_taken(view: RunView, event: ev.RequestTaken) -> None:
-    view.last_request = event.action
 
 
 def _paused(view: RunView, _: ev.Paused) -> None:
@@ -212,6 +200,10 @@ def _run_ended(view: RunView, event: ev.RunEnded) -> None:
     view.ended, view.step, view.paused = event.how, event.step, False
 
 
+def _not_shown(view: RunView, event: ev.Event) -> None:
+    """What the log keeps and no dashboard shows."""
+
+
 _FOLDS: dict[type, Callable[[RunView, Any], None]] = {
     ev.RunStarted: _run_started,
     ev.PhaseStarted: _phase_started,
@@ -220,10 +212,10 @@ _FOLDS: dict[type, Callable[[RunView, Any], None]] = {
     ev.Evaluated: _evaluated,
     ev.SampleMade: _sample_made,
     ev.CheckpointSaved: _checkpoint_saved,
-    ev.StateSaved: _state_saved,
+    ev.StateSaved: _not_shown,
     ev.ImageQuarantined: _image_quarantined,
     ev.Warned: _warned,
-    ev.RequestTaken: _request_taken,
+    ev.RequestTaken: _not_shown,
     ev.Paused: _paused,
     ev.Resumed: _resumed,
     ev.RunFailed: _run_failed,
