@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,7 +16,7 @@ from curator.cli.shared.places import manifest_file, manifests_of, opened
 from curator.cli.shared.typer_apps import noun
 from curator.cli.subset_commands import ways_in_words
 from curator.contract.buckets import BucketRule
-from curator.contract.epoch_plan import EpochPlan
+from curator.contract.epoch_plan import EpochPlan, Leftovers
 from curator.contract.errors import UserError
 from curator.contract.manifest.header import ManifestSubset
 from curator.contract.text import visible
@@ -59,7 +59,7 @@ def show(
         int, typer.Option("--processes", metavar="P", min=1, help="Devices that train together.")
     ] = 1,
     leftovers: Annotated[
-        Literal["short", "fill", "carry"],
+        Leftovers,
         typer.Option("--leftovers", help="What fills no batch, as in the recipe."),
     ] = "short",
     collection: CollectionOption = None,

@@ -37,11 +37,9 @@ class Purpose(IntEnum):
     NOISE = 11
     OFFSET = 12
     LATENT = 13
-    SAMPLE_IMAGE = 14
     INIT = 15
     DROPOUT = 16
     EVALUATION = 17
-    REPLACEMENT = 18
     MULTIRES = 19
 
 
@@ -87,13 +85,8 @@ def below(n: int, *parts: int) -> int:
     return (key(*parts) * n) >> 64
 
 
-def shuffled(items: Sequence[T], *parts: int) -> list[T]:
-    """`items` in a keyed order (Fisher-Yates)."""
-    return shuffled_by(key(*parts), items)
-
-
 def shuffled_by(k: int, items: Sequence[T]) -> list[T]:
-    """`items` in the order of a key."""
+    """`items` in the order of a key (Fisher-Yates)."""
     out = list(items)
     last = len(out) - 1
     draws = reversed(_mixed_together(k, _places(last + 1)))

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from curator.contract.errors import UserError
-
-Sign = Literal["=", "!=", "<", "<=", ">", ">="]
 
 
 class FilterError(UserError):

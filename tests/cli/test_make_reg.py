@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,18 +10,23 @@ from PIL import Image
 from tests.cli.conftest import Frieze
 
 
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("base") / "tiny"
-    subprocess.run([sys.executable, "-m", "train.tiny_base", str(folder)], check=True, capture_output=True)
-    return folder
-
-
-def test_pictures_of_the_class_become_a_subset(base: Path, collection: Path, frieze: Frieze) -> None:
+def test_pictures_of_the_class_become_a_subset(tiny_model: Path, collection: Path, frieze: Frieze) -> None:
     """S046, S045: as many of each bucket as training has; the freeze balances them; asked again, nothing is made."""
     assert frieze("subset", "add", "foxes", "animal", "--repeats", 2).code == 0
     assert frieze("buckets", "--resolution", 64, "--min", 32, "--max", 128, "--step", 32, "--set").code == 0
-    words = ("subset", "make-reg", "class", "--model", base, "--prompt", "animal", "--count", 3, "--steps", 2)
+    words = (
+        "subset",
+        "make-reg",
+        "class",
+        "--model",
+        tiny_model,
+        "--prompt",
+        "animal",
+        "--count",
+        3,
+        "--steps",
+        2,
+    )
     done = frieze(*words)
     assert done.code == 0, done.err
     assert "3 of 3 pictures" in done.err
@@ -54,32 +57,34 @@ def test_pictures_of_the_class_become_a_subset(base: Path, collection: Path, fri
     ],
 )
 def test_mistakes_are_sentences(
-    words: tuple[str, ...], said: str, base: Path, collection: Path, frieze: Frieze
+    words: tuple[str, ...], said: str, tiny_model: Path, collection: Path, frieze: Frieze
 ) -> None:
     assert collection.is_dir()
-    done = frieze("subset", "make-reg", "class", "--model", base, "--prompt", "animal", "--count", 1, *words)
+    done = frieze(
+        "subset", "make-reg", "class", "--model", tiny_model, "--prompt", "animal", "--count", 1, *words
+    )
     assert done.code == 2
     assert said in done.err
 
 
 def test_without_a_subset_everything_goes_on_training(
-    base: Path, collection: Path, frieze: Frieze, monkeypatch: pytest.MonkeyPatch
+    tiny_model: Path, collection: Path, frieze: Frieze, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing of the folder one stands in is run, either."""
     (collection / "train.py").write_text("raise SystemExit('mine')")
     monkeypatch.chdir(collection)
-    words = ("--model", base, "--prompt", "animal", "--count", 1, "--steps", 1, "--size", "64x64")
+    words = ("--model", tiny_model, "--prompt", "animal", "--count", 1, "--steps", 1, "--size", "64x64")
     done = frieze("subset", "make-reg", "class", *words)
     assert done.code == 0, done.err
     subsets = {each["name"]: each["images"] for each in frieze("subset", "list", "--json").json}
     assert subsets == {"class": 1, "all": 4}
 
 
-def test_a_subset_of_training_is_not_taken_over(base: Path, collection: Path, frieze: Frieze) -> None:
+def test_a_subset_of_training_is_not_taken_over(tiny_model: Path, collection: Path, frieze: Frieze) -> None:
     assert collection.is_dir()
     assert frieze("subset", "add", "foxes", "fox").code == 0
     assert frieze("subset", "add", "photos", "owl", "--reg").code == 0
     for name in ("foxes", "photos"):
-        done = frieze("subset", "make-reg", name, "--model", base, "--prompt", "fox")
+        done = frieze("subset", "make-reg", name, "--model", tiny_model, "--prompt", "fox")
         assert done.code == 2
         assert f"there is a subset '{name}'" in done.err

@@ -53,7 +53,7 @@ def odd(tmp_path: Path) -> Path:
 def test_odd_pictures_from_import_to_freeze(
     odd: Path, tmp_path: Path, frieze: Frieze, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """S043, S044: each file that cannot be used is quarantined with a reason and counted; the others are trained."""
+    """S043: each file that cannot be used is quarantined with a reason and counted; the others are trained."""
     monkeypatch.chdir(tmp_path)
     done = frieze("import", odd, "--layout", "kohya-folders", "--json")
     assert done.code == 0
@@ -110,7 +110,6 @@ def test_an_import_shows_its_warnings(
 
 
 def test_what_was_set_aside_is_listed_and_read_again(collection: Path, frieze: Frieze) -> None:
-    """S044"""
     assert "every file could be used" in frieze("quarantine").out
     assert frieze("quarantine", "--json").json == []
     bad = collection / "pictures" / "bad.png"
@@ -151,7 +150,7 @@ def test_scores_filter_and_pick(collection: Path, tmp_path: Path, frieze: Frieze
 def test_scores_are_columns_tables_and_say_which_copy_is_best(
     collection: Path, tmp_path: Path, frieze: Frieze
 ) -> None:
-    """S008, B16: a picture without a score has an empty cell, and is never the best of its copies."""
+    """B16: a picture without a score has an empty cell, and is never the best of its copies."""
     pictures = collection / "pictures"
     (pictures / "owl-2.png").write_bytes((pictures / "owl.png").read_bytes())
     assert frieze("scan").code == 0

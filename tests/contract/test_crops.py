@@ -79,3 +79,9 @@ def test_true_corners_are_mirrored_with_the_picture() -> None:
     ):
         assert corner_told((200, 140), placed, crop, "true", flip=False) == plain
         assert corner_told((200, 140), placed, crop, "true", flip=True) == mirrored
+
+
+def test_random_cuts_stay_where_they_are() -> None:
+    """Runs that were begun go on with the same cuts."""
+    placed = Placement((64, 64), (700, 900), (318, 418, 382, 482))
+    assert crop_of(placed, "random", 7, Sample(1, 2, 3)) == (39, 399, 103, 463)

@@ -32,16 +32,8 @@ def commands(page: Path) -> list[str]:
     return [line for line in lines if line.startswith("frieze ")]
 
 
-@pytest.fixture(scope="session")
-def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    pytest.importorskip("torch", reason="the train extra is not installed")
-    folder = tmp_path_factory.mktemp("model") / "base"
-    subprocess.run([sys.executable, "-m", "train.tiny_base", str(folder)], check=True, capture_output=True)
-    return folder
-
-
 @pytest.fixture
-def home(tmp_path: Path, tiny_base: Path) -> Path:
+def home(tmp_path: Path, tiny_model: Path) -> Path:
     """What the pages speak of: pictures with tags, a base model, a recipe."""
     (tmp_path / "pictures").mkdir()
     for i, tags in enumerate(TAGS):
@@ -49,7 +41,7 @@ def home(tmp_path: Path, tiny_base: Path) -> Path:
             tmp_path / f"pictures/{i}.png"
         )
         (tmp_path / f"pictures/{i}.txt").write_text(tags, "utf-8")
-    (tmp_path / "base").symlink_to(tiny_base)
+    (tmp_path / "base").symlink_to(tiny_model)
     _data_of_other_tools(tmp_path)
     recipe = ROOT / "docs" / "recipes.md"
     example = re.findall(r"^```toml\n(.*?)^```$", recipe.read_text("utf-8"), re.DOTALL | re.MULTILINE)[0]

@@ -19,6 +19,12 @@ def test_equal_shares_keep_the_epoch_as_long_as_it_was() -> None:
     assert sum(each.samples for each in changed) == 120
 
 
+def test_repeats_count_in_what_is_shared_out() -> None:
+    """B14"""
+    changed = equal_shares([share("a", 10, 4), share("b", 20, 0.5)])
+    assert [(each.name, each.before, each.repeats) for each in changed] == [("a", 4, 2.5), ("b", 0.5, 1.25)]
+
+
 def test_nothing_to_balance() -> None:
-    with pytest.raises(UserError):
+    with pytest.raises(UserError, match="no subset shows a picture"):
         equal_shares([share("a", 0, 1)])

@@ -1,6 +1,6 @@
 """The index against a model of plain lists: imports, edits, undo, redo, folds, two connections, restarts, lost files.
 
-Rows S003 and B03: what is read is the same before, amid and after a fold, in every process. Two actors edit; any commit
+Row B03: what is read is the same before, amid and after a fold, in every process. Two actors edit; any commit
 is taken back and made again while others stand; edits of subsets, saved filters and rules lie between
 (`record_rules.py`). The model keeps, for each thing of an image that can change, the list of who changed it when.
 """

@@ -1,4 +1,4 @@
-"""Rows in bulk: seen when whole, safe per batch, gone on with after a kill, one path once. Row S003."""
+"""Rows in bulk: seen when whole, safe per batch, gone on with after a kill, one path once."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_rows_appear_chunk_by_chunk_and_all_at_the_end(collection: Collection) -
 
 
 def test_a_kill_loses_no_batch_and_the_source_goes_on(collection: Collection) -> None:
-    """B13's ground: what `add` returned from is there, whoever opens the collection next."""
+    """What `add` returned from is there, whoever opens the collection next."""
     root = root_of(collection)
     load = BulkImport(collection, "s").__enter__()
     load.add(batch(root, 0, 50))

@@ -1,4 +1,4 @@
-"""Rows of very many images read at once say what is read one by one (S003)."""
+"""Rows of very many images read at once say what is read one by one."""
 
 from __future__ import annotations
 

@@ -107,7 +107,7 @@ def test_check_finds_what_does_not_agree_and_rebuild_mends_it(tmp_path: Path, is
 
 
 def test_kill_between_batches_leaves_whole_batches(tmp_path: Path) -> None:
-    """B13's ground: what was acknowledged is there, and everything derived agrees."""
+    """What was acknowledged is there, and everything derived agrees."""
     with_images(tmp_path, 1).close()
     script = (
         "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[2])\n"

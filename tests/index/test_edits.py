@@ -42,7 +42,7 @@ def add(collection: Collection, *rows: list[str]) -> list[int]:
 
 
 def test_undo_restores_the_place_of_a_removed_tag(collection: Collection) -> None:
-    """S015: the order of a caption is part of what is undone."""
+    """The order of a caption is part of what is undone."""
     collection.apply(RemoveTags(("1girl", "solo")), [1])
     assert collection.tag_names([1]) == [("long hair",)]
     collection.undo()
@@ -53,7 +53,7 @@ def test_undo_restores_the_place_of_a_removed_tag(collection: Collection) -> Non
 def test_tags_given_and_taken_on_images_of_their_own_are_one_change(
     collection: Collection, waits: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """S010: what a rule derives for millions is one commit, whether its rows follow now or later."""
+    """What a rule derives for millions is one commit, whether its rows follow now or later."""
     monkeypatch.setattr(journal, "AT_ONCE", 0 if waits else 1000)
     given = (("best", BitMap([1, 2])), ("new", BitMap([2, 3])), ("smile", BitMap([2, 3])))
     edit = GiveAndTake(given, (("1girl", BitMap([1])), ("solo", BitMap([2]))), "start", "derive")

@@ -1,4 +1,4 @@
-"""The plain-SQL door: views of the index itself, and normalised tables for other programs. Row S008."""
+"""The plain-SQL door: views of the index itself, and normalised tables for other programs."""
 
 from __future__ import annotations
 

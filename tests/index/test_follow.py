@@ -49,7 +49,7 @@ def known(collection: Collection) -> tuple[list[set[int]], list[int], list[int]]
 def test_caches_are_patched_and_not_read_again(
     pair: tuple[Collection, Collection], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """S003: a tagging job beside the app does not make the app read what it has in memory."""
+    """A tagging job beside the app does not make the app read what it has in memory."""
     here, there = pair
     there.apply(AddTags(("e",)), [1])
     known(here)

@@ -1,4 +1,4 @@
-"""Undo of edits of subsets, rules, saved filters, picks and aliases: thing by thing, beneath others. Rows B03, S003."""
+"""Undo of edits of subsets, rules, saved filters, picks and aliases: thing by thing, beneath others. Row B03."""
 
 from __future__ import annotations
 

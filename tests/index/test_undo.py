@@ -1,4 +1,4 @@
-"""Undo of one commit while others stand: what comes back, what stays and is counted. Rows B03 and S003."""
+"""Undo of one commit while others stand: what comes back, what stays and is counted. Row B03."""
 
 from __future__ import annotations
 

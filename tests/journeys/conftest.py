@@ -1,9 +1,7 @@
-"""What a journey starts from: a folder of pictures with tags, and a tiny base model."""
+"""What a journey starts from: a folder of pictures with tags."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -28,12 +26,4 @@ def pictures(tmp_path: Path) -> Path:
         ImageDraw.Draw(image).ellipse((20, 20, 80, 80), fill=(250 - 40 * at, 40, 40 * at))
         image.save(folder / name)
         (folder / name).with_suffix(".txt").write_text(tags, "utf-8")
-    return folder
-
-
-@pytest.fixture(scope="session")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    pytest.importorskip("torch", reason="the train extra is not installed")
-    folder = tmp_path_factory.mktemp("model") / "base"
-    subprocess.run([sys.executable, "-m", "train.tiny_base", str(folder)], check=True, capture_output=True)
     return folder

@@ -32,7 +32,7 @@ async def find(it: Driven, field: str, value: str) -> None:
     await it.press("enter")
 
 
-async def test_from_a_folder_of_pictures_to_a_lora(tmp_path: Path, pictures: Path, base: Path) -> None:
+async def test_from_a_folder_of_pictures_to_a_lora(tmp_path: Path, pictures: Path, tiny_model: Path) -> None:
     """The whole path: scan, tag, weigh, freeze, train, watch; S006, S042, B09, B14, and the LoRA loads in diffusers."""
     with Session.create(tmp_path / "set") as session:
         session.buckets.set_rule(BucketRule(128, 128, 64, 256, 32))
@@ -76,7 +76,7 @@ async def test_from_a_folder_of_pictures_to_a_lora(tmp_path: Path, pictures: Pat
             await it.press("5")
             await it.sees("first")
             for field, value in {
-                "model.path": str(base),
+                "model.path": str(tiny_model),
                 "length.epochs": "2",
                 "batch.size": "2",
                 "precision.mixed": "fp32",
@@ -98,7 +98,7 @@ async def test_from_a_folder_of_pictures_to_a_lora(tmp_path: Path, pictures: Pat
         (run,) = session.runs.all()
         assert run.status == "finished"
         (manifest,) = session.freezing.manifests()
-    _check_run(run.path, manifest.path, base)
+    _check_run(run.path, manifest.path, tiny_model)
 
 
 def _check_run(run: Path, manifest: Path, base: Path) -> None:

@@ -17,7 +17,7 @@ def left(collection: Collection) -> list[str]:
 
 
 def test_mended_gone_and_still_bad(tmp_path: Path) -> None:
-    """S044: only folders that hold such a file are looked into again."""
+    """Only folders that hold such a file are looked into again."""
     one, other, away = (tmp_path / name for name in ("one", "other", "away"))
     for folder in (one / "in", other, away):
         folder.mkdir(parents=True)

@@ -58,26 +58,6 @@ def _fresh_accelerate() -> Iterator[None]:
     GradientState._reset_state()
 
 
-@pytest.fixture(scope="session")
-def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A random SD1-shaped model folder."""
-    from train.tiny_base import build, save
-
-    folder = tmp_path_factory.mktemp("models") / "tiny"
-    save(build(seed=0), folder)
-    return folder
-
-
-@pytest.fixture(scope="session")
-def tiny_sdxl(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A random SDXL-shaped model folder."""
-    from train.tiny_base import build, save
-
-    folder = tmp_path_factory.mktemp("models") / "tiny-xl"
-    save(build(seed=0, family="sdxl"), folder)
-    return folder
-
-
 @dataclass(frozen=True)
 class Pictures:
     """A folder of pictures and the manifest frozen of them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
 
@@ -35,6 +36,19 @@ BASES: dict[str, dict[str, Any]] = {
     "escape_parentheses": {"trigger": "saber (fate)"},
 }  # fmt: skip
 
+Tags = list[str]
+EFFECTS: dict[str, Callable[[Tags, Tags], bool]] = {  # of the tags before and after
+    "shuffle": lambda before, after: sorted(before) == sorted(after),
+    "keep_tags": lambda before, after: after[1:3] == ["red", "1girl"][: len(after) - 1],
+    "tag_dropout": lambda before, after: set(after) <= {*before, ""},
+    "caption_dropout": lambda before, after: after in (before, [""]),
+    "trigger": lambda before, after: after == ["sls", *before],
+    "prefix": lambda before, after: after[0].startswith("photo of") and after[-1].endswith(before[-1]),
+    "suffix": lambda before, after: after[-1].endswith("in oil") and after[0].startswith(before[0]),
+    "dropout_every_epochs": lambda before, after: after in (before, [""]),
+    "escape_parentheses": lambda before, after: after == ["saber \\(fate\\)", *before[1:]],
+}
+
 
 def trained(pictures: Any) -> list[str]:
     with open_manifest(pictures.manifest) as manifest:
@@ -55,6 +69,9 @@ def test_every_rule_changes_what_is_trained(freeze: Any, frozen: Any, name: str)
     before = trained(freeze(frozen(rules=CaptionRules(**BASES.get(name, {})))))
     after = trained(freeze(frozen(rules=CaptionRules(**CHANGES[name]))))
     assert before != after
+    effect = EFFECTS.get(name, lambda before, after: True)
+    pairs = [(one.split(", "), other.split(", ")) for one, other in zip(before, after, strict=True)]
+    assert [pair for pair in pairs if not effect(*pair)] == []
 
 
 def test_wildcards_are_drawn_in_training(freeze: Any, frozen: Any) -> None:
@@ -65,7 +82,11 @@ def test_wildcards_are_drawn_in_training(freeze: Any, frozen: Any) -> None:
 
 
 def test_no_rule_was_forgotten() -> None:
-    assert {each.name for each in fields(CaptionRules)} == {*CHANGES, "wildcards"}
+    assert {each.name for each in fields(CaptionRules)} == {
+        *CHANGES,
+        "wildcards",
+        "text_first",
+    }  # the last works where the manifest is made
 
 
 def test_the_preview_is_what_is_trained(freeze: Any, frozen: Any) -> None:

@@ -315,6 +315,24 @@ def test_a_large_colour_profile_is_decoded(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", look], check=True)
 
 
+@pytest.mark.parametrize("turn", range(1, 9))
+def test_the_trainer_turns_pictures_upright(tmp_path: Path, turn: int) -> None:
+    """S043: by their EXIF data; what is trained is what a person sees, for all eight ways a camera is held."""
+    upright = np.zeros((4, 8, 3), np.uint8)
+    upright[:2, :4], upright[2:, :4], upright[:2, 4:] = (255, 0, 0), (0, 255, 0), (0, 0, 255)
+    held = {  # what lies in the file so that the turn of the EXIF data makes it upright
+        1: upright, 2: upright[:, ::-1], 3: upright[::-1, ::-1], 4: upright[::-1],
+        5: upright.transpose(1, 0, 2), 6: np.rot90(upright), 7: np.rot90(upright, 2).transpose(1, 0, 2),
+        8: np.rot90(upright, -1),
+    }  # fmt: skip
+    exif = Image.Exif()
+    exif[0x0112] = turn
+    path = tmp_path / "held.png"
+    Image.fromarray(np.ascontiguousarray(held[turn])).save(path, exif=exif)
+    pixels = pixels_of(file_of(path, Placement((8, 4), (8, 4), (0, 0, 8, 4))))
+    assert torch.equal(pixels, torch.from_numpy(upright).permute(2, 0, 1))
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_pixels_are_flattened_by_the_one_rule(tmp_path: Path, kind: str) -> None:
     """S043: what near-duplicates and the preview show is what is trained."""

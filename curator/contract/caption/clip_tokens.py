@@ -16,7 +16,6 @@ from curator.contract.caption.prompt_weights import parse_weights
 
 CLIP_VOCAB = Path(__file__).parents[1] / "clip_vocab"
 TOKENS_A_CHUNK = 75  # of 77: one begins, one ends
-LENGTHS = (75, 150, 225)
 _SPECIAL = ("<|startoftext|>", "<|endoftext|>")
 _ENDINGS = ("'s", "'t", "'re", "'ve", "'m", "'ll", "'d")
 

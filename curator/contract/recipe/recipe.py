@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from curator.contract.epoch_plan import LEFTOVERS
+
 _Choices = tuple[str, ...]
 
 
@@ -121,7 +123,7 @@ class BatchSize:
     leftovers: Literal["short", "fill", "carry"] = knob(
         "short",
         "pictures of a bucket that fill no batch: a short batch, a filled one, or carried to the next epoch",
-        choices=("short", "fill", "carry"),
+        choices=LEFTOVERS,
     )
 
 
