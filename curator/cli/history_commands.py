@@ -85,17 +85,17 @@ def _tell(commit: Commit | None, done: str, nothing: str) -> None:
     if commit is None:
         put(nothing)
         return
-    from curator.index.editing.describe import stayed_in_words
+    from curator.index.editing.describe import skipped_in_words
 
     images = f" ({counted(commit.images_changed)})" if commit.images_changed else ""
     put(f"{done}: {visible(commit.what)}{images}")
-    if commit.stayed:
-        put(f"changed since, and left as they are: {stayed_in_words(commit)}")
+    if commit.skipped:
+        put(f"changed since, and left as they are: {skipped_in_words(commit)}")
 
 
 def _state(commit: Commit) -> str:
     words = ["undone"] if commit.undone else []
-    return ", ".join([*words, *([f"{commit.stayed:,} stay"] if commit.stayed else [])])
+    return ", ".join([*words, *([f"{commit.skipped:,} stay"] if commit.skipped else [])])
 
 
 def _when(commit: Commit) -> str:

@@ -101,7 +101,7 @@ def order(
     yes: YesOption = False,
 ) -> None:
     """Order tags by the rules of 'frieze tag tables' (pins, people counts, classes), or move some to the front."""
-    from curator.index.changes.edits import Rewrite, Words
+    from curator.index.changes.edits import Annotations, Rewrite
     from curator.tags.order import to_front
 
     with opened(collection) as session:
@@ -112,7 +112,7 @@ def order(
         names = _names(tags)
         before = zip(ids, session.collection.tag_names(ids), strict=True)
         ordered = ((image, own, to_front(own, names)) for image, own in before)
-        words = tuple(Words(image, tags=new) for image, own, new in ordered if new != own)
+        words = tuple(Annotations(image, tags=new) for image, own, new in ordered if new != own)
         edit = Rewrite(words, f"order {', '.join(names)}")
         change_images(session, edit, ids, dry_run=dry_run, yes=yes)
 

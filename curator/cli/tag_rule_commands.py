@@ -18,7 +18,7 @@ from curator.contract.errors import UserError
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
-    from curator.index.changes.edits import Commit, Words
+    from curator.index.changes.edits import Annotations, Commit
     from curator.session.session import Session
     from curator.tags.clean import Diff
     from curator.tags.derive import Derived
@@ -130,7 +130,7 @@ def order_by_rules(session: Session, ids: Sequence[int], *, dry_run: bool, yes: 
 
     rule = order_rule(tables_of(session.collection))
 
-    def words(show: Show) -> Iterator[Words]:
+    def words(show: Show) -> Iterator[Annotations]:
         return ordered_words(session.collection, ids, rule, show)
 
     with progress_shown("look", "looked at") as show:
@@ -176,7 +176,7 @@ def clean(
         if as_json and dry_run:
             return
 
-        def words(show: Show) -> Iterator[Words]:
+        def words(show: Show) -> Iterator[Annotations]:
             return cleaned_words(session.collection, ids, rules, Diff(), show)
 
         _rewrite(
@@ -208,7 +208,7 @@ def _rewrite(
     session: Session,
     count: int,
     selected: int,
-    words: Callable[[Show], Iterator[Words]],
+    words: Callable[[Show], Iterator[Annotations]],
     why: str,
     *,
     dry_run: bool,

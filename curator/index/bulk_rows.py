@@ -77,9 +77,9 @@ class BulkRows:
         self._seen = self._newest(self._connection)
 
     @contextmanager
-    def beside(self) -> Generator[BulkRows | None]:
+    def on_own_connection(self) -> Generator[BulkRows | None]:
         """The same reads for another thread, on a connection of its own; None where the index moved on since."""
-        with self._store.database.beside() as connection:
+        with self._store.database.read_connection() as connection:
             connection.execute("BEGIN")
             other = copy(self)
             other._connection = connection

@@ -14,7 +14,7 @@ from curator.contract.errors import UserError
 from curator.contract.text import visible
 from curator.index.changes.edits import Commit, Edit, Rewrite
 from curator.index.editing import texts
-from curator.index.editing.compaction import LARGE_BYTES, settle_all, settle_if_large
+from curator.index.editing.compaction import LARGE_BYTES, compact_all, compact_if_large
 from curator.index.editing.describe import describe
 from curator.index.editing.fold import fold_for
 from curator.index.editing.plan import plan
@@ -44,9 +44,8 @@ from curator.index.tags.tag_table import Tag, TagTable
 from curator.index.undo.journal import Journal
 
 FILE_NAME = "frieze.db"
-_PERSON_SPARED = (
-    4  # a person's edits leave so many times more to be settled than a job's, which may wait for it
-)
+# a person's edits may fill the write buffer so many times further than a job's, which can wait for compaction
+HUMAN_EDIT_BUFFER_FACTOR = 4
 
 
 class Collection:
@@ -155,7 +154,7 @@ class Collection:
     @contextmanager
     def row_text(self, cancel: Callable[[], bool] | None = None) -> Generator[RowText]:
         """Long walks over paths and captions, on a connection of their own unless inside `reading`."""
-        with self._database.beside() as connection:
+        with self._database.read_connection() as connection:
             yield RowText(connection, cancel)
 
     def path_ranks(self, field: str, cancel: Callable[[], bool] | None = None) -> NDArray[np.int64]:
@@ -236,32 +235,32 @@ class Collection:
         """
         if isinstance(edit, Rewrite) and not durable:
             with self.reading():  # a job looks its tags up while nobody waits for it
-                self.tags.ids_of(name for words in edit.words for name in words.tags or ())
+                self.tags.ids_of(name for words in edit.annotations for name in words.tags or ())
         with self.writing(durable=durable):
             changes = plan(self._store, edit, self._selected(ids))
             commit = self.journal.commit(changes, actor, describe(edit))
-            settle_if_large(self._store, LARGE_BYTES * (_PERSON_SPARED if durable else 1))
+            compact_if_large(self._store, LARGE_BYTES * (HUMAN_EDIT_BUFFER_FACTOR if durable else 1))
             return commit
 
     @contextmanager
-    def as_one(self, what: str = "", actor: str = "you") -> Generator[None]:
+    def grouped(self, what: str = "", actor: str = "you") -> Generator[None]:
         """Make the edits made inside one commit, called `what` and by their lines: all of them, or none.
 
         For marks, subsets, rules, saved filters and picks. Other writers wait meanwhile.
         """
-        with self._records.as_one(what, actor):
+        with self._records.grouped(what, actor):
             yield
 
     def undo(self, actor: str = "you", commit: int | None = None) -> Commit | None:
         """Take the newest commit of `actor` back, or the one named; None where there is none.
 
-        Commits made since, by whomever, stay in force; what they changed of the same is left, and counted (`stayed`).
+        Commits made since, by whomever, stay in force; what they changed of the same is skipped, and counted (`skipped`).
 
         Raises:
-            UserError: there is no such commit, or it is taken back.
+            UserError: there is no such commit, or it is undone.
         """
         with self.writing(durable=True):
-            return self.journal.undo(actor) if commit is None else self.journal.take_back(commit, actor)
+            return self.journal.undo(actor) if commit is None else self.journal.undo_commit(commit, actor)
 
     def redo(self, actor: str = "you", commit: int | None = None) -> Commit | None:
         """Do again what `actor` took back last, or the commit named; None where there is nothing.
@@ -270,7 +269,7 @@ class Collection:
             UserError: there is no such commit, or it stands.
         """
         with self.writing(durable=True):
-            return self.journal.redo(actor) if commit is None else self.journal.bring_back(commit, actor)
+            return self.journal.redo(actor) if commit is None else self.journal.redo_commit(commit, actor)
 
     def history(self, limit: int = 50) -> list[Commit]:
         """The newest edits first."""
@@ -290,12 +289,12 @@ class Collection:
         self._recover_import()
         left = fold_for(self._store, budget_s)
         if budget_s is None:
-            self.settle()
+            self.compact()
         return left
 
-    def settle(self) -> None:
+    def compact(self) -> None:
         """Bring what small commits left together into its own rows, so that the next reader has less to add up."""
-        settle_all(self._store)
+        compact_all(self._store)
 
     @property
     def has_written(self) -> bool:

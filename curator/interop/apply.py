@@ -15,7 +15,7 @@ from pyroaring import BitMap
 from curator.contract.errors import UserError
 from curator.filter.evaluate import select
 from curator.index.bucket_rule import set_bucket_rule
-from curator.index.changes.edits import Rewrite, Words
+from curator.index.changes.edits import Annotations, Rewrite
 from curator.index.collection import Collection
 from curator.index.tables.picks import Pick, pick_filter
 from curator.index.tables.small_tables import Subset
@@ -61,7 +61,7 @@ def carry_out(
     matcher = Matcher(collection)
     report.words = give_words(collection, matcher, plan, progress, replace_words=replace_words)
     picks = [_pick(matcher, each, each.rows) for each in plan.subsets if each.rows]
-    with collection.as_one(f"import of {plan.layout}", ACTOR):
+    with collection.grouped(f"import of {plan.layout}", ACTOR):
         if plan.rule:
             set_bucket_rule(collection, plan.rule)
         for pick in picks:
@@ -109,5 +109,5 @@ def _give_class_tokens(collection: Collection, planned: PlannedSubset) -> int:
         return 0
     ids = select(collection, f"{_filter(planned)} untagged -has:caption").ids.tolist()
     names = tuple(dict.fromkeys(part.strip() for part in tokens.split(",") if part.strip()))
-    words = tuple(Words(image, tags=names) for image in ids)
+    words = tuple(Annotations(image, tags=names) for image in ids)
     return collection.apply(Rewrite(words, f"class tokens '{tokens}'"), ids, ACTOR).images_changed

@@ -38,7 +38,7 @@ class Edits:
 
         For marks, subsets, rules, saved filters and picks; tags and captions are an edit of their own.
         """
-        with self._collection.as_one(what):
+        with self._collection.grouped(what):
             yield
 
     def undo(self, commit: int | None = None) -> Commit | None:

@@ -81,7 +81,7 @@ class Session:
         try:
             self.fold(_FOLD_AT_CLOSE_S)
             if self.collection.has_written:
-                self.collection.settle()
+                self.collection.compact()
         except UserError:
             pass  # a full disk or a busy index: nothing is lost, edits wait in the journal
         finally:

@@ -61,7 +61,7 @@ class Subsets:
 
     def balance(self) -> list[Balanced]:
         """Set repeats so that all subsets share an epoch equally, regularisation apart; gives what they are."""
-        with self._collection.as_one("balance"):
+        with self._collection.grouped("balance"):
             balanced = self.balanced()
             for each in balanced:
                 self.change(each.name, partial(replace, repeats=each.repeats))

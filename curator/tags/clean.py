@@ -15,7 +15,7 @@ from functools import cached_property
 from itertools import chain
 from typing import Any, TypeVar
 
-from curator.index.changes.edits import Words
+from curator.index.changes.edits import Annotations
 from curator.index.collection import Collection
 from curator.index.tags.tag_names import each_once, folded, spaced
 from curator.tags.people import Group, drop_of_several
@@ -190,11 +190,11 @@ def cleaned_words(
     rules: CleanRules,
     diff: Diff,
     looked: Looked | None = None,
-) -> Iterator[Words]:
+) -> Iterator[Annotations]:
     """New words for the images that cleaning changes; `diff` counts while they are made."""
     cleaner = TagCleaner(rules, {tag.name: tag.cls for tag in collection.all_tags()})
 
-    def change(image: int, tags: tuple[str, ...], caption: str) -> Words | None:
+    def change(image: int, tags: tuple[str, ...], caption: str) -> Annotations | None:
         new_tags, changes = cleaner.clean(tags)
         new_caption = clean_caption(caption, rules)
         if new_caption != caption:
@@ -203,7 +203,7 @@ def cleaned_words(
             return None
         diff.images += 1
         diff.changes.update(changes)
-        return Words(
+        return Annotations(
             image, new_tags if new_tags != tags else None, new_caption if new_caption != caption else None
         )
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from curator.contract.errors import UserError, did_you_mean
-from curator.index.changes.edits import Words
+from curator.index.changes.edits import Annotations
 from curator.index.collection import Collection
 from curator.index.tags.tag_table import Tag, folded
 from curator.tags.rewriting import Looked, rewritten
@@ -45,15 +45,15 @@ class OrderRule:
 
 def ordered_words(
     collection: Collection, ids: Sequence[int], rule: OrderRule, looked: Looked | None = None
-) -> Iterator[Words]:
+) -> Iterator[Annotations]:
     """New words for the images whose tags stand in another order."""
     places = {tag.name: rule.place(tag) for tag in collection.all_tags()}
     ranks = {place: rank for rank, place in enumerate(sorted(set(places.values())))}
     rank_of = {name: ranks[place] for name, place in places.items()}.__getitem__  # a number compares faster
 
-    def change(image: int, tags: tuple[str, ...], _: str) -> Words | None:
+    def change(image: int, tags: tuple[str, ...], _: str) -> Annotations | None:
         ordered = tuple(sorted(tags, key=rank_of))
-        return Words(image, tags=ordered) if ordered != tags else None
+        return Annotations(image, tags=ordered) if ordered != tags else None
 
     return rewritten(collection, ids, change, looked)
 

@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from curator.index.changes.edits import Commit, Words
+from curator.index.changes.edits import Annotations, Commit
 from curator.index.collection import Collection
 from curator.tags.clean import CleanRules, Diff, cleaned_words
 from curator.tags.derive import derive
@@ -114,7 +114,7 @@ def _cleaning(collection: Collection, ids: Ids, tables: Tables, looked: Looked) 
 
 
 def _ordering(collection: Collection, ids: Ids, tables: Tables, looked: Looked) -> Review:
-    count, examples, rule = 0, list[Words](), order_rule(tables)
+    count, examples, rule = 0, list[Annotations](), order_rule(tables)
     for some in _pieces(ids, looked):
         for each in ordered_words(collection, some, rule):
             count += 1

@@ -143,7 +143,7 @@ class FriezeApp(App[None]):
 
     def _trim(self) -> None:
         if self.session.collection.has_written:
-            self.reader.collection.settle()
+            self.reader.collection.compact()
         memory.trim()
 
     def _fold(self) -> None:

@@ -48,11 +48,11 @@ def collection_folder(given: Path | None) -> Path:
 @contextmanager
 def opened(given: Path | None) -> Generator[Session]:
     """The collection a command works on, opened."""
-    from curator.index.damage import damage_told
+    from curator.index.damage import damage_reported
     from curator.session.session import Session
 
     folder = collection_folder(given)
-    with damage_told(folder), Session.open(folder) as session:
+    with damage_reported(folder), Session.open(folder) as session:
         yield session
 
 

@@ -33,7 +33,7 @@ def reading_files(bulk: BulkRows, images: BitMap) -> Generator[Callable[[], File
     given_up = Event()
 
     def beside() -> Files | None:
-        with bulk.beside() as own:
+        with bulk.on_own_connection() as own:
             return _read(own, images, given_up) if own else None
 
     with ThreadPoolExecutor(1) as pool:

@@ -13,7 +13,7 @@ from curator.index.editing.pending import Pending
 from curator.index.file.database import Database
 from curator.index.sets.bitmaps import Bitmaps, Flag
 from curator.index.sets.columns import Columns
-from curator.index.sets.write_buffer import Late
+from curator.index.sets.write_buffer import WriteBuffer
 from curator.index.tags.tag_table import TagTable
 
 REBUILT = "rebuild"  # a journal row of this kind: nothing cached before it is worth anything
@@ -27,10 +27,10 @@ class Store:
         self.database = database
         self.connection = database.connection
         self.pending = Pending(self.connection)
-        self.late = Late(self.connection)
-        self.tags = TagTable(self.connection, self.late)
-        self.bitmaps = Bitmaps(self.connection, self.late)
-        self.columns = Columns(self.connection, self.late, self.pending.count_deltas)
+        self.write_buffer = WriteBuffer(self.connection)
+        self.tags = TagTable(self.connection, self.write_buffer)
+        self.bitmaps = Bitmaps(self.connection, self.write_buffer)
+        self.columns = Columns(self.connection, self.write_buffer, self.pending.count_deltas)
         self._seen: int | None = None  # the newest journal row that the caches know of
         database.on_foreign_change = self.follow
         database.on_rollback = self.forget
@@ -39,7 +39,7 @@ class Store:
         """What is cached may be wrong."""
         self._seen = None
         self.pending.forget()
-        self.late.forget()
+        self.write_buffer.forget()
         self.tags.forget_all()
         self.bitmaps.forget()
         self.columns.forget()
@@ -56,7 +56,7 @@ class Store:
             self._seen = self._newest()
             return
         self.pending.forget()
-        self.late.follow()
+        self.write_buffer.follow()
         self.tags.forget()
         patch(self, [change for _, data in news for change in unpack(data)])
 

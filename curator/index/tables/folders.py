@@ -55,7 +55,7 @@ class FolderTable:
         ]
         self._database.connection.executemany("INSERT OR REPLACE INTO folder VALUES(?,?,?,?,?)", rows)
 
-    def unsettle(self, paths: Iterable[str]) -> None:
+    def force_rescan(self, paths: Iterable[str]) -> None:
         """The next quick scan looks into these again. Inside a write transaction."""
         rows = [(UNSETTLED, to_blob(path)) for path in paths]
         self._database.connection.executemany("UPDATE folder SET mtime_ns=? WHERE path=?", rows)

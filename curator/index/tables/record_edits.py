@@ -25,9 +25,9 @@ class RecordEdits:
         self._journal = journal
 
     @contextmanager
-    def as_one(self, what: str = "", actor: str = _BY) -> Generator[None]:
+    def grouped(self, what: str = "", actor: str = _BY) -> Generator[None]:
         """Make the commits made inside one: all or none. Other writers wait meanwhile."""
-        with self._database.writing(durable=True), self._journal.as_one(actor, what):
+        with self._database.writing(durable=True), self._journal.grouped(actor, what):
             yield
 
     def change(

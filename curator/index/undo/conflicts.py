@@ -27,7 +27,7 @@ from curator.index.changes.changes import (
     TagMoved,
     TagsReplaced,
 )
-from curator.index.changes.records import Key, things, unpacked
+from curator.index.changes.records import Key, independent_changes, unpacked
 from curator.index.tags.tag_table import TagTable
 
 # no tag's name holds a line break
@@ -120,7 +120,7 @@ def record_keys(change: RecordChanged) -> list[str]:
     """What a change of a record touches: the whole of it where it came or went, else the values that differ."""
     before, after = unpacked(change.before), unpacked(change.after)
     key = (change.table, change.key)
-    paths = [()] if before is None or after is None else things(*key, before, after)
+    paths = [()] if before is None or after is None else independent_changes(*key, before, after)
     return [record_key(*key, *path) for path in paths]
 
 
@@ -154,13 +154,13 @@ def reordered(before: Sequence[object], after: Sequence[object]) -> bool:
     return [tag for tag in before if tag in stayed] != [tag for tag in after if tag in stayed]
 
 
-def apart(one: Touches, other: Touches) -> Touches:
-    """What was touched by one of two rows of a commit, not by both: what was done and taken back is as before."""
+def symmetric_difference(one: Touches, other: Touches) -> Touches:
+    """What was touched by one of two rows of a commit, not by both: what was done and undone is as before."""
     found = {key: images ^ other[key] if key in other else images for key, images in one.items()}
     return {**{key: images for key, images in other.items() if key not in one}, **found}
 
 
-def together(touches: Iterable[Touches]) -> Touches:
+def union(touches: Iterable[Touches]) -> Touches:
     """What was touched by any."""
     lists: dict[str, list[BitMap]] = {}
     for each in touches:

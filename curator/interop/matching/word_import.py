@@ -15,7 +15,7 @@ from typing import Any
 
 from curator.contract.errors import UserError
 from curator.contract.text import visible
-from curator.index.changes.edits import Rewrite, Words
+from curator.index.changes.edits import Annotations, Rewrite
 from curator.index.collection import Collection
 from curator.index.tables.metadata import PostFacts
 from curator.interop.matching.foreseen import Foreseen, Pictures
@@ -98,7 +98,7 @@ class _Given:
     """What one batch of rows gives."""
 
     report: WordsReport = field(default_factory=WordsReport)
-    words: list[Words] = field(default_factory=list[Words])
+    words: list[Annotations] = field(default_factory=list[Annotations])
     facts: list[tuple[int, PostFacts]] = field(default_factory=list[tuple[int, PostFacts]])
     classes: dict[tuple[str, str], None] = field(default_factory=dict[tuple[str, str], None])
     scores: dict[str, dict[int, float]] = field(default_factory=dict[str, dict[int, float]])
@@ -216,7 +216,7 @@ def _given(pictures: Pictures, batch: list[Row], replace_words: bool) -> _Given:
 
 def _words(
     record: Record, image: int, tags: tuple[str, ...], caption: str, replace_words: bool
-) -> Words | None:
+) -> Annotations | None:
     """The words a record gives; None where the picture has other ones and keeps them.
 
     Where the picture has just what a scan reads in the same files, even nothing takes its place.
@@ -230,4 +230,4 @@ def _words(
     is_there = all(not new or new == old for new, old in ((record.tags, tags), (record.caption, caption)))
     if new_tags is None and new_caption is None and not is_there:
         return None
-    return Words(image, new_tags, new_caption)
+    return Annotations(image, new_tags, new_caption)

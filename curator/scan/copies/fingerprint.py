@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from curator.index.collection import Collection
 from curator.scan.copies.appearance import LOOKING, Look, Pictures
-from curator.scan.places import homes_of
+from curator.scan.places import parent_folders
 from curator.scan.readers.readers import Readers
 
 _PIECE = 32  # pictures a question
@@ -107,6 +107,8 @@ class _Keeper:
             with self._collection.writing():
                 self._collection.fingerprints.put(waiting)
                 self._collection.quarantine.put(bad)
-                self._collection.folders.unsettle({home for path, _ in bad for home in homes_of(path)})
+                self._collection.folders.force_rescan(
+                    {home for path, _ in bad for home in parent_folders(path)}
+                )
             self._filled.looked += len(waiting)
             self._filled.undecodable += bad

@@ -9,7 +9,7 @@ import numpy as np
 from pyroaring import BitMap
 
 from curator.index.changes.changes import id_array
-from curator.index.changes.edits import Edit, Rewrite, SetMark, Together, Words
+from curator.index.changes.edits import Annotations, Edit, EditGroup, Rewrite, SetMark
 from curator.index.collection import Collection
 from curator.index.editing.describe import images_in_words
 from curator.index.sets.bitmaps import Flag
@@ -72,11 +72,11 @@ def _keeping(collection: Collection, groups: Sequence[Sequence[int]], carry_word
     parts += [(Rewrite(words), told)] if words else []
     images = BitMap().union(*(some for _, some in parts))
     what = f"keep the best, reject {images_in_words(len(rejected))}"
-    edit = Together(tuple(parts), what) if len(parts) > 1 else parts[0][0]
+    edit = EditGroup(tuple(parts), what) if len(parts) > 1 else parts[0][0]
     return Keeping(rejected, told, edit, images)
 
 
-def _merged(collection: Collection, groups: Sequence[Sequence[int]]) -> Iterator[Words]:
+def _merged(collection: Collection, groups: Sequence[Sequence[int]]) -> Iterator[Annotations]:
     """The words of the first of each group with those of the others; where a person kept another, that has its own."""
     keep = collection.bitmaps.of(Flag.KEEP)
     for at in range(0, len(groups), _READ):
@@ -95,4 +95,6 @@ def _merged(collection: Collection, groups: Sequence[Sequence[int]]) -> Iterator
             caption = next((captions[image] for image in group if image in captions), None)
             is_told = caption is not None and first not in captions
             if more or is_told:
-                yield Words(first, (*tags[first], *more) if more else None, caption if is_told else None)
+                yield Annotations(
+                    first, (*tags[first], *more) if more else None, caption if is_told else None
+                )

@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from curator.scan.copies.fingerprint import Progress
 
 
-def forget_looks(collection: Collection, paths: Iterable[str]) -> None:
+def clear_failed_fingerprints(collection: Collection, paths: Iterable[str]) -> None:
     """That these pictures have no number is known no more. Inside a write transaction."""
     contents = collection.images.contents(sorted(_images_at(collection, paths)))
-    collection.fingerprints.forget_none([content for _, content in contents])
+    collection.fingerprints.clear_failed([content for _, content in contents])
 
 
 def look_again(collection: Collection, progress: Progress | None = None) -> None:
@@ -31,7 +31,7 @@ def look_again(collection: Collection, progress: Progress | None = None) -> None
     if not paths:
         return
     with collection.writing():
-        collection.fingerprints.forget_none(contents.values())
+        collection.fingerprints.clear_failed(contents.values())
     filled = fill(collection, sorted(paths), progress)
     bad = {path for path, _ in (*filled.undecodable, *filled.unopened)}
     left = {contents[image] for image, path in paths.items() if path in bad}

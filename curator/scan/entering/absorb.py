@@ -13,10 +13,10 @@ from curator.contract.files.picture_file import has_picture
 from curator.index.collection import Collection
 from curator.index.images.images import FileFacts
 from curator.index.tables.folders import UNSETTLED, FolderState
-from curator.scan.copies.relook import forget_looks
+from curator.scan.copies.relook import clear_failed_fingerprints
 from curator.scan.entering.new_images import Arrivals, Newcomers
 from curator.scan.entering.resync import Resync
-from curator.scan.places import Known, Place, Places, homes_of
+from curator.scan.places import Known, Place, Places, parent_folders
 from curator.scan.readers.reading import Answer, Outcome, Wanted
 from curator.scan.report import ScanReport
 
@@ -117,7 +117,9 @@ class Absorber:
         self._unsettled = set[str]()
         self._told = set[str]()  # folders of which some images could not be reached
         with collection.reading():
-            self._quarantined = {each.path: homes_of(each.path) for each in collection.quarantine.list()}
+            self._quarantined = {
+                each.path: parent_folders(each.path) for each in collection.quarantine.list()
+            }
 
     def absorb(
         self, batch: Sequence[Read], refused: Sequence[tuple[str, str]], listed: Sequence[FolderState]
@@ -140,7 +142,7 @@ class Absorber:
         with self._collection.writing():
             self._report.missing = len(self._images.set_alive(expected - self._seen, False))
             met = {path for path, _ in self._report.quarantined}  # of a cut tar: none finds them in it
-            held = (path for path in self._quarantined if self._places.holds(path) and path not in met)
+            held = (path for path in self._quarantined if self._places.contains(path) and path not in met)
             self._collection.quarantine.release([path for path in held if _is_gone(path)])
             self._collection.folders.forget(gone_folders)
 
@@ -149,7 +151,7 @@ class Absorber:
     ) -> None:
         """Folders in which something has to be looked at again are not passed over by the next quick scan."""
         self._release({state.path for state in listed} - {path for path, _ in refused})
-        self._unsettled.update(*(homes_of(path) for path, _ in (*news.quarantined, *news.conflicts)))
+        self._unsettled.update(*(parent_folders(path) for path, _ in (*news.quarantined, *news.conflicts)))
         unsettled = self._unsettled.union(*self._quarantined.values())
         self._collection.folders.put(
             replace(state, mtime_ns=UNSETTLED) if state.path in unsettled else state for state in listed
@@ -179,7 +181,7 @@ class Absorber:
         new = self._new(batch, mets, news)
         self._keep(mets, news)
         if freed:
-            forget_looks(self._collection, freed)
+            clear_failed_fingerprints(self._collection, freed)
         for root, some in new.items():
             self._seen |= self._arrivals.add(root, some)
             news.added += len(some.paths)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from curator.index.changes.edits import Rewrite, Words
+from curator.index.changes.edits import Annotations, Rewrite
 from curator.index.collection import Collection
 from curator.index.images.sidecar_names import kind_of, sidecar_name
 from curator.index.images.sidecar_table import SidecarState
@@ -27,7 +27,7 @@ class Resync:
         self._collection = collection
         self._sidecars = collection.images.sidecars
         self._news = news
-        self._words: list[Words] = []
+        self._words: list[Annotations] = []
 
     def sync(self, mets: Mapping[int, Met]) -> None:
         """Take the changed sidecars of these images as one commit; those in conflict are left for next time."""
@@ -71,9 +71,9 @@ class Resync:
             ]
             return
         self._collection.tags.learn_classes(said.classes)
-        self._take(image, outcome.sidecars, now, Words(image, new_tags, new_caption))
+        self._take(image, outcome.sidecars, now, Annotations(image, new_tags, new_caption))
 
-    def _take(self, image: int, sidecars: Sequence[Sidecar], now: _Now, words: Words) -> None:
+    def _take(self, image: int, sidecars: Sequence[Sidecar], now: _Now, words: Annotations) -> None:
         tags = now.tags if words.tags is None else words.tags
         caption = now.caption if words.caption is None else words.caption
         edited = now.tags_edited() or now.caption_edited()
