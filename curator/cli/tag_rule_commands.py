@@ -125,13 +125,13 @@ def _put_derived(report: dict[str, Any]) -> None:
 
 def order_by_rules(session: Session, ids: Sequence[int], *, dry_run: bool, yes: bool) -> None:
     """Order the tags of images by the rules of the collection's tables."""
-    from curator.tags.order import order_rule, ordered_words
+    from curator.tags.order import order_rule, ordered_annotations
     from curator.tags.tables import tables_of
 
     rule = order_rule(tables_of(session.collection))
 
     def words(show: Show) -> Iterator[Annotations]:
-        return ordered_words(session.collection, ids, rule, show)
+        return ordered_annotations(session.collection, ids, rule, show)
 
     with progress_shown("look", "looked at") as show:
         count = sum(1 for _ in words(show))
@@ -157,7 +157,7 @@ def clean(
     as_json: JsonOption = False,
 ) -> None:
     """Clean tags and captions by the rules of 'frieze tag tables'; --dry-run shows the changes."""
-    from curator.tags.clean import CleanRules, Diff, cleaned_words
+    from curator.tags.clean import CleanRules, Diff, cleaned_annotations
     from curator.tags.relations import read_aliases, read_implications
     from curator.tags.tables import tables_of
 
@@ -170,14 +170,14 @@ def clean(
         )
         diff = Diff()
         with progress_shown("look", "looked at") as show:
-            for _ in cleaned_words(session.collection, ids, rules, diff, show):
+            for _ in cleaned_annotations(session.collection, ids, rules, diff, show):
                 pass
         _put_diff(diff, limit, as_json)
         if as_json and dry_run:
             return
 
         def words(show: Show) -> Iterator[Annotations]:
-            return cleaned_words(session.collection, ids, rules, Diff(), show)
+            return cleaned_annotations(session.collection, ids, rules, Diff(), show)
 
         _rewrite(
             session, diff.images, len(ids), words, "clean tags", dry_run=dry_run, yes=yes, tell=not as_json

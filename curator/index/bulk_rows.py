@@ -86,7 +86,7 @@ class BulkRows:
             yield other if self._newest(connection) == self._seen else None
 
     @contextmanager
-    def few_pages(self) -> Generator[None]:
+    def small_page_cache(self) -> Generator[None]:
         """Long walks profit nothing from pages kept in memory."""
         (before,) = self._connection.execute("PRAGMA cache_size").fetchone()
         self._connection.execute(f"PRAGMA cache_size={_WALK_PAGES}")
@@ -107,9 +107,9 @@ class BulkRows:
         """(id, name, class) of every tag."""
         return self._connection.execute("SELECT id, name, class FROM tag").fetchall()
 
-    def in_path_order(self, images: BitMap, is_given_up: Callable[[], bool] = bool) -> PathOrder:
+    def in_path_order(self, images: BitMap, is_cancelled: Callable[[], bool] = bool) -> PathOrder:
         """Images in the order of their paths; not all where it is given up."""
-        pieces = self._looked_up(images) if self._are_few(images) else self._walked(images, is_given_up)
+        pieces = self._looked_up(images) if self._are_few(images) else self._walked(images, is_cancelled)
         ids, roots = np.zeros(len(images), np.uint32), np.zeros(len(images), np.uint16)
         done = 0
         for some, root in pieces:
@@ -181,14 +181,14 @@ class BulkRows:
             roots, _, ids = zip(*rows, strict=True)
             yield np.array(ids, np.uint32), np.array(roots, np.uint16)
 
-    def _walked(self, images: BitMap, is_given_up: Callable[[], bool]) -> Iterator[tuple[NDArray[Any], int]]:
+    def _walked(self, images: BitMap, is_cancelled: Callable[[], bool]) -> Iterator[tuple[NDArray[Any], int]]:
         """Along the index over (root, path)."""
         is_wanted = np.zeros((images.max() if images else 0) + 1, bool)
         is_wanted[id_array(images)] = True
         run = self._connection.execute
         for place, (number, _) in enumerate(self.roots()):
             last = b""
-            while not is_given_up() and (said := run(_NEXT, (number, last, _PIECE)).fetchone()[0]):
+            while not is_cancelled() and (said := run(_NEXT, (number, last, _PIECE)).fetchone()[0]):
                 ids = _numbers(said)
                 (last,) = run("SELECT path FROM image WHERE id = ?", (int(ids[-1]),)).fetchone()
                 ids = ids[ids < len(is_wanted)]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pyroaring import BitMap
 
 from curator.contract.errors import UserError
+from curator.contract.progress import Progress
 from curator.contract.text import visible
 from curator.index.changes.edits import Commit, Edit, Rewrite
 from curator.index.editing import texts
@@ -254,7 +255,7 @@ class Collection:
     def undo(self, actor: str = "you", commit: int | None = None) -> Commit | None:
         """Take the newest commit of `actor` back, or the one named; None where there is none.
 
-        Commits made since, by whomever, stay in force; what they changed of the same is skipped, and counted (`skipped`).
+        Commits made since stay in force; what they changed of the same is skipped, and counted (`skipped`).
 
         Raises:
             UserError: there is no such commit, or it is undone.
@@ -320,11 +321,11 @@ class Collection:
         """Bring the write-ahead log into `frieze.db`, so that the one file is all there is to copy."""
         self._database.checkpoint()
 
-    def warm(self, is_given_up: Callable[[], bool]) -> int:
+    def warm(self, is_cancelled: Callable[[], bool]) -> int:
         """Bring a cold file into the system's cache, for the filters to come; gives how many pieces that took."""
         from curator.index.sets.read_ahead import warm
 
-        return warm(self._database, is_given_up)
+        return warm(self._database, is_cancelled)
 
     def keep_pages(self, mib: int) -> None:
         """How many MiB of the file are kept in memory besides the system's own cache of it."""
@@ -334,17 +335,17 @@ class Collection:
         """How long a write waits from now on while another program writes."""
         self._database.patience_s = seconds
 
-    def check(self, looked: derived.Looked | None = None) -> list[str]:
+    def check(self, progress: Progress | None = None) -> list[str]:
         """What does not agree with the rows: one sentence each, none where all is well."""
         with self.reading():
-            return page_and_row_faults(self._store.connection) or derived.check(self._store, looked)
+            return page_and_row_faults(self._store.connection) or derived.check(self._store, progress)
 
-    def rebuild(self, looked: derived.Looked | None = None) -> None:
+    def rebuild(self, progress: Progress | None = None) -> None:
         """Make everything derived again from the rows; whole or, where `looked` raises, not at all."""
         with self.writing(durable=True):
             for fault in page_and_row_faults(self._store.connection):
                 raise UserError(f"nothing can be made anew from rows that are damaged: {fault}", WAY_BACK)
-            derived.rebuild(self._store, looked)
+            derived.rebuild(self._store, progress)
 
     def _selected(self, ids: Iterable[int] | BitMap | None) -> BitMap:
         alive = self._store.alive()

@@ -23,9 +23,9 @@ from curator.contract.files.tar_members import is_tar
 from curator.contract.text import visible
 from curator.index.collection import Collection
 from curator.index.tables.folders import UNSETTLED, FolderState
-from curator.scan.entering.absorb import Absorber, Read
+from curator.scan.entering.absorb import Absorber, FolderResult
 from curator.scan.entering.look import wanted_of
-from curator.scan.entering.new_images import Arrivals
+from curator.scan.entering.new_images import NewImageWriter
 from curator.scan.find import Folder, Unchanged, count, walk
 from curator.scan.places import Known, Place, Places
 from curator.scan.readers.readers import Readers
@@ -102,13 +102,13 @@ class _Scan:
         self._total = 0
         with collection.writing():
             self._places = Places(collection, top)
-        self._arrivals = Arrivals(collection)
-        self._absorber = Absorber(collection, self._places, self._report, self._arrivals)
+        self._writer = NewImageWriter(collection)
+        self._absorber = Absorber(collection, self._places, self._report, self._writer)
         self._remembered = collection.folders.under(top)
         self._listed: dict[str, list[str]] = {}  # and the folders and tars in each
         self._passed = set[str]()
         self._unreached: list[str] = []  # folders that are there, as far as anyone can say
-        self._batch: list[Read] = []
+        self._batch: list[FolderResult] = []
         self._waiting = 0  # images of the batch
         self._folders: list[Folder] = []
         self._states: list[FolderState] = []
@@ -117,7 +117,7 @@ class _Scan:
     def run(self) -> ScanReport:
         if self._progress and not self._quick:
             self._total = count(self._top, self._skip, self._counted)
-        with Readers(READING) as readers, self._arrivals, gc_paused():
+        with Readers(READING) as readers, self._writer, gc_paused():
             for piece, answer in readers.read(self._pieces()):
                 self._take(piece, answer)
             self._flush()
@@ -156,7 +156,9 @@ class _Scan:
 
     def _take(self, piece: _Piece, answer: Answer) -> None:
         if piece.names:
-            self._batch.append(Read(piece.folder.path, piece.place, piece.known, piece.wanted, answer))
+            self._batch.append(
+                FolderResult(piece.folder.path, piece.place, piece.known, piece.wanted, answer)
+            )
             self._waiting += len(piece.names)
             self._tell(len(piece.names), piece.folder.path_of(piece.names[-1]))
         if piece.state:

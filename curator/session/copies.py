@@ -9,7 +9,7 @@ from curator.index.collection import Collection
 
 if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen waits for none of it
     from curator.scan.copies.duplicates import Group
-    from curator.scan.copies.keeping import Keeping
+    from curator.scan.copies.keeping import CopyResolution
 
 
 class Copies:
@@ -18,13 +18,15 @@ class Copies:
     def __init__(self, collection: Collection) -> None:
         self._collection = collection
 
-    def keep_best(self, groups: Sequence[Group], best: str = "size", *, carry_words: bool = False) -> Keeping:
+    def keep_best(
+        self, groups: Sequence[Group], best: str = "size", *, carry_words: bool = False
+    ) -> CopyResolution:
         """The edit by which of each group of copies the best stays (see `scan.keeping`); `edit` makes it."""
         from curator.scan.copies.keeping import keep_best
 
         return keep_best(self._collection, groups, best, carry_words=carry_words)
 
-    def keep_chosen(self, group: Group, kept: int, *, carry_words: bool = False) -> Keeping:
+    def keep_chosen(self, group: Group, kept: int, *, carry_words: bool = False) -> CopyResolution:
         """The edit by which one picture of a group stays, whichever is the best."""
         from curator.scan.copies.keeping import keep_chosen
 

@@ -15,12 +15,13 @@ from functools import cached_property
 from itertools import chain
 from typing import Any, TypeVar
 
+from curator.contract.progress import Progress
 from curator.index.changes.edits import Annotations
 from curator.index.collection import Collection
 from curator.index.tags.tag_names import each_once, folded, spaced
 from curator.tags.people import Group, drop_of_several
 from curator.tags.relations import refuse_circle
-from curator.tags.rewriting import Looked, rewritten
+from curator.tags.rewriting import rewritten
 
 _NO_ALIASES: Mapping[str, str] = {}
 _NO_IMPLICATIONS: Mapping[str, frozenset[str]] = {}
@@ -184,12 +185,12 @@ class TagCleaner:
         return kept
 
 
-def cleaned_words(
+def cleaned_annotations(
     collection: Collection,
     ids: Sequence[int],
     rules: CleanRules,
     diff: Diff,
-    looked: Looked | None = None,
+    progress: Progress | None = None,
 ) -> Iterator[Annotations]:
     """New words for the images that cleaning changes; `diff` counts while they are made."""
     cleaner = TagCleaner(rules, {tag.name: tag.cls for tag in collection.all_tags()})
@@ -207,7 +208,7 @@ def cleaned_words(
             image, new_tags if new_tags != tags else None, new_caption if new_caption != caption else None
         )
 
-    return rewritten(collection, ids, change, looked)
+    return rewritten(collection, ids, change, progress)
 
 
 def clean_caption(caption: str, rules: CleanRules) -> str:

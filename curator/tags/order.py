@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from curator.contract.errors import UserError, did_you_mean
+from curator.contract.progress import Progress
 from curator.index.changes.edits import Annotations
 from curator.index.collection import Collection
 from curator.index.tags.tag_table import Tag, folded
-from curator.tags.rewriting import Looked, rewritten
+from curator.tags.rewriting import rewritten
 
 WITHIN = ("keep", "name", "common")
 Place = tuple[int, int, str]
@@ -43,8 +44,8 @@ class OrderRule:
         return place, -tag.count if self._within == "common" else 0, ""
 
 
-def ordered_words(
-    collection: Collection, ids: Sequence[int], rule: OrderRule, looked: Looked | None = None
+def ordered_annotations(
+    collection: Collection, ids: Sequence[int], rule: OrderRule, progress: Progress | None = None
 ) -> Iterator[Annotations]:
     """New words for the images whose tags stand in another order."""
     places = {tag.name: rule.place(tag) for tag in collection.all_tags()}
@@ -55,7 +56,7 @@ def ordered_words(
         ordered = tuple(sorted(tags, key=rank_of))
         return Annotations(image, tags=ordered) if ordered != tags else None
 
-    return rewritten(collection, ids, change, looked)
+    return rewritten(collection, ids, change, progress)
 
 
 def to_front(own: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ from curator.index.collection import Collection
 from curator.index.tables.metadata import PostFacts
 from curator.scan.copies import appearance, near
 from curator.scan.copies import fingerprint as filling
-from curator.scan.copies.appearance import LOOKING, fingerprint
+from curator.scan.copies.appearance import FINGERPRINTING, fingerprint
 from curator.scan.copies.duplicates import find_groups
 from curator.scan.copies.fingerprint import fill
 from curator.scan.copies.near import MAX_DISTANCE, near_pairs
@@ -184,7 +184,7 @@ def test_a_picture_that_kills_its_process(
         "reader_process.main()\n"
     )
     monkeypatch.setattr(readers, "_COMMAND", [str(killer)])
-    monkeypatch.setattr(filling, "LOOKING", replace(LOOKING, here=0))
+    monkeypatch.setattr(filling, "LOOKING", replace(FINGERPRINTING, here=0))
     for looked in (9, 0):
         filled = fill(collection, everything(collection))
         assert filled == filling.Filled(looked, [], [(str(folder / "p5.png"), "its decoder crashed")])

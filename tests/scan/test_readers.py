@@ -117,9 +117,9 @@ def test_what_a_dead_process_had_not_begun_is_asked_of_another(
     started: list[str] = []
 
     class Counted(readers._Process):
-        def __init__(self, trade: str) -> None:
-            started.append(trade)
-            super().__init__(trade)
+        def __init__(self, job: str) -> None:
+            started.append(job)
+            super().__init__(job)
 
         def has_answer(self) -> bool:
             return False  # so all is asked before any answer is taken

@@ -1,7 +1,7 @@
 """Compaction of the write buffer: in portions that nobody waits for long.
 
-A job that writes without pause begins when its rows have grown large, and compacts a small portion with each commit from
-then on, until all that was there has its place; larger ones where the rows grow nevertheless. Whoever closes a
+A job that writes without pause begins when its rows have grown large, and compacts a small portion with each commit
+from then on, until all that was there has its place; larger ones where the rows grow nevertheless. Whoever closes a
 collection after writing compacts the rest.
 """
 

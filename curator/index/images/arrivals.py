@@ -101,7 +101,7 @@ def recover(store: Store) -> int:
 
 
 def _from_rows(connection: Any, images: BitMap) -> NewPostings:
-    arrivals = NewPostings()
+    new = NewPostings()
     wanted = id_array(images).astype(np.int64)
     span = (int(wanted[0]), int(wanted[-1]))
     query = """SELECT i.id, i.width, i.height, i.file_bytes, i.mtime_ns, i.format, i.sha256, t.tags, t.caption <> ''
@@ -117,6 +117,6 @@ def _from_rows(connection: Any, images: BitMap) -> NewPostings:
         columns["content"] = np.array([int.from_bytes(row[6][:8], "big") for row in piece], np.uint64)
         owners = np.repeat(numbers[:, 0], tags.counts)
         keys = np.sort((tags.values << 32 | owners).astype(np.uint64))
-        arrivals.put(numbers[:, 0], keys, tags.counts, columns)
-        arrivals.captioned |= BitMap(row[0] for row in piece if row[8])
-    return arrivals
+        new.put(numbers[:, 0], keys, tags.counts, columns)
+        new.captioned |= BitMap(row[0] for row in piece if row[8])
+    return new

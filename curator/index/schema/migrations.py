@@ -166,7 +166,7 @@ def _undo_of_any_commit(db: sqlite_utils.Database) -> None:
 
 
 def _late_changes(db: sqlite_utils.Database) -> None:
-    """What small commits leave together (`write_buffer.py`); ids are never given twice, so that readers know what is new."""
+    """The write buffer of small commits; ids are never given twice, so that readers know what is new."""
     db.execute("CREATE TABLE late (id INTEGER PRIMARY KEY AUTOINCREMENT, data BLOB NOT NULL)")
     db.execute(
         """CREATE TABLE late_settled (kind INTEGER NOT NULL, key INTEGER NOT NULL, upto INTEGER NOT NULL,

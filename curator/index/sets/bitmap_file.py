@@ -1,8 +1,8 @@
 """Bitmaps in the file: a row per number and chunk of 2^18 images, and what changed since.
 
 A tagging job changes a bit in hundreds of bitmaps with every commit. Rewriting each whole (up to 32 KB) would keep
-everybody else waiting: a small change goes to the commit's row (`write_buffer.py`), is compacted into the number's short row
-(`bitmap_change`), and is merged when that holds many.
+everybody else waiting: a small change goes to the commit's row (`write_buffer.py`), is compacted into the number's
+short row (`bitmap_change`), and is merged when that holds many.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from curator.index.sets.write_buffer import FEW, Change, WriteBuffer
 
 CHUNK_BITS = 18
 TAG_BITS = 24  # a key is chunk << 24 | number: chunk-major, so that an import appends
-_SHORT_ROW_IMAGES = 200  # so many images are kept as late changes of one number
+_SHORT_ROW_IMAGES = 200  # so many images are kept in one number's short row
 _AT_ONCE = 500
 
 

@@ -175,7 +175,9 @@ class Journal:
         """Perform the inverse of what was last done for a commit, and remember that."""
         what = self._connection.execute("SELECT what FROM journal WHERE id=?", (number,)).fetchone()[0]
         result = revert(self._store, number, undo=kind == "undo")
-        commit = replace(self._append(kind, actor, what, result, number), left=tuple(result.skipped.values))
+        commit = replace(
+            self._append(kind, actor, what, result, number), skipped_values=tuple(result.skipped.values)
+        )
         self._connection.execute(
             "UPDATE journal SET state=?, latest=? WHERE id=?", (state, commit.id, number)
         )

@@ -17,7 +17,7 @@ from curator.interop.folders import entries, pictures_in
 from curator.interop.matching.foreseen import WordsBeside
 from curator.interop.matching.records import Dropped, Record, Row, Source
 from curator.posts.words import lines_of, tags_of_line, text_of
-from curator.scan.sidecars.sidecar import MAX_BYTES, words_in
+from curator.scan.sidecars.sidecar import MAX_BYTES, annotations_in
 
 FURTHER = "further lines, which kohya leaves out"
 _FACE = 4  # parts of a name that tell where a face is: centre and size
@@ -83,7 +83,7 @@ class CaptionFiles:
         if self.lines and len(several) > 1:
             return (), lines_of(text)
         if self.ending == ".txt" and self.separator.strip() == "," and len(several) < 2 and not self.apart:
-            return words_in(".txt", data)
+            return annotations_in(".txt", data)
         if self.separator:
             return tags_of_line(first, self.separator), ""
         return (), text_of(first)

@@ -15,7 +15,7 @@ from curator.interop.matching.matcher import Matcher
 from curator.interop.matching.names import spellings
 from curator.interop.matching.records import Record
 from curator.scan.sidecars.beside import Beside, is_sidecar
-from curator.scan.sidecars.sidecar import MAX_BYTES, Sidecar, read_sidecar, together
+from curator.scan.sidecars.sidecar import MAX_BYTES, Sidecar, merged_annotations, read_sidecar
 
 Words = tuple[
     dict[int, tuple[str, ...]], dict[int, str]
@@ -95,7 +95,7 @@ class WordsBeside:
             except OSError:
                 continue
             found.append(Sidecar._make(read_sidecar(suffix, data, len(data), 0)))
-        words = together(found)
+        words = merged_annotations(found)
         return words.tags or (), words.caption or ""
 
 

@@ -20,18 +20,18 @@ _READ = 5000
 
 
 @dataclass(frozen=True)
-class Keeping:
+class CopyResolution:
     """What becomes of copies, as one `edit` of `images`: of those `rejected`, and of those that are `told` words."""
 
     rejected: BitMap
-    told: BitMap
+    annotated: BitMap
     edit: Edit
     images: BitMap
 
 
 def keep_best(
     collection: Collection, groups: Sequence[Group], best: str = "size", *, carry_words: bool = False
-) -> Keeping:
+) -> CopyResolution:
     """Of every group the best stays, by marks of now, and all that a person marked to keep; the others go.
 
     A group whose images are all rejected is left as it is. With `carry_words`, the best gets the tags of the others
@@ -46,34 +46,36 @@ def keep_best(
         left = (
             sorted(filter(places.__contains__, _images(group)), key=places.__getitem__) for group in groups
         )
-        return _keeping(collection, [each for each in left if each and each[0] not in gone], carry_words)
+        return _resolution(collection, [each for each in left if each and each[0] not in gone], carry_words)
 
 
-def keep_chosen(collection: Collection, group: Group, kept: int, *, carry_words: bool = False) -> Keeping:
+def keep_chosen(
+    collection: Collection, group: Group, kept: int, *, carry_words: bool = False
+) -> CopyResolution:
     """As `keep_best`, but the image `kept` stays; it loses the mark of a rejected one."""
     with collection.reading():
         others = [image for image in _images(group) if image != kept]
-        return _keeping(collection, [[kept, *others]], carry_words)
+        return _resolution(collection, [[kept, *others]], carry_words)
 
 
 def _images(group: Group) -> list[int]:
     return [group.best, *(copy.image for copy in group.copies)]
 
 
-def _keeping(collection: Collection, groups: Sequence[Sequence[int]], carry_words: bool) -> Keeping:
+def _resolution(collection: Collection, groups: Sequence[Sequence[int]], carry_words: bool) -> CopyResolution:
     """The first of each group stays."""
     keep, gone = collection.bitmaps.of(Flag.KEEP), collection.bitmaps.of(Flag.REJECT)
     rejected = BitMap(image for group in groups for image in group[1:]) - keep - gone
-    taken_back = BitMap(group[0] for group in groups) & gone
-    words = tuple(_merged(collection, groups)) if carry_words else ()
-    told = BitMap(each.image for each in words)
+    unmarked = BitMap(group[0] for group in groups) & gone
+    annotations = tuple(_merged(collection, groups)) if carry_words else ()
+    annotated = BitMap(each.image for each in annotations)
     parts: list[tuple[Edit, BitMap]] = [(SetMark(-1), rejected)]
-    parts += [(SetMark(0), taken_back)] if taken_back else []
-    parts += [(Rewrite(words), told)] if words else []
+    parts += [(SetMark(0), unmarked)] if unmarked else []
+    parts += [(Rewrite(annotations), annotated)] if annotations else []
     images = BitMap().union(*(some for _, some in parts))
     what = f"keep the best, reject {images_in_words(len(rejected))}"
     edit = EditGroup(tuple(parts), what) if len(parts) > 1 else parts[0][0]
-    return Keeping(rejected, told, edit, images)
+    return CopyResolution(rejected, annotated, edit, images)
 
 
 def _merged(collection: Collection, groups: Sequence[Sequence[int]]) -> Iterator[Annotations]:

@@ -9,7 +9,7 @@ from curator.contract.files.picture_file import has_picture
 from curator.index.collection import Collection
 
 if TYPE_CHECKING:
-    from curator.scan.copies.fingerprint import Progress
+    from curator.contract.progress import Progress
 
 
 def clear_failed_fingerprints(collection: Collection, paths: Iterable[str]) -> None:

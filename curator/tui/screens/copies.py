@@ -15,7 +15,7 @@ from curator.contract.errors import UserError
 from curator.contract.text import visible
 from curator.index.changes.edits import Commit
 from curator.scan.copies.duplicates import Group
-from curator.scan.copies.keeping import Keeping
+from curator.scan.copies.keeping import CopyResolution
 from curator.session.session import Session
 from curator.tui import keys
 from curator.tui.background import in_background, mistakes_shown, progress_told, write
@@ -236,14 +236,16 @@ class CopiesScreen(Screen):
         if not keeping.images:
             self.notify("Nothing is left to reject.", markup=False)
             return
-        words = f" {images_in_words(len(keeping.told))} get words of others." if keeping.told else ""
+        words = (
+            f" {images_in_words(len(keeping.annotated))} get words of others." if keeping.annotated else ""
+        )
         question = Confirm(
             f"Reject {images_in_words(len(keeping.rejected))}?",
             f"The best of each group stays, and what is marked to keep.{words} u takes it back.",
         )
         self.app.push_screen(question, lambda yes: self._reject(keeping) if yes else None)
 
-    def _reject(self, keeping: Keeping) -> None:
+    def _reject(self, keeping: CopyResolution) -> None:
         self.post_message(Told("rejecting"))
         write(
             self,
