@@ -17,7 +17,7 @@ from curator.contract.text import visible
 
 if TYPE_CHECKING:
     from curator.interop.apply import ImportReport
-    from curator.interop.matching.word_import import WordsReport
+    from curator.interop.matching.word_import import AnnotationReport
     from curator.interop.plan import ImportPlan
 
 
@@ -51,7 +51,7 @@ def import_data(
 ) -> None:
     """Bring in pictures, captions, repeats and metadata of other tools; --plan shows it first."""
     from curator.interop.layouts import plan_import
-    from curator.interop.matching.word_import import refuse_nothing
+    from curator.interop.matching.word_import import refuse_empty_import
     from curator.session.session import Session
 
     planned = plan_import(path, layout, reg=reg, images=images)
@@ -67,21 +67,21 @@ def import_data(
             replace_words=replace_words,
         )
     _show_report(report, as_json)
-    refuse_nothing(planned, report.words)
+    refuse_empty_import(planned, report.words)
 
 
 def _show_plan(plan: ImportPlan, home: Path | None, *, replace_words: bool, as_json: bool) -> None:
-    from curator.interop.matching.word_import import count_words, refuse_nothing
+    from curator.interop.matching.word_import import count_annotations, refuse_empty_import
 
-    counts = count_words(plan, home, replace_words=replace_words)
+    counts = count_annotations(plan, home, replace_words=replace_words)
     if as_json:
         put_json({**plan.as_json(), **_words_json(counts)})
     else:
         _put_plan(plan, counts)
-    refuse_nothing(plan, counts)
+    refuse_empty_import(plan, counts)
 
 
-def _put_plan(plan: ImportPlan, counts: WordsReport) -> None:
+def _put_plan(plan: ImportPlan, counts: AnnotationReport) -> None:
     if plan.subsets:
         rows = [
             (
@@ -132,7 +132,7 @@ def _show_report(report: ImportReport, as_json: bool) -> None:
     _put_words(report.words)
 
 
-def _words_json(words: WordsReport) -> dict[str, Any]:
+def _words_json(words: AnnotationReport) -> dict[str, Any]:
     found = {
         "rows": words.rows,
         "funnel": dict(words.funnel),
@@ -142,7 +142,7 @@ def _words_json(words: WordsReport) -> dict[str, Any]:
     return {**found, "scores": dict(words.scores)} if words.scores else found
 
 
-def _put_words(words: WordsReport) -> None:
+def _put_words(words: AnnotationReport) -> None:
     from curator.interop.matching.word_import import understood_in_words
 
     if not words.rows:
@@ -150,7 +150,7 @@ def _put_words(words: WordsReport) -> None:
     put_table([(count, reason) for reason, count in words.funnel.most_common()], ("rows", "of which"))
     if words.fields:
         put(f"understood: {understood_in_words(words)}")
-    if words.is_wordless:
+    if words.is_without_annotations:
         put("warning: no tags and no captions were found in them")
     for name, count in words.scores.items():
         put(f"score({name}): {counted(count, 'value')}")

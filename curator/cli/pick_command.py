@@ -17,7 +17,7 @@ from curator.contract.errors import UserError
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
-    from curator.select.pick import Picked
+    from curator.select.pick import PickResult
     from curator.select.rules import PickRules
     from curator.session.session import Session
 
@@ -142,7 +142,7 @@ def _refuse_keeping(wanted: str | None) -> None:
 
 def _picked_and_kept(
     collection: Path | None, rules: PickRules, save: str, subset: str, mark: str | None
-) -> tuple[Picked, list[str]]:
+) -> tuple[PickResult, list[str]]:
     """What was picked of a collection, and what was done with it, in words."""
     from curator.select.pick import pick as picked_by
 
@@ -151,7 +151,7 @@ def _picked_and_kept(
         return picked, _keep(session, picked, save, subset, mark)
 
 
-def _picked_of_dump(dump: Path, rules: PickRules) -> Picked:
+def _picked_of_dump(dump: Path, rules: PickRules) -> PickResult:
     from curator.index.tables.metadata import PostFacts
     from curator.interop.dumps.booru import booru_source
     from curator.interop.matching.records import Dropped
@@ -166,7 +166,7 @@ def _picked_of_dump(dump: Path, rules: PickRules) -> Picked:
     return pick_of(Posts(posts, rules.tags), rules, "in the dump")
 
 
-def _keep(session: Session, picked: Picked, save: str, subset: str, mark: str | None) -> list[str]:
+def _keep(session: Session, picked: PickResult, save: str, subset: str, mark: str | None) -> list[str]:
     """Do with the pick what was asked; gives it in words."""
     done: list[str] = []
     with session.edits.grouped():
@@ -182,7 +182,7 @@ def _keep(session: Session, picked: Picked, save: str, subset: str, mark: str | 
     return done
 
 
-def _report(picked: Picked, done: list[str], as_json: bool) -> None:
+def _report(picked: PickResult, done: list[str], as_json: bool) -> None:
     if as_json:
         put_json(
             {

@@ -58,7 +58,7 @@ class TagPiece(NamedTuple):
     values: NDArray[np.uint32]
 
 
-class _Asked(NamedTuple):
+class _Query(NamedTuple):
     """Wanted ids, all that the SQL reaches, and the SQL that reads them in order."""
 
     wanted: Ids
@@ -142,14 +142,14 @@ class BulkRows:
             piece = TagPiece(self._ids_of("image_text", asked, count), decode_joined(joined or b""))
             yield _only(piece, asked.wanted)
 
-    def _ids_of(self, table: str, asked: _Asked, count: int) -> Ids:
+    def _ids_of(self, table: str, asked: _Query, count: int) -> Ids:
         """Whose rows were read: of every id that was reached, unless there are fewer."""
         if count == len(asked.reached):
             return asked.reached
         query = _IDS.format(table, asked.where)
         return _numbers(self._connection.execute(query, asked.values).fetchone()[0])
 
-    def _pieces(self, images: BitMap) -> Iterator[_Asked]:
+    def _pieces(self, images: BitMap) -> Iterator[_Query]:
         """Images a piece at a time; where most of a range are wanted, all of it is read."""
         ids = id_array(images).astype(np.int64)
         at = 0
@@ -158,13 +158,13 @@ class BulkRows:
             beyond = int(np.searchsorted(ids, first + _PIECE))
             if (beyond - at) * _SCAN_SHARE > _PIECE:
                 some, last = ids[at:beyond], int(ids[beyond - 1])
-                yield _Asked(
+                yield _Query(
                     some, np.arange(first, last + 1), "WHERE id BETWEEN ? AND ? ORDER BY id", (first, last)
                 )
             else:
                 some = ids[at : at + _LOOKED_UP]
                 where = f"WHERE id IN ({','.join('?' * len(some))}) ORDER BY id"
-                yield _Asked(some, some, where, some.tolist())
+                yield _Query(some, some, where, some.tolist())
             at += len(some)
 
     def _are_few(self, images: BitMap) -> bool:
@@ -245,5 +245,5 @@ def _places(ids: Ids, wanted: Ids) -> NDArray[np.int64]:
     return np.flatnonzero(np.isin(ids, wanted, assume_unique=True))
 
 
-def _numbers(said: str | None) -> Ids:
-    return np.fromstring(said or "", np.int64, sep=",")
+def _numbers(joined: str | None) -> Ids:
+    return np.fromstring(joined or "", np.int64, sep=",")

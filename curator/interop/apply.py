@@ -21,7 +21,7 @@ from curator.index.tables.picks import Pick, pick_filter
 from curator.index.tables.small_tables import Subset
 from curator.interop.matching.matcher import Matcher
 from curator.interop.matching.records import Record, Source
-from curator.interop.matching.word_import import ACTOR, Progress, WordsReport, batches, give_words
+from curator.interop.matching.word_import import ACTOR, AnnotationReport, Progress, batches, write_annotations
 from curator.interop.plan import ImportPlan, PlannedSubset
 from curator.posts.words import text_of
 from curator.scan.report import ScanReport
@@ -34,7 +34,7 @@ class ImportReport:
     """What an import did."""
 
     scanned: ScanReport
-    words: WordsReport
+    words: AnnotationReport
     subsets: tuple[str, ...] = ()
     captioned: int = 0
 
@@ -55,11 +55,11 @@ def carry_out(
     taken = {each.name for each in collection.subsets.list()} & {each.name for each in plan.subsets}
     if taken:
         raise UserError(f"there is a subset '{min(taken)}' already", "rename or remove it first")
-    report = ImportReport(ScanReport(), WordsReport())
+    report = ImportReport(ScanReport(), AnnotationReport())
     for folder in plan.folders:
         report.scanned.include(scan(collection, folder, scanned))
     matcher = Matcher(collection)
-    report.words = give_words(collection, matcher, plan, progress, replace_words=replace_words)
+    report.words = write_annotations(collection, matcher, plan, progress, replace_words=replace_words)
     picks = [_pick(matcher, each, each.rows) for each in plan.subsets if each.rows]
     with collection.grouped(f"import of {plan.layout}", ACTOR):
         if plan.rule:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from curator.contract.files.tar_members import TarMembers, is_tar, members_of
 from curator.index.tables.folders import FolderState
-from curator.scan.sidecars.beside import Beside, is_sidecar
+from curator.scan.sidecars.beside import SidecarNames, is_sidecar
 
 SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".avif")
 _PICTURES = frozenset(SUFFIXES)
@@ -53,7 +53,7 @@ class Folder:
     mtime_ns: int
     looked_ns: int
     images: list[str]
-    beside: Beside
+    sidecars: SidecarNames
     inside: list[str] = field(default_factory=list)
     linked: list[str] = field(default_factory=list)
     refused: tuple[tuple[str, str], ...] = ()
@@ -66,7 +66,7 @@ class Folder:
 
     def sidecars_of(self, name: str) -> tuple[str, ...]:
         """The suffixes of the sidecars beside an image."""
-        return self.beside.of(name) if self.beside else ()
+        return self.sidecars.of(name) if self.sidecars else ()
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ def listed(path: str) -> Folder:
 def _listed(path: str, times_ns: tuple[int, int], skip: Collection[str], keep_alive: Pulse) -> Folder:
     if is_tar(path):
         return _listed_tar(path, times_ns)
-    images, beside, others = list[str](), Beside(), Counter[str]()
+    images, beside, others = list[str](), SidecarNames(), Counter[str]()
     inside, linked, refused = list[str](), list[str](), list[tuple[str, str]]()
     with os.scandir(path) as listing:
         for entry in _kept_alive(listing, lambda: keep_alive(path, len(images))):
@@ -184,7 +184,7 @@ def _kept_alive(
 
 def _listed_tar(path: str, times_ns: tuple[int, int]) -> Folder:
     members = members_of(path)
-    images, beside, others = list[str](), Beside(), Counter[str]()
+    images, beside, others = list[str](), SidecarNames(), Counter[str]()
     for member in members:
         name = member.name
         if any(part.startswith(".") and part != ".." for part in name.split("/")):

@@ -22,9 +22,9 @@ from curator.contract.errors import UserError
 from curator.contract.files.tar_members import is_tar
 from curator.contract.text import visible
 from curator.index.collection import Collection
-from curator.index.tables.folders import UNSETTLED, FolderState
+from curator.index.tables.folders import RESCAN, FolderState
 from curator.scan.entering.absorb import Absorber, FolderResult
-from curator.scan.entering.look import wanted_of
+from curator.scan.entering.look import questions_for
 from curator.scan.entering.new_images import NewImageWriter
 from curator.scan.find import Folder, Unchanged, count, walk
 from curator.scan.places import Known, Place, Places
@@ -149,7 +149,7 @@ class _Scan:
         for at in range(0, max(1, len(folder.images)), PIECE):
             names = folder.images[at : at + PIECE]
             known = self._places.known(place, names)
-            wanted = wanted_of(folder, names, known, self._full)
+            wanted = questions_for(folder, names, known, self._full)
             is_last = at + PIECE >= len(folder.images)
             piece = _Piece(folder, place, names, known, wanted, state if is_last else None)
             yield piece, Question(folder.path, wanted)
@@ -218,5 +218,5 @@ def gc_paused() -> Generator[None]:
 def _state_of(folder: Folder) -> FolderState:
     """What to remember of a listed folder; its time counts for nothing where it may change without being seen."""
     is_settled = folder.mtime_ns < folder.looked_ns - _SETTLES_NS
-    mtime_ns = folder.mtime_ns if is_settled else UNSETTLED
+    mtime_ns = folder.mtime_ns if is_settled else RESCAN
     return FolderState(folder.path, mtime_ns, len(folder.images), tuple(folder.inside), tuple(folder.linked))

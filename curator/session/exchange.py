@@ -8,8 +8,8 @@ from curator.index.collection import Collection
 
 if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen waits for none of it
     from curator.interop.apply import ImportReport
+    from curator.interop.matching.word_import import AnnotationReport
     from curator.interop.matching.word_import import Progress as ImportProgress
-    from curator.interop.matching.word_import import WordsReport
     from curator.interop.plan import ImportPlan
     from curator.scan.scan import Progress
 
@@ -35,10 +35,10 @@ class Exchange:
 
     def count(
         self, plan: ImportPlan, progress: ImportProgress | None = None, *, replace_words: bool = False
-    ) -> WordsReport:
+    ) -> AnnotationReport:
         """What the rows of a plan would do; a UserError where they reach no picture."""
-        from curator.interop.matching.word_import import count_words, refuse_nothing
+        from curator.interop.matching.word_import import count_annotations, refuse_empty_import
 
-        counts = count_words(plan, self._collection.folder, progress, replace_words=replace_words)
-        refuse_nothing(plan, counts)
+        counts = count_annotations(plan, self._collection.folder, progress, replace_words=replace_words)
+        refuse_empty_import(plan, counts)
         return counts

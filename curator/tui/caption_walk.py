@@ -20,7 +20,7 @@ from curator.contract.caption.captions import (
     caption_of,
     without_chance,
 )
-from curator.contract.caption.clip_tokens import Counted, counted
+from curator.contract.caption.clip_tokens import TokenCount, counted
 from curator.contract.crops import crop_of
 from curator.contract.epoch_plan import Sample
 from curator.contract.errors import UserError
@@ -40,7 +40,7 @@ class Said:
     text: Text
 
     @property
-    def tokens(self) -> Counted:
+    def tokens(self) -> TokenCount:
         """How many tokens CLIP makes of it, and what falls off."""
         return counted(self.caption, self.text.max_tokens, weighted=self.text.weighted_captions)
 

@@ -26,6 +26,8 @@ def test_any_pieces_in_any_order(
     found = joined.with_prefixes(np.array(at), np.array(lead_of), leads)
     assert [found.one(row) for row in range(len(at))] == meant
     assert found.lengths.tolist() == [len(each) for each in meant]
-    assert found.cut(rows) == [b"".join(meant[first : first + rows]) for first in range(0, len(meant), rows)]
-    plain = joined.picked(np.array(at))
+    assert found.split_every(rows) == [
+        b"".join(meant[first : first + rows]) for first in range(0, len(meant), rows)
+    ]
+    plain = joined.take(np.array(at))
     assert [plain.one(row) for row in range(len(at))] == [texts[place] for place in at]

@@ -46,7 +46,7 @@ def cut(question: Question, size: int) -> list[tuple[int, Question]]:
 def by_processes(question: Question, size: int, here: int = 0) -> tuple[list[Outcome], list[tuple[str, str]]]:
     outcomes: list[Outcome] = []
     warnings: list[tuple[str, str]] = []
-    with Readers(replace(READING, here=here)) as reading:
+    with Readers(replace(READING, inline_limit=here)) as reading:
         for count, answer in reading.read(iter(cut(question, size))):
             assert len(answer.facts) == len(answer.sidecars) == count
             outcomes += [answer.outcome(place) for place in range(count)]
@@ -72,7 +72,7 @@ def test_the_same_as_read_here(
 def test_a_process_that_is_killed_costs_nothing(wanted: Question, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(readers, "_COUNT", 1)
     found: list[Outcome] = []
-    with Readers(replace(READING, here=0)) as reading:
+    with Readers(replace(READING, inline_limit=0)) as reading:
         for _, answer in reading.read(iter(cut(wanted, 1)[:-1])):
             found.append(answer.outcome(0))
             for process in (*reading._starting, *reading._processes):
@@ -190,7 +190,7 @@ def test_of_known_images_only_what_changed_is_read(wanted: Question, tmp_path: P
         ("gone.png", True, (), (), (*other, {})),
         ("6.png", True, (), (), None),
     ]
-    with Readers(replace(READING, here=here)) as reading:
+    with Readers(replace(READING, inline_limit=here)) as reading:
         pieces = [(None, Question(wanted.folder, asked[at : at + 4])) for at in (0, 4)]
         one, two = (answer for _, answer in reading.read(iter(pieces)))
     assert ((one.same, one.gone, one.rereads), (two.same, two.gone, two.rereads)) == (

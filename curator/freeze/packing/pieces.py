@@ -19,7 +19,7 @@ class Pieces(NamedTuple):
     joined: NDArray[np.uint8]
     bounds: NDArray[np.int64]
 
-    def picked(self, at: Numbers) -> PackedBytes:
+    def take(self, at: Numbers) -> PackedBytes:
         """The pieces at some places, in that order."""
         return self.with_prefixes(at, np.zeros(len(at), np.int64), (b"",))
 
@@ -53,7 +53,7 @@ class PackedBytes(NamedTuple):
         """The piece of one row."""
         return self.joined[self.bounds[row] : self.bounds[row + 1]]
 
-    def cut(self, rows: int) -> list[bytes]:
+    def split_every(self, rows: int) -> list[bytes]:
         """The pieces of each so many rows in one."""
         bounds = [*self.bounds[:-1:rows].tolist(), len(self.joined)]
         return [self.joined[first:end] for first, end in pairwise(bounds)]

@@ -116,7 +116,7 @@ class FrozenRows:
         ids = self._rows[rows]
         place = self._place_of[ids]
         subset, bucket = self._of_rows(rows)
-        paths = self._paths.picked(place)
+        paths = self._paths.take(place)
         texts = self._texts(ids)
         tags, heads, tails = self._tags_of(place, subset)
         numbers = np.zeros((len(ids), SIGNS), np.uint32)
@@ -140,8 +140,8 @@ class FrozenRows:
             Block,
             _lines(numbers),
             [contents[32 * first : 32 * (first + ROWS)] for first in firsts],
-            paths.cut(ROWS),
-            tags.cut(ROWS),
+            paths.split_every(ROWS),
+            tags.split_every(ROWS),
             [b"".join(texts[first : first + ROWS]) for first in firsts],
         )
 

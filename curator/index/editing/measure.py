@@ -32,13 +32,13 @@ def images_to_change(store: Store, edit: Edit, images: BitMap) -> BitMap:
         case RemoveTags(names):
             return images & _having_any(store, names)
         case AddAndRemoveTags():
-            return _given_or_taken(store, edit) & images
+            return _added_or_removed(store, edit) & images
         case RenameTag(old, new):
             return images & having_any(store, renaming(store, old, new)[0])
         case SetMark(mark):
             return images - _marked(store, mark)
         case SetCaption(text):
-            return _captioned_otherwise(store, text, images)
+            return _with_other_caption(store, text, images)
         case ReorderTags():
             return images
         case Rewrite(words):
@@ -49,7 +49,7 @@ def images_to_change(store: Store, edit: Edit, images: BitMap) -> BitMap:
             return BitMap()
 
 
-def _captioned_otherwise(store: Store, text: str, images: BitMap) -> BitMap:
+def _with_other_caption(store: Store, text: str, images: BitMap) -> BitMap:
     return BitMap(image for image, old in texts.captions(store, images) if old != text)
 
 
@@ -57,7 +57,7 @@ def _of_all(store: Store, parts: Sequence[tuple[Edit, BitMap]]) -> BitMap:
     return BitMap().union(*(images_to_change(store, edit, some) for edit, some in parts))
 
 
-def _given_or_taken(store: Store, edit: AddAndRemoveTags) -> BitMap:
+def _added_or_removed(store: Store, edit: AddAndRemoveTags) -> BitMap:
     new = (some - _having_all(store, (name,), some) for name, some in edit.added)
     gone = (some & _having_any(store, [name]) for name, some in edit.removed)
     return BitMap().union(*new, *gone)

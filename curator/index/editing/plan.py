@@ -70,19 +70,19 @@ def _plan_tags(
 ) -> list[Change]:
     match edit:
         case AddTags(names, at):
-            return _give(store, [(name, images) for name in each_once(names)], at)
+            return _add_and_remove(store, [(name, images) for name in each_once(names)], at)
         case RemoveTags(names):
             return _remove(store, names, images)
         case AddAndRemoveTags(given, taken, at):
             gone = [each for name, some in taken for each in _remove(store, [name], some & images)]
-            return [*gone, *_give(store, [(name, some & images) for name, some in given], at)]
+            return [*gone, *_add_and_remove(store, [(name, some & images) for name, some in given], at)]
         case RenameTag(old, new):
             return _rename(store, old, new, images)
         case ReorderTags(names):
             return _reorder(store, names, images)
 
 
-def _give(store: Store, wanted: Sequence[tuple[str, BitMap]], at: Place) -> list[Change]:
+def _add_and_remove(store: Store, wanted: Sequence[tuple[str, BitMap]], at: Place) -> list[Change]:
     """Tags for images that lack them; at a place, in the order given."""
     everyone = BitMap().union(*(some for _, some in wanted))
     if not everyone:

@@ -50,7 +50,7 @@ class Store:
 
         seen = self._seen
         self._seen = self._newest()
-        news = [] if seen is None else self._news(seen)
+        news = [] if seen is None else self._rows_since(seen)
         if seen is None or len(news) > _MANY_ROWS or any(kind == REBUILT for kind, _ in news):
             self.forget()
             self._seen = self._newest()
@@ -82,6 +82,6 @@ class Store:
     def _newest(self) -> int:
         return int(self.connection.execute("SELECT coalesce(max(id), 0) FROM journal").fetchone()[0])
 
-    def _news(self, seen: int) -> list[tuple[str, bytes]]:
+    def _rows_since(self, seen: int) -> list[tuple[str, bytes]]:
         query = "SELECT kind, changes FROM journal WHERE id>? ORDER BY id LIMIT ?"
         return self.connection.execute(query, (seen, _MANY_ROWS + 1)).fetchall()

@@ -52,31 +52,31 @@ class WriteBuffer:
     def follow(self) -> None:
         """Another process committed: take its rows in."""
         self._is_fresh = False
-        self._fresh()
+        self._up_to_date()
 
     def bitmap(self, number: int) -> Change:
         """What is to be added to the rows of one bitmap, and what taken away. Empty sets where nothing waits."""
-        return _change(self._fresh()._marks.get(number))
+        return _change(self._up_to_date()._marks.get(number))
 
     def bitmaps(self) -> Iterable[int]:
         """Numbers of the bitmaps that anything waits for."""
-        return list(self._fresh()._marks)
+        return list(self._up_to_date()._marks)
 
     def count(self, tag: int) -> int:
         """What is to be added to the count of one tag."""
-        return sum(more for _, more in self._fresh()._counts.get(tag, ()))
+        return sum(more for _, more in self._up_to_date()._counts.get(tag, ()))
 
     def counts(self) -> dict[int, int]:
         """The same of all tags that anything waits for."""
-        return {tag: sum(more for _, more in rows) for tag, rows in self._fresh()._counts.items()}
+        return {tag: sum(more for _, more in rows) for tag, rows in self._up_to_date()._counts.items()}
 
     def image_counts(self) -> dict[int, int]:
         """How many tags the rows of images have, where the column says otherwise."""
-        return {image: count for image, (_, count) in self._fresh()._image_counts.items()}
+        return {image: count for image, (_, count) in self._up_to_date()._image_counts.items()}
 
     def bytes(self) -> int:
         """What all rows take in the file."""
-        return sum(self._fresh()._bytes.values())
+        return sum(self._up_to_date()._bytes.values())
 
     def add(
         self,
@@ -85,7 +85,7 @@ class WriteBuffer:
         image_counts: Mapping[int, int] | None = None,
     ) -> None:
         """Append one row: images come to bitmaps, then others leave; counts of tags grow; images have so many tags."""
-        self._fresh()
+        self._up_to_date()
         marks = {
             number: {**dict.fromkeys(gained, 1), **dict.fromkeys(lost, 0)}
             for number, (gained, lost) in (changes or {}).items()
@@ -96,24 +96,24 @@ class WriteBuffer:
 
     def take_bitmaps(self, numbers: Iterable[int]) -> dict[int, Change]:
         """Give up what waits for some bitmaps; the caller stores it."""
-        marks = self._fresh()._marks
+        marks = self._up_to_date()._marks
         taken = {number: _change(marks.pop(number)) for number in list(numbers) if number in marks}
-        self._note(Kind.BITMAP, taken)
+        self._mark_compacted(Kind.BITMAP, taken)
         return taken
 
     def take_counts(self, tags: Iterable[int]) -> dict[int, int]:
         """The same for counts of tags."""
-        counts = self._fresh()._counts
+        counts = self._up_to_date()._counts
         taken = {tag: sum(more for _, more in counts.pop(tag)) for tag in list(tags) if tag in counts}
-        self._note(Kind.COUNT, taken)
+        self._mark_compacted(Kind.COUNT, taken)
         return taken
 
     def take_image_counts(self, parts: Iterable[int]) -> dict[int, int]:
         """The same for the images of some parts of the column."""
-        known, wanted = self._fresh()._image_counts, set(parts)
+        known, wanted = self._up_to_date()._image_counts, set(parts)
         images = [image for image in known if image >> PART_BITS in wanted]
         taken = {image: known.pop(image)[1] for image in images}
-        self._note(Kind.PART, {image >> PART_BITS for image in images})
+        self._mark_compacted(Kind.PART, {image >> PART_BITS for image in images})
         return taken
 
     def uncompacted(self, end: int) -> tuple[Iterator[int], Iterator[int], Iterator[int]]:
@@ -121,25 +121,25 @@ class WriteBuffer:
 
         What waits longest comes first, as a rule.
         """
-        self._fresh()
+        self._up_to_date()
         parts = dict.fromkeys(image >> PART_BITS for image in self._image_counts)
         return (
-            self._lacking(Kind.BITMAP, self._marks, end),
-            self._lacking(Kind.COUNT, self._counts, end),
-            self._lacking(Kind.PART, parts, end),
+            self._uncompacted_keys(Kind.BITMAP, self._marks, end),
+            self._uncompacted_keys(Kind.COUNT, self._counts, end),
+            self._uncompacted_keys(Kind.PART, parts, end),
         )
 
     def newest(self) -> int:
         """The newest row's number; 0 where there is none."""
-        return max(self._fresh()._bytes, default=0)
+        return max(self._up_to_date()._bytes, default=0)
 
     def oldest(self) -> int:
         """The oldest row's number; 0 where there is none."""
-        return min(self._fresh()._bytes, default=0)
+        return min(self._up_to_date()._bytes, default=0)
 
     def compaction_end(self) -> int:
         """The row up to which everything is being compacted; 0 outside a compaction."""
-        return self._fresh()._compacted.get(_END, 0)
+        return self._up_to_date()._compacted.get(_END, 0)
 
     def begin_compaction(self) -> int:
         """Start to compact everything up to the newest row; gives its number."""
@@ -162,11 +162,11 @@ class WriteBuffer:
         self._connection.execute("DELETE FROM late_settled")
         self.forget()
 
-    def _lacking(self, kind: Kind, keys: Iterable[int], end: int) -> Iterator[int]:
+    def _uncompacted_keys(self, kind: Kind, keys: Iterable[int], end: int) -> Iterator[int]:
         compacted = self._compacted
         return (key for key in keys if compacted.get((kind, key), 0) < end)
 
-    def _note(self, kind: Kind, keys: Iterable[int]) -> None:
+    def _mark_compacted(self, kind: Kind, keys: Iterable[int]) -> None:
         self._write({(int(kind), key): self._last for key in keys})
 
     def _write(self, compacted: Mapping[tuple[int, int], int]) -> None:
@@ -176,7 +176,7 @@ class WriteBuffer:
             self._connection.executemany("INSERT OR REPLACE INTO late_settled VALUES(?,?,?)", rows)
             self._compacted.update(now)
 
-    def _fresh(self) -> WriteBuffer:
+    def _up_to_date(self) -> WriteBuffer:
         if self._is_fresh:
             return self
         read = self._connection.execute

@@ -11,7 +11,7 @@ from pyroaring import BitMap
 from curator.index.file.database import Database
 from curator.index.file.paths import from_blob, to_blob
 
-UNSETTLED = -1  # a time no folder has
+RESCAN = -1  # a time no folder has
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class FolderTable:
 
     def force_rescan(self, paths: Iterable[str]) -> None:
         """The next quick scan looks into these again. Inside a write transaction."""
-        rows = [(UNSETTLED, to_blob(path)) for path in paths]
+        rows = [(RESCAN, to_blob(path)) for path in paths]
         self._database.connection.executemany("UPDATE folder SET mtime_ns=? WHERE path=?", rows)
 
     def forget(self, paths: Iterable[str]) -> None:

@@ -42,27 +42,27 @@ class Names:
 
     def __init__(self, tags: TagTable, once: Mapping[int, str] | None = None) -> None:
         self._tags = tags
-        self._once = dict(once or {})
+        self._earlier = dict(once or {})
         self._now: dict[int, str] = {}
 
     def copy(self) -> Names:
         """The same moment, however far this one goes back."""
-        return Names(self._tags, self._once)
+        return Names(self._tags, self._earlier)
 
-    def before(self, renamed: Renamed) -> None:
+    def go_back_before(self, renamed: Renamed) -> None:
         """Go back behind a rename."""
-        self._once[renamed.tag] = renamed.before
+        self._earlier[renamed.tag] = renamed.before
 
     def renamed(self) -> list[int]:
         """Tags that were called otherwise than now, perhaps."""
-        return list(self._once)
+        return list(self._earlier)
 
     def of(self, tags: Iterable[int]) -> list[str]:
         """The names of tags."""
         wanted = list(tags)
-        unknown = list({tag for tag in wanted if tag not in self._once and tag not in self._now})
+        unknown = list({tag for tag in wanted if tag not in self._earlier and tag not in self._now})
         self._now.update((tag.id, tag.name) for tag in self._tags.get(unknown))
-        return [self._once[tag] if tag in self._once else self._now[tag] for tag in wanted]
+        return [self._earlier[tag] if tag in self._earlier else self._now[tag] for tag in wanted]
 
     def one(self, tag: int) -> str:
         """The name of a tag."""
@@ -83,7 +83,7 @@ def touches_of(
             if near:
                 found[key] = found[key] | near if key in found else near
         if isinstance(change, Renamed):
-            names.before(change)
+            names.go_back_before(change)
     return found
 
 

@@ -94,25 +94,25 @@ def tags_of(changes: Iterable[Change]) -> set[int]:
 
 
 def reverted_change(
-    store: Store, row: CommitRow, number: int, noted: Noted | None, skipped: Skipped
+    store: Store, row: CommitRow, number: int, recorded: Noted | None, skipped: Skipped
 ) -> Sequence[Change]:
     """The inverse of change `number`, to be performed at once; adds to `skipped` what others changed since."""
-    images = skipped.images
+    skipped_images = skipped.images
     match row.changes[number]:
         case TagChange() as change:
-            return _reverted_tag(store, row, change, noted, images)
+            return _reverted_tag(store, row, change, recorded, skipped_images)
         case TagMoved() as change:
-            return _reverted_move(store, row, change, noted, images)
+            return _reverted_move(store, row, change, recorded, skipped_images)
         case TagsReplaced() as change:
-            return _reverted_tag_lists(store, row, change, images)
+            return _reverted_tag_lists(store, row, change, skipped_images)
         case CaptionsReplaced() as change:
-            return _reverted_captions(row, change, images)
+            return _reverted_captions(row, change, skipped_images)
         case FlagChange(flag, gained, lost):
-            return _reverted_flag(row, flag, gained, lost, images)
+            return _reverted_flag(row, flag, gained, lost, skipped_images)
         case Renamed() as change:
-            return _reverted_name(store, row, change, images)
+            return _reverted_name(store, row, change, skipped_images)
         case Classed() as change:
-            return _reverted_classes(row, change, images)
+            return _reverted_classes(row, change, skipped_images)
         case RecordChanged() as change:
             return reverted_record(store.connection, change, row.others, row.newer, skipped.values)
         case Arrived() | FilesSeen():
@@ -120,7 +120,7 @@ def reverted_change(
 
 
 def _reverted_tag(
-    store: Store, row: CommitRow, change: TagChange, noted: Noted | None, skipped: BitMap
+    store: Store, row: CommitRow, change: TagChange, recorded: Noted | None, skipped: BitMap
 ) -> list[Change]:
     name = row.names.one(change.tag)
     mine = row.candidates(change.images, name)
@@ -131,7 +131,9 @@ def _reverted_tag(
     skipped |= mine - free
     if not free:
         return []
-    places = change.positions if change.added else positions_for_undo(change.images, change.positions, noted)
+    places = (
+        change.positions if change.added else positions_for_undo(change.images, change.positions, recorded)
+    )
     tag = store.tags.intern([name])[0] if tag is None else tag
     return [TagChange(tag, free, not change.added, _some(places, change.images, free))]
 
@@ -143,7 +145,7 @@ def _some(places: bytes | None, images: BitMap, some: BitMap) -> bytes | None:
 
 
 def _reverted_move(
-    store: Store, row: CommitRow, change: TagMoved, noted: Noted | None, skipped: BitMap
+    store: Store, row: CommitRow, change: TagMoved, recorded: Noted | None, skipped: BitMap
 ) -> list[Change]:
     old_name, new_name = row.names.of([change.old, change.new])
     mine = row.candidates(change.images, old_name)
@@ -160,7 +162,7 @@ def _reverted_move(
     if moved and new is not None:
         back.append(TagMoved(new, old, moved, BitMap()))
     if both:
-        places = _some(positions_for_undo(change.both, None, noted), change.both, both)
+        places = _some(positions_for_undo(change.both, None, recorded), change.both, both)
         back.append(TagChange(old, both, True, places))
     return back
 

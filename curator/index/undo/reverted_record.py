@@ -6,7 +6,7 @@ import sqlite3
 
 from curator.index.changes.changes import RecordChanged
 from curator.index.changes.record_paths import Record, value_at, with_values_of
-from curator.index.changes.record_words import named, value_named
+from curator.index.changes.record_words import record_name, value_name
 from curator.index.changes.records import TABLES, independent_changes, key_of_name, packed, read, unpacked
 from curator.index.undo.conflicts import Touches, record_key
 
@@ -29,9 +29,7 @@ def reverted_record(
         and not _touched(record_key(*key, *path), others)
         and not (path == (TABLES[change.table].name,) and _is_taken(connection, change, before))
     ]
-    skipped += [
-        value_named(change.table, change.key, now or after, path) for path in mine if path not in free
-    ]
+    skipped += [value_name(change.table, change.key, now or after, path) for path in mine if path not in free]
     if not free or now is None:
         return []
     result = with_values_of(now, before, free)
@@ -52,7 +50,7 @@ def _reverted_whole(
         or _touched(key, others)
         or not _is_as_left(read(connection, change.table, change.key), after)
     ):
-        skipped.append(named(change.table, change.key, before or after or {}))
+        skipped.append(record_name(change.table, change.key, before or after or {}))
         return []
     return [RecordChanged(change.table, change.key, change.after, change.before)]
 

@@ -26,7 +26,7 @@ _KEPT_EVERY_S = 2.0  # so a stop loses little
 class Filled:
     """How many pictures were looked at; (path, reason) of those that cannot be decoded, of those to come back to."""
 
-    looked: int = 0
+    fingerprinted: int = 0
     undecodable: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     unopened: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
 
@@ -110,5 +110,5 @@ class _Keeper:
                 self._collection.folders.force_rescan(
                     {home for path, _ in bad for home in parent_folders(path)}
                 )
-            self._filled.looked += len(waiting)
+            self._filled.fingerprinted += len(waiting)
             self._filled.undecodable += bad

@@ -18,7 +18,7 @@ def clear_failed_fingerprints(collection: Collection, paths: Iterable[str]) -> N
     collection.fingerprints.clear_failed([content for _, content in contents])
 
 
-def look_again(collection: Collection, progress: Progress | None = None) -> None:
+def retry_failed_fingerprints(collection: Collection, progress: Progress | None = None) -> None:
     """Look at all pictures set aside that the index has as images; those that can be decoded are so no more."""
     from curator.scan.copies.fingerprint import (
         fill,  # which loads decoders: a scan that only forgets needs none

@@ -12,7 +12,7 @@ from pyroaring import BitMap
 from curator.contract.files.picture_file import has_picture
 from curator.index.collection import Collection
 from curator.index.images.images import FileFacts
-from curator.index.tables.folders import UNSETTLED, FolderState
+from curator.index.tables.folders import RESCAN, FolderState
 from curator.scan.copies.relook import clear_failed_fingerprints
 from curator.scan.entering.new_images import NewImages, NewImageWriter
 from curator.scan.entering.resync import Resync
@@ -156,7 +156,7 @@ class Absorber:
         )
         unsettled = self._rescan_folders.union(*self._quarantined.values())
         self._collection.folders.put(
-            replace(state, mtime_ns=UNSETTLED) if state.path in unsettled else state for state in listed
+            replace(state, mtime_ns=RESCAN) if state.path in unsettled else state for state in listed
         )
 
     def _release(self, paths: set[str]) -> set[str]:

@@ -13,7 +13,7 @@ from curator.contract.errors import UserError
 from curator.contract.text import visible
 from curator.interop.apply import ImportReport
 from curator.interop.layouts import LAYOUTS, plan_import
-from curator.interop.matching.word_import import WordsReport, understood_in_words
+from curator.interop.matching.word_import import AnnotationReport, understood_in_words
 from curator.interop.plan import ImportPlan
 from curator.session.session import Session
 from curator.tui.background import in_background, progress_told
@@ -34,7 +34,7 @@ class Planned(NamedTuple):
     """A plan, what its rows would do, and whether their words replace those that pictures have."""
 
     plan: ImportPlan
-    counts: WordsReport
+    counts: AnnotationReport
     replace_words: bool
 
 
@@ -105,7 +105,7 @@ def plan_lines(plan: ImportPlan) -> list[Text]:
     return lines + [Text(f" {visible(note)}", "italic") for note in plan.notes]
 
 
-def count_lines(counts: WordsReport) -> list[Text]:
+def count_lines(counts: AnnotationReport) -> list[Text]:
     """What would become of every row, as lines."""
     lines = [Text(f" {count:>7,} rows: {visible(reason)}") for reason, count in counts.funnel.most_common()]
     if counts.rows:

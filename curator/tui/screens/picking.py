@@ -13,7 +13,7 @@ from textual.screen import Screen
 from curator.contract.errors import UserError, did_you_mean
 from curator.contract.text import visible
 from curator.filter.fields import is_score
-from curator.select.pick import Picked, pick
+from curator.select.pick import PickResult, pick
 from curator.select.rules import ORDERS, PickRules, Shortage, parse_range, parse_since, read_list
 from curator.session.session import Session
 from curator.tui.background import in_background, write
@@ -49,7 +49,7 @@ class NamedPick(NamedTuple):
     """A pick and the name it shall have."""
 
     name: str
-    picked: Picked
+    picked: PickResult
 
 
 def ask_for_pick(screen: Screen, session: Session, reader: Session) -> None:
