@@ -131,7 +131,7 @@ def _put_about(about: dict[str, Any]) -> None:
     put()
     subsets = [ManifestSubset(**each) for each in about["subsets"]]
     rows = [(s.name, f"{s.repeats:g}", ways_in_words(s), s.filter or "(every image)") for s in subsets]
-    put_table(rows, ("subset", "repeats", "ways", "filter"))
+    put_table(rows, ("subset", "repeats", "options", "filter"))
     put()
     names = ("images", "samples", "batches", "steps")
     buckets = [("x".join(map(str, b["bucket"])), *(b[name] for name in names)) for b in about["buckets"]]

@@ -341,7 +341,7 @@ class Collection:
             return page_and_row_faults(self._store.connection) or derived.check(self._store, progress)
 
     def rebuild(self, progress: Progress | None = None) -> None:
-        """Make everything derived again from the rows; whole or, where `looked` raises, not at all."""
+        """Make everything derived again from the rows; whole or, where `progress` raises, not at all."""
         with self.writing(durable=True):
             for fault in page_and_row_faults(self._store.connection):
                 raise UserError(f"nothing can be made anew from rows that are damaged: {fault}", WAY_BACK)

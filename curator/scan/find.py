@@ -114,7 +114,7 @@ def walk(
 
 
 def count(top: str, skip: Collection[str], progress: Callable[[int, str], None]) -> int:
-    """How many images `walk` would find; a quick look at names alone. `tell` hears how many there are so far."""
+    """How many images `walk` would find; a quick look at names alone. `progress` hears how many there are so far."""
     found = 0
     folders = walk(
         top, skip, lambda _path, _reason: None, {}, lambda path, more: progress(found + more, path)

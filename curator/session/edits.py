@@ -44,7 +44,7 @@ class Edits:
     def undo(self, commit: int | None = None) -> Commit | None:
         """Take back your newest edit that stands, or the one named; None where there is none.
 
-        Edits made since, by taggers too, stay; pictures where they changed the same are left and counted (`stayed`).
+        Edits made since, by taggers too, stay; images where they changed the same are skipped and counted (`skipped`).
         """
         return self._collection.undo(commit=commit)
 

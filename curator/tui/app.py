@@ -23,16 +23,16 @@ from curator.contract.text import visible
 from curator.index.changes.edits import Commit
 from curator.session.session import Session
 from curator.tui import keys, memory, theme
-from curator.tui.background import given_up, in_background, progress_told, write
+from curator.tui.background import cancelled, in_background, progress_on_status, write
 from curator.tui.key_order import KeyOrder, Typed
 from curator.tui.messages import (
     CollectionChanged,
-    Mistake,
     Place,
     RunLaunched,
     ShowImages,
-    Told,
-    VisitOver,
+    StatusChanged,
+    UserErrorRaised,
+    VisitEnded,
     WorkDone,
     WorkRefused,
 )
@@ -139,7 +139,7 @@ class FriezeApp(App[None]):
         return monotonic() - self._last_input >= _IDLE_AFTER_S
 
     def _warm(self) -> None:
-        self.reader.collection.warm(given_up())
+        self.reader.collection.warm(cancelled())
 
     def _trim(self) -> None:
         if self.session.collection.has_written:
@@ -148,7 +148,7 @@ class FriezeApp(App[None]):
 
     def _fold(self) -> None:
         """In a worker: fold until nothing waits or somebody is back; then the write-ahead log need not grow on."""
-        is_given_up = given_up()
+        is_given_up = cancelled()
         while self._is_idle() and not is_given_up():
             if not self.reader.fold(_FOLD_AT_A_TIME_S):
                 self.reader.collection.checkpoint()
@@ -166,7 +166,7 @@ class FriezeApp(App[None]):
         await self.action_go("browse")
         self._browse.visit(message.filter, asking)
 
-    async def on_visit_over(self, message: VisitOver) -> None:
+    async def on_visit_ended(self, message: VisitEnded) -> None:
         await self.action_go(message.screen)
 
     async def on_run_launched(self, message: RunLaunched) -> None:
@@ -255,8 +255,8 @@ class FriezeApp(App[None]):
         self._scan(None)
 
     def _scan(self, folder: Path | None) -> None:
-        tell = progress_told(self, "scanning")
-        self.post_message(Told("scanning"))
+        tell = progress_on_status(self, "scanning")
+        self.post_message(StatusChanged("scanning"))
         in_background(
             self, "scan", lambda: self.session.images.scan(folder, lambda at: tell(at.done, at.total))
         )
@@ -265,22 +265,22 @@ class FriezeApp(App[None]):
         if message.kind != "scan":
             return
         report = cast("ScanReport", message.result)
-        self.post_message(Told(""))
+        self.post_message(StatusChanged(""))
         self.notify(_in_words(report), title="Scanned", markup=False)
         for screen in {self._browse, self.screen}:
             if screen.is_running:
                 screen.post_message(CollectionChanged(images=True))
 
     def on_work_refused(self, message: WorkRefused) -> None:
-        self.post_message(Told(""))
-        self.post_message(Mistake(message.error))
+        self.post_message(StatusChanged(""))
+        self.post_message(UserErrorRaised(message.error))
 
     # telling
 
-    def on_told(self, message: Told) -> None:
+    def on_status_changed(self, message: StatusChanged) -> None:
         self.progress = message.note
 
-    def on_mistake(self, message: Mistake) -> None:
+    def on_user_error_raised(self, message: UserErrorRaised) -> None:
         error = message.error
         self.notify(visible(error.hint), title=visible(error.what), severity="error", markup=False)
 

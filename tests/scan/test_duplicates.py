@@ -177,10 +177,11 @@ def test_a_picture_that_kills_its_process(
 ) -> None:
     killer = tmp_path / "killer.py"
     killer.write_text(
-        "import os\nfrom dataclasses import replace\nfrom curator.scan import reader_process, appearance\n"
+        "import os\nfrom dataclasses import replace\nfrom curator.scan.copies import appearance\n"
+        "from curator.scan.readers import reader_process\n"
         "def dies(asked):\n"
-        "    return os._exit(1) if 'p5.png' in str(asked) else appearance.look_at_all(asked)\n"
-        "reader_process.trade_named = lambda name: replace(appearance.LOOKING, work=dies)\n"
+        "    return os._exit(1) if 'p5.png' in str(asked) else appearance.fingerprint_all(asked)\n"
+        "reader_process.job_named = lambda name: replace(appearance.FINGERPRINTING, work=dies)\n"
         "reader_process.main()\n"
     )
     monkeypatch.setattr(readers, "_COMMAND", [str(killer)])

@@ -86,9 +86,9 @@ def test_a_file_that_kills_its_reader_is_named(
     """A decoder that crashes takes a process with it, not the scan: here a stand-in that dies of one file."""
     killer = tmp_path / "killer.py"
     killer.write_text(
-        "import os\nfrom dataclasses import replace\nfrom curator.scan import reader_process, reading\n"
+        "import os\nfrom dataclasses import replace\nfrom curator.scan.readers import reader_process, reading\n"
         "dies = lambda asked: os._exit(1) if '7.png' in str(asked.wanted) else reading.read_all(asked)\n"
-        "reader_process.trade_named = lambda name: replace(reading.READING, work=dies)\n"
+        "reader_process.job_named = lambda name: replace(reading.READING, work=dies)\n"
         "reader_process.main()\n"
     )
     monkeypatch.setattr(readers, "_COMMAND", [str(killer)])
@@ -104,14 +104,14 @@ def test_what_a_dead_process_had_not_begun_is_asked_of_another(
     """However much it was asked, its death costs one process more, not one for each file."""
     dying = tmp_path / "dying.py"
     dying.write_text(
-        "import os\nfrom dataclasses import replace\nfrom curator.scan import reader_process, reading\n"
+        "import os\nfrom dataclasses import replace\nfrom curator.scan.readers import reader_process, reading\n"
         f"died = {str(tmp_path / 'died')!r}\n"
         "def dies_once(asked):\n"
         "    if asked.wanted and not os.path.exists(died):\n"
         "        open(died, 'w').close()\n"
         "        os._exit(1)\n"
         "    return reading.read_all(asked)\n"
-        "reader_process.trade_named = lambda name: replace(reading.READING, work=dies_once)\n"
+        "reader_process.job_named = lambda name: replace(reading.READING, work=dies_once)\n"
         "reader_process.main()\n"
     )
     started: list[str] = []

@@ -18,7 +18,7 @@ from pyroaring import BitMap
 class TagChange:
     """A tag added to (or taken from) images.
 
-    `places` are positions in the captions, as little-endian 32-bit numbers in id order; None is the end. A removal
+    `positions` are those in the captions, as little-endian 32-bit numbers in id order; None is the end. A removal
     carries them only as memory: where its undoing puts the tag, unless folding it into the rows has seen better.
     """
 

@@ -135,7 +135,7 @@ def _fingerprints(db: sqlite_utils.Database) -> None:
     db.table("fingerprint").create({"content": bytes, "value": int}, pk="content")
 
 
-def _ways_of_subsets(db: sqlite_utils.Database) -> None:
+def _subset_options(db: sqlite_utils.Database) -> None:
     """Regularisation, crop and mask of a subset (`small_tables.py`)."""
     db.execute("ALTER TABLE subset ADD COLUMN is_reg INTEGER NOT NULL DEFAULT 0")
     db.execute("ALTER TABLE subset ADD COLUMN crop TEXT NOT NULL DEFAULT 'center'")
@@ -215,7 +215,7 @@ STEPS: tuple[Callable[[sqlite_utils.Database], None], ...] = (
     _posts_picks_and_rule_tags,
     _waiting_edits_and_lookups,
     _fingerprints,
-    _ways_of_subsets,
+    _subset_options,
     _scores,
     _folders,
     _undo_of_any_commit,

@@ -34,8 +34,8 @@ MAX_BYTES = 4_000_000
 class Sidecar(NamedTuple):
     """What one sidecar says. None: it says nothing of tags, or of the caption.
 
-    `digest` is that of its bytes, `words_digest` that of an image with these words and no others: the first five are
-    what the index remembers of it (`SidecarState`).
+    `digest` is that of its bytes, `annotations_digest` that of an image with these tags and this caption alone: the
+    first five are what the index remembers of it (`SidecarState`).
     """
 
     suffix: str

@@ -20,8 +20,8 @@ from curator.freeze.build import FrozenManifest
 from curator.index.images.images import ImageRow
 from curator.session.session import Session
 from curator.tui import keys
-from curator.tui.background import given_up, in_background
-from curator.tui.caption_walk import Said, row_of, showings
+from curator.tui.background import cancelled, in_background
+from curator.tui.caption_walk import CaptionPreview, row_of, showings
 from curator.tui.messages import WorkDone, WorkRefused
 from curator.tui.recipe_form import remembered_recipe
 from curator.tui.screens.dialogs import said as said_mistake
@@ -36,7 +36,7 @@ class _Captions(NamedTuple):
     """Where the captions are from, and each with what it is of."""
 
     source: str
-    lines: list[tuple[str, Said]]
+    lines: list[tuple[str, CaptionPreview]]
 
 
 class ImageCaptions(ModalScreen[None]):
@@ -47,7 +47,7 @@ class ImageCaptions(ModalScreen[None]):
     def __init__(self, session: Session, row: ImageRow) -> None:
         super().__init__()
         self._session, self._row = session, row
-        self._lines: Sequence[tuple[str, Said]] = ()
+        self._lines: Sequence[tuple[str, CaptionPreview]] = ()
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog list"):
@@ -75,12 +75,13 @@ class ImageCaptions(ModalScreen[None]):
             return _Captions("in no subset: it would not be frozen", [])
         source = f"in no manifest yet; such as these, were it frozen now (seed {seed})"
         return _Captions(
-            source, [(f"epoch {at}", Said(text, (), recipe.text)) for at, text in enumerate(texts, 1)]
+            source,
+            [(f"epoch {at}", CaptionPreview(text, (), recipe.text)) for at, text in enumerate(texts, 1)],
         )
 
     def _frozen(self, frozen: FrozenManifest, recipe: Recipe) -> _Captions | None:
         with open_manifest(frozen.path) as manifest:
-            row = row_of(manifest, Path(self._row.full_path), given_up())
+            row = row_of(manifest, Path(self._row.full_path), cancelled())
             if row is None:
                 return None
             lines = [

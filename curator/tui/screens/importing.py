@@ -16,8 +16,8 @@ from curator.interop.layouts import LAYOUTS, plan_import
 from curator.interop.matching.word_import import AnnotationReport, understood_in_words
 from curator.interop.plan import ImportPlan
 from curator.session.session import Session
-from curator.tui.background import in_background, progress_told
-from curator.tui.messages import Told
+from curator.tui.background import in_background, progress_on_status
+from curator.tui.messages import StatusChanged
 from curator.tui.screens.dialogs import Form, FormLine, yes_or_no
 from curator.tui.screens.proposal import Proposal
 
@@ -41,8 +41,8 @@ class Planned(NamedTuple):
 def ask_for_import(screen: Screen, reader: Session) -> None:
     """Ask where it is, and plan in the background as the work "plan" of `screen`; for `propose_import`."""
 
-    def told(rows: int) -> None:
-        screen.post_message(Told(f"{rows:,} rows read"))
+    def progress(rows: int) -> None:
+        screen.post_message(StatusChanged(f"{rows:,} rows read"))
 
     def check(values: Mapping[str, str]) -> Callable[[], Planned]:
         typed = {name: value.strip() for name, value in values.items()}
@@ -54,13 +54,13 @@ def ask_for_import(screen: Screen, reader: Session) -> None:
 
         def planned() -> Planned:
             plan = plan_import(path, typed["layout"], reg=reg, images=images)
-            return Planned(plan, reader.exchange.count(plan, told, replace_words=replace), replace)
+            return Planned(plan, reader.exchange.count(plan, progress, replace_words=replace), replace)
 
         return planned
 
     def begin(result: object) -> None:
         if result is not None:
-            screen.post_message(Told("reading"))
+            screen.post_message(StatusChanged("reading"))
             in_background(screen, "plan", cast("Callable[[], Planned]", result), keys_wait=True)
 
     screen.app.push_screen(Form("Bring in data of another tool", _LINES, check), begin)
@@ -69,18 +69,18 @@ def ask_for_import(screen: Screen, reader: Session) -> None:
 def propose_import(screen: Screen, reader: Session, planned: Planned) -> None:
     """Show the plan, and carry it out in the background as the work "import" of `screen`."""
 
-    def told(rows: int) -> None:
-        screen.post_message(Told(f"{rows:,} rows read"))
+    def progress(rows: int) -> None:
+        screen.post_message(StatusChanged(f"{rows:,} rows read"))
 
     def carry_out(yes: bool | None) -> None:
         if yes:
-            screen.post_message(Told("bringing in"))
+            screen.post_message(StatusChanged("bringing in"))
             plan, _, replace = planned
-            tell = progress_told(screen, "scanning")
+            tell = progress_on_status(screen, "scanning")
 
             def bring_in() -> ImportReport:
                 return reader.exchange.carry_out(
-                    plan, told, scanned=lambda now: tell(now.done, now.total), replace_words=replace
+                    plan, progress, scanned=lambda now: tell(now.done, now.total), replace_words=replace
                 )
 
             in_background(screen, "import", bring_in)

@@ -17,7 +17,7 @@ from curator.select.pick import PickResult, pick
 from curator.select.rules import ORDERS, PickRules, Shortage, parse_range, parse_since, read_list
 from curator.session.session import Session
 from curator.tui.background import in_background, write
-from curator.tui.messages import Told
+from curator.tui.messages import StatusChanged
 from curator.tui.screens.dialogs import Form, FormLine, number_of, whole_number_of
 from curator.tui.screens.proposal import Proposal
 from curator.tui.words import images_in_words
@@ -66,7 +66,7 @@ def ask_for_pick(screen: Screen, session: Session, reader: Session) -> None:
     def begin(result: object) -> None:
         if result is not None:
             name, rules = cast("tuple[str, PickRules]", result)
-            screen.post_message(Told("picking"))
+            screen.post_message(StatusChanged("picking"))
             in_background(
                 screen, "pick", lambda: NamedPick(name, pick(reader.collection, rules)), keys_wait=True
             )

@@ -18,8 +18,8 @@ from curator.index.tables.small_tables import Quarantined
 from curator.scan.retry import Retried, retry
 from curator.session.session import Session
 from curator.tui import keys
-from curator.tui.background import in_background, progress_told
-from curator.tui.messages import CollectionChanged, Mistake, Told, WorkDone, WorkRefused
+from curator.tui.background import in_background, progress_on_status
+from curator.tui.messages import CollectionChanged, StatusChanged, UserErrorRaised, WorkDone, WorkRefused
 from curator.tui.widgets.chrome import Foot, TabLine, TooSmall
 from curator.tui.widgets.line_list import LineList
 from curator.tui.widgets.lines import Passage, fitted
@@ -71,18 +71,18 @@ class QuarantineScreen(Screen[None]):
 
     def action_retry(self) -> None:
         """Read all of them again."""
-        folder, tell = self._session.folder, progress_told(self, "reading again")
+        folder, tell = self._session.folder, progress_on_status(self, "reading again")
 
         def work() -> Retried:
             with Collection.open(folder) as collection:
                 return retry(collection, lambda at: tell(at.done, max(at.total, at.done)))
 
-        self.post_message(Told("reading again"))
+        self.post_message(StatusChanged("reading again"))
         in_background(self, "retry", work)
 
     def on_work_done(self, message: WorkDone) -> None:
         done = cast("Retried", message.result)
-        self.post_message(Told(""))
+        self.post_message(StatusChanged(""))
         gone = f", {done.gone:,} gone" if done.gone else ""
         self.notify(
             f"{done.usable:,} can be used now{gone}, {done.left:,} cannot", title="Read again", markup=False
@@ -90,13 +90,13 @@ class QuarantineScreen(Screen[None]):
         self._read()
 
     def on_work_refused(self, message: WorkRefused) -> None:
-        self.post_message(Told(""))
-        self.post_message(Mistake(message.error))
+        self.post_message(StatusChanged(""))
+        self.post_message(UserErrorRaised(message.error))
 
     def action_close(self) -> None:
         """Stop reading, and go back."""
         self.workers.cancel_node(self)
-        self.post_message(Told(""))
+        self.post_message(StatusChanged(""))
         self.dismiss()
 
 

@@ -17,8 +17,8 @@ from curator.runs.follow import Follower
 from curator.runs.listing import RunSummary
 from curator.session.session import Session
 from curator.tui import keys
-from curator.tui.background import in_background, mistakes_shown
-from curator.tui.messages import Mistake, WorkDone, WorkRefused
+from curator.tui.background import in_background, user_errors_shown
+from curator.tui.messages import UserErrorRaised, WorkDone, WorkRefused
 from curator.tui.screens.dialogs import Confirm
 from curator.tui.screens.picture import PictureScreen, ShownPicture
 from curator.tui.widgets.chrome import Foot, TabLine, TooSmall
@@ -113,7 +113,7 @@ class RunsScreen(Screen):
     def on_work_refused(self, message: WorkRefused) -> None:
         if message.kind == "look":  # else it would be told again with every look
             self._follower = None
-        self.post_message(Mistake(message.error))
+        self.post_message(UserErrorRaised(message.error))
 
     def _show_runs(self, listed: _Listed) -> None:
         """The damaged ones last: choosing one tells why."""
@@ -143,7 +143,7 @@ class RunsScreen(Screen):
         if self._current:
             self._follow(self._current)
 
-    @mistakes_shown
+    @user_errors_shown
     def _follow(self, name: str) -> None:
         follower = Follower(self._session.runs.find(name))
         view = follower.poll()
@@ -169,7 +169,7 @@ class RunsScreen(Screen):
                 markup=False,
             )
 
-    @mistakes_shown
+    @user_errors_shown
     def action_ask(self, action: str) -> None:
         name = self._run_name
         if not name:

@@ -24,7 +24,7 @@ from curator.index.tables.small_tables import Subset
 from curator.session.session import Session
 from curator.tui import keys
 from curator.tui.background import in_background, write
-from curator.tui.messages import CollectionChanged, Mistake, WorkDone, WorkRefused
+from curator.tui.messages import CollectionChanged, UserErrorRaised, WorkDone, WorkRefused
 from curator.tui.recipe_form import RecipeForm, change_remembered, remembered_recipe
 from curator.tui.screens.dialogs import Confirm, Form
 from curator.tui.subset_form import (
@@ -33,8 +33,8 @@ from curator.tui.subset_form import (
     rule_typed,
     rules_typed,
     subset_lines,
+    subset_summary,
     subset_typed,
-    ways_in_words,
 )
 from curator.tui.widgets.bars import HEADING, bar, bucket_lines
 from curator.tui.widgets.chrome import Foot, TabLine, TooSmall
@@ -99,7 +99,7 @@ class SubsetsScreen(Screen):
         self._show(shown, before or shown)
 
     def on_work_refused(self, message: WorkRefused) -> None:
-        self.post_message(Mistake(message.error))
+        self.post_message(UserErrorRaised(message.error))
 
     def _show(self, shown: FreezePreview, before: FreezePreview) -> None:
         by_name = {each.name: each for each in self._subsets}
@@ -120,7 +120,7 @@ class SubsetsScreen(Screen):
     @on(LineList.Moved, "#subsets")
     def _show_which(self) -> None:
         subset = self._current
-        self.query_one(Passage).say(Text(ways_in_words(subset) if subset else ""))
+        self.query_one(Passage).say(Text(subset_summary(subset) if subset else ""))
 
     @property
     def _current(self) -> Subset | None:
@@ -169,7 +169,7 @@ class SubsetsScreen(Screen):
         try:
             balanced = equal_shares([share for share in shown.subsets if share.name in normal])
         except UserError as error:
-            self.post_message(Mistake(error))
+            self.post_message(UserErrorRaised(error))
             return
         lines = [f"{visible(each.name)}: x {each.before:g} -> x {each.repeats:g}" for each in balanced]
         repeats = {each.name: each.repeats for each in balanced}

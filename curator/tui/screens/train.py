@@ -24,8 +24,16 @@ from curator.contract.text import visible
 from curator.freeze.build import FrozenManifest
 from curator.session.session import Session
 from curator.tui import keys
-from curator.tui.background import in_background, mistakes_shown, write
-from curator.tui.messages import CollectionChanged, Mistake, Place, RunLaunched, Told, WorkDone, WorkRefused
+from curator.tui.background import in_background, user_errors_shown, write
+from curator.tui.messages import (
+    CollectionChanged,
+    Place,
+    RunLaunched,
+    StatusChanged,
+    UserErrorRaised,
+    WorkDone,
+    WorkRefused,
+)
 from curator.tui.recipe_form import (
     HEAD,
     FormRow,
@@ -106,7 +114,7 @@ class TrainScreen(Screen):
                 with open_manifest(manifest.path) as opened:
                     self._spans = tuple(opened.spans)
             except UserError as error:
-                self.post_message(Mistake(error))
+                self.post_message(UserErrorRaised(error))
         self._show()
 
     # what is seen
@@ -183,7 +191,7 @@ class TrainScreen(Screen):
         if field := self._row.field:
             self._change(lambda form: form.reset(field))
 
-    @mistakes_shown
+    @user_errors_shown
     def _change(self, change: Callable[[RecipeForm], RecipeForm]) -> None:
         """Show the change at once; what stands in the collection is changed by itself, and shown where it differs."""
         self._form = change(self._form)
@@ -272,7 +280,7 @@ class TrainScreen(Screen):
         try:
             recipe, manifest = self._ready()
         except UserError as error:
-            self.post_message(Mistake(error))
+            self.post_message(UserErrorRaised(error))
             return
         self.post_message(Place(self.place()))
         question = Confirm(
@@ -290,16 +298,16 @@ class TrainScreen(Screen):
         return recipe, self._manifest
 
     def _launch(self, manifest: Path, recipe: Recipe) -> None:
-        self.post_message(Told("starting the worker"))
+        self.post_message(StatusChanged("starting the worker"))
         in_background(self, "launch", lambda: self._session.runs.launch(manifest, recipe, self._run_name))
 
     def on_work_done(self, message: WorkDone) -> None:
-        self.post_message(Told(""))
+        self.post_message(StatusChanged(""))
         self.post_message(RunLaunched(cast("RunFolder", message.result).path.name))
 
     def on_work_refused(self, message: WorkRefused) -> None:
-        self.post_message(Told(""))
-        self.post_message(Mistake(message.error))
+        self.post_message(StatusChanged(""))
+        self.post_message(UserErrorRaised(message.error))
 
 
 def _next(choices: Sequence[_T], current: object, places: int) -> _T:
