@@ -28,7 +28,6 @@ from curator.index.images.arrivals import recover
 from curator.index.images.images import ImageRow, ImageTable, NewImage
 from curator.index.images.row_text import RowText
 from curator.index.schema.creation import create_index
-from curator.index.schema.faults import WAY_BACK, page_and_row_faults
 from curator.index.schema.migrations import migrate
 from curator.index.sets.bitmaps import Bitmaps, Flag, bitmap_of
 from curator.index.sets.columns import Columns
@@ -338,13 +337,11 @@ class Collection:
     def check(self, progress: Progress | None = None) -> list[str]:
         """What does not agree with the rows: one sentence each, none where all is well."""
         with self.reading():
-            return page_and_row_faults(self._store.connection) or derived.check(self._store, progress)
+            return derived.check(self._store, progress)
 
     def rebuild(self, progress: Progress | None = None) -> None:
         """Make everything derived again from the rows; whole or, where `progress` raises, not at all."""
         with self.writing(durable=True):
-            for fault in page_and_row_faults(self._store.connection):
-                raise UserError(f"nothing can be made anew from rows that are damaged: {fault}", WAY_BACK)
             derived.rebuild(self._store, progress)
 
     def _selected(self, ids: Iterable[int] | BitMap | None) -> BitMap:

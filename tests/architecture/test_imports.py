@@ -68,14 +68,15 @@ def test_the_app_loads_no_torch() -> None:
 
 
 def test_the_session_loads_no_textual() -> None:
-    assert not loaded("import curator.session") & (TORCH | {"textual", "typer"})
+    assert not loaded("import curator.session.session") & (TORCH | {"textual", "typer"})
 
 
 def test_the_contract_loads_the_standard_library_alone() -> None:
-    names = sorted(
-        path.stem for path in (ROOT / "curator" / "contract").glob("*.py") if path.stem != "__init__"
-    )
-    program = "import " + ", ".join(f"curator.contract.{name}" for name in names)
+    files = (ROOT / "curator" / "contract").rglob("*.py")
+    names = [
+        ".".join(path.relative_to(ROOT).with_suffix("").parts) for path in files if path.stem != "__init__"
+    ]
+    program = "import " + ", ".join(sorted(names))
     ours = {name for name in loaded(program) if not name.startswith("_")}
     assert ours - set(sys.stdlib_module_names) <= {"curator", "sitecustomize"} | _always()
 

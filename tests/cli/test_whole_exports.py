@@ -27,8 +27,8 @@ if sys.argv[1] == "manifest":
             if row == 2:
                 kill()
             yield image
-    for name in ("manifest_jsonl", "manifest_kohya", "manifest_tables"):
-        module = __import__(f"curator.interop.{name}", fromlist=["walked"])
+    for name in ("jsonl", "kohya", "tables"):
+        module = __import__(f"curator.interop.manifests.{name}", fromlist=["walked"])
         module.walked = halfway
 else:
     export._tags = kill

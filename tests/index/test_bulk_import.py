@@ -47,7 +47,7 @@ def root_of(collection: Collection) -> int:
 
 @pytest.fixture
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("bitmap_file", "derived", "arrivals", "bulk_import"):
+    for module in ("sets.bitmap_file", "images.derived", "images.arrivals", "bulk_import"):
         monkeypatch.setattr(f"curator.index.{module}.CHUNK_BITS", 8)
 
 

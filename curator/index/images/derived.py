@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from pyroaring import BitMap
 
+from curator.contract.errors import UserError
 from curator.contract.progress import Progress
 from curator.index.editing.store import REBUILT, Store
 from curator.index.images.contents import content_key
+from curator.index.schema.faults import WAY_BACK, page_and_row_faults
 from curator.index.sets.bitmap_file import CHUNK_BITS, span_of
 from curator.index.sets.bitmaps import FIRST_TAG, Flag, of_array
 from curator.index.sets.columns import COUNTS, TYPES, Numbers
@@ -31,8 +33,9 @@ class _Chunk:
 
 
 def check(store: Store, progress: Progress | None = None) -> list[str]:
-    """Compare everything derived with the rows."""
-    found: list[str] = []
+    """Faults of pages and rows; where there are none, what of everything derived does not agree with the rows."""
+    if found := page_and_row_faults(store.connection):
+        return found
     counts: dict[int, int] = {}
     alive = store.alive()
     seen: set[tuple[int, int]] = set()
@@ -57,7 +60,13 @@ def check(store: Store, progress: Progress | None = None) -> list[str]:
 
 
 def rebuild(store: Store, progress: Progress | None = None) -> None:
-    """Replace everything derived; inside a write transaction."""
+    """Replace everything derived; inside a write transaction.
+
+    Raises:
+        UserError: the rows themselves are damaged.
+    """
+    for fault in page_and_row_faults(store.connection):
+        raise UserError(f"nothing can be made anew from rows that are damaged: {fault}", WAY_BACK)
     store.bitmaps.file.clear(_TRUTH)
     store.connection.execute("DELETE FROM column_part")
     store.connection.execute("UPDATE tag SET count=0")
