@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from itertools import islice
 from pathlib import Path
 
 from curator.cli.shared.places import enclosing_collection
@@ -12,7 +11,6 @@ from curator.contract.errors import UserError
 from curator.contract.text import visible
 
 _LEAST = (40, 10)
-_LOOKED_AT = 20_000  # names, to see whether there are pictures at all
 
 
 def open_app(word: str) -> int:
@@ -36,18 +34,13 @@ def open_app(word: str) -> int:
 
 
 def _refuse_without_pictures(folder: Path) -> None:
-    if not _has_pictures(folder):
+    from curator.session.images import Images
+
+    if not Images.are_below(folder):
         raise UserError(
             f"there is no collection in {visible(str(folder.absolute()))} or above, and no picture",
             "make one with 'frieze scan DIR'; see 'frieze --help'",
         )
-
-
-def _has_pictures(folder: Path) -> bool:
-    from curator.scan.find import SUFFIXES
-
-    names = (name for _, _, files in os.walk(folder) for name in files)
-    return any(name.lower().endswith(SUFFIXES) for name in islice(names, _LOOKED_AT))
 
 
 def _made(folder: Path) -> bool:

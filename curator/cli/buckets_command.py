@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -183,13 +182,8 @@ def _show_sizes(sizes: list[Size], rule: BucketRule, as_json: bool) -> None:
 
 def _show_images(session: Session, filter: str, rule: BucketRule, as_json: bool) -> None:
     """Images by bucket."""
-    from curator.placement.buckets import buckets_of
-
     ids = session.images.select(filter).ids
-    columns = session.collection.columns
-    placed = buckets_of(columns.of("width")[ids], columns.of("height")[ids], rule)
-    counts = Counter(placed.of_image.tolist())
-    rows = [(placed.sizes[number], counts[number]) for number in sorted(counts) if number >= 0]
+    rows = session.buckets.counts(ids, rule)
     if as_json:
         put_json({"buckets": bucket_list(rule), "images": [{"bucket": b, "images": n} for b, n in rows]})
         return

@@ -54,19 +54,16 @@ def dupes(
     as_json: JsonOption = False,
 ) -> None:
     """List images that are the same picture, and keep the best: one of each stays, and all that are marked to keep."""
-    from curator.scan.copies.duplicates import check_best, check_distance, find_groups
-
     if carry_words and not mark:
         raise UserError(
             "--carry-words without --mark", "add --mark; words are carried over when copies are rejected"
         )
     with opened(collection) as session:
-        check_best(best)
+        session.copies.check(near, best)
         ids = session.images.select(filter).ids.tolist()
         if near is not None:
-            check_distance(near)
             _look(session, ids)
-        groups = find_groups(session.collection, ids, near, best)
+        groups = session.copies.find(ids, near, best)
         _put(session, groups, as_json)
         if mark:
             _mark(session, session.copies.keep_best(groups, best, carry_words=carry_words), yes=yes)
@@ -74,10 +71,8 @@ def dupes(
 
 def _look(session: Session, ids: list[int]) -> None:
     """Look at pictures nobody looked at before, and name those that cannot be."""
-    from curator.scan.copies.fingerprint import fill
-
     with progress_shown("look", "looked at") as show:
-        filled = fill(session.collection, ids, show)
+        filled = session.copies.fingerprint(ids, show)
     for path, why in filled.undecodable:
         say(f"quarantined: {visible(path)}: {visible(why)}")
     for path, why in filled.unopened:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import asdict
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,12 +13,10 @@ from curator.cli.shared.options import CollectionOption, JsonOption
 from curator.cli.shared.output import counted, put, put_json
 from curator.cli.shared.places import opened
 from curator.cli.shared.typer_apps import single
-from curator.contract.errors import UserError
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
     from curator.freeze.explain import Explanation
-    from curator.session.session import Session
 
 
 def explain(
@@ -32,39 +28,12 @@ def explain(
     as_json: JsonOption = False,
 ) -> None:
     """Tell why an image would be trained or not, and how: subset, bucket, crop, captions, history."""
-    from curator.freeze.explain import explain as explained
-
     with opened(collection) as session:
-        said = explained(session.collection, _number(session, image), epochs, seed)
+        said = session.images.explain(session.images.find(image), epochs, seed)
     if as_json:
         put_json(_as_json(said))
         return
     _put(said)
-
-
-def _number(session: Session, image: str) -> int:
-    """The image a person means.
-
-    Raises:
-        UserError: none, or several.
-    """
-    if image.isdecimal():
-        return int(image)
-    from curator.filter.tokens import in_quotes
-
-    path = os.path.normpath(Path(image).absolute())
-    rows = session.images.rows(session.images.select(f"name:{in_quotes(Path(image).name)}").ids.tolist())
-    exact = [row for row in rows if row.full_path == path]
-    if "/" in image:
-        exact = exact or [row for row in rows if row.full_path.endswith("/" + image)]
-    else:
-        exact = exact or [row for row in rows if row.name == image] or rows
-    if len(exact) == 1:
-        return exact[0].id
-    if not exact:
-        raise UserError(f"no image is called '{visible(image)}'", "give its number, or part of its name")
-    names = ", ".join(visible(row.path) for row in exact[:3])
-    raise UserError(f"{len(exact)} images are called '{visible(image)}'", f"such as {names}; give the number")
 
 
 def _as_json(said: Explanation) -> dict[str, Any]:

@@ -29,10 +29,8 @@ def sqlite(
     collection: CollectionOption = None,
 ) -> None:
     """Write images, tags, their pairs and scores as plain tables, for sqlite-utils, datasette and SQL."""
-    from curator.index.export import export_sqlite
-
     with opened(collection) as session:
         images = session.images.select(filter).bitmap() if filter.strip() else None
         with progress_shown("export", "exported") as show:
-            count = export_sqlite(session.collection, file, images, show)
+            count = session.exchange.export_sqlite(file, images, show)
     put(f"{counted(count)} in {visible(str(file))}")

@@ -32,7 +32,7 @@ def list_filters(collection: CollectionOption = None, as_json: JsonOption = Fals
 @app.command()
 def save(name: NameArgument, filter: FilterArgument, collection: CollectionOption = None) -> None:
     """Save a filter, in place of the one of its name."""
-    from curator.index.tables.small_tables import SavedFilter
+    from curator.session.filters import SavedFilter
 
     with opened(collection) as session:
         session.filters.save(SavedFilter(name, filter))

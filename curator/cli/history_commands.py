@@ -85,12 +85,12 @@ def _tell(commit: Commit | None, done: str, nothing: str) -> None:
     if commit is None:
         put(nothing)
         return
-    from curator.index.editing.describe import skipped_in_words
+    from curator.session.edits import Edits
 
     images = f" ({counted(commit.images_changed)})" if commit.images_changed else ""
     put(f"{done}: {visible(commit.what)}{images}")
     if commit.skipped:
-        put(f"changed since, and left as they are: {skipped_in_words(commit)}")
+        put(f"changed since, and left as they are: {Edits.skipped_in_words(commit)}")
 
 
 def _state(commit: Commit) -> str:

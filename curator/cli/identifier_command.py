@@ -1,4 +1,4 @@
-"""`frieze check-identifier`: words for new concepts, checked or proposed (S023)."""
+"""`frieze tag check-identifier`: words for new concepts, checked or proposed (S023)."""
 
 from __future__ import annotations
 
@@ -34,16 +34,14 @@ def check_identifier(
     as_json: JsonOption = False,
 ) -> None:
     """Check words for what is new: one token of CLIP, at most 3 letters, no tag; name free ones."""
-    from curator.tags.identifier import Identifiers
-    from curator.tags.relations import read_names
+    from curator.session.tags import identifiers
 
-    listed = read_names(names) if names else frozenset[str]()
     with ExitStack() as stack:
         is_inside = collection is not None or enclosing_collection(Path.cwd()) is not None
         session = stack.enter_context(opened(collection)) if is_inside else None
-        identifiers = Identifiers(session.collection if session else None, listed)
-        verdicts = [identifiers.verdict(word) for word in words or ()]
-        free = identifiers.free(suggest)
+        candidates = session.tags.identifiers(names) if session else identifiers(names)
+        verdicts = [candidates.verdict(word) for word in words or ()]
+        free = candidates.free(suggest)
     bad = [each for each in verdicts if each.against]
     if as_json:
         put_json({"words": [asdict(each) for each in verdicts], "free": free})

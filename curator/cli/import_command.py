@@ -50,11 +50,10 @@ def import_data(
     as_json: JsonOption = False,
 ) -> None:
     """Bring in pictures, captions, repeats and metadata of other tools; --plan shows it first."""
-    from curator.interop.layouts import plan_import
-    from curator.interop.matching.word_import import refuse_empty_import
+    from curator.session.exchange import Exchange
     from curator.session.session import Session
 
-    planned = plan_import(path, layout, reg=reg, images=images)
+    planned = Exchange.plan(path, layout, reg=reg, images=images)
     home = collection or enclosing_collection(Path.cwd())
     if plan:
         _show_plan(planned, home, replace_words=replace_words, as_json=as_json)
@@ -67,18 +66,18 @@ def import_data(
             replace_words=replace_words,
         )
     _show_report(report, as_json)
-    refuse_empty_import(planned, report.words)
+    Exchange.refuse_empty_import(planned, report.words)
 
 
 def _show_plan(plan: ImportPlan, home: Path | None, *, replace_words: bool, as_json: bool) -> None:
-    from curator.interop.matching.word_import import count_annotations, refuse_empty_import
+    from curator.session.exchange import Exchange
 
-    counts = count_annotations(plan, home, replace_words=replace_words)
+    counts = Exchange.count_rows(plan, home, replace_words=replace_words)
     if as_json:
         put_json({**plan.as_json(), **_words_json(counts)})
     else:
         _put_plan(plan, counts)
-    refuse_empty_import(plan, counts)
+    Exchange.refuse_empty_import(plan, counts)
 
 
 def _put_plan(plan: ImportPlan, counts: AnnotationReport) -> None:
@@ -143,13 +142,13 @@ def _words_json(words: AnnotationReport) -> dict[str, Any]:
 
 
 def _put_words(words: AnnotationReport) -> None:
-    from curator.interop.matching.word_import import understood_in_words
+    from curator.session.exchange import Exchange
 
     if not words.rows:
         return
     put_table([(count, reason) for reason, count in words.funnel.most_common()], ("rows", "of which"))
     if words.fields:
-        put(f"understood: {understood_in_words(words)}")
+        put(f"understood: {Exchange.understood_in_words(words)}")
     if words.is_without_annotations:
         put("warning: no tags and no captions were found in them")
     for name, count in words.scores.items():

@@ -98,12 +98,9 @@ def _columns(text: str) -> list[str]:
 
 def _scores(session: Session, columns: Sequence[str]) -> _Scores:
     """The columns of scores, long enough for every image."""
-    from curator.filter.fields import is_score, score_name
+    from curator.filter.fields import is_score
 
-    index = session.collection
-    with index.reading():
-        length = len(index.columns.of("content"))
-        return {name: index.scores.of(score_name(name), length) for name in columns if is_score(name)}
+    return session.images.scores(name for name in columns if is_score(name))
 
 
 def _put_ids(numbers: Sequence[int], as_json: bool) -> None:
@@ -125,7 +122,7 @@ def _rows(
 
     for first in range(0, len(numbers), _PAGE):
         page = numbers[first : first + _PAGE]
-        tags = session.collection.tag_names(page) if "tags" in columns else [()] * len(page)
+        tags = session.tags.names_of(page) if "tags" in columns else [()] * len(page)
         for row, names in zip(session.images.rows(page), tags, strict=True):
             yield [cell(name, row, names) for name in columns]
 

@@ -15,7 +15,6 @@ from curator.contract.text import visible
 
 if TYPE_CHECKING:
     from curator.contract.buckets import Size
-    from curator.session.session import Session
 
 
 def make_reg(
@@ -53,34 +52,17 @@ def make_reg(
 ) -> None:
     """Make pictures of the class with the base model, for regularisation. Stopped and asked again, it goes on."""
     from curator.contract.run.class_pictures import ClassPictures
-    from curator.interop.apply import folder_filter
-    from curator.runs.class_pictures import make
 
     with opened(collection) as session:
-        known = {each.name: each for each in session.subsets.all()}
         folder = (out or session.folder / "class" / name).absolute()
-        if name in known and (not known[name].is_reg or known[name].filter != folder_filter(folder)):
-            raise UserError(f"there is a subset '{visible(name)}'", "choose another name")
-        sizes = (_size(size),) * count if size else _sizes(session, folder, count)
+        making = session.regularisation
+        making.check_name(name, folder)
+        sizes = (_size(size),) * count if size else making.sizes(folder, count)
         job = ClassPictures(
             model, prompt, caption or prompt, sizes, negative, seed, steps, cfg, sampler, clip_skip
         )
-        make(folder, job, lambda done, total: say(f"{done} of {counted(total, 'picture')}"))
-        session.images.scan(folder)
-        if name not in known:  # one that was made before keeps what was set since
-            _keep(session, name, folder)
+        making.make(name, folder, job, lambda done, total: say(f"{done} of {counted(total, 'picture')}"))
     put(f"subset {visible(name)}: {counted(count)} in {visible(str(folder))}")
-
-
-def _sizes(session: Session, folder: Path, count: int) -> tuple[Size, ...]:
-    """As the buckets of what is trained were when these pictures were first asked for."""
-    from curator.contract.run.class_pictures import JOB, read_job
-    from curator.freeze.outlook import training_buckets
-    from curator.runs.class_pictures import shared_sizes
-
-    if (folder / JOB).exists() and len(earlier := read_job(folder).sizes) == count:
-        return earlier
-    return shared_sizes(training_buckets(session.collection), count)
 
 
 def _size(text: str) -> Size:
@@ -94,17 +76,3 @@ def _size(text: str) -> Size:
             f"give sides of 64 to {LONGEST_SIDE} that 8 divides, such as 512x768",
         )
     return width, height
-
-
-def _keep(session: Session, name: str, folder: Path) -> None:
-    from curator.freeze.spec import EVERYTHING
-    from curator.index.tables.small_tables import Subset
-    from curator.interop.apply import folder_filter
-
-    with session.edits.grouped():
-        if (
-            not session.subsets.all()
-        ):  # with a first subset of any kind, "everything" is no longer meant by itself
-            session.subsets.save(EVERYTHING)
-        session.subsets.add(Subset(name, folder_filter(folder), is_reg=True))
-        session.subsets.put_first(name)  # their captions meet the filters of what is trained, too

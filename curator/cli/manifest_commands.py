@@ -12,9 +12,9 @@ from curator.cli.captions_command import EpochOption, EpochsOption, SeedOption, 
 from curator.cli.manifest_exchange import ManifestArgument, diff, export, import_manifest
 from curator.cli.shared.options import CollectionOption, JsonOption
 from curator.cli.shared.output import put, put_json, put_json_rows, put_table, say
-from curator.cli.shared.places import manifest_file, opened
+from curator.cli.shared.places import manifest_file, manifests_of, opened
 from curator.cli.shared.typer_apps import noun
-from curator.cli.subset_commands import ways_in_words
+from curator.cli.subset_commands import subset_summary
 from curator.contract.buckets import BucketRule
 from curator.contract.epoch_plan import EpochPlan
 from curator.contract.errors import UserError
@@ -130,7 +130,7 @@ def _put_about(about: dict[str, Any]) -> None:
     )
     put()
     subsets = [ManifestSubset(**each) for each in about["subsets"]]
-    rows = [(s.name, f"{s.repeats:g}", ways_in_words(s), s.filter or "(every image)") for s in subsets]
+    rows = [(s.name, f"{s.repeats:g}", subset_summary(s), s.filter or "(every image)") for s in subsets]
     put_table(rows, ("subset", "repeats", "options", "filter"))
     put()
     names = ("images", "samples", "batches", "steps")
@@ -186,10 +186,8 @@ def captions(
     as_json: JsonOption = False,
 ) -> None:
     """Show the captions of one picture exactly as they are trained."""
-    from curator.freeze.captions import manifest_captions
-
     path = manifest_file(manifest, collection)
-    texts = manifest_captions(path, row, range(epoch, epoch + epochs), seed, copy, step=step)
+    texts = manifests_of(collection).captions(path, row, range(epoch, epoch + epochs), seed, copy, step=step)
     if as_json:
         put_json_rows({"epoch": epoch + i, "caption": text} for i, text in enumerate(texts))
         return

@@ -119,8 +119,10 @@ def pick(
         cap_class,
     )  # fmt: skip
     if dump:
+        from curator.session.picks import Picks
+
         _refuse_keeping(save or subset or mark)
-        picked, done = _picked_of_dump(dump, rules), ["see the post numbers with --ids or --json"]
+        picked, done = Picks.pick_of_dump(dump, rules), ["see the post numbers with --ids or --json"]
         numbers = picked.posts
     else:
         picked, done = _picked_and_kept(collection, rules, save, subset, mark)
@@ -144,26 +146,9 @@ def _picked_and_kept(
     collection: Path | None, rules: PickRules, save: str, subset: str, mark: str | None
 ) -> tuple[PickResult, list[str]]:
     """What was picked of a collection, and what was done with it, in words."""
-    from curator.select.pick import pick as picked_by
-
     with opened(collection) as session:
-        picked = picked_by(session.collection, rules)
+        picked = session.picks.pick(rules)
         return picked, _keep(session, picked, save, subset, mark)
-
-
-def _picked_of_dump(dump: Path, rules: PickRules) -> PickResult:
-    from curator.index.tables.metadata import PostFacts
-    from curator.interop.dumps.booru import booru_source
-    from curator.interop.matching.records import Dropped
-    from curator.select.pick import pick_of
-    from curator.select.posts import Posts
-
-    rows = booru_source(dump, words=bool(rules.tags)).rows()
-    posts = (
-        row.reason if isinstance(row, Dropped) else (row.facts or PostFacts(row.post), row.tags or ())
-        for row in rows
-    )
-    return pick_of(Posts(posts, rules.tags), rules, "in the dump")
 
 
 def _keep(session: Session, picked: PickResult, save: str, subset: str, mark: str | None) -> list[str]:

@@ -26,15 +26,13 @@ def quarantine(
     """List the files that the last scan could not use: since when, where, and why."""
     with opened(collection) as session:
         if retry:
-            from curator.scan.retry import retry as read_again
-
             with progress_shown("read again", "read again") as show:
-                done = read_again(session.collection, lambda now: show(now.done, now.total))
+                done = session.quarantine.retry(lambda now: show(now.done, now.total))
             for line in report_lines(done.scanned, quarantined=False):
                 say(line)
             gone = f", {done.gone} gone" if done.gone else ""
             say(f"{counted(done.usable, 'file')} can be used now{gone}, {done.left} cannot")
-        entries = session.collection.quarantine.list()
+        entries = session.quarantine.all()
     if as_json:
         put_json_rows(asdict(each) for each in entries)
     elif entries:

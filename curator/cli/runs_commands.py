@@ -11,11 +11,10 @@ from curator.cli.shared.following import follow as follow_run
 from curator.cli.shared.following import tell_end
 from curator.cli.shared.options import CollectionOption, JsonOption
 from curator.cli.shared.output import put, put_json_rows, put_table, say
-from curator.cli.shared.places import run_named, runs_folder
+from curator.cli.shared.places import runs_of
 from curator.cli.shared.typer_apps import noun
 from curator.contract.errors import UserError
 from curator.contract.text import visible
-from curator.runs.requests import request
 
 app = noun("List, follow and control runs.")
 
@@ -27,11 +26,10 @@ RunArgument = Annotated[
 @app.command("list")
 def list_all(collection: CollectionOption = None, as_json: JsonOption = False) -> None:
     """List the runs, newest first."""
-    from curator.runs.listing import list_runs
     from curator.runs.words import loss_in_words
 
     damaged: list[UserError] = []
-    found = list_runs(runs_folder(collection), lambda _, why: damaged.append(why))
+    found = runs_of(collection).all(lambda _, why: damaged.append(why))
     for why in damaged:
         say(f"passed over: {visible(why.what)}: {visible(why.hint)}")
     if as_json:
@@ -47,7 +45,7 @@ def list_all(collection: CollectionOption = None, as_json: JsonOption = False) -
 @app.command()
 def follow(run: RunArgument, collection: CollectionOption = None) -> None:
     """Watch a run; leaving never stops it."""
-    followed = run_named(run, collection)
+    followed = runs_of(collection).find(run)
     tell_end(followed, follow_run(followed))
 
 
@@ -82,6 +80,7 @@ def sample(run: RunArgument, collection: CollectionOption = None) -> None:
 
 
 def _request(name: str, action: str, collection: CollectionOption) -> None:
-    run = run_named(name, collection)
-    request(run, action)
+    runs = runs_of(collection)
+    run = runs.find(name)
+    runs.request(run, action)
     put(f"asked {visible(run.path.name)} to {action}; it looks once a step")

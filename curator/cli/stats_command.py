@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from curator.cli.shared.options import CollectionOption, JsonOption
 from curator.cli.shared.output import put, put_json, put_table
-from curator.cli.shared.places import opened, runs_folder
+from curator.cli.shared.places import opened, runs_of
 from curator.cli.shared.typer_apps import single
 from curator.contract.text import visible
 
@@ -26,8 +26,8 @@ def stats(collection: CollectionOption = None, as_json: JsonOption = False) -> N
     """Count what the collection holds, and name the files that could not be read."""
     with opened(collection) as session:
         counts = _counts(session)
-        quarantined = session.collection.quarantine.list()
-    counts["runs"] = len(list(runs_folder(collection).glob("*/run.json")))
+        quarantined = session.quarantine.all()
+    counts["runs"] = len(list(runs_of(collection).folder.glob("*/run.json")))
     if as_json:
         files = [{"path": str(each.path), "reason": each.reason} for each in quarantined]
         put_json({**{name.replace(" ", "_"): count for name, count in counts.items()}, "quarantined": files})
@@ -39,12 +39,10 @@ def stats(collection: CollectionOption = None, as_json: JsonOption = False) -> N
 
 def _counts(session: Session) -> dict[str, int]:
     counts = {name: len(session.images.select(text)) for name, text in _FILTERS.items()}
-    index = session.collection
-    tags = index.all_tags()
-    alive = session.images.select("").ids
+    tags = session.tags.all()
     return {
         **counts,
-        "bytes": int(index.columns.of("file_bytes")[alive].sum()),
+        "bytes": session.images.total_bytes(session.images.select("").ids),
         "tags": sum(1 for tag in tags if tag.count),
         "tags on images": sum(tag.count for tag in tags),
         "subsets": len(session.subsets.all()),

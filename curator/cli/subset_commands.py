@@ -19,7 +19,7 @@ from curator.contract.text import visible
 
 if TYPE_CHECKING:
     from curator.contract.manifest.header import ManifestSubset
-    from curator.index.tables.small_tables import Subset
+    from curator.session.subsets import Subset
 
 app = noun("List, add, change, balance and remove subsets; make pictures for regularisation.")
 app.command()(make_reg)
@@ -82,7 +82,7 @@ def list_subsets(collection: CollectionOption = None, as_json: JsonOption = Fals
         return
     rows = [
         (each.name, shares[each.name].images, f"{shares[each.name].repeats:g}", shares[each.name].samples,
-         f"{shares[each.name].share:.1%}", ways_in_words(each), each.filter or "(every image)")
+         f"{shares[each.name].share:.1%}", subset_summary(each), each.filter or "(every image)")
         for each in subsets
     ]  # fmt: skip
     put_table(rows, ("name", "images", "repeats", "samples", "share", "options", "filter"))
@@ -108,7 +108,7 @@ def add(
     collection: CollectionOption = None,
 ) -> None:
     """Add a subset."""
-    from curator.index.tables.small_tables import Subset
+    from curator.session.subsets import Subset
 
     with opened(collection) as session:
         subset = _changed(
@@ -186,7 +186,7 @@ def remove(name: NameArgument, collection: CollectionOption = None) -> None:
     put(f"subset {visible(name)} removed")
 
 
-def ways_in_words(subset: Subset | ManifestSubset) -> str:
+def subset_summary(subset: Subset | ManifestSubset) -> str:
     """`reg, flip, face crop`: what is out of the ordinary."""
     said = [
         "reg" if subset.is_reg else "",

@@ -101,20 +101,13 @@ def order(
     yes: YesOption = False,
 ) -> None:
     """Order tags by the rules of 'frieze tag tables' (pins, people counts, classes), or move some to the front."""
-    from curator.index.changes.edits import Annotations, Rewrite
-    from curator.tags.order import to_front
 
     with opened(collection) as session:
         ids: Sequence[int] = session.images.select(filter).ids.tolist()
         if not tags:
             order_by_rules(session, ids, dry_run=dry_run, yes=yes)
             return
-        names = _names(tags)
-        before = zip(ids, session.collection.tag_names(ids), strict=True)
-        ordered = ((image, own, to_front(own, names)) for image, own in before)
-        words = tuple(Annotations(image, tags=new) for image, own, new in ordered if new != own)
-        edit = Rewrite(words, f"order {', '.join(names)}")
-        change_images(session, edit, ids, dry_run=dry_run, yes=yes)
+        change_images(session, session.tags.to_front(ids, _names(tags)), ids, dry_run=dry_run, yes=yes)
 
 
 @app.command()
@@ -147,17 +140,11 @@ def write(
     as_json: JsonOption = False,
 ) -> None:
     """Write tags and captions into the sidecars beside the pictures."""
-    from curator.interop.sidecar_write import write_sidecars
-
     with opened(collection) as session:
         ids = session.images.select(filter).ids.tolist()
         with progress_shown("write", "written") as show:
-            report = write_sidecars(
-                session.collection,
-                ids,
-                suffix,
-                force=force,
-                progress=lambda done: show(done, len(ids)),
+            report = session.sidecars.write(
+                ids, suffix, force=force, progress=lambda done: show(done, len(ids))
             )
     if as_json:
         put_json(asdict(report))
@@ -186,7 +173,7 @@ def list_tags(
 ) -> None:
     """List tags with their counts, most common first."""
     with opened(collection) as session:
-        tags = [tag for tag in session.collection.all_tags() if not cls or tag.cls == cls][:limit]
+        tags = [tag for tag in session.tags.all() if not cls or tag.cls == cls][:limit]
     if bands:
         _put_bands(tags, bands, as_json)
         return

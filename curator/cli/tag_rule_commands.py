@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -18,11 +19,10 @@ from curator.contract.errors import UserError
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
-    from curator.index.changes.edits import Annotations, Commit
+    from curator.index.changes.edits import Commit
+    from curator.session.rules import Derivation
     from curator.session.session import Session
     from curator.tags.clean import Diff
-    from curator.tags.derive import Derived
-    from curator.tags.derive_plan import DerivePlan
 
 KindArgument = Annotated[
     list[str],
@@ -76,26 +76,21 @@ def derive(
 def _derive(
     session: Session, filter: str, kind: str, changes: dict[str, Any], *, at: str, dry_run: bool, yes: bool
 ) -> dict[str, Any]:
-    from curator.tags.derive import derive as derived_by
-    from curator.tags.derive_plan import carry_out, classify_counts, plan_derived
-    from curator.tags.tables import tables_of, with_changes
-
-    tables = with_changes(tables_of(session.collection), changes)
+    tables = session.rules.tables(changes)
     if kind == "count":
-        commit = None if dry_run else classify_counts(session.collection, tables["count"]["tags"])
+        commit = None if dry_run else session.rules.classify_counts(tables)
         return {"kind": kind, "images": 0, "tags": [], "cuts": {}, "done": _what([commit] if commit else [])}
-    ids = session.images.select(filter).ids
-    derived = derived_by(session.collection, ids, kind, tables)
-    plan = plan_derived(session.collection, derived, ids)
+    derivation = session.rules.derivation(kind, session.images.select(filter).ids, tables)
     done: list[Commit] = []
     if not dry_run:
-        if len(plan.images) > 1 and not yes:
-            ask(len(plan.images))
-        done = carry_out(session.collection, derived, plan, at_start=at == "start" or kind == "head")
-    return _derived_json(derived, plan, done)
+        if len(derivation.plan.images) > 1 and not yes:
+            ask(len(derivation.plan.images))
+        done = session.rules.derive(derivation, at_start=at == "start")
+    return _derived_json(derivation, done)
 
 
-def _derived_json(derived: Derived, plan: DerivePlan, done: Sequence[Commit]) -> dict[str, Any]:
+def _derived_json(derivation: Derivation, done: Sequence[Commit]) -> dict[str, Any]:
+    derived, plan = derivation
     return {
         "kind": plan.kind,
         "images": len(plan.images),
@@ -125,17 +120,11 @@ def _put_derived(report: dict[str, Any]) -> None:
 
 def order_by_rules(session: Session, ids: Sequence[int], *, dry_run: bool, yes: bool) -> None:
     """Order the tags of images by the rules of the collection's tables."""
-    from curator.tags.order import order_rule, ordered_annotations
-    from curator.tags.tables import tables_of
-
-    rule = order_rule(tables_of(session.collection))
-
-    def words(show: Show) -> Iterator[Annotations]:
-        return ordered_annotations(session.collection, ids, rule, show)
-
     with progress_shown("look", "looked at") as show:
-        count = sum(1 for _ in words(show))
-    _rewrite(session, count, len(ids), words, "order tags by rule", dry_run=dry_run, yes=yes)
+        count = session.rules.ordering(ids, show)
+    _rewrite(
+        count, len(ids), partial(session.rules.order, ids), "order tags by rule", dry_run=dry_run, yes=yes
+    )
 
 
 def clean(
@@ -157,31 +146,16 @@ def clean(
     as_json: JsonOption = False,
 ) -> None:
     """Clean tags and captions by the rules of 'frieze tag tables'; --dry-run shows the changes."""
-    from curator.tags.clean import CleanRules, Diff, cleaned_annotations
-    from curator.tags.relations import read_aliases, read_implications
-    from curator.tags.tables import tables_of
-
     with opened(collection) as session:
         ids = session.images.select(filter).ids.tolist()
-        rules = CleanRules(
-            tables_of(session.collection)["clean"],
-            read_aliases(aliases) if aliases else {},
-            read_implications(implications) if implications else {},
-        )
-        diff = Diff()
+        rules = session.rules.clean_rules(aliases, implications)
         with progress_shown("look", "looked at") as show:
-            for _ in cleaned_annotations(session.collection, ids, rules, diff, show):
-                pass
+            diff = session.rules.cleaning(ids, rules, show)
         _put_diff(diff, limit, as_json)
         if as_json and dry_run:
             return
-
-        def words(show: Show) -> Iterator[Annotations]:
-            return cleaned_annotations(session.collection, ids, rules, Diff(), show)
-
-        _rewrite(
-            session, diff.images, len(ids), words, "clean tags", dry_run=dry_run, yes=yes, tell=not as_json
-        )
+        clean_all = partial(session.rules.clean, ids, rules)
+        _rewrite(diff.images, len(ids), clean_all, "clean tags", dry_run=dry_run, yes=yes, tell=not as_json)
 
 
 def _put_diff(diff: Diff, limit: int, as_json: bool) -> None:
@@ -205,25 +179,22 @@ def _shown(text: str) -> str:
 
 
 def _rewrite(
-    session: Session,
     count: int,
     selected: int,
-    words: Callable[[Show], Iterator[Annotations]],
+    carry_out: Callable[[Show], list[Commit]],
     why: str,
     *,
     dry_run: bool,
     yes: bool,
     tell: bool = True,
 ) -> None:
-    """Commit the words after asking; says what was done."""
-    from curator.tags.rewriting import commit
-
+    """Carry a rule out after asking; says what was done."""
     line = f"{count} of {counted(selected)} would change"
     if not dry_run:
         if count > 1 and not yes:
             ask(count)
         with progress_shown("write", "written") as show:
-            done = commit(session.collection, words(show), why)
+            done = carry_out(show)
         line = f"{sum(each.images_changed for each in done)} of {counted(selected)} changed: {why}"
     (put if tell else say)(line)
 
@@ -239,18 +210,16 @@ def tables(
     as_json: JsonOption = False,
 ) -> None:
     """Show the tables of derived, ordered and cleaned tags, or keep changes to them."""
-    from curator.tags.tables import SETTING, default_text, keep_changes, read_changes, tables_of
-
     if reset and file:
         raise UserError("--reset forgets what a file would change", "give one of the two")
     with opened(collection) as session:
         if reset:
-            keep_changes(session.collection, {})
+            session.rules.reset_tables()
         if file:
-            keep_changes(session.collection, read_changes(file))
+            session.rules.read_tables(file)
         if as_json:
-            put_json(tables_of(session.collection))
+            put_json(session.rules.tables())
             return
-        put(default_text().rstrip())
-        for name, value in session.collection.settings.get(SETTING, {}).items():
+        put(session.rules.program_text().rstrip())
+        for name, value in session.rules.changed_tables().items():
             put(f"# changed here: {visible(name)} = {visible(repr(value))}")

@@ -12,7 +12,7 @@ from curator.cli.recipe_commands import SetOption
 from curator.cli.shared.following import follow, left, tell_end
 from curator.cli.shared.options import CollectionOption, JsonOption
 from curator.cli.shared.output import put, put_json, put_table, say
-from curator.cli.shared.places import manifest_file, run_named, runs_folder
+from curator.cli.shared.places import manifest_file, runs_of
 from curator.cli.shared.typer_apps import single
 from curator.contract.errors import UserError
 from curator.contract.recipe.fields import toml_value
@@ -22,6 +22,7 @@ from curator.contract.text import visible
 if TYPE_CHECKING:
     from curator.contract.recipe.recipe import Recipe
     from curator.contract.run.run_folder import RunFolder
+    from curator.session.runs import Runs
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
@@ -78,16 +79,12 @@ def train(
     if check:
         _check(path, knobs, processes or 1, as_json)
         return
-    _go_on(
-        _launched(runs_folder(collection), path, knobs, name or path.stem, processes or 1), detach, as_json
-    )
+    _go_on(_launched(runs_of(collection), path, knobs, name or path.stem, processes or 1), detach, as_json)
 
 
-def _launched(parent: Path, manifest: Path, recipe: Recipe, name: str, processes: int) -> RunFolder:
-    from curator.runs.launch import start_new
-
+def _launched(runs: Runs, manifest: Path, recipe: Recipe, name: str, processes: int) -> RunFolder:
     try:
-        return start_new(parent, manifest, recipe, name, processes)
+        return runs.launch(manifest, recipe, name, processes)
     except KeyboardInterrupt:
         raise KeyboardInterrupt("the run may have started already: see 'frieze runs list'") from None
 
@@ -116,14 +113,13 @@ def _refuse_beside_resume(given: dict[str, object]) -> None:
 
 
 def _resume(name: str, processes: int | None, detach: bool, collection: Path | None, as_json: bool) -> None:
-    from curator.runs.launch import start
-
-    run = run_named(name, collection)
+    runs = runs_of(collection)
+    run = runs.find(name)
     if run.status() == "finished":
         raise UserError(
             f"the run {visible(run.path.name)} is finished", "start another with 'frieze train MANIFEST'"
         )
-    start(run, processes)
+    runs.restart(run, processes)
     _go_on(run, detach, as_json)
 
 

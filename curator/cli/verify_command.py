@@ -29,11 +29,11 @@ def verify(
     with opened(collection) as session:
         if rebuild:
             with progress_shown("rebuild", "rebuilt") as show:
-                session.collection.rebuild(show)
+                session.upkeep.rebuild(show)
         if fold:
-            session.collection.fold()
+            session.upkeep.fold_all()
         with progress_shown("check", "checked") as show:
-            faults = session.collection.check(show)
+            faults = session.upkeep.check(show)
     if as_json:
         put_json({"rebuilt": rebuild, "faults": faults})
     else:

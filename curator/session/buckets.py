@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from curator.contract.buckets import BucketRule, Placement, place
+from curator.contract.buckets import BucketRule, Placement, Size, place
 from curator.index.bucket_rule import bucket_rule, change_bucket_rule, set_bucket_rule
 from curator.index.collection import Collection
 from curator.session.carried_over import carried_over
 
 if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen waits for none of it
+    from numpy.typing import NDArray
+
     from curator.index.changes.edits import Commit
     from curator.index.images.images import ImageRow
 
@@ -43,3 +46,12 @@ class Buckets:
     def placement(self, row: ImageRow) -> Placement:
         """The bucket, scale and crop of a picture."""
         return place((row.width, row.height), self.rule)
+
+    def counts(self, ids: NDArray[Any], rule: BucketRule) -> list[tuple[Size, int]]:
+        """How many of the images `ids` fall into each bucket of `rule`, in the order of its buckets."""
+        from curator.placement.buckets import buckets_of
+
+        columns = self._collection.columns
+        placed = buckets_of(columns.of("width")[ids], columns.of("height")[ids], rule)
+        counts = Counter(placed.of_image.tolist())
+        return [(placed.sizes[number], counts[number]) for number in sorted(counts) if number >= 0]

@@ -63,3 +63,10 @@ class Edits:
     def history(self, limit: int = 50) -> list[Commit]:
         """The newest edits first."""
         return self._collection.history(limit)
+
+    @staticmethod
+    def skipped_in_words(commit: Commit) -> str:
+        """What others had changed since when a commit was taken back: `12 images, repeats of subset alice`."""
+        from curator.index.editing.describe import skipped_in_words
+
+        return skipped_in_words(commit)

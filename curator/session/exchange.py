@@ -1,12 +1,16 @@
-"""Data of other tools, brought in by a plan."""
+"""Data of other tools, brought in by a plan; the collection written for them."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from curator.index.collection import Collection
 
 if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen waits for none of it
+    from pyroaring import BitMap
+
     from curator.interop.apply import ImportReport
     from curator.interop.matching.word_import import AnnotationReport
     from curator.interop.matching.word_import import Progress as ImportProgress
@@ -15,10 +19,29 @@ if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen 
 
 
 class Exchange:
-    """Data of other tools, brought in by a plan."""
+    """Data of other tools, brought in by a plan; the collection written for them."""
 
     def __init__(self, collection: Collection) -> None:
         self._collection = collection
+
+    def layouts(self) -> dict[str, str]:
+        """The layouts that can be imported, each with what it is."""
+        from curator.interop.layouts import LAYOUTS
+
+        return LAYOUTS
+
+    @staticmethod
+    def plan(
+        path: Path, layout: str = "auto", *, reg: Path | None = None, images: Path | None = None
+    ) -> ImportPlan:
+        """What importing `path` would do; nothing is written.
+
+        Raises:
+            UserError: nothing there, an unknown layout, an option the layout does not take, or a broken file.
+        """
+        from curator.interop.layouts import plan_import
+
+        return plan_import(path, layout, reg=reg, images=images)
 
     def carry_out(
         self,
@@ -28,7 +51,7 @@ class Exchange:
         scanned: Progress | None = None,
         replace_words: bool = False,
     ) -> ImportReport:
-        """Carry out what `interop.layouts.plan_import` found. Words that pictures have are kept unless asked."""
+        """Carry out a plan. Words that pictures have are kept unless asked."""
         from curator.interop.apply import carry_out
 
         return carry_out(self._collection, plan, progress, scanned=scanned, replace_words=replace_words)
@@ -42,3 +65,35 @@ class Exchange:
         counts = count_annotations(plan, self._collection.folder, progress, replace_words=replace_words)
         refuse_empty_import(plan, counts)
         return counts
+
+    @staticmethod
+    def count_rows(plan: ImportPlan, folder: Path | None, *, replace_words: bool = False) -> AnnotationReport:
+        """What the rows of a plan would do to the collection in `folder`, or to a new one."""
+        from curator.interop.matching.word_import import count_annotations
+
+        return count_annotations(plan, folder, replace_words=replace_words)
+
+    @staticmethod
+    def refuse_empty_import(plan: ImportPlan, words: AnnotationReport) -> None:
+        """Refuse an import of rows alone that reaches no image."""
+        from curator.interop.matching.word_import import refuse_empty_import
+
+        refuse_empty_import(plan, words)
+
+    @staticmethod
+    def understood_in_words(words: AnnotationReport) -> str:
+        """Of how many images each field was understood: `tags of 20, rating of 18`."""
+        from curator.interop.matching.word_import import understood_in_words
+
+        return understood_in_words(words)
+
+    def export_sqlite(
+        self, file: Path, images: BitMap | None = None, progress: Callable[[int, int], None] | None = None
+    ) -> int:
+        """Write images (None: all whose file is there), tags and scores to a new SQLite file; gives how many images.
+
+        `progress` gets (done, all) and may raise: then there is no file.
+        """
+        from curator.index.export import export_sqlite
+
+        return export_sqlite(self._collection, file, images, progress)

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Sequence
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from curator.contract.errors import UserError
+from curator.contract.text import visible
 from curator.filter.evaluate import select
 from curator.index.collection import Collection
 
 if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen waits for none of it
+    import numpy as np
+    from numpy.typing import NDArray
     from pyroaring import BitMap
 
     from curator.filter.cancel import Cancel
     from curator.filter.evaluate import Result
     from curator.filter.facets import Facets
+    from curator.freeze.explain import Explanation
     from curator.index.images.images import ImageRow
+    from curator.index.tables.metadata import PostFacts
     from curator.index.tags.tag_table import Tag
     from curator.scan.report import ScanReport
     from curator.scan.scan import Progress
+
+_LOOKED_AT = 20_000  # names, to see whether there are images at all
 
 
 class Images:
@@ -87,6 +96,71 @@ class Images:
         """The tags of one picture in caption order."""
         return self._collection.tags_of(image)
 
+    def scores_of(self, image: int) -> dict[str, float]:
+        """The scores that models gave an image, by name."""
+        return self._collection.scores.of_image(image)
+
+    def post_of(self, image: int) -> PostFacts:
+        """What is known of an image's post on a booru."""
+        return self._collection.metadata.facts(image)
+
     def file_of(self, row: ImageRow) -> Path:
         """Where the picture's file is."""
         return Path(row.root, row.path)
+
+    @staticmethod
+    def are_below(folder: Path) -> bool:
+        """Whether there are files named as images below a folder, as far as a short look shows."""
+        from curator.scan.find import SUFFIXES
+
+        names = (name for _, _, files in os.walk(folder) for name in files)
+        return any(name.lower().endswith(SUFFIXES) for name in islice(names, _LOOKED_AT))
+
+    def find(self, typed: str) -> int:
+        """The image a person means by its id, its path, or part of its name.
+
+        Raises:
+            UserError: none, or several.
+        """
+        if typed.isdecimal():
+            return int(typed)
+        from curator.filter.tokens import in_quotes
+
+        path = os.path.normpath(Path(typed).absolute())
+        rows = self.rows(self.select(f"name:{in_quotes(Path(typed).name)}").ids.tolist())
+        exact = [row for row in rows if row.full_path == path]
+        if "/" in typed:
+            exact = exact or [row for row in rows if row.full_path.endswith("/" + typed)]
+        else:
+            exact = exact or [row for row in rows if row.name == typed] or rows
+        if len(exact) == 1:
+            return exact[0].id
+        if not exact:
+            raise UserError(f"no image is called '{visible(typed)}'", "give its number, or part of its name")
+        names = ", ".join(visible(row.path) for row in exact[:3])
+        raise UserError(
+            f"{len(exact)} images are called '{visible(typed)}'", f"such as {names}; give the number"
+        )
+
+    def explain(self, image: int, epochs: int = 3, seed: int = 42) -> Explanation:
+        """What is known of an image and what a freeze would do with it.
+
+        Raises:
+            UserError: there is no such image.
+        """
+        from curator.freeze.explain import explain
+
+        return explain(self._collection, image, epochs, seed)
+
+    def scores(self, fields: Iterable[str]) -> dict[str, NDArray[np.float64]]:
+        """The values of fields `score(NAME)` by image id, long enough for every image; NaN where there is none."""
+        from curator.filter.fields import score_name
+
+        index = self._collection
+        with index.reading():
+            length = len(index.columns.of("content"))
+            return {field: index.scores.of(score_name(field), length) for field in fields}
+
+    def total_bytes(self, ids: NDArray[Any]) -> int:
+        """The bytes of the files of the images `ids`."""
+        return int(self._collection.columns.of("file_bytes")[ids].sum())

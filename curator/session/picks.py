@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from curator.index.collection import Collection
@@ -9,6 +10,7 @@ from curator.index.tables.picks import Pick
 
 if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen waits for none of it
     from curator.select.pick import PickResult
+    from curator.select.rules import PickRules
 
 
 class Picks:
@@ -17,7 +19,37 @@ class Picks:
     def __init__(self, collection: Collection) -> None:
         self._collection = collection
 
+    def pick(self, rules: PickRules) -> PickResult:
+        """Take images by rules; nothing is kept.
+
+        Raises:
+            UserError: a broken filter, or a half that is short where that shall stop.
+        """
+        from curator.select.pick import pick
+
+        return pick(self._collection, rules)
+
     def save(self, name: str, picked: PickResult) -> None:
         """Keep a pick by name; `picked:NAME` are its pictures."""
         about = ", ".join(f"{reason}: {count}" for reason, count in picked.funnel)
         self._collection.picks.save(Pick(name, picked.bitmap(), about))
+
+    @staticmethod
+    def pick_of_dump(dump: Path, rules: PickRules) -> PickResult:
+        """Take posts of a booru's dump by `rules`.
+
+        Raises:
+            UserError: as `pick`, a file that cannot be read, or a rule that posts know nothing of.
+        """
+        from curator.index.tables.metadata import PostFacts
+        from curator.interop.dumps.booru import booru_source
+        from curator.interop.matching.records import Dropped
+        from curator.select.pick import pick_of
+        from curator.select.posts import Posts
+
+        rows = booru_source(dump, words=bool(rules.tags)).rows()
+        posts = (
+            row.reason if isinstance(row, Dropped) else (row.facts or PostFacts(row.post), row.tags or ())
+            for row in rows
+        )
+        return pick_of(Posts(posts, rules.tags), rules, "in the dump")

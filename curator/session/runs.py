@@ -5,23 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from curator.index.collection import Collection
-
 if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen waits for none of it
     from curator.contract.recipe.recipe import Recipe
     from curator.contract.run.run_folder import RunFolder
+    from curator.runs.follow import Follower
     from curator.runs.listing import PassedOver, RunSummary
 
 
 class Runs:
-    """Runs of a collection: started, listed, asked."""
+    """Runs of a collection, or of another `folder`: started, listed, asked."""
 
-    def __init__(self, collection: Collection) -> None:
-        self._collection = collection
-
-    @property
-    def folder(self) -> Path:
-        return self._collection.folder / "runs"
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
 
     def launch(self, manifest: Path, recipe: Recipe, name: str, processes: int = 1) -> RunFolder:
         """Start a training of `manifest` that lives on when this program ends."""
@@ -35,8 +30,11 @@ class Runs:
 
         check_models(recipe)
 
-    def restart(self, run: RunFolder, processes: int = 1) -> int:
-        """Go on with a run that stopped or crashed, from its last state; gives the worker's process id."""
+    def restart(self, run: RunFolder, processes: int | None = 1) -> int:
+        """Go on with a run that stopped or crashed, from its last state; gives the worker's process id.
+
+        `processes` None: as many as before.
+        """
         from curator.runs.launch import start
 
         return start(run, processes)
@@ -52,6 +50,13 @@ class Runs:
         from curator.runs.listing import find_run
 
         return find_run(self.folder, name)
+
+    @staticmethod
+    def follow(run: RunFolder) -> Follower:
+        """A reader of one run, which never touches it."""
+        from curator.runs.follow import Follower
+
+        return Follower(run)
 
     def request(self, run: RunFolder, action: str) -> None:
         """Ask a living run to pause, resume, save, sample or stop."""

@@ -7,6 +7,8 @@ back what the other did. No Textual, no Typer, no torch here.
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 from curator.contract.errors import UserError
@@ -19,11 +21,17 @@ from curator.session.exchange import Exchange
 from curator.session.filters import Filters
 from curator.session.freezing import Freezing
 from curator.session.images import Images
+from curator.session.manifests import Manifests
 from curator.session.memory import Memory
 from curator.session.picks import Picks
+from curator.session.quarantine import Quarantine
+from curator.session.regularisation import Regularisation
+from curator.session.rules import Rules
 from curator.session.runs import Runs
+from curator.session.sidecars import Sidecars
 from curator.session.subsets import Subsets
 from curator.session.tags import Tags
+from curator.session.upkeep import Upkeep
 
 _FOLD_AT_CLOSE_S = 0.5
 _CLOSE_PATIENCE_S = 1.0
@@ -46,8 +54,14 @@ class Session:
         self.captions = Captions(collection)
         self.freezing = Freezing(collection)
         self.exchange = Exchange(collection)
-        self.runs = Runs(collection)
+        self.runs = Runs(collection.folder / "runs")
         self.memory = Memory(collection)
+        self.upkeep = Upkeep(collection)
+        self.rules = Rules(collection)
+        self.quarantine = Quarantine(collection)
+        self.sidecars = Sidecars(collection)
+        self.manifests = Manifests(collection.folder / "manifests")
+        self.regularisation = Regularisation(collection)
 
     @classmethod
     def open(cls, folder: Path) -> Session:
@@ -98,3 +112,12 @@ class Session:
     def changed(self) -> bool:
         """Whether another process changed the collection since the last look."""
         return self.collection.changed()
+
+    @classmethod
+    @contextmanager
+    def opened(cls, folder: Path) -> Generator[Session]:
+        """The collection in `folder`, closed at the end; what fails inside on a damaged index is a UserError."""
+        from curator.index.damage import damage_reported
+
+        with damage_reported(folder), cls.open(folder) as session:
+            yield session

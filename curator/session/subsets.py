@@ -16,6 +16,7 @@ from curator.session.carried_over import carried_over
 
 if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen waits for none of it
     from curator.freeze.balance import Balanced
+    from curator.freeze.preview import FreezePreview
 
 
 class Subsets:
@@ -59,16 +60,20 @@ class Subsets:
         """Change of a subset what a person changed of the one `shown`; what others changed meanwhile stays."""
         return self.change(shown.name, lambda now: carried_over(now, shown, edited))
 
-    def balance(self) -> list[Balanced]:
-        """Set repeats so that all subsets share an epoch equally, regularisation apart; gives what they are."""
+    def balance(self, shown: Iterable[Balanced] | None = None) -> list[Balanced]:
+        """Set repeats so that all subsets share an epoch equally, regularisation apart; gives what they are.
+
+        `shown` is what `balanced` gave before: then that is set, of the subsets that are still there.
+        """
         with self._collection.grouped("balance"):
-            balanced = self.balanced()
+            there = {each.name for each in self.all()}
+            balanced = self.balanced() if shown is None else [each for each in shown if each.name in there]
             for each in balanced:
                 self.change(each.name, partial(replace, repeats=each.repeats))
         return balanced
 
-    def balanced(self) -> list[Balanced]:
-        """What `balance` would set.
+    def balanced(self, preview: FreezePreview | None = None) -> list[Balanced]:
+        """What `balance` would set; by the `preview` of a freeze, if there is one already.
 
         Raises:
             UserError: no subset shows a picture.
@@ -77,7 +82,8 @@ class Subsets:
         from curator.freeze.outlook import epoch_of
 
         normal = {each.name for each in self.all() if not each.is_reg}
-        return equal_shares([share for share in epoch_of(self._collection).subsets if share.name in normal])
+        shares = (preview or epoch_of(self._collection)).subsets
+        return equal_shares([share for share in shares if share.name in normal])
 
     def remove(self, name: str) -> None:
         """Remove a subset; its pictures stay in the collection.

@@ -16,12 +16,12 @@ from itertools import chain
 from typing import Any, TypeVar
 
 from curator.contract.progress import Progress
-from curator.index.changes.edits import Annotations
+from curator.index.changes.edits import Annotations, Commit
 from curator.index.collection import Collection
 from curator.index.tags.tag_names import each_once, folded, spaced
 from curator.tags.people import Group, drop_of_several
 from curator.tags.relations import refuse_circle
-from curator.tags.rewriting import rewritten
+from curator.tags.rewriting import commit, rewritten
 
 _NO_ALIASES: Mapping[str, str] = {}
 _NO_IMPLICATIONS: Mapping[str, frozenset[str]] = {}
@@ -209,6 +209,13 @@ def cleaned_annotations(
         )
 
     return rewritten(collection, ids, change, progress)
+
+
+def clean(
+    collection: Collection, ids: Sequence[int], rules: CleanRules, progress: Progress | None = None
+) -> list[Commit]:
+    """Clean the tags and captions of images; each commit can be undone."""
+    return commit(collection, cleaned_annotations(collection, ids, rules, Diff(), progress), "clean tags")
 
 
 def clean_caption(caption: str, rules: CleanRules) -> str:

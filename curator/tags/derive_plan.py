@@ -95,12 +95,12 @@ def _headed(collection: Collection, images: BitMap, head: Sequence[str]) -> Iter
 def carry_out(
     collection: Collection, derived: Derived, plan: DerivePlan, *, at_start: bool = False
 ) -> list[Commit]:
-    """Make the changes of a plan, whole or not at all; the new tags get the class of their kind."""
+    """Make the changes of a plan, whole or not at all; the new tags get the class of their kind, a head goes first."""
     cls = CLASS_OF_KIND[plan.kind]
     edit = AddAndRemoveTags(
         tuple(plan.gained.items()),
         tuple(plan.lost.items()),
-        "start" if at_start else "end",
+        "start" if at_start or plan.kind == "head" else "end",
         f"derive {plan.kind}",
     )
     with collection.writing(durable=True):

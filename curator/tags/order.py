@@ -7,10 +7,10 @@ from typing import Any
 
 from curator.contract.errors import UserError, did_you_mean
 from curator.contract.progress import Progress
-from curator.index.changes.edits import Annotations
+from curator.index.changes.edits import Annotations, Commit
 from curator.index.collection import Collection
 from curator.index.tags.tag_table import Tag, folded
-from curator.tags.rewriting import rewritten
+from curator.tags.rewriting import commit, rewritten
 
 WITHIN = ("keep", "name", "common")
 Place = tuple[int, int, str]
@@ -57,6 +57,13 @@ def ordered_annotations(
         return Annotations(image, tags=ordered) if ordered != tags else None
 
     return rewritten(collection, ids, change, progress)
+
+
+def order(
+    collection: Collection, ids: Sequence[int], rule: OrderRule, progress: Progress | None = None
+) -> list[Commit]:
+    """Order the tags of images by `rule`; each commit can be undone."""
+    return commit(collection, ordered_annotations(collection, ids, rule, progress), "order tags by rule")
 
 
 def to_front(own: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:

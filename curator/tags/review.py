@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 from curator.contract.progress import Progress, silent
 from curator.index.changes.edits import Annotations, Commit
 from curator.index.collection import Collection
-from curator.tags.clean import CleanRules, Diff, cleaned_annotations
+from curator.tags.clean import CleanRules, Diff, clean, cleaned_annotations
 from curator.tags.derive import derive
 from curator.tags.derive_plan import carry_out, classify_counts, plan_derived
-from curator.tags.order import order_rule, ordered_annotations
-from curator.tags.rewriting import commit
+from curator.tags.order import order, order_rule, ordered_annotations
 
 Rule = Literal["quality", "rating", "year", "head", "count", "clean", "order"]
 RULES: tuple[Rule, ...] = get_args(Rule)
@@ -77,18 +76,14 @@ def carry_out_rule(collection: Collection, rule: Rule, ids: Ids, tables: Tables)
     """Make the changes of `rule`; each commit can be undone."""
     match rule:
         case "clean":
-            words = cleaned_annotations(collection, ids.tolist(), CleanRules(tables["clean"]), Diff())
-            return commit(collection, words, "clean tags")
+            return clean(collection, ids.tolist(), CleanRules(tables["clean"]))
         case "order":
-            words = ordered_annotations(collection, ids.tolist(), order_rule(tables))
-            return commit(collection, words, "order tags by rule")
+            return order(collection, ids.tolist(), order_rule(tables))
         case "count":
             return [classify_counts(collection, tables["count"]["tags"])]
         case _:
             derived = derive(collection, ids, rule, tables)
-            return carry_out(
-                collection, derived, plan_derived(collection, derived, ids), at_start=rule == "head"
-            )
+            return carry_out(collection, derived, plan_derived(collection, derived, ids))
 
 
 def glance(collection: Collection, rule: Rule, ids: Ids, tables: Tables) -> Review:

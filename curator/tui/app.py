@@ -148,8 +148,8 @@ class FriezeApp(App[None]):
 
     def _fold(self) -> None:
         """In a worker: fold until nothing waits or somebody is back; then the write-ahead log need not grow on."""
-        is_given_up = cancelled()
-        while self._is_idle() and not is_given_up():
+        is_cancelled = cancelled()
+        while self._is_idle() and not is_cancelled():
             if not self.reader.fold(_FOLD_AT_A_TIME_S):
                 self.reader.collection.checkpoint()
                 return

@@ -11,7 +11,7 @@ from pathlib import Path
 from curator.contract.buckets import BucketRule
 from curator.contract.caption.captions import CaptionRules
 from curator.contract.errors import UserError
-from curator.index.tables.small_tables import Subset
+from curator.session.subsets import Subset
 
 RULE = BucketRule(64, 64, 32, 128, 16)
 SUBSETS = (

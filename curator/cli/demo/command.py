@@ -80,9 +80,9 @@ def _clear(folder: Path) -> None:
 
 
 def _stop_living_runs(folder: Path) -> None:
-    from curator.runs.listing import list_runs
+    from curator.session.runs import Runs
 
-    for run in list_runs(folder / "runs"):
+    for run in Runs(folder / "runs").all():
         if run.status == "running":
             raise UserError(
                 "the last demo's run still trains",
@@ -200,9 +200,9 @@ def _follow(run: RunFolder) -> None:
 
 
 def _verify(run: RunFolder, base: Path, seconds: float) -> Outcome:
-    from curator.runs.follow import Follower
+    from curator.session.runs import Runs
 
-    view = Follower(run).poll()
+    view = Runs.follow(run).poll()
     lora = run.path / view.checkpoints[-1].path
     _step("verify", "loading the LoRA in diffusers, beside our own application of it")
     report = _verify_lora(base, lora)

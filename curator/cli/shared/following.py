@@ -25,9 +25,9 @@ def follow(run: RunFolder) -> RunView:
     Raises:
         KeyboardInterrupt: with the words that say how to come back.
     """
-    from curator.runs.follow import Follower
+    from curator.session.runs import Runs
 
-    follower = Follower(run)
+    follower = Runs.follow(run)
     try:
         if sys.stdout.isatty():
             _watch(follower)

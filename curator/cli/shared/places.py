@@ -11,7 +11,8 @@ from curator.contract.errors import UserError, did_you_mean
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
-    from curator.contract.run.run_folder import RunFolder
+    from curator.session.manifests import Manifests
+    from curator.session.runs import Runs
     from curator.session.session import Session
 
 _INDEX = "frieze.db"
@@ -48,26 +49,27 @@ def collection_folder(given: Path | None) -> Path:
 @contextmanager
 def opened(given: Path | None) -> Generator[Session]:
     """The collection a command works on, opened."""
-    from curator.index.damage import damage_reported
     from curator.session.session import Session
 
-    folder = collection_folder(given)
-    with damage_reported(folder), Session.open(folder) as session:
+    with Session.opened(collection_folder(given)) as session:
         yield session
 
 
-def runs_folder(given: Path | None) -> Path:
-    """Where the runs of the collection are; outside of one, the folder `runs` here."""
+def runs_of(given: Path | None) -> Runs:
+    """The runs of the collection; outside of one, those of the folder `runs` here."""
+    from curator.session.runs import Runs
+
     if given is None and enclosing_collection(Path.cwd()) is None:
-        return Path.cwd() / _RUNS
-    return collection_folder(given) / _RUNS
+        return Runs(Path.cwd() / _RUNS)
+    return Runs(collection_folder(given) / _RUNS)
 
 
-def run_named(name: str, given: Path | None) -> RunFolder:
-    """The run that a name, a unique beginning of one, or a folder means."""
-    from curator.runs.listing import find_run
+def manifests_of(given: Path | None) -> Manifests:
+    """The manifests of the collection; outside of one, those of the folder `manifests` here."""
+    from curator.session.manifests import Manifests
 
-    return find_run(runs_folder(given), name)
+    folder = enclosing_collection(Path.cwd()) if given is None else given
+    return Manifests((folder or Path.cwd()) / _MANIFESTS)
 
 
 def manifest_file(name: str, given: Path | None) -> Path:

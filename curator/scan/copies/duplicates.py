@@ -24,6 +24,7 @@ from curator.index.sets.columns import COUNTS
 from curator.scan.copies.near import MAX_DISTANCE, near_pairs
 
 Best = Literal["size", "score", "fav", "bytes"]
+BEST: tuple[Best, ...] = get_args(Best)
 _READ = 1 << 14
 _Ids = NDArray[np.int64]
 
@@ -46,7 +47,10 @@ class Group:
 
 
 def find_groups(
-    collection: Collection, ids: Sequence[int], distance: int | None = None, best: str = "size"
+    collection: Collection,
+    ids: Sequence[int] | NDArray[np.uint32],
+    distance: int | None = None,
+    best: str = "size",
 ) -> list[Group]:
     """Groups of equal content, or with a `distance` of equal looks as well (see `fingerprint.fill`).
 
@@ -87,8 +91,8 @@ def check_distance(distance: int) -> None:
 
 def check_best(best: str) -> None:
     """Refuse an order that is none."""
-    if best not in get_args(Best) and not is_score(best):
-        hint = did_you_mean(best, (*get_args(Best), "score(NAME)"))
+    if best not in BEST and not is_score(best):
+        hint = did_you_mean(best, (*BEST, "score(NAME)"))
         raise UserError(f"the best cannot be told by '{visible(best)}'", hint)
 
 
