@@ -13,6 +13,7 @@ from curator.index.changes.changes import id_array
 from curator.index.sets.bitmaps import of_array
 
 Ids = NDArray[np.uint32]
+_SHORT = 5000  # rows; longer parts are cut from the array of all ids
 
 
 class Result:
@@ -53,6 +54,12 @@ class Result:
         if self._order is None:
             return list(self._images[first:beyond]) if first < beyond else []
         return self._order.first(beyond)[first:].tolist()
+
+    def part(self, first: int, count: int) -> BitMap:
+        """The images of some rows, counted from 0, without their order."""
+        if count <= _SHORT:
+            return BitMap(self.page(first, count))
+        return of_array(self.ids[first : first + count])
 
     def row_of(self, image: int) -> int | None:
         """Where an image stands, counted from 0; None where it is not in the result."""

@@ -46,6 +46,7 @@ class Session:
         self.images = Images(collection)
         self.edits = Edits(collection)
         self.tags = Tags(collection)
+        self.rules = Rules(collection)
         self.copies = Copies(collection)
         self.filters = Filters(collection)
         self.subsets = Subsets(collection)
@@ -62,6 +63,7 @@ class Session:
         self.sidecars = Sidecars(collection)
         self.manifests = Manifests(collection.folder / "manifests")
         self.regularisation = Regularisation(collection)
+        self._has_written_apart = False
 
     @classmethod
     def open(cls, folder: Path) -> Session:
@@ -91,23 +93,34 @@ class Session:
 
     def close(self) -> None:
         """Close, after bringing rows up to date with large edits for a moment; the next session does the rest."""
-        self.collection.wait_at_most(_CLOSE_PATIENCE_S)
+        self.upkeep.limit_wait(_CLOSE_PATIENCE_S)
         try:
-            self.fold(_FOLD_AT_CLOSE_S)
-            if self.collection.has_written:
-                self.collection.compact()
+            self.upkeep.fold(_FOLD_AT_CLOSE_S)
+            if self.has_written:
+                self.upkeep.compact()
         except UserError:
             pass  # a full disk or a busy index: nothing is lost, edits wait in the journal
         finally:
             self.collection.close()
 
-    def fold(self, budget_s: float) -> int:
-        """Bring rows up to date with large edits for so many seconds; gives how many images still wait."""
-        return self.collection.fold(budget_s) if self.waiting() else 0
+    def leave(self) -> None:
+        """Close at once: rows are brought up to date by another session."""
+        self.collection.close()
 
-    def waiting(self) -> int:
-        """How many images have large edits that have not reached their rows."""
-        return self.collection.waiting()
+    @contextmanager
+    def apart(self) -> Generator[Session]:
+        """A session of its own for long work in a thread: this one answers meanwhile, and sees what came of it."""
+        own = Session.open(self.folder)
+        try:
+            yield own
+        finally:
+            self._has_written_apart |= own.has_written
+            own.leave()
+
+    @property
+    def has_written(self) -> bool:
+        """Whether the collection was changed through this session, or by its work apart."""
+        return self.collection.has_written or self._has_written_apart
 
     def changed(self) -> bool:
         """Whether another process changed the collection since the last look."""

@@ -7,7 +7,6 @@ import signal
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from time import monotonic
 from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
 
 from textual import events
@@ -20,10 +19,10 @@ from textual.worker import WorkerFailed
 
 from curator.contract.errors import UserError
 from curator.contract.text import visible
-from curator.index.changes.edits import Commit
 from curator.session.session import Session
 from curator.tui import keys, memory, theme
 from curator.tui.background import cancelled, in_background, progress_on_status, write
+from curator.tui.idle import IdleWork
 from curator.tui.key_order import KeyOrder, Typed
 from curator.tui.messages import (
     CollectionChanged,
@@ -41,18 +40,17 @@ from curator.tui.screens.lazily import screen_makers
 from curator.tui.terminal_codes import tell_them_apart
 from curator.tui.widgets.line_list import LineList
 from curator.tui.widgets.status_line import Notes, StatusLine, still_unread, with_note
-from curator.tui.words import turned_in_words
+from curator.tui.words import scan_in_words, turned_in_words
 
 if TYPE_CHECKING:
-    from curator.scan.report import ScanReport
+    from curator.session.edits import Commit
+    from curator.session.images import ScanReport
     from curator.tui.screens.help import Command
     from curator.tui.screens.runs import RunsScreen
 
 _LOOK_EVERY_S = 0.8  # for what other processes do to the collection: seen within a second
-_IDLE_AFTER_S = 3.0  # without a key or the mouse; then rows are brought up to date with large edits
 _LEAVE_AFTER_S = 1.0  # however busy the index is
 _WARM_AFTER_S = 0.8  # the first page has the disk for itself
-_FOLD_AT_A_TIME_S = 0.2  # the longest a key then waits for the index
 
 
 @runtime_checkable
@@ -63,7 +61,7 @@ class _Placed(Protocol):
 
 
 class FriezeApp(App[None]):
-    """Screens of one collection. Long work has its own session, so that drawing never waits for a query."""
+    """Screens of one collection. What takes long is read by `reader` and written apart: drawing waits for neither."""
 
     TITLE = "frieze"
     CSS_PATH = "app.tcss"
@@ -95,8 +93,7 @@ class FriezeApp(App[None]):
         self._place: dict[str, object] = {}
         self._place_lock = threading.Lock()
         self.unsaid: UserError | None = None  # what went wrong while the app ended
-        self._last_input = monotonic()
-        self._is_trimmed = True  # nothing was done yet
+        self._idle_work = IdleWork(self, session)
 
     def on_mount(self) -> None:
         self.set_keymap(self._own_keys)
@@ -108,17 +105,11 @@ class FriezeApp(App[None]):
     def _look(self) -> None:
         if self.session.changed():
             self.screen.post_message(CollectionChanged())
-        if not self._is_idle():
-            self._is_trimmed = False
-        elif self.session.waiting():
-            in_background(self, "fold", self._fold)
-        elif not self._is_trimmed:
-            self._is_trimmed = True
-            in_background(self, "trim", self._trim)
+        self._idle_work.look()
 
     async def on_event(self, event: events.Event) -> None:
         if isinstance(event, events.Key | events.Paste | events.MouseEvent):
-            self._last_input = monotonic()
+            self._idle_work.input_seen()
         if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
             await self._keys.take(event)
         else:
@@ -135,24 +126,8 @@ class FriezeApp(App[None]):
         if not await self._check_bindings(event.key, priority=True):
             await self._check_bindings(event.key)
 
-    def _is_idle(self) -> bool:
-        return monotonic() - self._last_input >= _IDLE_AFTER_S
-
     def _warm(self) -> None:
-        self.reader.collection.warm(cancelled())
-
-    def _trim(self) -> None:
-        if self.session.collection.has_written:
-            self.reader.collection.compact()
-        memory.trim()
-
-    def _fold(self) -> None:
-        """In a worker: fold until nothing waits or somebody is back; then the write-ahead log need not grow on."""
-        is_cancelled = cancelled()
-        while self._is_idle() and not is_cancelled():
-            if not self.reader.fold(_FOLD_AT_A_TIME_S):
-                self.reader.collection.checkpoint()
-                return
+        self.reader.upkeep.warm(cancelled())
 
     # screens
 
@@ -193,7 +168,7 @@ class FriezeApp(App[None]):
     def _leave(self) -> None:
         """End the app. Its place is of no such worth that one would wait for another writer."""
         self._place |= self._here()
-        self.session.collection.wait_at_most(_LEAVE_AFTER_S)
+        self.session.upkeep.limit_wait(_LEAVE_AFTER_S)
         try:
             self.session.memory.keep_all(self._place)
         except UserError as error:
@@ -202,7 +177,7 @@ class FriezeApp(App[None]):
 
     def on_unmount(self) -> None:
         asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
-        self.reader.collection.close()  # the session folds
+        self.reader.leave()  # the session folds
 
     def _handle_exception(self, error: Exception) -> None:
         """End the app; `run` raises the error, where Textual would print it with what is in memory and go on."""
@@ -266,7 +241,7 @@ class FriezeApp(App[None]):
             return
         report = cast("ScanReport", message.result)
         self.post_message(StatusChanged(""))
-        self.notify(_in_words(report), title="Scanned", markup=False)
+        self.notify(scan_in_words(report), title="Scanned", markup=False)
         for screen in {self._browse, self.screen}:
             if screen.is_running:
                 screen.post_message(CollectionChanged(images=True))
@@ -318,24 +293,6 @@ def _is_typed_into(widget: Widget | None) -> bool:
     from textual.widgets import TextArea
 
     return isinstance(widget, Input | TextArea)
-
-
-def _in_words(report: ScanReport) -> str:
-    counts = {
-        "new": report.added,
-        "changed": report.changed,
-        "moved": report.moved,
-        "missing": report.missing,
-        "unchanged": report.unchanged,
-        "set aside": len(report.quarantined),
-        "in conflict": len(report.conflicts),
-        "of other formats": report.passed_over.total(),
-        "warnings": len(report.warnings),
-    }
-    said = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count) or "no picture found"
-    for path, reason in report.quarantined[:3]:
-        said += f"\n{visible(str(path))}: {visible(reason)}"
-    return said
 
 
 def run(folder: Path) -> int:

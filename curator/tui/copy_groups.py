@@ -1,27 +1,21 @@
-"""Groups of copies as text: how alike they are, and tags not all of them have.
-
-Pure but for `look_for`, which a worker does; screens draw what comes of it.
-"""
+"""Groups of copies as text: how alike they are, and tags not all of them have."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from textwrap import wrap
-from typing import get_args
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
 from rich.text import Text
 
 from curator.contract.text import visible
-from curator.index.images.images import ImageRow
-from curator.index.tables.metadata import PostFacts
-from curator.scan.copies.duplicates import Best, Group, find_groups
-from curator.scan.copies.fingerprint import fill
 from curator.session.session import Session
 
-ORDERS: tuple[Best, ...] = get_args(Best)
+if TYPE_CHECKING:
+    from curator.session.copies import Group
+    from curator.session.images import ImageRow, PostFacts
+
 DISTANCES: tuple[int | None, ...] = (None, 0, 2, 4, 6, 8, 10)  # of 64 bits; None: only the same file
 _SCORES = 3  # of models, that a column has room for
 
@@ -31,7 +25,7 @@ class Likeness:
     """What counts as the same picture, and which one of a group is the best."""
 
     distance: int | None = None
-    best: str = "size"  # one of `Best`, or score(NAME)
+    best: str = "size"  # one of `session.copies.orders()`
 
     def in_words(self) -> str:
         """`the same file`, or `alike to 6 bits`, and the order."""
@@ -47,11 +41,6 @@ class Likeness:
         """Another order of what is best."""
         place = orders.index(self.best) + 1 if self.best in orders else 0
         return Likeness(self.distance, orders[place % len(orders)])
-
-
-def orders(session: Session) -> tuple[str, ...]:
-    """All orders of what is best, scores of models last."""
-    return (*ORDERS, *(f"score({name})" for name in session.collection.scores.names()))
 
 
 @dataclass(frozen=True)
@@ -73,21 +62,11 @@ def look_for(
     Pictures not looked at before are looked at first; what was seen is kept when `progress` raises to stop.
     """
     found = reader.images.select(text).ids
-    if likeness.distance is None:
-        found = _of_equal_content(reader, found)
-    ids = found.tolist()
     if likeness.distance is not None:
-        fill(reader.collection, ids, progress)
-    groups = find_groups(reader.collection, ids, likeness.distance, likeness.best)
+        with reader.apart() as own:
+            own.copies.fingerprint(found.tolist(), progress)
+    groups = reader.copies.find(found, likeness.distance, likeness.best)
     return sorted(groups, key=lambda group: -len(group.copies))
-
-
-def _of_equal_content(reader: Session, ids: NDArray[np.uint32]) -> NDArray[np.uint32]:
-    """Those whose content another has too, by the column of contents: of millions only few rows are read then."""
-    with reader.collection.reading():
-        contents = reader.collection.columns.of("content")[ids]
-    _, inverse, counts = np.unique(contents, return_inverse=True, return_counts=True)
-    return ids[counts[inverse] > 1]
 
 
 def shown_copies(session: Session, group: Group) -> list[CopyShown]:
@@ -98,13 +77,12 @@ def shown_copies(session: Session, group: Group) -> list[CopyShown]:
     rows = session.images.rows([group.best, *(copy.image for copy in group.copies)])
     tags = {row.id: [tag.name for tag in session.images.tags_of(row.id)] for row in rows}
     everywhere = set.intersection(*(set(each) for each in tags.values())) if tags else set[str]()
-    collection = session.collection
     return [
         CopyShown(
             row,
             how[row.id],
-            collection.metadata.facts(row.id),
-            tuple(collection.scores.of_image(row.id).items())[:_SCORES],
+            session.images.post_of(row.id),
+            tuple(session.images.scores_of(row.id).items())[:_SCORES],
             tuple(tag for tag in tags[row.id] if tag not in everywhere),
         )
         for row in rows

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from pyroaring import BitMap
 from textual.screen import Screen
 
 from curator.contract.errors import UserError, did_you_mean
 from curator.contract.text import visible
-from curator.index.changes.edits import AddTags, Commit, Edit, RemoveTags, RenameTag, SetCaption
-from curator.index.images.images import ImageRow
+from curator.index.changes.edits import AddTags, RemoveTags, RenameTag, SetCaption
 from curator.session.session import Session
 from curator.tags.text import clean_tag
 from curator.tui.background import in_background, user_errors_shown, write
 from curator.tui.filter_text import filter_of_tag
 from curator.tui.messages import StatusChanged, UserErrorRaised
 from curator.tui.words import edit_in_words, images_in_words, tags_typed
+
+if TYPE_CHECKING:
+    from curator.session.edits import Commit, Edit
+    from curator.session.images import ImageRow
 
 _AT_ONCE = 2000  # more images are counted and changed in a worker
 COUNTED = "edit-counted"  # the kind of work whose result the screen hands back
@@ -132,11 +135,17 @@ class Editor:
             self._apply(found)
 
     def _apply(self, found: Counted) -> None:
-        session = self._session
-        if len(found.ids) > _AT_ONCE:  # the screen's own stays free to show what is seen
-            session = self._reader
+        is_long = len(found.ids) > _AT_ONCE
+        if is_long:
             self.screen.post_message(StatusChanged("changing"))
-        write(self.screen, lambda: session.edits.apply(found.edit, found.ids), self._applied, self._refused)
+
+        def apply() -> Commit:
+            if not is_long:
+                return self._session.edits.apply(found.edit, found.ids)
+            with self._session.apart() as own:
+                return own.edits.apply(found.edit, found.ids)
+
+        write(self.screen, apply, self._applied, self._refused)
 
     def _refused(self, error: UserError) -> None:
         self.screen.post_message(StatusChanged(""))

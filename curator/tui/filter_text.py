@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
-from curator.filter.tokens import Token, tokens
+from curator.filter.tokens import tokens
+
+if TYPE_CHECKING:
+    from curator.filter.tokens import Token
 
 _PLAIN = re.compile(r"[^\W_][\w'.+-]*")  # what needs no quotes; AND, OR and NOT are kept out below
 _LAST_WORD = re.compile(r"((?:.*[\s(])?-?)([^\s\"():/<>=*?|-][^\s\"():/<>=*?|]*)", re.DOTALL)

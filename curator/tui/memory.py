@@ -14,7 +14,7 @@ _LARGE = 1 << 20
 
 def keep_little(session: Session) -> None:
     """A session that shows and edits: it needs no large cache of its own."""
-    session.collection.keep_pages(_PAGES_MIB)
+    session.upkeep.limit_cache(_PAGES_MIB)
 
 
 def give_back() -> None:

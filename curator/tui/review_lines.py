@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rich.text import Text
 
 from curator.contract.text import visible
-from curator.tags.review import Review
 from curator.tui.widgets.lines import fitted
 from curator.tui.words import images_in_words
+
+if TYPE_CHECKING:
+    from curator.session.rules import Review
 
 
 def in_words(found: Review) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from curator.contract.buckets import (
     CROP_INPUTS,
@@ -23,9 +23,11 @@ from curator.contract.caption.captions import CaptionRules
 from curator.contract.errors import UserError, did_you_mean
 from curator.contract.manifest.header import MASK_MODES, MaskMode
 from curator.contract.text import visible
-from curator.index.tables.small_tables import Subset
 from curator.tui.recipe_form import in_text
 from curator.tui.screens.dialogs import FormLine, number_of, whole_number_of, yes_or_no
+
+if TYPE_CHECKING:
+    from curator.session.subsets import Subset
 
 
 def subset_lines(subset: Subset) -> list[FormLine]:

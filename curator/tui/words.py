@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from math import ceil
+from typing import TYPE_CHECKING
 
 from rich.text import Text
 
 from curator.contract.buckets import Size
 from curator.contract.errors import UserError
 from curator.contract.text import visible
-from curator.index.changes.edits import AddTags, Commit, Edit, RemoveTags, RenameTag, SetCaption, SetMark
+from curator.index.changes.edits import AddTags, RemoveTags, RenameTag, SetCaption, SetMark
 from curator.index.editing.describe import images_in_words, skipped_in_words
-from curator.index.images.images import ImageRow
 from curator.tags.text import clean_tags
+
+if TYPE_CHECKING:
+    from curator.session.edits import Commit, Edit
+    from curator.session.images import ImageRow, ScanReport
 
 
 def about_image(row: ImageRow, bucket: Size) -> Text:
@@ -57,3 +61,22 @@ def edit_in_words(edit: Edit) -> str:
         case _:
             words = ""
     return visible(words)
+
+
+def scan_in_words(report: ScanReport) -> str:
+    """What a scan found, and the first files it could not use."""
+    counts = {
+        "new": report.added,
+        "changed": report.changed,
+        "moved": report.moved,
+        "missing": report.missing,
+        "unchanged": report.unchanged,
+        "set aside": len(report.quarantined),
+        "in conflict": len(report.conflicts),
+        "of other formats": report.passed_over.total(),
+        "warnings": len(report.warnings),
+    }
+    said = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count) or "no picture found"
+    for path, reason in report.quarantined[:3]:
+        said += f"\n{visible(str(path))}: {visible(reason)}"
+    return said

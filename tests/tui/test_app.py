@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 
@@ -9,6 +10,7 @@ import pytest
 
 from curator.index.changes.edits import AddTags, RemoveTags
 from curator.session.session import Session
+from curator.session.upkeep import Upkeep
 from curator.tui.screens.choice import Choice
 
 
@@ -164,13 +166,14 @@ async def test_an_edit_left_behind_is_made_again_alone(drive, session):
 
 async def test_large_edits_reach_the_rows_when_nobody_types(drive, session, monkeypatch):
     waiting = [3]
-    monkeypatch.setattr("curator.tui.app._IDLE_AFTER_S", 0.0)
-    monkeypatch.setattr(session, "waiting", lambda: waiting[0])
+    monkeypatch.setattr("curator.tui.idle._IDLE_AFTER_S", 0.0)
+    monkeypatch.setattr(Upkeep, "waiting", lambda _: waiting[0])
 
-    def fold(budget_s: float) -> int:
+    def fold(_upkeep: Upkeep, _budget_s: float) -> int:
         waiting[0] -= 1
         return waiting[0]
 
-    async with drive() as it:
-        monkeypatch.setattr(it.app.reader, "fold", fold)
-        await it.until(lambda: waiting[0] == 0)
+    monkeypatch.setattr(Upkeep, "fold", fold)
+    async with drive():
+        while waiting[0]:
+            await asyncio.sleep(0.02)

@@ -174,6 +174,23 @@ async def test_a_bulk_edit_says_how_many_images_change_and_asks(drive, session):
         assert "animal" not in tags_of(session, "03")
 
 
+async def test_an_edit_of_many_images_is_written_apart(drive, session, monkeypatch):
+    """The session that reads never writes."""
+    monkeypatch.setattr("curator.tui.editing._AT_ONCE", 5)
+    async with drive() as it:
+        await it.press("ctrl+a", "a")
+        await it.type("animal")
+        await it.press("enter")
+        await it.sees("Change 4 images?")
+        await it.press("y")
+        await it.until(lambda: "add 'animal': 4 images" in it.notices)
+        assert it.tags == tags_of(session, "01")
+        assert "animal" in tags_of(session, "03")
+        assert not it.app.reader.has_written
+        await it.press("u")
+        await it.until(lambda: "animal" not in tags_of(session, "03"))
+
+
 async def test_a_tag_that_is_no_tag_is_refused_in_place(drive):
     async with drive() as it:
         await it.press("a")
@@ -372,7 +389,7 @@ async def test_a_sample_of_tags_says_so_until_it_is_exact(drive, monkeypatch):
             assert not exact or may_go_on.wait(600)
             return facets if exact else replace(facets, looked_at=1)
 
-        monkeypatch.setattr(it.app.reader, "facets", slow)
+        monkeypatch.setattr(it.app.reader.images, "facets", slow)
         await it.press("t")
         await it.sees("~2")
         may_go_on.set()
@@ -461,7 +478,7 @@ async def test_a_question_nobody_waits_for_is_given_up(drive, monkeypatch):
                     time.sleep(0.001)
             return plain(text, cancel)
 
-        monkeypatch.setattr(it.app.reader, "select", slow)
+        monkeypatch.setattr(it.app.reader.images, "select", slow)
         await it.press("slash")
         await it.type("animal")
         await it.until(lambda: "animal" in asked)

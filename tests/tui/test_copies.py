@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 from curator.index.changes.edits import AddTags, SetMark
 from curator.session.session import Session
 from curator.tui.background import AbandonedError
-from curator.tui.copy_groups import Likeness, about_copy, look_for, orders, shown_copies
+from curator.tui.copy_groups import Likeness, about_copy, look_for, shown_copies
 from curator.tui.screens.copies import CopiesScreen
 
 SIZES = [(80, 24), (120, 40)]
@@ -181,11 +181,11 @@ def test_the_order_of_what_is_best_is_remembered_and_obeyed(session):
     sizes = [[each.row.file_bytes for each in shown_copies(session, group)] for group in by_bytes]
     assert all(each[0] == max(each) for each in sizes)
     session.collection.scores.write("nice", [(by_bytes[0].best, 0.1)])
-    after_bytes = Likeness(4, "bytes").next_order(orders(session))
+    after_bytes = Likeness(4, "bytes").next_order(session.copies.orders())
     assert after_bytes == Likeness(4, "score(nice)")
     assert look_for(session, "", after_bytes, nothing)[0].best == by_bytes[0].best
-    assert after_bytes.next_order(orders(session)) == Likeness(4, "size")
-    assert Likeness(4, "score(gone)").next_order(orders(session)) == Likeness(4, "size")
+    assert after_bytes.next_order(session.copies.orders()) == Likeness(4, "size")
+    assert Likeness(4, "score(gone)").next_order(session.copies.orders()) == Likeness(4, "size")
     assert Likeness().nearer(-1) == Likeness()
     assert Likeness(10).nearer(1) == Likeness(10)
 

@@ -222,7 +222,7 @@ async def test_the_cursor_moves_while_a_write_waits(drive, session, monkeypatch:
         may_end.wait()
         return plain(edit, ids)
 
-    monkeypatch.setattr(session, "edit", slow)
+    monkeypatch.setattr(session.edits, "apply", slow)
     async with drive() as it:
         for key in keys_of("y j x"):
             it.app.post_message(key_event(key))
@@ -246,7 +246,7 @@ async def test_a_place_that_cannot_be_kept_ends_no_app(
     def full(_values: object) -> None:
         raise UserError("the disk is full", "free some space")
 
-    monkeypatch.setattr(session, "remember_all", full)
+    monkeypatch.setattr(session.memory, "keep_all", full)
     async with drive() as it:
         await burst(it, ["2"])
         assert "the disk is full" in it.notices

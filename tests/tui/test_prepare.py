@@ -123,7 +123,7 @@ async def test_a_mistake_in_a_form_is_said_in_place(drive):
         it.app.screen.query_one("#line-name").value = "x"
         it.app.screen.query_one("#line-by").value = "scor"
         await it.press("enter")
-        await it.sees("there is no 'scor'")
+        await it.sees("there is no order 'scor'")
 
 
 async def test_an_import_tells_what_it_understands_before_and_after(drive, session, tmp_path):

@@ -77,7 +77,7 @@ async def test_an_ending_that_is_a_terminal_sequence_is_never_drawn(drive, sessi
         await it.press("6")
         await it.sees("crashed")
         await it.press("enter")
-        await it.sees("fox: crashed")
+        await it.sees(f"crashed: {run.path.name}")
 
 
 async def test_detaching_leaves_the_run_running_and_says_so(drive, living):

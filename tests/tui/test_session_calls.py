@@ -58,3 +58,51 @@ def test_going_back_to_an_edit_is_whole_or_not_at_all(session):
     assert "third" not in tags
     assert len(session.edits.redo_to(third)) == 1
     assert not session.collection.check()
+
+
+def test_work_apart_is_seen_and_leaves_the_session_free(session):
+    """What was written apart counts as written; a mistake in it ends it, and nothing more."""
+    with Session.open(session.folder) as other:
+        with other.apart() as own:
+            own.edits.apply(AddTags(("apart",)), [1])
+        assert other.has_written
+        assert not other.collection.has_written
+        assert "apart" in [tag.name for tag in other.images.tags_of(1)]
+        with pytest.raises(UserError), other.apart() as own:
+            own.images.select("wdith>3")
+        assert other.edits.undo()
+
+
+def test_copies_are_looked_at_once_and_chosen_by_a_known_order(session):
+    ids = session.images.select("").ids
+    assert session.copies.find(ids) == []
+    assert session.copies.fingerprint(ids.tolist()).looked == len(ids)
+    assert session.copies.fingerprint(ids.tolist()).looked == 0
+    assert session.copies.orders() == ("size", "score", "fav", "bytes")
+    with pytest.raises(UserError):
+        session.copies.find(ids, 0, "beauty")
+
+
+def test_a_balance_sets_what_was_shown(session):
+    """Of the subsets that are still there."""
+    for name, words in (("cats", "cat"), ("vehicles", "vehicle")):
+        session.subsets.add(Subset(name, words))
+    shown = session.subsets.balanced(session.freezing.preview())
+    assert shown == session.subsets.balanced()
+    session.subsets.remove("cats")
+    session.subsets.balance(shown)
+    assert {each.name: each.repeats for each in session.subsets.all()} == {"vehicles": 0.75}
+
+
+def test_a_table_is_looked_at_before_it_is_kept(session):
+    ids = session.images.select("").ids
+    before = session.rules.table("clean")
+    mistaken = before.replace("[clean]", "[clean]\nunknown = 1")
+    with pytest.raises(UserError):
+        session.rules.glance("clean", ids, table=mistaken)
+    with pytest.raises(UserError):
+        session.rules.keep_table("clean", mistaken)
+    assert session.rules.table("clean") == before
+    longer = before.replace("drop = [", 'drop = ["animal", ')
+    assert session.rules.glance("clean", ids, table=longer).images == 2
+    assert session.rules.glance("clean", ids).images == 0

@@ -9,10 +9,10 @@ import json
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from curator.contract.buckets import CROP_MODES, CropMode
+from curator.contract.buckets import CROP_MODES
 from curator.contract.caption.captions import CaptionRules
 from curator.contract.errors import UserError, did_you_mean
 from curator.contract.text import visible
@@ -21,9 +21,9 @@ from curator.index.changes.record_paths import Record
 from curator.index.changes.records import ALIASES_CHANGE_COUNTER, Key, key_of_name, read, read_all
 from curator.index.file.database import Database
 from curator.index.file.paths import from_blob, to_blob
+from curator.index.tables.rows import Quarantined, SavedFilter, Subset
 
 if TYPE_CHECKING:  # who only names a subset loads none of it
-    from curator.contract.manifest.header import MaskMode
     from curator.index.tables.record_edits import RecordEdits
 
 
@@ -61,21 +61,6 @@ class Settings:
     def edit(self, key: str, before: Any, after: Any) -> Commit:
         """Change a value as an edit that can be undone. `before` is what it stood for, also where nothing was kept."""
         return self._edits.change("setting", key, {"value": before}, {"value": after})
-
-
-@dataclass(frozen=True)
-class Subset:
-    """One concept of the training: the images of a filter, how often they come, and how their captions vary."""
-
-    name: str
-    filter: str
-    repeats: float = 1.0
-    loss_weight: float = 1.0
-    flip: bool = False
-    rules: CaptionRules = field(default_factory=CaptionRules)
-    is_reg: bool = False
-    crop: CropMode = "center"
-    mask: MaskMode = "none"
 
 
 _MOST = 1e6  # of repeats and loss weight; also what refuses numbers that are none
@@ -199,14 +184,6 @@ def _record(subset: Subset, position: int) -> Record:
     return {**asdict(subset), "position": position}
 
 
-@dataclass(frozen=True)
-class SavedFilter:
-    """A filter under a name, for `saved:NAME` and the app's menu."""
-
-    name: str
-    filter: str
-
-
 class SavedFilters:
     """Saved filters by name. Each change is an edit that can be undone."""
 
@@ -269,15 +246,6 @@ class Aliases:
         with self._edits.grouped(), self._database.reading() as connection:
             for alias in aliases:
                 self._edits.change("alias", alias, read(connection, "alias", alias), None)
-
-
-@dataclass(frozen=True)
-class Quarantined:
-    """A file a scan could not use, why, and since when."""
-
-    path: str
-    reason: str
-    at: float
 
 
 class Quarantine:

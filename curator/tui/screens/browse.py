@@ -182,7 +182,7 @@ class BrowseScreen(Screen):
             wanted = self._wanted_image
             in_background(self, "place", lambda: (result, place_of_image(result, wanted)))
         note = "".join(f"   {each}" for each in self._session.images.unmatched(result))
-        self.query_one(FilterBar).set_aside = self._session.collection.quarantine.count()
+        self.query_one(FilterBar).set_aside = self._session.quarantine.count()
         self.query_one(FilterBar).show_count(images.count, len(images.selected), note)
         self._look_at_facets()
 
@@ -267,7 +267,7 @@ class BrowseScreen(Screen):
             return
         placement = self._session.buckets.placement(row)
         about.update(about_image(row, placement.bucket), layout=False)
-        scores = self._session.collection.scores.of_image(row.id)
+        scores = self._session.images.scores_of(row.id)
         tags.show_words(self._session.images.tags_of(row.id), row.caption, scores)
         preview.show(self._session.images.file_of(row), placement if self._crop else None)
 

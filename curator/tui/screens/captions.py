@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from rich.cells import cell_len
 from rich.text import Text
@@ -20,7 +20,6 @@ from curator.contract.errors import UserError
 from curator.contract.manifest.manifest import open_manifest
 from curator.contract.recipe.recipe import Recipe
 from curator.contract.text import visible
-from curator.freeze.build import FrozenManifest
 from curator.session.session import Session
 from curator.tui import keys
 from curator.tui.background import in_background
@@ -34,6 +33,9 @@ from curator.tui.widgets.chrome import Foot, TabLine, TooSmall
 from curator.tui.widgets.line_list import LineList
 from curator.tui.widgets.lines import Lines, fitted
 from curator.tui.widgets.preview import Preview
+
+if TYPE_CHECKING:
+    from curator.session.freezing import FrozenManifest
 
 _VIEWS = ("as trained", "crop outlined", "whole")
 

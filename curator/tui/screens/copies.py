@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from rich.text import Text
 from textual import on
@@ -13,9 +13,6 @@ from textual.widgets import Label
 
 from curator.contract.errors import UserError
 from curator.contract.text import visible
-from curator.index.changes.edits import Commit
-from curator.scan.copies.duplicates import Group
-from curator.scan.copies.keeping import CopyResolution
 from curator.session.session import Session
 from curator.tui import keys
 from curator.tui.background import in_background, progress_on_status, user_errors_shown, write
@@ -25,7 +22,6 @@ from curator.tui.copy_groups import (
     Likeness,
     about_copy,
     look_for,
-    orders,
     shown_copies,
 )
 from curator.tui.messages import (
@@ -42,6 +38,10 @@ from curator.tui.widgets.chrome import Foot, TabLine, TooSmall
 from curator.tui.widgets.lines import Lines
 from curator.tui.widgets.preview import Preview
 from curator.tui.words import images_in_words
+
+if TYPE_CHECKING:
+    from curator.session.copies import CopyResolution, Group
+    from curator.session.edits import Commit
 
 _MOST_COLUMNS = 4
 _COLUMN_CELLS = 38  # two columns at 80 cells, three at 120
@@ -63,7 +63,7 @@ class CopiesScreen(Screen):
         self._carries_words = bool(session.memory.recall("copies.words", False))
         distance, best = session.memory.recall("copies", [None, "size"])
         self._likeness = Likeness(
-            distance if distance in DISTANCES else None, best if best in orders(session) else "size"
+            distance if distance in DISTANCES else None, best if best in session.copies.orders() else "size"
         )
 
     def compose(self) -> ComposeResult:
@@ -106,7 +106,7 @@ class CopiesScreen(Screen):
         self._look_so(self._likeness.nearer(steps))
 
     def action_order(self) -> None:
-        self._look_so(self._likeness.next_order(orders(self._session)))
+        self._look_so(self._likeness.next_order(self._session.copies.orders()))
 
     def action_words(self) -> None:
         """Whether the one kept takes over the words of the others."""
@@ -254,12 +254,12 @@ class CopiesScreen(Screen):
 
     def _reject(self, keeping: CopyResolution) -> None:
         self.post_message(StatusChanged("rejecting"))
-        write(
-            self,
-            lambda: self._reader.edits.apply(keeping.edit, keeping.images),
-            self._rejected,
-            self._refused,
-        )
+
+        def reject() -> Commit:
+            with self._session.apart() as own:
+                return own.edits.apply(keeping.edit, keeping.images)
+
+        write(self, reject, self._rejected, self._refused)
 
     def _refused(self, error: UserError) -> None:
         self.post_message(StatusChanged(""))

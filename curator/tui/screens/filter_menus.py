@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from textual.screen import Screen
 
 from curator.contract.errors import UserError
 from curator.contract.text import visible
-from curator.filter.fields import SORTS
-from curator.filter.result import Result
-from curator.index.tables.small_tables import SavedFilter
+from curator.index.tables.rows import SavedFilter
 from curator.session.session import Session
 from curator.tui.filter_text import sort_of, sorted_by
 from curator.tui.screens.choice import Choice, Line
 from curator.tui.screens.dialogs import Form, FormLine
+
+if TYPE_CHECKING:
+    from curator.session.images import Result
 
 Show = Callable[[str], None]
 
@@ -28,7 +29,7 @@ def ask_sort(screen: Screen, session: Session, text: str, show: Show) -> None:
         return Line(f"{'*' if key == now else ' '} {key or 'none':<16}", what, key)
 
     lines = [line("", "the order in which pictures came")]
-    for name in (*SORTS, *(f"score({each})" for each in session.collection.scores.names())):
+    for name in session.filters.orders():
         lines += [line(name, f"{name}, rising"), line(f"-{name}", f"{name}, falling")]
     screen.app.push_screen(
         Choice("Order", lines), lambda key: None if key is None else show(sorted_by(text, key))

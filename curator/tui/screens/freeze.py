@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from rich.text import Text
 from textual import on
@@ -13,8 +13,6 @@ from textual.widgets import Label
 
 from curator.contract.errors import UserError
 from curator.contract.text import visible
-from curator.freeze.build import FrozenManifest
-from curator.freeze.checks.checks import Finding, FreezeReport
 from curator.session.session import Session
 from curator.tui import keys
 from curator.tui.background import in_background, progress_on_status, user_errors_shown
@@ -31,6 +29,10 @@ from curator.tui.screens.dialogs import Form, FormLine
 from curator.tui.widgets.chrome import Foot, TabLine, TooSmall
 from curator.tui.widgets.line_list import LineList
 from curator.tui.widgets.lines import Passage, fitted
+
+if TYPE_CHECKING:
+    from curator.freeze.checks.checks import Finding
+    from curator.session.freezing import FreezeReport, FrozenManifest
 
 _NAME_CELLS = 24  # of a manifest, before its other facts get room
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from textual.screen import Screen
 
 from curator.contract.text import visible
-from curator.index.images.images import ImageRow
 from curator.session.session import Session
 from curator.tui.widgets.image_list import ImageList
+
+if TYPE_CHECKING:
+    from curator.session.images import ImageRow
 
 
 def show_captions(screen: Screen, session: Session, row: ImageRow | None) -> None:

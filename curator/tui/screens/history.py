@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 from rich.text import Text
@@ -14,7 +15,6 @@ from textual.widgets import Label
 
 from curator.contract.errors import UserError
 from curator.contract.text import visible
-from curator.index.changes.edits import Commit
 from curator.session.session import Session
 from curator.tui import keys
 from curator.tui.background import write
@@ -24,6 +24,9 @@ from curator.tui.widgets.chrome import Foot, TabLine, TooSmall
 from curator.tui.widgets.line_list import LineList
 from curator.tui.widgets.lines import Passage, fitted
 from curator.tui.words import images_in_words, turned_in_words
+
+if TYPE_CHECKING:
+    from curator.session.edits import Commit, Edits
 
 _LONGEST = 500
 _WIDE = 64  # cells that a line needs to tell more than when and what
@@ -36,9 +39,9 @@ class HistoryScreen(Screen):
 
     BINDINGS = keys.bindings("history")
 
-    def __init__(self, session: Session, reader: Session) -> None:
+    def __init__(self, session: Session) -> None:
         super().__init__()
-        self._session, self._reader = session, reader
+        self._session = session
         self._commits: list[Commit] = []
 
     def compose(self) -> ComposeResult:
@@ -79,8 +82,12 @@ class HistoryScreen(Screen):
             return
         what = "Make this edit again?" if commit.undone else "Take this edit back?"
         detail = f"{_what(commit)}\n{_LEFT}"
-        turn = self._reader.edits.redo if commit.undone else self._reader.edits.undo
-        self._turn(what, detail, lambda: [done for done in (turn(commit.id),) if done])
+
+        def turn(edits: Edits) -> list[Commit]:
+            done = edits.redo(commit.id) if commit.undone else edits.undo(commit.id)
+            return [done] if done else []
+
+        self._turn(what, detail, turn)
 
     def action_back_to(self) -> None:
         """Take back this edit and all made since; or make it again with those taken back before it."""
@@ -92,14 +99,21 @@ class HistoryScreen(Screen):
             what = "Make this edit and those taken back before it again?"
         else:
             what = f"Take this edit and the {len(newer):,} made since back?"
-        turn = self._reader.edits.redo_to if commit.undone else self._reader.edits.undo_to
-        self._turn(what, visible(commit.what), lambda: turn(commit.id))
 
-    def _turn(self, question: str, detail: str, turn: Callable[[], list[Commit]]) -> None:
+        def turn(edits: Edits) -> list[Commit]:
+            return edits.redo_to(commit.id) if commit.undone else edits.undo_to(commit.id)
+
+        self._turn(what, visible(commit.what), turn)
+
+    def _turn(self, question: str, detail: str, turn: Callable[[Edits], list[Commit]]) -> None:
+        def turned() -> list[Commit]:
+            with self._session.apart() as own:
+                return turn(own.edits)
+
         def answered(yes: bool | None) -> None:
             if yes:
                 self.post_message(StatusChanged("changing"))
-                write(self, turn, self._turned, self._refused)
+                write(self, turned, self._turned, self._refused)
 
         self.app.push_screen(Confirm(question, detail), answered)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from rich.text import Text
 from textual import on
@@ -16,8 +16,6 @@ from textual.widgets import Label
 from curator.contract.manifest.manifest import open_manifest
 from curator.contract.recipe.recipe import Recipe
 from curator.contract.text import visible
-from curator.freeze.build import FrozenManifest
-from curator.index.images.images import ImageRow
 from curator.session.session import Session
 from curator.tui import keys
 from curator.tui.background import cancelled, in_background
@@ -28,6 +26,10 @@ from curator.tui.screens.dialogs import said as said_mistake
 from curator.tui.training_words import said_lines
 from curator.tui.widgets.line_list import LineList
 from curator.tui.widgets.lines import Lines
+
+if TYPE_CHECKING:
+    from curator.session.freezing import FrozenManifest
+    from curator.session.images import ImageRow
 
 EPOCHS = 20
 

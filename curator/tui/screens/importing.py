@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from rich.text import Text
 from textual.screen import Screen
 
 from curator.contract.errors import UserError
 from curator.contract.text import visible
-from curator.interop.apply import ImportReport
-from curator.interop.layouts import LAYOUTS, plan_import
-from curator.interop.matching.word_import import AnnotationReport, understood_in_words
-from curator.interop.plan import ImportPlan
+from curator.session.exchange import Exchange
 from curator.session.session import Session
 from curator.tui.background import in_background, progress_on_status
 from curator.tui.messages import StatusChanged
 from curator.tui.screens.dialogs import Form, FormLine, yes_or_no
 from curator.tui.screens.proposal import Proposal
 
-_LINES = (
-    FormLine("path", "folder or file", "", "of kohya, EveryDream, a booru, gallery-dl, an imagefolder"),
-    FormLine("layout", "layout", "auto", "auto, " + ", ".join(LAYOUTS)),
-    FormLine("reg", "regularisation", "", "its folders, for kohya-folders"),
-    FormLine("images", "pictures", "", "where they are, for kohya-json"),
-    FormLine("replace", "replace words", "no", "yes: also tags and captions that pictures have"),
-)
+if TYPE_CHECKING:
+    from curator.session.exchange import AnnotationReport, ImportPlan, ImportReport
+
+
+def _form_lines(layouts: Iterable[str]) -> tuple[FormLine, ...]:
+    return (
+        FormLine("path", "folder or file", "", "of kohya, EveryDream, a booru, gallery-dl, an imagefolder"),
+        FormLine("layout", "layout", "auto", "auto, " + ", ".join(layouts)),
+        FormLine("reg", "regularisation", "", "its folders, for kohya-folders"),
+        FormLine("images", "pictures", "", "where they are, for kohya-json"),
+        FormLine("replace", "replace words", "no", "yes: also tags and captions that pictures have"),
+    )
 
 
 class Planned(NamedTuple):
@@ -53,7 +55,7 @@ def ask_for_import(screen: Screen, reader: Session) -> None:
         reg, images = (where if typed[name] else None for name, where in (("reg", reg), ("images", images)))
 
         def planned() -> Planned:
-            plan = plan_import(path, typed["layout"], reg=reg, images=images)
+            plan = reader.exchange.plan(path, typed["layout"], reg=reg, images=images)
             return Planned(plan, reader.exchange.count(plan, progress, replace_words=replace), replace)
 
         return planned
@@ -63,7 +65,9 @@ def ask_for_import(screen: Screen, reader: Session) -> None:
             screen.post_message(StatusChanged("reading"))
             in_background(screen, "plan", cast("Callable[[], Planned]", result), keys_wait=True)
 
-    screen.app.push_screen(Form("Bring in data of another tool", _LINES, check), begin)
+    screen.app.push_screen(
+        Form("Bring in data of another tool", _form_lines(reader.exchange.layouts()), check), begin
+    )
 
 
 def propose_import(screen: Screen, reader: Session, planned: Planned) -> None:
@@ -79,9 +83,10 @@ def propose_import(screen: Screen, reader: Session, planned: Planned) -> None:
             tell = progress_on_status(screen, "scanning")
 
             def bring_in() -> ImportReport:
-                return reader.exchange.carry_out(
-                    plan, progress, scanned=lambda now: tell(now.done, now.total), replace_words=replace
-                )
+                with reader.apart() as own:
+                    return own.exchange.carry_out(
+                        plan, progress, scanned=lambda now: tell(now.done, now.total), replace_words=replace
+                    )
 
             in_background(screen, "import", bring_in)
 
@@ -109,7 +114,7 @@ def count_lines(counts: AnnotationReport) -> list[Text]:
     """What would become of every row, as lines."""
     lines = [Text(f" {count:>7,} rows: {visible(reason)}") for reason, count in counts.funnel.most_common()]
     if counts.rows:
-        lines.append(Text(f" understood: {understood_in_words(counts)}"))
+        lines.append(Text(f" understood: {Exchange.understood_in_words(counts)}"))
     return lines + [
         Text(f" {count:,} rows with {visible(what)}", "italic") for what, count in counts.warnings.items()
     ]
@@ -122,4 +127,4 @@ def report_in_words(report: ImportReport) -> str:
     if not words.rows:
         return kept
     read = f"{words.rows:,} rows read, {words.found:,} of pictures here"
-    return f"{kept}, {read}; understood: {understood_in_words(words)}"
+    return f"{kept}, {read}; understood: {Exchange.understood_in_words(words)}"

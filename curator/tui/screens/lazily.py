@@ -41,7 +41,7 @@ def screen_makers(session: Session, reader: Session, browse: BrowseScreen) -> di
     def history() -> Screen:
         from curator.tui.screens.history import HistoryScreen
 
-        return HistoryScreen(session, reader)
+        return HistoryScreen(session)
 
     def prepare() -> Screen:
         from curator.tui.screens.prepare import PrepareScreen

@@ -12,8 +12,7 @@ from textual.screen import Screen
 
 from curator.contract.errors import UserError, did_you_mean
 from curator.contract.text import visible
-from curator.filter.fields import is_score
-from curator.select.pick import PickResult, pick
+from curator.select.pick import PickResult
 from curator.select.rules import ORDERS, PickRules, Shortage, parse_range, parse_since, read_list
 from curator.session.session import Session
 from curator.tui.background import in_background, write
@@ -67,9 +66,7 @@ def ask_for_pick(screen: Screen, session: Session, reader: Session) -> None:
         if result is not None:
             name, rules = cast("tuple[str, PickRules]", result)
             screen.post_message(StatusChanged("picking"))
-            in_background(
-                screen, "pick", lambda: NamedPick(name, pick(reader.collection, rules)), keys_wait=True
-            )
+            in_background(screen, "pick", lambda: NamedPick(name, reader.picks.pick(rules)), keys_wait=True)
 
     screen.app.push_screen(Form("Pick images", _LINES, check), begin)
 
@@ -108,7 +105,7 @@ def rules_of(values: Mapping[str, str], today: date) -> PickRules:
         since=parse_since(typed["since"], today) if typed["since"] else None,
         ranges=tuple(parse_range(each) for each in typed["ranges"].split()),
         seed=whole_number_of(typed, "seed", "seed"),
-        by=typed["by"].lower() if is_score(typed["by"].lower()) else _one_of(typed["by"], ORDERS, "order"),
+        by=typed["by"].lower(),
         top=whole_number_of(typed, "top", "how many") if typed["top"] else None,
         split=typed["split"],
         share=number_of(typed, "share", "its share"),

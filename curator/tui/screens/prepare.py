@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from rich.text import Text
 from textual import on
@@ -13,11 +13,7 @@ from textual.screen import Screen
 from textual.widgets import Label
 
 from curator.contract.text import visible
-from curator.index.changes.edits import Commit
-from curator.interop.apply import ImportReport
 from curator.session.session import Session
-from curator.tags.review import RULES, Review, Rule, carry_out_rule, glance, review
-from curator.tags.tables import tables_of
 from curator.tui import keys
 from curator.tui.background import in_background, progress_on_status, user_errors_shown
 from curator.tui.messages import (
@@ -36,6 +32,11 @@ from curator.tui.screens.table_editor import TableEditor
 from curator.tui.widgets.chrome import Foot, TabLine, TooSmall
 from curator.tui.widgets.line_list import LineList
 from curator.tui.words import images_in_words
+
+if TYPE_CHECKING:
+    from curator.session.edits import Commit
+    from curator.session.exchange import ImportReport
+    from curator.session.rules import Review, Rule
 
 _WHAT: dict[Rule, str] = {
     "quality": "quality by favourites, inside each rating",
@@ -57,6 +58,7 @@ class PrepareScreen(Screen):
         super().__init__()
         self._session, self._reader = session, reader
         self._filter = str(session.memory.recall("prepare filter", ""))
+        self._rules = session.rules.all()
         self.review: Review | None = None
 
     def compose(self) -> ComposeResult:
@@ -74,7 +76,7 @@ class PrepareScreen(Screen):
 
     def on_mount(self) -> None:
         rules = self.query_one("#rules", LineList)
-        rules.show_texts([Text(f" {rule:<8}").append(_WHAT[rule], "italic") for rule in RULES])
+        rules.show_texts([Text(f" {rule:<8}").append(_WHAT[rule], "italic") for rule in self._rules])
         rules.focus()
 
     def on_screen_resume(self) -> None:
@@ -83,7 +85,7 @@ class PrepareScreen(Screen):
     @property
     def rule(self) -> Rule:
         """The rule under the cursor."""
-        return RULES[self.query_one("#rules", LineList).cursor]
+        return self._rules[self.query_one("#rules", LineList).cursor]
 
     @on(CollectionChanged)
     @on(LineList.Moved, "#rules")
@@ -96,8 +98,7 @@ class PrepareScreen(Screen):
         in_background(self, "look", lambda: self._looked(rule, words))
 
     def _looked(self, rule: Rule, words: str) -> Review:
-        ids = self._reader.images.select(words).ids
-        return glance(self._reader.collection, rule, ids, tables_of(self._reader.collection))
+        return self._reader.rules.glance(rule, self._reader.images.select(words).ids)
 
     def on_work_done(self, message: WorkDone) -> None:
         if message.kind != "look":
@@ -147,8 +148,7 @@ class PrepareScreen(Screen):
         self.post_message(StatusChanged("counting"))
 
         def counted() -> Review:
-            ids = self._reader.images.select(words).ids
-            return review(self._reader.collection, rule, ids, tables_of(self._reader.collection), tell)
+            return self._reader.rules.review(rule, self._reader.images.select(words).ids, tell)
 
         in_background(self, "count", counted, keys_wait=True)  # the next key may be the answer
 
@@ -169,8 +169,8 @@ class PrepareScreen(Screen):
         self.post_message(StatusChanged(f"changing: {rule}"))
 
         def change() -> list[Commit]:
-            ids = self._reader.images.select(words).ids
-            return carry_out_rule(self._reader.collection, rule, ids, tables_of(self._reader.collection))
+            with self._session.apart() as own:
+                return own.rules.carry_out(rule, own.images.select(words).ids)
 
         in_background(self, "change", change)
 
@@ -195,7 +195,8 @@ class PrepareScreen(Screen):
     def action_table(self) -> None:
         """Edit the rule's table, with what it would change beside."""
         self.app.push_screen(
-            TableEditor(self._reader, self.rule, self._filter), lambda kept: self._look() if kept else None
+            TableEditor(self._session, self._reader, self.rule, self._filter),
+            lambda kept: self._look() if kept else None,
         )
 
     @user_errors_shown

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from rich.cells import cell_len
 from rich.text import Text
@@ -13,9 +13,6 @@ from textual.screen import Screen
 from textual.widgets import Label
 
 from curator.contract.text import visible
-from curator.index.collection import Collection
-from curator.index.tables.small_tables import Quarantined
-from curator.scan.retry import Retried, retry
 from curator.session.session import Session
 from curator.tui import keys
 from curator.tui.background import in_background, progress_on_status
@@ -23,6 +20,9 @@ from curator.tui.messages import CollectionChanged, StatusChanged, UserErrorRais
 from curator.tui.widgets.chrome import Foot, TabLine, TooSmall
 from curator.tui.widgets.line_list import LineList
 from curator.tui.widgets.lines import Passage, fitted
+
+if TYPE_CHECKING:
+    from curator.session.quarantine import Quarantined, Retried
 
 
 class QuarantineScreen(Screen[None]):
@@ -49,9 +49,7 @@ class QuarantineScreen(Screen[None]):
 
     @on(CollectionChanged)
     def _read(self) -> None:
-        collection = self._session.collection
-        with collection.reading():
-            self._entries = collection.quarantine.list()
+        self._entries = self._session.quarantine.all()
         count = len(self._entries)
         what = (
             f"{count:,} file{'' if count == 1 else 's'} could not be used"
@@ -71,11 +69,11 @@ class QuarantineScreen(Screen[None]):
 
     def action_retry(self) -> None:
         """Read all of them again."""
-        folder, tell = self._session.folder, progress_on_status(self, "reading again")
+        tell = progress_on_status(self, "reading again")
 
         def work() -> Retried:
-            with Collection.open(folder) as collection:
-                return retry(collection, lambda at: tell(at.done, max(at.total, at.done)))
+            with self._session.apart() as own:
+                return own.quarantine.retry(lambda at: tell(at.done, max(at.total, at.done)))
 
         self.post_message(StatusChanged("reading again"))
         in_background(self, "retry", work)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from rich.text import Text
 from textual import on
@@ -12,9 +12,6 @@ from textual.screen import Screen
 
 from curator.contract.text import visible
 from curator.runs.dashboard import dashboard_lines
-from curator.runs.fold import RunView
-from curator.runs.follow import Follower
-from curator.runs.listing import RunSummary
 from curator.session.session import Session
 from curator.tui import keys
 from curator.tui.background import in_background, user_errors_shown
@@ -25,6 +22,10 @@ from curator.tui.widgets.chrome import Foot, TabLine, TooSmall
 from curator.tui.widgets.line_list import LineList
 from curator.tui.widgets.lines import Lines
 from curator.tui.widgets.status_line import StatusLine
+
+if TYPE_CHECKING:
+    from curator.runs.fold import RunView
+    from curator.session.runs import Follower, RunSummary
 
 LOOK_EVERY_S = 0.5
 LIST_EVERY_LOOKS = 4
@@ -145,7 +146,7 @@ class RunsScreen(Screen):
 
     @user_errors_shown
     def _follow(self, name: str) -> None:
-        follower = Follower(self._session.runs.find(name))
+        follower = self._session.runs.follow(self._session.runs.find(name))
         view = follower.poll()
         self._follower = follower
         self._show(view)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from rich.text import Text
 from textual import on
@@ -18,9 +17,7 @@ from curator.contract.errors import UserError
 from curator.contract.recipe.fields import recipe_fields
 from curator.contract.recipe.recipe import BatchSize
 from curator.contract.text import visible
-from curator.freeze.balance import equal_shares
-from curator.freeze.preview import FreezePreview, SubsetShare
-from curator.index.tables.small_tables import Subset
+from curator.index.tables.rows import Subset
 from curator.session.session import Session
 from curator.tui import keys
 from curator.tui.background import in_background, write
@@ -40,6 +37,11 @@ from curator.tui.widgets.bars import HEADING, bar, bucket_lines
 from curator.tui.widgets.chrome import Foot, TabLine, TooSmall
 from curator.tui.widgets.line_list import LineList
 from curator.tui.widgets.lines import Passage, fitted
+
+if TYPE_CHECKING:
+    from curator.freeze.preview import SubsetShare
+    from curator.session.freezing import FreezePreview
+    from curator.session.subsets import Balanced
 
 _COLUMNS = (("images", 9), ("x repeats", 10), ("= samples", 11), ("share", 7), ("steps", 9))  # with cells
 _FEW_COLUMNS = ("x repeats", "steps")  # where there is no room for all
@@ -165,29 +167,19 @@ class SubsetsScreen(Screen):
         if shown is None or not self._subsets:
             self.notify("No subset yet: a adds one.", markup=False)
             return
-        normal = {each.name for each in self._subsets if not each.is_reg}
         try:
-            balanced = equal_shares([share for share in shown.subsets if share.name in normal])
+            balanced = self._session.subsets.balanced(shown)
         except UserError as error:
             self.post_message(UserErrorRaised(error))
             return
         lines = [f"{visible(each.name)}: x {each.before:g} -> x {each.repeats:g}" for each in balanced]
-        repeats = {each.name: each.repeats for each in balanced}
         question = Confirm(
             "Give every subset the same share of the epoch?", "\n".join(lines[:_SHOWN_CHANGES])
         )
-        self.app.push_screen(question, lambda yes: self._repeat(repeats) if yes else None)
+        self.app.push_screen(question, lambda yes: self._balance(balanced) if yes else None)
 
-    def _repeat(self, repeats: Mapping[str, float]) -> None:
-        def balance() -> None:
-            with self._session.edits.grouped("balance"):
-                for subset in self._session.subsets.all():
-                    if subset.name in repeats:
-                        self._session.subsets.change(
-                            subset.name, partial(replace, repeats=repeats[subset.name])
-                        )
-
-        self._write(balance)
+    def _balance(self, shown: Sequence[Balanced]) -> None:
+        self._write(lambda: self._session.subsets.balance(shown))
 
     def action_add(self) -> None:
         self._open_form(Subset("", ""), "Add a subset")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from rich.text import Text
 from textual import on
@@ -13,14 +13,15 @@ from textual.timer import Timer
 from textual.widgets import Label, TextArea
 
 from curator.session.session import Session
-from curator.tags.review import Review, Rule, glance
-from curator.tags.table_text import keep, tables_with, text_of
 from curator.tui import keys
 from curator.tui.background import in_background, write
 from curator.tui.messages import WorkDone, WorkRefused
 from curator.tui.review_lines import change_lines, in_words
 from curator.tui.screens.dialogs import said
 from curator.tui.widgets.line_list import LineList
+
+if TYPE_CHECKING:
+    from curator.session.rules import Review, Rule
 
 _DELAY_S = 0.3
 
@@ -30,11 +31,11 @@ class TableEditor(ModalScreen[bool]):
 
     BINDINGS = keys.bindings("table")
 
-    def __init__(self, reader: Session, rule: Rule, words: str) -> None:
+    def __init__(self, session: Session, reader: Session, rule: Rule, words: str) -> None:
         super().__init__()
-        self._reader, self._words = reader, words
+        self._session, self._reader, self._words = session, reader, words
         self._rule: Rule = rule
-        self._before = text_of(reader.collection, rule)
+        self._before = session.rules.table(rule)
         self._timer: Timer | None = None
 
     def compose(self) -> ComposeResult:
@@ -63,10 +64,8 @@ class TableEditor(ModalScreen[bool]):
         in_background(self, "look", lambda: self._effect(text))
 
     def _effect(self, text: str) -> Review:
-        collection = self._reader.collection
-        tables = tables_with(collection, self._rule, text)
-        ids = self._reader.images.select(self._words).ids
-        return glance(collection, self._rule, ids, tables)
+        images = self._reader.images.select(self._words).ids
+        return self._reader.rules.glance(self._rule, images, table=text)
 
     def on_work_done(self, message: WorkDone) -> None:
         found = cast("Review", message.result)
@@ -83,7 +82,7 @@ class TableEditor(ModalScreen[bool]):
         text = self.query_one(TextArea).text
         write(
             self,
-            lambda: keep(self._reader.collection, self._rule, text),
+            lambda: self._session.rules.keep_table(self._rule, text),
             self._kept,
             lambda error: self.query_one("#about", Label).update(said(error)),
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from textwrap import dedent
-from typing import TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from rich.text import Text
 from textual import on
@@ -21,7 +21,6 @@ from curator.contract.recipe.recipe import Recipe
 from curator.contract.recipe.toml_file import presets
 from curator.contract.run.run_folder import RunFolder
 from curator.contract.text import visible
-from curator.freeze.build import FrozenManifest
 from curator.session.session import Session
 from curator.tui import keys
 from curator.tui.background import in_background, user_errors_shown, write
@@ -51,6 +50,9 @@ from curator.tui.training_words import length_in_words
 from curator.tui.widgets.chrome import Foot, TabLine, TooSmall
 from curator.tui.widgets.entry import Entry
 from curator.tui.widgets.line_list import LineList
+
+if TYPE_CHECKING:
+    from curator.session.freezing import FrozenManifest
 
 
 class _ValueEntry(Entry):

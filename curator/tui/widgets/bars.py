@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from curator.freeze.preview import BucketLoad
+if TYPE_CHECKING:
+    from curator.freeze.preview import BucketLoad
+
 
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 HEADING = f"{'bucket':>10} {'images':>8} {'samples':>8} {'batches':>8}  "

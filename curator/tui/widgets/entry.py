@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from rich.cells import cell_len
 from rich.segment import Segment
@@ -16,11 +16,13 @@ from textual.strip import Strip
 from textual.widgets import Input
 
 from curator.contract.text import visible
-from curator.index.tags.tag_table import Tag
 from curator.tui import keys
 from curator.tui.background import in_background
 from curator.tui.messages import WorkDone
 from curator.tui.widgets.line_list import LineList
+
+if TYPE_CHECKING:
+    from curator.session.tags import Tag
 
 
 class Entry(Input):
@@ -89,7 +91,7 @@ class _TagInput(Entry):
         self.post_message(TagEntry.Taken())
 
 
-Found = Sequence[tuple[Tag, str]]  # tags, and the alias by which each was found
+Found = Sequence["tuple[Tag, str]"]  # tags, and the alias by which each was found
 
 
 class TagEntry(Vertical):

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from pyroaring import BitMap
 from rich.text import Text
 from textual.message import Message
 
 from curator.contract.text import visible
-from curator.filter.facets import Facet, Facets
+from curator.filter.facets import Facets
 from curator.session.session import Session
 from curator.tui import keys
 from curator.tui.background import cancelled, in_background
 from curator.tui.messages import WorkDone
 from curator.tui.widgets.line_list import LineList
+
+if TYPE_CHECKING:
+    from curator.filter.facets import Facet
 
 LIMIT = 100
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pyroaring import BitMap
 from rich.style import Style
 from rich.text import Text
@@ -9,14 +11,14 @@ from textual.message import Message
 
 from curator.contract.text import visible
 from curator.filter.result import Result
-from curator.index.images.images import ImageRow
-from curator.index.sets.bitmaps import of_array
 from curator.tui import keys
 from curator.tui.widgets.line_list import LineList
 from curator.tui.widgets.page_cache import Fetch, PageCache
 
+if TYPE_CHECKING:
+    from curator.session.images import ImageRow
+
 _SELECTED = Style(bold=True)
-_SHORT_RANGE = 5000  # longer ones are cut from the array of all ids
 _MARKS = {1: "+", 0: " ", -1: "-"}
 
 
@@ -125,9 +127,7 @@ class ImageList(LineList):
         if self._anchor is None:
             return BitMap()
         first, last = sorted((self._anchor, self.cursor))
-        if last - first < _SHORT_RANGE:
-            return BitMap(self.result.page(first, last - first + 1))
-        return of_array(self.result.ids[first : last + 1])
+        return self.result.part(first, last - first + 1)
 
     def _is_selected(self, position: int) -> bool:
         if self._anchor is not None and min(self._anchor, self.cursor) <= position <= max(

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from curator.filter.result import Result
-from curator.index.images.images import ImageRow
+if TYPE_CHECKING:
+    from curator.session.images import ImageRow, Result
 
 PAGE_ROWS = 128
 MAX_PAGES = 64
-Fetch = Callable[[list[int]], list[ImageRow]]
+Fetch = Callable[[list[int]], "list[ImageRow]"]
 
 
 class _Page(NamedTuple):

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from rich.text import Text
 from textual.message import Message
 
 from curator.contract.text import visible
-from curator.index.tags.tag_table import Tag
 from curator.tui import keys
 from curator.tui.widgets.line_list import LineList
+
+if TYPE_CHECKING:
+    from curator.session.images import Tag
 
 
 class TagPanel(LineList):
