@@ -78,8 +78,7 @@ class BrowseScreen(Screen):
 
     def on_mount(self) -> None:
         self.add_class(*(each for each in self._session.memory.recall("panels", []) if each in _PANELS))
-        found = self._early.found()
-        if found:  # the first frame has its pictures
+        if found := self._early.found():  # the first frame has its pictures
             self.query_one(FilterBar).set_text(found.text)
             self._show_found(found)
         else:
@@ -112,8 +111,6 @@ class BrowseScreen(Screen):
             "crop": self._crop,
             "panels": [each for each in _PANELS if self.has_class(each)],
         }
-
-    # the filter
 
     def action_filter(self) -> None:
         self.query_one(FilterBar).edit()
