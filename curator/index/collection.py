@@ -18,8 +18,8 @@ from curator.index.editing import texts
 from curator.index.editing.compaction import LARGE_BYTES, compact_all, compact_if_large
 from curator.index.editing.describe import describe
 from curator.index.editing.fold import fold_for
+from curator.index.editing.follow import open_store
 from curator.index.editing.plan import plan
-from curator.index.editing.store import Store
 from curator.index.file.database import Database
 from curator.index.file.file_system import refuse_network
 from curator.index.file.import_lock import ImportLock
@@ -57,7 +57,7 @@ class Collection:
     def __init__(self, folder: Path, database: Database) -> None:
         self.folder = folder
         self._database = database
-        self._store = Store(database)
+        self._store = open_store(database)
         self.images = ImageTable(self._store)
         self.journal = Journal(self._store)
         self._records = RecordEdits(database, self.journal)

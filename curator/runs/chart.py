@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
-Point = tuple[float, float]
+from curator.runs.curve import Bin, BinnedCurve
 
 _DOTS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))  # by column, then row, of one braille character
 _BLANK = 0x2800
 _LABEL = 8  # characters of the scale on the left
 
 
-def chart(points: Sequence[Point], width: int, height: int) -> list[str]:
-    """`height` lines of at most `width` characters: the curve of `points` (in x order) with its scales.
+def chart(curve: BinnedCurve, width: int, height: int) -> list[str]:
+    """`height` lines of at most `width` characters: a curve with its scales.
 
-    The last line is the x scale, and the left edge has the highest and lowest y. Points that are no numbers
-    are gaps. Too small a space, or no point, gives one line of words.
+    The last line is the x scale, and the left edge has the highest and lowest y. Too small a space, or no point,
+    gives one line of words.
     """
-    known = [(x, y) for x, y in points if math.isfinite(x) and math.isfinite(y)]
     columns, rows = width - _LABEL - 2, height - 1
-    if not known or columns < 4 or rows < 1:
-        return ["no loss yet" if not known else f"loss {known[-1][1]:.4g}"][: max(height, 0)]
-    low, high = _range_of([y for _, y in known])
-    plotted = _dots(known, columns * 2, rows * 4, low, high)
+    if not curve.bins or columns < 4 or rows < 1:
+        return ["no loss yet" if not curve.bins else f"loss {curve.bins[-1].value:.4g}"][: max(height, 0)]
+    low, high = _range_of([each.value for each in curve.bins])
+    plotted = _dots(curve, columns * 2, rows * 4, low, high)
     lines = [
         f"{label:>{_LABEL}} ┤{line}" for label, line in zip(_labels(low, high, rows), plotted, strict=True)
     ]
-    return [*lines, _x_scale(known[0][0], known[-1][0], columns)]
+    return [*lines, _x_scale(curve.first, curve.last, columns)]
 
 
 def _range_of(values: Sequence[float]) -> tuple[float, float]:
@@ -59,11 +57,11 @@ def _x_scale(first: float, last: float, columns: int) -> str:
     return " " * (_LABEL + 2) + (left + " " * gap + right if last > first else left)[:columns]
 
 
-def _dots(points: Sequence[Point], across: int, down: int, low: float, high: float) -> list[str]:
+def _dots(curve: BinnedCurve, across: int, down: int, low: float, high: float) -> list[str]:
     """The braille characters of a field of `across` x `down` dots, line by line."""
     cells = [[0] * (across // 2) for _ in range(down // 4)]
     before: int | None = None
-    for column, value in _column_means(points, across):
+    for column, value in _column_means(curve.bins, across):
         row = round((high - value) / (high - low) * (down - 1))
         for each in _joined(before, row):
             cells[each // 4][column // 2] |= _DOTS[column % 2][each % 4]
@@ -78,16 +76,16 @@ def _joined(before: int | None, row: int) -> range:
     return range(before + 1, row + 1) if before < row else range(row, before)
 
 
-def _column_means(points: Sequence[Point], across: int) -> list[tuple[int, float]]:
+def _column_means(bins: Sequence[Bin], across: int) -> list[tuple[int, float]]:
     """The mean y of each column of dots; columns between two points lie on the line between them."""
-    first, last = points[0][0], points[-1][0]
+    first, last = bins[0].step, bins[-1].step
     scale = (across - 1) / (last - first) if last > first else 0.0
     sums: dict[int, tuple[float, int]] = {}
-    for x, y in points:
-        column = round((x - first) * scale)
-        total, count = sums.get(column, (0.0, 0))
-        sums[column] = total + y, count + 1
-    means = [(column, total / count) for column, (total, count) in sorted(sums.items())]
+    for step, value, count in bins:
+        column = round((step - first) * scale)
+        total, before = sums.get(column, (0.0, 0))
+        sums[column] = total + value * count, before + count
+    means = [(column, total / count) for column, (total, count) in sums.items()]
     filled = means[:1]
     for column, value in means[1:]:
         start, height = filled[-1]

@@ -98,7 +98,7 @@ def progress(view: RunView, width: int) -> Text:
 
 def loss_curve(view: RunView, width: int, height: int) -> list[Text]:
     """The smoothed loss over steps."""
-    return [Text(line) for line in chart(view.smoothed, width, height)]
+    return [Text(line) for line in chart(view.curve, width, height)]
 
 
 def sample_lines(view: RunView, count: int) -> list[Text]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_left, bisect_right
 from collections import deque
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from curator.contract.run import events as ev
 from curator.contract.run.run_folder import Status
+from curator.runs.curve import BinnedCurve, LossCurve, cut_after
 
 _SMOOTHING = 0.05  # share of the newest loss in the smoothed one
 _TRAINING = "training"  # the phase whose parts are the steps themselves
@@ -29,18 +29,17 @@ class _Pace(NamedTuple):
     images: int
 
 
-@dataclass
+@dataclass(frozen=True)
 class RunView:
-    """A run as its events tell it; `feed` them in order, in pieces of any size.
+    """A run at one moment, as its events tell it; nothing of it changes when more events come.
 
-    After a resume the steps behind the resumed state are trained again: their numbers give way to the new
-    ones, so a run that was interrupted folds to the same curves as one that was not. `status` is not in the
-    events (a crash writes none), nor is `pending`; the follower fills them in.
+    `status` is not in the events (a crash writes none), nor are `pending` and `damaged_lines`; the follower knows them.
     """
 
     name: str = ""
     status: Status = "new"
     pending: tuple[str, ...] = ()  # requests that the worker has not read yet
+    damaged_lines: int = 0  # of the event log, which were passed over
     device: str = ""
     processes: int = 1
     phase: str = ""
@@ -50,63 +49,21 @@ class RunView:
     total_steps: int = 0
     epoch: int = 0  # counted from 1, as in StepDone
     total_epochs: int = 0
-    losses: list[tuple[int, float]] = field(default_factory=list[tuple[int, float]])
-    smoothed: list[tuple[int, float]] = field(default_factory=list[tuple[int, float]])
-    lr: dict[str, float] = field(default_factory=dict[str, float])
-    grad_norm: float = math.nan
+    loss: float | None = None
+    smoothed_loss: float | None = None
+    curve: BinnedCurve = field(default_factory=BinnedCurve)  # of the smoothed loss
+    lr: Mapping[str, float] = field(default_factory=dict[str, float])
     memory_bytes: int = 0
-    evaluations: list[tuple[int, float]] = field(default_factory=list[tuple[int, float]])
-    samples_by_path: dict[str, ev.SampleMade] = field(default_factory=dict[str, ev.SampleMade])
-    checkpoints_by_path: dict[str, ev.CheckpointSaved] = field(default_factory=dict[str, ev.CheckpointSaved])
-    warnings: list[ev.Warned] = field(default_factory=list[ev.Warned])
-    quarantined: list[ev.ImageQuarantined] = field(default_factory=list[ev.ImageQuarantined])
+    it_per_s: float | None = None  # over the last steps of this worker, sampling and saving left out
+    images_per_s: float | None = None
+    evaluations: tuple[tuple[int, float], ...] = ()
+    samples: tuple[ev.SampleMade, ...] = ()  # newest last; one made again counts as new
+    checkpoints: tuple[ev.CheckpointSaved, ...] = ()  # newest last
+    warnings: tuple[ev.Warned, ...] = ()
+    quarantined: tuple[ev.ImageQuarantined, ...] = ()
     failure: Failure | None = None
     paused: bool = False
     ended: str = ""  # "finished", "stopped" or "failed" once the worker has said so
-    state_step: int = 0  # the step an exact resume would begin after
-    last_request: str = ""
-    last_event_at: float = 0.0
-    damaged_lines: int = 0  # of the event log, which were passed over
-    _pace: deque[_Pace] = field(default_factory=lambda: deque[_Pace](maxlen=_RATE_STEPS))
-
-    def feed(self, event: ev.Event) -> None:
-        """Take in one event."""
-        self.last_event_at = event.at
-        _FOLDS[type(event)](self, event)
-
-    def feed_all(self, events: Iterable[ev.Event]) -> None:
-        """Take in several events, oldest first."""
-        for event in events:
-            self.feed(event)
-
-    @property
-    def samples(self) -> list[ev.SampleMade]:
-        """The sample pictures, newest last; one made again counts as new."""
-        return list(self.samples_by_path.values())
-
-    @property
-    def checkpoints(self) -> list[ev.CheckpointSaved]:
-        """The weights files, newest last."""
-        return list(self.checkpoints_by_path.values())
-
-    @property
-    def loss(self) -> float | None:
-        return self.losses[-1][1] if self.losses else None
-
-    @property
-    def smoothed_loss(self) -> float | None:
-        return self.smoothed[-1][1] if self.smoothed else None
-
-    @property
-    def it_per_s(self) -> float | None:
-        """Steps a second over the last steps of this worker, sampling and saving left out."""
-        seconds = sum(pace.seconds for pace in self._pace)
-        return len(self._pace) / seconds if seconds > 0 else None
-
-    @property
-    def images_per_s(self) -> float | None:
-        seconds = sum(pace.seconds for pace in self._pace)
-        return sum(pace.images for pace in self._pace) / seconds if seconds > 0 else None
 
     @property
     def eta_s(self) -> float | None:
@@ -121,117 +78,152 @@ class RunView:
         return len({event.path for event in self.quarantined})
 
 
-def _run_started(view: RunView, event: ev.RunStarted) -> None:
-    view.step, view.total_steps, view.total_epochs = event.step, event.total_steps, event.total_epochs
-    view.device, view.processes = event.device, event.processes
-    view.failure, view.paused, view.ended = None, False, ""
-    view.phase, view.phase_done, view.phase_total = _TRAINING, 0, None
-    _cut_after(view.losses, event.step)
-    _cut_after(view.smoothed, event.step)
-    _cut_after(view.evaluations, event.step)
-    view._pace.clear()
+class RunFold:
+    """What the events of a run add up to; `feed` them in order, in pieces of any size.
+
+    After a resume the steps behind the resumed state are trained again: their numbers give way to the new
+    ones, so a run that was interrupted folds to the same curves as one that was not.
+    """
+
+    def __init__(self) -> None:
+        self.losses: list[tuple[int, float]] = []
+        self.smoothed = LossCurve()
+        self._told = RunView()  # what seldom changes
+        self._step = 0
+        self._epoch = 0
+        self._lr: Mapping[str, float] = {}
+        self._memory_bytes = 0
+        self._pace = deque[_Pace](maxlen=_RATE_STEPS)
+        self._evaluations: list[tuple[int, float]] = []
+        self._samples: dict[str, ev.SampleMade] = {}  # by path
+        self._checkpoints: dict[str, ev.CheckpointSaved] = {}
+        self._warnings: list[ev.Warned] = []
+        self._quarantined: list[ev.ImageQuarantined] = []
+
+    def feed(self, *events: ev.Event) -> None:
+        """Take in events, oldest first."""
+        for event in events:
+            fold = _FOLDS.get(type(event))
+            if fold:
+                fold(self, event)
+
+    def view(
+        self, name: str = "", status: Status = "new", pending: tuple[str, ...] = (), damaged_lines: int = 0
+    ) -> RunView:
+        """The run as it is now."""
+        seconds = sum(pace.seconds for pace in self._pace)
+        images = sum(pace.images for pace in self._pace)
+        smoothed = self.smoothed.points
+        return replace(
+            self._told,
+            name=name,
+            status=status,
+            pending=pending,
+            damaged_lines=damaged_lines,
+            step=self._step,
+            epoch=self._epoch,
+            loss=self.losses[-1][1] if self.losses else None,
+            smoothed_loss=smoothed[-1][1] if smoothed else None,
+            curve=self.smoothed.binned(),
+            lr=self._lr,
+            memory_bytes=self._memory_bytes,
+            it_per_s=len(self._pace) / seconds if seconds > 0 else None,
+            images_per_s=images / seconds if seconds > 0 else None,
+            evaluations=tuple(self._evaluations),
+            samples=tuple(self._samples.values()),
+            checkpoints=tuple(self._checkpoints.values()),
+            warnings=tuple(self._warnings),
+            quarantined=tuple(self._quarantined),
+        )
+
+    def _tell(self, **values: Any) -> None:
+        self._told = replace(self._told, **values)
+
+    def _run_started(self, event: ev.RunStarted) -> None:
+        self._step = event.step
+        self._tell(
+            total_steps=event.total_steps, total_epochs=event.total_epochs,
+            device=event.device, processes=event.processes,
+            failure=None, paused=False, ended="",
+            phase=_TRAINING, phase_done=0, phase_total=None,
+        )  # fmt: skip
+        cut_after(self.losses, event.step)
+        self.smoothed.cut_after(event.step)
+        cut_after(self._evaluations, event.step)
+        self._pace.clear()
+
+    def _phase_started(self, event: ev.PhaseStarted) -> None:
+        total = None if event.name == _TRAINING else event.total
+        self._tell(phase=event.name, phase_done=0, phase_total=total)
+
+    def _progress(self, event: ev.Progress) -> None:
+        self._tell(phase=event.phase, phase_done=event.done, phase_total=event.total)
+
+    def _step_done(self, event: ev.StepDone) -> None:
+        cut_after(self.losses, event.step - 1)
+        self.smoothed.cut_after(event.step - 1)
+        self.losses.append((event.step, event.loss))
+        self._smooth(event.step, event.loss)
+        self._step, self._epoch = event.step, event.epoch
+        self._lr, self._memory_bytes = event.lr, event.memory_bytes
+        self._pace.append(_Pace(event.seconds, event.images))
+        told = self._told
+        if told.phase != _TRAINING or told.phase_done or told.phase_total is not None:
+            self._tell(phase=_TRAINING, phase_done=0, phase_total=None)  # whatever phase there was is over
+
+    def _smooth(self, step: int, loss: float) -> None:
+        """Add one point to a mean that forgets slowly; the first points count equally."""
+        if not math.isfinite(loss):
+            return
+        points = self.smoothed.points
+        before = points[-1][1] if points else 0.0
+        weight = max(_SMOOTHING, 1 / (len(points) + 1))
+        self.smoothed.append(step, before + weight * (loss - before))
+
+    def _evaluated(self, event: ev.Evaluated) -> None:
+        cut_after(self._evaluations, event.step - 1)
+        self._evaluations.append((event.step, event.loss))
+
+    def _sample_made(self, event: ev.SampleMade) -> None:
+        self._samples.pop(event.path, None)
+        self._samples[event.path] = event
+
+    def _checkpoint_saved(self, event: ev.CheckpointSaved) -> None:
+        self._checkpoints.pop(event.path, None)
+        self._checkpoints[event.path] = event
+
+    def _image_quarantined(self, event: ev.ImageQuarantined) -> None:
+        self._quarantined.append(event)
+
+    def _warned(self, event: ev.Warned) -> None:
+        self._warnings.append(event)
+
+    def _paused(self, _: ev.Paused) -> None:
+        self._tell(paused=True)
+
+    def _resumed(self, _: ev.Resumed) -> None:
+        self._tell(paused=False)
+
+    def _run_failed(self, event: ev.RunFailed) -> None:
+        self._tell(failure=Failure(event.what, event.hint))
+
+    def _run_ended(self, event: ev.RunEnded) -> None:
+        self._step = event.step
+        self._tell(ended=event.how, paused=False)
 
 
-def _phase_started(view: RunView, event: ev.PhaseStarted) -> None:
-    total = None if event.name == _TRAINING else event.total
-    view.phase, view.phase_done, view.phase_total = event.name, 0, total
-
-
-def _progress(view: RunView, event: ev.Progress) -> None:
-    view.phase, view.phase_done, view.phase_total = event.phase, event.done, event.total
-
-
-def _step_done(view: RunView, event: ev.StepDone) -> None:
-    _cut_after(view.losses, event.step - 1)
-    _cut_after(view.smoothed, event.step - 1)
-    view.losses.append((event.step, event.loss))
-    _smooth(view.smoothed, event.step, event.loss)
-    view.step, view.epoch, view.lr = event.step, event.epoch, event.lr
-    view.grad_norm, view.memory_bytes = event.grad_norm, event.memory_bytes
-    view.phase, view.phase_done, view.phase_total = _TRAINING, 0, None  # whatever phase there was is over
-    view._pace.append(_Pace(event.seconds, event.images))
-
-
-def _smooth(smoothed: list[tuple[int, float]], step: int, loss: float) -> None:
-    """Add one point to a mean that forgets slowly; the first points count equally."""
-    if not math.isfinite(loss):
-        return
-    if not smoothed:
-        smoothed.append((step, loss))
-        return
-    before = smoothed[-1][1]
-    weight = max(_SMOOTHING, 1 / (len(smoothed) + 1))
-    smoothed.append((step, before + weight * (loss - before)))
-
-
-def _evaluated(view: RunView, event: ev.Evaluated) -> None:
-    at = bisect_left(view.evaluations, event.step, key=lambda point: point[0])
-    del view.evaluations[at:]
-    view.evaluations.append((event.step, event.loss))
-
-
-def _sample_made(view: RunView, event: ev.SampleMade) -> None:
-    view.samples_by_path.pop(event.path, None)
-    view.samples_by_path[event.path] = event
-
-
-def _checkpoint_saved(view: RunView, event: ev.CheckpointSaved) -> None:
-    view.checkpoints_by_path.pop(event.path, None)
-    view.checkpoints_by_path[event.path] = event
-
-
-def _state_saved(view: RunView, event: ev.StateSaved) -> None:
-    view.state_step = event.step
-
-
-def _image_quarantined(view: RunView, event: ev.ImageQuarantined) -> None:
-    view.quarantined.append(event)
-
-
-def _warned(view: RunView, event: ev.Warned) -> None:
-    view.warnings.append(event)
-
-
-def _request_taken(view: RunView, event: ev.RequestTaken) -> None:
-    view.last_request = event.action
-
-
-def _paused(view: RunView, _: ev.Paused) -> None:
-    view.paused = True
-
-
-def _resumed(view: RunView, _: ev.Resumed) -> None:
-    view.paused = False
-
-
-def _run_failed(view: RunView, event: ev.RunFailed) -> None:
-    view.failure = Failure(event.what, event.hint)
-
-
-def _run_ended(view: RunView, event: ev.RunEnded) -> None:
-    view.ended, view.step, view.paused = event.how, event.step, False
-
-
-_FOLDS: dict[type, Callable[[RunView, Any], None]] = {
-    ev.RunStarted: _run_started,
-    ev.PhaseStarted: _phase_started,
-    ev.Progress: _progress,
-    ev.StepDone: _step_done,
-    ev.Evaluated: _evaluated,
-    ev.SampleMade: _sample_made,
-    ev.CheckpointSaved: _checkpoint_saved,
-    ev.StateSaved: _state_saved,
-    ev.ImageQuarantined: _image_quarantined,
-    ev.Warned: _warned,
-    ev.RequestTaken: _request_taken,
-    ev.Paused: _paused,
-    ev.Resumed: _resumed,
-    ev.RunFailed: _run_failed,
-    ev.RunEnded: _run_ended,
+_FOLDS: dict[type, Callable[[RunFold, Any], None]] = {
+    ev.RunStarted: RunFold._run_started,
+    ev.PhaseStarted: RunFold._phase_started,
+    ev.Progress: RunFold._progress,
+    ev.StepDone: RunFold._step_done,
+    ev.Evaluated: RunFold._evaluated,
+    ev.SampleMade: RunFold._sample_made,
+    ev.CheckpointSaved: RunFold._checkpoint_saved,
+    ev.ImageQuarantined: RunFold._image_quarantined,
+    ev.Warned: RunFold._warned,
+    ev.Paused: RunFold._paused,
+    ev.Resumed: RunFold._resumed,
+    ev.RunFailed: RunFold._run_failed,
+    ev.RunEnded: RunFold._run_ended,
 }
-
-
-def _cut_after(points: list[tuple[int, float]], step: int) -> None:
-    """Forget the points behind `step`; they are in step order."""
-    if points and points[-1][0] > step:
-        del points[bisect_right(points, step, key=lambda point: point[0]) :]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from curator.contract.run.run_folder import Status
 from curator.runs.fold import RunView
@@ -58,6 +59,6 @@ def state_in_words(view: RunView) -> str:
     return f"{state}, asked to {', '.join(view.pending)}" if view.pending else state
 
 
-def lr_in_words(lr: dict[str, float]) -> str:
+def lr_in_words(lr: Mapping[str, float]) -> str:
     """`unet 1.00e-04  text 5.00e-05`."""
     return "  ".join(f"{name} {value:.2e}" for name, value in lr.items()) or "-"

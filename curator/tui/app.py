@@ -20,10 +20,13 @@ from textual.worker import WorkerFailed
 from curator.contract.errors import UserError
 from curator.contract.text import visible
 from curator.session.session import Session
-from curator.tui import keys, memory, theme
+from curator.tui import memory, theme
+from curator.tui.app_keys import KEYS
 from curator.tui.background import cancelled, in_background, progress_on_status, write
 from curator.tui.idle import IdleWork
 from curator.tui.key_order import KeyOrder, Typed
+from curator.tui.keymap import keys_file, load_keymap
+from curator.tui.keys import bindings
 from curator.tui.messages import (
     CollectionChanged,
     Place,
@@ -66,7 +69,7 @@ class FriezeApp(App[None]):
     TITLE = "frieze"
     CSS_PATH = "app.tcss"
     ENABLE_COMMAND_PALETTE = False  # our own lists the same actions as the help
-    BINDINGS = keys.bindings("app")
+    BINDINGS = bindings(KEYS)
     HORIZONTAL_BREAKPOINTS = [(0, "-tiny-width"), (40, "-small"), (64, "-narrow"), (100, "-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-tiny-height"), (10, "-short"), (20, "-tall")]
     notes: var[Notes] = var(())
@@ -305,7 +308,7 @@ def run(folder: Path) -> int:
     theme.be_still()
     memory.give_back()
     tell_them_apart()
-    keymap = keys.load_keymap(keys.keys_file())
+    keymap = load_keymap(keys_file())
     with Session.open(folder) as session:
         app = FriezeApp(session, keymap)
         app.run()

@@ -12,25 +12,31 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from curator.contract.run import events as ev
+from curator.contract.run.run_folder import Status
 from curator.runs.chart import chart
+from curator.runs.curve import LossCurve
 from curator.runs.dashboard import Dashboard, dashboard_lines
-from curator.runs.fold import RunView
+from curator.runs.fold import RunFold, RunView
 from curator.runs.report import PlainReport
 
 SIZES = [(80, 24), (120, 40), (40, 10)]
 
 
-def a_run(steps: int = 300) -> RunView:
-    view = RunView(name="2026-01-01-fox", status="running")
-    view.feed(ev.RunStarted(0, 0, 640, 10, False, 12, "cuda:0", 2))
-    view.feed(ev.Evaluated(0, 0, 0.1502, 8))
+def a_run(
+    *more: ev.Event, steps: int = 300, name: str = "2026-01-01-fox", status: Status = "running"
+) -> RunView:
+    fold = RunFold()
+    fold.feed(ev.RunStarted(0, 0, 640, 10, False, 12, "cuda:0", 2), ev.Evaluated(0, 0, 0.1502, 8))
     for i in range(1, steps + 1):
         loss = 0.1 + 0.2 / math.sqrt(i)
-        view.feed(ev.StepDone(0, i, i // 64 + 1, loss, {"unet": 1e-4, "text": 5e-5}, 0.3, 4, 0.25, 3 << 30))
-    view.feed(ev.Evaluated(0, 250, 0.1203, 8))
-    view.feed(ev.SampleMade(0, 200, "samples/200-0.png", "a fox in snow", 1))
-    view.feed(ev.CheckpointSaved(0, 200, "output/fox-200.safetensors", "ab" * 32))
-    return view
+        fold.feed(ev.StepDone(0, i, i // 64 + 1, loss, {"unet": 1e-4, "text": 5e-5}, 0.3, 4, 0.25, 3 << 30))
+    fold.feed(
+        ev.Evaluated(0, 250, 0.1203, 8),
+        ev.SampleMade(0, 200, "samples/200-0.png", "a fox in snow", 1),
+        ev.CheckpointSaved(0, 200, "output/fox-200.safetensors", "ab" * 32),
+        *more,
+    )
+    return fold.view(name, status)
 
 
 def shown(view: RunView, width: int, height: int, **colours: object) -> str:
@@ -77,11 +83,13 @@ def test_without_colour_it_says_the_same() -> None:
 
 
 def test_hostile_names_are_text() -> None:
-    view = a_run(3)
-    view.name = "[bold red]x\x1b[31m"
-    view.feed(ev.SampleMade(0, 3, "s.png", "[blink]\x1b]0;gone\x07\u202eevil", 1))
-    view.feed(ev.Warned(0, "[/]\x1b[2J", "[link=x]"))
-    view.feed(ev.ImageQuarantined(0, "bad\udcff\n.png", "no"))
+    view = a_run(
+        ev.SampleMade(0, 3, "s.png", "[blink]\x1b]0;gone\x07\u202eevil", 1),
+        ev.Warned(0, "[/]\x1b[2J", "[link=x]"),
+        ev.ImageQuarantined(0, "bad\udcff\n.png", "no"),
+        steps=3,
+        name="[bold red]x\x1b[31m",
+    )
     text = shown(view, 120, 40)
     assert "\x1b" not in text
     assert "\u202e" not in text
@@ -95,9 +103,7 @@ def test_hostile_names_are_text() -> None:
 
 
 def test_failures_take_two_lines_and_always_stand_there() -> None:
-    view = a_run()
-    view.status = "failed"
-    view.feed(ev.RunFailed(0, "the disk is full", "free space, then resume"))
+    view = a_run(ev.RunFailed(0, "the disk is full", "free space, then resume"), status="failed")
     for width, height in SIZES:
         lines = shown(view, width, height).splitlines()
         at = next(i for i, line in enumerate(lines) if line.startswith("failed: the disk is full"))
@@ -105,14 +111,12 @@ def test_failures_take_two_lines_and_always_stand_there() -> None:
 
 
 def test_a_crash_says_how_to_go_on() -> None:
-    view = a_run()
-    view.status = "crashed"
+    view = a_run(status="crashed")
     assert "frieze train --resume 2026-01-01-fox" in shown(view, 80, 24)
 
 
 def test_a_phase_has_the_bar_while_it_lasts() -> None:
-    view = a_run(3)
-    view.feed(ev.Progress(0, "caching latents", 20, 80))
+    view = a_run(ev.Progress(0, "caching latents", 20, 80), steps=3)
     text = shown(view, 80, 24)
     assert "caching latents 20/80  25%" in text
 
@@ -124,7 +128,7 @@ def test_a_run_without_events_is_shown() -> None:
 
 @given(st.integers(1, 130), st.integers(1, 50), st.integers(0, 70))
 def test_no_size_breaks_the_dashboard(width: int, height: int, steps: int) -> None:
-    lines = dashboard_lines(a_run(steps), width, height, "footer")
+    lines = dashboard_lines(a_run(steps=steps), width, height, "footer")
     assert len(lines) <= height
     assert all(line.cell_len <= width for line in lines)
 
@@ -134,14 +138,14 @@ POINTS = st.lists(st.floats(-1e6, 1e6) | st.just(math.nan), max_size=80)
 
 @given(POINTS, st.integers(0, 100), st.integers(0, 30))
 def test_a_chart_stays_in_its_space(values: list[float], width: int, height: int) -> None:
-    lines = chart(list(enumerate(values, 1)), width, height)
+    lines = chart(LossCurve(enumerate(values, 1)).binned(), width, height)
     assert len(lines) <= height or len(lines) == 1
     if len(lines) > 1:
         assert all(len(line) <= max(width, 10) for line in lines)
 
 
 def test_a_falling_curve_falls() -> None:
-    lines = chart([(i, 100 - i) for i in range(100)], 50, 11)
+    lines = chart(LossCurve((i, 100 - i) for i in range(100)).binned(), 50, 11)
     assert len(lines) == 11
     tops = [min(at for at, line in enumerate(lines[:-1]) if line[10 + x] != "\u2800") for x in range(40)]
     assert tops == sorted(tops)
@@ -152,7 +156,7 @@ def test_a_falling_curve_falls() -> None:
 
 
 def test_plain_lines_tell_a_long_run_briefly() -> None:
-    view, report = RunView(), PlainReport()
+    fold, report = RunFold(), PlainReport()
     events: list[ev.Event] = [ev.RunStarted(0, 0, 1000, 4, False, 1, "cpu", 1)]
     events += [ev.StepDone(0, i, 0, 0.5, {"unet": 1e-4}, 1, 4, 0.5, 0) for i in range(1, 1001)]
     events += [
@@ -161,8 +165,8 @@ def test_plain_lines_tell_a_long_run_briefly() -> None:
     ]
     lines: list[str] = []
     for event in events:
-        view.feed(event)
-        lines += report.lines([event], view)
+        fold.feed(event)
+        lines += report.lines([event], fold.view())
     assert 20 <= len(lines) <= 26
     assert lines[0] == "begins: 1000 steps, 4 epochs on cpu"
     assert "step 1000/1000" in lines[-3]

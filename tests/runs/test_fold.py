@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curator.contract.run import events as ev
-from curator.runs.fold import RunView
+from curator.runs.fold import RunFold
 
 TEXT = st.text(max_size=5)
 STEP = st.integers(0, 30)
@@ -44,23 +45,24 @@ def started(after: int, total: int = 30) -> ev.RunStarted:
     return ev.RunStarted(0.0, after, total, 3, after > 0, 1, "cpu", 1)
 
 
-def fold(*events: ev.Event) -> RunView:
-    view = RunView()
-    view.feed_all(events)
-    return view
+def fold(*events: ev.Event) -> RunFold:
+    folded = RunFold()
+    folded.feed(*events)
+    return folded
 
 
 @given(st.lists(EVENTS, max_size=40))
 def test_no_order_of_events_breaks_the_fold(events: list[ev.Event]) -> None:
-    view = fold(*events)
-    steps = [number for number, _ in view.losses]
+    folded = fold(*events)
+    view = folded.view()
+    steps = [number for number, _ in folded.losses]
     assert steps == sorted(set(steps))
     assert view.eta_s is None or view.eta_s >= 0
-    finite = [loss for _, loss in view.losses if math.isfinite(loss)]
-    for _, mean in view.smoothed:
+    finite = [loss for _, loss in folded.losses if math.isfinite(loss)]
+    for _, mean in folded.smoothed.points:
         assert math.isfinite(mean)
-    assert len(view.smoothed) <= len(view.losses)
-    assert bool(finite) == bool(view.smoothed)
+    assert len(folded.smoothed.points) <= len(folded.losses)
+    assert bool(finite) == bool(folded.smoothed.points) == bool(view.curve.bins)
 
 
 @given(st.integers(1, 20), st.data())
@@ -75,59 +77,81 @@ def test_an_interrupted_run_folds_to_the_same_curves(total: int, data: st.DataOb
         events.append(started(at))
     events += [step(number) for number in range(at + 1, total + 1)]
     whole = fold(started(0), *(step(number) for number in range(1, total + 1)))
-    view = fold(*events)
-    assert view.losses == whole.losses
-    assert view.smoothed == whole.smoothed
-    assert view.step == whole.step
+    folded = fold(*events)
+    assert folded.losses == whole.losses
+    assert folded.smoothed.points == whole.smoothed.points
+    assert folded.view().curve == whole.view().curve
+    assert folded.view().step == whole.view().step
 
 
 @given(st.lists(st.floats(0, 10), min_size=1, max_size=60))
 def test_the_smoothed_loss_lies_between_the_losses(losses: list[float]) -> None:
-    view = fold(started(0), *(step(i, loss) for i, loss in enumerate(losses, 1)))
-    assert min(losses) - 1e-9 <= view.smoothed[-1][1] <= max(losses) + 1e-9
+    view = fold(started(0), *(step(i, loss) for i, loss in enumerate(losses, 1))).view()
+    assert view.smoothed_loss is not None
+    assert min(losses) - 1e-9 <= view.smoothed_loss <= max(losses) + 1e-9
 
 
 def test_speed_and_time_left() -> None:
-    view = fold(started(0), *(step(i) for i in range(1, 11)))
+    view = fold(started(0), *(step(i) for i in range(1, 11))).view()
     assert view.it_per_s == pytest.approx(2)
     assert view.images_per_s == pytest.approx(8)
     assert view.eta_s == pytest.approx(10)
 
 
 def test_there_is_no_time_left_to_tell_while_paused_or_over() -> None:
-    assert fold(started(0), step(1), ev.Paused(0, 1)).eta_s is None
-    assert fold(started(0), step(1), ev.RunEnded(0, "stopped", 1)).eta_s is None
-    assert fold(started(0), step(1), ev.Paused(0, 1), ev.Resumed(0, 1)).eta_s is not None
+    assert fold(started(0), step(1), ev.Paused(0, 1)).view().eta_s is None
+    assert fold(started(0), step(1), ev.RunEnded(0, "stopped", 1)).view().eta_s is None
+    assert fold(started(0), step(1), ev.Paused(0, 1), ev.Resumed(0, 1)).view().eta_s is not None
 
 
 def test_the_speed_of_another_machine_is_forgotten_at_a_resume() -> None:
-    view = fold(started(0), step(1, seconds=100), started(1), step(2, seconds=1))
+    view = fold(started(0), step(1, seconds=100), started(1), step(2, seconds=1)).view()
     assert view.it_per_s == pytest.approx(1)
 
 
 def test_a_resume_forgets_the_failure_and_files_written_again_stand_once() -> None:
     sample, saved = ev.SampleMade(0, 2, "samples/2.png", "fox", 1), ev.CheckpointSaved(0, 2, "output/2", "ab")
-    failed = fold(started(0), step(1), step(2), sample, saved, ev.RunFailed(0, "no space", "free some"))
-    assert failed.failure == ("no space", "free some")
-    failed.feed_all([started(1), step(2), sample, saved])
-    assert failed.failure is None
-    assert failed.samples == [sample]
-    assert failed.checkpoints == [saved]
+    folded = fold(started(0), step(1), step(2), sample, saved, ev.RunFailed(0, "no space", "free some"))
+    assert folded.view().failure == ("no space", "free some")
+    folded.feed(started(1), step(2), sample, saved)
+    assert folded.view().failure is None
+    assert folded.view().samples == (sample,)
+    assert folded.view().checkpoints == (saved,)
 
 
 def test_a_phase_shows_until_the_next_step() -> None:
-    view = fold(started(0), ev.PhaseStarted(0, "caching latents", 8), ev.Progress(0, "caching latents", 3, 8))
+    folded = fold(
+        started(0), ev.PhaseStarted(0, "caching latents", 8), ev.Progress(0, "caching latents", 3, 8)
+    )
+    view = folded.view()
     assert (view.phase, view.phase_done, view.phase_total) == ("caching latents", 3, 8)
-    view.feed(step(1))
+    folded.feed(step(1))
+    view = folded.view()
     assert (view.phase, view.phase_total) == ("training", None)
 
 
 def test_a_picture_is_counted_out_once() -> None:
     bad = ev.ImageQuarantined(0, "a.png", "it is gone")
-    assert fold(bad, started(0), bad).quarantine_count == 1
+    assert fold(bad, started(0), bad).view().quarantine_count == 1
 
 
 def test_a_loss_that_is_no_number_is_a_gap_in_the_smoothed_curve() -> None:
-    view = fold(started(0), step(1, 0.5), step(2, math.nan), step(3, 0.5))
-    assert [number for number, _ in view.smoothed] == [1, 3]
-    assert len(view.losses) == 3
+    folded = fold(started(0), step(1, 0.5), step(2, math.nan), step(3, 0.5))
+    assert [number for number, _ in folded.smoothed.points] == [1, 3]
+    assert [each.step for each in folded.view().curve.bins] == [1, 3]
+    assert len(folded.losses) == 3
+
+
+def test_a_view_stays_as_it_is_while_the_run_goes_on() -> None:
+    """The app draws it while a thread reads on."""
+    folded = fold(started(0), *(step(i) for i in range(1, 10)), ev.SampleMade(0, 9, "a.png", "fox", 1))
+    view = folded.view()
+    before = copy.deepcopy(view)
+    folded.feed(
+        *(step(i) for i in range(10, 30)), ev.SampleMade(0, 20, "b.png", "fox", 1), ev.Warned(0, "w", "h")
+    )
+    folded.feed(
+        ev.Evaluated(0, 20, 0.5, 1), ev.ImageQuarantined(0, "bad", "why"), started(5), ev.Paused(0, 5)
+    )
+    assert view == before
+    assert folded.view() != before

@@ -17,6 +17,7 @@ from curator.contract.run.event_log import EventLog
 from curator.contract.run.run_folder import RunFolder
 from curator.runs import launch
 from curator.session.session import Session
+from curator.tui.widgets import status_line
 from curator.tui.widgets.lines import Lines
 
 
@@ -80,7 +81,8 @@ async def test_an_ending_that_is_a_terminal_sequence_is_never_drawn(drive, sessi
         await it.sees(f"crashed: {run.path.name}")
 
 
-async def test_detaching_leaves_the_run_running_and_says_so(drive, living):
+async def test_detaching_leaves_the_run_running_and_says_so(drive, living, monkeypatch):
+    monkeypatch.setattr(status_line, "_READ_AFTER_S", 0)
     async with drive() as it:
         await it.press("6")
         await it.sees("running")

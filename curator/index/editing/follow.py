@@ -11,7 +11,6 @@ from pyroaring import BitMap
 from curator.index.changes.changes import (
     Arrived,
     CaptionsReplaced,
-    Change,
     Classed,
     FilesSeen,
     FlagChange,
@@ -24,13 +23,22 @@ from curator.index.changes.changes import (
 )
 from curator.index.editing.pending import count_change
 from curator.index.editing.store import Store
+from curator.index.file.database import Database
 from curator.index.sets.bitmaps import Flag
 from curator.index.sets.columns import COUNTS
 from curator.index.tags.tag_blob import decode_many
 
 
-def patch(store: Store, changes: Sequence[Change]) -> None:
-    """Bring what is cached up to date with changes that are already in the file, oldest first."""
+def open_store(database: Database) -> Store:
+    """The parts of an index, which follow what other processes commit from now on."""
+    store = Store(database)
+    database.on_foreign_change = lambda: _follow(store)
+    return store
+
+
+def _follow(store: Store) -> None:
+    """Bring what is cached up to date with what another process committed."""
+    changes = store.catch_up()
     fresh = BitMap().union(*(change.images for change in changes if isinstance(change, Arrived)))
     if fresh:  # first, so that what was then edited of them finds its place
         store.columns.forget()

@@ -72,16 +72,20 @@ class Pending:
         """Those of `images` whose rows are not up to date."""
         return images & self.images() if self._all() else BitMap()
 
-    def defer(self, journal: int, changes: Sequence[Change], done: BitMap) -> None:
-        """Let the changes of a new journal row wait, but for images that are `done`."""
-        steps = row_steps(changes)
-        waiting = Waiting(journal, steps, done)
-        if not waiting.left:
-            return
-        self._known()[journal] = waiting
-        self._connection.execute(
-            "INSERT INTO pending(journal, done) VALUES(?,?)", (journal, done.serialize())
-        )
+    def defer(self, journal: int, changes: Sequence[Change], done: BitMap) -> BitMap:
+        """Let the changes of a new journal row wait, but for images that are `done`; gives the others.
+
+        Until `keep` only memory knows of it: what is folded in the same transaction needs no row.
+        """
+        waiting = Waiting(journal, row_steps(changes), done)
+        if waiting.left:
+            self._known()[journal] = waiting
+        return waiting.left.copy()
+
+    def keep(self, journal: int) -> None:
+        """Remember beyond this transaction that a new journal row waits."""
+        done = self._known()[journal].done.serialize()
+        self._connection.execute("INSERT INTO pending(journal, done) VALUES(?,?)", (journal, done))
 
     def cancel(self, journal: int, images: BitMap) -> None:
         """Some of the images that wait for a journal row are never to have it."""

@@ -1,4 +1,4 @@
-"""The parts of one open index, and how its caches follow what other processes commit."""
+"""The parts of one open index, and what other processes committed since its caches were filled."""
 
 from __future__ import annotations
 
@@ -32,7 +32,6 @@ class Store:
         self.bitmaps = Bitmaps(self.connection, self.write_buffer)
         self.columns = Columns(self.connection, self.write_buffer, self.pending.count_deltas)
         self._seen: int | None = None  # the newest journal row that the caches know of
-        database.on_foreign_change = self.follow
         database.on_rollback = self.forget
 
     def forget(self) -> None:
@@ -44,21 +43,19 @@ class Store:
         self.bitmaps.forget()
         self.columns.forget()
 
-    def follow(self) -> None:
-        """Another process committed: its rows of the journal say what became of what is cached."""
-        from curator.index.editing.follow import patch
-
+    def catch_up(self) -> list[Change]:
+        """What another process committed, oldest first; nothing, where the caches were emptied instead."""
         seen = self._seen
         self._seen = self._newest()
         news = [] if seen is None else self._rows_since(seen)
         if seen is None or len(news) > _MANY_ROWS or any(kind == REBUILT for kind, _ in news):
             self.forget()
             self._seen = self._newest()
-            return
+            return []
         self.pending.forget()
         self.write_buffer.follow()
         self.tags.forget()
-        patch(self, [change for _, data in news for change in unpack(data)])
+        return [change for _, data in news for change in unpack(data)]
 
     def record(
         self, kind: str, actor: str, what: str, changes: Sequence[Change], **more: int

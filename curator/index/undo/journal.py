@@ -204,10 +204,11 @@ class Journal:
             first_image=first,
             last_image=last,
         )
-        store.pending.defer(number, result.done, result.cancelled)
-        left = store.pending.left_of(number)
+        left = store.pending.defer(number, result.done, result.cancelled)
         if len(left) <= AT_ONCE:
             fold_images(store, left)
+        else:
+            store.pending.keep(number)
         return Commit(number, at, actor, what, changed, skipped=skipped)
 
 

@@ -15,9 +15,9 @@ from curator.index.images.images import FileFacts
 from curator.index.tables.folders import RESCAN, FolderState
 from curator.scan.copies.relook import clear_failed_fingerprints
 from curator.scan.entering.new_images import NewImages, NewImageWriter
-from curator.scan.entering.resync import Resync
+from curator.scan.entering.resync import KnownImageUpdate, Resync
 from curator.scan.places import Known, Place, Places, parent_folders
-from curator.scan.readers.reading import Answer, Outcome, Wanted
+from curator.scan.readers.reading import Answer, Wanted
 from curator.scan.report import ScanReport
 
 
@@ -85,18 +85,6 @@ class FolderResult(NamedTuple):
         """The image at a place."""
         rereads = at in self.answer.rereads or self.wanted[at][4] is None
         return KnownImageUpdate(self.path_of(at), self.wanted[at][2], rereads, self.answer.outcome(at))
-
-
-class KnownImageUpdate(NamedTuple):
-    """An image that the index knows, of which something was read.
-
-    `sidecars` are the suffixes of those beside it, where it `rereads` them.
-    """
-
-    path: str
-    sidecars: Sequence[str]
-    rereads: bool
-    outcome: Outcome
 
 
 _Same = Mapping[bytes, list[tuple[int, str, bool]]]  # of contents, the images that have them

@@ -4,20 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 from curator.index.changes.edits import Annotations, Rewrite
 from curator.index.collection import Collection
 from curator.index.images.sidecar_names import kind_of, sidecar_name
 from curator.index.images.sidecar_table import SidecarState
 from curator.index.images.text_digest import is_free, text_digest
+from curator.scan.readers.reading import Outcome
 from curator.scan.report import ScanReport
 from curator.scan.sidecars.sidecar import Sidecar, SidecarAnnotations, has_free_caption, merged_annotations
 
-if TYPE_CHECKING:
-    from curator.scan.entering.absorb import KnownImageUpdate
-
 _CONFLICT = "changed outside while its image's words were edited here; nothing was overwritten"
+
+
+class KnownImageUpdate(NamedTuple):
+    """An image that the index knows, of which something was read.
+
+    `sidecars` are the suffixes of those beside it, where it `rereads` them.
+    """
+
+    path: str
+    sidecars: Sequence[str]
+    rereads: bool
+    outcome: Outcome
 
 
 class Resync:

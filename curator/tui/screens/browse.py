@@ -15,11 +15,12 @@ from textual.widgets import Label
 from curator.filter.result import Result
 from curator.index.changes.edits import RemoveTags, ReorderTags, SetMark
 from curator.session.session import Session
-from curator.tui import keys
 from curator.tui.background import cancelled, in_background, user_errors_shown
+from curator.tui.browse_keys import KEYS
 from curator.tui.editing import COUNTED, Editor
 from curator.tui.filter_text import completed, with_tag
 from curator.tui.finding import EarlyLook, Found, find_first, place_of_image
+from curator.tui.keys import bindings
 from curator.tui.messages import (
     CollectionChanged,
     Place,
@@ -48,7 +49,7 @@ class BrowseScreen(Screen):
     """The first screen."""
 
     AUTO_FOCUS = "#images"
-    BINDINGS = keys.bindings("browse")
+    BINDINGS = bindings(KEYS)
 
     def __init__(self, session: Session, reader: Session) -> None:
         super().__init__()

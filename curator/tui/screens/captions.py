@@ -21,9 +21,9 @@ from curator.contract.manifest.manifest import open_manifest
 from curator.contract.recipe.recipe import Recipe
 from curator.contract.text import visible
 from curator.session.session import Session
-from curator.tui import keys
 from curator.tui.background import in_background
 from curator.tui.caption_walk import CaptionWalk, SampleShown, StepShown
+from curator.tui.keys import KeyAction, bindings
 from curator.tui.messages import UserErrorRaised, WorkDone, WorkRefused
 from curator.tui.recipe_form import remembered_recipe
 from curator.tui.screens.dialogs import Form, FormLine, whole_number_of
@@ -40,6 +40,20 @@ if TYPE_CHECKING:
 _VIEWS = ("as trained", "crop outlined", "whole")
 
 
+KEYS = (
+    KeyAction("captions.next", "l,right,n", "step(1)", "next step", "next step"),
+    KeyAction("captions.back", "h,left,N", "step(-1)", "previous step", "previous"),
+    KeyAction("captions.next_epoch", "right_square_bracket", "epoch(1)", "next epoch", "epoch"),
+    KeyAction("captions.last_epoch", "left_square_bracket", "epoch(-1)", "previous epoch"),
+    KeyAction("captions.jump", "number_sign,ctrl+g", "jump", "jump to a step or an epoch", "jump"),
+    KeyAction("captions.manifest", "m", "manifest", "another manifest", "manifest"),
+    KeyAction("captions.plan", "b", "plan", "another seed or batch size", "seed, batch"),
+    KeyAction(
+        "captions.crop", "c", "crop", "the picture as trained, with its crop outlined, or whole", "crop"
+    ),
+)
+
+
 class _Loaded(NamedTuple):
     manifests: list[FrozenManifest]
     name: str
@@ -49,7 +63,7 @@ class _Loaded(NamedTuple):
 class CaptionsScreen(Screen):
     """A step's batch on the left, the picture under the cursor on the right, its caption below."""
 
-    BINDINGS = keys.bindings("captions")
+    BINDINGS = bindings(KEYS)
 
     def __init__(self, session: Session) -> None:
         super().__init__()

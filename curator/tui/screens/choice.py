@@ -13,12 +13,17 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Label
 
 from curator.contract.text import visible
-from curator.tui import keys
 from curator.tui.background import write
+from curator.tui.keys import KeyAction, bindings
+from curator.tui.screens.dialogs import KEYS as DIALOG_KEYS
+from curator.tui.widgets.entry import KEYS as ENTRY_KEYS
 from curator.tui.widgets.entry import Entry
 from curator.tui.widgets.line_list import LineList
 
 T = TypeVar("T")
+
+
+KEYS = (KeyAction("choice.remove", "delete", "screen.remove_line", "remove what is under the cursor"),)
 
 
 class Line(NamedTuple, Generic[T]):
@@ -30,7 +35,7 @@ class Line(NamedTuple, Generic[T]):
 
 
 class _Find(Entry):
-    BINDINGS = [*keys.bindings("entry.down", "entry.up"), *keys.bindings("choice")]
+    BINDINGS = [*bindings(ENTRY_KEYS, "entry.down", "entry.up"), *bindings(KEYS)]
 
     def action_suggest(self, lines: int) -> None:
         shown = self.screen.query_one(LineList)
@@ -40,7 +45,7 @@ class _Find(Entry):
 class Choice(ModalScreen[T | None], Generic[T]):
     """Lines narrowed by typing. With `remove`, a key takes the line under the cursor away for good."""
 
-    BINDINGS = keys.bindings("dialog.close")
+    BINDINGS = bindings(DIALOG_KEYS, "dialog.close")
 
     def __init__(
         self,

@@ -14,7 +14,6 @@ from textual.widgets import Label
 from curator.contract.errors import UserError
 from curator.contract.text import visible
 from curator.session.session import Session
-from curator.tui import keys
 from curator.tui.background import in_background, progress_on_status, user_errors_shown, write
 from curator.tui.copy_groups import (
     DISTANCES,
@@ -24,6 +23,7 @@ from curator.tui.copy_groups import (
     look_for,
     shown_copies,
 )
+from curator.tui.keys import KeyAction, bindings
 from curator.tui.messages import (
     CollectionChanged,
     Place,
@@ -47,10 +47,29 @@ _MOST_COLUMNS = 4
 _COLUMN_CELLS = 38  # two columns at 80 cells, three at 120
 
 
+KEYS = (
+    KeyAction("copies.next", "j,down,n", "group(1)", "next group", "next group"),
+    KeyAction("copies.previous", "k,up,N", "group(-1)", "previous group"),
+    KeyAction("copies.right", "l,right", "step(1)", "picture to the right", "picture"),
+    KeyAction("copies.left", "h,left", "step(-1)", "picture to the left"),
+    KeyAction("copies.best", "b", "keep(True)", "keep the best, reject the others, next group", "keep best"),
+    KeyAction("copies.keep", "y", "keep(False)", "keep this one, reject the others, next group", "keep this"),
+    KeyAction("copies.reject", "x", "reject", "reject this one, or take that back", "reject"),
+    KeyAction("copies.all", "B", "keep_all", "keep the best of every group"),
+    KeyAction("copies.larger", "enter", "enlarge", "the picture on the whole screen"),
+    KeyAction("copies.order", "o", "order", "what is best: size, score, favourites, bytes", "best by"),
+    KeyAction("copies.words", "w", "words", "the one kept takes over tags and caption, or not", "words"),
+    KeyAction("copies.further", "plus,equals_sign", "nearer(1)", "also pictures less alike", "alike"),
+    KeyAction("copies.nearer", "minus", "nearer(-1)", "only pictures more alike"),
+    KeyAction("copies.look", "r", "look", "look again, or go on after a stop"),
+    KeyAction("copies.close", "escape", "close", "stop looking; back to the list", "back"),
+)
+
+
 class CopiesScreen(Screen):
     """The groups among the pictures of a filter; escape goes back to Browse."""
 
-    BINDINGS = keys.bindings("copies")
+    BINDINGS = bindings(KEYS)
 
     def __init__(self, session: Session, reader: Session, text: str) -> None:
         super().__init__()

@@ -14,16 +14,22 @@ from textual.widgets import Input, Label
 
 from curator.contract.errors import UserError
 from curator.contract.text import visible
-from curator.tui import keys
 from curator.tui.background import write
+from curator.tui.keys import KeyAction, bindings
 from curator.tui.widgets.entry import Entry
 from curator.tui.widgets.lines import Passage
+
+KEYS = (
+    KeyAction("dialog.close", "escape", "close", "leave without a change", "cancel"),
+    KeyAction("dialog.yes", "y", "yes", "yes", "yes"),
+    KeyAction("dialog.no", "n,escape,q", "no", "no", "no"),
+)
 
 
 class Confirm(ModalScreen[bool]):
     """A question; y or enter says yes, n or escape no."""
 
-    BINDINGS = [*keys.bindings("dialog"), ("enter", "yes", "yes")]
+    BINDINGS = [*bindings(KEYS), ("enter", "yes", "yes")]
 
     def __init__(self, question: str, detail: str = "") -> None:
         super().__init__()
@@ -59,7 +65,7 @@ class FormLine(NamedTuple):
 class Form(ModalScreen[object]):
     """A few lines to fill in; enter gives `check`'s result, which may refuse with a mistake shown in place."""
 
-    BINDINGS = keys.bindings("dialog.close")
+    BINDINGS = bindings(KEYS, "dialog.close")
 
     def __init__(
         self, title: str, lines: Sequence[FormLine], check: Callable[[Mapping[str, str]], object]

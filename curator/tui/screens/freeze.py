@@ -14,8 +14,8 @@ from textual.widgets import Label
 from curator.contract.errors import UserError
 from curator.contract.text import visible
 from curator.session.session import Session
-from curator.tui import keys
 from curator.tui.background import in_background, progress_on_status, user_errors_shown
+from curator.tui.keys import KeyAction, bindings
 from curator.tui.messages import (
     CollectionChanged,
     ShowImages,
@@ -37,10 +37,16 @@ if TYPE_CHECKING:
 _NAME_CELLS = 24  # of a manifest, before its other facts get room
 
 
+KEYS = (
+    KeyAction("freeze.check", "c", "check", "check again", "check"),
+    KeyAction("freeze.name", "n", "name", "name and freeze", "name and freeze"),
+)
+
+
 class FreezeScreen(Screen):
     """Findings, what would be frozen, and the manifests there are."""
 
-    BINDINGS = keys.bindings("freeze")
+    BINDINGS = bindings(KEYS)
 
     def __init__(self, session: Session, reader: Session) -> None:
         super().__init__()

@@ -16,8 +16,8 @@ from textual.widgets import Label
 from curator.contract.errors import UserError
 from curator.contract.text import visible
 from curator.session.session import Session
-from curator.tui import keys
 from curator.tui.background import write
+from curator.tui.keys import KeyAction, bindings
 from curator.tui.messages import CollectionChanged, StatusChanged, UserErrorRaised
 from curator.tui.screens.dialogs import Confirm
 from curator.tui.widgets.chrome import Foot, TabLine, TooSmall
@@ -34,10 +34,15 @@ _SAID = 3  # edits of many that are told one by one
 _LEFT = "Edits made since stay; what they changed as well is left as it is."
 
 
+KEYS = (
+    KeyAction("history.back_to", "U", "back_to", "take back all edits down to this one", "all down to here"),
+)
+
+
 class HistoryScreen(Screen):
     """All edits; u and ctrl+r walk along them, enter turns one, U goes back to one."""
 
-    BINDINGS = keys.bindings("history")
+    BINDINGS = bindings(KEYS)
 
     def __init__(self, session: Session) -> None:
         super().__init__()

@@ -17,11 +17,12 @@ from curator.contract.manifest.manifest import open_manifest
 from curator.contract.recipe.recipe import Recipe
 from curator.contract.text import visible
 from curator.session.session import Session
-from curator.tui import keys
 from curator.tui.background import cancelled, in_background
 from curator.tui.caption_walk import CaptionPreview, row_of, showings
+from curator.tui.keys import bindings
 from curator.tui.messages import WorkDone, WorkRefused
 from curator.tui.recipe_form import remembered_recipe
+from curator.tui.screens.dialogs import KEYS as DIALOG_KEYS
 from curator.tui.screens.dialogs import said as said_mistake
 from curator.tui.training_words import said_lines
 from curator.tui.widgets.line_list import LineList
@@ -44,7 +45,7 @@ class _Captions(NamedTuple):
 class ImageCaptions(ModalScreen[None]):
     """The captions a picture has in the next epochs: those of the manifest it is in, else as it would be frozen now."""
 
-    BINDINGS = keys.bindings("dialog.close")
+    BINDINGS = bindings(DIALOG_KEYS, "dialog.close")
 
     def __init__(self, session: Session, row: ImageRow) -> None:
         super().__init__()

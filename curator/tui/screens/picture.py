@@ -12,9 +12,15 @@ from textual.screen import ModalScreen
 from textual.widgets import Label
 
 from curator.contract.buckets import Placement
-from curator.tui import keys
+from curator.tui.keys import KeyAction, bindings
 from curator.tui.widgets.chrome import Foot
 from curator.tui.widgets.preview import Preview
+
+KEYS = (
+    KeyAction("picture.next", "j,l,right,down,space", "step(1)", "next picture", "next"),
+    KeyAction("picture.previous", "k,h,left,up", "step(-1)", "previous picture", "previous"),
+    KeyAction("picture.close", "escape,enter,q", "close", "close", "close"),
+)
 
 
 class ShownPicture(NamedTuple):
@@ -30,7 +36,7 @@ class ShownPicture(NamedTuple):
 class PictureScreen(ModalScreen[int]):
     """`count` pictures by position; gives back the position it was left at."""
 
-    BINDINGS = keys.bindings("picture")
+    BINDINGS = bindings(KEYS)
 
     def __init__(self, count: int, picture: Callable[[int], ShownPicture | None], first: int) -> None:
         super().__init__()

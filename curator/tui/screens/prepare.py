@@ -14,8 +14,8 @@ from textual.widgets import Label
 
 from curator.contract.text import visible
 from curator.session.session import Session
-from curator.tui import keys
 from curator.tui.background import in_background, progress_on_status, user_errors_shown
+from curator.tui.keys import KeyAction, bindings
 from curator.tui.messages import (
     CollectionChanged,
     Place,
@@ -49,10 +49,18 @@ _WHAT: dict[Rule, str] = {
 }
 
 
+KEYS = (
+    KeyAction("prepare.filter", "slash", "filter", "on other images", "filter"),
+    KeyAction("prepare.table", "e", "table", "edit the rule's table", "edit table"),
+    KeyAction("prepare.pick", "p", "pick", "pick images: ranges, dates, caps, halves", "pick"),
+    KeyAction("prepare.import", "i", "import", "bring in data of another tool", "import"),
+)
+
+
 class PrepareScreen(Screen):
     """The rules, and what the one under the cursor would change on the images of a filter."""
 
-    BINDINGS = keys.bindings("prepare")
+    BINDINGS = bindings(KEYS)
 
     def __init__(self, session: Session, reader: Session) -> None:
         super().__init__()

@@ -10,14 +10,15 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Label
 
-from curator.tui import keys
+from curator.tui.keys import bindings
+from curator.tui.screens.dialogs import KEYS as DIALOG_KEYS
 from curator.tui.widgets.line_list import LineList
 
 
 class Proposal(ModalScreen[bool]):
     """Lines that can be walked through; y says yes, n or escape no."""
 
-    BINDINGS = keys.bindings("dialog")
+    BINDINGS = bindings(DIALOG_KEYS)
 
     def __init__(self, question: str, lines: Sequence[Text]) -> None:
         super().__init__()

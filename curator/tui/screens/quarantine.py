@@ -14,8 +14,8 @@ from textual.widgets import Label
 
 from curator.contract.text import visible
 from curator.session.session import Session
-from curator.tui import keys
 from curator.tui.background import in_background, progress_on_status
+from curator.tui.keys import KeyAction, bindings
 from curator.tui.messages import CollectionChanged, StatusChanged, UserErrorRaised, WorkDone, WorkRefused
 from curator.tui.widgets.chrome import Foot, TabLine, TooSmall
 from curator.tui.widgets.line_list import LineList
@@ -24,11 +24,16 @@ from curator.tui.widgets.lines import Passage, fitted
 if TYPE_CHECKING:
     from curator.session.quarantine import Quarantined, Retried
 
+KEYS = (
+    KeyAction("quarantine.retry", "r", "retry", "read all of them again", "read again"),
+    KeyAction("quarantine.close", "escape", "close", "back", "back"),
+)
+
 
 class QuarantineScreen(Screen[None]):
     """The files set aside; escape goes back to the screen that asked, named `here`."""
 
-    BINDINGS = keys.bindings("quarantine")
+    BINDINGS = bindings(KEYS)
 
     def __init__(self, session: Session, here: str) -> None:
         super().__init__()

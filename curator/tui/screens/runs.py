@@ -13,8 +13,8 @@ from textual.screen import Screen
 from curator.contract.text import visible
 from curator.runs.dashboard import dashboard_lines
 from curator.session.session import Session
-from curator.tui import keys
 from curator.tui.background import in_background, user_errors_shown
+from curator.tui.keys import KeyAction, bindings
 from curator.tui.messages import UserErrorRaised, WorkDone, WorkRefused
 from curator.tui.screens.dialogs import Confirm
 from curator.tui.screens.picture import PictureScreen, ShownPicture
@@ -31,6 +31,23 @@ LOOK_EVERY_S = 0.5
 LIST_EVERY_LOOKS = 4
 
 
+KEYS = (
+    KeyAction("runs.pause", "p", "ask('pause')", "pause", "pause"),
+    KeyAction(
+        "runs.resume",
+        "r",
+        "ask('resume')",
+        "go on after a pause, a stop or a crash",
+        "resume",
+    ),
+    KeyAction("runs.save", "s", "ask('save')", "save weights now", "save"),
+    KeyAction("runs.sample", "S", "ask('sample')", "make samples now", "sample"),
+    KeyAction("runs.stop", "x", "stop", "stop the run", "stop"),
+    KeyAction("runs.pictures", "o", "pictures", "look at the samples", "look at samples"),
+    KeyAction("runs.detach", "escape", "detach", "leave the dashboard; the run goes on", "detach"),
+)
+
+
 class _Listed(NamedTuple):
     """The runs, and the names of folders whose run cannot be read."""
 
@@ -41,7 +58,7 @@ class _Listed(NamedTuple):
 class RunsScreen(Screen):
     """The runs on the left, the dashboard of one on the right; enter attaches, escape detaches."""
 
-    BINDINGS = keys.bindings("runs")
+    BINDINGS = bindings(KEYS)
 
     def __init__(self, session: Session) -> None:
         super().__init__()
@@ -49,7 +66,9 @@ class RunsScreen(Screen):
         self._runs: list[RunSummary] = []
         self._damaged: list[str] = []
         self._follower: Follower | None = None
+        self._shown: RunView | None = None
         self._looks = 0
+        self._is_looking = False  # a long log takes longer than it is between two looks
         self._wanted = ""
 
     def compose(self) -> ComposeResult:
@@ -73,8 +92,8 @@ class RunsScreen(Screen):
         self._list(keys_wait=True)
 
     def on_resize(self) -> None:
-        if self._follower:
-            self._show(self._follower.view)
+        if self._follower and self._shown:
+            self._show(self._shown)
 
     @property
     def following(self) -> str:
@@ -89,9 +108,9 @@ class RunsScreen(Screen):
         if self._looks % LIST_EVERY_LOOKS == 0:
             self._list()
         follower = self._follower
-        if follower:
-            before = follower.view.status
-            in_background(self, "look", lambda: (follower, follower.poll(), bool(follower.news), before))
+        if follower and not self._is_looking:
+            self._is_looking = True
+            in_background(self, "look", lambda: (follower, follower.poll()))
 
     def _list(self, *, keys_wait: bool = False) -> None:
         in_background(self, "list", self._listed, keys_wait=keys_wait)
@@ -107,13 +126,17 @@ class RunsScreen(Screen):
         if message.kind == "list":
             self._show_runs(cast("_Listed", message.result))
             return
-        follower, view, news, before = cast("tuple[Follower, RunView, bool, str]", message.result)
-        if follower is self._follower and (news or view.status != before):
+        follower, view = cast("tuple[Follower, RunView]", message.result)
+        if message.kind == "attach":
+            self._follower = follower
+        else:
+            self._is_looking = False
+        if follower is self._follower and view is not self._shown:
             self._show(view)
 
     def on_work_refused(self, message: WorkRefused) -> None:
         if message.kind == "look":  # else it would be told again with every look
-            self._follower = None
+            self._follower, self._is_looking = None, False
         self.post_message(UserErrorRaised(message.error))
 
     def _show_runs(self, listed: _Listed) -> None:
@@ -144,15 +167,15 @@ class RunsScreen(Screen):
         if self._current:
             self._follow(self._current)
 
-    @user_errors_shown
     def _follow(self, name: str) -> None:
-        follower = self._session.runs.follow(self._session.runs.find(name))
-        view = follower.poll()
-        self._follower = follower
-        self._show(view)
-        self._look()
+        def attached() -> tuple[Follower, RunView]:
+            follower = self._session.runs.follow(self._session.runs.find(name))
+            return follower, follower.poll()
+
+        in_background(self, "attach", attached, keys_wait=True)
 
     def _show(self, view: RunView) -> None:
+        self._shown = view
         board = self.query_one("#dashboard", Lines)
         board.show(dashboard_lines(view, max(20, board.size.width - 1), max(6, board.size.height)))
         over = view.status != "running"

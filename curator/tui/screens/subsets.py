@@ -19,8 +19,8 @@ from curator.contract.recipe.recipe import BatchSize
 from curator.contract.text import visible
 from curator.index.tables.rows import Subset
 from curator.session.session import Session
-from curator.tui import keys
 from curator.tui.background import in_background, write
+from curator.tui.keys import KeyAction, bindings
 from curator.tui.messages import CollectionChanged, UserErrorRaised, WorkDone, WorkRefused
 from curator.tui.recipe_form import RecipeForm, change_remembered, remembered_recipe
 from curator.tui.screens.dialogs import Confirm, Form
@@ -55,10 +55,29 @@ _LEFTOVERS_SAID = {
 _SHOWN_CHANGES = 12  # of subsets in the question of a balance
 
 
+KEYS = (
+    KeyAction("subsets.more", "plus,equals_sign", "repeat(1)", "one repeat more", "repeats"),
+    KeyAction("subsets.less", "minus", "repeat(-1)", "one repeat less"),
+    KeyAction(
+        "subsets.bit_more", "right_square_bracket", "repeat(0.1)", "a tenth of a repeat more", "by 0.1"
+    ),
+    KeyAction("subsets.bit_less", "left_square_bracket", "repeat(-0.1)", "a tenth of a repeat less"),
+    KeyAction("subsets.add", "a", "add", "add a subset", "add"),
+    KeyAction("subsets.edit", "e", "edit", "edit the subset", "edit"),
+    KeyAction("subsets.remove", "d", "remove", "remove the subset", "remove"),
+    KeyAction("subsets.captions", "c", "captions", "edit the subset's caption rules", "captions"),
+    KeyAction("subsets.balance", "b", "balance", "give every subset the same share of the epoch", "balance"),
+    KeyAction("subsets.rule", "s", "rule", "bucket sizes", "bucket sizes"),
+    KeyAction("subsets.leftovers", "o", "leftovers", "pictures that fill no batch: short, filled, carried"),
+    KeyAction("subsets.batch_more", "greater_than_sign", "batch(1)", "a larger batch", "batch"),
+    KeyAction("subsets.batch_less", "less_than_sign", "batch(-1)", "a smaller batch"),
+)
+
+
 class SubsetsScreen(Screen):
     """Subsets above, buckets below, the length of an epoch between."""
 
-    BINDINGS = keys.bindings("subsets")
+    BINDINGS = bindings(KEYS)
 
     def __init__(self, session: Session, reader: Session) -> None:
         super().__init__()

@@ -13,8 +13,8 @@ from textual.timer import Timer
 from textual.widgets import Label, TextArea
 
 from curator.session.session import Session
-from curator.tui import keys
 from curator.tui.background import in_background, write
+from curator.tui.keys import KeyAction, bindings
 from curator.tui.messages import WorkDone, WorkRefused
 from curator.tui.review_lines import change_lines, in_words
 from curator.tui.screens.dialogs import said
@@ -26,10 +26,16 @@ if TYPE_CHECKING:
 _DELAY_S = 0.3
 
 
+KEYS = (
+    KeyAction("table.keep", "ctrl+s", "keep", "keep the table"),
+    KeyAction("table.close", "escape", "close", "leave the table as it was"),
+)
+
+
 class TableEditor(ModalScreen[bool]):
     """The text of one table; ctrl+s keeps it with the collection, escape leaves it as it was."""
 
-    BINDINGS = keys.bindings("table")
+    BINDINGS = bindings(KEYS)
 
     def __init__(self, session: Session, reader: Session, rule: Rule, words: str) -> None:
         super().__init__()

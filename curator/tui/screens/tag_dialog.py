@@ -13,9 +13,10 @@ from textual.widgets import Label
 
 from curator.contract.errors import UserError
 from curator.index.changes.edits import Edit
-from curator.tui import keys
 from curator.tui.background import in_background
+from curator.tui.keys import bindings
 from curator.tui.messages import WorkDone, WorkRefused
+from curator.tui.screens.dialogs import KEYS as DIALOG_KEYS
 from curator.tui.screens.dialogs import said
 from curator.tui.widgets.entry import Found, TagEntry
 
@@ -25,7 +26,7 @@ _COUNT_DELAY_S = 0.1
 class TagDialog(ModalScreen[Edit | None]):
     """Type tags and see how many images an edit with them changes; enter gives the edit."""
 
-    BINDINGS = keys.bindings("dialog.close")
+    BINDINGS = bindings(DIALOG_KEYS, "dialog.close")
 
     def __init__(
         self,

@@ -22,8 +22,8 @@ from curator.contract.recipe.toml_file import presets
 from curator.contract.run.run_folder import RunFolder
 from curator.contract.text import visible
 from curator.session.session import Session
-from curator.tui import keys
 from curator.tui.background import in_background, user_errors_shown, write
+from curator.tui.keys import KeyAction, bindings
 from curator.tui.messages import (
     CollectionChanged,
     Place,
@@ -45,6 +45,7 @@ from curator.tui.recipe_form import (
     range_in_words,
     remembered_form,
 )
+from curator.tui.screens.dialogs import KEYS as DIALOG_KEYS
 from curator.tui.screens.dialogs import Confirm, said
 from curator.tui.training_words import length_in_words
 from curator.tui.widgets.chrome import Foot, TabLine, TooSmall
@@ -54,9 +55,18 @@ from curator.tui.widgets.line_list import LineList
 if TYPE_CHECKING:
     from curator.session.freezing import FrozenManifest
 
+KEYS = (
+    KeyAction("train.launch", "L", "launch", "start the training", "launch"),
+    KeyAction("train.next", "space,right,l", "turn(1)", "next choice", "change"),
+    KeyAction("train.back", "left,h", "turn(-1)", "previous choice"),
+    KeyAction("train.reset", "backspace", "reset", "back to the preset's value", "preset's value"),
+    KeyAction("train.find", "slash", "find", "find a field", "find"),
+    KeyAction("value.stay", "tab,shift+tab", "stay", "stay in the line one types in"),
+)
+
 
 class _ValueEntry(Entry):
-    BINDINGS = keys.bindings("dialog.close", "value")
+    BINDINGS = [*bindings(DIALOG_KEYS, "dialog.close"), *bindings(KEYS, "value")]
 
     def action_stay(self) -> None:
         """Not to the list: what one types next is still meant for this line."""
@@ -71,7 +81,7 @@ _T = TypeVar("_T")
 class TrainScreen(Screen):
     """The form is a list; enter edits the line under the cursor, below the list, with its help and range."""
 
-    BINDINGS = keys.bindings("train")
+    BINDINGS = bindings(KEYS, "train")
 
     def __init__(self, session: Session) -> None:
         super().__init__()

@@ -16,13 +16,20 @@ from textual.strip import Strip
 from textual.widgets import Input
 
 from curator.contract.text import visible
-from curator.tui import keys
+from curator.index.tags.tag_table import Tag
 from curator.tui.background import in_background
+from curator.tui.keys import KeyAction, bindings
 from curator.tui.messages import WorkDone
 from curator.tui.widgets.line_list import LineList
 
 if TYPE_CHECKING:
     from curator.session.tags import Tag
+
+KEYS = (
+    KeyAction("entry.down", "down,ctrl+n", "suggest(1)", "next suggestion"),
+    KeyAction("entry.up", "up,ctrl+p", "suggest(-1)", "previous suggestion"),
+    KeyAction("entry.complete", "tab", "complete", "take the suggestion", "complete"),
+)
 
 
 class Entry(Input):
@@ -82,7 +89,7 @@ class Entry(Input):
 
 class _TagInput(Entry):
     PASTED_JOIN = ", "
-    BINDINGS = keys.bindings("entry")
+    BINDINGS = bindings(KEYS)
 
     def action_suggest(self, lines: int) -> None:
         self.post_message(TagEntry.Step(lines))

@@ -11,8 +11,8 @@ from textual.message import Message
 from curator.contract.text import visible
 from curator.filter.facets import Facets
 from curator.session.session import Session
-from curator.tui import keys
 from curator.tui.background import cancelled, in_background
+from curator.tui.keys import KeyAction, bindings
 from curator.tui.messages import WorkDone
 from curator.tui.widgets.line_list import LineList
 
@@ -22,10 +22,17 @@ if TYPE_CHECKING:
 LIMIT = 100
 
 
+KEYS = (
+    KeyAction("facets.with", "plus,equals_sign", "pick(True)", "only pictures with this tag", "with"),
+    KeyAction("facets.without", "minus", "pick(False)", "only pictures without this tag", "without"),
+    KeyAction("facets.back", "escape", "back", "back to the list", "back"),
+)
+
+
 class FacetPanel(LineList):
     """Tags that the images of the filter have, with counts; `~` says that a count is from a sample."""
 
-    BINDINGS = keys.bindings("facets")
+    BINDINGS = bindings(KEYS)
 
     class Picked(Message):
         """The filter should be cut down to images with this tag, or without."""

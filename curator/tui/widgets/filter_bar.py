@@ -12,16 +12,24 @@ from textual.widgets import Input, Label
 
 from curator.contract.errors import UserError
 from curator.contract.text import visible
-from curator.tui import keys
+from curator.tui.keys import KeyAction, bindings
 from curator.tui.widgets.entry import Entry
 
 DELAY_S = 0.06
 
 
+KEYS = (
+    KeyAction("filter.restore", "escape", "restore", "back to the filter before", "back"),
+    KeyAction("filter.leave", "down", "leave", "to the list"),
+    KeyAction("filter.complete", "tab", "complete", "complete the tag"),
+    KeyAction("filter.stay", "shift+tab", "stay", "stay in the filter"),
+)
+
+
 class FilterInput(Entry):
     """The line one types in."""
 
-    BINDINGS = keys.bindings("filter")
+    BINDINGS = bindings(KEYS)
 
     def __init__(self) -> None:
         super().__init__(placeholder="filter, such as: cat -blurry width>=512")

@@ -11,7 +11,8 @@ from textual.message import Message
 
 from curator.contract.text import visible
 from curator.filter.result import Result
-from curator.tui import keys
+from curator.index.images.images import ImageRow
+from curator.tui.keys import KeyAction, bindings
 from curator.tui.widgets.line_list import LineList
 from curator.tui.widgets.page_cache import Fetch, PageCache
 
@@ -22,10 +23,21 @@ _SELECTED = Style(bold=True)
 _MARKS = {1: "+", 0: " ", -1: "-"}
 
 
+KEYS = (
+    KeyAction("images.toggle", "space", "select", "select and step on", "select"),
+    KeyAction("images.range", "v", "range", "select a range from here"),
+    KeyAction("images.all", "ctrl+a", "all", "select all"),
+    KeyAction("images.invert", "asterisk", "invert", "invert the selection"),
+    KeyAction(
+        "images.clear", "escape", "clear", "clear the selection; without one, back to the screen that asked"
+    ),
+)
+
+
 class ImageList(LineList):
     """Images of a result. Space, v, ctrl+a and * select; what is selected and shown is acted on."""
 
-    BINDINGS = keys.bindings("images")
+    BINDINGS = bindings(KEYS)
 
     class SelectionChanged(Message):
         """More or fewer images are selected."""

@@ -14,7 +14,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from curator.tui import keys
+from curator.tui.keys import KeyAction, bindings
 from curator.tui.widgets.lines import fitted
 
 if TYPE_CHECKING:
@@ -27,13 +27,26 @@ _CURSOR = Style(reverse=True)
 _CURSOR_ELSEWHERE = Style(underline=True)  # the list is not focused: the line is known, and not by colour
 
 
+KEYS = (
+    KeyAction("list.down", "j,down", "move(1)", "next"),
+    KeyAction("list.up", "k,up", "move(-1)", "previous"),
+    KeyAction("list.page_down", "pagedown,ctrl+f", "page(1)", "a page down"),
+    KeyAction("list.page_up", "pageup,ctrl+b", "page(-1)", "a page up"),
+    KeyAction("list.half_down", "ctrl+d", "half_page(1)", "half a page down"),
+    KeyAction("list.half_up", "ctrl+u", "half_page(-1)", "half a page up"),
+    KeyAction("list.first", "g,home", "edge(0)", "first"),
+    KeyAction("list.last", "G,end", "edge(1)", "last"),
+    KeyAction("list.choose", "enter", "choose", "open"),
+)
+
+
 class LineList(ScrollView, can_focus=True, inherit_bindings=False):
     """`count` lines made by `line` as they come into view, and a cursor.
 
     The scroll bar is the last cell of each line: Textual's own is a widget, and each change of it a new layout.
     """
 
-    BINDINGS = keys.bindings("list")
+    BINDINGS = bindings(KEYS)
     DEFAULT_CSS = (
         "LineList { height: 1fr; overflow-x: hidden; overflow-y: scroll; scrollbar-size-vertical: 0; }"
     )

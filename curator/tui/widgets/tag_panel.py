@@ -9,17 +9,23 @@ from rich.text import Text
 from textual.message import Message
 
 from curator.contract.text import visible
-from curator.tui import keys
+from curator.tui.keys import KeyAction, bindings
 from curator.tui.widgets.line_list import LineList
 
 if TYPE_CHECKING:
     from curator.session.images import Tag
 
+KEYS = (
+    KeyAction("tags.earlier", "K", "shift(-1)", "move the tag to the front", "earlier"),
+    KeyAction("tags.later", "J", "shift(1)", "move the tag to the back", "later"),
+    KeyAction("tags.back", "escape", "back", "back to the list"),
+)
+
 
 class TagPanel(LineList):
     """The tags of one image. Order, class and count are seen; J and K move a tag in the caption."""
 
-    BINDINGS = keys.bindings("tags")
+    BINDINGS = bindings(KEYS)
 
     class Reordered(Message):
         """The tags should stand in this order."""
