@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from typing import NamedTuple, cast, get_args
+from typing import TYPE_CHECKING, NamedTuple, cast, get_args
 
 from rich.text import Text
 from textual.screen import Screen
 
 from curator.contract.errors import UserError, did_you_mean
 from curator.contract.text import visible
-from curator.select.pick import PickResult
 from curator.select.rules import ORDERS, PickRules, Shortage, parse_range, parse_since, read_list
 from curator.session.session import Session
 from curator.tui.background import in_background, write
@@ -20,6 +19,9 @@ from curator.tui.messages import StatusChanged
 from curator.tui.screens.dialogs import Form, FormLine, number_of, whole_number_of
 from curator.tui.screens.proposal import Proposal
 from curator.tui.words import images_in_words
+
+if TYPE_CHECKING:
+    from curator.session.picks import PickResult
 
 _LINES = (
     FormLine("filter", "from", "", "a filter; nothing is all images"),

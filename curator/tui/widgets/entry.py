@@ -16,7 +16,6 @@ from textual.strip import Strip
 from textual.widgets import Input
 
 from curator.contract.text import visible
-from curator.index.tags.tag_table import Tag
 from curator.tui.background import in_background
 from curator.tui.keys import KeyAction, bindings
 from curator.tui.messages import WorkDone

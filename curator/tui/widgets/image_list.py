@@ -11,7 +11,6 @@ from textual.message import Message
 
 from curator.contract.text import visible
 from curator.filter.result import Result
-from curator.index.images.images import ImageRow
 from curator.tui.keys import KeyAction, bindings
 from curator.tui.widgets.line_list import LineList
 from curator.tui.widgets.page_cache import Fetch, PageCache
