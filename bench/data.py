@@ -34,7 +34,7 @@ from curator.index.tables.metadata import RATINGS, PostFacts
 from curator.interop.apply import carry_out
 from curator.interop.dumps.booru import booru_source, plan_booru
 from curator.interop.matching.records import Dropped
-from curator.interop.matching.word_import import count_words
+from curator.interop.matching.word_import import count_annotations
 from curator.placement.buckets import buckets_of
 from curator.select.pick import pick, pick_of
 from curator.select.posts import Posts
@@ -167,7 +167,7 @@ def alone(what: str, file: Path, folder: Path) -> None:
 
 
 def _plan(file: Path, folder: Path) -> int:
-    return count_words(plan_booru(file), folder).rows
+    return count_annotations(plan_booru(file), folder).rows
 
 
 def _import(file: Path, folder: Path) -> int:

@@ -208,7 +208,7 @@ def measure_undo_beneath(folder: Path, table: Table) -> None:
         assert done
         table.add("a tagger's commit of 8 images, alone p50", ms(percentile(taken, 0.5)))
         label = f"undo of {done.images_changed:,} images beneath {commits} newer commits of a tagger; redo"
-        table.add(f"{label} ({done.stayed:,} images stay)", f"{ms(undo)}; {ms(redo)}")
+        table.add(f"{label} ({done.skipped:,} images stay)", f"{ms(undo)}; {ms(redo)}")
         table.add("undo of one image's edit beneath all these", ms(of_one))
 
 

@@ -17,7 +17,7 @@ from PIL import Image, ImageOps
 
 from bench.measure import Table, peak_mb, timed
 from curator.index.collection import Collection
-from curator.scan.copies.appearance import fingerprint, number_of
+from curator.scan.copies.appearance import fingerprint, perceptual_hash
 from curator.scan.copies.fingerprint import fill
 from curator.scan.copies.near import near_pairs
 from curator.scan.scan import scan
@@ -64,7 +64,7 @@ def whole(path: str) -> int | None:
     """The number of a picture decoded at its full size."""
     with Image.open(path) as opened:
         grey = ImageOps.exif_transpose(opened).convert("L")
-        return number_of(np.asarray(grey.resize((32, 32), Image.Resampling.BOX), np.float64))
+        return perceptual_hash(np.asarray(grey.resize((32, 32), Image.Resampling.BOX), np.float64))
 
 
 def _pairs(table: Table, count: int, compared: bool) -> None:
@@ -90,7 +90,7 @@ def _looks(table: Table, count: int) -> None:
             scan(collection, folder)
             ids = list(collection.images.alive())
             filling, filled = timed(lambda: fill(collection, ids))
-            assert filled.looked == count, "not all were looked at"
+            assert filled.fingerprinted == count, "not all were looked at"
     rate, slow, kept = (1e3 * count / each for each in (ours, theirs, filling))
     against = f"decoded whole {slow:.0f}/s ({rate / slow:.1f}x)"
     table.add("pictures of 1536x1024, one thread", f"{rate:.0f}/s", against)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from curator.index.changes.edits import Rewrite, Words
+from curator.index.changes.edits import Annotations, Rewrite
 from curator.index.collection import Collection
 
 AT_ONCE = 8
@@ -20,7 +20,7 @@ def tag_some(collection: Collection, rng: np.random.Generator, names: list[str],
     images = np.unique(rng.integers(1, count + 1, AT_ONCE)).tolist()
     drawn = rng.integers(0, len(names), (len(images), TAGS)).tolist()
     words = [
-        Words(image, tuple(dict.fromkeys([*own, *(names[k] for k in new)])))
+        Annotations(image, tuple(dict.fromkeys([*own, *(names[k] for k in new)])))
         for image, own, new in zip(images, collection.tag_names(images), drawn, strict=True)
     ]
     collection.apply(Rewrite(tuple(words), "tagged"), images, actor="tagger", durable=False)

@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 from threading import Event
 
-from curator.index.changes.edits import AddTags, Rewrite, Words
+from curator.index.changes.edits import AddTags, Annotations, Rewrite
 from curator.session.session import Session
 
 CREWS = (  # two are enough to lose a log; a third who has it open rightly would hide that
@@ -92,7 +92,7 @@ def _tag(folder: Path, number: int) -> None:
         collection = session.collection
         while not _is_over.is_set():
             image, name = _IMAGES + 1 + count % _IMAGES, f"t{number}_{count}"
-            words = Words(image, (*collection.tag_names([image])[0], name))
+            words = Annotations(image, (*collection.tag_names([image])[0], name))
             collection.apply(Rewrite((words,), "tagged"), [image], actor="tagger", durable=False)
             _tell("tagger", name)
             count += 1

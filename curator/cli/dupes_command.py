@@ -17,7 +17,7 @@ from curator.contract.errors import UserError
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
-    from curator.session.copies import Group, Keeping
+    from curator.session.copies import CopyResolution, Group
     from curator.session.session import Session
 
 
@@ -95,11 +95,11 @@ def _put(session: Session, groups: list[Group], as_json: bool) -> None:
     put(f"{counted(len(groups), 'group')}, {copies} more than one needs")
 
 
-def _mark(session: Session, keeping: Keeping, *, yes: bool) -> None:
+def _mark(session: Session, keeping: CopyResolution, *, yes: bool) -> None:
     if len(keeping.images) > 1 and not yes:
         ask(len(keeping.images))
     session.edits.apply(keeping.edit, keeping.images)
-    carried = f", words carried over to {counted(len(keeping.told))}" if keeping.told else ""
+    carried = f", words carried over to {counted(len(keeping.annotated))}" if keeping.annotated else ""
     say(f"{counted(len(keeping.rejected))} rejected{carried}")
 
 

@@ -89,13 +89,13 @@ def _tell(commit: Commit | None, done: str, nothing: str) -> None:
 
     images = f" ({counted(commit.images_changed)})" if commit.images_changed else ""
     put(f"{done}: {visible(commit.what)}{images}")
-    if commit.stayed:
-        put(f"changed since, and left as they are: {Edits.stayed_in_words(commit)}")
+    if commit.skipped:
+        put(f"changed since, and left as they are: {Edits.skipped_in_words(commit)}")
 
 
 def _state(commit: Commit) -> str:
     words = ["undone"] if commit.undone else []
-    return ", ".join([*words, *([f"{commit.stayed:,} stay"] if commit.stayed else [])])
+    return ", ".join([*words, *([f"{commit.skipped:,} stay"] if commit.skipped else [])])
 
 
 def _when(commit: Commit) -> str:

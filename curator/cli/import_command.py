@@ -16,7 +16,7 @@ from curator.cli.shared.typer_apps import single
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
-    from curator.session.exchange import ImportPlan, ImportReport, WordsReport
+    from curator.session.exchange import AnnotationReport, ImportPlan, ImportReport
 
 
 _SHOWN = 20  # warnings of a scan
@@ -64,7 +64,7 @@ def import_data(
             replace_words=replace_words,
         )
     _show_report(report, as_json)
-    Exchange.refuse_nothing(planned, report.words)
+    Exchange.refuse_empty_import(planned, report.words)
 
 
 def _show_plan(plan: ImportPlan, home: Path | None, *, replace_words: bool, as_json: bool) -> None:
@@ -75,10 +75,10 @@ def _show_plan(plan: ImportPlan, home: Path | None, *, replace_words: bool, as_j
         put_json({**plan.as_json(), **_words_json(counts)})
     else:
         _put_plan(plan, counts)
-    Exchange.refuse_nothing(plan, counts)
+    Exchange.refuse_empty_import(plan, counts)
 
 
-def _put_plan(plan: ImportPlan, counts: WordsReport) -> None:
+def _put_plan(plan: ImportPlan, counts: AnnotationReport) -> None:
     if plan.subsets:
         rows = [
             (
@@ -129,7 +129,7 @@ def _show_report(report: ImportReport, as_json: bool) -> None:
     _put_words(report.words)
 
 
-def _words_json(words: WordsReport) -> dict[str, Any]:
+def _words_json(words: AnnotationReport) -> dict[str, Any]:
     found = {
         "rows": words.rows,
         "funnel": dict(words.funnel),
@@ -139,7 +139,7 @@ def _words_json(words: WordsReport) -> dict[str, Any]:
     return {**found, "scores": dict(words.scores)} if words.scores else found
 
 
-def _put_words(words: WordsReport) -> None:
+def _put_words(words: AnnotationReport) -> None:
     from curator.session.exchange import Exchange
 
     if not words.rows:
@@ -147,7 +147,7 @@ def _put_words(words: WordsReport) -> None:
     put_table([(count, reason) for reason, count in words.funnel.most_common()], ("rows", "of which"))
     if words.fields:
         put(f"understood: {Exchange.understood_in_words(words)}")
-    if words.is_wordless:
+    if words.is_without_annotations:
         put("warning: no tags and no captions were found in them")
     for name, count in words.scores.items():
         put(f"score({name}): {counted(count, 'value')}")

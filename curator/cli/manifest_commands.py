@@ -14,7 +14,7 @@ from curator.cli.shared.options import CollectionOption, JsonOption
 from curator.cli.shared.output import put, put_json, put_json_rows, put_table, say
 from curator.cli.shared.places import manifest_file, manifests_of, opened
 from curator.cli.shared.typer_apps import noun
-from curator.cli.subset_commands import ways_in_words
+from curator.cli.subset_commands import subset_summary
 from curator.contract.buckets import BucketRule
 from curator.contract.epoch_plan import EpochPlan, Leftovers
 from curator.contract.errors import UserError
@@ -130,8 +130,8 @@ def _put_about(about: dict[str, Any]) -> None:
     )
     put()
     subsets = [ManifestSubset(**each) for each in about["subsets"]]
-    rows = [(s.name, f"{s.repeats:g}", ways_in_words(s), s.filter or "(every image)") for s in subsets]
-    put_table(rows, ("subset", "repeats", "ways", "filter"))
+    rows = [(s.name, f"{s.repeats:g}", subset_summary(s), s.filter or "(every image)") for s in subsets]
+    put_table(rows, ("subset", "repeats", "options", "filter"))
     put()
     names = ("images", "samples", "batches", "steps")
     buckets = [("x".join(map(str, b["bucket"])), *(b[name] for name in names)) for b in about["buckets"]]

@@ -18,7 +18,7 @@ from curator.contract.text import visible
 
 if TYPE_CHECKING:
     from curator.select.rules import PickRules
-    from curator.session.picks import Picked
+    from curator.session.picks import PickResult
     from curator.session.session import Session
 
 
@@ -144,14 +144,14 @@ def _refuse_keeping(wanted: str | None) -> None:
 
 def _picked_and_kept(
     collection: Path | None, rules: PickRules, save: str, subset: str, mark: str | None
-) -> tuple[Picked, list[str]]:
+) -> tuple[PickResult, list[str]]:
     """What was picked of a collection, and what was done with it, in words."""
     with opened(collection) as session:
         picked = session.picks.pick(rules)
         return picked, _keep(session, picked, save, subset, mark)
 
 
-def _keep(session: Session, picked: Picked, save: str, subset: str, mark: str | None) -> list[str]:
+def _keep(session: Session, picked: PickResult, save: str, subset: str, mark: str | None) -> list[str]:
     """Do with the pick what was asked; gives it in words."""
     done: list[str] = []
     with session.edits.grouped():
@@ -167,7 +167,7 @@ def _keep(session: Session, picked: Picked, save: str, subset: str, mark: str | 
     return done
 
 
-def _report(picked: Picked, done: list[str], as_json: bool) -> None:
+def _report(picked: PickResult, done: list[str], as_json: bool) -> None:
     if as_json:
         put_json(
             {

@@ -82,10 +82,10 @@ def list_subsets(collection: CollectionOption = None, as_json: JsonOption = Fals
         return
     rows = [
         (each.name, shares[each.name].images, f"{shares[each.name].repeats:g}", shares[each.name].samples,
-         f"{shares[each.name].share:.1%}", ways_in_words(each), each.filter or "(every image)")
+         f"{shares[each.name].share:.1%}", subset_summary(each), each.filter or "(every image)")
         for each in subsets
     ]  # fmt: skip
-    put_table(rows, ("name", "images", "repeats", "samples", "share", "ways", "filter"))
+    put_table(rows, ("name", "images", "repeats", "samples", "share", "options", "filter"))
 
 
 @app.command()
@@ -113,7 +113,9 @@ def add(
     with opened(collection) as session:
         subset = _changed(
             Subset(name, filter),
-            _ways(repeats=repeats, loss_weight=loss_weight, flip=flip, reg=reg, crop=crop, mask=mask),
+            _subset_options(
+                repeats=repeats, loss_weight=loss_weight, flip=flip, reg=reg, crop=crop, mask=mask
+            ),
             _rules(shuffle, keep_tags, tag_dropout, caption_dropout, trigger),
             rule or (),
         )
@@ -141,11 +143,13 @@ def change(
     collection: CollectionOption = None,
 ) -> None:
     """Change a subset; what is not given stays."""
-    ways = _ways(repeats=repeats, loss_weight=loss_weight, flip=flip, reg=reg, crop=crop, mask=mask)
+    options = _subset_options(
+        repeats=repeats, loss_weight=loss_weight, flip=flip, reg=reg, crop=crop, mask=mask
+    )
     rules = _rules(shuffle, keep_tags, tag_dropout, caption_dropout, trigger)
     with opened(collection) as session:
         subset = session.subsets.change(
-            name, lambda now: _changed(now, {"filter": filter, **ways}, rules, rule or ())
+            name, lambda now: _changed(now, {"filter": filter, **options}, rules, rule or ())
         )
         put(
             f"subset {visible(name)}: {counted(len(session.images.select(subset.filter)))} x {subset.repeats:g}"
@@ -182,7 +186,7 @@ def remove(name: NameArgument, collection: CollectionOption = None) -> None:
     put(f"subset {visible(name)} removed")
 
 
-def ways_in_words(subset: Subset | ManifestSubset) -> str:
+def subset_summary(subset: Subset | ManifestSubset) -> str:
     """`reg, flip, face crop`: what is out of the ordinary."""
     said = [
         "reg" if subset.is_reg else "",
@@ -194,7 +198,7 @@ def ways_in_words(subset: Subset | ManifestSubset) -> str:
     return ", ".join(word for word in said if word)
 
 
-def _ways(
+def _subset_options(
     *,
     repeats: float | None,
     loss_weight: float | None,

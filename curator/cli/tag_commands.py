@@ -101,6 +101,7 @@ def order(
     yes: YesOption = False,
 ) -> None:
     """Order tags by the rules of 'frieze tag tables' (pins, people counts, classes), or move some to the front."""
+
     with opened(collection) as session:
         ids: Sequence[int] = session.images.select(filter).ids.tolist()
         if not tags:

@@ -142,7 +142,7 @@ def _check(path: Path, recipe: Recipe, processes: int, as_json: bool) -> None:
     with open_manifest(path) as manifest:
         length = plan_training(manifest.spans, recipe, processes)
         sizes, images = manifest.header.buckets, len(manifest)
-        doubts = [*recipe_warnings(recipe), *bracket_warnings(manifest, recipe)]
+        warnings = [*recipe_warnings(recipe), *bracket_warnings(manifest, recipe)]
     steps = {_cross(sizes[bucket]): count for bucket, count in length.plan.bucket_batches(0).items()}
     if as_json:
         put_json(
@@ -154,7 +154,7 @@ def _check(path: Path, recipe: Recipe, processes: int, as_json: bool) -> None:
                 "epochs": length.total_epochs,
                 "steps": length.total_steps,
                 "buckets": [{"bucket": size, "steps": count} for size, count in steps.items()],
-                "doubts": [doubt._asdict() for doubt in doubts],
+                "doubts": [doubt._asdict() for doubt in warnings],
             }
         )
         return
@@ -165,7 +165,7 @@ def _check(path: Path, recipe: Recipe, processes: int, as_json: bool) -> None:
         f"{length.total_epochs} epochs, {length.total_steps} steps; the first epoch has {length.plan.batches(0)}:"
     )
     put_table(steps.items(), ("bucket", "steps"))
-    for doubt in doubts:
+    for doubt in warnings:
         say(f"{doubt.what}: {doubt.hint}")
 
 

@@ -11,7 +11,7 @@ class Cancelled(Exception):  # noqa: N818 - no error: the caller asked for it
     """The asker took the question back."""
 
 
-def check(cancel: Cancel | None) -> None:
+def raise_if_cancelled(cancel: Cancel | None) -> None:
     """Raise `Cancelled` where the question was taken back."""
     if cancel is not None and cancel():
         raise Cancelled

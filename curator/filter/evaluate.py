@@ -15,7 +15,7 @@ from pyroaring import BitMap
 
 from curator.contract.errors import UserError
 from curator.contract.text import visible
-from curator.filter.cancel import Cancel, check
+from curator.filter.cancel import Cancel, raise_if_cancelled
 from curator.filter.numbers import DATE_UNITS, numbers
 from curator.filter.order import Order
 from curator.filter.parse import parse
@@ -57,7 +57,7 @@ def select_parsed(collection: Collection, query: Filter, cancel: Cancel | None =
     """The images of a filter already read."""
     texts: _Texts = {}
     for term, within in _texts_of(collection, query):
-        check(cancel)
+        raise_if_cancelled(cancel)
         texts[term] = images_with_text(collection, term, within, cancel)
     with collection.reading():
         evaluation = _Evaluation(collection, query.text, texts, cancel)
@@ -120,7 +120,7 @@ class _Evaluation:
                 return
 
     def _images(self, part: Expr, within: BitMap) -> BitMap:
-        check(self._cancel)
+        raise_if_cancelled(self._cancel)
         match part:
             case TagTerm(pattern, literal):
                 return self._tagged(pattern, literal)

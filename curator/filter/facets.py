@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
-from curator.filter.cancel import Cancel, check
+from curator.filter.cancel import Cancel, raise_if_cancelled
 from curator.index.collection import Collection
 from curator.index.tags.tag_table import Tag
 
@@ -74,7 +74,7 @@ def exact_facets(
 def _by_rows(collection: Collection, images: BitMap, cancel: Cancel | None) -> NDArray[Any]:
     counts = np.zeros(len(collection.tags.counts()), np.int64)
     for first in range(0, len(images), _PIECE):
-        check(cancel)
+        raise_if_cancelled(cancel)
         more = collection.images.tag_counts(list(images[first : first + _PIECE]))
         counts[: len(more)] += more
     return counts
@@ -91,12 +91,12 @@ def _by_bitmaps(
     drawn[: len(counts)] = counts[: len(totals)]
 
     def counted(tag: int) -> tuple[int, int]:
-        check(cancel)
+        raise_if_cancelled(cancel)
         return tag, collection.bitmaps.count_within(tag, alive)
 
     listed = _best(drawn, limit)
     for tag in listed:
-        check(cancel)
+        raise_if_cancelled(cancel)
         collection.bitmaps.of(tag)  # kept: these are asked for next, as a rule
     first = [counted(tag) for tag in listed]
     least = min((count for _, count in first), default=0)

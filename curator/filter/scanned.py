@@ -14,7 +14,7 @@ from pyroaring import BitMap
 
 from curator.contract.errors import UserError
 from curator.contract.text import visible
-from curator.filter.cancel import Cancel, Cancelled, check
+from curator.filter.cancel import Cancel, Cancelled, raise_if_cancelled
 from curator.filter.tree import TextTerm
 from curator.index.collection import Collection
 from curator.index.images.row_text import Interrupted
@@ -65,7 +65,7 @@ def _regex_search(term: TextTerm, cancel: Cancel | None) -> Callable[[str], obje
     pattern = regex.compile(term.text, regex.IGNORECASE)
 
     def search(text: str) -> object:
-        check(cancel)
+        raise_if_cancelled(cancel)
         try:
             return pattern.search(text, timeout=_PATIENCE_S, concurrent=True)
         except TimeoutError as error:

@@ -13,7 +13,7 @@ from curator.index.tags.tag_table import Tag
 _OPERATORS = {"and": "AND", "or": "OR", "not": "NOT", "&": "AND", "&&": "AND", "|": "OR", "||": "OR"}
 
 
-def unmatched_in_words(collection: Collection, term: str) -> str:
+def unmatched_term_text(collection: Collection, term: str) -> str:
     """One sentence about a term of `Result.unknown_tags`, a tag's name or `CLASS:NAME`; it denies no tag there is."""
     instead = _OPERATORS.get(term.lower()) or (f"-{term[1:]}" if term[:1] == "!" and term[1:] else "")
     if instead:
@@ -26,15 +26,15 @@ def unmatched_in_words(collection: Collection, term: str) -> str:
         other = _used(collection, name) if colon and name else None
     said = f"no tag of class {visible(cls)} fits '{visible(name)}'"
     if whole:
-        return f"{said}; the tag of that whole name is {written(whole.name)}"
+        return f"{said}; the tag of that whole name is {as_text(whole.name)}"
     if other and other.cls != cls:
-        return f"{said}; {written(other.name)} is of class {visible(other.cls)}"
+        return f"{said}; {as_text(other.name)} is of class {visible(other.cls)}"
     meant = {folded(alias): tag for alias, tag in collection.aliases.all().items()}.get(folded(term))
-    alias_of = f"; it is an alias of {written(meant)}" if meant else ""
+    alias_of = f"; it is an alias of {as_text(meant)}" if meant else ""
     return f"no image has the tag '{visible(term)}'{alias_of}"
 
 
-def written(name: str) -> str:
+def as_text(name: str) -> str:
     """A tag as a filter's term that means it and nothing else: `tag:blue_eyes`."""
     plain = name.replace(" ", "_")
     if re.fullmatch(r"\w[\w:.+-]*", plain):

@@ -11,9 +11,10 @@ from curator.contract.errors import UserError
 from curator.contract.manifest.header import ManifestSubset, Provenance
 from curator.contract.manifest.manifest import open_manifest
 from curator.contract.manifest.writer import ManifestContent, write_manifest
+from curator.contract.progress import Progress, silent
 from curator.freeze.bucket_table import bucket_table
 from curator.freeze.members import Members
-from curator.freeze.packing.rows import FreezeProgress, Freezing, FrozenRows
+from curator.freeze.packing.rows import Freezing, FrozenRows
 from curator.freeze.packing.tag_codes import tag_codes
 from curator.freeze.spec import FreezeSpec
 from curator.index.bulk_rows import BulkRows
@@ -39,7 +40,7 @@ def freeze(
     spec: FreezeSpec,
     members: Members,
     path: Path,
-    progress: FreezeProgress | None = None,
+    progress: Progress | None = None,
     *,
     replace: bool = True,
 ) -> FrozenManifest:
@@ -61,7 +62,7 @@ def freeze(
             buckets=table.sizes,
             subsets=_subsets(spec),
             tags=codes.classes,
-            images=FrozenRows(Freezing(collection, spec, members, table, codes), progress or _silent),
+            images=FrozenRows(Freezing(collection, spec, members, table, codes), progress or silent),
             provenance=_provenance(collection, members, path.stem),
         )
         write_manifest(path, content, replace=replace)
@@ -103,7 +104,3 @@ def _provenance(collection: Collection, members: Members, name: str) -> Provenan
         roots=tuple(from_blob(path) for _, path in BulkRows(collection).roots()),
         derived=json.dumps(derived, sort_keys=True) if (derived := collection.settings.get(USED)) else "",
     )
-
-
-def _silent(_done: int, _total: int) -> None:
-    """Nobody watches."""

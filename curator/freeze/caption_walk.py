@@ -20,7 +20,7 @@ from curator.contract.caption.captions import (
     caption_of,
     without_chance,
 )
-from curator.contract.caption.clip_tokens import Counted, counted
+from curator.contract.caption.clip_tokens import TokenCount, counted
 from curator.contract.crops import crop_of
 from curator.contract.epoch_plan import Sample
 from curator.contract.errors import UserError
@@ -32,7 +32,7 @@ from curator.contract.run.run_length import plan_training
 
 
 @dataclass(frozen=True)
-class Said:
+class CaptionPreview:
     """A caption as it is trained, what its rules left out this time, and how a recipe reads it."""
 
     caption: str
@@ -40,7 +40,7 @@ class Said:
     text: Text
 
     @property
-    def tokens(self) -> Counted:
+    def tokens(self) -> TokenCount:
         """How many tokens CLIP makes of it, and what falls off."""
         return counted(self.caption, self.text.max_tokens, weighted=self.text.weighted_captions)
 
@@ -55,7 +55,7 @@ class SampleShown:
     subset: ManifestSubset
     placement: Placement
     flip: bool
-    said: Said
+    said: CaptionPreview
 
 
 @dataclass(frozen=True)
@@ -113,8 +113,8 @@ class CaptionWalk:
         image = self.manifest.image(sample.row)
         subset = self.manifest.header.subsets[image.subset]
         flip = subset.flip and uniform(self.seed, *sample, Purpose.FLIP) < 0.5
-        caption, left_out = say(image.parts, subset.rules, self.seed, sample, step)
-        said = Said(caption, left_out, self._text)
+        caption, left_out = preview_caption(image.parts, subset.rules, self.seed, sample, step)
+        said = CaptionPreview(caption, left_out, self._text)
         crop = crop_of(image.placement, subset.crop, self.seed, sample)
         placement = replace(image.placement, crop=crop)
         return SampleShown(sample, image, self.manifest.file_of(image), subset, placement, flip, said)
@@ -126,7 +126,7 @@ class Showing:
 
     sample: Sample
     sometimes: bool
-    said: Said
+    said: CaptionPreview
 
 
 def showings(manifest: Manifest, row: int, epochs: range, recipe: Recipe) -> Iterator[Showing]:
@@ -136,16 +136,18 @@ def showings(manifest: Manifest, row: int, epochs: range, recipe: Recipe) -> Ite
     for epoch in epochs:
         for copy in range(math.ceil(image.repeats)):
             sample = Sample(epoch, row, copy)
-            said = Said(*say(image.parts, rules, recipe.seed, sample, None), recipe.text)
+            said = CaptionPreview(
+                *preview_caption(image.parts, rules, recipe.seed, sample, None), recipe.text
+            )
             yield Showing(sample, copy + 1 > image.repeats, said)
 
 
-def row_of(manifest: Manifest, path: Path, is_given_up: Callable[[], bool]) -> int | None:
+def row_of(manifest: Manifest, path: Path, is_cancelled: Callable[[], bool]) -> int | None:
     """The manifest row of a file; None where it has none."""
-    return None if is_given_up() else next(iter(manifest.rows_of(path)), None)
+    return None if is_cancelled() else next(iter(manifest.rows_of(path)), None)
 
 
-def say(
+def preview_caption(
     parts: CaptionParts, rules: CaptionRules, seed: int, sample: Sample, step: int | None
 ) -> tuple[str, tuple[str, ...]]:
     """The caption of one sample, and what it would have besides, were nothing left out."""

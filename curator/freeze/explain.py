@@ -171,13 +171,13 @@ def _unmet(collection: Collection, image: int, subset: Subset) -> str:
     query = parse(subset.filter, collection.tags.classes())
     only = BitMap([image])
     parts = parts_of(query.where)
-    unmet = [shown(part) for part in parts if not _meets(collection, Filter(query.text, part), only)]
+    unmet = [shown(part) for part in parts if not _matches(collection, Filter(query.text, part), only)]
     if not unmet:
         return f"it meets {subset.filter}, but the limit leaves it out"
     return f"it does not meet {', '.join(unmet)}"
 
 
-def _meets(collection: Collection, query: Filter, only: BitMap) -> bool:
+def _matches(collection: Collection, query: Filter, only: BitMap) -> bool:
     return only.intersect(select_parsed(collection, query).bitmap())
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 from curator.contract.buckets import BucketRule
 from curator.contract.errors import UserError
 from curator.contract.manifest.manifest import SUFFIX
+from curator.contract.progress import Progress
 from curator.contract.recipe.recipe import BatchSize
-from curator.freeze.build import FreezeProgress, FrozenManifest, freeze, summary
+from curator.freeze.build import FrozenManifest, freeze, summary
 from curator.freeze.checks.checks import check
 from curator.freeze.members import members_of
 from curator.freeze.preview import preview
@@ -26,7 +27,7 @@ def manifests_folder(collection_folder: Path) -> Path:
 def freeze_named(
     collection: Collection,
     name: str,
-    progress: FreezeProgress | None = None,
+    progress: Progress | None = None,
     *,
     rule: BucketRule | None = None,
     replace: bool = False,

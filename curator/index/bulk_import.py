@@ -19,7 +19,7 @@ from curator.contract.errors import UserError
 from curator.index.editing.plan import check_caption
 from curator.index.file.import_lock import ImportLock
 from curator.index.file.paths import to_blob
-from curator.index.images.arrivals import Arrivals, Ints, Keys, publish, recover
+from curator.index.images.arrivals import Ints, Keys, NewPostings, publish, recover
 from curator.index.images.new_images import ImageBatch
 from curator.index.sets.bitmap_file import CHUNK_BITS
 from curator.index.sets.bitmaps import Flag, of_array
@@ -46,7 +46,7 @@ class BulkImport:
         self._store: Store = collection._store
         self._setting = _POSITION + source
         self._lock = ImportLock(collection.folder)
-        self._chunk = Arrivals()
+        self._chunk = NewPostings()
         self.skipped: list[str] = []
         self.position = 0
 
@@ -86,7 +86,7 @@ class BulkImport:
         if self._chunk.count:
             with self._collection.writing():
                 publish(self._store, self._chunk)
-            self._chunk = Arrivals()
+            self._chunk = NewPostings()
 
     def forget_position(self) -> None:
         """The source was read to its end; another import of it starts anew."""
@@ -100,7 +100,7 @@ class BulkImport:
         room = (((first >> CHUNK_BITS) + 1) << CHUNK_BITS) - first
         if self._chunk.count and first >> CHUNK_BITS != self._chunk.chunk:
             publish(self._store, self._chunk)
-            self._chunk = Arrivals()
+            self._chunk = NewPostings()
         part = batch.part(at, min(len(batch.paths), at + room))
         count = len(part.paths)
         ids = np.arange(first, first + count)

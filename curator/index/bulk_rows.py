@@ -58,7 +58,7 @@ class TagPiece(NamedTuple):
     values: NDArray[np.uint32]
 
 
-class _Asked(NamedTuple):
+class _Query(NamedTuple):
     """Wanted ids, all that the SQL reaches, and the SQL that reads them in order."""
 
     wanted: Ids
@@ -77,16 +77,16 @@ class BulkRows:
         self._seen = self._newest(self._connection)
 
     @contextmanager
-    def beside(self) -> Generator[BulkRows | None]:
+    def on_own_connection(self) -> Generator[BulkRows | None]:
         """The same reads for another thread, on a connection of its own; None where the index moved on since."""
-        with self._store.database.beside() as connection:
+        with self._store.database.read_connection() as connection:
             connection.execute("BEGIN")
             other = copy(self)
             other._connection = connection
             yield other if self._newest(connection) == self._seen else None
 
     @contextmanager
-    def few_pages(self) -> Generator[None]:
+    def small_page_cache(self) -> Generator[None]:
         """Long walks profit nothing from pages kept in memory."""
         (before,) = self._connection.execute("PRAGMA cache_size").fetchone()
         self._connection.execute(f"PRAGMA cache_size={_WALK_PAGES}")
@@ -107,9 +107,9 @@ class BulkRows:
         """(id, name, class) of every tag."""
         return self._connection.execute("SELECT id, name, class FROM tag").fetchall()
 
-    def in_path_order(self, images: BitMap, is_given_up: Callable[[], bool] = bool) -> PathOrder:
+    def in_path_order(self, images: BitMap, is_cancelled: Callable[[], bool] = bool) -> PathOrder:
         """Images in the order of their paths; not all where it is given up."""
-        pieces = self._looked_up(images) if self._are_few(images) else self._walked(images, is_given_up)
+        pieces = self._looked_up(images) if self._are_few(images) else self._walked(images, is_cancelled)
         ids, roots = np.zeros(len(images), np.uint32), np.zeros(len(images), np.uint16)
         done = 0
         for some, root in pieces:
@@ -142,14 +142,14 @@ class BulkRows:
             piece = TagPiece(self._ids_of("image_text", asked, count), decode_joined(joined or b""))
             yield _only(piece, asked.wanted)
 
-    def _ids_of(self, table: str, asked: _Asked, count: int) -> Ids:
+    def _ids_of(self, table: str, asked: _Query, count: int) -> Ids:
         """Whose rows were read: of every id that was reached, unless there are fewer."""
         if count == len(asked.reached):
             return asked.reached
         query = _IDS.format(table, asked.where)
         return _numbers(self._connection.execute(query, asked.values).fetchone()[0])
 
-    def _pieces(self, images: BitMap) -> Iterator[_Asked]:
+    def _pieces(self, images: BitMap) -> Iterator[_Query]:
         """Images a piece at a time; where most of a range are wanted, all of it is read."""
         ids = id_array(images).astype(np.int64)
         at = 0
@@ -158,13 +158,13 @@ class BulkRows:
             beyond = int(np.searchsorted(ids, first + _PIECE))
             if (beyond - at) * _SCAN_SHARE > _PIECE:
                 some, last = ids[at:beyond], int(ids[beyond - 1])
-                yield _Asked(
+                yield _Query(
                     some, np.arange(first, last + 1), "WHERE id BETWEEN ? AND ? ORDER BY id", (first, last)
                 )
             else:
                 some = ids[at : at + _LOOKED_UP]
                 where = f"WHERE id IN ({','.join('?' * len(some))}) ORDER BY id"
-                yield _Asked(some, some, where, some.tolist())
+                yield _Query(some, some, where, some.tolist())
             at += len(some)
 
     def _are_few(self, images: BitMap) -> bool:
@@ -181,14 +181,14 @@ class BulkRows:
             roots, _, ids = zip(*rows, strict=True)
             yield np.array(ids, np.uint32), np.array(roots, np.uint16)
 
-    def _walked(self, images: BitMap, is_given_up: Callable[[], bool]) -> Iterator[tuple[NDArray[Any], int]]:
+    def _walked(self, images: BitMap, is_cancelled: Callable[[], bool]) -> Iterator[tuple[NDArray[Any], int]]:
         """Along the index over (root, path)."""
         is_wanted = np.zeros((images.max() if images else 0) + 1, bool)
         is_wanted[id_array(images)] = True
         run = self._connection.execute
         for place, (number, _) in enumerate(self.roots()):
             last = b""
-            while not is_given_up() and (said := run(_NEXT, (number, last, _PIECE)).fetchone()[0]):
+            while not is_cancelled() and (said := run(_NEXT, (number, last, _PIECE)).fetchone()[0]):
                 ids = _numbers(said)
                 (last,) = run("SELECT path FROM image WHERE id = ?", (int(ids[-1]),)).fetchone()
                 ids = ids[ids < len(is_wanted)]
@@ -245,5 +245,5 @@ def _places(ids: Ids, wanted: Ids) -> NDArray[np.int64]:
     return np.flatnonzero(np.isin(ids, wanted, assume_unique=True))
 
 
-def _numbers(said: str | None) -> Ids:
-    return np.fromstring(said or "", np.int64, sep=",")
+def _numbers(joined: str | None) -> Ids:
+    return np.fromstring(joined or "", np.int64, sep=",")

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from pyroaring import BitMap
 
 from curator.contract.errors import UserError
+from curator.contract.progress import Progress
 from curator.contract.text import visible
 from curator.index.changes.edits import Commit, Edit, Rewrite
 from curator.index.editing import texts
-from curator.index.editing.compaction import LARGE_BYTES, settle_all, settle_if_large
+from curator.index.editing.compaction import LARGE_BYTES, compact_all, compact_if_large
 from curator.index.editing.describe import describe
 from curator.index.editing.fold import fold_for
 from curator.index.editing.follow import open_store
@@ -43,9 +44,8 @@ from curator.index.tags.tag_table import Tag, TagTable
 from curator.index.undo.journal import Journal
 
 FILE_NAME = "frieze.db"
-_PERSON_SPARED = (
-    4  # a person's edits leave so many times more to be settled than a job's, which may wait for it
-)
+# a person's edits may fill the write buffer so many times further than a job's, which can wait for compaction
+HUMAN_EDIT_BUFFER_FACTOR = 4
 
 
 class Collection:
@@ -154,7 +154,7 @@ class Collection:
     @contextmanager
     def row_text(self, cancel: Callable[[], bool] | None = None) -> Generator[RowText]:
         """Long walks over paths and captions, on a connection of their own unless inside `reading`."""
-        with self._database.beside() as connection:
+        with self._database.read_connection() as connection:
             yield RowText(connection, cancel)
 
     def path_ranks(self, field: str, cancel: Callable[[], bool] | None = None) -> NDArray[np.int64]:
@@ -235,32 +235,32 @@ class Collection:
         """
         if isinstance(edit, Rewrite) and not durable:
             with self.reading():  # a job looks its tags up while nobody waits for it
-                self.tags.ids_of(name for words in edit.words for name in words.tags or ())
+                self.tags.ids_of(name for words in edit.annotations for name in words.tags or ())
         with self.writing(durable=durable):
             changes = plan(self._store, edit, self._selected(ids))
             commit = self.journal.commit(changes, actor, describe(edit))
-            settle_if_large(self._store, LARGE_BYTES * (_PERSON_SPARED if durable else 1))
+            compact_if_large(self._store, LARGE_BYTES * (HUMAN_EDIT_BUFFER_FACTOR if durable else 1))
             return commit
 
     @contextmanager
-    def as_one(self, what: str = "", actor: str = "you") -> Generator[None]:
+    def grouped(self, what: str = "", actor: str = "you") -> Generator[None]:
         """Make the edits made inside one commit, called `what` and by their lines: all of them, or none.
 
         For marks, subsets, rules, saved filters and picks. Other writers wait meanwhile.
         """
-        with self._records.as_one(what, actor):
+        with self._records.grouped(what, actor):
             yield
 
     def undo(self, actor: str = "you", commit: int | None = None) -> Commit | None:
         """Take the newest commit of `actor` back, or the one named; None where there is none.
 
-        Commits made since, by whomever, stay in force; what they changed of the same is left, and counted (`stayed`).
+        Commits made since stay in force; what they changed of the same is skipped, and counted (`skipped`).
 
         Raises:
-            UserError: there is no such commit, or it is taken back.
+            UserError: there is no such commit, or it is undone.
         """
         with self.writing(durable=True):
-            return self.journal.undo(actor) if commit is None else self.journal.take_back(commit, actor)
+            return self.journal.undo(actor) if commit is None else self.journal.undo_commit(commit, actor)
 
     def redo(self, actor: str = "you", commit: int | None = None) -> Commit | None:
         """Do again what `actor` took back last, or the commit named; None where there is nothing.
@@ -269,7 +269,7 @@ class Collection:
             UserError: there is no such commit, or it stands.
         """
         with self.writing(durable=True):
-            return self.journal.redo(actor) if commit is None else self.journal.bring_back(commit, actor)
+            return self.journal.redo(actor) if commit is None else self.journal.redo_commit(commit, actor)
 
     def history(self, limit: int = 50) -> list[Commit]:
         """The newest edits first."""
@@ -289,12 +289,12 @@ class Collection:
         self._recover_import()
         left = fold_for(self._store, budget_s)
         if budget_s is None:
-            self.settle()
+            self.compact()
         return left
 
-    def settle(self) -> None:
+    def compact(self) -> None:
         """Bring what small commits left together into its own rows, so that the next reader has less to add up."""
-        settle_all(self._store)
+        compact_all(self._store)
 
     @property
     def has_written(self) -> bool:
@@ -320,11 +320,11 @@ class Collection:
         """Bring the write-ahead log into `frieze.db`, so that the one file is all there is to copy."""
         self._database.checkpoint()
 
-    def warm(self, is_given_up: Callable[[], bool]) -> int:
+    def warm(self, is_cancelled: Callable[[], bool]) -> int:
         """Bring a cold file into the system's cache, for the filters to come; gives how many pieces that took."""
         from curator.index.sets.read_ahead import warm
 
-        return warm(self._database, is_given_up)
+        return warm(self._database, is_cancelled)
 
     def keep_pages(self, mib: int) -> None:
         """How many MiB of the file are kept in memory besides the system's own cache of it."""
@@ -334,15 +334,15 @@ class Collection:
         """How long a write waits from now on while another program writes."""
         self._database.patience_s = seconds
 
-    def check(self, looked: derived.Looked | None = None) -> list[str]:
+    def check(self, progress: Progress | None = None) -> list[str]:
         """What does not agree with the rows: one sentence each, none where all is well."""
         with self.reading():
-            return derived.check(self._store, looked)
+            return derived.check(self._store, progress)
 
-    def rebuild(self, looked: derived.Looked | None = None) -> None:
-        """Make everything derived again from the rows; whole or, where `looked` raises, not at all."""
+    def rebuild(self, progress: Progress | None = None) -> None:
+        """Make everything derived again from the rows; whole or, where `progress` raises, not at all."""
         with self.writing(durable=True):
-            derived.rebuild(self._store, looked)
+            derived.rebuild(self._store, progress)
 
     def _selected(self, ids: Iterable[int] | BitMap | None) -> BitMap:
         alive = self._store.alive()

@@ -13,7 +13,7 @@ from curator.index.schema.faults import SIGNS, WAY_BACK
 
 
 @contextmanager
-def damage_told(folder: Path) -> Generator[None]:
+def damage_reported(folder: Path) -> Generator[None]:
     """What fails inside is a UserError, if the index of `folder` is damaged; else it is what it was."""
     try:
         yield

@@ -24,7 +24,7 @@ def undo_to(collection: Collection, commit: int) -> list[Commit]:
 
 
 def redo_to(collection: Collection, commit: int) -> list[Commit]:
-    """Make this edit again, after the older ones taken back before it.
+    """Make this edit again, after the older ones undone before it.
 
     Raises:
         UserError: another edit was made since, so it cannot be.

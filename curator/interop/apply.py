@@ -15,13 +15,13 @@ from pyroaring import BitMap
 from curator.contract.errors import UserError
 from curator.filter.evaluate import select
 from curator.index.bucket_rule import set_bucket_rule
-from curator.index.changes.edits import Rewrite, Words
+from curator.index.changes.edits import Annotations, Rewrite
 from curator.index.collection import Collection
 from curator.index.tables.picks import Pick, pick_filter
 from curator.index.tables.small_tables import Subset
 from curator.interop.matching.matcher import Matcher
 from curator.interop.matching.records import Record, Source
-from curator.interop.matching.word_import import ACTOR, Progress, WordsReport, batches, give_words
+from curator.interop.matching.word_import import ACTOR, AnnotationReport, Progress, batches, write_annotations
 from curator.interop.plan import ImportPlan, PlannedSubset
 from curator.posts.words import text_of
 from curator.scan.report import ScanReport
@@ -34,7 +34,7 @@ class ImportReport:
     """What an import did."""
 
     scanned: ScanReport
-    words: WordsReport
+    words: AnnotationReport
     subsets: tuple[str, ...] = ()
     captioned: int = 0
 
@@ -55,13 +55,13 @@ def carry_out(
     taken = {each.name for each in collection.subsets.list()} & {each.name for each in plan.subsets}
     if taken:
         raise UserError(f"there is a subset '{min(taken)}' already", "rename or remove it first")
-    report = ImportReport(ScanReport(), WordsReport())
+    report = ImportReport(ScanReport(), AnnotationReport())
     for folder in plan.folders:
         report.scanned.include(scan(collection, folder, scanned))
     matcher = Matcher(collection)
-    report.words = give_words(collection, matcher, plan, progress, replace_words=replace_words)
+    report.words = write_annotations(collection, matcher, plan, progress, replace_words=replace_words)
     picks = [_pick(matcher, each, each.rows) for each in plan.subsets if each.rows]
-    with collection.as_one(f"import of {plan.layout}", ACTOR):
+    with collection.grouped(f"import of {plan.layout}", ACTOR):
         if plan.rule:
             set_bucket_rule(collection, plan.rule)
         for pick in picks:
@@ -109,5 +109,5 @@ def _give_class_tokens(collection: Collection, planned: PlannedSubset) -> int:
         return 0
     ids = select(collection, f"{_filter(planned)} untagged -has:caption").ids.tolist()
     names = tuple(dict.fromkeys(part.strip() for part in tokens.split(",") if part.strip()))
-    words = tuple(Words(image, tags=names) for image in ids)
+    words = tuple(Annotations(image, tags=names) for image in ids)
     return collection.apply(Rewrite(words, f"class tokens '{tokens}'"), ids, ACTOR).images_changed

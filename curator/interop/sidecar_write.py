@@ -87,21 +87,21 @@ def write_sidecars(
     folders = _Folders()
     done = 0
     for piece in batches(int(number) for number in ids):
-        _write_batch(collection, piece, folders, _Manner(kind, force), report)
+        _write_batch(collection, piece, folders, _WriteOptions(kind, force), report)
         done += len(piece)
         if progress:
             progress(done)
     return report
 
 
-class _Manner(NamedTuple):
+class _WriteOptions(NamedTuple):
     """What to write, and whether over changes from outside."""
 
     kind: Suffix
     force: bool
 
 
-class _Words(NamedTuple):
+class _Annotations(NamedTuple):
     """Of one image, and its sidecars as last read, by suffix."""
 
     tags: Sequence[str]
@@ -141,7 +141,7 @@ class _Folders:
         self._listed: dict[str, tuple[Folder, frozenset[str]]] = {}
         self._names = 0
 
-    def target(self, path: str, words: _Words, kind: Suffix) -> _Target:
+    def target(self, path: str, words: _Annotations, kind: Suffix) -> _Target:
         """Where the words of the image at `path` go.
 
         Raises:
@@ -150,10 +150,10 @@ class _Folders:
         home, _, name = path.rpartition("/")
         folder, shared = self._of(home)
         is_shared = stem_of(name) in shared
-        for suffix in folder.beside.with_full_name(name):
+        for suffix in folder.sidecars.with_full_name(name):
             if kind_of(suffix) == kind:
                 return _Target(suffix, of_others=name in shared, free=_is_free(words, suffix))
-        for suffix in folder.beside.with_stem(name):
+        for suffix in folder.sidecars.with_stem(name):
             if kind_of(suffix) == kind and (not is_shared or words.are_as_read(suffix)):
                 return _Target(suffix, of_others=is_shared, free=_is_free(words, suffix))
             if kind_of(suffix) == kind:
@@ -177,13 +177,13 @@ def _ending(name: str) -> str:
     return name[name.rfind(".") :]
 
 
-def _is_free(words: _Words, suffix: str) -> bool:
+def _is_free(words: _Annotations, suffix: str) -> bool:
     known = words.states.get(suffix)
     return known is not None and is_free(known.text_digest) and bool(words.caption)
 
 
 def _write_batch(
-    collection: Collection, ids: list[int], folders: _Folders, manner: _Manner, report: WriteReport
+    collection: Collection, ids: list[int], folders: _Folders, manner: _WriteOptions, report: WriteReport
 ) -> None:
     with collection.reading():
         alive = collection.images.alive()
@@ -192,7 +192,7 @@ def _write_batch(
         states = collection.images.sidecars.of([row.id for row in rows])
     written: list[tuple[int, SidecarState]] = []
     for row, tags in zip(rows, names, strict=True):
-        words = _Words(tags, row.caption, {state.suffix: state for state in states[row.id]})
+        words = _Annotations(tags, row.caption, {state.suffix: state for state in states[row.id]})
         state = _write_one(row.full_path, words, folders, manner, report)
         if state:
             written.append((row.id, state))
@@ -202,7 +202,7 @@ def _write_batch(
 
 
 def _write_one(
-    picture: str, words: _Words, folders: _Folders, manner: _Manner, report: WriteReport
+    picture: str, words: _Annotations, folders: _Folders, manner: _WriteOptions, report: WriteReport
 ) -> SidecarState | None:
     path = sidecar_name(picture, manner.kind)
     state = None
@@ -225,7 +225,7 @@ def _write_one(
     return state
 
 
-def _written(path: str, target: _Target, words: _Words, manner: _Manner) -> SidecarState | None:
+def _written(path: str, target: _Target, words: _Annotations, manner: _WriteOptions) -> SidecarState | None:
     """None where there is nothing to write: the file says it already, or there are no words and no file."""
     before = _bytes(path)
     known = words.states.get(target.suffix)
@@ -247,7 +247,7 @@ def _written(path: str, target: _Target, words: _Words, manner: _Manner) -> Side
 
 
 def _data(
-    before: bytes, words: _Words, target: _Target, manner: _Manner, known: SidecarState | None
+    before: bytes, words: _Annotations, target: _Target, manner: _WriteOptions, known: SidecarState | None
 ) -> bytes:
     """The new bytes; a `_ConflictError` where they would lose what `before` holds. `known`: as what it was read."""
     text, guesses = decoded(before)
@@ -267,7 +267,7 @@ def _data(
             return f"{json.dumps(whole, ensure_ascii=False, indent=2)}\n".encode()
 
 
-def _txt(text: str, words: _Words, target: _Target, known: SidecarState | None) -> str:
+def _txt(text: str, words: _Annotations, target: _Target, known: SidecarState | None) -> str:
     said = read_caption_text(text)
     if known and said.line and not _is_taken(said, known):
         raise _ConflictError(_NOT_TAKEN)

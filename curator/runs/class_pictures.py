@@ -8,16 +8,16 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from curator.contract.buckets import Size
 from curator.contract.errors import UserError
+from curator.contract.progress import Progress
 from curator.contract.run.class_pictures import ClassPictures, write_job
 from curator.runs.launch import check_installed
 
 PROGRAM: Sequence[str] = ("-m", "train.class_pictures")
-Progress = Callable[[int, int], None]  # pictures there, in all; may raise to stop
 _BROKEN = 1
 
 

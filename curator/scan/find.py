@@ -16,7 +16,7 @@ from pathlib import Path
 
 from curator.contract.files.tar_members import TarMembers, is_tar, members_of
 from curator.index.tables.folders import FolderState
-from curator.scan.sidecars.beside import Beside, is_sidecar
+from curator.scan.sidecars.beside import SidecarNames, is_sidecar
 
 SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".avif")
 _PICTURES = frozenset(SUFFIXES)
@@ -53,7 +53,7 @@ class Folder:
     mtime_ns: int
     looked_ns: int
     images: list[str]
-    beside: Beside
+    sidecars: SidecarNames
     inside: list[str] = field(default_factory=list)
     linked: list[str] = field(default_factory=list)
     refused: tuple[tuple[str, str], ...] = ()
@@ -66,7 +66,7 @@ class Folder:
 
     def sidecars_of(self, name: str) -> tuple[str, ...]:
         """The suffixes of the sidecars beside an image."""
-        return self.beside.of(name) if self.beside else ()
+        return self.sidecars.of(name) if self.sidecars else ()
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,11 @@ class Unchanged:
 
 
 def walk(
-    top: str, skip: Collection[str], problem: Problem, remembered: Mapping[str, FolderState], pulse: Pulse
+    top: str,
+    skip: Collection[str],
+    problem: Problem,
+    remembered: Mapping[str, FolderState],
+    keep_alive: Pulse,
 ) -> Iterator[Folder | Unchanged]:
     """Every folder and tar under `top` (or the tar `top`), depth first, by name.
 
@@ -99,7 +103,7 @@ def walk(
                 yield Unchanged(known)
                 inside, links = known.inside, known.linked
             else:
-                folder = _listed(path, (status.st_mtime_ns, looked_ns), skip, pulse)
+                folder = _listed(path, (status.st_mtime_ns, looked_ns), skip, keep_alive)
                 yield folder
                 inside, links = folder.inside, folder.linked
         except OSError as error:
@@ -109,14 +113,16 @@ def walk(
         linked += [f"{path.rstrip('/')}/{name}" for name in links]
 
 
-def count(top: str, skip: Collection[str], tell: Callable[[int, str], None]) -> int:
-    """How many images `walk` would find; a quick look at names alone. `tell` hears how many there are so far."""
+def count(top: str, skip: Collection[str], progress: Callable[[int, str], None]) -> int:
+    """How many images `walk` would find; a quick look at names alone. `progress` hears how many there are so far."""
     found = 0
-    folders = walk(top, skip, lambda _path, _reason: None, {}, lambda path, more: tell(found + more, path))
+    folders = walk(
+        top, skip, lambda _path, _reason: None, {}, lambda path, more: progress(found + more, path)
+    )
     for folder in folders:
         if isinstance(folder, Folder):
             found += len(folder.images)
-            tell(found, folder.path)
+            progress(found, folder.path)
     return found
 
 
@@ -130,13 +136,13 @@ def listed(path: str) -> Folder:
     return _listed(path, (Path(path).stat().st_mtime_ns, looked_ns), (), lambda _path, _images: None)
 
 
-def _listed(path: str, times_ns: tuple[int, int], skip: Collection[str], pulse: Pulse) -> Folder:
+def _listed(path: str, times_ns: tuple[int, int], skip: Collection[str], keep_alive: Pulse) -> Folder:
     if is_tar(path):
         return _listed_tar(path, times_ns)
-    images, beside, others = list[str](), Beside(), Counter[str]()
+    images, beside, others = list[str](), SidecarNames(), Counter[str]()
     inside, linked, refused = list[str](), list[str](), list[tuple[str, str]]()
     with os.scandir(path) as listing:
-        for entry in _pulsing(listing, lambda: pulse(path, len(images))):
+        for entry in _kept_alive(listing, lambda: keep_alive(path, len(images))):
             name = entry.name
             if name[0] == ".":
                 continue
@@ -167,16 +173,18 @@ def _refusal(name: str) -> list[tuple[str, str]]:
     return [(name, _IRREGULAR)] if name.lower().endswith(SUFFIXES) else []
 
 
-def _pulsing(listing: Iterator[os.DirEntry[str]], pulse: Callable[[], None]) -> Iterator[os.DirEntry[str]]:
+def _kept_alive(
+    listing: Iterator[os.DirEntry[str]], keep_alive: Callable[[], None]
+) -> Iterator[os.DirEntry[str]]:
     for number, entry in enumerate(listing, 1):
         yield entry
         if not number % _LOOK:
-            pulse()
+            keep_alive()
 
 
 def _listed_tar(path: str, times_ns: tuple[int, int]) -> Folder:
     members = members_of(path)
-    images, beside, others = list[str](), Beside(), Counter[str]()
+    images, beside, others = list[str](), SidecarNames(), Counter[str]()
     for member in members:
         name = member.name
         if any(part.startswith(".") and part != ".." for part in name.split("/")):

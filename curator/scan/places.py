@@ -78,12 +78,12 @@ class Places:
         place = self.of(folder)
         return self._collection.folders.images_in(place.root, place.before, but)
 
-    def holds(self, path: str) -> bool:
+    def contains(self, path: str) -> bool:
         """Whether a path lies in the folder scanned."""
         return _within(path, self._top)
 
 
-def homes_of(path: str) -> tuple[str, str]:
+def parent_folders(path: str) -> tuple[str, str]:
     """The folder or tar that something lies in, and itself, which may be a tar."""
     inside = tar_of(path)
     return inside[0] if inside else path.rpartition("/")[0], path

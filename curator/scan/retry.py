@@ -12,7 +12,7 @@ from typing import NamedTuple
 from curator.contract.files.picture_file import has_picture
 from curator.contract.files.tar_members import is_tar
 from curator.index.collection import Collection
-from curator.scan.copies.relook import look_again
+from curator.scan.copies.relook import retry_failed_fingerprints
 from curator.scan.report import ScanReport
 from curator.scan.scan import Progress, ScanProgress, scan
 
@@ -39,7 +39,7 @@ def retry(collection: Collection, progress: Progress | None = None) -> Retried:
         is_there = Path(root).is_dir() or is_tar(root)
         if is_there and not any(_lies_in(root, other) for other in roots if other != root):
             report.include(scan(collection, Path(root), progress, quick=True))
-    look_again(
+    retry_failed_fingerprints(
         collection, (lambda done, total: progress(ScanProgress(done, total, ""))) if progress else None
     )
     with collection.reading():

@@ -22,10 +22,10 @@ from curator.contract.errors import UserError
 from curator.contract.files.tar_members import is_tar
 from curator.contract.text import visible
 from curator.index.collection import Collection
-from curator.index.tables.folders import UNSETTLED, FolderState
-from curator.scan.entering.absorb import Absorber, Read
-from curator.scan.entering.look import wanted_of
-from curator.scan.entering.new_images import Arrivals
+from curator.index.tables.folders import RESCAN, FolderState
+from curator.scan.entering.absorb import Absorber, FolderResult
+from curator.scan.entering.look import questions_for
+from curator.scan.entering.new_images import NewImageWriter
 from curator.scan.find import Folder, Unchanged, count, walk
 from curator.scan.places import Known, Place, Places
 from curator.scan.readers.readers import Readers
@@ -102,13 +102,13 @@ class _Scan:
         self._total = 0
         with collection.writing():
             self._places = Places(collection, top)
-        self._arrivals = Arrivals(collection)
-        self._absorber = Absorber(collection, self._places, self._report, self._arrivals)
+        self._writer = NewImageWriter(collection)
+        self._absorber = Absorber(collection, self._places, self._report, self._writer)
         self._remembered = collection.folders.under(top)
         self._listed: dict[str, list[str]] = {}  # and the folders and tars in each
         self._passed = set[str]()
         self._unreached: list[str] = []  # folders that are there, as far as anyone can say
-        self._batch: list[Read] = []
+        self._batch: list[FolderResult] = []
         self._waiting = 0  # images of the batch
         self._folders: list[Folder] = []
         self._states: list[FolderState] = []
@@ -117,7 +117,7 @@ class _Scan:
     def run(self) -> ScanReport:
         if self._progress and not self._quick:
             self._total = count(self._top, self._skip, self._counted)
-        with Readers(READING) as readers, self._arrivals, _collector_at_rest():
+        with Readers(READING) as readers, self._writer, gc_paused():
             for piece, answer in readers.read(self._pieces()):
                 self._take(piece, answer)
             self._flush()
@@ -149,14 +149,16 @@ class _Scan:
         for at in range(0, max(1, len(folder.images)), PIECE):
             names = folder.images[at : at + PIECE]
             known = self._places.known(place, names)
-            wanted = wanted_of(folder, names, known, self._full)
+            wanted = questions_for(folder, names, known, self._full)
             is_last = at + PIECE >= len(folder.images)
             piece = _Piece(folder, place, names, known, wanted, state if is_last else None)
             yield piece, Question(folder.path, wanted)
 
     def _take(self, piece: _Piece, answer: Answer) -> None:
         if piece.names:
-            self._batch.append(Read(piece.folder.path, piece.place, piece.known, piece.wanted, answer))
+            self._batch.append(
+                FolderResult(piece.folder.path, piece.place, piece.known, piece.wanted, answer)
+            )
             self._waiting += len(piece.names)
             self._tell(len(piece.names), piece.folder.path_of(piece.names[-1]))
         if piece.state:
@@ -202,7 +204,7 @@ class _Scan:
 
 
 @contextmanager
-def _collector_at_rest() -> Generator[None]:
+def gc_paused() -> Generator[None]:
     """A batch is a hundred thousand tuples, none of them garbage: going through them took a fifth of the time."""
     was_on = gc.isenabled()
     gc.disable()
@@ -216,5 +218,5 @@ def _collector_at_rest() -> Generator[None]:
 def _state_of(folder: Folder) -> FolderState:
     """What to remember of a listed folder; its time counts for nothing where it may change without being seen."""
     is_settled = folder.mtime_ns < folder.looked_ns - _SETTLES_NS
-    mtime_ns = folder.mtime_ns if is_settled else UNSETTLED
+    mtime_ns = folder.mtime_ns if is_settled else RESCAN
     return FolderState(folder.path, mtime_ns, len(folder.images), tuple(folder.inside), tuple(folder.linked))

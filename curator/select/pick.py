@@ -23,7 +23,7 @@ _PIECE = 1 << 15
 
 
 @dataclass(frozen=True)
-class Picked:
+class PickResult:
     """The candidates taken, ascending: images of a collection, or places in a dump; `posts` are their numbers.
 
     `funnel` begins with all candidates and ends with those kept: the rest sums up. `digest` is a sha256 of the post
@@ -40,7 +40,7 @@ class Picked:
         return of_array(self.ids)
 
 
-def pick(collection: Collection, rules: PickRules) -> Picked:
+def pick(collection: Collection, rules: PickRules) -> PickResult:
     """Take images of a collection by `rules`.
 
     Raises:
@@ -50,7 +50,7 @@ def pick(collection: Collection, rules: PickRules) -> Picked:
         return pick_of(Images(collection), rules, "in the collection")
 
 
-def pick_of(candidates: Candidates, rules: PickRules, start: str) -> Picked:
+def pick_of(candidates: Candidates, rules: PickRules, start: str) -> PickResult:
     """Take candidates by `rules`; `start` says in the funnel what all of them are.
 
     Raises:
@@ -71,7 +71,7 @@ def pick_of(candidates: Candidates, rules: PickRules, start: str) -> Picked:
     notes += take_top(pool, rules, chosen)
     funnel = ((start, pool.total), *pool.funnel.items(), (KEPT, len(pool)))
     posts = np.sort(pool.numbers())
-    return Picked(pool.ids, posts, funnel, tuple(notes), _digest(posts))
+    return PickResult(pool.ids, posts, funnel, tuple(notes), _digest(posts))
 
 
 def _keep_since(pool: Pool, since: int) -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen 
 
     from curator.scan.copies.duplicates import Group
     from curator.scan.copies.fingerprint import Filled, Progress
-    from curator.scan.copies.keeping import Keeping
+    from curator.scan.copies.keeping import CopyResolution
 
 
 class Copies:
@@ -29,7 +29,7 @@ class Copies:
         return (*BEST, *(f"score({name})" for name in self._collection.scores.names()))
 
     def fingerprint(self, images: Sequence[int], progress: Progress | None = None) -> Filled:
-        """Look at images not looked at before; what was seen is kept when `progress` raises to stop."""
+        """Look at images not progress at before; what was seen is kept when `progress` raises to stop."""
         from curator.scan.copies.fingerprint import fill
 
         return fill(self._collection, images, progress)
@@ -46,13 +46,15 @@ class Copies:
 
         return find_groups(self._collection, images, distance, best)
 
-    def keep_best(self, groups: Sequence[Group], best: str = "size", *, carry_words: bool = False) -> Keeping:
+    def keep_best(
+        self, groups: Sequence[Group], best: str = "size", *, carry_words: bool = False
+    ) -> CopyResolution:
         """The edit by which of each group of copies the best stays (see `scan.keeping`); `edit` makes it."""
         from curator.scan.copies.keeping import keep_best
 
         return keep_best(self._collection, groups, best, carry_words=carry_words)
 
-    def keep_chosen(self, group: Group, kept: int, *, carry_words: bool = False) -> Keeping:
+    def keep_chosen(self, group: Group, kept: int, *, carry_words: bool = False) -> CopyResolution:
         """The edit by which one picture of a group stays, whichever is the best."""
         from curator.scan.copies.keeping import keep_chosen
 

@@ -38,13 +38,13 @@ class Edits:
 
         For marks, subsets, rules, saved filters and picks; tags and captions are an edit of their own.
         """
-        with self._collection.as_one(what):
+        with self._collection.grouped(what):
             yield
 
     def undo(self, commit: int | None = None) -> Commit | None:
         """Take back your newest edit that stands, or the one named; None where there is none.
 
-        Edits made since, by taggers too, stay; pictures where they changed the same are left and counted (`stayed`).
+        Edits made since, by taggers too, stay; images where they changed the same are skipped and counted (`skipped`).
         """
         return self._collection.undo(commit=commit)
 
@@ -65,8 +65,8 @@ class Edits:
         return self._collection.history(limit)
 
     @staticmethod
-    def stayed_in_words(commit: Commit) -> str:
+    def skipped_in_words(commit: Commit) -> str:
         """What others had changed since when a commit was taken back: `12 images, repeats of subset alice`."""
-        from curator.index.editing.describe import stayed_in_words
+        from curator.index.editing.describe import skipped_in_words
 
-        return stayed_in_words(commit)
+        return skipped_in_words(commit)

@@ -12,8 +12,8 @@ if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen 
     from pyroaring import BitMap
 
     from curator.interop.apply import ImportReport
+    from curator.interop.matching.word_import import AnnotationReport
     from curator.interop.matching.word_import import Progress as ImportProgress
-    from curator.interop.matching.word_import import WordsReport
     from curator.interop.plan import ImportPlan
     from curator.scan.scan import Progress
 
@@ -58,30 +58,30 @@ class Exchange:
 
     def count(
         self, plan: ImportPlan, progress: ImportProgress | None = None, *, replace_words: bool = False
-    ) -> WordsReport:
+    ) -> AnnotationReport:
         """What the rows of a plan would do; a UserError where they reach no picture."""
-        from curator.interop.matching.word_import import count_words, refuse_nothing
+        from curator.interop.matching.word_import import count_annotations, refuse_empty_import
 
-        counts = count_words(plan, self._collection.folder, progress, replace_words=replace_words)
-        refuse_nothing(plan, counts)
+        counts = count_annotations(plan, self._collection.folder, progress, replace_words=replace_words)
+        refuse_empty_import(plan, counts)
         return counts
 
     @staticmethod
-    def count_rows(plan: ImportPlan, folder: Path | None, *, replace_words: bool = False) -> WordsReport:
+    def count_rows(plan: ImportPlan, folder: Path | None, *, replace_words: bool = False) -> AnnotationReport:
         """What the rows of a plan would do to the collection in `folder`, or to a new one."""
-        from curator.interop.matching.word_import import count_words
+        from curator.interop.matching.word_import import count_annotations
 
-        return count_words(plan, folder, replace_words=replace_words)
+        return count_annotations(plan, folder, replace_words=replace_words)
 
     @staticmethod
-    def refuse_nothing(plan: ImportPlan, words: WordsReport) -> None:
+    def refuse_empty_import(plan: ImportPlan, words: AnnotationReport) -> None:
         """Refuse an import of rows alone that reaches no image."""
-        from curator.interop.matching.word_import import refuse_nothing
+        from curator.interop.matching.word_import import refuse_empty_import
 
-        refuse_nothing(plan, words)
+        refuse_empty_import(plan, words)
 
     @staticmethod
-    def understood_in_words(words: WordsReport) -> str:
+    def understood_in_words(words: AnnotationReport) -> str:
         """Of how many images each field was understood: `tags of 20, rating of 18`."""
         from curator.interop.matching.word_import import understood_in_words
 

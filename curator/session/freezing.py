@@ -10,8 +10,9 @@ from curator.index.collection import Collection
 
 if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen waits for none of it
     from curator.contract.buckets import BucketRule
+    from curator.contract.progress import Progress
     from curator.contract.recipe.recipe import BatchSize
-    from curator.freeze.build import FreezeProgress, FrozenManifest
+    from curator.freeze.build import FrozenManifest
     from curator.freeze.checks.checks import FreezeReport
     from curator.freeze.preview import FreezePreview
 
@@ -37,7 +38,7 @@ class Freezing:
     def write(
         self,
         name: str,
-        progress: FreezeProgress | None = None,
+        progress: Progress | None = None,
         *,
         rule: BucketRule | None = None,
         replace: bool = False,

@@ -74,9 +74,9 @@ class Images:
 
     def unmatched(self, found: Result) -> list[str]:
         """A sentence about each term of a filter that no picture's tags fit."""
-        from curator.filter.unmatched import unmatched_in_words
+        from curator.filter.unmatched import unmatched_term_text
 
-        return [unmatched_in_words(self._collection, term) for term in found.unknown_tags]
+        return [unmatched_term_text(self._collection, term) for term in found.unknown_tags]
 
     def facets(
         self, images: BitMap, limit: int = 50, *, exact: bool = False, cancel: Cancel | None = None

@@ -9,7 +9,7 @@ from curator.index.collection import Collection
 from curator.index.tables.picks import Pick
 
 if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen waits for none of it
-    from curator.select.pick import Picked
+    from curator.select.pick import PickResult
     from curator.select.rules import PickRules
 
 
@@ -19,7 +19,7 @@ class Picks:
     def __init__(self, collection: Collection) -> None:
         self._collection = collection
 
-    def pick(self, rules: PickRules) -> Picked:
+    def pick(self, rules: PickRules) -> PickResult:
         """Take images by rules; nothing is kept.
 
         Raises:
@@ -29,13 +29,13 @@ class Picks:
 
         return pick(self._collection, rules)
 
-    def save(self, name: str, picked: Picked) -> None:
+    def save(self, name: str, picked: PickResult) -> None:
         """Keep a pick by name; `picked:NAME` are its pictures."""
         about = ", ".join(f"{reason}: {count}" for reason, count in picked.funnel)
         self._collection.picks.save(Pick(name, picked.bitmap(), about))
 
     @staticmethod
-    def pick_of_dump(dump: Path, rules: PickRules) -> Picked:
+    def pick_of_dump(dump: Path, rules: PickRules) -> PickResult:
         """Take posts of a booru's dump by `rules`.
 
         Raises:

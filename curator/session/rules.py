@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from curator.index.collection import Collection
 
 if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen waits for none of it
+    from curator.contract.progress import Progress
     from curator.index.changes.edits import Commit
     from curator.tags.clean import CleanRules, Diff
     from curator.tags.derive import Derived
     from curator.tags.derive_plan import DerivePlan
-    from curator.tags.review import Ids, Looked, Review, Rule
+    from curator.tags.review import Ids, Review, Rule
     from curator.tags.tables import Tables
 
 
@@ -66,7 +67,7 @@ class Rules:
         tables = tables_of(collection) if table is None else tables_with(collection, rule, table)
         return glance(collection, rule, images, tables)
 
-    def review(self, rule: Rule, images: Ids, progress: Looked | None = None) -> Review:
+    def review(self, rule: Rule, images: Ids, progress: Progress | None = None) -> Review:
         """What a rule would change on images, the most common changes first.
 
         Raises:
@@ -161,29 +162,29 @@ class Rules:
             read_implications(implications) if implications else {},
         )
 
-    def cleaning(self, ids: Sequence[int], rules: CleanRules, progress: Looked | None = None) -> Diff:
+    def cleaning(self, ids: Sequence[int], rules: CleanRules, progress: Progress | None = None) -> Diff:
         """What cleaning would change on the images `ids`."""
-        from curator.tags.clean import Diff, cleaned_words
+        from curator.tags.clean import Diff, cleaned_annotations
 
         diff = Diff()
-        for _ in cleaned_words(self._collection, ids, rules, diff, progress):
+        for _ in cleaned_annotations(self._collection, ids, rules, diff, progress):
             pass
         return diff
 
-    def clean(self, ids: Sequence[int], rules: CleanRules, progress: Looked | None = None) -> list[Commit]:
+    def clean(self, ids: Sequence[int], rules: CleanRules, progress: Progress | None = None) -> list[Commit]:
         """Clean the tags and captions of the images `ids`; each commit can be undone."""
         from curator.tags.clean import clean
 
         return clean(self._collection, ids, rules, progress)
 
-    def ordering(self, ids: Sequence[int], progress: Looked | None = None) -> int:
+    def ordering(self, ids: Sequence[int], progress: Progress | None = None) -> int:
         """How many of the images `ids` have tags in another order than the table `order` says."""
-        from curator.tags.order import order_rule, ordered_words
+        from curator.tags.order import order_rule, ordered_annotations
 
         rule = order_rule(self.tables())
-        return sum(1 for _ in ordered_words(self._collection, ids, rule, progress))
+        return sum(1 for _ in ordered_annotations(self._collection, ids, rule, progress))
 
-    def order(self, ids: Sequence[int], progress: Looked | None = None) -> list[Commit]:
+    def order(self, ids: Sequence[int], progress: Progress | None = None) -> list[Commit]:
         """Order the tags of the images `ids` by the table `order`; each commit can be undone."""
         from curator.tags.order import order, order_rule
 

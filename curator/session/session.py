@@ -129,7 +129,7 @@ class Session:
     @contextmanager
     def opened(cls, folder: Path) -> Generator[Session]:
         """The collection in `folder`, closed at the end; what fails inside on a damaged index is a UserError."""
-        from curator.index.damage import damage_told
+        from curator.index.damage import damage_reported
 
-        with damage_told(folder), cls.open(folder) as session:
+        with damage_reported(folder), cls.open(folder) as session:
             yield session

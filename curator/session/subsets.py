@@ -65,7 +65,7 @@ class Subsets:
 
         `shown` is what `balanced` gave before: then that is set, of the subsets that are still there.
         """
-        with self._collection.as_one("balance"):
+        with self._collection.grouped("balance"):
             there = {each.name for each in self.all()}
             balanced = self.balanced() if shown is None else [each for each in shown if each.name in there]
             for each in balanced:

@@ -34,12 +34,12 @@ class Tags:
 
     def to_front(self, images: Sequence[int], names: Sequence[str]) -> Rewrite:
         """The edit that puts those of `names` first which an image has, in that order."""
-        from curator.index.changes.edits import Rewrite, Words
+        from curator.index.changes.edits import Annotations, Rewrite
         from curator.tags.order import to_front
 
         before = zip(images, self.names_of(images), strict=True)
         ordered = ((image, own, to_front(own, names)) for image, own in before)
-        words = tuple(Words(image, tags=new) for image, own, new in ordered if new != own)
+        words = tuple(Annotations(image, tags=new) for image, own, new in ordered if new != own)
         return Rewrite(words, f"order {', '.join(names)}")
 
     def identifiers(self, names: Path | None = None) -> Identifiers:

@@ -32,11 +32,11 @@ class Upkeep:
 
     def compact(self) -> None:
         """Bring what small edits left together into its own rows, so that the next reader has less to add up."""
-        self._collection.settle()
+        self._collection.compact()
 
-    def warm(self, is_given_up: Callable[[], bool]) -> None:
+    def warm(self, is_cancelled: Callable[[], bool]) -> None:
         """Bring a cold index into the system's cache, for the filters to come."""
-        self._collection.warm(is_given_up)
+        self._collection.warm(is_cancelled)
 
     def limit_cache(self, mib: int) -> None:
         """Keep at most so many MiB of the index in memory besides the system's own cache of it."""

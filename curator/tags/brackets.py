@@ -16,7 +16,7 @@ from curator.index.collection import Collection
 _READ = 2000
 
 
-def parted_brackets(
+def images_with_split_brackets(
     collection: Collection, images: BitMap, rules: CaptionRules
 ) -> Iterator[tuple[int, tuple[str, ...]]]:
     """(image, the tags of the bracket) where some of these may move.

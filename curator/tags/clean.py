@@ -15,12 +15,13 @@ from functools import cached_property
 from itertools import chain
 from typing import Any, TypeVar
 
-from curator.index.changes.edits import Commit, Words
+from curator.contract.progress import Progress
+from curator.index.changes.edits import Annotations, Commit
 from curator.index.collection import Collection
 from curator.index.tags.tag_names import each_once, folded, spaced
 from curator.tags.people import Group, drop_of_several
 from curator.tags.relations import refuse_circle
-from curator.tags.rewriting import Looked, commit, rewritten
+from curator.tags.rewriting import commit, rewritten
 
 _NO_ALIASES: Mapping[str, str] = {}
 _NO_IMPLICATIONS: Mapping[str, frozenset[str]] = {}
@@ -184,17 +185,17 @@ class TagCleaner:
         return kept
 
 
-def cleaned_words(
+def cleaned_annotations(
     collection: Collection,
     ids: Sequence[int],
     rules: CleanRules,
     diff: Diff,
-    looked: Looked | None = None,
-) -> Iterator[Words]:
+    progress: Progress | None = None,
+) -> Iterator[Annotations]:
     """New words for the images that cleaning changes; `diff` counts while they are made."""
     cleaner = TagCleaner(rules, {tag.name: tag.cls for tag in collection.all_tags()})
 
-    def change(image: int, tags: tuple[str, ...], caption: str) -> Words | None:
+    def change(image: int, tags: tuple[str, ...], caption: str) -> Annotations | None:
         new_tags, changes = cleaner.clean(tags)
         new_caption = clean_caption(caption, rules)
         if new_caption != caption:
@@ -203,18 +204,18 @@ def cleaned_words(
             return None
         diff.images += 1
         diff.changes.update(changes)
-        return Words(
+        return Annotations(
             image, new_tags if new_tags != tags else None, new_caption if new_caption != caption else None
         )
 
-    return rewritten(collection, ids, change, looked)
+    return rewritten(collection, ids, change, progress)
 
 
 def clean(
-    collection: Collection, ids: Sequence[int], rules: CleanRules, looked: Looked | None = None
+    collection: Collection, ids: Sequence[int], rules: CleanRules, progress: Progress | None = None
 ) -> list[Commit]:
     """Clean the tags and captions of images; each commit can be undone."""
-    return commit(collection, cleaned_words(collection, ids, rules, Diff(), looked), "clean tags")
+    return commit(collection, cleaned_annotations(collection, ids, rules, Diff(), progress), "clean tags")
 
 
 def clean_caption(caption: str, rules: CleanRules) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
-from curator.index.changes.edits import Commit, GiveAndTake, SetClass, Words
+from curator.index.changes.edits import AddAndRemoveTags, Annotations, Commit, SetClass
 from curator.index.collection import Collection
 from curator.index.sets.bitmaps import of_array
 from curator.index.tags.tag_names import each_once, folded
@@ -82,12 +82,12 @@ def plan_derived(collection: Collection, derived: Derived, ids: NDArray[Any]) ->
         return plan
 
 
-def _headed(collection: Collection, images: BitMap, head: Sequence[str]) -> Iterator[Words]:
+def _headed(collection: Collection, images: BitMap, head: Sequence[str]) -> Iterator[Annotations]:
     """Tags that begin with the whole head and say none twice, of the images that have other ones."""
 
-    def change(image: int, tags: tuple[str, ...], _: str) -> Words | None:
+    def change(image: int, tags: tuple[str, ...], _: str) -> Annotations | None:
         new = each_once(to_front((*tags, *head), head))
-        return Words(image, new) if new != tags else None
+        return Annotations(image, new) if new != tags else None
 
     return rewritten(collection, list(images), change)
 
@@ -97,7 +97,7 @@ def carry_out(
 ) -> list[Commit]:
     """Make the changes of a plan, whole or not at all; the new tags get the class of their kind, a head goes first."""
     cls = CLASS_OF_KIND[plan.kind]
-    edit = GiveAndTake(
+    edit = AddAndRemoveTags(
         tuple(plan.gained.items()),
         tuple(plan.lost.items()),
         "start" if at_start or plan.kind == "head" else "end",

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from curator.contract.errors import UserError, did_you_mean
-from curator.index.changes.edits import Commit, Words
+from curator.contract.progress import Progress
+from curator.index.changes.edits import Annotations, Commit
 from curator.index.collection import Collection
 from curator.index.tags.tag_table import Tag, folded
-from curator.tags.rewriting import Looked, commit, rewritten
+from curator.tags.rewriting import commit, rewritten
 
 WITHIN = ("keep", "name", "common")
 Place = tuple[int, int, str]
@@ -43,26 +44,26 @@ class OrderRule:
         return place, -tag.count if self._within == "common" else 0, ""
 
 
-def ordered_words(
-    collection: Collection, ids: Sequence[int], rule: OrderRule, looked: Looked | None = None
-) -> Iterator[Words]:
+def ordered_annotations(
+    collection: Collection, ids: Sequence[int], rule: OrderRule, progress: Progress | None = None
+) -> Iterator[Annotations]:
     """New words for the images whose tags stand in another order."""
     places = {tag.name: rule.place(tag) for tag in collection.all_tags()}
     ranks = {place: rank for rank, place in enumerate(sorted(set(places.values())))}
     rank_of = {name: ranks[place] for name, place in places.items()}.__getitem__  # a number compares faster
 
-    def change(image: int, tags: tuple[str, ...], _: str) -> Words | None:
+    def change(image: int, tags: tuple[str, ...], _: str) -> Annotations | None:
         ordered = tuple(sorted(tags, key=rank_of))
-        return Words(image, tags=ordered) if ordered != tags else None
+        return Annotations(image, tags=ordered) if ordered != tags else None
 
-    return rewritten(collection, ids, change, looked)
+    return rewritten(collection, ids, change, progress)
 
 
 def order(
-    collection: Collection, ids: Sequence[int], rule: OrderRule, looked: Looked | None = None
+    collection: Collection, ids: Sequence[int], rule: OrderRule, progress: Progress | None = None
 ) -> list[Commit]:
     """Order the tags of images by `rule`; each commit can be undone."""
-    return commit(collection, ordered_words(collection, ids, rule, looked), "order tags by rule")
+    return commit(collection, ordered_annotations(collection, ids, rule, progress), "order tags by rule")
 
 
 def to_front(own: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:

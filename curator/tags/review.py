@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from curator.index.changes.edits import Commit, Words
+from curator.contract.progress import Progress, silent
+from curator.index.changes.edits import Annotations, Commit
 from curator.index.collection import Collection
-from curator.tags.clean import CleanRules, Diff, clean, cleaned_words
+from curator.tags.clean import CleanRules, Diff, clean, cleaned_annotations
 from curator.tags.derive import derive
 from curator.tags.derive_plan import carry_out, classify_counts, plan_derived
-from curator.tags.order import order, order_rule, ordered_words
+from curator.tags.order import order, order_rule, ordered_annotations
 
 Rule = Literal["quality", "rating", "year", "head", "count", "clean", "order"]
 RULES: tuple[Rule, ...] = get_args(Rule)
@@ -25,7 +26,6 @@ _COMMON = 200
 _AT_ONCE = 50_000
 Ids = NDArray[Any]
 Tables = Mapping[str, Any]
-Looked = Callable[[int, int], None]  # images looked at, in all; may raise to stop
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Review:
 
 
 def review(
-    collection: Collection, rule: Rule, ids: Ids, tables: Tables, looked: Looked | None = None
+    collection: Collection, rule: Rule, ids: Ids, tables: Tables, progress: Progress | None = None
 ) -> Review:
     """What `rule` would change on the images `ids`, the most common changes first.
 
@@ -63,9 +63,9 @@ def review(
     """
     match rule:
         case "clean":
-            return _cleaning(collection, ids, tables, looked or _silent)
+            return _cleaning(collection, ids, tables, progress or silent)
         case "order":
-            return _ordering(collection, ids, tables, looked or _silent)
+            return _ordering(collection, ids, tables, progress or silent)
         case "count":
             return _counting(collection, tables)
         case _:
@@ -98,20 +98,20 @@ def glance(collection: Collection, rule: Rule, ids: Ids, tables: Tables) -> Revi
     return replace(review(collection, rule, some, tables), sampled_from=len(ids))
 
 
-def _cleaning(collection: Collection, ids: Ids, tables: Tables, looked: Looked) -> Review:
+def _cleaning(collection: Collection, ids: Ids, tables: Tables, progress: Progress) -> Review:
     diff, rules = Diff(), CleanRules(tables["clean"])
-    for some in _pieces(ids, looked):
-        for _ in cleaned_words(collection, some, rules, diff):
+    for some in _pieces(ids, progress):
+        for _ in cleaned_annotations(collection, some, rules, diff):
             pass
     changes = tuple(Change(count, *change) for change, count in diff.changes.most_common(_COMMON))
     notes = tuple(f"{name}: {count:,}" for name, count in diff.by_rule().items())
     return Review("clean", len(ids), diff.images, changes, notes)
 
 
-def _ordering(collection: Collection, ids: Ids, tables: Tables, looked: Looked) -> Review:
-    count, examples, rule = 0, list[Words](), order_rule(tables)
-    for some in _pieces(ids, looked):
-        for each in ordered_words(collection, some, rule):
+def _ordering(collection: Collection, ids: Ids, tables: Tables, progress: Progress) -> Review:
+    count, examples, rule = 0, list[Annotations](), order_rule(tables)
+    for some in _pieces(ids, progress):
+        for each in ordered_annotations(collection, some, rule):
             count += 1
             examples += [each] if count <= _EXAMPLES else []
     before = collection.tag_names([each.image for each in examples])
@@ -144,12 +144,8 @@ def _deriving(collection: Collection, rule: Rule, ids: Ids, tables: Tables) -> R
     return Review(rule, len(ids), len(plan.images), tuple(changes), tuple(notes))
 
 
-def _pieces(ids: Ids, looked: Looked) -> Iterator[list[int]]:
+def _pieces(ids: Ids, progress: Progress) -> Iterator[list[int]]:
     """The images some at a time, telling how far it is."""
     for at in range(0, len(ids), _AT_ONCE):
-        looked(at, len(ids))
+        progress(at, len(ids))
         yield ids[at : at + _AT_ONCE].tolist()
-
-
-def _silent(_done: int, _total: int) -> None:
-    """Nobody watches."""

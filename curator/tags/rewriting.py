@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
-from curator.index.changes.edits import Commit, Rewrite, Words
+from curator.contract.progress import Progress
+from curator.index.changes.edits import Annotations, Commit, Rewrite
 from curator.index.collection import Collection
 
 IMAGES_A_COMMIT = 200_000  # the words of one commit are held in memory: about 150 MB
 _READ = 2000
-Change = Callable[[int, tuple[str, ...], str], Words | None]
-Looked = Callable[[int, int], None]  # images looked at, in all; may raise to stop
+Change = Callable[[int, tuple[str, ...], str], Annotations | None]
 
 
 def rewritten(
-    collection: Collection, ids: Sequence[int], change: Change, looked: Looked | None = None
-) -> Iterator[Words]:
+    collection: Collection, ids: Sequence[int], change: Change, progress: Progress | None = None
+) -> Iterator[Annotations]:
     """What `change` makes of (image, tags, caption) of each image, where it makes anything."""
     for at in range(0, len(ids), _READ):
         some = [int(number) for number in ids[at : at + _READ]]
@@ -27,15 +27,17 @@ def rewritten(
             words = change(image, tags, captions.get(image, ""))
             if words is not None:
                 yield words
-        if looked:
-            looked(at + len(some), len(ids))
+        if progress:
+            progress(at + len(some), len(ids))
 
 
-def commit(collection: Collection, words: Iterator[Words], why: str, actor: str = "you") -> list[Commit]:
+def commit(
+    collection: Collection, annotations: Iterator[Annotations], summary: str, actor: str = "you"
+) -> list[Commit]:
     """Write words; more than `IMAGES_A_COMMIT` become several commits."""
     done: list[Commit] = []
-    while some := tuple(islice(words, IMAGES_A_COMMIT)):
-        made = collection.apply(Rewrite(some, why), [each.image for each in some], actor)
+    while some := tuple(islice(annotations, IMAGES_A_COMMIT)):
+        made = collection.apply(Rewrite(some, summary), [each.image for each in some], actor)
         if made.images_changed:
             done.append(made)
     return done

@@ -22,19 +22,19 @@ from curator.contract.text import visible
 from curator.session.session import Session
 from curator.tui import memory, theme
 from curator.tui.app_keys import KEYS
-from curator.tui.background import given_up, in_background, progress_told, write
+from curator.tui.background import cancelled, in_background, progress_on_status, write
 from curator.tui.idle import IdleWork
 from curator.tui.key_order import KeyOrder, Typed
 from curator.tui.keymap import keys_file, load_keymap
 from curator.tui.keys import bindings
 from curator.tui.messages import (
     CollectionChanged,
-    Mistake,
     Place,
     RunLaunched,
     ShowImages,
-    Told,
-    VisitOver,
+    StatusChanged,
+    UserErrorRaised,
+    VisitEnded,
     WorkDone,
     WorkRefused,
 )
@@ -130,7 +130,7 @@ class FriezeApp(App[None]):
             await self._check_bindings(event.key)
 
     def _warm(self) -> None:
-        self.reader.upkeep.warm(given_up())
+        self.reader.upkeep.warm(cancelled())
 
     # screens
 
@@ -144,7 +144,7 @@ class FriezeApp(App[None]):
         await self.action_go("browse")
         self._browse.visit(message.filter, asking)
 
-    async def on_visit_over(self, message: VisitOver) -> None:
+    async def on_visit_ended(self, message: VisitEnded) -> None:
         await self.action_go(message.screen)
 
     async def on_run_launched(self, message: RunLaunched) -> None:
@@ -233,8 +233,8 @@ class FriezeApp(App[None]):
         self._scan(None)
 
     def _scan(self, folder: Path | None) -> None:
-        tell = progress_told(self, "scanning")
-        self.post_message(Told("scanning"))
+        tell = progress_on_status(self, "scanning")
+        self.post_message(StatusChanged("scanning"))
         in_background(
             self, "scan", lambda: self.session.images.scan(folder, lambda at: tell(at.done, at.total))
         )
@@ -243,22 +243,22 @@ class FriezeApp(App[None]):
         if message.kind != "scan":
             return
         report = cast("ScanReport", message.result)
-        self.post_message(Told(""))
+        self.post_message(StatusChanged(""))
         self.notify(scan_in_words(report), title="Scanned", markup=False)
         for screen in {self._browse, self.screen}:
             if screen.is_running:
                 screen.post_message(CollectionChanged(images=True))
 
     def on_work_refused(self, message: WorkRefused) -> None:
-        self.post_message(Told(""))
-        self.post_message(Mistake(message.error))
+        self.post_message(StatusChanged(""))
+        self.post_message(UserErrorRaised(message.error))
 
     # telling
 
-    def on_told(self, message: Told) -> None:
+    def on_status_changed(self, message: StatusChanged) -> None:
         self.progress = message.note
 
-    def on_mistake(self, message: Mistake) -> None:
+    def on_user_error_raised(self, message: UserErrorRaised) -> None:
         error = message.error
         self.notify(visible(error.hint), title=visible(error.what), severity="error", markup=False)
 

@@ -13,7 +13,7 @@ from textual.worker import get_current_worker
 from curator.contract.errors import UserError
 from curator.filter.cancel import Cancelled
 from curator.tui.key_order import LOOKED_UP, WRITTEN
-from curator.tui.messages import Mistake, Told, WorkDone, WorkRefused
+from curator.tui.messages import StatusChanged, UserErrorRaised, WorkDone, WorkRefused
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -64,7 +64,7 @@ def write(
         try:
             result = work()
         except UserError as error:
-            app.call_later(refused or (lambda error: app.post_message(Mistake(error))), error)
+            app.call_later(refused or (lambda error: app.post_message(UserErrorRaised(error))), error)
         else:
             if done:
                 node.call_later(done, result)
@@ -78,13 +78,13 @@ def write(
     node.run_worker(run, WRITTEN, thread=True)
 
 
-def given_up() -> Callable[[], bool]:
+def cancelled() -> Callable[[], bool]:
     """Inside a worker: tells, from then on and from any thread, whether nobody waits for it any more."""
     worker = get_current_worker()
     return lambda: worker.is_cancelled
 
 
-def mistakes_shown(action: Callable[P, None]) -> Callable[P, None]:
+def user_errors_shown(action: Callable[P, None]) -> Callable[P, None]:
     """A `UserError` of this method, of anything that has a `screen`, becomes a note; nothing else stops."""
 
     @wraps(action)
@@ -94,25 +94,25 @@ def mistakes_shown(action: Callable[P, None]) -> Callable[P, None]:
         except UserError as error:
             screen = getattr(args[0], "screen", None)
             assert isinstance(screen, DOMNode)
-            screen.post_message(Mistake(error))
+            screen.post_message(UserErrorRaised(error))
 
     return shown
 
 
-def progress_told(node: DOMNode, doing: str) -> Callable[[int, int], None]:
+def progress_on_status(node: DOMNode, doing: str) -> Callable[[int, int], None]:
     """A progress callback for a worker that says "doing 3/40" on the status line, at most a few times a second.
 
     It also ends work that was given up: scans and freezes leave nothing half done.
     """
     last = 0.0
 
-    def tell(done: int, total: int) -> None:
+    def progress(done: int, total: int) -> None:
         nonlocal last
         if get_current_worker().is_cancelled:
             raise AbandonedError
         now = monotonic()
         if now - last >= _TELL_EVERY_S:
             last = now
-            node.post_message(Told(f"{doing} {done:,}/{total:,}"))
+            node.post_message(StatusChanged(f"{doing} {done:,}/{total:,}"))
 
-    return tell
+    return progress

@@ -13,9 +13,9 @@ from curator.contract.text import visible
 from curator.index.changes.edits import AddTags, RemoveTags, RenameTag, SetCaption
 from curator.session.session import Session
 from curator.tags.text import clean_tag
-from curator.tui.background import in_background, mistakes_shown, write
+from curator.tui.background import in_background, user_errors_shown, write
 from curator.tui.filter_text import filter_of_tag
-from curator.tui.messages import Mistake, Told
+from curator.tui.messages import StatusChanged, UserErrorRaised
 from curator.tui.words import edit_in_words, images_in_words, tags_typed
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class Editor:
         )
         self.screen.app.push_screen(dialog, lambda edit: self.change(edit, ids))
 
-    @mistakes_shown
+    @user_errors_shown
     def change(self, edit: Edit | None, ids: BitMap) -> None:
         """Do an edit; more than one image only after a question with the count."""
         if edit is None or not ids:
@@ -113,17 +113,17 @@ class Editor:
         if len(ids) <= _AT_ONCE:
             self.counted(Counted(edit, ids, self._session.edits.preview(edit, ids)))
             return
-        self.screen.post_message(Told("counting"))
+        self.screen.post_message(StatusChanged("counting"))
 
         def count() -> Counted:
             return Counted(edit, ids, self._reader.edits.preview(edit, ids))
 
         in_background(self.screen, COUNTED, count, keys_wait=True)
 
-    @mistakes_shown
+    @user_errors_shown
     def counted(self, found: Counted) -> None:
         """Ask, or do it at once where it is one image."""
-        self.screen.post_message(Told(""))
+        self.screen.post_message(StatusChanged(""))
         if not found.changes:
             self.screen.notify("Nothing to change.", markup=False)
         elif found.changes > 1:
@@ -137,7 +137,7 @@ class Editor:
     def _apply(self, found: Counted) -> None:
         is_long = len(found.ids) > _AT_ONCE
         if is_long:
-            self.screen.post_message(Told("changing"))
+            self.screen.post_message(StatusChanged("changing"))
 
         def apply() -> Commit:
             if not is_long:
@@ -148,12 +148,12 @@ class Editor:
         write(self.screen, apply, self._applied, self._refused)
 
     def _refused(self, error: UserError) -> None:
-        self.screen.post_message(Told(""))
-        self.screen.post_message(Mistake(error))
+        self.screen.post_message(StatusChanged(""))
+        self.screen.post_message(UserErrorRaised(error))
 
     def _applied(self, commit: Commit) -> None:
         """Say what was done and show it."""
-        self.screen.post_message(Told(""))
+        self.screen.post_message(StatusChanged(""))
         if commit.images_changed > 1:
             self.screen.notify(
                 f"{visible(commit.what)}: {images_in_words(commit.images_changed)}. u undoes it.",

@@ -25,9 +25,9 @@ class Found(NamedTuple):
     place: int | None
 
 
-def find_first(reader: Session, text: str, wanted: int, is_given_up: Callable[[], bool]) -> Found:
+def find_first(reader: Session, text: str, wanted: int, is_cancelled: Callable[[], bool]) -> Found:
     """In a worker: what is needed to show the first page."""
-    result = reader.images.select(text, is_given_up)
+    result = reader.images.select(text, is_cancelled)
     result.page(0, PAGE_ROWS)
     return Found(text, result, place_of_image(result, wanted) if len(result) <= _PLACED_AT_ONCE else None)
 

@@ -8,7 +8,7 @@ from textual.app import App
 
 from curator.session.session import Session
 from curator.tui import memory
-from curator.tui.background import given_up, in_background
+from curator.tui.background import cancelled, in_background
 
 _IDLE_AFTER_S = 3.0  # without a key or the mouse
 
@@ -44,10 +44,10 @@ class IdleWork:
             in_background(self._app, "trim", self._trim)
 
     def _fold(self) -> None:
-        is_given_up = given_up()
+        is_cancelled = cancelled()
         try:
             with self._session.apart() as own:
-                own.upkeep.fold_while(lambda: self.is_idle() and not is_given_up())
+                own.upkeep.fold_while(lambda: self.is_idle() and not is_cancelled())
         finally:
             self._is_folding = False
 

@@ -16,7 +16,7 @@ from textual.widget import Widget
 from textual.widgets import Input
 from textual.worker import Worker
 
-from curator.tui.messages import GivenUp
+from curator.tui.messages import WorkCancelled
 
 Typed = events.Key | events.Paste
 
@@ -59,7 +59,7 @@ class KeyOrder:
         awaited = list(_awaited(self._app))
         for worker in awaited:
             worker.cancel()
-            worker.node.post_message(GivenUp())
+            worker.node.post_message(WorkCancelled())
         return bool(awaited)
 
     async def _wait(self) -> None:

@@ -9,7 +9,7 @@ from textual.message import Message
 from curator.contract.errors import UserError
 
 
-class Mistake(Message):
+class UserErrorRaised(Message):
     """Something a person can mend went wrong; the app shows it on the status line."""
 
     def __init__(self, error: UserError) -> None:
@@ -33,7 +33,7 @@ class ShowImages(Message):
         self.filter = filter
 
 
-class VisitOver(Message):
+class VisitEnded(Message):
     """Browse showed what another screen asked for; that one is wanted again."""
 
     def __init__(self, screen: str) -> None:
@@ -57,7 +57,7 @@ class RunLaunched(Message):
         self.name = name
 
 
-class Told(Message):
+class StatusChanged(Message):
     """How far some work is: a few words on the status line; empty when it is over."""
 
     def __init__(self, note: str) -> None:
@@ -74,7 +74,7 @@ class WorkDone(Message, bubble=False):
         self.result = result
 
 
-class GivenUp(Message, bubble=False):
+class WorkCancelled(Message, bubble=False):
     """Escape was pressed while something was looked up: its answer will not come."""
 
 

@@ -85,10 +85,10 @@ def subset_typed(values: Mapping[str, str], before: Subset) -> Subset:
     )
 
 
-def ways_in_words(subset: Subset) -> str:
+def subset_summary(subset: Subset) -> str:
     """How the pictures of a subset are shown, where it is not the plain way: `cats: flip, random crop, shuffle`."""
     rules = subset.rules
-    ways = [
+    options = [
         *(["regularisation"] if subset.is_reg else []),
         *(["flip"] if subset.flip else []),
         *([f"{subset.crop} crop"] if subset.crop != "center" else []),
@@ -101,7 +101,7 @@ def ways_in_words(subset: Subset) -> str:
         *([f"no caption {rules.caption_dropout:g}"] if rules.caption_dropout else []),
     ]
     return visible(
-        f"{subset.name}: {', '.join(ways) or 'plain'}   filter: {subset.filter or '(every picture)'}"
+        f"{subset.name}: {', '.join(options) or 'plain'}   filter: {subset.filter or '(every picture)'}"
     )
 
 

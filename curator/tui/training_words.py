@@ -14,7 +14,7 @@ from curator.contract.run.run_length import plan_training
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
-    from curator.freeze.caption_walk import Said
+    from curator.freeze.caption_walk import CaptionPreview
 
 
 def length_in_words(recipe: Recipe, spans: Sequence[Span]) -> Text:
@@ -28,7 +28,7 @@ def length_in_words(recipe: Recipe, spans: Sequence[Span]) -> Text:
     return text.append(f"\n batch {plan.effective_batch}, {plan.plan.samples_per_epoch:,} samples an epoch")
 
 
-def said_lines(said: Said, width: int) -> list[Text]:
+def said_lines(said: CaptionPreview, width: int) -> list[Text]:
     """A caption with its tokens, what its rules left out, and what falls off its end."""
     tokens = said.tokens
     lines = [Text(f" caption   {tokens.tokens} of {said.text.max_tokens} tokens", "bold")]

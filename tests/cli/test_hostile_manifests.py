@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from curator.contract.manifest.seal import seal
-from curator.contract.manifest.signs import wide
+from curator.contract.manifest.signs import encode_wide
 from tests.cli.conftest import Frieze
 
 FORMATS = ("jsonl", "kohya-toml", "kohya-json", "imagefolder", "parquet")
@@ -216,7 +216,9 @@ def check(frozen: Path, sound: Path, frieze: Frieze) -> None:
 def numbers_with(place: int, number: int) -> Callable[[str], str]:
     """A block's numbers with another in one of the wide columns of every picture."""
     at = 3 + 2 * place
-    return lambda text: "\n".join(line[:at] + wide(number) + line[at + 2 :] for line in text.split("\n"))
+    return lambda text: "\n".join(
+        line[:at] + encode_wide(number) + line[at + 2 :] for line in text.split("\n")
+    )
 
 
 @pytest.mark.parametrize(

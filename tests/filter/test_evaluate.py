@@ -12,7 +12,7 @@ from pyroaring import BitMap
 from curator.contract.buckets import BucketRule, place
 from curator.filter.evaluate import select
 from curator.filter.tree import FilterError
-from curator.filter.unmatched import unmatched_in_words
+from curator.filter.unmatched import unmatched_term_text
 from curator.index.changes.edits import SetClass, SetMark
 from curator.index.collection import Collection
 from curator.index.images.images import FileFacts, NewImage
@@ -230,4 +230,4 @@ def test_a_term_that_fits_nothing_denies_no_tag_there_is(
 ) -> None:
     collection.aliases.put([("Kitty", "foo")])
     (term, *_) = select(collection, typed).unknown_tags
-    assert unmatched_in_words(collection, term).endswith(told)
+    assert unmatched_term_text(collection, term).endswith(told)

@@ -23,9 +23,11 @@ def test_any_pieces_in_any_order(
     at = data.draw(st.lists(st.integers(0, len(texts) - 1), min_size=1, max_size=30))
     lead_of = data.draw(st.lists(st.integers(0, len(leads) - 1), min_size=len(at), max_size=len(at)))
     meant = [leads[lead] + texts[place] for place, lead in zip(at, lead_of, strict=True)]
-    found = joined.led(np.array(at), np.array(lead_of), leads)
+    found = joined.with_prefixes(np.array(at), np.array(lead_of), leads)
     assert [found.one(row) for row in range(len(at))] == meant
     assert found.lengths.tolist() == [len(each) for each in meant]
-    assert found.cut(rows) == [b"".join(meant[first : first + rows]) for first in range(0, len(meant), rows)]
-    plain = joined.picked(np.array(at))
+    assert found.split_every(rows) == [
+        b"".join(meant[first : first + rows]) for first in range(0, len(meant), rows)
+    ]
+    plain = joined.take(np.array(at))
     assert [plain.one(row) for row in range(len(at))] == [texts[place] for place in at]

@@ -22,6 +22,7 @@ from pyroaring import BitMap
 from curator.contract.errors import UserError
 from curator.index.changes.edits import (
     AddTags,
+    Annotations,
     Commit,
     Edit,
     RemoveTags,
@@ -30,7 +31,6 @@ from curator.index.changes.edits import (
     Rewrite,
     SetCaption,
     SetMark,
-    Words,
 )
 from curator.index.collection import Collection
 from curator.index.editing import compaction as settle
@@ -205,7 +205,7 @@ class IndexMachine(RecordRules):
             image.tags = list(tags)
             image.caption = image.caption if caption is None else caption
 
-        self.edit(Rewrite(tuple(Words(number, tuple(tags), caption) for number in ids)), ids, change)
+        self.edit(Rewrite(tuple(Annotations(number, tuple(tags), caption) for number in ids)), ids, change)
 
     @rule(actor=actors)
     def somebody_else(self, actor: str) -> None:
@@ -320,7 +320,7 @@ class IndexMachine(RecordRules):
             was = self.model[number]
             self.model[number] = self.image_turned(number, done, units, list(real[number]), back=back)
             tags[number] = (was.tags, self.model[number].tags)
-        assert commit.stayed == len(stayed)
+        assert commit.skipped == len(stayed)
         assert commit.images_changed == sum(self.model[number].alive for number in turned)
         self.note(done, tags, turned)
         done.stayed = len(stayed)
@@ -379,7 +379,7 @@ class IndexMachine(RecordRules):
     def settle_some(self) -> None:
         collection = self.collection
         with collection.writing():
-            settle.settle_portion(collection._store)
+            settle.compact_portion(collection._store)
 
     @rule()
     def restart(self) -> None:

@@ -127,7 +127,7 @@ def test_a_thread_reads_beside_only_what_is_the_same(tmp_path: Path) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
     def beside(bulk: BulkRows) -> bool:
-        with bulk.beside() as own:
+        with bulk.on_own_connection() as own:
             return own is not None and np.array_equal(own.in_path_order(BitMap([1])).ids, [1])
 
     with Collection.create(tmp_path) as collection, ThreadPoolExecutor(1) as pool:

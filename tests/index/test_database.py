@@ -87,7 +87,7 @@ def test_a_torn_file_is_a_sentence(tmp_path: Path) -> None:
 def test_check_finds_what_does_not_agree_and_rebuild_mends_it(tmp_path: Path, is_settled: bool) -> None:
     collection = with_images(tmp_path)
     if is_settled:
-        collection.settle()
+        collection.compact()
     raw = sqlite3.connect(tmp_path / "frieze.db")
     lost = (
         "bitmap_change WHERE number IN (SELECT max(number) FROM bitmap_change)"

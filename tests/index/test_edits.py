@@ -11,8 +11,8 @@ from pyroaring import BitMap
 
 from curator.contract.errors import UserError
 from curator.index.changes.edits import (
+    AddAndRemoveTags,
     AddTags,
-    GiveAndTake,
     RemoveTags,
     RenameTag,
     ReorderTags,
@@ -56,7 +56,7 @@ def test_tags_given_and_taken_on_images_of_their_own_are_one_change(
     """What a rule derives for millions is one commit, whether its rows follow now or later."""
     monkeypatch.setattr(journal, "AT_ONCE", 0 if waits else 1000)
     given = (("best", BitMap([1, 2])), ("new", BitMap([2, 3])), ("smile", BitMap([2, 3])))
-    edit = GiveAndTake(given, (("1girl", BitMap([1])), ("solo", BitMap([2]))), "start", "derive")
+    edit = AddAndRemoveTags(given, (("1girl", BitMap([1])), ("solo", BitMap([2]))), "start", "derive")
     assert collection.preview(edit) == 3
     assert collection.preview(edit, [1]) == 1
     commit = collection.apply(edit)
@@ -69,7 +69,7 @@ def test_tags_given_and_taken_on_images_of_their_own_are_one_change(
     assert collection.tag_names([1, 2, 3]) == before
     collection.fold()
     assert collection.tag_names([1, 2, 3]) == before
-    assert collection.apply(GiveAndTake((("smile", BitMap([2])),))).id == 0
+    assert collection.apply(AddAndRemoveTags((("smile", BitMap([2])),))).id == 0
 
 
 def test_an_edit_without_effect_leaves_no_history(collection: Collection) -> None:

@@ -84,7 +84,7 @@ def test_an_export_that_ends_early_leaves_no_file(collection: Collection, tmp_pa
 
 
 def test_the_views_that_are_documented(collection: Collection) -> None:
-    collection.settle()  # as whoever edited does at the end
+    collection.compact()  # as whoever edited does at the end
     with sqlite3.connect(collection.path) as db:
         assert db.execute("SELECT id, root, path, width, caption FROM v_images WHERE id<>2").fetchall() == [
             (1, "/p", "a/1.png", 30, "one"),

@@ -8,11 +8,11 @@ import pytest
 
 from curator.index.collection import Collection
 from curator.index.images.images import FileFacts, NewImage
-from curator.index.tables.folders import UNSETTLED, FolderState
+from curator.index.tables.folders import RESCAN, FolderState
 
 STATES = [
     FolderState("/p", 5, 2, ("a", "caf\udce9", "x.tar"), ("link",)),
-    FolderState("/p/a", UNSETTLED, 0),
+    FolderState("/p/a", RESCAN, 0),
     FolderState("/p/caf\udce9", 7, 1),
     FolderState("/p/a/deep", 8, 1),
     FolderState("/pq", 9, 1),

@@ -7,7 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from curator.index.changes.edits import AddTags, RemoveTags, RenameTag, Rewrite, SetCaption, SetMark, Words
+from curator.index.changes.edits import (
+    AddTags,
+    Annotations,
+    RemoveTags,
+    RenameTag,
+    Rewrite,
+    SetCaption,
+    SetMark,
+)
 from curator.index.collection import Collection
 from curator.index.images.images import FileFacts, NewImage
 from curator.index.sets import bitmap_file, columns
@@ -18,7 +26,7 @@ EDITS = [
     AddTags(("a", "b"), "start"),
     RemoveTags(("c",)),
     RenameTag("d", "a"),
-    Rewrite((Words(3, ("b", "e"), "said"), Words(4, ()))),
+    Rewrite((Annotations(3, ("b", "e"), "said"), Annotations(4, ()))),
     SetMark(1),
     SetMark(-1),
     SetCaption("more"),

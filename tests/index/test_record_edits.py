@@ -83,17 +83,17 @@ def test_what_a_newer_edit_changed_of_the_same_stays_and_is_said(collection: Col
     )
     undone = collection.undo(commit=first)
     assert undone is not None
-    assert (undone.stayed, undone.left) == (1, ("repeats of subset alicia",))
+    assert (undone.skipped, undone.skipped_values) == (1, ("repeats of subset alicia",))
     assert collection.subsets.list() == [replace(alice, name="alicia", repeats=4)]
-    assert collection.history()[-2].stayed == 1
+    assert collection.history()[-2].skipped == 1
     undone = collection.undo(commit=added)
     assert undone is not None
-    assert undone.left == ("subset alice",)
+    assert undone.skipped_values == ("subset alice",)
     assert len(collection.subsets.list()) == 1
     collection.undo(commit=second)
     again = collection.undo(commit=first)
     assert again is not None
-    assert again.stayed == 0
+    assert again.skipped == 0
     assert collection.subsets.list() == [replace(alice, name="alicia")]
 
 
@@ -104,13 +104,13 @@ def test_a_name_that_is_taken_since_stays_taken(collection: Collection) -> None:
     renamed, made = collection.history()[1].id, newest(collection).id
     undone = collection.undo(commit=renamed)
     assert undone is not None
-    assert undone.left == ("name of subset b",)
+    assert undone.skipped_values == ("name of subset b",)
     collection.subsets.remove("b")
     collection.subsets.save(Subset("b", "hat"))
     removed = collection.history()[1].id
     undone = collection.undo(commit=removed)
     assert undone is not None
-    assert undone.left == ("subset b",)
+    assert undone.skipped_values == ("subset b",)
     assert [each.filter for each in collection.subsets.list()] == ["1girl", "hat"]
     collection.undo()
     collection.undo(commit=removed)
@@ -139,7 +139,7 @@ def test_a_bucket_rule_is_one_thing(collection: Collection) -> None:
     ]
     undone = collection.undo(commit=collection.history()[1].id)
     assert undone is not None
-    assert undone.left == ("bucket rule",)
+    assert undone.skipped_values == ("bucket rule",)
     collection.undo()
     collection.undo(commit=collection.history()[1].id)
     assert bucket_rule(collection) == BucketRule()
@@ -154,7 +154,7 @@ def test_a_preset_of_quality_is_one_thing_with_the_name_that_is_used(collection:
     collection.settings.edit("tag tables", mine, used)
     undone = collection.undo(commit=first)
     assert undone is not None
-    assert undone.stayed
+    assert undone.skipped
     assert collection.settings.get("tag tables") == used
 
 
@@ -165,7 +165,7 @@ def test_a_pick_is_one_thing(collection: Collection) -> None:
     second = collection.history()[1].id
     undone = collection.undo(commit=second)
     assert undone is not None
-    assert undone.stayed
+    assert undone.skipped
     assert collection.picks.get("p") == Pick("p", BitMap([2, 3]), "top 2")
 
 
@@ -224,7 +224,7 @@ def test_saved_filters_picks_and_aliases_come_back(collection: Collection) -> No
 
 
 def test_edits_made_as_one_are_taken_back_as_one(collection: Collection) -> None:
-    with collection.as_one("pick"):
+    with collection.grouped("pick"):
         collection.picks.save(Pick("half", BitMap([1, 3]), "drawn"))
         collection.subsets.save(Subset("half", "picked:half"))
         marked = collection.apply(SetMark(1), [1, 3])
@@ -240,7 +240,7 @@ def test_edits_made_as_one_are_taken_back_as_one(collection: Collection) -> None
 
 def test_one_that_fails_leaves_none_of_it(collection: Collection) -> None:
     def save_both() -> None:
-        with collection.as_one():
+        with collection.grouped():
             collection.subsets.save(Subset("a", "solo"))
             collection.subsets.save(Subset("b", "solo", repeats=-1))
 
@@ -253,7 +253,7 @@ def test_one_that_fails_leaves_none_of_it(collection: Collection) -> None:
 
 
 def test_tags_that_may_wait_are_no_part_of_another_edit(collection: Collection) -> None:
-    with pytest.raises(RuntimeError), collection.as_one():
+    with pytest.raises(RuntimeError), collection.grouped():
         collection.apply(AddTags(("new",)))
     assert collection.tag_names([1]) == [("1girl", "solo")]
 
@@ -265,7 +265,7 @@ def test_nothing_to_do_keeps_nothing(collection: Collection) -> None:
     assert not collection.subsets.remove("nobody")
     assert not collection.picks.remove("nobody")
     assert not collection.saved_filters.remove("nobody")
-    with collection.as_one("nothing"):
+    with collection.grouped("nothing"):
         pass
     assert lines(collection) == ["subset a added: solo"]
 

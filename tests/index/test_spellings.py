@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pyroaring import BitMap
 
 from curator.filter.evaluate import select
-from curator.index.changes.edits import AddTags, Edit, GiveAndTake, RemoveTags, RenameTag, SetClass
+from curator.index.changes.edits import AddAndRemoveTags, AddTags, Edit, RemoveTags, RenameTag, SetClass
 from curator.index.collection import Collection
 from curator.index.images.images import FileFacts, NewImage
 from curator.index.tags.tag_names import each_once, folded
@@ -72,7 +72,8 @@ def test_a_tag_is_added_as_the_collection_spells_it_and_never_beside_itself(tmp_
     assert changed(collection, AddTags(("New Tag", "new_tag")), [1]) == 1
     assert tags_of(collection)[0] == ("long_hair", "New Tag")
     assert (
-        changed(collection, GiveAndTake((("Solo", BitMap([1, 2])),), (("long hair", BitMap([2, 3])),))) == 3
+        changed(collection, AddAndRemoveTags((("Solo", BitMap([1, 2])),), (("long hair", BitMap([2, 3])),)))
+        == 3
     )
     assert tags_of(collection)[:3] == [("long_hair", "New Tag", "solo"), ("solo",), ()]
 

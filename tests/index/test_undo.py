@@ -9,18 +9,18 @@ import pytest
 from curator.contract.errors import UserError
 from curator.index.changes.edits import (
     AddTags,
+    Annotations,
     RemoveTags,
     RenameTag,
     ReorderTags,
     Rewrite,
     SetClass,
     SetMark,
-    Words,
 )
 from curator.index.collection import Collection
 from curator.index.images.images import FileFacts, NewImage
 from curator.index.undo import journal
-from curator.index.undo.tag_merge import merged_words
+from curator.index.undo.tag_merge import merged_tags
 
 
 @pytest.fixture(params=[0, 1000], ids=["waits", "at once"])
@@ -35,7 +35,7 @@ def collection(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pyte
 
 
 def tagged(collection: Collection, image: int, *tags: str) -> None:
-    collection.apply(Rewrite((Words(image, tags),), "tagged"), [image], "tagger", durable=False)
+    collection.apply(Rewrite((Annotations(image, tags),), "tagged"), [image], "tagger", durable=False)
 
 
 def test_an_edit_is_taken_back_beneath_newer_commits_of_a_tagger(collection: Collection) -> None:
@@ -45,7 +45,7 @@ def test_an_edit_is_taken_back_beneath_newer_commits_of_a_tagger(collection: Col
     tagged(collection, 4, "night")
     undone = collection.undo()
     assert undone is not None
-    assert (undone.images_changed, undone.stayed) == (3, 1)
+    assert (undone.images_changed, undone.skipped) == (3, 1)
     assert collection.tag_names([1, 2, 3, 4]) == [
         ("1girl", "solo", "hat"),
         ("1girl", "solo", "hat", "smile"),
@@ -63,14 +63,14 @@ def test_what_stayed_is_taken_back_later_when_asked_again(collection: Collection
     added = collection.apply(AddTags(("new",), "start"), [1], "other").id
     undone = collection.undo(commit=first)
     assert undone is not None
-    assert (undone.images_changed, undone.stayed) == (3, 1)
-    assert collection.history()[-1].stayed == 1
+    assert (undone.images_changed, undone.skipped) == (3, 1)
+    assert collection.history()[-1].skipped == 1
     collection.undo("other", added)
     collection.undo("other")
     assert collection.tag_names([1]) == [("1girl", "solo", "hat", "new")]
     again = collection.undo(commit=first)
     assert again is not None
-    assert (again.images_changed, again.stayed) == (1, 0)
+    assert (again.images_changed, again.skipped) == (1, 0)
     with pytest.raises(UserError):
         collection.undo(commit=first)
     redone = collection.redo(commit=first)
@@ -110,7 +110,7 @@ def test_a_name_that_others_changed_since_stays(collection: Collection) -> None:
     tagged(collection, 4, "solo", "1girl")
     undone = collection.undo(commit=renamed)
     assert undone is not None
-    assert (undone.images_changed, undone.stayed) == (2, 2)
+    assert (undone.images_changed, undone.skipped) == (2, 2)
     assert collection.tag_names([1, 3, 4]) == [
         ("1girl", "solo", "hat"), ("1girl", "single", "hat"), ("solo", "1girl"),
     ]  # fmt: skip
@@ -122,7 +122,7 @@ def test_an_order_comes_back_where_nobody_changed_the_tags(collection: Collectio
     collection.apply(AddTags(("x",)), [2], "tagger")
     undone = collection.undo()
     assert undone is not None
-    assert undone.stayed == 1
+    assert undone.skipped == 1
     assert collection.tag_names([1, 2]) == [("1girl", "solo", "hat"), ("hat", "solo", "1girl", "x")]
 
 
@@ -131,13 +131,13 @@ def test_classes_and_marks_are_left_where_another_set_them(collection: Collectio
     collection.apply(SetClass(("hat",), "clothes"), actor="other")
     undone = collection.undo()
     assert undone is not None
-    assert undone.stayed == 1
+    assert undone.skipped == 1
     assert [tag.cls for tag in collection.tags_of(1)] == ["general", "general", "clothes"]
     collection.apply(SetMark(1), [1, 2])
     collection.apply(SetMark(-1), [2], "other")
     undone = collection.undo()
     assert undone is not None
-    assert undone.stayed == 1
+    assert undone.skipped == 1
     assert [row.mark for row in collection.rows([1, 2])] == [0, -1]
     assert collection.check() == []
 
@@ -157,7 +157,7 @@ def test_what_cannot_be_taken_back_is_refused(collection: Collection) -> None:
 
 def test_words_that_come_back_stand_behind_their_neighbours() -> None:
     before, after = ["a", "b", "c"], ["a", "d"]
-    assert merged_words(before, after, ["a", "d"], set()) == before
-    assert merged_words(before, after, ["x", "a", "d", "y"], set()) == ["x", "a", "b", "c", "y"]
-    assert merged_words(before, after, ["y"], {"d"}) == ["b", "c", "y"]
-    assert merged_words(before, after, ["d", "a"], {"c", "d"}) == ["d", "a", "b"]
+    assert merged_tags(before, after, ["a", "d"], set()) == before
+    assert merged_tags(before, after, ["x", "a", "d", "y"], set()) == ["x", "a", "b", "c", "y"]
+    assert merged_tags(before, after, ["y"], {"d"}) == ["b", "c", "y"]
+    assert merged_tags(before, after, ["d", "a"], {"c", "d"}) == ["d", "a", "b"]

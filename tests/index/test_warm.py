@@ -25,7 +25,7 @@ def edited(tmp_path: Path) -> Iterator[Collection]:
             facts = FileFacts(b"s" * 32, 1, 2, 3, 4, "png")
             collection.images.add([NewImage(root, f"{k}.png", facts, ("a", "b")) for k in range(3)])
         collection.apply(AddTags(("new",)))
-        collection.settle()
+        collection.compact()
         yield collection
 
 

@@ -14,7 +14,7 @@ from curator.index.collection import Collection
 from curator.interop.apply import carry_out
 from curator.interop.kohya.dataset_file import plan_kohya_toml
 from curator.interop.layouts import plan_import
-from curator.interop.matching.word_import import count_words
+from curator.interop.matching.word_import import count_annotations
 from curator.scan.scan import scan
 
 LINES = "a cat, red\r\n\r\n a {big|huge} dog, blue \r\n"
@@ -124,7 +124,7 @@ def test_only_the_files_asked_for_are_trained(
     beside(draw("set", "a.png"), a__txt="of, txt", a__caption="of caption", a__json='{"tags": ["of json"]}')
     keys = {"class_tokens": tokens} | ({"caption_extension": ending} if ending else {})
     plan = plan_kohya_toml(dataset(tmp_path, **keys))
-    planned = count_words(plan, collection.folder)
+    planned = count_annotations(plan, collection.folder)
     assert planned == carry_out(collection, plan).words
     assert words(collection, "a.png") == wanted
 

@@ -14,7 +14,7 @@ from curator.index.collection import Collection
 from curator.interop.apply import carry_out
 from curator.interop.layouts import plan_import
 from curator.interop.matching.names import OF_WINDOWS, spellings
-from curator.interop.matching.word_import import HAS_WORDS, NOT_HERE, SAYS_NOTHING, count_words
+from curator.interop.matching.word_import import HAS_WORDS, NOT_HERE, SAYS_NOTHING, count_annotations
 from curator.scan.scan import scan
 
 
@@ -54,7 +54,7 @@ def test_one_name_spelled_otherwise(
     if scanned:
         scan(collection, folder)
     plan = plan_import(folder)
-    assert dict(count_words(plan, collection.folder).funnel) == {"kept": 1}
+    assert dict(count_annotations(plan, collection.folder).funnel) == {"kept": 1}
     assert dict(carry_out(collection, plan).words.funnel) == {"kept": 1}
 
 
@@ -95,7 +95,7 @@ def test_a_drive_of_windows_is_told(draw: Any, tmp_path: Path, name: str, layout
     key = "image_path" if layout == "kohya-json" else "file_name"
     (folder / "metadata.jsonl").write_text(json.dumps({key: name, "text": "x", "caption": "x", "value": 1}))
     path = folder if layout == "imagefolder" else folder / "metadata.jsonl"
-    report = count_words(plan_import(path, layout))
+    report = count_annotations(plan_import(path, layout))
     assert (dict(report.funnel), report.warnings[OF_WINDOWS]) == ({NOT_HERE: 1}, 1)
 
 
@@ -131,7 +131,7 @@ def test_a_plan_counts_what_the_import_does(
     (folder / "metadata.jsonl").write_text("\n".join(map(json.dumps, rows)))
     (folder / "notes.txt").write_text("no picture")
     plan = plan_import(folder)
-    planned = count_words(plan, collection.folder, replace_words=replace)
+    planned = count_annotations(plan, collection.folder, replace_words=replace)
     done = carry_out(collection, plan, replace_words=replace).words
     assert planned == done
     assert done.funnel[NOT_HERE] == 3
@@ -146,5 +146,5 @@ def test_a_plan_knows_pictures_in_a_tar(draw: Any, tmp_path: Path, collection: C
     scan(collection, folder)
     (folder / "metadata.jsonl").write_text(json.dumps({"file_name": "shard.tar/b.png", "text": "x"}))
     plan = plan_import(folder)
-    assert count_words(plan, collection.folder) == carry_out(collection, plan).words
+    assert count_annotations(plan, collection.folder) == carry_out(collection, plan).words
     assert "x" in {row.caption for row in collection.rows([1, 2])}

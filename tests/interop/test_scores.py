@@ -14,7 +14,7 @@ from curator.filter.evaluate import select
 from curator.index.collection import Collection
 from curator.interop.apply import carry_out
 from curator.interop.layouts import plan_import
-from curator.interop.matching.word_import import NOT_HERE, count_words
+from curator.interop.matching.word_import import NOT_HERE, count_annotations
 from curator.scan.scan import scan
 
 MD5 = "0123456789abcdef0123456789abcdef"
@@ -41,7 +41,7 @@ def test_a_table_gives_a_score_for_every_column_of_numbers(scored: Collection, t
     )
     plan = plan_import(file, "scores")
     funnel = {"kept": 2, NOT_HERE: 1, "a row without a number": 1, "a row that names no picture": 1}
-    said = count_words(plan, scored.folder)
+    said = count_annotations(plan, scored.folder)
     assert (said.rows, dict(said.funnel)) == (5, funnel)
     assert dict(said.scores) == {"aesthetic_score": 1, "waifu": 2}
     assert not scored.scores.names()

@@ -18,7 +18,7 @@ from curator.interop.apply import carry_out
 from curator.interop.dumps.booru import plan_booru
 from curator.interop.dumps.json_stream import json_items
 from curator.interop.layouts import plan_import
-from curator.interop.matching.word_import import HAS_WORDS, NOT_HERE, SAYS_NOTHING, count_words
+from curator.interop.matching.word_import import HAS_WORDS, NOT_HERE, SAYS_NOTHING, count_annotations
 from curator.posts.dates import seconds_of
 from curator.posts.post import BAD_TAGS, SEVERAL
 from curator.scan.scan import scan
@@ -81,7 +81,7 @@ def dump(kind: str, folder: Path) -> Path:
 def test_a_dump_gives_words_classes_and_facts(posts: Collection, tmp_path: Path, kind: str) -> None:
     """S002, S009: each row has one first reason, and the reasons sum to the rows."""
     plan = plan_booru(dump(kind, tmp_path))
-    said = count_words(plan, posts.folder)
+    said = count_annotations(plan, posts.folder)
     assert (said.rows, dict(said.funnel)) == (7, FUNNEL)
     assert dict(said.warnings) == {"an unknown rating": 1, "a date that cannot be read": 1}
     report = carry_out(posts, plan)
@@ -107,8 +107,8 @@ def test_a_dump_read_again_changes_nothing_and_keeps_edited_words(posts: Collect
     carry_out(posts, plan)
     assert len(posts.history()) == before
     posts.apply(AddTags(("mine",)), select(posts, "name:11.png").ids.tolist())
-    assert count_words(plan, posts.folder).funnel[HAS_WORDS] == 1
-    assert count_words(plan, posts.folder, replace_words=True).funnel[HAS_WORDS] == 0
+    assert count_annotations(plan, posts.folder).funnel[HAS_WORDS] == 1
+    assert count_annotations(plan, posts.folder, replace_words=True).funnel[HAS_WORDS] == 0
     assert carry_out(posts, plan).words.funnel[HAS_WORDS] == 1
     assert len(select(posts, "mine")) == 1
     carry_out(posts, plan, replace_words=True)
@@ -190,7 +190,7 @@ def test_kohya_metadata(draw: Any, tmp_path: Path, collection: Collection, suffi
     else:
         jsonl(file, [{"image_path": key, **row} for key, row in rows.items()])
     plan = plan_import(file, "kohya-json", images=folder)
-    assert dict(count_words(plan).funnel) == {"kept": 2, NOT_HERE: 1}
+    assert dict(count_annotations(plan).funnel) == {"kept": 2, NOT_HERE: 1}
     report = carry_out(collection, plan)
     assert dict(report.words.funnel) == {"kept": 2, NOT_HERE: 1}
     (a,) = select(collection, "name:a.png").ids.tolist()
@@ -287,12 +287,12 @@ def test_metadata_cut_short_gives_what_is_whole(draw: Any, tmp_path: Path, colle
     folder = draw("set", "a.png", "b.png")
     (tmp_path / "m.json").write_text('{"a.png": {"tags": "x"}, "b.png": {"ta')
     plan = plan_import(tmp_path / "m.json", "kohya-json", images=folder)
-    for report in (count_words(plan), carry_out(collection, plan).words):
+    for report in (count_annotations(plan), carry_out(collection, plan).words):
         assert dict(report.funnel) == {"kept": 1, "an entry where the file is cut short": 1}
     assert len(select(collection, "x")) == 1
     (tmp_path / "m.json").write_text("nonsense")
     with pytest.raises(UserError, match="no JSON"):
-        count_words(plan)
+        count_annotations(plan)
 
 
 def test_a_picture_outside_of_the_folder_is_not_there(
@@ -302,7 +302,7 @@ def test_a_picture_outside_of_the_folder_is_not_there(
     folder = draw("set", "a.png")
     jsonl(folder / "metadata.jsonl", [{"file_name": "../other/b.png", "text": "x"}])
     plan = plan_import(folder)
-    for report in (count_words(plan), carry_out(collection, plan).words):
+    for report in (count_annotations(plan), carry_out(collection, plan).words):
         assert dict(report.funnel) == {NOT_HERE: 1}
 
 
@@ -383,4 +383,8 @@ def test_a_caption_that_is_not_taken_is_not_kept(draw: Any, tmp_path: Path, coll
     (folder / "a.caption").write_text("mine")
     jsonl(folder / "metadata.jsonl", [{"file_name": "a.png", "text": "theirs"}])
     plan = plan_import(folder)
-    assert dict(count_words(plan).funnel) == dict(carry_out(collection, plan).words.funnel) == {HAS_WORDS: 1}
+    assert (
+        dict(count_annotations(plan).funnel)
+        == dict(carry_out(collection, plan).words.funnel)
+        == {HAS_WORDS: 1}
+    )

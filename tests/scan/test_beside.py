@@ -7,7 +7,7 @@ from unicodedata import normalize
 import pytest
 
 from curator.index.images.sidecar_names import kind_of, sidecar_name
-from curator.scan.sidecars.beside import Beside, shared_stems, stem_of
+from curator.scan.sidecars.beside import SidecarNames, shared_stems, stem_of
 
 CAFE_C, CAFE_D = normalize("NFC", "café"), normalize("NFD", "café")
 
@@ -27,7 +27,7 @@ CAFE_C, CAFE_D = normalize("NFC", "café"), normalize("NFD", "café")
     ],
 )
 def test_sidecars(picture: str, files: list[str], expected: list[str]) -> None:
-    beside = Beside()
+    beside = SidecarNames()
     for file in files:
         stem, _, ending = file.rpartition(".")
         beside.add(stem, f".{ending}")

@@ -21,7 +21,7 @@ from curator.index.collection import Collection
 from curator.index.tables.metadata import PostFacts
 from curator.scan.copies import appearance, near
 from curator.scan.copies import fingerprint as filling
-from curator.scan.copies.appearance import LOOKING, fingerprint
+from curator.scan.copies.appearance import FINGERPRINTING, fingerprint
 from curator.scan.copies.duplicates import find_groups
 from curator.scan.copies.fingerprint import fill
 from curator.scan.copies.near import MAX_DISTANCE, near_pairs
@@ -93,7 +93,7 @@ def test_exact_copies_by_content(collection: Collection) -> None:
 def test_near_copies_and_the_best_of_them(collection: Collection) -> None:
     """B16"""
     ids = everything(collection)
-    assert fill(collection, ids).looked == 10  # eleven files, two of the same content
+    assert fill(collection, ids).fingerprinted == 10  # eleven files, two of the same content
     groups = find_groups(collection, ids, 6)
     found = {frozenset(group) for group in named(collection, groups)}
     assert found == {
@@ -123,8 +123,8 @@ def test_looking_can_be_stopped_and_goes_on(collection: Collection, monkeypatch:
 
     with pytest.raises(KeyboardInterrupt):
         fill(collection, ids, stop)
-    assert 0 < fill(collection, ids).looked < 10
-    assert fill(collection, ids).looked == 0
+    assert 0 < fill(collection, ids).fingerprinted < 10
+    assert fill(collection, ids).fingerprinted == 0
 
 
 def test_what_cannot_be_looked_at_is_named_and_the_rest_goes_on(collection: Collection, folder: Path) -> None:
@@ -141,9 +141,9 @@ def test_what_cannot_be_looked_at_is_named_and_the_rest_goes_on(collection: Coll
     filled = fill(collection, ids)
     assert [path for path, _ in filled.undecodable] == [str(folder / "broken.png")]
     assert filled.unopened == [(str(folder / "p4.png"), "No such file or directory")]
-    assert filled.looked == 9
+    assert filled.fingerprinted == 9
     (folder / "away too").rename(folder / "p4.png")
-    assert fill(collection, ids).looked == 1
+    assert fill(collection, ids).fingerprinted == 1
     assert scan(collection, folder).quarantined == []
     assert [entry.path for entry in collection.quarantine.list()] == [str(folder / "broken.png")]
     picture(9).save(folder / "broken.png")
@@ -177,14 +177,15 @@ def test_a_picture_that_kills_its_process(
 ) -> None:
     killer = tmp_path / "killer.py"
     killer.write_text(
-        "import os\nfrom dataclasses import replace\nfrom curator.scan import reader_process, appearance\n"
+        "import os\nfrom dataclasses import replace\nfrom curator.scan.copies import appearance\n"
+        "from curator.scan.readers import reader_process\n"
         "def dies(asked):\n"
-        "    return os._exit(1) if 'p5.png' in str(asked) else appearance.look_at_all(asked)\n"
-        "reader_process.trade_named = lambda name: replace(appearance.LOOKING, work=dies)\n"
+        "    return os._exit(1) if 'p5.png' in str(asked) else appearance.fingerprint_all(asked)\n"
+        "reader_process.job_named = lambda name: replace(appearance.FINGERPRINTING, work=dies)\n"
         "reader_process.main()\n"
     )
     monkeypatch.setattr(readers, "_COMMAND", [str(killer)])
-    monkeypatch.setattr(filling, "LOOKING", replace(LOOKING, here=0))
+    monkeypatch.setattr(filling, "FINGERPRINTING", replace(FINGERPRINTING, inline_limit=0))
     for looked in (9, 0):
         filled = fill(collection, everything(collection))
         assert filled == filling.Filled(looked, [], [(str(folder / "p5.png"), "its decoder crashed")])
@@ -204,9 +205,9 @@ def test_a_picture_whose_decoder_failed_once_is_looked_at_again(
     ids = everything(collection)
     with patch.object(appearance, "_small", fails):
         filled = fill(collection, ids)
-    assert (filled.looked, len(filled.unopened), filled.undecodable) == (0, 10, [])
+    assert (filled.fingerprinted, len(filled.unopened), filled.undecodable) == (0, 10, [])
     assert collection.quarantine.count() == 0
-    assert fill(collection, ids).looked == 10
+    assert fill(collection, ids).fingerprinted == 10
 
 
 @pytest.mark.parametrize("again", ["retry", "full"])
@@ -218,9 +219,9 @@ def test_pictures_set_aside_get_another_look(collection: Collection, folder: Pat
     (folder / "broken.png").write_bytes(data)
     scan(collection, folder)
     ids = everything(collection)
-    with patch.object(appearance, "number_of", side_effect=ValueError("once")):
+    with patch.object(appearance, "perceptual_hash", side_effect=ValueError("once")):
         assert len(fill(collection, ids).undecodable) == 11
-    assert fill(collection, ids).looked == 0
+    assert fill(collection, ids).fingerprinted == 0
     if again == "retry":
         done = retry(collection)
         assert (done.usable, done.gone, done.left) == (10, 0, 1)
@@ -228,7 +229,7 @@ def test_pictures_set_aside_get_another_look(collection: Collection, folder: Pat
         scan(collection, folder, full=True)
         assert [path for path, _ in fill(collection, ids).undecodable] == [str(folder / "broken.png")]
     assert [entry.path for entry in collection.quarantine.list()] == [str(folder / "broken.png")]
-    assert fill(collection, ids).looked == 0
+    assert fill(collection, ids).fingerprinted == 0
     assert len(find_groups(collection, ids, 6)) == 2
 
 

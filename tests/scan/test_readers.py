@@ -46,7 +46,7 @@ def cut(question: Question, size: int) -> list[tuple[int, Question]]:
 def by_processes(question: Question, size: int, here: int = 0) -> tuple[list[Outcome], list[tuple[str, str]]]:
     outcomes: list[Outcome] = []
     warnings: list[tuple[str, str]] = []
-    with Readers(replace(READING, here=here)) as reading:
+    with Readers(replace(READING, inline_limit=here)) as reading:
         for count, answer in reading.read(iter(cut(question, size))):
             assert len(answer.facts) == len(answer.sidecars) == count
             outcomes += [answer.outcome(place) for place in range(count)]
@@ -72,7 +72,7 @@ def test_the_same_as_read_here(
 def test_a_process_that_is_killed_costs_nothing(wanted: Question, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(readers, "_COUNT", 1)
     found: list[Outcome] = []
-    with Readers(replace(READING, here=0)) as reading:
+    with Readers(replace(READING, inline_limit=0)) as reading:
         for _, answer in reading.read(iter(cut(wanted, 1)[:-1])):
             found.append(answer.outcome(0))
             for process in (*reading._starting, *reading._processes):
@@ -86,9 +86,9 @@ def test_a_file_that_kills_its_reader_is_named(
     """A decoder that crashes takes a process with it, not the scan: here a stand-in that dies of one file."""
     killer = tmp_path / "killer.py"
     killer.write_text(
-        "import os\nfrom dataclasses import replace\nfrom curator.scan import reader_process, reading\n"
+        "import os\nfrom dataclasses import replace\nfrom curator.scan.readers import reader_process, reading\n"
         "dies = lambda asked: os._exit(1) if '7.png' in str(asked.wanted) else reading.read_all(asked)\n"
-        "reader_process.trade_named = lambda name: replace(reading.READING, work=dies)\n"
+        "reader_process.job_named = lambda name: replace(reading.READING, work=dies)\n"
         "reader_process.main()\n"
     )
     monkeypatch.setattr(readers, "_COMMAND", [str(killer)])
@@ -104,22 +104,22 @@ def test_what_a_dead_process_had_not_begun_is_asked_of_another(
     """However much it was asked, its death costs one process more, not one for each file."""
     dying = tmp_path / "dying.py"
     dying.write_text(
-        "import os\nfrom dataclasses import replace\nfrom curator.scan import reader_process, reading\n"
+        "import os\nfrom dataclasses import replace\nfrom curator.scan.readers import reader_process, reading\n"
         f"died = {str(tmp_path / 'died')!r}\n"
         "def dies_once(asked):\n"
         "    if asked.wanted and not os.path.exists(died):\n"
         "        open(died, 'w').close()\n"
         "        os._exit(1)\n"
         "    return reading.read_all(asked)\n"
-        "reader_process.trade_named = lambda name: replace(reading.READING, work=dies_once)\n"
+        "reader_process.job_named = lambda name: replace(reading.READING, work=dies_once)\n"
         "reader_process.main()\n"
     )
     started: list[str] = []
 
     class Counted(readers._Process):
-        def __init__(self, trade: str) -> None:
-            started.append(trade)
-            super().__init__(trade)
+        def __init__(self, job: str) -> None:
+            started.append(job)
+            super().__init__(job)
 
         def has_answer(self) -> bool:
             return False  # so all is asked before any answer is taken
@@ -190,7 +190,7 @@ def test_of_known_images_only_what_changed_is_read(wanted: Question, tmp_path: P
         ("gone.png", True, (), (), (*other, {})),
         ("6.png", True, (), (), None),
     ]
-    with Readers(replace(READING, here=here)) as reading:
+    with Readers(replace(READING, inline_limit=here)) as reading:
         pieces = [(None, Question(wanted.folder, asked[at : at + 4])) for at in (0, 4)]
         one, two = (answer for _, answer in reading.read(iter(pieces)))
     assert ((one.same, one.gone, one.rereads), (two.same, two.gone, two.rereads)) == (

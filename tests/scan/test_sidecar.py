@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curator.scan.sidecars.sidecar import Sidecar, read_sidecar, together
+from curator.scan.sidecars.sidecar import Sidecar, merged_annotations, read_sidecar
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def test_broken_json_is_a_warning(read, data: bytes) -> None:  # type: ignore[no
 
 def test_txt_and_caption_come_before_json(read) -> None:  # type: ignore[no-untyped-def]
     data = read(".json", json.dumps({"tags_artist": ["foo"], "caption": "json"}))
-    words = together([data, read(".txt", "foo, b"), read(".caption", "free")])
+    words = merged_annotations([data, read(".txt", "foo, b"), read(".caption", "free")])
     assert (words.tags, words.caption, words.classes) == (("foo", "b"), "free", (("foo", "artist"),))
 
 

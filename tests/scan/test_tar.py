@@ -98,7 +98,7 @@ def test_a_tar_as_a_root_is_the_folder_it_was_made_of(pictures: Path, tmp_path: 
         assert [each for each in verify_files(two) if each] == []
         assert [image.parts for image in one.images()] == [image.parts for image in two.images()]
     for collection in (plain, packed):
-        assert fill(collection, list(collection.images.alive())).looked == 4
+        assert fill(collection, list(collection.images.alive())).fingerprinted == 4
     contents = [bytes.fromhex(row.sha256) for row in plain.rows(list(plain.images.alive()))]
     assert plain.fingerprints.of(contents) == packed.fingerprints.of(contents)
 

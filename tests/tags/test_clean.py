@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from curator.contract.errors import UserError
-from curator.tags.clean import CleanRules, Diff, TagCleaner, clean_caption, cleaned_words
+from curator.tags.clean import CleanRules, Diff, TagCleaner, clean_caption, cleaned_annotations
 from curator.tags.relations import read_aliases, read_implications
 from curator.tags.rewriting import commit
 from curator.tags.tables import default_tables, with_changes
@@ -95,7 +95,7 @@ def test_the_diff_counts_every_change_and_its_rule(rows: Any) -> None:
         [Post(("long_hair", "shirt", "white shirt")), Post(("long_hair",), "an anime girl"), Post(("sky",))]
     )
     diff = Diff()
-    words = list(cleaned_words(collection, [1, 2, 3], rules(), diff))
+    words = list(cleaned_annotations(collection, [1, 2, 3], rules(), diff))
     assert diff.images == len(words) == 2
     assert diff.by_rule() == {"underscores": 2, "subsumed": 1, "captions": 1}
     assert diff.changes["underscores", "long_hair", "long hair"] == 2
@@ -103,7 +103,7 @@ def test_the_diff_counts_every_change_and_its_rule(rows: Any) -> None:
     assert made.images_changed == 2
     assert [tag.name for tag in collection.tags_of(1)] == ["long hair", "white shirt"]
     again = Diff()
-    assert not list(cleaned_words(collection, [1, 2, 3], rules(), again))
+    assert not list(cleaned_annotations(collection, [1, 2, 3], rules(), again))
     collection.undo()
     assert [tag.name for tag in collection.tags_of(1)] == ["long_hair", "shirt", "white shirt"]
     assert collection.rows([2])[0].caption == "an anime girl"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from curator.contract.errors import UserError
-from curator.tags.order import order_rule, ordered_words
+from curator.tags.order import order_rule, ordered_annotations
 from curator.tags.rewriting import commit
 from curator.tags.tables import default_tables, with_changes
 from tests.tags.conftest import Post
@@ -31,7 +31,7 @@ TAGS = (
 
 def ordered(collection: Any, changes: dict[str, Any] | None = None) -> list[str]:
     rule = order_rule(with_changes(default_tables(), changes or {}))
-    commit(collection, ordered_words(collection, [1], rule), "order")
+    commit(collection, ordered_annotations(collection, [1], rule), "order")
     return [tag.name for tag in collection.tags_of(1)]
 
 
@@ -59,7 +59,7 @@ def test_inside_a_class(rows: Any, within: str, end: list[str]) -> None:
 def test_one_undo_brings_the_old_order_back(rows: Any) -> None:
     collection = rows([Post(TAGS)], CLASSES)
     ordered(collection)
-    assert not list(ordered_words(collection, [1], order_rule(default_tables())))
+    assert not list(ordered_annotations(collection, [1], order_rule(default_tables())))
     collection.undo()
     assert [tag.name for tag in collection.tags_of(1)] == list(TAGS)
 

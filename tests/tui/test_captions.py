@@ -13,7 +13,7 @@ from curator.contract.epoch_plan import Sample
 from curator.contract.errors import UserError
 from curator.contract.manifest.manifest import open_manifest
 from curator.contract.recipe.toml_file import load_recipe
-from curator.freeze.caption_walk import CaptionWalk, Said, row_of, say, showings
+from curator.freeze.caption_walk import CaptionPreview, CaptionWalk, preview_caption, row_of, showings
 from curator.index.tables.small_tables import Subset
 from curator.tui.screens.captions import CaptionsScreen
 from curator.tui.training_words import said_lines
@@ -74,9 +74,11 @@ def test_what_was_left_out_is_named():
     parts = CaptionParts(("frz",), ("a", "b", "a", "c"), (), "text")
     rules = CaptionRules(tag_dropout=0.5)
     for copy in range(20):
-        caption, left_out = say(parts, rules, 1, Sample(0, 0, copy), 0)
+        caption, left_out = preview_caption(parts, rules, 1, Sample(0, 0, copy), 0)
         assert sorted([*caption.split(", "), *left_out]) == sorted(["frz", "a", "b", "a", "c", "text"])
-    dropped = Said(*say(parts, CaptionRules(caption_dropout=1.0), 1, Sample(0, 0, 0), 0), recipe().text)
+    dropped = CaptionPreview(
+        *preview_caption(parts, CaptionRules(caption_dropout=1.0), 1, Sample(0, 0, 0), 0), recipe().text
+    )
     assert dropped.caption == ""
     assert dropped.left_out == ("frz", "a", "b", "a", "c", "text")
     assert "no caption" in said_lines(dropped, 60)[1].plain
@@ -87,7 +89,7 @@ def test_what_falls_off_is_named():
 
     def lines(**text: object) -> str:
         read_so = replace(recipe().text, **text)
-        return "\n".join(line.plain for line in said_lines(Said(caption, (), read_so), 60))
+        return "\n".join(line.plain for line in said_lines(CaptionPreview(caption, (), read_so), 60))
 
     assert "of 75 tokens" in lines()
     assert "falls off" in lines()

@@ -177,12 +177,12 @@ async def test_keys_wait_for_the_pictures_of_the_filter_and_escape_gives_them_up
     begun, may_end = threading.Event(), threading.Event()
     plain = browse.find_first
 
-    def slow(reader, text, wanted, is_given_up):
+    def slow(reader, text, wanted, is_cancelled):
         if text == "dog":
             begun.set()
-            while not is_given_up() and not may_end.wait(0.01):
+            while not is_cancelled() and not may_end.wait(0.01):
                 pass
-        return plain(reader, text, wanted, is_given_up)
+        return plain(reader, text, wanted, is_cancelled)
 
     async with drive() as it:
         monkeypatch.setattr(browse, "find_first", slow)

@@ -19,7 +19,7 @@ import curator.tui.screens
 from curator.contract.errors import UserError
 from curator.session.session import Session
 from curator.tui.app import FriezeApp
-from curator.tui.messages import Mistake, Told
+from curator.tui.messages import StatusChanged, UserErrorRaised
 from curator.tui.widgets import status_line
 from curator.tui.widgets.line_list import LineList
 from curator.tui.widgets.lines import Lines, Passage
@@ -212,8 +212,8 @@ async def test_a_key_that_was_on_its_way_takes_no_note_away(drive, monkeypatch):
 async def test_a_long_mistake_is_read_whole_and_progress_keeps_out_of_the_tabs(drive):
     what = "the folder has no pictures that anybody could use " * 3
     async with drive(NORMAL) as it:
-        it.app.screen.post_message(Told("freezing 123,456/3,600,000 and then some more words"))
-        it.app.screen.post_message(Mistake(UserError(what, "[b]give[/b] another one")))
+        it.app.screen.post_message(StatusChanged("freezing 123,456/3,600,000 and then some more words"))
+        it.app.screen.post_message(UserErrorRaised(UserError(what, "[b]give[/b] another one")))
         await it.sees("[b]give[/b] another one")
         lines = it.text.splitlines()
         assert _squeezed(what) in _squeezed(it.text)
@@ -221,7 +221,7 @@ async def test_a_long_mistake_is_read_whole_and_progress_keeps_out_of_the_tabs(d
         assert "8 Prepare" in lines[0]
         await it.press("3")
         await it.sees("freezing 123,456/3,600,000 and then some more words")
-        it.app.screen.post_message(Told(""))
+        it.app.screen.post_message(StatusChanged(""))
         await it.press("1")
         await it.until(lambda: "freezing" not in it.text)
 

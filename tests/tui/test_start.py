@@ -40,9 +40,9 @@ def test_a_long_look_is_given_up(session, monkeypatch) -> None:
     """The screen asks again in a worker, and the lookout stops."""
     begun, stopped = threading.Event(), threading.Event()
 
-    def long_look(reader, text, wanted, is_given_up):
+    def long_look(reader, text, wanted, is_cancelled):
         begun.set()
-        while not is_given_up():
+        while not is_cancelled():
             pass
         stopped.set()
         raise UserError("too late", "")

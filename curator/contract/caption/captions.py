@@ -124,7 +124,7 @@ def _pieces(text: str, rules: CaptionRules) -> list[str]:
     return [piece for piece in map(str.strip, text.split(",")) if piece]
 
 
-def written(parts: CaptionParts, rules: CaptionRules) -> CaptionParts:
+def with_escaped_tags(parts: CaptionParts, rules: CaptionRules) -> CaptionParts:
     """The parts as they are written into a caption: with `escape_parentheses`, the brackets of tags as plain signs."""
     if not rules.escape_parentheses:
         return parts
@@ -145,37 +145,37 @@ def caption_of(
     `step` counts from 0; without one the tokens are all warm.
     """
     epoch, row, copy = sample
-    begun = key_from(_begun_epoch(seed, epoch), row, copy)  # all draws of a sample begin alike
-    if _is_dropped(rules, begun, epoch):
+    sample_key = key_from(_epoch_key(seed, epoch), row, copy)  # all draws of a sample begin alike
+    if _is_dropped(rules, sample_key, epoch):
         return ""
-    parts = written(parts, rules)
+    parts = with_escaped_tags(parts, rules)
     if rules.wildcards:
-        parts, rules = _with_wildcards(parts, rules, key_from(begun, Purpose.WILDCARD))
-    middle: Sequence[str] = parts.middle[: _warm(rules, len(parts.middle), step)]
+        parts, rules = _with_wildcards(parts, rules, key_from(sample_key, Purpose.WILDCARD))
+    middle: Sequence[str] = parts.middle[: _warmup_count(rules, len(parts.middle), step)]
     if rules.shuffle:
-        middle = shuffled_by(key_from(begun, Purpose.SHUFFLE), middle)
+        middle = shuffled_by(key_from(sample_key, Purpose.SHUFFLE), middle)
     if rules.tag_dropout:
-        middle = kept_by(key_from(begun, Purpose.TAG_DROPOUT), middle, rules.tag_dropout)
+        middle = kept_by(key_from(sample_key, Purpose.TAG_DROPOUT), middle, rules.tag_dropout)
     pieces = [*parts.head, *middle, *parts.tail]
     if parts.text:
         pieces.append(parts.text)
-    return _around(SEPARATOR.join(pieces), rules)
+    return _with_affixes(SEPARATOR.join(pieces), rules)
 
 
 @lru_cache(maxsize=16)
-def _begun_epoch(seed: int, epoch: int) -> int:
+def _epoch_key(seed: int, epoch: int) -> int:
     return key(seed, epoch)
 
 
-def _is_dropped(rules: CaptionRules, begun: int, epoch: int) -> bool:
+def _is_dropped(rules: CaptionRules, sample_key: int, epoch: int) -> bool:
     if rules.dropout_every_epochs and (epoch + 1) % rules.dropout_every_epochs == 0:
         return True
     if not rules.caption_dropout:
         return False
-    return share_of(key_from(begun, Purpose.CAPTION_DROPOUT)) < rules.caption_dropout
+    return share_of(key_from(sample_key, Purpose.CAPTION_DROPOUT)) < rules.caption_dropout
 
 
-def _warm(rules: CaptionRules, tags: int, step: int | None) -> int:
+def _warmup_count(rules: CaptionRules, tags: int, step: int | None) -> int:
     """How many tags of the middle are trained at `step`."""
     if step is None or step >= rules.warmup_steps or tags <= rules.warmup_tags:
         return tags
@@ -183,7 +183,7 @@ def _warm(rules: CaptionRules, tags: int, step: int | None) -> int:
 
 
 def _with_wildcards(
-    parts: CaptionParts, rules: CaptionRules, begun: int
+    parts: CaptionParts, rules: CaptionRules, sample_key: int
 ) -> tuple[CaptionParts, CaptionRules]:
     """Each piece draws for itself, so that a caption longer by one tag draws the same for the others.
 
@@ -191,14 +191,16 @@ def _with_wildcards(
     """
 
     def drawn(pieces: Sequence[str], group: int) -> tuple[str, ...]:
-        return tuple(expanded(piece, key_from(begun, group, place)) for place, piece in enumerate(pieces))
+        return tuple(
+            expanded(piece, key_from(sample_key, group, place)) for place, piece in enumerate(pieces)
+        )
 
     has_lines = "\n" in parts.text
     if has_lines:
-        parts = parts._replace(text=_one_line(parts.text, key_from(begun, _LINE)))
+        parts = parts._replace(text=_one_line(parts.text, key_from(sample_key, _LINE)))
     text, prefix, suffix = drawn((parts.text, rules.prefix, rules.suffix), 3)
     words = CaptionParts(drawn(parts.head, 0), drawn(parts.middle, 1), drawn(parts.tail, 2), text)
-    words = _drawn_across(parts, words, rules, begun)
+    words = _drawn_across(parts, words, rules, sample_key)
     if (prefix, suffix) != (rules.prefix, rules.suffix):
         rules = replace(rules, prefix=prefix, suffix=suffix)
     if has_lines and (may_move(rules) or rules.text_first):
@@ -206,7 +208,9 @@ def _with_wildcards(
     return words, rules
 
 
-def _drawn_across(parts: CaptionParts, drawn: CaptionParts, rules: CaptionRules, begun: int) -> CaptionParts:
+def _drawn_across(
+    parts: CaptionParts, drawn: CaptionParts, rules: CaptionRules, sample_key: int
+) -> CaptionParts:
     """`drawn`, where wildcards reach over several pieces: commas in the item part tags, and kept ones count anew."""
     if not any("{" in piece for piece in chain(*parts[:3])):
         return drawn
@@ -217,7 +221,7 @@ def _drawn_across(parts: CaptionParts, drawn: CaptionParts, rules: CaptionRules,
         if is_separated and (group == 1 or (group and both[0])):
             pieces.append((rules.keep_separator, rules.keep_separator, 0))
         tags_of_group = enumerate(zip(*both, strict=True))
-        pieces += [(tag, said, key_from(begun, group, place)) for place, (tag, said) in tags_of_group]
+        pieces += [(tag, said, key_from(sample_key, group, place)) for place, (tag, said) in tags_of_group]
     pieces = pieces[lead:]
     tags: list[str] = []
     done = 0
@@ -266,7 +270,7 @@ def _is_separated(parts: CaptionParts, rules: CaptionRules) -> bool:
     )
 
 
-def _around(text: str, rules: CaptionRules) -> str:
+def _with_affixes(text: str, rules: CaptionRules) -> str:
     if rules.secondary_separator:
         text = SEPARATOR.join(piece.strip() for piece in text.split(rules.secondary_separator))
     if not (rules.prefix or rules.suffix):

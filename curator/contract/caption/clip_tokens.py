@@ -20,7 +20,7 @@ _SPECIAL = ("<|startoftext|>", "<|endoftext|>")
 _ENDINGS = ("'s", "'t", "'re", "'ve", "'m", "'ll", "'d")
 
 
-class Counted(NamedTuple):
+class TokenCount(NamedTuple):
     """Tokens and chunks of a caption; `kept` is what is trained, `cut` what falls off."""
 
     tokens: int
@@ -44,7 +44,7 @@ def chunks_of(tokens: int) -> int:
     return max(1, -(-tokens // TOKENS_A_CHUNK))
 
 
-def counted(caption: str, length: int = TOKENS_A_CHUNK, *, weighted: bool = False) -> Counted:
+def counted(caption: str, length: int = TOKENS_A_CHUNK, *, weighted: bool = False) -> TokenCount:
     """A caption's tokens and what of it fits into `length`; a word that is cut through counts as fallen off.
 
     With `weighted`, brackets are weights: what is kept and cut is told without them.
@@ -59,8 +59,8 @@ def counted(caption: str, length: int = TOKENS_A_CHUNK, *, weighted: bool = Fals
         begun += len(part)
     text = "".join(parts)
     if total <= length:
-        return Counted(total, chunks_of(total), text, "")
-    return Counted(total, chunks_of(total), text[:fits], text[fits:])
+        return TokenCount(total, chunks_of(total), text, "")
+    return TokenCount(total, chunks_of(total), text[:fits], text[fits:])
 
 
 def _normal(text: str) -> str:

@@ -10,7 +10,13 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from curator.contract.caption.captions import SEPARATOR, CaptionParts, CaptionRules, may_move, written
+from curator.contract.caption.captions import (
+    SEPARATOR,
+    CaptionParts,
+    CaptionRules,
+    may_move,
+    with_escaped_tags,
+)
 
 ROUND = 1.1
 SQUARE = 1 / 1.1
@@ -84,7 +90,7 @@ def weights_problem(parts: CaptionParts, rules: CaptionRules) -> str:
 
     Brackets around several tags are torn where `rules` may part these.
     """
-    parts = written(parts, rules)
+    parts = with_escaped_tags(parts, rules)
     head, tail = SEPARATOR.join(parts.head), SEPARATOR.join(parts.tail)
     pieces = [piece for piece in (head, *parts.middle, tail, parts.text) if piece]
     whole = bracket_problem(" ".join((rules.prefix, SEPARATOR.join(pieces), rules.suffix)))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from curator.contract.manifest.signs import WIDE_BITS, numbers, signs, sql_number, wide
+from curator.contract.manifest.signs import WIDE_BITS, decode_numbers, encode_numbers, encode_wide, sql_number
 
 ROWS = 32
 NARROW = ("root", "head", "tail")  # one sign each; head and tail count tags that never move
@@ -22,7 +22,7 @@ SIGNS = len(NARROW) + 2 * len(WIDE)  # of one picture; a line break parts it fro
 LEAST_ROW_BYTES = SIGNS + 32  # of one picture: its signs and its sha256
 ENDS = 6  # the last so many signs say where path, tags and text end
 DAMAGE = (ValueError, TypeError, AttributeError, IndexError)  # where reading a garbled block ends
-_FIRST_BEGINS = signs([0] * ENDS)
+_FIRST_BEGINS = encode_numbers([0] * ENDS)
 
 
 class Block(NamedTuple):
@@ -77,9 +77,9 @@ def _block(rows: Sequence[PackedRow]) -> Block:
     for row, own_tags, own_text in zip(rows, tags, texts, strict=True):
         path_end, tags_end = path_end + len(row.path), tags_end + len(own_tags)
         text_end += len(own_text)
-        narrow = signs(getattr(row, name) for name in NARROW)
-        sizes = "".join(wide(getattr(row, name)) for name in WIDE[:-3])
-        lines.append(narrow + sizes + wide(path_end) + wide(tags_end) + wide(text_end))
+        narrow = encode_numbers(getattr(row, name) for name in NARROW)
+        sizes = "".join(encode_wide(getattr(row, name)) for name in WIDE[:-3])
+        lines.append(narrow + sizes + encode_wide(path_end) + encode_wide(tags_end) + encode_wide(text_end))
     return Block(
         "\n".join(lines).encode(),
         b"".join(row.sha256 for row in rows),
@@ -101,7 +101,7 @@ def unpacked(block: tuple[bytes, bytes, bytes, bytes, bytes], place: int) -> Pac
     (
         p, path, t, tag, w, word, root, head, tail, a, width, b, height, c, resized_width, d, resized_height,
         e, left, f, top, g, file_bytes, h, path_end, i, tags_end, j, text_end,
-    ) = numbers(begins + own[-1].decode())  # fmt: skip
+    ) = decode_numbers(begins + own[-1].decode())  # fmt: skip
     bits = WIDE_BITS
     path_begin, path_end = p << bits | path, h << bits | path_end
     tags_begin, tags_end = t << bits | tag, i << bits | tags_end

@@ -16,7 +16,7 @@ MOST = 0x10FFFF - GAP - FIRST  # the largest number of one sign
 WIDE_BITS = 20
 
 
-def sign(number: int) -> str:
+def encode_number(number: int) -> str:
     """The sign of a number of 0 to `MOST`.
 
     Raises:
@@ -25,18 +25,18 @@ def sign(number: int) -> str:
     return chr(number + FIRST if number + FIRST < SURROGATES else number + FIRST + GAP)
 
 
-def signs(numbers: Iterable[int]) -> str:
+def encode_numbers(numbers: Iterable[int]) -> str:
     """One sign a number."""
-    return "".join(map(sign, numbers))
+    return "".join(map(encode_number, numbers))
 
 
-def wide(number: int) -> str:
+def encode_wide(number: int) -> str:
     """Two signs, for numbers below 2^40."""
-    return sign(number >> WIDE_BITS) + sign(number & ((1 << WIDE_BITS) - 1))
+    return encode_number(number >> WIDE_BITS) + encode_number(number & ((1 << WIDE_BITS) - 1))
 
 
-def numbers(text: str) -> list[int]:
-    """What `signs` was given."""
+def decode_numbers(text: str) -> list[int]:
+    """The inverse of `encode_numbers`."""
     return [code - FIRST if code < SURROGATES else code - FIRST - GAP for code in map(ord, text)]
 
 

@@ -22,7 +22,7 @@ from curator.contract.manifest.digest import Digest, provenance_json
 from curator.contract.manifest.header import FORMAT, VERSION, ManifestSubset, Provenance, stored_subset
 from curator.contract.manifest.manifest import ManifestImage
 from curator.contract.manifest.seal import seal
-from curator.contract.manifest.signs import numbers, sign
+from curator.contract.manifest.signs import decode_numbers, encode_number
 from curator.contract.manifest.span_rows import Part, PartGatherer
 from curator.contract.text import visible
 
@@ -171,7 +171,7 @@ class _Packing:
 
     def __init__(self, images: Iterable[ManifestImage], tags: Iterable[str]) -> None:
         self._images = images
-        self._signs = {name: sign(number) for number, name in enumerate(tags)}
+        self._signs = {name: encode_number(number) for number, name in enumerate(tags)}
         self._gatherer = PartGatherer()
         self._parts: tuple[Part, ...] | None = None
         self._counts: dict[int, Counter[str]] = {}
@@ -188,7 +188,7 @@ class _Packing:
         return [
             (subset, tag, images)
             for subset, counter in sorted(self._counts.items())
-            for tag, images in sorted((numbers(each)[0], count) for each, count in counter.items())
+            for tag, images in sorted((decode_numbers(each)[0], count) for each, count in counter.items())
         ]
 
     def _row(self, image: ManifestImage) -> PackedRow:

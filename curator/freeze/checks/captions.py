@@ -14,7 +14,7 @@ from curator.contract.text import visible
 from curator.filter.evaluate import select
 from curator.freeze.checks.finding import Finding, PictureFilters
 from curator.index.editing.texts import batches
-from curator.tags.brackets import parted_brackets
+from curator.tags.brackets import images_with_split_brackets
 
 _COUNTED = 200  # captions whose tokens are counted
 _READ = 2000  # captions at once
@@ -57,7 +57,7 @@ def long_captions(filters: PictureFilters) -> Iterator[Finding]:
             yield Finding("warn", what, "shorten them, or train longer texts", filters.of(BitMap(long)))
 
 
-def torn_choices(filters: PictureFilters) -> Iterator[Finding]:
+def broken_wildcards(filters: PictureFilters) -> Iterator[Finding]:
     """Braces that are left in captions: of wildcards whose halves are apart, or that are empty. Nothing is chosen."""
     collection, spec, members = filters.collection, filters.spec, filters.members
     halves = [tag.id for tag in collection.all_tags() if lone_brace(tag.name)]
@@ -72,8 +72,8 @@ def torn_choices(filters: PictureFilters) -> Iterator[Finding]:
             for image, tags in zip(piece, collection.tag_names(piece), strict=True)
             if lone_brace(SEPARATOR.join(tags))
         )
-        told = list(select(collection, "caption:/[{}]/").bitmap() & own)
-        torn |= BitMap(image for image, text in collection.captions(told).items() if lone_brace(text))
+        with_brace = list(select(collection, "caption:/[{}]/").bitmap() & own)
+        torn |= BitMap(image for image, text in collection.captions(with_brace).items() if lone_brace(text))
         if torn:
             what = f"subset {subset.name}: in {len(torn):,} captions a brace is left, and nothing is chosen there"
             yield Finding("warn", what, _BRACES, filters.of(torn))
@@ -109,13 +109,13 @@ def triggers(filters: PictureFilters) -> Iterator[Finding]:
             )
 
 
-def parted(filters: PictureFilters) -> Iterator[Finding]:
+def brackets_split_by_comma(filters: PictureFilters) -> Iterator[Finding]:
     """A weight over several tags is lost where tags move or go alone (S025)."""
     collection = filters.collection
     for number, subset in enumerate(filters.spec.subsets):
         if subset.rules.escape_parentheses or not may_move(subset.rules):
             continue
-        found = list(parted_brackets(collection, filters.members.frozen_of(number), subset.rules))
+        found = list(images_with_split_brackets(collection, filters.members.frozen_of(number), subset.rules))
         if found:
             (image, over) = found[0]
             (row,) = collection.rows([image])

@@ -11,9 +11,15 @@ from pyroaring import BitMap
 from curator.contract.buckets import BucketRule, advice_on, checked
 from curator.contract.epoch_plan import Span
 from curator.contract.errors import UserError
-from curator.filter.unmatched import unmatched_in_words
+from curator.filter.unmatched import unmatched_term_text
 from curator.freeze.bucket_table import bucket_table
-from curator.freeze.checks.captions import empty_captions, long_captions, parted, torn_choices, triggers
+from curator.freeze.checks.captions import (
+    brackets_split_by_comma,
+    broken_wildcards,
+    empty_captions,
+    long_captions,
+    triggers,
+)
 from curator.freeze.checks.files import lost_files, masks, unnamed_faces
 from curator.freeze.checks.finding import Finding, PictureFilters
 from curator.freeze.members import NO_SIZE, SURPLUS, Members
@@ -49,9 +55,9 @@ def check(collection: Collection, spec: FreezeSpec, members: Members, preview: F
         *lost_files(filters),
         *empty_captions(filters),
         *long_captions(filters),
-        *torn_choices(filters),
+        *broken_wildcards(filters),
         *triggers(filters),
-        *parted(filters),
+        *brackets_split_by_comma(filters),
         *_small(filters),
         *_buckets(filters, preview),
         *unnamed_faces(filters),
@@ -86,7 +92,7 @@ def _subsets(filters: PictureFilters, preview: FreezePreview) -> Iterator[Findin
     ):
         where = f"subset {subset.name}"
         for term in unknown:
-            what = f"{where}: {unmatched_in_words(filters.collection, term)}"
+            what = f"{where}: {unmatched_term_text(filters.collection, term)}"
             yield Finding("warn", what, "check the spelling of its filter")
         if not own:
             yield Finding("warn", f"{where} has no pictures", "widen its filter, or remove it")

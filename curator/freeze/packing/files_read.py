@@ -30,26 +30,26 @@ class Files(NamedTuple):
 @contextmanager
 def reading_files(bulk: BulkRows, images: BitMap) -> Generator[Callable[[], Files]]:
     """Begin to read; what is given waits for the end. Leaving early ends the reading."""
-    given_up = Event()
+    cancelled = Event()
 
-    def beside() -> Files | None:
-        with bulk.beside() as own:
-            return _read(own, images, given_up) if own else None
+    def read_on_own_connection() -> Files | None:
+        with bulk.on_own_connection() as own:
+            return _read(own, images, cancelled) if own else None
 
     with ThreadPoolExecutor(1) as pool:
-        reading = pool.submit(beside)
+        reading = pool.submit(read_on_own_connection)
         try:
-            yield lambda: reading.result() or _read(bulk, images, given_up)
+            yield lambda: reading.result() or _read(bulk, images, cancelled)
         finally:
-            given_up.set()
+            cancelled.set()
 
 
-def _read(bulk: BulkRows, images: BitMap, given_up: Event) -> Files:
-    order = bulk.in_path_order(images, given_up.is_set)
+def _read(bulk: BulkRows, images: BitMap, cancelled: Event) -> Files:
+    order = bulk.in_path_order(images, cancelled.is_set)
     contents, paths = np.zeros((len(images), 32), np.uint8), PieceJoiner(len(images))
     done = 0
     for piece in bulk.files(images):
-        if given_up.is_set():
+        if cancelled.is_set():
             break
         contents[done : done + len(piece.ids)] = piece.contents
         paths.add(piece.paths)

@@ -19,27 +19,27 @@ class Pieces(NamedTuple):
     joined: NDArray[np.uint8]
     bounds: NDArray[np.int64]
 
-    def picked(self, at: Numbers) -> Picked:
+    def take(self, at: Numbers) -> PackedBytes:
         """The pieces at some places, in that order."""
-        return self.led(at, np.zeros(len(at), np.int64), (b"",))
+        return self.with_prefixes(at, np.zeros(len(at), np.int64), (b"",))
 
-    def led(self, at: Numbers, lead_of: Numbers, leads: Sequence[bytes]) -> Picked:
+    def with_prefixes(self, at: Numbers, prefix_of: Numbers, prefixes: Sequence[bytes]) -> PackedBytes:
         """The same, with lead number `lead_of[i]` before the i-th."""
-        firsts = self.bounds[at] + 1 - np.array([len(lead) for lead in leads])[lead_of]
+        firsts = self.bounds[at] + 1 - np.array([len(lead) for lead in prefixes])[prefix_of]
         lengths = self.bounds[at + 1] - firsts
         bounds = np.zeros(len(at) + 1, np.int64)
         np.cumsum(lengths, out=bounds[1:])
         places = np.repeat(firsts - bounds[:-1], lengths)
         places += np.arange(len(places))
         found = self.joined.take(places, mode="wrap")  # any bytes where leads are to stand
-        for number, lead in enumerate(leads):
-            begins = bounds[:-1][lead_of == number] if lead else bounds[:0]
+        for number, lead in enumerate(prefixes):
+            begins = bounds[:-1][prefix_of == number] if lead else bounds[:0]
             for place, byte in enumerate(lead):
                 found[begins + place] = byte
-        return Picked(found.tobytes(), bounds)
+        return PackedBytes(found.tobytes(), bounds)
 
 
-class Picked(NamedTuple):
+class PackedBytes(NamedTuple):
     """Pieces one behind another with nothing between: the i-th is `joined[bounds[i] : bounds[i + 1]]`."""
 
     joined: bytes
@@ -53,7 +53,7 @@ class Picked(NamedTuple):
         """The piece of one row."""
         return self.joined[self.bounds[row] : self.bounds[row + 1]]
 
-    def cut(self, rows: int) -> list[bytes]:
+    def split_every(self, rows: int) -> list[bytes]:
         """The pieces of each so many rows in one."""
         bounds = [*self.bounds[:-1:rows].tolist(), len(self.joined)]
         return [self.joined[first:end] for first, end in pairwise(bounds)]

@@ -5,7 +5,7 @@ Rows stand in order of bucket, repeats, subset, root and path. What is kept of a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,13 +16,14 @@ from pyroaring import BitMap
 from curator.contract.buckets import Placement, cropped_around, face_in
 from curator.contract.errors import UserError
 from curator.contract.manifest.block import NARROW, ROWS, SIGNS, WIDE, Block
-from curator.contract.manifest.signs import MOST, WIDE_BITS, signs
+from curator.contract.manifest.signs import MOST, WIDE_BITS, encode_numbers
 from curator.contract.manifest.span_rows import Part
 from curator.contract.manifest.writer import TagCount
+from curator.contract.progress import Progress
 from curator.freeze.bucket_table import BucketTable
 from curator.freeze.members import Members
 from curator.freeze.packing.files_read import reading_files
-from curator.freeze.packing.pieces import Picked
+from curator.freeze.packing.pieces import PackedBytes
 from curator.freeze.packing.tag_codes import TagCodes, code_points
 from curator.freeze.packing.tags import PackedTags, TagPacking
 from curator.freeze.spec import FreezeSpec
@@ -33,7 +34,6 @@ from curator.index.sets.bitmaps import Flag
 from curator.placement.crops import scaled
 
 Numbers = NDArray[Any]
-FreezeProgress = Callable[[int, int], None]  # done and all, in pictures; may raise to cancel
 _AT_ONCE = 256 * ROWS
 
 
@@ -51,7 +51,7 @@ class Freezing:
 class FrozenRows:
     """The rows as `manifest_writer.PackedRows`. Everything but the free texts is read when it is made."""
 
-    def __init__(self, freezing: Freezing, progress: FreezeProgress) -> None:
+    def __init__(self, freezing: Freezing, progress: Progress) -> None:
         self._freezing = freezing
         self._bulk = BulkRows(freezing.collection)
         images = freezing.members.frozen()
@@ -59,7 +59,7 @@ class FrozenRows:
         self._ids = id_array(images)
         self._progress = progress
         progress(0, len(images))
-        with self._bulk.few_pages(), reading_files(self._bulk, images) as files:
+        with self._bulk.small_page_cache(), reading_files(self._bulk, images) as files:
             self._tags = self._read_tags()
             order, self._paths, self._contents = files()
         self._rows, self._roots, self._parts = self._in_order(order)
@@ -116,7 +116,7 @@ class FrozenRows:
         ids = self._rows[rows]
         place = self._place_of[ids]
         subset, bucket = self._of_rows(rows)
-        paths = self._paths.picked(place)
+        paths = self._paths.take(place)
         texts = self._texts(ids)
         tags, heads, tails = self._tags_of(place, subset)
         numbers = np.zeros((len(ids), SIGNS), np.uint32)
@@ -140,8 +140,8 @@ class FrozenRows:
             Block,
             _lines(numbers),
             [contents[32 * first : 32 * (first + ROWS)] for first in firsts],
-            paths.cut(ROWS),
-            tags.cut(ROWS),
+            paths.split_every(ROWS),
+            tags.split_every(ROWS),
             [b"".join(texts[first : first + ROWS]) for first in firsts],
         )
 
@@ -152,13 +152,13 @@ class FrozenRows:
         subsets, buckets = ([part[field] for part in self._parts] for field in (4, 2))
         return np.array(subsets)[own], np.array(buckets)[own]
 
-    def _tags_of(self, place: Numbers, subset: Numbers) -> tuple[Picked, Numbers, Numbers]:
+    def _tags_of(self, place: Numbers, subset: Numbers) -> tuple[PackedBytes, Numbers, Numbers]:
         """Tags as signs, and how many lead and end a caption."""
         numbers = self._freezing.codes.numbers
         triggers = [each.rules.trigger for each in self._freezing.spec.subsets]
-        leads = [signs([numbers[each]]).encode() if each else b"" for each in triggers]
+        leads = [encode_numbers([numbers[each]]).encode() if each else b"" for each in triggers]
         heads = self._tags.heads[place] + np.array([len(lead) > 0 for lead in leads])[subset]
-        return self._tags.pieces.led(place, subset, leads), heads, self._tags.tails[place]
+        return self._tags.pieces.with_prefixes(place, subset, leads), heads, self._tags.tails[place]
 
     def _texts(self, ids: Numbers) -> list[bytes]:
         """The free texts of pictures; none where none has any."""
@@ -169,7 +169,9 @@ class FrozenRows:
         found = {image: text.encode() for image, text in texts}
         return [found.get(image, b"") for image in ids.tolist()]
 
-    def _sizes(self, ids: Numbers, bucket: Numbers, subset: Numbers, paths: Picked) -> dict[str, Numbers]:
+    def _sizes(
+        self, ids: Numbers, bucket: Numbers, subset: Numbers, paths: PackedBytes
+    ) -> dict[str, Numbers]:
         columns, spec = self._freezing.collection.columns, self._freezing.spec
         width, height = (columns.of(name)[ids].astype(np.int64) for name in ("width", "height"))
         sizes = np.array(self._freezing.table.sizes)[bucket]
@@ -189,7 +191,7 @@ class FrozenRows:
         return found
 
 
-def _cut_faces(found: dict[str, Numbers], sizes: Numbers, rows: list[int], paths: Picked) -> None:
+def _cut_faces(found: dict[str, Numbers], sizes: Numbers, rows: list[int], paths: PackedBytes) -> None:
     """Crops around the faces that names tell of."""
     for row in rows:
         if middle := face_in(paths.one(row).decode("utf-8", "surrogateescape")):

@@ -67,7 +67,7 @@ def tag_codes(collection: Collection, spec: FreezeSpec, frozen: BitMap) -> TagCo
 
 
 def code_points(numbers: NDArray[Any]) -> Codes:
-    """The code points of `contract.signs`."""
+    """The code points of `encode_number`."""
     codes = numbers.astype(np.uint32) + np.uint32(FIRST)
     codes += np.uint32(GAP) * (codes >= SURROGATES)
     return codes

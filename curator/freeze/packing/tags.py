@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curator.contract.caption.captions import CaptionRules, split_caption
-from curator.contract.manifest.signs import signs
+from curator.contract.manifest.signs import encode_numbers
 from curator.freeze.packing.pieces import PieceJoiner, Pieces
 from curator.freeze.packing.tag_codes import TagCodes
 from curator.freeze.spec import FreezeSpec
@@ -37,7 +37,7 @@ class PackedTags:
     used: dict[int, Numbers]
 
 
-class _Parted(NamedTuple):
+class _SpecialTags(NamedTuple):
     """A picture of a piece whose tags a separator parts: tags as signs, and how many are head and tail."""
 
     row: int
@@ -52,7 +52,7 @@ class _Rules:
 
     rules: CaptionRules
     trigger: int  # its id in the index, 0 where no picture has it
-    parted: NDArray[np.bool_] | None  # by id in the index: tags that hold the separator
+    has_separator: NDArray[np.bool_] | None  # by id in the index: tags that hold the separator
 
 
 class TagPacking:
@@ -76,12 +76,12 @@ class TagPacking:
         breaks = np.flatnonzero(piece.values == 0)
         present = np.unique(subsets).tolist()
         self._count(piece.values, breaks, subsets, present)
-        special: list[_Parted] = []
+        special: list[_SpecialTags] = []
         gone: list[Numbers] = []
         for number in present:
             rules = self._rules[number]
-            if rules.parted is not None:
-                special += self._parted(piece, breaks, subsets == number, number)
+            if rules.has_separator is not None:
+                special += self._special(piece, breaks, subsets == number, number)
             if rules.trigger:
                 own = np.flatnonzero(piece.values == rules.trigger)
                 gone.append(own[subsets[np.searchsorted(breaks, own)] == number])
@@ -123,14 +123,16 @@ class TagPacking:
             if rules.trigger:
                 uses[rules.trigger] = 0
             if rules.rules.trigger:
-                self._say(number, (rules.rules.trigger,), int(np.count_nonzero(subsets == number)))
+                self._count_more(number, (rules.rules.trigger,), int(np.count_nonzero(subsets == number)))
 
-    def _parted(self, piece: TagPiece, breaks: Numbers, is_own: Numbers, number: int) -> Iterator[_Parted]:
+    def _special(
+        self, piece: TagPiece, breaks: Numbers, is_own: Numbers, number: int
+    ) -> Iterator[_SpecialTags]:
         """Pictures with a tag that holds the separator, one by one."""
         rules = self._rules[number]
-        assert rules.parted is not None
+        assert rules.has_separator is not None
         leads = bool(rules.rules.trigger)
-        rows = np.unique(np.searchsorted(breaks, np.flatnonzero(rules.parted.take(piece.values))))
+        rows = np.unique(np.searchsorted(breaks, np.flatnonzero(rules.has_separator.take(piece.values))))
         for row in rows[is_own[rows]].tolist():
             first = int(breaks[row - 1]) + 1 if row else 0
             tags = piece.values[first : int(breaks[row])].tolist()
@@ -138,12 +140,12 @@ class TagPacking:
             parts = split_caption(names, "", rules.rules)
             head = parts.head[leads:]
             words = (*head, *parts.middle, *parts.tail)
-            text = signs(self._codes.numbers[word] for word in words).encode()
+            text = encode_numbers(self._codes.numbers[word] for word in words).encode()
             self._uses[number][[tag for tag in tags if tag != rules.trigger]] -= 1
-            self._say(number, set(words) - {rules.rules.trigger}, 1)
-            yield _Parted(row, text, len(head), len(parts.tail))
+            self._count_more(number, set(words) - {rules.rules.trigger}, 1)
+            yield _SpecialTags(row, text, len(head), len(parts.tail))
 
-    def _with(self, special: Iterable[_Parted], text: bytes) -> bytes:
+    def _with(self, special: Iterable[_SpecialTags], text: bytes) -> bytes:
         """The tags of a piece, where some pictures have others."""
         each = text.split(b"\0")
         for row, own, head, tail in special:
@@ -151,16 +153,18 @@ class TagPacking:
             self._heads[self._rows + row], self._tails[self._rows + row] = head, tail
         return b"\0".join(each)
 
-    def _say(self, subset: int, names: Iterable[str], count: int) -> None:
+    def _count_more(self, subset: int, names: Iterable[str], count: int) -> None:
         more = self._more.setdefault(subset, {})
         for name in names:
             more[name] = more.get(name, 0) + count
 
 
 def _rules_of(rules: CaptionRules, codes: TagCodes) -> _Rules:
-    parted: NDArray[np.bool_] | None = None
+    has_separator: NDArray[np.bool_] | None = None
     if rules.keep_separator:
-        parted = np.zeros(len(codes.code), bool)
-        parted[[tag for tag, name in codes.names.items() if rules.keep_separator in name]] = True
+        has_separator = np.zeros(len(codes.code), bool)
+        has_separator[[tag for tag, name in codes.names.items() if rules.keep_separator in name]] = True
     trigger = next((tag for tag, name in codes.names.items() if name == rules.trigger), 0)
-    return _Rules(rules, trigger, parted if parted is not None and parted.any() else None)
+    return _Rules(
+        rules, trigger, has_separator if has_separator is not None and has_separator.any() else None
+    )

@@ -18,14 +18,14 @@ from pyroaring import BitMap
 class TagChange:
     """A tag added to (or taken from) images.
 
-    `places` are positions in the captions, as little-endian 32-bit numbers in id order; None is the end. A removal
+    `positions` are those in the captions, as little-endian 32-bit numbers in id order; None is the end. A removal
     carries them only as memory: where its undoing puts the tag, unless folding it into the rows has seen better.
     """
 
     tag: int
     images: BitMap
     added: bool
-    places: bytes | None = None
+    positions: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -105,9 +105,9 @@ class Arrived:
 class FilesSeen:
     """Files that came back, went, or have other content: no edit, so never undone."""
 
-    came: BitMap
-    went: BitMap
-    other: BitMap
+    returned: BitMap
+    missing: BitMap
+    changed: BitMap
 
 
 Change = (
@@ -126,20 +126,20 @@ RowChange = TagChange | TagMoved  # what may wait in the journal before it reach
 Recorded = Callable[[int], tuple[BitMap, NDArray[np.uint32]] | None]
 
 
-def merged(
-    images: BitMap, places: bytes | None, noted: tuple[BitMap, NDArray[np.uint32]] | None
+def positions_for_undo(
+    images: BitMap, positions: bytes | None, recorded: tuple[BitMap, NDArray[np.uint32]] | None
 ) -> bytes | None:
     """Places in id order: those noted where there are any, else those given, else the end."""
-    if noted is None:
-        return places
-    known, seen = noted
+    if recorded is None:
+        return positions
+    known, seen = recorded
     if len(known) == len(images):
         return seen.astype("<u4").tobytes()
-    all_places = np.full(len(images), 0xFFFFFFFF, "<u4")
-    if places is not None:
-        all_places[:] = np.frombuffer(places, "<u4")
-    all_places[rows_of(images, known)] = seen
-    return all_places.tobytes()
+    all_positions = np.full(len(images), 0xFFFFFFFF, "<u4")
+    if positions is not None:
+        all_positions[:] = np.frombuffer(positions, "<u4")
+    all_positions[rows_of(images, known)] = seen
+    return all_positions.tobytes()
 
 
 def rows_of(images: BitMap, some: BitMap) -> NDArray[np.int64]:
@@ -160,7 +160,7 @@ def touched(changes: Iterable[Change]) -> BitMap:
             case FlagChange():
                 images |= change.gained | change.lost
             case FilesSeen():
-                images |= change.came | change.went | change.other
+                images |= change.returned | change.missing | change.changed
             case Classed() | RecordChanged():
                 pass
             case _:

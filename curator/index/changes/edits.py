@@ -27,13 +27,13 @@ class RemoveTags:
 
 
 @dataclass(frozen=True)
-class GiveAndTake:
-    """Give tags and take tags, each on images of its own, as one change: what a rule derives."""
+class AddAndRemoveTags:
+    """Add tags and remove tags, each on images of its own, as one change: what a rule derives."""
 
-    given: tuple[tuple[str, BitMap], ...]
-    taken: tuple[tuple[str, BitMap], ...] = ()
+    added: tuple[tuple[str, BitMap], ...]
+    removed: tuple[tuple[str, BitMap], ...] = ()
     at: Place = "end"
-    why: str = "rule"
+    summary: str = "rule"
 
 
 @dataclass(frozen=True)
@@ -78,8 +78,8 @@ class SetClass:
 
 
 @dataclass(frozen=True)
-class Words:
-    """The words one image shall have: None leaves them as they are."""
+class Annotations:
+    """The tags and caption of one image: None leaves them as they are."""
 
     image: int
     tags: tuple[str, ...] | None = None
@@ -90,29 +90,29 @@ class Words:
 class Rewrite:
     """Replace tags and captions image by image (changed sidecars, imports, a line edited by hand)."""
 
-    words: tuple[Words, ...]
-    why: str = "rewrite"
+    annotations: tuple[Annotations, ...]
+    summary: str = "rewrite"
 
 
 @dataclass(frozen=True)
-class Together:
+class EditGroup:
     """Several edits, each on images of its own, as one change; none may build on what another does."""
 
     parts: tuple[tuple[Edit, BitMap], ...]
-    why: str
+    summary: str
 
 
 Edit = (
     AddTags
     | RemoveTags
-    | GiveAndTake
+    | AddAndRemoveTags
     | RenameTag
     | ReorderTags
     | SetCaption
     | SetMark
     | SetClass
     | Rewrite
-    | Together
+    | EditGroup
 )
 
 
@@ -120,8 +120,8 @@ Edit = (
 class Commit:
     """One line of the history. `id` is 0 where an edit had nothing to do: then nothing is kept.
 
-    `stayed` counts what later commits had changed when it was taken back (or made again), and so stays as it is:
-    images, and values of subsets, rules and the like. Who takes it back is told the latter in words: `left`.
+    `skipped` counts what an undo (or redo) left as it is, because later commits had changed it: images, and values of
+    subsets, rules and the like. `skipped_values` names the latter for whoever undoes.
     """
 
     id: int
@@ -130,5 +130,5 @@ class Commit:
     what: str
     images_changed: int
     undone: bool = False
-    stayed: int = 0
-    left: tuple[str, ...] = ()
+    skipped: int = 0
+    skipped_values: tuple[str, ...] = ()

@@ -23,9 +23,9 @@ _MOST_VALUES = 4
 _LONGEST = 40
 
 
-def record_words(table: str, key: Key, before: Record | None, after: Record | None) -> str:
+def described_change(table: str, key: Key, before: Record | None, after: Record | None) -> str:
     """What became of a record."""
-    what = named(table, key, before or after or {})
+    what = record_name(table, key, before or after or {})
     if before is None or after is None:
         main = (after or {}).get(_MAIN.get(table, ""))
         done = "removed" if after is None else "added"
@@ -35,16 +35,16 @@ def record_words(table: str, key: Key, before: Record | None, after: Record | No
     return visible(f"{what}: {', '.join(said[:_MOST_VALUES])}{more}")
 
 
-def named(table: str, key: Key, record: Record) -> str:
+def record_name(table: str, key: Key, record: Record) -> str:
     """`subset alice`, `bucket rule`."""
     if table == "setting":
         return _SETTINGS.get(str(key), str(key))
     return _KINDS.get(table, table + " {}").format(record.get("name", key))
 
 
-def value_named(table: str, key: Key, record: Record | None, path: Path) -> str:
+def value_name(table: str, key: Key, record: Record | None, path: Path) -> str:
     """`repeats of subset alice`."""
-    what = named(table, key, record or {})
+    what = record_name(table, key, record or {})
     name = _name(path)
     return visible(f"{name} of {what}" if name else what)
 

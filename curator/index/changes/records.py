@@ -26,8 +26,8 @@ _WHOLE = ("pick",)  # what a pick says of itself belongs to its images
 class Column:
     """How a value of a column becomes JSON, and comes back from it."""
 
-    told: Callable[[Any], Any]
-    stored: Callable[[Any], Any]
+    to_json: Callable[[Any], Any]
+    from_json: Callable[[Any], Any]
 
 
 _PLAIN = Column(lambda value: value, lambda value: value)
@@ -39,27 +39,27 @@ BYTES = Column(lambda value: base64.b64encode(value).decode(), base64.b64decode)
 class SmallTable:
     """A table whose rows are records: its key, the other columns; `name` is a column that no two records share.
 
-    `news` is a setting that is new after each change, for whoever keeps what the table says.
+    `change_counter` is a setting that differs after each change, for whoever caches the table.
     """
 
     key: str
     columns: Mapping[str, Column]
     name: str = ""
-    news: str = ""
+    change_counter: str = ""
 
 
-ALIASES_NEWS = "alias generation"
+ALIASES_CHANGE_COUNTER = "alias generation"
 _SUBSET = ("name", "position", "filter", "repeats", "loss_weight", "flip", "is_reg", "crop", "mask")
 TABLES = {
     "subset": SmallTable("id", {**dict.fromkeys(_SUBSET, _PLAIN), "rules": _JSON}, name="name"),
     "saved_filter": SmallTable("name", {"filter": _PLAIN}),
     "pick": SmallTable("name", {"images": BYTES, "about": _PLAIN}),
-    "alias": SmallTable("alias", {"tag": _PLAIN}, news=ALIASES_NEWS),
+    "alias": SmallTable("alias", {"tag": _PLAIN}, change_counter=ALIASES_CHANGE_COUNTER),
     "setting": SmallTable("key", {"value": _JSON}),
 }
 
 
-def things(table: str, key: Key, before: Record, after: Record) -> list[Path]:
+def independent_changes(table: str, key: Key, before: Record, after: Record) -> list[Path]:
     """What two records differ in, in pieces that can be had without each other."""
     if table in _WHOLE:
         return [(name,) for name in {**before, **after}] if before != after else []
@@ -83,14 +83,14 @@ def read(connection: sqlite3.Connection, table: str, key: Key) -> Record | None:
     what = TABLES[table]
     query = f"SELECT {', '.join(what.columns)} FROM {table} WHERE {what.key}=?"
     row = connection.execute(query, (key,)).fetchone()
-    return None if row is None else _told(what, row)
+    return None if row is None else _record(what, row)
 
 
 def read_all(connection: sqlite3.Connection, table: str, order: str) -> list[Record]:
     """All records, in the order of these columns."""
     what = TABLES[table]
     rows = connection.execute(f"SELECT {', '.join(what.columns)} FROM {table} ORDER BY {order}")
-    return [_told(what, row) for row in rows]
+    return [_record(what, row) for row in rows]
 
 
 def write(connection: sqlite3.Connection, table: str, key: Key, record: Record | None) -> None:
@@ -100,7 +100,7 @@ def write(connection: sqlite3.Connection, table: str, key: Key, record: Record |
         connection.execute(f"DELETE FROM {table} WHERE {what.key}=?", (key,))
     else:
         values = {
-            name: column.stored(record[name]) for name, column in what.columns.items() if name in record
+            name: column.from_json(record[name]) for name, column in what.columns.items() if name in record
         }
         connection.execute(
             f"INSERT INTO {table}({', '.join([what.key, *values])})"
@@ -108,9 +108,9 @@ def write(connection: sqlite3.Connection, table: str, key: Key, record: Record |
             + ", ".join(f"{name}=excluded.{name}" for name in values),
             (key, *values.values()),
         )
-    if what.news:
-        news = (what.news, json.dumps(secrets.token_hex(8)))
-        connection.execute("INSERT OR REPLACE INTO setting(key, value) VALUES(?,?)", news)
+    if what.change_counter:
+        counter = (what.change_counter, json.dumps(secrets.token_hex(8)))
+        connection.execute("INSERT OR REPLACE INTO setting(key, value) VALUES(?,?)", counter)
 
 
 def key_of_name(connection: sqlite3.Connection, table: str, name: str) -> Key | None:
@@ -122,5 +122,7 @@ def key_of_name(connection: sqlite3.Connection, table: str, name: str) -> Key | 
     return row[0] if row else None
 
 
-def _told(what: SmallTable, row: Sequence[Any]) -> Record:
-    return {name: column.told(value) for (name, column), value in zip(what.columns.items(), row, strict=True)}
+def _record(what: SmallTable, row: Sequence[Any]) -> Record:
+    return {
+        name: column.to_json(value) for (name, column), value in zip(what.columns.items(), row, strict=True)
+    }

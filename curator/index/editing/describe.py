@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from curator.contract.text import visible
 from curator.index.changes.edits import (
+    AddAndRemoveTags,
     AddTags,
     Commit,
     Edit,
-    GiveAndTake,
+    EditGroup,
     RemoveTags,
     RenameTag,
     ReorderTags,
@@ -15,7 +16,6 @@ from curator.index.changes.edits import (
     SetCaption,
     SetClass,
     SetMark,
-    Together,
 )
 from curator.index.editing.plan import names_shown
 
@@ -39,7 +39,7 @@ def describe(edit: Edit) -> str:
             text = {1: "mark keep", -1: "mark reject"}.get(mark, "unmark")
         case SetClass(names, cls):
             text = f"class of {names_shown(names)} is {cls}"
-        case Rewrite(_, why) | GiveAndTake(_, _, _, why) | Together(_, why):
+        case Rewrite(_, why) | AddAndRemoveTags(_, _, _, why) | EditGroup(_, why):
             text = why
     return visible(text)
 
@@ -49,8 +49,8 @@ def images_in_words(count: int) -> str:
     return f"{count:,} image{'' if count == 1 else 's'}"
 
 
-def stayed_in_words(commit: Commit) -> str:
-    """What others had changed since when a commit was taken back: `12 images, repeats of subset alice`."""
-    images, more = commit.stayed - len(commit.left), len(commit.left) - _MOST_LEFT
+def skipped_in_words(commit: Commit) -> str:
+    """What an undo skipped because others had changed it since: `12 images, repeats of subset alice`."""
+    images, more = commit.skipped - len(commit.skipped_values), len(commit.skipped_values) - _MOST_LEFT
     said = [images_in_words(images)] if images else []
-    return ", ".join([*said, *commit.left[:_MOST_LEFT], *([f"{more} more"] if more > 0 else [])])
+    return ", ".join([*said, *commit.skipped_values[:_MOST_LEFT], *([f"{more} more"] if more > 0 else [])])

@@ -7,16 +7,16 @@ from collections.abc import Sequence
 from pyroaring import BitMap
 
 from curator.index.changes.edits import (
+    AddAndRemoveTags,
     AddTags,
     Edit,
-    GiveAndTake,
+    EditGroup,
     RemoveTags,
     RenameTag,
     ReorderTags,
     Rewrite,
     SetCaption,
     SetMark,
-    Together,
 )
 from curator.index.editing import texts
 from curator.index.editing.plan import having_any, renaming
@@ -31,25 +31,25 @@ def images_to_change(store: Store, edit: Edit, images: BitMap) -> BitMap:
             return images - _having_all(store, names, images)
         case RemoveTags(names):
             return images & _having_any(store, names)
-        case GiveAndTake():
-            return _given_or_taken(store, edit) & images
+        case AddAndRemoveTags():
+            return _added_or_removed(store, edit) & images
         case RenameTag(old, new):
             return images & having_any(store, renaming(store, old, new)[0])
         case SetMark(mark):
             return images - _marked(store, mark)
         case SetCaption(text):
-            return _captioned_otherwise(store, text, images)
+            return _with_other_caption(store, text, images)
         case ReorderTags():
             return images
         case Rewrite(words):
             return images & BitMap([word.image for word in words])
-        case Together(parts):
+        case EditGroup(parts):
             return _of_all(store, parts) & images
         case _:  # a class of tags concerns no images
             return BitMap()
 
 
-def _captioned_otherwise(store: Store, text: str, images: BitMap) -> BitMap:
+def _with_other_caption(store: Store, text: str, images: BitMap) -> BitMap:
     return BitMap(image for image, old in texts.captions(store, images) if old != text)
 
 
@@ -57,9 +57,9 @@ def _of_all(store: Store, parts: Sequence[tuple[Edit, BitMap]]) -> BitMap:
     return BitMap().union(*(images_to_change(store, edit, some) for edit, some in parts))
 
 
-def _given_or_taken(store: Store, edit: GiveAndTake) -> BitMap:
-    new = (some - _having_all(store, (name,), some) for name, some in edit.given)
-    gone = (some & _having_any(store, [name]) for name, some in edit.taken)
+def _added_or_removed(store: Store, edit: AddAndRemoveTags) -> BitMap:
+    new = (some - _having_all(store, (name,), some) for name, some in edit.added)
+    gone = (some & _having_any(store, [name]) for name, some in edit.removed)
     return BitMap().union(*new, *gone)
 
 

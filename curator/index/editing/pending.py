@@ -46,7 +46,7 @@ class Waiting:
     def __post_init__(self) -> None:
         self.left = touched(change for _, change in self.steps) - self.done
 
-    def settle(self, images: BitMap) -> None:
+    def mark_done(self, images: BitMap) -> None:
         """These rows have it now."""
         self.done |= images
         self.left -= images
@@ -91,7 +91,7 @@ class Pending:
         """Some of the images that wait for a journal row are never to have it."""
         waiting = self._known().get(journal)
         if waiting and images:
-            waiting.settle(images)
+            waiting.mark_done(images)
             self._save(waiting)
 
     def left_of(self, journal: int) -> BitMap:
@@ -115,7 +115,7 @@ class Pending:
                 self._note(waiting.journal, number, noted)
             if not waiting.left.intersect(covered):
                 continue
-            waiting.settle(covered)
+            waiting.mark_done(covered)
             self._save(waiting)
 
     def count_deltas(self) -> Iterator[tuple[BitMap, int]]:

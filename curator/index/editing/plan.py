@@ -23,9 +23,10 @@ from curator.index.changes.changes import (
     rows_of,
 )
 from curator.index.changes.edits import (
+    AddAndRemoveTags,
     AddTags,
     Edit,
-    GiveAndTake,
+    EditGroup,
     Place,
     RemoveTags,
     RenameTag,
@@ -34,7 +35,6 @@ from curator.index.changes.edits import (
     SetCaption,
     SetClass,
     SetMark,
-    Together,
 )
 from curator.index.editing import texts
 from curator.index.editing.perform import moved
@@ -51,7 +51,7 @@ _FEW = 5000  # so many names of tags, most of them several times, are not worth 
 def plan(store: Store, edit: Edit, images: BitMap) -> list[Change]:
     """The changes of `edit` on `images`; empty where there is nothing to do."""
     match edit:
-        case Together(parts):
+        case EditGroup(parts):
             return [change for each, some in parts for change in plan(store, each, some & images)]
         case SetCaption(text):
             return _caption(store, dict.fromkeys(images, text))
@@ -66,23 +66,23 @@ def plan(store: Store, edit: Edit, images: BitMap) -> list[Change]:
 
 
 def _plan_tags(
-    store: Store, edit: AddTags | RemoveTags | GiveAndTake | RenameTag | ReorderTags, images: BitMap
+    store: Store, edit: AddTags | RemoveTags | AddAndRemoveTags | RenameTag | ReorderTags, images: BitMap
 ) -> list[Change]:
     match edit:
         case AddTags(names, at):
-            return _give(store, [(name, images) for name in each_once(names)], at)
+            return _add_and_remove(store, [(name, images) for name in each_once(names)], at)
         case RemoveTags(names):
             return _remove(store, names, images)
-        case GiveAndTake(given, taken, at):
+        case AddAndRemoveTags(given, taken, at):
             gone = [each for name, some in taken for each in _remove(store, [name], some & images)]
-            return [*gone, *_give(store, [(name, some & images) for name, some in given], at)]
+            return [*gone, *_add_and_remove(store, [(name, some & images) for name, some in given], at)]
         case RenameTag(old, new):
             return _rename(store, old, new, images)
         case ReorderTags(names):
             return _reorder(store, names, images)
 
 
-def _give(store: Store, wanted: Sequence[tuple[str, BitMap]], at: Place) -> list[Change]:
+def _add_and_remove(store: Store, wanted: Sequence[tuple[str, BitMap]], at: Place) -> list[Change]:
     """Tags for images that lack them; at a place, in the order given."""
     everyone = BitMap().union(*(some for _, some in wanted))
     if not everyone:
@@ -202,11 +202,13 @@ def _classify(store: Store, names: Sequence[str], cls: str) -> list[Change]:
 
 def _rewrite(store: Store, edit: Rewrite, images: BitMap) -> list[Change]:
     tags = {
-        words.image: words.tags for words in edit.words if words.tags is not None and words.image in images
+        words.image: words.tags
+        for words in edit.annotations
+        if words.tags is not None and words.image in images
     }
     captions = {
         words.image: words.caption
-        for words in edit.words
+        for words in edit.annotations
         if words.caption is not None and words.image in images
     }
     return [*_replaced(store, _packed(store, tags)), *_caption(store, captions)]

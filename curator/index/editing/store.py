@@ -13,7 +13,7 @@ from curator.index.editing.pending import Pending
 from curator.index.file.database import Database
 from curator.index.sets.bitmaps import Bitmaps, Flag
 from curator.index.sets.columns import Columns
-from curator.index.sets.write_buffer import Late
+from curator.index.sets.write_buffer import WriteBuffer
 from curator.index.tags.tag_table import TagTable
 
 REBUILT = "rebuild"  # a journal row of this kind: nothing cached before it is worth anything
@@ -27,10 +27,10 @@ class Store:
         self.database = database
         self.connection = database.connection
         self.pending = Pending(self.connection)
-        self.late = Late(self.connection)
-        self.tags = TagTable(self.connection, self.late)
-        self.bitmaps = Bitmaps(self.connection, self.late)
-        self.columns = Columns(self.connection, self.late, self.pending.count_deltas)
+        self.write_buffer = WriteBuffer(self.connection)
+        self.tags = TagTable(self.connection, self.write_buffer)
+        self.bitmaps = Bitmaps(self.connection, self.write_buffer)
+        self.columns = Columns(self.connection, self.write_buffer, self.pending.count_deltas)
         self._seen: int | None = None  # the newest journal row that the caches know of
         database.on_rollback = self.forget
 
@@ -38,7 +38,7 @@ class Store:
         """What is cached may be wrong."""
         self._seen = None
         self.pending.forget()
-        self.late.forget()
+        self.write_buffer.forget()
         self.tags.forget_all()
         self.bitmaps.forget()
         self.columns.forget()
@@ -47,13 +47,13 @@ class Store:
         """What another process committed, oldest first; nothing, where the caches were emptied instead."""
         seen = self._seen
         self._seen = self._newest()
-        news = [] if seen is None else self._news(seen)
+        news = [] if seen is None else self._rows_since(seen)
         if seen is None or len(news) > _MANY_ROWS or any(kind == REBUILT for kind, _ in news):
             self.forget()
             self._seen = self._newest()
             return []
         self.pending.forget()
-        self.late.follow()
+        self.write_buffer.follow()
         self.tags.forget()
         return [change for _, data in news for change in unpack(data)]
 
@@ -79,6 +79,6 @@ class Store:
     def _newest(self) -> int:
         return int(self.connection.execute("SELECT coalesce(max(id), 0) FROM journal").fetchone()[0])
 
-    def _news(self, seen: int) -> list[tuple[str, bytes]]:
+    def _rows_since(self, seen: int) -> list[tuple[str, bytes]]:
         query = "SELECT kind, changes FROM journal WHERE id>? ORDER BY id LIMIT ?"
         return self.connection.execute(query, (seen, _MANY_ROWS + 1)).fetchall()

@@ -164,7 +164,7 @@ class Database:
         return self._owner == threading.get_ident()
 
     @contextmanager
-    def beside(self) -> Generator[sqlite3.Connection]:
+    def read_connection(self) -> Generator[sqlite3.Connection]:
         """A connection for one long walk that nobody else waits for; this one, where its snapshot is already pinned."""
         if self.in_transaction:
             yield self._connection

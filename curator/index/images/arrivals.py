@@ -22,7 +22,7 @@ Keys = NDArray[np.uint64]  # tag << 32 | image
 _FIELDS = ("width", "height", "file_bytes", "mtime_ns", "format", "content", COUNTS)
 
 
-class Arrivals:
+class NewPostings:
     """What was written of one chunk and is not seen yet. 12 bytes a tag and some 50 an image, no more."""
 
     def __init__(self) -> None:
@@ -62,25 +62,25 @@ class Arrivals:
             yield tag, BitMap(images[start:end])
 
 
-def publish(store: Store, arrivals: Arrivals) -> None:
+def publish(store: Store, new_postings: NewPostings) -> None:
     """Let images be seen, inside a write transaction; those that somebody else let be seen meanwhile are left out."""
-    ids = np.concatenate(arrivals.ids)
+    ids = np.concatenate(new_postings.ids)
     new = of_array(ids)
     if not new <= store.bitmaps.file.whole(Flag.LOADING):
         return  # another process recovered them: it took all of a dead import, and thought this one was
     counts: dict[int, int] = {}
 
     def counted() -> Iterator[tuple[int, BitMap]]:
-        for tag, images in arrivals.postings():
+        for tag, images in new_postings.postings():
             counts[tag] = len(images)
             yield tag, images
 
-    store.bitmaps.file.store_new(arrivals.chunk, counted())
+    store.bitmaps.file.store_new(new_postings.chunk, counted())
     store.bitmaps.reread(new)
     store.tags.count_more(counts)
-    for name, values in arrivals.columns.items():
+    for name, values in new_postings.columns.items():
         store.columns.write(name, ids, np.concatenate(values))
-    store.bitmaps.add(Flag.CAPTIONED, arrivals.captioned)
+    store.bitmaps.add(Flag.CAPTIONED, new_postings.captioned)
     store.bitmaps.add(Flag.ALIVE, new)
     store.bitmaps.remove(Flag.LOADING, new)
     store.record("import", "import", "", [Arrived(new)])
@@ -100,8 +100,8 @@ def recover(store: Store) -> int:
             total += len(ids)
 
 
-def _from_rows(connection: Any, images: BitMap) -> Arrivals:
-    arrivals = Arrivals()
+def _from_rows(connection: Any, images: BitMap) -> NewPostings:
+    new = NewPostings()
     wanted = id_array(images).astype(np.int64)
     span = (int(wanted[0]), int(wanted[-1]))
     query = """SELECT i.id, i.width, i.height, i.file_bytes, i.mtime_ns, i.format, i.sha256, t.tags, t.caption <> ''
@@ -117,6 +117,6 @@ def _from_rows(connection: Any, images: BitMap) -> Arrivals:
         columns["content"] = np.array([int.from_bytes(row[6][:8], "big") for row in piece], np.uint64)
         owners = np.repeat(numbers[:, 0], tags.counts)
         keys = np.sort((tags.values << 32 | owners).astype(np.uint64))
-        arrivals.put(numbers[:, 0], keys, tags.counts, columns)
-        arrivals.captioned |= BitMap(row[0] for row in piece if row[8])
-    return arrivals
+        new.put(numbers[:, 0], keys, tags.counts, columns)
+        new.captioned |= BitMap(row[0] for row in piece if row[8])
+    return new

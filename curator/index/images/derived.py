@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 from pyroaring import BitMap
 
 from curator.contract.errors import UserError
+from curator.contract.progress import Progress
 from curator.index.editing.store import REBUILT, Store
 from curator.index.images.contents import content_key
 from curator.index.schema.faults import WAY_BACK, page_and_row_faults
@@ -17,7 +18,6 @@ from curator.index.sets.bitmaps import FIRST_TAG, Flag, of_array
 from curator.index.sets.columns import COUNTS, TYPES, Numbers
 from curator.index.tags.tag_rows import TagRows
 
-Looked = Callable[[int, int], None]  # images done, in all; may raise to stop
 _NUMBERS = ("width", "height", "file_bytes", "mtime_ns", "format")
 
 
@@ -32,14 +32,14 @@ class _Chunk:
     bitmaps: dict[int, BitMap] = field(default_factory=dict[int, BitMap])
 
 
-def check(store: Store, looked: Looked | None = None) -> list[str]:
+def check(store: Store, progress: Progress | None = None) -> list[str]:
     """Faults of pages and rows; where there are none, what of everything derived does not agree with the rows."""
     if found := page_and_row_faults(store.connection):
         return found
     counts: dict[int, int] = {}
     alive = store.alive()
     seen: set[tuple[int, int]] = set()
-    for chunk in _chunks(store, looked):
+    for chunk in _chunks(store, progress):
         for tag, images in chunk.bitmaps.items():
             counts[tag] = counts.get(tag, 0) + len(images & alive)
             seen.add((chunk.number, tag))
@@ -59,7 +59,7 @@ def check(store: Store, looked: Looked | None = None) -> list[str]:
     return found
 
 
-def rebuild(store: Store, looked: Looked | None = None) -> None:
+def rebuild(store: Store, progress: Progress | None = None) -> None:
     """Replace everything derived; inside a write transaction.
 
     Raises:
@@ -72,7 +72,7 @@ def rebuild(store: Store, looked: Looked | None = None) -> None:
     store.connection.execute("UPDATE tag SET count=0")
     store.forget()
     alive = store.alive()
-    for chunk in _chunks(store, looked):
+    for chunk in _chunks(store, progress):
         store.bitmaps.file.store_new(chunk.number, chunk.bitmaps.items())
         store.tags.count_more(
             {t: len(images & alive) for t, images in chunk.bitmaps.items() if t >= FIRST_TAG}
@@ -86,14 +86,14 @@ def rebuild(store: Store, looked: Looked | None = None) -> None:
 _TRUTH = (int(Flag.ALIVE), int(Flag.KEEP), int(Flag.REJECT), int(Flag.LOADING))
 
 
-def _chunks(store: Store, looked: Looked | None) -> Iterator[_Chunk]:
+def _chunks(store: Store, progress: Progress | None) -> Iterator[_Chunk]:
     last = int(store.connection.execute("SELECT coalesce(max(id), 0) FROM image").fetchone()[0])
     for number in range((last >> CHUNK_BITS) + 1):
         chunk = _read_chunk(store, number)
         if len(chunk.ids):
             yield chunk
-        if looked:
-            looked(min(last, (number + 1) << CHUNK_BITS), last)
+        if progress:
+            progress(min(last, (number + 1) << CHUNK_BITS), last)
 
 
 def _read_chunk(store: Store, number: int) -> _Chunk:

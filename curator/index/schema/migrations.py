@@ -15,7 +15,7 @@ from curator.index.changes.packing import unpack
 from curator.index.file.database import Database
 from curator.index.schema.views import VIEWS
 from curator.index.sets.columns import PART_BITS, Columns
-from curator.index.sets.write_buffer import Late
+from curator.index.sets.write_buffer import WriteBuffer
 from curator.index.tags.tag_names import folded
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def _waiting_edits_and_lookups(db: sqlite_utils.Database) -> None:
 
 def _contents_as_column(connection: sqlite3.Connection) -> None:
     """An index over random numbers cost gigabytes of log in a large import; a column of them is scanned in no time."""
-    columns = Columns(connection, Late(connection), tuple)
+    columns = Columns(connection, WriteBuffer(connection), tuple)
     rows = connection.execute("SELECT id, sha256 FROM image ORDER BY id")
     while piece := rows.fetchmany(1 << PART_BITS):
         keys = np.array([int.from_bytes(row[1][:8], "big") for row in piece], np.uint64)
@@ -135,7 +135,7 @@ def _fingerprints(db: sqlite_utils.Database) -> None:
     db.table("fingerprint").create({"content": bytes, "value": int}, pk="content")
 
 
-def _ways_of_subsets(db: sqlite_utils.Database) -> None:
+def _subset_options(db: sqlite_utils.Database) -> None:
     """Regularisation, crop and mask of a subset (`small_tables.py`)."""
     db.execute("ALTER TABLE subset ADD COLUMN is_reg INTEGER NOT NULL DEFAULT 0")
     db.execute("ALTER TABLE subset ADD COLUMN crop TEXT NOT NULL DEFAULT 'center'")
@@ -155,7 +155,7 @@ def _folders(db: sqlite_utils.Database) -> None:
 
 
 def _undo_of_any_commit(db: sqlite_utils.Database) -> None:
-    """What is looked for when one commit is taken back while others stand (`later_rows.py`)."""
+    """What is looked for when one commit is undone while others stand (`later_rows.py`)."""
     db.execute("ALTER TABLE journal ADD COLUMN stayed INTEGER NOT NULL DEFAULT 0")
     db.execute("ALTER TABLE journal ADD COLUMN renames INTEGER NOT NULL DEFAULT 0")
     rows = db.conn.execute("SELECT id, changes FROM journal WHERE kind IN ('edit', 'undo', 'redo')")
@@ -166,7 +166,7 @@ def _undo_of_any_commit(db: sqlite_utils.Database) -> None:
 
 
 def _late_changes(db: sqlite_utils.Database) -> None:
-    """What small commits leave together (`late.py`); ids are never given twice, so that readers know what is new."""
+    """The write buffer of small commits; ids are never given twice, so that readers know what is new."""
     db.execute("CREATE TABLE late (id INTEGER PRIMARY KEY AUTOINCREMENT, data BLOB NOT NULL)")
     db.execute(
         """CREATE TABLE late_settled (kind INTEGER NOT NULL, key INTEGER NOT NULL, upto INTEGER NOT NULL,
@@ -215,7 +215,7 @@ STEPS: tuple[Callable[[sqlite_utils.Database], None], ...] = (
     _posts_picks_and_rule_tags,
     _waiting_edits_and_lookups,
     _fingerprints,
-    _ways_of_subsets,
+    _subset_options,
     _scores,
     _folders,
     _undo_of_any_commit,

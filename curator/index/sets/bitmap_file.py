@@ -1,8 +1,8 @@
 """Bitmaps in the file: a row per number and chunk of 2^18 images, and what changed since.
 
 A tagging job changes a bit in hundreds of bitmaps with every commit. Rewriting each whole (up to 32 KB) would keep
-everybody else waiting: a small change goes to the commit's row (`late.py`), is settled in the number's short row
-(`bitmap_change`), and is merged when that holds many.
+everybody else waiting: a small change goes to the commit's row (`write_buffer.py`), is compacted into the number's
+short row (`bitmap_change`), and is merged when that holds many.
 """
 
 from __future__ import annotations
@@ -13,29 +13,29 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pyroaring import BitMap
 
-from curator.index.sets.write_buffer import FEW, Change, Late
+from curator.index.sets.write_buffer import FEW, Change, WriteBuffer
 
 CHUNK_BITS = 18
 TAG_BITS = 24  # a key is chunk << 24 | number: chunk-major, so that an import appends
-_LATE = 200  # so many images are kept as late changes of one number
+_SHORT_ROW_IMAGES = 200  # so many images are kept in one number's short row
 _AT_ONCE = 500
 
 
 class BitmapFile:
     """Reads and writes bitmaps by number, uncached."""
 
-    def __init__(self, connection: sqlite3.Connection, late: Late) -> None:
+    def __init__(self, connection: sqlite3.Connection, buffer: WriteBuffer) -> None:
         self._connection = connection
-        self._log = late
+        self._buffer = buffer
 
     def whole(self, number: int) -> BitMap:
         """All images of a number."""
-        gained, lost = self._late(number)
+        gained, lost = self._buffered(number)
         return BitMap().union(gained, *self._bases(number)) - lost
 
     def count_within(self, number: int, images: BitMap) -> int:
         """How many of some images have a number, without putting its chunks together."""
-        gained, lost = (late & images for late in self._late(number))
+        gained, lost = (each & images for each in self._buffered(number))
         count = len(gained)
         for part in self._bases(number):
             count += part.intersection_cardinality(images)
@@ -51,7 +51,7 @@ class BitmapFile:
 
     def part(self, chunk: int, number: int) -> BitMap:
         """The images of a number in one chunk."""
-        gained, lost = self._late(number)
+        gained, lost = self._buffered(number)
         return (self._base(chunk << TAG_BITS | number) | (gained & span_of(chunk))) - lost
 
     def change(self, changes: Mapping[int, Change]) -> None:
@@ -59,14 +59,14 @@ class BitmapFile:
         wanted = {number: change for number, change in changes.items() if change[0] or change[1]}
         if sum(len(gained) + len(lost) for gained, lost in wanted.values()) <= FEW:
             if wanted:
-                self._log.add(wanted)
+                self._buffer.add(wanted)
             return
-        waiting = self._log.take_bitmaps(wanted)
+        waiting = self._buffer.take_bitmaps(wanted)
         self._store({number: _then(waiting.get(number), change) for number, change in wanted.items()})
 
-    def settle(self, numbers: Iterable[int]) -> None:
+    def compact(self, numbers: Iterable[int]) -> None:
         """Bring what waits of some numbers into their rows."""
-        self._store(self._log.take_bitmaps(numbers))
+        self._store(self._buffer.take_bitmaps(numbers))
 
     def _store(self, changes: Mapping[int, Change]) -> None:
         """Hundreds of numbers at a time, so two statements for all."""
@@ -74,14 +74,14 @@ class BitmapFile:
         kept: list[tuple[int, bytes]] = []
         for number, change in changes.items():
             late_gained, late_lost = _then(_unpacked(known[number]) if number in known else None, change)
-            if len(late_gained) + len(late_lost) <= _LATE:
+            if len(late_gained) + len(late_lost) <= _SHORT_ROW_IMAGES:
                 kept.append((number, _packed(late_gained, late_lost)))
             else:
-                self._merge_late(number, late_gained, late_lost)
+                self._merge_buffered(number, late_gained, late_lost)
         query = "INSERT OR REPLACE INTO bitmap_change(number, data) VALUES(?,?)"
         self._connection.executemany(query, kept)
 
-    def _merge_late(self, number: int, gained: BitMap, lost: BitMap) -> None:
+    def _merge_buffered(self, number: int, gained: BitMap, lost: BitMap) -> None:
         self._connection.execute("DELETE FROM bitmap_change WHERE number=?", (number,))
         for chunk, _ in split(gained | lost):
             self._merge(chunk << TAG_BITS | number, gained & span_of(chunk), lost)
@@ -108,14 +108,14 @@ class BitmapFile:
         found = {(key >> TAG_BITS, key & ((1 << TAG_BITS) - 1)) for key in keys}
         for number, data in self._connection.execute("SELECT number, data FROM bitmap_change"):
             found.update((chunk, number) for chunk, _ in split(_unpacked(data)[0]))
-        for number in self._log.bitmaps():
-            found.update((chunk, number) for chunk, _ in split(self._log.bitmap(number)[0]))
+        for number in self._buffer.bitmaps():
+            found.update((chunk, number) for chunk, _ in split(self._buffer.bitmap(number)[0]))
         return found
 
     def clear(self, but: Sequence[int]) -> None:
         """Remove all, except these numbers."""
-        self.settle(but)
-        self._log.clear()
+        self.compact(but)
+        self._buffer.clear()
         marks = ",".join("?" * len(but))
         mask = (1 << TAG_BITS) - 1
         self._connection.execute(f"DELETE FROM bitmap WHERE key & {mask} NOT IN ({marks})", but)
@@ -133,10 +133,10 @@ class BitmapFile:
         row = self._connection.execute("SELECT data FROM bitmap WHERE key=?", (key,)).fetchone()
         return BitMap.deserialize(row[0]) if row else BitMap()
 
-    def _late(self, number: int) -> Change:
+    def _buffered(self, number: int) -> Change:
         """What is to be added to the rows of a number's chunks, and what taken away."""
         row = self._short_rows([number])
-        return _then(_unpacked(row[number]) if row else None, self._log.bitmap(number))
+        return _then(_unpacked(row[number]) if row else None, self._buffer.bitmap(number))
 
     def _short_rows(self, numbers: Sequence[int]) -> dict[int, bytes]:
         found: dict[int, bytes] = {}

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from pyroaring import BitMap
 
 from curator.index.sets.bitmap_file import TAG_BITS, BitmapFile, split
-from curator.index.sets.write_buffer import Change, Late
+from curator.index.sets.write_buffer import Change, WriteBuffer
 
 MAX_TAGS = 1 << TAG_BITS
 
@@ -42,8 +42,8 @@ _NO_RUNS = 12346  # the portable format's first number where no container is a l
 class Bitmaps:
     """Reads and patches bitmaps. What `of` returns is shared with the cache: never change it in place."""
 
-    def __init__(self, connection: sqlite3.Connection, late: Late) -> None:
-        self.file = BitmapFile(connection, late)
+    def __init__(self, connection: sqlite3.Connection, buffer: WriteBuffer) -> None:
+        self.file = BitmapFile(connection, buffer)
         self._cache: dict[int, BitMap] = {}
         self._weight = 0  # of the cache, in bytes, about
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pyroaring import BitMap
 
 from curator.index.changes.changes import id_array
-from curator.index.sets.write_buffer import FEW, PART_BITS, Late
+from curator.index.sets.write_buffer import FEW, PART_BITS, WriteBuffer
 
 PART = 1 << PART_BITS
 TYPES: Mapping[str, str] = {
@@ -36,9 +36,9 @@ CountDeltas = Callable[[], Iterable[tuple[BitMap, int]]]
 class Columns:
     """Loads whole columns (cached), and writes values by image id."""
 
-    def __init__(self, connection: sqlite3.Connection, late: Late, waiting: CountDeltas) -> None:
+    def __init__(self, connection: sqlite3.Connection, buffer: WriteBuffer, waiting: CountDeltas) -> None:
         self._connection = connection
-        self._late = late
+        self._buffer = buffer
         self._waiting = waiting
         self._cache: dict[str, Numbers] = {}
 
@@ -72,16 +72,16 @@ class Columns:
     def write_counts(self, ids: Numbers, counts: Numbers) -> None:
         """Set how many tags images have that the column knows already; `ids` are sorted."""
         if len(ids) <= FEW:
-            self._late.add(image_counts=dict(zip(ids.tolist(), counts.tolist(), strict=True)))
+            self._buffer.add(image_counts=dict(zip(ids.tolist(), counts.tolist(), strict=True)))
             if COUNTS in self._cache:
                 self._patch_cache(COUNTS, ids, counts)
             return
-        self.settle(np.unique(ids >> PART_BITS).tolist())
+        self.compact(np.unique(ids >> PART_BITS).tolist())
         self.write(COUNTS, ids, counts)
 
-    def settle(self, parts: Iterable[int]) -> None:
+    def compact(self, parts: Iterable[int]) -> None:
         """Bring what waits for the images of some parts into the column of counts."""
-        taken = dict(sorted(self._late.take_image_counts(parts).items()))
+        taken = dict(sorted(self._buffer.take_image_counts(parts).items()))
         ids, counts = (np.fromiter(each, np.int64, len(taken)) for each in (taken, taken.values()))
         for part in np.unique(ids >> PART_BITS).tolist():  # the cache has them
             here = ids >> PART_BITS == part
@@ -135,6 +135,6 @@ class Columns:
             parts
         ):  # a part is short where images of a running import stand behind it
             column[number * PART : number * PART + len(part)] = part
-        late = self._late.image_counts() if name == COUNTS else {}
-        column[list(late)] = list(late.values())
+        buffered = self._buffer.image_counts() if name == COUNTS else {}
+        column[list(buffered)] = list(buffered.values())
         return column

@@ -31,14 +31,14 @@ _TABLES = (
 _NOTHING_BYTES = 1 << 20  # a span that took less from the disk was in the cache: so is the rest of its table
 
 
-def warm(database: Database, is_given_up: Callable[[], bool]) -> int:
+def warm(database: Database, is_cancelled: Callable[[], bool]) -> int:
     """Read the tables once, in a connection of its own that nobody waits for; gives how many spans were read."""
     spans = 0
-    with database.beside() as connection:
+    with database.read_connection() as connection:
         for highest, read, keys in _TABLES:
             last = connection.execute(highest).fetchone()[0]
             for first in range(0, (last or 0) + 1, keys):
-                if is_given_up():
+                if is_cancelled():
                     return spans
                 before = _bytes_from_disk()
                 connection.execute(read, (first, first + keys)).fetchone()

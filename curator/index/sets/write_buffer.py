@@ -25,14 +25,14 @@ _STAMP, _END = (0, 0), (0, 1)  # how often anything was settled; up to which row
 
 
 class Kind(IntEnum):
-    """What is settled on its own."""
+    """What is compacted on its own."""
 
     BITMAP = 1
     COUNT = 2  # how many images have a tag
     PART = 3  # of the column of how many tags images have
 
 
-class Late:
+class WriteBuffer:
     """What small commits changed. Read inside any transaction, changed inside a write transaction."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -47,36 +47,36 @@ class Late:
         self._marks: dict[int, Marks] = {}  # by number of the bitmap
         self._counts: dict[int, list[tuple[int, int]]] = {}  # by tag: (row, images more or fewer)
         self._image_counts: dict[int, tuple[int, int]] = {}  # by image: (row, how many tags)
-        self._settled: dict[tuple[int, int], int] = {}
+        self._compacted: dict[tuple[int, int], int] = {}
 
     def follow(self) -> None:
         """Another process committed: take its rows in."""
         self._is_fresh = False
-        self._fresh()
+        self._up_to_date()
 
     def bitmap(self, number: int) -> Change:
         """What is to be added to the rows of one bitmap, and what taken away. Empty sets where nothing waits."""
-        return _change(self._fresh()._marks.get(number))
+        return _change(self._up_to_date()._marks.get(number))
 
     def bitmaps(self) -> Iterable[int]:
         """Numbers of the bitmaps that anything waits for."""
-        return list(self._fresh()._marks)
+        return list(self._up_to_date()._marks)
 
     def count(self, tag: int) -> int:
         """What is to be added to the count of one tag."""
-        return sum(more for _, more in self._fresh()._counts.get(tag, ()))
+        return sum(more for _, more in self._up_to_date()._counts.get(tag, ()))
 
     def counts(self) -> dict[int, int]:
         """The same of all tags that anything waits for."""
-        return {tag: sum(more for _, more in rows) for tag, rows in self._fresh()._counts.items()}
+        return {tag: sum(more for _, more in rows) for tag, rows in self._up_to_date()._counts.items()}
 
     def image_counts(self) -> dict[int, int]:
         """How many tags the rows of images have, where the column says otherwise."""
-        return {image: count for image, (_, count) in self._fresh()._image_counts.items()}
+        return {image: count for image, (_, count) in self._up_to_date()._image_counts.items()}
 
     def bytes(self) -> int:
         """What all rows take in the file."""
-        return sum(self._fresh()._bytes.values())
+        return sum(self._up_to_date()._bytes.values())
 
     def add(
         self,
@@ -85,7 +85,7 @@ class Late:
         image_counts: Mapping[int, int] | None = None,
     ) -> None:
         """Append one row: images come to bitmaps, then others leave; counts of tags grow; images have so many tags."""
-        self._fresh()
+        self._up_to_date()
         marks = {
             number: {**dict.fromkeys(gained, 1), **dict.fromkeys(lost, 0)}
             for number, (gained, lost) in (changes or {}).items()
@@ -96,64 +96,64 @@ class Late:
 
     def take_bitmaps(self, numbers: Iterable[int]) -> dict[int, Change]:
         """Give up what waits for some bitmaps; the caller stores it."""
-        marks = self._fresh()._marks
+        marks = self._up_to_date()._marks
         taken = {number: _change(marks.pop(number)) for number in list(numbers) if number in marks}
-        self._note(Kind.BITMAP, taken)
+        self._mark_compacted(Kind.BITMAP, taken)
         return taken
 
     def take_counts(self, tags: Iterable[int]) -> dict[int, int]:
         """The same for counts of tags."""
-        counts = self._fresh()._counts
+        counts = self._up_to_date()._counts
         taken = {tag: sum(more for _, more in counts.pop(tag)) for tag in list(tags) if tag in counts}
-        self._note(Kind.COUNT, taken)
+        self._mark_compacted(Kind.COUNT, taken)
         return taken
 
     def take_image_counts(self, parts: Iterable[int]) -> dict[int, int]:
         """The same for the images of some parts of the column."""
-        known, wanted = self._fresh()._image_counts, set(parts)
+        known, wanted = self._up_to_date()._image_counts, set(parts)
         images = [image for image in known if image >> PART_BITS in wanted]
         taken = {image: known.pop(image)[1] for image in images}
-        self._note(Kind.PART, {image >> PART_BITS for image in images})
+        self._mark_compacted(Kind.PART, {image >> PART_BITS for image in images})
         return taken
 
-    def unsettled(self, end: int) -> tuple[Iterator[int], Iterator[int], Iterator[int]]:
+    def uncompacted(self, end: int) -> tuple[Iterator[int], Iterator[int], Iterator[int]]:
         """Bitmaps, tags and parts of the column that still wait for their share of the rows up to `end`.
 
         What waits longest comes first, as a rule.
         """
-        self._fresh()
+        self._up_to_date()
         parts = dict.fromkeys(image >> PART_BITS for image in self._image_counts)
         return (
-            self._lacking(Kind.BITMAP, self._marks, end),
-            self._lacking(Kind.COUNT, self._counts, end),
-            self._lacking(Kind.PART, parts, end),
+            self._uncompacted_keys(Kind.BITMAP, self._marks, end),
+            self._uncompacted_keys(Kind.COUNT, self._counts, end),
+            self._uncompacted_keys(Kind.PART, parts, end),
         )
 
     def newest(self) -> int:
         """The newest row's number; 0 where there is none."""
-        return max(self._fresh()._bytes, default=0)
+        return max(self._up_to_date()._bytes, default=0)
 
     def oldest(self) -> int:
         """The oldest row's number; 0 where there is none."""
-        return min(self._fresh()._bytes, default=0)
+        return min(self._up_to_date()._bytes, default=0)
 
-    def end(self) -> int:
-        """Up to which row everything is being settled; 0 where nothing is."""
-        return self._fresh()._settled.get(_END, 0)
+    def compaction_end(self) -> int:
+        """The row up to which everything is being compacted; 0 outside a compaction."""
+        return self._up_to_date()._compacted.get(_END, 0)
 
-    def begin(self) -> int:
-        """Settle everything up to the newest row, from now on; gives its number."""
+    def begin_compaction(self) -> int:
+        """Start to compact everything up to the newest row; gives its number."""
         end = self.newest()
         self._write({_END: end})
         return end
 
-    def finish(self) -> None:
-        """Everything up to `end` is settled: its rows go."""
-        end = self.end()
+    def finish_compaction(self) -> None:
+        """Everything up to `compaction_end` is in place: delete its rows."""
+        end = self.compaction_end()
         self._connection.execute("DELETE FROM late WHERE id <= ?", (end,))
         self._connection.execute("DELETE FROM late_settled WHERE kind > 0 AND upto <= ?", (end,))
         self._bytes = {row: size for row, size in self._bytes.items() if row > end}
-        self._settled = {key: upto for key, upto in self._settled.items() if not key[0] or upto > end}
+        self._compacted = {key: upto for key, upto in self._compacted.items() if not key[0] or upto > end}
         self._write({_END: 0})
 
     def clear(self) -> None:
@@ -162,50 +162,50 @@ class Late:
         self._connection.execute("DELETE FROM late_settled")
         self.forget()
 
-    def _lacking(self, kind: Kind, keys: Iterable[int], end: int) -> Iterator[int]:
-        settled = self._settled
-        return (key for key in keys if settled.get((kind, key), 0) < end)
+    def _uncompacted_keys(self, kind: Kind, keys: Iterable[int], end: int) -> Iterator[int]:
+        compacted = self._compacted
+        return (key for key in keys if compacted.get((kind, key), 0) < end)
 
-    def _note(self, kind: Kind, keys: Iterable[int]) -> None:
+    def _mark_compacted(self, kind: Kind, keys: Iterable[int]) -> None:
         self._write({(int(kind), key): self._last for key in keys})
 
-    def _write(self, settled: Mapping[tuple[int, int], int]) -> None:
-        if settled:
-            now = {**settled, _STAMP: self._settled.get(_STAMP, 0) + 1}
+    def _write(self, compacted: Mapping[tuple[int, int], int]) -> None:
+        if compacted:
+            now = {**compacted, _STAMP: self._compacted.get(_STAMP, 0) + 1}
             rows = [(kind, key, upto) for (kind, key), upto in now.items()]
             self._connection.executemany("INSERT OR REPLACE INTO late_settled VALUES(?,?,?)", rows)
-            self._settled.update(now)
+            self._compacted.update(now)
 
-    def _fresh(self) -> Late:
+    def _up_to_date(self) -> WriteBuffer:
         if self._is_fresh:
             return self
         read = self._connection.execute
         for row, data in read("SELECT id, data FROM late WHERE id > ? ORDER BY id", (self._last,)):
             self._merge(row, len(data), *_unpacked(data))
         stamp = read("SELECT upto FROM late_settled WHERE kind = 0 AND key = 0").fetchone()
-        if (stamp or (0,))[0] != self._settled.get(_STAMP, 0):
-            self._follow_settled()
+        if (stamp or (0,))[0] != self._compacted.get(_STAMP, 0):
+            self._follow_compaction()
         self._is_fresh = True
         return self
 
-    def _follow_settled(self) -> None:
-        """Forget what others have settled."""
+    def _follow_compaction(self) -> None:
+        """Forget what others have compacted."""
         read = self._connection.execute
         first = read("SELECT min(id) FROM late").fetchone()[0] or self._last + 1
-        before = self._settled
-        self._settled = {
+        before = self._compacted
+        self._compacted = {
             (kind, key): upto for kind, key, upto in read("SELECT kind, key, upto FROM late_settled")
         }
         if self._bytes and min(self._bytes) < first:  # rows went: everybody has their share of them
             self._bytes = {row: size for row, size in self._bytes.items() if row >= first}
             self._drop(list(self._marks), list(self._counts), list(self._image_counts), lambda *_: first - 1)
-        news = {key for key, upto in self._settled.items() if upto != before.get(key)}
+        news = {key for key, upto in self._compacted.items() if upto != before.get(key)}
         parts = {key for kind, key in news if kind == Kind.PART}
         self._drop(
             [key for kind, key in news if kind == Kind.BITMAP],
             [key for kind, key in news if kind == Kind.COUNT],
             [image for image in self._image_counts if image >> PART_BITS in parts],
-            lambda kind, key: self._settled[kind, key],
+            lambda kind, key: self._compacted[kind, key],
         )
 
     def _drop(self, bitmaps: Iterable[int], tags: Iterable[int], images: Iterable[int], upto: Upto) -> None:
@@ -232,7 +232,7 @@ class Late:
         counts: Mapping[int, int],
         image_counts: Mapping[int, int],
     ) -> None:
-        """Take a row in. What of it is settled already is dropped after all rows are read."""
+        """Take a row in. What of it is compacted already is dropped after all rows are read."""
         self._last, self._bytes[row] = row, size
         for number, some in marks.items():
             known = self._marks.setdefault(number, {})

@@ -37,7 +37,7 @@ class Fingerprints:
         with self._database.writing() as connection:
             connection.executemany("INSERT OR REPLACE INTO fingerprint(content, value) VALUES(?,?)", rows)
 
-    def forget_none(self, contents: Iterable[bytes]) -> None:
+    def clear_failed(self, contents: Iterable[bytes]) -> None:
         """Pictures of these contents that have no number are as nobody looked at."""
         with self._database.writing() as connection:
             connection.executemany(

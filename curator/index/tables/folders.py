@@ -11,14 +11,14 @@ from pyroaring import BitMap
 from curator.index.file.database import Database
 from curator.index.file.paths import from_blob, to_blob
 
-UNSETTLED = -1  # a time no folder has
+RESCAN = -1  # a time no folder has
 
 
 @dataclass(frozen=True)
 class FolderState:
     """A folder, or a tar, as last listed.
 
-    `mtime_ns` is its own time, or `UNSETTLED` where that proves nothing. `images` is how many pictures it gave;
+    `mtime_ns` is its own time, or `RESCAN` where that proves nothing. `images` is how many pictures it gave;
     `inside` and `linked` are the names of folders and tars in it, and of links to folders.
     """
 
@@ -55,9 +55,9 @@ class FolderTable:
         ]
         self._database.connection.executemany("INSERT OR REPLACE INTO folder VALUES(?,?,?,?,?)", rows)
 
-    def unsettle(self, paths: Iterable[str]) -> None:
+    def force_rescan(self, paths: Iterable[str]) -> None:
         """The next quick scan looks into these again. Inside a write transaction."""
-        rows = [(UNSETTLED, to_blob(path)) for path in paths]
+        rows = [(RESCAN, to_blob(path)) for path in paths]
         self._database.connection.executemany("UPDATE folder SET mtime_ns=? WHERE path=?", rows)
 
     def forget(self, paths: Iterable[str]) -> None:

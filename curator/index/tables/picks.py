@@ -50,7 +50,7 @@ class PickTable:
             before = read(connection, "pick", pick.name)
             done = f"pick {visible(pick.name)}: {images_in_words(len(pick.images))}"
             if before is not None:
-                done += f" in place of {len(BitMap.deserialize(BYTES.stored(before['images']))):,}"
+                done += f" in place of {len(BitMap.deserialize(BYTES.from_json(before['images']))):,}"
             self._edits.change("pick", pick.name, before, _record(pick), done)
 
     def remove(self, name: str) -> bool:
@@ -62,7 +62,7 @@ class PickTable:
 
 
 def _record(pick: Pick) -> Record:
-    return {"images": BYTES.told(pick.images.serialize()), "about": pick.about}
+    return {"images": BYTES.to_json(pick.images.serialize()), "about": pick.about}
 
 
 def pick_filter(name: str) -> str:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from curator.index.changes.changes import RecordChanged
 from curator.index.changes.edits import Commit
 from curator.index.changes.record_paths import Record
-from curator.index.changes.record_words import record_words
+from curator.index.changes.record_words import described_change
 from curator.index.changes.records import Key, packed
 from curator.index.file.database import Database
 from curator.index.undo.journal import Journal
@@ -25,9 +25,9 @@ class RecordEdits:
         self._journal = journal
 
     @contextmanager
-    def as_one(self, what: str = "", actor: str = _BY) -> Generator[None]:
+    def grouped(self, what: str = "", actor: str = _BY) -> Generator[None]:
         """Make the commits made inside one: all or none. Other writers wait meanwhile."""
-        with self._database.writing(durable=True), self._journal.as_one(actor, what):
+        with self._database.writing(durable=True), self._journal.grouped(actor, what):
             yield
 
     def change(
@@ -41,7 +41,7 @@ class RecordEdits:
         with self._database.writing(durable=True):
             change = RecordChanged(table, key, packed(before), packed(after))
             changes = [] if before == after else [change]
-            return self._journal.commit(changes, _BY, what or record_words(table, key, before, after))
+            return self._journal.commit(changes, _BY, what or described_change(table, key, before, after))
 
 
 def _as_json(record: Record | None) -> Record | None:

@@ -18,7 +18,7 @@ from curator.contract.errors import UserError, did_you_mean
 from curator.contract.text import visible
 from curator.index.changes.edits import Commit
 from curator.index.changes.record_paths import Record
-from curator.index.changes.records import ALIASES_NEWS, Key, key_of_name, read, read_all
+from curator.index.changes.records import ALIASES_CHANGE_COUNTER, Key, key_of_name, read, read_all
 from curator.index.file.database import Database
 from curator.index.file.paths import from_blob, to_blob
 from curator.index.tables.rows import Quarantined, SavedFilter, Subset
@@ -230,18 +230,20 @@ class Aliases:
     def generation(self) -> str:
         """Changes whenever any alias does."""
         with self._database.reading() as connection:
-            row = connection.execute("SELECT value FROM setting WHERE key=?", (ALIASES_NEWS,)).fetchone()
+            row = connection.execute(
+                "SELECT value FROM setting WHERE key=?", (ALIASES_CHANGE_COUNTER,)
+            ).fetchone()
         return str(row[0]) if row else ""
 
     def put(self, pairs: Iterable[tuple[str, str]]) -> None:
         """Keep (alias, tag) pairs, in place of what these aliases meant before: one edit that can be undone."""
-        with self._edits.as_one(), self._database.reading() as connection:
+        with self._edits.grouped(), self._database.reading() as connection:
             for alias, tag in pairs:
                 self._edits.change("alias", alias, read(connection, "alias", alias), {"tag": tag})
 
     def remove(self, aliases: Iterable[str]) -> None:
         """Forget these aliases: one edit that can be undone."""
-        with self._edits.as_one(), self._database.reading() as connection:
+        with self._edits.grouped(), self._database.reading() as connection:
             for alias in aliases:
                 self._edits.change("alias", alias, read(connection, "alias", alias), None)
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from curator.contract.errors import UserError
 from curator.index.sets.bitmaps import FIRST_TAG, MAX_TAGS
-from curator.index.sets.write_buffer import FEW, Late
+from curator.index.sets.write_buffer import FEW, WriteBuffer
 from curator.index.tags.tag_names import check_name, folded, glob_of
 
 GENERAL = "general"
@@ -40,9 +40,9 @@ class Tag:
 class TagTable:
     """The dictionary of tags. Names are unique as written; `spellings` of one tag have one key."""
 
-    def __init__(self, connection: sqlite3.Connection, late: Late) -> None:
+    def __init__(self, connection: sqlite3.Connection, buffer: WriteBuffer) -> None:
         self._connection = connection
-        self._late = late
+        self._buffer = buffer
         self._names: dict[str, int] | None = None
         self._by_id: dict[int, str] = {}  # names asked for by id
         self._by_name: dict[str, int] = {}  # and ids by name
@@ -89,7 +89,7 @@ class TagTable:
             )
             self._counts = np.zeros(self._last_id() + 1, np.int64)
             self._counts[ids] = counts
-            for tag, more in self._late.counts().items():
+            for tag, more in self._buffer.counts().items():
                 self._counts[tag] += more
         return self._counts
 
@@ -153,13 +153,13 @@ class TagTable:
         """
         keys = list(dict.fromkeys(map(folded, names)))
         found: dict[str, list[Tag]] = {key: [] for key in keys}
-        late = self._late.count
+        buffered = self._buffer.count
         for first in range(0, len(keys), 500):
             some = keys[first : first + 500]
             marks = ",".join("?" * len(some))
             query = f"SELECT folded, id, name, class, count FROM tag WHERE folded IN ({marks})"
             for key, tag, name, cls, count in self._connection.execute(query, some).fetchall():
-                found[key].append(Tag(tag, name, cls, count + late(tag)))
+                found[key].append(Tag(tag, name, cls, count + buffered(tag)))
         return [
             sorted(
                 found[folded(name)], key=lambda tag: (tag.count <= 0, tag.name != name, -tag.count, tag.id)
@@ -183,13 +183,13 @@ class TagTable:
     def get(self, ids: Sequence[int]) -> list[Tag]:
         """Tags by id, in the order asked."""
         rows: dict[int, Tag] = {}
-        late = self._late.count
+        buffered = self._buffer.count
         for first in range(0, len(ids), 500):
             some = ids[first : first + 500]
             marks = ",".join("?" * len(some))
             query = f"SELECT id, name, class, count FROM tag WHERE id IN ({marks})"
             found = self._connection.execute(query, some)
-            rows.update((tag, Tag(tag, name, cls, count + late(tag))) for tag, name, cls, count in found)
+            rows.update((tag, Tag(tag, name, cls, count + buffered(tag))) for tag, name, cls, count in found)
         return [rows[number] for number in ids]
 
     def names_of(self, rows: Sequence[Sequence[int]]) -> list[tuple[str, ...]]:
@@ -207,9 +207,9 @@ class TagTable:
 
     def all(self) -> list[Tag]:
         """Every tag in use, the most common first."""
-        late = self._late.counts()
+        buffered = self._buffer.counts()
         rows = self._connection.execute("SELECT id, name, class, count FROM tag ORDER BY name")
-        tags = [Tag(tag, name, cls, count + late.get(tag, 0)) for tag, name, cls, count in rows]
+        tags = [Tag(tag, name, cls, count + buffered.get(tag, 0)) for tag, name, cls, count in rows]
         return sorted((tag for tag in tags if tag.count > 0), key=lambda tag: -tag.count)
 
     def of_class(self, cls: str) -> list[int]:
@@ -243,19 +243,19 @@ class TagTable:
         if len(wanted) > FEW:
             self._store_more(wanted)
         elif wanted:
-            self._late.add(counts=wanted)
+            self._buffer.add(counts=wanted)
         for number, delta in wanted.items():
             self.patch_count(number, delta)
 
     def stored_counts(self) -> dict[int, tuple[str, int]]:
         """Name and count of every tag as the file says, by id."""
-        late = self._late.counts()
+        buffered = self._buffer.counts()
         rows = self._connection.execute("SELECT id, name, count FROM tag")
-        return {number: (name, count + late.get(number, 0)) for number, name, count in rows}
+        return {number: (name, count + buffered.get(number, 0)) for number, name, count in rows}
 
-    def settle(self, tags: Iterable[int]) -> None:
+    def compact(self, tags: Iterable[int]) -> None:
         """Bring what waits of some counts into their rows."""
-        self._store_more(self._late.take_counts(tags))
+        self._store_more(self._buffer.take_counts(tags))
 
     def _store_more(self, deltas: Mapping[int, int]) -> None:
         rows = [(delta, number) for number, delta in deltas.items()]

@@ -27,7 +27,7 @@ from curator.index.changes.changes import (
     TagMoved,
     TagsReplaced,
 )
-from curator.index.changes.records import Key, things, unpacked
+from curator.index.changes.records import Key, independent_changes, unpacked
 from curator.index.tags.tag_table import TagTable
 
 # no tag's name holds a line break
@@ -42,27 +42,27 @@ class Names:
 
     def __init__(self, tags: TagTable, once: Mapping[int, str] | None = None) -> None:
         self._tags = tags
-        self._once = dict(once or {})
+        self._earlier = dict(once or {})
         self._now: dict[int, str] = {}
 
     def copy(self) -> Names:
         """The same moment, however far this one goes back."""
-        return Names(self._tags, self._once)
+        return Names(self._tags, self._earlier)
 
-    def before(self, renamed: Renamed) -> None:
+    def go_back_before(self, renamed: Renamed) -> None:
         """Go back behind a rename."""
-        self._once[renamed.tag] = renamed.before
+        self._earlier[renamed.tag] = renamed.before
 
     def renamed(self) -> list[int]:
         """Tags that were called otherwise than now, perhaps."""
-        return list(self._once)
+        return list(self._earlier)
 
     def of(self, tags: Iterable[int]) -> list[str]:
         """The names of tags."""
         wanted = list(tags)
-        unknown = list({tag for tag in wanted if tag not in self._once and tag not in self._now})
+        unknown = list({tag for tag in wanted if tag not in self._earlier and tag not in self._now})
         self._now.update((tag.id, tag.name) for tag in self._tags.get(unknown))
-        return [self._once[tag] if tag in self._once else self._now[tag] for tag in wanted]
+        return [self._earlier[tag] if tag in self._earlier else self._now[tag] for tag in wanted]
 
     def one(self, tag: int) -> str:
         """The name of a tag."""
@@ -83,7 +83,7 @@ def touches_of(
             if near:
                 found[key] = found[key] | near if key in found else near
         if isinstance(change, Renamed):
-            names.before(change)
+            names.go_back_before(change)
     return found
 
 
@@ -120,7 +120,7 @@ def record_keys(change: RecordChanged) -> list[str]:
     """What a change of a record touches: the whole of it where it came or went, else the values that differ."""
     before, after = unpacked(change.before), unpacked(change.after)
     key = (change.table, change.key)
-    paths = [()] if before is None or after is None else things(*key, before, after)
+    paths = [()] if before is None or after is None else independent_changes(*key, before, after)
     return [record_key(*key, *path) for path in paths]
 
 
@@ -154,13 +154,13 @@ def reordered(before: Sequence[object], after: Sequence[object]) -> bool:
     return [tag for tag in before if tag in stayed] != [tag for tag in after if tag in stayed]
 
 
-def apart(one: Touches, other: Touches) -> Touches:
-    """What was touched by one of two rows of a commit, not by both: what was done and taken back is as before."""
+def symmetric_difference(one: Touches, other: Touches) -> Touches:
+    """What was touched by one of two rows of a commit, not by both: what was done and undone is as before."""
     found = {key: images ^ other[key] if key in other else images for key, images in one.items()}
     return {**{key: images for key, images in other.items() if key not in one}, **found}
 
 
-def together(touches: Iterable[Touches]) -> Touches:
+def union(touches: Iterable[Touches]) -> Touches:
     """What was touched by any."""
     lists: dict[str, list[BitMap]] = {}
     for each in touches:

@@ -13,7 +13,7 @@ _Row = tuple[int, int, int, int, int, int]
 
 
 def rows_of_commit(connection: sqlite3.Connection, commit: int) -> dict[int, str]:
-    """The rows to look at of a commit, with their kind: the last one, all where something once stayed as it was."""
+    """The rows to look at of a commit, with their kind: the last one, or all where something was skipped once."""
     query = "SELECT id, kind, stayed FROM journal WHERE id=:id OR (target=:id AND target > 0) ORDER BY id"
     rows = connection.execute(query, {"id": commit}).fetchall()
     wanted = rows if any(row[2] for row in rows) else rows[-1:]
@@ -24,7 +24,7 @@ def later_rows(connection: sqlite3.Connection, own: Collection[int]) -> Iterator
     """(row, its commit) from the newest row to the first of `own`; rows that together change nothing are left out."""
     found: list[tuple[int, int]] = []
     for owner, rows in groupby(connection.execute(_ROWS, (min(own),)), key=lambda row: row[1]):
-        found += [(row[0], owner) for row in _telling(list(rows), owner, max(own))]
+        found += [(row[0], owner) for row in _latest_row_wins(list(rows), owner, max(own))]
     return iter(sorted(found, reverse=True))
 
 
@@ -34,8 +34,8 @@ def renamed_since(connection: sqlite3.Connection, first: int) -> bool:
     return connection.execute(query, (first,)).fetchone() is not None
 
 
-def _telling(rows: list[_Row], owner: int, after: int) -> list[_Row]:
-    """Of a commit made `after`, and whole each time, the last row says all, and none where it is taken back."""
+def _latest_row_wins(rows: list[_Row], owner: int, after: int) -> list[_Row]:
+    """The latest row of a commit made `after` and never skipped in part; none where it is undone; else all rows."""
     number, _, state, latest, _, _ = rows[0]
     if number != owner or number <= after or any(row[4] or row[5] for row in rows):
         return rows

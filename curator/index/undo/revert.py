@@ -1,8 +1,8 @@
 """Undo or redo of one commit while later ones stand.
 
-A commit has rows in the journal: the edit, then each time it was taken back or made again. Each row changed things
-(`touches.py`) from what they were to what the next row of the same commit found. So what a commit did is still as it
-left it where no other commit has touched it since, not counting what was done and taken back again; there the inverse
+A commit has rows in the journal: the edit, then one for each undo and redo. Each row changed things
+(`conflicts.py`) from what they were to what the next row of the same commit found. So what a commit did is still as it
+left it where no other commit has touched it since, not counting what was done and undone again; there the inverse
 is performed, the rest stays. Where nothing waits for an image but what is taken back, its row never needs to know.
 """
 
@@ -19,30 +19,30 @@ from curator.index.changes.packing import unpack, unpack_near
 from curator.index.editing.fold import fold_images
 from curator.index.editing.perform import perform
 from curator.index.editing.store import Store
-from curator.index.undo.conflicts import Names, Touches, apart, together, touches_of
+from curator.index.undo.conflicts import Names, Touches, symmetric_difference, touches_of, union
 from curator.index.undo.later_rows import later_rows, renamed_since, rows_of_commit
-from curator.index.undo.reverted_change import OwnRow, Stayed, tags_of, turned_change
+from curator.index.undo.reverted_change import CommitRow, Skipped, reverted_change, tags_of
 
 
 @dataclass
-class Turned:
-    """What was done; what only waited and so never reaches the rows; what others changed since."""
+class RevertResult:
+    """Changes made; images whose deferred change was cancelled; what was skipped because others changed it since."""
 
     done: list[Change] = field(default_factory=list[Change])
     cancelled: BitMap = field(default_factory=BitMap)
-    stayed: Stayed = field(default_factory=Stayed)
+    skipped: Skipped = field(default_factory=Skipped)
 
 
-def turn(store: Store, commit: int, *, back: bool) -> Turned:
-    """Take a commit back, or make it again, as far as it can be. Inside a write transaction."""
-    rows = list(_own_rows(store, commit, back))
-    turned = Turned()
+def revert(store: Store, commit: int, *, undo: bool) -> RevertResult:
+    """Undo or redo a commit, except what later commits changed. Inside a write transaction."""
+    rows = list(_own_rows(store, commit, undo))
+    result = RevertResult()
     for row in rows:
-        _turn_row(store, row, turned, alone=len(rows) == 1)
-    return turned
+        _revert_row(store, row, result, alone=len(rows) == 1)
+    return result
 
 
-def _own_rows(store: Store, commit: int, back: bool) -> Iterator[OwnRow]:
+def _own_rows(store: Store, commit: int, undo: bool) -> Iterator[CommitRow]:
     """Those to be inverted, the newest first, each with what was touched after it."""
     kinds = rows_of_commit(store.connection, commit)
     own = {number: unpack(_changes(store, number)) for number in kinds}
@@ -57,16 +57,16 @@ def _own_rows(store: Store, commit: int, back: bool) -> Iterator[OwnRow]:
     for number, whose in later_rows(store.connection, own):
         if number not in own:
             found = touches_of(unpack_near(_changes(store, number), within, records), names, within, tags)
-            others[whose] = apart(others[whose], found) if whose in others else found
+            others[whose] = symmetric_difference(others[whose], found) if whose in others else found
             continue
         forward = kinds[number] != "undo"
-        if forward == back:
-            yield OwnRow(number, own[number], names.copy(), together(others.values()), newer)
+        if forward == undo:
+            yield CommitRow(number, own[number], names.copy(), union(others.values()), newer)
         if number != min(own):
-            newer = together([newer, touches_of(own[number], names, within)])
+            newer = union([newer, touches_of(own[number], names, within)])
 
 
-def _turn_row(store: Store, row: OwnRow, turned: Turned, *, alone: bool) -> None:
+def _revert_row(store: Store, row: CommitRow, result: RevertResult, *, alone: bool) -> None:
     pending = store.pending
     left = pending.left_of(row.number)
     alone = alone and not row.renamed()  # a tag that comes back may be another than the one that went
@@ -74,15 +74,15 @@ def _turn_row(store: Store, row: OwnRow, turned: Turned, *, alone: bool) -> None
     if free and row.touched():
         free -= row.touched_images(touches_of(row.changes, row.names.copy(), left))
     fold_images(store, (left - free) & _losing(row.changes))  # so that it is known where tags stood
-    stayed = Stayed(values=turned.stayed.values)
+    skipped = Skipped(values=result.skipped.values)
     recorded = pending.recorded(row.number)
     for number in reversed(range(len(row.changes))):
-        for change in turned_change(store, row, number, recorded(number), stayed):
+        for change in reverted_change(store, row, number, recorded(number), skipped):
             perform(store, change)
-            turned.done.append(change)
-    turned.cancelled |= free - stayed.images
-    turned.stayed.images |= stayed.images
-    pending.cancel(row.number, turned.cancelled)
+            result.done.append(change)
+    result.cancelled |= free - skipped.images
+    result.skipped.images |= skipped.images
+    pending.cancel(row.number, result.cancelled)
 
 
 def _losing(changes: Sequence[Change]) -> BitMap:

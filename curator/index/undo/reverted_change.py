@@ -23,7 +23,7 @@ from curator.index.changes.changes import (
     TagMoved,
     TagsReplaced,
     id_array,
-    merged,
+    positions_for_undo,
     rows_of,
 )
 from curator.index.editing import texts
@@ -31,14 +31,14 @@ from curator.index.editing.store import Store
 from curator.index.sets.bitmaps import of_array
 from curator.index.tags.tag_blob import decode_many
 from curator.index.undo.conflicts import CAPTION, CLASS, MARK, ORDER, Names, Touches, is_of_tags, reordered
-from curator.index.undo.reverted_record import record_back
-from curator.index.undo.tag_merge import merged_words
+from curator.index.undo.reverted_record import reverted_record
+from curator.index.undo.tag_merge import merged_tags
 
 Noted = tuple[BitMap, NDArray[np.uint32]]
 
 
 @dataclass
-class OwnRow:
+class CommitRow:
     """A row of the journal to be inverted; what other commits touched after it, and newer rows of its own commit."""
 
     number: int
@@ -69,7 +69,7 @@ class OwnRow:
 
 
 @dataclass
-class Stayed:
+class Skipped:
     """What others changed since: images (or tags), and values of records in words."""
 
     images: BitMap = field(default_factory=BitMap)
@@ -93,34 +93,34 @@ def tags_of(changes: Iterable[Change]) -> set[int]:
     return tags
 
 
-def turned_change(
-    store: Store, row: OwnRow, number: int, noted: Noted | None, stayed: Stayed
+def reverted_change(
+    store: Store, row: CommitRow, number: int, recorded: Noted | None, skipped: Skipped
 ) -> Sequence[Change]:
-    """The inverse of change `number`, to be performed at once; adds to `stayed` what stays as it is."""
-    images = stayed.images
+    """The inverse of change `number`, to be performed at once; adds to `skipped` what others changed since."""
+    skipped_images = skipped.images
     match row.changes[number]:
         case TagChange() as change:
-            return _tag_back(store, row, change, noted, images)
+            return _reverted_tag(store, row, change, recorded, skipped_images)
         case TagMoved() as change:
-            return _move_back(store, row, change, noted, images)
+            return _reverted_move(store, row, change, recorded, skipped_images)
         case TagsReplaced() as change:
-            return _words_back(store, row, change, images)
+            return _reverted_tag_lists(store, row, change, skipped_images)
         case CaptionsReplaced() as change:
-            return _captions_back(row, change, images)
+            return _reverted_captions(row, change, skipped_images)
         case FlagChange(flag, gained, lost):
-            return _flag_back(row, flag, gained, lost, images)
+            return _reverted_flag(row, flag, gained, lost, skipped_images)
         case Renamed() as change:
-            return _name_back(store, row, change, images)
+            return _reverted_name(store, row, change, skipped_images)
         case Classed() as change:
-            return _classes_back(row, change, images)
+            return _reverted_classes(row, change, skipped_images)
         case RecordChanged() as change:
-            return record_back(store.connection, change, row.others, row.newer, stayed.values)
+            return reverted_record(store.connection, change, row.others, row.newer, skipped.values)
         case Arrived() | FilesSeen():
             return []
 
 
-def _tag_back(
-    store: Store, row: OwnRow, change: TagChange, noted: Noted | None, stayed: BitMap
+def _reverted_tag(
+    store: Store, row: CommitRow, change: TagChange, recorded: Noted | None, skipped: BitMap
 ) -> list[Change]:
     name = row.names.one(change.tag)
     mine = row.candidates(change.images, name)
@@ -128,10 +128,12 @@ def _tag_back(
     tag = store.tags.ids_of([name])[0]
     having = BitMap() if tag is None else store.bitmaps.of(tag)
     free = free & having if change.added else free - having
-    stayed |= mine - free
+    skipped |= mine - free
     if not free:
         return []
-    places = change.places if change.added else merged(change.images, change.places, noted)
+    places = (
+        change.positions if change.added else positions_for_undo(change.images, change.positions, recorded)
+    )
     tag = store.tags.intern([name])[0] if tag is None else tag
     return [TagChange(tag, free, not change.added, _some(places, change.images, free))]
 
@@ -142,8 +144,8 @@ def _some(places: bytes | None, images: BitMap, some: BitMap) -> bytes | None:
     return np.frombuffer(places, "<u4")[rows_of(images, some)].tobytes()
 
 
-def _move_back(
-    store: Store, row: OwnRow, change: TagMoved, noted: Noted | None, stayed: BitMap
+def _reverted_move(
+    store: Store, row: CommitRow, change: TagMoved, recorded: Noted | None, skipped: BitMap
 ) -> list[Change]:
     old_name, new_name = row.names.of([change.old, change.new])
     mine = row.candidates(change.images, old_name)
@@ -154,18 +156,18 @@ def _move_back(
     moved = free - change.both - row.by_others(new_name)
     moved = BitMap() if new is None else moved & store.bitmaps.of(new)
     both = free & change.both
-    stayed |= mine - moved - both
+    skipped |= mine - moved - both
     back: list[Change] = []
     old = store.tags.intern([old_name])[0] if old is None else old
     if moved and new is not None:
         back.append(TagMoved(new, old, moved, BitMap()))
     if both:
-        places = _some(merged(change.both, None, noted), change.both, both)
+        places = _some(positions_for_undo(change.both, None, recorded), change.both, both)
         back.append(TagChange(old, both, True, places))
     return back
 
 
-def _name_back(store: Store, row: OwnRow, change: Renamed, stayed: BitMap) -> list[Change]:
+def _reverted_name(store: Store, row: CommitRow, change: Renamed, skipped: BitMap) -> list[Change]:
     """The tag's row is renamed where that concerns just these images; else they move to the tag of the old name."""
     mine = row.candidates(change.images, change.after)
     free = mine - row.by_others(change.before, change.after)
@@ -173,7 +175,7 @@ def _name_back(store: Store, row: OwnRow, change: Renamed, stayed: BitMap) -> li
     free = BitMap() if new is None else free & store.bitmaps.of(new)
     if old is not None:
         free = free - store.bitmaps.of(old)
-    stayed |= mine - free
+    skipped |= mine - free
     if not free or new is None:
         return []
     if old is None and free == store.bitmaps.of(new):
@@ -183,10 +185,10 @@ def _name_back(store: Store, row: OwnRow, change: Renamed, stayed: BitMap) -> li
     return [TagMoved(new, old, free, BitMap())]
 
 
-def _captions_back(row: OwnRow, change: CaptionsReplaced, stayed: BitMap) -> list[Change]:
+def _reverted_captions(row: CommitRow, change: CaptionsReplaced, skipped: BitMap) -> list[Change]:
     mine = row.candidates(change.images, CAPTION)
     free = mine - row.by_others(CAPTION)
-    stayed |= mine - free
+    skipped |= mine - free
     triples = zip(change.images, change.before, change.after, strict=True)
     some = [(before, after) for image, before, after in triples if image in free]
     return (
@@ -194,17 +196,17 @@ def _captions_back(row: OwnRow, change: CaptionsReplaced, stayed: BitMap) -> lis
     )
 
 
-def _flag_back(row: OwnRow, flag: int, gained: BitMap, lost: BitMap, stayed: BitMap) -> list[Change]:
+def _reverted_flag(row: CommitRow, flag: int, gained: BitMap, lost: BitMap, skipped: BitMap) -> list[Change]:
     mine = row.candidates(gained | lost, MARK)
     free = mine - row.by_others(MARK)
-    stayed |= mine - free
+    skipped |= mine - free
     return [FlagChange(flag, lost & free, gained & free)] if free else []
 
 
-def _classes_back(row: OwnRow, change: Classed, stayed: BitMap) -> list[Change]:
+def _reverted_classes(row: CommitRow, change: Classed, skipped: BitMap) -> list[Change]:
     mine = row.candidates(BitMap(change.tags), CLASS)
     free = mine - row.by_others(CLASS)
-    stayed |= mine - free
+    skipped |= mine - free
     some = [each for each in zip(change.tags, change.before, change.after, strict=True) if each[0] in free]
     if not some:
         return []
@@ -212,7 +214,7 @@ def _classes_back(row: OwnRow, change: Classed, stayed: BitMap) -> list[Change]:
     return [Classed(tags, after, before)]
 
 
-def _words_back(store: Store, row: OwnRow, change: TagsReplaced, stayed: BitMap) -> list[Change]:
+def _reverted_tag_lists(store: Store, row: CommitRow, change: TagsReplaced, skipped: BitMap) -> list[Change]:
     rows = list(zip(change.images, change.before, change.after, strict=True))
     rest, changed = _renamed_since(change, row.names.renamed()), BitMap()
     if row.touched():
@@ -225,7 +227,7 @@ def _words_back(store: Store, row: OwnRow, change: TagsReplaced, stayed: BitMap)
     back: list[Change] = [_replaced(plain)] if plain else []
     if rest:
         some = {image: (before, after) for image, before, after in rows if image in rest}
-        again = _merged(store, row, some, changed, stayed)
+        again = _merged(store, row, some, changed, skipped)
         back += [_replaced(again)] if again else []
     return back
 
@@ -247,7 +249,7 @@ def _replaced(rows: Sequence[tuple[int, bytes, bytes]]) -> TagsReplaced:
 
 
 def _merged(
-    store: Store, row: OwnRow, rows: dict[int, tuple[bytes, bytes]], changed: BitMap, stayed: BitMap
+    store: Store, row: CommitRow, rows: dict[int, tuple[bytes, bytes]], changed: BitMap, skipped: BitMap
 ) -> list[tuple[int, bytes, bytes]]:
     """(image, what shall be, what is) of images that are not simply given back what they had.
 
@@ -263,8 +265,8 @@ def _merged(
         whole = image not in changed and now == new
         free = {key for key in mine if image not in row.others.get(key, ()) and (whole or key != ORDER)}
         if free != mine:
-            stayed.add(image)
-        shall = old if whole else merged_words(old, new, now, did - free)
+            skipped.add(image)
+        shall = old if whole else merged_tags(old, new, now, did - free)
         if shall != now:
             found.append((image, varint.pack(store.tags.intern(shall)), blob))
     return found

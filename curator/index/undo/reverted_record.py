@@ -6,21 +6,21 @@ import sqlite3
 
 from curator.index.changes.changes import RecordChanged
 from curator.index.changes.record_paths import Record, value_at, with_values_of
-from curator.index.changes.record_words import named, value_named
-from curator.index.changes.records import TABLES, key_of_name, packed, read, things, unpacked
+from curator.index.changes.record_words import record_name, value_name
+from curator.index.changes.records import TABLES, independent_changes, key_of_name, packed, read, unpacked
 from curator.index.undo.conflicts import Touches, record_key
 
 
-def record_back(
-    connection: sqlite3.Connection, change: RecordChanged, others: Touches, newer: Touches, stayed: list[str]
+def reverted_record(
+    connection: sqlite3.Connection, change: RecordChanged, others: Touches, newer: Touches, skipped: list[str]
 ) -> list[RecordChanged]:
-    """The inverse, given what others touched since, and newer rows of the same commit; adds in words what `stayed`."""
+    """The inverse, given what others touched since, and newer rows of the same commit; adds to `skipped`, in words."""
     before, after = unpacked(change.before), unpacked(change.after)
     if before is None or after is None:
-        return _whole_back(connection, change, others, newer, stayed)
+        return _reverted_whole(connection, change, others, newer, skipped)
     now = read(connection, change.table, change.key)
     key = (change.table, change.key)
-    mine = [path for path in things(*key, before, after) if record_key(*key, *path) not in newer]
+    mine = [path for path in independent_changes(*key, before, after) if record_key(*key, *path) not in newer]
     free = [
         path
         for path in mine
@@ -29,15 +29,15 @@ def record_back(
         and not _touched(record_key(*key, *path), others)
         and not (path == (TABLES[change.table].name,) and _is_taken(connection, change, before))
     ]
-    stayed += [value_named(change.table, change.key, now or after, path) for path in mine if path not in free]
+    skipped += [value_name(change.table, change.key, now or after, path) for path in mine if path not in free]
     if not free or now is None:
         return []
     result = with_values_of(now, before, free)
     return [RecordChanged(change.table, change.key, packed(now), packed(result))]
 
 
-def _whole_back(
-    connection: sqlite3.Connection, change: RecordChanged, others: Touches, newer: Touches, stayed: list[str]
+def _reverted_whole(
+    connection: sqlite3.Connection, change: RecordChanged, others: Touches, newer: Touches, skipped: list[str]
 ) -> list[RecordChanged]:
     """A record that came goes and one that went comes, if nobody has touched anything of it since."""
     key = record_key(change.table, change.key)
@@ -50,7 +50,7 @@ def _whole_back(
         or _touched(key, others)
         or not _is_as_left(read(connection, change.table, change.key), after)
     ):
-        stayed.append(named(change.table, change.key, before or after or {}))
+        skipped.append(record_name(change.table, change.key, before or after or {}))
         return []
     return [RecordChanged(change.table, change.key, change.after, change.before)]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence, Set
 
 
-def merged_words(
+def merged_tags(
     before: Sequence[str], after: Sequence[str], now: Sequence[str], touched: Set[str]
 ) -> list[str]:
     """The tags `now`, without what leads from `before` to `after`, as far as nobody `touched` it since.

@@ -16,7 +16,7 @@ from curator.interop.folders import entries, is_picture, need_folder, tree
 from curator.interop.matching.records import Dropped, Row, Source
 from curator.interop.plan import ImportPlan
 from curator.posts.post import read_post
-from curator.scan.sidecars.sidecar import MAX_BYTES, words_in
+from curator.scan.sidecars.sidecar import MAX_BYTES, annotations_in
 
 
 def plan_gallery_dl(folder: Path) -> ImportPlan:
@@ -56,4 +56,6 @@ def _row(file: Path) -> Row:
         value = None
     if not isinstance(value, dict):
         return Dropped("a file that is no JSON object")
-    return replace(record_of(read_post(value), str(file.with_suffix(""))), scanned=words_in(".json", data))
+    return replace(
+        record_of(read_post(value), str(file.with_suffix(""))), scanned=annotations_in(".json", data)
+    )

@@ -14,10 +14,10 @@ from pathlib import Path
 from curator.contract.files.regular_file import read_regular
 from curator.contract.text import decoded
 from curator.interop.folders import entries, pictures_in
-from curator.interop.matching.foreseen import WordsBeside
+from curator.interop.matching.foreseen import SidecarReader
 from curator.interop.matching.records import Dropped, Record, Row, Source
 from curator.posts.words import lines_of, tags_of_line, text_of
-from curator.scan.sidecars.sidecar import MAX_BYTES, words_in
+from curator.scan.sidecars.sidecar import MAX_BYTES, annotations_in
 
 FURTHER = "further lines, which kohya leaves out"
 _FACE = 4  # parts of a name that tell where a face is: centre and size
@@ -46,12 +46,12 @@ class CaptionFiles:
 
     def unasked(self) -> int:
         """How many pictures have words only in files that are not asked for."""
-        names, beside = _names(self.folder), WordsBeside()
+        names, beside = _names(self.folder), SidecarReader()
         pictures = (each for each in pictures_in(self.folder) if self._file(each, names) is None)
         return sum(beside.of(picture) != ((), "") for picture in pictures)
 
     def _rows(self) -> Iterator[Row]:
-        names, beside = _names(self.folder), WordsBeside()
+        names, beside = _names(self.folder), SidecarReader()
         for picture in pictures_in(self.folder):
             row = self._row(picture, self._file(picture, names), beside.of(picture))
             if row:
@@ -83,7 +83,7 @@ class CaptionFiles:
         if self.lines and len(several) > 1:
             return (), lines_of(text)
         if self.ending == ".txt" and self.separator.strip() == "," and len(several) < 2 and not self.apart:
-            return words_in(".txt", data)
+            return annotations_in(".txt", data)
         if self.separator:
             return tags_of_line(first, self.separator), ""
         return (), text_of(first)
@@ -93,7 +93,7 @@ def face_captions(folder: Path) -> Source:
     """Rows of pictures whose caption is in the file of the picture that they were cut from."""
 
     def rows() -> Iterator[Row]:
-        names, beside = _names(folder), WordsBeside()
+        names, beside = _names(folder), SidecarReader()
         for picture in pictures_in(folder):
             if beside.of(picture) != ((), ""):
                 continue

@@ -19,9 +19,10 @@ from curator.contract.manifest.digest import provenance_json
 from curator.contract.manifest.header import buckets_of, provenance_of, rule_of, stored_subset, subset_of
 from curator.contract.manifest.manifest import Manifest, ManifestImage, open_manifest
 from curator.contract.manifest.writer import ManifestContent, write_manifest
+from curator.contract.progress import Progress
 from curator.contract.text import visible
 from curator.interop.dumps.json_stream import json_lines
-from curator.interop.manifests.walked import Progress, walked
+from curator.interop.manifests.walked import walked
 
 FORMAT = "frieze-manifest-jsonl"
 VERSION = 1

@@ -11,11 +11,12 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from curator.contract.caption.captions import SEPARATOR, CaptionParts, CaptionRules, written
+from curator.contract.caption.captions import SEPARATOR, CaptionParts, CaptionRules, with_escaped_tags
 from curator.contract.manifest.header import ManifestSubset
 from curator.contract.manifest.manifest import Manifest
+from curator.contract.progress import Progress
 from curator.interop.manifests.placed_files import export_folder, place, placed_name, refuse_tars
-from curator.interop.manifests.walked import Progress, walked
+from curator.interop.manifests.walked import walked
 
 KEEP = "|||"
 
@@ -36,7 +37,7 @@ def write_kohya_folders(
             target = home / names[image.subset] / placed_name(row, image)
             place(manifest, image, target, copy=copy)
             target.with_suffix(".txt").write_text(
-                f"{_caption(written(image.parts, rules[image.subset]), moves[image.subset])}\n",
+                f"{_caption(with_escaped_tags(image.parts, rules[image.subset]), moves[image.subset])}\n",
                 "utf-8",
                 "surrogateescape",
             )
@@ -66,7 +67,7 @@ def _write_metadata(manifest: Manifest, places: Sequence[Path], progress: Progre
         for image in walked(manifest, progress):
             file = files[image.subset]
             entry = {
-                "tags": _caption(written(image.parts, rules[image.subset]), moves[image.subset]),
+                "tags": _caption(with_escaped_tags(image.parts, rules[image.subset]), moves[image.subset]),
                 "image_size": image.size,
             }
             file.write(",\n" if begun[image.subset] else "{\n")

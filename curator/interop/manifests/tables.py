@@ -12,8 +12,9 @@ from typing import Any
 from curator.contract.caption.captions import SEPARATOR, CaptionParts
 from curator.contract.errors import UserError
 from curator.contract.manifest.manifest import Manifest, ManifestImage
+from curator.contract.progress import Progress
 from curator.interop.manifests.placed_files import export_folder, place, placed_name
-from curator.interop.manifests.walked import Progress, walked
+from curator.interop.manifests.walked import walked
 
 _ROWS = 5000
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from curator.contract.manifest.manifest import Manifest, ManifestImage
+from curator.contract.progress import Progress
 
 _TELL_EVERY = 500
-Progress = Callable[[int, int], None]  # pictures done, in all; may raise to stop
 
 
 def walked(manifest: Manifest, progress: Progress | None) -> Iterator[ManifestImage]:

@@ -14,33 +14,33 @@ from curator.interop.folders import entries, is_picture
 from curator.interop.matching.matcher import Matcher
 from curator.interop.matching.names import spellings
 from curator.interop.matching.records import Record
-from curator.scan.sidecars.beside import Beside, is_sidecar
-from curator.scan.sidecars.sidecar import MAX_BYTES, Sidecar, read_sidecar, together
+from curator.scan.sidecars.beside import SidecarNames, is_sidecar
+from curator.scan.sidecars.sidecar import MAX_BYTES, Sidecar, merged_annotations, read_sidecar
 
 Words = tuple[
     dict[int, tuple[str, ...]], dict[int, str]
 ]  # tags and captions by picture, of those that have any
 
 
-class Pictures(Protocol):
+class ImageMatcher(Protocol):
     """Who says which picture a record means, and which words it has."""
 
     def images(self, records: Sequence[Record]) -> list[int]:
         """A number for the picture of each record; 0 where there is none."""
         ...
 
-    def words_of(self, images: Sequence[int]) -> Words:
+    def annotations_of(self, images: Sequence[int]) -> Words:
         """Tags and captions of some of them."""
         ...
 
 
-class Foreseen:
+class ExpectedImages:
     """What a `Matcher` will say after a scan of `folders`; pictures that are new have numbers below 0."""
 
     def __init__(self, folders: Sequence[Path], matcher: Matcher | None) -> None:
         self._tops = [f"{os.fspath(folder).rstrip('/')}/" for folder in folders]
         self._matcher = matcher
-        self._beside = WordsBeside()
+        self._beside = SidecarReader()
         self._new: list[str] = []  # of the batch; number -1 is the first
 
     def images(self, records: Sequence[Record]) -> list[int]:
@@ -52,9 +52,9 @@ class Foreseen:
         numbers: dict[str, int] = {}
         return [self._after(each, image, numbers) for each, image in zip(records, known, strict=True)]
 
-    def words_of(self, images: Sequence[int]) -> Words:
+    def annotations_of(self, images: Sequence[int]) -> Words:
         """Those of new pictures are what a scan reads beside them."""
-        tags, captions = self._matcher.words_of(images) if self._matcher else ({}, {})
+        tags, captions = self._matcher.annotations_of(images) if self._matcher else ({}, {})
         for image in {image for image in images if image < 0}:
             words = self._beside.of(self._new[-image - 1])
             tags |= {image: words[0]} if words[0] else {}
@@ -74,12 +74,12 @@ class Foreseen:
         return numbers[path]
 
 
-class WordsBeside:
+class SidecarReader:
     """What a scan reads in the sidecars of pictures, asked for folder by folder."""
 
     def __init__(self) -> None:
         self._folder: str | None = None
-        self._beside = Beside()
+        self._beside = SidecarNames()
 
     def of(self, picture: str | Path, kinds: Sequence[str] = KINDS) -> tuple[tuple[str, ...], str]:
         """Tags and caption of a picture, from all sidecars or those of some kinds."""
@@ -95,12 +95,12 @@ class WordsBeside:
             except OSError:
                 continue
             found.append(Sidecar._make(read_sidecar(suffix, data, len(data), 0)))
-        words = together(found)
+        words = merged_annotations(found)
         return words.tags or (), words.caption or ""
 
 
-def _listed(folder: str) -> Beside:
-    beside = Beside()
+def _listed(folder: str) -> SidecarNames:
+    beside = SidecarNames()
     for file in entries(Path(folder)):
         stem, ending = os.path.splitext(file.name)  # noqa: PTH122 - names that are no UTF-8 pass through
         if is_sidecar(ending):

@@ -76,7 +76,7 @@ class Matcher:
                     found[below[relative]] = file.id
         return found
 
-    def words_of(self, images: Sequence[int]) -> tuple[dict[int, tuple[str, ...]], dict[int, str]]:
+    def annotations_of(self, images: Sequence[int]) -> tuple[dict[int, tuple[str, ...]], dict[int, str]]:
         """Tags and captions of those images that have any; most have none when a dump comes in."""
         known = BitMap(image for image in images if image > 0)
         with self._collection.reading():

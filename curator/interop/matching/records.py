@@ -56,7 +56,7 @@ class Record:
         return found
 
     @property
-    def has_words(self) -> bool:
+    def has_annotations(self) -> bool:
         """Whether it says anything of tags or caption."""
         return self.tags is not None or self.caption is not None
 

@@ -15,10 +15,10 @@ from typing import Any
 
 from curator.contract.errors import UserError
 from curator.contract.text import visible
-from curator.index.changes.edits import Rewrite, Words
+from curator.index.changes.edits import Annotations, Rewrite
 from curator.index.collection import Collection
 from curator.index.tables.metadata import PostFacts
-from curator.interop.matching.foreseen import Foreseen, Pictures
+from curator.interop.matching.foreseen import ExpectedImages, ImageMatcher
 from curator.interop.matching.matcher import Matcher
 from curator.interop.matching.records import Dropped, Record, Row
 from curator.interop.plan import ImportPlan
@@ -33,7 +33,7 @@ Progress = Callable[[int], None]  # rows done; may raise to stop
 
 
 @dataclass
-class WordsReport:
+class AnnotationReport:
     """What became of every row: `rows` is the sum of `funnel`'s counts.
 
     `fields` counts the rows of pictures here in which a field was understood, `scores` the values of each score.
@@ -46,7 +46,7 @@ class WordsReport:
     warnings: Counter[str] = field(default_factory=Counter[str])
     scores: Counter[str] = field(default_factory=Counter[str])
 
-    def include(self, other: WordsReport) -> None:
+    def include(self, other: AnnotationReport) -> None:
         """Add what became of other rows."""
         self.rows += other.rows
         self.funnel.update(other.funnel)
@@ -55,7 +55,7 @@ class WordsReport:
         self.scores.update(other.scores)
 
     @property
-    def is_wordless(self) -> bool:
+    def is_without_annotations(self) -> bool:
         """Whether pictures are here, and not one tag or caption was understood."""
         return bool(self.found) and not (self.fields["tags"] or self.fields["caption"] or self.scores)
 
@@ -65,13 +65,13 @@ class WordsReport:
         return self.funnel[KEPT] + self.funnel[HAS_WORDS] + self.funnel[SAYS_NOTHING]
 
 
-def understood_in_words(words: WordsReport) -> str:
+def understood_in_words(words: AnnotationReport) -> str:
     """Of how many pictures each field was understood: `tags of 20, rating of 18`."""
     counts = {**words.fields, **{f"score({name})": count for name, count in words.scores.items()}}
     return ", ".join(f"{name} of {count:,}" for name, count in counts.items()) or "nothing"
 
 
-def refuse_nothing(plan: ImportPlan, words: WordsReport) -> None:
+def refuse_empty_import(plan: ImportPlan, words: AnnotationReport) -> None:
     """An import of rows alone that reached no picture did nothing.
 
     Raises:
@@ -94,11 +94,11 @@ def refuse_nothing(plan: ImportPlan, words: WordsReport) -> None:
 
 
 @dataclass
-class _Given:
+class _BatchUpdate:
     """What one batch of rows gives."""
 
-    report: WordsReport = field(default_factory=WordsReport)
-    words: list[Words] = field(default_factory=list[Words])
+    report: AnnotationReport = field(default_factory=AnnotationReport)
+    annotations: list[Annotations] = field(default_factory=list[Annotations])
     facts: list[tuple[int, PostFacts]] = field(default_factory=list[tuple[int, PostFacts]])
     classes: dict[tuple[str, str], None] = field(default_factory=dict[tuple[str, str], None])
     scores: dict[str, dict[int, float]] = field(default_factory=dict[str, dict[int, float]])
@@ -110,22 +110,22 @@ class _Given:
             self.report.scores[name] += 1
 
 
-def count_words(
+def count_annotations(
     plan: ImportPlan,
     folder: Path | None = None,
     progress: Progress | None = None,
     *,
     replace_words: bool = False,
-) -> WordsReport:
+) -> AnnotationReport:
     """What the rows of a plan's sources would do, after the scan of its folders, to the collection in `folder`."""
-    report = WordsReport()
+    report = AnnotationReport()
     if not plan.sources:
         return report
     with ExitStack() as opened:
         matcher = None
         if folder is not None and Collection.exists(folder):
             matcher = Matcher(opened.enter_context(Collection.open(folder)))
-        pictures = Foreseen(plan.folders, matcher)
+        pictures = ExpectedImages(plan.folders, matcher)
         for batch in batches(rows_of(plan)):
             report.include(_given(pictures, batch, replace_words).report)
             if progress:
@@ -133,16 +133,16 @@ def count_words(
     return report
 
 
-def give_words(
+def write_annotations(
     collection: Collection,
     matcher: Matcher,
     plan: ImportPlan,
     progress: Progress | None,
     *,
     replace_words: bool,
-) -> WordsReport:
+) -> AnnotationReport:
     """Give pictures what the rows say; each batch is one change that can be undone."""
-    report = WordsReport()
+    report = AnnotationReport()
     for batch in batches(rows_of(plan)):
         with collection.writing(durable=True):
             given = _given(matcher, batch, replace_words)
@@ -150,8 +150,10 @@ def give_words(
             collection.metadata.write(given.facts)
             for name, values in given.scores.items():
                 collection.scores.write(name, list(values.items()))
-            why = f"import words of {len(given.words)} images"
-            collection.apply(Rewrite(tuple(given.words), why), [each.image for each in given.words], ACTOR)
+            why = f"import words of {len(given.annotations)} images"
+            collection.apply(
+                Rewrite(tuple(given.annotations), why), [each.image for each in given.annotations], ACTOR
+            )
         report.include(given.report)
         if progress:
             progress(report.rows)
@@ -170,7 +172,7 @@ def batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
         yield batch
 
 
-def _records(batch: list[Row], report: WordsReport) -> list[Record]:
+def _records(batch: list[Row], report: AnnotationReport) -> list[Record]:
     """The records of a batch; what was dropped before is counted."""
     report.rows += len(batch)
     records: list[Record] = []
@@ -183,12 +185,12 @@ def _records(batch: list[Row], report: WordsReport) -> list[Record]:
     return records
 
 
-def _given(pictures: Pictures, batch: list[Row], replace_words: bool) -> _Given:
-    given = _Given()
+def _given(pictures: ImageMatcher, batch: list[Row], replace_words: bool) -> _BatchUpdate:
+    given = _BatchUpdate()
     records = _records(batch, given.report)
     images = pictures.images(records)
-    has_words = any(each.has_words for each in records)
-    tags, captions = pictures.words_of(images) if has_words else ({}, {})
+    has_words = any(each.has_annotations for each in records)
+    tags, captions = pictures.annotations_of(images) if has_words else ({}, {})
     for record, image in zip(records, images, strict=True):
         if not image:
             given.report.funnel[NOT_HERE] += 1
@@ -198,14 +200,14 @@ def _given(pictures: Pictures, batch: list[Row], replace_words: bool) -> _Given:
             given.facts.append((image, record.facts))
         understood = record.understood
         given.report.fields.update(understood)
-        if not record.has_words:
+        if not record.has_annotations:
             given.report.funnel[KEPT if understood or record.scores else SAYS_NOTHING] += 1
             continue
         mine = _words(record, image, tags.get(image, ()), captions.get(image, ""), replace_words)
         says_nothing = not understood and not record.replaces
         given.report.funnel[SAYS_NOTHING if says_nothing else KEPT if mine else HAS_WORDS] += 1
         if mine:
-            given.words.append(mine)
+            given.annotations.append(mine)
             given.classes.update(dict.fromkeys(record.classes))
             if mine.tags is not None:  # a later row of the same picture finds them there
                 tags[image] = mine.tags
@@ -216,7 +218,7 @@ def _given(pictures: Pictures, batch: list[Row], replace_words: bool) -> _Given:
 
 def _words(
     record: Record, image: int, tags: tuple[str, ...], caption: str, replace_words: bool
-) -> Words | None:
+) -> Annotations | None:
     """The words a record gives; None where the picture has other ones and keeps them.
 
     Where the picture has just what a scan reads in the same files, even nothing takes its place.
@@ -230,4 +232,4 @@ def _words(
     is_there = all(not new or new == old for new, old in ((record.tags, tags), (record.caption, caption)))
     if new_tags is None and new_caption is None and not is_there:
         return None
-    return Words(image, new_tags, new_caption)
+    return Annotations(image, new_tags, new_caption)

@@ -16,7 +16,7 @@ from PIL import Image
 from curator.contract.files.picture_file import open_picture
 from curator.contract.flatten import flattened
 from curator.scan.headers.header import MAX_PIXELS  # and sets Pillow's own limits
-from curator.scan.readers.worker_job import CRASHED, Trade
+from curator.scan.readers.worker_job import CRASHED, WorkerJob
 
 _SIDE = 32
 _LOW = 9  # nine frequencies each way, of which the first row and column are left out: 64
@@ -29,23 +29,23 @@ class Pictures(NamedTuple):
     paths: list[str]
 
 
-Look = tuple[int | None, str, bool]
+Fingerprint = tuple[int | None, str, bool]
 """The number of a picture, why it cannot be decoded, and whether that is the picture's fault: of what is on a disk that
 is away, or what memory did not suffice for, nothing is known. A flat picture has neither number nor reason."""
 
 
-class Looks(NamedTuple):
+class Fingerprints(NamedTuple):
     """What pictures look like, in the order asked."""
 
-    looks: list[Look]
+    results: list[Fingerprint]
 
 
-def look_at_all(pictures: Pictures) -> Looks:
+def fingerprint_all(pictures: Pictures) -> Fingerprints:
     """Never raises for what a file holds."""
-    return Looks([fingerprint(path) for path in pictures.paths])
+    return Fingerprints([fingerprint(path) for path in pictures.paths])
 
 
-def fingerprint(path: str) -> Look:
+def fingerprint(path: str) -> Fingerprint:
     """What one picture looks like."""
     try:
         file = open_picture(path)
@@ -54,7 +54,7 @@ def fingerprint(path: str) -> Look:
     try:
         with file, warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return number_of(np.asarray(_small(file), np.float64)), "", True
+            return perceptual_hash(np.asarray(_small(file), np.float64)), "", True
     except MemoryError:
         return None, "memory did not suffice", False
     except Exception as error:  # noqa: BLE001 - whatever a decoder makes of a foreign file, it has no number
@@ -64,7 +64,7 @@ def fingerprint(path: str) -> Look:
         return None, " ".join(str(error).split())[:200] or type(error).__name__, not is_disk
 
 
-def number_of(pixels: NDArray[np.float64]) -> int | None:
+def perceptual_hash(pixels: NDArray[np.float64]) -> int | None:
     """The number of a grey picture of 32 x 32."""
     frequencies = (_COSINES @ pixels @ _COSINES.T)[1:, 1:]
     if np.abs(frequencies).mean() < _FLAT:
@@ -92,15 +92,15 @@ def _cosines() -> NDArray[np.float64]:
 
 _COSINES = _cosines()
 
-LOOKING = Trade(
+FINGERPRINTING = WorkerJob(
     name="look",
-    work=look_at_all,
-    here=64,  # starting processes takes as long as looking at some hundred
+    work=fingerprint_all,
+    inline_limit=64,  # starting processes takes as long as looking at some hundred
     question=Pictures._make,
-    answer=Looks._make,
+    answer=Fingerprints._make,
     files=lambda pictures: len(pictures.paths),
     split=lambda pictures: [Pictures([path]) for path in pictures.paths],
-    join=lambda answers: Looks([look for each in answers for look in each.looks]),
-    crashed=Looks([(None, CRASHED, False)]),  # or was killed: the next time tells
-    nothing=Pictures([]),
+    join=lambda answers: Fingerprints([look for each in answers for look in each.results]),
+    crashed=Fingerprints([(None, CRASHED, False)]),  # or was killed: the next time tells
+    ping=Pictures([]),
 )

@@ -79,7 +79,7 @@ def find_groups(
         order = ranking(collection, images, best)
         contents = [sha for _, sha in collection.images.contents(images.tolist())]
     places = np.where(is_known, looks.places_of(numbers), -1)
-    likeness = _Likeness([contents[at] for at in order.tolist()], places[order].tolist(), looks)
+    likeness = _Similarity([contents[at] for at in order.tolist()], places[order].tolist(), looks)
     return _grouped(images[order].tolist(), likeness)
 
 
@@ -166,7 +166,7 @@ class _Looks:
 _NO_LOOKS = _Looks(np.empty(0, np.uint64), 0)
 
 
-class _Likeness:
+class _Similarity:
     """Which places of the ranked images are copies of one, by content and by looks.
 
     `looks` are places among the numbers, -1 where an image has none.
@@ -197,7 +197,7 @@ def _places(values: Sequence[_Value]) -> dict[_Value, list[int]]:
     return places
 
 
-def _grouped(ranked: Sequence[int], likeness: _Likeness) -> list[Group]:
+def _grouped(ranked: Sequence[int], likeness: _Similarity) -> list[Group]:
     """The best image left takes all of its copies that are left."""
     taken: set[int] = set()
     groups: list[Group] = []

@@ -7,26 +7,26 @@ opened, or whose decoder did not come to an end, is looked at again the next tim
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from curator.contract.progress import Progress
 from curator.index.collection import Collection
-from curator.scan.copies.appearance import LOOKING, Look, Pictures
-from curator.scan.places import homes_of
+from curator.scan.copies.appearance import FINGERPRINTING, Fingerprint, Pictures
+from curator.scan.places import parent_folders
 from curator.scan.readers.readers import Readers
 
 _PIECE = 32  # pictures a question
 _SEARCHED = 4096  # images at once of which it is found out whether they were looked at
 _KEPT_EVERY_S = 2.0  # so a stop loses little
-Progress = Callable[[int, int], None]  # pictures done, in all; may raise to stop
 
 
 @dataclass
 class Filled:
     """How many pictures were looked at; (path, reason) of those that cannot be decoded, of those to come back to."""
 
-    looked: int = 0
+    fingerprinted: int = 0
     undecodable: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     unopened: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
 
@@ -43,11 +43,11 @@ def fill(collection: Collection, ids: Sequence[int], progress: Progress | None =
     """Look at every picture not looked at before. What was seen is kept when `progress` raises to stop."""
     filled, done = Filled(), 0
     keeper = _Keeper(collection, filled)
-    with Readers(LOOKING) as readers:
+    with Readers(FINGERPRINTING) as readers:
         try:
             questions = ((piece, Pictures(piece.paths)) for piece in _new(collection, ids))
             for piece, answer in readers.read(questions):
-                keeper.take(piece, answer.looks)
+                keeper.take(piece, answer.results)
                 done += piece.images
                 if progress:
                     progress(done, len(ids))
@@ -88,7 +88,7 @@ class _Keeper:
         self._bad: list[tuple[str, str]] = []
         self._kept = time.monotonic()
 
-    def take(self, piece: _Piece, looks: Sequence[Look]) -> None:
+    def take(self, piece: _Piece, looks: Sequence[Fingerprint]) -> None:
         for content, path, (number, reason, is_known) in zip(piece.contents, piece.paths, looks, strict=True):
             if not is_known:
                 self._filled.unopened.append((path, reason))
@@ -107,6 +107,8 @@ class _Keeper:
             with self._collection.writing():
                 self._collection.fingerprints.put(waiting)
                 self._collection.quarantine.put(bad)
-                self._collection.folders.unsettle({home for path, _ in bad for home in homes_of(path)})
-            self._filled.looked += len(waiting)
+                self._collection.folders.force_rescan(
+                    {home for path, _ in bad for home in parent_folders(path)}
+                )
+            self._filled.fingerprinted += len(waiting)
             self._filled.undecodable += bad

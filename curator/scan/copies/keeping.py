@@ -9,7 +9,7 @@ import numpy as np
 from pyroaring import BitMap
 
 from curator.index.changes.changes import id_array
-from curator.index.changes.edits import Edit, Rewrite, SetMark, Together, Words
+from curator.index.changes.edits import Annotations, Edit, EditGroup, Rewrite, SetMark
 from curator.index.collection import Collection
 from curator.index.editing.describe import images_in_words
 from curator.index.sets.bitmaps import Flag
@@ -20,18 +20,18 @@ _READ = 5000
 
 
 @dataclass(frozen=True)
-class Keeping:
+class CopyResolution:
     """What becomes of copies, as one `edit` of `images`: of those `rejected`, and of those that are `told` words."""
 
     rejected: BitMap
-    told: BitMap
+    annotated: BitMap
     edit: Edit
     images: BitMap
 
 
 def keep_best(
     collection: Collection, groups: Sequence[Group], best: str = "size", *, carry_words: bool = False
-) -> Keeping:
+) -> CopyResolution:
     """Of every group the best stays, by marks of now, and all that a person marked to keep; the others go.
 
     A group whose images are all rejected is left as it is. With `carry_words`, the best gets the tags of the others
@@ -46,37 +46,39 @@ def keep_best(
         left = (
             sorted(filter(places.__contains__, _images(group)), key=places.__getitem__) for group in groups
         )
-        return _keeping(collection, [each for each in left if each and each[0] not in gone], carry_words)
+        return _resolution(collection, [each for each in left if each and each[0] not in gone], carry_words)
 
 
-def keep_chosen(collection: Collection, group: Group, kept: int, *, carry_words: bool = False) -> Keeping:
+def keep_chosen(
+    collection: Collection, group: Group, kept: int, *, carry_words: bool = False
+) -> CopyResolution:
     """As `keep_best`, but the image `kept` stays; it loses the mark of a rejected one."""
     with collection.reading():
         others = [image for image in _images(group) if image != kept]
-        return _keeping(collection, [[kept, *others]], carry_words)
+        return _resolution(collection, [[kept, *others]], carry_words)
 
 
 def _images(group: Group) -> list[int]:
     return [group.best, *(copy.image for copy in group.copies)]
 
 
-def _keeping(collection: Collection, groups: Sequence[Sequence[int]], carry_words: bool) -> Keeping:
+def _resolution(collection: Collection, groups: Sequence[Sequence[int]], carry_words: bool) -> CopyResolution:
     """The first of each group stays."""
     keep, gone = collection.bitmaps.of(Flag.KEEP), collection.bitmaps.of(Flag.REJECT)
     rejected = BitMap(image for group in groups for image in group[1:]) - keep - gone
-    taken_back = BitMap(group[0] for group in groups) & gone
-    words = tuple(_merged(collection, groups)) if carry_words else ()
-    told = BitMap(each.image for each in words)
+    unmarked = BitMap(group[0] for group in groups) & gone
+    annotations = tuple(_merged(collection, groups)) if carry_words else ()
+    annotated = BitMap(each.image for each in annotations)
     parts: list[tuple[Edit, BitMap]] = [(SetMark(-1), rejected)]
-    parts += [(SetMark(0), taken_back)] if taken_back else []
-    parts += [(Rewrite(words), told)] if words else []
+    parts += [(SetMark(0), unmarked)] if unmarked else []
+    parts += [(Rewrite(annotations), annotated)] if annotations else []
     images = BitMap().union(*(some for _, some in parts))
     what = f"keep the best, reject {images_in_words(len(rejected))}"
-    edit = Together(tuple(parts), what) if len(parts) > 1 else parts[0][0]
-    return Keeping(rejected, told, edit, images)
+    edit = EditGroup(tuple(parts), what) if len(parts) > 1 else parts[0][0]
+    return CopyResolution(rejected, annotated, edit, images)
 
 
-def _merged(collection: Collection, groups: Sequence[Sequence[int]]) -> Iterator[Words]:
+def _merged(collection: Collection, groups: Sequence[Sequence[int]]) -> Iterator[Annotations]:
     """The words of the first of each group with those of the others; where a person kept another, that has its own."""
     keep = collection.bitmaps.of(Flag.KEEP)
     for at in range(0, len(groups), _READ):
@@ -95,4 +97,6 @@ def _merged(collection: Collection, groups: Sequence[Sequence[int]]) -> Iterator
             caption = next((captions[image] for image in group if image in captions), None)
             is_told = caption is not None and first not in captions
             if more or is_told:
-                yield Words(first, (*tags[first], *more) if more else None, caption if is_told else None)
+                yield Annotations(
+                    first, (*tags[first], *more) if more else None, caption if is_told else None
+                )

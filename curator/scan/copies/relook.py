@@ -9,16 +9,16 @@ from curator.contract.files.picture_file import has_picture
 from curator.index.collection import Collection
 
 if TYPE_CHECKING:
-    from curator.scan.copies.fingerprint import Progress
+    from curator.contract.progress import Progress
 
 
-def forget_looks(collection: Collection, paths: Iterable[str]) -> None:
+def clear_failed_fingerprints(collection: Collection, paths: Iterable[str]) -> None:
     """That these pictures have no number is known no more. Inside a write transaction."""
     contents = collection.images.contents(sorted(_images_at(collection, paths)))
-    collection.fingerprints.forget_none([content for _, content in contents])
+    collection.fingerprints.clear_failed([content for _, content in contents])
 
 
-def look_again(collection: Collection, progress: Progress | None = None) -> None:
+def retry_failed_fingerprints(collection: Collection, progress: Progress | None = None) -> None:
     """Look at all pictures set aside that the index has as images; those that can be decoded are so no more."""
     from curator.scan.copies.fingerprint import (
         fill,  # which loads decoders: a scan that only forgets needs none
@@ -31,7 +31,7 @@ def look_again(collection: Collection, progress: Progress | None = None) -> None
     if not paths:
         return
     with collection.writing():
-        collection.fingerprints.forget_none(contents.values())
+        collection.fingerprints.clear_failed(contents.values())
     filled = fill(collection, sorted(paths), progress)
     bad = {path for path, _ in (*filled.undecodable, *filled.unopened)}
     left = {contents[image] for image, path in paths.items() if path in bad}

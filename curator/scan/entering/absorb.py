@@ -12,16 +12,16 @@ from pyroaring import BitMap
 from curator.contract.files.picture_file import has_picture
 from curator.index.collection import Collection
 from curator.index.images.images import FileFacts
-from curator.index.tables.folders import UNSETTLED, FolderState
-from curator.scan.copies.relook import forget_looks
-from curator.scan.entering.new_images import Arrivals, Newcomers
-from curator.scan.entering.resync import Met, Resync
-from curator.scan.places import Known, Place, Places, homes_of
+from curator.index.tables.folders import RESCAN, FolderState
+from curator.scan.copies.relook import clear_failed_fingerprints
+from curator.scan.entering.new_images import NewImages, NewImageWriter
+from curator.scan.entering.resync import KnownImageUpdate, Resync
+from curator.scan.places import Known, Place, Places, parent_folders
 from curator.scan.readers.reading import Answer, Wanted
 from curator.scan.report import ScanReport
 
 
-class Read(NamedTuple):
+class FolderResult(NamedTuple):
     """Some images of a folder, what the index knows of them by name, what was asked of each, and the answer."""
 
     folder: str
@@ -81,10 +81,10 @@ class Read(NamedTuple):
             (at, why) for at, why in self.answer.unreached.items() if self.wanted[at][0] not in self.known
         )
 
-    def met(self, at: int) -> Met:
+    def update(self, at: int) -> KnownImageUpdate:
         """The image at a place."""
         rereads = at in self.answer.rereads or self.wanted[at][4] is None
-        return Met(self.path_of(at), self.wanted[at][2], rereads, self.answer.outcome(at))
+        return KnownImageUpdate(self.path_of(at), self.wanted[at][2], rereads, self.answer.outcome(at))
 
 
 _Same = Mapping[bytes, list[tuple[int, str, bool]]]  # of contents, the images that have them
@@ -94,21 +94,23 @@ class Absorber:
     """Writes batches; remembers which images the scan has seen, or could not reach."""
 
     def __init__(
-        self, collection: Collection, places: Places, report: ScanReport, arrivals: Arrivals
+        self, collection: Collection, places: Places, report: ScanReport, writer: NewImageWriter
     ) -> None:
         self._collection = collection
-        self._arrivals = arrivals
+        self._writer = writer
         self._images = collection.images
         self._places = places
         self._report = report
         self._seen = BitMap()
-        self._unsettled = set[str]()
+        self._rescan_folders = set[str]()
         self._told = set[str]()  # folders of which some images could not be reached
         with collection.reading():
-            self._quarantined = {each.path: homes_of(each.path) for each in collection.quarantine.list()}
+            self._quarantined = {
+                each.path: parent_folders(each.path) for each in collection.quarantine.list()
+            }
 
     def absorb(
-        self, batch: Sequence[Read], refused: Sequence[tuple[str, str]], listed: Sequence[FolderState]
+        self, batch: Sequence[FolderResult], refused: Sequence[tuple[str, str]], listed: Sequence[FolderState]
     ) -> None:
         """One batch, whole or not at all: images, what cannot be read, and the folders all of whose images came."""
         before, news = self._seen.copy(), ScanReport()
@@ -121,14 +123,14 @@ class Absorber:
             self._seen = before
             raise
         self._report.include(news)
-        self._arrivals.show()
+        self._writer.publish_if_due()
 
     def finish(self, expected: BitMap, gone_folders: Iterable[str]) -> None:
         """After the last batch: of the images expected, those that were not seen are missing."""
         with self._collection.writing():
             self._report.missing = len(self._images.set_alive(expected - self._seen, False))
-            met = {path for path, _ in self._report.quarantined}  # of a cut tar: none finds them in it
-            held = (path for path in self._quarantined if self._places.holds(path) and path not in met)
+            update = {path for path, _ in self._report.quarantined}  # of a cut tar: none finds them in it
+            held = (path for path in self._quarantined if self._places.contains(path) and path not in update)
             self._collection.quarantine.release([path for path in held if _is_gone(path)])
             self._collection.folders.forget(gone_folders)
 
@@ -137,10 +139,12 @@ class Absorber:
     ) -> None:
         """Folders in which something has to be looked at again are not passed over by the next quick scan."""
         self._release({state.path for state in listed} - {path for path, _ in refused})
-        self._unsettled.update(*(homes_of(path) for path, _ in (*news.quarantined, *news.conflicts)))
-        unsettled = self._unsettled.union(*self._quarantined.values())
+        self._rescan_folders.update(
+            *(parent_folders(path) for path, _ in (*news.quarantined, *news.conflicts))
+        )
+        unsettled = self._rescan_folders.union(*self._quarantined.values())
         self._collection.folders.put(
-            replace(state, mtime_ns=UNSETTLED) if state.path in unsettled else state for state in listed
+            replace(state, mtime_ns=RESCAN) if state.path in unsettled else state for state in listed
         )
 
     def _release(self, paths: set[str]) -> set[str]:
@@ -151,28 +155,28 @@ class Absorber:
             del self._quarantined[path]
         return freed
 
-    def _write(self, batch: Sequence[Read], news: ScanReport) -> None:
+    def _write(self, batch: Sequence[FolderResult], news: ScanReport) -> None:
         for read in batch:
             news.warnings += read.answer.warnings
             if read.answer.unread:
-                self._unsettled.add(read.folder)
+                self._rescan_folders.add(read.folder)
             if read.answer.unreached:
                 self._pass_by(read, news)
-        self._set_aside(batch, news)
+        self._quarantine_unusable(batch, news)
         returned = self._keep_same([image for read in batch for image in read.same()], news)
         freed = set[str]()
         if self._quarantined:
             freed = self._release({path for read in batch for path in read.good_paths(returned)})
-        mets = self._known(batch, news)
-        new = self._new(batch, mets, news)
-        self._keep(mets, news)
+        updates = self._known(batch, news)
+        new = self._new(batch, updates, news)
+        self._keep(updates, news)
         if freed:
-            forget_looks(self._collection, freed)
+            clear_failed_fingerprints(self._collection, freed)
         for root, some in new.items():
-            self._seen |= self._arrivals.add(root, some)
+            self._seen |= self._writer.add(root, some)
             news.added += len(some.paths)
 
-    def _pass_by(self, read: Read, news: ScanReport) -> None:
+    def _pass_by(self, read: FolderResult, news: ScanReport) -> None:
         """Images of which nothing is known stay what they were; a folder of which all are so is told once."""
         images, why = read.unreached(), read.answer.unreached
         if images and len(images) < len(read.wanted):
@@ -180,10 +184,10 @@ class Absorber:
         elif images and read.folder not in self._told:
             self._told.add(read.folder)
             news.warnings.append((read.folder, next(iter(why.values()))))
-        self._unsettled.add(read.folder)
+        self._rescan_folders.add(read.folder)
         self._seen |= BitMap(images.values())
 
-    def _set_aside(self, batch: Sequence[Read], news: ScanReport) -> None:
+    def _quarantine_unusable(self, batch: Sequence[FolderResult], news: ScanReport) -> None:
         """Files that cannot be used; images that they were are missing."""
         bad, gone = list[tuple[str, str]](), BitMap()
         for read in batch:
@@ -209,23 +213,25 @@ class Absorber:
         news.unchanged += len(images) - len(returned)
         return returned
 
-    def _known(self, batch: Sequence[Read], news: ScanReport) -> dict[int, Met]:
+    def _known(self, batch: Sequence[FolderResult], news: ScanReport) -> dict[int, KnownImageUpdate]:
         """The images that the index knows at their paths, where something was read."""
-        mets = {image: read.met(at) for read in batch for at, image in read.changed()}
+        updates = {image: read.update(at) for read in batch for at, image in read.changed()}
         alive = self._images.alive()
-        for image, met in mets.items():
-            facts = met.outcome.facts
+        for image, update in updates.items():
+            facts = update.outcome.facts
             if image not in alive:
                 news.returned += 1
             elif facts is None or self._images.content(image) == facts.sha256:
                 news.unchanged += 1
             else:
                 news.changed += 1
-        self._seen |= BitMap(mets)
-        return mets
+        self._seen |= BitMap(updates)
+        return updates
 
-    def _new(self, batch: Sequence[Read], mets: dict[int, Met], news: ScanReport) -> dict[int, Newcomers]:
-        """The images that the index does not know, by root; those that moved are added to `mets`."""
+    def _new(
+        self, batch: Sequence[FolderResult], updates: dict[int, KnownImageUpdate], news: ScanReport
+    ) -> dict[int, NewImages]:
+        """The images that the index does not know, by root; those that moved are added to `updates`."""
         unknown = [read.unknown() for read in batch]
         contents = [
             facts[0]
@@ -234,35 +240,37 @@ class Absorber:
             if (facts := read.answer.facts[at]) is not None
         ]
         same = self._images.with_contents(contents) if contents else {}
-        new: dict[int, Newcomers] = {}
+        new: dict[int, NewImages] = {}
         for read, places in zip(batch, unknown, strict=True):
-            left = [at for at in places if not self._is_moved(read, at, same, mets)] if same else places
+            left = [at for at in places if not self._is_moved(read, at, same, updates)] if same else places
             news.moved += len(places) - len(left)
             if left:
-                _gather(new.setdefault(read.place.root, Newcomers([], [], [])), read, left)
+                _gather(new.setdefault(read.place.root, NewImages([], [], [])), read, left)
         return new
 
-    def _is_moved(self, read: Read, at: int, same: _Same, mets: dict[int, Met]) -> bool:
+    def _is_moved(
+        self, read: FolderResult, at: int, same: _Same, updates: dict[int, KnownImageUpdate]
+    ) -> bool:
         """Whether a file is an image known by another name: same content, and nothing at the old path."""
         facts = read.answer.facts[at]
         for image, path, alive in same.get(facts[0], ()) if facts else ():
             if image not in self._seen and (not alive or _is_gone(path)):
                 self._images.move(image, read.place.root, read.place.before + read.wanted[at][0])
                 self._seen.add(image)
-                mets[image] = read.met(at)
+                updates[image] = read.update(at)
                 return True
         return False
 
-    def _keep(self, mets: Mapping[int, Met], news: ScanReport) -> None:
+    def _keep(self, updates: Mapping[int, KnownImageUpdate], news: ScanReport) -> None:
         """Images the index knows: they are there, with what was read of them."""
-        if not mets:
+        if not updates:
             return
-        self._images.set_alive(BitMap(mets), True)
-        outcomes = [(image, met.outcome.facts) for image, met in mets.items()]
+        self._images.set_alive(BitMap(updates), True)
+        outcomes = [(image, update.outcome.facts) for image, update in updates.items()]
         files = [(image, FileFacts(*facts)) for image, facts in outcomes if facts is not None]
         if files:
             self._images.update_files(files)
-        reread = {image: met for image, met in mets.items() if met.rereads}
+        reread = {image: update for image, update in updates.items() if update.rereads}
         if reread:
             Resync(self._collection, news).sync(reread)
 
@@ -278,7 +286,7 @@ def _is_gone(path: str) -> bool:
     return False
 
 
-def _gather(new: Newcomers, read: Read, places: Sequence[int]) -> None:
+def _gather(new: NewImages, read: FolderResult, places: Sequence[int]) -> None:
     before, wanted = read.place.before, read.wanted
     new.paths.extend([before + wanted[at][0] for at in places])
     new.facts.extend([facts for at in places if (facts := read.answer.facts[at]) is not None])

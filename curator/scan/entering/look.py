@@ -12,7 +12,9 @@ from curator.scan.readers.reading import Before, Span, Wanted
 _NEVER: Before = (-1, -1, {"": (-1, -1)})  # as no file is: all is read
 
 
-def wanted_of(folder: Folder, names: Sequence[str], known: Mapping[str, Known], full: bool) -> list[Wanted]:
+def questions_for(
+    folder: Folder, names: Sequence[str], known: Mapping[str, Known], full: bool
+) -> list[Wanted]:
     """Of images of a folder, in their order; with `full` all is read."""
     if folder.tar is not None:
         return [_in_tar(folder, name, known.get(name), full) for name in names]

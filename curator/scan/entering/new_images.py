@@ -18,13 +18,13 @@ from curator.index.images.new_images import ImageBatch
 from curator.index.images.sidecar_table import StateFields
 from curator.scan.entering.resync import state_of
 from curator.scan.readers.reading import FactsFields
-from curator.scan.sidecars.sidecar import Sidecar, SidecarFields, together
+from curator.scan.sidecars.sidecar import Sidecar, SidecarFields, merged_annotations
 
 _SOURCE = "scan"
 _SEEN_S = 10.0
 
 
-class Newcomers(NamedTuple):
+class NewImages(NamedTuple):
     """New images side by side; `paths` are relative to the root."""
 
     paths: list[str]
@@ -32,7 +32,7 @@ class Newcomers(NamedTuple):
     sidecars: list[tuple[SidecarFields, ...]]
 
 
-class Arrivals:
+class NewImageWriter:
     """The new images of one scan. Use as a context manager.
 
     A batch is safe when it is written, and seen some seconds later, with others: making postings for each would take
@@ -44,7 +44,7 @@ class Arrivals:
         self._bulk: BulkImport | None = None
         self._seen = time.monotonic()
 
-    def __enter__(self) -> Arrivals:
+    def __enter__(self) -> NewImageWriter:
         try:
             self._bulk = BulkImport(self._collection, _SOURCE).__enter__()
         except UserError:
@@ -59,17 +59,17 @@ class Arrivals:
             if error is None:
                 self._bulk.forget_position()
 
-    def add(self, root: int, new: Newcomers) -> BitMap:
+    def add(self, root: int, new: NewImages) -> BitMap:
         """Write images of one root and give their ids. Inside a write transaction."""
-        words = _Words(new.sidecars)
-        self._collection.tags.learn_classes(words.classes)
+        annotations = _Annotations(new.sidecars)
+        self._collection.tags.learn_classes(annotations.classes)
         first = self._collection.images.last_id() + 1
-        self._write(_batch(root, new, words))
+        self._write(_batch(root, new, annotations))
         ids = range(first, first + len(new.paths))
-        self._collection.images.sidecars.put_all(zip(ids, words.states, strict=True))
+        self._collection.images.sidecars.put_all(zip(ids, annotations.states, strict=True))
         return BitMap(ids)
 
-    def show(self) -> None:
+    def publish_if_due(self) -> None:
         """Let what was written be seen, where that was not done a moment ago. Outside of transactions."""
         if self._bulk is not None and time.monotonic() - self._seen > _SEEN_S:
             self._bulk.publish()
@@ -85,7 +85,7 @@ class Arrivals:
             bulk.forget_position()
 
 
-class _Words:
+class _Annotations:
     """The words of new images, and what is remembered of their sidecars, side by side.
 
     `captions` is empty where no image has one.
@@ -114,7 +114,7 @@ class _Words:
 
     def _put(self, sidecars: tuple[Sidecar, ...]) -> str:
         """Any sidecars of one image; gives its caption."""
-        words = together(sidecars)
+        words = merged_annotations(sidecars)
         tags, caption = words.tags or (), words.caption or ""
         self.tags.append(tags)
         self.states.append([state_of(sidecar, tags, caption) for sidecar in sidecars])
@@ -122,17 +122,17 @@ class _Words:
         return caption
 
 
-def _batch(root: int, new: Newcomers, words: _Words) -> ImageBatch:
+def _batch(root: int, new: NewImages, annotations: _Annotations) -> ImageBatch:
     contents, file_bytes, mtimes_ns, widths, heights, formats = zip(*new.facts, strict=True)
     return ImageBatch(
         root,
         new.paths,
-        words.tags,
+        annotations.tags,
         contents,
         np.array(file_bytes, np.int64),
         np.array(widths, np.int64),
         np.array(heights, np.int64),
         np.array(mtimes_ns, np.int64),
         np.array(list(map(format_number, formats)), np.int64),
-        words.captions,
+        annotations.captions,
     )

@@ -6,19 +6,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from curator.index.changes.edits import Rewrite, Words
+from curator.index.changes.edits import Annotations, Rewrite
 from curator.index.collection import Collection
 from curator.index.images.sidecar_names import kind_of, sidecar_name
 from curator.index.images.sidecar_table import SidecarState
 from curator.index.images.text_digest import is_free, text_digest
 from curator.scan.readers.reading import Outcome
 from curator.scan.report import ScanReport
-from curator.scan.sidecars.sidecar import Sidecar, SidecarWords, tells_free_caption, together
+from curator.scan.sidecars.sidecar import Sidecar, SidecarAnnotations, has_free_caption, merged_annotations
 
 _CONFLICT = "changed outside while its image's words were edited here; nothing was overwritten"
 
 
-class Met(NamedTuple):
+class KnownImageUpdate(NamedTuple):
     """An image that the index knows, of which something was read.
 
     `sidecars` are the suffixes of those beside it, where it `rereads` them.
@@ -37,55 +37,59 @@ class Resync:
         self._collection = collection
         self._sidecars = collection.images.sidecars
         self._news = news
-        self._words: list[Words] = []
+        self._annotations: list[Annotations] = []
 
-    def sync(self, mets: Mapping[int, Met]) -> None:
+    def sync(self, updates: Mapping[int, KnownImageUpdate]) -> None:
         """Take the changed sidecars of these images as one commit; those in conflict are left for next time."""
-        states = self._sidecars.of(list(mets))
-        for image, met in mets.items():
-            self._sync_one(image, met, {state.suffix: state for state in states[image]})
-        if self._words:
-            why = f"read changed sidecars of {len(self._words)} images"
+        states = self._sidecars.of(list(updates))
+        for image, update in updates.items():
+            self._sync_one(image, update, {state.suffix: state for state in states[image]})
+        if self._annotations:
+            why = f"read changed sidecars of {len(self._annotations)} images"
             self._collection.apply(
-                Rewrite(tuple(self._words), why), [w.image for w in self._words], actor="scan"
+                Rewrite(tuple(self._annotations), why), [w.image for w in self._annotations], actor="scan"
             )
 
-    def _sync_one(self, image: int, met: Met, states: Mapping[str, SidecarState]) -> None:
-        outcome = met.outcome
-        dropped = set(states) - set(met.sidecars)
+    def _sync_one(self, image: int, update: KnownImageUpdate, states: Mapping[str, SidecarState]) -> None:
+        outcome = update.outcome
+        dropped = set(states) - set(update.sidecars)
         self._sidecars.drop(image, dropped)
         changed = [
             s for s in outcome.sidecars if s.suffix not in states or states[s.suffix].file_digest != s.digest
         ]
         for sidecar in outcome.sidecars:
             if sidecar not in changed:  # only touched: the words it was read with still count
-                self._sidecars.put(image, [_at_new_time(sidecar, states[sidecar.suffix])])
-        said = together(outcome.sidecars)
-        if not changed and (dropped or not _reads_otherwise(outcome.sidecars, said, states)):
+                self._sidecars.put(image, [_with_new_mtime(sidecar, states[sidecar.suffix])])
+        merged = merged_annotations(outcome.sidecars)
+        if not changed and (dropped or not _reads_differently(outcome.sidecars, merged, states)):
             return  # where a file is gone the words stay
         (tags,) = self._collection.tag_names([image])
-        now = _Now(tags, self._collection.images.caption(image), tuple(states.values()))
+        now = _CurrentAnnotations(tags, self._collection.images.caption(image), tuple(states.values()))
         suffixes = {sidecar.suffix for sidecar in changed}
-        takes_tags = said.tags_from in suffixes or not (dropped or now.tags_edited())
-        takes_caption = said.caption_from in suffixes or not (dropped or now.caption_edited())
-        new_tags = said.tags if takes_tags else None
-        new_caption = said.caption if takes_caption else None
-        if said.caption is None and any(s.suffix in suffixes and is_free(s.text_digest) for s in now.states):
+        takes_tags = merged.tags_from in suffixes or not (dropped or now.tags_edited())
+        takes_caption = merged.caption_from in suffixes or not (dropped or now.caption_edited())
+        new_tags = merged.tags if takes_tags else None
+        new_caption = merged.caption if takes_caption else None
+        if merged.caption is None and any(
+            s.suffix in suffixes and is_free(s.text_digest) for s in now.states
+        ):
             new_caption = ""  # the sentences that the file held
-        contested = [said.tags_from] if new_tags not in (None, now.tags) and now.tags_edited() else []
+        contested = [merged.tags_from] if new_tags not in (None, now.tags) and now.tags_edited() else []
         if new_caption not in (None, now.caption) and now.caption_edited():
-            contested.append(said.caption_from or said.tags_from)
+            contested.append(merged.caption_from or merged.tags_from)
         if contested:
             self._news.conflicts += [
-                (sidecar_name(met.path, suffix), _CONFLICT) for suffix in dict.fromkeys(contested)
+                (sidecar_name(update.path, suffix), _CONFLICT) for suffix in dict.fromkeys(contested)
             ]
             return
-        self._collection.tags.learn_classes(said.classes)
-        self._take(image, outcome.sidecars, now, Words(image, new_tags, new_caption))
+        self._collection.tags.learn_classes(merged.classes)
+        self._take(image, outcome.sidecars, now, Annotations(image, new_tags, new_caption))
 
-    def _take(self, image: int, sidecars: Sequence[Sidecar], now: _Now, words: Words) -> None:
-        tags = now.tags if words.tags is None else words.tags
-        caption = now.caption if words.caption is None else words.caption
+    def _take(
+        self, image: int, sidecars: Sequence[Sidecar], now: _CurrentAnnotations, annotations: Annotations
+    ) -> None:
+        tags = now.tags if annotations.tags is None else annotations.tags
+        caption = now.caption if annotations.caption is None else annotations.caption
         edited = now.tags_edited() or now.caption_edited()
         known = {state.suffix: state for state in now.states}
         for sidecar in sidecars:
@@ -94,12 +98,12 @@ class Resync:
                 continue  # an unchanged sidecar beside words edited here still counts as it was read
             self._sidecars.put(image, [state])
         if (tags, caption) != (now.tags, now.caption):
-            self._words.append(words)
+            self._annotations.append(annotations)
             self._news.reread += 1
 
 
 @dataclass(frozen=True)
-class _Now:
+class _CurrentAnnotations:
     """The words of an image today, and its sidecars as last read."""
 
     tags: tuple[str, ...]
@@ -127,16 +131,16 @@ class _Now:
 def state_of(sidecar: Sidecar, tags: Sequence[str], caption: str) -> SidecarState:
     """What is remembered of a sidecar just read, beside the words the image has now."""
     alone = (sidecar.tags or ()) == tags and (sidecar.caption or "") == caption
-    free = tells_free_caption(sidecar.suffix, sidecar.caption)
-    digest = sidecar.words_digest if alone else text_digest(sidecar.suffix, tags, caption, free=free)
+    free = has_free_caption(sidecar.suffix, sidecar.caption)
+    digest = sidecar.annotations_digest if alone else text_digest(sidecar.suffix, tags, caption, free=free)
     return SidecarState(sidecar.suffix, sidecar.mtime_ns, sidecar.file_bytes, sidecar.digest, digest)
 
 
-def _reads_otherwise(
-    sidecars: Sequence[Sidecar], said: SidecarWords, states: Mapping[str, SidecarState]
+def _reads_differently(
+    sidecars: Sequence[Sidecar], merged: SidecarAnnotations, states: Mapping[str, SidecarState]
 ) -> bool:
     """Whether unchanged files give other words than when they were read, by a rule of today."""
-    tags, caption = said.tags or (), said.caption or ""
+    tags, caption = merged.tags or (), merged.caption or ""
     return any(
         known.text_digest != text_digest(s.suffix, tags, caption, free=is_free(known.text_digest))
         for s in sidecars
@@ -144,7 +148,7 @@ def _reads_otherwise(
     )
 
 
-def _at_new_time(sidecar: Sidecar, state: SidecarState) -> SidecarState:
+def _with_new_mtime(sidecar: Sidecar, state: SidecarState) -> SidecarState:
     return SidecarState(
         state.suffix, sidecar.mtime_ns, sidecar.file_bytes, state.file_digest, state.text_digest
     )

@@ -11,7 +11,7 @@ _SIZES = dict(enumerate((0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4)))  # bytes of
 _ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
 
 
-def turn_of(exif: bytes) -> int:
+def orientation_of(exif: bytes) -> int:
     """The orientation, 1 to 8 (1 where none is told), of TIFF bytes; `UNKNOWN` where anything about them is odd.
 
     Raises:

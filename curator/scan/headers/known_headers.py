@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from zlib import crc32, decompressobj
 from zlib import error as ZlibError  # noqa: N812 - it is a class
 
-from curator.scan.headers.exif_turn import UNKNOWN, turn_of
+from curator.scan.headers.exif_turn import UNKNOWN, orientation_of
 
 MOST_PIXELS = 150_000_000  # beyond it Pillow has a word to say
 _TAIL = 65536
@@ -27,7 +27,7 @@ def known_header(data: bytes) -> Known | None:
     name, reader = kind
     try:
         found = reader(data)
-        turn = turn_of(found[2]) if found and found[2] else 1
+        turn = orientation_of(found[2]) if found and found[2] else 1
     except (struct.error, IndexError):  # it ends too early
         return None
     if found is None or turn == UNKNOWN:

@@ -7,15 +7,15 @@ import sys
 from typing import Any
 
 from curator.scan.readers.wire import packed, received
-from curator.scan.readers.worker_job import Trade
+from curator.scan.readers.worker_job import WorkerJob
 
 
-def trade_named(name: str) -> Trade[Any, Any]:
+def job_named(name: str) -> WorkerJob[Any, Any]:
     """Only what it needs is imported: looking at pictures takes longer to begin with than reading files."""
     if name == "look":
-        from curator.scan.copies.appearance import LOOKING
+        from curator.scan.copies.appearance import FINGERPRINTING
 
-        return LOOKING
+        return FINGERPRINTING
     from curator.scan.readers.reading import READING
 
     return READING
@@ -24,11 +24,11 @@ def trade_named(name: str) -> Trade[Any, Any]:
 def main() -> None:
     """Until the asking side closes the pipe, or is gone."""
     gc.set_threshold(50_000)  # nearly nothing here is garbage that has to be looked for
-    trade = trade_named(sys.argv[1])
+    job = job_named(sys.argv[1])
     asked, answers = sys.stdin.buffer, sys.stdout.buffer
     try:
         while (message := received(asked)) is not None:
-            answers.write(packed(trade.work(trade.question(message))))
+            answers.write(packed(job.work(job.question(message))))
             answers.flush()
     except BrokenPipeError:
         sys.stdout = None  # whoever asked is gone: nothing to flush at exit

@@ -22,7 +22,7 @@ from typing import BinaryIO, Generic, TypeVar, cast
 
 import curator
 from curator.scan.readers.wire import packed, received
-from curator.scan.readers.worker_job import A, Q, Trade
+from curator.scan.readers.worker_job import A, Q, WorkerJob
 
 _MEANWHILE = (
     8  # times as many files as before are worked on here while processes come up; then they are waited for
@@ -42,13 +42,13 @@ _P = TypeVar("_P")
 
 
 class Readers(Generic[Q, A]):
-    """Processes of one trade. Use as a context manager."""
+    """Processes for one kind of job. Use as a context manager."""
 
-    def __init__(self, trade: Trade[Q, A]) -> None:
-        self._trade = trade
+    def __init__(self, job: WorkerJob[Q, A]) -> None:
+        self._job = job
         self._starting: list[_Process] = []
         self._processes: list[_Process] = []
-        self._left_here = trade.here
+        self._left_here = job.inline_limit
 
     def __enter__(self) -> Readers[Q, A]:
         return self
@@ -62,7 +62,7 @@ class Readers(Generic[Q, A]):
         waiting: deque[_Asked[_P, Q]] = deque()
         for piece, question in pieces:
             asked = _Asked(piece, question)
-            files = self._trade.files(question)
+            files = self._job.files(question)
             if files and self._has_processes():
                 message = packed(question)
                 while (process := self._with_room(len(message))) is None and self._processes:
@@ -84,10 +84,10 @@ class Readers(Generic[Q, A]):
             if not self._starting:  # none to be had: this one does everything
                 self._left_here = sys.maxsize
         if self._starting:
-            self._let_in(waits=self._left_here <= -_MEANWHILE * self._trade.here)
+            self._accept(waits=self._left_here <= -_MEANWHILE * self._job.inline_limit)
         return bool(self._processes)
 
-    def _let_in(self, *, waits: bool) -> None:
+    def _accept(self, *, waits: bool) -> None:
         """Take those of the starting processes that are up, and leave those that failed to come up."""
         for process in [each for each in self._starting if waits or each.has_answer()]:
             self._starting.remove(process)
@@ -105,26 +105,26 @@ class Readers(Generic[Q, A]):
     def _answered(self, waiting: deque[_Asked[_P, Q]]) -> tuple[_P, A]:
         """The oldest of those waiting, no longer among them."""
         asked = waiting.popleft()
-        if not self._trade.files(asked.question):
-            return asked.piece, self._trade.join([])
+        if not self._job.files(asked.question):
+            return asked.piece, self._job.join([])
         if asked.process is None:
-            return asked.piece, self._trade.work(asked.question)
+            return asked.piece, self._job.work(asked.question)
         answer = asked.process.answer()
         if answer is None:
             return asked.piece, self._one_by_one(asked.process, asked.question, waiting)
-        return asked.piece, self._trade.answer(answer)
+        return asked.piece, self._job.answer(answer)
 
     def _one_by_one(self, dead: _Process, suspect: Q, waiting: Iterable[_Asked[_P, Q]]) -> A:
         """What a process died of, file by file in others; these are asked then what it did not come to."""
         process = self._replaced(dead)
         answers: list[A] = []
-        for question in self._trade.split(suspect):
+        for question in self._job.split(suspect):
             if process is None:  # none to be had, which is not the file's fault
-                answers.append(self._trade.work(question))
+                answers.append(self._job.work(question))
                 continue
             process.ask(packed(question))
             answer = process.answer()
-            answers.append(self._trade.crashed if answer is None else self._trade.answer(answer))
+            answers.append(self._job.crashed if answer is None else self._job.answer(answer))
             if answer is None:
                 process = self._replaced(process)
         for asked in waiting:
@@ -133,7 +133,7 @@ class Readers(Generic[Q, A]):
                 asked.process = process if process is not None and process.has_room(len(message)) else None
                 if asked.process is not None:
                     asked.process.ask(message)
-        return self._trade.join(answers)
+        return self._job.join(answers)
 
     def _replaced(self, dead: _Process) -> _Process | None:
         """One that is up, where there is one to be had."""
@@ -151,9 +151,9 @@ class Readers(Generic[Q, A]):
         processes: list[_Process] = []
         with suppress(OSError):  # no more of them, or no memory
             for _ in range(count):
-                processes.append(_Process(self._trade.name))  # noqa: PERF401 - those before the one that fails are kept
+                processes.append(_Process(self._job.name))  # noqa: PERF401 - those before the one that fails are kept
         for process in processes:
-            process.ask(packed(self._trade.nothing))
+            process.ask(packed(self._job.ping))
         return processes
 
 
@@ -173,13 +173,13 @@ class _Asked(Generic[_P, Q]):
 class _Process:
     """One reading process. What it is asked and has not answered is kept in order."""
 
-    def __init__(self, trade: str) -> None:
+    def __init__(self, job: str) -> None:
         # The safe path: else a file called "json.py" among the pictures would be run instead of the real one.
         home = str(Path(curator.__path__[0]).parent)
         paths = [home, *filter(None, [os.environ.get("PYTHONPATH")])]
         environment = {**os.environ, "PYTHONSAFEPATH": "1", "PYTHONPATH": os.pathsep.join(paths)}
         self._process = subprocess.Popen(
-            [sys.executable, *_COMMAND, trade],
+            [sys.executable, *_COMMAND, job],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

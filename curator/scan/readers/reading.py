@@ -16,7 +16,7 @@ from curator.contract.files.picture_file import Window
 from curator.contract.files.regular_file import refuse_irregular
 from curator.index.images.sidecar_names import sidecar_name
 from curator.scan.headers.known_headers import Known, known_header
-from curator.scan.readers.worker_job import CRASHED, Trade
+from curator.scan.readers.worker_job import CRASHED, WorkerJob
 from curator.scan.sidecars.sidecar import MAX_BYTES, Sidecar, SidecarFields, overruled, read_sidecar
 
 _AT_ONCE = 32  # files the disk is asked for before the first is read
@@ -320,15 +320,15 @@ def _joined(answers: Sequence[Answer]) -> Answer:
     )
 
 
-READING = Trade(
+READING = WorkerJob(
     name="read",
     work=read_all,
-    here=512,  # starting processes takes as long as reading some thousand
+    inline_limit=512,  # starting processes takes as long as reading some thousand
     question=Question._make,
     answer=Answer._make,
     files=lambda question: len(question.wanted),
     split=lambda question: [Question(question.folder, [wanted]) for wanted in question.wanted],
     join=_joined,
     crashed=Answer([None], [()], {0: CRASHED}, [], [], [], [], {}, []),
-    nothing=Question("/", []),
+    ping=Question("/", []),
 )

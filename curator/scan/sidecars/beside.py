@@ -21,7 +21,7 @@ def is_sidecar(ending: str) -> bool:
     return ending in _RANK or ending.lower() in _RANK
 
 
-class Beside:
+class SidecarNames:
     """The sidecars of one folder. The suffixes it gives are those of `index/sidecar_names.py`."""
 
     def __init__(self) -> None:

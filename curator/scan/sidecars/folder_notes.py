@@ -9,11 +9,11 @@ from curator.scan.sidecars.beside import shared_stems, stem_of
 
 def notes_on(folder: Folder) -> list[str]:
     """What to tell of the sidecars of a folder, by names alone."""
-    if not folder.beside:
+    if not folder.sidecars:
         return []
     shared = shared_stems(folder.images)
     notes = [_sharing(folder, shared)] if shared else []
-    if folder.beside.may_double(folder.images):
+    if folder.sidecars.may_double(folder.images):
         notes.append(_doubled(folder, shared))
     return list(filter(None, notes))
 

@@ -34,15 +34,15 @@ MAX_BYTES = 4_000_000
 class Sidecar(NamedTuple):
     """What one sidecar says. None: it says nothing of tags, or of the caption.
 
-    `digest` is that of its bytes, `words_digest` that of an image with these words and no others: the first five are
-    what the index remembers of it (`SidecarState`).
+    `digest` is that of its bytes, `annotations_digest` that of an image with these tags and this caption alone: the
+    first five are what the index remembers of it (`SidecarState`).
     """
 
     suffix: str
     mtime_ns: int
     file_bytes: int
     digest: bytes
-    words_digest: bytes
+    annotations_digest: bytes
     tags: tuple[str, ...] | None = None
     caption: str | None = None
     classes: tuple[tuple[str, str], ...] = ()
@@ -62,7 +62,7 @@ SidecarFields = tuple[
 ]  # of a Sidecar, which is one of these
 
 
-class SidecarWords(NamedTuple):
+class SidecarAnnotations(NamedTuple):
     """What all sidecars of one image say together, and the suffix of the one that says it."""
 
     tags: tuple[str, ...] | None = None
@@ -81,35 +81,35 @@ def read_sidecar(suffix: str, data: bytes, file_bytes: int, mtime_ns: int) -> Si
         return (suffix, mtime_ns, file_bytes, digest, nothing, None, None, (), (warning,))
     text, warnings = decoded(data)
     tags, caption, classes, more = _parsed(kind_of(suffix), text)
-    free = tells_free_caption(suffix, caption)
+    free = has_free_caption(suffix, caption)
     words = text_digest(suffix, tags or (), caption or "", free=free)
     return (suffix, mtime_ns, file_bytes, digest, words, tags, caption, classes, warnings + more)
 
 
-def words_in(suffix: str, data: bytes) -> tuple[tuple[str, ...], str]:
+def annotations_in(suffix: str, data: bytes) -> tuple[tuple[str, ...], str]:
     """The tags and the caption that a scan makes of a sidecar's bytes, where it is the only one."""
-    words = together([Sidecar._make(read_sidecar(suffix, data, len(data), 0))])
+    words = merged_annotations([Sidecar._make(read_sidecar(suffix, data, len(data), 0))])
     return words.tags or (), words.caption or ""
 
 
-def tells_free_caption(suffix: str, caption: str | None) -> bool:
+def has_free_caption(suffix: str, caption: str | None) -> bool:
     """Whether a sidecar that says this is a `.txt` with a caption in sentences."""
     return caption is not None and kind_of(suffix) == ".txt"
 
 
-def together(sidecars: Sequence[Sidecar]) -> SidecarWords:
+def merged_annotations(sidecars: Sequence[Sidecar]) -> SidecarAnnotations:
     """The words of an image from all its sidecars, which are in the order of `Beside.of`."""
     by_kind: dict[str, list[Sidecar]] = {kind: [] for kind in KINDS}
     for sidecar in sidecars:
         by_kind[kind_of(sidecar.suffix)].append(sidecar)
     txts, captions, objects = by_kind.values()
-    tagged = _first(s for s in (*txts, *objects) if s.tags or tells_free_caption(s.suffix, s.caption))
+    tagged = _first(s for s in (*txts, *objects) if s.tags or has_free_caption(s.suffix, s.caption))
     tagged = tagged or _first(s for s in (*txts, *objects) if s.tags is not None)
     told = _first(s for s in (*captions, *txts, *objects) if s.caption)
     told = told or _first(s for s in (*captions, *objects) if s.caption is not None)
     named = set(tagged.tags or ()) if tagged else set[str]()
     emptied = txts[0].suffix if txts and not tagged else ""
-    return SidecarWords(
+    return SidecarAnnotations(
         tagged.tags if tagged else () if emptied else None,
         tagged.suffix if tagged else emptied,
         told.caption if told else None,
@@ -120,8 +120,8 @@ def together(sidecars: Sequence[Sidecar]) -> SidecarWords:
 
 def overruled(sidecars: Sequence[Sidecar]) -> str:
     """What to tell of an image with two captions, a `.txt` in sentences and a `.caption`; empty where all is taken."""
-    words = together(sidecars)
-    left = [s for s in sidecars if tells_free_caption(s.suffix, s.caption) and s.caption != words.caption]
+    words = merged_annotations(sidecars)
+    left = [s for s in sidecars if has_free_caption(s.suffix, s.caption) and s.caption != words.caption]
     if not left or kind_of(words.caption_from) != ".caption":
         return ""
     return f"its {words.caption_from} is the caption; the one in its {left[0].suffix} is not taken"

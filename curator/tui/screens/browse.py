@@ -15,13 +15,21 @@ from textual.widgets import Label
 from curator.filter.result import Result
 from curator.index.changes.edits import RemoveTags, ReorderTags, SetMark
 from curator.session.session import Session
-from curator.tui.background import given_up, in_background, mistakes_shown
+from curator.tui.background import cancelled, in_background, user_errors_shown
 from curator.tui.browse_keys import KEYS
 from curator.tui.editing import COUNTED, Editor
 from curator.tui.filter_text import completed, with_tag
 from curator.tui.finding import EarlyLook, Found, find_first, place_of_image
 from curator.tui.keys import bindings
-from curator.tui.messages import CollectionChanged, Mistake, Place, Told, VisitOver, WorkDone, WorkRefused
+from curator.tui.messages import (
+    CollectionChanged,
+    Place,
+    StatusChanged,
+    UserErrorRaised,
+    VisitEnded,
+    WorkDone,
+    WorkRefused,
+)
 from curator.tui.screens.from_browse import enlarge, show_captions, show_copies, show_quarantine
 from curator.tui.widgets.chrome import Foot, TabLine, TooSmall
 from curator.tui.widgets.facet_panel import FacetPanel
@@ -71,8 +79,7 @@ class BrowseScreen(Screen):
 
     def on_mount(self) -> None:
         self.add_class(*(each for each in self._session.memory.recall("panels", []) if each in _PANELS))
-        found = self._early.found()
-        if found:  # the first frame has its pictures
+        if found := self._early.found():  # the first frame has its pictures
             self.query_one(FilterBar).set_text(found.text)
             self._show_found(found)
         else:
@@ -94,7 +101,7 @@ class BrowseScreen(Screen):
         if self._visit:
             (screen, text), self._visit = self._visit, None
             self.show_filter(text)
-            self.post_message(VisitOver(screen))
+            self.post_message(VisitEnded(screen))
 
     def place(self) -> dict[str, object]:
         """What a restart should find again."""
@@ -106,15 +113,13 @@ class BrowseScreen(Screen):
             "panels": [each for each in _PANELS if self.has_class(each)],
         }
 
-    # the filter
-
     def action_filter(self) -> None:
         self.query_one(FilterBar).edit()
 
     def on_filter_bar_typed(self, message: FilterBar.Typed) -> None:
         self._select(message.text)
 
-    @mistakes_shown
+    @user_errors_shown
     def on_filter_bar_unfinished(self) -> None:
         bar = self.query_one(FilterBar)
         bar.complete(completed(bar.text, lambda word: [tag.name for tag, _ in self._session.tags.find(word)]))
@@ -137,11 +142,11 @@ class BrowseScreen(Screen):
         self._looking = self.set_timer(_SLOW_S, self.query_one(FilterBar).show_looking)
 
         def look() -> Found:
-            return find_first(self._reader, text, wanted, given_up())
+            return find_first(self._reader, text, wanted, cancelled())
 
         in_background(self, "filter", look, keys_wait=True)
 
-    def on_given_up(self) -> None:
+    def on_work_cancelled(self) -> None:
         """The filter is again that of the list."""
         self._stop_looking()
         self._accepted = False
@@ -180,7 +185,7 @@ class BrowseScreen(Screen):
         self._look_at_facets()
 
     def on_work_refused(self, message: WorkRefused) -> None:
-        self.post_message(Told(""))
+        self.post_message(StatusChanged(""))
         self._stop_looking()
         self.on_image_list_selection_changed()
         if message.kind == "filter":
@@ -189,7 +194,7 @@ class BrowseScreen(Screen):
                 self.query_one(FilterBar).edit_on()
                 self._accepted = False
         else:
-            self.post_message(Mistake(message.error))
+            self.post_message(UserErrorRaised(message.error))
 
     def on_image_list_selection_changed(self) -> None:
         images = self.query_one(ImageList)
@@ -245,7 +250,7 @@ class BrowseScreen(Screen):
             self._timer.stop()
         self._timer = self.set_timer(_DETAIL_DELAY_S, self._look)
 
-    @mistakes_shown
+    @user_errors_shown
     def _look(self) -> None:
         if self._timer:
             self._timer.stop()
@@ -308,7 +313,7 @@ class BrowseScreen(Screen):
 
     # edits
 
-    @mistakes_shown
+    @user_errors_shown
     def action_bulk(self, what: str) -> None:
         tag, ids = self.query_one(TagPanel).current, self.query_one(ImageList).targets
         if what == "remove" and self.query_one(TagPanel).has_focus and tag:
@@ -316,7 +321,7 @@ class BrowseScreen(Screen):
         elif ids:
             self._editor.ask_tags(what, ids)
 
-    @mistakes_shown
+    @user_errors_shown
     def action_rename(self) -> None:
         tags, facets = self.query_one(TagPanel), self.query_one(FacetPanel)
         facet = facets.current if facets.has_focus else None
@@ -328,7 +333,7 @@ class BrowseScreen(Screen):
         if images.current:
             self._editor.ask_caption(images.current, images.targets)
 
-    @mistakes_shown
+    @user_errors_shown
     def action_judge(self, mark: int) -> None:
         images = self.query_one(ImageList)
         was_one = not images.selected
@@ -336,7 +341,7 @@ class BrowseScreen(Screen):
         if was_one:
             images.go(images.cursor + 1)
 
-    @mistakes_shown
+    @user_errors_shown
     def on_tag_panel_reordered(self, message: TagPanel.Reordered) -> None:
         row = self.query_one(ImageList).current
         if row:

@@ -22,7 +22,7 @@ from curator.contract.text import visible
 from curator.session.session import Session
 from curator.tui.background import in_background
 from curator.tui.keys import KeyAction, bindings
-from curator.tui.messages import Mistake, WorkDone, WorkRefused
+from curator.tui.messages import UserErrorRaised, WorkDone, WorkRefused
 from curator.tui.recipe_form import remembered_recipe
 from curator.tui.screens.dialogs import Form, FormLine, whole_number_of
 from curator.tui.screens.picture import PictureScreen, ShownPicture
@@ -117,7 +117,7 @@ class CaptionsScreen(Screen):
         self._go(self._shown.step if self._shown and is_same else 0, keep_sample=is_same)
 
     def on_work_refused(self, message: WorkRefused) -> None:
-        self.post_message(Mistake(message.error))
+        self.post_message(UserErrorRaised(message.error))
 
     # what is seen
 

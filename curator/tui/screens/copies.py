@@ -14,7 +14,7 @@ from textual.widgets import Label
 from curator.contract.errors import UserError
 from curator.contract.text import visible
 from curator.session.session import Session
-from curator.tui.background import in_background, mistakes_shown, progress_told, write
+from curator.tui.background import in_background, progress_on_status, user_errors_shown, write
 from curator.tui.copy_groups import (
     DISTANCES,
     CopyShown,
@@ -24,7 +24,14 @@ from curator.tui.copy_groups import (
     shown_copies,
 )
 from curator.tui.keys import KeyAction, bindings
-from curator.tui.messages import CollectionChanged, Mistake, Place, Told, WorkDone, WorkRefused
+from curator.tui.messages import (
+    CollectionChanged,
+    Place,
+    StatusChanged,
+    UserErrorRaised,
+    WorkDone,
+    WorkRefused,
+)
 from curator.tui.screens.dialogs import Confirm
 from curator.tui.screens.picture import PictureScreen, ShownPicture
 from curator.tui.widgets.chrome import Foot, TabLine, TooSmall
@@ -33,7 +40,7 @@ from curator.tui.widgets.preview import Preview
 from curator.tui.words import images_in_words
 
 if TYPE_CHECKING:
-    from curator.session.copies import Group, Keeping
+    from curator.session.copies import CopyResolution, Group
     from curator.session.edits import Commit
 
 _MOST_COLUMNS = 4
@@ -99,9 +106,9 @@ class CopiesScreen(Screen):
         self._state = "looking"
         self.groups, self.at = [], 0
         self._show_group()
-        tell = progress_told(self, "looking at pictures")
+        tell = progress_on_status(self, "looking at pictures")
         text, likeness = self._filter, self._likeness
-        self.post_message(Told("looking for copies"))
+        self.post_message(StatusChanged("looking for copies"))
         in_background(self, "groups", lambda: look_for(self._reader, text, likeness, tell))
 
     def action_close(self) -> None:
@@ -109,7 +116,7 @@ class CopiesScreen(Screen):
         if self._state == "looking":
             self.workers.cancel_node(self)
             self._state = "stopped"
-            self.post_message(Told(""))
+            self.post_message(StatusChanged(""))
             self._show_group()
         else:
             self.dismiss()
@@ -133,20 +140,20 @@ class CopiesScreen(Screen):
             self.action_look()
 
     def on_work_done(self, message: WorkDone) -> None:
-        self.post_message(Told(""))
+        self.post_message(StatusChanged(""))
         self._state = "found"
         self.groups, self.at, self.current = cast("list[Group]", message.result), 0, 0
         self._show_group()
 
     def on_work_refused(self, message: WorkRefused) -> None:
         self._state = "stopped"
-        self.post_message(Told(""))
-        self.post_message(Mistake(message.error))
+        self.post_message(StatusChanged(""))
+        self.post_message(UserErrorRaised(message.error))
         self._show_group()
 
     # what is seen
 
-    @mistakes_shown
+    @user_errors_shown
     def _show_group(self) -> None:
         group = self.groups[self.at] if self.groups else None
         self.copies = shown_copies(self._session, group) if group else []
@@ -255,15 +262,17 @@ class CopiesScreen(Screen):
         if not keeping.images:
             self.notify("Nothing is left to reject.", markup=False)
             return
-        words = f" {images_in_words(len(keeping.told))} get words of others." if keeping.told else ""
+        words = (
+            f" {images_in_words(len(keeping.annotated))} get words of others." if keeping.annotated else ""
+        )
         question = Confirm(
             f"Reject {images_in_words(len(keeping.rejected))}?",
             f"The best of each group stays, and what is marked to keep.{words} u takes it back.",
         )
         self.app.push_screen(question, lambda yes: self._reject(keeping) if yes else None)
 
-    def _reject(self, keeping: Keeping) -> None:
-        self.post_message(Told("rejecting"))
+    def _reject(self, keeping: CopyResolution) -> None:
+        self.post_message(StatusChanged("rejecting"))
 
         def reject() -> Commit:
             with self._session.apart() as own:
@@ -272,11 +281,11 @@ class CopiesScreen(Screen):
         write(self, reject, self._rejected, self._refused)
 
     def _refused(self, error: UserError) -> None:
-        self.post_message(Told(""))
-        self.post_message(Mistake(error))
+        self.post_message(StatusChanged(""))
+        self.post_message(UserErrorRaised(error))
 
     def _rejected(self, commit: Commit) -> None:
-        self.post_message(Told(""))
+        self.post_message(StatusChanged(""))
         changed = images_in_words(commit.images_changed)
         self.notify(f"{visible(commit.what)}: {changed}. u undoes it.", markup=False)
         self._show_group()

@@ -14,9 +14,16 @@ from textual.widgets import Label
 from curator.contract.errors import UserError
 from curator.contract.text import visible
 from curator.session.session import Session
-from curator.tui.background import in_background, mistakes_shown, progress_told
+from curator.tui.background import in_background, progress_on_status, user_errors_shown
 from curator.tui.keys import KeyAction, bindings
-from curator.tui.messages import CollectionChanged, Mistake, ShowImages, Told, WorkDone, WorkRefused
+from curator.tui.messages import (
+    CollectionChanged,
+    ShowImages,
+    StatusChanged,
+    UserErrorRaised,
+    WorkDone,
+    WorkRefused,
+)
 from curator.tui.recipe_form import remembered_recipe
 from curator.tui.screens.dialogs import Form, FormLine
 from curator.tui.widgets.chrome import Foot, TabLine, TooSmall
@@ -74,7 +81,7 @@ class FreezeScreen(Screen):
             self._show_report(cast("FreezeReport", message.result))
             return
         frozen = cast("FrozenManifest", message.result)
-        self.post_message(Told(""))
+        self.post_message(StatusChanged(""))
         self.notify(
             f"{frozen.images:,} images, {frozen.samples_per_epoch:,} samples an epoch, digest {frozen.digest[:16]}",
             title=f"Frozen: {frozen.name}",
@@ -83,8 +90,8 @@ class FreezeScreen(Screen):
         self._show_manifests(frozen.name)
 
     def on_work_refused(self, message: WorkRefused) -> None:
-        self.post_message(Told(""))
-        self.post_message(Mistake(message.error))
+        self.post_message(StatusChanged(""))
+        self.post_message(UserErrorRaised(message.error))
 
     def _show_report(self, report: FreezeReport) -> None:
         self.report = report
@@ -130,7 +137,7 @@ class FreezeScreen(Screen):
         elif finding:
             self.notify("This finding is of no single picture.", markup=False)
 
-    @mistakes_shown
+    @user_errors_shown
     def action_name(self) -> None:
         for finding in self.report.stops if self.report else ():
             raise UserError(finding.what, finding.hint)
@@ -154,8 +161,8 @@ class FreezeScreen(Screen):
         )
 
     def _freeze(self, name: str) -> None:
-        progress = progress_told(self, "freezing")
-        self.post_message(Told("freezing"))
+        progress = progress_on_status(self, "freezing")
+        self.post_message(StatusChanged("freezing"))
         in_background(self, "freeze", lambda: self._reader.freezing.write(name, progress))
 
 

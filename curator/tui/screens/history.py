@@ -18,7 +18,7 @@ from curator.contract.text import visible
 from curator.session.session import Session
 from curator.tui.background import write
 from curator.tui.keys import KeyAction, bindings
-from curator.tui.messages import CollectionChanged, Mistake, Told
+from curator.tui.messages import CollectionChanged, StatusChanged, UserErrorRaised
 from curator.tui.screens.dialogs import Confirm
 from curator.tui.widgets.chrome import Foot, TabLine, TooSmall
 from curator.tui.widgets.line_list import LineList
@@ -117,13 +117,13 @@ class HistoryScreen(Screen):
 
         def answered(yes: bool | None) -> None:
             if yes:
-                self.post_message(Told("changing"))
+                self.post_message(StatusChanged("changing"))
                 write(self, turned, self._turned, self._refused)
 
         self.app.push_screen(Confirm(question, detail), answered)
 
     def _turned(self, done: list[Commit]) -> None:
-        self.post_message(Told(""))
+        self.post_message(StatusChanged(""))
         lines = [turned_in_words(commit) for commit in done]
         count = [f"{len(done):,} edits"] if len(done) > 1 else []
         more = [f"and {len(done) - _SAID:,} more"] if len(done) > _SAID else []
@@ -131,8 +131,8 @@ class HistoryScreen(Screen):
         self._read()
 
     def _refused(self, error: UserError) -> None:
-        self.post_message(Told(""))
-        self.post_message(Mistake(error))
+        self.post_message(StatusChanged(""))
+        self.post_message(UserErrorRaised(error))
 
 
 def _what(commit: Commit) -> str:

@@ -15,9 +15,9 @@ from textual.widgets import Label
 
 from curator.contract.recipe.recipe import Recipe
 from curator.contract.text import visible
-from curator.freeze.caption_walk import Said
+from curator.freeze.caption_walk import CaptionPreview
 from curator.session.session import Session
-from curator.tui.background import given_up, in_background
+from curator.tui.background import cancelled, in_background
 from curator.tui.keys import bindings
 from curator.tui.messages import WorkDone, WorkRefused
 from curator.tui.recipe_form import remembered_recipe
@@ -38,7 +38,7 @@ class _Captions(NamedTuple):
     """Where the captions are from, and each with what it is of."""
 
     source: str
-    lines: list[tuple[str, Said]]
+    lines: list[tuple[str, CaptionPreview]]
 
 
 class ImageCaptions(ModalScreen[None]):
@@ -49,7 +49,7 @@ class ImageCaptions(ModalScreen[None]):
     def __init__(self, session: Session, row: ImageRow) -> None:
         super().__init__()
         self._session, self._row = session, row
-        self._lines: Sequence[tuple[str, Said]] = ()
+        self._lines: Sequence[tuple[str, CaptionPreview]] = ()
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog list"):
@@ -77,12 +77,13 @@ class ImageCaptions(ModalScreen[None]):
             return _Captions("in no subset: it would not be frozen", [])
         source = f"in no manifest yet; such as these, were it frozen now (seed {seed})"
         return _Captions(
-            source, [(f"epoch {at}", Said(text, (), recipe.text)) for at, text in enumerate(texts, 1)]
+            source,
+            [(f"epoch {at}", CaptionPreview(text, (), recipe.text)) for at, text in enumerate(texts, 1)],
         )
 
     def _frozen(self, frozen: FrozenManifest, recipe: Recipe) -> _Captions | None:
         file, captions = Path(self._row.full_path), self._session.captions
-        found = captions.showings(frozen.path, file, range(EPOCHS), recipe, given_up())
+        found = captions.showings(frozen.path, file, range(EPOCHS), recipe, cancelled())
         if found is None:
             return None
         row, showings = found

@@ -13,13 +13,13 @@ from curator.contract.errors import UserError
 from curator.contract.text import visible
 from curator.session.exchange import Exchange
 from curator.session.session import Session
-from curator.tui.background import in_background, progress_told
-from curator.tui.messages import Told
+from curator.tui.background import in_background, progress_on_status
+from curator.tui.messages import StatusChanged
 from curator.tui.screens.dialogs import Form, FormLine, yes_or_no
 from curator.tui.screens.proposal import Proposal
 
 if TYPE_CHECKING:
-    from curator.session.exchange import ImportPlan, ImportReport, WordsReport
+    from curator.session.exchange import AnnotationReport, ImportPlan, ImportReport
 
 
 def _form_lines(layouts: Iterable[str]) -> tuple[FormLine, ...]:
@@ -36,15 +36,15 @@ class Planned(NamedTuple):
     """A plan, what its rows would do, and whether their words replace those that pictures have."""
 
     plan: ImportPlan
-    counts: WordsReport
+    counts: AnnotationReport
     replace_words: bool
 
 
 def ask_for_import(screen: Screen, reader: Session) -> None:
     """Ask where it is, and plan in the background as the work "plan" of `screen`; for `propose_import`."""
 
-    def told(rows: int) -> None:
-        screen.post_message(Told(f"{rows:,} rows read"))
+    def progress(rows: int) -> None:
+        screen.post_message(StatusChanged(f"{rows:,} rows read"))
 
     def check(values: Mapping[str, str]) -> Callable[[], Planned]:
         typed = {name: value.strip() for name, value in values.items()}
@@ -56,13 +56,13 @@ def ask_for_import(screen: Screen, reader: Session) -> None:
 
         def planned() -> Planned:
             plan = reader.exchange.plan(path, typed["layout"], reg=reg, images=images)
-            return Planned(plan, reader.exchange.count(plan, told, replace_words=replace), replace)
+            return Planned(plan, reader.exchange.count(plan, progress, replace_words=replace), replace)
 
         return planned
 
     def begin(result: object) -> None:
         if result is not None:
-            screen.post_message(Told("reading"))
+            screen.post_message(StatusChanged("reading"))
             in_background(screen, "plan", cast("Callable[[], Planned]", result), keys_wait=True)
 
     screen.app.push_screen(
@@ -73,19 +73,19 @@ def ask_for_import(screen: Screen, reader: Session) -> None:
 def propose_import(screen: Screen, reader: Session, planned: Planned) -> None:
     """Show the plan, and carry it out in the background as the work "import" of `screen`."""
 
-    def told(rows: int) -> None:
-        screen.post_message(Told(f"{rows:,} rows read"))
+    def progress(rows: int) -> None:
+        screen.post_message(StatusChanged(f"{rows:,} rows read"))
 
     def carry_out(yes: bool | None) -> None:
         if yes:
-            screen.post_message(Told("bringing in"))
+            screen.post_message(StatusChanged("bringing in"))
             plan, _, replace = planned
-            tell = progress_told(screen, "scanning")
+            tell = progress_on_status(screen, "scanning")
 
             def bring_in() -> ImportReport:
                 with reader.apart() as own:
                     return own.exchange.carry_out(
-                        plan, told, scanned=lambda now: tell(now.done, now.total), replace_words=replace
+                        plan, progress, scanned=lambda now: tell(now.done, now.total), replace_words=replace
                     )
 
             in_background(screen, "import", bring_in)
@@ -110,7 +110,7 @@ def plan_lines(plan: ImportPlan) -> list[Text]:
     return lines + [Text(f" {visible(note)}", "italic") for note in plan.notes]
 
 
-def count_lines(counts: WordsReport) -> list[Text]:
+def count_lines(counts: AnnotationReport) -> list[Text]:
     """What would become of every row, as lines."""
     lines = [Text(f" {count:>7,} rows: {visible(reason)}") for reason, count in counts.funnel.most_common()]
     if counts.rows:

@@ -15,13 +15,13 @@ from curator.contract.text import visible
 from curator.select.rules import ORDERS, PickRules, Shortage, parse_range, parse_since, read_list
 from curator.session.session import Session
 from curator.tui.background import in_background, write
-from curator.tui.messages import Told
+from curator.tui.messages import StatusChanged
 from curator.tui.screens.dialogs import Form, FormLine, number_of, whole_number_of
 from curator.tui.screens.proposal import Proposal
 from curator.tui.words import images_in_words
 
 if TYPE_CHECKING:
-    from curator.session.picks import Picked
+    from curator.session.picks import PickResult
 
 _LINES = (
     FormLine("filter", "from", "", "a filter; nothing is all images"),
@@ -50,7 +50,7 @@ class NamedPick(NamedTuple):
     """A pick and the name it shall have."""
 
     name: str
-    picked: Picked
+    picked: PickResult
 
 
 def ask_for_pick(screen: Screen, session: Session, reader: Session) -> None:
@@ -67,7 +67,7 @@ def ask_for_pick(screen: Screen, session: Session, reader: Session) -> None:
     def begin(result: object) -> None:
         if result is not None:
             name, rules = cast("tuple[str, PickRules]", result)
-            screen.post_message(Told("picking"))
+            screen.post_message(StatusChanged("picking"))
             in_background(screen, "pick", lambda: NamedPick(name, reader.picks.pick(rules)), keys_wait=True)
 
     screen.app.push_screen(Form("Pick images", _LINES, check), begin)

@@ -14,9 +14,16 @@ from textual.widgets import Label
 
 from curator.contract.text import visible
 from curator.session.session import Session
-from curator.tui.background import in_background, mistakes_shown, progress_told
+from curator.tui.background import in_background, progress_on_status, user_errors_shown
 from curator.tui.keys import KeyAction, bindings
-from curator.tui.messages import CollectionChanged, Mistake, Place, Told, WorkDone, WorkRefused
+from curator.tui.messages import (
+    CollectionChanged,
+    Place,
+    StatusChanged,
+    UserErrorRaised,
+    WorkDone,
+    WorkRefused,
+)
 from curator.tui.review_lines import change_lines, in_words
 from curator.tui.screens.dialogs import Confirm, Form, FormLine
 from curator.tui.screens.importing import Planned, ask_for_import, propose_import, report_in_words
@@ -103,7 +110,7 @@ class PrepareScreen(Screen):
 
     def on_work_done(self, message: WorkDone) -> None:
         if message.kind != "look":
-            self.post_message(Told(""))
+            self.post_message(StatusChanged(""))
         match message.kind:
             case "look":
                 self._show(cast("Review", message.result))
@@ -126,8 +133,8 @@ class PrepareScreen(Screen):
         self.post_message(CollectionChanged())
 
     def on_work_refused(self, message: WorkRefused) -> None:
-        self.post_message(Told(""))
-        self.post_message(Mistake(message.error))
+        self.post_message(StatusChanged(""))
+        self.post_message(UserErrorRaised(message.error))
         if message.kind != "look":  # what the rule would change is as it was
             return
         changes = self.query_one("#changes", LineList)
@@ -145,16 +152,16 @@ class PrepareScreen(Screen):
     def action_carry_out(self) -> None:
         """Count on all images, ask, and do it."""
         rule, words = self.rule, self._filter
-        tell = progress_told(self, "counting")
-        self.post_message(Told("counting"))
+        tell = progress_on_status(self, "counting")
+        self.post_message(StatusChanged("counting"))
 
         def counted() -> Review:
             return self._reader.rules.review(rule, self._reader.images.select(words).ids, tell)
 
         in_background(self, "count", counted, keys_wait=True)  # the next key may be the answer
 
-    def on_given_up(self) -> None:
-        self.post_message(Told(""))
+    def on_work_cancelled(self) -> None:
+        self.post_message(StatusChanged(""))
 
     def _ask(self, found: Review) -> None:
         if not found.images:
@@ -167,7 +174,7 @@ class PrepareScreen(Screen):
 
     def _carry_out(self, rule: Rule) -> None:
         words = self._filter
-        self.post_message(Told(f"changing: {rule}"))
+        self.post_message(StatusChanged(f"changing: {rule}"))
 
         def change() -> list[Commit]:
             with self._session.apart() as own:
@@ -200,10 +207,10 @@ class PrepareScreen(Screen):
             lambda kept: self._look() if kept else None,
         )
 
-    @mistakes_shown
+    @user_errors_shown
     def action_pick(self) -> None:
         ask_for_pick(self, self._session, self._reader)
 
-    @mistakes_shown
+    @user_errors_shown
     def action_import(self) -> None:
         ask_for_import(self, self._reader)

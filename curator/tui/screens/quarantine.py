@@ -14,15 +14,16 @@ from textual.widgets import Label
 
 from curator.contract.text import visible
 from curator.session.session import Session
-from curator.tui.background import in_background, progress_told
+from curator.tui.background import in_background, progress_on_status
 from curator.tui.keys import KeyAction, bindings
-from curator.tui.messages import CollectionChanged, Mistake, Told, WorkDone, WorkRefused
+from curator.tui.messages import CollectionChanged, StatusChanged, UserErrorRaised, WorkDone, WorkRefused
 from curator.tui.widgets.chrome import Foot, TabLine, TooSmall
 from curator.tui.widgets.line_list import LineList
 from curator.tui.widgets.lines import Passage, fitted
 
 if TYPE_CHECKING:
     from curator.session.quarantine import Quarantined, Retried
+
 KEYS = (
     KeyAction("quarantine.retry", "r", "retry", "read all of them again", "read again"),
     KeyAction("quarantine.close", "escape", "close", "back", "back"),
@@ -73,18 +74,18 @@ class QuarantineScreen(Screen[None]):
 
     def action_retry(self) -> None:
         """Read all of them again."""
-        tell = progress_told(self, "reading again")
+        tell = progress_on_status(self, "reading again")
 
         def work() -> Retried:
             with self._session.apart() as own:
                 return own.quarantine.retry(lambda at: tell(at.done, max(at.total, at.done)))
 
-        self.post_message(Told("reading again"))
+        self.post_message(StatusChanged("reading again"))
         in_background(self, "retry", work)
 
     def on_work_done(self, message: WorkDone) -> None:
         done = cast("Retried", message.result)
-        self.post_message(Told(""))
+        self.post_message(StatusChanged(""))
         gone = f", {done.gone:,} gone" if done.gone else ""
         self.notify(
             f"{done.usable:,} can be used now{gone}, {done.left:,} cannot", title="Read again", markup=False
@@ -92,13 +93,13 @@ class QuarantineScreen(Screen[None]):
         self._read()
 
     def on_work_refused(self, message: WorkRefused) -> None:
-        self.post_message(Told(""))
-        self.post_message(Mistake(message.error))
+        self.post_message(StatusChanged(""))
+        self.post_message(UserErrorRaised(message.error))
 
     def action_close(self) -> None:
         """Stop reading, and go back."""
         self.workers.cancel_node(self)
-        self.post_message(Told(""))
+        self.post_message(StatusChanged(""))
         self.dismiss()
 
 

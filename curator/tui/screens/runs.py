@@ -13,9 +13,9 @@ from textual.screen import Screen
 from curator.contract.text import visible
 from curator.runs.dashboard import dashboard_lines
 from curator.session.session import Session
-from curator.tui.background import in_background, mistakes_shown
+from curator.tui.background import in_background, user_errors_shown
 from curator.tui.keys import KeyAction, bindings
-from curator.tui.messages import Mistake, WorkDone, WorkRefused
+from curator.tui.messages import UserErrorRaised, WorkDone, WorkRefused
 from curator.tui.screens.dialogs import Confirm
 from curator.tui.screens.picture import PictureScreen, ShownPicture
 from curator.tui.widgets.chrome import Foot, TabLine, TooSmall
@@ -137,7 +137,7 @@ class RunsScreen(Screen):
     def on_work_refused(self, message: WorkRefused) -> None:
         if message.kind == "look":  # else it would be told again with every look
             self._follower, self._is_looking = None, False
-        self.post_message(Mistake(message.error))
+        self.post_message(UserErrorRaised(message.error))
 
     def _show_runs(self, listed: _Listed) -> None:
         """The damaged ones last: choosing one tells why."""
@@ -193,7 +193,7 @@ class RunsScreen(Screen):
                 markup=False,
             )
 
-    @mistakes_shown
+    @user_errors_shown
     def action_ask(self, action: str) -> None:
         name = self._run_name
         if not name:

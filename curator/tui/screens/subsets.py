@@ -21,7 +21,7 @@ from curator.index.tables.rows import Subset
 from curator.session.session import Session
 from curator.tui.background import in_background, write
 from curator.tui.keys import KeyAction, bindings
-from curator.tui.messages import CollectionChanged, Mistake, WorkDone, WorkRefused
+from curator.tui.messages import CollectionChanged, UserErrorRaised, WorkDone, WorkRefused
 from curator.tui.recipe_form import RecipeForm, change_remembered, remembered_recipe
 from curator.tui.screens.dialogs import Confirm, Form
 from curator.tui.subset_form import (
@@ -30,8 +30,8 @@ from curator.tui.subset_form import (
     rule_typed,
     rules_typed,
     subset_lines,
+    subset_summary,
     subset_typed,
-    ways_in_words,
 )
 from curator.tui.widgets.bars import HEADING, bar, bucket_lines
 from curator.tui.widgets.chrome import Foot, TabLine, TooSmall
@@ -120,7 +120,7 @@ class SubsetsScreen(Screen):
         self._show(shown, before or shown)
 
     def on_work_refused(self, message: WorkRefused) -> None:
-        self.post_message(Mistake(message.error))
+        self.post_message(UserErrorRaised(message.error))
 
     def _show(self, shown: FreezePreview, before: FreezePreview) -> None:
         by_name = {each.name: each for each in self._subsets}
@@ -141,7 +141,7 @@ class SubsetsScreen(Screen):
     @on(LineList.Moved, "#subsets")
     def _show_which(self) -> None:
         subset = self._current
-        self.query_one(Passage).say(Text(ways_in_words(subset) if subset else ""))
+        self.query_one(Passage).say(Text(subset_summary(subset) if subset else ""))
 
     @property
     def _current(self) -> Subset | None:
@@ -189,7 +189,7 @@ class SubsetsScreen(Screen):
         try:
             balanced = self._session.subsets.balanced(shown)
         except UserError as error:
-            self.post_message(Mistake(error))
+            self.post_message(UserErrorRaised(error))
             return
         lines = [f"{visible(each.name)}: x {each.before:g} -> x {each.repeats:g}" for each in balanced]
         question = Confirm(

@@ -22,9 +22,17 @@ from curator.contract.recipe.toml_file import presets
 from curator.contract.run.run_folder import RunFolder
 from curator.contract.text import visible
 from curator.session.session import Session
-from curator.tui.background import in_background, mistakes_shown, write
+from curator.tui.background import in_background, user_errors_shown, write
 from curator.tui.keys import KeyAction, bindings
-from curator.tui.messages import CollectionChanged, Mistake, Place, RunLaunched, Told, WorkDone, WorkRefused
+from curator.tui.messages import (
+    CollectionChanged,
+    Place,
+    RunLaunched,
+    StatusChanged,
+    UserErrorRaised,
+    WorkDone,
+    WorkRefused,
+)
 from curator.tui.recipe_form import (
     HEAD,
     FormRow,
@@ -46,6 +54,7 @@ from curator.tui.widgets.line_list import LineList
 
 if TYPE_CHECKING:
     from curator.session.freezing import FrozenManifest
+
 KEYS = (
     KeyAction("train.launch", "L", "launch", "start the training", "launch"),
     KeyAction("train.next", "space,right,l", "turn(1)", "next choice", "change"),
@@ -117,7 +126,7 @@ class TrainScreen(Screen):
                 with open_manifest(manifest.path) as opened:
                     self._spans = tuple(opened.spans)
             except UserError as error:
-                self.post_message(Mistake(error))
+                self.post_message(UserErrorRaised(error))
         self._show()
 
     # what is seen
@@ -194,7 +203,7 @@ class TrainScreen(Screen):
         if field := self._row.field:
             self._change(lambda form: form.reset(field))
 
-    @mistakes_shown
+    @user_errors_shown
     def _change(self, change: Callable[[RecipeForm], RecipeForm]) -> None:
         """Show the change at once; what stands in the collection is changed by itself, and shown where it differs."""
         self._form = change(self._form)
@@ -283,7 +292,7 @@ class TrainScreen(Screen):
         try:
             recipe, manifest = self._ready()
         except UserError as error:
-            self.post_message(Mistake(error))
+            self.post_message(UserErrorRaised(error))
             return
         self.post_message(Place(self.place()))
         question = Confirm(
@@ -301,16 +310,16 @@ class TrainScreen(Screen):
         return recipe, self._manifest
 
     def _launch(self, manifest: Path, recipe: Recipe) -> None:
-        self.post_message(Told("starting the worker"))
+        self.post_message(StatusChanged("starting the worker"))
         in_background(self, "launch", lambda: self._session.runs.launch(manifest, recipe, self._run_name))
 
     def on_work_done(self, message: WorkDone) -> None:
-        self.post_message(Told(""))
+        self.post_message(StatusChanged(""))
         self.post_message(RunLaunched(cast("RunFolder", message.result).path.name))
 
     def on_work_refused(self, message: WorkRefused) -> None:
-        self.post_message(Told(""))
-        self.post_message(Mistake(message.error))
+        self.post_message(StatusChanged(""))
+        self.post_message(UserErrorRaised(message.error))
 
 
 def _next(choices: Sequence[_T], current: object, places: int) -> _T:

@@ -11,7 +11,7 @@ from textual.message import Message
 from curator.contract.text import visible
 from curator.filter.facets import Facets
 from curator.session.session import Session
-from curator.tui.background import given_up, in_background
+from curator.tui.background import cancelled, in_background
 from curator.tui.keys import KeyAction, bindings
 from curator.tui.messages import WorkDone
 from curator.tui.widgets.line_list import LineList
@@ -67,7 +67,7 @@ class FacetPanel(LineList):
             in_background(
                 self,
                 "facets",
-                lambda: self._reader.images.facets(images, LIMIT, exact=True, cancel=given_up()),
+                lambda: self._reader.images.facets(images, LIMIT, exact=True, cancel=cancelled()),
             )
 
     def _put(self, facets: Facets) -> None:
