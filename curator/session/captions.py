@@ -38,14 +38,14 @@ class Captions:
 
     @staticmethod
     def showings(
-        manifest: Path, file: Path, epochs: range, recipe: Recipe, is_given_up: Callable[[], bool]
+        manifest: Path, file: Path, epochs: range, recipe: Recipe, is_cancelled: Callable[[], bool]
     ) -> tuple[int, list[Showing]] | None:
         """The manifest row of an image's file and every showing of it in `epochs`; None where it has no row."""
         from curator.contract.manifest.manifest import open_manifest
         from curator.freeze.caption_walk import row_of, showings
 
         with open_manifest(manifest) as opened:
-            row = row_of(opened, file, is_given_up)
+            row = row_of(opened, file, is_cancelled)
             return None if row is None else (row, list(showings(opened, row, epochs, recipe)))
 
     def of_images(
