@@ -18,6 +18,7 @@ from curator.contract.manifest.block import ROWS, PackedRow, packed, unpacked
 from curator.contract.manifest.digest import verify_digest
 from curator.contract.manifest.header import ManifestSubset, Provenance
 from curator.contract.manifest.manifest import Manifest, ManifestImage, open_manifest
+from curator.contract.manifest.seal import seal
 from curator.contract.manifest.writer import ManifestContent, write_manifest
 
 RULE = BucketRule()
@@ -125,6 +126,16 @@ def test_blocks_are_of_one_size() -> None:
     assert {unpacked(last, place) for place in range(3)} == {row}
 
 
+def reseal(path: Path) -> None:
+    """Seal the file anew: what a seal cannot tell is left to whoever reads a block."""
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        pages, size = (
+            connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size")
+        )
+    os.truncate(path, pages * size)
+    seal(path)
+
+
 PAGE = [("a", 0, (640, 480), 0, ("tag 1",), ("tag 7", "tag 299"), (), "words"), *(
     (f"{number:02d} café", number % 2, (512, 700), 1, (), (f"tag {number}",), ("tag 0",), "") for number in range(40)
 )]  # fmt: skip
@@ -160,6 +171,7 @@ def test_a_garbled_block_is_a_sentence_or_some_picture(
         return  # NULL is refused by the table itself
     finally:
         connection.close()
+    reseal(tmp_path / "m.manifest")
     with open_manifest(tmp_path / "m.manifest") as manifest:
         for row, meant in enumerate(images):
             if row // ROWS != number:
@@ -194,6 +206,7 @@ def test_a_block_of_another_format_is_a_sentence(tmp_path: Path, column: str, da
     with sqlite3.connect(tmp_path / "m.manifest") as connection:
         connection.execute(f"UPDATE block SET {column} = ?", (damage,))
     connection.close()
+    reseal(tmp_path / "m.manifest")
     (row,) = (row for row, each in enumerate(images) if each.path == "a")
     with open_manifest(tmp_path / "m.manifest") as manifest:
         with pytest.raises(UserError, match="damaged"):
@@ -208,6 +221,7 @@ def test_a_missing_block_shifts_no_row(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "m.manifest") as connection:
         connection.execute("DELETE FROM block WHERE id = 0")
     connection.close()
+    reseal(tmp_path / "m.manifest")
     with open_manifest(tmp_path / "m.manifest") as manifest:
         with pytest.raises(UserError, match="damaged"):
             next(manifest.images())
@@ -219,5 +233,6 @@ def test_a_damaged_block_is_a_sentence(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "m.manifest") as connection:
         connection.execute("DELETE FROM block")
     connection.close()
+    reseal(tmp_path / "m.manifest")
     with open_manifest(tmp_path / "m.manifest") as manifest, pytest.raises(UserError, match="damaged"):
         manifest.image(0)

@@ -101,5 +101,5 @@ def test_what_became_no_file_since_the_folder_was_listed(pictures: Path) -> None
     os.mkfifo(pictures / "a.png")
     (pictures / "a.txt").symlink_to("/dev/zero")
     answer = read_all(Question(str(pictures), [("a.png", True, (".txt",), (), None)]))
-    assert answer.reasons == {0: "not a regular file"}
+    assert answer.unreached == {0: "not a regular file"}
     assert answer.warnings == [(str(pictures / "a.txt"), "not a regular file")]

@@ -343,8 +343,7 @@ class BrowseScreen(Screen):
 
     @user_errors_shown
     def on_tag_panel_reordered(self, message: TagPanel.Reordered) -> None:
-        row = self.query_one(ImageList).current
-        if row:
+        if row := self.query_one(ImageList).current:
             self._editor.change(ReorderTags(message.names), BitMap([row.id]))
 
     def _show_edited(self) -> None:
