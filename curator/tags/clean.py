@@ -21,7 +21,7 @@ from curator.index.collection import Collection
 from curator.index.tags.tag_names import each_once, folded, spaced
 from curator.tags.people import Group, drop_of_several
 from curator.tags.relations import refuse_circle
-from curator.tags.rewriting import commit, rewritten
+from curator.tags.rewriting import Rewriting, commit
 
 _NO_ALIASES: Mapping[str, str] = {}
 _NO_IMPLICATIONS: Mapping[str, frozenset[str]] = {}
@@ -191,7 +191,7 @@ def cleaned_annotations(
     rules: CleanRules,
     diff: Diff,
     progress: Progress | None = None,
-) -> Iterator[Annotations]:
+) -> Rewriting:
     """New words for the images that cleaning changes; `diff` counts while they are made."""
     cleaner = TagCleaner(rules, {tag.name: tag.cls for tag in collection.all_tags()})
 
@@ -208,7 +208,7 @@ def cleaned_annotations(
             image, new_tags if new_tags != tags else None, new_caption if new_caption != caption else None
         )
 
-    return rewritten(collection, ids, change, progress)
+    return Rewriting(collection, ids, change, progress)
 
 
 def clean(

@@ -6,7 +6,7 @@ that word stands and the rules add none.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +19,7 @@ from curator.index.sets.bitmaps import of_array
 from curator.index.tags.tag_names import each_once, folded
 from curator.tags.derive import CLASS_OF_KIND, Derived
 from curator.tags.order import to_front
-from curator.tags.rewriting import commit, rewritten
+from curator.tags.rewriting import Rewriting, commit
 
 ACTOR = "rules"
 USED = "derived tags"  # the setting with what was derived last
@@ -41,6 +41,8 @@ class DerivePlan:
     """Everything one kind of rule would change."""
 
     kind: str
+    ids: NDArray[Any]  # the images it was made for
+    commit: int  # the newest of the collection when it was made
     tags: list[TagChange] = field(default_factory=list[TagChange])
     gained: dict[str, BitMap] = field(default_factory=dict[str, BitMap])
     lost: dict[str, BitMap] = field(default_factory=dict[str, BitMap])
@@ -62,7 +64,7 @@ def plan_derived(collection: Collection, derived: Derived, ids: NDArray[Any]) ->
         has = _Has(collection, derived.kind)
         names = each_once((*derived.vocabulary, *has.ruled))
         wanted = _wanted(derived, has)
-        plan = DerivePlan(derived.kind)
+        plan = DerivePlan(derived.kind, ids, collection.journal.last_id())
         for name in names:
             want = wanted.get(name, BitMap())
             posting, ruled = has.images(name), has.by_rule(name)
@@ -82,28 +84,33 @@ def plan_derived(collection: Collection, derived: Derived, ids: NDArray[Any]) ->
         return plan
 
 
-def _headed(collection: Collection, images: BitMap, head: Sequence[str]) -> Iterator[Annotations]:
+def _headed(collection: Collection, images: BitMap, head: Sequence[str]) -> Rewriting:
     """Tags that begin with the whole head and say none twice, of the images that have other ones."""
 
     def change(image: int, tags: tuple[str, ...], _: str) -> Annotations | None:
         new = each_once(to_front((*tags, *head), head))
         return Annotations(image, new) if new != tags else None
 
-    return rewritten(collection, list(images), change)
+    return Rewriting(collection, list(images), change)
 
 
 def carry_out(
     collection: Collection, derived: Derived, plan: DerivePlan, *, at_start: bool = False
 ) -> list[Commit]:
-    """Make the changes of a plan, whole or not at all; the new tags get the class of their kind, a head goes first."""
+    """Make the changes of a plan, whole or not at all; the new tags get the class of their kind, a head goes first.
+
+    Where others have written since it was planned, it is planned again.
+    """
     cls = CLASS_OF_KIND[plan.kind]
-    edit = AddAndRemoveTags(
-        tuple(plan.gained.items()),
-        tuple(plan.lost.items()),
-        "start" if at_start or plan.kind == "head" else "end",
-        f"derive {plan.kind}",
-    )
     with collection.writing(durable=True):
+        if collection.journal.last_id() != plan.commit:
+            plan = plan_derived(collection, derived, plan.ids)
+        edit = AddAndRemoveTags(
+            tuple(plan.gained.items()),
+            tuple(plan.lost.items()),
+            "start" if at_start or plan.kind == "head" else "end",
+            f"derive {plan.kind}",
+        )
         spelled = zip(plan.gained, collection.tags.spellings(list(plan.gained)), strict=True)
         collection.tags.learn_classes((known[0].name if known else name, cls) for name, known in spelled)
         done = [collection.apply(edit, plan.images, ACTOR)]

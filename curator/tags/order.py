@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from curator.contract.errors import UserError, did_you_mean
@@ -10,7 +10,7 @@ from curator.contract.progress import Progress
 from curator.index.changes.edits import Annotations, Commit
 from curator.index.collection import Collection
 from curator.index.tags.tag_table import Tag, folded
-from curator.tags.rewriting import commit, rewritten
+from curator.tags.rewriting import Rewriting, commit
 
 WITHIN = ("keep", "name", "common")
 Place = tuple[int, int, str]
@@ -44,19 +44,31 @@ class OrderRule:
         return place, -tag.count if self._within == "common" else 0, ""
 
 
+class _Ranks(dict[str, int]):
+    """Ranks of tags by name; a tag that came since goes behind all."""
+
+    def __init__(self, known: Mapping[str, int], behind: int) -> None:
+        super().__init__(known)
+        self._behind = behind
+
+    def __missing__(self, name: str) -> int:
+        return self._behind
+
+
 def ordered_annotations(
     collection: Collection, ids: Sequence[int], rule: OrderRule, progress: Progress | None = None
-) -> Iterator[Annotations]:
+) -> Rewriting:
     """New words for the images whose tags stand in another order."""
     places = {tag.name: rule.place(tag) for tag in collection.all_tags()}
     ranks = {place: rank for rank, place in enumerate(sorted(set(places.values())))}
-    rank_of = {name: ranks[place] for name, place in places.items()}.__getitem__  # a number compares faster
+    known = {name: ranks[place] for name, place in places.items()}  # a number compares faster
+    rank_of = _Ranks(known, len(ranks)).__getitem__
 
     def change(image: int, tags: tuple[str, ...], _: str) -> Annotations | None:
         ordered = tuple(sorted(tags, key=rank_of))
         return Annotations(image, tags=ordered) if ordered != tags else None
 
-    return rewritten(collection, ids, change, progress)
+    return Rewriting(collection, ids, change, progress)
 
 
 def order(

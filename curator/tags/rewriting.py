@@ -1,43 +1,66 @@
-"""Commits of new annotations for very many images: one change, or several of bounded size."""
+"""New annotations for very many images: worked out while others write, committed as one change or several.
+
+An image that another program edits meanwhile is worked out again inside the transaction: nothing of the edit is lost.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
+from pyroaring import BitMap
+
 from curator.contract.progress import Progress
 from curator.index.changes.edits import Annotations, Commit, Rewrite
 from curator.index.collection import Collection
 
-IMAGES_A_COMMIT = 200_000  # the words of one commit are held in memory: about 150 MB
+IMAGES_A_COMMIT = 200_000  # the annotations of one commit are held in memory: about 150 MB
 _READ = 2000
 Change = Callable[[int, tuple[str, ...], str], Annotations | None]
 
 
-def rewritten(
-    collection: Collection, ids: Sequence[int], change: Change, progress: Progress | None = None
-) -> Iterator[Annotations]:
-    """What `change` makes of (image, tags, caption) of each image, where it makes anything."""
-    for at in range(0, len(ids), _READ):
-        some = [int(number) for number in ids[at : at + _READ]]
-        with collection.reading():
-            names = collection.tag_names(some)
-            captions = collection.captions(some)
-        for image, tags in zip(some, names, strict=True):
-            words = change(image, tags, captions.get(image, ""))
-            if words is not None:
-                yield words
-        if progress:
-            progress(at + len(some), len(ids))
+class Rewriting:
+    """What `change` makes of (image, tags, caption) of each image, where it makes anything; worked out by iterating."""
+
+    def __init__(
+        self, collection: Collection, ids: Sequence[int], change: Change, progress: Progress | None = None
+    ) -> None:
+        self._collection = collection
+        self._ids = ids
+        self._change = change
+        self._progress = progress
+
+    def __iter__(self) -> Iterator[Annotations]:
+        for at in range(0, len(self._ids), _READ):
+            some = [int(number) for number in self._ids[at : at + _READ]]
+            yield from self.of(some)
+            if self._progress:
+                self._progress(at + len(some), len(self._ids))
+
+    def of(self, images: Sequence[int]) -> Iterator[Annotations]:
+        """The same of a few images, as they are now."""
+        with self._collection.reading():
+            names = self._collection.tag_names(images)
+            captions = self._collection.captions(images)
+        for image, tags in zip(images, names, strict=True):
+            annotations = self._change(image, tags, captions.get(image, ""))
+            if annotations is not None:
+                yield annotations
 
 
-def commit(
-    collection: Collection, annotations: Iterator[Annotations], summary: str, actor: str = "you"
-) -> list[Commit]:
-    """Write words; more than `IMAGES_A_COMMIT` become several commits."""
+def commit(collection: Collection, rewriting: Rewriting, summary: str, actor: str = "you") -> list[Commit]:
+    """Write new annotations; those of more than `IMAGES_A_COMMIT` images become several commits."""
+    with collection.reading():
+        start = collection.journal.last_id()
     done: list[Commit] = []
-    while some := tuple(islice(annotations, IMAGES_A_COMMIT)):
-        made = collection.apply(Rewrite(some, summary), [each.image for each in some], actor)
+    every = iter(rewriting)
+    while some := tuple(islice(every, IMAGES_A_COMMIT)):
+        with collection.writing(durable=True):
+            edited = collection.journal.images_changed_since(start, but={each.id for each in done})
+            stale = edited & BitMap(each.image for each in some)
+            if stale:
+                some = (*(each for each in some if each.image not in stale), *rewriting.of(list(stale)))
+            made = collection.apply(Rewrite(some, summary), [each.image for each in some], actor)
         if made.images_changed:
             done.append(made)
     return done

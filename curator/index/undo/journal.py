@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Collection, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
+
+from pyroaring import BitMap
 
 from curator.contract.errors import UserError
 from curator.index.changes.changes import Change, TagChange, TagMoved, touched
@@ -149,6 +151,11 @@ class Journal:
     def last_id(self) -> int:
         """The number of the newest row: what a freeze was made from."""
         return int(self._connection.execute("SELECT coalesce(max(id), 0) FROM journal").fetchone()[0])
+
+    def images_changed_since(self, number: int, but: Collection[int] = ()) -> BitMap:
+        """Images that rows newer than `number` concern, those of the rows `but` left out."""
+        rows = self._connection.execute("SELECT id, changes FROM journal WHERE id>?", (number,))
+        return BitMap().union(*(touched(unpack(changes)) for row, changes in rows if row not in but))
 
     def last_file_change(self) -> int:
         """The number of the newest row that says images came, went, moved or changed."""
