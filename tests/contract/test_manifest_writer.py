@@ -158,7 +158,7 @@ def test_a_draft_has_no_locks_that_another_freeze_here_could_drop(tmp_path: Path
 
     def images() -> Iterator[ManifestImage]:
         for each in given.images:
-            drafts = {file.stat().st_ino for file in (tmp_path / "m").glob(".*.part")}
+            drafts = {file.stat().st_ino for file in (tmp_path / "m").rglob("*.manifest")}
             assert drafts
             held.extend(line for line in Path("/proc/locks").read_text().splitlines()
                         if "POSIX" in line and int(line.split()[5].rpartition(":")[2]) in drafts)  # fmt: skip

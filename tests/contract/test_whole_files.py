@@ -186,7 +186,7 @@ def test_what_a_killed_writer_left_of_a_small_file_is_written_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     code = "w.os.replace = lambda *_: os.kill(os.getpid(), 9); w.replace_file(sys.argv[1], b'x' * 9000)"
-    code = f"import os, sys; from curator.contract import whole_files as w; {code}"
+    code = f"import os, sys; from curator.contract.files import whole_files as w; {code}"
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "a.txt")], cwd=ROOT)
     assert done.returncode == -signal.SIGKILL
     assert len(names(tmp_path)) == 1

@@ -99,9 +99,9 @@ def same_order(before: list[str], after: list[str]) -> bool:
 class IndexMachine(RecordRules):
     def __init__(self) -> None:
         super().__init__()
-        self.limits = (journal.AT_ONCE, fold.ROWS_PER_PIECE, bitmap_file._LATE)
+        self.limits = (journal.AT_ONCE, fold.ROWS_PER_PIECE, bitmap_file._SHORT_ROW_IMAGES)
         self.portions = (bitmap_file.FEW, settle._BITMAPS)
-        bitmap_file._LATE = 3
+        bitmap_file._SHORT_ROW_IMAGES = 3
         bitmap_file.FEW = columns.FEW = tag_table.FEW = settle._BITMAPS = 2
         journal.AT_ONCE, fold.ROWS_PER_PIECE = 1, 2  # nearly every edit waits, and folds in many pieces
         self.folder = Path(tempfile.mkdtemp())
@@ -118,7 +118,7 @@ class IndexMachine(RecordRules):
         self.turn = 0
 
     def teardown(self) -> None:
-        journal.AT_ONCE, fold.ROWS_PER_PIECE, bitmap_file._LATE = self.limits
+        journal.AT_ONCE, fold.ROWS_PER_PIECE, bitmap_file._SHORT_ROW_IMAGES = self.limits
         bitmap_file.FEW, settle._BITMAPS = self.portions
         columns.FEW = tag_table.FEW = bitmap_file.FEW
         for connection in self.connections:

@@ -35,21 +35,25 @@ sees 'cat-1.png'
 keys a; types 'by hand'; keys Enter
 sees 'by hand'
 keys u
+keys /; keys C-u; keys Enter
+sees '6 pictures'
 keys y; keys x # keep the first, reject the next
 keys /; keys C-u; types 'mark:keep OR mark:reject'; keys Enter
 sees '2 pictures'
 keys u; keys u
-sees '0 pictures'
+keys /; keys C-u; types 'mark:none'; keys Enter
+sees '6 pictures'
 keys /; keys C-u; keys Enter
+sees '6 pictures'
 keys 2
 sees 'steps per epoch'
-keys 3
-sees 'step 1'
 keys 4
 sees 'Freeze'
 sleep 1
 keys n; types 'first'; keys Enter
 sees 'digest'
+keys 3
+sees 'step 1 '
 keys 5
 sees 'manifest'
 sets model.path "$base"

@@ -18,6 +18,7 @@ from curator.contract.run.event_log import Events, read_events
 from curator.contract.run.events import RunStarted
 from curator.contract.run.run_folder import RunFolder
 from curator.runs import launch
+from curator.runs.fold import RunFold
 from curator.runs.follow import Follower
 
 MakeRun = Callable[..., RunFolder]
@@ -84,7 +85,9 @@ def test_a_killed_worker_crashed_and_the_run_goes_on_where_its_state_is(
     until(lambda: run.status() == "finished")
     events = read_events(run.events_path).events
     assert [event.resumed for event in events if isinstance(event, RunStarted)] == [False, True]
-    assert [step for step, _ in Follower(run).poll().losses] == list(range(1, 9))
+    fold = RunFold()
+    fold.feed(*events)
+    assert [step for step, _ in fold.losses] == list(range(1, 9))
 
 
 def test_a_zombie_is_dead(make_run: MakeRun, until: Until, fake_worker: Path) -> None:

@@ -160,9 +160,9 @@ def _fill(session: Session) -> None:
     session.subsets.save(Subset("猫", "cat OR 猫"))
     session.subsets.save(Subset("rest", "", is_reg=True))
     session.filters.save(SavedFilter("long", LONG_FILTER))
-    session.memory.keep(
-        "recipe", {"length.epochs": 30, "batch.size": 2, "model.path": f"/models/{LONG_NAME}"}
-    )
+    model = session.folder / LONG_NAME
+    model.touch()
+    session.memory.keep("recipe", {"length.epochs": 30, "batch.size": 2, "model.path": str(model)})
     session.memory.keep("filter", "")
     session.freezing.write(LONG_MANIFEST)
     session.memory.keep("manifest", LONG_MANIFEST)

@@ -76,8 +76,8 @@ def test_work_apart_is_seen_and_leaves_the_session_free(session):
 def test_copies_are_looked_at_once_and_chosen_by_a_known_order(session):
     ids = session.images.select("").ids
     assert session.copies.find(ids) == []
-    assert session.copies.fingerprint(ids.tolist()).looked == len(ids)
-    assert session.copies.fingerprint(ids.tolist()).looked == 0
+    assert session.copies.fingerprint(ids.tolist()).fingerprinted == len(ids)
+    assert session.copies.fingerprint(ids.tolist()).fingerprinted == 0
     assert session.copies.orders() == ("size", "score", "fav", "bytes")
     with pytest.raises(UserError):
         session.copies.find(ids, 0, "beauty")
