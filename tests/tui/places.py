@@ -80,6 +80,7 @@ PLACES = (
     Place("jump to a row", ("number_sign", "see:row or id")),
     Place("add tags", ("a", "see:Add tags")),
     Place("remove tags", ("d", "see:Remove tags")),
+    Place("rename a tag, which is asked", ("r", "see:Rename a tag everywhere")),
     Place("rename a tag", ("j", "tab", "G", "r", "see:Rename")),
     Place("edit a caption", ("j", "e", "see:Caption of")),
     Place("change many", ("ctrl+a", "a", f"text:{LONG_TAG}2", "enter", "see:Change 7 images")),
