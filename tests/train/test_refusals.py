@@ -1,4 +1,4 @@
-"""What is refused before or while training: one sentence, one hint, exit code 2 (issue 2 section 5, S070, S079)."""
+"""What is refused before or while training: one sentence, one hint, exit code 2 (S070, S079)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tiny base model: repeatable, loadable, and teachable (issue 2, demo)."""
+"""The tiny base model: repeatable, loadable, and teachable."""
 
 from __future__ import annotations
 
