@@ -75,7 +75,7 @@ def measure(
     moves, keys = min(lines - 8, 15), given.keys
     echo = _echo(terminal, keys)
     bare_moves = _moves(terminal, bare, f"{3:016x}_3.webp", keys, moves)
-    app_moves = _moves(terminal, app, " pictures", keys, moves)
+    app_moves = _moves(terminal, app, " images", keys, moves)
     table.add(
         "cursor move, key to frame p50/p95", _frames(app_moves), _beside(bare_moves, echo), "p95 < 20 ms"
     )
@@ -96,12 +96,12 @@ def _start_up(terminal: Terminal, table: Table, app: list[str], bare: list[str],
         cpu_reference.append(terminal.cpu_ms())
         chrome.append(terminal.start(app, "1 Browse"))
         terminal.drain()
-        counted.append(terminal.start(app, " pictures"))
+        counted.append(terminal.start(app, " images"))
         cpu.append(terminal.cpu_ms())
         terminal.drain()
     said = f"bare Textual list {_times(reference)}"
     table.add("first frame, median (best)", _times(chrome), said, "< 600 ms")
-    table.add("first page of pictures, median (best)", _times(counted), said)
+    table.add("first page of images, median (best)", _times(counted), said)
     table.add(
         "processor time to it, median (best)", _times(cpu), f"bare Textual list {_times(cpu_reference)}"
     )
@@ -150,7 +150,7 @@ def _typing(terminal: Terminal, table: Table, echo: list[Seen], text: str) -> No
         terminal.drain(0.8)
         begun = time.perf_counter()
         terminal.write(text.encode())
-        terminal.until(" picture", 20)
+        terminal.until(" image", 20)
         answers.append((time.perf_counter() - begun) * 1e3)
         terminal.write(ENTER)
         terminal.drain(0.5)
@@ -163,7 +163,7 @@ def _session(terminal: Terminal, table: Table, texts: list[str]) -> None:
         terminal.write(b"/" + CLEAR)
         terminal.drain()
         terminal.write(text.encode() + ENTER)
-        terminal.until(" picture")
+        terminal.until(" image")
         terminal.drain(1.0)
         terminal.write(b"t")
         terminal.drain(2.0)

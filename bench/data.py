@@ -124,7 +124,7 @@ def _plain(reference: float, ours: float) -> str:
 
 
 def measure_dumps(count: int, scratch: Path, table: Table) -> None:
-    """Each kind of dump, read for a plan, picked from, and imported into a collection that has its pictures."""
+    """Each kind of dump, read for a plan, picked from, and imported into a collection that has its images."""
     folder = scratch / "dump"
     with Collection.create(folder) as collection:
         fill(collection, Booru(count))

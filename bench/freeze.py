@@ -1,9 +1,9 @@
-"""Freezing millions of pictures, and reading a manifest as a trainer does; beside it kohya's rules in plain Python.
+"""Freezing millions of images, and reading a manifest as a trainer does; beside it kohya's rules in plain Python.
 
     python -m bench.freeze --collection DIR      a collection such as `bench.collection` makes; it is not changed
 
-The reference assigns buckets and takes captions apart picture by picture, as sd-scripts' published rules say, on a
-sample; its time is scaled by the number of pictures. It reads no database and writes no file. What waits for nothing is
+The reference assigns buckets and takes captions apart image by image, as sd-scripts' published rules say, on a
+sample; its time is scaled by the number of images. It reads no database and writes no file. What waits for nothing is
 given in processor time, of which other jobs take little.
 """
 
@@ -87,7 +87,7 @@ def side_by_side(actions: Sequence[Callable[[], object]], turns: int) -> list[fl
 
 
 def _reference_s(collection: Collection, sample: int, turns: int) -> float:
-    """Seconds a picture."""
+    """Seconds an image."""
     rows = _rows(collection, sample)
     return cheapest(lambda: by_the_rules(rows), turns) / sample
 
@@ -111,7 +111,7 @@ def _freeze(table: Table, collection: Collection, path: Path, reference_s: float
         walls.append(time.perf_counter() - begun)
     count = len(members.frozen())
     table.add(
-        f"freeze {count:,} pictures: shortest (processor)",
+        f"freeze {count:,} images: shortest (processor)",
         f"{min(walls):.1f} s ({min(processor):.1f} s)",
         f"plain Python, no file: {reference_s:.0f} s of processor ({reference_s / min(processor):.1f}x)",
         "< 10 s",
@@ -221,7 +221,7 @@ def _private() -> float:
 
 
 def by_the_rules(rows: list[tuple[int, int, str]]) -> list[tuple[tuple[int, int], list[str], list[str]]]:
-    """kohya's rules, picture by picture: bucket, scale, crop, and the caption's two parts."""
+    """kohya's rules, image by image: bucket, scale, crop, and the caption's two parts."""
     buckets = _plain_buckets()
     ratios = [width / height for width, height in buckets]
     found: list[tuple[tuple[int, int], list[str], list[str]]] = []

@@ -2,7 +2,7 @@
 
     python -m bench.near --n 100000 --more 1000000 --pictures 1000
 
-References in the same run: decoding each picture whole before the same number is taken, and comparing all numbers with
+References in the same run: decoding each image whole before the same number is taken, and comparing all numbers with
 all by numpy. The pairs found are compared with the reference's.
 """
 
@@ -50,7 +50,7 @@ def all_with_all(values: np.ndarray) -> int:
 
 
 def pictures(folder: Path, count: int) -> list[str]:
-    """JPEG pictures of 1536 x 1024 with something at every scale."""
+    """JPEG images of 1536 x 1024 with something at every scale."""
     rng = np.random.default_rng(SEED)
     paths: list[str] = []
     for number in range(count):
@@ -61,7 +61,7 @@ def pictures(folder: Path, count: int) -> list[str]:
 
 
 def whole(path: str) -> int | None:
-    """The number of a picture decoded at its full size."""
+    """The number of an image decoded at its full size."""
     with Image.open(path) as opened:
         grey = ImageOps.exif_transpose(opened).convert("L")
         return perceptual_hash(np.asarray(grey.resize((32, 32), Image.Resampling.BOX), np.float64))
@@ -93,7 +93,7 @@ def _looks(table: Table, count: int) -> None:
             assert filled.fingerprinted == count, "not all were looked at"
     rate, slow, kept = (1e3 * count / each for each in (ours, theirs, filling))
     against = f"decoded whole {slow:.0f}/s ({rate / slow:.1f}x)"
-    table.add("pictures of 1536x1024, one thread", f"{rate:.0f}/s", against)
+    table.add("images of 1536x1024, one thread", f"{rate:.0f}/s", against)
     table.add(
         "the same by processes, kept in the index",
         f"{kept:.0f}/s",

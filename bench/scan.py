@@ -22,12 +22,12 @@ from bench.measure import Table, evict, ms, peak_mb, timed
 from curator.index.collection import Collection
 from curator.scan.scan import scan
 
-_LARGE = 350_000  # bytes of a picture, as a booru's are
+_LARGE = 350_000  # bytes of an image, as a booru's are
 _LONG_AGO = 10**18
 
 
 def make(folder: Path, count: int, in_folder: int = 1000, words: bool = True) -> None:
-    """Pictures of 64 pixels, no two alike: one picture with its number behind the end mark."""
+    """Images of 64 pixels, no two alike: one image with its number behind the end mark."""
     buffer = io.BytesIO()
     Image.radial_gradient("L").resize((64, 64)).save(buffer, "PNG")
     data = buffer.getvalue()
@@ -95,7 +95,7 @@ def settle(folder: Path) -> None:
 
 
 def make_many(folder: Path, count: int, in_folder: int) -> None:
-    """Pictures of one pixel, no two alike, without words."""
+    """Images of one pixel, no two alike, without words."""
     head = b"BM" + struct.pack("<IIIIiiHHIIIIII", 58, 0, 54, 40, 1, 1, 1, 24, 0, 4, 0, 0, 0, 0)
     for number in range(count):
         if number % in_folder == 0:
@@ -105,7 +105,7 @@ def make_many(folder: Path, count: int, in_folder: int) -> None:
 
 
 def make_links(folder: Path, to: Path, in_folder: int) -> None:
-    """The same pictures in other folders, by hard links."""
+    """The same images in other folders, by hard links."""
     pictures = (each for place in sorted(to.iterdir()) for each in sorted(place.iterdir()))
     for number, picture in enumerate(pictures):
         if number % in_folder == 0:
@@ -116,7 +116,7 @@ def make_links(folder: Path, to: Path, in_folder: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--n", type=int, default=20_000, help="small pictures")
+    parser.add_argument("--n", type=int, default=20_000, help="small images")
     parser.add_argument("--turns", type=int, default=3, help="the best of so many is shown")
     parser.add_argument("--folders", type=int, default=1000, help="folders of the quick rescan")
     parser.add_argument(
@@ -124,9 +124,9 @@ def main() -> None:
         type=int,
         default=0,
         metavar="N",
-        help="also so many pictures in folders of 1000 and of 100",
+        help="also so many images in folders of 1000 and of 100",
     )
-    parser.add_argument("--one", type=int, default=100_000, help="pictures in one folder; 0 leaves that out")
+    parser.add_argument("--one", type=int, default=100_000, help="images in one folder; 0 leaves that out")
     options = parser.parse_args()
     table = Table()
     with tempfile.TemporaryDirectory() as scratch:
@@ -211,7 +211,7 @@ def _rescan(table: Table, folder: Path, count: int, turns: int) -> None:
 
 
 def _quick(table: Table, folder: Path, folders: int) -> None:
-    """Folders of 20 pictures: a quick rescan looks at folders alone, however many pictures lie in them."""
+    """Folders of 20 images: a quick rescan looks at folders alone, however many images lie in them."""
     count = folders * 20
     make(folder, count, in_folder=20, words=False)
     settle(folder)
@@ -225,7 +225,7 @@ def _quick(table: Table, folder: Path, folders: int) -> None:
 
 
 def _many(table: Table, home: Path, count: int) -> None:
-    """Scans of very many tiny pictures: first, again, and quick, each beside its walk."""
+    """Scans of very many tiny images: first, again, and quick, each beside its walk."""
     make_many(home / "folders of 1000", count, 1000)
     make_links(home / "folders of 100", home / "folders of 1000", 100)
     for in_folder in (1000, 100):
@@ -240,9 +240,7 @@ def _unchanged(table: Table, folder: Path, count: int, folders: int) -> None:
         again = _best(2, lambda: timed(lambda: scan(collection, folder))[0])
         quick = _best(5, lambda: timed(lambda: scan(collection, folder, quick=True))[0])
     with_stat = f"walk with stat: {looked / 1e3:.1f} s"
-    table.add(
-        f"{count:,} pictures in {folders:,} folders: first scan", f"{count / first * 1e3:,.0f} images/s"
-    )
+    table.add(f"{count:,} images in {folders:,} folders: first scan", f"{count / first * 1e3:,.0f} images/s")
     table.add("  unchanged", f"{again / 1e3:.1f} s", f"{with_stat} ({looked / again:.2f}x)", "< 12 s")
     table.add("  unchanged, quick", ms(quick), f"{with_stat} ({looked / quick:,.0f}x)", "< 500 ms")
     table.add("  memory", f"{peak_mb():.0f} MB at most", "", "< 1000 MB")

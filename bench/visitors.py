@@ -114,7 +114,7 @@ def _give_commands(folder: Path, number: int) -> None:
 
 
 def _sit_at_a_screen(folder: Path, number: int) -> None:
-    """The real app in a terminal: marks pictures, then quits by its key or is killed."""
+    """The real app in a terminal: marks images, then quits by its key or is killed."""
     app, line = pty.fork()
     if app == 0:
         fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))

@@ -1,1 +1,1 @@
-"""Models that look at pictures and propose tags and scores."""
+"""Models that look at images and propose tags and scores."""

@@ -1,6 +1,6 @@
 """Regularisation images made by the base model (row S046): `python -m train.class_pictures FOLDER`.
 
-Each line on standard output is a JSON object that says how many pictures are there: {"done": 3, "total": 100}.
+Each line on standard output is a JSON object that says how many images are there: {"done": 3, "total": 100}.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def main(arguments: list[str]) -> int:
 
 
 def make_missing(folder: Path, tell: Tell) -> int:
-    """Make the pictures that are not there yet; gives how many.
+    """Make the images that are not there yet; gives how many.
 
     Raises:
         UserError: no job, or a base model that cannot be loaded.
@@ -74,7 +74,7 @@ def _loaded(job: ClassPictures) -> Family:
 
 
 def _make(family: Family, folder: Path, job: ClassPictures, number: int) -> None:
-    """One picture: its caption and its record come first, so that a picture that is there has both."""
+    """One image: its caption and its record come first, so that an image that is there has both."""
     from train.preview.samples import Wanted, make_picture, write_picture  # noqa: PLC0415
 
     width, height = job.sizes[number]

@@ -1,6 +1,6 @@
 """Evaluation loss on fixed images, noise and timesteps, whatever the training's seed.
 
-Captions are whole, pictures are cut as at the freeze and not mirrored, nothing is weighted but by masks. Latents are
+Captions are whole, images are cut as at the freeze and not mirrored, nothing is weighted but by masks. Latents are
 drawn from the VAE's moments, as in training: measured on their mean, the loss of a model that trains well may rise.
 """
 
@@ -22,11 +22,11 @@ from train.objective.loss import sample_losses, target_of
 from train.objective.noise import keyed_normal
 from train.objective.noise_schedule import add_noise
 
-_TIMES = 8  # timesteps a picture, in the middle of equal parts of the schedule
+_TIMES = 8  # timesteps an image, in the middle of equal parts of the schedule
 
 
 class Evaluation:
-    """The fixed pictures, encoded once when first asked for."""
+    """The fixed images, encoded once when first asked for."""
 
     def __init__(self, manifest: Manifest, family: Family, images: int, device: torch.device) -> None:
         self._manifest = manifest
@@ -39,7 +39,7 @@ class Evaluation:
     def loss(
         self, autocast: Callable[[], AbstractContextManager[object]], go_on: Callable[[], bool]
     ) -> tuple[float, int]:
-        """The mean loss and how many pictures it is of; (nan, 0) when `go_on` said no."""
+        """The mean loss and how many images it is of; (nan, 0) when `go_on` said no."""
         if self._encoded is None:
             self._encoded = [known for row in self._rows if (known := self._encode(row))]
         losses: list[float] = []

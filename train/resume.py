@@ -34,7 +34,7 @@ _VERSION = 1
 class Identity:
     """What a state belongs to; resuming with another of these would not be the same run.
 
-    `base` is the base model's fingerprint, `masks` that of the mask files beside the pictures.
+    `base` is the base model's fingerprint, `masks` that of the mask files beside the images.
     """
 
     manifest_digest: str
@@ -113,14 +113,14 @@ def _read(place: Path, identity: Identity) -> State:
             f"the saved state {place.name} is of another recipe or manifest",
             "put back the run's recipe.toml, or start a new run",
         )
-    for name, what in (("base", "the base model is"), ("masks", "the mask files beside the pictures are")):
+    for name, what in (("base", "the base model is"), ("masks", "the mask files beside the images are")):
         if getattr(saved, name) not in (None, getattr(identity, name)):
             raise UserError(
                 f"{what} not what the run was started with", "put back what was there, or start a new run"
             )
     if saved.effective_batch not in (None, identity.effective_batch):
         raise UserError(
-            f"the run has {saved.effective_batch} pictures a step and would have {identity.effective_batch} now",
+            f"the run has {saved.effective_batch} images a step and would have {identity.effective_batch} now",
             "resume with the --processes it was started with",
         )
     if saved.version != identity.version:

@@ -30,7 +30,7 @@ from train.objective.noise_schedule import add_noise
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one step came to. `grad_norm` is before clipping; `reg_loss` is None without regularisation pictures."""
+    """What one step came to. `grad_norm` is before clipping; `reg_loss` is None without regularisation images."""
 
     loss: float
     grad_norm: float
@@ -39,7 +39,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Losses:
-    """The mean loss of a whole batch, as it is weighted, and that of its regularisation pictures alone."""
+    """The mean loss of a whole batch, as it is weighted, and that of its regularisation images alone."""
 
     mean: float
     reg: float | None = None
@@ -127,7 +127,7 @@ class Stepper:
         return norm
 
     def _not_finite(self, batch: Batch, losses: Tensor) -> UserError:
-        """Bad numbers are never hidden: the pictures that gave them are named."""
+        """Bad numbers are never hidden: the images that gave them are named."""
         bad = [
             item.name
             for item, loss in zip(batch.items, losses.tolist(), strict=False)

@@ -3,7 +3,7 @@
     python -m train.tiny_base OUT [--family sd1|sdxl] [--seed N]
                               [--pictures FILE_OR_MANIFEST] [--vae-steps N] [--unet-steps N]
 
-Without pictures its weights are random. With pictures (SD1 only) its VAE learns to draw them and its UNet to denoise
+Without images its weights are random. With images (SD1 only) its VAE learns to draw them and its UNet to denoise
 them, just enough that samples are recognisably coloured blobs. Equal seeds and steps give equal weights on a CPU.
 Progress is one plain line a time: `tiny-base <phase> <done>/<total> loss <x>`.
 """
@@ -58,7 +58,7 @@ def save(pipeline: Any, folder: Path) -> None:
 
 
 def read_lessons(source: Path) -> list[Lesson]:
-    """Pictures of a manifest with their captions, or of a text file: a path a line, a tab, a caption."""
+    """Images of a manifest with their captions, or of a text file: a path a line, a tab, a caption."""
     if source.suffix == SUFFIX:
         with open_manifest(source) as manifest:
             pictures = [picture_of(manifest, row) for row in range(len(manifest))]
@@ -71,7 +71,7 @@ def read_lessons(source: Path) -> list[Lesson]:
         ]
         found = [(Path(path), caption) for path, _, caption in lines]
     if not found:
-        raise UserError(f"{source} names no picture", "give a manifest, or a file with a path a line")
+        raise UserError(f"{source} names no image", "give a manifest, or a file with a path a line")
     return [Lesson(_open(path), caption) for path, caption in found]
 
 
@@ -80,7 +80,7 @@ def _open(path: Path) -> Image.Image:
         with Image.open(path) as opened:
             return flattened(opened)
     except (OSError, ValueError, Image.DecompressionBombError) as error:
-        raise UserError(f"{visible(str(path))} cannot be read as a picture", "leave it out") from error
+        raise UserError(f"{visible(str(path))} cannot be read as an image", "leave it out") from error
 
 
 def _say(line: str) -> None:

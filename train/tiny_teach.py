@@ -1,9 +1,9 @@
 """Teaching of a tiny model: its VAE to draw a handful of images, then UNet and text encoder to denoise.
 
-The UNet predicts velocity, unlike SD 1.x itself: at high noise that asks for the picture and not for the noise, so
+The UNet predicts velocity, unlike SD 1.x itself: at high noise that asks for the image and not for the noise, so
 few steps suffice for colours. The model says so in its scheduler's configuration, which everything obeys.
 
-All randomness comes from one generator a phase, so equal pictures, seed and steps give equal weights on a CPU.
+All randomness comes from one generator a phase, so equal images, seed and steps give equal weights on a CPU.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from train.objective.loss import sample_losses
 from train.objective.noise_schedule import add_noise, alphas_cumprod, velocity
 
 Progress = Callable[[str, int, int, float], None]
-_SIDE = 64  # pictures are taught at this size
+_SIDE = 64  # images are taught at this size
 _CROP = 32
 _BATCH = 16
 _RATE = 3e-3
@@ -35,7 +35,7 @@ _UNCAPTIONED = 0.15  # guidance needs a model that also knows the empty caption
 
 @dataclass(frozen=True)
 class Lesson:
-    """One picture, upright RGB, and its caption."""
+    """One image, upright RGB, and its caption."""
 
     picture: Image.Image
     caption: str

@@ -16,7 +16,7 @@ _LEAST = (40, 10)
 def open_app(word: str) -> int:
     """Open the app on the folder `word`, or on the collection around the current one; gives the exit code.
 
-    Where there is none, but pictures, offer to make one.
+    Where there is none, but images, offer to make one.
 
     Raises:
         UserError: no collection, no terminal, or one that is too small.
@@ -38,17 +38,17 @@ def _refuse_without_pictures(folder: Path) -> None:
 
     if not Images.are_below(folder):
         raise UserError(
-            f"there is no collection in {visible(str(folder.absolute()))} or above, and no picture",
+            f"there is no collection in {visible(str(folder.absolute()))} or above, and no image",
             "make one with 'frieze scan DIR'; see 'frieze --help'",
         )
 
 
 def _made(folder: Path) -> bool:
-    """Ask whether to index the pictures in `folder`, and do it."""
+    """Ask whether to index the images in `folder`, and do it."""
     import typer
 
     where = visible(str(folder.absolute()))
-    if not typer.confirm(f"There are pictures in {where}, but no index yet. Make one now?", default=True):
+    if not typer.confirm(f"There are images in {where}, but no index yet. Make one now?", default=True):
         return False
     from curator.cli.shared.typer_apps import run_app
 
@@ -60,7 +60,7 @@ def _check_terminal(folder: Path, *, is_indexed: bool) -> None:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         where = visible(str(folder.absolute()))
         if not is_indexed:
-            raise UserError(f"there are pictures in {where}, but no index", "make one with 'frieze scan DIR'")
+            raise UserError(f"there are images in {where}, but no index", "make one with 'frieze scan DIR'")
         raise UserError("the app needs a terminal", "use the commands instead: 'frieze --help'")
     size = os.get_terminal_size(sys.stdout.fileno())
     if size.columns < _LEAST[0] or size.lines < _LEAST[1]:

@@ -48,7 +48,7 @@ def buckets(
     size: Annotated[
         list[str] | None,
         typer.Option(
-            "--size", metavar="WxH", help="A picture's size instead of a collection; may be repeated."
+            "--size", metavar="WxH", help="An image's size instead of a collection; may be repeated."
         ),
     ] = None,
     sizes_from: Annotated[
@@ -70,7 +70,7 @@ def buckets(
     collection: CollectionOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show which size each picture is trained at, and how it is scaled and cut.
+    """Show which size each image is trained at, and how it is scaled and cut.
 
     What is not given of the rule is the collection's, or the usual of Stable Diffusion 1.x outside of one.
     """
@@ -98,7 +98,7 @@ def buckets(
 def _sizes(
     filter: str, more: Sequence[str], given: Sequence[str], sizes_from: Path | None
 ) -> list[Size] | None:
-    """The sizes that are given in place of a collection's pictures, or None.
+    """The sizes that are given in place of a collection's images, or None.
 
     Raises:
         UserError: one is no size, or there are a filter and sizes.

@@ -69,7 +69,7 @@ def captions(
         texts = session.captions.of_images(shown, span, seed, step)
         for row in session.images.rows(shown):
             if row.id not in texts:
-                say(f"{visible(row.path)}: this picture is in no subset")
+                say(f"{visible(row.path)}: this image is in no subset")
             for at, caption in enumerate(texts.get(row.id, ()), epoch):
                 told = _counted(caption, length, weighted)
                 found.append({"id": row.id, "path": row.path, "epoch": at, **told})

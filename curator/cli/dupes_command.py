@@ -52,7 +52,7 @@ def dupes(
     collection: CollectionOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List images that are the same picture, and keep the best: one of each stays, and all that are marked to keep."""
+    """List copies of images, and keep the best: one of each group stays, and all that are marked to keep."""
     if carry_words and not mark:
         raise UserError(
             "--carry-words without --mark", "add --mark; words are carried over when copies are rejected"
@@ -69,7 +69,7 @@ def dupes(
 
 
 def _look(session: Session, ids: list[int]) -> None:
-    """Look at pictures nobody looked at before, and name those that cannot be."""
+    """Look at images nobody looked at before, and name those that cannot be."""
     with progress_shown("look", "looked at") as show:
         filled = session.copies.fingerprint(ids, show)
     for path, why in filled.undecodable:

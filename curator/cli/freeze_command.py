@@ -85,7 +85,7 @@ def _tell_findings(session: Session, rule: BucketRule) -> None:
 
 
 def _where(named: str) -> str:
-    """How the pictures of a finding are looked at."""
+    """How the images of a finding are looked at."""
     if len(named) > _LONG:
         return "; look at them on the app's Freeze screen"
     return f"; look with: frieze ls {visible(shlex.quote(named))}" if named else ""

@@ -38,16 +38,16 @@ def import_data(
     ] = None,
     images: Annotated[
         Path | None,
-        typer.Option("--images", metavar="DIR", help="Where the pictures are, for kohya-json and scores."),
+        typer.Option("--images", metavar="DIR", help="Where the images are, for kohya-json and scores."),
     ] = None,
     plan: Annotated[bool, typer.Option("--plan", help="Only show what would be done.")] = False,
     replace_words: Annotated[
-        bool, typer.Option("--replace", help="Also replace tags and captions that pictures have.")
+        bool, typer.Option("--replace", help="Also replace tags and captions that images have.")
     ] = False,
     collection: CollectionOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Bring in pictures, captions, repeats and metadata of other tools; --plan shows it first."""
+    """Bring in images, captions, repeats and metadata of other tools; --plan shows it first."""
     from curator.session.exchange import Exchange
     from curator.session.session import Session
 

@@ -19,13 +19,13 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
-    "scan": Command("scan_command", "Index the pictures below a folder."),
+    "scan": Command("scan_command", "Index the images below a folder."),
     "quarantine": Command("quarantine_command", "List the files a scan could not use; read them again."),
     "import": Command("import_command", "Bring in data of other tools, with a plan first."),
     "ls": Command("ls_command", "List images."),
     "tag": Command("tag_commands", "Add, remove, rename, derive, clean and order tags; write sidecars."),
     "pick": Command("pick_command", "Pick images by range, date, order, split and caps."),
-    "dupes": Command("dupes_command", "List images that are the same picture; keep the best."),
+    "dupes": Command("dupes_command", "List copies of images; keep the best of each group."),
     "facets": Command("facets_command", "List the tags most common among some images."),
     "filter": Command("filter_commands", "List, save and remove filters under a name."),
     "mark": Command("mark_command", "Keep or reject images."),
@@ -35,7 +35,7 @@ COMMANDS = {
     "stats": Command("stats_command", "Count what the collection holds."),
     "verify": Command("verify_command", "Check the index, or rebuild what is derived in it."),
     "subset": Command("subset_commands", "List, add, change, balance and remove subsets."),
-    "buckets": Command("buckets_command", "Show which size each picture is trained at."),
+    "buckets": Command("buckets_command", "Show which size each image is trained at."),
     "captions": Command("captions_command", "Show captions as they will be trained."),
     "explain": Command("explain_command", "Tell why an image would be trained or not, and how."),
     "freeze": Command("freeze_command", "Freeze the subsets into a manifest."),

@@ -32,7 +32,7 @@ def make_reg(
     negative: Annotated[str, typer.Option("--negative", metavar="TEXT", help="What they shall not be.")] = "",
     seed: Annotated[int, typer.Option("--seed", metavar="S", min=0, help="Seed of the first.")] = 0,
     steps: Annotated[
-        int, typer.Option("--steps", metavar="N", min=1, max=1000, help="Steps of each picture.")
+        int, typer.Option("--steps", metavar="N", min=1, max=1000, help="Steps of each image.")
     ] = 28,
     cfg: Annotated[
         float, typer.Option("--cfg", metavar="X", help="How closely they follow the prompt.")
@@ -50,7 +50,7 @@ def make_reg(
     ] = None,
     collection: CollectionOption = None,
 ) -> None:
-    """Make pictures of the class with the base model, for regularisation. Stopped and asked again, it goes on."""
+    """Make images of the class with the base model, for regularisation. Stopped and asked again, it goes on."""
     from curator.contract.run.class_pictures import ClassPictures
 
     with opened(collection) as session:
@@ -61,7 +61,7 @@ def make_reg(
         job = ClassPictures(
             model, prompt, caption or prompt, sizes, negative, seed, steps, cfg, sampler, clip_skip
         )
-        making.make(name, folder, job, lambda done, total: say(f"{done} of {counted(total, 'picture')}"))
+        making.make(name, folder, job, lambda done, total: say(f"{done} of {counted(total, 'image')}"))
     put(f"subset {visible(name)}: {counted(count)} in {visible(str(folder))}")
 
 

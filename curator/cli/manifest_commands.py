@@ -50,7 +50,7 @@ def show(
     manifest: ManifestArgument,
     *,
     batch_size: Annotated[
-        int, typer.Option("--batch-size", metavar="B", min=1, help="Pictures on one device at once.")
+        int, typer.Option("--batch-size", metavar="B", min=1, help="Images on one device at once.")
     ] = 1,
     accumulate: Annotated[
         int, typer.Option("--accumulate", metavar="A", min=1, help="Device batches in one step.")
@@ -125,7 +125,7 @@ def _put_about(about: dict[str, Any]) -> None:
     put(f"rule        {rule_in_words(BucketRule(**about['rule']))}")
     put(f"images      {about['images']}, {about['samples_per_epoch']} samples an epoch")
     put(
-        f"steps       {about['steps_per_epoch']} an epoch with {about['effective_batch']} pictures a step"
+        f"steps       {about['steps_per_epoch']} an epoch with {about['effective_batch']} images a step"
         f" ({about['batches_per_epoch']} device batches)"
     )
     put()
@@ -149,7 +149,7 @@ def verify(
     collection: CollectionOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Check that neither the manifest nor its pictures changed since the freeze."""
+    """Check that neither the manifest nor its images changed since the freeze."""
     from curator.contract.manifest.digest import verify_digest, verify_files
     from curator.contract.manifest.manifest import open_manifest
 
@@ -165,9 +165,9 @@ def verify(
             put(f"{visible(str(path))}: {reason}")
     if problems:
         raise UserError(
-            f"{len(problems)} of {images} pictures are not what was frozen", "restore them, or freeze again"
+            f"{len(problems)} of {images} images are not what was frozen", "restore them, or freeze again"
         )
-    say(f"{images} pictures and the digest are sound")
+    say(f"{images} images and the digest are sound")
 
 
 @app.command()
@@ -179,13 +179,13 @@ def captions(
     epochs: EpochsOption = 1,
     seed: SeedOption = 42,
     copy: Annotated[
-        int, typer.Option("--copy", metavar="K", min=0, help="Which repeat of the picture, counted from 0.")
+        int, typer.Option("--copy", metavar="K", min=0, help="Which repeat of the image, counted from 0.")
     ] = 0,
     step: StepOption = None,
     collection: CollectionOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show the captions of one picture exactly as they are trained."""
+    """Show the captions of one image exactly as they are trained."""
     path = manifest_file(manifest, collection)
     texts = manifests_of(collection).captions(path, row, range(epoch, epoch + epochs), seed, copy, step=step)
     if as_json:

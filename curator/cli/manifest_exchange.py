@@ -28,7 +28,7 @@ def diff(
     collection: CollectionOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what differs between two manifests: rule, subsets, pictures, captions."""
+    """Show what differs between two manifests: rule, subsets, images, captions."""
     found = manifests_of(collection).diff(manifest_file(first, collection), manifest_file(second, collection))
     if as_json:
         put_json(asdict(found))
@@ -59,7 +59,7 @@ def export(
     target: Annotated[Path, typer.Argument(metavar="DIR", help="New folder to write into.")],
     *,
     format: Annotated[Format, typer.Option("--format", help="What to write.")] = "jsonl",
-    copy: Annotated[bool, typer.Option("--copy", help="Copy pictures instead of linking to them.")] = False,
+    copy: Annotated[bool, typer.Option("--copy", help="Copy images instead of linking to them.")] = False,
     collection: CollectionOption = None,
 ) -> None:
     """Write a manifest for other programs; JSON lines can be taken in again with 'frieze manifest import'."""
@@ -68,7 +68,7 @@ def export(
         count, notes = manifests_of(collection).export(file, target, format, show, copy=copy)
     for note in notes:
         say(f"note: {visible(note)}")
-    put(f"{count} pictures written to {visible(str(target))}")
+    put(f"{count} images written to {visible(str(target))}")
 
 
 def import_manifest(

@@ -22,7 +22,7 @@ Made by `python -m curator.cli.reference`; a test keeps it true. `frieze COMMAND
   letter; anywhere else it is refused. Behind `--` all is taken as it is: `frieze tag add cat -- -dry-run`.
 - Data goes to stdout, all else to stderr. A command ends with 0 when it is done, 2 for a mistake of yours (a sentence
   and a hint), 130 when interrupted, 1 for a bug.
-- A [filter](filter.md) of several words stands in quotes; `''` is every picture.
+- A [filter](filter.md) of several words stands in quotes; `''` is every image.
 """
 
 

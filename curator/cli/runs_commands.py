@@ -75,7 +75,7 @@ def save(run: RunArgument, collection: CollectionOption = None) -> None:
 
 @app.command()
 def sample(run: RunArgument, collection: CollectionOption = None) -> None:
-    """Have a run make its sample pictures after its step."""
+    """Have a run make its sample images after its step."""
     _request(run, "sample", collection)
 
 

@@ -20,7 +20,7 @@ from curator.contract.text import visible
 
 def scan(
     folder: Annotated[
-        Path | None, typer.Argument(metavar="DIR", help="Folder (or .tar) of pictures; default: all known.")
+        Path | None, typer.Argument(metavar="DIR", help="Folder (or .tar) of images; default: all known.")
     ] = None,
     collection: CollectionOption = None,
     full: Annotated[
@@ -31,7 +31,7 @@ def scan(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Index the pictures below a folder, or in a .tar, with the tags beside them.
+    """Index the images below a folder, or in a .tar, with the tags beside them.
 
     Makes a collection in --collection, or in DIR where none is around it.
     """
@@ -56,7 +56,7 @@ def _home(folder: Path | None, collection: Path | None) -> Path:
     if is_tar(str(folder)):
         return collection or enclosing_collection(folder.parent) or folder.parent
     if not folder.is_dir():
-        raise UserError(f"there is no folder {visible(str(folder))}", "give a folder that holds pictures")
+        raise UserError(f"there is no folder {visible(str(folder))}", "give a folder that holds images")
     return collection or enclosing_collection(folder) or folder
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from curator.contract.manifest.header import ManifestSubset
     from curator.index.tables.rows import Subset
 
-app = noun("List, add, change, balance and remove subsets; make pictures for regularisation.")
+app = noun("List, add, change, balance and remove subsets; make images for regularisation.")
 app.command()(make_reg)
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name of the subset.")]
@@ -52,7 +52,7 @@ RegOption = Annotated[
 ]
 CropOption = Annotated[
     str | None,
-    typer.Option("--crop", metavar="MODE", help="What is kept of a longer picture: center, random or face."),
+    typer.Option("--crop", metavar="MODE", help="What is kept of a longer image: center, random or face."),
 ]
 MaskOption = Annotated[
     str | None,

@@ -139,7 +139,7 @@ def write(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Write tags and captions into the sidecars beside the pictures."""
+    """Write tags and captions into the sidecars beside the images."""
     with opened(collection) as session:
         ids = session.images.select(filter).ids.tolist()
         with progress_shown("write", "written") as show:
@@ -151,7 +151,7 @@ def write(
         return
     put(f"{report.written} written, {report.unchanged} unchanged, {len(report.conflicts)} conflicts")
     if report.by_full_name:
-        put(f"{report.by_full_name} of them by the picture's full name, since others have its stem")
+        put(f"{report.by_full_name} of them by the image's full name, since others have its stem")
     for path, why in (*report.conflicts, *report.failed):
         put(f"{visible(str(path))}: {visible(why)}")
     if report.conflicts or report.failed:

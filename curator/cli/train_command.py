@@ -159,7 +159,7 @@ def _check(path: Path, recipe: Recipe, processes: int, as_json: bool) -> None:
         )
         return
     put(
-        f"{images} images, {length.plan.samples_per_epoch} samples an epoch, {length.effective_batch} pictures a step"
+        f"{images} images, {length.plan.samples_per_epoch} samples an epoch, {length.effective_batch} images a step"
     )
     put(
         f"{length.total_epochs} epochs, {length.total_steps} steps; the first epoch has {length.plan.batches(0)}:"

@@ -16,18 +16,18 @@ from typing import Literal, get_args
 from curator.contract.errors import UserError
 
 Size = tuple[int, int]  # width, height in pixels
-Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels of the resized picture
+Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels of the resized image
 
-# What is kept of a picture longer than its bucket: the middle, a part drawn anew each time, or the part around the face
+# What is kept of an image longer than its bucket: the middle, a part drawn anew each time, or the part around the face
 # that its file's name gives (`NAME_cx_cy_w_h`).
 CropMode = Literal["center", "random", "face"]
 CROP_MODES: tuple[CropMode, ...] = get_args(CropMode)
 
-# How a picture is scaled. "auto" is sd-scripts' rule: area where neither side grows, else Lanczos.
+# How an image is scaled. "auto" is sd-scripts' rule: area where neither side grows, else Lanczos.
 Resample = Literal["auto", "area", "lanczos", "bicubic", "bilinear", "nearest"]
 RESAMPLES: tuple[Resample, ...] = get_args(Resample)
 
-# What SDXL is told of a crop: where it was cut, or sd-scripts' letterbox offset of the whole picture within its bucket.
+# What SDXL is told of a crop: where it was cut, or sd-scripts' letterbox offset of the whole image within its bucket.
 CropInputs = Literal["true", "letterbox"]
 CROP_INPUTS: tuple[CropInputs, ...] = get_args(CropInputs)
 
@@ -40,7 +40,7 @@ class BucketRule:
     """What sizes a training uses; all in pixels.
 
     `width` x `height` is the area every bucket stays within; sides go from `min_side` to `max_side` by
-    `step`. Without `upscale` a picture is never enlarged; its bucket is its own size cut to `step` and to
+    `step`. Without `upscale` an image is never enlarged; its bucket is its own size cut to `step` and to
     the longest side. `resample` and `crop_inputs` do not change a bucket: they say how pixels are scaled
     to it, and what SDXL is told of the cut.
     """
@@ -129,7 +129,7 @@ def advice_on(rule: BucketRule) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Placement:
-    """How one picture is trained: scaled to `resized`, then cut to `crop`, which has the bucket's size."""
+    """How one image is trained: scaled to `resized`, then cut to `crop`, which has the bucket's size."""
 
     bucket: Size
     resized: Size
@@ -152,7 +152,7 @@ def bucket_list(rule: BucketRule) -> tuple[Size, ...]:
 
 
 def place(size: Size, rule: BucketRule) -> Placement:
-    """The bucket, scale and centred crop of a picture of `size`."""
+    """The bucket, scale and centred crop of an image of `size`."""
     bucket, resized = _assign(size, rule) if rule.upscale else _assign_without_upscale(size, rule)
     left, top = (resized[0] - bucket[0]) // 2, (resized[1] - bucket[1]) // 2
     return Placement(bucket, resized, (left, top, left + bucket[0], top + bucket[1]))
@@ -168,7 +168,7 @@ def face_in(path: str) -> Size | None:
 
 
 def cropped_around(placement: Placement, size: Size, middle: Size) -> Placement:
-    """`placement` of a picture of `size`, cut around a point of it, as far as the picture reaches."""
+    """`placement` of an image of `size`, cut around a point of it, as far as the image reaches."""
     corner: list[int] = []
     for at, whole, resized, cut in zip(middle, size, placement.resized, placement.bucket, strict=True):
         corner.append(max(0, min(resized - cut, (2 * at * resized + whole) // (2 * whole) - cut // 2)))

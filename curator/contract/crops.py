@@ -14,12 +14,12 @@ Corner = tuple[int, int]  # left, top
 
 
 def is_fixed(placement: Placement, mode: CropMode) -> bool:
-    """Whether every showing of the picture is cut alike: also where a random cut has no room to move."""
+    """Whether every showing of the image is cut alike: also where a random cut has no room to move."""
     return mode != "random" or placement.resized == placement.bucket
 
 
 def crop_of(placement: Placement, mode: CropMode, seed: int, sample: Sample) -> Box:
-    """The box that is cut from the scaled picture, in its pixels, before any mirroring; every place is as likely."""
+    """The box that is cut from the scaled image, in its pixels, before any mirroring; every place is as likely."""
     if is_fixed(placement, mode):
         return placement.crop
     (width, height), (wide, high) = placement.resized, placement.bucket
@@ -29,10 +29,10 @@ def crop_of(placement: Placement, mode: CropMode, seed: int, sample: Sample) -> 
 
 
 def corner_told(size: Size, placement: Placement, crop: Box, how: CropInputs, *, flip: bool) -> Corner:
-    """Left and top that SDXL is told of a picture of `size` cut at `crop`.
+    """Left and top that SDXL is told of an image of `size` cut at `crop`.
 
-    "true": where it was cut; in a mirrored picture the cut's right side is the left one. "letterbox": the offset of
-    the whole picture fitted inside the bucket, wherever it was cut, as sd-scripts tells it.
+    "true": where it was cut; in a mirrored image the cut's right side is the left one. "letterbox": the offset of
+    the whole image fitted inside the bucket, wherever it was cut, as sd-scripts tells it.
     """
     if how == "letterbox":
         return _letterbox(size, placement.bucket, flip)

@@ -38,7 +38,7 @@ class Span(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """One showing of one picture: every random draw about it is keyed by these three and the seed."""
+    """One showing of one image: every random draw about it is keyed by these three and the seed."""
 
     epoch: int
     row: int

@@ -1,6 +1,6 @@
-"""Pixels of a picture as they are trained: upright, on white, 8 bits a channel.
+"""Pixels of an image as they are trained: upright, on white, 8 bits a channel.
 
-The one rule of the trainer, the preview and near-duplicates. Pictures are Pillow's and worked on by their own methods:
+The one rule of the trainer, the preview and near-duplicates. Images are Pillow's and worked on by their own methods:
 the contract itself needs no library. Of an animation the first frame counts, which is the one an opened file shows.
 """
 
@@ -23,12 +23,12 @@ _TURNED = ("exif", "Raw profile type exif", "XML:com.adobe.xmp", "xmp")  # what 
 
 
 def flattened(picture: Picture) -> Picture:
-    """A picture as 8-bit RGB."""
+    """An image as 8-bit RGB."""
     return on_white(upright(picture))
 
 
 def upright(picture: Picture) -> Picture:
-    """A picture turned as its EXIF data says; the same one where they say nothing."""
+    """An image turned as its EXIF data says; the same one where they say nothing."""
     turn = _TURNS.get(picture.getexif().get(_ORIENTATION))
     if turn is None:
         return picture
@@ -39,7 +39,7 @@ def upright(picture: Picture) -> Picture:
 
 
 def on_white(picture: Picture) -> Picture:
-    """An upright picture as 8-bit RGB, white where nothing is seen of it."""
+    """An upright image as 8-bit RGB, white where nothing is seen of it."""
     whole = (0, 0, *picture.size)
     if is_deep(picture):
         grey, opaque = deep_grey(picture), opacity(picture)
@@ -56,7 +56,7 @@ def on_white(picture: Picture) -> Picture:
 
 
 def opacity(picture: Picture) -> Picture | None:
-    """How opaque an upright picture is, 8-bit; None where all of it is."""
+    """How opaque an upright image is, 8-bit; None where all of it is."""
     if not picture.has_transparency_data:
         return None
     if not is_deep(picture):
@@ -73,7 +73,7 @@ def deep_grey(picture: Picture) -> Picture:
 
 
 def is_deep(picture: Picture) -> bool:
-    """Whether a picture is grey of more than 8 bits."""
+    """Whether an image is grey of more than 8 bits."""
     return picture.mode.startswith(("I", "F"))
 
 

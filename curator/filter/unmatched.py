@@ -1,4 +1,4 @@
-"""Terms of a filter that no picture's tags fit, in words: which tag of another name or class was probably meant."""
+"""Terms of a filter that no image's tags fit, in words: which tag of another name or class was probably meant."""
 
 from __future__ import annotations
 
@@ -43,6 +43,6 @@ def as_text(name: str) -> str:
 
 
 def _used(collection: Collection, name: str) -> Tag | None:
-    """The tag most pictures have of those that read so."""
+    """The tag most images have of those that read so."""
     alike = (tag for tag in collection.tags.get(collection.tags.alike(name)) if tag.count)
     return max(alike, key=lambda tag: tag.count, default=None)

@@ -1,6 +1,6 @@
 """Repeats that share an epoch out equally among subsets (B14).
 
-The pictures of a subset are those it really has: one that an earlier subset takes does not count. Regularisation is
+The images of a subset are those it really has: one that an earlier subset takes does not count. Regularisation is
 balanced by the freeze itself (`regularise.py`) and has no part in this.
 """
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from curator.contract.errors import UserError
 from curator.freeze.preview import SubsetShare
 
-DIGITS = 6  # of the repeats: finer is less than one picture in a million
+DIGITS = 6  # of the repeats: finer is less than one image in a million
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Balanced:
 
 
 def equal_shares(shares: Sequence[SubsetShare]) -> list[Balanced]:
-    """Every subset with pictures gets the same part of an epoch; the epoch stays as long as it was.
+    """Every subset with images gets the same part of an epoch; the epoch stays as long as it was.
 
     Raises:
         UserError: nothing is shown that could be shared out.
@@ -38,6 +38,6 @@ def equal_shares(shares: Sequence[SubsetShare]) -> list[Balanced]:
     filled = [share for share in shares if share.images]
     samples = sum(share.images * share.repeats for share in filled)
     if not samples:
-        raise UserError("no subset shows a picture", "add subsets, or raise their repeats")
+        raise UserError("no subset shows an image", "add subsets, or raise their repeats")
     each = samples / len(filled)
     return [Balanced(s.name, s.images, s.repeats, round(each / s.images, DIGITS)) for s in filled]

@@ -18,7 +18,7 @@ from curator.index.changes.changes import id_array
 from curator.index.collection import Collection
 from curator.placement.buckets import buckets_of
 
-Loads = NDArray[np.int64]  # pictures by bucket
+Loads = NDArray[np.int64]  # images by bucket
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class BucketTable:
 
 
 def bucket_table(collection: Collection, rule: BucketRule, ids: BitMap) -> BucketTable:
-    """Place the pictures `ids`."""
+    """Place the images `ids`."""
     wanted = id_array(ids)
     with collection.reading():
         placed = buckets_of(
@@ -46,7 +46,7 @@ def bucket_table(collection: Collection, rule: BucketRule, ids: BitMap) -> Bucke
 
 
 def samples_of(loads: Iterable[tuple[float, Loads]]) -> int:
-    """The samples of an epoch, given pictures by their repeats; those with equal repeats are rounded together."""
+    """The samples of an epoch, given images by their repeats; those with equal repeats are rounded together."""
     together: dict[float, Loads] = {}
     for repeats, load in loads:
         together[repeats] = together[repeats] + load if repeats in together else load

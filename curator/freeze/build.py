@@ -46,7 +46,7 @@ def freeze(
 ) -> FrozenManifest:
     """Write the manifest of `members` to `path`; without `replace` never over another.
 
-    `progress` gets pictures done and all, from 0 on, and may raise to cancel.
+    `progress` gets images done and all, from 0 on, and may raise to cancel.
 
     Raises:
         UserError: nothing to freeze, or the file cannot be written. The file is whole or not there.
@@ -54,7 +54,7 @@ def freeze(
     with collection.reading():
         frozen = members.frozen()
         if not frozen:
-            raise UserError("no picture would be frozen", "scan a folder, or widen the subsets' filters")
+            raise UserError("no image would be frozen", "scan a folder, or widen the subsets' filters")
         table = bucket_table(collection, spec.rule, frozen)
         codes = tag_codes(collection, spec, frozen)
         content = ManifestContent(

@@ -1,7 +1,7 @@
 """One training step before it is trained: its batch, draws and captions, by the trainer's own rules.
 
 Pure: a manifest and a recipe give the same plan here and in the trainer (row S042). What cannot be foreseen is a
-picture that turns out to be broken: the trainer puts another of its bucket in its place.
+image that turns out to be broken: the trainer puts another of its bucket in its place.
 """
 
 from __future__ import annotations

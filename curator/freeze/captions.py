@@ -18,7 +18,7 @@ from curator.index.tables.small_tables import Subset
 
 
 def subsets_of(collection: Collection, images: Iterable[int]) -> dict[int, Subset]:
-    """The subset each picture would be frozen in; those in none are left out."""
+    """The subset each image would be frozen in; those in none are left out."""
     spec = spec_of(collection)
     members = members_of(collection, spec)
     wanted = BitMap(images)
@@ -30,7 +30,7 @@ def subsets_of(collection: Collection, images: Iterable[int]) -> dict[int, Subse
 def captions_of(
     collection: Collection, images: Sequence[int], epochs: range, seed: int = 0, step: int | None = None
 ) -> dict[int, list[str]]:
-    """The captions of pictures in `epochs`, each as if its id were its row; those in no subset are left out.
+    """The captions of images in `epochs`, each as if its id were its row; those in no subset are left out.
 
     A manifest's own captions come from `manifest_captions`: the draws depend on the row.
     """

@@ -1,6 +1,6 @@
 """The difference of two manifests (B07): rule, subsets, and images by content, path, caption and placement.
 
-Pictures are the same where content and path are; then those of equal content have moved, and those of equal path
+Images are the same where content and path are; then those of equal content have moved, and those of equal path
 have been replaced. A row is kept as seven 64-bit numbers, so two manifests of millions fit in memory.
 """
 
@@ -23,7 +23,7 @@ _ROW = np.dtype([(name, "<u8") for name in ("both", "content", "path", *_FACETS)
 
 @dataclass(frozen=True)
 class Change:
-    """One kind of change of pictures: how many, and the paths of the first few."""
+    """One kind of change of images: how many, and the paths of the first few."""
 
     what: str
     images: int

@@ -32,7 +32,7 @@ SURPLUS = "regularisation surplus"
 
 
 class Shown(NamedTuple):
-    """Pictures of subset number `subset` that have so many repeats."""
+    """Images of subset number `subset` that have so many repeats."""
 
     subset: int
     repeats: float
@@ -41,11 +41,11 @@ class Shown(NamedTuple):
 
 @dataclass(frozen=True)
 class Members:
-    """Pictures of each subset, in the order of the spec, and the funnel: first the input, last what is kept.
+    """Images of each subset, in the order of the spec, and the funnel: first the input, last what is kept.
 
     `shown` are those that are frozen, with their repeats: a regularisation subset may have several, and leave some out.
-    `overlaps` counts, per subset, the pictures its filter meets that an earlier subset already has.
-    `unknown_tags` are the tags, per subset, that its filter names and no picture has.
+    `overlaps` counts, per subset, the images its filter meets that an earlier subset already has.
+    `unknown_tags` are the tags, per subset, that its filter names and no image has.
     """
 
     ids: tuple[BitMap, ...]
@@ -55,11 +55,11 @@ class Members:
     unknown_tags: tuple[tuple[str, ...], ...]
 
     def frozen(self) -> BitMap:
-        """Every picture that is frozen."""
+        """Every image that is frozen."""
         return BitMap.union(BitMap(), *(each.ids for each in self.shown))
 
     def surplus(self, spec: FreezeSpec) -> BitMap:
-        """The pictures of regularisation that are left out because training gives fewer samples."""
+        """The images of regularisation that are left out because training gives fewer samples."""
         reg = (
             own
             for own, subset in zip(self.ids, spec.subsets, strict=True)
@@ -68,12 +68,12 @@ class Members:
         return BitMap().union(*reg) - self.frozen()
 
     def frozen_of(self, subset: int) -> BitMap:
-        """The pictures of one subset that are frozen."""
+        """The images of one subset that are frozen."""
         return BitMap.union(BitMap(), *(each.ids for each in self.shown if each.subset == subset))
 
 
 def members_of(collection: Collection, spec: FreezeSpec) -> Members:
-    """Share the living, unrejected pictures out among the subsets."""
+    """Share the living, unrejected images out among the subsets."""
     with collection.reading():
         everything = BitMap(collection.images.alive())
         rejected = everything & collection.bitmaps.of(Flag.REJECT)
@@ -111,7 +111,7 @@ def members_of(collection: Collection, spec: FreezeSpec) -> Members:
 
 
 def shows(subset: Subset, images: int) -> bool:
-    """Whether a subset of so many pictures gives any sample in an epoch."""
+    """Whether a subset of so many images gives any sample in an epoch."""
     return Span(0, subset.repeats, 0, images).samples > 0
 
 
@@ -162,7 +162,7 @@ def _whole(runs: Runs) -> int:
 
 
 def _cut(collection: Collection, images: BitMap, runs: Sequence[Run]) -> list[tuple[BitMap, float]]:
-    """Pictures in the order of their paths, cut into runs."""
+    """Images in the order of their paths, cut into runs."""
     if [run.pictures for run in runs] == [len(images)]:
         return [(images, runs[0].repeats)]
     ordered = BulkRows(collection).in_path_order(images).ids
@@ -170,6 +170,6 @@ def _cut(collection: Collection, images: BitMap, runs: Sequence[Run]) -> list[tu
 
 
 def _slices(ids: NDArray[np.uint32], runs: Sequence[Run]) -> Iterator[tuple[NDArray[np.uint32], float]]:
-    """The pictures of each run, and their repeats."""
+    """The images of each run, and their repeats."""
     ends = accumulate(run.pictures for run in runs)
     return ((ids[end - run.pictures : end], run.repeats) for run, end in zip(runs, ends, strict=True))

@@ -59,7 +59,7 @@ class FreezePreview:
     steps_per_epoch: int
     effective_batch: int
     funnel: Funnel
-    never_shown: int = 0  # pictures whose bucket is too small for a fraction of a repeat
+    never_shown: int = 0  # images whose bucket is too small for a fraction of a repeat
 
 
 def preview(collection: Collection, spec: FreezeSpec, members: Members, batch: BatchSize) -> FreezePreview:
@@ -93,7 +93,7 @@ def preview(collection: Collection, spec: FreezeSpec, members: Members, batch: B
 
 
 def _spans(shown: Sequence[Shown], loads: Sequence[Loads]) -> tuple[Span, ...]:
-    """The spans the freeze would write: `loads` are pictures by bucket."""
+    """The spans the freeze would write: `loads` are images by bucket."""
     rows: dict[tuple[int, float], int] = {}
     for each, load in zip(shown, loads, strict=True):
         for bucket in np.flatnonzero(load):

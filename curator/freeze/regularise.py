@@ -1,7 +1,7 @@
 """Repeats of regularisation images by kohya's rule (S045, S047), as runs of images in order.
 
-Pictures are added in order of their paths, each with its own repeats, until they give as many samples as the training
-pictures; the rest is surplus and left out. Where all of them are too few, each in turn is shown once more, round and
+Images are added in order of their paths, each with its own repeats, until they give as many samples as the training
+images; the rest is surplus and left out. Where all of them are too few, each in turn is shown once more, round and
 round, until they are enough. Samples are those that an epoch really shows, so fractions of repeats count as rounded.
 """
 
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 
 class Run(NamedTuple):
-    """So many pictures, one after another in the order of their paths, with so many repeats."""
+    """So many images, one after another in the order of their paths, with so many repeats."""
 
     pictures: int
     repeats: float
@@ -23,10 +23,10 @@ Runs = list[list[Run]]  # of each regularisation subset
 
 
 def regularised(samples: int, subsets: Sequence[Run], shown: Callable[[Runs], int]) -> Runs:
-    """The runs of each regularisation subset, given as all its pictures with its repeats; `samples` are those of
-    training, `shown` says how many an epoch shows of some runs. Pictures behind the last run are surplus.
+    """The runs of each regularisation subset, given as all its images with its repeats; `samples` are those of
+    training, `shown` says how many an epoch shows of some runs. Images behind the last run are surplus.
 
-    The rule takes one step at a time, a picture more or one shown once more. No step takes samples away, so the first
+    The rule takes one step at a time, an image more or one shown once more. No step takes samples away, so the first
     step that is enough is searched for by halves.
     """
     taken = [0] * len(subsets)
@@ -37,7 +37,7 @@ def regularised(samples: int, subsets: Sequence[Run], shown: Callable[[Runs], in
 
         taken[number] = _least(pictures if repeats else 0, samples, with_first)
     missing = samples - shown(_runs(taken, subsets, 0))
-    rounds = 1 + max(0, missing) // (sum(taken) or 1)  # a whole round gives one sample a picture
+    rounds = 1 + max(0, missing) // (sum(taken) or 1)  # a whole round gives one sample an image
     once_more = _least(rounds * sum(taken), samples, lambda steps: shown(_runs(taken, subsets, steps)))
     return _runs(taken, subsets, once_more)
 
@@ -48,7 +48,7 @@ def _least(most: int, samples: int, shown: Callable[[int], int]) -> int:
 
 
 def _runs(taken: Sequence[int], subsets: Sequence[Run], once_more: int) -> Runs:
-    """The first pictures of each subset, after so many of them in turn were shown once more."""
+    """The first images of each subset, after so many of them in turn were shown once more."""
     rounds, first = divmod(once_more, sum(taken) or 1)
     runs: Runs = []
     for count, (_, repeats) in zip(taken, subsets, strict=True):

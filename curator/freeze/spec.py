@@ -9,12 +9,12 @@ from curator.index.bucket_rule import bucket_rule
 from curator.index.collection import Collection
 from curator.index.tables.small_tables import Subset
 
-EVERYTHING = Subset("all", "")  # what is frozen while no subset was made: every picture, once
+EVERYTHING = Subset("all", "")  # what is frozen while no subset was made: every image, once
 
 
 @dataclass(frozen=True)
 class FreezeSpec:
-    """What is frozen: `subsets` in order; a picture belongs to the first whose filter it meets."""
+    """What is frozen: `subsets` in order; an image belongs to the first whose filter it meets."""
 
     rule: BucketRule
     subsets: tuple[Subset, ...]

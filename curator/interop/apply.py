@@ -1,6 +1,6 @@
-"""A plan of an import carried out: folders indexed, subsets saved, words and facts given to pictures.
+"""A plan of an import carried out: folders indexed, subsets saved, words and facts given to images.
 
-Words never replace words a picture has unless asked to; each batch of pictures is one change that can be undone, and so
+Words never replace words an image has unless asked to; each batch of images is one change that can be undone, and so
 are the subsets, picks and bucket rule together.
 """
 
@@ -47,7 +47,7 @@ def carry_out(
     scanned: ScanTold | None = None,
     replace_words: bool = False,
 ) -> ImportReport:
-    """Do what `plan` says. `progress` is told of rows, `scanned` of the pictures of a folder.
+    """Do what `plan` says. `progress` is told of rows, `scanned` of the images of a folder.
 
     Raises:
         UserError: a subset of that name is there already. Nothing is done then.
@@ -74,7 +74,7 @@ def carry_out(
 
 
 def folder_filter(folder: Path) -> str:
-    """A filter for the pictures that lie directly in `folder`."""
+    """A filter for the images that lie directly in `folder`."""
     exact = re.escape(str(folder)).replace("/", "\\/")
     # A byte that is no UTF-8 cannot be stored in a filter; any one character stands for it.
     whole = "".join("." if 0xD800 <= ord(char) <= 0xDFFF else char for char in exact)
@@ -87,7 +87,7 @@ def _filter(each: PlannedSubset) -> str:
 
 
 def _pick(matcher: Matcher, each: PlannedSubset, source: Source) -> Pick:
-    """The pictures that rows name, under the subset's name."""
+    """The images that rows name, under the subset's name."""
     images = BitMap()
     for batch in batches(source.rows()):
         images |= BitMap(matcher.images([row for row in batch if isinstance(row, Record)]))
@@ -103,7 +103,7 @@ def _subset(each: PlannedSubset) -> Subset:
 
 
 def _give_class_tokens(collection: Collection, planned: PlannedSubset) -> int:
-    """Pictures with neither tags nor caption get the class tokens; gives how many."""
+    """Images with neither tags nor caption get the class tokens; gives how many."""
     tokens = text_of(planned.class_tokens)
     if not tokens:
         return 0

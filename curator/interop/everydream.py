@@ -26,7 +26,7 @@ Values = dict[str, str]
 
 
 def plan_everydream(folder: Path, version: Literal[1, 2] = 2) -> ImportPlan:
-    """Every folder that holds pictures, with its numbers.
+    """Every folder that holds images, with its numbers.
 
     Raises:
         UserError: there is none.
@@ -42,13 +42,13 @@ def plan_everydream(folder: Path, version: Literal[1, 2] = 2) -> ImportPlan:
             continue
         if not all(any(picture.with_suffix(ending).is_file() for ending in _WORDS) for picture in pictures):
             notes.append(
-                "EveryDream takes a picture's name as its caption where it has no file of one; not so here"
+                "EveryDream takes an image's name as its caption where it has no file of one; not so here"
             )
         if any(
             file.suffix.lower() in (".yaml", ".yml") and file.stem not in ("local", "global")
             for file in entries(each)
         ):
-            notes.append("yaml files of single pictures are not read")
+            notes.append("yaml files of single images are not read")
         try:
             found = _planned(top, each, images, version, notes)
         except UserError as error:  # one unreadable number leaves that folder out, and no other
@@ -58,9 +58,7 @@ def plan_everydream(folder: Path, version: Literal[1, 2] = 2) -> ImportPlan:
         else:
             ignored.append(found)
     if not subsets and not ignored:
-        raise UserError(
-            f"there is no picture in {visible(str(top))}", "give the folder that holds the folders"
-        )
+        raise UserError(f"there is no image in {visible(str(top))}", "give the folder that holds the folders")
     layout = "everydream" if version == 2 else "everydream1"
     return ImportPlan(layout, (top,), tuple(subsets), tuple(ignored), tuple(dict.fromkeys(notes)))
 
@@ -70,10 +68,10 @@ def _planned(top: Path, folder: Path, images: int, version: int, notes: list[str
     repeats = _whole(values) if version == 1 else _real(values, "multiply", 1.0)
     if repeats <= 0:
         shown = values.get("multiply", "").strip()
-        return Ignored(str(folder), f"its multiply is {visible(shown)}: no picture would be shown")
+        return Ignored(str(folder), f"its multiply is {visible(shown)}: no image would be shown")
     flip = _real(values, "flip_p", 0.0)
     if flip not in (0.0, 0.5):
-        notes.append(f"flip_p {flip:g}: pictures are mirrored with probability 0.5 here")
+        notes.append(f"flip_p {flip:g}: images are mirrored with probability 0.5 here")
     if "batch_id" in values:
         notes.append("batch_id: batches are made of buckets alone here")
     rules = CaptionRules(

@@ -1,4 +1,4 @@
-"""Files of folders that are imported: pictures are what a scan takes for one, hidden names are left out."""
+"""Files of folders that are imported: images are what a scan takes for one, hidden names are left out."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from curator.scan.find import SUFFIXES
 
 
 def pictures_in(folder: Path) -> list[Path]:
-    """The pictures that lie directly in `folder`, by name."""
+    """The images that lie directly in `folder`, by name."""
     return sorted(path for path in entries(folder) if path.is_file() and is_picture(path.name))
 
 
 def is_picture(name: str) -> bool:
-    """Whether a file of this name is a picture, by its ending."""
+    """Whether a file of this name is an image, by its ending."""
     return name.lower().endswith(SUFFIXES)
 
 
@@ -62,5 +62,5 @@ def need_folder(path: Path) -> Path:
         UserError: there is none.
     """
     if not path.is_dir():
-        raise UserError(f"there is no folder {visible(str(path))}", "give the folder that holds the pictures")
+        raise UserError(f"there is no folder {visible(str(path))}", "give the folder that holds the images")
     return absolute(path)

@@ -26,9 +26,9 @@ LAYOUTS = {
     "everydream": "folders with multiply.txt (version 2)",
     "everydream1": "the same as EveryDream 1 reads it: whole numbers only",
     "booru": "a dump of posts: .jsonl, .json, SQLite or .parquet",
-    "gallery-dl": "pictures with picture.jpg.json beside them",
+    "gallery-dl": "images with picture.jpg.json beside them",
     "imagefolder": "a folder with metadata.csv, .jsonl or .parquet",
-    "scores": "a table of numbers by picture, .csv, .jsonl or .json, for score(NAME)",
+    "scores": "a table of numbers by image, .csv, .jsonl or .json, for score(NAME)",
 }
 _DUMPS = (".db", ".sqlite", ".sqlite3", ".parquet")
 

@@ -16,10 +16,10 @@ MOST_REPEATS = 1_000_000
 
 @dataclass(frozen=True)
 class PlannedSubset:
-    """A folder that becomes a subset. `images` are the pictures it will have, `repeats` the other tool's number.
+    """A folder that becomes a subset. `images` are the images it will have, `repeats` the other tool's number.
 
-    `class_tokens` are the caption of pictures without one. With `rows`, its pictures are those that these rows name,
-    wherever below the folder they are. Only pictures of more pixels than `area_over` belong to it.
+    `class_tokens` are the caption of images without one. With `rows`, its images are those that these rows name,
+    wherever below the folder they are. Only images of more pixels than `area_over` belong to it.
     """
 
     name: str
@@ -53,7 +53,7 @@ class Ignored:
 class ImportPlan:
     """All that an import would do. `notes` say what cannot be carried over or differs.
 
-    `folders` will be indexed; `subsets` saved; the words and facts of `sources` given to the pictures they name.
+    `folders` will be indexed; `subsets` saved; the words and facts of `sources` given to the images they name.
     """
 
     layout: str

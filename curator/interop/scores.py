@@ -1,7 +1,7 @@
-"""Tables of scores: one column names the picture, every other column of numbers is a score.
+"""Tables of scores: one column names the image, every other column of numbers is a score.
 
-`.csv`, `.jsonl` and `.json` (a list of objects, or an object by picture, whose values may be plain numbers). What
-names a picture: a path (beside the file, or below `--images`), the sha256 of its file, or the md5 or post number in its
+`.csv`, `.jsonl` and `.json` (a list of objects, or an object by image, whose values may be plain numbers). What
+names an image: a path (beside the file, or below `--images`), the sha256 of its file, or the md5 or post number in its
 name.
 """
 
@@ -30,19 +30,17 @@ _NOT_NAME = re.compile(r"[^a-z0-9_.-]+")
 
 
 def plan_scores(file: Path, images: Path | None = None) -> ImportPlan:
-    """Scores for pictures the collection already knows.
+    """Scores for images the collection already knows.
 
     Raises:
-        UserError: the first row names no picture.
+        UserError: the first row names no image.
     """
     folder = absolute(images or file.parent)
     source = Source(file, lambda: _rows(file, folder))
     first = next(_values(file), None)
     if isinstance(first, dict) and not any(key in first for key in _NAMED_BY):
-        raise UserError(
-            f"{visible(str(file))} names no picture", f"one column must be: {', '.join(_NAMED_BY)}"
-        )
-    return ImportPlan("scores", notes=("pictures must be scanned first",), sources=(source,))
+        raise UserError(f"{visible(str(file))} names no image", f"one column must be: {', '.join(_NAMED_BY)}")
+    return ImportPlan("scores", notes=("images must be scanned first",), sources=(source,))
 
 
 def _rows(file: Path, folder: Path) -> Iterator[Row]:
@@ -103,7 +101,7 @@ def _row(value: Any, folder: Path) -> Row:
         scores=tuple(scores.items()),
         warnings=(*wrong, *warnings),
     )
-    return record if record.is_named else Dropped("a row that names no picture")
+    return record if record.is_named else Dropped("a row that names no image")
 
 
 def _number(given: Any) -> float | None:

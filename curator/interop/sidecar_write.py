@@ -2,7 +2,7 @@
 
 - A file that was changed, was never read, or holds words that were not taken in, stays as it is; so does one whose
   letters were guessed. Lines that the reader leaves out, and keys of JSON, are kept.
-- The file that was read is the one that is written. Where several pictures share it, one that was edited gets a file
+- The file that was read is the one that is written. Where several images share it, one that was edited gets a file
   of its own by its full name (`1.png.txt`).
 - A `.txt` of tags is written in its form: on one line, or one a line. One that held a caption in sentences gets the
   tags before it, as they are trained.
@@ -44,7 +44,7 @@ _NOT_TAKEN = (
 _GUESSED = "is not UTF-8, and its letters were guessed: save it as UTF-8 and scan"
 _LINES = "has further lines, of which the next would be read as the first: edit it by hand"
 _SEVERAL = "the caption has several lines, which a .txt would part: write it with --suffix .caption"
-_SHARED = "belongs to another picture as well, by its stem: rename one of the two"
+_SHARED = "belongs to another image as well, by its stem: rename one of the two"
 _IN_TAR = "lies in a tar, which is only read: unpack it, or export a manifest"
 _NO_OBJECT = "holds no JSON object to write into"
 _MOST_NAMES = 2_000_000  # of folders remembered at once
@@ -55,7 +55,7 @@ Pairs = list[tuple[str, str]]
 class WriteReport:
     """What became of each sidecar. Lists hold (path, reason).
 
-    `by_full_name` counts those of `written` that are new and have the full name of a picture which shares its stem.
+    `by_full_name` counts those of `written` that are new and have the full name of an image which shares its stem.
     """
 
     written: int = 0
@@ -123,7 +123,7 @@ class _Annotations(NamedTuple):
 
 
 class _Target(NamedTuple):
-    """The sidecar that an image is written to. `of_others`: pictures besides it read that file.
+    """The sidecar that an image is written to. `of_others`: images besides it read that file.
 
     `is_new` is a file by its full name that is not there yet; `free` says that the words are sentences (`text_digest`).
     """

@@ -12,21 +12,21 @@ from numpy.typing import NDArray
 
 from curator.contract.buckets import BucketRule, Size, bucket_list, place
 
-_PIECE = 1 << 16  # so many pictures stay in the processor's cache from step to step
+_PIECE = 1 << 16  # so many images stay in the processor's cache from step to step
 _CELLS = 4096  # a unit of width / height has so many; the last of 16 units holds whatever is wider
 _MIXED = -2
 Numbers = NDArray[Any]
 
 
 class Placed(NamedTuple):
-    """Buckets in ascending order, and the place of each picture's among them; -1 for a picture without a size."""
+    """Buckets in ascending order, and the place of each image's among them; -1 for an image without a size."""
 
     sizes: tuple[Size, ...]
     of_image: NDArray[np.int32]
 
 
 def buckets_of(width: Numbers, height: Numbers, rule: BucketRule) -> Placed:
-    """The bucket of each picture. `sizes` are all of the rule, with those that pictures have beside them."""
+    """The bucket of each image. `sizes` are all of the rule, with those that images have beside them."""
     of_image = np.empty(len(width), np.int32)
     if rule.upscale:
         sizes, placing = bucket_list(rule), _Nearest(rule)
@@ -54,7 +54,7 @@ class _Nearest:
             first.setdefault(wide / high, number)
         self._ratios = np.array(sorted(first), np.float64)
         self._numbers = np.array([first[ratio] for ratio in self._ratios.tolist()], np.int32)
-        # A picture of just the size of a later one belongs there.
+        # An image of just the size of a later one belongs there.
         self._doubles = [(n, size) for n, size in enumerate(sizes) if first[size[0] / size[1]] != n]
         ends = self._compared(np.arange(16 * _CELLS + 1) / _CELLS)
         self._table = np.where(ends[1:] == ends[:-1], ends[:-1], _MIXED)
@@ -82,7 +82,7 @@ class _Nearest:
 
 
 class _Own:
-    """Without upscaling: each picture's own size in whole steps, as one number `wide * side + high`; 0 without a size.
+    """Without upscaling: each image's own size in whole steps, as one number `wide * side + high`; 0 without a size.
 
     What is larger than the area is shrunk, and then the ratio alone decides: a table of ratios answers, and arithmetic
     does where a step between two buckets lies within a cell.
@@ -119,7 +119,7 @@ class _Own:
 
 
 class _Shrinking(NamedTuple):
-    """Whole numbers on the way to a picture's size of about the rule's area: by width or by height."""
+    """Whole numbers on the way to an image's size of about the rule's area: by width or by height."""
 
     by_width: Numbers
     by_height: Numbers

@@ -17,7 +17,7 @@ Numbers = NDArray[Any]
 
 
 class Scaled(NamedTuple):
-    """How pictures are scaled, and where a centred crop of the bucket's size begins."""
+    """How images are scaled, and where a centred crop of the bucket's size begins."""
 
     width: Numbers
     height: Numbers
@@ -26,7 +26,7 @@ class Scaled(NamedTuple):
 
 
 def scaled(width: Numbers, height: Numbers, wide: Numbers, high: Numbers, rule: BucketRule) -> Scaled:
-    """The scale of pictures of `width` x `height` that belong to buckets of `wide` x `high` (`filter.buckets`)."""
+    """The scale of images of `width` x `height` that belong to buckets of `wide` x `high` (`filter.buckets`)."""
     width, height = width.astype(np.int64), height.astype(np.int64)
     resized_width, resized_height = _cover(width, height, wide, high)
     if not rule.upscale:

@@ -30,7 +30,7 @@ def shared_sizes(loads: Sequence[tuple[Size, int]], count: int) -> tuple[Size, .
     total = sum(samples for _, samples in loads)
     if not total:
         raise UserError(
-            "no training picture says which sizes are wanted", "add a subset first, or give --size WxH"
+            "no training image says which sizes are wanted", "add a subset first, or give --size WxH"
         )
     exact = [(size, count * samples / total) for size, samples in loads]
     shares = [int(share) for _, share in exact]
@@ -41,7 +41,7 @@ def shared_sizes(loads: Sequence[tuple[Size, int]], count: int) -> tuple[Size, .
 
 
 def make(folder: Path, job: ClassPictures, progress: Progress | None = None) -> None:
-    """Make the pictures of `job` in `folder`; those that are there stay. Takes as long as it takes.
+    """Make the images of `job` in `folder`; those that are there stay. Takes as long as it takes.
 
     Raises:
         UserError: training is not installed, another job lies there, or the base model cannot be used.
@@ -79,9 +79,7 @@ def _follow(process: subprocess.Popen[str], progress: Progress | None) -> None:
 
 
 def _failure(code: int, said: str) -> UserError:
-    lines = said.strip().splitlines() or [f"the program that makes pictures ended with {code}"]
+    lines = said.strip().splitlines() or [f"the program that makes images ended with {code}"]
     if code == _BROKEN:
-        return UserError(
-            f"making pictures broke: {lines[-1][:200]}", "those made are kept; ask again to go on"
-        )
+        return UserError(f"making images broke: {lines[-1][:200]}", "those made are kept; ask again to go on")
     return UserError(lines[0], lines[1] if len(lines) > 1 else "those made are kept; ask again to go on")

@@ -102,7 +102,7 @@ def loss_curve(view: RunView, width: int, height: int) -> list[Text]:
 
 
 def sample_lines(view: RunView, count: int) -> list[Text]:
-    """The newest `count` sample pictures."""
+    """The newest `count` sample images."""
     return [
         Text(f"sample      step {each.step}  {visible(each.path)}  {visible(each.prompt)}")
         for each in _newest(view.samples, count)
@@ -123,7 +123,7 @@ def _made(view: RunView, count: int) -> list[Text]:
 
 
 def _warnings(view: RunView) -> Iterable[Text]:
-    """The newest warning in two lines, and how many pictures were left out."""
+    """The newest warning in two lines, and how many images were left out."""
     if view.warnings:
         newest, more = view.warnings[-1], len(view.warnings) - 1
         also = f"  ({more} more in the log)" if more else ""
@@ -132,7 +132,7 @@ def _warnings(view: RunView) -> Iterable[Text]:
     if view.quarantined:
         last = view.quarantined[-1]
         yield Text(
-            f"left out: {view.quarantine_count} pictures, last {visible(last.path)}: {visible(last.reason)}",
+            f"left out: {view.quarantine_count} images, last {visible(last.path)}: {visible(last.reason)}",
             style="yellow",
         )
     if view.damaged_lines:

@@ -16,7 +16,7 @@ from curator.contract.text import visible
 
 _Kind = TypeVar("_Kind", bound=RunStarted | StepDone)
 PassedOver = Callable[[str, UserError], None]  # the name of a folder whose run cannot be read, and why
-_EDGE_BYTES = 1 << 16  # some 250 events: enough to meet a step behind a few sample pictures
+_EDGE_BYTES = 1 << 16  # some 250 events: enough to meet a step behind a few sample images
 
 
 @dataclass(frozen=True)

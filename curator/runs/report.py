@@ -56,7 +56,7 @@ _WORDS: dict[type, Callable[[Any], str]] = {
     ev.RunStarted: _run_started,
     ev.PhaseStarted: _phase,
     ev.Evaluated: lambda e: (
-        f"fixed-noise loss after step {e.step}: {loss_in_words(e.loss)} ({e.images} pictures)"
+        f"fixed-noise loss after step {e.step}: {loss_in_words(e.loss)} ({e.images} images)"
     ),
     ev.SampleMade: lambda e: f"sample after step {e.step}: {visible(e.path)}  {visible(e.prompt)}",
     ev.CheckpointSaved: lambda e: f"weights after step {e.step}: {visible(e.path)}",

@@ -1,6 +1,6 @@
 """Images in a folder tree, in order, with the sidecars beside each.
 
-Pictures and videos of other formats are passed over, and counted by ending.
+Images and videos of other formats are passed over, and counted by ending.
 
 A tar counts as one folder: its members are images and sidecars, read in place.
 """
@@ -45,7 +45,7 @@ class Folder:
     """A listed folder, or tar: names of images in order, and which sidecars lie beside them.
 
     `mtime_ns` is its own time, `looked_ns` the clock just before it was listed. `refused` are (path, reason) of what
-    lies here and cannot be read; `passed_over` counts pictures and videos of other formats by ending. `tar` is set
+    lies here and cannot be read; `passed_over` counts images and videos of other formats by ending. `tar` is set
     for a tar.
     """
 

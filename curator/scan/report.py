@@ -13,7 +13,7 @@ class ScanReport:
     """What a scan found. Lists hold (absolute path, reason).
 
     `added` + `changed` + `moved` + `returned` + `unchanged` + quarantined is every image file met. `reread` counts
-    images whose words were taken from a changed sidecar, `passed_over` pictures and videos of formats that are not
+    images whose words were taken from a changed sidecar, `passed_over` images and videos of formats that are not
     read, by ending.
     """
 

@@ -1,6 +1,6 @@
 """Quarantined files read once more: by a quick scan of the roots they are in.
 
-A quick scan looks into every folder that holds such a file, and passes over all others that are as they were. Pictures
+A quick scan looks into every folder that holds such a file, and passes over all others that are as they were. Images
 that could not be decoded are looked at again.
 """
 

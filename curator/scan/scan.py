@@ -42,9 +42,9 @@ _SETTLES_NS = 3_000_000_000  # a file system may tell times in steps of two seco
 @dataclass(frozen=True)
 class ScanProgress:
     """How far a scan is; `path` is the file just read, or the folder being listed; empty where
-    pictures set aside are looked at.
+    images set aside are looked at.
 
-    Pictures are counted first: while `total` grows nothing is `done`. A quick scan does not count: its `total` is 0.
+    Images are counted first: while `total` grows nothing is `done`. A quick scan does not count: its `total` is 0.
     """
 
     done: int

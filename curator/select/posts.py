@@ -21,13 +21,13 @@ from curator.index.tables.metadata import RATINGS, PostFacts
 from curator.index.tags.tag_table import folded
 from curator.select.pool import Ids, Mask
 
-Post = tuple[PostFacts, tuple[str, ...]] | str  # facts and tags, or why the post has no picture
+Post = tuple[PostFacts, tuple[str, ...]] | str  # facts and tags, or why the post has no image
 _NONE = -(1 << 62)
 _FIELDS = ("post", "score", "fav", "posted")
 
 
 class Posts:
-    """The posts of a dump that have a picture."""
+    """The posts of a dump that have an image."""
 
     def __init__(self, rows: Iterable[Post], wanted: tuple[str, ...] = ()) -> None:
         columns = {name: array.array("q") for name in _FIELDS}

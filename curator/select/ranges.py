@@ -56,7 +56,7 @@ def _keyed(numbers: NDArray[np.int64], inside: Mask, each: Range, seed: int) -> 
 
 
 def _smallest(keys: NDArray[np.uint64], count: int) -> NDArray[np.bool_]:
-    """Which `count` keys are the smallest; of equal ones (two pictures of one post) the first."""
+    """Which `count` keys are the smallest; of equal ones (two images of one post) the first."""
     if count >= len(keys) or not count:
         return np.full(len(keys), count > 0)
     last = np.partition(keys, count - 1)[count - 1]

@@ -26,7 +26,7 @@ class Buckets:
 
     @property
     def rule(self) -> BucketRule:
-        """The rule by which pictures are scaled and cut."""
+        """The rule by which images are scaled and cut."""
         return bucket_rule(self._collection)
 
     def set_rule(self, rule: BucketRule) -> Commit:
@@ -44,7 +44,7 @@ class Buckets:
         return self.change_rule(lambda now: carried_over(now, shown, edited))
 
     def placement(self, row: ImageRow) -> Placement:
-        """The bucket, scale and crop of a picture."""
+        """The bucket, scale and crop of an image."""
         return place((row.width, row.height), self.rule)
 
     def counts(self, ids: NDArray[Any], rule: BucketRule) -> list[tuple[Size, int]]:

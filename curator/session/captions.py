@@ -51,7 +51,7 @@ class Captions:
     def of_images(
         self, images: Sequence[int], epochs: range, seed: int = 0, step: int | None = None
     ) -> dict[int, list[str]]:
-        """The captions of pictures in `epochs`, each as if its id were its row; those in no subset are left out."""
+        """The captions of images in `epochs`, each as if its id were its row; those in no subset are left out."""
         from curator.freeze.captions import captions_of
 
         return captions_of(self._collection, images, epochs, seed, step)

@@ -55,7 +55,7 @@ class Copies:
         return keep_best(self._collection, groups, best, carry_words=carry_words)
 
     def keep_chosen(self, group: Group, kept: int, *, carry_words: bool = False) -> CopyResolution:
-        """The edit by which one picture of a group stays, whichever is the best."""
+        """The edit by which one image of a group stays, whichever is the best."""
         from curator.scan.copies.keeping import keep_chosen
 
         return keep_chosen(self._collection, group, kept, carry_words=carry_words)

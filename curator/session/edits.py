@@ -21,7 +21,7 @@ class Edits:
         self._collection = collection
 
     def preview(self, edit: Edit, ids: Iterable[int] | BitMap) -> int:
-        """How many pictures an edit would change."""
+        """How many images an edit would change."""
         return self._collection.preview(edit, ids)
 
     def apply(self, edit: Edit, ids: Iterable[int] | BitMap) -> Commit:
@@ -29,7 +29,7 @@ class Edits:
         return self._collection.apply(edit, ids)
 
     def mark(self, ids: Iterable[int] | BitMap, mark: int) -> Commit:
-        """Keep (1), reject (-1) or unmark (0) pictures."""
+        """Keep (1), reject (-1) or unmark (0) images."""
         return self.apply(SetMark(mark), ids)
 
     @contextmanager

@@ -51,7 +51,7 @@ class Exchange:
         scanned: Progress | None = None,
         replace_words: bool = False,
     ) -> ImportReport:
-        """Carry out a plan. Words that pictures have are kept unless asked."""
+        """Carry out a plan. Words that images have are kept unless asked."""
         from curator.interop.apply import carry_out
 
         return carry_out(self._collection, plan, progress, scanned=scanned, replace_words=replace_words)
@@ -59,7 +59,7 @@ class Exchange:
     def count(
         self, plan: ImportPlan, progress: ImportProgress | None = None, *, replace_words: bool = False
     ) -> AnnotationReport:
-        """What the rows of a plan would do; a UserError where they reach no picture."""
+        """What the rows of a plan would do; a UserError where they reach no image."""
         from curator.interop.matching.word_import import count_annotations, refuse_empty_import
 
         counts = count_annotations(plan, self._collection.folder, progress, replace_words=replace_words)

@@ -64,7 +64,7 @@ class Images:
         return report
 
     def select(self, text: str, cancel: Cancel | None = None) -> Result:
-        """The pictures a filter names, in order.
+        """The images a filter names, in order.
 
         Raises:
             FilterError: with the position of the mistake.
@@ -73,7 +73,7 @@ class Images:
         return select(self._collection, text, cancel)
 
     def unmatched(self, found: Result) -> list[str]:
-        """A sentence about each term of a filter that no picture's tags fit."""
+        """A sentence about each term of a filter that no image's tags fit."""
         from curator.filter.unmatched import unmatched_term_text
 
         return [unmatched_term_text(self._collection, term) for term in found.unknown_tags]
@@ -89,11 +89,11 @@ class Images:
         return sample_facets(self._collection, images, limit)
 
     def rows(self, ids: Sequence[int]) -> list[ImageRow]:
-        """What is known of the pictures `ids`, in that order."""
+        """What is known of the images `ids`, in that order."""
         return self._collection.rows(ids)
 
     def tags_of(self, image: int) -> list[Tag]:
-        """The tags of one picture in caption order."""
+        """The tags of one image in caption order."""
         return self._collection.tags_of(image)
 
     def scores_of(self, image: int) -> dict[str, float]:
@@ -105,7 +105,7 @@ class Images:
         return self._collection.metadata.facts(image)
 
     def file_of(self, row: ImageRow) -> Path:
-        """Where the picture's file is."""
+        """Where the image's file is."""
         return Path(row.root, row.path)
 
     @staticmethod

@@ -50,7 +50,7 @@ class Manifests:
         from curator.contract.manifest.manifest import open_manifest
 
         if copy and format not in ("kohya-toml", "imagefolder"):
-            raise UserError(f"--copy means nothing for {format}", "no pictures are brought together")
+            raise UserError(f"--copy means nothing for {format}", "no images are brought together")
         with open_manifest(manifest) as opened:
             return len(opened), _exported(opened, target, format, progress, copy=copy)
 

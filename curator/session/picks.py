@@ -30,7 +30,7 @@ class Picks:
         return pick(self._collection, rules)
 
     def save(self, name: str, picked: PickResult) -> None:
-        """Keep a pick by name; `picked:NAME` are its pictures."""
+        """Keep a pick by name; `picked:NAME` are its images."""
         about = ", ".join(f"{reason}: {count}" for reason, count in picked.funnel)
         self._collection.picks.save(Pick(name, picked.bitmap(), about))
 

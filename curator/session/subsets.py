@@ -76,7 +76,7 @@ class Subsets:
         """What `balance` would set; by the `preview` of a freeze, if there is one already.
 
         Raises:
-            UserError: no subset shows a picture.
+            UserError: no subset shows an image.
         """
         from curator.freeze.balance import equal_shares
         from curator.freeze.outlook import epoch_of
@@ -86,7 +86,7 @@ class Subsets:
         return equal_shares([share for share in shares if share.name in normal])
 
     def remove(self, name: str) -> None:
-        """Remove a subset; its pictures stay in the collection.
+        """Remove a subset; its images stay in the collection.
 
         Raises:
             UserError: there is none of that name.
@@ -97,17 +97,17 @@ class Subsets:
             )
 
     def put_first(self, name: str) -> None:
-        """Let a subset choose its pictures before all others."""
+        """Let a subset choose its images before all others."""
         self._collection.subsets.put_first(name)
 
     def of_images(self, images: Iterable[int]) -> dict[int, Subset]:
-        """The subset each picture would be frozen in; those in none are left out."""
+        """The subset each image would be frozen in; those in none are left out."""
         from curator.freeze.captions import subsets_of
 
         return subsets_of(self._collection, images)
 
     def add_picked(self, name: str) -> None:
-        """A subset of the pictures of the pick of that name.
+        """A subset of the images of the pick of that name.
 
         Raises:
             UserError: there is a subset of that name.

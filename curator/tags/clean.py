@@ -97,7 +97,7 @@ class CleanRules:
 
 
 class _Each(dict[str, _T]):
-    """What a rule says of each tag, asked once a tag: millions of pictures share some hundred thousand tags."""
+    """What a rule says of each tag, asked once a tag: millions of images share some hundred thousand tags."""
 
     def __init__(self, rule: Callable[[str], _T]) -> None:
         super().__init__()
@@ -109,7 +109,7 @@ class _Each(dict[str, _T]):
 
 
 class TagCleaner:
-    """The rules as they apply to the tags of one picture after another. `classes` by name of the tag."""
+    """The rules as they apply to the tags of one image after another. `classes` by name of the tag."""
 
     def __init__(self, rules: CleanRules, classes: Mapping[str, str]) -> None:
         self._rules = rules
@@ -124,7 +124,7 @@ class TagCleaner:
         self._implied = _Each(lambda tag: rules.implied_keys.get(folded(tag), ()))
 
     def clean(self, tags: Sequence[str]) -> tuple[tuple[str, ...], Changes]:
-        """The tags of one picture after cleaning, and each change with its rule."""
+        """The tags of one image after cleaning, and each change with its rule."""
         changes: Changes = []
         kept: list[str] = []
         end = next((place for place, tag in enumerate(tags) if place and self._cuts[tag]), len(tags))

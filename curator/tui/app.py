@@ -220,12 +220,12 @@ class FriezeApp(App[None]):
         def check(values: Mapping[str, str]) -> Path:
             folder = Path(values["folder"]).expanduser()
             if not folder.is_dir():
-                raise UserError(f"{visible(str(folder))} is no folder", "give one that holds pictures")
+                raise UserError(f"{visible(str(folder))} is no folder", "give one that holds images")
             return folder
 
-        line = FormLine("folder", "folder", str(self.session.folder), "pictures are found in it and below")
+        line = FormLine("folder", "folder", str(self.session.folder), "images are found in it and below")
         self.push_screen(
-            Form("Scan a folder for pictures", [line], check),
+            Form("Scan a folder for images", [line], check),
             lambda folder: self._scan(cast("Path", folder)) if folder else None,
         )
 

@@ -22,7 +22,7 @@ _SCORES = 3  # of models, that a column has room for
 
 @dataclass(frozen=True)
 class Likeness:
-    """What counts as the same picture, and which one of a group is the best."""
+    """What counts as the same image, and which one of a group is the best."""
 
     distance: int | None = None
     best: str = "size"  # one of `session.copies.orders()`
@@ -45,7 +45,7 @@ class Likeness:
 
 @dataclass(frozen=True)
 class CopyShown:
-    """One picture of a group; `how` says how like the best it is."""
+    """One image of a group; `how` says how like the best it is."""
 
     row: ImageRow
     how: str
@@ -57,9 +57,9 @@ class CopyShown:
 def look_for(
     reader: Session, text: str, likeness: Likeness, progress: Callable[[int, int], None]
 ) -> list[Group]:
-    """The groups among the pictures of a filter, those with the most copies first.
+    """The groups among the images of a filter, those with the most copies first.
 
-    Pictures not looked at before are looked at first; what was seen is kept when `progress` raises to stop.
+    Images not looked at before are looked at first; what was seen is kept when `progress` raises to stop.
     """
     found = reader.images.select(text).ids
     if likeness.distance is not None:
@@ -70,7 +70,7 @@ def look_for(
 
 
 def shown_copies(session: Session, group: Group) -> list[CopyShown]:
-    """The pictures of a group that are still there, the best first."""
+    """The images of a group that are still there, the best first."""
     how = {group.best: "best"}
     for copy in group.copies:
         how[copy.image] = "same file" if copy.exact else f"{copy.distance} bits off"

@@ -67,7 +67,7 @@ class Editor:
             found = self._session.images.select(filter_of_tag(tag))
             if found.unknown_tags:
                 names = [each.name for each, _ in self._session.tags.find(tag)]
-                raise UserError(f"no picture has the tag '{visible(tag)}'", did_you_mean(tag, names))
+                raise UserError(f"no image has the tag '{visible(tag)}'", did_you_mean(tag, names))
             return RenameTag(tag, clean_tag(values["name"])), found.bitmap()
 
         def rename(result: object) -> None:
@@ -75,8 +75,8 @@ class Editor:
                 self.change(*cast("tuple[Edit, BitMap]", result))
 
         lines = [
-            FormLine("tag", "tag", "", "as it is now; tab in the list goes to the tags of a picture"),
-            FormLine("name", "new name", "", "on every picture that has it"),
+            FormLine("tag", "tag", "", "as it is now; tab in the list goes to the tags of an image"),
+            FormLine("name", "new name", "", "on every image that has it"),
         ]
         self.screen.app.push_screen(Form("Rename a tag everywhere", lines, check), rename)
 

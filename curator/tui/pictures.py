@@ -1,6 +1,6 @@
 """Images as half blocks: two pixels a cell, turned as EXIF says, alpha on white, crop outlined.
 
-A picture of the whole is shown with what its placement cuts away darkened and a dashed line around what is
+An image of the whole is shown with what its placement cuts away darkened and a dashed line around what is
 trained, so that the crop is seen without colour too.
 """
 
@@ -25,11 +25,11 @@ _UPPER_HALF = "▀"
 
 
 def draw_picture(request: PictureRequest) -> Picture:
-    """Decode and encode; a file that is no picture gives its reason."""
+    """Decode and encode; a file that is no image gives its reason."""
     try:
         return Picture(_half_blocks(_image(request)))
     except UnidentifiedImageError:
-        return Picture(problem="not a picture, or a broken one")
+        return Picture(problem="not an image, or a broken one")
     except FileNotFoundError:
         return Picture(problem="the file is gone")
     except Exception as error:  # noqa: BLE001 - decoders raise anything on a broken file, which ends no app
@@ -37,7 +37,7 @@ def draw_picture(request: PictureRequest) -> Picture:
 
 
 def _image(request: PictureRequest) -> Image.Image:
-    """The picture in the pixels that there are cells for, two a cell."""
+    """The image in the pixels that there are cells for, two a cell."""
     image = _decode(request.path, _box_of(request))
     if request.placement and request.cut:
         only = image.crop(_crop_within(image, request.placement))
@@ -49,7 +49,7 @@ def _image(request: PictureRequest) -> Image.Image:
 
 def _decode(path: Path, box: tuple[int, int]) -> Image.Image:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow warns of large pictures; the limit is our own
+        warnings.simplefilter("ignore")  # Pillow warns of large images; the limit is our own
         with open_picture(path) as file, Image.open(file) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise ValueError(f"{image.width}x{image.height} is too large")
@@ -112,7 +112,7 @@ def _half_blocks(image: Image.Image) -> tuple[Strip, ...]:
 
 
 def _strip(upper: bytes, lower: bytes) -> Strip:
-    """One line of cells; neighbours of one colour become one segment, which is what flat pictures are made of."""
+    """One line of cells; neighbours of one colour become one segment, which is what flat images are made of."""
     segments: list[Segment] = []
     run, last = 0, b""
     for at in range(0, len(upper), 3):

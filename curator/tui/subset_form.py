@@ -31,14 +31,14 @@ if TYPE_CHECKING:
 
 
 def subset_lines(subset: Subset) -> list[FormLine]:
-    """What a subset holds, how often its pictures come and how they are shown."""
+    """What a subset holds, how often its images come and how they are shown."""
     return [
         FormLine("name", "name", subset.name, "what it is called"),
         FormLine(
-            "filter", "filter", subset.filter, "which pictures; each goes to the first subset that takes it"
+            "filter", "filter", subset.filter, "which images; each goes to the first subset that takes it"
         ),
         FormLine(
-            "repeats", "repeats", in_text(subset.repeats), "times each picture is seen an epoch: 2 or 1.5"
+            "repeats", "repeats", in_text(subset.repeats), "times each image is seen an epoch: 2 or 1.5"
         ),
         FormLine(
             "weight", "loss weight", in_text(subset.loss_weight), "how much its loss counts; 1 is usual"
@@ -47,15 +47,15 @@ def subset_lines(subset: Subset) -> list[FormLine]:
             "reg",
             "regularisation",
             _yes(subset.is_reg),
-            "yes: class pictures, shown together as often as all the others; repeats share that out among them",
+            "yes: class images, shown together as often as all the others; repeats share that out among them",
         ),
         FormLine("flip", "flip", _yes(subset.flip), "mirror half of the samples: yes or no"),
-        FormLine("crop", "crop", subset.crop, f"what is kept of a longer picture: {', '.join(CROP_MODES)}"),
+        FormLine("crop", "crop", subset.crop, f"what is kept of a longer image: {', '.join(CROP_MODES)}"),
         FormLine(
             "mask",
             "mask",
             subset.mask,
-            f"where the loss counts: {', '.join(MASK_MODES)} (NAME-mask.png beside the picture)",
+            f"where the loss counts: {', '.join(MASK_MODES)} (NAME-mask.png beside the image)",
         ),
     ]
 
@@ -86,7 +86,7 @@ def subset_typed(values: Mapping[str, str], before: Subset) -> Subset:
 
 
 def subset_summary(subset: Subset) -> str:
-    """How the pictures of a subset are shown, where it is not the plain way: `cats: flip, random crop, shuffle`."""
+    """How the images of a subset are shown, where it is not the plain way: `cats: flip, random crop, shuffle`."""
     rules = subset.rules
     options = [
         *(["regularisation"] if subset.is_reg else []),
@@ -101,7 +101,7 @@ def subset_summary(subset: Subset) -> str:
         *([f"no caption {rules.caption_dropout:g}"] if rules.caption_dropout else []),
     ]
     return visible(
-        f"{subset.name}: {', '.join(options) or 'plain'}   filter: {subset.filter or '(every picture)'}"
+        f"{subset.name}: {', '.join(options) or 'plain'}   filter: {subset.filter or '(every image)'}"
     )
 
 
@@ -184,7 +184,7 @@ def rules_typed(values: Mapping[str, str], before: CaptionRules) -> CaptionRules
 
 
 def rule_lines(rule: BucketRule) -> list[FormLine]:
-    """How pictures are scaled and cut."""
+    """How images are scaled and cut."""
     return [
         FormLine(
             "width", "width", str(rule.width), "pixels; width x height is the area every bucket stays within"
@@ -193,13 +193,13 @@ def rule_lines(rule: BucketRule) -> list[FormLine]:
         FormLine("min_side", "shortest side", str(rule.min_side), "pixels"),
         FormLine("max_side", "longest side", str(rule.max_side), "pixels"),
         FormLine("step", "step", str(rule.step), "pixels between two sizes; 64 is usual, 8 the least"),
-        FormLine("upscale", "enlarge", _yes(rule.upscale), "may small pictures be enlarged: yes or no"),
+        FormLine("upscale", "enlarge", _yes(rule.upscale), "may small images be enlarged: yes or no"),
         FormLine("resample", "scaled by", rule.resample, f"one of {', '.join(RESAMPLES)}"),
         FormLine(
             "crop_inputs",
             "SDXL is told",
             rule.crop_inputs,
-            "true: where the crop was cut; letterbox: sd-scripts' offset of the whole picture",
+            "true: where the crop was cut; letterbox: sd-scripts' offset of the whole image",
         ),
     ]
 

@@ -32,7 +32,7 @@ def said_lines(said: CaptionPreview, width: int) -> list[Text]:
     """A caption with its tokens, what its rules left out, and what falls off its end."""
     tokens = said.tokens
     lines = [Text(f" caption   {tokens.tokens} of {said.text.max_tokens} tokens", "bold")]
-    lines += _wrapped(said.caption or "(no caption: the picture is trained with the empty one)", width, "")
+    lines += _wrapped(said.caption or "(no caption: the image is trained with the empty one)", width, "")
     if tokens.cut.strip():
         lines += _wrapped(f"falls off: {tokens.cut.strip()}", width, "bold")
     if said.left_out:

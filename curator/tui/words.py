@@ -76,7 +76,7 @@ def scan_in_words(report: ScanReport) -> str:
         "of other formats": report.passed_over.total(),
         "warnings": len(report.warnings),
     }
-    said = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count) or "no picture found"
+    said = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count) or "no image found"
     for path, reason in report.quarantined[:3]:
         said += f"\n{visible(str(path))}: {visible(reason)}"
     return said

@@ -27,7 +27,7 @@ def test_scan_uses_the_collection_around_a_folder(collection: Path, pictures: Pa
 
 
 def test_one_bad_file_is_named_and_the_rest_goes_on(pictures: Path, frieze: Frieze) -> None:
-    (pictures / "[red]bad.png").write_bytes(b"no picture")
+    (pictures / "[red]bad.png").write_bytes(b"no image")
     done = frieze("scan", pictures, "--json")
     assert done.code == 0
     assert done.json["added"] == 4

@@ -13,7 +13,7 @@ Frieze = Any
 
 @pytest.fixture
 def posts(collection: Path, tmp_path: Path, frieze: Frieze) -> Path:
-    """The four pictures with facts, by kohya-like names."""
+    """The four images with facts, by kohya-like names."""
     rows = [
         {
             "id": i,
@@ -258,7 +258,7 @@ def test_manifests_compared_exported_and_taken_in(frozen: Path, tmp_path: Path, 
     assert "caption" in frieze("manifest", "diff", "set", "other").out
     for kind in ("jsonl", "kohya-toml", "kohya-json", "imagefolder"):
         done = frieze("manifest", "export", "set", tmp_path / kind, "--format", kind)
-        assert done.out.startswith("4 pictures written")
+        assert done.out.startswith("4 images written")
     assert frieze("manifest", "export", "set", tmp_path / "jsonl").code == 2
     assert frieze("manifest", "export", "set", tmp_path / "x", "--copy").code == 2
     assert frieze("manifest", "import", tmp_path / "jsonl", "again").code == 0

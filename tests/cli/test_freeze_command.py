@@ -1,4 +1,4 @@
-"""`frieze freeze`: the command that a warning gives opens exactly the pictures it counted."""
+"""`frieze freeze`: the command that a warning gives opens exactly the images it counted."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def test_what_a_warning_says_to_look_with_shows_its_pictures(
     assert frieze("subset", "add", "most", "-alone").code == 0
     done = frieze("freeze", "set")
     assert done.code == 0
-    assert "warning: 2 pictures would be enlarged more than twice" in done.err
-    assert "warning: subset most: 2 pictures already belong" in done.err
-    found = re.findall(r"warning: (?:subset \S+: )?(\d+) pictures.*look with: frieze (.*)\)", done.err)
+    assert "warning: 2 images would be enlarged more than twice" in done.err
+    assert "warning: subset most: 2 images already belong" in done.err
+    found = re.findall(r"warning: (?:subset \S+: )?(\d+) images.*look with: frieze (.*)\)", done.err)
     assert len(found) >= 2
     for count, command in found:
         assert frieze(*shlex.split(command), "--count").json == int(count), command

@@ -214,7 +214,7 @@ def check(frozen: Path, sound: Path, frieze: Frieze) -> None:
 
 
 def numbers_with(place: int, number: int) -> Callable[[str], str]:
-    """A block's numbers with another in one of the wide columns of every picture."""
+    """A block's numbers with another in one of the wide columns of every image."""
     at = 3 + 2 * place
     return lambda text: "\n".join(
         line[:at] + encode_wide(number) + line[at + 2 :] for line in text.split("\n")

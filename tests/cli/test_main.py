@@ -87,7 +87,7 @@ def test_control_characters_in_a_mistake_are_shown(tmp_path: Path) -> None:
 
 
 def test_without_a_terminal_the_app_says_so(tmp_path: Path) -> None:
-    """What there is to do first comes first: pictures, an index of them, a terminal."""
+    """What there is to do first comes first: images, an index of them, a terminal."""
     done = run(str(tmp_path))
     assert done.returncode == 2
     assert "no collection in" in done.stderr

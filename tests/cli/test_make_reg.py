@@ -1,4 +1,4 @@
-"""`frieze subset make-reg`: the base model's own pictures of the class become the regularisation subset (S046)."""
+"""`frieze subset make-reg`: the base model's own images of the class become the regularisation subset (S046)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_pictures_of_the_class_become_a_subset(tiny_model: Path, collection: Pat
     )
     done = frieze(*words)
     assert done.code == 0, done.err
-    assert "3 of 3 pictures" in done.err
+    assert "3 of 3 images" in done.err
     made = sorted((collection / "class" / "class").glob("*.png"))
     assert len(made) == 3
     trained = {tuple(each) for each in frieze("buckets", "--json").json["buckets"]}

@@ -1,4 +1,4 @@
-"""Odd pictures and captions, from an import to a freeze: what can be used is, what cannot is named, and all goes on."""
+"""Odd images and captions, from an import to a freeze: what can be used is, what cannot is named, and all goes on."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def png_of(path: Path, width: int, height: int) -> None:
 
 @pytest.fixture
 def odd(tmp_path: Path) -> Path:
-    """kohya's folder with one picture of each kind; the names say what must become of them."""
+    """kohya's folder with one image of each kind; the names say what must become of them."""
     home = tmp_path / "train" / "2_odd thing"
     home.mkdir(parents=True)
     red = Image.new("RGB", (96, 64), (200, 10, 10))
@@ -46,7 +46,7 @@ def odd(tmp_path: Path) -> Path:
     red.resize((400, 300)).save(home / "bad cut.jpg")
     (home / "bad cut.jpg").write_bytes((home / "bad cut.jpg").read_bytes()[:300])
     (home / "bad empty.png").touch()
-    (home / "bad text.png").write_text("no picture")
+    (home / "bad text.png").write_text("no image")
     return tmp_path / "train"
 
 
@@ -113,7 +113,7 @@ def test_what_was_set_aside_is_listed_and_read_again(collection: Path, frieze: F
     assert "every file could be used" in frieze("quarantine").out
     assert frieze("quarantine", "--json").json == []
     bad = collection / "pictures" / "bad.png"
-    bad.write_bytes(b"no picture")
+    bad.write_bytes(b"no image")
     assert frieze("scan").code == 0
     (told,) = frieze("quarantine", "--json").json
     assert told["path"] == str(bad)
@@ -136,7 +136,7 @@ def test_scores_filter_and_pick(collection: Path, tmp_path: Path, frieze: Frieze
     table.write_text("path,Nice\npictures/fox.png,0.9\npictures/owl.png,0.1\npictures/gone.png,1\n")
     words = ("import", table, "--layout", "scores", "--images", collection)
     planned = frieze(*words, "--plan", "--json").json
-    assert (planned["scores"], planned["funnel"]) == ({"nice": 2}, {"kept": 2, "no such picture here": 1})
+    assert (planned["scores"], planned["funnel"]) == ({"nice": 2}, {"kept": 2, "no such image here": 1})
     assert frieze("ls", "score(nice)>0").code == 2
     assert "score(nice): 2 values" in frieze(*words).out
     assert frieze("ls", "score(nice)>=0.5", "--count").out == "1\n"
@@ -150,7 +150,7 @@ def test_scores_filter_and_pick(collection: Path, tmp_path: Path, frieze: Frieze
 def test_scores_are_columns_tables_and_say_which_copy_is_best(
     collection: Path, tmp_path: Path, frieze: Frieze
 ) -> None:
-    """B16: a picture without a score has an empty cell, and is never the best of its copies."""
+    """B16: an image without a score has an empty cell, and is never the best of its copies."""
     pictures = collection / "pictures"
     (pictures / "owl-2.png").write_bytes((pictures / "owl.png").read_bytes())
     assert frieze("scan").code == 0

@@ -50,7 +50,7 @@ def test_progress_is_told_in_thousands(
 
 
 def test_what_cannot_be_decoded_is_named_and_set_aside(frieze: Frieze, pictures: Path) -> None:
-    """B16: the header of a picture is sound and its pixels are not; the others are looked at."""
+    """B16: the header of an image is sound and its pixels are not; the others are looked at."""
     Image.radial_gradient("L").save(pictures / "broken.png")
     data = bytearray((pictures / "broken.png").read_bytes())
     at = data.index(b"IDAT") + 40
@@ -86,7 +86,7 @@ def test_reading_again_tells_what_else_it_met(
     """Counts and progress, as a scan; what is left keeps the day since when it could not be used."""
     monkeypatch.setattr("curator.cli.shared.progress._PLAIN_EVERY", 2)
     for name in ("bad", "mended"):
-        (pictures / f"{name}.png").write_bytes(b"no picture")
+        (pictures / f"{name}.png").write_bytes(b"no image")
     frieze("scan", pictures)
     before = {
         each["path"]: each["at"] for each in frieze("quarantine", "--json", "--collection", pictures).json

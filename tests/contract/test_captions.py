@@ -204,7 +204,7 @@ def test_one_line_of_several_is_drawn_by_key() -> None:
 
 
 def test_the_tags_of_a_drawn_line_move_behind_the_head() -> None:
-    """S017, S021: kept tags count from the picture's own; commas inside a wildcard part tags as well."""
+    """S017, S021: kept tags count from the image's own; commas inside a wildcard part tags as well."""
     rules = CaptionRules(wildcards=True, shuffle=True, keep_tags=2, trigger="sks")
     parts = split_caption(("own",), "a,b,{c, d|e}\na, b, c, d", rules)
     drawn = [caption_of(parts, rules, 1, Sample(epoch, 0, 0)).split(", ") for epoch in range(60)]

@@ -1,4 +1,4 @@
-"""Which part of a picture is cut, and what SDXL is told of it (S039; kohya.md 2.1)."""
+"""Which part of an image is cut, and what SDXL is told of it (S039; kohya.md 2.1)."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_samples_are_cut_apart() -> None:
     ],
 )
 def test_letterbox_offsets_are_those_of_sd_scripts(size, bucket, plain, mirrored) -> None:
-    """Wherever the picture was cut; mirrored, left is the bucket's width less the right end."""
+    """Wherever the image was cut; mirrored, left is the bucket's width less the right end."""
     placed = Placement(bucket, (bucket[0] + 8, bucket[1] + 4), (4, 2, bucket[0] + 4, bucket[1] + 2))
     for crop in (placed.crop, (0, 0, *bucket)):
         assert corner_told(size, placed, crop, "letterbox", flip=False) == plain

@@ -115,14 +115,14 @@ def test_epochs_differ_and_the_seed_decides() -> None:
 
 
 def test_the_fraction_goes_round() -> None:
-    """S048: 0.5 of 10 pictures shows five an epoch, and over epochs everyone gets a turn."""
+    """S048: 0.5 of 10 images shows five an epoch, and over epochs everyone gets a turn."""
     plan = EpochPlan([Span(0, 0.5, 0, 10)], 1, 1)
     assert plan.samples_per_epoch == 5
     assert len({s.row for e in range(12) for b in plan.epoch(e) for s in b.samples}) == 10
 
 
 def test_the_published_run_of_28638_steps() -> None:
-    """S037, S059: 3,665,398 pictures at an effective batch of 128 make 28,636 steps and one for each short bucket."""
+    """S037, S059: 3,665,398 images at an effective batch of 128 make 28,636 steps and one for each short bucket."""
     rows = 3_665_398
     spans = [Span(0, 1, 0, rows - 200), Span(1, 1, rows - 200, 100), Span(2, 1, rows - 100, 100)]
     assert EpochPlan([Span(0, 1, 0, rows)], 128, 1).batches(0) == 28_636

@@ -102,7 +102,7 @@ def test_spans_cover_the_rows_in_order(frozen: Path) -> None:
 
 
 def test_the_digest_depends_on_the_data_alone(tmp_path: Path) -> None:
-    """Equal on every machine: not on where the pictures are, or when it was made."""
+    """Equal on every machine: not on where the images are, or when it was made."""
     first = write_manifest(tmp_path / "a.manifest", content(tmp_path / "here"))
     moved = content(tmp_path / "elsewhere")
     moved = replace(

@@ -111,7 +111,7 @@ def test_tags_are_counted_by_subset(tmp_path: Path) -> None:
 
 
 def test_rows_out_of_order_are_refused(tmp_path: Path) -> None:
-    """Else a picture could not be found by its path."""
+    """Else an image could not be found by its path."""
     images = [image((name, 0, (512, 512), 0, (), (), (), "")) for name in ("b", "a")]
     with pytest.raises(ValueError, match="order"):
         written(tmp_path / "m.manifest", images)

@@ -1,4 +1,4 @@
-"""Pictures reached by their paths, also inside tars, which are read in place and never unpacked (S009)."""
+"""Images reached by their paths, also inside tars, which are read in place and never unpacked (S009)."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ def test_steps_cut_an_epoch_short() -> None:
 
 
 def test_accumulation_and_processes_make_the_same_batches() -> None:
-    """B11: one GPU and several with the same product see the same pictures in the same steps."""
+    """B11: one GPU and several with the same product see the same images in the same steps."""
     plans = [
         plan_training(SPANS, recipe(batch__size=size, batch__accumulate=accumulate), processes).plan
         for size, accumulate, processes in ((4, 1, 1), (2, 2, 1), (1, 2, 2), (1, 1, 4))

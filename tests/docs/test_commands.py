@@ -34,7 +34,7 @@ def commands(page: Path) -> list[str]:
 
 @pytest.fixture
 def home(tmp_path: Path, tiny_model: Path) -> Path:
-    """What the pages speak of: pictures with tags, a base model, a recipe."""
+    """What the pages speak of: images with tags, a base model, a recipe."""
     (tmp_path / "pictures").mkdir()
     for i, tags in enumerate(TAGS):
         Image.new("RGB", (512 + 64 * (i % 3), 512), (40 * i, 90, 200 - 30 * i)).save(
@@ -50,7 +50,7 @@ def home(tmp_path: Path, tiny_model: Path) -> Path:
 
 
 def _data_of_other_tools(home: Path) -> None:
-    """A dump that names the pictures by number, kohya's folders, and small lists."""
+    """A dump that names the images by number, kohya's folders, and small lists."""
     posts = (
         {"id": i, "rating": "gsqe"[i % 4], "score": i, "fav_count": 10 * i, "created_at": f"{2010 + 2 * i}-01-01",
          "tag_string_general": "cat long_hair", "tag_string_artist": f"artist_{i % 2}"}

@@ -1,4 +1,4 @@
-"""Buckets of many pictures at once: what the contract says of each alone (S036)."""
+"""Buckets of many images at once: what the contract says of each alone (S036)."""
 
 from __future__ import annotations
 

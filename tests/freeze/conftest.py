@@ -1,4 +1,4 @@
-"""Collections of pictures without files: rows are enough for everything a freeze decides."""
+"""Collections of images without files: rows are enough for everything a freeze decides."""
 
 from __future__ import annotations
 

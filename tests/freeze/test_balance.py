@@ -26,5 +26,5 @@ def test_repeats_count_in_what_is_shared_out() -> None:
 
 
 def test_nothing_to_balance() -> None:
-    with pytest.raises(UserError, match="no subset shows a picture"):
+    with pytest.raises(UserError, match="no subset shows an image"):
         equal_shares([share("a", 0, 1)])

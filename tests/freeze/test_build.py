@@ -50,7 +50,7 @@ def test_rows_stand_in_training_order(collect: Maker) -> None:
 
 
 def test_equal_choices_have_an_equal_digest(collect: Maker) -> None:
-    """Whatever the order pictures and tags were met in, and whatever else the collection holds."""
+    """Whatever the order images and tags were met in, and whatever else the collection holds."""
     first = frozen(collect(PICTURES, "one"))
     other = collect(PICTURES[::-1], "two")
     other.apply(AddTags(("stray",)), list(other.images.alive()))
@@ -84,7 +84,7 @@ def test_a_cancelled_freeze_leaves_nothing(collect: Maker, calls: int) -> None:
 
 
 def test_an_empty_selection_is_a_sentence(collect: Maker) -> None:
-    with pytest.raises(UserError, match="no picture"):
+    with pytest.raises(UserError, match="no image"):
         frozen(collect(PICTURES), FreezeSpec(BucketRule(), (Subset("x", "unicorn"),)))
 
 

@@ -27,7 +27,7 @@ def told(found: FreezeReport, level: str) -> str:
 
 
 def test_nothing_to_freeze_stops(collect: Maker) -> None:
-    assert "no picture" in told(report(collect(PICTURES), Subset("x", "unicorn")), "stop")
+    assert "no image" in told(report(collect(PICTURES), Subset("x", "unicorn")), "stop")
 
 
 def test_a_lost_folder_stops(collect: Maker) -> None:
@@ -43,9 +43,9 @@ def test_warnings_name_their_pictures(collect: Maker) -> None:
         collection, Subset("cats", "cat"), Subset("outside", "outdoors"), Subset("all", ""), batch=4
     )
     warnings = told(found, "warn")
-    assert "subset outside: 1 pictures already belong" in warnings
-    assert "subset all: 1 pictures have neither tags nor caption" in warnings
-    assert "1 pictures would be enlarged more than twice" in warnings
+    assert "subset outside: 1 images already belong" in warnings
+    assert "subset all: 1 images have neither tags nor caption" in warnings
+    assert "1 images would be enlarged more than twice" in warnings
     assert "bucket 448x576 has 1 of 4" in warnings or "samples of one batch" in warnings
     assert not found.stops
     for finding in found.findings:
@@ -63,17 +63,17 @@ def test_empty_and_silent_subsets_are_told(collect: Maker) -> None:
         report(collect(PICTURES), Subset("none", "unicorn"), Subset("few", "bird", 0.2), Subset("all", "")),
         "warn",
     )
-    assert "subset none has no pictures" in warnings
+    assert "subset none has no images" in warnings
     assert "no image has the tag 'unicorn'" in warnings
-    assert "subset few: 1 pictures x 0.2 show nothing" in warnings
+    assert "subset few: 1 images x 0.2 show nothing" in warnings
 
 
 def test_a_fraction_that_small_buckets_swallow_is_told(collect: Maker) -> None:
-    """0.4 of one picture in each of six buckets is nothing in every epoch: no silent loss."""
+    """0.4 of one image in each of six buckets is nothing in every epoch: no silent loss."""
     sizes = [(256, 1024), (320, 768), (384, 640), (448, 576), (512, 512), (576, 448)]
     collection = collect([Picture(f"{size}.png", size, ("cat",)) for size in sizes])
     warnings = told(report(collection, Subset("cats", "cat", 0.4)), "warn")
-    assert "6 pictures are alone in their buckets" in warnings
+    assert "6 images are alone in their buckets" in warnings
     warnings = told(report(collection, Subset("cats", "cat", 1.5)), "warn")
     assert "subset cats: 6 samples an epoch, 9.0 were meant" in warnings
 
@@ -88,7 +88,7 @@ def test_a_weight_over_several_tags_is_named_where_tags_move(collect: Maker) -> 
     )
     shuffled = report(collection, Subset("all", "", rules=CaptionRules(shuffle=True)))
     (finding,) = [each for each in shuffled.findings if "bracket" in each.what]
-    assert "1 pictures" in finding.what
+    assert "1 images" in finding.what
     assert "'(red hair, smile:1.2)' of a.png" in finding.what
     assert select(collection, finding.filter).ids.tolist() == [1]
     for rules in (CaptionRules(), CaptionRules(shuffle=True, keep_tags=2)):
@@ -113,7 +113,7 @@ def test_regularisation_is_told(collect: Maker) -> None:
     """S045: surplus is left out and counted; nothing else to train stops."""
     collection = collect(PICTURES)
     found = report(collection, Subset("dogs", "dog"), Subset("class", "", is_reg=True))
-    assert "2 regularisation pictures are surplus" in told(found, "warn")
+    assert "2 regularisation images are surplus" in told(found, "warn")
     assert dict(found.preview.funnel)["regularisation surplus"] == 2
     assert dict(found.preview.funnel)["kept"] == 4
     assert "nothing but regularisation" in told(report(collection, Subset("class", "", is_reg=True)), "stop")
@@ -169,7 +169,7 @@ def test_triggers_are_compared(collect: Maker) -> None:
     warnings = told(found, "warn")
     assert "subset dogs has no trigger, while others have one" in warnings
     assert "subset class has no trigger" not in warnings
-    assert "the trigger 'outdoors' is a tag of 2 pictures of other subsets" in warnings
+    assert "the trigger 'outdoors' is a tag of 2 images of other subsets" in warnings
     (shared,) = [each for each in found.findings if "the trigger" in each.what]
     assert select(collection, shared.filter).ids.tolist() == [3, 6]
 
@@ -189,11 +189,11 @@ def test_masks_that_are_missing_or_pictures_themselves(collect: Maker) -> None:
     found = report(collection, Subset("all", "", mask="file"))
     told_of = {each.what: each.filter for each in found.findings if "mask" in each.what}
     assert list(told_of) == [
-        "subset all: 1 masks would be trained as pictures",
-        "subset all: 1 of 4 pictures have no mask and count whole",
+        "subset all: 1 masks would be trained as images",
+        "subset all: 1 of 4 images have no mask and count whole",
     ]
     assert [select(collection, each).ids.tolist() for each in told_of.values()] == [[4], [2]]
-    (hint,) = [each.hint for each in found.findings if "trained as pictures" in each.what]
+    (hint,) = [each.hint for each in found.findings if "trained as images" in each.what]
     narrowed = hint.removeprefix("add ").removesuffix(" to its filter")
     assert "trained as" not in told(report(collection, Subset("all", narrowed, mask="file")), "warn")
     assert "mask" not in told(report(collection, Subset("all", "")), "warn")

@@ -51,7 +51,7 @@ def test_why_it_is_out(collect: Any) -> None:
 
 
 def test_a_fraction_of_a_repeat_shows_some_of_many(collect: Any) -> None:
-    """B14: whether a subset shows anything goes by all of its pictures."""
+    """B14: whether a subset shows anything goes by all of its images."""
     collection = collect([Picture(f"{number}.png", (512, 512), ("cat",)) for number in range(7)])
     collection.subsets.save(Subset("cats", "cat", 0.3))
     said = explain(collection, 1)

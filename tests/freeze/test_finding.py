@@ -1,4 +1,4 @@
-"""Every finding's filter names exactly its pictures: random collections, and rules written out picture by picture."""
+"""Every finding's filter names exactly its images: random collections, and rules written out image by image."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ subsets = st.lists(
 
 _FOLDERS = count()  # an example needs a folder of its own
 _COUNT = re.compile(
-    r"(?:^|: |of )([\d,]+)(?: of \d+)? (?:\S+ )?(?:pictures|files|captions|masks|names)|in ([\d,]+) captions"
+    r"(?:^|: |of )([\d,]+)(?: of \d+)? (?:\S+ )?(?:images|files|captions|masks|names)|in ([\d,]+) captions"
 )
 
 
@@ -119,8 +119,8 @@ def test_every_filter_names_exactly_its_pictures(
 
 
 def _is_about_pictures(what: str) -> bool:
-    """Whether a finding speaks of pictures of the collection that a filter could name."""
-    about = ("has the tag", "fits", "has no pictures", "no picture would", "nothing but", "samples an epoch,")
+    """Whether a finding speaks of images of the collection that a filter could name."""
+    about = ("has the tag", "fits", "has no images", "no image would", "nothing but", "samples an epoch,")
     return not any(part in what for part in about)
 
 
@@ -132,7 +132,7 @@ def _expected(
     rejected: set[int],
     what: str,
 ) -> BitMap | None:
-    """The pictures a finding speaks of, by going through them one by one; None of brackets and braces."""
+    """The images a finding speaks of, by going through them one by one; None of brackets and braces."""
     numbers = range(1, len(rows) + 1)
     sized = [n for n in numbers if n not in rejected and min(rows[n - 1].size) > 0]
     own: list[set[int]] = []

@@ -158,7 +158,7 @@ def test_scale_and_crop_are_those_of_the_contract(
 
 
 def test_the_order_of_tags_is_how_common_they_are(collect: Maker) -> None:
-    """Ids depend on the frozen pictures alone; triggers come first."""
+    """Ids depend on the frozen images alone; triggers come first."""
     pictures = [
         Picture("a.png", (512, 512), ("rare", "common", "left out")),
         Picture("b.png", (512, 512), ("common", "also rare")),
@@ -188,7 +188,7 @@ def test_faces_are_read_from_names(name: str, middle: tuple[int, int] | None) ->
 
 
 def test_a_crop_around_a_face_stays_inside() -> None:
-    """512x512 of a picture of 1024x512: the crop follows the face as far as there is picture."""
+    """512x512 of an image of 1024x512: the crop follows the face as far as there is image."""
     placed = place((1024, 512), BucketRule(512, 512, 512, 512))
     lefts = [
         cropped_around(placed, (1024, 512), (x, 100)).crop[0] for x in (0, 256, 400, 512, 768, 1023, 5000)

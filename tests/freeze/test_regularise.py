@@ -1,4 +1,4 @@
-"""kohya's rule for regularisation pictures (S045, S047)."""
+"""kohya's rule for regularisation images (S045, S047)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from curator.freeze.spec import FreezeSpec
 from curator.index.tables.small_tables import Subset
 from tests.freeze.conftest import Maker, Picture
 
-Repeats = list[list[float]]  # of each picture of each subset
+Repeats = list[list[float]]  # of each image of each subset
 
 
 def spread(runs: Runs) -> Repeats:
@@ -26,7 +26,7 @@ def spread(runs: Runs) -> Repeats:
 
 
 def epoch(buckets: list[list[int]]) -> Callable[[Repeats], int]:
-    """The samples of an epoch of pictures that stand in such buckets."""
+    """The samples of an epoch of images that stand in such buckets."""
 
     def samples(repeats: Repeats) -> int:
         rows: dict[tuple[int, float], int] = {}
@@ -62,7 +62,7 @@ def test_by_hand(samples: int, given_runs: list[Run], meant: Runs) -> None:
 
 
 def kohya(samples: int, runs: list[Run], shown: Callable[[Repeats], int]) -> Repeats:
-    """The published loop, picture by picture."""
+    """The published loop, image by image."""
     times: list[list[int]] = [[] for _ in runs]
 
     def repeats() -> Repeats:
@@ -114,7 +114,7 @@ SIZES = ((512, 512), (512, 512), (768, 512), (512, 768), (512, 768), (512, 768),
 def test_an_epoch_shows_as_many_of_either(
     collect: Maker, trained: float, pictures: int, repeats: float
 ) -> None:
-    """S045: seven pictures in three buckets; no picture less would be enough, and no more is."""
+    """S045: seven images in three buckets; no image less would be enough, and no more is."""
     named = [Picture(f"t{n}.png", size, ("fox",)) for n, size in enumerate(SIZES)]
     named += [Picture(f"c{n:02}.png", SIZES[n % 7]) for n in range(pictures)]
     collection = collect(named)

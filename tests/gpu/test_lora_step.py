@@ -1,6 +1,6 @@
 """On a GPU: a LoRA step agrees with the CPU's, in float32 closely and in bf16 within its precision (S056).
 
-Also with long, weighted captions and a mask (S025, S026), and where kept and live pictures stand in one batch (S040).
+Also with long, weighted captions and a mask (S025, S026), and where kept and live images stand in one batch (S040).
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def test_a_gpu_step_is_the_cpus(tiny_model: Path, half: bool, tolerance: float, 
 
 
 def test_kept_and_live_pictures_on_a_gpu_are_the_cpus(tiny_model: Path) -> None:
-    """Several live pictures are encoded at once; all come back in the order of the items, with their masks."""
+    """Several live images are encoded at once; all come back in the order of the items, with their masks."""
     torch.backends.cudnn.allow_tf32 = False
     generator = torch.Generator().manual_seed(3)
     pixels = torch.randint(0, 256, (4, 3, 64, 96), dtype=torch.uint8, generator=generator)

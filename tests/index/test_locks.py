@@ -28,7 +28,7 @@ with Collection.open(Path(sys.argv[1])) as collection:
 
 
 def visit(folder: Path, *tags: str) -> None:
-    """Another process opens the collection, gives the first picture tags, and closes it."""
+    """Another process opens the collection, gives the first image tags, and closes it."""
     subprocess.run([sys.executable, "-c", VISITOR, str(folder), *tags], check=True, cwd=ROOT)
 
 

@@ -1,4 +1,4 @@
-"""Folders of small pictures, and an empty collection."""
+"""Folders of small images, and an empty collection."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Draw = Callable[..., Path]
 
 @pytest.fixture
 def draw(tmp_path: Path) -> Draw:
-    """Writes pictures of different content; `text` is the caption beside each."""
+    """Writes images of different content; `text` is the caption beside each."""
     count = 0
 
     def make(folder: str, *names: str, text: str | None = None) -> Path:

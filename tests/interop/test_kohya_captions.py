@@ -120,7 +120,7 @@ def beside(folder: Path, **files: str) -> None:
 def test_only_the_files_asked_for_are_trained(
     draw: Any, tmp_path: Path, collection: Collection, ending: str | None, tokens: str, wanted: Any
 ) -> None:
-    """S024: a picture with files of several kinds; kohya reads the one asked for, .caption by itself."""
+    """S024: an image with files of several kinds; kohya reads the one asked for, .caption by itself."""
     beside(draw("set", "a.png"), a__txt="of, txt", a__caption="of caption", a__json='{"tags": ["of json"]}')
     keys = {"class_tokens": tokens} | ({"caption_extension": ending} if ending else {})
     plan = plan_kohya_toml(dataset(tmp_path, **keys))
@@ -135,7 +135,7 @@ def test_class_tokens_are_trained_where_the_ending_has_no_file(
     folder = draw("set", "a.png", "b.png", "c.png")
     beside(folder, a__txt="some, tags", b__caption="a dog")
     plan = plan_kohya_toml(dataset(tmp_path, class_tokens="sls frog, green"))
-    assert any("1 pictures" in note and ".caption" in note and "class tokens" in note for note in plan.notes)
+    assert any("1 images" in note and ".caption" in note and "class tokens" in note for note in plan.notes)
     carry_out(collection, plan)
     assert words(collection, "a.png") == (["sls frog", "green"], "")
     assert words(collection, "b.png") == ([], "a dog")

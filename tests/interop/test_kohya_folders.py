@@ -135,7 +135,7 @@ def test_too_few_regularisation_pictures_are_shown_more_often(
 def test_the_plan_counts_the_pictures_that_the_subset_will_have(
     draw: Any, tmp_path: Path, collection: Collection
 ) -> None:
-    """Whatever a scan takes for a picture, in small letters or large; a folder behind a link is not of it."""
+    """Whatever a scan takes for an image, in small letters or large; a folder behind a link is not of it."""
     folder = draw("train/2_a", "a.png", "b.JPG", "c.gif", "d.jfif", ".hidden.png")
     (folder / "notes.txt").write_text("x")
     (folder / "more").symlink_to(draw("other", "e.png"))

@@ -212,7 +212,7 @@ def test_two_ways_of_scaling_in_one_dataset_are_refused(home: Path) -> None:
 
 
 def test_two_subsets_of_one_folder_are_told(home: Path, collection: Collection) -> None:
-    """A picture that two subsets claim stays in the first; metadata for missing files counts no picture."""
+    """An image that two subsets claim stays in the first; metadata for missing files counts no image."""
     (home / "m.json").write_text('{"a.png": {"tags": "x"}, "gone.png": {"tags": "y"}}')
     part = "[[datasets]]\nresolution = 512\n[[datasets.subsets]]\nimage_dir = 'cats'\n"
     plan = plan_kohya_toml(write(home, f"{part}metadata_file = 'm.json'\n{part}"))
@@ -252,7 +252,7 @@ def test_a_validation_split_that_trains_nothing_is_refused(home: Path, split: st
 
 
 def test_metadata_with_full_paths_needs_no_folder(home: Path, collection: Collection) -> None:
-    """image_dir may be left out then; only the folders of the pictures are indexed."""
+    """image_dir may be left out then; only the folders of the images are indexed."""
     (home / "meta").mkdir()
     rows = {str(home / "cats/a.png"): {"tags": "x"}, str(home / "dogs/c.png"): {"tags": "y"}}
     (home / "meta/m.json").write_text(json.dumps(rows))

@@ -109,7 +109,7 @@ def test_other_spellings_stay_in_the_folder() -> None:
 def test_a_plan_counts_what_the_import_does(
     draw: Any, tmp_path: Path, collection: Collection, before: str, replace: bool
 ) -> None:
-    """Words beside pictures, hidden ones, pictures that went, and rows that say nothing, before and after a scan."""
+    """Words beside images, hidden ones, images that went, and rows that say nothing, before and after a scan."""
     folder = draw("set", "new.png", "gone.png", "empty.png", "said.png", "free.gif")
     draw("set", "tagged.png", text="a, b")
     draw("set", "same.png", text="x")
@@ -129,7 +129,7 @@ def test_a_plan_counts_what_the_import_does(
         {"file_name": "said.png", "text": "two"}, {"file_name": "notes.txt", "text": "x"}, {},
     ]  # fmt: skip
     (folder / "metadata.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    (folder / "notes.txt").write_text("no picture")
+    (folder / "notes.txt").write_text("no image")
     plan = plan_import(folder)
     planned = count_annotations(plan, collection.folder, replace_words=replace)
     done = carry_out(collection, plan, replace_words=replace).words

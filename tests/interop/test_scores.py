@@ -40,7 +40,7 @@ def test_a_table_gives_a_score_for_every_column_of_numbers(scored: Collection, t
         "utf-8",
     )
     plan = plan_import(file, "scores")
-    funnel = {"kept": 2, NOT_HERE: 1, "a row without a number": 1, "a row that names no picture": 1}
+    funnel = {"kept": 2, NOT_HERE: 1, "a row without a number": 1, "a row that names no image": 1}
     said = count_annotations(plan, scored.folder)
     assert (said.rows, dict(said.funnel)) == (5, funnel)
     assert dict(said.scores) == {"aesthetic_score": 1, "waifu": 2}

@@ -107,7 +107,7 @@ def _draw(folder: Path, name: str, colour: int = 0) -> Path:
 
 
 def _read(folder: Path, files: dict[str, str | bytes], *pictures: str) -> Collection:
-    """A collection of pictures with these sidecars."""
+    """A collection of images with these sidecars."""
     for number, name in enumerate(pictures or ("a.png",)):
         _draw(folder, name, number)
     for name, data in files.items():
@@ -172,7 +172,7 @@ def test_an_emptied_file_takes_the_tags_away(tmp_path: Path) -> None:
         ({"a.txt": "A woman stands in the snow.", "a.caption": "a woman"}, "add", "words that the image does not"),
         ({"a.txt": b"\xff\xfea\xd8"}, "add", "letters were guessed"),
         ({"a.txt": b"\x94L\x82\xaa\x82\xa2\x82\xe9, \x8c\xa2"}, "add", "letters were guessed"),
-        ({"a.png.txt": "x, y"}, "shared", "belongs to another picture"),
+        ({"a.png.txt": "x, y"}, "shared", "belongs to another image"),
     ],
 )  # fmt: skip
 def test_a_file_is_left_alone_where_words_would_be_lost(

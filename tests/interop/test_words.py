@@ -38,7 +38,7 @@ POSTS: list[dict[str, Any]] = [
     {"id": 16, "is_deleted": False, "file_ext": "png", "md5": None},
     {"id": 17, "is_deleted": False, "file_ext": "png", "md5": "ee" * 16},
 ]  # fmt: skip
-FUNNEL = {"kept": 3, "deleted": 1, "no picture (mp4)": 1, "its file is not public": 1, NOT_HERE: 1}
+FUNNEL = {"kept": 3, "deleted": 1, "no image (mp4)": 1, "its file is not public": 1, NOT_HERE: 1}
 
 
 @pytest.fixture
@@ -334,7 +334,7 @@ def test_numbers_that_are_none_are_counted(posts: Collection, tmp_path: Path) ->
 def test_how_many_rows_are_taken_at_once_changes_nothing(
     draw: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, replace_words: bool
 ) -> None:
-    """Rows of one picture that follow each other are as if they came alone; one undo takes a batch back."""
+    """Rows of one image that follow each other are as if they came alone; one undo takes a batch back."""
     pictures = draw("posts", "11.png", "12.png", "13.png")
     said = ("a b", "b a c", "", "d", "a b")
     rows = [
@@ -361,7 +361,7 @@ def test_how_many_rows_are_taken_at_once_changes_nothing(
             assert made.check() == []
     assert outcomes[0] == outcomes[1] == outcomes[2]
     assert (outcomes[0][0].funnel[HAS_WORDS] > 0) is not replace_words
-    assert outcomes[0][2][0].score == 0  # the last row of a picture counts
+    assert outcomes[0][2][0].score == 0  # the last row of an image counts
 
 
 def test_kohya_metadata_of_lists(draw: Any, tmp_path: Path, collection: Collection) -> None:
@@ -378,7 +378,7 @@ def test_kohya_metadata_of_lists(draw: Any, tmp_path: Path, collection: Collecti
 
 
 def test_a_caption_that_is_not_taken_is_not_kept(draw: Any, tmp_path: Path, collection: Collection) -> None:
-    """A row of a caption alone, for a picture that has another one, gives nothing."""
+    """A row of a caption alone, for an image that has another one, gives nothing."""
     folder = draw("set", "a.png", text="x")
     (folder / "a.caption").write_text("mine")
     jsonl(folder / "metadata.jsonl", [{"file_name": "a.png", "text": "theirs"}])

@@ -1,4 +1,4 @@
-"""What a journey starts from: a folder of pictures with tags."""
+"""What a journey starts from: a folder of images with tags."""
 
 from __future__ import annotations
 

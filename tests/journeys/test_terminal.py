@@ -54,7 +54,7 @@ def test_keys_in_one_piece_are_obeyed_in_order(folder: Path, terminal: Open) -> 
     it.keys("/", "b", "i", "r", "f", "BSpace", "d")
     it.sees("/ bird")
     it.keys("Escape")
-    it.sees("6 pictures")
+    it.sees("6 images")
     it.keys("G", "a", "zoo", "Enter", "k", "a", "dogo", "BSpace", "s", "Enter", "y", "2", "a", "birds", "Tab")
     it.keys("dog", "Enter", "a", "all", "Enter", "q")
     it.until(lambda: it.screen.rstrip().endswith("$"))
@@ -135,7 +135,7 @@ def test_a_write_that_waits_for_another_program_says_so_and_is_made(folder: Path
     it.keys("y")
     it.sees("Another program is writing")
     it.keys("j")
-    it.sees("1 cat ")  # the tags of the third picture: the cursor moves meanwhile
+    it.sees("1 cat ")  # the tags of the third image: the cursor moves meanwhile
     other.execute("ROLLBACK")
     other.close()
     it.sees("+ ")

@@ -17,7 +17,7 @@ SCRIPT = Path(__file__).with_name("drive_tmux.sh")
 def test_the_main_job_in_a_terminal(
     tmp_path: Path, pictures: Path, tiny_model: Path, width: int, height: int
 ) -> None:
-    """U checks of S006, S042, B09: a person at 120x40 and at 80x24 gets from pictures to weights by keys alone."""
+    """U checks of S006, S042, B09: a person at 120x40 and at 80x24 gets from images to weights by keys alone."""
     arguments = [
         sys.executable,
         str(tmp_path / "set"),

@@ -1,4 +1,4 @@
-"""The sizes of pictures of a class: in proportion to what training shows of each bucket (S046)."""
+"""The sizes of images of a class: in proportion to what training shows of each bucket (S046)."""
 
 from __future__ import annotations
 

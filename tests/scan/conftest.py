@@ -1,4 +1,4 @@
-"""A folder of pictures to scan, and what a scan made of it."""
+"""A folder of images to scan, and what a scan made of it."""
 
 from __future__ import annotations
 

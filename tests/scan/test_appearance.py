@@ -1,4 +1,4 @@
-"""What a picture looks like does not depend on the kind of its file (B16)."""
+"""What an image looks like does not depend on the kind of its file (B16)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which sidecars belong to which picture, by names: full names, cases, normal forms, shared stems."""
+"""Which sidecars belong to which image, by names: full names, cases, normal forms, shared stems."""
 
 from __future__ import annotations
 

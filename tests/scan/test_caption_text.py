@@ -69,7 +69,7 @@ def test_tags(line: str, tags: tuple[str, ...] | None) -> None:
     [
         ("1girl\nsolo\n", "lines", 0),
         ("\n1girl\r\n\r\nlong hair\r\n", "lines", 0),
-        ("title:the very long title of a picture\n1girl", "lines", 0),
+        ("title:the very long title of an image\n1girl", "lines", 0),
         ("1girl, solo\nlong hair", "tags", 1),
         ("a woman in a red coat\na lady on a street\nstreet portrait", "free", 2),
         ("cat\nA dog runs away.", "tags", 1),

@@ -128,7 +128,7 @@ def test_looking_can_be_stopped_and_goes_on(collection: Collection, monkeypatch:
 
 
 def test_what_cannot_be_looked_at_is_named_and_the_rest_goes_on(collection: Collection, folder: Path) -> None:
-    """A picture whose header is sound and whose pixels are not; and a file that is away for a while."""
+    """An image whose header is sound and whose pixels are not; and a file that is away for a while."""
     (folder / "p2.png").rename(folder / "away")
     data = bytearray((folder / "p3.png").read_bytes())
     at = data.index(b"IDAT") + 40
@@ -189,7 +189,7 @@ def test_a_picture_that_kills_its_process(
     for looked in (9, 0):
         filled = fill(collection, everything(collection))
         assert filled == filling.Filled(looked, [], [(str(folder / "p5.png"), "its decoder crashed")])
-    monkeypatch.undo()  # it was the process that was at fault, not the picture
+    monkeypatch.undo()  # it was the process that was at fault, not the image
     assert fill(collection, everything(collection)) == filling.Filled(1)
 
 
@@ -197,7 +197,7 @@ def test_a_picture_that_kills_its_process(
 def test_a_picture_whose_decoder_failed_once_is_looked_at_again(
     collection: Collection, folder: Path, trouble: Exception
 ) -> None:
-    """Nothing was learnt of the picture."""
+    """Nothing was learnt of the image."""
 
     def fails(_file: object) -> Image.Image:
         raise trouble

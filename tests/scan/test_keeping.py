@@ -17,7 +17,7 @@ Row = tuple[str, tuple[str, ...], str]  # path, tags, caption
 
 
 def session_of(folder: Path, rows: list[Row], sizes: list[tuple[int, int]] | None = None) -> Session:
-    """One picture in several files of the same content."""
+    """One image in several files of the same content."""
     session = Session.create(folder)
     with session.collection.writing():
         root = session.collection.images.root("/p")

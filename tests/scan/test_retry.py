@@ -22,7 +22,7 @@ def test_mended_gone_and_still_bad(tmp_path: Path) -> None:
     for folder in (one / "in", other, away):
         folder.mkdir(parents=True)
     for bad in ("one/in/mended.png", "one/gone.png", "one/in/bad.png", "away/bad.jpg"):
-        (tmp_path / bad).write_bytes(b"no picture")
+        (tmp_path / bad).write_bytes(b"no image")
     Image.new("RGB", (64, 64)).save(other / "good.png")
     with Collection.create(tmp_path / "home") as collection:
         for folder in (one, other, away):

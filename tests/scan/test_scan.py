@@ -356,7 +356,7 @@ def test_two_sidecars_of_one_kind_are_told_once_a_folder(collection: Collection,
     assert [(Path(path).name, why) for path, why in report.warnings] == [
         (
             "pictures",
-            "2 pictures have two sidecars of one kind, such as a.png.txt and a.txt: the first counts",
+            "2 images have two sidecars of one kind, such as a.png.txt and a.txt: the first counts",
         )
     ]
     assert by_path(collection) == {"a.png": ("own",), "b.png": ("own",), "c.png": ("stem",)}

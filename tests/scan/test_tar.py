@@ -31,7 +31,7 @@ from curator.scan.scan import scan
 
 @pytest.fixture
 def pictures(tmp_path: Path) -> Path:
-    """Four pictures, three with words."""
+    """Four images, three with words."""
     folder = tmp_path / "unpacked"
     (folder / "deep").mkdir(parents=True)
     for number, kind in enumerate(("png", "webp", "jpeg", "bmp")):

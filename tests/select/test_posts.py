@@ -1,4 +1,4 @@
-"""Picks of a dump's posts, before there is any picture (S001, S002, S004, S005, S009)."""
+"""Picks of a dump's posts, before there is any image (S001, S002, S004, S005, S009)."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_kohakus_choice_at_a_thousandth(tmp_path: Path, capfd: Any) -> None:
     assert len(set(said["posts"])) == said["images"]
     funnel = {each["reason"]: each["images"] for each in said["funnel"]}
     assert funnel.pop("in the dump") == 7500 == sum(funnel.values())
-    assert (funnel["deleted"], funnel["no picture (mp4)"], funnel["its file is not public"]) == (
+    assert (funnel["deleted"], funnel["no image (mp4)"], funnel["its file is not public"]) == (
         150,
         150,
         150,

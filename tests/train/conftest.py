@@ -1,4 +1,4 @@
-"""Tiny models, pictures, manifests and runs for the tests of the trainer: everything is made here."""
+"""Tiny models, images, manifests and runs for the tests of the trainer: everything is made here."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _fresh_accelerate() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Pictures:
-    """A folder of pictures and the manifest frozen of them."""
+    """A folder of images and the manifest frozen of them."""
 
     folder: Path
     manifest: Path
@@ -69,7 +69,7 @@ class Pictures:
 
 @dataclass(frozen=True)
 class Frozen:
-    """What to freeze: picture sizes, the rule, and what the one subset says; `regs` are pictures of another."""
+    """What to freeze: image sizes, the rule, and what the one subset says; `regs` are images of another."""
 
     sizes: Sequence[tuple[int, int]] = SIZES
     rules: CaptionRules = field(
@@ -78,8 +78,8 @@ class Frozen:
     repeats: float = 1.0
     flip: bool = True
     loss_weight: float = 1.0
-    broken: Sequence[int] = ()  # pictures whose data ends in the middle
-    clear: Sequence[int] = ()  # pictures whose left half is transparent
+    broken: Sequence[int] = ()  # images whose data ends in the middle
+    clear: Sequence[int] = ()  # images whose left half is transparent
     rule: BucketRule = RULE
     crop: CropMode = "center"
     mask: MaskMode = "none"

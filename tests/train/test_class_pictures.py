@@ -1,4 +1,4 @@
-"""Pictures of a class made from the base (S046): seeded, of the sizes asked for, recorded; a stop loses nothing."""
+"""Images of a class made from the base (S046): seeded, of the sizes asked for, recorded; a stop loses nothing."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _silent(_done, _total):
 
 
 def test_pictures_have_size_caption_and_record_and_follow_from_the_seed(tiny_model, tmp_path):
-    """S046: the prompt and the seed of each picture are recorded; the same job makes the same pixels."""
+    """S046: the prompt and the seed of each image are recorded; the same job makes the same pixels."""
     told = []
     write_job(tmp_path / "a", _job(tiny_model))
     assert make_missing(tmp_path / "a", lambda done, total: told.append((done, total))) == 2

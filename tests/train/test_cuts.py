@@ -1,4 +1,4 @@
-"""How pictures are scaled and cut in training, and what SDXL is told of it (S036, S039, S040)."""
+"""How images are scaled and cut in training, and what SDXL is told of it (S036, S039, S040)."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_pictures_are_scaled_as_the_rule_says(resample, smaller, larger) -> None
 
 
 def test_every_resampling_reaches_what_is_trained(freeze, frozen) -> None:
-    """From the manifest's rule to the pixels, of a picture that shrinks and of one that grows."""
+    """From the manifest's rule to the pixels, of an image that shrinks and of one that grows."""
     seen = {}
     for resample in RESAMPLES:
         pictures = freeze(

@@ -90,7 +90,7 @@ def test_shrinking_averages_areas_and_the_crop_is_the_manifests(tmp_path: Path) 
 
 
 def test_changed_gone_and_broken_files(tmp_path: Path) -> None:
-    """Changed bytes are the user's to mend; bytes that agree but make no picture are a bad picture."""
+    """Changed bytes are the user's to mend; bytes that agree but make no image are a bad image."""
     path = tmp_path / "a.png"
     Image.new("RGB", (8, 8)).save(path)
     file = file_of(path)
@@ -193,11 +193,11 @@ def test_a_run_stops_when_too_many_are_bad(make_run, work, events_of, frozen) ->
     run = make_run(frozen=frozen(broken=(3, 5)))
     assert work(run) == 2
     (failed,) = [event for event in events_of(run) if isinstance(event, RunFailed)]
-    assert failed.what.startswith("2 pictures cannot be decoded")
+    assert failed.what.startswith("2 images cannot be decoded")
 
 
 def test_who_stands_in_when_a_bucket_is_empty() -> None:
-    """The next bucket; only a manifest without any good picture is an error."""
+    """The next bucket; only a manifest without any good image is an error."""
     quarantine = Quarantine([Span(0, 1.0, 0, 2), Span(0, 2.0, 2, 1), Span(4, 1.0, 3, 2)])
 
     def read(row: int) -> int:
@@ -210,7 +210,7 @@ def test_who_stands_in_when_a_bucket_is_empty() -> None:
     assert quarantine.take_unreported() == []
     for row in range(3):
         quarantine.add(row, "broken")
-    with pytest.raises(UserError, match="no picture"):
+    with pytest.raises(UserError, match="no image"):
         quarantine.first_good(1, 0, read)
 
 
@@ -238,7 +238,7 @@ def test_kept_latents_are_fresh_latents_and_mirrored_before_encoding(freeze, tin
 
 
 def test_any_number_of_readers_keeps_the_same_latents(freeze, frozen, tiny_model, monkeypatch) -> None:
-    """S037: bit for bit, bad pictures included; and the threads do read."""
+    """S037: bit for bit, bad images included; and the threads do read."""
     family, threads = load_family(str(tiny_model)), set()
 
     def read(file, cut):
@@ -270,7 +270,7 @@ def test_any_number_of_readers_keeps_the_same_latents(freeze, frozen, tiny_model
 
 
 def test_reading_ahead_is_ordered_bounded_and_can_be_given_up() -> None:
-    """A consumer that stops, or a reader that fails, leaves nothing running and no picture waited for."""
+    """A consumer that stops, or a reader that fails, leaves nothing running and no image waited for."""
     started: list[int] = []
 
     def groups():

@@ -22,7 +22,7 @@ SPECIAL = CaptionRules(shuffle=True, trigger="(sls:1.3)", suffix="in a [very] lo
 
 @pytest.mark.parametrize("is_special", [False, True], ids=["plain", "cuts, masks, regs, weights, 150 tokens"])
 def test_two_processes_train_what_one_trains(make_run, work, events_of, frozen, is_special) -> None:
-    """The same effective batch of 4: losses and weights agree but for the order of sums; a bad picture too."""
+    """The same effective batch of 4: losses and weights agree but for the order of sums; a bad image too."""
     sets = ("length.epochs=2", "evaluate.images=2", "optimizer.epsilon=1e-4", "batch.leftovers=carry")
     data = frozen(broken=(3,))
     if is_special:

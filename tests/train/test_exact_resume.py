@@ -69,7 +69,7 @@ def test_killed_and_resumed_equals_uninterrupted(
 def test_random_cuts_masks_weights_and_long_captions_resume_exactly(
     request, make_run, frozen, work, start_worker, events_of, model
 ) -> None:
-    """S079 with S025, S026, S040, S045: kept and live pictures in one batch, regularisation, mirrors, shuffling."""
+    """S079 with S025, S026, S040, S045: kept and live images in one batch, regularisation, mirrors, shuffling."""
     rules = CaptionRules(shuffle=True, trigger="(sls:1.3)", suffix="in a [very] long caption " * 18)
     data = frozen(
         rules=rules, crop="random", mask="alpha", clear=(0, 2, 3, 7), regs=(1, 4, 6), reg_weight=0.5

@@ -1,4 +1,4 @@
-"""Masks say where the loss of a picture counts; regularisation pictures are weighed and told apart (S045)."""
+"""Masks say where the loss of an image counts; regularisation images are weighed and told apart (S045)."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def picture(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("name", ["a-mask.png", "a-masklabel.png"])
 def test_a_mask_file_stands_beside_its_picture(picture: Path, name: str) -> None:
-    """Its first channel, 0..1, averaged over each 8x8 pixels; mirrored with the picture."""
+    """Its first channel, 0..1, averaged over each 8x8 pixels; mirrored with the image."""
     assert mask_of(file_of(picture, "file")) is None
     half((64, 64), 0, 255).save(picture.with_name(name))
     wanted = torch.zeros(8, 8)
@@ -60,7 +60,7 @@ def test_a_mask_file_stands_beside_its_picture(picture: Path, name: str) -> None
 
 
 def test_a_mask_is_scaled_and_cut_as_its_picture(picture: Path) -> None:
-    """Also one of another size: its parts are those of the picture."""
+    """Also one of another size: its parts are those of the image."""
     placement = Placement((64, 64), (128, 64), (32, 0, 96, 64))
     for size in ((64, 64), (256, 32)):
         half(size, 255, 51).save(picture.with_name("a-mask.png"))
@@ -84,7 +84,7 @@ def test_kinds_of_mask_files(picture: Path) -> None:
         assert torch.allclose(mask_of(file_of(picture, "file")), torch.tensor(0.2), atol=1e-3)
     Image.new("1", (64, 64), 1).save(mask)
     assert torch.equal(mask_of(file_of(picture, "file")), torch.ones(8, 8))
-    mask.write_bytes(b"no picture")
+    mask.write_bytes(b"no image")
     with pytest.raises(BadPictureError, match=r"its mask a-mask\.png cannot be read"):
         mask_of(file_of(picture, "file"))
 
@@ -192,7 +192,7 @@ def test_mask_files_in_a_run_are_counted_and_a_broken_one_is_quarantined(
     assert named.path == "02.png"
     assert "02-mask.png" in named.reason
     assert any(
-        "all: 3 of 9 pictures have a mask file" in e.what for e in events_of(run) if isinstance(e, Warned)
+        "all: 3 of 9 images have a mask file" in e.what for e in events_of(run) if isinstance(e, Warned)
     )
 
 
@@ -205,7 +205,7 @@ def test_masks_changed_before_a_resume_are_refused(make_run, work, events_of, fr
     (run.path / "exit.json").unlink()
     mask.unlink()
     assert work(run) == 2
-    assert "mask files beside the pictures are not what the run was started with" in capsys.readouterr().err
+    assert "mask files beside the images are not what the run was started with" in capsys.readouterr().err
 
 
 def test_a_floor_without_masks_is_said(make_run, work, events_of) -> None:
@@ -228,7 +228,7 @@ def test_regularisation_pictures_weigh_what_they_are_told_to(make_run, frozen) -
 
 
 def test_regularisation_is_told_in_events_and_in_the_file(make_run, work, events_of, frozen) -> None:
-    """A step without such pictures says nothing of them; a set without any has no such number at all."""
+    """A step without such images says nothing of them; a set without any has no such number at all."""
     from train.weights.lora_file import read_lora
 
     run = make_run("length.epochs=1", "batch.size=1", frozen=frozen(sizes=SQUARES, regs=(1,), repeats=2.0))

@@ -1,4 +1,4 @@
-"""Sample pictures and evaluation: repeatable, and without a trace in the training (S077, S027)."""
+"""Sample images and evaluation: repeatable, and without a trace in the training (S077, S027)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def family(tiny_model):
 
 @pytest.mark.parametrize("sampler", sorted(SAMPLERS))
 def test_pictures_are_repeatable_and_leave_the_generators_alone(family, sampler) -> None:
-    """S077: bit test of torch's global generator; each seed its own picture."""
+    """S077: bit test of torch's global generator; each seed its own image."""
     before = torch.get_rng_state()
     one = np.asarray(make_picture(family, wanted(sampler=sampler), CPU, lambda: True))
     assert torch.equal(torch.get_rng_state(), before)

@@ -74,7 +74,7 @@ def test_size_numbers_are_height_first_and_never_rounded(family) -> None:
 
 
 def test_the_corner_is_the_manifests_and_mirrored_with_the_picture(make_run, tiny_sdxl, frozen) -> None:
-    """S039: from the manifest to the numbers; the picture, mirrored whole and cut there, is what is trained."""
+    """S039: from the manifest to the numbers; the image, mirrored whole and cut there, is what is trained."""
     sizes = ((101, 40), (64, 64), (41, 101), (131, 65), (90, 61))
     run = make_run(
         f"model.path={tiny_sdxl}", "length.epochs=6", "cache.latents=off", frozen=frozen(sizes=sizes)

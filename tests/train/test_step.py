@@ -105,5 +105,5 @@ def test_only_the_adapter_moves(make_run) -> None:
     after = [weight for part in (family.unet, family.vae) for weight in part.parameters()]
     assert all(torch.equal(old, new) for old, new in zip(before, after, strict=True))
     moved = [bool(module.lora_up.weight.any()) for module in job.stepper.adapter.network.loras]
-    # attention over a single token (the middle of a 64 px picture) has no use for queries and keys
+    # attention over a single token (the middle of a 64 px image) has no use for queries and keys
     assert sum(moved) > 0.9 * len(moved)

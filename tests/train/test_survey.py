@@ -15,7 +15,7 @@ from train.data.survey import CountedManifest
 
 @pytest.fixture
 def sampled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of more than 4 pictures, 3 are looked at: rows 0, 3 and 6 of 9."""
+    """Of more than 4 images, 3 are looked at: rows 0, 3 and 6 of 9."""
     monkeypatch.setattr(surveys, "_ALL_UP_TO", 4)
     monkeypatch.setattr(surveys, "_SOME", 3)
 
@@ -30,7 +30,7 @@ def counted(freeze, wanted, *, weighted: bool = False):  # type: ignore[no-untyp
 
 @pytest.mark.parametrize("is_sample", [False, True])
 def test_totals_are_of_all_pictures(freeze, frozen, request, is_sample) -> None:
-    """S070: what a manifest knows of all its pictures is not estimated."""
+    """S070: what a manifest knows of all its images is not estimated."""
     if is_sample:
         request.getfixturevalue("sampled")
     survey, images = counted(freeze, frozen(regs=(0, 1), repeats=2.0))
@@ -57,8 +57,8 @@ def test_of_many_pictures_some_are_looked_at(sampled, make_run, work, events_of,
     events = events_of(run)
     warned = [event.what for event in events if isinstance(event, Warned)]
     assert any("(and 2 more captions of 3 looked at)" in each for each in warned)
-    assert "all: 0 of 3 pictures looked at have a mask file; the others count whole" in warned
-    (checked,) = [e for e in events if isinstance(e, PhaseStarted) and e.name == "checking pictures"]
+    assert "all: 0 of 3 images looked at have a mask file; the others count whole" in warned
+    (checked,) = [e for e in events if isinstance(e, PhaseStarted) and e.name == "checking images"]
     assert checked.total == 3
 
 

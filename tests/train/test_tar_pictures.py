@@ -1,4 +1,4 @@
-"""Training reads a picture in a tar as it reads the same picture in a folder (S009)."""
+"""Training reads an image in a tar as it reads the same image in a folder (S009)."""
 
 from __future__ import annotations
 

@@ -194,7 +194,7 @@ def test_a_run_trains_and_measures_with_it(make_run, work, events_of, frozen, kn
 
 
 def test_brackets_that_mislead_are_named_at_the_start(make_run, work, events_of, frozen) -> None:
-    """S025: with the picture's name; not where brackets are plain signs."""
+    """S025: with the image's name; not where brackets are plain signs."""
     from curator.contract.caption.captions import CaptionRules
 
     rules = CaptionRules(shuffle=True, trigger="(sls")

@@ -42,7 +42,7 @@ def test_the_folder_suits_old_and_new_transformers(tiny_model) -> None:
 
 
 def test_an_untaught_vae_already_shows_colours(tiny_model) -> None:
-    """It starts as an averaging of colours; a flat picture comes back nearly as it was."""
+    """It starts as an averaging of colours; a flat image comes back nearly as it was."""
     family = load_family(str(tiny_model))
     colours = torch.tensor([[0.5, -0.5, 0.2], [-0.8, 0.1, 0.6]])
     pixels = colours[:, :, None, None].expand(2, 3, 64, 64)
@@ -92,5 +92,5 @@ def test_the_command(tmp_path: Path, freeze, capsys) -> None:
     listed.write_text(f"{tmp_path / 'gone.png'}\ta thing\n")
     assert main([str(out), "--pictures", str(listed)]) == 2
     listed.write_text("\n")
-    with pytest.raises(UserError, match="no picture"):
+    with pytest.raises(UserError, match="no image"):
         read_lessons(listed)

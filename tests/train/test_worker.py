@@ -48,7 +48,7 @@ def test_a_run_from_start_to_end(make_run, work, events_of) -> None:
     steps = of_kind(events, StepDone)
     assert [event.step for event in steps] == list(range(1, start.total_steps + 1))
     assert (start.step, start.resumed, start.total_epochs, start.processes) == (0, False, 2, 1)
-    assert sum(event.images for event in steps) == 2 * 9  # every picture once an epoch, short batches and all
+    assert sum(event.images for event in steps) == 2 * 9  # every image once an epoch, short batches and all
     assert all(
         math.isfinite(event.loss) and event.grad_norm > 0 and event.memory_bytes > 2**20 for event in steps
     )
@@ -69,7 +69,7 @@ def test_a_run_from_start_to_end(make_run, work, events_of) -> None:
 
 
 def test_sample_pictures_say_how_they_were_made(make_run, work, events_of) -> None:
-    """S077: size, name and text of the pictures; each prompt has its own seed."""
+    """S077: size, name and text of the images; each prompt has its own seed."""
     run = make_run(
         "length.steps=1", "sample.at_start=false", "sample.seed=7", "sample.sampler=ddim", *PICTURES
     )

@@ -71,7 +71,7 @@ class Place(NamedTuple):
 
 PLACES = (
     Place("browse", ()),
-    Place("browse without the picture", ("p",)),
+    Place("browse without the image", ("p",)),
     Place("browse, other tags", ("t", "see:animal")),
     Place("browse, a filter that is wrong", ("slash", "ctrl+u", "text:wdith>3 cat", "see:did you mean")),
     Place("the order", ("o", "see:rising")),
@@ -84,8 +84,8 @@ PLACES = (
     Place("rename a tag", ("j", "tab", "G", "r", "see:Rename")),
     Place("edit a caption", ("j", "e", "see:Caption of")),
     Place("change many", ("ctrl+a", "a", f"text:{LONG_TAG}2", "enter", "see:Change 7 images")),
-    Place("captions of a picture", ("j", "n", "see:epoch 1")),
-    Place("the picture on the whole screen", ("j", "enter", "see:2/7")),
+    Place("captions of an image", ("j", "n", "see:epoch 1")),
+    Place("the image on the whole screen", ("j", "enter", "see:2/7")),
     Place("copies", ("D", "see:group 1 of 1")),
     Place("a copy on the whole screen", ("D", "see:group 1 of 1", "enter", "see:1/2")),
     Place("copies, the best of every group", ("D", "see:group 1 of 1", "B", "see:Reject 1 image")),
@@ -102,7 +102,7 @@ PLACES = (
     Place("captions", ("3", "see:step 1 of")),
     Place("captions, a step", ("3", "see:step 1 of", "number_sign", "see:Jump to")),
     Place("captions, another plan", ("3", "see:step 1 of", "b", "see:batch size")),
-    Place("captions, the picture", ("3", "see:step 1 of", "enter", "see:1/")),
+    Place("captions, the image", ("3", "see:step 1 of", "enter", "see:1/")),
     Place("freeze", ("4", "see:steps per epoch")),
     Place("freeze, files set aside", ("4", "see:steps per epoch", "G", "enter", "see:could not be used")),
     Place("name a manifest", ("4", "see:steps per epoch", "n", "see:never changes")),
@@ -138,7 +138,7 @@ def full_collection(folder: Path) -> Iterator[Session]:
         if tags:
             (pictures / name).with_suffix(".txt").write_text(tags)
     (pictures / "07 cat again.png").write_bytes((pictures / "01 cat.png").read_bytes())
-    (pictures / f"broken {LONG_NAME}").write_bytes(b"no picture")
+    (pictures / f"broken {LONG_NAME}").write_bytes(b"no image")
     other = folder / "kohya" / f"10_{LONG_SUBSET}"
     other.mkdir(parents=True)
     Image.new("RGB", (64, 64)).save(other / LONG_NAME)

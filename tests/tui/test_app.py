@@ -111,7 +111,7 @@ async def test_keys_are_letters_where_one_types(drive):
 
 
 async def test_one_edit_is_taken_back_and_those_made_since_stay(drive, session):
-    """B03: any entry of the history, alone; pictures that a later edit changed the same way are left and counted."""
+    """B03: any entry of the history, alone; images that a later edit changed the same way are left and counted."""
     session.edits.apply(AddTags(("first",)), [1, 2])
     session.edits.apply(AddTags(("second",)), [1, 2])
     session.edits.apply(RemoveTags(("first",)), [2])

@@ -1,4 +1,4 @@
-"""Browse: looking through pictures, selecting, filtering and editing by keys (rows S006, B03, B15)."""
+"""Browse: looking through images, selecting, filtering and editing by keys (rows S006, B03, B15)."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ async def test_space_selects_and_steps_on(drive):
         await it.press("space", "space")
         assert list(it.images.selected) == list(it.images.result.ids[:2])
         assert it.images.cursor == 2
-        await it.sees("6 pictures, 2 selected")
+        await it.sees("6 images, 2 selected")
         await it.press("escape")
         assert not it.images.selected
 
@@ -100,7 +100,7 @@ async def test_the_list_is_filtered_as_one_types(drive, size):
         await it.press("slash")
         await it.type("animal")
         await it.until(lambda: it.images.count == 2)
-        await it.sees("2 pictures")
+        await it.sees("2 images")
         await it.press("enter")
         assert it.images.has_focus
 
@@ -270,7 +270,7 @@ async def test_a_caption_is_edited(drive, session):
 
 
 async def test_the_picture_is_drawn_with_its_crop_box(drive):
-    """Rows S042 and B20: the crop of the placement is seen on the picture."""
+    """Rows S042 and B20: the crop of the placement is seen on the image."""
     async with drive() as it:
         await it.until(lambda: it.preview._picture.strips)
         with_crop = it.preview._picture
@@ -287,7 +287,7 @@ async def test_a_picture_that_went_bad_says_why(drive, pictures, session):
     try:
         async with drive() as it:
             await it.press("G")
-            await it.sees("not a picture, or a broken one")
+            await it.sees("not an image, or a broken one")
     finally:
         session.images.file_of(row).write_bytes(good)
 
@@ -304,7 +304,7 @@ async def test_enter_enlarges_and_steps_through_pictures(drive):
 
 @pytest.mark.parametrize("size", [(50, 24), *SIZES])
 async def test_p_hides_and_shows_the_picture_at_every_width(drive, size):
-    """It means the same everywhere, the picture is there at first, and what was chosen is found again."""
+    """It means the same everywhere, the image is there at first, and what was chosen is found again."""
     async with drive(size) as it:
         assert it.preview.size.height >= 8
         assert it.shown("#tags").display == (size[0] >= 64)
@@ -335,7 +335,7 @@ async def test_a_new_folder_is_scanned_from_the_app(drive, session, tmp_path):
         await it.press("ctrl+o")
         it.app.screen.query_one(Entry).value = str(more / "nowhere")
         await it.press("enter")
-        await it.sees("give one that holds pictures")
+        await it.sees("give one that holds images")
         it.app.screen.query_one(Entry).value = str(more)
         await it.press("enter")
         await it.until(lambda: it.images.count == 7)
@@ -486,7 +486,7 @@ async def test_a_question_nobody_waits_for_is_given_up(drive, monkeypatch):
         await it.press("ctrl+u")
         await it.type("cat")
         await it.until(lambda: it.images.count == 1)
-        await it.sees("1 picture")
+        await it.sees("1 image")
 
 
 async def test_a_tag_is_found_by_an_alias(drive, session):

@@ -42,7 +42,7 @@ def walk(frozen):
 
 
 def test_every_step_is_what_the_trainer_makes(walk):
-    """The trainer's own reader, pictures left unread, against the screen's."""
+    """The trainer's own reader, images left unread, against the screen's."""
     torch = pytest.importorskip("torch")
     assert torch
     from curator.contract.run.run_length import plan_training
@@ -213,7 +213,7 @@ async def test_a_picture_in_no_manifest_has_the_captions_it_would_have(drive, se
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 async def test_the_whole_crop_is_seen(drive, frozen, size):
-    """What is drawn is what trains: the picture lies inside the screen, with all of its cells."""
+    """What is drawn is what trains: the image lies inside the screen, with all of its cells."""
     async with drive(size) as it:
         await it.press("3")
         await it.sees("step 1 of")

@@ -1,4 +1,4 @@
-"""Pictures that are the same picture: groups side by side, the best kept, everything taken back (B16)."""
+"""Copies of images: groups side by side, the best kept, everything taken back (B16)."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ async def test_the_best_or_the_chosen_one_is_kept_and_undo_takes_it_back(drive, 
         await it.press("u", "u")
         await it.until(lambda: marks(session) == before)
         await it.press("escape")
-        await it.sees("6 pictures")
+        await it.sees("6 images")
 
 
 async def test_all_groups_at_once_after_a_question(drive, session):
@@ -171,7 +171,7 @@ async def test_without_copies_the_way_on_is_said(drive, session):
     session.memory.keep("filter", "name:small")
     async with drive() as it:
         await it.press("D")
-        await it.sees("no two are the same: + looks for pictures less alike")
+        await it.sees("no two are the same: + looks for images less alike")
         await it.press("y", "b", "x", "B", "j", "l", "enter")
         assert set(marks(session).values()) == {0}
 

@@ -1,4 +1,4 @@
-"""Freeze: findings lead to the pictures; a name gives a manifest and its digest."""
+"""Freeze: findings lead to the images; a name gives a manifest and its digest."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def test_escape_comes_back_from_the_pictures_of_a_finding(drive, session):
         await it.press("escape")
         await it.sees("[4 Freeze]")
         await it.press("1")
-        await it.sees("1 picture")
+        await it.sees("1 image")
         assert it.shown("FilterInput").value == "cat"
         await it.press("4")
         await it.sees("WARN")
@@ -46,7 +46,7 @@ async def test_escape_comes_back_from_the_pictures_of_a_finding(drive, session):
         await it.type("dog")
         await it.press("enter", "escape", "escape")
         await it.sees("[1 Browse]")
-        await it.sees("1 picture")
+        await it.sees("1 image")
 
 
 async def test_a_finding_that_stops_is_said_before_a_name_is_asked(drive, session):

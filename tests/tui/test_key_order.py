@@ -273,7 +273,7 @@ async def test_tab_stays_in_the_line_of_a_recipe(drive, session) -> None:
 async def test_rename_from_the_list_asks_which_tag(drive, session) -> None:
     async with drive() as it:
         await burst(it, keys_of("r 'Animl' tab 'beast' enter"))
-        assert "no picture has the tag 'Animl'" in it.text
+        assert "no image has the tag 'Animl'" in it.text
         await burst(it, keys_of("ctrl+u"))
         await burst(it, keys_of("shift+tab ctrl+u 'animal' tab 'beast' enter y"))
         assert len(session.images.select("beast").ids) == 2

@@ -193,7 +193,7 @@ async def test_the_end_of_what_is_typed_is_seen_in_every_form(full, size):
 async def test_a_note_lies_over_nothing_and_stays_until_a_key_is_pressed(drive, monkeypatch):
     monkeypatch.setattr(status_line, "_READ_AFTER_S", 0)
     async with drive(NORMAL) as it:
-        await it.sees("▀")  # the picture is drawn
+        await it.sees("▀")  # the image is drawn
         before = it.text.splitlines()
         await it.press("u")
         await it.sees("Nothing to undo.")
@@ -211,7 +211,7 @@ async def test_a_key_that_was_on_its_way_takes_no_note_away(drive, monkeypatch):
 
 
 async def test_a_long_mistake_is_read_whole_and_progress_keeps_out_of_the_tabs(drive):
-    what = "the folder has no pictures that anybody could use " * 3
+    what = "the folder has no images that anybody could use " * 3
     async with drive(NORMAL) as it:
         it.app.screen.post_message(StatusChanged("freezing 123,456/3,600,000 and then some more words"))
         it.app.screen.post_message(UserErrorRaised(UserError(what, "[b]give[/b] another one")))
@@ -233,7 +233,7 @@ async def test_a_long_mistake_is_read_whole_and_progress_keeps_out_of_the_tabs(d
 async def test_keys_of_the_panel_come_first_and_a_key_is_found_by_itself(drive):
     async with drive(NORMAL) as it:
         await it.press("question_mark")
-        await it.sees("mark keep, next picture")
+        await it.sees("mark keep, next image")
         lines = it.text.splitlines()
         assert not any("half a page" in line for line in lines)
         await it.type("x")

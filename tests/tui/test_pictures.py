@@ -82,7 +82,7 @@ def test_a_bomb_is_refused(tmp_path, monkeypatch):
 
 
 def test_only_the_cut_is_shown_as_it_is_trained(tmp_path: Path) -> None:
-    """The middle of three colours is all that is left of a wide picture in a square bucket."""
+    """The middle of three colours is all that is left of a wide image in a square bucket."""
     picture = Image.new("RGB", (300, 100), (255, 0, 0))
     picture.paste((0, 255, 0), (100, 0, 200, 100))
     picture.save(tmp_path / "wide.png")

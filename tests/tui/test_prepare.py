@@ -127,7 +127,7 @@ async def test_a_mistake_in_a_form_is_said_in_place(drive):
 
 
 async def test_an_import_tells_what_it_understands_before_and_after(drive, session, tmp_path):
-    """The plan counts rows and fields; rows that reach no picture are no plan."""
+    """The plan counts rows and fields; rows that reach no image are no plan."""
     from PIL import Image
 
     folder = tmp_path / "theirs"
@@ -140,15 +140,15 @@ async def test_an_import_tells_what_it_understands_before_and_after(drive, sessi
         await it.type(str(folder))
         await it.press("enter")
         await it.sees("understood: caption of 1")
-        assert "1 rows: no such picture here" in it.text
+        assert "1 rows: no such image here" in it.text
         assert "1 rows with tags that are not understood" in it.text
         await it.press("y")
-        await it.until(lambda: "1 of pictures here; understood: caption of 1" in it.notices)
+        await it.until(lambda: "1 of images here; understood: caption of 1" in it.notices)
         (folder / "a.png").unlink()
         await it.press("i")
         await it.type(str(folder))
         await it.press("enter")
-        await it.until(lambda: "none of 3 rows is of a picture here" in it.notices)
+        await it.until(lambda: "none of 3 rows is of an image here" in it.notices)
 
 
 async def test_an_import_of_nothing_is_said_and_the_review_stays(drive, session):

@@ -15,7 +15,7 @@ def spoilt(session, tmp_path: Path) -> Path:
     """A file with a name and a content that are no good."""
     path = tmp_path / "more" / "[red]bad\x1b[31m.png"
     path.parent.mkdir()
-    path.write_bytes(b"no picture")
+    path.write_bytes(b"no image")
     session.images.scan(path.parent)
     return path
 

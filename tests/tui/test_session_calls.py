@@ -1,4 +1,4 @@
-"""What the app asks of a session: one call for many pictures, and nothing left waiting that a moment can finish."""
+"""What the app asks of a session: one call for many images, and nothing left waiting that a moment can finish."""
 
 from __future__ import annotations
 

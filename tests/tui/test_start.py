@@ -1,4 +1,4 @@
-"""Starting: the first screen waits for nothing it does not show, and has its pictures at once."""
+"""Starting: the first screen waits for nothing it does not show, and has its images at once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LATE_FILES = ("curator.freeze.build", "curator.freeze.checks.checks", "curator.
 
 
 def test_the_first_screen_imports_no_other() -> None:
-    """Pictures, scans, freezes, imports, runs and other screens are loaded when they are wanted."""
+    """Images, scans, freezes, imports, runs and other screens are loaded when they are wanted."""
     code = "import sys, curator.tui.app; print('\\n'.join(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     loaded = done.stdout.split()

@@ -52,7 +52,7 @@ async def test_buckets_say_in_words_which_batches_are_short(drive, subsets):
 async def test_without_subsets_everything_is_trained_once(drive):
     async with drive() as it:
         await it.press("2")
-        await it.sees("no subset yet: every picture is trained once an epoch")
+        await it.sees("no subset yet: every image is trained once an epoch")
         await it.sees("6 samples of 6 images")
 
 

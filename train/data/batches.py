@@ -32,7 +32,7 @@ class Share:
 
 @dataclass(frozen=True)
 class Item:
-    """One sample, ready to train. `shown` differs from `sample` where a bad picture was replaced.
+    """One sample, ready to train. `shown` differs from `sample` where a bad image was replaced.
 
     `loaded` is None where the latents are cached.
     """
@@ -59,7 +59,7 @@ class Batch:
 
 
 class BatchReader:
-    """Makes batches from the plan. With `cached`, only pictures are read that are cut anew each time."""
+    """Makes batches from the plan. With `cached`, only images are read that are cut anew each time."""
 
     def __init__(
         self,

@@ -56,12 +56,12 @@ class Picture:
 
 
 def picture_of(manifest: Manifest, row: int) -> Picture:
-    """The picture of a manifest row."""
+    """The image of a manifest row."""
     return _picture(manifest, row, manifest.image(row))
 
 
 def pictures_of(manifest: Manifest, first: int, count: int) -> Iterator[Picture]:
-    """The pictures of `count` rows from `first` on, read in one go."""
+    """The images of `count` rows from `first` on, read in one go."""
     for row, image in enumerate(manifest.images(first, count), start=first):
         yield _picture(manifest, row, image)
 

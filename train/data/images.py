@@ -2,7 +2,7 @@
 
 Flattened first (`curator.contract.flatten`): upright, on white, 8-bit RGB; scaled as the manifest's rule says; then the
 cut, and the mirror last (rows S043, S036). Bytes that differ from the manifest's sha256 are
-a user's mistake that stops the run; bytes that agree but cannot be decoded are a bad picture.
+a user's mistake that stops the run; bytes that agree but cannot be decoded are a bad image.
 """
 
 from __future__ import annotations
@@ -55,12 +55,12 @@ PngImagePlugin.MAX_TEXT_MEMORY = MAX_PNG_TEXTS_BYTES
 
 
 class BadPictureError(Exception):
-    """The file is what the manifest says, and no picture can be made of it."""
+    """The file is what the manifest says, and no image can be made of it."""
 
 
 @dataclass(frozen=True)
 class PictureFile:
-    """Where a picture is, what its bytes must be, how it is scaled, and where its mask comes from."""
+    """Where an image is, what its bytes must be, how it is scaled, and where its mask comes from."""
 
     path: Path
     sha256: str
@@ -70,21 +70,21 @@ class PictureFile:
 
 
 class Cut(NamedTuple):
-    """What is seen of a scaled picture at one showing: a box of the bucket's size, then mirrored or not."""
+    """What is seen of a scaled image at one showing: a box of the bucket's size, then mirrored or not."""
 
     box: Box
     flip: bool
 
 
 class LoadedSample(NamedTuple):
-    """One showing of a picture: `pixels` uint8 [3, h, w]; `mask` float32 0..1 [h/8, w/8], None: all of it counts."""
+    """One showing of an image: `pixels` uint8 [3, h, w]; `mask` float32 0..1 [h/8, w/8], None: all of it counts."""
 
     pixels: Tensor
     mask: Tensor | None
 
 
 def load_sample(file: PictureFile, cut: Cut) -> LoadedSample:
-    """The picture at `cut`, with its mask.
+    """The image at `cut`, with its mask.
 
     Raises:
         UserError: the file is gone, or is another than was frozen.
@@ -108,7 +108,7 @@ def _decoded(data: bytes, made: Callable[[Image.Image], T]) -> T:
 
 
 def _layers(opened: Image.Image, file: PictureFile) -> tuple[Image.Image, Image.Image | None]:
-    """The picture, and its transparency where that is the mask."""
+    """The image, and its transparency where that is the mask."""
     turned = upright(opened)
     return on_white(turned), opacity(turned) if file.mask == "alpha" else None
 
@@ -135,13 +135,13 @@ def _read_bytes(file: PictureFile) -> bytes:
 
 
 def _placed(picture: Image.Image, file: PictureFile, cut: Cut) -> Image.Image:
-    """Scaled, cut and mirrored: a mask goes exactly the picture's way."""
+    """Scaled, cut and mirrored: a mask goes exactly the image's way."""
     part = scaled(picture, file.placement.resized, file.resample).crop(cut.box)
     return ImageOps.mirror(part) if cut.flip else part
 
 
 def scaled(picture: Image.Image, size: Size, resample: Resample) -> Image.Image:
-    """`picture` at `size`. "auto" is area averaging where no side grows, else Lanczos."""
+    """`image` at `size`. "auto" is area averaging where no side grows, else Lanczos."""
     if size == picture.size:
         return picture
     if resample == "auto":

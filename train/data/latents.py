@@ -1,8 +1,8 @@
 """Latents of a batch: cached in memory at the start, or encoded as needed.
 
-What is kept are the VAE's moments, not one draw from them, and a mirrored picture is encoded from mirrored
-pixels (rows S038, S039). Every picture is encoded alone where that is bit-stable (CPU), so kept and fresh are equal.
-A picture that is cut anew each time is never kept (row S040): it is read and encoded for each sample.
+What is kept are the VAE's moments, not one draw from them, and a mirrored image is encoded from mirrored
+pixels (rows S038, S039). Every image is encoded alone where that is bit-stable (CPU), so kept and fresh are equal.
+An image that is cut anew each time is never kept (row S040): it is read and encoded for each sample.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _PIXELS_AT_ONCE = 8 * 512 * 512
 
 
 class Kept(NamedTuple):
-    """One showing of a picture, encoded, on the CPU: `moments` [2, c, h/8, w/8], `mask` [h/8, w/8] where it has one."""
+    """One showing of an image, encoded, on the CPU: `moments` [2, c, h/8, w/8], `mask` [h/8, w/8] where it has one."""
 
     moments: Tensor
     mask: Tensor | None
@@ -69,7 +69,7 @@ class Latents:
 
 
 def _stacked(masks: Sequence[Tensor | None], like: Tensor) -> Tensor | None:
-    """A picture without a mask counts as a whole."""
+    """An image without a mask counts as a whole."""
     if all(mask is None for mask in masks):
         return None
     whole = torch.ones(like.shape[-2:])
@@ -77,14 +77,14 @@ def _stacked(masks: Sequence[Tensor | None], like: Tensor) -> Tensor | None:
 
 
 def encode(family: Family, pixels: Tensor) -> Moments:
-    """Moments on the CPU, of pictures in -1..1."""
+    """Moments on the CPU, of images in -1..1."""
     height, width = pixels.shape[-2:]
     parts = [family.encode_pictures(part) for part in pixels.split(_pictures_at_once((width, height)))]
     return Moments(torch.cat([p.mean for p in parts]).cpu(), torch.cat([p.logvar for p in parts]).cpu())
 
 
 def _pictures_at_once(bucket: Size) -> int:
-    """On a GPU, as many as memory is sure to hold: at 1024 px a picture's activations take some 2 GiB."""
+    """On a GPU, as many as memory is sure to hold: at 1024 px an image's activations take some 2 GiB."""
     return max(1, _PIXELS_AT_ONCE // (bucket[0] * bucket[1])) if torch.cuda.is_available() else 1
 
 
@@ -98,9 +98,9 @@ def keep_latents(
     gather: Callable[[Tensor], Tensor],
     progress: Callable[[int], None],
 ) -> dict[Key, Kept]:
-    """Encode every picture that is always cut alike once; each process its part, and all processes keep all.
+    """Encode every image that is always cut alike once; each process its part, and all processes keep all.
 
-    `workers` threads read pictures ahead. `gather` joins equal tensors of all ranks in rank order. `progress` is
+    `workers` threads read images ahead. `gather` joins equal tensors of all ranks in rank order. `progress` is
     called with the rows done, and may raise to stop.
     """
     kept: dict[Key, Kept] = {}
@@ -135,7 +135,7 @@ def _unpacked(packed: Tensor, view: _View) -> Kept:
 
 @dataclass(frozen=True)
 class _View:
-    """A picture as it is, or mirrored."""
+    """An image as it is, or mirrored."""
 
     picture: Picture
     flip: bool
@@ -185,6 +185,6 @@ def _views(manifest: Manifest, span: Span) -> Iterator[_View]:
 
 
 def _part(turn: Sequence[_View], share: Share) -> list[_View]:
-    """All processes encode equally many, so in a last, short turn some pictures are encoded more than once."""
+    """All processes encode equally many, so in a last, short turn some images are encoded more than once."""
     each = -(-len(turn) // share.processes)
     return [turn[min(index, len(turn) - 1)] for index in range(share.rank * each, (share.rank + 1) * each)]

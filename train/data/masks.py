@@ -1,7 +1,7 @@
 """Loss masks: from an image's transparency, or from a mask file beside it.
 
 A mask file is `NAME-mask.png` or `NAME-masklabel.png`; its first channel is what counts, from black (nothing) to white
-(all). A picture without a mask counts as a whole. The loss is multiplied by the mask, averaged over each 8x8 pixels of
+(all). An image without a mask counts as a whole. The loss is multiplied by the mask, averaged over each 8x8 pixels of
 a latent, before the mean over all elements: a smaller mask makes a smaller loss, as in kohya-ss/sd-scripts.
 """
 
@@ -23,7 +23,7 @@ _LATENT = 8  # pixels to a side of one latent
 
 
 def mask_file_of(path: Path) -> Path | None:
-    """The mask beside a picture, where there is one."""
+    """The mask beside an image, where there is one."""
     beside = (path.with_name(path.stem + ending) for ending in _ENDINGS)
     return next((place for place in beside if has_picture(place)), None)
 

@@ -3,7 +3,7 @@
 The rule: the next row of the same bucket (after the last comes the first) that can be decoded, with that
 row's caption and the missing sample's noise; where a bucket has none left, of the next bucket. All samples of a
 batch go the same way, so a batch stays of one size. It depends on the files alone, not on when a bad one was found, so
-resumes, worker counts and caches agree. Above the limit (1 % of the pictures, at least 1) the run stops.
+resumes, worker counts and caches agree. Above the limit (1 % of the images, at least 1) the run stops.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Quarantine:
                 return read(candidate)
             except BadPictureError as error:
                 self.add(candidate, str(error))
-        raise UserError("no picture of the manifest can be decoded", "mend the files, and freeze again")
+        raise UserError("no image of the manifest can be decoded", "mend the files, and freeze again")
 
     def _candidates(self, row: int, bucket: int) -> Iterator[int]:
         """The row itself, the rest of its bucket in a circle, then the buckets after it in a circle."""
@@ -66,11 +66,11 @@ class Quarantine:
     def check_limit(self) -> None:
         """
         Raises:
-            UserError: too many pictures are bad to call it an accident.
+            UserError: too many images are bad to call it an accident.
         """
         if len(self._bad) > self.limit:
             raise UserError(
-                f"{len(self._bad)} pictures cannot be decoded; a run goes on with at most {self.limit}",
+                f"{len(self._bad)} images cannot be decoded; a run goes on with at most {self.limit}",
                 "events.jsonl names them: mend or leave them out, and freeze again",
             )
 

@@ -25,7 +25,7 @@ def read_ahead(groups: Iterable[tuple[Group, Readers[T]]], workers: int) -> Iter
     with ThreadPoolExecutor(workers, thread_name_prefix="reader") as pool:
         try:
             yield from _ahead(groups, workers, pool)
-        finally:  # a stopped run must not wait for pictures it will not use
+        finally:  # a stopped run must not wait for images it will not use
             pool.shutdown(wait=False, cancel_futures=True)
 
 

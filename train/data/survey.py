@@ -15,12 +15,12 @@ from train.data.dataset import evenly_spread
 from train.data.masks import mask_file_of
 
 _MOST_TAGS = 1000  # a subset; the rest would make the metadata larger than the weights
-_ALL_UP_TO = 50_000  # pictures: of more, as many as are soon looked at
-_SOME = 20_000  # what ails one picture in 5,000 is seen among so many in 98 of 100 cases
+_ALL_UP_TO = 50_000  # images: of more, as many as are soon looked at
+_SOME = 20_000  # what ails one image in 5,000 is seen among so many in 98 of 100 cases
 
 
 class BadBrackets(NamedTuple):
-    """Captions whose weights are not what they seem: how many, the first one's picture, and what is wrong there."""
+    """Captions whose weights are not what they seem: how many, the first one's image, and what is wrong there."""
 
     count: int
     path: str
@@ -29,16 +29,16 @@ class BadBrackets(NamedTuple):
 
 @dataclass(frozen=True)
 class Survey:
-    """Counts by subset index and bucket index, of all pictures but for what has to be looked for picture by picture.
+    """Counts by subset index and bucket index, of all images but for what has to be looked for image by image.
 
-    Of the pictures looked at (`looked_at` of each subset), `masks` have a mask file, `masks_digest` says which, and
-    `bad_brackets` are the captions to mend. These are all pictures, or with `is_sample` an even sample of many.
+    Of the images looked at (`looked_at` of each subset), `masks` have a mask file, `masks_digest` says which, and
+    `bad_brackets` are the captions to mend. These are all images, or with `is_sample` an even sample of many.
     """
 
     images: list[int]
     samples: list[float]  # repeats, added up
     bucket_images: list[int]
-    tags: list[list[tuple[str, int]]]  # pictures of each subset with a tag, the most frequent first
+    tags: list[list[tuple[str, int]]]  # images of each subset with a tag, the most frequent first
     looked_at: list[int]
     is_sample: bool
     masks: list[int]
@@ -47,9 +47,9 @@ class Survey:
 
 
 class CountedManifest:
-    """Hands on a manifest's pictures and looks at them on the way, so that whoever goes through them is enough.
+    """Hands on a manifest's images and looks at them on the way, so that whoever goes through them is enough.
 
-    Above 50,000 pictures it hands on 20,000, evenly spread: a run of millions does not wait for a look at each file.
+    Above 50,000 images it hands on 20,000, evenly spread: a run of millions does not wait for a look at each file.
     """
 
     def __init__(self, manifest: Manifest, *, weighted_captions: bool) -> None:
@@ -65,7 +65,7 @@ class CountedManifest:
         return _SOME if self.is_sample else len(self._manifest)
 
     def images(self) -> Iterator[ManifestImage]:
-        """The pictures to look at, each once."""
+        """The images to look at, each once."""
         for image in self._some() if self.is_sample else self._manifest.images():
             self._looked_at[image.subset] += 1
             self._look_for_mask(image)
@@ -96,7 +96,7 @@ class CountedManifest:
             self._bad_brackets = first._replace(count=first.count + 1)
 
     def survey(self) -> Survey:
-        """All counts, once the pictures were gone through."""
+        """All counts, once the images were gone through."""
         manifest = self._manifest
         subsets = len(manifest.header.subsets)
         images, samples = [0] * subsets, [0.0] * subsets

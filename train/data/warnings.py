@@ -30,11 +30,11 @@ def data_warnings(header: ManifestHeader, survey: Survey, recipe: Recipe) -> Ite
 
 
 def _about_masks(header: ManifestHeader, survey: Survey, recipe: Recipe) -> Iterator[TrainingWarning]:
-    pictures = "pictures looked at" if survey.is_sample else "pictures"
+    what = "images looked at" if survey.is_sample else "images"
     for subset, images, masks in zip(header.subsets, survey.looked_at, survey.masks, strict=True):
         if subset.mask == "file" and masks < images:
             yield TrainingWarning(
-                f"{visible(subset.name)}: {masks} of {images} {pictures} have a mask file; the others count whole",
+                f"{visible(subset.name)}: {masks} of {images} {what} have a mask file; the others count whole",
                 "a mask stands beside NAME.png as NAME-mask.png",
             )
     if recipe.objective.mask_floor and all(subset.mask == "none" for subset in header.subsets):

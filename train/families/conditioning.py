@@ -13,7 +13,7 @@ from curator.contract.crops import corner_told
 
 @dataclass(frozen=True)
 class Framing:
-    """How a picture was scaled and cut, in pixels: `original` is its own size, upright and before scaling;
+    """How an image was scaled and cut, in pixels: `original` is its own size, upright and before scaling;
     `corner` is the left and top that is told of the cut; `target` is the size that is trained."""
 
     original: Size
@@ -30,19 +30,19 @@ class Framing:
 def framing_of(
     original: Size, placement: Placement, crop: Box, crop_inputs: CropInputs, *, flip: bool
 ) -> Framing:
-    """What SDXL is told of a picture cut at `crop`, as the manifest's rule has it."""
+    """What SDXL is told of an image cut at `crop`, as the manifest's rule has it."""
     corner = corner_told(original, placement, crop, crop_inputs, flip=flip)
     return Framing(original, corner, placement.bucket)
 
 
 def whole(size: Size) -> Framing:
-    """A picture that was never cut: what samples ask for."""
+    """An image that was never cut: what samples ask for."""
     return Framing(size, (0, 0), size)
 
 
 @dataclass(frozen=True)
 class Conditioning:
-    """What n pictures are predicted from. `pooled` and `sizes` are SDXL's alone."""
+    """What n images are predicted from. `pooled` and `sizes` are SDXL's alone."""
 
     states: Tensor  # [n, tokens, width]
     pooled: Tensor | None = None  # [n, width]

@@ -26,7 +26,7 @@ class BaseFacts:
     prediction: Prediction
     clip_skip: int
     is_v2: bool
-    native_side: int  # of the square pictures it was made with, in pixels
+    native_side: int  # of the square images it was made with, in pixels
 
 
 class Family(Protocol):
@@ -57,7 +57,7 @@ class Family(Protocol):
     def token_count(self, caption: str) -> int: ...
 
     def condition(self, captions: Sequence[str], framings: Sequence[Framing]) -> Conditioning:
-        """What the UNet is told of pictures with these captions, cut like this."""
+        """What the UNet is told of images with these captions, cut like this."""
         ...
 
     def encode_pictures(self, pixels: Tensor) -> Moments: ...

@@ -80,7 +80,7 @@ class Sd1:
     def condition(self, captions: Sequence[str], _framings: Sequence[Framing]) -> Conditioning:
         """Hidden states [n, tokens, width] of the `clip_skip`-th layer from the end, then the final norm (S027).
 
-        SD1 is not told how pictures were cut.
+        SD1 is not told how images were cut.
         """
         ids, weights = clip_text.tokenize(self.tokenizer, captions, self.text)
         encoder = self.text_encoder

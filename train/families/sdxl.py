@@ -1,7 +1,7 @@
 """Stable Diffusion XL: encoding, prediction, decoding.
 
 Two text encoders: of both the layer before the last, without the final norm, side by side; of the second also
-the projected end mark of its last layer. Beside them six numbers say how the picture was scaled and cut.
+the projected end mark of its last layer. Beside them six numbers say how the image was scaled and cut.
 """
 
 from __future__ import annotations

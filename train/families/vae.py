@@ -11,7 +11,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Moments:
-    """What the VAE says of pictures: mean and log-variance of each latent, unscaled; [n, 4, h/8, w/8]."""
+    """What the VAE says of images: mean and log-variance of each latent, unscaled; [n, 4, h/8, w/8]."""
 
     mean: Tensor
     logvar: Tensor
@@ -34,5 +34,5 @@ def scaled_latents(vae: AutoencoderKL, moments: Moments, noise: Tensor | None) -
 
 @torch.no_grad()
 def decoded(vae: AutoencoderKL, latents: Tensor) -> Tensor:
-    """Pictures [n, 3, h, w], about -1..1."""
+    """Images [n, 3, h, w], about -1..1."""
     return vae.decode(latents.float() / vae.config.scaling_factor).sample

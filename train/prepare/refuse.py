@@ -46,12 +46,12 @@ def check_images(manifest: Manifest, recipe: Recipe, reporter: Reporter) -> Surv
     """
     counted = CountedManifest(manifest, weighted_captions=recipe.text.weighted_captions)
     rows = len(counted)
-    reporter.phase("checking pictures", rows)
+    reporter.phase("checking images", rows)
     first, count = None, 0
     for done, problem in enumerate(verify_files(counted, read_all=False), start=1):
         if problem is not None:
             first, count = first or problem, count + 1
-        reporter.progress("checking pictures", done, rows)
+        reporter.progress("checking images", done, rows)
     if first is not None:
         among = f" of {rows:,} looked at" if counted.is_sample else ""
         more = f" (and {count - 1} more{among})" if count > 1 else ""

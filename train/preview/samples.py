@@ -27,7 +27,7 @@ class SamplingStoppedError(Exception):
 
 @dataclass(frozen=True)
 class Wanted:
-    """One picture to make. Sides in pixels."""
+    """One image to make. Sides in pixels."""
 
     prompt: str
     negative: str
@@ -40,7 +40,7 @@ class Wanted:
 
 
 def wanted_pictures(recipe: SamplePictures, native_side: int) -> list[Wanted]:
-    """One picture a prompt; seeds count up. A side that is not given is `native_side` pixels long."""
+    """One image a prompt; seeds count up. A side that is not given is `native_side` pixels long."""
     return [
         _wanted(recipe, prompt, recipe.seed + index, native_side)
         for index, prompt in enumerate(recipe.prompts)
@@ -64,7 +64,7 @@ def _wanted(recipe: SamplePictures, prompt: str, seed: int, native_side: int) ->
 def make_picture(
     family: Family, wanted: Wanted, device: torch.device, go_on: Callable[[], bool]
 ) -> Image.Image:
-    """Denoise one picture.
+    """Denoise one image.
 
     Raises:
         SamplingStoppedError: `go_on` said no between two steps.
@@ -100,12 +100,12 @@ def _guided(
 def _advance(
     scheduler: Any, predicted: Tensor, timestep: Tensor, latents: Tensor, generator: torch.Generator
 ) -> Tensor:
-    """One scheduler step; the generator is the picture's own, for samplers that add noise."""
+    """One scheduler step; the generator is the image's own, for samplers that add noise."""
     return scheduler.step(predicted, timestep, latents, generator=generator).prev_sample
 
 
 def to_picture(pixels: Tensor) -> Image.Image:
-    """[3, h, w] in -1..1 to an 8-bit picture."""
+    """[3, h, w] in -1..1 to an 8-bit image."""
     values = ((pixels.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
     return Image.fromarray(values.permute(1, 2, 0).cpu().numpy())
 

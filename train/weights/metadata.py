@@ -115,7 +115,7 @@ def _of_length(record: Record, step: int, now: float) -> dict[str, str]:
 
 
 def _reg_samples(record: Record) -> int:
-    """Samples of regularisation pictures in an epoch, as kohya counts images: repeats included."""
+    """Samples of regularisation images in an epoch, as kohya counts images: repeats included."""
     subsets = record.header.subsets
     return round(
         sum(count for count, subset in zip(record.survey.samples, subsets, strict=True) if subset.is_reg)

@@ -27,7 +27,7 @@ SUBSETS = (
 
 
 def photographs() -> Path:
-    """The folder of the wheel's pictures.
+    """The folder of the wheel's images.
 
     Raises:
         UserError: the extra is not installed.

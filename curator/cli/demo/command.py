@@ -98,17 +98,17 @@ def _tell_frozen(session: Session, frozen: FrozenManifest) -> None:
     for share in preview.subsets:
         _step(
             "subset",
-            f"{share.name}: {share.images} pictures x {share.repeats:g} = {share.share:.0%} of an epoch",
+            f"{share.name}: {share.images} images x {share.repeats:g} = {share.share:.0%} of an epoch",
         )
     _step(
         "freeze",
-        f"{frozen.images} pictures, {frozen.samples_per_epoch} samples an epoch, digest {frozen.digest[:12]}",
+        f"{frozen.images} images, {frozen.samples_per_epoch} samples an epoch, digest {frozen.digest[:12]}",
     )
     _step("buckets", buckets)
 
 
 def _make_base(manifest: Path, base: Path) -> None:
-    """A tiny model with SD1's architecture that has seen the pictures just enough to draw blobs."""
+    """A tiny model with SD1's architecture that has seen the images just enough to draw blobs."""
     _step("base model", "SD1's architecture at a hundredth of its width; it first learns to draw blobs")
     steps = ("--vae-steps", "120", "--unet-steps", "150")
     command = [sys.executable, "-m", "train.tiny_base", str(base), "--pictures", str(manifest), *steps]

@@ -22,7 +22,7 @@ class Outcome:
     lora: Path
     loss_before: float
     loss_after: float
-    samples: tuple[tuple[str, str, str], ...]  # prompt, picture before, picture after
+    samples: tuple[tuple[str, str, str], ...]  # prompt, image before, image after
     difference: float
     effect: float
     seconds: float
@@ -50,7 +50,7 @@ def tell(folder: Path, outcome: Outcome) -> None:
 
 def _next_commands(where: str) -> Sequence[str]:
     return (
-        f"frieze {where}                                    the app: pictures, tags, subsets, runs",
+        f"frieze {where}                                    the app: images, tags, subsets, runs",
         f"frieze ls 'cat OR coffee' --collection {where}    filter the collection",
         f"frieze manifest show demo --collection {where}    what an epoch of it is",
         f"frieze runs list --collection {where}             the runs",

@@ -46,7 +46,7 @@ MaxOption = Annotated[
 StepOption = Annotated[int | None, typer.Option("--step", metavar="S", help="Step between sides, in pixels.")]
 UpscaleOption = Annotated[
     bool | None,
-    typer.Option("--upscale/--no-upscale", help="Whether small pictures are enlarged to a bucket."),
+    typer.Option("--upscale/--no-upscale", help="Whether small images are enlarged to a bucket."),
 ]
 
 ResampleOption = Annotated[

@@ -12,7 +12,7 @@ _PLAIN_EVERY, _PLAIN_LINES = 1000, 50  # as many lines at most, where the end is
 _LOOK_S = 0.1
 Show = Callable[
     [int, int], None
-]  # done, in all (0 where nobody knows); pictures are counted while nothing is done
+]  # done, in all (0 where nobody knows); images are counted while nothing is done
 
 
 @contextmanager

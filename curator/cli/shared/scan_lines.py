@@ -18,14 +18,14 @@ _LISTS = ("quarantined", "conflicts", "warnings")
 def report_lines(report: ScanReport, *, quarantined: bool = True) -> list[str]:
     """For a person; without files in quarantine where these are listed anyway."""
     told = (f"{getattr(report, name)} {name}" for name in _COUNTS if getattr(report, name))
-    lines = [", ".join(told) or "no pictures", *passed_over_lines(report)]
+    lines = [", ".join(told) or "no images", *passed_over_lines(report)]
     for name in _LISTS[:2] if quarantined else _LISTS[1:2]:
         lines += [_line(name, path, why) for path, why in getattr(report, name)]
     return lines + _warnings(report)
 
 
 def passed_over_lines(report: ScanReport) -> list[str]:
-    """A line of the pictures and videos that no scan reads, where there are any."""
+    """A line of the images and videos that no scan reads, where there are any."""
     counts = [f"{count:,} {visible(ending)}" for ending, count in sorted(report.passed_over.items())]
     return [f"passed over, of formats that are not read: {', '.join(counts)}"] if counts else []
 

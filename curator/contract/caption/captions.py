@@ -71,7 +71,7 @@ class CaptionRules:
 
 
 class CaptionParts(NamedTuple):
-    """The caption of one picture, taken apart; `text` is free text that follows the tags."""
+    """The caption of one image, taken apart; `text` is free text that follows the tags."""
 
     head: tuple[str, ...] = ()
     middle: tuple[str, ...] = ()
@@ -243,7 +243,7 @@ def _one_line(text: str, k: int) -> str:
 
 
 def _text_as_tags(parts: CaptionParts, rules: CaptionRules) -> CaptionParts:
-    """Where tags move, what commas part in a line of its own are tags behind the picture's, or before them."""
+    """Where tags move, what commas part in a line of its own are tags behind the image's, or before them."""
     if rules.text_first:
         return _text_before_tags(parts, rules)
     own = len(parts.head) - bool(rules.trigger) + len(parts.middle)

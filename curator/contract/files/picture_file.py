@@ -24,7 +24,7 @@ AnyPath = str | Path
 
 
 def open_picture(path: AnyPath) -> BinaryIO:
-    """A picture (or a sidecar) for reading: a regular file, or in a tar.
+    """An image (or a sidecar) for reading: a regular file, or in a tar.
 
     Raises:
         OSError: it is gone or cannot be read, as `open` says it.
@@ -33,7 +33,7 @@ def open_picture(path: AnyPath) -> BinaryIO:
 
 
 def read_picture(path: AnyPath) -> bytes:
-    """All bytes of a picture; raises as `open_picture` does, and `EFBIG` for what is too large to be one."""
+    """All bytes of an image; raises as `open_picture` does, and `EFBIG` for what is too large to be one."""
     with open_picture(path) as file:
         size = file.seek(0, os.SEEK_END)
         if size > _MOST_BYTES:
@@ -43,7 +43,7 @@ def read_picture(path: AnyPath) -> bytes:
 
 
 def picture_bytes(path: AnyPath) -> int:
-    """How many bytes a picture has; raises as `open_picture` does."""
+    """How many bytes an image has; raises as `open_picture` does."""
     return _reached(path, lambda: Path(path).stat().st_size, lambda _, member: member.size)
 
 

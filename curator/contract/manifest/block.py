@@ -1,8 +1,8 @@
 """A block of 32 images of a manifest: packed, and one of them read.
 
-A row a picture would make a manifest of millions slow to write; blocks are written many times faster, and one picture
-is still read without the others. `numbers` holds a line of 23 signs (`signs.py`) a picture, in the order of `NARROW`
-and `WIDE`. Where the path, tags and text of a picture end is counted in bytes from the block's beginning.
+A row an image would make a manifest of millions slow to write; blocks are written many times faster, and one image
+is still read without the others. `numbers` holds a line of 23 signs (`signs.py`) an image, in the order of `NARROW`
+and `WIDE`. Where the path, tags and text of an image end is counted in bytes from the block's beginning.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ WIDE = (
     "width", "height", "resized_width", "resized_height", "crop_left", "crop_top", "file_bytes",
     "path_end", "tags_end", "text_end",
 )  # fmt: skip
-SIGNS = len(NARROW) + 2 * len(WIDE)  # of one picture; a line break parts it from the next
-LEAST_ROW_BYTES = SIGNS + 32  # of one picture: its signs and its sha256
+SIGNS = len(NARROW) + 2 * len(WIDE)  # of one image; a line break parts it from the next
+LEAST_ROW_BYTES = SIGNS + 32  # of one image: its signs and its sha256
 ENDS = 6  # the last so many signs say where path, tags and text end
 DAMAGE = (ValueError, TypeError, AttributeError, IndexError)  # where reading a garbled block ends
 _FIRST_BEGINS = encode_numbers([0] * ENDS)
 
 
 class Block(NamedTuple):
-    """The columns of 32 pictures (fewer in the last block) as they are stored.
+    """The columns of 32 images (fewer in the last block) as they are stored.
 
     `paths` are bytes as the file system gives them, one behind the other; `tags` a sign a tag and `texts` the free
     texts, in UTF-8.
@@ -40,7 +40,7 @@ class Block(NamedTuple):
 
 
 class PackedRow(NamedTuple):
-    """One picture of a block. `head` and `tail` count tags that never move, from either end."""
+    """One image of a block. `head` and `tail` count tags that never move, from either end."""
 
     root: int
     head: int
@@ -59,7 +59,7 @@ class PackedRow(NamedTuple):
 
 
 def packed(rows: Iterable[PackedRow]) -> Iterator[Block]:
-    """All pictures in blocks."""
+    """All images in blocks."""
     some: list[PackedRow] = []
     for row in rows:
         some.append(row)
@@ -90,7 +90,7 @@ def _block(rows: Sequence[PackedRow]) -> Block:
 
 
 def unpacked(block: tuple[bytes, bytes, bytes, bytes, bytes], place: int) -> PackedRow:
-    """The picture at `place` (from 0) of a `Block`.
+    """The image at `place` (from 0) of a `Block`.
 
     Raises:
         DAMAGE: this is no block, or it is damaged. (Damage that leaves its lengths is seen by the seal alone.)
@@ -113,7 +113,7 @@ def unpacked(block: tuple[bytes, bytes, bytes, bytes, bytes], place: int) -> Pac
         and text_begin <= text_end <= len(texts)
         and len(own_sha256) == 32
     ):
-        raise ValueError("a picture ends before it begins, or behind its block")
+        raise ValueError("an image ends before it begins, or behind its block")
     return PackedRow(
         root,
         head,
@@ -133,7 +133,7 @@ def unpacked(block: tuple[bytes, bytes, bytes, bytes, bytes], place: int) -> Pac
 
 
 def image_view(parts: str) -> str:
-    """The SQL of the view `image`: blocks as one row a picture, for reading from other programs.
+    """The SQL of the view `image`: blocks as one row an image, for reading from other programs.
 
     `parts` is the name of the table that says bucket, repeats and subset of rows.
     """
@@ -169,7 +169,7 @@ def _sql_number(place: int) -> str:
 
 
 def _shifted(column: str) -> str:
-    """The same of the picture before."""
+    """The same of the image before."""
     return column.replace("slot * ", "(slot - 1) * ")
 
 

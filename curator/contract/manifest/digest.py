@@ -88,14 +88,14 @@ def verify_digest(manifest: Manifest) -> None:
 
 
 class FileProblem(NamedTuple):
-    """A picture that is not what it was at the freeze."""
+    """An image that is not what it was at the freeze."""
 
     path: Path
     reason: str
 
 
 def verify_files(manifest: Manifest, *, read_all: bool = True) -> Iterator[FileProblem | None]:
-    """Check every picture against the freeze, yielding None for a sound one and a problem for another.
+    """Check every image against the freeze, yielding None for a sound one and a problem for another.
 
     With `read_all` the bytes are hashed; without, only presence and file size are compared.
     """

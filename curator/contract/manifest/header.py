@@ -1,4 +1,4 @@
-"""Manifest header: what a manifest says but for its pictures, and its stored form, which is checked as it is read."""
+"""Manifest header: what a manifest says but for its images, and its stored form, which is checked as it is read."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ _MOST_SIDE = 1 << 16  # pixels of a bucket
 _MOST_BUCKETS = 1 << 16
 _DIGEST = re.compile("[0-9a-f]{64}")
 
-# Where the loss of a subset's pictures counts: everywhere, by their alpha, or by a picture `NAME-mask.png` beside them.
+# Where the loss of a subset's images counts: everywhere, by their alpha, or by an image `NAME-mask.png` beside them.
 MaskMode = Literal["none", "alpha", "file"]
 MASK_MODES: tuple[MaskMode, ...] = get_args(MaskMode)
 
 
 @dataclass(frozen=True)
 class ManifestSubset:
-    """One concept of the training: where it came from and how its pictures are shown.
+    """One concept of the training: where it came from and how its images are shown.
 
-    `is_reg` marks regularisation pictures (class pictures that keep the base's idea of a class); how often they
+    `is_reg` marks regularisation images (class images that keep the base's idea of a class); how often they
     come was decided at the freeze and stands in the rows. `crop` says how the part beyond the bucket is cut.
     """
 
@@ -51,7 +51,7 @@ class ManifestSubset:
 class Provenance:
     """Where a manifest came from. Sealed, but no part of the data digest, so equal data has an equal digest.
 
-    `derived` is JSON: the words that rules gave to pictures, and the numbers they were cut at.
+    `derived` is JSON: the words that rules gave to images, and the numbers they were cut at.
     """
 
     name: str
@@ -115,7 +115,7 @@ def _check_version(path: Path, meta: dict[str, Any]) -> None:
 def rule_of(about: object) -> BucketRule:
     """A bucket rule from its stored form; ValueError for what is none."""
     if not isinstance(about, dict) or any(type(each) is int and each > _MOST_SIDE for each in about.values()):
-        raise ValueError("no rule, or one of sizes that no picture has")
+        raise ValueError("no rule, or one of sizes that no image has")
     return checked(BucketRule, cast("dict[str, Any]", about))
 
 
@@ -123,7 +123,7 @@ def buckets_of(sizes: Iterable[Sequence[int]]) -> tuple[Size, ...]:
     """Buckets from their stored form; ValueError for sizes that no training has."""
     buckets = tuple((width, height) for width, height in islice(sizes, _MOST_BUCKETS + 1))
     if len(buckets) > _MOST_BUCKETS or any(not 8 <= side <= _MOST_SIDE for size in buckets for side in size):
-        raise ValueError("too many buckets, or one of a size that no picture has")
+        raise ValueError("too many buckets, or one of a size that no image has")
     return buckets
 
 

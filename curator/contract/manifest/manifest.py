@@ -1,6 +1,6 @@
 """The manifest: one sealed SQLite file with everything a training needs to know of its data.
 
-This file holds the reader. `manifest_header` has what is said of all pictures, `manifest_writer` makes a manifest,
+This file holds the reader. `manifest_header` has what is said of all images, `manifest_writer` makes a manifest,
 `manifest_digest` says whether two are equal, `manifest_seal` whether one is untouched. The layout is described in
 `docs/manifest.md`. Opened read-only and immutable, so any number of loader workers can read it, also from a
 read-only disk. Whatever it says is checked: a seal that fits does not say who made it.
@@ -29,7 +29,7 @@ SUFFIX = ".manifest"
 
 
 class ManifestImage(NamedTuple):
-    """One picture in one subset. `path` is relative to root number `root`; sizes in pixels, EXIF turn applied."""
+    """One image in one subset. `path` is relative to root number `root`; sizes in pixels, EXIF turn applied."""
 
     path: str
     root: int
@@ -43,7 +43,7 @@ class ManifestImage(NamedTuple):
     parts: CaptionParts
 
 
-_MOST_PIXELS = 1 << 31  # of one side of a picture
+_MOST_PIXELS = 1 << 31  # of one side of an image
 _Stored = tuple[bytes, bytes, bytes, bytes, bytes]  # a `Block` as SQLite gives it
 _BLOCK = "SELECT numbers, sha256, paths, tags, texts FROM block"
 _ONE_BLOCK = f"{_BLOCK} WHERE id = ?"
@@ -86,7 +86,7 @@ class Manifest:
         return dict(self._file.rows("SELECT name, class FROM tag ORDER BY id", kinds=(str, str)))
 
     def tag_counts(self, subset: int, most: int | None = None) -> list[tuple[str, int]]:
-        """How many pictures of a subset have each tag in their captions, the most common first."""
+        """How many images of a subset have each tag in their captions, the most common first."""
         query = """SELECT name, images FROM subset_tag JOIN tag ON tag.id = tag
             WHERE subset = ? ORDER BY images DESC, tag LIMIT ?"""
         return list(self._file.rows(query, (subset, -1 if most is None else most), (str, int)))
@@ -112,7 +112,7 @@ class Manifest:
         return self._row_count
 
     def image(self, row: int) -> ManifestImage:
-        """The picture of manifest row `row` (from 0).
+        """The image of manifest row `row` (from 0).
 
         Raises:
             IndexError: no such row.
@@ -123,7 +123,7 @@ class Manifest:
         return self._image(self._block(row // ROWS), row)
 
     def images(self, first: int = 0, count: int | None = None) -> Iterator[ManifestImage]:
-        """The pictures of rows `first` .. `first + count - 1`, streamed.
+        """The images of rows `first` .. `first + count - 1`, streamed.
 
         Raises:
             UserError: a block is damaged, or missing.
@@ -146,7 +146,7 @@ class Manifest:
         return starmap(Block, self._file.rows(f"{_BLOCK} ORDER BY id"))
 
     def rows_of(self, file: Path) -> tuple[int, ...]:
-        """The rows of a picture's file, found without reading the others: by its place among the paths of each part.
+        """The rows of an image's file, found without reading the others: by its place among the paths of each part.
 
         Raises:
             UserError: a block on the way is damaged.
@@ -216,7 +216,7 @@ class Manifest:
             and _is_inside(path)
         ):
             raise ValueError(
-                "a picture of no size, one that does not fill its bucket, or a path out of its root"
+                "an image of no size, one that does not fill its bucket, or a path out of its root"
             )
         return ManifestImage(
             path.decode("utf-8", "surrogateescape"),

@@ -62,7 +62,7 @@ class PartGatherer:
         """The next row; `place` is its root and path.
 
         Raises:
-            ValueError: rows are not in order, so a picture could not be found again.
+            ValueError: rows are not in order, so an image could not be found again.
         """
         where = (bucket, repeats, subset)
         if (where, place) < (self._here, self._place):

@@ -48,7 +48,7 @@ _PRAGMAS = (
 )
 _AT_ONCE = 128  # blocks in one statement, which older SQLite lets have 999 values
 _AHEAD = 4  # statements that wait to be carried out
-TagCount = tuple[int, int, int]  # subset, tag id, pictures
+TagCount = tuple[int, int, int]  # subset, tag id, images
 
 
 class PackedRows(Protocol):
@@ -167,7 +167,7 @@ def _insert_some(
 
 
 class _Packing:
-    """Pictures packed one by one."""
+    """Images packed one by one."""
 
     def __init__(self, images: Iterable[ManifestImage], tags: Iterable[str]) -> None:
         self._images = images

@@ -94,12 +94,12 @@ _CONTRADICTIONS = (
     ),
     _Contradiction(
         lambda r: bool(r.sample.width % 8 or r.sample.height % 8),
-        "the sample pictures' sides are no multiples of 8",
+        "the sample images' sides are no multiples of 8",
         "use sides such as 512 or 768",
     ),
     _Contradiction(
         lambda r: any(0 < side < _SMALLEST_SAMPLE for side in (r.sample.width, r.sample.height)),
-        f"a side of the sample pictures is below {_SMALLEST_SAMPLE} pixels",
+        f"a side of the sample images is below {_SMALLEST_SAMPLE} pixels",
         "use sides such as 512 or 768, or 0 for the family's own",
     ),
 )

@@ -53,7 +53,7 @@ class Model:
 
 @dataclass(frozen=True)
 class Text:
-    """How captions, and the prompts of sample pictures, reach the text encoders."""
+    """How captions, and the prompts of sample images, reach the text encoders."""
 
     weighted_captions: bool = knob(
         False,
@@ -116,13 +116,13 @@ class Length:
 
 @dataclass(frozen=True)
 class BatchSize:
-    """How many pictures make one step: size x accumulate x processes, all of one bucket."""
+    """How many images make one step: size x accumulate x processes, all of one bucket."""
 
-    size: int = knob(1, "pictures on one device at once", unit="pictures", low=1, high=4096)
+    size: int = knob(1, "images on one device at once", unit="images", low=1, high=4096)
     accumulate: int = knob(1, "device batches added up to one step", low=1, high=4096)
     leftovers: Literal["short", "fill", "carry"] = knob(
         "short",
-        "pictures of a bucket that fill no batch: a short batch, a filled one, or carried to the next epoch",
+        "images of a bucket that fill no batch: a short batch, a filled one, or carried to the next epoch",
         choices=LEFTOVERS,
     )
 
@@ -177,10 +177,10 @@ class Save:
 
 @dataclass(frozen=True)
 class SamplePictures:
-    """Pictures made to watch the run. Without prompts none are made."""
+    """Images made to watch the run. Without prompts none are made."""
 
-    prompts: tuple[str, ...] = knob((), "one picture each")
-    negative: str = knob("", "what the pictures should not show")
+    prompts: tuple[str, ...] = knob((), "one image each")
+    negative: str = knob("", "what the images should not show")
     every_steps: int = knob(0, "make them every so many steps; 0: not between", unit="steps", low=0)
     at_start: bool = knob(True, "make them before the first step")
     at_end: bool = knob(True, "make them after the last step")
@@ -190,7 +190,7 @@ class SamplePictures:
         0, "width; 0: the family's own, 512 for SD1 and 1024 for SDXL", unit="px", low=0, high=4096
     )
     height: int = knob(0, "height; 0: the family's own", unit="px", low=0, high=4096)
-    seed: int = knob(1, "seed of the first picture; the next ones count up", low=0, high=2**62)
+    seed: int = knob(1, "seed of the first image; the next ones count up", low=0, high=2**62)
     sampler: Literal["ddim", "euler", "euler_a", "dpmpp_2m"] = knob(
         "euler_a", "sampler", choices=("ddim", "euler", "euler_a", "dpmpp_2m")
     )
@@ -198,9 +198,9 @@ class SamplePictures:
 
 @dataclass(frozen=True)
 class Evaluate:
-    """Loss on fixed pictures, noise and timesteps, before, during and after: comparable where training loss is not."""
+    """Loss on fixed images, noise and timesteps, before, during and after: comparable where training loss is not."""
 
-    images: int = knob(0, "pictures of the manifest, evenly spread; 0: off", unit="pictures", low=0)
+    images: int = knob(0, "images of the manifest, evenly spread; 0: off", unit="images", low=0)
     every_steps: int = knob(0, "measure every so many steps; 0: at start and end only", unit="steps", low=0)
 
 
@@ -209,15 +209,15 @@ class Cache:
     """What is computed once and kept."""
 
     latents: Literal["memory", "off"] = knob(
-        "memory", "where encoded pictures are kept", choices=("memory", "off")
+        "memory", "where encoded images are kept", choices=("memory", "off")
     )
 
 
 @dataclass(frozen=True)
 class Loader:
-    """How pictures are read."""
+    """How images are read."""
 
-    workers: int = knob(2, "threads that read pictures ahead; 0: none", low=0, high=256)
+    workers: int = knob(2, "threads that read images ahead; 0: none", low=0, high=256)
 
 
 @dataclass(frozen=True)

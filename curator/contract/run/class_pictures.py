@@ -1,6 +1,6 @@
 """The job of making regularisation images with a base model (row S046): a file in their folder.
 
-The curator writes `job.json`; `python -m train.class_pictures FOLDER` makes what is missing, each picture with its
+The curator writes `job.json`; `python -m train.class_pictures FOLDER` makes what is missing, each image with its
 caption beside it, and records every one in `made.jsonl`. Stopped and started again, it goes on where it was.
 """
 
@@ -21,7 +21,7 @@ RECORD = "made.jsonl"
 
 @dataclass(frozen=True)
 class ClassPictures:
-    """A job: one picture a size, in pixels; picture n has the seed `seed + n`.
+    """A job: one image a size, in pixels; image n has the seed `seed + n`.
 
     `caption` is what their caption files say. `model` is a path as recipes have it.
     """
@@ -38,20 +38,20 @@ class ClassPictures:
     clip_skip: int = 1
 
     def name(self, number: int) -> str:
-        """The file of picture `number`, from 0."""
+        """The file of image `number`, from 0."""
         return f"class-{number:05}.png"
 
 
 def write_job(folder: Path, job: ClassPictures) -> None:
-    """Write the job into `folder`, made if it is not there, in place of one that has no picture yet.
+    """Write the job into `folder`, made if it is not there, in place of one that has no image yet.
 
     Raises:
-        UserError: the folder holds another job, whose pictures would be mixed with these, or cannot be written.
+        UserError: the folder holds another job, whose images would be mixed with these, or cannot be written.
     """
     file = folder / JOB
     if file.exists() and (earlier := read_job(folder)) != job and _has_begun(folder, earlier):
         raise UserError(
-            f"{visible(str(folder))} holds pictures that were asked for otherwise", "choose another folder"
+            f"{visible(str(folder))} holds images that were asked for otherwise", "choose another folder"
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -85,5 +85,5 @@ def _has_begun(folder: Path, job: ClassPictures) -> bool:
 
 
 def missing(folder: Path, job: ClassPictures) -> list[int]:
-    """The pictures still to make."""
+    """The images still to make."""
     return [number for number in range(len(job.sizes)) if not (folder / job.name(number)).is_file()]

@@ -54,7 +54,7 @@ class Progress:
 class StepDone:
     """One step. `epoch` counts from 1; `lr` by group, `seconds` of this step alone, `memory_bytes` at most.
 
-    `reg_loss` is of the step's regularisation pictures alone, weighted as in `loss`; None where it had none.
+    `reg_loss` is of the step's regularisation images alone, weighted as in `loss`; None where it had none.
     """
 
     kind: ClassVar[str] = "step_done"
@@ -72,7 +72,7 @@ class StepDone:
 
 @dataclass(frozen=True)
 class Evaluated:
-    """Loss on fixed pictures, noise and timesteps after `step` steps."""
+    """Loss on fixed images, noise and timesteps after `step` steps."""
 
     kind: ClassVar[str] = "evaluated"
     at: float
@@ -83,7 +83,7 @@ class Evaluated:
 
 @dataclass(frozen=True)
 class SampleMade:
-    """A sample picture was written."""
+    """A sample image was written."""
 
     kind: ClassVar[str] = "sample_made"
     at: float
@@ -116,7 +116,7 @@ class StateSaved:
 
 @dataclass(frozen=True)
 class ImageQuarantined:
-    """A picture could not be used; the run goes on without it."""
+    """An image could not be used; the run goes on without it."""
 
     kind: ClassVar[str] = "image_quarantined"
     at: float

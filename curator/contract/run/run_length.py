@@ -22,7 +22,7 @@ class TrainingPlan:
 def plan_training(spans: Sequence[Span], recipe: Recipe, processes: int = 1) -> TrainingPlan:
     """The plan of a recipe on a manifest's spans. Epochs win over steps (row S075).
 
-    The batch of one step is size x accumulate x processes pictures of one bucket, so one GPU and several with
+    The batch of one step is size x accumulate x processes images of one bucket, so one GPU and several with
     the same product train on the same batches (row B11).
     """
     effective = recipe.batch.size * recipe.batch.accumulate * processes

@@ -23,14 +23,14 @@ _WORDLESS = "untagged -has:caption"
 
 
 def empty_captions(filters: PictureFilters) -> Iterator[Finding]:
-    """Pictures that would be trained with no word."""
+    """Images that would be trained with no word."""
     wordless = select(filters.collection, _WORDLESS).bitmap()
     for number, subset in enumerate(filters.spec.subsets):
         if subset.rules.trigger or subset.rules.prefix or subset.rules.suffix:
             continue
         empty = filters.members.frozen_of(number) & wordless
         if empty:
-            what = f"subset {subset.name}: {len(empty):,} pictures have neither tags nor caption"
+            what = f"subset {subset.name}: {len(empty):,} images have neither tags nor caption"
             named = filters.among(filters.frozen_of(number), empty, _WORDLESS)
             yield Finding("warn", what, "tag them, or give the subset a trigger", named)
 
@@ -84,7 +84,7 @@ def broken_wildcards(filters: PictureFilters) -> Iterator[Finding]:
 
 
 def triggers(filters: PictureFilters) -> Iterator[Finding]:
-    """Triggers that are missing, that several things share, or that other pictures have as a tag (S022, S023)."""
+    """Triggers that are missing, that several things share, or that other images have as a tag (S022, S023)."""
     collection, spec, members = filters.collection, filters.spec, filters.members
     training = [
         (n, subset) for n, subset in enumerate(spec.subsets) if not subset.is_reg and members.frozen_of(n)
@@ -101,7 +101,7 @@ def triggers(filters: PictureFilters) -> Iterator[Finding]:
         elsewhere = (tagged & members.frozen()).difference(*led)
         if elsewhere:
             what = (
-                f"the trigger '{visible(trigger)}' is a tag of {len(elsewhere):,} pictures of other subsets"
+                f"the trigger '{visible(trigger)}' is a tag of {len(elsewhere):,} images of other subsets"
                 f" ({count_tokens(trigger)} tokens)"
             )
             yield Finding(
@@ -120,7 +120,7 @@ def brackets_split_by_comma(filters: PictureFilters) -> Iterator[Finding]:
             (image, over) = found[0]
             (row,) = collection.rows([image])
             what = (
-                f"subset {subset.name}: {len(found):,} pictures have a weight bracket over several tags, such as"
+                f"subset {subset.name}: {len(found):,} images have a weight bracket over several tags, such as"
                 f" '{visible(', '.join(over))}' of {visible(row.name)}: shuffle and dropout part it"
             )
             named = filters.of(BitMap(image for image, _ in found))

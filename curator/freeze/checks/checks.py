@@ -81,7 +81,7 @@ def _limits(rule: BucketRule) -> Iterator[Finding]:
 
 def _nothing_to_freeze(preview: FreezePreview) -> Iterator[Finding]:
     if not preview.samples_per_epoch:
-        yield Finding("stop", "no picture would be frozen", "scan a folder, or widen the subsets' filters")
+        yield Finding("stop", "no image would be frozen", "scan a folder, or widen the subsets' filters")
 
 
 def _subsets(filters: PictureFilters, preview: FreezePreview) -> Iterator[Finding]:
@@ -95,14 +95,14 @@ def _subsets(filters: PictureFilters, preview: FreezePreview) -> Iterator[Findin
             what = f"{where}: {unmatched_term_text(filters.collection, term)}"
             yield Finding("warn", what, "check the spelling of its filter")
         if not own:
-            yield Finding("warn", f"{where} has no pictures", "widen its filter, or remove it")
+            yield Finding("warn", f"{where} has no images", "widen its filter, or remove it")
         elif subset.is_reg and not share.images:
             continue  # said of regularisation as a whole
         elif not share.samples:
-            what = f"{where}: {len(own):,} pictures x {subset.repeats:g} show nothing in an epoch"
+            what = f"{where}: {len(own):,} images x {subset.repeats:g} show nothing in an epoch"
             yield Finding("warn", what, "raise its repeats", filters.members_of(number).named())
         if overlap:
-            what = f"{where}: {overlap:,} pictures already belong to an earlier subset and stay there"
+            what = f"{where}: {overlap:,} images already belong to an earlier subset and stay there"
             yield Finding("warn", what, "narrow one of the filters", filters.overlap(number))
 
 
@@ -118,7 +118,7 @@ def _regularisation(filters: PictureFilters) -> Iterator[Finding]:
         return
     surplus = dict(members.funnel).get(SURPLUS, 0)
     if surplus:
-        what = f"{surplus:,} regularisation pictures are surplus and left out: training gives fewer samples"
+        what = f"{surplus:,} regularisation images are surplus and left out: training gives fewer samples"
         hint = "raise the repeats of the others, or lower those of regularisation"
         yield Finding("warn", what, hint, filters.of(members.surplus(spec)))
 
@@ -126,14 +126,14 @@ def _regularisation(filters: PictureFilters) -> Iterator[Finding]:
 def _sizeless(filters: PictureFilters) -> Iterator[Finding]:
     count = dict(filters.members.funnel).get(NO_SIZE, 0)
     if count:
-        what = f"{count:,} pictures have no known size and are left out"
+        what = f"{count:,} images have no known size and are left out"
         yield Finding("warn", what, "scan again", "(width<1 OR height<1) -mark:reject")
 
 
 def _fractions(filters: PictureFilters, preview: FreezePreview) -> Iterator[Finding]:
     """A fraction of a repeat is rounded in each bucket: where buckets are small, little or nothing of it is left."""
     if preview.never_shown:
-        what = f"{preview.never_shown:,} pictures are alone in their buckets with a fraction of a repeat: never shown"
+        what = f"{preview.never_shown:,} images are alone in their buckets with a fraction of a repeat: never shown"
         named = filters.of(_never_shown(filters))
         yield Finding("warn", what, "raise their repeats to 1, or allow fewer buckets", named)
     for share in preview.subsets:
@@ -144,7 +144,7 @@ def _fractions(filters: PictureFilters, preview: FreezePreview) -> Iterator[Find
 
 
 def _never_shown(filters: PictureFilters) -> BitMap:
-    """The pictures of spans that give no sample: they are counted by bucket and repeats, as an epoch does."""
+    """The images of spans that give no sample: they are counted by bucket and repeats, as an epoch does."""
     by_repeats: dict[float, BitMap] = {}
     for each in filters.members.shown:
         by_repeats[each.repeats] = by_repeats.get(each.repeats, BitMap()) | each.ids
@@ -159,7 +159,7 @@ def _never_shown(filters: PictureFilters) -> BitMap:
 
 
 def _small(filters: PictureFilters) -> Iterator[Finding]:
-    """Pictures that would be enlarged more than twice."""
+    """Images that would be enlarged more than twice."""
     collection, rule = filters.collection, filters.spec.rule
     if not rule.upscale:
         return
@@ -169,7 +169,7 @@ def _small(filters: PictureFilters) -> Iterator[Finding]:
         ids = id_array(filters.members.frozen())
         small = of_array(ids[width[ids].astype(np.int64) * height[ids] * 4 < rule.area])
     if small:
-        what = f"{len(small):,} pictures would be enlarged more than twice"
+        what = f"{len(small):,} images would be enlarged more than twice"
         named = filters.among(filters.frozen(), small, f"area<{-(-rule.area // 4)}")
         yield Finding("warn", what, "leave them out, or freeze without upscaling", named)
 

@@ -52,7 +52,7 @@ def unnamed_faces(filters: PictureFilters) -> Iterator[Finding]:
 
 
 def masks(filters: PictureFilters) -> Iterator[Finding]:
-    """Masks that are missing, and those that would be trained as pictures themselves."""
+    """Masks that are missing, and those that would be trained as images themselves."""
     for number, subset in enumerate(filters.spec.subsets):
         if subset.mask != "file":
             continue
@@ -60,7 +60,7 @@ def masks(filters: PictureFilters) -> Iterator[Finding]:
         paths = list(_paths(filters.collection, own))
         taken = [image for image, path in paths if path.endswith(MASKS)]
         if taken:
-            what = f"subset {subset.name}: {len(taken):,} masks would be trained as pictures"
+            what = f"subset {subset.name}: {len(taken):,} masks would be trained as images"
             named = filters.among(filters.frozen_of(number), taken, r"name:/-mask(label)?\.png$/")
             yield Finding("warn", what, "add " + r"-name:/-mask(label)?\.png$/ to its filter", named)
         without = [
@@ -69,7 +69,9 @@ def masks(filters: PictureFilters) -> Iterator[Finding]:
             if not path.endswith(MASKS) and not any(has_picture(_stem(path) + each) for each in MASKS)
         ]
         if without:
-            what = f"subset {subset.name}: {len(without):,} of {len(own):,} pictures have no mask and count whole"
+            what = (
+                f"subset {subset.name}: {len(without):,} of {len(own):,} images have no mask and count whole"
+            )
             hint = "a mask stands beside NAME.png as NAME-mask.png or NAME-masklabel.png"
             named = filters.among(filters.frozen_of(number), without, r"-name:/-mask(label)?\.png$/")
             yield Finding("warn", what, hint, named)

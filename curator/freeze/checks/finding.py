@@ -1,4 +1,4 @@
-"""Finding before a freeze: its weight, what is so, what to do, and a filter of exactly the pictures it is about."""
+"""Finding before a freeze: its weight, what is so, what to do, and a filter of exactly the images it is about."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from curator.index.changes.changes import id_array
 from curator.index.collection import Collection
 from curator.index.tables.small_tables import Subset
 
-_LONGEST = 100_000  # characters of a filter that names pictures by number
+_LONGEST = 100_000  # characters of a filter that names images by number
 _FREE, _SIZED = "-mark:reject", "width>=1 height>=1"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Something found before a freeze. `filter` selects exactly the pictures concerned.
+    """Something found before a freeze. `filter` selects exactly the images concerned.
 
     It is empty where none are, and where no filter of a bearable length names them. With `of_unusable` it is about
-    files that are no pictures of the collection.
+    files that are no images of the collection.
     """
 
     level: Literal["stop", "warn"]
@@ -38,7 +38,7 @@ class Finding:
 
 
 class Base(NamedTuple):
-    """Pictures, and the filter that selects exactly them, if there is a short one."""
+    """Images, and the filter that selects exactly them, if there is a short one."""
 
     images: BitMap
     text: str
@@ -49,7 +49,7 @@ class Base(NamedTuple):
 
 
 class PictureFilters:
-    """Filters of a freeze's pictures; one that does not follow from the subsets is tried before it is given."""
+    """Filters of a freeze's images; one that does not follow from the subsets is tried before it is given."""
 
     def __init__(self, collection: Collection, spec: FreezeSpec, members: Members) -> None:
         self.collection, self.spec, self.members = collection, spec, members
@@ -60,7 +60,7 @@ class PictureFilters:
         self._frozen: Base | None = None
 
     def frozen(self) -> Base:
-        """Every picture that is frozen."""
+        """Every image that is frozen."""
         if self._frozen is None:
             images = self.members.frozen()
             text = f"{'' if '' in self._terms else _any(self._terms)} {self._free}"
@@ -69,15 +69,15 @@ class PictureFilters:
         return self._frozen
 
     def frozen_of(self, number: int) -> Base:
-        """The pictures of one subset that are frozen."""
+        """The images of one subset that are frozen."""
         return self._own(number, self.members.frozen_of(number))
 
     def members_of(self, number: int) -> Base:
-        """The pictures of one subset, also where its repeats show none of them."""
+        """The images of one subset, also where its repeats show none of them."""
         return self._own(number, self.members.ids[number])
 
     def overlap(self, number: int) -> str:
-        """A filter of the pictures that a subset's own filter meets and an earlier subset has."""
+        """A filter of the images that a subset's own filter meets and an earlier subset has."""
         text = f"{self._terms[number]} {_any(self._terms[:number])} {self._free}".strip()
         if self._is_saved:
             return text
@@ -105,7 +105,7 @@ class PictureFilters:
         return self._base(images, text, follows=images == self.members.ids[number])
 
     def _base(self, images: BitMap, text: str, *, follows: bool) -> Base:
-        """With `follows` the text is the rule by which saved subsets share pictures out, and needs no trial."""
+        """With `follows` the text is the rule by which saved subsets share images out, and needs no trial."""
         return Base(images, text.strip() if (follows and self._is_saved) or self._fits(text, images) else "")
 
     def _fits(self, text: str, images: BitMap) -> bool:

@@ -20,7 +20,7 @@ from curator.index.bulk_rows import BulkRows, PathOrder
 
 
 class Files(NamedTuple):
-    """Pictures in the order of their paths; ascending by id their paths, and the sha256 of each as 32 bytes."""
+    """Images in the order of their paths; ascending by id their paths, and the sha256 of each as 32 bytes."""
 
     order: PathOrder
     paths: Pieces

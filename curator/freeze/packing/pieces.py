@@ -60,7 +60,7 @@ class PackedBytes(NamedTuple):
 
 
 class PieceJoiner:
-    """Joins the pieces of so many pictures."""
+    """Joins the pieces of so many images."""
 
     def __init__(self, pictures: int) -> None:
         self._joined = BytesIO()

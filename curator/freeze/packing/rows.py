@@ -1,6 +1,6 @@
 """The rows of a manifest of millions of images: their order, and their blocks, packed by numpy.
 
-Rows stand in order of bucket, repeats, subset, root and path. What is kept of a picture meanwhile is some 150 bytes.
+Rows stand in order of bucket, repeats, subset, root and path. What is kept of an image meanwhile is some 150 bytes.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ class FrozenRows:
             numbers[:, len(NARROW) + 2 * column] = wide[name] >> WIDE_BITS
             numbers[:, len(NARROW) + 2 * column + 1] = wide[name] & ((1 << WIDE_BITS) - 1)
         if numbers.max() > MOST:
-            raise UserError("a picture has more tags than a manifest can hold", "see 'frieze ls sort:-tags'")
+            raise UserError("an image has more tags than a manifest can hold", "see 'frieze ls sort:-tags'")
         contents = self._contents[place].tobytes()
         firsts = range(0, len(ids), ROWS)
         return map(
@@ -161,7 +161,7 @@ class FrozenRows:
         return self._tags.pieces.with_prefixes(place, subset, leads), heads, self._tags.tails[place]
 
     def _texts(self, ids: Numbers) -> list[bytes]:
-        """The free texts of pictures; none where none has any."""
+        """The free texts of images; none where none has any."""
         captioned = BitMap(ids.tolist()) & self._captioned if self._captioned else None
         if not captioned:
             return []

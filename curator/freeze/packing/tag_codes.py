@@ -1,6 +1,6 @@
 """Tag ids of a manifest: the tags its images have and rules add, the most common first.
 
-An id depends on the pictures alone, never on the history of the index; common tags have small ids, so rows are short.
+An id depends on the images alone, never on the history of the index; common tags have small ids, so rows are short.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Codes = NDArray[np.uint32]
 class TagCodes:
     """`classes` and `numbers` (manifest ids) by name; by id of the index `names`, `number_of`, and `code` of its sign.
 
-    Code 0 stands for 0, which ends a picture's tags.
+    Code 0 stands for 0, which ends an image's tags.
     """
 
     classes: dict[str, str]
@@ -38,7 +38,7 @@ class TagCodes:
 
 
 def tag_codes(collection: Collection, spec: FreezeSpec, frozen: BitMap) -> TagCodes:
-    """Codes for everything that captions of `frozen` pictures are made of."""
+    """Codes for everything that captions of `frozen` images are made of."""
     bulk = BulkRows(collection)
     known = bulk.tags()
     counts = _counts(collection, bulk, frozen, 1 + max((tag for tag, _, _ in known), default=0))
@@ -74,7 +74,7 @@ def code_points(numbers: NDArray[Any]) -> Codes:
 
 
 def _counts(collection: Collection, bulk: BulkRows, frozen: BitMap, size: int) -> NDArray[np.int64]:
-    """How many of the pictures have each tag. Where all are frozen the index knows; else they are counted."""
+    """How many of the images have each tag. Where all are frozen the index knows; else they are counted."""
     counts = np.zeros(size, np.int64)
     if frozen == collection.images.alive():
         known = collection.tags.counts()[:size]

@@ -1,6 +1,6 @@
 """Caption parts of millions of images at once: `contract.captions.split_caption` in numpy.
 
-Tags are renamed and joined by numpy without a Python step per picture. Pictures with a tag that holds their subset's
+Tags are renamed and joined by numpy without a Python step per image. Images with a tag that holds their subset's
 separator go through `split_caption` itself.
 """
 
@@ -25,9 +25,9 @@ Numbers = NDArray[Any]
 
 @dataclass(frozen=True)
 class PackedTags:
-    """The tags of pictures in ascending order of their ids as signs in UTF-8, without their subsets' triggers.
+    """The tags of images in ascending order of their ids as signs in UTF-8, without their subsets' triggers.
 
-    `heads` and `tails` count those that never move, from either end. `used` says, by subset, how many pictures have
+    `heads` and `tails` count those that never move, from either end. `used` says, by subset, how many images have
     each tag of the manifest.
     """
 
@@ -38,7 +38,7 @@ class PackedTags:
 
 
 class _SpecialTags(NamedTuple):
-    """A picture of a piece whose tags a separator parts: tags as signs, and how many are head and tail."""
+    """An image of a piece whose tags a separator parts: tags as signs, and how many are head and tail."""
 
     row: int
     signs: bytes
@@ -51,12 +51,12 @@ class _Rules:
     """What numpy needs to know of one subset's caption rules."""
 
     rules: CaptionRules
-    trigger: int  # its id in the index, 0 where no picture has it
+    trigger: int  # its id in the index, 0 where no image has it
     has_separator: NDArray[np.bool_] | None  # by id in the index: tags that hold the separator
 
 
 class TagPacking:
-    """Packs pictures piece by piece, ascending; `subset_of` gives the subset of an image id."""
+    """Packs images piece by piece, ascending; `subset_of` gives the subset of an image id."""
 
     def __init__(self, spec: FreezeSpec, codes: TagCodes, subset_of: Numbers, pictures: int) -> None:
         self._codes = codes
@@ -66,11 +66,11 @@ class TagPacking:
         self._joiner = PieceJoiner(pictures)
         self._heads, self._tails = np.zeros(pictures, np.uint32), np.zeros(pictures, np.uint32)
         self._uses: dict[int, Numbers] = {}  # by subset, by id in the index
-        self._more: dict[int, dict[str, int]] = {}  # of special pictures, by subset and name
+        self._more: dict[int, dict[str, int]] = {}  # of special images, by subset and name
         self._rows = 0
 
     def add(self, piece: TagPiece) -> None:
-        """The next pictures."""
+        """The next images."""
         subsets = self._subset_of[piece.ids]
         codes = self._codes.code.take(piece.values)
         breaks = np.flatnonzero(piece.values == 0)
@@ -128,7 +128,7 @@ class TagPacking:
     def _special(
         self, piece: TagPiece, breaks: Numbers, is_own: Numbers, number: int
     ) -> Iterator[_SpecialTags]:
-        """Pictures with a tag that holds the separator, one by one."""
+        """Images with a tag that holds the separator, one by one."""
         rules = self._rules[number]
         assert rules.has_separator is not None
         leads = bool(rules.rules.trigger)
@@ -146,7 +146,7 @@ class TagPacking:
             yield _SpecialTags(row, text, len(head), len(parts.tail))
 
     def _with(self, special: Iterable[_SpecialTags], text: bytes) -> bytes:
-        """The tags of a piece, where some pictures have others."""
+        """The tags of a piece, where some images have others."""
         each = text.split(b"\0")
         for row, own, head, tail in special:
             each[row] = own

@@ -293,7 +293,7 @@ def _prepare(connection: sqlite3.Connection, path: Path, create: bool) -> None:
     if mode != "wal":
         raise UserError(
             f"the file system of {visible(str(path))} cannot hold an index (no write-ahead log)",
-            "keep the collection on a local disk; the pictures themselves may be on a network one",
+            "keep the collection on a local disk; the images themselves may be on a network one",
         )
     for pragma in (
         "synchronous=NORMAL",

@@ -21,7 +21,7 @@ def refuse_network(folder: Path, mounts: Path = MOUNTS) -> None:
     if kind in _NETWORK:
         raise UserError(
             f"{visible(str(folder))} is on a network file system ({kind}), which cannot hold an index",
-            "keep the collection in a folder of a local disk; the pictures themselves may stay where they are",
+            "keep the collection in a folder of a local disk; the images themselves may stay where they are",
         )
 
 

@@ -131,7 +131,7 @@ def _contents_as_column(connection: sqlite3.Connection) -> None:
 
 
 def _fingerprints(db: sqlite_utils.Database) -> None:
-    """How pictures look, by content (`fingerprints.py`)."""
+    """How images look, by content (`fingerprints.py`)."""
     db.table("fingerprint").create({"content": bytes, "value": int}, pk="content")
 
 
@@ -143,7 +143,7 @@ def _subset_options(db: sqlite_utils.Database) -> None:
 
 
 def _scores(db: sqlite_utils.Database) -> None:
-    """What models think of pictures (`scores.py`)."""
+    """What models think of images (`scores.py`)."""
     score = {"name": str, "part": int, "data": bytes}
     db.table("score_part").create(score, pk=("name", "part"), not_null=set(score))
 

@@ -1,7 +1,7 @@
 """Read-ahead of a cold index, so that a first filter finds it in the system's cache.
 
 A filter reads some fifteen rows of every tag, each from another place of the file: on a cold disk that is most of the
-time to its first page. Read in the order of the file, all of them take a second for 3.6 million pictures.
+time to its first page. Read in the order of the file, all of them take a second for 3.6 million images.
 """
 
 from __future__ import annotations

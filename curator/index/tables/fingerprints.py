@@ -10,7 +10,7 @@ _AT_ONCE = 500
 
 
 class Fingerprints:
-    """Numbers by sha256. None is a picture that has none: it is flat, or could not be decoded."""
+    """Numbers by sha256. None is an image that has none: it is flat, or could not be decoded."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -38,7 +38,7 @@ class Fingerprints:
             connection.executemany("INSERT OR REPLACE INTO fingerprint(content, value) VALUES(?,?)", rows)
 
     def clear_failed(self, contents: Iterable[bytes]) -> None:
-        """Pictures of these contents that have no number are as nobody looked at."""
+        """Images of these contents that have no number are as nobody looked at."""
         with self._database.writing() as connection:
             connection.executemany(
                 "DELETE FROM fingerprint WHERE content=? AND value IS NULL", [(each,) for each in contents]

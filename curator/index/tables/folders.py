@@ -18,7 +18,7 @@ RESCAN = -1  # a time no folder has
 class FolderState:
     """A folder, or a tar, as last listed.
 
-    `mtime_ns` is its own time, or `RESCAN` where that proves nothing. `images` is how many pictures it gave;
+    `mtime_ns` is its own time, or `RESCAN` where that proves nothing. `images` is how many images it gave;
     `inside` and `linked` are the names of folders and tars in it, and of links to folders.
     """
 

@@ -1,6 +1,6 @@
 """Scores of models: a column by name, each value with the content it belongs to.
 
-They are measurements, not derived: `verify --rebuild` leaves them alone. A picture whose file changed has no score
+They are measurements, not derived: `verify --rebuild` leaves them alone. An image whose file changed has no score
 until it is measured again: a score never speaks of pixels that are gone.
 """
 

@@ -129,7 +129,7 @@ class SubsetTable:
         self._save(subset.name, subset)
 
     def put_first(self, name: str) -> None:
-        """Let a subset choose its pictures before all others."""
+        """Let a subset choose its images before all others."""
         with self._database.writing(durable=True) as connection:
             key = key_of_name(connection, "subset", name)
             before = read(connection, "subset", key) if key else None

@@ -35,7 +35,7 @@ FACES = frozenset(
     ]
 )
 _SHORT = 3
-_KEPT = 1 << 17  # names whose key is remembered: pictures share most of theirs
+_KEPT = 1 << 17  # names whose key is remembered: images share most of theirs
 _NEVER = re.compile("[,\n\r\0\ud800-\udfff]")
 
 

@@ -1,6 +1,6 @@
 """Dumps of a booru's posts, read row by row: SQLite, Parquet, JSON lines, or one JSON list or object.
 
-Pictures are found by their file's name: the post's number, or the md5 (S009).
+Images are found by their file's name: the post's number, or the md5 (S009).
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ Post = Mapping[str, Any]
 
 
 def plan_booru(file: Path) -> ImportPlan:
-    """Words and facts for pictures the collection already knows.
+    """Words and facts for images the collection already knows.
 
     Raises:
         UserError: the file is no dump, or nothing here can read it.
     """
     posts(file)  # says at once what is wrong with the file
-    note = "pictures are matched by number or md5 in their file's name; scan them first"
+    note = "images are matched by number or md5 in their file's name; scan them first"
     return ImportPlan("booru", notes=(note,), sources=(booru_source(file),))
 
 

@@ -20,7 +20,7 @@ from curator.scan.sidecars.sidecar import MAX_BYTES, annotations_in
 
 
 def plan_gallery_dl(folder: Path) -> ImportPlan:
-    """Tags, captions and facts for every picture with such a file.
+    """Tags, captions and facts for every image with such a file.
 
     Raises:
         UserError: there is none.

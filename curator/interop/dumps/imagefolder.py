@@ -1,4 +1,4 @@
-"""A Hugging Face imagefolder: `metadata.csv`, `.jsonl` or `.parquet` beside its pictures, with captions and tags."""
+"""A Hugging Face imagefolder: `metadata.csv`, `.jsonl` or `.parquet` beside its images, with captions and tags."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _NAME = "file_name"
 
 
 def plan_imagefolder(folder: Path) -> ImportPlan:
-    """Words for the pictures of every metadata file below `folder`.
+    """Words for the images of every metadata file below `folder`.
 
     Raises:
         UserError: there is no such file.

@@ -1,4 +1,4 @@
-"""Posts as records of an import: which picture one is of, or the one reason why there is none (S002)."""
+"""Posts as records of an import: which image one is of, or the one reason why there is none (S002)."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def post_row(row: Mapping[str, Any], *, words: bool = True) -> Row:
         return Dropped("deleted")
     ending = row.get("file_ext")
     if isinstance(ending, str) and ending and f".{ending.lower().lstrip('.')}" not in SUFFIXES:
-        return Dropped(f"no picture ({ending.lower()[:8]})")
+        return Dropped(f"no image ({ending.lower()[:8]})")
     if "md5" in row and not md5:
         return Dropped("its file is not public")
     return record_of(post, number=number, md5=md5.lower() if isinstance(md5, str) else "")
 
 
 def record_of(post: Post, path: str = "", *, number: int = 0, md5: str = "") -> Record:
-    """What a post says, for the picture at `path` or of this number or md5."""
+    """What a post says, for the image at `path` or of this number or md5."""
     facts = PostFacts(post.number, post.rating, post.score, post.favourites, post.posted)
     return Record(
         path=path, post=number, md5=md5, tags=post.tags, caption=post.caption, classes=post.classes, facts=facts,

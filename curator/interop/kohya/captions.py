@@ -1,7 +1,7 @@
 """kohya's caption files, where a scan reads them otherwise or not at all (reference: kohya.md 2.2).
 
 Only files of the ending asked for count, and of these the first line; with wildcards all lines, of which one is drawn
-for each sample. A picture such as `p_100_120_50_60.png` without a file of its own has that of `p`; one with none has
+for each sample. An image such as `p_100_120_50_60.png` without a file of its own has that of `p`; one with none has
 the class tokens.
 """
 
@@ -41,11 +41,11 @@ class CaptionFiles:
     class_tokens: str = ""
 
     def source(self) -> Source:
-        """A row for each picture of which a scan reads other words."""
+        """A row for each image of which a scan reads other words."""
         return Source(self.folder, self._rows)
 
     def unasked(self) -> int:
-        """How many pictures have words only in files that are not asked for."""
+        """How many images have words only in files that are not asked for."""
         names, beside = _names(self.folder), SidecarReader()
         pictures = (each for each in pictures_in(self.folder) if self._file(each, names) is None)
         return sum(beside.of(picture) != ((), "") for picture in pictures)
@@ -90,7 +90,7 @@ class CaptionFiles:
 
 
 def face_captions(folder: Path) -> Source:
-    """Rows of pictures whose caption is in the file of the picture that they were cut from."""
+    """Rows of images whose caption is in the file of the image that they were cut from."""
 
     def rows() -> Iterator[Row]:
         names, beside = _names(folder), SidecarReader()
@@ -111,7 +111,7 @@ def _names(folder: Path) -> set[str]:
 
 
 def _of_face(picture: Path, ending: str, names: Container[str]) -> Path | None:
-    """The caption file of the picture that a crop of a face comes from."""
+    """The caption file of the image that a crop of a face comes from."""
     parts = picture.stem.split("_")
     name = "_".join(parts[:-_FACE]) + ending
     return picture.with_name(name) if len(parts) > _FACE and name in names else None

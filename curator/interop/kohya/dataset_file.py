@@ -90,7 +90,7 @@ def _note_shared_folders(subsets: Sequence[PlannedSubset], found: _Found) -> Non
         taken = first.setdefault(each.folder, each.name)
         if taken != each.name:
             found.note(
-                f"several subsets have the same folder: a picture stays in the first that takes it, "
+                f"several subsets have the same folder: an image stays in the first that takes it, "
                 f"so that '{each.name}' has only what '{taken}' leaves"
             )
 
@@ -142,7 +142,7 @@ def _subset(levels: _Levels, place: str, seen: set[str], found: _Found) -> None:
     named = levels.subset.get("image_dir")
     metadata = levels.subset.get("metadata_file")
     if named is None and metadata is None:
-        raise UserError(f"{place} has no image_dir", "name the folder of its pictures")
+        raise UserError(f"{place} has no image_dir", "name the folder of its images")
     same = str(metadata or named)
     if same in seen:
         found.ignored.append(Ignored(same, f"{place} names what an earlier subset of its dataset has"))
@@ -171,7 +171,7 @@ def _subset(levels: _Levels, place: str, seen: set[str], found: _Found) -> None:
     over = _area(levels.get("skip_image_resolution"), f"{place}.skip_image_resolution")
     pictures = _larger(pictures, over) if over else pictures
     if not pictures or folder is None:
-        why = f"it holds no pictures of more than {over:,} pixels" if over else "it holds no pictures"
+        why = f"it holds no images of more than {over:,} pixels" if over else "it holds no images"
         found.ignored.append(Ignored(str(folder or same), why))
         return
     rules = _rules(levels, place, found)
@@ -187,7 +187,7 @@ def _subset(levels: _Levels, place: str, seen: set[str], found: _Found) -> None:
 
 
 def _named_pictures(source: Source, folder: Path) -> list[Path]:
-    """Those of the pictures that rows name which are there, each once."""
+    """Those of the images that rows name which are there, each once."""
     named = (row.path for row in source.rows() if isinstance(row, Record) and row.path)
     found = {path: None for each in named if (path := on_disk(folder, each))}
     return [Path(each) for each in found]
@@ -207,7 +207,7 @@ def _area(given: Any, where: str) -> int:
 
 
 def _larger(pictures: Sequence[Path], area: int) -> list[Path]:
-    """Pictures of more pixels than `area`; one that cannot be read is none."""
+    """Images of more pixels than `area`; one that cannot be read is none."""
     kept: list[Path] = []
     for each in pictures:
         try:
@@ -269,7 +269,7 @@ def _captions(planned: PlannedSubset, levels: _Levels, place: str, found: _Found
     if unasked:
         instead = "the class tokens" if planned.class_tokens else "no caption"
         found.note(
-            f"{unasked:,} pictures of {place} have words in other files than {ending}, the caption_extension: "
+            f"{unasked:,} images of {place} have words in other files than {ending}, the caption_extension: "
             f"as with kohya, they are trained with {instead}"
         )
 
@@ -289,7 +289,7 @@ def _take_rule(dataset: Mapping[str, Any], general: Mapping[str, Any], where: st
         for name in ("min_bucket_reso", "max_bucket_reso", "bucket_reso_steps", "bucket_no_upscale")
     )
     if not nearest_value("enable_bucket", dataset, general):
-        found.note(f"{where} has no buckets in kohya; here every picture has one")
+        found.note(f"{where} has no buckets in kohya; here every image has one")
         least, most = min(least, *sides), max(most, *sides)  # kohya looks at its limits only beside buckets
     resample = _resample(dataset, general, where)
     try:
@@ -314,7 +314,7 @@ def _sides(given: Any, where: str) -> Sequence[int]:
 
 
 def _resample(dataset: Mapping[str, Any], general: Mapping[str, Any], where: str) -> Resample:
-    """How pictures are scaled: of a dataset, or of its subsets where these say it."""
+    """How images are scaled: of a dataset, or of its subsets where these say it."""
     subsets = (each for each in tables(dataset, "subsets", where) if isinstance(each, dict))
     given: set[Any] = {nearest_value("resize_interpolation", each, dataset, general) for each in subsets}
     (name, *others) = sorted(map(str, given - {None})) or ["auto"]

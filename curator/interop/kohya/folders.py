@@ -1,7 +1,7 @@
 """kohya's training folders: `10_sls frog` is ten repeats of the class tokens `sls frog` (S044).
 
 The number is what stands before the first `_`, read as Python reads an integer; folders without one, or with less
-than 1, are left out, as are pictures deeper down (reference: kohya.md 2.2).
+than 1, are left out, as are images deeper down (reference: kohya.md 2.2).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from curator.interop.plan import MOST_REPEATS, Ignored, ImportPlan, PlannedSubse
 
 
 def plan_kohya_folders(folder: Path, reg: Path | None = None) -> ImportPlan:
-    """The subsets of a training folder, and of a folder of regularisation pictures where one is given.
+    """The subsets of a training folder, and of a folder of regularisation images where one is given.
 
     Raises:
         UserError: there is none in one of them; the hint names the folder that is meant, if it is near.
@@ -72,13 +72,13 @@ def parse_folder_name(name: str) -> tuple[int, str] | str:
 
 def _planned(entry: Path, is_reg: bool) -> PlannedSubset | str:
     if not entry.is_dir():
-        return "pictures belong into a folder such as 10_name" if is_picture(entry.name) else ""
+        return "images belong into a folder such as 10_name" if is_picture(entry.name) else ""
     parsed = parse_folder_name(entry.name)
     if isinstance(parsed, str):
         return parsed
     images = len(pictures_in(entry))
     if not images:
-        return "it holds no pictures"
+        return "it holds no images"
     return PlannedSubset(visible(entry.name), entry, images, float(parsed[0]), parsed[1], is_reg)
 
 

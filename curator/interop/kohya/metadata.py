@@ -1,7 +1,7 @@
 """kohya's metadata files: `{image: {caption, tags}}` in one JSON object, or a JSON line each.
 
-A key is a path, absolute or relative to the folder of the pictures (reference: kohya.md 2.4).
-`image_size` and `train_resolution` are not needed: a scan reads the pictures' own headers.
+A key is a path, absolute or relative to the folder of the images (reference: kohya.md 2.4).
+`image_size` and `train_resolution` are not needed: a scan reads the images' own headers.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ CUT_SHORT = "an entry where the file is cut short"
 
 
 def plan_kohya_json(file: Path, images: Path | None = None) -> ImportPlan:
-    """Captions and tags for the pictures below `images` (default: where the file lies)."""
+    """Captions and tags for the images below `images` (default: where the file lies)."""
     folder = absolute(images or file.parent)
-    note = "kohya puts the caption before the tags: give the subset of these pictures the rule text_first"
+    note = "kohya puts the caption before the tags: give the subset of these images the rule text_first"
     return ImportPlan("kohya-json", (folder,), notes=(note,), sources=(kohya_json_source(file, folder),))
 
 
@@ -52,14 +52,14 @@ class _Reader:
         self._stems: dict[str, dict[str, str]] = {}
 
     def line(self, value: Any) -> Row:
-        """An entry that names its picture inside."""
+        """An entry that names its image inside."""
         if not isinstance(value, dict):
             return Dropped("a line that is no JSON object")
         key = next((value[name] for name in _NAMES if isinstance(value.get(name), str) and value[name]), "")
         return self.row(key, value) if key else Dropped("a line without image_path")
 
     def row(self, key: str, value: Any) -> Row:
-        """The entry of the picture `key`."""
+        """The entry of the image `key`."""
         if not isinstance(value, dict) or not key:
             return Dropped("an entry that is no JSON object")
         tags, caption = value.get("tags"), value.get("caption")
@@ -75,7 +75,7 @@ class _Reader:
         )
 
     def _named(self, key: str) -> tuple[str, tuple[str, ...]]:
-        """The picture's path; earlier kohya scripts wrote keys without its ending."""
+        """The image's path; earlier kohya scripts wrote keys without its ending."""
         path, warnings = named_in(self._folder, key)
         if is_picture(path):
             return path, warnings

@@ -1,6 +1,6 @@
 """A manifest as JSON lines, and such a file made the very same manifest again.
 
-The first line holds all that is not a picture; each further line is a picture, in training order. Names that are no
+The first line holds all that is not an image; each further line is an image, in training order. Names that are no
 UTF-8 are kept as lone surrogates in ASCII escapes.
 """
 
@@ -29,7 +29,7 @@ VERSION = 1
 
 
 def write_jsonl(manifest: Manifest, file: TextIO, progress: Progress | None = None) -> None:
-    """The whole manifest, a line a picture."""
+    """The whole manifest, a line an image."""
     header = manifest.header
     first: dict[str, Any] = {
         "format": FORMAT,

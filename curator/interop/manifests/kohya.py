@@ -24,7 +24,7 @@ KEEP = "|||"
 def write_kohya_folders(
     manifest: Manifest, folder: Path, *, copy: bool, progress: Progress | None = None
 ) -> list[str]:
-    """Folders such as `3_cats` with pictures and `.txt` captions, and `dataset.toml`. Gives what is lost."""
+    """Folders such as `3_cats` with images and `.txt` captions, and `dataset.toml`. Gives what is lost."""
     names = _folder_names(manifest.header.subsets)
     tables = [
         f"image_dir = {_text(str((folder / name).absolute()))}\ncaption_extension = '.txt'" for name in names
@@ -45,7 +45,7 @@ def write_kohya_folders(
 
 
 def write_kohya_json(manifest: Manifest, folder: Path, progress: Progress | None = None) -> list[str]:
-    """One metadata file a subset, pictures where they are, and `dataset.toml`. Gives what is lost."""
+    """One metadata file a subset, images where they are, and `dataset.toml`. Gives what is lost."""
     refuse_tars(manifest)
     names = [f"{name}.json" for name in _folder_names(manifest.header.subsets)]
     root = manifest.header.provenance.roots[0] if manifest.header.provenance.roots else str(folder)
@@ -59,7 +59,7 @@ def write_kohya_json(manifest: Manifest, folder: Path, progress: Progress | None
 
 
 def _write_metadata(manifest: Manifest, places: Sequence[Path], progress: Progress | None) -> None:
-    """One object a subset: words and size of each picture by its path."""
+    """One object a subset: words and size of each image by its path."""
     with ExitStack() as stack:
         files = [stack.enter_context(place.open("w", encoding="utf-8")) for place in places]
         begun = [False] * len(files)

@@ -38,15 +38,15 @@ def export_folder(folder: Path) -> Generator[Path]:
 
 
 def placed_name(row: int, image: ManifestImage) -> str:
-    """A picture's name in the export: its row keeps names apart that are equal in different folders."""
+    """An image's name in the export: its row keeps names apart that are equal in different folders."""
     return f"{row:07d}-{os.path.basename(image.path)}"  # noqa: PTH119 - a name that is no UTF-8 passes through
 
 
 def place(manifest: Manifest, image: ManifestImage, target: Path, *, copy: bool) -> None:
-    """Put a picture at `target`; one that lies in a tar is always copied.
+    """Put an image at `target`; one that lies in a tar is always copied.
 
     Raises:
-        UserError: the picture is gone, or is another than was frozen.
+        UserError: the image is gone, or is another than was frozen.
         OSError: there is no space.
     """
     source = manifest.file_of(image)
@@ -71,14 +71,14 @@ def _not_brought(source: Path, why: str) -> UserError:
 
 
 def refuse_tars(manifest: Manifest) -> None:
-    """For programs that open pictures by their paths.
+    """For programs that open images by their paths.
 
     Raises:
-        UserError: a picture lies in a tar.
+        UserError: an image lies in a tar.
     """
     for image in manifest.images():
         if inside := tar_of(manifest.file_of(image)):
             raise UserError(
-                f"{visible(inside[0])} is a tar, and other programs cannot read pictures inside one",
+                f"{visible(inside[0])} is a tar, and other programs cannot read images inside one",
                 "export as kohya-toml or imagefolder, which write them out",
             )

@@ -37,7 +37,7 @@ def write_imagefolder(
 
 
 def write_parquet(manifest: Manifest, path: Path, progress: Progress | None = None) -> None:
-    """One row a picture.
+    """One row an image.
 
     Raises:
         UserError: pyarrow is not installed.

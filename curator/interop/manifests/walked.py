@@ -11,7 +11,7 @@ _TELL_EVERY = 500
 
 
 def walked(manifest: Manifest, progress: Progress | None) -> Iterator[ManifestImage]:
-    """The pictures of a manifest, in its order."""
+    """The images of a manifest, in its order."""
     total = len(manifest)
     for row, image in enumerate(manifest.images()):
         if progress and row % _TELL_EVERY == 0:

@@ -1,4 +1,4 @@
-"""Pictures as they will be once a plan's folders are scanned: those of the collection, and those that lie there now."""
+"""Images as they will be once a plan's folders are scanned: those of the collection, and those that lie there now."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from curator.scan.sidecars.sidecar import MAX_BYTES, Sidecar, merged_annotations
 
 Words = tuple[
     dict[int, tuple[str, ...]], dict[int, str]
-]  # tags and captions by picture, of those that have any
+]  # tags and captions by image, of those that have any
 
 
 class ImageMatcher(Protocol):
-    """Who says which picture a record means, and which words it has."""
+    """Who says which image a record means, and which words it has."""
 
     def images(self, records: Sequence[Record]) -> list[int]:
-        """A number for the picture of each record; 0 where there is none."""
+        """A number for the image of each record; 0 where there is none."""
         ...
 
     def annotations_of(self, images: Sequence[int]) -> Words:
@@ -35,7 +35,7 @@ class ImageMatcher(Protocol):
 
 
 class ExpectedImages:
-    """What a `Matcher` will say after a scan of `folders`; pictures that are new have numbers below 0."""
+    """What a `Matcher` will say after a scan of `folders`; images that are new have numbers below 0."""
 
     def __init__(self, folders: Sequence[Path], matcher: Matcher | None) -> None:
         self._tops = [f"{os.fspath(folder).rstrip('/')}/" for folder in folders]
@@ -53,7 +53,7 @@ class ExpectedImages:
         return [self._after(each, image, numbers) for each, image in zip(records, known, strict=True)]
 
     def annotations_of(self, images: Sequence[int]) -> Words:
-        """Those of new pictures are what a scan reads beside them."""
+        """Those of new images are what a scan reads beside them."""
         tags, captions = self._matcher.annotations_of(images) if self._matcher else ({}, {})
         for image in {image for image in images if image < 0}:
             words = self._beside.of(self._new[-image - 1])
@@ -75,14 +75,14 @@ class ExpectedImages:
 
 
 class SidecarReader:
-    """What a scan reads in the sidecars of pictures, asked for folder by folder."""
+    """What a scan reads in the sidecars of images, asked for folder by folder."""
 
     def __init__(self) -> None:
         self._folder: str | None = None
         self._beside = SidecarNames()
 
     def of(self, picture: str | Path, kinds: Sequence[str] = KINDS) -> tuple[tuple[str, ...], str]:
-        """Tags and caption of a picture, from all sidecars or those of some kinds."""
+        """Tags and caption of an image, from all sidecars or those of some kinds."""
         folder, name = os.path.split(picture)
         if folder != self._folder:
             self._folder, self._beside = folder, _listed(folder)
@@ -109,7 +109,7 @@ def _listed(folder: str) -> SidecarNames:
 
 
 def on_disk(folder: Path, path: str) -> str:
-    """The picture that a path in metadata means, below `folder` or elsewhere, or ""."""
+    """The image that a path in metadata means, below `folder` or elsewhere, or ""."""
     top = f"{os.fspath(folder).rstrip('/')}/"
     if not path.startswith(top):
         top = f"{os.path.dirname(path).rstrip('/')}/"  # noqa: PTH120 - names that are no UTF-8 pass through
@@ -117,7 +117,7 @@ def on_disk(folder: Path, path: str) -> str:
 
 
 def _there(top: str, relative: str) -> str:
-    """The path of a picture below a folder that a scan will find under this name, or ""."""
+    """The path of an image below a folder that a scan will find under this name, or ""."""
     for each in (relative, *spellings(relative)):
         is_hidden = each.startswith(".") or "/." in each
         try:

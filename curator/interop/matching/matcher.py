@@ -25,7 +25,7 @@ _NUMBER = re.compile(r"(?:^|[_ -])(\d{1,18})$")
 
 
 class Matcher:
-    """Looks pictures up, many rows at once. Names are read once, into arrays: 12 bytes a picture."""
+    """Looks images up, many rows at once. Names are read once, into arrays: 12 bytes an image."""
 
     def __init__(self, collection: Collection) -> None:
         self._collection = collection
@@ -87,7 +87,7 @@ class Matcher:
             return tags, dict(self._collection.images.captions(captioned))
 
     def _by_content(self, sums: Sequence[str]) -> dict[str, int]:
-        """The first picture there of each content."""
+        """The first image there of each content."""
         wanted = [bytes.fromhex(each) for each in sums if _SHA.fullmatch(each)]
         if not wanted:
             return {}

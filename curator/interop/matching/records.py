@@ -11,10 +11,10 @@ from curator.index.tables.metadata import PostFacts
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """Words, facts and scores of one picture, named by its absolute `path`, by `sha256`, or as its file's name says.
+    """Words, facts and scores of one image, named by its absolute `path`, by `sha256`, or as its file's name says.
 
     That is the post number or the md5. `scanned` is what a scan reads in the very file that these words come from, as
-    (tags, caption): where a picture has just these, they are replaced.
+    (tags, caption): where an image has just these, they are replaced.
     """
 
     path: str = ""
@@ -31,7 +31,7 @@ class Record:
 
     @property
     def is_named(self) -> bool:
-        """Whether it says which picture it is of."""
+        """Whether it says which image it is of."""
         return bool(self.path or self.sha256 or self.md5 or self.post)
 
     @property
@@ -63,7 +63,7 @@ class Record:
 
 @dataclass(frozen=True)
 class Dropped:
-    """A row that names no picture to be had, and the first reason."""
+    """A row that names no image to be had, and the first reason."""
 
     reason: str
 

@@ -1,6 +1,6 @@
 """Annotations and facts imported from rows of metadata; every row is counted.
 
-Words never replace words a picture has unless asked to. A plan counts by the very function that writes.
+Words never replace words an image has unless asked to. A plan counts by the very function that writes.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from curator.interop.plan import ImportPlan
 
 BATCH = 1 << 15  # rows: they bring tens of thousands of tags, each of whose images are written once a batch
 KEPT = "kept"
-NOT_HERE = "no such picture here"
+NOT_HERE = "no such image here"
 HAS_WORDS = "has words already; they were kept"
 SAYS_NOTHING = "says nothing that is understood"
 ACTOR = "import"
@@ -36,7 +36,7 @@ Progress = Callable[[int], None]  # rows done; may raise to stop
 class AnnotationReport:
     """What became of every row: `rows` is the sum of `funnel`'s counts.
 
-    `fields` counts the rows of pictures here in which a field was understood, `scores` the values of each score.
+    `fields` counts the rows of images here in which a field was understood, `scores` the values of each score.
     `warnings` are counted, not listed.
     """
 
@@ -56,41 +56,39 @@ class AnnotationReport:
 
     @property
     def is_without_annotations(self) -> bool:
-        """Whether pictures are here, and not one tag or caption was understood."""
+        """Whether images are here, and not one tag or caption was understood."""
         return bool(self.found) and not (self.fields["tags"] or self.fields["caption"] or self.scores)
 
     @property
     def found(self) -> int:
-        """Rows of which a picture is here, whatever they say."""
+        """Rows of which an image is here, whatever they say."""
         return self.funnel[KEPT] + self.funnel[HAS_WORDS] + self.funnel[SAYS_NOTHING]
 
 
 def understood_in_words(words: AnnotationReport) -> str:
-    """Of how many pictures each field was understood: `tags of 20, rating of 18`."""
+    """Of how many images each field was understood: `tags of 20, rating of 18`."""
     counts = {**words.fields, **{f"score({name})": count for name, count in words.scores.items()}}
     return ", ".join(f"{name} of {count:,}" for name, count in counts.items()) or "nothing"
 
 
 def refuse_empty_import(plan: ImportPlan, words: AnnotationReport) -> None:
-    """An import of rows alone that reached no picture did nothing.
+    """An import of rows alone that reached no image did nothing.
 
     Raises:
-        UserError: with where its pictures may be.
+        UserError: with where its images may be.
     """
     if not plan.sources or plan.subsets or words.found:
         return
     if not words.rows:
         raise UserError("nothing was found to import", f"{visible(str(plan.sources[0].path))} has no rows")
     hint = (
-        "scan the pictures first"
-        if not plan.folders
-        else "name the folder of the pictures, or scan them first"
+        "scan the images first" if not plan.folders else "name the folder of the images, or scan them first"
     )
     if plan.layout in ("kohya-json", "scores"):
-        hint = "say with --images where the pictures are, or scan them first"
+        hint = "say with --images where the images are, or scan them first"
     if not words.funnel[NOT_HERE]:
         hint = f"look at the file: {visible(words.funnel.most_common(1)[0][0])}"
-    raise UserError(f"none of {words.rows:,} rows is of a picture here", hint)
+    raise UserError(f"none of {words.rows:,} rows is of an image here", hint)
 
 
 @dataclass
@@ -104,7 +102,7 @@ class _BatchUpdate:
     scores: dict[str, dict[int, float]] = field(default_factory=dict[str, dict[int, float]])
 
     def include_scores(self, record: Record, image: int) -> None:
-        """Add the scores of one picture; the last row counts."""
+        """Add the scores of one image; the last row counts."""
         for name, value in record.scores:
             self.scores.setdefault(name, {})[image] = value
             self.report.scores[name] += 1
@@ -141,7 +139,7 @@ def write_annotations(
     *,
     replace_words: bool,
 ) -> AnnotationReport:
-    """Give pictures what the rows say; each batch is one change that can be undone."""
+    """Give images what the rows say; each batch is one change that can be undone."""
     report = AnnotationReport()
     for batch in batches(rows_of(plan)):
         with collection.writing(durable=True):
@@ -209,7 +207,7 @@ def _given(pictures: ImageMatcher, batch: list[Row], replace_words: bool) -> _Ba
         if mine:
             given.annotations.append(mine)
             given.classes.update(dict.fromkeys(record.classes))
-            if mine.tags is not None:  # a later row of the same picture finds them there
+            if mine.tags is not None:  # a later row of the same image finds them there
                 tags[image] = mine.tags
             if mine.caption is not None:
                 captions[image] = mine.caption
@@ -219,9 +217,9 @@ def _given(pictures: ImageMatcher, batch: list[Row], replace_words: bool) -> _Ba
 def _words(
     record: Record, image: int, tags: tuple[str, ...], caption: str, replace_words: bool
 ) -> Annotations | None:
-    """The words a record gives; None where the picture has other ones and keeps them.
+    """The words a record gives; None where the image has other ones and keeps them.
 
-    Where the picture has just what a scan reads in the same files, even nothing takes its place.
+    Where the image has just what a scan reads in the same files, even nothing takes its place.
     """
     is_own = record.scanned == (tags, caption)
 

@@ -1,6 +1,6 @@
 """The perceptual hash of an image (B16): the signs of its 64 lowest frequencies, less what is common to all.
 
-Two pictures of equal looks at other sizes, qualities and formats differ in few bits. A flat picture has no
+Two images of equal looks at other sizes, qualities and formats differ in few bits. A flat image has no
 frequencies and gets none.
 """
 
@@ -20,22 +20,22 @@ from curator.scan.readers.worker_job import CRASHED, WorkerJob
 
 _SIDE = 32
 _LOW = 9  # nine frequencies each way, of which the first row and column are left out: 64
-_FLAT = 2.0  # the mean of the frequencies' size, in grey values, below which a picture is flat
+_FLAT = 2.0  # the mean of the frequencies' size, in grey values, below which an image is flat
 
 
 class Pictures(NamedTuple):
-    """Paths of pictures to look at."""
+    """Paths of images to look at."""
 
     paths: list[str]
 
 
 Fingerprint = tuple[int | None, str, bool]
-"""The number of a picture, why it cannot be decoded, and whether that is the picture's fault: of what is on a disk that
-is away, or what memory did not suffice for, nothing is known. A flat picture has neither number nor reason."""
+"""The number of an image, why it cannot be decoded, and whether that is the image's fault: of what is on a disk that
+is away, or what memory did not suffice for, nothing is known. A flat image has neither number nor reason."""
 
 
 class Fingerprints(NamedTuple):
-    """What pictures look like, in the order asked."""
+    """What images look like, in the order asked."""
 
     results: list[Fingerprint]
 
@@ -46,7 +46,7 @@ def fingerprint_all(pictures: Pictures) -> Fingerprints:
 
 
 def fingerprint(path: str) -> Fingerprint:
-    """What one picture looks like."""
+    """What one image looks like."""
     try:
         file = open_picture(path)
     except OSError as error:
@@ -65,7 +65,7 @@ def fingerprint(path: str) -> Fingerprint:
 
 
 def perceptual_hash(pixels: NDArray[np.float64]) -> int | None:
-    """The number of a grey picture of 32 x 32."""
+    """The number of a grey image of 32 x 32."""
     frequencies = (_COSINES @ pixels @ _COSINES.T)[1:, 1:]
     if np.abs(frequencies).mean() < _FLAT:
         return None

@@ -1,4 +1,4 @@
-"""Images that are the same picture (B16), exactly or nearly, and which of them is the best.
+"""Copies of images (B16), exact or near, and which of them is the best.
 
 A group is a best image and all that are within the distance of *it*: looks never drift along a chain. Images that a
 person marked to keep come first and those rejected last; then the order asked for, then pixels, tags, a caption,
@@ -40,7 +40,7 @@ class Copy:
 
 @dataclass(frozen=True)
 class Group:
-    """Images of one picture."""
+    """Images of one image."""
 
     best: int
     copies: tuple[Copy, ...]
@@ -57,7 +57,7 @@ def find_groups(
     `best` is one of `Best`, or `score(NAME)`; what has no number comes last.
 
     Raises:
-        UserError: a distance at which unlike pictures meet, or an order that is none.
+        UserError: a distance at which unlike images meet, or an order that is none.
     """
     if distance is not None:
         check_distance(distance)
@@ -84,7 +84,7 @@ def find_groups(
 
 
 def check_distance(distance: int) -> None:
-    """Refuse a distance at which unlike pictures meet."""
+    """Refuse a distance at which unlike images meet."""
     if not 0 <= distance <= MAX_DISTANCE:
         raise UserError(f"the distance is {distance}", f"give 0 to {MAX_DISTANCE}; 4 to 8 are usual")
 

@@ -17,14 +17,14 @@ from curator.scan.copies.appearance import FINGERPRINTING, Fingerprint, Pictures
 from curator.scan.places import parent_folders
 from curator.scan.readers.readers import Readers
 
-_PIECE = 32  # pictures a question
+_PIECE = 32  # images a question
 _SEARCHED = 4096  # images at once of which it is found out whether they were looked at
 _KEPT_EVERY_S = 2.0  # so a stop loses little
 
 
 @dataclass
 class Filled:
-    """How many pictures were looked at; (path, reason) of those that cannot be decoded, of those to come back to."""
+    """How many images were looked at; (path, reason) of those that cannot be decoded, of those to come back to."""
 
     fingerprinted: int = 0
     undecodable: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
@@ -32,7 +32,7 @@ class Filled:
 
 
 class _Piece(NamedTuple):
-    """New pictures, one of each content, and how many images they stand for, with those looked at before."""
+    """New images, one of each content, and how many images they stand for, with those looked at before."""
 
     contents: list[bytes]
     paths: list[str]
@@ -40,7 +40,7 @@ class _Piece(NamedTuple):
 
 
 def fill(collection: Collection, ids: Sequence[int], progress: Progress | None = None) -> Filled:
-    """Look at every picture not looked at before. What was seen is kept when `progress` raises to stop."""
+    """Look at every image not looked at before. What was seen is kept when `progress` raises to stop."""
     filled, done = Filled(), 0
     keeper = _Keeper(collection, filled)
     with Readers(FINGERPRINTING) as readers:

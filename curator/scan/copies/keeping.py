@@ -1,4 +1,4 @@
-"""Copies of one picture that stay and go, and the words that the one kept takes over."""
+"""Copies of one image that stay and go, and the words that the one kept takes over."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from curator.contract.errors import UserError
 
-MAX_DISTANCE = 11  # beyond it, unlike pictures meet as well
+MAX_DISTANCE = 11  # beyond it, unlike images meet as well
 _ALL_BITS = 64
 _MOST_BITS = 22  # of a part: each of its values has a place in a table
 _PARTS = range(3, 9)
@@ -60,7 +60,7 @@ def near_pairs(numbers: Numbers, distance: int) -> tuple[Places, Places, NDArray
     Takes memory for some 62 bytes a pair, of which 17 stay, and some 40 bytes a number.
 
     Raises:
-        UserError: so many pairs that they would fill it: thousands of pictures all look alike.
+        UserError: so many pairs that they would fill it: thousands of images all look alike.
     """
     parts = _cut(len(numbers), distance) if len(numbers) else []
     found: list[NDArray[np.int64]] = [np.empty((2, 0), np.int64)]
@@ -70,8 +70,8 @@ def near_pairs(numbers: Numbers, distance: int) -> tuple[Places, Places, NDArray
             found.append(some)
             pairs += some.shape[1]
             if pairs > _MOST_PAIRS:
-                what = f"more than {_MOST_PAIRS:,} pairs of pictures differ in at most {distance} bits"
-                raise UserError(what, "give a smaller distance, or a filter for fewer pictures")
+                what = f"more than {_MOST_PAIRS:,} pairs of images differ in at most {distance} bits"
+                raise UserError(what, "give a smaller distance, or a filter for fewer images")
     one, other = np.concatenate(found, axis=1)
     one, other = np.minimum(one, other), np.maximum(one, other)
     order = np.lexsort((other, one))

@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 
 def clear_failed_fingerprints(collection: Collection, paths: Iterable[str]) -> None:
-    """That these pictures have no number is known no more. Inside a write transaction."""
+    """That these images have no number is known no more. Inside a write transaction."""
     contents = collection.images.contents(sorted(_images_at(collection, paths)))
     collection.fingerprints.clear_failed([content for _, content in contents])
 
 
 def retry_failed_fingerprints(collection: Collection, progress: Progress | None = None) -> None:
-    """Look at all pictures set aside that the index has as images; those that can be decoded are so no more."""
+    """Look at all images set aside that the index has as images; those that can be decoded are so no more."""
     from curator.scan.copies.fingerprint import (
         fill,  # which loads decoders: a scan that only forgets needs none
     )

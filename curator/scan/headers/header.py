@@ -35,7 +35,7 @@ class Unreadable(Exception):  # noqa: N818 - a fact about the file, told as its 
 
 @dataclass(frozen=True)
 class Header:
-    """What a file says of itself; sides as the picture is meant to be looked at."""
+    """What a file says of itself; sides as the image is meant to be looked at."""
 
     width: int
     height: int
@@ -78,7 +78,7 @@ def _read(file: BinaryIO) -> Header:
         kind = image.format or ""
         width, height = image.size
         if width < 1 or height < 1:
-            raise Unreadable("the picture has no pixels")
+            raise Unreadable("the image has no pixels")
         if width * height > MAX_PIXELS:
             raise Unreadable(f"more than {MAX_PIXELS // 1_000_000} million pixels")
         whole, late_exif = _look_at_end(file, kind, size)

@@ -99,7 +99,7 @@ def _inflates(profile: bytes) -> bool:
 
 
 def _ends_well(data: bytes, at: int) -> bool:
-    """Whether the chunks lead to the end mark, with nothing behind the pixels that could turn the picture."""
+    """Whether the chunks lead to the end mark, with nothing behind the pixels that could turn the image."""
     while at + 12 <= len(data):
         length, name = _CHUNK.unpack_from(data, at)
         if name == b"IEND":

@@ -11,7 +11,7 @@ from curator.scan.readers.worker_job import WorkerJob
 
 
 def job_named(name: str) -> WorkerJob[Any, Any]:
-    """Only what it needs is imported: looking at pictures takes longer to begin with than reading files."""
+    """Only what it needs is imported: looking at images takes longer to begin with than reading files."""
     if name == "look":
         from curator.scan.copies.appearance import FINGERPRINTING
 

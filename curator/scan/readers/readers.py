@@ -174,7 +174,7 @@ class _Process:
     """One reading process. What it is asked and has not answered is kept in order."""
 
     def __init__(self, job: str) -> None:
-        # The safe path: else a file called "json.py" among the pictures would be run instead of the real one.
+        # The safe path: else a file called "json.py" among the images would be run instead of the real one.
         home = str(Path(curator.__path__[0]).parent)
         paths = [home, *filter(None, [os.environ.get("PYTHONPATH")])]
         environment = {**os.environ, "PYTHONSAFEPATH": "1", "PYTHONPATH": os.pathsep.join(paths)}

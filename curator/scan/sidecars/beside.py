@@ -1,7 +1,7 @@
-"""Sidecars beside the pictures of one folder: which file belongs to which picture, by names alone.
+"""Sidecars beside the images of one folder: which file belongs to which image, by names alone.
 
-A picture's own sidecars have its stem (`1.txt` beside `1.png`) or its full name (`1.png.txt`), with an ending in small
-letters or capitals. Accents count as the same letter however they are coded. Pictures that differ in nothing but their
+An image's own sidecars have its stem (`1.txt` beside `1.png`) or its full name (`1.png.txt`), with an ending in small
+letters or capitals. Accents count as the same letter however they are coded. Images that differ in nothing but their
 ending (`1.jpg`, `1.png`) share the sidecars of their stem, and have their own only by full name.
 """
 
@@ -13,7 +13,7 @@ from unicodedata import normalize
 from curator.index.images.sidecar_names import KINDS, kind_of
 
 _RANK = {kind: rank for rank, kind in enumerate(KINDS)}
-_ALONE = {kind: (kind,) for kind in KINDS}  # one tuple for all pictures
+_ALONE = {kind: (kind,) for kind in KINDS}  # one tuple for all images
 
 
 def is_sidecar(ending: str) -> bool:
@@ -38,7 +38,7 @@ class SidecarNames:
             self._suffixes[stem] = _ALONE.get(ending) or (ending,)
 
     def of(self, picture: str) -> tuple[str, ...]:
-        """The suffixes of a picture's sidecars, in order: those with its full name, then those with its stem."""
+        """The suffixes of an image's sidecars, in order: those with its full name, then those with its stem."""
         if picture.isascii() and picture not in self._suffixes:
             return self._suffixes.get(picture[: picture.rfind(".")], ())
         return self.with_full_name(picture) + self.with_stem(picture)
@@ -56,7 +56,7 @@ class SidecarNames:
         return self._suffixes.get(stem, ()) if picture.isascii() else self._of_names(picture, stem)
 
     def may_double(self, pictures: Iterable[str]) -> bool:
-        """Whether a picture of these could have two sidecars of one kind: a quick look."""
+        """Whether an image of these could have two sidecars of one kind: a quick look."""
         several = any(len(set(map(kind_of, each))) < len(each) for each in set(self._suffixes.values()))
         return several or bool(self._names) or not self._suffixes.keys().isdisjoint(pictures)
 
@@ -73,7 +73,7 @@ class SidecarNames:
 
 
 def shared_stems(pictures: Sequence[str]) -> frozenset[str]:
-    """Stems that several pictures of a folder have in common, or that are the full name of another; composed."""
+    """Stems that several images of a folder have in common, or that are the full name of another; composed."""
     names = pictures if all(map(str.isascii, pictures)) else [normalize("NFC", name) for name in pictures]
     stems = [name[: name.rfind(".")] for name in names]
     single = set(stems)
@@ -85,7 +85,7 @@ def shared_stems(pictures: Sequence[str]) -> frozenset[str]:
 
 
 def stem_of(picture: str) -> str:
-    """A picture's stem as `shared_stems` has it."""
+    """An image's stem as `shared_stems` has it."""
     stem = picture[: picture.rfind(".")]
     return stem if stem.isascii() else normalize("NFC", stem)
 

@@ -1,4 +1,4 @@
-"""Notes on a folder: pictures whose sidecars are ambiguous, told once for all of them."""
+"""Notes on a folder: images whose sidecars are ambiguous, told once for all of them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def notes_on(folder: Folder) -> list[str]:
 
 
 def _sharing(folder: Folder, shared: frozenset[str]) -> str:
-    """Of pictures that take the words of one file."""
+    """Of images that take the words of one file."""
     found: dict[str, list[str]] = {}
     for name in folder.images:
         if stem_of(name) in shared:
@@ -31,14 +31,14 @@ def _sharing(folder: Folder, shared: frozenset[str]) -> str:
         return ""
     sidecar, names = next(iter(several.items()))
     return (
-        f"{_counted(len(several), 'sidecar belongs', 'sidecars belong')} to several pictures of one name, such as"
+        f"{_counted(len(several), 'sidecar belongs', 'sidecars belong')} to several images of one name, such as"
         f" {sidecar} to {' and '.join(names)}: each has its words, and 'frieze tag write' gives each that was"
         f" edited a file of its own, such as {names[-1]}{kind_of(sidecar)}"
     )
 
 
 def _doubled(folder: Folder, shared: frozenset[str]) -> str:
-    """Of pictures with two sidecars of one kind."""
+    """Of images with two sidecars of one kind."""
     count, example = 0, ""
     for name in folder.images:
         suffixes = folder.sidecars_of(name)
@@ -52,7 +52,7 @@ def _doubled(folder: Folder, shared: frozenset[str]) -> str:
             example = example or f"{sidecar_name(name, taken)} and {sidecar_name(name, suffixes[second])}"
     if not count:
         return ""
-    told = _counted(count, "picture has", "pictures have")
+    told = _counted(count, "image has", "images have")
     return f"{told} two sidecars of one kind, such as {example}: the first counts"
 
 

@@ -42,7 +42,7 @@ from curator.tui.words import about_image
 
 _SLOW_S = 0.4  # a question that takes longer says that it is being looked for
 _PANELS = ("-facets", "-no-picture")  # classes that show other panels, as app.tcss says
-_DETAIL_DELAY_S = 0.05  # a held key passes many pictures; only the one it stops at is looked up
+_DETAIL_DELAY_S = 0.05  # a held key passes many images; only the one it stops at is looked up
 
 
 class BrowseScreen(Screen):
@@ -79,7 +79,7 @@ class BrowseScreen(Screen):
 
     def on_mount(self) -> None:
         self.add_class(*(each for each in self._session.memory.recall("panels", []) if each in _PANELS))
-        if found := self._early.found():  # the first frame has its pictures
+        if found := self._early.found():  # the first frame has its images
             self.query_one(FilterBar).set_text(found.text)
             self._show_found(found)
         else:
@@ -287,7 +287,7 @@ class BrowseScreen(Screen):
     def action_preview(self) -> None:
         self.toggle_class("-no-picture")
         if self.has_class("-short") and not self.has_class("-no-picture"):
-            self.notify("A picture needs 20 lines here; enter shows it on the whole screen.")
+            self.notify("An image needs 20 lines here; enter shows it on the whole screen.")
 
     def action_next_panel(self) -> None:
         if self._timer:

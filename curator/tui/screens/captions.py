@@ -47,9 +47,7 @@ KEYS = (
     KeyAction("captions.jump", "number_sign,ctrl+g", "jump", "jump to a step or an epoch", "jump"),
     KeyAction("captions.manifest", "m", "manifest", "another manifest", "manifest"),
     KeyAction("captions.plan", "b", "plan", "another seed or batch size", "seed, batch"),
-    KeyAction(
-        "captions.crop", "c", "crop", "the picture as trained, with its crop outlined, or whole", "crop"
-    ),
+    KeyAction("captions.crop", "c", "crop", "the image as trained, with its crop outlined, or whole", "crop"),
 )
 
 
@@ -60,7 +58,7 @@ class _Loaded(NamedTuple):
 
 
 class CaptionsScreen(Screen):
-    """A step's batch on the left, the picture under the cursor on the right, its caption below."""
+    """A step's batch on the left, the image under the cursor on the right, its caption below."""
 
     BINDINGS = bindings(KEYS)
 
@@ -210,7 +208,7 @@ class CaptionsScreen(Screen):
         lines = [
             FormLine("seed", "seed", str(walk.seed), "only for looking: the recipe's stays"),
             FormLine(
-                "batch", "batch size", str(walk.batch_size), "pictures of one step: size x accumulate x GPUs"
+                "batch", "batch size", str(walk.batch_size), "images of one step: size x accumulate x GPUs"
             ),
         ]
         self.app.push_screen(Form("Look at another plan", lines, check), self._look_at)

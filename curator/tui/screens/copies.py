@@ -50,24 +50,24 @@ _COLUMN_CELLS = 38  # two columns at 80 cells, three at 120
 KEYS = (
     KeyAction("copies.next", "j,down,n", "group(1)", "next group", "next group"),
     KeyAction("copies.previous", "k,up,N", "group(-1)", "previous group"),
-    KeyAction("copies.right", "l,right", "step(1)", "picture to the right", "picture"),
-    KeyAction("copies.left", "h,left", "step(-1)", "picture to the left"),
+    KeyAction("copies.right", "l,right", "step(1)", "image to the right", "image"),
+    KeyAction("copies.left", "h,left", "step(-1)", "image to the left"),
     KeyAction("copies.best", "b", "keep(True)", "keep the best, reject the others, next group", "keep best"),
     KeyAction("copies.keep", "y", "keep(False)", "keep this one, reject the others, next group", "keep this"),
     KeyAction("copies.reject", "x", "reject", "reject this one, or take that back", "reject"),
     KeyAction("copies.all", "B", "keep_all", "keep the best of every group"),
-    KeyAction("copies.larger", "enter", "enlarge", "the picture on the whole screen"),
+    KeyAction("copies.larger", "enter", "enlarge", "the image on the whole screen"),
     KeyAction("copies.order", "o", "order", "what is best: size, score, favourites, bytes", "best by"),
     KeyAction("copies.words", "w", "words", "the one kept takes over tags and caption, or not", "words"),
-    KeyAction("copies.further", "plus,equals_sign", "nearer(1)", "also pictures less alike", "alike"),
-    KeyAction("copies.nearer", "minus", "nearer(-1)", "only pictures more alike"),
+    KeyAction("copies.further", "plus,equals_sign", "nearer(1)", "also images less alike", "alike"),
+    KeyAction("copies.nearer", "minus", "nearer(-1)", "only images more alike"),
     KeyAction("copies.look", "r", "look", "look again, or go on after a stop"),
     KeyAction("copies.close", "escape", "close", "stop looking; back to the list", "back"),
 )
 
 
 class CopiesScreen(Screen):
-    """The groups among the pictures of a filter; escape goes back to Browse."""
+    """The groups among the images of a filter; escape goes back to Browse."""
 
     BINDINGS = bindings(KEYS)
 
@@ -77,7 +77,7 @@ class CopiesScreen(Screen):
         self.groups: list[Group] = []
         self.at = 0
         self.copies: list[CopyShown] = []
-        self.current = 0  # of the group's pictures
+        self.current = 0  # of the group's images
         self._state = "looking"
         self._carries_words = bool(session.memory.recall("copies.words", False))
         distance, best = session.memory.recall("copies", [None, "size"])
@@ -106,7 +106,7 @@ class CopiesScreen(Screen):
         self._state = "looking"
         self.groups, self.at = [], 0
         self._show_group()
-        tell = progress_on_status(self, "looking at pictures")
+        tell = progress_on_status(self, "looking at images")
         text, likeness = self._filter, self._likeness
         self.post_message(StatusChanged("looking for copies"))
         in_background(self, "groups", lambda: look_for(self._reader, text, likeness, tell))
@@ -178,13 +178,13 @@ class CopiesScreen(Screen):
         about.show(about_copy(copy, width, number=position + 1, is_current=position == self.current))
 
     def _about(self) -> Text:
-        where = visible(self._filter) or "all pictures"
+        where = visible(self._filter) or "all images"
         if self._state == "looking":
             said = "looking; esc stops, what was seen is kept"
         elif self._state == "stopped":
             said = "stopped; r goes on"
         elif not self.groups:
-            said = "no two are the same: + looks for pictures less alike"
+            said = "no two are the same: + looks for images less alike"
         else:
             more = sum(len(group.copies) for group in self.groups)
             said = f"group {self.at + 1:,} of {len(self.groups):,}, {more:,} cop{'y' if more == 1 else 'ies'}"

@@ -28,7 +28,7 @@ def ask_sort(screen: Screen, session: Session, text: str, show: Show) -> None:
     def line(key: str, what: str) -> Line[str]:
         return Line(f"{'*' if key == now else ' '} {key or 'none':<16}", what, key)
 
-    lines = [line("", "the order in which pictures came")]
+    lines = [line("", "the order in which images came")]
     for name in session.filters.orders():
         lines += [line(name, f"{name}, rising"), line(f"-{name}", f"{name}, falling")]
     screen.app.push_screen(
@@ -63,7 +63,7 @@ def ask_save(screen: Screen, session: Session, text: str) -> None:
         if name:
             screen.notify(f"{visible(str(name))}: f shows it again, saved:NAME names it.", markup=False)
 
-    line = FormLine("name", "name", "", f"for: {visible(text) or 'every picture'}; the same name replaces")
+    line = FormLine("name", "name", "", f"for: {visible(text) or 'every image'}; the same name replaces")
     screen.app.push_screen(Form("Save this filter", [line], save), said)
 
 
@@ -92,7 +92,7 @@ def place_of(result: Result, typed: str) -> int:
     if word.startswith("id:"):
         row = result.row_of(int(digits))
         if row is None:
-            raise UserError(f"no picture shown has the id {digits}", "perhaps the filter leaves it out")
+            raise UserError(f"no image shown has the id {digits}", "perhaps the filter leaves it out")
         return row
     if not 1 <= int(digits) <= len(result):
         raise UserError(f"there is no row {digits}", f"rows go from 1 to {len(result)}")

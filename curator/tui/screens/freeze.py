@@ -56,7 +56,7 @@ class FreezeScreen(Screen):
     def compose(self) -> ComposeResult:
         yield TabLine("Freeze")
         yield Label("", id="epoch", markup=False)
-        yield Label(Text(" Findings (enter shows the pictures)", "bold"), classes="heading")
+        yield Label(Text(" Findings (enter shows the images)", "bold"), classes="heading")
         yield LineList(id="findings", empty=" checking...")
         yield Passage(id="hint")
         yield Label(Text(" Manifests", "bold"), classes="heading")
@@ -135,7 +135,7 @@ class FreezeScreen(Screen):
 
             self.app.push_screen(QuarantineScreen(self._session, "Freeze"))
         elif finding:
-            self.notify("This finding is of no single picture.", markup=False)
+            self.notify("This finding is of no single image.", markup=False)
 
     @user_errors_shown
     def action_name(self) -> None:

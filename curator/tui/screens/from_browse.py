@@ -1,4 +1,4 @@
-"""Screens opened from Browse: the picture itself, its captions, copies, files set aside."""
+"""Screens opened from Browse: the image itself, its captions, copies, files set aside."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def show_captions(screen: Screen, session: Session, row: ImageRow | None) -> None:
-    """The captions of a picture in the next epochs."""
+    """The captions of an image in the next epochs."""
     from curator.tui.screens.image_captions import ImageCaptions
 
     if row:
@@ -24,7 +24,7 @@ def show_captions(screen: Screen, session: Session, row: ImageRow | None) -> Non
 
 
 def show_copies(screen: Screen, session: Session, reader: Session, text: str) -> None:
-    """The pictures of a filter that are the same."""
+    """The images of a filter that are the same."""
     from curator.tui.screens.copies import CopiesScreen
 
     screen.app.push_screen(CopiesScreen(session, reader, text))
@@ -38,7 +38,7 @@ def show_quarantine(screen: Screen, session: Session, closed: Callable[[], None]
 
 
 def enlarge(screen: Screen, session: Session, images: ImageList, *, crop: bool) -> None:
-    """The picture under the cursor on the whole screen; the cursor follows to where it is left."""
+    """The image under the cursor on the whole screen; the cursor follows to where it is left."""
     from curator.tui.screens.picture import PictureScreen, ShownPicture
 
     def shown(position: int) -> ShownPicture | None:

@@ -150,7 +150,7 @@ def _whole(commit: Commit) -> Text:
 
 
 def _line(commit: Commit, width: int, now: datetime) -> Text:
-    """When, what, how many pictures and by whom; the first two where there is no room for more."""
+    """When, what, how many images and by whom; the first two where there is no room for more."""
     at = datetime.fromtimestamp(commit.at).astimezone()
     when = f"{at:%H:%M:%S}" if at.date() == now.date() else f"{at:%Y-%m-%d}"
     what = f" {when:<10}  {'undone: ' if commit.undone else ''}{visible(commit.what)}"

@@ -42,7 +42,7 @@ class _Captions(NamedTuple):
 
 
 class ImageCaptions(ModalScreen[None]):
-    """The captions a picture has in the next epochs: those of the manifest it is in, else as it would be frozen now."""
+    """The captions an image has in the next epochs: those of the manifest it is in, else as it would be frozen now."""
 
     BINDINGS = bindings(DIALOG_KEYS, "dialog.close")
 

@@ -27,13 +27,13 @@ def _form_lines(layouts: Iterable[str]) -> tuple[FormLine, ...]:
         FormLine("path", "folder or file", "", "of kohya, EveryDream, a booru, gallery-dl, an imagefolder"),
         FormLine("layout", "layout", "auto", "auto, " + ", ".join(layouts)),
         FormLine("reg", "regularisation", "", "its folders, for kohya-folders"),
-        FormLine("images", "pictures", "", "where they are, for kohya-json"),
-        FormLine("replace", "replace words", "no", "yes: also tags and captions that pictures have"),
+        FormLine("images", "images", "", "where they are, for kohya-json"),
+        FormLine("replace", "replace words", "no", "yes: also tags and captions that images have"),
     )
 
 
 class Planned(NamedTuple):
-    """A plan, what its rows would do, and whether their words replace those that pictures have."""
+    """A plan, what its rows would do, and whether their words replace those that images have."""
 
     plan: ImportPlan
     counts: AnnotationReport
@@ -126,5 +126,5 @@ def report_in_words(report: ImportReport) -> str:
     words = report.words
     if not words.rows:
         return kept
-    read = f"{words.rows:,} rows read, {words.found:,} of pictures here"
+    read = f"{words.rows:,} rows read, {words.found:,} of images here"
     return f"{kept}, {read}; understood: {Exchange.understood_in_words(words)}"

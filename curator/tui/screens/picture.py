@@ -1,4 +1,4 @@
-"""The picture screen: images on the whole screen, one after the other."""
+"""The image screen: images on the whole screen, one after the other."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from curator.tui.widgets.chrome import Foot
 from curator.tui.widgets.preview import Preview
 
 KEYS = (
-    KeyAction("picture.next", "j,l,right,down,space", "step(1)", "next picture", "next"),
-    KeyAction("picture.previous", "k,h,left,up", "step(-1)", "previous picture", "previous"),
+    KeyAction("picture.next", "j,l,right,down,space", "step(1)", "next image", "next"),
+    KeyAction("picture.previous", "k,h,left,up", "step(-1)", "previous image", "previous"),
     KeyAction("picture.close", "escape,enter,q", "close", "close", "close"),
 )
 
@@ -34,7 +34,7 @@ class ShownPicture(NamedTuple):
 
 
 class PictureScreen(ModalScreen[int]):
-    """`count` pictures by position; gives back the position it was left at."""
+    """`count` images by position; gives back the position it was left at."""
 
     BINDINGS = bindings(KEYS)
 

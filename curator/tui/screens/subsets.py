@@ -68,7 +68,7 @@ KEYS = (
     KeyAction("subsets.captions", "c", "captions", "edit the subset's caption rules", "captions"),
     KeyAction("subsets.balance", "b", "balance", "give every subset the same share of the epoch", "balance"),
     KeyAction("subsets.rule", "s", "rule", "bucket sizes", "bucket sizes"),
-    KeyAction("subsets.leftovers", "o", "leftovers", "pictures that fill no batch: short, filled, carried"),
+    KeyAction("subsets.leftovers", "o", "leftovers", "images that fill no batch: short, filled, carried"),
     KeyAction("subsets.batch_more", "greater_than_sign", "batch(1)", "a larger batch", "batch"),
     KeyAction("subsets.batch_less", "less_than_sign", "batch(-1)", "a smaller batch"),
 )
@@ -89,12 +89,12 @@ class SubsetsScreen(Screen):
         yield TabLine("Subsets")
         yield Label("", id="heading", classes="heading")
         yield LineList(
-            id="subsets", empty=" no subset yet: every picture is trained once an epoch. a adds one."
+            id="subsets", empty=" no subset yet: every image is trained once an epoch. a adds one."
         )
         yield Passage(id="which")
         yield Label("", id="epoch", markup=False)
         yield Label(Text(HEADING, "bold"), classes="heading")
-        yield LineList(id="buckets", empty=" no buckets: no picture would be trained")
+        yield LineList(id="buckets", empty=" no buckets: no image would be trained")
         yield Foot()
         yield TooSmall()
 
@@ -243,7 +243,7 @@ class SubsetsScreen(Screen):
             self._write(lambda: self._session.subsets.remove(subset.name))
 
         question = Confirm(
-            f"Remove the subset '{visible(subset.name)}'?", "Its pictures stay in the collection."
+            f"Remove the subset '{visible(subset.name)}'?", "Its images stay in the collection."
         )
         self.app.push_screen(question, lambda yes: remove() if yes else None)
 

@@ -23,8 +23,8 @@ LIMIT = 100
 
 
 KEYS = (
-    KeyAction("facets.with", "plus,equals_sign", "pick(True)", "only pictures with this tag", "with"),
-    KeyAction("facets.without", "minus", "pick(False)", "only pictures without this tag", "without"),
+    KeyAction("facets.with", "plus,equals_sign", "pick(True)", "only images with this tag", "with"),
+    KeyAction("facets.without", "minus", "pick(False)", "only images without this tag", "without"),
     KeyAction("facets.back", "escape", "back", "back to the list", "back"),
 )
 

@@ -129,7 +129,7 @@ class FilterBar(Vertical):
         """How many are shown, and selected of them; else how many files were set aside (`Q` lists them)."""
         aside = f", Q: {self.set_aside:,} unusable" if self.set_aside else ""
         more = f", {selected:,} selected" if selected else aside
-        count = f"{shown:,} picture{'' if shown == 1 else 's'}{more}"
+        count = f"{shown:,} image{'' if shown == 1 else 's'}{more}"
         self.query_one("#count", Label).update(Text(count, justify="right"), layout=False)
 
     def show_mistake(self, error: UserError) -> None:

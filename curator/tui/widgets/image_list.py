@@ -45,7 +45,7 @@ class ImageList(LineList):
         """Escape with nothing selected: back to where one came from."""
 
     def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(empty=" no pictures here", id=id)
+        super().__init__(empty=" no images here", id=id)
         self._rows: PageCache = PageCache(Result(BitMap()), lambda _: [])
         self._selected = BitMap()
         self._anchor: int | None = None

@@ -24,7 +24,7 @@ KEPT = 24
 
 
 class Preview(Widget):
-    """One picture in half blocks, centred; a broken one says why."""
+    """One image in half blocks, centred; a broken one says why."""
 
     DEFAULT_CSS = "Preview { width: 1fr; height: 1fr; }"
 
@@ -38,7 +38,7 @@ class Preview(Widget):
     def show(
         self, path: Path | None, placement: Placement | None = None, *, flip: bool = False, cut: bool = False
     ) -> None:
-        """Show another picture soon; `placement` draws its crop box, `cut` only what is inside, `flip` mirrors it."""
+        """Show another image soon; `placement` draws its crop box, `cut` only what is inside, `flip` mirrors it."""
         self._source = PictureRequest(path, 0, 0, placement, flip, cut) if path else None
         self._show_soon()
 
@@ -83,7 +83,7 @@ class Preview(Widget):
 
     @property
     def problem(self) -> str:
-        """Why no picture is seen; empty where one is."""
+        """Why no image is seen; empty where one is."""
         return self._picture.problem
 
     def _put(self, picture: Picture) -> None:
@@ -108,6 +108,6 @@ class Preview(Widget):
 
 
 def _drawn(request: PictureRequest) -> Picture:
-    from curator.tui.pictures import draw_picture  # Pillow: not before the first picture
+    from curator.tui.pictures import draw_picture  # Pillow: not before the first image
 
     return draw_picture(request)

@@ -12,7 +12,7 @@ Case = Callable[[str], Path]
 
 
 class Expected(NamedTuple):
-    """A case: how it is imported, and what is known of its pictures then."""
+    """A case: how it is imported, and what is known of its images then."""
 
     name: str
     words: tuple[str, ...]
@@ -28,7 +28,7 @@ CASES = [
         {"1001.png": (["1girl", "long hair", "some artist"], ""), "1002.png": (["1girl", "hero (game)"], ""),
          "1003.png": ([], "")},
     ),
-    Expected(  # zer0int/CLIP-fine-tune#1: several captions a picture
+    Expected(  # zer0int/CLIP-fine-tune#1: several captions an image
         "08-kept-but-nothing", ("p",), {"kept": 2}, {"caption": 2},
         {"a.png": ([], "a cat on a sofa\na tabby at home"), "b.png": ([], "plain")},
     ),
@@ -53,7 +53,7 @@ CASES = [
         {"a.png": (["cat"], ""), "b.png": (["dog"], "")},
     ),
     Expected(  # mikf/gallery-dl#3236: one list of all posts
-        "42-json-array-dump", ("a.json", "--layout", "booru"), {"kept": 1, "no such picture here": 1},
+        "42-json-array-dump", ("a.json", "--layout", "booru"), {"kept": 1, "no such image here": 1},
         {"tags": 1, "rating": 1}, {"11.png": (["1girl", "solo"], "")},
     ),
 ]  # fmt: skip
@@ -147,15 +147,15 @@ def test_what_everydream_reads_and_frieze_does_not_is_told(case: Case, frieze: A
     case("55-everydream-names")
     done = frieze("import", "set", "--plan", "--layout", "everydream")
     assert "its multiply is '2,5', which is no number" in done.out
-    assert "takes a picture's name as its caption" in done.out
-    assert "yaml files of single pictures are not read" in done.out
+    assert "takes an image's name as its caption" in done.out
+    assert "yaml files of single images are not read" in done.out
 
 
 @pytest.mark.parametrize(
     ("file", "text", "layout", "hint"),
     [
         ("m.json", '{"gone.png": {"tags": "x"}}', "kohya-json", "--images"),
-        ("posts.jsonl", '{"id": 5, "tag_string": "x"}', "booru", "scan the pictures first"),
+        ("posts.jsonl", '{"id": 5, "tag_string": "x"}', "booru", "scan the images first"),
         ("posts.jsonl", '{"id": 5, "is_deleted": true}', "booru", "deleted"),
         ("posts.jsonl", "", "booru", "has no rows"),
         ("s.csv", "path,score\ngone.png,1\n", "scores", "--images"),
