@@ -47,7 +47,7 @@ EFFECTS: dict[str, Callable[[Tags, Tags], bool]] = {  # of the tags before and a
     "suffix": lambda before, after: after[-1].endswith("in oil") and after[0].startswith(before[0]),
     "dropout_every_epochs": lambda before, after: after in (before, [""]),
     "keep_separator": lambda before, after: (
-        (after[0].startswith("number") and after[1] == "red" or "1girl" not in before)
+        ((after[0].startswith("number") and after[1] == "red") or "1girl" not in before)
         and sorted(after) == sorted({*before} - {"1girl"})
     ),
     "secondary_separator": lambda before, after: after == ", ".join(before).replace("e", ", ").split(", "),
