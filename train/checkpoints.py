@@ -9,6 +9,7 @@ from pathlib import Path
 from curator.contract.epoch_plan import EpochPlan
 from curator.contract.recipe.recipe import Save
 from curator.contract.run.events import CheckpointSaved
+from curator.contract.run.run_folder import RunFolder
 from train.adapters.lora import LoraAdapter
 from train.report import Reporter
 from train.weights.lora_file import write_lora
@@ -18,9 +19,9 @@ from train.weights.metadata import Record, lora_metadata
 class Checkpoints:
     """The run's `output/` folder: NAME-step00000012, NAME-000002 (epochs), and NAME for the last."""
 
-    def __init__(self, run_folder: Path, record: Record, adapter: LoraAdapter, reporter: Reporter) -> None:
-        self._run_folder = run_folder
-        self._folder = run_folder / "output"
+    def __init__(self, run: RunFolder, record: Record, adapter: LoraAdapter, reporter: Reporter) -> None:
+        self._run = run
+        self._folder = run.output_dir
         self._record = record
         self._adapter = adapter
         self._reporter = reporter
@@ -47,7 +48,7 @@ class Checkpoints:
         now = time.time()
         metadata = lora_metadata(self._record, step, now)
         digest = write_lora(path, self._adapter.tensors(), metadata, self._record.recipe.save.dtype)
-        self._reporter.emit(CheckpointSaved(now, step, str(path.relative_to(self._run_folder)), digest))
+        self._reporter.emit(CheckpointSaved(now, step, str(path.relative_to(self._run.path)), digest))
 
     def _forget_old(self, knobs: Save) -> None:
         if not knobs.keep_last or not self._reporter.is_main_process:

@@ -11,6 +11,7 @@ from accelerate import Accelerator
 from accelerate.utils import InitProcessGroupKwargs
 from torch import Tensor, nn
 
+from curator.contract.locations import TRACKERS
 from curator.contract.recipe.recipe import Recipe
 
 # One process samples or is paused while the others wait for it: torch's own limit of 10 minutes is too short.
@@ -24,7 +25,7 @@ def make_accelerator(recipe: Recipe, run_folder: Path) -> Accelerator:
         cpu=not torch.cuda.is_available(),
         mixed_precision="bf16" if recipe.precision.mixed == "bf16" else "no",
         log_with=trackers or None,
-        project_dir=str(run_folder / "trackers") if trackers else None,
+        project_dir=str(run_folder / TRACKERS) if trackers else None,
         kwargs_handlers=[InitProcessGroupKwargs(timeout=_PATIENCE)],
     )
 

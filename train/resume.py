@@ -24,6 +24,7 @@ from curator.contract.errors import UserError
 from curator.contract.files.json_data import checked, read_object
 from curator.contract.files.regular_file import open_regular
 from curator.contract.files.whole_files import drafted_folder
+from curator.contract.locations import RECIPE
 
 _KEPT_STATES = 2
 _NAME = re.compile(r"step-(\d{8,})")
@@ -111,7 +112,7 @@ def _read(place: Path, identity: Identity) -> State:
     if (saved.manifest_digest, saved.recipe_sha256) != (identity.manifest_digest, identity.recipe_sha256):
         raise UserError(
             f"the saved state {place.name} is of another recipe or manifest",
-            "put back the run's recipe.toml, or start a new run",
+            f"put back the run's {RECIPE}, or start a new run",
         )
     for name, what in (("base", "the base model is"), ("masks", "the mask files beside the images are")):
         if getattr(saved, name) not in (None, getattr(identity, name)):

@@ -25,7 +25,8 @@ from curator.contract.caption.clip_tokens import CLIP_VOCAB
 from curator.contract.errors import UserError
 from curator.contract.files.regular_file import TEXT_BYTES, read_regular
 from curator.contract.flatten import flattened
-from curator.contract.manifest.manifest import SUFFIX, open_manifest
+from curator.contract.locations import MANIFEST_SUFFIX
+from curator.contract.manifest.manifest import open_manifest
 from curator.contract.text import visible
 from train import quiet
 from train.data.dataset import picture_of
@@ -59,7 +60,7 @@ def save(pipeline: Any, folder: Path) -> None:
 
 def read_lessons(source: Path) -> list[Lesson]:
     """Images of a manifest with their captions, or of a text file: a path a line, a tab, a caption."""
-    if source.suffix == SUFFIX:
+    if source.suffix == MANIFEST_SUFFIX:
         with open_manifest(source) as manifest:
             pictures = [picture_of(manifest, row) for row in range(len(manifest))]
         found = [(picture.file.path, picture.plain_caption) for picture in pictures]

@@ -14,6 +14,7 @@ import traceback
 from pathlib import Path
 
 from curator.contract.errors import UserError
+from curator.contract.locations import LOG
 from curator.contract.run.event_log import EventLog
 from curator.contract.run.events import RunEnded, RunFailed
 from curator.contract.run.run_folder import RunFolder
@@ -119,7 +120,7 @@ def _as_user_error(error: Exception) -> UserError:
         )
     first = text.strip().splitlines() or [""]
     return UserError(
-        f"the trainer broke: {type(error).__name__}: {first[0][:200]}", "log.txt of the run tells where"
+        f"the trainer broke: {type(error).__name__}: {first[0][:200]}", f"{LOG} of the run tells where"
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from curator.contract.buckets import BucketRule
 from curator.contract.errors import UserError
-from curator.contract.manifest.manifest import SUFFIX
+from curator.contract.locations import manifest_file, manifest_files
 from curator.contract.progress import Progress
 from curator.contract.recipe.recipe import BatchSize
 from curator.freeze.build import FrozenManifest, freeze, summary
@@ -17,11 +17,6 @@ from curator.freeze.members import members_of
 from curator.freeze.preview import preview
 from curator.freeze.spec import spec_of
 from curator.index.collection import Collection
-
-
-def manifests_folder(collection_folder: Path) -> Path:
-    """Where the manifests of the collection in that folder are."""
-    return collection_folder / "manifests"
 
 
 def freeze_named(
@@ -41,7 +36,7 @@ def freeze_named(
     """
     if not re.fullmatch(r"\w[\w.+-]{0,80}", name):
         raise UserError(f"'{name}' cannot name a manifest", "use letters, digits, '-', '_' and '.'")
-    path = manifests_folder(collection.folder) / f"{name}{SUFFIX}"
+    path = manifest_file(collection.folder, name)
     if path.exists() and not replace:
         raise UserError(
             f"there is a manifest named {name}", "choose another name, or replace it with --replace"
@@ -60,7 +55,7 @@ def manifests_in(
 ) -> list[FrozenManifest]:
     """The manifests of a folder, newest first. `passed_over` hears of those that cannot be read."""
     found: list[FrozenManifest] = []
-    for path in folder.glob(f"*{SUFFIX}"):
+    for path in manifest_files(folder):
         try:
             found.append(summary(path))
         except UserError as error:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pyroaring import BitMap
 
 from curator.contract.errors import UserError
+from curator.contract.locations import INDEX
 from curator.contract.progress import Progress
 from curator.contract.text import visible
 from curator.index.changes.edits import Commit, Edit, Rewrite
@@ -43,7 +44,6 @@ from curator.index.tags.tag_lookup import TagLookup
 from curator.index.tags.tag_table import Tag, TagTable
 from curator.index.undo.journal import Journal
 
-FILE_NAME = "frieze.db"
 # a person's edits may fill the write buffer so many times further than a job's, which can wait for compaction
 HUMAN_EDIT_BUFFER_FACTOR = 4
 
@@ -92,15 +92,15 @@ class Collection:
 
     @classmethod
     def exists(cls, folder: Path) -> bool:
-        return (folder / FILE_NAME).exists()
+        return (folder / INDEX).exists()
 
     @classmethod
     def _opened(cls, folder: Path, *, create: bool) -> Collection:
         folder = folder.absolute()
         refuse_network(folder)
         if create:
-            create_index(folder / FILE_NAME)
-        database = Database.open(folder / FILE_NAME)
+            create_index(folder / INDEX)
+        database = Database.open(folder / INDEX)
         try:
             migrate(database)
         except BaseException:

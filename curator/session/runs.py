@@ -45,6 +45,12 @@ class Runs:
 
         return list_runs(self.folder, passed_over)
 
+    def count(self) -> int:
+        """How many runs there are, damaged ones too."""
+        from curator.runs.listing import run_folders
+
+        return len(run_folders(self.folder))
+
     def find(self, name: str) -> RunFolder:
         """The run of that name, or of the one that begins so."""
         from curator.runs.listing import find_run

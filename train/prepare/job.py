@@ -73,7 +73,7 @@ def prepare(run: RunFolder, make_reporter: Callable[[bool], Reporter], signals: 
         data=TrainingData(manifest, plan, reader),
         stepper=Stepper(family, adapter, optimizer, latents, accelerator, recipe),
         outputs=Outputs(
-            checkpoints=Checkpoints(run.path, record, adapter, reporter),
+            checkpoints=Checkpoints(run, record, adapter, reporter),
             evaluation=Evaluation(manifest, family, recipe.evaluate.images, accelerator.device),
             identity=identity,
         ),

@@ -20,6 +20,7 @@ from curator.cli.demo.report import Outcome, tell
 from curator.cli.shared.output import say, stderr_console
 from curator.cli.shared.typer_apps import single
 from curator.contract.errors import UserError
+from curator.contract.locations import DEMO_MARKER, runs_folder
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from curator.session.freezing import FrozenManifest
     from curator.session.session import Session
 
-_MARKER = ".frieze-demo"
 _PROMPTS = (
     "coffee, cup, red cup",
     "cat, animal, tabby",
@@ -69,20 +69,20 @@ def _clear(folder: Path) -> None:
     """A demo made before is replaced; anything else is left alone."""
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{visible(str(folder))} is a file", "name another folder: frieze demo DIR")
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / _MARKER).exists():
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / DEMO_MARKER).exists():
         raise UserError(
             f"{visible(str(folder))} is not empty and no demo", "name another folder: frieze demo DIR"
         )
     _stop_living_runs(folder)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    (folder / _MARKER).touch()
+    (folder / DEMO_MARKER).touch()
 
 
 def _stop_living_runs(folder: Path) -> None:
     from curator.session.runs import Runs
 
-    for run in Runs(folder / "runs").all():
+    for run in Runs(runs_folder(folder)).all():
         if run.status == "running":
             raise UserError(
                 "the last demo's run still trains",
