@@ -26,7 +26,7 @@ from curator.index.file.file_system import refuse_network
 from curator.index.file.import_lock import ImportLock
 from curator.index.images import derived
 from curator.index.images.arrivals import recover
-from curator.index.images.images import ImageRow, ImageTable, NewImage
+from curator.index.images.images import ImageRow, ImageTable
 from curator.index.images.row_text import RowText
 from curator.index.schema.creation import create_index
 from curator.index.schema.migrations import migrate
@@ -208,11 +208,6 @@ class Collection:
             matches = self._lookup[1].find(typed, self.tags.counts(), limit)
             tags = self.tags.get([match.tag for match in matches])
         return [(tag, match.alias) for tag, match in zip(tags, matches, strict=True)]
-
-    def add_images(self, images: Sequence[NewImage]) -> list[int]:
-        """Append one durable batch of images."""
-        with self.writing():
-            return self.images.add(images)
 
     def preview(self, edit: Edit, ids: Iterable[int] | BitMap | None = None) -> int:
         """How many images `apply` would change; nothing is written."""
