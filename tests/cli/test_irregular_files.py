@@ -96,9 +96,21 @@ def test_what_lies_beside_pictures(
         KINDS[kind](more / name)
     assert frieze("scan", more, "--collection", collection).code == 0
     assert frieze("ls", f"path:{more}/*", "--json").json or frieze("ls", "in.png", "--json").code == 0
-    for layout in ("everydream", "gallery-dl", "kohya-folders"):
-        done = frieze("import", more, "--layout", layout, "--collection", collection)
-        assert done.code in (0, 2), done
+    done = frieze("import", more, "--layout", "everydream", "--collection", collection)
+    assert (done.code, done.out) == (
+        0,
+        "0 images added, 1 subset saved\n",
+    )  # what is beside images is optional
+    done = frieze("import", more, "--layout", "gallery-dl", "--collection", collection)
+    assert (done.code, "hint: look at the file: a file that cannot be read" in done.err) == (
+        2,
+        True,
+    )  # it was all
+    done = frieze("import", more, "--layout", "kohya-folders", "--collection", collection)
+    assert (done.code, "as kohya calls them" in done.err) == (
+        2,
+        True,
+    )  # the folder has no number, whatever is in it
 
 
 def test_pictures_that_became_something_else(
