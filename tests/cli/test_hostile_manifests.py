@@ -230,8 +230,8 @@ def works(command: tuple[object, ...], name: str) -> bool:
     `diff` compares what both say of their contents, and reads rows only where that differs.
     """
     verb = command[:2] if command[0] == "manifest" else command[:1]
-    if name == "other file sizes":  # met by whoever looks at the files, or brings them together
-        return verb != ("manifest", "verify") and not {"kohya-toml", "imagefolder"} & {*command}
+    if name == "other file sizes":  # met by whoever reads the files too
+        return verb != ("manifest", "verify") and "--copy" not in command
     if name in SOUND_TO_READ:
         return verb != ("manifest", "verify")
     if name in IN_ROWS:
