@@ -134,7 +134,7 @@ def _make_base(manifest: Path, base: Path) -> None:
 def _progress_bar() -> Generator[Any]:
     """Shows lines such as `tiny-base vae 10/250 loss 0.1`: a bar on a terminal, every fifth of a phase elsewhere."""
     console = stderr_console()
-    if not console.is_terminal:
+    if not sys.stderr.isatty():
         yield _plain_progress
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
