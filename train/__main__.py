@@ -7,14 +7,15 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-from train.worker import INTERRUPTED, work
+from curator.contract.exit_codes import ExitCode
+from train.worker import work
 
 
 def main(arguments: list[str]) -> int:
     """The exit code of one training process."""
     if len(arguments) != 1 or arguments[0].startswith("-"):
         sys.stderr.write("usage: python -m train RUN_FOLDER\nmake a run folder with 'frieze train'\n")
-        return 2
+        return ExitCode.MISTAKE
     return work(Path(arguments[0]))
 
 
@@ -26,7 +27,7 @@ def leave(code: int) -> NoReturn:
     """
     sys.stdout.flush()
     sys.stderr.flush()
-    if code == INTERRUPTED:
+    if code == ExitCode.INTERRUPTED:
         os._exit(code)
     sys.exit(code)
 

@@ -23,6 +23,7 @@ from safetensors.torch import load_file, save_file
 
 from curator.contract.caption.clip_tokens import CLIP_VOCAB
 from curator.contract.errors import UserError
+from curator.contract.exit_codes import ExitCode
 from curator.contract.files.regular_file import TEXT_BYTES, read_regular
 from curator.contract.flatten import flattened
 from curator.contract.locations import MANIFEST_SUFFIX
@@ -108,9 +109,9 @@ def main(arguments: list[str]) -> int:
         save(pipeline, wanted.out)
     except UserError as error:
         sys.stderr.write(f"{error.what}\n{error.hint}\n")
-        return 2
+        return ExitCode.MISTAKE
     _say(f"tiny-base saved {wanted.out}")
-    return 0
+    return ExitCode.DONE
 
 
 def _parser() -> argparse.ArgumentParser:

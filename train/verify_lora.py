@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from curator.contract.errors import UserError
+from curator.contract.exit_codes import ExitCode
 from curator.contract.files.json_data import to_json
 from curator.contract.text import visible
 from train import quiet
@@ -78,7 +79,7 @@ def _outputs(family: Family) -> Tensor:
 
 
 def main(arguments: list[str]) -> int:
-    """Exit code 0 where the two readings agree, 1 where they do not, 2 for a mistake."""
+    """Compare two readings of a LoRA; the exit code is NO where they differ."""
     parser = argparse.ArgumentParser(
         prog="python -m train.verify_lora", description="load a LoRA in diffusers"
     )
@@ -90,9 +91,9 @@ def main(arguments: list[str]) -> int:
         verdict = verify(wanted.base, wanted.lora)
     except UserError as error:
         sys.stderr.write(f"{error.what}\n{error.hint}\n")
-        return 2
+        return ExitCode.MISTAKE
     sys.stdout.write((to_json(asdict(verdict)) if wanted.json else _sentence(verdict)) + "\n")
-    return 0 if verdict.equal else 1
+    return ExitCode.DONE if verdict.equal else ExitCode.NO
 
 
 def _sentence(verdict: Verdict) -> str:

@@ -6,8 +6,9 @@ import sys
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from curator.cli.shared.boundary import INTERRUPTED, end_at_once, exit_code_of
+from curator.cli.shared.boundary import end_at_once, exit_code_of
 from curator.contract.errors import UserError, did_you_mean, nearest
+from curator.contract.exit_codes import ExitCode
 
 
 class Command(NamedTuple):
@@ -54,8 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         code = exit_code_of(lambda: dispatch(given))
     except KeyboardInterrupt:  # once more, while the first was told
-        code = INTERRUPTED
-    if code == INTERRUPTED:
+        code = ExitCode.INTERRUPTED
+    if code == ExitCode.INTERRUPTED:
         end_at_once(code)
     sys.exit(code)
 

@@ -5,18 +5,21 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from curator.contract.exit_codes import ExitCode
+
 
 class UserError(Exception):
     """A mistake a user can mend: `what` happened, and a `hint` of what to do.
 
     Raised anywhere, printed in one place per program (the CLI's boundary, a notice in the app, the
-    trainer's `run_failed` event). Anything that is not a `UserError` is a bug.
+    trainer's `run_failed` event). Anything that is not a `UserError` is a bug. `code` is what a command ends with.
     """
 
-    def __init__(self, what: str, hint: str) -> None:
+    def __init__(self, what: str, hint: str, code: ExitCode = ExitCode.MISTAKE) -> None:
         super().__init__(what)
         self.what = what
         self.hint = hint
+        self.code = code
 
     def __str__(self) -> str:
         return f"{self.what} ({self.hint})"

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from curator.contract.errors import UserError
+from curator.contract.exit_codes import ExitCode
 from curator.contract.manifest.manifest import open_manifest
 from curator.contract.recipe.recipe import Recipe
 from curator.contract.recipe.toml_file import dump_recipe, with_values
@@ -32,6 +33,7 @@ _LAUNCHER_NAMES = {
 }
 _HUB_NAME = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 _LOOK_S = 0.02
+_ENDS_OF_A_RUN_THAT_BEGAN = (None, ExitCode.DONE, ExitCode.RUN_STOPPED)
 _LONGEST_START_S = 300.0  # importing torch from a cold network disk takes minutes
 
 
@@ -59,7 +61,7 @@ def start(run: RunFolder, processes: int | None = None) -> int:
     while time.monotonic() < deadline:
         is_gone = process.poll() is not None
         worker = run.worker()
-        if worker is not None and worker != before and not process.returncode:
+        if worker is not None and worker != before and process.returncode in _ENDS_OF_A_RUN_THAT_BEGAN:
             return worker.pid
         if is_gone:
             raise _failed(run, offset)
@@ -159,5 +161,6 @@ def _failed(run: RunFolder, offset: int) -> UserError:
         )
     words = [event for event in read_events(run.events_path, offset).events if isinstance(event, RunFailed)]
     if words:
-        return UserError(words[-1].what, words[-1].hint)
-    return UserError("the trainer ended before it began", f"look into {run.log_path}")
+        return UserError(words[-1].what, words[-1].hint, ExitCode.RUN_FAILED)
+    hint = f"look into {run.log_path}"
+    return UserError("the trainer ended before it began", hint, ExitCode.RUN_FAILED)

@@ -137,7 +137,7 @@ def test_an_interrupt_is_one_line_and_130(capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_a_bug_leaves_its_traceback_in_a_file(capsys: pytest.CaptureFixture[str]) -> None:
-    assert exit_code_of(_break) == 1
+    assert exit_code_of(_break) == 70
     (line,) = capsys.readouterr().err.splitlines()
     (file,) = (Path(os.environ["XDG_STATE_HOME"]) / "frieze").glob("crash-*.txt")
     assert str(file) in line

@@ -153,6 +153,8 @@ def test_a_promised_form_runs(home: Path, frieze: Frieze, line: str, keys: str) 
         )
         how = ("steps=5000 sleep=0.05", "--detach") if is_request else ("steps=2",)
         assert frieze(*begun, "--set", f"metadata.description={how[0]}", *how[1:]).code == 0
+    if line == "redo":
+        assert frieze("undo").code == 0
     if line == "runs resume living":
         assert frieze("runs", "pause", "living").code == 0
     done = frieze(*words_of(line))

@@ -191,7 +191,7 @@ def test_a_run_goes_on_without_a_bad_picture(make_run, work, events_of, frozen, 
 
 def test_a_run_stops_when_too_many_are_bad(make_run, work, events_of, frozen) -> None:
     run = make_run(frozen=frozen(broken=(3, 5)))
-    assert work(run) == 2
+    assert work(run) == 3
     (failed,) = [event for event in events_of(run) if isinstance(event, RunFailed)]
     assert failed.what.startswith("2 images cannot be decoded")
 

@@ -122,7 +122,7 @@ def test_a_stopped_run_goes_on_where_it_was(make_run, start_worker, work, events
         time.sleep(0.01)
     worker.send_signal(signal.SIGHUP)
     worker.send_signal(signal.SIGTERM)
-    assert worker.wait() == 0
+    assert worker.wait() == 4
     assert run.status() == "stopped"
     steps = [event.step for event in events_of(run) if isinstance(event, StepDone)]
     saved = [event.step for event in events_of(run) if isinstance(event, StateSaved)]

@@ -204,7 +204,7 @@ def test_masks_changed_before_a_resume_are_refused(make_run, work, events_of, fr
     assert work(run) == 0
     (run.path / "exit.json").unlink()
     mask.unlink()
-    assert work(run) == 2
+    assert work(run) == 3
     assert "mask files beside the images are not what the run was started with" in capsys.readouterr().err
 
 

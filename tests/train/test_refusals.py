@@ -1,4 +1,4 @@
-"""What is refused before or while training: one sentence, one hint, exit code 2 (S070, S079)."""
+"""What is refused before or while training: one sentence, one hint, exit code 3 (S070, S079)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def failure(run, events_of) -> RunFailed:
 
 
 def refused(run, work, events_of, capsys) -> str:
-    assert work(run) == 2
+    assert work(run) == 3
     failed = failure(run, events_of)
     assert capsys.readouterr().err.strip().splitlines()[-2:] == [failed.what, failed.hint]
     return failed.what
@@ -245,7 +245,7 @@ def test_a_disk_that_fills_up(make_run, work, events_of, monkeypatch) -> None:
 
     run = make_run()
     monkeypatch.setattr("curator.contract.files.whole_files.flush_to_disk", no_space)
-    assert work(run) == 1
+    assert work(run) == 3
     assert failure(run, events_of).what == "the disk is full"
     assert not list(run.state_dir.glob("step-*"))
 

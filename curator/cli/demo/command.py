@@ -20,6 +20,7 @@ from curator.cli.demo.report import Outcome, tell
 from curator.cli.shared.output import say, stderr_console
 from curator.cli.shared.typer_apps import single
 from curator.contract.errors import UserError
+from curator.contract.exit_codes import ExitCode
 from curator.contract.locations import DEMO_MARKER, runs_folder
 from curator.contract.text import visible
 
@@ -133,7 +134,7 @@ def _make_base(manifest: Path, base: Path) -> None:
 def _progress_bar() -> Generator[Any]:
     """Shows lines such as `tiny-base vae 10/250 loss 0.1`: a bar on a terminal, every fifth of a phase elsewhere."""
     console = stderr_console()
-    if not console.is_terminal:
+    if not sys.stderr.isatty():
         yield _plain_progress
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -196,7 +197,7 @@ def _follow(run: RunFolder) -> None:
     view = follow(run)
     if view.status != "finished":
         failure = view.failure or (f"the run {view.status}", f"look into {run.log_path}")
-        raise UserError(*failure)
+        raise UserError(*failure, ExitCode.RUN_STOPPED if view.status == "stopped" else ExitCode.RUN_FAILED)
 
 
 def _verify(run: RunFolder, base: Path, seconds: float) -> Outcome:
@@ -209,10 +210,13 @@ def _verify(run: RunFolder, base: Path, seconds: float) -> Outcome:
     (_, before), *_, (_, after) = view.evaluations
     if not after < before * _CLEARLY_BELOW:
         raise UserError(
-            f"the loss is {after:.4f} after training and was {before:.4f} before", "this is a bug: report it"
+            f"the loss is {after:.4f} after training and was {before:.4f} before",
+            "this is a bug: report it",
+            ExitCode.BUG,
         )
     if not report["difference"] < _SAME_PICTURE < report["effect"]:
-        raise UserError("diffusers and Frieze apply the LoRA differently", f"this is a bug: report {report}")
+        hint = f"this is a bug: report {report}"
+        raise UserError("diffusers and Frieze apply the LoRA differently", hint, ExitCode.BUG)
     samples = tuple(_pairs(view))
     return Outcome(run, base, lora, before, after, samples, report["difference"], report["effect"], seconds)
 

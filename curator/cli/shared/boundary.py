@@ -1,6 +1,6 @@
 """The end of every command: the one place where errors are printed and exit codes chosen.
 
-0 done; 2 a user's mistake, in two lines; 130 interrupted; 1 a bug of ours, written to a file.
+A user's mistake is told in two lines, a bug of ours in one, with the file that has the traceback.
 """
 
 from __future__ import annotations
@@ -15,14 +15,17 @@ from pathlib import Path
 from typing import NoReturn, TextIO, cast
 
 from curator.contract.errors import UserError
+from curator.contract.exit_codes import ExitCode
 from curator.contract.text import visible
 
-INTERRUPTED = 130
+_NO_STDOUT = UserError("there is no stdout to write to", "redirect it to a file, or to /dev/null")
 _DISK_FULL = UserError("the disk is full", "free space; nothing is half-written")
 
 
 def exit_code_of(command: Callable[[], int]) -> int:
     """Run a command and say on stderr what went wrong, if anything did."""
+    if not _streams_are_open():
+        return _refused(_NO_STDOUT)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a terminal that is not UTF-8 must not end a listing
             cast("_Reconfigurable", stream).reconfigure(errors="backslashreplace")
@@ -33,7 +36,7 @@ def exit_code_of(command: Callable[[], int]) -> int:
         return _refused(error)
     except KeyboardInterrupt as interrupt:
         _say(str(interrupt) or "interrupted; nothing is half-written")
-        return INTERRUPTED
+        return ExitCode.INTERRUPTED
     except BrokenPipeError:
         return _reader_gone()
     except OSError as error:
@@ -51,6 +54,18 @@ def end_at_once(code: int) -> NoReturn:
     os._exit(code)
 
 
+def _streams_are_open() -> bool:
+    """Whether stdout is there. Closed ones become /dev/null: the next file opened would get their number."""
+    was_open = sys.stdout is not None
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:  # stdin, stdout, stderr
+        os.set_inheritable(number, True)
+    os.close(number)
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115  # for the process
+    return was_open
+
+
 class _Reconfigurable(TextIO):
     def reconfigure(self, *, errors: str) -> None: ...
 
@@ -58,13 +73,13 @@ class _Reconfigurable(TextIO):
 def _refused(error: UserError) -> int:
     _say(f"frieze: {visible(error.what)}")
     _say(f"  hint: {visible(error.hint)}")
-    return 2
+    return error.code
 
 
 def _reader_gone() -> int:
     """Whoever read our output has seen enough (`frieze ls | head`)."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the flush at exit has somewhere to go
-    return 0
+    return ExitCode.DONE
 
 
 def _bug() -> int:
@@ -72,9 +87,9 @@ def _bug() -> int:
         path = _write_traceback()
     except OSError:
         traceback.print_exc()
-        return 1
+        return ExitCode.BUG
     _say(f"frieze: this is a bug in Frieze; what happened is written in {visible(str(path))}")
-    return 1
+    return ExitCode.BUG
 
 
 def _write_traceback() -> Path:

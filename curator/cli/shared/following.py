@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from curator.cli.shared.output import put, say, stdout_console
 from curator.contract.errors import UserError
+from curator.contract.exit_codes import ExitCode
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
@@ -82,20 +83,21 @@ def tell_end(run: RunFolder, view: RunView) -> None:
     """Say how a run that is over ended.
 
     Raises:
-        UserError: it failed, crashed, or never began.
+        UserError: it failed, crashed, was stopped, or never began.
     """
     name = visible(run.path.name)
     if view.status == "failed":
         what, hint = view.failure or ("the run failed", f"look into {run.log_path}")
-        raise UserError(what, hint)
+        raise UserError(what, hint, ExitCode.RUN_FAILED)
     if view.status == "crashed":
         raise UserError(
             f"the run {name} crashed after step {view.step}",
             f"look into {run.log_path}; go on with: frieze train --resume {name}",
+            ExitCode.RUN_FAILED,
         )
+    if view.status == "stopped":
+        hint = f"go on with: frieze train --resume {name}"
+        raise UserError(f"the run {name} was stopped after step {view.step}", hint, ExitCode.RUN_STOPPED)
     if view.status == "new":
         raise UserError(f"the run {name} was never started", f"start it with: frieze train --resume {name}")
-    if view.status == "stopped":
-        say(f"the run {name} stopped after step {view.step}; go on with: frieze train --resume {name}")
-        return
     say(f"the run {name} is finished; its files are in {visible(str(run.output_dir))}")
