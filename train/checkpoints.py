@@ -9,8 +9,8 @@ from pathlib import Path
 from curator.contract.epoch_plan import EpochPlan
 from curator.contract.recipe.recipe import Save
 from curator.contract.run.events import CheckpointSaved
-from train.adapters.lora import LoraAdapter
 from train.report import Reporter
+from train.trained.trained import Trained
 from train.weights.lora_file import write_lora
 from train.weights.metadata import Record, lora_metadata
 
@@ -18,11 +18,11 @@ from train.weights.metadata import Record, lora_metadata
 class Checkpoints:
     """The run's `output/` folder: NAME-step00000012, NAME-000002 (epochs), and NAME for the last."""
 
-    def __init__(self, run_folder: Path, record: Record, adapter: LoraAdapter, reporter: Reporter) -> None:
+    def __init__(self, run_folder: Path, record: Record, trained: Trained, reporter: Reporter) -> None:
         self._run_folder = run_folder
         self._folder = run_folder / "output"
         self._record = record
-        self._adapter = adapter
+        self._trained = trained
         self._reporter = reporter
 
     def after_step(self, step: int, epoch_ended: int | None) -> None:
@@ -43,11 +43,14 @@ class Checkpoints:
     def _write(self, stem: str, step: int) -> None:
         if not self._reporter.is_main_process:
             return
-        path = self._folder / f"{stem}.safetensors"
         now = time.time()
         metadata = lora_metadata(self._record, step, now)
-        digest = write_lora(path, self._adapter.tensors(), metadata, self._record.recipe.save.dtype)
-        self._reporter.emit(CheckpointSaved(now, step, str(path.relative_to(self._run_folder)), digest))
+        with self._trained.at_rest():
+            for file in self._trained.files():
+                path = self._folder / f"{stem}{file.ending}.safetensors"
+                digest = write_lora(path, file.tensors, metadata, self._record.recipe.save.dtype)
+                shown = str(path.relative_to(self._run_folder))
+                self._reporter.emit(CheckpointSaved(now, step, shown, digest))
 
     def _forget_old(self, knobs: Save) -> None:
         if not knobs.keep_last or not self._reporter.is_main_process:

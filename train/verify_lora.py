@@ -20,7 +20,7 @@ from curator.contract.errors import UserError
 from curator.contract.files.json_data import to_json
 from curator.contract.text import visible
 from train import quiet
-from train.adapters.apply import apply_lora
+from train.adapters.apply import apply_adapter
 from train.families.conditioning import Framing
 from train.families.family import Family
 from train.families.load import family_of_pipeline, load_family, load_pipeline
@@ -53,7 +53,7 @@ def verify(base: str, lora: Path) -> Verdict:
     tensors, _ = read_lora(lora)
     ours = load_family(base)
     plain = _outputs(ours)
-    modules = apply_lora(ours.adapter_roots, tensors)
+    modules = apply_adapter(ours.adapter_roots, tensors)
     mine = _outputs(ours)
     theirs = load_pipeline(base)
     try:

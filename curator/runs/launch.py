@@ -18,6 +18,7 @@ from pathlib import Path
 
 from curator.contract.errors import UserError
 from curator.contract.manifest.manifest import open_manifest
+from curator.contract.recipe.fields import value_of
 from curator.contract.recipe.recipe import Recipe
 from curator.contract.recipe.toml_file import dump_recipe, with_values
 from curator.contract.run.event_log import end_of_events, read_events
@@ -102,7 +103,8 @@ def check_models(recipe: Recipe) -> None:
 
 def _with_whole_paths(recipe: Recipe) -> Recipe:
     """A resume may come from another folder: files that are there are named from the root. A hub's names stay."""
-    given = {"model.path": recipe.model.path, "model.vae": recipe.model.vae}
+    names = ("model.path", "model.vae", "adapter.start")
+    given = {name: str(value_of(recipe, name)) for name in names}
     files = {name: Path(value).expanduser() for name, value in given.items() if value}
     return with_values(recipe, {name: str(file.absolute()) for name, file in files.items() if file.exists()})
 

@@ -185,7 +185,9 @@ def test_clip_skip_takes_an_earlier_layer_and_the_final_norm(tiny_model) -> None
     assert isinstance(family, Sd1)
     states = family.condition(["a cat", ""], []).states
     encoder = family.text_encoder
-    ids = family.tokenizer(["a cat", ""], padding="max_length", max_length=77, return_tensors="pt").input_ids
+    ids = family.tokenizer(
+        ["a cat", ""], padding="max_length", max_length=77, return_tensors="pt"
+    ).input_ids
     wanted = encoder.final_layer_norm(encoder(ids, output_hidden_states=True).hidden_states[-2])
     assert torch.equal(states, wanted)
     whole = load_family(str(tiny_model))
@@ -267,7 +269,7 @@ def test_a_recipe_changed_between_start_and_resume(make_run, work, events_of, ca
     assert work(run) == 0
     run.recipe_path.write_text(run.recipe_path.read_text().replace("beta1 = 0.9", "beta1 = 0.8"))
     (run.path / "exit.json").unlink()
-    assert "another recipe or manifest" in refused(run, work, events_of, capsys)
+    assert "another recipe: optimizer.beta1 is not what it was" in refused(run, work, events_of, capsys)
 
 
 def test_a_folder_that_is_no_run(tmp_path: Path, capsys) -> None:

@@ -12,8 +12,9 @@ from functools import partial
 from accelerate import Accelerator
 
 from curator.contract.manifest.manifest import Manifest
+from curator.contract.recipe.identity import knobs_of
 from curator.contract.recipe.recipe import Recipe
-from curator.contract.recipe.toml_file import dump_recipe, load_recipe, values_of
+from curator.contract.recipe.toml_file import load_recipe, values_of
 from curator.contract.run.events import RunStarted
 from curator.contract.run.run_folder import RunFolder, RunInfo
 from curator.contract.run.run_length import TrainingPlan, plan_training
@@ -52,14 +53,14 @@ def prepare(run: RunFolder, make_reporter: Callable[[bool], Reporter], signals: 
     warn(manifest, survey, recipe, reporter)
     plan = plan_training(manifest.spans, recipe, accelerator.num_processes)
     reporter.phase("loading the model")
-    family, adapter = load_model(recipe, accelerator.device)
-    identity = _identity(manifest, recipe, plan, survey)
+    family, trained = load_model(recipe, accelerator.device)
+    identity = _identity(run, manifest, recipe, plan, survey)
     state = _saved_state(run, identity, reporter)
-    optimizer = make_optimizer(recipe.optimizer, adapter.unet_weights, adapter.text_weights)
+    optimizer = make_optimizer(recipe.optimizer, trained.groups)
     if state is not None:
-        adapter.load(state.adapter)
+        trained.load(state.weights)
         optimizer.load_state_dict(state.optimizer)
-    check_disk(run.path, recipe, plan, adapter)
+    check_disk(run.path, recipe, plan, trained)
     warn_of_long_captions(manifest, family, reporter)
     reporter.emit(_started(plan, state, accelerator))
     reader = _reader(manifest, recipe, plan, accelerator)
@@ -71,9 +72,9 @@ def prepare(run: RunFolder, make_reporter: Callable[[bool], Reporter], signals: 
         recipe=recipe,
         process=process,
         data=TrainingData(manifest, plan, reader),
-        stepper=Stepper(family, adapter, optimizer, latents, accelerator, recipe),
+        stepper=Stepper(family, trained, optimizer, latents, accelerator, recipe),
         outputs=Outputs(
-            checkpoints=Checkpoints(run.path, record, adapter, reporter),
+            checkpoints=Checkpoints(run.path, record, trained, reporter),
             evaluation=Evaluation(manifest, family, recipe.evaluate.images, accelerator.device),
             identity=identity,
         ),
@@ -89,10 +90,13 @@ def _process(
     return Process(accelerator, reporter, Control(run, reporter, signals, partial(share_flags, accelerator)))
 
 
-def _identity(manifest: Manifest, recipe: Recipe, plan: TrainingPlan, survey: Survey) -> Identity:
+def _identity(
+    run: RunFolder, manifest: Manifest, recipe: Recipe, plan: TrainingPlan, survey: Survey
+) -> Identity:
     return Identity(
         manifest.digest,
-        hashlib.sha256(dump_recipe(recipe).encode()).hexdigest(),
+        hashlib.sha256(run.recipe_path.read_bytes()).hexdigest(),
+        knobs_of(recipe),
         plan.effective_batch,
         base=fingerprint_of(recipe.model.path, recipe.model.vae),
         masks=survey.masks_digest,

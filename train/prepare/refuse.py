@@ -13,12 +13,12 @@ from curator.contract.recipe.recipe import Recipe
 from curator.contract.run.run_folder import RunInfo
 from curator.contract.run.run_length import TrainingPlan
 from curator.contract.text import visible
-from train.adapters.lora import LoraAdapter
 from train.data.dataset import evenly_spread, picture_of
 from train.data.survey import CountedManifest, Survey
 from train.data.warnings import data_warnings
 from train.families.family import Family
 from train.report import Reporter
+from train.trained.trained import Trained
 
 _CAPTIONS_CHECKED = 200
 _SPARE_BYTES = 50 * 2**20
@@ -84,9 +84,9 @@ def warn_of_long_captions(manifest: Manifest, family: Family, reporter: Reporter
         )
 
 
-def check_disk(run_folder: Path, recipe: Recipe, plan: TrainingPlan, adapter: LoraAdapter) -> None:
+def check_disk(run_folder: Path, recipe: Recipe, plan: TrainingPlan, trained: Trained) -> None:
     """Refuse what cannot fit: weights at every save, two states and the one being written, samples."""
-    numbers = sum(weight.numel() for weight in adapter.weights)
+    numbers = sum(weight.numel() for weight in trained.weights)
     save = recipe.save
     saves = (plan.total_steps // save.every_steps if save.every_steps else 0) + (
         plan.total_epochs // save.every_epochs if save.every_epochs else 0

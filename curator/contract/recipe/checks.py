@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from curator.contract.caption.tag_brackets import is_qualified
 from curator.contract.errors import UserError
+from curator.contract.recipe.fields import recipe_fields, value_of
 from curator.contract.recipe.recipe import Recipe
+from curator.contract.recipe.sections import check_sections
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
@@ -39,6 +41,11 @@ _PICTURE_KEYS = (
 _IDLE = (
     _Idle(
         ("adapter.conv_alpha",), lambda r: r.adapter.conv_rank == 0, "set adapter.conv_rank, or leave it out"
+    ),
+    _Idle(
+        ("optimizer.text_2_lr",),
+        lambda r: r.model.family not in ("auto", "sdxl"),
+        "only SDXL has a second text encoder: leave it out",
     ),
     _Idle(
         ("schedule.min_lr_ratio",), lambda r: r.schedule.name == "constant", "use schedule.name = 'cosine'"
@@ -83,7 +90,7 @@ class _Contradiction(NamedTuple):
 
 _CONTRADICTIONS = (
     _Contradiction(
-        lambda r: r.optimizer.unet_lr == 0 and r.optimizer.text_lr == 0,
+        lambda r: r.optimizer.unet_lr == 0 and r.optimizer.text_lr == 0 and r.optimizer.text_2_lr <= 0,
         "both learning rates are 0: nothing would be trained",
         "set optimizer.unet_lr or optimizer.text_lr",
     ),
@@ -111,6 +118,7 @@ def check_recipe(recipe: Recipe, given: frozenset[str], source: str) -> None:
     Raises:
         UserError: names the key and what to do.
     """
+    check_sections(recipe, given, source)
     for idle in _IDLE:
         for name in sorted(given.intersection(idle.keys)):
             if idle.when(recipe) and _says_something(recipe, name):
@@ -161,5 +169,4 @@ def bracket_warnings(manifest: Manifest, recipe: Recipe) -> Iterator[TrainingWar
 
 def _says_something(recipe: Recipe, name: str) -> bool:
     """A key given with its default value is harmless: complete recipes, as a run keeps them, hold every key."""
-    section, _, leaf = name.partition(".")
-    return getattr(getattr(recipe, section), leaf) != getattr(getattr(Recipe(), section), leaf)
+    return value_of(recipe, name) != recipe_fields()[name].default

@@ -7,25 +7,11 @@ data: that is the manifest's. A knob exists here only if the trainer obeys it.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from curator.contract.epoch_plan import LEFTOVERS
-
-_Choices = tuple[str, ...]
-
-
-def knob(
-    default: Any,
-    help: str,
-    *,
-    unit: str = "",
-    low: float | None = None,
-    high: float | None = None,
-    choices: _Choices = (),
-) -> Any:
-    """One field of a recipe. `low` and `high` are inclusive; a tuple default makes a list of strings."""
-    about = {"help": help, "unit": unit, "low": low, "high": high, "choices": choices}
-    return field(default=default, metadata=about)
+from curator.contract.recipe.adapter import Adapter
+from curator.contract.recipe.knobs import CHOSEN, choice, knob
 
 
 @dataclass(frozen=True)
@@ -68,15 +54,10 @@ class Text:
 
 
 @dataclass(frozen=True)
-class Adapter:
-    """What is trained on top of the base model."""
+class FullFinetune:
+    """The model itself: what of it is trained."""
 
-    kind: Literal["lora"] = knob("lora", "kind of adapter", choices=("lora",))
-    rank: int = knob(16, "rank of linear layers", low=1, high=1024)
-    alpha: float = knob(8.0, "scale: the change is alpha / rank times up x down", low=1e-6)
-    conv_rank: int = knob(0, "rank of 3x3 convolutions; 0 leaves them alone", low=0, high=1024)
-    conv_alpha: float = knob(1.0, "alpha of the convolutions", low=1e-6)
-    dropout: float = knob(0.0, "share of adapter outputs dropped in training", low=0.0, high=0.99)
+    embeddings: bool = knob(False, "train the vectors of the text encoders' tokens and positions as well")
 
 
 @dataclass(frozen=True)
@@ -86,6 +67,12 @@ class Optimizer:
     name: Literal["adamw"] = knob("adamw", "optimiser", choices=("adamw",))
     unet_lr: float = knob(1e-4, "learning rate of the UNet; 0 leaves it alone", low=0.0, high=10.0)
     text_lr: float = knob(5e-5, "learning rate of the text encoder; 0 leaves it alone", low=0.0, high=10.0)
+    text_2_lr: float = knob(
+        -1.0,
+        "learning rate of the second text encoder of SDXL; 0 leaves it alone, -1: as the first",
+        low=-1.0,
+        high=10.0,
+    )
     beta1: float = knob(0.9, "decay of the mean of gradients", low=0.0, high=0.99999)
     beta2: float = knob(0.999, "decay of the mean of squared gradients", low=0.0, high=0.99999)
     weight_decay: float = knob(0.01, "pull of weights towards zero", low=0.0)
@@ -243,9 +230,11 @@ class Recipe:
     """Every knob of one training."""
 
     seed: int = knob(42, "seed of every random draw", low=0, high=2**63 - 1)
+    trains: str = choice("adapter", "what is trained: an adapter, or the model itself")
     model: Model = field(default_factory=Model)
     text: Text = field(default_factory=Text)
-    adapter: Adapter = field(default_factory=Adapter)
+    adapter: Adapter = field(default_factory=Adapter, metadata=CHOSEN)
+    full: FullFinetune = field(default_factory=FullFinetune, metadata=CHOSEN)
     optimizer: Optimizer = field(default_factory=Optimizer)
     schedule: Schedule = field(default_factory=Schedule)
     length: Length = field(default_factory=Length)

@@ -16,7 +16,16 @@ from typing import Any
 from curator.contract.errors import UserError, did_you_mean
 from curator.contract.files.regular_file import TEXT_BYTES, read_regular
 from curator.contract.recipe.checks import check_recipe
-from curator.contract.recipe.fields import Value, checked, field_named, recipe_fields, toml_value
+from curator.contract.recipe.fields import (
+    Value,
+    active_fields,
+    checked,
+    field_named,
+    recipe_fields,
+    section_names,
+    toml_value,
+    value_of,
+)
 from curator.contract.recipe.recipe import Recipe
 
 _DEEPEST_EXTENDS = 16
@@ -74,8 +83,8 @@ def with_values(recipe: Recipe, values: Mapping[str, Value]) -> Recipe:
 
 
 def values_of(recipe: Recipe) -> dict[str, Value]:
-    """Every knob of `recipe` by dotted key."""
-    return {name: _value_of(recipe, name) for name in recipe_fields()}
+    """Every knob of `recipe` by dotted key, also those of sections that are not chosen."""
+    return {name: value_of(recipe, name) for name in recipe_fields()}
 
 
 def differences(old: Recipe, new: Recipe) -> list[tuple[str, Value, Value]]:
@@ -85,10 +94,11 @@ def differences(old: Recipe, new: Recipe) -> list[tuple[str, Value, Value]]:
 
 
 def dump_recipe(recipe: Recipe) -> str:
-    """`recipe` as complete TOML: every knob stands in it, so nothing depends on later defaults."""
+    """`recipe` as complete TOML: every knob that holds stands in it, so nothing depends on later defaults."""
     lines: list[str] = []
     section = ""
-    for name, value in values_of(recipe).items():
+    for name in active_fields(recipe):
+        value = value_of(recipe, name)
         here, _, leaf = name.rpartition(".")
         if here != section:
             lines += ["", f"[{here}]"]
@@ -141,7 +151,7 @@ def _toml(source: str) -> tuple[Path | None, dict[str, Any]]:
 
 
 def _flat(tables: Mapping[str, Any], prefix: str, source: str) -> Iterable[tuple[str, object]]:
-    sections = {info.section for info in recipe_fields().values()}
+    sections = section_names()
     for name, value in tables.items():
         if not isinstance(value, dict):
             yield prefix + name, value
@@ -154,7 +164,7 @@ def _flat(tables: Mapping[str, Any], prefix: str, source: str) -> Iterable[tuple
 
 
 def _replaced(node: Any, values: Mapping[str, Value], prefix: str) -> Any:
-    changes: dict[str, object] = {}
+    changes: dict[str, Any] = {}
     for each in fields(node):
         name, value = prefix + each.name, getattr(node, each.name)
         if is_dataclass(value):
@@ -162,10 +172,3 @@ def _replaced(node: Any, values: Mapping[str, Value], prefix: str) -> Any:
         elif name in values:
             changes[each.name] = values[name]
     return replace(node, **changes)
-
-
-def _value_of(recipe: Recipe, name: str) -> Value:
-    node: Any = recipe
-    for part in name.split("."):
-        node = getattr(node, part)
-    return node

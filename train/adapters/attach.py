@@ -1,0 +1,190 @@
+"""Attaching of an adapter: which modules it changes, what files call them, and what each of them gets."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from curator.contract.errors import UserError
+from curator.contract.keyed import Purpose, key
+from curator.contract.recipe.adapter import Adapter as AdapterKnobs
+from curator.contract.recipe.adapter_rules import NONE
+from curator.contract.recipe.recipe import Optimizer
+from curator.contract.text import visible
+from train.adapters.adapter import AdaptedModule, Adapter
+from train.adapters.kinds.ia3 import on_input
+from train.adapters.kinds.kind import Spec
+from train.adapters.kinds.table import KINDS
+from train.families.family import AdapterRoots
+
+_TRANSFORMER = ("Transformer2DModel",)
+_CONVOLUTIONS = ("ResnetBlock2D", "Downsample2D", "Upsample2D")
+_TEXT = ("CLIPAttention", "CLIPSdpaAttention", "CLIPMLP")
+_ADAPTED = (nn.Linear, nn.Conv2d, nn.LayerNorm, nn.GroupNorm)
+UNET, TEXT, TEXT_2 = "unet", "text", "text_2"
+
+
+@dataclass(frozen=True)
+class Target:
+    """A module an adapter may change: its name in files, its path in the model, the part it belongs to.
+
+    `among_convolutions` is whether it lies in one of the blocks that kohya counts as convolutions.
+    """
+
+    name: str
+    path: str
+    part: str
+    module: nn.Module
+    among_convolutions: bool = False
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a recipe wants of one module. `rate` is its learning rate, and `group` what it is reported under."""
+
+    target: Target
+    spec: Spec
+    rate: float
+    group: str
+
+
+def attach(roots: AdapterRoots, knobs: AdapterKnobs, rates: Optimizer, seed: int) -> Adapter:
+    """A new adapter that changes nothing yet; its start is a function of the seed and each module's name.
+
+    Raises:
+        UserError: nothing would be trained, a rule fits no module, or a kind cannot follow a module's size.
+    """
+    modules = [_attached(wish, seed) for wish in wishes(roots, knobs, rates)]
+    for module in modules:
+        module.attach()
+    return Adapter(tuple(modules))
+
+
+def wishes(roots: AdapterRoots, knobs: AdapterKnobs, rates: Optimizer) -> list[Wish]:
+    """What each module gets that is trained at all, in the order of the weights.
+
+    Raises:
+        UserError: nothing would be trained, or a rule fits no module.
+    """
+    if rates.text_2_lr >= 0 and len(roots.text_encoders) < 2:
+        raise UserError("the model has no second text encoder", "leave optimizer.text_2_lr out of the recipe")
+    found = list(_targets(roots))
+    for rule in knobs.parsed_rules:
+        if not any(rule.fits(target.name) for target in found):
+            raise UserError(
+                f"adapter.rules: no module of this model is called '{visible(rule.pattern)}'",
+                "'frieze adapter plan' lists their names",
+            )
+    wanted = [wish for target in found if (wish := _wish(target, knobs, rates)) is not None]
+    if not wanted:
+        raise UserError(
+            "the adapter changes no module of this model", "give a learning rate, or change adapter.rules"
+        )
+    return wanted
+
+
+def _targets(roots: AdapterRoots) -> Iterator[Target]:
+    """All modules in blocks of kohya's classes: the UNet's first, then each text encoder's; each once."""
+    seen: set[int] = set()
+    parts = zip(roots.text_prefixes, (TEXT, TEXT_2), roots.text_encoders, strict=False)
+    for prefix, part, root in (("lora_unet", UNET, roots.unet), *parts):
+        names = roots.unet_names if part == UNET else {}
+        for outer, block in root.named_modules():
+            kind = type(block).__name__
+            if kind not in (_TEXT if part != UNET else _TRANSFORMER + _CONVOLUTIONS):
+                continue
+            for inner, module in block.named_modules():
+                path = ".".join(filter(None, (outer, inner)))
+                flat = path.replace(".", "_")
+                name = f"{prefix}_{names.get(flat, flat)}"
+                if (
+                    isinstance(module, _ADAPTED)
+                    and id(module) not in seen
+                    and not name.startswith(roots.unused)
+                ):
+                    seen.add(id(module))
+                    yield Target(name, path, part, module, kind in _CONVOLUTIONS)
+
+
+def _wish(target: Target, knobs: AdapterKnobs, rates: Optimizer) -> Wish | None:
+    """What the recipe and its rules want of a module; None where it is left alone."""
+    given: dict[str, Any] = {}
+    group, rate = _group(target.part, rates)
+    for rule in knobs.parsed_rules:
+        if rule.fits(target.name):
+            given |= rule.values
+            group = rule.pattern if "lr" in rule.values else group
+    spec = _spec(target, knobs, given)
+    rate = float(given.get("lr", rate))
+    return Wish(target, spec, rate, group) if spec and rate > 0 else None
+
+
+def _group(part: str, rates: Optimizer) -> tuple[str, float]:
+    if part == UNET:
+        return UNET, rates.unet_lr
+    if part == TEXT_2 and rates.text_2_lr >= 0:
+        return TEXT_2, rates.text_2_lr
+    return TEXT, rates.text_lr
+
+
+def _spec(target: Target, knobs: AdapterKnobs, given: Mapping[str, Any]) -> Spec | None:
+    weight = target.module.get_parameter("weight")
+    shape = tuple(weight.shape)
+    kind = str(given.get("kind", knobs.kind))
+    if kind == NONE or not (len(shape) == 1 or KINDS[kind].takes(target.path)):
+        return None
+    size = _size(target, knobs, kind, given)
+    if size is None:
+        return None
+    if len(shape) == 1:
+        return Spec("norm", shape) if knobs.norms else None
+    section = asdict(getattr(knobs, kind))
+    options = {name: given.get(name, value) for name, value in section.items()}
+    if kind == "ia3":
+        options["on_input"] = on_input(target.path)
+    unused = getattr(knobs, kind).unused
+    return Spec(
+        kind,
+        shape,
+        *size,
+        rank_stabilized="rank_stabilized" not in unused
+        and bool(given.get("rank_stabilized", knobs.rank_stabilized)),
+        dropout=0.0 if "dropout" in unused else knobs.dropout,
+        options=options,
+    )
+
+
+def _size(
+    target: Target, knobs: AdapterKnobs, kind: str, given: Mapping[str, Any]
+) -> tuple[int, float] | None:
+    """Rank and alpha; None where convolutions are left alone. 1x1 convolutions count as linear layers, as in kohya.
+
+    A rule that names a rank reaches convolutions by itself.
+    """
+    if target.among_convolutions and not (knobs.conv_rank or kind == "locon" or "rank" in given):
+        return None
+    is_conv = isinstance(target.module, nn.Conv2d) and target.module.kernel_size != (1, 1)
+    rank, alpha = (
+        (knobs.conv_rank, knobs.conv_alpha) if is_conv and knobs.conv_rank else (knobs.rank, knobs.alpha)
+    )
+    return int(given.get("rank", rank)), float(given.get("alpha", alpha))
+
+
+@torch.no_grad()
+def _attached(wish: Wish, seed: int) -> AdaptedModule:
+    """The module's tensors, in float32 on its device, as they start."""
+    target, spec = wish.target, wish.spec
+    kind, weight = KINDS[spec.kind], target.module.get_parameter("weight")
+    digest = hashlib.sha256(target.name.encode()).digest()
+    generator = torch.Generator().manual_seed(key(seed, Purpose.INIT, int.from_bytes(digest[:8])))
+    tensors = {name: torch.empty(shape) for name, shape in kind.shapes(spec).items()}
+    kind.start(spec, tensors, weight.detach().cpu(), generator)
+    placed = {name: nn.Parameter(tensor.to(weight.device)) for name, tensor in tensors.items()}
+    return AdaptedModule(
+        name=target.name, spec=spec, host=target.module, tensors=placed, group=wish.group, rate=wish.rate
+    )
