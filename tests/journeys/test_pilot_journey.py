@@ -57,7 +57,9 @@ async def test_from_a_folder_of_pictures_to_a_lora(tmp_path: Path, pictures: Pat
 
             await it.press("y", "x")
             await it.until(lambda: session.images.select("mark:reject").ids.size == 1)
-            kept, rejected = (session.images.select(f"mark:{mark}").ids.tolist() for mark in ("keep", "reject"))
+            kept, rejected = (
+                session.images.select(f"mark:{mark}").ids.tolist() for mark in ("keep", "reject")
+            )
             assert [*kept, *rejected] == session.images.select("").ids[:2].tolist()
 
             await it.press("2", "a")
