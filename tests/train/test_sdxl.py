@@ -16,11 +16,12 @@ from curator.contract.recipe.recipe import Optimizer
 from curator.contract.run.events import Evaluated, SampleMade
 from train.adapters.apply import apply_adapter
 from train.adapters.attach import attach, wishes
+from train.families.base import ModelParts
 from train.families.clip_text import TextRules, clip_tokenizer
 from train.families.conditioning import Framing, whole
 from train.families.family import AdapterRoots
 from train.families.load import load_family
-from train.families.read import SDXL_CONFIG
+from train.families.rows import FAMILIES
 from train.families.sdxl import Sdxl
 from train.prepare.job import prepare
 from train.report import Reporter
@@ -28,6 +29,7 @@ from train.stop_signals import StopSignals
 from train.weights.ldm_names import unet_file_names
 from train.weights.lora_file import read_lora
 
+SDXL_CONFIG = FAMILIES["sdxl"].config
 CAPTIONS = ["a photo of a cat", ""]
 SQUARES = [whole((64, 64))] * 2
 
@@ -143,16 +145,15 @@ def test_the_shipped_parts_fit_each_other() -> None:
             )
         ]
         unet, vae = part(UNet2DConditionModel, "unet"), part(AutoencoderKL, "vae")
-    family = Sdxl(
+    parts = ModelParts(
         source="",
         tokenizers=(clip_tokenizer(), clip_tokenizer(pad_token="!")),
         text_encoders=tuple(encoders),
         vae=vae,
         unet=unet,
         scheduler_config=part(EulerDiscreteScheduler, "scheduler").config,
-        prediction="epsilon",
-        text=TextRules(),
     )
+    family = Sdxl(parts, prediction="epsilon", clip_skip=1, text=TextRules())
     told = family.condition(CAPTIONS, [whole((1024, 1024))] * 2)
     assert (told.states.shape, told.pooled.shape) == ((2, 77, 2048), (2, 1280))
     noisy = torch.empty(2, 4, 128, 128, device="meta")

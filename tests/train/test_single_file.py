@@ -13,7 +13,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProject
 
 from train.families.conditioning import whole
 from train.families.load import load_family
-from train.families.read import SD1_CONFIG, SDXL_CONFIG
+from train.families.rows import FAMILIES
 from train.tiny_base import build
 from train.weights.ldm_names import ldm_path, ldm_places
 
@@ -123,7 +123,10 @@ def test_a_file_that_says_it_predicts_velocity(tiny_sdxl, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize(
     ("config", "weights", "width", "factor"),
-    [(SD1_CONFIG, 859_520_964, 768, 0.18215), (SDXL_CONFIG, 2_567_463_684, 2048, 0.13025)],
+    [
+        (FAMILIES["sd1"].config, 859_520_964, 768, 0.18215),
+        (FAMILIES["sdxl"].config, 2_567_463_684, 2048, 0.13025),
+    ],
 )
 def test_the_shipped_configuration_is_the_familys(config, weights, width, factor) -> None:
     """The sizes everybody knows."""
@@ -142,5 +145,5 @@ def test_the_shipped_text_encoders_are_sdxls() -> None:
     sizes["text_encoder_2"] = (CLIPTextModelWithProjection, 694_659_840)
     for part, (kind, weights) in sizes.items():
         with torch.device("meta"):
-            encoder = kind(CLIPTextConfig.from_pretrained(str(SDXL_CONFIG), subfolder=part))
+            encoder = kind(CLIPTextConfig.from_pretrained(str(FAMILIES["sdxl"].config), subfolder=part))
         assert sum(weight.numel() for weight in encoder.parameters()) == weights

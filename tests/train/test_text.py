@@ -65,8 +65,8 @@ def test_the_joined_states_are_those_of_each_chunk(tiny_model) -> None:
     """S026, S027: SD1 takes the layer and the final norm per chunk; marks between chunks are left out."""
     family = load_family(str(tiny_model), clip_skip=2, text=TextRules(max_tokens=150))
     states = condition(family, [LONG]).states
-    encoder = family.text_encoder
-    ids = tokenize(family.tokenizer, [LONG], family.text).ids
+    encoder = family.text_encoders[0]
+    ids = tokenize(family.tokenizers[0], [LONG], family.text).ids
     first, second = (
         encoder.final_layer_norm(encoder(chunk[None], output_hidden_states=True).hidden_states[-2])[0]
         for chunk in ids

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +10,14 @@ from huggingface_hub import snapshot_download
 
 from curator.contract.errors import UserError
 from curator.contract.text import visible
+from train.families.base import ModelParts
 from train.families.clip_text import PLAIN_TEXT, TextRules
 from train.families.detect import family_of_folder, family_of_keys, family_of_unet, prediction_of_keys
 from train.families.family import Family
 from train.families.read import READ_ERRORS, read_pipeline, read_vae, tensor_names, unreadable
-from train.families.sd1 import sd1_of
-from train.families.sdxl import sdxl_of
+from train.families.rows import FAMILIES
+from train.families.sdxl import CLIP_SKIP
 
-FAMILIES: dict[str, Callable[..., Family]] = {"sd1": sd1_of, "sdxl": sdxl_of}
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 _ABOUT = ["model_index.json", "unet/config.json"]
 
@@ -75,8 +74,27 @@ def family_of_pipeline(
     chosen = said if prediction == "auto" else prediction
     if chosen not in ("epsilon", "v_prediction"):
         raise UserError(f"the model predicts '{chosen}'", "epsilon and v_prediction can be trained")
-    own = read_vae(vae, kind) if vae else pipeline.vae
-    return FAMILIES[kind](pipeline, source=source, vae=own, prediction=chosen, clip_skip=clip_skip, text=text)
+    row = FAMILIES[kind]
+    parts = ModelParts(
+        source,
+        pipeline.unet.requires_grad_(False),
+        read_vae(vae, kind) if vae else pipeline.vae,
+        tuple(getattr(pipeline, part.folder).requires_grad_(False) for part in row.text),
+        tuple(getattr(pipeline, part.tokenizer_folder) for part in row.text),
+        dict(pipeline.scheduler.config),
+    )
+    _check_clip_skip(clip_skip, kind, parts.text_encoders[0].config.num_hidden_layers)
+    return row.make(parts, prediction=chosen, clip_skip=clip_skip, text=text)
+
+
+def _check_clip_skip(clip_skip: int, family: str, layers: int) -> None:
+    if family == "sdxl" and clip_skip > CLIP_SKIP:
+        raise UserError(
+            f"clip_skip is {clip_skip}, and SDXL always takes the {CLIP_SKIP}nd layer from the end",
+            "leave model.clip_skip out of the recipe",
+        )
+    if not 1 <= clip_skip <= layers:
+        raise UserError(f"clip_skip is {clip_skip}", f"this model's text encoder has {layers} layers")
 
 
 def _kind_of(path: str) -> str:

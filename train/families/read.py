@@ -7,21 +7,18 @@ ships with the program (`sd1_config`, `sdxl_config`, and `clip_vocab` in the con
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import AutoencoderKL, StableDiffusionPipeline, StableDiffusionXLPipeline
+from diffusers import AutoencoderKL
 from safetensors import SafetensorError, safe_open
 
 from curator.contract.errors import UserError
 from curator.contract.text import visible
-from train.families.clip_text import clip_tokenizer
+from train.families.rows import FAMILIES, FamilyRow
 
-SD1_CONFIG = Path(__file__).parent / "sd1_config"
-SDXL_CONFIG = Path(__file__).parent / "sdxl_config"
 READ_ERRORS = (
     OSError,
     ValueError,
@@ -33,43 +30,17 @@ READ_ERRORS = (
 )
 
 
-@dataclass(frozen=True)
-class Layout:
-    """What diffusers needs to know of one family. `tokenizers` are given to single files, which have none."""
-
-    pipeline: Any
-    config: Path
-    options: dict[str, Any]
-    tokenizers: Callable[[], dict[str, Any]]
-
-
-LAYOUTS = {
-    "sd1": Layout(
-        StableDiffusionPipeline,
-        SD1_CONFIG,
-        {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False},
-        lambda: {"tokenizer": clip_tokenizer()},
-    ),
-    "sdxl": Layout(
-        StableDiffusionXLPipeline,
-        SDXL_CONFIG,
-        {"add_watermarker": False},
-        lambda: {"tokenizer": clip_tokenizer(), "tokenizer_2": clip_tokenizer(pad_token="!")},  # noqa: S106
-    ),
-}
-
-
 def read_pipeline(path: str, family: str, config: Path | None) -> Any:
     """The pipeline at `path`, all in float32 on the CPU; `config` replaces the shipped folder for single files.
 
     Raises:
         UserError: it cannot be read.
     """
-    layout, place = LAYOUTS[family], Path(path)
+    row, place = FAMILIES[family], Path(path)
     try:
         if place.is_file():
-            return _read_single_file(place, layout, config or layout.config)
-        return layout.pipeline.from_pretrained(path, **layout.options, **_quiet(place))
+            return _read_single_file(place, row, config or row.config)
+        return row.pipeline.from_pretrained(path, **row.pipeline_options, **_quiet(place))
     except READ_ERRORS as error:
         raise unreadable(path, error) from error
 
@@ -79,10 +50,13 @@ def _quiet(place: Path) -> dict[str, Any]:
     return {"local_files_only": True} if place.is_dir() else {}
 
 
-def _read_single_file(path: Path, layout: Layout, config: Path) -> Any:
-    options = {name: value for name, value in layout.options.items() if name != "requires_safety_checker"}
-    return layout.pipeline.from_single_file(
-        str(path), config=str(config), local_files_only=True, **layout.tokenizers(), **options
+def _read_single_file(path: Path, row: FamilyRow, config: Path) -> Any:
+    options = {
+        name: value for name, value in row.pipeline_options.items() if name != "requires_safety_checker"
+    }
+    tokenizers = {part.tokenizer_folder: part.shipped_tokenizer() for part in row.text}
+    return row.pipeline.from_single_file(
+        str(path), config=str(config), local_files_only=True, **tokenizers, **options
     )
 
 
@@ -99,7 +73,7 @@ def read_vae(path: str, family: str) -> AutoencoderKL:
         )
     try:
         if place.is_file():
-            config = str(LAYOUTS[family].config)
+            config = str(FAMILIES[family].config)
             return AutoencoderKL.from_single_file(path, config=config, subfolder="vae", local_files_only=True)
         inner = place / "vae" if (place / "vae").is_dir() else place
         return AutoencoderKL.from_pretrained(str(inner), local_files_only=True)

@@ -53,7 +53,7 @@ def _modelspec(record: Record, now: float) -> dict[str, str]:
         "resolution": f"{rule.width}x{rule.height}",
         "date": datetime.fromtimestamp(now, UTC).isoformat(timespec="seconds"),
         "prediction_type": "v" if base.prediction == "v_prediction" else "epsilon",
-        "encoder_layer": str(base.clip_skip),
+        "encoder_layer": str(base.encoder_layer),
         "author": about.author,
         "description": about.description,
         "license": about.license,
@@ -79,6 +79,7 @@ def _of_network(record: Record) -> dict[str, str]:
         "ss_network_args": json.dumps(extra),
         "ss_sd_model_name": visible(PurePath(base.source).name),
         "ss_clip_skip": str(base.clip_skip),
+        "ss_zero_terminal_snr": str(base.zero_terminal_snr),
         "ss_max_token_length": str(record.recipe.text.max_tokens)
         if record.recipe.text.max_tokens > 75
         else "None",

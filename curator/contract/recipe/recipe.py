@@ -19,8 +19,8 @@ class Model:
     """The base model."""
 
     path: str = knob("", "diffusers folder, single file, or hub id of the base model")
-    family: Literal["auto", "sd1", "sdxl"] = knob(
-        "auto", "model family; auto looks at the files", choices=("auto", "sd1", "sdxl")
+    family: Literal["auto", "sd1", "sd2", "sdxl"] = knob(
+        "auto", "model family; auto looks at the files", choices=("auto", "sd1", "sd2", "sdxl")
     )
     vae: str = knob(
         "", "another VAE to encode with: a diffusers folder or .safetensors file; empty: the model's own"
@@ -174,7 +174,11 @@ class SamplePictures:
     steps: int = knob(20, "denoising steps", unit="steps", low=1, high=1000)
     cfg: float = knob(7.0, "guidance scale", low=1.0, high=100.0)
     width: int = knob(
-        0, "width; 0: the family's own, 512 for SD1 and 1024 for SDXL", unit="px", low=0, high=4096
+        0,
+        "width; 0: the family's own, 512 for SD1, 512 or 768 for SD2, 1024 for SDXL",
+        unit="px",
+        low=0,
+        high=4096,
     )
     height: int = knob(0, "height; 0: the family's own", unit="px", low=0, high=4096)
     seed: int = knob(1, "seed of the first image; the next ones count up", low=0, high=2**62)
