@@ -12,7 +12,7 @@ from curator.contract.run.events import CheckpointSaved
 from train.report import Reporter
 from train.trained.trained import Trained
 from train.weights.lora_file import write_lora
-from train.weights.metadata import Record, lora_metadata
+from train.weights.metadata import Record, weights_metadata
 
 
 class Checkpoints:
@@ -44,7 +44,7 @@ class Checkpoints:
         if not self._reporter.is_main_process:
             return
         now = time.time()
-        metadata = lora_metadata(self._record, step, now)
+        metadata = weights_metadata(self._record, step, now)
         with self._trained.at_rest():
             for file in self._trained.files():
                 path = self._folder / f"{stem}{file.ending}.safetensors"

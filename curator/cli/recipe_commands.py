@@ -91,6 +91,8 @@ def fields(
 def _about(info: FieldInfo) -> dict[str, object]:
     return {
         "key": info.name,
+        "section": info.section,
+        "needs": dict(info.needs),
         "type": info.kind,
         "default": info.default,
         "unit": info.unit,

@@ -28,7 +28,11 @@ def test_choices_are_the_sections() -> None:
         (["trains=full", "adapter.rank=8"], "adapter.rank would have no effect", "trains = 'adapter'"),
         ([LOKR, "trains=full", "adapter.lokr.factor=8"], "adapter.kind would have no effect", "trains"),
         (["adapter.kind=ia3", "adapter.rank=8"], "adapter.rank would have no effect on ia3", "leave"),
-        (["adapter.kind=loha", "adapter.dropout=0.5"], "adapter.dropout would have no effect on loha", "leave"),
+        (
+            ["adapter.kind=loha", "adapter.dropout=0.5"],
+            "adapter.dropout would have no effect on loha",
+            "leave",
+        ),
         (["full.embeddings=true"], "full.embeddings would have no effect", "trains = 'full'"),
         (["adapter.kind=dylora", "adapter.rank=6"], "adapter.rank is 6", "multiple"),
         (["adapter.rules=['*attn1* factor=8']"], "factor would have no effect", "rank"),

@@ -203,7 +203,9 @@ def test_a_run_of_the_preset(make_run, work, events_of, tiny_sdxl) -> None:
     tensors, metadata = read_lora(run.output_dir / "tiny.safetensors")
     for part in ("lora_unet_", "lora_te1_text_model_", "lora_te2_text_model_"):
         moved = [
-            bool(value.any()) for name, value in tensors.items() if name.startswith(part) and "up" in name
+            bool(value.any())
+            for name, value in tensors.items()
+            if name.startswith(part) and "up" in name and "te1_text_model_encoder_layers_3" not in name
         ]
         assert sum(moved) > 0.9 * len(moved) > 0
     assert metadata["ss_base_model_version"] == "sdxl_base_v1-0"

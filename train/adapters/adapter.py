@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -59,10 +59,14 @@ class AdaptedModule:
 
 
 class Adapter:
-    """All adapted modules of a model: a `train.trained.trained.Trained`."""
+    """All adapted modules of a model: a `train.trained.trained.Trained`.
 
-    def __init__(self, modules: tuple[AdaptedModule, ...]) -> None:
+    `idle` ones change nothing that is read: they stand in the file as they are, and are not trained.
+    """
+
+    def __init__(self, modules: Sequence[AdaptedModule], idle: Sequence[AdaptedModule] = ()) -> None:
         self.modules = modules
+        self.idle = idle
 
     @property
     def groups(self) -> list[WeightGroup]:
@@ -112,7 +116,7 @@ class Adapter:
         Raises:
             UserError: other modules or other sizes.
         """
-        known = {module.name for module in self.modules}
+        known = {module.name for module in (*self.modules, *self.idle)}
         if strange := sorted({name.split(".", 1)[0] for name in tensors} - known):
             raise UserError(
                 f"adapter.start has '{strange[0]}', which this recipe does not train",
@@ -127,7 +131,7 @@ class Adapter:
         """One file, under kohya's names."""
         tensors = {
             f"{module.name}.{name}": tensor.cpu()
-            for module in self.modules
+            for module in (*self.modules, *self.idle)
             for name, tensor in module.file_tensors().items()
         }
         return [OutputFile("", tensors)]

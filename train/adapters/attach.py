@@ -33,7 +33,8 @@ UNET, TEXT, TEXT_2 = "unet", "text", "text_2"
 class Target:
     """A module an adapter may change: its name in files, its path in the model, the part it belongs to.
 
-    `among_convolutions` is whether it lies in one of the blocks that kohya counts as convolutions.
+    `among_convolutions` is whether it lies in one of the blocks that kohya counts as convolutions, `is_read` whether
+    anything of the model depends on it: layers behind the clip skip are never read, and never see a gradient.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Target:
     part: str
     module: nn.Module
     among_convolutions: bool = False
+    is_read: bool = True
 
 
 @dataclass(frozen=True)
@@ -59,14 +61,17 @@ def attach(roots: AdapterRoots, knobs: AdapterKnobs, rates: Optimizer, seed: int
     Raises:
         UserError: nothing would be trained, a rule fits no module, or a kind cannot follow a module's size.
     """
-    modules = [_attached(wish, seed) for wish in wishes(roots, knobs, rates)]
+    wanted = wishes(roots, knobs, rates)
+    modules = [_attached(wish, seed) for wish in wanted if wish.target.is_read]
     for module in modules:
         module.attach()
-    return Adapter(tuple(modules))
+    return Adapter(modules, idle=[_attached(wish, seed) for wish in wanted if not wish.target.is_read])
 
 
 def wishes(roots: AdapterRoots, knobs: AdapterKnobs, rates: Optimizer) -> list[Wish]:
-    """What each module gets that is trained at all, in the order of the weights.
+    """What each module of the file gets, in the order of the weights.
+
+    Modules that are never read stand in it as they start, as in kohya's files, and are not trained.
 
     Raises:
         UserError: nothing would be trained, or a rule fits no module.
@@ -81,7 +86,7 @@ def wishes(roots: AdapterRoots, knobs: AdapterKnobs, rates: Optimizer) -> list[W
                 "'frieze adapter plan' lists their names",
             )
     wanted = [wish for target in found if (wish := _wish(target, knobs, rates)) is not None]
-    if not wanted:
+    if not any(wish.target.is_read for wish in wanted):
         raise UserError(
             "the adapter changes no module of this model", "give a learning rate, or change adapter.rules"
         )
@@ -102,13 +107,10 @@ def _targets(roots: AdapterRoots) -> Iterator[Target]:
                 path = ".".join(filter(None, (outer, inner)))
                 flat = path.replace(".", "_")
                 name = f"{prefix}_{names.get(flat, flat)}"
-                if (
-                    isinstance(module, _ADAPTED)
-                    and id(module) not in seen
-                    and not name.startswith(roots.unused)
-                ):
+                if isinstance(module, _ADAPTED) and id(module) not in seen:
                     seen.add(id(module))
-                    yield Target(name, path, part, module, kind in _CONVOLUTIONS)
+                    is_read = not name.startswith(roots.unused)
+                    yield Target(name, path, part, module, kind in _CONVOLUTIONS, is_read)
 
 
 def _wish(target: Target, knobs: AdapterKnobs, rates: Optimizer) -> Wish | None:

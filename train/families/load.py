@@ -19,7 +19,7 @@ from train.families.rows import FAMILIES
 from train.families.sdxl import CLIP_SKIP
 
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
-_ABOUT = ["model_index.json", "unet/config.json"]
+_ABOUT = ["model_index.json", "*/config.json", "scheduler/scheduler_config.json"]
 
 
 def load_family(
@@ -53,6 +53,20 @@ def load_pipeline(path: str, family: str = "auto", config: Path | None = None) -
     if Path(path).is_file():
         pipeline.scheduler.register_to_config(**prediction_of_keys(tensor_names(Path(path))))
     return pipeline
+
+
+def config_of(path: str, family: str = "auto") -> tuple[str, Path]:
+    """The family of the model at `path`, and the diffusers folder whose configuration gives its sizes.
+
+    Raises:
+        UserError: as `load_family`, where it can be told without the weights.
+    """
+    found = _kind_of(path)
+    _check_family(path, found, family)
+    place = Path(path)
+    if place.is_file():
+        return found, FAMILIES[found].config
+    return found, place if place.is_dir() else _fetch_about(path)
 
 
 def family_of_pipeline(
@@ -112,7 +126,7 @@ def _kind_of(path: str) -> str:
 
 
 def _fetch_about(name: str) -> Path:
-    """The two small files that tell a hub model's family, before gigabytes are fetched."""
+    """The small files that tell a hub model's family, before gigabytes are fetched."""
     try:
         return Path(snapshot_download(name, allow_patterns=_ABOUT))
     except READ_ERRORS as error:
