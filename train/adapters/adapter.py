@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from curator.contract.errors import UserError
-from train.adapters.kinds.kind import Kind, Spec, in_float32, product
+from train.adapters.kinds.kind import Kind, Spec
 from train.adapters.kinds.table import KINDS
 from train.trained.trained import OutputFile, WeightGroup, grouped
 
@@ -46,12 +46,7 @@ class AdaptedModule:
 
     def forward(self, x: Tensor) -> Tensor:
         """The host's output with its weight changed by `delta`."""
-        if self.kind.live is not None:
-            return self.kind.live(self, x)
-        weight = self.host.get_parameter("weight")
-        with in_float32(x.device):
-            changed = weight.float() + self.kind.delta(self.spec, self.tensors, weight)
-        return product(self.host, x, changed, getattr(self.host, "bias", None))
+        return self.kind.live(self, x)
 
     def file_tensors(self) -> dict[str, Tensor]:
         """The module's tensors as they stand in a file, without its name."""

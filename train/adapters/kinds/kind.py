@@ -1,8 +1,8 @@
 """What a kind of adapter is: the tensors it trains, their start, the change of a weight they mean, and a cheap path.
 
-`delta` is the one definition of what an adapter does to a weight: merging, checking and comparing go by it. A kind
-with a `live` path computes the same outputs from the activations, at about the cost of the frozen layer; the others
-go through the layer once with the changed weight, at about half as much again.
+`delta` is the one definition of what an adapter does to a weight: merging, checking and comparing go by it. `live`
+computes the same outputs, for most kinds from the activations, at about the cost of the frozen layer; a product with
+the changed weight costs about half as much again, for the gradient of the whole weight.
 """
 
 from __future__ import annotations
@@ -93,14 +93,14 @@ class Kind:
     """One kind of adapter.
 
     `start` fills the tensors so that nothing changes yet. `delta` gives the change of `weight`, of its shape, in
-    float32. `files` gives the tensors as they stand in a file; `restore` is its inverse, from a file to the tensors
+    float32; `live` what the module says so changed. `files` gives the tensors as they stand in a file; `restore` is its inverse, from a file to the tensors
     trained. `takes` says whether a module of this path is changed at all.
     """
 
     shapes: Callable[[Spec], Shapes]
     start: Callable[[Spec, dict[str, Tensor], Tensor, torch.Generator], None]
     delta: Callable[[Spec, Tensors, Tensor], Tensor]
-    live: Callable[[Site, Tensor], Tensor] | None = None
+    live: Callable[[Site, Tensor], Tensor]
     files: Callable[[Spec, Tensors], dict[str, Tensor]] = with_alpha
     restore: Callable[[Spec, Tensors], dict[str, Tensor]] = unchanged
     takes: Callable[[str], bool] = everything
