@@ -14,8 +14,10 @@ from torch import Tensor, nn
 from curator.contract.errors import UserError
 from curator.contract.text import visible
 from train.adapters.adapter import by_module
+from train.adapters.key_styles import in_kohyas_names
 from train.adapters.reading import add_change
 from train.families.family import AdapterRoots
+from train.weights.ldm_names import unet_file_names
 
 
 @torch.no_grad()
@@ -23,10 +25,10 @@ def apply_adapter(roots: AdapterRoots, tensors: Mapping[str, Tensor], strength: 
     """Add an adapter to the weights under `roots`; the number of modules changed.
 
     Raises:
-        UserError: a module of the file has no place in the model, another size, or a kind that is not read.
+        UserError: a module of the file has no place in the model, another size, or a kind or name that is not read.
     """
     places = _named_places(roots)
-    parts = by_module(tensors)
+    parts = by_module(in_kohyas_names(tensors, len(roots.text_encoders)))
     for name in sorted(parts):
         if name not in places:
             raise UserError(
@@ -38,14 +40,16 @@ def apply_adapter(roots: AdapterRoots, tensors: Mapping[str, Tensor], strength: 
 
 
 def _named_places(roots: AdapterRoots) -> dict[str, nn.Module]:
-    """Modules by their names in files. For an SDXL UNet some programs write diffusers' names: both are known."""
+    """Modules by their names in files. Programs differ in how they call a UNet's: diffusers' and the original's."""
     places = {
         f"{prefix}_{name}": module
         for prefix, root in zip(roots.text_prefixes, roots.text_encoders, strict=True)
         for name, module in _modules_with_weights(root)
     }
+    original = unet_file_names(roots.unet)
     for name, module in _modules_with_weights(roots.unet):
-        places[f"lora_unet_{name}"] = places[f"lora_unet_{roots.unet_names.get(name, name)}"] = module
+        for known in (name, original.get(name, name), roots.unet_names.get(name, name)):
+            places[f"lora_unet_{known}"] = module
     return places
 
 

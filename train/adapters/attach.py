@@ -13,7 +13,7 @@ from torch import nn
 from curator.contract.errors import UserError
 from curator.contract.keyed import Purpose, key
 from curator.contract.recipe.adapter import Adapter as AdapterKnobs
-from curator.contract.recipe.adapter_rules import NONE
+from curator.contract.recipe.adapter_rules import NONE, AdapterRule
 from curator.contract.recipe.recipe import Optimizer
 from curator.contract.text import visible
 from train.adapters.adapter import AdaptedModule, Adapter
@@ -31,18 +31,23 @@ UNET, TEXT, TEXT_2 = "unet", "text", "text_2"
 
 @dataclass(frozen=True)
 class Target:
-    """A module an adapter may change: its name in files, its path in the model, the part it belongs to.
+    """A module an adapter may change: its name in files, after its path too, its path in the model, and its part.
 
     `among_convolutions` is whether it lies in one of the blocks that kohya counts as convolutions, `is_read` whether
     anything of the model depends on it: layers behind the clip skip are never read, and never see a gradient.
     """
 
     name: str
+    plain_name: str
     path: str
     part: str
     module: nn.Module
     among_convolutions: bool = False
     is_read: bool = True
+
+    def fits(self, rule: AdapterRule) -> bool:
+        """Whether a rule is of this module: by its name in files, which for SDXL is not its path, or by its path."""
+        return rule.fits(self.name) or rule.fits(self.plain_name)
 
 
 @dataclass(frozen=True)
@@ -80,7 +85,7 @@ def wishes(roots: AdapterRoots, knobs: AdapterKnobs, rates: Optimizer) -> list[W
         raise UserError("the model has no second text encoder", "leave optimizer.text_2_lr out of the recipe")
     found = list(_targets(roots))
     for rule in knobs.parsed_rules:
-        if not any(rule.fits(target.name) for target in found):
+        if not any(target.fits(rule) for target in found):
             raise UserError(
                 f"adapter.rules: no module of this model is called '{visible(rule.pattern)}'",
                 "'frieze adapter plan' lists their names",
@@ -110,7 +115,8 @@ def _targets(roots: AdapterRoots) -> Iterator[Target]:
                 if isinstance(module, _ADAPTED) and id(module) not in seen:
                     seen.add(id(module))
                     is_read = not name.startswith(roots.unused)
-                    yield Target(name, path, part, module, kind in _CONVOLUTIONS, is_read)
+                    plain = f"{prefix}_{flat}"
+                    yield Target(name, plain, path, part, module, kind in _CONVOLUTIONS, is_read)
 
 
 def _wish(target: Target, knobs: AdapterKnobs, rates: Optimizer) -> Wish | None:
@@ -118,7 +124,7 @@ def _wish(target: Target, knobs: AdapterKnobs, rates: Optimizer) -> Wish | None:
     given: dict[str, Any] = {}
     group, rate = _group(target.part, rates)
     for rule in knobs.parsed_rules:
-        if rule.fits(target.name):
+        if target.fits(rule):
             given |= rule.values
             group = rule.pattern if "lr" in rule.values else group
     spec = _spec(target, knobs, given)

@@ -1,7 +1,7 @@
 """Rules of an adapter for modules by name, such as `*attn2* kind=lokr factor=8` or `lora_te_* lr=1e-5`.
 
-A pattern is one of file names, matched against the whole name the module has in adapter files; `frieze adapter plan`
-lists these names. `kind=none` leaves the modules alone.
+A pattern is one of file names, matched against the whole name the module has in adapter files, or has by its path in
+diffusers; `frieze adapter plan` lists the former. `kind=none` leaves the modules alone.
 """
 
 from __future__ import annotations

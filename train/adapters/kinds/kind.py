@@ -93,8 +93,8 @@ class Kind:
     """One kind of adapter.
 
     `start` fills the tensors so that nothing changes yet. `delta` gives the change of `weight`, of its shape, in
-    float32; `live` what the module says so changed. `files` gives the tensors as they stand in a file; `restore` is its inverse, from a file to the tensors
-    trained. `takes` says whether a module of this path is changed at all.
+    float32; `live` what the module says so changed. `files` gives the tensors as they stand in a file; `restore` is
+    its inverse, from a file to the tensors trained. `takes` says whether a module of this path is changed at all.
     """
 
     shapes: Callable[[Spec], Shapes]
