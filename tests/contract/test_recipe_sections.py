@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from curator.contract.errors import UserError
@@ -9,7 +11,7 @@ from curator.contract.recipe.adapter_rules import parse_rule
 from curator.contract.recipe.fields import recipe_fields
 from curator.contract.recipe.identity import first_difference, knobs_of
 from curator.contract.recipe.recipe import Recipe
-from curator.contract.recipe.toml_file import dump_recipe, load_recipe, with_values
+from curator.contract.recipe.toml_file import dump_recipe, load_recipe, sources_of, with_values
 
 LOKR = "adapter.kind=lokr"
 
@@ -85,3 +87,12 @@ def test_a_new_knob_changes_no_old_identity() -> None:
     assert first_difference(before, {**now, "text.max_tokens": 150}) == "text.max_tokens"
     gone = {**before, "adapter.a_knob_of_another_version": 7}
     assert first_difference(gone, now) is None
+
+
+def test_every_value_has_a_source(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.toml"
+    mine.write_text("extends = 'sd15-lora'\n[adapter]\nrank = 4\n")
+    sources = sources_of(mine, ["batch.size=2"])
+    told = {name: sources[name] for name in ("adapter.rank", "batch.size", "length.epochs", "log.trackers")}
+    expected = [str(mine), "--set", "sd15-lora", "default"]
+    assert list(told.values()) == expected

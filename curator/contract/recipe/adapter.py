@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import ClassVar
 
+from curator.contract.errors import UserError
 from curator.contract.recipe.adapter_rules import AdapterRule, parse_rule
 from curator.contract.recipe.knobs import CHOSEN, choice, knob
 
@@ -140,5 +141,9 @@ class Adapter:
 
     @property
     def active(self) -> frozenset[str]:
-        """The kinds that some module may have: their sections hold."""
-        return frozenset({self.kind, *(rule.kind for rule in self.parsed_rules if rule.kind)})
+        """The kinds that some module may have: their sections hold. Rules that cannot be read give none."""
+        try:
+            named = {rule.kind for rule in self.parsed_rules if rule.kind}
+        except UserError:
+            named = set()
+        return frozenset({self.kind, *named})

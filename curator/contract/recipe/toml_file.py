@@ -37,13 +37,20 @@ def load_recipe(source: str | Path, sets: Sequence[str] = ()) -> Recipe:
     Raises:
         UserError: no such recipe, bad TOML, an unknown or ineffective key, a bad value.
     """
-    changes = _read(str(source), 0)
-    for text in sets:
-        name, value = parse_set(text)
-        changes[name] = value
+    changes = {name: value for _, values in _layers(str(source), sets) for name, value in values.items()}
     recipe = with_values(Recipe(), changes)
     check_recipe(recipe, frozenset(changes), str(source))
     return recipe
+
+
+def sources_of(source: str | Path, sets: Sequence[str] = ()) -> dict[str, str]:
+    """Where each knob of the recipe has its value from: "--set", a file, a preset, or "default".
+
+    Raises:
+        UserError: as `load_recipe`.
+    """
+    given = {name: where for where, values in _layers(str(source), sets) for name in values}
+    return {name: given.get(name, "default") for name in recipe_fields()}
 
 
 def presets() -> dict[str, str]:
@@ -107,18 +114,24 @@ def dump_recipe(recipe: Recipe) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _read(source: str, depth: int) -> dict[str, Value]:
-    """The values a recipe and all it extends give, nearest first to last."""
+def _layers(source: str, sets: Sequence[str]) -> list[tuple[str, dict[str, Value]]]:
+    """What gives values, and which: later ones win."""
+    return [*_read(source, 0), ("--set", dict(map(parse_set, sets)))]
+
+
+def _read(source: str, depth: int) -> list[tuple[str, dict[str, Value]]]:
+    """The values a recipe and all it extends give, the farthest first."""
     if depth > _DEEPEST_EXTENDS:
         raise UserError(f"{source} extends itself", "break the circle of 'extends'")
     path, tables = _toml(source)
     extends = tables.pop("extends", None)
     if extends is not None and not isinstance(extends, str):
         raise UserError(f"{source}: extends is {extends!r}", "give the name of one preset or file")
-    values = _read(_beside(path, extends), depth + 1) if extends else {}
-    for name, value in _flat(tables, "", source):
-        values[name] = checked(field_named(name, source), value, source)
-    return values
+    below = _read(_beside(path, extends), depth + 1) if extends else []
+    values = {
+        name: checked(field_named(name, source), value, source) for name, value in _flat(tables, "", source)
+    }
+    return [*below, (source, values)]
 
 
 def _beside(path: Path | None, extends: str) -> str:
