@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import time
 from pathlib import Path
 
@@ -11,7 +12,6 @@ from curator.contract.recipe.recipe import Save
 from curator.contract.run.events import CheckpointSaved
 from train.report import Reporter
 from train.trained.trained import Trained
-from train.weights.lora_file import write_lora
 from train.weights.metadata import Record, weights_metadata
 
 
@@ -46,26 +46,24 @@ class Checkpoints:
         now = time.time()
         metadata = weights_metadata(self._record, step, now)
         with self._trained.at_rest():
-            for file in self._trained.files():
-                path = self._folder / f"{stem}{file.ending}.safetensors"
-                digest = write_lora(path, file.tensors, metadata, self._record.recipe.save.dtype)
-                shown = str(path.relative_to(self._run_folder))
-                self._reporter.emit(CheckpointSaved(now, step, shown, digest))
+            for written in self._trained.write(self._folder / stem, metadata, self._record.recipe.save.dtype):
+                shown = str(written.path.relative_to(self._run_folder))
+                self._reporter.emit(CheckpointSaved(now, step, shown, written.sha256))
 
     def _forget_old(self, knobs: Save) -> None:
         if not knobs.keep_last or not self._reporter.is_main_process:
             return
         periodic = sorted(self._periodic(knobs), key=lambda known: known[0])
         for _, path in periodic[: -knobs.keep_last]:
-            path.unlink(missing_ok=True)
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
     def _periodic(self, knobs: Save) -> list[tuple[int, Path]]:
-        """Files the recipe's rhythm made, with their step; what a user asked for is never removed."""
+        """Files and folders the recipe's rhythm made, with their step; what a user asked for is never removed."""
         name = re.escape(self._record.info.name)
         plan = self._record.plan.plan
         found: list[tuple[int, Path]] = []
-        for path in self._folder.glob("*.safetensors"):
-            match = re.fullmatch(rf"{name}-(?:step(\d{{8,}})|(\d{{6,}}))", path.stem)
+        for path in self._folder.iterdir():
+            match = re.fullmatch(rf"{name}-(?:step(\d{{8,}})|(\d{{6,}}))(?:\.safetensors)?", path.name)
             if match and (step := _step_of(match, plan, knobs)):
                 found.append((step, path))
         return found

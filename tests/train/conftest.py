@@ -185,7 +185,8 @@ def make_run(
     def make(*sets: str, frozen: Frozen = Frozen(), name: str = "tiny", base: str = "") -> RunFolder:
         pictures = freeze(frozen)
         source = base or _empty_recipe(tmp_path)
-        recipe = load_recipe(source, [*BASE_SETS, f"model.path={tiny_model}", *sets])
+        shared = [each for each in BASE_SETS if "trains=full" not in sets or not each.startswith("adapter.")]
+        recipe = load_recipe(source, [*shared, f"model.path={tiny_model}", *sets])
         return RunFolder.create(
             tmp_path / "runs", name, dump_recipe(recipe), pictures.manifest, pictures.digest
         )

@@ -179,7 +179,7 @@ def test_a_whole_model_answers_alike_live_and_merged(request, tmp_path: Path, mo
     for weight in adapter.weights:
         weight.data.add_(0.1 * torch.randn(weight.shape, generator=generator))
     path = tmp_path / "every.safetensors"
-    write_lora(path, adapter.files()[0].tensors, {}, "fp32")
+    write_lora(path, adapter.tensors(), {}, "fp32")
     plain = said_by(other)
     with adapter.at_rest():
         answer = said_by(live)
@@ -209,7 +209,7 @@ def test_diffusers_loads_what_it_can(tiny_model: Path, tmp_path: Path, capsys, k
     for weight in adapter.weights:
         weight.data.add_(0.1 * random(*weight.shape))
     path = tmp_path / "one.safetensors"
-    write_lora(path, adapter.files()[0].tensors, {}, "fp32")
+    write_lora(path, adapter.tensors(), {}, "fp32")
     assert main([str(tiny_model), str(path), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["effect"] > 0.01
 
@@ -232,7 +232,7 @@ def test_a_run_starts_from_an_adapter(make_run, work, tmp_path: Path) -> None:
 
 def test_an_adapter_goes_on_with_its_own_alpha_alone(tiny_model: Path) -> None:
     roots = load_family(str(tiny_model)).adapter_roots
-    tensors = attach(roots, Adapter(rank=4, alpha=2.0), Optimizer(), seed=1).files()[0].tensors
+    tensors = attach(roots, Adapter(rank=4, alpha=2.0), Optimizer(), seed=1).tensors()
     other = attach(
         load_family(str(tiny_model)).adapter_roots, Adapter(rank=4, alpha=4.0), Optimizer(), seed=1
     )

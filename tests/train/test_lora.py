@@ -50,7 +50,7 @@ def test_diffusers_and_our_own_reading_agree(request, tmp_path: Path, capsys, mo
     assert torch.equal(predict(family), plain)  # a new LoRA changes nothing
     stir(adapter)
     path = tmp_path / "one.safetensors"
-    write_lora(path, adapter.files()[0].tensors, {}, "fp32")
+    write_lora(path, adapter.tensors(), {}, "fp32")
     verdict = verify(base, path)
     assert verdict.equal
     assert verdict.difference < 1e-5
@@ -66,7 +66,7 @@ def test_names_and_counts_are_kohyas(tiny_model) -> None:
     assert sum(name.startswith("lora_unet_") for name in names) == 192
     assert "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn1_to_q" in names
     assert "lora_te_text_model_encoder_layers_0_self_attn_q_proj" in names
-    alpha = adapter.files()[0].tensors["lora_te_text_model_encoder_layers_0_mlp_fc1.alpha"]
+    alpha = adapter.tensors()["lora_te_text_model_encoder_layers_0_mlp_fc1.alpha"]
     assert alpha.shape == ()
     assert float(alpha) == 2.0
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +12,8 @@ from torch import Tensor, nn
 from curator.contract.errors import UserError
 from train.adapters.kinds.kind import Kind, Spec
 from train.adapters.kinds.table import KINDS
-from train.trained.trained import OutputFile, WeightGroup, grouped
+from train.trained.trained import WeightGroup, Written, grouped
+from train.weights.lora_file import Stored, write_lora
 
 
 class AdaptedModule:
@@ -122,14 +124,18 @@ class Adapter:
             for module in self.modules:
                 _take(module, _restored(module, parts.get(module.name, {})))
 
-    def files(self) -> list[OutputFile]:
-        """One file, under kohya's names."""
-        tensors = {
+    def tensors(self) -> dict[str, Tensor]:
+        """What the file holds, under kohya's names, in float32 where it was trained."""
+        return {
             f"{module.name}.{name}": tensor.cpu()
             for module in (*self.modules, *self.idle)
             for name, tensor in module.file_tensors().items()
         }
-        return [OutputFile("", tensors)]
+
+    def write(self, place: Path, metadata: Mapping[str, str], stored: Stored) -> list[Written]:
+        """One file."""
+        path = place.with_name(f"{place.name}.safetensors")
+        return [Written(path, write_lora(path, self.tensors(), metadata, stored))]
 
 
 def by_module(tensors: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:

@@ -21,12 +21,12 @@ from train.adapters.kinds.ia3 import on_input
 from train.adapters.kinds.kind import Spec
 from train.adapters.kinds.table import KINDS
 from train.families.family import AdapterRoots
+from train.trained.rates import TEXT, TEXT_2, UNET, check_encoders, group_of
 
 _TRANSFORMER = ("Transformer2DModel",)
 _CONVOLUTIONS = ("ResnetBlock2D", "Downsample2D", "Upsample2D")
 _TEXT = ("CLIPAttention", "CLIPSdpaAttention", "CLIPMLP")
 _ADAPTED = (nn.Linear, nn.Conv2d, nn.LayerNorm, nn.GroupNorm)
-UNET, TEXT, TEXT_2 = "unet", "text", "text_2"
 
 
 @dataclass(frozen=True)
@@ -81,8 +81,7 @@ def wishes(roots: AdapterRoots, knobs: AdapterKnobs, rates: Optimizer) -> list[W
     Raises:
         UserError: nothing would be trained, or a rule fits no module.
     """
-    if rates.text_2_lr >= 0 and len(roots.text_encoders) < 2:
-        raise UserError("the model has no second text encoder", "leave optimizer.text_2_lr out of the recipe")
+    check_encoders(len(roots.text_encoders), rates)
     found = list(_targets(roots))
     for rule in knobs.parsed_rules:
         if not any(target.fits(rule) for target in found):
@@ -122,7 +121,7 @@ def _targets(roots: AdapterRoots) -> Iterator[Target]:
 def _wish(target: Target, knobs: AdapterKnobs, rates: Optimizer) -> Wish | None:
     """What the recipe and its rules want of a module; None where it is left alone."""
     given: dict[str, Any] = {}
-    group, rate = _group(target.part, rates)
+    group, rate = group_of(target.part, rates)
     for rule in knobs.parsed_rules:
         if target.fits(rule):
             given |= rule.values
@@ -130,14 +129,6 @@ def _wish(target: Target, knobs: AdapterKnobs, rates: Optimizer) -> Wish | None:
     spec = _spec(target, knobs, given)
     rate = float(given.get("lr", rate))
     return Wish(target, spec, rate, group) if spec and rate > 0 else None
-
-
-def _group(part: str, rates: Optimizer) -> tuple[str, float]:
-    if part == UNET:
-        return UNET, rates.unet_lr
-    if part == TEXT_2 and rates.text_2_lr >= 0:
-        return TEXT_2, rates.text_2_lr
-    return TEXT, rates.text_lr
 
 
 def _spec(target: Target, knobs: AdapterKnobs, given: Mapping[str, Any]) -> Spec | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from curator.contract.recipe.recipe import Recipe
 from train.adapters.attach import attach
 from train.families.family import Family
+from train.trained.full import FullFinetune, mark
 from train.trained.trained import Trained
 from train.weights.lora_file import read_lora
 
@@ -36,4 +37,8 @@ def _adapter(family: Family, recipe: Recipe) -> Trained:
     return adapter
 
 
-TRAINED: dict[str, Row] = {"adapter": Row(_nothing, _adapter)}
+def _full(family: Family, recipe: Recipe) -> Trained:
+    return FullFinetune(family, recipe.optimizer)
+
+
+TRAINED: dict[str, Row] = {"adapter": Row(_nothing, _adapter), "full": Row(mark, _full)}

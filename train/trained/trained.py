@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from torch import Tensor, nn
+
+from train.weights.lora_file import Stored
 
 
 @dataclass(frozen=True)
@@ -20,11 +23,11 @@ class WeightGroup:
 
 
 @dataclass(frozen=True)
-class OutputFile:
-    """One file of a checkpoint: what its name ends in before the suffix, and its tensors, in float32 where trained."""
+class Written:
+    """A file or folder of a checkpoint, and the sha256 of its file, or of the file with the most trained weights."""
 
-    ending: str
-    tensors: Mapping[str, Tensor]
+    path: Path
+    sha256: str
 
 
 class Trained(Protocol):
@@ -61,8 +64,8 @@ class Trained(Protocol):
         """
         ...
 
-    def files(self) -> Sequence[OutputFile]:
-        """The files of a checkpoint."""
+    def write(self, place: Path, metadata: Mapping[str, str], stored: Stored) -> Sequence[Written]:
+        """Write what a checkpoint holds: `place`, with what each of its files and folders is called after it."""
         ...
 
 
