@@ -19,7 +19,7 @@ LOKR = "adapter.kind=lokr"
 def test_choices_are_the_sections() -> None:
     kinds = recipe_fields()["adapter.kind"].choices
     assert {"lora", "lokr", "dylora"} < set(kinds)
-    assert set(recipe_fields()["trains"].choices) == {"adapter", "full"}
+    assert set(recipe_fields()["trains"].choices) == {"adapter", "full", "embeddings"}
     assert recipe_fields()["adapter.lokr.factor"].needs == (("trains", "adapter"), ("adapter.kind", "lokr"))
 
 
@@ -43,13 +43,21 @@ def test_choices_are_the_sections() -> None:
         (["adapter.rules=['*attn1* kind=lorra']"], "no kind is called 'lorra'", "lora"),
         (["adapter.rules=['*attn1*']"], "is no rule", "kind=lokr"),
         (["adapter.rules=['kind=lora']"], "is no rule", "pattern"),
+        (
+            ["trains=embeddings", "embeddings.word=sls", "optimizer.text_lr=1e-3"],
+            "optimizer.text_lr",
+            "embeddings.lr",
+        ),
+        (["trains=embeddings", "embeddings.word="], "embeddings.word is no word", "trigger"),
         (["model.family=sd1", "optimizer.text_2_lr=1e-5"], "optimizer.text_2_lr", "SDXL"),
     ],
 )
-def test_what_is_not_chosen_is_refused(sets: list[str], what: str, hint: str) -> None:
+def test_what_is_not_chosen_is_refused(tmp_path: Path, sets: list[str], what: str, hint: str) -> None:
     """B12: by one rule for all sections."""
+    plain = tmp_path / "plain.toml"
+    plain.write_text("")
     with pytest.raises(UserError) as caught:
-        load_recipe("sd15-lora" if "trains=full" not in sets else "sd15-full", sets)
+        load_recipe("sd15-lora" if not any("trains" in each for each in sets) else plain, sets)
     assert what in caught.value.what
     assert hint in caught.value.hint
 

@@ -185,7 +185,9 @@ def make_run(
     def make(*sets: str, frozen: Frozen = Frozen(), name: str = "tiny", base: str = "") -> RunFolder:
         pictures = freeze(frozen)
         source = base or _empty_recipe(tmp_path)
-        shared = [each for each in BASE_SETS if "trains=full" not in sets or not each.startswith("adapter.")]
+        others = {"trains=full": ("adapter.",), "trains=embeddings": ("adapter.", "optimizer.")}
+        idle = next((others[each] for each in sets if each in others), ())
+        shared = [each for each in BASE_SETS if not each.startswith(tuple(idle))]
         recipe = load_recipe(source, [*shared, f"model.path={tiny_model}", *sets])
         return RunFolder.create(
             tmp_path / "runs", name, dump_recipe(recipe), pictures.manifest, pictures.digest

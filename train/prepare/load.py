@@ -15,6 +15,7 @@ from train.families.clip_text import TextRules
 from train.families.family import Family
 from train.families.load import load_family
 from train.job import Process
+from train.trained.embeddings import expansion_of
 from train.trained.table import TRAINED
 from train.trained.trained import Trained
 
@@ -34,7 +35,7 @@ def load_model(recipe: Recipe, device: torch.device) -> tuple[Family, Trained]:
         vae=model.vae,
         clip_skip=model.clip_skip,
         prediction=model.prediction,
-        text=TextRules(recipe.text.weighted_captions, recipe.text.max_tokens),
+        text=_text_rules(recipe),
     )
     row = TRAINED[recipe.trains]
     row.mark(family, recipe)
@@ -44,6 +45,11 @@ def load_model(recipe: Recipe, device: torch.device) -> tuple[Family, Trained]:
     if recipe.precision.gradient_checkpointing:
         family.use_gradient_checkpointing(text=trained.trains_text)
     return family, trained
+
+
+def _text_rules(recipe: Recipe) -> TextRules:
+    word = expansion_of(recipe.embeddings) if recipe.trains == "embeddings" else None
+    return TextRules(recipe.text.weighted_captions, recipe.text.max_tokens, word)
 
 
 def load_latents(reader: BatchReader, recipe: Recipe, family: Family, process: Process) -> Latents:

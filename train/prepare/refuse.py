@@ -18,6 +18,7 @@ from train.data.survey import CountedManifest, Survey
 from train.data.warnings import data_warnings
 from train.families.family import Family
 from train.report import Reporter
+from train.trained.embeddings import expansion_of
 from train.trained.trained import Trained
 
 _CAPTIONS_CHECKED = 200
@@ -81,6 +82,23 @@ def warn_of_long_captions(manifest: Manifest, family: Family, reporter: Reporter
         reporter.warn(
             f"captions are up to {longest} tokens long; what is beyond {family.trained_text_length} is cut off",
             "put what matters first, shorten them, or raise text.max_tokens (75, 150 or 225)",
+        )
+
+
+def check_word(manifest: Manifest, recipe: Recipe) -> None:
+    """Refuse to learn a word that no caption has, by an even sample.
+
+    Raises:
+        UserError: it is in none.
+    """
+    if recipe.trains != "embeddings":
+        return
+    word = expansion_of(recipe.embeddings).word
+    rows = evenly_spread(len(manifest), _CAPTIONS_CHECKED)
+    if not any(word.search(picture_of(manifest, row).plain_caption) for row in rows):
+        raise UserError(
+            f"no caption has the word '{visible(recipe.embeddings.word)}', whose embeddings shall be trained",
+            "freeze with it as a trigger, or set embeddings.word to one that is there",
         )
 
 

@@ -20,7 +20,7 @@ from train.data.survey import Survey
 from train.families.family import Family
 from train.optim.optimizers import make_optimizer
 from train.prepare.load import load_model
-from train.prepare.refuse import check_images, warn
+from train.prepare.refuse import check_images, check_word, warn
 from train.report import Reporter
 from train.step import Stepper
 from train.trained.trained import Trained
@@ -48,8 +48,9 @@ def survey_material(manifest: Manifest, recipe: Recipe, processes: int, reporter
     """The images of a manifest looked at, what may not be meant told, and the steps planned.
 
     Raises:
-        UserError: an image is gone or is another one.
+        UserError: an image is gone or is another one, or no caption has the word that is trained.
     """
+    check_word(manifest, recipe)
     survey = check_images(manifest, recipe, reporter)
     warn(manifest, survey, recipe, reporter)
     return Material(manifest, survey, plan_training(manifest.spans, recipe, processes))

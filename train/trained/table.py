@@ -9,6 +9,7 @@ from pathlib import Path
 from curator.contract.recipe.recipe import Recipe
 from train.adapters.attach import attach
 from train.families.family import Family
+from train.trained.embeddings import add_embeddings
 from train.trained.full import FullFinetune, mark
 from train.trained.trained import Trained
 from train.weights.lora_file import read_lora
@@ -26,7 +27,7 @@ class Row:
 
 
 def _nothing(_family: Family, _recipe: Recipe) -> None:
-    """An adapter leaves the model as it is."""
+    """Adapters and embeddings leave the model as it is."""
 
 
 def _adapter(family: Family, recipe: Recipe) -> Trained:
@@ -41,4 +42,8 @@ def _full(family: Family, recipe: Recipe) -> Trained:
     return FullFinetune(family, recipe.optimizer)
 
 
-TRAINED: dict[str, Row] = {"adapter": Row(_nothing, _adapter), "full": Row(mark, _full)}
+TRAINED: dict[str, Row] = {
+    "adapter": Row(_nothing, _adapter),
+    "full": Row(mark, _full),
+    "embeddings": Row(_nothing, add_embeddings),
+}

@@ -33,6 +33,9 @@ class Record:
     started_at: float
 
 
+_WHAT = {"adapter": "/lora", "full": "", "embeddings": "/textual-inversion"}
+
+
 def weights_metadata(record: Record, step: int, now: float) -> dict[str, str]:
     """The metadata of the weights after `step` steps."""
     return {
@@ -48,9 +51,7 @@ def _modelspec(record: Record, now: float) -> dict[str, str]:
     about, base, rule = record.recipe.metadata, record.base, record.header.rule
     spec = {
         "sai_model_spec": "1.0.1",
-        "architecture": f"{base.architecture}/lora"
-        if record.recipe.trains == "adapter"
-        else base.architecture,
+        "architecture": base.architecture + _WHAT[record.recipe.trains],
         "implementation": base.implementation,
         "title": about.title or record.info.name,
         "resolution": f"{rule.width}x{rule.height}",
@@ -60,6 +61,7 @@ def _modelspec(record: Record, now: float) -> dict[str, str]:
         "author": about.author,
         "description": about.description,
         "license": about.license,
+        "trigger_phrase": record.recipe.embeddings.word if record.recipe.trains == "embeddings" else "",
         "tags": ", ".join(about.tags),
     }
     return {f"modelspec.{name}": value for name, value in spec.items() if value}

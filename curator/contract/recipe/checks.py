@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -41,6 +42,11 @@ _PICTURE_KEYS = (
 _IDLE = (
     _Idle(
         ("adapter.conv_alpha",), lambda r: r.adapter.conv_rank == 0, "set adapter.conv_rank, or leave it out"
+    ),
+    _Idle(
+        ("optimizer.unet_lr", "optimizer.text_lr", "optimizer.text_2_lr"),
+        lambda r: r.trains == "embeddings",
+        "set embeddings.lr, and leave it out",
     ),
     _Idle(
         ("optimizer.text_2_lr",),
@@ -88,9 +94,20 @@ class _Contradiction(NamedTuple):
     hint: str
 
 
+def _has_no_rate(recipe: Recipe) -> bool:
+    rates = recipe.optimizer
+    return rates.unet_lr == 0 and rates.text_lr == 0 and rates.text_2_lr <= 0
+
+
+_WORD = re.compile(r"[\w-]+(?: [\w-]+)*")
 _CONTRADICTIONS = (
     _Contradiction(
-        lambda r: r.optimizer.unet_lr == 0 and r.optimizer.text_lr == 0 and r.optimizer.text_2_lr <= 0,
+        lambda r: r.trains == "embeddings" and not _WORD.fullmatch(r.embeddings.word),
+        "embeddings.word is no word",
+        "set embeddings.word to what stands in the captions, such as the trigger 'sls'",
+    ),
+    _Contradiction(
+        lambda r: r.trains != "embeddings" and _has_no_rate(r),
         "both learning rates are 0: nothing would be trained",
         "set optimizer.unet_lr or optimizer.text_lr",
     ),

@@ -61,6 +61,16 @@ class FullFinetune:
 
 
 @dataclass(frozen=True)
+class Embeddings:
+    """Vectors for one word, learnt while the model rests (textual inversion)."""
+
+    word: str = knob("", "the word of captions they are for")
+    vectors: int = knob(4, "tokens the word counts as", unit="tokens", low=1, high=64)
+    initial: str = knob("*", "text whose tokens they start from, again and again where it is short")
+    lr: float = knob(5e-3, "their learning rate", low=1e-12, high=10.0)
+
+
+@dataclass(frozen=True)
 class Optimizer:
     """How weights move."""
 
@@ -234,11 +244,12 @@ class Recipe:
     """Every knob of one training."""
 
     seed: int = knob(42, "seed of every random draw", low=0, high=2**63 - 1)
-    trains: str = choice("adapter", "what is trained: an adapter, or the model itself")
+    trains: str = choice("adapter", "what is trained: an adapter, the model itself, or embeddings of a word")
     model: Model = field(default_factory=Model)
     text: Text = field(default_factory=Text)
     adapter: Adapter = field(default_factory=Adapter, metadata=CHOSEN)
     full: FullFinetune = field(default_factory=FullFinetune, metadata=CHOSEN)
+    embeddings: Embeddings = field(default_factory=Embeddings, metadata=CHOSEN)
     optimizer: Optimizer = field(default_factory=Optimizer)
     schedule: Schedule = field(default_factory=Schedule)
     length: Length = field(default_factory=Length)
