@@ -60,7 +60,8 @@ def verify(base: str, lora: Path) -> Verdict:
         theirs.load_lora_weights(dict(tensors))
     except (ValueError, RuntimeError, KeyError) as error:
         raise UserError(
-            f"diffusers does not load {visible(str(lora))}: {error}", "it may be damaged"
+            f"diffusers does not load {visible(str(lora))}: {error}",
+            "it reads LoRA and LoCon alone; or the file is damaged",
         ) from error
     difference = float((_outputs(family_of_pipeline(theirs, base)) - mine).abs().max())
     effect = float((mine - plain).abs().max())

@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from curator.contract.errors import UserError
 from curator.contract.recipe.recipe import Model
 from curator.contract.recipe.toml_file import load_recipe
+from train.adapters.attach import wishes
 from train.adapters.plan import plan_of
 from train.families.empty import empty_family, empty_model
 
@@ -70,6 +71,24 @@ def test_the_plan_is_the_file(make_run, work, tiny_model: Path, sets) -> None:
         assert (None if alpha is None else float(alpha)) == module.alpha
     header = struct.unpack("<Q", path.read_bytes()[:8])[0]
     assert path.stat().st_size - 8 - header == planned.bytes
+
+
+def test_each_text_encoder_has_its_own_rate() -> None:
+    """S051: the second one goes with the first unless it has its own; 0 leaves it alone; rules have a last word."""
+    roots = empty_family("sdxl", Model()).adapter_roots
+
+    def rates(*sets: str) -> dict[str, float]:
+        recipe = load_recipe("sdxl-lora", ["optimizer.unet_lr=1e-4", "optimizer.text_lr=1e-5", *sets])
+        return {wish.group: wish.rate for wish in wishes(roots, recipe.adapter, recipe.optimizer)}
+
+    assert rates() == {"unet": 1e-4, "text": 1e-5}
+    assert rates("optimizer.text_2_lr=2e-5") == {"unet": 1e-4, "text": 1e-5, "text_2": 2e-5}
+    assert rates("optimizer.text_2_lr=0") == {"unet": 1e-4, "text": 1e-5}
+    assert rates("adapter.rules=['lora_te2_* lr=3e-5']") == {"unet": 1e-4, "text": 1e-5, "lora_te2_*": 3e-5}
+    alone = empty_family("sd1", Model()).adapter_roots
+    recipe = load_recipe("sdxl-lora", ["optimizer.text_2_lr=1e-5"])
+    with pytest.raises(UserError, match="no second text encoder"):
+        wishes(alone, recipe.adapter, recipe.optimizer)
 
 
 def test_rules_reach_what_they_name(tiny_model: Path) -> None:

@@ -132,6 +132,17 @@ def test_every_kind_is_resumed_exactly(make_run, work, start_worker, events_of) 
     assert kinds <= {name.split(".")[1] for name in weights(whole)}
 
 
+def test_every_kind_gives_the_same_with_checkpointed_activations(make_run, work) -> None:
+    """S071: also where a kind draws anew in each pass; and in bf16 every kind finds its weights moved, and finite."""
+    sets = (*SETS, *EVERY_KIND, "length.steps=3", "precision.mixed=bf16")
+    plain = make_run(*sets, name="plain")
+    other = make_run(*sets, "precision.gradient_checkpointing=true", name="other")
+    assert work(plain) == 0
+    assert work(other) == 0
+    assert_equal(weights(plain), weights(other))
+    assert all(bool(tensor.isfinite().all()) for tensor in weights(plain).values())
+
+
 def test_a_damaged_newest_state_falls_back_to_the_one_before(make_run, work, events_of) -> None:
     whole = make_run(*SETS, name="whole")
     assert work(whole) == 0
