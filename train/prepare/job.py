@@ -52,7 +52,7 @@ def prepare(run: RunFolder, make_reporter: Callable[[bool], Reporter], signals: 
     warn(manifest, survey, recipe, reporter)
     plan = plan_training(manifest.spans, recipe, accelerator.num_processes)
     reporter.phase("loading the model")
-    family, adapter = load_model(recipe, accelerator.device)
+    family, adapter = load_model(recipe, accelerator.device, reporter.warn)
     identity = _identity(manifest, recipe, plan, survey)
     state = _saved_state(run, identity, reporter)
     optimizer = make_optimizer(recipe.optimizer, adapter.unet_weights, adapter.text_weights)

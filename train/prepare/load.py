@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import torch
 
-from curator.contract.errors import UserError
 from curator.contract.recipe.recipe import Recipe
 from train.adapters.lora import LoraAdapter, LoraShape, attach_lora
 from train.data.batches import BatchReader
@@ -14,27 +14,21 @@ from train.data.latents import Latents, keep_latents
 from train.device import gather
 from train.families.clip_text import TextRules
 from train.families.family import Family
-from train.families.load import load_family
+from train.families.load import load_of_recipe
 from train.job import Process
 
 
-def load_model(recipe: Recipe, device: torch.device) -> tuple[Family, LoraAdapter]:
+def load_model(
+    recipe: Recipe, device: torch.device, warn: Callable[[str, str], None]
+) -> tuple[Family, LoraAdapter]:
     """The base model on `device`, and the adapter attached to it, ready to train.
 
     Raises:
         UserError: there is no such model, or it cannot be trained by this recipe.
     """
-    model, knobs = recipe.model, recipe.adapter
-    if not model.path:
-        raise UserError("the recipe names no base model", "set model.path")
-    family = load_family(
-        model.path,
-        family=model.family,
-        vae=model.vae,
-        clip_skip=model.clip_skip,
-        prediction=model.prediction,
-        text=TextRules(recipe.text.weighted_captions, recipe.text.max_tokens),
-    )
+    knobs = recipe.adapter
+    text = TextRules(recipe.text.weighted_captions, recipe.text.max_tokens)
+    family = load_of_recipe(recipe.model, text, warn)
     half = recipe.precision.mixed == "bf16"
     family.place(device, torch.bfloat16 if half else torch.float32)
     trains_text = recipe.optimizer.text_lr > 0
