@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -28,8 +29,8 @@ def fake_trainer(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
-    (tmp_path / "model").mkdir()
-    return tmp_path / "model"
+    """Configuration alone, which is what is looked at before the worker starts."""
+    return shutil.copytree(Path(__file__).parents[2] / "train/families/sd1_config", tmp_path / "model")
 
 
 def test_freeze_tells_warnings_first_and_the_digest(collection: Path, frieze: Frieze) -> None:

@@ -10,6 +10,7 @@ from diffusers import AutoencoderKL, EulerDiscreteScheduler, UNet2DConditionMode
 from PIL import Image, ImageOps
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
+from curator.contract.base_model.prediction import Chosen
 from curator.contract.errors import UserError
 from curator.contract.recipe.adapter import Adapter
 from curator.contract.recipe.recipe import Optimizer
@@ -146,6 +147,7 @@ def test_the_shipped_parts_fit_each_other() -> None:
         ]
         unet, vae = part(UNet2DConditionModel, "unet"), part(AutoencoderKL, "vae")
     parts = ModelParts(
+        family="sdxl",
         source="",
         tokenizers=(clip_tokenizer(), clip_tokenizer(pad_token="!")),
         text_encoders=tuple(encoders),
@@ -153,7 +155,7 @@ def test_the_shipped_parts_fit_each_other() -> None:
         unet=unet,
         scheduler_config=part(EulerDiscreteScheduler, "scheduler").config,
     )
-    family = Sdxl(parts, prediction="epsilon", clip_skip=1, text=TextRules())
+    family = Sdxl(parts, chosen=Chosen("epsilon", False), clip_skip=1, text=TextRules())
     told = family.condition(CAPTIONS, [whole((1024, 1024))] * 2)
     assert (told.states.shape, told.pooled.shape) == ((2, 77, 2048), (2, 1280))
     noisy = torch.empty(2, 4, 128, 128, device="meta")

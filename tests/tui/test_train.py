@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -109,8 +110,7 @@ async def test_a_launch_shows_the_dashboard_of_a_run_of_its_own(drive, session, 
     """Row B09: the worker is another process; the app only reads what it writes."""
     monkeypatch.setattr(launch, "WORKER", (str(FAKE_WORKER),))
     session.freezing.write("set1")
-    model = tmp_path / "m"
-    model.mkdir()
+    model = shutil.copytree(Path(__file__).parents[2] / "train/families/sd1_config", tmp_path / "m")
     session.memory.keep("recipe", {"model.path": str(model), "metadata.description": "steps=7"})
     async with drive() as it:
         await it.press("5")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -12,10 +12,11 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 from torch import Tensor, nn
 from transformers import CLIPTokenizer
 
+from curator.contract.base_model.prediction import Chosen
 from train.families import clip_text
 from train.families.clip_text import TextRules
 from train.families.conditioning import Conditioning, Framing
-from train.families.family import AdapterRoots, BaseFacts, Prediction, TextEncoder
+from train.families.family import AdapterRoots, BaseFacts, TextEncoder
 from train.families.vae import Moments, decoded, moments_of, scaled_latents
 from train.objective.noise_schedule import alphas_cumprod
 
@@ -24,25 +25,33 @@ from train.objective.noise_schedule import alphas_cumprod
 class ModelParts:
     """The parts of a base model as they lie in its files. Text encoders and tokenizers are in the UNet's order."""
 
+    family: str
     source: str
     unet: UNet2DConditionModel
     vae: AutoencoderKL
     text_encoders: tuple[TextEncoder, ...]
     tokenizers: tuple[CLIPTokenizer, ...]
     scheduler_config: Mapping[str, Any]
+    spare: Mapping[str, Tensor] = field(default_factory=dict)  # of a single file, kept for saving one
 
 
 class StableDiffusion(ABC):
     """One loaded model (a `train.families.family.Family`). What it trains is for others to say."""
 
-    def __init__(self, parts: ModelParts, *, prediction: Prediction, clip_skip: int, text: TextRules) -> None:
+    def __init__(self, parts: ModelParts, *, chosen: Chosen, clip_skip: int, text: TextRules) -> None:
+        self.name = parts.family
         self.source = parts.source
+        self.spare = parts.spare
         self.tokenizers = parts.tokenizers
         self.text_encoders = parts.text_encoders
         self.vae = parts.vae.requires_grad_(False).eval()
         self.unet = parts.unet
-        self.scheduler_config = {**parts.scheduler_config, "prediction_type": prediction}
-        self.prediction: Prediction = prediction
+        self.scheduler_config = {
+            **parts.scheduler_config,
+            "prediction_type": chosen.prediction,
+            "rescale_betas_zero_snr": chosen.zero_terminal_snr,
+        }
+        self.prediction = chosen.prediction
         self.clip_skip = clip_skip
         self.text = text
         self._alphas = alphas_cumprod(self.scheduler_config)

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-import torch
-from diffusers import AutoencoderKL, UNet2DConditionModel
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
-
+from curator.contract.base_model.family import read_json
+from curator.contract.base_model.prediction import Chosen
 from curator.contract.errors import UserError, did_you_mean
 from curator.contract.recipe.recipe import Model
 from train.families.base import ModelParts
 from train.families.clip_text import PLAIN_TEXT
-from train.families.detect import read_json
 from train.families.family import Family
 from train.families.load import config_of
 from train.families.rows import FAMILIES, FamilyRow
+from train.models.empty import empty_text_encoder, empty_unet, empty_vae
 
 
 def empty_family(name: str, model: Model) -> Family:
@@ -41,17 +38,13 @@ def empty_model(model: Model) -> Family:
 
 
 def _empty(row: FamilyRow, config: Path, model: Model) -> Family:
-    with torch.device("meta"):
-        unet: Any = UNet2DConditionModel.from_config(read_json(config / "unet" / "config.json"))
-        vae: Any = AutoencoderKL.from_config(read_json(config / "vae" / "config.json"))
-        texts = tuple(_text(part.kind, config / part.folder) for part in row.text)
-    scheduler = read_json(config / "scheduler" / "scheduler_config.json")
-    tokenizers = tuple(part.shipped_tokenizer() for part in row.text)
-    parts = ModelParts(model.path, unet, vae, texts, tokenizers, scheduler)
-    return row.make(parts, prediction="epsilon", clip_skip=model.clip_skip, text=PLAIN_TEXT)
-
-
-def _text(
-    kind: type[CLIPTextModel] | type[CLIPTextModelWithProjection], folder: Path
-) -> CLIPTextModel | CLIPTextModelWithProjection:
-    return kind(CLIPTextConfig.from_dict(read_json(folder / "config.json")))
+    parts = ModelParts(
+        row.name,
+        model.path,
+        empty_unet(config),
+        empty_vae(row.config),
+        tuple(empty_text_encoder(config, part) for part in row.text),
+        tuple(part.shipped_tokenizer() for part in row.text),
+        read_json(row.config / "scheduler" / "scheduler_config.json"),
+    )
+    return row.make(parts, chosen=Chosen("epsilon", False), clip_skip=model.clip_skip, text=PLAIN_TEXT)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from torch import Tensor, nn
 from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
+from curator.contract.base_model.prediction import Prediction
 from train.families.conditioning import Conditioning, Framing
 from train.families.vae import Moments
 
-Prediction = Literal["epsilon", "v_prediction"]
 TextEncoder = CLIPTextModel | CLIPTextModelWithProjection
 
 
@@ -37,11 +37,13 @@ class BaseFacts:
 class Family(Protocol):
     """A base model of one family, with the parts training touches."""
 
+    name: str  # "sd1", "sd2" or "sdxl"
     unet: UNet2DConditionModel
     vae: AutoencoderKL
     text_encoders: tuple[TextEncoder, ...]
     tokenizers: tuple[CLIPTokenizer, ...]
     scheduler_config: Mapping[str, Any]
+    spare: Mapping[str, Tensor]  # of a single file and read by nothing: kept for saving one
 
     @property
     def facts(self) -> BaseFacts: ...

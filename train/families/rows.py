@@ -29,6 +29,11 @@ class TextPart:
     pad_token: str
 
     @property
+    def title(self) -> str:
+        """What messages call it."""
+        return "second text encoder" if self.folder.endswith("_2") else "text encoder"
+
+    @property
     def tokenizer_folder(self) -> str:
         return self.folder.replace("text_encoder", "tokenizer")
 

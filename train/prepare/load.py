@@ -2,41 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import torch
 
-from curator.contract.errors import UserError
 from curator.contract.recipe.recipe import Recipe
 from train.data.batches import BatchReader
 from train.data.latents import Latents, keep_latents
 from train.device import gather
 from train.families.clip_text import TextRules
 from train.families.family import Family
-from train.families.load import load_family
+from train.families.load import load_of_recipe
 from train.job import Process
 from train.trained.embeddings import expansion_of
 from train.trained.table import TRAINED
 from train.trained.trained import Trained
 
 
-def load_model(recipe: Recipe, device: torch.device) -> tuple[Family, Trained]:
+def load_model(
+    recipe: Recipe, device: torch.device, warn: Callable[[str, str], None]
+) -> tuple[Family, Trained]:
     """The base model on `device`, and what is trained of it or on it, ready for the first step.
 
     Raises:
         UserError: there is no such model, or it cannot be trained by this recipe.
     """
-    model = recipe.model
-    if not model.path:
-        raise UserError("the recipe names no base model", "set model.path")
-    family = load_family(
-        model.path,
-        family=model.family,
-        vae=model.vae,
-        clip_skip=model.clip_skip,
-        prediction=model.prediction,
-        text=_text_rules(recipe),
-    )
+    family = load_of_recipe(recipe.model, _text_rules(recipe), warn)
     row = TRAINED[recipe.trains]
     row.mark(family, recipe)
     half = recipe.precision.mixed == "bf16"

@@ -63,7 +63,7 @@ def load_trainable(recipe: Recipe, device: torch.device, reporter: Reporter) -> 
         UserError: there is no such model, or it cannot be trained by this recipe.
     """
     reporter.phase("loading the model")
-    family, trained = load_model(recipe, device)
+    family, trained = load_model(recipe, device, reporter.warn)
     return Trainable(family, trained, make_optimizer(recipe.optimizer, trained.groups))
 
 

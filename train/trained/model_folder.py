@@ -9,17 +9,16 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
-from diffusers import DDIMScheduler
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from transformers import CLIPTokenizer
 
 from curator.contract.caption.clip_tokens import CLIP_VOCAB
 from train.families.family import Family
-from train.families.rows import FAMILIES, FamilyRow
+from train.families.load import pipeline_of
+from train.families.rows import FAMILIES
 from train.weights.lora_file import DTYPES, Stored
 
 _PART = "diffusion_pytorch_model.safetensors"
@@ -29,7 +28,7 @@ _TEXT_MODEL, _PROJECTION = "text_model.", "text_projection."
 
 def write_model_folder(folder: Path, family: Family, metadata: Mapping[str, str], stored: Stored) -> Path:
     """Write the model into `folder`, which is there; the file of its UNet, which carries the metadata."""
-    pipeline = _pipeline(family)
+    pipeline = pipeline_of(family)
     pipeline.save_config(folder)
     dtype = DTYPES[stored]
     for name in ("unet", "vae"):
@@ -37,7 +36,7 @@ def write_model_folder(folder: Path, family: Family, metadata: Mapping[str, str]
         part.save_config(folder / name)
         about = {"format": "pt", **(metadata if name == "unet" else {})}
         save_file(_tensors(part, dtype), folder / name / _PART, about)
-    for part in _row(family).text:
+    for part in FAMILIES[family.name].text:
         encoder = getattr(pipeline, part.folder)
         encoder.config.save_pretrained(folder / part.folder)
         save_file(_text_tensors(encoder, dtype), folder / part.folder / _TEXT, {"format": "pt"})
@@ -53,21 +52,6 @@ def _save_tokenizer(tokenizer: CLIPTokenizer, folder: Path) -> None:
     if tokenizer.get_vocab() == own:
         for name in ("vocab.json", "merges.txt"):
             (folder / name).write_bytes((CLIP_VOCAB / name).read_bytes())
-
-
-def _row(family: Family) -> FamilyRow:
-    return next(row for row in FAMILIES.values() if row.make is type(family))
-
-
-def _pipeline(family: Family) -> Any:
-    """The diffusers pipeline of the model: the same modules, not copies."""
-    row = _row(family)
-    scheduler = DDIMScheduler.from_config(dict(family.scheduler_config))
-    texts = {part.folder: encoder for part, encoder in zip(row.text, family.text_encoders, strict=True)}
-    tokens = {part.tokenizer_folder: each for part, each in zip(row.text, family.tokenizers, strict=True)}
-    return row.pipeline(
-        vae=family.vae, unet=family.unet, scheduler=scheduler, **texts, **tokens, **row.pipeline_options
-    )
 
 
 def _tensors(part: nn.Module, dtype: torch.dtype) -> dict[str, Tensor]:

@@ -30,10 +30,15 @@ class Model:
         "text encoder layer counted from the end; SDXL always takes the second",
         unit="layers",
         low=1,
-        high=12,
+        high=23,
     )
     prediction: Literal["auto", "epsilon", "v_prediction"] = knob(
         "auto", "what the model predicts; auto asks the model", choices=("auto", "epsilon", "v_prediction")
+    )
+    zero_terminal_snr: Literal["auto", "on", "off"] = knob(
+        "auto",
+        "no signal at the last timestep, for v-prediction; auto asks the model",
+        choices=("auto", "on", "off"),
     )
 
 
