@@ -36,6 +36,7 @@ class AdaptedModule:
         self.group = group
         self.rate = rate
         self.training = True
+        self.kept: dict[str, Tensor] = {}
         self.base = host.forward
 
     @property

@@ -13,6 +13,7 @@ from train.adapters.kinds import lora
 from train.adapters.kinds.kind import Kind, Shapes, Site, Spec, Tensors, in_float32, of_channels, product
 
 LENGTH = "dora_scale"
+_SQUARES = "squares of the lengths of W"
 
 
 def shapes(spec: Spec) -> Shapes:
@@ -40,12 +41,22 @@ def _lengths(weight: Tensor) -> Tensor:
 
 
 def live(site: Site, x: Tensor) -> Tensor:
-    """m / |V| times what W and the LoRA say: the changed weight is made for its lengths alone."""
-    host, spec = site.host, site.spec
+    """m / |V| times what W and the LoRA say; V itself is never made.
+
+    Of each output |V|^2 = |W|^2 + 2 s W (up x down) + s^2 |up x down|^2: the first does not change, and the others are
+    products with the thin factors.
+    """
+    host, spec, tensors = site.host, site.spec, site.tensors
     weight, bias = host.get_parameter("weight"), getattr(host, "bias", None)
     with in_float32(x.device):
-        directed = weight.float() + lora.delta(spec, site.tensors, weight)
-        factors = of_channels(host, site.tensors[LENGTH]) / of_channels(host, _lengths(directed))
+        down, up = tensors[lora.DOWN].flatten(1), tensors[lora.UP].flatten(1)
+        if _SQUARES not in site.kept:
+            site.kept[_SQUARES] = weight.detach().float().flatten(1).square().sum(dim=1)
+        with_weight = (weight.float().flatten(1) @ down.T * up).sum(dim=1)
+        by_itself = (up @ (down @ down.T) * up).sum(dim=1)
+        squares = site.kept[_SQUARES] + 2 * spec.scale * with_weight + spec.scale**2 * by_itself
+        lengths = squares.clamp_min(torch.finfo().tiny).sqrt()
+        factors = of_channels(host, tensors[LENGTH].flatten() / lengths)
     said = product(host, x, weight) + lora.side(site, x)
     turned = (said * factors).to(said.dtype)
     return turned if bias is None else turned + of_channels(host, bias).to(said.dtype)

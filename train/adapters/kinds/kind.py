@@ -57,11 +57,12 @@ class Spec:
 
 
 class Site(Protocol):
-    """One adapted module, as a live path sees it."""
+    """One adapted module, as a live path sees it. `kept` holds what follows from the frozen weight alone."""
 
     spec: Spec
     tensors: dict[str, nn.Parameter]
     training: bool
+    kept: dict[str, Tensor]
 
     @property
     def host(self) -> nn.Module:
