@@ -17,12 +17,12 @@ from curator.contract.errors import UserError
 from curator.contract.files.whole_files import drafted_file
 
 Stored = Literal["fp32", "fp16", "bf16"]
-_DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
 
 def write_lora(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str], stored: Stored) -> str:
     """Write the file, with the hash of its tensors added to the metadata; the sha256 of the whole file."""
-    kept = {name: tensors[name].to(_DTYPES[stored]).contiguous() for name in sorted(tensors)}
+    kept = {name: tensors[name].to(DTYPES[stored]).contiguous() for name in sorted(tensors)}
     sealed = {**metadata, "modelspec.hash_sha256": f"0x{tensor_hash(kept)}"}
     with drafted_file(path) as draft:
         save_file(kept, draft, sealed)
