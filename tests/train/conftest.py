@@ -259,3 +259,10 @@ def _signals_as_before():
     yield
     for each, handler in known.items():
         signal.signal(each, handler)
+
+
+@pytest.fixture
+def tiny_of(request: pytest.FixtureRequest) -> Callable[[str], Path]:
+    """The random model folder of a family."""
+    names = {"sd1": "tiny_model", "sd2": "tiny_sd2", "sdxl": "tiny_sdxl"}
+    return lambda family: request.getfixturevalue(names[family])

@@ -18,7 +18,13 @@ from curator.contract.run.events import CheckpointSaved, Evaluated, StepDone
 from train.families.conditioning import whole
 from train.families.load import load_family
 
-FULL = ("trains=full", "optimizer.unet_lr=1e-3", "optimizer.text_lr=1e-3", "length.steps=2")
+FULL = (
+    "trains=full",
+    "full.format=folder",
+    "optimizer.unet_lr=1e-3",
+    "optimizer.text_lr=1e-3",
+    "length.steps=2",
+)
 
 
 @pytest.fixture
@@ -102,6 +108,19 @@ def test_what_is_saved_loads(full_run, work, events_of) -> None:
     assert (
         json.loads((out / "scheduler" / "scheduler_config.json").read_text())["prediction_type"] == "epsilon"
     )
+
+
+def test_a_single_file_is_the_folder(full_run, work, tiny_model: Path) -> None:
+    """S064: what other programs read, by default; the same weights as the folder's."""
+    folder, file = full_run(name="folder"), full_run("full.format=file", name="file")
+    assert work(folder) == 0
+    assert work(file) == 0
+    one = load_family(str(folder.output_dir / "folder"))
+    other = load_family(str(file.output_dir / "file.safetensors"), config=tiny_model)
+    for mine, theirs in zip(one.unet.parameters(), other.unet.parameters(), strict=True):
+        assert torch.equal(mine, theirs)
+    with safe_open(file.output_dir / "file.safetensors", "pt") as opened:
+        assert opened.metadata()["ss_steps"] == "2"
 
 
 def test_killed_and_resumed_equals_uninterrupted(full_run, work, start_worker, events_of) -> None:

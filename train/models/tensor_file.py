@@ -106,13 +106,13 @@ def _pickle(path: Path) -> TensorFile:
 
 def _unpickled(path: Path) -> Any:
     """What `weights_only` reads; of an archive nothing is in memory before it is asked for."""
-    with torch.serialization.safe_globals([(_Nothing, name) for name in _INERT]):
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=_is_archive(path))
-
-
-def _is_archive(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(2) == b"PK"
+    options: dict[str, Any] = {"map_location": "cpu", "weights_only": True}
+    with torch.serialization.safe_globals([(_Nothing, name) for name in _INERT]), path.open("rb") as file:
+        is_archive = file.read(2) == b"PK"
+        file.seek(0)
+        if path.suffix.lower() == ".safetensors":  # torch would believe the name
+            return torch.load(file, **options)
+        return torch.load(path, mmap=is_archive, **options)
 
 
 class _Nothing(dict[str, Any]):

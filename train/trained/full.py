@@ -6,6 +6,7 @@ sees a gradient and stays as it is, as do the vectors of tokens and positions un
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -14,10 +15,10 @@ import torch
 from torch import Tensor, nn
 
 from curator.contract.errors import UserError
-from curator.contract.files.whole_files import drafted_folder
+from curator.contract.recipe.recipe import FullFinetune as FullKnobs
 from curator.contract.recipe.recipe import Optimizer, Recipe
 from train.families.family import Family
-from train.trained.model_folder import write_model_folder
+from train.models.save import write_folder, write_single_file
 from train.trained.rates import check_encoders, group_of, parts
 from train.trained.trained import WeightGroup, Written, grouped
 from train.weights.lora_file import Stored, file_sha256
@@ -28,8 +29,9 @@ _EMBEDDINGS = ("token_embedding", "position_embedding")
 class FullFinetune:
     """Weights of the model: a `train.trained.trained.Trained`."""
 
-    def __init__(self, family: Family, rates: Optimizer) -> None:
+    def __init__(self, family: Family, knobs: FullKnobs, rates: Optimizer) -> None:
         self._family = family
+        self._knobs = knobs
         self._rates = rates
 
     @property
@@ -72,11 +74,15 @@ class FullFinetune:
             weight.copy_(saved)
 
     def write(self, place: Path, metadata: Mapping[str, str], stored: Stored) -> list[Written]:
-        """The whole model, as a diffusers folder."""
-        with drafted_folder(place, replace=True) as draft:
-            main = write_model_folder(draft, self._family, metadata, stored)
-            digest = file_sha256(main)
-        return [Written(place, digest)]
+        """The whole model: a single file in the original layout, or a diffusers folder."""
+        if self._knobs.format == "file":
+            path = place.with_name(f"{place.name}.safetensors")
+            write_single_file(path, self._family, metadata, stored)
+            return [Written(path, file_sha256(path))]
+        if place.exists():  # of a run that was killed after it wrote the same step
+            shutil.rmtree(place)
+        write_folder(place, self._family, metadata, stored)
+        return [Written(place, file_sha256(place / "unet" / "diffusion_pytorch_model.safetensors"))]
 
 
 def mark(family: Family, recipe: Recipe) -> None:

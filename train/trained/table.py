@@ -39,7 +39,7 @@ def _adapter(family: Family, recipe: Recipe) -> Trained:
 
 
 def _full(family: Family, recipe: Recipe) -> Trained:
-    return FullFinetune(family, recipe.optimizer)
+    return FullFinetune(family, recipe.full, recipe.optimizer)
 
 
 TRAINED: dict[str, Row] = {

@@ -18,6 +18,7 @@ _NEUTRAL = (
     "model.vae",
     "model.family",
     "precision.gradient_checkpointing",
+    "full.format",
     "save.",
     "sample.",
     "evaluate.",

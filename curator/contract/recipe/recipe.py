@@ -63,6 +63,9 @@ class FullFinetune:
     """The model itself: what of it is trained."""
 
     embeddings: bool = knob(False, "train the vectors of the text encoders' tokens and positions as well")
+    format: Literal["file", "folder"] = knob(
+        "file", "a single file in the original layout, or a diffusers folder", choices=("file", "folder")
+    )
 
 
 @dataclass(frozen=True)
