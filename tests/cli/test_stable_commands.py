@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,7 @@ from curator.runs import launch
 
 Frieze = Callable[..., Any]
 PAGE = Path(__file__).parents[2] / "docs" / "commands.md"
+CONFIG = Path(__file__).parents[2] / "train" / "families" / "sd1_config"
 FAKE = Path(__file__).parents[1] / "runs" / "fake_worker.py"
 
 # What was promised: a line as it is typed, and, of a JSON report, the keys it has (of its first element, if a list).
@@ -133,7 +135,7 @@ def home(frozen: Path, frieze: Frieze, monkeypatch: pytest.MonkeyPatch) -> Path:
         '[[datasets]]\nresolution = 512\nenable_bucket = true\n[[datasets.subsets]]\nimage_dir = "kohya/3_sls fox"\n'
     )
     (folder / "meta.json").write_text('{"pictures/fox.png": {"tags": "fox, red"}}')
-    (folder / "model").mkdir()
+    shutil.copytree(CONFIG, folder / "model")  # what a model says of itself, without weights
     monkeypatch.setattr(launch, "WORKER", (str(FAKE),))
     return folder
 

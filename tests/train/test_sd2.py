@@ -9,8 +9,11 @@ import torch
 from diffusers import StableDiffusionPipeline
 from PIL import Image
 
+from curator.contract.recipe.adapter import Adapter
+from curator.contract.recipe.recipe import Optimizer
 from curator.contract.run.events import SampleMade, StepDone
-from train.adapters.lora import LoraShape, attach_lora
+from train.adapters.attach import attach, wishes
+from train.families.clip_text import text_model_path
 from train.families.conditioning import whole
 from train.families.family import AdapterRoots
 from train.families.load import load_family
@@ -41,18 +44,16 @@ def test_modules_at_true_size(name, text, unet, with_conv) -> None:
     row = FAMILIES[name]
     with torch.device("meta"):
         encoder, net = empty_text_encoder(row.config, row.text[0]), empty_unet(row.config)
-    from train.families.clip_text import text_model_path
 
-    def count(shape: LoraShape, prefix: str) -> int:
-        roots = AdapterRoots(net, (text_model_path(encoder),))
-        keys = attach_lora(roots, shape, 1).network.state_dict()
-        return len({key.split(".")[0] for key in keys if key.startswith(prefix)})
+    roots = AdapterRoots(net, (text_model_path(encoder),))
 
-    assert count(LoraShape(1, 1.0, unet=False), "lora_te_text_model_encoder_layers_") == text
-    assert count(LoraShape(1, 1.0, text_encoder=False), "lora_unet_") == unet
-    assert (
-        count(LoraShape(1, 1.0, conv_rank=1, conv_alpha=1.0, text_encoder=False), "lora_unet_") == with_conv
-    )
+    def count(knobs: Adapter, prefix: str) -> int:
+        found = wishes(roots, knobs, Optimizer())
+        return sum(wish.target.name.startswith(prefix) for wish in found)
+
+    assert count(Adapter(rank=1), "lora_te_text_model_encoder_layers_") == text
+    assert count(Adapter(rank=1), "lora_unet_") == unet
+    assert count(Adapter(rank=1, conv_rank=1), "lora_unet_") == with_conv
 
 
 @pytest.mark.parametrize(
@@ -118,8 +119,8 @@ def test_a_resumed_run_is_the_run_that_was_not_stopped(
 def test_a_small_overfit_halves_the_loss(tiny_sd2, prediction) -> None:
     """Two images, the same noise and times again and again."""
     family = load_family(str(tiny_sd2), prediction=prediction)
-    adapter = attach_lora(family.adapter_roots, LoraShape(16, 16.0, conv_rank=16, conv_alpha=16.0), seed=1)
-    adapter.train(True)
+    knobs = Adapter(rank=16, alpha=16.0, conv_rank=16, conv_alpha=16.0)
+    adapter = attach(family.adapter_roots, knobs, Optimizer(), seed=1)
     optimizer = torch.optim.AdamW(adapter.weights, lr=1e-2)
     noise = torch.stack([keyed_normal((4, 8, 8), index) for index in range(2)])
     latents = torch.stack([keyed_normal((4, 8, 8), 10 + index) for index in range(2)])
