@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from curator.contract.errors import UserError
 from curator.contract.run.event_log import EventLog
-from curator.contract.run.events import RunEnded, RunFailed, StepDone
+from curator.contract.run.events import RunEnded, RunFailed, StepDone, Warned
 from train.families.load import load_family
 from train.families.sd1 import Sd1
 
@@ -278,3 +278,29 @@ def test_a_folder_that_is_no_run(tmp_path: Path, capsys) -> None:
     assert "is no run" in capsys.readouterr().err
     assert main([]) == 2
     assert "usage" in capsys.readouterr().err
+
+
+def test_weights_that_are_no_numbers_stop_a_run_before_its_first_step(
+    make_run, work, events_of, capsys, tiny_model, tmp_path: Path
+) -> None:
+    """Blamed on the file and not on a learning rate; attention hides NaN queries from the loss."""
+    folder = tmp_path / "nan"
+    shutil.copytree(tiny_model, folder)
+    path = folder / "text_encoder" / "model.safetensors"
+    tensors = load_file(path)
+    name = next(name for name in tensors if name.endswith("layers.1.self_attn.q_proj.weight"))
+    save_file({**tensors, name: tensors[name] * float("nan")}, path, {"format": "pt"})
+    run = make_run(f"model.path={folder}")
+    what = refused(run, work, events_of, capsys)
+    assert f"'{name}' of its text encoder holds NaN" in what
+    assert not any(isinstance(event, StepDone) for event in events_of(run))
+
+
+def test_what_is_doubtful_in_a_model_is_told_in_the_run(
+    make_run, work, events_of, tiny_model, tmp_path: Path
+) -> None:
+    folder = tmp_path / "bare"
+    shutil.copytree(tiny_model, folder, ignore=shutil.ignore_patterns("tokenizer"))
+    run = make_run(f"model.path={folder}", "length.steps=1")
+    assert work(run) == 0
+    assert any("no whole tokenizer" in event.what for event in events_of(run) if isinstance(event, Warned))

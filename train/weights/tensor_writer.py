@@ -41,6 +41,11 @@ class FileHashes:
         """The short hash that model sites show (S091)."""
         return self.sha256[:10]
 
+    @property
+    def autov3(self) -> str:
+        """The short hash that does not change with the metadata."""
+        return self.tensors[:12]
+
 
 def hashes_of(path: Path) -> FileHashes:
     """The hashes of a file on the disk; raises `OSError`."""
