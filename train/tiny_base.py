@@ -1,6 +1,6 @@
 """A tiny base model, made, taught and written; `tiny_models` says what it is.
 
-    python -m train.tiny_base OUT [--family sd1|sdxl] [--seed N]
+    python -m train.tiny_base OUT [--family sd1|sd2|sdxl] [--seed N]
                               [--pictures FILE_OR_MANIFEST] [--vae-steps N] [--unet-steps N]
 
 Without images its weights are random. With images (SD1 only) its VAE learns to draw them and its UNet to denoise
@@ -31,10 +31,10 @@ from curator.contract.manifest.manifest import open_manifest
 from curator.contract.text import visible
 from train import quiet
 from train.data.dataset import picture_of
-from train.tiny_models import tiny_sd1, tiny_sdxl
+from train.tiny_models import tiny_sd1, tiny_sd2, tiny_sdxl
 from train.tiny_teach import Lesson, teach
 
-_MAKERS: dict[str, Callable[[str], Any]] = {"sd1": tiny_sd1, "sdxl": tiny_sdxl}
+_MAKERS: dict[str, Callable[[str], Any]] = {"sd1": tiny_sd1, "sd2": tiny_sd2, "sdxl": tiny_sdxl}
 
 
 def build(seed: int, prediction: str = "epsilon", family: str = "sd1") -> Any:

@@ -21,10 +21,10 @@ from curator.contract.exit_codes import ExitCode
 from curator.contract.files.json_data import to_json
 from curator.contract.text import visible
 from train import quiet
-from train.adapters.apply import apply_lora
+from train.adapters.apply import apply_adapter
 from train.families.conditioning import Framing
 from train.families.family import Family
-from train.families.load import family_of_pipeline, load_family, load_pipeline
+from train.families.load import load_family, pipeline_of
 from train.objective.noise import keyed_normal
 from train.weights.lora_file import file_sha256, read_lora
 
@@ -54,16 +54,17 @@ def verify(base: str, lora: Path) -> Verdict:
     tensors, _ = read_lora(lora)
     ours = load_family(base)
     plain = _outputs(ours)
-    modules = apply_lora(ours.adapter_roots, tensors)
+    modules = apply_adapter(ours.adapter_roots, tensors)
     mine = _outputs(ours)
-    theirs = load_pipeline(base)
+    theirs = load_family(base)
     try:
-        theirs.load_lora_weights(dict(tensors))
+        pipeline_of(theirs).load_lora_weights(dict(tensors))
     except (ValueError, RuntimeError, KeyError) as error:
         raise UserError(
-            f"diffusers does not load {visible(str(lora))}: {error}", "it may be damaged"
+            f"diffusers does not load {visible(str(lora))}: {error}",
+            "it reads LoRA and LoCon alone; or the file is damaged",
         ) from error
-    difference = float((_outputs(family_of_pipeline(theirs, base)) - mine).abs().max())
+    difference = float((_outputs(theirs) - mine).abs().max())
     effect = float((mine - plain).abs().max())
     return Verdict(str(lora), file_sha256(lora), modules, effect, difference, difference <= _TOLERANCE)
 

@@ -16,9 +16,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from curator.contract.base_model.check import check_base_model
 from curator.contract.errors import UserError
 from curator.contract.exit_codes import ExitCode
 from curator.contract.manifest.manifest import open_manifest
+from curator.contract.recipe.checks import TrainingWarning
+from curator.contract.recipe.fields import value_of
 from curator.contract.recipe.recipe import Recipe
 from curator.contract.recipe.toml_file import dump_recipe, with_values
 from curator.contract.run.event_log import end_of_events, read_events
@@ -86,11 +89,11 @@ def start_new(parent: Path, manifest: Path, recipe: Recipe, name: str, processes
     return run
 
 
-def check_models(recipe: Recipe) -> None:
-    """Whether the models of a recipe can be there: files that are, or names of a hub. Importing torch takes long.
+def check_models(recipe: Recipe) -> list[TrainingWarning]:
+    """What is doubtful in a recipe's models, as far as their headers and configuration say. Importing torch takes long.
 
     Raises:
-        UserError: there is no base model, or no such file.
+        UserError: there is no base model, no such file, or one that this recipe cannot train.
     """
     if not recipe.model.path:
         raise UserError("the recipe names no base model", "give --model PATH, or set model.path")
@@ -100,11 +103,13 @@ def check_models(recipe: Recipe) -> None:
                 f"there is no model at {visible(value)} ({key})",
                 "give a diffusers folder, a .safetensors file or a hub name such as owner/model",
             )
+    return check_base_model(recipe.model)
 
 
 def _with_whole_paths(recipe: Recipe) -> Recipe:
     """A resume may come from another folder: files that are there are named from the root. A hub's names stay."""
-    given = {"model.path": recipe.model.path, "model.vae": recipe.model.vae}
+    names = ("model.path", "model.vae", "adapter.start")
+    given = {name: str(value_of(recipe, name)) for name in names}
     files = {name: Path(value).expanduser() for name, value in given.items() if value}
     return with_values(recipe, {name: str(file.absolute()) for name, file in files.items() if file.exists()})
 
