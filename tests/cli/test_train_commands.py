@@ -176,13 +176,13 @@ def test_a_detached_run_is_listed_stopped_and_resumed(frozen: Path, model: Path,
     assert frieze("runs", "list", "--json").json[0]["status"] == "running"
     assert frieze("runs", "stop", run.path.name[:12]).code == 0
     told = frieze("runs", "follow", run.path.name)
-    assert told.code == 0
+    assert told.code == 4
     assert "stopped after step" in told.out
     assert frieze("train", "--resume", "set", "--detach").out.strip() == str(run.path)
     assert frieze("train", "--resume", "set").code == 2
     os.kill(run.worker_pid() or 0, signal.SIGKILL)
     crashed = frieze("runs", "follow", "set")
-    assert crashed.code == 2
+    assert crashed.code == 3
     assert "crashed after step" in crashed.err
     assert f"--resume {run.path.name}" in crashed.err
 
@@ -191,7 +191,7 @@ def test_a_detached_run_is_listed_stopped_and_resumed(frozen: Path, model: Path,
 def test_a_failed_run_is_a_mistake_in_its_own_words(frozen: Path, model: Path, frieze: Frieze) -> None:
     done = frieze("train", "set", "--recipe", "tiny-demo", "--model", model,
                   "--set", "metadata.description=fail=middle")  # fmt: skip
-    assert done.code == 2
+    assert done.code == 3
     assert "the disk is full" in done.err
     assert "hint: free space" in done.err
 

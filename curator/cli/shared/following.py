@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from curator.cli.shared.output import put, say, stdout_console
 from curator.contract.errors import UserError
+from curator.contract.exit_codes import ExitCode
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
+    from curator.contract.run.events import Event
     from curator.contract.run.run_folder import RunFolder
     from curator.runs.fold import RunView
     from curator.session.runs import Follower
@@ -19,20 +22,24 @@ _LOOK_S = 0.5
 _FOOTER = "Ctrl-C leaves this dashboard; the run goes on"
 
 
-def follow(run: RunFolder) -> RunView:
-    """Watch `run` until it is over, or until Ctrl-C, which leaves it alone.
+def follow(run: RunFolder, *, as_json: bool = False) -> RunView:
+    """Watch `run` until it is over, or until Ctrl-C, which leaves it alone. As JSON its events come, one a line.
 
     Raises:
         KeyboardInterrupt: with the words that say how to come back.
     """
+    from curator.contract.run.events import to_line
+    from curator.runs.report import PlainReport
     from curator.session.runs import Runs
 
     follower = Runs.follow(run)
     try:
-        if sys.stdout.isatty():
+        if as_json:
+            _report(follower, lambda events: map(to_line, events))
+        elif sys.stdout.isatty():
             _watch(follower)
         else:
-            _report(follower)
+            _report(follower, PlainReport().lines)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(left(run)) from None
     return follower.view
@@ -62,13 +69,10 @@ def _watch(follower: Follower) -> None:
             time.sleep(_LOOK_S)
 
 
-def _report(follower: Follower) -> None:
-    from curator.runs.report import PlainReport
-
-    report = PlainReport()
+def _report(follower: Follower, lines: Callable[[Sequence[Event]], Iterable[str]]) -> None:
     while True:
         view = follower.poll()
-        for line in report.lines(follower.news, view):
+        for line in lines(follower.news):
             put(line)
         sys.stdout.flush()
         if follower.is_over:
@@ -82,20 +86,21 @@ def tell_end(run: RunFolder, view: RunView) -> None:
     """Say how a run that is over ended.
 
     Raises:
-        UserError: it failed, crashed, or never began.
+        UserError: it failed, crashed, was stopped, or never began.
     """
     name = visible(run.path.name)
     if view.status == "failed":
         what, hint = view.failure or ("the run failed", f"look into {run.log_path}")
-        raise UserError(what, hint)
+        raise UserError(what, hint, ExitCode.RUN_FAILED)
     if view.status == "crashed":
         raise UserError(
             f"the run {name} crashed after step {view.step}",
             f"look into {run.log_path}; go on with: frieze train --resume {name}",
+            ExitCode.RUN_FAILED,
         )
+    if view.status == "stopped":
+        hint = f"go on with: frieze train --resume {name}"
+        raise UserError(f"the run {name} was stopped after step {view.step}", hint, ExitCode.RUN_STOPPED)
     if view.status == "new":
         raise UserError(f"the run {name} was never started", f"start it with: frieze train --resume {name}")
-    if view.status == "stopped":
-        say(f"the run {name} stopped after step {view.step}; go on with: frieze train --resume {name}")
-        return
     say(f"the run {name} is finished; its files are in {visible(str(run.output_dir))}")
