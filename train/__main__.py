@@ -10,11 +10,21 @@ from typing import NoReturn
 from curator.contract.exit_codes import ExitCode
 from train.worker import work
 
+USAGE = """\
+usage: python -m train RUN_FOLDER
+
+Runs or resumes the run in a folder that 'frieze train' made. It ends with 0 when the run is finished, 3 when it failed,
+4 when it was stopped, 2 for a mistake, 130 when it was interrupted.
+"""
+
 
 def main(arguments: list[str]) -> int:
     """The exit code of one training process."""
+    if arguments and arguments[0] in ("--help", "-h"):
+        sys.stdout.write(USAGE)
+        return 0
     if len(arguments) != 1 or arguments[0].startswith("-"):
-        sys.stderr.write("usage: python -m train RUN_FOLDER\nmake a run folder with 'frieze train'\n")
+        sys.stderr.write(USAGE)
         return ExitCode.MISTAKE
     return work(Path(arguments[0]))
 

@@ -3,56 +3,159 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from curator.cli.shared.following import follow as follow_run
-from curator.cli.shared.following import tell_end
+from curator.cli.shared.following import left, tell_end
 from curator.cli.shared.options import CollectionOption, JsonOption
-from curator.cli.shared.output import put, put_json_rows, put_table, say
+from curator.cli.shared.output import put, put_json, put_json_rows, put_table, say
 from curator.cli.shared.places import runs_of
+from curator.cli.shared.run_report import run_json, run_lines
 from curator.cli.shared.typer_apps import noun
-from curator.contract.errors import UserError
+from curator.contract.errors import UserError, did_you_mean
+from curator.contract.exit_codes import ExitCode
 from curator.contract.text import visible
 
-app = noun("List, follow and control runs.")
+if TYPE_CHECKING:
+    from curator.contract.run.run_folder import RunFolder
+    from curator.session.runs import Runs, RunSummary
+
+app = noun("List, show, follow, wait for and control runs.")
 
 RunArgument = Annotated[
-    str, typer.Argument(metavar="RUN", help="Name of the run, the beginning of one, or its folder.")
+    str,
+    typer.Argument(
+        metavar="RUN",
+        help="Name of the run (of several the living, else the newest), its beginning or folder.",
+    ),
+]
+TimeoutOption = Annotated[
+    float | None,
+    typer.Option("--timeout", metavar="S", min=0, help="Wait S seconds at most; default: until it is over."),
 ]
 
 
 @app.command("list")
-def list_all(collection: CollectionOption = None, as_json: JsonOption = False) -> None:
+def list_all(
+    *,
+    status: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--status",
+            metavar="STATUS",
+            help="Only these: new, running, paused, finished, stopped, failed, crashed; may be repeated.",
+        ),
+    ] = None,
+    limit: Annotated[
+        int, typer.Option("--limit", metavar="N", min=0, help="Only the N newest; 0 is all.")
+    ] = 0,
+    collection: CollectionOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """List the runs, newest first."""
     from curator.runs.words import loss_in_words
 
+    wanted = _statuses(status)
     damaged: list[UserError] = []
     found = runs_of(collection).all(lambda _, why: damaged.append(why))
     for why in damaged:
         say(f"passed over: {visible(why.what)}: {visible(why.hint)}")
+    shown = [run for run in found if not wanted or run.status in wanted][: limit or None]
     if as_json:
-        put_json_rows({**asdict(each), "path": str(each.path)} for each in found)
+        put_json_rows(_row_json(run) for run in shown)
         return
     rows = [
-        (r.name, r.status, f"{r.step}/{r.total_steps or '?'}", loss_in_words(r.loss), r.created_at)
-        for r in found
-    ]
-    put_table(rows, ("name", "status", "step", "loss", "made"))
+        (r.name, r.status, f"{r.step}/{r.total_steps or '?'}", loss_in_words(r.loss), r.created_at, r.failure or "")
+        for r in shown
+    ]  # fmt: skip
+    put_table(rows, ("name", "status", "step", "loss", "made", "failure"))
+
+
+def _statuses(words: list[str] | None) -> set[str]:
+    """The words of `--status`, with commas or without."""
+    from curator.runs.listing import STATUSES
+
+    wanted = {word.strip() for given in words or () for word in given.split(",")}
+    for word in wanted.difference(STATUSES):
+        raise UserError(f"'{visible(word)}' is no status of a run", did_you_mean(word, STATUSES))
+    return wanted
+
+
+def _row_json(run: RunSummary) -> dict[str, Any]:
+    values = asdict(run)
+    paths = {name: str(values[name]) if values[name] else None for name in ("path", "log", "weights")}
+    return {**values, **paths}
 
 
 @app.command()
-def follow(run: RunArgument, collection: CollectionOption = None) -> None:
-    """Watch a run; leaving never stops it."""
+def show(run: RunArgument, collection: CollectionOption = None, as_json: JsonOption = False) -> None:
+    """Show one run: how far it is, how fast, what it wrote, and why it failed."""
+    runs = runs_of(collection)
+    found = runs.find(run)
+    summary, view = runs.summary(found), runs.view(found)
+    if as_json:
+        put_json({**_row_json(summary), **run_json(found, view)})
+        return
+    for line in run_lines(summary, view):
+        put(line)
+
+
+@app.command()
+def wait(run: RunArgument, timeout: TimeoutOption = None, collection: CollectionOption = None) -> None:
+    """Wait until a run is over. Ends with 0 if it finished, 3 if it failed or crashed, 4 if it was stopped.
+
+    Ends with 1 where it is not over after --timeout.
+    """
+    runs = runs_of(collection)
+    _wait(runs, runs.find(run), timeout)
+
+
+def _wait(runs: Runs, run: RunFolder, timeout_s: float | None) -> None:
+    try:
+        view = runs.wait(run, timeout_s)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(left(run)) from None
+    if view is None:
+        say(f"the run {visible(run.path.name)} is not over after {timeout_s:g} seconds")
+        raise typer.Exit(ExitCode.NO)
+    tell_end(run, view)
+
+
+@app.command()
+def follow(run: RunArgument, collection: CollectionOption = None, as_json: JsonOption = False) -> None:
+    """Watch a run; leaving never stops it. Ends as 'frieze runs wait' does.
+
+    Where stdout is no terminal its course comes in lines; with --json every event, one a line, as docs/events.md
+    has them.
+    """
     followed = runs_of(collection).find(run)
-    tell_end(followed, follow_run(followed))
+    tell_end(followed, follow_run(followed, as_json=as_json))
 
 
 @app.command()
-def stop(run: RunArgument, collection: CollectionOption = None) -> None:
-    """Have a run finish its step, keep its state and end."""
-    _request(run, "stop", collection)
+def stop(
+    run: RunArgument,
+    *,
+    wait: Annotated[bool, typer.Option("--wait", help="Come back when it is over.")] = False,
+    timeout: TimeoutOption = None,
+    collection: CollectionOption = None,
+) -> None:
+    """Have a run finish its step, keep its state and end.
+
+    With --wait it ends with 0 when the run has stopped or finished, 3 if it failed, 1 after --timeout.
+    """
+    if timeout is not None and not wait:
+        raise UserError("--timeout says how long to wait", "add --wait")
+    asked = _request(run, "stop", collection)
+    if wait:
+        try:
+            _wait(runs_of(collection), asked, timeout)
+        except UserError as ending:
+            if ending.code != ExitCode.RUN_STOPPED:
+                raise
+            say(visible(ending.what))  # just what was asked for
 
 
 @app.command()
@@ -79,8 +182,9 @@ def sample(run: RunArgument, collection: CollectionOption = None) -> None:
     _request(run, "sample", collection)
 
 
-def _request(name: str, action: str, collection: CollectionOption) -> None:
+def _request(name: str, action: str, collection: CollectionOption) -> RunFolder:
     runs = runs_of(collection)
     run = runs.find(name)
     runs.request(run, action)
     put(f"asked {visible(run.path.name)} to {action}; it looks once a step")
+    return run

@@ -100,6 +100,10 @@ class RunFold:
         self._warnings: list[ev.Warned] = []
         self._quarantined: list[ev.ImageQuarantined] = []
 
+    @property
+    def total_steps(self) -> int:
+        return self._told.total_steps
+
     def feed(self, *events: ev.Event) -> None:
         """Take in events, oldest first."""
         for event in events:

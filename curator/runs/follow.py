@@ -3,12 +3,36 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Sequence
 
 from curator.contract.run.event_log import read_events
 from curator.contract.run.events import Event
 from curator.contract.run.run_folder import RunFolder
 from curator.runs.fold import RunFold, RunView
+
+_LOOK_S = 0.5
+
+
+def wait_for_end(run: RunFolder, timeout_s: float | None = None) -> RunView | None:
+    """The run once it is over; None where it still lives after `timeout_s`. A paused run lives.
+
+    Raises:
+        UserError: the event log cannot be read.
+    """
+    deadline = None if timeout_s is None else time.monotonic() + timeout_s
+    while run.status() == "running":
+        left = _LOOK_S if deadline is None else deadline - time.monotonic()
+        if left <= 0:
+            return None
+        time.sleep(min(left, _LOOK_S))
+    follower = Follower(run)
+    while True:
+        view = follower.poll()
+        if follower.is_over:
+            return view
+        if view.status == "running":  # somebody started it again meanwhile
+            return wait_for_end(run, None if deadline is None else deadline - time.monotonic())
 
 
 class Follower:
@@ -21,7 +45,7 @@ class Follower:
         self._fold = RunFold()
         self._damaged = 0
         self._offset = 0
-        self._is_behind = False  # a long log is read in pieces
+        self.is_behind = False  # a long log is read in pieces
         self._lock = threading.Lock()  # an event is taken in once, whoever looks
 
     def poll(self) -> RunView:
@@ -35,9 +59,7 @@ class Follower:
             status = self.run.status()
             # What the worker was asked and has not read: a step or a phase may be long.
             pending = tuple(self.run.requests()) if status == "running" else ()
-            self.news, self._offset, damaged, self._is_behind = read_events(
-                self.run.events_path, self._offset
-            )
+            self.news, self._offset, damaged, self.is_behind = read_events(self.run.events_path, self._offset)
             self._damaged += damaged
             self._fold.feed(*self.news)
             known = self.view
@@ -48,4 +70,4 @@ class Follower:
     @property
     def is_over(self) -> bool:
         """Whether nothing more will come unless the run is started again."""
-        return self.view.status != "running" and not self._is_behind
+        return self.view.status != "running" and not self.is_behind

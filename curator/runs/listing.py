@@ -3,34 +3,51 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar, get_args
 
 from curator.contract.errors import UserError, did_you_mean
 from curator.contract.run.event_log import end_of_events, read_events
-from curator.contract.run.events import Event, RunStarted, StepDone
+from curator.contract.run.events import Event, Paused, Resumed, RunFailed, RunStarted, StepDone
 from curator.contract.run.run_folder import RunFolder, RunInfo, Status
 from curator.contract.text import visible
 
-_Kind = TypeVar("_Kind", bound=RunStarted | StepDone)
+ListedStatus = Literal["new", "running", "paused", "finished", "stopped", "failed", "crashed"]
+STATUSES: tuple[ListedStatus, ...] = get_args(ListedStatus)
+_Kind = TypeVar("_Kind", bound=Event)
 PassedOver = Callable[[str, UserError], None]  # the name of a folder whose run cannot be read, and why
 _EDGE_BYTES = 1 << 16  # some 250 events: enough to meet a step behind a few sample images
 
 
 @dataclass(frozen=True)
 class RunSummary:
-    """One line of the list of runs. `loss` is the last step's, None before the first."""
+    """One line of the list of runs. `loss` is the last step's, None before the first.
+
+    `failure` says why a failed run failed, `pid` is the process of a living one, `weights` the newest file of weights.
+    """
 
     name: str
     path: Path
-    status: Status
+    status: ListedStatus
     step: int
     total_steps: int
     loss: float | None
     created_at: str
     manifest: str
+    failure: str | None
+    pid: int | None
+    log: Path
+    weights: Path | None
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether a worker works on it, or waits."""
+        return self.status in ("running", "paused")
 
 
 def list_runs(parent: Path, passed_over: PassedOver | None = None) -> list[RunSummary]:
@@ -45,6 +62,15 @@ def list_runs(parent: Path, passed_over: PassedOver | None = None) -> list[RunSu
     return sorted(summaries, key=lambda each: (each.created_at, each.name), reverse=True)
 
 
+def summary_of(run: RunFolder) -> RunSummary:
+    """The same of one run.
+
+    Raises:
+        UserError: it is damaged.
+    """
+    return _summary(run, run.info())
+
+
 def _summary(run: RunFolder, info: RunInfo) -> RunSummary:
     status = run.status()
     first, last = _edges(run.events_path)
@@ -52,15 +78,20 @@ def _summary(run: RunFolder, info: RunInfo) -> RunSummary:
     # A run resumed from step 200 that has not trained a step yet stands at 200, not where it crashed.
     newest = _newest((RunStarted, StepDone), last) or started
     done = _newest((StepDone,), last)
+    failed = _newest((RunFailed,), last) if status == "failed" else None
     return RunSummary(
         run.path.name,
         run.path,
-        status,
+        _listed(status, last),
         newest.step if newest else 0,
         started.total_steps if started else 0,
         done.loss if done else None,
         info.created_at,
         info.manifest,
+        failed.what if failed else None,
+        run.worker_pid() if status == "running" else None,
+        run.log_path,
+        newest_weights(run),
     )
 
 
@@ -70,8 +101,29 @@ def run_folders(parent: Path) -> list[RunFolder]:
     return [run for run in map(RunFolder, folders) if os.path.lexists(run.info_path)]
 
 
+def _listed(status: Status, last: Sequence[Event]) -> ListedStatus:
+    """The status, told by the newest events where the run is paused."""
+    if status != "running":
+        return status
+    newest = _newest((Paused, Resumed, RunStarted), last)
+    return "paused" if isinstance(newest, Paused) else "running"
+
+
+def newest_weights(run: RunFolder) -> Path | None:
+    """The file of weights written last; a run that was killed may have written more than its events tell."""
+    files: list[tuple[int, str, Path]] = []
+    with suppress(OSError):  # the folder is gone, or no folder; a file may go while we look
+        for file in run.output_dir.glob("*.safetensors"):
+            about = file.stat()
+            if stat.S_ISREG(about.st_mode):
+                files.append((about.st_mtime_ns, file.name, file))
+    return max(files)[-1] if files else None
+
+
 def find_run(parent: Path, name: str) -> RunFolder:
     """The run called `name`: a folder, a folder's name below `parent`, a run's own name, or a unique beginning.
+
+    Of several runs of one name it is the one that lives, else the newest.
 
     Raises:
         UserError: none or several; the hint names the nearest or all of them. Or it is damaged.
@@ -83,15 +135,34 @@ def find_run(parent: Path, name: str) -> RunFolder:
     runs = {run.path.name: info for run, info in _runs_below(parent)}
     known = {folder: info.name if isinstance(info, RunInfo) else folder for folder, info in runs.items()}
     matches = _matching(known, name)
+    if len({known[folder] for folder in matches}) == 1:
+        matches = _living_or_newest(parent, {folder: runs[folder] for folder in matches})
     if len(matches) == 1:
         _given(runs[matches[0]])
         return RunFolder(parent / matches[0])
     if matches:
         raise UserError(
-            f"several runs begin with '{visible(name)}'", "give more of the name: " + ", ".join(matches)
+            f"'{visible(name)}' means several runs", "give more of the name: " + ", ".join(matches)
         )
     hint = did_you_mean(name, {*known, *known.values()}) if known else "start one with 'frieze train'"
     raise UserError(f"there is no run '{visible(name)}' in {visible(str(parent))}", hint)
+
+
+def _living_or_newest(parent: Path, same: dict[str, RunInfo | UserError]) -> list[str]:
+    """Of the folders of runs of one name: those that live, else the newest."""
+    living = [folder for folder in same if RunFolder(parent / folder).status() == "running"]
+    made = {folder: info.created_at for folder, info in same.items() if isinstance(info, RunInfo)}
+    return living or sorted(same, key=lambda folder: (_moment(made.get(folder, "")), _number(folder)))[-1:]
+
+
+def _moment(created_at: str) -> float:
+    return datetime.fromisoformat(created_at).timestamp() if created_at else 0.0
+
+
+def _number(folder: str) -> int:
+    """Runs of one name and day are numbered from 2 on: `2025-03-01-cats-10` is newer than `...-cats-9`."""
+    digits = folder.rpartition("-")[2]
+    return int(digits) if digits.isdecimal() else 1
 
 
 def _matching(known: dict[str, str], name: str) -> list[str]:

@@ -7,35 +7,38 @@ from typing import Any
 
 from curator.contract.run import events as ev
 from curator.contract.text import visible
-from curator.runs.fold import RunView
+from curator.runs.fold import RunFold
 from curator.runs.words import loss_in_words, rate_in_words, seconds_in_words
 
 _LINES_A_RUN = 20  # steps that get a line, evenly spread
 
 
 class PlainReport:
-    """Turns events into lines. `view` has to have been fed the same events."""
+    """Turns events into lines, each with the figures as they were then: many events may be told at once."""
 
     def __init__(self) -> None:
         self._told = -1  # twentieth of the run, or tenth of a phase, told last
+        self._fold = RunFold()
 
-    def lines(self, events: Iterable[ev.Event], view: RunView) -> Iterator[str]:
+    def lines(self, events: Iterable[ev.Event]) -> Iterator[str]:
         """The lines of some new events; events that need no line give none."""
         for event in events:
+            self._fold.feed(event)
             if isinstance(event, ev.StepDone):
-                yield from self._step(event, view)
+                yield from self._step(event)
             elif isinstance(event, ev.PhaseStarted | ev.RunStarted):
                 self._told = -1
                 yield _WORDS[type(event)](event)
             elif words := _WORDS.get(type(event)):
                 yield words(event)
 
-    def _step(self, event: ev.StepDone, view: RunView) -> Iterator[str]:
-        total = max(view.total_steps, 1)
+    def _step(self, event: ev.StepDone) -> Iterator[str]:
+        total = max(self._fold.total_steps, 1)
         part = event.step * _LINES_A_RUN // total
         if part == self._told and event.step != total:
             return
         self._told = part
+        view = self._fold.view()
         yield (
             f"step {event.step}/{total}  epoch {event.epoch}  loss {loss_in_words(event.loss)}"
             f"  smoothed {loss_in_words(view.smoothed_loss)}  {rate_in_words(view.it_per_s, 'it', 'it')}"

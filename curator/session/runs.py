@@ -9,6 +9,7 @@ if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen 
     from curator.contract.recipe.checks import TrainingWarning
     from curator.contract.recipe.recipe import Recipe
     from curator.contract.run.run_folder import RunFolder
+    from curator.runs.fold import RunView
     from curator.runs.follow import Follower
     from curator.runs.listing import PassedOver, RunSummary
 
@@ -52,8 +53,15 @@ class Runs:
 
         return len(run_folders(self.folder))
 
+    @staticmethod
+    def summary(run: RunFolder) -> RunSummary:
+        """One run as the list has it."""
+        from curator.runs.listing import summary_of
+
+        return summary_of(run)
+
     def find(self, name: str) -> RunFolder:
-        """The run of that name, or of the one that begins so."""
+        """The run of that name, or of the one that begins so: of several of one name the living, else the newest."""
         from curator.runs.listing import find_run
 
         return find_run(self.folder, name)
@@ -64,6 +72,24 @@ class Runs:
         from curator.runs.follow import Follower
 
         return Follower(run)
+
+    @staticmethod
+    def view(run: RunFolder) -> RunView:
+        """One run as its events tell it."""
+        from curator.runs.follow import Follower
+
+        follower = Follower(run)
+        view = follower.poll()
+        while follower.is_behind:
+            view = follower.poll()
+        return view
+
+    @staticmethod
+    def wait(run: RunFolder, timeout_s: float | None = None) -> RunView | None:
+        """The run once it is over; None where it still lives after `timeout_s`."""
+        from curator.runs.follow import wait_for_end
+
+        return wait_for_end(run, timeout_s)
 
     def request(self, run: RunFolder, action: str) -> None:
         """Ask a living run to pause, resume, save, sample or stop."""

@@ -156,19 +156,26 @@ def test_a_falling_curve_falls() -> None:
 
 
 def test_plain_lines_tell_a_long_run_briefly() -> None:
-    fold, report = RunFold(), PlainReport()
+    report = PlainReport()
     events: list[ev.Event] = [ev.RunStarted(0, 0, 1000, 4, False, 1, "cpu", 1)]
     events += [ev.StepDone(0, i, 0, 0.5, {"unet": 1e-4}, 1, 4, 0.5, 0) for i in range(1, 1001)]
     events += [
         ev.CheckpointSaved(0, 1000, "output/x\x1b.safetensors", "ab"),
         ev.RunEnded(0, "finished", 1000),
     ]
-    lines: list[str] = []
-    for event in events:
-        fold.feed(event)
-        lines += report.lines([event], fold.view())
+    lines = list(report.lines(events))
     assert 20 <= len(lines) <= 26
     assert lines[0] == "begins: 1000 steps, 4 epochs on cpu"
     assert "step 1000/1000" in lines[-3]
     assert "\\x1b" in lines[-2]
     assert lines[-1] == "finished after step 1000"
+
+
+def test_plain_lines_have_the_figures_of_their_step_however_many_are_told_at_once() -> None:
+    events: list[ev.Event] = [ev.RunStarted(0, 0, 40, 4, False, 1, "cpu", 1)]
+    events += [ev.StepDone(0, i, 0, 1 / i, {"unet": 1e-4}, 1, 4, 0.5, 0) for i in range(1, 41)]
+    alone, report = PlainReport(), PlainReport()
+    at_once = list(report.lines(events))
+    assert at_once == [line for event in events for line in alone.lines([event])]
+    assert len({line.partition("smoothed")[2] for line in at_once[1:]}) == len(at_once) - 1
+    assert "left 0:10" in next(line for line in at_once if line.startswith("step 20/40"))

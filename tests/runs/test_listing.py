@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+import os
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,16 @@ from curator.contract.run.run_folder import RunFolder
 from curator.runs.listing import find_run, list_runs
 
 MakeRun = Callable[..., RunFolder]
+
+
+@contextmanager
+def held(run: RunFolder) -> Generator[None]:
+    """A living worker, whose process is gone afterwards."""
+    try:
+        with run.hold():
+            yield
+    finally:
+        (run.path / "worker.json").write_text("{}")
 
 
 def log_steps(run: RunFolder, first: int, last: int) -> None:
@@ -61,12 +74,77 @@ def test_names_complete_by_a_unique_beginning(make_run: MakeRun, tmp_path: Path)
     assert find_run(parent, "wo").path == wolf.path
     assert find_run(parent, fox.path.name).path == fox.path  # also the beginning of the second one's folder
     assert find_run(parent, str(again.path)).path == again.path
-    with pytest.raises(UserError, match="several runs") as several:
-        find_run(parent, "fox")
+    with pytest.raises(UserError, match="means several runs") as several:
+        find_run(parent, fox.path.name[:8])
     assert again.path.name in several.value.hint
+    assert wolf.path.name in several.value.hint
     with pytest.raises(UserError, match="no run 'wulf'") as missing:
         find_run(parent, "wulf")
     assert "wolf" in missing.value.hint
+
+
+def test_a_name_of_several_runs_means_the_living_one_else_the_newest(
+    make_run: MakeRun, tmp_path: Path
+) -> None:
+    parent = tmp_path / "runs"
+    runs = [make_run("fox") for _ in range(11)]  # of one second: `-10` and `-11` sort before `-2`
+    assert find_run(parent, "fox").path == runs[-1].path
+    assert find_run(parent, "fo").path == runs[-1].path
+    with held(runs[3]):
+        assert find_run(parent, "fox").path == runs[3].path
+        with held(runs[5]), pytest.raises(UserError, match="several") as several:
+            find_run(parent, "fox")
+        assert runs[3].path.name in several.value.hint
+        assert runs[4].path.name not in several.value.hint
+
+
+def test_the_newest_is_told_by_its_moment_not_by_its_name(make_run: MakeRun, tmp_path: Path) -> None:
+    """An offset of the clock (summer time) changes nothing."""
+    older, newer = make_run("fox"), make_run("fox")
+    for run, at in ((older, "2025-01-01T12:00:00+00:00"), (newer, "2025-01-01T08:00:00-08:00")):
+        about = json.loads((run.path / "run.json").read_text())
+        (run.path / "run.json").write_text(json.dumps({**about, "created_at": at}))
+    older.path.rename(older.path.with_name("z-fox"))
+    assert find_run(tmp_path / "runs", "fox").path == newer.path
+
+
+def test_a_living_run_that_waits_is_paused(make_run: MakeRun, tmp_path: Path) -> None:
+    run = make_run()
+    log = EventLog(run.events_path)
+
+    def listed() -> tuple[str, int | None]:
+        (summary,) = list_runs(tmp_path / "runs")
+        return summary.status, summary.pid
+
+    with held(run):
+        log.write(ev.RunStarted(0, 0, 10, 1, False, 1, "cpu", 1))
+        log.write(ev.Paused(0, 3))
+        assert listed() == ("paused", os.getpid())
+        log.write(ev.SampleMade(0, 3, "samples/a.png", "a fox", 1))
+        assert listed()[0] == "paused"
+        log.write(ev.Resumed(0, 3))
+        assert listed()[0] == "running"
+        log.write(ev.Paused(0, 4))
+        run.finish("stopped", 4)
+    assert listed() == ("stopped", None)
+
+
+def test_a_line_says_why_a_run_failed_and_where_its_weights_are(make_run: MakeRun, tmp_path: Path) -> None:
+    run = make_run()
+    log_steps(run, 0, 3)
+    log = EventLog(run.events_path)
+    log.write(ev.RunFailed(0, "the disk is full", "free space"))
+    with held(run):
+        run.finish("failed", 3)
+    for age, name in enumerate(("fox.safetensors", "fox-step2.safetensors", "fox-step1.safetensors")):
+        file = run.output_dir / name
+        file.touch()
+        os.utime(file, (1000 - age, 1000 - age))
+    (run.output_dir / "dir.safetensors").mkdir()
+    (summary,) = list_runs(tmp_path / "runs")
+    assert (summary.status, summary.failure) == ("failed", "the disk is full")
+    assert summary.weights == run.output_dir / "fox.safetensors"
+    assert summary.log == run.path / "log.txt"
 
 
 def test_where_there_are_no_runs_the_hint_says_how_to_start(tmp_path: Path) -> None:

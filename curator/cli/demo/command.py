@@ -84,7 +84,7 @@ def _stop_living_runs(folder: Path) -> None:
     from curator.session.runs import Runs
 
     for run in Runs(runs_folder(folder)).all():
-        if run.status == "running":
+        if run.is_alive:
             raise UserError(
                 "the last demo's run still trains",
                 f"stop it: frieze runs stop {visible(run.name)} --collection {visible(str(folder))}",

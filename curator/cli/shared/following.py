@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from curator.cli.shared.output import put, say, stdout_console
@@ -12,6 +13,7 @@ from curator.contract.exit_codes import ExitCode
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
+    from curator.contract.run.events import Event
     from curator.contract.run.run_folder import RunFolder
     from curator.runs.fold import RunView
     from curator.session.runs import Follower
@@ -20,20 +22,24 @@ _LOOK_S = 0.5
 _FOOTER = "Ctrl-C leaves this dashboard; the run goes on"
 
 
-def follow(run: RunFolder) -> RunView:
-    """Watch `run` until it is over, or until Ctrl-C, which leaves it alone.
+def follow(run: RunFolder, *, as_json: bool = False) -> RunView:
+    """Watch `run` until it is over, or until Ctrl-C, which leaves it alone. As JSON its events come, one a line.
 
     Raises:
         KeyboardInterrupt: with the words that say how to come back.
     """
+    from curator.contract.run.events import to_line
+    from curator.runs.report import PlainReport
     from curator.session.runs import Runs
 
     follower = Runs.follow(run)
     try:
-        if sys.stdout.isatty():
+        if as_json:
+            _report(follower, lambda events: map(to_line, events))
+        elif sys.stdout.isatty():
             _watch(follower)
         else:
-            _report(follower)
+            _report(follower, PlainReport().lines)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(left(run)) from None
     return follower.view
@@ -63,13 +69,10 @@ def _watch(follower: Follower) -> None:
             time.sleep(_LOOK_S)
 
 
-def _report(follower: Follower) -> None:
-    from curator.runs.report import PlainReport
-
-    report = PlainReport()
+def _report(follower: Follower, lines: Callable[[Sequence[Event]], Iterable[str]]) -> None:
     while True:
         view = follower.poll()
-        for line in report.lines(follower.news, view):
+        for line in lines(follower.news):
             put(line)
         sys.stdout.flush()
         if follower.is_over:
