@@ -19,7 +19,7 @@ from curator.contract.run.events import RunEnded, RunFailed
 from curator.contract.run.run_folder import RunFolder
 from train import quiet
 from train.clock import Clock
-from train.stop_signals import StopSignals
+from curator.contract.run.stop_signals import StopSignals
 
 INTERRUPTED = 130
 _FINISHED, _BROKEN, _MISTAKE = 0, 1, 2

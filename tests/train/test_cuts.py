@@ -23,7 +23,7 @@ from train.data.quarantine import Quarantine
 from train.families.load import load_family
 from train.prepare.job import prepare
 from train.report import Reporter
-from train.stop_signals import StopSignals
+from curator.contract.run.stop_signals import StopSignals
 
 SIZES = ((120, 60), (64, 64), (90, 61), (131, 65), (66, 130), (100, 100))
 

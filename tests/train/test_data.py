@@ -293,7 +293,7 @@ def test_the_rows_are_walked_once_before_a_run(make_run, monkeypatch) -> None:
     from curator.contract.manifest.manifest import Manifest
     from train.prepare.job import prepare
     from train.report import Reporter
-    from train.stop_signals import StopSignals
+    from curator.contract.run.stop_signals import StopSignals
 
     walks, honest = [], Manifest.images
     monkeypatch.setattr(Manifest, "images", lambda self, *args: walks.append(args) or honest(self, *args))

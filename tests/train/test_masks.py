@@ -18,7 +18,7 @@ from train.data.survey import CountedManifest
 from train.objective.loss import sample_losses
 from train.prepare.job import prepare
 from train.report import Reporter
-from train.stop_signals import StopSignals
+from curator.contract.run.stop_signals import StopSignals
 
 WHOLE = Placement((64, 64), (64, 64), (0, 0, 64, 64))
 SQUARES = ((64, 64),) * 4

@@ -95,7 +95,7 @@ def test_a_stop_while_latents_are_kept(make_run) -> None:
     from train.control import StopRequestedError
     from train.prepare.job import prepare
     from train.report import Reporter
-    from train.stop_signals import StopSignals
+    from curator.contract.run.stop_signals import StopSignals
 
     run = make_run()
     signals = StopSignals()

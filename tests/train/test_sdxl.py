@@ -22,7 +22,7 @@ from train.families.read import SDXL_CONFIG
 from train.families.sdxl import Sdxl
 from train.prepare.job import prepare
 from train.report import Reporter
-from train.stop_signals import StopSignals
+from curator.contract.run.stop_signals import StopSignals
 from train.weights.ldm_names import unet_file_names
 from train.weights.lora_file import read_lora
 

@@ -10,7 +10,7 @@ from curator.contract.run.run_folder import RunFolder
 from train.job import Job
 from train.prepare.job import prepare
 from train.report import Reporter
-from train.stop_signals import StopSignals
+from curator.contract.run.stop_signals import StopSignals
 
 
 def prepared(run: RunFolder) -> Job:

@@ -33,7 +33,7 @@ from train.prepare.refuse import check_disk, check_images, open_sealed, warn, wa
 from train.report import Reporter
 from train.resume import Identity, State, newest_state
 from train.step import Stepper
-from train.stop_signals import StopSignals
+from curator.contract.run.stop_signals import StopSignals
 from train.weights.metadata import Record
 
 
