@@ -7,6 +7,7 @@ was made, and `cuda` that was asked for by name and is not there is an error wit
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ DEVICES = ("auto", "cpu", "cuda")
 _PROVIDERS = {"CUDAExecutionProvider": "cuda", "CPUExecutionProvider": "cpu"}
 _KINDS = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(uint8)": np.uint8}
 _ERRORS, _FATAL = 3, 4  # onnxruntime's severities
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _NO_MEMORY = ("Failed to allocate memory", "out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "bad allocation")
 
 
@@ -124,9 +126,15 @@ def _said() -> Generator[list[str]]:
 
 def _no_cuda(why: str) -> UserError:
     return UserError(
-        f"CUDA cannot be used: {visible(why.splitlines()[0][:300])}",
+        f"CUDA cannot be used: {_reason(why)}",
         "pip install onnxruntime-gpu with the CUDA and cuDNN it needs, or use --device auto",
     )
+
+
+def _reason(said: str) -> str:
+    """The reason in onnxruntime's first line of log, without its colours, time and place in the source."""
+    line = _COLOURS.sub("", said.strip().splitlines()[0])
+    return visible(line.rpartition(" : FAIL : ")[2][:300])
 
 
 def _input_of(session: Any, path: Path) -> InputShape:

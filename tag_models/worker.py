@@ -140,7 +140,7 @@ class _Worker:
 
     def _answer(self, model: Model, pipeline: Pipeline) -> None:
         gathered = Gathered(model.labels, model.kind, self._job.floor)
-        written = told = time.monotonic()
+        written, told = time.monotonic(), 0.0  # the first answer is told at once
         for looked in pipeline.looked(self._stoppable(self._left())):
             for image, problem in looked.bad:
                 self._emit(ImageQuarantined(time.time(), image.path, problem))

@@ -92,7 +92,8 @@ def write_job(folder: Path, job: TaggingJob, images: Iterable[ImageEntry]) -> No
     Raises:
         OSError: it cannot be written.
     """
-    (folder / PARTS).mkdir(parents=True)
+    for inside in (PARTS, "requests"):
+        (folder / inside).mkdir(parents=True)
     with drafted_file(folder / IMAGES) as draft, draft.open("w", encoding="ascii") as file:
         for image in images:
             file.write(json.dumps([image.sha256, image.path]) + "\n")
