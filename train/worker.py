@@ -19,9 +19,9 @@ from curator.contract.locations import LOG
 from curator.contract.run.event_log import EventLog
 from curator.contract.run.events import RunEnded, RunFailed
 from curator.contract.run.run_folder import RunFolder
+from curator.contract.run.stop_signals import StopSignals
 from train import quiet
 from train.clock import Clock
-from train.stop_signals import StopSignals
 
 
 def work(path: Path) -> int:

@@ -291,9 +291,9 @@ def test_reading_ahead_is_ordered_bounded_and_can_be_given_up() -> None:
 def test_the_rows_are_walked_once_before_a_run(make_run, monkeypatch) -> None:
     """File check and counts share one walk; the digest takes rows as they are stored."""
     from curator.contract.manifest.manifest import Manifest
+    from curator.contract.run.stop_signals import StopSignals
     from train.prepare.job import prepare
     from train.report import Reporter
-    from train.stop_signals import StopSignals
 
     walks, honest = [], Manifest.images
     monkeypatch.setattr(Manifest, "images", lambda self, *args: walks.append(args) or honest(self, *args))

@@ -13,12 +13,12 @@ from PIL import Image
 from curator.contract.buckets import Placement
 from curator.contract.manifest.manifest import open_manifest
 from curator.contract.run.events import Evaluated, ImageQuarantined, StepDone, Warned
+from curator.contract.run.stop_signals import StopSignals
 from train.data.images import BadPictureError, Cut, PictureFile, load_sample
 from train.data.survey import CountedManifest
 from train.objective.loss import sample_losses
 from train.prepare.job import prepare
 from train.report import Reporter
-from train.stop_signals import StopSignals
 
 WHOLE = Placement((64, 64), (64, 64), (0, 0, 64, 64))
 SQUARES = ((64, 64),) * 4

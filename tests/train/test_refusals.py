@@ -91,10 +91,10 @@ def test_a_hub_that_is_out_of_reach(monkeypatch) -> None:
 
 def test_a_stop_while_latents_are_kept(make_run) -> None:
     """Nothing was trained, so there is nothing to save."""
+    from curator.contract.run.stop_signals import StopSignals
     from train.control import StopRequestedError
     from train.prepare.job import prepare
     from train.report import Reporter
-    from train.stop_signals import StopSignals
 
     run = make_run()
     signals = StopSignals()

@@ -15,6 +15,7 @@ from curator.contract.errors import UserError
 from curator.contract.recipe.adapter import Adapter
 from curator.contract.recipe.recipe import Optimizer
 from curator.contract.run.events import Evaluated, SampleMade
+from curator.contract.run.stop_signals import StopSignals
 from train.adapters.apply import apply_adapter
 from train.adapters.attach import attach, wishes
 from train.families.base import ModelParts
@@ -26,7 +27,6 @@ from train.families.rows import FAMILIES
 from train.families.sdxl import Sdxl
 from train.prepare.job import prepare
 from train.report import Reporter
-from train.stop_signals import StopSignals
 from train.weights.ldm_names import unet_file_names
 from train.weights.lora_file import read_lora
 

@@ -7,11 +7,11 @@ import torch
 
 from curator.contract.run.events import StepDone
 from curator.contract.run.run_folder import RunFolder
+from curator.contract.run.stop_signals import StopSignals
 from train.adapters.kinds.lora import UP
 from train.job import Job
 from train.prepare.job import prepare
 from train.report import Reporter
-from train.stop_signals import StopSignals
 
 
 def prepared(run: RunFolder) -> Job:

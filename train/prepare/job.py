@@ -17,6 +17,7 @@ from curator.contract.recipe.toml_file import load_recipe, values_of
 from curator.contract.run.events import RunStarted
 from curator.contract.run.run_folder import RunFolder, RunInfo
 from curator.contract.run.run_length import TrainingPlan
+from curator.contract.run.stop_signals import StopSignals
 from curator.contract.text import visible
 from train.checkpoints import Checkpoints
 from train.control import Control
@@ -29,7 +30,6 @@ from train.prepare.refuse import check_disk, open_sealed, warn_of_long_captions
 from train.prepare.stages import Material, load_trainable, make_reader, make_stepper, survey_material
 from train.report import Reporter
 from train.resume import Identity, State, newest_state
-from train.stop_signals import StopSignals
 from train.weights.metadata import Record
 
 
