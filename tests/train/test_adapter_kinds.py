@@ -244,7 +244,7 @@ def test_boft_says_where_it_cannot_cut() -> None:
         KINDS["boft"].shapes(Spec("boft", (33, 8), 4))
 
 
-LIMITS = {"loha": 3.2, "boft": 3.2} | dict.fromkeys(set(KINDS) - {"norm", "loha", "boft"}, 2.6)
+LIMITS = {"loha": 3.2, "boft": 3.2} | dict.fromkeys(sorted({*KINDS} - {"norm", "loha", "boft"}), 2.6)
 _OPTIONS = {"lokr": {"factor": 16, "full_matrix": True}, "dylora": {"unit": 4}, "ia3": {"on_input": False}}
 
 
