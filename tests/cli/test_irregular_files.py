@@ -99,9 +99,8 @@ def test_what_lies_beside_pictures(
     done = frieze("import", more, "--layout", "everydream", "--collection", collection)
     told, *warnings = done.out.splitlines()
     assert (done.code, told) == (0, "0 images added, 1 subset saved")  # what is beside images is optional
-    assert {line.partition(": ")[2].rpartition(": ")[0].rpartition("/")[2] for line in warnings} == {
-        "a.caption", "a.png.json"
-    }  # fmt: skip
+    beside = {line.partition(": ")[2].rpartition(": ")[0].rpartition("/")[2] for line in warnings}
+    assert beside == ({"a.caption", "a.png.json"} if kind in ("FIFO", "endless device", "loop") else set())
     done = frieze("import", more, "--layout", "gallery-dl", "--collection", collection)
     assert (done.code, "hint: look at the file: a file that cannot be read" in done.err) == (
         2,
