@@ -227,7 +227,7 @@ def test_a_run_starts_from_an_adapter(make_run, work, tmp_path: Path) -> None:
     assert all(torch.allclose(before[name], after[name], atol=1e-6) for name in before)
     for changed, what in (("adapter.rank=8", "another size"), ("adapter.kind=lora", "missing")):
         sets = tuple(each for each in (*same, start) if "factor" not in each or "kind=lora" not in changed)
-        assert work(make_run(*sets, changed, name="other")) == 2, what
+        assert work(make_run(*sets, changed, name="other")) == 3, what
 
 
 def test_an_adapter_goes_on_with_its_own_alpha_alone(tiny_model: Path) -> None:

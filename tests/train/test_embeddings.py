@@ -56,7 +56,7 @@ def test_a_run(request, make_run, frozen, work, events_of, model: str, names: se
 
 def test_a_word_no_caption_has_is_refused(make_run, frozen, work, capsys) -> None:
     run = make_run(*WORD, frozen=frozen(rules=CaptionRules(trigger="other")))
-    assert work(run) == 2
+    assert work(run) == 3
     assert "no caption has the word 'sls'" in capsys.readouterr().err
 
 

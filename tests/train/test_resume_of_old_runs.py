@@ -52,5 +52,5 @@ def test_a_run_of_the_version_before_goes_on(old_run: RunFolder, work, events_of
 def test_an_old_run_with_another_recipe_is_refused(old_run: RunFolder, work, capsys) -> None:
     text = old_run.recipe_path.read_text("utf-8")
     old_run.recipe_path.write_text(text.replace("unet_lr = 0.01", "unet_lr = 0.02"), "utf-8")
-    assert work(old_run) == 2
+    assert work(old_run) == 3
     assert "another recipe" in capsys.readouterr().err

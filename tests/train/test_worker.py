@@ -248,7 +248,7 @@ def test_long_captions_are_warned_of(make_run, work, events_of, frozen) -> None:
 def test_a_bug_has_a_sentence_and_a_traceback(make_run, work, events_of, monkeypatch, capsys) -> None:
     run = make_run("length.steps=1")
     monkeypatch.setattr("train.loop.set_rates", lambda *_: 1 / 0)
-    assert work(run) == 1
+    assert work(run) == 3
     (failed,) = of_kind(events_of(run), RunFailed)
     assert "ZeroDivisionError" in failed.what
     assert "log.txt" in failed.hint
