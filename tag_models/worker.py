@@ -16,6 +16,7 @@ from pathlib import Path
 
 from curator.contract.errors import UserError
 from curator.contract.exit_codes import ExitCode
+from curator.contract.locations import LOG
 from curator.contract.run.event_log import EventLog
 from curator.contract.run.events import (
     Event,
@@ -105,7 +106,7 @@ class _Worker:
             self._say_failed(
                 UserError(
                     f"the job broke: {type(error).__name__}: {visible(first)}",
-                    "log.txt of the job tells where",
+                    f"{LOG} of the job tells where",
                 )
             )
             how, code = "failed", ExitCode.BUG

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from curator.contract.errors import UserError
 from curator.contract.files.json_data import to_json
+from curator.contract.locations import RECIPE
 from curator.contract.recipe.recipe import Recipe
 from curator.contract.recipe.toml_file import load_recipe
 from train import quiet
@@ -30,7 +31,7 @@ def main(arguments: list[str]) -> int:
 
 def _recipe() -> Recipe:
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "recipe.toml"
+        path = Path(folder, RECIPE)
         path.write_bytes(sys.stdin.buffer.read())
         return load_recipe(path)
 
