@@ -110,7 +110,7 @@ def read_job(folder: Path) -> TaggingJob:
         return checked(TaggingJob, read_object(folder / JOB))
     except FileNotFoundError as error:
         raise UserError(
-            f"{visible(str(folder))} holds no job", "start one with 'frieze propose MODEL'"
+            f"{visible(str(folder))} holds no job", "give a folder with job.json"
         ) from error
     except (OSError, ValueError) as error:
         raise UserError(
