@@ -100,6 +100,8 @@ STABLE: list[tuple[str, str]] = [
     ("recipe check sd15-lora", ""),
     ("recipe check sd15-lora --set length.steps=9 --json", "recipe doubts"),
     ("recipe fields --json", "key type default help section needs"),
+    ("models list --json", "name kind licence missing"),
+    ("models show wd-swinv2-v3 --json", "name kind thresholds folder"),
     ("train set --recipe tiny-demo --model model --set batch.size=2 --check --json", "steps steps_per_epoch buckets"),
     ("train set --recipe tiny-demo --model model --set metadata.description=steps=2", ""),
     ("runs list --json", "name status step path failure pid log weights"),
