@@ -119,7 +119,7 @@ def test_an_app_that_dies_says_so_and_leaves_a_file(folder: Path, terminal: Open
     it.keys(f"{sys.executable} {tmp_path / 'dies.py'}; echo code=$?", "Enter")
     it.sees("cat-1.png")
     it.keys("c")
-    it.sees("code=1")
+    it.sees("code=70")
     assert "this is a bug in Frieze" in it.screen.replace("\n", "")
     (crash,) = (tmp_path / "state" / "frieze").glob("crash-*.txt")
     assert "ZeroDivisionError" in crash.read_text()
