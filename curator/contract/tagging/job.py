@@ -109,9 +109,7 @@ def read_job(folder: Path) -> TaggingJob:
     try:
         return checked(TaggingJob, read_object(folder / JOB))
     except FileNotFoundError as error:
-        raise UserError(
-            f"{visible(str(folder))} holds no job", "give a folder with job.json"
-        ) from error
+        raise UserError(f"{visible(str(folder))} holds no job", "give a folder with job.json") from error
     except (OSError, ValueError) as error:
         raise UserError(
             f"{visible(str(folder / JOB))} is damaged: {visible(str(error))}",
