@@ -187,7 +187,7 @@ def test_names_of_images_are_text(make_job: MakeJob, tmp_path: Path) -> None:
         file.unlink()
     assert work(job).returncode == 0
     (told,) = [event.path for event in events_of(job) if isinstance(event, ImageQuarantined)]
-    assert told.endswith("a\\n\\x1b[31mb.png")
+    assert told.endswith("a\\x0a\\x1b[31mb.png")
 
 
 def test_a_second_worker_is_turned_away(make_job: MakeJob) -> None:
