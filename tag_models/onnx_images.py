@@ -6,7 +6,7 @@ from pathlib import Path
 
 from curator.contract.files.picture_file import file_sha256
 from curator.contract.tagging.job import Device
-from curator.contract.tagging.zoo import ModelRow
+from curator.contract.tagging.zoo import Activation, ModelRow
 from tag_models.activation import activated
 from tag_models.model import Batch, Floats
 from tag_models.onnx_session import OnnxSession
@@ -25,7 +25,7 @@ class OnnxImages:
             UserError: it is no model of images, or the device is not there.
         """
         self._session = OnnxSession(file, device)
-        self._activation = row.activation
+        self._activation: Activation = row.activation
         shape = self._session.input
         self.device = self._session.device
         self.hash = file_sha256(file)
