@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 from curator.contract.errors import UserError
+from curator.contract.files.whole_files import replace_file
 from curator.contract.run import events as ev
 from curator.contract.run.event_log import EventLog
 from curator.contract.run.run_folder import RunFolder
@@ -52,8 +53,9 @@ def work(run: RunFolder, how: dict[str, str]) -> int:
     ended, step = "finished", first
     for step in range(first + 1, total + 1):
         time.sleep(float(how.get("sleep", 0)))
+        # Whole, and before anybody hears of the step: who kills it then finds the state.
+        replace_file(state, str(step).encode())
         log.write(ev.StepDone(time.time(), step, 0, 1 / step, {"unet": 1e-4}, 1.0, 2, 0.1, 1 << 20))
-        state.write_text(str(step))
         if not first and step == int(how.get("wait_at", 0)):
             signal.pause()
         if "stop" in run.take_requests():
