@@ -1,7 +1,8 @@
 """A stand-in for `python -m train RUN`: keeps to the contract of a run folder, trains nothing.
 
-The recipe's `metadata.description` says how to behave: "steps=20 sleep=0.01 wait_at=3 fail=refuse|middle|early"; one
-that waits at a step goes on only when it was killed and is started again.
+The recipe's `metadata.description` says how to behave: "steps=20 sleep=0.01 wait_at=3 fail=refuse|middle|asked|early";
+one that waits at a step goes on only when it was killed and is started again, and one that fails when asked does so
+instead of a stop: whoever started it has seen it live.
 """
 
 from __future__ import annotations
@@ -58,10 +59,11 @@ def work(run: RunFolder, how: dict[str, str]) -> int:
         log.write(ev.StepDone(time.time(), step, 0, 1 / step, {"unet": 1e-4}, 1.0, 2, 0.1, 1 << 20))
         if not first and step == int(how.get("wait_at", 0)):
             signal.pause()
-        if "stop" in run.take_requests():
+        is_stopped = "stop" in run.take_requests()
+        if is_stopped and how.get("fail") != "asked":
             ended = "stopped"
             break
-        if how.get("fail") == "middle":
+        if how.get("fail") == "middle" or is_stopped:
             log.write(ev.RunFailed(time.time(), "the disk is full", "free space"))
             ended = "failed"
             break
