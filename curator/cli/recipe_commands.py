@@ -117,7 +117,7 @@ def _about(info: FieldInfo) -> dict[str, object]:
     return {
         "key": info.name,
         "section": info.section,
-        "needs": dict(info.needs),
+        "needs": {key: "|".join(values) for key, values in info.needs},
         "type": info.kind,
         "default": info.default,
         "unit": info.unit,

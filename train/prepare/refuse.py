@@ -9,6 +9,7 @@ from curator.contract.errors import UserError
 from curator.contract.manifest.digest import verify_files
 from curator.contract.manifest.manifest import Manifest, open_manifest
 from curator.contract.recipe.checks import bracket_warnings, recipe_warnings
+from curator.contract.recipe.objective import Objective
 from curator.contract.recipe.recipe import Recipe
 from curator.contract.run.run_folder import RunInfo
 from curator.contract.run.run_length import TrainingPlan
@@ -16,7 +17,7 @@ from curator.contract.text import visible
 from train.data.dataset import evenly_spread, picture_of
 from train.data.survey import CountedManifest, Survey
 from train.data.warnings import data_warnings
-from train.families.family import Family
+from train.families.family import BaseFacts, Family
 from train.report import Reporter
 from train.trained.embeddings import expansion_of
 from train.trained.trained import Trained
@@ -99,6 +100,29 @@ def check_word(manifest: Manifest, recipe: Recipe) -> None:
         raise UserError(
             f"no caption has the word '{visible(recipe.embeddings.word)}', whose embeddings shall be trained",
             "freeze with it as a trigger, or set embeddings.word to one that is there",
+        )
+
+
+def check_objective(objective: Objective, facts: BaseFacts, timesteps: int) -> None:
+    """Refuse what the recipe alone cannot tell to be idle: the model says what it predicts, and in how many steps.
+
+    Raises:
+        UserError: a weight for the other kind of prediction, or no timestep that the model has.
+    """
+    predicts = {"epsilon": "noise", "v_prediction": "v"}[facts.prediction]
+    if objective.scale_v_like_noise and predicts != "v":
+        raise UserError(
+            f"objective.scale_v_like_noise would have no effect: the model predicts {predicts}",
+            "leave it out",
+        )
+    if objective.v_like_loss and predicts != "noise":
+        raise UserError(
+            f"objective.v_like_loss would have no effect: the model predicts {predicts}", "leave it out"
+        )
+    if objective.timesteps.start >= timesteps:
+        raise UserError(
+            f"objective.timesteps.start is {objective.timesteps.start}, and the model has {timesteps} timesteps",
+            "lower it",
         )
 
 

@@ -20,7 +20,7 @@ from train.data.survey import Survey
 from train.families.family import Family
 from train.optim.optimizers import make_optimizer
 from train.prepare.load import load_model
-from train.prepare.refuse import check_images, check_word, warn
+from train.prepare.refuse import check_images, check_objective, check_word, warn
 from train.report import Reporter
 from train.step import Stepper
 from train.trained.trained import Trained
@@ -64,6 +64,7 @@ def load_trainable(recipe: Recipe, device: torch.device, reporter: Reporter) -> 
     """
     reporter.phase("loading the model")
     family, trained = load_model(recipe, device, reporter.warn)
+    check_objective(recipe.objective, family.facts, len(family.alphas_cumprod))
     return Trainable(family, trained, make_optimizer(recipe.optimizer, trained.groups))
 
 

@@ -170,7 +170,15 @@ def _of_training(record: Record) -> dict[str, str]:
         "ss_adaptive_noise_scale": str(objective.adaptive_noise_scale or None),
         "ss_multires_noise_iterations": str(objective.multires_noise_levels or None),
         "ss_multires_noise_discount": str(objective.multires_noise_discount),
-        "ss_loss_type": "l2",
+        "ss_noise_offset_random_strength": str(objective.noise_offset_random),
+        "ss_ip_noise_gamma": str(objective.ip_noise_gamma or None),
+        "ss_ip_noise_gamma_random_strength": str(objective.ip_noise_random),
+        "ss_debiased_estimation": str(objective.debiased),
+        "ss_prior_loss_weight": str(objective.prior_weight),
+        "ss_loss_type": objective.loss,
+        "ss_huber_schedule": objective.huber.schedule,
+        "ss_huber_c": str(objective.huber.c),
+        "ss_huber_scale": str(objective.huber.scale),
     }
 
 

@@ -74,6 +74,31 @@ _IDLE = (
         lambda r: r.objective.multires_noise_levels == 0,
         "set objective.multires_noise_levels, or leave it out",
     ),
+    _Idle(
+        ("objective.noise_offset_random",),
+        lambda r: r.objective.noise_offset == 0,
+        "set objective.noise_offset, or leave it out",
+    ),
+    _Idle(
+        ("objective.ip_noise_random",),
+        lambda r: r.objective.ip_noise_gamma == 0,
+        "set objective.ip_noise_gamma, or leave it out",
+    ),
+    _Idle(
+        ("objective.huber.scale",),
+        lambda r: r.objective.huber.schedule == "snr",
+        "set objective.huber.schedule = 'constant' or 'exponential', or leave it out",
+    ),
+    _Idle(
+        ("objective.scale_v_like_noise",),
+        lambda r: r.model.prediction == "epsilon",
+        "it is for models that predict v: leave it out",
+    ),
+    _Idle(
+        ("objective.v_like_loss",),
+        lambda r: r.model.prediction == "v_prediction",
+        "it is for models that predict noise: leave it out",
+    ),
     _Idle(("sample.negative",), lambda r: r.sample.cfg <= 1, "raise sample.cfg above 1, or leave it out"),
     _Idle(
         ("evaluate.every_steps",), lambda r: r.evaluate.images == 0, "set evaluate.images, or leave it out"
@@ -115,6 +140,11 @@ _CONTRADICTIONS = (
         lambda r: r.length.epochs == 0 and r.length.steps == 0,
         "the run has no length",
         "set length.epochs or length.steps",
+    ),
+    _Contradiction(
+        lambda r: r.objective.timesteps.start >= r.objective.timesteps.end,
+        "objective.timesteps.start is not below objective.timesteps.end: no timestep is left",
+        "set a start from 0 and an end up to 1000",
     ),
     _Contradiction(
         lambda r: bool(r.sample.width % 8 or r.sample.height % 8),

@@ -12,6 +12,7 @@ from typing import Literal
 from curator.contract.epoch_plan import LEFTOVERS
 from curator.contract.recipe.adapter import Adapter
 from curator.contract.recipe.knobs import CHOSEN, choice, knob
+from curator.contract.recipe.objective import Objective
 
 
 @dataclass(frozen=True)
@@ -129,31 +130,6 @@ class BatchSize:
         "short",
         "images of a bucket that fill no batch: a short batch, a filled one, or carried to the next epoch",
         choices=LEFTOVERS,
-    )
-
-
-@dataclass(frozen=True)
-class Objective:
-    """What is minimised."""
-
-    min_snr_gamma: float = knob(0.0, "min-SNR weighting (Hang 2023), usually 5; 0: off", low=0.0)
-    noise_offset: float = knob(
-        0.0, "noise common to a whole channel, usually 0.03-0.1; 0: off", low=0.0, high=1.0
-    )
-    adaptive_noise_scale: float = knob(
-        0.0,
-        "added to the noise offset, times the size of a channel's mean, never below 0 in all; 0: off",
-        low=-10.0,
-        high=10.0,
-    )
-    multires_noise_levels: int = knob(
-        0, "levels of ever coarser noise that are added, usually 6-10; 0: off", low=0, high=64
-    )
-    multires_noise_discount: float = knob(
-        0.3, "strength of each of these levels beside the one before", low=0.0, high=1.0
-    )
-    mask_floor: float = knob(
-        0.0, "the least a place counts in the loss where a subset has masks; 0: nothing", low=0.0, high=1.0
     )
 
 
