@@ -67,7 +67,8 @@ class Stepper:
         self.optimizer.zero_grad(set_to_none=True)
         losses = self.gradients(batch)
         norm = self._clip(batch)
-        self.optimizer.step()
+        if any(group["lr"] for group in self.optimizer.param_groups):  # some divide by it
+            self.optimizer.step()
         return Outcome(losses.mean, norm, losses.reg)
 
     def gradients(self, batch: Batch) -> Losses:

@@ -22,6 +22,8 @@ from curator.contract.recipe.toml_file import (
     sources_of,
     values_of,
 )
+from curator.contract.run.schedule_doubts import known_steps, schedule_warnings
+from curator.contract.run.schedules import lr_factor
 from curator.contract.text import visible
 
 app = noun("List, show and check recipes; list their keys.")
@@ -69,13 +71,35 @@ def show(
 @app.command()
 def check(recipe: RecipeArgument, sets: SetOption = None, as_json: JsonOption = False) -> None:
     """Say whether a recipe can be followed; an unknown or idle key is refused."""
-    warnings = recipe_warnings(load_recipe(recipe, sets or ()))
+    checked = load_recipe(recipe, sets or ())
+    steps = known_steps(checked)
+    warnings = [*recipe_warnings(checked), *(schedule_warnings(checked, steps) if steps else ())]
     if as_json:
         put_json({"recipe": recipe, "doubts": [warning._asdict() for warning in warnings]})
         return
     for warning in warnings:
         say(f"{warning.what}: {warning.hint}")
     put(f"{visible(recipe)} is sound")
+
+
+@app.command()
+def lr(
+    recipe: RecipeArgument,
+    steps: Annotated[int, typer.Option("--steps", metavar="N", min=1, help="Length of the run in steps.")],
+    sets: SetOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Print what the learning rates of UNet and text encoder are multiplied with at each step of a run."""
+    chosen = load_recipe(recipe, sets or ())
+    for warning in schedule_warnings(chosen, steps):
+        say(f"{warning.what}: {warning.hint}")
+    factors = ((step, lr_factor(chosen, step, steps)) for step in range(steps))
+    if as_json:
+        put_json_rows({"step": step, "unet": factor, "text": factor} for step, factor in factors)
+        return
+    put_table(
+        ((step, f"{factor:.6f}", f"{factor:.6f}") for step, factor in factors), ("step", "unet", "text")
+    )
 
 
 @app.command()

@@ -43,6 +43,8 @@ def values(draw: st.DrawFn, info: FieldInfo) -> Value:
             return tuple(draw(st.lists(word, unique=True)))
         return type(info.default)(draw(word))
     low, high = info.low, info.high
+    if info.share:
+        return draw(st.one_of(st.integers(int(low or 0), 10**6), st.floats(0.0, 1.0)))
     texts = st.text(st.characters(exclude_categories=["Cs"]))
     number = st.floats(low, 1e6 if high is None else high, allow_nan=False)
     whole = st.integers(int(low or 0), int(10**6 if high is None else high))
@@ -104,6 +106,17 @@ def test_every_knob_says_what_it_is(info: FieldInfo) -> None:
             "v_like_loss would have no effect",
             "noise",
         ),
+        ("[schedule]\npower = 2.0", "schedule.name is 'cosine'", "schedule.name = 'polynomial'"),
+        ("[schedule]\ncycles = 2", "schedule.cycles would have no effect", "'cosine_with_restarts'"),
+        ("[schedule]\nwarmup_steps = 1.5", "schedule.warmup_steps is 1.5", "0.0 to 1.0"),
+        ("[schedule]\nwarmup_steps = -1", "schedule.warmup_steps is -1", "least is 0"),
+        ("[schedule]\nwarmup_steps = 'all'", "no whole number or share", "warmup_steps = 0"),
+        ("[schedule]\nname = 'constant_with_warmup'", "schedule.warmup_steps is 0", "'constant'"),
+        ("[schedule]\nname = 'piecewise_constant'", "schedule.pieces is empty", "1:500"),
+        ("[schedule]\nname = 'piecewise_constant'\npieces = '1:5, x'", "'x' is no piece", "FACTOR:STEP"),
+        ("[schedule]\nname = 'piecewise_constant'\npieces = '1:5, 2:6'", "'2:6' is no piece", "last"),
+        ("[schedule]\nname = 'piecewise_constant'\npieces = '1, 2'", "'1' is no piece", "FACTOR:STEP"),
+        ("[schedule]\nname = 'piecewise_constant'\npieces = '1:9, 2:9, 3'", "9 and 9 do not rise", "later"),
         ("[text]\nmax_tokens = 77", "text.max_tokens is '77'", "75"),
         ("[text]\nmax_tokens = '75'", "which is no whole number", "max_tokens = 75"),
         ("batch = 4", "key 'batch'", "batch"),

@@ -1,9 +1,8 @@
-"""Noise, timesteps, weights and schedules against their formulas (S054, S055, S063, S069)."""
+"""Noise, timesteps, and weights against their formulas (S055, S063, S069)."""
 
 from __future__ import annotations
 
 import math
-from itertools import pairwise
 
 import pytest
 import torch
@@ -17,7 +16,6 @@ from train.objective.noise import perturbed_noise, posterior_noise, sample_noise
 from train.objective.noise_schedule import add_noise, alphas_cumprod, velocity
 from train.objective.timesteps import sample_timesteps
 from train.objective.weights import LEAST_SNR, weights_of
-from train.optim.schedules import rate_factor
 
 SAMPLES = [Sample(epoch, row, copy) for epoch in range(2) for row in range(3) for copy in range(2)]
 SD1 = {
@@ -239,19 +237,3 @@ def test_targets_and_losses() -> None:
     assert torch.equal(target_of("epsilon", x, noise, alphas), noise)
     assert torch.equal(target_of("v_prediction", x, noise, alphas), velocity(x, noise, alphas))
     assert torch.allclose(sample_losses(x, noise), (x - noise).square().flatten(1).mean(1))
-
-
-def test_schedule_traces() -> None:
-    """S054: constant with 100 steps of warm-up; cosine from 1 to its floor."""
-    constant = [rate_factor("constant", step, 1000, 100, 0.0) for step in range(1000)]
-    assert constant[0] == pytest.approx(0.01)
-    assert constant[49] == pytest.approx(0.5)
-    assert constant[99:] == [1.0] * 901
-    cosine = [rate_factor("cosine", step, 110, 10, 0.1) for step in range(111)]
-    assert cosine[9] == cosine[10] == 1.0
-    assert cosine[60] == pytest.approx(0.55)
-    assert cosine[110] == pytest.approx(0.1)
-    assert cosine[35] == pytest.approx(0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi * 0.25)))
-    assert all(later <= earlier for earlier, later in pairwise(cosine[10:]))
-    with pytest.raises(UserError, match="cosin"):
-        rate_factor("cosin", 5, 10, 0, 0.0)

@@ -13,6 +13,7 @@ from curator.contract.recipe.objective import Objective
 from curator.contract.recipe.recipe import Recipe
 from curator.contract.run.run_folder import RunInfo
 from curator.contract.run.run_length import TrainingPlan
+from curator.contract.run.schedule_doubts import schedule_warnings
 from curator.contract.text import visible
 from train.data.dataset import evenly_spread, picture_of
 from train.data.survey import CountedManifest, Survey
@@ -64,10 +65,11 @@ def check_images(manifest: Manifest, recipe: Recipe, reporter: Reporter) -> Surv
     return counted.survey()
 
 
-def warn(manifest: Manifest, survey: Survey, recipe: Recipe, reporter: Reporter) -> None:
+def warn(manifest: Manifest, survey: Survey, recipe: Recipe, total_steps: int, reporter: Reporter) -> None:
     """Report what can be trained but may not be what was meant."""
     for warning in (
         *recipe_warnings(recipe),
+        *schedule_warnings(recipe, total_steps),
         *bracket_warnings(manifest, recipe),
         *data_warnings(manifest.header, survey, recipe),
     ):
@@ -135,7 +137,8 @@ def check_disk(run_folder: Path, recipe: Recipe, plan: TrainingPlan, trained: Tr
     )
     kept = min(saves, save.keep_last + 1) if save.keep_last else saves
     weights = numbers * (4 if save.dtype == "fp32" else 2) * (kept + 1)
-    needed = weights + numbers * 4 * 3 * 3 + _SPARE_BYTES
+    state = round(numbers * (4 + recipe.optimizer.facts.state_bytes))
+    needed = weights + 3 * state + _SPARE_BYTES
     free = shutil.disk_usage(run_folder).free
     if needed > free:
         raise UserError(

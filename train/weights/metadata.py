@@ -13,6 +13,7 @@ from pathlib import PurePath
 from curator.contract.manifest.header import ManifestHeader
 from curator.contract.recipe.adapter import Adapter
 from curator.contract.recipe.recipe import Recipe
+from curator.contract.recipe.schedule import steps_of
 from curator.contract.run.run_folder import RunInfo
 from curator.contract.run.run_length import TrainingPlan
 from curator.contract.text import visible
@@ -157,7 +158,7 @@ def _of_training(record: Record) -> dict[str, str]:
         "ss_optimizer": f"{rates.name}(betas=({rates.beta1}, {rates.beta2}),weight_decay={rates.weight_decay})",
         "ss_max_grad_norm": str(rates.max_grad_norm),
         "ss_lr_scheduler": schedule.name,
-        "ss_lr_warmup_steps": str(schedule.warmup_steps),
+        "ss_lr_warmup_steps": str(steps_of(schedule.warmup_steps, record.plan.total_steps)),
         "ss_gradient_checkpointing": str(recipe.precision.gradient_checkpointing),
         "ss_gradient_accumulation_steps": str(recipe.batch.accumulate),
         "ss_batch_size_per_device": str(recipe.batch.size),

@@ -152,8 +152,8 @@ def _names_class(info: FieldInfo, word: object) -> bool:
 
 def _typed(info: FieldInfo, value: object, where: str) -> Value:
     want = type(info.default)
-    if info.share and type(value) is float:
-        return _share(info, value, where)
+    if info.share and type(value) in (int, float):
+        return _share(info, value, where) if isinstance(value, float) else value  # type: ignore[return-value]
     if want is float and type(value) is int:
         return float(value)
     if want is tuple and isinstance(value, list | tuple) and all(isinstance(word, str) for word in value):

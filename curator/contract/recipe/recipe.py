@@ -13,6 +13,8 @@ from curator.contract.epoch_plan import LEFTOVERS
 from curator.contract.recipe.adapter import Adapter
 from curator.contract.recipe.knobs import CHOSEN, choice, knob
 from curator.contract.recipe.objective import Objective
+from curator.contract.recipe.optimizer import Optimizer
+from curator.contract.recipe.schedule import Schedule
 
 
 @dataclass(frozen=True)
@@ -77,37 +79,6 @@ class Embeddings:
     vectors: int = knob(4, "tokens the word counts as", unit="tokens", low=1, high=64)
     initial: str = knob("*", "text whose tokens they start from, again and again where it is short")
     lr: float = knob(5e-3, "their learning rate", low=1e-12, high=10.0)
-
-
-@dataclass(frozen=True)
-class Optimizer:
-    """How weights move."""
-
-    name: Literal["adamw"] = knob("adamw", "optimiser", choices=("adamw",))
-    unet_lr: float = knob(1e-4, "learning rate of the UNet; 0 leaves it alone", low=0.0, high=10.0)
-    text_lr: float = knob(5e-5, "learning rate of the text encoder; 0 leaves it alone", low=0.0, high=10.0)
-    text_2_lr: float = knob(
-        -1.0,
-        "learning rate of the second text encoder of SDXL; 0 leaves it alone, -1: as the first",
-        low=-1.0,
-        high=10.0,
-    )
-    beta1: float = knob(0.9, "decay of the mean of gradients", low=0.0, high=0.99999)
-    beta2: float = knob(0.999, "decay of the mean of squared gradients", low=0.0, high=0.99999)
-    weight_decay: float = knob(0.01, "pull of weights towards zero", low=0.0)
-    epsilon: float = knob(1e-8, "smallest divisor", low=1e-12)
-    max_grad_norm: float = knob(1.0, "gradients are scaled down to this norm; 0: never", low=0.0)
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """How the learning rate changes over the run."""
-
-    name: Literal["constant", "cosine"] = knob(
-        "cosine", "shape after the warm-up", choices=("constant", "cosine")
-    )
-    warmup_steps: int = knob(0, "steps of linear rise, the first included", unit="steps", low=0)
-    min_lr_ratio: float = knob(0.0, "share of the learning rate at the end of a cosine", low=0.0, high=1.0)
 
 
 @dataclass(frozen=True)
