@@ -14,13 +14,14 @@ from curator.contract.errors import UserError
 from curator.contract.locations import INDEX
 from curator.contract.progress import Progress
 from curator.contract.text import visible
+from curator.index.changes.changes import touched
 from curator.index.changes.edits import Commit, Edit, Rewrite
 from curator.index.editing import texts
 from curator.index.editing.compaction import LARGE_BYTES, compact_all, compact_if_large
-from curator.index.editing.describe import describe
 from curator.index.editing.fold import fold_for
 from curator.index.editing.follow import open_store
 from curator.index.editing.plan import plan
+from curator.index.editing.snapshot import read_snapshot
 from curator.index.file.database import Database
 from curator.index.file.file_system import refuse_network
 from curator.index.file.import_lock import ImportLock
@@ -211,10 +212,10 @@ class Collection:
 
     def preview(self, edit: Edit, ids: Iterable[int] | BitMap | None = None) -> int:
         """How many images `apply` would change; nothing is written."""
-        from curator.index.editing.measure import images_to_change
-
         with self.reading():
-            return len(images_to_change(self._store, edit, self._selected(ids)))
+            images = self._selected(ids)
+            changes = plan(edit, images, read_snapshot(self._store, edit, images)).changes
+            return len(touched(changes) & images)
 
     def apply(
         self,
@@ -232,8 +233,9 @@ class Collection:
             with self.reading():  # a job looks its tags up while nobody waits for it
                 self.tags.ids_of(name for words in edit.annotations for name in words.tags or ())
         with self.writing(durable=durable):
-            changes = plan(self._store, edit, self._selected(ids))
-            commit = self.journal.commit(changes, actor, describe(edit))
+            images = self._selected(ids)
+            change_set = plan(edit, images, read_snapshot(self._store, edit, images))
+            commit = self.journal.commit(change_set, actor)
             compact_if_large(self._store, LARGE_BYTES * (HUMAN_EDIT_BUFFER_FACTOR if durable else 1))
             return commit
 

@@ -83,7 +83,7 @@ def publish(store: Store, new_postings: NewPostings) -> None:
     store.bitmaps.add(Flag.CAPTIONED, new_postings.captioned)
     store.bitmaps.add(Flag.ALIVE, new)
     store.bitmaps.remove(Flag.LOADING, new)
-    store.record("import", "import", "", [Arrived(new)])
+    store.journal.append("import", "import", "", [Arrived(new)])
 
 
 def recover(store: Store) -> int:

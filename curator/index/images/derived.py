@@ -10,7 +10,8 @@ from pyroaring import BitMap
 
 from curator.contract.errors import UserError
 from curator.contract.progress import Progress
-from curator.index.editing.store import REBUILT, Store
+from curator.index.editing.journal_table import REBUILT
+from curator.index.editing.store import Store
 from curator.index.images.contents import content_key
 from curator.index.schema.faults import WAY_BACK, page_and_row_faults
 from curator.index.sets.bitmap_file import CHUNK_BITS, span_of
@@ -79,7 +80,7 @@ def rebuild(store: Store, progress: Progress | None = None) -> None:
         )
         for name, values in chunk.columns.items():
             store.columns.write(name, chunk.ids, chunk.stored_counts if name == COUNTS else values)
-    store.record(REBUILT, "verify", "", [])
+    store.journal.append(REBUILT, "verify", "", [])
     store.forget()
 
 
