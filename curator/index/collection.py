@@ -31,7 +31,7 @@ from curator.index.images.images import ImageRow, ImageTable
 from curator.index.images.row_text import RowText
 from curator.index.schema.creation import create_index
 from curator.index.schema.migrations import migrate
-from curator.index.sets.bitmaps import Bitmaps, Flag, bitmap_of
+from curator.index.sets.bitmaps import Bitmaps, Flag
 from curator.index.sets.columns import Columns
 from curator.index.tables.fingerprints import Fingerprints
 from curator.index.tables.folders import FolderTable
@@ -213,9 +213,8 @@ class Collection:
     def preview(self, edit: Edit, ids: Iterable[int] | BitMap | None = None) -> int:
         """How many images `apply` would change; nothing is written."""
         with self.reading():
-            images = self._selected(ids)
-            changes = plan(edit, images, read_snapshot(self._store, edit, images)).changes
-            return len(touched(changes) & images)
+            snapshot = read_snapshot(self._store, edit, ids)
+            return len(touched(plan(edit, snapshot).changes) & snapshot.images)
 
     def apply(
         self,
@@ -233,8 +232,7 @@ class Collection:
             with self.reading():  # a job looks its tags up while nobody waits for it
                 self.tags.ids_of(name for words in edit.annotations for name in words.tags or ())
         with self.writing(durable=durable):
-            images = self._selected(ids)
-            change_set = plan(edit, images, read_snapshot(self._store, edit, images))
+            change_set = plan(edit, read_snapshot(self._store, edit, ids))
             commit = self.journal.commit(change_set, actor)
             compact_if_large(self._store, LARGE_BYTES * (HUMAN_EDIT_BUFFER_FACTOR if durable else 1))
             return commit
@@ -340,7 +338,3 @@ class Collection:
         """Make everything derived again from the rows; whole or, where `progress` raises, not at all."""
         with self.writing(durable=True):
             derived.rebuild(self._store, progress)
-
-    def _selected(self, ids: Iterable[int] | BitMap | None) -> BitMap:
-        alive = self._store.alive()
-        return alive if ids is None else bitmap_of(ids) & alive

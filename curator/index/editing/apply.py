@@ -6,8 +6,6 @@ Tags added, removed and moved reach bitmaps and counts here; their rows follow w
 
 from __future__ import annotations
 
-import numpy as np
-
 from curator.index.changes.changes import (
     Arrived,
     CaptionsReplaced,
@@ -25,7 +23,7 @@ from curator.index.changes.changes import (
 )
 from curator.index.changes.records import unpacked, write
 from curator.index.editing import texts
-from curator.index.editing.effects import effects_of, tag_counts
+from curator.index.editing.effects import Effects, effects_of
 from curator.index.editing.fold import fold_images
 from curator.index.editing.store import Store
 from curator.index.sets.columns import COUNTS
@@ -33,16 +31,19 @@ from curator.index.sets.columns import COUNTS
 
 def apply(store: Store, change_set: ChangeSet) -> None:
     """Make the changes, inside the caller's write transaction; the caller writes them to the journal."""
-    store.tags.add(change_set.new_tags)
+    if change_set.new_tags:
+        store.tags.add(change_set.new_tags)
+    alive = store.alive()
     for change in change_set.changes:
         _write(store, change)
-        _derive(store, change)
+        _derive(store, change, effects_of(change, alive))
 
 
 def _write(store: Store, change: Change) -> None:
     match change:
         case TagsReplaced(images, _, after):
-            fold_images(store, store.pending.of(images))  # so that it is noted where removed tags stood
+            if behind := store.pending.of(images):
+                fold_images(store, behind)  # so that it is noted where removed tags stood
             texts.write_blobs(store, zip(images, after, strict=True))
         case CaptionsReplaced(images, _, after):
             texts.write_captions(store, zip(images, after, strict=True))
@@ -58,12 +59,11 @@ def _write(store: Store, change: Change) -> None:
             raise AssertionError("what a scan did is never done again")
 
 
-def _derive(store: Store, change: Change) -> None:
-    effects = effects_of(change)
+def _derive(store: Store, change: Change, effects: Effects) -> None:
     store.bitmaps.change_many(effects.bitmaps)
-    store.tags.count_more(tag_counts(change, effects, store.alive()))
-    ids = id_array(effects.images).astype(np.int64)
+    store.tags.count_more(effects.tag_counts)
+    ids = id_array(effects.images)
     if isinstance(change, TagsReplaced):  # their rows are written; of others the column says what will be
-        store.columns.write_counts(ids, store.columns.of(COUNTS)[ids].astype(np.int64) + effects.more)
+        store.columns.write_more_counts(ids, effects.more)
     else:
         store.columns.shift(COUNTS, ids, effects.more)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,43 +18,47 @@ from curator.index.changes.changes import (
     TagMoved,
     TagsReplaced,
     id_array,
-    touched,
 )
-from curator.index.sets.bitmaps import FIRST_TAG, Flag
+from curator.index.sets.bitmaps import Flag
 from curator.index.tags.tag_blob import decode_many
 
 
 @dataclass(frozen=True)
 class Effects:
-    """`bitmaps`: images that gain and lose each tag or flag. `images` get `more` tags, or fewer: one number or each."""
+    """`bitmaps`: images that gain and lose each tag or flag. `tag_counts`: how many more, or fewer, that are there
+    have each tag. `images` get `more` tags, or fewer: one number, or one each.
+    """
 
     bitmaps: Mapping[int, tuple[BitMap, BitMap]]
-    images: BitMap
-    more: int | NDArray[np.int64]
+    tag_counts: Mapping[int, int] = field(default_factory=dict[int, int])
+    images: BitMap = field(default_factory=BitMap)
+    more: int | NDArray[np.int64] = 0
 
 
-def effects_of(change: Change) -> Effects:
+def effects_of(change: Change, alive: BitMap) -> Effects:
     """The effects of an edit's change; none of what a scan did, nor of names and records."""
     match change:
         case TagChange() | TagMoved():
-            return Effects(_tag_bitmaps(change), *count_change(change))
-        case TagsReplaced():
-            return _replaced(change)
+            bitmaps = _tag_bitmaps(change)
+            return Effects(bitmaps, _tag_counts(bitmaps, change.images, alive), *count_change(change))
+        case TagsReplaced(images):
+            bitmaps, more = _replaced(change)
+            return Effects(bitmaps, _tag_counts(bitmaps, images, alive), images, more)
         case CaptionsReplaced(images, _, after):
             some = BitMap(image for image, text in zip(images, after, strict=True) if text)
-            return Effects({int(Flag.CAPTIONED): (some, images - some)}, BitMap(), 0)
+            return Effects({int(Flag.CAPTIONED): (some, images - some)})
         case FlagChange(flag, gained, lost):
-            return Effects({flag: (gained, lost)}, BitMap(), 0)
+            return Effects({flag: (gained, lost)})
         case _:
-            return Effects({}, BitMap(), 0)
+            return Effects({})
 
 
-def tag_counts(change: Change, effects: Effects, alive: BitMap) -> dict[int, int]:
-    """How many more images (or fewer), of those that are there, have each tag."""
-    bitmaps = ((tag, *each) for tag, each in effects.bitmaps.items() if tag >= FIRST_TAG)
-    if touched([change]) <= alive:  # as ever but after files went: tens of thousands of tags need no look
-        return {tag: len(gained) - len(lost) for tag, gained, lost in bitmaps}
-    return {tag: len(gained & alive) - len(lost & alive) for tag, gained, lost in bitmaps}
+def _tag_counts(
+    bitmaps: Mapping[int, tuple[BitMap, BitMap]], images: BitMap, alive: BitMap
+) -> dict[int, int]:
+    if images <= alive:  # as ever but after files went: tens of thousands of tags need no look
+        return {tag: len(gained) - len(lost) for tag, (gained, lost) in bitmaps.items()}
+    return {tag: len(gained & alive) - len(lost & alive) for tag, (gained, lost) in bitmaps.items()}
 
 
 def count_change(change: RowChange) -> tuple[BitMap, int]:
@@ -74,21 +78,23 @@ def _tag_bitmaps(change: RowChange) -> dict[int, tuple[BitMap, BitMap]]:
             return {old: (BitMap(), images), new: (images - both, BitMap())}
 
 
-def _replaced(change: TagsReplaced) -> Effects:
+def _replaced(change: TagsReplaced) -> tuple[dict[int, tuple[BitMap, BitMap]], NDArray[np.int64]]:
+    """Images that gain and lose each tag, and how many tags more each image has."""
+    tags, counts = decode_many([*change.before, *change.after])
+    had, have = np.split(counts, 2)
+    middle = int(had.sum())
     ids = id_array(change.images).astype(np.int64)
-    old, had = _pairs(ids, change.before)
-    new, have = _pairs(ids, change.after)
+    old, new = _pairs(ids, tags[:middle], had), _pairs(ids, tags[middle:], have)
     gained, lost = (_by_tag(np.setdiff1d(*pair, assume_unique=True)) for pair in ((new, old), (old, new)))
     none = BitMap()
     bitmaps = {tag: (gained.get(tag, none), lost.get(tag, none)) for tag in {*gained, *lost}}
-    return Effects(bitmaps, change.images, have - had)
+    return bitmaps, have - had
 
 
-def _pairs(ids: NDArray[np.int64], blobs: Sequence[bytes]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """`tag << 32 | image` of all tags of some images, each once and in order, and how many tags each image has."""
-    tags, counts = decode_many(blobs)
+def _pairs(ids: NDArray[np.int64], tags: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """`tag << 32 | image` of all tags of some images, each once and in order."""
     pairs = np.sort(tags << 32 | np.repeat(ids, counts))
-    return pairs[np.diff(pairs, prepend=-1) > 0], counts
+    return pairs[np.diff(pairs, prepend=-1) > 0]
 
 
 def _by_tag(pairs: NDArray[np.int64]) -> dict[int, BitMap]:

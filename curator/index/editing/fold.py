@@ -21,10 +21,10 @@ AT_ONCE = 1000  # an edit of up to so many images is folded in its own transacti
 def fold_or_defer(store: Store, journal: int, changes: Sequence[Change], done: BitMap) -> None:
     """Let the rows follow a new journal row: now where few images lack it, else later; `done` never need it."""
     left = store.pending.defer(journal, changes, done)
-    if len(left) <= AT_ONCE:
-        fold_images(store, left)
-    else:
+    if len(left) > AT_ONCE:
         store.pending.keep(journal)
+    elif left:
+        fold_images(store, left)
 
 
 def fold_images(store: Store, images: BitMap) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyroaring import BitMap
 
 from curator.index.changes.changes import Arrived, Change, FilesSeen, id_array
-from curator.index.editing.effects import effects_of, tag_counts
+from curator.index.editing.effects import effects_of
 from curator.index.editing.store import Store
 from curator.index.file.database import Database
 from curator.index.sets.bitmaps import Flag
@@ -43,9 +43,9 @@ def _patch_files(store: Store, change: FilesSeen) -> None:
 
 def _patch(store: Store, change: Change) -> None:
     """What an edit changed. Names are known by their own token; records are read each time they are asked for."""
-    effects = effects_of(change)
+    effects = effects_of(change, store.alive())
     for number, (gained, lost) in effects.bitmaps.items():
         store.bitmaps.patch(number, gained, lost)
-    for tag, more in tag_counts(change, effects, store.alive()).items():
+    for tag, more in effects.tag_counts.items():
         store.tags.patch_count(tag, more)
     store.columns.shift(COUNTS, id_array(effects.images), effects.more)

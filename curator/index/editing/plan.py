@@ -47,41 +47,40 @@ from curator.index.tags.tag_names import each_once, folded
 from curator.index.tags.tag_table import Tag
 
 
-def plan(edit: Edit, images: BitMap, known: Snapshot) -> ChangeSet:
-    """The changes of `edit` on `images`; none where there is nothing to do.
+def plan(edit: Edit, known: Snapshot) -> ChangeSet:
+    """The changes of `edit` on the images of a snapshot; none where there is nothing to do.
 
     Raises:
         UserError: the edit cannot be made of these images.
     """
     new = NewTags(known.first_free)
-    changes = tuple(_changes(edit, images, known, new))
+    changes = tuple(_changes(edit, known, new))
     return ChangeSet(describe(edit), changes, new.all())
 
 
-def _changes(edit: Edit, images: BitMap, known: Snapshot, new: NewTags) -> list[Change]:
+def _changes(edit: Edit, known: Snapshot, new: NewTags) -> list[Change]:
     match edit:
         case EditGroup(parts):
             each = zip(parts, known.parts, strict=True)
-            return [
-                change for (part, some), own in each for change in _changes(part, some & images, own, new)
-            ]
+            return [change for (part, _), own in each for change in _changes(part, own, new)]
         case SetCaption(text):
             return _caption(dict.fromkeys(known.captions, text), known)
         case SetMark(mark):
-            return _mark(mark, images, known)
+            return _mark(mark, known)
         case SetClass(names, cls):
             return _classify(names, cls, known)
         case Rewrite():
-            return _rewrite(edit, images, known, new)
+            return _rewrite(edit, known, new)
         case ReorderTags(names):
             return _reorder(names, known)
         case _:
-            return _of_tags(edit, images, known, new)
+            return _of_tags(edit, known, new)
 
 
 def _of_tags(
-    edit: AddTags | RemoveTags | AddAndRemoveTags | RenameTag, images: BitMap, known: Snapshot, new: NewTags
+    edit: AddTags | RemoveTags | AddAndRemoveTags | RenameTag, known: Snapshot, new: NewTags
 ) -> list[Change]:
+    images = known.images
     match edit:
         case AddTags(names, at):
             return _add([(name, images) for name in each_once(names)], at, known, new)
@@ -90,8 +89,8 @@ def _of_tags(
         case AddAndRemoveTags(given, taken, at):
             gone = [each for name, some in taken for each in _remove([name], some & images, known)]
             return [*gone, *_add([(name, some & images) for name, some in given], at, known, new)]
-        case RenameTag(old, new_name):
-            return _rename(old, new_name, images, known, new)
+        case RenameTag(old, name):
+            return _rename(old, name, known, new)
 
 
 def _add(wanted: Sequence[tuple[str, BitMap]], at: Place, known: Snapshot, new: NewTags) -> list[Change]:
@@ -132,7 +131,7 @@ def _having_any(tags: Sequence[Tag], known: Snapshot) -> BitMap:
     return BitMap().union(*(known.bitmaps[tag.id] for tag in tags))
 
 
-def _rename(old: str, name: str, images: BitMap, known: Snapshot, new: NewTags) -> list[Change]:
+def _rename(old: str, name: str, known: Snapshot, new: NewTags) -> list[Change]:
     """A tag that gets another name gets it as the collection spells it; one only spelled anew, as it is written."""
     olds, news = known.spellings[old], known.spellings[name]
     if news and folded(old) != folded(name):
@@ -140,8 +139,8 @@ def _rename(old: str, name: str, images: BitMap, known: Snapshot, new: NewTags) 
     moves: list[tuple[Tag, BitMap]] = []
     for tag in olds:
         everyone = known.bitmaps[tag.id]
-        having = images & everyone
-        whole = not (everyone & known.alive) - images
+        having = known.images & everyone
+        whole = not (everyone & known.alive) - known.images
         if having and tag.name != name:
             moves.append((tag, everyone if whole else having))
     if not moves:
@@ -187,10 +186,10 @@ def _caption(wanted: Mapping[int, str], known: Snapshot) -> list[Change]:
     return [CaptionsReplaced(BitMap(before), tuple(before.values()), after)] if before else []
 
 
-def _mark(mark: int, images: BitMap, known: Snapshot) -> list[Change]:
+def _mark(mark: int, known: Snapshot) -> list[Change]:
     if mark not in (-1, 0, 1):
         raise UserError(f"{mark} is no mark", "1 keeps, -1 rejects, 0 takes the mark away")
-    changes: list[Change] = []
+    images, changes = known.images, list[Change]()
     for flag, value in ((Flag.KEEP, 1), (Flag.REJECT, -1)):
         now = known.bitmaps[flag]
         gained = images - now if mark == value else BitMap()
@@ -209,8 +208,8 @@ def _classify(names: Sequence[str], cls: str, known: Snapshot) -> list[Change]:
     return [Classed(tuple(tag.id for tag in found), tuple(tag.cls for tag in found), (cls,) * len(found))]
 
 
-def _rewrite(edit: Rewrite, images: BitMap, known: Snapshot, new: NewTags) -> list[Change]:
-    given = [each for each in edit.annotations if each.image in images]
+def _rewrite(edit: Rewrite, known: Snapshot, new: NewTags) -> list[Change]:
+    given = [each for each in edit.annotations if each.image in known.images]
     tags = {each.image: each.tags for each in given if each.tags is not None}
     captions = {each.image: each.caption for each in given if each.caption is not None}
     return [*_replaced(_packed(tags, known, new), known), *_caption(captions, known)]

@@ -186,7 +186,8 @@ class Journal:
         return commit
 
     def _remember(self, changes: Sequence[Change], actor: str, what: str) -> Commit:
-        self._store.journal.leave_behind(self._undone_by(actor))
+        if undone := self._undone_by(actor):
+            self._store.journal.leave_behind(undone)
         return self._append(_EDIT, actor, what, RevertResult(list(changes)))
 
     def _append(self, kind: str, actor: str, what: str, result: RevertResult, target: int = 0) -> Commit:
