@@ -23,6 +23,7 @@ from curator.index.changes.changes import (
     TagsReplaced,
     id_array,
     rows_of,
+    touched,
 )
 from curator.index.changes.edits import (
     AddAndRemoveTags,
@@ -56,6 +57,11 @@ def plan(edit: Edit, known: Snapshot) -> ChangeSet:
     new = NewTags(known.first_free)
     changes = tuple(_changes(edit, known, new))
     return ChangeSet(describe(edit), changes, new.all())
+
+
+def images_to_change(edit: Edit, known: Snapshot) -> BitMap:
+    """Those images of a snapshot that the plan of `edit` changes."""
+    return touched(plan(edit, known).changes) & known.images
 
 
 def _changes(edit: Edit, known: Snapshot, new: NewTags) -> list[Change]:
