@@ -184,7 +184,7 @@ class Collection:
         """
         if isinstance(edit, Rewrite) and not durable:
             with self.reading():  # a job looks its tags up while nobody waits for it
-                self.tags.ids_of(name for words in edit.annotations for name in words.tags or ())
+                self.tags.ids_of(name for each in edit.annotations for name in each.tags or ())
         with self.writing(durable=durable):
             change_set = plan(edit, read_snapshot(self._store, edit, ids))
             commit = self.journal.commit(change_set, actor)

@@ -107,14 +107,14 @@ def _read_chunk(store: Store, number: int) -> _Chunk:
     columns: dict[str, Numbers] = {name: numbers[:, k + 1] for k, name in enumerate(_NUMBERS)}
     columns["content"] = np.array([content_key(row[0]) for row in raw], np.uint64)
     query = "SELECT tags, caption <> '', id FROM image_text WHERE id>=? AND id<? ORDER BY id"
-    words = [row for row in store.connection.execute(query, span) if row[2] not in loading]
-    rows = TagRows(ids, [row[0] for row in words])
+    texts = [row for row in store.connection.execute(query, span) if row[2] not in loading]
+    rows = TagRows(ids, [row[0] for row in texts])
     stored_counts = rows.counts.copy()
     store.pending.apply(rows)
     tags, counts = rows.values, rows.counts
     columns[COUNTS] = counts
     chunk = _Chunk(number, ids, columns, stored_counts)
-    captioned = of_array(ids[np.array([row[1] for row in words], bool)])
+    captioned = of_array(ids[np.array([row[1] for row in texts], bool)])
     if captioned:
         chunk.bitmaps[int(Flag.CAPTIONED)] = captioned
     owners = np.repeat(ids, counts)

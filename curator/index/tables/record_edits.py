@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from curator.index.changes.changes import ChangeSet, RecordChanged
 from curator.index.changes.edits import Commit
 from curator.index.changes.record_paths import Record
-from curator.index.changes.record_words import described_change
+from curator.index.changes.record_summary import described_change
 from curator.index.changes.records import Key, packed
 from curator.index.file.database import Database
 from curator.index.undo.journal import Journal
