@@ -21,6 +21,7 @@ from curator.filter.parse import parse
 from curator.filter.shown import parts_of, shown
 from curator.filter.tree import Filter
 from curator.freeze.members import Members, members_of, shows
+from curator.freeze.reader import FreezeReader
 from curator.freeze.spec import FreezeSpec, spec_of
 from curator.index.changes.edits import Commit
 from curator.index.collection import Collection
@@ -75,7 +76,7 @@ def explain(collection: Collection, image: int, epochs: int = 3, seed: int = 42)
     Raises:
         UserError: there is no such image.
     """
-    with collection.reading():
+    with FreezeReader.opened(collection) as reader:
         rows = collection.rows([image])
         if not rows:
             raise UserError(
@@ -84,7 +85,7 @@ def explain(collection: Collection, image: int, epochs: int = 3, seed: int = 42)
         (row,) = rows
         tags = tuple(collection.tags_of(image))
         spec = spec_of(collection)
-        members = members_of(collection, spec)
+        members = members_of(reader, spec)
         verdicts = tuple(_verdicts(collection, row, spec, members))
         subset = next((each for each, said in zip(spec.subsets, verdicts, strict=True) if said.takes), None)
         facts = {

@@ -12,15 +12,14 @@ from curator.contract.errors import UserError
 from curator.contract.locations import manifests_folder
 from curator.filter.parse import parse
 from curator.filter.shown import parts_of, shown
-from curator.freeze.build import freeze
 from curator.freeze.explain import explain
-from curator.freeze.members import members_of
 from curator.freeze.spec import spec_of
 from curator.index.bucket_rule import set_bucket_rule
 from curator.index.changes.edits import AddTags, SetMark
 from curator.index.tables.picks import Pick
 from curator.index.tables.small_tables import Subset
 from tests.freeze.conftest import PICTURES, Picture
+from tests.freezing import freeze, members_of
 
 
 def test_why_it_is_in(collect: Any) -> None:
