@@ -62,9 +62,7 @@ def freeze(
     if not frozen:
         raise UserError("no image would be frozen", "scan a folder, or widen the subsets' filters")
     table = reader.buckets(spec.rule, frozen)
-    known = reader.tags()
-    counts = reader.tag_counts(frozen, 1 + max((tag for tag, _, _ in known), default=0))
-    codes = tag_codes([each.rules for each in spec.subsets], known, counts)
+    codes = _codes(reader, spec, frozen)
     content = ManifestContent(
         rule=spec.rule,
         buckets=table.sizes,
@@ -75,6 +73,12 @@ def freeze(
     )
     write_manifest(path, content, replace=replace)
     return summary(path)
+
+
+def _codes(reader: FreezeReader, spec: FreezeSpec, frozen: BitMap) -> TagCodes:
+    known = reader.tags()
+    counts = reader.tag_counts(frozen, 1 + max((tag for tag, _, _ in known), default=0))
+    return tag_codes([each.rules for each in spec.subsets], known, counts)
 
 
 class _FrozenRows:
