@@ -89,7 +89,7 @@ def test_its_history_and_picks(collect: Any) -> None:
 
 
 def test_where_it_is_frozen(collect: Any) -> None:
-    """Its rows in the manifests of the collection, found by its path; a damaged manifest is passed over."""
+    """Its rows in the manifests of the collection, found by its path; a damaged manifest is named and passed over."""
     collection = collect(PICTURES)
     collection.subsets.save(Subset("cats", "cat", 2.5))
     for name in ("first", "second"):
@@ -107,6 +107,8 @@ def test_where_it_is_frozen(collect: Any) -> None:
         ("first", 1, 2.5),
         ("second", 1, 3.0),
     ]
+    (why,) = said.passed_over
+    assert "broken.manifest" in why
     assert explain(collection, 3).frozen == ()
 
 
