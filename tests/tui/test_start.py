@@ -15,6 +15,7 @@ from curator.tui import app as app_module
 from curator.tui import finding, memory
 from curator.tui.app import FriezeApp
 from curator.tui.finding import EarlyLook
+from tests.inside import inside
 from tests.tui.conftest import Drive
 
 _LATE = ("PIL", "sqlite_utils", "curator.interop", "curator.scan", "curator.runs", "curator.select")
@@ -82,7 +83,7 @@ def test_an_app_keeps_few_pages_and_gives_memory_back(session) -> None:
     memory.keep_little(session)
     memory.give_back()
     memory.trim()
-    (pages,) = session.collection._database.connection.execute("PRAGMA cache_size").fetchone()
+    (pages,) = inside(session)._database.connection.execute("PRAGMA cache_size").fetchone()
     assert pages == -8192
     assert session.images.select("").ids.tolist() == before
 
