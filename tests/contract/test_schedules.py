@@ -13,7 +13,7 @@ from curator.contract.recipe.recipe import Recipe
 from curator.contract.recipe.schedule import Schedule
 from curator.contract.recipe.toml_file import with_values
 from curator.contract.run.schedule_doubts import known_steps, schedule_warnings
-from curator.contract.run.schedules import SHAPES, rate_factor
+from curator.contract.run.schedules import SHAPES, lr_factor, rate_factor
 
 
 def trace(schedule: Schedule, steps: int) -> list[float]:
@@ -115,6 +115,16 @@ def test_what_a_run_never_comes_to_is_told(values, told: str) -> None:
     warnings = schedule_warnings(with_values(Recipe(), values), 5)
     assert len(warnings) == bool(told)
     assert all(told in warning.what and warning.hint for warning in warnings)
+
+
+@pytest.mark.parametrize("warmup_init", [False, True])
+def test_adafactors_own_schedule(warmup_init: bool) -> None:
+    """S073."""
+    values = {"optimizer.name": "adafactor", "optimizer.adafactor.relative_step": True}
+    recipe = with_values(Recipe(), {**values, "optimizer.adafactor.warmup_init": warmup_init})
+    factors = [lr_factor(recipe, step, 10) for step in (0, 9_999, 39_999)]
+    assert factors == pytest.approx([1e-6 if warmup_init else 0.01, 0.01, 0.005])
+    assert schedule_warnings(with_values(recipe, {"schedule.warmup_steps": 99}), 10) == []
 
 
 def test_the_length_is_known_where_epochs_do_not_count() -> None:

@@ -44,11 +44,11 @@ def _holds(recipe: Recipe, need: Need) -> bool:
 
 
 def _hint(name: str, need: Need, active: set[str]) -> str:
-    """Where what is chosen has a key of that name of its own, that one is meant."""
-    leaf = name.rpartition(".")[2]
+    """Of a key that several share: where what is chosen has one of that name of its own, that one is meant."""
+    above, _, leaf = name.rpartition(".")
     room = need.key.rpartition(".")[0]
     own = sorted(each for each in active if each.startswith(f"{room}.") and each.endswith(f".{leaf}"))
-    if own:
+    if own and above == room:
         return f"set {own[0]}, and leave it out"
     values = [f"'{value}'" for value in need.values]
     return f"set {need.key} = {' or '.join(values)}, or leave it out"
