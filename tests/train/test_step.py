@@ -49,6 +49,15 @@ def test_the_loss_is_weighted_by_subset_and_by_snr(make_run, frozen) -> None:
     assert 0 < capped < plain
 
 
+def test_the_prior_weight_is_of_regularisation_images_alone(make_run, frozen) -> None:
+    """S045: with all images of that kind the loss is multiplied, with none it stays."""
+    for regs, share in (((0, 1), 0.25), ((), 1.0)):
+        data = frozen(sizes=((64, 64),) * 2, regs=regs)
+        plain, _ = gradients(prepared(make_run(frozen=data)))
+        other, _ = gradients(prepared(make_run("objective.prior_weight=0.25", frozen=data)))
+        assert other == pytest.approx(share * plain, rel=1e-5)
+
+
 @pytest.mark.parametrize(
     ("base", "knob"),
     [
