@@ -199,8 +199,8 @@ def _put_clean_json(found: Result, diff: Diff, limit: int, counts: EditCounts, w
         "images": diff.images,
         "changes_by_rule": diff.by_rule(),
         "changes": [
-            {"rule": rule, "before": old, "after": new, "count": count}
-            for (rule, old, new), count in diff.changes.most_common(limit)
+            {"kind": kind, "before": old, "after": new, "count": count}
+            for (kind, old, new), count in diff.changes.most_common(limit)
         ],
     }
     put_json(report)

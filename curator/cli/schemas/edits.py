@@ -32,7 +32,7 @@ class EditReport(EditCounts):
 class CleanChange(TypedDict):
     """One change that a rule of cleaning makes."""
 
-    rule: str
+    kind: str
     before: str
     after: str
     count: int
