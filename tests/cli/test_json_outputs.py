@@ -36,6 +36,7 @@ LINES: list[tuple[str, int]] = [
     ("quarantine", 0),
     ("import meta.json --layout kohya-json --images . --plan", 0),
     ("import kohya --layout kohya-folders --plan", 0),
+    ("import scores.csv --layout scores --images . --plan", 0),
     ("import meta.json --layout kohya-json --images . --replace", 0),
     ("ls fox", 0),
     (f"ls --columns {','.join(('id', 'path', 'root', 'name', 'sha256', 'bytes', 'width', 'height', 'size'))}", 0),
@@ -52,7 +53,7 @@ LINES: list[tuple[str, int]] = [
     ("tag caption fox 'a fox' --yes", 0),
     ("tag clean '' --dry-run", 0),
     ("tag clean '' --yes", 0),
-    ("tag derive '' year rating --dry-run", 0),
+    ("tag derive '' head --head night --dry-run", 0),
     ("tag derive '' count year --yes", 0),
     ("tag tables", 0),
     ("tag check-identifier fox --suggest 2", 1),
@@ -89,7 +90,7 @@ LINES: list[tuple[str, int]] = [
     ("captions fox --weighted", 0),
     ("captions fox", 0),
     ("freeze set", 0),
-    ("explain fox.png", 0),
+    ("explain wolf.png", 0),
     ("manifest list", 0),
     ("manifest show set", 0),
     ("manifest verify set", 0),
@@ -161,7 +162,7 @@ def _lay_out(home: Path, tiny_model: Path) -> None:
     (home / "pictures").mkdir()
     for name, size in {"fox": (600, 400), "wolf": (400, 600), "owl": (512, 512)}.items():
         Image.new("RGB", size, (len(name) * 40, size[0] % 255, 0)).save(home / f"pictures/{name}.png")
-        (home / f"pictures/{name}.txt").write_text(f"{name}, animal, outdoors")
+        (home / f"pictures/{name}.txt").write_text(f"{name}, animal, outdoors, rating:safe")
     shutil.copy(home / "pictures/owl.png", home / "pictures/copy.png")
     (home / "pictures/broken.png").write_bytes(b"no picture")
     (home / "kohya/3_sls fox").mkdir(parents=True)
@@ -172,6 +173,7 @@ def _lay_out(home: Path, tiny_model: Path) -> None:
     (home / "meta.json").write_text(
         '{"pictures/wolf.png": {"tags": "wolf, grey"}, "none.png": {"tags": "x"}}'
     )
+    (home / "scores.csv").write_text("path,nice,odd\npictures/wolf.png,0.5,high\n")
     shutil.copytree(ROOT / "train" / "families" / "sd1_config", home / "model")
     (home / "base").symlink_to(tiny_model)
 
