@@ -43,7 +43,7 @@ def dupes(
     mark: Annotated[
         bool, typer.Option("--mark", help="Mark all but the best as rejected; 'frieze undo' takes it back.")
     ] = False,
-    carry_words: Annotated[
+    carry_annotations: Annotated[
         bool,
         typer.Option(
             "--carry-words",
@@ -55,7 +55,7 @@ def dupes(
     as_json: JsonOption = False,
 ) -> None:
     """List copies of images, and keep the best: one of each group stays, and all that are marked to keep."""
-    if carry_words and not mark:
+    if carry_annotations and not mark:
         raise UserError(
             "--carry-words without --mark", "add --mark; words are carried over when copies are rejected"
         )
@@ -71,7 +71,7 @@ def dupes(
         elif not mark:
             put_json_rows(map(_group_json, groups))
         if mark:
-            keeping = session.copies.keep_best(groups, best, carry_words=carry_words)
+            keeping = session.copies.keep_best(groups, best, carry_annotations=carry_annotations)
             commit = _mark(session, keeping, yes=yes)
             if as_json:
                 _put_marked_json(groups, keeping, commit, found)
