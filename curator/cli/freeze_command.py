@@ -19,6 +19,8 @@ from curator.cli.shared.typer_apps import single, with_options
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
+    from curator.cli.schemas.training import FreezeReport
+    from curator.cli.schemas.words import Doubt
     from curator.contract.buckets import BucketRule
     from curator.session.session import Session
 
@@ -40,31 +42,34 @@ def freeze(
     """
     with opened(collection) as session:
         rule = options.changed(session.buckets.rule)
-        _tell_findings(session, rule)
+        warnings = _tell_findings(session, rule)
         with progress_shown("freeze", "frozen") as show:
             frozen = session.freezing.write(name, show, rule=rule, replace=replace)
         session.buckets.change_rule(options.changed)  # only a rule that has frozen something is kept
     if as_json:
-        put_json(
-            {
-                "name": frozen.name,
-                "path": str(frozen.path),
-                "digest": frozen.digest,
-                "images": frozen.images,
-                "samples_per_epoch": frozen.samples_per_epoch,
-            }
-        )
+        report: FreezeReport = {
+            "schema": "frieze/freeze/1",
+            "name": frozen.name,
+            "path": str(frozen.path.absolute()),
+            "digest": frozen.digest,
+            "images": frozen.images,
+            "samples_per_epoch": frozen.samples_per_epoch,
+            "created_at": frozen.created_at,
+            "warnings": warnings,
+        }
+        put_json(report)
         return
     put(f"{frozen.images} images, {frozen.samples_per_epoch} samples an epoch")
     put(f"digest {frozen.digest}")
     put(f"manifest {visible(str(frozen.path))}")
 
 
-def _tell_findings(session: Session, rule: BucketRule) -> None:
+def _tell_findings(session: Session, rule: BucketRule) -> list[Doubt]:
     """Warnings; what stops is raised by the freeze itself."""
-    for finding in session.freezing.check(rule=rule).findings:
-        if finding.level == "warn":
-            say(f"warning: {visible(finding.what)} ({visible(finding.hint)}{_where(finding.filter)})")
+    found = [each for each in session.freezing.check(rule=rule).findings if each.level == "warn"]
+    for finding in found:
+        say(f"warning: {visible(finding.what)} ({visible(finding.hint)}{_where(finding.filter)})")
+    return [{"what": each.what, "hint": each.hint} for each in found]
 
 
 def _where(named: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 import typer
 
+from curator.cli.command_table import table
 from curator.cli.main import COMMANDS
 
 _HEAD = """\
@@ -46,8 +47,9 @@ def usage(name: str, command: Any) -> str:
 
 def page() -> str:
     """The whole reference, as Markdown."""
-    parts = [_HEAD]
-    for name, command in commands():
+    known = list(commands())
+    parts = [_HEAD, table(known)]
+    for name, command in known:
         parts.append(f"## frieze {name}\n\n```\n{usage(name, command)}\n```\n\n{_paragraphs(command.help)}\n")
         if command.params:
             parts.append("| | default | |\n|---|---|---|\n" + "".join(map(_row, command.params)))

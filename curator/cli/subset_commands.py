@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -11,14 +12,16 @@ from curator.cli.make_reg_command import make_reg
 from curator.cli.shared.arguments import FILTER
 from curator.cli.shared.caption_rules import RuleOption, changed_rules
 from curator.cli.shared.options import CollectionOption, DryRunOption, JsonOption
-from curator.cli.shared.output import counted, put, put_json, put_json_rows, put_table
+from curator.cli.shared.output import counted, put, put_json, put_json_rows, put_named, put_table
 from curator.cli.shared.places import opened
 from curator.cli.shared.typer_apps import noun, with_options
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
+    from curator.cli.schemas.training import BalanceReport, SubsetReport, SubsetRow, SubsetValues
     from curator.contract.manifest.header import ManifestSubset
     from curator.index.tables.rows import Subset
+    from curator.session.session import Session
 
 app = noun("List, add, change, balance and remove subsets; make images for regularisation.")
 app.command()(make_reg)
@@ -92,11 +95,16 @@ def list_subsets(collection: CollectionOption = None, as_json: JsonOption = Fals
         subsets = session.subsets.all()
         shares = {share.name: share for share in session.freezing.preview().subsets}
     if as_json:
-        put_json_rows(
-            {**asdict(each), "images": shares[each.name].images, "samples": shares[each.name].samples,
-             "share": shares[each.name].share}
+        rows_json: Iterator[SubsetRow] = (
+            {
+                **cast("SubsetValues", asdict(each)),
+                "images": shares[each.name].images,
+                "samples": shares[each.name].samples,
+                "share": shares[each.name].share,
+            }
             for each in subsets
-        )  # fmt: skip
+        )
+        put_json_rows(rows_json)
         return
     rows = [
         (each.name, shares[each.name].images, f"{shares[each.name].repeats:g}", shares[each.name].samples,
@@ -114,14 +122,16 @@ def add(
     *,
     options: SubsetOptions,
     collection: CollectionOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Add a subset."""
     from curator.index.tables.rows import Subset
 
     with opened(collection) as session:
         subset = options.changed(Subset(name, filter))
-        session.subsets.add(subset)
-        put(f"subset {visible(name)}: {counted(len(session.images.select(filter)))} x {subset.repeats:g}")
+        with session.edits.recorded() as commits:
+            session.subsets.add(subset)
+        _tell(session, subset, commits, as_json)
 
 
 @app.command("set")
@@ -132,15 +142,31 @@ def change(
     filter: FilterOption = None,
     options: SubsetOptions,
     collection: CollectionOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Change a subset; what is not given stays."""
     with opened(collection) as session:
-        subset = session.subsets.change(
-            name, lambda now: options.changed(now if filter is None else replace(now, filter=filter))
-        )
-        put(
-            f"subset {visible(name)}: {counted(len(session.images.select(subset.filter)))} x {subset.repeats:g}"
-        )
+        with session.edits.recorded() as commits:
+            subset = session.subsets.change(
+                name, lambda now: options.changed(now if filter is None else replace(now, filter=filter))
+            )
+        _tell(session, subset, commits, as_json)
+
+
+def _tell(session: Session, subset: Subset, commits: Sequence[int], as_json: bool) -> None:
+    """Say what a subset is now."""
+    found = session.images.select(subset.filter)
+    if not as_json:
+        put(f"subset {visible(subset.name)}: {counted(len(found))} x {subset.repeats:g}")
+        return
+    report: SubsetReport = {
+        "schema": "frieze/subset/1",
+        **cast("SubsetValues", asdict(subset)),
+        "images": len(found),
+        "commit": commits[0] if commits else None,
+        "unknown_tags": found.unknown_tags,
+    }
+    put_json(report)
 
 
 @app.command()
@@ -151,10 +177,20 @@ def balance(
     as_json: JsonOption = False,
 ) -> None:
     """Set repeats so that all subsets share an epoch equally. Regularisation is balanced by the freeze itself."""
-    with opened(collection) as session:
+    with opened(collection) as session, session.edits.recorded() as commits:
         changed = session.subsets.balanced() if dry_run else session.subsets.balance()
     if as_json:
-        put_json({"subsets": [{**asdict(each), "samples": each.samples} for each in changed]})
+        report: BalanceReport = {
+            "schema": "frieze/balance/1",
+            "subsets": [
+                {"name": each.name, "images": each.images, "before": each.before, "repeats": each.repeats,
+                 "samples": each.samples}
+                for each in changed
+            ],
+            "dry_run": dry_run,
+            "commit": commits[0] if commits else None,
+        }  # fmt: skip
+        put_json(report)
         return
     rows = [
         (each.name, each.images, f"{each.before:g}", f"{each.repeats:g}", f"{each.samples:g}")
@@ -166,11 +202,11 @@ def balance(
 
 
 @app.command()
-def remove(name: NameArgument, collection: CollectionOption = None) -> None:
+def remove(name: NameArgument, collection: CollectionOption = None, as_json: JsonOption = False) -> None:
     """Remove a subset; its images stay in the collection."""
-    with opened(collection) as session:
+    with opened(collection) as session, session.edits.recorded() as commits:
         session.subsets.remove(name)
-    put(f"subset {visible(name)} removed")
+    put_named(name, commits) if as_json else put(f"subset {visible(name)} removed")
 
 
 def subset_summary(subset: Subset | ManifestSubset) -> str:

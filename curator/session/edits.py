@@ -41,6 +41,12 @@ class Edits:
         with self._collection.grouped(what):
             yield
 
+    @contextmanager
+    def recorded(self) -> Generator[list[int]]:
+        """The ids of the changes that this session makes inside, in order: for a report of them."""
+        with self._collection.journal.recorded() as commits:
+            yield commits
+
     def undo(self, commit: int | None = None) -> Commit | None:
         """Take back your newest edit that stands, or the one named; None where there is none.
 

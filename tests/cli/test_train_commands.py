@@ -237,7 +237,6 @@ def test_ctrl_c_leaves_the_run_and_says_how_to_come_back(frozen: Path, model: Pa
         (["train", "set", "--recipe", "tiny-demo", "--set", "batch.size=0"], "batch.size is 0"),
         (["train", "set", "--resume", "x"], "cannot be given with --resume"),
         (["train", "--resume", "x"], "there is no run 'x'"),
-        (["train", "set", "--recipe", "tiny-demo", "--json"], "--json has nothing"),
         (["runs", "follow", "x"], "there is no run 'x'"),
         (["runs", "stop", "x"], "there is no run 'x'"),
     ],

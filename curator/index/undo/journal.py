@@ -51,6 +51,7 @@ class Journal:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._group: _Group | None = None
+        self._recorded: list[int] | None = None
 
     @property
     def _connection(self) -> sqlite3.Connection:
@@ -86,6 +87,15 @@ class Journal:
             self._group = None
         if group.changes:
             self._remember(group.changes, actor, _summary(what, group.lines))
+
+    @contextmanager
+    def recorded(self) -> Generator[list[int]]:
+        """The ids of the commits made inside, in order; those of other processes are not among them."""
+        before, self._recorded = self._recorded, []
+        try:
+            yield self._recorded
+        finally:
+            self._recorded = before
 
     def undo(self, actor: str) -> Commit | None:
         """Undo the newest standing commit of an actor."""
@@ -188,7 +198,10 @@ class Journal:
     def _remember(self, changes: Sequence[Change], actor: str, what: str) -> Commit:
         if undone := self._undone_by(actor):
             self._store.journal.leave_behind(undone)
-        return self._append(_EDIT, actor, what, RevertResult(list(changes)))
+        commit = self._append(_EDIT, actor, what, RevertResult(list(changes)))
+        if self._recorded is not None:
+            self._recorded.append(commit.id)
+        return commit
 
     def _append(self, kind: str, actor: str, what: str, result: RevertResult, target: int = 0) -> Commit:
         store = self._store
