@@ -27,7 +27,14 @@ from curator.contract.run.schedules import lr_factor
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
-    from curator.cli.schemas.training import KeyChange, KeyRow, KeyValue, PresetRow, RecipeCheck
+    from curator.cli.schemas.training import (
+        KeyChange,
+        KeyRow,
+        KeyValue,
+        PresetRow,
+        RateFactor,
+        RecipeCheck,
+    )
 
 app = noun("List, show and check recipes; list their keys.")
 
@@ -107,7 +114,10 @@ def lr(
         say(f"{warning.what}: {warning.hint}")
     factors = ((step, lr_factor(chosen, step, steps)) for step in range(steps))
     if as_json:
-        put_json_rows({"step": step, "unet": factor, "text": factor} for step, factor in factors)
+        rows: Iterator[RateFactor] = (
+            {"step": step, "unet": factor, "text": factor} for step, factor in factors
+        )
+        put_json_rows(rows)
         return
     put_table(
         ((step, f"{factor:.6f}", f"{factor:.6f}") for step, factor in factors), ("step", "unet", "text")
