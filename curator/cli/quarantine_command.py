@@ -17,7 +17,7 @@ from curator.cli.shared.typer_apps import single
 
 if TYPE_CHECKING:
     from curator.cli.schemas.collection import QuarantinedRow
-    from curator.session.quarantine import Quarantined
+    from curator.session.images import Quarantined
 
 
 def quarantine(
