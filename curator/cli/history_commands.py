@@ -10,7 +10,7 @@ import typer
 
 from curator.cli.shared.options import CollectionOption, JsonOption
 from curator.cli.shared.output import counted, put, put_json_rows, put_table
-from curator.cli.shared.places import opened
+from curator.cli.shared.places import opened, opened_names
 from curator.cli.shared.typer_apps import single
 from curator.contract.errors import UserError
 from curator.contract.text import visible
@@ -55,8 +55,8 @@ def history(
     as_json: JsonOption = False,
 ) -> None:
     """List the changes, newest first."""
-    with opened(collection) as session:
-        commits = session.edits.history(limit)
+    with opened_names(collection) as names:
+        commits = names.history(limit)
     if as_json:
         rows = [asdict(commit) for commit in commits]
         put_json_rows({name: row[name] for name in row if name != "left"} for row in rows)

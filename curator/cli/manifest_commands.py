@@ -12,7 +12,7 @@ from curator.cli.captions_command import EpochOption, EpochsOption, SeedOption, 
 from curator.cli.manifest_exchange import ManifestArgument, diff, export, import_manifest
 from curator.cli.shared.options import CollectionOption, JsonOption
 from curator.cli.shared.output import put, put_json, put_json_rows, put_table, say
-from curator.cli.shared.places import manifest_file, manifests_of, opened
+from curator.cli.shared.places import collection_folder, manifest_file, manifests_of
 from curator.cli.shared.typer_apps import noun
 from curator.cli.subset_commands import subset_summary
 from curator.contract.buckets import BucketRule
@@ -34,8 +34,7 @@ app.command("import")(import_manifest)
 def list_manifests(collection: CollectionOption = None, as_json: JsonOption = False) -> None:
     """List the manifests, newest first."""
     damaged: list[UserError] = []
-    with opened(collection) as session:
-        found = session.freezing.manifests(damaged.append)
+    found = manifests_of(collection_folder(collection)).all(damaged.append)
     for why in damaged:
         say(f"passed over: {visible(why.what)}: {visible(why.hint)}")
     if as_json:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from curator.contract.errors import UserError
 from curator.contract.manifest.header import ManifestSubset, Provenance
-from curator.contract.manifest.manifest import open_manifest
 from curator.contract.manifest.writer import ManifestContent, write_manifest
 from curator.contract.progress import Progress, silent
 from curator.freeze.bucket_table import bucket_table
+from curator.freeze.listing import FrozenManifest, summary
 from curator.freeze.members import Members
 from curator.freeze.packing.rows import Freezing, FrozenRows
 from curator.freeze.packing.tag_codes import tag_codes
@@ -21,18 +20,6 @@ from curator.index.bulk_rows import BulkRows
 from curator.index.collection import Collection
 from curator.index.file.paths import from_blob
 from curator.tags.derive_plan import USED
-
-
-@dataclass(frozen=True)
-class FrozenManifest:
-    """A manifest on disk, in one line."""
-
-    path: Path
-    name: str
-    digest: str
-    images: int
-    samples_per_epoch: int
-    created_at: str
 
 
 def freeze(
@@ -67,14 +54,6 @@ def freeze(
         )
         write_manifest(path, content, replace=replace)
     return summary(path)
-
-
-def summary(path: Path) -> FrozenManifest:
-    """One line about the manifest at `path`."""
-    with open_manifest(path, checks_seal=False) as manifest:  # made a moment ago, or one of a list
-        about = manifest.header.provenance
-        samples = sum(span.samples for span in manifest.spans)
-        return FrozenManifest(path, about.name, manifest.digest, len(manifest), samples, about.created_at)
 
 
 def _subsets(spec: FreezeSpec) -> tuple[ManifestSubset, ...]:

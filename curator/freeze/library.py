@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 from curator.contract.buckets import BucketRule
@@ -11,8 +10,9 @@ from curator.contract.errors import UserError
 from curator.contract.manifest.manifest import SUFFIX
 from curator.contract.progress import Progress
 from curator.contract.recipe.recipe import BatchSize
-from curator.freeze.build import FrozenManifest, freeze, summary
+from curator.freeze.build import freeze
 from curator.freeze.checks.checks import check
+from curator.freeze.listing import FrozenManifest
 from curator.freeze.members import members_of
 from curator.freeze.preview import preview
 from curator.freeze.spec import spec_of
@@ -53,17 +53,3 @@ def freeze_named(
         for finding in report.stops:
             raise UserError(finding.what, finding.hint)
         return freeze(collection, spec, members, path, progress, replace=replace)
-
-
-def manifests_in(
-    folder: Path, passed_over: Callable[[UserError], None] | None = None
-) -> list[FrozenManifest]:
-    """The manifests of a folder, newest first. `passed_over` hears of those that cannot be read."""
-    found: list[FrozenManifest] = []
-    for path in folder.glob(f"*{SUFFIX}"):
-        try:
-            found.append(summary(path))
-        except UserError as error:
-            if passed_over:
-                passed_over(error)
-    return sorted(found, key=lambda each: each.created_at, reverse=True)

@@ -20,7 +20,7 @@ from curator.index.editing.describe import describe
 from curator.index.editing.fold import fold_for
 from curator.index.editing.follow import open_store
 from curator.index.editing.plan import plan
-from curator.index.file.database import Database
+from curator.index.file.database import FILE_NAME, Database
 from curator.index.file.file_system import refuse_network
 from curator.index.file.import_lock import ImportLock
 from curator.index.images import derived
@@ -43,7 +43,6 @@ from curator.index.tags.tag_lookup import TagLookup
 from curator.index.tags.tag_table import Tag, TagTable
 from curator.index.undo.journal import Journal
 
-FILE_NAME = "frieze.db"
 # a person's edits may fill the write buffer so many times further than a job's, which can wait for compaction
 HUMAN_EDIT_BUFFER_FACTOR = 4
 

@@ -12,8 +12,8 @@ if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen 
     from curator.contract.buckets import BucketRule
     from curator.contract.progress import Progress
     from curator.contract.recipe.recipe import BatchSize
-    from curator.freeze.build import FrozenManifest
     from curator.freeze.checks.checks import FreezeReport
+    from curator.freeze.listing import FrozenManifest
     from curator.freeze.preview import FreezePreview
 
 
@@ -50,6 +50,7 @@ class Freezing:
 
     def manifests(self, passed_over: Callable[[UserError], None] | None = None) -> list[FrozenManifest]:
         """The manifests of the collection, newest first; `passed_over` hears of those that cannot be read."""
-        from curator.freeze.library import manifests_folder, manifests_in
+        from curator.freeze.library import manifests_folder
+        from curator.freeze.listing import manifests_in
 
         return manifests_in(manifests_folder(self._collection.folder), passed_over)

@@ -12,6 +12,7 @@ from curator.contract.text import visible
 if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen waits for none of it
     from curator.contract.manifest.manifest import Manifest
     from curator.freeze.diff import ManifestDiff
+    from curator.freeze.listing import FrozenManifest
 
 Format = Literal["jsonl", "kohya-toml", "kohya-json", "imagefolder", "parquet"]
 Progress = Callable[[int, int], None]  # images written, in all; may raise to stop
@@ -22,6 +23,12 @@ class Manifests:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+
+    def all(self, passed_over: Callable[[UserError], None] | None = None) -> list[FrozenManifest]:
+        """The manifests, newest first; `passed_over` hears of those that cannot be read."""
+        from curator.freeze.listing import manifests_in
+
+        return manifests_in(self.folder, passed_over)
 
     def diff(self, first: Path, second: Path) -> ManifestDiff:
         """What differs between two manifests: rule, subsets, images, captions."""

@@ -9,8 +9,9 @@ from curator.contract.caption.captions import CaptionRules
 from curator.contract.errors import UserError
 from curator.contract.manifest.digest import verify_digest
 from curator.contract.manifest.manifest import open_manifest
-from curator.freeze.build import FrozenManifest, freeze
+from curator.freeze.build import freeze
 from curator.freeze.library import freeze_named, manifests_folder
+from curator.freeze.listing import FrozenManifest
 from curator.freeze.members import members_of
 from curator.freeze.spec import FreezeSpec
 from curator.index.changes.edits import AddTags, RenameTag

@@ -12,6 +12,7 @@ from curator.contract.text import visible
 
 if TYPE_CHECKING:
     from curator.session.manifests import Manifests
+    from curator.session.names import Names
     from curator.session.runs import Runs
     from curator.session.session import Session
 
@@ -53,6 +54,15 @@ def opened(given: Path | None) -> Generator[Session]:
 
     with Session.opened(collection_folder(given)) as session:
         yield session
+
+
+@contextmanager
+def opened_names(given: Path | None) -> Generator[Names]:
+    """The names in the collection a command works on, for one that lists nothing else."""
+    from curator.session.names import open_names
+
+    with open_names(collection_folder(given)) as names:
+        yield names
 
 
 def runs_of(given: Path | None) -> Runs:

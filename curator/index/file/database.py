@@ -19,6 +19,7 @@ from curator.contract.text import visible
 if TYPE_CHECKING:
     from curator.index.file.flush import Flusher
 
+FILE_NAME = "frieze.db"
 APPLICATION_ID = 0x46525A45  # "FRZE": how a frieze index is told from any other SQLite file
 WRITER_PATIENCE_S = 30.0
 _PAUSE_S = 0.0015  # of a job after each commit: a person who waits tries again within it

@@ -13,7 +13,6 @@ import time
 from collections.abc import Collection, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from enum import IntEnum
 
 from pyroaring import BitMap
 
@@ -24,24 +23,14 @@ from curator.index.changes.packing import unpack
 from curator.index.editing.fold import AT_ONCE, fold_images
 from curator.index.editing.perform import perform
 from curator.index.editing.store import REBUILT, Store
+from curator.index.undo.commit_rows import COMMIT_COLUMNS, EDIT, State, commit_of, newest_commits
 from curator.index.undo.revert import RevertResult, revert
 
-_EDIT = "edit"
-_COMMIT = """id, at, actor, what, images_changed, state,
-    coalesce((SELECT last.stayed FROM journal last WHERE last.id = journal.latest), 0)"""
 _REACHES = """SELECT id FROM journal INDEXED BY idx_journal_images
     WHERE kind = 'edit' AND first_image <= ? AND last_image >= ?"""  # by the index alone: rows hold large changes
 _SUMMARY_LINES = 3  # of a commit of several
 # who commits for a person: one undo takes back the newest of any
 _HUMAN_ACTORS = ("you", "scan", "import", "rules")
-
-
-class State(IntEnum):
-    """What became of a commit."""
-
-    STANDS = 0
-    UNDONE = 1  # and may be done again
-    LEFT_BEHIND = 2  # undone, then its actor did something else
 
 
 @dataclass
@@ -132,8 +121,7 @@ class Journal:
 
     def history(self, limit: int) -> list[Commit]:
         """The newest edits first, undone ones too."""
-        query = f"SELECT {_COMMIT} FROM journal WHERE kind=? ORDER BY id DESC LIMIT ?"
-        return [_commit(row) for row in self._connection.execute(query, (_EDIT, limit))]
+        return newest_commits(self._connection, limit)
 
     def of_image(self, image: int, limit: int) -> list[Commit]:
         """The newest edits that changed one image."""
@@ -142,10 +130,10 @@ class Journal:
         for (number,) in sorted(perhaps, reverse=True):
             if len(found) == limit:
                 break
-            query = f"SELECT {_COMMIT}, changes FROM journal WHERE id=?"
+            query = f"SELECT {COMMIT_COLUMNS}, changes FROM journal WHERE id=?"
             *row, changes = self._connection.execute(query, (number,)).fetchone()
             if image in touched(unpack(changes)):
-                found.append(_commit((row[0], row[1], row[2], row[3], row[4], row[5], row[6])))
+                found.append(commit_of((row[0], row[1], row[2], row[3], row[4], row[5], row[6])))
         return found
 
     def last_id(self) -> int:
@@ -168,12 +156,12 @@ class Journal:
         names = _undo_group(actor)
         query = f"""SELECT j.id FROM journal j JOIN journal last ON last.id = j.latest
             WHERE j.state=? AND j.kind=? AND last.actor IN ({",".join("?" * len(names))}) ORDER BY j.latest"""
-        return [row[0] for row in self._connection.execute(query, (State.UNDONE, _EDIT, *names))]
+        return [row[0] for row in self._connection.execute(query, (State.UNDONE, EDIT, *names))]
 
     def _state_of(self, number: int) -> tuple[int, int]:
         """The state of a commit, and how much its last undo or redo skipped."""
-        query = f"SELECT {_COMMIT} FROM journal WHERE id=? AND kind=?"
-        row = self._connection.execute(query, (number, _EDIT)).fetchone()
+        query = f"SELECT {COMMIT_COLUMNS} FROM journal WHERE id=? AND kind=?"
+        row = self._connection.execute(query, (number, EDIT)).fetchone()
         if row is None:
             raise UserError(f"there is no change {number}", "`frieze history` lists them")
         return row[5], row[6]
@@ -193,7 +181,7 @@ class Journal:
     def _remember(self, changes: Sequence[Change], actor: str, what: str) -> Commit:
         for number in self._undone_by(actor):
             self._connection.execute("UPDATE journal SET state=? WHERE id=?", (State.LEFT_BEHIND, number))
-        return self._append(_EDIT, actor, what, RevertResult(list(changes)))
+        return self._append(EDIT, actor, what, RevertResult(list(changes)))
 
     def _append(self, kind: str, actor: str, what: str, result: RevertResult, target: int = 0) -> Commit:
         store = self._store
@@ -227,8 +215,3 @@ def _undo_group(actor: str) -> tuple[str, ...]:
 def _summary(what: str, lines: Sequence[str]) -> str:
     more = f"; {len(lines) - _SUMMARY_LINES} more" if len(lines) > _SUMMARY_LINES else ""
     return f"{what}: {'; '.join(lines[:_SUMMARY_LINES])}{more}".removeprefix(": ")
-
-
-def _commit(row: tuple[int, float, str, str, int, int, int]) -> Commit:
-    number, at, actor, what, changed, state, stayed = row
-    return Commit(number, at, actor, what, changed, state != State.STANDS, stayed)
