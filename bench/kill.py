@@ -27,7 +27,6 @@ from bench import visitors
 from curator.index.bulk_import import BulkImport
 from curator.index.changes.edits import AddTags
 from curator.index.collection import Collection
-from curator.index.images.images import FileFacts, NewImage
 from curator.index.images.new_images import ImageBatch
 
 IMAGES = 3000
@@ -77,10 +76,11 @@ def _prepare(folder: Path) -> None:
     with Collection.create(folder) as collection:
         with collection.writing():
             root = collection.images.root("/p")
-        facts = FileFacts(b"s" * 32, 1, 2, 3, 4, "png")
-        collection.add_images(
-            [NewImage(root, f"{k}.png", facts, ("all", f"t{k % 9}")) for k in range(IMAGES)]
-        )
+        paths = [f"{k}.png" for k in range(IMAGES)]
+        tags = [("all", f"t{k % 9}") for k in range(IMAGES)]
+        ones = np.ones(IMAGES, np.int64)
+        with BulkImport(collection, "prepared") as load:
+            load.add(ImageBatch(root, paths, tags, [b"s" * 32] * IMAGES, *[ones] * 5))
 
 
 def _round(folder: Path, number: int, scenario: str, rng: random.Random) -> list[str]:

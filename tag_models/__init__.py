@@ -1,1 +1,1 @@
-"""Models that look at images and propose tags and scores."""
+"""Models that look at images: taggers, scorers, captioners."""

@@ -62,3 +62,9 @@ def tiny_model(made_once: Callable[..., Path]) -> Path:
 def tiny_sdxl(made_once: Callable[..., Path]) -> Path:
     """A random SDXL-shaped model folder."""
     return made_once("tiny-xl", "--family", "sdxl")
+
+
+@pytest.fixture(scope="session")
+def tiny_sd2(made_once: Callable[..., Path]) -> Path:
+    """A random SD2-shaped model folder."""
+    return made_once("tiny-sd2", "--family", "sd2")

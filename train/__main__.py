@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-from train.worker import INTERRUPTED, work
+from curator.contract.exit_codes import ExitCode
+from train.worker import work
 
 USAGE = """\
 usage: python -m train RUN_FOLDER
@@ -24,7 +25,7 @@ def main(arguments: list[str]) -> int:
         return 0
     if len(arguments) != 1 or arguments[0].startswith("-"):
         sys.stderr.write(USAGE)
-        return 2
+        return ExitCode.MISTAKE
     return work(Path(arguments[0]))
 
 
@@ -36,7 +37,7 @@ def leave(code: int) -> NoReturn:
     """
     sys.stdout.flush()
     sys.stderr.flush()
-    if code == INTERRUPTED:
+    if code == ExitCode.INTERRUPTED:
         os._exit(code)
     sys.exit(code)
 

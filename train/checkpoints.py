@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import re
+import shutil
 import time
 from pathlib import Path
 
 from curator.contract.epoch_plan import EpochPlan
 from curator.contract.recipe.recipe import Save
 from curator.contract.run.events import CheckpointSaved
-from train.adapters.lora import LoraAdapter
+from curator.contract.run.run_folder import RunFolder
 from train.report import Reporter
-from train.weights.lora_file import write_lora
-from train.weights.metadata import Record, lora_metadata
+from train.trained.trained import Trained
+from train.weights.metadata import Record, weights_metadata
 
 
 class Checkpoints:
     """The run's `output/` folder: NAME-step00000012, NAME-000002 (epochs), and NAME for the last."""
 
-    def __init__(self, run_folder: Path, record: Record, adapter: LoraAdapter, reporter: Reporter) -> None:
-        self._run_folder = run_folder
-        self._folder = run_folder / "output"
+    def __init__(self, run: RunFolder, record: Record, trained: Trained, reporter: Reporter) -> None:
+        self._run = run
+        self._folder = run.output_dir
         self._record = record
-        self._adapter = adapter
+        self._trained = trained
         self._reporter = reporter
 
     def after_step(self, step: int, epoch_ended: int | None) -> None:
@@ -43,26 +44,27 @@ class Checkpoints:
     def _write(self, stem: str, step: int) -> None:
         if not self._reporter.is_main_process:
             return
-        path = self._folder / f"{stem}.safetensors"
         now = time.time()
-        metadata = lora_metadata(self._record, step, now)
-        digest = write_lora(path, self._adapter.tensors(), metadata, self._record.recipe.save.dtype)
-        self._reporter.emit(CheckpointSaved(now, step, str(path.relative_to(self._run_folder)), digest))
+        metadata = weights_metadata(self._record, step, now)
+        with self._trained.at_rest():
+            for written in self._trained.write(self._folder / stem, metadata, self._record.recipe.save.dtype):
+                shown = str(written.path.relative_to(self._run.path))
+                self._reporter.emit(CheckpointSaved(now, step, shown, written.sha256))
 
     def _forget_old(self, knobs: Save) -> None:
         if not knobs.keep_last or not self._reporter.is_main_process:
             return
         periodic = sorted(self._periodic(knobs), key=lambda known: known[0])
         for _, path in periodic[: -knobs.keep_last]:
-            path.unlink(missing_ok=True)
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
     def _periodic(self, knobs: Save) -> list[tuple[int, Path]]:
-        """Files the recipe's rhythm made, with their step; what a user asked for is never removed."""
+        """Files and folders the recipe's rhythm made, with their step; what a user asked for is never removed."""
         name = re.escape(self._record.info.name)
         plan = self._record.plan.plan
         found: list[tuple[int, Path]] = []
-        for path in self._folder.glob("*.safetensors"):
-            match = re.fullmatch(rf"{name}-(?:step(\d{{8,}})|(\d{{6,}}))", path.stem)
+        for path in self._folder.iterdir():
+            match = re.fullmatch(rf"{name}-(?:step(\d{{8,}})|(\d{{6,}}))(?:\.safetensors)?", path.name)
             if match and (step := _step_of(match, plan, knobs)):
                 found.append((step, path))
         return found

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from curator.contract.errors import UserError
+from curator.contract.exit_codes import ExitCode
 from curator.contract.files.whole_files import replace_file
 from curator.contract.run.class_pictures import RECORD, ClassPictures, missing, read_job
 from train import quiet
@@ -24,20 +25,20 @@ Tell = Callable[[int, int], None]
 
 
 def main(arguments: list[str]) -> int:
-    """The exit code: 0 done, 2 a mistake a user can mend, 130 stopped."""
+    """Make the images that are missing; the exit code."""
     if len(arguments) != 1 or arguments[0].startswith("-"):
         sys.stderr.write(
             "usage: python -m train.class_pictures FOLDER\nmake one with 'frieze subset make-reg'\n"
         )
-        return 2
+        return ExitCode.MISTAKE
     try:
         make_missing(Path(arguments[0]), _told)
     except UserError as error:
         sys.stderr.write(f"{error.what}\n{error.hint}\n")
-        return 2
+        return ExitCode.MISTAKE
     except KeyboardInterrupt:
-        return 130
-    return 0
+        return ExitCode.INTERRUPTED
+    return ExitCode.DONE
 
 
 def make_missing(folder: Path, tell: Tell) -> int:

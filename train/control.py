@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from curator.contract.run.events import Paused, RequestTaken, Resumed
 from curator.contract.run.run_folder import Action, RunFolder
+from curator.contract.run.stop_signals import StopSignals
 from train.report import Reporter
-from train.stop_signals import StopSignals
 
 ShareFlags = Callable[[list[int]], list[int]]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,10 +11,12 @@ from accelerate import Accelerator
 from accelerate.utils import InitProcessGroupKwargs
 from torch import Tensor, nn
 
+from curator.contract.locations import TRACKERS
 from curator.contract.recipe.recipe import Recipe
 
 # One process samples or is paused while the others wait for it: torch's own limit of 10 minutes is too short.
 _PATIENCE = timedelta(hours=12)
+_BUCKET_NUMBERS = 1 << 24
 
 
 def make_accelerator(recipe: Recipe, run_folder: Path) -> Accelerator:
@@ -24,7 +26,7 @@ def make_accelerator(recipe: Recipe, run_folder: Path) -> Accelerator:
         cpu=not torch.cuda.is_available(),
         mixed_precision="bf16" if recipe.precision.mixed == "bf16" else "no",
         log_with=trackers or None,
-        project_dir=str(run_folder / "trackers") if trackers else None,
+        project_dir=str(run_folder / TRACKERS) if trackers else None,
         kwargs_handlers=[InitProcessGroupKwargs(timeout=_PATIENCE)],
     )
 
@@ -38,24 +40,43 @@ def start_trackers(accelerator: Accelerator, settings: Mapping[str, object]) -> 
 
 
 def sum_gradients(accelerator: Accelerator, weights: list[nn.Parameter], extra: Tensor) -> Tensor:
-    """Sum gradients, and the numbers in `extra`, over all processes in one exchange; the summed `extra`.
+    """Sum gradients, and the numbers in `extra`, over all processes; the summed `extra`.
 
-    Not DistributedDataParallel: a LoRA's gradients are small, ranks may hold unequal shares of a short batch, and
-    weights that a step does not reach (the text encoder on a share without captions) need no special care.
+    Not DistributedDataParallel: ranks may hold unequal shares of a short batch, and weights that a step does not reach
+    on some rank need no special care. A weight that none reaches keeps no gradient, and rests. Gradients are sent some
+    megabytes at a time, so that those of a whole model are not held twice.
     """
     if accelerator.num_processes == 1:
         return extra
+    device = weights[0].device
+    reached = torch.tensor([float(weight.grad is not None) for weight in weights], device=device)
+    told = torch.cat([extra.to(device), reached.to(extra.dtype)])
+    torch.distributed.all_reduce(told)
+    found = [weight for weight, count in zip(weights, told[len(extra) :].tolist(), strict=True) if count]
+    for bucket in _buckets(found):
+        flat = torch.cat([_gradient(weight).flatten() for weight in bucket])
+        torch.distributed.all_reduce(flat)
+        for weight, part in zip(bucket, flat.split([w.numel() for w in bucket]), strict=True):
+            weight.grad = part.view_as(weight).clone()
+    return told[: len(extra)]
+
+
+def _gradient(weight: nn.Parameter) -> Tensor:
+    return torch.zeros_like(weight) if weight.grad is None else weight.grad
+
+
+def _buckets(weights: list[nn.Parameter]) -> Iterator[list[nn.Parameter]]:
+    """The weights in their order, each bucket full with the one that reaches its size."""
+    bucket: list[nn.Parameter] = []
+    numbers = 0
     for weight in weights:
-        if weight.grad is None:
-            weight.grad = torch.zeros_like(weight)
-    flat = torch.cat(
-        [extra.to(weights[0].device), *[w.grad.flatten() for w in weights if w.grad is not None]]
-    )
-    torch.distributed.all_reduce(flat)
-    rest = flat[len(extra) :]
-    for weight, part in zip(weights, rest.split([w.numel() for w in weights]), strict=True):
-        weight.grad = part.view_as(weight).clone()
-    return flat[: len(extra)]
+        bucket.append(weight)
+        numbers += weight.numel()
+        if numbers >= _BUCKET_NUMBERS:
+            yield bucket
+            bucket, numbers = [], 0
+    if bucket:
+        yield bucket
 
 
 def share_flags(accelerator: Accelerator, flags: list[int]) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 
 from curator.contract.run.events import Evaluated, SampleMade, StateSaved, StepDone
 from train.checkpoints import is_due
@@ -112,9 +113,10 @@ def _evaluate(job: Job, done: int) -> None:
     if not job.recipe.evaluate.images or not job.process.reporter.is_main_process:
         return
     job.process.reporter.phase("evaluating")
-    job.stepper.adapter.train(False)
-    loss, images = job.outputs.evaluation.loss(job.process.accelerator.autocast, job.process.control.go_on)
-    job.stepper.adapter.train(True)
+    with job.stepper.trained.at_rest():
+        loss, images = job.outputs.evaluation.loss(
+            job.process.accelerator.autocast, job.process.control.go_on
+        )
     if images:
         job.process.reporter.emit(Evaluated(time.time(), done, loss, images))
         job.process.reporter.track({"evaluation_loss": loss}, done)
@@ -126,8 +128,7 @@ def _sample(job: Job, done: int) -> None:
         return
     accelerator = job.process.accelerator
     job.process.reporter.phase("sampling", len(wanted))
-    job.stepper.adapter.train(False)
-    try:
+    with suppress(SamplingStoppedError), job.stepper.trained.at_rest():
         for index, each in enumerate(wanted):
             with accelerator.autocast():
                 picture = make_picture(
@@ -138,16 +139,12 @@ def _sample(job: Job, done: int) -> None:
             shown = str(path.relative_to(job.run.path))
             job.process.reporter.emit(SampleMade(time.time(), done, shown, each.prompt, each.seed))
             job.process.reporter.progress("sampling", index + 1, len(wanted))
-    except SamplingStoppedError:
-        return
-    finally:
-        job.stepper.adapter.train(True)
 
 
 def _save_state(job: Job, done: int) -> None:
     if not job.process.reporter.is_main_process:
         return
     stepper = job.stepper
-    state = State(done, stepper.adapter.tensors(), stepper.optimizer.state_dict())
+    state = State(done, stepper.trained.state(), stepper.optimizer.state_dict())
     path = save_state(job.run.state_dir, state, job.outputs.identity)
     job.process.reporter.emit(StateSaved(time.time(), done, str(path.relative_to(job.run.path))))

@@ -1,4 +1,4 @@
-"""Saved states of a run for exact resume: adapter weights, optimiser state, step.
+"""Saved states of a run for exact resume: trained weights, optimiser state, step.
 
 Nothing else has a memory: order, captions, noise, dropout and learning rate are functions of the step. A state is a
 folder `step-00000012`, written under another name, flushed, then renamed: a folder of that name is whole.
@@ -10,7 +10,7 @@ import json
 import pickle
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -24,21 +24,27 @@ from curator.contract.errors import UserError
 from curator.contract.files.json_data import checked, read_object
 from curator.contract.files.regular_file import open_regular
 from curator.contract.files.whole_files import drafted_folder
+from curator.contract.locations import RECIPE
+from curator.contract.recipe.fields import Value
+from curator.contract.recipe.identity import first_difference
 
 _KEPT_STATES = 2
 _NAME = re.compile(r"step-(\d{8,})")
 _VERSION = 1
+_WEIGHTS, _OPTIMIZER = "adapter.safetensors", "optimizer.pt"
 
 
 @dataclass(frozen=True)
 class Identity:
     """What a state belongs to; resuming with another of these would not be the same run.
 
-    `base` is the base model's fingerprint, `masks` that of the mask files beside the images.
+    `recipe_sha256` is of the run's recipe file; `knobs` are those of its knobs that change weights. `base` is the base
+    model's fingerprint, `masks` that of the mask files beside the images.
     """
 
     manifest_digest: str
     recipe_sha256: str
+    knobs: Mapping[str, Value]
     effective_batch: int = 0
     base: str = ""
     masks: str = ""
@@ -53,6 +59,7 @@ class _Saved:
     manifest_digest: str
     recipe_sha256: str
     version: int
+    knobs: dict[str, bool | int | float | str | tuple[str, ...]] | None = None
     effective_batch: int | None = None
     base: str | None = None
     masks: str | None = None
@@ -63,7 +70,7 @@ class State:
     """A run after `step` steps."""
 
     step: int
-    adapter: dict[str, Tensor]
+    weights: dict[str, Tensor]
     optimizer: dict[str, Any]
 
 
@@ -71,8 +78,8 @@ def save_state(folder: Path, state: State, identity: Identity) -> Path:
     """Write the state and forget all but the newest two."""
     place = folder / f"step-{state.step:08d}"
     with drafted_folder(place, replace=True) as draft:  # a run that was killed after it wrote the same step
-        save_file(state.adapter, draft / "adapter.safetensors")
-        torch.save(state.optimizer, draft / "optimizer.pt")
+        save_file(state.weights, draft / _WEIGHTS)
+        torch.save(state.optimizer, draft / _OPTIMIZER)
         about = {"step": state.step, **asdict(identity)}
         (draft / "state.json").write_text(json.dumps(about, indent=1) + "\n", "utf-8")
     for old in _whole_states(folder)[:-_KEPT_STATES]:
@@ -108,11 +115,7 @@ def _read(place: Path, identity: Identity) -> State:
     saved = checked(_Saved, read_object(place / "state.json"), passes_over=True)
     if saved.step != int(place.name.removeprefix("step-")):
         raise ValueError("it is of another step than its name")
-    if (saved.manifest_digest, saved.recipe_sha256) != (identity.manifest_digest, identity.recipe_sha256):
-        raise UserError(
-            f"the saved state {place.name} is of another recipe or manifest",
-            "put back the run's recipe.toml, or start a new run",
-        )
+    _check_recipe(place.name, saved, identity)
     for name, what in (("base", "the base model is"), ("masks", "the mask files beside the images are")):
         if getattr(saved, name) not in (None, getattr(identity, name)):
             raise UserError(
@@ -128,11 +131,20 @@ def _read(place: Path, identity: Identity) -> State:
             f"the saved state {place.name} has version {saved.version}",
             "resume with the Frieze that wrote it",
         )
-    for name in ("adapter.safetensors", "optimizer.pt"):
+    for name in (_WEIGHTS, _OPTIMIZER):
         open_regular(place / name).close()
-    adapter = load_file(place / "adapter.safetensors")
-    optimizer = torch.load(place / "optimizer.pt", map_location="cpu", weights_only=True)
-    return State(saved.step, adapter, optimizer)
+    optimizer = torch.load(place / _OPTIMIZER, map_location="cpu", weights_only=True)
+    return State(saved.step, load_file(place / _WEIGHTS), optimizer)
+
+
+def _check_recipe(name: str, saved: _Saved, identity: Identity) -> None:
+    """Only what changes weights counts. Older states say but one thing of the recipe: the digest of its file."""
+    hint = f"put back the run's {RECIPE}, or start a new run"
+    is_same = saved.knobs is not None or saved.recipe_sha256 == identity.recipe_sha256
+    if saved.manifest_digest != identity.manifest_digest or not is_same:
+        raise UserError(f"the saved state {name} is of another recipe or manifest", hint)
+    if (key := first_difference(saved.knobs or identity.knobs, identity.knobs)) is not None:
+        raise UserError(f"the saved state {name} is of another recipe: {key} is not what it was", hint)
 
 
 def _whole_states(folder: Path) -> list[Path]:

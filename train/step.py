@@ -18,7 +18,6 @@ from curator.contract.errors import UserError
 from curator.contract.keyed import Purpose, key
 from curator.contract.recipe.recipe import Recipe
 from curator.contract.text import visible
-from train.adapters.lora import LoraAdapter
 from train.data.batches import Batch, Item
 from train.data.latents import Latents
 from train.device import sum_gradients
@@ -26,6 +25,7 @@ from train.families.family import Family
 from train.objective.loss import min_snr_weights, sample_losses, target_of
 from train.objective.noise import posterior_noise, sample_noise, sample_timesteps
 from train.objective.noise_schedule import add_noise
+from train.trained.trained import Trained
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Stepper:
     """Takes steps. Holds no memory but the weights and the optimiser's own."""
 
     family: Family
-    adapter: LoraAdapter
+    trained: Trained
     optimizer: torch.optim.Optimizer
     latents: Latents
     accelerator: Accelerator
@@ -78,7 +78,7 @@ class Stepper:
         mine = torch.cat(losses) if losses else torch.zeros(0)
         regs = torch.tensor([item.is_reg for item in batch.items], dtype=torch.bool, device=mine.device)
         sums = torch.stack([mine.sum(), mine[regs].sum(), regs.sum().to(mine)])
-        total, reg, reg_count = sum_gradients(self.accelerator, self.adapter.weights, sums).tolist()
+        total, reg, reg_count = sum_gradients(self.accelerator, self.trained.weights, sums).tolist()
         if not math.isfinite(total):
             raise self._not_finite(batch, mine)
         return Losses(total / batch.total, reg / reg_count if reg_count else None)
@@ -113,7 +113,7 @@ class Stepper:
 
     def _predict(self, noisy: Tensor, timesteps: Tensor, items: Sequence[Item]) -> Tensor:
         with self.accelerator.autocast():
-            with torch.set_grad_enabled(bool(self.adapter.text_weights)):
+            with torch.set_grad_enabled(self.trained.trains_text):
                 conditioning = self.family.condition(
                     [item.caption for item in items], [item.framing for item in items]
                 )
@@ -121,7 +121,7 @@ class Stepper:
 
     def _clip(self, batch: Batch) -> float:
         limit = self.recipe.optimizer.max_grad_norm or math.inf
-        norm = float(torch.nn.utils.clip_grad_norm_(self.adapter.weights, limit))
+        norm = float(torch.nn.utils.clip_grad_norm_(self.trained.weights, limit))
         if not math.isfinite(norm):
             raise self._not_finite(batch, torch.zeros(0))
         return norm

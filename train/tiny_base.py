@@ -1,6 +1,6 @@
 """A tiny base model, made, taught and written; `tiny_models` says what it is.
 
-    python -m train.tiny_base OUT [--family sd1|sdxl] [--seed N]
+    python -m train.tiny_base OUT [--family sd1|sd2|sdxl] [--seed N]
                               [--pictures FILE_OR_MANIFEST] [--vae-steps N] [--unet-steps N]
 
 Without images its weights are random. With images (SD1 only) its VAE learns to draw them and its UNet to denoise
@@ -23,16 +23,18 @@ from safetensors.torch import load_file, save_file
 
 from curator.contract.caption.clip_tokens import CLIP_VOCAB
 from curator.contract.errors import UserError
+from curator.contract.exit_codes import ExitCode
 from curator.contract.files.regular_file import TEXT_BYTES, read_regular
 from curator.contract.flatten import flattened
-from curator.contract.manifest.manifest import SUFFIX, open_manifest
+from curator.contract.locations import MANIFEST_SUFFIX
+from curator.contract.manifest.manifest import open_manifest
 from curator.contract.text import visible
 from train import quiet
 from train.data.dataset import picture_of
-from train.tiny_models import tiny_sd1, tiny_sdxl
+from train.tiny_models import tiny_sd1, tiny_sd2, tiny_sdxl
 from train.tiny_teach import Lesson, teach
 
-_MAKERS: dict[str, Callable[[str], Any]] = {"sd1": tiny_sd1, "sdxl": tiny_sdxl}
+_MAKERS: dict[str, Callable[[str], Any]] = {"sd1": tiny_sd1, "sd2": tiny_sd2, "sdxl": tiny_sdxl}
 
 
 def build(seed: int, prediction: str = "epsilon", family: str = "sd1") -> Any:
@@ -59,7 +61,7 @@ def save(pipeline: Any, folder: Path) -> None:
 
 def read_lessons(source: Path) -> list[Lesson]:
     """Images of a manifest with their captions, or of a text file: a path a line, a tab, a caption."""
-    if source.suffix == SUFFIX:
+    if source.suffix == MANIFEST_SUFFIX:
         with open_manifest(source) as manifest:
             pictures = [picture_of(manifest, row) for row in range(len(manifest))]
         found = [(picture.file.path, picture.plain_caption) for picture in pictures]
@@ -107,9 +109,9 @@ def main(arguments: list[str]) -> int:
         save(pipeline, wanted.out)
     except UserError as error:
         sys.stderr.write(f"{error.what}\n{error.hint}\n")
-        return 2
+        return ExitCode.MISTAKE
     _say(f"tiny-base saved {wanted.out}")
-    return 0
+    return ExitCode.DONE
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,4 +1,4 @@
-"""Shapes of tiny base models: the true architectures of SD1 and SDXL at a hundredth of their width.
+"""Shapes of tiny base models: the true architectures of SD1, SD2 and SDXL at a hundredth of their width.
 
 Weights are random and CLIP's vocabulary is real; only the VAE starts as something sensible.
 """
@@ -28,10 +28,19 @@ _XL_SIZE_WIDTH = 16  # of each of the six size numbers
 
 def tiny_sd1(prediction: str) -> StableDiffusionPipeline:
     """Four levels, one text encoder."""
+    return _one_encoder(prediction, "quick_gelu", "<|endoftext|>", attention_head_dim=8)
+
+
+def tiny_sd2(prediction: str) -> StableDiffusionPipeline:
+    """As SD1, with OpenCLIP's activation and padding, linear projections, and heads that grow in number."""
+    return _one_encoder(prediction, "gelu", "!", attention_head_dim=(2, 4, 4, 4), use_linear_projection=True)
+
+
+def _one_encoder(prediction: str, activation: str, pad: str, **unet: Any) -> StableDiffusionPipeline:
     return StableDiffusionPipeline(
         vae=_vae(scaling_factor=0.18215),
-        text_encoder=_apart(CLIPTextModel(_text(64, "quick_gelu", projection=64))),
-        tokenizer=clip_tokenizer(),
+        text_encoder=_apart(CLIPTextModel(_text(64, activation, projection=64))),
+        tokenizer=clip_tokenizer(pad),
         unet=UNet2DConditionModel(
             sample_size=16,
             block_out_channels=(32, 64, 64, 64),
@@ -39,8 +48,8 @@ def tiny_sd1(prediction: str) -> StableDiffusionPipeline:
             up_block_types=("UpBlock2D",) + ("CrossAttnUpBlock2D",) * 3,
             layers_per_block=2,
             norm_num_groups=8,
-            attention_head_dim=8,
             cross_attention_dim=64,
+            **unet,
         ),
         scheduler=DDIMScheduler(**_schedule(prediction), clip_sample=False, set_alpha_to_one=False),
         safety_checker=None,

@@ -17,13 +17,14 @@ import torch
 from torch import Tensor
 
 from curator.contract.errors import UserError
+from curator.contract.exit_codes import ExitCode
 from curator.contract.files.json_data import to_json
 from curator.contract.text import visible
 from train import quiet
-from train.adapters.apply import apply_lora
+from train.adapters.apply import apply_adapter
 from train.families.conditioning import Framing
 from train.families.family import Family
-from train.families.load import family_of_pipeline, load_family, load_pipeline
+from train.families.load import load_family, pipeline_of
 from train.objective.noise import keyed_normal
 from train.weights.lora_file import file_sha256, read_lora
 
@@ -53,16 +54,17 @@ def verify(base: str, lora: Path) -> Verdict:
     tensors, _ = read_lora(lora)
     ours = load_family(base)
     plain = _outputs(ours)
-    modules = apply_lora(ours.adapter_roots, tensors)
+    modules = apply_adapter(ours.adapter_roots, tensors)
     mine = _outputs(ours)
-    theirs = load_pipeline(base)
+    theirs = load_family(base)
     try:
-        theirs.load_lora_weights(dict(tensors))
+        pipeline_of(theirs).load_lora_weights(dict(tensors))
     except (ValueError, RuntimeError, KeyError) as error:
         raise UserError(
-            f"diffusers does not load {visible(str(lora))}: {error}", "it may be damaged"
+            f"diffusers does not load {visible(str(lora))}: {error}",
+            "it reads LoRA and LoCon alone; or the file is damaged",
         ) from error
-    difference = float((_outputs(family_of_pipeline(theirs, base)) - mine).abs().max())
+    difference = float((_outputs(theirs) - mine).abs().max())
     effect = float((mine - plain).abs().max())
     return Verdict(str(lora), file_sha256(lora), modules, effect, difference, difference <= _TOLERANCE)
 
@@ -78,7 +80,7 @@ def _outputs(family: Family) -> Tensor:
 
 
 def main(arguments: list[str]) -> int:
-    """Exit code 0 where the two readings agree, 1 where they do not, 2 for a mistake."""
+    """Compare two readings of a LoRA; the exit code is NO where they differ."""
     parser = argparse.ArgumentParser(
         prog="python -m train.verify_lora", description="load a LoRA in diffusers"
     )
@@ -90,9 +92,9 @@ def main(arguments: list[str]) -> int:
         verdict = verify(wanted.base, wanted.lora)
     except UserError as error:
         sys.stderr.write(f"{error.what}\n{error.hint}\n")
-        return 2
+        return ExitCode.MISTAKE
     sys.stdout.write((to_json(asdict(verdict)) if wanted.json else _sentence(verdict)) + "\n")
-    return 0 if verdict.equal else 1
+    return ExitCode.DONE if verdict.equal else ExitCode.NO
 
 
 def _sentence(verdict: Verdict) -> str:

@@ -1,6 +1,6 @@
 """The life of a worker: it holds the run's lock, reports every end as an event, writes the exit record last.
 
-Exit codes: 0 finished or stopped, 2 a mistake a user can mend, 1 a failure of the program, 130 stopped at once.
+Its exit code says how the run ended: done, failed, stopped, or interrupted; a mistake where there is nothing to run.
 """
 
 from __future__ import annotations
@@ -14,15 +14,14 @@ import traceback
 from pathlib import Path
 
 from curator.contract.errors import UserError
+from curator.contract.exit_codes import ExitCode
+from curator.contract.locations import LOG
 from curator.contract.run.event_log import EventLog
 from curator.contract.run.events import RunEnded, RunFailed
 from curator.contract.run.run_folder import RunFolder
+from curator.contract.run.stop_signals import StopSignals
 from train import quiet
 from train.clock import Clock
-from train.stop_signals import StopSignals
-
-INTERRUPTED = 130
-_FINISHED, _BROKEN, _MISTAKE = 0, 1, 2
 
 
 def work(path: Path) -> int:
@@ -34,7 +33,7 @@ def work(path: Path) -> int:
         name = run.info().name
         if run.status() == "finished":
             sys.stdout.write(f"the run {name} is finished: its weights are in {run.output_dir}\n")
-            return _FINISHED
+            return ExitCode.DONE
         if int(os.environ.get("RANK", "0")) > 0:  # set by torchrun; read before anything heavy is imported
             return _Worker(run, signals, None).live()
         with run.hold():
@@ -42,9 +41,12 @@ def work(path: Path) -> int:
             return _Worker(run, signals, EventLog(run.events_path)).live()
     except UserError as error:
         _print_error(error)
-        return _MISTAKE
+        return error.code
     except KeyboardInterrupt:
-        return INTERRUPTED
+        return ExitCode.INTERRUPTED
+    except Exception:  # noqa: BLE001 (the boundary; what breaks while it trains is told by the worker itself)
+        traceback.print_exc()
+        return ExitCode.BUG
     finally:
         signals.retire()
 
@@ -61,19 +63,20 @@ class _Worker:
     def live(self) -> int:
         """Train and leave the exit record, whatever happens."""
         try:
-            how, code = self._train(), _FINISHED
+            how = self._train()
+            code = ExitCode.DONE if how == "finished" else _stopped_code()
         except KeyboardInterrupt:
-            how, code = "stopped", INTERRUPTED
+            how, code = "stopped", ExitCode.INTERRUPTED
         except UserError as error:
             self._say_failed(error)
-            how, code = "failed", _MISTAKE
+            how, code = "failed", ExitCode.RUN_FAILED
         except Exception as error:  # noqa: BLE001 (the boundary: no run may end without a sentence)
             if self.signals.at_once:  # libraries turn an interrupt of their import into errors of their own
-                how, code = "stopped", INTERRUPTED
+                how, code = "stopped", ExitCode.INTERRUPTED
             else:
                 traceback.print_exc()
                 self._say_failed(_as_user_error(error))
-                how, code = "failed", _BROKEN
+                how, code = "failed", ExitCode.RUN_FAILED
         self.signals.retire()
         if self.log is not None:
             with contextlib.suppress(UserError):
@@ -107,6 +110,11 @@ class _Worker:
                 self.log.write(RunFailed(time.time(), error.what, error.hint))
 
 
+def _stopped_code() -> ExitCode:
+    """What a worker that was asked to stop ends with. A launcher of several takes all but 0 for a crash and kills."""
+    return ExitCode.DONE if "RANK" in os.environ else ExitCode.RUN_STOPPED
+
+
 def _as_user_error(error: Exception) -> UserError:
     """A failure of the program or the machine as a sentence and a hint."""
     text = str(error)
@@ -119,7 +127,7 @@ def _as_user_error(error: Exception) -> UserError:
         )
     first = text.strip().splitlines() or [""]
     return UserError(
-        f"the trainer broke: {type(error).__name__}: {first[0][:200]}", "log.txt of the run tells where"
+        f"the trainer broke: {type(error).__name__}: {first[0][:200]}", f"{LOG} of the run tells where"
     )
 
 

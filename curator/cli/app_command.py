@@ -8,6 +8,7 @@ from pathlib import Path
 
 from curator.cli.shared.places import enclosing_collection
 from curator.contract.errors import UserError
+from curator.contract.exit_codes import ExitCode
 from curator.contract.text import visible
 
 _LEAST = (40, 10)
@@ -27,7 +28,7 @@ def open_app(word: str) -> int:
         _refuse_without_pictures(folder)
     _check_terminal(folder, is_indexed=collection is not None)
     if collection is None and not _made(folder):
-        return 0
+        return ExitCode.NO
     from curator.tui.app import run
 
     return run(collection or folder)

@@ -72,6 +72,8 @@ def _look(session: Session, ids: list[int]) -> None:
     """Look at images nobody looked at before, and name those that cannot be."""
     with progress_shown("look", "looked at") as show:
         filled = session.copies.fingerprint(ids, show)
+    if filled.fingerprinted:
+        say(counted(filled.fingerprinted, "new fingerprint"))
     for path, why in filled.undecodable:
         say(f"quarantined: {visible(path)}: {visible(why)}")
     for path, why in filled.unopened:

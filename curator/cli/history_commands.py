@@ -13,6 +13,7 @@ from curator.cli.shared.output import counted, put, put_json_rows, put_table
 from curator.cli.shared.places import opened, opened_names
 from curator.cli.shared.typer_apps import single
 from curator.contract.errors import UserError
+from curator.contract.exit_codes import ExitCode
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
@@ -30,8 +31,7 @@ def undo(
     """Take one change back; those made since stay, and so does what they changed of the same."""
     with opened(collection) as session:
         done = session.edits.undo_to(_named(change)) if to else [session.edits.undo(change)]
-    for commit in done:
-        _tell(commit, "undone", "there is nothing to undo")
+    _tell([commit for commit in done if commit], "undone", "there is nothing to undo")
 
 
 def redo(
@@ -45,8 +45,7 @@ def redo(
     """Make a change again that was taken back."""
     with opened(collection) as session:
         done = session.edits.redo_to(_named(change)) if to else [session.edits.redo(change)]
-    for commit in done:
-        _tell(commit, "redone", "there is nothing to redo")
+    _tell([commit for commit in done if commit], "redone", "there is nothing to redo")
 
 
 def history(
@@ -81,16 +80,16 @@ def _named(change: int | None) -> int:
     return change
 
 
-def _tell(commit: Commit | None, done: str, nothing: str) -> None:
-    if commit is None:
-        put(nothing)
-        return
+def _tell(commits: list[Commit], done: str, nothing: str) -> None:
     from curator.session.edits import Edits
 
-    images = f" ({counted(commit.images_changed)})" if commit.images_changed else ""
-    put(f"{done}: {visible(commit.what)}{images}")
-    if commit.skipped:
-        put(f"changed since, and left as they are: {Edits.skipped_in_words(commit)}")
+    for commit in commits:
+        images = f" ({counted(commit.images_changed)})" if commit.images_changed else ""
+        put(f"{done}: {visible(commit.what)}{images}")
+        if commit.skipped:
+            put(f"changed since, and left as they are: {Edits.skipped_in_words(commit)}")
+    if not commits:
+        raise UserError(nothing, "`frieze history` lists the changes", ExitCode.NO)
 
 
 def _state(commit: Commit) -> str:

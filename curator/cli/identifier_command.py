@@ -13,6 +13,7 @@ from curator.cli.shared.options import CollectionOption, JsonOption
 from curator.cli.shared.output import put, put_json
 from curator.cli.shared.places import enclosing_collection, opened
 from curator.contract.errors import UserError
+from curator.contract.exit_codes import ExitCode
 from curator.contract.text import visible
 
 
@@ -54,4 +55,5 @@ def check_identifier(
         raise UserError(
             f"'{visible(bad[0].word)}' cannot stand for something new",
             f"take another word, such as {free[0]}" if free else "take another word",
+            ExitCode.NO,
         )

@@ -11,6 +11,7 @@ from curator.cli.shared.options import CollectionOption
 from curator.cli.shared.output import counted, put, say
 from curator.cli.shared.places import opened
 from curator.contract.errors import UserError
+from curator.contract.locations import CLASS_IMAGES
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def make_reg(
         typer.Option("--clip-skip", metavar="N", min=1, max=12, help="Which of the last text layers speaks."),
     ] = 1,
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="DIR", help="Where they lie; else class/NAME.")
+        Path | None, typer.Option("--out", metavar="DIR", help=f"Where they lie; else {CLASS_IMAGES}/NAME.")
     ] = None,
     collection: CollectionOption = None,
 ) -> None:
@@ -54,7 +55,7 @@ def make_reg(
     from curator.contract.run.class_pictures import ClassPictures
 
     with opened(collection) as session:
-        folder = (out or session.folder / "class" / name).absolute()
+        folder = (out or session.folder / CLASS_IMAGES / name).absolute()
         making = session.regularisation
         making.check_name(name, folder)
         sizes = (_size(size),) * count if size else making.sizes(folder, count)

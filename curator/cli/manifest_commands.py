@@ -18,6 +18,7 @@ from curator.cli.subset_commands import subset_summary
 from curator.contract.buckets import BucketRule
 from curator.contract.epoch_plan import EpochPlan, Leftovers
 from curator.contract.errors import UserError
+from curator.contract.exit_codes import ExitCode
 from curator.contract.manifest.header import ManifestSubset
 from curator.contract.text import visible
 
@@ -151,11 +152,15 @@ def verify(
     """Check that neither the manifest nor its images changed since the freeze."""
     from curator.contract.manifest.digest import verify_digest, verify_files
     from curator.contract.manifest.manifest import open_manifest
+    from curator.contract.manifest.seal import DamagedManifestError
 
-    with open_manifest(manifest_file(manifest, collection)) as opened_manifest:
-        verify_digest(opened_manifest)
-        problems = [problem for problem in verify_files(opened_manifest, read_all=not quick) if problem]
-        digest, images = opened_manifest.digest, len(opened_manifest)
+    try:
+        with open_manifest(manifest_file(manifest, collection)) as opened_manifest:
+            verify_digest(opened_manifest)
+            problems = [problem for problem in verify_files(opened_manifest, read_all=not quick) if problem]
+            digest, images = opened_manifest.digest, len(opened_manifest)
+    except DamagedManifestError as error:
+        raise UserError(error.what, error.hint, ExitCode.NO) from error
     if as_json:
         rows = [{"path": str(path), "reason": reason} for path, reason in problems]
         put_json({"digest": digest, "images": images, "problems": rows})
@@ -164,7 +169,9 @@ def verify(
             put(f"{visible(str(path))}: {reason}")
     if problems:
         raise UserError(
-            f"{len(problems)} of {images} images are not what was frozen", "restore them, or freeze again"
+            f"{len(problems)} of {images} images are not what was frozen",
+            "restore them, or freeze again",
+            ExitCode.NO,
         )
     say(f"{images} images and the digest are sound")
 

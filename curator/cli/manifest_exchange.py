@@ -12,6 +12,7 @@ from curator.cli.shared.options import CollectionOption, JsonOption
 from curator.cli.shared.output import put, put_json, put_table, say
 from curator.cli.shared.places import collection_folder, manifest_file, manifests_of
 from curator.cli.shared.progress import progress_shown
+from curator.contract.exit_codes import ExitCode
 from curator.contract.text import visible
 from curator.session.manifests import Format
 
@@ -28,12 +29,14 @@ def diff(
     collection: CollectionOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what differs between two manifests: rule, subsets, images, captions."""
+    """Show what differs between two manifests: rule, subsets, images, captions. Ends with 1 where anything does."""
     found = manifests_of(collection).diff(manifest_file(first, collection), manifest_file(second, collection))
     if as_json:
         put_json(asdict(found))
-        return
-    _put_diff(found)
+    else:
+        _put_diff(found)
+    if not found.equal:
+        raise typer.Exit(ExitCode.NO)
 
 
 def _put_diff(found: ManifestDiff) -> None:

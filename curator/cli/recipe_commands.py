@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
@@ -11,8 +12,16 @@ from curator.cli.shared.output import put, put_json, put_json_rows, put_table, s
 from curator.cli.shared.typer_apps import noun
 from curator.contract.errors import nearest
 from curator.contract.recipe.checks import recipe_warnings
-from curator.contract.recipe.fields import FieldInfo, recipe_fields, toml_value
-from curator.contract.recipe.toml_file import differences, dump_recipe, load_recipe, presets, values_of
+from curator.contract.recipe.fields import FieldInfo, active_fields, recipe_fields, toml_value
+from curator.contract.recipe.recipe import Recipe
+from curator.contract.recipe.toml_file import (
+    differences,
+    dump_recipe,
+    load_recipe,
+    presets,
+    sources_of,
+    values_of,
+)
 from curator.contract.text import visible
 
 app = noun("List, show and check recipes; list their keys.")
@@ -42,10 +51,12 @@ def show(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Print a recipe whole: every key, ready to keep as a file."""
+    """Print a recipe whole: every key that holds, ready to keep as a file; with --json also where each is from."""
     shown = load_recipe(recipe, sets or ())
     if against is None:
-        put_json(values_of(shown)) if as_json else put(dump_recipe(shown).rstrip("\n"))
+        put_json(_whole(shown, sources_of(recipe, sets or ()))) if as_json else put(
+            dump_recipe(shown).rstrip("\n")
+        )
         return
     changes = differences(load_recipe(against), shown)
     if as_json:
@@ -88,14 +99,31 @@ def fields(
     )
 
 
+def _whole(recipe: Recipe, sources: Mapping[str, str]) -> dict[str, dict[str, object]]:
+    """Every key with its value, where that is from, and whether it holds in this recipe."""
+    active = set(active_fields(recipe))
+    return {
+        name: {
+            "value": value,
+            "source": sources[name],
+            "active": name in active,
+            **_about(recipe_fields()[name]),
+        }
+        for name, value in values_of(recipe).items()
+    }
+
+
 def _about(info: FieldInfo) -> dict[str, object]:
     return {
         "key": info.name,
+        "section": info.section,
+        "needs": dict(info.needs),
         "type": info.kind,
         "default": info.default,
         "unit": info.unit,
         "low": info.low,
         "high": info.high,
+        "range": _range(info),
         "choices": info.choices,
         "help": info.help,
     }

@@ -20,8 +20,8 @@ Made by `python -m curator.cli.reference`; a test keeps it true. `frieze COMMAND
 - Options have two dashes and stand anywhere; `--option=VALUE` and `--option VALUE` are the same. A word that begins
   with one dash is a filter where a FILTER stands (`frieze ls -blurry`), unless it is an option's name or a single
   letter; anywhere else it is refused. Behind `--` all is taken as it is: `frieze tag add cat -- -dry-run`.
-- Data goes to stdout, all else to stderr. A command ends with 0 when it is done, 2 for a mistake of yours (a sentence
-  and a hint), 130 when interrupted, 1 for a bug.
+- Data goes to stdout, all else to stderr. A command ends with a [code](scripting.md#exit-codes) that says how: 0 done,
+  1 the answer is no, 2 a mistake of yours (a sentence and a hint), and some more.
 - A [filter](filter.md) of several words stands in quotes; `''` is every image.
 """
 

@@ -27,7 +27,7 @@ def stats(collection: CollectionOption = None, as_json: JsonOption = False) -> N
     with opened(collection) as session:
         counts = _counts(session)
         quarantined = session.quarantine.all()
-    counts["runs"] = len(list(runs_of(collection).folder.glob("*/run.json")))
+    counts["runs"] = runs_of(collection).count()
     if as_json:
         files = [{"path": str(each.path), "reason": each.reason} for each in quarantined]
         put_json({**{name.replace(" ", "_"): count for name, count in counts.items()}, "quarantined": files})

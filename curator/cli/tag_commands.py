@@ -17,6 +17,7 @@ from curator.cli.shared.progress import progress_shown
 from curator.cli.shared.typer_apps import noun
 from curator.cli.tag_rule_commands import clean, derive, order_by_rules, tables
 from curator.contract.errors import UserError
+from curator.contract.exit_codes import ExitCode
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
@@ -155,7 +156,9 @@ def write(
     for path, why in (*report.conflicts, *report.failed):
         put(f"{visible(str(path))}: {visible(why)}")
     if report.conflicts or report.failed:
-        raise UserError("some sidecars were not written", "they are as they were; each line says why")
+        raise UserError(
+            "some sidecars were not written", "they are as they were; each line says why", ExitCode.NO
+        )
 
 
 @app.command("list")

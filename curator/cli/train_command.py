@@ -20,6 +20,7 @@ from curator.contract.recipe.toml_file import load_recipe
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
+    from curator.contract.recipe.checks import TrainingWarning
     from curator.contract.recipe.recipe import Recipe
     from curator.contract.run.run_folder import RunFolder
     from curator.session.runs import Runs
@@ -77,7 +78,8 @@ def train(
     path = manifest_file(manifest, collection)
     knobs = load_recipe(recipe, [*(sets or ()), *_model_set(model)])
     if check:
-        _check(path, knobs, processes or 1, as_json)
+        doubts = runs_of(collection).check_models(knobs) if knobs.model.path else []
+        _check(path, knobs, processes or 1, doubts, as_json)
         return
     _go_on(_launched(runs_of(collection), path, knobs, name or path.stem, processes or 1), detach, as_json)
 
@@ -133,7 +135,9 @@ def _go_on(run: RunFolder, detach: bool, as_json: bool) -> None:
         typer.echo(left(run).strip(), err=True)
 
 
-def _check(path: Path, recipe: Recipe, processes: int, as_json: bool) -> None:
+def _check(
+    path: Path, recipe: Recipe, processes: int, of_models: list[TrainingWarning], as_json: bool
+) -> None:
     """The length of the training as the trainer itself reckons it (rows S037, S059), and what is doubtful (S075)."""
     from curator.contract.manifest.manifest import open_manifest
     from curator.contract.recipe.checks import bracket_warnings, recipe_warnings
@@ -142,7 +146,7 @@ def _check(path: Path, recipe: Recipe, processes: int, as_json: bool) -> None:
     with open_manifest(path) as manifest:
         length = plan_training(manifest.spans, recipe, processes)
         sizes, images = manifest.header.buckets, len(manifest)
-        warnings = [*recipe_warnings(recipe), *bracket_warnings(manifest, recipe)]
+        warnings = [*recipe_warnings(recipe), *of_models, *bracket_warnings(manifest, recipe)]
     steps = {_cross(sizes[bucket]): count for bucket, count in length.plan.bucket_batches(0).items()}
     if as_json:
         put_json(

@@ -7,11 +7,12 @@ from typing import Annotated
 import typer
 
 from curator.cli.shared.options import CollectionOption, JsonOption
-from curator.cli.shared.output import put, put_json
+from curator.cli.shared.output import counted, put, put_json
 from curator.cli.shared.places import opened
 from curator.cli.shared.progress import progress_shown
 from curator.cli.shared.typer_apps import single
 from curator.contract.errors import UserError
+from curator.contract.exit_codes import ExitCode
 from curator.contract.text import visible
 
 
@@ -40,7 +41,8 @@ def verify(
         for fault in faults:
             put(visible(fault))
     if faults:
-        raise UserError(f"the index has {len(faults)} faults", "mend it with 'frieze verify --rebuild'")
+        what = f"the index has {counted(len(faults), 'fault')}"
+        raise UserError(what, "mend it with 'frieze verify --rebuild'", ExitCode.NO)
     if not as_json:
         put("the index is sound")
 

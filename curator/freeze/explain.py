@@ -14,12 +14,12 @@ from curator.contract.caption.captions import caption_of, split_caption
 from curator.contract.crops import is_fixed
 from curator.contract.epoch_plan import Sample
 from curator.contract.errors import UserError
-from curator.contract.manifest.manifest import SUFFIX, open_manifest
+from curator.contract.locations import manifest_files, manifests_folder
+from curator.contract.manifest.manifest import open_manifest
 from curator.filter.evaluate import select, select_parsed
 from curator.filter.parse import parse
 from curator.filter.shown import parts_of, shown
 from curator.filter.tree import Filter
-from curator.freeze.library import manifests_folder
 from curator.freeze.members import Members, members_of, shows
 from curator.freeze.spec import FreezeSpec, spec_of
 from curator.index.changes.edits import Commit
@@ -128,7 +128,7 @@ def _placed(row: ImageRow, spec: FreezeSpec, subset: Subset | None) -> Placement
 
 
 def _frozen(collection: Collection, row: ImageRow) -> Iterator[FrozenAs]:
-    for path in sorted(manifests_folder(collection.folder).glob(f"*{SUFFIX}")):
+    for path in manifest_files(manifests_folder(collection.folder)):
         try:
             with open_manifest(path) as manifest:
                 for number in manifest.rows_of(Path(row.full_path)):

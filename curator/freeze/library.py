@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 from curator.contract.buckets import BucketRule
 from curator.contract.errors import UserError
-from curator.contract.manifest.manifest import SUFFIX
+from curator.contract.locations import manifest_file
 from curator.contract.progress import Progress
 from curator.contract.recipe.recipe import BatchSize
 from curator.freeze.build import freeze
@@ -17,11 +16,6 @@ from curator.freeze.members import members_of
 from curator.freeze.preview import preview
 from curator.freeze.spec import spec_of
 from curator.index.collection import Collection
-
-
-def manifests_folder(collection_folder: Path) -> Path:
-    """Where the manifests of the collection in that folder are."""
-    return collection_folder / "manifests"
 
 
 def freeze_named(
@@ -41,7 +35,7 @@ def freeze_named(
     """
     if not re.fullmatch(r"\w[\w.+-]{0,80}", name):
         raise UserError(f"'{name}' cannot name a manifest", "use letters, digits, '-', '_' and '.'")
-    path = manifests_folder(collection.folder) / f"{name}{SUFFIX}"
+    path = manifest_file(collection.folder, name)
     if path.exists() and not replace:
         raise UserError(
             f"there is a manifest named {name}", "choose another name, or replace it with --replace"

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from curator.contract.errors import UserError
-from curator.contract.manifest.manifest import SUFFIX, open_manifest
+from curator.contract.locations import manifest_files
+from curator.contract.manifest.manifest import open_manifest
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ def manifests_in(
 ) -> list[FrozenManifest]:
     """The manifests of a folder, newest first. `passed_over` hears of those that cannot be read."""
     found: list[FrozenManifest] = []
-    for path in folder.glob(f"*{SUFFIX}"):
+    for path in manifest_files(folder):
         try:
             found.append(summary(path))
         except UserError as error:

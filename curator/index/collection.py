@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pyroaring import BitMap
 
 from curator.contract.errors import UserError
+from curator.contract.locations import INDEX
 from curator.contract.progress import Progress
 from curator.contract.text import visible
 from curator.index.changes.edits import Commit, Edit, Rewrite
@@ -20,12 +21,12 @@ from curator.index.editing.describe import describe
 from curator.index.editing.fold import fold_for
 from curator.index.editing.follow import open_store
 from curator.index.editing.plan import plan
-from curator.index.file.database import FILE_NAME, Database
+from curator.index.file.database import Database
 from curator.index.file.file_system import refuse_network
 from curator.index.file.import_lock import ImportLock
 from curator.index.images import derived
 from curator.index.images.arrivals import recover
-from curator.index.images.images import ImageRow, ImageTable, NewImage
+from curator.index.images.images import ImageRow, ImageTable
 from curator.index.images.row_text import RowText
 from curator.index.schema.creation import create_index
 from curator.index.schema.migrations import migrate
@@ -91,15 +92,15 @@ class Collection:
 
     @classmethod
     def exists(cls, folder: Path) -> bool:
-        return (folder / FILE_NAME).exists()
+        return (folder / INDEX).exists()
 
     @classmethod
     def _opened(cls, folder: Path, *, create: bool) -> Collection:
         folder = folder.absolute()
         refuse_network(folder)
         if create:
-            create_index(folder / FILE_NAME)
-        database = Database.open(folder / FILE_NAME)
+            create_index(folder / INDEX)
+        database = Database.open(folder / INDEX)
         try:
             migrate(database)
         except BaseException:
@@ -207,11 +208,6 @@ class Collection:
             matches = self._lookup[1].find(typed, self.tags.counts(), limit)
             tags = self.tags.get([match.tag for match in matches])
         return [(tag, match.alias) for tag, match in zip(tags, matches, strict=True)]
-
-    def add_images(self, images: Sequence[NewImage]) -> list[int]:
-        """Append one durable batch of images."""
-        with self.writing():
-            return self.images.add(images)
 
     def preview(self, edit: Edit, ids: Iterable[int] | BitMap | None = None) -> int:
         """How many images `apply` would change; nothing is written."""

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from curator.contract.errors import UserError
+from curator.contract.locations import INDEX
 from curator.index.changes.commit import Commit
-from curator.index.file.database import FILE_NAME, Database
+from curator.index.file.database import Database
 from curator.index.file.file_system import refuse_network
 from curator.index.schema.version import FORMAT, format_of
 from curator.index.tables.listed import Quarantined, SavedFilter, quarantined_files, saved_filters
@@ -111,7 +112,7 @@ def open_names(folder: Path) -> Generator[Names]:
 
 
 def _opened(folder: Path) -> Database:
-    database = Database.open(folder / FILE_NAME)
+    database = Database.open(folder / INDEX)
     with database.reading() as connection:
         is_current = format_of(connection) == FORMAT
     if is_current:
@@ -120,4 +121,4 @@ def _opened(folder: Path) -> Database:
     from curator.index.collection import Collection
 
     Collection.open(folder).close()  # which migrates, or refuses
-    return Database.open(folder / FILE_NAME)
+    return Database.open(folder / INDEX)

@@ -16,8 +16,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from curator.contract.base_model.check import check_base_model
 from curator.contract.errors import UserError
+from curator.contract.exit_codes import ExitCode
 from curator.contract.manifest.manifest import open_manifest
+from curator.contract.recipe.checks import TrainingWarning
+from curator.contract.recipe.fields import value_of
 from curator.contract.recipe.recipe import Recipe
 from curator.contract.recipe.toml_file import dump_recipe, with_values
 from curator.contract.run.event_log import end_of_events, read_events
@@ -32,6 +36,7 @@ _LAUNCHER_NAMES = {
 }
 _HUB_NAME = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 _LOOK_S = 0.02
+_ENDS_OF_A_RUN_THAT_BEGAN = (None, ExitCode.DONE, ExitCode.RUN_STOPPED)
 _LONGEST_START_S = 300.0  # importing torch from a cold network disk takes minutes
 
 
@@ -59,7 +64,7 @@ def start(run: RunFolder, processes: int | None = None) -> int:
     while time.monotonic() < deadline:
         is_gone = process.poll() is not None
         worker = run.worker()
-        if worker is not None and worker != before and not process.returncode:
+        if worker is not None and worker != before and process.returncode in _ENDS_OF_A_RUN_THAT_BEGAN:
             return worker.pid
         if is_gone:
             raise _failed(run, offset)
@@ -84,11 +89,11 @@ def start_new(parent: Path, manifest: Path, recipe: Recipe, name: str, processes
     return run
 
 
-def check_models(recipe: Recipe) -> None:
-    """Whether the models of a recipe can be there: files that are, or names of a hub. Importing torch takes long.
+def check_models(recipe: Recipe) -> list[TrainingWarning]:
+    """What is doubtful in a recipe's models, as far as their headers and configuration say. Importing torch takes long.
 
     Raises:
-        UserError: there is no base model, or no such file.
+        UserError: there is no base model, no such file, or one that this recipe cannot train.
     """
     if not recipe.model.path:
         raise UserError("the recipe names no base model", "give --model PATH, or set model.path")
@@ -98,11 +103,13 @@ def check_models(recipe: Recipe) -> None:
                 f"there is no model at {visible(value)} ({key})",
                 "give a diffusers folder, a .safetensors file or a hub name such as owner/model",
             )
+    return check_base_model(recipe.model)
 
 
 def _with_whole_paths(recipe: Recipe) -> Recipe:
     """A resume may come from another folder: files that are there are named from the root. A hub's names stay."""
-    given = {"model.path": recipe.model.path, "model.vae": recipe.model.vae}
+    names = ("model.path", "model.vae", "adapter.start")
+    given = {name: str(value_of(recipe, name)) for name in names}
     files = {name: Path(value).expanduser() for name, value in given.items() if value}
     return with_values(recipe, {name: str(file.absolute()) for name, file in files.items() if file.exists()})
 
@@ -159,5 +166,6 @@ def _failed(run: RunFolder, offset: int) -> UserError:
         )
     words = [event for event in read_events(run.events_path, offset).events if isinstance(event, RunFailed)]
     if words:
-        return UserError(words[-1].what, words[-1].hint)
-    return UserError("the trainer ended before it began", f"look into {run.log_path}")
+        return UserError(words[-1].what, words[-1].hint, ExitCode.RUN_FAILED)
+    hint = f"look into {run.log_path}"
+    return UserError("the trainer ended before it began", hint, ExitCode.RUN_FAILED)

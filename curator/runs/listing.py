@@ -95,6 +95,12 @@ def _summary(run: RunFolder, info: RunInfo) -> RunSummary:
     )
 
 
+def run_folders(parent: Path) -> list[RunFolder]:
+    """The runs below `parent`, by name, damaged ones too."""
+    folders = sorted(parent.iterdir()) if parent.is_dir() else []
+    return [run for run in map(RunFolder, folders) if os.path.lexists(run.info_path)]
+
+
 def _listed(status: Status, last: Sequence[Event]) -> ListedStatus:
     """The status, told by the newest events where the run is paused."""
     if status != "running":
@@ -122,7 +128,7 @@ def find_run(parent: Path, name: str) -> RunFolder:
     Raises:
         UserError: none or several; the hint names the nearest or all of them. Or it is damaged.
     """
-    if "/" in name or (Path(name) / "run.json").is_file():
+    if "/" in name or RunFolder(Path(name)).info_path.is_file():
         run = RunFolder(Path(name))
         run.info()
         return run
@@ -169,10 +175,7 @@ def _matching(known: dict[str, str], name: str) -> list[str]:
 
 def _runs_below(parent: Path) -> Iterator[tuple[RunFolder, RunInfo | UserError]]:
     """Every run's folder with what it says of itself, or why it cannot be read."""
-    folders = sorted(parent.iterdir()) if parent.is_dir() else []
-    for run in map(RunFolder, folders):
-        if not os.path.lexists(run.path / "run.json"):
-            continue
+    for run in run_folders(parent):
         try:
             yield run, run.info()
         except UserError as error:

@@ -150,8 +150,8 @@ def _listed(path: str, times_ns: tuple[int, int], skip: Collection[str], keep_al
             suffix = name[at:]
             if (suffix in _PICTURES or suffix.lower() in _PICTURES) and _is_file(entry):
                 images.append(name)
-            elif is_sidecar(suffix) and _is_file(entry):
-                beside.add(name[:at], suffix)
+            elif is_sidecar(suffix) and (_is_file(entry) or not _is_folder(entry)):
+                beside.add(name[:at], suffix)  # of what is no file either, reading it says so
             elif _is_folder(entry):
                 if entry.path not in skip:
                     (linked if entry.is_symlink() else inside).append(name)

@@ -20,6 +20,7 @@ from pyroaring import BitMap
 
 from curator.contract.errors import UserError
 from curator.contract.files.tar_members import is_tar
+from curator.contract.locations import runs_folder
 from curator.contract.text import visible
 from curator.index.collection import Collection
 from curator.index.tables.folders import RESCAN, FolderState
@@ -96,7 +97,7 @@ class _Scan:
         self._top = top
         self._progress = progress
         self._full, self._quick = full, quick
-        self._skip = {str(collection.folder / "runs")}
+        self._skip = {str(runs_folder(collection.folder))}
         self._report = ScanReport()
         self._done = 0
         self._total = 0

@@ -50,7 +50,7 @@ class Freezing:
 
     def manifests(self, passed_over: Callable[[UserError], None] | None = None) -> list[FrozenManifest]:
         """The manifests of the collection, newest first; `passed_over` hears of those that cannot be read."""
-        from curator.freeze.library import manifests_folder
+        from curator.contract.locations import manifests_folder
         from curator.freeze.listing import manifests_in
 
         return manifests_in(manifests_folder(self._collection.folder), passed_over)

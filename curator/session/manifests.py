@@ -67,7 +67,7 @@ class Manifests:
         Raises:
             UserError: a name that is taken or none, or the file cannot be read.
         """
-        from curator.contract.manifest.manifest import SUFFIX
+        from curator.contract.locations import MANIFEST_SUFFIX
         from curator.interop.manifests.jsonl import read_jsonl
 
         file = source / "manifest.jsonl" if source.is_dir() else source
@@ -75,7 +75,7 @@ class Manifests:
             raise UserError(
                 f"'{visible(name)}' cannot name a manifest", "use letters, digits, '-', '_' and '.'"
             )
-        path = self.folder / f"{name}{SUFFIX}"
+        path = self.folder / f"{name}{MANIFEST_SUFFIX}"
         if path.exists():
             raise UserError(f"there is a manifest named {name}", "choose another name")
         return read_jsonl(file, path)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen waits for none of it
+    from curator.contract.recipe.checks import TrainingWarning
     from curator.contract.recipe.recipe import Recipe
     from curator.contract.run.run_folder import RunFolder
     from curator.runs.fold import RunView
@@ -25,11 +26,11 @@ class Runs:
 
         return start_new(self.folder, manifest, recipe, name, processes)
 
-    def check_models(self, recipe: Recipe) -> None:
-        """Refuse a recipe whose models are no files and no names of a hub."""
+    def check_models(self, recipe: Recipe) -> list[TrainingWarning]:
+        """What is doubtful in a recipe's models; refuses those that are not there or cannot be trained so."""
         from curator.runs.launch import check_models
 
-        check_models(recipe)
+        return check_models(recipe)
 
     def restart(self, run: RunFolder, processes: int | None = 1) -> int:
         """Go on with a run that stopped or crashed, from its last state; gives the worker's process id.
@@ -45,6 +46,12 @@ class Runs:
         from curator.runs.listing import list_runs
 
         return list_runs(self.folder, passed_over)
+
+    def count(self) -> int:
+        """How many runs there are, damaged ones too."""
+        from curator.runs.listing import run_folders
+
+        return len(run_folders(self.folder))
 
     @staticmethod
     def summary(run: RunFolder) -> RunSummary:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from curator.contract.errors import UserError
+from curator.contract.locations import manifests_folder, runs_folder
 from curator.index.collection import Collection
 from curator.session.buckets import Buckets
 from curator.session.captions import Captions
@@ -54,11 +55,11 @@ class Session:
         self.buckets = Buckets(collection)
         self.captions = Captions(collection)
         self.freezing = Freezing(collection)
-        self.manifests = Manifests(collection.folder / "manifests")
+        self.manifests = Manifests(manifests_folder(collection.folder))
         self.regularisation = Regularisation(collection)
         self.exchange = Exchange(collection)
         self.sidecars = Sidecars(collection)
-        self.runs = Runs(collection.folder / "runs")
+        self.runs = Runs(runs_folder(collection.folder))
         self.quarantine = Quarantine(collection)
         self.memory = Memory(collection)
         self.upkeep = Upkeep(collection)

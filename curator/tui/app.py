@@ -18,6 +18,7 @@ from textual.widgets import Input
 from textual.worker import WorkerFailed
 
 from curator.contract.errors import UserError
+from curator.contract.exit_codes import ExitCode
 from curator.contract.text import visible
 from curator.session.session import Session
 from curator.tui import memory, theme
@@ -186,7 +187,7 @@ class FriezeApp(App[None]):
         """End the app; `run` raises the error, where Textual would print it with what is in memory and go on."""
         self._exception = self._exception or error
         self._exception_event.set()
-        self._return_code = 1
+        self._return_code = ExitCode.BUG
         self._close_messages_no_wait()
 
     # undo

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from curator.contract.errors import UserError
 from curator.contract.recipe.checks import check_recipe
-from curator.contract.recipe.fields import FieldInfo, Value, checked, recipe_fields
+from curator.contract.recipe.fields import FieldInfo, Value, active_fields, checked, recipe_fields
 from curator.contract.recipe.recipe import Recipe
 from curator.contract.recipe.toml_file import load_recipe, presets, values_of, with_values
 from curator.session.session import Session
@@ -49,10 +49,13 @@ class RecipeForm:
         Raises:
             UserError: a contradiction, or a knob that would change nothing.
         """
-        changes = dict(self.changes)
-        recipe = with_values(load_recipe(self.preset), changes)
-        check_recipe(recipe, frozenset(changes), "the form")
+        recipe = self.unchecked()
+        check_recipe(recipe, frozenset(dict(self.changes)), "the form")
         return recipe
+
+    def unchecked(self) -> Recipe:
+        """The recipe as it stands, with whatever contradicts itself."""
+        return with_values(load_recipe(self.preset), dict(self.changes))
 
     def typed(self, info: FieldInfo, text: str) -> RecipeForm:
         """The form with a knob set to what was typed.
@@ -84,11 +87,14 @@ class RecipeForm:
         return self
 
 
-def form_rows() -> list[FormRow]:
-    """All lines of the form, in the order of the recipe."""
+def form_rows(form: RecipeForm) -> list[FormRow]:
+    """The lines of the form, in the order of the recipe: knobs that hold, and those that were changed and do not."""
+    shown = {*active_fields(form.unchecked()), *dict(form.changes)}
     rows = [FormRow(name) for name in HEAD]
     section = None
     for name, field in recipe_fields().items():
+        if name not in shown:
+            continue
         if field.section != section:
             section = field.section
             rows.append(FormRow(section or "recipe"))
@@ -138,8 +144,7 @@ def remembered_form(session: Session) -> RecipeForm:
 
 def remembered_recipe(session: Session) -> Recipe:
     """The recipe of the Train screen, whether it could be launched or not."""
-    form = remembered_form(session)
-    return with_values(load_recipe(form.preset), dict(form.changes))
+    return remembered_form(session).unchecked()
 
 
 def change_remembered(session: Session, change: Callable[[RecipeForm], RecipeForm]) -> RecipeForm:

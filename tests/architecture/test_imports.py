@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -29,10 +32,73 @@ def command(*words: str, cwd: Path = ROOT) -> set[str]:
     return loaded("from curator.cli.main import main; main()", *words, cwd=cwd)
 
 
-def test_the_import_rules_hold() -> None:
+def broken_rules(tree: Path) -> set[str]:
+    """The names of the contracts that the programs in a folder break."""
     linter = Path(sys.executable).with_name("lint-imports")
-    done = subprocess.run([linter], capture_output=True, text=True, cwd=ROOT)
-    assert done.returncode == 0, done.stdout
+    environment = {**os.environ, "COLUMNS": "200"}  # a name on one line
+    command = [linter, "--no-cache", "--config", tree / "pyproject.toml"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tree, env=environment)
+    broken = set(re.findall(r"^(.+) BROKEN", done.stdout, re.MULTILINE))
+    assert (done.returncode == 0) == (not broken), done.stdout
+    return broken
+
+
+def test_the_import_rules_hold() -> None:
+    assert broken_rules(ROOT) == set()
+
+
+@pytest.fixture(scope="module")
+def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The programs, with a new room `curator.novel` above the contract."""
+    tree = tmp_path_factory.mktemp("tree")
+    for name in ("curator", "train", "tag_models"):
+        shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
+    rules = (ROOT / "pyproject.toml").read_text("utf-8")
+    assert '"contract"]\nexhaustive' in rules
+    (tree / "pyproject.toml").write_text(
+        rules.replace('"contract"]\nexhaustive', '"novel", "contract"]\nexhaustive')
+    )
+    (tree / "curator" / "novel").mkdir()
+    (tree / "curator" / "novel" / "__init__.py").touch()
+    (tree / "curator" / "novel" / "thing.py").write_text("ONE = 1\n")
+    return tree
+
+
+DOOR = "the app and the command line reach a collection through the session alone"
+CURATOR_ALONE = "the trainer and the taggers know of the curator only the contract"
+
+
+@pytest.mark.parametrize(
+    ("file", "line", "broken"),
+    [
+        ("curator/tui/words.py", "from curator.novel.thing import ONE", DOOR),
+        ("curator/cli/ls_command.py", "def late():\n    from curator.novel.thing import ONE", DOOR),
+        ("curator/novel/thing.py", "import textual", "Textual stays in the app"),
+        ("curator/novel/thing.py", "import typer", "Typer stays in the command line"),
+        ("curator/novel/thing.py", "import sqlite3", "SQLite stays in the index, the manifest and the dumps of boorus"),
+        ("train/clock.py", "from curator.novel.thing import ONE", CURATOR_ALONE),
+    ],
+)  # fmt: skip
+def test_a_room_made_today_is_inside_the_rules(copied: Path, file: str, line: str, broken: str) -> None:
+    path = copied / file
+    before = path.read_text("utf-8")
+    path.write_text(f"{before}\n{line}\n")
+    try:
+        assert broken in broken_rules(copied)
+    finally:
+        path.write_text(before)
+
+
+def test_a_room_has_its_place_among_the_others(copied: Path) -> None:
+    """The room is there and the layers do not name it."""
+    rules = copied / "pyproject.toml"
+    with_it = rules.read_text("utf-8")
+    assert broken_rules(copied) == set()
+    rules.write_text(with_it.replace('"novel", ', ""))
+    try:
+        assert broken_rules(copied) == {"curator is built in layers"}
+    finally:
+        rules.write_text(with_it)
 
 
 def test_help_loads_nothing_heavy() -> None:

@@ -71,7 +71,7 @@ def test_a_flipped_byte_is_told_by_every_reader(frozen: Path, sound: Path, friez
         frozen.write_bytes(whole[:at] + bytes([whole[at] ^ 0x20]) + whole[at + 1 :])
         for command in readers(frozen, sound):
             done = frieze(*command)
-            assert (done.code, done.out) == (2, ""), (at, command)
+            assert (done.code, done.out) == (1 if "verify" in command else 2, ""), (at, command)
             assert "was changed after it was frozen" in done.err
         assert not (frozen.parent / "out").exists()
     frozen.write_bytes(whole)
@@ -181,6 +181,65 @@ HOSTILE: dict[str, str | tuple[str, tuple[str, ...]]] = {
     "a value without end": "UPDATE block SET texts = zeroblob(40000000)",
 }  # fmt: skip
 
+IN_SPANS = frozenset(
+    {  # met by whoever plans or counts samples
+        "rows without end",
+        "rows below none",
+        "no rows",
+        "parts over each other",
+        "a part beyond",
+        "a part below none",
+        "no such bucket",
+        "a bucket below none",
+        "no such subset",
+        "a subset that is text",
+        "repeats without end",
+        "infinite repeats",
+        "repeats below none",
+        "repeats that are text",
+        "no buckets",
+        "no subsets",
+    }
+)
+IN_ROWS = frozenset(
+    {  # met by whoever reads rows
+        "no blocks",
+        "blocks elsewhere",
+        "numbers that are zeros",
+        "numbers that are noise",
+        "numbers that are a number",
+        "no numbers",
+        "no contents",
+        "no paths",
+        "paths that are text",
+        "tags that nobody has",
+        "tags that are no UTF-8",
+        "a path from the root",
+        "a path out of its root",
+        "a path with a zero",
+        "no roots",
+        "tags without a name",
+    }
+)
+SOUND_TO_READ = frozenset({"a rule that says two things", "a value without end"})  # only the digest tells
+
+NO_MANIFEST = frozenset({"another format", "rules beyond all"})  # what is no manifest cannot be verified
+
+
+def works(command: tuple[object, ...], name: str) -> bool:
+    """Whether a command does its work on a manifest that was changed so: it does not read what was changed.
+
+    `diff` compares what both say of their contents, and reads rows only where that differs.
+    """
+    verb = command[:2] if command[0] == "manifest" else command[:1]
+    if name == "other file sizes":  # met by whoever reads the files too
+        return verb != ("manifest", "verify") and "--copy" not in command
+    if name in SOUND_TO_READ:
+        return verb != ("manifest", "verify")
+    if name in IN_ROWS:
+        return verb in (("manifest", "show"), ("manifest", "diff"), ("train",))
+    return name in IN_SPANS and verb == ("manifest", "diff")
+
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_one_that_was_sealed_again_ends_with_a_sentence(
@@ -196,21 +255,19 @@ def test_one_that_was_sealed_again_ends_with_a_sentence(
             )
     connection.close()
     reseal(frozen)
-    check(frozen, sound, frieze)
+    check(frozen, sound, frieze, name)
 
 
-def check(frozen: Path, sound: Path, frieze: Frieze) -> None:
-    codes: dict[tuple[object, ...], int] = {}
+def check(frozen: Path, sound: Path, frieze: Frieze, name: str) -> None:
     for command in readers(frozen, sound):
         with little_memory():
             done = frieze(*command)
-        assert done.code in (0, 2), (command, done.err)
+        refused = (
+            1 if "verify" in command and name not in NO_MANIFEST else 2
+        )  # that it is damaged is what a verification answers
+        assert done.code == (0 if works(command, name) else refused), (command, done.err)
         assert "\x1b" not in done.out + done.err
-        codes[command] = done.code
         shutil.rmtree(frozen.parent / "out", ignore_errors=True)
-    assert codes[("manifest", "export", frozen, frozen.parent / "out", "--format", "jsonl")] == 2 or (
-        codes[("manifest", "verify", frozen)] == 2
-    )
 
 
 def numbers_with(place: int, number: int) -> Callable[[str], str]:
@@ -219,6 +276,13 @@ def numbers_with(place: int, number: int) -> Callable[[str], str]:
     return lambda text: "\n".join(
         line[:at] + encode_wide(number) + line[at + 2 :] for line in text.split("\n")
     )
+
+
+# numbers that an image could have: only the digest tells
+POSSIBLE = {
+    (0, 10**9), (1, 10**9), (2, 10**9), (2, (1 << 40) - 1), (3, 10**9), (3, (1 << 40) - 1), (4, 0), (5, 0), (6, 0),
+    (6, 10**9), (6, (1 << 40) - 1), (8, 0),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -234,7 +298,13 @@ def test_pictures_of_any_size_and_offsets_anywhere(
             connection.execute("UPDATE block SET numbers = ? WHERE id = ?", (changed.encode(), row))
     connection.close()
     reseal(frozen)
-    check(frozen, sound, frieze)
+    is_possible = (place, number) in POSSIBLE
+    kind = (
+        ("other file sizes" if place == 6 else "a value without end")
+        if is_possible
+        else "numbers that are noise"
+    )
+    check(frozen, sound, frieze, kind)
 
 
 def test_a_damaged_manifest_is_named_in_the_list(frozen: Path, frieze: Frieze) -> None:

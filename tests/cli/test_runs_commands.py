@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -27,7 +28,7 @@ def runs(frozen: Path, frieze: Frieze, monkeypatch: pytest.MonkeyPatch) -> Itera
     """Starts a run of the stand-in trainer, by name and behaviour."""
     monkeypatch.setattr(launch, "WORKER", (str(FAKE),))
     home = frozen.parents[1]
-    (home / "model").mkdir()
+    shutil.copytree(Path(__file__).parents[2] / "train/families/sd1_config", home / "model")
     monkeypatch.chdir(home)
 
     def start(name: str, how: str) -> RunFolder:

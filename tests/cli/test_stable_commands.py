@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,7 @@ from curator.runs import launch
 
 Frieze = Callable[..., Any]
 PAGE = Path(__file__).parents[2] / "docs" / "commands.md"
+CONFIG = Path(__file__).parents[2] / "train" / "families" / "sd1_config"
 FAKE = Path(__file__).parents[1] / "runs" / "fake_worker.py"
 
 # What was promised: a line as it is typed, and, of a JSON report, the keys it has (of its first element, if a list).
@@ -97,7 +99,9 @@ STABLE: list[tuple[str, str]] = [
     ("recipe show sd15-lora --json", "adapter.rank batch.size"),
     ("recipe check sd15-lora", ""),
     ("recipe check sd15-lora --set length.steps=9 --json", "recipe doubts"),
-    ("recipe fields --json", "key type default help"),
+    ("recipe fields --json", "key type default help section needs"),
+    ("models list --json", "name kind licence missing"),
+    ("models show wd-swinv2-v3 --json", "name kind thresholds folder"),
     ("train set --recipe tiny-demo --model model --set batch.size=2 --check --json", "steps steps_per_epoch buckets"),
     ("train set --recipe tiny-demo --model model --set metadata.description=steps=2", ""),
     ("runs list --json", "name status step path failure pid log weights"),
@@ -111,7 +115,12 @@ STABLE: list[tuple[str, str]] = [
     ("runs sample living", ""),
     ("runs stop living", ""),
 ]  # fmt: skip
-NOT_RUN_HERE = {"demo", "subset make-reg", "train"}  # by tests of their own; training is, above
+NOT_RUN_HERE = {
+    "adapter plan",
+    "demo",
+    "subset make-reg",
+    "train",
+}  # by tests of their own; training is, above
 
 
 @pytest.fixture
@@ -131,7 +140,7 @@ def home(frozen: Path, frieze: Frieze, monkeypatch: pytest.MonkeyPatch) -> Path:
         '[[datasets]]\nresolution = 512\nenable_bucket = true\n[[datasets.subsets]]\nimage_dir = "kohya/3_sls fox"\n'
     )
     (folder / "meta.json").write_text('{"pictures/fox.png": {"tags": "fox, red"}}')
-    (folder / "model").mkdir()
+    shutil.copytree(CONFIG, folder / "model")  # what a model says of itself, without weights
     monkeypatch.setattr(launch, "WORKER", (str(FAKE),))
     return folder
 
@@ -156,6 +165,8 @@ def test_a_promised_form_runs(home: Path, frieze: Frieze, line: str, keys: str) 
         )
         how = ("steps=5000 sleep=0.05", "--detach") if is_request else ("steps=2",)
         assert frieze(*begun, "--set", f"metadata.description={how[0]}", *how[1:]).code == 0
+    if line == "redo":
+        assert frieze("undo").code == 0
     if line == "runs resume living":
         assert frieze("runs", "pause", "living").code == 0
     done = frieze(*words_of(line))

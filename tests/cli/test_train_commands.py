@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -28,8 +29,8 @@ def fake_trainer(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
-    (tmp_path / "model").mkdir()
-    return tmp_path / "model"
+    """Configuration alone, which is what is looked at before the worker starts."""
+    return shutil.copytree(Path(__file__).parents[2] / "train/families/sd1_config", tmp_path / "model")
 
 
 def test_freeze_tells_warnings_first_and_the_digest(collection: Path, frieze: Frieze) -> None:
@@ -72,7 +73,7 @@ def test_verify_finds_a_changed_picture_and_a_changed_manifest(
     assert frieze("manifest", "verify", "set").code == 0
     (pictures / "fox.png").write_bytes(b"x")
     done = frieze("manifest", "verify", "set", "--json")
-    assert done.code == 2
+    assert done.code == 1
     assert [Path(each["path"]).name for each in done.json["problems"]] == ["fox.png"]
     with sqlite3.connect(frozen) as manifest:
         manifest.execute("UPDATE tag SET name = name || ' forged'")
@@ -248,6 +249,30 @@ def test_bad_input_makes_no_run(
     assert done.code == 2
     assert told in done.err
     assert not (collection / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("family", "recipe", "setting", "told"),
+    [
+        ("sd1", "tiny-demo", "model.family=sdxl", "is sd1, and the recipe trains sdxl"),
+        ("sd1", "tiny-demo", "model.clip_skip=13", "this model's text encoder has 12 layers"),
+        ("sdxl", "sdxl-lora", "model.clip_skip=2", "model.clip_skip = 2 would have no effect"),
+    ],
+)
+def test_a_recipe_that_does_not_fit_the_model_is_refused_by_the_check(
+    frozen: Path, frieze: Frieze, family: str, recipe: str, setting: str, told: str
+) -> None:
+    """Once, in a sentence, before a trainer is started."""
+    model = Path(__file__).parents[2] / f"train/families/{family}_config"
+    done = frieze("train", "set", "--recipe", recipe, "--model", model, "--set", setting, "--check")
+    assert done.code == 2
+    assert done.err.count(told) == 1
+
+
+def test_the_check_tells_where_model_and_recipe_differ(frozen: Path, model: Path, frieze: Frieze) -> None:
+    words = ("--recipe", "tiny-demo", "--model", model, "--set", "model.prediction=v_prediction")
+    (doubt,) = frieze("train", "set", *words, "--check", "--json").json["doubts"]
+    assert "says that it predicts epsilon (its scheduler), and the recipe says v_prediction" in doubt["what"]
 
 
 def test_a_manifest_is_trained_outside_of_any_collection(

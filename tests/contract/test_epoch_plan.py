@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 
 import pytest
@@ -138,3 +139,37 @@ def test_a_batch_past_the_end_is_an_error() -> None:
 def test_an_empty_plan_is_refused(spans: list[Span], size: int) -> None:
     with pytest.raises(UserError):
         EpochPlan(spans, size, 0)
+
+
+SPANS = [Span(0, 1, 0, 5), Span(0, 2.5, 5, 7), Span(1, 0.5, 12, 6), Span(3, 1, 18, 3), Span(3, 0.5, 21, 5)]
+
+
+@pytest.mark.parametrize(
+    ("seed", "leftovers", "digest"),
+    [
+        (1, "short", "1a5522e07c90aa8b"),
+        (2, "short", "d43994a6219a724e"),
+        (1, "fill", "ab51970138e60c0d"),
+        (1, "carry", "8b7a1425aa3edbb3"),
+    ],
+)
+def test_the_draws_of_a_plan_stay_what_they_are(seed: int, leftovers: Leftovers, digest: str) -> None:
+    """A run begun by one version goes on in the next: seed, epoch, bucket and span decide each draw for ever."""
+    plan = EpochPlan(SPANS, 4, seed, leftovers, 2)
+    said = repr(
+        [(batch.bucket, *map(tuple, batch.samples)) for epoch in range(3) for batch in plan.epoch(epoch)]
+    )
+    assert hashlib.sha256(said.encode()).hexdigest()[:16] == digest
+
+
+def test_every_draw_depends_on_the_seed() -> None:
+    """The order of samples, the order of batches, and which rows a fraction takes (S037)."""
+    one, other = EpochPlan(SPANS, 4, 1), EpochPlan(SPANS, 4, 2)
+    assert [batch.bucket for batch in one.epoch(0)] != [batch.bucket for batch in other.epoch(0)]
+    fractions = [{s.row for s in seen_in(plan, range(1)) if s.row >= 21} for plan in (one, other)]
+    assert fractions[0] != fractions[1]
+    orders = [
+        [s.row for batch in plan.epoch(0) for s in batch.samples if batch.bucket == 0]
+        for plan in (one, other)
+    ]
+    assert orders[0] != orders[1]

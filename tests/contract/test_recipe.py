@@ -27,7 +27,7 @@ def written(tmp_path: Path, text: str, name: str = "r.toml") -> str:
     return str(path)
 
 
-@pytest.mark.parametrize("name", ["sd15-lora", "sdxl-lora", "tiny-demo"])
+@pytest.mark.parametrize("name", ["sd15-full", "sd15-lora", "sdxl-lora", "tiny-demo"])
 def test_presets_are_complete_recipes(name: str, tmp_path: Path) -> None:
     """S081: what a run keeps of its recipe reads back equal."""
     recipe = load_recipe(name)

@@ -15,8 +15,9 @@ from curator.filter.tree import FilterError
 from curator.filter.unmatched import unmatched_term_text
 from curator.index.changes.edits import SetClass, SetMark
 from curator.index.collection import Collection
-from curator.index.images.images import FileFacts, NewImage
+from curator.index.images.images import FileFacts
 from curator.index.tables.small_tables import Subset
+from tests.images import NewImage, add_images
 
 SIZES = [(512, 512), (768, 512), (1024, 1536), (512, 768), (2048, 1024), (300, 300)]
 TAGS = [
@@ -44,7 +45,8 @@ def collection(tmp_path_factory: pytest.TempPathFactory) -> Collection:
     paths = ["b/Cat.png", "a/dog\udcff.jpg", "a/x\n.webp", "Z.jpg", "e.gif", "f.avif"]
     with made.writing():
         root = made.images.root("/data")
-        made.images.add(
+        add_images(
+            made,
             [
                 NewImage(
                     root,
@@ -54,7 +56,7 @@ def collection(tmp_path_factory: pytest.TempPathFactory) -> Collection:
                     CAPTIONS[k],
                 )
                 for k in range(6)
-            ]
+            ],
         )
     made.apply(SetClass(("foo",), "artist"))
     made.apply(SetClass(("saber (fate)",), "character"))

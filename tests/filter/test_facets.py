@@ -15,7 +15,8 @@ from curator.filter.evaluate import select
 from curator.filter.facets import exact_facets, sample_facets
 from curator.index.changes.edits import AddTags
 from curator.index.collection import Collection
-from curator.index.images.images import FileFacts, NewImage
+from curator.index.images.images import FileFacts
+from tests.images import NewImage, add_images
 
 COUNT = 1500
 
@@ -28,7 +29,7 @@ def collection(tmp_path_factory: pytest.TempPathFactory) -> Collection:
         root = made.images.root("/p")
     drawn = [{f"t{k}" for k in rng.zipf(1.4, 12) if k < 400} for _ in range(COUNT)]
     facts = FileFacts(b"s" * 32, 1, 2, 3, 4, "png")
-    made.add_images([NewImage(root, f"{k}", facts, tuple(sorted(tags))) for k, tags in enumerate(drawn)])
+    add_images(made, [NewImage(root, f"{k}", facts, tuple(sorted(tags))) for k, tags in enumerate(drawn)])
     return made
 
 
@@ -87,7 +88,7 @@ def test_an_edit_that_waits_is_counted(tmp_path: Path, monkeypatch: pytest.Monke
     with made.writing():
         root = made.images.root("/p")
     facts = FileFacts(b"s" * 32, 1, 2, 3, 4, "png")
-    made.add_images([NewImage(root, f"{k}", facts, ("a",)) for k in range(30)])
+    add_images(made, [NewImage(root, f"{k}", facts, ("a",)) for k in range(30)])
     made.apply(AddTags(("b",)), range(1, 21))
     for _ in range(2):
         found = exact_facets(made, select(made, "").bitmap())

@@ -10,7 +10,8 @@ from curator.contract.errors import UserError
 from curator.filter.cancel import Cancelled
 from curator.filter.evaluate import select
 from curator.index.collection import Collection
-from curator.index.images.images import FileFacts, NewImage
+from curator.index.images.images import FileFacts
+from tests.images import NewImage, add_images
 
 CAPTIONS = ["a Red dress", "red", "a" * 60 + "!"]
 
@@ -21,8 +22,8 @@ def collection(tmp_path: Path) -> Collection:
     facts = FileFacts(b"1" * 32, 1000, 0, 64, 64, "png")
     with made.writing():
         root = made.images.root("/data")
-        made.images.add(
-            [NewImage(root, f"{at}.png", facts, (), caption) for at, caption in enumerate(CAPTIONS)]
+        add_images(
+            made, [NewImage(root, f"{at}.png", facts, (), caption) for at, caption in enumerate(CAPTIONS)]
         )
     return made
 

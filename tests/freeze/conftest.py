@@ -10,7 +10,8 @@ from typing import NamedTuple
 import pytest
 
 from curator.index.collection import Collection
-from curator.index.images.images import FileFacts, NewImage
+from curator.index.images.images import FileFacts
+from tests.images import NewImage, add_images
 
 
 class Picture(NamedTuple):
@@ -34,7 +35,7 @@ def collect(tmp_path: Path) -> Iterator[Maker]:
         opened.append(collection)
         with collection.writing():
             root = collection.images.root(str(home / "pictures"))
-        collection.add_images([_row(root, picture) for picture in pictures])
+        add_images(collection, [_row(root, picture) for picture in pictures])
         return collection
 
     yield make

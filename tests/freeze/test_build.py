@@ -7,10 +7,11 @@ import pytest
 from curator.contract.buckets import BucketRule
 from curator.contract.caption.captions import CaptionRules
 from curator.contract.errors import UserError
+from curator.contract.locations import manifests_folder
 from curator.contract.manifest.digest import verify_digest
 from curator.contract.manifest.manifest import open_manifest
 from curator.freeze.build import freeze
-from curator.freeze.library import freeze_named, manifests_folder
+from curator.freeze.library import freeze_named
 from curator.freeze.listing import FrozenManifest
 from curator.freeze.members import members_of
 from curator.freeze.spec import FreezeSpec

@@ -9,11 +9,11 @@ import pytest
 from curator.contract.buckets import BucketRule
 from curator.contract.caption.captions import CaptionRules
 from curator.contract.errors import UserError
+from curator.contract.locations import manifests_folder
 from curator.filter.parse import parse
 from curator.filter.shown import parts_of, shown
 from curator.freeze.build import freeze
 from curator.freeze.explain import explain
-from curator.freeze.library import manifests_folder
 from curator.freeze.members import members_of
 from curator.freeze.spec import spec_of
 from curator.index.bucket_rule import set_bucket_rule

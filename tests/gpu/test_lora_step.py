@@ -11,8 +11,9 @@ import pytest
 import torch
 
 from curator.contract.epoch_plan import Sample
-from curator.contract.recipe.recipe import Objective
-from train.adapters.lora import LoraShape, attach_lora
+from curator.contract.recipe.adapter import Adapter
+from curator.contract.recipe.recipe import Objective, Optimizer
+from train.adapters.attach import attach
 from train.data.batches import Item
 from train.data.images import Cut, LoadedSample, to_model_range
 from train.data.latents import Kept, Latents, encode
@@ -44,7 +45,8 @@ CAPTIONS = ["a (cat:1.3) on a [mat], " * 20, ""]
 def loss_and_gradient(model: Path, device: str, half: bool, text: TextRules) -> tuple[float, torch.Tensor]:
     family = load_family(str(model), text=text)
     family.place(torch.device(device), torch.bfloat16 if half else torch.float32)
-    adapter = attach_lora(family.adapter_roots, LoraShape(4, 4.0, conv_rank=2, conv_alpha=2.0), seed=1)
+    knobs = Adapter(rank=4, alpha=4.0, conv_rank=2, conv_alpha=2.0)
+    adapter = attach(family.adapter_roots, knobs, Optimizer(), seed=1)
     generator = torch.Generator().manual_seed(2)
     for weight in adapter.weights:
         weight.data.copy_(0.05 * torch.randn(weight.shape, generator=generator))

@@ -35,11 +35,12 @@ from curator.index.changes.edits import (
 from curator.index.collection import Collection
 from curator.index.editing import compaction as settle
 from curator.index.editing import fold
-from curator.index.images.images import FileFacts, NewImage
+from curator.index.images.images import FileFacts
 from curator.index.sets import bitmap_file, columns
 from curator.index.sets.bitmaps import Flag
 from curator.index.tags import tag_table
 from curator.index.undo import journal
+from tests.images import NewImage, add_images
 from tests.index.record_rules import RecordDone, RecordRules
 
 NAMES = ["1girl", "solo", "saber (fate)", "long_hair", "Two", "é"]
@@ -142,7 +143,7 @@ class IndexMachine(RecordRules):
             NewImage(self.root, f"{first + k}.png", facts(first + k), tuple(tags), caption)
             for k, (tags, caption) in enumerate(rows)
         ]
-        ids = self.collection.add_images(new)
+        ids = add_images(self.collection, new)
         assert ids == list(range(first, first + len(rows)))
         for number, (tags, caption) in zip(ids, rows, strict=True):
             self.model[number] = Image(list(tags), caption)

@@ -16,8 +16,9 @@ from curator.index.changes.edits import AddTags, SetCaption
 from curator.index.collection import Collection
 from curator.index.file import database
 from curator.index.file.file_system import kind_of, refuse_network
-from curator.index.images.images import FileFacts, NewImage
+from curator.index.images.images import FileFacts
 from curator.index.images.new_images import ImageBatch
+from tests.images import NewImage, add_images
 
 FACTS = FileFacts(b"s" * 32, 1, 2, 3, 4, "png")
 HOSTILE = [
@@ -30,7 +31,7 @@ def with_images(folder: Path, count: int = 50) -> Collection:
     collection = Collection.create(folder)
     with collection.writing():
         root = collection.images.root("/p")
-    collection.add_images([NewImage(root, f"{k}.png", FACTS, ("a", "b")) for k in range(count)])
+    add_images(collection, [NewImage(root, f"{k}.png", FACTS, ("a", "b")) for k in range(count)])
     return collection
 
 

@@ -13,10 +13,11 @@ from curator.index import bulk_import
 from curator.index.bulk_import import BulkImport
 from curator.index.changes.edits import AddTags
 from curator.index.collection import Collection
-from curator.index.images.images import FileFacts, NewImage
+from curator.index.images.images import FileFacts
 from curator.index.images.new_images import ImageBatch
 from curator.index.sets import bitmap_file
 from curator.index.sets.bitmaps import Flag
+from tests.images import NewImage, add_images
 
 
 def batch(root: int, first: int, count: int, paths: list[str] | None = None) -> ImageBatch:
@@ -113,7 +114,7 @@ def test_one_import_at_a_time(collection: Collection) -> None:
 def test_a_path_comes_in_once(collection: Collection) -> None:
     root = root_of(collection)
     facts = FileFacts(b"s" * 32, 1, 2, 3, 4, "png")
-    collection.add_images([NewImage(root, "00001.png", facts, ("mine",))])
+    add_images(collection, [NewImage(root, "00001.png", facts, ("mine",))])
     with BulkImport(collection, "s") as load:
         load.add(batch(root, 0, 3))
         load.add(batch(root, 0, 4, ["x.png", "x.png", "y.png", "00002.png"]))
@@ -162,7 +163,7 @@ def test_a_scan_and_an_edit_beside_a_running_import(collection: Collection) -> N
     facts = FileFacts(b"s" * 32, 1, 2, 3, 4, "png")
     with BulkImport(collection, "s") as load:
         load.add(batch(root, 0, 150))
-        other.add_images([NewImage(root, "scanned.png", facts, ("all", "new"))])
+        add_images(other, [NewImage(root, "scanned.png", facts, ("all", "new"))])
         load.add(batch(root, 150, 300))
         other.apply(AddTags(("edited",)))
         assert other.check() == []

@@ -19,7 +19,8 @@ from curator.index import bulk_rows
 from curator.index.bulk_rows import BulkRows, decode_joined
 from curator.index.changes.edits import AddTags, RemoveTags
 from curator.index.collection import Collection
-from curator.index.images.images import FileFacts, NewImage
+from curator.index.images.images import FileFacts
+from tests.images import NewImage, add_images
 
 COUNT = 300
 
@@ -29,7 +30,7 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Collection]:
     with Collection.create(tmp_path_factory.mktemp("many")) as collection:
         with collection.writing():
             roots = [collection.images.root(path) for path in ("/second", "/first")]
-        collection.add_images([new(roots[number % 2], number) for number in range(COUNT)])
+        add_images(collection, [new(roots[number % 2], number) for number in range(COUNT)])
         collection.apply(AddTags(("later",)), range(1, COUNT, 3))
         collection.apply(RemoveTags(("t1",)), range(1, COUNT, 2))
         yield collection
@@ -97,7 +98,7 @@ def test_ids_that_are_missing_shift_nothing(tmp_path: Path, monkeypatch: pytest.
     with Collection.create(tmp_path) as collection:
         with collection.writing():
             root = collection.images.root("/pictures")
-        collection.add_images([new(root, number) for number in range(COUNT)])
+        add_images(collection, [new(root, number) for number in range(COUNT)])
         with closing(sqlite3.connect(tmp_path / "frieze.db")) as connection, connection:
             for table in ("image", "image_text"):
                 connection.execute(f"DELETE FROM {table} WHERE id % 7 = 3 OR id = {COUNT}")
@@ -133,7 +134,7 @@ def test_a_thread_reads_beside_only_what_is_the_same(tmp_path: Path) -> None:
     with Collection.create(tmp_path) as collection, ThreadPoolExecutor(1) as pool:
         with collection.writing():
             root = collection.images.root("/pictures")
-        collection.add_images([new(root, 1)])
+        add_images(collection, [new(root, 1)])
         with collection.reading():
             bulk = BulkRows(collection)
             assert pool.submit(beside, bulk).result()

@@ -20,8 +20,9 @@ from curator.index.changes.edits import (
     SetMark,
 )
 from curator.index.collection import Collection
-from curator.index.images.images import FileFacts, NewImage
+from curator.index.images.images import FileFacts
 from curator.index.undo import journal
+from tests.images import NewImage, add_images
 
 
 @pytest.fixture
@@ -36,8 +37,9 @@ def add(collection: Collection, *rows: list[str]) -> list[int]:
         root = collection.images.root("/p")
         first = collection.images.count()
         facts = FileFacts(b"s" * 32, 1, 2, 3, 4, "png")
-        return collection.images.add(
-            [NewImage(root, f"{first + k}.png", facts, tuple(tags)) for k, tags in enumerate(rows)]
+        return add_images(
+            collection,
+            [NewImage(root, f"{first + k}.png", facts, tuple(tags)) for k, tags in enumerate(rows)],
         )
 
 
@@ -165,7 +167,7 @@ def test_names_that_are_not_utf8_come_back_byte_for_byte(tmp_path: Path) -> None
     with collection.writing():
         root = collection.images.root("/r\udce9")
         facts = FileFacts(b"s" * 32, 1, 2, 3, 4, "png")
-        (number,) = collection.images.add([NewImage(root, "a\nb\udcff/\x1b[31m.png", facts)])
+        (number,) = add_images(collection, [NewImage(root, "a\nb\udcff/\x1b[31m.png", facts)])
     (row,) = collection.rows([number])
     assert row.full_path == "/r\udce9/a\nb\udcff/\x1b[31m.png"
     assert row.name == "\x1b[31m.png"

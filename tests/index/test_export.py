@@ -12,7 +12,8 @@ from curator.contract.errors import UserError
 from curator.index.changes.edits import AddTags, SetClass, SetMark
 from curator.index.collection import Collection
 from curator.index.export import export_sqlite
-from curator.index.images.images import FileFacts, NewImage
+from curator.index.images.images import FileFacts
+from tests.images import NewImage, add_images
 
 ROWS = [
     ("a/1.png", ("1girl", "solo"), "one"),
@@ -30,7 +31,7 @@ def collection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Collection:
     with made.writing():
         root = made.images.root("/p")
     facts = FileFacts(bytes(range(32)), 10, 2_000_000_000, 30, 40, "png")
-    made.add_images([NewImage(root, path, facts, tags, caption) for path, tags, caption in ROWS])
+    add_images(made, [NewImage(root, path, facts, tags, caption) for path, tags, caption in ROWS])
     made.apply(AddTags(("first",), "start"), [1, 3])
     made.apply(SetClass(("hat",), "clothes"))
     made.apply(SetMark(-1), [2])

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from curator.index.changes.edits import AddTags, RenameTag, SetClass
 from curator.index.collection import Collection
-from curator.index.images.images import FileFacts, NewImage
+from curator.index.images.images import FileFacts
 from curator.index.tags.tag_lookup import TagLookup
 from curator.index.tags.tag_names import folded
+from tests.images import NewImage, add_images
 
 ROWS = [
     ("1girl", "long_hair", "Saber (Fate)"),
@@ -28,7 +29,7 @@ def collection(tmp_path: Path) -> Collection:
     with made.writing():
         root = made.images.root("/p")
     facts = FileFacts(b"s" * 32, 1, 2, 3, 4, "png")
-    made.add_images([NewImage(root, f"{k}", facts, tags) for k, tags in enumerate(ROWS)])
+    add_images(made, [NewImage(root, f"{k}", facts, tags) for k, tags in enumerate(ROWS)])
     return made
 
 

@@ -13,14 +13,15 @@ import pytest
 from curator.contract.errors import UserError
 from curator.index.changes.edits import AddTags
 from curator.index.collection import Collection
-from curator.index.images.images import FileFacts, NewImage
+from curator.index.images.images import FileFacts
+from tests.images import NewImage, add_images
 
 
 def with_one_image(folder: Path) -> Collection:
     collection = Collection.create(folder)
     with collection.writing():
         root = collection.images.root("/p")
-        collection.images.add([NewImage(root, "1.png", FileFacts(b"s" * 32, 1, 2, 3, 4, "png"), ())])
+        add_images(collection, [NewImage(root, "1.png", FileFacts(b"s" * 32, 1, 2, 3, 4, "png"), ())])
     return collection
 
 

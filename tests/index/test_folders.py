@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from curator.index.collection import Collection
-from curator.index.images.images import FileFacts, NewImage
+from curator.index.images.images import FileFacts
 from curator.index.tables.folders import RESCAN, FolderState
+from tests.images import NewImage, add_images
 
 STATES = [
     FolderState("/p", 5, 2, ("a", "caf\udce9", "x.tar"), ("link",)),
@@ -47,7 +48,7 @@ def test_images_of_a_folder_and_further_in(collection: Collection) -> None:
     with collection.writing():
         root = collection.images.root("/r")
     facts = FileFacts(b"\0" * 32, 1, 1, 1, 1, "png")
-    ids = collection.add_images([NewImage(root, path, facts) for path in paths])
+    ids = add_images(collection, [NewImage(root, path, facts) for path in paths])
     named = dict(zip(ids, paths, strict=True))
 
     def found(before: str, *but: str) -> list[str]:

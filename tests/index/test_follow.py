@@ -17,9 +17,10 @@ from curator.index.changes.edits import (
     SetMark,
 )
 from curator.index.collection import Collection
-from curator.index.images.images import FileFacts, NewImage
+from curator.index.images.images import FileFacts
 from curator.index.sets import bitmap_file, columns
 from curator.index.sets.bitmaps import Flag
+from tests.images import NewImage, add_images
 
 FACTS = FileFacts(b"s" * 32, 1, 2, 3, 4, "png")
 EDITS = [
@@ -39,7 +40,7 @@ def pair(tmp_path: Path) -> tuple[Collection, Collection]:
     with here.writing():
         root = here.images.root("/p")
     tags = [("a", "c"), ("d", "b"), ("d", "a"), ("c",), ()]
-    here.add_images([NewImage(root, f"{k}", FACTS, each) for k, each in enumerate(tags)])
+    add_images(here, [NewImage(root, f"{k}", FACTS, each) for k, each in enumerate(tags)])
     return here, Collection.open(tmp_path)
 
 
@@ -85,7 +86,7 @@ def test_caches_are_patched_and_not_read_again(
 def test_images_and_files_of_others_are_seen(pair: tuple[Collection, Collection]) -> None:
     here, there = pair
     known(here)
-    there.add_images([NewImage(1, "new", FACTS, ("a", "fresh"), "words")])
+    add_images(there, [NewImage(1, "new", FACTS, ("a", "fresh"), "words")])
     there.apply(AddTags(("late",)), [6])
     assert known(here) == known(Collection.open(here.folder))
     assert here.tag_names([6]) == [("a", "fresh", "late")]

@@ -27,10 +27,11 @@ from curator.index.changes.changes import (
 from curator.index.changes.edits import AddTags, RemoveTags
 from curator.index.changes.packing import pack, unpack
 from curator.index.collection import Collection
-from curator.index.images.images import FileFacts, NewImage
+from curator.index.images.images import FileFacts
 from curator.index.sets import bitmap_file
 from curator.index.tables.small_tables import Subset
 from curator.index.tags.tag_blob import decode_many
+from tests.images import NewImage, add_images
 
 numbers = st.lists(st.integers(0, 2**24))
 
@@ -82,13 +83,14 @@ def test_split_at_chunk_borders() -> None:
 
 
 def test_images_across_column_parts_and_chunks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("curator.index.sets.bitmap_file.CHUNK_BITS", 10)
-    monkeypatch.setattr("curator.index.images.derived.CHUNK_BITS", 10)
+    for module in ("sets.bitmap_file", "images.arrivals", "images.derived", "bulk_import"):
+        monkeypatch.setattr(f"curator.index.{module}.CHUNK_BITS", 10)
     collection = Collection.create(tmp_path)
     with collection.writing():
         root = collection.images.root("/p")
     for batch in range(20):
-        collection.add_images(
+        add_images(
+            collection,
             [
                 NewImage(
                     root,
@@ -97,7 +99,7 @@ def test_images_across_column_parts_and_chunks(tmp_path: Path, monkeypatch: pyte
                     ("a", f"b{k % 3}"),
                 )
                 for k in range(1000)
-            ]
+            ],
         )
     height = collection.columns.of("height")
     assert len(height) == 20001

@@ -16,10 +16,11 @@ from curator.filter.evaluate import select
 from curator.index.bucket_rule import bucket_rule, set_bucket_rule
 from curator.index.changes.edits import AddTags
 from curator.index.collection import Collection
-from curator.index.images.images import FileFacts, NewImage
+from curator.index.images.images import FileFacts
 from curator.index.schema.migrations import STEPS, _edits_of_records, _keys_of_tags
 from curator.index.tables.picks import Pick
 from curator.index.tables.small_tables import SavedFilter, Subset
+from tests.images import NewImage, add_images
 
 FORMATS = sorted(Path(__file__).parent.glob("format_*.sql"))  # dumps of what that version wrote, never edited
 
@@ -100,7 +101,7 @@ def test_tags_get_the_keys_of_today(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     with monkeypatch.context() as before:
         before.setattr("curator.index.schema.migrations.STEPS", STEPS[: STEPS.index(_keys_of_tags)])
         older = Collection.create(tmp_path)
-        older.add_images([image_of(older, ("cafe\u0301", ">_<", "long_hair"))])
+        add_images(older, [image_of(older, ("cafe\u0301", ">_<", "long_hair"))])
         older.fingerprints.put([(b"flat", None), (b"seen", 7)])
         with older.writing():
             older._database.connection.execute("UPDATE tag SET folded=replace(name, '_', ' ')")

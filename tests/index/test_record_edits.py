@@ -17,9 +17,10 @@ from curator.index.bucket_rule import bucket_rule, set_bucket_rule
 from curator.index.changes.edits import AddTags, Commit, SetMark
 from curator.index.changes.record_paths import differing, with_values_of
 from curator.index.collection import Collection
-from curator.index.images.images import FileFacts, NewImage
+from curator.index.images.images import FileFacts
 from curator.index.tables.picks import Pick
 from curator.index.tables.small_tables import SavedFilter, Subset
+from tests.images import NewImage, add_images
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def collection(tmp_path: Path) -> Collection:
     with made.writing():
         root = made.images.root("/p")
     facts = FileFacts(b"s" * 32, 1, 2, 3, 4, "png")
-    made.add_images([NewImage(root, f"{k}.png", facts, ("1girl", "solo")) for k in range(4)])
+    add_images(made, [NewImage(root, f"{k}.png", facts, ("1girl", "solo")) for k in range(4)])
     return made
 
 

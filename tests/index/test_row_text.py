@@ -14,7 +14,8 @@ from pyroaring import BitMap
 
 from curator.filter.evaluate import select
 from curator.index.collection import Collection
-from curator.index.images.images import FileFacts, NewImage
+from curator.index.images.images import FileFacts
+from tests.images import NewImage, add_images
 
 ROOTS = ("/Data/A b", "/data/100%_\\x", "/", "/K\u212a\udcff")
 PATHS = (
@@ -32,11 +33,12 @@ def collection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Collection]
             with made.writing():
                 number = made.images.root(root)
             captions = (f"Caption {at} of 100%_\\ \u212a" if at % 2 else "" for at in range(len(PATHS)))
-            made.add_images(
+            add_images(
+                made,
                 [
                     NewImage(number, path, facts, (), caption)
                     for path, caption in zip(PATHS, captions, strict=True)
-                ]
+                ],
             )
         yield made
 

@@ -14,9 +14,10 @@ from curator.filter.parse import parse
 from curator.filter.shown import shown
 from curator.filter.tree import FilterError
 from curator.index.collection import Collection
-from curator.index.images.images import FileFacts, NewImage
+from curator.index.images.images import FileFacts
 from curator.select.pick import pick
 from curator.select.rules import PickRules
+from tests.images import NewImage, add_images
 
 
 def facts(name: str) -> FileFacts:
@@ -28,7 +29,7 @@ def collection(tmp_path: Path) -> Collection:
     made = Collection.create(tmp_path)
     with made.writing():
         root = made.images.root(str(tmp_path))
-        made.add_images([NewImage(root, f"{k}.png", facts(str(k))) for k in range(1, 7)])
+        add_images(made, [NewImage(root, f"{k}.png", facts(str(k))) for k in range(1, 7)])
     made.scores.write("cafe-aesthetic", [(1, 0.9), (2, 0.1), (3, 0.9), (4, -2.5)])
     return made
 

@@ -14,8 +14,9 @@ from pyroaring import BitMap
 from curator.filter.evaluate import select
 from curator.index.changes.edits import AddAndRemoveTags, AddTags, Edit, RemoveTags, RenameTag, SetClass
 from curator.index.collection import Collection
-from curator.index.images.images import FileFacts, NewImage
+from curator.index.images.images import FileFacts
 from curator.index.tags.tag_names import each_once, folded
+from tests.images import NewImage, add_images
 
 COMPOSED, DECOMPOSED = "caf\u00e9 au lait", "cafe\u0301_au_lait"
 
@@ -25,7 +26,7 @@ def collection_of(folder: Path, rows: list[tuple[str, ...]]) -> Collection:
     with made.writing():
         root = made.images.root("/p")
     facts = FileFacts(b"s" * 32, 1, 2, 3, 4, "png")
-    made.add_images([NewImage(root, f"{k}", facts, tags) for k, tags in enumerate(rows)])
+    add_images(made, [NewImage(root, f"{k}", facts, tags) for k, tags in enumerate(rows)])
     return made
 
 

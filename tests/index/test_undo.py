@@ -18,9 +18,10 @@ from curator.index.changes.edits import (
     SetMark,
 )
 from curator.index.collection import Collection
-from curator.index.images.images import FileFacts, NewImage
+from curator.index.images.images import FileFacts
 from curator.index.undo import journal
 from curator.index.undo.tag_merge import merged_tags
+from tests.images import NewImage, add_images
 
 
 @pytest.fixture(params=[0, 1000], ids=["waits", "at once"])
@@ -30,7 +31,7 @@ def collection(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pyte
     with made.writing():
         root = made.images.root("/p")
     facts = FileFacts(b"s" * 32, 1, 2, 3, 4, "png")
-    made.add_images([NewImage(root, f"{k}.png", facts, ("1girl", "solo", "hat")) for k in range(4)])
+    add_images(made, [NewImage(root, f"{k}.png", facts, ("1girl", "solo", "hat")) for k in range(4)])
     return made
 
 

@@ -11,8 +11,8 @@ import pytest
 from curator.index.changes.edits import AddTags
 from curator.index.collection import Collection
 from curator.index.images.image_facts import FileFacts
-from curator.index.images.images import NewImage
 from curator.index.sets import read_ahead as warm
+from tests.images import NewImage, add_images
 
 TABLES = 4
 
@@ -23,7 +23,7 @@ def edited(tmp_path: Path) -> Iterator[Collection]:
         with collection.writing():
             root = collection.images.root("/p")
             facts = FileFacts(b"s" * 32, 1, 2, 3, 4, "png")
-            collection.images.add([NewImage(root, f"{k}.png", facts, ("a", "b")) for k in range(3)])
+            add_images(collection, [NewImage(root, f"{k}.png", facts, ("a", "b")) for k in range(3)])
         collection.apply(AddTags(("new",)))
         collection.compact()
         yield collection

@@ -36,15 +36,15 @@ keys a; types 'by hand'; keys Enter
 sees 'by hand'
 keys u
 keys /; keys C-u; keys Enter
-sees '6 pictures'
+sees '6 images'
 keys y; keys x # keep the first, reject the next
 keys /; keys C-u; types 'mark:keep OR mark:reject'; keys Enter
-sees '2 pictures'
+sees '2 images'
 keys u; keys u
 keys /; keys C-u; types 'mark:none'; keys Enter
-sees '6 pictures'
+sees '6 images'
 keys /; keys C-u; keys Enter
-sees '6 pictures'
+sees '6 images'
 keys 2
 sees 'steps per epoch'
 keys 4

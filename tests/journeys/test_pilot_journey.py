@@ -55,6 +55,13 @@ async def test_from_a_folder_of_pictures_to_a_lora(tmp_path: Path, pictures: Pat
             await it.press("ctrl+r")
             await it.until(lambda: session.images.select("journey").ids.size == 1)
 
+            await it.press("y", "x")
+            await it.until(lambda: session.images.select("mark:reject").ids.size == 1)
+            kept, rejected = (
+                session.images.select(f"mark:{mark}").ids.tolist() for mark in ("keep", "reject")
+            )
+            assert [*kept, *rejected] == session.images.select("").ids[:2].tolist()
+
             await it.press("2", "a")
             await it.sees("Add a subset")
             await fill(it, name="cats", filter="cat", repeats="2", flip="yes")
@@ -72,6 +79,11 @@ async def test_from_a_folder_of_pictures_to_a_lora(tmp_path: Path, pictures: Pat
             await it.type("first")
             await it.press("enter")
             await it.until(session.freezing.manifests)
+
+            await it.press("3")
+            await it.sees("step 1 ")
+            await it.press("l")
+            await it.sees("step 2 ")
 
             await it.press("5")
             await it.sees("first")

@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curator.index.changes.edits import SetMark
-from curator.index.images.images import FileFacts, NewImage
+from curator.index.images.images import FileFacts
 from curator.scan.copies.duplicates import find_groups
 from curator.session.session import Session
+from tests.images import NewImage, add_images
 
 Row = tuple[str, tuple[str, ...], str]  # path, tags, caption
 
@@ -25,7 +26,7 @@ def session_of(folder: Path, rows: list[Row], sizes: list[tuple[int, int]] | Non
         NewImage(root, path, FileFacts(b"s" * 32, 9, 0, *size, "png"), tags, caption)
         for (path, tags, caption), size in zip(rows, sizes or [(8, 8)] * len(rows), strict=True)
     ]
-    session.collection.add_images(new)
+    add_images(session.collection, new)
     return session
 
 

@@ -342,6 +342,7 @@ def test_a_picture_that_is_no_file_is_set_aside(collection: Collection, pictures
     assert [(Path(path).name, why) for path, why in report.quarantined] == [
         ("a.png", "not a regular file, or a link that leads nowhere")
     ]
+    assert [(Path(path).name, why) for path, why in report.warnings] == [("b.txt", "not a regular file")]
     picture(pictures / "gone.png", 2)
     assert counts(scan(collection, pictures)) == {"added": 2, "unchanged": 1}
     assert collection.quarantine.list() == []

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from curator.index.collection import Collection
-from curator.index.images.images import FileFacts, NewImage
+from curator.index.images.images import FileFacts
 from curator.index.tables.metadata import PostFacts
+from tests.images import NewImage, add_images
 
 Posts = Sequence[tuple[PostFacts, tuple[str, ...]]]
 Maker = Callable[..., Collection]
@@ -26,7 +27,7 @@ def posts(tmp_path: Path) -> Iterator[Maker]:
         opened.append(collection)
         with collection.writing():
             root = collection.images.root(str(tmp_path))
-            ids = collection.add_images([_image(root, place, tags) for place, (_, tags) in enumerate(rows)])
+            ids = add_images(collection, [_image(root, place, tags) for place, (_, tags) in enumerate(rows)])
             collection.metadata.write([(ids[place], facts) for place, (facts, _) in enumerate(rows)])
         return collection
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from curator.index.collection import Collection
-from curator.index.images.images import FileFacts, NewImage
+from curator.index.images.images import FileFacts
 from curator.index.tables.metadata import PostFacts
+from tests.images import NewImage, add_images
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ def rows(tmp_path: Path) -> Iterator[Maker]:
         with collection.writing():
             root = collection.images.root(str(tmp_path))
             images = [_image(root, place, post, pairs) for place, post in enumerate(posts)]
-            ids = collection.add_images(images)
+            ids = add_images(collection, images)
             collection.metadata.write([(ids[place], post.facts) for place, post in enumerate(posts)])
         return collection
 

@@ -185,7 +185,10 @@ def make_run(
     def make(*sets: str, frozen: Frozen = Frozen(), name: str = "tiny", base: str = "") -> RunFolder:
         pictures = freeze(frozen)
         source = base or _empty_recipe(tmp_path)
-        recipe = load_recipe(source, [*BASE_SETS, f"model.path={tiny_model}", *sets])
+        others = {"trains=full": ("adapter.",), "trains=embeddings": ("adapter.", "optimizer.")}
+        idle = next((others[each] for each in sets if each in others), ())
+        shared = [each for each in BASE_SETS if not each.startswith(tuple(idle))]
+        recipe = load_recipe(source, [*shared, f"model.path={tiny_model}", *sets])
         return RunFolder.create(
             tmp_path / "runs", name, dump_recipe(recipe), pictures.manifest, pictures.digest
         )
@@ -256,3 +259,10 @@ def _signals_as_before():
     yield
     for each, handler in known.items():
         signal.signal(each, handler)
+
+
+@pytest.fixture
+def tiny_of(request: pytest.FixtureRequest) -> Callable[[str], Path]:
+    """The random model folder of a family."""
+    names = {"sd1": "tiny_model", "sd2": "tiny_sd2", "sdxl": "tiny_sdxl"}
+    return lambda family: request.getfixturevalue(names[family])

@@ -15,6 +15,7 @@ from curator.contract.buckets import RESAMPLES, Placement
 from curator.contract.crops import corner_told, crop_of
 from curator.contract.manifest.manifest import open_manifest
 from curator.contract.run.events import StepDone, Warned
+from curator.contract.run.stop_signals import StopSignals
 from train.data.batches import Share
 from train.data.dataset import picture_of
 from train.data.images import Cut, PictureFile, load_sample, scaled, to_model_range
@@ -23,7 +24,6 @@ from train.data.quarantine import Quarantine
 from train.families.load import load_family
 from train.prepare.job import prepare
 from train.report import Reporter
-from train.stop_signals import StopSignals
 
 SIZES = ((120, 60), (64, 64), (90, 61), (131, 65), (66, 130), (100, 100))
 

@@ -191,7 +191,7 @@ def test_a_run_goes_on_without_a_bad_picture(make_run, work, events_of, frozen, 
 
 def test_a_run_stops_when_too_many_are_bad(make_run, work, events_of, frozen) -> None:
     run = make_run(frozen=frozen(broken=(3, 5)))
-    assert work(run) == 2
+    assert work(run) == 3
     (failed,) = [event for event in events_of(run) if isinstance(event, RunFailed)]
     assert failed.what.startswith("2 images cannot be decoded")
 
@@ -291,9 +291,9 @@ def test_reading_ahead_is_ordered_bounded_and_can_be_given_up() -> None:
 def test_the_rows_are_walked_once_before_a_run(make_run, monkeypatch) -> None:
     """File check and counts share one walk; the digest takes rows as they are stored."""
     from curator.contract.manifest.manifest import Manifest
+    from curator.contract.run.stop_signals import StopSignals
     from train.prepare.job import prepare
     from train.report import Reporter
-    from train.stop_signals import StopSignals
 
     walks, honest = [], Manifest.images
     monkeypatch.setattr(Manifest, "images", lambda self, *args: walks.append(args) or honest(self, *args))

@@ -95,6 +95,54 @@ def test_random_cuts_masks_weights_and_long_captions_resume_exactly(
     assert any(reg is not None for _, reg in told[0].values())
 
 
+# One adapter with a module of every kind.
+EVERY_KIND = (
+    "adapter.norms=true",
+    "adapter.rank_stabilized=true",
+    "adapter.rank=4",
+    "adapter.dylora.unit=2",
+    "adapter.oft.rescaled=true",
+    "adapter.lokr.factor=4",
+    "adapter.rules=["
+    "'*attn1_to_q kind=loha', '*attn1_to_k kind=lokr', '*attn1_to_v kind=dora', '*attn2_to_k kind=ia3',"
+    "'*attn2_to_q kind=glora', '*attn2_to_v kind=oft', '*ff_net_0_proj kind=boft', '*ff_net_2 kind=dylora lr=1e-3',"
+    "'*conv1 kind=locon rank=2 tucker=true', '*conv2 kind=lokr rank=2 full_matrix=true']",
+)
+
+
+def test_every_kind_is_resumed_exactly(make_run, work, start_worker, events_of) -> None:
+    """S079: kill -9 between two states; all kinds in one adapter, with modules that rest while others are trained."""
+    whole = make_run(*SETS, *EVERY_KIND, name="whole")
+    assert work(whole) == 0
+    killed = make_run(*SETS, *EVERY_KIND, name="killed")
+    kill_after(killed, events_of, start_worker(killed), 5)
+    assert start_worker(killed).wait() == 0, killed.log_path.read_text()
+    assert_equal(weights(whole), weights(killed))
+    kinds = {
+        "hada_w1_a",
+        "lokr_w1",
+        "dora_scale",
+        "on_input",
+        "a1",
+        "oft_blocks",
+        "lora_mid",
+        "w_norm",
+        "rescale",
+    }
+    assert kinds <= {name.split(".")[1] for name in weights(whole)}
+
+
+def test_every_kind_gives_the_same_with_checkpointed_activations(make_run, work) -> None:
+    """S071: also where a kind draws anew in each pass; and in bf16 every kind finds its weights moved, and finite."""
+    sets = (*SETS, *EVERY_KIND, "length.steps=3", "precision.mixed=bf16")
+    plain = make_run(*sets, name="plain")
+    other = make_run(*sets, "precision.gradient_checkpointing=true", name="other")
+    assert work(plain) == 0
+    assert work(other) == 0
+    assert_equal(weights(plain), weights(other))
+    assert all(bool(tensor.isfinite().all()) for tensor in weights(plain).values())
+
+
 def test_a_damaged_newest_state_falls_back_to_the_one_before(make_run, work, events_of) -> None:
     whole = make_run(*SETS, name="whole")
     assert work(whole) == 0
@@ -122,7 +170,7 @@ def test_a_stopped_run_goes_on_where_it_was(make_run, start_worker, work, events
         time.sleep(0.01)
     worker.send_signal(signal.SIGHUP)
     worker.send_signal(signal.SIGTERM)
-    assert worker.wait() == 0
+    assert worker.wait() == 4
     assert run.status() == "stopped"
     steps = [event.step for event in events_of(run) if isinstance(event, StepDone)]
     saved = [event.step for event in events_of(run) if isinstance(event, StateSaved)]

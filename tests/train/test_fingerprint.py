@@ -85,7 +85,7 @@ def test_weights_altered_before_a_resume_are_refused(make_run, work, model, what
     (run.path / "exit.json").unlink()
     weights = model / "vae" / "diffusion_pytorch_model.safetensors"
     change(weights, next(iter(load_file(weights))))
-    assert work(run) == 2
+    assert work(run) == 3
     said = capsys.readouterr().err
     assert "the base model is not what the run was started with" in said
     assert "put back what was there, or start a new run" in said

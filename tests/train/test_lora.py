@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from lycoris.kohya import LycorisNetworkKohya
 
 from curator.contract.errors import UserError
-from train.adapters.apply import delta_of
-from train.adapters.lora import LoraShape, attach_lora
+from curator.contract.recipe.adapter import Adapter
+from curator.contract.recipe.recipe import Optimizer
+from train.adapters.attach import attach
+from train.adapters.reading import change_of
 from train.families.conditioning import Framing
 from train.families.load import load_family
 from train.verify_lora import main, verify
@@ -19,6 +20,10 @@ from train.weights.lora_file import read_lora, write_lora
 
 CAPTIONS = ["a photo of a cat", ""]
 FRAMINGS = [Framing((300, 200), (10, 0), (64, 64)), Framing((64, 64), (0, 0), (64, 64))]
+
+
+def lora(family, seed: int = 5, **knobs):
+    return attach(family.adapter_roots, Adapter(**knobs), Optimizer(), seed)
 
 
 def predict(family) -> torch.Tensor:
@@ -41,7 +46,7 @@ def test_diffusers_and_our_own_reading_agree(request, tmp_path: Path, capsys, mo
     base = str(request.getfixturevalue(model))
     family = load_family(base)
     plain = predict(family)
-    adapter = attach_lora(family.adapter_roots, LoraShape(4, 2.0, conv_rank=conv, conv_alpha=1.0), seed=5)
+    adapter = lora(family, rank=4, alpha=2.0, conv_rank=conv, conv_alpha=1.0)
     assert torch.equal(predict(family), plain)  # a new LoRA changes nothing
     stir(adapter)
     path = tmp_path / "one.safetensors"
@@ -56,8 +61,8 @@ def test_diffusers_and_our_own_reading_agree(request, tmp_path: Path, capsys, mo
 
 def test_names_and_counts_are_kohyas(tiny_model) -> None:
     """192 linear modules of an SD1 UNet; text encoder names with `text_model`, whatever transformers calls it."""
-    adapter = attach_lora(load_family(str(tiny_model)).adapter_roots, LoraShape(4, 2.0), seed=5)
-    names = {name.split(".", 1)[0] for name in adapter.tensors()}
+    adapter = lora(load_family(str(tiny_model)), rank=4, alpha=2.0)
+    names = {name.split(".", 1)[0] for name in adapter.state()}
     assert sum(name.startswith("lora_unet_") for name in names) == 192
     assert "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn1_to_q" in names
     assert "lora_te_text_model_encoder_layers_0_self_attn_q_proj" in names
@@ -68,8 +73,7 @@ def test_names_and_counts_are_kohyas(tiny_model) -> None:
 
 def test_layers_behind_the_clip_skip_get_no_modules(tiny_model) -> None:
     """S027: they would never see a gradient."""
-    roots = load_family(str(tiny_model), clip_skip=2).adapter_roots
-    names = attach_lora(roots, LoraShape(4, 2.0), seed=5).tensors()
+    names = lora(load_family(str(tiny_model), clip_skip=2)).state()
     assert any("layers_2_" in name for name in names)
     assert not any("layers_3_" in name for name in names)
 
@@ -77,40 +81,32 @@ def test_layers_behind_the_clip_skip_get_no_modules(tiny_model) -> None:
 def test_the_start_is_a_function_of_seed_and_name(tiny_model) -> None:
     def start(seed: int, **shape) -> dict[str, torch.Tensor]:
         torch.manual_seed(len(shape))
-        return attach_lora(
-            load_family(str(tiny_model)).adapter_roots, LoraShape(4, 2.0, **shape), seed
-        ).tensors()
+        return lora(load_family(str(tiny_model)), seed=seed, **shape).state()
 
     one, again, other = start(1), start(1, conv_rank=3), start(2)
     assert all(torch.equal(one[name], again[name]) for name in one)
     assert any(not torch.equal(one[name], other[name]) for name in one)
 
 
-def test_lycoris_is_left_as_it_was(tiny_model) -> None:
-    """Its presets are class attributes: what one network sets must not reach the next."""
-    before = {name: value for name, value in vars(LycorisNetworkKohya).items() if name.isupper()}
-    attach_lora(load_family(str(tiny_model)).adapter_roots, LoraShape(2, 1.0, conv_rank=1), seed=1)
-    assert {name: value for name, value in vars(LycorisNetworkKohya).items() if name.isupper()} == before
-
-
 def test_dropout_has_an_effect_in_training_alone(tiny_model) -> None:
     family = load_family(str(tiny_model))
-    adapter = attach_lora(family.adapter_roots, LoraShape(2, 1.0, dropout=0.5), seed=1)
+    adapter = lora(family, dropout=0.5)
     stir(adapter)
-    adapter.train(True)
     assert not torch.equal(predict(family), predict(family))
-    adapter.train(False)
-    assert torch.equal(predict(family), predict(family))
+    with adapter.at_rest():
+        assert torch.equal(predict(family), predict(family))
 
 
 def test_delta_is_scaled_up_times_down() -> None:
     """S065: the change has at most the LoRA's rank; alpha 0 or none means the rank."""
-    up, down = torch.randn(6, 2), torch.randn(2, 5)
-    tensors = {"m.lora_up.weight": up, "m.lora_down.weight": down, "m.alpha": torch.tensor(4.0)}
-    assert torch.allclose(delta_of("m", tensors), 2 * up @ down)
-    assert torch.linalg.matrix_rank(delta_of("m", tensors)) == 2
-    del tensors["m.alpha"]
-    assert torch.allclose(delta_of("m", tensors), up @ down)
+    up, down, weight = torch.randn(6, 2), torch.randn(2, 5), torch.zeros(6, 5)
+    tensors = {"lora_up.weight": up, "lora_down.weight": down, "alpha": torch.tensor(4.0)}
+    assert torch.allclose(change_of("m", tensors, weight), 2 * up @ down)
+    assert torch.linalg.matrix_rank(change_of("m", tensors, weight)) == 2
+    for alpha in (None, torch.tensor(0.0)):
+        tensors["alpha"] = alpha
+        given = {name: tensor for name, tensor in tensors.items() if tensor is not None}
+        assert torch.allclose(change_of("m", given, weight), up @ down)
 
 
 def test_a_lora_of_something_else_is_refused(tiny_model, tmp_path: Path, capsys) -> None:

@@ -13,12 +13,12 @@ from PIL import Image
 from curator.contract.buckets import Placement
 from curator.contract.manifest.manifest import open_manifest
 from curator.contract.run.events import Evaluated, ImageQuarantined, StepDone, Warned
+from curator.contract.run.stop_signals import StopSignals
 from train.data.images import BadPictureError, Cut, PictureFile, load_sample
 from train.data.survey import CountedManifest
 from train.objective.loss import sample_losses
 from train.prepare.job import prepare
 from train.report import Reporter
-from train.stop_signals import StopSignals
 
 WHOLE = Placement((64, 64), (64, 64), (0, 0, 64, 64))
 SQUARES = ((64, 64),) * 4
@@ -204,7 +204,7 @@ def test_masks_changed_before_a_resume_are_refused(make_run, work, events_of, fr
     assert work(run) == 0
     (run.path / "exit.json").unlink()
     mask.unlink()
-    assert work(run) == 2
+    assert work(run) == 3
     assert "mask files beside the images are not what the run was started with" in capsys.readouterr().err
 
 

@@ -1,4 +1,4 @@
-"""What is refused before or while training: one sentence, one hint, exit code 2 (S070, S079)."""
+"""What is refused before or while training: one sentence, one hint, exit code 3 (S070, S079)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from curator.contract.errors import UserError
 from curator.contract.run.event_log import EventLog
-from curator.contract.run.events import RunEnded, RunFailed, StepDone
+from curator.contract.run.events import RunEnded, RunFailed, StepDone, Warned
 from train.families.load import load_family
 from train.families.sd1 import Sd1
 
@@ -29,7 +29,7 @@ def failure(run, events_of) -> RunFailed:
 
 
 def refused(run, work, events_of, capsys) -> str:
-    assert work(run) == 2
+    assert work(run) == 3
     failed = failure(run, events_of)
     assert capsys.readouterr().err.strip().splitlines()[-2:] == [failed.what, failed.hint]
     return failed.what
@@ -47,10 +47,9 @@ def test_no_model_named(make_run, work, events_of, capsys) -> None:
 @pytest.mark.parametrize(
     ("change", "found"),
     [
-        ({"unet/config.json": {"cross_attention_dim": 1024}}, "sd2, and Frieze trains sd1 and sdxl"),
         ({"model_index.json": {"unet": None, "_class_name": "FluxPipeline"}}, "FluxPipeline"),
         ({"unet/config.json": {"addition_embed_type": "text_time"}}, "StableDiffusionPipeline"),
-        ({"unet/config.json": {"in_channels": 9}}, "an inpainting or editing model"),
+        ({"unet/config.json": {"in_channels": 9}}, "an inpainting model"),
         (
             {"model_index.json": {"text_encoder": [None, None], "text_encoder_2": ["a", "b"]}},
             "the SDXL refiner",
@@ -58,7 +57,7 @@ def test_no_model_named(make_run, work, events_of, capsys) -> None:
     ],
 )
 def test_a_family_that_is_not_trained_is_named(tiny_model, tmp_path: Path, change, found) -> None:
-    """Folders of SD2, of inpainting, of the refiner, of something foreign."""
+    """Folders of inpainting, of the refiner, of something foreign."""
     folder = tmp_path / "other"
     shutil.copytree(tiny_model, folder, ignore=shutil.ignore_patterns("*.safetensors"))
     for name, values in change.items():
@@ -73,7 +72,7 @@ def test_a_family_that_is_not_trained_is_named(tiny_model, tmp_path: Path, chang
 def test_what_a_hub_name_holds_is_known_before_it_is_fetched(monkeypatch, tiny_sdxl) -> None:
     asked = []
     monkeypatch.setattr(
-        "train.families.load.snapshot_download", lambda name, **_: asked.append(name) or str(tiny_sdxl)
+        "train.models.hub.snapshot_download", lambda name, **_: asked.append(name) or str(tiny_sdxl)
     )
     with pytest.raises(UserError, match="someone/some-xl is sdxl, and the recipe trains sd1"):
         load_family("someone/some-xl", family="sd1")
@@ -84,7 +83,7 @@ def test_a_hub_that_is_out_of_reach(monkeypatch) -> None:
     def nobody(*_: object, **__: object) -> None:
         raise OSError("no connection")
 
-    monkeypatch.setattr("train.families.load.snapshot_download", nobody)
+    monkeypatch.setattr("train.models.hub.snapshot_download", nobody)
     with pytest.raises(UserError, match="someone/some-xl cannot be read: no connection") as refused:
         load_family("someone/some-xl")
     assert "connection" in refused.value.hint
@@ -92,10 +91,10 @@ def test_a_hub_that_is_out_of_reach(monkeypatch) -> None:
 
 def test_a_stop_while_latents_are_kept(make_run) -> None:
     """Nothing was trained, so there is nothing to save."""
+    from curator.contract.run.stop_signals import StopSignals
     from train.control import StopRequestedError
     from train.prepare.job import prepare
     from train.report import Reporter
-    from train.stop_signals import StopSignals
 
     run = make_run()
     signals = StopSignals()
@@ -109,7 +108,6 @@ def test_a_stop_while_latents_are_kept(make_run) -> None:
     ("tensor", "found"),
     [
         ("conditioner.embedders.0.model.ln_final.weight", "is the SDXL refiner"),
-        ("cond_stage_model.model.ln_final.weight", "is sd2"),
         ("lora_unet_mid_block.alpha", "is a LoRA"),
         ("something.else", "is no Stable Diffusion checkpoint"),
     ],
@@ -125,10 +123,11 @@ def test_pickles_with_code_are_not_obeyed(tmp_path: Path) -> None:
     """S070: `weights_only` alone."""
     path = tmp_path / "model.ckpt"
     torch.save({"state_dict": {"cond_stage_model.transformer.x": Path("/")}}, path)
-    with pytest.raises(UserError, match="cannot be read"):
+    with pytest.raises(UserError, match="would run code when it is opened") as refused:
         load_family(str(path))
+    assert "weights_only" not in str(refused.value)
     path.write_bytes(b"no pickle at all")
-    with pytest.raises(UserError, match="cannot be read"):
+    with pytest.raises(UserError, match="neither safetensors nor a PyTorch checkpoint"):
         load_family(str(path))
 
 
@@ -136,7 +135,7 @@ def test_a_damaged_model_folder(tiny_model, tmp_path: Path) -> None:
     folder = tmp_path / "hurt"
     shutil.copytree(tiny_model, folder)
     (folder / "unet" / "diffusion_pytorch_model.safetensors").write_bytes(b"half")
-    with pytest.raises(UserError, match="cannot be read"):
+    with pytest.raises(UserError, match="neither safetensors nor"):
         load_family(str(folder))
     with pytest.raises(UserError, match="4 layers"):
         load_family(str(tiny_model), clip_skip=9)
@@ -184,13 +183,15 @@ def test_clip_skip_takes_an_earlier_layer_and_the_final_norm(tiny_model) -> None
     family = load_family(str(tiny_model), clip_skip=2)
     assert isinstance(family, Sd1)
     states = family.condition(["a cat", ""], []).states
-    encoder = family.text_encoder
-    ids = family.tokenizer(["a cat", ""], padding="max_length", max_length=77, return_tensors="pt").input_ids
+    encoder = family.text_encoders[0]
+    ids = family.tokenizers[0](
+        ["a cat", ""], padding="max_length", max_length=77, return_tensors="pt"
+    ).input_ids
     wanted = encoder.final_layer_norm(encoder(ids, output_hidden_states=True).hidden_states[-2])
     assert torch.equal(states, wanted)
     whole = load_family(str(tiny_model))
     assert torch.allclose(
-        whole.condition(["a cat", ""], []).states, whole.text_encoder(ids).last_hidden_state, atol=1e-6
+        whole.condition(["a cat", ""], []).states, whole.text_encoders[0](ids).last_hidden_state, atol=1e-6
     )
     assert torch.allclose(states[1:], family.condition([""], []).states, atol=1e-6)
 
@@ -245,7 +246,7 @@ def test_a_disk_that_fills_up(make_run, work, events_of, monkeypatch) -> None:
 
     run = make_run()
     monkeypatch.setattr("curator.contract.files.whole_files.flush_to_disk", no_space)
-    assert work(run) == 1
+    assert work(run) == 3
     assert failure(run, events_of).what == "the disk is full"
     assert not list(run.state_dir.glob("step-*"))
 
@@ -267,7 +268,7 @@ def test_a_recipe_changed_between_start_and_resume(make_run, work, events_of, ca
     assert work(run) == 0
     run.recipe_path.write_text(run.recipe_path.read_text().replace("beta1 = 0.9", "beta1 = 0.8"))
     (run.path / "exit.json").unlink()
-    assert "another recipe or manifest" in refused(run, work, events_of, capsys)
+    assert "another recipe: optimizer.beta1 is not what it was" in refused(run, work, events_of, capsys)
 
 
 def test_a_folder_that_is_no_run(tmp_path: Path, capsys) -> None:
@@ -277,3 +278,29 @@ def test_a_folder_that_is_no_run(tmp_path: Path, capsys) -> None:
     assert "is no run" in capsys.readouterr().err
     assert main([]) == 2
     assert "usage" in capsys.readouterr().err
+
+
+def test_weights_that_are_no_numbers_stop_a_run_before_its_first_step(
+    make_run, work, events_of, capsys, tiny_model, tmp_path: Path
+) -> None:
+    """Blamed on the file and not on a learning rate; attention hides NaN queries from the loss."""
+    folder = tmp_path / "nan"
+    shutil.copytree(tiny_model, folder)
+    path = folder / "text_encoder" / "model.safetensors"
+    tensors = load_file(path)
+    name = next(name for name in tensors if name.endswith("layers.1.self_attn.q_proj.weight"))
+    save_file({**tensors, name: tensors[name] * float("nan")}, path, {"format": "pt"})
+    run = make_run(f"model.path={folder}")
+    what = refused(run, work, events_of, capsys)
+    assert f"'{name}' of its text encoder holds NaN" in what
+    assert not any(isinstance(event, StepDone) for event in events_of(run))
+
+
+def test_what_is_doubtful_in_a_model_is_told_in_the_run(
+    make_run, work, events_of, tiny_model, tmp_path: Path
+) -> None:
+    folder = tmp_path / "bare"
+    shutil.copytree(tiny_model, folder, ignore=shutil.ignore_patterns("tokenizer"))
+    run = make_run(f"model.path={folder}", "length.steps=1")
+    assert work(run) == 0
+    assert any("no whole tokenizer" in event.what for event in events_of(run) if isinstance(event, Warned))

@@ -10,22 +10,27 @@ from diffusers import AutoencoderKL, EulerDiscreteScheduler, UNet2DConditionMode
 from PIL import Image, ImageOps
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
+from curator.contract.base_model.prediction import Chosen
 from curator.contract.errors import UserError
+from curator.contract.recipe.adapter import Adapter
+from curator.contract.recipe.recipe import Optimizer
 from curator.contract.run.events import Evaluated, SampleMade
-from train.adapters.apply import apply_lora
-from train.adapters.lora import LoraShape, attach_lora
+from curator.contract.run.stop_signals import StopSignals
+from train.adapters.apply import apply_adapter
+from train.adapters.attach import attach, wishes
+from train.families.base import ModelParts
 from train.families.clip_text import TextRules, clip_tokenizer
 from train.families.conditioning import Framing, whole
 from train.families.family import AdapterRoots
 from train.families.load import load_family
-from train.families.read import SDXL_CONFIG
+from train.families.rows import FAMILIES
 from train.families.sdxl import Sdxl
 from train.prepare.job import prepare
 from train.report import Reporter
-from train.stop_signals import StopSignals
 from train.weights.ldm_names import unet_file_names
 from train.weights.lora_file import read_lora
 
+SDXL_CONFIG = FAMILIES["sdxl"].config
 CAPTIONS = ["a photo of a cat", ""]
 SQUARES = [whole((64, 64))] * 2
 
@@ -117,8 +122,8 @@ def test_names_and_counts_at_sdxls_true_size() -> None:
         unet = UNet2DConditionModel.from_config(config)
     roots = AdapterRoots(unet, (torch.nn.Module(),), unet_file_names(unet))
     for conv, count in ((0, 722), (1, 788)):
-        shape = LoraShape(1, 1.0, conv_rank=conv, conv_alpha=1.0, text_encoder=False)
-        names = {name.split(".")[0] for name in attach_lora(roots, shape, 1).network.state_dict()}
+        knobs = Adapter(rank=1, alpha=1.0, conv_rank=conv)
+        names = {wish.target.name for wish in wishes(roots, knobs, Optimizer(text_lr=0.0))}
         assert len(names) == count
         assert "lora_unet_input_blocks_8_1_transformer_blocks_9_attn2_to_out_0" in names
         assert "lora_unet_middle_block_1_proj_in" in names
@@ -141,16 +146,16 @@ def test_the_shipped_parts_fit_each_other() -> None:
             )
         ]
         unet, vae = part(UNet2DConditionModel, "unet"), part(AutoencoderKL, "vae")
-    family = Sdxl(
+    parts = ModelParts(
+        family="sdxl",
         source="",
         tokenizers=(clip_tokenizer(), clip_tokenizer(pad_token="!")),
         text_encoders=tuple(encoders),
         vae=vae,
         unet=unet,
         scheduler_config=part(EulerDiscreteScheduler, "scheduler").config,
-        prediction="epsilon",
-        text=TextRules(),
     )
+    family = Sdxl(parts, chosen=Chosen("epsilon", False), clip_skip=1, text=TextRules())
     told = family.condition(CAPTIONS, [whole((1024, 1024))] * 2)
     assert (told.states.shape, told.pooled.shape) == ((2, 77, 2048), (2, 1280))
     noisy = torch.empty(2, 4, 128, 128, device="meta")
@@ -160,13 +165,13 @@ def test_the_shipped_parts_fit_each_other() -> None:
 
 def test_every_weight_of_the_adapter_gets_a_gradient(family) -> None:
     """Both text encoders; the first one's last layer is read by nobody and has no modules."""
-    adapter = attach_lora(family.adapter_roots, LoraShape(2, 2.0), seed=1)
+    adapter = attach(family.adapter_roots, Adapter(rank=2, alpha=2.0), Optimizer(), seed=1)
     for weight in adapter.weights:
         weight.data.uniform_(-0.1, 0.1)
     told = family.condition(CAPTIONS, SQUARES)
     family.predict(torch.randn(2, 4, 16, 16), torch.tensor([5, 700]), told).square().sum().backward()
     assert all(weight.grad is not None and bool(weight.grad.any()) for weight in adapter.weights)
-    names = adapter.tensors()
+    names = adapter.state()
     assert not any(name.startswith("lora_te1_text_model_encoder_layers_3_") for name in names)
     assert any(name.startswith("lora_te2_text_model_encoder_layers_3_") for name in names)
 
@@ -179,7 +184,7 @@ def test_a_file_with_diffusers_names_is_understood_too(tiny_sdxl) -> None:
         names = {"original": "input_blocks_4_1", "diffusers": "down_blocks_1_attentions_0"}
         name = f"lora_unet_{names[style]}_proj_in"
         tensors = {f"{name}.lora_up.weight": torch.ones(32, 1), f"{name}.lora_down.weight": torch.ones(1, 32)}
-        assert apply_lora(family.adapter_roots, tensors) == 1
+        assert apply_adapter(family.adapter_roots, tensors) == 1
         told = family.condition(["a"], [whole((64, 64))])
         predictions.append(family.predict(torch.ones(1, 4, 8, 8), torch.tensor([400]), told))
     assert torch.equal(*predictions)
@@ -200,7 +205,9 @@ def test_a_run_of_the_preset(make_run, work, events_of, tiny_sdxl) -> None:
     tensors, metadata = read_lora(run.output_dir / "tiny.safetensors")
     for part in ("lora_unet_", "lora_te1_text_model_", "lora_te2_text_model_"):
         moved = [
-            bool(value.any()) for name, value in tensors.items() if name.startswith(part) and "up" in name
+            bool(value.any())
+            for name, value in tensors.items()
+            if name.startswith(part) and "up" in name and "te1_text_model_encoder_layers_3" not in name
         ]
         assert sum(moved) > 0.9 * len(moved) > 0
     assert metadata["ss_base_model_version"] == "sdxl_base_v1-0"

@@ -7,10 +7,11 @@ import torch
 
 from curator.contract.run.events import StepDone
 from curator.contract.run.run_folder import RunFolder
+from curator.contract.run.stop_signals import StopSignals
+from train.adapters.kinds.lora import UP
 from train.job import Job
 from train.prepare.job import prepare
 from train.report import Reporter
-from train.stop_signals import StopSignals
 
 
 def prepared(run: RunFolder) -> Job:
@@ -20,7 +21,7 @@ def prepared(run: RunFolder) -> Job:
 def gradients(job: Job) -> tuple[float, list[torch.Tensor]]:
     batch = next(job.data.reader.batches(0, 1))
     loss = job.stepper.gradients(batch).mean
-    return loss, [weight.grad.clone() for weight in job.stepper.adapter.weights if weight.grad is not None]
+    return loss, [weight.grad.clone() for weight in job.stepper.trained.weights if weight.grad is not None]
 
 
 def test_accumulation_changes_nothing(make_run, frozen) -> None:
@@ -71,7 +72,7 @@ def test_gradients_are_cut_to_the_norm_and_reported_whole(make_run, work, events
     batch = next(job.data.reader.batches(0, 1))
     outcome = job.stepper.take(batch)
     left = torch.cat(
-        [weight.grad.flatten() for weight in job.stepper.adapter.weights if weight.grad is not None]
+        [weight.grad.flatten() for weight in job.stepper.trained.weights if weight.grad is not None]
     )
     assert outcome.grad_norm > 1e-3
     assert float(left.norm()) == pytest.approx(1e-3, rel=1e-3)
@@ -104,6 +105,6 @@ def test_only_the_adapter_moves(make_run) -> None:
         job.stepper.take(batch)
     after = [weight for part in (family.unet, family.vae) for weight in part.parameters()]
     assert all(torch.equal(old, new) for old, new in zip(before, after, strict=True))
-    moved = [bool(module.lora_up.weight.any()) for module in job.stepper.adapter.network.loras]
+    moved = [bool(module.tensors[UP].any()) for module in job.stepper.trained.modules]
     # attention over a single token (the middle of a 64 px image) has no use for queries and keys
     assert sum(moved) > 0.9 * len(moved)

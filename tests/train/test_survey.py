@@ -67,6 +67,6 @@ def test_lost_files_among_many_are_refused(sampled, make_run, work, events_of, c
     run = make_run("length.steps=1")
     for file in (run.path.parents[1] / "pictures").glob("*.png"):
         file.unlink()
-    assert work(run) == 2
+    assert work(run) == 3
     (failed,) = [event for event in events_of(run) if isinstance(event, RunFailed)]
     assert failed.what.endswith("(and 2 more of 3 looked at): it is gone")

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from curator.contract.recipe.adapter import Adapter
+from curator.contract.recipe.recipe import Optimizer
 from curator.contract.run.events import Evaluated, Warned
-from train.adapters.lora import LoraShape, attach_lora
+from train.adapters.attach import attach
 from train.families.clip_text import PLAIN_TEXT, TextRules, clip_tokenizer, tokenize
 from train.families.conditioning import whole
 from train.families.load import load_family
@@ -63,8 +65,8 @@ def test_the_joined_states_are_those_of_each_chunk(tiny_model) -> None:
     """S026, S027: SD1 takes the layer and the final norm per chunk; marks between chunks are left out."""
     family = load_family(str(tiny_model), clip_skip=2, text=TextRules(max_tokens=150))
     states = condition(family, [LONG]).states
-    encoder = family.text_encoder
-    ids = tokenize(family.tokenizer, [LONG], family.text).ids
+    encoder = family.text_encoders[0]
+    ids = tokenize(family.tokenizers[0], [LONG], family.text).ids
     first, second = (
         encoder.final_layer_norm(encoder(chunk[None], output_hidden_states=True).hidden_states[-2])[0]
         for chunk in ids
@@ -142,12 +144,12 @@ def test_brackets_are_plain_signs_without_the_knob(tiny_model) -> None:
 def test_gradients_reach_the_text_adapter_through_chunks_and_weights(model) -> None:
     """Also where only the second chunk of a caption differs."""
     family = family_of(model, weighted=True, max_tokens=150)
-    adapter = attach_lora(family.adapter_roots, LoraShape(2, 2.0), seed=1)
+    adapter = attach(family.adapter_roots, Adapter(rank=2, alpha=2.0), Optimizer(), seed=1)
     for weight in adapter.weights:
         weight.data.uniform_(-0.1, 0.1)
     states = condition(family, ["(" + LONG + ":1.2)"]).states
     states[:, 76:].square().sum().backward()
-    downs = [weight for weight in adapter.text_weights if weight.grad is not None]
+    downs = [weight for weight in adapter.groups[1].weights if weight.grad is not None]
     assert sum(bool(weight.grad.any()) for weight in downs) > 0.8 * len(downs) > 0
 
 

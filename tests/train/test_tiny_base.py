@@ -35,10 +35,12 @@ def test_the_folder_suits_old_and_new_transformers(tiny_model) -> None:
     assert all(name.startswith("text_model.") for name in weights_of(tiny_model, "text_encoder"))
     assert len(json.loads((tiny_model / "tokenizer" / "vocab.json").read_text())) == 49408
     family = load_family(str(tiny_model))
-    assert family.tokenizer("a photo of a cat").input_ids == [49406, 320, 1125, 539, 320, 2368, 49407]
+    assert family.tokenizers[0]("a photo of a cat").input_ids == [49406, 320, 1125, 539, 320, 2368, 49407]
     assert family.token_count("a photo of a cat") == 5
     encoder = build(seed=0).text_encoder.state_dict()
-    assert all(torch.equal(encoder[name], value) for name, value in family.text_encoder.state_dict().items())
+    assert all(
+        torch.equal(encoder[name], value) for name, value in family.text_encoders[0].state_dict().items()
+    )
 
 
 def test_an_untaught_vae_already_shows_colours(tiny_model) -> None:

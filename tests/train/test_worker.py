@@ -181,7 +181,7 @@ def test_pause_save_sample_stop_and_go_on(make_run, work, start_worker, events_o
     assert wait_for(Resumed)[0].step == paused.step
     wait_for(StepDone, paused.step + 1)
     run.request("stop")
-    assert worker.wait() == 0
+    assert worker.wait() == 4
     events = events_of(run)
     assert [event.action for event in of_kind(events, RequestTaken)] == [
         "pause",
@@ -224,7 +224,7 @@ def test_two_signals_end_at_once(make_run, start_worker, events_of) -> None:
     time.sleep(0.05)
     if worker.poll() is None:
         worker.send_signal(signal.SIGINT)
-    assert worker.wait() in (0, 130)
+    assert worker.wait() in (4, 130)
     assert run.status() == "stopped"
 
 
@@ -248,7 +248,7 @@ def test_long_captions_are_warned_of(make_run, work, events_of, frozen) -> None:
 def test_a_bug_has_a_sentence_and_a_traceback(make_run, work, events_of, monkeypatch, capsys) -> None:
     run = make_run("length.steps=1")
     monkeypatch.setattr("train.loop.set_rates", lambda *_: 1 / 0)
-    assert work(run) == 1
+    assert work(run) == 3
     (failed,) = of_kind(events_of(run), RunFailed)
     assert "ZeroDivisionError" in failed.what
     assert "log.txt" in failed.hint

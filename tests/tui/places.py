@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -161,8 +162,9 @@ def _fill(session: Session) -> None:
     session.subsets.save(Subset("猫", "cat OR 猫"))
     session.subsets.save(Subset("rest", "", is_reg=True))
     session.filters.save(SavedFilter("long", LONG_FILTER))
-    model = session.folder / LONG_NAME
-    model.touch()
+    model = shutil.copytree(
+        Path(__file__).parents[2] / "train/families/sd1_config", session.folder / LONG_NAME
+    )
     session.memory.keep("recipe", {"length.epochs": 30, "batch.size": 2, "model.path": str(model)})
     session.memory.keep("filter", "")
     session.freezing.write(LONG_MANIFEST)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -109,8 +110,7 @@ async def test_a_launch_shows_the_dashboard_of_a_run_of_its_own(drive, session, 
     """Row B09: the worker is another process; the app only reads what it writes."""
     monkeypatch.setattr(launch, "WORKER", (str(FAKE_WORKER),))
     session.freezing.write("set1")
-    model = tmp_path / "m"
-    model.mkdir()
+    model = shutil.copytree(Path(__file__).parents[2] / "train/families/sd1_config", tmp_path / "m")
     session.memory.keep("recipe", {"model.path": str(model), "metadata.description": "steps=7"})
     async with drive() as it:
         await it.press("5")
@@ -123,6 +123,20 @@ async def test_a_launch_shows_the_dashboard_of_a_run_of_its_own(drive, session, 
         await it.sees("7/7")
         (run,) = session.runs.all()
         assert run.status == "finished"
+
+
+def test_the_form_shows_the_knobs_that_hold():
+    """Those of the chosen kind; a change of another one stays in sight, to be taken back."""
+    plain = RecipeForm("sd15-lora")
+    names = {row.name for row in form_rows(plain)}
+    assert "adapter.rank" in names
+    assert not any(name.startswith(("adapter.lokr", "full")) for name in names)
+    lokr = plain.typed(recipe_fields()["adapter.kind"], "lokr")
+    assert "adapter.lokr.factor" in {row.name for row in form_rows(lokr)}
+    kept = plain.typed(recipe_fields()["adapter.lokr.factor"], "8")
+    assert "adapter.lokr.factor" in {row.name for row in form_rows(kept)}
+    unread = plain.typed(recipe_fields()["adapter.rules"], "nothing that could be a rule")
+    assert form_rows(unread)
 
 
 async def test_arrows_turn_choices_too(drive):
@@ -159,7 +173,7 @@ async def test_a_knob_is_taken_back(drive, session):
     ],
 )
 def test_a_search_finds_names_before_helps(typed, name):
-    rows = form_rows()
+    rows = form_rows(RecipeForm("sd15-lora"))
     place = place_of_field(rows, typed)
     assert (rows[place].name if place is not None else None) == name
 

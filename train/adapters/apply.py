@@ -1,7 +1,7 @@
-"""LoRA as a change of a weight: W + (alpha / rank) * up @ down, added to the plain weights.
+"""Adapters as a change of weights: what a file says is added to the plain weights of a model.
 
-Our own reading of the file format, independent of the code that trains and of diffusers; the two are
-compared in `train.verify_lora`.
+Our own reading of the file format, independent of the code that trains and of diffusers; the latter is compared in
+`train.verify_lora`.
 """
 
 from __future__ import annotations
@@ -12,50 +12,44 @@ import torch
 from torch import Tensor, nn
 
 from curator.contract.errors import UserError
+from curator.contract.text import visible
+from train.adapters.adapter import by_module
+from train.adapters.key_styles import in_kohyas_names
+from train.adapters.reading import add_change
 from train.families.family import AdapterRoots
+from train.weights.ldm_names import unet_file_names
 
 
 @torch.no_grad()
-def apply_lora(roots: AdapterRoots, tensors: Mapping[str, Tensor], strength: float = 1.0) -> int:
-    """Add a LoRA to the weights under `roots`; the number of modules changed.
+def apply_adapter(roots: AdapterRoots, tensors: Mapping[str, Tensor], strength: float = 1.0) -> int:
+    """Add an adapter to the weights under `roots`; the number of modules changed.
 
     Raises:
-        UserError: a module of the file has no place in the model, or another size.
+        UserError: a module of the file has no place in the model, another size, or a kind or name that is not read.
     """
     places = _named_places(roots)
-    names = sorted({name.split(".", 1)[0] for name in tensors})
-    for name in names:
+    parts = by_module(in_kohyas_names(tensors, len(roots.text_encoders)))
+    for name in sorted(parts):
         if name not in places:
             raise UserError(
-                f"the LoRA has weights for '{name}', which this model has not", "use its own family"
+                f"the adapter has weights for '{visible(name)}', which this model has not",
+                "use its own family",
             )
-        weight = places[name].weight
-        delta = delta_of(name, tensors).to(weight.device)
-        if delta.numel() != weight.numel():
-            raise UserError(f"the LoRA's '{name}' has another size than this model", "use its own base model")
-        weight += strength * delta.reshape(weight.shape).to(weight.dtype)
-    return len(names)
-
-
-def delta_of(name: str, tensors: Mapping[str, Tensor]) -> Tensor:
-    """What module `name` adds to its weight, as [out, in, ...] in float32."""
-    up = tensors[f"{name}.lora_up.weight"].float()
-    down = tensors[f"{name}.lora_down.weight"].float()
-    rank = down.shape[0]
-    alpha = float(tensors[f"{name}.alpha"]) if f"{name}.alpha" in tensors else float(rank)
-    scale = (alpha or rank) / rank
-    return scale * (up.flatten(1) @ down.flatten(1)).reshape(up.shape[0], *down.shape[1:])
+        add_change(places[name], name, parts[name], strength)
+    return len(parts)
 
 
 def _named_places(roots: AdapterRoots) -> dict[str, nn.Module]:
-    """Modules by their names in files. For an SDXL UNet some programs write diffusers' names: both are known."""
+    """Modules by their names in files. Programs differ in how they call a UNet's: diffusers' and the original's."""
     places = {
         f"{prefix}_{name}": module
         for prefix, root in zip(roots.text_prefixes, roots.text_encoders, strict=True)
         for name, module in _modules_with_weights(root)
     }
+    original = unet_file_names(roots.unet)
     for name, module in _modules_with_weights(roots.unet):
-        places[f"lora_unet_{name}"] = places[f"lora_unet_{roots.unet_names.get(name, name)}"] = module
+        for known in (name, original.get(name, name), roots.unet_names.get(name, name)):
+            places[f"lora_unet_{known}"] = module
     return places
 
 
@@ -63,5 +57,5 @@ def _modules_with_weights(root: nn.Module) -> Iterator[tuple[str, nn.Module]]:
     return (
         (path.replace(".", "_"), module)
         for path, module in root.named_modules()
-        if isinstance(module, (nn.Linear, nn.Conv2d))
+        if isinstance(module, (nn.Linear, nn.Conv2d, nn.LayerNorm, nn.GroupNorm))
     )

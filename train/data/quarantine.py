@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from curator.contract.epoch_plan import Span
 from curator.contract.errors import UserError
+from curator.contract.locations import EVENTS
 from train.data.images import BadPictureError
 
 T = TypeVar("T")
@@ -71,7 +72,7 @@ class Quarantine:
         if len(self._bad) > self.limit:
             raise UserError(
                 f"{len(self._bad)} images cannot be decoded; a run goes on with at most {self.limit}",
-                "events.jsonl names them: mend or leave them out, and freeze again",
+                f"{EVENTS} names them: mend or leave them out, and freeze again",
             )
 
 

@@ -6,6 +6,7 @@ own; of the states, the marks between chunks are left out (rows S025, S026; the 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -20,12 +21,20 @@ from curator.contract.caption.prompt_weights import Weighted, parse_weights
 TOKENS = TOKENS_A_CHUNK + 2  # with the start and the end mark
 
 
+class Expansion(NamedTuple):
+    """A word of captions, and the tokens it is read as."""
+
+    word: re.Pattern[str]
+    tokens: str
+
+
 @dataclass(frozen=True)
 class TextRules:
     """How captions are read. With `weighted`, brackets scale the states of the words within; none is scaled back."""
 
     weighted: bool = False
     max_tokens: int = TOKENS_A_CHUNK
+    expansion: Expansion | None = None
 
     @property
     def chunks(self) -> int:
@@ -86,6 +95,8 @@ def _tokens(tokenizer: CLIPTokenizer, caption: str, rules: TextRules) -> tuple[l
     ids: list[int] = []
     weights: list[float] = []
     for text, weight in parse_weights(caption) if rules.weighted else [Weighted(caption, 1.0)]:
+        if rules.expansion is not None:
+            text = rules.expansion.word.sub(rules.expansion.tokens, text)  # noqa: PLW2901
         found = tokenizer(text, add_special_tokens=False, truncation=False, verbose=False).input_ids
         ids += found
         weights += [weight] * len(found)

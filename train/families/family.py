@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import torch
+from diffusers import AutoencoderKL, UNet2DConditionModel
 from torch import Tensor, nn
+from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
+from curator.contract.base_model.prediction import Prediction
 from train.families.conditioning import Conditioning, Framing
 from train.families.vae import Moments
 
-Prediction = Literal["epsilon", "v_prediction"]
+TextEncoder = CLIPTextModel | CLIPTextModelWithProjection
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,9 @@ class BaseFacts:
     kohya_version: str  # ss_base_model_version
     implementation: str
     prediction: Prediction
+    zero_terminal_snr: bool
     clip_skip: int
+    encoder_layer: int  # modelspec's: the text layer that is read, from the end of the encoder as it was made
     is_v2: bool
     native_side: int  # of the square images it was made with, in pixels
 
@@ -32,9 +37,13 @@ class BaseFacts:
 class Family(Protocol):
     """A base model of one family, with the parts training touches."""
 
-    unet: nn.Module
-    vae: nn.Module
+    name: str  # "sd1", "sd2" or "sdxl"
+    unet: UNet2DConditionModel
+    vae: AutoencoderKL
+    text_encoders: tuple[TextEncoder, ...]
+    tokenizers: tuple[CLIPTokenizer, ...]
     scheduler_config: Mapping[str, Any]
+    spare: Mapping[str, Tensor]  # of a single file and read by nothing: kept for saving one
 
     @property
     def facts(self) -> BaseFacts: ...
@@ -71,7 +80,7 @@ class Family(Protocol):
     def decode(self, latents: Tensor) -> Tensor: ...
 
     def place(self, device: torch.device, weights: torch.dtype) -> None:
-        """Move the model to a device; the frozen text encoders and UNet are held in `weights`."""
+        """Move the model to a device; text encoders and UNet are held in `weights` where nothing in them is trained."""
         ...
 
     def use_gradient_checkpointing(self, text: bool) -> None: ...

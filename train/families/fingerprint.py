@@ -1,7 +1,8 @@
 """Fingerprint of a base model: a digest of parts of all its files, to notice another model on resume.
 
-Of a safetensors file the header counts, and some bytes from the middle of every tensor; of any other file its size and
-parts spread over it. Weights that were trained or merged differ everywhere, so they need not be read whole.
+Of a safetensors file, by any name, the header counts, and some bytes from the middle of every tensor; of any other
+file its size and parts spread over it. Weights that were trained or merged differ everywhere, so they need not be
+read whole.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from pathlib import Path
 from huggingface_hub import snapshot_download
 
 from curator.contract.files.regular_file import open_regular
-from train.families.read import READ_ERRORS
 
 _PART = 256  # bytes looked at in one place
 _PLACES = 64  # in a file that is no safetensors
@@ -44,7 +44,7 @@ def _files_of(model: str) -> list[tuple[str, Path]]:
     if place.is_file():
         return [("", place)]
     folder = place if place.is_dir() else _fetched(model)
-    found = [path for path in folder.rglob("*") if path.suffix in _COUNTED] if folder else []
+    found = [path for path in folder.rglob("*") if path.suffix.lower() in _COUNTED] if folder else []
     return sorted((path.relative_to(folder).as_posix(), path) for path in found)
 
 
@@ -52,7 +52,7 @@ def _fetched(model: str) -> Path | None:
     """Where the files of a hub model lie on this machine."""
     try:
         return Path(snapshot_download(model, local_files_only=True))
-    except READ_ERRORS:
+    except (OSError, ValueError, RuntimeError, KeyError):
         return None
 
 
@@ -69,16 +69,18 @@ def _parts_of(path: Path) -> Iterator[bytes]:
 
 
 def _places(path: Path, size: int) -> list[int]:
-    tensors = _tensor_places(path) if path.suffix == ".safetensors" else []
+    tensors = _tensor_places(path, size)
     return tensors or [size * index // _PLACES for index in range(_PLACES)]
 
 
-def _tensor_places(path: Path) -> list[int]:
+def _tensor_places(path: Path, size: int) -> list[int]:
     """The header in parts, then the middle of every tensor; nothing where the header makes no sense."""
     with open_regular(path) as file:
         length = int.from_bytes(file.read(8), "little")
+        if length > size - 8:
+            return []
         try:
-            header = json.loads(file.read(min(length, 1 << 27)))
+            header = json.loads(file.read(length))
             spans = sorted(about["data_offsets"] for name, about in header.items() if name != "__metadata__")
             middles = [8 + length + (int(first) + int(last)) // 2 for first, last in spans]
         except (ValueError, KeyError, TypeError, AttributeError):

@@ -7,20 +7,23 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import snapshot_download
+from diffusers import DDIMScheduler
 
+from curator.contract.base_model.check import check_clip_skip, check_family
+from curator.contract.base_model.facts import BaseModelFacts, facts_of_file, facts_of_folder
+from curator.contract.base_model.prediction import choose
 from curator.contract.errors import UserError
+from curator.contract.recipe.recipe import Model
 from curator.contract.text import visible
+from train.families.base import ModelParts
 from train.families.clip_text import PLAIN_TEXT, TextRules
-from train.families.detect import family_of_folder, family_of_keys, family_of_unet, prediction_of_keys
 from train.families.family import Family
-from train.families.read import READ_ERRORS, read_pipeline, read_vae, tensor_names, unreadable
-from train.families.sd1 import sd1_of
-from train.families.sdxl import sdxl_of
+from train.families.rows import FAMILIES
+from train.models.hub import fetch_about, fetch_weights, parts_of
+from train.models.read import Told, read_folder, read_single_file
+from train.models.tensor_file import TensorFile, open_tensors
 
-FAMILIES: dict[str, Callable[..., Family]] = {"sd1": sd1_of, "sdxl": sdxl_of}
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
-_ABOUT = ["model_index.json", "unet/config.json"]
 
 
 def load_family(
@@ -30,90 +33,107 @@ def load_family(
     vae: str = "",
     clip_skip: int = 1,
     prediction: str = "auto",
+    zero_terminal_snr: str = "auto",
     text: TextRules = PLAIN_TEXT,
     config: Path | None = None,
+    warn: Callable[[str, str], None] | None = None,
 ) -> Family:
-    """The base model at `path`, frozen, on the CPU in float32. `config` describes a single file of no usual size.
+    """The base model at `path`, frozen, on the CPU in float32.
+
+    `config` describes a single file of no usual size; `warn` hears of what can be trained and may not be meant.
 
     Raises:
-        UserError: nothing there, another family than asked for, or not readable.
+        UserError: nothing there, another family than asked for, a setting this model cannot follow, or not readable.
     """
-    pipeline = load_pipeline(path, family, config)
-    return family_of_pipeline(pipeline, path, vae=vae, clip_skip=clip_skip, prediction=prediction, text=text)
+    told = Told()
+    facts, read = _look_at(path, config, vae, told)
+    check_family(path, facts.kind, family)
+    chosen = choose(facts.said, visible(path), facts.kind, prediction, zero_terminal_snr)
+    check_clip_skip(clip_skip, facts.kind, facts.text_layers)
+    parts = read()
+    check_clip_skip(clip_skip, facts.kind, parts.text_encoders[0].config.num_hidden_layers)
+    for warning in (*chosen.warnings, *told.warnings) if warn else ():
+        warn(warning.what, warning.hint)
+    return FAMILIES[facts.kind].make(parts, chosen=chosen, clip_skip=clip_skip, text=text)
 
 
-def load_pipeline(path: str, family: str = "auto", config: Path | None = None) -> Any:
-    """The diffusers pipeline of the base model at `path`.
+def load_of_recipe(model: Model, text: TextRules, warn: Callable[[str, str], None]) -> Family:
+    """The base model a recipe names; raises as `load_family`."""
+    if not model.path:
+        raise UserError("the recipe names no base model", "set model.path")
+    return load_family(
+        model.path,
+        family=model.family,
+        vae=model.vae,
+        clip_skip=model.clip_skip,
+        prediction=model.prediction,
+        zero_terminal_snr=model.zero_terminal_snr,
+        text=text,
+        warn=warn,
+    )
+
+
+def config_of(path: str, family: str = "auto") -> tuple[str, Path]:
+    """The family of the model at `path`, and the diffusers folder whose configuration gives its sizes.
 
     Raises:
-        UserError: as `load_family`.
+        UserError: as `load_family`, where it can be told without the weights.
     """
-    found = _kind_of(path)
-    _check_family(path, found, family)
-    pipeline = read_pipeline(path, found, config)
-    if Path(path).is_file():
-        pipeline.scheduler.register_to_config(**prediction_of_keys(tensor_names(Path(path))))
-    return pipeline
-
-
-def family_of_pipeline(
-    pipeline: Any,
-    source: str,
-    *,
-    vae: str = "",
-    clip_skip: int = 1,
-    prediction: str = "auto",
-    text: TextRules = PLAIN_TEXT,
-) -> Family:
-    """The family behind a loaded pipeline.
-
-    Raises:
-        UserError: a setting this model cannot follow, or an unreadable VAE.
-    """
-    kind = family_of_unet(pipeline.unet.config)
-    said = pipeline.scheduler.config.get("prediction_type", "epsilon")
-    chosen = said if prediction == "auto" else prediction
-    if chosen not in ("epsilon", "v_prediction"):
-        raise UserError(f"the model predicts '{chosen}'", "epsilon and v_prediction can be trained")
-    own = read_vae(vae, kind) if vae else pipeline.vae
-    return FAMILIES[kind](pipeline, source=source, vae=own, prediction=chosen, clip_skip=clip_skip, text=text)
-
-
-def _kind_of(path: str) -> str:
     place = Path(path)
-    if place.is_dir():
-        return family_of_folder(place)
     if place.is_file():
-        return family_of_keys(tensor_names(place))
-    if _HUB_NAME.fullmatch(path):
-        return family_of_folder(_fetch_about(path))
-    raise UserError(
+        file = open_tensors(place)
+        found = facts_of_file(file.shapes, file.metadata).kind
+        folder = FAMILIES[found].config if found in FAMILIES else place
+    else:
+        folder = fetch_about(path) if not place.is_dir() and _HUB_NAME.fullmatch(path) else place
+        if not folder.is_dir():
+            raise _no_model(path)
+        found = facts_of_folder(folder).kind
+    check_family(path, found, family)
+    return found, folder
+
+
+def _no_model(path: str) -> UserError:
+    return UserError(
         f"there is no model at {visible(path)}",
         "give a diffusers folder, a .safetensors or .ckpt file, or a hub name such as owner/model",
     )
 
 
-def _fetch_about(name: str) -> Path:
-    """The two small files that tell a hub model's family, before gigabytes are fetched."""
-    try:
-        return Path(snapshot_download(name, allow_patterns=_ABOUT))
-    except READ_ERRORS as error:
-        raise UserError(
-            unreadable(name, error).what,
-            "look at the name and the connection; a folder on this machine needs none",
-        ) from error
+def _look_at(
+    path: str, config: Path | None, vae: str, told: Told
+) -> tuple[BaseModelFacts, Callable[[], ModelParts]]:
+    """What a model says of itself, and how to read it."""
+    place = Path(path)
+    if place.is_file():
+        file = open_tensors(place)
+        facts = facts_of_file(file.shapes, file.metadata)
+        return facts, lambda: _of_file(file, facts, config, vae, told)
+    if place.is_dir():
+        facts = facts_of_folder(place)
+        return facts, lambda: read_folder(place, FAMILIES[facts.kind], vae=vae, told=told)
+    if _HUB_NAME.fullmatch(path):
+        about = fetch_about(path)
+        facts = facts_of_folder(about)
+        return facts, lambda: read_folder(
+            fetch_weights(path, parts_of(about), about), FAMILIES[facts.kind], vae=vae, told=told
+        )
+    raise _no_model(path)
 
 
-def _check_family(path: str, found: str, wanted: str) -> None:
-    if wanted not in ("auto", *FAMILIES):
-        raise UserError(f"no family is called '{visible(wanted)}'", "known: auto, " + ", ".join(FAMILIES))
-    if found not in FAMILIES:
-        raise UserError(
-            f"{visible(path)} is {found}, and Frieze trains {' and '.join(FAMILIES)}",
-            "give a Stable Diffusion 1.x or XL model",
-        )
-    if wanted not in ("auto", found):
-        raise UserError(
-            f"{visible(path)} is {found}, and the recipe trains {wanted}",
-            f"set model.family = '{found}', or give an {wanted} model",
-        )
+def _of_file(
+    file: TensorFile, facts: BaseModelFacts, config: Path | None, vae: str, told: Told
+) -> ModelParts:
+    row = FAMILIES[facts.kind]
+    return read_single_file(file, facts, row, config or row.config, vae=vae, told=told)
+
+
+def pipeline_of(family: Family) -> Any:
+    """The diffusers pipeline of a model: the same modules, not copies."""
+    row = FAMILIES[family.name]
+    scheduler = DDIMScheduler.from_config(dict(family.scheduler_config))
+    texts = {part.folder: encoder for part, encoder in zip(row.text, family.text_encoders, strict=True)}
+    tokens = {part.tokenizer_folder: each for part, each in zip(row.text, family.tokenizers, strict=True)}
+    return row.pipeline(
+        vae=family.vae, unet=family.unet, scheduler=scheduler, **texts, **tokens, **row.pipeline_options
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from train.families.family import Prediction
+from curator.contract.base_model.prediction import Prediction
 from train.objective.noise_schedule import velocity
 
 

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from torch import nn
 
 from curator.contract.errors import UserError, did_you_mean
 from curator.contract.recipe.recipe import Optimizer
+from train.trained.trained import WeightGroup
 
 Groups = list[dict[str, Any]]
 
@@ -27,19 +27,15 @@ def _adamw(groups: Groups, knobs: Optimizer) -> torch.optim.Optimizer:
 OPTIMIZERS: dict[str, Callable[[Groups, Optimizer], torch.optim.Optimizer]] = {"adamw": _adamw}
 
 
-def make_optimizer(
-    knobs: Optimizer, unet: Sequence[nn.Parameter], text: Sequence[nn.Parameter]
-) -> torch.optim.Optimizer:
-    """The recipe's optimiser over two groups, "unet" and "text", each with its own rate as `base_lr` (S051)."""
+def make_optimizer(knobs: Optimizer, groups: Sequence[WeightGroup]) -> torch.optim.Optimizer:
+    """The recipe's optimiser over groups of weights, each with its own rate as `base_lr` (S051)."""
     if knobs.name not in OPTIMIZERS:
         raise UserError(f"no optimiser is called '{knobs.name}'", did_you_mean(knobs.name, OPTIMIZERS))
-    rates = (("unet", unet, knobs.unet_lr), ("text", text, knobs.text_lr))
-    groups = [
-        {"params": list(weights), "lr": rate, "base_lr": rate, "name": name}
-        for name, weights, rate in rates
-        if weights
+    found = [
+        {"params": list(group.weights), "lr": group.rate, "base_lr": group.rate, "name": group.name}
+        for group in groups
     ]
-    return OPTIMIZERS[knobs.name](groups, knobs)
+    return OPTIMIZERS[knobs.name](found, knobs)
 
 
 def set_rates(optimizer: torch.optim.Optimizer, factor: float) -> dict[str, float]:

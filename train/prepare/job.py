@@ -11,29 +11,25 @@ from functools import partial
 
 from accelerate import Accelerator
 
-from curator.contract.manifest.manifest import Manifest
+from curator.contract.recipe.identity import knobs_of
 from curator.contract.recipe.recipe import Recipe
-from curator.contract.recipe.toml_file import dump_recipe, load_recipe, values_of
+from curator.contract.recipe.toml_file import load_recipe, values_of
 from curator.contract.run.events import RunStarted
 from curator.contract.run.run_folder import RunFolder, RunInfo
-from curator.contract.run.run_length import TrainingPlan, plan_training
+from curator.contract.run.run_length import TrainingPlan
+from curator.contract.run.stop_signals import StopSignals
 from curator.contract.text import visible
 from train.checkpoints import Checkpoints
 from train.control import Control
-from train.data.batches import BatchReader, Share
-from train.data.quarantine import Quarantine
-from train.data.survey import Survey
 from train.device import make_accelerator, share_flags, start_trackers
 from train.evaluate import Evaluation
 from train.families.fingerprint import fingerprint_of
 from train.job import Job, Outputs, Process, TrainingData
-from train.optim.optimizers import make_optimizer
-from train.prepare.load import load_latents, load_model
-from train.prepare.refuse import check_disk, check_images, open_sealed, warn, warn_of_long_captions
+from train.prepare.load import load_latents
+from train.prepare.refuse import check_disk, open_sealed, warn_of_long_captions
+from train.prepare.stages import Material, load_trainable, make_reader, make_stepper, survey_material
 from train.report import Reporter
 from train.resume import Identity, State, newest_state
-from train.step import Stepper
-from train.stop_signals import StopSignals
 from train.weights.metadata import Record
 
 
@@ -47,34 +43,30 @@ def prepare(run: RunFolder, make_reporter: Callable[[bool], Reporter], signals: 
     info, recipe = run.info(), load_recipe(run.recipe_path)
     process = _process(run, recipe, make_reporter, signals)
     accelerator, reporter = process.accelerator, process.reporter
-    manifest = open_sealed(info)
-    survey = check_images(manifest, recipe, reporter)
-    warn(manifest, survey, recipe, reporter)
-    plan = plan_training(manifest.spans, recipe, accelerator.num_processes)
-    reporter.phase("loading the model")
-    family, adapter = load_model(recipe, accelerator.device)
-    identity = _identity(manifest, recipe, plan, survey)
+    material = survey_material(open_sealed(info), recipe, accelerator.num_processes, reporter)
+    manifest, plan = material.manifest, material.plan
+    model = load_trainable(recipe, accelerator.device, reporter)
+    identity = _identity(run, material, recipe)
     state = _saved_state(run, identity, reporter)
-    optimizer = make_optimizer(recipe.optimizer, adapter.unet_weights, adapter.text_weights)
     if state is not None:
-        adapter.load(state.adapter)
-        optimizer.load_state_dict(state.optimizer)
-    check_disk(run.path, recipe, plan, adapter)
-    warn_of_long_captions(manifest, family, reporter)
+        model.trained.load(state.weights)
+        model.optimizer.load_state_dict(state.optimizer)
+    check_disk(run.path, recipe, plan, model.trained)
+    warn_of_long_captions(manifest, model.family, reporter)
     reporter.emit(_started(plan, state, accelerator))
-    reader = _reader(manifest, recipe, plan, accelerator)
-    latents = load_latents(reader, recipe, family, process)
-    record = Record(info, recipe, manifest.header, survey, plan, family.facts, _made_at(info))
+    reader = make_reader(material, recipe, accelerator)
+    latents = load_latents(reader, recipe, model.family, process)
+    record = Record(info, recipe, manifest.header, material.survey, plan, model.family.facts, _made_at(info))
     _start_trackers(accelerator, recipe, reporter)
     return Job(
         run=run,
         recipe=recipe,
         process=process,
         data=TrainingData(manifest, plan, reader),
-        stepper=Stepper(family, adapter, optimizer, latents, accelerator, recipe),
+        stepper=make_stepper(model, latents, recipe, accelerator),
         outputs=Outputs(
-            checkpoints=Checkpoints(run.path, record, adapter, reporter),
-            evaluation=Evaluation(manifest, family, recipe.evaluate.images, accelerator.device),
+            checkpoints=Checkpoints(run, record, model.trained, reporter),
+            evaluation=Evaluation(manifest, model.family, recipe.evaluate.images, accelerator.device),
             identity=identity,
         ),
         done=state.step if state else 0,
@@ -89,13 +81,14 @@ def _process(
     return Process(accelerator, reporter, Control(run, reporter, signals, partial(share_flags, accelerator)))
 
 
-def _identity(manifest: Manifest, recipe: Recipe, plan: TrainingPlan, survey: Survey) -> Identity:
+def _identity(run: RunFolder, material: Material, recipe: Recipe) -> Identity:
     return Identity(
-        manifest.digest,
-        hashlib.sha256(dump_recipe(recipe).encode()).hexdigest(),
-        plan.effective_batch,
+        material.manifest.digest,
+        hashlib.sha256(run.recipe_path.read_bytes()).hexdigest(),
+        knobs_of(recipe),
+        material.plan.effective_batch,
         base=fingerprint_of(recipe.model.path, recipe.model.vae),
-        masks=survey.masks_digest,
+        masks=material.survey.masks_digest,
     )
 
 
@@ -107,17 +100,6 @@ def _saved_state(run: RunFolder, identity: Identity, reporter: Reporter) -> Stat
         )
 
     return newest_state(run.state_dir, identity, passed_over)
-
-
-def _reader(manifest: Manifest, recipe: Recipe, plan: TrainingPlan, accelerator: Accelerator) -> BatchReader:
-    return BatchReader(
-        manifest,
-        plan=plan.plan,
-        quarantine=Quarantine(manifest.spans),
-        share=Share(accelerator.process_index, accelerator.num_processes),
-        workers=recipe.loader.workers,
-        cached=recipe.cache.latents == "memory",
-    )
 
 
 def _made_at(info: RunInfo) -> float:

@@ -1,57 +1,47 @@
-"""Loading for a run: the base model with its adapter, and the latents cached before the first step."""
+"""Loading for a run: the base model with what is trained of it, and the latents cached before the first step."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import torch
 
-from curator.contract.errors import UserError
 from curator.contract.recipe.recipe import Recipe
-from train.adapters.lora import LoraAdapter, LoraShape, attach_lora
 from train.data.batches import BatchReader
 from train.data.latents import Latents, keep_latents
 from train.device import gather
 from train.families.clip_text import TextRules
 from train.families.family import Family
-from train.families.load import load_family
+from train.families.load import load_of_recipe
 from train.job import Process
+from train.trained.embeddings import expansion_of
+from train.trained.table import TRAINED
+from train.trained.trained import Trained
 
 
-def load_model(recipe: Recipe, device: torch.device) -> tuple[Family, LoraAdapter]:
-    """The base model on `device`, and the adapter attached to it, ready to train.
+def load_model(
+    recipe: Recipe, device: torch.device, warn: Callable[[str, str], None]
+) -> tuple[Family, Trained]:
+    """The base model on `device`, and what is trained of it or on it, ready for the first step.
 
     Raises:
         UserError: there is no such model, or it cannot be trained by this recipe.
     """
-    model, knobs = recipe.model, recipe.adapter
-    if not model.path:
-        raise UserError("the recipe names no base model", "set model.path")
-    family = load_family(
-        model.path,
-        family=model.family,
-        vae=model.vae,
-        clip_skip=model.clip_skip,
-        prediction=model.prediction,
-        text=TextRules(recipe.text.weighted_captions, recipe.text.max_tokens),
-    )
+    family = load_of_recipe(recipe.model, _text_rules(recipe), warn)
+    row = TRAINED[recipe.trains]
+    row.mark(family, recipe)
     half = recipe.precision.mixed == "bf16"
     family.place(device, torch.bfloat16 if half else torch.float32)
-    trains_text = recipe.optimizer.text_lr > 0
+    trained = row.make(family, recipe)
     if recipe.precision.gradient_checkpointing:
-        family.use_gradient_checkpointing(text=trains_text)
-    shape = LoraShape(
-        rank=knobs.rank,
-        alpha=knobs.alpha,
-        conv_rank=knobs.conv_rank,
-        conv_alpha=knobs.conv_alpha,
-        dropout=knobs.dropout,
-        unet=recipe.optimizer.unet_lr > 0,
-        text_encoder=trains_text,
-    )
-    adapter = attach_lora(family.adapter_roots, shape, recipe.seed)
-    adapter.train(True)
-    return family, adapter
+        family.use_gradient_checkpointing(text=trained.trains_text)
+    return family, trained
+
+
+def _text_rules(recipe: Recipe) -> TextRules:
+    word = expansion_of(recipe.embeddings) if recipe.trains == "embeddings" else None
+    return TextRules(recipe.text.weighted_captions, recipe.text.max_tokens, word)
 
 
 def load_latents(reader: BatchReader, recipe: Recipe, family: Family, process: Process) -> Latents:

@@ -13,12 +13,13 @@ from curator.contract.recipe.recipe import Recipe
 from curator.contract.run.run_folder import RunInfo
 from curator.contract.run.run_length import TrainingPlan
 from curator.contract.text import visible
-from train.adapters.lora import LoraAdapter
 from train.data.dataset import evenly_spread, picture_of
 from train.data.survey import CountedManifest, Survey
 from train.data.warnings import data_warnings
 from train.families.family import Family
 from train.report import Reporter
+from train.trained.embeddings import expansion_of
+from train.trained.trained import Trained
 
 _CAPTIONS_CHECKED = 200
 _SPARE_BYTES = 50 * 2**20
@@ -84,9 +85,26 @@ def warn_of_long_captions(manifest: Manifest, family: Family, reporter: Reporter
         )
 
 
-def check_disk(run_folder: Path, recipe: Recipe, plan: TrainingPlan, adapter: LoraAdapter) -> None:
+def check_word(manifest: Manifest, recipe: Recipe) -> None:
+    """Refuse to learn a word that no caption has, by an even sample.
+
+    Raises:
+        UserError: it is in none.
+    """
+    if recipe.trains != "embeddings":
+        return
+    word = expansion_of(recipe.embeddings).word
+    rows = evenly_spread(len(manifest), _CAPTIONS_CHECKED)
+    if not any(word.search(picture_of(manifest, row).plain_caption) for row in rows):
+        raise UserError(
+            f"no caption has the word '{visible(recipe.embeddings.word)}', whose embeddings shall be trained",
+            "freeze with it as a trigger, or set embeddings.word to one that is there",
+        )
+
+
+def check_disk(run_folder: Path, recipe: Recipe, plan: TrainingPlan, trained: Trained) -> None:
     """Refuse what cannot fit: weights at every save, two states and the one being written, samples."""
-    numbers = sum(weight.numel() for weight in adapter.weights)
+    numbers = sum(weight.numel() for weight in trained.weights)
     save = recipe.save
     saves = (plan.total_steps // save.every_steps if save.every_steps else 0) + (
         plan.total_epochs // save.every_epochs if save.every_epochs else 0

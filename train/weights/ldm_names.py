@@ -29,12 +29,12 @@ _ENDS = {
 
 
 def unet_file_names(unet: nn.Module) -> dict[str, str]:
-    """Every module a LoRA can attach to: diffusers' path -> the original one, both with "_" for dots."""
+    """Every module an adapter can attach to: diffusers' path -> the original one, both with "_" for dots."""
     places = ldm_places(unet)
     return {
         path.replace(".", "_"): ldm_path(path, places).replace(".", "_")
         for path, module in unet.named_modules()
-        if isinstance(module, (nn.Linear, nn.Conv2d))
+        if isinstance(module, (nn.Linear, nn.Conv2d, nn.LayerNorm, nn.GroupNorm))
     }
 
 

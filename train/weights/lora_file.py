@@ -17,16 +17,24 @@ from curator.contract.errors import UserError
 from curator.contract.files.whole_files import drafted_file
 
 Stored = Literal["fp32", "fp16", "bf16"]
-_DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
 
 def write_lora(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str], stored: Stored) -> str:
-    """Write the file, with the hash of its tensors added to the metadata; the sha256 of the whole file."""
-    kept = {name: tensors[name].to(_DTYPES[stored]).contiguous() for name in sorted(tensors)}
-    sealed = {**metadata, "modelspec.hash_sha256": f"0x{tensor_hash(kept)}"}
+    """Write the file, with the hash of its tensors added to the metadata; the sha256 of the whole file.
+
+    Only floating-point tensors take the precision.
+    """
+    kept = {name: _as_stored(tensors[name], stored) for name in sorted(tensors)}
+    digest = tensor_hash(kept)
+    sealed = {**metadata, "modelspec.hash_sha256": f"0x{digest}", "sshs_model_hash": digest}
     with drafted_file(path) as draft:
         save_file(kept, draft, sealed)
     return file_sha256(path)
+
+
+def _as_stored(tensor: Tensor, stored: Stored) -> Tensor:
+    return (tensor.to(DTYPES[stored]) if tensor.is_floating_point() else tensor).contiguous()
 
 
 def tensor_hash(tensors: Mapping[str, Tensor]) -> str:

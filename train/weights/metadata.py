@@ -1,4 +1,4 @@
-"""Metadata of a LoRA file: kohya's ss_ keys and modelspec 1.0.1, from the record of the run.
+"""Metadata of a weights file: kohya's ss_ keys and modelspec 1.0.1, from the record of the run.
 
 Only what is known to be true is written; every value is a string, as readers of both formats expect (S090).
 """
@@ -6,11 +6,12 @@ Only what is known to be true is written; every value is a string, as readers of
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import PurePath
 
 from curator.contract.manifest.header import ManifestHeader
+from curator.contract.recipe.adapter import Adapter
 from curator.contract.recipe.recipe import Recipe
 from curator.contract.run.run_folder import RunInfo
 from curator.contract.run.run_length import TrainingPlan
@@ -32,7 +33,10 @@ class Record:
     started_at: float
 
 
-def lora_metadata(record: Record, step: int, now: float) -> dict[str, str]:
+_WHAT = {"adapter": "/lora", "full": "", "embeddings": "/textual-inversion"}
+
+
+def weights_metadata(record: Record, step: int, now: float) -> dict[str, str]:
     """The metadata of the weights after `step` steps."""
     return {
         **_modelspec(record, now),
@@ -47,46 +51,67 @@ def _modelspec(record: Record, now: float) -> dict[str, str]:
     about, base, rule = record.recipe.metadata, record.base, record.header.rule
     spec = {
         "sai_model_spec": "1.0.1",
-        "architecture": f"{base.architecture}/lora",
+        "architecture": base.architecture + _WHAT[record.recipe.trains],
         "implementation": base.implementation,
         "title": about.title or record.info.name,
         "resolution": f"{rule.width}x{rule.height}",
         "date": datetime.fromtimestamp(now, UTC).isoformat(timespec="seconds"),
         "prediction_type": "v" if base.prediction == "v_prediction" else "epsilon",
-        "encoder_layer": str(base.clip_skip),
+        "encoder_layer": str(base.encoder_layer),
         "author": about.author,
         "description": about.description,
         "license": about.license,
+        "trigger_phrase": record.recipe.embeddings.word if record.recipe.trains == "embeddings" else "",
         "tags": ", ".join(about.tags),
     }
     return {f"modelspec.{name}": value for name, value in spec.items() if value}
 
 
 def _of_network(record: Record) -> dict[str, str]:
-    adapter, base = record.recipe.adapter, record.base
-    extra = (
-        {"conv_dim": str(adapter.conv_rank), "conv_alpha": str(adapter.conv_alpha)}
-        if adapter.conv_rank
-        else {}
-    )
+    base, recipe = record.base, record.recipe
     return {
         "ss_v2": str(base.is_v2),
         "ss_base_model_version": base.kohya_version,
-        "ss_network_module": "networks.lora",
+        **(_of_adapter(recipe.adapter) if recipe.trains == "adapter" else {}),
+        "ss_sd_model_name": visible(PurePath(base.source).name),
+        "ss_clip_skip": str(base.clip_skip),
+        "ss_max_token_length": str(recipe.text.max_tokens) if recipe.text.max_tokens > 75 else "None",
+        **({"ss_vae_name": visible(PurePath(recipe.model.vae).name)} if recipe.model.vae else {}),
+    }
+
+
+# What lycoris calls the kinds that kohya's own program has not.
+_ALGORITHMS = {"dora": "locon", "oft": "diag-oft"}
+_ARGUMENTS = {"factor": "factor", "full_matrix": "full_matrix", "decompose_both": "decompose_both"}
+_ARGUMENTS |= {
+    "tucker": "use_tucker",
+    "constraint": "constraint",
+    "rescaled": "rescaled",
+    "unit": "block_size",
+}
+
+
+def _of_adapter(adapter: Adapter) -> dict[str, str]:
+    """A LoRA as kohya's program names it, the other kinds as lycoris does, with what they were made from."""
+    is_plain = adapter.kind == "lora" and not adapter.rank_stabilized and not adapter.norms
+    extra: dict[str, object] = {}
+    if adapter.conv_rank:
+        extra |= {"conv_dim": str(adapter.conv_rank), "conv_alpha": str(adapter.conv_alpha)}
+    if not is_plain:
+        kind = adapter.kind
+        section = asdict(getattr(adapter, kind))
+        extra |= {"algo": _ALGORITHMS.get(kind, "locon" if kind == "lora" else kind)}
+        extra |= {_ARGUMENTS[name]: str(value) for name, value in section.items()}
+        extra |= {"dora_wd": "True"} if kind == "dora" else {}
+        extra |= {"rs_lora": "True"} if adapter.rank_stabilized else {}
+        extra |= {"train_norm": "True"} if adapter.norms else {}
+    return {
+        "ss_network_module": "networks.lora" if is_plain else "lycoris.kohya",
         "ss_network_dim": str(adapter.rank),
         "ss_network_alpha": str(adapter.alpha),
         "ss_network_dropout": str(adapter.dropout),
         "ss_network_args": json.dumps(extra),
-        "ss_sd_model_name": visible(PurePath(base.source).name),
-        "ss_clip_skip": str(base.clip_skip),
-        "ss_max_token_length": str(record.recipe.text.max_tokens)
-        if record.recipe.text.max_tokens > 75
-        else "None",
-        **(
-            {"ss_vae_name": visible(PurePath(record.recipe.model.vae).name)}
-            if record.recipe.model.vae
-            else {}
-        ),
+        **({"frieze.adapter_rules": json.dumps(adapter.rules)} if adapter.rules else {}),
     }
 
 

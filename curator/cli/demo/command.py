@@ -20,6 +20,8 @@ from curator.cli.demo.report import Outcome, tell
 from curator.cli.shared.output import say, stderr_console
 from curator.cli.shared.typer_apps import single
 from curator.contract.errors import UserError
+from curator.contract.exit_codes import ExitCode
+from curator.contract.locations import DEMO_MARKER, runs_folder
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
     from curator.session.freezing import FrozenManifest
     from curator.session.session import Session
 
-_MARKER = ".frieze-demo"
 _PROMPTS = (
     "coffee, cup, red cup",
     "cat, animal, tabby",
@@ -69,20 +70,20 @@ def _clear(folder: Path) -> None:
     """A demo made before is replaced; anything else is left alone."""
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{visible(str(folder))} is a file", "name another folder: frieze demo DIR")
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / _MARKER).exists():
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / DEMO_MARKER).exists():
         raise UserError(
             f"{visible(str(folder))} is not empty and no demo", "name another folder: frieze demo DIR"
         )
     _stop_living_runs(folder)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    (folder / _MARKER).touch()
+    (folder / DEMO_MARKER).touch()
 
 
 def _stop_living_runs(folder: Path) -> None:
     from curator.session.runs import Runs
 
-    for run in Runs(folder / "runs").all():
+    for run in Runs(runs_folder(folder)).all():
         if run.is_alive:
             raise UserError(
                 "the last demo's run still trains",
@@ -133,7 +134,7 @@ def _make_base(manifest: Path, base: Path) -> None:
 def _progress_bar() -> Generator[Any]:
     """Shows lines such as `tiny-base vae 10/250 loss 0.1`: a bar on a terminal, every fifth of a phase elsewhere."""
     console = stderr_console()
-    if not console.is_terminal:
+    if not sys.stderr.isatty():
         yield _plain_progress
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -196,7 +197,7 @@ def _follow(run: RunFolder) -> None:
     view = follow(run)
     if view.status != "finished":
         failure = view.failure or (f"the run {view.status}", f"look into {run.log_path}")
-        raise UserError(*failure)
+        raise UserError(*failure, ExitCode.RUN_STOPPED if view.status == "stopped" else ExitCode.RUN_FAILED)
 
 
 def _verify(run: RunFolder, base: Path, seconds: float) -> Outcome:
@@ -209,10 +210,13 @@ def _verify(run: RunFolder, base: Path, seconds: float) -> Outcome:
     (_, before), *_, (_, after) = view.evaluations
     if not after < before * _CLEARLY_BELOW:
         raise UserError(
-            f"the loss is {after:.4f} after training and was {before:.4f} before", "this is a bug: report it"
+            f"the loss is {after:.4f} after training and was {before:.4f} before",
+            "this is a bug: report it",
+            ExitCode.BUG,
         )
     if not report["difference"] < _SAME_PICTURE < report["effect"]:
-        raise UserError("diffusers and Frieze apply the LoRA differently", f"this is a bug: report {report}")
+        hint = f"this is a bug: report {report}"
+        raise UserError("diffusers and Frieze apply the LoRA differently", hint, ExitCode.BUG)
     samples = tuple(_pairs(view))
     return Outcome(run, base, lora, before, after, samples, report["difference"], report["effect"], seconds)
 

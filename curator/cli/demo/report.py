@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from curator.cli.shared.output import put, stdout_console
+from curator.contract.locations import manifest_file
 from curator.contract.run.run_folder import RunFolder
 from curator.contract.text import visible
 
@@ -36,7 +37,7 @@ def tell(folder: Path, outcome: Outcome) -> None:
     put(f"  loss on fixed noise   {outcome.loss_before:.4f} before, {outcome.loss_after:.4f} after")
     put(f"  diffusers loads it    largest difference to our own application {outcome.difference:.1e}")
     put(f"  collection            {where}")
-    put(f"  manifest              {where}/manifests/demo.manifest")
+    put(f"  manifest              {visible(str(manifest_file(folder, 'demo')))}")
     put(f"  LoRA                  {visible(str(outcome.lora))}")
     put(f"  samples               {visible(str(outcome.run.samples_dir))}")
     for prompt, before, after in outcome.samples:

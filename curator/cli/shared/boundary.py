@@ -17,11 +17,14 @@ from curator.contract.errors import UserError
 from curator.contract.exit_codes import ExitCode
 from curator.contract.text import visible
 
+_NO_STDOUT = UserError("there is no stdout to write to", "redirect it to a file, or to /dev/null")
 _DISK_FULL = UserError("the disk is full", "free space; nothing is half-written")
 
 
 def exit_code_of(command: Callable[[], int]) -> int:
     """Run a command and say on stderr what went wrong, if anything did."""
+    if not _streams_are_open():
+        return _refused(_NO_STDOUT)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a terminal that is not UTF-8 must not end a listing
             cast("_Reconfigurable", stream).reconfigure(errors="backslashreplace")
@@ -48,6 +51,18 @@ def end_at_once(code: int) -> NoReturn:
         with contextlib.suppress(OSError, ValueError):
             stream.flush()
     os._exit(code)
+
+
+def _streams_are_open() -> bool:
+    """Whether stdout is there. Closed ones become /dev/null: the next file opened would get their number."""
+    was_open = sys.stdout is not None
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:  # stdin, stdout, stderr
+        os.set_inheritable(number, True)
+    os.close(number)
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115  # for the process
+    return was_open
 
 
 class _Reconfigurable(TextIO):

@@ -10,6 +10,7 @@ import typer
 
 from curator.cli.shared.output import counted, put, say
 from curator.contract.errors import UserError
+from curator.contract.exit_codes import ExitCode
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
@@ -50,4 +51,4 @@ def ask(count: int) -> None:
         raise UserError(f"this changes {count} images", "add --yes, or --dry-run to look first")
     if not typer.confirm(f"Change {count} images?", err=True):
         say("nothing was changed")
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.NO)

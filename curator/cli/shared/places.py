@@ -8,6 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from curator.contract.errors import UserError, did_you_mean
+from curator.contract.locations import (
+    MANIFEST_SUFFIX,
+    has_collection,
+    manifest_files,
+    manifests_folder,
+    runs_folder,
+)
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
@@ -16,15 +23,11 @@ if TYPE_CHECKING:
     from curator.session.runs import Runs
     from curator.session.session import Session
 
-_INDEX = "frieze.db"
-_RUNS = "runs"
-_MANIFESTS = "manifests"
-
 
 def enclosing_collection(folder: Path) -> Path | None:
     """The nearest folder with a collection, from `folder` upwards, as git finds a repository."""
     here = folder.absolute()
-    return next((each for each in (here, *here.parents) if (each / _INDEX).is_file()), None)
+    return next((each for each in (here, *here.parents) if has_collection(each)), None)
 
 
 def collection_folder(given: Path | None) -> Path:
@@ -34,7 +37,7 @@ def collection_folder(given: Path | None) -> Path:
         UserError: there is none.
     """
     if given is not None:
-        if not (given / _INDEX).is_file():
+        if not has_collection(given):
             raise UserError(
                 f"there is no collection in {visible(str(given))}", "make one with 'frieze scan DIR'"
             )
@@ -70,8 +73,8 @@ def runs_of(given: Path | None) -> Runs:
     from curator.session.runs import Runs
 
     if given is None and enclosing_collection(Path.cwd()) is None:
-        return Runs(Path.cwd() / _RUNS)
-    return Runs(collection_folder(given) / _RUNS)
+        return Runs(runs_folder(Path.cwd()))
+    return Runs(runs_folder(collection_folder(given)))
 
 
 def manifests_of(given: Path | None) -> Manifests:
@@ -79,7 +82,7 @@ def manifests_of(given: Path | None) -> Manifests:
     from curator.session.manifests import Manifests
 
     folder = enclosing_collection(Path.cwd()) if given is None else given
-    return Manifests((folder or Path.cwd()) / _MANIFESTS)
+    return Manifests(manifests_folder(folder or Path.cwd()))
 
 
 def manifest_file(name: str, given: Path | None) -> Path:
@@ -88,14 +91,12 @@ def manifest_file(name: str, given: Path | None) -> Path:
     Raises:
         UserError: there is none.
     """
-    from curator.contract.manifest.manifest import SUFFIX
-
     path = Path(name)
     if path.is_file():
         return path
     folder = enclosing_collection(Path.cwd()) if given is None else collection_folder(given)
-    known = {file.stem: file for file in (folder / _MANIFESTS).glob(f"*{SUFFIX}")} if folder else {}
-    if name.removesuffix(SUFFIX) in known:
-        return known[name.removesuffix(SUFFIX)]
+    known = {file.stem: file for file in manifest_files(manifests_folder(folder))} if folder else {}
+    if name.removesuffix(MANIFEST_SUFFIX) in known:
+        return known[name.removesuffix(MANIFEST_SUFFIX)]
     hint = did_you_mean(name, known) if known else "make one with 'frieze freeze NAME'"
     raise UserError(f"there is no manifest '{visible(name)}'", hint)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ Show = Callable[
 def progress_shown(doing: str, did: str) -> Generator[Show]:
     """`doing` stands before the bar, `did` in the lines."""
     console = stderr_console()
-    if not console.is_terminal:
+    if not sys.stderr.isatty():  # not `console.is_terminal`: FORCE_COLOR makes no terminal of a pipe
         yield _plainly(did)
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn

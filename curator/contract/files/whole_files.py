@@ -16,8 +16,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from curator.contract.files.regular_file import refuse_irregular
+from curator.contract.locations import DRAFT_PREFIX
 
-_PREFIX = ".frieze-"
 _LOCK = "lock"
 _FLUSHES_AT_ONCE = 16  # file systems write the journal once for many
 
@@ -35,7 +35,7 @@ def replace_file(path: str | Path, data: bytes) -> os.stat_result:
         OSError: no space, or no right to write there; what was there stays.
     """
     target = Path(os.path.realpath(path))
-    draft = target.with_name(_PREFIX + hashlib.sha256(os.fsencode(target.name)).hexdigest()[:16])
+    draft = target.with_name(DRAFT_PREFIX + hashlib.sha256(os.fsencode(target.name)).hexdigest()[:16])
     handle = _locked(draft)
     try:
         os.ftruncate(handle, 0)
@@ -133,7 +133,7 @@ def _flush_all(folder: Path) -> None:
 def _home(folder: Path) -> Generator[Path]:
     """A hidden folder in `folder` for one draft; what killed processes left there is removed."""
     folder.mkdir(parents=True, exist_ok=True)
-    for other in folder.glob(f"{_PREFIX}*"):
+    for other in folder.glob(f"{DRAFT_PREFIX}*"):
         _remove_dead(other)
     home, lock = _made_home(folder)
     try:
@@ -145,7 +145,7 @@ def _home(folder: Path) -> Generator[Path]:
 
 def _made_home(folder: Path) -> tuple[Path, int]:
     while True:
-        home = folder / f"{_PREFIX}{secrets.token_hex(8)}"
+        home = folder / f"{DRAFT_PREFIX}{secrets.token_hex(8)}"
         home.mkdir()
         with suppress(FileNotFoundError):  # another took it for a dead one before it was locked
             return home, _locked(home / _LOCK)

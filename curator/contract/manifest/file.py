@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 from curator.contract.errors import UserError
-from curator.contract.manifest.seal import verify_seal
+from curator.contract.manifest.seal import DamagedManifestError, verify_seal
 from curator.contract.text import visible
 
 TABLES = ("meta", "bucket", "subset", "tag", "part", "subset_tag", "block")
@@ -116,9 +116,11 @@ def open_file(path: Path, *, checks_seal: bool) -> ManifestFile:
     return ManifestFile(path, connection, path.stat().st_size)
 
 
-def damaged(path: Path) -> UserError:
+def damaged(path: Path) -> DamagedManifestError:
     """The error about a manifest that says what none can say."""
-    return UserError(f"the manifest {visible(str(path))} is damaged", "restore a copy of it, or freeze again")
+    return DamagedManifestError(
+        f"the manifest {visible(str(path))} is damaged", "restore a copy of it, or freeze again"
+    )
 
 
 def _compare_seal_once(path: Path) -> None:

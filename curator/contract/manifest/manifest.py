@@ -25,8 +25,6 @@ from curator.contract.manifest.header import ManifestHeader, read_header
 from curator.contract.manifest.signs import FIRST, GAP, MOST, SURROGATES
 from curator.contract.manifest.span_rows import Part, checked_parts, spans_of
 
-SUFFIX = ".manifest"
-
 
 class ManifestImage(NamedTuple):
     """One image in one subset. `path` is relative to root number `root`; sizes in pixels, EXIF turn applied."""

@@ -31,6 +31,10 @@ def seal(path: Path) -> None:
         os.fsync(file.fileno())
 
 
+class DamagedManifestError(UserError):
+    """A manifest that is not what was frozen, or says what none can say."""
+
+
 def verify_seal(path: Path) -> None:
     """Compare the file with its seal.
 
@@ -52,9 +56,9 @@ def verify_seal(path: Path) -> None:
         raise changed(path)
 
 
-def changed(path: Path) -> UserError:
+def changed(path: Path) -> DamagedManifestError:
     """The error about a manifest that is not what was frozen."""
-    return UserError(
+    return DamagedManifestError(
         f"the manifest {visible(str(path))} was changed after it was frozen",
         "restore a copy of it, or freeze again",
     )

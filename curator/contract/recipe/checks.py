@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from curator.contract.caption.tag_brackets import is_qualified
 from curator.contract.errors import UserError
+from curator.contract.recipe.fields import recipe_fields, value_of
 from curator.contract.recipe.recipe import Recipe
+from curator.contract.recipe.sections import check_sections
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
@@ -39,6 +42,16 @@ _PICTURE_KEYS = (
 _IDLE = (
     _Idle(
         ("adapter.conv_alpha",), lambda r: r.adapter.conv_rank == 0, "set adapter.conv_rank, or leave it out"
+    ),
+    _Idle(
+        ("optimizer.unet_lr", "optimizer.text_lr", "optimizer.text_2_lr"),
+        lambda r: r.trains == "embeddings",
+        "set embeddings.lr, and leave it out",
+    ),
+    _Idle(
+        ("optimizer.text_2_lr",),
+        lambda r: r.model.family not in ("auto", "sdxl"),
+        "only SDXL has a second text encoder: leave it out",
     ),
     _Idle(
         ("schedule.min_lr_ratio",), lambda r: r.schedule.name == "constant", "use schedule.name = 'cosine'"
@@ -81,9 +94,20 @@ class _Contradiction(NamedTuple):
     hint: str
 
 
+def _has_no_rate(recipe: Recipe) -> bool:
+    rates = recipe.optimizer
+    return rates.unet_lr == 0 and rates.text_lr == 0 and rates.text_2_lr <= 0
+
+
+_WORD = re.compile(r"[\w-]+(?: [\w-]+)*")
 _CONTRADICTIONS = (
     _Contradiction(
-        lambda r: r.optimizer.unet_lr == 0 and r.optimizer.text_lr == 0,
+        lambda r: r.trains == "embeddings" and not _WORD.fullmatch(r.embeddings.word),
+        "embeddings.word is no word",
+        "set embeddings.word to what stands in the captions, such as the trigger 'sls'",
+    ),
+    _Contradiction(
+        lambda r: r.trains != "embeddings" and _has_no_rate(r),
         "both learning rates are 0: nothing would be trained",
         "set optimizer.unet_lr or optimizer.text_lr",
     ),
@@ -111,6 +135,7 @@ def check_recipe(recipe: Recipe, given: frozenset[str], source: str) -> None:
     Raises:
         UserError: names the key and what to do.
     """
+    check_sections(recipe, given, source)
     for idle in _IDLE:
         for name in sorted(given.intersection(idle.keys)):
             if idle.when(recipe) and _says_something(recipe, name):
@@ -161,5 +186,4 @@ def bracket_warnings(manifest: Manifest, recipe: Recipe) -> Iterator[TrainingWar
 
 def _says_something(recipe: Recipe, name: str) -> bool:
     """A key given with its default value is harmless: complete recipes, as a run keeps them, hold every key."""
-    section, _, leaf = name.partition(".")
-    return getattr(getattr(recipe, section), leaf) != getattr(getattr(Recipe(), section), leaf)
+    return value_of(recipe, name) != recipe_fields()[name].default

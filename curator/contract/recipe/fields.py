@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
 from typing import Any
 
 from curator.contract.errors import UserError, did_you_mean
+from curator.contract.recipe.knobs import active_names, choice_of, chosen_names
 from curator.contract.recipe.recipe import Recipe
 
 Value = bool | int | float | str | tuple[str, ...]
@@ -25,6 +27,7 @@ class FieldInfo:
     low: float | None
     high: float | None
     choices: tuple[str, ...]
+    needs: tuple[tuple[str, str], ...] = ()  # the choices that make its section hold: key and value
 
     @property
     def section(self) -> str:
@@ -40,18 +43,60 @@ class FieldInfo:
 @cache
 def recipe_fields() -> dict[str, FieldInfo]:
     """All knobs by dotted key, in the order of the declarations."""
-    return {info.name: info for info in _fields_of(Recipe(), "")}
+    return {info.name: info for info in _fields_of(Recipe(), "", ())}
 
 
-def _fields_of(node: Any, prefix: str) -> list[FieldInfo]:
+def _fields_of(node: Any, prefix: str, needs: tuple[tuple[str, str], ...]) -> list[FieldInfo]:
     found: list[FieldInfo] = []
+    choice = choice_of(node)
+    for each in fields(node):
+        value, name = getattr(node, each.name), f"{prefix}{each.name}"
+        if is_dataclass(value):
+            more = ((f"{prefix}{choice}", each.name),) if each.metadata.get("chosen") else ()
+            found += _fields_of(value, f"{name}.", needs + more)
+        elif each.name == choice:
+            names = chosen_names(node)
+            found.append(FieldInfo(name, value, each.metadata["help"], "", None, None, names, needs))
+        else:
+            found.append(FieldInfo(name, value, **each.metadata, needs=needs))
+    return found
+
+
+@cache
+def section_names() -> frozenset[str]:
+    """The dotted names of all sections, also of those without keys of their own."""
+    return frozenset(_sections_of(Recipe(), ""))
+
+
+def _sections_of(node: Any, prefix: str) -> Iterator[str]:
     for each in fields(node):
         value = getattr(node, each.name)
         if is_dataclass(value):
-            found += _fields_of(value, f"{prefix}{each.name}.")
-        else:
-            found.append(FieldInfo(f"{prefix}{each.name}", value, **each.metadata))
-    return found
+            yield prefix + each.name
+            yield from _sections_of(value, f"{prefix}{each.name}.")
+
+
+def active_fields(recipe: Recipe) -> list[str]:
+    """The keys that hold in `recipe`: of sections that are there only where chosen, those of the chosen ones."""
+    return list(_active_of(recipe, ""))
+
+
+def _active_of(node: Any, prefix: str) -> Iterator[str]:
+    active = active_names(node)
+    for each in fields(node):
+        value = getattr(node, each.name)
+        if not is_dataclass(value):
+            yield prefix + each.name
+        elif not each.metadata.get("chosen") or each.name in active:
+            yield from _active_of(value, f"{prefix}{each.name}.")
+
+
+def value_of(recipe: Recipe, name: str) -> Value:
+    """The value of the knob with dotted key `name`."""
+    node: Any = recipe
+    for part in name.split("."):
+        node = getattr(node, part)
+    return node
 
 
 def field_named(name: str, where: str) -> FieldInfo:

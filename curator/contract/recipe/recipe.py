@@ -7,25 +7,11 @@ data: that is the manifest's. A knob exists here only if the trainer obeys it.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from curator.contract.epoch_plan import LEFTOVERS
-
-_Choices = tuple[str, ...]
-
-
-def knob(
-    default: Any,
-    help: str,
-    *,
-    unit: str = "",
-    low: float | None = None,
-    high: float | None = None,
-    choices: _Choices = (),
-) -> Any:
-    """One field of a recipe. `low` and `high` are inclusive; a tuple default makes a list of strings."""
-    about = {"help": help, "unit": unit, "low": low, "high": high, "choices": choices}
-    return field(default=default, metadata=about)
+from curator.contract.recipe.adapter import Adapter
+from curator.contract.recipe.knobs import CHOSEN, choice, knob
 
 
 @dataclass(frozen=True)
@@ -33,8 +19,8 @@ class Model:
     """The base model."""
 
     path: str = knob("", "diffusers folder, single file, or hub id of the base model")
-    family: Literal["auto", "sd1", "sdxl"] = knob(
-        "auto", "model family; auto looks at the files", choices=("auto", "sd1", "sdxl")
+    family: Literal["auto", "sd1", "sd2", "sdxl"] = knob(
+        "auto", "model family; auto looks at the files", choices=("auto", "sd1", "sd2", "sdxl")
     )
     vae: str = knob(
         "", "another VAE to encode with: a diffusers folder or .safetensors file; empty: the model's own"
@@ -44,10 +30,15 @@ class Model:
         "text encoder layer counted from the end; SDXL always takes the second",
         unit="layers",
         low=1,
-        high=12,
+        high=23,
     )
     prediction: Literal["auto", "epsilon", "v_prediction"] = knob(
         "auto", "what the model predicts; auto asks the model", choices=("auto", "epsilon", "v_prediction")
+    )
+    zero_terminal_snr: Literal["auto", "on", "off"] = knob(
+        "auto",
+        "no signal at the last timestep, for v-prediction; auto asks the model",
+        choices=("auto", "on", "off"),
     )
 
 
@@ -68,15 +59,23 @@ class Text:
 
 
 @dataclass(frozen=True)
-class Adapter:
-    """What is trained on top of the base model."""
+class FullFinetune:
+    """The model itself: what of it is trained."""
 
-    kind: Literal["lora"] = knob("lora", "kind of adapter", choices=("lora",))
-    rank: int = knob(16, "rank of linear layers", low=1, high=1024)
-    alpha: float = knob(8.0, "scale: the change is alpha / rank times up x down", low=1e-6)
-    conv_rank: int = knob(0, "rank of 3x3 convolutions; 0 leaves them alone", low=0, high=1024)
-    conv_alpha: float = knob(1.0, "alpha of the convolutions", low=1e-6)
-    dropout: float = knob(0.0, "share of adapter outputs dropped in training", low=0.0, high=0.99)
+    embeddings: bool = knob(False, "train the vectors of the text encoders' tokens and positions as well")
+    format: Literal["file", "folder"] = knob(
+        "file", "a single file in the original layout, or a diffusers folder", choices=("file", "folder")
+    )
+
+
+@dataclass(frozen=True)
+class Embeddings:
+    """Vectors for one word, learnt while the model rests (textual inversion)."""
+
+    word: str = knob("", "the word of captions they are for")
+    vectors: int = knob(4, "tokens the word counts as", unit="tokens", low=1, high=64)
+    initial: str = knob("*", "text whose tokens they start from, again and again where it is short")
+    lr: float = knob(5e-3, "their learning rate", low=1e-12, high=10.0)
 
 
 @dataclass(frozen=True)
@@ -86,6 +85,12 @@ class Optimizer:
     name: Literal["adamw"] = knob("adamw", "optimiser", choices=("adamw",))
     unet_lr: float = knob(1e-4, "learning rate of the UNet; 0 leaves it alone", low=0.0, high=10.0)
     text_lr: float = knob(5e-5, "learning rate of the text encoder; 0 leaves it alone", low=0.0, high=10.0)
+    text_2_lr: float = knob(
+        -1.0,
+        "learning rate of the second text encoder of SDXL; 0 leaves it alone, -1: as the first",
+        low=-1.0,
+        high=10.0,
+    )
     beta1: float = knob(0.9, "decay of the mean of gradients", low=0.0, high=0.99999)
     beta2: float = knob(0.999, "decay of the mean of squared gradients", low=0.0, high=0.99999)
     weight_decay: float = knob(0.01, "pull of weights towards zero", low=0.0)
@@ -187,7 +192,11 @@ class SamplePictures:
     steps: int = knob(20, "denoising steps", unit="steps", low=1, high=1000)
     cfg: float = knob(7.0, "guidance scale", low=1.0, high=100.0)
     width: int = knob(
-        0, "width; 0: the family's own, 512 for SD1 and 1024 for SDXL", unit="px", low=0, high=4096
+        0,
+        "width; 0: the family's own, 512 for SD1, 512 or 768 for SD2, 1024 for SDXL",
+        unit="px",
+        low=0,
+        high=4096,
     )
     height: int = knob(0, "height; 0: the family's own", unit="px", low=0, high=4096)
     seed: int = knob(1, "seed of the first image; the next ones count up", low=0, high=2**62)
@@ -243,9 +252,12 @@ class Recipe:
     """Every knob of one training."""
 
     seed: int = knob(42, "seed of every random draw", low=0, high=2**63 - 1)
+    trains: str = choice("adapter", "what is trained: an adapter, the model itself, or embeddings of a word")
     model: Model = field(default_factory=Model)
     text: Text = field(default_factory=Text)
-    adapter: Adapter = field(default_factory=Adapter)
+    adapter: Adapter = field(default_factory=Adapter, metadata=CHOSEN)
+    full: FullFinetune = field(default_factory=FullFinetune, metadata=CHOSEN)
+    embeddings: Embeddings = field(default_factory=Embeddings, metadata=CHOSEN)
     optimizer: Optimizer = field(default_factory=Optimizer)
     schedule: Schedule = field(default_factory=Schedule)
     length: Length = field(default_factory=Length)

@@ -16,7 +16,16 @@ from typing import Any
 from curator.contract.errors import UserError, did_you_mean
 from curator.contract.files.regular_file import TEXT_BYTES, read_regular
 from curator.contract.recipe.checks import check_recipe
-from curator.contract.recipe.fields import Value, checked, field_named, recipe_fields, toml_value
+from curator.contract.recipe.fields import (
+    Value,
+    active_fields,
+    checked,
+    field_named,
+    recipe_fields,
+    section_names,
+    toml_value,
+    value_of,
+)
 from curator.contract.recipe.recipe import Recipe
 
 _DEEPEST_EXTENDS = 16
@@ -28,13 +37,20 @@ def load_recipe(source: str | Path, sets: Sequence[str] = ()) -> Recipe:
     Raises:
         UserError: no such recipe, bad TOML, an unknown or ineffective key, a bad value.
     """
-    changes = _read(str(source), 0)
-    for text in sets:
-        name, value = parse_set(text)
-        changes[name] = value
+    changes = {name: value for _, values in _layers(str(source), sets) for name, value in values.items()}
     recipe = with_values(Recipe(), changes)
     check_recipe(recipe, frozenset(changes), str(source))
     return recipe
+
+
+def sources_of(source: str | Path, sets: Sequence[str] = ()) -> dict[str, str]:
+    """Where each knob of the recipe has its value from: "--set", a file, a preset, or "default".
+
+    Raises:
+        UserError: as `load_recipe`.
+    """
+    given = {name: where for where, values in _layers(str(source), sets) for name in values}
+    return {name: given.get(name, "default") for name in recipe_fields()}
 
 
 def presets() -> dict[str, str]:
@@ -74,8 +90,8 @@ def with_values(recipe: Recipe, values: Mapping[str, Value]) -> Recipe:
 
 
 def values_of(recipe: Recipe) -> dict[str, Value]:
-    """Every knob of `recipe` by dotted key."""
-    return {name: _value_of(recipe, name) for name in recipe_fields()}
+    """Every knob of `recipe` by dotted key, also those of sections that are not chosen."""
+    return {name: value_of(recipe, name) for name in recipe_fields()}
 
 
 def differences(old: Recipe, new: Recipe) -> list[tuple[str, Value, Value]]:
@@ -85,10 +101,11 @@ def differences(old: Recipe, new: Recipe) -> list[tuple[str, Value, Value]]:
 
 
 def dump_recipe(recipe: Recipe) -> str:
-    """`recipe` as complete TOML: every knob stands in it, so nothing depends on later defaults."""
+    """`recipe` as complete TOML: every knob that holds stands in it, so nothing depends on later defaults."""
     lines: list[str] = []
     section = ""
-    for name, value in values_of(recipe).items():
+    for name in active_fields(recipe):
+        value = value_of(recipe, name)
         here, _, leaf = name.rpartition(".")
         if here != section:
             lines += ["", f"[{here}]"]
@@ -97,18 +114,24 @@ def dump_recipe(recipe: Recipe) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _read(source: str, depth: int) -> dict[str, Value]:
-    """The values a recipe and all it extends give, nearest first to last."""
+def _layers(source: str, sets: Sequence[str]) -> list[tuple[str, dict[str, Value]]]:
+    """What gives values, and which: later ones win."""
+    return [*_read(source, 0), ("--set", dict(map(parse_set, sets)))]
+
+
+def _read(source: str, depth: int) -> list[tuple[str, dict[str, Value]]]:
+    """The values a recipe and all it extends give, the farthest first."""
     if depth > _DEEPEST_EXTENDS:
         raise UserError(f"{source} extends itself", "break the circle of 'extends'")
     path, tables = _toml(source)
     extends = tables.pop("extends", None)
     if extends is not None and not isinstance(extends, str):
         raise UserError(f"{source}: extends is {extends!r}", "give the name of one preset or file")
-    values = _read(_beside(path, extends), depth + 1) if extends else {}
-    for name, value in _flat(tables, "", source):
-        values[name] = checked(field_named(name, source), value, source)
-    return values
+    below = _read(_beside(path, extends), depth + 1) if extends else []
+    values = {
+        name: checked(field_named(name, source), value, source) for name, value in _flat(tables, "", source)
+    }
+    return [*below, (source, values)]
 
 
 def _beside(path: Path | None, extends: str) -> str:
@@ -141,7 +164,7 @@ def _toml(source: str) -> tuple[Path | None, dict[str, Any]]:
 
 
 def _flat(tables: Mapping[str, Any], prefix: str, source: str) -> Iterable[tuple[str, object]]:
-    sections = {info.section for info in recipe_fields().values()}
+    sections = section_names()
     for name, value in tables.items():
         if not isinstance(value, dict):
             yield prefix + name, value
@@ -154,7 +177,7 @@ def _flat(tables: Mapping[str, Any], prefix: str, source: str) -> Iterable[tuple
 
 
 def _replaced(node: Any, values: Mapping[str, Value], prefix: str) -> Any:
-    changes: dict[str, object] = {}
+    changes: dict[str, Any] = {}
     for each in fields(node):
         name, value = prefix + each.name, getattr(node, each.name)
         if is_dataclass(value):
@@ -162,10 +185,3 @@ def _replaced(node: Any, values: Mapping[str, Value], prefix: str) -> Any:
         elif name in values:
             changes[each.name] = values[name]
     return replace(node, **changes)
-
-
-def _value_of(recipe: Recipe, name: str) -> Value:
-    node: Any = recipe
-    for part in name.split("."):
-        node = getattr(node, part)
-    return node

@@ -20,6 +20,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
+from curator.contract import locations
 from curator.contract.errors import UserError, did_you_mean
 from curator.contract.files.json_data import checked, read_object, to_json
 from curator.contract.files.whole_files import replace_file
@@ -66,32 +67,36 @@ class RunFolder:
         self.path = Path(path)
 
     @property
+    def info_path(self) -> Path:
+        return self.path / locations.RUN_INFO
+
+    @property
     def recipe_path(self) -> Path:
-        return self.path / "recipe.toml"
+        return self.path / locations.RECIPE
 
     @property
     def events_path(self) -> Path:
-        return self.path / "events.jsonl"
+        return self.path / locations.EVENTS
 
     @property
     def log_path(self) -> Path:
-        return self.path / "log.txt"
+        return self.path / locations.LOG
 
     @property
     def state_dir(self) -> Path:
-        return self.path / "state"
+        return self.path / locations.STATE
 
     @property
     def samples_dir(self) -> Path:
-        return self.path / "samples"
+        return self.path / locations.SAMPLES
 
     @property
     def output_dir(self) -> Path:
-        return self.path / "output"
+        return self.path / locations.OUTPUT
 
     @property
     def requests_dir(self) -> Path:
-        return self.path / "requests"
+        return self.path / locations.REQUESTS
 
     @classmethod
     def create(
@@ -119,7 +124,7 @@ class RunFolder:
             replace_file(run.recipe_path, recipe_toml.encode())
             at = now.isoformat(timespec="seconds")
             info = RunInfo(name, str(manifest.absolute()), manifest_digest, at, processes)
-            _write(run.path / "run.json", asdict(info))  # last: a folder without it is no run
+            _write(run.info_path, asdict(info))  # last: a folder without it is no run
         except (OSError, UnicodeError) as error:
             shutil.rmtree(run.path, ignore_errors=True)
             raise _no_run(parent, error) from error
@@ -131,7 +136,7 @@ class RunFolder:
         Raises:
             UserError: the folder is no run, or what it says of itself is damaged.
         """
-        file = self.path / "run.json"
+        file = self.info_path
         try:
             return checked(RunInfo, read_object(file), passes_over=True)
         except (FileNotFoundError, NotADirectoryError):
@@ -141,7 +146,7 @@ class RunFolder:
         except (OSError, ValueError) as error:
             said = (isinstance(error, OSError) and error.strerror) or str(error)
             raise UserError(
-                f"the run {visible(self.path.name)} is damaged: run.json: {visible(said)}",
+                f"the run {visible(self.path.name)} is damaged: {locations.RUN_INFO}: {visible(said)}",
                 "restore the file, or move the folder away",
             ) from error
 
@@ -153,13 +158,13 @@ class RunFolder:
             UserError: another worker lives, or the folder cannot be written to.
         """
         with self._writing():
-            lock = os.open(self.path / "run.lock", os.O_RDWR | os.O_CREAT, 0o644)
+            lock = os.open(self.path / locations.RUN_LOCK, os.O_RDWR | os.O_CREAT, 0o644)
         try:
             if not _locked_within(lock, _PATIENCE_S):
                 raise _in_use(self)
             with self._writing():
-                (self.path / "exit.json").unlink(missing_ok=True)
-                _write(self.path / "worker.json", asdict(identity_of(os.getpid())))
+                (self.path / locations.EXIT).unlink(missing_ok=True)
+                _write(self.path / locations.WORKER, asdict(identity_of(os.getpid())))
             yield
         finally:
             os.close(lock)
@@ -171,23 +176,23 @@ class RunFolder:
             UserError: it cannot be written.
         """
         with self._writing():
-            _write(self.path / "exit.json", {"how": how, "step": step})
+            _write(self.path / locations.EXIT, {"how": how, "step": step})
 
     def status(self) -> Status:
         """Whether the run lives, and how it ended if not: a record that says nothing known is none."""
         if self._is_locked():
             return "running"
         worker = self.worker()
-        if worker is None and not os.path.lexists(self.path / "worker.json"):
+        if worker is None and not os.path.lexists(self.path / locations.WORKER):
             return "new"
         if worker is not None and is_alive(worker):
             return "running"
-        ended = _read(_Exit, self.path / "exit.json")
+        ended = _read(_Exit, self.path / locations.EXIT)
         return ended.how if ended else "crashed"
 
     def worker(self) -> Identity | None:
         """The last worker."""
-        return _read(Identity, self.path / "worker.json")
+        return _read(Identity, self.path / locations.WORKER)
 
     def worker_pid(self) -> int | None:
         """The process id of the last worker."""
@@ -247,7 +252,7 @@ class RunFolder:
 
     def _is_locked(self) -> bool:
         try:
-            lock = os.open(self.path / "run.lock", os.O_RDWR)
+            lock = os.open(self.path / locations.RUN_LOCK, os.O_RDWR)
         except OSError:
             return False
         try:

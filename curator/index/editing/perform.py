@@ -6,7 +6,7 @@ captions and names are written here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from pyroaring import BitMap
@@ -94,13 +94,6 @@ def _replace_tags(store: Store, change: TagsReplaced) -> None:
     store.tags.count_more(counts)
     ids = id_array(change.images).astype(np.int64)
     store.columns.write_counts(ids, store.columns.of(COUNTS)[ids].astype(np.int64) + np.array(deltas))
-
-
-def add_postings(store: Store, postings: Mapping[int, BitMap]) -> None:
-    """Images that now have tags; counts follow."""
-    alive = store.alive()
-    store.bitmaps.change_many({tag: (images, BitMap()) for tag, images in postings.items()})
-    store.tags.count_more({tag: len(images & alive) for tag, images in postings.items()})
 
 
 def set_captions(store: Store, images: BitMap, captions: Sequence[str]) -> None:

@@ -14,12 +14,12 @@ from urllib.parse import quote
 
 from curator.contract.errors import UserError
 from curator.contract.files import live_databases
+from curator.contract.locations import INDEX
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
     from curator.index.file.flush import Flusher
 
-FILE_NAME = "frieze.db"
 APPLICATION_ID = 0x46525A45  # "FRZE": how a frieze index is told from any other SQLite file
 WRITER_PATIENCE_S = 30.0
 _PAUSE_S = 0.0015  # of a job after each commit: a person who waits tries again within it
@@ -269,7 +269,7 @@ def _cannot(path: Path, reason: str) -> UserError:
         "malformed": "restore a copy of it, or move it away and scan the folders again",
         "not a database": "move it away and scan the folders again",
         "full": "free some space and try again; nothing was half-written",
-        "readonly": "make the folder and frieze.db writable",
+        "readonly": f"make the folder and {INDEX} writable",
         "unable to open": "check that the folder exists and that you may write to it",
         "disk I/O": "check the disk; nothing was half-written",
     }

@@ -7,15 +7,14 @@ import os
 from pathlib import Path
 
 from curator.contract.errors import UserError
-
-_NAME = "frieze.db-import"
+from curator.contract.locations import IMPORT_LOCK
 
 
 class ImportLock:
     """The right to import in bulk into one collection."""
 
     def __init__(self, folder: Path) -> None:
-        self._path = folder / _NAME
+        self._path = folder / IMPORT_LOCK
         self._handle: int | None = None
 
     def take(self) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from curator.index.images.sidecar_table import SidecarState
-
 FORMATS = ("other", "jpeg", "png", "webp", "bmp", "gif", "avif")  # stored by position: append only
 
 
@@ -20,19 +18,6 @@ class FileFacts:
     width: int
     height: int
     format: str
-
-
-@dataclass(frozen=True)
-class NewImage:
-    """An image the index does not know yet. `path` is relative to the root."""
-
-    root: int
-    path: str
-    facts: FileFacts
-    tags: tuple[str, ...] = ()
-    caption: str = ""
-    classes: tuple[tuple[str, str], ...] = ()  # (tag, class) where the source says more than `general`
-    sidecars: tuple[SidecarState, ...] = ()
 
 
 @dataclass(frozen=True)

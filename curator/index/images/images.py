@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from pyroaring import BitMap
 
-from curator.contract import varint
-from curator.index.changes.changes import Arrived, FilesSeen
+from curator.index.changes.changes import FilesSeen
 from curator.index.editing import texts
-from curator.index.editing.perform import add_postings, set_alive
-from curator.index.editing.plan import check_caption
+from curator.index.editing.perform import set_alive
 from curator.index.editing.store import Store
 from curator.index.file.paths import from_blob, last_part, to_blob
 from curator.index.images.contents import candidates, content_key, with_prefix
-from curator.index.images.image_facts import FORMATS, FileFacts, ImageRow, KnownFile, NewImage, format_number
+from curator.index.images.image_facts import FORMATS, FileFacts, ImageRow, KnownFile, format_number
 from curator.index.images.sidecar_table import SidecarTable
 from curator.index.sets.bitmaps import Flag
-from curator.index.sets.columns import COUNTS
 from curator.index.tags.tag_blob import Numbers
 from curator.index.tags.tag_rows import TagRows
 
@@ -200,29 +197,6 @@ class ImageTable:
     def _starts(self, image: int, digits: str) -> bool:
         return self.content(image).hex().startswith(digits)
 
-    def add(self, images: Sequence[NewImage]) -> list[int]:
-        """Append images with their words; gives their ids. Whole or not at all, like the transaction around it."""
-        if not images:
-            return []
-        last = self._connection.execute("SELECT coalesce(max(id), 0) FROM image").fetchone()[0]
-        ids = list(range(last + 1, last + 1 + len(images)))
-        for image in images:
-            check_caption(image.caption)
-        self._store.tags.learn_classes(pair for image in images for pair in image.classes)
-        tags = self._tags_of_new(images)
-        self._insert(ids, images, tags)
-        new = BitMap(ids)
-        self._store.bitmaps.add(Flag.ALIVE, new)
-        self._store.bitmaps.add(
-            Flag.CAPTIONED, BitMap(n for n, image in zip(ids, images, strict=True) if image.caption)
-        )
-        add_postings(self._store, _postings(ids, tags))
-        self._write_columns(ids, [image.facts for image in images])
-        self._store.columns.write(COUNTS, np.array(ids), np.array([len(row) for row in tags]))
-        self.sidecars.put_all(zip(ids, (image.sidecars for image in images), strict=True))
-        self._store.record("import", "scan", "", [Arrived(new)])
-        return ids
-
     def update_files(self, changed: Sequence[tuple[int, FileFacts]]) -> None:
         """The files of known images have other content (or another time); their words stay."""
         rows = [(*_file_values(facts), number) for number, facts in changed]
@@ -245,32 +219,6 @@ class ImageTable:
         """Say that files are there (or gone); gives those for which that is news."""
         return set_alive(self._store, images, alive)
 
-    def _tags_of_new(self, images: Sequence[NewImage]) -> list[list[int]]:
-        flat = self._store.tags.intern([tag for image in images for tag in image.tags])
-        rows: list[list[int]] = []
-        at = 0
-        for image in images:
-            rows.append(list(dict.fromkeys(flat[at : at + len(image.tags)])))
-            at += len(image.tags)
-        return rows
-
-    def _insert(self, ids: Sequence[int], images: Sequence[NewImage], tags: Sequence[Sequence[int]]) -> None:
-        self._connection.executemany(
-            "INSERT INTO image(id, root, path, sha256, file_bytes, width, height, mtime_ns, format)"
-            " VALUES(?,?,?,?,?,?,?,?,?)",
-            (
-                (number, image.root, to_blob(image.path), *_file_values(image.facts))
-                for number, image in zip(ids, images, strict=True)
-            ),
-        )
-        self._connection.executemany(
-            "INSERT INTO image_text(id, tags, caption) VALUES(?,?,?)",
-            (
-                (number, varint.pack(row), image.caption)
-                for number, image, row in zip(ids, images, tags, strict=True)
-            ),
-        )
-
     def _write_columns(self, ids: Sequence[int], facts: Sequence[FileFacts]) -> None:
         where = np.array(ids, np.int64)
         for name in ("width", "height", "file_bytes", "mtime_ns"):
@@ -286,14 +234,6 @@ def _file_values(facts: FileFacts) -> tuple[object, ...]:
     return (
         facts.sha256, facts.file_bytes, facts.width, facts.height, facts.mtime_ns, format_number(facts.format),
     )  # fmt: skip
-
-
-def _postings(ids: Iterable[int], tags: Iterable[Iterable[int]]) -> dict[int, BitMap]:
-    images: dict[int, list[int]] = {}
-    for number, row in zip(ids, tags, strict=True):
-        for tag in row:
-            images.setdefault(tag, []).append(number)
-    return {tag: BitMap(numbers) for tag, numbers in images.items()}
 
 
 def _row(raw: Sequence[Any], mark: int, count: int) -> ImageRow:

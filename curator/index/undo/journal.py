@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from pyroaring import BitMap
 
 from curator.contract.errors import UserError
+from curator.contract.exit_codes import ExitCode
 from curator.index.changes.changes import Change, TagChange, TagMoved, touched
 from curator.index.changes.edits import Commit
 from curator.index.changes.packing import unpack
@@ -105,7 +106,9 @@ class Journal:
         """
         state, stayed = self._state_of(number)
         if state != State.STANDS and not stayed:
-            raise UserError(f"change {number} is taken back already", "`frieze history` shows what stands")
+            raise UserError(
+                f"change {number} is taken back already", "`frieze history` shows what stands", ExitCode.NO
+            )
         return self._revert("undo", number, actor, State.UNDONE)
 
     def redo_commit(self, number: int, actor: str) -> Commit:
@@ -116,7 +119,9 @@ class Journal:
         """
         state, stayed = self._state_of(number)
         if state == State.STANDS and not stayed:
-            raise UserError(f"change {number} is not taken back", "`frieze history` shows what is")
+            raise UserError(
+                f"change {number} is not taken back", "`frieze history` shows what is", ExitCode.NO
+            )
         return self._revert("redo", number, actor, State.STANDS)
 
     def history(self, limit: int) -> list[Commit]:

@@ -12,6 +12,7 @@ from textual.screen import Screen
 from textual.widgets import Label
 
 from curator.contract.errors import UserError
+from curator.contract.locations import MANIFEST_SUFFIX, MANIFESTS
 from curator.contract.text import visible
 from curator.session.session import Session
 from curator.tui.background import in_background, progress_on_status, user_errors_shown
@@ -154,7 +155,10 @@ class FreezeScreen(Screen):
             return name
 
         line = FormLine(
-            "name", "name", "", "the manifest is written to manifests/NAME.manifest and never changes"
+            "name",
+            "name",
+            "",
+            f"the manifest is written to {MANIFESTS}/NAME{MANIFEST_SUFFIX} and never changes",
         )
         self.app.push_screen(
             Form("Freeze", [line], check), lambda name: self._freeze(str(name)) if name else None

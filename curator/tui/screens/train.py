@@ -91,7 +91,7 @@ class TrainScreen(Screen):
         self._manifests: list[FrozenManifest] = []
         self._manifest: FrozenManifest | None = None
         self._spans: tuple[Span, ...] = ()
-        self._rows = form_rows()
+        self._rows = form_rows(self._form)
         self._finding = False
 
     def compose(self) -> ComposeResult:
@@ -132,6 +132,7 @@ class TrainScreen(Screen):
     # what is seen
 
     def _show(self) -> None:
+        self._rows = form_rows(self._form)
         values = self._form.values
         changed = dict(self._form.changes)
 

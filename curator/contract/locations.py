@@ -1,0 +1,53 @@
+"""File and folder names of a collection and of its runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+INDEX = "frieze.db"
+IMPORT_LOCK = f"{INDEX}-import"
+MANIFESTS = "manifests"
+MANIFEST_SUFFIX = ".manifest"
+RUNS = "runs"
+CLASS_IMAGES = "class"
+DEMO_MARKER = ".frieze-demo"  # in a folder that `frieze demo` may replace
+DRAFT_PREFIX = ".frieze-"  # of what is being written and has not got its name yet
+
+# of one run
+RUN_INFO = "run.json"
+RECIPE = "recipe.toml"
+EVENTS = "events.jsonl"
+LOG = "log.txt"
+RUN_LOCK = "run.lock"
+WORKER = "worker.json"
+EXIT = "exit.json"
+REQUESTS = "requests"
+STATE = "state"
+SAMPLES = "samples"
+OUTPUT = "output"
+TRACKERS = "trackers"
+
+
+def has_collection(folder: Path) -> bool:
+    """Whether `folder` is a collection's."""
+    return (folder / INDEX).is_file()
+
+
+def manifests_folder(collection: Path) -> Path:
+    """Where a collection's manifests are."""
+    return collection / MANIFESTS
+
+
+def manifest_file(collection: Path, name: str) -> Path:
+    """The manifest of that name, whether it is there or not."""
+    return manifests_folder(collection) / f"{name}{MANIFEST_SUFFIX}"
+
+
+def manifest_files(folder: Path) -> list[Path]:
+    """The manifests in a folder of manifests, by name."""
+    return sorted(folder.glob(f"*{MANIFEST_SUFFIX}"))
+
+
+def runs_folder(collection: Path) -> Path:
+    """Where a collection's runs are."""
+    return collection / RUNS

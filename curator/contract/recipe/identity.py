@@ -1,0 +1,52 @@
+"""What of a recipe a run's weights depend on: two recipes that agree in it give the same weights.
+
+A knob that a later version adds stands at its default in every older recipe, so it changes nothing; a default that a
+later version changes does not reach a run, whose recipe is complete.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from curator.contract.recipe.fields import Value, active_fields, recipe_fields, value_of
+from curator.contract.recipe.recipe import Recipe
+
+# Where files lie, what is written, watched or kept, and how it is computed: none of it changes a weight. What the
+# model's files hold is told by their fingerprint.
+_NEUTRAL = (
+    "model.path",
+    "model.vae",
+    "model.family",
+    "precision.gradient_checkpointing",
+    "full.format",
+    "save.",
+    "sample.",
+    "evaluate.",
+    "cache.",
+    "loader.",
+    "log.",
+    "metadata.",
+)
+
+
+def knobs_of(recipe: Recipe) -> dict[str, Value]:
+    """The knobs that hold in `recipe` and change its weights, by dotted key."""
+    return {name: value_of(recipe, name) for name in active_fields(recipe) if not name.startswith(_NEUTRAL)}
+
+
+def first_difference(before: Mapping[str, object], now: Mapping[str, Value]) -> str | None:
+    """The first key in which a run's knobs differ from what they were; None where the weights will be the same.
+
+    A key that only one of the two has counts by its default.
+    """
+    for name in sorted({*before, *now}):
+        info = recipe_fields().get(name)
+        if info is None:
+            continue  # a knob of another version: this one cannot follow it, and reads no recipe that sets it
+        if _plain(before.get(name, info.default)) != _plain(now.get(name, info.default)):
+            return name
+    return None
+
+
+def _plain(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value

@@ -1,0 +1,97 @@
+"""Sections that hold only where they are chosen: keys of the others are refused, and rules for modules are checked."""
+
+from __future__ import annotations
+
+from curator.contract.errors import UserError, did_you_mean
+from curator.contract.recipe.adapter import Adapter
+from curator.contract.recipe.adapter_rules import NONE, AdapterRule
+from curator.contract.recipe.fields import active_fields, checked, recipe_fields, value_of
+from curator.contract.recipe.recipe import Recipe
+from curator.contract.text import visible
+
+_RULE_KEYS = ("rank", "alpha", "rank_stabilized")
+_RATE = "lr"
+
+
+def check_sections(recipe: Recipe, given: frozenset[str], source: str) -> None:
+    """Refuse keys in `given` that belong to what is not chosen, and rules that say what no module takes.
+
+    Raises:
+        UserError: names the key and what would make it hold.
+    """
+    active = set(active_fields(recipe))
+    for name in sorted(given - active):
+        info = recipe_fields()[name]
+        if value_of(recipe, name) != info.default:  # complete recipes hold defaults of everything
+            key, value = next(need for need in info.needs if not _holds(recipe, need))
+            raise UserError(
+                f"{source}: {name} would have no effect: {key} is '{value_of(recipe, key)}'",
+                f"set {key} = '{value}', or leave it out",
+            )
+    if recipe.trains == "adapter":
+        for rule in recipe.adapter.parsed_rules:
+            _check_rule(recipe.adapter, rule, source)
+        _check_unused(recipe.adapter, given, source)
+        _check_units(recipe.adapter, source)
+
+
+def _holds(recipe: Recipe, need: tuple[str, str]) -> bool:
+    key, value = need
+    return value in recipe.adapter.active if key == "adapter.kind" else value_of(recipe, key) == value
+
+
+def _check_unused(adapter: Adapter, given: frozenset[str], source: str) -> None:
+    """Keys all kinds share but for those that say they do not."""
+    for key in unused_keys(adapter):
+        name = f"adapter.{key}"
+        if name in given and getattr(adapter, key) != recipe_fields()[name].default:
+            kinds = " and ".join(sorted(adapter.active))
+            raise UserError(f"{source}: {name} would have no effect on {kinds}", "leave it out")
+
+
+def unused_keys(adapter: Adapter) -> list[str]:
+    """The keys of `[adapter]` that none of its kinds obeys."""
+    ignored = [set(getattr(adapter, kind).unused) for kind in adapter.active]
+    return sorted(set.intersection(*ignored))
+
+
+def _check_rule(adapter: Adapter, rule: AdapterRule, source: str) -> None:
+    where = f"{source}: adapter.rules, '{visible(rule.pattern)}'"
+    kind = rule.values.get("kind", adapter.kind)
+    if kind != NONE and kind not in recipe_fields()["adapter.kind"].choices:
+        raise UserError(
+            f"{where}: no kind is called '{visible(str(kind))}'",
+            did_you_mean(str(kind), [NONE, *recipe_fields()["adapter.kind"].choices]),
+        )
+    for key, value in rule.values.items():
+        if key == "kind":
+            continue
+        known = rule_keys(str(kind))
+        if key not in known:
+            raise UserError(f"{where}: {visible(key)} would have no effect", did_you_mean(key, known))
+        checked(recipe_fields()[known[key]], value, where)
+
+
+def rule_keys(kind: str) -> dict[str, str]:
+    """What a rule may set for modules of `kind`: its own word -> the recipe's key that says what it takes."""
+    if kind == NONE:
+        return {}
+    unused = getattr(Adapter(), kind).unused
+    shared = {key: f"adapter.{key}" for key in _RULE_KEYS if key not in unused}
+    own = {
+        name.rpartition(".")[2]: name
+        for name, info in recipe_fields().items()
+        if info.section == f"adapter.{kind}"
+    }
+    return {_RATE: "optimizer.unet_lr", **shared, **own}
+
+
+def _check_units(adapter: Adapter, source: str) -> None:
+    if adapter.kind != "dylora":
+        return
+    for key, rank in (("rank", adapter.rank), ("conv_rank", adapter.conv_rank)):
+        if rank % adapter.dylora.unit:
+            raise UserError(
+                f"{source}: adapter.{key} is {rank}, and is trained {adapter.dylora.unit} ranks at once",
+                "make it a multiple of adapter.dylora.unit",
+            )

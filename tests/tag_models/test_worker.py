@@ -1,0 +1,139 @@
+"""Jobs of tag models: to their end, killed and begun again, stopped, shared among processes."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from curator.contract.run.events import ImageQuarantined, Progress, RunEnded, RunFailed, RunStarted, Warned
+from curator.contract.run.run_folder import RunFolder
+from curator.contract.tagging.job import part_files, read_loaded
+from curator.contract.tagging.part import read_part
+from tests.tag_models.conftest import MakeJob, answered, events_of, work
+
+
+def test_a_job_answers_all_and_names_what_is_no_image(make_job: MakeJob) -> None:
+    job = make_job(12, bad=4)
+    done = work(job)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert answered(job) == [number for number in range(12) if number != 4]
+    events = events_of(job)
+    assert [Path(event.path).name for event in events if isinstance(event, ImageQuarantined)] == ["4.png"]
+    (started,) = [event for event in events if isinstance(event, RunStarted)]
+    assert (started.step, started.total_steps, started.device) == (0, 12, "cpu")
+    assert [event.done for event in events if isinstance(event, Progress)][-1] == 11
+    assert events[-1] == RunEnded(events[-1].at, "finished", 11)
+    loaded = read_loaded(job)
+    assert loaded is not None
+    assert loaded.names == ("general", "sensitive", "red", "blue")
+
+
+def test_probabilities_above_the_floor_and_all_ratings_are_kept(make_job: MakeJob) -> None:
+    job = make_job(1, floor=0.8)
+    assert work(job).returncode == 0
+    part = read_part(part_files(job)[0])
+    assert memoryview(part.labels).cast("I").tolist() == [0, 1]  # red and blue are at 0.12
+    assert memoryview(part.values).cast("f").tolist() == pytest.approx([0.2689414, 0.7310586], abs=1e-6)
+
+
+def test_killed_at_any_moment_and_begun_again_nothing_is_lost_or_doubled(make_job: MakeJob) -> None:
+    job = make_job(60, batch_size=1)
+    chance = random.Random(3)
+    for _ in range(20):
+        process = subprocess.Popen([sys.executable, "-m", "tag_models", str(job)], start_new_session=True)
+        time.sleep(chance.uniform(0.05, 1.2))
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    assert work(job).returncode == 0
+    assert Counter(answered(job)) == Counter(range(60))
+    assert RunFolder(job).status() == "finished"
+
+
+def test_what_is_answered_is_not_answered_again(make_job: MakeJob) -> None:
+    job = make_job(12)
+    assert work(job).returncode == 0
+    files = {file.name: file.stat().st_mtime_ns for file in part_files(job)}
+    assert work(job).returncode == 0
+    assert {file.name: file.stat().st_mtime_ns for file in part_files(job)} == files
+    started = [event for event in events_of(job) if isinstance(event, RunStarted)]
+    assert [event.step for event in started] == [0, 12]
+
+
+def test_a_damaged_part_is_set_aside_and_its_images_are_looked_at_again(make_job: MakeJob) -> None:
+    job = make_job(12)
+    assert work(job).returncode == 0
+    file = part_files(job)[0]
+    file.write_bytes(file.read_bytes()[:-1])
+    assert work(job).returncode == 0
+    assert answered(job) == list(range(12))
+    assert [event.what for event in events_of(job) if isinstance(event, Warned)] == [
+        f"the part {file.name} is damaged: it is not what was written"
+    ]
+
+
+def test_a_stop_keeps_what_is_done(make_job: MakeJob) -> None:
+    job = make_job(2000, batch_size=1)
+    process = subprocess.Popen([sys.executable, "-m", "tag_models", str(job)])
+    deadline = time.monotonic() + 120
+    while not any(isinstance(event, Progress) for event in events_of(job)) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    RunFolder(job).request("stop")
+    assert process.wait(120) == 4
+    assert RunFolder(job).status() == "stopped"
+    done = len(answered(job))
+    assert 0 < done < 2000
+    assert events_of(job)[-1] == RunEnded(events_of(job)[-1].at, "stopped", done)
+    assert work(job).returncode == 0
+    assert answered(job) == list(range(2000))
+
+
+def test_a_changed_file_is_not_taken_for_what_was_indexed(make_job: MakeJob, tmp_path: Path) -> None:
+    job = make_job(3)
+    first, second = (tmp_path / "images" / f"{number}.png" for number in (0, 1))
+    first.write_bytes(second.read_bytes())
+    second.unlink()
+    assert work(job).returncode == 0
+    assert answered(job) == [2]
+    reasons = {Path(e.path).name: e.reason for e in events_of(job) if isinstance(e, ImageQuarantined)}
+    assert reasons == {"0.png": "the file has changed: scan it again", "1.png": "No such file or directory"}
+
+
+def test_several_processes_share_the_images_by_content(make_job: MakeJob) -> None:
+    job = make_job(40)
+    ranks = [
+        os.environ | {"RANK": str(rank), "WORLD_SIZE": "2", "LOCAL_RANK": str(rank)} for rank in range(2)
+    ]
+    processes = [
+        subprocess.Popen([sys.executable, "-m", "tag_models", str(job)], env=environment)
+        for environment in ranks
+    ]
+    assert [process.wait(300) for process in processes] == [0, 0]
+    assert Counter(answered(job)) == Counter(range(40))
+    assert {file.name[0] for file in part_files(job)} == {"0", "1"}
+
+
+def test_a_model_that_cannot_be_used_is_a_sentence_in_the_events(make_job: MakeJob, tagger: Path) -> None:
+    job = make_job(2)
+    (tagger / "model.onnx").write_bytes(b"<html>")
+    done = work(job)
+    assert done.returncode == 3
+    (failed,) = [event for event in events_of(job) if isinstance(event, RunFailed)]
+    assert "model.onnx is no ONNX model" in failed.what
+    assert done.stderr.splitlines() == [failed.what, failed.hint]
+    assert RunFolder(job).status() == "failed"
+
+
+def test_a_second_worker_is_turned_away(make_job: MakeJob) -> None:
+    job = make_job(2)
+    with RunFolder(job).hold():
+        done = work(job)
+    assert done.returncode == 2
+    assert answered(job) == []

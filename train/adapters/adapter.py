@@ -1,0 +1,178 @@
+"""An adapter on a base model: its modules, their weights in float32, and what its file holds."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from curator.contract.errors import UserError
+from train.adapters.kinds.kind import Kind, Spec
+from train.adapters.kinds.table import KINDS
+from train.trained.trained import WeightGroup, Written, grouped
+from train.weights.lora_file import Stored, write_lora
+
+
+class AdaptedModule:
+    """One module of the base model with its adapter. `group` and `rate` say how its weights are trained."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        spec: Spec,
+        host: nn.Module,
+        tensors: dict[str, nn.Parameter],
+        group: str,
+        rate: float,
+    ) -> None:
+        self.name = name
+        self.spec = spec
+        self.host = host
+        self.tensors = tensors
+        self.group = group
+        self.rate = rate
+        self.training = True
+        self.kept: dict[str, Tensor] = {}
+        self.base = host.forward
+
+    @property
+    def kind(self) -> Kind:
+        return KINDS[self.spec.kind]
+
+    def attach(self) -> None:
+        """Let the host answer as it will once the adapter is merged."""
+        self.host.forward = self.forward
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The host's output with its weight changed by `delta`."""
+        return self.kind.live(self, x)
+
+    def file_tensors(self) -> dict[str, Tensor]:
+        """The module's tensors as they stand in a file, without its name."""
+        return self.kind.files(self.spec, {name: tensor.detach() for name, tensor in self.tensors.items()})
+
+
+class Adapter:
+    """All adapted modules of a model: a `train.trained.trained.Trained`.
+
+    `idle` ones change nothing that is read: they stand in the file as they are, and are not trained.
+    """
+
+    def __init__(self, modules: Sequence[AdaptedModule], idle: Sequence[AdaptedModule] = ()) -> None:
+        self.modules = modules
+        self.idle = idle
+
+    @property
+    def groups(self) -> list[WeightGroup]:
+        return grouped((module.group, module.rate, tuple(module.tensors.values())) for module in self.modules)
+
+    @property
+    def weights(self) -> list[nn.Parameter]:
+        return [weight for group in self.groups for weight in group.weights]
+
+    @property
+    def trains_text(self) -> bool:
+        return any(not module.name.startswith("lora_unet_") for module in self.modules)
+
+    @contextmanager
+    def at_rest(self) -> Generator[None]:
+        """Without dropout, and with all ranks in play."""
+        before = [module.training for module in self.modules]
+        try:
+            for module in self.modules:
+                module.training = False
+            yield
+        finally:
+            for module, was in zip(self.modules, before, strict=True):
+                module.training = was
+
+    def state(self) -> dict[str, Tensor]:
+        """Every trained tensor, by the module's name in files; copies on the CPU."""
+        return {
+            f"{module.name}.{name}": tensor.detach().cpu().clone()
+            for module in self.modules
+            for name, tensor in module.tensors.items()
+        }
+
+    @torch.no_grad()
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        """Take over what `state` gave.
+
+        Raises:
+            UserError: other modules or other sizes.
+        """
+        for module in self.modules:
+            _take(module, {name: state.get(f"{module.name}.{name}") for name in module.tensors})
+
+    def start_from(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take over the tensors of a file with the same modules and sizes.
+
+        Raises:
+            UserError: other modules or other sizes.
+        """
+        known = {module.name for module in (*self.modules, *self.idle)}
+        if strange := sorted({name.split(".", 1)[0] for name in tensors} - known):
+            raise UserError(
+                f"adapter.start has '{strange[0]}', which this recipe does not train",
+                "set the kind, ranks and learning rates it was made with",
+            )
+        parts = by_module(tensors)
+        with torch.no_grad():
+            for module in self.modules:
+                _take(module, _restored(module, parts.get(module.name, {})))
+
+    def tensors(self) -> dict[str, Tensor]:
+        """What the file holds, under kohya's names, in float32 where it was trained."""
+        return {
+            f"{module.name}.{name}": tensor.cpu()
+            for module in (*self.modules, *self.idle)
+            for name, tensor in module.file_tensors().items()
+        }
+
+    def write(self, place: Path, metadata: Mapping[str, str], stored: Stored) -> list[Written]:
+        """One file."""
+        path = place.with_name(f"{place.name}.safetensors")
+        return [Written(path, write_lora(path, self.tensors(), metadata, stored))]
+
+
+def by_module(tensors: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
+    """The tensors of a file, by the names of modules and then their own."""
+    found: dict[str, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        module, _, leaf = name.partition(".")
+        found.setdefault(module, {})[leaf] = tensor
+    return found
+
+
+def _restored(module: AdaptedModule, parts: dict[str, Tensor]) -> Mapping[str, Tensor | None]:
+    """What was trained, from what a file says of it; the file's alpha counts, not the recipe's."""
+    wanted = module.file_tensors()
+    for name, tensor in wanted.items():
+        if name not in parts or (name != "alpha" and parts[name].shape != tensor.shape):
+            return {f"of '{module.name}'": None}
+    if "alpha" in wanted and not torch.allclose(parts["alpha"].float(), wanted["alpha"].float()):
+        raise UserError(
+            f"adapter.start has another alpha at '{module.name}': {float(parts['alpha']):g} in place of "
+            f"{float(wanted['alpha']):g}",
+            "set the alpha it was made with",
+        )
+    floats = {name: tensor.float() for name, tensor in parts.items() if name != "alpha"}
+    return {
+        name: tensor
+        for name, tensor in module.kind.restore(module.spec, floats).items()
+        if name in module.tensors
+    }
+
+
+def _take(module: AdaptedModule, tensors: Mapping[str, Tensor | None]) -> None:
+    for name, tensor in tensors.items():
+        if tensor is None or tensor.shape != module.tensors[name].shape:
+            raise UserError(
+                f"{module.name}.{name} is missing or has another size",
+                "the adapter settings differ from the file's",
+            )
+        module.tensors[name].copy_(tensor)

@@ -1,0 +1,86 @@
+"""LoHa: W + scale * (a1 x b1) * (a2 x b2), the product of two low-rank matrices element by element (Hyeon-Woo 2021).
+
+The product, and its gradient that keeps neither matrix in memory, are lycoris'.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from lycoris.functional.loha import make_weight, make_weight_tucker
+from torch import Tensor, nn
+from torch.nn import functional
+
+from train.adapters.kinds.kind import Kind, Shapes, Site, Spec, Tensors, in_float32, normal, product
+from train.adapters.kinds.lora import is_tucker
+
+_FACTORS = ("hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b")
+_CORES = ("hada_t1", "hada_t2")
+
+
+def shapes(spec: Spec) -> Shapes:
+    """lycoris' layout: with cores, the first factors stand on their sides."""
+    out, rank = spec.shape[0], spec.rank
+    if is_tucker(spec):
+        sides = {"a": (rank, out), "b": (rank, spec.shape[1])}
+        return {name: sides[name[-1]] for name in _FACTORS} | dict.fromkeys(
+            _CORES, (rank, rank, *spec.kernel)
+        )
+    sides = {"a": (out, rank), "b": (rank, spec.inputs)}
+    return {name: sides[name[-1]] for name in _FACTORS}
+
+
+def start(_spec: Spec, tensors: dict[str, Tensor], _weight: Tensor, generator: torch.Generator) -> None:
+    """lycoris' start: the second matrix zero through one of its factors."""
+    deviations = {"hada_w1_b": 1.0, "hada_w1_a": 0.1, "hada_w2_b": 1.0, "hada_t1": 0.1, "hada_t2": 0.1}
+    for name in sorted(deviations.keys() & tensors.keys()):
+        normal(tensors[name], deviations[name], generator)
+    tensors["hada_w2_a"].zero_()
+
+
+def delta(spec: Spec, tensors: Tensors, _weight: Tensor) -> Tensor:
+    """scale * (a1 x b1) * (a2 x b2), or the same with each side around its core."""
+    a1, b1, a2, b2 = (tensors[name] for name in _FACTORS)
+    scale = torch.tensor(spec.scale, device=a1.device)
+    if "hada_t1" in tensors:
+        t1, t2 = (tensors[name] for name in _CORES)
+        return make_weight_tucker(t1, b1, a1, t2, b2, a2, scale).reshape(spec.shape)
+    return make_weight(b1, a1, b2, a2, scale).reshape(spec.shape)
+
+
+def live(site: Site, x: Tensor) -> Tensor:
+    """One product with the changed weight; or, where that computes less, a LoRA of rank * rank beside the module.
+
+    The product element by element of two matrices of rank r is one of rank r * r: its factors are all products of a
+    column of a1 with one of a2, and of a row of b1 with one of b2.
+    """
+    if _is_cheaper_by_ranks(site, x):
+        return site.base(x) + _side(site, x)
+    weight = site.host.get_parameter("weight")
+    with in_float32(x.device):
+        changed = weight.float() + delta(site.spec, site.tensors, weight)
+    return product(site.host, x, changed, getattr(site.host, "bias", None))
+
+
+def _is_cheaper_by_ranks(site: Site, x: Tensor) -> bool:
+    """Products beside a frozen layer's, as parts of one pass: 3 r r (1 / out + 1 / in), or 1 + 8 r / positions."""
+    spec = site.spec
+    if "hada_t1" in site.tensors:
+        return False
+    steps = math.prod(site.host.stride) if isinstance(site.host, nn.Conv2d) else 1
+    positions = max(1, x.numel() // spec.shape[1] // steps)
+    return 3 * spec.rank**2 * (1 / spec.shape[0] + 1 / spec.inputs) < 1 + 8 * spec.rank / positions
+
+
+def _side(site: Site, x: Tensor) -> Tensor:
+    spec = site.spec
+    a1, b1, a2, b2 = (site.tensors[name] for name in _FACTORS)
+    up = (a1[:, :, None] * a2[:, None, :]).flatten(1)
+    down = (b1[:, None] * b2[None]).reshape(-1, *spec.shape[1:])
+    inner = product(site.host, x, down)
+    outer = functional.conv2d(inner, up[:, :, None, None]) if spec.kernel else functional.linear(inner, up)
+    return outer * spec.scale
+
+
+LOHA = Kind(shapes, start, delta, live)

@@ -1,0 +1,97 @@
+"""OFT: the outputs of a layer turned in blocks, by Cayley's form of a rotation (Qiu 2023).
+
+W' = R W with R = (I + Q) / (I - Q) for each block and Q = B - B transposed. Turning W's rows and turning the outputs
+before the bias is the same, and done by one function. lycoris applies R transposed, which the file's blocks are for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from lycoris.functional import factorization
+from torch import Tensor, nn
+
+from train.adapters.kinds.kind import Kind, Shapes, Site, Spec, Tensors, in_float32, of_channels, product
+
+BLOCKS, RESCALE = "oft_blocks", "rescale"
+
+# Turns rows [..., out] along their last axis.
+Turn = Callable[[Spec, Tensors, Tensor], Tensor]
+
+
+def shapes(spec: Spec) -> Shapes:
+    """[blocks, side, side], the side being the largest divisor of the outputs that the rank allows."""
+    side, count = factorization(spec.shape[0], spec.rank)
+    return {BLOCKS: (count, side, side), **rescale_shape(spec)}
+
+
+def rescale_shape(spec: Spec) -> Shapes:
+    """A factor an output, where the recipe wants them."""
+    wide = (spec.shape[0], *(1,) * (len(spec.shape) - 1))
+    return {RESCALE: wide} if spec.options.get("rescaled") else {}
+
+
+def start(_spec: Spec, tensors: dict[str, Tensor], _weight: Tensor, _generator: torch.Generator) -> None:
+    """No turn, factors of 1."""
+    tensors[BLOCKS].zero_()
+    if RESCALE in tensors:
+        tensors[RESCALE].fill_(1.0)
+
+
+def turns(spec: Spec, blocks: Tensor) -> Tensor:
+    """R - I of each block, [..., side, side]: kept apart from I, which is too large beside it for bf16.
+
+    A constraint c bounds the norm of Q by c times the outputs.
+    """
+    with in_float32(blocks.device):
+        skew = blocks - blocks.transpose(-1, -2)
+        limit = float(spec.options.get("constraint", 0.0)) * spec.shape[0]
+        if limit > 0:
+            norm = skew.norm() + 1e-8
+            skew = torch.where(norm > limit, skew * (limit / norm), skew)
+        eye = torch.eye(skew.shape[-1], device=skew.device)
+        return torch.linalg.solve(eye - skew, 2.0 * skew, left=False)
+
+
+def turned(spec: Spec, tensors: Tensors, rows: Tensor) -> Tensor:
+    """`rows` [..., out] turned and rescaled along their last axis."""
+    change = turns(spec, tensors[BLOCKS])
+    groups = rows.unflatten(-1, change.shape[:2])
+    said = rows + torch.einsum("...kn,knm->...km", groups, change.to(rows.dtype)).flatten(-2)
+    return said * tensors[RESCALE].flatten().to(said.dtype) if RESCALE in tensors else said
+
+
+def delta(spec: Spec, tensors: Tensors, weight: Tensor) -> Tensor:
+    """R W - W."""
+    return change_of(turned, spec, tensors, weight)
+
+
+def change_of(turn: Turn, spec: Spec, tensors: Tensors, weight: Tensor) -> Tensor:
+    """What turning the rows of `weight` changes in it."""
+    rows = weight.float().flatten(1).T
+    return (turn(spec, tensors, rows) - rows).T.reshape(weight.shape)
+
+
+def live(site: Site, x: Tensor) -> Tensor:
+    """The outputs before the bias, turned."""
+    return live_by(turned, site, x)
+
+
+def live_by(turn: Turn, site: Site, x: Tensor) -> Tensor:
+    """The outputs of the module before its bias through `turn`, and the bias."""
+    host = site.host
+    is_conv, bias = isinstance(host, nn.Conv2d), getattr(host, "bias", None)
+    said = product(host, x, host.get_parameter("weight"))
+    rows = said.movedim(1, -1) if is_conv else said
+    done = turn(site.spec, site.tensors, rows).to(said.dtype)
+    done = done.movedim(-1, 1) if is_conv else done
+    return done if bias is None else done + of_channels(host, bias).to(done.dtype)
+
+
+def files(spec: Spec, tensors: Tensors) -> dict[str, Tensor]:
+    """lycoris keeps the constraint where others keep alpha."""
+    return {**tensors, "alpha": torch.tensor(float(spec.options.get("constraint", 0.0)))}
+
+
+OFT = Kind(shapes, start, delta, live, files)

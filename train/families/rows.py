@@ -1,0 +1,99 @@
+"""The families that can be trained: one row each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from diffusers import StableDiffusionPipeline, StableDiffusionXLPipeline
+from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
+
+from train.families.base import StableDiffusion
+from train.families.clip_text import clip_tokenizer
+from train.families.sd1 import Sd1
+from train.families.sd2 import Sd2
+from train.families.sdxl import Sdxl
+
+_HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class TextPart:
+    """One text encoder: its folder in a diffusers model, and where and how a single file keeps it."""
+
+    folder: str
+    kind: type[CLIPTextModel] | type[CLIPTextModelWithProjection]
+    prefix: str
+    style: Literal["clip", "open_clip"]
+    pad_token: str
+
+    @property
+    def title(self) -> str:
+        """What messages call it."""
+        return "second text encoder" if self.folder.endswith("_2") else "text encoder"
+
+    @property
+    def tokenizer_folder(self) -> str:
+        return self.folder.replace("text_encoder", "tokenizer")
+
+    def shipped_tokenizer(self) -> CLIPTokenizer:
+        """CLIP's own vocabulary, padded as this encoder learnt it."""
+        return clip_tokenizer(self.pad_token)
+
+
+@dataclass(frozen=True)
+class FamilyRow:
+    """One family. `config` is a diffusers folder without weights: the sizes of its standard model."""
+
+    name: str
+    title: str
+    make: type[StableDiffusion]
+    config: Path
+    pipeline: Any
+    pipeline_options: dict[str, Any]
+    text: tuple[TextPart, ...]
+
+
+_END, _BANG = "<|endoftext|>", "!"
+_ONE_ENCODER = {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
+
+_ROWS = (
+    FamilyRow(
+        name="sd1",
+        title="Stable Diffusion 1.x",
+        make=Sd1,
+        config=_HERE / "sd1_config",
+        pipeline=StableDiffusionPipeline,
+        pipeline_options=_ONE_ENCODER,
+        text=(TextPart("text_encoder", CLIPTextModel, "cond_stage_model.transformer.", "clip", _END),),
+    ),
+    FamilyRow(
+        name="sd2",
+        title="Stable Diffusion 2.x",
+        make=Sd2,
+        config=_HERE / "sd2_config",
+        pipeline=StableDiffusionPipeline,
+        pipeline_options=_ONE_ENCODER,
+        text=(TextPart("text_encoder", CLIPTextModel, "cond_stage_model.model.", "open_clip", _BANG),),
+    ),
+    FamilyRow(
+        name="sdxl",
+        title="Stable Diffusion XL",
+        make=Sdxl,
+        config=_HERE / "sdxl_config",
+        pipeline=StableDiffusionXLPipeline,
+        pipeline_options={"add_watermarker": False},
+        text=(
+            TextPart("text_encoder", CLIPTextModel, "conditioner.embedders.0.transformer.", "clip", _END),
+            TextPart(
+                "text_encoder_2",
+                CLIPTextModelWithProjection,
+                "conditioner.embedders.1.model.",
+                "open_clip",
+                _BANG,
+            ),
+        ),
+    ),
+)
+FAMILIES = {row.name: row for row in _ROWS}

@@ -1,0 +1,24 @@
+"""Stable Diffusion 2.x: OpenCLIP-H, read one layer before its last; predicts noise at 512 pixels or v at 768."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from train.families.family import BaseFacts
+from train.families.sd1 import Sd1
+
+
+class Sd2(Sd1):
+    """As SD1 with another text encoder: diffusers keeps 23 of its 24 layers, so its last is the penultimate."""
+
+    @property
+    def facts(self) -> BaseFacts:
+        is_v = self.prediction == "v_prediction"
+        return replace(
+            super().facts,
+            architecture="stable-diffusion-v2-768-v" if is_v else "stable-diffusion-v2-512",
+            kohya_version="sd_v2_v" if is_v else "sd_v2",
+            encoder_layer=self.clip_skip + 1,
+            is_v2=True,
+            native_side=768 if is_v else 512,
+        )

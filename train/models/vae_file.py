@@ -1,0 +1,69 @@
+"""Another VAE than a model's own: a diffusers folder, or a file in the original or in diffusers' layout."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from diffusers import AutoencoderKL
+
+from curator.contract.errors import UserError
+from curator.contract.text import visible
+from train.families.rows import FamilyRow
+from train.models import layout
+from train.models.empty import empty_vae
+from train.models.fit import fill
+from train.models.folder_files import files_of
+from train.models.tensor_file import joined, open_tensors
+
+_LATENT_CHANNELS = 4
+
+
+def read_vae(path: str, row: FamilyRow, tell: Callable[[str, str], None]) -> AutoencoderKL:
+    """The VAE at `path`, for a model of the family `row`.
+
+    Raises:
+        UserError: there is none, it is damaged, or it is no VAE of Stable Diffusion.
+    """
+    place, shown = Path(path).expanduser(), visible(path)
+    if not place.exists():
+        raise UserError(f"there is no VAE at {shown}", "give a diffusers VAE folder or a .safetensors file")
+    if place.is_file():
+        vae = empty_vae(row.config)
+        fill(vae, layout.any_vae(vae), open_tensors(place), "VAE")
+        return vae
+    inner = place / "vae" if (place / "vae").is_dir() else place
+    vae = empty_vae(inner, "")
+    refuse_foreign_vae(vae, shown)
+    fill(vae, layout.folder_vae(vae), joined([open_tensors(each) for each in files_of(inner)[0]]), "VAE")
+    _compare_scale(vae, row, shown, tell)
+    return vae
+
+
+def refuse_foreign_vae(vae: AutoencoderKL, shown: str) -> None:
+    """Refuse a VAE whose latents Stable Diffusion does not work with.
+
+    Raises:
+        UserError: it has other channels, or latents that are shifted.
+    """
+    channels = vae.config["latent_channels"]
+    if channels != _LATENT_CHANNELS:
+        raise UserError(
+            f"the VAE at {shown} makes latents of {channels} channels, and Stable Diffusion takes {_LATENT_CHANNELS}",
+            "give a VAE of the model's own family",
+        )
+    if vae.config.get("latents_mean") or vae.config.get("shift_factor"):
+        raise UserError(
+            f"the VAE at {shown} is of EDM style: its latents are shifted, which Stable Diffusion's are not",
+            "give a VAE of the model's own family",
+        )
+
+
+def _compare_scale(vae: AutoencoderKL, row: FamilyRow, shown: str, tell: Callable[[str, str], None]) -> None:
+    usual = empty_vae(row.config).config["scaling_factor"]
+    factor = vae.config["scaling_factor"]
+    if factor != usual:
+        tell(
+            f"the VAE at {shown} scales latents by {factor}, and {row.title} by {usual}: it may be of another family",
+            "give a VAE of the model's own family where that was not meant",
+        )
