@@ -7,19 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from curator.cli.buckets_command import rule_in_words
 from curator.cli.captions_command import EpochOption, EpochsOption, SeedOption, StepOption
 from curator.cli.manifest_exchange import ManifestArgument, diff, export, import_manifest
 from curator.cli.shared.options import CollectionOption, JsonOption
 from curator.cli.shared.output import put, put_json, put_json_rows, put_table, say
 from curator.cli.shared.places import collection_folder, manifest_file, manifests_of
 from curator.cli.shared.typer_apps import noun
-from curator.cli.subset_commands import subset_summary
-from curator.contract.buckets import BucketRule
 from curator.contract.epoch_plan import EpochPlan, Leftovers
 from curator.contract.errors import UserError
 from curator.contract.exit_codes import ExitCode
-from curator.contract.manifest.header import ManifestSubset
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
@@ -120,6 +116,11 @@ def _device_batches(samples: int, steps: int, plan: EpochPlan, batch_size: int) 
 
 
 def _put_about(about: dict[str, Any]) -> None:
+    from curator.cli.buckets_command import rule_in_words
+    from curator.cli.subset_commands import subset_summary
+    from curator.contract.buckets import BucketRule
+    from curator.contract.manifest.header import ManifestSubset
+
     put(f"manifest    {visible(about['name'])}, made {visible(about['created_at'])}")
     put(f"digest      {about['digest']}")
     put(f"rule        {rule_in_words(BucketRule(**about['rule']))}")
