@@ -70,6 +70,8 @@ def dispatch(arguments: list[str]) -> int:
         UserError: no such command or folder, or what the command refuses.
     """
     word = arguments[0] if arguments else ""
+    if word == "help" and len(arguments) > 1:
+        return _help_about(arguments[1:])
     if word in ("--help", "-h", "help"):
         sys.stdout.write(help_text())
         return 0
@@ -86,6 +88,13 @@ def dispatch(arguments: list[str]) -> int:
     return open_app(word)
 
 
+def _help_about(words: list[str]) -> int:
+    """What `frieze help tag add` says: the same as `frieze tag add --help`."""
+    if words[0] not in COMMANDS:
+        raise UserError(f"there is no command '{words[0]}'", did_you_mean(words[0], COMMANDS))
+    return dispatch([*words, "--help"])
+
+
 def help_text() -> str:
     """What `frieze --help` says."""
     width = max(map(len, COMMANDS))
@@ -93,7 +102,7 @@ def help_text() -> str:
     return "\n".join(
         [
             "Usage: frieze [DIR]                 open the app on the collection in DIR, or the one you stand in",
-            "       frieze COMMAND [ARGUMENTS]   'frieze COMMAND --help' says more",
+            "       frieze COMMAND [ARGUMENTS]   'frieze help COMMAND' says more, with examples",
             "",
             "Curate an image collection, freeze it, and train Stable Diffusion on exactly that.",
             "",

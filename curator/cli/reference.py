@@ -10,6 +10,7 @@ from typing import Any
 import typer
 
 from curator.cli.main import COMMANDS
+from curator.cli.shared.command_help import argument, examples
 
 _HEAD = """\
 # Commands
@@ -39,7 +40,7 @@ def commands() -> Iterator[tuple[str, Any]]:
 
 def usage(name: str, command: Any) -> str:
     """One line: `frieze ls [FILTER] [--limit N] ...`."""
-    words = [_argument(each) if each.param_type_name == "argument" else f"[{_option(each)}]"
+    words = [argument(each) if each.param_type_name == "argument" else f"[{_option(each)}]"
              if not each.required else _option(each) for each in command.params]  # fmt: skip
     return " ".join(["frieze", name, *words])
 
@@ -51,18 +52,15 @@ def page() -> str:
         parts.append(f"## frieze {name}\n\n```\n{usage(name, command)}\n```\n\n{_paragraphs(command.help)}\n")
         if command.params:
             parts.append("| | default | |\n|---|---|---|\n" + "".join(map(_row, command.params)))
+        if name in examples():
+            parts.append("```\n" + "\n".join(examples()[name]) + "\n```\n")
     return "\n".join(parts)
 
 
 def _row(parameter: Any) -> str:
-    word = _argument(parameter) if parameter.param_type_name == "argument" else _option(parameter)
+    word = argument(parameter) if parameter.param_type_name == "argument" else _option(parameter)
     meaning = parameter.help + (" May be repeated." if _says_not_repeated(parameter) else "")
     return f"| {_cell(f'`{word}`')} | {_cell(_default(parameter))} | {_cell(meaning)} |\n"
-
-
-def _argument(parameter: Any) -> str:
-    word = parameter.metavar or parameter.name.upper()
-    return word if parameter.required or word.startswith("[") else f"[{word}]"
 
 
 def _option(parameter: Any) -> str:

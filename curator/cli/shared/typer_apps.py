@@ -10,6 +10,7 @@ from typing import Any
 import typer
 
 from curator.cli.shared.arguments import options_first
+from curator.cli.shared.command_help import complete_help
 from curator.cli.shared.plain_words import convert_plainly
 from curator.contract.errors import UserError, did_you_mean
 
@@ -36,9 +37,12 @@ def run_app(module: str, app: str, word: str, arguments: list[str]) -> int:
     name = arguments[0] if arguments and arguments[0] in verbs else ""
     command = _built(module, app, name)
     path, words = (f"frieze {word} {name}", arguments[1:]) if name else (f"frieze {word}", arguments)
+    words = options_first(command, words)
+    if "--help" in words:
+        complete_help(command, path.removeprefix("frieze "))
     # Not `command.main`: it swallows Ctrl-C and a reader that went away, which are the boundary's to tell.
     try:
-        with command.make_context(path, options_first(command, words)) as context:
+        with command.make_context(path, words) as context:
             command.invoke(context)
     except typer.Exit as end:
         return end.exit_code
