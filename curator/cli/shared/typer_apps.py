@@ -35,7 +35,7 @@ def run_app(module: str, app: str, word: str, arguments: list[str]) -> int:
     """
     verbs = _verbs(module, app)
     name = arguments[0] if arguments and arguments[0] in verbs else ""
-    command = _built(module, app, name)
+    command = built(module, app, name)
     path, words = (f"frieze {word} {name}", arguments[1:]) if name else (f"frieze {word}", arguments)
     words = options_first(command, words)
     if "--help" in words:
@@ -66,7 +66,7 @@ def _name_of(registered: Any) -> str:
 
 
 @cache
-def _built(module: str, app: str, verb: str) -> Any:
+def built(module: str, app: str, verb: str = "") -> Any:
     """A command as Typer makes it of its function: of a noun with many verbs only the one that is meant."""
     if verb:
         command: Any = typer.main.get_command_from_info(
