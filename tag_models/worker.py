@@ -38,6 +38,7 @@ from curator.contract.tagging.job import (
     part_files,
     read_images,
     read_job,
+    read_loaded,
     write_loaded,
 )
 from curator.contract.tagging.part import read_part, write_part
@@ -100,6 +101,9 @@ class _Worker:
         except UserError as error:
             self._say_failed(error)
             how, code = "failed", ExitCode.RUN_FAILED
+        except OSError as error:
+            self._say_failed(_as_user_error(error))
+            how, code = "failed", ExitCode.RUN_FAILED
         except Exception as error:  # noqa: BLE001 (the boundary: no job may end without a sentence)
             traceback.print_exc()
             first = (str(error).strip().splitlines() or [""])[0][:200]
@@ -122,6 +126,7 @@ class _Worker:
         model = load(self._job)
         names, classes = model.labels.names, model.labels.classes
         if self._rank == 0:
+            self._refuse_another(model)
             write_loaded(self._folder, LoadedModel(model.hash, model.kind, model.device, names, classes))
         size = self._job.batch_size or _BATCH.get(model.device, 4)
         processes = self._job.processes or _decoders(model.device)
@@ -140,12 +145,21 @@ class _Worker:
         pipeline = Pipeline(model, model.side, size, processes, self._warn)
         self._answer(model, pipeline)
 
+    def _refuse_another(self, model: Model) -> None:
+        """Answers of two models in one job could not be told apart."""
+        before = read_loaded(self._folder)
+        if before and self._count and before.hash != model.hash:
+            raise UserError(
+                f"the weights of {visible(self._job.model)} are not those that began this job",
+                "put them back, or ask anew with the others",
+            )
+
     def _answer(self, model: Model, pipeline: Pipeline) -> None:
         gathered = Gathered(model.labels, model.kind, self._job.floor)
         written, told = time.monotonic(), 0.0  # the first answer is told at once
         for looked in pipeline.looked(self._stoppable(self._left())):
             for image, problem in looked.bad:
-                self._emit(ImageQuarantined(time.time(), image.path, problem))
+                self._emit(ImageQuarantined(time.time(), visible(image.path), problem))
             if looked.answers is not None:
                 gathered.add(looked.images, looked.answers)
                 self._count += len(looked.images)
@@ -221,6 +235,14 @@ class _Worker:
     def _emit(self, event: Event) -> None:
         if self._log is not None:
             self._log.write(event)
+
+
+def _as_user_error(error: OSError) -> UserError:
+    place = f" ({visible(str(error.filename))})" if error.filename else ""
+    return UserError(
+        f"a file cannot be read or written: {error.strerror or error}{place}",
+        "free space or check rights, then start the same job again",
+    )
 
 
 def _decoders(device: str) -> int:

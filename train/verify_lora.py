@@ -19,6 +19,7 @@ from torch import Tensor
 from curator.contract.errors import UserError
 from curator.contract.exit_codes import ExitCode
 from curator.contract.files.json_data import to_json
+from curator.contract.files.picture_file import file_sha256
 from curator.contract.text import visible
 from train import quiet
 from train.adapters.apply import apply_adapter
@@ -26,7 +27,7 @@ from train.families.conditioning import Framing
 from train.families.family import Family
 from train.families.load import load_family, pipeline_of
 from train.objective.noise import keyed_normal
-from train.weights.lora_file import file_sha256, read_lora
+from train.weights.lora_file import read_lora
 
 _TOLERANCE = 1e-4  # float32 sums in another order, on outputs near 1
 _CAPTIONS = ("a photo of a cat", "")

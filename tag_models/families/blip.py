@@ -5,17 +5,15 @@ What is drawn follows from the seed and the image's pixels alone: neither the ba
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
+from curator.contract.files.picture_file import file_sha256
 from curator.contract.tagging.job import Captioning, Device, TaggingJob
 from curator.contract.tagging.zoo import Kind
 from tag_models.families.image_classifier import preprocessing
-from tag_models.file_hash import sha256_of
 from tag_models.labels import Labels
 from tag_models.model import Answers, Batch, Model
-from tag_models.pixels import Pixels
 from tag_models.torch_device import inference, loaded, on_device, weights_file
 
 
@@ -40,7 +38,7 @@ class Blip:
         self._how = captioning
         self._device = on_device(device)
         self.device = self._device.type
-        self.hash = sha256_of(weights_file(folder))
+        self.hash = file_sha256(weights_file(folder))
         self._model: Any = loaded("BlipForConditionalGeneration", folder).to(self._device).eval()
         self._tokenizer: Any = loaded("AutoTokenizer", folder)
         self.frame, self._numbers = preprocessing(folder / "preprocessor_config.json")
@@ -61,7 +59,7 @@ class Blip:
             if how.top_p:
                 import torch  # noqa: PLC0415
 
-                torch.manual_seed(_seed(how.seed, batch.pixels))
+                torch.manual_seed(how.seed)
             given: dict[str, Any] = {}
             if how.prompt:
                 given = dict(
@@ -75,9 +73,3 @@ class Blip:
                 **given,
             )
         return [text.strip() for text in self._tokenizer.batch_decode(made, skip_special_tokens=True)]
-
-
-def _seed(seed: int, pixels: Pixels) -> int:
-    return int.from_bytes(
-        hashlib.sha256(seed.to_bytes(8, "little", signed=True) + pixels.tobytes()).digest()[:7], "little"
-    )

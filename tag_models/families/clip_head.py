@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from curator.contract.errors import UserError
+from curator.contract.files.picture_file import file_sha256
 from curator.contract.tagging.job import Device, TaggingJob
 from curator.contract.tagging.zoo import Kind, ModelRow
 from curator.contract.text import visible
 from tag_models.families.image_classifier import preprocessing
-from tag_models.file_hash import sha256_of
 from tag_models.labels import Labels
 from tag_models.model import Answers, Batch, Model
 from tag_models.torch_device import inference, loaded, on_device
@@ -41,7 +41,7 @@ class ClipHead:
         """
         self._device = on_device(device)
         self.device = self._device.type
-        self.hash = sha256_of(folder / row.weights)
+        self.hash = file_sha256(folder / row.weights)
         self._encoder: Any = loaded("CLIPVisionModelWithProjection", folder / ENCODER).to(self._device).eval()
         self._layers = [
             (w.to(self._device), b.to(self._device)) for w, b in _linear_layers(folder / row.weights)

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from curator.contract.errors import UserError
+from curator.contract.files.picture_file import file_sha256
 from curator.contract.tagging.job import Device, TaggingJob
 from curator.contract.tagging.zoo import Filter, Kind, ModelRow
 from curator.contract.text import visible
 from tag_models.activation import activated
-from tag_models.file_hash import sha256_of
 from tag_models.labels import Labels
 from tag_models.model import Answers, Batch, Model
 from tag_models.pixels import Framing, Numbers
@@ -51,7 +51,7 @@ class ImageClassifier:
         """
         self._device = on_device(device)
         self.device = self._device.type
-        self.hash = sha256_of(weights_file(folder))
+        self.hash = file_sha256(weights_file(folder))
         self._model: Any = loaded("AutoModelForImageClassification", folder).to(self._device).eval()
         own = tuple(str(name) for _, name in sorted(self._model.config.id2label.items()))
         self._score = scored(own, row)

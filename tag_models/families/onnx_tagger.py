@@ -10,17 +10,13 @@ from pathlib import Path
 
 from curator.contract.errors import UserError
 from curator.contract.tagging.job import Device, TaggingJob
-from curator.contract.tagging.zoo import Activation, Kind, ModelRow
+from curator.contract.tagging.zoo import Kind, ModelRow
 from curator.contract.text import visible
-from tag_models.activation import activated
-from tag_models.file_hash import sha256_of
-from tag_models.labels import Labels, read_labels
+from tag_models.labels import read_labels
 from tag_models.model import Answers, Batch, Model
-from tag_models.onnx_session import OnnxSession
-from tag_models.pixels import Framing, Numbers
+from tag_models.onnx_images import OnnxImages
 
 _LABEL_FILES = ("selected_tags.csv", "tags.csv", "tags.txt", "labels.json", "tags.json")
-_SIDE = 448  # where a model takes any
 
 
 def load(job: TaggingJob) -> Model:
@@ -41,21 +37,14 @@ class OnnxTagger:
         """
         file = folder / row.weights
         self.labels = read_labels(_label_file(folder, row))
-        self._session = OnnxSession(file, device)
-        self.device = self._session.device
-        self.hash = sha256_of(file)
-        shape = self._session.input
-        self.batch_size = shape.batch
-        self.side = shape.side or row.side or _SIDE
-        self.frame = Framing(self.side, row.fit, row.pad, row.filter)
-        self._numbers = Numbers(row.channels, row.divisor, row.mean, row.std, shape.channels_first)
-        self._activation: Activation = row.activation
-        self._output = _output_of(self._session, self.labels, file)
+        self._model = OnnxImages(file, row, device)
+        self.device, self.hash, self.batch_size = self._model.device, self._model.hash, self._model.batch_size
+        self.side, self.frame = self._model.side, self._model.frame
+        self._output = _output_of(self._model.widths, len(self.labels.names), file)
 
     def answer(self, batch: Batch) -> Answers:
         """Probabilities [n, labels]."""
-        values = self._session.run(self._numbers(batch.pixels, self._session.input.kind), self._output)
-        return Answers(values=activated(values.reshape(len(batch.pixels), -1), self._activation))
+        return Answers(values=self._model.run(batch, self._output))
 
 
 def _label_file(folder: Path, row: ModelRow) -> Path:
@@ -68,14 +57,13 @@ def _label_file(folder: Path, row: ModelRow) -> Path:
     )
 
 
-def _output_of(session: OnnxSession, labels: Labels, file: Path) -> str:
+def _output_of(widths: dict[str, int | None], labels: int, file: Path) -> str:
     """The output that has a number for each label: among several, the first that fits."""
-    widths = {name: shape[-1] for name, shape in session.outputs.items() if shape}
     for name, width in widths.items():
-        if width == len(labels.names) or not isinstance(width, int):
+        if width in (labels, None):
             return name
     raise UserError(
         f"{visible(file.name)} gives {', '.join(map(str, widths.values())) or 'no'} numbers an image, "
-        f"its label file names {len(labels.names)}",
+        f"its label file names {labels}",
         "take both files from the same version of the model",
     )

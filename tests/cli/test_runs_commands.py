@@ -48,13 +48,15 @@ def runs(frozen: Path, frieze: Frieze, monkeypatch: pytest.MonkeyPatch) -> Itera
     ("how", "code", "told"),
     [
         ("steps=3", 0, "finished"),
-        ("steps=300 sleep=0.01 fail=middle", 3, "the disk is full"),
+        ("steps=200000 sleep=0.01 fail=asked", 3, "the disk is full"),
     ],
 )
 def test_the_code_of_wait_says_how_a_run_ended(
     runs: Any, frieze: Frieze, how: str, code: int, told: str
 ) -> None:
-    runs("fox", how)
+    run = runs("fox", how)
+    if code:
+        run.request("stop")
     done = frieze("runs", "wait", "fox")
     assert (done.code, done.out) == (code, "")
     assert told in done.err
@@ -100,7 +102,7 @@ def test_stop_that_waits_tells_of_a_run_that_fails_instead(runs: Any, frieze: Fr
 def test_the_list_is_narrowed_by_status_and_number(runs: Any, frieze: Frieze) -> None:
     runs("fox", "steps=2")
     frieze("runs", "wait", "fox")
-    runs("owl", "steps=300 fail=middle")
+    runs("owl", "steps=200000 sleep=0.01 fail=asked").request("stop")
     frieze("runs", "wait", "owl")
 
     def names(*words: str) -> set[str]:

@@ -1,7 +1,8 @@
 """A stand-in for `python -m train RUN`: keeps to the contract of a run folder, trains nothing.
 
-The recipe's `metadata.description` says how to behave: "steps=20 sleep=0.01 wait_at=3 fail=refuse|middle|early"; one
-that waits at a step goes on only when it was killed and is started again.
+The recipe's `metadata.description` says how to behave: "steps=20 sleep=0.01 wait_at=3 fail=refuse|middle|asked|early";
+one that waits at a step goes on only when it was killed and is started again, and one that fails when asked does so
+instead of a stop: whoever started it has seen it live.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import time
 from pathlib import Path
 
 from curator.contract.errors import UserError
+from curator.contract.files.whole_files import replace_file
 from curator.contract.run import events as ev
 from curator.contract.run.event_log import EventLog
 from curator.contract.run.run_folder import RunFolder
@@ -52,14 +54,16 @@ def work(run: RunFolder, how: dict[str, str]) -> int:
     ended, step = "finished", first
     for step in range(first + 1, total + 1):
         time.sleep(float(how.get("sleep", 0)))
+        # Whole, and before anybody hears of the step: who kills it then finds the state.
+        replace_file(state, str(step).encode())
         log.write(ev.StepDone(time.time(), step, 0, 1 / step, {"unet": 1e-4}, 1.0, 2, 0.1, 1 << 20))
-        state.write_text(str(step))
         if not first and step == int(how.get("wait_at", 0)):
             signal.pause()
-        if "stop" in run.take_requests():
+        is_stopped = "stop" in run.take_requests()
+        if is_stopped and how.get("fail") != "asked":
             ended = "stopped"
             break
-        if how.get("fail") == "middle":
+        if how.get("fail") == "middle" or is_stopped:
             log.write(ev.RunFailed(time.time(), "the disk is full", "free space"))
             ended = "failed"
             break

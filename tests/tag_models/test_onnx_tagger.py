@@ -78,6 +78,21 @@ def test_layout_and_number_type_are_read_and_logits_are_data(
         assert (alone[0] == together[number]).all()
 
 
+def test_deepdanbooru_is_a_row(tmp_path: Path) -> None:
+    """S031: RGB from 0 to 1, scaled by area, edges repeated around; a tag a line, ratings by their prefix."""
+    row = find_model("deepdanbooru-v3").row
+    assert row.side == 512
+    write_model(tmp_path / "model.onnx", [[1.0, 0], [0, 0], [0, 1.0]], [0.0, 0.0], side=4, ending="Identity")
+    (tmp_path / "tags.txt").write_text("red\nrating:safe\n")
+    model = OnnxTagger(tmp_path, row, "cpu")
+    columns = np.array([[255, 0, 0], [255, 0, 0], [0, 0, 255], [0, 0, 255]], np.uint8)
+    wide = Image.fromarray(columns.repeat(2, 0)[None].repeat(4, 0))  # 8x4: half red, half blue
+    values = model.answer(batch_of(model, wide)).values
+    assert values is not None
+    assert values[0] == pytest.approx([0.5, 0.5], abs=1e-6)  # with white above and below it would be 0.75
+    assert model.labels.classes == ("general", "rating")
+
+
 def test_ratings_anywhere_or_nowhere(tmp_path: Path) -> None:
     write_model(tmp_path / "model.onnx", np.zeros((3, 3)).tolist(), [0.0, 1.0, 2.0])
     write_labels(tmp_path / "selected_tags.csv", ("red", 0), ("safe", 9), ("blue", 4))

@@ -1,4 +1,4 @@
-"""Preprocessing of images against arrays worked out by formula (S028, S031)."""
+"""Preprocessing of images against arrays worked out by formula (S028)."""
 
 from __future__ import annotations
 

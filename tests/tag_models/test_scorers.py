@@ -1,4 +1,4 @@
-"""Scorers: one number an image, from classes by their names, from a head over an embedding (S007)."""
+"""Scorers: one number an image, from classes by their names, from a head over an embedding."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,7 +19,8 @@ from curator.contract.run.events import ImageQuarantined, Progress, RunEnded, Ru
 from curator.contract.run.run_folder import RunFolder
 from curator.contract.tagging.job import part_files, read_loaded
 from curator.contract.tagging.part import read_part
-from tests.tag_models.conftest import MakeJob, answered, events_of, work
+from tests.tag_models.conftest import WEIGHTS, MakeJob, answered, events_of, work
+from tests.tag_models.onnx_models import write_model
 
 
 def test_a_job_answers_all_and_names_what_is_no_image(make_job: MakeJob) -> None:
@@ -129,6 +132,62 @@ def test_a_model_that_cannot_be_used_is_a_sentence_in_the_events(make_job: MakeJ
     assert "model.onnx is no ONNX model" in failed.what
     assert done.stderr.splitlines() == [failed.what, failed.hint]
     assert RunFolder(job).status() == "failed"
+
+
+def test_answers_of_two_models_are_not_mixed(make_job: MakeJob, tagger: Path) -> None:
+    job = make_job(4)
+    assert work(job).returncode == 0
+    before = answered(job)
+    write_model(tagger / "model.onnx", WEIGHTS, [0.0, 0.0, 0.0, 0.0])
+    done = work(job)
+    assert done.returncode == 3
+    assert "are not those that began this job" in done.stderr
+    assert answered(job) == before
+
+
+def gone(file: Path) -> None:
+    file.unlink()
+
+
+def fifo(file: Path) -> None:
+    file.unlink()
+    os.mkfifo(file)
+
+
+def cut(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-20])
+
+
+@pytest.mark.parametrize("harm", [gone, fifo, cut])
+@pytest.mark.parametrize("name", ["job.json", "images.jsonl"])
+def test_a_job_that_is_damaged_is_a_sentence(
+    make_job: MakeJob, name: str, harm: Callable[[Path], None]
+) -> None:
+    job = make_job(3)
+    harm(job / name)
+    done = work(job)
+    assert done.returncode == (2 if name == "job.json" else 3)
+    assert len(done.stderr.splitlines()) == 2
+    assert "Traceback" not in done.stderr
+
+
+def test_names_of_images_are_text(make_job: MakeJob, tmp_path: Path) -> None:
+    """A line break, an escape sequence, and bytes that are no UTF-8."""
+    job = make_job(2)
+    names = ["a\n\x1b[31mb.png", os.fsdecode(b"\xff.png")]
+    rows = [json.loads(line) for line in (job / "images.jsonl").read_text().splitlines()]
+    for row, name in zip(rows, names, strict=True):
+        Path(row[1]).rename(tmp_path / name)
+        row[1] = str(tmp_path / name)
+    (job / "images.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert work(job).returncode == 0
+    assert answered(job) == [0, 1]
+    (tmp_path / names[0]).write_bytes(b"")
+    for file in part_files(job):
+        file.unlink()
+    assert work(job).returncode == 0
+    (told,) = [event.path for event in events_of(job) if isinstance(event, ImageQuarantined)]
+    assert told.endswith("a\\x0a\\x1b[31mb.png")
 
 
 def test_a_second_worker_is_turned_away(make_job: MakeJob) -> None:

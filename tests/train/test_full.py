@@ -65,11 +65,14 @@ def test_only_what_is_meant_moves(request, full_run, work, model: str) -> None:
 
 
 def test_a_text_encoder_without_a_rate_rests_and_embeddings_move_if_wanted(
-    full_run, work, tiny_model
+    full_run, work, events_of, tiny_model
 ) -> None:
-    """S051: bit-equal at 0."""
+    """S051: bit-equal at 0, and neither a gradient nor the optimiser's memory is kept for it."""
     still = full_run("optimizer.text_lr=0", name="still")
     assert work(still) == 0
+    assert {group for event in events_of(still) if isinstance(event, StepDone) for group in event.lr} == {
+        "unet"
+    }
     assert not moved(part(tiny_model, "text_encoder"), part(still.output_dir / "still", "text_encoder"))
     every = full_run("full.embeddings=true", "optimizer.unet_lr=0", name="every")
     assert work(every) == 0

@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 from safetensors import safe_open
 
+from curator.contract.files.picture_file import file_sha256
 from curator.contract.run.events import (
     CheckpointSaved,
     Evaluated,
@@ -24,7 +25,7 @@ from curator.contract.run.events import (
     StepDone,
     Warned,
 )
-from train.weights.lora_file import file_sha256, read_lora, tensor_hash
+from train.weights.lora_file import read_lora, tensor_hash
 
 PICTURES = ("sample.prompts=['a red thing','']", "sample.steps=2", "sample.width=64", "sample.height=64")
 

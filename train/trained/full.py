@@ -15,13 +15,14 @@ import torch
 from torch import Tensor, nn
 
 from curator.contract.errors import UserError
+from curator.contract.files.picture_file import file_sha256
 from curator.contract.recipe.recipe import FullFinetune as FullKnobs
 from curator.contract.recipe.recipe import Optimizer, Recipe
 from train.families.family import Family
 from train.models.save import write_folder, write_single_file
 from train.trained.rates import check_encoders, group_of, parts
 from train.trained.trained import WeightGroup, Written, grouped
-from train.weights.lora_file import Stored, file_sha256
+from train.weights.lora_file import Stored
 
 _EMBEDDINGS = ("token_embedding", "position_embedding")
 

@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save, save_file
 from torch import Tensor
 
 from curator.contract.errors import UserError
+from curator.contract.files.picture_file import file_sha256
 from curator.contract.files.whole_files import drafted_file
 
 Stored = Literal["fp32", "fp16", "bf16"]
@@ -42,12 +43,6 @@ def tensor_hash(tensors: Mapping[str, Tensor]) -> str:
     body = save(dict(tensors))
     header = int.from_bytes(body[:8], "little")
     return hashlib.sha256(memoryview(body)[8 + header :]).hexdigest()
-
-
-def file_sha256(path: Path) -> str:
-    """sha256 of the file; its first 10 digits are the short hash model sites show (S091)."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_lora(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

@@ -7,6 +7,7 @@ that something on the path is no folder, so plain files cost nothing more.
 from __future__ import annotations
 
 import errno
+import hashlib
 import io
 import os
 import re
@@ -19,6 +20,7 @@ from curator.contract.files.tar_members import SUFFIX, Member, members_of
 
 _TAR_ON_THE_WAY = re.compile(re.escape(SUFFIX) + "(?=/)", re.IGNORECASE | re.ASCII)
 _MOST_BYTES = 1 << 30
+_READ_BYTES = 1 << 20
 _T = TypeVar("_T")
 AnyPath = str | Path
 
@@ -40,6 +42,15 @@ def read_picture(path: AnyPath) -> bytes:
             raise OSError(errno.EFBIG, f"larger than {_MOST_BYTES:,} bytes", os.fspath(path))
         file.seek(0)
         return file.read(size)
+
+
+def file_sha256(path: AnyPath) -> str:
+    """The sha256 of a file's bytes, in hexadecimal; raises as `open_picture` does."""
+    digest = hashlib.sha256()
+    with open_picture(path) as file:
+        while block := file.read(_READ_BYTES):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def picture_bytes(path: AnyPath) -> int:

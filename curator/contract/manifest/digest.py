@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from curator.contract.buckets import BucketRule, Size
-from curator.contract.files.picture_file import open_picture, picture_bytes
+from curator.contract.files.picture_file import file_sha256, picture_bytes
 from curator.contract.manifest.block import Block
 from curator.contract.manifest.header import ManifestSubset, Provenance, stored_subset
 from curator.contract.manifest.manifest import Manifest
@@ -26,7 +26,6 @@ from curator.contract.manifest.seal import changed, verify_seal
 from curator.contract.manifest.span_rows import Part
 
 _LENGTHS = struct.Struct("<5Q")
-_READ_BYTES = 1 << 20
 
 
 class Digest:
@@ -116,12 +115,3 @@ def _problem(path: Path, file_bytes: int, sha256: str | None) -> str:
             "it is gone" if isinstance(error, FileNotFoundError) else f"it cannot be read: {error.strerror}"
         )
     return ""
-
-
-def file_sha256(path: Path) -> str:
-    """The sha256 of a file's bytes, in hexadecimal."""
-    digest = hashlib.sha256()
-    with open_picture(path) as file:
-        while block := file.read(_READ_BYTES):
-            digest.update(block)
-    return digest.hexdigest()

@@ -15,7 +15,7 @@ from typing import Literal
 
 from curator.contract.errors import UserError
 from curator.contract.files.json_data import checked, object_of, read_object, to_json
-from curator.contract.files.regular_file import read_regular
+from curator.contract.files.regular_file import open_regular, read_regular
 from curator.contract.files.whole_files import drafted_file, replace_file
 from curator.contract.tagging.zoo import Kind, ModelRow
 from curator.contract.text import visible
@@ -23,6 +23,7 @@ from curator.contract.text import visible
 JOB, IMAGES, LABELS, PARTS = "job.json", "images.jsonl", "labels.json", "parts"
 FLOOR = 0.05  # probabilities at or below it are not kept
 _MOST_LABEL_BYTES = 1 << 26
+_HASH_BYTES = 32
 Device = Literal["auto", "cpu", "cuda"]
 
 
@@ -109,12 +110,10 @@ def read_job(folder: Path) -> TaggingJob:
     try:
         return checked(TaggingJob, read_object(folder / JOB))
     except FileNotFoundError as error:
-        raise UserError(
-            f"{visible(str(folder))} holds no job", "give a folder with job.json"
-        ) from error
+        raise UserError(f"{visible(str(folder))} holds no job", "give a folder with job.json") from error
     except (OSError, ValueError) as error:
         raise UserError(
-            f"{visible(str(folder / JOB))} is damaged: {visible(str(error))}",
+            f"{visible(str(folder / JOB))} is damaged: {visible(_why(error))}",
             "remove the folder and ask again",
         ) from error
 
@@ -125,18 +124,27 @@ def read_images(folder: Path) -> Iterator[ImageEntry]:
     Raises:
         UserError: the list is damaged.
     """
-    with (folder / IMAGES).open(encoding="ascii") as file:
-        for number, line in enumerate(file):
-            try:
-                sha256, path = json.loads(line)
-                if len(bytes.fromhex(sha256)) != 32 or not isinstance(path, str):
-                    raise ValueError
-            except (ValueError, TypeError) as error:
-                raise UserError(
-                    f"line {number + 1} of {visible(str(folder / IMAGES))} is damaged",
-                    "remove the folder and ask again",
-                ) from error
-            yield ImageEntry(number, sha256, path)
+    place = visible(str(folder / IMAGES))
+    try:
+        with open_regular(folder / IMAGES) as file:
+            for number, line in enumerate(file):
+                yield _entry(number, line)
+    except OSError as error:
+        raise UserError(
+            f"{place} cannot be read: {error.strerror}", "remove the folder and ask again"
+        ) from error
+    except ValueError as error:
+        raise UserError(f"{place} is damaged in {error}", "remove the folder and ask again") from error
+
+
+def _entry(number: int, line: bytes) -> ImageEntry:
+    try:
+        sha256, path = json.loads(line)
+        if len(bytes.fromhex(sha256)) == _HASH_BYTES and isinstance(path, str):
+            return ImageEntry(number, sha256, path)
+    except (ValueError, TypeError):
+        pass
+    raise ValueError(f"line {number + 1}")
 
 
 def write_loaded(folder: Path, loaded: LoadedModel) -> None:
@@ -152,7 +160,7 @@ def read_loaded(folder: Path) -> LoadedModel | None:
         return None
     except (OSError, ValueError) as error:
         raise UserError(
-            f"{visible(str(folder / LABELS))} is damaged: {visible(str(error))}",
+            f"{visible(str(folder / LABELS))} is damaged: {visible(_why(error))}",
             "remove the folder and ask again",
         ) from error
 
@@ -160,3 +168,7 @@ def read_loaded(folder: Path) -> LoadedModel | None:
 def part_files(folder: Path) -> list[Path]:
     """The parts that are whole, oldest first."""
     return sorted((folder / PARTS).glob("*.part"))
+
+
+def _why(error: Exception) -> str:
+    return (isinstance(error, OSError) and error.strerror) or str(error)

@@ -41,17 +41,15 @@ class ModelRow:
     `thresholds` by class; `balance`: where precision and recall were equal, as the model's card says. `side` in pixels,
     0 for the model's own. `pad`: the grey level around an image, or `EDGES`. `weigh`: of a scorer, how much each label
     counts; else the label `positive` is the score. `encoder`: of a head, the model whose embedding it reads. `url`: of
-    an endpoint, which serves `repo`. `sha256` by file, where it is known before the first fetch.
+    an endpoint, which serves `repo`.
     """
 
     family: Family
     about: str = ""
     repo: str = ""
-    revision: str = "main"
     weights: str = "model.onnx"
     labels: str = ""
     more_files: tuple[str, ...] = ()
-    sha256: dict[str, str] = field(default_factory=dict)
     licence: str = "not stated"
     thresholds: dict[str, float] = field(default_factory=dict)
     balance: float | None = None
@@ -161,8 +159,9 @@ def _own() -> dict[str, ModelRow]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
+        why = (isinstance(error, OSError) and error.strerror) or str(error)
         raise UserError(
-            f"{visible(str(file))} cannot be used: {visible(str(error))}", "mend it, or move it away"
+            f"{visible(str(file))} cannot be used: {visible(why)}", "mend it, or move it away"
         ) from error
 
 
