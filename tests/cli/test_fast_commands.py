@@ -12,7 +12,16 @@ import pytest
 from curator.contract.run.run_folder import RunFolder
 from tests.cli.conftest import Frieze
 
-SLOW = ("pydantic", "numpy", "pyroaring", "rich", "textual", "sqlite_utils", "torch", "curator.session.session")
+SLOW = (
+    "pydantic",
+    "numpy",
+    "pyroaring",
+    "rich",
+    "textual",
+    "sqlite_utils",
+    "torch",
+    "curator.session.session",
+)
 PROBE = """
 import json, sys
 from curator.cli.main import dispatch
@@ -72,7 +81,9 @@ def test_a_list_of_names_is_what_the_session_tells(frozen: Path, frieze: Frieze,
         told = frieze(*line.split(), "--json")
         assert told.code == 0
         want = {
-            "tag list": [{"name": tag.name, "class": tag.cls, "count": tag.count} for tag in other.tags.all()],
+            "tag list": [
+                {"name": tag.name, "class": tag.cls, "count": tag.count} for tag in other.tags.all()
+            ],
             "tag find i": [
                 {"name": tag.name, "class": tag.cls, "count": tag.count, "alias": alias or None}
                 for tag, alias in other.tags.find("i", 20)
