@@ -32,6 +32,7 @@ from curator.index.schema.creation import create_index
 from curator.index.schema.migrations import migrate
 from curator.index.sets.bitmaps import Bitmaps, Flag, bitmap_of
 from curator.index.sets.columns import Columns
+from curator.index.tables.batches import Batches
 from curator.index.tables.fingerprints import Fingerprints
 from curator.index.tables.folders import FolderTable
 from curator.index.tables.metadata import Metadata
@@ -62,6 +63,7 @@ class Collection:
         self.journal = Journal(self._store)
         self._records = RecordEdits(database, self.journal)
         self.settings = Settings(database, self._records)
+        self._batches = Batches(self.journal, self.settings)
         self.subsets = SubsetTable(database, self._records)
         self.saved_filters = SavedFilters(database, self._records)
         self.aliases = Aliases(database, self._records)
@@ -246,8 +248,17 @@ class Collection:
         with self._records.grouped(what, actor):
             yield
 
+    @contextmanager
+    def batch(self) -> Generator[None]:
+        """Make what one undo takes back of the commits made inside, which stay apart in the history: all, or none.
+
+        For edits of every kind. Other writers wait meanwhile.
+        """
+        with self.writing(durable=True), self._batches.remembered():
+            yield
+
     def undo(self, actor: str = "you", commit: int | None = None) -> Commit | None:
-        """Take the newest commit of `actor` back, or the one named; None where there is none.
+        """Take the newest commit of `actor` back with its batch, or the one named alone; None where there is none.
 
         Commits made since stay in force; what they changed of the same is skipped, and counted (`skipped`).
 
@@ -255,7 +266,7 @@ class Collection:
             UserError: there is no such commit, or it is undone.
         """
         with self.writing(durable=True):
-            return self.journal.undo(actor) if commit is None else self.journal.undo_commit(commit, actor)
+            return self._batches.undo(actor) if commit is None else self.journal.undo_commit(commit, actor)
 
     def redo(self, actor: str = "you", commit: int | None = None) -> Commit | None:
         """Do again what `actor` took back last, or the commit named; None where there is nothing.
@@ -264,7 +275,7 @@ class Collection:
             UserError: there is no such commit, or it stands.
         """
         with self.writing(durable=True):
-            return self.journal.redo(actor) if commit is None else self.journal.redo_commit(commit, actor)
+            return self._batches.redo(actor) if commit is None else self.journal.redo_commit(commit, actor)
 
     def history(self, limit: int = 50) -> list[Commit]:
         """The newest edits first."""

@@ -117,6 +117,7 @@ STABLE: list[tuple[str, str]] = [
 ]  # fmt: skip
 NOT_RUN_HERE = {
     "adapter plan",
+    "batch",
     "demo",
     "subset make-reg",
     "train",

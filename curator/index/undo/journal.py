@@ -82,20 +82,24 @@ class Journal:
         finally:
             self._group = None
         if group.changes:
-            self._remember(group.changes, actor, _summary(what, group.lines))
+            self._remember(group.changes, actor, summary(what, group.lines))
 
     def undo(self, actor: str) -> Commit | None:
         """Undo the newest standing commit of an actor."""
+        number = self.newest_standing(actor)
+        return None if number is None else self.undo_commit(number, actor)
+
+    def newest_standing(self, actor: str) -> int | None:
+        """The commit of an actor that `undo` takes back."""
         query = "SELECT max(id) FROM journal WHERE kind='edit' AND actor=? AND state=?"
         newest = [
             self._connection.execute(query, (name, State.STANDS)).fetchone()[0] for name in _undo_group(actor)
         ]
-        number = max((found for found in newest if found), default=None)
-        return None if number is None else self.undo_commit(number, actor)
+        return max((found for found in newest if found), default=None)
 
     def redo(self, actor: str) -> Commit | None:
         """Redo the commit that an actor undid last."""
-        undone = self._undone_by(actor)
+        undone = self.undone_by(actor)
         return self.redo_commit(undone[-1], actor) if undone else None
 
     def undo_commit(self, number: int, actor: str) -> Commit:
@@ -128,6 +132,11 @@ class Journal:
         """The newest edits first, undone ones too."""
         return newest_commits(self._connection, limit)
 
+    def between(self, first: int, last: int) -> list[Commit]:
+        """The edits numbered from `first` to `last`, the newest first, undone ones too."""
+        query = f"SELECT {COMMIT_COLUMNS} FROM journal WHERE kind=? AND id BETWEEN ? AND ? ORDER BY id DESC"
+        return [commit_of(row) for row in self._connection.execute(query, (EDIT, first, last))]
+
     def of_image(self, image: int, limit: int) -> list[Commit]:
         """The newest edits that changed one image."""
         perhaps = self._connection.execute(_REACHES, (image, image)).fetchall()
@@ -156,7 +165,7 @@ class Journal:
         kinds = ("import", "files", REBUILT)
         return max(int(self._connection.execute(query, (kind,)).fetchone()[0]) for kind in kinds)
 
-    def _undone_by(self, actor: str) -> list[int]:
+    def undone_by(self, actor: str) -> list[int]:
         """Commits undone by an actor that may be redone, in the order of undoing."""
         names = _undo_group(actor)
         query = f"""SELECT j.id FROM journal j JOIN journal last ON last.id = j.latest
@@ -184,7 +193,7 @@ class Journal:
         return commit
 
     def _remember(self, changes: Sequence[Change], actor: str, what: str) -> Commit:
-        for number in self._undone_by(actor):
+        for number in self.undone_by(actor):
             self._connection.execute("UPDATE journal SET state=? WHERE id=?", (State.LEFT_BEHIND, number))
         return self._append(EDIT, actor, what, RevertResult(list(changes)))
 
@@ -217,6 +226,7 @@ def _undo_group(actor: str) -> tuple[str, ...]:
     return _HUMAN_ACTORS if actor in _HUMAN_ACTORS else (actor,)
 
 
-def _summary(what: str, lines: Sequence[str]) -> str:
+def summary(what: str, lines: Sequence[str]) -> str:
+    """One line about a commit of several: what it is called, and the first of its lines."""
     more = f"; {len(lines) - _SUMMARY_LINES} more" if len(lines) > _SUMMARY_LINES else ""
     return f"{what}: {'; '.join(lines[:_SUMMARY_LINES])}{more}".removeprefix(": ")
