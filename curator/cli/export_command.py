@@ -31,6 +31,6 @@ def sqlite(
     """Write images, tags, their pairs and scores as plain tables, for sqlite-utils, datasette and SQL."""
     with opened(collection) as session:
         images = session.images.select(filter).bitmap() if filter.strip() else None
-        with progress_shown("export", "exported") as show:
+        with progress_shown("export") as show:
             count = session.exchange.export_sqlite(file, images, show)
     put(f"{counted(count)} in {visible(str(file))}")

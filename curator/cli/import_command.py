@@ -56,7 +56,7 @@ def import_data(
     if plan:
         _show_plan(planned, home, replace_words=replace_words, as_json=as_json)
         return
-    with Session.create(home or Path.cwd()) as session, progress_shown("import", "read") as show:
+    with Session.create(home or Path.cwd()) as session, progress_shown("import") as show:
         report = session.exchange.carry_out(
             planned,
             lambda rows: show(rows, 0),

@@ -106,7 +106,12 @@ def _complete(shell: str) -> int:
 
 
 def _help_about(words: list[str]) -> int:
-    """What `frieze help tag add` says: the same as `frieze tag add --help`."""
+    """What `frieze help tag add` says: the same as `frieze tag add --help`; of `--man`, the man page."""
+    if words == ["--man"]:
+        from curator.cli.man_page import page
+
+        sys.stdout.write(page())
+        return 0
     if words[0] not in COMMANDS:
         raise UserError(f"there is no command '{words[0]}'", did_you_mean(words[0], COMMANDS))
     return dispatch([*words, "--help"])
@@ -126,7 +131,7 @@ def help_text() -> str:
             "Commands:",
             *lines,
             "",
-            "Options: --help, --version",
+            "Options: --help, --version; 'frieze help --man' prints the man page",
             "",
         ]
     )

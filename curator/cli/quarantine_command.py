@@ -39,7 +39,7 @@ def quarantine(
 
 
 def _read_again(collection: Path | None) -> None:
-    with opened(collection) as session, progress_shown("read again", "read again") as show:
+    with opened(collection) as session, progress_shown("read again") as show:
         done = session.quarantine.retry(lambda now: show(now.done, now.total))
     for line in report_lines(done.scanned, quarantined=False):
         say(line)

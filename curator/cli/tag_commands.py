@@ -143,7 +143,7 @@ def write(
     """Write tags and captions into the sidecars beside the images."""
     with opened(collection) as session:
         ids = session.images.select(filter).ids.tolist()
-        with progress_shown("write", "written") as show:
+        with progress_shown("write") as show:
             report = session.sidecars.write(
                 ids, suffix, force=force, progress=lambda done: show(done, len(ids))
             )

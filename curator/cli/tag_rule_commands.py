@@ -119,7 +119,7 @@ def _put_derived(report: dict[str, Any]) -> None:
 
 def order_by_rules(session: Session, ids: Sequence[int], *, dry_run: bool, yes: bool) -> None:
     """Order the tags of images by the rules of the collection's tables."""
-    with progress_shown("look", "looked at") as show:
+    with progress_shown("look") as show:
         count = session.rules.ordering(ids, show)
     _rewrite(
         count, len(ids), partial(session.rules.order, ids), "order tags by rule", dry_run=dry_run, yes=yes
@@ -148,7 +148,7 @@ def clean(
     with opened(collection) as session:
         ids = session.images.select(filter).ids.tolist()
         rules = session.rules.clean_rules(aliases, implications)
-        with progress_shown("look", "looked at") as show:
+        with progress_shown("look") as show:
             diff = session.rules.cleaning(ids, rules, show)
         _put_diff(diff, limit, as_json)
         if as_json and dry_run:
@@ -192,7 +192,7 @@ def _rewrite(
     if not dry_run:
         if count > 1 and not yes:
             ask(count)
-        with progress_shown("write", "written") as show:
+        with progress_shown("write") as show:
             done = carry_out(show)
         line = f"{sum(each.images_changed for each in done)} of {counted(selected)} changed: {why}"
     (put if tell else say)(line)

@@ -170,3 +170,30 @@ def test_bare_help_is_the_table_of_commands(frieze: Frieze) -> None:
     told = frieze("help").out
     assert told == frieze("--help").out
     assert set(COMMANDS) <= set(re.findall(r"^  (\w+)  ", told, re.M))
+
+
+def test_the_man_page_tells_of_every_command_and_obeys_nothing_in_it(frieze: Frieze) -> None:
+    """Whatever stands in help and examples is told, quotes, dashes and backslashes as they are typed."""
+    page = frieze("help", "--man")
+    assert page.code == 0
+    assert page.out.startswith(".TH FRIEZE 1 ")
+    sections = re.findall(r"^\.SS frieze (.+)$", page.out, re.M)
+    for (name, _), title in zip(commands(), sections, strict=True):
+        assert title.replace("\\-", "-").startswith(name)
+    for lines in examples().values():
+        for line in lines:
+            typed = line.replace("\\", "\\e").replace("-", "\\-").replace("'", "\\(aq")
+            assert f"\n{typed}\n" in page.out
+
+
+@pytest.mark.skipif(shutil.which("man") is None, reason="man is not installed")
+def test_man_renders_it_without_a_warning(frieze: Frieze, tmp_path: Path) -> None:
+    (tmp_path / "frieze.1").write_text(frieze("help", "--man").out, "utf-8")
+    shown = subprocess.run(
+        ["man", "--warnings", "-l", "-Tutf8", str(tmp_path / "frieze.1")],
+        capture_output=True, text=True, env=os.environ | {"MANWIDTH": "200", "LC_ALL": "C.UTF-8"},
+    )  # fmt: skip
+    assert (shown.returncode, shown.stderr) == (0, "")
+    text = re.sub("\x1b\\[[0-9;]*m|.\b", "", shown.stdout)
+    assert "frieze tag remove '' blurry --dry-run" in text
+    assert "printf 'mark keep cat --yes\\ntag add dog pet --yes\\n' | frieze batch --atomic" in text
