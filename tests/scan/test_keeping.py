@@ -82,7 +82,7 @@ def test_what_is_marked_to_keep_stays_and_is_the_best(tmp_path: Path) -> None:
 def test_words_are_carried_over_and_one_undo_takes_all_back(tmp_path: Path) -> None:
     rows = [("a", ("long hair", "cat"), ""), ("b", ("long_hair", "hat"), "one"), ("c", ("Cat", "dog"), "two")]
     session = session_of(tmp_path, rows, [(9, 9), (8, 8), (8, 8)])
-    assert kept(session, carry_words=True) == ["a"]
+    assert kept(session, carry_annotations=True) == ["a"]
     assert session.collection.tag_names([1, 2]) == [("long hair", "cat", "hat", "dog"), ("long_hair", "hat")]
     assert session.images.rows([1])[0].caption == "one"
     assert session.collection.check() == []
@@ -99,7 +99,7 @@ def test_a_chosen_one_stays_even_if_it_was_rejected(tmp_path: Path) -> None:
     session = session_of(tmp_path, [("a", ("cat",), ""), ("b", (), "")])
     session.edits.apply(SetMark(-1), [2])
     (group,) = find_groups(session.collection, [1, 2])
-    keeping = session.copies.keep_chosen(group, 2, carry_words=True)
+    keeping = session.copies.keep_chosen(group, 2, carry_annotations=True)
     session.edits.apply(keeping.edit, keeping.images)
     assert [row.mark for row in session.images.rows([1, 2])] == [-1, 0]
     assert session.collection.tag_names([2]) == [("cat",)]

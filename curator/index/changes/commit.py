@@ -3,6 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import IntEnum
+
+
+class State(IntEnum):
+    """What became of a commit."""
+
+    STANDS = 0
+    UNDONE = 1  # and may be done again
+    LEFT_BEHIND = 2  # undone, then its actor did something else
 
 
 @dataclass(frozen=True)

@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from enum import IntEnum
 
-from curator.index.changes.commit import Commit
+from curator.index.changes.commit import Commit, State
 
 EDIT = "edit"  # the kind of row that is a commit
 COMMIT_COLUMNS = """id, at, actor, what, images_changed, state,
     coalesce((SELECT last.stayed FROM journal last WHERE last.id = journal.latest), 0)"""
-
-
-class State(IntEnum):
-    """What became of a commit."""
-
-    STANDS = 0
-    UNDONE = 1  # and may be done again
-    LEFT_BEHIND = 2  # undone, then its actor did something else
 
 
 def commit_of(row: tuple[int, float, str, str, int, int, int]) -> Commit:

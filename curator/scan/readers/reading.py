@@ -1,6 +1,6 @@
 """Reading of found files: each opened and read once, many asked of the disk at a time; no index.
 
-What comes in and goes out are plain tuples: both cross to other processes (`crossing.py`), and an object for each of
+What comes in and goes out are plain tuples: both cross to other processes (`wire.py`), and an object for each of
 millions of files takes longer than reading it.
 """
 
