@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,8 +12,9 @@ from curator.contract.locations import manifest_file, manifest_files
 from curator.contract.manifest.manifest import open_manifest
 from curator.contract.progress import Progress
 from curator.contract.recipe.recipe import BatchSize
-from curator.freeze.build import FrozenManifest, freeze, summary
+from curator.freeze.build import freeze
 from curator.freeze.checks.checks import check
+from curator.freeze.listing import FrozenManifest
 from curator.freeze.members import members_of
 from curator.freeze.preview import preview
 from curator.freeze.reader import FreezeReader
@@ -51,20 +51,6 @@ def freeze_named(
         for finding in report.stops:
             raise UserError(finding.what, finding.hint)
         return freeze(reader, spec, members, path, progress, replace=replace)
-
-
-def manifests_in(
-    folder: Path, passed_over: Callable[[UserError], None] | None = None
-) -> list[FrozenManifest]:
-    """The manifests of a folder, newest first. `passed_over` hears of those that cannot be read."""
-    found: list[FrozenManifest] = []
-    for path in manifest_files(folder):
-        try:
-            found.append(summary(path))
-        except UserError as error:
-            if passed_over:
-                passed_over(error)
-    return sorted(found, key=lambda each: each.created_at, reverse=True)
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen 
     from curator.contract.manifest.manifest import Manifest
     from curator.contract.progress import Progress as FreezeProgress
     from curator.contract.recipe.recipe import BatchSize
-    from curator.freeze.build import FrozenManifest
     from curator.freeze.checks.checks import FreezeReport
     from curator.freeze.diff import ManifestDiff
+    from curator.freeze.listing import FrozenManifest
     from curator.freeze.preview import FreezePreview
 
 Format = Literal["jsonl", "kohya-toml", "kohya-json", "imagefolder", "parquet"]
@@ -58,7 +58,7 @@ class Freezing:
     def manifests(self, passed_over: Callable[[UserError], None] | None = None) -> list[FrozenManifest]:
         """The manifests of the collection, newest first; `passed_over` hears of those that cannot be read."""
         from curator.contract.locations import manifests_folder
-        from curator.freeze.library import manifests_in
+        from curator.freeze.listing import manifests_in
 
         return manifests_in(manifests_folder(self._collection.folder), passed_over)
 
@@ -68,6 +68,12 @@ class Manifests:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+
+    def all(self, passed_over: Callable[[UserError], None] | None = None) -> list[FrozenManifest]:
+        """The manifests, newest first; `passed_over` hears of those that cannot be read."""
+        from curator.freeze.listing import manifests_in
+
+        return manifests_in(self.folder, passed_over)
 
     def diff(self, first: Path, second: Path) -> ManifestDiff:
         """What differs between two manifests: rule, subsets, images, captions.
