@@ -110,8 +110,10 @@ def check_disk(run_folder: Path, recipe: Recipe, plan: TrainingPlan, trained: Tr
         plan.total_epochs // save.every_epochs if save.every_epochs else 0
     )
     kept = min(saves, save.keep_last + 1) if save.keep_last else saves
-    weights = numbers * (4 if save.dtype == "fp32" else 2) * (kept + 1)
-    needed = weights + numbers * 4 * 3 * 3 + _SPARE_BYTES
+    is_averaged = recipe.ema.decay > 0
+    copies = 2 if is_averaged and recipe.ema.save == "both" else 1
+    weights = numbers * (4 if save.dtype == "fp32" else 2) * (kept + 1) * copies
+    needed = weights + numbers * 4 * (4 if is_averaged else 3) * 3 + _SPARE_BYTES
     free = shutil.disk_usage(run_folder).free
     if needed > free:
         raise UserError(

@@ -49,6 +49,9 @@ class TrainedEmbeddings:
     def trains_text(self) -> bool:
         return True
 
+    def stepped(self) -> None:
+        """Nothing follows them."""
+
     def at_rest(self) -> AbstractContextManager[None]:
         """They are judged as they are."""
         return nullcontext()

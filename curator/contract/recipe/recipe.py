@@ -99,6 +99,33 @@ class Optimizer:
 
 
 @dataclass(frozen=True)
+class Ema:
+    """Moving average of what is trained: evaluated, sampled and saved in its place."""
+
+    decay: float = knob(
+        0.0, "share of the average that a step leaves, usually 0.999-0.9999; 0: off", low=0.0, high=0.9999999
+    )
+    warmup: Literal["ratio", "power", "none"] = knob(
+        "ratio",
+        "the most of it that update n leaves: (1 + n) / (10 + n), 1 - (1 + n)^-power, or the decay from the start",
+        choices=("ratio", "power", "none"),
+    )
+    power: float = knob(
+        0.6666667, "exponent of warmup = power: 2/3 for long runs, 3/4 for short", low=0.01, high=1.0
+    )
+    device: Literal["model", "cpu"] = knob(
+        "model",
+        "where the average lies: beside the weights, or in the memory of the CPU",
+        choices=("model", "cpu"),
+    )
+    save: Literal["average", "both"] = knob(
+        "average",
+        "what a checkpoint holds: the average, or the weights it is of as well",
+        choices=("average", "both"),
+    )
+
+
+@dataclass(frozen=True)
 class Schedule:
     """How the learning rate changes over the run."""
 
@@ -259,6 +286,7 @@ class Recipe:
     full: FullFinetune = field(default_factory=FullFinetune, metadata=CHOSEN)
     embeddings: Embeddings = field(default_factory=Embeddings, metadata=CHOSEN)
     optimizer: Optimizer = field(default_factory=Optimizer)
+    ema: Ema = field(default_factory=Ema)
     schedule: Schedule = field(default_factory=Schedule)
     length: Length = field(default_factory=Length)
     batch: BatchSize = field(default_factory=BatchSize)
