@@ -15,7 +15,6 @@ from train.families.clip_text import TextRules
 from train.families.family import Family
 from train.families.load import load_of_recipe
 from train.job import Process
-from train.trained.embeddings import expansion_of
 from train.trained.table import TRAINED
 from train.trained.trained import Trained
 
@@ -40,8 +39,7 @@ def load_model(
 
 
 def _text_rules(recipe: Recipe) -> TextRules:
-    word = expansion_of(recipe.embeddings) if recipe.trains == "embeddings" else None
-    return TextRules(recipe.text.weighted_captions, recipe.text.max_tokens, word)
+    return TextRules(recipe.text.weighted_captions, recipe.text.max_tokens)
 
 
 def load_latents(reader: BatchReader, recipe: Recipe, family: Family, process: Process) -> Latents:

@@ -18,7 +18,7 @@ from train.data.survey import CountedManifest, Survey
 from train.data.warnings import data_warnings
 from train.families.family import Family
 from train.report import Reporter
-from train.trained.embeddings import expansion_of
+from train.trained.embeddings import word_of
 from train.trained.trained import Trained
 
 _CAPTIONS_CHECKED = 200
@@ -93,7 +93,7 @@ def check_word(manifest: Manifest, recipe: Recipe) -> None:
     """
     if recipe.trains != "embeddings":
         return
-    word = expansion_of(recipe.embeddings).word
+    word = word_of(recipe.embeddings)
     rows = evenly_spread(len(manifest), _CAPTIONS_CHECKED)
     if not any(word.search(picture_of(manifest, row).plain_caption) for row in rows):
         raise UserError(

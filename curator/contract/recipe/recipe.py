@@ -76,6 +76,10 @@ class Embeddings:
     vectors: int = knob(4, "tokens the word counts as", unit="tokens", low=1, high=64)
     initial: str = knob("*", "text whose tokens they start from, again and again where it is short")
     lr: float = knob(5e-3, "their learning rate", low=1e-12, high=10.0)
+    extended: bool = knob(
+        False, "other vectors for each layer of the UNet that reads text (XTI), of SD 1.x and 2.x"
+    )
+    start: str = knob("", "an embeddings file of the same shape to start from; empty: new ones")
 
 
 @dataclass(frozen=True)
