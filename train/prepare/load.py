@@ -32,7 +32,7 @@ def load_model(
     row.mark(family, recipe)
     half = recipe.precision.mixed == "bf16"
     family.place(device, torch.bfloat16 if half else torch.float32)
-    trained = row.make(family, recipe)
+    trained = row.make(family, recipe, warn)
     if recipe.precision.gradient_checkpointing:
         family.use_gradient_checkpointing(text=trained.trains_text)
     return family, trained

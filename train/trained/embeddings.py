@@ -23,6 +23,7 @@ from transformers import CLIPTokenizer
 from curator.contract.errors import UserError
 from curator.contract.recipe.recipe import Embeddings, Recipe
 from curator.contract.text import visible
+from train.adapters.bundled import unbundled
 from train.families.clip_text import Expansion
 from train.families.family import Family
 from train.trained.text_layers import part_states, text_layers
@@ -116,7 +117,7 @@ def add_embeddings(family: Family, recipe: Recipe) -> TrainedEmbeddings:
     part_states(layers)
     trained = TrainedEmbeddings(vectors, knobs.lr, tuple(layers) or _FILE_NAMES[len(vectors)])
     if knobs.start:
-        _start_from(trained, Path(knobs.start).expanduser())
+        _start_from(trained, Path(knobs.start).expanduser(), knobs.word)
     return trained
 
 
@@ -129,8 +130,12 @@ def _layers(family: Family) -> dict[str, nn.Module]:
     return text_layers(family.unet)
 
 
-def _start_from(trained: TrainedEmbeddings, path: Path) -> None:
-    tensors, _ = read_lora(path)
+def _start_from(trained: TrainedEmbeddings, path: Path, word: str) -> None:
+    """From a file of embeddings, or from those of the word that are bundled in an adapter's."""
+    tensors, words = unbundled(read_lora(path)[0])
+    if words:
+        found = words.get(word, {})
+        tensors = {"emb_params": found["clip_l"], **found} if "clip_l" in found else found
     try:
         trained.load(tensors)
     except UserError as error:
