@@ -41,7 +41,7 @@ def import_data(
         typer.Option("--images", metavar="DIR", help="Where the images are, for kohya-json and scores."),
     ] = None,
     plan: Annotated[bool, typer.Option("--plan", help="Only show what would be done.")] = False,
-    replace_words: Annotated[
+    replace_annotations: Annotated[
         bool, typer.Option("--replace", help="Also replace tags and captions that images have.")
     ] = False,
     collection: CollectionOption = None,
@@ -54,23 +54,23 @@ def import_data(
     planned = Exchange.plan(path, layout, reg=reg, images=images)
     home = collection or enclosing_collection(Path.cwd())
     if plan:
-        _show_plan(planned, home, replace_words=replace_words, as_json=as_json)
+        _show_plan(planned, home, replace_annotations=replace_annotations, as_json=as_json)
         return
     with Session.create(home or Path.cwd()) as session, progress_shown("import", "read") as show:
         report = session.exchange.carry_out(
             planned,
             lambda rows: show(rows, 0),
             scanned=lambda now: show(now.done, now.total),
-            replace_words=replace_words,
+            replace_annotations=replace_annotations,
         )
     _show_report(report, as_json)
     Exchange.refuse_empty_import(planned, report.words)
 
 
-def _show_plan(plan: ImportPlan, home: Path | None, *, replace_words: bool, as_json: bool) -> None:
+def _show_plan(plan: ImportPlan, home: Path | None, *, replace_annotations: bool, as_json: bool) -> None:
     from curator.session.exchange import Exchange
 
-    counts = Exchange.count_rows(plan, home, replace_words=replace_words)
+    counts = Exchange.count_rows(plan, home, replace_annotations=replace_annotations)
     if as_json:
         put_json({**plan.as_json(), **_words_json(counts)})
     else:

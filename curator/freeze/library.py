@@ -15,6 +15,7 @@ from curator.freeze.build import FrozenManifest, freeze, summary
 from curator.freeze.checks.checks import check
 from curator.freeze.members import members_of
 from curator.freeze.preview import preview
+from curator.freeze.reader import FreezeReader
 from curator.freeze.spec import spec_of
 from curator.index.collection import Collection
 
@@ -41,13 +42,13 @@ def freeze_named(
         raise UserError(
             f"there is a manifest named {name}", "choose another name, or replace it with --replace"
         )
-    with collection.reading():
+    with FreezeReader.opened(collection) as reader:
         spec = spec_of(collection, rule)
-        members = members_of(collection, spec)
-        report = check(collection, spec, members, preview(collection, spec, members, BatchSize()))
+        members = members_of(reader, spec)
+        report = check(reader, spec, members, preview(reader, spec, members, BatchSize()))
         for finding in report.stops:
             raise UserError(finding.what, finding.hint)
-        return freeze(collection, spec, members, path, progress, replace=replace)
+        return freeze(reader, spec, members, path, progress, replace=replace)
 
 
 def manifests_in(
