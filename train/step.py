@@ -66,6 +66,7 @@ class Stepper:
         losses = self.gradients(batch)
         norm = self._clip(batch)
         self.optimizer.step()
+        self.trained.stepped()
         return Outcome(losses.mean, norm, losses.reg)
 
     def gradients(self, batch: Batch) -> Losses:

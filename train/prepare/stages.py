@@ -23,6 +23,7 @@ from train.prepare.load import load_model
 from train.prepare.refuse import check_images, check_word, warn
 from train.report import Reporter
 from train.step import Stepper
+from train.trained.average import Averaged
 from train.trained.trained import Trained
 
 
@@ -64,6 +65,8 @@ def load_trainable(recipe: Recipe, device: torch.device, reporter: Reporter) -> 
     """
     reporter.phase("loading the model")
     family, trained = load_model(recipe, device, reporter.warn)
+    if recipe.ema.decay and reporter.is_main_process:  # the only one that evaluates, samples and saves
+        trained = Averaged(trained, recipe.ema)
     return Trainable(family, trained, make_optimizer(recipe.optimizer, trained.groups))
 
 

@@ -54,6 +54,12 @@ _IDLE = (
         "only SDXL has a second text encoder: leave it out",
     ),
     _Idle(
+        ("ema.warmup", "ema.power", "ema.device", "ema.save"),
+        lambda r: r.ema.decay == 0,
+        "set ema.decay, or leave it out",
+    ),
+    _Idle(("ema.power",), lambda r: r.ema.warmup != "power", "set ema.warmup = 'power', or leave it out"),
+    _Idle(
         ("schedule.min_lr_ratio",), lambda r: r.schedule.name == "constant", "use schedule.name = 'cosine'"
     ),
     _Idle(
