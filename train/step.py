@@ -69,6 +69,7 @@ class Stepper:
         norm = self._clip(batch)
         if any(group["lr"] for group in self.optimizer.param_groups):  # some divide by it
             self.optimizer.step()
+        self.trained.stepped()
         return Outcome(losses.mean, norm, losses.reg)
 
     def gradients(self, batch: Batch) -> Losses:

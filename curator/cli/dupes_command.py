@@ -79,7 +79,7 @@ def dupes(
 
 def _look(session: Session, ids: list[int]) -> None:
     """Look at images nobody looked at before, and name those that cannot be."""
-    with progress_shown("look", "looked at") as show:
+    with progress_shown("look") as show:
         filled = session.copies.fingerprint(ids, show)
     if filled.fingerprinted:
         say(counted(filled.fingerprinted, "new fingerprint"))

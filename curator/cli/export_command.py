@@ -32,7 +32,7 @@ def sqlite(
     """Write images, tags, their pairs and scores as plain tables, for sqlite-utils, datasette and SQL."""
     with opened(collection) as session:
         images = session.images.select(filter).bitmap() if filter.strip() else None
-        with progress_shown("export", "exported") as show:
+        with progress_shown("export") as show:
             count = session.exchange.export_sqlite(file, images, show)
     if as_json:
         put_exported(file, count)

@@ -9,7 +9,7 @@ import typer
 
 from curator.cli.shared.options import CollectionOption, FilterArgument, JsonOption
 from curator.cli.shared.output import put_json_rows, put_named, put_table
-from curator.cli.shared.places import opened
+from curator.cli.shared.places import opened, opened_names
 from curator.cli.shared.typer_apps import noun
 from curator.contract.errors import UserError, did_you_mean
 from curator.contract.text import visible
@@ -25,8 +25,8 @@ NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The filter's 
 @app.command("list")
 def list_filters(collection: CollectionOption = None, as_json: JsonOption = False) -> None:
     """List the saved filters."""
-    with opened(collection) as session:
-        saved = session.filters.all()
+    with opened_names(collection) as names:
+        saved = names.filters()
     if as_json:
         rows: Iterator[FilterRow] = ({"name": each.name, "filter": each.filter} for each in saved)
         put_json_rows(rows)

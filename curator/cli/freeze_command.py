@@ -43,7 +43,7 @@ def freeze(
     with opened(collection) as session:
         rule = options.changed(session.buckets.rule)
         warnings = _tell_findings(session, rule)
-        with progress_shown("freeze", "frozen") as show:
+        with progress_shown("freeze") as show:
             frozen = session.freezing.write(name, show, rule=rule, replace=replace)
         session.buckets.change_rule(options.changed)  # only a rule that has frozen something is kept
     if as_json:

@@ -10,7 +10,7 @@ import typer
 from curator.cli.schemas.edits import RedoReport, UndoReport, commit_row
 from curator.cli.shared.options import CollectionOption, JsonOption
 from curator.cli.shared.output import counted, put, put_json, put_json_rows, put_table
-from curator.cli.shared.places import opened
+from curator.cli.shared.places import opened, opened_names
 from curator.cli.shared.typer_apps import single
 from curator.contract.errors import UserError
 from curator.contract.exit_codes import ExitCode
@@ -68,8 +68,8 @@ def history(
     as_json: JsonOption = False,
 ) -> None:
     """List the changes, newest first."""
-    with opened(collection) as session:
-        commits = session.edits.history(limit)
+    with opened_names(collection) as names:
+        commits = names.history(limit)
     if as_json:
         put_json_rows(map(commit_row, commits))
         return

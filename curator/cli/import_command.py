@@ -63,7 +63,7 @@ def import_data(
     with (
         Session.create(home or Path.cwd()) as session,
         session.edits.recorded() as commits,
-        progress_shown("import", "read") as show,
+        progress_shown("import") as show,
     ):
         report = session.exchange.carry_out(
             planned,

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from curator.cli.shared.options import CollectionOption, JsonOption
-from curator.cli.shared.output import counted, put, put_json, say
+from curator.cli.shared.output import counted, put, put_json
 from curator.cli.shared.places import opened
+from curator.cli.shared.progress import progress_shown
 from curator.contract.errors import UserError
 from curator.contract.locations import CLASS_IMAGES
 from curator.contract.text import visible
@@ -64,7 +65,8 @@ def make_reg(
         job = ClassPictures(
             model, prompt, caption or prompt, sizes, negative, seed, steps, cfg, sampler, clip_skip
         )
-        making.make(name, folder, job, lambda done, total: say(f"{done} of {counted(total, 'image')}"))
+        with progress_shown("make") as show:
+            making.make(name, folder, job, show)
     if as_json:
         report: MadeImages = {
             "schema": "frieze/make-reg/1", "subset": name, "path": str(folder), "images": count,

@@ -8,20 +8,16 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from curator.cli.buckets_command import rule_in_words
 from curator.cli.captions_command import EpochOption, EpochsOption, SeedOption, StepOption
 from curator.cli.manifest_exchange import ManifestArgument, diff, export, import_manifest
 from curator.cli.schemas.words import image_funnel
 from curator.cli.shared.options import CollectionOption, JsonOption
 from curator.cli.shared.output import put, put_json, put_json_rows, put_table, say
-from curator.cli.shared.places import manifest_file, manifests_of, opened
+from curator.cli.shared.places import collection_folder, manifest_file, manifests_of
 from curator.cli.shared.typer_apps import noun
-from curator.cli.subset_commands import subset_summary
-from curator.contract.buckets import BucketRule
 from curator.contract.epoch_plan import EpochPlan, Leftovers
 from curator.contract.errors import UserError
 from curator.contract.exit_codes import ExitCode
-from curator.contract.manifest.header import ManifestSubset
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
@@ -34,6 +30,8 @@ if TYPE_CHECKING:
         SubsetValues,
     )
     from curator.cli.schemas.training import BucketRule as RuleReport
+    from curator.contract.buckets import BucketRule
+    from curator.contract.manifest.header import ManifestSubset
     from curator.contract.manifest.manifest import Manifest
 
 app = noun("List, show, verify, compare, export and import manifests.")
@@ -46,8 +44,7 @@ app.command("import")(import_manifest)
 def list_manifests(collection: CollectionOption = None, as_json: JsonOption = False) -> None:
     """List the manifests, newest first."""
     damaged: list[UserError] = []
-    with opened(collection) as session:
-        found = session.freezing.manifests(damaged.append)
+    found = manifests_of(collection_folder(collection)).all(damaged.append)
     for why in damaged:
         say(f"passed over: {visible(why.what)}: {visible(why.hint)}")
     if as_json:
@@ -144,6 +141,9 @@ def _device_batches(samples: int, steps: int, plan: EpochPlan, batch_size: int) 
 
 
 def _put_about(about: ManifestReport, rule: BucketRule, subsets: Sequence[ManifestSubset]) -> None:
+    from curator.cli.buckets_command import rule_in_words
+    from curator.cli.subset_commands import subset_summary
+
     put(f"manifest    {visible(about['name'])}, made {visible(about['created_at'])}")
     put(f"digest      {about['digest']}")
     put(f"rule        {rule_in_words(rule)}")

@@ -80,7 +80,7 @@ def export(
 ) -> None:
     """Write a manifest for other programs; JSON lines can be taken in again with 'frieze manifest import'."""
     file = manifest_file(manifest, collection)
-    with progress_shown("export", "exported") as show:
+    with progress_shown("export") as show:
         count, notes = manifests_of(collection).export(file, target, format, show, copy=copy)
     for note in notes:
         say(f"note: {visible(note)}")

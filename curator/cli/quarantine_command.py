@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,14 +11,14 @@ import typer
 from curator.cli.schemas.words import iso_time
 from curator.cli.shared.options import CollectionOption, JsonOption
 from curator.cli.shared.output import counted, put, put_json_rows, put_table, say
-from curator.cli.shared.places import opened
+from curator.cli.shared.places import opened, opened_names
 from curator.cli.shared.progress import progress_shown
 from curator.cli.shared.scan_lines import report_lines
 from curator.cli.shared.typer_apps import single
 
 if TYPE_CHECKING:
     from curator.cli.schemas.collection import QuarantinedRow
-    from curator.session.quarantine import Quarantined
+    from curator.session.images import Quarantined
 
 
 def quarantine(
@@ -28,15 +29,10 @@ def quarantine(
     as_json: JsonOption = False,
 ) -> None:
     """List the files that the last scan could not use: since when, where, and why."""
-    with opened(collection) as session:
-        if retry:
-            with progress_shown("read again", "read again") as show:
-                done = session.quarantine.retry(lambda now: show(now.done, now.total))
-            for line in report_lines(done.scanned, quarantined=False):
-                say(line)
-            gone = f", {done.gone} gone" if done.gone else ""
-            say(f"{counted(done.usable, 'file')} can be used now{gone}, {done.left} cannot")
-        entries = session.quarantine.all()
+    if retry:
+        _read_again(collection)
+    with opened_names(collection) as names:
+        entries = names.quarantined()
     if as_json:
         put_json_rows(map(_row, entries))
     elif entries:
@@ -48,6 +44,15 @@ def quarantine(
 
 def _row(entry: Quarantined) -> QuarantinedRow:
     return {"path": entry.path, "reason": entry.reason, "created_at": iso_time(entry.at), "at": entry.at}
+
+
+def _read_again(collection: Path | None) -> None:
+    with opened(collection) as session, progress_shown("read again") as show:
+        done = session.quarantine.retry(lambda now: show(now.done, now.total))
+    for line in report_lines(done.scanned, quarantined=False):
+        say(line)
+    gone = f", {done.gone} gone" if done.gone else ""
+    say(f"{counted(done.usable, 'file')} can be used now{gone}, {done.left} cannot")
 
 
 def _when(at: float) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
@@ -13,7 +14,7 @@ from curator.cli.shared.arguments import FILTER
 from curator.cli.shared.caption_rules import RuleOption, changed_rules
 from curator.cli.shared.options import CollectionOption, DryRunOption, JsonOption
 from curator.cli.shared.output import counted, put, put_json, put_json_rows, put_named, put_table
-from curator.cli.shared.places import opened
+from curator.cli.shared.places import opened, opened_names
 from curator.cli.shared.typer_apps import noun, with_options
 from curator.contract.text import visible
 
@@ -89,8 +90,18 @@ class SubsetOptions:
 
 
 @app.command("list")
-def list_subsets(collection: CollectionOption = None, as_json: JsonOption = False) -> None:
+def list_subsets(
+    names: Annotated[
+        bool,
+        typer.Option("--names", help="Only their names, one a line; no image is counted, so it is fast."),
+    ] = False,
+    collection: CollectionOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """List the subsets with their share of an epoch."""
+    if names:
+        _put_names(collection, as_json)
+        return
     with opened(collection) as session:
         subsets = session.subsets.all()
         shares = {share.name: share for share in session.freezing.preview().subsets}
@@ -112,6 +123,16 @@ def list_subsets(collection: CollectionOption = None, as_json: JsonOption = Fals
         for each in subsets
     ]  # fmt: skip
     put_table(rows, ("name", "images", "repeats", "samples", "share", "options", "filter"))
+
+
+def _put_names(collection: Path | None, as_json: bool) -> None:
+    with opened_names(collection) as known:
+        subsets = known.subsets()
+    if as_json:
+        put_json_rows({"name": each.name, "filter": each.filter} for each in subsets)
+        return
+    for each in subsets:
+        put(visible(each.name))
 
 
 @app.command()

@@ -11,7 +11,7 @@ from curator.cli.identifier_command import check_identifier
 from curator.cli.shared.bulk_edit import change, change_images
 from curator.cli.shared.options import CollectionOption, DryRunOption, FilterArgument, JsonOption, YesOption
 from curator.cli.shared.output import put, put_json, put_json_rows, put_table
-from curator.cli.shared.places import opened
+from curator.cli.shared.places import opened, opened_names
 from curator.cli.shared.progress import progress_shown
 from curator.cli.shared.typer_apps import noun
 from curator.cli.tag_rule_commands import clean, derive, order_by_rules, tables
@@ -22,7 +22,7 @@ from curator.contract.text import visible
 if TYPE_CHECKING:
     from curator.cli.schemas.edits import SidecarReport
     from curator.cli.schemas.images import BandRow, FoundTag, TagRow
-    from curator.session.sidecars import WriteReport
+    from curator.session.exchange import WriteReport
     from curator.session.tags import Tag
 
 app = noun("Add, remove, rename, derive, clean and order tags; write sidecars.")
@@ -162,7 +162,7 @@ def write(
     with opened(collection) as session:
         found = session.images.select(filter)
         ids = found.ids.tolist()
-        with progress_shown("write", "written") as show:
+        with progress_shown("write") as show:
             report = session.sidecars.write(
                 ids, suffix, force=force, progress=lambda done: show(done, len(ids))
             )
@@ -212,8 +212,8 @@ def list_tags(
     as_json: JsonOption = False,
 ) -> None:
     """List tags with their counts, most common first."""
-    with opened(collection) as session:
-        tags = [tag for tag in session.tags.all() if not cls or tag.cls == cls][:limit]
+    with opened_names(collection) as names:
+        tags = [tag for tag in names.tags() if not cls or tag.cls == cls][:limit]
     if bands:
         _put_bands(tags, bands, as_json)
         return
@@ -254,8 +254,8 @@ def find(
     as_json: JsonOption = False,
 ) -> None:
     """Find tags by any part of their name, with count, class and the alias that matched (B15)."""
-    with opened(collection) as session:
-        found = session.tags.find(text, limit)
+    with opened_names(collection) as names:
+        found = names.find_tags(text, limit)
     if as_json:
         rows: Iterator[FoundTag] = ({**_row(tag), "alias": alias or None} for tag, alias in found)
         put_json_rows(rows)

@@ -137,7 +137,7 @@ def _put_derived(report: DeriveReport) -> None:
 def order_by_rules(session: Session, found: Result, *, dry_run: bool, yes: bool, as_json: bool) -> None:
     """Order the tags of images by the rules of the collection's tables."""
     ids = found.ids.tolist()
-    with progress_shown("look", "looked at") as show:
+    with progress_shown("look") as show:
         count = session.rules.ordering(ids, show)
     done = [] if dry_run else _rewritten(count, partial(session.rules.order, ids), yes=yes)
     put_edit(
@@ -176,7 +176,7 @@ def clean(
         found = session.images.select(filter)
         ids = found.ids.tolist()
         rules = session.rules.clean_rules(aliases, implications)
-        with progress_shown("look", "looked at") as show:
+        with progress_shown("look") as show:
             diff = session.rules.cleaning(ids, rules, show)
         if not as_json:
             _put_diff(diff, limit)
@@ -224,7 +224,7 @@ def _rewritten(count: int, carry_out: Callable[[Show], list[Commit]], *, yes: bo
     """Carry a rule out after asking; gives the commits."""
     if count > 1 and not yes:
         ask(count)
-    with progress_shown("write", "written") as show:
+    with progress_shown("write") as show:
         return carry_out(show)
 
 

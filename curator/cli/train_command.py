@@ -81,7 +81,7 @@ def train(
     path = manifest_file(manifest, collection)
     knobs = load_recipe(recipe, [*(sets or ()), *_model_set(model)])
     if check:
-        doubts = runs_of(collection).check_models(knobs) if knobs.model.path else []
+        doubts = runs_of(collection).look_at_model(knobs) if knobs.model.path else []
         _check(path, knobs, processes or 1, doubts, as_json)
         return
     _go_on(_launched(runs_of(collection), path, knobs, name or path.stem, processes or 1), detach, as_json)

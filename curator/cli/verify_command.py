@@ -32,11 +32,11 @@ def verify(
     """Check that what is derived in the index fits the images."""
     with opened(collection) as session:
         if rebuild:
-            with progress_shown("rebuild", "rebuilt") as show:
+            with progress_shown("rebuild") as show:
                 session.upkeep.rebuild(show)
         if fold:
             session.upkeep.fold_all()
-        with progress_shown("check", "checked") as show:
+        with progress_shown("check") as show:
             faults = session.upkeep.check(show)
     if as_json:
         report: VerifyReport = {"schema": "frieze/verify/1", "rebuilt": rebuild, "faults": faults}

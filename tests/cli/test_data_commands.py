@@ -67,7 +67,7 @@ def test_a_dump_and_a_pick(posts: Path, frieze: Frieze) -> None:
     """S001, S002, S004"""
     planned = frieze("import", posts, "--layout", "booru", "--plan", "--json").json
     assert (planned["rows"], planned["funnel"]) == (4, [{"reason": "kept", "count": 4}])
-    assert "4  kept" in frieze("import", posts, "--layout", "booru").out
+    assert "4\tkept" in frieze("import", posts, "--layout", "booru").out
     assert frieze("ls", "fav>20 rating:explicit", "--count").out == "1\n"
     done = frieze("pick", "--by", "score", "--top", 2, "--split", "rating:general", "--json").json
     assert done["images"] == 2

@@ -52,6 +52,7 @@ STABLE: list[tuple[str, str]] = [
     ("manifest export set out --format imagefolder", ""),
     ("manifest captions set 0 --epochs 2 --json", "epoch caption"),
     ("manifest import exported again", ""),
+    ("completion bash", ""),
     ("manifest list --json", "name images digest"),
     ("scan", ""),
     ("scan pictures --json", "added"),
@@ -118,6 +119,7 @@ STABLE: list[tuple[str, str]] = [
 ]  # fmt: skip
 NOT_RUN_HERE = {
     "adapter plan",
+    "batch",
     "demo",
     "subset make-reg",
     "train",

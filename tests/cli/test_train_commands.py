@@ -274,6 +274,15 @@ def test_the_check_tells_where_model_and_recipe_differ(frozen: Path, model: Path
     assert "says that it predicts epsilon (its scheduler), and the recipe says v_prediction" in doubt["what"]
 
 
+def test_a_pickle_is_opened_by_the_check(frozen: Path, tmp_path: Path, frieze: Frieze) -> None:
+    """As the trainer opens it: what it would refuse is refused here."""
+    model = tmp_path / "m.ckpt"
+    model.write_bytes(b"\x80\x02 and no more")
+    done = frieze("train", "set", "--recipe", "tiny-demo", "--model", model, "--check")
+    assert done.code == 2
+    assert done.err.count("is a damaged pickle") == 1
+
+
 def test_a_manifest_is_trained_outside_of_any_collection(
     frozen: Path, tmp_path: Path, frieze: Frieze, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,7 +20,7 @@ from train.data.survey import CountedManifest, Survey
 from train.data.warnings import data_warnings
 from train.families.family import BaseFacts, Family
 from train.report import Reporter
-from train.trained.embeddings import expansion_of
+from train.trained.embeddings import word_of
 from train.trained.trained import Trained
 
 _CAPTIONS_CHECKED = 200
@@ -96,7 +96,7 @@ def check_word(manifest: Manifest, recipe: Recipe) -> None:
     """
     if recipe.trains != "embeddings":
         return
-    word = expansion_of(recipe.embeddings).word
+    word = word_of(recipe.embeddings)
     rows = evenly_spread(len(manifest), _CAPTIONS_CHECKED)
     if not any(word.search(picture_of(manifest, row).plain_caption) for row in rows):
         raise UserError(
@@ -136,8 +136,10 @@ def check_disk(run_folder: Path, recipe: Recipe, plan: TrainingPlan, trained: Tr
         plan.total_epochs // save.every_epochs if save.every_epochs else 0
     )
     kept = min(saves, save.keep_last + 1) if save.keep_last else saves
-    weights = numbers * (4 if save.dtype == "fp32" else 2) * (kept + 1)
-    state = round(numbers * (4 + recipe.optimizer.facts.state_bytes))
+    is_averaged = recipe.ema.decay > 0
+    copies = 2 if is_averaged and recipe.ema.save == "both" else 1
+    weights = numbers * (4 if save.dtype == "fp32" else 2) * (kept + 1) * copies
+    state = round(numbers * (4 * (2 if is_averaged else 1) + recipe.optimizer.facts.state_bytes))
     needed = weights + 3 * state + _SPARE_BYTES
     free = shutil.disk_usage(run_folder).free
     if needed > free:

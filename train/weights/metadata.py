@@ -6,6 +6,7 @@ Only what is known to be true is written; every value is a string, as readers of
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import PurePath
@@ -32,6 +33,9 @@ class Record:
     plan: TrainingPlan
     base: BaseFacts
     started_at: float
+    hashes: Callable[[], Mapping[str, str]] = (
+        dict  # of the base model's files; asked for when a file is written
+    )
 
 
 _WHAT = {"adapter": "/lora", "full": "", "embeddings": "/textual-inversion"}
@@ -45,6 +49,7 @@ def weights_metadata(record: Record, step: int, now: float) -> dict[str, str]:
         **_of_length(record, step, now),
         **_of_training(record),
         **_of_data(record),
+        **record.hashes(),
     }
 
 

@@ -78,11 +78,19 @@ def counted(count: int, one: str = "image") -> str:
 
 
 def put_table(rows: Iterable[Sequence[object]], header: Sequence[str]) -> None:
-    """Columns as wide as they need, numbers to the right. Without rows nothing but the header."""
+    """A line of headings, then the rows. In a terminal columns as wide as they need, numbers to the right.
+
+    Elsewhere a tab between cells and nothing else: foreign tabs are visible ones, so a line has as many as headings.
+    """
     cells = [[visible(str(cell)) for cell in row] for row in rows]
+    lines = [list(header), *cells]
+    if not sys.stdout.isatty():
+        for row in lines:
+            put("\t".join(row))
+        return
     kinds = [_is_number_column([row[i] for row in cells]) for i in range(len(header))]
-    widths = [max(len(row[i]) for row in [list(header), *cells]) for i in range(len(header))]
-    for row in [list(header), *cells]:
+    widths = [max(len(row[i]) for row in lines) for i in range(len(header))]
+    for row in lines:
         padded = (
             cell.rjust(width) if is_number else cell.ljust(width)
             for cell, width, is_number in zip(row, widths, kinds, strict=True)

@@ -55,6 +55,12 @@ _IDLE = (
         "only SDXL has a second text encoder: leave it out",
     ),
     _Idle(
+        ("ema.warmup", "ema.power", "ema.device", "ema.save"),
+        lambda r: r.ema.decay == 0,
+        "set ema.decay, or leave it out",
+    ),
+    _Idle(("ema.power",), lambda r: r.ema.warmup != "power", "set ema.warmup = 'power', or leave it out"),
+    _Idle(
         tuple(f"sample.{key}" for key in _PICTURE_KEYS),
         lambda r: not r.sample.prompts,
         "give sample.prompts, or leave it out",

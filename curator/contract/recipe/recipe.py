@@ -79,6 +79,37 @@ class Embeddings:
     vectors: int = knob(4, "tokens the word counts as", unit="tokens", low=1, high=64)
     initial: str = knob("*", "text whose tokens they start from, again and again where it is short")
     lr: float = knob(5e-3, "their learning rate", low=1e-12, high=10.0)
+    extended: bool = knob(
+        False, "other vectors for each layer of the UNet that reads text (XTI), of SD 1.x and 2.x"
+    )
+    start: str = knob("", "an embeddings file of the same shape to start from; empty: new ones")
+
+
+@dataclass(frozen=True)
+class Ema:
+    """Moving average of what is trained: evaluated, sampled and saved in its place."""
+
+    decay: float = knob(
+        0.0, "share of the average that a step leaves, usually 0.999-0.9999; 0: off", low=0.0, high=0.9999999
+    )
+    warmup: Literal["ratio", "power", "none"] = knob(
+        "ratio",
+        "the most of it that update n leaves: (1 + n) / (10 + n), 1 - (1 + n)^-power, or the decay from the start",
+        choices=("ratio", "power", "none"),
+    )
+    power: float = knob(
+        0.6666667, "exponent of warmup = power: 2/3 for long runs, 3/4 for short", low=0.01, high=1.0
+    )
+    device: Literal["model", "cpu"] = knob(
+        "model",
+        "where the average lies: beside the weights, or in the memory of the CPU",
+        choices=("model", "cpu"),
+    )
+    save: Literal["average", "both"] = knob(
+        "average",
+        "what a checkpoint holds: the average, or the weights it is of as well",
+        choices=("average", "both"),
+    )
 
 
 @dataclass(frozen=True)
@@ -206,6 +237,7 @@ class Recipe:
     full: FullFinetune = field(default_factory=FullFinetune, metadata=CHOSEN)
     embeddings: Embeddings = field(default_factory=Embeddings, metadata=CHOSEN)
     optimizer: Optimizer = field(default_factory=Optimizer)
+    ema: Ema = field(default_factory=Ema)
     schedule: Schedule = field(default_factory=Schedule)
     length: Length = field(default_factory=Length)
     batch: BatchSize = field(default_factory=BatchSize)

@@ -53,7 +53,7 @@ from curator.tui.widgets.entry import Entry
 from curator.tui.widgets.line_list import LineList
 
 if TYPE_CHECKING:
-    from curator.session.freezing import FrozenManifest
+    from curator.session.manifests import FrozenManifest
 
 KEYS = (
     KeyAction("train.launch", "L", "launch", "start the training", "launch"),
