@@ -22,10 +22,19 @@ from curator.contract.recipe.toml_file import (
     sources_of,
     values_of,
 )
+from curator.contract.run.schedule_doubts import known_steps, schedule_warnings
+from curator.contract.run.schedules import lr_factor
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
-    from curator.cli.schemas.training import KeyChange, KeyRow, KeyValue, PresetRow, RecipeCheck
+    from curator.cli.schemas.training import (
+        KeyChange,
+        KeyRow,
+        KeyValue,
+        PresetRow,
+        RateFactor,
+        RecipeCheck,
+    )
 
 app = noun("List, show and check recipes; list their keys.")
 
@@ -76,7 +85,9 @@ def show(
 @app.command()
 def check(recipe: RecipeArgument, sets: SetOption = None, as_json: JsonOption = False) -> None:
     """Say whether a recipe can be followed; an unknown or idle key is refused."""
-    warnings = recipe_warnings(load_recipe(recipe, sets or ()))
+    checked = load_recipe(recipe, sets or ())
+    steps = known_steps(checked)
+    warnings = [*recipe_warnings(checked), *(schedule_warnings(checked, steps) if steps else ())]
     if as_json:
         report: RecipeCheck = {
             "schema": "frieze/recipe-check/1",
@@ -88,6 +99,29 @@ def check(recipe: RecipeArgument, sets: SetOption = None, as_json: JsonOption = 
     for warning in warnings:
         say(f"{warning.what}: {warning.hint}")
     put(f"{visible(recipe)} is sound")
+
+
+@app.command()
+def lr(
+    recipe: RecipeArgument,
+    steps: Annotated[int, typer.Option("--steps", metavar="N", min=1, help="Length of the run in steps.")],
+    sets: SetOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Print what the learning rates of UNet and text encoder are multiplied with at each step of a run."""
+    chosen = load_recipe(recipe, sets or ())
+    for warning in schedule_warnings(chosen, steps):
+        say(f"{warning.what}: {warning.hint}")
+    factors = ((step, lr_factor(chosen, step, steps)) for step in range(steps))
+    if as_json:
+        rows: Iterator[RateFactor] = (
+            {"step": step, "unet": factor, "text": factor} for step, factor in factors
+        )
+        put_json_rows(rows)
+        return
+    put_table(
+        ((step, f"{factor:.6f}", f"{factor:.6f}") for step, factor in factors), ("step", "unet", "text")
+    )
 
 
 @app.command()
@@ -129,7 +163,7 @@ def _about(info: FieldInfo) -> KeyRow:
     return {
         "key": info.name,
         "section": info.section,
-        "needs": dict(info.needs),
+        "needs": {key: "|".join(values) for key, values in info.needs},
         "type": info.kind,
         "default": info.default,
         "unit": info.unit,

@@ -151,11 +151,13 @@ def _check(
     from curator.contract.manifest.manifest import open_manifest
     from curator.contract.recipe.checks import bracket_warnings, recipe_warnings
     from curator.contract.run.run_length import plan_training
+    from curator.contract.run.schedule_doubts import schedule_warnings
 
     with open_manifest(path) as manifest:
         length = plan_training(manifest.spans, recipe, processes)
         sizes, images = manifest.header.buckets, len(manifest)
-        warnings = [*recipe_warnings(recipe), *of_models, *bracket_warnings(manifest, recipe)]
+        of_recipe = [*recipe_warnings(recipe), *schedule_warnings(recipe, length.total_steps)]
+        warnings = [*of_recipe, *of_models, *bracket_warnings(manifest, recipe)]
     steps = {sizes[bucket]: count for bucket, count in length.plan.bucket_batches(0).items()}
     if as_json:
         report: TrainCheck = {

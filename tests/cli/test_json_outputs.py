@@ -104,6 +104,7 @@ LINES: list[tuple[str, int]] = [
     ("recipe list", 0),
     ("recipe show sd15-lora", 0),
     ("recipe show sd15-lora --against tiny-demo", 0),
+    ("recipe lr sd15-lora --set schedule.warmup_steps=2 --steps 4", 0),
     ("recipe check sd15-lora --set length.steps=9", 0),
     ("recipe fields", 0),
     ("adapter plan sd15-lora --family sd1", 0),

@@ -82,6 +82,7 @@ OUTPUTS: dict[str, tuple[Output, ...]] = {
     "manifest captions": (_list(images.EpochCaption),),
     "export sqlite": (Output(collection.ExportReport),),
     "recipe list": (_list(training.PresetRow),),
+    "recipe lr": (_list(training.RateFactor),),
     "recipe show": (Output(training.KeyValue, "map"), _list(training.KeyChange, "--against")),
     "recipe check": (Output(training.RecipeCheck),),
     "recipe fields": (_list(training.KeyRow),),

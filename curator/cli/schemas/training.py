@@ -221,6 +221,14 @@ class KeyChange(TypedDict):
     after: Value
 
 
+class RateFactor(TypedDict):
+    """What the learning rates of UNet and text encoder are multiplied with at a step, counted from 0."""
+
+    step: int
+    unet: float
+    text: float
+
+
 class RecipeCheck(TypedDict):
     """Whether a recipe can be followed."""
 

@@ -12,6 +12,9 @@ from typing import Literal
 from curator.contract.epoch_plan import LEFTOVERS
 from curator.contract.recipe.adapter import Adapter
 from curator.contract.recipe.knobs import CHOSEN, choice, knob
+from curator.contract.recipe.objective import Objective
+from curator.contract.recipe.optimizer import Optimizer
+from curator.contract.recipe.schedule import Schedule
 
 
 @dataclass(frozen=True)
@@ -83,26 +86,6 @@ class Embeddings:
 
 
 @dataclass(frozen=True)
-class Optimizer:
-    """How weights move."""
-
-    name: Literal["adamw"] = knob("adamw", "optimiser", choices=("adamw",))
-    unet_lr: float = knob(1e-4, "learning rate of the UNet; 0 leaves it alone", low=0.0, high=10.0)
-    text_lr: float = knob(5e-5, "learning rate of the text encoder; 0 leaves it alone", low=0.0, high=10.0)
-    text_2_lr: float = knob(
-        -1.0,
-        "learning rate of the second text encoder of SDXL; 0 leaves it alone, -1: as the first",
-        low=-1.0,
-        high=10.0,
-    )
-    beta1: float = knob(0.9, "decay of the mean of gradients", low=0.0, high=0.99999)
-    beta2: float = knob(0.999, "decay of the mean of squared gradients", low=0.0, high=0.99999)
-    weight_decay: float = knob(0.01, "pull of weights towards zero", low=0.0)
-    epsilon: float = knob(1e-8, "smallest divisor", low=1e-12)
-    max_grad_norm: float = knob(1.0, "gradients are scaled down to this norm; 0: never", low=0.0)
-
-
-@dataclass(frozen=True)
 class Ema:
     """Moving average of what is trained: evaluated, sampled and saved in its place."""
 
@@ -130,17 +113,6 @@ class Ema:
 
 
 @dataclass(frozen=True)
-class Schedule:
-    """How the learning rate changes over the run."""
-
-    name: Literal["constant", "cosine"] = knob(
-        "cosine", "shape after the warm-up", choices=("constant", "cosine")
-    )
-    warmup_steps: int = knob(0, "steps of linear rise, the first included", unit="steps", low=0)
-    min_lr_ratio: float = knob(0.0, "share of the learning rate at the end of a cosine", low=0.0, high=1.0)
-
-
-@dataclass(frozen=True)
 class Length:
     """When the run is done: epochs win where both are given."""
 
@@ -160,31 +132,6 @@ class BatchSize:
         "short",
         "images of a bucket that fill no batch: a short batch, a filled one, or carried to the next epoch",
         choices=LEFTOVERS,
-    )
-
-
-@dataclass(frozen=True)
-class Objective:
-    """What is minimised."""
-
-    min_snr_gamma: float = knob(0.0, "min-SNR weighting (Hang 2023), usually 5; 0: off", low=0.0)
-    noise_offset: float = knob(
-        0.0, "noise common to a whole channel, usually 0.03-0.1; 0: off", low=0.0, high=1.0
-    )
-    adaptive_noise_scale: float = knob(
-        0.0,
-        "added to the noise offset, times the size of a channel's mean, never below 0 in all; 0: off",
-        low=-10.0,
-        high=10.0,
-    )
-    multires_noise_levels: int = knob(
-        0, "levels of ever coarser noise that are added, usually 6-10; 0: off", low=0, high=64
-    )
-    multires_noise_discount: float = knob(
-        0.3, "strength of each of these levels beside the one before", low=0.0, high=1.0
-    )
-    mask_floor: float = knob(
-        0.0, "the least a place counts in the loss where a subset has masks; 0: nothing", low=0.0, high=1.0
     )
 
 
