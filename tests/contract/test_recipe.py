@@ -132,11 +132,6 @@ def test_every_knob_says_what_it_is(info: FieldInfo) -> None:
             "leave it out",
         ),
         ("[optimizer]\nname = 'prodigy'", "finds one rate for all", "1.0"),
-        (
-            "[optimizer]\nname = 'sgd_schedulefree'\n[schedule]\nname = 'constant'\n[ema]\ndecay = 0.99",
-            "would average them again",
-            "ema.decay",
-        ),
         ("[optimizer]\nname = 'sgd_schedulefree'", "averages weights", "schedule.name = 'constant'"),
         (
             "[optimizer]\nname = 'adafactor'\n[optimizer.adafactor]\nrelative_step = true\n"

@@ -16,7 +16,7 @@ from curator.contract.recipe.toml_file import load_recipe, with_values
 from train.optim import packages
 from train.optim.optimizers import averages, check_optimizer, make_optimizer, rates_of, set_rates
 from train.optim.table import ROWS
-from train.trained.schedule_free import resting
+from train.trained.optimizer_average import averaged
 from train.trained.trained import WeightGroup
 
 OPTIONAL = ("bitsandbytes", "came_pytorch", "dadaptation", "lion_pytorch", "prodigyopt", "schedulefree")
@@ -182,7 +182,7 @@ def test_rest_at_the_average_and_back_changes_no_bit(name: str) -> None:
             return rest()
 
     plain, watched = Model(name), Model(name)
-    trained = resting(Trained(watched.weights), watched.optimizer)
+    trained = averaged(Trained(watched.weights), watched.optimizer)
     for number in range(12):
         plain.step(number)
         watched.step(number)

@@ -139,7 +139,7 @@ def check_disk(run_folder: Path, recipe: Recipe, plan: TrainingPlan, trained: Tr
     is_averaged = recipe.ema.decay > 0
     copies = 2 if is_averaged and recipe.ema.save == "both" else 1
     weights = numbers * (4 if save.dtype == "fp32" else 2) * (kept + 1) * copies
-    state = round(numbers * (4 * (2 if is_averaged else 1) + recipe.optimizer.facts.state_bytes))
+    state = round(numbers * (4 + recipe.optimizer.facts.state_bytes + (4 if is_averaged else 0)))
     needed = weights + 3 * state + _SPARE_BYTES
     free = shutil.disk_usage(run_folder).free
     if needed > free:

@@ -23,8 +23,8 @@ from train.prepare.load import load_model
 from train.prepare.refuse import check_images, check_objective, check_word, warn
 from train.report import Reporter
 from train.step import Stepper
-from train.trained.average import Averaged
-from train.trained.schedule_free import resting
+from train.trained.ema import Averaged
+from train.trained.optimizer_average import averaged
 from train.trained.trained import Trained
 
 
@@ -75,7 +75,7 @@ def load_trainable(recipe: Recipe, device: torch.device, reporter: Reporter) -> 
             f"{recipe.optimizer.name} keeps its state in plain memory: there is no NVIDIA GPU",
             "nothing to do: the weights come out the same",
         )
-    trained = resting(trained, optimizer)
+    trained = averaged(trained, optimizer)
     if recipe.ema.decay and reporter.is_main_process:  # the only one that evaluates, samples and saves
         trained = Averaged(trained, recipe.ema)
     return Trainable(family, trained, optimizer)

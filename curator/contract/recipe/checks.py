@@ -59,6 +59,11 @@ _IDLE = (
         lambda r: r.ema.decay == 0,
         "set ema.decay, or leave it out",
     ),
+    _Idle(
+        ("ema.decay",),
+        lambda r: r.optimizer.facts.averages,
+        "leave it out: this optimiser keeps an average of its own",
+    ),
     _Idle(("ema.power",), lambda r: r.ema.warmup != "power", "set ema.warmup = 'power', or leave it out"),
     _Idle(
         tuple(f"sample.{key}" for key in _PICTURE_KEYS),

@@ -32,11 +32,6 @@ def check_rates(recipe: Recipe, given: frozenset[str], source: str) -> None:
             f"'{recipe.schedule.name}' would",
             "set schedule.name = 'constant'; a warm-up may stand before it",
         )
-    if knobs.facts.averages and recipe.ema.decay:
-        raise UserError(
-            f"{source}: {shown} averages weights itself, and ema.decay = {recipe.ema.decay} would average them again",
-            "leave ema.decay out",
-        )
     if knobs.facts.one_rate and recipe.trains != "embeddings":
         _check_one_rate(recipe, source)
     if knobs.steps_alone:

@@ -20,7 +20,7 @@ from curator.contract.recipe.recipe import Ema, Recipe
 from curator.contract.run.events import CheckpointSaved, Evaluated, StepDone
 from train.adapters.attach import attach
 from train.families.load import load_family
-from train.trained.average import Averaged, decay_at
+from train.trained.ema import Averaged, decay_at
 
 DECAY = 0.6
 EMA = (f"ema.decay={DECAY}", "ema.warmup=none")

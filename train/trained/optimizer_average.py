@@ -12,7 +12,7 @@ from train.optim.optimizers import averages
 from train.trained.trained import Trained
 
 
-class ScheduleFree:
+class AtAverage:
     """What is trained (a `train.trained.trained.Trained`), at rest where its optimiser's average is."""
 
     def __init__(self, trained: Trained, optimizer: Any) -> None:
@@ -38,6 +38,6 @@ class ScheduleFree:
                     weight.copy_(before)
 
 
-def resting(trained: Trained, optimizer: torch.optim.Optimizer) -> Trained:
+def averaged(trained: Trained, optimizer: torch.optim.Optimizer) -> Trained:
     """`trained`, which rests at the optimiser's average where it keeps one."""
-    return ScheduleFree(trained, optimizer) if averages(optimizer) else trained
+    return AtAverage(trained, optimizer) if averages(optimizer) else trained
