@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from curator.cli.shared.bulk_edit import ask
-from curator.cli.shared.options import AllByDefault, CollectionOption, JsonOption, YesOption
-from curator.cli.shared.output import counted, put, put_json_rows, put_table, say
+from curator.cli.shared.options import AllByDefault, CollectionOption, DryRunOption, JsonOption, YesOption
+from curator.cli.shared.output import counted, put, put_json_rows, put_table, say, warn
 from curator.cli.shared.places import opened
 from curator.cli.shared.progress import progress_shown
 from curator.cli.shared.typer_apps import single
@@ -48,6 +48,7 @@ def dupes(
             help="With --mark: the best takes over the others' tags, and a caption if it has none.",
         ),
     ] = False,
+    dry_run: DryRunOption = False,
     yes: YesOption = False,
     collection: CollectionOption = None,
     as_json: JsonOption = False,
@@ -65,7 +66,8 @@ def dupes(
         groups = session.copies.find(ids, near, best)
         _put(session, groups, as_json)
         if mark:
-            _mark(session, session.copies.keep_best(groups, best, carry_words=carry_words), yes=yes)
+            keeping = session.copies.keep_best(groups, best, carry_words=carry_words)
+            _mark(session, keeping, dry_run=dry_run, yes=yes)
 
 
 def _look(session: Session, ids: list[int]) -> None:
@@ -75,9 +77,9 @@ def _look(session: Session, ids: list[int]) -> None:
     if filled.fingerprinted:
         say(counted(filled.fingerprinted, "new fingerprint"))
     for path, why in filled.undecodable:
-        say(f"quarantined: {visible(path)}: {visible(why)}")
+        warn(f"quarantined: {visible(path)}: {visible(why)}")
     for path, why in filled.unopened:
-        say(f"not looked at: {visible(path)}: {visible(why)}")
+        warn(f"not looked at: {visible(path)}: {visible(why)}")
 
 
 def _put(session: Session, groups: list[Group], as_json: bool) -> None:
@@ -97,7 +99,10 @@ def _put(session: Session, groups: list[Group], as_json: bool) -> None:
     put(f"{counted(len(groups), 'group')}, {copies} more than one needs")
 
 
-def _mark(session: Session, keeping: CopyResolution, *, yes: bool) -> None:
+def _mark(session: Session, keeping: CopyResolution, *, dry_run: bool, yes: bool) -> None:
+    if dry_run:
+        say(f"{counted(len(keeping.rejected))} would be rejected")
+        return
     if len(keeping.images) > 1 and not yes:
         ask(len(keeping.images))
     session.edits.apply(keeping.edit, keeping.images)

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from curator.cli.shared.options import AllByDefault, CollectionOption
-from curator.cli.shared.output import counted, put
+from curator.cli.shared.options import AllByDefault, CollectionOption, ReplaceOption
+from curator.cli.shared.output import counted, tell
 from curator.cli.shared.places import opened
 from curator.cli.shared.progress import progress_shown
 from curator.cli.shared.typer_apps import noun
@@ -26,11 +26,12 @@ def export() -> None:
 def sqlite(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="SQLite file to make.")],
     filter: AllByDefault = "",
+    replace: ReplaceOption = False,
     collection: CollectionOption = None,
 ) -> None:
     """Write images, tags, their pairs and scores as plain tables, for sqlite-utils, datasette and SQL."""
     with opened(collection) as session:
         images = session.images.select(filter).bitmap() if filter.strip() else None
         with progress_shown("export", "exported") as show:
-            count = session.exchange.export_sqlite(file, images, show)
-    put(f"{counted(count)} in {visible(str(file))}")
+            count = session.exchange.export_sqlite(file, images, show, replace=replace)
+    tell(f"{counted(count)} in {visible(str(file))}")

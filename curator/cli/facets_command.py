@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
-from curator.cli.shared.options import AllByDefault, CollectionOption, JsonOption
-from curator.cli.shared.output import put_json_rows, put_table
+from curator.cli.shared.options import AllByDefault, CollectionOption, JsonOption, LimitOption
+from curator.cli.shared.output import put_json_rows, put_table, say_cut
 from curator.cli.shared.places import opened
 from curator.cli.shared.typer_apps import single
 
@@ -15,20 +11,21 @@ from curator.cli.shared.typer_apps import single
 def facets(
     filter: AllByDefault = "",
     collection: CollectionOption = None,
-    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="Only the N most common.")] = 50,
+    limit: LimitOption = 50,
     as_json: JsonOption = False,
 ) -> None:
     """List the tags most common among the images of a filter."""
     with opened(collection) as session:
         images = session.images.select(filter).bitmap()
-        found = session.images.facets(images, limit, exact=True)
+        found = session.images.facets(images, limit and limit + 1, exact=True)
+    tags = found.tags[: limit or None]
+    whole = len(tags) == len(found.tags)
+    say_cut(len(tags), len(tags) if whole else found.distinct)
     if as_json:
-        put_json_rows(
-            {"name": each.tag.name, "class": each.tag.cls, "images": each.images} for each in found.tags
-        )
+        put_json_rows({"name": each.tag.name, "class": each.tag.cls, "images": each.images} for each in tags)
         return
-    whole = max(found.images, 1)
-    rows = [(each.images, f"{each.images / whole:.1%}", each.tag.cls, each.tag.name) for each in found.tags]
+    total = max(found.images, 1)
+    rows = [(each.images, f"{each.images / total:.1%}", each.tag.cls, each.tag.name) for each in tags]
     put_table(rows, ("images", "share", "class", "tag"))
 
 

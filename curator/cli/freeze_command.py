@@ -11,23 +11,27 @@ import typer
 from curator.cli.shared.options import (
     CollectionOption,
     CropInputsOption,
+    DryRunOption,
     JsonOption,
     MaxOption,
     MinOption,
+    ReplaceOption,
     ResampleOption,
     ResolutionOption,
     StepOption,
     UpscaleOption,
     changed_rule,
 )
-from curator.cli.shared.output import put, put_json, say
+from curator.cli.shared.output import put, put_json, tell, warn
 from curator.cli.shared.places import opened
 from curator.cli.shared.progress import progress_shown
 from curator.cli.shared.typer_apps import single
+from curator.contract.errors import UserError
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
     from curator.contract.buckets import BucketRule
+    from curator.session.freezing import FrozenManifest
     from curator.session.session import Session
 
 _LONG = 500  # characters of a filter
@@ -43,7 +47,15 @@ def freeze(
     upscale: UpscaleOption = None,
     resample: ResampleOption = None,
     crop_inputs: CropInputsOption = None,
-    replace: Annotated[bool, typer.Option("--replace", help="Replace a manifest of that name.")] = False,
+    if_changed: Annotated[
+        bool,
+        typer.Option(
+            "--if-changed",
+            help="Write nothing where the manifest of that name, or else the newest, holds the very same.",
+        ),
+    ] = False,
+    dry_run: DryRunOption = False,
+    replace: ReplaceOption = False,
     collection: CollectionOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -57,9 +69,13 @@ def freeze(
     )  # fmt: skip
     with opened(collection) as session:
         rule = change(session.buckets.rule)
-        _tell_findings(session, rule)
-        with progress_shown("freeze", "frozen") as show:
-            frozen = session.freezing.write(name, show, rule=rule, replace=replace)
+        standing = session.freezing.standing(name, rule) if if_changed else None
+        if standing is None:
+            _tell_findings(session, rule)
+        if dry_run:
+            _tell_outlook(session, rule, standing, as_json=as_json)
+            return
+        frozen = standing or _frozen(session, name, rule, replace=replace)
         session.buckets.change_rule(change)  # only a rule that has frozen something is kept
     if as_json:
         put_json(
@@ -69,19 +85,48 @@ def freeze(
                 "digest": frozen.digest,
                 "images": frozen.images,
                 "samples_per_epoch": frozen.samples_per_epoch,
+                "written": standing is None,
             }
         )
         return
-    put(f"{frozen.images} images, {frozen.samples_per_epoch} samples an epoch")
-    put(f"digest {frozen.digest}")
-    put(f"manifest {visible(str(frozen.path))}")
+    if standing:
+        tell(f"nothing that is frozen has changed: the manifest {visible(standing.name)} stands")
+    tell(f"{frozen.images} images, {frozen.samples_per_epoch} samples an epoch")
+    tell(f"digest {frozen.digest}")
+    tell(f"manifest {visible(str(frozen.path))}")
+
+
+def _frozen(session: Session, name: str, rule: BucketRule, *, replace: bool) -> FrozenManifest:
+    with progress_shown("freeze", "frozen") as show:
+        return session.freezing.write(name, show, rule=rule, replace=replace)
+
+
+def _tell_outlook(
+    session: Session, rule: BucketRule, standing: FrozenManifest | None, *, as_json: bool
+) -> None:
+    """What a freeze would write.
+
+    Raises:
+        UserError: a finding stops it.
+    """
+    report = session.freezing.check(rule=rule)
+    for finding in report.stops:
+        raise UserError(finding.what, finding.hint)
+    images, samples = report.preview.images, report.preview.samples_per_epoch
+    if as_json:
+        name = standing.name if standing else None
+        put_json({"images": images, "samples_per_epoch": samples, "stands": name})
+    elif standing:
+        put(f"nothing would be written: the manifest {visible(standing.name)} stands")
+    else:
+        put(f"{images} images, {samples} samples an epoch would be frozen")
 
 
 def _tell_findings(session: Session, rule: BucketRule) -> None:
     """Warnings; what stops is raised by the freeze itself."""
     for finding in session.freezing.check(rule=rule).findings:
         if finding.level == "warn":
-            say(f"warning: {visible(finding.what)} ({visible(finding.hint)}{_where(finding.filter)})")
+            warn(f"warning: {visible(finding.what)} ({visible(finding.hint)}{_where(finding.filter)})")
 
 
 def _where(named: str) -> str:

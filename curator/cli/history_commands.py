@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from curator.cli.shared.options import CollectionOption, JsonOption
-from curator.cli.shared.output import counted, put, put_json_rows, put_table
+from curator.cli.shared.options import CollectionOption, JsonOption, LimitOption
+from curator.cli.shared.output import counted, put_json_rows, put_table, say_cut, tell, warn
 from curator.cli.shared.places import opened
 from curator.cli.shared.typer_apps import single
 from curator.contract.errors import UserError
@@ -50,12 +50,13 @@ def redo(
 
 def history(
     collection: CollectionOption = None,
-    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="Only the N newest.")] = 50,
+    limit: LimitOption = 50,
     as_json: JsonOption = False,
 ) -> None:
     """List the changes, newest first."""
     with opened(collection) as session:
         commits = session.edits.history(limit)
+        say_cut(len(commits), session.edits.count())
     if as_json:
         rows = [asdict(commit) for commit in commits]
         put_json_rows({name: row[name] for name in row if name != "left"} for row in rows)
@@ -85,9 +86,9 @@ def _tell(commits: list[Commit], done: str, nothing: str) -> None:
 
     for commit in commits:
         images = f" ({counted(commit.images_changed)})" if commit.images_changed else ""
-        put(f"{done}: {visible(commit.what)}{images}")
+        tell(f"{done}: {visible(commit.what)}{images}")
         if commit.skipped:
-            put(f"changed since, and left as they are: {Edits.skipped_in_words(commit)}")
+            warn(f"changed since, and left as they are: {Edits.skipped_in_words(commit)}")
     if not commits:
         raise UserError(nothing, "`frieze history` lists the changes", ExitCode.NO)
 

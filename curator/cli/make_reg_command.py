@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from curator.cli.shared.options import CollectionOption
-from curator.cli.shared.output import counted, put, say
+from curator.cli.shared.output import counted, say, tell
 from curator.cli.shared.places import opened
 from curator.contract.errors import UserError
 from curator.contract.locations import CLASS_IMAGES
@@ -63,7 +63,7 @@ def make_reg(
             model, prompt, caption or prompt, sizes, negative, seed, steps, cfg, sampler, clip_skip
         )
         making.make(name, folder, job, lambda done, total: say(f"{done} of {counted(total, 'image')}"))
-    put(f"subset {visible(name)}: {counted(count)} in {visible(str(folder))}")
+    tell(f"subset {visible(name)}: {counted(count)} in {visible(str(folder))}")
 
 
 def _size(text: str) -> Size:

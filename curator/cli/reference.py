@@ -17,9 +17,9 @@ _HEAD = """\
 Made by `python -m curator.cli.reference`; a test keeps it true. `frieze COMMAND --help` says the same.
 
 - `frieze [DIR]` opens [the app](app.md); `frieze --help` lists the commands, `frieze --version` tells the version.
-- Options have two dashes and stand anywhere; `--option=VALUE` and `--option VALUE` are the same. A word that begins
-  with one dash is a filter where a FILTER stands (`frieze ls -blurry`), unless it is an option's name or a single
-  letter; anywhere else it is refused. Behind `--` all is taken as it is: `frieze tag add cat -- -dry-run`.
+- Options have two dashes and stand anywhere; `--option=VALUE` and `--option VALUE` are the same. Some are also a
+  letter behind one dash (`-C DIR`, `-n`, `-y`, `-q`). Any other word that begins with one dash is a filter where a FILTER
+  stands (`frieze ls -blurry`), unless it is an option's name or a single letter; anywhere else it is refused. Behind `--` all is taken as it is: `frieze tag add cat -- -dry-run`.
 - Data goes to stdout, all else to stderr. A command ends with a [code](scripting.md#exit-codes) that says how: 0 done,
   1 the answer is no, 2 a mistake of yours (a sentence and a hint), and some more.
 - A [filter](filter.md) of several words stands in quotes; `''` is every image.
@@ -39,8 +39,8 @@ def commands() -> Iterator[tuple[str, Any]]:
 
 def usage(name: str, command: Any) -> str:
     """One line: `frieze ls [FILTER] [--limit N] ...`."""
-    words = [_argument(each) if each.param_type_name == "argument" else f"[{_option(each)}]"
-             if not each.required else _option(each) for each in command.params]  # fmt: skip
+    words = [_argument(each) if each.param_type_name == "argument" else f"[{_option(each, 1)}]"
+             if not each.required else _option(each, 1) for each in command.params]  # fmt: skip
     return " ".join(["frieze", name, *words])
 
 
@@ -65,9 +65,9 @@ def _argument(parameter: Any) -> str:
     return word if parameter.required or word.startswith("[") else f"[{word}]"
 
 
-def _option(parameter: Any) -> str:
-    """`--limit N`, `--at start|end`, `--flip/--no-flip`."""
-    names = "/".join([*parameter.opts, *parameter.secondary_opts])
+def _option(parameter: Any, most: int | None = None) -> str:
+    """`--limit N`, `--at start|end`, `--flip/--no-flip`, `--collection, -C DIR`; of other names the first `most`."""
+    names = "/".join([", ".join(parameter.opts[:most]), *parameter.secondary_opts])
     choices = parameter.type_descriptor.choices
     value = "|".join(choices) if choices else parameter.metavar or parameter.name.upper()
     return names if parameter.is_flag else f"{names} {value}"

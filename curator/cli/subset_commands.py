@@ -12,7 +12,7 @@ from curator.cli.make_reg_command import make_reg
 from curator.cli.shared.arguments import FILTER
 from curator.cli.shared.caption_rules import RuleOption, changed_rules
 from curator.cli.shared.options import CollectionOption, DryRunOption, JsonOption
-from curator.cli.shared.output import counted, put, put_json, put_json_rows, put_table
+from curator.cli.shared.output import counted, put, put_json, put_json_rows, put_table, tell, warn
 from curator.cli.shared.places import opened
 from curator.cli.shared.typer_apps import noun
 from curator.contract.text import visible
@@ -20,8 +20,9 @@ from curator.contract.text import visible
 if TYPE_CHECKING:
     from curator.contract.manifest.header import ManifestSubset
     from curator.index.tables.rows import Subset
+    from curator.session.session import Session
 
-app = noun("List, add, change, balance and remove subsets; make images for regularisation.")
+app = noun("List, add, put, change, order, balance and remove subsets; make images for regularisation.")
 app.command()(make_reg)
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name of the subset.")]
@@ -120,7 +121,52 @@ def add(
             rule or (),
         )
         session.subsets.add(subset)
-        put(f"subset {visible(name)}: {counted(len(session.images.select(filter)))} x {subset.repeats:g}")
+        _tell(session, subset)
+
+
+@app.command("put")
+def put_subset(
+    name: NameArgument,
+    filter: Annotated[str, typer.Argument(metavar=FILTER, help="Which images it holds.")],
+    *,
+    repeats: RepeatsOption = None,
+    loss_weight: WeightOption = None,
+    flip: FlipOption = None,
+    reg: RegOption = None,
+    crop: CropOption = None,
+    mask: MaskOption = None,
+    shuffle: ShuffleOption = None,
+    keep_tags: KeepOption = None,
+    tag_dropout: TagDropOption = None,
+    caption_dropout: DropOption = None,
+    trigger: TriggerOption = None,
+    rule: RuleOption = None,
+    collection: CollectionOption = None,
+) -> None:
+    """Add a subset, or change the one of its name to exactly this: what is not given is as in a new one."""
+    from curator.index.tables.rows import Subset
+
+    options = _subset_options(
+        repeats=repeats, loss_weight=loss_weight, flip=flip, reg=reg, crop=crop, mask=mask
+    )
+    rules = _rules(shuffle, keep_tags, tag_dropout, caption_dropout, trigger)
+    with opened(collection) as session:
+        subset = _changed(Subset(name, filter), options, rules, rule or ())
+        before = session.subsets.save(subset)
+        _tell(session, subset, "added" if before is None else "unchanged" if before == subset else "changed")
+
+
+@app.command()
+def order(
+    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Subsets in the order they choose.")],
+    collection: CollectionOption = None,
+) -> None:
+    """Let these subsets choose their images first, in this order: an image is in the first that its filter meets."""
+    with opened(collection) as session:
+        changed = session.subsets.put_in_order(names)
+        tell(f"order of subsets: {', '.join(visible(each.name) for each in session.subsets.all())}")
+    if not changed:
+        tell("nothing was changed")
 
 
 @app.command("set")
@@ -151,9 +197,7 @@ def change(
         subset = session.subsets.change(
             name, lambda now: _changed(now, {"filter": filter, **options}, rules, rule or ())
         )
-        put(
-            f"subset {visible(name)}: {counted(len(session.images.select(subset.filter)))} x {subset.repeats:g}"
-        )
+        _tell(session, subset)
 
 
 @app.command()
@@ -183,7 +227,21 @@ def remove(name: NameArgument, collection: CollectionOption = None) -> None:
     """Remove a subset; its images stay in the collection."""
     with opened(collection) as session:
         session.subsets.remove(name)
-    put(f"subset {visible(name)} removed")
+    tell(f"subset {visible(name)} removed")
+
+
+def _tell(session: Session, subset: Subset, done: str = "") -> None:
+    """How many images a subset has now, and whether one before it has those that it was meant for."""
+    images, taken = session.subsets.counted(subset.name)
+    tell(
+        f"subset {visible(subset.name)}: {counted(images)} x {subset.repeats:g}"
+        + (f", {done}" if done else "")
+    )
+    if taken:
+        warn(
+            f"{counted(taken)} more of its filter {'is' if taken == 1 else 'are'} in subsets before it"
+            "; 'frieze subset order NAME...' says which chooses first"
+        )
 
 
 def subset_summary(subset: Subset | ManifestSubset) -> str:

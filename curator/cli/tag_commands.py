@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -9,9 +10,17 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from curator.cli.identifier_command import check_identifier
-from curator.cli.shared.bulk_edit import change, change_images
-from curator.cli.shared.options import CollectionOption, DryRunOption, FilterArgument, JsonOption, YesOption
-from curator.cli.shared.output import put, put_json, put_json_rows, put_table
+from curator.cli.shared.bulk_edit import ask, change, change_images
+from curator.cli.shared.options import (
+    CollectionOption,
+    DryRunOption,
+    FilterArgument,
+    JsonOption,
+    LimitOption,
+    ReplaceOption,
+    YesOption,
+)
+from curator.cli.shared.output import put, put_json, put_json_rows, put_table, say_cut, tell
 from curator.cli.shared.places import opened
 from curator.cli.shared.progress import progress_shown
 from curator.cli.shared.typer_apps import noun
@@ -131,28 +140,37 @@ def caption(
 @app.command()
 def write(
     filter: FilterArgument,
+    *,
     collection: CollectionOption = None,
     suffix: Annotated[
         Literal[".txt", ".caption"], typer.Option("--suffix", help="Ending of the sidecars.")
     ] = ".txt",
-    force: Annotated[
-        bool, typer.Option("--force", help="Also replace sidecars that others changed.")
-    ] = False,
+    replace: ReplaceOption = False,
+    dry_run: DryRunOption = False,
+    yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Write tags and captions into the sidecars beside the images."""
+    """Write tags and captions into the sidecars beside the images.
+
+    Those that others changed since they were read stay as they are; --replace writes over them, and asks first.
+    """
     with opened(collection) as session:
         ids = session.images.select(filter).ids.tolist()
+        if replace and not dry_run and not yes and len(ids) > 1:
+            ask(len(ids))
         with progress_shown("write", "written") as show:
             report = session.sidecars.write(
-                ids, suffix, force=force, progress=lambda done: show(done, len(ids))
+                ids, suffix, replace=replace, dry_run=dry_run, progress=lambda done: show(done, len(ids))
             )
     if as_json:
         put_json(asdict(report))
         return
-    put(f"{report.written} written, {report.unchanged} unchanged, {len(report.conflicts)} conflicts")
+    tell(
+        f"{report.written} {'would be written' if dry_run else 'written'}, {report.unchanged} unchanged,"
+        f" {len(report.conflicts)} conflicts"
+    )
     if report.by_full_name:
-        put(f"{report.by_full_name} of them by the image's full name, since others have its stem")
+        tell(f"{report.by_full_name} of them by the image's full name, since others have its stem")
     for path, why in (*report.conflicts, *report.failed):
         put(f"{visible(str(path))}: {visible(why)}")
     if report.conflicts or report.failed:
@@ -165,9 +183,7 @@ def write(
 def list_tags(
     collection: CollectionOption = None,
     cls: Annotated[str, typer.Option("--class", metavar="CLASS", help="Only tags of this class.")] = "",
-    limit: Annotated[
-        int | None, typer.Option("--limit", metavar="N", min=0, help="Only the N most common.")
-    ] = None,
+    limit: LimitOption = 0,
     bands: Annotated[
         str,
         typer.Option("--bands", metavar="A,B", help="Only count the tags with at least A, B, ... images."),
@@ -176,7 +192,7 @@ def list_tags(
 ) -> None:
     """List tags with their counts, most common first."""
     with opened(collection) as session:
-        tags = [tag for tag in session.tags.all() if not cls or tag.cls == cls][:limit]
+        tags = [tag for tag in session.tags.all() if not cls or tag.cls == cls][: limit or None]
     if bands:
         _put_bands(tags, bands, as_json)
         return
@@ -208,12 +224,14 @@ def _names(typed: Sequence[str]) -> tuple[str, ...]:
 def find(
     text: Annotated[str, typer.Argument(metavar="TEXT", help="Any part of a tag's name, or of an alias.")],
     collection: CollectionOption = None,
-    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="Only the N most common.")] = 20,
+    limit: LimitOption = 20,
     as_json: JsonOption = False,
 ) -> None:
     """Find tags by any part of their name, with count, class and the alias that matched (B15)."""
     with opened(collection) as session:
-        found = session.tags.find(text, limit)
+        matches = session.tags.find(text, limit + 1 if limit else sys.maxsize)
+    found = matches[: limit or None]
+    say_cut(len(found), len(matches) if len(matches) == len(found) else None)
     if as_json:
         put_json_rows(
             {"name": tag.name, "class": tag.cls, "count": tag.count, "alias": alias or None}

@@ -11,8 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from curator.cli.shared.bulk_edit import ask
-from curator.cli.shared.options import CollectionOption, DryRunOption, FilterArgument, JsonOption, YesOption
-from curator.cli.shared.output import counted, put, put_json, put_table, say
+from curator.cli.shared.options import (
+    CollectionOption,
+    DryRunOption,
+    FilterArgument,
+    JsonOption,
+    LimitOption,
+    YesOption,
+)
+from curator.cli.shared.output import counted, put, put_json, put_table, say, say_cut
 from curator.cli.shared.places import opened
 from curator.cli.shared.progress import Show, progress_shown
 from curator.contract.errors import UserError
@@ -136,9 +143,7 @@ def clean(
         Path | None,
         typer.Option("--implications", metavar="CSV", help="Tags that another tag says already go."),
     ] = None,
-    limit: Annotated[
-        int, typer.Option("--limit", metavar="N", min=0, help="Show the N most common changes.")
-    ] = 20,
+    limit: LimitOption = 20,
     collection: CollectionOption = None,
     dry_run: DryRunOption = False,
     yes: YesOption = False,
@@ -158,7 +163,8 @@ def clean(
 
 
 def _put_diff(diff: Diff, limit: int, as_json: bool) -> None:
-    common = diff.changes.most_common(limit)
+    common = diff.changes.most_common(limit or None)
+    say_cut(len(common), len(diff.changes))
     if as_json:
         changes = [
             {"rule": r, "before": old, "after": new, "count": count} for (r, old, new), count in common

@@ -10,7 +10,7 @@ from pathlib import Path
 from curator.contract.errors import UserError
 from curator.contract.manifest.header import ManifestSubset, Provenance
 from curator.contract.manifest.manifest import open_manifest
-from curator.contract.manifest.writer import ManifestContent, write_manifest
+from curator.contract.manifest.writer import ManifestContent, digest_of_content, write_manifest
 from curator.contract.progress import Progress, silent
 from curator.freeze.bucket_table import bucket_table
 from curator.freeze.members import Members
@@ -55,18 +55,39 @@ def freeze(
         frozen = members.frozen()
         if not frozen:
             raise UserError("no image would be frozen", "scan a folder, or widen the subsets' filters")
-        table = bucket_table(collection, spec.rule, frozen)
-        codes = tag_codes(collection, spec, frozen)
-        content = ManifestContent(
-            rule=spec.rule,
-            buckets=table.sizes,
-            subsets=_subsets(spec),
-            tags=codes.classes,
-            images=FrozenRows(Freezing(collection, spec, members, table, codes), progress or silent),
-            provenance=_provenance(collection, members, path.stem),
-        )
-        write_manifest(path, content, replace=replace)
+        write_manifest(path, _content(collection, spec, members, path.stem, progress), replace=replace)
     return summary(path)
+
+
+def is_frozen_in(collection: Collection, spec: FreezeSpec, members: Members, path: Path) -> bool:
+    """Whether the manifest at `path` is what a freeze of `members` would write, but for its name and date.
+
+    Raises:
+        UserError: it cannot be read, or is damaged.
+    """
+    with open_manifest(path) as manifest, collection.reading():
+        header = manifest.header
+        frozen = members.frozen()
+        if (spec.rule, _subsets(spec), len(frozen), _roots(collection)) != (
+            header.rule, header.subsets, len(manifest), header.provenance.roots,
+        ):  # fmt: skip
+            return False
+        return digest_of_content(_content(collection, spec, members, path.stem, None)) == header.digest
+
+
+def _content(
+    collection: Collection, spec: FreezeSpec, members: Members, name: str, progress: Progress | None
+) -> ManifestContent:
+    table = bucket_table(collection, spec.rule, members.frozen())
+    codes = tag_codes(collection, spec, members.frozen())
+    return ManifestContent(
+        rule=spec.rule,
+        buckets=table.sizes,
+        subsets=_subsets(spec),
+        tags=codes.classes,
+        images=FrozenRows(Freezing(collection, spec, members, table, codes), progress or silent),
+        provenance=_provenance(collection, members, name),
+    )
 
 
 def summary(path: Path) -> FrozenManifest:
@@ -101,6 +122,10 @@ def _provenance(collection: Collection, members: Members, name: str) -> Provenan
         made_by="frieze",
         index_commit=collection.journal.last_id(),
         funnel=members.funnel,
-        roots=tuple(from_blob(path) for _, path in BulkRows(collection).roots()),
+        roots=_roots(collection),
         derived=json.dumps(derived, sort_keys=True) if (derived := collection.settings.get(USED)) else "",
     )
+
+
+def _roots(collection: Collection) -> tuple[str, ...]:
+    return tuple(from_blob(path) for _, path in BulkRows(collection).roots())

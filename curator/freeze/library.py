@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from curator.contract.buckets import BucketRule
@@ -11,7 +12,7 @@ from curator.contract.errors import UserError
 from curator.contract.locations import manifest_file, manifest_files
 from curator.contract.progress import Progress
 from curator.contract.recipe.recipe import BatchSize
-from curator.freeze.build import FrozenManifest, freeze, summary
+from curator.freeze.build import FrozenManifest, freeze, is_frozen_in, summary
 from curator.freeze.checks.checks import check
 from curator.freeze.members import members_of
 from curator.freeze.preview import preview
@@ -48,6 +49,20 @@ def freeze_named(
         for finding in report.stops:
             raise UserError(finding.what, finding.hint)
         return freeze(collection, spec, members, path, progress, replace=replace)
+
+
+def standing(collection: Collection, name: str, rule: BucketRule | None = None) -> FrozenManifest | None:
+    """The manifest that a freeze under that name would only repeat: that of the name, or where none is, the newest."""
+    path = manifest_file(collection.folder, name)
+    newest = [each.path for each in manifests_in(path.parent)[:1]]
+    with collection.reading():
+        spec = spec_of(collection, rule)
+        members = members_of(collection, spec)
+        for candidate in [path] if path.exists() else newest:
+            with suppress(UserError):  # a damaged one is none
+                if members.shown and is_frozen_in(collection, spec, members, candidate):
+                    return summary(candidate)
+    return None
 
 
 def manifests_in(

@@ -65,7 +65,7 @@ class ImportPlan:
     sources: tuple[Source, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
-        """What `--plan --json` prints."""
+        """What `--dry-run --json` prints."""
         return {
             "layout": self.layout,
             "subsets": [

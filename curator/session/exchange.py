@@ -88,12 +88,17 @@ class Exchange:
         return understood_in_words(words)
 
     def export_sqlite(
-        self, file: Path, images: BitMap | None = None, progress: Callable[[int, int], None] | None = None
+        self,
+        file: Path,
+        images: BitMap | None = None,
+        progress: Callable[[int, int], None] | None = None,
+        *,
+        replace: bool = False,
     ) -> int:
-        """Write images (None: all whose file is there), tags and scores to a new SQLite file; gives how many images.
+        """Write images (None: all whose file is there), tags and scores to a SQLite file; gives how many images.
 
-        `progress` gets (done, all) and may raise: then there is no file.
+        `progress` gets (done, all) and may raise: then there is no file, or the one that was there before.
         """
         from curator.index.export import export_sqlite
 
-        return export_sqlite(self._collection, file, images, progress)
+        return export_sqlite(self._collection, file, images, progress, replace=replace)

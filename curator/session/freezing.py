@@ -48,6 +48,15 @@ class Freezing:
 
         return freeze_named(self._collection, name, progress, rule=rule, replace=replace)
 
+    def standing(self, name: str, rule: BucketRule | None = None) -> FrozenManifest | None:
+        """The manifest that `write` would only repeat: that of the name, or where none is, the newest.
+
+        Decided by the same facts as a freeze: rule, subsets, folders, and the digest of what would be written.
+        """
+        from curator.freeze.library import standing
+
+        return standing(self._collection, name, rule)
+
     def manifests(self, passed_over: Callable[[UserError], None] | None = None) -> list[FrozenManifest]:
         """The manifests of the collection, newest first; `passed_over` hears of those that cannot be read."""
         from curator.contract.locations import manifests_folder

@@ -22,13 +22,16 @@ class Sidecars:
         ids: Sequence[int],
         suffix: Suffix = ".txt",
         *,
-        force: bool = False,
+        replace: bool = False,
+        dry_run: bool = False,
         progress: Callable[[int], None] | None = None,
     ) -> WriteReport:
-        """Write the tags and captions of images; `force` also replaces sidecars that others changed.
+        """Write the tags and captions of images; `replace` also writes over sidecars that others changed.
 
-        `progress` is told how many images are done.
+        `progress` is told how many images are done. A dry run writes nothing, and counts what it would.
         """
         from curator.interop.sidecar_write import write_sidecars
 
-        return write_sidecars(self._collection, ids, suffix, force=force, progress=progress)
+        return write_sidecars(
+            self._collection, ids, suffix, replace=replace, dry_run=dry_run, progress=progress
+        )

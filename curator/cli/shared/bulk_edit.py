@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from curator.cli.shared.output import counted, put, say
+from curator.cli.shared.output import counted, put, say, tell
 from curator.contract.errors import UserError
 from curator.contract.exit_codes import ExitCode
 from curator.contract.text import visible
@@ -31,14 +31,15 @@ def change_images(session: Session, edit: Edit, ids: Sequence[int], *, dry_run: 
     """Do `edit` to the images `ids`, as `change` does."""
     count = session.edits.preview(edit, ids)
     if dry_run or not count:
-        put(
-            f"{count} of {counted(len(ids))} would change" if dry_run else f"0 of {counted(len(ids))} changed"
-        )
+        if dry_run:
+            put(f"{count} of {counted(len(ids))} would change")
+        else:
+            tell(f"0 of {counted(len(ids))} changed")
         return
     if count > 1 and not yes:
         ask(count)
     commit = session.edits.apply(edit, ids)
-    put(f"{commit.images_changed} of {counted(len(ids))} changed: {visible(commit.what)}")
+    tell(f"{commit.images_changed} of {counted(len(ids))} changed: {visible(commit.what)}")
 
 
 def ask(count: int) -> None:

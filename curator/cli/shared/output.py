@@ -13,14 +13,50 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
+class _Voice:
+    """How much is told."""
+
+    quiet = False
+
+
+def be_quiet(value: bool) -> None:
+    """Whether only data, warnings and errors are told from now on (`--quiet`)."""
+    _Voice.quiet = value
+
+
+def is_quiet() -> bool:
+    """Whether only data, warnings and errors are told."""
+    return _Voice.quiet
+
+
 def put(line: str = "") -> None:
     """One line of data."""
     sys.stdout.write(line + "\n")
 
 
+def tell(line: str) -> None:
+    """One line of what a command did, on stdout; nothing with --quiet."""
+    if not is_quiet():
+        put(line)
+
+
 def say(line: str) -> None:
-    """One line for the person."""
+    """One line for the person; nothing with --quiet."""
+    if not is_quiet():
+        warn(line)
+
+
+def warn(line: str) -> None:
+    """One line of something amiss, told in any case."""
     sys.stderr.write(line + "\n")
+
+
+def say_cut(shown: int, total: int | None) -> None:
+    """Say that a list is not whole; `total` is None where there are more and nobody counted them."""
+    if total is None:
+        say(f"{shown:,} shown, and there are more; --limit 0 shows all")
+    elif shown < total:
+        say(f"{shown:,} of {total:,} shown; --limit 0 shows all")
 
 
 def put_json(value: object) -> None:

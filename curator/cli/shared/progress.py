@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
-from curator.cli.shared.output import say, stderr_console
+from curator.cli.shared.output import is_quiet, say, stderr_console
 
 _PLAIN_EVERY, _PLAIN_LINES = 1000, 50  # as many lines at most, where the end is known
 _LOOK_S = 0.1
@@ -19,6 +19,9 @@ Show = Callable[
 @contextmanager
 def progress_shown(doing: str, did: str) -> Generator[Show]:
     """`doing` stands before the bar, `did` in the lines."""
+    if is_quiet():
+        yield _silently
+        return
     console = stderr_console()
     if not sys.stderr.isatty():  # not `console.is_terminal`: FORCE_COLOR makes no terminal of a pipe
         yield _plainly(did)
@@ -50,6 +53,10 @@ def progress_shown(doing: str, did: str) -> Generator[Show]:
             bar.update(task, description=now, completed=done, total=total or None, rate=rate, refresh=True)
 
         yield show
+
+
+def _silently(_done: int, _total: int) -> None:
+    """Show nothing."""
 
 
 def _plainly(did: str) -> Show:

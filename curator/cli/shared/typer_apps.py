@@ -3,17 +3,59 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from importlib import import_module
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from curator.cli.shared.arguments import options_first
+from curator.cli.shared.output import be_quiet
 from curator.contract.errors import UserError, did_you_mean
+
+
+def _on_every_command(
+    quiet: Annotated[
+        bool,
+        typer.Option(
+            "--quiet",
+            "-q",
+            callback=be_quiet,
+            expose_value=False,
+            help="Tell data, warnings and errors only.",
+        ),
+    ] = False,
+) -> None:
+    """The options that every command has; what they do is done as they are read."""
+
+
+@cache
+def _shared_options() -> tuple[Any, ...]:
+    app = typer.Typer(add_completion=False)
+    app.command()(_on_every_command)
+    return tuple(typer.main.get_command(app).params)
+
+
+class _Command(TyperCommand):
+    """A command with the options that every command has."""
+
+    def __init__(self, name: str | None, *, params: list[Any] | None = None, **settings: Any) -> None:
+        super().__init__(name, params=[*(params or ()), *_shared_options()], **settings)
+
+
+class _App(typer.Typer):
+    """Commands of one word."""
+
+    def command(
+        self, name: str | None = None, *, cls: type[TyperCommand] | None = None, **settings: Any
+    ) -> Callable[..., Any]:
+        return super().command(name, cls=cls or _Command, **settings)
 
 
 def noun(help: str) -> typer.Typer:
     """The app of a noun with verbs. Plain help: what is typed after a command may hold anything."""
-    return typer.Typer(help=help, add_completion=False, rich_markup_mode=None)
+    return _App(help=help, add_completion=False, rich_markup_mode=None)
 
 
 def single(function: Callable[..., None]) -> typer.Typer:

@@ -138,7 +138,12 @@ class Journal:
     def history(self, limit: int) -> list[Commit]:
         """The newest edits first, undone ones too."""
         query = f"SELECT {_COMMIT} FROM journal WHERE kind=? ORDER BY id DESC LIMIT ?"
-        return [_commit(row) for row in self._connection.execute(query, (_EDIT, limit))]
+        return [_commit(row) for row in self._connection.execute(query, (_EDIT, limit or -1))]
+
+    def count(self) -> int:
+        """How many edits there are, undone ones too."""
+        query = "SELECT count(*) FROM journal WHERE kind=?"
+        return int(self._connection.execute(query, (_EDIT,)).fetchone()[0])
 
     def of_image(self, image: int, limit: int) -> list[Commit]:
         """The newest edits that changed one image."""
