@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from curator.cli.shared.options import CollectionOption, JsonOption, LimitOption
-from curator.cli.shared.output import counted, put_json_rows, put_table, say_cut, tell, warn
+from curator.cli.shared.output import counted, put, put_json_rows, put_table, say_cut, tell
 from curator.cli.shared.places import opened
 from curator.cli.shared.typer_apps import single
 from curator.contract.errors import UserError
@@ -88,7 +88,7 @@ def _tell(commits: list[Commit], done: str, nothing: str) -> None:
         images = f" ({counted(commit.images_changed)})" if commit.images_changed else ""
         tell(f"{done}: {visible(commit.what)}{images}")
         if commit.skipped:
-            warn(f"changed since, and left as they are: {Edits.skipped_in_words(commit)}")
+            put(f"changed since, and left as they are: {Edits.skipped_in_words(commit)}")
     if not commits:
         raise UserError(nothing, "`frieze history` lists the changes", ExitCode.NO)
 

@@ -9,7 +9,7 @@ import typer
 
 from curator.cli.shared.bulk_edit import ask
 from curator.cli.shared.options import CollectionOption, DryRunOption, JsonOption, YesOption
-from curator.cli.shared.output import counted, put, put_json, put_table, tell, warn
+from curator.cli.shared.output import counted, put, put_json, put_table, tell
 from curator.cli.shared.places import enclosing_collection
 from curator.cli.shared.progress import progress_shown
 from curator.cli.shared.scan_lines import passed_over_lines
@@ -133,11 +133,11 @@ def _show_report(report: ImportReport, as_json: bool) -> None:
     for line in passed_over_lines(scanned):
         tell(line)
     for path, why in scanned.quarantined:
-        warn(f"quarantined: {visible(path)}: {visible(why)}")
+        put(f"quarantined: {visible(path)}: {visible(why)}")
     for path, why in scanned.warnings[:_SHOWN]:
-        warn(f"warning: {visible(path)}: {visible(why)}")
+        put(f"warning: {visible(path)}: {visible(why)}")
     if len(scanned.warnings) > _SHOWN:
-        warn(f"and {len(scanned.warnings) - _SHOWN} more warnings: see --json")
+        put(f"and {len(scanned.warnings) - _SHOWN} more warnings: see --json")
     _put_words(report.words)
 
 

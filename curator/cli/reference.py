@@ -18,8 +18,9 @@ Made by `python -m curator.cli.reference`; a test keeps it true. `frieze COMMAND
 
 - `frieze [DIR]` opens [the app](app.md); `frieze --help` lists the commands, `frieze --version` tells the version.
 - Options have two dashes and stand anywhere; `--option=VALUE` and `--option VALUE` are the same. Some are also a
-  letter behind one dash (`-C DIR`, `-n`, `-y`, `-q`). Any other word that begins with one dash is a filter where a FILTER
-  stands (`frieze ls -blurry`), unless it is an option's name or a single letter; anywhere else it is refused. Behind `--` all is taken as it is: `frieze tag add cat -- -dry-run`.
+  letter behind one dash (`-C DIR`, `-n`, `-y`, `-q`). Any other word that begins with one dash is a filter where a
+  FILTER stands (`frieze ls -blurry`), unless it is an option's name or a single letter; anywhere else it is refused.
+  Behind `--` all is taken as it is: `frieze tag add cat -- -dry-run`.
 - Data goes to stdout, all else to stderr. A command ends with a [code](scripting.md#exit-codes) that says how: 0 done,
   1 the answer is no, 2 a mistake of yours (a sentence and a hint), and some more.
 - A [filter](filter.md) of several words stands in quotes; `''` is every image.
