@@ -98,7 +98,7 @@ STABLE: list[tuple[str, str]] = [
     ("subset balance --dry-run --json", "subsets"),
     ("explain fox.png --json", "row tags captions history"),
     ("freeze again --json", "name path digest images samples_per_epoch"),
-    ("freeze set --if-changed --json", "name path digest written"),
+    ("freeze fresh --if-changed --json", "name path digest written"),
     ("freeze set --dry-run --json", "images samples_per_epoch"),
     ("recipe list --json", "name about"),
     ("recipe show sd15-lora --json", "adapter.rank batch.size"),
