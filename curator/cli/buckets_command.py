@@ -13,21 +13,14 @@ import typer
 
 from curator.cli.shared.options import (
     AllByDefault,
+    BucketOptions,
     CollectionOption,
-    CropInputsOption,
     JsonOption,
-    MaxOption,
-    MinOption,
-    ResampleOption,
-    ResolutionOption,
-    StepOption,
-    UpscaleOption,
-    changed_rule,
     size_of,
 )
 from curator.cli.shared.output import put_json, put_table, say
 from curator.cli.shared.places import enclosing_collection, opened
-from curator.cli.shared.typer_apps import single
+from curator.cli.shared.typer_apps import single, with_options
 from curator.contract.buckets import BucketRule, Size, advice_on, bucket_list, place
 from curator.contract.errors import UserError
 from curator.contract.text import visible
@@ -39,6 +32,7 @@ _IS_SIZE = re.compile(r"\d+(x\d+)?", re.ASCII | re.IGNORECASE)
 _LONGEST_LINE = 100  # characters
 
 
+@with_options(BucketOptions)
 def buckets(
     filter: AllByDefault = "",
     more: Annotated[
@@ -59,13 +53,7 @@ def buckets(
             help="File of sizes instead of a collection, WxH a line; '-' is stdin.",
         ),
     ] = None,
-    resolution: ResolutionOption = None,
-    least: MinOption = None,
-    most: MaxOption = None,
-    step: StepOption = None,
-    upscale: UpscaleOption = None,
-    resample: ResampleOption = None,
-    crop_inputs: CropInputsOption = None,
+    options: BucketOptions,
     keep: Annotated[bool, typer.Option("--set", help="Keep this rule with the collection.")] = False,
     collection: CollectionOption = None,
     as_json: JsonOption = False,
@@ -74,18 +62,14 @@ def buckets(
 
     What is not given of the rule is the collection's, or the usual of Stable Diffusion 1.x outside of one.
     """
-    change = partial(
-        changed_rule, resolution=resolution, least=least, most=most, step=step, upscale=upscale, resample=resample,
-        crop_inputs=crop_inputs,
-    )  # fmt: skip
     sizes = _sizes(filter, more or [], size or [], sizes_from)
     if sizes is not None and not keep and collection is None and enclosing_collection(Path.cwd()) is None:
-        rule = change(BucketRule())
+        rule = options.changed(BucketRule())
         _advise(rule)
         _show_sizes(sizes, rule, as_json)
         return
     with opened(collection) as session:
-        rule = session.buckets.change_rule(change) if keep else change(session.buckets.rule)
+        rule = session.buckets.change_rule(options.changed) if keep else options.changed(session.buckets.rule)
         if keep:
             say(f"the collection's rule is now {rule_in_words(rule)}")
         _advise(rule)

@@ -41,7 +41,7 @@ def dupes(
     mark: Annotated[
         bool, typer.Option("--mark", help="Mark all but the best as rejected; 'frieze undo' takes it back.")
     ] = False,
-    carry_words: Annotated[
+    carry_annotations: Annotated[
         bool,
         typer.Option(
             "--carry-words",
@@ -54,7 +54,7 @@ def dupes(
     as_json: JsonOption = False,
 ) -> None:
     """List copies of images, and keep the best: one of each group stays, and all that are marked to keep."""
-    if carry_words and not mark:
+    if carry_annotations and not mark:
         raise UserError(
             "--carry-words without --mark", "add --mark; words are carried over when copies are rejected"
         )
@@ -66,7 +66,7 @@ def dupes(
         groups = session.copies.find(ids, near, best)
         _put(session, groups, as_json)
         if mark:
-            keeping = session.copies.keep_best(groups, best, carry_words=carry_words)
+            keeping = session.copies.keep_best(groups, best, carry_annotations=carry_annotations)
             _mark(session, keeping, dry_run=dry_run, yes=yes)
 
 

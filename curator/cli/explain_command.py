@@ -58,6 +58,8 @@ def _put(said: Explanation) -> None:
         put(f"repeats     {said.repeats:g} an epoch")
     for each in said.frozen:
         put(f"manifest    {visible(each.manifest)}: row {each.row}, {each.repeats:g} an epoch")
+    for why in said.passed_over:
+        put(f"passed over {visible(why)}")
     for name, value in said.facts.items():
         put(f"{name:<12}{visible(str(value))}")
     if said.picks:

@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 import shlex
-from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from curator.cli.shared.options import (
+    BucketOptions,
     CollectionOption,
-    CropInputsOption,
     DryRunOption,
     JsonOption,
-    MaxOption,
-    MinOption,
     ReplaceOption,
-    ResampleOption,
-    ResolutionOption,
-    StepOption,
-    UpscaleOption,
-    changed_rule,
 )
 from curator.cli.shared.output import put, put_json, tell, warn
 from curator.cli.shared.places import opened
 from curator.cli.shared.progress import progress_shown
-from curator.cli.shared.typer_apps import single
+from curator.cli.shared.typer_apps import single, with_options
 from curator.contract.errors import UserError
 from curator.contract.text import visible
 
@@ -37,16 +29,11 @@ if TYPE_CHECKING:
 _LONG = 500  # characters of a filter
 
 
+@with_options(BucketOptions)
 def freeze(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the manifest.")],
     *,
-    resolution: ResolutionOption = None,
-    least: MinOption = None,
-    most: MaxOption = None,
-    step: StepOption = None,
-    upscale: UpscaleOption = None,
-    resample: ResampleOption = None,
-    crop_inputs: CropInputsOption = None,
+    options: BucketOptions,
     if_changed: Annotated[
         bool,
         typer.Option(
@@ -63,12 +50,8 @@ def freeze(
 
     What is given of the bucket rule is kept with the collection.
     """
-    change = partial(
-        changed_rule, resolution=resolution, least=least, most=most, step=step, upscale=upscale, resample=resample,
-        crop_inputs=crop_inputs,
-    )  # fmt: skip
     with opened(collection) as session:
-        rule = change(session.buckets.rule)
+        rule = options.changed(session.buckets.rule)
         standing = session.freezing.standing(name, rule) if if_changed else None
         if standing is None:
             _tell_findings(session, rule)
@@ -76,7 +59,7 @@ def freeze(
             _tell_outlook(session, rule, standing, as_json=as_json)
             return
         frozen = standing or _frozen(session, name, rule, replace=replace)
-        session.buckets.change_rule(change)  # only a rule that has frozen something is kept
+        session.buckets.change_rule(options.changed)  # only a rule that has frozen something is kept
     if as_json:
         put_json(
             {

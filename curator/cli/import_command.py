@@ -41,7 +41,7 @@ def import_data(
         Path | None,
         typer.Option("--images", metavar="DIR", help="Where the images are, for kohya-json and scores."),
     ] = None,
-    replace_words: Annotated[
+    replace_annotations: Annotated[
         bool, typer.Option("--replace", help="Also write over tags and captions that images have.")
     ] = False,
     dry_run: DryRunOption = False,
@@ -56,16 +56,16 @@ def import_data(
     planned = Exchange.plan(path, layout, reg=reg, images=images)
     home = collection or enclosing_collection(Path.cwd())
     if dry_run:
-        _show_plan(planned, home, replace_words=replace_words, as_json=as_json)
+        _show_plan(planned, home, replace_annotations=replace_annotations, as_json=as_json)
         return
-    if replace_words and home and not yes:
+    if replace_annotations and home and not yes:
         _ask_to_replace(planned, home)
     with Session.create(home or Path.cwd()) as session, progress_shown("import", "read") as show:
         report = session.exchange.carry_out(
             planned,
             lambda rows: show(rows, 0),
             scanned=lambda now: show(now.done, now.total),
-            replace_words=replace_words,
+            replace_annotations=replace_annotations,
         )
     _show_report(report, as_json)
     Exchange.refuse_empty_import(planned, report.words)
@@ -75,14 +75,14 @@ def _ask_to_replace(plan: ImportPlan, home: Path) -> None:
     """Ask where the rows of a plan reach several images: some may lose words."""
     from curator.session.exchange import Exchange
 
-    if (images := Exchange.count_rows(plan, home, replace_words=True).found) > 1:
+    if (images := Exchange.count_rows(plan, home, replace_annotations=True).found) > 1:
         ask(images)
 
 
-def _show_plan(plan: ImportPlan, home: Path | None, *, replace_words: bool, as_json: bool) -> None:
+def _show_plan(plan: ImportPlan, home: Path | None, *, replace_annotations: bool, as_json: bool) -> None:
     from curator.session.exchange import Exchange
 
-    counts = Exchange.count_rows(plan, home, replace_words=replace_words)
+    counts = Exchange.count_rows(plan, home, replace_annotations=replace_annotations)
     if as_json:
         put_json({**plan.as_json(), **_words_json(counts)})
     else:

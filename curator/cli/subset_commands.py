@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,7 +13,7 @@ from curator.cli.shared.caption_rules import RuleOption, changed_rules
 from curator.cli.shared.options import CollectionOption, DryRunOption, JsonOption
 from curator.cli.shared.output import counted, put, put_json, put_json_rows, put_table, tell, warn
 from curator.cli.shared.places import opened
-from curator.cli.shared.typer_apps import noun
+from curator.cli.shared.typer_apps import noun, with_options
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
@@ -27,45 +26,64 @@ app.command()(make_reg)
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name of the subset.")]
 FilterOption = Annotated[str | None, typer.Option("--filter", metavar=FILTER, help="Which images it holds.")]
-RepeatsOption = Annotated[
-    float | None,
-    typer.Option("--repeats", metavar="K", help="Times each image is shown an epoch; may be a fraction."),
-]
-WeightOption = Annotated[float | None, typer.Option("--loss-weight", metavar="W", help="Weight of its loss.")]
-FlipOption = Annotated[bool | None, typer.Option("--flip/--no-flip", help="Mirror its images at random.")]
-ShuffleOption = Annotated[
-    bool | None, typer.Option("--shuffle/--no-shuffle", help="Shuffle the tags behind the kept.")
-]
-KeepOption = Annotated[
-    int | None, typer.Option("--keep-tags", metavar="N", help="First tags that never move.")
-]
-TagDropOption = Annotated[
-    float | None, typer.Option("--tag-dropout", metavar="P", help="Share of tags left out.")
-]
-DropOption = Annotated[
-    float | None, typer.Option("--caption-dropout", metavar="P", help="Share of captions left out whole.")
-]
-RegOption = Annotated[
-    bool | None,
-    typer.Option(
-        "--reg/--no-reg", help="Regularisation: shown as often as the others together, at its loss weight."
-    ),
-]
-CropOption = Annotated[
-    str | None,
-    typer.Option("--crop", metavar="MODE", help="What is kept of a longer image: center, random or face."),
-]
-MaskOption = Annotated[
-    str | None,
-    typer.Option(
-        "--mask",
-        metavar="MODE",
-        help="Where the loss counts: none, alpha, or file (NAME-mask.png beside it).",
-    ),
-]
-TriggerOption = Annotated[
-    str | None, typer.Option("--trigger", metavar="TAG", help="Tag that leads every caption.")
-]
+
+
+@dataclass(frozen=True)
+class SubsetOptions:
+    """Options of a subset and of its caption rules; what is not given is None."""
+
+    repeats: Annotated[
+        float | None,
+        typer.Option("--repeats", metavar="K", help="Times each image is shown an epoch; may be a fraction."),
+    ]
+    loss_weight: Annotated[
+        float | None, typer.Option("--loss-weight", metavar="W", help="Weight of its loss.")
+    ]
+    flip: Annotated[bool | None, typer.Option("--flip/--no-flip", help="Mirror its images at random.")]
+    is_reg: Annotated[
+        bool | None,
+        typer.Option(
+            "--reg/--no-reg",
+            help="Regularisation: shown as often as the others together, at its loss weight.",
+        ),
+    ]
+    crop: Annotated[
+        str | None,
+        typer.Option(
+            "--crop", metavar="MODE", help="What is kept of a longer image: center, random or face."
+        ),
+    ]
+    mask: Annotated[
+        str | None,
+        typer.Option(
+            "--mask",
+            metavar="MODE",
+            help="Where the loss counts: none, alpha, or file (NAME-mask.png beside it).",
+        ),
+    ]
+    shuffle: Annotated[
+        bool | None, typer.Option("--shuffle/--no-shuffle", help="Shuffle the tags behind the kept.")
+    ]
+    keep_tags: Annotated[
+        int | None, typer.Option("--keep-tags", metavar="N", help="First tags that never move.")
+    ]
+    tag_dropout: Annotated[
+        float | None, typer.Option("--tag-dropout", metavar="P", help="Share of tags left out.")
+    ]
+    caption_dropout: Annotated[
+        float | None,
+        typer.Option("--caption-dropout", metavar="P", help="Share of captions left out whole."),
+    ]
+    trigger: Annotated[
+        str | None, typer.Option("--trigger", metavar="TAG", help="Tag that leads every caption.")
+    ]
+    rule: RuleOption
+
+    def changed(self, subset: Subset) -> Subset:
+        """`subset` with the options that were given in place of its own."""
+        given = {name: value for name, value in vars(self).items() if value is not None and name != "rule"}
+        rules = {name: given.pop(name) for name in list(given) if hasattr(subset.rules, name)}
+        return replace(subset, **given, rules=changed_rules(subset.rules, self.rule or (), rules))
 
 
 @app.command("list")
@@ -90,68 +108,37 @@ def list_subsets(collection: CollectionOption = None, as_json: JsonOption = Fals
 
 
 @app.command()
+@with_options(SubsetOptions)
 def add(
     name: NameArgument,
     filter: Annotated[str, typer.Argument(metavar=FILTER, help="Which images it holds.")],
     *,
-    repeats: RepeatsOption = None,
-    loss_weight: WeightOption = None,
-    flip: FlipOption = None,
-    reg: RegOption = None,
-    crop: CropOption = None,
-    mask: MaskOption = None,
-    shuffle: ShuffleOption = None,
-    keep_tags: KeepOption = None,
-    tag_dropout: TagDropOption = None,
-    caption_dropout: DropOption = None,
-    trigger: TriggerOption = None,
-    rule: RuleOption = None,
+    options: SubsetOptions,
     collection: CollectionOption = None,
 ) -> None:
     """Add a subset."""
     from curator.index.tables.rows import Subset
 
     with opened(collection) as session:
-        subset = _changed(
-            Subset(name, filter),
-            _subset_options(
-                repeats=repeats, loss_weight=loss_weight, flip=flip, reg=reg, crop=crop, mask=mask
-            ),
-            _rules(shuffle, keep_tags, tag_dropout, caption_dropout, trigger),
-            rule or (),
-        )
+        subset = options.changed(Subset(name, filter))
         session.subsets.add(subset)
         _tell(session, subset)
 
 
 @app.command("put")
+@with_options(SubsetOptions)
 def put_subset(
     name: NameArgument,
     filter: Annotated[str, typer.Argument(metavar=FILTER, help="Which images it holds.")],
     *,
-    repeats: RepeatsOption = None,
-    loss_weight: WeightOption = None,
-    flip: FlipOption = None,
-    reg: RegOption = None,
-    crop: CropOption = None,
-    mask: MaskOption = None,
-    shuffle: ShuffleOption = None,
-    keep_tags: KeepOption = None,
-    tag_dropout: TagDropOption = None,
-    caption_dropout: DropOption = None,
-    trigger: TriggerOption = None,
-    rule: RuleOption = None,
+    options: SubsetOptions,
     collection: CollectionOption = None,
 ) -> None:
     """Add a subset, or change the one of its name to exactly this: what is not given is as in a new one."""
     from curator.index.tables.rows import Subset
 
-    options = _subset_options(
-        repeats=repeats, loss_weight=loss_weight, flip=flip, reg=reg, crop=crop, mask=mask
-    )
-    rules = _rules(shuffle, keep_tags, tag_dropout, caption_dropout, trigger)
     with opened(collection) as session:
-        subset = _changed(Subset(name, filter), options, rules, rule or ())
+        subset = options.changed(Subset(name, filter))
         before = session.subsets.save(subset)
         _tell(session, subset, "added" if before is None else "unchanged" if before == subset else "changed")
 
@@ -170,32 +157,18 @@ def order(
 
 
 @app.command("set")
+@with_options(SubsetOptions)
 def change(
     name: NameArgument,
     *,
     filter: FilterOption = None,
-    repeats: RepeatsOption = None,
-    loss_weight: WeightOption = None,
-    flip: FlipOption = None,
-    reg: RegOption = None,
-    crop: CropOption = None,
-    mask: MaskOption = None,
-    shuffle: ShuffleOption = None,
-    keep_tags: KeepOption = None,
-    tag_dropout: TagDropOption = None,
-    caption_dropout: DropOption = None,
-    trigger: TriggerOption = None,
-    rule: RuleOption = None,
+    options: SubsetOptions,
     collection: CollectionOption = None,
 ) -> None:
     """Change a subset; what is not given stays."""
-    options = _subset_options(
-        repeats=repeats, loss_weight=loss_weight, flip=flip, reg=reg, crop=crop, mask=mask
-    )
-    rules = _rules(shuffle, keep_tags, tag_dropout, caption_dropout, trigger)
     with opened(collection) as session:
         subset = session.subsets.change(
-            name, lambda now: _changed(now, {"filter": filter, **options}, rules, rule or ())
+            name, lambda now: options.changed(now if filter is None else replace(now, filter=filter))
         )
         _tell(session, subset)
 
@@ -254,46 +227,3 @@ def subset_summary(subset: Subset | ManifestSubset) -> str:
         f"loss x {subset.loss_weight:g}" if subset.loss_weight != 1 else "",
     ]
     return ", ".join(word for word in said if word)
-
-
-def _subset_options(
-    *,
-    repeats: float | None,
-    loss_weight: float | None,
-    flip: bool | None,
-    reg: bool | None,
-    crop: str | None,
-    mask: str | None,
-) -> dict[str, object]:
-    return {
-        "repeats": repeats,
-        "loss_weight": loss_weight,
-        "flip": flip,
-        "is_reg": reg,
-        "crop": crop,
-        "mask": mask,
-    }
-
-
-def _rules(
-    shuffle: bool | None,
-    keep_tags: int | None,
-    tag_dropout: float | None,
-    caption_dropout: float | None,
-    trigger: str | None,
-) -> dict[str, object]:
-    return {
-        "shuffle": shuffle,
-        "keep_tags": keep_tags,
-        "tag_dropout": tag_dropout,
-        "caption_dropout": caption_dropout,
-        "trigger": trigger,
-    }
-
-
-def _changed(
-    subset: Subset, values: dict[str, object], rules: dict[str, object], more: Sequence[str]
-) -> Subset:
-    """`subset` with the values that were given."""
-    given = {name: value for name, value in values.items() if value is not None}
-    return replace(subset, **given, rules=changed_rules(subset.rules, more, rules))

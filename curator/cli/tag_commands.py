@@ -93,6 +93,7 @@ def rename(
     from curator.tags.text import clean_tag
 
     with opened(collection) as session:
+        session.tags.check_known(clean_tag(old))
         change(session, RenameTag(clean_tag(old), clean_tag(new)), filter, dry_run=dry_run, yes=yes)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from curator.filter.parse import parse
 from curator.filter.shown import parts_of, shown
 from curator.filter.tree import Filter
 from curator.freeze.members import Members, members_of, shows
+from curator.freeze.reader import FreezeReader
 from curator.freeze.spec import FreezeSpec, spec_of
 from curator.index.changes.edits import Commit
 from curator.index.collection import Collection
@@ -51,6 +51,8 @@ class FrozenAs:
 class Explanation:
     """Everything about one image. `captions` are those of the next epochs, were it row `id` of a manifest.
 
+    `passed_over` names the manifests that could not be read, and says why.
+
     `is_cut_anew`: the cut of `placement` is only the middle of those that are drawn for every sample.
     """
 
@@ -67,6 +69,7 @@ class Explanation:
     picks: tuple[str, ...]
     history: tuple[Commit, ...]
     frozen: tuple[FrozenAs, ...]
+    passed_over: tuple[str, ...]
 
 
 def explain(collection: Collection, image: int, epochs: int = 3, seed: int = 42) -> Explanation:
@@ -75,7 +78,7 @@ def explain(collection: Collection, image: int, epochs: int = 3, seed: int = 42)
     Raises:
         UserError: there is no such image.
     """
-    with collection.reading():
+    with FreezeReader.opened(collection) as reader:
         rows = collection.rows([image])
         if not rows:
             raise UserError(
@@ -84,7 +87,7 @@ def explain(collection: Collection, image: int, epochs: int = 3, seed: int = 42)
         (row,) = rows
         tags = tuple(collection.tags_of(image))
         spec = spec_of(collection)
-        members = members_of(collection, spec)
+        members = members_of(reader, spec)
         verdicts = tuple(_verdicts(collection, row, spec, members))
         subset = next((each for each, said in zip(spec.subsets, verdicts, strict=True) if said.takes), None)
         facts = {
@@ -96,6 +99,7 @@ def explain(collection: Collection, image: int, epochs: int = 3, seed: int = 42)
         size = row.width, row.height
         is_whole = min(size) > 0
         repeats = _repeats(members, image, subset)
+        frozen, passed_over = _frozen(collection, row)
         return Explanation(
             row=row,
             tags=tags,
@@ -110,7 +114,8 @@ def explain(collection: Collection, image: int, epochs: int = 3, seed: int = 42)
             captions=_captions(row, tags, subset, epochs, seed) if subset else (),
             picks=tuple(pick.name for pick in collection.picks.list() if image in pick.images),
             history=tuple(collection.history_of(image)),
-            frozen=tuple(_frozen(collection, row)),
+            frozen=frozen,
+            passed_over=passed_over,
         )
 
 
@@ -127,14 +132,20 @@ def _placed(row: ImageRow, spec: FreezeSpec, subset: Subset | None) -> Placement
     return cropped_around(placed, size, middle) if middle else placed
 
 
-def _frozen(collection: Collection, row: ImageRow) -> Iterator[FrozenAs]:
+def _frozen(collection: Collection, row: ImageRow) -> tuple[tuple[FrozenAs, ...], tuple[str, ...]]:
+    """The rows of manifests that the file has; and of those that cannot be read why."""
+    frozen: list[FrozenAs] = []
+    passed_over: list[str] = []
     for path in manifest_files(manifests_folder(collection.folder)):
         try:
             with open_manifest(path) as manifest:
-                for number in manifest.rows_of(Path(row.full_path)):
-                    yield FrozenAs(path.stem, number, manifest.image(number).repeats)
-        except UserError:
-            continue  # a damaged manifest says so where it is used
+                frozen += [
+                    FrozenAs(path.stem, number, manifest.image(number).repeats)
+                    for number in manifest.rows_of(Path(row.full_path))
+                ]
+        except UserError as error:
+            passed_over.append(error.what)
+    return tuple(frozen), tuple(passed_over)
 
 
 def _verdicts(collection: Collection, row: ImageRow, spec: FreezeSpec, members: Members) -> list[Verdict]:

@@ -16,6 +16,7 @@ from curator.freeze.build import FrozenManifest, freeze, is_frozen_in, summary
 from curator.freeze.checks.checks import check
 from curator.freeze.members import members_of
 from curator.freeze.preview import preview
+from curator.freeze.reader import FreezeReader
 from curator.freeze.spec import spec_of
 from curator.index.collection import Collection
 
@@ -42,25 +43,25 @@ def freeze_named(
         raise UserError(
             f"there is a manifest named {name}", "choose another name, or replace it with --replace"
         )
-    with collection.reading():
+    with FreezeReader.opened(collection) as reader:
         spec = spec_of(collection, rule)
-        members = members_of(collection, spec)
-        report = check(collection, spec, members, preview(collection, spec, members, BatchSize()))
+        members = members_of(reader, spec)
+        report = check(reader, spec, members, preview(reader, spec, members, BatchSize()))
         for finding in report.stops:
             raise UserError(finding.what, finding.hint)
-        return freeze(collection, spec, members, path, progress, replace=replace)
+        return freeze(reader, spec, members, path, progress, replace=replace)
 
 
 def standing(collection: Collection, name: str, rule: BucketRule | None = None) -> FrozenManifest | None:
     """The manifest that a freeze under that name would only repeat: that of the name, or where none is, the newest."""
     path = manifest_file(collection.folder, name)
     newest = [each.path for each in manifests_in(path.parent)[:1]]
-    with collection.reading():
+    with FreezeReader.opened(collection) as reader:
         spec = spec_of(collection, rule)
-        members = members_of(collection, spec)
+        members = members_of(reader, spec)
         for candidate in [path] if path.exists() else newest:
             with suppress(UserError):  # a damaged one is none
-                if members.shown and is_frozen_in(collection, spec, members, candidate):
+                if members.shown and is_frozen_in(reader, spec, members, candidate):
                     return summary(candidate)
     return None
 

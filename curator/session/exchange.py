@@ -49,29 +49,35 @@ class Exchange:
         progress: ImportProgress | None = None,
         *,
         scanned: Progress | None = None,
-        replace_words: bool = False,
+        replace_annotations: bool = False,
     ) -> ImportReport:
         """Carry out a plan. Words that images have are kept unless asked."""
         from curator.interop.apply import carry_out
 
-        return carry_out(self._collection, plan, progress, scanned=scanned, replace_words=replace_words)
+        return carry_out(
+            self._collection, plan, progress, scanned=scanned, replace_annotations=replace_annotations
+        )
 
     def count(
-        self, plan: ImportPlan, progress: ImportProgress | None = None, *, replace_words: bool = False
+        self, plan: ImportPlan, progress: ImportProgress | None = None, *, replace_annotations: bool = False
     ) -> AnnotationReport:
         """What the rows of a plan would do; a UserError where they reach no image."""
         from curator.interop.matching.word_import import count_annotations, refuse_empty_import
 
-        counts = count_annotations(plan, self._collection.folder, progress, replace_words=replace_words)
+        counts = count_annotations(
+            plan, self._collection.folder, progress, replace_annotations=replace_annotations
+        )
         refuse_empty_import(plan, counts)
         return counts
 
     @staticmethod
-    def count_rows(plan: ImportPlan, folder: Path | None, *, replace_words: bool = False) -> AnnotationReport:
+    def count_rows(
+        plan: ImportPlan, folder: Path | None, *, replace_annotations: bool = False
+    ) -> AnnotationReport:
         """What the rows of a plan would do to the collection in `folder`, or to a new one."""
         from curator.interop.matching.word_import import count_annotations
 
-        return count_annotations(plan, folder, replace_words=replace_words)
+        return count_annotations(plan, folder, replace_annotations=replace_annotations)
 
     @staticmethod
     def refuse_empty_import(plan: ImportPlan, words: AnnotationReport) -> None:

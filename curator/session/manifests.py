@@ -24,11 +24,21 @@ class Manifests:
         self.folder = folder
 
     def diff(self, first: Path, second: Path) -> ManifestDiff:
-        """What differs between two manifests: rule, subsets, images, captions."""
+        """What differs between two manifests: rule, subsets, images, captions.
+
+        Raises:
+            UserError: one of them cannot be read, or was changed after it was frozen.
+        """
+        from curator.contract.manifest.digest import verify_digest
         from curator.contract.manifest.manifest import open_manifest
         from curator.freeze.diff import diff
 
-        with open_manifest(first) as one, open_manifest(second) as other:
+        with (
+            open_manifest(first, checks_seal=False) as one,
+            open_manifest(second, checks_seal=False) as other,
+        ):
+            for manifest in (one, other):
+                verify_digest(manifest)  # its seal first
             return diff(one, other)
 
     def captions(

@@ -42,7 +42,7 @@ class Session:
     """One open collection. Calls may come from any thread; long ones take a `progress` that may raise to cancel."""
 
     def __init__(self, collection: Collection) -> None:
-        self.collection = collection
+        self._collection = collection
         self.folder = collection.folder
         self.images = Images(collection)
         self.edits = Edits(collection)
@@ -101,11 +101,11 @@ class Session:
         except UserError:
             pass  # a full disk or a busy index: nothing is lost, edits wait in the journal
         finally:
-            self.collection.close()
+            self._collection.close()
 
     def leave(self) -> None:
         """Close at once: rows are brought up to date by another session."""
-        self.collection.close()
+        self._collection.close()
 
     @contextmanager
     def apart(self) -> Generator[Session]:
@@ -120,11 +120,11 @@ class Session:
     @property
     def has_written(self) -> bool:
         """Whether the collection was changed through this session, or by its work apart."""
-        return self.collection.has_written or self._has_written_apart
+        return self._collection.has_written or self._has_written_apart
 
     def changed(self) -> bool:
         """Whether another process changed the collection since the last look."""
-        return self.collection.changed()
+        return self._collection.changed()
 
     @classmethod
     @contextmanager

@@ -13,7 +13,7 @@ from curator.filter.evaluate import select
 from curator.index.collection import Collection
 from curator.index.tables.picks import pick_filter
 from curator.index.tables.small_tables import Subset
-from curator.session.carried_over import carried_over
+from curator.session.three_way_merge import three_way_merge
 
 if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen waits for none of it
     from curator.freeze.balance import Balanced
@@ -59,7 +59,7 @@ class Subsets:
 
     def edit(self, shown: Subset, edited: Subset) -> Subset:
         """Change of a subset what a person changed of the one `shown`; what others changed meanwhile stays."""
-        return self.change(shown.name, lambda now: carried_over(now, shown, edited))
+        return self.change(shown.name, lambda now: three_way_merge(now, shown, edited))
 
     def balance(self, shown: Iterable[Balanced] | None = None) -> list[Balanced]:
         """Set repeats so that all subsets share an epoch equally, regularisation apart; gives what they are.
@@ -118,11 +118,12 @@ class Subsets:
     def counted(self, name: str) -> tuple[int, int]:
         """How many images a subset holds, and how many more its filter meets that one before it holds."""
         from curator.freeze.members import members_of
+        from curator.freeze.reader import FreezeReader
         from curator.freeze.spec import spec_of
 
-        with self._collection.reading():
+        with FreezeReader.opened(self._collection) as reader:
             spec = spec_of(self._collection)
-            members = members_of(self._collection, spec)
+            members = members_of(reader, spec)
         at = [each.name for each in spec.subsets].index(name)
         return len(members.ids[at]), members.overlaps[at]
 

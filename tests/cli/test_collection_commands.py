@@ -110,6 +110,14 @@ def test_tag_edits_and_their_undo(collection: Path, frieze: Frieze) -> None:
     assert tags(frieze, "fox")[0] == "red fur"
 
 
+def test_a_tag_that_no_image_has_cannot_be_renamed(collection: Path, frieze: Frieze) -> None:
+    for old, hint in (("animl", "did you mean 'animal'?"), ("zzz", "see 'frieze tag list'")):
+        done = frieze("tag", "rename", "", old, "beast", "--yes")
+        assert (done.code, done.out) == (2, "")
+        assert done.err.splitlines() == [f"frieze: no image has the tag '{old}'", f"  hint: {hint}"]
+    assert frieze("tag", "rename", "", "Animal", "beast", "--yes").code == 0  # however it is spelled
+
+
 def test_a_bulk_edit_asks_or_is_told_yes(
     collection: Path, frieze: Frieze, monkeypatch: pytest.MonkeyPatch
 ) -> None:

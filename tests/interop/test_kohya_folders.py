@@ -11,13 +11,12 @@ import pytest
 from curator.contract.errors import UserError
 from curator.contract.recipe.recipe import BatchSize
 from curator.filter.evaluate import select
-from curator.freeze.members import members_of
-from curator.freeze.preview import preview
 from curator.freeze.spec import spec_of
 from curator.index.collection import Collection
 from curator.interop.apply import carry_out
 from curator.interop.kohya.folders import parse_folder_name
 from curator.interop.layouts import detected, plan_import
+from tests.freezing import preview_of
 
 
 @pytest.mark.parametrize(
@@ -116,7 +115,7 @@ def test_regularisation_is_balanced_and_its_surplus_told(
 def samples(collection: Collection) -> dict[str, int]:
     """What a freeze makes of the subsets."""
     spec = spec_of(collection)
-    shown = preview(collection, spec, members_of(collection, spec), BatchSize())
+    shown = preview_of(collection, spec, BatchSize())
     return {each.name: each.samples for each in shown.subsets}
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
-from functools import cache
+from dataclasses import fields
+from functools import cache, wraps
 from importlib import import_module
-from typing import Annotated, Any
+from typing import Annotated, Any, get_type_hints
 
 import typer
 from typer.core import TyperCommand
@@ -63,6 +65,36 @@ def single(function: Callable[..., None]) -> typer.Typer:
     app = noun(function.__doc__ or "")
     app.command()(function)
     return app
+
+
+def with_options(group: type) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """A command whose keyword `options` is made of the options that the fields of a dataclass are; none given is None.
+
+    So options that go together are written once, and handed on as one.
+    """
+
+    def spread(command: Callable[..., None]) -> Callable[..., None]:
+        hints = get_type_hints(group, include_extras=True)
+        names = [each.name for each in fields(group)]
+        signature = inspect.signature(command, eval_str=True)
+        own = [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=hints[name])
+            for name in names
+        ]
+        parameters = list(signature.parameters.values())
+        at = [each.name for each in parameters].index("options")
+        parameters[at : at + 1] = own
+
+        @wraps(command)
+        def called(**values: Any) -> None:
+            given = {name: values.pop(name) for name in names}
+            command(**values, options=group(**given))
+
+        called.__signature__ = signature.replace(parameters=parameters)  # pyright: ignore[reportAttributeAccessIssue]
+        called.__annotations__ = {each.name: each.annotation for each in parameters}
+        return called
+
+    return spread
 
 
 def run_app(module: str, app: str, word: str, arguments: list[str]) -> int:

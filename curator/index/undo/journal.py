@@ -13,18 +13,18 @@ import time
 from collections.abc import Collection, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from enum import IntEnum
 
 from pyroaring import BitMap
 
 from curator.contract.errors import UserError
 from curator.contract.exit_codes import ExitCode
-from curator.index.changes.changes import Change, TagChange, TagMoved, touched
+from curator.index.changes.changes import Change, ChangeSet, TagChange, TagMoved, touched
 from curator.index.changes.edits import Commit
 from curator.index.changes.packing import unpack
-from curator.index.editing.fold import AT_ONCE, fold_images
-from curator.index.editing.perform import perform
-from curator.index.editing.store import REBUILT, Store
+from curator.index.editing.apply import apply
+from curator.index.editing.fold import fold_or_defer
+from curator.index.editing.journal_table import REBUILT, State
+from curator.index.editing.store import Store
 from curator.index.undo.revert import RevertResult, revert
 
 _EDIT = "edit"
@@ -35,14 +35,6 @@ _REACHES = """SELECT id FROM journal INDEXED BY idx_journal_images
 _SUMMARY_LINES = 3  # of a commit of several
 # who commits for a person: one undo takes back the newest of any
 _HUMAN_ACTORS = ("you", "scan", "import", "rules")
-
-
-class State(IntEnum):
-    """What became of a commit."""
-
-    STANDS = 0
-    UNDONE = 1  # and may be done again
-    LEFT_BEHIND = 2  # undone, then its actor did something else
 
 
 @dataclass
@@ -64,15 +56,15 @@ class Journal:
     def _connection(self) -> sqlite3.Connection:
         return self._store.connection
 
-    def commit(self, changes: Sequence[Change], actor: str, what: str) -> Commit:
-        """Perform changes and remember them, with others inside `grouped`. Inside a write transaction.
+    def commit(self, change_set: ChangeSet, actor: str) -> Commit:
+        """Make changes and remember them, with others inside `grouped`. Inside a write transaction.
 
         Nothing to do keeps nothing.
         """
+        changes, what = change_set.changes, change_set.summary
         if not changes:
             return Commit(0, time.time(), actor, what, 0)
-        for change in changes:
-            perform(self._store, change)
+        apply(self._store, change_set)
         if self._group is None:
             return self._remember(changes, actor, what)
         if any(isinstance(change, TagChange | TagMoved) for change in changes):
@@ -189,20 +181,18 @@ class Journal:
         return row[5], row[6]
 
     def _revert(self, kind: str, number: int, actor: str, state: State) -> Commit:
-        """Perform the inverse of what was last done for a commit, and remember that."""
+        """Make the inverse of what was last done for a commit, and remember that."""
         what = self._connection.execute("SELECT what FROM journal WHERE id=?", (number,)).fetchone()[0]
         result = revert(self._store, number, undo=kind == "undo")
         commit = replace(
             self._append(kind, actor, what, result, number), skipped_values=tuple(result.skipped.values)
         )
-        self._connection.execute(
-            "UPDATE journal SET state=?, latest=? WHERE id=?", (state, commit.id, number)
-        )
+        self._store.journal.set_reverted(number, state, commit.id)
         return commit
 
     def _remember(self, changes: Sequence[Change], actor: str, what: str) -> Commit:
-        for number in self._undone_by(actor):
-            self._connection.execute("UPDATE journal SET state=? WHERE id=?", (State.LEFT_BEHIND, number))
+        if undone := self._undone_by(actor):
+            self._store.journal.leave_behind(undone)
         return self._append(_EDIT, actor, what, RevertResult(list(changes)))
 
     def _append(self, kind: str, actor: str, what: str, result: RevertResult, target: int = 0) -> Commit:
@@ -210,7 +200,7 @@ class Journal:
         images = touched(result.done)
         changed, skipped = len(images & store.alive()), len(result.skipped)
         first, last = (images.min(), images.max()) if images else (0, 0)
-        number, at = store.record(
+        number, at = store.journal.append(
             kind,
             actor,
             what,
@@ -221,11 +211,7 @@ class Journal:
             first_image=first,
             last_image=last,
         )
-        left = store.pending.defer(number, result.done, result.cancelled)
-        if len(left) <= AT_ONCE:
-            fold_images(store, left)
-        else:
-            store.pending.keep(number)
+        fold_or_defer(store, number, result.done, result.cancelled)
         return Commit(number, at, actor, what, changed, skipped=skipped)
 
 
