@@ -26,6 +26,7 @@ from curator.contract.errors import UserError
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
+    from curator.cli.schemas.images import BucketsReport, SizesReport
     from curator.session.session import Session
 
 _IS_SIZE = re.compile(r"\d+(x\d+)?", re.ASCII | re.IGNORECASE)
@@ -149,8 +150,14 @@ def rule_in_words(rule: BucketRule) -> str:
 def _show_sizes(sizes: list[Size], rule: BucketRule, as_json: bool) -> None:
     placed = [(size, place(size, rule)) for size in sizes]
     if as_json:
-        rows = [{"size": s, "bucket": p.bucket, "resized": p.resized, "crop": p.crop} for s, p in placed]
-        put_json({"buckets": bucket_list(rule), "sizes": rows})
+        report: SizesReport = {
+            "schema": "frieze/bucket-sizes/1",
+            "buckets": bucket_list(rule),
+            "sizes": [
+                {"size": s, "bucket": p.bucket, "resized": p.resized, "crop": p.crop} for s, p in placed
+            ],
+        }
+        put_json(report)
         return
     rows = [
         (
@@ -166,10 +173,17 @@ def _show_sizes(sizes: list[Size], rule: BucketRule, as_json: bool) -> None:
 
 def _show_images(session: Session, filter: str, rule: BucketRule, as_json: bool) -> None:
     """Images by bucket."""
-    ids = session.images.select(filter).ids
+    found = session.images.select(filter)
+    ids = found.ids
     rows = session.buckets.counts(ids, rule)
     if as_json:
-        put_json({"buckets": bucket_list(rule), "images": [{"bucket": b, "images": n} for b, n in rows]})
+        report: BucketsReport = {
+            "schema": "frieze/bucket-images/1",
+            "buckets": bucket_list(rule),
+            "images": [{"bucket": bucket, "images": count} for bucket, count in rows],
+            "unknown_tags": found.unknown_tags,
+        }
+        put_json(report)
         return
     total = max(len(ids), 1)
     put_table(

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from curator.cli.shared.options import AllByDefault, CollectionOption, ReplaceOption
-from curator.cli.shared.output import counted, tell
+from curator.cli.shared.options import AllByDefault, CollectionOption, JsonOption, ReplaceOption
+from curator.cli.shared.output import counted, put_exported, tell
 from curator.cli.shared.places import opened
 from curator.cli.shared.progress import progress_shown
 from curator.cli.shared.typer_apps import noun
@@ -28,10 +28,14 @@ def sqlite(
     filter: AllByDefault = "",
     replace: ReplaceOption = False,
     collection: CollectionOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Write images, tags, their pairs and scores as plain tables, for sqlite-utils, datasette and SQL."""
     with opened(collection) as session:
         images = session.images.select(filter).bitmap() if filter.strip() else None
-        with progress_shown("export", "exported") as show:
+        with progress_shown("export") as show:
             count = session.exchange.export_sqlite(file, images, show, replace=replace)
+    if as_json:
+        put_exported(file, count)
+        return
     tell(f"{counted(count)} in {visible(str(file))}")

@@ -22,8 +22,10 @@ from curator.contract.errors import UserError
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
+    from curator.cli.schemas.training import FreezeOutlook, FreezeReport
+    from curator.cli.schemas.words import Doubt
     from curator.contract.buckets import BucketRule
-    from curator.session.freezing import FrozenManifest
+    from curator.session.manifests import FrozenManifest
     from curator.session.session import Session
 
 _LONG = 500  # characters of a filter
@@ -53,24 +55,25 @@ def freeze(
     with opened(collection) as session:
         rule = options.changed(session.buckets.rule)
         standing = session.freezing.standing(name, rule) if if_changed else None
-        if standing is None:
-            _tell_findings(session, rule)
+        warnings = _tell_findings(session, rule) if standing is None else []
         if dry_run:
-            _tell_outlook(session, rule, standing, as_json=as_json)
+            _tell_outlook(session, rule, standing, warnings, as_json=as_json)
             return
         frozen = standing or _frozen(session, name, rule, replace=replace)
         session.buckets.change_rule(options.changed)  # only a rule that has frozen something is kept
     if as_json:
-        put_json(
-            {
-                "name": frozen.name,
-                "path": str(frozen.path),
-                "digest": frozen.digest,
-                "images": frozen.images,
-                "samples_per_epoch": frozen.samples_per_epoch,
-                "written": standing is None,
-            }
-        )
+        report: FreezeReport = {
+            "schema": "frieze/freeze/1",
+            "name": frozen.name,
+            "path": str(frozen.path.absolute()),
+            "digest": frozen.digest,
+            "images": frozen.images,
+            "samples_per_epoch": frozen.samples_per_epoch,
+            "created_at": frozen.created_at,
+            "is_new": standing is None,
+            "warnings": warnings,
+        }
+        put_json(report)
         return
     if standing:
         tell(f"nothing that is frozen has changed: the manifest {visible(standing.name)} stands")
@@ -80,12 +83,17 @@ def freeze(
 
 
 def _frozen(session: Session, name: str, rule: BucketRule, *, replace: bool) -> FrozenManifest:
-    with progress_shown("freeze", "frozen") as show:
+    with progress_shown("freeze") as show:
         return session.freezing.write(name, show, rule=rule, replace=replace)
 
 
 def _tell_outlook(
-    session: Session, rule: BucketRule, standing: FrozenManifest | None, *, as_json: bool
+    session: Session,
+    rule: BucketRule,
+    standing: FrozenManifest | None,
+    warnings: list[Doubt],
+    *,
+    as_json: bool,
 ) -> None:
     """What a freeze would write.
 
@@ -97,19 +105,26 @@ def _tell_outlook(
         raise UserError(finding.what, finding.hint)
     images, samples = report.preview.images, report.preview.samples_per_epoch
     if as_json:
-        name = standing.name if standing else None
-        put_json({"images": images, "samples_per_epoch": samples, "stands": name})
+        outlook: FreezeOutlook = {
+            "schema": "frieze/freeze-outlook/1",
+            "images": images,
+            "samples_per_epoch": samples,
+            "stands": standing.name if standing else None,
+            "warnings": warnings,
+        }
+        put_json(outlook)
     elif standing:
         put(f"nothing would be written: the manifest {visible(standing.name)} stands")
     else:
         put(f"{images} images, {samples} samples an epoch would be frozen")
 
 
-def _tell_findings(session: Session, rule: BucketRule) -> None:
+def _tell_findings(session: Session, rule: BucketRule) -> list[Doubt]:
     """Warnings; what stops is raised by the freeze itself."""
-    for finding in session.freezing.check(rule=rule).findings:
-        if finding.level == "warn":
-            warn(f"warning: {visible(finding.what)} ({visible(finding.hint)}{_where(finding.filter)})")
+    found = [each for each in session.freezing.check(rule=rule).findings if each.level == "warn"]
+    for finding in found:
+        warn(f"warning: {visible(finding.what)} ({visible(finding.hint)}{_where(finding.filter)})")
+    return [{"what": each.what, "hint": each.hint} for each in found]
 
 
 def _where(named: str) -> str:

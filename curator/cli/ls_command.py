@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from curator.cli.schemas.words import MARKS
 from curator.cli.shared.options import AllByDefault, CollectionOption, JsonOption, LimitOption
-from curator.cli.shared.output import put, put_json, put_json_rows, say
+from curator.cli.shared.output import put, put_json_rows, say
 from curator.cli.shared.places import opened
 from curator.cli.shared.typer_apps import single
 from curator.contract.errors import UserError, did_you_mean
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from curator.session.session import Session
 
 _PAGE = 4096
-_MARKS = {-1: "reject", 0: "", 1: "keep"}
 _SIMPLE: dict[str, Callable[[ImageRow], object]] = {
     "id": lambda row: row.id,
     "path": lambda row: row.path,
@@ -35,7 +35,7 @@ _SIMPLE: dict[str, Callable[[ImageRow], object]] = {
     "height": lambda row: row.height,
     "size": lambda row: f"{row.width}x{row.height}",
     "format": lambda row: row.format,
-    "mark": lambda row: _MARKS[row.mark],
+    "mark": lambda row: MARKS[row.mark],
     "caption": lambda row: row.caption,
 }
 COLUMNS = (*_SIMPLE, "tags")
@@ -69,7 +69,7 @@ def ls(
         numbers: Sequence[int] = found.ids[: limit or None].tolist()
         scores = _scores(session, chosen)
         if count:
-            put_json(len(numbers))
+            put(str(len(numbers)))
         elif ids:
             _put_ids(numbers, as_json)
         elif as_json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
@@ -25,6 +26,7 @@ from curator.contract.errors import UserError
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
+    from curator.cli.schemas.images import PickReport
     from curator.session.picks import PickResult
     from curator.session.session import Session
 
@@ -132,19 +134,23 @@ def pick(
         from curator.session.picks import Picks
 
         _refuse_keeping(save or subset or mark)
-        picked, done = Picks.pick_of_dump(dump, rules), ["see the post numbers with --ids or --json"]
+        picked, kept = Picks.pick_of_dump(dump, rules), _Kept(["see the post numbers with --ids or --json"])
         numbers = picked.posts
     else:
         keeping = _Keeping(save, subset, mark, replace)
         with opened(collection) as session:
             picked = session.picks.pick(rules)
-            done = ["nothing was kept: a dry run"] if dry_run else _keep(session, picked, keeping, yes=yes)
+            kept = (
+                _Kept(["nothing was kept: a dry run"])
+                if dry_run
+                else _keep(session, picked, keeping, yes=yes)
+            )
         numbers = picked.ids
     if ids:
         for number in numbers.tolist():
             put(str(number))
     else:
-        _report(picked, done, as_json)
+        _report(picked, kept, as_json)
 
 
 def _refuse_keeping(wanted: str | None) -> None:
@@ -164,15 +170,24 @@ class _Keeping(NamedTuple):
     replace: bool
 
 
-def _keep(session: Session, picked: PickResult, keeping: _Keeping, *, yes: bool) -> list[str]:
-    """Do with the pick what was asked; gives it in words."""
+class _Kept(NamedTuple):
+    """What was done with a pick: in words, how many images it changed, and as which commit."""
+
+    done: list[str]
+    changed: int = 0
+    commits: Sequence[int] = ()
+
+
+def _keep(session: Session, picked: PickResult, keeping: _Keeping, *, yes: bool) -> _Kept:
+    """Do with the pick what was asked."""
     from curator.index.changes.edits import SetMark
 
     done: list[str] = []
+    changed = 0
     mark = SetMark(1 if keeping.mark == "keep" else -1)
     if keeping.mark and not yes and (count := session.edits.preview(mark, picked.bitmap())) > 1:
         ask(count)
-    with session.edits.grouped():
+    with session.edits.recorded() as commits, session.edits.grouped():
         for name in dict.fromkeys(name for name in (keeping.save, keeping.subset) if name):
             new = session.picks.save(name, picked, replace=keeping.replace)
             done.append(f"saved as picked:{name}" if new else f"picked:{name} holds these already")
@@ -180,31 +195,39 @@ def _keep(session: Session, picked: PickResult, keeping: _Keeping, *, yes: bool)
             made = session.subsets.put_picked(keeping.subset)
             done.append(f"subset {keeping.subset} {'made' if made else 'shows it already'}")
         if keeping.mark:
-            commit = session.edits.apply(mark, picked.bitmap())
-            done.append(f"{counted(commit.images_changed)} marked {keeping.mark}")
-    return done
+            changed = session.edits.apply(mark, picked.bitmap()).images_changed
+            done.append(f"{counted(changed)} marked {keeping.mark}")
+    return _Kept(done, changed, commits)
 
 
-def _report(picked: PickResult, done: list[str], as_json: bool) -> None:
+def _report(picked: PickResult, kept: _Kept, as_json: bool) -> None:
     if as_json:
-        put_json(
-            {
-                "images": len(picked.ids),
-                "ids": picked.ids.tolist(),
-                "posts": picked.posts.tolist(),
-                "funnel": [{"reason": reason, "images": count} for reason, count in picked.funnel],
-                "notes": list(picked.notes),
-                "digest": picked.digest,
-                "done": done,
-            }
-        )
+        _put_json(picked, kept)
         return
     put_table([(count, reason) for reason, count in picked.funnel], ("images", "of which"))
     put(f"digest {picked.digest}")
     for note in picked.notes:
         put(f"note: {visible(note)}")
-    for each in done or ["nothing was kept: add --save, --subset or --mark"]:
+    for each in kept.done or ["nothing was kept: add --save, --subset or --mark"]:
         say(visible(each))
+
+
+def _put_json(picked: PickResult, kept: _Kept) -> None:
+    from curator.cli.schemas.words import image_funnel
+
+    report: PickReport = {
+        "schema": "frieze/pick/1",
+        "images": len(picked.ids),
+        "ids": picked.ids.tolist(),
+        "posts": picked.posts.tolist(),
+        "funnel": image_funnel(picked.funnel),
+        "notes": picked.notes,
+        "digest": picked.digest,
+        "done": kept.done,
+        "changed": kept.changed,
+        "commit": kept.commits[0] if kept.commits else None,
+    }
+    put_json(report)
 
 
 app = single(pick)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -11,12 +13,22 @@ from curator.cli.make_reg_command import make_reg
 from curator.cli.shared.arguments import FILTER
 from curator.cli.shared.caption_rules import RuleOption, changed_rules
 from curator.cli.shared.options import CollectionOption, DryRunOption, JsonOption
-from curator.cli.shared.output import counted, put, put_json, put_json_rows, put_table, tell, warn
-from curator.cli.shared.places import opened
+from curator.cli.shared.output import (
+    counted,
+    put,
+    put_json,
+    put_json_rows,
+    put_named,
+    put_table,
+    tell,
+    warn,
+)
+from curator.cli.shared.places import opened, opened_names
 from curator.cli.shared.typer_apps import noun, with_options
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
+    from curator.cli.schemas.training import BalanceReport, SubsetOrder, SubsetReport, SubsetRow, SubsetValues
     from curator.contract.manifest.header import ManifestSubset
     from curator.index.tables.rows import Subset
     from curator.session.session import Session
@@ -87,17 +99,32 @@ class SubsetOptions:
 
 
 @app.command("list")
-def list_subsets(collection: CollectionOption = None, as_json: JsonOption = False) -> None:
+def list_subsets(
+    names: Annotated[
+        bool,
+        typer.Option("--names", help="Only their names, one a line; no image is counted, so it is fast."),
+    ] = False,
+    collection: CollectionOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """List the subsets with their share of an epoch."""
+    if names:
+        _put_names(collection, as_json)
+        return
     with opened(collection) as session:
         subsets = session.subsets.all()
         shares = {share.name: share for share in session.freezing.preview().subsets}
     if as_json:
-        put_json_rows(
-            {**asdict(each), "images": shares[each.name].images, "samples": shares[each.name].samples,
-             "share": shares[each.name].share}
+        rows_json: Iterator[SubsetRow] = (
+            {
+                **cast("SubsetValues", asdict(each)),
+                "images": shares[each.name].images,
+                "samples": shares[each.name].samples,
+                "share": shares[each.name].share,
+            }
             for each in subsets
-        )  # fmt: skip
+        )
+        put_json_rows(rows_json)
         return
     rows = [
         (each.name, shares[each.name].images, f"{shares[each.name].repeats:g}", shares[each.name].samples,
@@ -105,6 +132,16 @@ def list_subsets(collection: CollectionOption = None, as_json: JsonOption = Fals
         for each in subsets
     ]  # fmt: skip
     put_table(rows, ("name", "images", "repeats", "samples", "share", "options", "filter"))
+
+
+def _put_names(collection: Path | None, as_json: bool) -> None:
+    with opened_names(collection) as known:
+        subsets = known.subsets()
+    if as_json:
+        put_json_rows({"name": each.name, "filter": each.filter} for each in subsets)
+        return
+    for each in subsets:
+        put(visible(each.name))
 
 
 @app.command()
@@ -115,14 +152,16 @@ def add(
     *,
     options: SubsetOptions,
     collection: CollectionOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Add a subset."""
     from curator.index.tables.rows import Subset
 
     with opened(collection) as session:
         subset = options.changed(Subset(name, filter))
-        session.subsets.add(subset)
-        _tell(session, subset)
+        with session.edits.recorded() as commits:
+            session.subsets.add(subset)
+        _tell(session, subset, commits, as_json)
 
 
 @app.command("put")
@@ -133,25 +172,39 @@ def put_subset(
     *,
     options: SubsetOptions,
     collection: CollectionOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Add a subset, or change the one of its name to exactly this: what is not given is as in a new one."""
     from curator.index.tables.rows import Subset
 
     with opened(collection) as session:
         subset = options.changed(Subset(name, filter))
-        before = session.subsets.save(subset)
-        _tell(session, subset, "added" if before is None else "unchanged" if before == subset else "changed")
+        with session.edits.recorded() as commits:
+            before = session.subsets.save(subset)
+        done = "added" if before is None else "unchanged" if before == subset else "changed"
+        _tell(session, subset, commits, as_json, done)
 
 
 @app.command()
 def order(
     names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Subsets in the order they choose.")],
     collection: CollectionOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Let these subsets choose their images first, in this order: an image is in the first that its filter meets."""
     with opened(collection) as session:
-        changed = session.subsets.put_in_order(names)
-        tell(f"order of subsets: {', '.join(visible(each.name) for each in session.subsets.all())}")
+        with session.edits.recorded() as commits:
+            changed = session.subsets.put_in_order(names)
+        ordered = [each.name for each in session.subsets.all()]
+    if as_json:
+        report: SubsetOrder = {
+            "schema": "frieze/subset-order/1",
+            "subsets": ordered,
+            "commit": commits[0] if commits else None,
+        }
+        put_json(report)
+        return
+    tell(f"order of subsets: {', '.join(map(visible, ordered))}")
     if not changed:
         tell("nothing was changed")
 
@@ -164,13 +217,38 @@ def change(
     filter: FilterOption = None,
     options: SubsetOptions,
     collection: CollectionOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Change a subset; what is not given stays."""
     with opened(collection) as session:
-        subset = session.subsets.change(
-            name, lambda now: options.changed(now if filter is None else replace(now, filter=filter))
+        with session.edits.recorded() as commits:
+            subset = session.subsets.change(
+                name, lambda now: options.changed(now if filter is None else replace(now, filter=filter))
+            )
+        _tell(session, subset, commits, as_json)
+
+
+def _tell(session: Session, subset: Subset, commits: Sequence[int], as_json: bool, done: str = "") -> None:
+    """Say what a subset is now, and whether one before it has images that it was meant for."""
+    images, taken = session.subsets.counted(subset.name)
+    if as_json:
+        found = session.images.select(subset.filter)
+        report: SubsetReport = {
+            "schema": "frieze/subset/1",
+            **cast("SubsetValues", asdict(subset)),
+            "images": len(found),
+            "commit": commits[0] if commits else None,
+            "unknown_tags": found.unknown_tags,
+        }
+        put_json(report)
+    else:
+        words = f", {done}" if done else ""
+        tell(f"subset {visible(subset.name)}: {counted(images)} x {subset.repeats:g}{words}")
+    if taken:
+        warn(
+            f"{counted(taken)} more of its filter {'is' if taken == 1 else 'are'} in subsets before it"
+            "; 'frieze subset order NAME...' says which chooses first"
         )
-        _tell(session, subset)
 
 
 @app.command()
@@ -181,10 +259,20 @@ def balance(
     as_json: JsonOption = False,
 ) -> None:
     """Set repeats so that all subsets share an epoch equally. Regularisation is balanced by the freeze itself."""
-    with opened(collection) as session:
+    with opened(collection) as session, session.edits.recorded() as commits:
         changed = session.subsets.balanced() if dry_run else session.subsets.balance()
     if as_json:
-        put_json({"subsets": [{**asdict(each), "samples": each.samples} for each in changed]})
+        report: BalanceReport = {
+            "schema": "frieze/balance/1",
+            "subsets": [
+                {"name": each.name, "images": each.images, "before": each.before, "repeats": each.repeats,
+                 "samples": each.samples}
+                for each in changed
+            ],
+            "dry_run": dry_run,
+            "commit": commits[0] if commits else None,
+        }  # fmt: skip
+        put_json(report)
         return
     rows = [
         (each.name, each.images, f"{each.before:g}", f"{each.repeats:g}", f"{each.samples:g}")
@@ -196,25 +284,11 @@ def balance(
 
 
 @app.command()
-def remove(name: NameArgument, collection: CollectionOption = None) -> None:
+def remove(name: NameArgument, collection: CollectionOption = None, as_json: JsonOption = False) -> None:
     """Remove a subset; its images stay in the collection."""
-    with opened(collection) as session:
+    with opened(collection) as session, session.edits.recorded() as commits:
         session.subsets.remove(name)
-    tell(f"subset {visible(name)} removed")
-
-
-def _tell(session: Session, subset: Subset, done: str = "") -> None:
-    """How many images a subset has now, and whether one before it has those that it was meant for."""
-    images, taken = session.subsets.counted(subset.name)
-    tell(
-        f"subset {visible(subset.name)}: {counted(images)} x {subset.repeats:g}"
-        + (f", {done}" if done else "")
-    )
-    if taken:
-        warn(
-            f"{counted(taken)} more of its filter {'is' if taken == 1 else 'are'} in subsets before it"
-            "; 'frieze subset order NAME...' says which chooses first"
-        )
+    put_named(name, commits) if as_json else tell(f"subset {visible(name)} removed")
 
 
 def subset_summary(subset: Subset | ManifestSubset) -> str:

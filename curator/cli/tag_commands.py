@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -21,7 +20,7 @@ from curator.cli.shared.options import (
     YesOption,
 )
 from curator.cli.shared.output import put, put_json, put_json_rows, put_table, say_cut, tell
-from curator.cli.shared.places import opened
+from curator.cli.shared.places import opened, opened_names
 from curator.cli.shared.progress import progress_shown
 from curator.cli.shared.typer_apps import noun
 from curator.cli.tag_rule_commands import clean, derive, order_by_rules, tables
@@ -30,6 +29,9 @@ from curator.contract.exit_codes import ExitCode
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
+    from curator.cli.schemas.edits import SidecarReport
+    from curator.cli.schemas.images import BandRow, FoundTag, TagRow
+    from curator.session.exchange import WriteReport
     from curator.session.tags import Tag
 
 app = noun("Add, remove, rename, derive, clean and order tags; write sidecars.")
@@ -52,12 +54,13 @@ def add(
     collection: CollectionOption = None,
     dry_run: DryRunOption = False,
     yes: YesOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Add tags to the images that lack them."""
     from curator.index.changes.edits import AddTags
 
     with opened(collection) as session:
-        change(session, AddTags(_names(tags), at), filter, dry_run=dry_run, yes=yes)
+        change(session, AddTags(_names(tags), at), filter, dry_run=dry_run, yes=yes, as_json=as_json)
 
 
 @app.command()
@@ -68,12 +71,13 @@ def remove(
     collection: CollectionOption = None,
     dry_run: DryRunOption = False,
     yes: YesOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Take tags away."""
     from curator.index.changes.edits import RemoveTags
 
     with opened(collection) as session:
-        change(session, RemoveTags(_names(tags)), filter, dry_run=dry_run, yes=yes)
+        change(session, RemoveTags(_names(tags)), filter, dry_run=dry_run, yes=yes, as_json=as_json)
 
 
 @app.command()
@@ -87,6 +91,7 @@ def rename(
     collection: CollectionOption = None,
     dry_run: DryRunOption = False,
     yes: YesOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Call a tag by another name; two that become one are merged."""
     from curator.index.changes.edits import RenameTag
@@ -94,7 +99,14 @@ def rename(
 
     with opened(collection) as session:
         session.tags.check_known(clean_tag(old))
-        change(session, RenameTag(clean_tag(old), clean_tag(new)), filter, dry_run=dry_run, yes=yes)
+        change(
+            session,
+            RenameTag(clean_tag(old), clean_tag(new)),
+            filter,
+            dry_run=dry_run,
+            yes=yes,
+            as_json=as_json,
+        )
 
 
 @app.command()
@@ -110,15 +122,18 @@ def order(
     collection: CollectionOption = None,
     dry_run: DryRunOption = False,
     yes: YesOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Order tags by the rules of 'frieze tag tables' (pins, people counts, classes), or move some to the front."""
 
     with opened(collection) as session:
-        ids: Sequence[int] = session.images.select(filter).ids.tolist()
+        found = session.images.select(filter)
         if not tags:
-            order_by_rules(session, ids, dry_run=dry_run, yes=yes)
+            order_by_rules(session, found, dry_run=dry_run, yes=yes, as_json=as_json)
             return
-        change_images(session, session.tags.to_front(ids, _names(tags)), ids, dry_run=dry_run, yes=yes)
+        ids: Sequence[int] = found.ids.tolist()
+        edit, unknown = session.tags.to_front(ids, _names(tags)), found.unknown_tags
+        change_images(session, edit, ids, dry_run=dry_run, yes=yes, as_json=as_json, unknown_tags=unknown)
 
 
 @app.command()
@@ -127,15 +142,17 @@ def caption(
     text: Annotated[
         str, typer.Argument(metavar="TEXT", help="Free text that follows the tags; '' takes it away.")
     ],
+    *,
     collection: CollectionOption = None,
     dry_run: DryRunOption = False,
     yes: YesOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Replace the free caption beside the tags."""
     from curator.index.changes.edits import SetCaption
 
     with opened(collection) as session:
-        change(session, SetCaption(text), filter, dry_run=dry_run, yes=yes)
+        change(session, SetCaption(text), filter, dry_run=dry_run, yes=yes, as_json=as_json)
 
 
 @app.command()
@@ -156,16 +173,25 @@ def write(
     Those that others changed since they were read stay as they are; --replace writes over them, and asks first.
     """
     with opened(collection) as session:
-        ids = session.images.select(filter).ids.tolist()
+        found = session.images.select(filter)
+        ids = found.ids.tolist()
         if replace and not dry_run and not yes and len(ids) > 1:
             ask(len(ids))
-        with progress_shown("write", "written") as show:
+        with progress_shown("write") as show:
             report = session.sidecars.write(
                 ids, suffix, replace=replace, dry_run=dry_run, progress=lambda done: show(done, len(ids))
             )
     if as_json:
-        put_json(asdict(report))
-        return
+        _put_written_json(report, len(ids), found.unknown_tags, dry_run=dry_run)
+    else:
+        _put_written(report, dry_run=dry_run)
+    if report.conflicts or report.failed:
+        raise UserError(
+            "some sidecars were not written", "they are as they were; each line says why", ExitCode.NO
+        )
+
+
+def _put_written(report: WriteReport, *, dry_run: bool) -> None:
     tell(
         f"{report.written} {'would be written' if dry_run else 'written'}, {report.unchanged} unchanged,"
         f" {len(report.conflicts)} conflicts"
@@ -174,10 +200,23 @@ def write(
         tell(f"{report.by_full_name} of them by the image's full name, since others have its stem")
     for path, why in (*report.conflicts, *report.failed):
         put(f"{visible(str(path))}: {visible(why)}")
-    if report.conflicts or report.failed:
-        raise UserError(
-            "some sidecars were not written", "they are as they were; each line says why", ExitCode.NO
-        )
+
+
+def _put_written_json(
+    report: WriteReport, matched: int, unknown_tags: Sequence[str], *, dry_run: bool
+) -> None:
+    about: SidecarReport = {
+        "schema": "frieze/sidecars/1",
+        "matched": matched,
+        "dry_run": dry_run,
+        "written": report.written,
+        "by_full_name": report.by_full_name,
+        "unchanged": report.unchanged,
+        "conflicts": [{"path": str(path), "reason": why} for path, why in report.conflicts],
+        "failed": [{"path": str(path), "reason": why} for path, why in report.failed],
+        "unknown_tags": unknown_tags,
+    }
+    put_json(about)
 
 
 @app.command("list")
@@ -192,13 +231,13 @@ def list_tags(
     as_json: JsonOption = False,
 ) -> None:
     """List tags with their counts, most common first."""
-    with opened(collection) as session:
-        tags = [tag for tag in session.tags.all() if not cls or tag.cls == cls][: limit or None]
+    with opened_names(collection) as names:
+        tags = [tag for tag in names.tags() if not cls or tag.cls == cls][: limit or None]
     if bands:
         _put_bands(tags, bands, as_json)
         return
     if as_json:
-        put_json_rows({"name": tag.name, "class": tag.cls, "count": tag.count} for tag in tags)
+        put_json_rows(_row(tag) for tag in tags)
         return
     put_table([(tag.count, tag.cls, tag.name) for tag in tags], ("count", "class", "tag"))
 
@@ -210,9 +249,14 @@ def _put_bands(tags: Sequence[Tag], bands: str, as_json: bool) -> None:
     edges = sorted({int(part) for part in bands.split(",")}, reverse=True)
     counts = [(edge, sum(1 for tag in tags if tag.count >= edge)) for edge in edges]
     if as_json:
-        put_json([{"images": edge, "tags": count} for edge, count in counts])
+        rows: Iterator[BandRow] = ({"images": edge, "tags": count} for edge, count in counts)
+        put_json_rows(rows)
         return
     put_table([(count, f"at least {edge} images") for edge, count in counts], ("tags", "with"))
+
+
+def _row(tag: Tag) -> TagRow:
+    return {"name": tag.name, "class": tag.cls, "images": tag.count, "count": tag.count}
 
 
 def _names(typed: Sequence[str]) -> tuple[str, ...]:
@@ -229,15 +273,13 @@ def find(
     as_json: JsonOption = False,
 ) -> None:
     """Find tags by any part of their name, with count, class and the alias that matched (B15)."""
-    with opened(collection) as session:
-        matches = session.tags.find(text, limit + 1 if limit else sys.maxsize)
+    with opened_names(collection) as names:
+        matches = names.find_tags(text, limit + 1 if limit else sys.maxsize)
     found = matches[: limit or None]
     say_cut(len(found), len(matches) if len(matches) == len(found) else None)
     if as_json:
-        put_json_rows(
-            {"name": tag.name, "class": tag.cls, "count": tag.count, "alias": alias or None}
-            for tag, alias in found
-        )
+        rows: Iterator[FoundTag] = ({**_row(tag), "alias": alias or None} for tag, alias in found)
+        put_json_rows(rows)
         return
     put_table(
         [(tag.count, tag.cls, tag.name, alias) for tag, alias in found], ("count", "class", "tag", "alias")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from curator.contract.manifest.manifest import open_manifest
 from curator.contract.manifest.span_rows import Part
 from curator.contract.manifest.writer import ManifestContent, TagCount, digest_of_content, write_manifest
 from curator.contract.progress import Progress, silent
+from curator.freeze.listing import FrozenManifest, summary
 from curator.freeze.members import Members
 from curator.freeze.packing.rows import FrozenImages, RowPacking, row_order
 from curator.freeze.packing.tag_codes import TagCodes, tag_codes
@@ -28,18 +28,6 @@ from curator.index.changes.changes import id_array
 from curator.tags.derive_plan import USED
 
 _ROWS_AT_ONCE = 256 * ROWS
-
-
-@dataclass(frozen=True)
-class FrozenManifest:
-    """A manifest on disk, in one line."""
-
-    path: Path
-    name: str
-    digest: str
-    images: int
-    samples_per_epoch: int
-    created_at: str
 
 
 def freeze(
@@ -157,14 +145,6 @@ class _FrozenRows:
             done += len(piece.ids)
             self._progress(done // 2, len(images))  # the other half of the time is writing
         return packing.closed()
-
-
-def summary(path: Path) -> FrozenManifest:
-    """One line about the manifest at `path`."""
-    with open_manifest(path, checks_seal=False) as manifest:  # made a moment ago, or one of a list
-        about = manifest.header.provenance
-        samples = sum(span.samples for span in manifest.spans)
-        return FrozenManifest(path, about.name, manifest.digest, len(manifest), samples, about.created_at)
 
 
 def _subsets(spec: FreezeSpec) -> tuple[ManifestSubset, ...]:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from curator.contract.buckets import BucketRule
 from curator.contract.errors import UserError
 from curator.contract.locations import manifest_file, manifest_files
+from curator.contract.manifest.manifest import open_manifest
 from curator.contract.progress import Progress
 from curator.contract.recipe.recipe import BatchSize
-from curator.freeze.build import FrozenManifest, freeze, is_frozen_in, summary
+from curator.freeze.build import freeze, is_frozen_in
 from curator.freeze.checks.checks import check
+from curator.freeze.listing import FrozenManifest, manifests_in, summary
 from curator.freeze.members import members_of
 from curator.freeze.preview import preview
 from curator.freeze.reader import FreezeReader
@@ -66,15 +68,26 @@ def standing(collection: Collection, name: str, rule: BucketRule | None = None) 
     return None
 
 
-def manifests_in(
-    folder: Path, passed_over: Callable[[UserError], None] | None = None
-) -> list[FrozenManifest]:
-    """The manifests of a folder, newest first. `passed_over` hears of those that cannot be read."""
-    found: list[FrozenManifest] = []
+@dataclass(frozen=True)
+class FrozenAs:
+    """A row of a manifest that the image's file has."""
+
+    manifest: str
+    row: int
+    repeats: float
+
+
+def rows_of_file(folder: Path, file: Path) -> tuple[tuple[FrozenAs, ...], tuple[str, ...]]:
+    """The rows that an image's file has in the manifests of a folder; and of those that cannot be read why."""
+    frozen: list[FrozenAs] = []
+    passed_over: list[str] = []
     for path in manifest_files(folder):
         try:
-            found.append(summary(path))
+            with open_manifest(path) as manifest:
+                frozen += [
+                    FrozenAs(path.stem, number, manifest.image(number).repeats)
+                    for number in manifest.rows_of(file)
+                ]
         except UserError as error:
-            if passed_over:
-                passed_over(error)
-    return sorted(found, key=lambda each: each.created_at, reverse=True)
+            passed_over.append(error.what)
+    return tuple(frozen), tuple(passed_over)

@@ -25,6 +25,7 @@ from curator.index.images.row_text import RowText
 from curator.index.schema.opening import create_index, is_indexed, open_index
 from curator.index.sets.bitmaps import Bitmaps, Flag
 from curator.index.sets.columns import Columns
+from curator.index.tables.batches import Batches
 from curator.index.tables.tables import Tables
 from curator.index.tags.tag_table import Tag, TagTable
 from curator.index.undo.journal import Journal
@@ -52,6 +53,7 @@ class Collection:
             tables.subsets,
             tables.saved_filters,
         )
+        self._batches = Batches(self.journal, self.settings)
         self.picks, self.aliases, self.rule_tags = tables.picks, tables.aliases, tables.rule_tags
         self.metadata, self.scores, self.fingerprints = tables.metadata, tables.scores, tables.fingerprints
         self.folders, self.quarantine = tables.folders, tables.quarantine
@@ -200,8 +202,17 @@ class Collection:
         with self._tables.records.grouped(what, actor):
             yield
 
+    @contextmanager
+    def batch(self) -> Generator[None]:
+        """Make what one undo takes back of the commits made inside, which stay apart in the history: all, or none.
+
+        For edits of every kind. Other writers wait meanwhile.
+        """
+        with self.writing(durable=True), self._batches.remembered():
+            yield
+
     def undo(self, actor: str = "you", commit: int | None = None) -> Commit | None:
-        """Take the newest commit of `actor` back, or the one named; None where there is none.
+        """Take the newest commit of `actor` back with its batch, or the one named alone; None where there is none.
 
         Commits made since stay in force; what they changed of the same is skipped, and counted (`skipped`).
 
@@ -209,7 +220,7 @@ class Collection:
             UserError: there is no such commit, or it is undone.
         """
         with self.writing(durable=True):
-            return self.journal.undo(actor) if commit is None else self.journal.undo_commit(commit, actor)
+            return self._batches.undo(actor) if commit is None else self.journal.undo_commit(commit, actor)
 
     def redo(self, actor: str = "you", commit: int | None = None) -> Commit | None:
         """Do again what `actor` took back last, or the commit named; None where there is nothing.
@@ -218,7 +229,7 @@ class Collection:
             UserError: there is no such commit, or it stands.
         """
         with self.writing(durable=True):
-            return self.journal.redo(actor) if commit is None else self.journal.redo_commit(commit, actor)
+            return self._batches.redo(actor) if commit is None else self.journal.redo_commit(commit, actor)
 
     def history(self, limit: int = 50) -> list[Commit]:
         """The newest edits first."""

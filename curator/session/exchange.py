@@ -1,8 +1,8 @@
-"""Data of other tools, brought in by a plan; the collection written for them."""
+"""Data of other tools, brought in by a plan; the collection and its sidecars written for them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen 
     from curator.interop.matching.word_import import AnnotationReport
     from curator.interop.matching.word_import import Progress as ImportProgress
     from curator.interop.plan import ImportPlan
+    from curator.interop.sidecar_write import Suffix, WriteReport
     from curator.scan.scan import Progress
 
 
@@ -108,3 +109,29 @@ class Exchange:
         from curator.index.export import export_sqlite
 
         return export_sqlite(self._collection, file, images, progress, replace=replace)
+
+
+class Sidecars:
+    """Sidecars of a collection: tags and captions written beside the images."""
+
+    def __init__(self, collection: Collection) -> None:
+        self._collection = collection
+
+    def write(
+        self,
+        ids: Sequence[int],
+        suffix: Suffix = ".txt",
+        *,
+        replace: bool = False,
+        dry_run: bool = False,
+        progress: Callable[[int], None] | None = None,
+    ) -> WriteReport:
+        """Write the tags and captions of images; `replace` also writes over sidecars that others changed.
+
+        `progress` is told how many images are done. A dry run writes nothing, and counts what it would.
+        """
+        from curator.interop.sidecar_write import write_sidecars
+
+        return write_sidecars(
+            self._collection, ids, suffix, replace=replace, dry_run=dry_run, progress=progress
+        )

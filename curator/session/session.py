@@ -18,18 +18,15 @@ from curator.session.buckets import Buckets
 from curator.session.captions import Captions
 from curator.session.copies import Copies
 from curator.session.edits import Edits
-from curator.session.exchange import Exchange
+from curator.session.exchange import Exchange, Sidecars
 from curator.session.filters import Filters
-from curator.session.freezing import Freezing
-from curator.session.images import Images
-from curator.session.manifests import Manifests
+from curator.session.images import Images, Quarantine
+from curator.session.manifests import Freezing, Manifests
 from curator.session.memory import Memory
 from curator.session.picks import Picks
-from curator.session.quarantine import Quarantine
 from curator.session.regularisation import Regularisation
 from curator.session.rules import Rules
 from curator.session.runs import Runs
-from curator.session.sidecars import Sidecars
 from curator.session.subsets import Subsets
 from curator.session.tags import Tags
 from curator.session.upkeep import Upkeep

@@ -77,6 +77,7 @@ TABLE = {
     "runs sample": "C",
     # without a collection
     "recipe list": "",
+    "recipe lr": "",
     "recipe show": "",
     "recipe check": "",
     "recipe fields": "",
@@ -84,6 +85,8 @@ TABLE = {
     "models list": "",
     "models show": "",
     "demo": "",
+    "batch": "",
+    "completion": "",
 }
 NAMES = {
     "C": ["--collection", "-C"],
@@ -272,7 +275,7 @@ def test_a_freeze_is_repeated_only_if_something_changed(frozen: Path, frieze: Fr
     assert done.out.startswith("nothing that is frozen has changed: the manifest set stands\n")
     assert frieze("freeze", "set", "--if-changed", *rule).code == 0
     other = frieze("freeze", "later", "--if-changed", "--json").json
-    assert (other["name"], other["written"]) == ("set", False)
+    assert (other["name"], other["is_new"]) == ("set", False)
     assert frozen.stat().st_mtime_ns == before
     for change in (
         ("subset", "set", "foxes", "--repeats", 4),
@@ -282,10 +285,10 @@ def test_a_freeze_is_repeated_only_if_something_changed(frozen: Path, frieze: Fr
     ):
         assert frieze(*change).code == 0, change
         assert frieze("freeze", "set", "--if-changed").code == 2, change  # the name is taken
-        assert frieze("freeze", "set", "--if-changed", "--replace", "--json").json["written"] is True
-        assert frieze("freeze", "set", "--if-changed", "--json").json["written"] is False
+        assert frieze("freeze", "set", "--if-changed", "--replace", "--json").json["is_new"] is True
+        assert frieze("freeze", "set", "--if-changed", "--json").json["is_new"] is False
     frozen.write_bytes(b"")
-    assert frieze("freeze", "set", "--if-changed", "--replace", "--json").json["written"] is True
+    assert frieze("freeze", "set", "--if-changed", "--replace", "--json").json["is_new"] is True
 
 
 def test_a_dry_freeze_writes_nothing(frozen: Path, frieze: Frieze) -> None:

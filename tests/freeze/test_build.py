@@ -10,8 +10,8 @@ from curator.contract.errors import UserError
 from curator.contract.locations import manifests_folder
 from curator.contract.manifest.digest import verify_digest
 from curator.contract.manifest.manifest import open_manifest
-from curator.freeze.build import FrozenManifest
 from curator.freeze.library import freeze_named
+from curator.freeze.listing import FrozenManifest
 from curator.freeze.spec import FreezeSpec
 from curator.index.changes.edits import AddTags, RenameTag
 from curator.index.collection import Collection

@@ -416,7 +416,7 @@ def facts(number: int) -> FileFacts:
     return FileFacts(bytes([number]) * 32, number * 100, number, 64 + number, 64, "png")
 
 
-TestIndex = IndexMachine.TestCase
+TestIndex = pytest.mark.slow(IndexMachine.TestCase)
 TestIndex.settings = settings(max_examples=50, stateful_step_count=30, deadline=None)
 
 

@@ -51,12 +51,10 @@ def test_the_plan_writes_nothing_and_names_what_is_left_out(draw: Any, tmp_path:
     draw("train/3_empty")
     draw("train", "stray.png")
     plan = plan_import(tmp_path / "train", "kohya-folders")
-    said = plan.as_json()
-    assert said["subsets"] == [
-        {"name": "10_sls frog", "folder": str(tmp_path / "train/10_sls frog"), "repeats": 10,
-         "class_tokens": "sls frog", "images": 2, "is_reg": False}
-    ]  # fmt: skip
-    assert {Path(each["path"]).name for each in said["ignored"]} == {
+    (subset,) = plan.subsets
+    assert (subset.name, subset.folder) == ("10_sls frog", tmp_path / "train/10_sls frog")
+    assert (subset.repeats, subset.class_tokens, subset.images, subset.is_reg) == (10, "sls frog", 2, False)
+    assert {Path(each.path).name for each in plan.ignored} == {
         "deeper",
         "frogs",
         "3_empty",

@@ -13,7 +13,9 @@ import typer
 from typer.core import TyperCommand
 
 from curator.cli.shared.arguments import options_first
-from curator.cli.shared.output import be_quiet
+from curator.cli.shared.command_help import complete_help
+from curator.cli.shared.output import be_quiet, voice_restored
+from curator.cli.shared.plain_words import convert_plainly
 from curator.contract.errors import UserError, did_you_mean
 
 
@@ -103,10 +105,16 @@ def run_app(module: str, app: str, word: str, arguments: list[str]) -> int:
     Raises:
         UserError: arguments that the command does not take, or what the command refuses.
     """
-    command = typer.main.get_command(getattr(import_module(module), app))
+    verbs = _verbs(module, app)
+    name = arguments[0] if arguments and arguments[0] in verbs else ""
+    command = built(module, app, name)
+    path, words = (f"frieze {word} {name}", arguments[1:]) if name else (f"frieze {word}", arguments)
+    words = options_first(command, words)
+    if "--help" in words:
+        complete_help(command, path.removeprefix("frieze "))
     # Not `command.main`: it swallows Ctrl-C and a reader that went away, which are the boundary's to tell.
     try:
-        with command.make_context(f"frieze {word}", options_first(command, arguments)) as context:
+        with voice_restored(), command.make_context(path, words) as context:
             command.invoke(context)
     except typer.Exit as end:
         return end.exit_code
@@ -115,6 +123,31 @@ def run_app(module: str, app: str, word: str, arguments: list[str]) -> int:
     except typer.Abort:
         raise KeyboardInterrupt from None
     return 0
+
+
+@cache
+def _verbs(module: str, app: str) -> dict[str, Any]:
+    """The verbs of a noun, as they are registered; none of a command without."""
+    made: typer.Typer = getattr(import_module(module), app)
+    known = made.registered_commands
+    return {_name_of(each): each for each in known} if len(known) > 1 else {}
+
+
+def _name_of(registered: Any) -> str:
+    return registered.name or typer.main.get_command_name(registered.callback.__name__)
+
+
+@cache
+def built(module: str, app: str, verb: str = "") -> Any:
+    """A command as Typer makes it of its function: of a noun with many verbs only the one that is meant."""
+    if verb:
+        command: Any = typer.main.get_command_from_info(
+            _verbs(module, app)[verb], pretty_exceptions_short=False, rich_markup_mode=None
+        )
+    else:
+        command = typer.main.get_command(getattr(import_module(module), app))
+    convert_plainly(command)
+    return command
 
 
 def _sentence(message: str) -> str:

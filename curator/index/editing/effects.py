@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -80,21 +80,20 @@ def _tag_bitmaps(change: RowChange) -> dict[int, tuple[BitMap, BitMap]]:
 
 def _replaced(change: TagsReplaced) -> tuple[dict[int, tuple[BitMap, BitMap]], NDArray[np.int64]]:
     """Images that gain and lose each tag, and how many tags more each image has."""
-    tags, counts = decode_many([*change.before, *change.after])
-    had, have = np.split(counts, 2)
-    middle = int(had.sum())
     ids = id_array(change.images).astype(np.int64)
-    old, new = _pairs(ids, tags[:middle], had), _pairs(ids, tags[middle:], have)
+    old, had = _pairs(ids, change.before)
+    new, have = _pairs(ids, change.after)
     gained, lost = (_by_tag(np.setdiff1d(*pair, assume_unique=True)) for pair in ((new, old), (old, new)))
     none = BitMap()
     bitmaps = {tag: (gained.get(tag, none), lost.get(tag, none)) for tag in {*gained, *lost}}
     return bitmaps, have - had
 
 
-def _pairs(ids: NDArray[np.int64], tags: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """`tag << 32 | image` of all tags of some images, each once and in order."""
+def _pairs(ids: NDArray[np.int64], blobs: Sequence[bytes]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """`tag << 32 | image` of all tags of some images, each once and in order, and how many tags each image has."""
+    tags, counts = decode_many(blobs)
     pairs = np.sort(tags << 32 | np.repeat(ids, counts))
-    return pairs[np.diff(pairs, prepend=-1) > 0]
+    return pairs[np.diff(pairs, prepend=-1) > 0], counts
 
 
 def _by_tag(pairs: NDArray[np.int64]) -> dict[int, BitMap]:

@@ -8,21 +8,13 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Sequence
-from enum import IntEnum
 
 from curator.index.changes.changes import Change, Renamed
+from curator.index.changes.commit import State
 from curator.index.changes.packing import pack, unpack
 
 REBUILT = "rebuild"  # a row of this kind: nothing cached before it is worth anything
 _MANY_ROWS = 2000  # with more news than this, reading again is cheaper than following
-
-
-class State(IntEnum):
-    """What became of a commit."""
-
-    STANDS = 0
-    UNDONE = 1  # and may be done again
-    LEFT_BEHIND = 2  # undone, then its actor did something else
 
 
 class JournalTable:

@@ -104,8 +104,8 @@ def _named(edit: AddTags | RemoveTags | AddAndRemoveTags | RenameTag) -> tuple[S
             return names, at
         case RemoveTags(names):
             return names, "end"
-        case AddAndRemoveTags(given, taken, at):
-            return [name for name, _ in (*given, *taken)], at
+        case AddAndRemoveTags():
+            return [name for name, _ in (*edit.added, *edit.removed)], edit.at
         case RenameTag(old, new):
             return (old, new), "end"
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from curator.index.changes.changes import NewTag
 from curator.index.sets.bitmaps import FIRST_TAG, MAX_TAGS
 from curator.index.sets.write_buffer import FEW, WriteBuffer
 from curator.index.tags.new_tags import GENERAL, NewTags
+from curator.index.tags.tag import Tag
 from curator.index.tags.tag_names import check_name, folded, glob_of
 
 _GENERATION = (
@@ -26,16 +26,6 @@ _CLASSES = """WITH RECURSIVE known(class) AS (SELECT min(class) FROM tag UNION A
     SELECT class FROM known WHERE class IS NOT NULL"""  # a look at the index per class, not at every tag
 _NAMES_KEPT = 50_000
 _FEW = 2000  # up to so many names are looked up; for more all names are read, which takes 60 ms of 100,000
-
-
-@dataclass(frozen=True)
-class Tag:
-    """One tag and how many images (whose file exists) have it."""
-
-    id: int
-    name: str
-    cls: str
-    count: int
 
 
 class TagTable:

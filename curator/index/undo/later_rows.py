@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Collection, Iterator
 from itertools import groupby
 
-from curator.index.editing.journal_table import State
+from curator.index.changes.commit import State
 
 _ROWS = """SELECT id, CASE target WHEN 0 THEN id ELSE target END AS owner, state, latest, stayed, renames
     FROM journal WHERE id >= ? AND kind IN ('edit', 'undo', 'redo') ORDER BY owner, id"""
