@@ -106,4 +106,8 @@ OUTPUTS: dict[str, tuple[Output, ...]] = {
     "runs save": _STATE,
     "runs sample": _STATE,
 }
-WITHOUT_JSON = {"demo": "it is a walk for a person; what it makes is listed by the commands it names"}
+WITHOUT_JSON = {
+    "batch": "each of its lines prints its own",
+    "completion": "it prints a script for the shell",
+    "demo": "it is a walk for a person; what it makes is listed by the commands it names",
+}
