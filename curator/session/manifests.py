@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Literal
 
 from curator.contract.errors import UserError
 from curator.contract.text import visible
-from curator.index.collection import Collection
 
 if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen waits for none of it
     from curator.contract.buckets import BucketRule
@@ -19,6 +18,7 @@ if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen 
     from curator.freeze.diff import ManifestDiff
     from curator.freeze.listing import FrozenManifest
     from curator.freeze.preview import FreezePreview
+    from curator.index.collection import Collection
 
 Format = Literal["jsonl", "kohya-toml", "kohya-json", "imagefolder", "parquet"]
 Progress = Callable[[int, int], None]  # images written, in all; may raise to stop
