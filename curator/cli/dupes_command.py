@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from curator.cli.shared.bulk_edit import ask
-from curator.cli.shared.options import AllByDefault, CollectionOption, JsonOption, YesOption
+from curator.cli.shared.options import CollectionOption, JsonOption, YesOption
 from curator.cli.shared.output import counted, put, put_json_rows, put_table, say
 from curator.cli.shared.places import opened
 from curator.cli.shared.progress import progress_shown
+from curator.cli.shared.selection import ImagesOrAll, takes_images
 from curator.cli.shared.typer_apps import single
 from curator.contract.errors import UserError
 from curator.contract.text import visible
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
     from curator.session.session import Session
 
 
+@takes_images
 def dupes(
-    filter: AllByDefault = "",
+    images: ImagesOrAll,
     *,
     near: Annotated[
         int | None,
@@ -59,7 +61,7 @@ def dupes(
         )
     with opened(collection) as session:
         session.copies.check(near, best)
-        ids = session.images.select(filter).ids.tolist()
+        ids = images.of(session).ids.tolist()
         if near is not None:
             _look(session, ids)
         groups = session.copies.find(ids, near, best)

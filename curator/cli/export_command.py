@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
-from curator.cli.shared.options import AllByDefault, CollectionOption
+from curator.cli.shared.options import CollectionOption
 from curator.cli.shared.output import counted, put
 from curator.cli.shared.places import opened
 from curator.cli.shared.progress import progress_shown
+from curator.cli.shared.selection import ImagesOrAll, takes_images
 from curator.cli.shared.typer_apps import noun
 from curator.contract.text import visible
 
@@ -23,14 +24,15 @@ def export() -> None:
 
 
 @app.command()
+@takes_images
 def sqlite(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="SQLite file to make.")],
-    filter: AllByDefault = "",
+    images: ImagesOrAll,
     collection: CollectionOption = None,
 ) -> None:
     """Write images, tags, their pairs and scores as plain tables, for sqlite-utils, datasette and SQL."""
     with opened(collection) as session:
-        images = session.images.select(filter).bitmap() if filter.strip() else None
+        chosen = None if images.is_all else images.of(session).bitmap()
         with progress_shown("export", "exported") as show:
-            count = session.exchange.export_sqlite(file, images, show)
+            count = session.exchange.export_sqlite(file, chosen, show)
     put(f"{counted(count)} in {visible(str(file))}")

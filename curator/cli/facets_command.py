@@ -6,22 +6,23 @@ from typing import Annotated
 
 import typer
 
-from curator.cli.shared.options import AllByDefault, CollectionOption, JsonOption
+from curator.cli.shared.options import CollectionOption, JsonOption
 from curator.cli.shared.output import put_json_rows, put_table
 from curator.cli.shared.places import opened
+from curator.cli.shared.selection import ImagesOrAll, takes_images
 from curator.cli.shared.typer_apps import single
 
 
+@takes_images
 def facets(
-    filter: AllByDefault = "",
+    images: ImagesOrAll,
     collection: CollectionOption = None,
     limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="Only the N most common.")] = 50,
     as_json: JsonOption = False,
 ) -> None:
     """List the tags most common among the images of a filter."""
     with opened(collection) as session:
-        images = session.images.select(filter).bitmap()
-        found = session.images.facets(images, limit, exact=True)
+        found = session.images.facets(images.of(session).bitmap(), limit, exact=True)
     if as_json:
         put_json_rows(
             {"name": each.tag.name, "class": each.tag.cls, "images": each.images} for each in found.tags

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from curator.cli.shared.arguments import FILTER
-from curator.cli.shared.options import AllByDefault, CollectionOption, JsonOption
+from curator.cli.shared.options import CollectionOption, JsonOption
 from curator.cli.shared.output import counted, put, put_json, put_table, say
 from curator.cli.shared.places import opened
+from curator.cli.shared.selection import ImagesOrAll, Selection, takes_images
 from curator.cli.shared.typer_apps import single
 from curator.contract.errors import UserError
 from curator.contract.text import visible
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from curator.session.picks import PickResult
     from curator.session.session import Session
 
+_OF_DUMPS = (".jsonl", ".ndjson", ".json", ".db", ".sqlite", ".parquet")
 
 # which images
 
@@ -51,7 +53,7 @@ _CapClass = Annotated[str, typer.Option("--cap-class", metavar="CLASS", help="Cl
 _Dump = Annotated[
     Path | None,
     typer.Option(
-        "--from", metavar="DUMP", help="Pick posts of a booru's dump instead of images of a collection."
+        "--dump", metavar="DUMP", help="Pick posts of a booru's dump instead of images of a collection."
     ),
 ]
 
@@ -85,8 +87,9 @@ _Mark = Annotated[
 _Ids = Annotated[bool, typer.Option("--ids", help="Print the images' numbers; of a dump, the posts'.")]
 
 
+@takes_images
 def pick(
-    filter: AllByDefault = "",
+    images: ImagesOrAll,
     *,
     ranges: _Ranges = None,
     seed: _Seed = 0,
@@ -114,18 +117,16 @@ def pick(
 
     today = as_of.date() if as_of else date.today()
     rules = PickRules(
-        filter, read_list(tag_list) if tag_list else (), parse_since(since, today) if since else None,
+        images.filter, read_list(tag_list) if tag_list else (), parse_since(since, today) if since else None,
         tuple(parse_range(each) for each in ranges or ()), method, seed, by.lower(), top, split, share, shortage, cap,
         cap_class,
     )  # fmt: skip
     if dump:
-        from curator.session.picks import Picks
-
         _refuse_keeping(save or subset or mark)
-        picked, done = Picks.pick_of_dump(dump, rules), ["see the post numbers with --ids or --json"]
+        picked, done = _picked_of_dump(dump, rules, images), ["see the post numbers with --ids or --json"]
         numbers = picked.posts
     else:
-        picked, done = _picked_and_kept(collection, rules, save, subset, mark)
+        picked, done = _picked_and_kept(collection, rules, images, save=save, subset=subset, mark=mark)
         numbers = picked.ids
     if ids:
         for number in numbers.tolist():
@@ -142,12 +143,26 @@ def _refuse_keeping(wanted: str | None) -> None:
         )
 
 
+def _picked_of_dump(dump: Path, rules: PickRules, images: Selection) -> PickResult:
+    from curator.session.picks import Picks
+
+    if images.source is not None:
+        raise UserError("a dump and a list of images are given", "give one of --dump and --from")
+    picked = Picks.pick_of_dump(dump, rules)
+    images.refuse_nothing(len(picked.posts))
+    return picked
+
+
 def _picked_and_kept(
-    collection: Path | None, rules: PickRules, save: str, subset: str, mark: str | None
+    collection: Path | None, rules: PickRules, images: Selection, *, save: str, subset: str, mark: str | None
 ) -> tuple[PickResult, list[str]]:
     """What was picked of a collection, and what was done with it, in words."""
     with opened(collection) as session:
-        picked = session.picks.pick(rules)
+        if images.source is not None and Path(images.source).suffix.lower() in _OF_DUMPS:
+            what = f"{visible(images.source)} is no list of images"
+            raise UserError(what, "for posts of a dump write --dump in place of --from")
+        picked = session.picks.pick(rules, images.listed(session))
+        images.check(session, picked.unknown_tags, len(picked.ids))
         return picked, _keep(session, picked, save, subset, mark)
 
 

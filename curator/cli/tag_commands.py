@@ -10,10 +10,11 @@ import typer
 
 from curator.cli.identifier_command import check_identifier
 from curator.cli.shared.bulk_edit import change, change_images
-from curator.cli.shared.options import CollectionOption, DryRunOption, FilterArgument, JsonOption, YesOption
+from curator.cli.shared.options import CollectionOption, DryRunOption, JsonOption, YesOption
 from curator.cli.shared.output import put, put_json, put_json_rows, put_table
 from curator.cli.shared.places import opened
 from curator.cli.shared.progress import progress_shown
+from curator.cli.shared.selection import ImagesArgument, takes_images
 from curator.cli.shared.typer_apps import noun
 from curator.cli.tag_rule_commands import clean, derive, order_by_rules, tables
 from curator.contract.errors import UserError
@@ -33,8 +34,9 @@ TagsArgument = Annotated[list[str], typer.Argument(metavar="TAG...", help="Tags;
 
 
 @app.command()
+@takes_images
 def add(
-    filter: FilterArgument,
+    images: ImagesArgument,
     tags: TagsArgument,
     *,
     at: Annotated[
@@ -48,12 +50,13 @@ def add(
     from curator.index.changes.edits import AddTags
 
     with opened(collection) as session:
-        change(session, AddTags(_names(tags), at), filter, dry_run=dry_run, yes=yes)
+        change(session, AddTags(_names(tags), at), images, dry_run=dry_run, yes=yes)
 
 
 @app.command()
+@takes_images
 def remove(
-    filter: FilterArgument,
+    images: ImagesArgument,
     tags: TagsArgument,
     *,
     collection: CollectionOption = None,
@@ -64,12 +67,13 @@ def remove(
     from curator.index.changes.edits import RemoveTags
 
     with opened(collection) as session:
-        change(session, RemoveTags(_names(tags)), filter, dry_run=dry_run, yes=yes)
+        change(session, RemoveTags(_names(tags)), images, dry_run=dry_run, yes=yes)
 
 
 @app.command()
+@takes_images
 def rename(
-    filter: FilterArgument,
+    images: ImagesArgument,
     old: Annotated[str, typer.Argument(metavar="OLD", help="The tag as it is.")],
     new: Annotated[
         str, typer.Argument(metavar="NEW", help="The tag as it shall be; an existing one takes it in.")
@@ -84,12 +88,13 @@ def rename(
     from curator.tags.text import clean_tag
 
     with opened(collection) as session:
-        change(session, RenameTag(clean_tag(old), clean_tag(new)), filter, dry_run=dry_run, yes=yes)
+        change(session, RenameTag(clean_tag(old), clean_tag(new)), images, dry_run=dry_run, yes=yes)
 
 
 @app.command()
+@takes_images
 def order(
-    filter: FilterArgument,
+    images: ImagesArgument,
     tags: Annotated[
         list[str] | None,
         typer.Argument(
@@ -104,7 +109,7 @@ def order(
     """Order tags by the rules of 'frieze tag tables' (pins, people counts, classes), or move some to the front."""
 
     with opened(collection) as session:
-        ids: Sequence[int] = session.images.select(filter).ids.tolist()
+        ids: Sequence[int] = images.of(session).ids.tolist()
         if not tags:
             order_by_rules(session, ids, dry_run=dry_run, yes=yes)
             return
@@ -112,8 +117,9 @@ def order(
 
 
 @app.command()
+@takes_images
 def caption(
-    filter: FilterArgument,
+    images: ImagesArgument,
     text: Annotated[
         str, typer.Argument(metavar="TEXT", help="Free text that follows the tags; '' takes it away.")
     ],
@@ -125,12 +131,13 @@ def caption(
     from curator.index.changes.edits import SetCaption
 
     with opened(collection) as session:
-        change(session, SetCaption(text), filter, dry_run=dry_run, yes=yes)
+        change(session, SetCaption(text), images, dry_run=dry_run, yes=yes)
 
 
 @app.command()
+@takes_images
 def write(
-    filter: FilterArgument,
+    images: ImagesArgument,
     collection: CollectionOption = None,
     suffix: Annotated[
         Literal[".txt", ".caption"], typer.Option("--suffix", help="Ending of the sidecars.")
@@ -142,7 +149,7 @@ def write(
 ) -> None:
     """Write tags and captions into the sidecars beside the images."""
     with opened(collection) as session:
-        ids = session.images.select(filter).ids.tolist()
+        ids = images.of(session).ids.tolist()
         with progress_shown("write", "written") as show:
             report = session.sidecars.write(
                 ids, suffix, force=force, progress=lambda done: show(done, len(ids))

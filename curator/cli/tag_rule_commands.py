@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from curator.cli.shared.bulk_edit import ask
-from curator.cli.shared.options import CollectionOption, DryRunOption, FilterArgument, JsonOption, YesOption
+from curator.cli.shared.options import CollectionOption, DryRunOption, JsonOption, YesOption
 from curator.cli.shared.output import counted, put, put_json, put_table, say
 from curator.cli.shared.places import opened
 from curator.cli.shared.progress import Show, progress_shown
+from curator.cli.shared.selection import ImagesArgument, takes_images
 from curator.contract.errors import UserError
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
     from curator.session.edits import Commit
-    from curator.session.rules import Derivation, Diff
+    from curator.session.rules import Derivation, Diff, Ids
     from curator.session.session import Session
 
 KindArgument = Annotated[
@@ -29,8 +30,9 @@ KindArgument = Annotated[
 ]
 
 
+@takes_images
 def derive(
-    filter: FilterArgument,
+    images: ImagesArgument,
     kinds: KindArgument,
     *,
     preset: Annotated[str, typer.Option("--preset", metavar="NAME", help="Which table of quality.")] = "",
@@ -61,8 +63,9 @@ def derive(
             changes["quality"]["too_young_date"] = too_young_date
         if head:
             changes["head"]["tags"] = [each.strip() for each in head.split(",") if each.strip()]
+        ids = images.of(session).ids
         reports = [
-            _derive(session, filter, kind, changes, at=at, dry_run=dry_run, yes=yes)
+            _derive(session, ids, kind, changes, at=at, dry_run=dry_run, yes=yes)
             for kind in dict.fromkeys(kinds)
         ]
     if as_json:
@@ -73,13 +76,13 @@ def derive(
 
 
 def _derive(
-    session: Session, filter: str, kind: str, changes: dict[str, Any], *, at: str, dry_run: bool, yes: bool
+    session: Session, ids: Ids, kind: str, changes: dict[str, Any], *, at: str, dry_run: bool, yes: bool
 ) -> dict[str, Any]:
     tables = session.rules.tables(changes)
     if kind == "count":
         commit = None if dry_run else session.rules.classify_counts(tables)
         return {"kind": kind, "images": 0, "tags": [], "cuts": {}, "done": _what([commit] if commit else [])}
-    derivation = session.rules.derivation(kind, session.images.select(filter).ids, tables)
+    derivation = session.rules.derivation(kind, ids, tables)
     done: list[Commit] = []
     if not dry_run:
         if len(derivation.plan.images) > 1 and not yes:
@@ -126,8 +129,9 @@ def order_by_rules(session: Session, ids: Sequence[int], *, dry_run: bool, yes: 
     )
 
 
+@takes_images
 def clean(
-    filter: FilterArgument,
+    images: ImagesArgument,
     *,
     aliases: Annotated[
         Path | None, typer.Option("--aliases", metavar="CSV", help="Tags that are another one's name.")
@@ -146,7 +150,7 @@ def clean(
 ) -> None:
     """Clean tags and captions by the rules of 'frieze tag tables'; --dry-run shows the changes."""
     with opened(collection) as session:
-        ids = session.images.select(filter).ids.tolist()
+        ids = images.of(session).ids.tolist()
         rules = session.rules.clean_rules(aliases, implications)
         with progress_shown("look", "looked at") as show:
             diff = session.rules.cleaning(ids, rules, show)

@@ -58,7 +58,8 @@ def test_only_a_filter_may_begin_with_a_dash(command: Any, at: int, word: str) -
 def test_an_option_with_one_dash_is_refused_wherever_it_stands(name: str) -> None:
     command = COMMANDS[name]
     options = [p for p in command.params if p.param_type_name == "option"]
-    for option in (each for p in options for each in (*p.opts, *p.secondary_opts, "--help")):
+    names = (each for p in options for each in (*p.opts, *p.secondary_opts, "--help"))
+    for option in (each for each in names if each.startswith("--")):
         bare = option.removeprefix("--")
         for typed in (f"-{bare}", f"-{bare.replace('-', '')}", f"-{bare.replace('-', '_').upper()}"):
             for line in ([typed], ["cat", typed], [typed, "cat"]):
@@ -72,11 +73,14 @@ def test_an_option_takes_no_other_for_its_value(name: str) -> None:
     command = COMMANDS[name]
     for option in (p for p in command.params if p.param_type_name == "option" and not p.is_flag):
         (word,) = option.opts
+        left_out = [
+            "" for place in places(command) if word == "--from" and is_filter(place) and place.required
+        ]
         for line in ([word], [word, "--json"], [word, "-dry-run"], [word, "--"]):
             with pytest.raises(UserError, match=r"has no value|is no option"):
                 options_first(command, line)
-        assert options_first(command, [f"{word}=--json"]) == [f"{word}=--json", "--"]
-        assert options_first(command, [word, "-cat"]) == [word, "-cat", "--"]
+        assert options_first(command, [f"{word}=--json"]) == [f"{word}=--json", "--", *left_out]
+        assert options_first(command, [word, "-cat"]) == [word, "-cat", "--", *left_out]
 
 
 def test_the_filters_of_the_grammar() -> None:

@@ -14,17 +14,18 @@ from curator.contract.exit_codes import ExitCode
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
+    from curator.cli.shared.selection import Selection
     from curator.session.edits import Edit
     from curator.session.session import Session
 
 
-def change(session: Session, edit: Edit, filter: str, *, dry_run: bool, yes: bool) -> None:
-    """Do `edit` to the images of `filter`; says how many change, and asks first where there are several.
+def change(session: Session, edit: Edit, images: Selection, *, dry_run: bool, yes: bool) -> None:
+    """Do `edit` to `images`; says how many change, and asks first where there are several.
 
     Raises:
         UserError: several images would change and nobody can be asked.
     """
-    change_images(session, edit, session.images.select(filter).ids.tolist(), dry_run=dry_run, yes=yes)
+    change_images(session, edit, images.of(session).ids.tolist(), dry_run=dry_run, yes=yes)
 
 
 def change_images(session: Session, edit: Edit, ids: Sequence[int], *, dry_run: bool, yes: bool) -> None:

@@ -27,10 +27,6 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 FilterArgument = Annotated[
     str, typer.Argument(metavar=FILTER, help="Which images, such as '1girl width>=1024'.")
 ]
-AllByDefault = Annotated[
-    str,
-    typer.Argument(metavar=f"[{FILTER}]", help="Which images, such as '1girl width>=1024'; default: all."),
-]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only say how many images would change.")]
 YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask before changing several images.")]
 ResolutionOption = Annotated[

@@ -38,6 +38,12 @@ def put_json_rows(rows: Iterable[object]) -> None:
     put("[]" if before == "[" else "\n]")
 
 
+def put_json_lines(rows: Iterable[object]) -> None:
+    """JSON values, one a line."""
+    for row in rows:
+        put(to_json(row))
+
+
 def counted(count: int, one: str = "image") -> str:
     """`1 image`, `2 images`."""
     return f"{count} {one}" if count == 1 else f"{count} {one}s"
