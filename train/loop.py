@@ -6,12 +6,12 @@ import time
 from contextlib import suppress
 
 from curator.contract.run.events import Evaluated, SampleMade, StateSaved, StepDone
+from curator.contract.run.schedules import lr_factor
 from train.checkpoints import is_due
 from train.clock import Clock
 from train.data.batches import Batch
 from train.job import Job
-from train.optim.optimizers import set_rates
-from train.optim.schedules import rate_factor
+from train.optim.optimizers import rates_of, set_rates
 from train.preview.samples import SamplingStoppedError, make_picture, wanted_pictures, write_picture
 from train.report import memory_bytes
 from train.resume import State, save_state
@@ -40,11 +40,8 @@ def train(job: Job, clock: Clock) -> bool:
 def _step(job: Job, batch: Batch) -> None:
     began = time.perf_counter()
     _report_quarantine(job)
-    schedule = job.recipe.schedule
-    factor = rate_factor(
-        schedule.name, batch.step, job.data.plan.total_steps, schedule.warmup_steps, schedule.min_lr_ratio
-    )
-    rates = set_rates(job.stepper.optimizer, factor)
+    factor = lr_factor(job.recipe, batch.step, job.data.plan.total_steps)
+    set_rates(job.stepper.optimizer, factor)
     outcome = job.stepper.take(batch)
     seconds = time.perf_counter() - began
     job.process.reporter.step(
@@ -53,7 +50,7 @@ def _step(job: Job, batch: Batch) -> None:
             step=batch.step + 1,
             epoch=batch.epoch + 1,
             loss=outcome.loss,
-            lr=rates,
+            lr=rates_of(job.stepper.optimizer),
             grad_norm=outcome.grad_norm,
             images=batch.total,
             seconds=seconds,

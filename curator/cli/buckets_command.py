@@ -12,27 +12,21 @@ import typer
 
 from curator.cli.shared.lists import called, opened_list
 from curator.cli.shared.options import (
+    BucketOptions,
     CollectionOption,
-    CropInputsOption,
     JsonOption,
-    MaxOption,
-    MinOption,
-    ResampleOption,
-    ResolutionOption,
-    StepOption,
-    UpscaleOption,
-    changed_rule,
     size_of,
 )
 from curator.cli.shared.output import put_json, put_table, say
 from curator.cli.shared.places import enclosing_collection, opened
 from curator.cli.shared.selection import ImagesOrAll, Selection, takes_images
-from curator.cli.shared.typer_apps import single
+from curator.cli.shared.typer_apps import single, with_options
 from curator.contract.buckets import BucketRule, Size, advice_on, bucket_list, place
 from curator.contract.errors import UserError
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
+    from curator.cli.schemas.images import BucketsReport, SizesReport
     from curator.session.session import Session
 
 _IS_SIZE = re.compile(r"\d+(x\d+)?", re.ASCII | re.IGNORECASE)
@@ -40,6 +34,7 @@ _LONGEST_LINE = 100  # bytes
 
 
 @takes_images
+@with_options(BucketOptions)
 def buckets(
     images: ImagesOrAll,
     more: Annotated[
@@ -60,13 +55,7 @@ def buckets(
             help="File of sizes instead of a collection, WxH a line; '-' is stdin.",
         ),
     ] = None,
-    resolution: ResolutionOption = None,
-    least: MinOption = None,
-    most: MaxOption = None,
-    step: StepOption = None,
-    upscale: UpscaleOption = None,
-    resample: ResampleOption = None,
-    crop_inputs: CropInputsOption = None,
+    options: BucketOptions,
     keep: Annotated[bool, typer.Option("--set", help="Keep this rule with the collection.")] = False,
     collection: CollectionOption = None,
     as_json: JsonOption = False,
@@ -75,18 +64,14 @@ def buckets(
 
     What is not given of the rule is the collection's, or the usual of Stable Diffusion 1.x outside of one.
     """
-    change = partial(
-        changed_rule, resolution=resolution, least=least, most=most, step=step, upscale=upscale, resample=resample,
-        crop_inputs=crop_inputs,
-    )  # fmt: skip
     sizes = _sizes(images, more or [], size or [], sizes_from)
     if sizes is not None and not keep and collection is None and enclosing_collection(Path.cwd()) is None:
-        rule = change(BucketRule())
+        rule = options.changed(BucketRule())
         _advise(rule)
         _show_sizes(sizes, rule, as_json)
         return
     with opened(collection) as session:
-        rule = session.buckets.change_rule(change) if keep else change(session.buckets.rule)
+        rule = session.buckets.change_rule(options.changed) if keep else options.changed(session.buckets.rule)
         if keep:
             say(f"the collection's rule is now {rule_in_words(rule)}")
         _advise(rule)
@@ -160,8 +145,14 @@ def rule_in_words(rule: BucketRule) -> str:
 def _show_sizes(sizes: list[Size], rule: BucketRule, as_json: bool) -> None:
     placed = [(size, place(size, rule)) for size in sizes]
     if as_json:
-        rows = [{"size": s, "bucket": p.bucket, "resized": p.resized, "crop": p.crop} for s, p in placed]
-        put_json({"buckets": bucket_list(rule), "sizes": rows})
+        report: SizesReport = {
+            "schema": "frieze/bucket-sizes/1",
+            "buckets": bucket_list(rule),
+            "sizes": [
+                {"size": s, "bucket": p.bucket, "resized": p.resized, "crop": p.crop} for s, p in placed
+            ],
+        }
+        put_json(report)
         return
     rows = [
         (
@@ -177,10 +168,17 @@ def _show_sizes(sizes: list[Size], rule: BucketRule, as_json: bool) -> None:
 
 def _show_images(session: Session, images: Selection, rule: BucketRule, as_json: bool) -> None:
     """Images by bucket."""
-    ids = images.of(session).ids
+    found = images.of(session)
+    ids = found.ids
     rows = session.buckets.counts(ids, rule)
     if as_json:
-        put_json({"buckets": bucket_list(rule), "images": [{"bucket": b, "images": n} for b, n in rows]})
+        report: BucketsReport = {
+            "schema": "frieze/bucket-images/1",
+            "buckets": bucket_list(rule),
+            "images": [{"bucket": bucket, "images": count} for bucket, count in rows],
+            "unknown_tags": found.unknown_tags,
+        }
+        put_json(report)
         return
     total = max(len(ids), 1)
     put_table(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -15,6 +15,10 @@ from curator.cli.shared.typer_apps import single
 from curator.contract.caption.captions import CaptionRules
 from curator.contract.errors import UserError
 from curator.contract.text import visible
+
+if TYPE_CHECKING:
+    from curator.cli.schemas.images import CaptionReport, CaptionRow, EpochCaption
+    from curator.session.images import ImageRow
 
 EpochOption = Annotated[
     int, typer.Option("--epoch", metavar="E", min=0, help="First epoch shown, counted from 0.")
@@ -64,7 +68,7 @@ def captions(
         return
     if rule:
         raise UserError("--rule is for --text", "give rules to a subset with 'frieze subset set'")
-    found: list[dict[str, Any]] = []
+    found: list[CaptionRow] = []
     with opened(collection) as session:
         ids = images.of(session).ids
         shown = ids[:limit].tolist()
@@ -73,8 +77,7 @@ def captions(
             if row.id not in texts:
                 say(f"{visible(row.path)}: this image is in no subset")
             for at, caption in enumerate(texts.get(row.id, ()), epoch):
-                told = _counted(caption, length, weighted)
-                found.append({"id": row.id, "path": row.path, "epoch": at, **told})
+                found.append(_row(row, at, caption, length, weighted=weighted))
     if len(ids) > limit:
         say(f"{limit} of {len(ids)} images; more with --limit")
     if as_json:
@@ -84,50 +87,62 @@ def captions(
         put(f"{visible(str(each['path']))}\t{each['epoch']}\t{marked(each)}")
 
 
-def _counted(caption: str, length: int, weighted: bool) -> dict[str, Any]:
+def _row(image: ImageRow, epoch: int, caption: str, length: int, *, weighted: bool) -> CaptionRow:
     from curator.contract.caption.clip_tokens import counted
     from curator.contract.caption.prompt_weights import bracket_problem, parse_weights
 
     said = counted(caption, length, weighted=weighted)
-    about = {"caption": caption, "tokens": said.tokens, "chunks": said.chunks, "cut": said.cut.strip()}
-    if not weighted:
-        return about
-    weights = [list(part) for part in parse_weights(caption)]
-    return {**about, "weights": weights, "problem": bracket_problem(caption)}
+    return {
+        "id": image.id,
+        "path": image.path,
+        "epoch": epoch,
+        "caption": caption,
+        "tokens": said.tokens,
+        "chunks": said.chunks,
+        "cut": said.cut.strip(),
+        "weights": parse_weights(caption) if weighted else None,
+        "problem": (bracket_problem(caption) or None) if weighted else None,
+    }
 
 
-def marked(counted: dict[str, Any]) -> str:
+def marked(counted: CaptionRow) -> str:
     """A caption on one line, with what falls off named, and what is wrong with its brackets."""
     cut = f"\t[{counted['tokens']} tokens; falls off: {visible(counted['cut'])}]" if counted["cut"] else ""
-    wrong = f"\t[{counted['problem']}]" if counted.get("problem") else ""
+    wrong = f"\t[{counted['problem']}]" if counted["problem"] else ""
     return f"{visible(counted['caption'])}{cut}{wrong}"
 
 
 def _show_text(
     text: str, given: list[str], epochs: range, seed: int, *, step: int | None, length: int, as_json: bool
 ) -> None:
-    told = _counted(text, length, weighted=True)
-    about = {key: told[key] for key in ("weights", "tokens", "chunks")}
-    about |= {key: told[key] for key in ("cut", "problem") if told[key]}
-    if given:
-        about["captions"] = _drawn(text, changed_rules(CaptionRules(), given), epochs, seed, step)
+    from curator.contract.caption.clip_tokens import counted
+    from curator.contract.caption.prompt_weights import bracket_problem, parse_weights
+
+    said = counted(text, length, weighted=True)
+    about: CaptionReport = {
+        "schema": "frieze/caption/1",
+        "weights": parse_weights(text),
+        "tokens": said.tokens,
+        "chunks": said.chunks,
+        "cut": said.cut.strip(),
+        "problem": bracket_problem(text) or None,
+        "captions": _drawn(text, changed_rules(CaptionRules(), given), epochs, seed, step) if given else [],
+    }
     if as_json:
         put_json(about)
         return
     for part, weight in about["weights"]:
         put(f"{weight:.4g}\t{visible(part)}")
     put(f"{about['tokens']} tokens, {about['chunks']} x 75")
-    if told["cut"]:
-        put(f"falls off: {visible(told['cut'])}")
-    if told["problem"]:
-        put(told["problem"])
-    for each in about.get("captions", ()):
+    if about["cut"]:
+        put(f"falls off: {visible(about['cut'])}")
+    if about["problem"]:
+        put(about["problem"])
+    for each in about["captions"]:
         put(f"{each['epoch']}\t{visible(each['caption'])}")
 
 
-def _drawn(
-    text: str, rules: CaptionRules, epochs: range, seed: int, step: int | None
-) -> list[dict[str, Any]]:
+def _drawn(text: str, rules: CaptionRules, epochs: range, seed: int, step: int | None) -> list[EpochCaption]:
     """The caption of row 0 in each epoch, its tags those between commas."""
     from curator.contract.caption.captions import caption_of, split_caption
     from curator.contract.epoch_plan import Sample

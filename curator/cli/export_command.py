@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from curator.cli.shared.options import CollectionOption
-from curator.cli.shared.output import counted, put
+from curator.cli.shared.options import CollectionOption, JsonOption
+from curator.cli.shared.output import counted, put, put_exported
 from curator.cli.shared.places import opened
 from curator.cli.shared.progress import progress_shown
 from curator.cli.shared.selection import ImagesOrAll, takes_images
@@ -29,10 +29,14 @@ def sqlite(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="SQLite file to make.")],
     images: ImagesOrAll,
     collection: CollectionOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Write images, tags, their pairs and scores as plain tables, for sqlite-utils, datasette and SQL."""
     with opened(collection) as session:
         chosen = None if images.is_all else images.of(session).bitmap()
-        with progress_shown("export", "exported") as show:
+        with progress_shown("export") as show:
             count = session.exchange.export_sqlite(file, chosen, show)
+    if as_json:
+        put_exported(file, count)
+        return
     put(f"{counted(count)} in {visible(str(file))}")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +12,9 @@ from curator.cli.shared.output import put_json_rows, put_table
 from curator.cli.shared.places import opened
 from curator.cli.shared.selection import ImagesOrAll, takes_images
 from curator.cli.shared.typer_apps import single
+
+if TYPE_CHECKING:
+    from curator.cli.schemas.images import FacetRow
 
 
 @takes_images
@@ -23,12 +27,19 @@ def facets(
     """List the tags most common among the images of a filter."""
     with opened(collection) as session:
         found = session.images.facets(images.of(session).bitmap(), limit, exact=True)
-    if as_json:
-        put_json_rows(
-            {"name": each.tag.name, "class": each.tag.cls, "images": each.images} for each in found.tags
-        )
-        return
     whole = max(found.images, 1)
+    if as_json:
+        rows_json: Iterator[FacetRow] = (
+            {
+                "name": each.tag.name,
+                "class": each.tag.cls,
+                "images": each.images,
+                "share": each.images / whole,
+            }
+            for each in found.tags
+        )
+        put_json_rows(rows_json)
+        return
     rows = [(each.images, f"{each.images / whole:.1%}", each.tag.cls, each.tag.name) for each in found.tags]
     put_table(rows, ("images", "share", "class", "tag"))
 

@@ -3,46 +3,35 @@
 from __future__ import annotations
 
 import shlex
-from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from curator.cli.shared.options import (
+    BucketOptions,
     CollectionOption,
-    CropInputsOption,
     JsonOption,
-    MaxOption,
-    MinOption,
-    ResampleOption,
-    ResolutionOption,
-    StepOption,
-    UpscaleOption,
-    changed_rule,
 )
 from curator.cli.shared.output import put, put_json, say
 from curator.cli.shared.places import opened
 from curator.cli.shared.progress import progress_shown
-from curator.cli.shared.typer_apps import single
+from curator.cli.shared.typer_apps import single, with_options
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
+    from curator.cli.schemas.training import FreezeReport
+    from curator.cli.schemas.words import Doubt
     from curator.contract.buckets import BucketRule
     from curator.session.session import Session
 
 _LONG = 500  # characters of a filter
 
 
+@with_options(BucketOptions)
 def freeze(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the manifest.")],
     *,
-    resolution: ResolutionOption = None,
-    least: MinOption = None,
-    most: MaxOption = None,
-    step: StepOption = None,
-    upscale: UpscaleOption = None,
-    resample: ResampleOption = None,
-    crop_inputs: CropInputsOption = None,
+    options: BucketOptions,
     replace: Annotated[bool, typer.Option("--replace", help="Replace a manifest of that name.")] = False,
     collection: CollectionOption = None,
     as_json: JsonOption = False,
@@ -51,37 +40,36 @@ def freeze(
 
     What is given of the bucket rule is kept with the collection.
     """
-    change = partial(
-        changed_rule, resolution=resolution, least=least, most=most, step=step, upscale=upscale, resample=resample,
-        crop_inputs=crop_inputs,
-    )  # fmt: skip
     with opened(collection) as session:
-        rule = change(session.buckets.rule)
-        _tell_findings(session, rule)
-        with progress_shown("freeze", "frozen") as show:
+        rule = options.changed(session.buckets.rule)
+        warnings = _tell_findings(session, rule)
+        with progress_shown("freeze") as show:
             frozen = session.freezing.write(name, show, rule=rule, replace=replace)
-        session.buckets.change_rule(change)  # only a rule that has frozen something is kept
+        session.buckets.change_rule(options.changed)  # only a rule that has frozen something is kept
     if as_json:
-        put_json(
-            {
-                "name": frozen.name,
-                "path": str(frozen.path),
-                "digest": frozen.digest,
-                "images": frozen.images,
-                "samples_per_epoch": frozen.samples_per_epoch,
-            }
-        )
+        report: FreezeReport = {
+            "schema": "frieze/freeze/1",
+            "name": frozen.name,
+            "path": str(frozen.path.absolute()),
+            "digest": frozen.digest,
+            "images": frozen.images,
+            "samples_per_epoch": frozen.samples_per_epoch,
+            "created_at": frozen.created_at,
+            "warnings": warnings,
+        }
+        put_json(report)
         return
     put(f"{frozen.images} images, {frozen.samples_per_epoch} samples an epoch")
     put(f"digest {frozen.digest}")
     put(f"manifest {visible(str(frozen.path))}")
 
 
-def _tell_findings(session: Session, rule: BucketRule) -> None:
+def _tell_findings(session: Session, rule: BucketRule) -> list[Doubt]:
     """Warnings; what stops is raised by the freeze itself."""
-    for finding in session.freezing.check(rule=rule).findings:
-        if finding.level == "warn":
-            say(f"warning: {visible(finding.what)} ({visible(finding.hint)}{_where(finding.filter)})")
+    found = [each for each in session.freezing.check(rule=rule).findings if each.level == "warn"]
+    for finding in found:
+        say(f"warning: {visible(finding.what)} ({visible(finding.hint)}{_where(finding.filter)})")
+    return [{"what": each.what, "hint": each.hint} for each in found]
 
 
 def _where(named: str) -> str:

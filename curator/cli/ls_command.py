@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from curator.cli.schemas.words import MARKS
 from curator.cli.shared.options import CollectionOption, JsonOption
-from curator.cli.shared.output import put, put_json, put_json_lines, put_json_rows
+from curator.cli.shared.output import put, put_json_lines, put_json_rows
 from curator.cli.shared.places import opened
 from curator.cli.shared.selection import ImagesOrAll, takes_images
 from curator.cli.shared.typer_apps import single
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from curator.session.session import Session
 
 _PAGE = 4096
-_MARKS = {-1: "reject", 0: "", 1: "keep"}
 _SIMPLE: dict[str, Callable[[ImageRow], object]] = {
     "id": lambda row: row.id,
     "path": lambda row: row.path,
@@ -38,7 +38,7 @@ _SIMPLE: dict[str, Callable[[ImageRow], object]] = {
     "height": lambda row: row.height,
     "size": lambda row: f"{row.width}x{row.height}",
     "format": lambda row: row.format,
-    "mark": lambda row: _MARKS[row.mark],
+    "mark": lambda row: MARKS[row.mark],
     "caption": lambda row: row.caption,
 }
 COLUMNS = (*_SIMPLE, "tags")
@@ -76,7 +76,7 @@ def ls(
     as_jsonl: Annotated[bool, typer.Option("--jsonl", help="Print a JSON object a line.")] = False,
 ) -> None:
     """List images, one a line, columns parted by tabs."""
-    if sum((null, as_json, as_jsonl, count)) > 1 or (ids and as_jsonl):
+    if sum((null, as_json, as_jsonl)) > 1 or ((ids or count) and as_jsonl) or (count and null):
         raise UserError("two forms of output are asked for", "give one of --null, --json, --jsonl, --count")
     default = "file" if null else _DEFAULT_JSON if as_json or as_jsonl else _DEFAULT
     chosen = _columns(default if columns is None else columns)
@@ -86,7 +86,7 @@ def ls(
         numbers = images.of(session).ids[:limit]
         scores = _scores(session, chosen)
         if count:
-            put_json(len(numbers))
+            put(str(len(numbers)))
         elif ids:
             _put_ids(numbers, as_json=as_json, end="\0" if null else "\n")
         elif null:

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from curator.cli.shared.options import CollectionOption
-from curator.cli.shared.output import counted, put, say
+from curator.cli.shared.options import CollectionOption, JsonOption
+from curator.cli.shared.output import counted, put, put_json
 from curator.cli.shared.places import opened
+from curator.cli.shared.progress import progress_shown
 from curator.contract.errors import UserError
 from curator.contract.locations import CLASS_IMAGES
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
+    from curator.cli.schemas.training import MadeImages
     from curator.contract.buckets import Size
 
 
@@ -50,6 +52,7 @@ def make_reg(
         Path | None, typer.Option("--out", metavar="DIR", help=f"Where they lie; else {CLASS_IMAGES}/NAME.")
     ] = None,
     collection: CollectionOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Make images of the class with the base model, for regularisation. Stopped and asked again, it goes on."""
     from curator.contract.run.class_pictures import ClassPictures
@@ -62,7 +65,14 @@ def make_reg(
         job = ClassPictures(
             model, prompt, caption or prompt, sizes, negative, seed, steps, cfg, sampler, clip_skip
         )
-        making.make(name, folder, job, lambda done, total: say(f"{done} of {counted(total, 'image')}"))
+        with progress_shown("make") as show:
+            making.make(name, folder, job, show)
+    if as_json:
+        report: MadeImages = {
+            "schema": "frieze/make-reg/1", "subset": name, "path": str(folder), "images": count,
+        }  # fmt: skip
+        put_json(report)
+        return
     put(f"subset {visible(name)}: {counted(count)} in {visible(str(folder))}")
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import typer
 
@@ -18,6 +19,7 @@ from curator.contract.errors import UserError
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
+    from curator.cli.schemas.images import PickReport
     from curator.select.rules import PickRules
     from curator.session.picks import PickResult
     from curator.session.session import Session
@@ -123,16 +125,19 @@ def pick(
     )  # fmt: skip
     if dump:
         _refuse_keeping(save or subset or mark)
-        picked, done = _picked_of_dump(dump, rules, images), ["see the post numbers with --ids or --json"]
+        picked, kept = (
+            _picked_of_dump(dump, rules, images),
+            _Kept(["see the post numbers with --ids or --json"]),
+        )
         numbers = picked.posts
     else:
-        picked, done = _picked_and_kept(collection, rules, images, save=save, subset=subset, mark=mark)
+        picked, kept = _picked_and_kept(collection, rules, images, save=save, subset=subset, mark=mark)
         numbers = picked.ids
     if ids:
         for number in numbers.tolist():
             put(str(number))
     else:
-        _report(picked, done, as_json)
+        _report(picked, kept, as_json)
 
 
 def _refuse_keeping(wanted: str | None) -> None:
@@ -155,8 +160,8 @@ def _picked_of_dump(dump: Path, rules: PickRules, images: Selection) -> PickResu
 
 def _picked_and_kept(
     collection: Path | None, rules: PickRules, images: Selection, *, save: str, subset: str, mark: str | None
-) -> tuple[PickResult, list[str]]:
-    """What was picked of a collection, and what was done with it, in words."""
+) -> tuple[PickResult, _Kept]:
+    """What was picked of a collection, and what was done with it."""
     with opened(collection) as session:
         if images.source is not None and Path(images.source).suffix.lower() in _OF_DUMPS:
             what = f"{visible(images.source)} is no list of images"
@@ -166,10 +171,19 @@ def _picked_and_kept(
         return picked, _keep(session, picked, save, subset, mark)
 
 
-def _keep(session: Session, picked: PickResult, save: str, subset: str, mark: str | None) -> list[str]:
-    """Do with the pick what was asked; gives it in words."""
+class _Kept(NamedTuple):
+    """What was done with a pick: in words, how many images it changed, and as which commit."""
+
+    done: list[str]
+    changed: int = 0
+    commits: Sequence[int] = ()
+
+
+def _keep(session: Session, picked: PickResult, save: str, subset: str, mark: str | None) -> _Kept:
+    """Do with the pick what was asked."""
     done: list[str] = []
-    with session.edits.grouped():
+    changed = 0
+    with session.edits.recorded() as commits, session.edits.grouped():
         for name in dict.fromkeys(name for name in (save, subset) if name):
             session.picks.save(name, picked)
             done.append(f"saved as picked:{name}")
@@ -178,30 +192,39 @@ def _keep(session: Session, picked: PickResult, save: str, subset: str, mark: st
             done.append(f"subset {subset} made")
         if mark:
             commit = session.edits.mark(picked.bitmap(), 1 if mark == "keep" else -1)
-            done.append(f"{counted(commit.images_changed)} marked {mark}")
-    return done
+            changed = commit.images_changed
+            done.append(f"{counted(changed)} marked {mark}")
+    return _Kept(done, changed, commits)
 
 
-def _report(picked: PickResult, done: list[str], as_json: bool) -> None:
+def _report(picked: PickResult, kept: _Kept, as_json: bool) -> None:
     if as_json:
-        put_json(
-            {
-                "images": len(picked.ids),
-                "ids": picked.ids.tolist(),
-                "posts": picked.posts.tolist(),
-                "funnel": [{"reason": reason, "images": count} for reason, count in picked.funnel],
-                "notes": list(picked.notes),
-                "digest": picked.digest,
-                "done": done,
-            }
-        )
+        _put_json(picked, kept)
         return
     put_table([(count, reason) for reason, count in picked.funnel], ("images", "of which"))
     put(f"digest {picked.digest}")
     for note in picked.notes:
         put(f"note: {visible(note)}")
-    for each in done or ["nothing was kept: add --save, --subset or --mark"]:
+    for each in kept.done or ["nothing was kept: add --save, --subset or --mark"]:
         say(visible(each))
+
+
+def _put_json(picked: PickResult, kept: _Kept) -> None:
+    from curator.cli.schemas.words import image_funnel
+
+    report: PickReport = {
+        "schema": "frieze/pick/1",
+        "images": len(picked.ids),
+        "ids": picked.ids.tolist(),
+        "posts": picked.posts.tolist(),
+        "funnel": image_funnel(picked.funnel),
+        "notes": picked.notes,
+        "digest": picked.digest,
+        "done": kept.done,
+        "changed": kept.changed,
+        "commit": kept.commits[0] if kept.commits else None,
+    }
+    put_json(report)
 
 
 app = single(pick)

@@ -40,7 +40,7 @@ def scan(
     home = _home(folder, collection)
     session = Session.create(home)
     try:
-        with progress_shown("scan", "scanned") as show:
+        with progress_shown("scan") as show:
             report = session.images.scan(
                 folder, lambda now: show(now.done, now.total), full=full, quick=quick
             )

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
-from curator.cli.shared.bulk_edit import ask
+from curator.cli.shared.bulk_edit import ask, put_edit
 from curator.cli.shared.options import CollectionOption, DryRunOption, JsonOption, YesOption
-from curator.cli.shared.output import counted, put, put_json, put_table, say
+from curator.cli.shared.output import counted, put, put_json, put_json_rows, put_table
 from curator.cli.shared.places import opened
 from curator.cli.shared.progress import Show, progress_shown
 from curator.cli.shared.selection import ImagesArgument, takes_images
@@ -20,8 +19,10 @@ from curator.contract.errors import UserError
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
+    from curator.cli.schemas.edits import CleanReport, DeriveReport, EditCounts, TagTables
     from curator.session.edits import Commit
-    from curator.session.rules import Derivation, Diff, Ids
+    from curator.session.images import Result
+    from curator.session.rules import Diff
     from curator.session.session import Session
 
 KindArgument = Annotated[
@@ -63,50 +64,65 @@ def derive(
             changes["quality"]["too_young_date"] = too_young_date
         if head:
             changes["head"]["tags"] = [each.strip() for each in head.split(",") if each.strip()]
-        ids = images.of(session).ids
+        found = images.of(session)
         reports = [
-            _derive(session, ids, kind, changes, at=at, dry_run=dry_run, yes=yes)
+            _derive(session, found, kind, changes, at=at, dry_run=dry_run, yes=yes)
             for kind in dict.fromkeys(kinds)
         ]
     if as_json:
-        put_json(reports)
+        put_json_rows(reports)
         return
     for report in reports:
         _put_derived(report)
 
 
 def _derive(
-    session: Session, ids: Ids, kind: str, changes: dict[str, Any], *, at: str, dry_run: bool, yes: bool
-) -> dict[str, Any]:
+    session: Session, found: Result, kind: str, changes: dict[str, Any], *, at: str, dry_run: bool, yes: bool
+) -> DeriveReport:
     tables = session.rules.tables(changes)
     if kind == "count":
         commit = None if dry_run else session.rules.classify_counts(tables)
-        return {"kind": kind, "images": 0, "tags": [], "cuts": {}, "done": _what([commit] if commit else [])}
-    derivation = session.rules.derivation(kind, ids, tables)
+        return _derived(found, kind, [commit] if commit else [], 0, dry_run=dry_run)
+    derivation = session.rules.derivation(kind, found.ids, tables)
+    derived, plan = derivation
     done: list[Commit] = []
     if not dry_run:
-        if len(derivation.plan.images) > 1 and not yes:
-            ask(len(derivation.plan.images))
+        if len(plan.images) > 1 and not yes:
+            ask(len(plan.images))
         done = session.rules.derive(derivation, at_start=at == "start")
-    return _derived_json(derivation, done)
+    report = _derived(found, plan.kind, done, len(plan.images), dry_run=dry_run)
+    report["tags"] = [
+        {
+            "name": tag.name,
+            "images": tag.images,
+            "gained": tag.gained,
+            "lost": tag.lost,
+            "by_hand": tag.by_hand,
+        }
+        for tag in plan.tags
+    ]
+    report["cuts"] = {rating: list(cuts) for rating, cuts in derived.cuts.items()}
+    return report
 
 
-def _derived_json(derivation: Derivation, done: Sequence[Commit]) -> dict[str, Any]:
-    derived, plan = derivation
+def _derived(
+    found: Result, kind: str, done: Sequence[Commit], changed: int, *, dry_run: bool
+) -> DeriveReport:
+    from curator.cli.schemas.edits import edit_counts
+
+    commits = [commit.id for commit in done if commit.id]
     return {
-        "kind": plan.kind,
-        "images": len(plan.images),
-        "tags": [asdict(each) for each in plan.tags],
-        "cuts": {rating: list(cuts) for rating, cuts in derived.cuts.items()},
-        "done": _what(done),
+        "kind": kind,
+        **edit_counts(len(found), changed, commits, dry_run=dry_run),
+        "images": changed,
+        "tags": [],
+        "cuts": {},
+        "done": [f"{commit.what} ({counted(commit.images_changed)})" for commit in done],
+        "unknown_tags": found.unknown_tags,
     }
 
 
-def _what(done: Sequence[Commit]) -> list[str]:
-    return [f"{commit.what} ({counted(commit.images_changed)})" for commit in done]
-
-
-def _put_derived(report: dict[str, Any]) -> None:
+def _put_derived(report: DeriveReport) -> None:
     names = ("images", "gained", "lost", "by_hand", "name")
     put(f"{report['kind']}: {counted(report['images'])} to change")
     if report["tags"]:
@@ -120,12 +136,20 @@ def _put_derived(report: dict[str, Any]) -> None:
         put(f"done: {visible(what)}")
 
 
-def order_by_rules(session: Session, ids: Sequence[int], *, dry_run: bool, yes: bool) -> None:
+def order_by_rules(session: Session, found: Result, *, dry_run: bool, yes: bool, as_json: bool) -> None:
     """Order the tags of images by the rules of the collection's tables."""
-    with progress_shown("look", "looked at") as show:
+    ids = found.ids.tolist()
+    with progress_shown("look") as show:
         count = session.rules.ordering(ids, show)
-    _rewrite(
-        count, len(ids), partial(session.rules.order, ids), "order tags by rule", dry_run=dry_run, yes=yes
+    done = [] if dry_run else _rewritten(count, partial(session.rules.order, ids), yes=yes)
+    put_edit(
+        len(ids),
+        count if dry_run else _changed(done),
+        [commit.id for commit in done],
+        None if dry_run else "order tags by rule",
+        dry_run=dry_run,
+        as_json=as_json,
+        unknown_tags=found.unknown_tags,
     )
 
 
@@ -149,26 +173,44 @@ def clean(
     as_json: JsonOption = False,
 ) -> None:
     """Clean tags and captions by the rules of 'frieze tag tables'; --dry-run shows the changes."""
+    from curator.cli.schemas.edits import edit_counts
+
     with opened(collection) as session:
-        ids = images.of(session).ids.tolist()
+        found = images.of(session)
+        ids = found.ids.tolist()
         rules = session.rules.clean_rules(aliases, implications)
-        with progress_shown("look", "looked at") as show:
+        with progress_shown("look") as show:
             diff = session.rules.cleaning(ids, rules, show)
-        _put_diff(diff, limit, as_json)
-        if as_json and dry_run:
-            return
-        clean_all = partial(session.rules.clean, ids, rules)
-        _rewrite(diff.images, len(ids), clean_all, "clean tags", dry_run=dry_run, yes=yes, tell=not as_json)
-
-
-def _put_diff(diff: Diff, limit: int, as_json: bool) -> None:
-    common = diff.changes.most_common(limit)
+        if not as_json:
+            _put_diff(diff, limit)
+        done = [] if dry_run else _rewritten(diff.images, partial(session.rules.clean, ids, rules), yes=yes)
+    changed = diff.images if dry_run else _changed(done)
+    what = None if dry_run else "clean tags"
     if as_json:
-        changes = [
-            {"rule": r, "before": old, "after": new, "count": count} for (r, old, new), count in common
-        ]
-        put_json({"images": diff.images, "rules": diff.by_rule(), "changes": changes})
-        return
+        commits = [commit.id for commit in done]
+        _put_clean_json(found, diff, limit, edit_counts(len(ids), changed, commits, dry_run=dry_run), what)
+    else:
+        put_edit(len(ids), changed, what=what, dry_run=dry_run, as_json=False)
+
+
+def _put_clean_json(found: Result, diff: Diff, limit: int, counts: EditCounts, what: str | None) -> None:
+    report: CleanReport = {
+        "schema": "frieze/clean/1",
+        **counts,
+        "what": what,
+        "unknown_tags": found.unknown_tags,
+        "images": diff.images,
+        "changes_by_rule": diff.by_rule(),
+        "changes": [
+            {"kind": kind, "before": old, "after": new, "count": count}
+            for (kind, old, new), count in diff.changes.most_common(limit)
+        ],
+    }
+    put_json(report)
+
+
+def _put_diff(diff: Diff, limit: int) -> None:
+    common = diff.changes.most_common(limit)
     if common:
         put_table([(count, rule) for rule, count in diff.by_rule().items()], ("changes", "rule"))
         put()
@@ -181,25 +223,16 @@ def _shown(text: str) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _rewrite(
-    count: int,
-    selected: int,
-    carry_out: Callable[[Show], list[Commit]],
-    why: str,
-    *,
-    dry_run: bool,
-    yes: bool,
-    tell: bool = True,
-) -> None:
-    """Carry a rule out after asking; says what was done."""
-    line = f"{count} of {counted(selected)} would change"
-    if not dry_run:
-        if count > 1 and not yes:
-            ask(count)
-        with progress_shown("write", "written") as show:
-            done = carry_out(show)
-        line = f"{sum(each.images_changed for each in done)} of {counted(selected)} changed: {why}"
-    (put if tell else say)(line)
+def _rewritten(count: int, carry_out: Callable[[Show], list[Commit]], *, yes: bool) -> list[Commit]:
+    """Carry a rule out after asking; gives the commits."""
+    if count > 1 and not yes:
+        ask(count)
+    with progress_shown("write") as show:
+        return carry_out(show)
+
+
+def _changed(done: Sequence[Commit]) -> int:
+    return sum(each.images_changed for each in done)
 
 
 def tables(
@@ -221,7 +254,8 @@ def tables(
         if file:
             session.rules.read_tables(file)
         if as_json:
-            put_json(session.rules.tables())
+            report: dict[str, Any] = {"schema": "frieze/tag-tables/1", **session.rules.tables()}
+            put_json(cast("TagTables", report))  # the tables' own check has looked at them
             return
         put(session.rules.program_text().rstrip())
         for name, value in session.rules.changed_tables().items():

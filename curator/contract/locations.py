@@ -26,6 +26,8 @@ STATE = "state"
 SAMPLES = "samples"
 OUTPUT = "output"
 TRACKERS = "trackers"
+MODEL_HASHES = "model-hashes.json"
+RAW_WEIGHTS_SUFFIX = "-raw"  # of weights whose moving average has the plain name
 
 
 def has_collection(folder: Path) -> bool:

@@ -1,4 +1,4 @@
-"""Images of a collection: scanned, filtered, looked at."""
+"""Images of a collection: scanned, filtered, looked at; and the files that a scan could not use."""
 
 from __future__ import annotations
 
@@ -25,8 +25,10 @@ if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen 
     from curator.freeze.explain import Explanation
     from curator.index.images.images import ImageRow
     from curator.index.tables.metadata import PostFacts
+    from curator.index.tables.rows import Quarantined
     from curator.index.tags.tag_table import Tag
     from curator.scan.report import ScanReport
+    from curator.scan.retry import Retried
     from curator.scan.scan import Progress
 
 _LOOKED_AT = 20_000  # names, to see whether there are images at all
@@ -171,3 +173,26 @@ class Images:
     def total_bytes(self, ids: NDArray[Any]) -> int:
         """The bytes of the files of the images `ids`."""
         return int(self._collection.columns.of("file_bytes")[ids].sum())
+
+
+class Quarantine:
+    """Quarantined files of a collection: files that a scan could not use."""
+
+    def __init__(self, collection: Collection) -> None:
+        self._collection = collection
+
+    def all(self) -> list[Quarantined]:
+        """The files by path, each with the reason and since when."""
+        with self._collection.reading():
+            return self._collection.quarantine.list()
+
+    def count(self) -> int:
+        """How many files are quarantined."""
+        with self._collection.reading():
+            return self._collection.quarantine.count()
+
+    def retry(self, progress: Progress | None = None) -> Retried:
+        """Read all of them again; those of a root that is not there stay."""
+        from curator.scan.retry import retry
+
+        return retry(self._collection, progress)

@@ -1,4 +1,4 @@
-"""Manifests as files: compared, exported, imported, their captions."""
+"""Manifests: previewed, checked and frozen of a collection; as files compared, exported, imported."""
 
 from __future__ import annotations
 
@@ -8,13 +8,59 @@ from typing import TYPE_CHECKING, Literal
 
 from curator.contract.errors import UserError
 from curator.contract.text import visible
+from curator.index.collection import Collection
 
 if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen waits for none of it
+    from curator.contract.buckets import BucketRule
     from curator.contract.manifest.manifest import Manifest
+    from curator.contract.progress import Progress as FreezeProgress
+    from curator.contract.recipe.recipe import BatchSize
+    from curator.freeze.checks.checks import FreezeReport
     from curator.freeze.diff import ManifestDiff
+    from curator.freeze.listing import FrozenManifest
+    from curator.freeze.preview import FreezePreview
 
 Format = Literal["jsonl", "kohya-toml", "kohya-json", "imagefolder", "parquet"]
 Progress = Callable[[int, int], None]  # images written, in all; may raise to stop
+
+
+class Freezing:
+    """The freeze of a collection: its preview, its findings, its manifests."""
+
+    def __init__(self, collection: Collection) -> None:
+        self._collection = collection
+
+    def preview(self, batch: BatchSize | None = None) -> FreezePreview:
+        """What an epoch would be, were the collection frozen now."""
+        from curator.freeze.outlook import epoch_of
+
+        return epoch_of(self._collection, batch)
+
+    def check(self, batch: BatchSize | None = None, rule: BucketRule | None = None) -> FreezeReport:
+        """Everything that would stop or trouble a training (with another bucket rule than the collection's)."""
+        from curator.freeze.outlook import report_of
+
+        return report_of(self._collection, batch, rule)
+
+    def write(
+        self,
+        name: str,
+        progress: FreezeProgress | None = None,
+        *,
+        rule: BucketRule | None = None,
+        replace: bool = False,
+    ) -> FrozenManifest:
+        """Write `manifests/NAME.manifest`; what stops and what is refused: see `freeze.library`."""
+        from curator.freeze.library import freeze_named
+
+        return freeze_named(self._collection, name, progress, rule=rule, replace=replace)
+
+    def manifests(self, passed_over: Callable[[UserError], None] | None = None) -> list[FrozenManifest]:
+        """The manifests of the collection, newest first; `passed_over` hears of those that cannot be read."""
+        from curator.contract.locations import manifests_folder
+        from curator.freeze.listing import manifests_in
+
+        return manifests_in(manifests_folder(self._collection.folder), passed_over)
 
 
 class Manifests:
@@ -23,12 +69,28 @@ class Manifests:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
+    def all(self, passed_over: Callable[[UserError], None] | None = None) -> list[FrozenManifest]:
+        """The manifests, newest first; `passed_over` hears of those that cannot be read."""
+        from curator.freeze.listing import manifests_in
+
+        return manifests_in(self.folder, passed_over)
+
     def diff(self, first: Path, second: Path) -> ManifestDiff:
-        """What differs between two manifests: rule, subsets, images, captions."""
+        """What differs between two manifests: rule, subsets, images, captions.
+
+        Raises:
+            UserError: one of them cannot be read, or was changed after it was frozen.
+        """
+        from curator.contract.manifest.digest import verify_digest
         from curator.contract.manifest.manifest import open_manifest
         from curator.freeze.diff import diff
 
-        with open_manifest(first) as one, open_manifest(second) as other:
+        with (
+            open_manifest(first, checks_seal=False) as one,
+            open_manifest(second, checks_seal=False) as other,
+        ):
+            for manifest in (one, other):
+                verify_digest(manifest)  # its seal first
             return diff(one, other)
 
     def captions(

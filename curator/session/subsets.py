@@ -12,7 +12,7 @@ from curator.filter.evaluate import select
 from curator.index.collection import Collection
 from curator.index.tables.picks import pick_filter
 from curator.index.tables.small_tables import Subset
-from curator.session.carried_over import carried_over
+from curator.session.three_way_merge import three_way_merge
 
 if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen waits for none of it
     from curator.freeze.balance import Balanced
@@ -58,7 +58,7 @@ class Subsets:
 
     def edit(self, shown: Subset, edited: Subset) -> Subset:
         """Change of a subset what a person changed of the one `shown`; what others changed meanwhile stays."""
-        return self.change(shown.name, lambda now: carried_over(now, shown, edited))
+        return self.change(shown.name, lambda now: three_way_merge(now, shown, edited))
 
     def balance(self, shown: Iterable[Balanced] | None = None) -> list[Balanced]:
         """Set repeats so that all subsets share an epoch equally, regularisation apart; gives what they are.

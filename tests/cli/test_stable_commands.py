@@ -52,6 +52,7 @@ STABLE: list[tuple[str, str]] = [
     ("manifest export set out --format imagefolder", ""),
     ("manifest captions set 0 --epochs 2 --json", "epoch caption"),
     ("manifest import exported again", ""),
+    ("completion bash", ""),
     ("manifest list --json", "name images digest"),
     ("scan", ""),
     ("scan pictures --json", "added"),
@@ -99,6 +100,7 @@ STABLE: list[tuple[str, str]] = [
     ("recipe show sd15-lora --json", "adapter.rank batch.size"),
     ("recipe check sd15-lora", ""),
     ("recipe check sd15-lora --set length.steps=9 --json", "recipe doubts"),
+    ("recipe lr sd15-lora --set schedule.warmup_steps=2 --steps 4 --json", "step unet text"),
     ("recipe fields --json", "key type default help section needs"),
     ("models list --json", "name kind licence missing"),
     ("models show wd-swinv2-v3 --json", "name kind thresholds folder"),
@@ -117,6 +119,7 @@ STABLE: list[tuple[str, str]] = [
 ]  # fmt: skip
 NOT_RUN_HERE = {
     "adapter plan",
+    "batch",
     "demo",
     "subset make-reg",
     "train",

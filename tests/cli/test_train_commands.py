@@ -237,7 +237,6 @@ def test_ctrl_c_leaves_the_run_and_says_how_to_come_back(frozen: Path, model: Pa
         (["train", "set", "--recipe", "tiny-demo", "--set", "batch.size=0"], "batch.size is 0"),
         (["train", "set", "--resume", "x"], "cannot be given with --resume"),
         (["train", "--resume", "x"], "there is no run 'x'"),
-        (["train", "set", "--recipe", "tiny-demo", "--json"], "--json has nothing"),
         (["runs", "follow", "x"], "there is no run 'x'"),
         (["runs", "stop", "x"], "there is no run 'x'"),
     ],
@@ -273,6 +272,15 @@ def test_the_check_tells_where_model_and_recipe_differ(frozen: Path, model: Path
     words = ("--recipe", "tiny-demo", "--model", model, "--set", "model.prediction=v_prediction")
     (doubt,) = frieze("train", "set", *words, "--check", "--json").json["doubts"]
     assert "says that it predicts epsilon (its scheduler), and the recipe says v_prediction" in doubt["what"]
+
+
+def test_a_pickle_is_opened_by_the_check(frozen: Path, tmp_path: Path, frieze: Frieze) -> None:
+    """As the trainer opens it: what it would refuse is refused here."""
+    model = tmp_path / "m.ckpt"
+    model.write_bytes(b"\x80\x02 and no more")
+    done = frieze("train", "set", "--recipe", "tiny-demo", "--model", model, "--check")
+    assert done.code == 2
+    assert done.err.count("is a damaged pickle") == 1
 
 
 def test_a_manifest_is_trained_outside_of_any_collection(

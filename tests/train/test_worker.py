@@ -25,7 +25,8 @@ from curator.contract.run.events import (
     StepDone,
     Warned,
 )
-from train.weights.lora_file import read_lora, tensor_hash
+from train.weights.file_hashes import hashes_of
+from train.weights.lora_file import read_lora
 
 PICTURES = ("sample.prompts=['a red thing','']", "sample.steps=2", "sample.width=64", "sample.height=64")
 
@@ -94,13 +95,14 @@ def test_the_file_says_what_it_is(make_run, work) -> None:
         "metadata.title=My thing", "metadata.description=What it is", "adapter.conv_rank=1", "adapter.conv_alpha=2.0",
     )  # fmt: skip
     assert work(run) == 0
-    tensors, metadata = read_lora(run.output_dir / "tiny.safetensors")
+    file = run.output_dir / "tiny.safetensors"
+    _, metadata = read_lora(file)
     must = {"sai_model_spec": "1.0.1", "architecture": "stable-diffusion-v1/lora", "title": "My thing"}
     assert {name: metadata[f"modelspec.{name}"] for name in must} == must
     assert metadata["modelspec.implementation"] == "diffusers"
     assert metadata["modelspec.tags"] == "one, two"
     assert (metadata["modelspec.author"], metadata["modelspec.license"]) == ("me", "CC0")
-    assert metadata["modelspec.hash_sha256"] == "0x" + tensor_hash(tensors)
+    assert metadata["modelspec.hash_sha256"] == "0x" + hashes_of(file).tensors
     assert metadata["ss_network_dim"] == "2"
     assert json.loads(metadata["ss_network_args"]) == {"conv_dim": "1", "conv_alpha": "2.0"}
     assert json.loads(metadata["ss_tag_frequency"])["all"]["red"] == 9

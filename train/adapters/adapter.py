@@ -78,6 +78,9 @@ class Adapter:
     def trains_text(self) -> bool:
         return any(not module.name.startswith("lora_unet_") for module in self.modules)
 
+    def stepped(self) -> None:
+        """Nothing follows them."""
+
     @contextmanager
     def at_rest(self) -> Generator[None]:
         """Without dropout, and with all ranks in play."""

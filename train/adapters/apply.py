@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from curator.contract.errors import UserError
 from curator.contract.text import visible
 from train.adapters.adapter import by_module
+from train.adapters.bundled import unbundled
 from train.adapters.key_styles import in_kohyas_names
 from train.adapters.reading import add_change
 from train.families.family import AdapterRoots
@@ -24,11 +25,17 @@ from train.weights.ldm_names import unet_file_names
 def apply_adapter(roots: AdapterRoots, tensors: Mapping[str, Tensor], strength: float = 1.0) -> int:
     """Add an adapter to the weights under `roots`; the number of modules changed.
 
+    Embeddings of words in the file change no weight: `train.adapters.bundled` finds them.
+
     Raises:
-        UserError: a module of the file has no place in the model, another size, or a kind or name that is not read.
+        UserError: a module of the file has no place in the model, another size, or a kind or name that is not read;
+            or there is none.
     """
     places = _named_places(roots)
-    parts = by_module(in_kohyas_names(tensors, len(roots.text_encoders)))
+    adapter, _ = unbundled(tensors)
+    if not adapter:
+        raise UserError("the file holds no module of an adapter", "give an adapter file (.safetensors)")
+    parts = by_module(in_kohyas_names(adapter, len(roots.text_encoders)))
     for name in sorted(parts):
         if name not in places:
             raise UserError(

@@ -27,7 +27,7 @@ from curator.contract.text import visible
 if TYPE_CHECKING:
     from curator.contract.run.run_folder import RunFolder
     from curator.runs.fold import RunView
-    from curator.session.freezing import FrozenManifest
+    from curator.session.manifests import FrozenManifest
     from curator.session.session import Session
 
 _PROMPTS = (

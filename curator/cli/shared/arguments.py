@@ -51,7 +51,7 @@ def options_first(command: Any, words: Sequence[str]) -> list[str]:
             line.plain += left
         elif word == "-h":
             line.options.append("--help")
-        elif word.startswith("--") or word in line.letters:
+        elif word.startswith("--") or line.has(word):
             line.add_option(word, left)
         else:
             line.others.append(word)
@@ -73,10 +73,14 @@ class _Line:
         own = [name for each in options for name in (*each.opts, *each.secondary_opts)]
         self._hints = {_bare(name): f"there is no {name} here" for name in _HABITS}
         self._hints |= {_bare(name): f"write {name}" for name in (*own, "--help")}
-        self.letters = {name for name in own if not name.startswith("--")}
+        self._own = set(own)
         self.options: list[str] = []
         self.others: list[str] = []
         self.plain: list[str] = []  # behind `--`, taken as they are
+
+    def has(self, word: str) -> bool:
+        """Whether the command has an option of that name."""
+        return word in self._own
 
     def add_option(self, word: str, left: Iterator[str]) -> None:
         """Take an option, and from `left` its value."""

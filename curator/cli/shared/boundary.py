@@ -9,7 +9,6 @@ import contextlib
 import errno
 import os
 import sys
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn, TextIO, cast
@@ -86,6 +85,8 @@ def _bug() -> int:
     try:
         path = _write_traceback()
     except OSError:
+        import traceback
+
         traceback.print_exc()
         return ExitCode.BUG
     _say(f"frieze: this is a bug in Frieze; what happened is written in {visible(str(path))}")
@@ -93,6 +94,8 @@ def _bug() -> int:
 
 
 def _write_traceback() -> Path:
+    import traceback  # with all that it needs to show source lines: for the one command that fails
+
     folder = state_folder()
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"crash-{os.getpid()}.txt"

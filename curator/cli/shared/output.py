@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from curator.contract.files.json_data import to_json
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.console import Console
+    from typing_extensions import ReadOnly, TypedDict
+
+    class Report(TypedDict):
+        """An object as commands print it: one of `curator.cli.schemas`, which says which."""
+
+        schema: ReadOnly[str]
 
 
 def put(line: str = "") -> None:
@@ -23,9 +31,35 @@ def say(line: str) -> None:
     sys.stderr.write(line + "\n")
 
 
-def put_json(value: object) -> None:
-    """One JSON value."""
-    put(to_json(value))
+def put_json(report: Report) -> None:
+    """One JSON object, under its schema."""
+    put(to_json(report))
+
+
+def put_json_map(rows: Mapping[str, object]) -> None:
+    """A JSON object whose keys are data, such as the keys of a recipe; like a list it has no schema of its own."""
+    put(to_json(rows))
+
+
+def put_named(name: str, commits: Sequence[int]) -> None:
+    """What became of something with a name, in JSON; of what was not changed there is no commit."""
+    from curator.cli.schemas.edits import NameReport
+
+    report: NameReport = {"schema": "frieze/name/1", "name": name, "commit": commits[0] if commits else None}
+    put_json(report)
+
+
+def put_exported(path: Path, images: int, notes: Sequence[str] = ()) -> None:
+    """What was written for other programs, in JSON."""
+    from curator.cli.schemas.collection import ExportReport
+
+    report: ExportReport = {
+        "schema": "frieze/export/1",
+        "path": str(path.absolute()),
+        "images": images,
+        "notes": notes,
+    }
+    put_json(report)
 
 
 def put_json_rows(rows: Iterable[object]) -> None:
@@ -50,11 +84,19 @@ def counted(count: int, one: str = "image") -> str:
 
 
 def put_table(rows: Iterable[Sequence[object]], header: Sequence[str]) -> None:
-    """Columns as wide as they need, numbers to the right. Without rows nothing but the header."""
+    """A line of headings, then the rows. In a terminal columns as wide as they need, numbers to the right.
+
+    Elsewhere a tab between cells and nothing else: foreign tabs are visible ones, so a line has as many as headings.
+    """
     cells = [[visible(str(cell)) for cell in row] for row in rows]
+    lines = [list(header), *cells]
+    if not sys.stdout.isatty():
+        for row in lines:
+            put("\t".join(row))
+        return
     kinds = [_is_number_column([row[i] for row in cells]) for i in range(len(header))]
-    widths = [max(len(row[i]) for row in [list(header), *cells]) for i in range(len(header))]
-    for row in [list(header), *cells]:
+    widths = [max(len(row[i]) for row in lines) for i in range(len(header))]
+    for row in lines:
         padded = (
             cell.rjust(width) if is_number else cell.ljust(width)
             for cell, width, is_number in zip(row, widths, kinds, strict=True)

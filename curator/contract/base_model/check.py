@@ -23,8 +23,15 @@ def check_base_model(model: Model) -> list[TrainingWarning]:
     """
     place = Path(model.path).expanduser()
     facts = facts_at(place) if place.exists() else None
-    if facts is None:
-        return []
+    return [] if facts is None else check_facts(model, facts)
+
+
+def check_facts(model: Model, facts: BaseModelFacts) -> list[TrainingWarning]:
+    """What is doubtful in the recipe's settings for a model that says this of itself.
+
+    Raises:
+        UserError: the model cannot be trained with them.
+    """
     check_family(model.path, facts.kind, model.family)
     if facts.kind == "sdxl" and model.clip_skip != Model().clip_skip:
         raise UserError(

@@ -16,14 +16,15 @@ from curator.contract.buckets import CROP_MODES
 from curator.contract.caption.captions import CaptionRules
 from curator.contract.errors import UserError, did_you_mean
 from curator.contract.text import visible
-from curator.index.changes.edits import Commit
 from curator.index.changes.record_paths import Record
 from curator.index.changes.records import ALIASES_CHANGE_COUNTER, Key, key_of_name, read, read_all
 from curator.index.file.database import Database
-from curator.index.file.paths import from_blob, to_blob
+from curator.index.file.paths import to_blob
+from curator.index.tables.listed import quarantined_files, saved_filters
 from curator.index.tables.rows import Quarantined, SavedFilter, Subset
 
 if TYPE_CHECKING:  # who only names a subset loads none of it
+    from curator.index.changes.edits import Commit
     from curator.index.tables.record_edits import RecordEdits
 
 
@@ -193,8 +194,7 @@ class SavedFilters:
 
     def list(self) -> list[SavedFilter]:
         with self._database.reading() as connection:
-            rows = connection.execute("SELECT name, filter FROM saved_filter ORDER BY name").fetchall()
-        return [SavedFilter(*row) for row in rows]
+            return saved_filters(connection)
 
     def get(self, name: str) -> SavedFilter | None:
         return next((each for each in self.list() if each.name == name), None)
@@ -255,8 +255,7 @@ class Quarantine:
         self._connection = connection
 
     def list(self) -> list[Quarantined]:
-        rows = self._connection.execute("SELECT path, reason, at FROM quarantine ORDER BY path")
-        return [Quarantined(from_blob(row[0]), row[1], row[2]) for row in rows]
+        return quarantined_files(self._connection)
 
     def count(self) -> int:
         return self._connection.execute("SELECT count(*) FROM quarantine").fetchone()[0]

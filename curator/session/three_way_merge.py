@@ -1,4 +1,4 @@
-"""What a person changed of a record, carried over to the record as it is by now."""
+"""Three-way merge of a record: what a person changed of it, in the record as it is by now."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 _T = TypeVar("_T", bound="DataclassInstance")
 
 
-def carried_over(now: _T, shown: _T, edited: _T) -> _T:
+def three_way_merge(now: _T, shown: _T, edited: _T) -> _T:
     """`now`, a dataclass, with the values in which `edited` differs from `shown`; dataclasses in it likewise."""
     changes: dict[str, Any] = {}
     for name in (each.name for each in fields(now)):
         old, new = getattr(shown, name), getattr(edited, name)
         if new != old:
             held = getattr(now, name)
-            changes[name] = carried_over(held, old, new) if is_dataclass(new) else new
+            changes[name] = three_way_merge(held, old, new) if is_dataclass(new) else new
     return replace(now, **changes)
