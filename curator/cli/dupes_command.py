@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from curator.cli.shared.bulk_edit import ask
 from curator.cli.shared.options import CollectionOption, JsonOption, YesOption
-from curator.cli.shared.output import counted, put, put_json, put_json_rows, put_table, say
+from curator.cli.shared.output import counted, in_any_case, put, put_json, put_json_rows, put_table, say
 from curator.cli.shared.places import opened
 from curator.cli.shared.progress import progress_shown
 from curator.cli.shared.selection import ImagesOrAll, takes_images
@@ -69,7 +70,8 @@ def dupes(
             _look(session, ids)
         groups = session.copies.find(ids, near, best)
         if not as_json:
-            _put(session, groups)
+            with in_any_case() if mark else nullcontext():
+                _put(session, groups)
         elif not mark:
             put_json_rows(map(_group_json, groups))
         if mark:

@@ -11,7 +11,7 @@ import typer
 
 from curator.cli.shared.bulk_edit import ask, put_edit
 from curator.cli.shared.options import CollectionOption, DryRunOption, JsonOption, YesOption
-from curator.cli.shared.output import counted, put, put_json, put_json_rows, put_table
+from curator.cli.shared.output import counted, in_any_case, put, put_json, put_json_rows, put_table
 from curator.cli.shared.places import opened
 from curator.cli.shared.progress import Show, progress_shown
 from curator.cli.shared.selection import ImagesArgument, takes_images
@@ -182,7 +182,8 @@ def clean(
         with progress_shown("look") as show:
             diff = session.rules.cleaning(ids, rules, show)
         if not as_json:
-            _put_diff(diff, limit)
+            with in_any_case():
+                _put_diff(diff, limit)
         done = [] if dry_run else _rewritten(diff.images, partial(session.rules.clean, ids, rules), yes=yes)
     changed = diff.images if dry_run else _changed(done)
     what = None if dry_run else "clean tags"

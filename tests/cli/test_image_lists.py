@@ -175,6 +175,38 @@ def test_a_tag_that_no_image_has_is_told_and_refused_by_strict(
     assert nothing.code == 1
 
 
+UNBUFFERED = "export PYTHONUNBUFFERED=1; "  # the first line already finds the pipe closed
+
+
+@pytest.mark.parametrize("end", ["| true", "| head -c1", "> /dev/full"])
+@pytest.mark.parametrize("edit", ["tag clean ''", "dupes --mark"])
+def test_an_edit_is_made_in_spite_of_what_becomes_of_its_output(
+    collection: Path, frieze: Frieze, edit: str, end: str
+) -> None:
+    shutil.copy(collection / "pictures" / "fox.png", collection / "pictures" / "copy.png")
+    (collection / "pictures" / "copy.txt").write_text("1girl, 2girls, :), long_hair_, solo")
+    assert frieze("scan").code == 0
+    (collection / "clean.csv").write_text("antecedent_name,consequent_name\nanimal,beast\n")
+    more = "--aliases clean.csv" if edit.startswith("tag") else ""
+    before = len(frieze("history", "--json").json)
+    before_it = "" if ">" in end else UNBUFFERED
+    done = shell(f"{before_it}frieze {edit} {more} --yes {end}", collection)
+    assert len(frieze("history", "--json").json) > before, done.stderr
+    if end == "> /dev/full":
+        assert (done.returncode, b"the disk is full where stdout goes" in done.stderr) == (2, True)
+    assert not any(word in done.stderr for word in (b"Traceback", b"Exception ignored"))
+
+
+@pytest.mark.parametrize("line", ["ls", "ls -0", "ls --jsonl", "facets", "tag add fox new", "ls --ids"])
+def test_a_full_disk_behind_stdout_is_a_sentence_and_a_closed_pipe_nothing(
+    collection: Path, line: str
+) -> None:
+    for before in ("", UNBUFFERED):
+        done = shell(f"{before}frieze {line} > /dev/full", collection)
+        assert (done.returncode, len(done.stderr.splitlines())) == (2, 2), done.stderr
+        assert shell(f"{before}frieze {line} | true", collection).stderr == b""
+
+
 def test_a_million_names_are_read(collection: Path) -> None:
     with Collection.open(collection) as index:
         found = named_images(index, (b"%d" % (n % 5) for n in range(1_000_000)), collection)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from curator.contract.files.json_data import to_json
@@ -24,6 +26,22 @@ if TYPE_CHECKING:
 def put(line: str = "") -> None:
     """One line of data."""
     sys.stdout.write(line + "\n")
+
+
+held_back: list[
+    OSError
+] = []  # what went wrong with stdout before an edit, for the boundary to tell behind it
+
+
+@contextmanager
+def in_any_case() -> Generator[None]:
+    """For what is printed before an edit: that is made even if nobody reads, or stdout goes to a full disk."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.EPIPE, errno.ENOSPC):
+            raise
+        held_back.append(error)
 
 
 def say(line: str) -> None:
