@@ -76,8 +76,10 @@ def ls(
     as_jsonl: Annotated[bool, typer.Option("--jsonl", help="Print a JSON object a line.")] = False,
 ) -> None:
     """List images, one a line, columns parted by tabs."""
-    if sum((null, as_json, as_jsonl)) > 1 or ((ids or count) and as_jsonl) or (count and null):
+    other_form = as_json or as_jsonl or count
+    if (as_json and as_jsonl) or ((ids or count) and as_jsonl) or (null and other_form and not images.source):
         raise UserError("two forms of output are asked for", "give one of --null, --json, --jsonl, --count")
+    null = null and not other_form  # else it is about the list alone
     default = "file" if null else _DEFAULT_JSON if as_json or as_jsonl else _DEFAULT
     chosen = _columns(default if columns is None else columns)
     if null and len(chosen) > 1:
