@@ -110,7 +110,7 @@ def test_a_command_has_the_shared_options_and_no_other_of_their_names(name: str)
         found = [each.opts for each in options if set(names) & {*each.opts}]
         assert found == ([names] if sign in TABLE[name] else []), sign
     letters = {each for option in options for each in option.opts if not each.startswith("--")}
-    assert letters <= {"-q", "-C", "-n", "-y"}
+    assert letters <= {"-q", "-C", "-n", "-y", "-0"}
     for option in options:
         if "--limit" in option.opts:
             assert option.min == 0

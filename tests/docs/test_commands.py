@@ -87,7 +87,7 @@ def test_the_commands_of_a_page_work_in_order(page: Path, home: Path) -> None:
     lines = commands(page)
     begin = (
         []
-        if any(line.startswith("frieze scan") for line in lines)
+        if page.stem != "scripting" and any(line.startswith("frieze scan") for line in lines)
         else ["frieze scan pictures --collection ."]
     )
     if page.stem == "events":

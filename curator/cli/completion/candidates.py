@@ -27,7 +27,7 @@ class Candidate(NamedTuple):
 class _Asked(NamedTuple):
     """What is being completed: in which collection (None: the one around), and what is typed so far."""
 
-    collection: Path | None
+    folder: Path | None
     typed: str
 
 
@@ -119,13 +119,13 @@ def _saved_filters(asked: _Asked) -> Iterable[Candidate]:
 def _runs(asked: _Asked) -> Iterable[Candidate]:
     from curator.cli.shared.places import runs_of
 
-    return [Candidate(run.name, run.status) for run in runs_of(asked.collection).all()]
+    return [Candidate(run.name, run.status) for run in runs_of(asked.folder).all()]
 
 
 def _manifests(asked: _Asked) -> Iterable[Candidate]:
     from curator.cli.shared.places import manifests_of
 
-    found = manifests_of(asked.collection).all()
+    found = manifests_of(asked.folder).all()
     return [Candidate(each.path.stem, f"{each.images} images") for each in found]
 
 
@@ -163,7 +163,7 @@ def _classes(_: _Asked) -> Iterable[Candidate]:
 def _names(asked: _Asked) -> Generator[Names]:
     from curator.cli.shared.places import opened_names
 
-    with opened_names(asked.collection) as names:
+    with opened_names(asked.folder) as names:
         yield names
 
 
