@@ -12,12 +12,10 @@ from curator.contract.files.json_data import to_json
 from curator.contract.locations import RECIPE
 from curator.contract.recipe.recipe import Recipe
 from curator.contract.recipe.toml_file import load_recipe
-from train import quiet
 
 
 def answer(work: Callable[[Recipe], object]) -> int:
     """The exit code: 0 told, 2 a mistake a user can mend, in two lines on standard error."""
-    quiet.before_imports()
     try:
         sys.stdout.write(to_json(work(_recipe())) + "\n")
     except UserError as error:

@@ -62,7 +62,6 @@ def make_missing(folder: Path, tell: Tell) -> int:
 
 def _loaded(job: ClassPictures) -> Family:
     """The base model where it is fastest: heavy imports wait until there is something to make."""
-    quiet.before_imports()
     import torch  # noqa: PLC0415
 
     from train.families.load import load_family  # noqa: PLC0415

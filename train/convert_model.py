@@ -85,6 +85,5 @@ def _warn(what: str, hint: str) -> None:
 
 
 if __name__ == "__main__":
-    quiet.before_imports()
     quiet.after_imports()
     sys.exit(main(sys.argv[1:]))

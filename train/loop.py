@@ -28,17 +28,18 @@ def train(job: Job, clock: Clock) -> bool:
     if _obey(job, clock.done):
         return False
     job.process.reporter.phase("training", job.data.plan.total_steps)
+    began = time.perf_counter()  # a step takes as long as it does with the wait for its images
     for batch in job.data.reader.batches(clock.done, job.data.plan.total_steps):
-        _step(job, batch)
+        _step(job, batch, began)
         clock.done = batch.step + 1
         _after_step(job, batch, clock.done)
         if _obey(job, clock.done):
             return False
+        began = time.perf_counter()
     return _finish(job, clock.done)
 
 
-def _step(job: Job, batch: Batch) -> None:
-    began = time.perf_counter()
+def _step(job: Job, batch: Batch, began: float) -> None:
     _report_quarantine(job)
     factor = lr_factor(job.recipe, batch.step, job.data.plan.total_steps)
     set_rates(job.stepper.optimizer, factor)
