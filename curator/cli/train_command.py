@@ -60,6 +60,13 @@ def train(
     check: Annotated[
         bool, typer.Option("--check", help="Say how long it would be and what is doubtful, and stop.")
     ] = False,
+    whole: Annotated[
+        bool,
+        typer.Option(
+            "--whole",
+            help="With --check, read every weight of the base model: none missing, none NaN or infinite.",
+        ),
+    ] = False,
     detach: Annotated[bool, typer.Option("--detach", help="Start it and come back at once.")] = False,
     collection: CollectionOption = None,
     as_json: JsonOption = False,
@@ -70,7 +77,7 @@ def train(
     """
     if resume is not None:
         beside = {"a manifest": manifest, "--recipe": recipe, "--model": model, "--name": name}
-        _refuse_beside_resume({**beside, "--set": sets, "--check": check})
+        _refuse_beside_resume({**beside, "--set": sets, "--check": check, "--whole": whole})
         _resume(resume, processes, detach, collection, as_json)
         return
     if manifest is None or recipe is None:
@@ -78,10 +85,15 @@ def train(
         raise UserError(
             f"no {missing} is given", "frieze train MANIFEST --recipe RECIPE --model MODEL, or --resume RUN"
         )
+    if whole and not check:
+        raise UserError(
+            "--whole reads the base model for --check",
+            "frieze train MANIFEST --recipe RECIPE --check --whole",
+        )
     path = manifest_file(manifest, collection)
     knobs = load_recipe(recipe, [*(sets or ()), *_model_set(model)])
     if check:
-        doubts = runs_of(collection).look_at_model(knobs) if knobs.model.path else []
+        doubts = runs_of(collection).look_at_model(knobs, whole=whole) if knobs.model.path else []
         _check(path, knobs, processes or 1, doubts, as_json)
         return
     _go_on(_launched(runs_of(collection), path, knobs, name or path.stem, processes or 1), detach, as_json)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from lycoris.functional import power2factorization
 from torch import Tensor
 
@@ -60,4 +59,4 @@ def live(site: Site, x: Tensor) -> Tensor:
     return oft.live_by(turned, site, x)
 
 
-BOFT = Kind(shapes, oft.start, delta, live, oft.files)
+BOFT = Kind(shapes, oft.start, delta, live, oft.files, alpha_is_by_rank=False)

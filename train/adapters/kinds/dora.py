@@ -54,7 +54,7 @@ def live(site: Site, x: Tensor) -> Tensor:
         down, up = tensors[lora.DOWN].flatten(1), spec.scale * tensors[lora.UP].flatten(1)
         if _SQUARES not in site.kept:
             site.kept[_SQUARES] = weight.detach().float().flatten(1).square().sum(dim=1)
-        added = _AddedSquares.apply(weight.float().flatten(1), up, down)
+        added = _AddedSquares.apply(weight.flatten(1), up, down)
         lengths = (site.kept[_SQUARES] + added).clamp_min(torch.finfo().tiny).sqrt()
         factors = of_channels(host, tensors[LENGTH].flatten() / lengths)
     said = product(host, x, weight) + lora.side(site, x)
@@ -68,7 +68,7 @@ class _AddedSquares(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, weight: Tensor, up: Tensor, down: Tensor) -> Tensor:
-        with_weight, with_itself = weight @ down.T, up @ (down @ down.T)
+        with_weight, with_itself = weight.float() @ down.T, up @ (down @ down.T)
         ctx.save_for_backward(weight, up, down, with_weight, with_itself)
         return (up * (2 * with_weight + with_itself)).sum(dim=1)
 
@@ -77,7 +77,7 @@ class _AddedSquares(torch.autograd.Function):
         weight, up, down, with_weight, with_itself = ctx.saved_tensors
         twice = 2 * grads[0][:, None]
         of_directions = (twice * up).T
-        of_down = torch.addmm(of_directions @ weight, of_directions @ up, down)
+        of_down = torch.addmm(of_directions @ weight.float(), of_directions @ up, down)
         return None, twice * (with_weight + with_itself), of_down
 
 

@@ -60,13 +60,13 @@ def live(site: Site, x: Tensor) -> Tensor:
         return site.base(x) + _side(site, x)
     weight = site.host.get_parameter("weight")
     with in_float32(x.device):
-        changed = _changed(site, weight.float())
+        changed = _changed(site, weight)
     return product(site.host, x, changed, getattr(site.host, "bias", None))
 
 
 def _changed(site: Site, weight: Tensor) -> Tensor:
     if "hada_t1" in site.tensors:
-        return weight + delta(site.spec, site.tensors, weight)
+        return weight.float() + delta(site.spec, site.tensors, weight)
     a1, b1, a2, b2 = (site.tensors[name] for name in _FACTORS)
     return _AddedHadamard.apply(weight, a1 * site.spec.scale, b1, a2, b2)
 
@@ -75,9 +75,10 @@ class _AddedHadamard(torch.autograd.Function):
     """W + (a1 x b1) * (a2 x b2), with a gradient for the factors alone."""
 
     @staticmethod
-    def forward(ctx: Any, weight: Tensor, a1: Tensor, b1: Tensor, a2: Tensor, b2: Tensor) -> Tensor:
-        ctx.save_for_backward(a1, b1, a2, b2)
-        return torch.addcmul(weight, (a1 @ b1).view(weight.shape), (a2 @ b2).view(weight.shape))
+    def forward(ctx: Any, weight: Tensor, *factors: Tensor) -> Tensor:
+        ctx.save_for_backward(*factors)
+        a1, b1, a2, b2 = factors
+        return torch.addcmul(weight.float(), (a1 @ b1).view(weight.shape), (a2 @ b2).view(weight.shape))
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:

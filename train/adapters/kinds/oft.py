@@ -111,4 +111,4 @@ def files(spec: Spec, tensors: Tensors) -> dict[str, Tensor]:
     return {**tensors, "alpha": torch.tensor(float(spec.options.get("constraint", 0.0)))}
 
 
-OFT = Kind(shapes, start, delta, live, files)
+OFT = Kind(shapes, start, delta, live, files, alpha_is_by_rank=False)
