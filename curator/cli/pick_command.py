@@ -10,9 +10,17 @@ from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 import typer
 
 from curator.cli.shared.arguments import FILTER
-from curator.cli.shared.options import AllByDefault, CollectionOption, JsonOption
+from curator.cli.shared.bulk_edit import ask
+from curator.cli.shared.options import (
+    CollectionOption,
+    DryRunOption,
+    JsonOption,
+    ReplaceOption,
+    YesOption,
+)
 from curator.cli.shared.output import counted, put, put_json, put_table, say
 from curator.cli.shared.places import opened
+from curator.cli.shared.selection import ImagesOrAll, Selection, takes_images
 from curator.cli.shared.typer_apps import single
 from curator.contract.errors import UserError
 from curator.contract.text import visible
@@ -23,6 +31,7 @@ if TYPE_CHECKING:
     from curator.session.picks import PickResult
     from curator.session.session import Session
 
+_OF_DUMPS = (".jsonl", ".ndjson", ".json", ".db", ".sqlite", ".parquet")
 
 # which images
 
@@ -53,7 +62,7 @@ _CapClass = Annotated[str, typer.Option("--cap-class", metavar="CLASS", help="Cl
 _Dump = Annotated[
     Path | None,
     typer.Option(
-        "--from", metavar="DUMP", help="Pick posts of a booru's dump instead of images of a collection."
+        "--dump", metavar="DUMP", help="Pick posts of a booru's dump instead of images of a collection."
     ),
 ]
 
@@ -87,8 +96,9 @@ _Mark = Annotated[
 _Ids = Annotated[bool, typer.Option("--ids", help="Print the images' numbers; of a dump, the posts'.")]
 
 
+@takes_images
 def pick(
-    filter: AllByDefault = "",
+    images: ImagesOrAll,
     *,
     ranges: _Ranges = None,
     seed: _Seed = 0,
@@ -106,6 +116,9 @@ def pick(
     save: _Save = "",
     subset: _Subset = "",
     mark: _Mark = None,
+    replace: ReplaceOption = False,
+    dry_run: DryRunOption = False,
+    yes: YesOption = False,
     dump: _Dump = None,
     ids: _Ids = False,
     collection: CollectionOption = None,
@@ -116,18 +129,20 @@ def pick(
 
     today = as_of.date() if as_of else date.today()
     rules = PickRules(
-        filter, read_list(tag_list) if tag_list else (), parse_since(since, today) if since else None,
+        images.filter, read_list(tag_list) if tag_list else (), parse_since(since, today) if since else None,
         tuple(parse_range(each) for each in ranges or ()), method, seed, by.lower(), top, split, share, shortage, cap,
         cap_class,
     )  # fmt: skip
     if dump:
-        from curator.session.picks import Picks
-
         _refuse_keeping(save or subset or mark)
-        picked, kept = Picks.pick_of_dump(dump, rules), _Kept(["see the post numbers with --ids or --json"])
+        picked, kept = (
+            _picked_of_dump(dump, rules, images),
+            _Kept(["see the post numbers with --ids or --json"]),
+        )
         numbers = picked.posts
     else:
-        picked, kept = _picked_and_kept(collection, rules, save, subset, mark)
+        keeping = _Keeping(save, subset, mark, replace)
+        picked, kept = _picked_and_kept(collection, rules, images, None if dry_run else keeping, yes=yes)
         numbers = picked.ids
     if ids:
         for number in numbers.tolist():
@@ -144,13 +159,38 @@ def _refuse_keeping(wanted: str | None) -> None:
         )
 
 
+class _Keeping(NamedTuple):
+    """What becomes of a pick: names to save it under, and a mark."""
+
+    save: str
+    subset: str
+    mark: str | None
+    replace: bool
+
+
+def _picked_of_dump(dump: Path, rules: PickRules, images: Selection) -> PickResult:
+    from curator.session.picks import Picks
+
+    if images.source is not None:
+        raise UserError("a dump and a list of images are given", "give one of --dump and --from")
+    picked = Picks.pick_of_dump(dump, rules)
+    images.refuse_nothing(len(picked.posts))
+    return picked
+
+
 def _picked_and_kept(
-    collection: Path | None, rules: PickRules, save: str, subset: str, mark: str | None
+    collection: Path | None, rules: PickRules, images: Selection, keeping: _Keeping | None, *, yes: bool
 ) -> tuple[PickResult, _Kept]:
-    """What was picked of a collection, and what was done with it."""
+    """What was picked of a collection, and what was done with it; `keeping` None: nothing."""
     with opened(collection) as session:
-        picked = session.picks.pick(rules)
-        return picked, _keep(session, picked, save, subset, mark)
+        if images.source is not None and Path(images.source).suffix.lower() in _OF_DUMPS:
+            what = f"{visible(images.source)} is no list of images"
+            raise UserError(what, "for posts of a dump write --dump in place of --from")
+        picked = session.picks.pick(rules, images.listed(session))
+        images.check(session, picked.unknown_tags, len(picked.ids))
+        if keeping is None:
+            return picked, _Kept(["nothing was kept: a dry run"])
+        return picked, _keep(session, picked, keeping, yes=yes)
 
 
 class _Kept(NamedTuple):
@@ -161,21 +201,25 @@ class _Kept(NamedTuple):
     commits: Sequence[int] = ()
 
 
-def _keep(session: Session, picked: PickResult, save: str, subset: str, mark: str | None) -> _Kept:
+def _keep(session: Session, picked: PickResult, keeping: _Keeping, *, yes: bool) -> _Kept:
     """Do with the pick what was asked."""
+    from curator.index.changes.edits import SetMark
+
     done: list[str] = []
     changed = 0
+    mark = SetMark(1 if keeping.mark == "keep" else -1)
+    if keeping.mark and not yes and (count := session.edits.preview(mark, picked.bitmap())) > 1:
+        ask(count)
     with session.edits.recorded() as commits, session.edits.grouped():
-        for name in dict.fromkeys(name for name in (save, subset) if name):
-            session.picks.save(name, picked)
-            done.append(f"saved as picked:{name}")
-        if subset:
-            session.subsets.add_picked(subset)
-            done.append(f"subset {subset} made")
-        if mark:
-            commit = session.edits.mark(picked.bitmap(), 1 if mark == "keep" else -1)
-            changed = commit.images_changed
-            done.append(f"{counted(changed)} marked {mark}")
+        for name in dict.fromkeys(name for name in (keeping.save, keeping.subset) if name):
+            new = session.picks.save(name, picked, replace=keeping.replace)
+            done.append(f"saved as picked:{name}" if new else f"picked:{name} holds these already")
+        if keeping.subset:
+            made = session.subsets.put_picked(keeping.subset)
+            done.append(f"subset {keeping.subset} {'made' if made else 'shows it already'}")
+        if keeping.mark:
+            changed = session.edits.apply(mark, picked.bitmap()).images_changed
+            done.append(f"{counted(changed)} marked {keeping.mark}")
     return _Kept(done, changed, commits)
 
 
