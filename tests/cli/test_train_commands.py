@@ -296,12 +296,12 @@ def test_a_whole_look_finds_what_a_header_does_not_tell(frozen: Path, tmp_path: 
     tensors[name].view(-1)[0] = float("nan")
     save_file(tensors, file)
     words = ("train", "set", "--recipe", "tiny-demo", "--model", broken)
-    assert frieze(*words, "--check").code == 0
-    done = frieze(*words, "--check", "--whole")
+    assert frieze(*words, "--dry-run").code == 0
+    done = frieze(*words, "--dry-run", "--whole")
     assert done.code == 2
     assert (done.err.count("holds NaN or infinity"), name in done.err) == (1, True)
-    assert frieze("train", "set", "--recipe", "tiny-demo", "--model", sound, "--check", "--whole").code == 0
-    assert "reads the base model for --check" in frieze(*words, "--whole").err
+    assert frieze("train", "set", "--recipe", "tiny-demo", "--model", sound, "--dry-run", "--whole").code == 0
+    assert "reads the base model for --dry-run" in frieze(*words, "--whole").err
 
 
 def test_a_manifest_is_trained_outside_of_any_collection(
