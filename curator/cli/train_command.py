@@ -61,6 +61,13 @@ def train(
         bool,
         typer.Option("--dry-run", "-n", help="Only say how long it would be, and what is doubtful."),
     ] = False,
+    whole: Annotated[
+        bool,
+        typer.Option(
+            "--whole",
+            help="With --dry-run, read every weight of the base model: none missing, none NaN or infinite.",
+        ),
+    ] = False,
     detach: Annotated[bool, typer.Option("--detach", help="Start it and come back at once.")] = False,
     collection: CollectionOption = None,
     as_json: JsonOption = False,
@@ -71,7 +78,7 @@ def train(
     """
     if resume is not None:
         beside = {"a manifest": manifest, "--recipe": recipe, "--model": model, "--name": name}
-        _refuse_beside_resume({**beside, "--set": sets, "--dry-run": dry_run})
+        _refuse_beside_resume({**beside, "--set": sets, "--dry-run": dry_run, "--whole": whole})
         _resume(resume, processes, detach, collection, as_json)
         return
     if manifest is None or recipe is None:
@@ -79,10 +86,15 @@ def train(
         raise UserError(
             f"no {missing} is given", "frieze train MANIFEST --recipe RECIPE --model MODEL, or --resume RUN"
         )
+    if whole and not dry_run:
+        raise UserError(
+            "--whole reads the base model for --dry-run",
+            "frieze train MANIFEST --recipe RECIPE --dry-run --whole",
+        )
     path = manifest_file(manifest, collection)
     knobs = load_recipe(recipe, [*(sets or ()), *_model_set(model)])
     if dry_run:
-        doubts = runs_of(collection).look_at_model(knobs) if knobs.model.path else []
+        doubts = runs_of(collection).look_at_model(knobs, whole=whole) if knobs.model.path else []
         _check(path, knobs, processes or 1, doubts, as_json)
         return
     _go_on(_launched(runs_of(collection), path, knobs, name or path.stem, processes or 1), detach, as_json)

@@ -14,15 +14,17 @@ from curator.runs.trainer_answers import answer_of
 PROGRAM: Sequence[str] = ("-m", "train.check_model")
 
 
-def look_at_model(recipe: Recipe) -> list[TrainingWarning]:
+def look_at_model(recipe: Recipe, *, whole: bool = False) -> list[TrainingWarning]:
     """What is doubtful in the recipe's models. Pickles are read whole, of a hub's model the small files are fetched.
+
+    Other models are read by header and configuration, or `whole` as well: every tensor, and a finite number each.
 
     Raises:
         UserError: this recipe cannot train the model, or only PyTorch could tell and it is not installed.
     """
     doubts = check_models(recipe)
     place = Path(recipe.model.path).expanduser()
-    if place.exists() and facts_at(place) is not None:
+    if not whole and place.exists() and facts_at(place) is not None:
         return doubts
     check_installed()
     return [TrainingWarning(**doubt) for doubt in answer_of(PROGRAM, recipe, "the check of the model")]

@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors.torch import load_file, save_file
 
 from curator.contract.run.run_folder import RunFolder
 from curator.runs import launch
+from train import tiny_base
 
 Frieze = Any
 FAKE = Path(__file__).parents[1] / "runs" / "fake_worker.py"
@@ -285,6 +287,25 @@ def test_a_pickle_is_opened_by_the_check(frozen: Path, tmp_path: Path, frieze: F
     done = frieze("train", "set", "--recipe", "tiny-demo", "--model", model, "--check")
     assert done.code == 2
     assert done.err.count("is a damaged pickle") == 1
+
+
+def test_a_whole_look_finds_what_a_header_does_not_tell(frozen: Path, tmp_path: Path, frieze: Frieze) -> None:
+    """A weight that is no finite number, in a file whose header is sound."""
+    sound, broken = tmp_path / "sound", tmp_path / "broken"
+    tiny_base.save(tiny_base.build(seed=0), sound)
+    shutil.copytree(sound, broken)
+    (file,) = (broken / "unet").glob("*.safetensors")
+    tensors = load_file(file)
+    name = max(tensors)
+    tensors[name].view(-1)[0] = float("nan")
+    save_file(tensors, file)
+    words = ("train", "set", "--recipe", "tiny-demo", "--model", broken)
+    assert frieze(*words, "--dry-run").code == 0
+    done = frieze(*words, "--dry-run", "--whole")
+    assert done.code == 2
+    assert (done.err.count("holds NaN or infinity"), name in done.err) == (1, True)
+    assert frieze("train", "set", "--recipe", "tiny-demo", "--model", sound, "--dry-run", "--whole").code == 0
+    assert "reads the base model for --dry-run" in frieze(*words, "--whole").err
 
 
 def test_a_manifest_is_trained_outside_of_any_collection(

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from curator.contract.errors import UserError
 from curator.contract.text import visible
-from train.adapters.adapter import by_module
+from train.adapters.adapter import Adapter, by_module
 from train.adapters.bundled import unbundled
 from train.adapters.key_styles import in_kohyas_names
 from train.adapters.reading import add_change
@@ -44,6 +44,25 @@ def apply_adapter(roots: AdapterRoots, tensors: Mapping[str, Tensor], strength: 
             )
         add_change(places[name], name, parts[name], strength)
     return len(parts)
+
+
+def named_as_attached(
+    adapter: Adapter, roots: AdapterRoots, tensors: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
+    """The tensors of a file of any style Frieze reads, under the names `adapter` has for the modules of the model.
+
+    Modules the adapter does not have keep their names.
+
+    Raises:
+        UserError: a name of no known style.
+    """
+    places = _named_places(roots)
+    known = {id(module.host): module.name for module in (*adapter.modules, *adapter.idle)}
+    renamed: dict[str, Tensor] = {}
+    for name, tensor in in_kohyas_names(tensors, len(roots.text_encoders)).items():
+        module, _, leaf = name.partition(".")
+        renamed[f"{known.get(id(places.get(module)), module)}.{leaf}"] = tensor
+    return renamed
 
 
 def _named_places(roots: AdapterRoots) -> dict[str, nn.Module]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from curator.contract.recipe.recipe import Recipe
 from curator.contract.text import visible
+from train.adapters.apply import named_as_attached
 from train.adapters.attach import attach
 from train.adapters.bundled import told_of, unbundled
 from train.families.family import Family
@@ -38,7 +39,7 @@ def _adapter(family: Family, recipe: Recipe, warn: Warn) -> Trained:
     adapter = attach(family.adapter_roots, recipe.adapter, recipe.optimizer, recipe.seed)
     if recipe.adapter.start:
         tensors, words = unbundled(read_lora(Path(recipe.adapter.start).expanduser())[0])
-        adapter.start_from(tensors)
+        adapter.start_from(named_as_attached(adapter, family.adapter_roots, tensors))
         for warning in told_of(words, visible(recipe.adapter.start)):
             warn(warning.what, warning.hint)
     return adapter
