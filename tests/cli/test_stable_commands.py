@@ -104,6 +104,7 @@ STABLE: list[tuple[str, str]] = [
     ("recipe fields --json", "key type default help section needs"),
     ("models list --json", "name kind licence missing"),
     ("models show wd-swinv2-v3 --json", "name kind thresholds folder"),
+    ("sample --prompts prompts.txt --plan --json", "prompt negative_prompt width height seed scale steps sampler"),
     ("train set --recipe tiny-demo --model model --set batch.size=2 --check --json", "steps steps_per_epoch buckets"),
     ("train set --recipe tiny-demo --model model --set metadata.description=steps=2", ""),
     ("runs list --json", "name status step path failure pid log weights"),
@@ -135,6 +136,7 @@ def home(frozen: Path, frieze: Frieze, monkeypatch: pytest.MonkeyPatch) -> Path:
     assert frieze("filter", "save", "birds", "owl").code == 0
     assert frieze("manifest", "export", "set", "exported").code == 0
     (folder / "sizes.txt").write_text("600x400\n512x512\n")
+    (folder / "prompts.txt").write_text("a --n b --w 64 --h 96 --d 7 --l 2.5 --s 3 --ss euler\n")
     monkeypatch.setattr(sys, "stdin", io.StringIO("600x400\n"))
     (folder / "kohya" / "3_sls fox").mkdir(parents=True)
     for name in ("fox.png", "fox.txt"):

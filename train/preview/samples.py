@@ -107,13 +107,14 @@ def to_picture(pixels: Tensor) -> Image.Image:
     return Image.fromarray(values.permute(1, 2, 0).cpu().numpy())
 
 
-def write_picture(path: Path, picture: Image.Image, wanted: Wanted, step: int) -> None:
+def write_picture(path: Path, picture: Image.Image, wanted: Wanted, step: int | None = None) -> None:
     """A PNG that says how it was made, in the words image browsers for Stable Diffusion read."""
+    trained = "" if step is None else f", Training step: {step}"
     about = PngImagePlugin.PngInfo()
     about.add_itxt(
         "parameters",
         f"{wanted.prompt}\nNegative prompt: {wanted.negative}\nSteps: {wanted.steps}, Sampler: {wanted.sampler}, "
-        f"CFG scale: {wanted.cfg}, Seed: {wanted.seed}, Size: {wanted.width}x{wanted.height}, Training step: {step}",
+        f"CFG scale: {wanted.cfg}, Seed: {wanted.seed}, Size: {wanted.width}x{wanted.height}{trained}",
     )
     with drafted_file(path) as draft:
         picture.save(draft, format="PNG", pnginfo=about)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, TypedDict
+from typing import Literal, NotRequired, TypedDict
 
 from curator.cli.schemas.words import Doubt, FileReason, ImageFunnelStep, Size
 
@@ -235,6 +235,41 @@ class RecipeCheck(TypedDict):
     schema: Literal["frieze/recipe-check/1"]
     recipe: str
     doubts: Sequence[Doubt]
+
+
+class PlannedSample(TypedDict):
+    """A prompt, with what its line gives."""
+
+    prompt: str
+    negative_prompt: NotRequired[str]
+    width: NotRequired[int]
+    height: NotRequired[int]
+    seed: NotRequired[int]
+    scale: NotRequired[float]
+    steps: NotRequired[int]
+    sampler: NotRequired[str]
+
+
+class RenderedImage(TypedDict):
+    """An image that was made, and how."""
+
+    path: str
+    prompt: str
+    negative_prompt: str
+    width: int
+    height: int
+    seed: int
+    scale: float
+    steps: int
+    sampler: str
+
+
+class RenderReport(TypedDict):
+    """Images made from saved weights."""
+
+    schema: Literal["frieze/sample/1"]
+    folder: str
+    images: Sequence[RenderedImage]
 
 
 class AdapterModule(TypedDict):

@@ -55,13 +55,20 @@ def lines_of_entries(entries: Sequence[str], folder: Path) -> tuple[str, ...]:
     return tuple(line for entry in entries for line in _lines_of(entry, folder))
 
 
-def _lines_of(entry: str, folder: Path) -> Iterator[str]:
+def _lines_of(entry: str, folder: Path) -> Sequence[str]:
     if not names_file(entry):
-        yield entry
-        return
+        return (entry,)
     path = folder / Path(entry).expanduser()
-    for number, read in enumerate(read_prompts(path), 1):
-        yield line_of(read.prompt, f"{visible(path.name)}, prompt {number}")
+    return as_lines(read_prompts(path), visible(path.name))
+
+
+def as_lines(prompts: Sequence[ReadPrompt], name: str) -> tuple[str, ...]:
+    """Lines that give the prompts of the file `name`.
+
+    Raises:
+        UserError: no line can say one of them.
+    """
+    return tuple(line_of(read.given, f"{name}, prompt {number}") for number, read in enumerate(prompts, 1))
 
 
 def _of_text(text: str, name: str) -> Iterator[ReadPrompt]:

@@ -1,7 +1,7 @@
-"""Prompt lines with options, as sd-scripts has them: `a cat --n blurry --w 512 --h 768 --d 1 --l 7.5 --s 30 --ss ddim`.
+"""Prompt lines with options, as sd-scripts has them: `a cat --n blurry --w 512 --h 768 --d 1 --l 7.5 --s 30`.
 
-An option is a name of `OPTIONS` after " --" and a space, in any case; its value reaches to the next option. Of an option
-given twice the last counts. What only looks like an option is text: it stays where it stands, and is told.
+An option is a name of `OPTIONS` after " --" and a space, in any case; its value reaches to the next option. Of an
+option given twice the last counts. What only looks like an option is text: it stays where it stands, and is told.
 """
 
 from __future__ import annotations
@@ -53,9 +53,10 @@ class PromptDoubt(NamedTuple):
 
 
 class ReadPrompt(NamedTuple):
-    """A prompt, and what to tell of how it was read."""
+    """A prompt as it can be made, as it was given, and what to tell of how it was read."""
 
     prompt: Prompt
+    given: Prompt
     doubts: tuple[PromptDoubt, ...]
 
 
@@ -102,7 +103,7 @@ def _scale(value: Any) -> float:
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
-        raise ValueError("give a text")  # noqa: TRY004 (every reader says so)
+        raise ValueError("give a text")
     return value
 
 
@@ -202,7 +203,7 @@ def _kept(prompt: Prompt, doubts: list[PromptDoubt], where: str) -> ReadPrompt:
     if isinstance(steps, int) and (made := min(max(1, steps), MOST_STEPS)) != steps:
         doubts.append(PromptDoubt(f"{where}: {steps} steps become {made}", f"give 1 to {MOST_STEPS} steps"))
         values["steps"] = made
-    return ReadPrompt(Prompt(**values), tuple(doubts))  # type: ignore[arg-type]  # as they were
+    return ReadPrompt(Prompt(**values), prompt, tuple(doubts))  # type: ignore[arg-type]  # as they were
 
 
 _DATA_KEYS = {option.field: name for name, option in OPTIONS.items()} | {
@@ -233,7 +234,7 @@ def read_data(data: dict[str, Any], where: str) -> ReadPrompt:
 
 
 def line_of(prompt: Prompt, where: str) -> str:
-    """The line that is read as `prompt`.
+    """The line that gives `prompt`.
 
     Raises:
         UserError: there is none, because a text of it holds an option or ends in spaces.
@@ -241,7 +242,7 @@ def line_of(prompt: Prompt, where: str) -> str:
     letters = {option.field: name for name, option in OPTIONS.items()}
     options = (f" --{letters[name]} {value}" for name, value in prompt.given().items() if name != "prompt")
     line = prompt.prompt + "".join(options)
-    if read_line(line, where).prompt != prompt:
+    if read_line(line, where).given != prompt:
         raise UserError(
             f"{where}: the text holds an option, or begins or ends with spaces: '{_short(line)}'",
             "leave it out of the text",

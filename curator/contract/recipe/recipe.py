@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from curator.contract.epoch_plan import LEFTOVERS
-from curator.contract.prompts.sampler_names import SAMPLER_NAMES, SamplerName
+from curator.contract.prompts.sampler_names import SAMPLER_NAMES
 from curator.contract.recipe.adapter import Adapter
 from curator.contract.recipe.knobs import CHOSEN, choice, knob
 from curator.contract.recipe.objective import Objective
@@ -165,7 +165,7 @@ class SamplePictures:
 
     prompts: tuple[str, ...] = knob(
         (),
-        "one image each: prompt lines, which may have options (--n --w --h --d --l --s --ss), or names of files of them",
+        "one image each: lines, which may have options (--n --w --h --d --l --s --ss), or names of files of such",
     )
     negative: str = knob("", "what the images should not show")
     every_steps: int = knob(0, "make them every so many steps; 0: not between", unit="steps", low=0)
@@ -183,7 +183,7 @@ class SamplePictures:
     )
     height: int = knob(0, "height; 0: the family's own", unit="px", low=0, high=4096)
     seed: int = knob(1, "seed of the first image; the next ones count up", low=0, high=2**62)
-    sampler: SamplerName = knob("euler_a", "how noise is taken away", choices=SAMPLER_NAMES)
+    sampler: str = knob("euler_a", "how noise is taken away", choices=SAMPLER_NAMES)
 
 
 @dataclass(frozen=True)

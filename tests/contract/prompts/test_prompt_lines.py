@@ -143,7 +143,7 @@ def test_toml_and_json_as_sd_scripts_has_them(tmp_path: Path) -> None:
         '[prompt]\nwidth = 128\nnegative_prompt = "bad"\n[[prompt.subset]]\nprompt = "a"\nsample_steps = 5\n'
         '[[prompt.subset]]\nprompt = "b"\nwidth = 64\nscale = 3\nsample_sampler = "lms"\n'
     )
-    (tmp_path / "p.json").write_text('[{"prompt": "a", "seed": 3}, "b --w 64"]')
+    (tmp_path / "p.json").write_text('[{"prompt": "a", "seed": 3}, "b --w 65"]')
     assert [each.prompt for each in read_prompts(tmp_path / "p.toml")] == [
         Prompt("a", "bad", 128, steps=5),
         Prompt("b", "bad", 64, scale=3.0, sampler="lms"),
@@ -152,7 +152,7 @@ def test_toml_and_json_as_sd_scripts_has_them(tmp_path: Path) -> None:
         Prompt("a", seed=3),
         Prompt("b", width=64),
     ]
-    lines = ("a --d 3", "b --w 64", "kept --n x")
+    lines = ("a --d 3", "b --w 65", "kept --n x")
     assert lines_of_entries(["p.json", "kept --n x"], tmp_path) == lines
 
 
