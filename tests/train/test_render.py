@@ -28,7 +28,7 @@ def pixels(path) -> np.ndarray:
     "sets",
     [
         ("optimizer.unet_lr=0.05",),
-        ("trains=full", "optimizer.unet_lr=0.001"),
+        ("trains=full", "full.format=folder", "optimizer.unet_lr=0.001"),
         ("trains=embeddings", "embeddings.word=red", "embeddings.lr=0.5"),
     ],
     ids=["adapter", "model", "embeddings"],

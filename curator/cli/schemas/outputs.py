@@ -105,4 +105,8 @@ OUTPUTS: dict[str, tuple[Output, ...]] = {
     "runs save": _STATE,
     "runs sample": _STATE,
 }
-WITHOUT_JSON = {"demo": "it is a walk for a person; what it makes is listed by the commands it names"}
+WITHOUT_JSON = {
+    "batch": "its commands print, each as it does alone",
+    "completion": "what it prints is a script for a shell",
+    "demo": "it is a walk for a person; what it makes is listed by the commands it names",
+}

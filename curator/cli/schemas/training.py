@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, NotRequired, TypedDict
+from typing import Literal, TypedDict
 
 from curator.cli.schemas.words import Doubt, FileReason, ImageFunnelStep, Size
 
@@ -237,17 +237,17 @@ class RecipeCheck(TypedDict):
     doubts: Sequence[Doubt]
 
 
-class PlannedSample(TypedDict):
-    """A prompt, with what its line gives."""
+class PlannedSample(TypedDict, total=False):
+    """A prompt, with what its line gives and no more."""
 
     prompt: str
-    negative_prompt: NotRequired[str]
-    width: NotRequired[int]
-    height: NotRequired[int]
-    seed: NotRequired[int]
-    scale: NotRequired[float]
-    steps: NotRequired[int]
-    sampler: NotRequired[str]
+    negative_prompt: str
+    width: int
+    height: int
+    seed: int
+    scale: float
+    steps: int
+    sampler: str
 
 
 class RenderedImage(TypedDict):
