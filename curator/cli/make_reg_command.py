@@ -43,7 +43,7 @@ def make_reg(
     ] = 7.0,
     sampler: Annotated[
         SamplerName,
-        typer.Option("--sampler", help="How noise is taken away."),
+        typer.Option("--sampler", metavar="NAME", help="How noise is taken away: a name of docs/samples.md."),
     ] = "ddim",
     clip_skip: Annotated[
         int,
