@@ -18,7 +18,8 @@ from curator.contract.text import visible
 
 ATOMIC = {
     *("buckets", "captions", "explain", "facets", "ls", "mark", "pick", "stats"),
-    *("filter remove", "filter save", "subset add", "subset balance", "subset remove", "subset set"),
+    *("filter remove", "filter save", "subset add", "subset balance", "subset order"),
+    *("subset put", "subset remove", "subset set"),
     *("tag add", "tag caption", "tag clean", "tag derive", "tag order", "tag remove", "tag rename"),
 }  # what changes nothing but the collection, and only so that undo takes it back
 
@@ -87,7 +88,7 @@ def _check(line: _Line, atomic: bool) -> None:
         )
     if word in ("batch", "demo"):
         raise UserError(f"line {line.number}: '{word}' cannot be in a batch", "call it by itself")
-    if word == "train" and not {"--detach", "--check"} & {*line.words}:
+    if word == "train" and not {"--detach", "--dry-run", "-n", "--check"} & {*line.words}:
         raise UserError(f"line {line.number}: 'train' would wait for the run's end", "add --detach")
     if atomic and word not in ATOMIC and " ".join(line.words[:2]) not in ATOMIC:
         name = visible(" ".join(line.words[:2]))

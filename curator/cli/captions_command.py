@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from curator.cli.shared.caption_rules import RuleOption, changed_rules
-from curator.cli.shared.options import AllByDefault, CollectionOption, JsonOption
-from curator.cli.shared.output import put, put_json, put_json_rows, say
+from curator.cli.shared.options import AllByDefault, CollectionOption, JsonOption, LimitOption
+from curator.cli.shared.output import put, put_json, put_json_rows, say, say_cut
 from curator.cli.shared.places import opened
 from curator.cli.shared.typer_apps import single
 from curator.contract.caption.captions import CaptionRules
@@ -52,7 +52,7 @@ def captions(
         bool,
         typer.Option("--weighted", help="As with text.weighted_captions: brackets weigh and are no tokens."),
     ] = False,
-    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="At most so many images.")] = 20,
+    limit: LimitOption = 20,
     collection: CollectionOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -69,15 +69,14 @@ def captions(
     found: list[CaptionRow] = []
     with opened(collection) as session:
         ids = session.images.select(filter).ids
-        shown = ids[:limit].tolist()
+        shown = ids[: limit or None].tolist()
         texts = session.captions.of_images(shown, span, seed, step)
         for row in session.images.rows(shown):
             if row.id not in texts:
                 say(f"{visible(row.path)}: this image is in no subset")
             for at, caption in enumerate(texts.get(row.id, ()), epoch):
                 found.append(_row(row, at, caption, length, weighted=weighted))
-    if len(ids) > limit:
-        say(f"{limit} of {len(ids)} images; more with --limit")
+        say_cut(len(shown), len(ids))
     if as_json:
         put_json_rows(found)
         return

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from curator.cli.shared.bulk_edit import ask
-from curator.cli.shared.options import AllByDefault, CollectionOption, JsonOption, YesOption
-from curator.cli.shared.output import counted, put, put_json, put_json_rows, put_table, say
+from curator.cli.shared.options import AllByDefault, CollectionOption, DryRunOption, JsonOption, YesOption
+from curator.cli.shared.output import counted, put, put_json, put_json_rows, put_table, say, warn
 from curator.cli.shared.places import opened
 from curator.cli.shared.progress import progress_shown
 from curator.cli.shared.typer_apps import single
@@ -16,9 +16,9 @@ from curator.contract.errors import UserError
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
+    from curator.cli.schemas.edits import EditCounts
     from curator.cli.schemas.images import Copy, CopyGroup, DupesReport
     from curator.session.copies import CopyResolution, Group
-    from curator.session.edits import Commit
     from curator.session.images import Result
     from curator.session.session import Session
 
@@ -50,6 +50,7 @@ def dupes(
             help="With --mark: the best takes over the others' tags, and a caption if it has none.",
         ),
     ] = False,
+    dry_run: DryRunOption = False,
     yes: YesOption = False,
     collection: CollectionOption = None,
     as_json: JsonOption = False,
@@ -72,9 +73,9 @@ def dupes(
             put_json_rows(map(_group_json, groups))
         if mark:
             keeping = session.copies.keep_best(groups, best, carry_annotations=carry_annotations)
-            commit = _mark(session, keeping, yes=yes)
+            counts = _mark(session, keeping, len(found), dry_run=dry_run, yes=yes)
             if as_json:
-                _put_marked_json(groups, keeping, commit, found)
+                _put_marked_json(groups, keeping, counts, found)
 
 
 def _look(session: Session, ids: list[int]) -> None:
@@ -84,9 +85,9 @@ def _look(session: Session, ids: list[int]) -> None:
     if filled.fingerprinted:
         say(counted(filled.fingerprinted, "new fingerprint"))
     for path, why in filled.undecodable:
-        say(f"quarantined: {visible(path)}: {visible(why)}")
+        warn(f"quarantined: {visible(path)}: {visible(why)}")
     for path, why in filled.unopened:
-        say(f"not looked at: {visible(path)}: {visible(why)}")
+        warn(f"not looked at: {visible(path)}: {visible(why)}")
 
 
 def _group_json(group: Group) -> CopyGroup:
@@ -96,13 +97,10 @@ def _group_json(group: Group) -> CopyGroup:
     return {"best": group.best, "copies": copies}
 
 
-def _put_marked_json(groups: list[Group], keeping: CopyResolution, commit: Commit, found: Result) -> None:
-    from curator.cli.schemas.edits import edit_counts
-
-    commits = [commit.id] if commit.id else []
+def _put_marked_json(groups: list[Group], keeping: CopyResolution, counts: EditCounts, found: Result) -> None:
     report: DupesReport = {
         "schema": "frieze/dupes/1",
-        **edit_counts(len(found), commit.images_changed, commits, dry_run=False),
+        **counts,
         "groups": [_group_json(group) for group in groups],
         "rejected": len(keeping.rejected),
         "annotated": len(keeping.annotated),
@@ -125,13 +123,18 @@ def _put(session: Session, groups: list[Group]) -> None:
     put(f"{counted(len(groups), 'group')}, {copies} more than one needs")
 
 
-def _mark(session: Session, keeping: CopyResolution, *, yes: bool) -> Commit:
+def _mark(session: Session, keeping: CopyResolution, matched: int, *, dry_run: bool, yes: bool) -> EditCounts:
+    from curator.cli.schemas.edits import edit_counts
+
+    if dry_run:
+        say(f"{counted(len(keeping.rejected))} would be rejected")
+        return edit_counts(matched, session.edits.preview(keeping.edit, keeping.images), (), dry_run=True)
     if len(keeping.images) > 1 and not yes:
         ask(len(keeping.images))
     commit = session.edits.apply(keeping.edit, keeping.images)
     carried = f", words carried over to {counted(len(keeping.annotated))}" if keeping.annotated else ""
     say(f"{counted(len(keeping.rejected))} rejected{carried}")
-    return commit
+    return edit_counts(matched, commit.images_changed, [commit.id] if commit.id else [], dry_run=False)
 
 
 app = single(dupes)

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from curator.cli.shared.options import AllByDefault, CollectionOption, JsonOption
-from curator.cli.shared.output import counted, put, put_exported
+from curator.cli.shared.options import AllByDefault, CollectionOption, JsonOption, ReplaceOption
+from curator.cli.shared.output import counted, put_exported, tell
 from curator.cli.shared.places import opened
 from curator.cli.shared.progress import progress_shown
 from curator.cli.shared.typer_apps import noun
@@ -26,6 +26,7 @@ def export() -> None:
 def sqlite(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="SQLite file to make.")],
     filter: AllByDefault = "",
+    replace: ReplaceOption = False,
     collection: CollectionOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -33,8 +34,8 @@ def sqlite(
     with opened(collection) as session:
         images = session.images.select(filter).bitmap() if filter.strip() else None
         with progress_shown("export") as show:
-            count = session.exchange.export_sqlite(file, images, show)
+            count = session.exchange.export_sqlite(file, images, show, replace=replace)
     if as_json:
         put_exported(file, count)
         return
-    put(f"{counted(count)} in {visible(str(file))}")
+    tell(f"{counted(count)} in {visible(str(file))}")

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
-from curator.cli.shared.options import AllByDefault, CollectionOption, JsonOption
-from curator.cli.shared.output import put_json_rows, put_table
+from curator.cli.shared.options import AllByDefault, CollectionOption, JsonOption, LimitOption
+from curator.cli.shared.output import put_json_rows, put_table, say_cut
 from curator.cli.shared.places import opened
 from curator.cli.shared.typer_apps import single
 
@@ -19,27 +17,30 @@ if TYPE_CHECKING:
 def facets(
     filter: AllByDefault = "",
     collection: CollectionOption = None,
-    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="Only the N most common.")] = 50,
+    limit: LimitOption = 50,
     as_json: JsonOption = False,
 ) -> None:
     """List the tags most common among the images of a filter."""
     with opened(collection) as session:
         images = session.images.select(filter).bitmap()
-        found = session.images.facets(images, limit, exact=True)
-    whole = max(found.images, 1)
+        found = session.images.facets(images, limit and limit + 1, exact=True)
+    tags = found.tags[: limit or None]
+    is_whole = len(tags) == len(found.tags)
+    say_cut(len(tags), len(tags) if is_whole else found.distinct)
+    total = max(found.images, 1)
     if as_json:
         rows_json: Iterator[FacetRow] = (
             {
                 "name": each.tag.name,
                 "class": each.tag.cls,
                 "images": each.images,
-                "share": each.images / whole,
+                "share": each.images / total,
             }
-            for each in found.tags
+            for each in tags
         )
         put_json_rows(rows_json)
         return
-    rows = [(each.images, f"{each.images / whole:.1%}", each.tag.cls, each.tag.name) for each in found.tags]
+    rows = [(each.images, f"{each.images / total:.1%}", each.tag.cls, each.tag.name) for each in tags]
     put_table(rows, ("images", "share", "class", "tag"))
 
 

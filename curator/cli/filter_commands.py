@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from curator.cli.shared.options import CollectionOption, FilterArgument, JsonOption
-from curator.cli.shared.output import put_json_rows, put_named, put_table
+from curator.cli.shared.options import CollectionOption, FilterArgument, JsonOption, ReplaceOption
+from curator.cli.shared.output import put_json_rows, put_named, put_table, say
 from curator.cli.shared.places import opened, opened_names
 from curator.cli.shared.typer_apps import noun
 from curator.contract.errors import UserError, did_you_mean
@@ -38,14 +38,16 @@ def list_filters(collection: CollectionOption = None, as_json: JsonOption = Fals
 def save(
     name: NameArgument,
     filter: FilterArgument,
+    replace: ReplaceOption = False,
     collection: CollectionOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Save a filter, in place of the one of its name."""
+    """Save a filter under a name; one that means another is kept unless --replace is given."""
     from curator.index.tables.rows import SavedFilter
 
     with opened(collection) as session, session.edits.recorded() as commits:
-        session.filters.save(SavedFilter(name, filter))
+        if not session.filters.save(SavedFilter(name, filter), replace=replace):
+            say(f"nothing was changed: {visible(name)} is saved so already")
     if as_json:
         put_named(name, commits)
 

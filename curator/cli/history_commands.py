@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from curator.cli.schemas.edits import RedoReport, UndoReport, commit_row
-from curator.cli.shared.options import CollectionOption, JsonOption
-from curator.cli.shared.output import counted, put, put_json, put_json_rows, put_table
+from curator.cli.shared.options import CollectionOption, JsonOption, LimitOption
+from curator.cli.shared.output import counted, put, put_json, put_json_rows, put_table, say_cut, tell
 from curator.cli.shared.places import opened, opened_names
 from curator.cli.shared.typer_apps import single
 from curator.contract.errors import UserError
@@ -64,12 +64,13 @@ def redo(
 
 def history(
     collection: CollectionOption = None,
-    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="Only the N newest.")] = 50,
+    limit: LimitOption = 50,
     as_json: JsonOption = False,
 ) -> None:
     """List the changes, newest first."""
     with opened_names(collection) as names:
         commits = names.history(limit)
+        say_cut(len(commits), names.count_edits())
     if as_json:
         put_json_rows(map(commit_row, commits))
         return
@@ -98,7 +99,7 @@ def _tell(commits: list[Commit], done: str) -> None:
 
     for commit in commits:
         images = f" ({counted(commit.images_changed)})" if commit.images_changed else ""
-        put(f"{done}: {visible(commit.what)}{images}")
+        tell(f"{done}: {visible(commit.what)}{images}")
         if commit.skipped:
             put(f"changed since, and left as they are: {Edits.skipped_in_words(commit)}")
 

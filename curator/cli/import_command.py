@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from curator.cli.shared.options import CollectionOption, JsonOption
-from curator.cli.shared.output import counted, put, put_json, put_table
+from curator.cli.shared.bulk_edit import ask
+from curator.cli.shared.options import CollectionOption, DryRunOption, JsonOption, YesOption
+from curator.cli.shared.output import counted, put, put_json, put_table, tell
 from curator.cli.shared.places import enclosing_collection
 from curator.cli.shared.progress import progress_shown
 from curator.cli.shared.scan_lines import passed_over_lines
@@ -44,22 +45,25 @@ def import_data(
         Path | None,
         typer.Option("--images", metavar="DIR", help="Where the images are, for kohya-json and scores."),
     ] = None,
-    plan: Annotated[bool, typer.Option("--plan", help="Only show what would be done.")] = False,
     replace_annotations: Annotated[
-        bool, typer.Option("--replace", help="Also replace tags and captions that images have.")
+        bool, typer.Option("--replace", help="Also write over tags and captions that images have.")
     ] = False,
+    dry_run: DryRunOption = False,
+    yes: YesOption = False,
     collection: CollectionOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Bring in images, captions, repeats and metadata of other tools; --plan shows it first."""
+    """Bring in images, captions, repeats and metadata of other tools; --dry-run shows it first."""
     from curator.session.exchange import Exchange
     from curator.session.session import Session
 
     planned = Exchange.plan(path, layout, reg=reg, images=images)
     home = collection or enclosing_collection(Path.cwd())
-    if plan:
+    if dry_run:
         _show_plan(planned, home, replace_annotations=replace_annotations, as_json=as_json)
         return
+    if replace_annotations and home and not yes:
+        _ask_to_replace(planned, home)
     with (
         Session.create(home or Path.cwd()) as session,
         session.edits.recorded() as commits,
@@ -73,6 +77,14 @@ def import_data(
         )
     _put_report_json(report, commits) if as_json else _put_report(report)
     Exchange.refuse_empty_import(planned, report.words)
+
+
+def _ask_to_replace(plan: ImportPlan, home: Path) -> None:
+    """Ask where the rows of a plan reach several images: some may lose words."""
+    from curator.session.exchange import Exchange
+
+    if (images := Exchange.count_rows(plan, home, replace_annotations=True).found) > 1:
+        ask(images)
 
 
 def _show_plan(plan: ImportPlan, home: Path | None, *, replace_annotations: bool, as_json: bool) -> None:
@@ -149,11 +161,11 @@ def _put_report_json(report: ImportReport, commits: Sequence[int]) -> None:
 def _put_report(report: ImportReport) -> None:
     scanned = report.scanned
     if scanned.added or report.subsets:
-        put(f"{counted(scanned.added)} added, {counted(len(report.subsets), 'subset')} saved")
+        tell(f"{counted(scanned.added)} added, {counted(len(report.subsets), 'subset')} saved")
     if report.captioned:
-        put(f"{counted(report.captioned)} without a caption got the class tokens")
+        tell(f"{counted(report.captioned)} without a caption got the class tokens")
     for line in passed_over_lines(scanned):
-        put(line)
+        tell(line)
     for path, why in scanned.quarantined:
         put(f"quarantined: {visible(path)}: {visible(why)}")
     for path, why in scanned.warnings[:_SHOWN]:

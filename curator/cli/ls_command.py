@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from curator.cli.schemas.words import MARKS
-from curator.cli.shared.options import AllByDefault, CollectionOption, JsonOption
+from curator.cli.shared.options import AllByDefault, CollectionOption, JsonOption, LimitOption
 from curator.cli.shared.output import put, put_json_rows, say
 from curator.cli.shared.places import opened
 from curator.cli.shared.typer_apps import single
@@ -57,9 +57,7 @@ def ls(
             help=f"What to print of each: {', '.join(COLUMNS)}, and score(NAME) of a model's scores.",
         ),
     ] = _DEFAULT,
-    limit: Annotated[
-        int | None, typer.Option("--limit", metavar="N", min=0, help="Print at most so many.")
-    ] = None,
+    limit: LimitOption = 0,
     as_json: JsonOption = False,
 ) -> None:
     """List images, one a line, columns parted by tabs."""
@@ -68,7 +66,7 @@ def ls(
         found = session.images.select(filter)
         for sentence in session.images.unmatched(found):
             say(sentence)
-        numbers: Sequence[int] = found.ids[:limit].tolist()
+        numbers: Sequence[int] = found.ids[: limit or None].tolist()
         scores = _scores(session, chosen)
         if count:
             put(str(len(numbers)))

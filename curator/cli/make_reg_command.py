@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from curator.cli.shared.options import CollectionOption, JsonOption
-from curator.cli.shared.output import counted, put, put_json
+from curator.cli.shared.output import counted, put_json, tell
 from curator.cli.shared.places import opened
 from curator.cli.shared.progress import progress_shown
 from curator.contract.errors import UserError
@@ -74,7 +74,7 @@ def make_reg(
         }  # fmt: skip
         put_json(report)
         return
-    put(f"subset {visible(name)}: {counted(count)} in {visible(str(folder))}")
+    tell(f"subset {visible(name)}: {counted(count)} in {visible(str(folder))}")
 
 
 def _size(text: str) -> Size:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from curator.cli.shared.options import CollectionOption, JsonOption
-from curator.cli.shared.output import put, put_exported, put_json, put_table, say
+from curator.cli.shared.options import CollectionOption, JsonOption, ReplaceOption
+from curator.cli.shared.output import put, put_exported, put_json, put_table, say, tell
 from curator.cli.shared.places import collection_folder, manifest_file, manifests_of
 from curator.cli.shared.progress import progress_shown
 from curator.contract.exit_codes import ExitCode
@@ -75,33 +75,35 @@ def export(
     *,
     format: Annotated[Format, typer.Option("--format", help="What to write.")] = "jsonl",
     copy: Annotated[bool, typer.Option("--copy", help="Copy images instead of linking to them.")] = False,
+    replace: ReplaceOption = False,
     collection: CollectionOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write a manifest for other programs; JSON lines can be taken in again with 'frieze manifest import'."""
     file = manifest_file(manifest, collection)
     with progress_shown("export") as show:
-        count, notes = manifests_of(collection).export(file, target, format, show, copy=copy)
+        count, notes = manifests_of(collection).export(file, target, format, show, copy=copy, replace=replace)
     for note in notes:
         say(f"note: {visible(note)}")
     if as_json:
         put_exported(target, count, notes)
         return
-    put(f"{count} images written to {visible(str(target))}")
+    tell(f"{count} images written to {visible(str(target))}")
 
 
 def import_manifest(
     source: Annotated[Path, typer.Argument(metavar="FILE", help="manifest.jsonl, or the folder it is in.")],
     name: Annotated[str, typer.Argument(metavar="NAME", help="What the manifest shall be called.")],
     *,
+    replace: ReplaceOption = False,
     collection: CollectionOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Make an exported manifest again: its digest is that of the first."""
     collection = collection_folder(collection)
-    digest = manifests_of(collection).bring_in(source, name)
+    digest = manifests_of(collection).bring_in(source, name, replace=replace)
     if not as_json:
-        put(f"{visible(name)}  {digest}")
+        tell(f"{visible(name)}  {digest}")
         return
     path = manifest_file(name, collection).absolute()
     report: ManifestImport = {

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 import typer
 
 from curator.cli.shared.arguments import FILTER
-from curator.cli.shared.options import AllByDefault, CollectionOption, JsonOption
+from curator.cli.shared.bulk_edit import ask
+from curator.cli.shared.options import (
+    AllByDefault,
+    CollectionOption,
+    DryRunOption,
+    JsonOption,
+    ReplaceOption,
+    YesOption,
+)
 from curator.cli.shared.output import counted, put, put_json, put_table, say
 from curator.cli.shared.places import opened
 from curator.cli.shared.typer_apps import single
@@ -19,7 +27,6 @@ from curator.contract.text import visible
 
 if TYPE_CHECKING:
     from curator.cli.schemas.images import PickReport
-    from curator.select.rules import PickRules
     from curator.session.picks import PickResult
     from curator.session.session import Session
 
@@ -106,6 +113,9 @@ def pick(
     save: _Save = "",
     subset: _Subset = "",
     mark: _Mark = None,
+    replace: ReplaceOption = False,
+    dry_run: DryRunOption = False,
+    yes: YesOption = False,
     dump: _Dump = None,
     ids: _Ids = False,
     collection: CollectionOption = None,
@@ -127,7 +137,14 @@ def pick(
         picked, kept = Picks.pick_of_dump(dump, rules), _Kept(["see the post numbers with --ids or --json"])
         numbers = picked.posts
     else:
-        picked, kept = _picked_and_kept(collection, rules, save, subset, mark)
+        keeping = _Keeping(save, subset, mark, replace)
+        with opened(collection) as session:
+            picked = session.picks.pick(rules)
+            kept = (
+                _Kept(["nothing was kept: a dry run"])
+                if dry_run
+                else _keep(session, picked, keeping, yes=yes)
+            )
         numbers = picked.ids
     if ids:
         for number in numbers.tolist():
@@ -144,13 +161,13 @@ def _refuse_keeping(wanted: str | None) -> None:
         )
 
 
-def _picked_and_kept(
-    collection: Path | None, rules: PickRules, save: str, subset: str, mark: str | None
-) -> tuple[PickResult, _Kept]:
-    """What was picked of a collection, and what was done with it."""
-    with opened(collection) as session:
-        picked = session.picks.pick(rules)
-        return picked, _keep(session, picked, save, subset, mark)
+class _Keeping(NamedTuple):
+    """What becomes of a pick: names to save it under, and a mark."""
+
+    save: str
+    subset: str
+    mark: str | None
+    replace: bool
 
 
 class _Kept(NamedTuple):
@@ -161,21 +178,25 @@ class _Kept(NamedTuple):
     commits: Sequence[int] = ()
 
 
-def _keep(session: Session, picked: PickResult, save: str, subset: str, mark: str | None) -> _Kept:
+def _keep(session: Session, picked: PickResult, keeping: _Keeping, *, yes: bool) -> _Kept:
     """Do with the pick what was asked."""
+    from curator.index.changes.edits import SetMark
+
     done: list[str] = []
     changed = 0
+    mark = SetMark(1 if keeping.mark == "keep" else -1)
+    if keeping.mark and not yes and (count := session.edits.preview(mark, picked.bitmap())) > 1:
+        ask(count)
     with session.edits.recorded() as commits, session.edits.grouped():
-        for name in dict.fromkeys(name for name in (save, subset) if name):
-            session.picks.save(name, picked)
-            done.append(f"saved as picked:{name}")
-        if subset:
-            session.subsets.add_picked(subset)
-            done.append(f"subset {subset} made")
-        if mark:
-            commit = session.edits.mark(picked.bitmap(), 1 if mark == "keep" else -1)
-            changed = commit.images_changed
-            done.append(f"{counted(changed)} marked {mark}")
+        for name in dict.fromkeys(name for name in (keeping.save, keeping.subset) if name):
+            new = session.picks.save(name, picked, replace=keeping.replace)
+            done.append(f"saved as picked:{name}" if new else f"picked:{name} holds these already")
+        if keeping.subset:
+            made = session.subsets.put_picked(keeping.subset)
+            done.append(f"subset {keeping.subset} {'made' if made else 'shows it already'}")
+        if keeping.mark:
+            changed = session.edits.apply(mark, picked.bitmap()).images_changed
+            done.append(f"{counted(changed)} marked {keeping.mark}")
     return _Kept(done, changed, commits)
 
 

@@ -19,9 +19,10 @@ _HEAD = """\
 Made by `python -m curator.cli.reference`; a test keeps it true. `frieze COMMAND --help` says the same.
 
 - `frieze [DIR]` opens [the app](app.md); `frieze --help` lists the commands, `frieze --version` tells the version.
-- Options have two dashes and stand anywhere; `--option=VALUE` and `--option VALUE` are the same. A word that begins
-  with one dash is a filter where a FILTER stands (`frieze ls -blurry`), unless it is an option's name or a single
-  letter; anywhere else it is refused. Behind `--` all is taken as it is: `frieze tag add cat -- -dry-run`.
+- Options have two dashes and stand anywhere; `--option=VALUE` and `--option VALUE` are the same. Some are also a
+  letter behind one dash (`-C DIR`, `-n`, `-y`, `-q`). Any other word that begins with one dash is a filter where a
+  FILTER stands (`frieze ls -blurry`), unless it is an option's name or a single letter; anywhere else it is refused.
+  Behind `--` all is taken as it is: `frieze tag add cat -- -dry-run`.
 - Data goes to stdout, all else to stderr. A command ends with a [code](scripting.md#exit-codes) that says how: 0 done,
   1 the answer is no, 2 a mistake of yours (a sentence and a hint), and some more.
 - A [filter](filter.md) of several words stands in quotes; `''` is every image.
@@ -41,8 +42,8 @@ def commands() -> Iterator[tuple[str, Any]]:
 
 def usage(name: str, command: Any) -> str:
     """One line: `frieze ls [FILTER] [--limit N] ...`."""
-    words = [argument(each) if each.param_type_name == "argument" else f"[{option(each)}]"
-             if not each.required else option(each) for each in command.params]  # fmt: skip
+    words = [argument(each) if each.param_type_name == "argument" else f"[{option(each, 1)}]"
+             if not each.required else option(each, 1) for each in command.params]  # fmt: skip
     return " ".join(["frieze", name, *words])
 
 
@@ -65,9 +66,9 @@ def _row(parameter: Any) -> str:
     return f"| {_cell(f'`{word}`')} | {_cell(default(parameter))} | {_cell(meaning)} |\n"
 
 
-def option(parameter: Any) -> str:
-    """An option as it is typed: `--limit N`, `--at start|end`, `--flip/--no-flip`."""
-    names = "/".join([*parameter.opts, *parameter.secondary_opts])
+def option(parameter: Any, most: int | None = None) -> str:
+    """An option as it is typed: `--limit N`, `--flip/--no-flip`, `--collection, -C DIR`; the first `most` names."""
+    names = "/".join([", ".join(parameter.opts[:most]), *parameter.secondary_opts])
     choices = parameter.type_descriptor.choices
     value = "|".join(choices) if choices else parameter.metavar or parameter.name.upper()
     return names if parameter.is_flag else f"{names} {value}"

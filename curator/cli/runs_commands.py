@@ -8,8 +8,8 @@ import typer
 
 from curator.cli.shared.following import follow as follow_run
 from curator.cli.shared.following import left, tell_end
-from curator.cli.shared.options import CollectionOption, JsonOption
-from curator.cli.shared.output import put, put_json, put_json_rows, put_table, say
+from curator.cli.shared.options import CollectionOption, JsonOption, LimitOption
+from curator.cli.shared.output import put, put_json, put_json_rows, put_table, say, tell, warn
 from curator.cli.shared.places import runs_of
 from curator.cli.shared.run_report import row_json, run_json, run_lines
 from curator.cli.shared.typer_apps import noun
@@ -48,9 +48,7 @@ def list_all(
             help="Only these: new, running, paused, finished, stopped, failed, crashed; may be repeated.",
         ),
     ] = None,
-    limit: Annotated[
-        int, typer.Option("--limit", metavar="N", min=0, help="Only the N newest; 0 is all.")
-    ] = 0,
+    limit: LimitOption = 0,
     collection: CollectionOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -61,7 +59,7 @@ def list_all(
     damaged: list[UserError] = []
     found = runs_of(collection).all(lambda _, why: damaged.append(why))
     for why in damaged:
-        say(f"passed over: {visible(why.what)}: {visible(why.hint)}")
+        warn(f"passed over: {visible(why.what)}: {visible(why.hint)}")
     shown = [run for run in found if not wanted or run.status in wanted][: limit or None]
     if as_json:
         put_json_rows(map(row_json, shown))
@@ -195,7 +193,7 @@ def _request(
     if as_json:
         _put_state(runs, run, action)
     elif not quiet:
-        put(f"asked {visible(run.path.name)} to {action}; it looks once a step")
+        tell(f"asked {visible(run.path.name)} to {action}; it looks once a step")
     return run
 
 

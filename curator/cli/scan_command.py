@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from curator.cli.shared.options import CollectionOption, JsonOption
-from curator.cli.shared.output import put, put_json
+from curator.cli.shared.output import put_json, tell
 from curator.cli.shared.places import collection_folder, enclosing_collection
 from curator.cli.shared.progress import progress_shown
 from curator.cli.shared.scan_lines import report_json, report_lines
@@ -46,7 +46,7 @@ def scan(
             )
     finally:
         session.close()
-    put_json(report_json(report, home)) if as_json else put("\n".join(report_lines(report)))
+    put_json(report_json(report, home)) if as_json else tell("\n".join(report_lines(report)))
 
 
 def _home(folder: Path | None, collection: Path | None) -> Path:

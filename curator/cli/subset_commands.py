@@ -13,18 +13,27 @@ from curator.cli.make_reg_command import make_reg
 from curator.cli.shared.arguments import FILTER
 from curator.cli.shared.caption_rules import RuleOption, changed_rules
 from curator.cli.shared.options import CollectionOption, DryRunOption, JsonOption
-from curator.cli.shared.output import counted, put, put_json, put_json_rows, put_named, put_table
+from curator.cli.shared.output import (
+    counted,
+    put,
+    put_json,
+    put_json_rows,
+    put_named,
+    put_table,
+    tell,
+    warn,
+)
 from curator.cli.shared.places import opened, opened_names
 from curator.cli.shared.typer_apps import noun, with_options
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
-    from curator.cli.schemas.training import BalanceReport, SubsetReport, SubsetRow, SubsetValues
+    from curator.cli.schemas.training import BalanceReport, SubsetOrder, SubsetReport, SubsetRow, SubsetValues
     from curator.contract.manifest.header import ManifestSubset
     from curator.index.tables.rows import Subset
     from curator.session.session import Session
 
-app = noun("List, add, change, balance and remove subsets; make images for regularisation.")
+app = noun("List, add, put, change, order, balance and remove subsets; make images for regularisation.")
 app.command()(make_reg)
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name of the subset.")]
@@ -155,6 +164,51 @@ def add(
         _tell(session, subset, commits, as_json)
 
 
+@app.command("put")
+@with_options(SubsetOptions)
+def put_subset(
+    name: NameArgument,
+    filter: Annotated[str, typer.Argument(metavar=FILTER, help="Which images it holds.")],
+    *,
+    options: SubsetOptions,
+    collection: CollectionOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Add a subset, or change the one of its name to exactly this: what is not given is as in a new one."""
+    from curator.index.tables.rows import Subset
+
+    with opened(collection) as session:
+        subset = options.changed(Subset(name, filter))
+        with session.edits.recorded() as commits:
+            before = session.subsets.save(subset)
+        done = "added" if before is None else "unchanged" if before == subset else "changed"
+        _tell(session, subset, commits, as_json, done)
+
+
+@app.command()
+def order(
+    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Subsets in the order they choose.")],
+    collection: CollectionOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Let these subsets choose their images first, in this order: an image is in the first that its filter meets."""
+    with opened(collection) as session:
+        with session.edits.recorded() as commits:
+            changed = session.subsets.put_in_order(names)
+        ordered = [each.name for each in session.subsets.all()]
+    if as_json:
+        report: SubsetOrder = {
+            "schema": "frieze/subset-order/1",
+            "subsets": ordered,
+            "commit": commits[0] if commits else None,
+        }
+        put_json(report)
+        return
+    tell(f"order of subsets: {', '.join(map(visible, ordered))}")
+    if not changed:
+        tell("nothing was changed")
+
+
 @app.command("set")
 @with_options(SubsetOptions)
 def change(
@@ -174,20 +228,27 @@ def change(
         _tell(session, subset, commits, as_json)
 
 
-def _tell(session: Session, subset: Subset, commits: Sequence[int], as_json: bool) -> None:
-    """Say what a subset is now."""
-    found = session.images.select(subset.filter)
-    if not as_json:
-        put(f"subset {visible(subset.name)}: {counted(len(found))} x {subset.repeats:g}")
-        return
-    report: SubsetReport = {
-        "schema": "frieze/subset/1",
-        **cast("SubsetValues", asdict(subset)),
-        "images": len(found),
-        "commit": commits[0] if commits else None,
-        "unknown_tags": found.unknown_tags,
-    }
-    put_json(report)
+def _tell(session: Session, subset: Subset, commits: Sequence[int], as_json: bool, done: str = "") -> None:
+    """Say what a subset is now, and whether one before it has images that it was meant for."""
+    images, taken = session.subsets.counted(subset.name)
+    if as_json:
+        found = session.images.select(subset.filter)
+        report: SubsetReport = {
+            "schema": "frieze/subset/1",
+            **cast("SubsetValues", asdict(subset)),
+            "images": len(found),
+            "commit": commits[0] if commits else None,
+            "unknown_tags": found.unknown_tags,
+        }
+        put_json(report)
+    else:
+        words = f", {done}" if done else ""
+        tell(f"subset {visible(subset.name)}: {counted(images)} x {subset.repeats:g}{words}")
+    if taken:
+        warn(
+            f"{counted(taken)} more of its filter {'is' if taken == 1 else 'are'} in subsets before it"
+            "; 'frieze subset order NAME...' says which chooses first"
+        )
 
 
 @app.command()
@@ -227,7 +288,7 @@ def remove(name: NameArgument, collection: CollectionOption = None, as_json: Jso
     """Remove a subset; its images stay in the collection."""
     with opened(collection) as session, session.edits.recorded() as commits:
         session.subsets.remove(name)
-    put_named(name, commits) if as_json else put(f"subset {visible(name)} removed")
+    put_named(name, commits) if as_json else tell(f"subset {visible(name)} removed")
 
 
 def subset_summary(subset: Subset | ManifestSubset) -> str:

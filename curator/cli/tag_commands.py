@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from curator.cli.identifier_command import check_identifier
-from curator.cli.shared.bulk_edit import change, change_images
-from curator.cli.shared.options import CollectionOption, DryRunOption, FilterArgument, JsonOption, YesOption
-from curator.cli.shared.output import put, put_json, put_json_rows, put_table
+from curator.cli.shared.bulk_edit import ask, change, change_images
+from curator.cli.shared.options import (
+    CollectionOption,
+    DryRunOption,
+    FilterArgument,
+    JsonOption,
+    LimitOption,
+    ReplaceOption,
+    YesOption,
+)
+from curator.cli.shared.output import put, put_json, put_json_rows, put_table, say_cut, tell
 from curator.cli.shared.places import opened, opened_names
 from curator.cli.shared.progress import progress_shown
 from curator.cli.shared.typer_apps import noun
@@ -149,45 +158,57 @@ def caption(
 @app.command()
 def write(
     filter: FilterArgument,
+    *,
     collection: CollectionOption = None,
     suffix: Annotated[
         Literal[".txt", ".caption"], typer.Option("--suffix", help="Ending of the sidecars.")
     ] = ".txt",
-    force: Annotated[
-        bool, typer.Option("--force", help="Also replace sidecars that others changed.")
-    ] = False,
+    replace: ReplaceOption = False,
+    dry_run: DryRunOption = False,
+    yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Write tags and captions into the sidecars beside the images."""
+    """Write tags and captions into the sidecars beside the images.
+
+    Those that others changed since they were read stay as they are; --replace writes over them, and asks first.
+    """
     with opened(collection) as session:
         found = session.images.select(filter)
         ids = found.ids.tolist()
+        if replace and not dry_run and not yes and len(ids) > 1:
+            ask(len(ids))
         with progress_shown("write") as show:
             report = session.sidecars.write(
-                ids, suffix, force=force, progress=lambda done: show(done, len(ids))
+                ids, suffix, replace=replace, dry_run=dry_run, progress=lambda done: show(done, len(ids))
             )
     if as_json:
-        _put_written_json(report, len(ids), found.unknown_tags)
+        _put_written_json(report, len(ids), found.unknown_tags, dry_run=dry_run)
     else:
-        _put_written(report)
+        _put_written(report, dry_run=dry_run)
     if report.conflicts or report.failed:
         raise UserError(
             "some sidecars were not written", "they are as they were; each line says why", ExitCode.NO
         )
 
 
-def _put_written(report: WriteReport) -> None:
-    put(f"{report.written} written, {report.unchanged} unchanged, {len(report.conflicts)} conflicts")
+def _put_written(report: WriteReport, *, dry_run: bool) -> None:
+    tell(
+        f"{report.written} {'would be written' if dry_run else 'written'}, {report.unchanged} unchanged,"
+        f" {len(report.conflicts)} conflicts"
+    )
     if report.by_full_name:
-        put(f"{report.by_full_name} of them by the image's full name, since others have its stem")
+        tell(f"{report.by_full_name} of them by the image's full name, since others have its stem")
     for path, why in (*report.conflicts, *report.failed):
         put(f"{visible(str(path))}: {visible(why)}")
 
 
-def _put_written_json(report: WriteReport, matched: int, unknown_tags: Sequence[str]) -> None:
+def _put_written_json(
+    report: WriteReport, matched: int, unknown_tags: Sequence[str], *, dry_run: bool
+) -> None:
     about: SidecarReport = {
         "schema": "frieze/sidecars/1",
         "matched": matched,
+        "dry_run": dry_run,
         "written": report.written,
         "by_full_name": report.by_full_name,
         "unchanged": report.unchanged,
@@ -202,9 +223,7 @@ def _put_written_json(report: WriteReport, matched: int, unknown_tags: Sequence[
 def list_tags(
     collection: CollectionOption = None,
     cls: Annotated[str, typer.Option("--class", metavar="CLASS", help="Only tags of this class.")] = "",
-    limit: Annotated[
-        int | None, typer.Option("--limit", metavar="N", min=0, help="Only the N most common.")
-    ] = None,
+    limit: LimitOption = 0,
     bands: Annotated[
         str,
         typer.Option("--bands", metavar="A,B", help="Only count the tags with at least A, B, ... images."),
@@ -213,7 +232,7 @@ def list_tags(
 ) -> None:
     """List tags with their counts, most common first."""
     with opened_names(collection) as names:
-        tags = [tag for tag in names.tags() if not cls or tag.cls == cls][:limit]
+        tags = [tag for tag in names.tags() if not cls or tag.cls == cls][: limit or None]
     if bands:
         _put_bands(tags, bands, as_json)
         return
@@ -250,12 +269,14 @@ def _names(typed: Sequence[str]) -> tuple[str, ...]:
 def find(
     text: Annotated[str, typer.Argument(metavar="TEXT", help="Any part of a tag's name, or of an alias.")],
     collection: CollectionOption = None,
-    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="Only the N most common.")] = 20,
+    limit: LimitOption = 20,
     as_json: JsonOption = False,
 ) -> None:
     """Find tags by any part of their name, with count, class and the alias that matched (B15)."""
     with opened_names(collection) as names:
-        found = names.find_tags(text, limit)
+        matches = names.find_tags(text, limit + 1 if limit else sys.maxsize)
+    found = matches[: limit or None]
+    say_cut(len(found), len(matches) if len(matches) == len(found) else None)
     if as_json:
         rows: Iterator[FoundTag] = ({**_row(tag), "alias": alias or None} for tag, alias in found)
         put_json_rows(rows)

@@ -10,8 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 import typer
 
 from curator.cli.shared.bulk_edit import ask, put_edit
-from curator.cli.shared.options import CollectionOption, DryRunOption, FilterArgument, JsonOption, YesOption
-from curator.cli.shared.output import counted, put, put_json, put_json_rows, put_table
+from curator.cli.shared.options import (
+    CollectionOption,
+    DryRunOption,
+    FilterArgument,
+    JsonOption,
+    LimitOption,
+    YesOption,
+)
+from curator.cli.shared.output import counted, put, put_json, put_json_rows, put_table, say_cut, tell
 from curator.cli.shared.places import opened
 from curator.cli.shared.progress import Show, progress_shown
 from curator.contract.errors import UserError
@@ -23,6 +30,8 @@ if TYPE_CHECKING:
     from curator.session.images import Result
     from curator.session.rules import Diff
     from curator.session.session import Session
+
+_Common = list[tuple[tuple[str, str, str], int]]  # rule, before and after, and how often
 
 KindArgument = Annotated[
     list[str],
@@ -131,7 +140,7 @@ def _put_derived(report: DeriveReport) -> None:
     for rating, cuts in report["cuts"].items():
         put(f"cuts of {rating}: {', '.join(f'{cut:g}' for cut in cuts)}")
     for what in report["done"]:
-        put(f"done: {visible(what)}")
+        tell(f"done: {visible(what)}")
 
 
 def order_by_rules(session: Session, found: Result, *, dry_run: bool, yes: bool, as_json: bool) -> None:
@@ -161,9 +170,7 @@ def clean(
         Path | None,
         typer.Option("--implications", metavar="CSV", help="Tags that another tag says already go."),
     ] = None,
-    limit: Annotated[
-        int, typer.Option("--limit", metavar="N", min=0, help="Show the N most common changes.")
-    ] = 20,
+    limit: LimitOption = 20,
     collection: CollectionOption = None,
     dry_run: DryRunOption = False,
     yes: YesOption = False,
@@ -178,19 +185,21 @@ def clean(
         rules = session.rules.clean_rules(aliases, implications)
         with progress_shown("look") as show:
             diff = session.rules.cleaning(ids, rules, show)
+        common = diff.changes.most_common(limit or None)
+        say_cut(len(common), len(diff.changes))
         if not as_json:
-            _put_diff(diff, limit)
+            _put_diff(diff, common)
         done = [] if dry_run else _rewritten(diff.images, partial(session.rules.clean, ids, rules), yes=yes)
     changed = diff.images if dry_run else _changed(done)
     what = None if dry_run else "clean tags"
     if as_json:
         commits = [commit.id for commit in done]
-        _put_clean_json(found, diff, limit, edit_counts(len(ids), changed, commits, dry_run=dry_run), what)
+        _put_clean_json(found, diff, common, edit_counts(len(ids), changed, commits, dry_run=dry_run), what)
     else:
         put_edit(len(ids), changed, what=what, dry_run=dry_run, as_json=False)
 
 
-def _put_clean_json(found: Result, diff: Diff, limit: int, counts: EditCounts, what: str | None) -> None:
+def _put_clean_json(found: Result, diff: Diff, common: _Common, counts: EditCounts, what: str | None) -> None:
     report: CleanReport = {
         "schema": "frieze/clean/1",
         **counts,
@@ -199,15 +208,13 @@ def _put_clean_json(found: Result, diff: Diff, limit: int, counts: EditCounts, w
         "images": diff.images,
         "changes_by_rule": diff.by_rule(),
         "changes": [
-            {"kind": kind, "before": old, "after": new, "count": count}
-            for (kind, old, new), count in diff.changes.most_common(limit)
+            {"kind": kind, "before": old, "after": new, "count": count} for (kind, old, new), count in common
         ],
     }
     put_json(report)
 
 
-def _put_diff(diff: Diff, limit: int) -> None:
-    common = diff.changes.most_common(limit)
+def _put_diff(diff: Diff, common: _Common) -> None:
     if common:
         put_table([(count, rule) for rule, count in diff.by_rule().items()], ("changes", "rule"))
         put()

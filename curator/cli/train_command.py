@@ -57,8 +57,9 @@ def train(
     resume: Annotated[
         str | None, typer.Option("--resume", metavar="RUN", help="Go on with a run that is not done.")
     ] = None,
-    check: Annotated[
-        bool, typer.Option("--check", help="Say how long it would be and what is doubtful, and stop.")
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", "-n", help="Only say how long it would be, and what is doubtful."),
     ] = False,
     detach: Annotated[bool, typer.Option("--detach", help="Start it and come back at once.")] = False,
     collection: CollectionOption = None,
@@ -70,7 +71,7 @@ def train(
     """
     if resume is not None:
         beside = {"a manifest": manifest, "--recipe": recipe, "--model": model, "--name": name}
-        _refuse_beside_resume({**beside, "--set": sets, "--check": check})
+        _refuse_beside_resume({**beside, "--set": sets, "--dry-run": dry_run})
         _resume(resume, processes, detach, collection, as_json)
         return
     if manifest is None or recipe is None:
@@ -80,7 +81,7 @@ def train(
         )
     path = manifest_file(manifest, collection)
     knobs = load_recipe(recipe, [*(sets or ()), *_model_set(model)])
-    if check:
+    if dry_run:
         doubts = runs_of(collection).look_at_model(knobs) if knobs.model.path else []
         _check(path, knobs, processes or 1, doubts, as_json)
         return
@@ -141,7 +142,7 @@ def _go_on(run: RunFolder, detach: bool, as_json: bool) -> None:
         put_json(report)
     else:
         put(visible(str(run.path)))
-        typer.echo(left(run).strip(), err=True)
+        say(left(run).strip())
 
 
 def _check(

@@ -11,6 +11,7 @@ MANIFEST_SUFFIX = ".manifest"
 RUNS = "runs"
 CLASS_IMAGES = "class"
 DEMO_MARKER = ".frieze-demo"  # in a folder that `frieze demo` may replace
+EXPORT_MARKER = ".frieze-export"  # in a folder that `frieze manifest export --replace` may replace
 DRAFT_PREFIX = ".frieze-"  # of what is being written and has not got its name yet
 
 # of one run

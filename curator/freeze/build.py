@@ -13,8 +13,9 @@ from pyroaring import BitMap
 from curator.contract.errors import UserError
 from curator.contract.manifest.block import ROWS, Block
 from curator.contract.manifest.header import ManifestSubset, Provenance
+from curator.contract.manifest.manifest import open_manifest
 from curator.contract.manifest.span_rows import Part
-from curator.contract.manifest.writer import ManifestContent, TagCount, write_manifest
+from curator.contract.manifest.writer import ManifestContent, TagCount, digest_of_content, write_manifest
 from curator.contract.progress import Progress, silent
 from curator.freeze.listing import FrozenManifest, summary
 from curator.freeze.members import Members
@@ -48,18 +49,40 @@ def freeze(
     frozen = members.frozen()
     if not frozen:
         raise UserError("no image would be frozen", "scan a folder, or widen the subsets' filters")
+    write_manifest(path, _content(reader, spec, members, path.stem, progress), replace=replace)
+    return summary(path)
+
+
+def is_frozen_in(reader: FreezeReader, spec: FreezeSpec, members: Members, path: Path) -> bool:
+    """Whether the manifest at `path` is what a freeze of `members` would write, but for its name and date.
+
+    Raises:
+        UserError: it cannot be read, or is damaged.
+    """
+    with open_manifest(path) as manifest:
+        header = manifest.header
+        content = _content(reader, spec, members, path.stem, None)
+        if (content.rule, content.subsets, len(members.frozen()), content.provenance.roots) != (
+            header.rule, header.subsets, len(manifest), header.provenance.roots,
+        ):  # fmt: skip
+            return False
+        return digest_of_content(content) == header.digest
+
+
+def _content(
+    reader: FreezeReader, spec: FreezeSpec, members: Members, name: str, progress: Progress | None
+) -> ManifestContent:
+    frozen = members.frozen()
     table = reader.buckets(spec.rule, frozen)
     codes = _codes(reader, spec, frozen)
-    content = ManifestContent(
+    return ManifestContent(
         rule=spec.rule,
         buckets=table.sizes,
         subsets=_subsets(spec),
         tags=codes.classes,
         images=_FrozenRows(reader, spec, members.shown, codes, progress or silent),
-        provenance=_provenance(reader, members, path.stem),
+        provenance=_provenance(reader, members, name),
     )
-    write_manifest(path, content, replace=replace)
-    return summary(path)
 
 
 def _codes(reader: FreezeReader, spec: FreezeSpec, frozen: BitMap) -> TagCodes:

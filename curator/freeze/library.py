@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,9 +13,9 @@ from curator.contract.locations import manifest_file, manifest_files
 from curator.contract.manifest.manifest import open_manifest
 from curator.contract.progress import Progress
 from curator.contract.recipe.recipe import BatchSize
-from curator.freeze.build import freeze
+from curator.freeze.build import freeze, is_frozen_in
 from curator.freeze.checks.checks import check
-from curator.freeze.listing import FrozenManifest
+from curator.freeze.listing import FrozenManifest, manifests_in, summary
 from curator.freeze.members import members_of
 from curator.freeze.preview import preview
 from curator.freeze.reader import FreezeReader
@@ -51,6 +52,20 @@ def freeze_named(
         for finding in report.stops:
             raise UserError(finding.what, finding.hint)
         return freeze(reader, spec, members, path, progress, replace=replace)
+
+
+def standing(collection: Collection, name: str, rule: BucketRule | None = None) -> FrozenManifest | None:
+    """The manifest that a freeze under that name would only repeat: that of the name, or where none is, the newest."""
+    path = manifest_file(collection.folder, name)
+    newest = [each.path for each in manifests_in(path.parent)[:1]]
+    with FreezeReader.opened(collection) as reader:
+        spec = spec_of(collection, rule)
+        members = members_of(reader, spec)
+        for candidate in [path] if path.exists() else newest:
+            with suppress(UserError):  # a damaged one is none
+                if members.shown and is_frozen_in(reader, spec, members, candidate):
+                    return summary(candidate)
+    return None
 
 
 @dataclass(frozen=True)

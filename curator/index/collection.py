@@ -236,6 +236,11 @@ class Collection:
         with self.reading():
             return self.journal.history(limit)
 
+    def count_edits(self) -> int:
+        """How many edits the history has."""
+        with self.reading():
+            return self.journal.count()
+
     def history_of(self, image: int, limit: int = 20) -> list[Commit]:
         """The newest edits that changed one image."""
         with self.reading():

@@ -20,7 +20,7 @@ from curator.index.schema.version import FORMAT, format_of
 from curator.index.tables.listed import Quarantined, SavedFilter, quarantined_files, saved_filters
 from curator.index.tags.tag import Tag
 from curator.index.tags.tag_search import find_tags, used_tags
-from curator.index.undo.commit_rows import newest_commits
+from curator.index.undo.commit_rows import count_commits, newest_commits
 
 if TYPE_CHECKING:
     from curator.index.collection import Collection
@@ -55,9 +55,14 @@ class Names:
             return quarantined_files(connection)
 
     def history(self, limit: int) -> list[Commit]:
-        """The newest commits first; below 0 stands for all."""
+        """The newest commits first; a limit of 0 stands for all."""
         with self._database.reading() as connection:
             return newest_commits(connection, limit)
+
+    def count_edits(self) -> int:
+        """How many commits the history has, undone ones too."""
+        with self._database.reading() as connection:
+            return count_commits(connection)
 
     def tags(self) -> list[Tag]:
         """Every tag in use, the most common first."""

@@ -73,8 +73,12 @@ class Edits:
         return redo_to(self._collection, commit)
 
     def history(self, limit: int = 50) -> list[Commit]:
-        """The newest edits first."""
+        """The newest edits first; 0 is all."""
         return self._collection.history(limit)
+
+    def count(self) -> int:
+        """How many edits the history has."""
+        return self._collection.count_edits()
 
     @staticmethod
     def skipped_in_words(commit: Commit) -> str:

@@ -95,15 +95,20 @@ class Exchange:
         return understood_in_words(words)
 
     def export_sqlite(
-        self, file: Path, images: BitMap | None = None, progress: Callable[[int, int], None] | None = None
+        self,
+        file: Path,
+        images: BitMap | None = None,
+        progress: Callable[[int, int], None] | None = None,
+        *,
+        replace: bool = False,
     ) -> int:
-        """Write images (None: all whose file is there), tags and scores to a new SQLite file; gives how many images.
+        """Write images (None: all whose file is there), tags and scores to a SQLite file; gives how many images.
 
-        `progress` gets (done, all) and may raise: then there is no file.
+        `progress` gets (done, all) and may raise: then there is no file, or the one that was there before.
         """
         from curator.index.export import export_sqlite
 
-        return export_sqlite(self._collection, file, images, progress)
+        return export_sqlite(self._collection, file, images, progress, replace=replace)
 
 
 class Sidecars:
@@ -117,13 +122,16 @@ class Sidecars:
         ids: Sequence[int],
         suffix: Suffix = ".txt",
         *,
-        force: bool = False,
+        replace: bool = False,
+        dry_run: bool = False,
         progress: Callable[[int], None] | None = None,
     ) -> WriteReport:
-        """Write the tags and captions of images; `force` also replaces sidecars that others changed.
+        """Write the tags and captions of images; `replace` also writes over sidecars that others changed.
 
-        `progress` is told how many images are done.
+        `progress` is told how many images are done. A dry run writes nothing, and counts what it would.
         """
         from curator.interop.sidecar_write import write_sidecars
 
-        return write_sidecars(self._collection, ids, suffix, force=force, progress=progress)
+        return write_sidecars(
+            self._collection, ids, suffix, replace=replace, dry_run=dry_run, progress=progress
+        )

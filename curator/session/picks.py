@@ -29,10 +29,14 @@ class Picks:
 
         return pick(self._collection, rules)
 
-    def save(self, name: str, picked: PickResult) -> None:
-        """Keep a pick by name; `picked:NAME` are its images."""
+    def save(self, name: str, picked: PickResult, *, replace: bool = True) -> bool:
+        """Keep a pick by name, whose images are `picked:NAME`; whether it was not kept so already.
+
+        Raises:
+            UserError: without `replace`, the name means other images.
+        """
         about = ", ".join(f"{reason}: {count}" for reason, count in picked.funnel)
-        self._collection.picks.save(Pick(name, picked.bitmap(), about))
+        return self._collection.picks.save(Pick(name, picked.bitmap(), about), replace=replace)
 
     @staticmethod
     def pick_of_dump(dump: Path, rules: PickRules) -> PickResult:

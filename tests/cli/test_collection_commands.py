@@ -210,7 +210,7 @@ def test_captions_walk_the_epochs(collection: Path, frieze: Frieze) -> None:
     assert all(each["caption"].startswith("fox, ") for each in shown)
     assert len({each["caption"] for each in shown}) == 2
     assert frieze("captions", "fox", "--epoch", 7, "--json").json == [shown[7]]
-    assert frieze("captions", "--limit", 2).err.startswith("2 of 4 images")
+    assert frieze("captions", "--limit", 2).err.startswith("2 of 4 shown; --limit 0")
 
 
 def test_buckets_of_sizes_have_the_promised_form(

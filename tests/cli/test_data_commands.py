@@ -82,7 +82,7 @@ def test_a_dump_and_a_pick(posts: Path, frieze: Frieze) -> None:
 
 def test_a_pick_is_kept(posts: Path, frieze: Frieze) -> None:
     frieze("import", posts, "--layout", "booru")
-    done = frieze("pick", "--by", "fav", "--top", 3, "--save", "liked ones", "--mark", "keep")
+    done = frieze("pick", "--by", "fav", "--top", 3, "--save", "liked ones", "--mark", "keep", "-y")
     assert "saved as picked:liked ones" in done.err
     assert frieze("ls", 'picked:"liked ones"', "--count").out == "3\n"
     assert frieze("ls", "mark:keep", "--count").out == "3\n"

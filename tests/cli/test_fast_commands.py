@@ -82,10 +82,17 @@ def test_a_list_of_names_is_what_the_session_tells(frozen: Path, frieze: Frieze,
         assert told.code == 0
         want = {
             "tag list": [
-                {"name": tag.name, "class": tag.cls, "count": tag.count} for tag in other.tags.all()
+                {"name": tag.name, "class": tag.cls, "images": tag.count, "count": tag.count}
+                for tag in other.tags.all()
             ],
             "tag find i": [
-                {"name": tag.name, "class": tag.cls, "count": tag.count, "alias": alias or None}
+                {
+                    "name": tag.name,
+                    "class": tag.cls,
+                    "images": tag.count,
+                    "count": tag.count,
+                    "alias": alias or None,
+                }
                 for tag, alias in other.tags.find("i", 20)
             ],
             "subset list --names": [{"name": s.name, "filter": s.filter} for s in other.subsets.all()],

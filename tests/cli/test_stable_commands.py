@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from curator.cli.reference import commands, page
+from curator.cli.shared.arguments import OLD_WORDS
 from curator.runs import launch
 
 Frieze = Callable[..., Any]
@@ -92,10 +93,14 @@ STABLE: list[tuple[str, str]] = [
     ("subset list --json", "name filter images repeats samples share"),
     ("subset add more owl --repeats 2", ""),
     ("subset set foxes --repeats 2", ""),
+    ("subset put foxes fox --repeats 2", ""),
+    ("subset order rest foxes", ""),
     ("subset remove foxes", ""),
     ("subset balance --dry-run --json", "subsets"),
     ("explain fox.png --json", "row tags captions history"),
     ("freeze again --json", "name path digest images samples_per_epoch"),
+    ("freeze fresh --if-changed --json", "name path digest is_new"),
+    ("freeze set --dry-run --json", "images samples_per_epoch"),
     ("recipe list --json", "name about"),
     ("recipe show sd15-lora --json", "adapter.rank batch.size"),
     ("recipe check sd15-lora", ""),
@@ -207,6 +212,7 @@ def test_every_promised_option_is_in_the_reference() -> None:
         words = words_of(line)
         name = next(each for each in (" ".join(words[:2]), words[0]) if each in sections)
         for option in (word for word in words if word.startswith("--")):
-            assert re.search(rf"`.*{option}\b.*`", sections[name]), f"{name} {option}"
+            now = OLD_WORDS.get(option, option)
+            assert re.search(rf"`.*{now}\b.*`", sections[name]), f"{name} {option}"
     tried = {" ".join(words_of(line)[:2]) for line, _ in STABLE} | {line.split()[0] for line, _ in STABLE}
     assert {name for name, _ in commands()} - tried - NOT_RUN_HERE == set()

@@ -88,6 +88,7 @@ class SidecarReport(TypedDict):
 
     schema: Literal["frieze/sidecars/1"]
     matched: int
+    dry_run: bool
     written: int
     by_full_name: int
     unchanged: int

@@ -33,7 +33,7 @@ _EVENTS = Output(None, "events")
 OUTPUTS: dict[str, tuple[Output, ...]] = {
     "scan": (Output(collection.ScanReport),),
     "quarantine": (_list(collection.QuarantinedRow),),
-    "import": (Output(collection.ImportReport), Output(collection.ImportPlan, when="--plan")),
+    "import": (Output(collection.ImportReport), Output(collection.ImportPlan, when="--dry-run, -n")),
     "ls": (
         _list(images.ImageRow),
         Output(None, "list of numbers", "--ids"),
@@ -66,13 +66,15 @@ OUTPUTS: dict[str, tuple[Output, ...]] = {
     "subset make-reg": (Output(training.MadeImages),),
     "subset list": (_list(training.SubsetRow),),
     "subset add": (Output(training.SubsetReport),),
+    "subset put": (Output(training.SubsetReport),),
+    "subset order": (Output(training.SubsetOrder),),
     "subset set": (Output(training.SubsetReport),),
     "subset balance": (Output(training.BalanceReport),),
     "subset remove": _NAME,
     "buckets": (Output(images.BucketsReport), Output(images.SizesReport, when="--size, --sizes-from")),
     "captions": (_list(images.CaptionRow), Output(images.CaptionReport, when="--text")),
     "explain": (Output(images.Explanation),),
-    "freeze": (Output(training.FreezeReport),),
+    "freeze": (Output(training.FreezeReport), Output(training.FreezeOutlook, when="--dry-run, -n")),
     "manifest diff": (Output(training.ManifestDiff),),
     "manifest export": (Output(collection.ExportReport),),
     "manifest import": (Output(training.ManifestImport),),
@@ -92,7 +94,7 @@ OUTPUTS: dict[str, tuple[Output, ...]] = {
     "models show": (Output(models.ModelReport),),
     "train": (
         _EVENTS,
-        Output(training.TrainCheck, when="--check"),
+        Output(training.TrainCheck, when="--dry-run, -n"),
         Output(runs.RunStart, when="--detach"),
     ),
     "runs list": (_list(runs.RunRow),),
@@ -106,7 +108,7 @@ OUTPUTS: dict[str, tuple[Output, ...]] = {
     "runs sample": _STATE,
 }
 WITHOUT_JSON = {
-    "batch": "its commands print, each as it does alone",
-    "completion": "what it prints is a script for a shell",
+    "batch": "each of its lines prints its own",
+    "completion": "it prints a script for the shell",
     "demo": "it is a walk for a person; what it makes is listed by the commands it names",
 }

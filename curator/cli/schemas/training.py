@@ -59,6 +59,14 @@ class SubsetReport(SubsetValues):
     unknown_tags: Sequence[str]
 
 
+class SubsetOrder(TypedDict):
+    """All subsets in the order they choose their images."""
+
+    schema: Literal["frieze/subset-order/1"]
+    subsets: Sequence[str]
+    commit: int | None
+
+
 class BalancedSubset(TypedDict):
     """The repeats of a subset, before and after."""
 
@@ -99,9 +107,20 @@ class ManifestRow(TypedDict):
 
 
 class FreezeReport(ManifestRow):
-    """A manifest that was frozen."""
+    """A manifest that was frozen, or one that stands because it holds the same."""
 
     schema: Literal["frieze/freeze/1"]
+    is_new: bool
+    warnings: Sequence[Doubt]
+
+
+class FreezeOutlook(TypedDict):
+    """What a freeze would write."""
+
+    schema: Literal["frieze/freeze-outlook/1"]
+    images: int
+    samples_per_epoch: int
+    stands: str | None
     warnings: Sequence[Doubt]
 
 

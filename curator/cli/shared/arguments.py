@@ -1,7 +1,7 @@
 """Words of a command line: which are options, which are data, and which of those that begin with a dash are neither.
 
-An option has two dashes. What begins with one is data behind `--` alone, so that `-dry-run` is never stored as a tag;
-but where a FILTER stands `-blurry` is one, unless it is an option's name.
+An option has two dashes, or is a letter behind one. What else begins with one is data behind `--` alone, so that
+`-dry-run` is never stored as a tag; but where a FILTER stands `-blurry` is one, unless it is an option's name.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from typing import Any
 from curator.contract.errors import UserError
 from curator.contract.text import visible
 
+# Words that options had before, each with the one that took its place: scripts may hold them.
+OLD_WORDS = {"--plan": "--dry-run", "--check": "--dry-run", "--force": "--replace"}
 FILTER = "FILTER"  # the metavar of arguments and options that take a filter
 
 _DASHES = "-\u2010\u2011\u2012\u2013\u2014\u2212"  # also those an editor makes of `-`
@@ -49,7 +51,7 @@ def options_first(command: Any, words: Sequence[str]) -> list[str]:
             line.others += left
         elif word == "-h":
             line.options.append("--help")
-        elif word.startswith("--"):
+        elif word.startswith("--") or line.has(word):
             line.add_option(word, left)
         else:
             line.add_other(word)
@@ -68,14 +70,20 @@ class _Line:
         options = [each for each in command.params if each.param_type_name == "option"]
         self._places = [each for each in command.params if each.param_type_name == "argument"]
         self._with_value = {name for each in options if not each.is_flag for name in each.opts}
-        own = [name for each in options for name in (*each.opts, *each.secondary_opts)]
+        self._own = {name for each in options for name in (*each.opts, *each.secondary_opts)}
         self._hints = {_bare(name): f"there is no {name} here" for name in _HABITS}
-        self._hints |= {_bare(name): f"write {name}" for name in (*own, "--help")}
+        self._hints |= {_bare(name): f"write {name}" for name in (*self._own, "--help")}
         self.options: list[str] = []
         self.others: list[str] = []
 
+    def has(self, word: str) -> bool:
+        """Whether the command has an option of that name."""
+        return word in self._own
+
     def add_option(self, word: str, left: Iterator[str]) -> None:
         """Take an option, and from `left` its value."""
+        instead = OLD_WORDS.get(word, word)
+        word = instead if instead in self._own and word not in self._own else word
         self.options.append(word)
         if word not in self._with_value:
             return
@@ -103,7 +111,7 @@ class _Line:
         if not form:
             return
         is_letter = len(form[1]) == 1 and form[1].isalpha()
-        instead = self._hints.get(_bare(word)) or ("options are whole words" if is_letter else "")
+        instead = self._hints.get(_bare(word)) or (f"there is no {visible(word)} here" if is_letter else "")
         if instead:
             raise UserError(f"{visible(word)} is no option", f"{instead}; {hint}")
 

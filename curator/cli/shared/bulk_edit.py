@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from curator.cli.shared.output import counted, put, put_json, say
+from curator.cli.shared.output import counted, put, put_json, say, tell
 from curator.contract.errors import UserError
 from curator.contract.exit_codes import ExitCode
 from curator.contract.text import visible
@@ -79,7 +79,7 @@ def put_edit(
     elif dry_run:
         put(f"{changed} of {counted(matched)} would change")
     else:
-        put(f"{changed} of {counted(matched)} changed" + (f": {visible(what)}" if what else ""))
+        tell(f"{changed} of {counted(matched)} changed" + (f": {visible(what)}" if what else ""))
 
 
 def ask(count: int) -> None:

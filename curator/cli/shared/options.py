@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from curator.cli.shared.arguments import FILTER
+from curator.cli.shared.places import COLLECTION_VARIABLE
 from curator.contract.errors import UserError
 from curator.contract.text import visible
 
@@ -20,7 +21,12 @@ _LARGEST = 2**31 - 1  # pixels: the longest side a PNG can have
 CollectionOption = Annotated[
     Path | None,
     typer.Option(
-        "--collection", metavar="DIR", help="Folder of the collection; default: the one you stand in."
+        "--collection",
+        "-C",
+        metavar="DIR",
+        envvar=COLLECTION_VARIABLE,
+        show_envvar=False,
+        help=f"Folder of the collection; default: ${COLLECTION_VARIABLE}, or the one you stand in.",
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -31,8 +37,12 @@ AllByDefault = Annotated[
     str,
     typer.Argument(metavar=f"[{FILTER}]", help="Which images, such as '1girl width>=1024'; default: all."),
 ]
-DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only say how many images would change.")]
-YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask before changing several images.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", "-n", help="Only say what would be done.")]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before changing several images.")]
+ReplaceOption = Annotated[
+    bool, typer.Option("--replace", help="Write over what is there already; else it is refused.")
+]
+LimitOption = Annotated[int, typer.Option("--limit", metavar="N", min=0, help="Only the first N; 0 is all.")]
 
 
 def size_of(text: str) -> tuple[int, int]:

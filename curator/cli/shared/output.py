@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from curator.contract.files.json_data import to_json
@@ -21,14 +22,60 @@ if TYPE_CHECKING:
         schema: ReadOnly[str]
 
 
+class _Voice:
+    """How much is told."""
+
+    quiet = False
+
+
+def be_quiet(value: bool) -> None:
+    """Tell only data, warnings and errors (`--quiet`), until the command is over."""
+    _Voice.quiet = _Voice.quiet or value
+
+
+@contextmanager
+def voice_restored() -> Generator[None]:
+    """What a command inside is told to be is over with it: the next of a batch speaks as it is told itself."""
+    before = _Voice.quiet
+    try:
+        yield
+    finally:
+        _Voice.quiet = before
+
+
+def is_quiet() -> bool:
+    """Whether only data, warnings and errors are told."""
+    return _Voice.quiet
+
+
 def put(line: str = "") -> None:
     """One line of data."""
     sys.stdout.write(line + "\n")
 
 
+def tell(line: str) -> None:
+    """One line of what a command did, on stdout; nothing with --quiet."""
+    if not is_quiet():
+        put(line)
+
+
 def say(line: str) -> None:
-    """One line for the person."""
+    """One line for the person; nothing with --quiet."""
+    if not is_quiet():
+        warn(line)
+
+
+def warn(line: str) -> None:
+    """One line of something amiss, told in any case."""
     sys.stderr.write(line + "\n")
+
+
+def say_cut(shown: int, total: int | None) -> None:
+    """Say that a list is not whole; `total` is None where there are more and nobody counted them."""
+    if total is None:
+        say(f"{shown:,} shown, and there are more; --limit 0 shows all")
+    elif shown < total:
+        say(f"{shown:,} of {total:,} shown; --limit 0 shows all")
 
 
 def put_json(report: Report) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from curator.session.runs import Runs
     from curator.session.session import Session
 
+COLLECTION_VARIABLE = "FRIEZE_COLLECTION"  # names the collection where --collection does not
+
 
 def enclosing_collection(folder: Path) -> Path | None:
     """The nearest folder with a collection, from `folder` upwards, as git finds a repository."""
@@ -40,14 +43,16 @@ def collection_folder(given: Path | None) -> Path:
     """
     if given is not None:
         if not has_collection(given):
+            named = f" (${COLLECTION_VARIABLE})" if str(given) == os.environ.get(COLLECTION_VARIABLE) else ""
             raise UserError(
-                f"there is no collection in {visible(str(given))}", "make one with 'frieze scan DIR'"
+                f"there is no collection in {visible(str(given))}{named}", "make one with 'frieze scan DIR'"
             )
         return given
     found = enclosing_collection(Path.cwd())
     if found is None:
         raise UserError(
-            "there is no collection here or above", "make one with 'frieze scan DIR', or give --collection"
+            "there is no collection here or above",
+            f"make one with 'frieze scan DIR', or give --collection or ${COLLECTION_VARIABLE}",
         )
     return found
 

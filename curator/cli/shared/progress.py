@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
-from curator.cli.shared.output import stderr_console
+from curator.cli.shared.output import is_quiet, stderr_console
 
 _LOOK_S = 0.1
 Show = Callable[
@@ -18,6 +18,9 @@ Show = Callable[
 @contextmanager
 def progress_shown(doing: str) -> Generator[Show]:
     """`doing` stands before the bar."""
+    if is_quiet():
+        yield _silently
+        return
     if not sys.stderr.isatty():  # not `console.is_terminal`: FORCE_COLOR makes no terminal of a pipe
         yield _silently
         return

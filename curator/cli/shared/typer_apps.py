@@ -7,19 +7,59 @@ from collections.abc import Callable
 from dataclasses import fields
 from functools import cache, wraps
 from importlib import import_module
-from typing import Any, get_type_hints
+from typing import Annotated, Any, get_type_hints
 
 import typer
+from typer.core import TyperCommand
 
 from curator.cli.shared.arguments import options_first
 from curator.cli.shared.command_help import complete_help
+from curator.cli.shared.output import be_quiet, voice_restored
 from curator.cli.shared.plain_words import convert_plainly
 from curator.contract.errors import UserError, did_you_mean
 
 
+def _on_every_command(
+    quiet: Annotated[
+        bool,
+        typer.Option(
+            "--quiet",
+            "-q",
+            callback=be_quiet,
+            expose_value=False,
+            help="Tell data, warnings and errors only.",
+        ),
+    ] = False,
+) -> None:
+    """The options that every command has; what they do is done as they are read."""
+
+
+@cache
+def _shared_options() -> tuple[Any, ...]:
+    app = typer.Typer(add_completion=False)
+    app.command()(_on_every_command)
+    return tuple(typer.main.get_command(app).params)
+
+
+class _Command(TyperCommand):
+    """A command with the options that every command has."""
+
+    def __init__(self, name: str | None, *, params: list[Any] | None = None, **settings: Any) -> None:
+        super().__init__(name, params=[*(params or ()), *_shared_options()], **settings)
+
+
+class _App(typer.Typer):
+    """Commands of one word."""
+
+    def command(
+        self, name: str | None = None, *, cls: type[TyperCommand] | None = None, **settings: Any
+    ) -> Callable[..., Any]:
+        return super().command(name, cls=cls or _Command, **settings)
+
+
 def noun(help: str) -> typer.Typer:
     """The app of a noun with verbs. Plain help: what is typed after a command may hold anything."""
-    return typer.Typer(help=help, add_completion=False, rich_markup_mode=None)
+    return _App(help=help, add_completion=False, rich_markup_mode=None)
 
 
 def single(function: Callable[..., None]) -> typer.Typer:
@@ -74,7 +114,7 @@ def run_app(module: str, app: str, word: str, arguments: list[str]) -> int:
         complete_help(command, path.removeprefix("frieze "))
     # Not `command.main`: it swallows Ctrl-C and a reader that went away, which are the boundary's to tell.
     try:
-        with command.make_context(path, words) as context:
+        with voice_restored(), command.make_context(path, words) as context:
             command.invoke(context)
     except typer.Exit as end:
         return end.exit_code

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -125,9 +125,21 @@ class SubsetTable:
             self._save(name, changed)
         return changed
 
-    def save(self, subset: Subset) -> None:
-        """Add a subset at the end, or put it in the place of the one of this name."""
-        self._save(subset.name, subset)
+    def save(self, subset: Subset) -> Subset | None:
+        """Add a subset at the end, or put it in the place of the one of this name; gives that one."""
+        with self._database.writing(durable=True):
+            before = self.get(subset.name)
+            self._save(subset.name, subset)
+        return before
+
+    def put_in_order(self, names: Sequence[str]) -> bool:
+        """Let these subsets choose their images before all others, in this order; whether that changed anything."""
+        with self._database.writing(durable=True), self._edits.grouped("order of subsets"):
+            if [each.name for each in self.list()[: len(names)]] == list(names):
+                return False
+            for name in reversed(names):
+                self.put_first(name)
+            return True
 
     def put_first(self, name: str) -> None:
         """Let a subset choose its images before all others."""
@@ -199,13 +211,25 @@ class SavedFilters:
     def get(self, name: str) -> SavedFilter | None:
         return next((each for each in self.list() if each.name == name), None)
 
-    def save(self, saved: SavedFilter) -> None:
-        """Keep a filter, in place of the one of this name."""
+    def save(self, saved: SavedFilter, *, replace: bool = True) -> bool:
+        """Keep a filter; whether it was not kept so already.
+
+        Raises:
+            UserError: without `replace`, the name means another.
+        """
         if not saved.name.strip():
             raise UserError("a saved filter needs a name", "give one")
         with self._database.writing(durable=True) as connection:
             before = read(connection, "saved_filter", saved.name)
+            if before == {"filter": saved.filter}:
+                return False
+            if before and not replace:
+                raise UserError(
+                    f"the saved filter {visible(saved.name)} is '{visible(str(before['filter']))}'",
+                    "give another name, or replace it with --replace",
+                )
             self._edits.change("saved_filter", saved.name, before, {"filter": saved.filter})
+        return True
 
     def remove(self, name: str) -> bool:
         """Whether there was one."""

@@ -18,6 +18,11 @@ def commit_of(row: tuple[int, float, str, str, int, int, int]) -> Commit:
 
 
 def newest_commits(connection: sqlite3.Connection, limit: int) -> list[Commit]:
-    """The newest commits first, undone ones too; below 0 stands for all."""
+    """The newest commits first, undone ones too; a limit of 0 stands for all."""
     query = f"SELECT {COMMIT_COLUMNS} FROM journal WHERE kind=? ORDER BY id DESC LIMIT ?"
-    return [commit_of(row) for row in connection.execute(query, (EDIT, limit))]
+    return [commit_of(row) for row in connection.execute(query, (EDIT, limit or -1))]
+
+
+def count_commits(connection: sqlite3.Connection) -> int:
+    """How many commits there are, undone ones too."""
+    return int(connection.execute("SELECT count(*) FROM journal WHERE kind=?", (EDIT,)).fetchone()[0])

@@ -25,7 +25,7 @@ from curator.index.editing.apply import apply
 from curator.index.editing.fold import fold_or_defer
 from curator.index.editing.journal_table import REBUILT
 from curator.index.editing.store import Store
-from curator.index.undo.commit_rows import COMMIT_COLUMNS, EDIT, commit_of, newest_commits
+from curator.index.undo.commit_rows import COMMIT_COLUMNS, EDIT, commit_of, count_commits, newest_commits
 from curator.index.undo.revert import RevertResult, revert
 
 _REACHES = """SELECT id FROM journal INDEXED BY idx_journal_images
@@ -142,6 +142,10 @@ class Journal:
     def history(self, limit: int) -> list[Commit]:
         """The newest edits first, undone ones too."""
         return newest_commits(self._connection, limit)
+
+    def count(self) -> int:
+        """How many edits there are, undone ones too."""
+        return count_commits(self._connection)
 
     def between(self, first: int, last: int) -> list[Commit]:
         """The edits numbered from `first` to `last`, the newest first, undone ones too."""
