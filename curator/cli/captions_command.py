@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from curator.cli.shared.caption_rules import RuleOption, changed_rules
-from curator.cli.shared.options import AllByDefault, CollectionOption, JsonOption, LimitOption
+from curator.cli.shared.options import CollectionOption, JsonOption, LimitOption
 from curator.cli.shared.output import put, put_json, put_json_rows, say, say_cut
 from curator.cli.shared.places import opened
+from curator.cli.shared.selection import ImagesOrAll, takes_images
 from curator.cli.shared.typer_apps import single
 from curator.contract.caption.captions import CaptionRules
 from curator.contract.errors import UserError
@@ -32,8 +33,9 @@ StepOption = Annotated[
 ]
 
 
+@takes_images
 def captions(
-    filter: AllByDefault = "",
+    images: ImagesOrAll,
     *,
     text: Annotated[
         str | None,
@@ -68,7 +70,7 @@ def captions(
         raise UserError("--rule is for --text", "give rules to a subset with 'frieze subset set'")
     found: list[CaptionRow] = []
     with opened(collection) as session:
-        ids = session.images.select(filter).ids
+        ids = images.of(session).ids
         shown = ids[: limit or None].tolist()
         texts = session.captions.of_images(shown, span, seed, step)
         for row in session.images.rows(shown):

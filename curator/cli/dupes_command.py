@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from curator.cli.shared.bulk_edit import ask
-from curator.cli.shared.options import AllByDefault, CollectionOption, DryRunOption, JsonOption, YesOption
-from curator.cli.shared.output import counted, put, put_json, put_json_rows, put_table, say, warn
+from curator.cli.shared.options import CollectionOption, DryRunOption, JsonOption, YesOption
+from curator.cli.shared.output import (
+    counted,
+    in_any_case,
+    put,
+    put_json,
+    put_json_rows,
+    put_table,
+    say,
+    warn,
+)
 from curator.cli.shared.places import opened
 from curator.cli.shared.progress import progress_shown
+from curator.cli.shared.selection import ImagesOrAll, takes_images
 from curator.cli.shared.typer_apps import single
 from curator.contract.errors import UserError
 from curator.contract.text import visible
@@ -23,8 +34,9 @@ if TYPE_CHECKING:
     from curator.session.session import Session
 
 
+@takes_images
 def dupes(
-    filter: AllByDefault = "",
+    images: ImagesOrAll,
     *,
     near: Annotated[
         int | None,
@@ -62,13 +74,14 @@ def dupes(
         )
     with opened(collection) as session:
         session.copies.check(near, best)
-        found = session.images.select(filter)
+        found = images.of(session)
         ids = found.ids.tolist()
         if near is not None:
             _look(session, ids)
         groups = session.copies.find(ids, near, best)
         if not as_json:
-            _put(session, groups)
+            with in_any_case() if mark else nullcontext():
+                _put(session, groups)
         elif not mark:
             put_json_rows(map(_group_json, groups))
         if mark:

@@ -5,25 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from curator.cli.shared.options import AllByDefault, CollectionOption, JsonOption, LimitOption
+from curator.cli.shared.options import CollectionOption, JsonOption, LimitOption
 from curator.cli.shared.output import put_json_rows, put_table, say_cut
 from curator.cli.shared.places import opened
+from curator.cli.shared.selection import ImagesOrAll, takes_images
 from curator.cli.shared.typer_apps import single
 
 if TYPE_CHECKING:
     from curator.cli.schemas.images import FacetRow
 
 
+@takes_images
 def facets(
-    filter: AllByDefault = "",
+    images: ImagesOrAll,
     collection: CollectionOption = None,
     limit: LimitOption = 50,
     as_json: JsonOption = False,
 ) -> None:
     """List the tags most common among the images of a filter."""
     with opened(collection) as session:
-        images = session.images.select(filter).bitmap()
-        found = session.images.facets(images, limit and limit + 1, exact=True)
+        found = session.images.facets(images.of(session).bitmap(), limit and limit + 1, exact=True)
     tags = found.tags[: limit or None]
     is_whole = len(tags) == len(found.tags)
     say_cut(len(tags), len(tags) if is_whole else found.distinct)

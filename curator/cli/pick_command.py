@@ -12,7 +12,6 @@ import typer
 from curator.cli.shared.arguments import FILTER
 from curator.cli.shared.bulk_edit import ask
 from curator.cli.shared.options import (
-    AllByDefault,
     CollectionOption,
     DryRunOption,
     JsonOption,
@@ -21,15 +20,18 @@ from curator.cli.shared.options import (
 )
 from curator.cli.shared.output import counted, put, put_json, put_table, say
 from curator.cli.shared.places import opened
+from curator.cli.shared.selection import ImagesOrAll, Selection, takes_images
 from curator.cli.shared.typer_apps import single
 from curator.contract.errors import UserError
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
     from curator.cli.schemas.images import PickReport
+    from curator.select.rules import PickRules
     from curator.session.picks import PickResult
     from curator.session.session import Session
 
+_OF_DUMPS = (".jsonl", ".ndjson", ".json", ".db", ".sqlite", ".parquet")
 
 # which images
 
@@ -60,7 +62,7 @@ _CapClass = Annotated[str, typer.Option("--cap-class", metavar="CLASS", help="Cl
 _Dump = Annotated[
     Path | None,
     typer.Option(
-        "--from", metavar="DUMP", help="Pick posts of a booru's dump instead of images of a collection."
+        "--dump", metavar="DUMP", help="Pick posts of a booru's dump instead of images of a collection."
     ),
 ]
 
@@ -94,8 +96,9 @@ _Mark = Annotated[
 _Ids = Annotated[bool, typer.Option("--ids", help="Print the images' numbers; of a dump, the posts'.")]
 
 
+@takes_images
 def pick(
-    filter: AllByDefault = "",
+    images: ImagesOrAll,
     *,
     ranges: _Ranges = None,
     seed: _Seed = 0,
@@ -126,25 +129,20 @@ def pick(
 
     today = as_of.date() if as_of else date.today()
     rules = PickRules(
-        filter, read_list(tag_list) if tag_list else (), parse_since(since, today) if since else None,
+        images.filter, read_list(tag_list) if tag_list else (), parse_since(since, today) if since else None,
         tuple(parse_range(each) for each in ranges or ()), method, seed, by.lower(), top, split, share, shortage, cap,
         cap_class,
     )  # fmt: skip
     if dump:
-        from curator.session.picks import Picks
-
         _refuse_keeping(save or subset or mark)
-        picked, kept = Picks.pick_of_dump(dump, rules), _Kept(["see the post numbers with --ids or --json"])
+        picked, kept = (
+            _picked_of_dump(dump, rules, images),
+            _Kept(["see the post numbers with --ids or --json"]),
+        )
         numbers = picked.posts
     else:
         keeping = _Keeping(save, subset, mark, replace)
-        with opened(collection) as session:
-            picked = session.picks.pick(rules)
-            kept = (
-                _Kept(["nothing was kept: a dry run"])
-                if dry_run
-                else _keep(session, picked, keeping, yes=yes)
-            )
+        picked, kept = _picked_and_kept(collection, rules, images, None if dry_run else keeping, yes=yes)
         numbers = picked.ids
     if ids:
         for number in numbers.tolist():
@@ -168,6 +166,31 @@ class _Keeping(NamedTuple):
     subset: str
     mark: str | None
     replace: bool
+
+
+def _picked_of_dump(dump: Path, rules: PickRules, images: Selection) -> PickResult:
+    from curator.session.picks import Picks
+
+    if images.source is not None:
+        raise UserError("a dump and a list of images are given", "give one of --dump and --from")
+    picked = Picks.pick_of_dump(dump, rules)
+    images.refuse_nothing(len(picked.posts))
+    return picked
+
+
+def _picked_and_kept(
+    collection: Path | None, rules: PickRules, images: Selection, keeping: _Keeping | None, *, yes: bool
+) -> tuple[PickResult, _Kept]:
+    """What was picked of a collection, and what was done with it; `keeping` None: nothing."""
+    with opened(collection) as session:
+        if images.source is not None and Path(images.source).suffix.lower() in _OF_DUMPS:
+            what = f"{visible(images.source)} is no list of images"
+            raise UserError(what, "for posts of a dump write --dump in place of --from")
+        picked = session.picks.pick(rules, images.listed(session))
+        images.check(session, picked.unknown_tags, len(picked.ids))
+        if keeping is None:
+            return picked, _Kept(["nothing was kept: a dry run"])
+        return picked, _keep(session, picked, keeping, yes=yes)
 
 
 class _Kept(NamedTuple):

@@ -13,7 +13,6 @@ from curator.cli.shared.bulk_edit import ask, change, change_images
 from curator.cli.shared.options import (
     CollectionOption,
     DryRunOption,
-    FilterArgument,
     JsonOption,
     LimitOption,
     ReplaceOption,
@@ -22,6 +21,7 @@ from curator.cli.shared.options import (
 from curator.cli.shared.output import put, put_json, put_json_rows, put_table, say_cut, tell
 from curator.cli.shared.places import opened, opened_names
 from curator.cli.shared.progress import progress_shown
+from curator.cli.shared.selection import ImagesArgument, takes_images
 from curator.cli.shared.typer_apps import noun
 from curator.cli.tag_rule_commands import clean, derive, order_by_rules, tables
 from curator.contract.errors import UserError
@@ -44,8 +44,9 @@ TagsArgument = Annotated[list[str], typer.Argument(metavar="TAG...", help="Tags;
 
 
 @app.command()
+@takes_images
 def add(
-    filter: FilterArgument,
+    images: ImagesArgument,
     tags: TagsArgument,
     *,
     at: Annotated[
@@ -60,12 +61,13 @@ def add(
     from curator.index.changes.edits import AddTags
 
     with opened(collection) as session:
-        change(session, AddTags(_names(tags), at), filter, dry_run=dry_run, yes=yes, as_json=as_json)
+        change(session, AddTags(_names(tags), at), images, dry_run=dry_run, yes=yes, as_json=as_json)
 
 
 @app.command()
+@takes_images
 def remove(
-    filter: FilterArgument,
+    images: ImagesArgument,
     tags: TagsArgument,
     *,
     collection: CollectionOption = None,
@@ -77,12 +79,13 @@ def remove(
     from curator.index.changes.edits import RemoveTags
 
     with opened(collection) as session:
-        change(session, RemoveTags(_names(tags)), filter, dry_run=dry_run, yes=yes, as_json=as_json)
+        change(session, RemoveTags(_names(tags)), images, dry_run=dry_run, yes=yes, as_json=as_json)
 
 
 @app.command()
+@takes_images
 def rename(
-    filter: FilterArgument,
+    images: ImagesArgument,
     old: Annotated[str, typer.Argument(metavar="OLD", help="The tag as it is.")],
     new: Annotated[
         str, typer.Argument(metavar="NEW", help="The tag as it shall be; an existing one takes it in.")
@@ -102,7 +105,7 @@ def rename(
         change(
             session,
             RenameTag(clean_tag(old), clean_tag(new)),
-            filter,
+            images,
             dry_run=dry_run,
             yes=yes,
             as_json=as_json,
@@ -110,8 +113,9 @@ def rename(
 
 
 @app.command()
+@takes_images
 def order(
-    filter: FilterArgument,
+    images: ImagesArgument,
     tags: Annotated[
         list[str] | None,
         typer.Argument(
@@ -127,7 +131,7 @@ def order(
     """Order tags by the rules of 'frieze tag tables' (pins, people counts, classes), or move some to the front."""
 
     with opened(collection) as session:
-        found = session.images.select(filter)
+        found = images.of(session)
         if not tags:
             order_by_rules(session, found, dry_run=dry_run, yes=yes, as_json=as_json)
             return
@@ -137,8 +141,9 @@ def order(
 
 
 @app.command()
+@takes_images
 def caption(
-    filter: FilterArgument,
+    images: ImagesArgument,
     text: Annotated[
         str, typer.Argument(metavar="TEXT", help="Free text that follows the tags; '' takes it away.")
     ],
@@ -152,12 +157,13 @@ def caption(
     from curator.index.changes.edits import SetCaption
 
     with opened(collection) as session:
-        change(session, SetCaption(text), filter, dry_run=dry_run, yes=yes, as_json=as_json)
+        change(session, SetCaption(text), images, dry_run=dry_run, yes=yes, as_json=as_json)
 
 
 @app.command()
+@takes_images
 def write(
-    filter: FilterArgument,
+    images: ImagesArgument,
     *,
     collection: CollectionOption = None,
     suffix: Annotated[
@@ -173,7 +179,7 @@ def write(
     Those that others changed since they were read stay as they are; --replace writes over them, and asks first.
     """
     with opened(collection) as session:
-        found = session.images.select(filter)
+        found = images.of(session)
         ids = found.ids.tolist()
         if replace and not dry_run and not yes and len(ids) > 1:
             ask(len(ids))

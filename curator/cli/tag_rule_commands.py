@@ -10,17 +10,20 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 import typer
 
 from curator.cli.shared.bulk_edit import ask, put_edit
-from curator.cli.shared.options import (
-    CollectionOption,
-    DryRunOption,
-    FilterArgument,
-    JsonOption,
-    LimitOption,
-    YesOption,
+from curator.cli.shared.options import CollectionOption, DryRunOption, JsonOption, LimitOption, YesOption
+from curator.cli.shared.output import (
+    counted,
+    in_any_case,
+    put,
+    put_json,
+    put_json_rows,
+    put_table,
+    say_cut,
+    tell,
 )
-from curator.cli.shared.output import counted, put, put_json, put_json_rows, put_table, say_cut, tell
 from curator.cli.shared.places import opened
 from curator.cli.shared.progress import Show, progress_shown
+from curator.cli.shared.selection import ImagesArgument, takes_images
 from curator.contract.errors import UserError
 from curator.contract.text import visible
 
@@ -39,8 +42,9 @@ KindArgument = Annotated[
 ]
 
 
+@takes_images
 def derive(
-    filter: FilterArgument,
+    images: ImagesArgument,
     kinds: KindArgument,
     *,
     preset: Annotated[str, typer.Option("--preset", metavar="NAME", help="Which table of quality.")] = "",
@@ -71,7 +75,7 @@ def derive(
             changes["quality"]["too_young_date"] = too_young_date
         if head:
             changes["head"]["tags"] = [each.strip() for each in head.split(",") if each.strip()]
-        found = session.images.select(filter)
+        found = images.of(session)
         reports = [
             _derive(session, found, kind, changes, at=at, dry_run=dry_run, yes=yes)
             for kind in dict.fromkeys(kinds)
@@ -160,8 +164,9 @@ def order_by_rules(session: Session, found: Result, *, dry_run: bool, yes: bool,
     )
 
 
+@takes_images
 def clean(
-    filter: FilterArgument,
+    images: ImagesArgument,
     *,
     aliases: Annotated[
         Path | None, typer.Option("--aliases", metavar="CSV", help="Tags that are another one's name.")
@@ -180,7 +185,7 @@ def clean(
     from curator.cli.schemas.edits import edit_counts
 
     with opened(collection) as session:
-        found = session.images.select(filter)
+        found = images.of(session)
         ids = found.ids.tolist()
         rules = session.rules.clean_rules(aliases, implications)
         with progress_shown("look") as show:
@@ -188,7 +193,8 @@ def clean(
         common = diff.changes.most_common(limit or None)
         say_cut(len(common), len(diff.changes))
         if not as_json:
-            _put_diff(diff, common)
+            with in_any_case():
+                _put_diff(diff, common)
         done = [] if dry_run else _rewritten(diff.images, partial(session.rules.clean, ids, rules), yes=yes)
     changed = diff.images if dry_run else _changed(done)
     what = None if dry_run else "clean tags"

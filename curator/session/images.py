@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen 
     from curator.filter.cancel import Cancel
     from curator.filter.evaluate import Result
     from curator.filter.facets import Facets
+    from curator.filter.named import NamedImages
     from curator.freeze.explain import Explanation
     from curator.index.images.images import ImageRow
     from curator.index.tables.metadata import PostFacts
@@ -65,20 +66,26 @@ class Images:
                 report.include(scan(collection, each, progress, full, quick))
         return report
 
-    def select(self, text: str, cancel: Cancel | None = None) -> Result:
-        """The images a filter names, in order.
+    def select(self, text: str, cancel: Cancel | None = None, among: BitMap | None = None) -> Result:
+        """The images a filter names, in order; only those `among` these, where given.
 
         Raises:
             FilterError: with the position of the mistake.
             Cancelled: `cancel` said so.
         """
-        return select(self._collection, text, cancel)
+        return select(self._collection, text, cancel, among)
 
-    def unmatched(self, found: Result) -> list[str]:
-        """A sentence about each term of a filter that no image's tags fit."""
+    def named(self, names: Iterable[bytes], folder: Path) -> NamedImages:
+        """The images whose ids or paths are listed; a path may be relative to `folder` (see `filter.named`)."""
+        from curator.filter.named import named_images
+
+        return named_images(self._collection, names, folder)
+
+    def unmatched(self, unknown: Iterable[str]) -> list[str]:
+        """A sentence about each term of a filter that no image's tags fit (`Result.unknown_tags`)."""
         from curator.filter.unmatched import unmatched_term_text
 
-        return [unmatched_term_text(self._collection, term) for term in found.unknown_tags]
+        return [unmatched_term_text(self._collection, term) for term in unknown]
 
     def facets(
         self, images: BitMap, limit: int = 50, *, exact: bool = False, cancel: Cancel | None = None

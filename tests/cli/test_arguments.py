@@ -80,11 +80,14 @@ def test_an_option_takes_no_other_for_its_value(name: str) -> None:
     command = COMMANDS[name]
     for option in (p for p in command.params if p.param_type_name == "option" and not p.is_flag):
         word = option.opts[0]
+        left_out = [
+            "" for place in places(command) if word == "--from" and is_filter(place) and place.required
+        ]
         for line in ([word], [word, "--json"], [word, "-dry-run"], [word, "--"]):
             with pytest.raises(UserError, match=r"has no value|is no option"):
                 options_first(command, line)
-        assert options_first(command, [f"{word}=--json"]) == [f"{word}=--json", "--"]
-        assert options_first(command, [word, "-cat"]) == [word, "-cat", "--"]
+        assert options_first(command, [f"{word}=--json"]) == [f"{word}=--json", "--", *left_out]
+        assert options_first(command, [word, "-cat"]) == [word, "-cat", "--", *left_out]
 
 
 def test_the_filters_of_the_grammar() -> None:

@@ -142,7 +142,7 @@ def home(frozen: Path, frieze: Frieze, monkeypatch: pytest.MonkeyPatch) -> Path:
     assert frieze("manifest", "export", "set", "exported").code == 0
     (folder / "sizes.txt").write_text("600x400\n512x512\n")
     (folder / "prompts.txt").write_text("a --n b --w 64 --h 96 --d 7 --l 2.5 --s 3 --ss euler\n")
-    monkeypatch.setattr(sys, "stdin", io.StringIO("600x400\n"))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"600x400\n")))
     (folder / "kohya" / "3_sls fox").mkdir(parents=True)
     for name in ("fox.png", "fox.txt"):
         (folder / "kohya" / "3_sls fox" / name).write_bytes((folder / "pictures" / name).read_bytes())

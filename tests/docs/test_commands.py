@@ -29,7 +29,7 @@ TAGS = (
 def commands(page: Path) -> list[str]:
     text = "\n".join(BLOCK.findall(page.read_text("utf-8"))).replace("\\\n", " ")
     lines = (line.partition("  #")[0].strip() for line in text.splitlines())
-    return [line for line in lines if line.startswith("frieze ")]
+    return [line for line in lines if line.startswith("frieze ") and " | " not in line and ";" not in line]
 
 
 @pytest.fixture
@@ -106,3 +106,21 @@ APP_COMMANDS = {"frieze", "frieze .", "frieze demo", "frieze pictures"}
 
 def test_pages_speak_of_commands() -> None:
     assert sum(len(commands(page)) for page in PAGES) > 20
+
+
+def test_the_pipelines_of_the_page_for_scripts_work(home: Path) -> None:
+    text = "\n".join(BLOCK.findall((ROOT / "docs" / "scripting.md").read_text("utf-8")))
+    lines = [
+        line for line in text.splitlines() if (" | " in line and "batch" not in line) or "; frieze" in line
+    ]
+    assert len(lines) >= 4
+    assert run("frieze scan pictures --collection .", home).returncode == 0
+    for line in lines:
+        script = f'set -eo pipefail; frieze() {{ "{sys.executable}" -m curator "$@"; }}; {line}'
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        done = subprocess.run(
+            ["bash", "-c", script], cwd=home, env=environment, capture_output=True, text=True
+        )
+        assert (done.returncode, done.stderr) == (0, ""), line
+    for tag, count in (("todo", 1), ("mark:keep", 3), ("seen", 1)):
+        assert run(f"frieze ls {tag} --count", home).stdout == f"{count}\n", tag

@@ -18,6 +18,7 @@ class ImageRow(TypedDict, total=False):
     path: str
     tags: Sequence[str]
     root: str
+    file: str
     name: str
     sha256: str
     bytes: int

@@ -16,6 +16,8 @@ from curator.contract.text import visible
 # Words that options had before, each with the one that took its place: scripts may hold them.
 OLD_WORDS = {"--plan": "--dry-run", "--check": "--dry-run", "--force": "--replace"}
 FILTER = "FILTER"  # the metavar of arguments and options that take a filter
+FROM = "--from"  # takes a list of images
+AMONG = "--filter"  # takes the filter for that list, where it cannot stand in its place
 
 _DASHES = "-\u2010\u2011\u2012\u2013\u2014\u2212"  # also those an editor makes of `-`
 _FORM = re.compile(rf"[{_DASHES}]+([\w-]+)")
@@ -48,14 +50,14 @@ def options_first(command: Any, words: Sequence[str]) -> list[str]:
     left = iter(words)
     for word in left:
         if word == "--":
-            line.others += left
+            line.plain += left
         elif word == "-h":
             line.options.append("--help")
         elif word.startswith("--") or line.has(word):
             line.add_option(word, left)
         else:
-            line.add_other(word)
-    return [*line.options, "--", *line.others]
+            line.others.append(word)
+    return [*line.options, "--", *line.arguments()]
 
 
 def is_filter(parameter: Any) -> bool:
@@ -75,6 +77,7 @@ class _Line:
         self._hints |= {_bare(name): f"write {name}" for name in (*self._own, "--help")}
         self.options: list[str] = []
         self.others: list[str] = []
+        self.plain: list[str] = []  # behind `--`, taken as they are
 
     def has(self, word: str) -> bool:
         """Whether the command has an option of that name."""
@@ -94,16 +97,39 @@ class _Line:
         self._refuse_misspelt(value, f"for this very text write {word}={visible(value)}")
         self.options.append(value)
 
-    def add_other(self, word: str) -> None:
-        """Take an argument."""
-        at = len(self.others)
+    def arguments(self) -> list[str]:
+        """The arguments in order, with an empty FILTER where a list of images stands in its place.
+
+        Raises:
+            UserError: one that begins with a dash where none can, or is too many behind a filter.
+        """
+        words = [*self.others, *self.plain]
+        left_out = self._filter_left_out(len(words))
+        if left_out is not None:
+            words.insert(left_out, "")
+        checked = len(self.others) + (left_out is not None and left_out < len(self.others))
+        for at, word in enumerate(words[:checked]):
+            if at != left_out:
+                self._check(word, at)
+        return words
+
+    def _filter_left_out(self, count: int) -> int | None:
+        """Where the FILTER stands that need not be given, since the images are listed; None where it is."""
+        if not any(word == FROM or word.startswith(f"{FROM}=") for word in self.options):
+            return None
+        at = next((at for at, place in enumerate(self._places) if is_filter(place) and place.required), None)
+        if at is None or (at == len(self._places) - 1 and count > at):
+            return None
+        return min(at, count)
+
+    def _check(self, word: str, at: int) -> None:
+        """Refuse an argument that looks like an option, or is a further word of the filter before it."""
         hint = f"for this very text put '--' before it: -- {visible(word)}"
         self._refuse_misspelt(word, hint)
         if at == len(self._places) and at and is_filter(self._places[-1]):
             raise UserError(f"{visible(word)} is a word too many", "put a filter of several words in quotes")
         if word.startswith(tuple(_DASHES)) and not (at < len(self._places) and is_filter(self._places[at])):
             raise UserError(f"{visible(word)} begins with a dash, and is no option", hint)
-        self.others.append(word)
 
     def _refuse_misspelt(self, word: str, hint: str) -> None:
         """Refuse an option's name with one dash, and a letter, which is an option in other programs."""

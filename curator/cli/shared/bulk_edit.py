@@ -14,19 +14,20 @@ from curator.contract.exit_codes import ExitCode
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
+    from curator.cli.shared.selection import Selection
     from curator.session.edits import Edit
     from curator.session.session import Session
 
 
 def change(
-    session: Session, edit: Edit, filter: str, *, dry_run: bool, yes: bool, as_json: bool = False
+    session: Session, edit: Edit, images: Selection, *, dry_run: bool, yes: bool, as_json: bool = False
 ) -> None:
-    """Do `edit` to the images of `filter`; says how many change, and asks first where there are several.
+    """Do `edit` to `images`; says how many change, and asks first where there are several.
 
     Raises:
         UserError: several images would change and nobody can be asked.
     """
-    found = session.images.select(filter)
+    found = images.of(session)
     ids, unknown = found.ids.tolist(), found.unknown_tags
     change_images(session, edit, ids, dry_run=dry_run, yes=yes, as_json=as_json, unknown_tags=unknown)
 

@@ -33,10 +33,6 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 FilterArgument = Annotated[
     str, typer.Argument(metavar=FILTER, help="Which images, such as '1girl width>=1024'.")
 ]
-AllByDefault = Annotated[
-    str,
-    typer.Argument(metavar=f"[{FILTER}]", help="Which images, such as '1girl width>=1024'; default: all."),
-]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", "-n", help="Only say what would be done.")]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before changing several images.")]
 ReplaceOption = Annotated[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
@@ -57,6 +58,22 @@ def tell(line: str) -> None:
     """One line of what a command did, on stdout; nothing with --quiet."""
     if not is_quiet():
         put(line)
+
+
+held_back: list[
+    OSError
+] = []  # what went wrong with stdout before an edit, for the boundary to tell behind it
+
+
+@contextmanager
+def in_any_case() -> Generator[None]:
+    """For what is printed before an edit: that is made even if nobody reads, or stdout goes to a full disk."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.EPIPE, errno.ENOSPC):
+            raise
+        held_back.append(error)
 
 
 def say(line: str) -> None:
@@ -117,6 +134,12 @@ def put_json_rows(rows: Iterable[object]) -> None:
         sys.stdout.write(to_json(row))
         before = ","
     put("[]" if before == "[" else "\n]")
+
+
+def put_json_lines(rows: Iterable[object]) -> None:
+    """JSON values, one a line."""
+    for row in rows:
+        put(to_json(row))
 
 
 def counted(count: int, one: str = "image") -> str:
