@@ -17,15 +17,20 @@ from curator.contract.recipe.toml_file import load_recipe
 def answer(work: Callable[[Recipe], object]) -> int:
     """The exit code: 0 told, 2 a mistake a user can mend, in two lines on standard error."""
     try:
-        sys.stdout.write(to_json(work(_recipe())) + "\n")
+        sys.stdout.write(to_json(work(recipe_of(sys.stdin.buffer.read()))) + "\n")
     except UserError as error:
         sys.stderr.write(f"{error.what}\n{error.hint}\n")
         return 2
     return 0
 
 
-def _recipe() -> Recipe:
+def recipe_of(text: bytes) -> Recipe:
+    """The recipe that another program handed over.
+
+    Raises:
+        UserError: as `load_recipe`.
+    """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, RECIPE)
-        path.write_bytes(sys.stdin.buffer.read())
+        path.write_bytes(text)
         return load_recipe(path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 
+from curator.contract.recipe.recipe import SamplePictures
 from curator.contract.run.events import Evaluated, SampleMade, StateSaved, StepDone
 from curator.contract.run.schedules import lr_factor
 from train.checkpoints import is_due
@@ -75,10 +76,14 @@ def _after_step(job: Job, batch: Batch, done: int) -> None:
     job.outputs.checkpoints.after_step(done, epoch_ended)
     if not last and is_due(done, recipe.evaluate.every_steps):
         _evaluate(job, done)
-    if not last and is_due(done, recipe.sample.every_steps):
+    if _samples_are_due(recipe.sample, done, epoch_ended) and not (last and recipe.sample.at_end):
         _sample(job, done)
     if last or is_due(done, recipe.save.state_every_steps):
         _save_state(job, done)
+
+
+def _samples_are_due(knobs: SamplePictures, done: int, epoch_ended: int | None) -> bool:
+    return is_due(done, knobs.every_steps) or is_due(epoch_ended or 0, knobs.every_epochs)
 
 
 def _obey(job: Job, done: int) -> bool:

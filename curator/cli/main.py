@@ -50,6 +50,7 @@ COMMANDS = {
     "models": Command("models_commands", "List and show models that tag, score or caption images."),
     "train": Command("train_command", "Train on a manifest, or resume a run."),
     "runs": Command("runs_commands", "List, follow and control runs."),
+    "sample": Command("sample_command", "Render sample images from saved weights."),
     "batch": Command("batch_command", "Do commands read from stdin, in one process."),
     "completion": Command(
         "completion.command", "Print what completes commands, tags and names in your shell."

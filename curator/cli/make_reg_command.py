@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +13,7 @@ from curator.cli.shared.places import opened
 from curator.cli.shared.progress import progress_shown
 from curator.contract.errors import UserError
 from curator.contract.locations import CLASS_IMAGES
+from curator.contract.prompts.sampler_names import SamplerName
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
@@ -41,8 +42,8 @@ def make_reg(
         float, typer.Option("--cfg", metavar="X", help="How closely they follow the prompt.")
     ] = 7.0,
     sampler: Annotated[
-        Literal["ddim", "euler", "euler_a", "dpmpp_2m"],
-        typer.Option("--sampler", help="How noise is taken away."),
+        SamplerName,
+        typer.Option("--sampler", metavar="NAME", help="How noise is taken away: a name of docs/samples.md."),
     ] = "ddim",
     clip_skip: Annotated[
         int,

@@ -113,6 +113,8 @@ LINES: list[tuple[str, int]] = [
     ("recipe check sd15-lora --set length.steps=9", 0),
     ("recipe fields", 0),
     ("adapter plan sd15-lora --family sd1", 0),
+    ("sample --prompts prompts.txt --plan", 0),
+    ("sample --model base --prompts prompts.txt --out rendered", 0),
     ("models list", 0),
     ("models show wd-swinv2-v3", 0),
     ("train set --recipe tiny-demo --model model --dry-run", 0),
@@ -178,6 +180,9 @@ def _lay_out(home: Path, tiny_model: Path) -> None:
     shutil.copy(home / "pictures/fox.png", home / "kohya/odd/fox.png")
     (home / "meta.json").write_text(
         '{"pictures/wolf.png": {"tags": "wolf, grey"}, "none.png": {"tags": "x"}}'
+    )
+    (home / "prompts.txt").write_text(
+        "a fox --w 64 --h 64 --s 1 --n b --d 2 --l 3 --ss ddim\nan owl --w 64 --h 64 --s 1\n"
     )
     (home / "scores.csv").write_text("path,nice,odd\npictures/wolf.png,0.5,high\n")
     shutil.copytree(ROOT / "train" / "families" / "sd1_config", home / "model")

@@ -239,3 +239,46 @@ def test_a_recipe_that_is_no_text(tmp_path: Path) -> None:
     (tmp_path / "r.toml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(UserError, match="UTF-8"):
         load_recipe(tmp_path / "r.toml")
+
+
+def test_prompts_of_a_recipe_may_lie_in_a_file_beside_it(tmp_path: Path) -> None:
+    """S077: what a run keeps holds the lines themselves."""
+    (tmp_path / "prompts.txt").write_text("# two\na cat --n blurry --w 128\n\na dog\n")
+    (tmp_path / "mine.toml").write_text(
+        'extends = "sd15-lora"\n[sample]\nprompts = ["prompts.txt", "an owl --s 5"]\n'
+    )
+    recipe = load_recipe(tmp_path / "mine.toml")
+    lines = ("a cat --n blurry --w 128", "a dog", "an owl --s 5")
+    assert recipe.sample.prompts == lines
+    (tmp_path / "kept.toml").write_text(dump_recipe(recipe))
+    (tmp_path / "prompts.txt").unlink()
+    assert load_recipe(tmp_path / "kept.toml").sample.prompts == lines
+    with pytest.raises(UserError, match="there is no file of prompts"):
+        load_recipe(tmp_path / "mine.toml")
+
+
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [
+        ('prompts = ["a", "b --w wide"]', "sample.prompts, prompt 2: --w is 'wide'"),
+        ('prompts = ["a"]\nat_start = false\nat_end = false', "sample.prompts would have no effect"),
+        ('prompts = ["a --ss eulr"]', "--ss is 'eulr'"),
+        ('every_epochs = 2', "sample.every_epochs would have no effect"),
+    ],
+)  # fmt: skip
+def test_prompts_that_cannot_be_sampled_are_refused(tmp_path: Path, section: str, said: str) -> None:
+    (tmp_path / "mine.toml").write_text(f'extends = "sd15-lora"\n[sample]\n{section}\n')
+    with pytest.raises(UserError) as refused:
+        load_recipe(tmp_path / "mine.toml")
+    assert said in refused.value.what
+
+
+def test_what_prompts_may_not_mean_is_told(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text(
+        'extends = "sd15-lora"\n[sample]\nprompts = ["a —w 64", "a --w 100"]\n'
+    )
+    told = [doubt.what for doubt in recipe_warnings(load_recipe(tmp_path / "mine.toml"))]
+    assert told == [
+        "sample.prompts, prompt 1: '—w' is read as text of the prompt",
+        "sample.prompts, prompt 2: width 100 becomes 96",
+    ]

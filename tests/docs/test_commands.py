@@ -63,6 +63,7 @@ def _data_of_other_tools(home: Path) -> None:
     (home / "artists.txt").write_text("artist 1  # by hand\n", "utf-8")
     scores = "".join(f"pictures/{i}.png,{i / 10}\n" for i in range(5))
     (home / "scores.csv").write_text(f"path,aesthetic\n{scores}", "utf-8")
+    (home / "prompts.txt").write_text("a cat --w 64 --h 64 --s 2 --d 1\n", "utf-8")
     (home / "sizes.txt").write_text("1000x1500\n640x480\n", "utf-8")
     (home / "mine.toml").write_text('[order]\nfirst = ["cat"]\n', "utf-8")
 

@@ -159,7 +159,8 @@ def test_pause_save_sample_stop_and_go_on(make_run, work, start_worker, events_o
     """B09: requests are obeyed between steps; a pause stays in memory and hears more requests."""
     import time
 
-    run = make_run("length.steps=400", *PICTURES, "sample.at_start=false", "sample.at_end=false")
+    never = ("sample.at_start=false", "sample.at_end=false", "sample.every_steps=1000")
+    run = make_run("length.steps=400", *PICTURES, *never)
     worker = start_worker(run)
 
     def wait_for(kind, count=1):
@@ -257,3 +258,22 @@ def test_a_bug_has_a_sentence_and_a_traceback(make_run, work, events_of, monkeyp
     assert "log.txt" in failed.hint
     assert "Traceback" in capsys.readouterr().err
     assert how_it_ended(run)["how"] == "failed"
+
+
+def test_samples_come_after_epochs_and_after_the_last_step_once(make_run, work, events_of) -> None:
+    """S077: every so many epochs; at the end too where that is due, though at_end is off."""
+    only = (
+        "sample.at_start=false",
+        "sample.at_end=false",
+        "sample.every_epochs=1",
+        "sample.prompts=['a --d 4']",
+    )
+    run = make_run("length.epochs=2", *PICTURES[1:], *only)
+    assert work(run) == 0
+    events = events_of(run)
+    (start,) = of_kind(events, RunStarted)
+    made = of_kind(events, SampleMade)
+    assert [(event.step, event.seed) for event in made] == [
+        (start.total_steps // 2, 4),
+        (start.total_steps, 4),
+    ]

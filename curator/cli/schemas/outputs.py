@@ -89,6 +89,7 @@ OUTPUTS: dict[str, tuple[Output, ...]] = {
     "recipe check": (Output(training.RecipeCheck),),
     "recipe fields": (_list(training.KeyRow),),
     "adapter plan": (Output(training.AdapterPlan),),
+    "sample": (Output(training.RenderReport), _list(training.PlannedSample, "--plan")),
     "models list": (_list(models.ModelRow),),
     "models show": (Output(models.ModelReport),),
     "train": (

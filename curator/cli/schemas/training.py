@@ -256,6 +256,41 @@ class RecipeCheck(TypedDict):
     doubts: Sequence[Doubt]
 
 
+class PlannedSample(TypedDict, total=False):
+    """A prompt, with what its line gives and no more."""
+
+    prompt: str
+    negative_prompt: str
+    width: int
+    height: int
+    seed: int
+    scale: float
+    steps: int
+    sampler: str
+
+
+class RenderedImage(TypedDict):
+    """An image that was made, and how."""
+
+    path: str
+    prompt: str
+    negative_prompt: str
+    width: int
+    height: int
+    seed: int
+    scale: float
+    steps: int
+    sampler: str
+
+
+class RenderReport(TypedDict):
+    """Images made from saved weights."""
+
+    schema: Literal["frieze/sample/1"]
+    folder: str
+    images: Sequence[RenderedImage]
+
+
 class AdapterModule(TypedDict):
     """A module of the file that a recipe would write."""
 

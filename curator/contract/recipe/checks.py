@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from curator.contract.caption.tag_brackets import is_qualified
 from curator.contract.errors import UserError
+from curator.contract.prompts.lines import SMALLEST_SIDE_PX, ReadPrompt, read_line
 from curator.contract.recipe.fields import recipe_fields, value_of
 from curator.contract.recipe.rate_checks import check_rates, rate_doubts
-from curator.contract.recipe.recipe import Recipe
+from curator.contract.recipe.recipe import Recipe, SamplePictures
 from curator.contract.recipe.sections import check_sections
 from curator.contract.text import visible
 
@@ -26,10 +27,15 @@ class _Idle(NamedTuple):
     hint: str
 
 
-_SMALLEST_SAMPLE = 64
+def _is_sampled(sample: SamplePictures) -> bool:
+    return bool(sample.at_start or sample.at_end or sample.every_steps or sample.every_epochs)
+
+
+_SMALLEST_SAMPLE = SMALLEST_SIDE_PX
 _PICTURE_KEYS = (
     "negative",
     "every_steps",
+    "every_epochs",
     "at_start",
     "at_end",
     "steps",
@@ -69,6 +75,11 @@ _IDLE = (
         tuple(f"sample.{key}" for key in _PICTURE_KEYS),
         lambda r: not r.sample.prompts,
         "give sample.prompts, or leave it out",
+    ),
+    _Idle(
+        ("sample.prompts",),
+        lambda r: not _is_sampled(r.sample),
+        "set sample.at_start, sample.at_end, sample.every_steps or sample.every_epochs, or leave it out",
     ),
     _Idle(
         ("adapter.conv_rank",), lambda r: r.optimizer.unet_lr == 0, "set optimizer.unet_lr, or leave it out"
@@ -205,6 +216,19 @@ def check_recipe(recipe: Recipe, given: frozenset[str], source: str) -> None:
     for case in _CONTRADICTIONS:
         if case.when(recipe):
             raise UserError(f"{source}: {case.what}", case.hint)
+    read_sample_prompts(recipe.sample, f"{source}: ")
+
+
+def read_sample_prompts(sample: SamplePictures, before: str = "") -> list[ReadPrompt]:
+    """The prompts of sample images, read; `before` begins what is said of one.
+
+    Raises:
+        UserError: an option has a value it does not take.
+    """
+    return [
+        read_line(line, f"{before}sample.prompts, prompt {number}")
+        for number, line in enumerate(sample.prompts, 1)
+    ]
 
 
 class TrainingWarning(NamedTuple):
@@ -222,6 +246,7 @@ def recipe_warnings(recipe: Recipe) -> list[TrainingWarning]:
         what = f"length.steps = {length.steps} is not used: length.epochs = {length.epochs} wins"
         hint = "set length.epochs = 0 to train that many steps, or leave length.steps out"
         found.append(TrainingWarning(what, hint))
+    found += [TrainingWarning(*doubt) for read in read_sample_prompts(recipe.sample) for doubt in read.doubts]
     return found
 
 

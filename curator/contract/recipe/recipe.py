@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from curator.contract.epoch_plan import LEFTOVERS
+from curator.contract.prompts.sampler_names import SAMPLER_NAMES
 from curator.contract.recipe.adapter import Adapter
 from curator.contract.recipe.knobs import CHOSEN, choice, knob
 from curator.contract.recipe.objective import Objective
@@ -162,9 +163,13 @@ class Save:
 class SamplePictures:
     """Images made to watch the run. Without prompts none are made."""
 
-    prompts: tuple[str, ...] = knob((), "one image each")
+    prompts: tuple[str, ...] = knob(
+        (),
+        "one image each: lines, which may have options (--n --w --h --d --l --s --ss), or names of files of such",
+    )
     negative: str = knob("", "what the images should not show")
     every_steps: int = knob(0, "make them every so many steps; 0: not between", unit="steps", low=0)
+    every_epochs: int = knob(0, "make them after every so many epochs; 0: not", unit="epochs", low=0)
     at_start: bool = knob(True, "make them before the first step")
     at_end: bool = knob(True, "make them after the last step")
     steps: int = knob(20, "denoising steps", unit="steps", low=1, high=1000)
@@ -178,9 +183,7 @@ class SamplePictures:
     )
     height: int = knob(0, "height; 0: the family's own", unit="px", low=0, high=4096)
     seed: int = knob(1, "seed of the first image; the next ones count up", low=0, high=2**62)
-    sampler: Literal["ddim", "euler", "euler_a", "dpmpp_2m"] = knob(
-        "euler_a", "sampler", choices=("ddim", "euler", "euler_a", "dpmpp_2m")
-    )
+    sampler: str = knob("euler_a", "how noise is taken away", choices=SAMPLER_NAMES)
 
 
 @dataclass(frozen=True)
