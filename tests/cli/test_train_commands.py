@@ -143,7 +143,17 @@ def test_check_says_what_is_doubtful(frozen: Path, frieze: Frieze) -> None:
     assert (quiet.json["doubts"], quiet.err) == ([], "")
     assert frieze("tag", "add", "fox", "fox (animal)").code == 0
     assert frieze("freeze", "named").code == 0
-    knobs = ("--recipe", "tiny-demo", "--set", "length.steps=9", "--set", "length.epochs=1", "--set", "schedule.warmup_steps=0", "--check")
+    knobs = (
+        "--recipe",
+        "tiny-demo",
+        "--set",
+        "length.steps=9",
+        "--set",
+        "length.epochs=1",
+        "--set",
+        "schedule.warmup_steps=0",
+        "--check",
+    )
     weighs = ("--set", "text.weighted_captions=true")
     said = frieze("train", "named", *knobs, *weighs).err.splitlines()
     assert "length.steps = 9 is not used" in said[0]
