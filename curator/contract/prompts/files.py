@@ -81,7 +81,7 @@ def _of_toml(text: str, name: str) -> Iterator[ReadPrompt]:
     """`[prompt]` with what all share, and a `[[prompt.subset]]` each."""
     try:
         table = tomllib.loads(text).get("prompt")
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise UserError(f"{name} is no TOML: {visible(str(error))}", "mend the line it names") from error
     subsets = table.get("subset") if isinstance(table, dict) else None
     if not isinstance(subsets, list):

@@ -170,6 +170,7 @@ def test_toml_and_json_as_sd_scripts_has_them(tmp_path: Path) -> None:
         ("p.json", '[{"prompt": "a", "width": true}]', "--w is 'True'"),
         ("p.json", '[{"prompt": "a", "width": 64.5}]', "--w is '64.5'"),
         ("p.toml", "[prompt", "is no TOML"),
+        ("p.toml", "x = " + "[" * 20_000, "is no TOML"),
         ("p.toml", 'prompt = "a"', "has no [[prompt.subset]]"),
         ("p.toml", "[prompt]\nsubset = [3]", "neither a line nor an object"),
     ],
