@@ -156,6 +156,12 @@ def test_toml_and_json_as_sd_scripts_has_them(tmp_path: Path) -> None:
     assert lines_of_entries(["p.json", "kept --n x"], tmp_path) == lines
 
 
+def test_a_folder_is_no_file_of_prompts(tmp_path: Path) -> None:
+    with pytest.raises(UserError) as refused:
+        read_prompts(tmp_path)
+    assert refused.value.what.endswith("cannot be read: Is a directory")
+
+
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
