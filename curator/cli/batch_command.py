@@ -11,6 +11,7 @@ import typer
 
 from curator.cli.main import COMMANDS, dispatch
 from curator.cli.shared.boundary import exit_code_of
+from curator.cli.shared.output import in_any_case
 from curator.cli.shared.places import opened_together
 from curator.cli.shared.typer_apps import single
 from curator.contract.errors import UserError, did_you_mean
@@ -122,11 +123,13 @@ def _first_failure(lines: list[_Line]) -> int:
 
 def _do(line: _Line, told: str = "") -> int:
     """Do one line; raises what went wrong as a mistake of that line."""
+    code: int = ExitCode.DONE
     try:
-        code = dispatch(line.words)
+        with in_any_case():  # the lines behind one that nobody reads are done as well
+            code = dispatch(line.words)
+            sys.stdout.flush()
     except UserError as error:
         raise UserError(f"line {line.number}: {told}{error.what}", error.hint, error.code) from error
-    sys.stdout.flush()
     if code:
         what = f"line {line.number}: {told}'{visible(shlex.join(line.words))}' ended with {code}"
         raise UserError(what, "it says why above", ExitCode(code))

@@ -199,6 +199,18 @@ def test_a_tag_that_no_image_has_is_told_where_a_filter_is_kept(
         assert "'foxx'" in frieze("subset", "set", "new", "--repeats", 2).err
 
 
+@pytest.mark.parametrize(("end", "code"), [("| true", 0), ("| head -c1", 0), ("> /dev/full", 2)])
+@pytest.mark.parametrize("option", ["", "--atomic", "--keep-going"])
+def test_a_batch_is_done_in_spite_of_what_becomes_of_its_output(
+    collection: Path, frieze: Frieze, option: str, end: str, code: int
+) -> None:
+    (collection / "lines").write_text("mark keep fox\nls --json\nmark reject owl\n")
+    done = shell(f"{UNBUFFERED}frieze batch {option} < lines {end}", collection)
+    assert done.returncode == code, done.stderr
+    assert b"Traceback" not in done.stderr
+    assert names(frieze, "mark:keep OR mark:reject") == {"fox.png", "owl.png"}
+
+
 UNBUFFERED = "export PYTHONUNBUFFERED=1; "  # the first line already finds the pipe closed
 
 
