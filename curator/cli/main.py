@@ -12,6 +12,7 @@ from curator.contract.errors import UserError, did_you_mean, nearest
 from curator.contract.exit_codes import ExitCode
 
 COMPLETES = "_FRIEZE_COMPLETE"  # set by the scripts of `frieze completion` to the shell that asks
+_HELP = ("--help", "-h", "help")
 
 
 class Command(NamedTuple):
@@ -82,7 +83,7 @@ def dispatch(arguments: list[str]) -> int:
     word = arguments[0] if arguments else ""
     if word == "help" and len(arguments) > 1:
         return _help_about(arguments[1:])
-    if word in ("--help", "-h", "help"):
+    if word in _HELP:
         sys.stdout.write(help_text())
         return 0
     if word == "--version":
@@ -113,6 +114,8 @@ def _help_about(words: list[str]) -> int:
 
         sys.stdout.write(page())
         return 0
+    if words[0] in _HELP:
+        return dispatch(["help"])
     if words[0] not in COMMANDS:
         raise UserError(f"there is no command '{words[0]}'", did_you_mean(words[0], COMMANDS))
     return dispatch([*words, "--help"])

@@ -64,4 +64,6 @@ def _failure(code: int, said: str) -> UserError:
     lines = said.strip().splitlines() or [f"the program that makes images ended with {code}"]
     if code in _BROKEN:
         return UserError(f"making images broke: {lines[-1][:200]}", "those made are kept; ask again to go on")
-    return UserError(lines[0], lines[1] if len(lines) > 1 else "those made are kept; ask again to go on")
+    if len(lines) < 2:
+        return UserError(lines[0], "those made are kept; ask again to go on")
+    return UserError(lines[-2], lines[-1])  # before them, libraries may have complained

@@ -50,7 +50,7 @@ def changes_of(name: str, text: str) -> Tables:
     """
     try:
         given = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise UserError(visible(str(error)), "mend the line; # begins a comment") from error
     others = given.keys() - {name}
     if others:

@@ -169,7 +169,7 @@ def test_help_about_nothing_offers_the_nearest(frieze: Frieze, words: list[str],
 
 def test_bare_help_is_the_table_of_commands(frieze: Frieze) -> None:
     told = frieze("help").out
-    assert told == frieze("--help").out
+    assert told == frieze("--help").out == frieze("help", "--help").out == frieze("help", "help").out
     assert set(COMMANDS) <= set(re.findall(r"^  (\w+)  ", told, re.M))
 
 

@@ -330,6 +330,13 @@ def test_only_an_export_is_replaced(frozen: Path, frieze: Frieze, tmp_path: Path
     assert frieze("manifest", "export", "set", mine, "--replace").code == 2
     index = frozen.parents[1] / "frieze.db"
     assert frieze("export", "sqlite", index, "--replace").code == 2
+    for file in (mine / "thesis.tex", frozen, frozen.parents[1] / "pictures" / "fox.png"):
+        before = file.read_bytes()
+        done = frieze("export", "sqlite", file, "--replace")
+        assert (done.code, "is no export" in done.err) == (2, True)
+        assert file.read_bytes() == before
+    (mine / "new").touch()  # as mktemp makes it: nothing is lost
+    assert frieze("export", "sqlite", mine / "new", "--replace").code == 0
     assert (mine / "thesis.tex").read_text() == "years of work"
     assert frieze("ls", "--count").out == "4\n"
 
