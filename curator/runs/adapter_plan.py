@@ -8,7 +8,7 @@ from typing import Any
 from curator.contract.errors import UserError
 from curator.contract.recipe.recipe import Recipe
 from curator.runs.launch import check_installed, check_models
-from curator.runs.trainer_answers import answer_of
+from curator.runs.trainer_programs import answer_of
 
 PROGRAM: Sequence[str] = ("-m", "train.adapter_plan")
 

@@ -10,8 +10,8 @@ from curator.contract.buckets import Size
 from curator.contract.errors import UserError
 from curator.contract.progress import Progress
 from curator.contract.run.class_pictures import ClassPictures, write_job
-from curator.runs.image_programs import run_program
 from curator.runs.launch import check_installed
+from curator.runs.trainer_programs import run_program
 
 PROGRAM: Sequence[str] = ("-m", "train.class_pictures")
 

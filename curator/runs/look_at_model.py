@@ -9,7 +9,7 @@ from curator.contract.base_model.facts import facts_at
 from curator.contract.recipe.checks import TrainingWarning
 from curator.contract.recipe.recipe import Recipe
 from curator.runs.launch import check_installed, check_models
-from curator.runs.trainer_answers import answer_of
+from curator.runs.trainer_programs import answer_of
 
 PROGRAM: Sequence[str] = ("-m", "train.check_model")
 

@@ -15,8 +15,8 @@ from curator.contract.run.run_folder import RunFolder
 from curator.contract.run.sample_job import SampleJob, image_name
 from curator.contract.text import visible
 from curator.runs.follow import Follower
-from curator.runs.image_programs import run_program
 from curator.runs.launch import check_installed, check_models
+from curator.runs.trainer_programs import run_program
 
 PROGRAM: Sequence[str] = ("-m", "train.preview.render")
 Hear = Callable[[str, str], None]

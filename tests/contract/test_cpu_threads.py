@@ -67,6 +67,7 @@ def test_what_the_user_set_stays(tmp_path: Path) -> None:
         ("train.convert_model", []),
         ("train.tiny_base", []),
         ("train.loop", []),  # what a run loads
+        ("train.preview.samples", []),  # what the program that renders samples loads
         ("train.verify_lora", []),
     ],
 )

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import time
 from pathlib import Path
 
 import pytest
@@ -137,7 +134,7 @@ def test_at_rest_the_two_change_places_and_change_back(tiny_model: Path) -> None
 
 @pytest.mark.parametrize("device", ["model", "cpu"])
 def test_killed_and_resumed_equals_uninterrupted(
-    make_run, work, start_worker, events_of, device: str
+    make_run, work, kill_after, start_worker, device: str
 ) -> None:
     """S079: the average too, bit for bit, with a rule that counts updates."""
     sets = (
@@ -150,12 +147,7 @@ def test_killed_and_resumed_equals_uninterrupted(
     whole = make_run(*sets, name="whole")
     assert work(whole) == 0
     killed = make_run(*sets, name="killed")
-    worker = start_worker(killed)
-    while not any(isinstance(event, StepDone) and event.step >= 5 for event in events_of(killed)):
-        assert worker.poll() is None, killed.log_path.read_text()
-        time.sleep(0.02)
-    os.kill(worker.pid, signal.SIGKILL)
-    worker.wait()
+    kill_after(killed, 5)
     assert start_worker(killed).wait() == 0, killed.log_path.read_text()
     for end in ("", "-raw"):
         one = load_file(whole.output_dir / f"whole{end}.safetensors")

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import gc
 import json
-import os
-import signal
-import time
 from pathlib import Path
 
 import pytest
@@ -130,18 +127,13 @@ def test_a_single_file_is_the_folder(full_run, work, tiny_model: Path) -> None:
         assert opened.metadata()["ss_steps"] == "2"
 
 
-def test_killed_and_resumed_equals_uninterrupted(full_run, work, start_worker, events_of) -> None:
+def test_killed_and_resumed_equals_uninterrupted(full_run, work, kill_after, start_worker) -> None:
     """S079."""
     sets = ("length.steps=5", "save.state_every_steps=2")
     whole_run = full_run(*sets, name="whole")
     assert work(whole_run) == 0
     killed = full_run(*sets, name="killed")
-    worker = start_worker(killed)
-    while not any(isinstance(event, StepDone) and event.step >= 3 for event in events_of(killed)):
-        assert worker.poll() is None, killed.log_path.read_text()
-        time.sleep(0.02)
-    os.kill(worker.pid, signal.SIGKILL)
-    worker.wait()
+    kill_after(killed, 3)
     assert start_worker(killed).wait() == 0, killed.log_path.read_text()
     for name in ("unet", "text_encoder"):
         one = part(whole_run.output_dir / "whole", name)

@@ -53,6 +53,8 @@ class Sd1(StableDiffusion):
     def _states(self, captions: Sequence[str], rules: TextRules) -> Tensor:
         ids, weights = clip_text.tokenize(self.tokenizers[0], captions, rules)
         (encoder,) = self.text_encoders
-        states = encoder(ids.to(self.unet.device), output_hidden_states=True).hidden_states[-self.clip_skip]
+        states = encoder(ids.to(self._a_weight.device), output_hidden_states=True).hidden_states[
+            -self.clip_skip
+        ]
         states = getattr(encoder, "text_model", encoder).final_layer_norm(states)
         return clip_text.joined(states, weights, rules)
