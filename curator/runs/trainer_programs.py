@@ -85,8 +85,8 @@ def _run(program: Sequence[str], given: str, hear: Callable[[str], None]) -> tup
 def _failure(code: int, complaints: str, doing: str, hint: str) -> UserError:
     """Libraries warn on standard error as well: what a program refuses stands below."""
     lines = complaints.strip().splitlines()
-    if code == int(ExitCode.MISTAKE) and len(lines) > 1:
-        return UserError(lines[-2], lines[-1])
+    if code == int(ExitCode.MISTAKE) and lines:
+        return UserError(lines[-2], lines[-1]) if len(lines) > 1 else UserError(lines[0], hint)
     if code < 0:
         return UserError(f"{doing} broke: its program was ended by signal {-code}", hint)
     return UserError(f"{doing} broke: {lines[-1][:200] if lines else f'its program ended with {code}'}", hint)

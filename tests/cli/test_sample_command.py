@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 
 from curator.cli.sample_command import _adapter
 from curator.contract.errors import UserError
-from curator.runs.image_programs import run_program
+from curator.runs.trainer_programs import run_program
 from tests.cli.conftest import Frieze
 
 CASE = Path(__file__).parents[1] / "contract" / "prompts" / "sample_lines"
