@@ -9,7 +9,8 @@ from typing import Annotated, NamedTuple
 
 import typer
 
-from curator.cli.main import COMMANDS, dispatch
+from curator.cli.command_words import COMMANDS
+from curator.cli.main import dispatch
 from curator.cli.shared.boundary import exit_code_of
 from curator.cli.shared.output import in_any_case
 from curator.cli.shared.places import opened_together

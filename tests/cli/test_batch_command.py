@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from curator.cli.batch_command import ATOMIC
-from curator.cli.reference import commands
+from curator.cli.command_tree import commands
 from tests.cli.conftest import Done, Frieze
 
 Batch = Callable[..., Done]

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from curator.cli.main import COMMANDS
-from curator.cli.reference import commands
+from curator.cli.command_tree import commands
+from curator.cli.command_words import COMMANDS
 from curator.cli.shared.command_help import examples
 from curator.contract.run.run_folder import RunFolder
 from curator.runs import launch

@@ -18,9 +18,9 @@ import typing_extensions
 from PIL import Image
 from pydantic import ConfigDict, TypeAdapter
 
+from curator.cli.command_tree import commands
 from curator.cli.json_reference import VOCABULARY, all_shapes, page, types_of_words
 from curator.cli.main import dispatch
-from curator.cli.reference import commands
 from curator.cli.schemas.outputs import OUTPUTS, WITHOUT_JSON, Output
 from curator.cli.schemas.shapes import keys_of, schema_name
 from curator.cli.shared.boundary import exit_code_of

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from curator.cli.reference import commands
+from curator.cli.command_tree import commands
 
 Frieze = Callable[..., Any]
 
