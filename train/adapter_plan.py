@@ -8,10 +8,13 @@ from __future__ import annotations
 import sys
 from dataclasses import asdict
 from functools import partial
+from typing import TYPE_CHECKING
 
-from curator.contract.recipe.recipe import Recipe
 from train import quiet
 from train.asked import answer
+
+if TYPE_CHECKING:
+    from curator.contract.recipe.recipe import Recipe
 
 
 def main(arguments: list[str]) -> int:

@@ -6,12 +6,15 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from curator.contract.errors import UserError
 from curator.contract.files.json_data import to_json
 from curator.contract.locations import RECIPE
-from curator.contract.recipe.recipe import Recipe
 from curator.contract.recipe.toml_file import load_recipe
+
+if TYPE_CHECKING:
+    from curator.contract.recipe.recipe import Recipe
 
 
 def answer(work: Callable[[Recipe], object]) -> int:

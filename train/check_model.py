@@ -7,10 +7,13 @@ hub only the small files are fetched.
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
-from curator.contract.recipe.recipe import Recipe
 from train import quiet
 from train.asked import answer
+
+if TYPE_CHECKING:
+    from curator.contract.recipe.recipe import Recipe
 
 
 def main() -> int:

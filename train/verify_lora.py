@@ -12,6 +12,7 @@ import argparse
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -25,10 +26,12 @@ from train import quiet
 from train.adapters.apply import apply_adapter
 from train.adapters.bundled import unbundled
 from train.families.conditioning import Framing
-from train.families.family import Family
 from train.families.load import load_family, pipeline_of
 from train.objective.noise import keyed_normal
 from train.weights.lora_file import read_lora
+
+if TYPE_CHECKING:
+    from train.families.family import Family
 
 _TOLERANCE = 1e-4  # float32 sums in another order, on outputs near 1
 _CAPTIONS = ("a photo of a cat", "")

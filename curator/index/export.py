@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from itertools import repeat
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pyroaring import BitMap
@@ -17,10 +17,12 @@ from curator.contract.files.whole_files import TakenError, drafted_file
 from curator.contract.locations import INDEX
 from curator.contract.text import visible
 from curator.index.changes.changes import id_array
-from curator.index.collection import Collection
 from curator.index.editing.texts import batches
 from curator.index.file.database import sqlite_errors
-from curator.index.images.images import ImageRow
+
+if TYPE_CHECKING:
+    from curator.index.collection import Collection
+    from curator.index.images.images import ImageRow
 
 _TABLES = """
 CREATE TABLE image(id INTEGER PRIMARY KEY, path TEXT NOT NULL, name TEXT NOT NULL, sha256 TEXT NOT NULL,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from curator.contract.errors import UserError
-from curator.contract.recipe.recipe import Recipe
 from curator.runs.launch import check_installed, check_models
 from curator.runs.trainer_programs import answer_of
+
+if TYPE_CHECKING:
+    from curator.contract.recipe.recipe import Recipe
 
 PROGRAM: Sequence[str] = ("-m", "train.adapter_plan")
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from curator.contract.buckets import Size
 from curator.contract.errors import UserError
-from curator.contract.progress import Progress
 from curator.contract.run.class_pictures import ClassPictures, write_job
 from curator.runs.launch import check_installed
 from curator.runs.trainer_programs import run_program
+
+if TYPE_CHECKING:
+    from curator.contract.buckets import Size
+    from curator.contract.progress import Progress
 
 PROGRAM: Sequence[str] = ("-m", "train.class_pictures")
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from curator.contract.base_model.facts import facts_at
 from curator.contract.recipe.checks import TrainingWarning
-from curator.contract.recipe.recipe import Recipe
 from curator.runs.launch import check_installed, check_models
 from curator.runs.trainer_programs import answer_of
+
+if TYPE_CHECKING:
+    from curator.contract.recipe.recipe import Recipe
 
 PROGRAM: Sequence[str] = ("-m", "train.check_model")
 

@@ -12,12 +12,14 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from curator.contract.errors import UserError
 from curator.contract.exit_codes import ExitCode
-from curator.contract.recipe.recipe import Recipe
 from curator.contract.recipe.toml_file import dump_recipe
+
+if TYPE_CHECKING:
+    from curator.contract.recipe.recipe import Recipe
 
 _REPORT = "it is a fault of the program: please report it"
 _GO_ON = "those made are kept; ask again to go on"

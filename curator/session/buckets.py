@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from curator.contract.buckets import BucketRule, Placement, Size, place
 from curator.index.bucket_rule import bucket_rule, change_bucket_rule, set_bucket_rule
-from curator.index.collection import Collection
 from curator.session.three_way_merge import three_way_merge
 
 if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen waits for none of it
     from numpy.typing import NDArray
 
     from curator.index.changes.edits import Commit
+    from curator.index.collection import Collection
     from curator.index.images.images import ImageRow
 
 

@@ -6,11 +6,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from curator.index.collection import Collection
-
 if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen waits for none of it
     from curator.contract.recipe.recipe import Recipe
     from curator.freeze.caption_walk import CaptionWalk, Showing
+    from curator.index.collection import Collection
 
 
 class Captions:

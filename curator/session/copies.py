@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from curator.index.collection import Collection
-
 if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen waits for none of it
     import numpy as np
     from numpy.typing import NDArray
 
+    from curator.index.collection import Collection
     from curator.scan.copies.duplicates import Group
     from curator.scan.copies.fingerprint import Filled, Progress
     from curator.scan.copies.keeping import CopyResolution

@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from curator.index.changes.edits import Commit, Edit, SetMark
-from curator.index.collection import Collection
 from curator.index.history import redo_to, undo_to
 
 if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen waits for none of it
     from pyroaring import BitMap
+
+    from curator.index.collection import Collection
 
 
 class Edits:

@@ -6,11 +6,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from curator.index.collection import Collection
-
 if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen waits for none of it
     from pyroaring import BitMap
 
+    from curator.index.collection import Collection
     from curator.interop.apply import ImportReport
     from curator.interop.matching.word_import import AnnotationReport
     from curator.interop.matching.word_import import Progress as ImportProgress

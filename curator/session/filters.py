@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from curator.filter.evaluate import select
 from curator.filter.fields import SORTS
-from curator.index.collection import Collection
-from curator.index.tables.small_tables import SavedFilter
+
+if TYPE_CHECKING:
+    from curator.index.collection import Collection
+    from curator.index.tables.small_tables import SavedFilter
 
 
 class Filters:

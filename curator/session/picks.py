@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from curator.index.collection import Collection
 from curator.index.tables.picks import Pick
 
 if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen waits for none of it
     from pyroaring import BitMap
 
+    from curator.index.collection import Collection
     from curator.select.pick import PickResult
     from curator.select.rules import PickRules
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from curator.contract.errors import UserError
 from curator.contract.text import visible
-from curator.index.collection import Collection
 from curator.index.tables.rows import Subset
 from curator.session.edits import Edits
 from curator.session.images import Images
@@ -17,6 +16,7 @@ from curator.session.subsets import Subsets
 if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen waits for none of it
     from curator.contract.buckets import Size
     from curator.contract.run.class_pictures import ClassPictures
+    from curator.index.collection import Collection
 
 Progress = Callable[[int, int], None]  # images made, in all
 

@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from curator.index.collection import Collection
-
 if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen waits for none of it
     from curator.contract.progress import Progress
     from curator.index.changes.edits import Commit
+    from curator.index.collection import Collection
     from curator.tags.clean import CleanRules, Diff
     from curator.tags.derive import Derived
     from curator.tags.derive_plan import DerivePlan

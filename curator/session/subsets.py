@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from curator.contract.errors import UserError, did_you_mean
 from curator.contract.text import visible
 from curator.filter.evaluate import select
-from curator.index.collection import Collection
 from curator.index.tables.picks import pick_filter
 from curator.index.tables.small_tables import Subset
 from curator.session.three_way_merge import three_way_merge
@@ -18,6 +17,7 @@ from curator.session.three_way_merge import three_way_merge
 if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen waits for none of it
     from curator.freeze.balance import Balanced
     from curator.freeze.preview import FreezePreview
+    from curator.index.collection import Collection
 
 
 class Subsets:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from curator.contract.errors import UserError, nearest
 from curator.contract.text import visible
-from curator.index.collection import Collection
 
 if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen waits for none of it
     from curator.index.changes.edits import Rewrite
+    from curator.index.collection import Collection
     from curator.index.tags.tag_table import Tag
     from curator.tags.identifier import Identifiers
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tomlkit
 from tomlkit.container import Container
@@ -12,7 +12,6 @@ from tomlkit.items import Table
 
 from curator.contract.errors import UserError
 from curator.contract.text import visible
-from curator.index.collection import Collection
 from curator.tags.tables import (
     SETTING,
     Tables,
@@ -21,6 +20,9 @@ from curator.tags.tables import (
     tables_of,
     with_changes,
 )
+
+if TYPE_CHECKING:
+    from curator.index.collection import Collection
 
 # A line that a person took out of these comes back as one that does nothing: changes are merged with the program's.
 _TAKEN_OUT: Mapping[str, Callable[[str], Any]] = {

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from curator.contract.text import visible
-from curator.session.session import Session
 
 if TYPE_CHECKING:
     from curator.session.copies import Group
     from curator.session.images import ImageRow, PostFacts
+    from curator.session.session import Session
 
 DISTANCES: tuple[int | None, ...] = (None, 0, 2, 4, 6, 8, 10)  # of 64 bits; None: only the same file
 _SCORES = 3  # of models, that a column has room for

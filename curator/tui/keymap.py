@@ -12,6 +12,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from textual.keys import _character_to_key  # Textual names keys so; it has no public function for it
 
@@ -19,7 +20,9 @@ from curator.contract.errors import UserError, did_you_mean
 from curator.contract.files.regular_file import TEXT_BYTES, read_regular
 from curator.contract.text import visible
 from curator.tui import app_keys, screens, widgets
-from curator.tui.keys import KeyAction
+
+if TYPE_CHECKING:
+    from curator.tui.keys import KeyAction
 
 # Panels whose keys work at the same time: a key may mean one thing in each group.
 _TOGETHER: tuple[tuple[str, ...], ...] = (

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from textual.strip import Strip
 
-from curator.contract.buckets import Placement
+if TYPE_CHECKING:
+    from curator.contract.buckets import Placement
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PIL import Image, ImageDraw, ImageOps, UnidentifiedImageError
 from rich.color import Color
@@ -15,11 +16,13 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
-from curator.contract.buckets import Box, Placement
 from curator.contract.files.picture_file import open_picture
 from curator.contract.flatten import flattened
 from curator.scan.headers.header import MAX_PIXELS  # and sets Pillow's own limits
 from curator.tui.picture_request import Picture, PictureRequest
+
+if TYPE_CHECKING:
+    from curator.contract.buckets import Box, Placement
 
 _UPPER_HALF = "▀"
 

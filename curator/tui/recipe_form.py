@@ -8,14 +8,16 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from curator.contract.errors import UserError
 from curator.contract.recipe.checks import check_recipe
 from curator.contract.recipe.fields import FieldInfo, Value, active_fields, checked, recipe_fields
-from curator.contract.recipe.recipe import Recipe
 from curator.contract.recipe.toml_file import load_recipe, presets, values_of, with_values
-from curator.session.session import Session
+
+if TYPE_CHECKING:
+    from curator.contract.recipe.recipe import Recipe
+    from curator.session.session import Session
 
 HEAD = ("manifest", "preset", "name of the run")
 

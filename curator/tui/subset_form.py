@@ -19,7 +19,6 @@ from curator.contract.buckets import (
     Resample,
     checked,
 )
-from curator.contract.caption.captions import CaptionRules
 from curator.contract.errors import UserError, did_you_mean
 from curator.contract.manifest.header import MASK_MODES, MaskMode
 from curator.contract.text import visible
@@ -27,6 +26,7 @@ from curator.tui.recipe_form import in_text
 from curator.tui.screens.dialogs import FormLine, number_of, whole_number_of, yes_or_no
 
 if TYPE_CHECKING:
+    from curator.contract.caption.captions import CaptionRules
     from curator.session.subsets import Subset
 
 

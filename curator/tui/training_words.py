@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from curator.contract.epoch_plan import Span
-from curator.contract.recipe.recipe import Recipe
 from curator.contract.run.run_length import plan_training
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
+    from curator.contract.epoch_plan import Span
+    from curator.contract.recipe.recipe import Recipe
     from curator.freeze.caption_walk import CaptionPreview
 
 

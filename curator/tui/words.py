@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from curator.contract.buckets import Size
 from curator.contract.errors import UserError
 from curator.contract.text import visible
 from curator.index.changes.edits import AddTags, RemoveTags, RenameTag, SetCaption, SetMark
@@ -15,6 +14,7 @@ from curator.index.editing.describe import images_in_words, skipped_in_words
 from curator.tags.text import clean_tags
 
 if TYPE_CHECKING:
+    from curator.contract.buckets import Size
     from curator.session.edits import Commit, Edit
     from curator.session.images import ImageRow, ScanReport
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from curator.contract.errors import UserError
-from train.adapters.kinds.kind import Kind, Spec
 from train.adapters.kinds.table import KINDS
 from train.trained.trained import Written, grouped
 from train.weights.lora_file import Stored, write_lora
+
+if TYPE_CHECKING:
+    from train.adapters.kinds.kind import Kind, Spec
 
 
 class AdaptedModule:

@@ -5,20 +5,22 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from torch import Tensor, nn
 from transformers import CLIPTokenizer
 
-from curator.contract.base_model.prediction import Chosen
 from train.families import clip_text
-from train.families.clip_text import TextRules
-from train.families.conditioning import Conditioning, Framing
-from train.families.family import AdapterRoots, BaseFacts, TextEncoder
 from train.families.vae import Moments, decoded, moments_of, scaled_latents
 from train.objective.noise_schedule import alphas_cumprod
+
+if TYPE_CHECKING:
+    from curator.contract.base_model.prediction import Chosen
+    from train.families.clip_text import TextRules
+    from train.families.conditioning import Conditioning, Framing
+    from train.families.family import AdapterRoots, BaseFacts, TextEncoder
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +17,9 @@ from transformers import CLIPTokenizer
 
 from curator.contract.caption.clip_tokens import CLIP_VOCAB, TOKENS_A_CHUNK
 from curator.contract.caption.prompt_weights import Weighted, parse_weights
-from curator.contract.recipe.recipe import Text
+
+if TYPE_CHECKING:
+    from curator.contract.recipe.recipe import Text
 
 TOKENS = TOKENS_A_CHUNK + 2  # with the start and the end mark
 

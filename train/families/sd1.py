@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from train.families import clip_text
 from train.families.base import StableDiffusion
-from train.families.clip_text import TextRules
 from train.families.conditioning import Conditioning, Framing
 from train.families.family import AdapterRoots, BaseFacts
+
+if TYPE_CHECKING:
+    from train.families.clip_text import TextRules
 
 
 class Sd1(StableDiffusion):

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
 import torch
 
-from curator.contract.recipe.recipe import Recipe
-from train.data.batches import BatchReader
 from train.data.latents import Latents, keep_latents
 from train.device import gather
 from train.families.clip_text import rules_of
-from train.families.family import Family
 from train.families.load import load_of_recipe
-from train.job import Process
 from train.trained.table import TRAINED
-from train.trained.trained import Trained
+
+if TYPE_CHECKING:
+    from curator.contract.recipe.recipe import Recipe
+    from train.data.batches import BatchReader
+    from train.families.family import Family
+    from train.job import Process
+    from train.trained.trained import Trained
 
 
 def load_model(

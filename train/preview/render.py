@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from curator.contract.errors import UserError
 from curator.contract.exit_codes import ExitCode
-from curator.contract.recipe.recipe import Recipe
 from curator.contract.run.sample_job import SampleJob, image_name, read_sample_job
 from curator.contract.text import visible
 from train import quiet
 from train.asked import recipe_of
 
 if TYPE_CHECKING:
+    from curator.contract.recipe.recipe import Recipe
     from train.families.family import Family
     from train.preview.samples import Wanted
 

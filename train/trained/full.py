@@ -10,19 +10,22 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from curator.contract.errors import UserError
 from curator.contract.files.picture_file import file_sha256
-from curator.contract.recipe.recipe import FullFinetune as FullKnobs
-from curator.contract.recipe.recipe import Optimizer, Recipe
-from train.families.family import Family
 from train.models.save import write_folder, write_single_file
 from train.trained.rates import check_encoders, group_of, parts
 from train.trained.trained import Written, grouped
-from train.weights.lora_file import Stored
+
+if TYPE_CHECKING:
+    from curator.contract.recipe.recipe import FullFinetune as FullKnobs
+    from curator.contract.recipe.recipe import Optimizer, Recipe
+    from train.families.family import Family
+    from train.weights.lora_file import Stored
 
 _EMBEDDINGS = ("token_embedding", "position_embedding")
 

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from curator.contract.buckets import Size
 from curator.contract.errors import UserError
 from curator.contract.files.json_data import checked, read_object, to_json
 from curator.contract.files.whole_files import replace_file
 from curator.contract.text import visible
+
+if TYPE_CHECKING:
+    from curator.contract.buckets import Size
 
 JOB = "job.json"
 RECORD = "made.jsonl"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from types import FrameType
 
 
@@ -34,7 +34,7 @@ class StopSignals:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     @contextlib.contextmanager
-    def leaving_by(self, leave: Callable[[], None]) -> Iterator[None]:
+    def leaving_by(self, leave: Callable[[], None]) -> Generator[None]:
         """Where no exception may rise, as in the import of compiled libraries, a second signal calls `leave`."""
         self._leave = leave
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from pyroaring import BitMap
 from textual import on
@@ -14,7 +14,6 @@ from textual.widgets import Label
 
 from curator.filter.result import Result
 from curator.index.changes.edits import RemoveTags, ReorderTags, SetMark
-from curator.session.session import Session
 from curator.tui.background import cancelled, in_background, user_errors_shown
 from curator.tui.browse_keys import KEYS
 from curator.tui.editing import COUNTED, Editor
@@ -39,6 +38,9 @@ from curator.tui.widgets.line_list import LineList
 from curator.tui.widgets.preview import Preview
 from curator.tui.widgets.tag_panel import TagPanel
 from curator.tui.words import about_image
+
+if TYPE_CHECKING:
+    from curator.session.session import Session
 
 _SLOW_S = 0.4  # a question that takes longer says that it is being looked for
 _PANELS = ("-facets", "-no-picture")  # classes that show other panels, as app.tcss says

@@ -17,9 +17,7 @@ from textual.widgets import Label
 
 from curator.contract.caption.clip_tokens import count_tokens
 from curator.contract.errors import UserError
-from curator.contract.recipe.recipe import Recipe
 from curator.contract.text import visible
-from curator.session.session import Session
 from curator.tui.background import in_background
 from curator.tui.keys import KeyAction, bindings
 from curator.tui.messages import UserErrorRaised, WorkDone, WorkRefused
@@ -33,8 +31,10 @@ from curator.tui.widgets.lines import Lines, fitted
 from curator.tui.widgets.preview import Preview
 
 if TYPE_CHECKING:
+    from curator.contract.recipe.recipe import Recipe
     from curator.freeze.caption_walk import CaptionWalk, SampleShown, StepShown
     from curator.session.manifests import FrozenManifest
+    from curator.session.session import Session
 
 _VIEWS = ("as trained", "crop outlined", "whole")
 

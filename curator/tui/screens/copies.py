@@ -11,9 +11,7 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 from textual.widgets import Label
 
-from curator.contract.errors import UserError
 from curator.contract.text import visible
-from curator.session.session import Session
 from curator.tui.background import in_background, progress_on_status, user_errors_shown, write
 from curator.tui.copy_groups import (
     DISTANCES,
@@ -40,8 +38,10 @@ from curator.tui.widgets.preview import Preview
 from curator.tui.words import images_in_words
 
 if TYPE_CHECKING:
+    from curator.contract.errors import UserError
     from curator.session.copies import CopyResolution, Group
     from curator.session.edits import Commit
+    from curator.session.session import Session
 
 _MOST_COLUMNS = 4
 _COLUMN_CELLS = 38  # two columns at 80 cells, three at 120

@@ -10,13 +10,13 @@ from textual.screen import Screen
 from curator.contract.errors import UserError
 from curator.contract.text import visible
 from curator.index.tables.rows import SavedFilter
-from curator.session.session import Session
 from curator.tui.filter_text import sort_of, sorted_by
 from curator.tui.screens.choice import Choice, Line
 from curator.tui.screens.dialogs import Form, FormLine
 
 if TYPE_CHECKING:
     from curator.session.images import Result
+    from curator.session.session import Session
 
 Show = Callable[[str], None]
 

@@ -14,7 +14,6 @@ from textual.widgets import Label
 from curator.contract.errors import UserError
 from curator.contract.locations import MANIFEST_SUFFIX, MANIFESTS
 from curator.contract.text import visible
-from curator.session.session import Session
 from curator.tui.background import in_background, progress_on_status, user_errors_shown
 from curator.tui.keys import KeyAction, bindings
 from curator.tui.messages import (
@@ -34,6 +33,7 @@ from curator.tui.widgets.lines import Passage, fitted
 if TYPE_CHECKING:
     from curator.freeze.checks.checks import Finding
     from curator.session.manifests import FreezeReport, FrozenManifest
+    from curator.session.session import Session
 
 _NAME_CELLS = 24  # of a manifest, before its other facts get room
 

@@ -13,13 +13,10 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Label
 
-from curator.contract.recipe.recipe import Recipe
 from curator.contract.text import visible
 from curator.freeze.caption_walk import CaptionPreview
-from curator.session.session import Session
 from curator.tui.background import cancelled, in_background
 from curator.tui.keys import bindings
-from curator.tui.messages import WorkDone, WorkRefused
 from curator.tui.recipe_form import remembered_recipe
 from curator.tui.screens.dialogs import KEYS as DIALOG_KEYS
 from curator.tui.screens.dialogs import said as said_mistake
@@ -28,8 +25,11 @@ from curator.tui.widgets.line_list import LineList
 from curator.tui.widgets.lines import Lines
 
 if TYPE_CHECKING:
+    from curator.contract.recipe.recipe import Recipe
     from curator.session.images import ImageRow
     from curator.session.manifests import FrozenManifest
+    from curator.session.session import Session
+    from curator.tui.messages import WorkDone, WorkRefused
 
 EPOCHS = 20
 

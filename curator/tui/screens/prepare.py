@@ -13,7 +13,6 @@ from textual.screen import Screen
 from textual.widgets import Label
 
 from curator.contract.text import visible
-from curator.session.session import Session
 from curator.tui.background import in_background, progress_on_status, user_errors_shown
 from curator.tui.keys import KeyAction, bindings
 from curator.tui.messages import (
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     from curator.session.edits import Commit
     from curator.session.exchange import ImportReport
     from curator.session.rules import Review, Rule
+    from curator.session.session import Session
 
 _WHAT: dict[Rule, str] = {
     "quality": "quality by favourites, inside each rating",

@@ -12,7 +12,6 @@ from textual.screen import Screen
 
 from curator.contract.text import visible
 from curator.runs.dashboard import dashboard_lines
-from curator.session.session import Session
 from curator.tui.background import in_background, user_errors_shown
 from curator.tui.keys import KeyAction, bindings
 from curator.tui.messages import UserErrorRaised, WorkDone, WorkRefused
@@ -26,6 +25,7 @@ from curator.tui.widgets.status_line import StatusLine
 if TYPE_CHECKING:
     from curator.runs.fold import RunView
     from curator.session.runs import Follower, RunSummary
+    from curator.session.session import Session
 
 LOOK_EVERY_S = 0.5
 LIST_EVERY_LOOKS = 4

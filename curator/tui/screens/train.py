@@ -13,15 +13,10 @@ from textual.app import ComposeResult
 from textual.screen import Screen
 from textual.widgets import Input, Label
 
-from curator.contract.epoch_plan import Span
 from curator.contract.errors import UserError
 from curator.contract.manifest.manifest import open_manifest
-from curator.contract.recipe.fields import FieldInfo
-from curator.contract.recipe.recipe import Recipe
 from curator.contract.recipe.toml_file import presets
-from curator.contract.run.run_folder import RunFolder
 from curator.contract.text import visible
-from curator.session.session import Session
 from curator.tui.background import in_background, user_errors_shown, write
 from curator.tui.keys import KeyAction, bindings
 from curator.tui.messages import (
@@ -53,7 +48,12 @@ from curator.tui.widgets.entry import Entry
 from curator.tui.widgets.line_list import LineList
 
 if TYPE_CHECKING:
+    from curator.contract.epoch_plan import Span
+    from curator.contract.recipe.fields import FieldInfo
+    from curator.contract.recipe.recipe import Recipe
+    from curator.contract.run.run_folder import RunFolder
     from curator.session.manifests import FrozenManifest
+    from curator.session.session import Session
 
 KEYS = (
     KeyAction("train.launch", "L", "launch", "start the training", "launch"),
