@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from curator.cli.schemas.training import FreezeOutlook, FreezeReport
     from curator.cli.schemas.words import Doubt
     from curator.contract.buckets import BucketRule
-    from curator.session.manifests import FrozenManifest
     from curator.session.session import Session
+    from curator.session.training.manifests import FrozenManifest
 
 _LONG = 500  # characters of a filter
 

@@ -13,12 +13,12 @@ from curator.cli.shared.places import collection_folder, manifest_file, manifest
 from curator.cli.shared.progress import progress_shown
 from curator.contract.exit_codes import ExitCode
 from curator.contract.text import visible
-from curator.session.manifests import Format
+from curator.session.training.manifests import Format
 
 if TYPE_CHECKING:
     from curator.cli.schemas.training import ManifestDiff as DiffReport
     from curator.cli.schemas.training import ManifestImport
-    from curator.session.manifests import ManifestDiff
+    from curator.session.training.manifests import ManifestDiff
 
 ManifestArgument = Annotated[str, typer.Argument(metavar="MANIFEST", help="Name in the collection, or path.")]
 

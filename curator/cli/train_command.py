@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from curator.contract.recipe.checks import TrainingWarning
     from curator.contract.recipe.recipe import Recipe
     from curator.contract.run.run_folder import RunFolder
-    from curator.session.runs import Runs
+    from curator.session.training.runs import Runs
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 

@@ -12,7 +12,7 @@ from curator.runs.trainer_programs import answer_of
 if TYPE_CHECKING:
     from curator.contract.recipe.recipe import Recipe
 
-PROGRAM: Sequence[str] = ("-m", "train.adapter_plan")
+PROGRAM: Sequence[str] = ("-m", "train.programs.adapter_plan")
 
 
 def plan(recipe: Recipe, family: str | None = None) -> dict[str, Any]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from curator.contract.buckets import Size
     from curator.contract.progress import Progress
 
-PROGRAM: Sequence[str] = ("-m", "train.class_pictures")
+PROGRAM: Sequence[str] = ("-m", "train.programs.class_pictures")
 
 
 def shared_sizes(loads: Sequence[tuple[Size, int]], count: int) -> tuple[Size, ...]:

@@ -14,7 +14,7 @@ from curator.runs.trainer_programs import answer_of
 if TYPE_CHECKING:
     from curator.contract.recipe.recipe import Recipe
 
-PROGRAM: Sequence[str] = ("-m", "train.check_model")
+PROGRAM: Sequence[str] = ("-m", "train.programs.check_model")
 
 
 def look_at_model(recipe: Recipe, *, whole: bool = False) -> list[TrainingWarning]:

@@ -11,7 +11,7 @@ from curator.contract.errors import UserError
 from curator.contract.recipe.fields import recipe_fields
 from curator.contract.recipe.toml_file import load_recipe, presets
 from curator.runs import launch
-from curator.tui.recipe_form import (
+from curator.tui.text.recipe_form import (
     RecipeForm,
     form_from,
     form_rows,

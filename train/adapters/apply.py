@@ -1,7 +1,7 @@
 """Adapters as a change of weights: what a file says is added to the plain weights of a model.
 
 Our own reading of the file format, independent of the code that trains and of diffusers; the latter is compared in
-`train.verify_lora`.
+`train.programs.verify_lora`.
 """
 
 from __future__ import annotations

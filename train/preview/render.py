@@ -15,7 +15,7 @@ from curator.contract.exit_codes import ExitCode
 from curator.contract.run.sample_job import SampleJob, image_name, read_sample_job
 from curator.contract.text import visible
 from train import quiet
-from train.asked import recipe_of
+from train.programs.asked import recipe_of
 
 if TYPE_CHECKING:
     from curator.contract.recipe.recipe import Recipe

@@ -22,7 +22,7 @@ from curator.contract.text import visible
 if TYPE_CHECKING:
     from pyroaring import BitMap
 
-    from curator.session.images import NamedImages, Result
+    from curator.session.images.images import NamedImages, Result
     from curator.session.session import Session
 
 _NAMES = "ids or paths of images"

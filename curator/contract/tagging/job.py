@@ -11,16 +11,14 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from curator.contract.errors import UserError
 from curator.contract.files.json_data import checked, object_of, read_object, to_json
 from curator.contract.files.regular_file import open_regular, read_regular
 from curator.contract.files.whole_files import drafted_file, replace_file
+from curator.contract.tagging.zoo import Kind, ModelRow  # noqa: TC001 (`checked` reads the annotations of the job)
 from curator.contract.text import visible
-
-if TYPE_CHECKING:
-    from curator.contract.tagging.zoo import Kind, ModelRow
 
 JOB, IMAGES, LABELS, PARTS = "job.json", "images.jsonl", "labels.json", "parts"
 FLOOR = 0.05  # probabilities at or below it are not kept

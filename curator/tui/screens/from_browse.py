@@ -10,7 +10,7 @@ from textual.screen import Screen
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
-    from curator.session.images import ImageRow
+    from curator.session.images.images import ImageRow
     from curator.session.session import Session
     from curator.tui.widgets.image_list import ImageList
 

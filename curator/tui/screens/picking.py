@@ -17,10 +17,10 @@ from curator.tui.background import in_background, write
 from curator.tui.messages import StatusChanged
 from curator.tui.screens.dialogs import Form, FormLine, number_of, whole_number_of
 from curator.tui.screens.proposal import Proposal
-from curator.tui.words import images_in_words
+from curator.tui.text.words import images_in_words
 
 if TYPE_CHECKING:
-    from curator.session.picks import PickResult
+    from curator.session.images.picks import PickResult
     from curator.session.session import Session
 
 _LINES = (

@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from textual.screen import ModalScreen
 from textual.widgets import Label
 
-from curator.tui.keys import KeyAction, bindings
+from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.widgets.chrome import Foot
 from curator.tui.widgets.preview import Preview
 

@@ -15,7 +15,7 @@ from textual.widgets import Label
 from curator.contract.errors import UserError
 from curator.index.changes.edits import Edit
 from curator.tui.background import in_background
-from curator.tui.keys import bindings
+from curator.tui.keyboard.keys import bindings
 from curator.tui.screens.dialogs import KEYS as DIALOG_KEYS
 from curator.tui.screens.dialogs import said
 from curator.tui.widgets.entry import Found, TagEntry

@@ -11,7 +11,7 @@ from textual.message import Message
 from curator.contract.text import visible
 from curator.filter.facets import Facets
 from curator.tui.background import cancelled, in_background
-from curator.tui.keys import KeyAction, bindings
+from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.widgets.line_list import LineList
 
 if TYPE_CHECKING:

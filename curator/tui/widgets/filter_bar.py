@@ -13,7 +13,7 @@ from textual.timer import Timer
 from textual.widgets import Input, Label
 
 from curator.contract.text import visible
-from curator.tui.keys import KeyAction, bindings
+from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.widgets.entry import Entry
 
 if TYPE_CHECKING:

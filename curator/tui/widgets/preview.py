@@ -15,7 +15,7 @@ from textual.widget import Widget
 
 from curator.contract.text import visible
 from curator.tui.background import in_background
-from curator.tui.picture_request import Picture, PictureRequest
+from curator.tui.drawing.picture_request import Picture, PictureRequest
 from curator.tui.widgets.lines import fitted
 
 if TYPE_CHECKING:
@@ -111,6 +111,6 @@ class Preview(Widget):
 
 
 def _drawn(request: PictureRequest) -> Picture:
-    from curator.tui.pictures import draw_picture  # Pillow: not before the first image
+    from curator.tui.drawing.pictures import draw_picture  # Pillow: not before the first image
 
     return draw_picture(request)
