@@ -126,13 +126,18 @@ def worker_command(run: RunFolder, processes: int) -> list[str]:
     return [sys.executable, *spread, *worker]
 
 
+def is_installed() -> bool:
+    """Whether the trainer's libraries are there."""
+    return importlib.util.find_spec("torch") is not None
+
+
 def check_installed() -> None:
     """Refuse where the trainer's libraries are not there.
 
     Raises:
         UserError: PyTorch is not installed.
     """
-    if importlib.util.find_spec("torch") is None:
+    if not is_installed():
         raise UserError("training needs PyTorch, which is not installed", "pip install 'frieze[train]'")
 
 
