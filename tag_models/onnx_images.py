@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from curator.contract.files.picture_file import file_sha256
 from curator.contract.tagging.job import Device
 from curator.contract.tagging.zoo import Activation, ModelRow
 from tag_models.activation import activated
@@ -28,7 +27,6 @@ class OnnxImages:
         self._activation: Activation = row.activation
         shape = self._session.input
         self.device = self._session.device
-        self.hash = file_sha256(file)
         self.batch_size = shape.batch
         self.side = shape.side or row.side or _SIDE
         self.frame = Framing(self.side, row.fit, row.pad, row.filter)

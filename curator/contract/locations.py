@@ -9,6 +9,9 @@ IMPORT_LOCK = f"{INDEX}-import"
 MANIFESTS = "manifests"
 MANIFEST_SUFFIX = ".manifest"
 RUNS = "runs"
+PROPOSALS = (
+    "proposals"  # jobs of tag models, by date and model, and what was kept of them, by the model's hash
+)
 CLASS_IMAGES = "class"
 DEMO_MARKER = ".frieze-demo"  # in a folder that `frieze demo` may replace
 DRAFT_PREFIX = ".frieze-"  # of what is being written and has not got its name yet
@@ -46,6 +49,11 @@ def manifest_file(collection: Path, name: str) -> Path:
 def manifest_files(folder: Path) -> list[Path]:
     """The manifests in a folder of manifests, by name."""
     return sorted(folder.glob(f"*{MANIFEST_SUFFIX}"))
+
+
+def proposals_folder(collection: Path) -> Path:
+    """Where a collection's jobs of tag models and their answers are."""
+    return collection / PROPOSALS
 
 
 def runs_folder(collection: Path) -> Path:

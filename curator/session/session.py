@@ -25,6 +25,7 @@ from curator.session.images import Images
 from curator.session.manifests import Manifests
 from curator.session.memory import Memory
 from curator.session.picks import Picks
+from curator.session.proposals import Proposals
 from curator.session.quarantine import Quarantine
 from curator.session.regularisation import Regularisation
 from curator.session.rules import Rules
@@ -60,6 +61,7 @@ class Session:
         self.exchange = Exchange(collection)
         self.sidecars = Sidecars(collection)
         self.runs = Runs(runs_folder(collection.folder))
+        self.proposals = Proposals(collection)
         self.quarantine = Quarantine(collection)
         self.memory = Memory(collection)
         self.upkeep = Upkeep(collection)

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from curator.contract.errors import UserError
-from curator.contract.files.picture_file import file_sha256
 from curator.contract.tagging.job import Device, TaggingJob
 from curator.contract.tagging.zoo import Kind, ModelRow
 from curator.contract.text import visible
@@ -41,7 +40,6 @@ class ClipHead:
         """
         self._device = on_device(device)
         self.device = self._device.type
-        self.hash = file_sha256(folder / row.weights)
         self._encoder: Any = loaded("CLIPVisionModelWithProjection", folder / ENCODER).to(self._device).eval()
         self._layers = [
             (w.to(self._device), b.to(self._device)) for w, b in _linear_layers(folder / row.weights)

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from curator.contract.errors import UserError
-from curator.contract.files.picture_file import file_sha256
 from curator.contract.tagging.job import Device, TaggingJob
 from curator.contract.tagging.zoo import Filter, Kind, ModelRow
 from curator.contract.text import visible
@@ -21,7 +20,7 @@ from tag_models.labels import Labels
 from tag_models.model import Answers, Batch, Model
 from tag_models.pixels import Framing, Numbers
 from tag_models.scores import scored
-from tag_models.torch_device import inference, loaded, on_device, weights_file
+from tag_models.torch_device import inference, loaded, on_device
 
 _FILTERS: dict[int, Filter] = {
     0: "nearest",
@@ -51,7 +50,6 @@ class ImageClassifier:
         """
         self._device = on_device(device)
         self.device = self._device.type
-        self.hash = file_sha256(weights_file(folder))
         self._model: Any = loaded("AutoModelForImageClassification", folder).to(self._device).eval()
         own = tuple(str(name) for _, name in sorted(self._model.config.id2label.items()))
         self._score = scored(own, row)
