@@ -124,10 +124,10 @@ class _Worker:
 
     def _look(self) -> None:
         self._find_done()
+        identity = identity_of(self._job) if self._rank == 0 else ""
         model = load(self._job)
         names, classes = model.labels.names, model.labels.classes
         if self._rank == 0:
-            identity = identity_of(self._job)
             self._refuse_another(identity)
             write_loaded(self._folder, LoadedModel(identity, model.kind, model.device, names, classes))
         size = self._job.batch_size or _BATCH.get(model.device, 4)

@@ -127,6 +127,13 @@ class JobFollower:
             failure,
         )
 
+    def read(self) -> JobView:
+        """The job as it is now, a long log read to its end."""
+        view = self.poll()
+        while self._follower.is_behind:
+            view = self.poll()
+        return view
+
     @property
     def is_over(self) -> bool:
         """Whether nothing more will come unless the job is started again."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +12,7 @@ from curator.contract.errors import UserError, did_you_mean
 from curator.contract.locations import proposals_folder
 from curator.contract.text import visible
 from curator.index.collection import Collection
+from curator.index.sets.bitmaps import bitmap_of
 
 if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen waits for none of it
     from pyroaring import BitMap
@@ -25,9 +26,12 @@ if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen 
     from curator.proposals.kept_model import KeptModel
     from curator.proposals.queries import ByContent, ImageProposals
     from curator.proposals.thresholds import Thresholds
-    from curator.runs.tagging import JobFollower
+    from curator.runs.tagging import JobFollower, JobView
+
+    Images = Iterable[int] | BitMap
 
 _PAGE = 4096
+_SORTED_IMAGES = 100_000  # more are told as they are stored: in no order, but in bounded memory
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,7 @@ class AskedFor:
     images: int
     answered: int
     job: RunFolder | None
+    first_time: bool = False  # nobody asked this model here before
 
 
 class Proposals:
@@ -57,13 +62,13 @@ class Proposals:
         self._collection = collection
         self._folder = proposals_folder(collection.folder)
 
-    def propose(self, model: ZooModel, images: BitMap, how: HowToPropose, filter: str = "") -> AskedFor:
+    def propose(self, model: ZooModel, images: Images, how: HowToPropose, filter: str = "") -> AskedFor:
         """Ask a model for what it has not said yet of images: a job that lives on when this program ends.
 
         Raises:
             UserError: files of the model are missing, or the job cannot be started.
         """
-        from curator.contract.tagging.job import Captioning, TaggingJob
+        from curator.contract.tagging.job import Captioning, TaggingJob, read_job
         from curator.runs.tagging import start_job
 
         if model.missing:
@@ -78,12 +83,14 @@ class Proposals:
             model.name, str(model.folder), model.row, 0, how.device, how.batch_size, how.decoders,
             captioning=captioning, filter=filter, created_at=made,
         )  # fmt: skip
-        left = self._unanswered(asked, images)
+        wanted = bitmap_of(images)
+        left = self._unanswered(asked, wanted)
         entries = list(self._entries(left))
         if not entries:
-            return AskedFor(len(images), len(images), None)
+            return AskedFor(len(wanted), len(wanted), None)
+        first_time = all(read_job(job.path).model != model.name for job in self.jobs())
         job = start_job(self._folder, replace(asked, images=len(entries)), entries, how.processes)
-        return AskedFor(len(images), len(images) - len(left), job)
+        return AskedFor(len(wanted), len(wanted) - len(left), job, first_time)
 
     def jobs(self) -> list[RunFolder]:
         """The jobs, oldest first."""
@@ -111,6 +118,17 @@ class Proposals:
         from curator.runs.tagging import JobFollower
 
         return JobFollower(job)
+
+    @staticmethod
+    def view(job: RunFolder) -> JobView:
+        """A job as it is now.
+
+        Raises:
+            UserError: the job is damaged.
+        """
+        from curator.runs.tagging import JobFollower
+
+        return JobFollower(job).read()
 
     @staticmethod
     def resume(job: RunFolder, processes: int = 1) -> int:
@@ -157,13 +175,18 @@ class Proposals:
             raise UserError(f"there are no proposals of a model '{visible(name)}'", hint)
         return max(found, key=lambda each: (each.about.names[-1] == called, each.changed_at))
 
-    def of_images(self, model: KeptModel, images: BitMap, thresholds: Thresholds) -> Iterator[ImageProposals]:
-        """What a model says of each of the images it has seen."""
+    def of_images(self, model: KeptModel, images: Images, thresholds: Thresholds) -> Iterator[ImageProposals]:
+        """What a model says of each of the images it has seen: in the order given, where they are not very many."""
         from curator.proposals.queries import by_image
 
-        return by_image(model, thresholds, self._by_content(images))
+        ordered = list(images)
+        said = by_image(model, thresholds, self._by_content(ordered))
+        if len(ordered) > _SORTED_IMAGES:
+            return said
+        place = {image: number for number, image in enumerate(ordered)}
+        return iter(sorted(said, key=lambda each: place[each.image]))
 
-    def counts(self, model: KeptModel, images: BitMap, thresholds: Thresholds) -> Mapping[str, int]:
+    def counts(self, model: KeptModel, images: Images, thresholds: Thresholds) -> Mapping[str, int]:
         """How many of the images each tag would be accepted for, the most common first; no image is looked at."""
         from curator.proposals.queries import counts_by_label
 
@@ -171,29 +194,29 @@ class Proposals:
         pairs = ((name, count) for name, count in zip(model.about.labels, counts, strict=True) if count)
         return dict(sorted(pairs, key=lambda pair: (-pair[1], pair[0])))
 
-    def preview(self, models: Sequence[KeptModel], images: BitMap, how: Acceptance) -> PlannedAcceptance:
+    def preview(self, models: Sequence[KeptModel], images: Images, how: Acceptance) -> PlannedAcceptance:
         """What accepting would do; nothing is written."""
         from curator.proposals.acceptance import plan_acceptance
 
         with self._collection.reading():
-            return plan_acceptance(self._collection, models, images, how)
+            return plan_acceptance(self._collection, models, bitmap_of(images), how)
 
     def accept(
-        self, models: Sequence[KeptModel], images: BitMap, how: Acceptance
+        self, models: Sequence[KeptModel], images: Images, how: Acceptance
     ) -> tuple[Commit, PlannedAcceptance]:
         """Make tags of proposals, as one edit that can be undone."""
         from curator.proposals.acceptance import plan_acceptance
 
         with self._collection.writing(durable=True):
-            planned = plan_acceptance(self._collection, models, images, how)
+            planned = plan_acceptance(self._collection, models, bitmap_of(images), how)
             self._collection.tags.learn_classes(planned.classes)
-            return self._collection.apply(planned.edit, images), planned
+            return self._collection.apply(planned.edit, bitmap_of(images)), planned
 
-    def _by_content(self, images: BitMap) -> ByContent:
+    def _by_content(self, images: Images) -> ByContent:
         from curator.proposals.queries import ByContent
 
         with self._collection.reading():
-            return ByContent(images, self._collection.columns.of("content"))
+            return ByContent(bitmap_of(images), self._collection.columns.of("content"))
 
     def _unanswered(self, asked: TaggingJob, images: BitMap) -> BitMap:
         """The images the model has said nothing of, in these files of it and with these settings."""

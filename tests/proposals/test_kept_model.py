@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -90,7 +91,7 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
 
 def test_the_name_it_was_asked_for_last_is_its_name(tmp_path: Path) -> None:
     KeptModel.create(tmp_path, ABOUT)
-    other = KeptModel.create(tmp_path, kept_model.AboutModel(**(vars(ABOUT) | {"names": ("other",)})))
+    other = KeptModel.create(tmp_path, replace(ABOUT, names=("other",)))
     assert other.about.names == ("tagger", "other")
     assert KeptModel.create(tmp_path, ABOUT).about.names == ("other", "tagger")
 

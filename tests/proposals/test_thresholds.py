@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +46,7 @@ def test_a_value_must_be_strictly_greater_as_float32(tmp_path: Path) -> None:
 
 
 def test_the_zoo_has_a_say_of_each_class() -> None:
-    about = ABOUT.__class__(**(vars(ABOUT) | {"thresholds": {"general": 0.5, "copyright": 0.7}}))
+    about = replace(ABOUT, thresholds={"general": 0.5, "copyright": 0.7})
     assert Thresholds().of_classes(about) == {"general": 0.5, "character": 0.85}
     assert Thresholds(general=0.2).of_classes(about) == {"general": 0.2, "character": 0.85}
 
@@ -58,7 +59,7 @@ def test_thresholds_below_what_is_kept_are_refused(value: float) -> None:
 
 def mcut(values: list[float]) -> float:
     """As Largeron et al. have it, of values down to the floor."""
-    ordered = [*sorted(np.float32(values), reverse=True), np.float32(0.05)]
+    ordered = [*sorted(map(np.float32, values), key=float, reverse=True), np.float32(0.05)]
     gaps = [first - second for first, second in itertools.pairwise(ordered)]
     widest = gaps.index(max(gaps))
     return float((ordered[widest] + ordered[widest + 1]) / 2)
@@ -75,9 +76,8 @@ def test_maximum_cut_by_its_definition(
     rows = {
         content: {4 + n: value for n, value in enumerate(values)} for content, values in enumerate(images)
     }
-    model = KeptModel.create(tmp_path_factory.mktemp("m"), ABOUT.__class__(
-        **(vars(ABOUT) | {"classes": ("rating",) * 4 + ("general",) * 8})
-    ))  # fmt: skip
+    about = replace(ABOUT, classes=("rating",) * 4 + ("general",) * 8)
+    model = KeptModel.create(tmp_path_factory.mktemp("m"), about)
     model.add(answers(rows))
     (segment,) = model.segments()
     mask = Thresholds(mcut=True).accepted(segment, model.about)

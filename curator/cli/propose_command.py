@@ -1,0 +1,128 @@
+"""`frieze propose`: a tag model asked about images, in the background."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from curator.cli.shared.job_report import job_json, watch_job
+from curator.cli.shared.options import AllByDefault, CollectionOption, JsonOption
+from curator.cli.shared.output import counted, put, put_json, say
+from curator.cli.shared.places import opened
+from curator.cli.shared.typer_apps import single
+from curator.contract.text import visible
+
+if TYPE_CHECKING:
+    from curator.contract.tagging.zoo import ZooModel
+    from curator.session.proposals import AskedFor
+
+
+def propose(
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL",
+            help="A name of 'frieze models list', or a folder with model.onnx and its labels.",
+        ),
+    ],
+    filter: AllByDefault = "",
+    *,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait for the end; Ctrl-C leaves the job at work.")
+    ] = False,
+    device: Annotated[
+        Literal["auto", "cpu", "cuda"],
+        typer.Option("--device", help="Where the model runs; auto is a GPU where one can be used."),
+    ] = "auto",
+    batch_size: Annotated[
+        int, typer.Option("--batch-size", metavar="N", min=0, help="Images at once; 0 suits the model.")
+    ] = 0,
+    processes: Annotated[
+        int,
+        typer.Option(
+            "--processes",
+            metavar="N",
+            min=1,
+            help="So many share the images: one for each GPU, through torchrun.",
+        ),
+    ] = 1,
+    decoders: Annotated[
+        int,
+        typer.Option(
+            "--decoders", metavar="N", min=0, help="Processes that decode images; 0 suits the machine."
+        ),
+    ] = 0,
+    prompt: Annotated[
+        str,
+        typer.Option("--prompt", metavar="TEXT", help="How a caption begins; to an endpoint, what is asked."),
+    ] = "",
+    max_length: Annotated[
+        int, typer.Option("--max-length", metavar="N", min=1, help="Longest caption, in tokens.")
+    ] = 75,
+    beams: Annotated[
+        int, typer.Option("--beams", metavar="N", min=1, help="Beams of the search for a caption.")
+    ] = 3,
+    top_p: Annotated[
+        float,
+        typer.Option(
+            "--top-p",
+            metavar="P",
+            min=0,
+            max=1,
+            help="Draw a caption's words from so much of the mass; 0 searches.",
+        ),
+    ] = 0.0,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Seed of drawn captions.")] = 0,
+    collection: CollectionOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Ask a model for tags, a score or a caption of images that it has not seen yet, in the background."""
+    from curator.contract.tagging.job import Captioning
+    from curator.contract.tagging.zoo import find_model
+    from curator.session.proposals import HowToPropose
+
+    found = find_model(model)
+    captioning = Captioning(max_length, min(5, max_length), beams, top_p, seed, prompt)
+    how = HowToPropose(device, batch_size, decoders, processes, captioning)
+    with opened(collection) as session:
+        images = session.images.select(filter)
+        for sentence in session.images.unmatched(images):
+            say(sentence)
+        asked = session.proposals.propose(found, images.ids.tolist(), how, filter)
+        _say_licence(found, asked)
+        if asked.job is None:
+            _nothing_to_do(found, asked, as_json)
+            return
+        name = asked.job.path.name
+        if not wait:
+            about = {"job": name, "model": found.name, "images": asked.images, "answered": asked.answered}
+            if as_json:
+                put_json(about)
+            else:
+                put(f"{visible(name)} looks at {counted(asked.images - asked.answered)}")
+                say(f"follow it with: frieze jobs follow {visible(name)}")
+            return
+        view = watch_job(session, asked.job)
+        if as_json:
+            put_json({**job_json(view), "images": asked.images, "done": asked.answered + view.done})
+        else:
+            put(
+                f"{view.done} of {counted(view.total)} on {view.device}, {view.images_per_s or 0:.1f} images/s"
+            )
+
+
+def _nothing_to_do(model: ZooModel, asked: AskedFor, as_json: bool) -> None:
+    if as_json:
+        empty: dict[str, Any] = {"failed": [], "images_per_s": None, "provider": None}
+        put_json({"model": model.name, "images": asked.images, "done": asked.answered, **empty})
+    else:
+        put(f"{visible(model.name)} has seen all of {counted(asked.images)}")
+
+
+def _say_licence(model: ZooModel, asked: AskedFor) -> None:
+    if asked.first_time:
+        say(f"licence of {visible(model.name)}: {visible(model.row.licence)}")
+
+
+app = single(propose)
