@@ -105,7 +105,8 @@ def propose(
             return
         view = watch_job(session, asked.job)
         if as_json:
-            put_json({**job_json(view), "images": asked.images, "done": asked.answered + view.done})
+            done = session.proposals.answered(asked, images.ids.tolist())
+            put_json({**job_json(view), "images": asked.images, "done": done})
         else:
             put(
                 f"{view.done} of {counted(view.total)} on {view.device}, {view.images_per_s or 0:.1f} images/s"

@@ -12,6 +12,7 @@ from curator.contract.errors import UserError
 from curator.index.changes.edits import AddAndRemoveTags, Annotations, Edit, Rewrite
 from curator.index.collection import Collection
 from curator.index.sets.bitmaps import Flag
+from curator.index.tags.tag_names import folded
 from curator.proposals.kept_model import RATING, KeptModel
 from curator.proposals.overlaps import names_within
 from curator.proposals.queries import ByContent, by_image, images_by_label, ratings
@@ -96,6 +97,7 @@ def _accepted(
 ) -> tuple[dict[str, BitMap], dict[str, str], tuple[str, ...]]:
     """Images by tag, the class of each tag, and labels that cannot be tags."""
     proposed: dict[str, list[BitMap]] = {}
+    spelled: dict[str, str] = {}  # of several models the first one's spelling
     classes: dict[str, str] = {}
     no_tags: dict[str, None] = {}
     for model in models:
@@ -105,10 +107,11 @@ def _accepted(
             if how.classes and cls not in how.classes:
                 continue
             try:
-                name = clean_tag(label)
+                tag = clean_tag(label)
             except UserError:
                 no_tags.setdefault(label)
                 continue
+            name = spelled.setdefault(folded(tag), tag)
             proposed.setdefault(name, []).append(some)
             classes.setdefault(name, cls)
     accepted = {name: _at_least(how.agree, maps) for name, maps in proposed.items()}

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -28,6 +29,7 @@ class ByContent:
         of_each = contents[known]
         order = np.argsort(of_each, kind="stable")
         self._ids, self._contents = known[order], of_each[order]
+        self._counts: dict[Path, NDArray[np.int64] | None] = {}
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -39,6 +41,14 @@ class ByContent:
         slots = np.repeat(np.arange(len(count)), count)
         within = np.arange(len(slots)) - np.repeat(np.cumsum(count) - count, count)
         return slots, self._ids[first[slots] + within]
+
+    def counts_in(self, segment: Segment) -> NDArray[np.int64] | None:
+        """How many of the images each slot stands for; None where each stands for one. Kept for the next threshold."""
+        if segment.path not in self._counts:
+            slots = self.in_segment(segment)[0]
+            counts = np.bincount(slots, minlength=len(segment.contents))
+            self._counts[segment.path] = None if np.all(counts == 1) else counts
+        return self._counts[segment.path]
 
     def unanswered(self, model: KeptModel) -> BitMap:
         """The images whose content the model has not seen."""
@@ -67,11 +77,11 @@ def counts_by_label(model: KeptModel, thresholds: Thresholds, images: ByContent)
     """How many of the images each label of the model would be accepted for."""
     counts = np.zeros(len(model.about.labels), np.int64)
     for segment in model.segments():
-        weights = np.bincount(images.in_segment(segment)[0], minlength=len(segment.contents))
-        if not weights.any() or not segment.values_count:
+        each = images.counts_in(segment)
+        if not segment.values_count or (each is not None and not each.any()):
             continue
         mask = thresholds.accepted(segment, model.about)
-        accepted = mask if np.all(weights == 1) else np.where(mask, weights[segment.slots], 0)
+        accepted = mask if each is None else np.where(mask, each[segment.slots], 0)
         counts[segment.labels] += np.add.reduceat(accepted, segment.starts[:-1], dtype=np.int64)
     return counts
 

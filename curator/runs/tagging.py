@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from curator.contract.errors import UserError, did_you_mean
+from curator.contract.exit_codes import ExitCode
 from curator.contract.run.events import Event, Progress, RunStarted
 from curator.contract.run.run_folder import RunFolder, Status
 from curator.contract.tagging.job import JOB, ImageEntry, TaggingJob, read_job, write_job
@@ -113,7 +114,7 @@ class JobFollower:
         for event in self._follower.news:
             self._take_in(event)
         done = view.phase_done if view.phase_total else (self._began[1] if self._began else 0)
-        failure = UserError(view.failure.what, view.failure.hint) if view.failure else None
+        failure = UserError(*view.failure, ExitCode.RUN_FAILED) if view.failure else None
         return JobView(
             view.name,
             view.status,

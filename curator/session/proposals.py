@@ -53,6 +53,7 @@ class AskedFor:
     answered: int
     job: RunFolder | None
     first_time: bool = False  # nobody asked this model here before
+    question: TaggingJob | None = None
 
 
 class Proposals:
@@ -90,7 +91,12 @@ class Proposals:
             return AskedFor(len(wanted), len(wanted), None)
         first_time = all(read_job(job.path).model != model.name for job in self.jobs())
         job = start_job(self._folder, replace(asked, images=len(entries)), entries, how.processes)
-        return AskedFor(len(wanted), len(wanted) - len(left), job, first_time)
+        return AskedFor(len(wanted), len(wanted) - len(left), job, first_time, asked)
+
+    def answered(self, asked: AskedFor, images: Images) -> int:
+        """Of how many of the images the model has spoken by now."""
+        wanted = bitmap_of(images)
+        return len(wanted) - (len(self._unanswered(asked.question, wanted)) if asked.question else 0)
 
     def jobs(self) -> list[RunFolder]:
         """The jobs, oldest first."""

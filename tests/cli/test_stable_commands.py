@@ -118,9 +118,16 @@ STABLE: list[tuple[str, str]] = [
 NOT_RUN_HERE = {
     "adapter plan",
     "demo",
+    "jobs follow",
+    "jobs list",
+    "jobs resume",
+    "jobs stop",
+    "proposals",
+    "propose",
     "subset make-reg",
+    "tag accept",
     "train",
-}  # by tests of their own; training is, above
+}  # by tests of their own (proposals and jobs in test_proposals.py); training is, above
 
 
 @pytest.fixture

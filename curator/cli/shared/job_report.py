@@ -8,6 +8,7 @@ from curator.cli.shared.output import counted, say
 from curator.cli.shared.progress import progress_shown
 from curator.contract.errors import UserError
 from curator.contract.exit_codes import ExitCode
+from curator.contract.locations import LOG
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def tell_end(view: JobView) -> None:
         raise view.failure or UserError(f"the job {name} failed", again, ExitCode.RUN_FAILED)
     if view.status == "crashed":
         what = f"the job {name} crashed after {counted(view.done)}"
-        raise UserError(what, f"look into its log.txt; {again}", ExitCode.RUN_FAILED)
+        raise UserError(what, f"look into its {LOG}; {again}", ExitCode.RUN_FAILED)
     if view.status == "stopped":
         raise UserError(f"the job {name} was stopped after {counted(view.done)}", again, ExitCode.RUN_STOPPED)
 
