@@ -211,13 +211,6 @@ class Segment:
             found |= bit.astype(np.uint32) << np.uint32(number)
         return found
 
-    def label_rows(self, numbers: NDArray[np.uint32]) -> NDArray[np.int64]:
-        """Where labels stand in `labels`; -1 for those that no image here has."""
-        places = np.searchsorted(self.labels, numbers)
-        found = np.minimum(places, max(len(self.labels) - 1, 0))
-        here = self.labels[found] == numbers if len(self.labels) else np.zeros(len(numbers), bool)
-        return np.where(here, places, -1)
-
     def answers(self) -> Answers:
         """All of it, image by image; within one by label."""
         images = len(self.contents)
