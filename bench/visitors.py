@@ -20,6 +20,7 @@ from pathlib import Path
 from threading import Event
 
 from curator.index.changes.edits import AddTags, Annotations, Rewrite
+from curator.index.collection import Collection
 from curator.session.session import Session
 
 CREWS = (  # two are enough to lose a log; a third who has it open rightly would hide that
@@ -67,9 +68,9 @@ def _be_an_app(folder: Path, number: int) -> None:
             image, name = count % _IMAGES + 1, f"a{number}_{count}"
             session.edits.apply(AddTags((name,)), [image])
             _tell("app", name)
-            assert name in reader.collection.tag_names([image])[0], "the app does not see its own edit"
+            assert name in reader.tags.names_of([image])[0], "the app does not see its own edit"
             if count % 50 == 49:
-                reader.collection.checkpoint()
+                reader.upkeep.fold_while(lambda: True)
             count += 1
 
 
@@ -88,8 +89,7 @@ def _visit(folder: Path, number: int) -> None:
 def _tag(folder: Path, number: int) -> None:
     """Small commits without pause, as a tagger makes them."""
     count = 0
-    with Session.open(folder) as session:
-        collection = session.collection
+    with Collection.open(folder) as collection:
         while not _is_over.is_set():
             image, name = _IMAGES + 1 + count % _IMAGES, f"t{number}_{count}"
             words = Annotations(image, (*collection.tag_names([image])[0], name))

@@ -84,6 +84,7 @@ def _loaded(path: Path, device: str, threads: int) -> tuple[Any, Any]:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _ERRORS
     options.intra_op_num_threads = threads or int(os.environ.get("OMP_NUM_THREADS", "0"))
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # its threads wait asleep
     wanted = [] if device == "cpu" else ["CUDAExecutionProvider"]
     if device == "cuda" and wanted[0] not in onnxruntime.get_available_providers():
         raise _no_cuda("this onnxruntime was built without it")

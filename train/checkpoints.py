@@ -8,12 +8,17 @@ import time
 from pathlib import Path
 
 from curator.contract.epoch_plan import EpochPlan
+from curator.contract.locations import RAW_WEIGHTS_SUFFIX
 from curator.contract.recipe.recipe import Save
 from curator.contract.run.events import CheckpointSaved
 from curator.contract.run.run_folder import RunFolder
 from train.report import Reporter
 from train.trained.trained import Trained
 from train.weights.metadata import Record, weights_metadata
+
+_BY_STEP_OR_EPOCH = re.compile(
+    rf"-(?:step(\d{{8,}})|(\d{{6,}}))(?:{re.escape(RAW_WEIGHTS_SUFFIX)})?(?:\.safetensors)?"
+)
 
 
 class Checkpoints:
@@ -54,19 +59,19 @@ class Checkpoints:
     def _forget_old(self, knobs: Save) -> None:
         if not knobs.keep_last or not self._reporter.is_main_process:
             return
-        periodic = sorted(self._periodic(knobs), key=lambda known: known[0])
-        for _, path in periodic[: -knobs.keep_last]:
-            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        periodic = self._periodic(knobs)
+        for step in sorted(periodic)[: -knobs.keep_last]:
+            for path in periodic[step]:
+                shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
-    def _periodic(self, knobs: Save) -> list[tuple[int, Path]]:
-        """Files and folders the recipe's rhythm made, with their step; what a user asked for is never removed."""
-        name = re.escape(self._record.info.name)
-        plan = self._record.plan.plan
-        found: list[tuple[int, Path]] = []
+    def _periodic(self, knobs: Save) -> dict[int, list[Path]]:
+        """Files and folders the recipe's rhythm made, by step; what a user asked for is never removed."""
+        name, plan = self._record.info.name, self._record.plan.plan
+        found: dict[int, list[Path]] = {}
         for path in self._folder.iterdir():
-            match = re.fullmatch(rf"{name}-(?:step(\d{{8,}})|(\d{{6,}}))(?:\.safetensors)?", path.name)
-            if match and (step := _step_of(match, plan, knobs)):
-                found.append((step, path))
+            match = _BY_STEP_OR_EPOCH.fullmatch(path.name.removeprefix(name))
+            if path.name.startswith(name) and match and (step := _step_of(match, plan, knobs)):
+                found.setdefault(step, []).append(path)
         return found
 
 

@@ -62,7 +62,6 @@ def make_missing(folder: Path, tell: Tell) -> int:
 
 def _loaded(job: ClassPictures) -> Family:
     """The base model where it is fastest: heavy imports wait until there is something to make."""
-    quiet.before_imports()
     import torch  # noqa: PLC0415
 
     from train.families.load import load_family  # noqa: PLC0415
@@ -89,7 +88,7 @@ def _make(family: Family, folder: Path, job: ClassPictures, number: int) -> None
     about = {"file": file.name, **vars(wanted), "model": job.model, "at": time.time()}
     with (folder / RECORD).open("a", encoding="utf-8") as record:
         record.write(json.dumps(about) + "\n")
-    write_picture(file, picture, wanted, 0)
+    write_picture(file, picture, wanted)
 
 
 def _told(done: int, total: int) -> None:

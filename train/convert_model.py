@@ -17,7 +17,7 @@ from curator.contract.text import visible
 from train import quiet
 from train.families.load import load_family
 from train.models.save import PICKLE_SUFFIX, write_folder, write_single_file
-from train.weights.tensor_writer import hashes_of
+from train.weights.file_hashes import hashes_of
 
 _SINGLE = (".safetensors", PICKLE_SUFFIX)
 
@@ -85,6 +85,5 @@ def _warn(what: str, hint: str) -> None:
 
 
 if __name__ == "__main__":
-    quiet.before_imports()
     quiet.after_imports()
     sys.exit(main(sys.argv[1:]))

@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 
+from curator.contract.recipe.recipe import SamplePictures
 from curator.contract.run.events import Evaluated, SampleMade, StateSaved, StepDone
+from curator.contract.run.schedules import lr_factor
 from train.checkpoints import is_due
 from train.clock import Clock
 from train.data.batches import Batch
 from train.job import Job
-from train.optim.optimizers import set_rates
-from train.optim.schedules import rate_factor
+from train.optim.optimizers import rates_of, set_rates
 from train.preview.samples import SamplingStoppedError, make_picture, wanted_pictures, write_picture
 from train.report import memory_bytes
 from train.resume import State, save_state
@@ -28,23 +29,21 @@ def train(job: Job, clock: Clock) -> bool:
     if _obey(job, clock.done):
         return False
     job.process.reporter.phase("training", job.data.plan.total_steps)
+    began = time.perf_counter()  # a step takes as long as it does with the wait for its images
     for batch in job.data.reader.batches(clock.done, job.data.plan.total_steps):
-        _step(job, batch)
+        _step(job, batch, began)
         clock.done = batch.step + 1
         _after_step(job, batch, clock.done)
         if _obey(job, clock.done):
             return False
+        began = time.perf_counter()
     return _finish(job, clock.done)
 
 
-def _step(job: Job, batch: Batch) -> None:
-    began = time.perf_counter()
+def _step(job: Job, batch: Batch, began: float) -> None:
     _report_quarantine(job)
-    schedule = job.recipe.schedule
-    factor = rate_factor(
-        schedule.name, batch.step, job.data.plan.total_steps, schedule.warmup_steps, schedule.min_lr_ratio
-    )
-    rates = set_rates(job.stepper.optimizer, factor)
+    factor = lr_factor(job.recipe, batch.step, job.data.plan.total_steps)
+    set_rates(job.stepper.optimizer, factor)
     outcome = job.stepper.take(batch)
     seconds = time.perf_counter() - began
     job.process.reporter.step(
@@ -53,7 +52,7 @@ def _step(job: Job, batch: Batch) -> None:
             step=batch.step + 1,
             epoch=batch.epoch + 1,
             loss=outcome.loss,
-            lr=rates,
+            lr=rates_of(job.stepper.optimizer),
             grad_norm=outcome.grad_norm,
             images=batch.total,
             seconds=seconds,
@@ -77,10 +76,14 @@ def _after_step(job: Job, batch: Batch, done: int) -> None:
     job.outputs.checkpoints.after_step(done, epoch_ended)
     if not last and is_due(done, recipe.evaluate.every_steps):
         _evaluate(job, done)
-    if not last and is_due(done, recipe.sample.every_steps):
+    if _samples_are_due(recipe.sample, done, epoch_ended) and not (last and recipe.sample.at_end):
         _sample(job, done)
     if last or is_due(done, recipe.save.state_every_steps):
         _save_state(job, done)
+
+
+def _samples_are_due(knobs: SamplePictures, done: int, epoch_ended: int | None) -> bool:
+    return is_due(done, knobs.every_steps) or is_due(epoch_ended or 0, knobs.every_epochs)
 
 
 def _obey(job: Job, done: int) -> bool:

@@ -1,12 +1,15 @@
-"""Output of the libraries: warnings and errors into the run's log, no progress bars, no telemetry."""
+"""Settings of the libraries: warnings and errors into the run's log, no progress bars, no telemetry, no spinning."""
 
 from __future__ import annotations
 
 import os
 
+from curator.contract.run.cpu_threads import limit_cpu_threads
+
 
 def before_imports() -> None:
     """Settings the libraries read once, when they are imported."""
+    limit_cpu_threads()
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

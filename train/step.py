@@ -22,9 +22,11 @@ from train.data.batches import Batch, Item
 from train.data.latents import Latents
 from train.device import sum_gradients
 from train.families.family import Family
-from train.objective.loss import min_snr_weights, sample_losses, target_of
-from train.objective.noise import posterior_noise, sample_noise, sample_timesteps
+from train.objective.loss import errors_of, mean_errors, target_of
+from train.objective.noise import perturbed_noise, posterior_noise, sample_noise
 from train.objective.noise_schedule import add_noise
+from train.objective.timesteps import sample_timesteps
+from train.objective.weights import weights_of
 from train.trained.trained import Trained
 
 
@@ -65,7 +67,9 @@ class Stepper:
         self.optimizer.zero_grad(set_to_none=True)
         losses = self.gradients(batch)
         norm = self._clip(batch)
-        self.optimizer.step()
+        if any(group["lr"] for group in self.optimizer.param_groups):  # some divide by it
+            self.optimizer.step()
+        self.trained.stepped()
         return Outcome(losses.mean, norm, losses.reg)
 
     def gradients(self, batch: Batch) -> Losses:
@@ -94,22 +98,31 @@ class Stepper:
 
     def losses(self, items: Sequence[Item]) -> Tensor:
         """The weighted loss of each sample."""
-        recipe, device, family = self.recipe, self.accelerator.device, self.family
+        seed, objective = self.recipe.seed, self.recipe.objective
+        device, family = self.accelerator.device, self.family
         samples = [item.sample for item in items]
         moments, mask = self.latents.of(items)
         shape = moments.mean.shape[1:]
-        drawn = family.latents(moments, posterior_noise(samples, shape, recipe.seed))
-        noise = sample_noise(samples, drawn, recipe.seed, recipe.objective).to(device)
-        latents = drawn.to(device)
-        timesteps = sample_timesteps(samples, len(family.alphas_cumprod), recipe.seed)
+        drawn = family.latents(moments, posterior_noise(samples, shape, seed))
+        noise = sample_noise(samples, drawn, seed, objective)
+        seen = perturbed_noise(samples, noise, seed, objective).to(device)
+        latents, noise = drawn.to(device), noise.to(device)
+        count = len(family.alphas_cumprod)
+        timesteps = sample_timesteps(samples, count, seed, objective.timesteps)
         alphas = family.alphas_cumprod[timesteps].to(device)
-        predicted = self._predict(add_noise(latents, noise, alphas), timesteps.to(device), items)
+        timesteps = timesteps.to(device)
+        predicted = self._predict(add_noise(latents, seen, alphas), timesteps, items)
         prediction = family.facts.prediction
         target = target_of(prediction, latents, noise, alphas)
         where = None if mask is None else mask.to(device)
-        losses = sample_losses(predicted, target, where, recipe.objective.mask_floor)
-        weights = torch.tensor([item.loss_weight for item in items], device=device)
-        return losses * weights * min_snr_weights(alphas, recipe.objective.min_snr_gamma, prediction)
+        errors = errors_of(predicted, target, objective, alphas, timesteps / count)
+        losses = mean_errors(errors, where, objective.mask_floor)
+        return losses * self._item_weights(items).to(device) * weights_of(alphas, objective, prediction)
+
+    def _item_weights(self, items: Sequence[Item]) -> Tensor:
+        """What each image counts, by its subset; regularisation images also by the recipe."""
+        prior = self.recipe.objective.prior_weight
+        return torch.tensor([item.loss_weight * (prior if item.is_reg else 1.0) for item in items])
 
     def _predict(self, noisy: Tensor, timesteps: Tensor, items: Sequence[Item]) -> Tensor:
         with self.accelerator.autocast():

@@ -23,6 +23,7 @@ from curator.contract.files.picture_file import file_sha256
 from curator.contract.text import visible
 from train import quiet
 from train.adapters.apply import apply_adapter
+from train.adapters.bundled import unbundled
 from train.families.conditioning import Framing
 from train.families.family import Family
 from train.families.load import load_family, pipeline_of
@@ -36,7 +37,10 @@ _FRAMINGS = (Framing((640, 480), (0, 0), (64, 64)), Framing((800, 600), (16, 8),
 
 @dataclass(frozen=True)
 class Verdict:
-    """`difference` is the largest between the two readings, `effect` the largest the LoRA makes at all."""
+    """`difference` is the largest between the two readings, `effect` the largest the LoRA makes at all.
+
+    `words` are those the file has embeddings of, which neither reading looks at.
+    """
 
     lora: str
     sha256: str
@@ -44,6 +48,7 @@ class Verdict:
     effect: float
     difference: float
     equal: bool
+    words: tuple[str, ...] = ()
 
 
 def verify(base: str, lora: Path) -> Verdict:
@@ -52,7 +57,7 @@ def verify(base: str, lora: Path) -> Verdict:
     Raises:
         UserError: one of them cannot be read, or the LoRA does not fit the model.
     """
-    tensors, _ = read_lora(lora)
+    tensors, words = unbundled(read_lora(lora)[0])
     ours = load_family(base)
     plain = _outputs(ours)
     modules = apply_adapter(ours.adapter_roots, tensors)
@@ -67,7 +72,15 @@ def verify(base: str, lora: Path) -> Verdict:
         ) from error
     difference = float((_outputs(theirs) - mine).abs().max())
     effect = float((mine - plain).abs().max())
-    return Verdict(str(lora), file_sha256(lora), modules, effect, difference, difference <= _TOLERANCE)
+    return Verdict(
+        str(lora),
+        file_sha256(lora),
+        modules,
+        effect,
+        difference,
+        difference <= _TOLERANCE,
+        tuple(sorted(words)),
+    )
 
 
 @torch.no_grad()
@@ -102,8 +115,13 @@ def _sentence(verdict: Verdict) -> str:
     word = "equal to" if verdict.equal else "NOT equal to"
     return (
         f"{verdict.modules} modules; diffusers' reading is {word} ours: largest difference {verdict.difference:.1e}, "
-        f"effect of the LoRA {verdict.effect:.1e}"
+        f"effect of the LoRA {verdict.effect:.1e}{_told_words(verdict)}"
     )
+
+
+def _told_words(verdict: Verdict) -> str:
+    words = ", ".join(f"'{visible(word)}'" for word in verdict.words)
+    return f"; embeddings of {words} lie in the file as well and were not compared" if words else ""
 
 
 if __name__ == "__main__":

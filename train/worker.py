@@ -87,7 +87,6 @@ class _Worker:
 
     def _train(self) -> str:
         """Heavy imports wait until the lock is held: whoever started the run sees at once that it lives."""
-        quiet.before_imports()
         from train.control import StopRequestedError  # noqa: PLC0415
         from train.loop import train  # noqa: PLC0415
         from train.prepare.job import prepare  # noqa: PLC0415

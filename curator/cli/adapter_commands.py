@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -14,6 +14,9 @@ from curator.cli.shared.typer_apps import noun
 from curator.contract.errors import UserError
 from curator.contract.recipe.toml_file import load_recipe, with_values
 from curator.contract.text import visible
+
+if TYPE_CHECKING:
+    from curator.cli.schemas.training import AdapterPlan, PlannedAdapter
 
 app = noun("Plan an adapter.")
 
@@ -46,7 +49,8 @@ def plan(
         chosen = with_values(chosen, {"model.path": model})
     planned = plan_adapter(chosen, family)
     if as_json:
-        put_json(planned)
+        report: AdapterPlan = {"schema": "frieze/adapter-plan/1", **cast("PlannedAdapter", planned)}
+        put_json(report)
         return
     put_table([_row(each) for each in planned["modules"]], ("module", "kind", "rank", "alpha", "tensors"))
     kinds = Counter(each["kind"] for each in planned["modules"])

@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from curator.cli.shared.places import enclosing_collection
+from curator.cli.shared.places import COLLECTION_VARIABLE, enclosing_collection
 from curator.contract.errors import UserError
 from curator.contract.exit_codes import ExitCode
 from curator.contract.text import visible
@@ -15,14 +15,14 @@ _LEAST = (40, 10)
 
 
 def open_app(word: str) -> int:
-    """Open the app on the folder `word`, or on the collection around the current one; gives the exit code.
+    """Open the app on the folder `word`, else on the collection named or stood in; gives the exit code.
 
     Where there is none, but images, offer to make one.
 
     Raises:
         UserError: no collection, no terminal, or one that is too small.
     """
-    folder = Path(word) if word else Path.cwd()
+    folder = Path(word or os.environ.get(COLLECTION_VARIABLE) or Path.cwd())
     collection = enclosing_collection(folder)
     if collection is None:
         _refuse_without_pictures(folder)

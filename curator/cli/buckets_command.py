@@ -3,44 +3,40 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TextIO
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
+from curator.cli.shared.lists import called, opened_list
 from curator.cli.shared.options import (
-    AllByDefault,
+    BucketOptions,
     CollectionOption,
-    CropInputsOption,
     JsonOption,
-    MaxOption,
-    MinOption,
-    ResampleOption,
-    ResolutionOption,
-    StepOption,
-    UpscaleOption,
-    changed_rule,
     size_of,
 )
 from curator.cli.shared.output import put_json, put_table, say
 from curator.cli.shared.places import enclosing_collection, opened
-from curator.cli.shared.typer_apps import single
+from curator.cli.shared.selection import ImagesOrAll, Selection, takes_images
+from curator.cli.shared.typer_apps import single, with_options
 from curator.contract.buckets import BucketRule, Size, advice_on, bucket_list, place
 from curator.contract.errors import UserError
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
+    from curator.cli.schemas.images import BucketsReport, SizesReport
     from curator.session.session import Session
 
 _IS_SIZE = re.compile(r"\d+(x\d+)?", re.ASCII | re.IGNORECASE)
-_LONGEST_LINE = 100  # characters
+_LONGEST_LINE = 100  # bytes
 
 
+@takes_images
+@with_options(BucketOptions)
 def buckets(
-    filter: AllByDefault = "",
+    images: ImagesOrAll,
     more: Annotated[
         list[str] | None, typer.Argument(metavar="[WxH...]", help="More sizes behind --size.")
     ] = None,
@@ -59,13 +55,7 @@ def buckets(
             help="File of sizes instead of a collection, WxH a line; '-' is stdin.",
         ),
     ] = None,
-    resolution: ResolutionOption = None,
-    least: MinOption = None,
-    most: MaxOption = None,
-    step: StepOption = None,
-    upscale: UpscaleOption = None,
-    resample: ResampleOption = None,
-    crop_inputs: CropInputsOption = None,
+    options: BucketOptions,
     keep: Annotated[bool, typer.Option("--set", help="Keep this rule with the collection.")] = False,
     collection: CollectionOption = None,
     as_json: JsonOption = False,
@@ -74,36 +64,32 @@ def buckets(
 
     What is not given of the rule is the collection's, or the usual of Stable Diffusion 1.x outside of one.
     """
-    change = partial(
-        changed_rule, resolution=resolution, least=least, most=most, step=step, upscale=upscale, resample=resample,
-        crop_inputs=crop_inputs,
-    )  # fmt: skip
-    sizes = _sizes(filter, more or [], size or [], sizes_from)
+    sizes = _sizes(images, more or [], size or [], sizes_from)
     if sizes is not None and not keep and collection is None and enclosing_collection(Path.cwd()) is None:
-        rule = change(BucketRule())
+        rule = options.changed(BucketRule())
         _advise(rule)
         _show_sizes(sizes, rule, as_json)
         return
     with opened(collection) as session:
-        rule = session.buckets.change_rule(change) if keep else change(session.buckets.rule)
+        rule = session.buckets.change_rule(options.changed) if keep else options.changed(session.buckets.rule)
         if keep:
             say(f"the collection's rule is now {rule_in_words(rule)}")
         _advise(rule)
         if sizes is not None:
             _show_sizes(sizes, rule, as_json)
         else:
-            _show_images(session, filter, rule, as_json)
+            _show_images(session, images, rule, as_json)
 
 
 def _sizes(
-    filter: str, more: Sequence[str], given: Sequence[str], sizes_from: Path | None
+    images: Selection, more: Sequence[str], given: Sequence[str], sizes_from: Path | None
 ) -> list[Size] | None:
     """The sizes that are given in place of a collection's images, or None.
 
     Raises:
         UserError: one is no size, or there are a filter and sizes.
     """
-    if sizes_from is not None and (filter or given):
+    if sizes_from is not None and (given or not images.is_all):
         raise UserError("sizes are given in two ways, or beside a filter", "give --sizes-from alone")
     if sizes_from is not None:
         return _read_sizes(sizes_from)
@@ -113,35 +99,29 @@ def _sizes(
                 f"{visible(more[0])} is a word too many", "put a filter of several words in quotes"
             )
         return None
-    behind = [filter, *more] if filter else []
-    if any(not _IS_SIZE.fullmatch(word) for word in behind):
-        raise UserError("both sizes and a filter are given", "give one of them")
+    behind = [images.filter, *more] if images.filter else []
+    if images.source is not None or any(not _IS_SIZE.fullmatch(word) for word in behind):
+        raise UserError("both sizes and images are given", "give one of them")
     return [size_of(text) for text in (*given, *behind)]
 
 
 def _read_sizes(file: Path) -> list[Size]:
     """The sizes of a file, one a line; empty lines are nothing."""
-    if str(file) == "-":
-        return _sizes_of(sys.stdin, "stdin")
-    try:
-        with file.open(encoding="utf-8-sig", errors="replace") as opened_file:
-            return _sizes_of(opened_file, str(file))
-    except OSError as error:
-        raise UserError(
-            f"{visible(str(file))} cannot be read: {error.strerror}", "give a file with WxH a line, or '-'"
-        ) from error
+    with opened_list(str(file), "sizes, WxH a line,") as opened_file:
+        return _sizes_of(opened_file, called(str(file)))
 
 
-def _sizes_of(file: TextIO, name: str) -> list[Size]:
+def _sizes_of(file: BinaryIO, name: str) -> list[Size]:
     found: list[Size] = []
-    lines = iter(partial(file.readline, _LONGEST_LINE), "")  # a file without an end of line is not read whole
+    lines = iter(partial(file.readline, _LONGEST_LINE), b"")  # without an end of line it is not read whole
     for number, line in enumerate(lines, 1):
+        text = line.decode("utf-8-sig", "replace").strip()
         try:
-            found += [size_of(line.strip())] if line.strip() else []
+            found += [size_of(text)] if text else []
         except UserError as error:
-            raise UserError(f"line {number} of {visible(name)}: {error.what}", error.hint) from error
+            raise UserError(f"line {number} of {name}: {error.what}", error.hint) from error
     if not found:
-        raise UserError(f"{visible(name)} holds no sizes", "write WxH a line, such as 768x512")
+        raise UserError(f"{name} holds no sizes", "write WxH a line, such as 768x512")
     return found
 
 
@@ -165,8 +145,14 @@ def rule_in_words(rule: BucketRule) -> str:
 def _show_sizes(sizes: list[Size], rule: BucketRule, as_json: bool) -> None:
     placed = [(size, place(size, rule)) for size in sizes]
     if as_json:
-        rows = [{"size": s, "bucket": p.bucket, "resized": p.resized, "crop": p.crop} for s, p in placed]
-        put_json({"buckets": bucket_list(rule), "sizes": rows})
+        report: SizesReport = {
+            "schema": "frieze/bucket-sizes/1",
+            "buckets": bucket_list(rule),
+            "sizes": [
+                {"size": s, "bucket": p.bucket, "resized": p.resized, "crop": p.crop} for s, p in placed
+            ],
+        }
+        put_json(report)
         return
     rows = [
         (
@@ -180,12 +166,19 @@ def _show_sizes(sizes: list[Size], rule: BucketRule, as_json: bool) -> None:
     put_table(rows, ("size", "bucket", "resized", "crop"))
 
 
-def _show_images(session: Session, filter: str, rule: BucketRule, as_json: bool) -> None:
+def _show_images(session: Session, images: Selection, rule: BucketRule, as_json: bool) -> None:
     """Images by bucket."""
-    ids = session.images.select(filter).ids
+    found = images.of(session)
+    ids = found.ids
     rows = session.buckets.counts(ids, rule)
     if as_json:
-        put_json({"buckets": bucket_list(rule), "images": [{"bucket": b, "images": n} for b, n in rows]})
+        report: BucketsReport = {
+            "schema": "frieze/bucket-images/1",
+            "buckets": bucket_list(rule),
+            "images": [{"bucket": bucket, "images": count} for bucket, count in rows],
+            "unknown_tags": found.unknown_tags,
+        }
+        put_json(report)
         return
     total = max(len(ids), 1)
     put_table(

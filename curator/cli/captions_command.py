@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from curator.cli.shared.caption_rules import RuleOption, changed_rules
-from curator.cli.shared.options import AllByDefault, CollectionOption, JsonOption
-from curator.cli.shared.output import put, put_json, put_json_rows, say
+from curator.cli.shared.options import CollectionOption, JsonOption, LimitOption
+from curator.cli.shared.output import put, put_json, put_json_rows, say, say_cut
 from curator.cli.shared.places import opened
+from curator.cli.shared.selection import ImagesOrAll, takes_images
 from curator.cli.shared.typer_apps import single
 from curator.contract.caption.captions import CaptionRules
 from curator.contract.errors import UserError
 from curator.contract.text import visible
+
+if TYPE_CHECKING:
+    from curator.cli.schemas.images import CaptionReport, CaptionRow, EpochCaption
+    from curator.session.images import ImageRow
 
 EpochOption = Annotated[
     int, typer.Option("--epoch", metavar="E", min=0, help="First epoch shown, counted from 0.")
@@ -28,8 +33,9 @@ StepOption = Annotated[
 ]
 
 
+@takes_images
 def captions(
-    filter: AllByDefault = "",
+    images: ImagesOrAll,
     *,
     text: Annotated[
         str | None,
@@ -48,7 +54,7 @@ def captions(
         bool,
         typer.Option("--weighted", help="As with text.weighted_captions: brackets weigh and are no tokens."),
     ] = False,
-    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="At most so many images.")] = 20,
+    limit: LimitOption = 20,
     collection: CollectionOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -62,19 +68,17 @@ def captions(
         return
     if rule:
         raise UserError("--rule is for --text", "give rules to a subset with 'frieze subset set'")
-    found: list[dict[str, Any]] = []
+    found: list[CaptionRow] = []
     with opened(collection) as session:
-        ids = session.images.select(filter).ids
-        shown = ids[:limit].tolist()
+        ids = images.of(session).ids
+        shown = ids[: limit or None].tolist()
         texts = session.captions.of_images(shown, span, seed, step)
         for row in session.images.rows(shown):
             if row.id not in texts:
                 say(f"{visible(row.path)}: this image is in no subset")
             for at, caption in enumerate(texts.get(row.id, ()), epoch):
-                told = _counted(caption, length, weighted)
-                found.append({"id": row.id, "path": row.path, "epoch": at, **told})
-    if len(ids) > limit:
-        say(f"{limit} of {len(ids)} images; more with --limit")
+                found.append(_row(row, at, caption, length, weighted=weighted))
+        say_cut(len(shown), len(ids))
     if as_json:
         put_json_rows(found)
         return
@@ -82,50 +86,62 @@ def captions(
         put(f"{visible(str(each['path']))}\t{each['epoch']}\t{marked(each)}")
 
 
-def _counted(caption: str, length: int, weighted: bool) -> dict[str, Any]:
+def _row(image: ImageRow, epoch: int, caption: str, length: int, *, weighted: bool) -> CaptionRow:
     from curator.contract.caption.clip_tokens import counted
     from curator.contract.caption.prompt_weights import bracket_problem, parse_weights
 
     said = counted(caption, length, weighted=weighted)
-    about = {"caption": caption, "tokens": said.tokens, "chunks": said.chunks, "cut": said.cut.strip()}
-    if not weighted:
-        return about
-    weights = [list(part) for part in parse_weights(caption)]
-    return {**about, "weights": weights, "problem": bracket_problem(caption)}
+    return {
+        "id": image.id,
+        "path": image.path,
+        "epoch": epoch,
+        "caption": caption,
+        "tokens": said.tokens,
+        "chunks": said.chunks,
+        "cut": said.cut.strip(),
+        "weights": parse_weights(caption) if weighted else None,
+        "problem": (bracket_problem(caption) or None) if weighted else None,
+    }
 
 
-def marked(counted: dict[str, Any]) -> str:
+def marked(counted: CaptionRow) -> str:
     """A caption on one line, with what falls off named, and what is wrong with its brackets."""
     cut = f"\t[{counted['tokens']} tokens; falls off: {visible(counted['cut'])}]" if counted["cut"] else ""
-    wrong = f"\t[{counted['problem']}]" if counted.get("problem") else ""
+    wrong = f"\t[{counted['problem']}]" if counted["problem"] else ""
     return f"{visible(counted['caption'])}{cut}{wrong}"
 
 
 def _show_text(
     text: str, given: list[str], epochs: range, seed: int, *, step: int | None, length: int, as_json: bool
 ) -> None:
-    told = _counted(text, length, weighted=True)
-    about = {key: told[key] for key in ("weights", "tokens", "chunks")}
-    about |= {key: told[key] for key in ("cut", "problem") if told[key]}
-    if given:
-        about["captions"] = _drawn(text, changed_rules(CaptionRules(), given), epochs, seed, step)
+    from curator.contract.caption.clip_tokens import counted
+    from curator.contract.caption.prompt_weights import bracket_problem, parse_weights
+
+    said = counted(text, length, weighted=True)
+    about: CaptionReport = {
+        "schema": "frieze/caption/1",
+        "weights": parse_weights(text),
+        "tokens": said.tokens,
+        "chunks": said.chunks,
+        "cut": said.cut.strip(),
+        "problem": bracket_problem(text) or None,
+        "captions": _drawn(text, changed_rules(CaptionRules(), given), epochs, seed, step) if given else [],
+    }
     if as_json:
         put_json(about)
         return
     for part, weight in about["weights"]:
         put(f"{weight:.4g}\t{visible(part)}")
     put(f"{about['tokens']} tokens, {about['chunks']} x 75")
-    if told["cut"]:
-        put(f"falls off: {visible(told['cut'])}")
-    if told["problem"]:
-        put(told["problem"])
-    for each in about.get("captions", ()):
+    if about["cut"]:
+        put(f"falls off: {visible(about['cut'])}")
+    if about["problem"]:
+        put(about["problem"])
+    for each in about["captions"]:
         put(f"{each['epoch']}\t{visible(each['caption'])}")
 
 
-def _drawn(
-    text: str, rules: CaptionRules, epochs: range, seed: int, step: int | None
-) -> list[dict[str, Any]]:
+def _drawn(text: str, rules: CaptionRules, epochs: range, seed: int, step: int | None) -> list[EpochCaption]:
     """The caption of row 0 in each epoch, its tags those between commas."""
     from curator.contract.caption.captions import caption_of, split_caption
     from curator.contract.epoch_plan import Sample

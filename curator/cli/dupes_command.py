@@ -2,27 +2,41 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from curator.cli.shared.bulk_edit import ask
-from curator.cli.shared.options import AllByDefault, CollectionOption, JsonOption, YesOption
-from curator.cli.shared.output import counted, put, put_json_rows, put_table, say
+from curator.cli.shared.options import CollectionOption, DryRunOption, JsonOption, YesOption
+from curator.cli.shared.output import (
+    counted,
+    in_any_case,
+    put,
+    put_json,
+    put_json_rows,
+    put_table,
+    say,
+    warn,
+)
 from curator.cli.shared.places import opened
 from curator.cli.shared.progress import progress_shown
+from curator.cli.shared.selection import ImagesOrAll, takes_images
 from curator.cli.shared.typer_apps import single
 from curator.contract.errors import UserError
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
+    from curator.cli.schemas.edits import EditCounts
+    from curator.cli.schemas.images import Copy, CopyGroup, DupesReport
     from curator.session.copies import CopyResolution, Group
+    from curator.session.images import Result
     from curator.session.session import Session
 
 
+@takes_images
 def dupes(
-    filter: AllByDefault = "",
+    images: ImagesOrAll,
     *,
     near: Annotated[
         int | None,
@@ -41,49 +55,74 @@ def dupes(
     mark: Annotated[
         bool, typer.Option("--mark", help="Mark all but the best as rejected; 'frieze undo' takes it back.")
     ] = False,
-    carry_words: Annotated[
+    carry_annotations: Annotated[
         bool,
         typer.Option(
             "--carry-words",
             help="With --mark: the best takes over the others' tags, and a caption if it has none.",
         ),
     ] = False,
+    dry_run: DryRunOption = False,
     yes: YesOption = False,
     collection: CollectionOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """List copies of images, and keep the best: one of each group stays, and all that are marked to keep."""
-    if carry_words and not mark:
+    if carry_annotations and not mark:
         raise UserError(
             "--carry-words without --mark", "add --mark; words are carried over when copies are rejected"
         )
     with opened(collection) as session:
         session.copies.check(near, best)
-        ids = session.images.select(filter).ids.tolist()
+        found = images.of(session)
+        ids = found.ids.tolist()
         if near is not None:
             _look(session, ids)
         groups = session.copies.find(ids, near, best)
-        _put(session, groups, as_json)
+        if not as_json:
+            with in_any_case() if mark else nullcontext():
+                _put(session, groups)
+        elif not mark:
+            put_json_rows(map(_group_json, groups))
         if mark:
-            _mark(session, session.copies.keep_best(groups, best, carry_words=carry_words), yes=yes)
+            keeping = session.copies.keep_best(groups, best, carry_annotations=carry_annotations)
+            counts = _mark(session, keeping, len(found), dry_run=dry_run, yes=yes)
+            if as_json:
+                _put_marked_json(groups, keeping, counts, found)
 
 
 def _look(session: Session, ids: list[int]) -> None:
     """Look at images nobody looked at before, and name those that cannot be."""
-    with progress_shown("look", "looked at") as show:
+    with progress_shown("look") as show:
         filled = session.copies.fingerprint(ids, show)
     if filled.fingerprinted:
         say(counted(filled.fingerprinted, "new fingerprint"))
     for path, why in filled.undecodable:
-        say(f"quarantined: {visible(path)}: {visible(why)}")
+        warn(f"quarantined: {visible(path)}: {visible(why)}")
     for path, why in filled.unopened:
-        say(f"not looked at: {visible(path)}: {visible(why)}")
+        warn(f"not looked at: {visible(path)}: {visible(why)}")
 
 
-def _put(session: Session, groups: list[Group], as_json: bool) -> None:
-    if as_json:
-        put_json_rows(asdict(group) for group in groups)
-        return
+def _group_json(group: Group) -> CopyGroup:
+    copies: list[Copy] = [
+        {"image": each.image, "distance": each.distance, "exact": each.exact} for each in group.copies
+    ]
+    return {"best": group.best, "copies": copies}
+
+
+def _put_marked_json(groups: list[Group], keeping: CopyResolution, counts: EditCounts, found: Result) -> None:
+    report: DupesReport = {
+        "schema": "frieze/dupes/1",
+        **counts,
+        "groups": [_group_json(group) for group in groups],
+        "rejected": len(keeping.rejected),
+        "annotated": len(keeping.annotated),
+        "unknown_tags": found.unknown_tags,
+    }
+    put_json(report)
+
+
+def _put(session: Session, groups: list[Group]) -> None:
     for group in groups:
         rows = session.images.rows([group.best, *(copy.image for copy in group.copies)])
         said = ["best", *("same file" if copy.exact else f"{copy.distance} bits" for copy in group.copies)]
@@ -97,12 +136,18 @@ def _put(session: Session, groups: list[Group], as_json: bool) -> None:
     put(f"{counted(len(groups), 'group')}, {copies} more than one needs")
 
 
-def _mark(session: Session, keeping: CopyResolution, *, yes: bool) -> None:
+def _mark(session: Session, keeping: CopyResolution, matched: int, *, dry_run: bool, yes: bool) -> EditCounts:
+    from curator.cli.schemas.edits import edit_counts
+
+    if dry_run:
+        say(f"{counted(len(keeping.rejected))} would be rejected")
+        return edit_counts(matched, session.edits.preview(keeping.edit, keeping.images), (), dry_run=True)
     if len(keeping.images) > 1 and not yes:
         ask(len(keeping.images))
-    session.edits.apply(keeping.edit, keeping.images)
+    commit = session.edits.apply(keeping.edit, keeping.images)
     carried = f", words carried over to {counted(len(keeping.annotated))}" if keeping.annotated else ""
     say(f"{counted(len(keeping.rejected))} rejected{carried}")
+    return edit_counts(matched, commit.images_changed, [commit.id] if commit.id else [], dry_run=False)
 
 
 app = single(dupes)

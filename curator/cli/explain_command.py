@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from curator.cli.captions_command import EpochsOption, SeedOption
+from curator.cli.schemas.edits import commit_row
+from curator.cli.schemas.words import MARKS
 from curator.cli.shared.options import CollectionOption, JsonOption
 from curator.cli.shared.output import counted, put, put_json
 from curator.cli.shared.places import opened
@@ -16,6 +17,7 @@ from curator.cli.shared.typer_apps import single
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
+    from curator.cli.schemas.images import Explanation as Report
     from curator.session.images import Explanation
 
 
@@ -31,15 +33,34 @@ def explain(
     with opened(collection) as session:
         said = session.images.explain(session.images.find(image), epochs, seed)
     if as_json:
-        put_json(_as_json(said))
+        put_json(_report(said))
         return
     _put(said)
 
 
-def _as_json(said: Explanation) -> dict[str, Any]:
-    about = asdict(said)
-    about["tags"] = [{"name": tag.name, "class": tag.cls} for tag in said.tags]
-    return about
+def _report(said: Explanation) -> Report:
+    row, placement = said.row, said.placement
+    return {
+        "schema": "frieze/explain/1",
+        "row": {
+            "id": row.id, "path": row.path, "root": row.root, "name": row.name, "sha256": row.sha256,
+            "bytes": row.file_bytes, "width": row.width, "height": row.height, "format": row.format,
+            "mark": MARKS[row.mark], "caption": row.caption,
+        },
+        "tags": [{"name": tag.name, "class": tag.cls} for tag in said.tags],
+        "facts": said.facts,
+        "is_in": said.is_in,
+        "reason": said.reason,
+        "verdicts": [{"subset": each.subset, "takes": each.takes, "reason": each.reason} for each in said.verdicts],
+        "repeats": said.repeats,
+        "placement": placement
+        and {"bucket": placement.bucket, "resized": placement.resized, "crop": placement.crop},
+        "is_cut_anew": said.is_cut_anew,
+        "captions": said.captions,
+        "picks": said.picks,
+        "history": [commit_row(commit) for commit in said.history],
+        "frozen": [{"manifest": each.manifest, "row": each.row, "repeats": each.repeats} for each in said.frozen],
+    }  # fmt: skip
 
 
 def _put(said: Explanation) -> None:
@@ -58,6 +79,8 @@ def _put(said: Explanation) -> None:
         put(f"repeats     {said.repeats:g} an epoch")
     for each in said.frozen:
         put(f"manifest    {visible(each.manifest)}: row {each.row}, {each.repeats:g} an epoch")
+    for why in said.passed_over:
+        put(f"passed over {visible(why)}")
     for name, value in said.facts.items():
         put(f"{name:<12}{visible(str(value))}")
     if said.picks:

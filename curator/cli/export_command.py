@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
-from curator.cli.shared.options import AllByDefault, CollectionOption
-from curator.cli.shared.output import counted, put
+from curator.cli.shared.options import CollectionOption, JsonOption, ReplaceOption
+from curator.cli.shared.output import counted, put_exported, tell
 from curator.cli.shared.places import opened
 from curator.cli.shared.progress import progress_shown
+from curator.cli.shared.selection import ImagesOrAll, takes_images
 from curator.cli.shared.typer_apps import noun
 from curator.contract.text import visible
 
@@ -23,14 +24,20 @@ def export() -> None:
 
 
 @app.command()
+@takes_images
 def sqlite(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="SQLite file to make.")],
-    filter: AllByDefault = "",
+    images: ImagesOrAll,
+    replace: ReplaceOption = False,
     collection: CollectionOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Write images, tags, their pairs and scores as plain tables, for sqlite-utils, datasette and SQL."""
     with opened(collection) as session:
-        images = session.images.select(filter).bitmap() if filter.strip() else None
-        with progress_shown("export", "exported") as show:
-            count = session.exchange.export_sqlite(file, images, show)
-    put(f"{counted(count)} in {visible(str(file))}")
+        chosen = None if images.is_all else images.of(session).bitmap()
+        with progress_shown("export") as show:
+            count = session.exchange.export_sqlite(file, chosen, show, replace=replace)
+    if as_json:
+        put_exported(file, count)
+        return
+    tell(f"{counted(count)} in {visible(str(file))}")

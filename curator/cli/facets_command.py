@@ -2,33 +2,46 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-import typer
-
-from curator.cli.shared.options import AllByDefault, CollectionOption, JsonOption
-from curator.cli.shared.output import put_json_rows, put_table
+from curator.cli.shared.options import CollectionOption, JsonOption, LimitOption
+from curator.cli.shared.output import put_json_rows, put_table, say_cut
 from curator.cli.shared.places import opened
+from curator.cli.shared.selection import ImagesOrAll, takes_images
 from curator.cli.shared.typer_apps import single
 
+if TYPE_CHECKING:
+    from curator.cli.schemas.images import FacetRow
 
+
+@takes_images
 def facets(
-    filter: AllByDefault = "",
+    images: ImagesOrAll,
     collection: CollectionOption = None,
-    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="Only the N most common.")] = 50,
+    limit: LimitOption = 50,
     as_json: JsonOption = False,
 ) -> None:
     """List the tags most common among the images of a filter."""
     with opened(collection) as session:
-        images = session.images.select(filter).bitmap()
-        found = session.images.facets(images, limit, exact=True)
+        found = session.images.facets(images.of(session).bitmap(), limit and limit + 1, exact=True)
+    tags = found.tags[: limit or None]
+    is_whole = len(tags) == len(found.tags)
+    say_cut(len(tags), len(tags) if is_whole else found.distinct)
+    total = max(found.images, 1)
     if as_json:
-        put_json_rows(
-            {"name": each.tag.name, "class": each.tag.cls, "images": each.images} for each in found.tags
+        rows_json: Iterator[FacetRow] = (
+            {
+                "name": each.tag.name,
+                "class": each.tag.cls,
+                "images": each.images,
+                "share": each.images / total,
+            }
+            for each in tags
         )
+        put_json_rows(rows_json)
         return
-    whole = max(found.images, 1)
-    rows = [(each.images, f"{each.images / whole:.1%}", each.tag.cls, each.tag.name) for each in found.tags]
+    rows = [(each.images, f"{each.images / total:.1%}", each.tag.cls, each.tag.name) for each in tags]
     put_table(rows, ("images", "share", "class", "tag"))
 
 

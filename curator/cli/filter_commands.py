@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from curator.cli.shared.options import CollectionOption, FilterArgument, JsonOption
-from curator.cli.shared.output import put_json_rows, put_table
-from curator.cli.shared.places import opened
+from curator.cli.shared.options import CollectionOption, FilterArgument, JsonOption, ReplaceOption
+from curator.cli.shared.output import put_json_rows, put_named, put_table, say
+from curator.cli.shared.places import opened, opened_names
 from curator.cli.shared.typer_apps import noun
 from curator.contract.errors import UserError, did_you_mean
 from curator.contract.text import visible
+
+if TYPE_CHECKING:
+    from curator.cli.schemas.collection import FilterRow
 
 app = noun("List, save and remove filters under a name.")
 
@@ -21,27 +25,39 @@ NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The filter's 
 @app.command("list")
 def list_filters(collection: CollectionOption = None, as_json: JsonOption = False) -> None:
     """List the saved filters."""
-    with opened(collection) as session:
-        saved = session.filters.all()
+    with opened_names(collection) as names:
+        saved = names.filters()
     if as_json:
-        put_json_rows({"name": each.name, "filter": each.filter} for each in saved)
+        rows: Iterator[FilterRow] = ({"name": each.name, "filter": each.filter} for each in saved)
+        put_json_rows(rows)
         return
     put_table([(each.name, each.filter) for each in saved], ("name", "filter"))
 
 
 @app.command()
-def save(name: NameArgument, filter: FilterArgument, collection: CollectionOption = None) -> None:
-    """Save a filter, in place of the one of its name."""
+def save(
+    name: NameArgument,
+    filter: FilterArgument,
+    replace: ReplaceOption = False,
+    collection: CollectionOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Save a filter under a name; one that means another is kept unless --replace is given."""
     from curator.index.tables.rows import SavedFilter
 
-    with opened(collection) as session:
-        session.filters.save(SavedFilter(name, filter))
+    with opened(collection) as session, session.edits.recorded() as commits:
+        if not session.filters.save(SavedFilter(name, filter), replace=replace):
+            say(f"nothing was changed: {visible(name)} is saved so already")
+    if as_json:
+        put_named(name, commits)
 
 
 @app.command()
-def remove(name: NameArgument, collection: CollectionOption = None) -> None:
+def remove(name: NameArgument, collection: CollectionOption = None, as_json: JsonOption = False) -> None:
     """Forget a saved filter."""
-    with opened(collection) as session:
+    with opened(collection) as session, session.edits.recorded() as commits:
         if not session.filters.remove(name):
             known = [each.name for each in session.filters.all()]
             raise UserError(f"there is no saved filter '{visible(name)}'", did_you_mean(name, known))
+    if as_json:
+        put_named(name, commits)

@@ -3,47 +3,48 @@
 from __future__ import annotations
 
 import shlex
-from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from curator.cli.shared.options import (
+    BucketOptions,
     CollectionOption,
-    CropInputsOption,
+    DryRunOption,
     JsonOption,
-    MaxOption,
-    MinOption,
-    ResampleOption,
-    ResolutionOption,
-    StepOption,
-    UpscaleOption,
-    changed_rule,
+    ReplaceOption,
 )
-from curator.cli.shared.output import put, put_json, say
+from curator.cli.shared.output import put, put_json, tell, warn
 from curator.cli.shared.places import opened
 from curator.cli.shared.progress import progress_shown
-from curator.cli.shared.typer_apps import single
+from curator.cli.shared.typer_apps import single, with_options
+from curator.contract.errors import UserError
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
+    from curator.cli.schemas.training import FreezeOutlook, FreezeReport
+    from curator.cli.schemas.words import Doubt
     from curator.contract.buckets import BucketRule
+    from curator.session.manifests import FrozenManifest
     from curator.session.session import Session
 
 _LONG = 500  # characters of a filter
 
 
+@with_options(BucketOptions)
 def freeze(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the manifest.")],
     *,
-    resolution: ResolutionOption = None,
-    least: MinOption = None,
-    most: MaxOption = None,
-    step: StepOption = None,
-    upscale: UpscaleOption = None,
-    resample: ResampleOption = None,
-    crop_inputs: CropInputsOption = None,
-    replace: Annotated[bool, typer.Option("--replace", help="Replace a manifest of that name.")] = False,
+    options: BucketOptions,
+    if_changed: Annotated[
+        bool,
+        typer.Option(
+            "--if-changed",
+            help="Write nothing where the manifest of that name, or else the newest, holds the very same.",
+        ),
+    ] = False,
+    dry_run: DryRunOption = False,
+    replace: ReplaceOption = False,
     collection: CollectionOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -51,37 +52,79 @@ def freeze(
 
     What is given of the bucket rule is kept with the collection.
     """
-    change = partial(
-        changed_rule, resolution=resolution, least=least, most=most, step=step, upscale=upscale, resample=resample,
-        crop_inputs=crop_inputs,
-    )  # fmt: skip
     with opened(collection) as session:
-        rule = change(session.buckets.rule)
-        _tell_findings(session, rule)
-        with progress_shown("freeze", "frozen") as show:
-            frozen = session.freezing.write(name, show, rule=rule, replace=replace)
-        session.buckets.change_rule(change)  # only a rule that has frozen something is kept
+        rule = options.changed(session.buckets.rule)
+        standing = session.freezing.standing(name, rule) if if_changed else None
+        warnings = _tell_findings(session, rule) if standing is None else []
+        if dry_run:
+            _tell_outlook(session, rule, standing, warnings, as_json=as_json)
+            return
+        frozen = standing or _frozen(session, name, rule, replace=replace)
+        session.buckets.change_rule(options.changed)  # only a rule that has frozen something is kept
     if as_json:
-        put_json(
-            {
-                "name": frozen.name,
-                "path": str(frozen.path),
-                "digest": frozen.digest,
-                "images": frozen.images,
-                "samples_per_epoch": frozen.samples_per_epoch,
-            }
-        )
+        report: FreezeReport = {
+            "schema": "frieze/freeze/1",
+            "name": frozen.name,
+            "path": str(frozen.path.absolute()),
+            "digest": frozen.digest,
+            "images": frozen.images,
+            "samples_per_epoch": frozen.samples_per_epoch,
+            "created_at": frozen.created_at,
+            "is_new": standing is None,
+            "warnings": warnings,
+        }
+        put_json(report)
         return
-    put(f"{frozen.images} images, {frozen.samples_per_epoch} samples an epoch")
-    put(f"digest {frozen.digest}")
-    put(f"manifest {visible(str(frozen.path))}")
+    if standing:
+        tell(f"nothing that is frozen has changed: the manifest {visible(standing.name)} stands")
+    tell(f"{frozen.images} images, {frozen.samples_per_epoch} samples an epoch")
+    tell(f"digest {frozen.digest}")
+    tell(f"manifest {visible(str(frozen.path))}")
 
 
-def _tell_findings(session: Session, rule: BucketRule) -> None:
+def _frozen(session: Session, name: str, rule: BucketRule, *, replace: bool) -> FrozenManifest:
+    with progress_shown("freeze") as show:
+        return session.freezing.write(name, show, rule=rule, replace=replace)
+
+
+def _tell_outlook(
+    session: Session,
+    rule: BucketRule,
+    standing: FrozenManifest | None,
+    warnings: list[Doubt],
+    *,
+    as_json: bool,
+) -> None:
+    """What a freeze would write.
+
+    Raises:
+        UserError: a finding stops it.
+    """
+    report = session.freezing.check(rule=rule)
+    for finding in report.stops:
+        raise UserError(finding.what, finding.hint)
+    images, samples = report.preview.images, report.preview.samples_per_epoch
+    if as_json:
+        outlook: FreezeOutlook = {
+            "schema": "frieze/freeze-outlook/1",
+            "images": images,
+            "samples_per_epoch": samples,
+            "stands": standing.name if standing else None,
+            "warnings": warnings,
+        }
+        put_json(outlook)
+    elif standing:
+        put(f"nothing would be written: the manifest {visible(standing.name)} stands")
+    else:
+        put(f"{images} images, {samples} samples an epoch would be frozen")
+
+
+def _tell_findings(session: Session, rule: BucketRule) -> list[Doubt]:
     """Warnings; what stops is raised by the freeze itself."""
-    for finding in session.freezing.check(rule=rule).findings:
-        if finding.level == "warn":
-            say(f"warning: {visible(finding.what)} ({visible(finding.hint)}{_where(finding.filter)})")
+    found = [each for each in session.freezing.check(rule=rule).findings if each.level == "warn"]
+    for finding in found:
+        warn(f"warning: {visible(finding.what)} ({visible(finding.hint)}{_where(finding.filter)})")
+    return [{"what": each.what, "hint": each.hint} for each in found]
 
 
 def _where(named: str) -> str:

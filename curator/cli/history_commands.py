@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from curator.cli.shared.options import CollectionOption, JsonOption
-from curator.cli.shared.output import counted, put, put_json_rows, put_table
-from curator.cli.shared.places import opened
+from curator.cli.schemas.edits import RedoReport, UndoReport, commit_row
+from curator.cli.shared.options import CollectionOption, JsonOption, LimitOption
+from curator.cli.shared.output import counted, put, put_json, put_json_rows, put_table, say_cut, tell
+from curator.cli.shared.places import opened, opened_names
 from curator.cli.shared.typer_apps import single
 from curator.contract.errors import UserError
 from curator.contract.exit_codes import ExitCode
@@ -27,11 +27,18 @@ def undo(
     ] = None,
     collection: CollectionOption = None,
     to: Annotated[bool, typer.Option("--to", help="Take all newer changes back as well.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Take one change back; those made since stay, and so does what they changed of the same."""
     with opened(collection) as session:
         done = session.edits.undo_to(_named(change)) if to else [session.edits.undo(change)]
-    _tell([commit for commit in done if commit], "undone", "there is nothing to undo")
+    commits = [commit for commit in done if commit]
+    if as_json:
+        report: UndoReport = {"schema": "frieze/undo/1", "changes": [commit_row(each) for each in commits]}
+        put_json(report)
+    else:
+        _tell(commits, "undone")
+    _refuse_nothing(commits, "undo")
 
 
 def redo(
@@ -41,24 +48,31 @@ def redo(
     ] = None,
     collection: CollectionOption = None,
     to: Annotated[bool, typer.Option("--to", help="Make those taken back before it again as well.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Make a change again that was taken back."""
     with opened(collection) as session:
         done = session.edits.redo_to(_named(change)) if to else [session.edits.redo(change)]
-    _tell([commit for commit in done if commit], "redone", "there is nothing to redo")
+    commits = [commit for commit in done if commit]
+    if as_json:
+        report: RedoReport = {"schema": "frieze/redo/1", "changes": [commit_row(each) for each in commits]}
+        put_json(report)
+    else:
+        _tell(commits, "redone")
+    _refuse_nothing(commits, "redo")
 
 
 def history(
     collection: CollectionOption = None,
-    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="Only the N newest.")] = 50,
+    limit: LimitOption = 50,
     as_json: JsonOption = False,
 ) -> None:
     """List the changes, newest first."""
-    with opened(collection) as session:
-        commits = session.edits.history(limit)
+    with opened_names(collection) as names:
+        commits = names.history(limit)
+        say_cut(len(commits), names.count_edits())
     if as_json:
-        rows = [asdict(commit) for commit in commits]
-        put_json_rows({name: row[name] for name in row if name != "left"} for row in rows)
+        put_json_rows(map(commit_row, commits))
         return
     rows = [
         (
@@ -80,16 +94,19 @@ def _named(change: int | None) -> int:
     return change
 
 
-def _tell(commits: list[Commit], done: str, nothing: str) -> None:
+def _tell(commits: list[Commit], done: str) -> None:
     from curator.session.edits import Edits
 
     for commit in commits:
         images = f" ({counted(commit.images_changed)})" if commit.images_changed else ""
-        put(f"{done}: {visible(commit.what)}{images}")
+        tell(f"{done}: {visible(commit.what)}{images}")
         if commit.skipped:
             put(f"changed since, and left as they are: {Edits.skipped_in_words(commit)}")
+
+
+def _refuse_nothing(commits: list[Commit], what: str) -> None:
     if not commits:
-        raise UserError(nothing, "`frieze history` lists the changes", ExitCode.NO)
+        raise UserError(f"there is nothing to {what}", "`frieze history` lists the changes", ExitCode.NO)
 
 
 def _state(commit: Commit) -> str:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,6 +14,9 @@ from curator.cli.shared.places import enclosing_collection, opened
 from curator.contract.errors import UserError
 from curator.contract.exit_codes import ExitCode
 from curator.contract.text import visible
+
+if TYPE_CHECKING:
+    from curator.cli.schemas.images import IdentifierReport
 
 
 def check_identifier(
@@ -45,7 +47,14 @@ def check_identifier(
         free = candidates.free(suggest)
     bad = [each for each in verdicts if each.against]
     if as_json:
-        put_json({"words": [asdict(each) for each in verdicts], "free": free})
+        report: IdentifierReport = {
+            "schema": "frieze/identifiers/1",
+            "words": [
+                {"word": each.word, "tokens": each.tokens, "against": each.against} for each in verdicts
+            ],
+            "free": free,
+        }
+        put_json(report)
     else:
         for each in verdicts:
             put(f"{visible(each.word)}: {'; '.join(each.against) or 'it can be used'}")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from curator.cli.shared.options import CollectionOption, JsonOption
-from curator.cli.shared.output import counted, put, put_json, put_table
+from curator.cli.shared.bulk_edit import ask
+from curator.cli.shared.options import CollectionOption, DryRunOption, JsonOption, YesOption
+from curator.cli.shared.output import counted, put, put_json, put_table, tell
 from curator.cli.shared.places import enclosing_collection
 from curator.cli.shared.progress import progress_shown
 from curator.cli.shared.scan_lines import passed_over_lines
@@ -16,6 +18,9 @@ from curator.cli.shared.typer_apps import single
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
+    from curator.cli.schemas.collection import ImportedRows
+    from curator.cli.schemas.collection import ImportPlan as PlanReport
+    from curator.cli.schemas.collection import ImportReport as Report
     from curator.session.exchange import AnnotationReport, ImportPlan, ImportReport
 
 
@@ -40,39 +45,54 @@ def import_data(
         Path | None,
         typer.Option("--images", metavar="DIR", help="Where the images are, for kohya-json and scores."),
     ] = None,
-    plan: Annotated[bool, typer.Option("--plan", help="Only show what would be done.")] = False,
-    replace_words: Annotated[
-        bool, typer.Option("--replace", help="Also replace tags and captions that images have.")
+    replace_annotations: Annotated[
+        bool, typer.Option("--replace", help="Also write over tags and captions that images have.")
     ] = False,
+    dry_run: DryRunOption = False,
+    yes: YesOption = False,
     collection: CollectionOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Bring in images, captions, repeats and metadata of other tools; --plan shows it first."""
+    """Bring in images, captions, repeats and metadata of other tools; --dry-run shows it first."""
     from curator.session.exchange import Exchange
     from curator.session.session import Session
 
     planned = Exchange.plan(path, layout, reg=reg, images=images)
     home = collection or enclosing_collection(Path.cwd())
-    if plan:
-        _show_plan(planned, home, replace_words=replace_words, as_json=as_json)
+    if dry_run:
+        _show_plan(planned, home, replace_annotations=replace_annotations, as_json=as_json)
         return
-    with Session.create(home or Path.cwd()) as session, progress_shown("import", "read") as show:
+    if replace_annotations and home and not yes:
+        _ask_to_replace(planned, home)
+    with (
+        Session.create(home or Path.cwd()) as session,
+        session.edits.recorded() as commits,
+        progress_shown("import") as show,
+    ):
         report = session.exchange.carry_out(
             planned,
             lambda rows: show(rows, 0),
             scanned=lambda now: show(now.done, now.total),
-            replace_words=replace_words,
+            replace_annotations=replace_annotations,
         )
-    _show_report(report, as_json)
+    _put_report_json(report, commits) if as_json else _put_report(report)
     Exchange.refuse_empty_import(planned, report.words)
 
 
-def _show_plan(plan: ImportPlan, home: Path | None, *, replace_words: bool, as_json: bool) -> None:
+def _ask_to_replace(plan: ImportPlan, home: Path) -> None:
+    """Ask where the rows of a plan reach several images: some may lose words."""
     from curator.session.exchange import Exchange
 
-    counts = Exchange.count_rows(plan, home, replace_words=replace_words)
+    if (images := Exchange.count_rows(plan, home, replace_annotations=True).found) > 1:
+        ask(images)
+
+
+def _show_plan(plan: ImportPlan, home: Path | None, *, replace_annotations: bool, as_json: bool) -> None:
+    from curator.session.exchange import Exchange
+
+    counts = Exchange.count_rows(plan, home, replace_annotations=replace_annotations)
     if as_json:
-        put_json({**plan.as_json(), **_words_json(counts)})
+        _put_plan_json(plan, counts)
     else:
         _put_plan(plan, counts)
     Exchange.refuse_empty_import(plan, counts)
@@ -99,27 +119,53 @@ def _put_plan(plan: ImportPlan, counts: AnnotationReport) -> None:
         put(f"note: {visible(note)}")
 
 
-def _show_report(report: ImportReport, as_json: bool) -> None:
-    scanned = report.scanned
-    if as_json:
-        put_json(
+def _put_plan_json(plan: ImportPlan, counts: AnnotationReport) -> None:
+    about: PlanReport = {
+        "schema": "frieze/import-plan/1",
+        "layout": plan.layout,
+        "subsets": [
             {
-                "added": scanned.added,
-                "quarantined": [{"path": path, "reason": why} for path, why in scanned.quarantined],
-                "passed_over": dict(sorted(scanned.passed_over.items())),
-                "scan_warnings": [{"path": path, "warning": why} for path, why in scanned.warnings],
-                "subsets": list(report.subsets),
-                "class_tokens_given": report.captioned,
-                **_words_json(report.words),
+                "name": each.name,
+                "folder": str(each.folder),
+                "repeats": int(each.repeats) if each.repeats == int(each.repeats) else each.repeats,
+                "class_tokens": each.class_tokens,
+                "images": each.images,
+                "is_reg": each.is_reg,
             }
-        )
-        return
+            for each in plan.subsets
+        ],
+        "ignored": [{"path": each.path, "reason": each.reason} for each in plan.ignored],
+        "notes": plan.notes,
+        **_rows_json(counts),
+    }
+    put_json(about)
+
+
+def _put_report_json(report: ImportReport, commits: Sequence[int]) -> None:
+    scanned = report.scanned
+    about: Report = {
+        "schema": "frieze/import/1",
+        "added": scanned.added,
+        "quarantined": [{"path": path, "reason": why} for path, why in scanned.quarantined],
+        "passed_over": dict(sorted(scanned.passed_over.items())),
+        "scan_warnings": [{"path": path, "reason": why} for path, why in scanned.warnings],
+        "subsets": report.subsets,
+        "class_tokens_given": report.captioned,
+        "commit": commits[0] if commits else None,
+        "commits": commits,
+        **_rows_json(report.words),
+    }
+    put_json(about)
+
+
+def _put_report(report: ImportReport) -> None:
+    scanned = report.scanned
     if scanned.added or report.subsets:
-        put(f"{counted(scanned.added)} added, {counted(len(report.subsets), 'subset')} saved")
+        tell(f"{counted(scanned.added)} added, {counted(len(report.subsets), 'subset')} saved")
     if report.captioned:
-        put(f"{counted(report.captioned)} without a caption got the class tokens")
+        tell(f"{counted(report.captioned)} without a caption got the class tokens")
     for line in passed_over_lines(scanned):
-        put(line)
+        tell(line)
     for path, why in scanned.quarantined:
         put(f"quarantined: {visible(path)}: {visible(why)}")
     for path, why in scanned.warnings[:_SHOWN]:
@@ -129,14 +175,14 @@ def _show_report(report: ImportReport, as_json: bool) -> None:
     _put_words(report.words)
 
 
-def _words_json(words: AnnotationReport) -> dict[str, Any]:
-    found = {
+def _rows_json(words: AnnotationReport) -> ImportedRows:
+    return {
         "rows": words.rows,
-        "funnel": dict(words.funnel),
-        "understood": dict(words.fields),
-        "warnings": dict(words.warnings),
+        "funnel": [{"reason": reason, "count": count} for reason, count in words.funnel.most_common()],
+        "understood": words.fields,
+        "warnings": [{"what": what, "count": count} for what, count in words.warnings.items()],
+        "scores": words.scores,
     }
-    return {**found, "scores": dict(words.scores)} if words.scores else found
 
 
 def _put_words(words: AnnotationReport) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from curator.cli.shared.job_report import job_json, watch_job
+from curator.cli.shared.job_report import job_row, watch_job
 from curator.cli.shared.options import CollectionOption, JsonOption
-from curator.cli.shared.output import counted, put, put_json, put_json_rows, put_table
+from curator.cli.shared.output import counted, put_json, put_json_rows, put_table, tell
 from curator.cli.shared.places import opened
 from curator.cli.shared.typer_apps import noun
 from curator.contract.text import visible
+
+if TYPE_CHECKING:
+    from curator.cli.schemas.models import JobReport, JobRequest
 
 app = noun("List, follow, stop and resume jobs of tag models.")
 JobArgument = Annotated[
@@ -25,7 +28,7 @@ def list_jobs(collection: CollectionOption = None, as_json: JsonOption = False) 
     with opened(collection) as session:
         views = [session.proposals.view(job) for job in session.proposals.jobs()]
     if as_json:
-        put_json_rows(map(job_json, views))
+        put_json_rows(map(job_row, views))
         return
     rows = [(view.name, view.status, view.model, f"{view.done}/{view.total}", view.device) for view in views]
     put_table(rows, ("name", "status", "model", "done", "on"))
@@ -37,18 +40,19 @@ def follow(job: JobArgument, collection: CollectionOption = None, as_json: JsonO
     with opened(collection) as session:
         view = watch_job(session, session.proposals.find_job(job))
     if as_json:
-        put_json(job_json(view))
+        report: JobReport = {"schema": "frieze/job/1", **job_row(view)}
+        put_json(report)
     else:
-        put(f"{view.done} of {counted(view.total)} on {view.device}")
+        tell(f"{view.done} of {counted(view.total)} on {view.device}")
 
 
 @app.command()
-def stop(job: JobArgument, collection: CollectionOption = None) -> None:
+def stop(job: JobArgument, collection: CollectionOption = None, as_json: JsonOption = False) -> None:
     """Ask a job to stop after the batch it is at; what it has answered is kept."""
     with opened(collection) as session:
         found = session.proposals.find_job(job)
         session.proposals.stop(found)
-    put(f"asked {visible(found.path.name)} to stop")
+    _put_request(found.path.name, "stop", as_json)
 
 
 @app.command()
@@ -58,9 +62,18 @@ def resume(
         int, typer.Option("--processes", metavar="N", min=1, help="So many share the images.")
     ] = 1,
     collection: CollectionOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Go on with a job that was stopped or crashed, where it was."""
     with opened(collection) as session:
         found = session.proposals.find_job(job)
         session.proposals.resume(found, processes)
-    put(f"{visible(found.path.name)} goes on")
+    _put_request(found.path.name, "resume", as_json)
+
+
+def _put_request(job: str, action: str, as_json: bool) -> None:
+    if as_json:
+        report: JobRequest = {"schema": "frieze/job-request/1", "job": job, "action": action}
+        put_json(report)
+    else:
+        tell(f"asked {visible(job)} to {action}")

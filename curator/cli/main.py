@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -9,6 +10,8 @@ from typing import NamedTuple
 from curator.cli.shared.boundary import end_at_once, exit_code_of
 from curator.contract.errors import UserError, did_you_mean, nearest
 from curator.contract.exit_codes import ExitCode
+
+COMPLETES = "_FRIEZE_COMPLETE"  # set by the scripts of `frieze completion` to the shell that asks
 
 
 class Command(NamedTuple):
@@ -50,6 +53,11 @@ COMMANDS = {
     "jobs": Command("jobs_commands", "List, follow, stop and resume jobs of tag models."),
     "train": Command("train_command", "Train on a manifest, or resume a run."),
     "runs": Command("runs_commands", "List, follow and control runs."),
+    "sample": Command("sample_command", "Render sample images from saved weights."),
+    "batch": Command("batch_command", "Do commands read from stdin, in one process."),
+    "completion": Command(
+        "completion.command", "Print what completes commands, tags and names in your shell."
+    ),
     "demo": Command("demo.command", "Walk the whole way on a small collection and a tiny model."),
 }
 
@@ -72,7 +80,11 @@ def dispatch(arguments: list[str]) -> int:
     Raises:
         UserError: no such command or folder, or what the command refuses.
     """
+    if shell := os.environ.get(COMPLETES):
+        return _complete(shell)
     word = arguments[0] if arguments else ""
+    if word == "help" and len(arguments) > 1:
+        return _help_about(arguments[1:])
     if word in ("--help", "-h", "help"):
         sys.stdout.write(help_text())
         return 0
@@ -89,6 +101,26 @@ def dispatch(arguments: list[str]) -> int:
     return open_app(word)
 
 
+def _complete(shell: str) -> int:
+    """Answer a shell that completes a word; whatever is wrong, it is told nothing."""
+    from curator.cli.completion.shells import answer
+
+    sys.stdout.write(answer(shell))
+    return 0
+
+
+def _help_about(words: list[str]) -> int:
+    """What `frieze help tag add` says: the same as `frieze tag add --help`; of `--man`, the man page."""
+    if words == ["--man"]:
+        from curator.cli.man_page import page
+
+        sys.stdout.write(page())
+        return 0
+    if words[0] not in COMMANDS:
+        raise UserError(f"there is no command '{words[0]}'", did_you_mean(words[0], COMMANDS))
+    return dispatch([*words, "--help"])
+
+
 def help_text() -> str:
     """What `frieze --help` says."""
     width = max(map(len, COMMANDS))
@@ -96,14 +128,14 @@ def help_text() -> str:
     return "\n".join(
         [
             "Usage: frieze [DIR]                 open the app on the collection in DIR, or the one you stand in",
-            "       frieze COMMAND [ARGUMENTS]   'frieze COMMAND --help' says more",
+            "       frieze COMMAND [ARGUMENTS]   'frieze help COMMAND' says more, with examples",
             "",
             "Curate an image collection, freeze it, and train Stable Diffusion on exactly that.",
             "",
             "Commands:",
             *lines,
             "",
-            "Options: --help, --version",
+            "Options: --help, --version; 'frieze help --man' prints the man page",
             "",
         ]
     )

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from curator.cli.shared.options import CollectionOption
-from curator.cli.shared.output import counted, put, say
+from curator.cli.shared.options import CollectionOption, JsonOption
+from curator.cli.shared.output import counted, put_json, tell
 from curator.cli.shared.places import opened
+from curator.cli.shared.progress import progress_shown
 from curator.contract.errors import UserError
 from curator.contract.locations import CLASS_IMAGES
+from curator.contract.prompts.sampler_names import SamplerName
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
+    from curator.cli.schemas.training import MadeImages
     from curator.contract.buckets import Size
 
 
@@ -39,8 +42,8 @@ def make_reg(
         float, typer.Option("--cfg", metavar="X", help="How closely they follow the prompt.")
     ] = 7.0,
     sampler: Annotated[
-        Literal["ddim", "euler", "euler_a", "dpmpp_2m"],
-        typer.Option("--sampler", help="How noise is taken away."),
+        SamplerName,
+        typer.Option("--sampler", metavar="NAME", help="How noise is taken away: a name of docs/samples.md."),
     ] = "ddim",
     clip_skip: Annotated[
         int,
@@ -50,6 +53,7 @@ def make_reg(
         Path | None, typer.Option("--out", metavar="DIR", help=f"Where they lie; else {CLASS_IMAGES}/NAME.")
     ] = None,
     collection: CollectionOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Make images of the class with the base model, for regularisation. Stopped and asked again, it goes on."""
     from curator.contract.run.class_pictures import ClassPictures
@@ -62,8 +66,15 @@ def make_reg(
         job = ClassPictures(
             model, prompt, caption or prompt, sizes, negative, seed, steps, cfg, sampler, clip_skip
         )
-        making.make(name, folder, job, lambda done, total: say(f"{done} of {counted(total, 'image')}"))
-    put(f"subset {visible(name)}: {counted(count)} in {visible(str(folder))}")
+        with progress_shown("make") as show:
+            making.make(name, folder, job, show)
+    if as_json:
+        report: MadeImages = {
+            "schema": "frieze/make-reg/1", "subset": name, "path": str(folder), "images": count,
+        }  # fmt: skip
+        put_json(report)
+        return
+    tell(f"subset {visible(name)}: {counted(count)} in {visible(str(folder))}")
 
 
 def _size(text: str) -> Size:

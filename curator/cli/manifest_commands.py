@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from curator.cli.buckets_command import rule_in_words
 from curator.cli.captions_command import EpochOption, EpochsOption, SeedOption, StepOption
 from curator.cli.manifest_exchange import ManifestArgument, diff, export, import_manifest
+from curator.cli.schemas.words import image_funnel
 from curator.cli.shared.options import CollectionOption, JsonOption
 from curator.cli.shared.output import put, put_json, put_json_rows, put_table, say
-from curator.cli.shared.places import manifest_file, manifests_of, opened
+from curator.cli.shared.places import collection_folder, manifest_file, manifests_of
 from curator.cli.shared.typer_apps import noun
-from curator.cli.subset_commands import subset_summary
-from curator.contract.buckets import BucketRule
 from curator.contract.epoch_plan import EpochPlan, Leftovers
 from curator.contract.errors import UserError
 from curator.contract.exit_codes import ExitCode
-from curator.contract.manifest.header import ManifestSubset
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
+    from curator.cli.schemas.images import EpochCaption
+    from curator.cli.schemas.training import (
+        BucketLoad,
+        ManifestCheck,
+        ManifestReport,
+        ManifestRow,
+        SubsetValues,
+    )
+    from curator.cli.schemas.training import BucketRule as RuleReport
+    from curator.contract.buckets import BucketRule
+    from curator.contract.manifest.header import ManifestSubset
     from curator.contract.manifest.manifest import Manifest
 
 app = noun("List, show, verify, compare, export and import manifests.")
@@ -35,12 +44,22 @@ app.command("import")(import_manifest)
 def list_manifests(collection: CollectionOption = None, as_json: JsonOption = False) -> None:
     """List the manifests, newest first."""
     damaged: list[UserError] = []
-    with opened(collection) as session:
-        found = session.freezing.manifests(damaged.append)
+    found = manifests_of(collection_folder(collection)).all(damaged.append)
     for why in damaged:
         say(f"passed over: {visible(why.what)}: {visible(why.hint)}")
     if as_json:
-        put_json_rows({**asdict(each), "path": str(each.path)} for each in found)
+        rows_json: Iterator[ManifestRow] = (
+            {
+                "path": str(each.path.absolute()),
+                "name": each.name,
+                "digest": each.digest,
+                "images": each.images,
+                "samples_per_epoch": each.samples_per_epoch,
+                "created_at": each.created_at,
+            }
+            for each in found
+        )
+        put_json_rows(rows_json)
         return
     rows = [(m.name, m.images, m.samples_per_epoch, m.created_at, m.digest[:12]) for m in found]
     put_table(rows, ("name", "images", "samples", "made", "digest"))
@@ -71,14 +90,14 @@ def show(
 
     with open_manifest(manifest_file(manifest, collection)) as opened_manifest:
         plan = EpochPlan(opened_manifest.spans, batch_size * accumulate * processes, 0, leftovers)
-        about = _about(opened_manifest, plan, batch_size)
+        about, header = _about(opened_manifest, plan, batch_size), opened_manifest.header
     if as_json:
         put_json(about)
         return
-    _put_about(about)
+    _put_about(about, header.rule, header.subsets)
 
 
-def _about(manifest: Manifest, plan: EpochPlan, batch_size: int) -> dict[str, Any]:
+def _about(manifest: Manifest, plan: EpochPlan, batch_size: int) -> ManifestReport:
     header = manifest.header
     samples: dict[int, int] = {}
     images: dict[int, int] = {}
@@ -86,7 +105,7 @@ def _about(manifest: Manifest, plan: EpochPlan, batch_size: int) -> dict[str, An
         samples[span.bucket] = samples.get(span.bucket, 0) + span.samples
         images[span.bucket] = images.get(span.bucket, 0) + span.rows
     steps = plan.bucket_batches(0)
-    buckets: list[dict[str, Any]] = [
+    buckets: list[BucketLoad] = [
         {
             "bucket": header.buckets[b],
             "images": images[b],
@@ -97,8 +116,9 @@ def _about(manifest: Manifest, plan: EpochPlan, batch_size: int) -> dict[str, An
         for b in sorted(images)
     ]
     return {
+        "schema": "frieze/manifest/1",
         "name": header.provenance.name,
-        "path": str(manifest.path),
+        "path": str(manifest.path.absolute()),
         "digest": header.digest,
         "created_at": header.provenance.created_at,
         "images": len(manifest),
@@ -106,10 +126,10 @@ def _about(manifest: Manifest, plan: EpochPlan, batch_size: int) -> dict[str, An
         "effective_batch": plan.batch_size,
         "batches_per_epoch": sum(each["batches"] for each in buckets),
         "steps_per_epoch": plan.batches(0),
-        "rule": asdict(header.rule),
+        "rule": cast("RuleReport", asdict(header.rule)),
         "buckets": buckets,
-        "subsets": [asdict(subset) for subset in header.subsets],
-        "funnel": [{"reason": reason, "images": count} for reason, count in header.provenance.funnel],
+        "subsets": [cast("SubsetValues", asdict(subset)) for subset in header.subsets],
+        "funnel": image_funnel(header.provenance.funnel),
     }
 
 
@@ -120,23 +140,27 @@ def _device_batches(samples: int, steps: int, plan: EpochPlan, batch_size: int) 
     return full * (plan.batch_size // batch_size) + -(-rest // batch_size)
 
 
-def _put_about(about: dict[str, Any]) -> None:
+def _put_about(about: ManifestReport, rule: BucketRule, subsets: Sequence[ManifestSubset]) -> None:
+    from curator.cli.buckets_command import rule_in_words
+    from curator.cli.subset_commands import subset_summary
+
     put(f"manifest    {visible(about['name'])}, made {visible(about['created_at'])}")
     put(f"digest      {about['digest']}")
-    put(f"rule        {rule_in_words(BucketRule(**about['rule']))}")
+    put(f"rule        {rule_in_words(rule)}")
     put(f"images      {about['images']}, {about['samples_per_epoch']} samples an epoch")
     put(
         f"steps       {about['steps_per_epoch']} an epoch with {about['effective_batch']} images a step"
         f" ({about['batches_per_epoch']} device batches)"
     )
     put()
-    subsets = [ManifestSubset(**each) for each in about["subsets"]]
     rows = [(s.name, f"{s.repeats:g}", subset_summary(s), s.filter or "(every image)") for s in subsets]
     put_table(rows, ("subset", "repeats", "options", "filter"))
     put()
-    names = ("images", "samples", "batches", "steps")
-    buckets = [("x".join(map(str, b["bucket"])), *(b[name] for name in names)) for b in about["buckets"]]
-    put_table(buckets, ("bucket", *names))
+    buckets = [
+        ("x".join(map(str, b["bucket"])), b["images"], b["samples"], b["batches"], b["steps"])
+        for b in about["buckets"]
+    ]
+    put_table(buckets, ("bucket", "images", "samples", "batches", "steps"))
     put()
     put_table([(each["images"], each["reason"]) for each in about["funnel"]], ("images", "of which"))
 
@@ -163,8 +187,13 @@ def verify(
     except DamagedManifestError as error:
         raise UserError(error.what, error.hint, ExitCode.NO) from error
     if as_json:
-        rows = [{"path": str(path), "reason": reason} for path, reason in problems]
-        put_json({"digest": digest, "images": images, "problems": rows})
+        report: ManifestCheck = {
+            "schema": "frieze/manifest-verify/1",
+            "digest": digest,
+            "images": images,
+            "problems": [{"path": str(path), "reason": reason} for path, reason in problems],
+        }
+        put_json(report)
     else:
         for path, reason in problems:
             put(f"{visible(str(path))}: {reason}")
@@ -196,7 +225,10 @@ def captions(
     path = manifest_file(manifest, collection)
     texts = manifests_of(collection).captions(path, row, range(epoch, epoch + epochs), seed, copy, step=step)
     if as_json:
-        put_json_rows({"epoch": epoch + i, "caption": text} for i, text in enumerate(texts))
+        rows: Iterator[EpochCaption] = (
+            {"epoch": each, "caption": text} for each, text in enumerate(texts, epoch)
+        )
+        put_json_rows(rows)
         return
     for i, text in enumerate(texts):
         put(f"{epoch + i}\t{visible(text)}")

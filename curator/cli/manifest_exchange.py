@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from curator.cli.shared.options import CollectionOption, JsonOption
-from curator.cli.shared.output import put, put_json, put_table, say
+from curator.cli.shared.options import CollectionOption, JsonOption, ReplaceOption
+from curator.cli.shared.output import put, put_exported, put_json, put_table, say, tell
 from curator.cli.shared.places import collection_folder, manifest_file, manifests_of
 from curator.cli.shared.progress import progress_shown
 from curator.contract.exit_codes import ExitCode
@@ -17,6 +16,8 @@ from curator.contract.text import visible
 from curator.session.manifests import Format
 
 if TYPE_CHECKING:
+    from curator.cli.schemas.training import ManifestDiff as DiffReport
+    from curator.cli.schemas.training import ManifestImport
     from curator.session.manifests import ManifestDiff
 
 ManifestArgument = Annotated[str, typer.Argument(metavar="MANIFEST", help="Name in the collection, or path.")]
@@ -32,7 +33,18 @@ def diff(
     """Show what differs between two manifests: rule, subsets, images, captions. Ends with 1 where anything does."""
     found = manifests_of(collection).diff(manifest_file(first, collection), manifest_file(second, collection))
     if as_json:
-        put_json(asdict(found))
+        report: DiffReport = {
+            "schema": "frieze/manifest-diff/1",
+            "equal": found.equal,
+            "rule": found.rule,
+            "subsets_added": found.subsets_added,
+            "subsets_removed": found.subsets_removed,
+            "subsets_changed": found.subsets_changed,
+            "images": [
+                {"what": each.what, "images": each.images, "examples": each.examples} for each in found.images
+            ],
+        }
+        put_json(report)
     else:
         _put_diff(found)
     if not found.equal:
@@ -63,23 +75,41 @@ def export(
     *,
     format: Annotated[Format, typer.Option("--format", help="What to write.")] = "jsonl",
     copy: Annotated[bool, typer.Option("--copy", help="Copy images instead of linking to them.")] = False,
+    replace: ReplaceOption = False,
     collection: CollectionOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Write a manifest for other programs; JSON lines can be taken in again with 'frieze manifest import'."""
     file = manifest_file(manifest, collection)
-    with progress_shown("export", "exported") as show:
-        count, notes = manifests_of(collection).export(file, target, format, show, copy=copy)
+    with progress_shown("export") as show:
+        count, notes = manifests_of(collection).export(file, target, format, show, copy=copy, replace=replace)
     for note in notes:
         say(f"note: {visible(note)}")
-    put(f"{count} images written to {visible(str(target))}")
+    if as_json:
+        put_exported(target, count, notes)
+        return
+    tell(f"{count} images written to {visible(str(target))}")
 
 
 def import_manifest(
     source: Annotated[Path, typer.Argument(metavar="FILE", help="manifest.jsonl, or the folder it is in.")],
     name: Annotated[str, typer.Argument(metavar="NAME", help="What the manifest shall be called.")],
     *,
+    replace: ReplaceOption = False,
     collection: CollectionOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Make an exported manifest again: its digest is that of the first."""
     collection = collection_folder(collection)
-    put(f"{name}  {manifests_of(collection).bring_in(source, name)}")
+    digest = manifests_of(collection).bring_in(source, name, replace=replace)
+    if not as_json:
+        tell(f"{visible(name)}  {digest}")
+        return
+    path = manifest_file(name, collection).absolute()
+    report: ManifestImport = {
+        "schema": "frieze/manifest-import/1",
+        "name": name,
+        "path": str(path),
+        "digest": digest,
+    }
+    put_json(report)

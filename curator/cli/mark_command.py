@@ -7,27 +7,31 @@ from typing import Annotated, Literal
 import typer
 
 from curator.cli.shared.bulk_edit import change
-from curator.cli.shared.options import CollectionOption, DryRunOption, FilterArgument, YesOption
+from curator.cli.shared.options import CollectionOption, DryRunOption, JsonOption, YesOption
 from curator.cli.shared.places import opened
+from curator.cli.shared.selection import ImagesArgument, takes_images
 from curator.cli.shared.typer_apps import single
 
 _MARKS = {"keep": 1, "reject": -1, "none": 0}
 
 
+@takes_images
 def mark(
     what: Annotated[
         Literal["keep", "reject", "none"], typer.Argument(metavar="keep|reject|none", help="The mark.")
     ],
-    filter: FilterArgument,
+    images: ImagesArgument,
+    *,
     collection: CollectionOption = None,
     dry_run: DryRunOption = False,
     yes: YesOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Keep or reject images, or take their mark away."""
     from curator.index.changes.edits import SetMark
 
     with opened(collection) as session:
-        change(session, SetMark(_MARKS[what]), filter, dry_run=dry_run, yes=yes)
+        change(session, SetMark(_MARKS[what]), images, dry_run=dry_run, yes=yes, as_json=as_json)
 
 
 app = single(mark)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -12,6 +12,9 @@ from curator.cli.shared.output import put, put_json, put_json_rows, put_table
 from curator.cli.shared.typer_apps import noun
 from curator.contract.tagging.zoo import CHARACTER_THRESHOLD, GENERAL_THRESHOLD, ZooModel, find_model, models
 from curator.contract.text import visible
+
+if TYPE_CHECKING:
+    from curator.cli.schemas.models import ModelReport, ModelRow
 
 app = noun("List and show models that tag, score or caption images.")
 ModelArgument = Annotated[
@@ -46,11 +49,16 @@ def show(model: ModelArgument, as_json: JsonOption = False) -> None:
     found = find_model(model)
     about = _about(found)
     if as_json:
-        put_json(about)
+        report: ModelReport = {"schema": "frieze/model/1", **about}
+        put_json(report)
         return
-    for name in ("name", "about", "kind", "licence", "repo", "folder", "balance"):
-        if about[name]:
-            put(f"{name:<11} {visible(str(about[name]))}")
+    facts = {
+        "name": about["name"], "about": about["about"], "kind": about["kind"], "licence": about["licence"],
+        "repo": about["repo"], "folder": about["folder"], "balance": about["balance"],
+    }  # fmt: skip
+    for name, value in facts.items():
+        if value:
+            put(f"{name:<11} {visible(str(value))}")
     put(f"{'files':<11} {', '.join(map(visible, found.row.files)) or 'none'}")
     if found.missing:
         put(f"{'missing':<11} {', '.join(map(visible, found.missing))}")
@@ -61,9 +69,9 @@ def show(model: ModelArgument, as_json: JsonOption = False) -> None:
         )
 
 
-def _about(model: ZooModel) -> dict[str, Any]:
+def _about(model: ZooModel) -> ModelRow:
     usual = {"general": GENERAL_THRESHOLD, "character": CHARACTER_THRESHOLD}
-    return {
+    about = {
         "name": model.name,
         "kind": model.row.kind,
         **asdict(model.row),
@@ -71,3 +79,4 @@ def _about(model: ZooModel) -> dict[str, Any]:
         "folder": str(model.folder),
         "missing": list(model.missing),
     }
+    return cast("ModelRow", about)

@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import typer
 
 from curator.cli.shared.arguments import FILTER
-from curator.cli.shared.options import AllByDefault, CollectionOption, JsonOption
+from curator.cli.shared.bulk_edit import ask
+from curator.cli.shared.options import (
+    CollectionOption,
+    DryRunOption,
+    JsonOption,
+    ReplaceOption,
+    YesOption,
+)
 from curator.cli.shared.output import counted, put, put_json, put_table, say
 from curator.cli.shared.places import opened
+from curator.cli.shared.selection import ImagesOrAll, Selection, takes_images
 from curator.cli.shared.typer_apps import single
 from curator.contract.errors import UserError
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
+    from curator.cli.schemas.images import PickReport
     from curator.select.rules import PickRules
     from curator.session.picks import PickResult
     from curator.session.session import Session
 
+_OF_DUMPS = (".jsonl", ".ndjson", ".json", ".db", ".sqlite", ".parquet")
 
 # which images
 
@@ -51,7 +62,7 @@ _CapClass = Annotated[str, typer.Option("--cap-class", metavar="CLASS", help="Cl
 _Dump = Annotated[
     Path | None,
     typer.Option(
-        "--from", metavar="DUMP", help="Pick posts of a booru's dump instead of images of a collection."
+        "--dump", metavar="DUMP", help="Pick posts of a booru's dump instead of images of a collection."
     ),
 ]
 
@@ -85,8 +96,9 @@ _Mark = Annotated[
 _Ids = Annotated[bool, typer.Option("--ids", help="Print the images' numbers; of a dump, the posts'.")]
 
 
+@takes_images
 def pick(
-    filter: AllByDefault = "",
+    images: ImagesOrAll,
     *,
     ranges: _Ranges = None,
     seed: _Seed = 0,
@@ -104,6 +116,9 @@ def pick(
     save: _Save = "",
     subset: _Subset = "",
     mark: _Mark = None,
+    replace: ReplaceOption = False,
+    dry_run: DryRunOption = False,
+    yes: YesOption = False,
     dump: _Dump = None,
     ids: _Ids = False,
     collection: CollectionOption = None,
@@ -114,24 +129,26 @@ def pick(
 
     today = as_of.date() if as_of else date.today()
     rules = PickRules(
-        filter, read_list(tag_list) if tag_list else (), parse_since(since, today) if since else None,
+        images.filter, read_list(tag_list) if tag_list else (), parse_since(since, today) if since else None,
         tuple(parse_range(each) for each in ranges or ()), method, seed, by.lower(), top, split, share, shortage, cap,
         cap_class,
     )  # fmt: skip
     if dump:
-        from curator.session.picks import Picks
-
         _refuse_keeping(save or subset or mark)
-        picked, done = Picks.pick_of_dump(dump, rules), ["see the post numbers with --ids or --json"]
+        picked, kept = (
+            _picked_of_dump(dump, rules, images),
+            _Kept(["see the post numbers with --ids or --json"]),
+        )
         numbers = picked.posts
     else:
-        picked, done = _picked_and_kept(collection, rules, save, subset, mark)
+        keeping = _Keeping(save, subset, mark, replace)
+        picked, kept = _picked_and_kept(collection, rules, images, None if dry_run else keeping, yes=yes)
         numbers = picked.ids
     if ids:
         for number in numbers.tolist():
             put(str(number))
     else:
-        _report(picked, done, as_json)
+        _report(picked, kept, as_json)
 
 
 def _refuse_keeping(wanted: str | None) -> None:
@@ -142,51 +159,98 @@ def _refuse_keeping(wanted: str | None) -> None:
         )
 
 
+class _Keeping(NamedTuple):
+    """What becomes of a pick: names to save it under, and a mark."""
+
+    save: str
+    subset: str
+    mark: str | None
+    replace: bool
+
+
+def _picked_of_dump(dump: Path, rules: PickRules, images: Selection) -> PickResult:
+    from curator.session.picks import Picks
+
+    if images.source is not None:
+        raise UserError("a dump and a list of images are given", "give one of --dump and --from")
+    picked = Picks.pick_of_dump(dump, rules)
+    images.refuse_nothing(len(picked.posts))
+    return picked
+
+
 def _picked_and_kept(
-    collection: Path | None, rules: PickRules, save: str, subset: str, mark: str | None
-) -> tuple[PickResult, list[str]]:
-    """What was picked of a collection, and what was done with it, in words."""
+    collection: Path | None, rules: PickRules, images: Selection, keeping: _Keeping | None, *, yes: bool
+) -> tuple[PickResult, _Kept]:
+    """What was picked of a collection, and what was done with it; `keeping` None: nothing."""
     with opened(collection) as session:
-        picked = session.picks.pick(rules)
-        return picked, _keep(session, picked, save, subset, mark)
+        if images.source is not None and Path(images.source).suffix.lower() in _OF_DUMPS:
+            what = f"{visible(images.source)} is no list of images"
+            raise UserError(what, "for posts of a dump write --dump in place of --from")
+        picked = session.picks.pick(rules, images.listed(session))
+        images.check(session, picked.unknown_tags, len(picked.ids))
+        if keeping is None:
+            return picked, _Kept(["nothing was kept: a dry run"])
+        return picked, _keep(session, picked, keeping, yes=yes)
 
 
-def _keep(session: Session, picked: PickResult, save: str, subset: str, mark: str | None) -> list[str]:
-    """Do with the pick what was asked; gives it in words."""
+class _Kept(NamedTuple):
+    """What was done with a pick: in words, how many images it changed, and as which commit."""
+
+    done: list[str]
+    changed: int = 0
+    commits: Sequence[int] = ()
+
+
+def _keep(session: Session, picked: PickResult, keeping: _Keeping, *, yes: bool) -> _Kept:
+    """Do with the pick what was asked."""
+    from curator.index.changes.edits import SetMark
+
     done: list[str] = []
-    with session.edits.grouped():
-        for name in dict.fromkeys(name for name in (save, subset) if name):
-            session.picks.save(name, picked)
-            done.append(f"saved as picked:{name}")
-        if subset:
-            session.subsets.add_picked(subset)
-            done.append(f"subset {subset} made")
-        if mark:
-            commit = session.edits.mark(picked.bitmap(), 1 if mark == "keep" else -1)
-            done.append(f"{counted(commit.images_changed)} marked {mark}")
-    return done
+    changed = 0
+    mark = SetMark(1 if keeping.mark == "keep" else -1)
+    if keeping.mark and not yes and (count := session.edits.preview(mark, picked.bitmap())) > 1:
+        ask(count)
+    with session.edits.recorded() as commits, session.edits.grouped():
+        for name in dict.fromkeys(name for name in (keeping.save, keeping.subset) if name):
+            new = session.picks.save(name, picked, replace=keeping.replace)
+            done.append(f"saved as picked:{name}" if new else f"picked:{name} holds these already")
+        if keeping.subset:
+            made = session.subsets.put_picked(keeping.subset)
+            done.append(f"subset {keeping.subset} {'made' if made else 'shows it already'}")
+        if keeping.mark:
+            changed = session.edits.apply(mark, picked.bitmap()).images_changed
+            done.append(f"{counted(changed)} marked {keeping.mark}")
+    return _Kept(done, changed, commits)
 
 
-def _report(picked: PickResult, done: list[str], as_json: bool) -> None:
+def _report(picked: PickResult, kept: _Kept, as_json: bool) -> None:
     if as_json:
-        put_json(
-            {
-                "images": len(picked.ids),
-                "ids": picked.ids.tolist(),
-                "posts": picked.posts.tolist(),
-                "funnel": [{"reason": reason, "images": count} for reason, count in picked.funnel],
-                "notes": list(picked.notes),
-                "digest": picked.digest,
-                "done": done,
-            }
-        )
+        _put_json(picked, kept)
         return
     put_table([(count, reason) for reason, count in picked.funnel], ("images", "of which"))
     put(f"digest {picked.digest}")
     for note in picked.notes:
         put(f"note: {visible(note)}")
-    for each in done or ["nothing was kept: add --save, --subset or --mark"]:
+    for each in kept.done or ["nothing was kept: add --save, --subset or --mark"]:
         say(visible(each))
+
+
+def _put_json(picked: PickResult, kept: _Kept) -> None:
+    from curator.cli.schemas.words import image_funnel
+
+    report: PickReport = {
+        "schema": "frieze/pick/1",
+        "images": len(picked.ids),
+        "ids": picked.ids.tolist(),
+        "posts": picked.posts.tolist(),
+        "funnel": image_funnel(picked.funnel),
+        "notes": picked.notes,
+        "digest": picked.digest,
+        "done": kept.done,
+        "changed": kept.changed,
+        "commit": kept.commits[0] if kept.commits else None,
+    }
+    put_json(report)
 
 
 app = single(pick)

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from curator.cli.shared.bulk_edit import ask
-from curator.cli.shared.options import AllByDefault, CollectionOption, DryRunOption, JsonOption, YesOption
-from curator.cli.shared.output import counted, put, put_json, put_table, say
+from curator.cli.shared.options import CollectionOption, DryRunOption, JsonOption, YesOption
+from curator.cli.shared.output import (
+    counted,
+    put,
+    put_json,
+    put_json_lines,
+    put_json_rows,
+    put_table,
+    say,
+    tell,
+)
 from curator.cli.shared.places import opened
 from curator.cli.shared.proposal_options import (
     CharacterOption,
@@ -18,10 +27,12 @@ from curator.cli.shared.proposal_options import (
     ModelOption,
     thresholds_of,
 )
+from curator.cli.shared.selection import ImagesOrAll, takes_images
 from curator.cli.shared.typer_apps import single
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
+    from curator.cli.schemas.models import AcceptReport, ImageProposalsRow, LabelCount
     from curator.session.proposals import ImageProposals, PlannedAcceptance
     from curator.session.session import Session
 
@@ -29,8 +40,9 @@ _PAGE = 4096
 _SHOWN = 20
 
 
+@takes_images
 def proposals(
-    filter: AllByDefault = "",
+    images: ImagesOrAll,
     *,
     model: ModelOption,
     general: GeneralOption = None,
@@ -46,15 +58,13 @@ def proposals(
     thresholds = thresholds_of(general, character, mcut)
     with opened(collection) as session:
         session.proposals.collect()
-        images = session.images.select(filter)
-        for sentence in session.images.unmatched(images):
-            say(sentence)
+        found = images.of(session)
         kept = session.proposals.model(model)
         if counts:
-            _put_counts(session.proposals.counts(kept, images.ids.tolist(), thresholds), as_json)
+            _put_counts(session.proposals.counts(kept, found.ids.tolist(), thresholds), as_json)
             return
         page: list[ImageProposals] = []
-        for each in session.proposals.of_images(kept, images.ids.tolist(), thresholds):
+        for each in session.proposals.of_images(kept, found.ids.tolist(), thresholds):
             page.append(each)
             if len(page) == _PAGE:
                 _put_page(session, page, as_json)
@@ -64,7 +74,8 @@ def proposals(
 
 def _put_counts(counts: Mapping[str, int], as_json: bool) -> None:
     if as_json:
-        put_json(counts)
+        rows: Iterator[LabelCount] = ({"name": name, "images": count} for name, count in counts.items())
+        put_json_rows(rows)
     else:
         put_table([(count, name) for name, count in counts.items()], ("images", "tag"))
 
@@ -73,8 +84,14 @@ def _put_page(session: Session, page: list[ImageProposals], as_json: bool) -> No
     rows = session.images.rows([each.image for each in page])
     for row, each in zip(rows, page, strict=True):
         if as_json:
-            about: dict[str, Any] = {"id": row.id, "path": row.path, "tags": each.tags, "rating": each.rating}
-            put_json(about | ({"caption": each.caption} if each.caption is not None else {}))
+            about: ImageProposalsRow = {
+                "id": row.id,
+                "path": row.path,
+                "tags": each.tags,
+                "rating": each.rating,
+                "caption": each.caption,
+            }
+            put_json_lines([about])
             continue
         words = [f"{tag.name} {tag.value:.2f}" for tag in each.tags]
         said = each.caption if each.caption is not None else ", ".join(words)
@@ -82,8 +99,9 @@ def _put_page(session: Session, page: list[ImageProposals], as_json: bool) -> No
         put("\t".join(map(visible, (str(row.id), row.path, rating, said))))
 
 
+@takes_images
 def accept(
-    filter: AllByDefault = "",
+    images: ImagesOrAll,
     *,
     model: Annotated[
         list[str],
@@ -134,38 +152,34 @@ def accept(
     )
     with opened(collection) as session:
         session.proposals.collect()
-        images = session.images.select(filter)
-        for sentence in session.images.unmatched(images):
-            say(sentence)
+        found = images.of(session)
         models = [session.proposals.model(name) for name in model]
-        planned = session.proposals.preview(models, images.ids.tolist(), how)
-        changed = session.edits.preview(planned.edit, images.ids.tolist())
+        planned = session.proposals.preview(models, found.ids.tolist(), how)
+        changed = session.edits.preview(planned.edit, found.ids.tolist())
         commit = None
         if changed and not dry_run:
             if changed > 1 and not yes:
                 ask(changed)
-            made, planned = session.proposals.accept(models, images.ids.tolist(), how)
+            made, planned = session.proposals.accept(models, found.ids.tolist(), how)
             changed, commit = made.images_changed, made.id or None
         for label in planned.no_tags:
             say(f"not a tag here, left out: {visible(label)}")
         if as_json:
-            put_json(_accepted_json(planned, len(images.ids), changed, commit))
+            report: AcceptReport = {
+                "schema": "frieze/accept/1",
+                "matched": len(found.ids),
+                "answered": planned.answered,
+                "changed": changed,
+                "dry_run": dry_run,
+                "commit": commit,
+                "unknown_tags": found.unknown_tags,
+                "added": dict(planned.added),
+                "removed": dict(planned.removed),
+                "left_out": list(planned.no_tags),
+            }
+            put_json(report)
         else:
             _put_accepted(planned, changed, dry_run=dry_run)
-
-
-def _accepted_json(
-    planned: PlannedAcceptance, matched: int, changed: int, commit: int | None
-) -> dict[str, Any]:
-    return {
-        "matched": matched,
-        "answered": planned.answered,
-        "changed": changed,
-        "commit": commit,
-        "added": dict(planned.added),
-        "removed": dict(planned.removed),
-        "left_out": list(planned.no_tags),
-    }
 
 
 def _put_accepted(planned: PlannedAcceptance, changed: int, *, dry_run: bool) -> None:
@@ -175,7 +189,9 @@ def _put_accepted(planned: PlannedAcceptance, changed: int, *, dry_run: bool) ->
             put(f"{sign} {visible(name)}\t{count}")
         if len(common) > _SHOWN:
             say(f"{sign} {counted(len(common) - _SHOWN, 'more tag')}; --json names all")
-    put(f"{changed} of {counted(planned.answered)} with proposals {'would change' if dry_run else 'changed'}")
+    tell(
+        f"{changed} of {counted(planned.answered)} with proposals {'would change' if dry_run else 'changed'}"
+    )
 
 
 app = single(proposals)

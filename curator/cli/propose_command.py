@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from curator.cli.shared.job_report import job_json, watch_job
-from curator.cli.shared.options import AllByDefault, CollectionOption, JsonOption
-from curator.cli.shared.output import counted, put, put_json, say
+from curator.cli.shared.job_report import job_row, watch_job
+from curator.cli.shared.options import CollectionOption, JsonOption
+from curator.cli.shared.output import counted, put_json, say, tell
 from curator.cli.shared.places import opened
+from curator.cli.shared.selection import ImagesOrAll, takes_images
 from curator.cli.shared.typer_apps import single
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
+    from curator.cli.schemas.models import JobStarted, ProposeReport
     from curator.contract.tagging.zoo import ZooModel
     from curator.session.proposals import AskedFor
 
 
+@takes_images
 def propose(
     model: Annotated[
         str,
@@ -26,7 +29,7 @@ def propose(
             help="A name of 'frieze models list', or a folder with model.onnx and its labels.",
         ),
     ],
-    filter: AllByDefault = "",
+    images: ImagesOrAll,
     *,
     wait: Annotated[
         bool, typer.Option("--wait", help="Wait for the end; Ctrl-C leaves the job at work.")
@@ -86,39 +89,67 @@ def propose(
     captioning = Captioning(max_length, min(5, max_length), beams, top_p, seed, prompt)
     how = HowToPropose(device, batch_size, decoders, processes, captioning)
     with opened(collection) as session:
-        images = session.images.select(filter)
-        for sentence in session.images.unmatched(images):
-            say(sentence)
-        asked = session.proposals.propose(found, images.ids.tolist(), how, filter)
+        found_images = images.of(session)
+        asked = session.proposals.propose(found, found_images.ids.tolist(), how, images.filter)
         _say_licence(found, asked)
         if asked.job is None:
             _nothing_to_do(found, asked, as_json)
             return
         name = asked.job.path.name
         if not wait:
-            about = {"job": name, "model": found.name, "images": asked.images, "answered": asked.answered}
-            if as_json:
-                put_json(about)
-            else:
-                put(f"{visible(name)} looks at {counted(asked.images - asked.answered)}")
-                say(f"follow it with: frieze jobs follow {visible(name)}")
+            _put_started(name, found, asked, as_json)
             return
         view = watch_job(session, asked.job)
         if as_json:
-            done = session.proposals.answered(asked, images.ids.tolist())
-            put_json({**job_json(view), "images": asked.images, "done": done})
+            done = session.proposals.answered(asked, found_images.ids.tolist())
+            row = job_row(view)
+            report: ProposeReport = {
+                "schema": "frieze/propose/1",
+                "job": name,
+                "model": found.name,
+                "provider": row["provider"],
+                "images": asked.images,
+                "done": done,
+                "failed": row["failed"],
+                "images_per_s": view.images_per_s,
+            }
+            put_json(report)
         else:
-            put(
+            tell(
                 f"{view.done} of {counted(view.total)} on {view.device}, {view.images_per_s or 0:.1f} images/s"
             )
 
 
+def _put_started(job: str, model: ZooModel, asked: AskedFor, as_json: bool) -> None:
+    if as_json:
+        report: JobStarted = {
+            "schema": "frieze/job-started/1",
+            "job": job,
+            "model": model.name,
+            "images": asked.images,
+            "answered": asked.answered,
+        }
+        put_json(report)
+        return
+    tell(f"{visible(job)} looks at {counted(asked.images - asked.answered)}")
+    say(f"follow it with: frieze jobs follow {visible(job)}")
+
+
 def _nothing_to_do(model: ZooModel, asked: AskedFor, as_json: bool) -> None:
     if as_json:
-        empty: dict[str, Any] = {"failed": [], "images_per_s": None, "provider": None}
-        put_json({"model": model.name, "images": asked.images, "done": asked.answered, **empty})
+        report: ProposeReport = {
+            "schema": "frieze/propose/1",
+            "job": None,
+            "model": model.name,
+            "provider": None,
+            "images": asked.images,
+            "done": asked.answered,
+            "failed": [],
+            "images_per_s": None,
+        }
+        put_json(report)
     else:
-        put(f"{visible(model.name)} has seen all of {counted(asked.images)}")
+        tell(f"{visible(model.name)} has seen all of {counted(asked.images)}")
 
 
 def _say_licence(model: ZooModel, asked: AskedFor) -> None:

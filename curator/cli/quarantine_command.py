@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from datetime import datetime
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from curator.cli.schemas.words import iso_time
 from curator.cli.shared.options import CollectionOption, JsonOption
 from curator.cli.shared.output import counted, put, put_json_rows, put_table, say
-from curator.cli.shared.places import opened
+from curator.cli.shared.places import opened, opened_names
 from curator.cli.shared.progress import progress_shown
 from curator.cli.shared.scan_lines import report_lines
 from curator.cli.shared.typer_apps import single
+
+if TYPE_CHECKING:
+    from curator.cli.schemas.collection import QuarantinedRow
+    from curator.session.images import Quarantined
 
 
 def quarantine(
@@ -24,22 +29,30 @@ def quarantine(
     as_json: JsonOption = False,
 ) -> None:
     """List the files that the last scan could not use: since when, where, and why."""
-    with opened(collection) as session:
-        if retry:
-            with progress_shown("read again", "read again") as show:
-                done = session.quarantine.retry(lambda now: show(now.done, now.total))
-            for line in report_lines(done.scanned, quarantined=False):
-                say(line)
-            gone = f", {done.gone} gone" if done.gone else ""
-            say(f"{counted(done.usable, 'file')} can be used now{gone}, {done.left} cannot")
-        entries = session.quarantine.all()
+    if retry:
+        _read_again(collection)
+    with opened_names(collection) as names:
+        entries = names.quarantined()
     if as_json:
-        put_json_rows(asdict(each) for each in entries)
+        put_json_rows(map(_row, entries))
     elif entries:
         rows = [(_when(each.at), each.path, each.reason) for each in entries]
         put_table(rows, ("since", "path", "reason"))
     else:
         put("every file could be used")
+
+
+def _row(entry: Quarantined) -> QuarantinedRow:
+    return {"path": entry.path, "reason": entry.reason, "created_at": iso_time(entry.at), "at": entry.at}
+
+
+def _read_again(collection: Path | None) -> None:
+    with opened(collection) as session, progress_shown("read again") as show:
+        done = session.quarantine.retry(lambda now: show(now.done, now.total))
+    for line in report_lines(done.scanned, quarantined=False):
+        say(line)
+    gone = f", {done.gone} gone" if done.gone else ""
+    say(f"{counted(done.usable, 'file')} can be used now{gone}, {done.left} cannot")
 
 
 def _when(at: float) -> str:

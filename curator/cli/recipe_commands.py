@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from curator.cli.shared.options import JsonOption
-from curator.cli.shared.output import put, put_json, put_json_rows, put_table, say
+from curator.cli.shared.output import put, put_json, put_json_map, put_json_rows, put_table, say
 from curator.cli.shared.typer_apps import noun
 from curator.contract.errors import nearest
 from curator.contract.recipe.checks import recipe_warnings
@@ -22,7 +22,19 @@ from curator.contract.recipe.toml_file import (
     sources_of,
     values_of,
 )
+from curator.contract.run.schedule_doubts import known_steps, schedule_warnings
+from curator.contract.run.schedules import lr_factor
 from curator.contract.text import visible
+
+if TYPE_CHECKING:
+    from curator.cli.schemas.training import (
+        KeyChange,
+        KeyRow,
+        KeyValue,
+        PresetRow,
+        RateFactor,
+        RecipeCheck,
+    )
 
 app = noun("List, show and check recipes; list their keys.")
 
@@ -36,7 +48,8 @@ SetOption = Annotated[
 def list_recipes(as_json: JsonOption = False) -> None:
     """List the presets."""
     if as_json:
-        put_json_rows({"name": name, "about": about} for name, about in presets().items())
+        rows: Iterator[PresetRow] = ({"name": name, "about": about} for name, about in presets().items())
+        put_json_rows(rows)
         return
     put_table(presets().items(), ("name", "about"))
 
@@ -54,13 +67,16 @@ def show(
     """Print a recipe whole: every key that holds, ready to keep as a file; with --json also where each is from."""
     shown = load_recipe(recipe, sets or ())
     if against is None:
-        put_json(_whole(shown, sources_of(recipe, sets or ()))) if as_json else put(
+        put_json_map(_whole(shown, sources_of(recipe, sets or ()))) if as_json else put(
             dump_recipe(shown).rstrip("\n")
         )
         return
     changes = differences(load_recipe(against), shown)
     if as_json:
-        put_json_rows({"key": key, "before": before, "after": after} for key, before, after in changes)
+        rows: Iterator[KeyChange] = (
+            {"key": key, "before": before, "after": after} for key, before, after in changes
+        )
+        put_json_rows(rows)
         return
     for key, before, after in changes:
         put(f"{key} = {toml_value(after)}  # {visible(toml_value(before))} in {visible(against)}")
@@ -69,13 +85,43 @@ def show(
 @app.command()
 def check(recipe: RecipeArgument, sets: SetOption = None, as_json: JsonOption = False) -> None:
     """Say whether a recipe can be followed; an unknown or idle key is refused."""
-    warnings = recipe_warnings(load_recipe(recipe, sets or ()))
+    checked = load_recipe(recipe, sets or ())
+    steps = known_steps(checked)
+    warnings = [*recipe_warnings(checked), *(schedule_warnings(checked, steps) if steps else ())]
     if as_json:
-        put_json({"recipe": recipe, "doubts": [warning._asdict() for warning in warnings]})
+        report: RecipeCheck = {
+            "schema": "frieze/recipe-check/1",
+            "recipe": recipe,
+            "doubts": [{"what": each.what, "hint": each.hint} for each in warnings],
+        }
+        put_json(report)
         return
     for warning in warnings:
         say(f"{warning.what}: {warning.hint}")
     put(f"{visible(recipe)} is sound")
+
+
+@app.command()
+def lr(
+    recipe: RecipeArgument,
+    steps: Annotated[int, typer.Option("--steps", metavar="N", min=1, help="Length of the run in steps.")],
+    sets: SetOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Print what the learning rates of UNet and text encoder are multiplied with at each step of a run."""
+    chosen = load_recipe(recipe, sets or ())
+    for warning in schedule_warnings(chosen, steps):
+        say(f"{warning.what}: {warning.hint}")
+    factors = ((step, lr_factor(chosen, step, steps)) for step in range(steps))
+    if as_json:
+        rows: Iterator[RateFactor] = (
+            {"step": step, "unet": factor, "text": factor} for step, factor in factors
+        )
+        put_json_rows(rows)
+        return
+    put_table(
+        ((step, f"{factor:.6f}", f"{factor:.6f}") for step, factor in factors), ("step", "unet", "text")
+    )
 
 
 @app.command()
@@ -99,7 +145,7 @@ def fields(
     )
 
 
-def _whole(recipe: Recipe, sources: Mapping[str, str]) -> dict[str, dict[str, object]]:
+def _whole(recipe: Recipe, sources: Mapping[str, str]) -> dict[str, KeyValue]:
     """Every key with its value, where that is from, and whether it holds in this recipe."""
     active = set(active_fields(recipe))
     return {
@@ -113,11 +159,11 @@ def _whole(recipe: Recipe, sources: Mapping[str, str]) -> dict[str, dict[str, ob
     }
 
 
-def _about(info: FieldInfo) -> dict[str, object]:
+def _about(info: FieldInfo) -> KeyRow:
     return {
         "key": info.name,
         "section": info.section,
-        "needs": dict(info.needs),
+        "needs": {key: "|".join(values) for key, values in info.needs},
         "type": info.kind,
         "default": info.default,
         "unit": info.unit,

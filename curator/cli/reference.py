@@ -9,7 +9,9 @@ from typing import Any
 
 import typer
 
+from curator.cli.command_table import table
 from curator.cli.main import COMMANDS
+from curator.cli.shared.command_help import argument, examples
 
 _HEAD = """\
 # Commands
@@ -17,9 +19,10 @@ _HEAD = """\
 Made by `python -m curator.cli.reference`; a test keeps it true. `frieze COMMAND --help` says the same.
 
 - `frieze [DIR]` opens [the app](app.md); `frieze --help` lists the commands, `frieze --version` tells the version.
-- Options have two dashes and stand anywhere; `--option=VALUE` and `--option VALUE` are the same. A word that begins
-  with one dash is a filter where a FILTER stands (`frieze ls -blurry`), unless it is an option's name or a single
-  letter; anywhere else it is refused. Behind `--` all is taken as it is: `frieze tag add cat -- -dry-run`.
+- Options have two dashes and stand anywhere; `--option=VALUE` and `--option VALUE` are the same. Some are also a
+  letter behind one dash (`-C DIR`, `-n`, `-y`, `-q`). Any other word that begins with one dash is a filter where a
+  FILTER stands (`frieze ls -blurry`), unless it is an option's name or a single letter; anywhere else it is refused.
+  Behind `--` all is taken as it is: `frieze tag add cat -- -dry-run`.
 - Data goes to stdout, all else to stderr. A command ends with a [code](scripting.md#exit-codes) that says how: 0 done,
   1 the answer is no, 2 a mistake of yours (a sentence and a hint), and some more.
 - A [filter](filter.md) of several words stands in quotes; `''` is every image.
@@ -39,45 +42,44 @@ def commands() -> Iterator[tuple[str, Any]]:
 
 def usage(name: str, command: Any) -> str:
     """One line: `frieze ls [FILTER] [--limit N] ...`."""
-    words = [_argument(each) if each.param_type_name == "argument" else f"[{_option(each)}]"
-             if not each.required else _option(each) for each in command.params]  # fmt: skip
+    words = [argument(each) if each.param_type_name == "argument" else f"[{option(each, 1)}]"
+             if not each.required else option(each, 1) for each in command.params]  # fmt: skip
     return " ".join(["frieze", name, *words])
 
 
 def page() -> str:
     """The whole reference, as Markdown."""
-    parts = [_HEAD]
-    for name, command in commands():
+    known = list(commands())
+    parts = [_HEAD, table(known)]
+    for name, command in known:
         parts.append(f"## frieze {name}\n\n```\n{usage(name, command)}\n```\n\n{_paragraphs(command.help)}\n")
         if command.params:
             parts.append("| | default | |\n|---|---|---|\n" + "".join(map(_row, command.params)))
+        if name in examples():
+            parts.append("```\n" + "\n".join(examples()[name]) + "\n```\n")
     return "\n".join(parts)
 
 
 def _row(parameter: Any) -> str:
-    word = _argument(parameter) if parameter.param_type_name == "argument" else _option(parameter)
+    word = argument(parameter) if parameter.param_type_name == "argument" else option(parameter)
     meaning = parameter.help + (" May be repeated." if _says_not_repeated(parameter) else "")
-    return f"| {_cell(f'`{word}`')} | {_cell(_default(parameter))} | {_cell(meaning)} |\n"
+    return f"| {_cell(f'`{word}`')} | {_cell(default(parameter))} | {_cell(meaning)} |\n"
 
 
-def _argument(parameter: Any) -> str:
-    word = parameter.metavar or parameter.name.upper()
-    return word if parameter.required or word.startswith("[") else f"[{word}]"
-
-
-def _option(parameter: Any) -> str:
-    """`--limit N`, `--at start|end`, `--flip/--no-flip`."""
-    names = "/".join([*parameter.opts, *parameter.secondary_opts])
+def option(parameter: Any, most: int | None = None) -> str:
+    """An option as it is typed: `--limit N`, `--flip/--no-flip`, `--collection, -C DIR`; the first `most` names."""
+    names = "/".join([", ".join(parameter.opts[:most]), *parameter.secondary_opts])
     choices = parameter.type_descriptor.choices
     value = "|".join(choices) if choices else parameter.metavar or parameter.name.upper()
     return names if parameter.is_flag else f"{names} {value}"
 
 
-def _default(parameter: Any) -> str:
+def default(parameter: Any) -> str:
+    """What holds where it is not given, in Markdown; `required` where it must be."""
     if parameter.required:
         return "required"
-    default = parameter.default
-    return "" if default is None or default is False or default == "" else f"`{default}`"
+    value = parameter.default
+    return "" if value is None or value is False or value == "" else f"`{value}`"
 
 
 def _says_not_repeated(parameter: Any) -> bool:

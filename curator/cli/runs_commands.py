@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from curator.cli.shared.following import follow as follow_run
 from curator.cli.shared.following import left, tell_end
-from curator.cli.shared.options import CollectionOption, JsonOption
-from curator.cli.shared.output import put, put_json, put_json_rows, put_table, say
+from curator.cli.shared.options import CollectionOption, JsonOption, LimitOption
+from curator.cli.shared.output import put, put_json, put_json_rows, put_table, say, tell, warn
 from curator.cli.shared.places import runs_of
-from curator.cli.shared.run_report import run_json, run_lines
+from curator.cli.shared.run_report import row_json, run_json, run_lines
 from curator.cli.shared.typer_apps import noun
 from curator.contract.errors import UserError, did_you_mean
 from curator.contract.exit_codes import ExitCode
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
+    from curator.cli.schemas.runs import RunState
     from curator.contract.run.run_folder import RunFolder
-    from curator.session.runs import Runs, RunSummary
+    from curator.session.runs import Runs
 
 app = noun("List, show, follow, wait for and control runs.")
 
@@ -48,9 +48,7 @@ def list_all(
             help="Only these: new, running, paused, finished, stopped, failed, crashed; may be repeated.",
         ),
     ] = None,
-    limit: Annotated[
-        int, typer.Option("--limit", metavar="N", min=0, help="Only the N newest; 0 is all.")
-    ] = 0,
+    limit: LimitOption = 0,
     collection: CollectionOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -61,10 +59,10 @@ def list_all(
     damaged: list[UserError] = []
     found = runs_of(collection).all(lambda _, why: damaged.append(why))
     for why in damaged:
-        say(f"passed over: {visible(why.what)}: {visible(why.hint)}")
+        warn(f"passed over: {visible(why.what)}: {visible(why.hint)}")
     shown = [run for run in found if not wanted or run.status in wanted][: limit or None]
     if as_json:
-        put_json_rows(_row_json(run) for run in shown)
+        put_json_rows(map(row_json, shown))
         return
     rows = [
         (r.name, r.status, f"{r.step}/{r.total_steps or '?'}", loss_in_words(r.loss), r.created_at, r.failure or "")
@@ -83,12 +81,6 @@ def _statuses(words: list[str] | None) -> set[str]:
     return wanted
 
 
-def _row_json(run: RunSummary) -> dict[str, Any]:
-    values = asdict(run)
-    paths = {name: str(values[name]) if values[name] else None for name in ("path", "log", "weights")}
-    return {**values, **paths}
-
-
 @app.command()
 def show(run: RunArgument, collection: CollectionOption = None, as_json: JsonOption = False) -> None:
     """Show one run: how far it is, how fast, what it wrote, and why it failed."""
@@ -96,27 +88,36 @@ def show(run: RunArgument, collection: CollectionOption = None, as_json: JsonOpt
     found = runs.find(run)
     summary, view = runs.summary(found), runs.view(found)
     if as_json:
-        put_json({**_row_json(summary), **run_json(found, view)})
+        put_json(run_json(found, summary, view))
         return
     for line in run_lines(summary, view):
         put(line)
 
 
 @app.command()
-def wait(run: RunArgument, timeout: TimeoutOption = None, collection: CollectionOption = None) -> None:
+def wait(
+    run: RunArgument,
+    timeout: TimeoutOption = None,
+    collection: CollectionOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """Wait until a run is over. Ends with 0 if it finished, 3 if it failed or crashed, 4 if it was stopped.
 
     Ends with 1 where it is not over after --timeout.
     """
     runs = runs_of(collection)
-    _wait(runs, runs.find(run), timeout)
+    _wait(runs, runs.find(run), timeout, as_json=as_json)
 
 
-def _wait(runs: Runs, run: RunFolder, timeout_s: float | None) -> None:
+def _wait(
+    runs: Runs, run: RunFolder, timeout_s: float | None, action: str | None = None, *, as_json: bool
+) -> None:
     try:
         view = runs.wait(run, timeout_s)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(left(run)) from None
+    if as_json:
+        _put_state(runs, run, action)
     if view is None:
         say(f"the run {visible(run.path.name)} is not over after {timeout_s:g} seconds")
         raise typer.Exit(ExitCode.NO)
@@ -141,6 +142,7 @@ def stop(
     wait: Annotated[bool, typer.Option("--wait", help="Come back when it is over.")] = False,
     timeout: TimeoutOption = None,
     collection: CollectionOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Have a run finish its step, keep its state and end.
 
@@ -148,10 +150,10 @@ def stop(
     """
     if timeout is not None and not wait:
         raise UserError("--timeout says how long to wait", "add --wait")
-    asked = _request(run, "stop", collection)
+    asked = _request(run, "stop", collection, as_json=as_json and not wait, quiet=as_json)
     if wait:
         try:
-            _wait(runs_of(collection), asked, timeout)
+            _wait(runs_of(collection), asked, timeout, "stop", as_json=as_json)
         except UserError as ending:
             if ending.code != ExitCode.RUN_STOPPED:
                 raise
@@ -159,32 +161,52 @@ def stop(
 
 
 @app.command()
-def pause(run: RunArgument, collection: CollectionOption = None) -> None:
+def pause(run: RunArgument, collection: CollectionOption = None, as_json: JsonOption = False) -> None:
     """Have a run wait after its step."""
-    _request(run, "pause", collection)
+    _request(run, "pause", collection, as_json=as_json)
 
 
 @app.command()
-def resume(run: RunArgument, collection: CollectionOption = None) -> None:
+def resume(run: RunArgument, collection: CollectionOption = None, as_json: JsonOption = False) -> None:
     """Have a paused run go on; one that ended goes on with 'frieze train --resume'."""
-    _request(run, "resume", collection)
+    _request(run, "resume", collection, as_json=as_json)
 
 
 @app.command()
-def save(run: RunArgument, collection: CollectionOption = None) -> None:
+def save(run: RunArgument, collection: CollectionOption = None, as_json: JsonOption = False) -> None:
     """Have a run write its weights after its step."""
-    _request(run, "save", collection)
+    _request(run, "save", collection, as_json=as_json)
 
 
 @app.command()
-def sample(run: RunArgument, collection: CollectionOption = None) -> None:
+def sample(run: RunArgument, collection: CollectionOption = None, as_json: JsonOption = False) -> None:
     """Have a run make its sample images after its step."""
-    _request(run, "sample", collection)
+    _request(run, "sample", collection, as_json=as_json)
 
 
-def _request(name: str, action: str, collection: CollectionOption) -> RunFolder:
+def _request(
+    name: str, action: str, collection: CollectionOption, *, as_json: bool, quiet: bool = False
+) -> RunFolder:
     runs = runs_of(collection)
     run = runs.find(name)
     runs.request(run, action)
-    put(f"asked {visible(run.path.name)} to {action}; it looks once a step")
+    if as_json:
+        _put_state(runs, run, action)
+    elif not quiet:
+        tell(f"asked {visible(run.path.name)} to {action}; it looks once a step")
     return run
+
+
+def _put_state(runs: Runs, run: RunFolder, action: str | None) -> None:
+    now = runs.summary(run)
+    report: RunState = {
+        "schema": "frieze/run-state/1",
+        "run": now.name,
+        "path": str(now.path.absolute()),
+        "action": action,
+        "status": now.status,
+        "step": now.step,
+        "total_steps": now.total_steps,
+        "failure": now.failure,
+    }
+    put_json(report)

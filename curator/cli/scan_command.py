@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from curator.cli.shared.options import CollectionOption, JsonOption
-from curator.cli.shared.output import put, put_json
+from curator.cli.shared.output import put_json, tell
 from curator.cli.shared.places import collection_folder, enclosing_collection
 from curator.cli.shared.progress import progress_shown
 from curator.cli.shared.scan_lines import report_json, report_lines
@@ -40,13 +40,13 @@ def scan(
     home = _home(folder, collection)
     session = Session.create(home)
     try:
-        with progress_shown("scan", "scanned") as show:
+        with progress_shown("scan") as show:
             report = session.images.scan(
                 folder, lambda now: show(now.done, now.total), full=full, quick=quick
             )
     finally:
         session.close()
-    put_json(report_json(report, home)) if as_json else put("\n".join(report_lines(report)))
+    put_json(report_json(report, home)) if as_json else tell("\n".join(report_lines(report)))
 
 
 def _home(folder: Path | None, collection: Path | None) -> Path:

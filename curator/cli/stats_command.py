@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from curator.cli.shared.options import CollectionOption, JsonOption
 from curator.cli.shared.output import put, put_json, put_table
@@ -11,6 +11,8 @@ from curator.cli.shared.typer_apps import single
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
+    from curator.cli.schemas.collection import StatsReport
+    from curator.cli.schemas.words import FileReason
     from curator.session.session import Session
 
 _FILTERS = {
@@ -29,8 +31,9 @@ def stats(collection: CollectionOption = None, as_json: JsonOption = False) -> N
         quarantined = session.quarantine.all()
     counts["runs"] = runs_of(collection).count()
     if as_json:
-        files = [{"path": str(each.path), "reason": each.reason} for each in quarantined]
-        put_json({**{name.replace(" ", "_"): count for name, count in counts.items()}, "quarantined": files})
+        files: list[FileReason] = [{"path": each.path, "reason": each.reason} for each in quarantined]
+        named = {name.replace(" ", "_"): count for name, count in counts.items()}
+        put_json(cast("StatsReport", {"schema": "frieze/stats/1", **named, "quarantined": files}))
         return
     put_table([(count, name) for name, count in counts.items()], ("count", "of"))
     for each in quarantined:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -12,73 +13,118 @@ from curator.cli.make_reg_command import make_reg
 from curator.cli.shared.arguments import FILTER
 from curator.cli.shared.caption_rules import RuleOption, changed_rules
 from curator.cli.shared.options import CollectionOption, DryRunOption, JsonOption
-from curator.cli.shared.output import counted, put, put_json, put_json_rows, put_table
-from curator.cli.shared.places import opened
-from curator.cli.shared.typer_apps import noun
+from curator.cli.shared.output import (
+    counted,
+    put,
+    put_json,
+    put_json_rows,
+    put_named,
+    put_table,
+    tell,
+    warn,
+)
+from curator.cli.shared.places import opened, opened_names
+from curator.cli.shared.typer_apps import noun, with_options
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
+    from curator.cli.schemas.training import BalanceReport, SubsetOrder, SubsetReport, SubsetRow, SubsetValues
     from curator.contract.manifest.header import ManifestSubset
     from curator.index.tables.rows import Subset
+    from curator.session.session import Session
 
-app = noun("List, add, change, balance and remove subsets; make images for regularisation.")
+app = noun("List, add, put, change, order, balance and remove subsets; make images for regularisation.")
 app.command()(make_reg)
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name of the subset.")]
 FilterOption = Annotated[str | None, typer.Option("--filter", metavar=FILTER, help="Which images it holds.")]
-RepeatsOption = Annotated[
-    float | None,
-    typer.Option("--repeats", metavar="K", help="Times each image is shown an epoch; may be a fraction."),
-]
-WeightOption = Annotated[float | None, typer.Option("--loss-weight", metavar="W", help="Weight of its loss.")]
-FlipOption = Annotated[bool | None, typer.Option("--flip/--no-flip", help="Mirror its images at random.")]
-ShuffleOption = Annotated[
-    bool | None, typer.Option("--shuffle/--no-shuffle", help="Shuffle the tags behind the kept.")
-]
-KeepOption = Annotated[
-    int | None, typer.Option("--keep-tags", metavar="N", help="First tags that never move.")
-]
-TagDropOption = Annotated[
-    float | None, typer.Option("--tag-dropout", metavar="P", help="Share of tags left out.")
-]
-DropOption = Annotated[
-    float | None, typer.Option("--caption-dropout", metavar="P", help="Share of captions left out whole.")
-]
-RegOption = Annotated[
-    bool | None,
-    typer.Option(
-        "--reg/--no-reg", help="Regularisation: shown as often as the others together, at its loss weight."
-    ),
-]
-CropOption = Annotated[
-    str | None,
-    typer.Option("--crop", metavar="MODE", help="What is kept of a longer image: center, random or face."),
-]
-MaskOption = Annotated[
-    str | None,
-    typer.Option(
-        "--mask",
-        metavar="MODE",
-        help="Where the loss counts: none, alpha, or file (NAME-mask.png beside it).",
-    ),
-]
-TriggerOption = Annotated[
-    str | None, typer.Option("--trigger", metavar="TAG", help="Tag that leads every caption.")
-]
+
+
+@dataclass(frozen=True)
+class SubsetOptions:
+    """Options of a subset and of its caption rules; what is not given is None."""
+
+    repeats: Annotated[
+        float | None,
+        typer.Option("--repeats", metavar="K", help="Times each image is shown an epoch; may be a fraction."),
+    ]
+    loss_weight: Annotated[
+        float | None, typer.Option("--loss-weight", metavar="W", help="Weight of its loss.")
+    ]
+    flip: Annotated[bool | None, typer.Option("--flip/--no-flip", help="Mirror its images at random.")]
+    is_reg: Annotated[
+        bool | None,
+        typer.Option(
+            "--reg/--no-reg",
+            help="Regularisation: shown as often as the others together, at its loss weight.",
+        ),
+    ]
+    crop: Annotated[
+        str | None,
+        typer.Option(
+            "--crop", metavar="MODE", help="What is kept of a longer image: center, random or face."
+        ),
+    ]
+    mask: Annotated[
+        str | None,
+        typer.Option(
+            "--mask",
+            metavar="MODE",
+            help="Where the loss counts: none, alpha, or file (NAME-mask.png beside it).",
+        ),
+    ]
+    shuffle: Annotated[
+        bool | None, typer.Option("--shuffle/--no-shuffle", help="Shuffle the tags behind the kept.")
+    ]
+    keep_tags: Annotated[
+        int | None, typer.Option("--keep-tags", metavar="N", help="First tags that never move.")
+    ]
+    tag_dropout: Annotated[
+        float | None, typer.Option("--tag-dropout", metavar="P", help="Share of tags left out.")
+    ]
+    caption_dropout: Annotated[
+        float | None,
+        typer.Option("--caption-dropout", metavar="P", help="Share of captions left out whole."),
+    ]
+    trigger: Annotated[
+        str | None, typer.Option("--trigger", metavar="TAG", help="Tag that leads every caption.")
+    ]
+    rule: RuleOption
+
+    def changed(self, subset: Subset) -> Subset:
+        """`subset` with the options that were given in place of its own."""
+        given = {name: value for name, value in vars(self).items() if value is not None and name != "rule"}
+        rules = {name: given.pop(name) for name in list(given) if hasattr(subset.rules, name)}
+        return replace(subset, **given, rules=changed_rules(subset.rules, self.rule or (), rules))
 
 
 @app.command("list")
-def list_subsets(collection: CollectionOption = None, as_json: JsonOption = False) -> None:
+def list_subsets(
+    names: Annotated[
+        bool,
+        typer.Option("--names", help="Only their names, one a line; no image is counted, so it is fast."),
+    ] = False,
+    collection: CollectionOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """List the subsets with their share of an epoch."""
+    if names:
+        _put_names(collection, as_json)
+        return
     with opened(collection) as session:
         subsets = session.subsets.all()
         shares = {share.name: share for share in session.freezing.preview().subsets}
     if as_json:
-        put_json_rows(
-            {**asdict(each), "images": shares[each.name].images, "samples": shares[each.name].samples,
-             "share": shares[each.name].share}
+        rows_json: Iterator[SubsetRow] = (
+            {
+                **cast("SubsetValues", asdict(each)),
+                "images": shares[each.name].images,
+                "samples": shares[each.name].samples,
+                "share": shares[each.name].share,
+            }
             for each in subsets
-        )  # fmt: skip
+        )
+        put_json_rows(rows_json)
         return
     rows = [
         (each.name, shares[each.name].images, f"{shares[each.name].repeats:g}", shares[each.name].samples,
@@ -88,71 +134,120 @@ def list_subsets(collection: CollectionOption = None, as_json: JsonOption = Fals
     put_table(rows, ("name", "images", "repeats", "samples", "share", "options", "filter"))
 
 
+def _put_names(collection: Path | None, as_json: bool) -> None:
+    with opened_names(collection) as known:
+        subsets = known.subsets()
+    if as_json:
+        put_json_rows({"name": each.name, "filter": each.filter} for each in subsets)
+        return
+    for each in subsets:
+        put(visible(each.name))
+
+
 @app.command()
+@with_options(SubsetOptions)
 def add(
     name: NameArgument,
     filter: Annotated[str, typer.Argument(metavar=FILTER, help="Which images it holds.")],
     *,
-    repeats: RepeatsOption = None,
-    loss_weight: WeightOption = None,
-    flip: FlipOption = None,
-    reg: RegOption = None,
-    crop: CropOption = None,
-    mask: MaskOption = None,
-    shuffle: ShuffleOption = None,
-    keep_tags: KeepOption = None,
-    tag_dropout: TagDropOption = None,
-    caption_dropout: DropOption = None,
-    trigger: TriggerOption = None,
-    rule: RuleOption = None,
+    options: SubsetOptions,
     collection: CollectionOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Add a subset."""
     from curator.index.tables.rows import Subset
 
     with opened(collection) as session:
-        subset = _changed(
-            Subset(name, filter),
-            _subset_options(
-                repeats=repeats, loss_weight=loss_weight, flip=flip, reg=reg, crop=crop, mask=mask
-            ),
-            _rules(shuffle, keep_tags, tag_dropout, caption_dropout, trigger),
-            rule or (),
-        )
-        session.subsets.add(subset)
-        put(f"subset {visible(name)}: {counted(len(session.images.select(filter)))} x {subset.repeats:g}")
+        subset = options.changed(Subset(name, filter))
+        with session.edits.recorded() as commits:
+            session.subsets.add(subset)
+        _tell(session, subset, commits, as_json)
+
+
+@app.command("put")
+@with_options(SubsetOptions)
+def put_subset(
+    name: NameArgument,
+    filter: Annotated[str, typer.Argument(metavar=FILTER, help="Which images it holds.")],
+    *,
+    options: SubsetOptions,
+    collection: CollectionOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Add a subset, or change the one of its name to exactly this: what is not given is as in a new one."""
+    from curator.index.tables.rows import Subset
+
+    with opened(collection) as session:
+        subset = options.changed(Subset(name, filter))
+        with session.edits.recorded() as commits:
+            before = session.subsets.save(subset)
+        done = "added" if before is None else "unchanged" if before == subset else "changed"
+        _tell(session, subset, commits, as_json, done)
+
+
+@app.command()
+def order(
+    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Subsets in the order they choose.")],
+    collection: CollectionOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Let these subsets choose their images first, in this order: an image is in the first that its filter meets."""
+    with opened(collection) as session:
+        with session.edits.recorded() as commits:
+            changed = session.subsets.put_in_order(names)
+        ordered = [each.name for each in session.subsets.all()]
+    if as_json:
+        report: SubsetOrder = {
+            "schema": "frieze/subset-order/1",
+            "subsets": ordered,
+            "commit": commits[0] if commits else None,
+        }
+        put_json(report)
+        return
+    tell(f"order of subsets: {', '.join(map(visible, ordered))}")
+    if not changed:
+        tell("nothing was changed")
 
 
 @app.command("set")
+@with_options(SubsetOptions)
 def change(
     name: NameArgument,
     *,
     filter: FilterOption = None,
-    repeats: RepeatsOption = None,
-    loss_weight: WeightOption = None,
-    flip: FlipOption = None,
-    reg: RegOption = None,
-    crop: CropOption = None,
-    mask: MaskOption = None,
-    shuffle: ShuffleOption = None,
-    keep_tags: KeepOption = None,
-    tag_dropout: TagDropOption = None,
-    caption_dropout: DropOption = None,
-    trigger: TriggerOption = None,
-    rule: RuleOption = None,
+    options: SubsetOptions,
     collection: CollectionOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Change a subset; what is not given stays."""
-    options = _subset_options(
-        repeats=repeats, loss_weight=loss_weight, flip=flip, reg=reg, crop=crop, mask=mask
-    )
-    rules = _rules(shuffle, keep_tags, tag_dropout, caption_dropout, trigger)
     with opened(collection) as session:
-        subset = session.subsets.change(
-            name, lambda now: _changed(now, {"filter": filter, **options}, rules, rule or ())
-        )
-        put(
-            f"subset {visible(name)}: {counted(len(session.images.select(subset.filter)))} x {subset.repeats:g}"
+        with session.edits.recorded() as commits:
+            subset = session.subsets.change(
+                name, lambda now: options.changed(now if filter is None else replace(now, filter=filter))
+            )
+        _tell(session, subset, commits, as_json)
+
+
+def _tell(session: Session, subset: Subset, commits: Sequence[int], as_json: bool, done: str = "") -> None:
+    """Say what a subset is now, and whether one before it has images that it was meant for."""
+    images, taken = session.subsets.counted(subset.name)
+    if as_json:
+        found = session.images.select(subset.filter)
+        report: SubsetReport = {
+            "schema": "frieze/subset/1",
+            **cast("SubsetValues", asdict(subset)),
+            "images": len(found),
+            "commit": commits[0] if commits else None,
+            "unknown_tags": found.unknown_tags,
+        }
+        put_json(report)
+    else:
+        words = f", {done}" if done else ""
+        tell(f"subset {visible(subset.name)}: {counted(images)} x {subset.repeats:g}{words}")
+    if taken:
+        warn(
+            f"{counted(taken)} more of its filter {'is' if taken == 1 else 'are'} in subsets before it"
+            "; 'frieze subset order NAME...' says which chooses first"
         )
 
 
@@ -164,10 +259,20 @@ def balance(
     as_json: JsonOption = False,
 ) -> None:
     """Set repeats so that all subsets share an epoch equally. Regularisation is balanced by the freeze itself."""
-    with opened(collection) as session:
+    with opened(collection) as session, session.edits.recorded() as commits:
         changed = session.subsets.balanced() if dry_run else session.subsets.balance()
     if as_json:
-        put_json({"subsets": [{**asdict(each), "samples": each.samples} for each in changed]})
+        report: BalanceReport = {
+            "schema": "frieze/balance/1",
+            "subsets": [
+                {"name": each.name, "images": each.images, "before": each.before, "repeats": each.repeats,
+                 "samples": each.samples}
+                for each in changed
+            ],
+            "dry_run": dry_run,
+            "commit": commits[0] if commits else None,
+        }  # fmt: skip
+        put_json(report)
         return
     rows = [
         (each.name, each.images, f"{each.before:g}", f"{each.repeats:g}", f"{each.samples:g}")
@@ -179,11 +284,11 @@ def balance(
 
 
 @app.command()
-def remove(name: NameArgument, collection: CollectionOption = None) -> None:
+def remove(name: NameArgument, collection: CollectionOption = None, as_json: JsonOption = False) -> None:
     """Remove a subset; its images stay in the collection."""
-    with opened(collection) as session:
+    with opened(collection) as session, session.edits.recorded() as commits:
         session.subsets.remove(name)
-    put(f"subset {visible(name)} removed")
+    put_named(name, commits) if as_json else tell(f"subset {visible(name)} removed")
 
 
 def subset_summary(subset: Subset | ManifestSubset) -> str:
@@ -196,46 +301,3 @@ def subset_summary(subset: Subset | ManifestSubset) -> str:
         f"loss x {subset.loss_weight:g}" if subset.loss_weight != 1 else "",
     ]
     return ", ".join(word for word in said if word)
-
-
-def _subset_options(
-    *,
-    repeats: float | None,
-    loss_weight: float | None,
-    flip: bool | None,
-    reg: bool | None,
-    crop: str | None,
-    mask: str | None,
-) -> dict[str, object]:
-    return {
-        "repeats": repeats,
-        "loss_weight": loss_weight,
-        "flip": flip,
-        "is_reg": reg,
-        "crop": crop,
-        "mask": mask,
-    }
-
-
-def _rules(
-    shuffle: bool | None,
-    keep_tags: int | None,
-    tag_dropout: float | None,
-    caption_dropout: float | None,
-    trigger: str | None,
-) -> dict[str, object]:
-    return {
-        "shuffle": shuffle,
-        "keep_tags": keep_tags,
-        "tag_dropout": tag_dropout,
-        "caption_dropout": caption_dropout,
-        "trigger": trigger,
-    }
-
-
-def _changed(
-    subset: Subset, values: dict[str, object], rules: dict[str, object], more: Sequence[str]
-) -> Subset:
-    """`subset` with the values that were given."""
-    given = {name: value for name, value in values.items() if value is not None}
-    return replace(subset, **given, rules=changed_rules(subset.rules, more, rules))

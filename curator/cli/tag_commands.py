@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict
+import sys
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from curator.cli.identifier_command import check_identifier
 from curator.cli.proposals_command import accept
-from curator.cli.shared.bulk_edit import change, change_images
-from curator.cli.shared.options import CollectionOption, DryRunOption, FilterArgument, JsonOption, YesOption
-from curator.cli.shared.output import put, put_json, put_json_rows, put_table
-from curator.cli.shared.places import opened
+from curator.cli.shared.bulk_edit import ask, change, change_images
+from curator.cli.shared.options import (
+    CollectionOption,
+    DryRunOption,
+    JsonOption,
+    LimitOption,
+    ReplaceOption,
+    YesOption,
+)
+from curator.cli.shared.output import put, put_json, put_json_rows, put_table, say_cut, tell
+from curator.cli.shared.places import opened, opened_names
 from curator.cli.shared.progress import progress_shown
+from curator.cli.shared.selection import ImagesArgument, takes_images
 from curator.cli.shared.typer_apps import noun
 from curator.cli.tag_rule_commands import clean, derive, order_by_rules, tables
 from curator.contract.errors import UserError
@@ -22,6 +30,9 @@ from curator.contract.exit_codes import ExitCode
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
+    from curator.cli.schemas.edits import SidecarReport
+    from curator.cli.schemas.images import BandRow, FoundTag, TagRow
+    from curator.session.exchange import WriteReport
     from curator.session.tags import Tag
 
 app = noun("Add, remove, rename, derive, clean and order tags; write sidecars.")
@@ -35,8 +46,9 @@ TagsArgument = Annotated[list[str], typer.Argument(metavar="TAG...", help="Tags;
 
 
 @app.command()
+@takes_images
 def add(
-    filter: FilterArgument,
+    images: ImagesArgument,
     tags: TagsArgument,
     *,
     at: Annotated[
@@ -45,33 +57,37 @@ def add(
     collection: CollectionOption = None,
     dry_run: DryRunOption = False,
     yes: YesOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Add tags to the images that lack them."""
     from curator.index.changes.edits import AddTags
 
     with opened(collection) as session:
-        change(session, AddTags(_names(tags), at), filter, dry_run=dry_run, yes=yes)
+        change(session, AddTags(_names(tags), at), images, dry_run=dry_run, yes=yes, as_json=as_json)
 
 
 @app.command()
+@takes_images
 def remove(
-    filter: FilterArgument,
+    images: ImagesArgument,
     tags: TagsArgument,
     *,
     collection: CollectionOption = None,
     dry_run: DryRunOption = False,
     yes: YesOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Take tags away."""
     from curator.index.changes.edits import RemoveTags
 
     with opened(collection) as session:
-        change(session, RemoveTags(_names(tags)), filter, dry_run=dry_run, yes=yes)
+        change(session, RemoveTags(_names(tags)), images, dry_run=dry_run, yes=yes, as_json=as_json)
 
 
 @app.command()
+@takes_images
 def rename(
-    filter: FilterArgument,
+    images: ImagesArgument,
     old: Annotated[str, typer.Argument(metavar="OLD", help="The tag as it is.")],
     new: Annotated[
         str, typer.Argument(metavar="NEW", help="The tag as it shall be; an existing one takes it in.")
@@ -80,18 +96,28 @@ def rename(
     collection: CollectionOption = None,
     dry_run: DryRunOption = False,
     yes: YesOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Call a tag by another name; two that become one are merged."""
     from curator.index.changes.edits import RenameTag
     from curator.tags.text import clean_tag
 
     with opened(collection) as session:
-        change(session, RenameTag(clean_tag(old), clean_tag(new)), filter, dry_run=dry_run, yes=yes)
+        session.tags.check_known(clean_tag(old))
+        change(
+            session,
+            RenameTag(clean_tag(old), clean_tag(new)),
+            images,
+            dry_run=dry_run,
+            yes=yes,
+            as_json=as_json,
+        )
 
 
 @app.command()
+@takes_images
 def order(
-    filter: FilterArgument,
+    images: ImagesArgument,
     tags: Annotated[
         list[str] | None,
         typer.Argument(
@@ -102,74 +128,110 @@ def order(
     collection: CollectionOption = None,
     dry_run: DryRunOption = False,
     yes: YesOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Order tags by the rules of 'frieze tag tables' (pins, people counts, classes), or move some to the front."""
 
     with opened(collection) as session:
-        ids: Sequence[int] = session.images.select(filter).ids.tolist()
+        found = images.of(session)
         if not tags:
-            order_by_rules(session, ids, dry_run=dry_run, yes=yes)
+            order_by_rules(session, found, dry_run=dry_run, yes=yes, as_json=as_json)
             return
-        change_images(session, session.tags.to_front(ids, _names(tags)), ids, dry_run=dry_run, yes=yes)
+        ids: Sequence[int] = found.ids.tolist()
+        edit, unknown = session.tags.to_front(ids, _names(tags)), found.unknown_tags
+        change_images(session, edit, ids, dry_run=dry_run, yes=yes, as_json=as_json, unknown_tags=unknown)
 
 
 @app.command()
+@takes_images
 def caption(
-    filter: FilterArgument,
+    images: ImagesArgument,
     text: Annotated[
         str, typer.Argument(metavar="TEXT", help="Free text that follows the tags; '' takes it away.")
     ],
+    *,
     collection: CollectionOption = None,
     dry_run: DryRunOption = False,
     yes: YesOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Replace the free caption beside the tags."""
     from curator.index.changes.edits import SetCaption
 
     with opened(collection) as session:
-        change(session, SetCaption(text), filter, dry_run=dry_run, yes=yes)
+        change(session, SetCaption(text), images, dry_run=dry_run, yes=yes, as_json=as_json)
 
 
 @app.command()
+@takes_images
 def write(
-    filter: FilterArgument,
+    images: ImagesArgument,
+    *,
     collection: CollectionOption = None,
     suffix: Annotated[
         Literal[".txt", ".caption"], typer.Option("--suffix", help="Ending of the sidecars.")
     ] = ".txt",
-    force: Annotated[
-        bool, typer.Option("--force", help="Also replace sidecars that others changed.")
-    ] = False,
+    replace: ReplaceOption = False,
+    dry_run: DryRunOption = False,
+    yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Write tags and captions into the sidecars beside the images."""
+    """Write tags and captions into the sidecars beside the images.
+
+    Those that others changed since they were read stay as they are; --replace writes over them, and asks first.
+    """
     with opened(collection) as session:
-        ids = session.images.select(filter).ids.tolist()
-        with progress_shown("write", "written") as show:
+        found = images.of(session)
+        ids = found.ids.tolist()
+        if replace and not dry_run and not yes and len(ids) > 1:
+            ask(len(ids))
+        with progress_shown("write") as show:
             report = session.sidecars.write(
-                ids, suffix, force=force, progress=lambda done: show(done, len(ids))
+                ids, suffix, replace=replace, dry_run=dry_run, progress=lambda done: show(done, len(ids))
             )
     if as_json:
-        put_json(asdict(report))
-        return
-    put(f"{report.written} written, {report.unchanged} unchanged, {len(report.conflicts)} conflicts")
-    if report.by_full_name:
-        put(f"{report.by_full_name} of them by the image's full name, since others have its stem")
-    for path, why in (*report.conflicts, *report.failed):
-        put(f"{visible(str(path))}: {visible(why)}")
+        _put_written_json(report, len(ids), found.unknown_tags, dry_run=dry_run)
+    else:
+        _put_written(report, dry_run=dry_run)
     if report.conflicts or report.failed:
         raise UserError(
             "some sidecars were not written", "they are as they were; each line says why", ExitCode.NO
         )
 
 
+def _put_written(report: WriteReport, *, dry_run: bool) -> None:
+    tell(
+        f"{report.written} {'would be written' if dry_run else 'written'}, {report.unchanged} unchanged,"
+        f" {len(report.conflicts)} conflicts"
+    )
+    if report.by_full_name:
+        tell(f"{report.by_full_name} of them by the image's full name, since others have its stem")
+    for path, why in (*report.conflicts, *report.failed):
+        put(f"{visible(str(path))}: {visible(why)}")
+
+
+def _put_written_json(
+    report: WriteReport, matched: int, unknown_tags: Sequence[str], *, dry_run: bool
+) -> None:
+    about: SidecarReport = {
+        "schema": "frieze/sidecars/1",
+        "matched": matched,
+        "dry_run": dry_run,
+        "written": report.written,
+        "by_full_name": report.by_full_name,
+        "unchanged": report.unchanged,
+        "conflicts": [{"path": str(path), "reason": why} for path, why in report.conflicts],
+        "failed": [{"path": str(path), "reason": why} for path, why in report.failed],
+        "unknown_tags": unknown_tags,
+    }
+    put_json(about)
+
+
 @app.command("list")
 def list_tags(
     collection: CollectionOption = None,
     cls: Annotated[str, typer.Option("--class", metavar="CLASS", help="Only tags of this class.")] = "",
-    limit: Annotated[
-        int | None, typer.Option("--limit", metavar="N", min=0, help="Only the N most common.")
-    ] = None,
+    limit: LimitOption = 0,
     bands: Annotated[
         str,
         typer.Option("--bands", metavar="A,B", help="Only count the tags with at least A, B, ... images."),
@@ -177,13 +239,13 @@ def list_tags(
     as_json: JsonOption = False,
 ) -> None:
     """List tags with their counts, most common first."""
-    with opened(collection) as session:
-        tags = [tag for tag in session.tags.all() if not cls or tag.cls == cls][:limit]
+    with opened_names(collection) as names:
+        tags = [tag for tag in names.tags() if not cls or tag.cls == cls][: limit or None]
     if bands:
         _put_bands(tags, bands, as_json)
         return
     if as_json:
-        put_json_rows({"name": tag.name, "class": tag.cls, "count": tag.count} for tag in tags)
+        put_json_rows(_row(tag) for tag in tags)
         return
     put_table([(tag.count, tag.cls, tag.name) for tag in tags], ("count", "class", "tag"))
 
@@ -195,9 +257,14 @@ def _put_bands(tags: Sequence[Tag], bands: str, as_json: bool) -> None:
     edges = sorted({int(part) for part in bands.split(",")}, reverse=True)
     counts = [(edge, sum(1 for tag in tags if tag.count >= edge)) for edge in edges]
     if as_json:
-        put_json([{"images": edge, "tags": count} for edge, count in counts])
+        rows: Iterator[BandRow] = ({"images": edge, "tags": count} for edge, count in counts)
+        put_json_rows(rows)
         return
     put_table([(count, f"at least {edge} images") for edge, count in counts], ("tags", "with"))
+
+
+def _row(tag: Tag) -> TagRow:
+    return {"name": tag.name, "class": tag.cls, "images": tag.count, "count": tag.count}
 
 
 def _names(typed: Sequence[str]) -> tuple[str, ...]:
@@ -210,17 +277,17 @@ def _names(typed: Sequence[str]) -> tuple[str, ...]:
 def find(
     text: Annotated[str, typer.Argument(metavar="TEXT", help="Any part of a tag's name, or of an alias.")],
     collection: CollectionOption = None,
-    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="Only the N most common.")] = 20,
+    limit: LimitOption = 20,
     as_json: JsonOption = False,
 ) -> None:
     """Find tags by any part of their name, with count, class and the alias that matched (B15)."""
-    with opened(collection) as session:
-        found = session.tags.find(text, limit)
+    with opened_names(collection) as names:
+        matches = names.find_tags(text, limit + 1 if limit else sys.maxsize)
+    found = matches[: limit or None]
+    say_cut(len(found), len(matches) if len(matches) == len(found) else None)
     if as_json:
-        put_json_rows(
-            {"name": tag.name, "class": tag.cls, "count": tag.count, "alias": alias or None}
-            for tag, alias in found
-        )
+        rows: Iterator[FoundTag] = ({**_row(tag), "alias": alias or None} for tag, alias in found)
+        put_json_rows(rows)
         return
     put_table(
         [(tag.count, tag.cls, tag.name, alias) for tag, alias in found], ("count", "class", "tag", "alias")

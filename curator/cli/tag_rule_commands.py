@@ -3,25 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
-from curator.cli.shared.bulk_edit import ask
-from curator.cli.shared.options import CollectionOption, DryRunOption, FilterArgument, JsonOption, YesOption
-from curator.cli.shared.output import counted, put, put_json, put_table, say
+from curator.cli.shared.bulk_edit import ask, put_edit
+from curator.cli.shared.options import CollectionOption, DryRunOption, JsonOption, LimitOption, YesOption
+from curator.cli.shared.output import (
+    counted,
+    in_any_case,
+    put,
+    put_json,
+    put_json_rows,
+    put_table,
+    say_cut,
+    tell,
+)
 from curator.cli.shared.places import opened
 from curator.cli.shared.progress import Show, progress_shown
+from curator.cli.shared.selection import ImagesArgument, takes_images
 from curator.contract.errors import UserError
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
+    from curator.cli.schemas.edits import CleanReport, DeriveReport, EditCounts, TagTables
     from curator.session.edits import Commit
-    from curator.session.rules import Derivation, Diff
+    from curator.session.images import Result
+    from curator.session.rules import Diff
     from curator.session.session import Session
+
+_Common = list[tuple[tuple[str, str, str], int]]  # rule, before and after, and how often
 
 KindArgument = Annotated[
     list[str],
@@ -29,8 +42,9 @@ KindArgument = Annotated[
 ]
 
 
+@takes_images
 def derive(
-    filter: FilterArgument,
+    images: ImagesArgument,
     kinds: KindArgument,
     *,
     preset: Annotated[str, typer.Option("--preset", metavar="NAME", help="Which table of quality.")] = "",
@@ -61,49 +75,65 @@ def derive(
             changes["quality"]["too_young_date"] = too_young_date
         if head:
             changes["head"]["tags"] = [each.strip() for each in head.split(",") if each.strip()]
+        found = images.of(session)
         reports = [
-            _derive(session, filter, kind, changes, at=at, dry_run=dry_run, yes=yes)
+            _derive(session, found, kind, changes, at=at, dry_run=dry_run, yes=yes)
             for kind in dict.fromkeys(kinds)
         ]
     if as_json:
-        put_json(reports)
+        put_json_rows(reports)
         return
     for report in reports:
         _put_derived(report)
 
 
 def _derive(
-    session: Session, filter: str, kind: str, changes: dict[str, Any], *, at: str, dry_run: bool, yes: bool
-) -> dict[str, Any]:
+    session: Session, found: Result, kind: str, changes: dict[str, Any], *, at: str, dry_run: bool, yes: bool
+) -> DeriveReport:
     tables = session.rules.tables(changes)
     if kind == "count":
         commit = None if dry_run else session.rules.classify_counts(tables)
-        return {"kind": kind, "images": 0, "tags": [], "cuts": {}, "done": _what([commit] if commit else [])}
-    derivation = session.rules.derivation(kind, session.images.select(filter).ids, tables)
+        return _derived(found, kind, [commit] if commit else [], 0, dry_run=dry_run)
+    derivation = session.rules.derivation(kind, found.ids, tables)
+    derived, plan = derivation
     done: list[Commit] = []
     if not dry_run:
-        if len(derivation.plan.images) > 1 and not yes:
-            ask(len(derivation.plan.images))
+        if len(plan.images) > 1 and not yes:
+            ask(len(plan.images))
         done = session.rules.derive(derivation, at_start=at == "start")
-    return _derived_json(derivation, done)
+    report = _derived(found, plan.kind, done, len(plan.images), dry_run=dry_run)
+    report["tags"] = [
+        {
+            "name": tag.name,
+            "images": tag.images,
+            "gained": tag.gained,
+            "lost": tag.lost,
+            "by_hand": tag.by_hand,
+        }
+        for tag in plan.tags
+    ]
+    report["cuts"] = {rating: list(cuts) for rating, cuts in derived.cuts.items()}
+    return report
 
 
-def _derived_json(derivation: Derivation, done: Sequence[Commit]) -> dict[str, Any]:
-    derived, plan = derivation
+def _derived(
+    found: Result, kind: str, done: Sequence[Commit], changed: int, *, dry_run: bool
+) -> DeriveReport:
+    from curator.cli.schemas.edits import edit_counts
+
+    commits = [commit.id for commit in done if commit.id]
     return {
-        "kind": plan.kind,
-        "images": len(plan.images),
-        "tags": [asdict(each) for each in plan.tags],
-        "cuts": {rating: list(cuts) for rating, cuts in derived.cuts.items()},
-        "done": _what(done),
+        "kind": kind,
+        **edit_counts(len(found), changed, commits, dry_run=dry_run),
+        "images": changed,
+        "tags": [],
+        "cuts": {},
+        "done": [f"{commit.what} ({counted(commit.images_changed)})" for commit in done],
+        "unknown_tags": found.unknown_tags,
     }
 
 
-def _what(done: Sequence[Commit]) -> list[str]:
-    return [f"{commit.what} ({counted(commit.images_changed)})" for commit in done]
-
-
-def _put_derived(report: dict[str, Any]) -> None:
+def _put_derived(report: DeriveReport) -> None:
     names = ("images", "gained", "lost", "by_hand", "name")
     put(f"{report['kind']}: {counted(report['images'])} to change")
     if report["tags"]:
@@ -114,20 +144,29 @@ def _put_derived(report: dict[str, Any]) -> None:
     for rating, cuts in report["cuts"].items():
         put(f"cuts of {rating}: {', '.join(f'{cut:g}' for cut in cuts)}")
     for what in report["done"]:
-        put(f"done: {visible(what)}")
+        tell(f"done: {visible(what)}")
 
 
-def order_by_rules(session: Session, ids: Sequence[int], *, dry_run: bool, yes: bool) -> None:
+def order_by_rules(session: Session, found: Result, *, dry_run: bool, yes: bool, as_json: bool) -> None:
     """Order the tags of images by the rules of the collection's tables."""
-    with progress_shown("look", "looked at") as show:
+    ids = found.ids.tolist()
+    with progress_shown("look") as show:
         count = session.rules.ordering(ids, show)
-    _rewrite(
-        count, len(ids), partial(session.rules.order, ids), "order tags by rule", dry_run=dry_run, yes=yes
+    done = [] if dry_run else _rewritten(count, partial(session.rules.order, ids), yes=yes)
+    put_edit(
+        len(ids),
+        count if dry_run else _changed(done),
+        [commit.id for commit in done],
+        None if dry_run else "order tags by rule",
+        dry_run=dry_run,
+        as_json=as_json,
+        unknown_tags=found.unknown_tags,
     )
 
 
+@takes_images
 def clean(
-    filter: FilterArgument,
+    images: ImagesArgument,
     *,
     aliases: Annotated[
         Path | None, typer.Option("--aliases", metavar="CSV", help="Tags that are another one's name.")
@@ -136,35 +175,52 @@ def clean(
         Path | None,
         typer.Option("--implications", metavar="CSV", help="Tags that another tag says already go."),
     ] = None,
-    limit: Annotated[
-        int, typer.Option("--limit", metavar="N", min=0, help="Show the N most common changes.")
-    ] = 20,
+    limit: LimitOption = 20,
     collection: CollectionOption = None,
     dry_run: DryRunOption = False,
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Clean tags and captions by the rules of 'frieze tag tables'; --dry-run shows the changes."""
+    from curator.cli.schemas.edits import edit_counts
+
     with opened(collection) as session:
-        ids = session.images.select(filter).ids.tolist()
+        found = images.of(session)
+        ids = found.ids.tolist()
         rules = session.rules.clean_rules(aliases, implications)
-        with progress_shown("look", "looked at") as show:
+        with progress_shown("look") as show:
             diff = session.rules.cleaning(ids, rules, show)
-        _put_diff(diff, limit, as_json)
-        if as_json and dry_run:
-            return
-        clean_all = partial(session.rules.clean, ids, rules)
-        _rewrite(diff.images, len(ids), clean_all, "clean tags", dry_run=dry_run, yes=yes, tell=not as_json)
-
-
-def _put_diff(diff: Diff, limit: int, as_json: bool) -> None:
-    common = diff.changes.most_common(limit)
+        common = diff.changes.most_common(limit or None)
+        say_cut(len(common), len(diff.changes))
+        if not as_json:
+            with in_any_case():
+                _put_diff(diff, common)
+        done = [] if dry_run else _rewritten(diff.images, partial(session.rules.clean, ids, rules), yes=yes)
+    changed = diff.images if dry_run else _changed(done)
+    what = None if dry_run else "clean tags"
     if as_json:
-        changes = [
-            {"rule": r, "before": old, "after": new, "count": count} for (r, old, new), count in common
-        ]
-        put_json({"images": diff.images, "rules": diff.by_rule(), "changes": changes})
-        return
+        commits = [commit.id for commit in done]
+        _put_clean_json(found, diff, common, edit_counts(len(ids), changed, commits, dry_run=dry_run), what)
+    else:
+        put_edit(len(ids), changed, what=what, dry_run=dry_run, as_json=False)
+
+
+def _put_clean_json(found: Result, diff: Diff, common: _Common, counts: EditCounts, what: str | None) -> None:
+    report: CleanReport = {
+        "schema": "frieze/clean/1",
+        **counts,
+        "what": what,
+        "unknown_tags": found.unknown_tags,
+        "images": diff.images,
+        "changes_by_rule": diff.by_rule(),
+        "changes": [
+            {"kind": kind, "before": old, "after": new, "count": count} for (kind, old, new), count in common
+        ],
+    }
+    put_json(report)
+
+
+def _put_diff(diff: Diff, common: _Common) -> None:
     if common:
         put_table([(count, rule) for rule, count in diff.by_rule().items()], ("changes", "rule"))
         put()
@@ -177,25 +233,16 @@ def _shown(text: str) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _rewrite(
-    count: int,
-    selected: int,
-    carry_out: Callable[[Show], list[Commit]],
-    why: str,
-    *,
-    dry_run: bool,
-    yes: bool,
-    tell: bool = True,
-) -> None:
-    """Carry a rule out after asking; says what was done."""
-    line = f"{count} of {counted(selected)} would change"
-    if not dry_run:
-        if count > 1 and not yes:
-            ask(count)
-        with progress_shown("write", "written") as show:
-            done = carry_out(show)
-        line = f"{sum(each.images_changed for each in done)} of {counted(selected)} changed: {why}"
-    (put if tell else say)(line)
+def _rewritten(count: int, carry_out: Callable[[Show], list[Commit]], *, yes: bool) -> list[Commit]:
+    """Carry a rule out after asking; gives the commits."""
+    if count > 1 and not yes:
+        ask(count)
+    with progress_shown("write") as show:
+        return carry_out(show)
+
+
+def _changed(done: Sequence[Commit]) -> int:
+    return sum(each.images_changed for each in done)
 
 
 def tables(
@@ -217,7 +264,8 @@ def tables(
         if file:
             session.rules.read_tables(file)
         if as_json:
-            put_json(session.rules.tables())
+            report: dict[str, Any] = {"schema": "frieze/tag-tables/1", **session.rules.tables()}
+            put_json(cast("TagTables", report))  # the tables' own check has looked at them
             return
         put(session.rules.program_text().rstrip())
         for name, value in session.rules.changed_tables().items():

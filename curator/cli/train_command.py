@@ -20,6 +20,8 @@ from curator.contract.recipe.toml_file import load_recipe
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
+    from curator.cli.schemas.runs import RunStart
+    from curator.cli.schemas.training import TrainCheck
     from curator.contract.recipe.checks import TrainingWarning
     from curator.contract.recipe.recipe import Recipe
     from curator.contract.run.run_folder import RunFolder
@@ -55,19 +57,28 @@ def train(
     resume: Annotated[
         str | None, typer.Option("--resume", metavar="RUN", help="Go on with a run that is not done.")
     ] = None,
-    check: Annotated[
-        bool, typer.Option("--check", help="Say how long it would be and what is doubtful, and stop.")
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", "-n", help="Only say how long it would be, and what is doubtful."),
+    ] = False,
+    whole: Annotated[
+        bool,
+        typer.Option(
+            "--whole",
+            help="With --dry-run, read every weight of the base model: none missing, none NaN or infinite.",
+        ),
     ] = False,
     detach: Annotated[bool, typer.Option("--detach", help="Start it and come back at once.")] = False,
     collection: CollectionOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Train on a manifest, or resume a run. The run lives on when this terminal closes."""
-    if as_json and not (check or detach):
-        raise UserError("--json has nothing to print here", "add --check or --detach")
+    """Train on a manifest, or resume a run. The run lives on when this terminal closes.
+
+    With --json every event of the run, one a line, as docs/events.md has them.
+    """
     if resume is not None:
         beside = {"a manifest": manifest, "--recipe": recipe, "--model": model, "--name": name}
-        _refuse_beside_resume({**beside, "--set": sets, "--check": check})
+        _refuse_beside_resume({**beside, "--set": sets, "--dry-run": dry_run, "--whole": whole})
         _resume(resume, processes, detach, collection, as_json)
         return
     if manifest is None or recipe is None:
@@ -75,10 +86,15 @@ def train(
         raise UserError(
             f"no {missing} is given", "frieze train MANIFEST --recipe RECIPE --model MODEL, or --resume RUN"
         )
+    if whole and not dry_run:
+        raise UserError(
+            "--whole reads the base model for --dry-run",
+            "frieze train MANIFEST --recipe RECIPE --dry-run --whole",
+        )
     path = manifest_file(manifest, collection)
     knobs = load_recipe(recipe, [*(sets or ()), *_model_set(model)])
-    if check:
-        doubts = runs_of(collection).check_models(knobs) if knobs.model.path else []
+    if dry_run:
+        doubts = runs_of(collection).look_at_model(knobs, whole=whole) if knobs.model.path else []
         _check(path, knobs, processes or 1, doubts, as_json)
         return
     _go_on(_launched(runs_of(collection), path, knobs, name or path.stem, processes or 1), detach, as_json)
@@ -127,12 +143,18 @@ def _resume(name: str, processes: int | None, detach: bool, collection: Path | N
 
 def _go_on(run: RunFolder, detach: bool, as_json: bool) -> None:
     if not detach:
-        tell_end(run, follow(run))
+        tell_end(run, follow(run, as_json=as_json))
     elif as_json:
-        put_json({"run": run.path.name, "path": str(run.path), "pid": run.worker_pid()})
+        report: RunStart = {
+            "schema": "frieze/run-start/1",
+            "run": run.path.name,
+            "path": str(run.path.absolute()),
+            "pid": run.worker_pid(),
+        }
+        put_json(report)
     else:
         put(visible(str(run.path)))
-        typer.echo(left(run).strip(), err=True)
+        say(left(run).strip())
 
 
 def _check(
@@ -142,25 +164,27 @@ def _check(
     from curator.contract.manifest.manifest import open_manifest
     from curator.contract.recipe.checks import bracket_warnings, recipe_warnings
     from curator.contract.run.run_length import plan_training
+    from curator.contract.run.schedule_doubts import schedule_warnings
 
     with open_manifest(path) as manifest:
         length = plan_training(manifest.spans, recipe, processes)
         sizes, images = manifest.header.buckets, len(manifest)
-        warnings = [*recipe_warnings(recipe), *of_models, *bracket_warnings(manifest, recipe)]
-    steps = {_cross(sizes[bucket]): count for bucket, count in length.plan.bucket_batches(0).items()}
+        of_recipe = [*recipe_warnings(recipe), *schedule_warnings(recipe, length.total_steps)]
+        warnings = [*of_recipe, *of_models, *bracket_warnings(manifest, recipe)]
+    steps = {sizes[bucket]: count for bucket, count in length.plan.bucket_batches(0).items()}
     if as_json:
-        put_json(
-            {
-                "images": images,
-                "samples_per_epoch": length.plan.samples_per_epoch,
-                "effective_batch": length.effective_batch,
-                "steps_per_epoch": length.plan.batches(0),
-                "epochs": length.total_epochs,
-                "steps": length.total_steps,
-                "buckets": [{"bucket": size, "steps": count} for size, count in steps.items()],
-                "doubts": [doubt._asdict() for doubt in warnings],
-            }
-        )
+        report: TrainCheck = {
+            "schema": "frieze/train-check/1",
+            "images": images,
+            "samples_per_epoch": length.plan.samples_per_epoch,
+            "effective_batch": length.effective_batch,
+            "steps_per_epoch": length.plan.batches(0),
+            "epochs": length.total_epochs,
+            "steps": length.total_steps,
+            "buckets": [{"bucket": size, "steps": count} for size, count in steps.items()],
+            "doubts": [{"what": each.what, "hint": each.hint} for each in warnings],
+        }
+        put_json(report)
         return
     put(
         f"{images} images, {length.plan.samples_per_epoch} samples an epoch, {length.effective_batch} images a step"
@@ -168,7 +192,7 @@ def _check(
     put(
         f"{length.total_epochs} epochs, {length.total_steps} steps; the first epoch has {length.plan.batches(0)}:"
     )
-    put_table(steps.items(), ("bucket", "steps"))
+    put_table([(_cross(size), count) for size, count in steps.items()], ("bucket", "steps"))
     for doubt in warnings:
         say(f"{doubt.what}: {doubt.hint}")
 

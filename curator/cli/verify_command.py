@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +14,9 @@ from curator.cli.shared.typer_apps import single
 from curator.contract.errors import UserError
 from curator.contract.exit_codes import ExitCode
 from curator.contract.text import visible
+
+if TYPE_CHECKING:
+    from curator.cli.schemas.collection import VerifyReport
 
 
 def verify(
@@ -29,14 +32,15 @@ def verify(
     """Check that what is derived in the index fits the images."""
     with opened(collection) as session:
         if rebuild:
-            with progress_shown("rebuild", "rebuilt") as show:
+            with progress_shown("rebuild") as show:
                 session.upkeep.rebuild(show)
         if fold:
             session.upkeep.fold_all()
-        with progress_shown("check", "checked") as show:
+        with progress_shown("check") as show:
             faults = session.upkeep.check(show)
     if as_json:
-        put_json({"rebuilt": rebuild, "faults": faults})
+        report: VerifyReport = {"schema": "frieze/verify/1", "rebuilt": rebuild, "faults": faults}
+        put_json(report)
     else:
         for fault in faults:
             put(visible(fault))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 from curator.contract.exit_codes import ExitCode
@@ -27,6 +26,8 @@ class UserError(Exception):
 
 def nearest(word: str, choices: Iterable[str]) -> str | None:
     """The choice most like `word`, or None where nothing is close."""
+    import difflib  # takes longer than all else here, and only mistakes need it
+
     found = difflib.get_close_matches(word, list(choices), n=1, cutoff=0.5)
     return found[0] if found else None
 

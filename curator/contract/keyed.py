@@ -41,6 +41,7 @@ class Purpose(IntEnum):
     DROPOUT = 16
     EVALUATION = 17
     MULTIRES = 19
+    IP_NOISE = 20
 
 
 def mix(x: int) -> int:

@@ -14,6 +14,7 @@ PROPOSALS = (
 )
 CLASS_IMAGES = "class"
 DEMO_MARKER = ".frieze-demo"  # in a folder that `frieze demo` may replace
+EXPORT_MARKER = ".frieze-export"  # in a folder that `frieze manifest export --replace` may replace
 DRAFT_PREFIX = ".frieze-"  # of what is being written and has not got its name yet
 
 # of one run
@@ -29,6 +30,8 @@ STATE = "state"
 SAMPLES = "samples"
 OUTPUT = "output"
 TRACKERS = "trackers"
+MODEL_HASHES = "model-hashes.json"
+RAW_WEIGHTS_SUFFIX = "-raw"  # of weights whose moving average has the plain name
 
 
 def has_collection(folder: Path) -> bool:

@@ -46,22 +46,31 @@ _TEXT = 2  # what looking for text costs, beside 1 for a number and 0 for a tag
 _SMALL = 8  # a column is looked up image by image where at most one in so many is asked for
 
 
-def select(collection: Collection, text: str = "", cancel: Cancel | None = None) -> Result:
-    """The images that `text` names; every image where it is empty. `Cancelled` once `cancel` says so."""
+def select(
+    collection: Collection, text: str = "", cancel: Cancel | None = None, among: BitMap | None = None
+) -> Result:
+    """The images that `text` names, of all or of those `among`; every one where it is empty.
+
+    `Cancelled` once `cancel` says so.
+    """
     with collection.reading():
         query = parse(text, collection.tags.classes())
-    return select_parsed(collection, query, cancel)
+    return select_parsed(collection, query, cancel, among)
 
 
-def select_parsed(collection: Collection, query: Filter, cancel: Cancel | None = None) -> Result:
+def select_parsed(
+    collection: Collection, query: Filter, cancel: Cancel | None = None, among: BitMap | None = None
+) -> Result:
     """The images of a filter already read."""
     texts: _Texts = {}
     for term, within in _texts_of(collection, query):
         raise_if_cancelled(cancel)
-        texts[term] = images_with_text(collection, term, within, cancel)
+        where = within if among is None else within & among
+        texts[term] = images_with_text(collection, term, where, cancel)
     with collection.reading():
         evaluation = _Evaluation(collection, query.text, texts, cancel)
         found = evaluation.whole(query)
+        found = found if among is None else found & among
         order = Order(collection, found, query.sort, cancel) if query.sort else None
         return Result(found, order, query.limit, tuple(dict.fromkeys(evaluation.unknown)))
 

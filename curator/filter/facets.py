@@ -9,7 +9,7 @@ counted, not estimated.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -38,11 +38,15 @@ class Facet:
 
 @dataclass(frozen=True)
 class Facets:
-    """The most common tags among `images` images, the most common first; exact, or from a sample of `looked_at`."""
+    """The most common tags among `images` images, the most common first; exact, or from a sample of `looked_at`.
+
+    `distinct` is how many tags these images have, None where that was not counted.
+    """
 
     images: int
     looked_at: int
     tags: tuple[Facet, ...]
+    distinct: int | None = None
 
     @property
     def exact(self) -> bool:
@@ -62,13 +66,16 @@ def sample_facets(collection: Collection, images: BitMap, limit: int = 50) -> Fa
 def exact_facets(
     collection: Collection, images: BitMap, limit: int = 50, cancel: Cancel | None = None
 ) -> Facets:
-    """From all images. `Cancelled` once `cancel` says so."""
+    """From all images; a `limit` of 0 is all tags. `Cancelled` once `cancel` says so."""
     with collection.reading():
+        limit = limit or len(collection.tags.counts()) + 1
+        distinct = None
         best = _by_bitmaps(collection, images, limit, cancel) if len(images) > max(_ROWS, SAMPLE) else None
         if best is None:
             counts = _by_rows(collection, images, cancel)
+            distinct = int(np.count_nonzero(counts))
             best = [(tag, int(counts[tag])) for tag in _best(counts, limit)]
-        return _facets(collection, images, len(images), best)
+        return replace(_facets(collection, images, len(images), best), distinct=distinct)
 
 
 def _by_rows(collection: Collection, images: BitMap, cancel: Cancel | None) -> NDArray[Any]:

@@ -7,15 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pyroaring import BitMap
 
 from curator.contract.buckets import BucketRule, Size
 from curator.contract.epoch_plan import Span
-from curator.index.changes.changes import id_array
-from curator.index.collection import Collection
 from curator.placement.buckets import buckets_of
 
 Loads = NDArray[np.int64]  # images by bucket
@@ -33,15 +31,13 @@ class BucketTable:
         return np.bincount(self.of_image[ids], minlength=len(self.sizes)).astype(np.int64)
 
 
-def bucket_table(collection: Collection, rule: BucketRule, ids: BitMap) -> BucketTable:
-    """Place the images `ids`."""
-    wanted = id_array(ids)
-    with collection.reading():
-        placed = buckets_of(
-            collection.columns.of("width")[wanted], collection.columns.of("height")[wanted], rule
-        )
-    of_image = np.full((ids.max() if ids else -1) + 1, -1, np.int32)
-    of_image[wanted] = placed.of_image
+def bucket_table(
+    rule: BucketRule, ids: NDArray[np.uint32], width: NDArray[Any], height: NDArray[Any]
+) -> BucketTable:
+    """Place the images `ids`, given ascending; sizes by image id."""
+    placed = buckets_of(width[ids], height[ids], rule)
+    of_image = np.full(int(ids[-1]) + 1 if len(ids) else 0, -1, np.int32)
+    of_image[ids] = placed.of_image
     return BucketTable(placed.sizes, of_image)
 
 

@@ -3,40 +3,35 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
+from pyroaring import BitMap
+
 from curator.contract.errors import UserError
+from curator.contract.manifest.block import ROWS, Block
 from curator.contract.manifest.header import ManifestSubset, Provenance
 from curator.contract.manifest.manifest import open_manifest
-from curator.contract.manifest.writer import ManifestContent, write_manifest
+from curator.contract.manifest.span_rows import Part
+from curator.contract.manifest.writer import ManifestContent, TagCount, digest_of_content, write_manifest
 from curator.contract.progress import Progress, silent
-from curator.freeze.bucket_table import bucket_table
+from curator.freeze.listing import FrozenManifest, summary
 from curator.freeze.members import Members
-from curator.freeze.packing.rows import Freezing, FrozenRows
-from curator.freeze.packing.tag_codes import tag_codes
-from curator.freeze.spec import FreezeSpec
-from curator.index.bulk_rows import BulkRows
-from curator.index.collection import Collection
-from curator.index.file.paths import from_blob
+from curator.freeze.packing.rows import FrozenImages, RowPacking, row_order
+from curator.freeze.packing.tag_codes import TagCodes, tag_codes
+from curator.freeze.packing.tags import PackedTags, TagPacking
+from curator.freeze.reader import FreezeReader
+from curator.freeze.spec import FreezeSpec, Shown
+from curator.index.changes.changes import id_array
 from curator.tags.derive_plan import USED
 
-
-@dataclass(frozen=True)
-class FrozenManifest:
-    """A manifest on disk, in one line."""
-
-    path: Path
-    name: str
-    digest: str
-    images: int
-    samples_per_epoch: int
-    created_at: str
+_ROWS_AT_ONCE = 256 * ROWS
 
 
 def freeze(
-    collection: Collection,
+    reader: FreezeReader,
     spec: FreezeSpec,
     members: Members,
     path: Path,
@@ -51,30 +46,105 @@ def freeze(
     Raises:
         UserError: nothing to freeze, or the file cannot be written. The file is whole or not there.
     """
-    with collection.reading():
-        frozen = members.frozen()
-        if not frozen:
-            raise UserError("no image would be frozen", "scan a folder, or widen the subsets' filters")
-        table = bucket_table(collection, spec.rule, frozen)
-        codes = tag_codes(collection, spec, frozen)
-        content = ManifestContent(
-            rule=spec.rule,
-            buckets=table.sizes,
-            subsets=_subsets(spec),
-            tags=codes.classes,
-            images=FrozenRows(Freezing(collection, spec, members, table, codes), progress or silent),
-            provenance=_provenance(collection, members, path.stem),
-        )
-        write_manifest(path, content, replace=replace)
+    frozen = members.frozen()
+    if not frozen:
+        raise UserError("no image would be frozen", "scan a folder, or widen the subsets' filters")
+    write_manifest(path, _content(reader, spec, members, path.stem, progress), replace=replace)
     return summary(path)
 
 
-def summary(path: Path) -> FrozenManifest:
-    """One line about the manifest at `path`."""
-    with open_manifest(path, checks_seal=False) as manifest:  # made a moment ago, or one of a list
-        about = manifest.header.provenance
-        samples = sum(span.samples for span in manifest.spans)
-        return FrozenManifest(path, about.name, manifest.digest, len(manifest), samples, about.created_at)
+def is_frozen_in(reader: FreezeReader, spec: FreezeSpec, members: Members, path: Path) -> bool:
+    """Whether the manifest at `path` is what a freeze of `members` would write, but for its name and date.
+
+    Raises:
+        UserError: it cannot be read, or is damaged.
+    """
+    with open_manifest(path) as manifest:
+        header = manifest.header
+        content = _content(reader, spec, members, path.stem, None)
+        if (content.rule, content.subsets, len(members.frozen()), content.provenance.roots) != (
+            header.rule, header.subsets, len(manifest), header.provenance.roots,
+        ):  # fmt: skip
+            return False
+        return digest_of_content(content) == header.digest
+
+
+def _content(
+    reader: FreezeReader, spec: FreezeSpec, members: Members, name: str, progress: Progress | None
+) -> ManifestContent:
+    frozen = members.frozen()
+    table = reader.buckets(spec.rule, frozen)
+    codes = _codes(reader, spec, frozen)
+    return ManifestContent(
+        rule=spec.rule,
+        buckets=table.sizes,
+        subsets=_subsets(spec),
+        tags=codes.classes,
+        images=_FrozenRows(reader, spec, members.shown, codes, progress or silent),
+        provenance=_provenance(reader, members, name),
+    )
+
+
+def _codes(reader: FreezeReader, spec: FreezeSpec, frozen: BitMap) -> TagCodes:
+    known = reader.tags()
+    counts = reader.tag_counts(frozen, 1 + max((tag for tag, _, _ in known), default=0))
+    return tag_codes([each.rules for each in spec.subsets], known, counts)
+
+
+class _FrozenRows:
+    """The rows as `contract.manifest.writer.PackedRows`. Everything but the free texts is read when it is made."""
+
+    def __init__(
+        self,
+        reader: FreezeReader,
+        spec: FreezeSpec,
+        shown: Sequence[Shown],
+        codes: TagCodes,
+        progress: Progress,
+    ) -> None:
+        self._reader, self._progress = reader, progress
+        images = BitMap().union(*(each.ids for each in shown))
+        table = reader.buckets(spec.rule, images)
+        ids = id_array(images)
+        progress(0, len(ids))
+        with reader.reading_files(images) as files:
+            tags = self._read_tags(spec, shown, codes, images)
+            by_path, paths, contents = files()
+        self._used = tags.used
+        self._order = row_order(shown, table, by_path.ids, by_path.roots)
+        numbers = (reader.column(name) for name in ("width", "height", "file_bytes"))
+        self._packing = RowPacking(
+            spec, table.sizes, codes, self._order, FrozenImages(ids, paths, contents, tags, *numbers)
+        )
+
+    def blocks(self) -> Iterator[Block]:
+        count = len(self._order.ids)
+        for first in range(0, count, _ROWS_AT_ONCE):
+            rows = slice(first, min(first + _ROWS_AT_ONCE, count))
+            yield from self._packing.blocks(rows, self._reader.captions(self._order.ids[rows]))
+            self._progress((count + rows.stop) // 2, count)
+
+    def parts(self) -> Sequence[Part]:
+        return self._order.parts
+
+    def tag_counts(self) -> Iterable[TagCount]:
+        for subset, uses in sorted(self._used.items()):
+            tags = np.flatnonzero(uses)
+            yield from zip([subset] * len(tags), tags.tolist(), uses[tags].tolist(), strict=True)
+
+    def _read_tags(
+        self, spec: FreezeSpec, shown: Sequence[Shown], codes: TagCodes, images: BitMap
+    ) -> PackedTags:
+        subset_of = np.zeros(images.max() + 1, np.uint16)
+        for each in shown:
+            subset_of[id_array(each.ids)] = each.subset
+        packing = TagPacking([each.rules for each in spec.subsets], codes, subset_of, len(images))
+        done = 0
+        for piece in self._reader.tag_pieces(images):
+            packing.add(piece.ids, piece.values)
+            done += len(piece.ids)
+            self._progress(done // 2, len(images))  # the other half of the time is writing
+        return packing.closed()
 
 
 def _subsets(spec: FreezeSpec) -> tuple[ManifestSubset, ...]:
@@ -94,13 +164,14 @@ def _subsets(spec: FreezeSpec) -> tuple[ManifestSubset, ...]:
     )
 
 
-def _provenance(collection: Collection, members: Members, name: str) -> Provenance:
+def _provenance(reader: FreezeReader, members: Members, name: str) -> Provenance:
+    derived = reader.collection.settings.get(USED)
     return Provenance(
         name=name,
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         made_by="frieze",
-        index_commit=collection.journal.last_id(),
+        index_commit=reader.collection.journal.last_id(),
         funnel=members.funnel,
-        roots=tuple(from_blob(path) for _, path in BulkRows(collection).roots()),
-        derived=json.dumps(derived, sort_keys=True) if (derived := collection.settings.get(USED)) else "",
+        roots=tuple(reader.roots()),
+        derived=json.dumps(derived, sort_keys=True) if derived else "",
     )

@@ -12,6 +12,7 @@ from curator.contract.epoch_plan import Sample
 from curator.contract.errors import UserError
 from curator.contract.manifest.manifest import open_manifest
 from curator.freeze.members import members_of
+from curator.freeze.reader import FreezeReader
 from curator.freeze.spec import spec_of
 from curator.index.collection import Collection
 from curator.index.tables.small_tables import Subset
@@ -19,8 +20,9 @@ from curator.index.tables.small_tables import Subset
 
 def subsets_of(collection: Collection, images: Iterable[int]) -> dict[int, Subset]:
     """The subset each image would be frozen in; those in none are left out."""
-    spec = spec_of(collection)
-    members = members_of(collection, spec)
+    with FreezeReader.opened(collection) as reader:
+        spec = spec_of(collection)
+        members = members_of(reader, spec)
     wanted = BitMap(images)
     return {
         image: subset for subset, ids in zip(spec.subsets, members.ids, strict=True) for image in ids & wanted

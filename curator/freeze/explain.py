@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
-
-from pyroaring import BitMap
 
 from curator.contract.buckets import Placement, cropped_around, face_in, place
 from curator.contract.caption.captions import caption_of, split_caption
 from curator.contract.crops import is_fixed
 from curator.contract.epoch_plan import Sample
 from curator.contract.errors import UserError
-from curator.contract.locations import manifest_files, manifests_folder
-from curator.contract.manifest.manifest import open_manifest
-from curator.filter.evaluate import select, select_parsed
-from curator.filter.parse import parse
-from curator.filter.shown import parts_of, shown
-from curator.filter.tree import Filter
+from curator.contract.locations import manifests_folder
+from curator.filter.evaluate import select
+from curator.filter.unmet import unmet_parts
+from curator.freeze.library import FrozenAs, rows_of_file
 from curator.freeze.members import Members, members_of, shows
+from curator.freeze.reader import FreezeReader
 from curator.freeze.spec import FreezeSpec, spec_of
 from curator.index.changes.edits import Commit
 from curator.index.collection import Collection
@@ -39,17 +35,10 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class FrozenAs:
-    """A row of a manifest that the image's file has."""
-
-    manifest: str
-    row: int
-    repeats: float
-
-
-@dataclass(frozen=True)
 class Explanation:
     """Everything about one image. `captions` are those of the next epochs, were it row `id` of a manifest.
+
+    `passed_over` names the manifests that could not be read, and says why.
 
     `is_cut_anew`: the cut of `placement` is only the middle of those that are drawn for every sample.
     """
@@ -67,6 +56,7 @@ class Explanation:
     picks: tuple[str, ...]
     history: tuple[Commit, ...]
     frozen: tuple[FrozenAs, ...]
+    passed_over: tuple[str, ...]
 
 
 def explain(collection: Collection, image: int, epochs: int = 3, seed: int = 42) -> Explanation:
@@ -75,7 +65,7 @@ def explain(collection: Collection, image: int, epochs: int = 3, seed: int = 42)
     Raises:
         UserError: there is no such image.
     """
-    with collection.reading():
+    with FreezeReader.opened(collection) as reader:
         rows = collection.rows([image])
         if not rows:
             raise UserError(
@@ -84,7 +74,7 @@ def explain(collection: Collection, image: int, epochs: int = 3, seed: int = 42)
         (row,) = rows
         tags = tuple(collection.tags_of(image))
         spec = spec_of(collection)
-        members = members_of(collection, spec)
+        members = members_of(reader, spec)
         verdicts = tuple(_verdicts(collection, row, spec, members))
         subset = next((each for each, said in zip(spec.subsets, verdicts, strict=True) if said.takes), None)
         facts = {
@@ -96,6 +86,7 @@ def explain(collection: Collection, image: int, epochs: int = 3, seed: int = 42)
         size = row.width, row.height
         is_whole = min(size) > 0
         repeats = _repeats(members, image, subset)
+        frozen, passed_over = rows_of_file(manifests_folder(collection.folder), Path(row.full_path))
         return Explanation(
             row=row,
             tags=tags,
@@ -110,7 +101,8 @@ def explain(collection: Collection, image: int, epochs: int = 3, seed: int = 42)
             captions=_captions(row, tags, subset, epochs, seed) if subset else (),
             picks=tuple(pick.name for pick in collection.picks.list() if image in pick.images),
             history=tuple(collection.history_of(image)),
-            frozen=tuple(_frozen(collection, row)),
+            frozen=frozen,
+            passed_over=passed_over,
         )
 
 
@@ -125,16 +117,6 @@ def _placed(row: ImageRow, spec: FreezeSpec, subset: Subset | None) -> Placement
     placed, size = place((row.width, row.height), spec.rule), (row.width, row.height)
     middle = face_in(row.path) if subset and subset.crop == "face" else None
     return cropped_around(placed, size, middle) if middle else placed
-
-
-def _frozen(collection: Collection, row: ImageRow) -> Iterator[FrozenAs]:
-    for path in manifest_files(manifests_folder(collection.folder)):
-        try:
-            with open_manifest(path) as manifest:
-                for number in manifest.rows_of(Path(row.full_path)):
-                    yield FrozenAs(path.stem, number, manifest.image(number).repeats)
-        except UserError:
-            continue  # a damaged manifest says so where it is used
 
 
 def _verdicts(collection: Collection, row: ImageRow, spec: FreezeSpec, members: Members) -> list[Verdict]:
@@ -168,17 +150,10 @@ def _out_for_all(collection: Collection, row: ImageRow) -> str:
 
 def _unmet(collection: Collection, image: int, subset: Subset) -> str:
     """The parts of the filter that the image does not meet."""
-    query = parse(subset.filter, collection.tags.classes())
-    only = BitMap([image])
-    parts = parts_of(query.where)
-    unmet = [shown(part) for part in parts if not _matches(collection, Filter(query.text, part), only)]
+    unmet = unmet_parts(collection, subset.filter, image)
     if not unmet:
         return f"it meets {subset.filter}, but the limit leaves it out"
     return f"it does not meet {', '.join(unmet)}"
-
-
-def _matches(collection: Collection, query: Filter, only: BitMap) -> bool:
-    return only.intersect(select_parsed(collection, query).bitmap())
 
 
 def _reason(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +12,11 @@ from pyroaring import BitMap
 
 from curator.contract.epoch_plan import Span
 from curator.filter.evaluate import select
-from curator.freeze.bucket_table import bucket_table, samples_of
+from curator.freeze.bucket_table import samples_of
+from curator.freeze.reader import FreezeReader
 from curator.freeze.regularise import Run, Runs, regularised
-from curator.freeze.spec import FreezeSpec
-from curator.index.bulk_rows import BulkRows
+from curator.freeze.spec import FreezeSpec, Shown
 from curator.index.changes.changes import id_array
-from curator.index.collection import Collection
 from curator.index.sets.bitmaps import Flag, of_array, of_mask
 from curator.index.tables.small_tables import Subset
 
@@ -29,14 +27,6 @@ NO_SUBSET = "in no subset"
 NO_SIZE = "of unknown size"
 SILENT = "in a subset with no repeats"
 SURPLUS = "regularisation surplus"
-
-
-class Shown(NamedTuple):
-    """Images of subset number `subset` that have so many repeats."""
-
-    subset: int
-    repeats: float
-    ids: BitMap
 
 
 @dataclass(frozen=True)
@@ -72,25 +62,25 @@ class Members:
         return BitMap.union(BitMap(), *(each.ids for each in self.shown if each.subset == subset))
 
 
-def members_of(collection: Collection, spec: FreezeSpec) -> Members:
+def members_of(reader: FreezeReader, spec: FreezeSpec) -> Members:
     """Share the living, unrejected images out among the subsets."""
-    with collection.reading():
-        everything = BitMap(collection.images.alive())
-        rejected = everything & collection.bitmaps.of(Flag.REJECT)
-        sizeless = _sizeless(collection) & everything - rejected
-        out = rejected | sizeless
-        free = everything - out
-        ids: list[BitMap] = []
-        overlaps: list[int] = []
-        unknown: list[tuple[str, ...]] = []
-        for subset in spec.subsets:
-            found = select(collection, subset.filter)
-            wanted = found.bitmap() - out
-            overlaps.append(len(wanted - free))
-            unknown.append(tuple(found.unknown_tags))
-            ids.append(wanted & free)
-            free -= wanted
-        shown = _shown(collection, spec, ids)
+    collection = reader.collection
+    everything = BitMap(collection.images.alive())
+    rejected = everything & collection.bitmaps.of(Flag.REJECT)
+    sizeless = _sizeless(reader) & everything - rejected
+    out = rejected | sizeless
+    free = everything - out
+    ids: list[BitMap] = []
+    overlaps: list[int] = []
+    unknown: list[tuple[str, ...]] = []
+    for subset in spec.subsets:
+        found = select(collection, subset.filter)
+        wanted = found.bitmap() - out
+        overlaps.append(len(wanted - free))
+        unknown.append(tuple(found.unknown_tags))
+        ids.append(wanted & free)
+        free -= wanted
+    shown = _shown(reader, spec, ids)
     silent = sum(
         len(own) for own, subset in zip(ids, spec.subsets, strict=True) if not shows(subset, len(own))
     )
@@ -115,12 +105,11 @@ def shows(subset: Subset, images: int) -> bool:
     return Span(0, subset.repeats, 0, images).samples > 0
 
 
-def _sizeless(collection: Collection) -> BitMap:
-    width, height = collection.columns.of("width"), collection.columns.of("height")
-    return of_mask((width == 0) | (height == 0))
+def _sizeless(reader: FreezeReader) -> BitMap:
+    return of_mask((reader.column("width") == 0) | (reader.column("height") == 0))
 
 
-def _shown(collection: Collection, spec: FreezeSpec, ids: Sequence[BitMap]) -> list[Shown]:
+def _shown(reader: FreezeReader, spec: FreezeSpec, ids: Sequence[BitMap]) -> list[Shown]:
     shown: list[Shown] = []
     reg: list[int] = []
     for number, (subset, own) in enumerate(zip(spec.subsets, ids, strict=True)):
@@ -129,14 +118,43 @@ def _shown(collection: Collection, spec: FreezeSpec, ids: Sequence[BitMap]) -> l
         elif shows(subset, len(own)):
             shown.append(Shown(number, float(subset.repeats), own))
     if reg:
-        runs = _balanced(collection, spec, shown, {number: ids[number] for number in reg})
-        for number, own_runs in zip(reg, runs, strict=True):
-            shown += [Shown(number, repeats, own) for own, repeats in _cut(collection, ids[number], own_runs)]
+        shown += _balanced(reader, spec, shown, {number: ids[number] for number in reg})
     return sorted(shown, key=lambda each: each.subset)
 
 
 def _balanced(
-    collection: Collection, spec: FreezeSpec, trained: Sequence[Shown], reg: dict[int, BitMap]
+    reader: FreezeReader, spec: FreezeSpec, trained: Sequence[Shown], reg: dict[int, BitMap]
+) -> Iterator[Shown]:
+    """Regularisation subsets, cut by the rule of `regularise`."""
+    ordered = _InPathOrder(reader, reg)
+    runs = _runs(reader, spec, trained, reg, ordered)
+    for (number, images), own in zip(reg.items(), runs, strict=True):
+        if [run.pictures for run in own] == [len(images)]:
+            yield Shown(number, own[0].repeats, images)
+        else:
+            for ids, repeats in _slices(ordered.of(number), own):
+                yield Shown(number, repeats, of_array(np.sort(ids)))
+
+
+class _InPathOrder:
+    """Images of subsets in the order of their paths, which is looked up once, and only where it matters."""
+
+    def __init__(self, reader: FreezeReader, subsets: dict[int, BitMap]) -> None:
+        self._reader, self._subsets = reader, subsets
+        self._known: dict[int, NDArray[np.uint32]] = {}
+
+    def of(self, number: int) -> NDArray[np.uint32]:
+        if number not in self._known:
+            self._known[number] = self._reader.in_path_order(self._subsets[number])
+        return self._known[number]
+
+
+def _runs(
+    reader: FreezeReader,
+    spec: FreezeSpec,
+    trained: Sequence[Shown],
+    reg: dict[int, BitMap],
+    ordered: _InPathOrder,
 ) -> Runs:
     """The runs of regularisation subsets. Who is in which bucket matters only where repeats have fractions."""
     subsets = [Run(len(ids), float(spec.subsets[number].repeats)) for number, ids in reg.items()]
@@ -144,14 +162,12 @@ def _balanced(
     if all(each.is_integer() for each in repeats):
         samples = sum(len(each.ids) * int(each.repeats) for each in trained)
         return regularised(samples, subsets, _whole)
-    everyone = BitMap().union(*(each.ids for each in trained), *reg.values())
-    table = bucket_table(collection, spec.rule, everyone)
+    table = reader.buckets(spec.rule, BitMap().union(*(each.ids for each in trained), *reg.values()))
     training = [(each.repeats, table.loads(id_array(each.ids))) for each in trained]
     samples = samples_of(training)
-    ordered = [BulkRows(collection).in_path_order(ids).ids for ids in reg.values()]
 
     def shown(runs: Runs) -> int:
-        cut = (each for ids, own in zip(ordered, runs, strict=True) for each in _slices(ids, own))
+        cut = (each for n, own in zip(reg, runs, strict=True) for each in _slices(ordered.of(n), own))
         return samples_of([*training, *((repeats, table.loads(ids)) for ids, repeats in cut)]) - samples
 
     return regularised(samples, subsets, shown)
@@ -159,14 +175,6 @@ def _balanced(
 
 def _whole(runs: Runs) -> int:
     return sum(run.pictures * int(run.repeats) for own in runs for run in own)
-
-
-def _cut(collection: Collection, images: BitMap, runs: Sequence[Run]) -> list[tuple[BitMap, float]]:
-    """Images in the order of their paths, cut into runs."""
-    if [run.pictures for run in runs] == [len(images)]:
-        return [(images, runs[0].repeats)]
-    ordered = BulkRows(collection).in_path_order(images).ids
-    return [(of_array(np.sort(ids)), repeats) for ids, repeats in _slices(ordered, runs)]
 
 
 def _slices(ids: NDArray[np.uint32], runs: Sequence[Run]) -> Iterator[tuple[NDArray[np.uint32], float]]:

@@ -14,11 +14,11 @@ import numpy as np
 from curator.contract.buckets import Size
 from curator.contract.epoch_plan import EpochPlan, Span
 from curator.contract.recipe.recipe import BatchSize
-from curator.freeze.bucket_table import Loads, bucket_table
-from curator.freeze.members import Funnel, Members, Shown
-from curator.freeze.spec import FreezeSpec
+from curator.freeze.bucket_table import Loads
+from curator.freeze.members import Funnel, Members
+from curator.freeze.reader import FreezeReader
+from curator.freeze.spec import FreezeSpec, Shown
 from curator.index.changes.changes import id_array
-from curator.index.collection import Collection
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,9 @@ class FreezePreview:
     never_shown: int = 0  # images whose bucket is too small for a fraction of a repeat
 
 
-def preview(collection: Collection, spec: FreezeSpec, members: Members, batch: BatchSize) -> FreezePreview:
+def preview(reader: FreezeReader, spec: FreezeSpec, members: Members, batch: BatchSize) -> FreezePreview:
     """What `members` would be in one epoch with batches of size x accumulate."""
-    table = bucket_table(collection, spec.rule, members.frozen())
+    table = reader.buckets(spec.rule, members.frozen())
     loads = [table.loads(id_array(each.ids)) for each in members.shown]
     spans = _spans(members.shown, loads)
     effective = batch.size * batch.accumulate

@@ -1,8 +1,11 @@
-"""The specification of a freeze: the bucket rule and the subsets, as kept with the collection."""
+"""The specification of a freeze: the bucket rule and the subsets, as kept with the collection, and their images."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
+
+from pyroaring import BitMap
 
 from curator.contract.buckets import BucketRule
 from curator.index.bucket_rule import bucket_rule
@@ -18,6 +21,14 @@ class FreezeSpec:
 
     rule: BucketRule
     subsets: tuple[Subset, ...]
+
+
+class Shown(NamedTuple):
+    """Images of subset number `subset` that have so many repeats."""
+
+    subset: int
+    repeats: float
+    ids: BitMap
 
 
 def spec_of(collection: Collection, rule: BucketRule | None = None) -> FreezeSpec:

@@ -123,7 +123,7 @@ class BulkImport:
     def _interned(self, lists: Sequence[Sequence[str]]) -> tuple[Ints, Ints, Keys]:
         """Tag ids row after row, how many each row has, and `tag << 32 | row` sorted."""
         counts = np.fromiter(map(len, lists), np.int64, len(lists))
-        tags = self._store.tags.intern_many(list(chain.from_iterable(lists)))
+        tags = self._store.tags.intern(list(chain.from_iterable(lists)))
         owners = np.repeat(np.arange(len(lists)), counts)
         keys = np.sort((tags << 32 | owners).astype(np.uint64))
         if (keys[1:] == keys[:-1]).any():  # a tag twice in one image counts where it came first

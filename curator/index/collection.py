@@ -10,37 +10,23 @@ import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
-from curator.contract.errors import UserError
-from curator.contract.locations import INDEX
 from curator.contract.progress import Progress
-from curator.contract.text import visible
 from curator.index.changes.edits import Commit, Edit, Rewrite
-from curator.index.editing import texts
 from curator.index.editing.compaction import LARGE_BYTES, compact_all, compact_if_large
-from curator.index.editing.describe import describe
 from curator.index.editing.fold import fold_for
 from curator.index.editing.follow import open_store
-from curator.index.editing.plan import plan
+from curator.index.editing.plan import images_to_change, plan
+from curator.index.editing.snapshot import read_snapshot
 from curator.index.file.database import Database
-from curator.index.file.file_system import refuse_network
-from curator.index.file.import_lock import ImportLock
 from curator.index.images import derived
-from curator.index.images.arrivals import recover
+from curator.index.images.arrivals import recover_abandoned
 from curator.index.images.images import ImageRow, ImageTable
 from curator.index.images.row_text import RowText
-from curator.index.schema.creation import create_index
-from curator.index.schema.migrations import migrate
-from curator.index.sets.bitmaps import Bitmaps, Flag, bitmap_of
+from curator.index.schema.opening import create_index, is_indexed, open_index
+from curator.index.sets.bitmaps import Bitmaps, Flag
 from curator.index.sets.columns import Columns
-from curator.index.tables.fingerprints import Fingerprints
-from curator.index.tables.folders import FolderTable
-from curator.index.tables.metadata import Metadata
-from curator.index.tables.picks import PickTable
-from curator.index.tables.record_edits import RecordEdits
-from curator.index.tables.rule_tags import RuleTags
-from curator.index.tables.scores import Scores
-from curator.index.tables.small_tables import Aliases, Quarantine, SavedFilters, Settings, SubsetTable
-from curator.index.tags.tag_lookup import TagLookup
+from curator.index.tables.batches import Batches
+from curator.index.tables.tables import Tables
 from curator.index.tags.tag_table import Tag, TagTable
 from curator.index.undo.journal import Journal
 
@@ -60,53 +46,33 @@ class Collection:
         self._store = open_store(database)
         self.images = ImageTable(self._store)
         self.journal = Journal(self._store)
-        self._records = RecordEdits(database, self.journal)
-        self.settings = Settings(database, self._records)
-        self.subsets = SubsetTable(database, self._records)
-        self.saved_filters = SavedFilters(database, self._records)
-        self.aliases = Aliases(database, self._records)
-        self.quarantine = Quarantine(database.connection)
-        self._lookup: tuple[tuple[str, str], TagLookup] | None = None
         self._path_ranks: dict[str, tuple[int, NDArray[np.int64]]] = {}
-        self.metadata = Metadata(database)
-        self.scores = Scores(self._store)
-        self.picks = PickTable(database, self._records)
-        self.fingerprints = Fingerprints(database)
-        self.folders = FolderTable(database)
-        self.rule_tags = RuleTags(database)
+        self._tables = tables = Tables(self._store, self.journal)
+        self.settings, self.subsets, self.saved_filters = (
+            tables.settings,
+            tables.subsets,
+            tables.saved_filters,
+        )
+        self._batches = Batches(self.journal, self.settings)
+        self.picks, self.aliases, self.rule_tags = tables.picks, tables.aliases, tables.rule_tags
+        self.metadata, self.scores, self.fingerprints = tables.metadata, tables.scores, tables.fingerprints
+        self.folders, self.quarantine = tables.folders, tables.quarantine
 
     @classmethod
     def open(cls, folder: Path) -> Collection:
         """The collection of `folder`; a UserError where there is none, or none this program can read."""
-        return cls._opened(folder, create=False)
+        folder = folder.absolute()
+        return cls(folder, open_index(folder))
 
     @classmethod
     def create(cls, folder: Path) -> Collection:
         """A new, empty collection in `folder`, which is made if need be."""
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            what = f"cannot make the folder {visible(str(folder))}: {error.strerror}"
-            raise UserError(what, "give a folder you may write to") from error
-        return cls._opened(folder, create=True)
+        create_index(folder.absolute())
+        return cls.open(folder)
 
     @classmethod
     def exists(cls, folder: Path) -> bool:
-        return (folder / INDEX).exists()
-
-    @classmethod
-    def _opened(cls, folder: Path, *, create: bool) -> Collection:
-        folder = folder.absolute()
-        refuse_network(folder)
-        if create:
-            create_index(folder / INDEX)
-        database = Database.open(folder / INDEX)
-        try:
-            migrate(database)
-        except BaseException:
-            database.close()
-            raise
-        return cls(folder, database)
+        return is_indexed(folder)
 
     def close(self) -> None:
         self._database.close()
@@ -186,7 +152,7 @@ class Collection:
         """The free captions of many images, of those that have one."""
         with self.reading():
             some = BitMap(ids) & self.bitmaps.of(Flag.CAPTIONED)
-            return dict(texts.captions(self._store, some)) if some else {}
+            return dict(self.images.captions(some)) if some else {}
 
     def all_tags(self) -> list[Tag]:
         """Every tag in use, the most common first."""
@@ -199,22 +165,12 @@ class Collection:
         Names that start so come first, then those with a word that does; the common first.
         """
         with self.reading():
-            state = (self.tags.generation(), self.aliases.generation())
-            if self._lookup is None or self._lookup[0] != state:
-                aliases = self.aliases.all()
-                known = zip(self.tags.spellings(list(aliases.values())), aliases, strict=True)
-                pairs = [(spelled[0].id, alias) for spelled, alias in known if spelled]
-                self._lookup = (state, TagLookup(*self.tags.folded_names(), pairs))
-            matches = self._lookup[1].find(typed, self.tags.counts(), limit)
-            tags = self.tags.get([match.tag for match in matches])
-        return [(tag, match.alias) for tag, match in zip(tags, matches, strict=True)]
+            return self._tables.tag_search.find(typed, limit)
 
     def preview(self, edit: Edit, ids: Iterable[int] | BitMap | None = None) -> int:
         """How many images `apply` would change; nothing is written."""
-        from curator.index.editing.measure import images_to_change
-
         with self.reading():
-            return len(images_to_change(self._store, edit, self._selected(ids)))
+            return len(images_to_change(edit, read_snapshot(self._store, edit, ids)))
 
     def apply(
         self,
@@ -230,10 +186,10 @@ class Collection:
         """
         if isinstance(edit, Rewrite) and not durable:
             with self.reading():  # a job looks its tags up while nobody waits for it
-                self.tags.ids_of(name for words in edit.annotations for name in words.tags or ())
+                self.tags.ids_of(name for each in edit.annotations for name in each.tags or ())
         with self.writing(durable=durable):
-            changes = plan(self._store, edit, self._selected(ids))
-            commit = self.journal.commit(changes, actor, describe(edit))
+            change_set = plan(edit, read_snapshot(self._store, edit, ids))
+            commit = self.journal.commit(change_set, actor)
             compact_if_large(self._store, LARGE_BYTES * (HUMAN_EDIT_BUFFER_FACTOR if durable else 1))
             return commit
 
@@ -243,11 +199,20 @@ class Collection:
 
         For marks, subsets, rules, saved filters and picks. Other writers wait meanwhile.
         """
-        with self._records.grouped(what, actor):
+        with self._tables.records.grouped(what, actor):
+            yield
+
+    @contextmanager
+    def batch(self) -> Generator[None]:
+        """Make what one undo takes back of the commits made inside, which stay apart in the history: all, or none.
+
+        For edits of every kind. Other writers wait meanwhile.
+        """
+        with self.writing(durable=True), self._batches.remembered():
             yield
 
     def undo(self, actor: str = "you", commit: int | None = None) -> Commit | None:
-        """Take the newest commit of `actor` back, or the one named; None where there is none.
+        """Take the newest commit of `actor` back with its batch, or the one named alone; None where there is none.
 
         Commits made since stay in force; what they changed of the same is skipped, and counted (`skipped`).
 
@@ -255,7 +220,7 @@ class Collection:
             UserError: there is no such commit, or it is undone.
         """
         with self.writing(durable=True):
-            return self.journal.undo(actor) if commit is None else self.journal.undo_commit(commit, actor)
+            return self._batches.undo(actor) if commit is None else self.journal.undo_commit(commit, actor)
 
     def redo(self, actor: str = "you", commit: int | None = None) -> Commit | None:
         """Do again what `actor` took back last, or the commit named; None where there is nothing.
@@ -264,12 +229,17 @@ class Collection:
             UserError: there is no such commit, or it stands.
         """
         with self.writing(durable=True):
-            return self.journal.redo(actor) if commit is None else self.journal.redo_commit(commit, actor)
+            return self._batches.redo(actor) if commit is None else self.journal.redo_commit(commit, actor)
 
     def history(self, limit: int = 50) -> list[Commit]:
         """The newest edits first."""
         with self.reading():
             return self.journal.history(limit)
+
+    def count_edits(self) -> int:
+        """How many edits the history has."""
+        with self.reading():
+            return self.journal.count()
 
     def history_of(self, image: int, limit: int = 20) -> list[Commit]:
         """The newest edits that changed one image."""
@@ -281,7 +251,7 @@ class Collection:
 
         For idle time. What is read never depends on it, but for the rows a broken-off import left: they appear now.
         """
-        self._recover_import()
+        recover_abandoned(self._store, self.folder)
         left = fold_for(self._store, budget_s)
         if budget_s is None:
             self.compact()
@@ -295,16 +265,6 @@ class Collection:
     def has_written(self) -> bool:
         """Whether this collection was changed through this object."""
         return self._database.has_written
-
-    def _recover_import(self) -> None:
-        with self.reading():
-            left = bool(self.bitmaps.file.whole(Flag.LOADING))
-        lock = ImportLock(self.folder)
-        if left and lock.try_take():  # else the import is running, and will see to it
-            try:
-                recover(self._store)
-            finally:
-                lock.release()
 
     def waiting(self) -> int:
         """How many images have large edits that have not reached their rows."""
@@ -338,7 +298,3 @@ class Collection:
         """Make everything derived again from the rows; whole or, where `progress` raises, not at all."""
         with self.writing(durable=True):
             derived.rebuild(self._store, progress)
-
-    def _selected(self, ids: Iterable[int] | BitMap | None) -> BitMap:
-        alive = self._store.alive()
-        return alive if ids is None else bitmap_of(ids) & alive

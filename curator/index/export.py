@@ -14,6 +14,7 @@ from pyroaring import BitMap
 
 from curator.contract.errors import UserError
 from curator.contract.files.whole_files import TakenError, drafted_file
+from curator.contract.locations import INDEX
 from curator.contract.text import visible
 from curator.index.changes.changes import id_array
 from curator.index.collection import Collection
@@ -46,24 +47,28 @@ def export_sqlite(
     path: Path,
     images: BitMap | None = None,
     progress: Callable[[int, int], None] | None = None,
+    *,
+    replace: bool = False,
 ) -> int:
-    """Write images (None: all whose file is there), tags and scores to a new file; gives how many images.
+    """Write images (None: all whose file is there), tags and scores to a file; gives how many images.
 
-    One snapshot, a few thousand rows at a time. `progress` gets (done, all) and may raise: then there is no file.
+    One snapshot, a few thousand rows at a time. `progress` gets (done, all) and may raise: then nothing is written.
 
     Raises:
-        UserError: there is a file already, or it cannot be written.
+        UserError: without `replace` there is a file already; it is an index; or it cannot be written.
     """
+    if replace and path.resolve().name == INDEX:
+        raise UserError(f"{visible(str(path))} is the index of a collection", "give another name")
     try:
         with (
-            drafted_file(path, replace=False) as draft,
+            drafted_file(path, replace=replace) as draft,
             sqlite_errors(path),
             closing(sqlite3.connect(draft, isolation_level=None)) as target,
         ):
             return _write(collection, target, images, progress)
     except TakenError:
         raise UserError(
-            f"there is already a file {visible(str(path))}", "give another name, or remove it"
+            f"there is already a file {visible(str(path))}", "give another name, or replace it with --replace"
         ) from None
     except OSError as error:
         raise UserError(

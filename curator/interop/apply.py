@@ -45,7 +45,7 @@ def carry_out(
     progress: Progress | None = None,
     *,
     scanned: ScanTold | None = None,
-    replace_words: bool = False,
+    replace_annotations: bool = False,
 ) -> ImportReport:
     """Do what `plan` says. `progress` is told of rows, `scanned` of the images of a folder.
 
@@ -59,7 +59,9 @@ def carry_out(
     for folder in plan.folders:
         report.scanned.include(scan(collection, folder, scanned))
     matcher = Matcher(collection)
-    report.words = write_annotations(collection, matcher, plan, progress, replace_words=replace_words)
+    report.words = write_annotations(
+        collection, matcher, plan, progress, replace_annotations=replace_annotations
+    )
     picks = [_pick(matcher, each, each.rows) for each in plan.subsets if each.rows]
     with collection.grouped(f"import of {plan.layout}", ACTOR):
         if plan.rule:

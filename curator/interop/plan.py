@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from curator.contract.buckets import BucketRule, CropMode
 from curator.contract.caption.captions import CaptionRules
@@ -63,22 +62,3 @@ class ImportPlan:
     notes: tuple[str, ...] = ()
     rule: BucketRule | None = None
     sources: tuple[Source, ...] = ()
-
-    def as_json(self) -> dict[str, Any]:
-        """What `--plan --json` prints."""
-        return {
-            "layout": self.layout,
-            "subsets": [
-                {
-                    "name": each.name,
-                    "folder": str(each.folder),
-                    "repeats": int(each.repeats) if each.repeats == int(each.repeats) else each.repeats,
-                    "class_tokens": each.class_tokens,
-                    "images": each.images,
-                    "is_reg": each.is_reg,
-                }
-                for each in self.subsets
-            ],
-            "ignored": [{"path": each.path, "reason": each.reason} for each in self.ignored],
-            "notes": list(self.notes),
-        }

@@ -36,8 +36,8 @@ from curator.scan.sidecars.caption_text import (
 from curator.scan.sidecars.sidecar import MAX_BYTES
 
 Suffix = Literal[".txt", ".caption", ".json"]
-_CHANGED = "changed outside since it was last read: scan to see it, or force"
-_UNREAD = "is there but was never read: scan first, or force"
+_CHANGED = "changed outside since it was last read: scan to see it, or --replace it"
+_UNREAD = "is there but was never read: scan first, or --replace it"
 _NOT_TAKEN = (
     "holds words that the image does not have: 'frieze scan --full' takes them in where nothing was edited"
 )
@@ -74,20 +74,21 @@ def write_sidecars(
     ids: Iterable[int],
     kind: Suffix = ".txt",
     *,
-    force: bool = False,
+    replace: bool = False,
+    dry_run: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> WriteReport:
     """Write the words of images into one kind of sidecar.
 
-    `.txt` gets the tags, `.caption` the free caption, `.json` both, beside whatever else it holds. `force` also
-    replaces files that are not as last read. An image with no words gets no new file. `progress` is told how many
-    images are done.
+    `.txt` gets the tags, `.caption` the free caption, `.json` both, beside whatever else it holds. `replace` also
+    writes over files that are not as last read. An image with no words gets no new file. `progress` is told how many
+    images are done. A dry run writes nothing, and counts what it would.
     """
     report = WriteReport()
     folders = _Folders()
     done = 0
     for piece in batches(int(number) for number in ids):
-        _write_batch(collection, piece, folders, _WriteOptions(kind, force), report)
+        _write_batch(collection, piece, folders, _WriteOptions(kind, replace, dry_run), report)
         done += len(piece)
         if progress:
             progress(done)
@@ -95,10 +96,11 @@ def write_sidecars(
 
 
 class _WriteOptions(NamedTuple):
-    """What to write, and whether over changes from outside."""
+    """What to write, whether over changes from outside, and whether at all."""
 
     kind: Suffix
-    force: bool
+    replace: bool
+    is_dry_run: bool
 
 
 class _Annotations(NamedTuple):
@@ -194,7 +196,7 @@ def _write_batch(
     for row, tags in zip(rows, names, strict=True):
         words = _Annotations(tags, row.caption, {state.suffix: state for state in states[row.id]})
         state = _write_one(row.full_path, words, folders, manner, report)
-        if state:
+        if state and not manner.is_dry_run:
             written.append((row.id, state))
     with collection.writing():  # a kill before this is harmless: the next scan reads the very same words
         for number, state in written:
@@ -232,17 +234,19 @@ def _written(path: str, target: _Target, words: _Annotations, manner: _WriteOpti
     as_known = known is not None and before is not None and known.file_digest == _digest(before)
     if before is None and words.is_empty(manner.kind):
         return None
-    if before is not None and not as_known and not manner.force:
+    if before is not None and not as_known and not manner.replace:
         raise _ConflictError(_CHANGED if known else _UNREAD)
     if as_known and words.are_as_read(target.suffix) and manner.kind != ".json":
         return None  # another form or a missing last line break is no reason to touch it
     if target.of_others:
         raise _ConflictError(_SHARED)
-    data = _data(before or b"", words, target, manner, known if as_known and not manner.force else None)
+    data = _data(before or b"", words, target, manner, known if as_known and not manner.replace else None)
     if data == before:
         return None
-    status = replace_file(path, data)
     digest = words.digest(target.suffix, free=target.free)
+    if manner.is_dry_run:
+        return SidecarState(target.suffix, 0, len(data), _digest(data), digest)
+    status = replace_file(path, data)
     return SidecarState(target.suffix, status.st_mtime_ns, status.st_size, _digest(data), digest)
 
 

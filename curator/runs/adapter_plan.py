@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Sequence
 from typing import Any
 
 from curator.contract.errors import UserError
 from curator.contract.recipe.recipe import Recipe
-from curator.contract.recipe.toml_file import dump_recipe
 from curator.runs.launch import check_installed, check_models
+from curator.runs.trainer_answers import answer_of
 
 PROGRAM: Sequence[str] = ("-m", "train.adapter_plan")
 
@@ -30,19 +26,4 @@ def plan(recipe: Recipe, family: str | None = None) -> dict[str, Any]:
     if family is None:
         check_models(recipe)
     check_installed()
-    done = subprocess.run(
-        [sys.executable, *PROGRAM, *([family] if family else [])],
-        input=dump_recipe(recipe),
-        capture_output=True,
-        check=False,
-        text=True,
-        env=os.environ | {"PYTHONSAFEPATH": "1"},
-    )
-    if done.returncode:
-        lines = done.stderr.strip().splitlines() or [f"the program that plans ended with {done.returncode}"]
-        if done.returncode == 2 and len(lines) > 1:
-            raise UserError(lines[-2], lines[-1])
-        raise UserError(
-            f"planning broke: {lines[-1][:200]}", "it is a fault of the program: please report it"
-        )
-    return json.loads(done.stdout)
+    return answer_of([*PROGRAM, *([family] if family else [])], recipe, "planning")

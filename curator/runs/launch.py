@@ -74,7 +74,7 @@ def check_models(recipe: Recipe) -> list[TrainingWarning]:
 
 def _with_whole_paths(recipe: Recipe) -> Recipe:
     """A resume may come from another folder: files that are there are named from the root. A hub's names stay."""
-    names = ("model.path", "model.vae", "adapter.start")
+    names = ("model.path", "model.vae", "adapter.start", "embeddings.start")
     given = {name: str(value_of(recipe, name)) for name in names}
     files = {name: Path(value).expanduser() for name, value in given.items() if value}
     return with_values(recipe, {name: str(file.absolute()) for name, file in files.items() if file.exists()})

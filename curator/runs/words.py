@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from curator.contract.run.run_folder import Status
-from curator.runs.fold import RunView
+if TYPE_CHECKING:  # who only words a number loads none of it
+    from curator.contract.run.run_folder import Status
+    from curator.runs.fold import RunView
 
 
 def seconds_in_words(seconds: float | None) -> str:

@@ -14,7 +14,6 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from pyroaring import BitMap
 
@@ -24,13 +23,14 @@ from curator.contract.locations import runs_folder
 from curator.contract.text import visible
 from curator.index.collection import Collection
 from curator.index.tables.folders import RESCAN, FolderState
-from curator.scan.entering.absorb import Absorber, FolderResult
+from curator.scan.entering.absorb import Absorber
+from curator.scan.entering.folder_read import FolderRead
 from curator.scan.entering.look import questions_for
 from curator.scan.entering.new_images import NewImageWriter
 from curator.scan.find import Folder, Unchanged, count, walk
-from curator.scan.places import Known, Place, Places
+from curator.scan.places import Places
 from curator.scan.readers.readers import Readers
-from curator.scan.readers.reading import READING, Answer, Question, Wanted
+from curator.scan.readers.reading import READING, Answer, Question
 from curator.scan.report import ScanReport
 from curator.scan.sidecars.folder_notes import notes_on
 
@@ -76,15 +76,7 @@ def scan(
     return _Scan(collection, top, progress, full, quick).run()
 
 
-class _Piece(NamedTuple):
-    """Some images of one folder; the last piece brings what there is to say of the folder itself."""
-
-    folder: Folder
-    place: Place
-    names: list[str]
-    known: dict[str, Known]
-    wanted: list[Wanted]
-    state: FolderState | None
+_Piece = tuple[FolderRead, Folder | None]  # with the last of a folder's images, the folder itself
 
 
 class _Scan:
@@ -109,10 +101,9 @@ class _Scan:
         self._listed: dict[str, list[str]] = {}  # and the folders and tars in each
         self._passed = set[str]()
         self._unreached: list[str] = []  # folders that are there, as far as anyone can say
-        self._batch: list[FolderResult] = []
+        self._batch: list[FolderRead] = []
         self._waiting = 0  # images of the batch
         self._folders: list[Folder] = []
-        self._states: list[FolderState] = []
         self._flushed = time.monotonic()
 
     def run(self) -> ScanReport:
@@ -146,25 +137,22 @@ class _Scan:
 
     def _pieces_of(self, folder: Folder) -> Iterator[tuple[_Piece, Question]]:
         place = self._places.of(folder.path)
-        state = _state_of(folder)
         for at in range(0, max(1, len(folder.images)), PIECE):
             names = folder.images[at : at + PIECE]
             known = self._places.known(place, names)
             wanted = questions_for(folder, names, known, self._full)
             is_last = at + PIECE >= len(folder.images)
-            piece = _Piece(folder, place, names, known, wanted, state if is_last else None)
-            yield piece, Question(folder.path, wanted)
+            unread = FolderRead(folder.path, place, known, wanted)
+            yield (unread, folder if is_last else None), Question(folder.path, wanted)
 
     def _take(self, piece: _Piece, answer: Answer) -> None:
-        if piece.names:
-            self._batch.append(
-                FolderResult(piece.folder.path, piece.place, piece.known, piece.wanted, answer)
-            )
-            self._waiting += len(piece.names)
-            self._tell(len(piece.names), piece.folder.path_of(piece.names[-1]))
-        if piece.state:
-            self._folders.append(piece.folder)
-            self._states.append(piece.state)
+        unread, folder = piece
+        if count := len(unread.wanted):
+            self._batch.append(unread._replace(answer=answer))
+            self._waiting += count
+            self._tell(count, unread.path_of(count - 1))
+        if folder:
+            self._folders.append(folder)
         if self._waiting >= BATCH or time.monotonic() - self._flushed > _BATCH_S:
             self._flush()
 
@@ -174,10 +162,11 @@ class _Scan:
         self._flushed = time.monotonic()
 
     def _absorb(self) -> None:
-        batch, folders, states = self._batch, self._folders, self._states
-        self._batch, self._folders, self._states, self._waiting = [], [], [], 0
-        if batch or states:
-            self._absorber.absorb(batch, [each for folder in folders for each in folder.refused], states)
+        batch, folders = self._batch, self._folders
+        self._batch, self._folders, self._waiting = [], [], 0
+        if batch or folders:
+            refused = [each for folder in folders for each in folder.refused]
+            self._absorber.absorb(batch, refused, list(map(_state_of, folders)))
 
     def _expected(self, gone: set[str]) -> BitMap:
         """Images that had to be met: in a quick scan those of the folders that were listed or are no more."""

@@ -14,12 +14,18 @@ from curator.select.pool import Ids, Mask
 
 
 class Images:
-    """The living images of a collection, inside one snapshot."""
+    """The living images of a collection, or those `among` them, inside one snapshot.
 
-    def __init__(self, collection: Collection) -> None:
+    `unknown_tags` are the terms of the filters asked for that no tag fits.
+    """
+
+    def __init__(self, collection: Collection, among: BitMap | None = None) -> None:
         self._collection = collection
         self._length = len(collection.columns.of("width"))
-        self.ids: Ids = np.array(collection.images.alive().to_array(), np.uint32)
+        self._among = among
+        alive = collection.images.alive()
+        self.ids: Ids = np.array((alive if among is None else alive & among).to_array(), np.uint32)
+        self.unknown_tags: list[str] = []
         self.before: tuple[tuple[str, int], ...] = ()
 
     def numbers(self) -> NDArray[np.int64]:
@@ -33,7 +39,9 @@ class Images:
         return self._collection.metadata.floats(name, self._length)
 
     def matching(self, text: str) -> Mask:
-        return self._mask(select(self._collection, text).bitmap())
+        found = select(self._collection, text, among=self._among)
+        self.unknown_tags += found.unknown_tags
+        return self._mask(found.bitmap())
 
     def with_any(self, tags: tuple[str, ...]) -> Mask:
         index = self._collection

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,7 @@ class PickResult:
     """The candidates taken, ascending: images of a collection, or places in a dump; `posts` are their numbers.
 
     `funnel` begins with all candidates and ends with those kept: the rest sums up. `digest` is a sha256 of the post
-    numbers taken: equal picks on two machines have equal ones.
+    numbers taken: equal picks on two machines have equal ones. `unknown_tags` are terms of filters that no tag fits.
     """
 
     ids: Ids
@@ -35,19 +35,22 @@ class PickResult:
     funnel: tuple[tuple[str, int], ...]
     notes: tuple[str, ...]
     digest: str
+    unknown_tags: tuple[str, ...] = ()
 
     def bitmap(self) -> BitMap:
         return of_array(self.ids)
 
 
-def pick(collection: Collection, rules: PickRules) -> PickResult:
-    """Take images of a collection by `rules`.
+def pick(collection: Collection, rules: PickRules, among: BitMap | None = None) -> PickResult:
+    """Take images of a collection, or of those `among`, by `rules`.
 
     Raises:
         UserError: a broken filter, or a half that is short where that shall stop.
     """
     with collection.reading():
-        return pick_of(Images(collection), rules, "in the collection")
+        images = Images(collection, among)
+        picked = pick_of(images, rules, "in the collection" if among is None else "in the list")
+        return replace(picked, unknown_tags=tuple(dict.fromkeys(images.unknown_tags)))
 
 
 def pick_of(candidates: Candidates, rules: PickRules, start: str) -> PickResult:

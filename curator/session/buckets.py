@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from curator.contract.buckets import BucketRule, Placement, Size, place
 from curator.index.bucket_rule import bucket_rule, change_bucket_rule, set_bucket_rule
 from curator.index.collection import Collection
-from curator.session.carried_over import carried_over
+from curator.session.three_way_merge import three_way_merge
 
 if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen waits for none of it
     from numpy.typing import NDArray
@@ -41,7 +41,7 @@ class Buckets:
 
     def edit_rule(self, shown: BucketRule, edited: BucketRule) -> BucketRule:
         """Change of the rule what a person changed of the one `shown`; what others changed meanwhile stays."""
-        return self.change_rule(lambda now: carried_over(now, shown, edited))
+        return self.change_rule(lambda now: three_way_merge(now, shown, edited))
 
     def placement(self, row: ImageRow) -> Placement:
         """The bucket, scale and crop of an image."""

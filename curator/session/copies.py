@@ -47,18 +47,18 @@ class Copies:
         return find_groups(self._collection, images, distance, best)
 
     def keep_best(
-        self, groups: Sequence[Group], best: str = "size", *, carry_words: bool = False
+        self, groups: Sequence[Group], best: str = "size", *, carry_annotations: bool = False
     ) -> CopyResolution:
         """The edit by which of each group of copies the best stays (see `scan.keeping`); `edit` makes it."""
         from curator.scan.copies.keeping import keep_best
 
-        return keep_best(self._collection, groups, best, carry_words=carry_words)
+        return keep_best(self._collection, groups, best, carry_annotations=carry_annotations)
 
-    def keep_chosen(self, group: Group, kept: int, *, carry_words: bool = False) -> CopyResolution:
+    def keep_chosen(self, group: Group, kept: int, *, carry_annotations: bool = False) -> CopyResolution:
         """The edit by which one image of a group stays, whichever is the best."""
         from curator.scan.copies.keeping import keep_chosen
 
-        return keep_chosen(self._collection, group, kept, carry_words=carry_words)
+        return keep_chosen(self._collection, group, kept, carry_annotations=carry_annotations)
 
     def check(self, distance: int | None, best: str) -> None:
         """Refuse a distance at which unlike images meet, and an order that is none."""

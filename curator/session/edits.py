@@ -41,6 +41,18 @@ class Edits:
         with self._collection.grouped(what):
             yield
 
+    @contextmanager
+    def recorded(self) -> Generator[list[int]]:
+        """The ids of the changes that this session makes inside, in order: for a report of them."""
+        with self._collection.journal.recorded() as commits:
+            yield commits
+
+    @contextmanager
+    def batch(self) -> Generator[None]:
+        """Make the edits made inside, of every kind, one undo step: all of them, or none."""
+        with self._collection.batch():
+            yield
+
     def undo(self, commit: int | None = None) -> Commit | None:
         """Take back your newest edit that stands, or the one named; None where there is none.
 
@@ -61,8 +73,12 @@ class Edits:
         return redo_to(self._collection, commit)
 
     def history(self, limit: int = 50) -> list[Commit]:
-        """The newest edits first."""
+        """The newest edits first; 0 is all."""
         return self._collection.history(limit)
+
+    def count(self) -> int:
+        """How many edits the history has."""
+        return self._collection.count_edits()
 
     @staticmethod
     def skipped_in_words(commit: Commit) -> str:

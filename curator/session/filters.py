@@ -22,10 +22,14 @@ class Filters:
         """What a filter can sort by, scores of models last."""
         return (*SORTS, *(f"score({name})" for name in self._collection.scores.names()))
 
-    def save(self, saved: SavedFilter) -> None:
-        """Keep a filter, in place of the one of its name. It is tried first."""
+    def save(self, saved: SavedFilter, *, replace: bool = True) -> bool:
+        """Keep a filter, which is tried first; whether it was not kept so already.
+
+        Raises:
+            UserError: without `replace`, the name means another.
+        """
         select(self._collection, saved.filter)
-        self._collection.saved_filters.save(saved)
+        return self._collection.saved_filters.save(saved, replace=replace)
 
     def remove(self, name: str) -> bool:
         """Forget a saved filter; False where there is none of that name."""

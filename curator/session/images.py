@@ -1,4 +1,4 @@
-"""Images of a collection: scanned, filtered, looked at."""
+"""Images of a collection: scanned, filtered, looked at; and the files that a scan could not use."""
 
 from __future__ import annotations
 
@@ -21,11 +21,14 @@ if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen 
     from curator.filter.cancel import Cancel
     from curator.filter.evaluate import Result
     from curator.filter.facets import Facets
+    from curator.filter.named import NamedImages
     from curator.freeze.explain import Explanation
     from curator.index.images.images import ImageRow
     from curator.index.tables.metadata import PostFacts
+    from curator.index.tables.rows import Quarantined
     from curator.index.tags.tag_table import Tag
     from curator.scan.report import ScanReport
+    from curator.scan.retry import Retried
     from curator.scan.scan import Progress
 
 _LOOKED_AT = 20_000  # names, to see whether there are images at all
@@ -63,20 +66,26 @@ class Images:
                 report.include(scan(collection, each, progress, full, quick))
         return report
 
-    def select(self, text: str, cancel: Cancel | None = None) -> Result:
-        """The images a filter names, in order.
+    def select(self, text: str, cancel: Cancel | None = None, among: BitMap | None = None) -> Result:
+        """The images a filter names, in order; only those `among` these, where given.
 
         Raises:
             FilterError: with the position of the mistake.
             Cancelled: `cancel` said so.
         """
-        return select(self._collection, text, cancel)
+        return select(self._collection, text, cancel, among)
 
-    def unmatched(self, found: Result) -> list[str]:
-        """A sentence about each term of a filter that no image's tags fit."""
+    def named(self, names: Iterable[bytes], folder: Path) -> NamedImages:
+        """The images whose ids or paths are listed; a path may be relative to `folder` (see `filter.named`)."""
+        from curator.filter.named import named_images
+
+        return named_images(self._collection, names, folder)
+
+    def unmatched(self, unknown: Iterable[str]) -> list[str]:
+        """A sentence about each term of a filter that no image's tags fit (`Result.unknown_tags`)."""
         from curator.filter.unmatched import unmatched_term_text
 
-        return [unmatched_term_text(self._collection, term) for term in found.unknown_tags]
+        return [unmatched_term_text(self._collection, term) for term in unknown]
 
     def facets(
         self, images: BitMap, limit: int = 50, *, exact: bool = False, cancel: Cancel | None = None
@@ -164,3 +173,26 @@ class Images:
     def total_bytes(self, ids: NDArray[Any]) -> int:
         """The bytes of the files of the images `ids`."""
         return int(self._collection.columns.of("file_bytes")[ids].sum())
+
+
+class Quarantine:
+    """Quarantined files of a collection: files that a scan could not use."""
+
+    def __init__(self, collection: Collection) -> None:
+        self._collection = collection
+
+    def all(self) -> list[Quarantined]:
+        """The files by path, each with the reason and since when."""
+        with self._collection.reading():
+            return self._collection.quarantine.list()
+
+    def count(self) -> int:
+        """How many files are quarantined."""
+        with self._collection.reading():
+            return self._collection.quarantine.count()
+
+    def retry(self, progress: Progress | None = None) -> Retried:
+        """Read all of them again; those of a root that is not there stay."""
+        from curator.scan.retry import retry
+
+        return retry(self._collection, progress)

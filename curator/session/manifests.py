@@ -1,4 +1,4 @@
-"""Manifests as files: compared, exported, imported, their captions."""
+"""Manifests: previewed, checked and frozen of a collection; as files compared, exported, imported."""
 
 from __future__ import annotations
 
@@ -10,11 +10,66 @@ from curator.contract.errors import UserError
 from curator.contract.text import visible
 
 if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen waits for none of it
+    from curator.contract.buckets import BucketRule
     from curator.contract.manifest.manifest import Manifest
+    from curator.contract.progress import Progress as FreezeProgress
+    from curator.contract.recipe.recipe import BatchSize
+    from curator.freeze.checks.checks import FreezeReport
     from curator.freeze.diff import ManifestDiff
+    from curator.freeze.listing import FrozenManifest
+    from curator.freeze.preview import FreezePreview
+    from curator.index.collection import Collection
 
 Format = Literal["jsonl", "kohya-toml", "kohya-json", "imagefolder", "parquet"]
 Progress = Callable[[int, int], None]  # images written, in all; may raise to stop
+
+
+class Freezing:
+    """The freeze of a collection: its preview, its findings, its manifests."""
+
+    def __init__(self, collection: Collection) -> None:
+        self._collection = collection
+
+    def preview(self, batch: BatchSize | None = None) -> FreezePreview:
+        """What an epoch would be, were the collection frozen now."""
+        from curator.freeze.outlook import epoch_of
+
+        return epoch_of(self._collection, batch)
+
+    def check(self, batch: BatchSize | None = None, rule: BucketRule | None = None) -> FreezeReport:
+        """Everything that would stop or trouble a training (with another bucket rule than the collection's)."""
+        from curator.freeze.outlook import report_of
+
+        return report_of(self._collection, batch, rule)
+
+    def write(
+        self,
+        name: str,
+        progress: FreezeProgress | None = None,
+        *,
+        rule: BucketRule | None = None,
+        replace: bool = False,
+    ) -> FrozenManifest:
+        """Write `manifests/NAME.manifest`; what stops and what is refused: see `freeze.library`."""
+        from curator.freeze.library import freeze_named
+
+        return freeze_named(self._collection, name, progress, rule=rule, replace=replace)
+
+    def standing(self, name: str, rule: BucketRule | None = None) -> FrozenManifest | None:
+        """The manifest that `write` would only repeat: that of the name, or where none is, the newest.
+
+        Decided by the same facts as a freeze: rule, subsets, folders, and the digest of what would be written.
+        """
+        from curator.freeze.library import standing
+
+        return standing(self._collection, name, rule)
+
+    def manifests(self, passed_over: Callable[[UserError], None] | None = None) -> list[FrozenManifest]:
+        """The manifests of the collection, newest first; `passed_over` hears of those that cannot be read."""
+        from curator.contract.locations import manifests_folder
+        from curator.freeze.listing import manifests_in
+
+        return manifests_in(manifests_folder(self._collection.folder), passed_over)
 
 
 class Manifests:
@@ -23,12 +78,28 @@ class Manifests:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
+    def all(self, passed_over: Callable[[UserError], None] | None = None) -> list[FrozenManifest]:
+        """The manifests, newest first; `passed_over` hears of those that cannot be read."""
+        from curator.freeze.listing import manifests_in
+
+        return manifests_in(self.folder, passed_over)
+
     def diff(self, first: Path, second: Path) -> ManifestDiff:
-        """What differs between two manifests: rule, subsets, images, captions."""
+        """What differs between two manifests: rule, subsets, images, captions.
+
+        Raises:
+            UserError: one of them cannot be read, or was changed after it was frozen.
+        """
+        from curator.contract.manifest.digest import verify_digest
         from curator.contract.manifest.manifest import open_manifest
         from curator.freeze.diff import diff
 
-        with open_manifest(first) as one, open_manifest(second) as other:
+        with (
+            open_manifest(first, checks_seal=False) as one,
+            open_manifest(second, checks_seal=False) as other,
+        ):
+            for manifest in (one, other):
+                verify_digest(manifest)  # its seal first
             return diff(one, other)
 
     def captions(
@@ -40,9 +111,18 @@ class Manifests:
         return manifest_captions(manifest, row, epochs, seed, copy, step=step)
 
     def export(
-        self, manifest: Path, target: Path, format: Format, progress: Progress, *, copy: bool = False
+        self,
+        manifest: Path,
+        target: Path,
+        format: Format,
+        progress: Progress,
+        *,
+        copy: bool = False,
+        replace: bool = False,
     ) -> tuple[int, list[str]]:
-        """Write a manifest into the new folder `target` for other programs; gives how many images, and notes.
+        """Write a manifest into the folder `target` for other programs; gives how many images, and notes.
+
+        `target` is new, or with `replace` another export.
 
         Raises:
             UserError: `copy` for a format that brings no images together, or `target` cannot be written.
@@ -52,9 +132,9 @@ class Manifests:
         if copy and format not in ("kohya-toml", "imagefolder"):
             raise UserError(f"--copy means nothing for {format}", "no images are brought together")
         with open_manifest(manifest) as opened:
-            return len(opened), _exported(opened, target, format, progress, copy=copy)
+            return len(opened), _exported(opened, target, format, progress, copy=copy, replace=replace)
 
-    def bring_in(self, source: Path, name: str) -> str:
+    def bring_in(self, source: Path, name: str, *, replace: bool = False) -> str:
         """Make an exported manifest (its JSON lines, or the folder they are in) again; gives its digest.
 
         Raises:
@@ -69,13 +149,15 @@ class Manifests:
                 f"'{visible(name)}' cannot name a manifest", "use letters, digits, '-', '_' and '.'"
             )
         path = self.folder / f"{name}{MANIFEST_SUFFIX}"
-        if path.exists():
-            raise UserError(f"there is a manifest named {name}", "choose another name")
-        return read_jsonl(file, path)
+        if path.exists() and not replace:
+            raise UserError(
+                f"there is a manifest named {name}", "choose another name, or replace it with --replace"
+            )
+        return read_jsonl(file, path, replace=replace)
 
 
 def _exported(
-    manifest: Manifest, target: Path, format: Format, progress: Progress, *, copy: bool
+    manifest: Manifest, target: Path, format: Format, progress: Progress, *, copy: bool, replace: bool
 ) -> list[str]:
     from curator.interop.manifests.jsonl import write_jsonl
     from curator.interop.manifests.kohya import write_kohya_folders, write_kohya_json
@@ -84,15 +166,18 @@ def _exported(
 
     match format:
         case "jsonl":
-            with export_folder(target) as home, (home / "manifest.jsonl").open("w", encoding="utf-8") as file:
+            with (
+                export_folder(target, replace=replace) as home,
+                (home / "manifest.jsonl").open("w", encoding="utf-8") as file,
+            ):
                 write_jsonl(manifest, file, progress)
         case "parquet":
-            with export_folder(target) as home:
+            with export_folder(target, replace=replace) as home:
                 write_parquet(manifest, home / "manifest.parquet", progress)
         case "imagefolder":
-            write_imagefolder(manifest, target, copy=copy, progress=progress)
+            write_imagefolder(manifest, target, copy=copy, progress=progress, replace=replace)
         case "kohya-toml":
-            return write_kohya_folders(manifest, target, copy=copy, progress=progress)
+            return write_kohya_folders(manifest, target, copy=copy, progress=progress, replace=replace)
         case "kohya-json":
-            return write_kohya_json(manifest, target, progress)
+            return write_kohya_json(manifest, target, progress, replace=replace)
     return []

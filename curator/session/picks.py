@@ -9,6 +9,8 @@ from curator.index.collection import Collection
 from curator.index.tables.picks import Pick
 
 if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen waits for none of it
+    from pyroaring import BitMap
+
     from curator.select.pick import PickResult
     from curator.select.rules import PickRules
 
@@ -19,20 +21,24 @@ class Picks:
     def __init__(self, collection: Collection) -> None:
         self._collection = collection
 
-    def pick(self, rules: PickRules) -> PickResult:
-        """Take images by rules; nothing is kept.
+    def pick(self, rules: PickRules, among: BitMap | None = None) -> PickResult:
+        """Take images by rules, of all or of those `among`; nothing is kept.
 
         Raises:
             UserError: a broken filter, or a half that is short where that shall stop.
         """
         from curator.select.pick import pick
 
-        return pick(self._collection, rules)
+        return pick(self._collection, rules, among)
 
-    def save(self, name: str, picked: PickResult) -> None:
-        """Keep a pick by name; `picked:NAME` are its images."""
+    def save(self, name: str, picked: PickResult, *, replace: bool = True) -> bool:
+        """Keep a pick by name, whose images are `picked:NAME`; whether it was not kept so already.
+
+        Raises:
+            UserError: without `replace`, the name means other images.
+        """
         about = ", ".join(f"{reason}: {count}" for reason, count in picked.funnel)
-        self._collection.picks.save(Pick(name, picked.bitmap(), about))
+        return self._collection.picks.save(Pick(name, picked.bitmap(), about), replace=replace)
 
     @staticmethod
     def pick_of_dump(dump: Path, rules: PickRules) -> PickResult:

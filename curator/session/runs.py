@@ -32,6 +32,12 @@ class Runs:
 
         return check_models(recipe)
 
+    def look_at_model(self, recipe: Recipe, *, whole: bool = False) -> list[TrainingWarning]:
+        """As `check_models`, and pickles are read whole, others on request; a hub's is looked up. May take a minute."""
+        from curator.runs.look_at_model import look_at_model
+
+        return look_at_model(recipe, whole=whole)
+
     def restart(self, run: RunFolder, processes: int | None = 1) -> int:
         """Go on with a run that stopped or crashed, from its last state; gives the worker's process id.
 

@@ -18,19 +18,16 @@ from curator.session.buckets import Buckets
 from curator.session.captions import Captions
 from curator.session.copies import Copies
 from curator.session.edits import Edits
-from curator.session.exchange import Exchange
+from curator.session.exchange import Exchange, Sidecars
 from curator.session.filters import Filters
-from curator.session.freezing import Freezing
-from curator.session.images import Images
-from curator.session.manifests import Manifests
+from curator.session.images import Images, Quarantine
+from curator.session.manifests import Freezing, Manifests
 from curator.session.memory import Memory
 from curator.session.picks import Picks
 from curator.session.proposals import Proposals
-from curator.session.quarantine import Quarantine
 from curator.session.regularisation import Regularisation
 from curator.session.rules import Rules
 from curator.session.runs import Runs
-from curator.session.sidecars import Sidecars
 from curator.session.subsets import Subsets
 from curator.session.tags import Tags
 from curator.session.upkeep import Upkeep
@@ -43,7 +40,7 @@ class Session:
     """One open collection. Calls may come from any thread; long ones take a `progress` that may raise to cancel."""
 
     def __init__(self, collection: Collection) -> None:
-        self.collection = collection
+        self._collection = collection
         self.folder = collection.folder
         self.images = Images(collection)
         self.edits = Edits(collection)
@@ -103,11 +100,11 @@ class Session:
         except UserError:
             pass  # a full disk or a busy index: nothing is lost, edits wait in the journal
         finally:
-            self.collection.close()
+            self._collection.close()
 
     def leave(self) -> None:
         """Close at once: rows are brought up to date by another session."""
-        self.collection.close()
+        self._collection.close()
 
     @contextmanager
     def apart(self) -> Generator[Session]:
@@ -122,11 +119,11 @@ class Session:
     @property
     def has_written(self) -> bool:
         """Whether the collection was changed through this session, or by its work apart."""
-        return self.collection.has_written or self._has_written_apart
+        return self._collection.has_written or self._has_written_apart
 
     def changed(self) -> bool:
         """Whether another process changed the collection since the last look."""
-        return self.collection.changed()
+        return self._collection.changed()
 
     @classmethod
     @contextmanager

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from curator.contract.errors import UserError, did_you_mean
+from curator.contract.text import visible
 from curator.filter.evaluate import select
 from curator.index.collection import Collection
 from curator.index.tables.picks import pick_filter
 from curator.index.tables.small_tables import Subset
-from curator.session.carried_over import carried_over
+from curator.session.three_way_merge import three_way_merge
 
 if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen waits for none of it
     from curator.freeze.balance import Balanced
@@ -29,10 +30,10 @@ class Subsets:
         """The subsets in order."""
         return self._collection.subsets.list()
 
-    def save(self, subset: Subset) -> None:
-        """Add a subset, or put it in the place of the one with its name. Its filter is tried first."""
+    def save(self, subset: Subset) -> Subset | None:
+        """Add a subset, or put it in the place of the one with its name, which is given. Its filter is tried first."""
         select(self._collection, subset.filter)
-        self._collection.subsets.save(subset)
+        return self._collection.subsets.save(subset)
 
     def add(self, subset: Subset) -> None:
         """Add a subset. Its filter is tried first.
@@ -58,7 +59,7 @@ class Subsets:
 
     def edit(self, shown: Subset, edited: Subset) -> Subset:
         """Change of a subset what a person changed of the one `shown`; what others changed meanwhile stays."""
-        return self.change(shown.name, lambda now: carried_over(now, shown, edited))
+        return self.change(shown.name, lambda now: three_way_merge(now, shown, edited))
 
     def balance(self, shown: Iterable[Balanced] | None = None) -> list[Balanced]:
         """Set repeats so that all subsets share an epoch equally, regularisation apart; gives what they are.
@@ -100,11 +101,49 @@ class Subsets:
         """Let a subset choose its images before all others."""
         self._collection.subsets.put_first(name)
 
+    def put_in_order(self, names: Sequence[str]) -> bool:
+        """Let these choose their images before all others, in this order; whether that changed anything.
+
+        Raises:
+            UserError: there is none of a name, or one is named twice.
+        """
+        known = [each.name for each in self.all()]
+        for name in names:
+            if name not in known:
+                raise UserError(f"there is no subset '{visible(name)}'", did_you_mean(name, known))
+        if len(set(names)) < len(names):
+            raise UserError("a subset is named twice", "name each once")
+        return self._collection.subsets.put_in_order(names)
+
+    def counted(self, name: str) -> tuple[int, int]:
+        """How many images a subset holds, and how many more its filter meets that one before it holds."""
+        from curator.freeze.members import members_of
+        from curator.freeze.reader import FreezeReader
+        from curator.freeze.spec import spec_of
+
+        with FreezeReader.opened(self._collection) as reader:
+            spec = spec_of(self._collection)
+            members = members_of(reader, spec)
+        at = [each.name for each in spec.subsets].index(name)
+        return len(members.ids[at]), members.overlaps[at]
+
     def of_images(self, images: Iterable[int]) -> dict[int, Subset]:
         """The subset each image would be frozen in; those in none are left out."""
         from curator.freeze.captions import subsets_of
 
         return subsets_of(self._collection, images)
+
+    def put_picked(self, name: str) -> bool:
+        """A subset of the images of the pick of that name; False where there is one.
+
+        Raises:
+            UserError: the subset of that name shows others.
+        """
+        known = self._collection.subsets.get(name)
+        if known and known.filter == pick_filter(name):
+            return False
+        self.add_picked(name)
+        return True
 
     def add_picked(self, name: str) -> None:
         """A subset of the images of the pick of that name.

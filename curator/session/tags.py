@@ -6,12 +6,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from curator.contract.errors import UserError, nearest
+from curator.contract.text import visible
 from curator.index.collection import Collection
 
 if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen waits for none of it
     from curator.index.changes.edits import Rewrite
     from curator.index.tags.tag_table import Tag
     from curator.tags.identifier import Identifiers
+
+
+_COMPARED = 20_000  # of the most common names, with one that is unknown
 
 
 class Tags:
@@ -27,6 +32,18 @@ class Tags:
     def all(self) -> list[Tag]:
         """Every tag in use, the most common first."""
         return self._collection.all_tags()
+
+    def check_known(self, name: str) -> None:
+        """Refuse a tag that no image has, however it is spelled; the hint names the nearest.
+
+        Raises:
+            UserError: no image has it.
+        """
+        if not any(self._collection.bitmaps.of(tag) for tag in self._collection.tags.alike(name)):
+            names = [tag.name for tag, _ in self.find(name)] or [tag.name for tag in self.all()]
+            near = nearest(name, names[:_COMPARED])
+            hint = f"did you mean '{visible(near)}'?" if near else "see 'frieze tag list'"
+            raise UserError(f"no image has the tag '{visible(name)}'", hint)
 
     def names_of(self, images: Sequence[int]) -> list[tuple[str, ...]]:
         """The tags of many images, each in caption order."""

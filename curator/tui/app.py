@@ -303,19 +303,19 @@ def run(folder: Path) -> int:
     """The app on the collection in `folder`; gives the exit code.
 
     Raises:
-        UserError: no collection there, a keys file that is wrong, or a place that could not be kept.
+        UserError: no collection there, an index that is damaged, a keys file that is wrong, or a place that could not
+            be kept.
         Exception: what the app died of.
     """
     theme.be_still()
     memory.give_back()
     tell_them_apart()
     keymap = load_keymap(keys_file())
-    with Session.open(folder) as session:
+    with Session.opened(folder) as session:
         app = FriezeApp(session, keymap)
         app.run()
-    error = app._exception
-    if error:
-        raise error.error if isinstance(error, WorkerFailed) else error
+        if error := app._exception:
+            raise error.error if isinstance(error, WorkerFailed) else error
     if app.unsaid:
         raise app.unsaid
     return app.return_code or 0

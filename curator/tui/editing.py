@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 from pyroaring import BitMap
 from textual.screen import Screen
 
-from curator.contract.errors import UserError, did_you_mean
+from curator.contract.errors import UserError
 from curator.contract.text import visible
 from curator.index.changes.edits import AddTags, RemoveTags, RenameTag, SetCaption
 from curator.session.session import Session
@@ -64,10 +64,8 @@ class Editor:
 
         def check(values: Mapping[str, str]) -> tuple[Edit, BitMap]:
             tag = clean_tag(values["tag"])
+            self._session.tags.check_known(tag)
             found = self._session.images.select(filter_of_tag(tag))
-            if found.unknown_tags:
-                names = [each.name for each, _ in self._session.tags.find(tag)]
-                raise UserError(f"no image has the tag '{visible(tag)}'", did_you_mean(tag, names))
             return RenameTag(tag, clean_tag(values["name"])), found.bitmap()
 
         def rename(result: object) -> None:

@@ -82,7 +82,8 @@ class RecipeForm:
         if isinstance(value, bool):
             return self.set(info, not value)
         if isinstance(value, str | int) and info.choices:
-            place = info.choices.index(str(value)) + places
+            known = str(value) in info.choices  # a choice may also be the name of a class
+            place = info.choices.index(str(value)) + places if known else 0
             return self.typed(info, info.choices[place % len(info.choices)])
         return self
 
@@ -160,8 +161,10 @@ def change_remembered(session: Session, change: Callable[[RecipeForm], RecipeFor
     return form
 
 
-def in_text(value: Value) -> str:
-    """A value as one types it."""
+def in_text(value: Value, info: FieldInfo | None = None) -> str:
+    """A value as one types it; of a knob that takes shares, those keep their point."""
+    if info is not None and info.share and isinstance(value, float):
+        return repr(value)
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, tuple):

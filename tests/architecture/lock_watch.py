@@ -91,7 +91,7 @@ def work(folder: Path) -> None:
         frieze("manifest", "show", "first")
         frieze("manifest", "export", "first", folder / "exported", "--format", "kohya-toml")
         frieze("export", "sqlite", folder / "plain.db")
-        frieze("pick", "--from", folder / "posts.db", "--top", 1)
+        frieze("pick", "--dump", folder / "posts.db", "--top", 1)
         frieze("pick", "fox", "--top", 1, "--save", "few")
         frieze("dupes", "--near", 4)
         frieze("captions", "--epoch", 1)

@@ -37,6 +37,12 @@ PLACES = [
 ]
 
 
+def names(command: Any) -> list[str]:
+    """Of its options."""
+    options = (each for each in command.params if each.param_type_name == "option")
+    return [name for each in options for name in (*each.opts, *each.secondary_opts)]
+
+
 def places(command: Any) -> list[Any]:
     return [each for each in command.params if each.param_type_name == "argument"]
 
@@ -48,6 +54,9 @@ def test_only_a_filter_may_begin_with_a_dash(command: Any, at: int, word: str) -
     if is_filter(places(command)[at]) and word in ("-foo", "-", "-5"):
         assert options_first(command, [*before, word]) == ["--", *before, word]
         return
+    if word in names(command):
+        assert options_first(command, [*before, word]) == [word, "--", *before]
+        return
     with pytest.raises(UserError, match="is no option") as refused:
         options_first(command, [*before, word])
     assert f"-- {word}" in refused.value.hint
@@ -57,8 +66,7 @@ def test_only_a_filter_may_begin_with_a_dash(command: Any, at: int, word: str) -
 @pytest.mark.parametrize("name", COMMANDS)
 def test_an_option_with_one_dash_is_refused_wherever_it_stands(name: str) -> None:
     command = COMMANDS[name]
-    options = [p for p in command.params if p.param_type_name == "option"]
-    for option in (each for p in options for each in (*p.opts, *p.secondary_opts, "--help")):
+    for option in (each for each in (*names(command), "--help") if each.startswith("--")):
         bare = option.removeprefix("--")
         for typed in (f"-{bare}", f"-{bare.replace('-', '')}", f"-{bare.replace('-', '_').upper()}"):
             for line in ([typed], ["cat", typed], [typed, "cat"]):
@@ -71,12 +79,15 @@ def test_an_option_with_one_dash_is_refused_wherever_it_stands(name: str) -> Non
 def test_an_option_takes_no_other_for_its_value(name: str) -> None:
     command = COMMANDS[name]
     for option in (p for p in command.params if p.param_type_name == "option" and not p.is_flag):
-        (word,) = option.opts
+        word = option.opts[0]
+        left_out = [
+            "" for place in places(command) if word == "--from" and is_filter(place) and place.required
+        ]
         for line in ([word], [word, "--json"], [word, "-dry-run"], [word, "--"]):
             with pytest.raises(UserError, match=r"has no value|is no option"):
                 options_first(command, line)
-        assert options_first(command, [f"{word}=--json"]) == [f"{word}=--json", "--"]
-        assert options_first(command, [word, "-cat"]) == [word, "-cat", "--"]
+        assert options_first(command, [f"{word}=--json"]) == [f"{word}=--json", "--", *left_out]
+        assert options_first(command, [word, "-cat"]) == [word, "-cat", "--", *left_out]
 
 
 def test_the_filters_of_the_grammar() -> None:
@@ -91,7 +102,7 @@ def test_one_dash_changes_nothing(collection: Path, frieze: Frieze) -> None:
     before = frieze("ls", "--json").json
     for line in (
         ["tag", "add", "fox", "foo", "-dry-run"],
-        ["tag", "add", "fox", "foo", "-n"],
+        ["tag", "add", "fox", "foo", "-x"],
         ["tag", "add", "fox", "-foo", "--yes"],
         ["tag", "rename", "", "fox", "-y", "--yes"],
         ["tag", "caption", "", "-f", "--yes"],

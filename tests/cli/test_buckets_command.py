@@ -38,7 +38,7 @@ def test_sizes_in_every_form_are_placed_alike(
     )
     found: list[Any] = []
     for form in forms:
-        monkeypatch.setattr(sys, "stdin", io.StringIO("1000x1500\n640x480\n512\n"))
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"1000x1500\n640x480\n512\n")))
         done = frieze("buckets", *RULE, *form)
         assert done.code == 0, done.err
         found.append(done.json)
@@ -79,7 +79,7 @@ def test_a_file_that_holds_no_sizes_is_told(outside: Path, frieze: Frieze, conte
         (("--sizes-from", "."), "cannot be read"),
         (("cat", "--sizes-from", "-"), "beside a filter"),
         (("--size", "5x5", "--sizes-from", "-"), "in two ways"),
-        (("--size", "5x5", "cat"), "both sizes and a filter"),
+        (("--size", "5x5", "cat"), "both sizes and images"),
         (("cat", "dog"), "in quotes"),
         (("--size", f"{10**400}x1"), "is no size"),
         (("--resolution", "768x1152", "--max", "1024"), "is above the longest side"),

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from curator.cli.reference import commands, page
+from curator.cli.shared.arguments import OLD_WORDS
 from curator.runs import launch
 
 Frieze = Callable[..., Any]
@@ -52,6 +53,7 @@ STABLE: list[tuple[str, str]] = [
     ("manifest export set out --format imagefolder", ""),
     ("manifest captions set 0 --epochs 2 --json", "epoch caption"),
     ("manifest import exported again", ""),
+    ("completion bash", ""),
     ("manifest list --json", "name images digest"),
     ("scan", ""),
     ("scan pictures --json", "added"),
@@ -91,17 +93,23 @@ STABLE: list[tuple[str, str]] = [
     ("subset list --json", "name filter images repeats samples share"),
     ("subset add more owl --repeats 2", ""),
     ("subset set foxes --repeats 2", ""),
+    ("subset put foxes fox --repeats 2", ""),
+    ("subset order rest foxes", ""),
     ("subset remove foxes", ""),
     ("subset balance --dry-run --json", "subsets"),
     ("explain fox.png --json", "row tags captions history"),
     ("freeze again --json", "name path digest images samples_per_epoch"),
+    ("freeze fresh --if-changed --json", "name path digest is_new"),
+    ("freeze set --dry-run --json", "images samples_per_epoch"),
     ("recipe list --json", "name about"),
     ("recipe show sd15-lora --json", "adapter.rank batch.size"),
     ("recipe check sd15-lora", ""),
     ("recipe check sd15-lora --set length.steps=9 --json", "recipe doubts"),
+    ("recipe lr sd15-lora --set schedule.warmup_steps=2 --steps 4 --json", "step unet text"),
     ("recipe fields --json", "key type default help section needs"),
     ("models list --json", "name kind licence missing"),
     ("models show wd-swinv2-v3 --json", "name kind thresholds folder"),
+    ("sample --prompts prompts.txt --plan --json", "prompt negative_prompt width height seed scale steps sampler"),
     ("train set --recipe tiny-demo --model model --set batch.size=2 --check --json", "steps steps_per_epoch buckets"),
     ("train set --recipe tiny-demo --model model --set metadata.description=steps=2", ""),
     ("runs list --json", "name status step path failure pid log weights"),
@@ -117,6 +125,7 @@ STABLE: list[tuple[str, str]] = [
 ]  # fmt: skip
 NOT_RUN_HERE = {
     "adapter plan",
+    "batch",
     "demo",
     "jobs follow",
     "jobs list",
@@ -139,7 +148,8 @@ def home(frozen: Path, frieze: Frieze, monkeypatch: pytest.MonkeyPatch) -> Path:
     assert frieze("filter", "save", "birds", "owl").code == 0
     assert frieze("manifest", "export", "set", "exported").code == 0
     (folder / "sizes.txt").write_text("600x400\n512x512\n")
-    monkeypatch.setattr(sys, "stdin", io.StringIO("600x400\n"))
+    (folder / "prompts.txt").write_text("a --n b --w 64 --h 96 --d 7 --l 2.5 --s 3 --ss euler\n")
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"600x400\n")))
     (folder / "kohya" / "3_sls fox").mkdir(parents=True)
     for name in ("fox.png", "fox.txt"):
         (folder / "kohya" / "3_sls fox" / name).write_bytes((folder / "pictures" / name).read_bytes())
@@ -209,6 +219,7 @@ def test_every_promised_option_is_in_the_reference() -> None:
         words = words_of(line)
         name = next(each for each in (" ".join(words[:2]), words[0]) if each in sections)
         for option in (word for word in words if word.startswith("--")):
-            assert re.search(rf"`.*{option}\b.*`", sections[name]), f"{name} {option}"
+            now = OLD_WORDS.get(option, option)
+            assert re.search(rf"`.*({option}|{now})\b.*`", sections[name]), f"{name} {option}"
     tried = {" ".join(words_of(line)[:2]) for line, _ in STABLE} | {line.split()[0] for line, _ in STABLE}
     assert {name for name, _ in commands()} - tried - NOT_RUN_HERE == set()

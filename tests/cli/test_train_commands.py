@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors.torch import load_file, save_file
 
 from curator.contract.run.run_folder import RunFolder
 from curator.runs import launch
+from train import tiny_base
 
 Frieze = Any
 FAKE = Path(__file__).parents[1] / "runs" / "fake_worker.py"
@@ -116,7 +118,11 @@ def test_recipe_lists(frieze: Frieze) -> None:
     fields = frieze("recipe", "fields", "--json").json
     assert all(each["help"] for each in fields)
     assert {each["key"] for each in frieze("recipe", "fields", "warmup", "--json").json} == {
-        "schedule.warmup_steps"
+        "ema.power",
+        "ema.warmup",
+        "optimizer.adafactor.warmup_init",
+        "optimizer.prodigy.safeguard_warmup",
+        "schedule.warmup_steps",
     }
 
 
@@ -137,7 +143,17 @@ def test_check_says_what_is_doubtful(frozen: Path, frieze: Frieze) -> None:
     assert (quiet.json["doubts"], quiet.err) == ([], "")
     assert frieze("tag", "add", "fox", "fox (animal)").code == 0
     assert frieze("freeze", "named").code == 0
-    knobs = ("--recipe", "tiny-demo", "--set", "length.steps=9", "--set", "length.epochs=1", "--check")
+    knobs = (
+        "--recipe",
+        "tiny-demo",
+        "--set",
+        "length.steps=9",
+        "--set",
+        "length.epochs=1",
+        "--set",
+        "schedule.warmup_steps=0",
+        "--check",
+    )
     weighs = ("--set", "text.weighted_captions=true")
     said = frieze("train", "named", *knobs, *weighs).err.splitlines()
     assert "length.steps = 9 is not used" in said[0]
@@ -237,7 +253,6 @@ def test_ctrl_c_leaves_the_run_and_says_how_to_come_back(frozen: Path, model: Pa
         (["train", "set", "--recipe", "tiny-demo", "--set", "batch.size=0"], "batch.size is 0"),
         (["train", "set", "--resume", "x"], "cannot be given with --resume"),
         (["train", "--resume", "x"], "there is no run 'x'"),
-        (["train", "set", "--recipe", "tiny-demo", "--json"], "--json has nothing"),
         (["runs", "follow", "x"], "there is no run 'x'"),
         (["runs", "stop", "x"], "there is no run 'x'"),
     ],
@@ -273,6 +288,34 @@ def test_the_check_tells_where_model_and_recipe_differ(frozen: Path, model: Path
     words = ("--recipe", "tiny-demo", "--model", model, "--set", "model.prediction=v_prediction")
     (doubt,) = frieze("train", "set", *words, "--check", "--json").json["doubts"]
     assert "says that it predicts epsilon (its scheduler), and the recipe says v_prediction" in doubt["what"]
+
+
+def test_a_pickle_is_opened_by_the_check(frozen: Path, tmp_path: Path, frieze: Frieze) -> None:
+    """As the trainer opens it: what it would refuse is refused here."""
+    model = tmp_path / "m.ckpt"
+    model.write_bytes(b"\x80\x02 and no more")
+    done = frieze("train", "set", "--recipe", "tiny-demo", "--model", model, "--check")
+    assert done.code == 2
+    assert done.err.count("is a damaged pickle") == 1
+
+
+def test_a_whole_look_finds_what_a_header_does_not_tell(frozen: Path, tmp_path: Path, frieze: Frieze) -> None:
+    """A weight that is no finite number, in a file whose header is sound."""
+    sound, broken = tmp_path / "sound", tmp_path / "broken"
+    tiny_base.save(tiny_base.build(seed=0), sound)
+    shutil.copytree(sound, broken)
+    (file,) = (broken / "unet").glob("*.safetensors")
+    tensors = load_file(file)
+    name = max(tensors)
+    tensors[name].view(-1)[0] = float("nan")
+    save_file(tensors, file)
+    words = ("train", "set", "--recipe", "tiny-demo", "--model", broken)
+    assert frieze(*words, "--dry-run").code == 0
+    done = frieze(*words, "--dry-run", "--whole")
+    assert done.code == 2
+    assert (done.err.count("holds NaN or infinity"), name in done.err) == (1, True)
+    assert frieze("train", "set", "--recipe", "tiny-demo", "--model", sound, "--dry-run", "--whole").code == 0
+    assert "reads the base model for --dry-run" in frieze(*words, "--whole").err
 
 
 def test_a_manifest_is_trained_outside_of_any_collection(

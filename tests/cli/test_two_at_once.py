@@ -24,6 +24,7 @@ from curator.index.tables.small_tables import Subset
 from curator.session.session import Session
 from curator.tags.table_text import keep
 from curator.tui.recipe_form import RecipeForm, change_remembered, remembered_form
+from tests.inside import inside
 
 ROOT = Path(__file__).parents[2]
 Interleave = Callable[[Callable[[], object]], Callable[[], None]]
@@ -87,7 +88,7 @@ def test_values_of_one_subset(session: Session, interleave: Interleave) -> None:
     begin = interleave(flip)
 
     def repeat(now: Subset) -> Subset:
-        if session.collection._database.in_transaction:
+        if inside(session)._database.in_transaction:
             begin()
         return replace(now, repeats=7)
 
@@ -125,9 +126,9 @@ def test_knobs_of_the_recipe(session: Session, interleave: Interleave) -> None:
 def test_tables_of_tag_rules(
     session: Session, interleave: Interleave, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = session.collection.settings
+    settings = inside(session).settings
     begin = interleave(
-        ended(session, lambda other: keep(other.collection, "head", '[head]\ntags = ["masterpiece"]'))
+        ended(session, lambda other: keep(inside(other), "head", '[head]\ntags = ["masterpiece"]'))
     )
     plain = settings.get
 
@@ -137,7 +138,7 @@ def test_tables_of_tag_rules(
         return value
 
     monkeypatch.setattr(settings, "get", get)
-    keep(session.collection, "order", '[order]\nfirst = ["1girl"]')
+    keep(inside(session), "order", '[order]\nfirst = ["1girl"]')
     _until(lambda: plain("tag tables") == {"head": {"tags": ["masterpiece"]}, "order": {"first": ["1girl"]}})
 
 

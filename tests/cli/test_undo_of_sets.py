@@ -53,7 +53,7 @@ def test_a_balance_is_one_change(collection: Path, frieze: Frieze) -> None:
 
 
 def test_a_pick_its_subset_and_its_marks_are_one_change(collection: Path, frieze: Frieze) -> None:
-    assert frieze("pick", "animal", "--top", 2, "--subset", "two", "--mark", "keep").code == 0
+    assert frieze("pick", "animal", "--top", 2, "--subset", "two", "--mark", "keep", "-y").code == 0
     assert whats(frieze) == ['pick two: 2 images; subset two added: picked:"two"; mark keep']
     assert frieze("undo").out.endswith("mark keep (2 images)\n")
     assert frieze("ls", "mark:keep", "--count").out == "0\n"
@@ -65,7 +65,7 @@ def test_a_pick_its_subset_and_its_marks_are_one_change(collection: Path, frieze
 
 def test_saved_filters_come_back(collection: Path, frieze: Frieze) -> None:
     frieze("filter", "save", "good", "fox")
-    frieze("filter", "save", "good", "owl")
+    assert frieze("filter", "save", "good", "owl", "--replace").code == 0
     frieze("filter", "remove", "good")
     for expected in ("owl", "fox"):
         frieze("undo")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from curator.contract.locations import EXPORT_MARKER
 from tests.cli.conftest import Frieze
 
 KILLED = """
@@ -93,5 +94,5 @@ def test_a_full_disk(frozen: Path, frieze: Frieze, command: tuple[str, ...], sma
 
 def test_a_disk_of_its_own_is_exported_into(frozen: Path, frieze: Frieze, small_disk: Path) -> None:
     assert frieze("manifest", "export", "set", small_disk).code == 0
-    assert names(small_disk) == {"manifest.jsonl"}
+    assert names(small_disk) == {EXPORT_MARKER, "manifest.jsonl"}
     assert frieze("manifest", "export", "set", small_disk).code == 2

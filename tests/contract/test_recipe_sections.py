@@ -20,7 +20,10 @@ def test_choices_are_the_sections() -> None:
     kinds = recipe_fields()["adapter.kind"].choices
     assert {"lora", "lokr", "dylora"} < set(kinds)
     assert set(recipe_fields()["trains"].choices) == {"adapter", "full", "embeddings"}
-    assert recipe_fields()["adapter.lokr.factor"].needs == (("trains", "adapter"), ("adapter.kind", "lokr"))
+    assert recipe_fields()["adapter.lokr.factor"].needs == (
+        ("trains", ("adapter",)),
+        ("adapter.kind", ("lokr",)),
+    )
 
 
 @pytest.mark.parametrize(

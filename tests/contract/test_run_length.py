@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from curator.contract.epoch_plan import Span
 from curator.contract.recipe.recipe import Recipe
 from curator.contract.recipe.toml_file import with_values
@@ -31,6 +33,28 @@ def test_accumulation_and_processes_make_the_same_batches() -> None:
         for size, accumulate, processes in ((4, 1, 1), (2, 2, 1), (1, 2, 2), (1, 1, 4))
     ]
     assert len({tuple(batch for batch in plan.epoch(1)) for plan in plans}) == 1
+
+
+@pytest.mark.parametrize(
+    ("buckets", "repeats", "size", "accumulate", "processes", "epochs", "expected"),
+    [
+        ((7, 5, 1), 1, 2, 2, 1, 3, (5, 15)),
+        ((7, 5, 1), 2, 2, 1, 2, 3, (8, 24)),
+        ((4, 1), 2, 2, 1, 1, 3, (5, 15)),
+        ((1, 1, 1), 1, 64, 1, 1, 1, (3, 3)),
+    ],
+)
+def test_small_buckets_accumulation_and_processes_are_counted(
+    buckets, repeats, size, accumulate, processes, epochs, expected
+) -> None:
+    """S059: a short batch of each bucket is a step of its own."""
+    spans, first = [], 0
+    for bucket, images in enumerate(buckets):
+        spans.append(Span(bucket, float(repeats), first, images))
+        first += images
+    knobs = recipe(batch__size=size, batch__accumulate=accumulate, length__epochs=epochs)
+    planned = plan_training(spans, knobs, processes)
+    assert (planned.plan.batches(0), planned.total_steps) == expected
 
 
 def test_carried_pictures_add_up() -> None:

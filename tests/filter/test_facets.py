@@ -83,7 +83,7 @@ def test_a_sample_is_near_and_says_so(collection: Collection, monkeypatch: pytes
 
 
 def test_an_edit_that_waits_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("curator.index.undo.journal.AT_ONCE", 0)
+    monkeypatch.setattr("curator.index.editing.fold.AT_ONCE", 0)
     made = Collection.create(tmp_path)
     with made.writing():
         root = made.images.root("/p")

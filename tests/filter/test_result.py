@@ -168,7 +168,7 @@ def test_numbers_asked_of_few_images_or_of_all(
 def test_filters_before_amid_and_after_a_fold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a filter, a count and an order say does not depend on how far edits have reached the rows."""
     monkeypatch.setattr("curator.index.editing.fold.ROWS_PER_PIECE", 100)
-    monkeypatch.setattr("curator.index.undo.journal.AT_ONCE", 0)
+    monkeypatch.setattr("curator.index.editing.fold.AT_ONCE", 0)
     made = Collection.create(tmp_path)
     with made.writing():
         root = made.images.root("/data")

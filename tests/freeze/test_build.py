@@ -10,14 +10,14 @@ from curator.contract.errors import UserError
 from curator.contract.locations import manifests_folder
 from curator.contract.manifest.digest import verify_digest
 from curator.contract.manifest.manifest import open_manifest
-from curator.freeze.build import FrozenManifest, freeze
 from curator.freeze.library import freeze_named
-from curator.freeze.members import members_of
+from curator.freeze.listing import FrozenManifest
 from curator.freeze.spec import FreezeSpec
 from curator.index.changes.edits import AddTags, RenameTag
 from curator.index.collection import Collection
 from curator.index.tables.small_tables import Subset
 from tests.freeze.conftest import PICTURES, Maker, Picture
+from tests.freezing import freeze, members_of
 
 SPEC = FreezeSpec(
     BucketRule(),

@@ -7,19 +7,17 @@ from curator.contract.buckets import BucketRule
 from curator.contract.caption.captions import CaptionRules
 from curator.contract.recipe.recipe import BatchSize
 from curator.filter.evaluate import select
-from curator.freeze.checks.checks import FreezeReport, check
-from curator.freeze.members import members_of
-from curator.freeze.preview import preview
+from curator.freeze.checks.checks import FreezeReport
 from curator.freeze.spec import FreezeSpec
 from curator.index.collection import Collection
 from curator.index.tables.small_tables import Subset
 from tests.freeze.conftest import PICTURES, Maker, Picture
+from tests.freezing import check
 
 
 def report(collection: Collection, *subsets: Subset, batch: int = 1) -> FreezeReport:
     spec = FreezeSpec(BucketRule(), subsets)
-    members = members_of(collection, spec)
-    return check(collection, spec, members, preview(collection, spec, members, BatchSize(size=batch)))
+    return check(collection, spec, BatchSize(size=batch))
 
 
 def told(found: FreezeReport, level: str) -> str:

@@ -12,15 +12,14 @@ from curator.contract.errors import UserError
 from curator.contract.locations import manifests_folder
 from curator.filter.parse import parse
 from curator.filter.shown import parts_of, shown
-from curator.freeze.build import freeze
 from curator.freeze.explain import explain
-from curator.freeze.members import members_of
 from curator.freeze.spec import spec_of
 from curator.index.bucket_rule import set_bucket_rule
 from curator.index.changes.edits import AddTags, SetMark
 from curator.index.tables.picks import Pick
 from curator.index.tables.small_tables import Subset
 from tests.freeze.conftest import PICTURES, Picture
+from tests.freezing import freeze, members_of
 
 
 def test_why_it_is_in(collect: Any) -> None:
@@ -90,7 +89,7 @@ def test_its_history_and_picks(collect: Any) -> None:
 
 
 def test_where_it_is_frozen(collect: Any) -> None:
-    """Its rows in the manifests of the collection, found by its path; a damaged manifest is passed over."""
+    """Its rows in the manifests of the collection, found by its path; a damaged manifest is named and passed over."""
     collection = collect(PICTURES)
     collection.subsets.save(Subset("cats", "cat", 2.5))
     for name in ("first", "second"):
@@ -108,6 +107,8 @@ def test_where_it_is_frozen(collect: Any) -> None:
         ("first", 1, 2.5),
         ("second", 1, 3.0),
     ]
+    (why,) = said.passed_over
+    assert "broken.manifest" in why
     assert explain(collection, 3).frozen == ()
 
 

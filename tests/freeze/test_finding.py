@@ -15,15 +15,15 @@ from curator.contract.caption.captions import CaptionRules
 from curator.contract.epoch_plan import Span
 from curator.contract.recipe.recipe import BatchSize
 from curator.filter.evaluate import select
-from curator.freeze.checks.checks import check
 from curator.freeze.checks.finding import PictureFilters
-from curator.freeze.members import Members, members_of
-from curator.freeze.preview import preview
+from curator.freeze.members import Members
+from curator.freeze.reader import FreezeReader
 from curator.freeze.spec import FreezeSpec
 from curator.index.changes.edits import SetMark
 from curator.index.collection import Collection
 from curator.index.tables.small_tables import Subset
 from tests.freeze.conftest import Maker, Picture
+from tests.freezing import check, members_of
 
 SIZES = ((100, 100), (128, 128), (255, 257), (512, 512), (600, 400), (300, 1000), (0, 0), (0, 5))
 WORDS = ("cat", "dog", "sls", "(red hair", "smile:1.2)", "{red", "x" * 400, "outdoors")
@@ -105,7 +105,7 @@ def test_every_filter_names_exactly_its_pictures(
             collection.subsets.save(each)
     spec = FreezeSpec(BucketRule(512, 512, upscale=upscale), named)
     members = members_of(collection, spec)
-    found = check(collection, spec, members, preview(collection, spec, members, BatchSize(size=batch)))
+    found = check(collection, spec, BatchSize(size=batch))
     for finding in found.findings:
         if not finding.filter:
             assert not _is_about_pictures(finding.what), finding
@@ -196,7 +196,7 @@ def _never_shown(spec: FreezeSpec, members: Members, rows: list[Picture]) -> set
 def test_many_scattered_pictures_are_named_by_number(collect: Maker) -> None:
     collection = collect(Picture(f"{n}.png", (512, 512)) for n in range(1, 501))
     spec = FreezeSpec(BucketRule(), (Subset("all", ""),))
-    filters = PictureFilters(collection, spec, members_of(collection, spec))
+    filters = PictureFilters(FreezeReader(collection), spec, members_of(collection, spec))
     for images in (BitMap(range(1, 500, 2)), BitMap([1, 2, 3, 7, 499]), BitMap([5])):
         text = filters.of(images)
         assert select(collection, text).bitmap() == images

@@ -17,8 +17,7 @@ from curator.contract.caption.captions import CaptionRules, split_caption
 from curator.contract.manifest.digest import verify_digest
 from curator.contract.manifest.manifest import ManifestImage, open_manifest
 from curator.contract.manifest.writer import ManifestContent, write_manifest
-from curator.freeze.build import freeze
-from curator.freeze.members import Members, members_of
+from curator.freeze.members import Members
 from curator.freeze.spec import FreezeSpec
 from curator.index.changes.edits import AddTags, RemoveTags, SetMark
 from curator.index.collection import Collection
@@ -26,6 +25,7 @@ from curator.index.tables.small_tables import Subset
 from curator.placement.buckets import buckets_of
 from curator.placement.crops import scaled
 from tests.freeze.conftest import Maker, Picture
+from tests.freezing import freeze, members_of
 
 TAGS = (
     "cat",

@@ -8,12 +8,10 @@ from curator.contract.buckets import BucketRule, place
 from curator.contract.epoch_plan import LEFTOVERS, EpochPlan
 from curator.contract.manifest.manifest import open_manifest
 from curator.contract.recipe.recipe import BatchSize
-from curator.freeze.build import freeze
-from curator.freeze.members import members_of
-from curator.freeze.preview import preview
 from curator.freeze.spec import FreezeSpec
 from curator.index.tables.small_tables import Subset
 from tests.freeze.conftest import PICTURES, Maker, Picture
+from tests.freezing import freeze, members_of, preview_of
 
 
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -44,7 +42,7 @@ def test_the_preview_is_what_is_frozen(
         (Subset("cats", "cat", repeats[0]), Subset("rest", "", repeats[1])),
     )
     members = members_of(collection, spec)
-    shown = preview(collection, spec, members, BatchSize(size=size, leftovers=leftovers))  # type: ignore[arg-type]
+    shown = preview_of(collection, spec, BatchSize(size=size, leftovers=leftovers))  # type: ignore[arg-type]
     if not shown.samples_per_epoch:
         return
     frozen = freeze(collection, spec, members, collection.folder / "m.manifest")
@@ -69,7 +67,7 @@ def test_more_repeats_make_more_steps(collect: Maker) -> None:
 
     def steps(repeats: float) -> int:
         spec = FreezeSpec(BucketRule(), (Subset("cats", "cat", repeats), Subset("rest", "")))
-        return preview(collection, spec, members_of(collection, spec), BatchSize(size=1)).steps_per_epoch
+        return preview_of(collection, spec, BatchSize(size=1)).steps_per_epoch
 
     assert [steps(repeats) for repeats in (0.0, 0.5, 1.0, 2.5)] == [4, 5, 6, 9]
 
@@ -77,6 +75,6 @@ def test_more_repeats_make_more_steps(collect: Maker) -> None:
 def test_shares_add_up(collect: Maker) -> None:
     collection = collect(PICTURES)
     spec = FreezeSpec(BucketRule(), (Subset("cats", "cat", 3.0), Subset("rest", "")))
-    shown = preview(collection, spec, members_of(collection, spec), BatchSize(size=2))
+    shown = preview_of(collection, spec, BatchSize(size=2))
     assert [(share.samples, share.share) for share in shown.subsets] == [(6, 0.6), (4, 0.4)]
     assert {load.bucket: load.short_by for load in shown.buckets}[(512, 512)] == 1

@@ -12,7 +12,8 @@ import torch
 
 from curator.contract.epoch_plan import Sample
 from curator.contract.recipe.adapter import Adapter
-from curator.contract.recipe.recipe import Objective, Optimizer
+from curator.contract.recipe.objective import Objective
+from curator.contract.recipe.recipe import Optimizer
 from train.adapters.attach import attach
 from train.data.batches import Item
 from train.data.images import Cut, LoadedSample, to_model_range

@@ -20,8 +20,8 @@ from curator.index.changes.edits import (
     SetMark,
 )
 from curator.index.collection import Collection
+from curator.index.editing import fold
 from curator.index.images.images import FileFacts
-from curator.index.undo import journal
 from tests.images import NewImage, add_images
 
 
@@ -56,7 +56,7 @@ def test_tags_given_and_taken_on_images_of_their_own_are_one_change(
     collection: Collection, waits: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What a rule derives for millions is one commit, whether its rows follow now or later."""
-    monkeypatch.setattr(journal, "AT_ONCE", 0 if waits else 1000)
+    monkeypatch.setattr(fold, "AT_ONCE", 0 if waits else 1000)
     given = (("best", BitMap([1, 2])), ("new", BitMap([2, 3])), ("smile", BitMap([2, 3])))
     edit = AddAndRemoveTags(given, (("1girl", BitMap([1])), ("solo", BitMap([2]))), "start", "derive")
     assert collection.preview(edit) == 3

@@ -25,7 +25,7 @@ ROWS = [
 @pytest.fixture
 def collection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Collection:
     monkeypatch.setattr(
-        "curator.index.undo.journal.AT_ONCE", 0
+        "curator.index.editing.fold.AT_ONCE", 0
     )  # every edit waits, and must be in the export
     made = Collection.create(tmp_path / "c")
     with made.writing():

@@ -106,7 +106,7 @@ def test_a_rebuild_or_very_much_news_makes_it_read_again(
     known(here)
     there.rebuild()
     assert known(here) == known(there)
-    monkeypatch.setattr("curator.index.editing.store._MANY_ROWS", 3)
+    monkeypatch.setattr("curator.index.editing.journal_table._MANY_ROWS", 3)
     for number in range(6):
         there.apply(AddTags((f"x{number}", "c")), [number + 1])
     assert known(here) == known(there)

@@ -14,6 +14,7 @@ import pytest
 from bench.kill import kill_rounds
 
 
+@pytest.mark.slow
 def test_no_acknowledged_commit_is_lost(tmp_path: Path) -> None:
     """Fifty rounds; each kills all three writers (edits, bulk edits with folds, imports) at another moment."""
     outcome = kill_rounds(tmp_path, rounds=50, seed=1)

@@ -14,6 +14,7 @@ from curator.index.changes.edits import AddTags
 from curator.index.collection import Collection
 from curator.session.session import Session
 from tests.index.test_database import with_images
+from tests.inside import inside
 
 ROOT = Path(__file__).parents[2]
 VISITOR = """
@@ -49,7 +50,7 @@ def test_a_visitor_leaves_the_log_of_one_who_opened_twice(tmp_path: Path) -> Non
         visit(tmp_path, "by another")
         assert unlinked() == []
         wanted = ("a", "b", "before", "after", "by another")
-        assert reader.collection.tag_names([1]) == session.collection.tag_names([1]) == [wanted]
+        assert inside(reader).tag_names([1]) == inside(session).tag_names([1]) == [wanted]
         visit(tmp_path, "at last")
     with Collection.open(tmp_path) as again:
         assert again.tag_names([1]) == [(*wanted, "at last")]
@@ -61,7 +62,7 @@ def test_one_of_two_that_closes_takes_nothing_from_the_other(tmp_path: Path) -> 
     with Session.open(tmp_path) as session:
         for name in ("x", "y"):
             with Session.open(tmp_path) as reader:
-                assert reader.collection.tag_names([1])
+                assert inside(reader).tag_names([1])
             session.edits.apply(AddTags((name,)), [1])
             visit(tmp_path, f"{name} of another")
         assert unlinked() == []

@@ -18,15 +18,15 @@ from curator.index.changes.edits import (
     SetMark,
 )
 from curator.index.collection import Collection
+from curator.index.editing import fold
 from curator.index.images.images import FileFacts
-from curator.index.undo import journal
 from curator.index.undo.tag_merge import merged_tags
 from tests.images import NewImage, add_images
 
 
 @pytest.fixture(params=[0, 1000], ids=["waits", "at once"])
 def collection(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Collection:
-    monkeypatch.setattr(journal, "AT_ONCE", request.param)
+    monkeypatch.setattr(fold, "AT_ONCE", request.param)
     made = Collection.create(tmp_path)
     with made.writing():
         root = made.images.root("/p")

@@ -11,13 +11,12 @@ import pytest
 from curator.contract.errors import UserError
 from curator.contract.recipe.recipe import BatchSize
 from curator.filter.evaluate import select
-from curator.freeze.members import members_of
-from curator.freeze.preview import preview
 from curator.freeze.spec import spec_of
 from curator.index.collection import Collection
 from curator.interop.apply import carry_out
 from curator.interop.kohya.folders import parse_folder_name
 from curator.interop.layouts import detected, plan_import
+from tests.freezing import preview_of
 
 
 @pytest.mark.parametrize(
@@ -52,12 +51,10 @@ def test_the_plan_writes_nothing_and_names_what_is_left_out(draw: Any, tmp_path:
     draw("train/3_empty")
     draw("train", "stray.png")
     plan = plan_import(tmp_path / "train", "kohya-folders")
-    said = plan.as_json()
-    assert said["subsets"] == [
-        {"name": "10_sls frog", "folder": str(tmp_path / "train/10_sls frog"), "repeats": 10,
-         "class_tokens": "sls frog", "images": 2, "is_reg": False}
-    ]  # fmt: skip
-    assert {Path(each["path"]).name for each in said["ignored"]} == {
+    (subset,) = plan.subsets
+    assert (subset.name, subset.folder) == ("10_sls frog", tmp_path / "train/10_sls frog")
+    assert (subset.repeats, subset.class_tokens, subset.images, subset.is_reg) == (10, "sls frog", 2, False)
+    assert {Path(each.path).name for each in plan.ignored} == {
         "deeper",
         "frogs",
         "3_empty",
@@ -116,7 +113,7 @@ def test_regularisation_is_balanced_and_its_surplus_told(
 def samples(collection: Collection) -> dict[str, int]:
     """What a freeze makes of the subsets."""
     spec = spec_of(collection)
-    shown = preview(collection, spec, members_of(collection, spec), BatchSize())
+    shown = preview_of(collection, spec, BatchSize())
     return {each.name: each.samples for each in shown.subsets}
 
 

@@ -15,9 +15,7 @@ from curator.contract.errors import UserError
 from curator.contract.manifest.digest import verify_digest
 from curator.contract.manifest.manifest import open_manifest
 from curator.filter.evaluate import select
-from curator.freeze.build import freeze
 from curator.freeze.diff import diff
-from curator.freeze.members import members_of
 from curator.freeze.spec import spec_of
 from curator.index.bucket_rule import set_bucket_rule
 from curator.index.changes.edits import AddTags, SetCaption
@@ -30,6 +28,7 @@ from curator.interop.manifests.jsonl import read_jsonl, write_jsonl
 from curator.interop.manifests.kohya import write_kohya_folders, write_kohya_json
 from curator.interop.manifests.tables import write_imagefolder, write_parquet
 from curator.scan.scan import scan
+from tests.freezing import freeze, members_of
 
 
 @pytest.fixture

@@ -131,8 +131,8 @@ def test_a_plan_counts_what_the_import_does(
     (folder / "metadata.jsonl").write_text("\n".join(map(json.dumps, rows)))
     (folder / "notes.txt").write_text("no image")
     plan = plan_import(folder)
-    planned = count_annotations(plan, collection.folder, replace_words=replace)
-    done = carry_out(collection, plan, replace_words=replace).words
+    planned = count_annotations(plan, collection.folder, replace_annotations=replace)
+    done = carry_out(collection, plan, replace_annotations=replace).words
     assert planned == done
     assert done.funnel[NOT_HERE] == 3
     assert done.funnel[SAYS_NOTHING] == 1

@@ -96,5 +96,5 @@ def test_words_and_facts_stay_as_they_are(scored: Collection, tmp_path: Path) ->
 
     scored.apply(AddTags(("mine",)))
     (tmp_path / "s.csv").write_text("path,s\nset/a.png,1\n")
-    carry_out(scored, plan_import(tmp_path / "s.csv", "scores"), replace_words=True)
+    carry_out(scored, plan_import(tmp_path / "s.csv", "scores"), replace_annotations=True)
     assert len(select(scored, "mine")) == 4

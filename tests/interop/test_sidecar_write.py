@@ -48,7 +48,7 @@ def test_a_change_from_outside_is_never_overwritten_in_silence(
     report = write_sidecars(collection, [1, 3])
     assert [Path(path).name for path, _ in report.conflicts] == ["0.txt", "2.txt"]
     assert (tmp_path / "0.txt").read_text() == "theirs"
-    assert write_sidecars(collection, [1, 3], force=True).written == 2
+    assert write_sidecars(collection, [1, 3], replace=True).written == 2
     assert (tmp_path / "0.txt").read_text() == "1girl, long_hair, mine\n"
 
 
@@ -97,7 +97,7 @@ def test_missing_images_are_not_written(collection: Collection, tmp_path: Path) 
     (tmp_path / "1.png").unlink()
     (tmp_path / "1.txt").unlink()
     scan(collection, tmp_path)
-    assert write_sidecars(collection, [2], force=True).written == 0
+    assert write_sidecars(collection, [2], replace=True).written == 0
     assert not (tmp_path / "1.txt").exists()
 
 
@@ -244,7 +244,7 @@ def test_sentences_of_several_lines_are_not_parted(tmp_path: Path) -> None:
 def test_json_that_is_no_object_is_kept_even_by_force(tmp_path: Path, data: str) -> None:
     collection = _read(tmp_path, {"a.json": data})
     collection.apply(AddTags(("x",)), [1])
-    assert len(write_sidecars(collection, [1], ".json", force=True).conflicts) == 1
+    assert len(write_sidecars(collection, [1], ".json", replace=True).conflicts) == 1
     assert (tmp_path / "a.json").read_text() == data
 
 
@@ -254,7 +254,7 @@ def test_what_is_no_regular_file_is_neither_read_nor_written(tmp_path: Path) -> 
     collection = _read(tmp_path, {"c.txt": "x" * 4_000_001}, "a.png", "b.png", "c.png")
     for image in (1, 2, 3):
         collection.apply(AddTags(("x",)), [image])
-    report = write_sidecars(collection, [1, 2, 3], force=True)
+    report = write_sidecars(collection, [1, 2, 3], replace=True)
     assert [(Path(path).name, why) for path, why in report.failed] == [
         ("a.txt", "not a regular file"),
         ("b.txt", "not a regular file"),

@@ -108,10 +108,10 @@ def test_a_dump_read_again_changes_nothing_and_keeps_edited_words(posts: Collect
     assert len(posts.history()) == before
     posts.apply(AddTags(("mine",)), select(posts, "name:11.png").ids.tolist())
     assert count_annotations(plan, posts.folder).funnel[HAS_WORDS] == 1
-    assert count_annotations(plan, posts.folder, replace_words=True).funnel[HAS_WORDS] == 0
+    assert count_annotations(plan, posts.folder, replace_annotations=True).funnel[HAS_WORDS] == 0
     assert carry_out(posts, plan).words.funnel[HAS_WORDS] == 1
     assert len(select(posts, "mine")) == 1
-    carry_out(posts, plan, replace_words=True)
+    carry_out(posts, plan, replace_annotations=True)
     assert len(select(posts, "mine")) == 0
     posts.undo()
     assert len(select(posts, "mine")) == 1
@@ -279,7 +279,7 @@ def test_a_chain_of_metadata_over_folders(draw: Any, tmp_path: Path, collection:
         return {row.name: (row.caption, [tag.name for tag in collection.tags_of(row.id)]) for row in rows}
 
     assert told() == {"a.png": ("a cat", ["x", "y"]), "b.png": ("a dog", ["z"]), "c.png": ("a bird", ["w"])}
-    assert give("again.json", one, {"a.png": {"tags": "other"}}, replace_words=True) == {"kept": 1}
+    assert give("again.json", one, {"a.png": {"tags": "other"}}, replace_annotations=True) == {"kept": 1}
     assert told()["a.png"] == ("a cat", ["other"])
 
 
@@ -330,9 +330,9 @@ def test_numbers_that_are_none_are_counted(posts: Collection, tmp_path: Path) ->
     assert len(select(posts, "score:none fav:3")) == 1
 
 
-@pytest.mark.parametrize("replace_words", [False, True])
+@pytest.mark.parametrize("replace_annotations", [False, True])
 def test_how_many_rows_are_taken_at_once_changes_nothing(
-    draw: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, replace_words: bool
+    draw: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, replace_annotations: bool
 ) -> None:
     """Rows of one image that follow each other are as if they came alone; one undo takes a batch back."""
     pictures = draw("posts", "11.png", "12.png", "13.png")
@@ -349,7 +349,7 @@ def test_how_many_rows_are_taken_at_once_changes_nothing(
         with Collection.create(tmp_path / f"home {size}") as made:
             scan(made, pictures)
             bare = select(made, "untagged").bitmap()
-            report = carry_out(made, plan, replace_words=replace_words).words
+            report = carry_out(made, plan, replace_annotations=replace_annotations).words
             ids = made.images.alive().to_array().tolist()
             facts = [made.metadata.facts(image) for image in ids]
             tags = {tag.name: (tag.cls, tag.count) for tag in made.all_tags()}
@@ -360,7 +360,7 @@ def test_how_many_rows_are_taken_at_once_changes_nothing(
             assert select(made, "untagged").bitmap() == bare
             assert made.check() == []
     assert outcomes[0] == outcomes[1] == outcomes[2]
-    assert (outcomes[0][0].funnel[HAS_WORDS] > 0) is not replace_words
+    assert (outcomes[0][0].funnel[HAS_WORDS] > 0) is not replace_annotations
     assert outcomes[0][2][0].score == 0  # the last row of an image counts
 
 

@@ -39,6 +39,20 @@ def main() -> int:
         return 2
 
 
+def obeyed(run: RunFolder, log: EventLog, step: int) -> list[str]:
+    """The requests since the step before; after a pause, those until it is over as well."""
+    taken: list[str] = [*run.take_requests()]
+    for action in taken:
+        log.write(ev.RequestTaken(time.time(), action))
+    if "pause" in taken:
+        log.write(ev.Paused(time.time(), step))
+        while not {"resume", "stop"} & set(taken):
+            time.sleep(0.01)
+            taken += run.take_requests()
+        log.write(ev.Resumed(time.time(), step))
+    return taken
+
+
 def work(run: RunFolder, how: dict[str, str]) -> int:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     log = EventLog(run.events_path)
@@ -59,7 +73,7 @@ def work(run: RunFolder, how: dict[str, str]) -> int:
         log.write(ev.StepDone(time.time(), step, 0, 1 / step, {"unet": 1e-4}, 1.0, 2, 0.1, 1 << 20))
         if not first and step == int(how.get("wait_at", 0)):
             signal.pause()
-        is_stopped = "stop" in run.take_requests()
+        is_stopped = "stop" in obeyed(run, log, step)
         if is_stopped and how.get("fail") != "asked":
             ended = "stopped"
             break

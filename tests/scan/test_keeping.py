@@ -13,6 +13,7 @@ from curator.index.images.images import FileFacts
 from curator.scan.copies.duplicates import find_groups
 from curator.session.session import Session
 from tests.images import NewImage, add_images
+from tests.inside import inside
 
 Row = tuple[str, tuple[str, ...], str]  # path, tags, caption
 
@@ -20,20 +21,20 @@ Row = tuple[str, tuple[str, ...], str]  # path, tags, caption
 def session_of(folder: Path, rows: list[Row], sizes: list[tuple[int, int]] | None = None) -> Session:
     """One image in several files of the same content."""
     session = Session.create(folder)
-    with session.collection.writing():
-        root = session.collection.images.root("/p")
+    with inside(session).writing():
+        root = inside(session).images.root("/p")
     new = [
         NewImage(root, path, FileFacts(b"s" * 32, 9, 0, *size, "png"), tags, caption)
         for (path, tags, caption), size in zip(rows, sizes or [(8, 8)] * len(rows), strict=True)
     ]
-    add_images(session.collection, new)
+    add_images(inside(session), new)
     return session
 
 
 def kept(session: Session, best: str = "size", **how: bool) -> list[str]:
     """The paths left where the best of every group stays."""
     ids = session.images.select("").ids.tolist()
-    keeping = session.copies.keep_best(find_groups(session.collection, ids, None, best), best, **how)
+    keeping = session.copies.keep_best(find_groups(inside(session), ids, None, best), best, **how)
     assert session.edits.preview(keeping.edit, keeping.images) == len(keeping.images)
     session.edits.apply(keeping.edit, keeping.images)
     return [row.path for row in session.images.rows(session.images.select("-mark:reject").ids.tolist())]
@@ -57,7 +58,7 @@ def test_what_was_asked_for_comes_before_words(tmp_path: Path) -> None:
     rows = [("a", (), ""), ("b", ("cat",), "")]
     assert kept(session_of(tmp_path / "size", rows, [(9, 9), (8, 8)])) == ["a"]
     session = session_of(tmp_path / "score", rows)
-    session.collection.scores.write("nice", [(1, 0.9), (2, 0.1)])
+    inside(session).scores.write("nice", [(1, 0.9), (2, 0.1)])
     assert kept(session, "score(nice)") == ["a"]
 
 
@@ -82,27 +83,27 @@ def test_what_is_marked_to_keep_stays_and_is_the_best(tmp_path: Path) -> None:
 def test_words_are_carried_over_and_one_undo_takes_all_back(tmp_path: Path) -> None:
     rows = [("a", ("long hair", "cat"), ""), ("b", ("long_hair", "hat"), "one"), ("c", ("Cat", "dog"), "two")]
     session = session_of(tmp_path, rows, [(9, 9), (8, 8), (8, 8)])
-    assert kept(session, carry_words=True) == ["a"]
-    assert session.collection.tag_names([1, 2]) == [("long hair", "cat", "hat", "dog"), ("long_hair", "hat")]
+    assert kept(session, carry_annotations=True) == ["a"]
+    assert inside(session).tag_names([1, 2]) == [("long hair", "cat", "hat", "dog"), ("long_hair", "hat")]
     assert session.images.rows([1])[0].caption == "one"
-    assert session.collection.check() == []
+    assert inside(session).check() == []
     session.edits.undo()
     assert [row.mark for row in session.images.rows([1, 2, 3])] == [0, 0, 0]
-    assert session.collection.tag_names([1]) == [("long hair", "cat")]
+    assert inside(session).tag_names([1]) == [("long hair", "cat")]
     assert session.images.rows([1])[0].caption == ""
     session.edits.redo()
-    assert session.collection.tag_names([1]) == [("long hair", "cat", "hat", "dog")]
+    assert inside(session).tag_names([1]) == [("long hair", "cat", "hat", "dog")]
     assert [row.mark for row in session.images.rows([1, 2, 3])] == [0, -1, -1]
 
 
 def test_a_chosen_one_stays_even_if_it_was_rejected(tmp_path: Path) -> None:
     session = session_of(tmp_path, [("a", ("cat",), ""), ("b", (), "")])
     session.edits.apply(SetMark(-1), [2])
-    (group,) = find_groups(session.collection, [1, 2])
-    keeping = session.copies.keep_chosen(group, 2, carry_words=True)
+    (group,) = find_groups(inside(session), [1, 2])
+    keeping = session.copies.keep_chosen(group, 2, carry_annotations=True)
     session.edits.apply(keeping.edit, keeping.images)
     assert [row.mark for row in session.images.rows([1, 2])] == [-1, 0]
-    assert session.collection.tag_names([2]) == [("cat",)]
+    assert inside(session).tag_names([2]) == [("cat",)]
 
 
 @settings(max_examples=40, deadline=None)

@@ -6,14 +6,16 @@ import os
 import signal
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from PIL import Image
 
 from curator.scan.readers import readers
 from curator.scan.readers.readers import Readers
-from curator.scan.readers.reading import READING, Answer, Outcome, Question, Wanted, read_all
+from curator.scan.readers.reading import READING, Answer, FactsFields, Question, Wanted, read_all
 from curator.scan.readers.wire import packed, received
+from curator.scan.sidecars.sidecar import SidecarFields
 
 
 @pytest.fixture
@@ -33,9 +35,21 @@ def nothing_is_read_while_processes_start(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(readers, "_MEANWHILE", 0)
 
 
+class Outcome(NamedTuple):
+    """What an answer says of one image."""
+
+    facts: FactsFields | None
+    reason: str | None
+    sidecars: tuple[SidecarFields, ...]
+
+
+def outcome(answer: Answer, place: int) -> Outcome:
+    return Outcome(answer.facts[place], answer.reasons.get(place), answer.sidecars[place])
+
+
 def read_here(question: Question) -> tuple[list[Outcome], list[tuple[str, str]]]:
     answer = read_all(question)
-    return [answer.outcome(place) for place in range(len(question.wanted))], answer.warnings
+    return [outcome(answer, place) for place in range(len(question.wanted))], answer.warnings
 
 
 def cut(question: Question, size: int) -> list[tuple[int, Question]]:
@@ -49,7 +63,7 @@ def by_processes(question: Question, size: int, here: int = 0) -> tuple[list[Out
     with Readers(replace(READING, inline_limit=here)) as reading:
         for count, answer in reading.read(iter(cut(question, size))):
             assert len(answer.facts) == len(answer.sidecars) == count
-            outcomes += [answer.outcome(place) for place in range(count)]
+            outcomes += [outcome(answer, place) for place in range(count)]
             warnings += answer.warnings
     return outcomes, warnings
 
@@ -74,7 +88,7 @@ def test_a_process_that_is_killed_costs_nothing(wanted: Question, monkeypatch: p
     found: list[Outcome] = []
     with Readers(replace(READING, inline_limit=0)) as reading:
         for _, answer in reading.read(iter(cut(wanted, 1)[:-1])):
-            found.append(answer.outcome(0))
+            found.append(outcome(answer, 0))
             for process in (*reading._starting, *reading._processes):
                 os.kill(process._process.pid, signal.SIGKILL)
     assert found == read_here(wanted)[0]

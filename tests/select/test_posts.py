@@ -39,7 +39,7 @@ KOHAKU = ("--range", "0..2999:1000", "--range", "3000..4999:1000", "--range", "5
 def test_kohakus_choice_at_a_thousandth(tmp_path: Path, capfd: Any) -> None:
     """S001, S002: exact counts, one first reason each, the same posts in any order of rows."""
     one, other = write(tmp_path / "a.jsonl"), write(tmp_path / "b.jsonl", seed=5)
-    code, out, _ = frieze(capfd, "pick", "--from", one, *KOHAKU, "--json")
+    code, out, _ = frieze(capfd, "pick", "--dump", one, *KOHAKU, "--json")
     assert code == 0
     said = json.loads(out)
     assert [sum(low <= n <= high for n in said["posts"]) for low, high in ((0, 2999), (3000, 4999))] == [
@@ -55,16 +55,16 @@ def test_kohakus_choice_at_a_thousandth(tmp_path: Path, capfd: Any) -> None:
         150,
     )
     assert funnel["kept"] == 1000 + 1000 + 2501 - 150
-    again = json.loads(frieze(capfd, "pick", "--from", other, *KOHAKU, "--json")[1])
+    again = json.loads(frieze(capfd, "pick", "--dump", other, *KOHAKU, "--json")[1])
     assert (again["posts"], again["digest"]) == (said["posts"], said["digest"])
-    third = json.loads(frieze(capfd, "pick", "--from", one, *KOHAKU[:-1], 43, "--json")[1])
+    third = json.loads(frieze(capfd, "pick", "--dump", one, *KOHAKU[:-1], 43, "--json")[1])
     assert third["digest"] != said["digest"]
 
 
 def test_recent_and_balanced(tmp_path: Path, capfd: Any) -> None:
     """S004"""
     words = ("--since", "2020-06-01", "--by", "score", "--top", 200, "--split", "rating:general", "--ids")
-    _, out, _ = frieze(capfd, "pick", "--from", write(tmp_path / "a.jsonl"), *words)
+    _, out, _ = frieze(capfd, "pick", "--dump", write(tmp_path / "a.jsonl"), *words)
     numbers = [int(line) for line in out.split()]
     assert len(numbers) == 200
     assert sum(number % 4 == 0 for number in numbers) == 100
@@ -75,7 +75,7 @@ def test_filters_lists_and_what_a_dump_does_not_know(tmp_path: Path, capfd: Any)
     """S005"""
     dump = write(tmp_path / "a.jsonl", 400)
     _, out, _ = frieze(
-        capfd, "pick", "(score>90 OR fav<2) -rating:explicit post:1..300", "--from", dump, "--ids"
+        capfd, "pick", "(score>90 OR fav<2) -rating:explicit post:1..300", "--dump", dump, "--ids"
     )
     expected = [
         i for i in range(1, 301)
@@ -83,15 +83,15 @@ def test_filters_lists_and_what_a_dump_does_not_know(tmp_path: Path, capfd: Any)
     ]  # fmt: skip
     assert [int(line) for line in out.split()] == expected
     (tmp_path / "list.txt").write_text("artist 3\n")
-    _, out, _ = frieze(capfd, "pick", "--from", dump, "--list", tmp_path / "list.txt", "--ids")
+    _, out, _ = frieze(capfd, "pick", "--dump", dump, "--list", tmp_path / "list.txt", "--ids")
     assert {int(line) % 9 for line in out.split()} == {3}
     for words in (("1girl",), ("--cap", 3), ("sort:-fav",), ("--save", "x"), ("--mark", "keep")):
-        assert frieze(capfd, "pick", *words, "--from", dump)[0] == 2
-    assert frieze(capfd, "pick", "--from", tmp_path / "gone.jsonl")[0] == 2
+        assert frieze(capfd, "pick", *words, "--dump", dump)[0] == 2
+    assert frieze(capfd, "pick", "--dump", tmp_path / "gone.jsonl")[0] == 2
 
 
 @pytest.mark.parametrize("text", ["", "{broken\n", "[1]\n"])
 def test_a_dump_with_nothing_in_it(tmp_path: Path, capfd: Any, text: str) -> None:
     (tmp_path / "a.jsonl").write_text(text)
-    code, out, _ = frieze(capfd, "pick", "--from", tmp_path / "a.jsonl", "--top", 5, "--json")
+    code, out, _ = frieze(capfd, "pick", "--dump", tmp_path / "a.jsonl", "--top", 5, "--json")
     assert (code, json.loads(out)["posts"]) == (0, [])

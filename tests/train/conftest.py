@@ -37,7 +37,6 @@ TAGS = ("red", "1girl", "solo", "smile", "outdoors")
 @pytest.fixture(autouse=True, scope="session")
 def _one_thread() -> None:
     torch.set_num_threads(1)
-    quiet.before_imports()
     quiet.after_imports()
 
 

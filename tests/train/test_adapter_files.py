@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import Tensor
 
 from curator.contract.errors import UserError
 from curator.contract.recipe.adapter import Adapter
 from curator.contract.recipe.recipe import Optimizer
-from train.adapters.apply import apply_adapter
+from train.adapters.apply import apply_adapter, named_as_attached
 from train.adapters.attach import attach
 from train.adapters.reading import change_of
 from train.families.conditioning import Framing
@@ -138,7 +139,7 @@ def test_what_is_not_read_is_refused_by_name(tiny_model: Path) -> None:
     module = "lora_unet_" + PATH.replace(".", "_")
     for tensors, what in (
         ({"transformer.blocks.0.lora_A.weight": random(4, 4)}, "no style Frieze knows"),
-        ({"bundle_emb.cat.clip_l": random(4, 4)}, "no style Frieze knows"),
+        ({"bundle_emb.cat.clip_l": random(4, 4)}, "no module of an adapter"),
         ({f"{module}.other": random(4, 4)}, "a kind Frieze does not know"),
         (
             {f"{module}.lora_down.weight": random(4, 9), f"{module}.lora_up.weight": random(32, 4)},
@@ -228,6 +229,72 @@ def test_a_run_starts_from_an_adapter(make_run, work, tmp_path: Path) -> None:
     for changed, what in (("adapter.rank=8", "another size"), ("adapter.kind=lora", "missing")):
         sets = tuple(each for each in (*same, start) if "factor" not in each or "kind=lora" not in changed)
         assert work(make_run(*sets, changed, name="other")) == 3, what
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("alpha", [None, 0.0, 4.0])
+def test_an_adapter_goes_on_from_names_of_programs(style: str, alpha: float | None, tiny_model: Path) -> None:
+    """What applying reads, training goes on from: no alpha and an alpha of 0 mean the rank."""
+    roots = load_family(str(tiny_model)).adapter_roots
+    adapter = attach(
+        roots, Adapter(rank=4, alpha=4.0, rules=("* kind=none", "*attn1_to_q kind=lora")), Optimizer(), 1
+    )
+    assert len(adapter.modules) > 1
+    module, down, up = STYLES[style]
+    tensors = adapter.tensors()
+    ours = STYLES["kohya"][0]
+    for leaf, name, value in (("lora_down", down, random(4, 32)), ("lora_up", up, random(32, 4))):
+        tensors.pop(f"{ours}.{leaf}.weight")
+        tensors[f"{module}.{name}"] = value
+    tensors.pop(f"{ours}.alpha")
+    if alpha is not None and style in ("kohya", "OneTrainer", "ComfyUI"):
+        tensors[f"{module}.alpha"] = torch.tensor(alpha)
+    adapter.start_from(named_as_attached(adapter, roots, tensors))
+    trained = next(each for each in adapter.modules if each.name == ours).tensors
+    assert torch.equal(trained["lora_down.weight"], random(4, 32))
+    assert torch.equal(trained["lora_up.weight"], random(32, 4))
+
+
+def test_a_run_goes_on_from_peft(make_run, work, tmp_path: Path, tiny_model: Path) -> None:
+    first = make_run("adapter.rank=4", "adapter.alpha=4", name="first")
+    assert work(first) == 0
+    kohyas, _ = read_lora(first.output_dir / "first.safetensors")
+    named = load_family(str(tiny_model)).adapter_roots.unet.named_modules()
+    paths = {f"lora_unet_{path.replace('.', '_')}": f"base_model.model.unet.{path}" for path, _ in named}
+    tensors = {}
+    for name, tensor in kohyas.items():
+        module, _, leaf = name.partition(".")
+        if leaf != "alpha":
+            there = {"lora_down.weight": "lora_A.weight", "lora_up.weight": "lora_B.weight"}[leaf]
+            if module in paths:
+                tensors[f"{paths[module]}.{there}"] = tensor
+            else:
+                tensors[name] = tensor
+    path = tmp_path / "peft.safetensors"
+    save_file(tensors, path)
+    rates = ("optimizer.unet_lr=1e-12", "optimizer.text_lr=1e-12")
+    second = make_run("adapter.rank=4", "adapter.alpha=4", f"adapter.start={path}", *rates, name="second")
+    assert work(second) == 0
+    after, _ = read_lora(second.output_dir / "second.safetensors")
+    assert all(torch.allclose(kohyas[name], after[name], atol=1e-6) for name in kohyas)
+
+
+def test_matrices_start_kernels_of_one(tiny_model: Path) -> None:
+    """As where a file is applied; a matrix of other sides is refused."""
+    roots = load_family(str(tiny_model)).adapter_roots
+    adapter = attach(
+        roots,
+        Adapter(kind="locon", rank=4, alpha=4.0, rules=("* kind=none", "*conv_shortcut kind=locon")),
+        Optimizer(),
+        1,
+    )
+    tensors = {
+        name: tensor.flatten(1) if tensor.dim() == 4 else tensor for name, tensor in adapter.tensors().items()
+    }
+    adapter.start_from(tensors)
+    name = next(each for each in sorted(tensors) if each.endswith("down.weight"))
+    with pytest.raises(UserError, match="another size"):
+        adapter.start_from({**tensors, name: tensors[name][:2]})
 
 
 def test_an_adapter_goes_on_with_its_own_alpha_alone(tiny_model: Path) -> None:

@@ -133,6 +133,22 @@ def lycoris_forward(kind: type, module: AdaptedModule, host: nn.Module, options:
     return said
 
 
+@pytest.mark.parametrize(("case", "host_name"), PAIRS)
+def test_gradients_are_those_of_the_changed_weight(case: str, host_name: str) -> None:
+    """Also through gradients written by hand: as plain autograd has them through W + delta, and of the inputs."""
+    host, x = made(host_name)
+    module = adapted(spec_of(case, host), host)
+    weights = list(module.tensors.values())
+    x.requires_grad_()
+    said = module.forward(x)
+    loss = torch.randn(said.shape, generator=torch.Generator().manual_seed(6))
+    live = torch.autograd.grad((said * loss).sum(), [x, *weights])
+    changed = host.weight + KINDS[module.spec.kind].delta(module.spec, module.tensors, host.weight)
+    whole = torch.func.functional_call(host, {"weight": changed}, (x,))
+    for mine, expected in zip(live, torch.autograd.grad((whole * loss).sum(), [x, *weights]), strict=True):
+        assert torch.allclose(mine, expected, rtol=1e-4, atol=2e-5 * float(expected.abs().max()) + 1e-6)
+
+
 def _dora(t: dict[str, torch.Tensor], w: torch.Tensor) -> torch.Tensor:
     v = w + 0.75 * t["lora_up.weight"] @ t["lora_down.weight"]
     return t["dora_scale"] * v / v.square().sum(dim=1, keepdim=True).sqrt() - w

@@ -13,10 +13,9 @@ from safetensors.torch import load_file
 from curator.contract.caption.captions import CaptionRules
 from curator.contract.recipe.recipe import Embeddings, Recipe
 from curator.contract.run.events import Evaluated
-from train.families.clip_text import TextRules
 from train.families.conditioning import whole
 from train.families.load import load_family
-from train.trained.embeddings import add_embeddings, expansion_of
+from train.trained.embeddings import add_embeddings
 from train.weights.lora_file import read_lora
 
 RULES = CaptionRules(trigger="sls")
@@ -65,7 +64,7 @@ def test_the_word_is_read_as_its_vectors(request, model: str) -> None:
     """A new word says what its first text says; only captions with the word change when the vectors do."""
     base = str(request.getfixturevalue(model))
     knobs = Embeddings(word="sls", vectors=2, initial="red cat")
-    family = load_family(base, text=TextRules(expansion=expansion_of(knobs)))
+    family = load_family(base)
     trained = add_embeddings(family, Recipe(embeddings=knobs))
     plain = load_family(base)
 

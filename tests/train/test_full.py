@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -15,8 +16,11 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 from curator.contract.run.events import CheckpointSaved, Evaluated, StepDone
+from curator.contract.run.stop_signals import StopSignals
 from train.families.conditioning import whole
 from train.families.load import load_family
+from train.prepare.job import prepare
+from train.report import Reporter
 
 FULL = (
     "trains=full",
@@ -151,3 +155,32 @@ def test_it_learns(full_run, work, events_of) -> None:
     assert work(run) == 0
     first, last = [event.loss for event in events_of(run) if isinstance(event, Evaluated)]
     assert last < 0.8 * first
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "model"), [("adamw", "tiny_model"), ("adamw", "tiny_sdxl"), ("lion", "tiny_model")]
+)
+def test_nothing_is_held_twice(request, full_run, optimizer: str, model: str) -> None:
+    """After a step: the model, a gradient a trained number, and what the optimiser's facts tell; no second copy."""
+    base = request.getfixturevalue(model)
+    gc.collect()
+    before = storages()
+    run = full_run(f"optimizer.name={optimizer}", "cache.latents=off", model=base)
+    job = prepare(run, lambda _: Reporter(None), StopSignals())
+    job.stepper.take(next(iter(job.data.reader.batches(0, 1))))
+    gc.collect()
+    held = sum(size for place, size in storages().items() if place not in before)
+    family, trained = job.stepper.family, job.stepper.trained
+    numbers = sum(weight.numel() for weight in trained.weights)
+    modules = (family.unet, family.vae, *family.text_encoders)
+    model_bytes = sum(4 * weight.numel() for module in modules for weight in module.parameters())
+    promised = model_bytes + numbers * (4 + job.recipe.optimizer.facts.state_bytes)
+    assert promised <= held <= 1.01 * promised  # beside them: tables of the noise schedule, counters of steps
+
+
+def storages() -> dict[int, int]:
+    """Bytes of every tensor's memory that is alive, by its address: views of one memory count once."""
+    tensors = [each for each in gc.get_objects() if isinstance(each, torch.Tensor) and not each.is_meta]
+    gradients = [each.grad for each in tensors if each.is_leaf and each.grad is not None]
+    found = (each.untyped_storage() for each in (*tensors, *gradients))
+    return {each.data_ptr(): each.nbytes() for each in found}

@@ -40,6 +40,23 @@ def test_a_missing_model(make_run, work, events_of, capsys, path) -> None:
     assert refused(make_run(f"model.path={path}"), work, events_of, capsys) == f"there is no model at {path}"
 
 
+@pytest.mark.parametrize(
+    ("prediction", "knob", "said"),
+    [("epsilon", "scale_v_like_noise=true", "noise"), ("v_prediction", "v_like_loss=0.1", "v")],
+)
+def test_a_weight_for_the_other_kind_of_prediction(
+    make_run, work, events_of, capsys, tiny_model, tmp_path: Path, prediction, knob, said
+) -> None:
+    """S069: where the recipe leaves it to the model what is predicted, the model's word is waited for."""
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_model, folder)
+    config = folder / "scheduler" / "scheduler_config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"prediction_type": prediction}))
+    what = refused(make_run(f"model.path={folder}", f"objective.{knob}"), work, events_of, capsys)
+    key = f"objective.{knob.partition('=')[0]}"
+    assert what == f"{key} would have no effect: the model predicts {said}"
+
+
 def test_no_model_named(make_run, work, events_of, capsys) -> None:
     assert "names no base model" in refused(make_run("model.path="), work, events_of, capsys)
 

@@ -49,6 +49,15 @@ def test_the_loss_is_weighted_by_subset_and_by_snr(make_run, frozen) -> None:
     assert 0 < capped < plain
 
 
+def test_the_prior_weight_is_of_regularisation_images_alone(make_run, frozen) -> None:
+    """S045: with all images of that kind the loss is multiplied, with none it stays."""
+    for regs, share in (((0, 1), 0.25), ((), 1.0)):
+        data = frozen(sizes=((64, 64),) * 2, regs=regs)
+        plain, _ = gradients(prepared(make_run(frozen=data)))
+        other, _ = gradients(prepared(make_run("objective.prior_weight=0.25", frozen=data)))
+        assert other == pytest.approx(share * plain, rel=1e-5)
+
+
 @pytest.mark.parametrize(
     ("base", "knob"),
     [
@@ -56,10 +65,26 @@ def test_the_loss_is_weighted_by_subset_and_by_snr(make_run, frozen) -> None:
         (("objective.noise_offset=0.3",), "adaptive_noise_scale=0.5"),
         ((), "multires_noise_levels=4"),
         (("objective.multires_noise_levels=4",), "multires_noise_discount=0.9"),
+        (("objective.noise_offset=0.3",), "noise_offset_random=true"),
+        ((), "ip_noise_gamma=0.3"),
+        (("objective.ip_noise_gamma=0.3",), "ip_noise_random=true"),
+        ((), "timesteps.sampling=cubic"),
+        ((), "timesteps.sampling=logit_normal"),
+        (("objective.timesteps.sampling=logit_normal",), "timesteps.logit_normal.mean=2.0"),
+        (("objective.timesteps.sampling=logit_normal",), "timesteps.logit_normal.deviation=0.1"),
+        ((), "timesteps.start=700"),
+        ((), "timesteps.end=100"),
+        ((), "loss=l1"),
+        ((), "loss=huber"),
+        (("objective.loss=huber",), "huber.c=0.5"),
+        (("objective.loss=huber",), "huber.schedule=constant"),
+        (("objective.loss=smooth_l1", "objective.huber.schedule=exponential"), "huber.scale=2.0"),
+        ((), "debiased=true"),
+        ((), "v_like_loss=0.1"),
     ],
 )
-def test_every_kind_of_noise_is_trained_on(make_run, frozen, base, knob) -> None:
-    """S063, S072."""
+def test_every_knob_of_the_objective_is_trained_with(make_run, frozen, base, knob) -> None:
+    """S063, S072: each one changes the loss of a step."""
     data = frozen(sizes=((64, 64),) * 2)
     plain, _ = gradients(prepared(make_run(*base, frozen=data)))
     other, _ = gradients(prepared(make_run(*base, f"objective.{knob}", frozen=data)))

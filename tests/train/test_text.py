@@ -31,7 +31,7 @@ def condition(family, captions):
     return family.condition(captions, [SQUARE] * len(captions))
 
 
-@pytest.fixture(params=["tiny_model", "tiny_sdxl"])
+@pytest.fixture(params=["tiny_model", "tiny_sd2", "tiny_sdxl"])
 def model(request):
     return request.getfixturevalue(request.param)
 
@@ -110,6 +110,25 @@ def test_weight_one_is_no_weight(model, max_tokens, caption) -> None:
     weighted = condition(family_of(model, weighted=True, max_tokens=max_tokens), [caption])
     unweighted = condition(family_of(model, max_tokens=max_tokens), [plain])
     assert torch.equal(weighted.states, unweighted.states)
+
+
+def test_a_dropped_caption_is_an_empty_one(model, make_run, frozen) -> None:
+    """S020: what the UNet is told of it is what an empty prompt tells, marks and padding included, bit for bit."""
+    from curator.contract.caption.captions import CaptionRules
+    from curator.contract.run.stop_signals import StopSignals
+    from train.prepare.job import prepare
+    from train.report import Reporter
+
+    data = frozen(rules=CaptionRules(trigger="sls", caption_dropout=1.0), sizes=((64, 64),) * 2)
+    run = make_run(f"model.path={model}", "text.max_tokens=150", frozen=data)
+    job = prepare(run, lambda _: Reporter(None), StopSignals())
+    items = next(job.data.reader.batches(0, 1)).items
+    assert [item.caption for item in items] == ["", ""]
+    family = job.stepper.family
+    told = family.condition([item.caption for item in items], [item.framing for item in items])
+    empty = family.condition(["", ""], [SQUARE] * 2)
+    assert torch.equal(told.states, empty.states)
+    assert told.pooled is None or torch.equal(told.pooled, empty.pooled)
 
 
 @pytest.mark.parametrize("max_tokens", [75, 225])

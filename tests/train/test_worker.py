@@ -25,7 +25,8 @@ from curator.contract.run.events import (
     StepDone,
     Warned,
 )
-from train.weights.lora_file import read_lora, tensor_hash
+from train.weights.file_hashes import hashes_of
+from train.weights.lora_file import read_lora
 
 PICTURES = ("sample.prompts=['a red thing','']", "sample.steps=2", "sample.width=64", "sample.height=64")
 
@@ -94,13 +95,14 @@ def test_the_file_says_what_it_is(make_run, work) -> None:
         "metadata.title=My thing", "metadata.description=What it is", "adapter.conv_rank=1", "adapter.conv_alpha=2.0",
     )  # fmt: skip
     assert work(run) == 0
-    tensors, metadata = read_lora(run.output_dir / "tiny.safetensors")
+    file = run.output_dir / "tiny.safetensors"
+    _, metadata = read_lora(file)
     must = {"sai_model_spec": "1.0.1", "architecture": "stable-diffusion-v1/lora", "title": "My thing"}
     assert {name: metadata[f"modelspec.{name}"] for name in must} == must
     assert metadata["modelspec.implementation"] == "diffusers"
     assert metadata["modelspec.tags"] == "one, two"
     assert (metadata["modelspec.author"], metadata["modelspec.license"]) == ("me", "CC0")
-    assert metadata["modelspec.hash_sha256"] == "0x" + tensor_hash(tensors)
+    assert metadata["modelspec.hash_sha256"] == "0x" + hashes_of(file).tensors
     assert metadata["ss_network_dim"] == "2"
     assert json.loads(metadata["ss_network_args"]) == {"conv_dim": "1", "conv_alpha": "2.0"}
     assert json.loads(metadata["ss_tag_frequency"])["all"]["red"] == 9
@@ -157,7 +159,8 @@ def test_pause_save_sample_stop_and_go_on(make_run, work, start_worker, events_o
     """B09: requests are obeyed between steps; a pause stays in memory and hears more requests."""
     import time
 
-    run = make_run("length.steps=400", *PICTURES, "sample.at_start=false", "sample.at_end=false")
+    never = ("sample.at_start=false", "sample.at_end=false", "sample.every_steps=1000")
+    run = make_run("length.steps=400", *PICTURES, *never)
     worker = start_worker(run)
 
     def wait_for(kind, count=1):
@@ -255,3 +258,22 @@ def test_a_bug_has_a_sentence_and_a_traceback(make_run, work, events_of, monkeyp
     assert "log.txt" in failed.hint
     assert "Traceback" in capsys.readouterr().err
     assert how_it_ended(run)["how"] == "failed"
+
+
+def test_samples_come_after_epochs_and_after_the_last_step_once(make_run, work, events_of) -> None:
+    """S077: every so many epochs; at the end too where that is due, though at_end is off."""
+    only = (
+        "sample.at_start=false",
+        "sample.at_end=false",
+        "sample.every_epochs=1",
+        "sample.prompts=['a --d 4']",
+    )
+    run = make_run("length.epochs=2", *PICTURES[1:], *only)
+    assert work(run) == 0
+    events = events_of(run)
+    (start,) = of_kind(events, RunStarted)
+    made = of_kind(events, SampleMade)
+    assert [(event.step, event.seed) for event in made] == [
+        (start.total_steps // 2, 4),
+        (start.total_steps, 4),
+    ]

@@ -21,6 +21,7 @@ from curator.tui.app import FriezeApp
 from curator.tui.widgets.image_list import ImageList
 from curator.tui.widgets.preview import Preview
 from curator.tui.widgets.tag_panel import TagPanel
+from tests.inside import inside
 
 PICTURES = {
     "01 cat.png": ((192, 128), "cat, animal, indoors"),
@@ -105,7 +106,7 @@ def session(tmp_path: Path, pictures: Path) -> Iterator[Session]:
     with Session.create(tmp_path / "set") as session:
         session.images.scan(pictures)
         rule = asdict(BucketRule(128, 128, 64, 256, 64))
-        session.collection.settings.put("bucket_rule", rule)  # no edit: a test begins with no history
+        inside(session).settings.put("bucket_rule", rule)  # no edit: a test begins with no history
         yield session
 
 

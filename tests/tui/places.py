@@ -22,6 +22,7 @@ from curator.contract.run.run_folder import RunFolder
 from curator.index.changes.edits import AddTags, RenameTag, SetCaption, SetMark
 from curator.index.tables.small_tables import SavedFilter, Subset
 from curator.session.session import Session
+from tests.inside import inside
 
 LONG_TAG = "holding_a_very_long_object_behind_the_back_while_looking_over_the_left_shoulder_(series_name)"
 LONG_NAME = (
@@ -146,7 +147,7 @@ def full_collection(folder: Path) -> Iterator[Session]:
     with Session.create(folder / "set") as session:
         session.images.scan(pictures)
         rule = asdict(BucketRule(128, 128, 64, 256, 64))
-        session.collection.settings.put("bucket_rule", rule)
+        inside(session).settings.put("bucket_rule", rule)
         _fill(session)
         with _running(session):
             yield session

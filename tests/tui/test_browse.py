@@ -15,6 +15,7 @@ from curator.tui.widgets.entry import Entry
 from curator.tui.widgets.facet_panel import FacetPanel
 from curator.tui.widgets.filter_bar import FilterBar
 from curator.tui.widgets.tag_panel import TagPanel
+from tests.inside import inside
 
 SIZES = [(80, 24), (120, 40)]
 
@@ -412,7 +413,7 @@ async def test_the_order_is_chosen_from_a_menu(drive, size):
 @pytest.mark.parametrize("size", SIZES)
 async def test_scores_of_models_are_seen_and_sorted_by(drive, session, size):
     ids = session.images.select("").ids.tolist()
-    session.collection.scores.write("nice", [(ids[2], 0.75), (ids[4], 3.0)])
+    inside(session).scores.write("nice", [(ids[2], 0.75), (ids[4], 3.0)])
     async with drive(size) as it:
         await it.press("o")
         await it.sees("Order")
@@ -490,7 +491,7 @@ async def test_a_question_nobody_waits_for_is_given_up(drive, monkeypatch):
 
 
 async def test_a_tag_is_found_by_an_alias(drive, session):
-    session.collection.aliases.put([("feline", "cat")])
+    inside(session).aliases.put([("feline", "cat")])
     async with drive() as it:
         await it.press("j", "a")
         await it.type("felin")

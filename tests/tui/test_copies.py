@@ -13,6 +13,7 @@ from curator.session.session import Session
 from curator.tui.background import AbandonedError
 from curator.tui.copy_groups import Likeness, about_copy, look_for, shown_copies
 from curator.tui.screens.copies import CopiesScreen
+from tests.inside import inside
 
 SIZES = [(80, 24), (120, 40)]
 
@@ -180,7 +181,7 @@ def test_the_order_of_what_is_best_is_remembered_and_obeyed(session):
     by_bytes = look_for(session, "", Likeness(4, "bytes"), nothing)
     sizes = [[each.row.file_bytes for each in shown_copies(session, group)] for group in by_bytes]
     assert all(each[0] == max(each) for each in sizes)
-    session.collection.scores.write("nice", [(by_bytes[0].best, 0.1)])
+    inside(session).scores.write("nice", [(by_bytes[0].best, 0.1)])
     after_bytes = Likeness(4, "bytes").next_order(session.copies.orders())
     assert after_bytes == Likeness(4, "score(nice)")
     assert look_for(session, "", after_bytes, nothing)[0].best == by_bytes[0].best

@@ -8,6 +8,7 @@ import pytest
 from textual.widgets import Input, TextArea
 
 from curator.tags.tables import tables_of
+from tests.inside import inside
 
 
 async def _at_rule(it, rule):
@@ -21,7 +22,7 @@ async def _at_rule(it, rule):
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 async def test_a_rule_shows_its_changes_and_makes_them_after_asking(drive, session, size):
     """B13, S016, S034: the tag a replacement gives stands in the diff before anything changes; u takes it back."""
-    session.collection.settings.put("tag tables", {"clean": {"replace": {"cat": "feline"}}})
+    inside(session).settings.put("tag tables", {"clean": {"replace": {"cat": "feline"}}})
     async with drive(size) as it:
         await _at_rule(it, "clean")
         await it.sees("cat -> feline")
@@ -51,13 +52,13 @@ async def test_a_table_is_edited_with_its_effect_beside(drive, session):
         await it.press("ctrl+s")
         assert it.app.screen.is_modal
         await it.press("escape")
-        assert tables_of(session.collection)["clean"]["drop"] == ["rating:*"]
+        assert tables_of(inside(session))["clean"]["drop"] == ["rating:*"]
         await it.press("e")
         await it.until(lambda: isinstance(it.app.focused, TextArea))
         it.app.focused.text = it.app.focused.text.replace('drop = ["rating:*"]', 'drop = ["dog"]')
         await it.press("ctrl+s")
         await it.until(lambda: not it.app.screen.is_modal)
-        assert tables_of(session.collection)["clean"]["drop"] == ["dog"]
+        assert tables_of(inside(session))["clean"]["drop"] == ["dog"]
         await it.sees("1 of 6 images would change")
 
 
@@ -71,7 +72,7 @@ async def test_letters_typed_in_a_table_are_no_commands(drive):
 
 
 async def test_rules_are_for_the_images_of_a_filter(drive, session):
-    session.collection.settings.put("tag tables", {"clean": {"drop": ["animal"]}})
+    inside(session).settings.put("tag tables", {"clean": {"drop": ["animal"]}})
     async with drive() as it:
         await _at_rule(it, "clean")
         await it.sees("2 of 6 images would change")
@@ -152,7 +153,7 @@ async def test_an_import_tells_what_it_understands_before_and_after(drive, sessi
 
 
 async def test_an_import_of_nothing_is_said_and_the_review_stays(drive, session):
-    session.collection.settings.put("tag tables", {"clean": {"drop": ["animal"]}})
+    inside(session).settings.put("tag tables", {"clean": {"drop": ["animal"]}})
     async with drive((120, 40)) as it:
         await _at_rule(it, "clean")
         await it.press("i")
@@ -166,7 +167,7 @@ def test_nothing_of_a_table_is_lost_through_the_editor(session):
     """S034: a line taken out of the program's captions does nothing from then on; what was changed stays changed."""
     from curator.tags.table_text import keep, text_of
 
-    collection = session.collection
+    collection = inside(session)
     for name in ("quality", "rating", "year", "head", "count", "clean", "order"):
         keep(collection, name, text_of(collection, name))
     assert json.loads(json.dumps(collection.settings.get("tag tables", {}))) == {}

@@ -9,6 +9,7 @@ from curator.freeze import captions as module
 from curator.index.changes.edits import AddTags
 from curator.index.tables.small_tables import Subset
 from curator.session.session import Session
+from tests.inside import inside
 
 
 def test_captions_of_many_pictures_look_for_the_subsets_once(session, monkeypatch):
@@ -28,8 +29,8 @@ def test_captions_of_many_pictures_look_for_the_subsets_once(session, monkeypatc
 def test_closing_folds_and_survives_a_full_disk(session, monkeypatch):
     other = Session.open(session.folder)
     folded: list[float] = []
-    monkeypatch.setattr(other.collection, "waiting", lambda: 7)
-    monkeypatch.setattr(other.collection, "fold", lambda budget: folded.append(budget) or 0)
+    monkeypatch.setattr(inside(other), "waiting", lambda: 7)
+    monkeypatch.setattr(inside(other), "fold", lambda budget: folded.append(budget) or 0)
     other.close()
     assert folded == [0.5]
 
@@ -37,8 +38,8 @@ def test_closing_folds_and_survives_a_full_disk(session, monkeypatch):
         raise UserError("the disk is full", "free some space")
 
     other = Session.open(session.folder)
-    monkeypatch.setattr(other.collection, "waiting", lambda: 7)
-    monkeypatch.setattr(other.collection, "fold", full)
+    monkeypatch.setattr(inside(other), "waiting", lambda: 7)
+    monkeypatch.setattr(inside(other), "fold", full)
     other.close()
 
 
@@ -57,7 +58,7 @@ def test_going_back_to_an_edit_is_whole_or_not_at_all(session):
     tags = [tag.name for tag in session.images.tags_of(1)]
     assert "third" not in tags
     assert len(session.edits.redo_to(third)) == 1
-    assert not session.collection.check()
+    assert not inside(session).check()
 
 
 def test_work_apart_is_seen_and_leaves_the_session_free(session):
@@ -66,7 +67,7 @@ def test_work_apart_is_seen_and_leaves_the_session_free(session):
         with other.apart() as own:
             own.edits.apply(AddTags(("apart",)), [1])
         assert other.has_written
-        assert not other.collection.has_written
+        assert not inside(other).has_written
         assert "apart" in [tag.name for tag in other.images.tags_of(1)]
         with pytest.raises(UserError), other.apart() as own:
             own.images.select("wdith>3")

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
 import threading
 
+import pytest
+
 from curator.contract.errors import UserError
+from curator.session.session import Session
+from curator.tui import app as app_module
 from curator.tui import finding, memory
+from curator.tui.app import FriezeApp
 from curator.tui.finding import EarlyLook
+from tests.inside import inside
 from tests.tui.conftest import Drive
 
 _LATE = ("PIL", "sqlite_utils", "curator.interop", "curator.scan", "curator.runs", "curator.select")
@@ -76,6 +83,30 @@ def test_an_app_keeps_few_pages_and_gives_memory_back(session) -> None:
     memory.keep_little(session)
     memory.give_back()
     memory.trim()
-    (pages,) = session.collection._database.connection.execute("PRAGMA cache_size").fetchone()
+    (pages,) = inside(session)._database.connection.execute("PRAGMA cache_size").fetchone()
     assert pages == -8192
     assert session.images.select("").ids.tolist() == before
+
+
+def test_damage_met_while_the_app_runs_is_a_sentence(tmp_path, monkeypatch) -> None:
+    """As a command would say it, with the way back; what fails on a sound index stays a bug."""
+    with Session.create(tmp_path):
+        pass
+    file = tmp_path / "frieze.db"
+
+    def dies(app: FriezeApp) -> None:
+        app._exception = sqlite3.DatabaseError("database disk image is malformed")
+
+    def damages(app: FriezeApp) -> None:
+        size = file.stat().st_size
+        with file.open("r+b") as opened:
+            opened.seek(size // 2)
+            opened.write(b"\xff" * (size // 2))
+        dies(app)
+
+    monkeypatch.setattr(FriezeApp, "run", dies)
+    with pytest.raises(sqlite3.DatabaseError):
+        app_module.run(tmp_path)
+    monkeypatch.setattr(FriezeApp, "run", damages)
+    with pytest.raises(UserError, match=r"the index in .* is damaged"):
+        app_module.run(tmp_path)

@@ -78,6 +78,9 @@ class Adapter:
     def trains_text(self) -> bool:
         return any(not module.name.startswith("lora_unet_") for module in self.modules)
 
+    def stepped(self) -> None:
+        """Nothing follows them."""
+
     @contextmanager
     def at_rest(self) -> Generator[None]:
         """Without dropout, and with all ranks in play."""
@@ -149,10 +152,18 @@ def by_module(tensors: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
 
 
 def _restored(module: AdaptedModule, parts: dict[str, Tensor]) -> Mapping[str, Tensor | None]:
-    """What was trained, from what a file says of it; the file's alpha counts, not the recipe's."""
+    """What was trained, from what a file says of it; the file's alpha counts, not the recipe's.
+
+    As where a file is applied, no alpha means the rank, and 1x1 kernels may be matrices.
+    """
     wanted = module.file_tensors()
+    if "alpha" in wanted and not parts.get("alpha", torch.zeros(())).any():
+        parts = {
+            **parts,
+            "alpha": torch.tensor(float(module.spec.rank if module.kind.alpha_is_by_rank else 0)),
+        }
     for name, tensor in wanted.items():
-        if name not in parts or (name != "alpha" and parts[name].shape != tensor.shape):
+        if name not in parts or (name != "alpha" and _sides(parts[name]) != _sides(tensor)):
             return {f"of '{module.name}'": None}
     if "alpha" in wanted and not torch.allclose(parts["alpha"].float(), wanted["alpha"].float()):
         raise UserError(
@@ -160,12 +171,22 @@ def _restored(module: AdaptedModule, parts: dict[str, Tensor]) -> Mapping[str, T
             f"{float(wanted['alpha']):g}",
             "set the alpha it was made with",
         )
-    floats = {name: tensor.float() for name, tensor in parts.items() if name != "alpha"}
+    floats = {
+        name: parts[name].float().reshape(tensor.shape) for name, tensor in wanted.items() if name != "alpha"
+    }
     return {
         name: tensor
         for name, tensor in module.kind.restore(module.spec, floats).items()
         if name in module.tensors
     }
+
+
+def _sides(tensor: Tensor) -> tuple[int, ...]:
+    """Its shape without kernels of 1."""
+    shape = tuple(tensor.shape)
+    while shape and shape[-1] == 1:
+        shape = shape[:-1]
+    return shape
 
 
 def _take(module: AdaptedModule, tensors: Mapping[str, Tensor | None]) -> None:

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from curator.contract.errors import UserError
 from curator.contract.text import visible
-from train.adapters.adapter import by_module
+from train.adapters.adapter import Adapter, by_module
+from train.adapters.bundled import unbundled
 from train.adapters.key_styles import in_kohyas_names
 from train.adapters.reading import add_change
 from train.families.family import AdapterRoots
@@ -24,11 +25,17 @@ from train.weights.ldm_names import unet_file_names
 def apply_adapter(roots: AdapterRoots, tensors: Mapping[str, Tensor], strength: float = 1.0) -> int:
     """Add an adapter to the weights under `roots`; the number of modules changed.
 
+    Embeddings of words in the file change no weight: `train.adapters.bundled` finds them.
+
     Raises:
-        UserError: a module of the file has no place in the model, another size, or a kind or name that is not read.
+        UserError: a module of the file has no place in the model, another size, or a kind or name that is not read;
+            or there is none.
     """
     places = _named_places(roots)
-    parts = by_module(in_kohyas_names(tensors, len(roots.text_encoders)))
+    adapter, _ = unbundled(tensors)
+    if not adapter:
+        raise UserError("the file holds no module of an adapter", "give an adapter file (.safetensors)")
+    parts = by_module(in_kohyas_names(adapter, len(roots.text_encoders)))
     for name in sorted(parts):
         if name not in places:
             raise UserError(
@@ -37,6 +44,25 @@ def apply_adapter(roots: AdapterRoots, tensors: Mapping[str, Tensor], strength: 
             )
         add_change(places[name], name, parts[name], strength)
     return len(parts)
+
+
+def named_as_attached(
+    adapter: Adapter, roots: AdapterRoots, tensors: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
+    """The tensors of a file of any style Frieze reads, under the names `adapter` has for the modules of the model.
+
+    Modules the adapter does not have keep their names.
+
+    Raises:
+        UserError: a name of no known style.
+    """
+    places = _named_places(roots)
+    known = {id(module.host): module.name for module in (*adapter.modules, *adapter.idle)}
+    renamed: dict[str, Tensor] = {}
+    for name, tensor in in_kohyas_names(tensors, len(roots.text_encoders)).items():
+        module, _, leaf = name.partition(".")
+        renamed[f"{known.get(id(places.get(module)), module)}.{leaf}"] = tensor
+    return renamed
 
 
 def _named_places(roots: AdapterRoots) -> dict[str, nn.Module]:

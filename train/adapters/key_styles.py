@@ -17,8 +17,14 @@ from curator.contract.text import visible
 
 _KOHYA = ("lora_unet_", "lora_te")
 _WRAPPERS = ("base_model.model.", "model.diffusion_model.", "diffusion_model.")
-_UNET = ("unet.", "down_blocks.", "mid_block.", "up_blocks.", "conv_in.", "conv_out.", "time_embedding.")
-_UNET += (
+_UNET = (
+    "unet.",
+    "down_blocks.",
+    "mid_block.",
+    "up_blocks.",
+    "conv_in.",
+    "conv_out.",
+    "time_embedding.",
     "input_blocks.",
     "middle_block.",
     "output_blocks.",

@@ -21,6 +21,11 @@ def data_warnings(header: ManifestHeader, survey: Survey, recipe: Recipe) -> Ite
             r"mend the captions and freeze again; plain brackets are written \( and \)",
         )
     yield from _about_masks(header, survey, recipe)
+    if recipe.objective.prior_weight != 1.0 and not any(subset.is_reg for subset in header.subsets):
+        yield TrainingWarning(
+            "objective.prior_weight has no effect: the manifest has no regularisation images",
+            "freeze with a subset of them, or leave objective.prior_weight out",
+        )
     random = [visible(subset.name) for subset in header.subsets if subset.crop == "random"]
     if random and recipe.cache.latents == "memory":
         yield TrainingWarning(

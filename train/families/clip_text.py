@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
@@ -22,10 +22,11 @@ TOKENS = TOKENS_A_CHUNK + 2  # with the start and the end mark
 
 
 class Expansion(NamedTuple):
-    """A word of captions, and the tokens it is read as."""
+    """A word of captions, and the tokens it is read as; with `layers`, other ones for each layer that reads text."""
 
     word: re.Pattern[str]
     tokens: str
+    layers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,14 @@ class TextRules:
     @property
     def chunks(self) -> int:
         return self.max_tokens // TOKENS_A_CHUNK
+
+    @property
+    def of_layers(self) -> list[TextRules]:
+        """The rules for each layer of the UNet that reads text, where they differ; else these alone."""
+        if self.expansion is None or not self.expansion.layers:
+            return [self]
+        word = self.expansion.word
+        return [replace(self, expansion=Expansion(word, tokens)) for tokens in self.expansion.layers]
 
 
 PLAIN_TEXT = TextRules()

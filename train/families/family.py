@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
 from curator.contract.base_model.prediction import Prediction
+from train.families.clip_text import TextRules
 from train.families.conditioning import Conditioning, Framing
 from train.families.vae import Moments
 
@@ -42,6 +43,7 @@ class Family(Protocol):
     vae: AutoencoderKL
     text_encoders: tuple[TextEncoder, ...]
     tokenizers: tuple[CLIPTokenizer, ...]
+    text: TextRules
     scheduler_config: Mapping[str, Any]
     spare: Mapping[str, Tensor]  # of a single file and read by nothing: kept for saving one
 

@@ -9,10 +9,11 @@ from typing import Any
 
 from diffusers import DDIMScheduler
 
-from curator.contract.base_model.check import check_clip_skip, check_family
+from curator.contract.base_model.check import check_clip_skip, check_facts, check_family
 from curator.contract.base_model.facts import BaseModelFacts, facts_of_file, facts_of_folder
 from curator.contract.base_model.prediction import choose
 from curator.contract.errors import UserError
+from curator.contract.recipe.checks import TrainingWarning
 from curator.contract.recipe.recipe import Model
 from curator.contract.text import visible
 from train.families.base import ModelParts
@@ -71,6 +72,25 @@ def load_of_recipe(model: Model, text: TextRules, warn: Callable[[str, str], Non
         text=text,
         warn=warn,
     )
+
+
+def doubts_of(model: Model) -> list[TrainingWarning]:
+    """What a user should hear of a recipe's base model: one on this disk is read whole, of a hub's the configuration.
+
+    Raises:
+        UserError: as `load_family`.
+    """
+    told: list[TrainingWarning] = []
+
+    def warn(what: str, hint: str) -> None:
+        told.append(TrainingWarning(what, hint))
+
+    if Path(model.path).exists():
+        load_of_recipe(model, PLAIN_TEXT, warn)
+        return told
+    if not _HUB_NAME.fullmatch(model.path):
+        raise _no_model(model.path)
+    return check_facts(model, facts_of_folder(fetch_about(model.path)))
 
 
 def config_of(path: str, family: str = "auto") -> tuple[str, Path]:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
+from torch import Tensor
+
 from train.families import clip_text
 from train.families.base import StableDiffusion
+from train.families.clip_text import TextRules
 from train.families.conditioning import Conditioning, Framing
 from train.families.family import AdapterRoots, BaseFacts
 
@@ -39,10 +43,16 @@ class Sd1(StableDiffusion):
     def condition(self, captions: Sequence[str], _framings: Sequence[Framing]) -> Conditioning:
         """Hidden states [n, tokens, width] of the `clip_skip`-th layer from the end, then the final norm (S027).
 
-        The UNet is not told how images were cut.
+        The UNet is not told how images were cut. Where its layers are told different texts, their tokens follow each
+        other.
         """
-        ids, weights = clip_text.tokenize(self.tokenizers[0], captions, self.text)
+        return Conditioning(
+            torch.cat([self._states(captions, rules) for rules in self.text.of_layers], dim=1)
+        )
+
+    def _states(self, captions: Sequence[str], rules: TextRules) -> Tensor:
+        ids, weights = clip_text.tokenize(self.tokenizers[0], captions, rules)
         (encoder,) = self.text_encoders
         states = encoder(ids.to(self.unet.device), output_hidden_states=True).hidden_states[-self.clip_skip]
         states = getattr(encoder, "text_model", encoder).final_layer_norm(states)
-        return Conditioning(clip_text.joined(states, weights, self.text))
+        return clip_text.joined(states, weights, rules)

@@ -13,8 +13,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from curator.contract.epoch_plan import Sample
-from curator.contract.keyed import Purpose, below, key, uniform
-from curator.contract.recipe.recipe import Objective
+from curator.contract.keyed import Purpose, key, uniform
+from curator.contract.recipe.objective import Objective
 
 
 def keyed_normal(shape: Sequence[int], *parts: int) -> Tensor:
@@ -33,6 +33,8 @@ def _noise_of(sample: Sample, latent: Tensor, seed: int, rule: Objective) -> Ten
     noise = keyed_normal(latent.shape, seed, *sample, Purpose.NOISE)
     if rule.noise_offset:
         size = rule.noise_offset
+        if rule.noise_offset_random:
+            size *= uniform(seed, *sample, Purpose.OFFSET, 1)
         if rule.adaptive_noise_scale:
             means = latent.mean(dim=(1, 2), keepdim=True).abs()
             size = (size + rule.adaptive_noise_scale * means).clamp(min=0.0)
@@ -61,6 +63,15 @@ def posterior_noise(samples: Sequence[Sample], shape: Sequence[int], seed: int) 
     return torch.stack([keyed_normal(shape, seed, *sample, Purpose.LATENT) for sample in samples])
 
 
-def sample_timesteps(samples: Sequence[Sample], count: int, seed: int) -> Tensor:
-    """A timestep for each sample, uniform in [0, count)."""
-    return torch.tensor([below(count, seed, *sample, Purpose.TIMESTEP) for sample in samples])
+def perturbed_noise(samples: Sequence[Sample], noise: Tensor, seed: int, rule: Objective) -> Tensor:
+    """The noise [n, c, h, w] that the model sees, where its target stays `noise` (Ning 2023)."""
+    if not rule.ip_noise_gamma:
+        return noise
+    return torch.stack([_perturbed(*pair, seed, rule) for pair in zip(samples, noise, strict=True)])
+
+
+def _perturbed(sample: Sample, noise: Tensor, seed: int, rule: Objective) -> Tensor:
+    size = rule.ip_noise_gamma
+    if rule.ip_noise_random:
+        size *= uniform(seed, *sample, Purpose.IP_NOISE, 1)
+    return noise + size * keyed_normal(noise.shape, seed, *sample, Purpose.IP_NOISE)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
 
 from accelerate import Accelerator
 
+from curator.contract.locations import MODEL_HASHES
 from curator.contract.recipe.identity import knobs_of
 from curator.contract.recipe.recipe import Recipe
 from curator.contract.recipe.toml_file import load_recipe, values_of
@@ -31,6 +32,7 @@ from train.prepare.stages import Material, load_trainable, make_reader, make_ste
 from train.report import Reporter
 from train.resume import Identity, State, newest_state
 from train.weights.metadata import Record
+from train.weights.model_hashes import hashes_beside
 
 
 def prepare(run: RunFolder, make_reporter: Callable[[bool], Reporter], signals: StopSignals) -> Job:
@@ -56,7 +58,16 @@ def prepare(run: RunFolder, make_reporter: Callable[[bool], Reporter], signals: 
     reporter.emit(_started(plan, state, accelerator))
     reader = make_reader(material, recipe, accelerator)
     latents = load_latents(reader, recipe, model.family, process)
-    record = Record(info, recipe, manifest.header, material.survey, plan, model.family.facts, _made_at(info))
+    record = Record(
+        info,
+        recipe,
+        manifest.header,
+        material.survey,
+        plan,
+        model.family.facts,
+        _made_at(info),
+        _hashes(run, recipe, reporter),
+    )
     _start_trackers(accelerator, recipe, reporter)
     return Job(
         run=run,
@@ -100,6 +111,13 @@ def _saved_state(run: RunFolder, identity: Identity, reporter: Reporter) -> Stat
         )
 
     return newest_state(run.state_dir, identity, passed_over)
+
+
+def _hashes(run: RunFolder, recipe: Recipe, reporter: Reporter) -> Callable[[], Mapping[str, str]]:
+    """Of the base model's files, for the process that writes."""
+    if not reporter.is_main_process:
+        return dict
+    return hashes_beside(run.path / MODEL_HASHES, recipe.model.path, recipe.model.vae)
 
 
 def _made_at(info: RunInfo) -> float:

@@ -15,7 +15,6 @@ from train.families.clip_text import TextRules
 from train.families.family import Family
 from train.families.load import load_of_recipe
 from train.job import Process
-from train.trained.embeddings import expansion_of
 from train.trained.table import TRAINED
 from train.trained.trained import Trained
 
@@ -33,15 +32,14 @@ def load_model(
     row.mark(family, recipe)
     half = recipe.precision.mixed == "bf16"
     family.place(device, torch.bfloat16 if half else torch.float32)
-    trained = row.make(family, recipe)
+    trained = row.make(family, recipe, warn)
     if recipe.precision.gradient_checkpointing:
         family.use_gradient_checkpointing(text=trained.trains_text)
     return family, trained
 
 
 def _text_rules(recipe: Recipe) -> TextRules:
-    word = expansion_of(recipe.embeddings) if recipe.trains == "embeddings" else None
-    return TextRules(recipe.text.weighted_captions, recipe.text.max_tokens, word)
+    return TextRules(recipe.text.weighted_captions, recipe.text.max_tokens)
 
 
 def load_latents(reader: BatchReader, recipe: Recipe, family: Family, process: Process) -> Latents:

@@ -9,16 +9,18 @@ from curator.contract.errors import UserError
 from curator.contract.manifest.digest import verify_files
 from curator.contract.manifest.manifest import Manifest, open_manifest
 from curator.contract.recipe.checks import bracket_warnings, recipe_warnings
+from curator.contract.recipe.objective import Objective
 from curator.contract.recipe.recipe import Recipe
 from curator.contract.run.run_folder import RunInfo
 from curator.contract.run.run_length import TrainingPlan
+from curator.contract.run.schedule_doubts import schedule_warnings
 from curator.contract.text import visible
 from train.data.dataset import evenly_spread, picture_of
 from train.data.survey import CountedManifest, Survey
 from train.data.warnings import data_warnings
-from train.families.family import Family
+from train.families.family import BaseFacts, Family
 from train.report import Reporter
-from train.trained.embeddings import expansion_of
+from train.trained.embeddings import word_of
 from train.trained.trained import Trained
 
 _CAPTIONS_CHECKED = 200
@@ -63,10 +65,11 @@ def check_images(manifest: Manifest, recipe: Recipe, reporter: Reporter) -> Surv
     return counted.survey()
 
 
-def warn(manifest: Manifest, survey: Survey, recipe: Recipe, reporter: Reporter) -> None:
+def warn(manifest: Manifest, survey: Survey, recipe: Recipe, total_steps: int, reporter: Reporter) -> None:
     """Report what can be trained but may not be what was meant."""
     for warning in (
         *recipe_warnings(recipe),
+        *schedule_warnings(recipe, total_steps),
         *bracket_warnings(manifest, recipe),
         *data_warnings(manifest.header, survey, recipe),
     ):
@@ -93,12 +96,35 @@ def check_word(manifest: Manifest, recipe: Recipe) -> None:
     """
     if recipe.trains != "embeddings":
         return
-    word = expansion_of(recipe.embeddings).word
+    word = word_of(recipe.embeddings)
     rows = evenly_spread(len(manifest), _CAPTIONS_CHECKED)
     if not any(word.search(picture_of(manifest, row).plain_caption) for row in rows):
         raise UserError(
             f"no caption has the word '{visible(recipe.embeddings.word)}', whose embeddings shall be trained",
             "freeze with it as a trigger, or set embeddings.word to one that is there",
+        )
+
+
+def check_objective(objective: Objective, facts: BaseFacts, timesteps: int) -> None:
+    """Refuse what the recipe alone cannot tell to be idle: the model says what it predicts, and in how many steps.
+
+    Raises:
+        UserError: a weight for the other kind of prediction, or no timestep that the model has.
+    """
+    predicts = {"epsilon": "noise", "v_prediction": "v"}[facts.prediction]
+    if objective.scale_v_like_noise and predicts != "v":
+        raise UserError(
+            f"objective.scale_v_like_noise would have no effect: the model predicts {predicts}",
+            "leave it out",
+        )
+    if objective.v_like_loss and predicts != "noise":
+        raise UserError(
+            f"objective.v_like_loss would have no effect: the model predicts {predicts}", "leave it out"
+        )
+    if objective.timesteps.start >= timesteps:
+        raise UserError(
+            f"objective.timesteps.start is {objective.timesteps.start}, and the model has {timesteps} timesteps",
+            "lower it",
         )
 
 
@@ -110,8 +136,11 @@ def check_disk(run_folder: Path, recipe: Recipe, plan: TrainingPlan, trained: Tr
         plan.total_epochs // save.every_epochs if save.every_epochs else 0
     )
     kept = min(saves, save.keep_last + 1) if save.keep_last else saves
-    weights = numbers * (4 if save.dtype == "fp32" else 2) * (kept + 1)
-    needed = weights + numbers * 4 * 3 * 3 + _SPARE_BYTES
+    is_averaged = recipe.ema.decay > 0
+    copies = 2 if is_averaged and recipe.ema.save == "both" else 1
+    weights = numbers * (4 if save.dtype == "fp32" else 2) * (kept + 1) * copies
+    state = round(numbers * (4 + recipe.optimizer.facts.state_bytes + (4 if is_averaged else 0)))
+    needed = weights + 3 * state + _SPARE_BYTES
     free = shutil.disk_usage(run_folder).free
     if needed > free:
         raise UserError(

@@ -18,11 +18,13 @@ from train.data.latents import Latents
 from train.data.quarantine import Quarantine
 from train.data.survey import Survey
 from train.families.family import Family
-from train.optim.optimizers import make_optimizer
+from train.optim.optimizers import check_optimizer, make_optimizer
 from train.prepare.load import load_model
-from train.prepare.refuse import check_images, check_word, warn
+from train.prepare.refuse import check_images, check_objective, check_word, warn
 from train.report import Reporter
 from train.step import Stepper
+from train.trained.ema import Averaged
+from train.trained.optimizer_average import averaged
 from train.trained.trained import Trained
 
 
@@ -52,8 +54,9 @@ def survey_material(manifest: Manifest, recipe: Recipe, processes: int, reporter
     """
     check_word(manifest, recipe)
     survey = check_images(manifest, recipe, reporter)
-    warn(manifest, survey, recipe, reporter)
-    return Material(manifest, survey, plan_training(manifest.spans, recipe, processes))
+    plan = plan_training(manifest.spans, recipe, processes)
+    warn(manifest, survey, recipe, plan.total_steps, reporter)
+    return Material(manifest, survey, plan)
 
 
 def load_trainable(recipe: Recipe, device: torch.device, reporter: Reporter) -> Trainable:
@@ -62,9 +65,20 @@ def load_trainable(recipe: Recipe, device: torch.device, reporter: Reporter) -> 
     Raises:
         UserError: there is no such model, or it cannot be trained by this recipe.
     """
+    check_optimizer(recipe.optimizer)
     reporter.phase("loading the model")
     family, trained = load_model(recipe, device, reporter.warn)
-    return Trainable(family, trained, make_optimizer(recipe.optimizer, trained.groups))
+    check_objective(recipe.objective, family.facts, len(family.alphas_cumprod))
+    optimizer = make_optimizer(recipe.optimizer, trained.groups)
+    if recipe.optimizer.name.startswith("paged_") and device.type != "cuda":
+        reporter.warn(
+            f"{recipe.optimizer.name} keeps its state in plain memory: there is no NVIDIA GPU",
+            "nothing to do: the weights come out the same",
+        )
+    trained = averaged(trained, optimizer)
+    if recipe.ema.decay and reporter.is_main_process:  # the only one that evaluates, samples and saves
+        trained = Averaged(trained, recipe.ema)
+    return Trainable(family, trained, optimizer)
 
 
 def make_reader(material: Material, recipe: Recipe, accelerator: Accelerator) -> BatchReader:

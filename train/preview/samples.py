@@ -8,17 +8,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from PIL import Image, PngImagePlugin
 from torch import Tensor
 
 from curator.contract.files.whole_files import drafted_file
+from curator.contract.prompts.lines import Prompt
+from curator.contract.recipe.checks import read_sample_prompts
 from curator.contract.recipe.recipe import SamplePictures
 from train.families.conditioning import Conditioning, whole
 from train.families.family import Family
-from train.preview.samplers import make_sampler
+from train.preview.samplers import advance, make_sampler
 
 
 class SamplingStoppedError(Exception):
@@ -40,23 +41,26 @@ class Wanted:
 
 
 def wanted_pictures(recipe: SamplePictures, native_side: int) -> list[Wanted]:
-    """One image a prompt; seeds count up. A side that is not given is `native_side` pixels long."""
+    """One image a prompt: what its line gives, the recipe's for the rest; seeds count up.
+
+    A side that neither gives is `native_side` pixels long.
+    """
     return [
-        _wanted(recipe, prompt, recipe.seed + index, native_side)
-        for index, prompt in enumerate(recipe.prompts)
+        _wanted(recipe, read.prompt, recipe.seed + index, native_side)
+        for index, read in enumerate(read_sample_prompts(recipe))
     ]
 
 
-def _wanted(recipe: SamplePictures, prompt: str, seed: int, native_side: int) -> Wanted:
+def _wanted(recipe: SamplePictures, given: Prompt, seed: int, native_side: int) -> Wanted:
     return Wanted(
-        prompt=prompt,
-        negative=recipe.negative,
-        seed=seed,
-        steps=recipe.steps,
-        cfg=recipe.cfg,
-        width=recipe.width or native_side,
-        height=recipe.height or native_side,
-        sampler=recipe.sampler,
+        prompt=given.prompt,
+        negative=recipe.negative if given.negative_prompt is None else given.negative_prompt,
+        seed=seed if given.seed is None else given.seed,
+        steps=given.steps or recipe.steps,
+        cfg=recipe.cfg if given.scale is None else given.scale,
+        width=given.width or recipe.width or native_side,
+        height=given.height or recipe.height or native_side,
+        sampler=given.sampler or recipe.sampler,
     )
 
 
@@ -82,7 +86,7 @@ def make_picture(
             raise SamplingStoppedError
         scaled = scheduler.scale_model_input(latents, timestep)
         predicted = _guided(family, scaled, timestep, conditioning, wanted.cfg if guided else None)
-        latents = _advance(scheduler, predicted, timestep, latents, generator)
+        latents = advance(scheduler, predicted, timestep, latents, generator)
     return to_picture(family.decode(latents)[0])
 
 
@@ -97,26 +101,20 @@ def _guided(
     return without + cfg * (with_prompt - without)
 
 
-def _advance(
-    scheduler: Any, predicted: Tensor, timestep: Tensor, latents: Tensor, generator: torch.Generator
-) -> Tensor:
-    """One scheduler step; the generator is the image's own, for samplers that add noise."""
-    return scheduler.step(predicted, timestep, latents, generator=generator).prev_sample
-
-
 def to_picture(pixels: Tensor) -> Image.Image:
     """[3, h, w] in -1..1 to an 8-bit image."""
     values = ((pixels.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
     return Image.fromarray(values.permute(1, 2, 0).cpu().numpy())
 
 
-def write_picture(path: Path, picture: Image.Image, wanted: Wanted, step: int) -> None:
+def write_picture(path: Path, picture: Image.Image, wanted: Wanted, step: int | None = None) -> None:
     """A PNG that says how it was made, in the words image browsers for Stable Diffusion read."""
+    trained = "" if step is None else f", Training step: {step}"
     about = PngImagePlugin.PngInfo()
     about.add_itxt(
         "parameters",
         f"{wanted.prompt}\nNegative prompt: {wanted.negative}\nSteps: {wanted.steps}, Sampler: {wanted.sampler}, "
-        f"CFG scale: {wanted.cfg}, Seed: {wanted.seed}, Size: {wanted.width}x{wanted.height}, Training step: {step}",
+        f"CFG scale: {wanted.cfg}, Seed: {wanted.seed}, Size: {wanted.width}x{wanted.height}{trained}",
     )
     with drafted_file(path) as draft:
         picture.save(draft, format="PNG", pnginfo=about)

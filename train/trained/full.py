@@ -49,6 +49,9 @@ class FullFinetune:
     def trains_text(self) -> bool:
         return any(part != "unet" for part, _, _ in _trained(self._family))
 
+    def stepped(self) -> None:
+        """Nothing follows them."""
+
     def at_rest(self) -> AbstractContextManager[None]:
         """The weights are judged as they are."""
         return nullcontext()

@@ -48,6 +48,10 @@ class Trained(Protocol):
         """Whether gradients go through the text encoders."""
         ...
 
+    def stepped(self) -> None:
+        """Follow what an optimiser step has just done to the weights."""
+        ...
+
     def at_rest(self) -> AbstractContextManager[None]:
         """The weights as they are judged, sampled and saved, within the block."""
         ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,19 +17,19 @@ from torch import Tensor
 from curator.contract.errors import UserError
 from curator.contract.files.picture_file import file_sha256
 from curator.contract.files.whole_files import drafted_file
+from train.weights.file_hashes import legacy_hash
 
 Stored = Literal["fp32", "fp16", "bf16"]
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
 
 def write_lora(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str], stored: Stored) -> str:
-    """Write the file, with the hash of its tensors added to the metadata; the sha256 of the whole file.
+    """Write the file, with the hashes of its tensors added to the metadata; the sha256 of the whole file.
 
     Only floating-point tensors take the precision.
     """
     kept = {name: _as_stored(tensors[name], stored) for name in sorted(tensors)}
-    digest = tensor_hash(kept)
-    sealed = {**metadata, "modelspec.hash_sha256": f"0x{digest}", "sshs_model_hash": digest}
+    sealed = {**metadata, **_hashes(kept, metadata)}
     with drafted_file(path) as draft:
         save_file(kept, draft, sealed)
     return file_sha256(path)
@@ -38,11 +39,20 @@ def _as_stored(tensor: Tensor, stored: Stored) -> Tensor:
     return (tensor.to(DTYPES[stored]) if tensor.is_floating_point() else tensor).contiguous()
 
 
-def tensor_hash(tensors: Mapping[str, Tensor]) -> str:
-    """sha256 of the tensor bytes alone, in the file's order: what modelspec calls hash_sha256 (S090)."""
-    body = save(dict(tensors))
+def _hashes(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> dict[str, str]:
+    """Hashes as modelspec (hash_sha256, S090) and kohya define them.
+
+    The sha256 is of the tensor bytes alone, in the file's order; the old short one is of a file that would hold no
+    metadata but kohya's own, so that a title changed later does not change it.
+    """
+    body = save(dict(tensors), {name: value for name, value in metadata.items() if name.startswith("ss_")})
     header = int.from_bytes(body[:8], "little")
-    return hashlib.sha256(memoryview(body)[8 + header :]).hexdigest()
+    digest = hashlib.sha256(memoryview(body)[8 + header :]).hexdigest()
+    return {
+        "modelspec.hash_sha256": f"0x{digest}",
+        "sshs_model_hash": digest,
+        "sshs_legacy_hash": legacy_hash(io.BytesIO(body)),
+    }
 
 
 def read_lora(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

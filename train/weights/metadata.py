@@ -6,6 +6,7 @@ Only what is known to be true is written; every value is a string, as readers of
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import PurePath
@@ -13,6 +14,7 @@ from pathlib import PurePath
 from curator.contract.manifest.header import ManifestHeader
 from curator.contract.recipe.adapter import Adapter
 from curator.contract.recipe.recipe import Recipe
+from curator.contract.recipe.schedule import steps_of
 from curator.contract.run.run_folder import RunInfo
 from curator.contract.run.run_length import TrainingPlan
 from curator.contract.text import visible
@@ -31,6 +33,9 @@ class Record:
     plan: TrainingPlan
     base: BaseFacts
     started_at: float
+    hashes: Callable[[], Mapping[str, str]] = (
+        dict  # of the base model's files; asked for when a file is written
+    )
 
 
 _WHAT = {"adapter": "/lora", "full": "", "embeddings": "/textual-inversion"}
@@ -44,6 +49,7 @@ def weights_metadata(record: Record, step: int, now: float) -> dict[str, str]:
         **_of_length(record, step, now),
         **_of_training(record),
         **_of_data(record),
+        **record.hashes(),
     }
 
 
@@ -157,7 +163,7 @@ def _of_training(record: Record) -> dict[str, str]:
         "ss_optimizer": f"{rates.name}(betas=({rates.beta1}, {rates.beta2}),weight_decay={rates.weight_decay})",
         "ss_max_grad_norm": str(rates.max_grad_norm),
         "ss_lr_scheduler": schedule.name,
-        "ss_lr_warmup_steps": str(schedule.warmup_steps),
+        "ss_lr_warmup_steps": str(steps_of(schedule.warmup_steps, record.plan.total_steps)),
         "ss_gradient_checkpointing": str(recipe.precision.gradient_checkpointing),
         "ss_gradient_accumulation_steps": str(recipe.batch.accumulate),
         "ss_batch_size_per_device": str(recipe.batch.size),
@@ -170,7 +176,15 @@ def _of_training(record: Record) -> dict[str, str]:
         "ss_adaptive_noise_scale": str(objective.adaptive_noise_scale or None),
         "ss_multires_noise_iterations": str(objective.multires_noise_levels or None),
         "ss_multires_noise_discount": str(objective.multires_noise_discount),
-        "ss_loss_type": "l2",
+        "ss_noise_offset_random_strength": str(objective.noise_offset_random),
+        "ss_ip_noise_gamma": str(objective.ip_noise_gamma or None),
+        "ss_ip_noise_gamma_random_strength": str(objective.ip_noise_random),
+        "ss_debiased_estimation": str(objective.debiased),
+        "ss_prior_loss_weight": str(objective.prior_weight),
+        "ss_loss_type": objective.loss,
+        "ss_huber_schedule": objective.huber.schedule,
+        "ss_huber_c": str(objective.huber.c),
+        "ss_huber_scale": str(objective.huber.scale),
     }
 
 

@@ -9,57 +9,21 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 import torch
 from torch import Tensor
 
 from train.models.layout import Planned
+from train.weights.file_hashes import LEGACY_DIGITS, legacy_hash
 
 _NAMES = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16"}
-_LEGACY_START, _LEGACY_BYTES, _LEGACY_DIGITS = 0x100000, 0x10000, 8
 _SHA256_ZEROS = "0" * 64
 _PLACEHOLDERS = {
     "modelspec.hash_sha256": f"0x{_SHA256_ZEROS}",
     "sshs_model_hash": _SHA256_ZEROS,
-    "sshs_legacy_hash": "0" * _LEGACY_DIGITS,
+    "sshs_legacy_hash": "0" * LEGACY_DIGITS,
 }
-
-
-@dataclass(frozen=True)
-class FileHashes:
-    """Hashes of a safetensors file: of all its bytes, of those behind the header, and of the 64 KiB behind 1 MiB."""
-
-    sha256: str
-    tensors: str
-    legacy: str
-
-    @property
-    def autov2(self) -> str:
-        """The short hash that model sites show (S091)."""
-        return self.sha256[:10]
-
-    @property
-    def autov3(self) -> str:
-        """The short hash that does not change with the metadata."""
-        return self.tensors[:12]
-
-
-def hashes_of(path: Path) -> FileHashes:
-    """The hashes of a file on the disk; raises `OSError`."""
-    with path.open("rb") as file:
-        whole = hashlib.file_digest(file, "sha256").hexdigest()
-        file.seek(0)
-        file.seek(8 + int.from_bytes(file.read(8), "little"))
-        tensors = hashlib.file_digest(file, "sha256").hexdigest()
-        return FileHashes(whole, tensors, _legacy(file))
-
-
-def _legacy(file: BinaryIO) -> str:
-    file.seek(_LEGACY_START)
-    return hashlib.sha256(file.read(_LEGACY_BYTES)).hexdigest()[:_LEGACY_DIGITS]
 
 
 def write_tensors(
@@ -82,7 +46,7 @@ def write_tensors(
     with path.open("r+b") as file:
         found = digest.hexdigest()
         known = {**sealed, "modelspec.hash_sha256": f"0x{found}", "sshs_model_hash": found}
-        known["sshs_legacy_hash"] = _legacy(file)
+        known["sshs_legacy_hash"] = legacy_hash(file)
         file.seek(0)
         file.write(_header(plan, known, dtype))
 

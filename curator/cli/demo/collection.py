@@ -44,12 +44,14 @@ def hand_made_tags() -> dict[str, str]:
 
 
 def lay_out(folder: Path) -> int:
-    """Copy the photographs into `folder`, each with its tags beside it; gives how many."""
+    """Copy the photographs that are not there yet into `folder`, each with its tags beside it; gives how many."""
     source, tags = photographs(), hand_made_tags()
     folder.mkdir(parents=True, exist_ok=True)
     for name, caption in tags.items():
         if not (source / name).is_file():
             raise UserError(f"scikit-image no longer has {name}", "install scikit-image 0.26")
-        shutil.copyfile(source / name, folder / name)
+        if (folder / name).exists():
+            continue
         (folder / name).with_suffix(".txt").write_text(caption + "\n", "utf-8")
+        shutil.copyfile(source / name, folder / name)
     return len(tags)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from curator.cli.demo.collection import RULE, SUBSETS, lay_out
+from curator.cli.demo.ingredients import bring
 from curator.cli.demo.report import Outcome, tell
 from curator.cli.shared.output import say, stderr_console
 from curator.cli.shared.typer_apps import single
@@ -27,7 +28,7 @@ from curator.contract.text import visible
 if TYPE_CHECKING:
     from curator.contract.run.run_folder import RunFolder
     from curator.runs.fold import RunView
-    from curator.session.freezing import FrozenManifest
+    from curator.session.manifests import FrozenManifest
     from curator.session.session import Session
 
 _PROMPTS = (
@@ -44,10 +45,20 @@ def demo(
     folder: Annotated[
         Path, typer.Argument(metavar="[DIR]", help="Folder to make; a demo made before is replaced.")
     ] = Path("demo"),
+    prepare: Annotated[
+        bool,
+        typer.Option(
+            "--prepare", help="Only bring the photographs and an untaught tiny model, where they are not yet."
+        ),
+    ] = False,
 ) -> None:
     """Make a small collection and a tiny model, freeze, train a LoRA, verify it. Takes some minutes."""
     from curator.session.session import Session
 
+    if prepare:
+        _refuse_other(folder)
+        bring(folder)
+        return
     started = time.monotonic()
     _clear(folder)
     count = lay_out(folder / "pictures")
@@ -68,16 +79,21 @@ def demo(
 
 def _clear(folder: Path) -> None:
     """A demo made before is replaced; anything else is left alone."""
+    _refuse_other(folder)
+    _stop_living_runs(folder)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    (folder / DEMO_MARKER).touch()
+
+
+def _refuse_other(folder: Path) -> None:
+    """Whether a demo can be made in `folder`."""
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{visible(str(folder))} is a file", "name another folder: frieze demo DIR")
     if folder.is_dir() and any(folder.iterdir()) and not (folder / DEMO_MARKER).exists():
         raise UserError(
             f"{visible(str(folder))} is not empty and no demo", "name another folder: frieze demo DIR"
         )
-    _stop_living_runs(folder)
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    (folder / DEMO_MARKER).touch()
 
 
 def _stop_living_runs(folder: Path) -> None:

@@ -9,17 +9,20 @@ import contextlib
 import errno
 import os
 import sys
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn, TextIO, cast
 
+from curator.cli.shared.output import held_back
 from curator.contract.errors import UserError
 from curator.contract.exit_codes import ExitCode
 from curator.contract.text import visible
 
 _NO_STDOUT = UserError("there is no stdout to write to", "redirect it to a file, or to /dev/null")
 _DISK_FULL = UserError("the disk is full", "free space; nothing is half-written")
+_STDOUT_FULL = UserError(
+    "the disk is full where stdout goes", "what is printed is cut off; changes that were asked for are made"
+)
 
 
 def exit_code_of(command: Callable[[], int]) -> int:
@@ -29,18 +32,21 @@ def exit_code_of(command: Callable[[], int]) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a terminal that is not UTF-8 must not end a listing
             cast("_Reconfigurable", stream).reconfigure(errors="backslashreplace")
+    code: int = ExitCode.DONE
     try:
         code = command()
         sys.stdout.flush()
+        if held_back:
+            raise held_back.pop()
     except UserError as error:
         return _refused(error)
     except KeyboardInterrupt as interrupt:
         _say(str(interrupt) or "interrupted; nothing is half-written")
         return ExitCode.INTERRUPTED
     except BrokenPipeError:
-        return _reader_gone()
+        _to_nowhere()  # whoever read our output has seen enough (`frieze ls | head`)
     except OSError as error:
-        return _refused(_DISK_FULL) if error.errno == errno.ENOSPC else _bug()
+        return _disk_full() if error.errno == errno.ENOSPC else _bug()
     except Exception:  # noqa: BLE001  # whatever is left is a bug; a person gets one line, we get the traceback
         return _bug()
     return code
@@ -76,16 +82,26 @@ def _refused(error: UserError) -> int:
     return error.code
 
 
-def _reader_gone() -> int:
-    """Whoever read our output has seen enough (`frieze ls | head`)."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the flush at exit has somewhere to go
-    return ExitCode.DONE
+def _disk_full() -> int:
+    try:
+        os.write(sys.stdout.fileno(), b"\n")  # what is printed is cut off in any case
+    except OSError:
+        _to_nowhere()
+        return _refused(_STDOUT_FULL)
+    return _refused(_DISK_FULL)
+
+
+def _to_nowhere() -> None:
+    """Let stdout go nowhere, so that the flush at exit does not fail once more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _bug() -> int:
     try:
         path = _write_traceback()
     except OSError:
+        import traceback
+
         traceback.print_exc()
         return ExitCode.BUG
     _say(f"frieze: this is a bug in Frieze; what happened is written in {visible(str(path))}")
@@ -93,6 +109,8 @@ def _bug() -> int:
 
 
 def _write_traceback() -> Path:
+    import traceback  # with all that it needs to show source lines: for the one command that fails
+
     folder = state_folder()
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"crash-{os.getpid()}.txt"

@@ -8,37 +8,79 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from curator.cli.shared.output import counted, put, say
+from curator.cli.shared.output import counted, put, put_json, say, tell
 from curator.contract.errors import UserError
 from curator.contract.exit_codes import ExitCode
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
+    from curator.cli.shared.selection import Selection
     from curator.session.edits import Edit
     from curator.session.session import Session
 
 
-def change(session: Session, edit: Edit, filter: str, *, dry_run: bool, yes: bool) -> None:
-    """Do `edit` to the images of `filter`; says how many change, and asks first where there are several.
+def change(
+    session: Session, edit: Edit, images: Selection, *, dry_run: bool, yes: bool, as_json: bool = False
+) -> None:
+    """Do `edit` to `images`; says how many change, and asks first where there are several.
 
     Raises:
         UserError: several images would change and nobody can be asked.
     """
-    change_images(session, edit, session.images.select(filter).ids.tolist(), dry_run=dry_run, yes=yes)
+    found = images.of(session)
+    ids, unknown = found.ids.tolist(), found.unknown_tags
+    change_images(session, edit, ids, dry_run=dry_run, yes=yes, as_json=as_json, unknown_tags=unknown)
 
 
-def change_images(session: Session, edit: Edit, ids: Sequence[int], *, dry_run: bool, yes: bool) -> None:
-    """Do `edit` to the images `ids`, as `change` does."""
+def change_images(
+    session: Session,
+    edit: Edit,
+    ids: Sequence[int],
+    *,
+    dry_run: bool,
+    yes: bool,
+    as_json: bool = False,
+    unknown_tags: Sequence[str] = (),
+) -> None:
+    """Do `edit` to the images `ids`, as `change` does; `unknown_tags` are those of the filter that nobody has."""
     count = session.edits.preview(edit, ids)
     if dry_run or not count:
-        put(
-            f"{count} of {counted(len(ids))} would change" if dry_run else f"0 of {counted(len(ids))} changed"
-        )
+        put_edit(len(ids), count, dry_run=dry_run, as_json=as_json, unknown_tags=unknown_tags)
         return
     if count > 1 and not yes:
         ask(count)
     commit = session.edits.apply(edit, ids)
-    put(f"{commit.images_changed} of {counted(len(ids))} changed: {visible(commit.what)}")
+    made = [commit.id] if commit.id else []
+    put_edit(
+        len(ids), commit.images_changed, made, commit.what, dry_run=False, as_json=as_json, unknown_tags=unknown_tags
+    )  # fmt: skip
+
+
+def put_edit(
+    matched: int,
+    changed: int,
+    commits: Sequence[int] = (),
+    what: str | None = None,
+    *,
+    dry_run: bool,
+    as_json: bool,
+    unknown_tags: Sequence[str] = (),
+) -> None:
+    """Say what an edit did, or would do."""
+    if as_json:
+        from curator.cli.schemas.edits import EditReport, edit_counts
+
+        report: EditReport = {
+            "schema": "frieze/edit/1",
+            **edit_counts(matched, changed, commits, dry_run=dry_run),
+            "what": what,
+            "unknown_tags": unknown_tags,
+        }
+        put_json(report)
+    elif dry_run:
+        put(f"{changed} of {counted(matched)} would change")
+    else:
+        tell(f"{changed} of {counted(matched)} changed" + (f": {visible(what)}" if what else ""))
 
 
 def ask(count: int) -> None:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from curator.cli.shared.output import put, say, stdout_console
+from curator.cli.shared.output import is_quiet, put, say, stdout_console, warn
 from curator.contract.errors import UserError
 from curator.contract.exit_codes import ExitCode
 from curator.contract.text import visible
@@ -36,6 +36,8 @@ def follow(run: RunFolder, *, as_json: bool = False) -> RunView:
     try:
         if as_json:
             _report(follower, lambda events: map(to_line, events))
+        elif is_quiet():
+            _report(follower, lambda _: ())
         elif sys.stdout.isatty():
             _watch(follower)
         else:
@@ -77,7 +79,7 @@ def _report(follower: Follower, lines: Callable[[Sequence[Event]], Iterable[str]
         sys.stdout.flush()
         if follower.is_over:
             if view.damaged_lines:
-                say(f"damaged lines of the event log, passed over: {view.damaged_lines}")
+                warn(f"damaged lines of the event log, passed over: {view.damaged_lines}")
             return
         time.sleep(_LOOK_S)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from curator.cli.shared.output import counted, say
 from curator.cli.shared.progress import progress_shown
@@ -12,6 +12,7 @@ from curator.contract.locations import LOG
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
+    from curator.cli.schemas.models import JobRow
     from curator.contract.run.run_folder import RunFolder
     from curator.session.proposals import JobView
     from curator.session.session import Session
@@ -27,7 +28,7 @@ def watch_job(session: Session, job: RunFolder) -> JobView:
     name = visible(job.path.name)
     view = None
     try:
-        with progress_shown("looking", "looked at") as show:
+        with progress_shown("look") as show:
             for view in session.proposals.follow(job).until_over():
                 show(view.done, view.total)
     except KeyboardInterrupt:
@@ -64,7 +65,7 @@ def tell_end(view: JobView) -> None:
         raise UserError(f"the job {name} was stopped after {counted(view.done)}", again, ExitCode.RUN_STOPPED)
 
 
-def job_json(view: JobView) -> dict[str, Any]:
+def job_row(view: JobView) -> JobRow:
     """What scripts get of a job."""
     return {
         "job": view.name,
@@ -75,5 +76,5 @@ def job_json(view: JobView) -> dict[str, Any]:
         "done": view.done,
         "failed": [{"path": path, "reason": reason} for path, reason in view.failed],
         "images_per_s": view.images_per_s,
-        "eta_s": view.eta_s,
+        "seconds_left": view.eta_s,
     }

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from curator.cli.shared.arguments import FILTER
+from curator.cli.shared.places import COLLECTION_VARIABLE
 from curator.contract.errors import UserError
 from curator.contract.text import visible
 
@@ -20,51 +21,24 @@ _LARGEST = 2**31 - 1  # pixels: the longest side a PNG can have
 CollectionOption = Annotated[
     Path | None,
     typer.Option(
-        "--collection", metavar="DIR", help="Folder of the collection; default: the one you stand in."
+        "--collection",
+        "-C",
+        metavar="DIR",
+        envvar=COLLECTION_VARIABLE,
+        show_envvar=False,
+        help=f"Folder of the collection; default: ${COLLECTION_VARIABLE}, or the one you stand in.",
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 FilterArgument = Annotated[
     str, typer.Argument(metavar=FILTER, help="Which images, such as '1girl width>=1024'.")
 ]
-AllByDefault = Annotated[
-    str,
-    typer.Argument(metavar=f"[{FILTER}]", help="Which images, such as '1girl width>=1024'; default: all."),
+DryRunOption = Annotated[bool, typer.Option("--dry-run", "-n", help="Only say what would be done.")]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before changing several images.")]
+ReplaceOption = Annotated[
+    bool, typer.Option("--replace", help="Write over what is there already; else it is refused.")
 ]
-DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only say how many images would change.")]
-YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask before changing several images.")]
-ResolutionOption = Annotated[
-    str | None,
-    typer.Option("--resolution", metavar="R", help="Area of the buckets: 512 or 768x512, in pixels."),
-]
-MinOption = Annotated[
-    int | None, typer.Option("--min", metavar="A", help="Shortest side of a bucket, in pixels.")
-]
-MaxOption = Annotated[
-    int | None, typer.Option("--max", metavar="B", help="Longest side of a bucket, in pixels.")
-]
-StepOption = Annotated[int | None, typer.Option("--step", metavar="S", help="Step between sides, in pixels.")]
-UpscaleOption = Annotated[
-    bool | None,
-    typer.Option("--upscale/--no-upscale", help="Whether small images are enlarged to a bucket."),
-]
-
-ResampleOption = Annotated[
-    str | None,
-    typer.Option(
-        "--resample",
-        metavar="HOW",
-        help="How pixels are scaled: auto, area, lanczos, bicubic, bilinear, nearest.",
-    ),
-]
-CropInputsOption = Annotated[
-    str | None,
-    typer.Option(
-        "--crop-inputs",
-        metavar="WHAT",
-        help="What SDXL is told of a crop: true, or letterbox as sd-scripts says.",
-    ),
-]
+LimitOption = Annotated[int, typer.Option("--limit", metavar="N", min=0, help="Only the first N; 0 is all.")]
 
 
 def size_of(text: str) -> tuple[int, int]:
@@ -83,34 +57,52 @@ def size_of(text: str) -> tuple[int, int]:
     return size
 
 
-def changed_rule(
-    rule: BucketRule,
-    *,
-    resolution: str | None,
-    least: int | None,
-    most: int | None,
-    step: int | None,
-    upscale: bool | None,
-    resample: str | None = None,
-    crop_inputs: str | None = None,
-) -> BucketRule:
-    """`rule` with the options that were given in place of its own.
+@dataclass(frozen=True)
+class BucketOptions:
+    """Options of a bucket rule; what is not given is None."""
 
-    Raises:
-        UserError: what comes of it makes no buckets, or contradicts itself.
-    """
-    from curator.contract.buckets import checked
+    resolution: Annotated[
+        str | None,
+        typer.Option("--resolution", metavar="R", help="Area of the buckets: 512 or 768x512, in pixels."),
+    ]
+    min_side: Annotated[
+        int | None, typer.Option("--min", metavar="A", help="Shortest side of a bucket, in pixels.")
+    ]
+    max_side: Annotated[
+        int | None, typer.Option("--max", metavar="B", help="Longest side of a bucket, in pixels.")
+    ]
+    step: Annotated[int | None, typer.Option("--step", metavar="S", help="Step between sides, in pixels.")]
+    upscale: Annotated[
+        bool | None,
+        typer.Option("--upscale/--no-upscale", help="Whether small images are enlarged to a bucket."),
+    ]
+    resample: Annotated[
+        str | None,
+        typer.Option(
+            "--resample",
+            metavar="HOW",
+            help="How pixels are scaled: auto, area, lanczos, bicubic, bilinear, nearest.",
+        ),
+    ]
+    crop_inputs: Annotated[
+        str | None,
+        typer.Option(
+            "--crop-inputs",
+            metavar="WHAT",
+            help="What SDXL is told of a crop: true, or letterbox as sd-scripts says.",
+        ),
+    ]
 
-    named = {"resample": resample, "crop_inputs": crop_inputs}
-    width, height = size_of(resolution) if resolution else (rule.width, rule.height)
-    rule = replace(
-        rule,
-        width=width,
-        height=height,
-        min_side=rule.min_side if least is None else least,
-        max_side=rule.max_side if most is None else most,
-        step=rule.step if step is None else step,
-        upscale=rule.upscale if upscale is None else upscale,
-        **{name: value for name, value in named.items() if value is not None},
-    )
-    return checked(rule)
+    def changed(self, rule: BucketRule) -> BucketRule:
+        """`rule` with the options that were given in place of its own.
+
+        Raises:
+            UserError: what comes of it makes no buckets, or contradicts itself.
+        """
+        from curator.contract.buckets import checked
+
+        given = {name: value for name, value in vars(self).items() if value is not None}
+        if self.resolution:
+            given["width"], given["height"] = size_of(self.resolution)
+        given.pop("resolution", None)
+        return checked(replace(rule, **given))

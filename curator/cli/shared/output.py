@@ -2,15 +2,51 @@
 
 from __future__ import annotations
 
+import errno
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from curator.contract.files.json_data import to_json
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.console import Console
+    from typing_extensions import ReadOnly, TypedDict
+
+    class Report(TypedDict):
+        """An object as commands print it: one of `curator.cli.schemas`, which says which."""
+
+        schema: ReadOnly[str]
+
+
+class _Voice:
+    """How much is told."""
+
+    quiet = False
+
+
+def be_quiet(value: bool) -> None:
+    """Tell only data, warnings and errors (`--quiet`), until the command is over."""
+    _Voice.quiet = _Voice.quiet or value
+
+
+@contextmanager
+def voice_restored() -> Generator[None]:
+    """What a command inside is told to be is over with it: the next of a batch speaks as it is told itself."""
+    before = _Voice.quiet
+    try:
+        yield
+    finally:
+        _Voice.quiet = before
+
+
+def is_quiet() -> bool:
+    """Whether only data, warnings and errors are told."""
+    return _Voice.quiet
 
 
 def put(line: str = "") -> None:
@@ -18,14 +54,76 @@ def put(line: str = "") -> None:
     sys.stdout.write(line + "\n")
 
 
+def tell(line: str) -> None:
+    """One line of what a command did, on stdout; nothing with --quiet."""
+    if not is_quiet():
+        put(line)
+
+
+held_back: list[
+    OSError
+] = []  # what went wrong with stdout before an edit, for the boundary to tell behind it
+
+
+@contextmanager
+def in_any_case() -> Generator[None]:
+    """For what is printed before an edit: that is made even if nobody reads, or stdout goes to a full disk."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.EPIPE, errno.ENOSPC):
+            raise
+        held_back.append(error)
+
+
 def say(line: str) -> None:
-    """One line for the person."""
+    """One line for the person; nothing with --quiet."""
+    if not is_quiet():
+        warn(line)
+
+
+def warn(line: str) -> None:
+    """One line of something amiss, told in any case."""
     sys.stderr.write(line + "\n")
 
 
-def put_json(value: object) -> None:
-    """One JSON value."""
-    put(to_json(value))
+def say_cut(shown: int, total: int | None) -> None:
+    """Say that a list is not whole; `total` is None where there are more and nobody counted them."""
+    if total is None:
+        say(f"{shown:,} shown, and there are more; --limit 0 shows all")
+    elif shown < total:
+        say(f"{shown:,} of {total:,} shown; --limit 0 shows all")
+
+
+def put_json(report: Report) -> None:
+    """One JSON object, under its schema."""
+    put(to_json(report))
+
+
+def put_json_map(rows: Mapping[str, object]) -> None:
+    """A JSON object whose keys are data, such as the keys of a recipe; like a list it has no schema of its own."""
+    put(to_json(rows))
+
+
+def put_named(name: str, commits: Sequence[int]) -> None:
+    """What became of something with a name, in JSON; of what was not changed there is no commit."""
+    from curator.cli.schemas.edits import NameReport
+
+    report: NameReport = {"schema": "frieze/name/1", "name": name, "commit": commits[0] if commits else None}
+    put_json(report)
+
+
+def put_exported(path: Path, images: int, notes: Sequence[str] = ()) -> None:
+    """What was written for other programs, in JSON."""
+    from curator.cli.schemas.collection import ExportReport
+
+    report: ExportReport = {
+        "schema": "frieze/export/1",
+        "path": str(path.absolute()),
+        "images": images,
+        "notes": notes,
+    }
+    put_json(report)
 
 
 def put_json_rows(rows: Iterable[object]) -> None:
@@ -38,17 +136,31 @@ def put_json_rows(rows: Iterable[object]) -> None:
     put("[]" if before == "[" else "\n]")
 
 
+def put_json_lines(rows: Iterable[object]) -> None:
+    """JSON values, one a line."""
+    for row in rows:
+        put(to_json(row))
+
+
 def counted(count: int, one: str = "image") -> str:
     """`1 image`, `2 images`."""
     return f"{count} {one}" if count == 1 else f"{count} {one}s"
 
 
 def put_table(rows: Iterable[Sequence[object]], header: Sequence[str]) -> None:
-    """Columns as wide as they need, numbers to the right. Without rows nothing but the header."""
+    """A line of headings, then the rows. In a terminal columns as wide as they need, numbers to the right.
+
+    Elsewhere a tab between cells and nothing else: foreign tabs are visible ones, so a line has as many as headings.
+    """
     cells = [[visible(str(cell)) for cell in row] for row in rows]
+    lines = [list(header), *cells]
+    if not sys.stdout.isatty():
+        for row in lines:
+            put("\t".join(row))
+        return
     kinds = [_is_number_column([row[i] for row in cells]) for i in range(len(header))]
-    widths = [max(len(row[i]) for row in [list(header), *cells]) for i in range(len(header))]
-    for row in [list(header), *cells]:
+    widths = [max(len(row[i]) for row in lines) for i in range(len(header))]
+    for row in lines:
         padded = (
             cell.rjust(width) if is_number else cell.ljust(width)
             for cell, width, is_number in zip(row, widths, kinds, strict=True)

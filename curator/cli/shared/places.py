@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,8 +22,11 @@ from curator.contract.text import visible
 
 if TYPE_CHECKING:
     from curator.session.manifests import Manifests
+    from curator.session.names import Names
     from curator.session.runs import Runs
     from curator.session.session import Session
+
+COLLECTION_VARIABLE = "FRIEZE_COLLECTION"  # names the collection where --collection does not
 
 
 def enclosing_collection(folder: Path) -> Path | None:
@@ -37,25 +43,71 @@ def collection_folder(given: Path | None) -> Path:
     """
     if given is not None:
         if not has_collection(given):
+            named = f" (${COLLECTION_VARIABLE})" if str(given) == os.environ.get(COLLECTION_VARIABLE) else ""
             raise UserError(
-                f"there is no collection in {visible(str(given))}", "make one with 'frieze scan DIR'"
+                f"there is no collection in {visible(str(given))}{named}", "make one with 'frieze scan DIR'"
             )
         return given
     found = enclosing_collection(Path.cwd())
     if found is None:
         raise UserError(
-            "there is no collection here or above", "make one with 'frieze scan DIR', or give --collection"
+            "there is no collection here or above",
+            f"make one with 'frieze scan DIR', or give --collection or ${COLLECTION_VARIABLE}",
         )
     return found
 
 
+@dataclass
+class _Shared:
+    """The session of several commands, once the first of them has opened it, and how it is closed."""
+
+    closing: ExitStack
+    session: Session | None = None
+
+
+_shared: ContextVar[_Shared | None] = ContextVar("shared session", default=None)
+
+
 @contextmanager
 def opened(given: Path | None) -> Generator[Session]:
-    """The collection a command works on, opened."""
+    """The collection a command works on, opened; inside `opened_together` the one that is open.
+
+    Raises:
+        UserError: there is none, or another one is open.
+    """
     from curator.session.session import Session
 
-    with Session.opened(collection_folder(given)) as session:
+    folder = collection_folder(given)
+    if shared := _shared.get():
+        if shared.session is None:
+            shared.session = shared.closing.enter_context(Session.opened(folder))
+            shared.closing.enter_context(shared.session.edits.batch())
+        elif not folder.samefile(shared.session.folder):
+            raise UserError("an atomic batch changes one collection", "use a batch for each")
+        yield shared.session
+        return
+    with Session.opened(folder) as session:
         yield session
+
+
+@contextmanager
+def opened_together() -> Generator[None]:
+    """One session, and one undo step, for the commands inside: what they change is kept if none raises."""
+    with ExitStack() as closing:
+        token = _shared.set(_Shared(closing))
+        try:
+            yield
+        finally:
+            _shared.reset(token)
+
+
+@contextmanager
+def opened_names(given: Path | None) -> Generator[Names]:
+    """The names in the collection a command works on, for one that lists nothing else."""
+    from curator.session.names import open_names
+
+    with open_names(collection_folder(given)) as names:
+        yield names
 
 
 def runs_of(given: Path | None) -> Runs:

@@ -1,4 +1,4 @@
-"""Progress of long work: a bar in a terminal, a line now and then elsewhere."""
+"""Progress of long work: a bar where stderr is a terminal, nothing elsewhere."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
-from curator.cli.shared.output import say, stderr_console
+from curator.cli.shared.output import is_quiet, stderr_console
 
-_PLAIN_EVERY, _PLAIN_LINES = 1000, 50  # as many lines at most, where the end is known
 _LOOK_S = 0.1
 Show = Callable[
     [int, int], None
@@ -17,11 +16,13 @@ Show = Callable[
 
 
 @contextmanager
-def progress_shown(doing: str, did: str) -> Generator[Show]:
-    """`doing` stands before the bar, `did` in the lines."""
-    console = stderr_console()
+def progress_shown(doing: str) -> Generator[Show]:
+    """`doing` stands before the bar."""
+    if is_quiet():
+        yield _silently
+        return
     if not sys.stderr.isatty():  # not `console.is_terminal`: FORCE_COLOR makes no terminal of a pipe
-        yield _plainly(did)
+        yield _silently
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -33,7 +34,7 @@ def progress_shown(doing: str, did: str) -> Generator[Show]:
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, transient=True, auto_refresh=False) as bar:
+    with Progress(*columns, console=stderr_console(), transient=True, auto_refresh=False) as bar:
         task = bar.add_task(doing, total=None, rate="")
         started, drawn = time.monotonic(), 0.0
 
@@ -52,14 +53,5 @@ def progress_shown(doing: str, did: str) -> Generator[Show]:
         yield show
 
 
-def _plainly(did: str) -> Show:
-    told = 0
-
-    def show(done: int, total: int) -> None:
-        nonlocal told
-        told = 0 if done < told else told  # the next of several folders
-        if done - told >= max(_PLAIN_EVERY, total // _PLAIN_LINES) or 0 < done == total != told:
-            told = done
-            say(f"{did} {done}{f' of {total}' if total else ''}")
-
-    return show
+def _silently(_done: int, _total: int) -> None:
+    """Show nothing."""

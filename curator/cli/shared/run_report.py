@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from curator.cli.schemas.words import iso_time
 from curator.cli.shared.output import counted
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
+    from curator.cli.schemas.runs import RunReport, RunRow
     from curator.contract.run.run_folder import RunFolder
     from curator.runs.fold import RunView
     from curator.session.runs import RunSummary
@@ -63,10 +64,30 @@ def _facts(summary: RunSummary, view: RunView) -> dict[str, str]:
     }
 
 
-def run_json(run: RunFolder, view: RunView) -> dict[str, Any]:
-    """What the events of a run tell beside its line in the list. Paths are absolute, times in seconds."""
+def row_json(run: RunSummary) -> RunRow:
+    """A run's line in the list. Paths are absolute."""
+    return {
+        "name": run.name,
+        "path": str(run.path.absolute()),
+        "status": run.status,
+        "step": run.step,
+        "total_steps": run.total_steps,
+        "loss": run.loss,
+        "created_at": run.created_at,
+        "manifest": run.manifest,
+        "failure": run.failure,
+        "pid": run.pid,
+        "log": str(run.log.absolute()),
+        "weights": str(run.weights.absolute()) if run.weights else None,
+    }
+
+
+def run_json(run: RunFolder, summary: RunSummary, view: RunView) -> RunReport:
+    """All that a run tells. Paths are absolute, times in seconds."""
     folder = run.path.absolute()
     return {
+        "schema": "frieze/run/1",
+        **row_json(summary),
         "recipe": str(run.recipe_path.absolute()),
         "device": view.device or None,
         "processes": view.processes,
@@ -82,9 +103,34 @@ def run_json(run: RunFolder, view: RunView) -> dict[str, Any]:
         "asked": list(view.pending),
         "hint": view.failure.hint if view.failure and view.status == "failed" else None,
         "evaluations": [{"step": step, "loss": loss} for step, loss in view.evaluations],
-        "checkpoints": [{**asdict(each), "path": str(folder / each.path)} for each in view.checkpoints],
-        "samples": [{**asdict(each), "path": str(folder / each.path)} for each in view.samples],
-        "warnings": [asdict(each) for each in view.warnings],
-        "left_out": [asdict(each) for each in view.quarantined],
+        "checkpoints": [
+            {
+                "created_at": iso_time(each.at),
+                "at": each.at,
+                "step": each.step,
+                "path": str(folder / each.path),
+                "sha256": each.sha256,
+            }
+            for each in view.checkpoints
+        ],
+        "samples": [
+            {
+                "created_at": iso_time(each.at),
+                "at": each.at,
+                "step": each.step,
+                "path": str(folder / each.path),
+                "prompt": each.prompt,
+                "seed": each.seed,
+            }
+            for each in view.samples
+        ],
+        "warnings": [
+            {"created_at": iso_time(each.at), "at": each.at, "what": each.what, "hint": each.hint}
+            for each in view.warnings
+        ],
+        "left_out": [
+            {"created_at": iso_time(each.at), "at": each.at, "path": each.path, "reason": each.reason}
+            for each in view.quarantined
+        ],
         "damaged_lines": view.damaged_lines,
     }

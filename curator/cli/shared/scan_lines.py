@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
+    from curator.cli.schemas.collection import ScanReport as Report
+    from curator.cli.schemas.words import FileReason
     from curator.session.images import ScanReport
 
 _COUNTS = ("added", "changed", "moved", "missing", "returned", "reread", "unchanged")
@@ -47,9 +49,17 @@ def _line(name: str, path: str, why: str) -> str:
     return f"{name.removesuffix('s')}: {visible(path)}: {visible(why)}"
 
 
-def report_json(report: ScanReport, home: Path) -> dict[str, Any]:
+def report_json(report: ScanReport, home: Path) -> Report:
     """For a program."""
-    lists = {name: [{"path": path, "reason": why} for path, why in getattr(report, name)] for name in _LISTS}
+    lists: dict[str, list[FileReason]] = {
+        name: [{"path": path, "reason": why} for path, why in getattr(report, name)] for name in _LISTS
+    }
     counts = {name: getattr(report, name) for name in _COUNTS}
     passed_over = dict(sorted(report.passed_over.items()))
-    return {"collection": str(home.absolute()), **counts, "passed_over": passed_over, **lists}
+    about = {
+        "schema": "frieze/scan/1",
+        "collection": str(home.absolute()),
+        **counts,
+        "passed_over": passed_over,
+    }
+    return cast("Report", about | lists)

@@ -2,18 +2,64 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
+from dataclasses import fields
+from functools import cache, wraps
 from importlib import import_module
+from typing import Annotated, Any, get_type_hints
 
 import typer
+from typer.core import TyperCommand
 
 from curator.cli.shared.arguments import options_first
+from curator.cli.shared.command_help import complete_help
+from curator.cli.shared.output import be_quiet, voice_restored
+from curator.cli.shared.plain_words import convert_plainly
 from curator.contract.errors import UserError, did_you_mean
+
+
+def _on_every_command(
+    quiet: Annotated[
+        bool,
+        typer.Option(
+            "--quiet",
+            "-q",
+            callback=be_quiet,
+            expose_value=False,
+            help="Tell data, warnings and errors only.",
+        ),
+    ] = False,
+) -> None:
+    """The options that every command has; what they do is done as they are read."""
+
+
+@cache
+def _shared_options() -> tuple[Any, ...]:
+    app = typer.Typer(add_completion=False)
+    app.command()(_on_every_command)
+    return tuple(typer.main.get_command(app).params)
+
+
+class _Command(TyperCommand):
+    """A command with the options that every command has."""
+
+    def __init__(self, name: str | None, *, params: list[Any] | None = None, **settings: Any) -> None:
+        super().__init__(name, params=[*(params or ()), *_shared_options()], **settings)
+
+
+class _App(typer.Typer):
+    """Commands of one word."""
+
+    def command(
+        self, name: str | None = None, *, cls: type[TyperCommand] | None = None, **settings: Any
+    ) -> Callable[..., Any]:
+        return super().command(name, cls=cls or _Command, **settings)
 
 
 def noun(help: str) -> typer.Typer:
     """The app of a noun with verbs. Plain help: what is typed after a command may hold anything."""
-    return typer.Typer(help=help, add_completion=False, rich_markup_mode=None)
+    return _App(help=help, add_completion=False, rich_markup_mode=None)
 
 
 def single(function: Callable[..., None]) -> typer.Typer:
@@ -23,16 +69,52 @@ def single(function: Callable[..., None]) -> typer.Typer:
     return app
 
 
+def with_options(group: type) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """A command whose keyword `options` is made of the options that the fields of a dataclass are; none given is None.
+
+    So options that go together are written once, and handed on as one.
+    """
+
+    def spread(command: Callable[..., None]) -> Callable[..., None]:
+        hints = get_type_hints(group, include_extras=True)
+        names = [each.name for each in fields(group)]
+        signature = inspect.signature(command, eval_str=True)
+        own = [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=hints[name])
+            for name in names
+        ]
+        parameters = list(signature.parameters.values())
+        at = [each.name for each in parameters].index("options")
+        parameters[at : at + 1] = own
+
+        @wraps(command)
+        def called(**values: Any) -> None:
+            given = {name: values.pop(name) for name in names}
+            command(**values, options=group(**given))
+
+        called.__signature__ = signature.replace(parameters=parameters)  # pyright: ignore[reportAttributeAccessIssue]
+        called.__annotations__ = {each.name: each.annotation for each in parameters}
+        return called
+
+    return spread
+
+
 def run_app(module: str, app: str, word: str, arguments: list[str]) -> int:
     """Run `frieze WORD ARGUMENTS`; gives the exit code.
 
     Raises:
         UserError: arguments that the command does not take, or what the command refuses.
     """
-    command = typer.main.get_command(getattr(import_module(module), app))
+    verbs = _verbs(module, app)
+    name = arguments[0] if arguments and arguments[0] in verbs else ""
+    command = built(module, app, name)
+    path, words = (f"frieze {word} {name}", arguments[1:]) if name else (f"frieze {word}", arguments)
+    words = options_first(command, words)
+    if "--help" in words:
+        complete_help(command, path.removeprefix("frieze "))
     # Not `command.main`: it swallows Ctrl-C and a reader that went away, which are the boundary's to tell.
     try:
-        with command.make_context(f"frieze {word}", options_first(command, arguments)) as context:
+        with voice_restored(), command.make_context(path, words) as context:
             command.invoke(context)
     except typer.Exit as end:
         return end.exit_code
@@ -41,6 +123,31 @@ def run_app(module: str, app: str, word: str, arguments: list[str]) -> int:
     except typer.Abort:
         raise KeyboardInterrupt from None
     return 0
+
+
+@cache
+def _verbs(module: str, app: str) -> dict[str, Any]:
+    """The verbs of a noun, as they are registered; none of a command without."""
+    made: typer.Typer = getattr(import_module(module), app)
+    known = made.registered_commands
+    return {_name_of(each): each for each in known} if len(known) > 1 else {}
+
+
+def _name_of(registered: Any) -> str:
+    return registered.name or typer.main.get_command_name(registered.callback.__name__)
+
+
+@cache
+def built(module: str, app: str, verb: str = "") -> Any:
+    """A command as Typer makes it of its function: of a noun with many verbs only the one that is meant."""
+    if verb:
+        command: Any = typer.main.get_command_from_info(
+            _verbs(module, app)[verb], pretty_exceptions_short=False, rich_markup_mode=None
+        )
+    else:
+        command = typer.main.get_command(getattr(import_module(module), app))
+    convert_plainly(command)
+    return command
 
 
 def _sentence(message: str) -> str:

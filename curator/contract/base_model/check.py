@@ -12,8 +12,6 @@ from curator.contract.recipe.checks import TrainingWarning
 from curator.contract.recipe.recipe import Model
 from curator.contract.text import visible
 
-SDXL_CLIP_SKIP = 2  # as other programs count: the only layer SDXL's UNet knows
-
 
 def check_base_model(model: Model) -> list[TrainingWarning]:
     """What is doubtful in the recipe's settings for a model on this disk; a hub's is looked at once it is fetched.
@@ -23,14 +21,16 @@ def check_base_model(model: Model) -> list[TrainingWarning]:
     """
     place = Path(model.path).expanduser()
     facts = facts_at(place) if place.exists() else None
-    if facts is None:
-        return []
+    return [] if facts is None else check_facts(model, facts)
+
+
+def check_facts(model: Model, facts: BaseModelFacts) -> list[TrainingWarning]:
+    """What is doubtful in the recipe's settings for a model that says this of itself.
+
+    Raises:
+        UserError: the model cannot be trained with them.
+    """
     check_family(model.path, facts.kind, model.family)
-    if facts.kind == "sdxl" and model.clip_skip != Model().clip_skip:
-        raise UserError(
-            f"model.clip_skip = {model.clip_skip} would have no effect: SDXL always reads the layer before the last",
-            "leave model.clip_skip out of the recipe",
-        )
     check_clip_skip(model.clip_skip, facts.kind, facts.text_layers)
     check_has_vae(model.path, facts, model.vae)
     name = visible(model.path)
@@ -55,13 +55,13 @@ def check_family(path: str, found: str, wanted: str) -> None:
 
 
 def check_clip_skip(clip_skip: int, family: str, layers: int | None) -> None:
-    """Refuse a text layer that is not there."""
-    if family == "sdxl" and clip_skip > SDXL_CLIP_SKIP:
+    """Refuse a text layer that is not there, and a choice of one where there is none."""
+    if family == "sdxl" and clip_skip != Model().clip_skip:
         raise UserError(
-            f"model.clip_skip is {clip_skip}, and SDXL always reads the layer before the last",
+            f"model.clip_skip = {clip_skip} would have no effect: SDXL always reads the layer before the last",
             "leave model.clip_skip out of the recipe",
         )
-    if clip_skip < 1 or (layers is not None and family != "sdxl" and clip_skip > layers):
+    if clip_skip < 1 or (layers is not None and clip_skip > layers):
         raise UserError(
             f"model.clip_skip is {clip_skip}, and this model's text encoder has {layers} layers",
             f"set model.clip_skip to a number from 1 to {layers}",

@@ -12,7 +12,6 @@ import os
 import secrets
 import shutil
 from collections.abc import Generator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -119,6 +118,8 @@ def flush_to_disk(path: Path) -> None:
 
 def _flush_all(folder: Path) -> None:
     """Everything in a folder, files before the folders they are in."""
+    from concurrent.futures import ThreadPoolExecutor  # slow to import, and one file needs no pool
+
     places = [(Path(home), files) for home, _, files in os.walk(folder, topdown=False)]
     files = (home / name for home, names in places for name in names)
     with ThreadPoolExecutor(_FLUSHES_AT_ONCE) as pool:

@@ -1,7 +1,7 @@
 """The manifest: one sealed SQLite file with everything a training needs to know of its data.
 
-This file holds the reader. `manifest_header` has what is said of all images, `manifest_writer` makes a manifest,
-`manifest_digest` says whether two are equal, `manifest_seal` whether one is untouched. The layout is described in
+This file holds the reader. `header.py` has what is said of all images, `writer.py` makes a manifest, `digest.py`
+says whether two are equal, `seal.py` whether one is untouched. The layout is described in
 `docs/manifest.md`. Opened read-only and immutable, so any number of loader workers can read it, also from a
 read-only disk. Whatever it says is checked: a seal that fits does not say who made it.
 """

@@ -100,6 +100,19 @@ def write_manifest(path: Path, content: ManifestContent, *, replace: bool = True
         ) from error
 
 
+def digest_of_content(content: ManifestContent) -> str:
+    """The digest that a manifest of this content would have; nothing is written.
+
+    Raises:
+        ValueError: rows out of order.
+    """
+    digest = Digest(content.rule, content.buckets, content.subsets, content.tags.items())
+    rows = _rows(content)
+    for block in rows.blocks():
+        digest.add(block)
+    return digest.closed(rows.parts())
+
+
 def _reason(error: Exception) -> str:
     return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
@@ -128,7 +141,7 @@ def _write_tables(connection: sqlite3.Connection, content: ManifestContent) -> s
         "INSERT INTO subset VALUES (?, ?, ?)",
         ((i, subset.name, json.dumps(stored_subset(subset))) for i, subset in enumerate(content.subsets)),
     )
-    rows = _Packing(content.images, content.tags) if isinstance(content.images, Iterable) else content.images
+    rows = _rows(content)
     digest = Digest(content.rule, content.buckets, content.subsets, tags)
     _insert(connection, iter(rows.blocks()), digest)
     many("INSERT INTO part VALUES (?, ?, ?, ?, ?)", rows.parts())
@@ -142,6 +155,10 @@ def _write_tables(connection: sqlite3.Connection, content: ManifestContent) -> s
     }
     many("INSERT INTO meta VALUES (?, ?)", ((name, json.dumps(value)) for name, value in meta.items()))
     return str(meta["digest"])
+
+
+def _rows(content: ManifestContent) -> PackedRows:
+    return _Packing(content.images, content.tags) if isinstance(content.images, Iterable) else content.images
 
 
 def _insert(connection: sqlite3.Connection, blocks: Iterator[Block], digest: Digest) -> None:

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from curator.contract.caption.tag_brackets import is_qualified
 from curator.contract.errors import UserError
+from curator.contract.prompts.lines import SMALLEST_SIDE_PX, ReadPrompt, read_line
 from curator.contract.recipe.fields import recipe_fields, value_of
-from curator.contract.recipe.recipe import Recipe
+from curator.contract.recipe.rate_checks import check_rates, rate_doubts
+from curator.contract.recipe.recipe import Recipe, SamplePictures
 from curator.contract.recipe.sections import check_sections
 from curator.contract.text import visible
 
@@ -25,10 +27,15 @@ class _Idle(NamedTuple):
     hint: str
 
 
-_SMALLEST_SAMPLE = 64
+def _is_sampled(sample: SamplePictures) -> bool:
+    return bool(sample.at_start or sample.at_end or sample.every_steps or sample.every_epochs)
+
+
+_SMALLEST_SAMPLE = SMALLEST_SIDE_PX
 _PICTURE_KEYS = (
     "negative",
     "every_steps",
+    "every_epochs",
     "at_start",
     "at_end",
     "steps",
@@ -54,12 +61,25 @@ _IDLE = (
         "only SDXL has a second text encoder: leave it out",
     ),
     _Idle(
-        ("schedule.min_lr_ratio",), lambda r: r.schedule.name == "constant", "use schedule.name = 'cosine'"
+        ("ema.warmup", "ema.power", "ema.device", "ema.save"),
+        lambda r: r.ema.decay == 0,
+        "set ema.decay, or leave it out",
     ),
+    _Idle(
+        ("ema.decay",),
+        lambda r: r.optimizer.facts.averages,
+        "leave it out: this optimiser keeps an average of its own",
+    ),
+    _Idle(("ema.power",), lambda r: r.ema.warmup != "power", "set ema.warmup = 'power', or leave it out"),
     _Idle(
         tuple(f"sample.{key}" for key in _PICTURE_KEYS),
         lambda r: not r.sample.prompts,
         "give sample.prompts, or leave it out",
+    ),
+    _Idle(
+        ("sample.prompts",),
+        lambda r: not _is_sampled(r.sample),
+        "set sample.at_start, sample.at_end, sample.every_steps or sample.every_epochs, or leave it out",
     ),
     _Idle(
         ("adapter.conv_rank",), lambda r: r.optimizer.unet_lr == 0, "set optimizer.unet_lr, or leave it out"
@@ -73,6 +93,41 @@ _IDLE = (
         ("objective.multires_noise_discount",),
         lambda r: r.objective.multires_noise_levels == 0,
         "set objective.multires_noise_levels, or leave it out",
+    ),
+    _Idle(
+        ("objective.noise_offset_random",),
+        lambda r: r.objective.noise_offset == 0,
+        "set objective.noise_offset, or leave it out",
+    ),
+    _Idle(
+        ("objective.ip_noise_random",),
+        lambda r: r.objective.ip_noise_gamma == 0,
+        "set objective.ip_noise_gamma, or leave it out",
+    ),
+    _Idle(
+        ("optimizer.adafactor.warmup_init",),
+        lambda r: not r.optimizer.adafactor.relative_step,
+        "set optimizer.adafactor.relative_step, or leave it out",
+    ),
+    _Idle(
+        ("optimizer.adafactor.epsilon_scale",),
+        lambda r: not r.optimizer.adafactor.scale_parameter,
+        "set optimizer.adafactor.scale_parameter, or leave it out",
+    ),
+    _Idle(
+        ("objective.huber.scale",),
+        lambda r: r.objective.huber.schedule == "snr",
+        "set objective.huber.schedule = 'constant' or 'exponential', or leave it out",
+    ),
+    _Idle(
+        ("objective.scale_v_like_noise",),
+        lambda r: r.model.prediction == "epsilon",
+        "it is for models that predict v: leave it out",
+    ),
+    _Idle(
+        ("objective.v_like_loss",),
+        lambda r: r.model.prediction == "v_prediction",
+        "it is for models that predict noise: leave it out",
     ),
     _Idle(("sample.negative",), lambda r: r.sample.cfg <= 1, "raise sample.cfg above 1, or leave it out"),
     _Idle(
@@ -112,9 +167,24 @@ _CONTRADICTIONS = (
         "set optimizer.unet_lr or optimizer.text_lr",
     ),
     _Contradiction(
+        lambda r: r.schedule.name == "constant_with_warmup" and r.schedule.warmup_steps == 0,
+        "schedule.name is 'constant_with_warmup', and schedule.warmup_steps is 0",
+        "set schedule.warmup_steps, or schedule.name = 'constant'",
+    ),
+    _Contradiction(
+        lambda r: r.schedule.name == "piecewise_constant" and not r.schedule.pieces,
+        "schedule.name is 'piecewise_constant', and schedule.pieces is empty",
+        "set schedule.pieces, such as '1:500, 0.1:1000, 0.01'",
+    ),
+    _Contradiction(
         lambda r: r.length.epochs == 0 and r.length.steps == 0,
         "the run has no length",
         "set length.epochs or length.steps",
+    ),
+    _Contradiction(
+        lambda r: r.objective.timesteps.start >= r.objective.timesteps.end,
+        "objective.timesteps.start is not below objective.timesteps.end: no timestep is left",
+        "set a start from 0 and an end up to 1000",
     ),
     _Contradiction(
         lambda r: bool(r.sample.width % 8 or r.sample.height % 8),
@@ -136,13 +206,29 @@ def check_recipe(recipe: Recipe, given: frozenset[str], source: str) -> None:
         UserError: names the key and what to do.
     """
     check_sections(recipe, given, source)
+    check_rates(recipe, given, source)
     for idle in _IDLE:
         for name in sorted(given.intersection(idle.keys)):
             if idle.when(recipe) and _says_something(recipe, name):
                 raise UserError(f"{source}: {name} would have no effect", idle.hint)
+    if recipe.schedule.name == "piecewise_constant" and recipe.schedule.pieces:
+        _ = recipe.schedule.parsed_pieces  # raises where they cannot be read
     for case in _CONTRADICTIONS:
         if case.when(recipe):
             raise UserError(f"{source}: {case.what}", case.hint)
+    read_sample_prompts(recipe.sample, f"{source}: ")
+
+
+def read_sample_prompts(sample: SamplePictures, before: str = "") -> list[ReadPrompt]:
+    """The prompts of sample images, read; `before` begins what is said of one.
+
+    Raises:
+        UserError: an option has a value it does not take.
+    """
+    return [
+        read_line(line, f"{before}sample.prompts, prompt {number}")
+        for number, line in enumerate(sample.prompts, 1)
+    ]
 
 
 class TrainingWarning(NamedTuple):
@@ -155,12 +241,13 @@ class TrainingWarning(NamedTuple):
 def recipe_warnings(recipe: Recipe) -> list[TrainingWarning]:
     """What can be followed and yet should be said, before a run and at its start (row S075)."""
     length = recipe.length
-    if not (length.epochs and length.steps):
-        return []
-    what = f"length.steps = {length.steps} is not used: length.epochs = {length.epochs} wins"
-    return [
-        TrainingWarning(what, "set length.epochs = 0 to train that many steps, or leave length.steps out")
-    ]
+    found = [TrainingWarning(*told) for told in rate_doubts(recipe)]
+    if length.epochs and length.steps:
+        what = f"length.steps = {length.steps} is not used: length.epochs = {length.epochs} wins"
+        hint = "set length.epochs = 0 to train that many steps, or leave length.steps out"
+        found.append(TrainingWarning(what, hint))
+    found += [TrainingWarning(*doubt) for read in read_sample_prompts(recipe.sample) for doubt in read.doubts]
+    return found
 
 
 def bracket_warnings(manifest: Manifest, recipe: Recipe) -> Iterator[TrainingWarning]:

@@ -7,13 +7,20 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from curator.contract.errors import UserError, did_you_mean
-from curator.contract.recipe.knobs import active_names, choice_of, chosen_names
+from curator.contract.recipe.knobs import active_names, choice_of, chosen_names, is_class_name, needed
 from curator.contract.recipe.recipe import Recipe
 
 Value = bool | int | float | str | tuple[str, ...]
+
+
+class Need(NamedTuple):
+    """A choice that makes a knob hold: its key, and the values that do."""
+
+    key: str
+    values: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -27,7 +34,9 @@ class FieldInfo:
     low: float | None
     high: float | None
     choices: tuple[str, ...]
-    needs: tuple[tuple[str, str], ...] = ()  # the choices that make its section hold: key and value
+    needs: tuple[Need, ...] = ()  # the choices that make it hold
+    share: bool = False  # whether it also takes a share of the run
+    takes_class: bool = False  # whether it is also set to the dotted name of a class
 
     @property
     def section(self) -> str:
@@ -35,7 +44,9 @@ class FieldInfo:
 
     @property
     def kind(self) -> str:
-        """ "switch", "whole number", "number", "text" or "list of texts"."""
+        """ "switch", "whole number", "number", "text", "list of texts" or "whole number or share"."""
+        if self.share:
+            return "whole number or share"
         names = {bool: "switch", int: "whole number", float: "number", str: "text", tuple: "list of texts"}
         return names[type(self.default)]
 
@@ -43,22 +54,28 @@ class FieldInfo:
 @cache
 def recipe_fields() -> dict[str, FieldInfo]:
     """All knobs by dotted key, in the order of the declarations."""
-    return {info.name: info for info in _fields_of(Recipe(), "", ())}
+    return {info.name: info for info in _fields_of(Recipe(), "", (), "")}
 
 
-def _fields_of(node: Any, prefix: str, needs: tuple[tuple[str, str], ...]) -> list[FieldInfo]:
+def _fields_of(node: Any, prefix: str, needs: tuple[Need, ...], chooser: str) -> list[FieldInfo]:
+    """`chooser` is the key of the nearest choice above."""
     found: list[FieldInfo] = []
     choice = choice_of(node)
+    chooser = f"{prefix}{choice}" if choice else chooser
     for each in fields(node):
-        value, name = getattr(node, each.name), f"{prefix}{each.name}"
+        value, name, about = getattr(node, each.name), f"{prefix}{each.name}", dict(each.metadata)
+        values = needed(each)
+        mine = (*needs, Need(chooser, values)) if values else needs
         if is_dataclass(value):
-            more = ((f"{prefix}{choice}", each.name),) if each.metadata.get("chosen") else ()
-            found += _fields_of(value, f"{name}.", needs + more)
+            found += _fields_of(value, f"{name}.", mine, chooser)
         elif each.name == choice:
-            names = chosen_names(node)
-            found.append(FieldInfo(name, value, each.metadata["help"], "", None, None, names, needs))
+            names, takes_class = chosen_names(node), bool(about["takes_class"])
+            found.append(
+                FieldInfo(name, value, about["help"], "", None, None, names, needs, takes_class=takes_class)
+            )
         else:
-            found.append(FieldInfo(name, value, **each.metadata, needs=needs))
+            about.pop("only")
+            found.append(FieldInfo(name, value, **about, needs=mine))
     return found
 
 
@@ -77,18 +94,21 @@ def _sections_of(node: Any, prefix: str) -> Iterator[str]:
 
 
 def active_fields(recipe: Recipe) -> list[str]:
-    """The keys that hold in `recipe`: of sections that are there only where chosen, those of the chosen ones."""
-    return list(_active_of(recipe, ""))
+    """The keys that hold in `recipe`: those of other choices than it makes do not."""
+    return list(_active_of(recipe, "", frozenset()))
 
 
-def _active_of(node: Any, prefix: str) -> Iterator[str]:
-    active = active_names(node)
+def _active_of(node: Any, prefix: str, chosen: frozenset[str]) -> Iterator[str]:
+    """`chosen` is what the nearest choice above is."""
+    active = active_names(node) if choice_of(node) else chosen
     for each in fields(node):
-        value = getattr(node, each.name)
-        if not is_dataclass(value):
+        value, values = getattr(node, each.name), needed(each)
+        if values and active.isdisjoint(values):
+            continue
+        if is_dataclass(value):
+            yield from _active_of(value, f"{prefix}{each.name}.", active)
+        else:
             yield prefix + each.name
-        elif not each.metadata.get("chosen") or each.name in active:
-            yield from _active_of(value, f"{prefix}{each.name}.")
 
 
 def value_of(recipe: Recipe, name: str) -> Value:
@@ -119,15 +139,21 @@ def checked(info: FieldInfo, value: object, where: str) -> Value:
     """
     typed = _typed(info, value, where)
     for word in typed if isinstance(typed, tuple) else (typed,):
-        if info.choices and str(word) not in info.choices:
+        if info.choices and str(word) not in info.choices and not _names_class(info, word):
             raise UserError(f"{where}: {info.name} is '{word}'", did_you_mean(str(word), info.choices))
     if isinstance(typed, int | float) and not isinstance(typed, bool):
         _check_range(info, typed, where)
     return typed
 
 
+def _names_class(info: FieldInfo, word: object) -> bool:
+    return info.takes_class and isinstance(word, str) and is_class_name(word)
+
+
 def _typed(info: FieldInfo, value: object, where: str) -> Value:
     want = type(info.default)
+    if info.share and type(value) in (int, float):
+        return _share(info, value, where) if isinstance(value, float) else value  # type: ignore[return-value]
     if want is float and type(value) is int:
         return float(value)
     if want is tuple and isinstance(value, list | tuple) and all(isinstance(word, str) for word in value):
@@ -137,6 +163,15 @@ def _typed(info: FieldInfo, value: object, where: str) -> Value:
     raise UserError(
         f"{where}: {info.name} is {value!r}, which is no {info.kind}", f"for example {example(info)}"
     )
+
+
+def _share(info: FieldInfo, value: float, where: str) -> float:
+    if not 0.0 <= value <= 1.0:
+        raise UserError(
+            f"{where}: {info.name} is {value}",
+            f"give whole {info.unit} without a point, or a share of the run from 0.0 to 1.0",
+        )
+    return value
 
 
 def _check_range(info: FieldInfo, value: float, where: str) -> None:

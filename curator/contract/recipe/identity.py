@@ -19,6 +19,8 @@ _NEUTRAL = (
     "model.family",
     "precision.gradient_checkpointing",
     "full.format",
+    "ema.device",
+    "ema.save",
     "save.",
     "sample.",
     "evaluate.",

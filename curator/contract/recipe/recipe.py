@@ -10,8 +10,12 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from curator.contract.epoch_plan import LEFTOVERS
+from curator.contract.prompts.sampler_names import SAMPLER_NAMES
 from curator.contract.recipe.adapter import Adapter
 from curator.contract.recipe.knobs import CHOSEN, choice, knob
+from curator.contract.recipe.objective import Objective
+from curator.contract.recipe.optimizer import Optimizer
+from curator.contract.recipe.schedule import Schedule
 
 
 @dataclass(frozen=True)
@@ -76,37 +80,37 @@ class Embeddings:
     vectors: int = knob(4, "tokens the word counts as", unit="tokens", low=1, high=64)
     initial: str = knob("*", "text whose tokens they start from, again and again where it is short")
     lr: float = knob(5e-3, "their learning rate", low=1e-12, high=10.0)
+    extended: bool = knob(
+        False, "other vectors for each layer of the UNet that reads text (XTI), of SD 1.x and 2.x"
+    )
+    start: str = knob("", "an embeddings file of the same shape to start from; empty: new ones")
 
 
 @dataclass(frozen=True)
-class Optimizer:
-    """How weights move."""
+class Ema:
+    """Moving average of what is trained: evaluated, sampled and saved in its place."""
 
-    name: Literal["adamw"] = knob("adamw", "optimiser", choices=("adamw",))
-    unet_lr: float = knob(1e-4, "learning rate of the UNet; 0 leaves it alone", low=0.0, high=10.0)
-    text_lr: float = knob(5e-5, "learning rate of the text encoder; 0 leaves it alone", low=0.0, high=10.0)
-    text_2_lr: float = knob(
-        -1.0,
-        "learning rate of the second text encoder of SDXL; 0 leaves it alone, -1: as the first",
-        low=-1.0,
-        high=10.0,
+    decay: float = knob(
+        0.0, "share of the average that a step leaves, usually 0.999-0.9999; 0: off", low=0.0, high=0.9999999
     )
-    beta1: float = knob(0.9, "decay of the mean of gradients", low=0.0, high=0.99999)
-    beta2: float = knob(0.999, "decay of the mean of squared gradients", low=0.0, high=0.99999)
-    weight_decay: float = knob(0.01, "pull of weights towards zero", low=0.0)
-    epsilon: float = knob(1e-8, "smallest divisor", low=1e-12)
-    max_grad_norm: float = knob(1.0, "gradients are scaled down to this norm; 0: never", low=0.0)
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """How the learning rate changes over the run."""
-
-    name: Literal["constant", "cosine"] = knob(
-        "cosine", "shape after the warm-up", choices=("constant", "cosine")
+    warmup: Literal["ratio", "power", "none"] = knob(
+        "ratio",
+        "the most of it that update n leaves: (1 + n) / (10 + n), 1 - (1 + n)^-power, or the decay from the start",
+        choices=("ratio", "power", "none"),
     )
-    warmup_steps: int = knob(0, "steps of linear rise, the first included", unit="steps", low=0)
-    min_lr_ratio: float = knob(0.0, "share of the learning rate at the end of a cosine", low=0.0, high=1.0)
+    power: float = knob(
+        0.6666667, "exponent of warmup = power: 2/3 for long runs, 3/4 for short", low=0.01, high=1.0
+    )
+    device: Literal["model", "cpu"] = knob(
+        "model",
+        "where the average lies: beside the weights, or in the memory of the CPU",
+        choices=("model", "cpu"),
+    )
+    save: Literal["average", "both"] = knob(
+        "average",
+        "what a checkpoint holds: the average, or the weights it is of as well",
+        choices=("average", "both"),
+    )
 
 
 @dataclass(frozen=True)
@@ -129,31 +133,6 @@ class BatchSize:
         "short",
         "images of a bucket that fill no batch: a short batch, a filled one, or carried to the next epoch",
         choices=LEFTOVERS,
-    )
-
-
-@dataclass(frozen=True)
-class Objective:
-    """What is minimised."""
-
-    min_snr_gamma: float = knob(0.0, "min-SNR weighting (Hang 2023), usually 5; 0: off", low=0.0)
-    noise_offset: float = knob(
-        0.0, "noise common to a whole channel, usually 0.03-0.1; 0: off", low=0.0, high=1.0
-    )
-    adaptive_noise_scale: float = knob(
-        0.0,
-        "added to the noise offset, times the size of a channel's mean, never below 0 in all; 0: off",
-        low=-10.0,
-        high=10.0,
-    )
-    multires_noise_levels: int = knob(
-        0, "levels of ever coarser noise that are added, usually 6-10; 0: off", low=0, high=64
-    )
-    multires_noise_discount: float = knob(
-        0.3, "strength of each of these levels beside the one before", low=0.0, high=1.0
-    )
-    mask_floor: float = knob(
-        0.0, "the least a place counts in the loss where a subset has masks; 0: nothing", low=0.0, high=1.0
     )
 
 
@@ -184,9 +163,13 @@ class Save:
 class SamplePictures:
     """Images made to watch the run. Without prompts none are made."""
 
-    prompts: tuple[str, ...] = knob((), "one image each")
+    prompts: tuple[str, ...] = knob(
+        (),
+        "one image each: lines, which may have options (--n --w --h --d --l --s --ss), or names of files of such",
+    )
     negative: str = knob("", "what the images should not show")
     every_steps: int = knob(0, "make them every so many steps; 0: not between", unit="steps", low=0)
+    every_epochs: int = knob(0, "make them after every so many epochs; 0: not", unit="epochs", low=0)
     at_start: bool = knob(True, "make them before the first step")
     at_end: bool = knob(True, "make them after the last step")
     steps: int = knob(20, "denoising steps", unit="steps", low=1, high=1000)
@@ -200,9 +183,7 @@ class SamplePictures:
     )
     height: int = knob(0, "height; 0: the family's own", unit="px", low=0, high=4096)
     seed: int = knob(1, "seed of the first image; the next ones count up", low=0, high=2**62)
-    sampler: Literal["ddim", "euler", "euler_a", "dpmpp_2m"] = knob(
-        "euler_a", "sampler", choices=("ddim", "euler", "euler_a", "dpmpp_2m")
-    )
+    sampler: str = knob("euler_a", "how noise is taken away", choices=SAMPLER_NAMES)
 
 
 @dataclass(frozen=True)
@@ -259,6 +240,7 @@ class Recipe:
     full: FullFinetune = field(default_factory=FullFinetune, metadata=CHOSEN)
     embeddings: Embeddings = field(default_factory=Embeddings, metadata=CHOSEN)
     optimizer: Optimizer = field(default_factory=Optimizer)
+    ema: Ema = field(default_factory=Ema)
     schedule: Schedule = field(default_factory=Schedule)
     length: Length = field(default_factory=Length)
     batch: BatchSize = field(default_factory=BatchSize)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from curator.contract.errors import UserError, did_you_mean
 from curator.contract.recipe.adapter import Adapter
 from curator.contract.recipe.adapter_rules import NONE, AdapterRule
-from curator.contract.recipe.fields import active_fields, checked, recipe_fields, value_of
+from curator.contract.recipe.fields import Need, active_fields, checked, recipe_fields, value_of
+from curator.contract.recipe.knobs import ANY_CLASS, is_class_name
 from curator.contract.recipe.recipe import Recipe
 from curator.contract.text import visible
 
@@ -23,10 +24,10 @@ def check_sections(recipe: Recipe, given: frozenset[str], source: str) -> None:
     for name in sorted(given - active):
         info = recipe_fields()[name]
         if value_of(recipe, name) != info.default:  # complete recipes hold defaults of everything
-            key, value = next(need for need in info.needs if not _holds(recipe, need))
+            need = next(need for need in info.needs if not _holds(recipe, need))
             raise UserError(
-                f"{source}: {name} would have no effect: {key} is '{value_of(recipe, key)}'",
-                f"set {key} = '{value}', or leave it out",
+                f"{source}: {name} would have no effect: {need.key} is '{visible(str(value_of(recipe, need.key)))}'",
+                _hint(name, need, active),
             )
     if recipe.trains == "adapter":
         for rule in recipe.adapter.parsed_rules:
@@ -35,9 +36,22 @@ def check_sections(recipe: Recipe, given: frozenset[str], source: str) -> None:
         _check_units(recipe.adapter, source)
 
 
-def _holds(recipe: Recipe, need: tuple[str, str]) -> bool:
-    key, value = need
-    return value in recipe.adapter.active if key == "adapter.kind" else value_of(recipe, key) == value
+def _holds(recipe: Recipe, need: Need) -> bool:
+    if need.key == "adapter.kind":
+        return not recipe.adapter.active.isdisjoint(need.values)
+    value = str(value_of(recipe, need.key))
+    return (ANY_CLASS if is_class_name(value) else value) in need.values
+
+
+def _hint(name: str, need: Need, active: set[str]) -> str:
+    """Of a key that several share: where what is chosen has one of that name of its own, that one is meant."""
+    above, _, leaf = name.rpartition(".")
+    room = need.key.rpartition(".")[0]
+    own = sorted(each for each in active if each.startswith(f"{room}.") and each.endswith(f".{leaf}"))
+    if own and above == room:
+        return f"set {own[0]}, and leave it out"
+    values = [f"'{value}'" for value in need.values]
+    return f"set {need.key} = {' or '.join(values)}, or leave it out"
 
 
 def _check_unused(adapter: Adapter, given: frozenset[str], source: str) -> None:

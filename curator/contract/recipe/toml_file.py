@@ -15,6 +15,7 @@ from typing import Any
 
 from curator.contract.errors import UserError, did_you_mean
 from curator.contract.files.regular_file import TEXT_BYTES, read_regular
+from curator.contract.prompts.files import lines_of_entries
 from curator.contract.recipe.checks import check_recipe
 from curator.contract.recipe.fields import (
     Value,
@@ -116,7 +117,17 @@ def dump_recipe(recipe: Recipe) -> str:
 
 def _layers(source: str, sets: Sequence[str]) -> list[tuple[str, dict[str, Value]]]:
     """What gives values, and which: later ones win."""
-    return [*_read(source, 0), ("--set", dict(map(parse_set, sets)))]
+    return [*_read(source, 0), ("--set", _with_prompt_lines(dict(map(parse_set, sets)), Path()))]
+
+
+def _with_prompt_lines(values: dict[str, Value], folder: Path) -> dict[str, Value]:
+    """Files of prompts, named relative to `folder`, are read here: a recipe that is kept holds their lines."""
+    entries = values.get("sample.prompts")
+    return (
+        values | {"sample.prompts": lines_of_entries(entries, folder)}
+        if isinstance(entries, tuple)
+        else values
+    )
 
 
 def _read(source: str, depth: int) -> list[tuple[str, dict[str, Value]]]:
@@ -131,7 +142,7 @@ def _read(source: str, depth: int) -> list[tuple[str, dict[str, Value]]]:
     values = {
         name: checked(field_named(name, source), value, source) for name, value in _flat(tables, "", source)
     }
-    return [*below, (source, values)]
+    return [*below, (source, _with_prompt_lines(values, path.parent if path else Path()))]
 
 
 def _beside(path: Path | None, extends: str) -> str:

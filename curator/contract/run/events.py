@@ -52,8 +52,8 @@ class Progress:
 
 @dataclass(frozen=True)
 class StepDone:
-    """One step. `epoch` counts from 1; `lr` by group, `seconds` of this step alone, `memory_bytes` at most.
-
+    """One step. `epoch` counts from 1; `lr` by group, `memory_bytes` at most.
+    `seconds` count the wait for the step's images, but no saving, evaluating, sampling or pause.
     `reg_loss` is of the step's regularisation images alone, weighted as in `loss`; None where it had none.
     """
 

@@ -12,7 +12,6 @@ from curator.contract.buckets import BucketRule, advice_on, checked
 from curator.contract.epoch_plan import Span
 from curator.contract.errors import UserError
 from curator.filter.unmatched import unmatched_term_text
-from curator.freeze.bucket_table import bucket_table
 from curator.freeze.checks.captions import (
     brackets_split_by_comma,
     broken_wildcards,
@@ -24,6 +23,7 @@ from curator.freeze.checks.files import lost_files, masks, unnamed_faces
 from curator.freeze.checks.finding import Finding, PictureFilters
 from curator.freeze.members import NO_SIZE, SURPLUS, Members
 from curator.freeze.preview import FreezePreview
+from curator.freeze.reader import FreezeReader
 from curator.freeze.spec import FreezeSpec
 from curator.index.changes.changes import id_array
 from curator.index.collection import Collection
@@ -43,9 +43,9 @@ class FreezeReport:
         return tuple(finding for finding in self.findings if finding.level == "stop")
 
 
-def check(collection: Collection, spec: FreezeSpec, members: Members, preview: FreezePreview) -> FreezeReport:
+def check(reader: FreezeReader, spec: FreezeSpec, members: Members, preview: FreezePreview) -> FreezeReport:
     """Look for everything a training would suffer from."""
-    filters = PictureFilters(collection, spec, members)
+    filters = PictureFilters(reader, spec, members)
     found = [
         *_limits(spec.rule),
         *_nothing_to_freeze(preview),
@@ -63,7 +63,7 @@ def check(collection: Collection, spec: FreezeSpec, members: Members, preview: F
         *unnamed_faces(filters),
         *masks(filters),
         *_sizeless(filters),
-        *_quarantined(collection),
+        *_quarantined(reader.collection),
     ]
     return FreezeReport(tuple(sorted(found, key=lambda finding: finding.level)), preview)
 
@@ -148,7 +148,7 @@ def _never_shown(filters: PictureFilters) -> BitMap:
     by_repeats: dict[float, BitMap] = {}
     for each in filters.members.shown:
         by_repeats[each.repeats] = by_repeats.get(each.repeats, BitMap()) | each.ids
-    table = bucket_table(filters.collection, filters.spec.rule, filters.members.frozen())
+    table = filters.reader.buckets(filters.spec.rule, filters.members.frozen())
     found = BitMap()
     for repeats, images in by_repeats.items():
         ids = id_array(images)
@@ -160,14 +160,12 @@ def _never_shown(filters: PictureFilters) -> BitMap:
 
 def _small(filters: PictureFilters) -> Iterator[Finding]:
     """Images that would be enlarged more than twice."""
-    collection, rule = filters.collection, filters.spec.rule
+    reader, rule = filters.reader, filters.spec.rule
     if not rule.upscale:
         return
-    with collection.reading():
-        width = collection.columns.of("width")
-        height = collection.columns.of("height")
-        ids = id_array(filters.members.frozen())
-        small = of_array(ids[width[ids].astype(np.int64) * height[ids] * 4 < rule.area])
+    width, height = reader.column("width"), reader.column("height")
+    ids = id_array(filters.members.frozen())
+    small = of_array(ids[width[ids].astype(np.int64) * height[ids] * 4 < rule.area])
     if small:
         what = f"{len(small):,} images would be enlarged more than twice"
         named = filters.among(filters.frozen(), small, f"area<{-(-rule.area // 4)}")
@@ -179,7 +177,7 @@ def _buckets(filters: PictureFilters, preview: FreezePreview) -> Iterator[Findin
     if not short:
         return
     frozen = filters.frozen()
-    table = bucket_table(filters.collection, filters.spec.rule, frozen.images)
+    table = filters.reader.buckets(filters.spec.rule, frozen.images)
     for load in short:
         wide, high = load.bucket
         what = (

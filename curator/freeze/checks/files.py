@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 from pyroaring import BitMap
 
 from curator.contract.buckets import face_in
@@ -13,10 +12,6 @@ from curator.contract.files.picture_file import has_picture
 from curator.contract.files.tar_members import is_tar
 from curator.contract.text import visible
 from curator.freeze.checks.finding import Finding, PictureFilters
-from curator.index.bulk_rows import BulkRows
-from curator.index.changes.changes import id_array
-from curator.index.collection import Collection
-from curator.index.file.paths import from_blob
 
 MASKS = ("-mask.png", "-masklabel.png")
 _LOOKED_AT = 256
@@ -44,7 +39,7 @@ def unnamed_faces(filters: PictureFilters) -> Iterator[Finding]:
     for number, subset in enumerate(filters.spec.subsets):
         if subset.crop == "face":
             own = filters.members.frozen_of(number)
-            without = [image for image, path in _paths(filters.collection, own) if not face_in(path)]
+            without = [image for image, path in filters.reader.paths(own) if not face_in(path)]
             if without:
                 what = f"subset {subset.name}: {len(without):,} of {len(own):,} names tell of no face"
                 named = filters.among(filters.frozen_of(number), without, "")
@@ -57,7 +52,7 @@ def masks(filters: PictureFilters) -> Iterator[Finding]:
         if subset.mask != "file":
             continue
         own = filters.members.frozen_of(number)
-        paths = list(_paths(filters.collection, own))
+        paths = list(filters.reader.paths(own))
         taken = [image for image, path in paths if path.endswith(MASKS)]
         if taken:
             what = f"subset {subset.name}: {len(taken):,} masks would be trained as images"
@@ -80,14 +75,3 @@ def masks(filters: PictureFilters) -> Iterator[Finding]:
 def _stem(path: str) -> str:
     folder, slash, name = path.rpartition("/")
     return folder + slash + (name.rpartition(".")[0] or name)
-
-
-def _paths(collection: Collection, images: BitMap) -> Iterator[tuple[int, str]]:
-    """(id, whole path), in order."""
-    bulk = BulkRows(collection)
-    roots = [from_blob(path).rstrip("/") for _, path in bulk.roots()]
-    paths = [path for piece in bulk.files(images) for path in piece.paths.split(b"\0")[:-1]]
-    order = bulk.in_path_order(images)
-    places = np.searchsorted(id_array(images), order.ids).tolist()
-    for image, root, place in zip(order.ids.tolist(), order.roots.tolist(), places, strict=True):
-        yield image, f"{roots[root]}/{from_blob(paths[place])}"

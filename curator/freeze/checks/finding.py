@@ -13,9 +13,9 @@ from curator.contract.errors import UserError
 from curator.filter.evaluate import select
 from curator.filter.tokens import in_quotes
 from curator.freeze.members import NO_SIZE, Members
+from curator.freeze.reader import FreezeReader
 from curator.freeze.spec import FreezeSpec
 from curator.index.changes.changes import id_array
-from curator.index.collection import Collection
 from curator.index.tables.small_tables import Subset
 
 _LONGEST = 100_000  # characters of a filter that names images by number
@@ -51,9 +51,9 @@ class Base(NamedTuple):
 class PictureFilters:
     """Filters of a freeze's images; one that does not follow from the subsets is tried before it is given."""
 
-    def __init__(self, collection: Collection, spec: FreezeSpec, members: Members) -> None:
-        self.collection, self.spec, self.members = collection, spec, members
-        saved = {each.name: each for each in collection.subsets.list()}
+    def __init__(self, reader: FreezeReader, spec: FreezeSpec, members: Members) -> None:
+        self.reader, self.collection, self.spec, self.members = reader, reader.collection, spec, members
+        saved = {each.name: each for each in self.collection.subsets.list()}
         self._is_saved = all(saved.get(each.name) == each for each in spec.subsets)
         self._terms = [self._term(subset) for subset in spec.subsets]
         self._free = f"{_FREE} {_SIZED}" if dict(members.funnel).get(NO_SIZE) else _FREE

@@ -5,122 +5,97 @@ Rows stand in order of bucket, repeats, subset, root and path. What is kept of a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pyroaring import BitMap
 
-from curator.contract.buckets import Placement, cropped_around, face_in
+from curator.contract.buckets import Placement, Size, cropped_around, face_in
 from curator.contract.errors import UserError
 from curator.contract.manifest.block import NARROW, ROWS, SIGNS, WIDE, Block
 from curator.contract.manifest.signs import MOST, WIDE_BITS, encode_numbers
 from curator.contract.manifest.span_rows import Part
-from curator.contract.manifest.writer import TagCount
-from curator.contract.progress import Progress
 from curator.freeze.bucket_table import BucketTable
-from curator.freeze.members import Members
-from curator.freeze.packing.files_read import reading_files
-from curator.freeze.packing.pieces import PackedBytes
+from curator.freeze.packing.pieces import PackedBytes, Pieces
 from curator.freeze.packing.tag_codes import TagCodes, code_points
-from curator.freeze.packing.tags import PackedTags, TagPacking
-from curator.freeze.spec import FreezeSpec
-from curator.index.bulk_rows import BulkRows, PathOrder
-from curator.index.changes.changes import id_array
-from curator.index.collection import Collection
-from curator.index.sets.bitmaps import Flag
+from curator.freeze.packing.tags import PackedTags
+from curator.freeze.spec import FreezeSpec, Shown
 from curator.placement.crops import scaled
 
 Numbers = NDArray[Any]
-_AT_ONCE = 256 * ROWS
 
 
 @dataclass(frozen=True)
-class Freezing:
-    """What is frozen, and how."""
+class RowOrder:
+    """Ids of all rows in order with the roots of their paths, and the parts: rows alike in bucket, repeats, subset."""
 
-    collection: Collection
-    spec: FreezeSpec
-    members: Members
-    table: BucketTable
-    codes: TagCodes
+    ids: Numbers
+    roots: Numbers
+    parts: list[Part]
 
 
-class FrozenRows:
-    """The rows as `manifest_writer.PackedRows`. Everything but the free texts is read when it is made."""
+def row_order(shown: Sequence[Shown], table: BucketTable, by_path: Numbers, roots: Numbers) -> RowOrder:
+    """The order of rows, given all images (and their roots) in the order of their paths."""
+    shown = sorted(shown, key=lambda each: (each.repeats, each.subset))
+    kind = np.zeros(len(table.of_image), np.uint16)
+    for number, each in enumerate(shown):
+        kind[each.ids.to_array()] = number
+    keys = table.of_image[by_path] * np.int32(len(shown)) + kind[by_path]
+    keys = keys.astype(np.min_scalar_type(keys.max()))  # short ones are sorted by radix
+    order = np.argsort(keys, kind="stable")
+    keys = keys[order]
+    firsts = np.flatnonzero(np.diff(keys, prepend=-1))
+    lengths = np.diff(firsts, append=len(keys)).tolist()
+    parts: list[Part] = []
+    for first, length in zip(firsts.tolist(), lengths, strict=True):
+        bucket, number = divmod(int(keys[first]), len(shown))
+        parts.append(Part(first, length, bucket, shown[number].repeats, shown[number].subset))
+    return RowOrder(by_path[order], roots[order], parts)
 
-    def __init__(self, freezing: Freezing, progress: Progress) -> None:
-        self._freezing = freezing
-        self._bulk = BulkRows(freezing.collection)
-        images = freezing.members.frozen()
-        self._images = images
-        self._ids = id_array(images)
-        self._progress = progress
-        progress(0, len(images))
-        with self._bulk.small_page_cache(), reading_files(self._bulk, images) as files:
-            self._tags = self._read_tags()
-            order, self._paths, self._contents = files()
-        self._rows, self._roots, self._parts = self._in_order(order)
-        self._place_of = np.zeros(int(self._ids[-1]) + 1, np.uint32)  # of an id among all, ascending
-        self._place_of[self._ids] = np.arange(len(self._ids), dtype=np.uint32)
-        self._captioned = images & freezing.collection.bitmaps.of(Flag.CAPTIONED)
 
-    def parts(self) -> Sequence[Part]:
-        return self._parts
+@dataclass(frozen=True)
+class FrozenImages:
+    """What is frozen of images: `paths`, `contents` and `tags` ascending by id, numbers of their files by id."""
 
-    def tag_counts(self) -> Iterable[TagCount]:
-        for subset, uses in sorted(self._tags.used.items()):
-            tags = np.flatnonzero(uses)
-            yield from zip([subset] * len(tags), tags.tolist(), uses[tags].tolist(), strict=True)
+    ids: Numbers
+    paths: Pieces
+    contents: Numbers
+    tags: PackedTags
+    width: Numbers
+    height: Numbers
+    file_bytes: Numbers
 
-    def blocks(self) -> Iterator[Block]:
-        for first in range(0, len(self._rows), _AT_ONCE):
-            some = slice(first, min(first + _AT_ONCE, len(self._rows)))
-            yield from self._blocks(some)
-            self._progress((len(self._rows) + some.stop) // 2, len(self._rows))
 
-    def _in_order(self, paths: PathOrder) -> tuple[Numbers, Numbers, list[Part]]:
-        """Ids and roots of all rows in order; and where bucket, repeats and subset change."""
-        shown = sorted(self._freezing.members.shown, key=lambda each: (each.repeats, each.subset))
-        kind = np.zeros(int(self._ids[-1]) + 1, np.uint16)
-        for number, each in enumerate(shown):
-            kind[id_array(each.ids)] = number
-        keys = self._freezing.table.of_image[paths.ids] * np.int32(len(shown)) + kind[paths.ids]
-        keys = keys.astype(np.min_scalar_type(keys.max()))  # short ones are sorted by radix
-        order = np.argsort(keys, kind="stable")
-        keys = keys[order]
-        firsts = np.flatnonzero(np.diff(keys, prepend=-1))
-        lengths = np.diff(firsts, append=len(keys)).tolist()
-        parts: list[Part] = []
-        for first, length in zip(firsts.tolist(), lengths, strict=True):
-            bucket, number = divmod(int(keys[first]), len(shown))
-            parts.append(Part(first, length, bucket, shown[number].repeats, shown[number].subset))
-        return paths.ids[order], paths.roots[order], parts
+class RowPacking:
+    """Packs rows, slice by slice."""
 
-    def _read_tags(self) -> PackedTags:
-        subset_of = np.zeros(int(self._ids[-1]) + 1, np.uint16)
-        for each in self._freezing.members.shown:
-            subset_of[id_array(each.ids)] = each.subset
-        freezing = self._freezing
-        packing = TagPacking(freezing.spec, freezing.codes, subset_of, len(self._ids))
-        done = 0
-        for piece in self._bulk.tag_pieces(self._images):
-            packing.add(piece)
-            done += len(piece.ids)
-            self._progress(done // 2, len(self._ids))  # the other half of the time is writing
-        return packing.closed()
+    def __init__(
+        self, spec: FreezeSpec, sizes: Sequence[Size], codes: TagCodes, order: RowOrder, images: FrozenImages
+    ) -> None:
+        self._spec, self._images, self._order = spec, images, order
+        self._buckets = np.array(sizes)
+        triggers = [each.rules.trigger for each in spec.subsets]
+        self._triggers = [
+            encode_numbers([codes.numbers[each]]).encode() if each else b"" for each in triggers
+        ]
+        self._place_of = np.zeros(int(images.ids[-1]) + 1, np.uint32)  # of an id among all, ascending
+        self._place_of[images.ids] = np.arange(len(images.ids), dtype=np.uint32)
 
-    def _blocks(self, rows: slice) -> Iterator[Block]:
-        ids = self._rows[rows]
+    def blocks(self, rows: slice, texts: Sequence[bytes]) -> Iterator[Block]:
+        """The blocks of some rows, whole ones but the last of all; `texts` are their free texts, or none at all.
+
+        Raises:
+            UserError: an image with more tags than a manifest can hold.
+        """
+        ids = self._order.ids[rows]
         place = self._place_of[ids]
         subset, bucket = self._of_rows(rows)
-        paths = self._paths.take(place)
-        texts = self._texts(ids)
+        paths = self._images.paths.take(place)
         tags, heads, tails = self._tags_of(place, subset)
         numbers = np.zeros((len(ids), SIGNS), np.uint32)
-        narrow = {"root": self._roots[rows], "head": heads, "tail": tails}
+        narrow = {"root": self._order.roots[rows], "head": heads, "tail": tails}
         for column, name in enumerate(NARROW):
             numbers[:, column] = narrow[name]
         wide = self._sizes(ids, bucket, subset, paths)
@@ -134,7 +109,7 @@ class FrozenRows:
             numbers[:, len(NARROW) + 2 * column + 1] = wide[name] & ((1 << WIDE_BITS) - 1)
         if numbers.max() > MOST:
             raise UserError("an image has more tags than a manifest can hold", "see 'frieze ls sort:-tags'")
-        contents = self._contents[place].tobytes()
+        contents = self._images.contents[place].tobytes()
         firsts = range(0, len(ids), ROWS)
         return map(
             Block,
@@ -147,35 +122,23 @@ class FrozenRows:
 
     def _of_rows(self, rows: slice) -> tuple[Numbers, Numbers]:
         """Subset and bucket of rows."""
-        firsts = [part.first_row for part in self._parts]
+        parts = self._order.parts
+        firsts = [part.first_row for part in parts]
         own = np.searchsorted(firsts, np.arange(rows.start, rows.stop), side="right") - 1
-        subsets, buckets = ([part[field] for part in self._parts] for field in (4, 2))
-        return np.array(subsets)[own], np.array(buckets)[own]
+        return np.array([part.subset for part in parts])[own], np.array([part.bucket for part in parts])[own]
 
     def _tags_of(self, place: Numbers, subset: Numbers) -> tuple[PackedBytes, Numbers, Numbers]:
         """Tags as signs, and how many lead and end a caption."""
-        numbers = self._freezing.codes.numbers
-        triggers = [each.rules.trigger for each in self._freezing.spec.subsets]
-        leads = [encode_numbers([numbers[each]]).encode() if each else b"" for each in triggers]
-        heads = self._tags.heads[place] + np.array([len(lead) > 0 for lead in leads])[subset]
-        return self._tags.pieces.with_prefixes(place, subset, leads), heads, self._tags.tails[place]
-
-    def _texts(self, ids: Numbers) -> list[bytes]:
-        """The free texts of images; none where none has any."""
-        captioned = BitMap(ids.tolist()) & self._captioned if self._captioned else None
-        if not captioned:
-            return []
-        texts = self._freezing.collection.images.captions(captioned)
-        found = {image: text.encode() for image, text in texts}
-        return [found.get(image, b"") for image in ids.tolist()]
+        tags = self._images.tags
+        heads = tags.heads[place] + np.array([len(each) > 0 for each in self._triggers])[subset]
+        return tags.pieces.with_prefixes(place, subset, self._triggers), heads, tags.tails[place]
 
     def _sizes(
         self, ids: Numbers, bucket: Numbers, subset: Numbers, paths: PackedBytes
     ) -> dict[str, Numbers]:
-        columns, spec = self._freezing.collection.columns, self._freezing.spec
-        width, height = (columns.of(name)[ids].astype(np.int64) for name in ("width", "height"))
-        sizes = np.array(self._freezing.table.sizes)[bucket]
-        placed = scaled(width, height, sizes[:, 0], sizes[:, 1], spec.rule)
+        images, sizes = self._images, self._buckets[bucket]
+        width, height = images.width[ids].astype(np.int64), images.height[ids].astype(np.int64)
+        placed = scaled(width, height, sizes[:, 0], sizes[:, 1], self._spec.rule)
         found = {
             "width": width,
             "height": height,
@@ -183,9 +146,9 @@ class FrozenRows:
             "resized_height": placed.height,
             "crop_left": placed.left,
             "crop_top": placed.top,
-            "file_bytes": columns.of("file_bytes")[ids],
+            "file_bytes": images.file_bytes[ids],
         }
-        for number, each in enumerate(spec.subsets):
+        for number, each in enumerate(self._spec.subsets):
             if each.crop == "face":
                 _cut_faces(found, sizes, np.flatnonzero(subset == number).tolist(), paths)
         return found

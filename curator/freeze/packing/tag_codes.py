@@ -5,19 +5,16 @@ An id depends on the images alone, never on the history of the index; common tag
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pyroaring import BitMap
 
-from curator.contract.caption.captions import split_tag
+from curator.contract.caption.captions import CaptionRules, split_tag
 from curator.contract.manifest.signs import FIRST, GAP, SURROGATES
-from curator.freeze.spec import FreezeSpec
-from curator.index.bulk_rows import BulkRows
-from curator.index.collection import Collection
 
 TRIGGER = "trigger"
 Codes = NDArray[np.uint32]
@@ -37,18 +34,20 @@ class TagCodes:
     code: Codes
 
 
-def tag_codes(collection: Collection, spec: FreezeSpec, frozen: BitMap) -> TagCodes:
-    """Codes for everything that captions of `frozen` images are made of."""
-    bulk = BulkRows(collection)
-    known = bulk.tags()
-    counts = _counts(collection, bulk, frozen, 1 + max((tag for tag, _, _ in known), default=0))
+def tag_codes(
+    rules: Sequence[CaptionRules], known: Sequence[tuple[int, str, str]], counts: NDArray[np.int64]
+) -> TagCodes:
+    """Codes for everything that captions by `rules` are made of.
+
+    `known` are (id in the index, name, class) of tags, `counts` how many of the frozen images have each, by id.
+    """
     times = counts.tolist()
     used = sorted((row for row in known if times[row[0]]), key=itemgetter(1))
     used.sort(key=lambda row: -times[row[0]])
-    triggers = sorted({subset.rules.trigger for subset in spec.subsets} - {""})
+    triggers = sorted({each.trigger for each in rules} - {""})
     classes = dict.fromkeys(triggers, TRIGGER)
     classes |= {name: cls for _, name, cls in used if name not in classes}
-    separators = {subset.rules.keep_separator for subset in spec.subsets} - {""}
+    separators = {each.keep_separator for each in rules} - {""}
     pieces = {
         piece: cls
         for separator in separators
@@ -71,16 +70,3 @@ def code_points(numbers: NDArray[Any]) -> Codes:
     codes = numbers.astype(np.uint32) + np.uint32(FIRST)
     codes += np.uint32(GAP) * (codes >= SURROGATES)
     return codes
-
-
-def _counts(collection: Collection, bulk: BulkRows, frozen: BitMap, size: int) -> NDArray[np.int64]:
-    """How many of the images have each tag. Where all are frozen the index knows; else they are counted."""
-    counts = np.zeros(size, np.int64)
-    if frozen == collection.images.alive():
-        known = collection.tags.counts()[:size]
-        counts[: len(known)] = known
-        return counts
-    for piece in bulk.tag_pieces(frozen):
-        counts += np.bincount(piece.values, minlength=size)
-    counts[0] = 0
-    return counts

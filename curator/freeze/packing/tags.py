@@ -6,7 +6,7 @@ separator go through `split_caption` itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -17,8 +17,6 @@ from curator.contract.caption.captions import CaptionRules, split_caption
 from curator.contract.manifest.signs import encode_numbers
 from curator.freeze.packing.pieces import PieceJoiner, Pieces
 from curator.freeze.packing.tag_codes import TagCodes
-from curator.freeze.spec import FreezeSpec
-from curator.index.bulk_rows import TagPiece
 
 Numbers = NDArray[Any]
 
@@ -56,34 +54,37 @@ class _Rules:
 
 
 class TagPacking:
-    """Packs images piece by piece, ascending; `subset_of` gives the subset of an image id."""
+    """Packs images piece by piece, ascending. `rules` are those of each subset; `subset_of` gives the subset of an
+    image id."""
 
-    def __init__(self, spec: FreezeSpec, codes: TagCodes, subset_of: Numbers, pictures: int) -> None:
+    def __init__(
+        self, rules: Sequence[CaptionRules], codes: TagCodes, subset_of: Numbers, images: int
+    ) -> None:
         self._codes = codes
         self._subset_of = subset_of
-        self._rules = [_rules_of(subset.rules, codes) for subset in spec.subsets]
-        self._keep = np.array([subset.rules.keep_tags for subset in spec.subsets])
-        self._joiner = PieceJoiner(pictures)
-        self._heads, self._tails = np.zeros(pictures, np.uint32), np.zeros(pictures, np.uint32)
+        self._rules = [_rules_of(each, codes) for each in rules]
+        self._keep = np.array([each.keep_tags for each in rules])
+        self._joiner = PieceJoiner(images)
+        self._heads, self._tails = np.zeros(images, np.uint32), np.zeros(images, np.uint32)
         self._uses: dict[int, Numbers] = {}  # by subset, by id in the index
         self._more: dict[int, dict[str, int]] = {}  # of special images, by subset and name
         self._rows = 0
 
-    def add(self, piece: TagPiece) -> None:
-        """The next images."""
-        subsets = self._subset_of[piece.ids]
-        codes = self._codes.code.take(piece.values)
-        breaks = np.flatnonzero(piece.values == 0)
+    def add(self, ids: Numbers, values: Numbers) -> None:
+        """The next images; `values` are tag ids of the index in caption order, a 0 behind each image's."""
+        subsets = self._subset_of[ids]
+        codes = self._codes.code.take(values)
+        breaks = np.flatnonzero(values == 0)
         present = np.unique(subsets).tolist()
-        self._count(piece.values, breaks, subsets, present)
+        self._count(values, breaks, subsets, present)
         special: list[_SpecialTags] = []
         gone: list[Numbers] = []
         for number in present:
             rules = self._rules[number]
             if rules.has_separator is not None:
-                special += self._special(piece, breaks, subsets == number, number)
+                special += self._special(values, breaks, subsets == number, number)
             if rules.trigger:
-                own = np.flatnonzero(piece.values == rules.trigger)
+                own = np.flatnonzero(values == rules.trigger)
                 gone.append(own[subsets[np.searchsorted(breaks, own)] == number])
         if any(map(len, gone)):
             codes = np.delete(codes, np.concatenate(gone))
@@ -126,16 +127,16 @@ class TagPacking:
                 self._count_more(number, (rules.rules.trigger,), int(np.count_nonzero(subsets == number)))
 
     def _special(
-        self, piece: TagPiece, breaks: Numbers, is_own: Numbers, number: int
+        self, values: Numbers, breaks: Numbers, is_own: Numbers, number: int
     ) -> Iterator[_SpecialTags]:
         """Images with a tag that holds the separator, one by one."""
         rules = self._rules[number]
         assert rules.has_separator is not None
         leads = bool(rules.rules.trigger)
-        rows = np.unique(np.searchsorted(breaks, np.flatnonzero(rules.has_separator.take(piece.values))))
+        rows = np.unique(np.searchsorted(breaks, np.flatnonzero(rules.has_separator.take(values))))
         for row in rows[is_own[rows]].tolist():
             first = int(breaks[row - 1]) + 1 if row else 0
-            tags = piece.values[first : int(breaks[row])].tolist()
+            tags = values[first : int(breaks[row])].tolist()
             names = [self._codes.names[tag] for tag in tags]
             parts = split_caption(names, "", rules.rules)
             head = parts.head[leads:]

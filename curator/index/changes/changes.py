@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -122,6 +123,28 @@ Change = (
     | Arrived
     | FilesSeen
 )
+
+
+class NewTag(NamedTuple):
+    """A name that becomes a tag with the id it will have."""
+
+    id: int
+    name: str
+    cls: str
+
+
+@dataclass(frozen=True)
+class ChangeSet:
+    """What an edit does, as a value: changes in the order to make them, with `summary` as their line of the history.
+
+    The changes name tags by id, those too that are still to be made: `new_tags`, by ascending id.
+    """
+
+    summary: str
+    changes: tuple[Change, ...] = ()
+    new_tags: tuple[NewTag, ...] = ()
+
+
 RowChange = TagChange | TagMoved  # what may wait in the journal before it reaches the rows
 Recorded = Callable[[int], tuple[BitMap, NDArray[np.uint32]] | None]
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from curator.index.changes.commit import Commit as Commit  # noqa: PLC0414 (named from here where edits are made)
+
 if TYPE_CHECKING:
     from pyroaring import BitMap
 
@@ -114,21 +116,3 @@ Edit = (
     | Rewrite
     | EditGroup
 )
-
-
-@dataclass(frozen=True)
-class Commit:
-    """One line of the history. `id` is 0 where an edit had nothing to do: then nothing is kept.
-
-    `skipped` counts what an undo (or redo) left as it is, because later commits had changed it: images, and values of
-    subsets, rules and the like. `skipped_values` names the latter for whoever undoes.
-    """
-
-    id: int
-    at: float
-    actor: str
-    what: str
-    images_changed: int
-    undone: bool = False
-    skipped: int = 0
-    skipped_values: tuple[str, ...] = ()

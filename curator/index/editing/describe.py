@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from curator.contract.text import visible
 from curator.index.changes.edits import (
     AddAndRemoveTags,
@@ -17,7 +19,6 @@ from curator.index.changes.edits import (
     SetClass,
     SetMark,
 )
-from curator.index.editing.plan import names_shown
 
 _MOST_LEFT = 4
 
@@ -26,9 +27,9 @@ def describe(edit: Edit) -> str:
     """An edit as one line of the history."""
     match edit:
         case AddTags(names, at):
-            text = f"add {names_shown(names)}" + ("" if at == "end" else f" at {at}")
+            text = f"add {_names_shown(names)}" + ("" if at == "end" else f" at {at}")
         case RemoveTags(names):
-            text = f"remove {names_shown(names)}"
+            text = f"remove {_names_shown(names)}"
         case RenameTag(old, new):
             text = f"rename '{old}' to '{new}'"
         case ReorderTags():
@@ -38,10 +39,16 @@ def describe(edit: Edit) -> str:
         case SetMark(mark):
             text = {1: "mark keep", -1: "mark reject"}.get(mark, "unmark")
         case SetClass(names, cls):
-            text = f"class of {names_shown(names)} is {cls}"
+            text = f"class of {_names_shown(names)} is {cls}"
         case Rewrite(_, why) | AddAndRemoveTags(_, _, _, why) | EditGroup(_, why):
             text = why
     return visible(text)
+
+
+def _names_shown(names: Iterable[str]) -> str:
+    """Tag names for a line of the history."""
+    shown = [f"'{name}'" for name in names]
+    return ", ".join(shown[:3]) + (f" and {len(shown) - 3} more" if len(shown) > 3 else "")
 
 
 def images_in_words(count: int) -> str:

@@ -6,14 +6,25 @@ A kill between pieces loses nothing: what is folded and what still waits changes
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from pyroaring import BitMap
 
+from curator.index.changes.changes import Change
 from curator.index.editing import texts
 from curator.index.editing.store import Store
 
 ROWS_PER_PIECE = 5000
 AT_ONCE = 1000  # an edit of up to so many images is folded in its own transaction
+
+
+def fold_or_defer(store: Store, journal: int, changes: Sequence[Change], done: BitMap) -> None:
+    """Let the rows follow a new journal row: now where few images lack it, else later; `done` never need it."""
+    left = store.pending.defer(journal, changes, done)
+    if len(left) > AT_ONCE:
+        store.pending.keep(journal)
+    elif left:
+        fold_images(store, left)
 
 
 def fold_images(store: Store, images: BitMap) -> None:

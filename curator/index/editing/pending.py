@@ -28,6 +28,7 @@ from curator.index.changes.changes import (
     touched,
 )
 from curator.index.changes.packing import unpack
+from curator.index.editing.effects import count_change
 from curator.index.sets.bitmaps import of_array
 from curator.index.tags.tag_rows import END, TagRows
 
@@ -179,15 +180,6 @@ class Pending:
 def row_steps(changes: Sequence[Change]) -> list[tuple[int, RowChange]]:
     """The changes that may wait, each with its number."""
     return [(number, each) for number, each in enumerate(changes) if isinstance(each, TagChange | TagMoved)]
-
-
-def count_change(change: RowChange) -> tuple[BitMap, int]:
-    """Which images get more (or fewer) tags by a change, and how many."""
-    match change:
-        case TagChange(_, images, added, _):
-            return images, 1 if added else -1
-        case TagMoved(_, _, _, both):
-            return both, -1
 
 
 def _apply(waiting: Waiting, rows: TagRows) -> dict[int, Noted]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from pyroaring import BitMap
 
 from curator.index.changes.changes import Arrived, id_array
 from curator.index.editing.store import Store
+from curator.index.file.import_lock import ImportLock
 from curator.index.images.new_images import ImageBatch
 from curator.index.sets.bitmap_file import CHUNK_BITS
 from curator.index.sets.bitmaps import Flag, of_array
@@ -83,7 +85,19 @@ def publish(store: Store, new_postings: NewPostings) -> None:
     store.bitmaps.add(Flag.CAPTIONED, new_postings.captioned)
     store.bitmaps.add(Flag.ALIVE, new)
     store.bitmaps.remove(Flag.LOADING, new)
-    store.record("import", "import", "", [Arrived(new)])
+    store.journal.append("import", "import", "", [Arrived(new)])
+
+
+def recover_abandoned(store: Store, folder: Path) -> None:
+    """Let the rows that a broken-off import left be seen, unless an import is running, which will see to them."""
+    with store.database.reading():
+        left = bool(store.bitmaps.file.whole(Flag.LOADING))
+    lock = ImportLock(folder)
+    if left and lock.try_take():
+        try:
+            recover(store)
+        finally:
+            lock.release()
 
 
 def recover(store: Store) -> int:

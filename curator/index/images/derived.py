@@ -10,7 +10,8 @@ from pyroaring import BitMap
 
 from curator.contract.errors import UserError
 from curator.contract.progress import Progress
-from curator.index.editing.store import REBUILT, Store
+from curator.index.editing.journal_table import REBUILT
+from curator.index.editing.store import Store
 from curator.index.images.contents import content_key
 from curator.index.schema.faults import WAY_BACK, page_and_row_faults
 from curator.index.sets.bitmap_file import CHUNK_BITS, span_of
@@ -79,7 +80,7 @@ def rebuild(store: Store, progress: Progress | None = None) -> None:
         )
         for name, values in chunk.columns.items():
             store.columns.write(name, chunk.ids, chunk.stored_counts if name == COUNTS else values)
-    store.record(REBUILT, "verify", "", [])
+    store.journal.append(REBUILT, "verify", "", [])
     store.forget()
 
 
@@ -106,14 +107,14 @@ def _read_chunk(store: Store, number: int) -> _Chunk:
     columns: dict[str, Numbers] = {name: numbers[:, k + 1] for k, name in enumerate(_NUMBERS)}
     columns["content"] = np.array([content_key(row[0]) for row in raw], np.uint64)
     query = "SELECT tags, caption <> '', id FROM image_text WHERE id>=? AND id<? ORDER BY id"
-    words = [row for row in store.connection.execute(query, span) if row[2] not in loading]
-    rows = TagRows(ids, [row[0] for row in words])
+    texts = [row for row in store.connection.execute(query, span) if row[2] not in loading]
+    rows = TagRows(ids, [row[0] for row in texts])
     stored_counts = rows.counts.copy()
     store.pending.apply(rows)
     tags, counts = rows.values, rows.counts
     columns[COUNTS] = counts
     chunk = _Chunk(number, ids, columns, stored_counts)
-    captioned = of_array(ids[np.array([row[1] for row in words], bool)])
+    captioned = of_array(ids[np.array([row[1] for row in texts], bool)])
     if captioned:
         chunk.bitmaps[int(Flag.CAPTIONED)] = captioned
     owners = np.repeat(ids, counts)

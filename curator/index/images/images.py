@@ -11,7 +11,6 @@ from pyroaring import BitMap
 
 from curator.index.changes.changes import FilesSeen
 from curator.index.editing import texts
-from curator.index.editing.perform import set_alive
 from curator.index.editing.store import Store
 from curator.index.file.paths import from_blob, last_part, to_blob
 from curator.index.images.contents import candidates, content_key, with_prefix
@@ -198,7 +197,7 @@ class ImageTable:
         return self.content(image).hex().startswith(digits)
 
     def update_files(self, changed: Sequence[tuple[int, FileFacts]]) -> None:
-        """The files of known images have other content (or another time); their words stay."""
+        """The files of known images have other content (or another time); their annotations stay."""
         rows = [(*_file_values(facts), number) for number, facts in changed]
         self._connection.executemany(
             "UPDATE image SET sha256=?, file_bytes=?, width=?, height=?, mtime_ns=?, format=? WHERE id=?",
@@ -207,17 +206,31 @@ class ImageTable:
         pairs = sorted(changed, key=lambda pair: pair[0])
         self._write_columns([number for number, _ in pairs], [facts for _, facts in pairs])
         none = BitMap()
-        self._store.record("files", "scan", "", [FilesSeen(none, none, BitMap(n for n, _ in pairs))])
+        self._record_files(FilesSeen(none, none, BitMap(n for n, _ in pairs)))
 
     def move(self, image: int, root: int, path: str) -> None:
         """The file is now called otherwise."""
         self._connection.execute("UPDATE image SET root=?, path=? WHERE id=?", (root, to_blob(path), image))
         none = BitMap()
-        self._store.record("files", "scan", "", [FilesSeen(none, none, BitMap([image]))])
+        self._record_files(FilesSeen(none, none, BitMap([image])))
 
     def set_alive(self, images: BitMap, alive: bool) -> BitMap:
-        """Say that files are there (or gone); gives those for which that is news."""
-        return set_alive(self._store, images, alive)
+        """Say that files are there (or gone); their annotations stay. Gives the images for which that is news."""
+        store = self._store
+        news = images - store.alive() if alive else images & store.alive()
+        if not news:
+            return news
+        none = BitMap()
+        store.bitmaps.change(Flag.ALIVE, *((news, none) if alive else (none, news)))
+        sign = 1 if alive else -1
+        for piece in texts.batches(news, texts.ROWS_AT_ONCE):
+            tags, counts = np.unique(texts.tag_rows(store, piece).values, return_counts=True)
+            store.tags.count_more(dict(zip(tags.tolist(), (sign * counts).tolist(), strict=True)))
+        self._record_files(FilesSeen(news, none, none) if alive else FilesSeen(none, news, none))
+        return news
+
+    def _record_files(self, seen: FilesSeen) -> None:
+        self._store.journal.append("files", "scan", "", [seen])
 
     def _write_columns(self, ids: Sequence[int], facts: Sequence[FileFacts]) -> None:
         where = np.array(ids, np.int64)

@@ -10,8 +10,8 @@ from typing import NamedTuple
 class SidecarState(NamedTuple):
     """One sidecar as last read or written.
 
-    `suffix` is `.txt`, `.caption` or `.json`. `text_digest` is that of the image's words then (`text_digest.py`):
-    where it differs from that of today's words, they were edited in the app since.
+    `suffix` is `.txt`, `.caption` or `.json`. `text_digest` is that of the image's annotations then (`text_digest.py`):
+    where it differs from that of today's, they were edited in the app since.
     """
 
     suffix: str
@@ -54,6 +54,6 @@ class SidecarTable:
         self._connection.executemany("INSERT OR REPLACE INTO sidecar VALUES(?,?,?,?,?,?)", rows)
 
     def drop(self, image: int, suffixes: Iterable[str]) -> None:
-        """The files are gone; the words stay."""
+        """The files are gone; the annotations stay."""
         rows = [(image, suffix) for suffix in suffixes]
         self._connection.executemany("DELETE FROM sidecar WHERE image=? AND suffix=?", rows)

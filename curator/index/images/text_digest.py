@@ -1,4 +1,4 @@
-"""Digest of an image's words: whether they are still those that a sidecar was read with or written from."""
+"""Digest of an image's annotations: whether they are still those that a sidecar was read with or written from."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _FREE = b"\1"  # one byte more
 
 
 def text_digest(suffix: str, tags: Sequence[str], caption: str, *, free: bool = False) -> bytes:
-    """That of the words which a sidecar of this kind holds.
+    """That of the annotations which a sidecar of this kind holds.
 
     `free` is a `.txt` that is a caption in sentences rather than tags: it holds all that is trained, in one line.
     """
@@ -27,5 +27,5 @@ def is_free(digest: bytes) -> bool:
     return len(digest) > _BYTES
 
 
-def _digest(words: Sequence[str]) -> bytes:
-    return hashlib.sha256("\n".join(words).encode("utf-8", "surrogatepass")).digest()[:_BYTES]
+def _digest(texts: Sequence[str]) -> bytes:
+    return hashlib.sha256("\n".join(texts).encode("utf-8", "surrogatepass")).digest()[:_BYTES]

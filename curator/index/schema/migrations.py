@@ -13,6 +13,7 @@ from curator.contract.text import visible
 from curator.index.changes.changes import Renamed, touched
 from curator.index.changes.packing import unpack
 from curator.index.file.database import Database
+from curator.index.schema.version import format_of
 from curator.index.schema.views import VIEWS
 from curator.index.sets.columns import PART_BITS, Columns
 from curator.index.sets.write_buffer import WriteBuffer
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 def migrate(database: Database) -> None:
     """Bring an older index up to this program; an index of a newer program is refused untouched."""
     with database.reading() as connection:
-        version = _version(connection)
+        version = format_of(connection)
     if version > len(STEPS):
         raise UserError(
             f"{visible(str(database.path))} was made by a newer frieze (format {version}, this one knows {len(STEPS)})",
@@ -39,13 +40,9 @@ def _step_up(database: Database) -> None:
     import sqlite_utils  # 0.1 s to import, and needed only when the schema changes
 
     with database.writing(durable=True) as connection:
-        for number in range(_version(connection), len(STEPS)):
+        for number in range(format_of(connection), len(STEPS)):
             STEPS[number](sqlite_utils.Database(connection))
             connection.execute(f"PRAGMA user_version={number + 1}")
-
-
-def _version(connection: sqlite3.Connection) -> int:
-    return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
 def _first_tables(db: sqlite_utils.Database) -> None:

@@ -79,6 +79,11 @@ class Columns:
         self.compact(np.unique(ids >> PART_BITS).tolist())
         self.write(COUNTS, ids, counts)
 
+    def write_more_counts(self, ids: Numbers, more: int | Numbers) -> None:
+        """Add to how many tags images have; `ids` are sorted."""
+        ids = ids.astype(np.int64)
+        self.write_counts(ids, self.of(COUNTS)[ids].astype(np.int64) + more)
+
     def compact(self, parts: Iterable[int]) -> None:
         """Bring what waits for the images of some parts into the column of counts."""
         taken = dict(sorted(self._buffer.take_image_counts(parts).items()))

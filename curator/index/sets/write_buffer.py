@@ -2,9 +2,9 @@
 
 A tagging job changes hundreds of bitmaps and counts with every commit. Each in its own row would be hundreds of pages
 to write while everybody waits, so they lie together in one row of `late`, and whoever reads a bitmap or a count adds
-what is here. `settle.py` brings them home, some at a time. Rows never change: `late_settled` says up to which row a
-bitmap, a count or a part of the column has got its share, and rows go when all have theirs. So a reader that follows
-reads only what is new.
+what is here. `compaction.py` brings them into their own rows, some at a time. Rows never change: `late_settled` says
+up to which row a bitmap, a count or a part of the column has got its share, and rows go when all have theirs. So a
+reader that follows reads only what is new.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ PART_BITS = 14  # images of one part of a column
 Change = tuple[BitMap, BitMap]  # images gained, images lost
 Marks = dict[int, int]  # image -> row << 1 | gained (or lost)
 Upto = Callable[[int, int], int]  # kind, key
-_STAMP, _END = (0, 0), (0, 1)  # how often anything was settled; up to which row all is being settled now
+_STAMP, _END = (0, 0), (0, 1)  # how often anything was compacted; up to which row all is being compacted now
 
 
 class Kind(IntEnum):

@@ -42,16 +42,28 @@ class PickTable:
             row = connection.execute("SELECT images, about FROM pick WHERE name=?", (name,)).fetchone()
         return Pick(name, BitMap.deserialize(row[0]), row[1]) if row else None
 
-    def save(self, pick: Pick) -> None:
-        """Keep a pick, in place of the one with its name."""
+    def save(self, pick: Pick, *, replace: bool = True) -> bool:
+        """Keep a pick; whether it was not kept so already.
+
+        Raises:
+            UserError: without `replace`, the name means other images.
+        """
         if not pick.name.strip():
             raise UserError("a pick needs a name", "give one")
         with self._database.writing(durable=True) as connection:
             before = read(connection, "pick", pick.name)
+            if before == _record(pick):
+                return False
+            if before and not replace:
+                raise UserError(
+                    f"there is a pick '{visible(pick.name)}' of other images",
+                    "give another name, or replace it with --replace",
+                )
             done = f"pick {visible(pick.name)}: {images_in_words(len(pick.images))}"
             if before is not None:
                 done += f" in place of {len(BitMap.deserialize(BYTES.from_json(before['images']))):,}"
             self._edits.change("pick", pick.name, before, _record(pick), done)
+        return True
 
     def remove(self, name: str) -> bool:
         """Whether there was one."""

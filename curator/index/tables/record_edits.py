@@ -6,10 +6,10 @@ import json
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from curator.index.changes.changes import RecordChanged
+from curator.index.changes.changes import ChangeSet, RecordChanged
 from curator.index.changes.edits import Commit
 from curator.index.changes.record_paths import Record
-from curator.index.changes.record_words import described_change
+from curator.index.changes.record_summary import described_change
 from curator.index.changes.records import Key, packed
 from curator.index.file.database import Database
 from curator.index.undo.journal import Journal
@@ -40,8 +40,8 @@ class RecordEdits:
         before, after = _as_json(before), _as_json(after)
         with self._database.writing(durable=True):
             change = RecordChanged(table, key, packed(before), packed(after))
-            changes = [] if before == after else [change]
-            return self._journal.commit(changes, _BY, what or described_change(table, key, before, after))
+            summary = what or described_change(table, key, before, after)
+            return self._journal.commit(ChangeSet(summary, () if before == after else (change,)), _BY)
 
 
 def _as_json(record: Record | None) -> Record | None:

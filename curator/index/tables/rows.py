@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from curator.contract.buckets import CropMode
 from curator.contract.caption.captions import CaptionRules
+from curator.index.tables.listed import Quarantined as Quarantined  # noqa: PLC0414 (named from here beside subsets)
+from curator.index.tables.listed import SavedFilter as SavedFilter  # noqa: PLC0414 (named from here beside subsets)
 
 if TYPE_CHECKING:  # who only names a subset loads none of it
     from curator.contract.manifest.header import MaskMode
@@ -25,20 +27,3 @@ class Subset:
     is_reg: bool = False
     crop: CropMode = "center"
     mask: MaskMode = "none"
-
-
-@dataclass(frozen=True)
-class SavedFilter:
-    """A filter under a name, for `saved:NAME` and the app's menu."""
-
-    name: str
-    filter: str
-
-
-@dataclass(frozen=True)
-class Quarantined:
-    """A file a scan could not use, why, and since when."""
-
-    path: str
-    reason: str
-    at: float

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -16,14 +16,15 @@ from curator.contract.buckets import CROP_MODES
 from curator.contract.caption.captions import CaptionRules
 from curator.contract.errors import UserError, did_you_mean
 from curator.contract.text import visible
-from curator.index.changes.edits import Commit
 from curator.index.changes.record_paths import Record
 from curator.index.changes.records import ALIASES_CHANGE_COUNTER, Key, key_of_name, read, read_all
 from curator.index.file.database import Database
-from curator.index.file.paths import from_blob, to_blob
+from curator.index.file.paths import to_blob
+from curator.index.tables.listed import quarantined_files, saved_filters
 from curator.index.tables.rows import Quarantined, SavedFilter, Subset
 
 if TYPE_CHECKING:  # who only names a subset loads none of it
+    from curator.index.changes.edits import Commit
     from curator.index.tables.record_edits import RecordEdits
 
 
@@ -124,9 +125,21 @@ class SubsetTable:
             self._save(name, changed)
         return changed
 
-    def save(self, subset: Subset) -> None:
-        """Add a subset at the end, or put it in the place of the one of this name."""
-        self._save(subset.name, subset)
+    def save(self, subset: Subset) -> Subset | None:
+        """Add a subset at the end, or put it in the place of the one of this name; gives that one."""
+        with self._database.writing(durable=True):
+            before = self.get(subset.name)
+            self._save(subset.name, subset)
+        return before
+
+    def put_in_order(self, names: Sequence[str]) -> bool:
+        """Let these subsets choose their images before all others, in this order; whether that changed anything."""
+        with self._database.writing(durable=True), self._edits.grouped("order of subsets"):
+            if [each.name for each in self.list()[: len(names)]] == list(names):
+                return False
+            for name in reversed(names):
+                self.put_first(name)
+            return True
 
     def put_first(self, name: str) -> None:
         """Let a subset choose its images before all others."""
@@ -193,19 +206,30 @@ class SavedFilters:
 
     def list(self) -> list[SavedFilter]:
         with self._database.reading() as connection:
-            rows = connection.execute("SELECT name, filter FROM saved_filter ORDER BY name").fetchall()
-        return [SavedFilter(*row) for row in rows]
+            return saved_filters(connection)
 
     def get(self, name: str) -> SavedFilter | None:
         return next((each for each in self.list() if each.name == name), None)
 
-    def save(self, saved: SavedFilter) -> None:
-        """Keep a filter, in place of the one of this name."""
+    def save(self, saved: SavedFilter, *, replace: bool = True) -> bool:
+        """Keep a filter; whether it was not kept so already.
+
+        Raises:
+            UserError: without `replace`, the name means another.
+        """
         if not saved.name.strip():
             raise UserError("a saved filter needs a name", "give one")
         with self._database.writing(durable=True) as connection:
             before = read(connection, "saved_filter", saved.name)
+            if before == {"filter": saved.filter}:
+                return False
+            if before and not replace:
+                raise UserError(
+                    f"the saved filter {visible(saved.name)} is '{visible(str(before['filter']))}'",
+                    "give another name, or replace it with --replace",
+                )
             self._edits.change("saved_filter", saved.name, before, {"filter": saved.filter})
+        return True
 
     def remove(self, name: str) -> bool:
         """Whether there was one."""
@@ -255,8 +279,7 @@ class Quarantine:
         self._connection = connection
 
     def list(self) -> list[Quarantined]:
-        rows = self._connection.execute("SELECT path, reason, at FROM quarantine ORDER BY path")
-        return [Quarantined(from_blob(row[0]), row[1], row[2]) for row in rows]
+        return quarantined_files(self._connection)
 
     def count(self) -> int:
         return self._connection.execute("SELECT count(*) FROM quarantine").fetchone()[0]

@@ -5,18 +5,19 @@ from __future__ import annotations
 import secrets
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from curator.contract.errors import UserError
+from curator.index.changes.changes import NewTag
 from curator.index.sets.bitmaps import FIRST_TAG, MAX_TAGS
 from curator.index.sets.write_buffer import FEW, WriteBuffer
+from curator.index.tags.new_tags import GENERAL, NewTags
+from curator.index.tags.tag import Tag
 from curator.index.tags.tag_names import check_name, folded, glob_of
 
-GENERAL = "general"
 _GENERATION = (
     "tag generation"  # a setting with a new token for each change of names and classes, so caches know
 )
@@ -25,16 +26,6 @@ _CLASSES = """WITH RECURSIVE known(class) AS (SELECT min(class) FROM tag UNION A
     SELECT class FROM known WHERE class IS NOT NULL"""  # a look at the index per class, not at every tag
 _NAMES_KEPT = 50_000
 _FEW = 2000  # up to so many names are looked up; for more all names are read, which takes 60 ms of 100,000
-
-
-@dataclass(frozen=True)
-class Tag:
-    """One tag and how many images (whose file exists) have it."""
-
-    id: int
-    name: str
-    cls: str
-    count: int
 
 
 class TagTable:
@@ -102,36 +93,48 @@ class TagTable:
 
     def ids_of(self, names: Iterable[str]) -> list[int | None]:
         """Ids of tags with exactly these names."""
-        self.generation()
         wanted = list(names)
-        unique = set(wanted)
-        known = self._looked_up(unique) if self._names is None and len(unique) <= _FEW else self._known()
+        known = self.ids_by_name(wanted)
         return [known.get(name) for name in wanted]
 
-    def intern(self, names: Iterable[str], cls: str = GENERAL) -> list[int]:
-        """Ids of these names; unknown ones become tags. Inside a write transaction only."""
-        wanted = list(names)
-        ids = dict(zip(wanted, self.ids_of(wanted), strict=True))
-        fresh = [name for name, number in ids.items() if number is None]
-        if fresh:
-            ids.update(zip(fresh, self._insert(fresh, cls), strict=True))
-        return [number for name in wanted if (number := ids[name]) is not None]
-
-    def intern_many(self, names: Sequence[str]) -> NDArray[np.int64]:
-        """The same for very many names at once, as an array."""
+    def ids_by_name(self, names: Iterable[str] | None = None) -> Mapping[str, int]:
+        """The id of each of these names that is a tag, and of others perhaps; None is every tag. Shared: read only."""
         self.generation()
-        known = self._known()
-        try:
-            return np.fromiter(map(known.__getitem__, names), np.int64, len(names))
-        except KeyError:
-            self._insert([name for name in dict.fromkeys(names) if name not in known], GENERAL)
-            return np.fromiter(map(known.__getitem__, names), np.int64, len(names))
+        unique = None if names is None or self._names is not None else set(names)
+        return self._known() if unique is None or len(unique) > _FEW else self._looked_up(unique)
+
+    def intern(self, names: Sequence[str]) -> NDArray[np.int64]:
+        """Ids of these names; unknown ones become tags. Inside a write transaction only."""
+        new = NewTags(self.first_free())
+        found = new.ids_of(names, self.ids_by_name(names))
+        self.add(new.all())
+        return found
+
+    def first_free(self) -> int:
+        """The id that the next tag gets."""
+        return max(FIRST_TAG, self._last_id() + 1)
+
+    def add(self, tags: Sequence[NewTag]) -> None:
+        """Make names tags; their ids go up from `first_free`. Inside a write transaction only."""
+        if not tags:
+            return
+        for tag in tags:
+            check_name(tag.name)
+        if tags[-1].id >= MAX_TAGS:
+            what = f"a collection holds at most {MAX_TAGS} different tags"
+            raise UserError(what, "merge or clean tags first")
+        rows = [(tag.id, tag.name, tag.cls, 0, folded(tag.name)) for tag in tags]
+        query = "INSERT INTO tag(id, name, class, count, folded) VALUES(?,?,?,?,?)"
+        self._connection.executemany(query, rows)
+        self._bump()
+        if self._names is not None:
+            self._names.update((tag.name, tag.id) for tag in tags)
 
     def learn_classes(self, pairs: Iterable[tuple[str, str]]) -> None:
         """What a source says of its tags: new ones get the class, known ones only where they were `general`."""
         said = dict(sorted((name, cls) for name, cls in pairs if cls != GENERAL))
         if said:
-            rows = zip(said.values(), self.intern(said), [GENERAL] * len(said), strict=True)
+            rows = zip(said.values(), self.intern(list(said)).tolist(), [GENERAL] * len(said), strict=True)
             query = "UPDATE tag SET class=? WHERE id=? AND class=?"
             if self._connection.executemany(query, list(rows)).rowcount:
                 self._bump()
@@ -260,24 +263,6 @@ class TagTable:
     def _store_more(self, deltas: Mapping[int, int]) -> None:
         rows = [(delta, number) for number, delta in deltas.items()]
         self._connection.executemany("UPDATE tag SET count=count+? WHERE id=?", rows)
-
-    def _insert(self, names: Sequence[str], cls: str) -> list[int]:
-        for name in names:
-            check_name(name)
-        first = max(FIRST_TAG, self._last_id() + 1)
-        if first + len(names) > MAX_TAGS:
-            raise UserError(
-                f"a collection holds at most {MAX_TAGS} different tags", "merge or clean tags first"
-            )
-        ids = list(range(first, first + len(names)))
-        rows = [(number, name, cls, 0, folded(name)) for number, name in zip(ids, names, strict=True)]
-        self._connection.executemany(
-            "INSERT INTO tag(id, name, class, count, folded) VALUES(?,?,?,?,?)", rows
-        )
-        self._bump()
-        if self._names is not None:
-            self._names.update(zip(names, ids, strict=True))
-        return ids
 
     def _looked_up(self, names: set[str]) -> dict[str, int]:
         """What was looked up before, and these; none is remembered as unknown."""

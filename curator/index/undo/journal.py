@@ -13,36 +13,26 @@ import time
 from collections.abc import Collection, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from enum import IntEnum
 
 from pyroaring import BitMap
 
 from curator.contract.errors import UserError
 from curator.contract.exit_codes import ExitCode
-from curator.index.changes.changes import Change, TagChange, TagMoved, touched
-from curator.index.changes.edits import Commit
+from curator.index.changes.changes import Change, ChangeSet, TagChange, TagMoved, touched
+from curator.index.changes.commit import Commit, State
 from curator.index.changes.packing import unpack
-from curator.index.editing.fold import AT_ONCE, fold_images
-from curator.index.editing.perform import perform
-from curator.index.editing.store import REBUILT, Store
+from curator.index.editing.apply import apply
+from curator.index.editing.fold import fold_or_defer
+from curator.index.editing.journal_table import REBUILT
+from curator.index.editing.store import Store
+from curator.index.undo.commit_rows import COMMIT_COLUMNS, EDIT, commit_of, count_commits, newest_commits
 from curator.index.undo.revert import RevertResult, revert
 
-_EDIT = "edit"
-_COMMIT = """id, at, actor, what, images_changed, state,
-    coalesce((SELECT last.stayed FROM journal last WHERE last.id = journal.latest), 0)"""
 _REACHES = """SELECT id FROM journal INDEXED BY idx_journal_images
     WHERE kind = 'edit' AND first_image <= ? AND last_image >= ?"""  # by the index alone: rows hold large changes
 _SUMMARY_LINES = 3  # of a commit of several
 # who commits for a person: one undo takes back the newest of any
 _HUMAN_ACTORS = ("you", "scan", "import", "rules")
-
-
-class State(IntEnum):
-    """What became of a commit."""
-
-    STANDS = 0
-    UNDONE = 1  # and may be done again
-    LEFT_BEHIND = 2  # undone, then its actor did something else
 
 
 @dataclass
@@ -59,20 +49,21 @@ class Journal:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._group: _Group | None = None
+        self._recorded: list[int] | None = None
 
     @property
     def _connection(self) -> sqlite3.Connection:
         return self._store.connection
 
-    def commit(self, changes: Sequence[Change], actor: str, what: str) -> Commit:
-        """Perform changes and remember them, with others inside `grouped`. Inside a write transaction.
+    def commit(self, change_set: ChangeSet, actor: str) -> Commit:
+        """Make changes and remember them, with others inside `grouped`. Inside a write transaction.
 
         Nothing to do keeps nothing.
         """
+        changes, what = change_set.changes, change_set.summary
         if not changes:
             return Commit(0, time.time(), actor, what, 0)
-        for change in changes:
-            perform(self._store, change)
+        apply(self._store, change_set)
         if self._group is None:
             return self._remember(changes, actor, what)
         if any(isinstance(change, TagChange | TagMoved) for change in changes):
@@ -93,20 +84,33 @@ class Journal:
         finally:
             self._group = None
         if group.changes:
-            self._remember(group.changes, actor, _summary(what, group.lines))
+            self._remember(group.changes, actor, summary(what, group.lines))
+
+    @contextmanager
+    def recorded(self) -> Generator[list[int]]:
+        """The ids of the commits made inside, in order; those of other processes are not among them."""
+        before, self._recorded = self._recorded, []
+        try:
+            yield self._recorded
+        finally:
+            self._recorded = before
 
     def undo(self, actor: str) -> Commit | None:
         """Undo the newest standing commit of an actor."""
+        number = self.newest_standing(actor)
+        return None if number is None else self.undo_commit(number, actor)
+
+    def newest_standing(self, actor: str) -> int | None:
+        """The commit of an actor that `undo` takes back."""
         query = "SELECT max(id) FROM journal WHERE kind='edit' AND actor=? AND state=?"
         newest = [
             self._connection.execute(query, (name, State.STANDS)).fetchone()[0] for name in _undo_group(actor)
         ]
-        number = max((found for found in newest if found), default=None)
-        return None if number is None else self.undo_commit(number, actor)
+        return max((found for found in newest if found), default=None)
 
     def redo(self, actor: str) -> Commit | None:
         """Redo the commit that an actor undid last."""
-        undone = self._undone_by(actor)
+        undone = self.undone_by(actor)
         return self.redo_commit(undone[-1], actor) if undone else None
 
     def undo_commit(self, number: int, actor: str) -> Commit:
@@ -137,8 +141,16 @@ class Journal:
 
     def history(self, limit: int) -> list[Commit]:
         """The newest edits first, undone ones too."""
-        query = f"SELECT {_COMMIT} FROM journal WHERE kind=? ORDER BY id DESC LIMIT ?"
-        return [_commit(row) for row in self._connection.execute(query, (_EDIT, limit))]
+        return newest_commits(self._connection, limit)
+
+    def count(self) -> int:
+        """How many edits there are, undone ones too."""
+        return count_commits(self._connection)
+
+    def between(self, first: int, last: int) -> list[Commit]:
+        """The edits numbered from `first` to `last`, the newest first, undone ones too."""
+        query = f"SELECT {COMMIT_COLUMNS} FROM journal WHERE kind=? AND id BETWEEN ? AND ? ORDER BY id DESC"
+        return [commit_of(row) for row in self._connection.execute(query, (EDIT, first, last))]
 
     def of_image(self, image: int, limit: int) -> list[Commit]:
         """The newest edits that changed one image."""
@@ -147,10 +159,10 @@ class Journal:
         for (number,) in sorted(perhaps, reverse=True):
             if len(found) == limit:
                 break
-            query = f"SELECT {_COMMIT}, changes FROM journal WHERE id=?"
+            query = f"SELECT {COMMIT_COLUMNS}, changes FROM journal WHERE id=?"
             *row, changes = self._connection.execute(query, (number,)).fetchone()
             if image in touched(unpack(changes)):
-                found.append(_commit((row[0], row[1], row[2], row[3], row[4], row[5], row[6])))
+                found.append(commit_of((row[0], row[1], row[2], row[3], row[4], row[5], row[6])))
         return found
 
     def last_id(self) -> int:
@@ -168,44 +180,45 @@ class Journal:
         kinds = ("import", "files", REBUILT)
         return max(int(self._connection.execute(query, (kind,)).fetchone()[0]) for kind in kinds)
 
-    def _undone_by(self, actor: str) -> list[int]:
+    def undone_by(self, actor: str) -> list[int]:
         """Commits undone by an actor that may be redone, in the order of undoing."""
         names = _undo_group(actor)
         query = f"""SELECT j.id FROM journal j JOIN journal last ON last.id = j.latest
             WHERE j.state=? AND j.kind=? AND last.actor IN ({",".join("?" * len(names))}) ORDER BY j.latest"""
-        return [row[0] for row in self._connection.execute(query, (State.UNDONE, _EDIT, *names))]
+        return [row[0] for row in self._connection.execute(query, (State.UNDONE, EDIT, *names))]
 
     def _state_of(self, number: int) -> tuple[int, int]:
         """The state of a commit, and how much its last undo or redo skipped."""
-        query = f"SELECT {_COMMIT} FROM journal WHERE id=? AND kind=?"
-        row = self._connection.execute(query, (number, _EDIT)).fetchone()
+        query = f"SELECT {COMMIT_COLUMNS} FROM journal WHERE id=? AND kind=?"
+        row = self._connection.execute(query, (number, EDIT)).fetchone()
         if row is None:
             raise UserError(f"there is no change {number}", "`frieze history` lists them")
         return row[5], row[6]
 
     def _revert(self, kind: str, number: int, actor: str, state: State) -> Commit:
-        """Perform the inverse of what was last done for a commit, and remember that."""
+        """Make the inverse of what was last done for a commit, and remember that."""
         what = self._connection.execute("SELECT what FROM journal WHERE id=?", (number,)).fetchone()[0]
         result = revert(self._store, number, undo=kind == "undo")
         commit = replace(
             self._append(kind, actor, what, result, number), skipped_values=tuple(result.skipped.values)
         )
-        self._connection.execute(
-            "UPDATE journal SET state=?, latest=? WHERE id=?", (state, commit.id, number)
-        )
+        self._store.journal.set_reverted(number, state, commit.id)
         return commit
 
     def _remember(self, changes: Sequence[Change], actor: str, what: str) -> Commit:
-        for number in self._undone_by(actor):
-            self._connection.execute("UPDATE journal SET state=? WHERE id=?", (State.LEFT_BEHIND, number))
-        return self._append(_EDIT, actor, what, RevertResult(list(changes)))
+        if undone := self.undone_by(actor):
+            self._store.journal.leave_behind(undone)
+        commit = self._append(EDIT, actor, what, RevertResult(list(changes)))
+        if self._recorded is not None:
+            self._recorded.append(commit.id)
+        return commit
 
     def _append(self, kind: str, actor: str, what: str, result: RevertResult, target: int = 0) -> Commit:
         store = self._store
         images = touched(result.done)
         changed, skipped = len(images & store.alive()), len(result.skipped)
         first, last = (images.min(), images.max()) if images else (0, 0)
-        number, at = store.record(
+        number, at = store.journal.append(
             kind,
             actor,
             what,
@@ -216,11 +229,7 @@ class Journal:
             first_image=first,
             last_image=last,
         )
-        left = store.pending.defer(number, result.done, result.cancelled)
-        if len(left) <= AT_ONCE:
-            fold_images(store, left)
-        else:
-            store.pending.keep(number)
+        fold_or_defer(store, number, result.done, result.cancelled)
         return Commit(number, at, actor, what, changed, skipped=skipped)
 
 
@@ -229,11 +238,7 @@ def _undo_group(actor: str) -> tuple[str, ...]:
     return _HUMAN_ACTORS if actor in _HUMAN_ACTORS else (actor,)
 
 
-def _summary(what: str, lines: Sequence[str]) -> str:
+def summary(what: str, lines: Sequence[str]) -> str:
+    """One line about a commit of several: what it is called, and the first of its lines."""
     more = f"; {len(lines) - _SUMMARY_LINES} more" if len(lines) > _SUMMARY_LINES else ""
     return f"{what}: {'; '.join(lines[:_SUMMARY_LINES])}{more}".removeprefix(": ")
-
-
-def _commit(row: tuple[int, float, str, str, int, int, int]) -> Commit:
-    number, at, actor, what, changed, state, stayed = row
-    return Commit(number, at, actor, what, changed, state != State.STANDS, stayed)

@@ -6,9 +6,10 @@ import sqlite3
 from collections.abc import Collection, Iterator
 from itertools import groupby
 
+from curator.index.changes.commit import State
+
 _ROWS = """SELECT id, CASE target WHEN 0 THEN id ELSE target END AS owner, state, latest, stayed, renames
     FROM journal WHERE id >= ? AND kind IN ('edit', 'undo', 'redo') ORDER BY owner, id"""
-_STANDS = 0
 _Row = tuple[int, int, int, int, int, int]
 
 
@@ -39,4 +40,4 @@ def _latest_row_wins(rows: list[_Row], owner: int, after: int) -> list[_Row]:
     number, _, state, latest, _, _ = rows[0]
     if number != owner or number <= after or any(row[4] or row[5] for row in rows):
         return rows
-    return [row for row in rows if row[0] == (latest or owner)] if state == _STANDS else []
+    return [row for row in rows if row[0] == (latest or owner)] if state == State.STANDS else []

@@ -3,7 +3,7 @@
 A commit has rows in the journal: the edit, then one for each undo and redo. Each row changed things
 (`conflicts.py`) from what they were to what the next row of the same commit found. So what a commit did is still as it
 left it where no other commit has touched it since, not counting what was done and undone again; there the inverse
-is performed, the rest stays. Where nothing waits for an image but what is taken back, its row never needs to know.
+is made, the rest stays. Where nothing waits for an image but what is taken back, its row never needs to know.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from pyroaring import BitMap
 
 from curator.index.changes.changes import Change, RecordChanged, TagChange, TagMoved, touched
 from curator.index.changes.packing import unpack, unpack_near
+from curator.index.editing.apply import apply
 from curator.index.editing.fold import fold_images
-from curator.index.editing.perform import perform
 from curator.index.editing.store import Store
 from curator.index.undo.conflicts import Names, Touches, symmetric_difference, touches_of, union
 from curator.index.undo.later_rows import later_rows, renamed_since, rows_of_commit
@@ -77,9 +77,9 @@ def _revert_row(store: Store, row: CommitRow, result: RevertResult, *, alone: bo
     skipped = Skipped(values=result.skipped.values)
     recorded = pending.recorded(row.number)
     for number in reversed(range(len(row.changes))):
-        for change in reverted_change(store, row, number, recorded(number), skipped):
-            perform(store, change)
-            result.done.append(change)
+        inverse = reverted_change(store, row, number, recorded(number), skipped)
+        apply(store, inverse)
+        result.done += inverse.changes
     result.cancelled |= free - skipped.images
     result.skipped.images |= skipped.images
     pending.cancel(row.number, result.cancelled)

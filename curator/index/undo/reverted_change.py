@@ -14,6 +14,7 @@ from curator.index.changes.changes import (
     Arrived,
     CaptionsReplaced,
     Change,
+    ChangeSet,
     Classed,
     FilesSeen,
     FlagChange,
@@ -29,7 +30,8 @@ from curator.index.changes.changes import (
 from curator.index.editing import texts
 from curator.index.editing.store import Store
 from curator.index.sets.bitmaps import of_array
-from curator.index.tags.tag_blob import decode_many
+from curator.index.tags.new_tags import NewTags
+from curator.index.tags.tag_blob import decode_many, encode_many
 from curator.index.undo.conflicts import CAPTION, CLASS, MARK, ORDER, Names, Touches, is_of_tags, reordered
 from curator.index.undo.reverted_record import reverted_record
 from curator.index.undo.tag_merge import merged_tags
@@ -95,22 +97,33 @@ def tags_of(changes: Iterable[Change]) -> set[int]:
 
 def reverted_change(
     store: Store, row: CommitRow, number: int, recorded: Noted | None, skipped: Skipped
+) -> ChangeSet:
+    """The inverse of change `number`, to be applied before the next is asked for.
+
+    Adds to `skipped` what others changed since.
+    """
+    new = NewTags(store.tags.first_free())
+    changes = _inverse(store, row, number, recorded, skipped, new=new)
+    return ChangeSet("", tuple(changes), new.all())
+
+
+def _inverse(
+    store: Store, row: CommitRow, number: int, recorded: Noted | None, skipped: Skipped, *, new: NewTags
 ) -> Sequence[Change]:
-    """The inverse of change `number`, to be performed at once; adds to `skipped` what others changed since."""
     skipped_images = skipped.images
     match row.changes[number]:
         case TagChange() as change:
-            return _reverted_tag(store, row, change, recorded, skipped_images)
+            return _reverted_tag(store, row, change, recorded, skipped_images, new=new)
         case TagMoved() as change:
-            return _reverted_move(store, row, change, recorded, skipped_images)
+            return _reverted_move(store, row, change, recorded, skipped_images, new=new)
         case TagsReplaced() as change:
-            return _reverted_tag_lists(store, row, change, skipped_images)
+            return _reverted_tag_lists(store, row, change, skipped_images, new=new)
         case CaptionsReplaced() as change:
             return _reverted_captions(row, change, skipped_images)
         case FlagChange(flag, gained, lost):
             return _reverted_flag(row, flag, gained, lost, skipped_images)
         case Renamed() as change:
-            return _reverted_name(store, row, change, skipped_images)
+            return _reverted_name(store, row, change, skipped_images, new=new)
         case Classed() as change:
             return _reverted_classes(row, change, skipped_images)
         case RecordChanged() as change:
@@ -120,7 +133,7 @@ def reverted_change(
 
 
 def _reverted_tag(
-    store: Store, row: CommitRow, change: TagChange, recorded: Noted | None, skipped: BitMap
+    store: Store, row: CommitRow, change: TagChange, recorded: Noted | None, skipped: BitMap, *, new: NewTags
 ) -> list[Change]:
     name = row.names.one(change.tag)
     mine = row.candidates(change.images, name)
@@ -134,7 +147,7 @@ def _reverted_tag(
     places = (
         change.positions if change.added else positions_for_undo(change.images, change.positions, recorded)
     )
-    tag = store.tags.intern([name])[0] if tag is None else tag
+    tag = new.id_of(name) if tag is None else tag
     return [TagChange(tag, free, not change.added, _some(places, change.images, free))]
 
 
@@ -145,44 +158,47 @@ def _some(places: bytes | None, images: BitMap, some: BitMap) -> bytes | None:
 
 
 def _reverted_move(
-    store: Store, row: CommitRow, change: TagMoved, recorded: Noted | None, skipped: BitMap
+    store: Store, row: CommitRow, change: TagMoved, recorded: Noted | None, skipped: BitMap, *, new: NewTags
 ) -> list[Change]:
     old_name, new_name = row.names.of([change.old, change.new])
     mine = row.candidates(change.images, old_name)
     free = mine - row.by_others(old_name)
-    (old, new) = store.tags.ids_of([old_name, new_name])
+    (old, now) = store.tags.ids_of([old_name, new_name])
     if old is not None:
         free = free - store.bitmaps.of(old)
     moved = free - change.both - row.by_others(new_name)
-    moved = BitMap() if new is None else moved & store.bitmaps.of(new)
+    moved = BitMap() if now is None else moved & store.bitmaps.of(now)
     both = free & change.both
     skipped |= mine - moved - both
     back: list[Change] = []
-    old = store.tags.intern([old_name])[0] if old is None else old
-    if moved and new is not None:
-        back.append(TagMoved(new, old, moved, BitMap()))
+    if not moved and not both:
+        return []
+    old = new.id_of(old_name) if old is None else old
+    if moved and now is not None:
+        back.append(TagMoved(now, old, moved, BitMap()))
     if both:
         places = _some(positions_for_undo(change.both, None, recorded), change.both, both)
         back.append(TagChange(old, both, True, places))
     return back
 
 
-def _reverted_name(store: Store, row: CommitRow, change: Renamed, skipped: BitMap) -> list[Change]:
+def _reverted_name(
+    store: Store, row: CommitRow, change: Renamed, skipped: BitMap, *, new: NewTags
+) -> list[Change]:
     """The tag's row is renamed where that concerns just these images; else they move to the tag of the old name."""
     mine = row.candidates(change.images, change.after)
     free = mine - row.by_others(change.before, change.after)
-    (old, new) = store.tags.ids_of([change.before, change.after])
-    free = BitMap() if new is None else free & store.bitmaps.of(new)
+    (old, now) = store.tags.ids_of([change.before, change.after])
+    free = BitMap() if now is None else free & store.bitmaps.of(now)
     if old is not None:
         free = free - store.bitmaps.of(old)
     skipped |= mine - free
-    if not free or new is None:
+    if not free or now is None:
         return []
-    if old is None and free == store.bitmaps.of(new):
-        return [Renamed(new, change.after, change.before, free)]
-    cls = store.tags.get([new])[0].cls
-    old = store.tags.intern([change.before], cls)[0] if old is None else old
-    return [TagMoved(new, old, free, BitMap())]
+    if old is None and free == store.bitmaps.of(now):
+        return [Renamed(now, change.after, change.before, free)]
+    old = new.id_of(change.before, store.tags.get([now])[0].cls) if old is None else old
+    return [TagMoved(now, old, free, BitMap())]
 
 
 def _reverted_captions(row: CommitRow, change: CaptionsReplaced, skipped: BitMap) -> list[Change]:
@@ -214,7 +230,9 @@ def _reverted_classes(row: CommitRow, change: Classed, skipped: BitMap) -> list[
     return [Classed(tags, after, before)]
 
 
-def _reverted_tag_lists(store: Store, row: CommitRow, change: TagsReplaced, skipped: BitMap) -> list[Change]:
+def _reverted_tag_lists(
+    store: Store, row: CommitRow, change: TagsReplaced, skipped: BitMap, *, new: NewTags
+) -> list[Change]:
     rows = list(zip(change.images, change.before, change.after, strict=True))
     rest, changed = _renamed_since(change, row.names.renamed()), BitMap()
     if row.touched():
@@ -228,8 +246,18 @@ def _reverted_tag_lists(store: Store, row: CommitRow, change: TagsReplaced, skip
     if rest:
         some = {image: (before, after) for image, before, after in rows if image in rest}
         again = _merged(store, row, some, changed, skipped)
-        back += [_replaced(again)] if again else []
+        back += [_replaced(_packed(store, again, new))] if again else []
     return back
+
+
+def _packed(
+    store: Store, rows: Sequence[tuple[int, Sequence[str], bytes]], new: NewTags
+) -> list[tuple[int, bytes, bytes]]:
+    """(image, tags as stored, what is) of (image, tags by name, what is)."""
+    names = [name for _, tags, _ in rows for name in tags]
+    counts = np.array([len(tags) for _, tags, _ in rows])
+    blobs = encode_many(new.ids_of(names, store.tags.ids_by_name(names)), counts)
+    return [(image, blob, now) for (image, _, now), blob in zip(rows, blobs, strict=True)]
 
 
 def _renamed_since(change: TagsReplaced, tags: Sequence[int]) -> BitMap:
@@ -250,13 +278,13 @@ def _replaced(rows: Sequence[tuple[int, bytes, bytes]]) -> TagsReplaced:
 
 def _merged(
     store: Store, row: CommitRow, rows: dict[int, tuple[bytes, bytes]], changed: BitMap, skipped: BitMap
-) -> list[tuple[int, bytes, bytes]]:
-    """(image, what shall be, what is) of images that are not simply given back what they had.
+) -> list[tuple[int, Sequence[str], bytes]]:
+    """(image, tags that shall be, what is) of images that are not simply given back what they had.
 
     An order is put back only where nothing else of an image's tags was `changed` since.
     """
     now_names = Names(store.tags)
-    found: list[tuple[int, bytes, bytes]] = []
+    found: list[tuple[int, Sequence[str], bytes]] = []
     for image, blob in texts.blobs(store, BitMap(rows)):
         before, after = (varint.unpack(each) for each in rows[image])
         old, new, now = row.names.of(before), row.names.of(after), now_names.of(varint.unpack(blob))
@@ -268,5 +296,5 @@ def _merged(
             skipped.add(image)
         shall = old if whole else merged_tags(old, new, now, did - free)
         if shall != now:
-            found.append((image, varint.pack(store.tags.intern(shall)), blob))
+            found.append((image, shall, blob))
     return found

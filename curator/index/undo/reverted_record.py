@@ -6,7 +6,7 @@ import sqlite3
 
 from curator.index.changes.changes import RecordChanged
 from curator.index.changes.record_paths import Record, value_at, with_values_of
-from curator.index.changes.record_words import record_name, value_name
+from curator.index.changes.record_summary import record_name, value_name
 from curator.index.changes.records import TABLES, independent_changes, key_of_name, packed, read, unpacked
 from curator.index.undo.conflicts import Touches, record_key
 

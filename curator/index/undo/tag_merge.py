@@ -13,11 +13,11 @@ def merged_tags(
     What stays keeps its order; a tag that comes back goes behind the one nearest before it in `before`.
     """
     came = set(after) - set(before) - touched
-    stay = [word for word in now if word not in came]
+    stay = [tag for tag in now if tag not in came]
     back = set(before) - set(after) - touched - set(stay)
     found = list(stay)
-    for place, word in enumerate(before):
-        if word in back:
+    for place, tag in enumerate(before):
+        if tag in back:
             left = next((each for each in reversed(before[:place]) if each in found), None)
-            found.insert(0 if left is None else found.index(left) + 1, word)
+            found.insert(0 if left is None else found.index(left) + 1, tag)
     return found

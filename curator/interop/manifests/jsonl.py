@@ -46,7 +46,7 @@ def write_jsonl(manifest: Manifest, file: TextIO, progress: Progress | None = No
         file.write(json.dumps(_as_json(image)) + "\n")
 
 
-def read_jsonl(file: Path, manifest: Path) -> str:
+def read_jsonl(file: Path, manifest: Path, *, replace: bool = False) -> str:
     """Make the manifest that `file` was exported from; gives its digest.
 
     Raises:
@@ -61,7 +61,7 @@ def read_jsonl(file: Path, manifest: Path) -> str:
     if header.get("version") != VERSION:
         raise UserError(f"{visible(str(file))} has version {header.get('version')}", "update Frieze")
     try:
-        with drafted_file(manifest, replace=False) as draft:
+        with drafted_file(manifest, replace=replace) as draft:
             digest = write_manifest(draft, _content(file, header, lines))
             if digest != header["digest"]:
                 raise UserError(f"{visible(str(file))} was changed or cut short", "export the manifest again")

@@ -22,7 +22,7 @@ KEEP = "|||"
 
 
 def write_kohya_folders(
-    manifest: Manifest, folder: Path, *, copy: bool, progress: Progress | None = None
+    manifest: Manifest, folder: Path, *, copy: bool, progress: Progress | None = None, replace: bool = False
 ) -> list[str]:
     """Folders such as `3_cats` with images and `.txt` captions, and `dataset.toml`. Gives what is lost."""
     names = _folder_names(manifest.header.subsets)
@@ -30,7 +30,7 @@ def write_kohya_folders(
         f"image_dir = {_text(str((folder / name).absolute()))}\ncaption_extension = '.txt'" for name in names
     ]
     rules, moves = _rules_of(manifest)
-    with export_folder(folder) as home:
+    with export_folder(folder, replace=replace) as home:
         for name in names:
             (home / name).mkdir()
         for row, image in enumerate(walked(manifest, progress)):
@@ -44,7 +44,9 @@ def write_kohya_folders(
         return _write_dataset(manifest, home, tables)
 
 
-def write_kohya_json(manifest: Manifest, folder: Path, progress: Progress | None = None) -> list[str]:
+def write_kohya_json(
+    manifest: Manifest, folder: Path, progress: Progress | None = None, *, replace: bool = False
+) -> list[str]:
     """One metadata file a subset, images where they are, and `dataset.toml`. Gives what is lost."""
     refuse_tars(manifest)
     names = [f"{name}.json" for name in _folder_names(manifest.header.subsets)]
@@ -53,7 +55,7 @@ def write_kohya_json(manifest: Manifest, folder: Path, progress: Progress | None
         f"image_dir = {_text(root)}\nmetadata_file = {_text(str((folder / name).absolute()))}"
         for name in names
     ]
-    with export_folder(folder) as home:
+    with export_folder(folder, replace=replace) as home:
         _write_metadata(manifest, [home / name for name in names], progress)
         return _write_dataset(manifest, home, tables)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from curator.contract.errors import UserError
 from curator.contract.files.picture_file import open_picture, picture_bytes, tar_of
 from curator.contract.files.whole_files import TakenError, drafted_folder
+from curator.contract.locations import EXPORT_MARKER
 from curator.contract.manifest.manifest import Manifest, ManifestImage
 from curator.contract.text import visible
 
@@ -19,17 +20,23 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
-def export_folder(folder: Path) -> Generator[Path]:
+def export_folder(folder: Path, *, replace: bool = False) -> Generator[Path]:
     """A folder to export into: it becomes `folder` when all of it is written, and else vanishes.
+
+    With `replace` it takes the place of an export that lies there; of anything else it never does.
 
     Raises:
         UserError: something lies there already, or it cannot be written.
     """
+    replaces = replace and (folder / EXPORT_MARKER).exists()
     try:
-        with drafted_folder(folder) as draft:
+        with drafted_folder(folder, replace=replaces) as draft:
+            (draft / EXPORT_MARKER).touch()
             yield draft
     except TakenError:
-        raise UserError(f"the folder {visible(str(folder))} is not empty", "name a new one") from None
+        hint = "name a new one" if replace else "name a new one, or replace an export with --replace"
+        what = f"the folder {visible(str(folder))} is not empty"
+        raise UserError(what + (", and no export" if replace else ""), hint) from None
     except OSError as error:
         raise UserError(
             f"{visible(str(folder))} cannot be written: {error.strerror or visible(str(error))}",

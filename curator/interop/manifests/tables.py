@@ -20,10 +20,13 @@ _ROWS = 5000
 
 
 def write_imagefolder(
-    manifest: Manifest, folder: Path, *, copy: bool, progress: Progress | None = None
+    manifest: Manifest, folder: Path, *, copy: bool, progress: Progress | None = None, replace: bool = False
 ) -> None:
     """`images/` with links or copies, and `metadata.jsonl` with the words."""
-    with export_folder(folder) as home, (home / "metadata.jsonl").open("w", encoding="utf-8") as file:
+    with (
+        export_folder(folder, replace=replace) as home,
+        (home / "metadata.jsonl").open("w", encoding="utf-8") as file,
+    ):
         (home / "images").mkdir()
         for row, image in enumerate(walked(manifest, progress)):
             name = placed_name(row, image)

@@ -113,7 +113,7 @@ def count_annotations(
     folder: Path | None = None,
     progress: Progress | None = None,
     *,
-    replace_words: bool = False,
+    replace_annotations: bool = False,
 ) -> AnnotationReport:
     """What the rows of a plan's sources would do, after the scan of its folders, to the collection in `folder`."""
     report = AnnotationReport()
@@ -125,7 +125,7 @@ def count_annotations(
             matcher = Matcher(opened.enter_context(Collection.open(folder)))
         pictures = ExpectedImages(plan.folders, matcher)
         for batch in batches(rows_of(plan)):
-            report.include(_given(pictures, batch, replace_words).report)
+            report.include(_given(pictures, batch, replace_annotations).report)
             if progress:
                 progress(report.rows)
     return report
@@ -137,13 +137,13 @@ def write_annotations(
     plan: ImportPlan,
     progress: Progress | None,
     *,
-    replace_words: bool,
+    replace_annotations: bool,
 ) -> AnnotationReport:
     """Give images what the rows say; each batch is one change that can be undone."""
     report = AnnotationReport()
     for batch in batches(rows_of(plan)):
         with collection.writing(durable=True):
-            given = _given(matcher, batch, replace_words)
+            given = _given(matcher, batch, replace_annotations)
             collection.tags.learn_classes(given.classes)
             collection.metadata.write(given.facts)
             for name, values in given.scores.items():
@@ -183,7 +183,7 @@ def _records(batch: list[Row], report: AnnotationReport) -> list[Record]:
     return records
 
 
-def _given(pictures: ImageMatcher, batch: list[Row], replace_words: bool) -> _BatchUpdate:
+def _given(pictures: ImageMatcher, batch: list[Row], replace_annotations: bool) -> _BatchUpdate:
     given = _BatchUpdate()
     records = _records(batch, given.report)
     images = pictures.images(records)
@@ -201,7 +201,7 @@ def _given(pictures: ImageMatcher, batch: list[Row], replace_words: bool) -> _Ba
         if not record.has_annotations:
             given.report.funnel[KEPT if understood or record.scores else SAYS_NOTHING] += 1
             continue
-        mine = _words(record, image, tags.get(image, ()), captions.get(image, ""), replace_words)
+        mine = _words(record, image, tags.get(image, ()), captions.get(image, ""), replace_annotations)
         says_nothing = not understood and not record.replaces
         given.report.funnel[SAYS_NOTHING if says_nothing else KEPT if mine else HAS_WORDS] += 1
         if mine:
@@ -215,7 +215,7 @@ def _given(pictures: ImageMatcher, batch: list[Row], replace_words: bool) -> _Ba
 
 
 def _words(
-    record: Record, image: int, tags: tuple[str, ...], caption: str, replace_words: bool
+    record: Record, image: int, tags: tuple[str, ...], caption: str, replace_annotations: bool
 ) -> Annotations | None:
     """The words a record gives; None where the image has other ones and keeps them.
 
@@ -224,7 +224,7 @@ def _words(
     is_own = record.scanned == (tags, caption)
 
     def taken(new: Any, old: Any) -> Any:
-        return new if (is_own and new is not None) or (new and (replace_words or not old)) else None
+        return new if (is_own and new is not None) or (new and (replace_annotations or not old)) else None
 
     new_tags, new_caption = taken(record.tags, tags), taken(record.caption, caption)
     is_there = all(not new or new == old for new, old in ((record.tags, tags), (record.caption, caption)))

@@ -30,12 +30,12 @@ class CopyResolution:
 
 
 def keep_best(
-    collection: Collection, groups: Sequence[Group], best: str = "size", *, carry_words: bool = False
+    collection: Collection, groups: Sequence[Group], best: str = "size", *, carry_annotations: bool = False
 ) -> CopyResolution:
     """Of every group the best stays, by marks of now, and all that a person marked to keep; the others go.
 
-    A group whose images are all rejected is left as it is. With `carry_words`, the best gets the tags of the others
-    behind its own, and a caption where it has none.
+    A group whose images are all rejected is left as it is. With `carry_annotations`, the best gets the tags of the
+    others behind its own, and a caption where it has none.
     """
     with collection.reading():
         there = BitMap(image for group in groups for image in _images(group)) & collection.images.alive()
@@ -46,28 +46,32 @@ def keep_best(
         left = (
             sorted(filter(places.__contains__, _images(group)), key=places.__getitem__) for group in groups
         )
-        return _resolution(collection, [each for each in left if each and each[0] not in gone], carry_words)
+        return _resolution(
+            collection, [each for each in left if each and each[0] not in gone], carry_annotations
+        )
 
 
 def keep_chosen(
-    collection: Collection, group: Group, kept: int, *, carry_words: bool = False
+    collection: Collection, group: Group, kept: int, *, carry_annotations: bool = False
 ) -> CopyResolution:
     """As `keep_best`, but the image `kept` stays; it loses the mark of a rejected one."""
     with collection.reading():
         others = [image for image in _images(group) if image != kept]
-        return _resolution(collection, [[kept, *others]], carry_words)
+        return _resolution(collection, [[kept, *others]], carry_annotations)
 
 
 def _images(group: Group) -> list[int]:
     return [group.best, *(copy.image for copy in group.copies)]
 
 
-def _resolution(collection: Collection, groups: Sequence[Sequence[int]], carry_words: bool) -> CopyResolution:
+def _resolution(
+    collection: Collection, groups: Sequence[Sequence[int]], carry_annotations: bool
+) -> CopyResolution:
     """The first of each group stays."""
     keep, gone = collection.bitmaps.of(Flag.KEEP), collection.bitmaps.of(Flag.REJECT)
     rejected = BitMap(image for group in groups for image in group[1:]) - keep - gone
     unmarked = BitMap(group[0] for group in groups) & gone
-    annotations = tuple(_merged(collection, groups)) if carry_words else ()
+    annotations = tuple(_merged(collection, groups)) if carry_annotations else ()
     annotated = BitMap(each.image for each in annotations)
     parts: list[tuple[Edit, BitMap]] = [(SetMark(-1), rejected)]
     parts += [(SetMark(0), unmarked)] if unmarked else []

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple
 
 from pyroaring import BitMap
 
@@ -14,78 +13,11 @@ from curator.index.collection import Collection
 from curator.index.images.images import FileFacts
 from curator.index.tables.folders import RESCAN, FolderState
 from curator.scan.copies.relook import clear_failed_fingerprints
+from curator.scan.entering.folder_read import FolderRead, ReadImage
 from curator.scan.entering.new_images import NewImages, NewImageWriter
-from curator.scan.entering.resync import KnownImageUpdate, Resync
-from curator.scan.places import Known, Place, Places, parent_folders
-from curator.scan.readers.reading import Answer, Wanted
+from curator.scan.entering.resync import Resync
+from curator.scan.places import Places, parent_folders
 from curator.scan.report import ScanReport
-
-
-class FolderResult(NamedTuple):
-    """Some images of a folder, what the index knows of them by name, what was asked of each, and the answer."""
-
-    folder: str
-    place: Place
-    known: Mapping[str, Known]
-    wanted: Sequence[Wanted]
-    answer: Answer
-
-    def path_of(self, at: int) -> str:
-        """The absolute path of the image at a place of those asked for."""
-        return f"{self.folder.rstrip('/')}/{self.wanted[at][0]}"
-
-    def same(self) -> list[int]:
-        """Images of which nothing had to be read."""
-        known, wanted = self.known, self.wanted
-        return [known[wanted[at][0]].id for at in self.answer.same]
-
-    def changed(self) -> Iterator[tuple[int, int]]:
-        """(place, image) of the known of which something was read, and that can be used."""
-        answer = self.answer
-        if len(self.known) == len(answer.same):
-            return
-        passed = {*answer.same, *answer.gone, *answer.reasons, *answer.unreached}
-        for at, wanted in enumerate(self.wanted):
-            known = self.known.get(wanted[0])
-            if known is not None and at not in passed:
-                yield at, known.id
-
-    def unknown(self) -> Sequence[int]:
-        """Places of the images that the index does not know, and that can be used."""
-        known, bad = self.known, {*self.answer.reasons, *self.answer.unreached}
-        if not known and not bad:  # all of a first scan
-            return range(len(self.wanted))
-        if len(known) == len(self.wanted):
-            return ()
-        return [at for at, each in enumerate(self.wanted) if each[0] not in known and at not in bad]
-
-    def good_paths(self, returned: BitMap) -> Iterator[str]:
-        """Of the images of which something was read, and of those that were missing until now."""
-        yield from (self.path_of(at) for at, _ in self.changed())
-        yield from map(self.path_of, self.unknown())
-        yield from (
-            self.path_of(at)
-            for at, image in zip(self.answer.same, self.same(), strict=True)
-            if image in returned
-        )
-
-    def unreached(self) -> dict[int, int]:
-        """Images that the index knows and of which nothing can be said now, by place."""
-        known, wanted = self.known, self.wanted
-        return {at: known[wanted[at][0]].id for at in self.answer.unreached if wanted[at][0] in known}
-
-    def unusable(self) -> Iterator[tuple[int, str]]:
-        """(place, reason) of files that cannot be used. Of what the index knows, only its content can say so."""
-        yield from self.answer.reasons.items()
-        yield from (
-            (at, why) for at, why in self.answer.unreached.items() if self.wanted[at][0] not in self.known
-        )
-
-    def update(self, at: int) -> KnownImageUpdate:
-        """The image at a place."""
-        rereads = at in self.answer.rereads or self.wanted[at][4] is None
-        return KnownImageUpdate(self.path_of(at), self.wanted[at][2], rereads, self.answer.outcome(at))
-
 
 _Same = Mapping[bytes, list[tuple[int, str, bool]]]  # of contents, the images that have them
 
@@ -110,7 +42,7 @@ class Absorber:
             }
 
     def absorb(
-        self, batch: Sequence[FolderResult], refused: Sequence[tuple[str, str]], listed: Sequence[FolderState]
+        self, batch: Sequence[FolderRead], refused: Sequence[tuple[str, str]], listed: Sequence[FolderState]
     ) -> None:
         """One batch, whole or not at all: images, what cannot be read, and the folders all of whose images came."""
         before, news = self._seen.copy(), ScanReport()
@@ -155,7 +87,7 @@ class Absorber:
             del self._quarantined[path]
         return freed
 
-    def _write(self, batch: Sequence[FolderResult], news: ScanReport) -> None:
+    def _write(self, batch: Sequence[FolderRead], news: ScanReport) -> None:
         for read in batch:
             news.warnings += read.answer.warnings
             if read.answer.unread:
@@ -172,11 +104,11 @@ class Absorber:
         self._keep(updates, news)
         if freed:
             clear_failed_fingerprints(self._collection, freed)
-        for root, some in new.items():
-            self._seen |= self._writer.add(root, some)
-            news.added += len(some.paths)
+        for some in new.values():
+            self._seen |= self._writer.add(some)
+            news.added += len(some)
 
-    def _pass_by(self, read: FolderResult, news: ScanReport) -> None:
+    def _pass_by(self, read: FolderRead, news: ScanReport) -> None:
         """Images of which nothing is known stay what they were; a folder of which all are so is told once."""
         images, why = read.unreached(), read.answer.unreached
         if images and len(images) < len(read.wanted):
@@ -187,7 +119,7 @@ class Absorber:
         self._rescan_folders.add(read.folder)
         self._seen |= BitMap(images.values())
 
-    def _quarantine_unusable(self, batch: Sequence[FolderResult], news: ScanReport) -> None:
+    def _quarantine_unusable(self, batch: Sequence[FolderRead], news: ScanReport) -> None:
         """Files that cannot be used; images that they were are missing."""
         bad, gone = list[tuple[str, str]](), BitMap()
         for read in batch:
@@ -213,15 +145,15 @@ class Absorber:
         news.unchanged += len(images) - len(returned)
         return returned
 
-    def _known(self, batch: Sequence[FolderResult], news: ScanReport) -> dict[int, KnownImageUpdate]:
+    def _known(self, batch: Sequence[FolderRead], news: ScanReport) -> dict[int, ReadImage]:
         """The images that the index knows at their paths, where something was read."""
-        updates = {image: read.update(at) for read in batch for at, image in read.changed()}
+        updates = {image: (read, at) for read in batch for at, image in read.changed()}
         alive = self._images.alive()
-        for image, update in updates.items():
-            facts = update.outcome.facts
+        for image, (read, at) in updates.items():
+            facts = read.answer.facts[at]
             if image not in alive:
                 news.returned += 1
-            elif facts is None or self._images.content(image) == facts.sha256:
+            elif facts is None or self._images.content(image) == facts[0]:
                 news.unchanged += 1
             else:
                 news.changed += 1
@@ -229,7 +161,7 @@ class Absorber:
         return updates
 
     def _new(
-        self, batch: Sequence[FolderResult], updates: dict[int, KnownImageUpdate], news: ScanReport
+        self, batch: Sequence[FolderRead], updates: dict[int, ReadImage], news: ScanReport
     ) -> dict[int, NewImages]:
         """The images that the index does not know, by root; those that moved are added to `updates`."""
         unknown = [read.unknown() for read in batch]
@@ -245,32 +177,33 @@ class Absorber:
             left = [at for at in places if not self._is_moved(read, at, same, updates)] if same else places
             news.moved += len(places) - len(left)
             if left:
-                _gather(new.setdefault(read.place.root, NewImages([], [], [])), read, left)
+                new.setdefault(read.place.root, NewImages(read.place.root)).add(read, left)
         return new
 
-    def _is_moved(
-        self, read: FolderResult, at: int, same: _Same, updates: dict[int, KnownImageUpdate]
-    ) -> bool:
+    def _is_moved(self, read: FolderRead, at: int, same: _Same, updates: dict[int, ReadImage]) -> bool:
         """Whether a file is an image known by another name: same content, and nothing at the old path."""
         facts = read.answer.facts[at]
         for image, path, alive in same.get(facts[0], ()) if facts else ():
             if image not in self._seen and (not alive or _is_gone(path)):
                 self._images.move(image, read.place.root, read.place.before + read.wanted[at][0])
                 self._seen.add(image)
-                updates[image] = read.update(at)
+                updates[image] = (read, at)
                 return True
         return False
 
-    def _keep(self, updates: Mapping[int, KnownImageUpdate], news: ScanReport) -> None:
+    def _keep(self, updates: Mapping[int, ReadImage], news: ScanReport) -> None:
         """Images the index knows: they are there, with what was read of them."""
         if not updates:
             return
         self._images.set_alive(BitMap(updates), True)
-        outcomes = [(image, update.outcome.facts) for image, update in updates.items()]
-        files = [(image, FileFacts(*facts)) for image, facts in outcomes if facts is not None]
+        files = [
+            (image, FileFacts(*facts))
+            for image, (read, at) in updates.items()
+            if (facts := read.answer.facts[at]) is not None
+        ]
         if files:
             self._images.update_files(files)
-        reread = {image: update for image, update in updates.items() if update.rereads}
+        reread = {image: (read, at) for image, (read, at) in updates.items() if read.rereads(at)}
         if reread:
             Resync(self._collection, news).sync(reread)
 
@@ -284,10 +217,3 @@ def _is_gone(path: str) -> bool:
     except OSError:
         pass
     return False
-
-
-def _gather(new: NewImages, read: FolderResult, places: Sequence[int]) -> None:
-    before, wanted = read.place.before, read.wanted
-    new.paths.extend([before + wanted[at][0] for at in places])
-    new.facts.extend([facts for at in places if (facts := read.answer.facts[at]) is not None])
-    new.sidecars.extend([read.answer.sidecars[at] for at in places])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from types import TracebackType
-from typing import NamedTuple
 
 import numpy as np
 from pyroaring import BitMap
@@ -16,20 +15,80 @@ from curator.index.collection import Collection
 from curator.index.images.images import format_number
 from curator.index.images.new_images import ImageBatch
 from curator.index.images.sidecar_table import StateFields
-from curator.scan.entering.resync import state_of
+from curator.scan.entering.folder_read import FolderRead
 from curator.scan.readers.reading import FactsFields
 from curator.scan.sidecars.sidecar import Sidecar, SidecarFields, merged_annotations
+from curator.scan.sidecars.state import state_of
 
 _SOURCE = "scan"
 _SEEN_S = 10.0
 
 
-class NewImages(NamedTuple):
-    """New images side by side; `paths` are relative to the root."""
+class NewImages:
+    """What is written of new images under one root, side by side; `paths` are relative to the root.
 
-    paths: list[str]
-    facts: list[FactsFields]
-    sidecars: list[tuple[SidecarFields, ...]]
+    `states` is what is remembered of each image's sidecars, `classes` those that sidecars give to tags.
+    """
+
+    def __init__(self, root: int) -> None:
+        self._root = root
+        self._paths: list[str] = []
+        self._facts: list[FactsFields] = []
+        self._tags: list[tuple[str, ...]] = []
+        self._captions: dict[int, str] = {}
+        self.states: list[Sequence[StateFields]] = []
+        self.classes: list[tuple[str, str]] = []
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def add(self, read: FolderRead, places: Sequence[int]) -> None:
+        """The images at some places of those read, none of which is without facts."""
+        before, wanted, answer = read.place.before, read.wanted, read.answer
+        self._paths.extend([before + wanted[at][0] for at in places])
+        self._facts.extend([facts for at in places if (facts := answer.facts[at]) is not None])
+        for at in places:
+            self._annotate(answer.sidecars[at])
+
+    def batch(self) -> ImageBatch:
+        """The rows as the index takes them."""
+        contents, file_bytes, mtimes_ns, widths, heights, formats = zip(*self._facts, strict=True)
+        captions = self._captions
+        return ImageBatch(
+            self._root,
+            self._paths,
+            self._tags,
+            contents,
+            np.array(file_bytes, np.int64),
+            np.array(widths, np.int64),
+            np.array(heights, np.int64),
+            np.array(mtimes_ns, np.int64),
+            np.array(list(map(format_number, formats)), np.int64),
+            [captions.get(row, "") for row in range(len(self))] if captions else (),
+        )
+
+    def _annotate(self, sidecars: tuple[SidecarFields, ...]) -> None:
+        """Tags, caption and states of the next image."""
+        if not sidecars:
+            self._tags.append(())
+            self.states.append(())
+        elif len(sidecars) == 1 and sidecars[0][6] is None and not sidecars[0][7]:
+            # tags alone, as nearly always
+            suffix, mtime_ns, file_bytes, digest, words_digest, tags, *_ = sidecars[0]
+            self._tags.append(tags or ())
+            self.states.append(((suffix, mtime_ns, file_bytes, digest, words_digest),))
+        else:
+            self._annotate_by(tuple(map(Sidecar._make, sidecars)))
+
+    def _annotate_by(self, sidecars: tuple[Sidecar, ...]) -> None:
+        """Any sidecars of one image."""
+        words = merged_annotations(sidecars)
+        tags, caption = words.tags or (), words.caption or ""
+        if caption:
+            self._captions[len(self._tags)] = caption
+        self._tags.append(tags)
+        self.states.append([state_of(sidecar, tags, caption) for sidecar in sidecars])
+        self.classes += words.classes
 
 
 class NewImageWriter:
@@ -59,14 +118,13 @@ class NewImageWriter:
             if error is None:
                 self._bulk.forget_position()
 
-    def add(self, root: int, new: NewImages) -> BitMap:
+    def add(self, new: NewImages) -> BitMap:
         """Write images of one root and give their ids. Inside a write transaction."""
-        annotations = _Annotations(new.sidecars)
-        self._collection.tags.learn_classes(annotations.classes)
+        self._collection.tags.learn_classes(new.classes)
         first = self._collection.images.last_id() + 1
-        self._write(_batch(root, new, annotations))
-        ids = range(first, first + len(new.paths))
-        self._collection.images.sidecars.put_all(zip(ids, annotations.states, strict=True))
+        self._write(new.batch())
+        ids = range(first, first + len(new))
+        self._collection.images.sidecars.put_all(zip(ids, new.states, strict=True))
         return BitMap(ids)
 
     def publish_if_due(self) -> None:
@@ -83,56 +141,3 @@ class NewImageWriter:
         if self._bulk is None:  # begun and ended within this transaction: nobody sees it half done
             bulk.publish()
             bulk.forget_position()
-
-
-class _Annotations:
-    """The words of new images, and what is remembered of their sidecars, side by side.
-
-    `captions` is empty where no image has one.
-    """
-
-    def __init__(self, sidecars: Sequence[tuple[SidecarFields, ...]]) -> None:
-        self.tags: list[tuple[str, ...]] = []
-        self.states: list[Sequence[StateFields]] = []
-        self.classes: list[tuple[str, str]] = []
-        captions: dict[int, str] = {}
-        for place, fields in enumerate(sidecars):
-            if not fields:
-                self.tags.append(())
-                self.states.append(())
-            elif (
-                len(fields) == 1 and fields[0][6] is None and not fields[0][7]
-            ):  # tags alone, as nearly always
-                suffix, mtime_ns, file_bytes, digest, words_digest, tags, *_ = fields[0]
-                self.tags.append(tags or ())
-                self.states.append(((suffix, mtime_ns, file_bytes, digest, words_digest),))
-            else:
-                captions[place] = self._put(tuple(map(Sidecar._make, fields)))
-        self.captions = (
-            [captions.get(place, "") for place in range(len(sidecars))] if any(captions.values()) else ()
-        )
-
-    def _put(self, sidecars: tuple[Sidecar, ...]) -> str:
-        """Any sidecars of one image; gives its caption."""
-        words = merged_annotations(sidecars)
-        tags, caption = words.tags or (), words.caption or ""
-        self.tags.append(tags)
-        self.states.append([state_of(sidecar, tags, caption) for sidecar in sidecars])
-        self.classes += words.classes
-        return caption
-
-
-def _batch(root: int, new: NewImages, annotations: _Annotations) -> ImageBatch:
-    contents, file_bytes, mtimes_ns, widths, heights, formats = zip(*new.facts, strict=True)
-    return ImageBatch(
-        root,
-        new.paths,
-        annotations.tags,
-        contents,
-        np.array(file_bytes, np.int64),
-        np.array(widths, np.int64),
-        np.array(heights, np.int64),
-        np.array(mtimes_ns, np.int64),
-        np.array(list(map(format_number, formats)), np.int64),
-        annotations.captions,
-    )

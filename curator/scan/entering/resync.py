@@ -4,30 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from curator.index.changes.edits import Annotations, Rewrite
 from curator.index.collection import Collection
 from curator.index.images.sidecar_names import kind_of, sidecar_name
 from curator.index.images.sidecar_table import SidecarState
 from curator.index.images.text_digest import is_free, text_digest
-from curator.scan.readers.reading import Outcome
+from curator.scan.entering.folder_read import FolderRead, ReadImage
 from curator.scan.report import ScanReport
-from curator.scan.sidecars.sidecar import Sidecar, SidecarAnnotations, has_free_caption, merged_annotations
+from curator.scan.sidecars.sidecar import Sidecar, SidecarAnnotations, merged_annotations
+from curator.scan.sidecars.state import state_of
 
 _CONFLICT = "changed outside while its image's words were edited here; nothing was overwritten"
-
-
-class KnownImageUpdate(NamedTuple):
-    """An image that the index knows, of which something was read.
-
-    `sidecars` are the suffixes of those beside it, where it `rereads` them.
-    """
-
-    path: str
-    sidecars: Sequence[str]
-    rereads: bool
-    outcome: Outcome
 
 
 class Resync:
@@ -39,29 +27,27 @@ class Resync:
         self._news = news
         self._annotations: list[Annotations] = []
 
-    def sync(self, updates: Mapping[int, KnownImageUpdate]) -> None:
+    def sync(self, updates: Mapping[int, ReadImage]) -> None:
         """Take the changed sidecars of these images as one commit; those in conflict are left for next time."""
         states = self._sidecars.of(list(updates))
-        for image, update in updates.items():
-            self._sync_one(image, update, {state.suffix: state for state in states[image]})
+        for image, (read, at) in updates.items():
+            self._sync_one(image, read, at, {state.suffix: state for state in states[image]})
         if self._annotations:
             why = f"read changed sidecars of {len(self._annotations)} images"
             self._collection.apply(
                 Rewrite(tuple(self._annotations), why), [w.image for w in self._annotations], actor="scan"
             )
 
-    def _sync_one(self, image: int, update: KnownImageUpdate, states: Mapping[str, SidecarState]) -> None:
-        outcome = update.outcome
-        dropped = set(states) - set(update.sidecars)
+    def _sync_one(self, image: int, read: FolderRead, at: int, states: Mapping[str, SidecarState]) -> None:
+        sidecars = read.sidecars(at)
+        dropped = set(states) - set(read.wanted[at][2])
         self._sidecars.drop(image, dropped)
-        changed = [
-            s for s in outcome.sidecars if s.suffix not in states or states[s.suffix].file_digest != s.digest
-        ]
-        for sidecar in outcome.sidecars:
+        changed = [s for s in sidecars if s.suffix not in states or states[s.suffix].file_digest != s.digest]
+        for sidecar in sidecars:
             if sidecar not in changed:  # only touched: the words it was read with still count
                 self._sidecars.put(image, [_with_new_mtime(sidecar, states[sidecar.suffix])])
-        merged = merged_annotations(outcome.sidecars)
-        if not changed and (dropped or not _reads_differently(outcome.sidecars, merged, states)):
+        merged = merged_annotations(sidecars)
+        if not changed and (dropped or not _reads_differently(sidecars, merged, states)):
             return  # where a file is gone the words stay
         (tags,) = self._collection.tag_names([image])
         now = _CurrentAnnotations(tags, self._collection.images.caption(image), tuple(states.values()))
@@ -79,11 +65,11 @@ class Resync:
             contested.append(merged.caption_from or merged.tags_from)
         if contested:
             self._news.conflicts += [
-                (sidecar_name(update.path, suffix), _CONFLICT) for suffix in dict.fromkeys(contested)
+                (sidecar_name(read.path_of(at), suffix), _CONFLICT) for suffix in dict.fromkeys(contested)
             ]
             return
         self._collection.tags.learn_classes(merged.classes)
-        self._take(image, outcome.sidecars, now, Annotations(image, new_tags, new_caption))
+        self._take(image, sidecars, now, Annotations(image, new_tags, new_caption))
 
     def _take(
         self, image: int, sidecars: Sequence[Sidecar], now: _CurrentAnnotations, annotations: Annotations
@@ -126,14 +112,6 @@ class _CurrentAnnotations:
             s.text_digest == text_digest(s.suffix, self.tags, self.caption, free=is_free(s.text_digest))
             for s in states
         )
-
-
-def state_of(sidecar: Sidecar, tags: Sequence[str], caption: str) -> SidecarState:
-    """What is remembered of a sidecar just read, beside the words the image has now."""
-    alone = (sidecar.tags or ()) == tags and (sidecar.caption or "") == caption
-    free = has_free_caption(sidecar.suffix, sidecar.caption)
-    digest = sidecar.annotations_digest if alone else text_digest(sidecar.suffix, tags, caption, free=free)
-    return SidecarState(sidecar.suffix, sidecar.mtime_ns, sidecar.file_bytes, sidecar.digest, digest)
 
 
 def _reads_differently(

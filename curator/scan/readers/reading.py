@@ -1,6 +1,6 @@
 """Reading of found files: each opened and read once, many asked of the disk at a time; no index.
 
-What comes in and goes out are plain tuples: both cross to other processes (`crossing.py`), and an object for each of
+What comes in and goes out are plain tuples: both cross to other processes (`wire.py`), and an object for each of
 millions of files takes longer than reading it.
 """
 
@@ -39,26 +39,8 @@ class Question(NamedTuple):
     wanted: list[Wanted]
 
 
-class Facts(NamedTuple):
-    """What a file is: as `index.FileFacts`."""
-
-    sha256: bytes
-    file_bytes: int
-    mtime_ns: int
-    width: int
-    height: int
-    format: str
-
-
-FactsFields = tuple[bytes, int, int, int, int, str]  # of Facts, which are one of these
-
-
-class Outcome(NamedTuple):
-    """What was read of one image. `reason` says why it cannot be used; `facts` is None where it was not read."""
-
-    facts: Facts | None = None
-    reason: str | None = None
-    sidecars: tuple[Sidecar, ...] = ()
+FactsFields = tuple[bytes, int, int, int, int, str]
+"""What a file is: sha256, bytes, time in ns, width, height, format; as `index.FileFacts`."""
 
 
 class Answer(NamedTuple):
@@ -80,12 +62,8 @@ class Answer(NamedTuple):
     unreached: dict[int, str]
     unread: list[int]
 
-    def outcome(self, place: int) -> Outcome:
-        """One image's."""
-        facts = self.facts[place]
-        sidecars = tuple(map(Sidecar._make, self.sidecars[place]))
-        return Outcome(facts and Facts._make(facts), self.reasons.get(place), sidecars)
 
+NOTHING_READ = Answer([], [], {}, [], [], [], [], {}, [])
 
 _Opened = tuple[int, int, int, int]
 """A file about to be read: its handle, where it begins, its bytes, and its time in ns. The time is taken before: a

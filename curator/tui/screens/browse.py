@@ -179,7 +179,7 @@ class BrowseScreen(Screen):
         if found.place is None:
             wanted = self._wanted_image
             in_background(self, "place", lambda: (result, place_of_image(result, wanted)))
-        note = "".join(f"   {each}" for each in self._session.images.unmatched(result))
+        note = "".join(f"   {each}" for each in self._session.images.unmatched(result.unknown_tags))
         self.query_one(FilterBar).set_aside = self._session.quarantine.count()
         self.query_one(FilterBar).show_count(images.count, len(images.selected), note)
         self._look_at_facets()

@@ -34,7 +34,7 @@ from curator.tui.widgets.preview import Preview
 
 if TYPE_CHECKING:
     from curator.freeze.caption_walk import CaptionWalk, SampleShown, StepShown
-    from curator.session.freezing import FrozenManifest
+    from curator.session.manifests import FrozenManifest
 
 _VIEWS = ("as trained", "crop outlined", "whole")
 

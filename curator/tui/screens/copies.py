@@ -234,9 +234,11 @@ class CopiesScreen(Screen):
 
         def keep() -> None:
             if best:
-                keeping = self._session.copies.keep_best([group], self._likeness.best, carry_words=carry)
+                keeping = self._session.copies.keep_best(
+                    [group], self._likeness.best, carry_annotations=carry
+                )
             else:
-                keeping = self._session.copies.keep_chosen(group, chosen, carry_words=carry)
+                keeping = self._session.copies.keep_chosen(group, chosen, carry_annotations=carry)
             if keeping.images:
                 self._session.edits.apply(keeping.edit, keeping.images)
 
@@ -258,7 +260,7 @@ class CopiesScreen(Screen):
     def action_keep_all(self) -> None:
         """Keep the best of every group, after a question with the count."""
         best, carry = self._likeness.best, self._carries_words
-        keeping = self._reader.copies.keep_best(self.groups, best, carry_words=carry)
+        keeping = self._reader.copies.keep_best(self.groups, best, carry_annotations=carry)
         if not keeping.images:
             self.notify("Nothing is left to reject.", markup=False)
             return

@@ -33,7 +33,7 @@ from curator.tui.widgets.lines import Passage, fitted
 
 if TYPE_CHECKING:
     from curator.freeze.checks.checks import Finding
-    from curator.session.freezing import FreezeReport, FrozenManifest
+    from curator.session.manifests import FreezeReport, FrozenManifest
 
 _NAME_CELLS = 24  # of a manifest, before its other facts get room
 

@@ -28,8 +28,8 @@ from curator.tui.widgets.line_list import LineList
 from curator.tui.widgets.lines import Lines
 
 if TYPE_CHECKING:
-    from curator.session.freezing import FrozenManifest
     from curator.session.images import ImageRow
+    from curator.session.manifests import FrozenManifest
 
 EPOCHS = 20
 

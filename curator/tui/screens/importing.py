@@ -37,7 +37,7 @@ class Planned(NamedTuple):
 
     plan: ImportPlan
     counts: AnnotationReport
-    replace_words: bool
+    replace_annotations: bool
 
 
 def ask_for_import(screen: Screen, reader: Session) -> None:
@@ -56,7 +56,7 @@ def ask_for_import(screen: Screen, reader: Session) -> None:
 
         def planned() -> Planned:
             plan = reader.exchange.plan(path, typed["layout"], reg=reg, images=images)
-            return Planned(plan, reader.exchange.count(plan, progress, replace_words=replace), replace)
+            return Planned(plan, reader.exchange.count(plan, progress, replace_annotations=replace), replace)
 
         return planned
 
@@ -85,7 +85,10 @@ def propose_import(screen: Screen, reader: Session, planned: Planned) -> None:
             def bring_in() -> ImportReport:
                 with reader.apart() as own:
                     return own.exchange.carry_out(
-                        plan, progress, scanned=lambda now: tell(now.done, now.total), replace_words=replace
+                        plan,
+                        progress,
+                        scanned=lambda now: tell(now.done, now.total),
+                        replace_annotations=replace,
                     )
 
             in_background(screen, "import", bring_in)

@@ -22,7 +22,7 @@ from curator.tui.widgets.line_list import LineList
 from curator.tui.widgets.lines import Passage, fitted
 
 if TYPE_CHECKING:
-    from curator.session.quarantine import Quarantined, Retried
+    from curator.session.images import Quarantined, Retried
 
 KEYS = (
     KeyAction("quarantine.retry", "r", "retry", "read all of them again", "read again"),

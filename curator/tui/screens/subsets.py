@@ -40,7 +40,7 @@ from curator.tui.widgets.lines import Passage, fitted
 
 if TYPE_CHECKING:
     from curator.freeze.preview import SubsetShare
-    from curator.session.freezing import FreezePreview
+    from curator.session.manifests import FreezePreview
     from curator.session.subsets import Balanced
 
 _COLUMNS = (("images", 9), ("x repeats", 10), ("= samples", 11), ("share", 7), ("steps", 9))  # with cells

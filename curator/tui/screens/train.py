@@ -53,7 +53,7 @@ from curator.tui.widgets.entry import Entry
 from curator.tui.widgets.line_list import LineList
 
 if TYPE_CHECKING:
-    from curator.session.freezing import FrozenManifest
+    from curator.session.manifests import FrozenManifest
 
 KEYS = (
     KeyAction("train.launch", "L", "launch", "start the training", "launch"),
@@ -142,7 +142,7 @@ class TrainScreen(Screen):
                 return self._head_line(row.name)
             sign = "*" if row.name in changed else " "
             leaf = row.name.rpartition(".")[2]
-            value = visible(in_text(values[row.name]))
+            value = visible(in_text(values[row.name], row.field))
             text = Text(f" {sign} {leaf:<24} ").append(f"{value:<20}", "bold")
             return text.append(f" {row.field.help}", "not bold")
 
@@ -222,7 +222,7 @@ class TrainScreen(Screen):
         if (row.field and isinstance(row.field.default, bool)) or row.name in ("manifest", "preset"):
             self.action_turn(1)
         elif row.field:
-            self._open_entry(in_text(self._form.values[row.name]))
+            self._open_entry(in_text(self._form.values[row.name], row.field))
         elif row.name in HEAD:
             self._open_entry(self._run_name)
 

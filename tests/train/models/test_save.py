@@ -16,7 +16,7 @@ from tests.train.original_layout import original_layout
 from train.families.load import load_family
 from train.models.save import write_folder, write_single_file
 from train.tiny_base import build
-from train.weights.tensor_writer import hashes_of
+from train.weights.file_hashes import hashes_of
 
 FAMILIES = ("sd1", "sd2", "sdxl")
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}

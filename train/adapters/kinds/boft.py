@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from lycoris.functional import power2factorization
 from torch import Tensor
 
@@ -26,17 +25,28 @@ def shapes(spec: Spec) -> Shapes:
     return {oft.BLOCKS: (count.bit_length(), count, side, side), **oft.rescale_shape(spec)}
 
 
-def turned(spec: Spec, tensors: Tensors, rows: Tensor) -> Tensor:
-    """`rows` [..., out] through all stages: outputs `2^stage * side / 2` apart come to stand side by side."""
-    change = oft.turns(spec, tensors[oft.BLOCKS])
-    for stage, turn in enumerate(change):
-        apart = 2**stage * turn.shape[-1] // 2
-        groups = (
-            rows.unflatten(-1, (-1, 2, apart)).transpose(-1, -2).flatten(-3).unflatten(-1, turn.shape[:2])
-        )
-        groups = groups + torch.einsum("bij,...bj->...bi", turn.to(rows.dtype), groups)
-        rows = groups.flatten(-2).unflatten(-1, (-1, apart, 2)).transpose(-1, -2).flatten(-3)
-    return rows * tensors[oft.RESCALE].flatten().to(rows.dtype) if oft.RESCALE in tensors else rows
+def turned(spec: Spec, tensors: Tensors, columns: Tensor) -> Tensor:
+    """`columns` [out, n] through all stages, along their first axis.
+
+    Outputs are counted by a binary digit for each stage, and by half a block. A stage mixes its own digit, the lowest
+    first, and the half block. The outputs are moved once between two stages, by whole columns.
+    """
+    stages = oft.turns(spec, tensors[oft.BLOCKS])
+    _, count, side, _ = stages.shape
+    # Blocks of files have the digit last, and here first.
+    stages = (
+        stages.reshape(-1, count, side // 2, 2, side // 2, 2)
+        .permute(0, 1, 3, 2, 5, 4)
+        .flatten(4)
+        .flatten(2, 3)
+    )
+    said = columns.reshape(
+        2 * count, 1, 1, side // 2, -1
+    )  # [digits above, below, the stage's, half block, n]
+    for stage, turn in enumerate(stages):
+        groups = said.unflatten(0, (-1, 2)).permute(0, 3, 2, 1, 4, 5).reshape(count, side, -1)
+        said = oft.added_product(groups, turn).reshape(-1, 2**stage, 2, side // 2, groups.shape[-1])
+    return oft.rescaled(tensors, said.transpose(1, 2).reshape(columns.shape))
 
 
 def delta(spec: Spec, tensors: Tensors, weight: Tensor) -> Tensor:
@@ -49,4 +59,4 @@ def live(site: Site, x: Tensor) -> Tensor:
     return oft.live_by(turned, site, x)
 
 
-BOFT = Kind(shapes, oft.start, delta, live, oft.files)
+BOFT = Kind(shapes, oft.start, delta, live, oft.files, alpha_is_by_rank=False)

@@ -6,6 +6,8 @@ of V counts in the gradient. Files of others may have a length an input, told by
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -49,17 +51,34 @@ def live(site: Site, x: Tensor) -> Tensor:
     host, spec, tensors = site.host, site.spec, site.tensors
     weight, bias = host.get_parameter("weight"), getattr(host, "bias", None)
     with in_float32(x.device):
-        down, up = tensors[lora.DOWN].flatten(1), tensors[lora.UP].flatten(1)
+        down, up = tensors[lora.DOWN].flatten(1), spec.scale * tensors[lora.UP].flatten(1)
         if _SQUARES not in site.kept:
             site.kept[_SQUARES] = weight.detach().float().flatten(1).square().sum(dim=1)
-        with_weight = (weight.float().flatten(1) @ down.T * up).sum(dim=1)
-        by_itself = (up @ (down @ down.T) * up).sum(dim=1)
-        squares = site.kept[_SQUARES] + 2 * spec.scale * with_weight + spec.scale**2 * by_itself
-        lengths = squares.clamp_min(torch.finfo().tiny).sqrt()
+        added = _AddedSquares.apply(weight.flatten(1), up, down)
+        lengths = (site.kept[_SQUARES] + added).clamp_min(torch.finfo().tiny).sqrt()
         factors = of_channels(host, tensors[LENGTH].flatten() / lengths)
     said = product(host, x, weight) + lora.side(site, x)
-    turned = (said * factors).to(said.dtype)
-    return turned if bias is None else turned + of_channels(host, bias).to(said.dtype)
+    if bias is None:
+        return (said * factors).to(said.dtype)
+    return torch.addcmul(of_channels(host, bias).to(factors.dtype), said, factors).to(said.dtype)
+
+
+class _AddedSquares(torch.autograd.Function):
+    """|W + up x down|^2 - |W|^2 of each output, with a gradient for the factors alone: W is read once in each pass."""
+
+    @staticmethod
+    def forward(ctx: Any, weight: Tensor, up: Tensor, down: Tensor) -> Tensor:
+        with_weight, with_itself = weight.float() @ down.T, up @ (down @ down.T)
+        ctx.save_for_backward(weight, up, down, with_weight, with_itself)
+        return (up * (2 * with_weight + with_itself)).sum(dim=1)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        weight, up, down, with_weight, with_itself = ctx.saved_tensors
+        twice = 2 * grads[0][:, None]
+        of_directions = (twice * up).T
+        of_down = torch.addmm(of_directions @ weight.float(), of_directions @ up, down)
+        return None, twice * (with_weight + with_itself), of_down
 
 
 DORA = Kind(shapes, start, delta, live)

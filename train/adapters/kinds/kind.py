@@ -95,7 +95,8 @@ class Kind:
 
     `start` fills the tensors so that nothing changes yet. `delta` gives the change of `weight`, of its shape, in
     float32; `live` what the module says so changed. `files` gives the tensors as they stand in a file; `restore` is
-    its inverse, from a file to the tensors trained. `takes` says whether a module of this path is changed at all.
+    its inverse, from a file to the tensors trained. `takes` says whether a module of this path is changed at all,
+    `alpha_is_by_rank` whether an alpha that is not told means the rank.
     """
 
     shapes: Callable[[Spec], Shapes]
@@ -105,6 +106,7 @@ class Kind:
     files: Callable[[Spec, Tensors], dict[str, Tensor]] = with_alpha
     restore: Callable[[Spec, Tensors], dict[str, Tensor]] = unchanged
     takes: Callable[[str], bool] = everything
+    alpha_is_by_rank: bool = True
 
 
 def product(host: nn.Module, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:

@@ -1,14 +1,15 @@
 """LoHa: W + scale * (a1 x b1) * (a2 x b2), the product of two low-rank matrices element by element (Hyeon-Woo 2021).
 
-The product, and its gradient that keeps neither matrix in memory, are lycoris'.
+The gradient makes the two matrices again: none of a weight's size is kept but the changed weight itself.
 """
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
-from lycoris.functional.loha import make_weight, make_weight_tucker
+from lycoris.functional.loha import make_weight_tucker
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -42,11 +43,11 @@ def start(_spec: Spec, tensors: dict[str, Tensor], _weight: Tensor, generator: t
 def delta(spec: Spec, tensors: Tensors, _weight: Tensor) -> Tensor:
     """scale * (a1 x b1) * (a2 x b2), or the same with each side around its core."""
     a1, b1, a2, b2 = (tensors[name] for name in _FACTORS)
-    scale = torch.tensor(spec.scale, device=a1.device)
     if "hada_t1" in tensors:
         t1, t2 = (tensors[name] for name in _CORES)
+        scale = torch.tensor(spec.scale, device=a1.device)
         return make_weight_tucker(t1, b1, a1, t2, b2, a2, scale).reshape(spec.shape)
-    return make_weight(b1, a1, b2, a2, scale).reshape(spec.shape)
+    return (spec.scale * (a1 @ b1) * (a2 @ b2)).reshape(spec.shape)
 
 
 def live(site: Site, x: Tensor) -> Tensor:
@@ -59,8 +60,34 @@ def live(site: Site, x: Tensor) -> Tensor:
         return site.base(x) + _side(site, x)
     weight = site.host.get_parameter("weight")
     with in_float32(x.device):
-        changed = weight.float() + delta(site.spec, site.tensors, weight)
+        changed = _changed(site, weight)
     return product(site.host, x, changed, getattr(site.host, "bias", None))
+
+
+def _changed(site: Site, weight: Tensor) -> Tensor:
+    if "hada_t1" in site.tensors:
+        return weight.float() + delta(site.spec, site.tensors, weight)
+    a1, b1, a2, b2 = (site.tensors[name] for name in _FACTORS)
+    return _AddedHadamard.apply(weight, a1 * site.spec.scale, b1, a2, b2)
+
+
+class _AddedHadamard(torch.autograd.Function):
+    """W + (a1 x b1) * (a2 x b2), with a gradient for the factors alone."""
+
+    @staticmethod
+    def forward(ctx: Any, weight: Tensor, *factors: Tensor) -> Tensor:
+        ctx.save_for_backward(*factors)
+        a1, b1, a2, b2 = factors
+        return torch.addcmul(weight.float(), (a1 @ b1).view(weight.shape), (a2 @ b2).view(weight.shape))
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        a1, b1, a2, b2 = ctx.saved_tensors
+        of_change = grads[0].flatten(1)
+        of_first = (a2 @ b2).mul_(of_change)
+        of_a1, of_b1 = of_first @ b1.T, a1.T @ of_first
+        of_second = torch.mm(a1, b1, out=of_first).mul_(of_change)
+        return None, of_a1, of_b1, of_second @ b2.T, a2.T @ of_second
 
 
 def _is_cheaper_by_ranks(site: Site, x: Tensor) -> bool:
@@ -76,11 +103,10 @@ def _is_cheaper_by_ranks(site: Site, x: Tensor) -> bool:
 def _side(site: Site, x: Tensor) -> Tensor:
     spec = site.spec
     a1, b1, a2, b2 = (site.tensors[name] for name in _FACTORS)
-    up = (a1[:, :, None] * a2[:, None, :]).flatten(1)
+    up = ((spec.scale * a1)[:, :, None] * a2[:, None, :]).flatten(1)
     down = (b1[:, None] * b2[None]).reshape(-1, *spec.shape[1:])
     inner = product(site.host, x, down)
-    outer = functional.conv2d(inner, up[:, :, None, None]) if spec.kernel else functional.linear(inner, up)
-    return outer * spec.scale
+    return functional.conv2d(inner, up[:, :, None, None]) if spec.kernel else functional.linear(inner, up)
 
 
 LOHA = Kind(shapes, start, delta, live)

@@ -57,8 +57,8 @@ def side(site: Site, x: Tensor) -> Tensor:
         inner = product(site.host, functional.conv2d(x, tensors[DOWN]), tensors[MID])
     else:
         inner = product(site.host, x, tensors[DOWN])
-    outer = functional.conv2d(inner, tensors[UP]) if spec.kernel else functional.linear(inner, tensors[UP])
-    return outer * spec.scale
+    up = spec.scale * tensors[UP]  # far smaller than what comes out
+    return functional.conv2d(inner, up) if spec.kernel else functional.linear(inner, up)
 
 
 def live(site: Site, x: Tensor) -> Tensor:

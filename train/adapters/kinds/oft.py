@@ -1,7 +1,8 @@
 """OFT: the outputs of a layer turned in blocks, by Cayley's form of a rotation (Qiu 2023).
 
 W' = R W with R = (I + Q) / (I - Q) for each block and Q = B - B transposed. Turning W's rows and turning the outputs
-before the bias is the same, and done by one function. lycoris applies R transposed, which the file's blocks are for.
+before the bias is the same, and done by one function on matrices [out, columns]. lycoris applies R transposed, which
+the file's blocks are for.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from train.adapters.kinds.kind import Kind, Shapes, Site, Spec, Tensors, in_floa
 
 BLOCKS, RESCALE = "oft_blocks", "rescale"
 
-# Turns rows [..., out] along their last axis.
+# Turns columns [out, n] along their first axis.
 Turn = Callable[[Spec, Tensors, Tensor], Tensor]
 
 
@@ -51,15 +52,27 @@ def turns(spec: Spec, blocks: Tensor) -> Tensor:
             norm = skew.norm() + 1e-8
             skew = torch.where(norm > limit, skew * (limit / norm), skew)
         eye = torch.eye(skew.shape[-1], device=skew.device)
-        return torch.linalg.solve(eye - skew, 2.0 * skew, left=False)
+        return (
+            2.0 * torch.linalg.inv_ex(eye - skew).inverse @ skew
+        )  # the gradient of an inverse is two products
 
 
-def turned(spec: Spec, tensors: Tensors, rows: Tensor) -> Tensor:
-    """`rows` [..., out] turned and rescaled along their last axis."""
+def turned(spec: Spec, tensors: Tensors, columns: Tensor) -> Tensor:
+    """`columns` [out, n] turned and rescaled along their first axis."""
     change = turns(spec, tensors[BLOCKS])
-    groups = rows.unflatten(-1, change.shape[:2])
-    said = rows + torch.einsum("...kn,knm->...km", groups, change.to(rows.dtype)).flatten(-2)
-    return said * tensors[RESCALE].flatten().to(said.dtype) if RESCALE in tensors else said
+    groups = columns.unflatten(0, change.shape[:2])
+    said = added_product(groups, change.transpose(-1, -2)).flatten(0, 1)
+    return rescaled(tensors, said)
+
+
+def added_product(groups: Tensor, change: Tensor) -> Tensor:
+    """(I + change) x groups, for each of [blocks, side, n]; the sum is made in the product's own precision."""
+    return torch.baddbmm(groups, change.to(groups.dtype), groups)
+
+
+def rescaled(tensors: Tensors, columns: Tensor) -> Tensor:
+    """Each output [out, n] times its factor, where there are factors."""
+    return columns * tensors[RESCALE].flatten(1).to(columns.dtype) if RESCALE in tensors else columns
 
 
 def delta(spec: Spec, tensors: Tensors, weight: Tensor) -> Tensor:
@@ -69,8 +82,8 @@ def delta(spec: Spec, tensors: Tensors, weight: Tensor) -> Tensor:
 
 def change_of(turn: Turn, spec: Spec, tensors: Tensors, weight: Tensor) -> Tensor:
     """What turning the rows of `weight` changes in it."""
-    rows = weight.float().flatten(1).T
-    return (turn(spec, tensors, rows) - rows).T.reshape(weight.shape)
+    columns = weight.float().flatten(1)
+    return (turn(spec, tensors, columns) - columns).reshape(weight.shape)
 
 
 def live(site: Site, x: Tensor) -> Tensor:
@@ -81,11 +94,15 @@ def live(site: Site, x: Tensor) -> Tensor:
 def live_by(turn: Turn, site: Site, x: Tensor) -> Tensor:
     """The outputs of the module before its bias through `turn`, and the bias."""
     host = site.host
-    is_conv, bias = isinstance(host, nn.Conv2d), getattr(host, "bias", None)
-    said = product(host, x, host.get_parameter("weight"))
-    rows = said.movedim(1, -1) if is_conv else said
-    done = turn(site.spec, site.tensors, rows).to(said.dtype)
-    done = done.movedim(-1, 1) if is_conv else done
+    weight, bias = host.get_parameter("weight"), getattr(host, "bias", None)
+    if isinstance(host, nn.Conv2d):
+        said = product(host, x, weight).transpose(0, 1)
+        turned = turn(site.spec, site.tensors, said.flatten(1)).to(said.dtype)
+        done = turned.reshape(said.shape).transpose(0, 1)
+    else:
+        said = weight @ x.flatten(0, -2).T
+        turned = turn(site.spec, site.tensors, said).to(said.dtype)
+        done = turned.T.reshape(*x.shape[:-1], -1).contiguous()  # attention is slow on anything else
     return done if bias is None else done + of_channels(host, bias).to(done.dtype)
 
 
@@ -94,4 +111,4 @@ def files(spec: Spec, tensors: Tensors) -> dict[str, Tensor]:
     return {**tensors, "alpha": torch.tensor(float(spec.options.get("constraint", 0.0)))}
 
 
-OFT = Kind(shapes, start, delta, live, files)
+OFT = Kind(shapes, start, delta, live, files, alpha_is_by_rank=False)

@@ -1,0 +1,185 @@
+"""What may stand where the cursor is, by what the help says stands there: a FILTER, a TAG, a RUN, ..."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from curator.contract.text import visible
+
+if TYPE_CHECKING:
+    from curator.session.names import Names
+
+_MOST = 100  # more are no help
+_LAST_WORD = re.compile(r"(.*?[\s(])?(-?)([^\s(]*)", re.DOTALL)
+
+
+class Candidate(NamedTuple):
+    """A word that may stand there, and a few words about it."""
+
+    value: str
+    help: str = ""
+
+
+class _Asked(NamedTuple):
+    """What is being completed: in which collection (None: the one around), and what is typed so far."""
+
+    folder: Path | None
+    typed: str
+
+
+def candidates(parameter: Any, noun: str, collection: Path | None, typed: str) -> list[Candidate] | None:
+    """Words for an argument or option (built by Typer) of a command of `noun`; None where nothing is known of such."""
+    word = (parameter.metavar or "").strip("[].")
+    kinds = (*parameter.opts, f"{noun} {word}", word)
+    find = next((_KINDS[kind] for kind in kinds if kind in _KINDS), None)
+    if find is None:
+        return None
+    found = (each for each in find(_Asked(collection, typed)) if _can_be_typed(each.value))
+    return [each for each in found if each.value.startswith(typed)][:_MOST]
+
+
+def _can_be_typed(word: str) -> bool:
+    """Control characters are never put into a command line."""
+    return visible(word) == word
+
+
+def _filter(asked: _Asked) -> Iterable[Candidate]:
+    """The last word of a filter: a field, a value of one, or a tag."""
+    from curator.filter.fields import FIELDS, UNTAGGED
+
+    split = _LAST_WORD.fullmatch(asked.typed)
+    before, minus, word = split.groups(default="") if split else ("", "", asked.typed)
+    key, colon, value = word.partition(":")
+    if colon:
+        found = [Candidate(f"{key}:{each}") for each in _values_of(asked, key.lower(), value)]
+    else:
+        fields = [Candidate(f"{name}:", each.help) for name, each in FIELDS.items() if "(" not in name]
+        found = [*fields, Candidate(UNTAGGED, "images without a tag"), *_tags_of_filter(asked, word)]
+    for each in found:
+        yield Candidate(f"{before}{minus}{each.value}", each.help)
+
+
+def _values_of(asked: _Asked, key: str, value: str) -> list[str]:
+    from curator.filter.fields import CLASSES, FIELDS, SORTS
+
+    if key == "sort":
+        return [f"{sign}{name}" for name in SORTS for sign in ("", "-")]
+    if key == "tag" or key in CLASSES:
+        return [each.value for each in _tags_of_filter(asked, value)]
+    with _names(asked) as names:
+        known: dict[str, Callable[[], Iterable[str]]] = {
+            "subset": lambda: (each.name for each in names.subsets()),
+            "saved": lambda: (each.name for each in names.filters()),
+            "picked": names.picks,
+        }
+        if key in known:
+            return [word for word in known[key]() if _is_one_word(word)]
+    return list(FIELDS[key].words) if key in FIELDS else []
+
+
+def _tags_of_filter(asked: _Asked, word: str) -> list[Candidate]:
+    """Tags as a filter writes them without quotes: an underscore is a space."""
+    with _names(asked) as names:
+        found = names.find_tags(word, _MOST)
+    written = ((tag.name.replace(" ", "_"), tag) for tag, _ in found)
+    return [Candidate(name, f"{tag.cls}, {tag.count} images") for name, tag in written if _is_one_word(name)]
+
+
+def _is_one_word(text: str) -> bool:
+    """Whether a filter takes it for one word that stands for itself."""
+    from curator.filter.tokens import tokens
+
+    try:
+        word, *rest = tokens(text)
+    except Exception:  # noqa: BLE001  (what the filter refuses is no candidate)
+        return False
+    return len(rest) == 1 and (word.kind, word.text, word.key) == ("word", text, "")
+
+
+def _tags(asked: _Asked) -> Iterable[Candidate]:
+    with _names(asked) as names:
+        found = names.find_tags(asked.typed, _MOST)
+    return [Candidate(tag.name, f"{tag.cls}, {tag.count} images") for tag, _ in found]
+
+
+def _subsets(asked: _Asked) -> Iterable[Candidate]:
+    with _names(asked) as names:
+        return [Candidate(each.name, each.filter) for each in names.subsets()]
+
+
+def _saved_filters(asked: _Asked) -> Iterable[Candidate]:
+    with _names(asked) as names:
+        return [Candidate(each.name, each.filter) for each in names.filters()]
+
+
+def _runs(asked: _Asked) -> Iterable[Candidate]:
+    from curator.cli.shared.places import runs_of
+
+    return [Candidate(run.name, run.status) for run in runs_of(asked.folder).all()]
+
+
+def _manifests(asked: _Asked) -> Iterable[Candidate]:
+    from curator.cli.shared.places import manifests_of
+
+    found = manifests_of(asked.folder).all()
+    return [Candidate(each.path.stem, f"{each.images} images") for each in found]
+
+
+def _recipes(_: _Asked) -> Iterable[Candidate]:
+    from curator.contract.recipe.toml_file import presets
+
+    return [Candidate(name, about) for name, about in presets().items()]
+
+
+def _recipe_keys(_: _Asked) -> Iterable[Candidate]:
+    from curator.contract.recipe.fields import recipe_fields
+
+    return [Candidate(f"{name}=", info.help) for name, info in recipe_fields().items()]
+
+
+def _models(_: _Asked) -> Iterable[Candidate]:
+    from curator.contract.tagging.zoo import models
+
+    return [Candidate(name, model.row.kind) for name, model in models().items()]
+
+
+def _statuses(_: _Asked) -> Iterable[Candidate]:
+    from curator.runs.listing import STATUSES
+
+    return [Candidate(status) for status in STATUSES]
+
+
+def _classes(_: _Asked) -> Iterable[Candidate]:
+    from curator.filter.fields import CLASSES
+
+    return [Candidate(name) for name in CLASSES]
+
+
+@contextmanager
+def _names(asked: _Asked) -> Generator[Names]:
+    from curator.cli.shared.places import opened_names
+
+    with opened_names(asked.folder) as names:
+        yield names
+
+
+_KINDS: dict[str, Callable[[_Asked], Iterable[Candidate]]] = {
+    "FILTER": _filter,
+    "TAG": _tags,
+    "OLD": _tags,
+    "NEW": _tags,
+    "subset NAME": _subsets,
+    "filter NAME": _saved_filters,
+    "models MODEL": _models,
+    "RUN": _runs,
+    "MANIFEST": _manifests,
+    "RECIPE": _recipes,
+    "--recipe": _recipes,
+    "KEY=VALUE": _recipe_keys,
+    "STATUS": _statuses,
+    "CLASS": _classes,
+}

@@ -1,0 +1,114 @@
+"""The JSON of every command: which shape `--json` prints, and why some commands have none."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from curator.cli.schemas import collection, edits, images, models, runs, training
+
+Form = Literal["object", "list", "map", "number", "list of numbers", "events"]
+
+
+class Output(NamedTuple):
+    """What a command prints; `when` names the options that ask for this instead of the first.
+
+    Objects have a schema. A list holds objects of `shape`, and so does a map, whose keys are data. Events are lines of
+    a run's log, each an object as docs/events.md has it.
+    """
+
+    shape: type | None
+    form: Form = "object"
+    when: str = ""
+
+
+def _list(shape: type, when: str = "") -> Output:
+    return Output(shape, "list", when)
+
+
+_EDIT = (Output(edits.EditReport),)
+_NAME = (Output(edits.NameReport),)
+_STATE = (Output(runs.RunState),)
+_EVENTS = Output(None, "events")
+
+OUTPUTS: dict[str, tuple[Output, ...]] = {
+    "scan": (Output(collection.ScanReport),),
+    "quarantine": (_list(collection.QuarantinedRow),),
+    "import": (Output(collection.ImportReport), Output(collection.ImportPlan, when="--dry-run, -n")),
+    "ls": (
+        _list(images.ImageRow),
+        Output(None, "list of numbers", "--ids"),
+        Output(None, "number", "--count"),
+    ),
+    "tag derive": (_list(edits.DeriveReport),),
+    "tag clean": (Output(edits.CleanReport),),
+    "tag tables": (Output(edits.TagTables),),
+    "tag check-identifier": (Output(images.IdentifierReport),),
+    "tag add": _EDIT,
+    "tag remove": _EDIT,
+    "tag rename": _EDIT,
+    "tag order": _EDIT,
+    "tag caption": _EDIT,
+    "tag write": (Output(edits.SidecarReport),),
+    "tag list": (_list(images.TagRow), _list(images.BandRow, "--bands")),
+    "tag find": (_list(images.FoundTag),),
+    "pick": (Output(images.PickReport),),
+    "dupes": (_list(images.CopyGroup), Output(images.DupesReport, when="--mark")),
+    "facets": (_list(images.FacetRow),),
+    "filter list": (_list(collection.FilterRow),),
+    "filter save": _NAME,
+    "filter remove": _NAME,
+    "mark": _EDIT,
+    "undo": (Output(edits.UndoReport),),
+    "redo": (Output(edits.RedoReport),),
+    "history": (_list(edits.CommitRow),),
+    "stats": (Output(collection.StatsReport),),
+    "verify": (Output(collection.VerifyReport),),
+    "subset make-reg": (Output(training.MadeImages),),
+    "subset list": (_list(training.SubsetRow),),
+    "subset add": (Output(training.SubsetReport),),
+    "subset put": (Output(training.SubsetReport),),
+    "subset order": (Output(training.SubsetOrder),),
+    "subset set": (Output(training.SubsetReport),),
+    "subset balance": (Output(training.BalanceReport),),
+    "subset remove": _NAME,
+    "buckets": (Output(images.BucketsReport), Output(images.SizesReport, when="--size, --sizes-from")),
+    "captions": (_list(images.CaptionRow), Output(images.CaptionReport, when="--text")),
+    "explain": (Output(images.Explanation),),
+    "freeze": (Output(training.FreezeReport), Output(training.FreezeOutlook, when="--dry-run, -n")),
+    "manifest diff": (Output(training.ManifestDiff),),
+    "manifest export": (Output(collection.ExportReport),),
+    "manifest import": (Output(training.ManifestImport),),
+    "manifest list": (_list(training.ManifestRow),),
+    "manifest show": (Output(training.ManifestReport),),
+    "manifest verify": (Output(training.ManifestCheck),),
+    "manifest captions": (_list(images.EpochCaption),),
+    "export sqlite": (Output(collection.ExportReport),),
+    "recipe list": (_list(training.PresetRow),),
+    "recipe lr": (_list(training.RateFactor),),
+    "recipe show": (Output(training.KeyValue, "map"), _list(training.KeyChange, "--against")),
+    "recipe check": (Output(training.RecipeCheck),),
+    "recipe fields": (_list(training.KeyRow),),
+    "adapter plan": (Output(training.AdapterPlan),),
+    "sample": (Output(training.RenderReport), _list(training.PlannedSample, "--plan")),
+    "models list": (_list(models.ModelRow),),
+    "models show": (Output(models.ModelReport),),
+    "train": (
+        _EVENTS,
+        Output(training.TrainCheck, when="--dry-run, -n"),
+        Output(runs.RunStart, when="--detach"),
+    ),
+    "runs list": (_list(runs.RunRow),),
+    "runs show": (Output(runs.RunReport),),
+    "runs wait": _STATE,
+    "runs follow": (_EVENTS,),
+    "runs stop": _STATE,
+    "runs pause": _STATE,
+    "runs resume": _STATE,
+    "runs save": _STATE,
+    "runs sample": _STATE,
+}
+WITHOUT_JSON = {
+    "batch": "each of its lines prints its own",
+    "completion": "it prints a script for the shell",
+    "demo": "it is a walk for a person; what it makes is listed by the commands it names",
+}

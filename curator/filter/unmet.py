@@ -1,0 +1,22 @@
+"""Parts of a filter that one image does not meet, as they would be typed."""
+
+from __future__ import annotations
+
+from pyroaring import BitMap
+
+from curator.filter.evaluate import select_parsed
+from curator.filter.parse import parse
+from curator.filter.shown import parts_of, shown
+from curator.filter.tree import Filter
+from curator.index.collection import Collection
+
+
+def unmet_parts(collection: Collection, text: str, image: int) -> list[str]:
+    """Of the parts that must all hold, those that do not; none where only a limit leaves the image out."""
+    query = parse(text, collection.tags.classes())
+    only = BitMap([image])
+    return [
+        shown(part)
+        for part in parts_of(query.where)
+        if not only.intersect(select_parsed(collection, Filter(query.text, part)).bitmap())
+    ]

@@ -1,0 +1,45 @@
+"""The manifests of a folder, in one line each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from curator.contract.errors import UserError
+from curator.contract.locations import manifest_files
+from curator.contract.manifest.manifest import open_manifest
+
+
+@dataclass(frozen=True)
+class FrozenManifest:
+    """A manifest on disk, in one line."""
+
+    path: Path
+    name: str
+    digest: str
+    images: int
+    samples_per_epoch: int
+    created_at: str
+
+
+def summary(path: Path) -> FrozenManifest:
+    """One line about the manifest at `path`."""
+    with open_manifest(path, checks_seal=False) as manifest:  # made a moment ago, or one of a list
+        about = manifest.header.provenance
+        samples = sum(span.samples for span in manifest.spans)
+        return FrozenManifest(path, about.name, manifest.digest, len(manifest), samples, about.created_at)
+
+
+def manifests_in(
+    folder: Path, passed_over: Callable[[UserError], None] | None = None
+) -> list[FrozenManifest]:
+    """The manifests of a folder, newest first. `passed_over` hears of those that cannot be read."""
+    found: list[FrozenManifest] = []
+    for path in manifest_files(folder):
+        try:
+            found.append(summary(path))
+        except UserError as error:
+            if passed_over:
+                passed_over(error)
+    return sorted(found, key=lambda each: each.created_at, reverse=True)

@@ -1,0 +1,37 @@
+"""Rows of the small tables that are only listed: saved filters, quarantined files. They load nothing else."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+
+from curator.index.file.paths import from_blob
+
+
+@dataclass(frozen=True)
+class SavedFilter:
+    """A filter under a name, for `saved:NAME` and the app's menu."""
+
+    name: str
+    filter: str
+
+
+@dataclass(frozen=True)
+class Quarantined:
+    """A file a scan could not use, why, and since when."""
+
+    path: str
+    reason: str
+    at: float
+
+
+def saved_filters(connection: sqlite3.Connection) -> list[SavedFilter]:
+    """All saved filters, by name."""
+    rows = connection.execute("SELECT name, filter FROM saved_filter ORDER BY name").fetchall()
+    return [SavedFilter(*row) for row in rows]
+
+
+def quarantined_files(connection: sqlite3.Connection) -> list[Quarantined]:
+    """All files in quarantine, by path."""
+    rows = connection.execute("SELECT path, reason, at FROM quarantine ORDER BY path")
+    return [Quarantined(from_blob(row[0]), row[1], row[2]) for row in rows]

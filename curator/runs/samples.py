@@ -1,0 +1,102 @@
+"""Sample images rendered from saved weights: of a run, or of a model with adapters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from curator.contract.errors import UserError
+from curator.contract.progress import Progress
+from curator.contract.recipe.recipe import Recipe
+from curator.contract.recipe.toml_file import dump_recipe, load_recipe, with_values
+from curator.contract.run.run_folder import RunFolder
+from curator.contract.run.sample_job import SampleJob, image_name
+from curator.contract.text import visible
+from curator.runs.follow import Follower
+from curator.runs.image_programs import run_program
+from curator.runs.launch import check_installed, check_models
+
+PROGRAM: Sequence[str] = ("-m", "train.preview.render")
+Hear = Callable[[str, str], None]
+Adapters = tuple[tuple[str, float], ...]  # files, and the strength of each
+
+
+def of_run(run: RunFolder, step: int | None) -> tuple[Recipe, Adapters]:
+    """The recipe of a run whose model holds what was trained after `step` (None: last), and the adapters to add.
+
+    Raises:
+        UserError: no weights were written, none after that step, or they are gone.
+    """
+    recipe = load_recipe(run.recipe_path)
+    weights = str(_weights(run, step))
+    if recipe.trains == "full":
+        return with_values(recipe, {"model.path": weights}), ()
+    if recipe.trains == "embeddings":
+        return with_values(recipe, {"embeddings.start": weights}), ()
+    return recipe, ((weights, 1.0),)
+
+
+def _weights(run: RunFolder, step: int | None) -> Path:
+    follower = Follower(run)
+    view = follower.poll()
+    while follower.is_behind:
+        view = follower.poll()
+    name = visible(run.path.name)
+    if not view.checkpoints:
+        raise UserError(f"the run {name} has written no weights", "ask for them with 'frieze runs save'")
+    steps = sorted({each.step for each in view.checkpoints})
+    wanted = steps[-1] if step is None else step
+    # the first of a step: where an average and the weights it is of are both kept, it is the average
+    found = next((each for each in view.checkpoints if each.step == wanted), None)
+    if found is None:
+        raise UserError(
+            f"the run {name} has no weights of step {wanted}", f"there are {', '.join(map(str, steps))}"
+        )
+    path = (run.path / found.path).absolute()
+    if not path.exists():
+        raise UserError(f"the weights {visible(str(path))} are gone", "choose others with --step")
+    return path
+
+
+def make_samples(
+    recipe: Recipe, adapters: Adapters, folder: Path, *, replaces: bool, hear: Hear, progress: Progress
+) -> list[dict[str, Any]]:
+    """Render the sample images of `recipe` into `folder`; each as it was made, with its `path`.
+
+    `hear` is told what is doubtful in the model, and what to do.
+
+    Raises:
+        UserError: training is not installed, a model or adapter is not there or does not fit, or images lie there.
+    """
+    check_models(recipe)
+    for path, _ in adapters:
+        if not Path(path).is_file():
+            raise UserError(f"there is no adapter at {visible(path)}", "give a .safetensors file")
+    names = [image_name(number) for number in range(len(recipe.sample.prompts))]
+    taken = [name for name in names if (folder / name).exists()]
+    if taken and not replaces:
+        raise UserError(
+            f"{visible(str(folder))} holds {taken[0]} already", "choose another folder, or give --replace"
+        )
+    check_installed()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"{visible(str(folder))} cannot be made: {error.strerror}", "choose another folder"
+        ) from error
+    made: list[dict[str, Any]] = []
+
+    def told(at: dict[str, Any]) -> None:
+        if "image" in at:
+            made.append(at["image"])
+        if "doubt" in at:
+            hear(at["doubt"]["what"], at["doubt"]["hint"])
+        else:
+            progress(at["done"], at["total"])
+
+    always = replace(recipe, sample=replace(recipe.sample, at_end=True))  # asked for, whatever a run would do
+    run_program(PROGRAM, told, SampleJob(dump_recipe(always), adapters, str(folder.absolute())).to_json())
+    return made

@@ -1,0 +1,200 @@
+"""Help: of every command with examples that work, by `--help` and `frieze help`, and as a man page."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from curator.cli.main import COMMANDS
+from curator.cli.reference import commands
+from curator.cli.shared.command_help import examples
+from curator.contract.run.run_folder import RunFolder
+from curator.runs import launch
+from tests.cli.conftest import Frieze
+
+FAKE = Path(__file__).parents[1] / "runs" / "fake_worker.py"
+TAGS = ("cat, outdoors", "cat, animal, indoors", "dog, outdoors", "1girl, solo, smile", "1girl, blurry", "")
+EVERY = [(name, line) for name, lines in examples().items() for line in lines]
+ELSEWHERE = {  # what is shown by tests of their own: these train, or make images with a model
+    "demo",
+    "sample",
+    "subset make-reg",
+}
+LIVING = ("runs stop", "runs pause", "runs resume", "runs save", "runs sample")  # need a run that goes on
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the examples speak of: images with tags, a manifest, and data of other tools."""
+    from curator.cli.main import dispatch
+
+    home = tmp_path_factory.mktemp("examples") / "home"
+    home.mkdir()
+    (home / "pictures").mkdir()
+    for number, tags in enumerate(TAGS):
+        Image.new("RGB", (512, 512), (40 * number, 90, 200)).save(home / f"pictures/{number}.png")
+        (home / f"pictures/{number}.txt").write_text(tags, "utf-8")
+    posts = ({"id": i, "rating": "g", "score": i, "tag_string_general": "cat"} for i in range(1, 6))
+    (home / "posts.jsonl").write_text("".join(json.dumps(post) + "\n" for post in posts), "utf-8")
+    (home / "scores.csv").write_text("path,aesthetic\npictures/0.png,0.5\n", "utf-8")
+    (home / "aliases.csv").write_text("antecedent_name,consequent_name\nkitty,cat\n", "utf-8")
+    (home / "train/10_sls frog").mkdir(parents=True)
+    Image.new("RGB", (300, 300), (0, 90, 0)).save(home / "train/10_sls frog/frog.png")
+    (home / "commands.txt").write_text(
+        "mark keep cat --yes\nfilter save sharp '-blurry width>=512'\n", "utf-8"
+    )
+    (home / "my.toml").write_text("[adapter]\nrank = 8\n", "utf-8")
+    shutil.copytree(Path(__file__).parents[2] / "train/families/sd1_config", home / "base")
+    here = Path.cwd()
+    os.chdir(home)
+    try:
+        for line in (
+            "scan pictures --collection .",
+            "mark keep dog",
+            "undo",
+            "mark keep 1girl --yes",
+            "filter save good 'mark:keep'",
+            "subset add cats cat",
+            "subset add rest ''",
+            "freeze first",
+            "freeze other",
+            "manifest export first exported",
+            "tag tables > mine.toml",
+        ):
+            words, _, target = line.partition(" > ")
+            if target:
+                (home / target).write_text('[order]\nfirst = ["cat"]\n', "utf-8")
+            else:
+                assert dispatch(shlex.split(words)) == 0, line
+    finally:
+        os.chdir(here)
+    return home
+
+
+@pytest.fixture
+def home(prepared: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """It as it was made, for one example, and the stand-in for the trainer."""
+    place, saved = prepared, prepared.with_name("saved")
+    if not saved.exists():
+        shutil.copytree(place, saved)
+    shutil.rmtree(place)
+    shutil.copytree(saved, place)
+    monkeypatch.chdir(place)
+    monkeypatch.setattr(launch, "WORKER", (str(FAKE),))
+    yield place
+    for folder in (place / "runs").glob("*"):
+        run = RunFolder(folder)
+        if run.status() == "running" and (pid := run.worker_pid()):
+            os.kill(pid, signal.SIGKILL)
+
+
+def prepare_run(name: str, line: str, frieze: Frieze) -> None:
+    how = "steps=100000 sleep=0.02" if name in LIVING else "steps=2"
+    if name.startswith("runs"):
+        words = f"first --recipe sd15-lora --model base --set 'metadata.description={how}' --detach"
+        assert frieze("train", *shlex.split(words)).code == 0
+    if name == "runs resume":
+        assert frieze("runs", "pause", "first").code == 0
+    if name in ("runs wait", "runs show", "runs follow"):
+        assert frieze("runs", "wait", "first").code == 0
+    if "--resume" in line:  # a run that was stopped
+        words = (
+            "first --recipe sd15-lora --model base --set 'metadata.description=steps=9 sleep=0.5' --detach"
+        )
+        assert frieze("train", *shlex.split(words)).code == 0
+        assert frieze("runs", "stop", "first", "--wait").code == 0
+
+
+@pytest.mark.parametrize(("name", "line"), EVERY, ids=[line for _, line in EVERY])
+def test_an_example_works(home: Path, frieze: Frieze, name: str, line: str) -> None:
+    assert [line for line in examples()[name] if f"frieze {name}" in line], "none shows the command"
+    if name in ELSEWHERE:
+        return
+    prepare_run(name, line, frieze)
+    if name == "redo":
+        assert frieze("undo").code == 0
+    if name == "filter list" or "saved:sharp" in line:
+        assert frieze("filter", "save", "sharp", "-blurry width>=512").code == 0
+    if name == "batch":  # whose lines are of a shell
+        shell = f'frieze() {{ {shlex.quote(sys.executable)} -m curator "$@"; }}; {line}'
+        done = subprocess.run(["bash", "-c", shell], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return
+    words = shlex.split(line.removeprefix("frieze ").partition(" > ")[0])
+    done = frieze(*words)
+    assert done.code == 0, done.err
+
+
+def test_every_command_has_an_example_and_no_example_is_of_none() -> None:
+    assert {name for name, _ in commands()} == set(examples())
+
+
+@pytest.mark.parametrize("name", [name for name, _ in commands()])
+def test_help_says_usage_defaults_and_examples(frieze: Frieze, name: str) -> None:
+    done = frieze(*name.split(), "--help")
+    assert done.code == 0
+    assert done.lines[0].startswith(f"Usage: frieze {name} [OPTIONS]")
+    assert "......" not in done.out
+    assert "{" not in done.lines[0]
+    assert done.lines[-len(examples()[name]) :] == [f"    {line}" for line in examples()[name]]
+    assert frieze("help", *name.split()).out == done.out
+
+
+def test_help_of_a_noun_lists_its_verbs(frieze: Frieze) -> None:
+    done = frieze("help", "tag")
+    assert done.code == 0
+    assert "rename" in done.out
+    assert frieze("tag", "--help").out == done.out
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"), [(["tga"], "did you mean 'tag'"), (["tag", "ad"], "did you mean 'add'")]
+)
+def test_help_about_nothing_offers_the_nearest(frieze: Frieze, words: list[str], hint: str) -> None:
+    done = frieze("help", *words)
+    assert (done.code, done.out) == (2, "")
+    assert hint in done.err
+
+
+def test_bare_help_is_the_table_of_commands(frieze: Frieze) -> None:
+    told = frieze("help").out
+    assert told == frieze("--help").out
+    assert set(COMMANDS) <= set(re.findall(r"^  (\w+)  ", told, re.M))
+
+
+def test_the_man_page_tells_of_every_command_and_obeys_nothing_in_it(frieze: Frieze) -> None:
+    """Whatever stands in help and examples is told, quotes, dashes and backslashes as they are typed."""
+    page = frieze("help", "--man")
+    assert page.code == 0
+    assert page.out.startswith(".TH FRIEZE 1 ")
+    sections = re.findall(r"^\.SS frieze (.+)$", page.out, re.M)
+    for (name, _), title in zip(commands(), sections, strict=True):
+        assert title.replace("\\-", "-").startswith(name)
+    for lines in examples().values():
+        for line in lines:
+            typed = line.replace("\\", "\\e").replace("-", "\\-").replace("'", "\\(aq")
+            assert f"\n{typed}\n" in page.out
+
+
+@pytest.mark.skipif(shutil.which("man") is None, reason="man is not installed")
+def test_man_renders_it_without_a_warning(frieze: Frieze, tmp_path: Path) -> None:
+    (tmp_path / "frieze.1").write_text(frieze("help", "--man").out, "utf-8")
+    shown = subprocess.run(
+        ["man", "--warnings", "-l", "-Tutf8", str(tmp_path / "frieze.1")],
+        capture_output=True, text=True, env=os.environ | {"MANWIDTH": "200", "LC_ALL": "C.UTF-8"},
+    )  # fmt: skip
+    assert (shown.returncode, shown.stderr) == (0, "")
+    text = re.sub("\x1b\\[[0-9;]*m|.\b", "", shown.stdout)
+    assert "frieze tag remove '' blurry --dry-run" in text
+    assert "printf 'mark keep cat --yes\\ntag add dog pet --yes\\n' | frieze batch --atomic" in text

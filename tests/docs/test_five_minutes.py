@@ -1,0 +1,82 @@
+"""README's five minutes, as they are typed: from a bare folder, a checkout and the demo's, each twice in a row."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from curator.cli.demo.collection import RULE, SUBSETS, lay_out
+from curator.contract.locations import DEMO_MARKER
+from curator.session.session import Session
+
+ROOT = Path(__file__).parents[2]
+_SECTION = re.compile(r"^## Five minutes$.*?^```sh\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+# `frieze .` opens the app, which the journeys do.
+_FRIEZE = f'frieze() {{ [ "$*" = . ] || "{sys.executable}" -m curator "$@"; }}'
+
+
+def five_minutes() -> str:
+    (lines,) = _SECTION.findall((ROOT / "README.md").read_text("utf-8"))
+    return lines
+
+
+def bare(home: Path) -> None:
+    home.mkdir()
+
+
+def checkout(home: Path) -> None:
+    """The files of the repository, as git would bring them."""
+    skipped = shutil.ignore_patterns(
+        ".*", "__pycache__", "*.egg-info", "demo", "walk", "runs", "build", "dist"
+    )
+    shutil.copytree(ROOT, home, ignore=skipped)
+
+
+def demo(home: Path) -> None:
+    """What `frieze demo` leaves: a collection whose subsets hold every image, and a manifest."""
+    lay_out(home / "pictures")
+    (home / DEMO_MARKER).touch()
+    with Session.create(home) as session:
+        session.images.scan(home / "pictures")
+        session.buckets.set_rule(RULE)
+        for subset in SUBSETS:
+            session.subsets.save(subset)
+        session.freezing.write("demo")
+
+
+def _run(script: str, home: Path) -> str:
+    done = subprocess.run(
+        ["bash", "-c", f"set -e\n{_FRIEZE}\n{script}"],
+        cwd=home, env=os.environ | {"PYTHONPATH": str(ROOT)}, stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, timeout=600,
+    )  # fmt: skip
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stand", [bare, checkout, demo], ids=lambda stand: stand.__name__)
+def test_a_newcomer_walks_it_twice(stand: object, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    assert callable(stand)
+    stand(home)
+    first = _run(five_minutes(), home)
+    assert "subset cats: 1 image x 2, added" in first
+    assert "subset rest: 19 images x 1, added" in first
+    assert len(re.findall(r"^\S+first\S* +finished", first, re.MULTILINE)) == 1
+    second = _run(five_minutes(), home)
+    assert "20 unchanged" in second
+    assert len(re.findall(r"^subset .*, unchanged$", second, re.MULTILINE)) == 2
+    assert "the manifest first stands" in second
+    assert len(re.findall(r"^\S+first\S* +finished", second, re.MULTILINE)) == 2
+
+
+def test_it_leaves_nothing_that_git_would_take() -> None:
+    (folder,) = re.findall(r"^cd (\S+)$", five_minutes(), re.MULTILINE)
+    assert f"/{folder}/" in (ROOT / ".gitignore").read_text("utf-8").splitlines()

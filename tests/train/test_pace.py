@@ -1,0 +1,81 @@
+"""The pace of a run: a step takes as long as it does with the wait for its images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+from curator.contract.recipe.recipe import Recipe
+from curator.contract.run.events import Event, StepDone
+from curator.runs.fold import RunFold
+from train import loop
+from train.clock import Clock
+from train.data.batches import Batch
+from train.step import Outcome
+
+_STEPS, _IMAGES = 6, 4
+_READ_S, _TRAIN_S, _SAVE_S = 2.4, 1.0, 50.0
+
+
+class _World:
+    """A training in which reading, training and saving take fixed times of a clock that nothing else moves."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 0.0
+        self.events: list[Event] = []
+        clock = SimpleNamespace(perf_counter=lambda: self.now, time=lambda: self.now, sleep=self.spend)
+        monkeypatch.setattr(loop, "time", clock)
+
+    def spend(self, seconds: float) -> None:
+        self.now += seconds
+
+    def batches(self, done: int, end: int) -> Iterator[Batch]:
+        for step in range(done, end):
+            self.spend(_READ_S)
+            yield Batch(step, 0, (), _IMAGES)
+
+    def take(self, _batch: Batch) -> Outcome:
+        self.spend(_TRAIN_S)
+        return Outcome(0.5, 1.0)
+
+    def job(self) -> Any:
+        wishes = SimpleNamespace(save=False, sample=False, stop=False, pause=False)
+        optimizer = torch.optim.SGD([{"params": [torch.nn.Parameter(torch.zeros(1))], "name": "unet"}], 0.1)
+        for group in optimizer.param_groups:
+            group["base_lr"] = group["initial_lr"] = 0.1
+        quarantine = SimpleNamespace(take_unreported=list, check_limit=lambda: None)
+        reporter = SimpleNamespace(
+            is_main_process=False, phase=lambda *_: None, emit=self.events.append, step=self.events.append
+        )
+        order = SimpleNamespace(locate=lambda step: (0, step), batches=lambda _epoch: _STEPS)
+        checkpoints = SimpleNamespace(after_step=lambda *_: self.spend(_SAVE_S), write_last=lambda _: None)
+        return SimpleNamespace(
+            recipe=Recipe(),
+            stepper=SimpleNamespace(
+                optimizer=optimizer,
+                take=self.take,
+                family=SimpleNamespace(facts=SimpleNamespace(native_side=512)),
+            ),
+            data=SimpleNamespace(
+                reader=SimpleNamespace(batches=self.batches, quarantine=quarantine),
+                plan=SimpleNamespace(total_steps=_STEPS, plan=order),
+            ),
+            outputs=SimpleNamespace(checkpoints=checkpoints),
+            process=SimpleNamespace(
+                reporter=reporter, control=SimpleNamespace(agree=lambda _: wishes, listen=lambda: None)
+            ),
+        )
+
+
+def test_the_pace_counts_the_wait_for_images_and_not_the_saving(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = _World(monkeypatch)
+    assert loop.train(world.job(), Clock())
+    steps = [event for event in world.events if isinstance(event, StepDone)]
+    assert [event.seconds for event in steps] == pytest.approx([_READ_S + _TRAIN_S] * _STEPS)
+    fold = RunFold()
+    fold.feed(*steps)
+    assert fold.view().images_per_s == pytest.approx(_IMAGES / (_READ_S + _TRAIN_S))
