@@ -70,7 +70,7 @@ def option(parameter: Any, most: int | None = None) -> str:
     """An option as it is typed: `--limit N`, `--flip/--no-flip`, `--collection, -C DIR`; the first `most` names."""
     names = "/".join([", ".join(parameter.opts[:most]), *parameter.secondary_opts])
     choices = parameter.type_descriptor.choices
-    value = "|".join(choices) if choices else parameter.metavar or parameter.name.upper()
+    value = parameter.metavar or "|".join(choices or ()) or parameter.name.upper()
     return names if parameter.is_flag else f"{names} {value}"
 
 

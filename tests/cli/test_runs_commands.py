@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,10 @@ def test_stop_that_waits_tells_of_a_run_that_fails_instead(runs: Any, frieze: Fr
     pid = run.worker_pid()
     assert pid
     os.kill(pid, signal.SIGKILL)
+    deadline = time.monotonic() + 300
+    while run.status() == "running":
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
     assert frieze("runs", "stop", "fox", "--wait").code == 2  # nobody is there to be asked
 
 

@@ -172,7 +172,7 @@ def test_a_new_index_appears_whole_or_not_at_all(tmp_path: Path, monkeypatch: py
     def killed(_database: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("curator.index.schema.opening.migrate", killed)
+    monkeypatch.setattr("curator.index.schema.creation.migrate", killed)
     with pytest.raises(KeyboardInterrupt):
         Collection.create(tmp_path)
     monkeypatch.undo()

@@ -1,25 +1,17 @@
-"""An index opened, or created: made whole beside its place, then renamed; no kill leaves half."""
+"""An index opened, and brought to this program's version; the steps that do so are imported only where it is older."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from curator.contract.errors import UserError
-from curator.contract.files.whole_files import TakenError, drafted_file
 from curator.contract.locations import INDEX
-from curator.contract.text import visible
-from curator.index.file.database import Database, exists_already
+from curator.index.file.database import Database
 from curator.index.file.file_system import refuse_network
-from curator.index.schema.migrations import migrate
-
-
-def is_indexed(folder: Path) -> bool:
-    """Whether a folder has an index."""
-    return (folder / INDEX).exists()
+from curator.index.schema.version import FORMAT, format_of
 
 
 def open_index(folder: Path) -> Database:
-    """The index of a folder, brought to this program's version.
+    """The index of a folder.
 
     Raises:
         UserError: there is none, or none this program can read, or the folder is on a network.
@@ -27,37 +19,13 @@ def open_index(folder: Path) -> Database:
     refuse_network(folder)
     database = Database.open(folder / INDEX)
     try:
-        migrate(database)
+        with database.reading() as connection:
+            is_current = format_of(connection) == FORMAT
+        if not is_current:
+            from curator.index.schema.migrations import migrate
+
+            migrate(database)
     except BaseException:
         database.close()
         raise
     return database
-
-
-def create_index(folder: Path) -> None:
-    """An empty index in a folder, which is made if need be.
-
-    Raises:
-        UserError: there is an index already, or none can be made.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        what = f"cannot make the folder {visible(str(folder))}: {error.strerror}"
-        raise UserError(what, "give a folder you may write to") from error
-    refuse_network(folder)
-    path = folder / INDEX
-    if path.exists():
-        raise exists_already(path)
-    try:
-        with drafted_file(path, replace=False) as new:
-            database = Database.open(new, create=True)
-            try:
-                migrate(database)
-            finally:
-                database.close()  # brings the log into the file
-    except TakenError:
-        raise exists_already(path) from None
-    except OSError as error:
-        what = f"cannot make an index in {visible(str(path.parent))}: {error.strerror}"
-        raise UserError(what, "give a folder you may write to") from error

@@ -11,7 +11,7 @@ from curator.index.file.database import Database
 from curator.index.images.image_facts import FileFacts
 from curator.index.schema.migrations import STEPS
 from curator.index.schema.version import FORMAT
-from curator.index.tags.tag_search import find_tags, used_tags
+from curator.index.tags.tag_listing import find_tags, used_tags
 from tests.images import NewImage, add_images
 
 NAMES = [
