@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from curator.contract.tagging.zoo import Activation
-from tag_models.model import Floats
+if TYPE_CHECKING:
+    from curator.contract.tagging.zoo import Activation
+    from tag_models.model import Floats
 
 
 def activated(values: Floats, activation: Activation) -> Floats:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from curator.contract.tagging.job import ImageEntry
 from curator.contract.tagging.part import Part
-from curator.contract.tagging.zoo import Kind
 from tag_models.labels import RATING, Labels
-from tag_models.model import Answers
+
+if TYPE_CHECKING:
+    from curator.contract.tagging.job import ImageEntry
+    from curator.contract.tagging.zoo import Kind
+    from tag_models.model import Answers
 
 
 class Gathered:

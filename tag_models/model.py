@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from curator.contract.tagging.zoo import Kind
-from tag_models.labels import Labels
-from tag_models.pixels import Pixels
+if TYPE_CHECKING:
+    from curator.contract.tagging.zoo import Kind
+    from tag_models.labels import Labels
+    from tag_models.pixels import Pixels
 
 Floats = NDArray[np.float32]
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from curator.contract.tagging.job import Device
-from curator.contract.tagging.zoo import Activation, ModelRow
 from tag_models.activation import activated
-from tag_models.model import Batch, Floats
 from tag_models.onnx_session import OnnxSession
 from tag_models.pixels import Framing, Numbers
+
+if TYPE_CHECKING:
+    from curator.contract.tagging.job import Device
+    from curator.contract.tagging.zoo import Activation, ModelRow
+    from tag_models.model import Batch, Floats
 
 _SIDE = 448  # where a model takes any
 

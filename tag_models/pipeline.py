@@ -8,14 +8,16 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from curator.contract.errors import UserError
-from curator.contract.tagging.job import ImageEntry
 from tag_models.decoding import Decoded, DecodePool
 from tag_models.model import Answers, Batch, Model, OutOfMemoryError
+
+if TYPE_CHECKING:
+    from curator.contract.tagging.job import ImageEntry
 
 _IN_FLIGHT = 2
 Told = Callable[[str, str], None]  # what happened, what to do

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from curator.contract.errors import UserError, did_you_mean
-from curator.contract.tagging.zoo import ModelRow
-from tag_models.model import Floats
+
+if TYPE_CHECKING:
+    from curator.contract.tagging.zoo import ModelRow
+    from tag_models.model import Floats
 
 
 def scored(names: Sequence[str], row: ModelRow) -> Callable[[Floats], Floats]:

@@ -6,12 +6,14 @@ import os
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from curator.contract.errors import UserError
-from curator.contract.tagging.job import Device
 from curator.contract.text import visible
 from tag_models.model import OutOfMemoryError
+
+if TYPE_CHECKING:
+    from curator.contract.tagging.job import Device
 
 
 def on_device(device: Device) -> Any:

@@ -13,6 +13,7 @@ import time
 import traceback
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from curator.contract.errors import UserError
 from curator.contract.exit_codes import ExitCode
@@ -46,8 +47,10 @@ from curator.contract.tagging.part import read_part, write_part
 from curator.contract.text import visible
 from tag_models.answers import Gathered
 from tag_models.families.registry import load
-from tag_models.model import Model
 from tag_models.pipeline import Pipeline
+
+if TYPE_CHECKING:
+    from tag_models.model import Model
 
 _PART_IMAGES, _PART_S = 4096, 5.0
 _TELL_S = 0.5

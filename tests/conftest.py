@@ -33,7 +33,7 @@ def _no_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
 
 @pytest.fixture(scope="session")
 def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """A tiny model folder by name and `train.tiny_base`'s options: the first worker to ask makes it, all read it."""
+    """A tiny model folder by name and `train.tiny.base`'s options: the first worker to ask makes it, all read it."""
     folder = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         folder = folder.parent  # of this run, and the same for all its workers
@@ -44,7 +44,7 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
         with FileLock(f"{done}.lock"):
             if not done.exists():
                 half = folder / f"{name}.half"
-                command = [sys.executable, "-m", "train.tiny_base", str(half), *options]
+                command = [sys.executable, "-m", "train.tiny.base", str(half), *options]
                 subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
                 half.rename(done)
         return done

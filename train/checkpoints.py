@@ -6,15 +6,18 @@ import re
 import shutil
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from curator.contract.epoch_plan import EpochPlan
 from curator.contract.locations import RAW_WEIGHTS_SUFFIX
-from curator.contract.recipe.recipe import Save
 from curator.contract.run.events import CheckpointSaved
-from curator.contract.run.run_folder import RunFolder
-from train.report import Reporter
-from train.trained.trained import Trained
 from train.weights.metadata import Record, weights_metadata
+
+if TYPE_CHECKING:
+    from curator.contract.epoch_plan import EpochPlan
+    from curator.contract.recipe.recipe import Save
+    from curator.contract.run.run_folder import RunFolder
+    from train.report import Reporter
+    from train.trained.trained import Trained
 
 _BY_STEP_OR_EPOCH = re.compile(
     rf"-(?:step(\d{{8,}})|(\d{{6,}}))(?:{re.escape(RAW_WEIGHTS_SUFFIX)})?(?:\.safetensors)?"

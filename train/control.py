@@ -8,11 +8,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from curator.contract.run.events import Paused, RequestTaken, Resumed
-from curator.contract.run.run_folder import Action, RunFolder
-from curator.contract.run.stop_signals import StopSignals
-from train.report import Reporter
+
+if TYPE_CHECKING:
+    from curator.contract.run.run_folder import Action, RunFolder
+    from curator.contract.run.stop_signals import StopSignals
+    from train.report import Reporter
 
 ShareFlags = Callable[[list[int]], list[int]]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from accelerate import Accelerator
@@ -12,7 +13,9 @@ from accelerate.utils import InitProcessGroupKwargs
 from torch import Tensor, nn
 
 from curator.contract.locations import TRACKERS
-from curator.contract.recipe.recipe import Recipe
+
+if TYPE_CHECKING:
+    from curator.contract.recipe.recipe import Recipe
 
 # One process samples or is paused while the others wait for it: torch's own limit of 10 minutes is too short.
 _PATIENCE = timedelta(hours=12)

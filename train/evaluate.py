@@ -8,19 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from curator.contract.keyed import Purpose
-from curator.contract.manifest.manifest import Manifest
 from train.data.dataset import Picture, evenly_spread, picture_of
 from train.data.images import BadPictureError, load_sample, to_model_range
 from train.data.latents import Encoded
-from train.families.family import Family
 from train.objective.loss import sample_losses, target_of
 from train.objective.noise import keyed_normal
 from train.objective.noise_schedule import add_noise
+
+if TYPE_CHECKING:
+    from curator.contract.manifest.manifest import Manifest
+    from train.families.family import Family
 
 _TIMES = 8  # timesteps an image, in the middle of equal parts of the schedule
 

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from accelerate import Accelerator
 
-from curator.contract.manifest.manifest import Manifest
-from curator.contract.recipe.recipe import Recipe
-from curator.contract.run.run_folder import RunFolder
-from curator.contract.run.run_length import TrainingPlan
-from train.checkpoints import Checkpoints
-from train.control import Control
-from train.data.batches import BatchReader
-from train.evaluate import Evaluation
-from train.report import Reporter
-from train.resume import Identity
-from train.step import Stepper
+if TYPE_CHECKING:
+    from curator.contract.manifest.manifest import Manifest
+    from curator.contract.recipe.recipe import Recipe
+    from curator.contract.run.run_folder import RunFolder
+    from curator.contract.run.run_length import TrainingPlan
+    from train.checkpoints import Checkpoints
+    from train.control import Control
+    from train.data.batches import BatchReader
+    from train.evaluate import Evaluation
+    from train.report import Reporter
+    from train.resume import Identity
+    from train.step import Stepper
 
 
 @dataclass(frozen=True)

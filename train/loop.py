@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
-from curator.contract.recipe.recipe import SamplePictures
 from curator.contract.run.events import Evaluated, SampleMade, StateSaved, StepDone
 from curator.contract.run.schedules import lr_factor
 from train.checkpoints import is_due
-from train.clock import Clock
-from train.data.batches import Batch
-from train.job import Job
 from train.optim.optimizers import rates_of, set_rates
 from train.preview.samples import SamplingStoppedError, make_picture, wanted_pictures, write_picture
 from train.report import memory_bytes
 from train.resume import State, save_state
+
+if TYPE_CHECKING:
+    from curator.contract.recipe.recipe import SamplePictures
+    from train.clock import Clock
+    from train.data.batches import Batch
+    from train.job import Job
 
 _PAUSE_LOOK_SECONDS = 0.2
 

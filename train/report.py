@@ -6,12 +6,15 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 import torch
 
-from curator.contract.run.event_log import EventLog
 from curator.contract.run.events import Event, ImageQuarantined, PhaseStarted, Progress, StepDone, Warned
 from curator.contract.text import visible
+
+if TYPE_CHECKING:
+    from curator.contract.run.event_log import EventLog
 
 Track = Callable[[Mapping[str, float], int], None]
 _SECONDS_BETWEEN_PROGRESS = 0.25

@@ -13,7 +13,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors import SafetensorError
@@ -25,8 +25,10 @@ from curator.contract.files.json_data import checked, read_object
 from curator.contract.files.regular_file import open_regular
 from curator.contract.files.whole_files import drafted_folder
 from curator.contract.locations import RECIPE
-from curator.contract.recipe.fields import Value
 from curator.contract.recipe.identity import first_difference
+
+if TYPE_CHECKING:
+    from curator.contract.recipe.fields import Value
 
 _KEPT_STATES = 2
 _NAME = re.compile(r"step-(\d{8,})")

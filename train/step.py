@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from accelerate import Accelerator
@@ -16,18 +17,20 @@ from torch import Tensor
 
 from curator.contract.errors import UserError
 from curator.contract.keyed import Purpose, key
-from curator.contract.recipe.recipe import Recipe
 from curator.contract.text import visible
-from train.data.batches import Batch, Item
-from train.data.latents import Latents
 from train.device import sum_gradients
-from train.families.family import Family
 from train.objective.loss import errors_of, mean_errors, target_of
 from train.objective.noise import perturbed_noise, posterior_noise, sample_noise
 from train.objective.noise_schedule import add_noise
 from train.objective.timesteps import sample_timesteps
 from train.objective.weights import weights_of
-from train.trained.trained import Trained
+
+if TYPE_CHECKING:
+    from curator.contract.recipe.recipe import Recipe
+    from train.data.batches import Batch, Item
+    from train.data.latents import Latents
+    from train.families.family import Family
+    from train.trained.trained import Trained
 
 
 @dataclass(frozen=True)

@@ -77,20 +77,29 @@ class _Worker:
                 traceback.print_exc()
                 self._say_failed(_as_user_error(error))
                 how, code = "failed", ExitCode.RUN_FAILED
+        self._leave_record(how)
+        return code
+
+    def _leave_record(self, how: str) -> None:
         self.signals.retire()
         if self.log is not None:
             with contextlib.suppress(UserError):
                 self.log.write(RunEnded(time.time(), how, self.clock.done))
             self.run.take_requests()  # nobody is left to heed them
             self.run.finish(how, self.clock.done)
-        return code
+
+    def _leave_an_import(self) -> None:
+        """End the process where it is: an exception would cross the C++ of a library, which aborts on one."""
+        self._leave_record("stopped")
+        os._exit(ExitCode.INTERRUPTED)
 
     def _train(self) -> str:
         """Heavy imports wait until the lock is held: whoever started the run sees at once that it lives."""
-        from train.control import StopRequestedError  # noqa: PLC0415
-        from train.loop import train  # noqa: PLC0415
-        from train.prepare.job import prepare  # noqa: PLC0415
-        from train.report import Reporter  # noqa: PLC0415
+        with self.signals.leaving_by(self._leave_an_import):
+            from train.control import StopRequestedError  # noqa: PLC0415
+            from train.loop import train  # noqa: PLC0415
+            from train.prepare.job import prepare  # noqa: PLC0415
+            from train.report import Reporter  # noqa: PLC0415
 
         quiet.after_imports()
         try:

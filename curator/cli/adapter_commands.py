@@ -40,7 +40,7 @@ def plan(
     as_json: JsonOption = False,
 ) -> None:
     """List the modules of the file a recipe would write, with ranks, shapes and size. No weights are loaded."""
-    from curator.session.adapters import plan_adapter
+    from curator.session.training.adapters import plan_adapter
 
     chosen = load_recipe(recipe, sets or ())
     if model is not None and family is not None:

@@ -35,7 +35,7 @@ def open_app(word: str) -> int:
 
 
 def _refuse_without_pictures(folder: Path) -> None:
-    from curator.session.images import Images
+    from curator.session.images.images import Images
 
     if not Images.are_below(folder):
         raise UserError(

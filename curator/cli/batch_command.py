@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Iterator
 from typing import Annotated, NamedTuple
 
 import typer
 
-from curator.cli.main import COMMANDS, dispatch
+from curator.cli.command_words import COMMANDS
+from curator.cli.main import dispatch
 from curator.cli.shared.boundary import exit_code_of
+from curator.cli.shared.output import in_any_case
 from curator.cli.shared.places import opened_together
 from curator.cli.shared.typer_apps import single
 from curator.contract.errors import UserError, did_you_mean
@@ -22,6 +25,10 @@ ATOMIC = {
     *("subset put", "subset remove", "subset set"),
     *("tag add", "tag caption", "tag clean", "tag derive", "tag order", "tag remove", "tag rename"),
 }  # what changes nothing but the collection, and only so that undo takes it back
+
+
+_LONGEST = 1 << 20  # characters of a line: what no command has
+_MARK = "\ufeff"  # of UTF-8, which some editors put first
 
 
 class _Line(NamedTuple):
@@ -45,9 +52,11 @@ def batch(
     """
     if atomic and keep_going:
         raise UserError("--atomic and --keep-going exclude each other", "choose one of them")
-    lines = [line for number, text in enumerate(_typed(), 1) if (line := _read(number, text))]
-    for line in lines:
-        _check(line, atomic)
+    lines: list[_Line] = []
+    for number, text in _typed():
+        if line := _read(number, text):
+            _check(line, atomic)
+            lines.append(line)
     if atomic:
         with opened_together():
             for line in lines:
@@ -59,11 +68,15 @@ def batch(
             _do(line)
 
 
-def _typed() -> list[str]:
+def _typed() -> Iterator[tuple[int, str]]:
+    """Lines with their numbers."""
     if sys.stdin is None or sys.stdin.isatty():
         raise UserError("the commands of a batch come from stdin", "frieze batch < FILE, or a pipe")
     try:
-        return sys.stdin.read().split("\n")
+        for number, text in enumerate(iter(lambda: sys.stdin.readline(_LONGEST), ""), 1):
+            if "\0" in text or len(text) == _LONGEST:
+                raise UserError(f"line {number}: this is no text of a command", "give one command a line")
+            yield number, text.removeprefix(_MARK) if number == 1 else text
     except UnicodeDecodeError as error:
         raise UserError("stdin is not UTF-8 text", "give one command a line") from error
 
@@ -111,11 +124,13 @@ def _first_failure(lines: list[_Line]) -> int:
 
 def _do(line: _Line, told: str = "") -> int:
     """Do one line; raises what went wrong as a mistake of that line."""
+    code: int = ExitCode.DONE
     try:
-        code = dispatch(line.words)
+        with in_any_case():  # the lines behind one that nobody reads are done as well
+            code = dispatch(line.words)
+            sys.stdout.flush()
     except UserError as error:
         raise UserError(f"line {line.number}: {told}{error.what}", error.hint, error.code) from error
-    sys.stdout.flush()
     if code:
         what = f"line {line.number}: {told}'{visible(shlex.join(line.words))}' ended with {code}"
         raise UserError(what, "it says why above", ExitCode(code))

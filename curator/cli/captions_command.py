@@ -18,7 +18,7 @@ from curator.contract.text import visible
 
 if TYPE_CHECKING:
     from curator.cli.schemas.images import CaptionReport, CaptionRow, EpochCaption
-    from curator.session.images import ImageRow
+    from curator.session.images.images import ImageRow
 
 EpochOption = Annotated[
     int, typer.Option("--epoch", metavar="E", min=0, help="First epoch shown, counted from 0.")

@@ -29,8 +29,8 @@ from curator.contract.text import visible
 if TYPE_CHECKING:
     from curator.cli.schemas.edits import EditCounts
     from curator.cli.schemas.images import Copy, CopyGroup, DupesReport
-    from curator.session.copies import CopyResolution, Group
-    from curator.session.images import Result
+    from curator.session.images.copies import CopyResolution, Group
+    from curator.session.images.images import Result
     from curator.session.session import Session
 
 

@@ -18,7 +18,7 @@ from curator.contract.text import visible
 
 if TYPE_CHECKING:
     from curator.cli.schemas.images import Explanation as Report
-    from curator.session.images import Explanation
+    from curator.session.images.images import Explanation
 
 
 def explain(

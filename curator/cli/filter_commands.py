@@ -48,6 +48,8 @@ def save(
     with opened(collection) as session, session.edits.recorded() as commits:
         if not session.filters.save(SavedFilter(name, filter), replace=replace):
             say(f"nothing was changed: {visible(name)} is saved so already")
+        for sentence in session.images.unmatched(session.images.select(filter).unknown_tags):
+            say(sentence)
     if as_json:
         put_named(name, commits)
 

@@ -14,7 +14,7 @@ from curator.cli.shared.options import (
     JsonOption,
     ReplaceOption,
 )
-from curator.cli.shared.output import put, put_json, tell, warn
+from curator.cli.shared.output import counted, put, put_json, tell, warn
 from curator.cli.shared.places import opened
 from curator.cli.shared.progress import progress_shown
 from curator.cli.shared.typer_apps import single, with_options
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from curator.cli.schemas.training import FreezeOutlook, FreezeReport
     from curator.cli.schemas.words import Doubt
     from curator.contract.buckets import BucketRule
-    from curator.session.manifests import FrozenManifest
     from curator.session.session import Session
+    from curator.session.training.manifests import FrozenManifest
 
 _LONG = 500  # characters of a filter
 
@@ -77,7 +77,7 @@ def freeze(
         return
     if standing:
         tell(f"nothing that is frozen has changed: the manifest {visible(standing.name)} stands")
-    tell(f"{frozen.images} images, {frozen.samples_per_epoch} samples an epoch")
+    tell(f"{counted(frozen.images)}, {counted(frozen.samples_per_epoch, 'sample')} an epoch")
     tell(f"digest {frozen.digest}")
     tell(f"manifest {visible(str(frozen.path))}")
 
@@ -116,7 +116,7 @@ def _tell_outlook(
     elif standing:
         put(f"nothing would be written: the manifest {visible(standing.name)} stands")
     else:
-        put(f"{images} images, {samples} samples an epoch would be frozen")
+        put(f"{counted(images)}, {counted(samples, 'sample')} an epoch would be frozen")
 
 
 def _tell_findings(session: Session, rule: BucketRule) -> list[Doubt]:

@@ -17,7 +17,7 @@ from curator.contract.exit_codes import ExitCode
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
-    from curator.session.edits import Commit
+    from curator.session.images.edits import Commit
 
 
 def undo(
@@ -95,7 +95,7 @@ def _named(change: int | None) -> int:
 
 
 def _tell(commits: list[Commit], done: str) -> None:
-    from curator.session.edits import Edits
+    from curator.session.images.edits import Edits
 
     for commit in commits:
         images = f" ({counted(commit.images_changed)})" if commit.images_changed else ""

@@ -37,7 +37,7 @@ def check_identifier(
     as_json: JsonOption = False,
 ) -> None:
     """Check words for what is new: one token of CLIP, at most 3 letters, no tag; name free ones."""
-    from curator.session.tags import identifiers
+    from curator.session.images.tags import identifiers
 
     with ExitStack() as stack:
         is_inside = collection is not None or enclosing_collection(Path.cwd()) is not None

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from curator.cli.schemas.collection import ImportedRows
     from curator.cli.schemas.collection import ImportPlan as PlanReport
     from curator.cli.schemas.collection import ImportReport as Report
-    from curator.session.exchange import AnnotationReport, ImportPlan, ImportReport
+    from curator.session.images.exchange import AnnotationReport, ImportPlan, ImportReport
 
 
 _SHOWN = 20  # warnings of a scan
@@ -54,7 +54,7 @@ def import_data(
     as_json: JsonOption = False,
 ) -> None:
     """Bring in images, captions, repeats and metadata of other tools; --dry-run shows it first."""
-    from curator.session.exchange import Exchange
+    from curator.session.images.exchange import Exchange
     from curator.session.session import Session
 
     planned = Exchange.plan(path, layout, reg=reg, images=images)
@@ -81,14 +81,14 @@ def import_data(
 
 def _ask_to_replace(plan: ImportPlan, home: Path) -> None:
     """Ask where the rows of a plan reach several images: some may lose words."""
-    from curator.session.exchange import Exchange
+    from curator.session.images.exchange import Exchange
 
     if (images := Exchange.count_rows(plan, home, replace_annotations=True).found) > 1:
         ask(images)
 
 
 def _show_plan(plan: ImportPlan, home: Path | None, *, replace_annotations: bool, as_json: bool) -> None:
-    from curator.session.exchange import Exchange
+    from curator.session.images.exchange import Exchange
 
     counts = Exchange.count_rows(plan, home, replace_annotations=replace_annotations)
     if as_json:
@@ -186,7 +186,7 @@ def _rows_json(words: AnnotationReport) -> ImportedRows:
 
 
 def _put_words(words: AnnotationReport) -> None:
-    from curator.session.exchange import Exchange
+    from curator.session.images.exchange import Exchange
 
     if not words.rows:
         return

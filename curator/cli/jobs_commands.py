@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from curator.cli.shared.job_report import job_row, watch_job
+from curator.cli.shared.job_report import job_row, tell_end, watch_job
 from curator.cli.shared.options import CollectionOption, JsonOption
 from curator.cli.shared.output import counted, put_json, put_json_rows, put_table, tell
 from curator.cli.shared.places import opened
@@ -42,7 +42,8 @@ def follow(job: JobArgument, collection: CollectionOption = None, as_json: JsonO
     if as_json:
         report: JobReport = {"schema": "frieze/job/1", **job_row(view)}
         put_json(report)
-    else:
+    tell_end(view)
+    if not as_json:
         tell(f"{view.done} of {counted(view.total)} on {view.device}")
 
 

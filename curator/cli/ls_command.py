@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from curator.session.images import ImageRow
+    from curator.session.images.images import ImageRow
     from curator.session.session import Session
 
 _PAGE = 4096

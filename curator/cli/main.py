@@ -1,65 +1,17 @@
-"""The table of commands. Only the chosen command's file is imported, and help imports none."""
+"""The way from a command line to its command: only the chosen one's file is imported, and help imports none."""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections.abc import Sequence
-from typing import NamedTuple
 
+from curator.cli.command_words import COMMANDS, COMPLETES
 from curator.cli.shared.boundary import end_at_once, exit_code_of
 from curator.contract.errors import UserError, did_you_mean, nearest
 from curator.contract.exit_codes import ExitCode
 
-COMPLETES = "_FRIEZE_COMPLETE"  # set by the scripts of `frieze completion` to the shell that asks
-
-
-class Command(NamedTuple):
-    """A word of the command line: the file that has its Typer app, the app's name there, and one line of help."""
-
-    module: str
-    help: str
-    app: str = "app"
-
-
-COMMANDS = {
-    "scan": Command("scan_command", "Index the images below a folder."),
-    "quarantine": Command("quarantine_command", "List the files a scan could not use; read them again."),
-    "import": Command("import_command", "Bring in data of other tools, with a plan first."),
-    "ls": Command("ls_command", "List images."),
-    "tag": Command("tag_commands", "Add, remove, rename, derive, clean and order tags; write sidecars."),
-    "pick": Command("pick_command", "Pick images by range, date, order, split and caps."),
-    "dupes": Command("dupes_command", "List copies of images; keep the best of each group."),
-    "facets": Command("facets_command", "List the tags most common among some images."),
-    "filter": Command("filter_commands", "List, save and remove filters under a name."),
-    "mark": Command("mark_command", "Keep or reject images."),
-    "undo": Command("history_commands", "Take changes back.", "undo_app"),
-    "redo": Command("history_commands", "Make the change taken back last again.", "redo_app"),
-    "history": Command("history_commands", "List the changes.", "history_app"),
-    "stats": Command("stats_command", "Count what the collection holds."),
-    "verify": Command("verify_command", "Check the index, or rebuild what is derived in it."),
-    "subset": Command("subset_commands", "List, add, change, balance and remove subsets."),
-    "buckets": Command("buckets_command", "Show which size each image is trained at."),
-    "captions": Command("captions_command", "Show captions as they will be trained."),
-    "explain": Command("explain_command", "Tell why an image would be trained or not, and how."),
-    "freeze": Command("freeze_command", "Freeze the subsets into a manifest."),
-    "manifest": Command("manifest_commands", "List, show, verify, compare, export and import manifests."),
-    "export": Command("export_command", "Write the collection for other programs."),
-    "recipe": Command("recipe_commands", "List, show and check recipes; list their keys."),
-    "adapter": Command("adapter_commands", "Tell what an adapter would hold before it is trained."),
-    "models": Command("models_commands", "List and show models that tag, score or caption images."),
-    "propose": Command("propose_command", "Ask a model for tags, a score or a caption of images."),
-    "proposals": Command("proposals_command", "Print what a model proposes, at any threshold."),
-    "jobs": Command("jobs_commands", "List, follow, stop and resume jobs of tag models."),
-    "train": Command("train_command", "Train on a manifest, or resume a run."),
-    "runs": Command("runs_commands", "List, follow and control runs."),
-    "sample": Command("sample_command", "Render sample images from saved weights."),
-    "batch": Command("batch_command", "Do commands read from stdin, in one process."),
-    "completion": Command(
-        "completion.command", "Print what completes commands, tags and names in your shell."
-    ),
-    "demo": Command("demo.command", "Walk the whole way on a small collection and a tiny model."),
-}
+_HELP = ("--help", "-h", "help")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -85,7 +37,7 @@ def dispatch(arguments: list[str]) -> int:
     word = arguments[0] if arguments else ""
     if word == "help" and len(arguments) > 1:
         return _help_about(arguments[1:])
-    if word in ("--help", "-h", "help"):
+    if word in _HELP:
         sys.stdout.write(help_text())
         return 0
     if word == "--version":
@@ -116,6 +68,8 @@ def _help_about(words: list[str]) -> int:
 
         sys.stdout.write(page())
         return 0
+    if words[0] in _HELP:
+        return dispatch(["help"])
     if words[0] not in COMMANDS:
         raise UserError(f"there is no command '{words[0]}'", did_you_mean(words[0], COMMANDS))
     return dispatch([*words, "--help"])

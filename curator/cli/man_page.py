@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from importlib.metadata import version
 from typing import Any
 
-from curator.cli.reference import commands, default, option, usage
+from curator.cli.command_tree import commands, default, option, usage
 from curator.cli.shared.command_help import argument, examples
 from curator.contract.exit_codes import ExitCode
 

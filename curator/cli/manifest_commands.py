@@ -12,7 +12,7 @@ from curator.cli.captions_command import EpochOption, EpochsOption, SeedOption, 
 from curator.cli.manifest_exchange import ManifestArgument, diff, export, import_manifest
 from curator.cli.schemas.words import image_funnel
 from curator.cli.shared.options import CollectionOption, JsonOption
-from curator.cli.shared.output import put, put_json, put_json_rows, put_table, say
+from curator.cli.shared.output import counted, put, put_json, put_json_rows, put_table, say
 from curator.cli.shared.places import collection_folder, manifest_file, manifests_of
 from curator.cli.shared.typer_apps import noun
 from curator.contract.epoch_plan import EpochPlan, Leftovers
@@ -203,7 +203,7 @@ def verify(
             "restore them, or freeze again",
             ExitCode.NO,
         )
-    say(f"{images} images and the digest are sound")
+    say(f"{counted(images)} and the digest are sound")
 
 
 @app.command()

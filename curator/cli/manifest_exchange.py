@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from curator.cli.shared.options import CollectionOption, JsonOption, ReplaceOption
-from curator.cli.shared.output import put, put_exported, put_json, put_table, say, tell
+from curator.cli.shared.output import counted, put, put_exported, put_json, put_table, say, tell
 from curator.cli.shared.places import collection_folder, manifest_file, manifests_of
 from curator.cli.shared.progress import progress_shown
 from curator.contract.exit_codes import ExitCode
 from curator.contract.text import visible
-from curator.session.manifests import Format
+from curator.session.training.manifests import Format
 
 if TYPE_CHECKING:
     from curator.cli.schemas.training import ManifestDiff as DiffReport
     from curator.cli.schemas.training import ManifestImport
-    from curator.session.manifests import ManifestDiff
+    from curator.session.training.manifests import ManifestDiff
 
 ManifestArgument = Annotated[str, typer.Argument(metavar="MANIFEST", help="Name in the collection, or path.")]
 
@@ -88,7 +88,7 @@ def export(
     if as_json:
         put_exported(target, count, notes)
         return
-    tell(f"{count} images written to {visible(str(target))}")
+    tell(f"{counted(count)} written to {visible(str(target))}")
 
 
 def import_manifest(

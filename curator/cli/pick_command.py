@@ -28,7 +28,7 @@ from curator.contract.text import visible
 if TYPE_CHECKING:
     from curator.cli.schemas.images import PickReport
     from curator.select.rules import PickRules
-    from curator.session.picks import PickResult
+    from curator.session.images.picks import PickResult
     from curator.session.session import Session
 
 _OF_DUMPS = (".jsonl", ".ndjson", ".json", ".db", ".sqlite", ".parquet")
@@ -169,7 +169,7 @@ class _Keeping(NamedTuple):
 
 
 def _picked_of_dump(dump: Path, rules: PickRules, images: Selection) -> PickResult:
-    from curator.session.picks import Picks
+    from curator.session.images.picks import Picks
 
     if images.source is not None:
         raise UserError("a dump and a list of images are given", "give one of --dump and --from")

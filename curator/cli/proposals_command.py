@@ -33,7 +33,7 @@ from curator.contract.text import visible
 
 if TYPE_CHECKING:
     from curator.cli.schemas.models import AcceptReport, ImageProposalsRow, LabelCount
-    from curator.session.proposals import ImageProposals, PlannedAcceptance
+    from curator.session.images.proposals import ImageProposals, PlannedAcceptance
     from curator.session.session import Session
 
 _PAGE = 4096
@@ -89,8 +89,9 @@ def _put_page(session: Session, page: list[ImageProposals], as_json: bool) -> No
                 "path": row.path,
                 "tags": each.tags,
                 "rating": each.rating,
-                "caption": each.caption,
             }
+            if each.caption is not None:
+                about["caption"] = each.caption
             put_json_lines([about])
             continue
         words = [f"{tag.name} {tag.value:.2f}" for tag in each.tags]
@@ -173,9 +174,9 @@ def accept(
                 "dry_run": dry_run,
                 "commit": commit,
                 "unknown_tags": found.unknown_tags,
-                "added": dict(planned.added),
-                "removed": dict(planned.removed),
-                "left_out": list(planned.no_tags),
+                "tags_added": dict(planned.added),
+                "tags_removed": dict(planned.removed),
+                "no_tags": list(planned.no_tags),
             }
             put_json(report)
         else:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from curator.cli.shared.job_report import job_row, watch_job
+from curator.cli.shared.job_report import failed_images, tell_end, watch_job
 from curator.cli.shared.options import CollectionOption, JsonOption
 from curator.cli.shared.output import counted, put_json, say, tell
 from curator.cli.shared.places import opened
@@ -17,7 +17,7 @@ from curator.contract.text import visible
 if TYPE_CHECKING:
     from curator.cli.schemas.models import JobStarted, ProposeReport
     from curator.contract.tagging.zoo import ZooModel
-    from curator.session.proposals import AskedFor
+    from curator.session.images.proposals import AskedFor, JobView
 
 
 @takes_images
@@ -83,7 +83,7 @@ def propose(
     """Ask a model for tags, a score or a caption of images that it has not seen yet, in the background."""
     from curator.contract.tagging.job import Captioning
     from curator.contract.tagging.zoo import find_model
-    from curator.session.proposals import HowToPropose
+    from curator.session.images.proposals import HowToPropose
 
     found = find_model(model)
     captioning = Captioning(max_length, min(5, max_length), beams, top_p, seed, prompt)
@@ -92,64 +92,56 @@ def propose(
         found_images = images.of(session)
         asked = session.proposals.propose(found, found_images.ids.tolist(), how, images.filter)
         _say_licence(found, asked)
-        if asked.job is None:
-            _nothing_to_do(found, asked, as_json)
-            return
-        name = asked.job.path.name
         if not wait:
-            _put_started(name, found, asked, as_json)
+            _put_started(found, asked, as_json)
             return
-        view = watch_job(session, asked.job)
+        view = watch_job(session, asked.job) if asked.job else None
         if as_json:
-            done = session.proposals.answered(asked, found_images.ids.tolist())
-            row = job_row(view)
-            report: ProposeReport = {
-                "schema": "frieze/propose/1",
-                "job": name,
-                "model": found.name,
-                "provider": row["provider"],
-                "images": asked.images,
-                "done": done,
-                "failed": row["failed"],
-                "images_per_s": view.images_per_s,
-            }
-            put_json(report)
-        else:
+            _put_report(found, asked, view, session.proposals.answered(asked, found_images.ids.tolist()))
+        if view is None:
+            if not as_json:
+                _tell_nothing_left(found, asked)
+            return
+        tell_end(view)
+        if not as_json:
             tell(
                 f"{view.done} of {counted(view.total)} on {view.device}, {view.images_per_s or 0:.1f} images/s"
             )
 
 
-def _put_started(job: str, model: ZooModel, asked: AskedFor, as_json: bool) -> None:
+def _put_report(model: ZooModel, asked: AskedFor, view: JobView | None, done: int) -> None:
+    report: ProposeReport = {
+        "schema": "frieze/propose/1",
+        "model": model.name,
+        "provider": (view.device or None) if view else None,
+        "images": asked.images,
+        "done": done,
+        "failed": failed_images(view) if view else [],
+        "images_per_s": view.images_per_s if view else None,
+    }
+    put_json(report)
+
+
+def _put_started(model: ZooModel, asked: AskedFor, as_json: bool) -> None:
     if as_json:
         report: JobStarted = {
             "schema": "frieze/job-started/1",
-            "job": job,
+            "job": asked.job.path.name if asked.job else None,
             "model": model.name,
             "images": asked.images,
             "answered": asked.answered,
         }
         put_json(report)
-        return
-    tell(f"{visible(job)} looks at {counted(asked.images - asked.answered)}")
-    say(f"follow it with: frieze jobs follow {visible(job)}")
-
-
-def _nothing_to_do(model: ZooModel, asked: AskedFor, as_json: bool) -> None:
-    if as_json:
-        report: ProposeReport = {
-            "schema": "frieze/propose/1",
-            "job": None,
-            "model": model.name,
-            "provider": None,
-            "images": asked.images,
-            "done": asked.answered,
-            "failed": [],
-            "images_per_s": None,
-        }
-        put_json(report)
+    elif asked.job is None:
+        _tell_nothing_left(model, asked)
     else:
-        tell(f"{visible(model.name)} has seen all of {counted(asked.images)}")
+        job = visible(asked.job.path.name)
+        tell(f"{job} looks at {counted(asked.images - asked.answered)}")
+        say(f"follow it with: frieze jobs follow {job}")
+
+
+def _tell_nothing_left(model: ZooModel, asked: AskedFor) -> None:
+    tell(f"{visible(model.name)} has seen all of {counted(asked.images)}")
 
 
 def _say_licence(model: ZooModel, asked: AskedFor) -> None:

@@ -18,7 +18,7 @@ from curator.cli.shared.typer_apps import single
 
 if TYPE_CHECKING:
     from curator.cli.schemas.collection import QuarantinedRow
-    from curator.session.images import Quarantined
+    from curator.session.images.images import Quarantined
 
 
 def quarantine(

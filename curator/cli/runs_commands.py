@@ -20,7 +20,7 @@ from curator.contract.text import visible
 if TYPE_CHECKING:
     from curator.cli.schemas.runs import RunState
     from curator.contract.run.run_folder import RunFolder
-    from curator.session.runs import Runs
+    from curator.session.training.runs import Runs
 
 app = noun("List, show, follow, wait for and control runs.")
 

@@ -24,7 +24,7 @@ from curator.contract.text import visible
 
 if TYPE_CHECKING:
     from curator.cli.schemas.training import PlannedSample, RenderedImage, RenderReport
-    from curator.session.samples import Adapters
+    from curator.session.training.samples import Adapters
 
 _SECTIONS = ("model", "text", "sample")
 _OF_RUNS = ("sample.prompts", "sample.at_start", "sample.at_end", "sample.every_steps", "sample.every_epochs")
@@ -125,7 +125,7 @@ def _tell_doubts(read: Sequence[ReadPrompt]) -> None:
 def _weights(
     run: str | None, step: int | None, model: str | None, collection: Path | None
 ) -> tuple[Recipe, Adapters]:
-    from curator.session.samples import weights_of_run
+    from curator.session.training.samples import weights_of_run
 
     if run is not None and model is not None:
         raise UserError("--run and --model name two models", "give one of them")
@@ -176,7 +176,7 @@ def _adapter(text: str) -> tuple[str, float]:
 
 
 def _made(recipe: Recipe, adapters: Adapters, out: Path, replaces: bool) -> list[RenderedImage]:
-    from curator.session.samples import make_samples
+    from curator.session.training.samples import make_samples
 
     def hear(what: str, hint: str) -> None:
         say(f"{visible(what)}: {visible(hint)}")

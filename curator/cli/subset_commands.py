@@ -20,6 +20,7 @@ from curator.cli.shared.output import (
     put_json_rows,
     put_named,
     put_table,
+    say,
     tell,
     warn,
 )
@@ -231,8 +232,10 @@ def change(
 def _tell(session: Session, subset: Subset, commits: Sequence[int], as_json: bool, done: str = "") -> None:
     """Say what a subset is now, and whether one before it has images that it was meant for."""
     images, taken = session.subsets.counted(subset.name)
+    found = session.images.select(subset.filter)
+    for sentence in session.images.unmatched(found.unknown_tags):
+        say(sentence)
     if as_json:
-        found = session.images.select(subset.filter)
         report: SubsetReport = {
             "schema": "frieze/subset/1",
             **cast("SubsetValues", asdict(subset)),

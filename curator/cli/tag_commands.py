@@ -32,8 +32,8 @@ from curator.contract.text import visible
 if TYPE_CHECKING:
     from curator.cli.schemas.edits import SidecarReport
     from curator.cli.schemas.images import BandRow, FoundTag, TagRow
-    from curator.session.exchange import WriteReport
-    from curator.session.tags import Tag
+    from curator.session.images.exchange import WriteReport
+    from curator.session.images.tags import Tag
 
 app = noun("Add, remove, rename, derive, clean and order tags; write sidecars.")
 app.command()(derive)

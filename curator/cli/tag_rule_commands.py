@@ -29,9 +29,9 @@ from curator.contract.text import visible
 
 if TYPE_CHECKING:
     from curator.cli.schemas.edits import CleanReport, DeriveReport, EditCounts, TagTables
-    from curator.session.edits import Commit
-    from curator.session.images import Result
-    from curator.session.rules import Diff
+    from curator.session.images.edits import Commit
+    from curator.session.images.images import Result
+    from curator.session.images.rules import Diff
     from curator.session.session import Session
 
 _Common = list[tuple[tuple[str, str, str], int]]  # rule, before and after, and how often

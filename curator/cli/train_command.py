@@ -11,7 +11,7 @@ import typer
 from curator.cli.recipe_commands import SetOption
 from curator.cli.shared.following import follow, left, tell_end
 from curator.cli.shared.options import CollectionOption, JsonOption
-from curator.cli.shared.output import put, put_json, put_table, say
+from curator.cli.shared.output import counted, put, put_json, put_table, say
 from curator.cli.shared.places import manifest_file, runs_of
 from curator.cli.shared.typer_apps import single
 from curator.contract.errors import UserError
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from curator.contract.recipe.checks import TrainingWarning
     from curator.contract.recipe.recipe import Recipe
     from curator.contract.run.run_folder import RunFolder
-    from curator.session.runs import Runs
+    from curator.session.training.runs import Runs
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
@@ -187,7 +187,8 @@ def _check(
         put_json(report)
         return
     put(
-        f"{images} images, {length.plan.samples_per_epoch} samples an epoch, {length.effective_batch} images a step"
+        f"{counted(images)}, {counted(length.plan.samples_per_epoch, 'sample')} an epoch, "
+        f"{counted(length.effective_batch)} a step"
     )
     put(
         f"{length.total_epochs} epochs, {length.total_steps} steps; the first epoch has {length.plan.batches(0)}:"

@@ -6,9 +6,13 @@ and "face" were decided at the freeze and stand in the placement.
 
 from __future__ import annotations
 
-from curator.contract.buckets import Box, CropInputs, CropMode, Placement, Size
-from curator.contract.epoch_plan import Sample
+from typing import TYPE_CHECKING
+
 from curator.contract.keyed import Purpose, below
+
+if TYPE_CHECKING:
+    from curator.contract.buckets import Box, CropInputs, CropMode, Placement, Size
+    from curator.contract.epoch_plan import Sample
 
 Corner = tuple[int, int]  # left, top
 

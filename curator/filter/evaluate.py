@@ -7,7 +7,7 @@ and nobody else waits for it. Everything else is one walk over the tree in one s
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,8 +37,10 @@ from curator.filter.tree import (
 )
 from curator.filter.words import images_of_word, images_rated
 from curator.index.changes.changes import id_array
-from curator.index.collection import Collection
 from curator.index.sets.bitmaps import Flag, of_array, of_mask
+
+if TYPE_CHECKING:
+    from curator.index.collection import Collection
 
 _Texts = dict[TextTerm, BitMap]
 _NO_ID = 2**32 - 1  # above every image's number

@@ -10,15 +10,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
 from curator.filter.cancel import Cancel, raise_if_cancelled
-from curator.index.collection import Collection
-from curator.index.tags.tag_table import Tag
+
+if TYPE_CHECKING:
+    from curator.index.collection import Collection
+    from curator.index.tags.tag_table import Tag
 
 SAMPLE = 2000
 _ROWS = 15_000  # up to so many images are read row by row

@@ -7,11 +7,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pyroaring import BitMap
 
-from curator.index.collection import Collection
 from curator.index.file.paths import from_blob
+
+if TYPE_CHECKING:
+    from curator.index.collection import Collection
 
 _AT_ONCE = 10_000  # names looked up in one snapshot
 _TOLD = 3

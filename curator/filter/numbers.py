@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from curator.filter.fields import is_score, score_name
 from curator.index.changes.changes import id_array
-from curator.index.collection import Collection
 from curator.index.sets.bitmaps import Flag
+
+if TYPE_CHECKING:
+    from curator.index.collection import Collection
 
 Numbers = NDArray[Any]
 _OF_POSTS = ("post", "rating", "score", "fav", "posted")

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
-from curator.filter.cancel import Cancel
 from curator.filter.numbers import numbers
 from curator.filter.scanned import text_ranks
-from curator.filter.tree import Sort
 from curator.index.changes.changes import id_array
-from curator.index.collection import Collection
+
+if TYPE_CHECKING:
+    from curator.filter.cancel import Cancel
+    from curator.filter.tree import Sort
+    from curator.index.collection import Collection
 
 Ids = NDArray[np.uint32]
 Places = NDArray[np.int64]

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
-from curator.filter.order import Order
 from curator.index.changes.changes import id_array
 from curator.index.sets.bitmaps import of_array
+
+if TYPE_CHECKING:
+    from curator.filter.order import Order
 
 Ids = NDArray[np.uint32]
 _SHORT = 5000  # rows; longer parts are cut from the array of all ids

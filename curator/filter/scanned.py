@@ -7,6 +7,7 @@ Outside ASCII, case is disregarded only where the text looked for is itself not 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +16,11 @@ from pyroaring import BitMap
 from curator.contract.errors import UserError
 from curator.contract.text import visible
 from curator.filter.cancel import Cancel, Cancelled, raise_if_cancelled
-from curator.filter.tree import TextTerm
-from curator.index.collection import Collection
 from curator.index.images.row_text import Interrupted
+
+if TYPE_CHECKING:
+    from curator.filter.tree import TextTerm
+    from curator.index.collection import Collection
 
 _LONGEST = 20_000  # characters that SQLite takes as a pattern, every one of them escaped
 _PATIENCE_S = 0.5  # of one text: some expressions, such as (a|aa)+$, try more ways than there is time for

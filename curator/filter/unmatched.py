@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from curator.contract.text import visible
 from curator.filter.tokens import in_quotes
-from curator.index.collection import Collection
 from curator.index.tags.tag_names import folded
-from curator.index.tags.tag_table import Tag
+
+if TYPE_CHECKING:
+    from curator.index.collection import Collection
+    from curator.index.tags.tag_table import Tag
 
 _OPERATORS = {"and": "AND", "or": "OR", "not": "NOT", "&": "AND", "&&": "AND", "|": "OR", "||": "OR"}
 

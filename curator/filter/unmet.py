@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pyroaring import BitMap
 
 from curator.filter.evaluate import select_parsed
 from curator.filter.parse import parse
 from curator.filter.shown import parts_of, shown
 from curator.filter.tree import Filter
-from curator.index.collection import Collection
+
+if TYPE_CHECKING:
+    from curator.index.collection import Collection
 
 
 def unmet_parts(collection: Collection, text: str, image: int) -> list[str]:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from typing import TYPE_CHECKING
 
 from curator.contract.text import visible
 from curator.filter.fields import UNKNOWABLE, Field, is_score
-from curator.filter.tokens import Token
 from curator.filter.tree import FilterError, IdsTerm, NumberTerm
+
+if TYPE_CHECKING:
+    from curator.filter.tokens import Token
 
 _NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))([kmg]?)b?", re.ASCII | re.IGNORECASE)
 _RATIO = re.compile(r"(\d+(?:\.\d+)?)[:/](\d+(?:\.\d+)?)", re.ASCII)

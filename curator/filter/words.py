@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from pyroaring import BitMap
 
-from curator.filter.numbers import Numbers
-from curator.filter.tree import WordTerm
 from curator.index.bucket_rule import bucket_rule
-from curator.index.collection import Collection
 from curator.index.images.images import FORMATS
 from curator.index.sets.bitmaps import Flag, of_array
 from curator.index.tables.metadata import RATINGS
 from curator.placement.buckets import buckets_of
+
+if TYPE_CHECKING:
+    from curator.filter.numbers import Numbers
+    from curator.filter.tree import WordTerm
+    from curator.index.collection import Collection
 
 
 def images_of_word(collection: Collection, term: WordTerm) -> BitMap:

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from curator.contract.errors import UserError
-from curator.freeze.preview import SubsetShare
+
+if TYPE_CHECKING:
+    from curator.freeze.preview import SubsetShare
 
 DIGITS = 6  # of the repeats: finer is less than one image in a million
 

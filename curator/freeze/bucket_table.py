@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from curator.contract.buckets import BucketRule, Size
 from curator.contract.epoch_plan import Span
 from curator.placement.buckets import buckets_of
+
+if TYPE_CHECKING:
+    from curator.contract.buckets import BucketRule, Size
 
 Loads = NDArray[np.int64]  # images by bucket
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from pyroaring import BitMap
@@ -14,18 +15,20 @@ from curator.contract.errors import UserError
 from curator.contract.manifest.block import ROWS, Block
 from curator.contract.manifest.header import ManifestSubset, Provenance
 from curator.contract.manifest.manifest import open_manifest
-from curator.contract.manifest.span_rows import Part
 from curator.contract.manifest.writer import ManifestContent, TagCount, digest_of_content, write_manifest
 from curator.contract.progress import Progress, silent
 from curator.freeze.listing import FrozenManifest, summary
-from curator.freeze.members import Members
 from curator.freeze.packing.rows import FrozenImages, RowPacking, row_order
 from curator.freeze.packing.tag_codes import TagCodes, tag_codes
 from curator.freeze.packing.tags import PackedTags, TagPacking
-from curator.freeze.reader import FreezeReader
-from curator.freeze.spec import FreezeSpec, Shown
 from curator.index.changes.changes import id_array
 from curator.tags.derive_plan import USED
+
+if TYPE_CHECKING:
+    from curator.contract.manifest.span_rows import Part
+    from curator.freeze.members import Members
+    from curator.freeze.reader import FreezeReader
+    from curator.freeze.spec import FreezeSpec, Shown
 
 _ROWS_AT_ONCE = 256 * ROWS
 

@@ -11,8 +11,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from curator.contract.buckets import Placement, Size
 from curator.contract.caption.captions import (
     SEPARATOR,
     CaptionParts,
@@ -25,10 +25,13 @@ from curator.contract.crops import crop_of
 from curator.contract.epoch_plan import Sample
 from curator.contract.errors import UserError
 from curator.contract.keyed import Purpose, uniform
-from curator.contract.manifest.header import ManifestSubset
-from curator.contract.manifest.manifest import Manifest, ManifestImage
-from curator.contract.recipe.recipe import Recipe, Text
 from curator.contract.run.run_length import plan_training
+
+if TYPE_CHECKING:
+    from curator.contract.buckets import Placement, Size
+    from curator.contract.manifest.header import ManifestSubset
+    from curator.contract.manifest.manifest import Manifest, ManifestImage
+    from curator.contract.recipe.recipe import Recipe, Text
 
 
 @dataclass(frozen=True)

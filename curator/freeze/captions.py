@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pyroaring import BitMap
 
@@ -14,8 +15,10 @@ from curator.contract.manifest.manifest import open_manifest
 from curator.freeze.members import members_of
 from curator.freeze.reader import FreezeReader
 from curator.freeze.spec import spec_of
-from curator.index.collection import Collection
-from curator.index.tables.small_tables import Subset
+
+if TYPE_CHECKING:
+    from curator.index.collection import Collection
+    from curator.index.tables.small_tables import Subset
 
 
 def subsets_of(collection: Collection, images: Iterable[int]) -> dict[int, Subset]:

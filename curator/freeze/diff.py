@@ -9,12 +9,13 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from curator.contract.manifest.manifest import Manifest
+if TYPE_CHECKING:
+    from curator.contract.manifest.manifest import Manifest
 
 EXAMPLES = 5
 _FACETS = ("caption", "placement", "subset", "repeats")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from curator.contract.buckets import Placement, cropped_around, face_in, place
 from curator.contract.caption.captions import caption_of, split_caption
@@ -18,11 +18,13 @@ from curator.freeze.library import FrozenAs, rows_of_file
 from curator.freeze.members import Members, members_of, shows
 from curator.freeze.reader import FreezeReader
 from curator.freeze.spec import FreezeSpec, spec_of
-from curator.index.changes.edits import Commit
-from curator.index.collection import Collection
-from curator.index.images.images import ImageRow
-from curator.index.tables.small_tables import Subset
-from curator.index.tags.tag_table import Tag
+
+if TYPE_CHECKING:
+    from curator.index.changes.edits import Commit
+    from curator.index.collection import Collection
+    from curator.index.images.images import ImageRow
+    from curator.index.tables.small_tables import Subset
+    from curator.index.tags.tag_table import Tag
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,11 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from curator.contract.buckets import BucketRule
 from curator.contract.errors import UserError
 from curator.contract.locations import manifest_file, manifest_files
 from curator.contract.manifest.manifest import open_manifest
-from curator.contract.progress import Progress
 from curator.contract.recipe.recipe import BatchSize
 from curator.freeze.build import freeze, is_frozen_in
 from curator.freeze.checks.checks import check
@@ -20,7 +19,11 @@ from curator.freeze.members import members_of
 from curator.freeze.preview import preview
 from curator.freeze.reader import FreezeReader
 from curator.freeze.spec import spec_of
-from curator.index.collection import Collection
+
+if TYPE_CHECKING:
+    from curator.contract.buckets import BucketRule
+    from curator.contract.progress import Progress
+    from curator.index.collection import Collection
 
 
 def freeze_named(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +14,14 @@ from pyroaring import BitMap
 from curator.contract.epoch_plan import Span
 from curator.filter.evaluate import select
 from curator.freeze.bucket_table import samples_of
-from curator.freeze.reader import FreezeReader
 from curator.freeze.regularise import Run, Runs, regularised
 from curator.freeze.spec import FreezeSpec, Shown
 from curator.index.changes.changes import id_array
 from curator.index.sets.bitmaps import Flag, of_array, of_mask
-from curator.index.tables.small_tables import Subset
+
+if TYPE_CHECKING:
+    from curator.freeze.reader import FreezeReader
+    from curator.index.tables.small_tables import Subset
 
 Funnel = tuple[tuple[str, int], ...]
 

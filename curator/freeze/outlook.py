@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from curator.contract.buckets import BucketRule, Size
 from curator.contract.recipe.recipe import BatchSize
 from curator.freeze.checks.checks import FreezeReport, check
 from curator.freeze.members import members_of
 from curator.freeze.preview import FreezePreview, preview
 from curator.freeze.reader import FreezeReader
 from curator.freeze.spec import spec_of
-from curator.index.collection import Collection
+
+if TYPE_CHECKING:
+    from curator.contract.buckets import BucketRule, Size
+    from curator.index.collection import Collection
 
 
 def epoch_of(collection: Collection, batch: BatchSize | None = None) -> FreezePreview:

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from curator.contract.buckets import Size
 from curator.contract.epoch_plan import EpochPlan, Span
-from curator.contract.recipe.recipe import BatchSize
-from curator.freeze.bucket_table import Loads
-from curator.freeze.members import Funnel, Members
-from curator.freeze.reader import FreezeReader
-from curator.freeze.spec import FreezeSpec, Shown
 from curator.index.changes.changes import id_array
+
+if TYPE_CHECKING:
+    from curator.contract.buckets import Size
+    from curator.contract.recipe.recipe import BatchSize
+    from curator.freeze.bucket_table import Loads
+    from curator.freeze.members import Funnel, Members
+    from curator.freeze.reader import FreezeReader
+    from curator.freeze.spec import FreezeSpec, Shown
 
 
 @dataclass(frozen=True)

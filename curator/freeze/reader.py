@@ -6,20 +6,22 @@ from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from threading import Event
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
-from curator.contract.buckets import BucketRule
 from curator.freeze.bucket_table import BucketTable, bucket_table
 from curator.freeze.packing.pieces import PieceJoiner, Pieces
 from curator.index.bulk_rows import BulkRows, PathOrder, TagPiece
 from curator.index.changes.changes import id_array
-from curator.index.collection import Collection
 from curator.index.file.paths import from_blob
 from curator.index.sets.bitmaps import Flag
+
+if TYPE_CHECKING:
+    from curator.contract.buckets import BucketRule
+    from curator.index.collection import Collection
 
 Numbers = NDArray[Any]
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pyroaring import BitMap
 
-from curator.contract.buckets import BucketRule
 from curator.index.bucket_rule import bucket_rule
-from curator.index.collection import Collection
 from curator.index.tables.small_tables import Subset
+
+if TYPE_CHECKING:
+    from curator.contract.buckets import BucketRule
+    from curator.index.collection import Collection
 
 EVERYTHING = Subset("all", "")  # what is frozen while no subset was made: every image, once
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from curator.contract.buckets import BucketRule, checked
-from curator.index.changes.edits import Commit
-from curator.index.collection import Collection
+
+if TYPE_CHECKING:
+    from curator.index.changes.edits import Commit
+    from curator.index.collection import Collection
 
 _SETTING = "bucket_rule"
 

@@ -20,7 +20,6 @@ from curator.index.editing.plan import check_caption
 from curator.index.file.import_lock import ImportLock
 from curator.index.file.paths import to_blob
 from curator.index.images.arrivals import Ints, Keys, NewPostings, publish, recover
-from curator.index.images.new_images import ImageBatch
 from curator.index.sets.bitmap_file import CHUNK_BITS
 from curator.index.sets.bitmaps import Flag, of_array
 from curator.index.tags.tag_blob import encode_many
@@ -28,6 +27,7 @@ from curator.index.tags.tag_blob import encode_many
 if TYPE_CHECKING:
     from curator.index.collection import Collection
     from curator.index.editing.store import Store
+    from curator.index.images.new_images import ImageBatch
 
 _POSITION = "import position "
 _IMAGE = """INSERT INTO image(id, root, path, sha256, file_bytes, width, height, mtime_ns, format)

@@ -10,16 +10,18 @@ import sqlite3
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
 from curator.index.changes.changes import id_array
-from curator.index.collection import Collection
 from curator.index.editing import texts
-from curator.index.editing.store import Store
+
+if TYPE_CHECKING:
+    from curator.index.collection import Collection
+    from curator.index.editing.store import Store
 
 Ids = NDArray[np.int64]
 _PIECE = 1 << 14  # images read at once: what is joined of them stays in the processor's cache

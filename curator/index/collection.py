@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
-from curator.contract.progress import Progress
 from curator.index.changes.edits import Commit, Edit, Rewrite
 from curator.index.editing.compaction import LARGE_BYTES, compact_all, compact_if_large
 from curator.index.editing.fold import fold_for
 from curator.index.editing.follow import open_store
 from curator.index.editing.plan import images_to_change, plan
 from curator.index.editing.snapshot import read_snapshot
-from curator.index.file.database import Database
 from curator.index.images import derived
 from curator.index.images.arrivals import recover_abandoned
 from curator.index.images.images import ImageRow, ImageTable
@@ -25,11 +24,15 @@ from curator.index.images.row_text import RowText
 from curator.index.schema.creation import create_index, is_indexed
 from curator.index.schema.opening import open_index
 from curator.index.sets.bitmaps import Bitmaps, Flag
-from curator.index.sets.columns import Columns
 from curator.index.tables.batches import Batches
 from curator.index.tables.tables import Tables
-from curator.index.tags.tag_table import Tag, TagTable
 from curator.index.undo.journal import Journal
+
+if TYPE_CHECKING:
+    from curator.contract.progress import Progress
+    from curator.index.file.database import Database
+    from curator.index.sets.columns import Columns
+    from curator.index.tags.tag_table import Tag, TagTable
 
 # a person's edits may fill the write buffer so many times further than a job's, which can wait for compaction
 HUMAN_EDIT_BUFFER_FACTOR = 4

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from itertools import repeat
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pyroaring import BitMap
@@ -17,10 +17,12 @@ from curator.contract.files.whole_files import TakenError, drafted_file
 from curator.contract.locations import INDEX
 from curator.contract.text import visible
 from curator.index.changes.changes import id_array
-from curator.index.collection import Collection
 from curator.index.editing.texts import batches
 from curator.index.file.database import sqlite_errors
-from curator.index.images.images import ImageRow
+
+if TYPE_CHECKING:
+    from curator.index.collection import Collection
+    from curator.index.images.images import ImageRow
 
 _TABLES = """
 CREATE TABLE image(id INTEGER PRIMARY KEY, path TEXT NOT NULL, name TEXT NOT NULL, sha256 TEXT NOT NULL,
@@ -55,11 +57,13 @@ def export_sqlite(
     One snapshot, a few thousand rows at a time. `progress` gets (done, all) and may raise: then nothing is written.
 
     Raises:
-        UserError: without `replace` there is a file already; it is an index; or it cannot be written.
+        UserError: there is a file already, and it is no export or `replace` is not given; or it cannot be written.
     """
     if replace and path.resolve().name == INDEX:
         raise UserError(f"{visible(str(path))} is the index of a collection", "give another name")
     try:
+        if replace and not _may_be_replaced(path):
+            raise UserError(f"{visible(str(path))} is no export", "give another name, or move it away")
         with (
             drafted_file(path, replace=replace) as draft,
             sqlite_errors(path),
@@ -74,6 +78,18 @@ def export_sqlite(
         raise UserError(
             f"{visible(str(path))} cannot be written: {error.strerror}", "free space, or choose another place"
         ) from error
+
+
+def _may_be_replaced(path: Path) -> bool:
+    """Whether no file there holds anything else than an export does."""
+    if not path.is_file() or not path.stat().st_size:
+        return True
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as there:
+            names = {name for (name,) in there.execute("SELECT name FROM sqlite_master")}
+    except sqlite3.Error:
+        return False
+    return {"image", "tag", "image_tag", "score"} <= names
 
 
 def _write(

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from curator.contract.errors import UserError
 from curator.contract.exit_codes import ExitCode
-from curator.index.changes.edits import Commit
-from curator.index.collection import Collection
+
+if TYPE_CHECKING:
+    from curator.index.changes.edits import Commit
+    from curator.index.collection import Collection
 
 _ALL = 1 << 40
 

@@ -12,16 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from curator.contract.errors import UserError
-from curator.index.changes.commit import Commit
-from curator.index.file.database import Database
 from curator.index.schema.opening import open_index
 from curator.index.tables.listed import Quarantined, SavedFilter, quarantined_files, saved_filters
-from curator.index.tags.tag import Tag
 from curator.index.tags.tag_listing import find_tags, used_tags
 from curator.index.undo.commit_rows import count_commits, newest_commits
 
 if TYPE_CHECKING:
+    from curator.index.changes.commit import Commit
     from curator.index.collection import Collection
+    from curator.index.file.database import Database
+    from curator.index.tags.tag import Tag
 
 
 class Names:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pyroaring import BitMap
 
@@ -16,17 +17,19 @@ from curator.contract.errors import UserError
 from curator.filter.evaluate import select
 from curator.index.bucket_rule import set_bucket_rule
 from curator.index.changes.edits import Annotations, Rewrite
-from curator.index.collection import Collection
 from curator.index.tables.picks import Pick, pick_filter
 from curator.index.tables.small_tables import Subset
 from curator.interop.matching.matcher import Matcher
 from curator.interop.matching.records import Record, Source
 from curator.interop.matching.word_import import ACTOR, AnnotationReport, Progress, batches, write_annotations
-from curator.interop.plan import ImportPlan, PlannedSubset
 from curator.posts.words import text_of
 from curator.scan.report import ScanReport
 from curator.scan.scan import Progress as ScanTold
 from curator.scan.scan import scan
+
+if TYPE_CHECKING:
+    from curator.index.collection import Collection
+    from curator.interop.plan import ImportPlan, PlannedSubset
 
 
 @dataclass

@@ -6,8 +6,10 @@ That is done at the freeze, by kohya's rule; here it is only counted.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from curator.interop.plan import PlannedSubset
+if TYPE_CHECKING:
+    from curator.interop.plan import PlannedSubset
 
 
 def balance_sentence(subsets: Sequence[PlannedSubset]) -> str:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from curator.contract.buckets import BucketRule, CropMode
 from curator.contract.caption.captions import CaptionRules
-from curator.contract.manifest.header import MaskMode
-from curator.interop.matching.records import Source
+
+if TYPE_CHECKING:
+    from curator.contract.buckets import BucketRule, CropMode
+    from curator.contract.manifest.header import MaskMode
+    from curator.interop.matching.records import Source
 
 MOST_REPEATS = 1_000_000
 

@@ -14,12 +14,11 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from curator.contract.files.regular_file import read_regular
 from curator.contract.files.whole_files import replace_file
 from curator.contract.text import decoded
-from curator.index.collection import Collection
 from curator.index.editing.texts import batches
 from curator.index.images.sidecar_names import kind_of, sidecar_name
 from curator.index.images.sidecar_table import SidecarState
@@ -34,6 +33,9 @@ from curator.scan.sidecars.caption_text import (
     write_caption_text,
 )
 from curator.scan.sidecars.sidecar import MAX_BYTES
+
+if TYPE_CHECKING:
+    from curator.index.collection import Collection
 
 Suffix = Literal[".txt", ".caption", ".json"]
 _CHANGED = "changed outside since it was last read: scan to see it, or --replace it"

@@ -5,13 +5,15 @@ The arithmetic is that of `place`, operation by operation, so the answers are eq
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from curator.contract.buckets import BucketRule
 from curator.placement.buckets import _shrunk
+
+if TYPE_CHECKING:
+    from curator.contract.buckets import BucketRule
 
 Numbers = NDArray[Any]
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pyroaring import BitMap
 
 from curator.contract.errors import UserError
 from curator.index.changes.edits import AddAndRemoveTags, Annotations, Edit, Rewrite
-from curator.index.collection import Collection
 from curator.index.sets.bitmaps import Flag
 from curator.index.tags.tag_names import folded
 from curator.proposals.kept_model import RATING, KeptModel
@@ -18,6 +17,9 @@ from curator.proposals.overlaps import names_within
 from curator.proposals.queries import ByContent, by_image, images_by_label, ratings
 from curator.proposals.thresholds import Thresholds
 from curator.tags.text import clean_tag
+
+if TYPE_CHECKING:
+    from curator.index.collection import Collection
 
 Mode = Literal["add", "replace", "missing"]
 

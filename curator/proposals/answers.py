@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from curator.contract.tagging.part import Part
+if TYPE_CHECKING:
+    from curator.contract.tagging.part import Part
 
 
 @dataclass(frozen=True)

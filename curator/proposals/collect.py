@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -28,10 +29,12 @@ from curator.contract.tagging.job import (
 )
 from curator.contract.tagging.part import read_part
 from curator.contract.text import visible
-from curator.index.collection import Collection
 from curator.index.sets.bitmaps import Flag
 from curator.proposals.answers import Answers, answers_of
 from curator.proposals.kept_model import ABOUT, AboutModel, KeptModel
+
+if TYPE_CHECKING:
+    from curator.index.collection import Collection
 
 COLLECTED = "collected.txt"  # the names of the parts that were brought in
 _HASH_DIGITS = 16  # of a model's folder

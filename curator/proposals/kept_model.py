@@ -16,7 +16,7 @@ from curator.contract.errors import UserError
 from curator.contract.files.json_data import checked, object_of, to_json
 from curator.contract.files.regular_file import read_regular
 from curator.contract.files.whole_files import replace_file
-from curator.contract.tagging.zoo import Kind
+from curator.contract.tagging.zoo import Kind  # noqa: TC001 (`checked` reads the annotations of `AboutModel`)
 from curator.contract.text import visible
 from curator.proposals.answers import Answers, joined
 from curator.proposals.segment import MOST_IMAGES, Segment, write_segment

@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
-from curator.proposals.kept_model import AboutModel, KeptModel
-from curator.proposals.segment import Segment
-from curator.proposals.thresholds import Thresholds
+if TYPE_CHECKING:
+    from curator.proposals.kept_model import AboutModel, KeptModel
+    from curator.proposals.segment import Segment
+    from curator.proposals.thresholds import Thresholds
 
 
 class ByContent:

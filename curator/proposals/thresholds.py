@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,9 @@ from curator.contract.errors import UserError
 from curator.contract.tagging.job import FLOOR
 from curator.contract.tagging.zoo import CHARACTER_THRESHOLD, GENERAL_THRESHOLD
 from curator.proposals.kept_model import RATING, AboutModel
-from curator.proposals.segment import Segment
+
+if TYPE_CHECKING:
+    from curator.proposals.segment import Segment
 
 CHARACTER = "character"
 _LEAST_MCUT_CHARACTER = np.float32(0.15)  # as the WD taggers' own page has it

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from curator.contract.errors import UserError
-from curator.contract.recipe.recipe import Recipe
 from curator.runs.launch import check_installed, check_models
-from curator.runs.trainer_answers import answer_of
+from curator.runs.trainer_programs import answer_of
 
-PROGRAM: Sequence[str] = ("-m", "train.adapter_plan")
+if TYPE_CHECKING:
+    from curator.contract.recipe.recipe import Recipe
+
+PROGRAM: Sequence[str] = ("-m", "train.programs.adapter_plan")
 
 
 def plan(recipe: Recipe, family: str | None = None) -> dict[str, Any]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from curator.runs.curve import Bin, BinnedCurve
+if TYPE_CHECKING:
+    from curator.runs.curve import Bin, BinnedCurve
 
 _DOTS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))  # by column, then row, of one braille character
 _BLANK = 0x2800

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from curator.contract.buckets import Size
 from curator.contract.errors import UserError
-from curator.contract.progress import Progress
 from curator.contract.run.class_pictures import ClassPictures, write_job
-from curator.runs.image_programs import run_program
 from curator.runs.launch import check_installed
+from curator.runs.trainer_programs import run_program
 
-PROGRAM: Sequence[str] = ("-m", "train.class_pictures")
+if TYPE_CHECKING:
+    from curator.contract.buckets import Size
+    from curator.contract.progress import Progress
+
+PROGRAM: Sequence[str] = ("-m", "train.programs.class_pictures")
 
 
 def shared_sizes(loads: Sequence[tuple[Size, int]], count: int) -> tuple[Size, ...]:

@@ -7,13 +7,13 @@ files, so they are made visible and never read as markup.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
 from curator.contract.text import visible
 from curator.runs.chart import chart
-from curator.runs.fold import RunView
 from curator.runs.words import (
     bytes_in_words,
     evaluation_in_words,
@@ -23,6 +23,9 @@ from curator.runs.words import (
     seconds_in_words,
     state_in_words,
 )
+
+if TYPE_CHECKING:
+    from curator.runs.fold import RunView
 
 _LEAST_CHART = 5  # lines under which a curve says nothing
 _MOST_CHART = 24

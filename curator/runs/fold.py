@@ -6,11 +6,13 @@ import math
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from curator.contract.run import events as ev
-from curator.contract.run.run_folder import Status
 from curator.runs.curve import BinnedCurve, LossCurve, cut_after
+
+if TYPE_CHECKING:
+    from curator.contract.run.run_folder import Status
 
 _SMOOTHING = 0.05  # share of the newest loss in the smoothed one
 _TRAINING = "training"  # the phase whose parts are the steps themselves

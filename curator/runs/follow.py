@@ -5,11 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from curator.contract.run.event_log import read_events
-from curator.contract.run.events import Event
-from curator.contract.run.run_folder import RunFolder
 from curator.runs.fold import RunFold, RunView
+
+if TYPE_CHECKING:
+    from curator.contract.run.events import Event
+    from curator.contract.run.run_folder import RunFolder
 
 _LOOK_S = 0.5
 

@@ -6,17 +6,20 @@ import importlib.util
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from curator.contract.base_model.check import check_base_model
 from curator.contract.errors import UserError
 from curator.contract.manifest.manifest import open_manifest
-from curator.contract.recipe.checks import TrainingWarning
 from curator.contract.recipe.fields import value_of
-from curator.contract.recipe.recipe import Recipe
 from curator.contract.recipe.toml_file import dump_recipe, with_values
 from curator.contract.run.run_folder import RunFolder
 from curator.contract.text import visible
 from curator.runs.worker_process import begin
+
+if TYPE_CHECKING:
+    from curator.contract.recipe.checks import TrainingWarning
+    from curator.contract.recipe.recipe import Recipe
 
 WORKER: Sequence[str] = ("-m", "train")
 _HUB_NAME = re.compile(r"\w[\w.-]*/\w[\w.-]*")

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from curator.contract.base_model.facts import facts_at
 from curator.contract.recipe.checks import TrainingWarning
-from curator.contract.recipe.recipe import Recipe
 from curator.runs.launch import check_installed, check_models
-from curator.runs.trainer_answers import answer_of
+from curator.runs.trainer_programs import answer_of
 
-PROGRAM: Sequence[str] = ("-m", "train.check_model")
+if TYPE_CHECKING:
+    from curator.contract.recipe.recipe import Recipe
+
+PROGRAM: Sequence[str] = ("-m", "train.programs.check_model")
 
 
 def look_at_model(recipe: Recipe, *, whole: bool = False) -> list[TrainingWarning]:

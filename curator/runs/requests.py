@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from curator.contract.errors import UserError
 from curator.contract.run.event_log import read_events
 from curator.contract.run.events import Paused, RequestTaken, Resumed, RunEnded, RunStarted
-from curator.contract.run.run_folder import RunFolder
 from curator.contract.text import visible
+
+if TYPE_CHECKING:
+    from curator.contract.run.run_folder import RunFolder
 
 
 def request(run: RunFolder, action: str) -> None:

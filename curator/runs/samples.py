@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from curator.contract.errors import UserError
-from curator.contract.progress import Progress
-from curator.contract.recipe.recipe import Recipe
 from curator.contract.recipe.toml_file import dump_recipe, load_recipe, with_values
-from curator.contract.run.run_folder import RunFolder
 from curator.contract.run.sample_job import SampleJob, image_name
 from curator.contract.text import visible
 from curator.runs.follow import Follower
-from curator.runs.image_programs import run_program
 from curator.runs.launch import check_installed, check_models
+from curator.runs.trainer_programs import run_program
+
+if TYPE_CHECKING:
+    from curator.contract.progress import Progress
+    from curator.contract.recipe.recipe import Recipe
+    from curator.contract.run.run_folder import RunFolder
 
 PROGRAM: Sequence[str] = ("-m", "train.preview.render")
 Hear = Callable[[str, str], None]

@@ -12,12 +12,15 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from curator.contract.errors import UserError
 from curator.contract.exit_codes import ExitCode
 from curator.contract.run.event_log import end_of_events, read_events
 from curator.contract.run.events import RunFailed
-from curator.contract.run.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from curator.contract.run.run_folder import RunFolder
 
 _LAUNCHER_NAMES = {
     *("RANK", "LOCAL_RANK", "GROUP_RANK", "ROLE_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "GROUP_WORLD_SIZE"),

@@ -13,10 +13,13 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from curator.contract.files.tar_members import TarMembers, is_tar, members_of
-from curator.index.tables.folders import FolderState
 from curator.scan.sidecars.beside import SidecarNames, is_sidecar
+
+if TYPE_CHECKING:
+    from curator.index.tables.folders import FolderState
 
 SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".avif")
 _PICTURES = frozenset(SUFFIXES)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pyroaring import BitMap
 
 from curator.contract.files.picture_file import tar_of
-from curator.index.collection import Collection
 from curator.index.file.paths import to_blob
-from curator.scan.readers.reading import Before
+
+if TYPE_CHECKING:
+    from curator.index.collection import Collection
+    from curator.scan.readers.reading import Before
 
 
 class Place(NamedTuple):

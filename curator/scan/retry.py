@@ -7,14 +7,16 @@ that could not be decoded are looked at again.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from curator.contract.files.picture_file import has_picture
 from curator.contract.files.tar_members import is_tar
-from curator.index.collection import Collection
 from curator.scan.copies.relook import retry_failed_fingerprints
 from curator.scan.report import ScanReport
 from curator.scan.scan import Progress, ScanProgress, scan
+
+if TYPE_CHECKING:
+    from curator.index.collection import Collection
 
 
 class Retried(NamedTuple):

@@ -14,6 +14,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pyroaring import BitMap
 
@@ -21,7 +22,6 @@ from curator.contract.errors import UserError
 from curator.contract.files.tar_members import is_tar
 from curator.contract.locations import runs_folder
 from curator.contract.text import visible
-from curator.index.collection import Collection
 from curator.index.tables.folders import RESCAN, FolderState
 from curator.scan.entering.absorb import Absorber
 from curator.scan.entering.folder_read import FolderRead
@@ -33,6 +33,9 @@ from curator.scan.readers.readers import Readers
 from curator.scan.readers.reading import READING, Answer, Question
 from curator.scan.report import ScanReport
 from curator.scan.sidecars.folder_notes import notes_on
+
+if TYPE_CHECKING:
+    from curator.index.collection import Collection
 
 BATCH = 8192  # images a transaction
 PIECE = 128  # images a question to a reading process

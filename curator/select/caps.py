@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from curator.select.pool import Pool
-from curator.select.top import Places
+if TYPE_CHECKING:
+    from curator.select.pool import Pool
+    from curator.select.top import Places
 
 
 def cap_by_class(pool: Pool, order: Places, cls: str, cap: int) -> None:

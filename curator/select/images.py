@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
 from curator.filter.evaluate import select
 from curator.filter.fields import is_score, score_name
-from curator.index.collection import Collection
 from curator.index.sets.bitmaps import of_array
-from curator.select.pool import Ids, Mask
+
+if TYPE_CHECKING:
+    from curator.index.collection import Collection
+    from curator.select.pool import Ids, Mask
 
 
 class Images:

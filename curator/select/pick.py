@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
-from curator.index.collection import Collection
 from curator.index.sets.bitmaps import of_array
 from curator.select.caps import cap_by_class
 from curator.select.images import Images
 from curator.select.pool import Candidates, Ids, Pool
 from curator.select.ranges import draw_from_ranges
-from curator.select.rules import PickRules
 from curator.select.top import drop_unknown, order_of, take_top
+
+if TYPE_CHECKING:
+    from curator.index.collection import Collection
+    from curator.select.rules import PickRules
 
 KEPT = "kept"
 _PIECE = 1 << 15

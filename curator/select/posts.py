@@ -8,6 +8,7 @@ from __future__ import annotations
 import array
 from collections import Counter
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,9 @@ from curator.filter.shown import shown
 from curator.filter.tree import And, ClassTerm, Expr, Not, NumberTerm, Or
 from curator.index.tables.metadata import RATINGS, PostFacts
 from curator.index.tags.tag_table import folded
-from curator.select.pool import Ids, Mask
+
+if TYPE_CHECKING:
+    from curator.select.pool import Ids, Mask
 
 Post = tuple[PostFacts, tuple[str, ...]] | str  # facts and tags, or why the post has no image
 _NONE = -(1 << 62)

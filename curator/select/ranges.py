@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from curator.select.draws import keys_of
-from curator.select.pool import Mask, Pool
-from curator.select.rules import Method, Range
+
+if TYPE_CHECKING:
+    from curator.select.pool import Mask, Pool
+    from curator.select.rules import Method, Range
 
 OUTSIDE = "in no range"
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
 from curator.contract.errors import UserError
 from curator.select.draws import keys_of
-from curator.select.pool import Mask, Pool
-from curator.select.rules import PickRules
+
+if TYPE_CHECKING:
+    from curator.select.pool import Mask, Pool
+    from curator.select.rules import PickRules
 
 Places = NDArray[np.intp]
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from curator.index.collection import Collection
+if TYPE_CHECKING:
+    from curator.index.collection import Collection
 
 _REMEMBERED = "app."
 

@@ -14,22 +14,22 @@ from pathlib import Path
 from curator.contract.errors import UserError
 from curator.contract.locations import manifests_folder, runs_folder
 from curator.index.collection import Collection
-from curator.session.buckets import Buckets
-from curator.session.captions import Captions
-from curator.session.copies import Copies
-from curator.session.edits import Edits
-from curator.session.exchange import Exchange, Sidecars
-from curator.session.filters import Filters
-from curator.session.images import Images, Quarantine
-from curator.session.manifests import Freezing, Manifests
+from curator.session.images.copies import Copies
+from curator.session.images.edits import Edits
+from curator.session.images.exchange import Exchange, Sidecars
+from curator.session.images.filters import Filters
+from curator.session.images.images import Images, Quarantine
+from curator.session.images.picks import Picks
+from curator.session.images.proposals import Proposals
+from curator.session.images.rules import Rules
+from curator.session.images.tags import Tags
 from curator.session.memory import Memory
-from curator.session.picks import Picks
-from curator.session.proposals import Proposals
-from curator.session.regularisation import Regularisation
-from curator.session.rules import Rules
-from curator.session.runs import Runs
-from curator.session.subsets import Subsets
-from curator.session.tags import Tags
+from curator.session.training.buckets import Buckets
+from curator.session.training.captions import Captions
+from curator.session.training.manifests import Freezing, Manifests
+from curator.session.training.regularisation import Regularisation
+from curator.session.training.runs import Runs
+from curator.session.training.subsets import Subsets
 from curator.session.upkeep import Upkeep
 
 _FOLD_AT_CLOSE_S = 0.5

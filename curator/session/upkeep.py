@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from curator.index.collection import Collection
+if TYPE_CHECKING:
+    from curator.index.collection import Collection
 
 _FOLD_AT_A_TIME_S = 0.2  # the longest that others then wait for the index
 

@@ -6,12 +6,15 @@ Commas part tags, so `(red hair, smile:1.2)` is the two tags `(red hair` and `sm
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from pyroaring import BitMap
 
 from curator.contract.caption.captions import CaptionRules, split_caption
 from curator.contract.caption.prompt_weights import open_ends, spanning
-from curator.index.collection import Collection
+
+if TYPE_CHECKING:
+    from curator.index.collection import Collection
 
 _READ = 2000
 

@@ -13,15 +13,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from curator.contract.progress import Progress
 from curator.index.changes.edits import Annotations, Commit
-from curator.index.collection import Collection
 from curator.index.tags.tag_names import each_once, folded, spaced
 from curator.tags.people import Group, drop_of_several
 from curator.tags.relations import refuse_circle
 from curator.tags.rewriting import Rewriting, commit
+
+if TYPE_CHECKING:
+    from curator.contract.progress import Progress
+    from curator.index.collection import Collection
 
 _NO_ALIASES: Mapping[str, str] = {}
 _NO_IMPLICATIONS: Mapping[str, frozenset[str]] = {}

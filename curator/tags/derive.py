@@ -10,18 +10,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
 from curator.contract.errors import UserError, did_you_mean
-from curator.index.collection import Collection
 from curator.index.sets.bitmaps import of_array
 from curator.index.tables.metadata import RATINGS, missing
 from curator.index.tags.tag_names import each_once
 from curator.tags.percentiles import Counted, Ints, percentiles_of, words_of
+
+if TYPE_CHECKING:
+    from curator.index.collection import Collection
 
 KINDS = ("quality", "rating", "year", "head")
 CLASS_OF_KIND = {"quality": "quality", "rating": "rating", "year": "date", "head": "quality"}

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
 from curator.index.changes.edits import AddAndRemoveTags, Annotations, Commit, SetClass
-from curator.index.collection import Collection
 from curator.index.sets.bitmaps import of_array
 from curator.index.tags.tag_names import each_once, folded
 from curator.tags.derive import CLASS_OF_KIND, Derived
 from curator.tags.order import to_front
 from curator.tags.rewriting import Rewriting, commit
+
+if TYPE_CHECKING:
+    from curator.index.collection import Collection
 
 ACTOR = "rules"
 USED = "derived tags"  # the setting with what was derived last

@@ -9,11 +9,14 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from curator.contract.caption.clip_tokens import CLIP_VOCAB, count_tokens
 from curator.contract.text import visible
-from curator.index.collection import Collection
 from curator.index.tags.tag_names import folded
+
+if TYPE_CHECKING:
+    from curator.index.collection import Collection
 
 MOST_LETTERS = 3
 

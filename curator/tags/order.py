@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from curator.contract.errors import UserError, did_you_mean
-from curator.contract.progress import Progress
 from curator.index.changes.edits import Annotations, Commit
-from curator.index.collection import Collection
 from curator.index.tags.tag_table import Tag, folded
 from curator.tags.rewriting import Rewriting, commit
+
+if TYPE_CHECKING:
+    from curator.contract.progress import Progress
+    from curator.index.collection import Collection
 
 WITHIN = ("keep", "name", "common")
 Place = tuple[int, int, str]

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from curator.contract.progress import Progress, silent
 from curator.index.changes.edits import Annotations, Commit
-from curator.index.collection import Collection
 from curator.tags.clean import CleanRules, Diff, clean, cleaned_annotations
 from curator.tags.derive import derive
 from curator.tags.derive_plan import carry_out, classify_counts, plan_derived
 from curator.tags.order import order, order_rule, ordered_annotations
+
+if TYPE_CHECKING:
+    from curator.index.collection import Collection
 
 Rule = Literal["quality", "rating", "year", "head", "count", "clean", "order"]
 RULES: tuple[Rule, ...] = get_args(Rule)

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from pyroaring import BitMap
 
-from curator.contract.progress import Progress
 from curator.index.changes.edits import Annotations, Commit, Rewrite
-from curator.index.collection import Collection
+
+if TYPE_CHECKING:
+    from curator.contract.progress import Progress
+    from curator.index.collection import Collection
 
 IMAGES_A_COMMIT = 200_000  # the annotations of one commit are held in memory: about 150 MB
 _READ = 2000

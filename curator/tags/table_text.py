@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tomlkit
 from tomlkit.container import Container
@@ -12,7 +12,6 @@ from tomlkit.items import Table
 
 from curator.contract.errors import UserError
 from curator.contract.text import visible
-from curator.index.collection import Collection
 from curator.tags.tables import (
     SETTING,
     Tables,
@@ -21,6 +20,9 @@ from curator.tags.tables import (
     tables_of,
     with_changes,
 )
+
+if TYPE_CHECKING:
+    from curator.index.collection import Collection
 
 # A line that a person took out of these comes back as one that does nothing: changes are merged with the program's.
 _TAKEN_OUT: Mapping[str, Callable[[str], Any]] = {
@@ -50,7 +52,7 @@ def changes_of(name: str, text: str) -> Tables:
     """
     try:
         given = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise UserError(visible(str(error)), "mend the line; # begins a comment") from error
     others = given.keys() - {name}
     if others:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from curator.contract.errors import UserError, did_you_mean
 from curator.contract.files.regular_file import TEXT_BYTES, read_regular
 from curator.contract.text import visible
-from curator.index.collection import Collection
+
+if TYPE_CHECKING:
+    from curator.index.collection import Collection
 
 SETTING = "tag tables"
 Tables = dict[str, Any]

@@ -22,12 +22,13 @@ from curator.contract.exit_codes import ExitCode
 from curator.contract.text import visible
 from curator.session.session import Session
 from curator.tui import memory, theme
-from curator.tui.app_keys import KEYS
 from curator.tui.background import cancelled, in_background, progress_on_status, write
 from curator.tui.idle import IdleWork
-from curator.tui.key_order import KeyOrder, Typed
-from curator.tui.keymap import keys_file, load_keymap
-from curator.tui.keys import bindings
+from curator.tui.keyboard.app_keys import KEYS
+from curator.tui.keyboard.key_order import KeyOrder, Typed
+from curator.tui.keyboard.keymap import keys_file, load_keymap
+from curator.tui.keyboard.keys import bindings
+from curator.tui.keyboard.terminal_codes import tell_them_apart
 from curator.tui.messages import (
     CollectionChanged,
     Place,
@@ -41,14 +42,13 @@ from curator.tui.messages import (
 )
 from curator.tui.screens.browse import BrowseScreen
 from curator.tui.screens.lazily import screen_makers
-from curator.tui.terminal_codes import tell_them_apart
+from curator.tui.text.words import scan_in_words, turned_in_words
 from curator.tui.widgets.line_list import LineList
 from curator.tui.widgets.status_line import Notes, StatusLine, still_unread, with_note
-from curator.tui.words import scan_in_words, turned_in_words
 
 if TYPE_CHECKING:
-    from curator.session.edits import Commit
-    from curator.session.images import ScanReport
+    from curator.session.images.edits import Commit
+    from curator.session.images.images import ScanReport
     from curator.tui.screens.help import Command
     from curator.tui.screens.runs import RunsScreen
 

@@ -12,7 +12,7 @@ from textual.worker import get_current_worker
 
 from curator.contract.errors import UserError
 from curator.filter.cancel import Cancelled
-from curator.tui.key_order import LOOKED_UP, WRITTEN
+from curator.tui.keyboard.key_order import LOOKED_UP, WRITTEN
 from curator.tui.messages import StatusChanged, UserErrorRaised, WorkDone, WorkRefused
 
 P = ParamSpec("P")

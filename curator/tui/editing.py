@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 from pyroaring import BitMap
 from textual.screen import Screen
 
-from curator.contract.errors import UserError
 from curator.contract.text import visible
 from curator.index.changes.edits import AddTags, RemoveTags, RenameTag, SetCaption
-from curator.session.session import Session
 from curator.tags.text import clean_tag
 from curator.tui.background import in_background, user_errors_shown, write
 from curator.tui.filter_text import filter_of_tag
 from curator.tui.messages import StatusChanged, UserErrorRaised
-from curator.tui.words import edit_in_words, images_in_words, tags_typed
+from curator.tui.text.words import edit_in_words, images_in_words, tags_typed
 
 if TYPE_CHECKING:
-    from curator.session.edits import Commit, Edit
-    from curator.session.images import ImageRow
+    from curator.contract.errors import UserError
+    from curator.session.images.edits import Commit, Edit
+    from curator.session.images.images import ImageRow
+    from curator.session.session import Session
 
 _AT_ONCE = 2000  # more images are counted and changed in a worker
 COUNTED = "edit-counted"  # the kind of work whose result the screen hands back

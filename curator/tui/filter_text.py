@@ -78,7 +78,7 @@ def _terms(text: str) -> list[str]:
         else:
             terms.append(source)
         depth += (token.kind == "open") - (token.kind == "close")
-        joined = source == "-"
+        joined = (token.kind, source) == ("not", "-")
     return terms
 
 

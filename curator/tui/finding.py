@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from curator.contract.errors import UserError
 from curator.filter.cancel import Cancelled
-from curator.session.session import Session
 from curator.tui.widgets.page_cache import PAGE_ROWS
 
 if TYPE_CHECKING:
-    from curator.session.images import Result
+    from curator.session.images.images import Result
+    from curator.session.session import Session
 
 _PLACED_AT_ONCE = 50_000  # in a longer result the first page is shown before the old place is found
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from textual.app import App
 
-from curator.session.session import Session
 from curator.tui import memory
 from curator.tui.background import cancelled, in_background
+
+if TYPE_CHECKING:
+    from curator.session.session import Session
 
 _IDLE_AFTER_S = 3.0  # without a key or the mouse
 

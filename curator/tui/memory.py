@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ctypes
 import sys
+from typing import TYPE_CHECKING
 
-from curator.session.session import Session
+if TYPE_CHECKING:
+    from curator.session.session import Session
 
 _PAGES_MIB = 8  # of the index's file, for each of the two sessions; the system has the file cached anyway
 _MMAP_THRESHOLD, _ARENA_MAX = -3, -8  # names of glibc's malloc.h

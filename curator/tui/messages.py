@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from textual.message import Message
 
-from curator.contract.errors import UserError
+if TYPE_CHECKING:
+    from curator.contract.errors import UserError
 
 
 class UserErrorRaised(Message):

@@ -6,14 +6,16 @@ What is drawn follows from the seed and the image's pixels alone: neither the ba
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from curator.contract.tagging.job import Captioning, Device, TaggingJob
-from curator.contract.tagging.zoo import Kind
 from tag_models.families.image_classifier import preprocessing
 from tag_models.labels import Labels
 from tag_models.model import Answers, Batch, Model
 from tag_models.torch_device import inference, loaded, on_device
+
+if TYPE_CHECKING:
+    from curator.contract.tagging.job import Captioning, Device, TaggingJob
+    from curator.contract.tagging.zoo import Kind
 
 
 def load(job: TaggingJob) -> Model:

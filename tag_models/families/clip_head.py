@@ -6,16 +6,18 @@ The embedding is L2-normalised first. The head's shape is read from its weights,
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from curator.contract.errors import UserError
-from curator.contract.tagging.job import Device, TaggingJob
-from curator.contract.tagging.zoo import Kind, ModelRow
 from curator.contract.text import visible
 from tag_models.families.image_classifier import preprocessing
 from tag_models.labels import Labels
 from tag_models.model import Answers, Batch, Model
 from tag_models.torch_device import inference, loaded, on_device
+
+if TYPE_CHECKING:
+    from curator.contract.tagging.job import Device, TaggingJob
+    from curator.contract.tagging.zoo import Kind, ModelRow
 
 ENCODER = "encoder"  # the folder of the CLIP model beside the head
 

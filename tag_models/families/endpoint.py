@@ -13,17 +13,19 @@ import os
 import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
 from curator.contract.errors import UserError
-from curator.contract.tagging.job import Captioning, TaggingJob
-from curator.contract.tagging.zoo import Kind, ModelRow
 from curator.contract.text import visible
 from tag_models.labels import Labels
 from tag_models.model import Answers, Batch, Model
 from tag_models.pixels import Framing, Pixels
+
+if TYPE_CHECKING:
+    from curator.contract.tagging.job import Captioning, TaggingJob
+    from curator.contract.tagging.zoo import Kind, ModelRow
 
 _SIDE = 1024
 _AT_ONCE = 4

@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from curator.contract.errors import UserError
-from curator.contract.tagging.job import Device, TaggingJob
-from curator.contract.tagging.zoo import Filter, Kind, ModelRow
 from curator.contract.text import visible
 from tag_models.activation import activated
 from tag_models.labels import Labels
@@ -21,6 +19,10 @@ from tag_models.model import Answers, Batch, Model
 from tag_models.pixels import Framing, Numbers
 from tag_models.scores import scored
 from tag_models.torch_device import inference, loaded, on_device
+
+if TYPE_CHECKING:
+    from curator.contract.tagging.job import Device, TaggingJob
+    from curator.contract.tagging.zoo import Filter, Kind, ModelRow
 
 _FILTERS: dict[int, Filter] = {
     0: "nearest",

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from curator.contract.errors import UserError
-from curator.contract.tagging.job import Device, TaggingJob
-from curator.contract.tagging.zoo import Kind, ModelRow
 from curator.contract.text import visible
 from tag_models.labels import Labels, read_labels
 from tag_models.model import Answers, Batch, Model
 from tag_models.onnx_images import OnnxImages
 from tag_models.scores import scored
+
+if TYPE_CHECKING:
+    from curator.contract.tagging.job import Device, TaggingJob
+    from curator.contract.tagging.zoo import Kind, ModelRow
 
 
 def load(job: TaggingJob) -> Model:

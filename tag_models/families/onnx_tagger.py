@@ -7,14 +7,17 @@ the zoo. `selected_tags.csv` or another label file names the outputs (reference:
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from curator.contract.errors import UserError
-from curator.contract.tagging.job import Device, TaggingJob
-from curator.contract.tagging.zoo import Kind, ModelRow
 from curator.contract.text import visible
 from tag_models.labels import read_labels
 from tag_models.model import Answers, Batch, Model
 from tag_models.onnx_images import OnnxImages
+
+if TYPE_CHECKING:
+    from curator.contract.tagging.job import Device, TaggingJob
+    from curator.contract.tagging.zoo import Kind, ModelRow
 
 _LABEL_FILES = ("selected_tags.csv", "tags.csv", "tags.txt", "labels.json", "tags.json")
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from importlib import import_module
+from typing import TYPE_CHECKING
 
-from curator.contract.tagging.job import TaggingJob
-from curator.contract.tagging.zoo import Family
-from tag_models.model import Model
+if TYPE_CHECKING:
+    from curator.contract.tagging.job import TaggingJob
+    from curator.contract.tagging.zoo import Family
+    from tag_models.model import Model
 
 _FAMILIES: dict[Family, str] = {
     "onnx-tagger": "tag_models.families.onnx_tagger",

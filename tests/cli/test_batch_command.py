@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from curator.cli.batch_command import ATOMIC
-from curator.cli.reference import commands
+from curator.cli.command_tree import commands
 from tests.cli.conftest import Done, Frieze
 
 Batch = Callable[..., Done]
@@ -49,6 +49,22 @@ def test_commands_are_done_one_after_the_other(batch: Batch, frieze: Frieze) -> 
     assert (done.code, done.err) == (0, "")
     assert done.lines == ["1", "1 of 1 image changed: add 'its'", "1"]
     assert frieze("undo").code == 0
+
+
+def test_a_file_of_commands_may_begin_with_a_mark_of_its_encoding(batch: Batch) -> None:
+    assert batch("\ufeffls fox --count\n").lines == ["1"]
+
+
+def test_a_batch_without_end_is_refused_at_its_first_mistake(collection: Path) -> None:
+    """Lines that cannot be done are not gathered, nor is what has no lines."""
+    for endless in ("yes", "cat /dev/zero"):
+        done = subprocess.run(
+            ["bash", "-c", f'{endless} | "{sys.executable}" -m curator batch'],
+            cwd=collection, capture_output=True, text=True, timeout=300,
+        )  # fmt: skip
+        assert done.returncode == 2
+        assert done.stderr.startswith("frieze: line 1: ")
+        assert len(done.stderr) < 1000
 
 
 def test_an_atomic_batch_is_one_step_for_undo_and_redo(batch: Batch, frieze: Frieze) -> None:
@@ -131,6 +147,8 @@ def test_keep_going_tells_every_line_that_fails(batch: Batch, frieze: Frieze) ->
         ("demo", "'demo' cannot be in a batch"),
         ("train set", "would wait"),
         ("tag add fox 'open", "no closing quotation"),
+        ("tag add fox a\0b --yes", "no text of a command"),
+        ("x" * (1 << 20), "no text of a command"),
     ],
 )
 def test_what_cannot_be_in_a_batch_is_refused_before_anything_is_done(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from curator.cli.command_table import ENDINGS, Has, looked_at
-from curator.cli.reference import commands
+from curator.cli.command_tree import commands
 from curator.contract.exit_codes import ExitCode
 from tests.cli.test_json_outputs import LINES
 

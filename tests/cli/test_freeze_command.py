@@ -31,3 +31,13 @@ def test_what_a_warning_says_to_look_with_shows_its_pictures(
     assert len(found) >= 2
     for count, command in found:
         assert frieze(*shlex.split(command), "--count").json == int(count), command
+
+
+def test_one_image_is_told_as_one(collection: Path, frieze: Frieze) -> None:
+    assert frieze("subset", "add", "foxes", "fox").code == 0
+    words = ("--resolution", 256, "--min", 64)
+    assert (
+        frieze("freeze", "one", *words, "--dry-run").out.splitlines()[-1].startswith("1 image, 1 sample an")
+    )
+    assert frieze("freeze", "one", *words).lines[0] == "1 image, 1 sample an epoch"
+    assert "1 image and the digest are sound" in frieze("manifest", "verify", "one").err

@@ -119,6 +119,7 @@ def test_json_has_the_file_and_a_line_is_an_object(frieze: Frieze) -> None:
         (b"1\0002\0", (), 2, "holds NUL bytes"),
         (b"1\0\0002\0", ("-0",), 0, ""),
         (b"1\n2\n", ("-0",), 2, "1 of 1 name is no image here"),
+        (b"1\n2\n", ("-0",), 2, "leave --null out if they are one a line"),
         (bytes(range(1, 256)) * 40, (), 2, "no image here"),
         (b"x" * 200_000, (), 2, "longer than any path"),
         (b"\xef\xbb\xbf1\r\n./pictures/owl.png\r\n", (), 0, ""),
@@ -140,6 +141,12 @@ def test_what_is_wrong_in_a_list_is_told(
     assert done.code == code, done.err
     assert told in done.err
     assert bool(done.err) == bool(told)
+
+
+def test_a_list_without_a_name_is_told_as_one(collection: Path, frieze: Frieze) -> None:
+    done = frieze("ls", "--from", "")
+    assert (done.code, done.out) == (2, "")
+    assert "'' cannot be read" in done.err
 
 
 def test_a_terminal_is_no_list(collection: Path) -> None:
@@ -173,6 +180,35 @@ def test_a_tag_that_no_image_has_is_told_and_refused_by_strict(
     assert (refused.code, refused.out, "'foxx'" in refused.err) == (2, "", True)
     nothing = frieze(*("fox mark:reject" if word == "foxx" else word for word in words), "--strict")
     assert nothing.code == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("subset", "add", "new", "foxx"), ("subset", "put", "new", "foxx"), ("filter", "save", "new", "foxx"),
+        ("subset", "put", "new", "foxx", "--json"), ("filter", "save", "new", "foxx", "--json"),
+    ],
+)  # fmt: skip
+@pytest.mark.usefixtures("collection")
+def test_a_tag_that_no_image_has_is_told_where_a_filter_is_kept(
+    frieze: Frieze, words: tuple[str, ...]
+) -> None:
+    told = frieze(*words)
+    assert (told.code, "'foxx'" in told.err) == (0, True)
+    if words[0] == "subset":
+        assert "'foxx'" in frieze("subset", "set", "new", "--repeats", 2).err
+
+
+@pytest.mark.parametrize(("end", "code"), [("| true", 0), ("| head -c1", 0), ("> /dev/full", 2)])
+@pytest.mark.parametrize("option", ["", "--atomic", "--keep-going"])
+def test_a_batch_is_done_in_spite_of_what_becomes_of_its_output(
+    collection: Path, frieze: Frieze, option: str, end: str, code: int
+) -> None:
+    (collection / "lines").write_text("mark keep fox\nls --json\nmark reject owl\n")
+    done = shell(f"{UNBUFFERED}frieze batch {option} < lines {end}", collection)
+    assert done.returncode == code, done.stderr
+    assert b"Traceback" not in done.stderr
+    assert names(frieze, "mark:keep OR mark:reject") == {"fox.png", "owl.png"}
 
 
 UNBUFFERED = "export PYTHONUNBUFFERED=1; "  # the first line already finds the pipe closed

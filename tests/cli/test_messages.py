@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from curator.cli.main import COMMANDS
-from curator.cli.reference import commands
+from curator.cli.command_tree import commands
+from curator.cli.command_words import COMMANDS
 
 ROOT = Path(__file__).parents[2]
 FILES = [path for name in ("curator", "train", "tag_models") for path in sorted((ROOT / name).rglob("*.py"))]

@@ -54,6 +54,7 @@ def test_a_folder_is_a_model(frieze: Frieze, tmp_path: Path) -> None:
     ("text", "said"),
     [
         ("[a", "cannot be used"),
+        ("a = " + "[" * 20_000, "cannot be used"),
         ('[a]\nfamily = "no such"\n', "a: 'family'"),
         ('[a]\nfamily = "onnx-tagger"\nweights = "../../x"\n', "outside of the model's folder"),
         ('[a]\nfamily = "onnx-tagger"\ncolour = "red"\n', "'colour' is unknown"),

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from curator.cli.reference import commands
+from curator.cli.command_tree import commands
+from tests.tag_models.colour_tagger import write_tagger
 
 Frieze = Callable[..., Any]
 
@@ -28,6 +29,7 @@ TABLE = {
     "tag caption": "Cny",
     "tag derive": "Cny",
     "tag clean": "CnyL",
+    "tag accept": "Cny",
     "tag write": "CnyR",
     "tag tables": "C",
     "tag check-identifier": "C",
@@ -75,6 +77,12 @@ TABLE = {
     "runs resume": "C",
     "runs save": "C",
     "runs sample": "C",
+    "propose": "C",
+    "proposals": "C",
+    "jobs list": "C",
+    "jobs follow": "C",
+    "jobs stop": "C",
+    "jobs resume": "C",
     # without a collection
     "recipe list": "",
     "recipe lr": "",
@@ -127,6 +135,7 @@ MANY = [
     ("tag", "caption", "", "words"),
     ("tag", "derive", "", "head", "--head", "best"),
     ("tag", "clean", ""),
+    ("tag", "accept", "", "--model", "tagger", "--general", "0.4"),
     ("mark", "keep", ""),
     ("pick", "--mark", "keep"),
     ("dupes", "--mark"),
@@ -163,6 +172,9 @@ def test_a_change_of_many_asks_or_is_refused(
         file = many / "clean.toml"
         file.write_text('[clean.replace]\nanimal = "beast"\n')
         assert frieze("tag", "tables", file).code == 0
+    if line[:2] == ("tag", "accept"):
+        write_tagger(many / "tagger")
+        assert frieze("propose", "./tagger", "--wait").code == 0
     before = (frieze("ls", "--json").json, frieze("history", "--json").json)
     monkeypatch.setattr(sys, "stdin", io.StringIO())
     refused = frieze(*line)
@@ -330,6 +342,13 @@ def test_only_an_export_is_replaced(frozen: Path, frieze: Frieze, tmp_path: Path
     assert frieze("manifest", "export", "set", mine, "--replace").code == 2
     index = frozen.parents[1] / "frieze.db"
     assert frieze("export", "sqlite", index, "--replace").code == 2
+    for file in (mine / "thesis.tex", frozen, frozen.parents[1] / "pictures" / "fox.png"):
+        before = file.read_bytes()
+        done = frieze("export", "sqlite", file, "--replace")
+        assert (done.code, "is no export" in done.err) == (2, True)
+        assert file.read_bytes() == before
+    (mine / "new").touch()  # as mktemp makes it: nothing is lost
+    assert frieze("export", "sqlite", mine / "new", "--replace").code == 0
     assert (mine / "thesis.tex").read_text() == "years of work"
     assert frieze("ls", "--count").out == "4\n"
 

@@ -18,17 +18,10 @@ from PIL import Image
 from curator.contract.run.run_folder import RunFolder
 from curator.contract.tagging.job import part_files
 from tests.cli.conftest import Frieze
+from tests.tag_models.colour_tagger import BLUE, RED, write_tagger
 from tests.tag_models.onnx_models import write_labels, write_model
 
 LIMIT_S = 300
-# of an image's red, green and blue, each as a share: `red` is sigmoid(4 r - 2), `long blue hair` sigmoid(4 b - 2) ...
-LABELS = (
-    ("general", 9), ("sensitive", 9), ("red", 0), ("long_blue_hair", 0), ("hair", 0), ("miku", 4), ("a,_b", 0),
-)  # fmt: skip
-RED, BLUE = np.array([0, 0, 4]) / 255, np.array([4, 0, 0]) / 255  # the input is BGR
-NOTHING = np.zeros(3)
-WEIGHTS = np.stack([NOTHING, NOTHING, RED, BLUE, BLUE, RED, NOTHING], axis=1).tolist()
-BIAS = [-1.0, 1.0, -2.0, -2.0, -1.0, -2.0, 3.0]
 
 
 def sigmoid(value: float) -> float:
@@ -37,10 +30,7 @@ def sigmoid(value: float) -> float:
 
 @pytest.fixture
 def tagger(tmp_path: Path) -> Path:
-    folder = tmp_path / "tagger"
-    write_model(folder / "model.onnx", WEIGHTS, BIAS)
-    write_labels(folder / "selected_tags.csv", *[(f'"{name}"', kind) for name, kind in LABELS])
-    return folder
+    return write_tagger(tmp_path / "tagger")
 
 
 @pytest.fixture
@@ -65,11 +55,13 @@ def test_propose_then_any_threshold_without_asking_again(shades: Path, tagger: P
     """B04, S029: thresholds are questions to what was kept; a value must be strictly greater."""
     told = frieze("propose", tagger, "--wait", "--json").json
     assert (told["model"], told["provider"], told["images"], told["done"]) == ("tagger", "cpu", 13, 13)
+    assert [*told] == ["schema", "model", "provider", "images", "done", "failed", "images_per_s"]
     assert told["failed"] == []
     assert told["images_per_s"] > 0
     rows = rows_of(frieze("proposals", "--model", tagger, "--json"))
     assert [*rows] == sorted(rows)  # in the filter's order
     assert len(rows) == 13
+    assert all([*row] == ["id", "path", "tags", "rating"] for row in rows.values())
     assert rows["copy.png"]["tags"] == rows["11.png"]["tags"]
     red = {name: (cls, value) for name, cls, value in rows["11.png"]["tags"]}
     assert red["red"] == ("general", pytest.approx(sigmoid(2), abs=1e-6))
@@ -82,8 +74,13 @@ def test_propose_then_any_threshold_without_asking_again(shades: Path, tagger: P
     )
     assert "miku" not in _names(frieze, "name:11.png", "--character", 0.9)
     (tagger / "model.onnx").unlink()  # nobody needs it any more
-    counts = frieze("proposals", "--model", "tagger", "--general", 0.5, "--counts", "--json").json
+    counts = _counts(frieze, 0.5)
     assert counts["red"] == sum(1 for n in [*range(12), 11] if sigmoid(4 * (n * 255 // 11) / 255 - 2) > 0.5)
+
+
+def _counts(frieze: Frieze, general: float) -> dict[str, int]:
+    told = frieze("proposals", "--model", "tagger", "--general", general, "--counts", "--json").json
+    return {each["name"]: each["images"] for each in told}
 
 
 def _names(frieze: Frieze, filter: str, *options: object) -> set[str]:
@@ -111,10 +108,10 @@ def test_accepting_is_an_edit_that_can_be_undone(shades: Path, tagger: Path, fri
     looked = frieze("tag", "accept", "name:1", *options, "--dry-run", "--json").json
     assert looked["commit"] is None
     made = frieze("tag", "accept", "name:1", *options, "--yes", "--json").json
-    assert {**made, "commit": None} == looked
+    assert {**made, "commit": None, "dry_run": True} == looked
     assert made["matched"] == made["answered"] == 3  # 01, 10, 11
-    assert made["left_out"] == ["a,_b"]  # a comma parts tags
-    assert made["added"] == {"red": 1, "long blue hair": 1, "hair": 1, "miku": 2}  # one has Red
+    assert made["no_tags"] == ["a,_b"]  # a comma parts tags
+    assert made["tags_added"] == {"red": 1, "long blue hair": 1, "hair": 1, "miku": 2}  # one has Red
     assert frieze("ls", "name:11.png", "--columns", "tags").out == "Red, mine, miku\n"
     classes = {tag["name"]: tag["class"] for tag in frieze("tag", "list", "--json").json}
     assert classes["miku"] == "character"
@@ -148,9 +145,11 @@ def test_several_models_together(shades: Path, tagger: Path, tmp_path: Path, fri
     frieze("propose", tagger, "--wait")
     frieze("propose", other, "--wait")
     both = ("--model", "tagger", "--model", "other", "--general", 0.6, "--dry-run", "--json")
-    one = frieze("tag", "accept", "--model", "tagger", "--general", 0.6, "--dry-run", "--json").json["added"]
-    assert frieze("tag", "accept", *both).json["added"] == one
-    agreed = frieze("tag", "accept", *both, "--agree", 2).json["added"]
+    one = frieze("tag", "accept", "--model", "tagger", "--general", 0.6, "--dry-run", "--json").json[
+        "tags_added"
+    ]
+    assert frieze("tag", "accept", *both).json["tags_added"] == one
+    agreed = frieze("tag", "accept", *both, "--agree", 2).json["tags_added"]
     assert agreed == {"red": one["red"]}
 
 
@@ -207,8 +206,7 @@ def test_a_job_killed_at_any_moment_goes_on_and_does_nothing_twice(
     assert frieze("jobs", "follow", job["job"]).code == 0
     assert len(rows_of(frieze("proposals", "--model", "tagger", "--json"))) == 313
     assert not part_files(folder.path)  # all collected, once
-    numbers = frieze("proposals", "--model", "tagger", "--general", 0.05, "--counts", "--json").json
-    assert numbers["hair"] == 313
+    assert _counts(frieze, 0.05)["hair"] == 313
 
 
 def test_stop_and_resume(shades: Path, tagger: Path, frieze: Frieze) -> None:

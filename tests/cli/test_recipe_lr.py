@@ -17,7 +17,7 @@ def lr(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_factors_of_every_step() -> None:
-    """S054, S074."""
+    """S074."""
     done = lr(*RESTARTS, "--set", "schedule.cycles=22", "--steps", "44", "--json")
     assert (done.returncode, done.stderr) == (0, "")
     expected = [{"step": step, "unet": factor, "text": factor} for step, factor in enumerate([1.0, 0.5] * 22)]

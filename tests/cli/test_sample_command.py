@@ -11,6 +11,8 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from curator.cli.sample_command import _adapter
+from curator.contract.errors import UserError
+from curator.runs.trainer_programs import run_program
 from tests.cli.conftest import Frieze
 
 CASE = Path(__file__).parents[1] / "contract" / "prompts" / "sample_lines"
@@ -100,6 +102,20 @@ def test_mistakes_are_sentences(
     assert done.code == 2
     assert said in done.err
     assert (prompts.parent / "sample-0001.png").read_bytes() == b"mine"
+
+
+def test_what_libraries_complain_of_does_not_hide_a_mistake() -> None:
+    mistake = run_mistake(
+        "import sys; sys.stderr.write('a library complains\\nno model\\ngive one\\n'); sys.exit(2)"
+    )
+    assert (mistake.what, mistake.hint) == ("no model", "give one")
+    assert run_mistake("import sys; sys.stderr.write('no model\\n'); sys.exit(2)").what == "no model"
+
+
+def run_mistake(program: str) -> UserError:
+    with pytest.raises(UserError) as caught:
+        run_program(["-c", program], lambda _: None)
+    return caught.value
 
 
 def test_an_adapter_that_does_not_fit_is_named(tiny_sdxl: Path, prompts: Path, frieze: Frieze) -> None:

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from curator.cli.reference import commands, page
+from curator.cli.command_tree import commands
+from curator.cli.reference import page
 from curator.cli.shared.arguments import OLD_WORDS
 from curator.runs import launch
 

@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 
 from curator.contract.run.run_folder import RunFolder
 from curator.runs import launch
-from train import tiny_base
+from train.tiny import base as tiny_base
 
 Frieze = Any
 FAKE = Path(__file__).parents[1] / "runs" / "fake_worker.py"

@@ -23,7 +23,7 @@ from curator.index.file import database
 from curator.index.tables.small_tables import Subset
 from curator.session.session import Session
 from curator.tags.table_text import keep
-from curator.tui.recipe_form import RecipeForm, change_remembered, remembered_form
+from curator.tui.text.recipe_form import RecipeForm, change_remembered, remembered_form
 from tests.inside import inside
 
 ROOT = Path(__file__).parents[2]

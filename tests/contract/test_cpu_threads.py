@@ -62,12 +62,13 @@ def test_what_the_user_set_stays(tmp_path: Path) -> None:
     ("module", "arguments"),
     [
         ("tag_models", ["job"]),
-        ("train.adapter_plan", []),
-        ("train.check_model", []),
-        ("train.convert_model", []),
-        ("train.tiny_base", []),
+        ("train.programs.adapter_plan", []),
+        ("train.programs.check_model", []),
+        ("train.programs.convert_model", []),
+        ("train.tiny.base", []),
         ("train.loop", []),  # what a run loads
-        ("train.verify_lora", []),
+        ("train.preview.samples", []),  # what the program that renders samples loads
+        ("train.programs.verify_lora", []),
     ],
 )
 def test_a_worker_sets_it_before_a_library_loads_openmp(module: str, arguments: list[str]) -> None:

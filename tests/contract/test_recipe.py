@@ -224,7 +224,10 @@ def test_set_takes_any_knob(text: str, name: str, value: Value) -> None:
     assert parse_set(text) == (name, value)
 
 
-@pytest.mark.parametrize("text", ["batch.size", "batch.sise=4", "batch.size=four", "sample.prompts=cat"])
+@pytest.mark.parametrize(
+    "text",
+    ["batch.size", "batch.sise=4", "batch.size=four", "sample.prompts=cat", "batch.size=" + "[" * 20_000],
+)
 def test_set_refuses_what_it_does_not_know(text: str) -> None:
     with pytest.raises(UserError, match="--set"):
         parse_set(text)

@@ -79,6 +79,8 @@ def test_rules_are_read() -> None:
     assert rule.values == {"kind": "lokr", "factor": 8, "full_matrix": True, "lr": 1e-5}
     assert rule.fits("lora_unet_down_blocks_0_attn2_to_q")
     assert not rule.fits("lora_unet_down_blocks_0_attn1_to_q")
+    endless = "[" * 20_000
+    assert parse_rule(f"* rank={endless}").values == {"rank": endless}
 
 
 def test_identity_is_of_knobs_that_change_weights() -> None:

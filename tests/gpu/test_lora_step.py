@@ -24,7 +24,7 @@ from train.families.load import load_family
 from train.objective.loss import sample_losses
 from train.objective.noise import sample_noise
 from train.objective.noise_schedule import add_noise
-from train.tiny_base import build, save
+from train.tiny.base import build, save
 
 pytestmark = [
     pytest.mark.gpu,

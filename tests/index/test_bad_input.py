@@ -180,4 +180,5 @@ def test_network_file_systems_are_refused(tmp_path: Path, folder: str, kind: str
 
 
 def test_no_mount_table_refuses_nothing(tmp_path: Path) -> None:
+    assert kind_of(tmp_path, tmp_path / "nothing") == ""
     refuse_network(tmp_path, tmp_path / "nothing")

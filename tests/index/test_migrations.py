@@ -122,7 +122,9 @@ def test_a_program_that_cannot_read_such_edits_refuses_the_index(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Collection.create(tmp_path).subsets.save(Subset("s", "1girl"))
-    monkeypatch.setattr("curator.index.schema.migrations.STEPS", STEPS[: STEPS.index(_edits_of_records)])
+    known = STEPS[: STEPS.index(_edits_of_records)]
+    monkeypatch.setattr("curator.index.schema.migrations.STEPS", known)
+    monkeypatch.setattr("curator.index.schema.opening.FORMAT", len(known))
     with pytest.raises(UserError, match="newer frieze"):
         Collection.open(tmp_path)
 

@@ -120,7 +120,7 @@ def _check_run(run: Path, manifest: Path, base: Path) -> None:
         samples = sum(span.samples for span in opened.spans)
     assert sum(step.images for step in steps) == 2 * samples
     lora = next(event for event in reversed(events) if isinstance(event, CheckpointSaved))
-    command = [sys.executable, "-m", "train.verify_lora", str(base), str(run / lora.path), "--json"]
+    command = [sys.executable, "-m", "train.programs.verify_lora", str(base), str(run / lora.path), "--json"]
     report = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     assert report["equal"]
     assert report["effect"] > 0

@@ -140,7 +140,8 @@ def with_metadata(path: Path, profile_bytes: int, text_bytes: int) -> str:
 
 
 @pytest.mark.parametrize(
-    "module", ["curator.scan.headers.header", "curator.scan.copies.appearance", "curator.tui.pictures"]
+    "module",
+    ["curator.scan.headers.header", "curator.scan.copies.appearance", "curator.tui.drawing.pictures"],
 )
 def test_large_profiles_and_texts_are_no_reason_to_leave_a_picture_out(tmp_path: Path, module: str) -> None:
     """Whichever part of the program opens it first: Pillow's limits are of the process."""

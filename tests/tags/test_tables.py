@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from curator.contract.errors import UserError
+from curator.tags.table_text import changes_of
 from curator.tags.tables import check, default_tables, keep_changes, read_changes, tables_of
 
 
@@ -55,3 +56,8 @@ def test_mistakes_name_the_place(tmp_path: Path, text: str, says: str) -> None:
     with pytest.raises(UserError) as error:
         read_changes(file)
     assert says in error.value.what
+
+
+def test_a_table_nested_without_end_is_a_mistake() -> None:
+    with pytest.raises(UserError):
+        changes_of("clean", "[clean]\nreplace = " + "[" * 20_000)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -24,7 +26,7 @@ from curator.contract.manifest.manifest import ManifestImage
 from curator.contract.manifest.writer import ManifestContent, write_manifest
 from curator.contract.recipe.toml_file import dump_recipe, load_recipe
 from curator.contract.run.event_log import read_events
-from curator.contract.run.events import Event
+from curator.contract.run.events import Event, StepDone
 from curator.contract.run.run_folder import RunFolder
 from train import quiet
 
@@ -204,8 +206,6 @@ def _empty_recipe(folder: Path) -> Path:
 @pytest.fixture
 def work() -> Callable[[RunFolder], int]:
     """Run a run in this process; the exit code. Signal handlers are put back."""
-    import signal
-
     from train.worker import work as run_worker
 
     numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -245,6 +245,23 @@ def start_worker() -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
 
 
 @pytest.fixture
+def kill_after(
+    start_worker: Callable[..., subprocess.Popen[bytes]], events_of: Callable[[RunFolder], list[Event]]
+) -> Callable[[RunFolder, int], None]:
+    """Start the worker of a run, and SIGKILL it as soon as a step is reported."""
+
+    def kill(run: RunFolder, step: int) -> None:
+        worker = start_worker(run)
+        while not any(isinstance(event, StepDone) and event.step >= step for event in events_of(run)):
+            assert worker.poll() is None, run.log_path.read_text()
+            time.sleep(0.02)
+        os.kill(worker.pid, signal.SIGKILL)
+        worker.wait()
+
+    return kill
+
+
+@pytest.fixture
 def events_of() -> Callable[[RunFolder], list[Event]]:
     return lambda run: read_events(run.events_path)[0]
 
@@ -252,8 +269,6 @@ def events_of() -> Callable[[RunFolder], list[Event]]:
 @pytest.fixture(autouse=True)
 def _signals_as_before():
     """A worker in this process takes signals for itself; the next test gets them back."""
-    import signal
-
     known = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     yield
     for each, handler in known.items():

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -34,26 +32,16 @@ def assert_equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
-def kill_after(run: RunFolder, events_of: Callable, worker, step: int) -> None:
-    """SIGKILL as soon as `step` is reported."""
-    while not any(isinstance(e, StepDone) and e.step >= step for e in events_of(run)):
-        assert worker.poll() is None, run.log_path.read_text()
-        time.sleep(0.02)
-    os.kill(worker.pid, signal.SIGKILL)
-    worker.wait()
-
-
 @pytest.mark.parametrize("model", ["tiny_model", "tiny_sdxl"])
 def test_killed_and_resumed_equals_uninterrupted(
-    request, make_run, work, start_worker, events_of, model
+    request, make_run, work, kill_after, start_worker, events_of, model
 ) -> None:
     """S079: kill -9 between two states, resume, and the LoRA is bit-equal; leftovers are carried over the kill."""
     sets = (*SETS, "batch.leftovers=carry", f"model.path={request.getfixturevalue(model)}")
     whole = make_run(*sets, name="whole")
     assert work(whole) == 0
     killed = make_run(*sets, name="killed")
-    worker = start_worker(killed)
-    kill_after(killed, events_of, worker, 5)
+    kill_after(killed, 5)
     assert killed.status() == "crashed"
     assert start_worker(killed).wait() == 0, killed.log_path.read_text()
     assert killed.status() == "finished"
@@ -67,7 +55,7 @@ def test_killed_and_resumed_equals_uninterrupted(
 
 @pytest.mark.parametrize("model", ["tiny_model", "tiny_sdxl"])
 def test_random_cuts_masks_weights_and_long_captions_resume_exactly(
-    request, make_run, frozen, work, start_worker, events_of, model
+    request, make_run, frozen, work, kill_after, start_worker, events_of, model
 ) -> None:
     """S079 with S025, S026, S040, S045: kept and live images in one batch, regularisation, mirrors, shuffling."""
     rules = CaptionRules(shuffle=True, trigger="(sls:1.3)", suffix="in a [very] long caption " * 18)
@@ -84,7 +72,7 @@ def test_random_cuts_masks_weights_and_long_captions_resume_exactly(
     whole = make_run(*sets, frozen=data, name="whole")
     assert work(whole) == 0
     killed = make_run(*sets, frozen=data, name="killed")
-    kill_after(killed, events_of, start_worker(killed), 5)
+    kill_after(killed, 5)
     assert start_worker(killed).wait() == 0, killed.log_path.read_text()
     assert_equal(weights(whole), weights(killed))
     told = [
@@ -110,12 +98,12 @@ EVERY_KIND = (
 )
 
 
-def test_every_kind_is_resumed_exactly(make_run, work, start_worker, events_of) -> None:
+def test_every_kind_is_resumed_exactly(make_run, work, kill_after, start_worker) -> None:
     """S079: kill -9 between two states; all kinds in one adapter, with modules that rest while others are trained."""
     whole = make_run(*SETS, *EVERY_KIND, name="whole")
     assert work(whole) == 0
     killed = make_run(*SETS, *EVERY_KIND, name="killed")
-    kill_after(killed, events_of, start_worker(killed), 5)
+    kill_after(killed, 5)
     assert start_worker(killed).wait() == 0, killed.log_path.read_text()
     assert_equal(weights(whole), weights(killed))
     kinds = {

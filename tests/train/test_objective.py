@@ -146,6 +146,7 @@ def test_perturbed_input() -> None:
     random = perturbed_noise(samples, noise, 1, Objective(ip_noise_gamma=0.5, ip_noise_random=True)) - noise
     shares = random.flatten(1).norm(dim=1) / more.flatten(1).norm(dim=1)
     assert torch.allclose(random, more * shares.view(-1, 1, 1, 1), atol=1e-5)
+    assert (float(shares.min()), float(shares.max())) == pytest.approx((0.0, 1.0), abs=0.03)
     assert float(shares.mean()) == pytest.approx(0.5, abs=0.06)
 
 

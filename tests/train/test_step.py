@@ -133,3 +133,25 @@ def test_only_the_adapter_moves(make_run) -> None:
     moved = [bool(module.tensors[UP].any()) for module in job.stepper.trained.modules]
     # attention over a single token (the middle of a 64 px image) has no use for queries and keys
     assert sum(moved) > 0.9 * len(moved)
+
+
+@pytest.mark.parametrize("model", ["tiny_model", "tiny_sdxl"])
+@pytest.mark.parametrize(
+    "sets", [("ema.decay=0.9",), ("trains=full", "ema.decay=0.9")], ids=["adapter", "full"]
+)
+def test_a_step_does_not_look_through_the_modules_of_the_unet(
+    request, make_run, monkeypatch, sets: tuple[str, ...], model: str
+) -> None:
+    """There are thousands in SDXL's, and the GPU waits meanwhile."""
+    job = prepared(make_run(*sets, f"model.path={request.getfixturevalue(model)}"))
+    batch = next(iter(job.data.reader.batches(0, 1)))
+    looked: list[torch.nn.Module] = []
+    walk = torch.nn.Module.named_modules
+
+    def named_modules(module: torch.nn.Module, *args: object, **named: object) -> object:
+        looked.append(module)
+        return walk(module, *args, **named)
+
+    monkeypatch.setattr(torch.nn.Module, "named_modules", named_modules)
+    job.stepper.take(batch)
+    assert not any(module is job.stepper.family.unet for module in looked)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from diffusers import DiffusionPipeline
 
 from curator.contract.recipe.adapter import Adapter
 from curator.contract.recipe.recipe import Optimizer
@@ -112,23 +113,28 @@ def test_weight_one_is_no_weight(model, max_tokens, caption) -> None:
     assert torch.equal(weighted.states, unweighted.states)
 
 
-def test_a_dropped_caption_is_an_empty_one(model, make_run, frozen) -> None:
-    """S020: what the UNet is told of it is what an empty prompt tells, marks and padding included, bit for bit."""
+def test_a_dropped_caption_is_an_empty_one(model, make_run, frozen, monkeypatch) -> None:
+    """S020: what the UNet hears in a step is what diffusers' own pipeline says of an empty prompt, padding included."""
     from curator.contract.caption.captions import CaptionRules
     from curator.contract.run.stop_signals import StopSignals
     from train.prepare.job import prepare
     from train.report import Reporter
 
     data = frozen(rules=CaptionRules(trigger="sls", caption_dropout=1.0), sizes=((64, 64),) * 2)
-    run = make_run(f"model.path={model}", "text.max_tokens=150", frozen=data)
-    job = prepare(run, lambda _: Reporter(None), StopSignals())
+    job = prepare(make_run(f"model.path={model}", frozen=data), lambda _: Reporter(None), StopSignals())
     items = next(job.data.reader.batches(0, 1)).items
     assert [item.caption for item in items] == ["", ""]
-    family = job.stepper.family
-    told = family.condition([item.caption for item in items], [item.framing for item in items])
-    empty = family.condition(["", ""], [SQUARE] * 2)
-    assert torch.equal(told.states, empty.states)
-    assert told.pooled is None or torch.equal(told.pooled, empty.pooled)
+    heard = []
+    monkeypatch.setattr(job.stepper.family, "predict", lambda *given: (heard.append(given[2]), given[0])[1])
+    job.stepper.losses(items)
+    (told,) = heard
+    pipeline = DiffusionPipeline.from_pretrained(str(model))
+    states, _, *pooled = pipeline.encode_prompt(
+        "", device="cpu", num_images_per_prompt=1, do_classifier_free_guidance=False
+    )
+    assert torch.allclose(told.states, states.expand(2, -1, -1), atol=1e-5)
+    assert bool(pooled) == (told.pooled is not None)
+    assert told.pooled is None or torch.allclose(told.pooled, pooled[0].expand(2, -1), atol=1e-5)
 
 
 @pytest.mark.parametrize("max_tokens", [75, 225])

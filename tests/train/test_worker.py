@@ -232,6 +232,25 @@ def test_two_signals_end_at_once(make_run, start_worker, events_of) -> None:
     assert run.status() == "stopped"
 
 
+def test_two_signals_in_an_import_raise_nothing_there(make_run, start_worker, tmp_path) -> None:
+    """A compiled library aborts the process when an exception crosses it: the module here does the same."""
+    run = make_run("length.steps=1")
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, signal, sys\n"
+        "class Compiled:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'torch':\n"
+        "            try:\n"
+        "                os.kill(os.getpid(), signal.SIGTERM)\n"
+        "                os.kill(os.getpid(), signal.SIGINT)\n"
+        "            except BaseException:\n"
+        "                os.abort()\n"
+        "sys.meta_path.insert(0, Compiled())\n"
+    )
+    assert start_worker(run, PYTHONPATH=str(tmp_path)).wait() == 130
+    assert run.status() == "stopped"
+
+
 def test_tensorboard_gets_the_numbers(make_run, work) -> None:
     """S076."""
     run = make_run("log.trackers=['tensorboard']", "length.steps=2")

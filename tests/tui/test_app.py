@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 
@@ -174,6 +173,5 @@ async def test_large_edits_reach_the_rows_when_nobody_types(drive, session, monk
         return waiting[0]
 
     monkeypatch.setattr(Upkeep, "fold", fold)
-    async with drive():
-        while waiting[0]:
-            await asyncio.sleep(0.02)
+    async with drive() as it:
+        await it.until(lambda: waiting[0] == 0)

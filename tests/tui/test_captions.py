@@ -16,7 +16,7 @@ from curator.contract.recipe.toml_file import load_recipe
 from curator.freeze.caption_walk import CaptionPreview, CaptionWalk, preview_caption, row_of, showings
 from curator.index.tables.small_tables import Subset
 from curator.tui.screens.captions import CaptionsScreen
-from curator.tui.training_words import said_lines
+from curator.tui.text.training_words import said_lines
 from curator.tui.widgets.lines import Lines
 from curator.tui.widgets.preview import Preview
 

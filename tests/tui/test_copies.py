@@ -11,8 +11,8 @@ from PIL import Image, ImageDraw
 from curator.index.changes.edits import AddTags, SetMark
 from curator.session.session import Session
 from curator.tui.background import AbandonedError
-from curator.tui.copy_groups import Likeness, about_copy, look_for, shown_copies
 from curator.tui.screens.copies import CopiesScreen
+from curator.tui.text.copy_groups import Likeness, about_copy, look_for, shown_copies
 from tests.inside import inside
 
 SIZES = [(80, 24), (120, 40)]

@@ -38,6 +38,7 @@ def test_any_tag_can_be_named(tag):
 def test_an_order_replaces_the_order():
     assert sorted_by("cat sort:width dog sort:-id", "-height") == "cat dog sort:-height"
     assert sorted_by("cat sort:width", "") == "cat"
+    assert sorted_by("- cat", "-width") == "- cat sort:-width"  # a tag named "-", and no "not"
     assert sort_of("cat sort:-width") == "-width"
     assert sort_of("cat") == ""
 
@@ -53,8 +54,11 @@ def test_a_filter_stays_a_filter(text):
         parse(text)
     except FilterError:
         return
-    for changed in (with_tag(text, "long hair", wanted=False), sorted_by(text, "-width")):
-        parse(changed)
+    changed = with_tag(text, "long hair", wanted=False)
+    assert "long_hair" in str(parse(changed).where)
+    in_order = sorted_by(text, "-width")
+    assert sort_of(in_order) == "-width"
+    assert parse(in_order).where == parse(text).where
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from curator.index.changes.edits import AddTags
 from curator.index.tables.small_tables import SavedFilter, Subset
 from curator.session.session import Session
 from curator.tui.app import FriezeApp
-from curator.tui.key_order import _is_at_rest
+from curator.tui.keyboard.key_order import _is_at_rest
 from curator.tui.screens import browse
 from curator.tui.widgets.filter_bar import FilterBar
 from curator.tui.widgets.line_list import LineList

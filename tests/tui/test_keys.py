@@ -10,7 +10,7 @@ from textual.message_pump import MessagePump
 
 from curator.contract.errors import UserError
 from curator.tui.app import FriezeApp
-from curator.tui.keymap import _TOGETHER, all_actions, keys_file, load_keymap
+from curator.tui.keyboard.keymap import _TOGETHER, all_actions, keys_file, load_keymap
 
 
 def write(text: str) -> Path:

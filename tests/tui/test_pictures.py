@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from curator.contract.buckets import BucketRule, place
-from curator.tui.picture_request import PictureRequest
-from curator.tui.pictures import draw_picture
+from curator.tui.drawing.picture_request import PictureRequest
+from curator.tui.drawing.pictures import draw_picture
 from tests import flat_pictures
 
 
@@ -75,7 +75,7 @@ def test_a_bad_file_says_why(tmp_path):
 
 
 def test_a_bomb_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("curator.tui.pictures.MAX_PIXELS", 100)
+    monkeypatch.setattr("curator.tui.drawing.pictures.MAX_PIXELS", 100)
     assert (
         "too large" in draw_picture(PictureRequest(saved(tmp_path, Image.new("L", (50, 50))), 8, 4)).problem
     )
@@ -135,5 +135,5 @@ def test_whatever_a_decoder_raises_is_a_reason(tmp_path: Path, monkeypatch: pyte
         raise IndexError
 
     path = saved(tmp_path, Image.new("RGB", (8, 8)))
-    monkeypatch.setattr("curator.tui.pictures._decode", broken)
+    monkeypatch.setattr("curator.tui.drawing.pictures._decode", broken)
     assert draw_picture(PictureRequest(path, 8, 8)).problem == "cannot be read: IndexError"

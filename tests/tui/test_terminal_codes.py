@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from textual import events
 
-from curator.tui.terminal_codes import TerminalCodes
+from curator.tui.keyboard.terminal_codes import TerminalCodes
 
 
 def parsed(*pieces: str) -> list[str]:

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from curator.contract.errors import UserError
 from curator.contract.recipe.fields import recipe_fields
 from curator.contract.recipe.toml_file import load_recipe, presets
 from curator.runs import launch
-from curator.tui.recipe_form import (
+from curator.tui.text.recipe_form import (
     RecipeForm,
     form_from,
     form_rows,
@@ -36,6 +37,11 @@ def test_changes_are_kept_over_another_preset_and_reset():
     assert dict(form.changes) == {"adapter.rank": 32}
     assert form_from({"adapter.rank": 32, "gone.field": 1}, "tiny-demo").recipe().adapter.rank == 32
     assert form.reset(rank).recipe() == load_recipe("sd15-lora")
+
+
+def test_a_value_nested_without_end_is_a_mistake():
+    with pytest.raises(UserError, match="rank"):
+        RecipeForm("sd15-lora").typed(recipe_fields()["adapter.rank"], "[" * 20_000)
 
 
 async def find(it, name: str) -> None:

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from curator.contract.errors import UserError
-from train.adapters.kinds.kind import Kind, Spec
 from train.adapters.kinds.table import KINDS
-from train.trained.trained import WeightGroup, Written, grouped
+from train.trained.trained import Written, grouped
 from train.weights.lora_file import Stored, write_lora
+
+if TYPE_CHECKING:
+    from train.adapters.kinds.kind import Kind, Spec
 
 
 class AdaptedModule:
@@ -65,18 +68,11 @@ class Adapter:
     def __init__(self, modules: Sequence[AdaptedModule], idle: Sequence[AdaptedModule] = ()) -> None:
         self.modules = modules
         self.idle = idle
-
-    @property
-    def groups(self) -> list[WeightGroup]:
-        return grouped((module.group, module.rate, tuple(module.tensors.values())) for module in self.modules)
-
-    @property
-    def weights(self) -> list[nn.Parameter]:
-        return [weight for group in self.groups for weight in group.weights]
-
-    @property
-    def trains_text(self) -> bool:
-        return any(not module.name.startswith("lora_unet_") for module in self.modules)
+        self.groups = grouped(
+            (module.group, module.rate, tuple(module.tensors.values())) for module in modules
+        )
+        self.weights = [weight for group in self.groups for weight in group.weights]
+        self.trains_text = any(not module.name.startswith("lora_unet_") for module in modules)
 
     def stepped(self) -> None:
         """Nothing follows them."""

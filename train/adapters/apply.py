@@ -1,12 +1,13 @@
 """Adapters as a change of weights: what a file says is added to the plain weights of a model.
 
 Our own reading of the file format, independent of the code that trains and of diffusers; the latter is compared in
-`train.verify_lora`.
+`train.programs.verify_lora`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -17,8 +18,10 @@ from train.adapters.adapter import Adapter, by_module
 from train.adapters.bundled import unbundled
 from train.adapters.key_styles import in_kohyas_names
 from train.adapters.reading import add_change
-from train.families.family import AdapterRoots
 from train.weights.ldm_names import unet_file_names
+
+if TYPE_CHECKING:
+    from train.families.family import AdapterRoots
 
 
 @torch.no_grad()

@@ -5,23 +5,25 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
 from curator.contract.errors import UserError
 from curator.contract.keyed import Purpose, key
-from curator.contract.recipe.adapter import Adapter as AdapterKnobs
 from curator.contract.recipe.adapter_rules import NONE, AdapterRule
-from curator.contract.recipe.recipe import Optimizer
 from curator.contract.text import visible
 from train.adapters.adapter import AdaptedModule, Adapter
 from train.adapters.kinds.ia3 import on_input
 from train.adapters.kinds.kind import Spec
 from train.adapters.kinds.table import KINDS
-from train.families.family import AdapterRoots
 from train.trained.rates import TEXT, TEXT_2, UNET, check_encoders, group_of
+
+if TYPE_CHECKING:
+    from curator.contract.recipe.adapter import Adapter as AdapterKnobs
+    from curator.contract.recipe.recipe import Optimizer
+    from train.families.family import AdapterRoots
 
 _TRANSFORMER = ("Transformer2DModel",)
 _CONVOLUTIONS = ("ResnetBlock2D", "Downsample2D", "Upsample2D")

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 
-from curator.contract.recipe.recipe import Recipe
 from train.adapters.attach import Wish, wishes
 from train.adapters.kinds.table import KINDS
-from train.families.family import AdapterRoots
 from train.weights.lora_file import DTYPES
+
+if TYPE_CHECKING:
+    from curator.contract.recipe.recipe import Recipe
+    from train.families.family import AdapterRoots
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import TYPE_CHECKING
 
-from curator.contract.epoch_plan import EpochPlan, Sample
-from curator.contract.manifest.manifest import Manifest
 from train.data.dataset import picture_of
 from train.data.images import Cut, LoadedSample, load_sample
-from train.data.quarantine import Quarantine
 from train.data.read_ahead import read_ahead
-from train.families.conditioning import Framing
+
+if TYPE_CHECKING:
+    from curator.contract.epoch_plan import EpochPlan, Sample
+    from curator.contract.manifest.manifest import Manifest
+    from train.data.quarantine import Quarantine
+    from train.families.conditioning import Framing
 
 
 @dataclass(frozen=True)

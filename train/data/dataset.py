@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from curator.contract.buckets import CropInputs, Size
 from curator.contract.caption.captions import CaptionParts, caption_of, without_chance
 from curator.contract.crops import crop_of, is_fixed
 from curator.contract.epoch_plan import Sample
 from curator.contract.keyed import Purpose, uniform
-from curator.contract.manifest.header import ManifestSubset
-from curator.contract.manifest.manifest import Manifest, ManifestImage
 from train.data.images import Cut, PictureFile
 from train.families.conditioning import Framing, framing_of
+
+if TYPE_CHECKING:
+    from curator.contract.buckets import CropInputs, Size
+    from curator.contract.manifest.header import ManifestSubset
+    from curator.contract.manifest.manifest import Manifest, ManifestImage
 
 _START = Sample(0, 0, 0)
 

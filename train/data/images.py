@@ -13,21 +13,23 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 import torch
 from PIL import Image, ImageOps, PngImagePlugin
 from torch import Tensor
 
-from curator.contract.buckets import Box, Placement, Resample, Size
 from curator.contract.errors import UserError
 from curator.contract.files.picture_file import read_picture
 from curator.contract.files.picture_limits import MAX_PIXELS, MAX_PNG_TEXT_BYTES, MAX_PNG_TEXTS_BYTES
 from curator.contract.flatten import on_white, opacity, upright
-from curator.contract.manifest.header import MaskMode
 from curator.contract.text import visible
 from train.data.masks import layer_of, mask_file_of, to_latent_size
+
+if TYPE_CHECKING:
+    from curator.contract.buckets import Box, Placement, Resample, Size
+    from curator.contract.manifest.header import MaskMode
 
 T = TypeVar("T")
 _DECODE_ERRORS = (

@@ -10,21 +10,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
 
-from curator.contract.buckets import Size
-from curator.contract.epoch_plan import Span
-from curator.contract.manifest.manifest import Manifest
-from train.data.batches import Item, Share
 from train.data.dataset import Picture, pictures_of
 from train.data.images import BadPictureError, LoadedSample, load_sample, to_model_range
-from train.data.quarantine import Quarantine
 from train.data.read_ahead import read_ahead
-from train.families.family import Family
 from train.families.vae import Moments
+
+if TYPE_CHECKING:
+    from curator.contract.buckets import Size
+    from curator.contract.epoch_plan import Span
+    from curator.contract.manifest.manifest import Manifest
+    from train.data.batches import Item, Share
+    from train.data.quarantine import Quarantine
+    from train.families.family import Family
 
 Key = tuple[int, bool]  # manifest row, mirrored
 _PIXELS_AT_ONCE = 8 * 512 * 512

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from curator.contract.epoch_plan import Span
 from curator.contract.errors import UserError
 from curator.contract.locations import EVENTS
 from train.data.images import BadPictureError
+
+if TYPE_CHECKING:
+    from curator.contract.epoch_plan import Span
 
 T = TypeVar("T")
 _LIMIT_SHARE = 0.01

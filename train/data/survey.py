@@ -6,13 +6,15 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from curator.contract.caption.prompt_weights import weights_problem
 from curator.contract.files.picture_file import picture_bytes
-from curator.contract.manifest.manifest import Manifest, ManifestImage
 from train.data.dataset import evenly_spread
 from train.data.masks import mask_file_of
+
+if TYPE_CHECKING:
+    from curator.contract.manifest.manifest import Manifest, ManifestImage
 
 _MOST_TAGS = 1000  # a subset; the rest would make the metadata larger than the weights
 _ALL_UP_TO = 50_000  # images: of more, as many as are soon looked at

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from curator.contract.manifest.header import ManifestHeader
 from curator.contract.recipe.checks import TrainingWarning
-from curator.contract.recipe.recipe import Recipe
 from curator.contract.text import visible
-from train.data.survey import Survey
+
+if TYPE_CHECKING:
+    from curator.contract.manifest.header import ManifestHeader
+    from curator.contract.recipe.recipe import Recipe
+    from train.data.survey import Survey
 
 
 def data_warnings(header: ManifestHeader, survey: Survey, recipe: Recipe) -> Iterator[TrainingWarning]:

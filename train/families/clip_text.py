@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +17,9 @@ from transformers import CLIPTokenizer
 
 from curator.contract.caption.clip_tokens import CLIP_VOCAB, TOKENS_A_CHUNK
 from curator.contract.caption.prompt_weights import Weighted, parse_weights
+
+if TYPE_CHECKING:
+    from curator.contract.recipe.recipe import Text
 
 TOKENS = TOKENS_A_CHUNK + 2  # with the start and the end mark
 
@@ -51,6 +54,11 @@ class TextRules:
 
 
 PLAIN_TEXT = TextRules()
+
+
+def rules_of(text: Text) -> TextRules:
+    """The rules of a recipe."""
+    return TextRules(text.weighted_captions, text.max_tokens)
 
 
 class TokenBatch(NamedTuple):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from curator.contract.buckets import Box, CropInputs, Placement, Size
 from curator.contract.crops import corner_told
+
+if TYPE_CHECKING:
+    from curator.contract.buckets import Box, CropInputs, Placement, Size
 
 
 @dataclass(frozen=True)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from curator.contract.base_model.family import read_json
 from curator.contract.base_model.prediction import Chosen
 from curator.contract.errors import UserError, did_you_mean
-from curator.contract.recipe.recipe import Model
 from train.families.base import ModelParts
 from train.families.clip_text import PLAIN_TEXT
-from train.families.family import Family
 from train.families.load import config_of
 from train.families.rows import FAMILIES, FamilyRow
 from train.models.empty import empty_text_encoder, empty_unet, empty_vae
+
+if TYPE_CHECKING:
+    from curator.contract.recipe.recipe import Model
+    from train.families.family import Family
 
 
 def empty_family(name: str, model: Model) -> Family:

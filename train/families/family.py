@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from torch import Tensor, nn
 from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
-from curator.contract.base_model.prediction import Prediction
-from train.families.clip_text import TextRules
-from train.families.conditioning import Conditioning, Framing
-from train.families.vae import Moments
+if TYPE_CHECKING:
+    from curator.contract.base_model.prediction import Prediction
+    from train.families.clip_text import TextRules
+    from train.families.conditioning import Conditioning, Framing
+    from train.families.vae import Moments
 
 TextEncoder = CLIPTextModel | CLIPTextModelWithProjection
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from diffusers import DDIMScheduler
 
@@ -14,15 +14,17 @@ from curator.contract.base_model.facts import BaseModelFacts, facts_of_file, fac
 from curator.contract.base_model.prediction import choose
 from curator.contract.errors import UserError
 from curator.contract.recipe.checks import TrainingWarning
-from curator.contract.recipe.recipe import Model
 from curator.contract.text import visible
-from train.families.base import ModelParts
 from train.families.clip_text import PLAIN_TEXT, TextRules
-from train.families.family import Family
 from train.families.rows import FAMILIES
 from train.models.hub import fetch_about, fetch_weights, parts_of
 from train.models.read import Told, read_folder, read_single_file
 from train.models.tensor_file import TensorFile, open_tensors
+
+if TYPE_CHECKING:
+    from curator.contract.recipe.recipe import Model
+    from train.families.base import ModelParts
+    from train.families.family import Family
 
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from diffusers import StableDiffusionPipeline, StableDiffusionXLPipeline
 from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
-from train.families.base import StableDiffusion
 from train.families.clip_text import clip_tokenizer
 from train.families.sd1 import Sd1
 from train.families.sd2 import Sd2
 from train.families.sdxl import Sdxl
+
+if TYPE_CHECKING:
+    from train.families.base import StableDiffusion
 
 _HERE = Path(__file__).parent
 

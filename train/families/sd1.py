@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from train.families import clip_text
 from train.families.base import StableDiffusion
-from train.families.clip_text import TextRules
 from train.families.conditioning import Conditioning, Framing
 from train.families.family import AdapterRoots, BaseFacts
+
+if TYPE_CHECKING:
+    from train.families.clip_text import TextRules
 
 
 class Sd1(StableDiffusion):
@@ -53,6 +56,8 @@ class Sd1(StableDiffusion):
     def _states(self, captions: Sequence[str], rules: TextRules) -> Tensor:
         ids, weights = clip_text.tokenize(self.tokenizers[0], captions, rules)
         (encoder,) = self.text_encoders
-        states = encoder(ids.to(self.unet.device), output_hidden_states=True).hidden_states[-self.clip_skip]
+        states = encoder(ids.to(self._a_weight.device), output_hidden_states=True).hidden_states[
+            -self.clip_skip
+        ]
         states = getattr(encoder, "text_model", encoder).final_layer_norm(states)
         return clip_text.joined(states, weights, rules)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from train.families.family import BaseFacts
 from train.families.sd1 import Sd1
+
+if TYPE_CHECKING:
+    from train.families.family import BaseFacts
 
 
 class Sd2(Sd1):

@@ -55,15 +55,15 @@ class Sdxl(StableDiffusion):
         second, said = self._read(1, captions)
         pooled = said.text_embeds[:: self.text.chunks]  # of the first chunks, and never weighted
         sizes = torch.tensor([framing.numbers for framing in framings], dtype=torch.float32)
-        return Conditioning(torch.cat([first, second], dim=-1), pooled, sizes.to(self.unet.device))
+        return Conditioning(torch.cat([first, second], dim=-1), pooled, sizes.to(self._a_weight.device))
 
     def _read(self, which: int, captions: Sequence[str]) -> tuple[Tensor, Any]:
         """The joined states of one encoder, and all it said of the single chunks."""
         ids, weights = clip_text.tokenize(self.tokenizers[which], captions, self.text)
-        said = self.text_encoders[which](ids.to(self.unet.device), output_hidden_states=True)
+        said = self.text_encoders[which](ids.to(self._a_weight.device), output_hidden_states=True)
         return clip_text.joined(said.hidden_states[-2], weights, self.text), said
 
     def _added(self, conditioning: Conditioning) -> dict[str, Tensor]:
         assert conditioning.pooled is not None
         assert conditioning.sizes is not None
-        return {"text_embeds": conditioning.pooled.to(self.unet.dtype), "time_ids": conditioning.sizes}
+        return {"text_embeds": conditioning.pooled.to(self._a_weight.dtype), "time_ids": conditioning.sizes}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from accelerate import init_empty_weights
 from diffusers import AutoencoderKL, UNet2DConditionModel
@@ -13,8 +13,10 @@ from transformers import CLIPTextConfig
 from curator.contract.base_model.family import read_json
 from curator.contract.errors import UserError
 from curator.contract.text import visible
-from train.families.family import TextEncoder
-from train.families.rows import TextPart
+
+if TYPE_CHECKING:
+    from train.families.family import TextEncoder
+    from train.families.rows import TextPart
 
 _UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, RuntimeError, OSError)
 

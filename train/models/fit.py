@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from curator.contract.errors import UserError
 from curator.contract.text import visible
-from train.models.layout import Layout, Place, Shape
 from train.models.tensor_file import TensorFile, widened
+
+if TYPE_CHECKING:
+    from train.models.layout import Layout, Place, Shape
 
 
 class _Found(NamedTuple):

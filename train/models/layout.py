@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from torch import Tensor, nn
 
 from curator.contract.base_model.facts import VAE_PREFIX
-from train.families.rows import TextPart
 from train.weights.ldm_names import ldm_path, ldm_places
 from train.weights.ldm_vae_names import is_attention_matrix, ldm_vae_name, old_diffusers_name
 from train.weights.open_clip_names import open_clip_place
+
+if TYPE_CHECKING:
+    from train.families.rows import TextPart
 
 UNET_PREFIX = "model.diffusion_model."
 TEXT_MODEL = "text_model."

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from curator.contract.base_model.check import check_has_vae
-from curator.contract.base_model.facts import BaseModelFacts
 from curator.contract.base_model.family import read_json
 from curator.contract.recipe.checks import TrainingWarning
 from curator.contract.text import visible
 from train.families.base import ModelParts
-from train.families.family import TextEncoder
-from train.families.rows import FamilyRow
 from train.models import layout
 from train.models.empty import empty_text_encoder, empty_unet, empty_vae
 from train.models.extras import told_of
@@ -23,6 +20,11 @@ from train.models.tensor_file import TensorFile, joined, open_tensors, scale_of,
 from train.models.tokenizers import read_tokenizer
 from train.models.vae_file import read_vae, refuse_foreign_vae
 from train.weights.open_clip_names import PROJECTION, layer_prefix
+
+if TYPE_CHECKING:
+    from curator.contract.base_model.facts import BaseModelFacts
+    from train.families.family import TextEncoder
+    from train.families.rows import FamilyRow
 
 
 @dataclass

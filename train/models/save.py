@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from curator.contract.base_model.family import read_json
 from curator.contract.base_model.prediction import V_MARK, ZERO_SNR_MARK
 from curator.contract.files.whole_files import drafted_file, drafted_folder
-from train.families.family import Family
 from train.families.rows import FAMILIES
 from train.models import layout
 from train.models.layout import Layout, Planned, planned
@@ -20,6 +19,9 @@ from train.models.tokenizers import write_tokenizer
 from train.weights.lora_file import DTYPES, Stored
 from train.weights.open_clip_names import layer_prefix
 from train.weights.tensor_writer import write_tensors
+
+if TYPE_CHECKING:
+    from train.families.family import Family
 
 PICKLE_SUFFIX = ".ckpt"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from transformers import CLIPTokenizer
 
@@ -12,7 +12,9 @@ from curator.contract.errors import UserError
 from curator.contract.recipe.checks import TrainingWarning
 from curator.contract.text import visible
 from train.families.clip_text import TOKENS
-from train.families.rows import TextPart
+
+if TYPE_CHECKING:
+    from train.families.rows import TextPart
 
 _FILES = (("tokenizer.json",), ("vocab.json", "merges.txt"))  # either is a whole tokenizer
 

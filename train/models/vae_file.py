@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from diffusers import AutoencoderKL
 
 from curator.contract.errors import UserError
 from curator.contract.text import visible
-from train.families.rows import FamilyRow
 from train.models import layout
 from train.models.empty import empty_vae
 from train.models.fit import fill
 from train.models.folder_files import files_of
 from train.models.tensor_file import joined, open_tensors
+
+if TYPE_CHECKING:
+    from train.families.rows import FamilyRow
 
 _LATENT_CHANNELS = 4
 

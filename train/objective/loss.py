@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from curator.contract.base_model.prediction import Prediction
-from curator.contract.recipe.objective import Huber, Objective
 from train.objective.noise_schedule import velocity
+
+if TYPE_CHECKING:
+    from curator.contract.base_model.prediction import Prediction
+    from curator.contract.recipe.objective import Huber, Objective
 
 
 def target_of(prediction: Prediction, latents: Tensor, noise: Tensor, alphas: Tensor) -> Tensor:

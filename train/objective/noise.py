@@ -7,14 +7,17 @@ offset of whole channels, several resolutions) are kohya-ss/sd-scripts', but dra
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from curator.contract.epoch_plan import Sample
 from curator.contract.keyed import Purpose, key, uniform
-from curator.contract.recipe.objective import Objective
+
+if TYPE_CHECKING:
+    from curator.contract.epoch_plan import Sample
+    from curator.contract.recipe.objective import Objective
 
 
 def keyed_normal(shape: Sequence[int], *parts: int) -> Tensor:

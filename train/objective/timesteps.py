@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from statistics import NormalDist
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from curator.contract.epoch_plan import Sample
 from curator.contract.keyed import Purpose, uniform
-from curator.contract.recipe.objective import Timesteps
+
+if TYPE_CHECKING:
+    from curator.contract.epoch_plan import Sample
+    from curator.contract.recipe.objective import Timesteps
 
 _SMALLEST = 2.0**-54  # half of what a draw is rounded to: 0 and 1 have no place on the normal curve
 

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import prod
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from curator.contract.base_model.prediction import Prediction
-from curator.contract.recipe.objective import Objective
+if TYPE_CHECKING:
+    from curator.contract.base_model.prediction import Prediction
+    from curator.contract.recipe.objective import Objective
 
 # The SNR of the last timestep of Stable Diffusion's own schedule: where a weight grows without end as the signal
 # goes, it grows no further than there.

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
 from curator.contract.errors import UserError
-from curator.contract.recipe.optimizer import Optimizer
 from curator.contract.text import visible
 from train.optim.packages import any_class
 from train.optim.table import ROWS, Groups
 from train.trained.trained import WeightGroup
+
+if TYPE_CHECKING:
+    from curator.contract.recipe.optimizer import Optimizer
 
 
 def make_optimizer(knobs: Optimizer, groups: Sequence[WeightGroup]) -> torch.optim.Optimizer:

@@ -8,13 +8,15 @@ import math
 import warnings
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from transformers.optimization import Adafactor
 
-from curator.contract.recipe.optimizer import Optimizer
 from train.optim.packages import class_of
+
+if TYPE_CHECKING:
+    from curator.contract.recipe.optimizer import Optimizer
 
 Groups = list[dict[str, Any]]
 Made = torch.optim.Optimizer

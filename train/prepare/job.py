@@ -8,17 +8,14 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
+from typing import TYPE_CHECKING
 
 from accelerate import Accelerator
 
 from curator.contract.locations import MODEL_HASHES
 from curator.contract.recipe.identity import knobs_of
-from curator.contract.recipe.recipe import Recipe
 from curator.contract.recipe.toml_file import load_recipe, values_of
 from curator.contract.run.events import RunStarted
-from curator.contract.run.run_folder import RunFolder, RunInfo
-from curator.contract.run.run_length import TrainingPlan
-from curator.contract.run.stop_signals import StopSignals
 from curator.contract.text import visible
 from train.checkpoints import Checkpoints
 from train.control import Control
@@ -29,10 +26,16 @@ from train.job import Job, Outputs, Process, TrainingData
 from train.prepare.load import load_latents
 from train.prepare.refuse import check_disk, open_sealed, warn_of_long_captions
 from train.prepare.stages import Material, load_trainable, make_reader, make_stepper, survey_material
-from train.report import Reporter
 from train.resume import Identity, State, newest_state
 from train.weights.metadata import Record
 from train.weights.model_hashes import hashes_beside
+
+if TYPE_CHECKING:
+    from curator.contract.recipe.recipe import Recipe
+    from curator.contract.run.run_folder import RunFolder, RunInfo
+    from curator.contract.run.run_length import TrainingPlan
+    from curator.contract.run.stop_signals import StopSignals
+    from train.report import Reporter
 
 
 def prepare(run: RunFolder, make_reporter: Callable[[bool], Reporter], signals: StopSignals) -> Job:

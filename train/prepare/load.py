@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
 import torch
 
-from curator.contract.recipe.recipe import Recipe
-from train.data.batches import BatchReader
 from train.data.latents import Latents, keep_latents
 from train.device import gather
-from train.families.clip_text import TextRules
-from train.families.family import Family
+from train.families.clip_text import rules_of
 from train.families.load import load_of_recipe
-from train.job import Process
 from train.trained.table import TRAINED
-from train.trained.trained import Trained
+
+if TYPE_CHECKING:
+    from curator.contract.recipe.recipe import Recipe
+    from train.data.batches import BatchReader
+    from train.families.family import Family
+    from train.job import Process
+    from train.trained.trained import Trained
 
 
 def load_model(
@@ -27,7 +30,7 @@ def load_model(
     Raises:
         UserError: there is no such model, or it cannot be trained by this recipe.
     """
-    family = load_of_recipe(recipe.model, _text_rules(recipe), warn)
+    family = load_of_recipe(recipe.model, rules_of(recipe.text), warn)
     row = TRAINED[recipe.trains]
     row.mark(family, recipe)
     half = recipe.precision.mixed == "bf16"
@@ -36,10 +39,6 @@ def load_model(
     if recipe.precision.gradient_checkpointing:
         family.use_gradient_checkpointing(text=trained.trains_text)
     return family, trained
-
-
-def _text_rules(recipe: Recipe) -> TextRules:
-    return TextRules(recipe.text.weighted_captions, recipe.text.max_tokens)
 
 
 def load_latents(reader: BatchReader, recipe: Recipe, family: Family, process: Process) -> Latents:

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from curator.contract.errors import UserError
 from curator.contract.manifest.digest import verify_files
 from curator.contract.manifest.manifest import Manifest, open_manifest
 from curator.contract.recipe.checks import bracket_warnings, recipe_warnings
-from curator.contract.recipe.objective import Objective
-from curator.contract.recipe.recipe import Recipe
-from curator.contract.run.run_folder import RunInfo
-from curator.contract.run.run_length import TrainingPlan
 from curator.contract.run.schedule_doubts import schedule_warnings
 from curator.contract.text import visible
 from train.data.dataset import evenly_spread, picture_of
 from train.data.survey import CountedManifest, Survey
 from train.data.warnings import data_warnings
-from train.families.family import BaseFacts, Family
-from train.report import Reporter
 from train.trained.embeddings import word_of
-from train.trained.trained import Trained
+
+if TYPE_CHECKING:
+    from curator.contract.recipe.objective import Objective
+    from curator.contract.recipe.recipe import Recipe
+    from curator.contract.run.run_folder import RunInfo
+    from curator.contract.run.run_length import TrainingPlan
+    from train.families.family import BaseFacts, Family
+    from train.report import Reporter
+    from train.trained.trained import Trained
 
 _CAPTIONS_CHECKED = 200
 _SPARE_BYTES = 50 * 2**20

@@ -6,26 +6,29 @@ None of them needs a run folder: a check before a run goes through those it is a
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from accelerate import Accelerator
 
-from curator.contract.manifest.manifest import Manifest
-from curator.contract.recipe.recipe import Recipe
 from curator.contract.run.run_length import TrainingPlan, plan_training
 from train.data.batches import BatchReader, Share
-from train.data.latents import Latents
 from train.data.quarantine import Quarantine
-from train.data.survey import Survey
-from train.families.family import Family
 from train.optim.optimizers import check_optimizer, make_optimizer
 from train.prepare.load import load_model
 from train.prepare.refuse import check_images, check_objective, check_word, warn
-from train.report import Reporter
 from train.step import Stepper
 from train.trained.ema import Averaged
 from train.trained.optimizer_average import averaged
-from train.trained.trained import Trained
+
+if TYPE_CHECKING:
+    from curator.contract.manifest.manifest import Manifest
+    from curator.contract.recipe.recipe import Recipe
+    from train.data.latents import Latents
+    from train.data.survey import Survey
+    from train.families.family import Family
+    from train.report import Reporter
+    from train.trained.trained import Trained
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from curator.contract.errors import UserError
 from curator.contract.exit_codes import ExitCode
-from curator.contract.recipe.recipe import Recipe
 from curator.contract.run.sample_job import SampleJob, image_name, read_sample_job
 from curator.contract.text import visible
 from train import quiet
-from train.asked import recipe_of
+from train.programs.asked import recipe_of
 
 if TYPE_CHECKING:
+    from curator.contract.recipe.recipe import Recipe
     from train.families.family import Family
     from train.preview.samples import Wanted
 
@@ -41,7 +41,6 @@ def render(job: SampleJob) -> None:
     Raises:
         UserError: a model or adapter cannot be loaded, or does not fit.
     """
-    quiet.before_imports()
     import torch  # noqa: PLC0415 (heavy imports wait until there is something to make)
 
     from train.preview.samples import make_picture, wanted_pictures, write_picture  # noqa: PLC0415
@@ -62,14 +61,12 @@ def render(job: SampleJob) -> None:
 def _loaded(recipe: Recipe, job: SampleJob, device: Any, weights: Any) -> Family:
     from train.adapters.apply import apply_adapter  # noqa: PLC0415
     from train.adapters.bundled import told_of, unbundled  # noqa: PLC0415
-    from train.families.clip_text import TextRules  # noqa: PLC0415
+    from train.families.clip_text import rules_of  # noqa: PLC0415
     from train.families.load import load_of_recipe  # noqa: PLC0415
     from train.trained.embeddings import add_embeddings  # noqa: PLC0415
     from train.weights.lora_file import read_lora  # noqa: PLC0415
 
-    family = load_of_recipe(
-        recipe.model, TextRules(recipe.text.weighted_captions, recipe.text.max_tokens), _warn
-    )
+    family = load_of_recipe(recipe.model, rules_of(recipe.text), _warn)
     for path, strength in job.adapters:
         tensors, _ = read_lora(Path(path))
         for doubt in told_of(unbundled(tensors)[1], visible(path)):

@@ -8,18 +8,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from PIL import Image, PngImagePlugin
 from torch import Tensor
 
 from curator.contract.files.whole_files import drafted_file
-from curator.contract.prompts.lines import Prompt
 from curator.contract.recipe.checks import read_sample_prompts
-from curator.contract.recipe.recipe import SamplePictures
 from train.families.conditioning import Conditioning, whole
-from train.families.family import Family
 from train.preview.samplers import advance, make_sampler
+
+if TYPE_CHECKING:
+    from curator.contract.prompts.lines import Prompt
+    from curator.contract.recipe.recipe import SamplePictures
+    from train.families.family import Family
 
 
 class SamplingStoppedError(Exception):

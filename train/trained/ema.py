@@ -9,14 +9,17 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from curator.contract.locations import RAW_WEIGHTS_SUFFIX
-from curator.contract.recipe.recipe import Ema
-from train.trained.trained import Trained, WeightGroup, Written
-from train.weights.lora_file import Stored
+
+if TYPE_CHECKING:
+    from curator.contract.recipe.recipe import Ema
+    from train.trained.trained import Trained, WeightGroup, Written
+    from train.weights.lora_file import Stored
 
 _PREFIX = "average."
 _UPDATES = "average updates"

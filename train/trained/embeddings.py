@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from tokenizers import AddedToken
@@ -21,14 +21,16 @@ from torch.nn import functional
 from transformers import CLIPTokenizer
 
 from curator.contract.errors import UserError
-from curator.contract.recipe.recipe import Embeddings, Recipe
 from curator.contract.text import visible
 from train.adapters.bundled import unbundled
 from train.families.clip_text import Expansion
-from train.families.family import Family
 from train.trained.text_layers import part_states, text_layers
 from train.trained.trained import WeightGroup, Written
 from train.weights.lora_file import Stored, read_lora, write_lora
+
+if TYPE_CHECKING:
+    from curator.contract.recipe.recipe import Embeddings, Recipe
+    from train.families.family import Family
 
 _GROUP = "embeddings"
 _FILE_NAMES = {1: ("emb_params",), 2: ("clip_l", "clip_g")}

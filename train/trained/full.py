@@ -10,19 +10,22 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from curator.contract.errors import UserError
 from curator.contract.files.picture_file import file_sha256
-from curator.contract.recipe.recipe import FullFinetune as FullKnobs
-from curator.contract.recipe.recipe import Optimizer, Recipe
-from train.families.family import Family
 from train.models.save import write_folder, write_single_file
 from train.trained.rates import check_encoders, group_of, parts
-from train.trained.trained import WeightGroup, Written, grouped
-from train.weights.lora_file import Stored
+from train.trained.trained import Written, grouped
+
+if TYPE_CHECKING:
+    from curator.contract.recipe.recipe import FullFinetune as FullKnobs
+    from curator.contract.recipe.recipe import Optimizer, Recipe
+    from train.families.family import Family
+    from train.weights.lora_file import Stored
 
 _EMBEDDINGS = ("token_embedding", "position_embedding")
 
@@ -33,21 +36,10 @@ class FullFinetune:
     def __init__(self, family: Family, knobs: FullKnobs, rates: Optimizer) -> None:
         self._family = family
         self._knobs = knobs
-        self._rates = rates
-
-    @property
-    def groups(self) -> list[WeightGroup]:
-        return grouped(
-            (*group_of(part, self._rates), (weight,)) for part, _, weight in _trained(self._family)
-        )
-
-    @property
-    def weights(self) -> list[nn.Parameter]:
-        return [weight for group in self.groups for weight in group.weights]
-
-    @property
-    def trains_text(self) -> bool:
-        return any(part != "unet" for part, _, _ in _trained(self._family))
+        self._trained = tuple(_trained(family))  # a walk through all modules takes a good part of a step
+        self.groups = grouped((*group_of(part, rates), (weight,)) for part, _, weight in self._trained)
+        self.weights = [weight for group in self.groups for weight in group.weights]
+        self.trains_text = any(part != "unet" for part, _, _ in self._trained)
 
     def stepped(self) -> None:
         """Nothing follows them."""
@@ -58,9 +50,7 @@ class FullFinetune:
 
     def state(self) -> dict[str, Tensor]:
         """Every trained weight by part and name; copies on the CPU."""
-        return {
-            f"{part}.{name}": weight.detach().cpu().clone() for part, name, weight in _trained(self._family)
-        }
+        return {f"{part}.{name}": weight.detach().cpu().clone() for part, name, weight in self._trained}
 
     @torch.no_grad()
     def load(self, state: Mapping[str, Tensor]) -> None:
@@ -69,7 +59,7 @@ class FullFinetune:
         Raises:
             UserError: other weights or other sizes.
         """
-        for part, name, weight in _trained(self._family):
+        for part, name, weight in self._trained:
             saved = state.get(f"{part}.{name}")
             if saved is None or saved.shape != weight.shape:
                 raise UserError(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from train.optim.optimizers import averages
-from train.trained.trained import Trained
+
+if TYPE_CHECKING:
+    from train.trained.trained import Trained
 
 
 class AtAverage:

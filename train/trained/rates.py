@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from curator.contract.errors import UserError
-from curator.contract.recipe.recipe import Optimizer
+
+if TYPE_CHECKING:
+    from curator.contract.recipe.recipe import Optimizer
 
 UNET, TEXT, TEXT_2 = "unet", "text", "text_2"
 

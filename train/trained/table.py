@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from curator.contract.recipe.recipe import Recipe
 from curator.contract.text import visible
 from train.adapters.apply import named_as_attached
 from train.adapters.attach import attach
 from train.adapters.bundled import told_of, unbundled
-from train.families.family import Family
 from train.trained.embeddings import add_embeddings
 from train.trained.full import FullFinetune, mark
-from train.trained.trained import Trained
 from train.weights.lora_file import read_lora
+
+if TYPE_CHECKING:
+    from curator.contract.recipe.recipe import Recipe
+    from train.families.family import Family
+    from train.trained.trained import Trained
 
 Warn = Callable[[str, str], None]
 

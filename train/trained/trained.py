@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from torch import Tensor, nn
 
-from train.weights.lora_file import Stored
+if TYPE_CHECKING:
+    from train.weights.lora_file import Stored
 
 
 @dataclass(frozen=True)

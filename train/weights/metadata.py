@@ -10,16 +10,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import PurePath
+from typing import TYPE_CHECKING
 
-from curator.contract.manifest.header import ManifestHeader
-from curator.contract.recipe.adapter import Adapter
-from curator.contract.recipe.recipe import Recipe
 from curator.contract.recipe.schedule import steps_of
-from curator.contract.run.run_folder import RunInfo
-from curator.contract.run.run_length import TrainingPlan
 from curator.contract.text import visible
-from train.data.survey import Survey
-from train.families.family import BaseFacts
+
+if TYPE_CHECKING:
+    from curator.contract.manifest.header import ManifestHeader
+    from curator.contract.recipe.adapter import Adapter
+    from curator.contract.recipe.recipe import Recipe
+    from curator.contract.run.run_folder import RunInfo
+    from curator.contract.run.run_length import TrainingPlan
+    from train.data.survey import Survey
+    from train.families.family import BaseFacts
 
 
 @dataclass(frozen=True)

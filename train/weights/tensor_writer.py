@@ -10,12 +10,15 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from train.models.layout import Planned
 from train.weights.file_hashes import LEGACY_DIGITS, legacy_hash
+
+if TYPE_CHECKING:
+    from train.models.layout import Planned
 
 _NAMES = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16"}
 _SHA256_ZEROS = "0" * 64

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
-    from curator.session.names import Names
+    from curator.session.images.names import Names
 
 _MOST = 100  # more are no help
 _LAST_WORD = re.compile(r"(.*?[\s(])?(-?)([^\s(]*)", re.DOTALL)

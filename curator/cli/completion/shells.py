@@ -14,9 +14,9 @@ from typer._click import Context
 from typer._click.shell_completion import _resolve_context, _resolve_incomplete
 from typer.core import TyperGroup
 
+from curator.cli.command_words import COMMANDS, COMPLETES
 from curator.cli.completion.candidates import Candidate, candidates
 from curator.cli.completion.typed_line import TypedLine, read_line
-from curator.cli.main import COMMANDS, COMPLETES
 from curator.cli.shared.typer_apps import built
 
 _LINE = "_FRIEZE_LINE"  # the command line up to the cursor

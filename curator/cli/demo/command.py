@@ -28,8 +28,8 @@ from curator.contract.text import visible
 if TYPE_CHECKING:
     from curator.contract.run.run_folder import RunFolder
     from curator.runs.fold import RunView
-    from curator.session.manifests import FrozenManifest
     from curator.session.session import Session
+    from curator.session.training.manifests import FrozenManifest
 
 _PROMPTS = (
     "coffee, cup, red cup",
@@ -97,7 +97,7 @@ def _refuse_other(folder: Path) -> None:
 
 
 def _stop_living_runs(folder: Path) -> None:
-    from curator.session.runs import Runs
+    from curator.session.training.runs import Runs
 
     for run in Runs(runs_folder(folder)).all():
         if run.is_alive:
@@ -128,7 +128,7 @@ def _make_base(manifest: Path, base: Path) -> None:
     """A tiny model with SD1's architecture that has seen the images just enough to draw blobs."""
     _step("base model", "SD1's architecture at a hundredth of its width; it first learns to draw blobs")
     steps = ("--vae-steps", "120", "--unet-steps", "150")
-    command = [sys.executable, "-m", "train.tiny_base", str(base), "--pictures", str(manifest), *steps]
+    command = [sys.executable, "-m", "train.tiny.base", str(base), "--pictures", str(manifest), *steps]
     said = ""
     with (
         _progress_bar() as show,
@@ -217,7 +217,7 @@ def _follow(run: RunFolder) -> None:
 
 
 def _verify(run: RunFolder, base: Path, seconds: float) -> Outcome:
-    from curator.session.runs import Runs
+    from curator.session.training.runs import Runs
 
     view = Runs.follow(run).poll()
     lora = run.path / view.checkpoints[-1].path
@@ -238,7 +238,7 @@ def _verify(run: RunFolder, base: Path, seconds: float) -> Outcome:
 
 
 def _verify_lora(base: Path, lora: Path) -> dict[str, float]:
-    command = [sys.executable, "-m", "train.verify_lora", str(base), str(lora), "--json"]
+    command = [sys.executable, "-m", "train.programs.verify_lora", str(base), str(lora), "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         complaint = done.stderr.strip().splitlines()

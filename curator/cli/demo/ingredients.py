@@ -36,7 +36,7 @@ def bring(folder: Path) -> None:
 
 def _make_model(base: Path) -> None:
     with drafted_folder(base) as draft:
-        command = [sys.executable, "-m", "train.tiny_base", str(draft)]
+        command = [sys.executable, "-m", "train.tiny.base", str(draft)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             said = (done.stderr or done.stdout).strip().splitlines()

@@ -65,8 +65,8 @@ def _draw(outcome: Outcome) -> None:
         return
     from rich.segment import Segment, Segments
 
-    from curator.tui.picture_request import PictureRequest
-    from curator.tui.pictures import draw_picture
+    from curator.tui.drawing.picture_request import PictureRequest
+    from curator.tui.drawing.pictures import draw_picture
 
     for row in (1, 2):
         paths = [outcome.run.path / sample[row] for sample in outcome.samples]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypedDict
 from curator.cli.schemas.words import FileReason, iso_time
 
 if TYPE_CHECKING:
-    from curator.session.edits import Commit
+    from curator.session.images.edits import Commit
 
 
 class EditCounts(TypedDict):

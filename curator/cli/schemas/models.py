@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, TypedDict
+from typing import Literal, NotRequired, TypedDict
 
 
 class ModelRow(TypedDict):
@@ -79,10 +79,10 @@ class JobRequest(TypedDict):
 
 
 class JobStarted(TypedDict):
-    """A job that was started: of how many images, and how many of these had answers."""
+    """A job that was started, or none where the model had answered for all of the images already."""
 
     schema: Literal["frieze/job-started/1"]
-    job: str
+    job: str | None
     model: str
     images: int
     answered: int
@@ -92,7 +92,6 @@ class ProposeReport(TypedDict):
     """What came of asking a model: `done` of `images` have its answers."""
 
     schema: Literal["frieze/propose/1"]
-    job: str | None
     model: str
     provider: str | None
     images: int
@@ -102,13 +101,16 @@ class ProposeReport(TypedDict):
 
 
 class ImageProposalsRow(TypedDict):
-    """What a model says of one image: triples of tag, class and probability, and a pair of rating and probability."""
+    """What a model says of one image: triples of tag, class and probability, and a pair of rating and probability.
+
+    Of a captioner there is the caption as well.
+    """
 
     id: int
     path: str
     tags: Sequence[Sequence[str | float]]
     rating: Sequence[str | float] | None
-    caption: str | None
+    caption: NotRequired[str]
 
 
 class LabelCount(TypedDict):
@@ -128,6 +130,6 @@ class AcceptReport(TypedDict):
     dry_run: bool
     commit: int | None
     unknown_tags: Sequence[str]
-    added: Mapping[str, int]
-    removed: Mapping[str, int]
-    left_out: Sequence[str]
+    tags_added: Mapping[str, int]
+    tags_removed: Mapping[str, int]
+    no_tags: Sequence[str]

@@ -15,7 +15,7 @@ from curator.contract.text import visible
 
 if TYPE_CHECKING:
     from curator.cli.shared.selection import Selection
-    from curator.session.edits import Edit
+    from curator.session.images.edits import Edit
     from curator.session.session import Session
 
 

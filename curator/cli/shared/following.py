@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from curator.contract.run.events import Event
     from curator.contract.run.run_folder import RunFolder
     from curator.runs.fold import RunView
-    from curator.session.runs import Follower
+    from curator.session.training.runs import Follower
 
 _LOOK_S = 0.5
 _FOOTER = "Ctrl-C leaves this dashboard; the run goes on"
@@ -30,7 +30,7 @@ def follow(run: RunFolder, *, as_json: bool = False) -> RunView:
     """
     from curator.contract.run.events import to_line
     from curator.runs.report import PlainReport
-    from curator.session.runs import Runs
+    from curator.session.training.runs import Runs
 
     follower = Runs.follow(run)
     try:

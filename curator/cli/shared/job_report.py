@@ -12,18 +12,17 @@ from curator.contract.locations import LOG
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
-    from curator.cli.schemas.models import JobRow
+    from curator.cli.schemas.models import FailedImage, JobRow
     from curator.contract.run.run_folder import RunFolder
-    from curator.session.proposals import JobView
+    from curator.session.images.proposals import JobView
     from curator.session.session import Session
 
 
 def watch_job(session: Session, job: RunFolder) -> JobView:
-    """Show how far a job is until it is over, and bring its answers in; the last view.
+    """Show how far a job is until it is over, and bring its answers in; the last view, which `tell_end` judges.
 
     Raises:
         KeyboardInterrupt: with the words that say how to come back.
-        UserError: it failed, crashed or was stopped.
     """
     name = visible(job.path.name)
     view = None
@@ -40,7 +39,6 @@ def watch_job(session: Session, job: RunFolder) -> JobView:
     for sentence in damaged:
         say(sentence)
     assert view is not None  # `until_over` gives one at least
-    tell_end(view)
     return view
 
 
@@ -65,6 +63,11 @@ def tell_end(view: JobView) -> None:
         raise UserError(f"the job {name} was stopped after {counted(view.done)}", again, ExitCode.RUN_STOPPED)
 
 
+def failed_images(view: JobView) -> list[FailedImage]:
+    """The images that could not be used, as scripts get them."""
+    return [{"path": path, "reason": reason} for path, reason in view.failed]
+
+
 def job_row(view: JobView) -> JobRow:
     """What scripts get of a job."""
     return {
@@ -74,7 +77,7 @@ def job_row(view: JobView) -> JobRow:
         "provider": view.device or None,
         "images": view.total,
         "done": view.done,
-        "failed": [{"path": path, "reason": reason} for path, reason in view.failed],
+        "failed": failed_images(view),
         "images_per_s": view.images_per_s,
         "seconds_left": view.eta_s,
     }

@@ -19,7 +19,7 @@ _MARK = b"\xef\xbb\xbf"  # of UTF-8, which some editors put first
 
 def called(source: str) -> str:
     """What messages call a list: `stdin`, or its file."""
-    return "stdin" if source == STDIN else visible(source)
+    return "stdin" if source == STDIN else visible(source) or "''"
 
 
 @contextmanager

@@ -73,7 +73,7 @@ def in_any_case() -> Generator[None]:
     except OSError as error:
         if error.errno not in (errno.EPIPE, errno.ENOSPC):
             raise
-        held_back.append(error)
+        held_back[:] = [error]
 
 
 def say(line: str) -> None:

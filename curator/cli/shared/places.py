@@ -21,10 +21,10 @@ from curator.contract.locations import (
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
-    from curator.session.manifests import Manifests
-    from curator.session.names import Names
-    from curator.session.runs import Runs
+    from curator.session.images.names import Names
     from curator.session.session import Session
+    from curator.session.training.manifests import Manifests
+    from curator.session.training.runs import Runs
 
 COLLECTION_VARIABLE = "FRIEZE_COLLECTION"  # names the collection where --collection does not
 
@@ -104,7 +104,7 @@ def opened_together() -> Generator[None]:
 @contextmanager
 def opened_names(given: Path | None) -> Generator[Names]:
     """The names in the collection a command works on, for one that lists nothing else."""
-    from curator.session.names import open_names
+    from curator.session.images.names import open_names
 
     with open_names(collection_folder(given)) as names:
         yield names
@@ -112,7 +112,7 @@ def opened_names(given: Path | None) -> Generator[Names]:
 
 def runs_of(given: Path | None) -> Runs:
     """The runs of the collection; outside of one, those of the folder `runs` here."""
-    from curator.session.runs import Runs
+    from curator.session.training.runs import Runs
 
     if given is None and enclosing_collection(Path.cwd()) is None:
         return Runs(runs_folder(Path.cwd()))
@@ -121,7 +121,7 @@ def runs_of(given: Path | None) -> Runs:
 
 def manifests_of(given: Path | None) -> Manifests:
     """The manifests of the collection; outside of one, those of the folder `manifests` here."""
-    from curator.session.manifests import Manifests
+    from curator.session.training.manifests import Manifests
 
     folder = enclosing_collection(Path.cwd()) if given is None else given
     return Manifests(manifests_folder(folder or Path.cwd()))

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from curator.cli.schemas.runs import RunReport, RunRow
     from curator.contract.run.run_folder import RunFolder
     from curator.runs.fold import RunView
-    from curator.session.runs import RunSummary
+    from curator.session.training.runs import RunSummary
 
 
 def run_lines(summary: RunSummary, view: RunView) -> Iterator[str]:

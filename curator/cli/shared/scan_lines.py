@@ -10,7 +10,7 @@ from curator.contract.text import visible
 if TYPE_CHECKING:
     from curator.cli.schemas.collection import ScanReport as Report
     from curator.cli.schemas.words import FileReason
-    from curator.session.images import ScanReport
+    from curator.session.images.images import ScanReport
 
 _COUNTS = ("added", "changed", "moved", "missing", "returned", "reread", "unchanged")
 _SHOWN = 20  # files with the same warning

@@ -22,11 +22,14 @@ from curator.contract.text import visible
 if TYPE_CHECKING:
     from pyroaring import BitMap
 
-    from curator.session.images import NamedImages, Result
+    from curator.session.images.images import NamedImages, Result
     from curator.session.session import Session
 
 _NAMES = "ids or paths of images"
 _HINT = "give ids or paths of images, one a line, as 'frieze ls --ids' prints them"
+_HINT_NULL = (
+    "give them NUL-separated, as 'frieze ls -0' prints them, or leave --null out if they are one a line"
+)
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ class Selection:
             say(f"{where} is empty, so there is no image to work on")
         for what in _told(where, named):
             if not named.images:
-                raise UserError(what, _HINT)
+                raise UserError(what, _HINT_NULL if self.is_null else _HINT)
             self._tell(what)
         return named.images
 

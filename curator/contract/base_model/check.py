@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from curator.contract.base_model.facts import BaseModelFacts, facts_at
 from curator.contract.base_model.family import FAMILIES
 from curator.contract.base_model.prediction import choose
 from curator.contract.errors import UserError
-from curator.contract.recipe.checks import TrainingWarning
 from curator.contract.recipe.recipe import Model
 from curator.contract.text import visible
+
+if TYPE_CHECKING:
+    from curator.contract.recipe.checks import TrainingWarning
 
 
 def check_base_model(model: Model) -> list[TrainingWarning]:

@@ -12,13 +12,15 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from curator.contract.caption.tag_brackets import escaped
 from curator.contract.caption.wildcards import expanded, reaching_over
-from curator.contract.epoch_plan import Sample
 from curator.contract.errors import UserError
 from curator.contract.keyed import Purpose, kept_by, key, key_from, share_of, shuffled_by
+
+if TYPE_CHECKING:
+    from curator.contract.epoch_plan import Sample
 
 
 @dataclass(frozen=True)

@@ -15,15 +15,17 @@ import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from curator.contract.buckets import BucketRule, Size
 from curator.contract.files.picture_file import file_sha256, picture_bytes
-from curator.contract.manifest.block import Block
 from curator.contract.manifest.header import ManifestSubset, Provenance, stored_subset
-from curator.contract.manifest.manifest import Manifest
 from curator.contract.manifest.seal import changed, verify_seal
-from curator.contract.manifest.span_rows import Part
+
+if TYPE_CHECKING:
+    from curator.contract.buckets import BucketRule, Size
+    from curator.contract.manifest.block import Block
+    from curator.contract.manifest.manifest import Manifest
+    from curator.contract.manifest.span_rows import Part
 
 _LENGTHS = struct.Struct("<5Q")
 

@@ -14,16 +14,18 @@ from collections.abc import Iterator
 from functools import cached_property
 from itertools import starmap
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from curator.contract.buckets import Placement, Size
 from curator.contract.caption.captions import CaptionParts
-from curator.contract.epoch_plan import Span
 from curator.contract.manifest.block import DAMAGE, LEAST_ROW_BYTES, ROWS, Block, PackedRow, unpacked
 from curator.contract.manifest.file import ManifestFile, damaged, open_file
 from curator.contract.manifest.header import ManifestHeader, read_header
 from curator.contract.manifest.signs import FIRST, GAP, MOST, SURROGATES
 from curator.contract.manifest.span_rows import Part, checked_parts, spans_of
+
+if TYPE_CHECKING:
+    from curator.contract.epoch_plan import Span
 
 
 class ManifestImage(NamedTuple):

@@ -11,20 +11,22 @@ from dataclasses import asdict, dataclass
 from itertools import count, islice
 from os import fsencode
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote
 
-from curator.contract.buckets import BucketRule, Size
 from curator.contract.errors import UserError
 from curator.contract.files.whole_files import TakenError, drafted_file
 from curator.contract.manifest.block import Block, PackedRow, image_view, packed
 from curator.contract.manifest.digest import Digest, provenance_json
 from curator.contract.manifest.header import FORMAT, VERSION, ManifestSubset, Provenance, stored_subset
-from curator.contract.manifest.manifest import ManifestImage
 from curator.contract.manifest.seal import seal
 from curator.contract.manifest.signs import decode_numbers, encode_number
 from curator.contract.manifest.span_rows import Part, PartGatherer
 from curator.contract.text import visible
+
+if TYPE_CHECKING:
+    from curator.contract.buckets import BucketRule, Size
+    from curator.contract.manifest.manifest import ManifestImage
 
 _SCHEMA = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;

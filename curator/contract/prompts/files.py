@@ -35,8 +35,9 @@ def read_prompts(path: Path) -> list[ReadPrompt]:
             f"there is no file of prompts at {visible(str(path))}", "give one with a prompt a line"
         ) from error
     except (OSError, ValueError) as error:
+        why = (isinstance(error, OSError) and error.strerror) or str(error)
         raise UserError(
-            f"the prompts in {visible(str(path))} cannot be read: {visible(str(error))}",
+            f"the prompts in {visible(str(path))} cannot be read: {visible(why)}",
             "give a text file in UTF-8",
         ) from error
     entries = {".toml": _of_toml, ".json": _of_json}.get(path.suffix.lower(), _of_text)
@@ -81,7 +82,7 @@ def _of_toml(text: str, name: str) -> Iterator[ReadPrompt]:
     """`[prompt]` with what all share, and a `[[prompt.subset]]` each."""
     try:
         table = tomllib.loads(text).get("prompt")
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise UserError(f"{name} is no TOML: {visible(str(error))}", "mend the line it names") from error
     subsets = table.get("subset") if isinstance(table, dict) else None
     if not isinstance(subsets, list):

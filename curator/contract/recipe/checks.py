@@ -11,12 +11,12 @@ from curator.contract.errors import UserError
 from curator.contract.prompts.lines import SMALLEST_SIDE_PX, ReadPrompt, read_line
 from curator.contract.recipe.fields import recipe_fields, value_of
 from curator.contract.recipe.rate_checks import check_rates, rate_doubts
-from curator.contract.recipe.recipe import Recipe, SamplePictures
 from curator.contract.recipe.sections import check_sections
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
     from curator.contract.manifest.manifest import Manifest
+    from curator.contract.recipe.recipe import Recipe, SamplePictures
 
 
 class _Idle(NamedTuple):

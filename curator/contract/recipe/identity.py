@@ -7,9 +7,12 @@ later version changes does not reach a run, whose recipe is complete.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from curator.contract.recipe.fields import Value, active_fields, recipe_fields, value_of
-from curator.contract.recipe.recipe import Recipe
+
+if TYPE_CHECKING:
+    from curator.contract.recipe.recipe import Recipe
 
 # Where files lie, what is written, watched or kept, and how it is computed: none of it changes a weight. What the
 # model's files hold is told by their fingerprint.

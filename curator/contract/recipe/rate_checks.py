@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from curator.contract.errors import UserError
 from curator.contract.recipe.fields import recipe_fields, value_of
-from curator.contract.recipe.recipe import Recipe
 from curator.contract.text import visible
+
+if TYPE_CHECKING:
+    from curator.contract.recipe.recipe import Recipe
 
 _LEVEL = ("constant", "constant_with_warmup")
 _USUAL = (0.1, 10.0)  # what a recipe's rates are beside a rate that is found

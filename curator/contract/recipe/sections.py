@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from curator.contract.errors import UserError, did_you_mean
 from curator.contract.recipe.adapter import Adapter
 from curator.contract.recipe.adapter_rules import NONE, AdapterRule
 from curator.contract.recipe.fields import Need, active_fields, checked, recipe_fields, value_of
 from curator.contract.recipe.knobs import ANY_CLASS, is_class_name
-from curator.contract.recipe.recipe import Recipe
 from curator.contract.text import visible
+
+if TYPE_CHECKING:
+    from curator.contract.recipe.recipe import Recipe
 
 _RULE_KEYS = ("rank", "alpha", "rank_stabilized")
 _RATE = "lr"

@@ -81,7 +81,7 @@ def _value(raw: str, default: Value) -> object:
     try:
         given = tomllib.loads(f"value = {raw}")
         return given["value"] if len(given) == 1 else raw
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         return raw
 
 

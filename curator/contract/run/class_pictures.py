@@ -1,7 +1,7 @@
 """The job of making regularisation images with a base model (row S046): a file in their folder.
 
-The curator writes `job.json`; `python -m train.class_pictures FOLDER` makes what is missing, each image with its
-caption beside it, and records every one in `made.jsonl`. Stopped and started again, it goes on where it was.
+The curator writes `job.json`; `python -m train.programs.class_pictures FOLDER` makes what is missing, each image with
+its caption beside it, and records every one in `made.jsonl`. Stopped and started again, it goes on where it was.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from curator.contract.buckets import Size
+from curator.contract.buckets import Size  # noqa: TC001 (`checked` reads the annotations of the job)
 from curator.contract.errors import UserError
 from curator.contract.files.json_data import checked, read_object, to_json
 from curator.contract.files.whole_files import replace_file

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from curator.contract.epoch_plan import EpochPlan, Span
-from curator.contract.recipe.recipe import Recipe
+
+if TYPE_CHECKING:
+    from curator.contract.recipe.recipe import Recipe
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from curator.contract.recipe.checks import TrainingWarning
-from curator.contract.recipe.recipe import Recipe
 from curator.contract.recipe.schedule import Schedule, steps_of
+
+if TYPE_CHECKING:
+    from curator.contract.recipe.recipe import Recipe
 
 _HAS_CYCLES = ("cosine_with_restarts", "cosine_with_min_lr")
 

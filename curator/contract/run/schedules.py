@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from curator.contract.recipe.optimizer import Adafactor
-from curator.contract.recipe.recipe import Recipe
 from curator.contract.recipe.schedule import Schedule, steps_of
+
+if TYPE_CHECKING:
+    from curator.contract.recipe.optimizer import Adafactor
+    from curator.contract.recipe.recipe import Recipe
 
 _TIMESCALE = 10_000  # steps; inverse_sqrt's where there is no warm-up
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
+from collections.abc import Callable, Generator
 from types import FrameType
 
 
@@ -11,6 +13,7 @@ class StopSignals:
 
     def __init__(self) -> None:
         self.count = 0
+        self._leave: Callable[[], None] | None = None
 
     @property
     def asked(self) -> bool:
@@ -30,7 +33,18 @@ class StopSignals:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
+    @contextlib.contextmanager
+    def leaving_by(self, leave: Callable[[], None]) -> Generator[None]:
+        """Where no exception may rise, as in the import of compiled libraries, a second signal calls `leave`."""
+        self._leave = leave
+        try:
+            yield
+        finally:
+            self._leave = None
+
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         self.count += 1
         if self.at_once:
+            if self._leave is not None:
+                self._leave()
             raise KeyboardInterrupt

@@ -6,11 +6,14 @@ import hashlib
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from curator.contract.errors import UserError
 from curator.contract.files.picture_file import file_sha256
-from curator.contract.tagging.job import TaggingJob
 from curator.contract.text import visible
+
+if TYPE_CHECKING:
+    from curator.contract.tagging.job import TaggingJob
 
 _TRANSFORMERS_WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 _OF_NO_EFFECT = {"about", "licence", "balance", "thresholds", "more_files", "repo", "url", "family"}

@@ -17,7 +17,7 @@ from curator.contract.errors import UserError
 from curator.contract.files.json_data import checked, object_of, read_object, to_json
 from curator.contract.files.regular_file import open_regular, read_regular
 from curator.contract.files.whole_files import drafted_file, replace_file
-from curator.contract.tagging.zoo import Kind, ModelRow
+from curator.contract.tagging.zoo import Kind, ModelRow  # noqa: TC001 (`checked` reads the annotations of the job)
 from curator.contract.text import visible
 
 JOB, IMAGES, LABELS, PARTS = "job.json", "images.jsonl", "labels.json", "parts"

@@ -158,7 +158,7 @@ def _own() -> dict[str, ModelRow]:
         return {name: _row(name, about) for name, about in tables.items()}
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         why = (isinstance(error, OSError) and error.strerror) or str(error)
         raise UserError(
             f"{visible(str(file))} cannot be used: {visible(why)}", "mend it, or move it away"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from pyroaring import BitMap
@@ -22,12 +23,14 @@ from curator.freeze.checks.captions import (
 from curator.freeze.checks.files import lost_files, masks, unnamed_faces
 from curator.freeze.checks.finding import Finding, PictureFilters
 from curator.freeze.members import NO_SIZE, SURPLUS, Members
-from curator.freeze.preview import FreezePreview
-from curator.freeze.reader import FreezeReader
-from curator.freeze.spec import FreezeSpec
 from curator.index.changes.changes import id_array
-from curator.index.collection import Collection
 from curator.index.sets.bitmaps import of_array, of_mask
+
+if TYPE_CHECKING:
+    from curator.freeze.preview import FreezePreview
+    from curator.freeze.reader import FreezeReader
+    from curator.freeze.spec import FreezeSpec
+    from curator.index.collection import Collection
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 from pyroaring import BitMap
@@ -13,10 +13,12 @@ from curator.contract.errors import UserError
 from curator.filter.evaluate import select
 from curator.filter.tokens import in_quotes
 from curator.freeze.members import NO_SIZE, Members
-from curator.freeze.reader import FreezeReader
-from curator.freeze.spec import FreezeSpec
 from curator.index.changes.changes import id_array
-from curator.index.tables.small_tables import Subset
+
+if TYPE_CHECKING:
+    from curator.freeze.reader import FreezeReader
+    from curator.freeze.spec import FreezeSpec
+    from curator.index.tables.small_tables import Subset
 
 _LONGEST = 100_000  # characters of a filter that names images by number
 _FREE, _SIZED = "-mark:reject", "width>=1 height>=1"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +17,14 @@ from curator.contract.errors import UserError
 from curator.contract.manifest.block import NARROW, ROWS, SIGNS, WIDE, Block
 from curator.contract.manifest.signs import MOST, WIDE_BITS, encode_numbers
 from curator.contract.manifest.span_rows import Part
-from curator.freeze.bucket_table import BucketTable
-from curator.freeze.packing.pieces import PackedBytes, Pieces
 from curator.freeze.packing.tag_codes import TagCodes, code_points
-from curator.freeze.packing.tags import PackedTags
-from curator.freeze.spec import FreezeSpec, Shown
 from curator.placement.crops import scaled
+
+if TYPE_CHECKING:
+    from curator.freeze.bucket_table import BucketTable
+    from curator.freeze.packing.pieces import PackedBytes, Pieces
+    from curator.freeze.packing.tags import PackedTags
+    from curator.freeze.spec import FreezeSpec, Shown
 
 Numbers = NDArray[Any]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 from curator.contract.caption.captions import CaptionRules, split_caption
 from curator.contract.manifest.signs import encode_numbers
 from curator.freeze.packing.pieces import PieceJoiner, Pieces
-from curator.freeze.packing.tag_codes import TagCodes
+
+if TYPE_CHECKING:
+    from curator.freeze.packing.tag_codes import TagCodes
 
 Numbers = NDArray[Any]
 

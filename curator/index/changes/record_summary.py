@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from curator.contract.text import visible
 from curator.index.changes.record_paths import ABSENT, Path, Record, differing, value_at
-from curator.index.changes.records import Key
+
+if TYPE_CHECKING:
+    from curator.index.changes.records import Key
 
 _KINDS: Mapping[str, str] = {
     "subset": "subset {}",

@@ -6,6 +6,8 @@ Tags added, removed and moved reach bitmaps and counts here; their rows follow w
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from curator.index.changes.changes import (
     Arrived,
     CaptionsReplaced,
@@ -25,8 +27,10 @@ from curator.index.changes.records import unpacked, write
 from curator.index.editing import texts
 from curator.index.editing.effects import Effects, effects_of
 from curator.index.editing.fold import fold_images
-from curator.index.editing.store import Store
 from curator.index.sets.columns import COUNTS
+
+if TYPE_CHECKING:
+    from curator.index.editing.store import Store
 
 
 def apply(store: Store, change_set: ChangeSet) -> None:

@@ -8,8 +8,10 @@ collection after writing compacts the rest.
 from __future__ import annotations
 
 from itertools import islice
+from typing import TYPE_CHECKING
 
-from curator.index.editing.store import Store
+if TYPE_CHECKING:
+    from curator.index.editing.store import Store
 
 LARGE_BYTES = 1 << 20
 _BITMAPS, _COUNTS, _PARTS = 20, 25, 2  # of one portion: about a millisecond

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from pyroaring import BitMap
 
-from curator.index.changes.changes import Change
 from curator.index.editing import texts
-from curator.index.editing.store import Store
+
+if TYPE_CHECKING:
+    from curator.index.changes.changes import Change
+    from curator.index.editing.store import Store
 
 ROWS_PER_PIECE = 5000
 AT_ONCE = 1000  # an edit of up to so many images is folded in its own transaction

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pyroaring import BitMap
 
 from curator.index.changes.changes import Arrived, Change, FilesSeen, id_array
 from curator.index.editing.effects import effects_of
 from curator.index.editing.store import Store
-from curator.index.file.database import Database
 from curator.index.sets.bitmaps import Flag
 from curator.index.sets.columns import COUNTS
+
+if TYPE_CHECKING:
+    from curator.index.file.database import Database
 
 
 def open_store(database: Database) -> Store:

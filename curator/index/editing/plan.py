@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
+from typing import TYPE_CHECKING
 
 import numpy as np
 from pyroaring import BitMap
@@ -40,12 +41,14 @@ from curator.index.changes.edits import (
     SetMark,
 )
 from curator.index.editing.describe import describe
-from curator.index.editing.snapshot import Snapshot
 from curator.index.sets.bitmaps import Flag
 from curator.index.tags.new_tags import NewTags
 from curator.index.tags.tag_blob import encode_many
 from curator.index.tags.tag_names import each_once, folded
-from curator.index.tags.tag_table import Tag
+
+if TYPE_CHECKING:
+    from curator.index.editing.snapshot import Snapshot
+    from curator.index.tags.tag_table import Tag
 
 
 def plan(edit: Edit, known: Snapshot) -> ChangeSet:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,10 +26,12 @@ from curator.index.changes.edits import (
     SetMark,
 )
 from curator.index.editing import texts
-from curator.index.editing.store import Store
 from curator.index.sets.bitmaps import Flag, bitmap_of
 from curator.index.sets.columns import COUNTS
 from curator.index.tags.tag_table import Tag
+
+if TYPE_CHECKING:
+    from curator.index.editing.store import Store
 
 _FEW = 5000  # so many names of tags, most of them several times, are not worth reading all that there are
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pyroaring import BitMap
 
-from curator.index.changes.changes import Change
 from curator.index.editing.journal_table import JournalTable
 from curator.index.editing.pending import Pending
-from curator.index.file.database import Database
 from curator.index.sets.bitmaps import Bitmaps, Flag
 from curator.index.sets.columns import Columns
 from curator.index.sets.write_buffer import WriteBuffer
 from curator.index.tags.tag_table import TagTable
+
+if TYPE_CHECKING:
+    from curator.index.changes.changes import Change
+    from curator.index.file.database import Database
 
 
 class Store:

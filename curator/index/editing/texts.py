@@ -7,14 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
+from typing import TYPE_CHECKING
 
 import numpy as np
 from pyroaring import BitMap
 
 from curator.contract import varint
-from curator.index.editing.store import Store
 from curator.index.tags.tag_blob import Numbers, count_many
 from curator.index.tags.tag_rows import TagRows
+
+if TYPE_CHECKING:
+    from curator.index.editing.store import Store
 
 _BATCH = 500
 ROWS_AT_ONCE = 5000

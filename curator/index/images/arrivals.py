@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
 from curator.index.changes.changes import Arrived, id_array
-from curator.index.editing.store import Store
 from curator.index.file.import_lock import ImportLock
-from curator.index.images.new_images import ImageBatch
 from curator.index.sets.bitmap_file import CHUNK_BITS
 from curator.index.sets.bitmaps import Flag, of_array
 from curator.index.sets.columns import COUNTS
 from curator.index.tags.tag_rows import TagRows
+
+if TYPE_CHECKING:
+    from curator.index.editing.store import Store
+    from curator.index.images.new_images import ImageBatch
 
 Ints = NDArray[np.int64]
 Keys = NDArray[np.uint64]  # tag << 32 | image

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from pyroaring import BitMap
 
 from curator.contract.errors import UserError
-from curator.contract.progress import Progress
 from curator.index.editing.journal_table import REBUILT
-from curator.index.editing.store import Store
 from curator.index.images.contents import content_key
 from curator.index.schema.faults import WAY_BACK, page_and_row_faults
 from curator.index.sets.bitmap_file import CHUNK_BITS, span_of
 from curator.index.sets.bitmaps import FIRST_TAG, Flag, of_array
 from curator.index.sets.columns import COUNTS, TYPES, Numbers
 from curator.index.tags.tag_rows import TagRows
+
+if TYPE_CHECKING:
+    from curator.contract.progress import Progress
+    from curator.index.editing.store import Store
 
 _NUMBERS = ("width", "height", "file_bytes", "mtime_ns", "format")
 

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pyroaring import BitMap
 
 from curator.index.changes.changes import FilesSeen
 from curator.index.editing import texts
-from curator.index.editing.store import Store
 from curator.index.file.paths import from_blob, last_part, to_blob
 from curator.index.images.contents import candidates, content_key, with_prefix
 from curator.index.images.image_facts import FORMATS, FileFacts, ImageRow, KnownFile, format_number
 from curator.index.images.sidecar_table import SidecarTable
 from curator.index.sets.bitmaps import Flag
-from curator.index.tags.tag_blob import Numbers
 from curator.index.tags.tag_rows import TagRows
+
+if TYPE_CHECKING:
+    from curator.index.editing.store import Store
+    from curator.index.tags.tag_blob import Numbers
 
 _ROW = """SELECT i.id, i.path, r.path, i.sha256, i.file_bytes, i.width, i.height, i.mtime_ns, i.format,
     t.caption, t.tags

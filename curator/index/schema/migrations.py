@@ -12,7 +12,6 @@ from curator.contract.errors import UserError
 from curator.contract.text import visible
 from curator.index.changes.changes import Renamed, touched
 from curator.index.changes.packing import unpack
-from curator.index.file.database import Database
 from curator.index.schema.version import format_of
 from curator.index.schema.views import VIEWS
 from curator.index.sets.columns import PART_BITS, Columns
@@ -21,6 +20,8 @@ from curator.index.tags.tag_names import folded
 
 if TYPE_CHECKING:
     import sqlite_utils
+
+    from curator.index.file.database import Database
 
 
 def migrate(database: Database) -> None:

@@ -11,14 +11,16 @@ import array
 import sqlite3
 from collections.abc import Iterable, Mapping
 from enum import IntEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
 from curator.index.sets.bitmap_file import TAG_BITS, BitmapFile, split
-from curator.index.sets.write_buffer import Change, WriteBuffer
+
+if TYPE_CHECKING:
+    from curator.index.sets.write_buffer import Change, WriteBuffer
 
 MAX_TAGS = 1 << TAG_BITS
 

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from curator.index.file.database import Database
 from curator.index.sets.bitmap_file import CHUNK_BITS, TAG_BITS
 from curator.index.sets.columns import KEY_BITS, PART_BITS
+
+if TYPE_CHECKING:
+    from curator.index.file.database import Database
 
 # (query for the highest key, query that reads a span whole, keys a span): what filters need first, then rows
 _TABLES = (

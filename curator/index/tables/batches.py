@@ -6,10 +6,13 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from operator import itemgetter
+from typing import TYPE_CHECKING
 
-from curator.index.changes.commit import Commit
-from curator.index.tables.small_tables import Settings
 from curator.index.undo.journal import Journal, summary
+
+if TYPE_CHECKING:
+    from curator.index.changes.commit import Commit
+    from curator.index.tables.small_tables import Settings
 
 _SETTING = "undo.batches"  # [first, last] commit of each
 

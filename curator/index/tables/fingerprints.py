@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
-from curator.index.file.database import Database
+if TYPE_CHECKING:
+    from curator.index.file.database import Database
 
 _AT_ONCE = 500
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pyroaring import BitMap
 
-from curator.index.file.database import Database
 from curator.index.file.paths import from_blob, to_blob
+
+if TYPE_CHECKING:
+    from curator.index.file.database import Database
 
 RESCAN = -1  # a time no folder has
 

@@ -10,12 +10,13 @@ import secrets
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from curator.index.file.database import Database
+if TYPE_CHECKING:
+    from curator.index.file.database import Database
 
 PART_BITS = 14
 TYPES: Mapping[str, str] = {"post": "<i8", "rating": "u1", "score": "<i4", "fav": "<i4", "posted": "<i8"}

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pyroaring import BitMap
 
 from curator.contract.errors import UserError
 from curator.contract.text import visible
-from curator.index.changes.record_paths import Record
 from curator.index.changes.records import BYTES, read
 from curator.index.editing.describe import images_in_words
-from curator.index.file.database import Database
-from curator.index.tables.record_edits import RecordEdits
+
+if TYPE_CHECKING:
+    from curator.index.changes.record_paths import Record
+    from curator.index.file.database import Database
+    from curator.index.tables.record_edits import RecordEdits
 
 
 @dataclass(frozen=True)

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from curator.index.changes.changes import ChangeSet, RecordChanged
-from curator.index.changes.edits import Commit
-from curator.index.changes.record_paths import Record
 from curator.index.changes.record_summary import described_change
 from curator.index.changes.records import Key, packed
-from curator.index.file.database import Database
-from curator.index.undo.journal import Journal
+
+if TYPE_CHECKING:
+    from curator.index.changes.edits import Commit
+    from curator.index.changes.record_paths import Record
+    from curator.index.file.database import Database
+    from curator.index.undo.journal import Journal
 
 _BY = "you"
 

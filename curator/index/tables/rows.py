@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from curator.contract.buckets import CropMode
 from curator.contract.caption.captions import CaptionRules
 from curator.index.tables.listed import Quarantined as Quarantined  # noqa: PLC0414 (named from here beside subsets)
 from curator.index.tables.listed import SavedFilter as SavedFilter  # noqa: PLC0414 (named from here beside subsets)
 
 if TYPE_CHECKING:  # who only names a subset loads none of it
+    from curator.contract.buckets import CropMode
     from curator.contract.manifest.header import MaskMode
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from pyroaring import BitMap
 
-from curator.index.file.database import Database
+if TYPE_CHECKING:
+    from curator.index.file.database import Database
 
 
 class RuleTags:

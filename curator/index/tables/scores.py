@@ -10,13 +10,16 @@ import re
 import secrets
 import sqlite3
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from curator.contract.errors import UserError, did_you_mean
 from curator.contract.text import visible
-from curator.index.editing.store import Store
+
+if TYPE_CHECKING:
+    from curator.index.editing.store import Store
 
 PART_BITS = 14
 NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")

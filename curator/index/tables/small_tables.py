@@ -16,15 +16,15 @@ from curator.contract.buckets import CROP_MODES
 from curator.contract.caption.captions import CaptionRules
 from curator.contract.errors import UserError, did_you_mean
 from curator.contract.text import visible
-from curator.index.changes.record_paths import Record
 from curator.index.changes.records import ALIASES_CHANGE_COUNTER, Key, key_of_name, read, read_all
-from curator.index.file.database import Database
 from curator.index.file.paths import to_blob
 from curator.index.tables.listed import quarantined_files, saved_filters
 from curator.index.tables.rows import Quarantined, SavedFilter, Subset
 
 if TYPE_CHECKING:  # who only names a subset loads none of it
     from curator.index.changes.edits import Commit
+    from curator.index.changes.record_paths import Record
+    from curator.index.file.database import Database
     from curator.index.tables.record_edits import RecordEdits
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from curator.index.editing.store import Store
+from typing import TYPE_CHECKING
+
 from curator.index.tables.fingerprints import Fingerprints
 from curator.index.tables.folders import FolderTable
 from curator.index.tables.metadata import Metadata
@@ -12,7 +13,10 @@ from curator.index.tables.rule_tags import RuleTags
 from curator.index.tables.scores import Scores
 from curator.index.tables.small_tables import Aliases, Quarantine, SavedFilters, Settings, SubsetTable
 from curator.index.tables.tag_search import TagSearch
-from curator.index.undo.journal import Journal
+
+if TYPE_CHECKING:
+    from curator.index.editing.store import Store
+    from curator.index.undo.journal import Journal
 
 
 class Tables:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from curator.index.tables.small_tables import Aliases
+from typing import TYPE_CHECKING
+
 from curator.index.tags.tag_lookup import TagLookup
-from curator.index.tags.tag_table import Tag, TagTable
+
+if TYPE_CHECKING:
+    from curator.index.tables.small_tables import Aliases
+    from curator.index.tags.tag_table import Tag, TagTable
 
 
 class TagSearch:

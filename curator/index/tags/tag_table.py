@@ -5,18 +5,20 @@ from __future__ import annotations
 import secrets
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from curator.contract.errors import UserError
-from curator.index.changes.changes import NewTag
 from curator.index.sets.bitmaps import FIRST_TAG, MAX_TAGS
 from curator.index.sets.write_buffer import FEW, WriteBuffer
 from curator.index.tags.new_tags import GENERAL, NewTags
 from curator.index.tags.tag import Tag
 from curator.index.tags.tag_names import check_name, folded, glob_of
+
+if TYPE_CHECKING:
+    from curator.index.changes.changes import NewTag
 
 _GENERATION = (
     "tag generation"  # a setting with a new token for each change of names and classes, so caches know

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence, Set
+from typing import TYPE_CHECKING
 
 from pyroaring import BitMap
 
@@ -28,7 +29,9 @@ from curator.index.changes.changes import (
     TagsReplaced,
 )
 from curator.index.changes.records import Key, independent_changes, unpacked
-from curator.index.tags.tag_table import TagTable
+
+if TYPE_CHECKING:
+    from curator.index.tags.tag_table import TagTable
 
 # no tag's name holds a line break
 ORDER, CAPTION, MARK, CLASS = "\norder", "\ncaption", "\nmark", "\nclass"

@@ -13,6 +13,7 @@ import time
 from collections.abc import Collection, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from pyroaring import BitMap
 
@@ -24,9 +25,11 @@ from curator.index.changes.packing import unpack
 from curator.index.editing.apply import apply
 from curator.index.editing.fold import fold_or_defer
 from curator.index.editing.journal_table import REBUILT
-from curator.index.editing.store import Store
 from curator.index.undo.commit_rows import COMMIT_COLUMNS, EDIT, commit_of, count_commits, newest_commits
 from curator.index.undo.revert import RevertResult, revert
+
+if TYPE_CHECKING:
+    from curator.index.editing.store import Store
 
 _REACHES = """SELECT id FROM journal INDEXED BY idx_journal_images
     WHERE kind = 'edit' AND first_image <= ? AND last_image >= ?"""  # by the index alone: rows hold large changes

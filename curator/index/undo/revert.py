@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
+from typing import TYPE_CHECKING
 
 from pyroaring import BitMap
 
@@ -18,10 +19,12 @@ from curator.index.changes.changes import Change, RecordChanged, TagChange, TagM
 from curator.index.changes.packing import unpack, unpack_near
 from curator.index.editing.apply import apply
 from curator.index.editing.fold import fold_images
-from curator.index.editing.store import Store
 from curator.index.undo.conflicts import Names, Touches, symmetric_difference, touches_of, union
 from curator.index.undo.later_rows import later_rows, renamed_since, rows_of_commit
 from curator.index.undo.reverted_change import CommitRow, Skipped, reverted_change, tags_of
+
+if TYPE_CHECKING:
+    from curator.index.editing.store import Store
 
 
 @dataclass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,13 +29,15 @@ from curator.index.changes.changes import (
     rows_of,
 )
 from curator.index.editing import texts
-from curator.index.editing.store import Store
 from curator.index.sets.bitmaps import of_array
 from curator.index.tags.new_tags import NewTags
 from curator.index.tags.tag_blob import decode_many, encode_many
 from curator.index.undo.conflicts import CAPTION, CLASS, MARK, ORDER, Names, Touches, is_of_tags, reordered
 from curator.index.undo.reverted_record import reverted_record
 from curator.index.undo.tag_merge import merged_tags
+
+if TYPE_CHECKING:
+    from curator.index.editing.store import Store
 
 Noted = tuple[BitMap, NDArray[np.uint32]]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from curator.contract.buckets import BucketRule, Placement
 from curator.contract.caption.captions import CaptionParts
@@ -19,10 +19,12 @@ from curator.contract.manifest.digest import provenance_json
 from curator.contract.manifest.header import buckets_of, provenance_of, rule_of, stored_subset, subset_of
 from curator.contract.manifest.manifest import Manifest, ManifestImage, open_manifest
 from curator.contract.manifest.writer import ManifestContent, write_manifest
-from curator.contract.progress import Progress
 from curator.contract.text import visible
 from curator.interop.dumps.json_stream import json_lines
 from curator.interop.manifests.walked import walked
+
+if TYPE_CHECKING:
+    from curator.contract.progress import Progress
 
 FORMAT = "frieze-manifest-jsonl"
 VERSION = 1

@@ -10,13 +10,16 @@ import json
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from curator.contract.caption.captions import SEPARATOR, CaptionParts, CaptionRules, with_escaped_tags
-from curator.contract.manifest.header import ManifestSubset
-from curator.contract.manifest.manifest import Manifest
-from curator.contract.progress import Progress
 from curator.interop.manifests.placed_files import export_folder, place, placed_name, refuse_tars
 from curator.interop.manifests.walked import walked
+
+if TYPE_CHECKING:
+    from curator.contract.manifest.header import ManifestSubset
+    from curator.contract.manifest.manifest import Manifest
+    from curator.contract.progress import Progress
 
 KEEP = "|||"
 

@@ -8,13 +8,16 @@ import shutil
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from curator.contract.errors import UserError
 from curator.contract.files.picture_file import open_picture, picture_bytes, tar_of
 from curator.contract.files.whole_files import TakenError, drafted_folder
 from curator.contract.locations import EXPORT_MARKER
-from curator.contract.manifest.manifest import Manifest, ManifestImage
 from curator.contract.text import visible
+
+if TYPE_CHECKING:
+    from curator.contract.manifest.manifest import Manifest, ManifestImage
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 

@@ -7,14 +7,16 @@ import json
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from curator.contract.caption.captions import SEPARATOR, CaptionParts
 from curator.contract.errors import UserError
-from curator.contract.manifest.manifest import Manifest, ManifestImage
-from curator.contract.progress import Progress
 from curator.interop.manifests.placed_files import export_folder, place, placed_name
 from curator.interop.manifests.walked import walked
+
+if TYPE_CHECKING:
+    from curator.contract.manifest.manifest import Manifest, ManifestImage
+    from curator.contract.progress import Progress
 
 _ROWS = 5000
 

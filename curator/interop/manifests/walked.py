@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from curator.contract.manifest.manifest import Manifest, ManifestImage
-from curator.contract.progress import Progress
+if TYPE_CHECKING:
+    from curator.contract.manifest.manifest import Manifest, ManifestImage
+    from curator.contract.progress import Progress
 
 _TELL_EVERY = 500
 

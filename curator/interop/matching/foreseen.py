@@ -5,17 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from curator.contract.files.picture_file import tar_of
 from curator.contract.files.regular_file import read_regular
 from curator.index.images.sidecar_names import KINDS, kind_of, sidecar_name
 from curator.interop.folders import entries, is_picture
-from curator.interop.matching.matcher import Matcher
 from curator.interop.matching.names import spellings
-from curator.interop.matching.records import Record
 from curator.scan.sidecars.beside import SidecarNames, is_sidecar
 from curator.scan.sidecars.sidecar import MAX_BYTES, Sidecar, merged_annotations, read_sidecar
+
+if TYPE_CHECKING:
+    from curator.interop.matching.matcher import Matcher
+    from curator.interop.matching.records import Record
 
 Words = tuple[
     dict[int, tuple[str, ...]], dict[int, str]

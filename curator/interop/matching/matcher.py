@@ -6,17 +6,19 @@ import array
 import os
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
-from curator.index.collection import Collection
 from curator.index.file.paths import last_part
 from curator.index.sets.bitmaps import Flag
 from curator.interop.matching.names import spellings
-from curator.interop.matching.records import Record
+
+if TYPE_CHECKING:
+    from curator.index.collection import Collection
+    from curator.interop.matching.records import Record
 
 _MD5 = re.compile(r"(?:^|[_-])([0-9a-f]{32})(?:[_.-]|$)")
 _SHA = re.compile(r"[0-9a-f]{64}")

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from curator.index.tables.metadata import PostFacts
+if TYPE_CHECKING:
+    from curator.index.tables.metadata import PostFacts
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from curator.contract.errors import UserError
 from curator.contract.text import visible
@@ -21,7 +21,9 @@ from curator.index.tables.metadata import PostFacts
 from curator.interop.matching.foreseen import ExpectedImages, ImageMatcher
 from curator.interop.matching.matcher import Matcher
 from curator.interop.matching.records import Dropped, Record, Row
-from curator.interop.plan import ImportPlan
+
+if TYPE_CHECKING:
+    from curator.interop.plan import ImportPlan
 
 BATCH = 1 << 15  # rows: they bring tens of thousands of tags, each of whose images are written once a batch
 KEPT = "kept"

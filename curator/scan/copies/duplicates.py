@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,10 +18,12 @@ from curator.contract.errors import UserError, did_you_mean
 from curator.contract.text import visible
 from curator.filter.fields import is_score, score_name
 from curator.index.changes.changes import id_array
-from curator.index.collection import Collection
 from curator.index.sets.bitmaps import Flag
 from curator.index.sets.columns import COUNTS
 from curator.scan.copies.near import MAX_DISTANCE, near_pairs
+
+if TYPE_CHECKING:
+    from curator.index.collection import Collection
 
 Best = Literal["size", "score", "fav", "bytes"]
 BEST: tuple[Best, ...] = get_args(Best)

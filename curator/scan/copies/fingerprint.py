@@ -9,13 +9,15 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from curator.contract.progress import Progress
-from curator.index.collection import Collection
 from curator.scan.copies.appearance import FINGERPRINTING, Fingerprint, Pictures
 from curator.scan.places import parent_folders
 from curator.scan.readers.readers import Readers
+
+if TYPE_CHECKING:
+    from curator.contract.progress import Progress
+    from curator.index.collection import Collection
 
 _PIECE = 32  # images a question
 _SEARCHED = 4096  # images at once of which it is found out whether they were looked at

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from pyroaring import BitMap
 
 from curator.index.changes.changes import id_array
 from curator.index.changes.edits import Annotations, Edit, EditGroup, Rewrite, SetMark
-from curator.index.collection import Collection
 from curator.index.editing.describe import images_in_words
 from curator.index.sets.bitmaps import Flag
 from curator.index.tags.tag_names import each_once, folded
 from curator.scan.copies.duplicates import Group, ranking
+
+if TYPE_CHECKING:
+    from curator.index.collection import Collection
 
 _READ = 5000
 

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from curator.contract.files.picture_file import has_picture
-from curator.index.collection import Collection
 
 if TYPE_CHECKING:
     from curator.contract.progress import Progress
+    from curator.index.collection import Collection
 
 
 def clear_failed_fingerprints(collection: Collection, paths: Iterable[str]) -> None:

@@ -5,19 +5,22 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from pyroaring import BitMap
 
 from curator.contract.files.picture_file import has_picture
-from curator.index.collection import Collection
 from curator.index.images.images import FileFacts
 from curator.index.tables.folders import RESCAN, FolderState
 from curator.scan.copies.relook import clear_failed_fingerprints
-from curator.scan.entering.folder_read import FolderRead, ReadImage
 from curator.scan.entering.new_images import NewImages, NewImageWriter
 from curator.scan.entering.resync import Resync
 from curator.scan.places import Places, parent_folders
 from curator.scan.report import ScanReport
+
+if TYPE_CHECKING:
+    from curator.index.collection import Collection
+    from curator.scan.entering.folder_read import FolderRead, ReadImage
 
 _Same = Mapping[bytes, list[tuple[int, str, bool]]]  # of contents, the images that have them
 

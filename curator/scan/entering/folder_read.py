@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pyroaring import BitMap
 
-from curator.scan.places import Known, Place
 from curator.scan.readers.reading import NOTHING_READ, Answer, Wanted
 from curator.scan.sidecars.sidecar import Sidecar
+
+if TYPE_CHECKING:
+    from curator.scan.places import Known, Place
 
 
 class FolderRead(NamedTuple):

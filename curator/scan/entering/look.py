@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from curator.index.images.sidecar_names import sidecar_name
-from curator.scan.find import Folder
-from curator.scan.places import Known
-from curator.scan.readers.reading import Before, Span, Wanted
+
+if TYPE_CHECKING:
+    from curator.scan.find import Folder
+    from curator.scan.places import Known
+    from curator.scan.readers.reading import Before, Span, Wanted
 
 _NEVER: Before = (-1, -1, {"": (-1, -1)})  # as no file is: all is read
 

@@ -5,20 +5,23 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 import numpy as np
 from pyroaring import BitMap
 
 from curator.contract.errors import UserError
 from curator.index.bulk_import import BulkImport
-from curator.index.collection import Collection
 from curator.index.images.images import format_number
 from curator.index.images.new_images import ImageBatch
-from curator.index.images.sidecar_table import StateFields
-from curator.scan.entering.folder_read import FolderRead
-from curator.scan.readers.reading import FactsFields
 from curator.scan.sidecars.sidecar import Sidecar, SidecarFields, merged_annotations
 from curator.scan.sidecars.state import state_of
+
+if TYPE_CHECKING:
+    from curator.index.collection import Collection
+    from curator.index.images.sidecar_table import StateFields
+    from curator.scan.entering.folder_read import FolderRead
+    from curator.scan.readers.reading import FactsFields
 
 _SOURCE = "scan"
 _SEEN_S = 10.0

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from curator.index.changes.edits import Annotations, Rewrite
-from curator.index.collection import Collection
 from curator.index.images.sidecar_names import kind_of, sidecar_name
 from curator.index.images.sidecar_table import SidecarState
 from curator.index.images.text_digest import is_free, text_digest
-from curator.scan.entering.folder_read import FolderRead, ReadImage
-from curator.scan.report import ScanReport
 from curator.scan.sidecars.sidecar import Sidecar, SidecarAnnotations, merged_annotations
 from curator.scan.sidecars.state import state_of
+
+if TYPE_CHECKING:
+    from curator.index.collection import Collection
+    from curator.scan.entering.folder_read import FolderRead, ReadImage
+    from curator.scan.report import ScanReport
 
 _CONFLICT = "changed outside while its image's words were edited here; nothing was overwritten"
 

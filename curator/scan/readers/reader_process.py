@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gc
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from curator.scan.readers.wire import packed, received
-from curator.scan.readers.worker_job import WorkerJob
+
+if TYPE_CHECKING:
+    from curator.scan.readers.worker_job import WorkerJob
 
 
 def job_named(name: str) -> WorkerJob[Any, Any]:

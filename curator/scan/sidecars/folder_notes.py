@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from curator.index.images.sidecar_names import kind_of, sidecar_name
-from curator.scan.find import Folder
 from curator.scan.sidecars.beside import shared_stems, stem_of
+
+if TYPE_CHECKING:
+    from curator.scan.find import Folder
 
 
 def notes_on(folder: Folder) -> list[str]:

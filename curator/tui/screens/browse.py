@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from pyroaring import BitMap
 from textual import on
@@ -14,13 +14,12 @@ from textual.widgets import Label
 
 from curator.filter.result import Result
 from curator.index.changes.edits import RemoveTags, ReorderTags, SetMark
-from curator.session.session import Session
 from curator.tui.background import cancelled, in_background, user_errors_shown
-from curator.tui.browse_keys import KEYS
 from curator.tui.editing import COUNTED, Editor
 from curator.tui.filter_text import completed, with_tag
 from curator.tui.finding import EarlyLook, Found, find_first, place_of_image
-from curator.tui.keys import bindings
+from curator.tui.keyboard.browse_keys import KEYS
+from curator.tui.keyboard.keys import bindings
 from curator.tui.messages import (
     CollectionChanged,
     Place,
@@ -31,6 +30,7 @@ from curator.tui.messages import (
     WorkRefused,
 )
 from curator.tui.screens.from_browse import enlarge, show_captions, show_copies, show_quarantine
+from curator.tui.text.words import about_image
 from curator.tui.widgets.chrome import Foot, TabLine, TooSmall
 from curator.tui.widgets.facet_panel import FacetPanel
 from curator.tui.widgets.filter_bar import FilterBar
@@ -38,7 +38,9 @@ from curator.tui.widgets.image_list import ImageList
 from curator.tui.widgets.line_list import LineList
 from curator.tui.widgets.preview import Preview
 from curator.tui.widgets.tag_panel import TagPanel
-from curator.tui.words import about_image
+
+if TYPE_CHECKING:
+    from curator.session.session import Session
 
 _SLOW_S = 0.4  # a question that takes longer says that it is being looked for
 _PANELS = ("-facets", "-no-picture")  # classes that show other panels, as app.tcss says
@@ -236,8 +238,7 @@ class BrowseScreen(Screen):
     def action_jump(self) -> None:
         from curator.tui.screens.filter_menus import ask_place
 
-        images = self.query_one(ImageList)
-        ask_place(self, images.result, images.go)
+        ask_place(self, self.query_one(ImageList))
 
     # what is under the cursor
 
@@ -256,15 +257,14 @@ class BrowseScreen(Screen):
             self._timer.stop()
             self._timer = None
         row = self.query_one(ImageList).current
-        about, tags = self.query_one("#about", Label), self.query_one(TagPanel)
-        preview = self.query_one(Preview)
+        tags, preview = self.query_one(TagPanel), self.query_one(Preview)
         if row is None:
-            about.update("", layout=False)
+            self.query_one("#about", Label).update("", layout=False)
             tags.show_words((), "", {})
             preview.show(None)
             return
         placement = self._session.buckets.placement(row)
-        about.update(about_image(row, placement.bucket), layout=False)
+        self.query_one("#about", Label).update(about_image(row, placement.bucket), layout=False)
         scores = self._session.images.scores_of(row.id)
         tags.show_words(self._session.images.tags_of(row.id), row.caption, scores)
         preview.show(self._session.images.file_of(row), placement if self._crop else None)

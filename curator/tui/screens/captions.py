@@ -17,24 +17,24 @@ from textual.widgets import Label
 
 from curator.contract.caption.clip_tokens import count_tokens
 from curator.contract.errors import UserError
-from curator.contract.recipe.recipe import Recipe
 from curator.contract.text import visible
-from curator.session.session import Session
 from curator.tui.background import in_background
-from curator.tui.keys import KeyAction, bindings
+from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.messages import UserErrorRaised, WorkDone, WorkRefused
-from curator.tui.recipe_form import remembered_recipe
 from curator.tui.screens.dialogs import Form, FormLine, whole_number_of
 from curator.tui.screens.picture import PictureScreen, ShownPicture
-from curator.tui.training_words import said_lines
+from curator.tui.text.recipe_form import remembered_recipe
+from curator.tui.text.training_words import said_lines
 from curator.tui.widgets.chrome import Foot, TabLine, TooSmall
 from curator.tui.widgets.line_list import LineList
 from curator.tui.widgets.lines import Lines, fitted
 from curator.tui.widgets.preview import Preview
 
 if TYPE_CHECKING:
+    from curator.contract.recipe.recipe import Recipe
     from curator.freeze.caption_walk import CaptionWalk, SampleShown, StepShown
-    from curator.session.manifests import FrozenManifest
+    from curator.session.session import Session
+    from curator.session.training.manifests import FrozenManifest
 
 _VIEWS = ("as trained", "crop outlined", "whole")
 

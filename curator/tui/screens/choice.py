@@ -14,7 +14,7 @@ from textual.widgets import Input, Label
 
 from curator.contract.text import visible
 from curator.tui.background import write
-from curator.tui.keys import KeyAction, bindings
+from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.screens.dialogs import KEYS as DIALOG_KEYS
 from curator.tui.widgets.entry import KEYS as ENTRY_KEYS
 from curator.tui.widgets.entry import Entry

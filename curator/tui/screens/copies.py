@@ -11,19 +11,9 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 from textual.widgets import Label
 
-from curator.contract.errors import UserError
 from curator.contract.text import visible
-from curator.session.session import Session
 from curator.tui.background import in_background, progress_on_status, user_errors_shown, write
-from curator.tui.copy_groups import (
-    DISTANCES,
-    CopyShown,
-    Likeness,
-    about_copy,
-    look_for,
-    shown_copies,
-)
-from curator.tui.keys import KeyAction, bindings
+from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.messages import (
     CollectionChanged,
     Place,
@@ -34,14 +24,24 @@ from curator.tui.messages import (
 )
 from curator.tui.screens.dialogs import Confirm
 from curator.tui.screens.picture import PictureScreen, ShownPicture
+from curator.tui.text.copy_groups import (
+    DISTANCES,
+    CopyShown,
+    Likeness,
+    about_copy,
+    look_for,
+    shown_copies,
+)
+from curator.tui.text.words import images_in_words
 from curator.tui.widgets.chrome import Foot, TabLine, TooSmall
 from curator.tui.widgets.lines import Lines
 from curator.tui.widgets.preview import Preview
-from curator.tui.words import images_in_words
 
 if TYPE_CHECKING:
-    from curator.session.copies import CopyResolution, Group
-    from curator.session.edits import Commit
+    from curator.contract.errors import UserError
+    from curator.session.images.copies import CopyResolution, Group
+    from curator.session.images.edits import Commit
+    from curator.session.session import Session
 
 _MOST_COLUMNS = 4
 _COLUMN_CELLS = 38  # two columns at 80 cells, three at 120

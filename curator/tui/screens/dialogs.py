@@ -15,7 +15,7 @@ from textual.widgets import Input, Label
 from curator.contract.errors import UserError
 from curator.contract.text import visible
 from curator.tui.background import write
-from curator.tui.keys import KeyAction, bindings
+from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.widgets.entry import Entry
 from curator.tui.widgets.lines import Passage
 

@@ -10,13 +10,14 @@ from textual.screen import Screen
 from curator.contract.errors import UserError
 from curator.contract.text import visible
 from curator.index.tables.rows import SavedFilter
-from curator.session.session import Session
 from curator.tui.filter_text import sort_of, sorted_by
 from curator.tui.screens.choice import Choice, Line
 from curator.tui.screens.dialogs import Form, FormLine
 
 if TYPE_CHECKING:
-    from curator.session.images import Result
+    from curator.session.images.images import Result
+    from curator.session.session import Session
+    from curator.tui.widgets.image_list import ImageList
 
 Show = Callable[[str], None]
 
@@ -67,15 +68,16 @@ def ask_save(screen: Screen, session: Session, text: str) -> None:
     screen.app.push_screen(Form("Save this filter", [line], save), said)
 
 
-def ask_place(screen: Screen, result: Result, go: Callable[[int], None]) -> None:
+def ask_place(screen: Screen, images: ImageList) -> None:
     """Ask for a row, or for an image by its id, and go there."""
+    result = images.result
 
     def place(values: Mapping[str, str]) -> int:
         return place_of(result, values["place"])
 
     line = FormLine("place", "row or id", "", f"1 to {len(result):,}; or an id: id:532")
     screen.app.push_screen(
-        Form("Jump to", [line], place), lambda found: None if found is None else go(cast("int", found))
+        Form("Jump to", [line], place), lambda found: None if found is None else images.go(cast("int", found))
     )
 
 

@@ -14,9 +14,8 @@ from textual.widgets import Label
 from curator.contract.errors import UserError
 from curator.contract.locations import MANIFEST_SUFFIX, MANIFESTS
 from curator.contract.text import visible
-from curator.session.session import Session
 from curator.tui.background import in_background, progress_on_status, user_errors_shown
-from curator.tui.keys import KeyAction, bindings
+from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.messages import (
     CollectionChanged,
     ShowImages,
@@ -25,15 +24,16 @@ from curator.tui.messages import (
     WorkDone,
     WorkRefused,
 )
-from curator.tui.recipe_form import remembered_recipe
 from curator.tui.screens.dialogs import Form, FormLine
+from curator.tui.text.recipe_form import remembered_recipe
 from curator.tui.widgets.chrome import Foot, TabLine, TooSmall
 from curator.tui.widgets.line_list import LineList
 from curator.tui.widgets.lines import Passage, fitted
 
 if TYPE_CHECKING:
     from curator.freeze.checks.checks import Finding
-    from curator.session.manifests import FreezeReport, FrozenManifest
+    from curator.session.session import Session
+    from curator.session.training.manifests import FreezeReport, FrozenManifest
 
 _NAME_CELLS = 24  # of a manifest, before its other facts get room
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from textual.screen import Screen
 
 from curator.contract.text import visible
-from curator.session.session import Session
-from curator.tui.widgets.image_list import ImageList
 
 if TYPE_CHECKING:
-    from curator.session.images import ImageRow
+    from curator.session.images.images import ImageRow
+    from curator.session.session import Session
+    from curator.tui.widgets.image_list import ImageList
 
 
 def show_captions(screen: Screen, session: Session, row: ImageRow | None) -> None:

@@ -13,20 +13,20 @@ from textual.app import ComposeResult
 from textual.screen import Screen
 from textual.widgets import Label
 
-from curator.contract.errors import UserError
 from curator.contract.text import visible
-from curator.session.session import Session
 from curator.tui.background import write
-from curator.tui.keys import KeyAction, bindings
+from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.messages import CollectionChanged, StatusChanged, UserErrorRaised
 from curator.tui.screens.dialogs import Confirm
+from curator.tui.text.words import images_in_words, turned_in_words
 from curator.tui.widgets.chrome import Foot, TabLine, TooSmall
 from curator.tui.widgets.line_list import LineList
 from curator.tui.widgets.lines import Passage, fitted
-from curator.tui.words import images_in_words, turned_in_words
 
 if TYPE_CHECKING:
-    from curator.session.edits import Commit, Edits
+    from curator.contract.errors import UserError
+    from curator.session.images.edits import Commit, Edits
+    from curator.session.session import Session
 
 _LONGEST = 500
 _WIDE = 64  # cells that a line needs to tell more than when and what

@@ -13,23 +13,23 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Label
 
-from curator.contract.recipe.recipe import Recipe
 from curator.contract.text import visible
 from curator.freeze.caption_walk import CaptionPreview
-from curator.session.session import Session
 from curator.tui.background import cancelled, in_background
-from curator.tui.keys import bindings
-from curator.tui.messages import WorkDone, WorkRefused
-from curator.tui.recipe_form import remembered_recipe
+from curator.tui.keyboard.keys import bindings
 from curator.tui.screens.dialogs import KEYS as DIALOG_KEYS
 from curator.tui.screens.dialogs import said as said_mistake
-from curator.tui.training_words import said_lines
+from curator.tui.text.recipe_form import remembered_recipe
+from curator.tui.text.training_words import said_lines
 from curator.tui.widgets.line_list import LineList
 from curator.tui.widgets.lines import Lines
 
 if TYPE_CHECKING:
-    from curator.session.images import ImageRow
-    from curator.session.manifests import FrozenManifest
+    from curator.contract.recipe.recipe import Recipe
+    from curator.session.images.images import ImageRow
+    from curator.session.session import Session
+    from curator.session.training.manifests import FrozenManifest
+    from curator.tui.messages import WorkDone, WorkRefused
 
 EPOCHS = 20
 

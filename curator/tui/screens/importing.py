@@ -11,15 +11,15 @@ from textual.screen import Screen
 
 from curator.contract.errors import UserError
 from curator.contract.text import visible
-from curator.session.exchange import Exchange
-from curator.session.session import Session
+from curator.session.images.exchange import Exchange
 from curator.tui.background import in_background, progress_on_status
 from curator.tui.messages import StatusChanged
 from curator.tui.screens.dialogs import Form, FormLine, yes_or_no
 from curator.tui.screens.proposal import Proposal
 
 if TYPE_CHECKING:
-    from curator.session.exchange import AnnotationReport, ImportPlan, ImportReport
+    from curator.session.images.exchange import AnnotationReport, ImportPlan, ImportReport
+    from curator.session.session import Session
 
 
 def _form_lines(layouts: Iterable[str]) -> tuple[FormLine, ...]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from textual.screen import Screen
 
-from curator.session.session import Session
-from curator.tui.screens.browse import BrowseScreen
+if TYPE_CHECKING:
+    from curator.session.session import Session
+    from curator.tui.screens.browse import BrowseScreen
 
 
 def screen_makers(session: Session, reader: Session, browse: BrowseScreen) -> dict[str, Callable[[], Screen]]:

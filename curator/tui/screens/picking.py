@@ -13,15 +13,15 @@ from textual.screen import Screen
 from curator.contract.errors import UserError, did_you_mean
 from curator.contract.text import visible
 from curator.select.rules import ORDERS, PickRules, Shortage, parse_range, parse_since, read_list
-from curator.session.session import Session
 from curator.tui.background import in_background, write
 from curator.tui.messages import StatusChanged
 from curator.tui.screens.dialogs import Form, FormLine, number_of, whole_number_of
 from curator.tui.screens.proposal import Proposal
-from curator.tui.words import images_in_words
+from curator.tui.text.words import images_in_words
 
 if TYPE_CHECKING:
-    from curator.session.picks import PickResult
+    from curator.session.images.picks import PickResult
+    from curator.session.session import Session
 
 _LINES = (
     FormLine("filter", "from", "", "a filter; nothing is all images"),

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.screen import ModalScreen
 from textual.widgets import Label
 
-from curator.contract.buckets import Placement
-from curator.tui.keys import KeyAction, bindings
+from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.widgets.chrome import Foot
 from curator.tui.widgets.preview import Preview
+
+if TYPE_CHECKING:
+    from curator.contract.buckets import Placement
 
 KEYS = (
     KeyAction("picture.next", "j,l,right,down,space", "step(1)", "next image", "next"),

@@ -13,9 +13,8 @@ from textual.screen import Screen
 from textual.widgets import Label
 
 from curator.contract.text import visible
-from curator.session.session import Session
 from curator.tui.background import in_background, progress_on_status, user_errors_shown
-from curator.tui.keys import KeyAction, bindings
+from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.messages import (
     CollectionChanged,
     Place,
@@ -24,19 +23,20 @@ from curator.tui.messages import (
     WorkDone,
     WorkRefused,
 )
-from curator.tui.review_lines import change_lines, in_words
 from curator.tui.screens.dialogs import Confirm, Form, FormLine
 from curator.tui.screens.importing import Planned, ask_for_import, propose_import, report_in_words
 from curator.tui.screens.picking import NamedPick, ask_for_pick, propose_pick
 from curator.tui.screens.table_editor import TableEditor
+from curator.tui.text.review_lines import change_lines, in_words
+from curator.tui.text.words import images_in_words
 from curator.tui.widgets.chrome import Foot, TabLine, TooSmall
 from curator.tui.widgets.line_list import LineList
-from curator.tui.words import images_in_words
 
 if TYPE_CHECKING:
-    from curator.session.edits import Commit
-    from curator.session.exchange import ImportReport
-    from curator.session.rules import Review, Rule
+    from curator.session.images.edits import Commit
+    from curator.session.images.exchange import ImportReport
+    from curator.session.images.rules import Review, Rule
+    from curator.session.session import Session
 
 _WHAT: dict[Rule, str] = {
     "quality": "quality by favourites, inside each rating",

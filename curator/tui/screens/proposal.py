@@ -10,7 +10,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Label
 
-from curator.tui.keys import bindings
+from curator.tui.keyboard.keys import bindings
 from curator.tui.screens.dialogs import KEYS as DIALOG_KEYS
 from curator.tui.widgets.line_list import LineList
 

@@ -13,16 +13,16 @@ from textual.screen import Screen
 from textual.widgets import Label
 
 from curator.contract.text import visible
-from curator.session.session import Session
 from curator.tui.background import in_background, progress_on_status
-from curator.tui.keys import KeyAction, bindings
+from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.messages import CollectionChanged, StatusChanged, UserErrorRaised, WorkDone, WorkRefused
 from curator.tui.widgets.chrome import Foot, TabLine, TooSmall
 from curator.tui.widgets.line_list import LineList
 from curator.tui.widgets.lines import Passage, fitted
 
 if TYPE_CHECKING:
-    from curator.session.images import Quarantined, Retried
+    from curator.session.images.images import Quarantined, Retried
+    from curator.session.session import Session
 
 KEYS = (
     KeyAction("quarantine.retry", "r", "retry", "read all of them again", "read again"),

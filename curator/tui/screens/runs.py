@@ -12,9 +12,8 @@ from textual.screen import Screen
 
 from curator.contract.text import visible
 from curator.runs.dashboard import dashboard_lines
-from curator.session.session import Session
 from curator.tui.background import in_background, user_errors_shown
-from curator.tui.keys import KeyAction, bindings
+from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.messages import UserErrorRaised, WorkDone, WorkRefused
 from curator.tui.screens.dialogs import Confirm
 from curator.tui.screens.picture import PictureScreen, ShownPicture
@@ -25,7 +24,8 @@ from curator.tui.widgets.status_line import StatusLine
 
 if TYPE_CHECKING:
     from curator.runs.fold import RunView
-    from curator.session.runs import Follower, RunSummary
+    from curator.session.session import Session
+    from curator.session.training.runs import Follower, RunSummary
 
 LOOK_EVERY_S = 0.5
 LIST_EVERY_LOOKS = 4

@@ -15,16 +15,14 @@ from textual.widgets import Label
 from curator.contract.buckets import BucketRule, advice_on
 from curator.contract.errors import UserError
 from curator.contract.recipe.fields import recipe_fields
-from curator.contract.recipe.recipe import BatchSize
 from curator.contract.text import visible
 from curator.index.tables.rows import Subset
-from curator.session.session import Session
 from curator.tui.background import in_background, write
-from curator.tui.keys import KeyAction, bindings
+from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.messages import CollectionChanged, UserErrorRaised, WorkDone, WorkRefused
-from curator.tui.recipe_form import RecipeForm, change_remembered, remembered_recipe
 from curator.tui.screens.dialogs import Confirm, Form
-from curator.tui.subset_form import (
+from curator.tui.text.recipe_form import RecipeForm, change_remembered, remembered_recipe
+from curator.tui.text.subset_form import (
     caption_lines,
     rule_lines,
     rule_typed,
@@ -39,9 +37,11 @@ from curator.tui.widgets.line_list import LineList
 from curator.tui.widgets.lines import Passage, fitted
 
 if TYPE_CHECKING:
+    from curator.contract.recipe.recipe import BatchSize
     from curator.freeze.preview import SubsetShare
-    from curator.session.manifests import FreezePreview
-    from curator.session.subsets import Balanced
+    from curator.session.session import Session
+    from curator.session.training.manifests import FreezePreview
+    from curator.session.training.subsets import Balanced
 
 _COLUMNS = (("images", 9), ("x repeats", 10), ("= samples", 11), ("share", 7), ("steps", 9))  # with cells
 _FEW_COLUMNS = ("x repeats", "steps")  # where there is no room for all

@@ -12,16 +12,16 @@ from textual.screen import ModalScreen
 from textual.timer import Timer
 from textual.widgets import Label, TextArea
 
-from curator.session.session import Session
 from curator.tui.background import in_background, write
-from curator.tui.keys import KeyAction, bindings
-from curator.tui.messages import WorkDone, WorkRefused
-from curator.tui.review_lines import change_lines, in_words
+from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.screens.dialogs import said
+from curator.tui.text.review_lines import change_lines, in_words
 from curator.tui.widgets.line_list import LineList
 
 if TYPE_CHECKING:
-    from curator.session.rules import Review, Rule
+    from curator.session.images.rules import Review, Rule
+    from curator.session.session import Session
+    from curator.tui.messages import WorkDone, WorkRefused
 
 _DELAY_S = 0.3
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from rich.text import Text
 from textual.app import ComposeResult
@@ -14,11 +15,13 @@ from textual.widgets import Label
 from curator.contract.errors import UserError
 from curator.index.changes.edits import Edit
 from curator.tui.background import in_background
-from curator.tui.keys import bindings
-from curator.tui.messages import WorkDone, WorkRefused
+from curator.tui.keyboard.keys import bindings
 from curator.tui.screens.dialogs import KEYS as DIALOG_KEYS
 from curator.tui.screens.dialogs import said
 from curator.tui.widgets.entry import Found, TagEntry
+
+if TYPE_CHECKING:
+    from curator.tui.messages import WorkDone, WorkRefused
 
 _COUNT_DELAY_S = 0.1
 

@@ -13,17 +13,12 @@ from textual.app import ComposeResult
 from textual.screen import Screen
 from textual.widgets import Input, Label
 
-from curator.contract.epoch_plan import Span
 from curator.contract.errors import UserError
 from curator.contract.manifest.manifest import open_manifest
-from curator.contract.recipe.fields import FieldInfo
-from curator.contract.recipe.recipe import Recipe
 from curator.contract.recipe.toml_file import presets
-from curator.contract.run.run_folder import RunFolder
 from curator.contract.text import visible
-from curator.session.session import Session
 from curator.tui.background import in_background, user_errors_shown, write
-from curator.tui.keys import KeyAction, bindings
+from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.messages import (
     CollectionChanged,
     Place,
@@ -33,7 +28,9 @@ from curator.tui.messages import (
     WorkDone,
     WorkRefused,
 )
-from curator.tui.recipe_form import (
+from curator.tui.screens.dialogs import KEYS as DIALOG_KEYS
+from curator.tui.screens.dialogs import Confirm, said
+from curator.tui.text.recipe_form import (
     HEAD,
     FormRow,
     RecipeForm,
@@ -45,15 +42,18 @@ from curator.tui.recipe_form import (
     range_in_words,
     remembered_form,
 )
-from curator.tui.screens.dialogs import KEYS as DIALOG_KEYS
-from curator.tui.screens.dialogs import Confirm, said
-from curator.tui.training_words import length_in_words
+from curator.tui.text.training_words import length_in_words
 from curator.tui.widgets.chrome import Foot, TabLine, TooSmall
 from curator.tui.widgets.entry import Entry
 from curator.tui.widgets.line_list import LineList
 
 if TYPE_CHECKING:
-    from curator.session.manifests import FrozenManifest
+    from curator.contract.epoch_plan import Span
+    from curator.contract.recipe.fields import FieldInfo
+    from curator.contract.recipe.recipe import Recipe
+    from curator.contract.run.run_folder import RunFolder
+    from curator.session.session import Session
+    from curator.session.training.manifests import FrozenManifest
 
 KEYS = (
     KeyAction("train.launch", "L", "launch", "start the training", "launch"),

@@ -17,12 +17,12 @@ from textual.widgets import Input
 
 from curator.contract.text import visible
 from curator.tui.background import in_background
-from curator.tui.keys import KeyAction, bindings
-from curator.tui.messages import WorkDone
+from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.widgets.line_list import LineList
 
 if TYPE_CHECKING:
-    from curator.session.tags import Tag
+    from curator.session.images.tags import Tag
+    from curator.tui.messages import WorkDone
 
 KEYS = (
     KeyAction("entry.down", "down,ctrl+n", "suggest(1)", "next suggestion"),

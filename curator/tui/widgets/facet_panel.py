@@ -10,14 +10,14 @@ from textual.message import Message
 
 from curator.contract.text import visible
 from curator.filter.facets import Facets
-from curator.session.session import Session
 from curator.tui.background import cancelled, in_background
-from curator.tui.keys import KeyAction, bindings
-from curator.tui.messages import WorkDone
+from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.widgets.line_list import LineList
 
 if TYPE_CHECKING:
     from curator.filter.facets import Facet
+    from curator.session.session import Session
+    from curator.tui.messages import WorkDone
 
 LIMIT = 100
 

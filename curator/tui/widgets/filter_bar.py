@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
@@ -10,10 +12,12 @@ from textual.message import Message
 from textual.timer import Timer
 from textual.widgets import Input, Label
 
-from curator.contract.errors import UserError
 from curator.contract.text import visible
-from curator.tui.keys import KeyAction, bindings
+from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.widgets.entry import Entry
+
+if TYPE_CHECKING:
+    from curator.contract.errors import UserError
 
 DELAY_S = 0.06
 

@@ -11,12 +11,12 @@ from textual.message import Message
 
 from curator.contract.text import visible
 from curator.filter.result import Result
-from curator.tui.keys import KeyAction, bindings
+from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.widgets.line_list import LineList
 from curator.tui.widgets.page_cache import Fetch, PageCache
 
 if TYPE_CHECKING:
-    from curator.session.images import ImageRow
+    from curator.session.images.images import ImageRow
 
 _SELECTED = Style(bold=True)
 _MARKS = {1: "+", 0: " ", -1: "-"}

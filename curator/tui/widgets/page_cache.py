@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from curator.session.images import ImageRow, Result
+    from curator.session.images.images import ImageRow, Result
 
 PAGE_ROWS = 128
 MAX_PAGES = 64

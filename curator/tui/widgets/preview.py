@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.segment import Segment
 from textual.geometry import Region
@@ -12,12 +13,14 @@ from textual.strip import Strip
 from textual.timer import Timer
 from textual.widget import Widget
 
-from curator.contract.buckets import Placement
 from curator.contract.text import visible
 from curator.tui.background import in_background
-from curator.tui.messages import WorkDone
-from curator.tui.picture_request import Picture, PictureRequest
+from curator.tui.drawing.picture_request import Picture, PictureRequest
 from curator.tui.widgets.lines import fitted
+
+if TYPE_CHECKING:
+    from curator.contract.buckets import Placement
+    from curator.tui.messages import WorkDone
 
 DELAY_S = 0.08
 KEPT = 24
@@ -108,6 +111,6 @@ class Preview(Widget):
 
 
 def _drawn(request: PictureRequest) -> Picture:
-    from curator.tui.pictures import draw_picture  # Pillow: not before the first image
+    from curator.tui.drawing.pictures import draw_picture  # Pillow: not before the first image
 
     return draw_picture(request)

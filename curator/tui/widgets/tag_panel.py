@@ -9,11 +9,11 @@ from rich.text import Text
 from textual.message import Message
 
 from curator.contract.text import visible
-from curator.tui.keys import KeyAction, bindings
+from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.widgets.line_list import LineList
 
 if TYPE_CHECKING:
-    from curator.session.images import Tag
+    from curator.session.images.images import Tag
 
 KEYS = (
     KeyAction("tags.earlier", "K", "shift(-1)", "move the tag to the front", "earlier"),

@@ -156,6 +156,12 @@ def test_toml_and_json_as_sd_scripts_has_them(tmp_path: Path) -> None:
     assert lines_of_entries(["p.json", "kept --n x"], tmp_path) == lines
 
 
+def test_a_folder_is_no_file_of_prompts(tmp_path: Path) -> None:
+    with pytest.raises(UserError) as refused:
+        read_prompts(tmp_path)
+    assert refused.value.what.endswith("cannot be read: Is a directory")
+
+
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
@@ -170,6 +176,7 @@ def test_toml_and_json_as_sd_scripts_has_them(tmp_path: Path) -> None:
         ("p.json", '[{"prompt": "a", "width": true}]', "--w is 'True'"),
         ("p.json", '[{"prompt": "a", "width": 64.5}]', "--w is '64.5'"),
         ("p.toml", "[prompt", "is no TOML"),
+        ("p.toml", "x = " + "[" * 20_000, "is no TOML"),
         ("p.toml", 'prompt = "a"', "has no [[prompt.subset]]"),
         ("p.toml", "[prompt]\nsubset = [3]", "neither a line nor an object"),
     ],

@@ -20,7 +20,7 @@ from tests.train.original_layout import original_layout
 from train.families.load import load_family
 from train.families.rows import FAMILIES
 from train.models.vae_file import read_vae
-from train.tiny_base import build
+from train.tiny.base import build
 
 Tensors = dict[str, Tensor]
 Z = torch.zeros(0)

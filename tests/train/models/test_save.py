@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from tests.train.original_layout import original_layout
 from train.families.load import load_family
 from train.models.save import write_folder, write_single_file
-from train.tiny_base import build
+from train.tiny.base import build
 from train.weights.file_hashes import hashes_of
 
 FAMILIES = ("sd1", "sd2", "sdxl")

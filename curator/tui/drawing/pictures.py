@@ -1,0 +1,133 @@
+"""Images as half blocks: two pixels a cell, turned as EXIF says, alpha on white, crop outlined.
+
+An image of the whole is shown with what its placement cuts away darkened and a dashed line around what is
+trained, so that the crop is seen without colour too.
+"""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PIL import Image, ImageDraw, ImageOps, UnidentifiedImageError
+from rich.color import Color
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+
+from curator.contract.files.picture_file import open_picture
+from curator.contract.flatten import flattened
+from curator.scan.headers.header import MAX_PIXELS  # and sets Pillow's own limits
+from curator.tui.drawing.picture_request import Picture, PictureRequest
+
+if TYPE_CHECKING:
+    from curator.contract.buckets import Box, Placement
+
+_UPPER_HALF = "▀"
+
+
+def draw_picture(request: PictureRequest) -> Picture:
+    """Decode and encode; a file that is no image gives its reason."""
+    try:
+        return Picture(_half_blocks(_image(request)))
+    except UnidentifiedImageError:
+        return Picture(problem="not an image, or a broken one")
+    except FileNotFoundError:
+        return Picture(problem="the file is gone")
+    except Exception as error:  # noqa: BLE001 - decoders raise anything on a broken file, which ends no app
+        return Picture(problem=f"cannot be read: {str(error) or type(error).__name__}")
+
+
+def _image(request: PictureRequest) -> Image.Image:
+    """The image in the pixels that there are cells for, two a cell."""
+    image = _decode(request.path, _box_of(request))
+    if request.placement and request.cut:
+        only = image.crop(_crop_within(image, request.placement))
+        image = _fitted(only, (request.columns, request.lines * 2))
+    elif request.placement:
+        image = _with_crop(image, request.placement)
+    return ImageOps.mirror(image) if request.flip else image
+
+
+def _decode(path: Path, box: tuple[int, int]) -> Image.Image:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow warns of large images; the limit is our own
+        with open_picture(path) as file, Image.open(file) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise ValueError(f"{image.width}x{image.height} is too large")
+            image.draft("RGB", (box[0] * 2, box[1] * 2))  # JPEG decodes small at once
+            flat: Image.Image = flattened(image)
+    return _fitted(flat, box)
+
+
+def _fitted(image: Image.Image, box: tuple[int, int]) -> Image.Image:
+    """As large as the box allows; a strip that would be thinner than a pixel is one pixel wide."""
+    scale = min(box[0] / image.width, box[1] / image.height)
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    return image.resize(size, Image.Resampling.BILINEAR)
+
+
+def _box_of(request: PictureRequest) -> tuple[int, int]:
+    """Pixels to decode into: more than there are cells where only a part of them is kept."""
+    columns, rows = request.columns, request.lines * 2
+    placement = request.placement
+    if placement is None or not request.cut:
+        return columns, rows
+    beyond = max(placement.resized[0] / placement.bucket[0], placement.resized[1] / placement.bucket[1])
+    return round(columns * beyond), round(rows * beyond)
+
+
+def _crop_within(image: Image.Image, placement: Placement) -> Box:
+    """The crop in pixels of `image`, at least one each way."""
+    scale_x, scale_y = image.width / placement.resized[0], image.height / placement.resized[1]
+    left, top, right, bottom = placement.crop
+    x = min(image.width - 1, round(left * scale_x))
+    y = min(image.height - 1, round(top * scale_y))
+    return x, y, max(x + 1, round(right * scale_x)), max(y + 1, round(bottom * scale_y))
+
+
+def _with_crop(image: Image.Image, placement: Placement) -> Image.Image:
+    box = _crop_within(image, placement)
+    dark = image.point([value // 3 for value in range(256)] * 3)
+    dark.paste(image.crop(box), box)
+    _dashed(ImageDraw.Draw(dark), (box[0], box[1], box[2] - 1, box[3] - 1))
+    return dark
+
+
+def _dashed(draw: ImageDraw.ImageDraw, box: tuple[int, int, int, int]) -> None:
+    left, top, right, bottom = box
+    edge = [(x, y) for x in range(left, right + 1) for y in (top, bottom)]
+    edge += [(x, y) for y in range(top, bottom + 1) for x in (left, right)]
+    for x, y in edge:
+        draw.point((x, y), "white" if (x + y) // 2 % 2 else "black")
+
+
+def _half_blocks(image: Image.Image) -> tuple[Strip, ...]:
+    if image.height % 2:
+        image = image.crop((0, 0, image.width, image.height + 1))  # black below
+    pixels = image.tobytes()
+    stride = image.width * 3
+    return tuple(
+        _strip(pixels[top : top + stride], pixels[top + stride : top + 2 * stride])
+        for top in range(0, len(pixels), 2 * stride)
+    )
+
+
+def _strip(upper: bytes, lower: bytes) -> Strip:
+    """One line of cells; neighbours of one colour become one segment, which is what flat images are made of."""
+    segments: list[Segment] = []
+    run, last = 0, b""
+    for at in range(0, len(upper), 3):
+        cell = upper[at : at + 3] + lower[at : at + 3]
+        if cell != last and run:
+            segments.append(_segment(last, run))
+            run = 0
+        last, run = cell, run + 1
+    segments.append(_segment(last, run))
+    return Strip(segments, len(upper) // 3)
+
+
+def _segment(cell: bytes, run: int) -> Segment:
+    style = Style(color=Color.from_rgb(*cell[:3]), bgcolor=Color.from_rgb(*cell[3:]))
+    return Segment(_UPPER_HALF * run, style)

@@ -1,0 +1,32 @@
+"""Lines of a review: what a rule would change."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from curator.contract.text import visible
+from curator.tui.text.words import images_in_words
+from curator.tui.widgets.lines import fitted
+
+if TYPE_CHECKING:
+    from curator.session.images.rules import Review
+
+
+def in_words(found: Review) -> str:
+    """`1,200 of 5,000 images would change`."""
+    sampled = f", a sample of {found.sampled_from:,}" if found.sampled_from else ""
+    return f"{found.images:,} of {images_in_words(found.looked_at)}{sampled} would change"
+
+
+def change_lines(found: Review) -> list[Text]:
+    """The changes of a review, then its notes."""
+    lines = [
+        Text(f" {each.images:>9,}  {fitted(each.why, 12)} ")
+        .append(visible(each.before), "strike" if not each.after else "")
+        .append(" -> " if each.before and each.after else "")
+        .append(visible(each.after), "bold")
+        for each in found.changes
+    ]
+    return lines + [Text(f" {visible(note)}", "italic") for note in found.notes]

@@ -1,0 +1,44 @@
+"""A training before its start as text: its length, and each caption with its tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from textwrap import wrap
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from curator.contract.run.run_length import plan_training
+from curator.contract.text import visible
+
+if TYPE_CHECKING:
+    from curator.contract.epoch_plan import Span
+    from curator.contract.recipe.recipe import Recipe
+    from curator.freeze.caption_walk import CaptionPreview
+
+
+def length_in_words(recipe: Recipe, spans: Sequence[Span]) -> Text:
+    """How long the training will be, from the manifest's spans and the trainer's own plan."""
+    if not spans:
+        return Text(" no manifest: the length is not known\n")
+    plan = plan_training(spans, recipe)
+    each = plan.plan.batches(0)
+    text = Text(" ").append(f"{plan.total_steps:,} steps", "bold")
+    text.append(f": {plan.total_epochs:,} epoch{'s' if plan.total_epochs != 1 else ''} x {each:,} steps")
+    return text.append(f"\n batch {plan.effective_batch}, {plan.plan.samples_per_epoch:,} samples an epoch")
+
+
+def said_lines(said: CaptionPreview, width: int) -> list[Text]:
+    """A caption with its tokens, what its rules left out, and what falls off its end."""
+    tokens = said.tokens
+    lines = [Text(f" caption   {tokens.tokens} of {said.text.max_tokens} tokens", "bold")]
+    lines += _wrapped(said.caption or "(no caption: the image is trained with the empty one)", width, "")
+    if tokens.cut.strip():
+        lines += _wrapped(f"falls off: {tokens.cut.strip()}", width, "bold")
+    if said.left_out:
+        lines += _wrapped(f"left out: {', '.join(said.left_out)}", width, "italic")
+    return lines
+
+
+def _wrapped(text: str, width: int, style: str) -> list[Text]:
+    return [Text(f" {line}", style) for line in wrap(visible(text), max(10, width - 2))]
