@@ -112,7 +112,7 @@ class _Worker:
             first = (str(error).strip().splitlines() or [""])[0][:200]
             self._say_failed(
                 UserError(
-                    f"the job broke: {type(error).__name__}: {visible(first)}",
+                    f"the job broke: {type(error).__name__}: {first}",
                     f"{LOG} of the job tells where",
                 )
             )
@@ -153,7 +153,7 @@ class _Worker:
         before = read_loaded(self._folder)
         if before and self._count and before.hash != model.hash:
             raise UserError(
-                f"the weights of {visible(self._job.model)} are not those that began this job",
+                f"the weights of {self._job.model} are not those that began this job",
                 "put them back, or ask anew with the others",
             )
 

@@ -24,7 +24,6 @@ from curator.cli.shared.progress import progress_shown
 from curator.cli.shared.selection import ImagesOrAll, takes_images
 from curator.cli.shared.typer_apps import single
 from curator.contract.errors import UserError
-from curator.contract.text import visible
 
 if TYPE_CHECKING:
     from curator.cli.schemas.edits import EditCounts
@@ -98,9 +97,9 @@ def _look(session: Session, ids: list[int]) -> None:
     if filled.fingerprinted:
         say(counted(filled.fingerprinted, "new fingerprint"))
     for path, why in filled.undecodable:
-        warn(f"quarantined: {visible(path)}: {visible(why)}")
+        warn(f"quarantined: {path}: {why}")
     for path, why in filled.unopened:
-        warn(f"not looked at: {visible(path)}: {visible(why)}")
+        warn(f"not looked at: {path}: {why}")
 
 
 def _group_json(group: Group) -> CopyGroup:

@@ -14,7 +14,6 @@ from curator.cli.shared.places import opened, opened_names
 from curator.cli.shared.typer_apps import single
 from curator.contract.errors import UserError
 from curator.contract.exit_codes import ExitCode
-from curator.contract.text import visible
 
 if TYPE_CHECKING:
     from curator.session.images.edits import Commit
@@ -99,7 +98,7 @@ def _tell(commits: list[Commit], done: str) -> None:
 
     for commit in commits:
         images = f" ({counted(commit.images_changed)})" if commit.images_changed else ""
-        tell(f"{done}: {visible(commit.what)}{images}")
+        tell(f"{done}: {commit.what}{images}")
         if commit.skipped:
             put(f"changed since, and left as they are: {Edits.skipped_in_words(commit)}")
 

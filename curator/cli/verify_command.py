@@ -13,7 +13,6 @@ from curator.cli.shared.progress import progress_shown
 from curator.cli.shared.typer_apps import single
 from curator.contract.errors import UserError
 from curator.contract.exit_codes import ExitCode
-from curator.contract.text import visible
 
 if TYPE_CHECKING:
     from curator.cli.schemas.collection import VerifyReport
@@ -43,7 +42,7 @@ def verify(
         put_json(report)
     else:
         for fault in faults:
-            put(visible(fault))
+            put(fault)
     if faults:
         what = f"the index has {counted(len(faults), 'fault')}"
         raise UserError(what, "mend it with 'frieze verify --rebuild'", ExitCode.NO)

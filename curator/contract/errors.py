@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from curator.contract.exit_codes import ExitCode
+from curator.contract.text import visible
 
 
 class UserError(Exception):
@@ -12,12 +13,14 @@ class UserError(Exception):
 
     Raised anywhere, printed in one place per program (the CLI's boundary, a notice in the app, the
     trainer's `run_failed` event). Anything that is not a `UserError` is a bug. `code` is what a command ends with.
+
+    Names and other foreign text are put into both as they are: they are made visible here.
     """
 
     def __init__(self, what: str, hint: str, code: ExitCode = ExitCode.MISTAKE) -> None:
-        super().__init__(what)
-        self.what = what
-        self.hint = hint
+        self.what = visible(what)
+        self.hint = visible(hint)
+        super().__init__(self.what)
         self.code = code
 
     def __str__(self) -> str:

@@ -58,7 +58,7 @@ def plan_everydream(folder: Path, version: Literal[1, 2] = 2) -> ImportPlan:
         else:
             ignored.append(found)
     if not subsets and not ignored:
-        raise UserError(f"there is no image in {visible(str(top))}", "give the folder that holds the folders")
+        raise UserError(f"there is no image in {top}", "give the folder that holds the folders")
     layout = "everydream" if version == 2 else "everydream1"
     return ImportPlan(layout, (top,), tuple(subsets), tuple(ignored), tuple(dict.fromkeys(notes)))
 
@@ -130,7 +130,7 @@ def _real(values: Mapping[str, str], name: str, default: float) -> float:
         value = math.nan
     if not math.isfinite(value):
         raise UserError(
-            f"its {name} is '{visible(text[:40])}', which is no number",
+            f"its {name} is '{text[:40]}', which is no number",
             "write one, such as 2.5",
         )
     return value

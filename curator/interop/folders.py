@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from curator.contract.errors import UserError
-from curator.contract.text import visible
 from curator.scan.find import SUFFIXES
 
 
@@ -32,7 +31,7 @@ def entries(folder: Path) -> list[Path]:
             return sorted(Path(entry.path) for entry in listing if not entry.name.startswith("."))
     except OSError as error:
         raise UserError(
-            f"the folder {visible(str(folder))} cannot be read: {error.strerror}", "check its name and rights"
+            f"the folder {folder} cannot be read: {error.strerror}", "check its name and rights"
         ) from error
 
 
@@ -62,5 +61,5 @@ def need_folder(path: Path) -> Path:
         UserError: there is none.
     """
     if not path.is_dir():
-        raise UserError(f"there is no folder {visible(str(path))}", "give the folder that holds the images")
+        raise UserError(f"there is no folder {path}", "give the folder that holds the images")
     return absolute(path)

@@ -39,7 +39,7 @@ def plan_scores(file: Path, images: Path | None = None) -> ImportPlan:
     source = Source(file, lambda: _rows(file, folder))
     first = next(_values(file), None)
     if isinstance(first, dict) and not any(key in first for key in _NAMED_BY):
-        raise UserError(f"{visible(str(file))} names no image", f"one column must be: {', '.join(_NAMED_BY)}")
+        raise UserError(f"{file} names no image", f"one column must be: {', '.join(_NAMED_BY)}")
     return ImportPlan("scores", notes=("images must be scanned first",), sources=(source,))
 
 
@@ -58,7 +58,7 @@ def _values(file: Path) -> Iterator[Any]:
             for item in whole_items(file):
                 yield None if item is None else _keyed(*item, file.stem) if item[0] else item[1]
         case _:
-            raise UserError(f"{visible(file.name)} is no table of scores", "give .csv, .jsonl or .json")
+            raise UserError(f"{file.name} is no table of scores", "give .csv, .jsonl or .json")
 
 
 def _csv(file: Path) -> Iterator[Mapping[str, Any]]:
@@ -67,7 +67,7 @@ def _csv(file: Path) -> Iterator[Mapping[str, Any]]:
             lines = (decoded(line)[0] for line in iter(lambda: opened.readline(TEXT_BYTES), b""))
             yield from csv.DictReader(lines)
     except (OSError, csv.Error) as error:
-        raise UserError(f"{visible(str(file))} cannot be read: {visible(str(error))}", "mend it") from error
+        raise UserError(f"{file} cannot be read: {error}", "mend it") from error
 
 
 def _keyed(key: str, value: Any, stem: str) -> Any:

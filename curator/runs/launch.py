@@ -26,7 +26,6 @@ from curator.contract.recipe.toml_file import dump_recipe, with_values
 from curator.contract.run.event_log import end_of_events, read_events
 from curator.contract.run.events import RunFailed
 from curator.contract.run.run_folder import RunFolder
-from curator.contract.text import visible
 
 if TYPE_CHECKING:
     from curator.contract.recipe.checks import TrainingWarning
@@ -103,7 +102,7 @@ def check_models(recipe: Recipe) -> list[TrainingWarning]:
     for key, value in (("model.path", recipe.model.path), ("model.vae", recipe.model.vae)):
         if value and not (Path(value).expanduser().exists() or _HUB_NAME.fullmatch(value)):
             raise UserError(
-                f"there is no model at {visible(value)} ({key})",
+                f"there is no model at {value} ({key})",
                 "give a diffusers folder, a .safetensors file or a hub name such as owner/model",
             )
     return check_base_model(recipe.model)

@@ -74,7 +74,7 @@ def _loaded(recipe: Recipe, job: SampleJob, device: Any, weights: Any) -> Family
         try:
             apply_adapter(family.adapter_roots, tensors, strength)
         except UserError as error:
-            raise UserError(f"{visible(path)}: {error.what}", error.hint) from error
+            raise UserError(f"{path}: {error.what}", error.hint) from error
     family.place(device, weights)
     if recipe.trains == "embeddings":
         add_embeddings(family, recipe)

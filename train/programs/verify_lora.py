@@ -70,7 +70,7 @@ def verify(base: str, lora: Path) -> Verdict:
         pipeline_of(theirs).load_lora_weights(dict(tensors))
     except (ValueError, RuntimeError, KeyError) as error:
         raise UserError(
-            f"diffusers does not load {visible(str(lora))}: {error}",
+            f"diffusers does not load {lora}: {error}",
             "it reads LoRA and LoCon alone; or the file is damaged",
         ) from error
     difference = float((_outputs(theirs) - mine).abs().max())

@@ -77,8 +77,8 @@ class _Reconfigurable(TextIO):
 
 
 def _refused(error: UserError) -> int:
-    _say(f"frieze: {visible(error.what)}")
-    _say(f"  hint: {visible(error.hint)}")
+    _say(f"frieze: {error.what}")
+    _say(f"  hint: {error.hint}")
     return error.code
 
 

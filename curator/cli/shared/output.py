@@ -49,9 +49,14 @@ def is_quiet() -> bool:
     return _Voice.quiet
 
 
-def put(line: str = "") -> None:
-    """One line of data."""
-    sys.stdout.write(line + "\n")
+def put(*cells: str) -> None:
+    """One line of data, a tab between its cells. Foreign text is put in as it is: it is made visible here."""
+    put_text("\t".join(map(visible, cells)))
+
+
+def put_text(text: str) -> None:
+    """Lines that are ours alone, such as a recipe or JSON, as they are."""
+    sys.stdout.write(text + "\n")
 
 
 def tell(line: str) -> None:
@@ -84,7 +89,7 @@ def say(line: str) -> None:
 
 def warn(line: str) -> None:
     """One line of something amiss, told in any case."""
-    sys.stderr.write(line + "\n")
+    sys.stderr.write(visible(line) + "\n")
 
 
 def say_cut(shown: int, total: int | None) -> None:
@@ -97,12 +102,12 @@ def say_cut(shown: int, total: int | None) -> None:
 
 def put_json(report: Report) -> None:
     """One JSON object, under its schema."""
-    put(to_json(report))
+    put_text(to_json(report))
 
 
 def put_json_map(rows: Mapping[str, object]) -> None:
     """A JSON object whose keys are data, such as the keys of a recipe; like a list it has no schema of its own."""
-    put(to_json(rows))
+    put_text(to_json(rows))
 
 
 def put_named(name: str, commits: Sequence[int]) -> None:
@@ -130,16 +135,16 @@ def put_json_rows(rows: Iterable[object]) -> None:
     """A JSON list, printed while it is made: one element a line."""
     before = "["
     for row in rows:
-        put(before)
+        put_text(before)
         sys.stdout.write(to_json(row))
         before = ","
-    put("[]" if before == "[" else "\n]")
+    put_text("[]" if before == "[" else "\n]")
 
 
 def put_json_lines(rows: Iterable[object]) -> None:
     """JSON values, one a line."""
     for row in rows:
-        put(to_json(row))
+        put_text(to_json(row))
 
 
 def counted(count: int, one: str = "image") -> str:
@@ -156,7 +161,7 @@ def put_table(rows: Iterable[Sequence[object]], header: Sequence[str]) -> None:
     lines = [list(header), *cells]
     if not sys.stdout.isatty():
         for row in lines:
-            put("\t".join(row))
+            put(*row)
         return
     kinds = [_is_number_column([row[i] for row in cells]) for i in range(len(header))]
     widths = [max(len(row[i]) for row in lines) for i in range(len(header))]

@@ -9,7 +9,7 @@ from typing import Any
 
 from curator.contract.errors import UserError
 from curator.contract.files.regular_file import TEXT_BYTES, open_regular
-from curator.contract.text import decoded, visible
+from curator.contract.text import decoded
 from curator.interop.dumps.json_stream import json_lines
 from curator.interop.dumps.parquet import parquet_rows
 from curator.interop.folders import entries, need_folder, tree
@@ -32,17 +32,15 @@ def plan_imagefolder(folder: Path) -> ImportPlan:
     files = [file for each in tree(top) for file in entries(each) if file.is_file()]
     found = [file for file in files if file.name.lower() in _FILES]
     if not found:
-        raise UserError(
-            f"there is no metadata.csv, .jsonl or .parquet in {visible(str(top))}", _hint(top, files)
-        )
+        raise UserError(f"there is no metadata.csv, .jsonl or .parquet in {top}", _hint(top, files))
     return ImportPlan("imagefolder", (top,), sources=tuple(_source(file) for file in found))
 
 
 def _hint(top: Path, files: list[Path]) -> str:
     """The folder above that has one, or files whose names are nearly right."""
     if any((top.parent / name).is_file() for name in _FILES):
-        return f"did you mean {visible(str(top.parent))}?"
-    near = [visible(str(file.relative_to(top))) for file in files if file.name.lower().startswith("metadata")]
+        return f"did you mean {top.parent}?"
+    near = [str(file.relative_to(top)) for file in files if file.name.lower().startswith("metadata")]
     if not near:
         return "give the folder that holds it"
     return f"rename {' or '.join(near[:3])} to metadata.csv, metadata.jsonl or metadata.parquet"
@@ -71,7 +69,7 @@ def _csv(file: Path) -> Iterator[Mapping[str, Any]]:
             lines = (decoded(line)[0] for line in iter(lambda: opened.readline(TEXT_BYTES), b""))
             yield from csv.DictReader(lines)
     except (OSError, csv.Error) as error:
-        raise UserError(f"{visible(str(file))} cannot be read: {visible(str(error))}", "mend it") from error
+        raise UserError(f"{file} cannot be read: {error}", "mend it") from error
 
 
 def _row(value: Any, folder: Path) -> Row:

@@ -10,7 +10,7 @@ from typing import Any
 
 from curator.contract.errors import UserError
 from curator.contract.files.regular_file import open_regular
-from curator.contract.text import decoded, visible
+from curator.contract.text import decoded
 
 _CHUNK = 1 << 20
 _MOST_BYTES = 1 << 28  # of one value or line
@@ -23,7 +23,7 @@ def json_lines(path: Path) -> Iterator[tuple[int, Any]]:
         for number, line in enumerate(iter(lambda: file.readline(_MOST_BYTES), b""), 1):
             if len(line) == _MOST_BYTES:
                 raise UserError(
-                    f"{visible(str(path))}: line {number} is longer than {_MOST_BYTES >> 20} MiB",
+                    f"{path}: line {number} is longer than {_MOST_BYTES >> 20} MiB",
                     "give a file of one JSON object a line",
                 )
             text = decoded(line)[0].strip()
@@ -41,7 +41,7 @@ def json_items(path: Path) -> Iterator[tuple[str, Any]]:
         reader = _Reader(path, file)
         opening = reader.take()
         if opening not in "{[":
-            raise UserError(f"{visible(str(path))} holds no JSON object or list", "give a file of metadata")
+            raise UserError(f"{path} holds no JSON object or list", "give a file of metadata")
         closing = {"{": "}", "[": "]"}[opening]
         while reader.peek() != closing:
             key = ""
@@ -137,7 +137,7 @@ class _Reader:
 
     def _cut(self) -> UserError:
         return UserError(
-            f"{visible(str(self._path))} is cut short or is no JSON near '{visible(self._text[self._at :][:30])}'",
+            f"{self._path} is cut short or is no JSON near '{self._text[self._at :][:30]}'",
             "write the file again",
         )
 
@@ -146,6 +146,4 @@ def _opened(path: Path) -> Any:
     try:
         return open_regular(path)
     except OSError as error:
-        raise UserError(
-            f"{visible(str(path))} cannot be read: {error.strerror}", "check its name and rights"
-        ) from error
+        raise UserError(f"{path} cannot be read: {error.strerror}", "check its name and rights") from error

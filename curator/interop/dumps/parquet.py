@@ -9,7 +9,6 @@ from typing import Any
 
 from curator.contract.errors import UserError
 from curator.contract.files.regular_file import open_regular
-from curator.contract.text import visible
 
 _ROWS = 4096
 _READ_BYTES = 1 << 20  # of a column at once, instead of the whole column of a group
@@ -32,9 +31,7 @@ def parquet_rows(file: Path, wanted: Sequence[str]) -> Iterator[Mapping[str, Any
         opened = parquet.ParquetFile(file, buffer_size=_READ_BYTES)
         names = [name for name in wanted if name in opened.schema_arrow.names]
     except Exception as error:
-        raise UserError(
-            f"{visible(str(file))} is no Parquet file: {visible(str(error)[:100])}", "write the file again"
-        ) from error
+        raise UserError(f"{file} is no Parquet file: {str(error)[:100]}", "write the file again") from error
     # One reader for all groups would keep those it has read; threads would decode columns ahead.
     return (
         row

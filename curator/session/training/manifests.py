@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from curator.contract.errors import UserError
-from curator.contract.text import visible
 
 if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen waits for none of it
     from curator.contract.buckets import BucketRule
@@ -145,9 +144,7 @@ class Manifests:
 
         file = source / "manifest.jsonl" if source.is_dir() else source
         if not name.replace("-", "").replace("_", "").replace(".", "").isalnum():
-            raise UserError(
-                f"'{visible(name)}' cannot name a manifest", "use letters, digits, '-', '_' and '.'"
-            )
+            raise UserError(f"'{name}' cannot name a manifest", "use letters, digits, '-', '_' and '.'")
         path = self.folder / f"{name}{MANIFEST_SUFFIX}"
         if path.exists() and not replace:
             raise UserError(

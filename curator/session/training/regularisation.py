@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from curator.contract.errors import UserError
-from curator.contract.text import visible
 from curator.index.tables.rows import Subset
 from curator.session.images.edits import Edits
 from curator.session.images.images import Images
@@ -34,7 +33,7 @@ class Regularisation:
 
         known = self._subset(name)
         if known and (not known.is_reg or known.filter != folder_filter(folder)):
-            raise UserError(f"there is a subset '{visible(name)}'", "choose another name")
+            raise UserError(f"there is a subset '{name}'", "choose another name")
 
     def sizes(self, folder: Path, count: int) -> tuple[Size, ...]:
         """`count` sizes as the buckets of what is trained were when the images in `folder` were first asked for.

@@ -8,7 +8,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from curator.contract.errors import UserError, did_you_mean
-from curator.contract.text import visible
 from curator.filter.evaluate import select
 from curator.index.tables.picks import pick_filter
 from curator.index.tables.small_tables import Subset
@@ -110,7 +109,7 @@ class Subsets:
         known = [each.name for each in self.all()]
         for name in names:
             if name not in known:
-                raise UserError(f"there is no subset '{visible(name)}'", did_you_mean(name, known))
+                raise UserError(f"there is no subset '{name}'", did_you_mean(name, known))
         if len(set(names)) < len(names):
             raise UserError("a subset is named twice", "name each once")
         return self._collection.subsets.put_in_order(names)
