@@ -15,8 +15,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from curator.contract.errors import UserError
-from curator.contract.exit_codes import ExitCode
+from curator.contract.errors import ExitCode, UserError
 from curator.contract.locations import LOG
 from curator.contract.run.event_log import EventLog
 from curator.contract.run.events import (

@@ -7,8 +7,7 @@ import sys
 from pathlib import Path
 
 from curator.cli.shared.places import COLLECTION_VARIABLE, enclosing_collection
-from curator.contract.errors import UserError
-from curator.contract.exit_codes import ExitCode
+from curator.contract.errors import ExitCode, UserError
 from curator.contract.text import visible
 
 _LEAST = (40, 10)

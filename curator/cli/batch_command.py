@@ -15,8 +15,7 @@ from curator.cli.shared.boundary import exit_code_of
 from curator.cli.shared.output import in_any_case
 from curator.cli.shared.places import opened_together
 from curator.cli.shared.typer_apps import single
-from curator.contract.errors import UserError, did_you_mean
-from curator.contract.exit_codes import ExitCode
+from curator.contract.errors import ExitCode, UserError, did_you_mean
 
 ATOMIC = {
     *("buckets", "captions", "explain", "facets", "ls", "mark", "pick", "stats"),

@@ -12,6 +12,7 @@ from curator.cli.shared.options import CollectionOption, DryRunOption, JsonOptio
 from curator.cli.shared.output import (
     counted,
     in_any_case,
+    progress_shown,
     put,
     put_json,
     put_json_rows,
@@ -20,7 +21,6 @@ from curator.cli.shared.output import (
     warn,
 )
 from curator.cli.shared.places import opened
-from curator.cli.shared.progress import progress_shown
 from curator.cli.shared.selection import ImagesOrAll, takes_images
 from curator.cli.shared.typer_apps import single
 from curator.contract.errors import UserError

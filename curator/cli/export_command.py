@@ -8,9 +8,8 @@ from typing import Annotated
 import typer
 
 from curator.cli.shared.options import CollectionOption, JsonOption, ReplaceOption
-from curator.cli.shared.output import counted, put_exported, tell
+from curator.cli.shared.output import counted, progress_shown, put_exported, tell
 from curator.cli.shared.places import opened
-from curator.cli.shared.progress import progress_shown
 from curator.cli.shared.selection import ImagesOrAll, takes_images
 from curator.cli.shared.typer_apps import noun
 

@@ -14,9 +14,8 @@ from curator.cli.shared.options import (
     JsonOption,
     ReplaceOption,
 )
-from curator.cli.shared.output import counted, put, put_json, tell, warn
+from curator.cli.shared.output import counted, progress_shown, put, put_json, tell, warn
 from curator.cli.shared.places import opened
-from curator.cli.shared.progress import progress_shown
 from curator.cli.shared.typer_apps import single, with_options
 from curator.contract.errors import UserError
 

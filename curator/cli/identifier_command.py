@@ -11,8 +11,7 @@ import typer
 from curator.cli.shared.options import CollectionOption, JsonOption
 from curator.cli.shared.output import put, put_json
 from curator.cli.shared.places import enclosing_collection, opened
-from curator.contract.errors import UserError
-from curator.contract.exit_codes import ExitCode
+from curator.contract.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
     from curator.cli.schemas.images import IdentifierReport

@@ -10,9 +10,8 @@ import typer
 
 from curator.cli.shared.bulk_edit import ask
 from curator.cli.shared.options import CollectionOption, DryRunOption, JsonOption, YesOption
-from curator.cli.shared.output import counted, put, put_json, put_table, tell
+from curator.cli.shared.output import counted, progress_shown, put, put_json, put_table, tell
 from curator.cli.shared.places import enclosing_collection
-from curator.cli.shared.progress import progress_shown
 from curator.cli.shared.scan_lines import passed_over_lines
 from curator.cli.shared.typer_apps import single
 

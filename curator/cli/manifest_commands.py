@@ -16,8 +16,7 @@ from curator.cli.shared.output import counted, put, put_json, put_json_rows, put
 from curator.cli.shared.places import collection_folder, manifest_file, manifests_of
 from curator.cli.shared.typer_apps import noun
 from curator.contract.epoch_plan import EpochPlan, Leftovers
-from curator.contract.errors import UserError
-from curator.contract.exit_codes import ExitCode
+from curator.contract.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
     from curator.cli.schemas.images import EpochCaption

@@ -13,8 +13,7 @@ from curator.cli.shared.output import put, put_json, put_json_rows, put_table, s
 from curator.cli.shared.places import runs_of
 from curator.cli.shared.run_report import row_json, run_json, run_lines
 from curator.cli.shared.typer_apps import noun
-from curator.contract.errors import UserError, did_you_mean
-from curator.contract.exit_codes import ExitCode
+from curator.contract.errors import ExitCode, UserError, did_you_mean
 
 if TYPE_CHECKING:
     from curator.cli.schemas.runs import RunState

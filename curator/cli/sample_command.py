@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from curator.cli.shared.options import CollectionOption, JsonOption
-from curator.cli.shared.output import put, put_json, put_json_rows, put_table, say
+from curator.cli.shared.output import progress_shown, put, put_json, put_json_rows, put_table, say
 from curator.cli.shared.places import runs_of
-from curator.cli.shared.progress import progress_shown
 from curator.cli.shared.typer_apps import single
 from curator.contract.errors import UserError
 from curator.contract.prompts.files import as_lines, read_prompts

@@ -8,9 +8,8 @@ from typing import Annotated
 import typer
 
 from curator.cli.shared.options import CollectionOption, JsonOption
-from curator.cli.shared.output import put_json, tell
+from curator.cli.shared.output import progress_shown, put_json, tell
 from curator.cli.shared.places import collection_folder, enclosing_collection
-from curator.cli.shared.progress import progress_shown
 from curator.cli.shared.scan_lines import report_json, report_lines
 from curator.cli.shared.typer_apps import single
 from curator.contract.errors import UserError

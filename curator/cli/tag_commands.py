@@ -18,14 +18,12 @@ from curator.cli.shared.options import (
     ReplaceOption,
     YesOption,
 )
-from curator.cli.shared.output import put, put_json, put_json_rows, put_table, say_cut, tell
+from curator.cli.shared.output import progress_shown, put, put_json, put_json_rows, put_table, say_cut, tell
 from curator.cli.shared.places import opened, opened_names
-from curator.cli.shared.progress import progress_shown
 from curator.cli.shared.selection import ImagesArgument, takes_images
 from curator.cli.shared.typer_apps import noun
 from curator.cli.tag_rule_commands import clean, derive, order_by_rules, tables
-from curator.contract.errors import UserError
-from curator.contract.exit_codes import ExitCode
+from curator.contract.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
     from curator.cli.schemas.edits import SidecarReport

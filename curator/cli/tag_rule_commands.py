@@ -12,8 +12,10 @@ import typer
 from curator.cli.shared.bulk_edit import ask, put_edit
 from curator.cli.shared.options import CollectionOption, DryRunOption, JsonOption, LimitOption, YesOption
 from curator.cli.shared.output import (
+    Show,
     counted,
     in_any_case,
+    progress_shown,
     put,
     put_json,
     put_json_rows,
@@ -23,7 +25,6 @@ from curator.cli.shared.output import (
     tell,
 )
 from curator.cli.shared.places import opened
-from curator.cli.shared.progress import Show, progress_shown
 from curator.cli.shared.selection import ImagesArgument, takes_images
 from curator.contract.errors import UserError
 

@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from curator.cli.shared.options import CollectionOption, JsonOption
-from curator.cli.shared.output import counted, put, put_json
+from curator.cli.shared.output import counted, progress_shown, put, put_json
 from curator.cli.shared.places import opened
-from curator.cli.shared.progress import progress_shown
 from curator.cli.shared.typer_apps import single
-from curator.contract.errors import UserError
-from curator.contract.exit_codes import ExitCode
+from curator.contract.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
     from curator.cli.schemas.collection import VerifyReport

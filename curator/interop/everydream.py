@@ -14,8 +14,8 @@ from typing import Literal
 
 from curator.contract.caption.captions import CaptionRules
 from curator.contract.errors import UserError
-from curator.contract.files.regular_file import read_regular
-from curator.contract.text import decoded, visible
+from curator.contract.files.regular_file import decoded, read_regular
+from curator.contract.text import visible
 from curator.interop.folders import entries, need_folder, pictures_in, tree
 from curator.interop.plan import Ignored, ImportPlan, PlannedSubset
 from curator.scan.sidecars.sidecar import MAX_BYTES

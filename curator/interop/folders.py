@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from curator.contract.errors import UserError
 from curator.scan.find import SUFFIXES
+
+OF_WINDOWS = "a Windows path with a drive, which is no place here: name images relative to their folder"
+_DRIVE = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 
 
 def pictures_in(folder: Path) -> list[Path]:
@@ -63,3 +67,8 @@ def need_folder(path: Path) -> Path:
     if not path.is_dir():
         raise UserError(f"there is no folder {path}", "give the folder that holds the images")
     return absolute(path)
+
+
+def named_in(folder: Path, name: str) -> tuple[str, tuple[str, ...]]:
+    """The path of an image that metadata names, relative to `folder` or absolute, and what is wrong with it."""
+    return os.path.normpath(folder / name), (OF_WINDOWS,) if _DRIVE.match(name) else ()

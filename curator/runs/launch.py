@@ -18,8 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from curator.contract.base_model.check import check_base_model
-from curator.contract.errors import UserError
-from curator.contract.exit_codes import ExitCode
+from curator.contract.errors import ExitCode, UserError
 from curator.contract.manifest.manifest import open_manifest
 from curator.contract.recipe.fields import value_of
 from curator.contract.recipe.toml_file import dump_recipe, with_values

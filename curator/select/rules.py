@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from curator.contract.errors import UserError, did_you_mean
-from curator.contract.files.regular_file import TEXT_BYTES, read_regular
-from curator.contract.text import decoded
+from curator.contract.files.regular_file import TEXT_BYTES, decoded, read_regular
 from curator.filter.fields import is_score
 
 Order = Literal["random", "score", "fav", "posted", "post", "id"]

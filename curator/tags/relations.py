@@ -13,8 +13,7 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 from curator.contract.errors import UserError
-from curator.contract.files.regular_file import read_regular
-from curator.contract.text import decoded
+from curator.contract.files.regular_file import decoded, read_regular
 from curator.index.tags.tag_names import folded, spaced
 
 _MOST_BYTES = 1 << 28

@@ -17,8 +17,7 @@ from textual.widget import Widget
 from textual.widgets import Input
 from textual.worker import WorkerFailed
 
-from curator.contract.errors import UserError
-from curator.contract.exit_codes import ExitCode
+from curator.contract.errors import ExitCode, UserError
 from curator.session.session import Session
 from curator.tui import memory, theme
 from curator.tui.background import cancelled, in_background, progress_on_status, write

@@ -10,8 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from curator.contract.errors import UserError
-from curator.contract.exit_codes import ExitCode
+from curator.contract.errors import ExitCode, UserError
 from curator.contract.run.sample_job import SampleJob, image_name, read_sample_job
 from curator.contract.text import visible
 from train import quiet

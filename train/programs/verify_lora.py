@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from curator.contract.errors import UserError
-from curator.contract.exit_codes import ExitCode
+from curator.contract.errors import ExitCode, UserError
 from curator.contract.files.json_data import to_json
 from curator.contract.files.picture_file import file_sha256
 from curator.contract.text import visible

@@ -22,8 +22,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from curator.contract.caption.clip_tokens import CLIP_VOCAB
-from curator.contract.errors import UserError
-from curator.contract.exit_codes import ExitCode
+from curator.contract.errors import ExitCode, UserError
 from curator.contract.files.regular_file import TEXT_BYTES, read_regular
 from curator.contract.flatten import flattened
 from curator.contract.locations import MANIFEST_SUFFIX

@@ -20,8 +20,7 @@ from curator.cli.demo.ingredients import bring
 from curator.cli.demo.report import Outcome, tell
 from curator.cli.shared.output import say, stderr_console
 from curator.cli.shared.typer_apps import single
-from curator.contract.errors import UserError
-from curator.contract.exit_codes import ExitCode
+from curator.contract.errors import ExitCode, UserError
 from curator.contract.locations import DEMO_MARKER, runs_folder
 
 if TYPE_CHECKING:

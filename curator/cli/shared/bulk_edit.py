@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from curator.cli.shared.output import counted, put, put_json, say, tell
-from curator.contract.errors import UserError
-from curator.contract.exit_codes import ExitCode
+from curator.contract.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
     from curator.cli.shared.selection import Selection

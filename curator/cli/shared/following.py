@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from curator.cli.shared.output import is_quiet, put, say, stdout_console, warn
-from curator.contract.errors import UserError
-from curator.contract.exit_codes import ExitCode
+from curator.contract.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
     from curator.contract.run.events import Event

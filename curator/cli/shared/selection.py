@@ -15,8 +15,7 @@ import typer
 from curator.cli.shared.arguments import AMONG, FILTER, FROM
 from curator.cli.shared.lists import called, names_in
 from curator.cli.shared.output import counted, say
-from curator.contract.errors import UserError
-from curator.contract.exit_codes import ExitCode
+from curator.contract.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
     from pyroaring import BitMap

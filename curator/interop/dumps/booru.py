@@ -12,14 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from curator.contract.errors import UserError
-from curator.contract.files.regular_file import open_regular
-from curator.contract.text import decoded
-from curator.interop.dumps.json_stream import json_lines, whole_items
-from curator.interop.dumps.parquet import parquet_rows
+from curator.contract.files.regular_file import decoded, open_regular
 from curator.interop.dumps.post_rows import post_row
+from curator.interop.dumps.row_files import json_lines, parquet_rows, whole_items
 from curator.interop.dumps.sqlite_dump import sqlite_posts
-from curator.interop.matching.records import Dropped, Row, Source
-from curator.interop.plan import ImportPlan
+from curator.interop.plan import Dropped, ImportPlan, Row, Source
 from curator.posts.post import KEYS, is_post
 
 _LINE_BYTES = 1 << 22

@@ -9,12 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from curator.contract.errors import UserError
-from curator.contract.files.regular_file import read_regular
-from curator.contract.text import decoded
+from curator.contract.files.regular_file import decoded, read_regular
 from curator.interop.dumps.post_rows import record_of
 from curator.interop.folders import entries, is_picture, need_folder, tree
-from curator.interop.matching.records import Dropped, Row, Source
-from curator.interop.plan import ImportPlan
+from curator.interop.plan import Dropped, ImportPlan, Row, Source
 from curator.posts.post import read_post
 from curator.scan.sidecars.sidecar import MAX_BYTES, annotations_in
 

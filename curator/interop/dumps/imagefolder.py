@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from curator.contract.errors import UserError
-from curator.contract.files.regular_file import TEXT_BYTES, open_regular
-from curator.contract.text import decoded
-from curator.interop.dumps.json_stream import json_lines
-from curator.interop.dumps.parquet import parquet_rows
-from curator.interop.folders import entries, need_folder, tree
-from curator.interop.matching.names import named_in
-from curator.interop.matching.records import Dropped, Record, Row, Source
-from curator.interop.plan import ImportPlan
+from curator.interop.dumps.row_files import csv_rows, json_lines, parquet_rows
+from curator.interop.folders import entries, named_in, need_folder, tree
+from curator.interop.plan import Dropped, ImportPlan, Record, Row, Source
 from curator.posts.post import WORD_KEYS, read_words
 
 _FILES = ("metadata.jsonl", "metadata.csv", "metadata.parquet")
@@ -56,20 +50,11 @@ def _source(file: Path) -> Source:
 def _values(file: Path) -> Iterator[Any]:
     match file.suffix.lower():
         case ".csv":
-            return _csv(file)
+            return csv_rows(file)
         case ".parquet":
             return parquet_rows(file, (_NAME, *WORD_KEYS))
         case _:
             return (value for _, value in json_lines(file))
-
-
-def _csv(file: Path) -> Iterator[Mapping[str, Any]]:
-    try:
-        with open_regular(file) as opened:
-            lines = (decoded(line)[0] for line in iter(lambda: opened.readline(TEXT_BYTES), b""))
-            yield from csv.DictReader(lines)
-    except (OSError, csv.Error) as error:
-        raise UserError(f"{file} cannot be read: {error}", "mend it") from error
 
 
 def _row(value: Any, folder: Path) -> Row:

@@ -13,15 +13,14 @@ from typing import Any
 from curator.contract.buckets import BucketRule, CropMode, Resample, advice_on, checked
 from curator.contract.caption.captions import CaptionRules
 from curator.contract.errors import UserError
-from curator.contract.files.regular_file import TEXT_BYTES, read_regular
-from curator.contract.text import decoded, visible
+from curator.contract.files.regular_file import TEXT_BYTES, decoded, read_regular
+from curator.contract.text import visible
 from curator.interop.folders import absolute, need_folder, pictures_in
 from curator.interop.kohya.captions import CaptionFiles
 from curator.interop.kohya.keys import KEYS, NOT_CARRIED, check, nearest_value, tables
 from curator.interop.kohya.metadata import kohya_json_source
 from curator.interop.matching.foreseen import on_disk
-from curator.interop.matching.records import Record, Source
-from curator.interop.plan import Ignored, ImportPlan, PlannedSubset
+from curator.interop.plan import Ignored, ImportPlan, PlannedSubset, Record, Source
 from curator.scan.headers.header import Unreadable, read_header
 
 _RESAMPLES: dict[str, Resample] = {

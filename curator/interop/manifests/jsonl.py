@@ -19,7 +19,7 @@ from curator.contract.manifest.digest import provenance_json
 from curator.contract.manifest.header import buckets_of, provenance_of, rule_of, stored_subset, subset_of
 from curator.contract.manifest.manifest import Manifest, ManifestImage, open_manifest
 from curator.contract.manifest.writer import ManifestContent, write_manifest
-from curator.interop.dumps.json_stream import json_lines
+from curator.interop.dumps.row_files import json_lines
 from curator.interop.manifests.walked import walked
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from curator.index.collection import Collection
 from curator.index.tables.metadata import PostFacts
 from curator.interop.matching.foreseen import ExpectedImages, ImageMatcher
 from curator.interop.matching.matcher import Matcher
-from curator.interop.matching.records import Dropped, Record, Row
+from curator.interop.plan import Dropped, Record, Row
 
 if TYPE_CHECKING:
     from curator.interop.plan import ImportPlan

@@ -42,7 +42,7 @@ class Regularisation:
             UserError: there is nothing to go by.
         """
         from curator.contract.run.class_pictures import JOB, read_job
-        from curator.freeze.outlook import training_buckets
+        from curator.freeze.collection import training_buckets
         from curator.runs.class_pictures import shared_sizes
 
         if (folder / JOB).exists() and len(earlier := read_job(folder).sizes) == count:
@@ -67,7 +67,7 @@ class Regularisation:
         return next((each for each in self._subsets.all() if each.name == name), None)
 
     def _keep(self, name: str, folder: Path) -> None:
-        from curator.freeze.spec import EVERYTHING
+        from curator.freeze.members import EVERYTHING
         from curator.interop.apply import folder_filter
 
         with Edits(self._collection).grouped():

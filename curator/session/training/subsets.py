@@ -79,7 +79,7 @@ class Subsets:
             UserError: no subset shows an image.
         """
         from curator.freeze.balance import equal_shares
-        from curator.freeze.outlook import epoch_of
+        from curator.freeze.collection import epoch_of
 
         normal = {each.name for each in self.all() if not each.is_reg}
         shares = (preview or epoch_of(self._collection)).subsets
@@ -116,9 +116,8 @@ class Subsets:
 
     def counted(self, name: str) -> tuple[int, int]:
         """How many images a subset holds, and how many more its filter meets that one before it holds."""
-        from curator.freeze.members import members_of
+        from curator.freeze.members import members_of, spec_of
         from curator.freeze.reader import FreezeReader
-        from curator.freeze.spec import spec_of
 
         with FreezeReader.opened(self._collection) as reader:
             spec = spec_of(self._collection)

@@ -1,20 +1,23 @@
-"""JSON of any size as a stream: lines, lists and objects, one element at a time."""
+"""Rows of a file of any size, one at a time: JSON (lines, lists and objects), CSV, Parquet."""
 
 from __future__ import annotations
 
 import codecs
+import csv
+import importlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from curator.contract.errors import UserError
-from curator.contract.files.regular_file import open_regular
-from curator.contract.text import decoded
+from curator.contract.files.regular_file import TEXT_BYTES, decoded, open_regular
 
 _CHUNK = 1 << 20
 _MOST_BYTES = 1 << 28  # of one value or line
 _SPACE = " \t\r\n"
+_PARQUET_ROWS = 4096
+_PARQUET_BYTES = 1 << 20  # of a column at once, instead of the whole column of a group
 
 
 def json_lines(path: Path) -> Iterator[tuple[int, Any]]:
@@ -69,6 +72,47 @@ def whole_items(path: Path) -> Iterator[tuple[str, Any] | None]:
         if not count:
             raise
         yield None
+
+
+def csv_rows(file: Path) -> Iterator[Mapping[str, Any]]:
+    """Rows under the names of the first line.
+
+    Raises:
+        UserError: the file cannot be read.
+    """
+    try:
+        with open_regular(file) as opened:
+            lines = (decoded(line)[0] for line in iter(lambda: opened.readline(TEXT_BYTES), b""))
+            yield from csv.DictReader(lines)
+    except (OSError, csv.Error) as error:
+        raise UserError(f"{file} cannot be read: {error}", "mend it") from error
+
+
+def parquet_rows(file: Path, wanted: Sequence[str]) -> Iterator[Mapping[str, Any]]:
+    """Rows with those of the `wanted` columns that there are, a few thousand read at a time, with pyarrow.
+
+    Raises:
+        UserError: pyarrow is not installed, or the file is no Parquet.
+    """
+    try:
+        parquet: Any = importlib.import_module("pyarrow.parquet")
+    except ImportError as error:
+        raise UserError(
+            "Parquet needs pyarrow, which is not installed", "pip install 'frieze[parquet]'"
+        ) from error
+    try:
+        open_regular(file).close()
+        opened = parquet.ParquetFile(file, buffer_size=_PARQUET_BYTES)
+        names = [name for name in wanted if name in opened.schema_arrow.names]
+    except Exception as error:
+        raise UserError(f"{file} is no Parquet file: {str(error)[:100]}", "write the file again") from error
+    # One reader for all groups would keep those it has read; threads would decode columns ahead.
+    return (
+        row
+        for group in range(opened.num_row_groups)
+        for batch in opened.iter_batches(_PARQUET_ROWS, row_groups=[group], columns=names, use_threads=False)
+        for row in batch.to_pylist()
+    )
 
 
 def _value(text: str) -> Any:
