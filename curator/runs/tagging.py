@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from curator.contract.errors import UserError, did_you_mean
-from curator.contract.exit_codes import ExitCode
+from curator.contract.errors import ExitCode, UserError, did_you_mean
 from curator.contract.run.events import Event, Progress, RunStarted
 from curator.contract.run.run_folder import RunFolder, Status
 from curator.contract.tagging.job import JOB, ImageEntry, TaggingJob, read_job, write_job

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from curator.cli.shared.output import counted, say
-from curator.cli.shared.progress import progress_shown
-from curator.contract.errors import UserError
-from curator.contract.exit_codes import ExitCode
+from curator.cli.shared.output import counted, progress_shown, say
+from curator.contract.errors import ExitCode, UserError
 from curator.contract.locations import LOG
 from curator.contract.text import visible
 
