@@ -132,3 +132,14 @@ def test_the_command_tells_it(freeze, tiny_model: Path, capsys) -> None:
     ):
         assert f"{name} {told[part + '_bytes'] / 2**20:,.1f} MiB" in said
     assert f"{told['average_bytes'] / 2**20:,.1f} MiB of the CPU's memory for the average" in said
+
+
+def test_a_vae_of_other_latents_is_refused(tiny_model: Path, tmp_path: Path) -> None:
+    """Told by its configuration, before any weight is read."""
+    other, recipe = tmp_path / "vae", tmp_path / "r.toml"
+    other.mkdir()
+    about = json.loads((tiny_model / "vae" / "config.json").read_text())
+    (other / "config.json").write_text(json.dumps(about | {"latent_channels": 16}))
+    recipe.write_text("")
+    with pytest.raises(UserError, match="latents of 16 channels"):
+        memory_of(load_recipe(recipe, [f"model.path={tiny_model}", f"model.vae={other}"]), print)
