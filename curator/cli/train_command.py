@@ -17,7 +17,6 @@ from curator.cli.shared.typer_apps import single
 from curator.contract.errors import UserError
 from curator.contract.recipe.fields import toml_value
 from curator.contract.recipe.toml_file import load_recipe
-from curator.contract.text import visible
 
 if TYPE_CHECKING:
     from curator.cli.schemas.runs import RunStart
@@ -116,7 +115,7 @@ def _model_set(model: str | None) -> list[str]:
         return [f"model.path={toml_value(str(path.absolute()))}"]
     if not _HUB_ID.fullmatch(model):
         raise UserError(
-            f"there is no model at {visible(model)}",
+            f"there is no model at {model}",
             "give a diffusers folder, a .safetensors file or a hub id",
         )
     return [f"model.path={toml_value(model)}"]
@@ -134,9 +133,7 @@ def _resume(name: str, processes: int | None, detach: bool, collection: Path | N
     runs = runs_of(collection)
     run = runs.find(name)
     if run.status() == "finished":
-        raise UserError(
-            f"the run {visible(run.path.name)} is finished", "start another with 'frieze train MANIFEST'"
-        )
+        raise UserError(f"the run {run.path.name} is finished", "start another with 'frieze train MANIFEST'")
     runs.restart(run, processes)
     _go_on(run, detach, as_json)
 
@@ -153,7 +150,7 @@ def _go_on(run: RunFolder, detach: bool, as_json: bool) -> None:
         }
         put_json(report)
     else:
-        put(visible(str(run.path)))
+        put(str(run.path))
         say(left(run).strip())
 
 

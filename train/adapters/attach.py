@@ -13,7 +13,6 @@ from torch import nn
 from curator.contract.errors import UserError
 from curator.contract.keyed import Purpose, key
 from curator.contract.recipe.adapter_rules import NONE, AdapterRule
-from curator.contract.text import visible
 from train.adapters.adapter import AdaptedModule, Adapter
 from train.adapters.kinds.ia3 import on_input
 from train.adapters.kinds.kind import Spec
@@ -88,7 +87,7 @@ def wishes(roots: AdapterRoots, knobs: AdapterKnobs, rates: Optimizer) -> list[W
     for rule in knobs.parsed_rules:
         if not any(target.fits(rule) for target in found):
             raise UserError(
-                f"adapter.rules: no module of this model is called '{visible(rule.pattern)}'",
+                f"adapter.rules: no module of this model is called '{rule.pattern}'",
                 "'frieze adapter plan' lists their names",
             )
     wanted = [wish for target in found if (wish := _wish(target, knobs, rates)) is not None]
