@@ -20,7 +20,7 @@ from curator.cli.shared.typer_apps import single, with_options
 from curator.contract.errors import UserError
 
 if TYPE_CHECKING:
-    from curator.cli.schemas.training import FreezeOutlook, FreezeReport
+    from curator.cli.schemas.manifests import FreezeOutlook, FreezeReport
     from curator.cli.schemas.words import Doubt
     from curator.contract.buckets import BucketRule
     from curator.session.session import Session

@@ -15,7 +15,7 @@ from curator.contract.locations import CLASS_IMAGES
 from curator.contract.prompts.sampler_names import SamplerName
 
 if TYPE_CHECKING:
-    from curator.cli.schemas.training import MadeImages
+    from curator.cli.schemas.manifests import MadeImages
     from curator.contract.buckets import Size
 
 

@@ -20,14 +20,14 @@ from curator.contract.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
     from curator.cli.schemas.images import EpochCaption
-    from curator.cli.schemas.training import (
+    from curator.cli.schemas.manifests import (
         BucketLoad,
         ManifestCheck,
         ManifestReport,
         ManifestRow,
         SubsetValues,
     )
-    from curator.cli.schemas.training import BucketRule as RuleReport
+    from curator.cli.schemas.manifests import BucketRule as RuleReport
     from curator.contract.buckets import BucketRule
     from curator.contract.manifest.header import ManifestSubset
     from curator.contract.manifest.manifest import Manifest

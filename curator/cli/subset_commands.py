@@ -28,7 +28,13 @@ from curator.cli.shared.places import opened, opened_names
 from curator.cli.shared.typer_apps import noun, with_options
 
 if TYPE_CHECKING:
-    from curator.cli.schemas.training import BalanceReport, SubsetOrder, SubsetReport, SubsetRow, SubsetValues
+    from curator.cli.schemas.manifests import (
+        BalanceReport,
+        SubsetOrder,
+        SubsetReport,
+        SubsetRow,
+        SubsetValues,
+    )
     from curator.contract.manifest.header import ManifestSubset
     from curator.index.tables.rows import Subset
     from curator.session.session import Session
