@@ -75,7 +75,8 @@ class Proposals:
         if model.missing:
             raise UserError(
                 f"the model {visible(model.name)} is not here: {', '.join(map(visible, model.missing))} missing",
-                f"put its files into {visible(str(model.folder))}",
+                (f"'frieze models fetch {visible(model.name)}', or " if model.row.repo else "")
+                + f"put its files into {visible(str(model.folder))}",
             )
         self.collect()
         made = datetime.now().astimezone().isoformat(timespec="seconds")
