@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from curator.contract.errors import UserError
-from curator.contract.text import visible
 from tag_models.model import OutOfMemoryError
 
 if TYPE_CHECKING:
@@ -50,9 +49,7 @@ def loaded(kind: str, folder: Path) -> Any:
         return getattr(transformers, kind).from_pretrained(str(folder), local_files_only=True)
     except Exception as error:
         first = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-        raise UserError(
-            f"{visible(str(folder))} cannot be loaded: {visible(first)}", "fetch the model again"
-        ) from error
+        raise UserError(f"{folder} cannot be loaded: {first}", "fetch the model again") from error
 
 
 @contextmanager

@@ -15,8 +15,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from curator.contract.errors import UserError
-from curator.contract.exit_codes import ExitCode
+from curator.contract.errors import ExitCode, UserError
 from curator.contract.locations import LOG
 from curator.contract.run.event_log import EventLog
 from curator.contract.run.events import (
@@ -113,7 +112,7 @@ class _Worker:
             first = (str(error).strip().splitlines() or [""])[0][:200]
             self._say_failed(
                 UserError(
-                    f"the job broke: {type(error).__name__}: {visible(first)}",
+                    f"the job broke: {type(error).__name__}: {first}",
                     f"{LOG} of the job tells where",
                 )
             )
@@ -155,7 +154,7 @@ class _Worker:
         before = read_loaded(self._folder)
         if before and self._count and before.hash != identity:
             raise UserError(
-                f"the weights of {visible(self._job.model)} are not those that began this job",
+                f"the weights of {self._job.model} are not those that began this job",
                 "put them back, or ask anew with the others",
             )
 

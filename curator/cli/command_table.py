@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from curator.cli.schemas.outputs import WITHOUT_JSON
 from curator.cli.shared.arguments import is_filter
-from curator.contract.exit_codes import ExitCode
+from curator.contract.errors import ExitCode
 
 _NO, _FAILED, _STOPPED = ExitCode.NO, ExitCode.RUN_FAILED, ExitCode.RUN_STOPPED
 # Codes beside 0 and 2 that a command has for reasons of its own; those of its options are read from these.

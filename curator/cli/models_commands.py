@@ -9,13 +9,19 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from curator.cli.shared.options import JsonOption
-from curator.cli.shared.output import counted, put, put_json, put_json_rows, put_table, say, tell
-from curator.cli.shared.progress import progress_shown
+from curator.cli.shared.output import (
+    counted,
+    progress_shown,
+    put,
+    put_json,
+    put_json_rows,
+    put_table,
+    say,
+    tell,
+)
 from curator.cli.shared.typer_apps import noun
-from curator.contract.errors import UserError
-from curator.contract.exit_codes import ExitCode
+from curator.contract.errors import ExitCode, UserError
 from curator.contract.tagging.zoo import CHARACTER_THRESHOLD, GENERAL_THRESHOLD, ZooModel, find_model, models
-from curator.contract.text import visible
 from curator.session.images.model_files import check_source, fetch_files, is_whole
 
 if TYPE_CHECKING:
@@ -63,13 +69,13 @@ def show(model: ModelArgument, as_json: JsonOption = False) -> None:
     }  # fmt: skip
     for name, value in facts.items():
         if value:
-            put(f"{name:<11} {visible(str(value))}")
-    put(f"{'files':<11} {', '.join(map(visible, found.row.files)) or 'none'}")
+            put(f"{name:<11} {value}")
+    put(f"{'files':<11} {', '.join(found.row.files) or 'none'}")
     put(f"{'there':<11} {'yes' if is_whole(found) else 'no'}")
     if found.missing:
-        put(f"{'missing':<11} {', '.join(map(visible, found.missing))}")
+        put(f"{'missing':<11} {', '.join(found.missing)}")
     if found.row.repo and not is_whole(found):
-        say(f"fetch it with: frieze models fetch {visible(found.name)}")
+        say(f"fetch it with: frieze models fetch {found.name}")
     if found.row.kind == "tags":
         put(
             f"{'thresholds':<11} "
@@ -98,9 +104,7 @@ def fetch(
         with progress_shown("fetch", "bytes") as show:
             files = fetch_files(found, show)
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(
-            f"\nwhat has come is kept; go on with: frieze models fetch {visible(model)}"
-        ) from None
+        raise KeyboardInterrupt(f"\nwhat has come is kept; go on with: frieze models fetch {model}") from None
     if as_json:
         report: FetchReport = {
             "schema": "frieze/model-fetch/1",
@@ -114,7 +118,7 @@ def fetch(
         return
     new = [each for each in files if each.is_new]
     size = f", {sum(each.bytes for each in new) / 1e6:,.1f} MB" if new else ""
-    tell(f"{visible(found.name)}: {counted(len(new), 'file')} fetched{size}; all of {len(files)} are right")
+    tell(f"{found.name}: {counted(len(new), 'file')} fetched{size}; all of {len(files)} are right")
 
 
 def _ask_about_licence(model: ZooModel, yes: bool) -> None:
@@ -123,8 +127,8 @@ def _ask_about_licence(model: ZooModel, yes: bool) -> None:
     Raises:
         UserError: nobody can be asked.
     """
-    name = visible(model.name)
-    say(f"licence of {name}: {visible(model.row.licence)}; see the page of {visible(model.row.repo)}")
+    name = model.name
+    say(f"licence of {name}: {model.row.licence}; see the page of {model.row.repo}")
     if yes:
         return
     if not sys.stdin.isatty():

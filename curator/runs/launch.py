@@ -14,7 +14,6 @@ from curator.contract.manifest.manifest import open_manifest
 from curator.contract.recipe.fields import value_of
 from curator.contract.recipe.toml_file import dump_recipe, with_values
 from curator.contract.run.run_folder import RunFolder
-from curator.contract.text import visible
 from curator.runs.worker_process import begin
 
 if TYPE_CHECKING:
@@ -69,7 +68,7 @@ def check_models(recipe: Recipe) -> list[TrainingWarning]:
     for key, value in (("model.path", recipe.model.path), ("model.vae", recipe.model.vae)):
         if value and not (Path(value).expanduser().exists() or _HUB_NAME.fullmatch(value)):
             raise UserError(
-                f"there is no model at {visible(value)} ({key})",
+                f"there is no model at {value} ({key})",
                 "give a diffusers folder, a .safetensors file or a hub name such as owner/model",
             )
     return check_base_model(recipe.model)
@@ -83,11 +82,16 @@ def _with_whole_paths(recipe: Recipe) -> Recipe:
     return with_values(recipe, {name: str(file.absolute()) for name, file in files.items() if file.exists()})
 
 
+def is_installed() -> bool:
+    """Whether the trainer's libraries are there."""
+    return importlib.util.find_spec("torch") is not None
+
+
 def check_installed() -> None:
     """Refuse where the trainer's libraries are not there.
 
     Raises:
         UserError: PyTorch is not installed.
     """
-    if importlib.util.find_spec("torch") is None:
+    if not is_installed():
         raise UserError("training needs PyTorch, which is not installed", "pip install 'frieze[train]'")

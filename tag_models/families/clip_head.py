@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from curator.contract.errors import UserError
 from curator.contract.tagging.zoo import ENCODER_FOLDER
-from curator.contract.text import visible
 from tag_models.families.image_classifier import preprocessing
 from tag_models.labels import Labels
 from tag_models.model import Answers, Batch, Model
@@ -51,7 +50,7 @@ class ClipHead:
         if wanted != given:
             raise UserError(
                 f"the head reads embeddings of {wanted} numbers, the encoder makes {given}",
-                f"put {visible(row.encoder) or 'the CLIP model it was made for'} into {ENCODER_FOLDER}/",
+                f"put {row.encoder or 'the CLIP model it was made for'} into {ENCODER_FOLDER}/",
             )
         self.frame, self._numbers = preprocessing(folder / ENCODER_FOLDER / "preprocessor_config.json")
         self.side = self.frame.side
@@ -83,7 +82,7 @@ def _linear_layers(file: Path) -> list[tuple[Any, Any]]:
             raise ValueError("its last layer gives no single number")
     except Exception as error:
         raise UserError(
-            f"{visible(str(file))} is no head of linear layers: {visible(str(error)[:200])}",
+            f"{file} is no head of linear layers: {str(error)[:200]}",
             "fetch the model again",
         ) from error
     return layers

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from curator.contract.errors import UserError
-from curator.contract.text import visible
 from tag_models.labels import Labels
 from tag_models.model import Answers, Batch, Model
 from tag_models.pixels import Framing, Pixels
@@ -95,7 +94,7 @@ class Endpoint:
         except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
             why = f"it answers {error.code}" if isinstance(error, urllib.error.HTTPError) else str(error)
             raise UserError(
-                f"the endpoint {visible(self.device)} gives no caption: {visible(why[:200])}",
+                f"the endpoint {self.device} gives no caption: {why[:200]}",
                 "start it, or mend its row in models.toml; what it said before is kept",
             ) from error
 

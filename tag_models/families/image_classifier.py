@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from curator.contract.errors import UserError
-from curator.contract.text import visible
 from tag_models.activation import activated
 from tag_models.labels import Labels
 from tag_models.model import Answers, Batch, Model
@@ -88,7 +87,7 @@ def preprocessing(file: Path) -> tuple[Framing, Numbers]:
         return framing, Numbers("RGB", 1 / scale, mean, std, channels_first=True)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError) as error:
         raise UserError(
-            f"{visible(str(file))} does not say how images are prepared ({type(error).__name__})",
+            f"{file} does not say how images are prepared ({type(error).__name__})",
             "fetch the model again",
         ) from error
 

@@ -18,7 +18,6 @@ from curator.contract.errors import UserError
 from curator.contract.files.picture_file import file_sha256
 from curator.contract.locations import DRAFT_PREFIX
 from curator.contract.tagging.zoo import ENCODER_FOLDER
-from curator.contract.text import visible
 
 if TYPE_CHECKING:
     from curator.contract.tagging.zoo import ZooModel
@@ -58,14 +57,14 @@ def check_source(model: ZooModel) -> None:
     """
     if model.row.family == "endpoint":
         raise UserError(
-            f"{visible(model.name)} has no files here: it is served at {visible(model.row.url)}",
+            f"{model.name} has no files here: it is served at {model.row.url}",
             "ask it as it is: frieze propose",
         )
     if not model.row.repo and model.missing:
-        names = ", ".join(map(visible, model.missing))
+        names = ", ".join(model.missing)
         raise UserError(
-            f"nobody says where {visible(model.name)} could be fetched from",
-            f"put {names} into {visible(str(model.folder))}",
+            f"nobody says where {model.name} could be fetched from",
+            f"put {names} into {model.folder}",
         )
 
 
@@ -81,7 +80,7 @@ def fetch_files(model: ZooModel, show: Show) -> list[ModelFile]:
         return [_present(model, wanted, show) for wanted in _wanted(model)]
     except OSError as error:
         raise UserError(
-            f"the model cannot be kept in {visible(str(model.folder))}: {error.strerror or error}",
+            f"the model cannot be kept in {model.folder}: {error.strerror or error}",
             "free space or check rights, then fetch again: it goes on where it was",
         ) from error
 
@@ -109,7 +108,7 @@ def _present(model: ZooModel, wanted: _Wanted, show: Show) -> ModelFile:
     found = file_sha256(path)
     if wanted.sha256 and found != wanted.sha256:
         raise UserError(
-            f"{visible(str(path))} is not the file that belongs to {visible(model.name)}: "
+            f"{path} is not the file that belongs to {model.name}: "
             f"its sha256 is {found}, not {wanted.sha256}",
             "remove it and fetch again; to use it as it is, give its folder to 'frieze propose'",
         )
@@ -127,7 +126,7 @@ def _fetch(folder: Path, wanted: _Wanted, show: Show) -> None:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise UserError(
-                f"{visible(wanted.name)} is being fetched by another process", "wait until it is done"
+                f"{wanted.name} is being fetched by another process", "wait until it is done"
             ) from None
         if size is not None and file.tell() > size:
             file.truncate(0)
@@ -136,7 +135,7 @@ def _fetch(folder: Path, wanted: _Wanted, show: Show) -> None:
         if problem := _differs(part, wanted, etag):
             part.unlink()
             raise UserError(
-                f"{visible(wanted.remote)} of {visible(wanted.repo)} came as another file: {problem}",
+                f"{wanted.remote} of {wanted.repo} came as another file: {problem}",
                 "fetch again; if it happens again, the file was replaced there, or something between changes it",
             )
         target = folder / wanted.name
@@ -153,7 +152,7 @@ def _looked_up(wanted: _Wanted) -> tuple[str, int | None, str]:
     except ImportError:
         raise UserError(
             "models are fetched by huggingface_hub, which is not installed",
-            f"pip install 'frieze[tag]', or put {visible(wanted.name)} into the model's folder yourself",
+            f"pip install 'frieze[tag]', or put {wanted.name} into the model's folder yourself",
         ) from None
     hub.logging.set_verbosity_error()  # that it tries again is nothing to worry about
     address = hub.hf_hub_url(wanted.repo, wanted.remote, revision=wanted.revision)
@@ -205,17 +204,17 @@ def _unreachable(wanted: _Wanted, error: Exception) -> Exception:
     """What to tell of an error of the hub's library."""
     from huggingface_hub import errors
 
-    what = f"{visible(wanted.remote)} of {visible(wanted.repo)}"
+    what = f"{wanted.remote} of {wanted.repo}"
     if isinstance(error, errors.GatedRepoError):
         return UserError(
             f"{what} is given only to those who accepted its terms",
-            f"accept them on the page of {visible(wanted.repo)}, then 'hf auth login' or set HF_TOKEN",
+            f"accept them on the page of {wanted.repo}, then 'hf auth login' or set HF_TOKEN",
         )
     if isinstance(
         error, errors.RepositoryNotFoundError | errors.EntryNotFoundError | errors.RevisionNotFoundError
     ):
         return UserError(
-            f"the hub has no {what} at '{visible(wanted.revision)}', or not for you",
+            f"the hub has no {what} at '{wanted.revision}', or not for you",
             "check the row in models.toml; of a private repository log in with 'hf auth login', or set HF_TOKEN",
         )
     if isinstance(error, errors.OfflineModeIsEnabled):
@@ -224,7 +223,7 @@ def _unreachable(wanted: _Wanted, error: Exception) -> Exception:
         return error  # of our own disk
     reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
     return UserError(
-        f"{what} did not come: {visible(reason[:200])}",
+        f"{what} did not come: {reason[:200]}",
         "fetch again: it goes on where it was; without a network put the file into the model's folder",
     )
 
@@ -235,9 +234,9 @@ def _differs(part: Path, wanted: _Wanted, etag: str) -> str:
     if wanted.sha256:
         return "" if found == wanted.sha256 else f"its sha256 is {found}, not {wanted.sha256}"
     if len(etag) == _SHA256 and found != etag:
-        return f"its sha256 is {found}, and the hub says {visible(etag)}"
+        return f"its sha256 is {found}, and the hub says {etag}"
     if len(etag) == _GIT_SHA1 and _git_sha1(part) != etag:
-        return f"its git hash is not {visible(etag)}, as the hub says"
+        return f"its git hash is not {etag}, as the hub says"
     return ""
 
 
