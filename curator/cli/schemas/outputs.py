@@ -94,6 +94,7 @@ OUTPUTS: dict[str, tuple[Output, ...]] = {
     "sample": (Output(training.RenderReport), _list(training.PlannedSample, "--plan")),
     "models list": (_list(models.ModelRow),),
     "models show": (Output(models.ModelReport),),
+    "models fetch": (Output(models.FetchReport),),
     "propose": (Output(models.JobStarted), Output(models.ProposeReport, when="--wait")),
     "proposals": (Output(models.ImageProposalsRow, "lines"), _list(models.LabelCount, "--counts")),
     "jobs list": (_list(models.JobRow),),
