@@ -11,12 +11,13 @@ import typer
 from curator.cli.recipe_commands import SetOption
 from curator.cli.shared.following import follow, left, tell_end
 from curator.cli.shared.options import CollectionOption, JsonOption
-from curator.cli.shared.output import counted, put, put_json, put_table, say
+from curator.cli.shared.output import put, put_json, put_table, say
 from curator.cli.shared.places import manifest_file, runs_of
 from curator.cli.shared.typer_apps import single
 from curator.contract.errors import UserError
 from curator.contract.recipe.fields import toml_value
 from curator.contract.recipe.toml_file import load_recipe
+from curator.contract.text import counted
 
 if TYPE_CHECKING:
     from curator.cli.schemas.runs import RunStart
@@ -188,7 +189,8 @@ def _check(
         f"{counted(length.effective_batch)} a step"
     )
     put(
-        f"{length.total_epochs} epochs, {length.total_steps} steps; the first epoch has {length.plan.batches(0)}:"
+        f"{counted(length.total_epochs, 'epoch')}, {counted(length.total_steps, 'step')};"
+        f" the first epoch has {length.plan.batches(0)}:"
     )
     put_table([(_cross(size), count) for size, count in steps.items()], ("bucket", "steps"))
     for doubt in warnings:
