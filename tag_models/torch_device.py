@@ -14,8 +14,6 @@ from tag_models.model import OutOfMemoryError
 if TYPE_CHECKING:
     from curator.contract.tagging.job import Device
 
-_WEIGHTS = ("model.safetensors", "pytorch_model.bin")
-
 
 def on_device(device: Device) -> Any:
     """The torch device of that name; "auto" is a GPU where there is one.
@@ -35,18 +33,6 @@ def on_device(device: Device) -> Any:
         raise UserError("CUDA cannot be used: PyTorch sees no GPU", "use --device auto, or mend the driver")
     number = int(os.environ.get("LOCAL_RANK", "0"))
     return torch.device("cpu") if device == "cpu" or not there else torch.device("cuda", number)
-
-
-def weights_file(folder: Path) -> Path:
-    """The weights in a transformers folder.
-
-    Raises:
-        UserError: there are none.
-    """
-    for name in _WEIGHTS:
-        if (folder / name).is_file():
-            return folder / name
-    raise UserError(f"{folder} holds no weights: {' or '.join(_WEIGHTS)}", "fetch the model again")
 
 
 def loaded(kind: str, folder: Path) -> Any:

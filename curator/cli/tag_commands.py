@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from curator.cli.identifier_command import check_identifier
+from curator.cli.proposals_command import accept
 from curator.cli.shared.bulk_edit import ask, change, change_images
 from curator.cli.shared.options import (
     CollectionOption,
@@ -37,6 +38,7 @@ app.command()(derive)
 app.command()(clean)
 app.command()(tables)
 app.command()(check_identifier)
+app.command()(accept)
 
 TagsArgument = Annotated[list[str], typer.Argument(metavar="TAG...", help="Tags; commas part them as well.")]
 

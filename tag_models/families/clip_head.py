@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from curator.contract.errors import UserError
-from curator.contract.files.picture_file import file_sha256
 from tag_models.families.image_classifier import preprocessing
 from tag_models.labels import Labels
 from tag_models.model import Answers, Batch, Model
@@ -42,7 +41,6 @@ class ClipHead:
         """
         self._device = on_device(device)
         self.device = self._device.type
-        self.hash = file_sha256(folder / row.weights)
         self._encoder: Any = loaded("CLIPVisionModelWithProjection", folder / ENCODER).to(self._device).eval()
         self._layers = [
             (w.to(self._device), b.to(self._device)) for w, b in _linear_layers(folder / row.weights)

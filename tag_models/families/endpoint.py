@@ -7,7 +7,6 @@ needed, is read from FRIEZE_ENDPOINT_KEY and kept nowhere.
 from __future__ import annotations
 
 import base64
-import hashlib
 import io
 import json
 import os
@@ -62,8 +61,6 @@ class Endpoint:
         self._how = captioning
         self._served = row.repo
         self.device = row.url
-        about = [row.url, row.repo, captioning.prompt, captioning.max_length, captioning.seed]
-        self.hash = hashlib.sha256(json.dumps(about).encode()).hexdigest()
 
     def answer(self, batch: Batch) -> Answers:
         """A caption an image."""

@@ -37,7 +37,7 @@ class OnnxScorer:
         file = folder / row.weights
         own = read_labels(folder / row.labels).names if row.labels else ()
         self._model = OnnxImages(file, row, device)
-        self.device, self.hash, self.batch_size = self._model.device, self._model.hash, self._model.batch_size
+        self.device, self.batch_size = self._model.device, self._model.batch_size
         self.side, self.frame = self._model.side, self._model.frame
         self._output, width = next(iter(self._model.widths.items()))
         if width not in (len(own) or 1, None):

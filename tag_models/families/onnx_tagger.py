@@ -40,7 +40,7 @@ class OnnxTagger:
         file = folder / row.weights
         self.labels = read_labels(_label_file(folder, row))
         self._model = OnnxImages(file, row, device)
-        self.device, self.hash, self.batch_size = self._model.device, self._model.hash, self._model.batch_size
+        self.device, self.batch_size = self._model.device, self._model.batch_size
         self.side, self.frame = self._model.side, self._model.frame
         self._output = _output_of(self._model.widths, len(self.labels.names), file)
 

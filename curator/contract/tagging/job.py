@@ -77,7 +77,7 @@ class ImageEntry:
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """What the worker found: by `hash` (sha256 of the weights) and content its answers are kept."""
+    """What the worker found: by `hash` (see `identity_of`) and content its answers are kept."""
 
     hash: str
     kind: Kind
