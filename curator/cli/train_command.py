@@ -20,8 +20,7 @@ from curator.contract.recipe.toml_file import load_recipe
 from curator.contract.text import counted
 
 if TYPE_CHECKING:
-    from curator.cli.schemas.runs import RunStart
-    from curator.cli.schemas.training import RunMemory, TrainCheck
+    from curator.cli.schemas.runs import RunMemory, RunStart, TrainCheck
     from curator.contract.recipe.checks import TrainingWarning
     from curator.contract.recipe.recipe import Recipe
     from curator.contract.run.run_folder import RunFolder
@@ -155,7 +154,8 @@ def _go_on(run: RunFolder, detach: bool, as_json: bool) -> None:
         put_json(report)
     else:
         put(str(run.path))
-        say(left(run).strip())
+        for line in left(run).strip().splitlines():
+            say(line)
 
 
 class _Look(NamedTuple):

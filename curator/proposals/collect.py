@@ -101,7 +101,7 @@ def _keep(
         return KeptModel.create(folder, about).add(answers)
     except OSError as error:
         raise UserError(
-            f"proposals cannot be written to {visible(str(folder))}: {error.strerror}",
+            f"proposals cannot be written to {folder}: {error.strerror}",
             "free space, or check rights",
         ) from error
 
@@ -132,7 +132,7 @@ def _say_collected(job: Path, parts: Sequence[str]) -> None:
         replace_file(job / COLLECTED, "\n".join(parts).encode())
     except OSError as error:
         raise UserError(
-            f"{visible(str(job))} cannot be written to: {error.strerror}", "free space, or check rights"
+            f"{job} cannot be written to: {error.strerror}", "free space, or check rights"
         ) from error
 
 

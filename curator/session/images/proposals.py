@@ -74,8 +74,8 @@ class Proposals:
 
         if model.missing:
             raise UserError(
-                f"the model {visible(model.name)} is not here: {', '.join(map(visible, model.missing))} missing",
-                f"put its files into {visible(str(model.folder))}",
+                f"the model {model.name} is not here: {', '.join(model.missing)} missing",
+                f"put its files into {model.folder}",
             )
         self.collect()
         made = datetime.now().astimezone().isoformat(timespec="seconds")
@@ -185,7 +185,7 @@ class Proposals:
         if not found:
             names = sorted({each for model in known for each in model.about.names})
             hint = did_you_mean(called, names) if names else f"ask it first: frieze propose {visible(name)}"
-            raise UserError(f"there are no proposals of a model '{visible(name)}'", hint)
+            raise UserError(f"there are no proposals of a model '{name}'", hint)
         return max(found, key=lambda each: (each.about.names[-1] == called, each.changed_at))
 
     def of_images(self, model: KeptModel, images: Images, thresholds: Thresholds) -> Iterator[ImageProposals]:
@@ -250,7 +250,7 @@ class Proposals:
             identity = identity_of(asked)
         except OSError as error:
             raise UserError(
-                f"the model {visible(asked.model)} cannot be read: {error.strerror}", "check its files"
+                f"the model {asked.model} cannot be read: {error.strerror}", "check its files"
             ) from error
         kept = [model for model in self.models() if model.about.hash == identity]
         return self._by_content(images).unanswered(kept[0]) if kept else images
