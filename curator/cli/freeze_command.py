@@ -14,10 +14,11 @@ from curator.cli.shared.options import (
     JsonOption,
     ReplaceOption,
 )
-from curator.cli.shared.output import counted, progress_shown, put, put_json, tell, warn
+from curator.cli.shared.output import progress_shown, put, put_json, tell, warn
 from curator.cli.shared.places import opened
 from curator.cli.shared.typer_apps import single, with_options
 from curator.contract.errors import UserError
+from curator.contract.text import counted
 
 if TYPE_CHECKING:
     from curator.cli.schemas.manifests import FreezeOutlook, FreezeReport

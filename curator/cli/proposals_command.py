@@ -9,16 +9,7 @@ import typer
 
 from curator.cli.shared.bulk_edit import ask
 from curator.cli.shared.options import CollectionOption, DryRunOption, JsonOption, YesOption
-from curator.cli.shared.output import (
-    counted,
-    put,
-    put_json,
-    put_json_lines,
-    put_json_rows,
-    put_table,
-    say,
-    tell,
-)
+from curator.cli.shared.output import put, put_json, put_json_lines, put_json_rows, put_table, say, tell
 from curator.cli.shared.places import opened
 from curator.cli.shared.proposal_options import (
     CharacterOption,
@@ -29,6 +20,7 @@ from curator.cli.shared.proposal_options import (
 )
 from curator.cli.shared.selection import ImagesOrAll, takes_images
 from curator.cli.shared.typer_apps import single
+from curator.contract.text import counted
 
 if TYPE_CHECKING:
     from curator.cli.schemas.models import AcceptReport, ImageProposalsRow, LabelCount

@@ -103,7 +103,7 @@ OUTPUTS: dict[str, tuple[Output, ...]] = {
     "jobs resume": (Output(models.JobRequest),),
     "train": (
         _EVENTS,
-        Output(training.TrainCheck, when="--dry-run, -n"),
+        Output(runs.TrainCheck, when="--dry-run, -n"),
         Output(runs.RunStart, when="--detach"),
     ),
     "runs list": (_list(runs.RunRow),),

@@ -154,11 +154,6 @@ def put_json_lines(rows: Iterable[object]) -> None:
         put_text(to_json(row))
 
 
-def counted(count: int, one: str = "image") -> str:
-    """`1 image`, `2 images`."""
-    return f"{count} {one}" if count == 1 else f"{count} {one}s"
-
-
 def put_table(rows: Iterable[Sequence[object]], header: Sequence[str]) -> None:
     """A line of headings, then the rows. In a terminal columns as wide as they need, numbers to the right.
 
