@@ -20,11 +20,11 @@ from curator.cli.shared.output import (
     put_json_rows,
     put_named,
     put_table,
-    say,
     tell,
     warn,
 )
 from curator.cli.shared.places import opened, opened_names
+from curator.cli.shared.selection import Selection, StrictToKeepOption
 from curator.cli.shared.typer_apps import noun, with_options
 from curator.contract.text import visible
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from curator.cli.schemas.training import BalanceReport, SubsetOrder, SubsetReport, SubsetRow, SubsetValues
     from curator.contract.manifest.header import ManifestSubset
     from curator.index.tables.rows import Subset
+    from curator.session.images.images import Result
     from curator.session.session import Session
 
 app = noun("List, add, put, change, order, balance and remove subsets; make images for regularisation.")
@@ -152,6 +153,7 @@ def add(
     filter: Annotated[str, typer.Argument(metavar=FILTER, help="Which images it holds.")],
     *,
     options: SubsetOptions,
+    strict: StrictToKeepOption = False,
     collection: CollectionOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -160,9 +162,10 @@ def add(
 
     with opened(collection) as session:
         subset = options.changed(Subset(name, filter))
+        found = Selection(filter, is_strict=strict).of(session)
         with session.edits.recorded() as commits:
             session.subsets.add(subset)
-        _tell(session, subset, commits, as_json)
+        _tell(session, subset, found, commits, as_json=as_json)
 
 
 @app.command("put")
@@ -172,6 +175,7 @@ def put_subset(
     filter: Annotated[str, typer.Argument(metavar=FILTER, help="Which images it holds.")],
     *,
     options: SubsetOptions,
+    strict: StrictToKeepOption = False,
     collection: CollectionOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -180,10 +184,11 @@ def put_subset(
 
     with opened(collection) as session:
         subset = options.changed(Subset(name, filter))
+        found = Selection(filter, is_strict=strict).of(session)
         with session.edits.recorded() as commits:
             before = session.subsets.save(subset)
         done = "added" if before is None else "unchanged" if before == subset else "changed"
-        _tell(session, subset, commits, as_json, done)
+        _tell(session, subset, found, commits, as_json=as_json, done=done)
 
 
 @app.command()
@@ -217,24 +222,26 @@ def change(
     *,
     filter: FilterOption = None,
     options: SubsetOptions,
+    strict: StrictToKeepOption = False,
     collection: CollectionOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Change a subset; what is not given stays."""
     with opened(collection) as session:
+        now = next((each.filter for each in session.subsets.all() if each.name == name), "")
+        found = Selection(now if filter is None else filter, is_strict=strict).of(session)
         with session.edits.recorded() as commits:
             subset = session.subsets.change(
                 name, lambda now: options.changed(now if filter is None else replace(now, filter=filter))
             )
-        _tell(session, subset, commits, as_json)
+        _tell(session, subset, found, commits, as_json=as_json)
 
 
-def _tell(session: Session, subset: Subset, commits: Sequence[int], as_json: bool, done: str = "") -> None:
+def _tell(
+    session: Session, subset: Subset, found: Result, commits: Sequence[int], *, as_json: bool, done: str = ""
+) -> None:
     """Say what a subset is now, and whether one before it has images that it was meant for."""
     images, taken = session.subsets.counted(subset.name)
-    found = session.images.select(subset.filter)
-    for sentence in session.images.unmatched(found.unknown_tags):
-        say(sentence)
     if as_json:
         report: SubsetReport = {
             "schema": "frieze/subset/1",

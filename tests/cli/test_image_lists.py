@@ -197,6 +197,18 @@ def test_a_tag_that_no_image_has_is_told_where_a_filter_is_kept(
     assert (told.code, "'foxx'" in told.err) == (0, True)
     if words[0] == "subset":
         assert "'foxx'" in frieze("subset", "set", "new", "--repeats", 2).err
+        assert frieze("subset", "set", "new", "--repeats", 3, "--strict").code == 2
+        assert frieze("subset", "set", "new", "--filter", "fox mark:keep", "--strict").code == 1
+        assert {each["filter"]: each["repeats"] for each in frieze("subset", "list", "--json").json} == {
+            "foxx": 2
+        }
+    commits = len(frieze("history", "--json").json)
+    other = ["other" if word == "new" else word for word in words]
+    refused = frieze(*other, "--strict")
+    assert (refused.code, refused.out, "'foxx'" in refused.err) == (2, "", True)
+    assert frieze(*("fox mark:reject" if word == "foxx" else word for word in other), "--strict").code == 1
+    assert len(frieze("history", "--json").json) == commits  # nothing was kept
+    assert frieze(*("fox" if word == "foxx" else word for word in other), "--strict").code == 0
 
 
 @pytest.mark.parametrize(("end", "code"), [("| true", 0), ("| head -c1", 0), ("> /dev/full", 2)])
