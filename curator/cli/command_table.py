@@ -32,7 +32,7 @@ _SAYS_NO = {"--yes", "--strict"}  # a declined question, and nothing that matche
 _FROM_STDIN = ("--from", "--sizes-from")
 # Commands that keep a filter: it is asked anew each time, where the images of a list stay those.
 _A_PICK = "a list is kept as a [pick](select.md)"
-WITHOUT_LIST = dict.fromkeys(("filter save", "subset add", "subset put"), _A_PICK)
+WITHOUT_LIST: dict[str, str] = dict.fromkeys(("filter save", "subset add", "subset put"), _A_PICK)
 _HEAD = """\
 ## What each command has
 

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 
 from curator.contract.exit_codes import ExitCode
 
+_LISTED = 40  # choices that a hint names
+
 
 class UserError(Exception):
     """A mistake a user can mend: `what` happened, and a `hint` of what to do.
@@ -33,9 +35,12 @@ def nearest(word: str, choices: Iterable[str]) -> str | None:
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
-    """A hint that offers the nearest choice, or lists them all when none is near."""
+    """A hint that offers the nearest choice, or lists the first of them when none is near."""
     known = sorted(choices)
     if not known:
         return "there is none yet"
     near = nearest(word, known)
-    return f"did you mean '{near}'?" if near else "known: " + ", ".join(known)
+    if near:
+        return f"did you mean '{near}'?"
+    more = f", and {len(known) - _LISTED:,} more" if len(known) > _LISTED else ""
+    return f"known: {', '.join(known[:_LISTED])}{more}"
