@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from curator.cli.captions_command import EpochsOption, SeedOption
 from curator.cli.schemas.edits import commit_row
 from curator.cli.schemas.words import MARKS
+from curator.cli.shared.epochs import EpochsOption, SeedOption
 from curator.cli.shared.options import CollectionOption, JsonOption
 from curator.cli.shared.output import counted, put, put_json
 from curator.cli.shared.places import opened

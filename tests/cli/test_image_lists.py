@@ -261,3 +261,20 @@ def test_a_million_names_are_read(collection: Path) -> None:
         paths = named_images(index, (b"none/%d.png" % n for n in range(50_000)), collection)
     assert (found.images, found.count, found.unknown_count) == (BitMap([1, 2, 3, 4]), 1_000_000, 200_000)
     assert (len(paths.images), paths.unknown_count, len(paths.unknown)) == (0, 50_000, 3)
+
+
+def test_a_million_lines_go_through_a_command(collection: Path) -> None:
+    line = "seq 1000000 | frieze tag add --from - many --yes && yes | head -n 1000000 | frieze ls --from - --count"
+    done = shell(line, collection)
+    assert (done.returncode, done.stdout) == (2, b"4 of 4 images changed: add 'many'\n")
+    assert b"stdin: 999996 of 1000000 names are no image here ('5', '6', '7', ...)" in done.stderr
+    assert b"1000000 of 1000000 names are no image here ('y', 'y', 'y', ...)" in done.stderr
+
+
+def test_a_filter_of_very_many_ids_is_answered_or_told_where_they_belong(
+    collection: Path, frieze: Frieze
+) -> None:
+    ids = ",".join(map(str, range(1, 80_000)))
+    assert frieze("ls", f"id:{ids}", "--count").out == "4\n"
+    done = frieze("ls", f"id:{ids},{ids}", "--count")
+    assert (done.code, "give one" in done.err, "are a list (--from FILE)" in done.err) == (2, False, True)
