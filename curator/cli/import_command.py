@@ -62,8 +62,8 @@ def import_data(
     if dry_run:
         _show_plan(planned, home, replace_annotations=replace_annotations, as_json=as_json)
         return
-    if replace_annotations and home and not yes:
-        _ask_to_replace(planned, home)
+    if not yes:
+        _ask(planned, home, replace_annotations=replace_annotations)
     with (
         Session.create(home or Path.cwd()) as session,
         session.edits.recorded() as commits,
@@ -79,12 +79,15 @@ def import_data(
     Exchange.refuse_empty_import(planned, report.words)
 
 
-def _ask_to_replace(plan: ImportPlan, home: Path) -> None:
-    """Ask where the rows of a plan reach several images: some may lose words."""
+def _ask(plan: ImportPlan, home: Path | None, *, replace_annotations: bool) -> None:
+    """Ask where a plan brings several images in, or its rows reach several."""
     from curator.session.images.exchange import Exchange
 
-    if (images := Exchange.count_rows(plan, home, replace_annotations=True).found) > 1:
-        ask(images)
+    counts = Exchange.count_rows(plan, home, replace_annotations=replace_annotations)
+    Exchange.refuse_empty_import(plan, counts)
+    images = max(counts.found, sum(each.images for each in plan.subsets))
+    if images > 1:
+        ask(images, "import")
 
 
 def _show_plan(plan: ImportPlan, home: Path | None, *, replace_annotations: bool, as_json: bool) -> None:

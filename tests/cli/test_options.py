@@ -130,7 +130,11 @@ MANY = [
     ("mark", "keep", ""),
     ("pick", "--mark", "keep"),
     ("dupes", "--mark"),
-    ("import", "words.csv", "--layout", "imagefolder", "--replace"),
+    ("tag", "order", ""),
+    ("import", "pictures", "--layout", "imagefolder", "--replace"),
+    ("import", "pictures", "--layout", "imagefolder"),
+    ("import", "kohya", "--layout", "kohya-folders"),
+    ("tag", "write", ""),
     ("tag", "write", "", "--replace"),
 ]  # fmt: skip
 
@@ -152,13 +156,17 @@ def many(pictures: Path, frieze: Frieze, monkeypatch: pytest.MonkeyPatch) -> Pat
 def test_a_change_of_many_asks_or_is_refused(
     many: Path, frieze: Frieze, monkeypatch: pytest.MonkeyPatch, line: tuple[str, ...]
 ) -> None:
-    if line[0] == "import":
-        assert frieze("tag", "write", "", "--suffix", ".caption").code == 0
-        rows = "".join(
-            f'{{"file_name": "{each.name}", "text": "new"}}\n' for each in (many / "pictures").glob("*.png")
-        )
-        (many / "pictures" / "metadata.jsonl").write_text(rows)
-        line = ("import", "pictures", "--layout", "imagefolder", "--replace")
+    rows = "".join(
+        f'{{"file_name": "{each.name}", "text": "new"}}\n' for each in (many / "pictures").glob("*.png")
+    )
+    (many / "pictures" / "metadata.jsonl").write_text(rows)
+    (many / "kohya" / "3_fox").mkdir(parents=True)
+    for number in range(2):
+        (many / "kohya" / "3_fox" / f"{number}.png").write_bytes((many / "pictures" / "fox.png").read_bytes())
+    if line == ("tag", "order", ""):
+        (many / "order.toml").write_text('[order]\nfirst = ["outdoors"]\n')
+        assert frieze("tag", "tables", "order.toml").code == 0
+    files = {each: each.read_bytes() for each in (many / "pictures").glob("*.txt")}
     if line[:2] == ("tag", "clean"):
         file = many / "clean.toml"
         file.write_text('[clean.replace]\nanimal = "beast"\n')
@@ -172,6 +180,7 @@ def test_a_change_of_many_asks_or_is_refused(
     assert frieze(*line).code == 1
     assert frieze(*line, "-n").code == 0
     assert (frieze("ls", "--json").json, frieze("history", "--json").json) == before
+    assert {each: each.read_bytes() for each in (many / "pictures").glob("*.txt")} == files
     assert frieze(*line, "-y").code == 0
 
 
