@@ -13,7 +13,6 @@ from curator.cli.shared.places import opened, opened_names
 from curator.cli.shared.selection import Selection, StrictToKeepOption
 from curator.cli.shared.typer_apps import noun
 from curator.contract.errors import UserError, did_you_mean
-from curator.contract.text import visible
 
 if TYPE_CHECKING:
     from curator.cli.schemas.collection import FilterRow
@@ -51,7 +50,7 @@ def save(
     with opened(collection) as session, session.edits.recorded() as commits:
         Selection(filter, is_strict=strict).of(session)
         if not session.filters.save(SavedFilter(name, filter), replace=replace):
-            say(f"nothing was changed: {visible(name)} is saved so already")
+            say(f"nothing was changed: {name} is saved so already")
     if as_json:
         put_named(name, commits)
 
@@ -62,6 +61,6 @@ def remove(name: NameArgument, collection: CollectionOption = None, as_json: Jso
     with opened(collection) as session, session.edits.recorded() as commits:
         if not session.filters.remove(name):
             known = [each.name for each in session.filters.all()]
-            raise UserError(f"there is no saved filter '{visible(name)}'", did_you_mean(name, known))
+            raise UserError(f"there is no saved filter '{name}'", did_you_mean(name, known))
     if as_json:
         put_named(name, commits)

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from curator.cli.shared.options import JsonOption
-from curator.cli.shared.output import put, put_json, put_json_map, put_json_rows, put_table, say
+from curator.cli.shared.output import put, put_json, put_json_map, put_json_rows, put_table, put_text, say
 from curator.cli.shared.typer_apps import noun
 from curator.contract.errors import nearest
 from curator.contract.recipe.presets import presets
-from curator.contract.text import visible
 
 if TYPE_CHECKING:  # the list of presets loads nothing of what a recipe is
     from curator.cli.schemas.training import (
@@ -60,9 +59,10 @@ def show(
 
     shown = load_recipe(recipe, sets or ())
     if against is None:
-        put_json_map(_whole(shown, sources_of(recipe, sets or ()))) if as_json else put(
-            dump_recipe(shown).rstrip("\n")
-        )
+        if as_json:
+            put_json_map(_whole(shown, sources_of(recipe, sets or ())))
+        else:
+            put_text(dump_recipe(shown).rstrip("\n"))
         return
     changes = differences(load_recipe(against), shown)
     if as_json:
@@ -72,7 +72,7 @@ def show(
         put_json_rows(rows)
         return
     for key, before, after in changes:
-        put(f"{key} = {toml_value(after)}  # {visible(toml_value(before))} in {visible(against)}")
+        put(f"{key} = {toml_value(after)}  # {toml_value(before)} in {against}")
 
 
 @app.command()
@@ -95,7 +95,7 @@ def check(recipe: RecipeArgument, sets: SetOption = None, as_json: JsonOption = 
         return
     for warning in warnings:
         say(f"{warning.what}: {warning.hint}")
-    put(f"{visible(recipe)} is sound")
+    put(f"{recipe} is sound")
 
 
 @app.command()
@@ -140,7 +140,7 @@ def fields(
         return
     if not chosen:
         near = nearest(word, known)
-        put(f"no key holds '{visible(word)}'" + (f"; did you mean '{near}'?" if near else ""))
+        put(f"no key holds '{word}'" + (f"; did you mean '{near}'?" if near else ""))
         return
     put_table(
         [(info.name, toml_value(info.default), _range(info), info.help) for info in chosen],

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from pyroaring import BitMap
 
 from curator.contract.errors import UserError, did_you_mean
-from curator.contract.text import visible
 from curator.filter.cancel import Cancel, raise_if_cancelled
 from curator.filter.numbers import DATE_UNITS, numbers
 from curator.filter.order import Order
@@ -216,7 +215,7 @@ class _Evaluation:
 
     def _named(self, term: WordTerm) -> BitMap:
         """The images of a subset, or of a saved filter: a filter inside the filter."""
-        inside = f"{term.field} '{visible(term.value)}'"
+        inside = f"{term.field} '{term.value}'"
         text = self._filter_called(term)
         if inside in self._inside:
             raise FilterError(f"{inside} names itself", "change its filter", self._text, term.position)
@@ -242,8 +241,8 @@ class _Evaluation:
         return found.filter
 
     def _unknown(self, kind: str, term: WordTerm, names: Iterable[str]) -> FilterError:
-        hint = did_you_mean(term.value, map(visible, names))
-        return FilterError(f"no {kind} '{visible(term.value)}'", hint, self._text, term.position)
+        hint = did_you_mean(term.value, names)
+        return FilterError(f"no {kind} '{term.value}'", hint, self._text, term.position)
 
 
 def _numbered_so(spans: Iterable[tuple[int, int]]) -> BitMap:

@@ -8,7 +8,7 @@ import pytest
 
 from curator.cli.command_table import ENDINGS, WITHOUT_LIST, Has, looked_at
 from curator.cli.command_tree import commands
-from curator.contract.exit_codes import ExitCode
+from curator.contract.errors import ExitCode
 from tests.cli.conftest import Frieze
 from tests.cli.test_json_outputs import LINES
 
