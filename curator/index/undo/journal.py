@@ -155,11 +155,11 @@ class Journal:
         return [commit_of(row) for row in self._connection.execute(query, (EDIT, first, last))]
 
     def of_image(self, image: int, limit: int) -> list[Commit]:
-        """The newest edits that changed one image."""
+        """The newest edits that changed one image; 0 is all."""
         perhaps = self._connection.execute(_REACHES, (image, image)).fetchall()
         found: list[Commit] = []
         for (number,) in sorted(perhaps, reverse=True):
-            if len(found) == limit:
+            if limit and len(found) == limit:
                 break
             query = f"SELECT {COMMIT_COLUMNS}, changes FROM journal WHERE id=?"
             *row, changes = self._connection.execute(query, (number,)).fetchone()
