@@ -62,8 +62,13 @@ def batch(
     elif keep_going:
         raise typer.Exit(_first_failure(lines))
     else:
-        for line in lines:
-            _do(line)
+        for done, line in enumerate(lines):
+            try:
+                _do(line)
+            except KeyboardInterrupt as interrupt:
+                before = f"; the {done} before it {'is' if done == 1 else 'are'} done" if done else ""
+                said = str(interrupt) or "interrupted; nothing is half-written"
+                raise KeyboardInterrupt(f"line {line.number}: {said}{before}") from None
 
 
 def _typed() -> Iterator[tuple[int, str]]:

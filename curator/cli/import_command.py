@@ -11,7 +11,7 @@ import typer
 from curator.cli.shared.bulk_edit import ask
 from curator.cli.shared.options import CollectionOption, DryRunOption, JsonOption, YesOption
 from curator.cli.shared.output import counted, progress_shown, put, put_json, put_table, tell
-from curator.cli.shared.places import enclosing_collection
+from curator.cli.shared.places import enclosing_collection, interrupts_told
 from curator.cli.shared.scan_lines import passed_over_lines
 from curator.cli.shared.typer_apps import single
 
@@ -63,7 +63,7 @@ def import_data(
     if not yes:
         _ask(planned, home, replace_annotations=replace_annotations)
     with (
-        Session.create(home or Path.cwd()) as session,
+        interrupts_told(Session.create(home or Path.cwd())) as session,
         session.edits.recorded() as commits,
         progress_shown("import") as show,
     ):

@@ -48,6 +48,11 @@ class Edits:
         with self._collection.journal.recorded() as commits:
             yield commits
 
+    def made(self, commits: Iterable[int]) -> list[int]:
+        """Those of recorded changes that are made for good: not taken back with what failed or was interrupted."""
+        with self._collection.reading():
+            return self._collection.journal.standing(commits)
+
     @contextmanager
     def batch(self) -> Generator[None]:
         """Make the edits made inside, of every kind, one undo step: all of them, or none."""
