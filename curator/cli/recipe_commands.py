@@ -26,14 +26,7 @@ from curator.contract.run.schedule_doubts import known_steps, schedule_warnings
 from curator.contract.run.schedules import lr_factor
 
 if TYPE_CHECKING:
-    from curator.cli.schemas.training import (
-        KeyChange,
-        KeyRow,
-        KeyValue,
-        PresetRow,
-        RateFactor,
-        RecipeCheck,
-    )
+    from curator.cli.schemas.training import KeyChange, KeyRow, KeyValue, PresetRow, RateFactor, RecipeCheck
 
 app = noun("List, show and check recipes; list their keys.")
 

@@ -82,11 +82,16 @@ def _with_whole_paths(recipe: Recipe) -> Recipe:
     return with_values(recipe, {name: str(file.absolute()) for name, file in files.items() if file.exists()})
 
 
+def is_installed() -> bool:
+    """Whether the trainer's libraries are there."""
+    return importlib.util.find_spec("torch") is not None
+
+
 def check_installed() -> None:
     """Refuse where the trainer's libraries are not there.
 
     Raises:
         UserError: PyTorch is not installed.
     """
-    if importlib.util.find_spec("torch") is None:
+    if not is_installed():
         raise UserError("training needs PyTorch, which is not installed", "pip install 'frieze[train]'")

@@ -93,6 +93,7 @@ TABLE = {
     "adapter plan": "",
     "models list": "",
     "models show": "",
+    "models fetch": "y",
     "demo": "",
     "batch": "",
     "completion": "",

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from curator.cli.shared.output import counted, put, put_json, say, tell
+from curator.cli.shared.output import put, put_json, say, tell
 from curator.contract.errors import ExitCode, UserError
+from curator.contract.text import counted
 
 if TYPE_CHECKING:
     from curator.cli.shared.selection import Selection
@@ -88,7 +89,7 @@ def ask(count: int) -> None:
         UserError: nobody can be asked.
     """
     if not sys.stdin.isatty():
-        raise UserError(f"this changes {count} images", "add --yes, or --dry-run to look first")
-    if not typer.confirm(f"Change {count} images?", err=True):
+        raise UserError(f"this changes {counted(count)}", "add --yes, or --dry-run to look first")
+    if not typer.confirm(f"Change {counted(count)}?", err=True):
         say("nothing was changed")
         raise typer.Exit(ExitCode.NO)
