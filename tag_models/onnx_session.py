@@ -89,10 +89,14 @@ def _loaded(path: Path, device: str, threads: int) -> tuple[Any, Any]:
     if device == "cuda" and wanted[0] not in onnxruntime.get_available_providers():
         raise _no_cuda("this onnxruntime was built without it")
     wanted = [name for name in wanted if name in onnxruntime.get_available_providers()]
+    number = int(
+        os.environ.get("LOCAL_RANK", "0")
+    )  # of the processes on this machine, as torchrun counts them
+    on_gpu = [(name, {"device_id": number}) for name in wanted]
     with _said() as said:
         try:
             session = onnxruntime.InferenceSession(
-                str(path), options, providers=[*wanted, "CPUExecutionProvider"]
+                str(path), options, providers=[*on_gpu, "CPUExecutionProvider"]
             )
         except Exception as error:
             if device == "cuda" and "CUDA" in str(error):
