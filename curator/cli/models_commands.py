@@ -10,7 +10,6 @@ import typer
 
 from curator.cli.shared.options import JsonOption
 from curator.cli.shared.output import (
-    counted,
     progress_shown,
     put,
     put_json,
@@ -22,6 +21,7 @@ from curator.cli.shared.output import (
 from curator.cli.shared.typer_apps import noun
 from curator.contract.errors import ExitCode, UserError
 from curator.contract.tagging.zoo import CHARACTER_THRESHOLD, GENERAL_THRESHOLD, ZooModel, find_model, models
+from curator.contract.text import counted
 from curator.session.images.model_files import check_source, fetch_files, is_whole
 
 if TYPE_CHECKING:

@@ -8,10 +8,11 @@ import typer
 
 from curator.cli.shared.job_report import failed_images, tell_end, watch_job
 from curator.cli.shared.options import CollectionOption, JsonOption
-from curator.cli.shared.output import counted, put_json, say, tell
+from curator.cli.shared.output import put_json, say, tell
 from curator.cli.shared.places import opened
 from curator.cli.shared.selection import ImagesOrAll, takes_images
 from curator.cli.shared.typer_apps import single
+from curator.contract.text import counted
 
 if TYPE_CHECKING:
     from curator.cli.schemas.models import JobStarted, ProposeReport

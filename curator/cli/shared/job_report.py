@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from curator.cli.shared.output import counted, progress_shown, say
+from curator.cli.shared.output import progress_shown, say
 from curator.contract.errors import ExitCode, UserError
 from curator.contract.locations import LOG
+from curator.contract.text import counted
 
 if TYPE_CHECKING:
     from curator.cli.schemas.models import FailedImage, JobRow
