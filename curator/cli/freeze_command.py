@@ -21,7 +21,7 @@ from curator.contract.errors import UserError
 from curator.contract.text import counted
 
 if TYPE_CHECKING:
-    from curator.cli.schemas.training import FreezeOutlook, FreezeReport
+    from curator.cli.schemas.manifests import FreezeOutlook, FreezeReport
     from curator.cli.schemas.words import Doubt
     from curator.contract.buckets import BucketRule
     from curator.session.session import Session

@@ -16,7 +16,7 @@ from curator.contract.prompts.sampler_names import SamplerName
 from curator.contract.text import counted
 
 if TYPE_CHECKING:
-    from curator.cli.schemas.training import MadeImages
+    from curator.cli.schemas.manifests import MadeImages
     from curator.contract.buckets import Size
 
 

@@ -15,8 +15,8 @@ from curator.contract.text import counted
 from curator.session.training.manifests import Format
 
 if TYPE_CHECKING:
-    from curator.cli.schemas.training import ManifestDiff as DiffReport
-    from curator.cli.schemas.training import ManifestImport
+    from curator.cli.schemas.manifests import ManifestDiff as DiffReport
+    from curator.cli.schemas.manifests import ManifestImport
     from curator.session.training.manifests import ManifestDiff
 
 ManifestArgument = Annotated[str, typer.Argument(metavar="MANIFEST", help="Name in the collection, or path.")]

@@ -28,7 +28,6 @@ from curator.contract.tagging.job import (
     read_loaded,
 )
 from curator.contract.tagging.part import read_part
-from curator.contract.text import visible
 from curator.index.sets.bitmaps import Flag
 from curator.proposals.answers import Answers, answers_of
 from curator.proposals.kept_model import ABOUT, AboutModel, KeptModel
@@ -65,7 +64,7 @@ def collect(collection: Collection, parent: Path) -> Collected:
                 try:
                     answers = answers_of(read_part(part))
                 except (OSError, ValueError) as error:
-                    damaged.append(f"{visible(str(part))} is damaged: {visible(str(error))}")
+                    damaged.append(f"{part} is damaged: {error}")
                     continue
                 images += _keep(collection, parent, job, loaded, answers)
                 before.append(part.name)

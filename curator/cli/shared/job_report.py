@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from curator.cli.shared.output import progress_shown, say
 from curator.contract.errors import ExitCode, UserError
 from curator.contract.locations import LOG
-from curator.contract.text import counted, visible
+from curator.contract.text import counted
 
 if TYPE_CHECKING:
     from curator.cli.schemas.models import FailedImage, JobRow
@@ -22,7 +22,7 @@ def watch_job(session: Session, job: RunFolder) -> JobView:
     Raises:
         KeyboardInterrupt: with the words that say how to come back.
     """
-    name = visible(job.path.name)
+    name = job.path.name
     view = None
     try:
         with progress_shown("look") as show:

@@ -15,7 +15,18 @@ if TYPE_CHECKING:
     from curator.contract.tagging.job import TaggingJob
 
 _TRANSFORMERS_WEIGHTS = ("model.safetensors", "pytorch_model.bin")
-_OF_NO_EFFECT = {"about", "licence", "balance", "thresholds", "more_files", "repo", "url", "family"}
+_OF_NO_EFFECT = {
+    "about",
+    "licence",
+    "balance",
+    "thresholds",
+    "more_files",
+    "repo",
+    "url",
+    "family",
+    "revision",
+    "sha256",
+}
 
 
 def weights_file(folder: Path, name: str = "") -> Path:
