@@ -21,6 +21,7 @@ from curator.contract.run.run_folder import RunFolder
 from curator.contract.run.stop_signals import StopSignals
 from train import quiet
 from train.clock import Clock
+from train.programs.asked import tell
 
 
 def work(path: Path) -> int:
@@ -39,7 +40,7 @@ def work(path: Path) -> int:
             run.take_requests()  # what a dead worker was asked for is not meant for this one
             return _Worker(run, signals, EventLog(run.events_path)).live()
     except UserError as error:
-        _print_error(error)
+        tell(error)
         return error.code
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
@@ -111,7 +112,7 @@ class _Worker:
         return "finished" if reached else "stopped"
 
     def _say_failed(self, error: UserError) -> None:
-        _print_error(error)
+        tell(error)
         if self.log is not None:
             with contextlib.suppress(UserError):
                 self.log.write(RunFailed(time.time(), error.what, error.hint))
@@ -136,7 +137,3 @@ def _as_user_error(error: Exception) -> UserError:
     return UserError(
         f"the trainer broke: {type(error).__name__}: {first[0][:200]}", f"{LOG} of the run tells where"
     )
-
-
-def _print_error(error: UserError) -> None:
-    sys.stderr.write(f"{error.what}\n{error.hint}\n")

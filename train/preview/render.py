@@ -10,11 +10,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from curator.contract.errors import ExitCode, UserError
+from curator.contract.errors import UserError
 from curator.contract.run.sample_job import SampleJob, image_name, read_sample_job
 from curator.contract.text import visible
 from train import quiet
-from train.programs.asked import recipe_of
+from train.programs.asked import exit_code_of, recipe_of
 
 if TYPE_CHECKING:
     from curator.contract.recipe.recipe import Recipe
@@ -24,14 +24,7 @@ if TYPE_CHECKING:
 
 def main() -> int:
     """Make the images; the exit code."""
-    try:
-        render(read_sample_job(sys.stdin.read()))
-    except UserError as error:
-        sys.stderr.write(f"{error.what}\n{error.hint}\n")
-        return ExitCode.MISTAKE
-    except KeyboardInterrupt:
-        return ExitCode.INTERRUPTED
-    return ExitCode.DONE
+    return exit_code_of(lambda: render(read_sample_job(sys.stdin.read())))
 
 
 def render(job: SampleJob) -> None:

@@ -1,4 +1,4 @@
-"""Programs that answer in JSON on a recipe, complete TOML on standard input."""
+"""Programs of the trainer: how each ends, and recipes that are asked about, complete TOML on standard input."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from curator.contract.errors import UserError
+from curator.contract.errors import ExitCode, UserError
 from curator.contract.files.json_data import to_json
 from curator.contract.locations import RECIPE
 from curator.contract.recipe.toml_file import load_recipe
@@ -18,13 +18,31 @@ if TYPE_CHECKING:
 
 
 def answer(work: Callable[[Recipe], object]) -> int:
-    """The exit code: 0 told, 2 a mistake a user can mend, in two lines on standard error."""
-    try:
+    """Tell in JSON what is asked about the recipe on standard input; the exit code as `exit_code_of`."""
+
+    def told() -> None:
         sys.stdout.write(to_json(work(recipe_of(sys.stdin.buffer.read()))) + "\n")
+
+    return exit_code_of(told)
+
+
+def exit_code_of(work: Callable[[], ExitCode | None]) -> int:
+    """Do the work of a program; the exit code, by `work` or `DONE`.
+
+    A mistake a user can mend is two lines on standard error, what and hint, and the code that it has.
+    """
+    try:
+        return work() or ExitCode.DONE
     except UserError as error:
-        sys.stderr.write(f"{error.what}\n{error.hint}\n")
-        return 2
-    return 0
+        tell(error)
+        return error.code
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+
+
+def tell(error: UserError) -> None:
+    """A mistake in the two lines that whoever started the program reads."""
+    sys.stderr.write(f"{error.what}\n{error.hint}\n")
 
 
 def recipe_of(text: bytes) -> Recipe:

@@ -12,10 +12,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from curator.contract.errors import ExitCode, UserError
+from curator.contract.errors import UserError
 from curator.contract.files.whole_files import replace_file
 from curator.contract.run.class_pictures import RECORD, ClassPictures, missing, read_job
 from train import quiet
+from train.programs.asked import exit_code_of
 
 if TYPE_CHECKING:
     from train.families.family import Family
@@ -25,19 +26,16 @@ Tell = Callable[[int, int], None]
 
 def main(arguments: list[str]) -> int:
     """Make the images that are missing; the exit code."""
-    if len(arguments) != 1 or arguments[0].startswith("-"):
-        sys.stderr.write(
-            "usage: python -m train.programs.class_pictures FOLDER\nmake one with 'frieze subset make-reg'\n"
-        )
-        return ExitCode.MISTAKE
-    try:
+
+    def made() -> None:
+        if len(arguments) != 1 or arguments[0].startswith("-"):
+            raise UserError(
+                "usage: python -m train.programs.class_pictures FOLDER",
+                "make one with 'frieze subset make-reg'",
+            )
         make_missing(Path(arguments[0]), _told)
-    except UserError as error:
-        sys.stderr.write(f"{error.what}\n{error.hint}\n")
-        return ExitCode.MISTAKE
-    except KeyboardInterrupt:
-        return ExitCode.INTERRUPTED
-    return ExitCode.DONE
+
+    return exit_code_of(made)
 
 
 def make_missing(folder: Path, tell: Tell) -> int:

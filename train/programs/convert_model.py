@@ -17,6 +17,7 @@ from curator.contract.text import visible
 from train import quiet
 from train.families.load import load_family
 from train.models.save import PICKLE_SUFFIX, write_folder, write_single_file
+from train.programs.asked import exit_code_of
 from train.weights.file_hashes import hashes_of
 
 _SINGLE = (".safetensors", PICKLE_SUFFIX)
@@ -25,13 +26,11 @@ _SINGLE = (".safetensors", PICKLE_SUFFIX)
 def main(arguments: list[str]) -> int:
     """Convert a model; the exit code."""
     wanted = _parser().parse_args(arguments)
-    try:
-        said = _converted(wanted)
-    except UserError as error:
-        sys.stderr.write(f"{error.what}\n{error.hint}\n")
-        return 2
-    sys.stdout.write(said + "\n")
-    return 0
+
+    def said() -> None:
+        sys.stdout.write(_converted(wanted) + "\n")
+
+    return exit_code_of(said)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -27,6 +27,7 @@ from train.adapters.bundled import unbundled
 from train.families.conditioning import Framing
 from train.families.load import load_family, pipeline_of
 from train.objective.noise import keyed_normal
+from train.programs.asked import exit_code_of
 from train.weights.lora_file import read_lora
 
 if TYPE_CHECKING:
@@ -104,13 +105,13 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("lora", type=Path, help="the LoRA file")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     wanted = parser.parse_args(arguments)
-    try:
+
+    def compared() -> ExitCode:
         verdict = verify(wanted.base, wanted.lora)
-    except UserError as error:
-        sys.stderr.write(f"{error.what}\n{error.hint}\n")
-        return ExitCode.MISTAKE
-    sys.stdout.write((to_json(asdict(verdict)) if wanted.json else _sentence(verdict)) + "\n")
-    return ExitCode.DONE if verdict.equal else ExitCode.NO
+        sys.stdout.write((to_json(asdict(verdict)) if wanted.json else _sentence(verdict)) + "\n")
+        return ExitCode.DONE if verdict.equal else ExitCode.NO
+
+    return exit_code_of(compared)
 
 
 def _sentence(verdict: Verdict) -> str:

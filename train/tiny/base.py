@@ -22,13 +22,14 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from curator.contract.caption.clip_tokens import CLIP_VOCAB
-from curator.contract.errors import ExitCode, UserError
+from curator.contract.errors import UserError
 from curator.contract.files.regular_file import TEXT_BYTES, read_regular
 from curator.contract.flatten import flattened
 from curator.contract.locations import MANIFEST_SUFFIX
 from curator.contract.manifest.manifest import open_manifest
 from train import quiet
 from train.data.dataset import picture_of
+from train.programs.asked import exit_code_of
 from train.tiny.models import tiny_sd1, tiny_sd2, tiny_sdxl
 from train.tiny.teach import Lesson, teach
 
@@ -102,14 +103,12 @@ class Lines:
 def main(arguments: list[str]) -> int:
     """Build, teach and save a model; the exit code."""
     wanted = _parser().parse_args(arguments)
-    try:
-        pipeline = _made(wanted)
-        save(pipeline, wanted.out)
-    except UserError as error:
-        sys.stderr.write(f"{error.what}\n{error.hint}\n")
-        return ExitCode.MISTAKE
-    _say(f"tiny-base saved {wanted.out}")
-    return ExitCode.DONE
+
+    def made() -> None:
+        save(_made(wanted), wanted.out)
+        _say(f"tiny-base saved {wanted.out}")
+
+    return exit_code_of(made)
 
 
 def _parser() -> argparse.ArgumentParser:
