@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from curator.cli.shared.caption_rules import RuleOption, changed_rules
+from curator.cli.shared.epochs import EpochOption, EpochsOption, SeedOption, StepOption
 from curator.cli.shared.options import CollectionOption, JsonOption, LimitOption
 from curator.cli.shared.output import put, put_json, put_json_rows, say, say_cut
 from curator.cli.shared.places import opened
@@ -20,18 +21,6 @@ from curator.contract.text import counted
 if TYPE_CHECKING:
     from curator.cli.schemas.images import CaptionReport, CaptionRow, EpochCaption
     from curator.session.images.images import ImageRow
-
-EpochOption = Annotated[
-    int, typer.Option("--epoch", metavar="E", min=0, help="First epoch shown, counted from 0.")
-]
-EpochsOption = Annotated[int, typer.Option("--epochs", metavar="N", min=1, help="How many epochs are shown.")]
-SeedOption = Annotated[int, typer.Option("--seed", metavar="S", min=0, help="The recipe's seed.")]
-StepOption = Annotated[
-    int | None,
-    typer.Option(
-        "--step", metavar="K", min=0, help="Step, counted from 0, where tokens warm up; default: after."
-    ),
-]
 
 
 @takes_images

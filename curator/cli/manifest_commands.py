@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from curator.cli.captions_command import EpochOption, EpochsOption, SeedOption, StepOption
 from curator.cli.manifest_exchange import ManifestArgument, diff, export, import_manifest
 from curator.cli.schemas.words import image_funnel
+from curator.cli.shared.epochs import EpochOption, EpochsOption, SeedOption, StepOption
 from curator.cli.shared.options import CollectionOption, JsonOption
 from curator.cli.shared.output import put, put_json, put_json_rows, put_table, say
 from curator.cli.shared.places import collection_folder, manifest_file, manifests_of

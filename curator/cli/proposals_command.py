@@ -9,7 +9,16 @@ import typer
 
 from curator.cli.shared.bulk_edit import ask
 from curator.cli.shared.options import CollectionOption, DryRunOption, JsonOption, YesOption
-from curator.cli.shared.output import put, put_json, put_json_lines, put_json_rows, put_table, say, tell
+from curator.cli.shared.output import (
+    put,
+    put_json,
+    put_json_lines,
+    put_json_rows,
+    put_table,
+    say,
+    say_cut,
+    tell,
+)
 from curator.cli.shared.places import opened
 from curator.cli.shared.proposal_options import (
     CharacterOption,
@@ -28,7 +37,6 @@ if TYPE_CHECKING:
     from curator.session.session import Session
 
 _PAGE = 4096
-_SHOWN = 20
 
 
 @takes_images
@@ -129,6 +137,9 @@ def accept(
     collection: CollectionOption = None,
     dry_run: DryRunOption = False,
     yes: YesOption = False,
+    limit: Annotated[
+        int, typer.Option("--limit", metavar="N", min=0, help="Tell only of the N commonest tags; 0 is all.")
+    ] = 20,
     as_json: JsonOption = False,
 ) -> None:
     """Make tags of a model's proposals (of a captioner captions), as one edit that can be undone."""
@@ -171,16 +182,15 @@ def accept(
             }
             put_json(report)
         else:
-            _put_accepted(planned, changed, dry_run=dry_run)
+            _put_accepted(planned, changed, limit, dry_run=dry_run)
 
 
-def _put_accepted(planned: PlannedAcceptance, changed: int, *, dry_run: bool) -> None:
+def _put_accepted(planned: PlannedAcceptance, changed: int, limit: int, *, dry_run: bool) -> None:
     for sign, counts in (("+", planned.added), ("-", planned.removed)):
         common = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
-        for name, count in common[:_SHOWN]:
+        for name, count in common[: limit or None]:
             put(f"{sign} {name}", str(count))
-        if len(common) > _SHOWN:
-            say(f"{sign} {counted(len(common) - _SHOWN, 'more tag')}; --json names all")
+        say_cut(min(limit or len(common), len(common)), len(common), f"tags ({sign})")
     tell(
         f"{changed} of {counted(planned.answered)} with proposals {'would change' if dry_run else 'changed'}"
     )

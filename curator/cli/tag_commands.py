@@ -176,17 +176,23 @@ def write(
 ) -> None:
     """Write tags and captions into the sidecars beside the images.
 
-    Those that others changed since they were read stay as they are; --replace writes over them, and asks first.
+    Those that others changed since they were read stay as they are; --replace writes over them.
     """
     with opened(collection) as session:
         found = images.of(session)
         ids = found.ids.tolist()
-        if replace and not dry_run and not yes and len(ids) > 1:
-            ask(len(ids))
-        with progress_shown("write") as show:
-            report = session.sidecars.write(
-                ids, suffix, replace=replace, dry_run=dry_run, progress=lambda done: show(done, len(ids))
-            )
+
+        def written(doing: str, *, dry_run: bool) -> WriteReport:
+            with progress_shown(doing) as show:
+                return session.sidecars.write(
+                    ids, suffix, replace=replace, dry_run=dry_run, progress=lambda done: show(done, len(ids))
+                )
+
+        if not dry_run and not yes and len(ids) > 1:
+            foreseen = written("look", dry_run=True)
+            if foreseen.written > 1:
+                ask(foreseen.written, "write", "sidecar")
+        report = written("write", dry_run=dry_run)
     if as_json:
         _put_written_json(report, len(ids), found.unknown_tags, dry_run=dry_run)
     else:

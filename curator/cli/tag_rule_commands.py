@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -231,6 +232,9 @@ def _put_diff(diff: Diff, common: _Common) -> None:
 
 
 def _shown(text: str) -> str:
+    """A caption as a table in a terminal has room for it; a program gets it whole."""
+    if not sys.stdout.isatty():
+        return text
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 

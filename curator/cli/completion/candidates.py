@@ -132,7 +132,7 @@ def _manifests(asked: _Asked) -> Iterable[Candidate]:
 
 
 def _recipes(_: _Asked) -> Iterable[Candidate]:
-    from curator.contract.recipe.toml_file import presets
+    from curator.contract.recipe.presets import presets
 
     return [Candidate(name, about) for name, about in presets().items()]
 

@@ -55,6 +55,7 @@ class SubsetReport(SubsetValues):
 
     schema: Literal["frieze/subset/1"]
     images: int
+    dry_run: bool
     commit: int | None
     unknown_tags: Sequence[str]
 
@@ -64,6 +65,7 @@ class SubsetOrder(TypedDict):
 
     schema: Literal["frieze/subset-order/1"]
     subsets: Sequence[str]
+    dry_run: bool
     commit: int | None
 
 

@@ -99,12 +99,16 @@ def warn(line: str) -> None:
     sys.stderr.write(visible(line) + "\n")
 
 
-def say_cut(shown: int, total: int | None) -> None:
-    """Say that a list is not whole; `total` is None where there are more and nobody counted them."""
+def say_cut(shown: int, total: int | None, what: str = "") -> None:
+    """Say that a list is not whole; `total` is None where there are more and nobody counted them.
+
+    `what` are the things in it, where other things are shown beside them: `tags`.
+    """
+    things = f" {what}" if what else ""
     if total is None:
-        say(f"{shown:,} shown, and there are more; --limit 0 shows all")
+        say(f"{shown:,}{things} shown, and there are more; --limit 0 shows all")
     elif shown < total:
-        say(f"{shown:,} of {total:,} shown; --limit 0 shows all")
+        say(f"{shown:,} of {total:,}{things} shown; --limit 0 shows all")
 
 
 def put_json(report: Report) -> None:

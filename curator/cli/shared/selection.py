@@ -136,6 +136,12 @@ _StrictOption = Annotated[
         "--strict", help="Fail if a tag or a listed image is unknown (code 2), or no image is meant (code 1)."
     ),
 ]
+StrictToKeepOption = Annotated[
+    bool,
+    typer.Option(
+        "--strict", help="Keep nothing if a tag is unknown (code 2), or no image is meant (code 1)."
+    ),
+]
 
 
 def takes_images(command: Callable[..., None]) -> Callable[..., None]:
