@@ -12,9 +12,10 @@ from curator.cli.schemas.edits import commit_row
 from curator.cli.schemas.words import MARKS
 from curator.cli.shared.epochs import EpochsOption, SeedOption
 from curator.cli.shared.options import CollectionOption, JsonOption
-from curator.cli.shared.output import counted, put, put_json, say_cut
+from curator.cli.shared.output import put, put_json, say_cut
 from curator.cli.shared.places import opened
 from curator.cli.shared.typer_apps import single
+from curator.contract.text import counted
 
 if TYPE_CHECKING:
     from curator.cli.schemas.images import Explanation as Report
@@ -78,7 +79,8 @@ def _put(said: Explanation) -> None:
     row = said.row
     put(f"image       {row.id}  {row.full_path}")
     put(
-        f"file        {row.width}x{row.height} {row.format}, {row.file_bytes} bytes, sha256 {row.sha256[:16]}"
+        f"file        {row.width}x{row.height} {row.format}, {counted(row.file_bytes, 'byte')},"
+        f" sha256 {row.sha256[:16]}"
     )
     put(f"{'in' if said.is_in else 'out':<12}{said.reason}")
     for verdict in said.verdicts:

@@ -9,10 +9,11 @@ import typer
 
 from curator.cli.schemas.edits import RedoReport, UndoReport, commit_row
 from curator.cli.shared.options import CollectionOption, DryRunOption, JsonOption, LimitOption
-from curator.cli.shared.output import counted, put, put_json, put_json_rows, put_table, say_cut, tell
+from curator.cli.shared.output import put, put_json, put_json_rows, put_table, say_cut, tell
 from curator.cli.shared.places import opened, opened_names
 from curator.cli.shared.typer_apps import single
 from curator.contract.errors import ExitCode, UserError
+from curator.contract.text import counted
 
 if TYPE_CHECKING:
     from curator.session.images.edits import Commit

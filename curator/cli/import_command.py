@@ -10,10 +10,11 @@ import typer
 
 from curator.cli.shared.bulk_edit import ask
 from curator.cli.shared.options import CollectionOption, DryRunOption, JsonOption, YesOption
-from curator.cli.shared.output import counted, progress_shown, put, put_json, put_table, tell
+from curator.cli.shared.output import progress_shown, put, put_json, put_table, tell
 from curator.cli.shared.places import enclosing_collection, interrupts_told
 from curator.cli.shared.scan_lines import passed_over_lines
 from curator.cli.shared.typer_apps import single
+from curator.contract.text import counted
 
 if TYPE_CHECKING:
     from curator.cli.schemas.collection import ImportedRows
@@ -172,7 +173,7 @@ def _put_report(report: ImportReport) -> None:
     for path, why in scanned.warnings[:_SHOWN]:
         put(f"warning: {path}: {why}")
     if len(scanned.warnings) > _SHOWN:
-        put(f"and {len(scanned.warnings) - _SHOWN} more warnings: see --json")
+        put(f"and {counted(len(scanned.warnings) - _SHOWN, 'more warning')}: see --json")
     _put_words(report.words)
 
 

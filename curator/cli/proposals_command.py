@@ -10,7 +10,6 @@ import typer
 from curator.cli.shared.bulk_edit import ask
 from curator.cli.shared.options import CollectionOption, DryRunOption, JsonOption, YesOption
 from curator.cli.shared.output import (
-    counted,
     put,
     put_json,
     put_json_lines,
@@ -30,7 +29,7 @@ from curator.cli.shared.proposal_options import (
 )
 from curator.cli.shared.selection import ImagesOrAll, takes_images
 from curator.cli.shared.typer_apps import single
-from curator.contract.text import visible
+from curator.contract.text import counted
 
 if TYPE_CHECKING:
     from curator.cli.schemas.models import AcceptReport, ImageProposalsRow, LabelCount
@@ -97,7 +96,7 @@ def _put_page(session: Session, page: list[ImageProposals], as_json: bool) -> No
         words = [f"{tag.name} {tag.value:.2f}" for tag in each.tags]
         said = each.caption if each.caption is not None else ", ".join(words)
         rating = f"{each.rating[0]} {each.rating[1]:.2f}" if each.rating else ""
-        put("\t".join(map(visible, (str(row.id), row.path, rating, said))))
+        put(str(row.id), row.path, rating, said)
 
 
 @takes_images
@@ -167,7 +166,7 @@ def accept(
             made, planned = session.proposals.accept(models, found.ids.tolist(), how)
             changed, commit = made.images_changed, made.id or None
         for label in planned.no_tags:
-            say(f"not a tag here, left out: {visible(label)}")
+            say(f"not a tag here, left out: {label}")
         if as_json:
             report: AcceptReport = {
                 "schema": "frieze/accept/1",
@@ -190,7 +189,7 @@ def _put_accepted(planned: PlannedAcceptance, changed: int, limit: int, *, dry_r
     for sign, counts in (("+", planned.added), ("-", planned.removed)):
         common = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
         for name, count in common[: limit or None]:
-            put(f"{sign} {visible(name)}\t{count}")
+            put(f"{sign} {name}", str(count))
         say_cut(min(limit or len(common), len(common)), len(common), f"tags ({sign})")
     tell(
         f"{changed} of {counted(planned.answered)} with proposals {'would change' if dry_run else 'changed'}"

@@ -13,22 +13,20 @@ from curator.cli.make_reg_command import make_reg
 from curator.cli.shared.arguments import FILTER
 from curator.cli.shared.caption_rules import RuleOption, changed_rules
 from curator.cli.shared.options import CollectionOption, DryRunOption, JsonOption
-from curator.cli.shared.output import (
-    counted,
-    put,
-    put_json,
-    put_json_rows,
-    put_named,
-    put_table,
-    tell,
-    warn,
-)
+from curator.cli.shared.output import put, put_json, put_json_rows, put_named, put_table, tell, warn
 from curator.cli.shared.places import opened, opened_names
 from curator.cli.shared.selection import Selection, StrictToKeepOption
 from curator.cli.shared.typer_apps import noun, with_options
+from curator.contract.text import counted
 
 if TYPE_CHECKING:
-    from curator.cli.schemas.training import BalanceReport, SubsetOrder, SubsetReport, SubsetRow, SubsetValues
+    from curator.cli.schemas.manifests import (
+        BalanceReport,
+        SubsetOrder,
+        SubsetReport,
+        SubsetRow,
+        SubsetValues,
+    )
     from curator.contract.manifest.header import ManifestSubset
     from curator.index.tables.rows import Subset
     from curator.session.images.images import Result

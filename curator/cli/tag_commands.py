@@ -25,6 +25,7 @@ from curator.cli.shared.selection import ImagesArgument, takes_images
 from curator.cli.shared.typer_apps import noun
 from curator.cli.tag_rule_commands import clean, derive, order_by_rules, tables
 from curator.contract.errors import ExitCode, UserError
+from curator.contract.text import counted
 
 if TYPE_CHECKING:
     from curator.cli.schemas.edits import SidecarReport
@@ -205,7 +206,7 @@ def write(
 def _put_written(report: WriteReport, *, dry_run: bool) -> None:
     tell(
         f"{report.written} {'would be written' if dry_run else 'written'}, {report.unchanged} unchanged,"
-        f" {len(report.conflicts)} conflicts"
+        f" {counted(len(report.conflicts), 'conflict')}"
     )
     if report.by_full_name:
         tell(f"{report.by_full_name} of them by the image's full name, since others have its stem")
@@ -263,7 +264,7 @@ def _put_bands(tags: Sequence[Tag], bands: str, as_json: bool) -> None:
         rows: Iterator[BandRow] = ({"images": edge, "tags": count} for edge, count in counts)
         put_json_rows(rows)
         return
-    put_table([(count, f"at least {edge} images") for edge, count in counts], ("tags", "with"))
+    put_table([(count, f"at least {counted(edge)}") for edge, count in counts], ("tags", "with"))
 
 
 def _row(tag: Tag) -> TagRow:

@@ -14,7 +14,6 @@ from curator.cli.shared.bulk_edit import ask, put_edit
 from curator.cli.shared.options import CollectionOption, DryRunOption, JsonOption, LimitOption, YesOption
 from curator.cli.shared.output import (
     Show,
-    counted,
     in_any_case,
     progress_shown,
     put,
@@ -28,6 +27,7 @@ from curator.cli.shared.output import (
 from curator.cli.shared.places import opened
 from curator.cli.shared.selection import ImagesArgument, takes_images
 from curator.contract.errors import UserError
+from curator.contract.text import counted
 
 if TYPE_CHECKING:
     from curator.cli.schemas.edits import CleanReport, DeriveReport, EditCounts, TagTables

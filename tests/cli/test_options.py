@@ -94,6 +94,7 @@ TABLE = {
     "adapter plan": "",
     "models list": "",
     "models show": "",
+    "models fetch": "y",
     "demo": "",
     "batch": "",
     "completion": "",

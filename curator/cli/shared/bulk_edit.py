@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from curator.cli.shared.output import counted, put, put_json, say, tell
+from curator.cli.shared.output import put, put_json, say, tell
 from curator.contract.errors import ExitCode, UserError
+from curator.contract.text import counted
 
 if TYPE_CHECKING:
     from curator.cli.shared.selection import Selection

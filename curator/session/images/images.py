@@ -146,7 +146,7 @@ class Images:
         if not exact:
             raise UserError(f"no image is called '{typed}'", "give its number, or part of its name")
         names = ", ".join(row.path for row in exact[:3])
-        raise UserError(f"{len(exact)} images are called '{typed}'", f"such as {names}; give the number")
+        raise UserError(f"{len(exact):,} images are called '{typed}'", f"such as {names}; give the number")
 
     def explain(self, image: int, epochs: int = 3, seed: int = 42, most_changes: int = 20) -> Explanation:
         """What is known of an image and what a freeze would do with it; of its history the newest (0: all).
