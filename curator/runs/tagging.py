@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from importlib.util import find_spec
 from pathlib import Path
 
 from curator.contract.errors import ExitCode, UserError, did_you_mean
@@ -49,6 +50,7 @@ def start_job(parent: Path, job: TaggingJob, images: Iterable[ImageEntry], proce
     Raises:
         UserError: the folder cannot be written, or the worker did not begin.
     """
+    _check_processes(processes)
     folder = _fresh(parent, f"{datetime.now().astimezone():%Y-%m-%d}-{job.model}")
     try:
         write_job(folder, job, images)
@@ -68,10 +70,19 @@ def restart_job(run: RunFolder, processes: int = 1) -> int:
     Raises:
         UserError: it is running or finished, or the worker did not begin.
     """
+    _check_processes(processes)
     status = run.status()
     if status in ("running", "finished"):
         raise UserError(f"the job {run.path.name} is {status}", "ask anew for images without proposals")
     return begin(run, WORKER, processes, "the tag model")
+
+
+def _check_processes(processes: int) -> None:
+    if processes > 1 and find_spec("torch") is None:
+        raise UserError(
+            "several processes are started by torchrun, which is not installed",
+            "pip install 'frieze[train]', or leave --processes out",
+        )
 
 
 def job_folders(parent: Path) -> list[RunFolder]:

@@ -17,6 +17,7 @@ from PIL import Image
 
 from curator.contract.run.run_folder import RunFolder
 from curator.contract.tagging.job import part_files
+from curator.runs import tagging
 from tests.cli.conftest import Frieze
 from tests.tag_models.colour_tagger import BLUE, RED, write_tagger
 from tests.tag_models.onnx_models import write_labels, write_model
@@ -256,6 +257,21 @@ def test_mistakes_are_sentences(
     monkeypatch.setenv("FRIEZE_MODELS", str(tmp_path / "models"))
     done = frieze(*words)
     assert (done.code, sentence in done.err, "Traceback" in done.err) == (2, True, False), done.err
+
+
+def test_several_processes_are_one_job(shades: Path, tagger: Path, frieze: Frieze) -> None:
+    told = frieze("propose", tagger, "--processes", 2, "--wait", "--json").json
+    assert (told["images"], told["done"]) == (13, 13)
+    assert len(rows_of(frieze("proposals", "--model", "tagger", "--json"))) == 13
+
+
+def test_several_processes_need_torchrun(
+    shades: Path, tagger: Path, frieze: Frieze, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tagging, "find_spec", lambda _: None)
+    done = frieze("propose", tagger, "--processes", 2)
+    assert (done.code, "torchrun, which is not installed" in done.err) == (2, True)
+    assert frieze("propose", tagger, "--wait").code == 0
 
 
 def test_a_model_that_cannot_run_fails_with_its_reason(shades: Path, tagger: Path, frieze: Frieze) -> None:
