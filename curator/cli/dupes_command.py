@@ -40,7 +40,9 @@ def dupes(
     near: Annotated[
         int | None,
         typer.Option(
-            "--near", metavar="D", help="Also those that look alike: at most D of 64 bits differ, usually 6."
+            "--near",
+            metavar="D",
+            help="Also those that look alike: at most D of 64 bits differ, usually 6; default: same bytes.",
         ),
     ] = None,
     best: Annotated[

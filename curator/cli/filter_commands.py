@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from curator.cli.shared.options import CollectionOption, FilterArgument, JsonOption, ReplaceOption
-from curator.cli.shared.output import put_json_rows, put_named, put_table, say
+from curator.cli.shared.output import put_json_rows, put_named, put_table, tell
 from curator.cli.shared.places import opened, opened_names
 from curator.cli.shared.selection import Selection, StrictToKeepOption
 from curator.cli.shared.typer_apps import noun
@@ -49,10 +49,11 @@ def save(
 
     with opened(collection) as session, session.edits.recorded() as commits:
         Selection(filter, is_strict=strict).of(session)
-        if not session.filters.save(SavedFilter(name, filter), replace=replace):
-            say(f"nothing was changed: {name} is saved so already")
+        is_new = session.filters.save(SavedFilter(name, filter), replace=replace)
     if as_json:
         put_named(name, commits)
+    else:
+        tell(f"filter {name} saved" if is_new else f"nothing was changed: {name} is saved so already")
 
 
 @app.command()
@@ -62,5 +63,4 @@ def remove(name: NameArgument, collection: CollectionOption = None, as_json: Jso
         if not session.filters.remove(name):
             known = [each.name for each in session.filters.all()]
             raise UserError(f"there is no saved filter '{name}'", did_you_mean(name, known))
-    if as_json:
-        put_named(name, commits)
+    put_named(name, commits) if as_json else tell(f"filter {name} removed")

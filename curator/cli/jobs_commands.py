@@ -44,7 +44,7 @@ def follow(job: JobArgument, collection: CollectionOption = None, as_json: JsonO
         put_json(report)
     tell_end(view)
     if not as_json:
-        tell(f"{view.done} of {counted(view.total)} on {view.device}")
+        tell(f"{view.done:,} of {counted(view.total)} on {view.device}")
 
 
 @app.command()

@@ -25,7 +25,7 @@ def make_reg(
     *,
     model: Annotated[str, typer.Option("--model", metavar="MODEL", help="Base model that makes them.")],
     prompt: Annotated[str, typer.Option("--prompt", metavar="TEXT", help="The class, such as '1girl'.")],
-    count: Annotated[int, typer.Option("--count", metavar="N", min=1, help="How many.")] = 100,
+    count: Annotated[int, typer.Option("--count", metavar="N", min=1, help="How many images.")] = 100,
     size: Annotated[
         str, typer.Option("--size", metavar="WxH", help="One size for all; else as training's buckets are.")
     ] = "",
@@ -33,7 +33,7 @@ def make_reg(
         str, typer.Option("--caption", metavar="TEXT", help="What their captions say; else the prompt.")
     ] = "",
     negative: Annotated[str, typer.Option("--negative", metavar="TEXT", help="What they shall not be.")] = "",
-    seed: Annotated[int, typer.Option("--seed", metavar="S", min=0, help="Seed of the first.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", metavar="S", min=0, help="Seed of the first image.")] = 0,
     steps: Annotated[
         int, typer.Option("--steps", metavar="N", min=1, max=1000, help="Steps of each image.")
     ] = 28,

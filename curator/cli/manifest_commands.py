@@ -12,7 +12,7 @@ from curator.cli.manifest_exchange import ManifestArgument, diff, export, import
 from curator.cli.schemas.words import image_funnel
 from curator.cli.shared.epochs import EpochOption, EpochsOption, SeedOption, StepOption
 from curator.cli.shared.options import CollectionOption, JsonOption
-from curator.cli.shared.output import put, put_json, put_json_rows, put_table, say
+from curator.cli.shared.output import put, put_json, put_json_rows, put_table, say, tell
 from curator.cli.shared.places import collection_folder, manifest_file, manifests_of
 from curator.cli.shared.typer_apps import noun
 from curator.contract.epoch_plan import EpochPlan, Leftovers
@@ -202,7 +202,8 @@ def verify(
             "restore them, or freeze again",
             ExitCode.NO,
         )
-    say(f"{counted(images)} and the digest are sound")
+    if not as_json:
+        tell(f"{counted(images)} and the digest are sound")
 
 
 @app.command()

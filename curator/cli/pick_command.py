@@ -56,7 +56,10 @@ _TagList = Annotated[
     Path | None, typer.Option("--list", metavar="FILE", help="Images with any of these tags, one a line.")
 ]
 _Cap = Annotated[
-    int | None, typer.Option("--cap", metavar="N", min=1, help="At most N images of each --cap-class tag.")
+    int | None,
+    typer.Option(
+        "--cap", metavar="N", min=1, help="At most N images of each --cap-class tag; default: any number."
+    ),
 ]
 _CapClass = Annotated[str, typer.Option("--cap-class", metavar="CLASS", help="Class of tags.")]
 _Dump = Annotated[
@@ -76,11 +79,13 @@ _By = Annotated[
         help="random, score, fav, posted, post, id or score(NAME): high numbers come first, but the lowest id.",
     ),
 ]
-_Top = Annotated[int | None, typer.Option("--top", metavar="N", min=0, help="Only the first N.")]
+_Top = Annotated[
+    int | None, typer.Option("--top", metavar="N", min=0, help="Only the first N images; default: all.")
+]
 _Split = Annotated[
     str, typer.Option("--split", metavar=FILTER, help="These images make --share of the first N.")
 ]
-_Share = Annotated[float, typer.Option("--share", metavar="P", help="Share of --split.")]
+_Share = Annotated[float, typer.Option("--share", metavar="P", help="Share of --split, 0 to 1.")]
 _Shortage = Annotated[
     Literal["shrink", "fill", "stop"],
     typer.Option("--shortage", help="When a part is short: shrink both, fill with the other, or stop."),

@@ -192,7 +192,7 @@ def _put_accepted(planned: PlannedAcceptance, changed: int, limit: int, *, dry_r
             put(f"{sign} {name}", str(count))
         say_cut(min(limit or len(common), len(common)), len(common), f"tags ({sign})")
     tell(
-        f"{changed} of {counted(planned.answered)} with proposals {'would change' if dry_run else 'changed'}"
+        f"{changed:,} of {counted(planned.answered)} with proposals {'would change' if dry_run else 'changed'}"
     )
 
 

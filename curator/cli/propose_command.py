@@ -105,7 +105,7 @@ def propose(
         tell_end(view)
         if not as_json:
             tell(
-                f"{view.done} of {counted(view.total)} on {view.device}, {view.images_per_s or 0:.1f} images/s"
+                f"{view.done:,} of {counted(view.total)} on {view.device}, {view.images_per_s or 0:.1f} images/s"
             )
 
 

@@ -45,10 +45,14 @@ class SubsetOptions:
 
     repeats: Annotated[
         float | None,
-        typer.Option("--repeats", metavar="K", help="Times each image is shown an epoch; may be a fraction."),
+        typer.Option(
+            "--repeats",
+            metavar="K",
+            help="Times each image is shown an epoch, may be a fraction; default: 1.",
+        ),
     ]
     loss_weight: Annotated[
-        float | None, typer.Option("--loss-weight", metavar="W", help="Weight of its loss.")
+        float | None, typer.Option("--loss-weight", metavar="W", help="Weight of its loss; default: 1.")
     ]
     flip: Annotated[bool | None, typer.Option("--flip/--no-flip", help="Mirror its images at random.")]
     is_reg: Annotated[
@@ -76,14 +80,17 @@ class SubsetOptions:
         bool | None, typer.Option("--shuffle/--no-shuffle", help="Shuffle the tags behind the kept.")
     ]
     keep_tags: Annotated[
-        int | None, typer.Option("--keep-tags", metavar="N", help="First tags that never move.")
+        int | None, typer.Option("--keep-tags", metavar="N", help="First tags that never move; default: 0.")
     ]
     tag_dropout: Annotated[
-        float | None, typer.Option("--tag-dropout", metavar="P", help="Share of tags left out.")
+        float | None,
+        typer.Option("--tag-dropout", metavar="P", help="Share of tags left out, 0 to 1; default: 0."),
     ]
     caption_dropout: Annotated[
         float | None,
-        typer.Option("--caption-dropout", metavar="P", help="Share of captions left out whole."),
+        typer.Option(
+            "--caption-dropout", metavar="P", help="Share of captions left out whole, 0 to 1; default: 0."
+        ),
     ]
     trigger: Annotated[
         str | None, typer.Option("--trigger", metavar="TAG", help="Tag that leads every caption.")

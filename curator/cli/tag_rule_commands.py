@@ -52,7 +52,9 @@ def derive(
     preset: Annotated[str, typer.Option("--preset", metavar="NAME", help="Which table of quality.")] = "",
     too_young_post: Annotated[
         int | None,
-        typer.Option("--too-young-post", metavar="N", help="No quality for posts above this number."),
+        typer.Option(
+            "--too-young-post", metavar="N", help="No quality for posts above this number; default: for all."
+        ),
     ] = None,
     too_young_date: Annotated[
         str, typer.Option("--too-young-date", metavar="DATE", help="No quality for posts from this day on.")

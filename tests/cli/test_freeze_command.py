@@ -40,4 +40,4 @@ def test_one_image_is_told_as_one(collection: Path, frieze: Frieze) -> None:
         frieze("freeze", "one", *words, "--dry-run").out.splitlines()[-1].startswith("1 image, 1 sample an")
     )
     assert frieze("freeze", "one", *words).lines[0] == "1 image, 1 sample an epoch"
-    assert "1 image and the digest are sound" in frieze("manifest", "verify", "one").err
+    assert "1 image and the digest are sound" in frieze("manifest", "verify", "one").out

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 from PIL import Image
@@ -220,3 +221,45 @@ def test_man_renders_it_without_a_warning(frieze: Frieze, tmp_path: Path) -> Non
     text = re.sub("\x1b\\[[0-9;]*m|.\b", "", shown.stdout)
     assert "frieze tag remove '' blurry --dry-run" in text
     assert "printf 'mark keep cat --yes\\ntag add dog pet --yes\\n' | frieze batch --atomic" in text
+
+
+UNITS = re.compile(
+    r"[Ii]mages?|pixels|steps?|epochs?|seconds|tokens|tags?|words?|bits|0 to 1|0\.05 to 1|[Ss]eed|posts|layers"
+    r"|[Bb]eams|changes|models|[Dd]evices|GPU|[Bb]atches|[Pp]rocesses|Times|Weight|prompt|mass|first N|So many share"
+)
+
+
+def numbers() -> Iterator[tuple[str, Any]]:
+    """The options of all commands that take a number."""
+    for name, command in commands():
+        for each in command.params:
+            if each.param_type_name == "option" and {int, float} & {*kinds(each.type_descriptor.annotation)}:
+                yield name, each
+
+
+def kinds(annotation: Any) -> Iterator[Any]:
+    """The types in a union or a list."""
+    yield annotation
+    for inner in get_args(annotation):
+        yield from kinds(inner)
+
+
+def test_every_number_names_its_unit_and_what_holds_where_none_is_given() -> None:
+    found = list(numbers())
+    assert len(found) > 60
+    assert [f"{name} {each.opts[0]}" for name, each in found if not UNITS.search(each.help)] == []
+    told = [each.default is not None or each.required or "default" in each.help for _, each in found]
+    assert [
+        f"{name} {each.opts[0]}" for (name, each), is_told in zip(found, told, strict=True) if not is_told
+    ] == []
+
+
+@pytest.mark.parametrize("name", sorted(name for name, _ in commands()))
+def test_help_shows_every_default(name: str, frieze: Frieze) -> None:
+    command = dict(commands())[name]
+    shown = " ".join(frieze(*name.split(), "--help").out.split())
+    given = [each for each in command.params if each.default not in {None, False, ""} and not each.required]
+    for each in given:
+        value = each.default if each.param_type_name == "option" else None
+        if value is not None and not isinstance(value, list | tuple | bool):
+            assert f"[default: {value}" in shown, each.opts

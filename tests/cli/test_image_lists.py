@@ -267,8 +267,8 @@ def test_a_million_lines_go_through_a_command(collection: Path) -> None:
     line = "seq 1000000 | frieze tag add --from - many --yes && yes | head -n 1000000 | frieze ls --from - --count"
     done = shell(line, collection)
     assert (done.returncode, done.stdout) == (2, b"4 of 4 images changed: add 'many'\n")
-    assert b"stdin: 999996 of 1000000 names are no image here ('5', '6', '7', ...)" in done.stderr
-    assert b"1000000 of 1000000 names are no image here ('y', 'y', 'y', ...)" in done.stderr
+    assert b"stdin: 999,996 of 1,000,000 names are no image here ('5', '6', '7', ...)" in done.stderr
+    assert b"1,000,000 of 1,000,000 names are no image here ('y', 'y', 'y', ...)" in done.stderr
 
 
 def test_a_filter_of_very_many_ids_is_answered_or_told_where_they_belong(

@@ -128,3 +128,24 @@ def test_the_pipelines_of_the_page_for_scripts_work(home: Path) -> None:
         assert (done.returncode, done.stderr) == (0, ""), line
     for tag, count in (("todo", 1), ("mark:keep", 3), ("seen", 1)):
         assert run(f"frieze ls {tag} --count", home).stdout == f"{count}\n", tag
+
+
+def test_the_recipes_for_scripts_work(home: Path) -> None:
+    section = (ROOT / "docs" / "scripting.md").read_text("utf-8").partition("\n## Recipes\n")[2]
+    recipes = re.findall(r"^```bash\n(.*?)^```$", section, re.DOTALL | re.MULTILINE)
+    assert len(recipes) >= 10
+    assert section.count("\n**") == len(recipes)  # each says what it is for
+    assert run("frieze scan pictures --collection .", home).returncode == 0
+    for recipe in recipes:
+        script = f'set -eo pipefail; frieze() {{ "{sys.executable}" -m curator "$@"; }}; {recipe}'
+        done = subprocess.run(
+            ["bash", "-c", script], cwd=home, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True,
+            text=True, timeout=600, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+        assert done.returncode == 0, f"{recipe}\n{done.stdout}\n{done.stderr}"
+    assert sorted(each.name for each in (home / "cats").iterdir()) == ["0.png", "1.png"]
+    assert len((home / "images.tsv").read_text("utf-8").splitlines()) == len(TAGS)
+    assert (home / "missing.txt").read_text("utf-8") == "fox\n"
+    assert json.loads((home / "frozen.json").read_text("utf-8"))["is_new"]
+    assert json.loads((home / "check.json").read_text("utf-8"))["images"] == 3  # of the subset chosen
+    assert run("frieze ls todo --strict", home).returncode == 2  # all is taken back

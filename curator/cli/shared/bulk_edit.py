@@ -77,9 +77,9 @@ def put_edit(
         }
         put_json(report)
     elif dry_run:
-        put(f"{changed} of {counted(matched)} would change")
+        put(f"{changed:,} of {counted(matched)} would change")
     else:
-        tell(f"{changed} of {counted(matched)} changed" + (f": {what}" if what else ""))
+        tell(f"{changed:,} of {counted(matched)} changed" + (f": {what}" if what else ""))
 
 
 def ask(count: int, act: str = "change", thing: str = "image") -> None:

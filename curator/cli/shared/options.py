@@ -64,15 +64,28 @@ class BucketOptions:
 
     resolution: Annotated[
         str | None,
-        typer.Option("--resolution", metavar="R", help="Area of the buckets: 512 or 768x512, in pixels."),
+        typer.Option(
+            "--resolution",
+            metavar="R",
+            help="Area of the buckets: 512 or 768x512, in pixels; default: the collection's.",
+        ),
     ]
     min_side: Annotated[
-        int | None, typer.Option("--min", metavar="A", help="Shortest side of a bucket, in pixels.")
+        int | None,
+        typer.Option(
+            "--min", metavar="A", help="Shortest side of a bucket, in pixels; default: the collection's."
+        ),
     ]
     max_side: Annotated[
-        int | None, typer.Option("--max", metavar="B", help="Longest side of a bucket, in pixels.")
+        int | None,
+        typer.Option(
+            "--max", metavar="B", help="Longest side of a bucket, in pixels; default: the collection's."
+        ),
     ]
-    step: Annotated[int | None, typer.Option("--step", metavar="S", help="Step between sides, in pixels.")]
+    step: Annotated[
+        int | None,
+        typer.Option("--step", metavar="S", help="Step between sides, in pixels; default: the collection's."),
+    ]
     upscale: Annotated[
         bool | None,
         typer.Option("--upscale/--no-upscale", help="Whether small images are enlarged to a bucket."),
