@@ -46,22 +46,31 @@ def train(job: Job, clock: Clock) -> bool:
 def _step(job: Job, batch: Batch, began: float) -> None:
     _report_quarantine(job)
     factor = lr_factor(job.recipe, batch.step, job.data.plan.total_steps)
-    set_rates(job.stepper.optimizer, factor)
+    set_rates(job.stepper.update.optimizer, factor)
     outcome = job.stepper.take(batch)
     seconds = time.perf_counter() - began
+    if outcome.overflowed_at is not None:
+        _report_overflow(job, batch.step + 1, outcome.overflowed_at)
     job.process.reporter.step(
         StepDone(
             at=time.time(),
             step=batch.step + 1,
             epoch=batch.epoch + 1,
             loss=outcome.loss,
-            lr=rates_of(job.stepper.optimizer),
+            lr=rates_of(job.stepper.update.optimizer),
             grad_norm=outcome.grad_norm,
             images=batch.total,
             seconds=seconds,
             memory_bytes=memory_bytes(),
             reg_loss=outcome.reg_loss,
         )
+    )
+
+
+def _report_overflow(job: Job, step: int, scale: float) -> None:
+    job.process.reporter.warn(
+        f"step {step:,} moved nothing: its gradients overflow fp16 at a loss scale of {scale:g}, which is halved",
+        "nothing to do; if it happens often, set precision.mixed = 'bf16' or 'fp32' in a new run",
     )
 
 
@@ -120,9 +129,7 @@ def _evaluate(job: Job, done: int) -> None:
         return
     job.process.reporter.phase("evaluating")
     with job.stepper.trained.at_rest():
-        loss, images = job.outputs.evaluation.loss(
-            job.process.accelerator.autocast, job.process.control.go_on
-        )
+        loss, images = job.outputs.evaluation.loss(job.stepper.arithmetic.autocast, job.process.control.go_on)
     if images:
         job.process.reporter.emit(Evaluated(time.time(), done, loss, images))
         job.process.reporter.track({"evaluation_loss": loss}, done)
@@ -136,7 +143,7 @@ def _sample(job: Job, done: int) -> None:
     job.process.reporter.phase("sampling", len(wanted))
     with suppress(SamplingStoppedError), job.stepper.trained.at_rest():
         for index, each in enumerate(wanted):
-            with accelerator.autocast():
+            with job.stepper.arithmetic.autocast():
                 picture = make_picture(
                     job.stepper.family, each, accelerator.device, job.process.control.go_on
                 )
@@ -151,6 +158,7 @@ def _save_state(job: Job, done: int) -> None:
     if not job.process.reporter.is_main_process:
         return
     stepper = job.stepper
-    state = State(done, stepper.trained.state(), stepper.optimizer.state_dict())
+    update = stepper.update
+    state = State(done, stepper.trained.state(), update.optimizer.state_dict(), update.state())
     path = save_state(job.run.state_dir, state, job.outputs.identity)
     job.process.reporter.emit(StateSaved(time.time(), done, str(path.relative_to(job.run.path))))

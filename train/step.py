@@ -30,16 +30,22 @@ if TYPE_CHECKING:
     from train.data.batches import Batch, Item
     from train.data.latents import Latents
     from train.families.family import Family
+    from train.precision.arithmetic import Arithmetic
+    from train.precision.update import Update
     from train.trained.trained import Trained
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one step came to. `grad_norm` is before clipping; `reg_loss` is None without regularisation images."""
+    """What one step came to. `grad_norm` is before clipping; `reg_loss` is None without regularisation images.
+
+    `overflowed_at` is the loss scale at which the gradients overflow fp16: then no weight was moved.
+    """
 
     loss: float
     grad_norm: float
     reg_loss: float | None = None
+    overflowed_at: float | None = None
 
 
 @dataclass(frozen=True)
@@ -56,9 +62,10 @@ class Stepper:
 
     family: Family
     trained: Trained
-    optimizer: torch.optim.Optimizer
+    update: Update
     latents: Latents
     accelerator: Accelerator
+    arithmetic: Arithmetic
     recipe: Recipe
 
     def take(self, batch: Batch) -> Outcome:
@@ -67,13 +74,14 @@ class Stepper:
         Raises:
             UserError: the loss or the gradient is no finite number.
         """
-        self.optimizer.zero_grad(set_to_none=True)
+        self.update.begin(batch.step)
         losses = self.gradients(batch)
-        norm = self._clip(batch)
-        if any(group["lr"] for group in self.optimizer.param_groups):  # some divide by it
-            self.optimizer.step()
-        self.trained.stepped()
-        return Outcome(losses.mean, norm, losses.reg)
+        moved = self.update.finish()
+        if moved.overflowed_at is None:
+            if not math.isfinite(moved.norm):
+                raise self._not_finite(batch, torch.zeros(0))
+            self.trained.stepped()
+        return Outcome(losses.mean, moved.norm, losses.reg, moved.overflowed_at)
 
     def gradients(self, batch: Batch) -> Losses:
         """Leave the gradient of the mean loss over the whole batch in the weights; the losses."""
@@ -96,7 +104,7 @@ class Stepper:
 
     def _backward(self, items: Sequence[Item], total: int) -> Tensor:
         losses = self.losses(items)
-        self.accelerator.backward(losses.sum() / total)
+        self.update.backward(losses.sum() / total)
         return losses.detach()
 
     def losses(self, items: Sequence[Item]) -> Tensor:
@@ -128,19 +136,12 @@ class Stepper:
         return torch.tensor([item.loss_weight * (prior if item.is_reg else 1.0) for item in items])
 
     def _predict(self, noisy: Tensor, timesteps: Tensor, items: Sequence[Item]) -> Tensor:
-        with self.accelerator.autocast():
+        with self.arithmetic.autocast():
             with torch.set_grad_enabled(self.trained.trains_text):
                 conditioning = self.family.condition(
                     [item.caption for item in items], [item.framing for item in items]
                 )
             return self.family.predict(noisy, timesteps, conditioning)
-
-    def _clip(self, batch: Batch) -> float:
-        limit = self.recipe.optimizer.max_grad_norm or math.inf
-        norm = float(torch.nn.utils.clip_grad_norm_(self.trained.weights, limit))
-        if not math.isfinite(norm):
-            raise self._not_finite(batch, torch.zeros(0))
-        return norm
 
     def _not_finite(self, batch: Batch, losses: Tensor) -> UserError:
         """Bad numbers are never hidden: the images that gave them are named."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from transformers import CLIPTokenizer
 
 from train.families import clip_text
-from train.families.vae import Moments, decoded, moments_of, scaled_latents
+from train.families.vae import Autoencoder, Moments, scaled_latents
 from train.objective.noise_schedule import alphas_cumprod
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from train.families.clip_text import TextRules
     from train.families.conditioning import Conditioning, Framing
     from train.families.family import AdapterRoots, BaseFacts, TextEncoder
+    from train.precision.arithmetic import Arithmetic
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class StableDiffusion(ABC):
         self.tokenizers = parts.tokenizers
         self.text_encoders = parts.text_encoders
         self.vae = parts.vae.requires_grad_(False).eval()
+        self._autoencoder = Autoencoder(self.vae)
         self.unet = parts.unet
         self.scheduler_config = {
             **parts.scheduler_config,
@@ -91,7 +93,7 @@ class StableDiffusion(ABC):
         return self.unet.conv_in.weight
 
     def encode_pictures(self, pixels: Tensor) -> Moments:
-        return moments_of(self.vae, pixels)
+        return self._autoencoder.encode(pixels)
 
     def latents(self, moments: Moments, noise: Tensor | None) -> Tensor:
         return scaled_latents(self.vae, moments, noise)
@@ -106,13 +108,21 @@ class StableDiffusion(ABC):
         return None
 
     def decode(self, latents: Tensor) -> Tensor:
-        return decoded(self.vae, latents)
+        return self._autoencoder.decode(latents)
 
-    def place(self, device: torch.device, weights: torch.dtype) -> None:
-        """Move everything; what has nothing that is trained is held in `weights`, the VAE always in float32."""
-        self.vae.to(device, torch.float32)
+    def place(self, arithmetic: Arithmetic, overflowed: Callable[[], None] | None = None) -> None:
+        """Move everything; a part with a trained weight is held in the numbers of trained weights as a whole."""
+        self._autoencoder.place(self._vae_arithmetic(arithmetic, overflowed), overflowed)
         for module in (self.unet, *self.text_encoders):
-            module.to(device, torch.float32 if _is_trained(module) else weights)
+            module.to(arithmetic.device, arithmetic.trained if _is_trained(module) else arithmetic.frozen)
+
+    def _vae_arithmetic(self, arithmetic: Arithmetic, overflowed: Callable[[], None] | None) -> Arithmetic:
+        """SDXL's VAE overflows fp16 with nearly every image, unless its configuration says that it was mended."""
+        if arithmetic.vae is torch.float16 and self.name == "sdxl" and self.vae.config.force_upcast:
+            if overflowed:
+                overflowed()
+            return replace(arithmetic, vae=torch.float32)
+        return arithmetic
 
     def use_gradient_checkpointing(self, text: bool) -> None:
         """diffusers and transformers checkpoint only modules in training mode; neither has dropout here."""

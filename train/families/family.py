@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from torch import Tensor, nn
 from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from train.families.clip_text import TextRules
     from train.families.conditioning import Conditioning, Framing
     from train.families.vae import Moments
+    from train.precision.arithmetic import Arithmetic
 
 TextEncoder = CLIPTextModel | CLIPTextModelWithProjection
 
@@ -82,8 +82,8 @@ class Family(Protocol):
 
     def decode(self, latents: Tensor) -> Tensor: ...
 
-    def place(self, device: torch.device, weights: torch.dtype) -> None:
-        """Move the model to a device; text encoders and UNet are held in `weights` where nothing in them is trained."""
+    def place(self, arithmetic: Arithmetic, overflowed: Callable[[], None] | None = None) -> None:
+        """Move the model to a device, each part in its numbers; `overflowed` is told once that fp16 is too small."""
         ...
 
     def use_gradient_checkpointing(self, text: bool) -> None: ...

@@ -55,7 +55,8 @@ def prepare(run: RunFolder, make_reporter: Callable[[bool], Reporter], signals: 
     state = _saved_state(run, identity, reporter)
     if state is not None:
         model.trained.load(state.weights)
-        model.optimizer.load_state_dict(state.optimizer)
+        model.update.optimizer.load_state_dict(state.optimizer)
+        model.update.load(state.loss_scale)
     check_disk(run.path, recipe, plan, model.trained)
     warn_of_long_captions(manifest, model.family, reporter)
     reporter.emit(_started(plan, state, accelerator))

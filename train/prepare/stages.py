@@ -15,6 +15,8 @@ from curator.contract.run.run_length import TrainingPlan, plan_training
 from train.data.batches import BatchReader, Share
 from train.data.quarantine import Quarantine
 from train.optim.optimizers import check_optimizer, make_optimizer
+from train.precision.arithmetic import arithmetic_of
+from train.precision.update import make_update, parts_of
 from train.prepare.load import load_model
 from train.prepare.refuse import check_images, check_objective, check_word, warn
 from train.step import Stepper
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from train.data.latents import Latents
     from train.data.survey import Survey
     from train.families.family import Family
+    from train.precision.arithmetic import Arithmetic
+    from train.precision.update import Update
     from train.report import Reporter
     from train.trained.trained import Trained
 
@@ -42,11 +46,12 @@ class Material:
 
 @dataclass(frozen=True)
 class Trainable:
-    """A model, what is trained of it or on it, and what moves that."""
+    """A model, what is trained of it or on it, what moves that, and in which numbers."""
 
     family: Family
     trained: Trained
-    optimizer: torch.optim.Optimizer
+    update: Update
+    arithmetic: Arithmetic
 
 
 def survey_material(manifest: Manifest, recipe: Recipe, processes: int, reporter: Reporter) -> Material:
@@ -70,9 +75,12 @@ def load_trainable(recipe: Recipe, device: torch.device, reporter: Reporter) -> 
     """
     check_optimizer(recipe.optimizer)
     reporter.phase("loading the model")
-    family, trained = load_model(recipe, device, reporter.warn)
+    arithmetic = arithmetic_of(recipe.precision, device)
+    family, trained = load_model(recipe, arithmetic, reporter.warn)
     check_objective(recipe.objective, family.facts, len(family.alphas_cumprod))
-    optimizer = make_optimizer(recipe.optimizer, trained.groups)
+    parts = parts_of(recipe, trained.groups)
+    optimizer = make_optimizer(recipe.optimizer, parts.groups if parts else trained.groups)
+    update = make_update(recipe, trained.weights, optimizer, parts, arithmetic)
     if recipe.optimizer.name.startswith("paged_") and device.type != "cuda":
         reporter.warn(
             f"{recipe.optimizer.name} keeps its state in plain memory: there is no NVIDIA GPU",
@@ -81,7 +89,7 @@ def load_trainable(recipe: Recipe, device: torch.device, reporter: Reporter) -> 
     trained = averaged(trained, optimizer)
     if recipe.ema.decay and reporter.is_main_process:  # the only one that evaluates, samples and saves
         trained = Averaged(trained, recipe.ema)
-    return Trainable(family, trained, optimizer)
+    return Trainable(family, trained, update, arithmetic)
 
 
 def make_reader(material: Material, recipe: Recipe, accelerator: Accelerator) -> BatchReader:
@@ -98,4 +106,12 @@ def make_reader(material: Material, recipe: Recipe, accelerator: Accelerator) ->
 
 def make_stepper(trainable: Trainable, latents: Latents, recipe: Recipe, accelerator: Accelerator) -> Stepper:
     """What takes steps."""
-    return Stepper(trainable.family, trainable.trained, trainable.optimizer, latents, accelerator, recipe)
+    return Stepper(
+        trainable.family,
+        trainable.trained,
+        trainable.update,
+        latents,
+        accelerator,
+        trainable.arithmetic,
+        recipe,
+    )
