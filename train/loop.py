@@ -10,6 +10,7 @@ from curator.contract.run.events import Evaluated, SampleMade, StateSaved, StepD
 from curator.contract.run.schedules import lr_factor
 from train.checkpoints import is_due
 from train.optim.optimizers import rates_of, set_rates
+from train.precision.compiled import uncompiled
 from train.preview.samples import SamplingStoppedError, make_picture, wanted_pictures, write_picture
 from train.report import memory_bytes
 from train.resume import State, save_state
@@ -128,7 +129,7 @@ def _evaluate(job: Job, done: int) -> None:
     if not job.recipe.evaluate.images or not job.process.reporter.is_main_process:
         return
     job.process.reporter.phase("evaluating")
-    with job.stepper.trained.at_rest():
+    with uncompiled(job.stepper.family.unet), job.stepper.trained.at_rest():
         loss, images = job.outputs.evaluation.loss(job.stepper.arithmetic.autocast, job.process.control.go_on)
     if images:
         job.process.reporter.emit(Evaluated(time.time(), done, loss, images))
@@ -141,12 +142,11 @@ def _sample(job: Job, done: int) -> None:
         return
     accelerator = job.process.accelerator
     job.process.reporter.phase("sampling", len(wanted))
-    with suppress(SamplingStoppedError), job.stepper.trained.at_rest():
+    family = job.stepper.family
+    with suppress(SamplingStoppedError), uncompiled(family.unet), job.stepper.trained.at_rest():
         for index, each in enumerate(wanted):
             with job.stepper.arithmetic.autocast():
-                picture = make_picture(
-                    job.stepper.family, each, accelerator.device, job.process.control.go_on
-                )
+                picture = make_picture(family, each, accelerator.device, job.process.control.go_on)
             path = job.run.samples_dir / f"step-{done:08d}-{index:02d}.png"
             write_picture(path, picture, each, done)
             shown = str(path.relative_to(job.run.path))

@@ -39,6 +39,7 @@ def recipe(tmp_path: Path):
         ((*FUSED, "batch.accumulate=2"), "batch.accumulate", "batch.accumulate = 1"),
         ((*FUSED, "optimizer.max_grad_norm=1.0"), "optimizer.max_grad_norm", "optimizer.max_grad_norm = 0"),
         ((*FUSED, "precision.mixed=fp16"), "fp16", "precision.mixed = 'bf16'"),
+        (("precision.attention=flash", "precision.mixed=fp32"), "no arithmetic in fp32", "another kernel"),
         (
             (*FUSED, "optimizer.name=torch.optim.LBFGS", "optimizer.trust_class=true"),
             "torch.optim.LBFGS looks at all weights",

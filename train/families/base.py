@@ -15,9 +15,11 @@ from transformers import CLIPTokenizer
 from train.families import clip_text
 from train.families.vae import Autoencoder, Moments, scaled_latents
 from train.objective.noise_schedule import alphas_cumprod
+from train.precision.attention import check_kernel, checkpointing_by, kernel
 
 if TYPE_CHECKING:
     from curator.contract.base_model.prediction import Chosen
+    from curator.contract.recipe.precision import Attention
     from train.families.clip_text import TextRules
     from train.families.conditioning import Conditioning, Framing
     from train.families.family import AdapterRoots, BaseFacts, TextEncoder
@@ -58,6 +60,8 @@ class StableDiffusion(ABC):
         self.prediction = chosen.prediction
         self.clip_skip = clip_skip
         self.text = text
+        self._order = torch.contiguous_format
+        self._attention: Attention = "auto"
         self._alphas = alphas_cumprod(self.scheduler_config)
 
     @property
@@ -101,7 +105,9 @@ class StableDiffusion(ABC):
     def predict(self, noisy: Tensor, timesteps: Tensor, conditioning: Conditioning) -> Tensor:
         dtype = self._a_weight.dtype
         states, added = conditioning.states.to(dtype), self._added(conditioning)
-        return self.unet(noisy.to(dtype), timesteps, states, added_cond_kwargs=added).sample.float()
+        noisy = noisy.to(dtype, memory_format=self._order)
+        with kernel(self._attention):
+            return self.unet(noisy, timesteps, states, added_cond_kwargs=added).sample.float()
 
     def _added(self, _conditioning: Conditioning) -> dict[str, Tensor] | None:
         """What the UNet is told beside the text."""
@@ -115,6 +121,8 @@ class StableDiffusion(ABC):
         self._autoencoder.place(self._vae_arithmetic(arithmetic, overflowed), overflowed)
         for module in (self.unet, *self.text_encoders):
             module.to(arithmetic.device, arithmetic.trained if _is_trained(module) else arithmetic.frozen)
+        self._order = arithmetic.order
+        self.unet.to(memory_format=arithmetic.order)
 
     def _vae_arithmetic(self, arithmetic: Arithmetic, overflowed: Callable[[], None] | None) -> Arithmetic:
         """SDXL's VAE overflows fp16 with nearly every image, unless its configuration says that it was mended."""
@@ -124,9 +132,18 @@ class StableDiffusion(ABC):
             return replace(arithmetic, vae=torch.float32)
         return arithmetic
 
+    def use_attention(self, name: Attention) -> None:
+        """Compute the UNet's attention by a kernel; before `use_gradient_checkpointing`, which goes by it too.
+
+        Raises:
+            UserError: the device has none such for it.
+        """
+        check_kernel(name, self.unet, self._a_weight.device, self._a_weight.dtype)
+        self._attention = name
+
     def use_gradient_checkpointing(self, text: bool) -> None:
         """diffusers and transformers checkpoint only modules in training mode; neither has dropout here."""
-        self.unet.enable_gradient_checkpointing()
+        self.unet.enable_gradient_checkpointing(checkpointing_by(self._attention))
         self.unet.train()
         for encoder in self.text_encoders if text else ():
             encoder.gradient_checkpointing_enable({"use_reentrant": False})

@@ -12,6 +12,7 @@ from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokeniz
 
 if TYPE_CHECKING:
     from curator.contract.base_model.prediction import Prediction
+    from curator.contract.recipe.precision import Attention
     from train.families.clip_text import TextRules
     from train.families.conditioning import Conditioning, Framing
     from train.families.vae import Moments
@@ -84,6 +85,14 @@ class Family(Protocol):
 
     def place(self, arithmetic: Arithmetic, overflowed: Callable[[], None] | None = None) -> None:
         """Move the model to a device, each part in its numbers; `overflowed` is told once that fp16 is too small."""
+        ...
+
+    def use_attention(self, name: Attention) -> None:
+        """Compute the UNet's attention by a kernel; before `use_gradient_checkpointing`, which goes by it too.
+
+        Raises:
+            UserError: the device has none such for it.
+        """
         ...
 
     def use_gradient_checkpointing(self, text: bool) -> None: ...

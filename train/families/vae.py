@@ -42,6 +42,7 @@ class Autoencoder:
             self._used = self._whole.to(self._device)
         else:
             self._used = copy.deepcopy(self._whole).to(self._device, self._numbers)
+        self._used.to(memory_format=arithmetic.order)
 
     @torch.no_grad()
     def encode(self, pixels: Tensor) -> Moments:

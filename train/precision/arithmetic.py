@@ -16,12 +16,16 @@ NUMBERS = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
 @dataclass(frozen=True)
 class Arithmetic:
-    """Number types of what is `frozen`, of what is `trained` and of the VAE; products are in that of the frozen."""
+    """Number types of what is `frozen`, of what is `trained` and of the VAE; products are in that of the frozen.
+
+    `order` is how convolutions lie in memory.
+    """
 
     device: torch.device
     frozen: torch.dtype = torch.float32
     trained: torch.dtype = torch.float32
     vae: torch.dtype = torch.float32
+    order: torch.memory_format = torch.contiguous_format
 
     def autocast(self) -> AbstractContextManager[None]:
         """Products within the block are in half the digits, where the recipe has it so."""
@@ -35,4 +39,10 @@ class Arithmetic:
 
 def arithmetic_of(precision: Precision, device: torch.device) -> Arithmetic:
     """The arithmetic a recipe asks for."""
-    return Arithmetic(device, NUMBERS[precision.mixed], NUMBERS[precision.weights], NUMBERS[precision.vae])
+    return Arithmetic(
+        device,
+        NUMBERS[precision.mixed],
+        NUMBERS[precision.weights],
+        NUMBERS[precision.vae],
+        torch.channels_last if precision.channels_last else torch.contiguous_format,
+    )

@@ -25,7 +25,14 @@ from train.families.fingerprint import fingerprint_of
 from train.job import Job, Outputs, Process, TrainingData
 from train.prepare.load import load_latents
 from train.prepare.refuse import check_disk, open_sealed, warn_of_long_captions
-from train.prepare.stages import Material, load_trainable, make_reader, make_stepper, survey_material
+from train.prepare.stages import (
+    Material,
+    compile_for,
+    load_trainable,
+    make_reader,
+    make_stepper,
+    survey_material,
+)
 from train.resume import Identity, State, newest_state
 from train.weights.metadata import Record
 from train.weights.model_hashes import hashes_beside
@@ -50,7 +57,8 @@ def prepare(run: RunFolder, make_reporter: Callable[[bool], Reporter], signals: 
     accelerator, reporter = process.accelerator, process.reporter
     material = survey_material(open_sealed(info), recipe, accelerator.num_processes, reporter)
     manifest, plan = material.manifest, material.plan
-    model = load_trainable(recipe, accelerator.device, reporter)
+    model = load_trainable(recipe, accelerator, reporter)
+    compile_for(model, recipe, plan.total_steps)
     identity = _identity(run, material, recipe)
     state = _saved_state(run, identity, reporter)
     if state is not None:

@@ -41,6 +41,7 @@ def load_model(
     trained = row.make(family, recipe, warn)
     for weight in trained.weights if recipe.trains != "embeddings" else ():
         weight.data = weight.data.to(arithmetic.trained)
+    family.use_attention(recipe.precision.attention)
     if recipe.precision.gradient_checkpointing:
         family.use_gradient_checkpointing(text=trained.trains_text)
     return family, trained

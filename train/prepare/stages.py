@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import torch
 from accelerate import Accelerator
 
 from curator.contract.run.run_length import TrainingPlan, plan_training
@@ -16,6 +15,8 @@ from train.data.batches import BatchReader, Share
 from train.data.quarantine import Quarantine
 from train.optim.optimizers import check_optimizer, make_optimizer
 from train.precision.arithmetic import arithmetic_of
+from train.precision.capabilities import capabilities_of, check_device
+from train.precision.compiled import compile_unet, way_of
 from train.precision.update import make_update, parts_of
 from train.prepare.load import load_model
 from train.prepare.refuse import check_images, check_objective, check_word, warn
@@ -67,12 +68,14 @@ def survey_material(manifest: Manifest, recipe: Recipe, processes: int, reporter
     return Material(manifest, survey, plan)
 
 
-def load_trainable(recipe: Recipe, device: torch.device, reporter: Reporter) -> Trainable:
-    """The model on `device`, with fresh weights and a fresh optimiser.
+def load_trainable(recipe: Recipe, accelerator: Accelerator, reporter: Reporter) -> Trainable:
+    """The model on the device, with fresh weights and a fresh optimiser.
 
     Raises:
         UserError: there is no such model, or it cannot be trained by this recipe.
     """
+    device = accelerator.device
+    check_device(recipe.precision, capabilities_of(device), accelerator.num_processes)
     check_optimizer(recipe.optimizer)
     reporter.phase("loading the model")
     arithmetic = arithmetic_of(recipe.precision, device)
@@ -90,6 +93,16 @@ def load_trainable(recipe: Recipe, device: torch.device, reporter: Reporter) -> 
     if recipe.ema.decay and reporter.is_main_process:  # the only one that evaluates, samples and saves
         trained = Averaged(trained, recipe.ema)
     return Trainable(family, trained, update, arithmetic)
+
+
+def compile_for(model: Trainable, recipe: Recipe, total_steps: int) -> None:
+    """Compile the model for a run of so many steps, as the recipe asks and the device can.
+
+    Raises:
+        UserError: the device cannot.
+    """
+    known = capabilities_of(model.arithmetic.device)
+    compile_unet(model.family.unet, way_of(recipe.precision.compile, known, total_steps))
 
 
 def make_reader(material: Material, recipe: Recipe, accelerator: Accelerator) -> BatchReader:

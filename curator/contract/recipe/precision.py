@@ -7,6 +7,9 @@ from typing import Literal
 
 from curator.contract.recipe.knobs import knob
 
+Attention = Literal["auto", "flash", "efficient", "cudnn", "math"]
+Compiled = Literal["off", "auto", "regional", "whole"]
+
 _NUMBERS = ("fp32", "fp16", "bf16")
 
 
@@ -34,4 +37,18 @@ class Precision:
         False,
         "update each weight of the model as soon as its gradient is there, and hold no other; needs "
         "optimizer.max_grad_norm = 0 and batch.accumulate = 1",
+    )
+    attention: Literal["auto", "flash", "efficient", "cudnn", "math"] = knob(
+        "auto",
+        "kernel of the UNet's attention; auto: torch chooses",
+        choices=("auto", "flash", "efficient", "cudnn", "math"),
+    )
+    channels_last: bool = knob(
+        False, "convolutions of UNet and VAE get channels last in memory, as tensor cores like them"
+    )
+    compile: Literal["off", "auto", "regional", "whole"] = knob(
+        "off",
+        "torch.compile of the UNet, for each size of images anew: its transformer blocks (regional) or all of it "
+        "(whole); auto: regional where a GPU can and the run is long enough",
+        choices=("off", "auto", "regional", "whole"),
     )

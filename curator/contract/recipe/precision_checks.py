@@ -88,6 +88,12 @@ def check_precision(recipe: Recipe, source: str) -> None:
     if knobs.fused_backward:
         _refuse(recipe, _FUSED, f"{source}: precision.fused_backward cannot be followed")
 
+    if knobs.attention == "flash" and knobs.mixed == "fp32":
+        raise UserError(
+            f"{source}: precision.attention = 'flash' has no arithmetic in fp32",
+            "set precision.mixed = 'bf16' or 'fp16', or another kernel",
+        )
+
 
 def _refuse(recipe: Recipe, refusals: tuple[_Refusal, ...], what: str) -> None:
     for refusal in refusals:

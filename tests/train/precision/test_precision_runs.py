@@ -14,6 +14,7 @@ from curator.contract.run.run_folder import RunFolder
 
 FULL = ("trains=full", "optimizer.unet_lr=1e-3", "optimizer.text_lr=0.0")
 FUSED = ("precision.fused_backward=true", "optimizer.max_grad_norm=0.0")
+LAID = ("precision.channels_last=true", "precision.attention=math", "precision.gradient_checkpointing=true")
 BF16 = ("precision.mixed=bf16", "precision.weights=bf16")
 
 
@@ -37,7 +38,7 @@ def cut_back(run: RunFolder) -> None:
         pytest.param(("precision.mixed=fp16", "precision.vae=fp16"), id="fp16"),
         pytest.param(BF16, id="bf16 adapter"),
         pytest.param((*FULL, *BF16), id="bf16 model"),
-        pytest.param((*FULL, *FUSED), id="fused"),
+        pytest.param((*FULL, *FUSED, *LAID), id="fused, channels last, twice by one kernel"),
         pytest.param((*FULL, *FUSED, *BF16, "optimizer.name=adafactor"), id="fused bf16 model"),
     ],
 )
