@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
+from accelerate.utils import send_to_device
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from torch import Tensor, nn
 from transformers import CLIPTokenizer
@@ -20,7 +21,7 @@ from train.precision.attention import check_kernel, checkpointing_by, kernel
 if TYPE_CHECKING:
     from curator.contract.base_model.prediction import Chosen
     from curator.contract.recipe.precision import Attention
-    from train.families.clip_text import TextRules
+    from train.families.clip_text import TextRules, Tokens
     from train.families.conditioning import Conditioning, Framing
     from train.families.family import AdapterRoots, BaseFacts, TextEncoder
     from train.precision.arithmetic import Arithmetic
@@ -73,7 +74,13 @@ class StableDiffusion(ABC):
     def adapter_roots(self) -> AdapterRoots: ...
 
     @abstractmethod
-    def condition(self, captions: Sequence[str], framings: Sequence[Framing]) -> Conditioning: ...
+    def tokens(self, captions: Sequence[str], framings: Sequence[Framing]) -> Tokens: ...
+
+    @abstractmethod
+    def encode(self, tokens: Tokens) -> Conditioning: ...
+
+    def condition(self, captions: Sequence[str], framings: Sequence[Framing]) -> Conditioning:
+        return self.encode(send_to_device(self.tokens(captions, framings), self._a_weight.device))
 
     @property
     def alphas_cumprod(self) -> Tensor:
@@ -123,6 +130,11 @@ class StableDiffusion(ABC):
             module.to(arithmetic.device, arithmetic.trained if _is_trained(module) else arithmetic.frozen)
         self._order = arithmetic.order
         self.unet.to(memory_format=arithmetic.order)
+
+    @property
+    def working_vae(self) -> AutoencoderKL:
+        """The VAE that encodes and decodes: the model's own, or a copy in fewer digits."""
+        return self._autoencoder.working
 
     def _vae_arithmetic(self, arithmetic: Arithmetic, overflowed: Callable[[], None] | None) -> Arithmetic:
         """SDXL's VAE overflows fp16 with nearly every image, unless its configuration says that it was mended."""

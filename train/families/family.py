@@ -13,7 +13,7 @@ from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokeniz
 if TYPE_CHECKING:
     from curator.contract.base_model.prediction import Prediction
     from curator.contract.recipe.precision import Attention
-    from train.families.clip_text import TextRules
+    from train.families.clip_text import TextRules, Tokens
     from train.families.conditioning import Conditioning, Framing
     from train.families.vae import Moments
     from train.precision.arithmetic import Arithmetic
@@ -69,8 +69,16 @@ class Family(Protocol):
 
     def token_count(self, caption: str) -> int: ...
 
+    def tokens(self, captions: Sequence[str], framings: Sequence[Framing]) -> Tokens:
+        """What is encoded of images with these captions, cut like this; on the CPU. Safe in any thread."""
+        ...
+
+    def encode(self, tokens: Tokens) -> Conditioning:
+        """What the UNet is told of them; `tokens` lie on the model's device."""
+        ...
+
     def condition(self, captions: Sequence[str], framings: Sequence[Framing]) -> Conditioning:
-        """What the UNet is told of images with these captions, cut like this."""
+        """Both in one."""
         ...
 
     def encode_pictures(self, pixels: Tensor) -> Moments: ...
@@ -82,6 +90,11 @@ class Family(Protocol):
     def predict(self, noisy: Tensor, timesteps: Tensor, conditioning: Conditioning) -> Tensor: ...
 
     def decode(self, latents: Tensor) -> Tensor: ...
+
+    @property
+    def working_vae(self) -> AutoencoderKL:
+        """The VAE that encodes and decodes: the model's own, or a copy in fewer digits."""
+        ...
 
     def place(self, arithmetic: Arithmetic, overflowed: Callable[[], None] | None = None) -> None:
         """Move the model to a device, each part in its numbers; `overflowed` is told once that fp16 is too small."""

@@ -30,7 +30,7 @@ class Autoencoder:
     """
 
     def __init__(self, vae: AutoencoderKL) -> None:
-        self._whole = self._used = vae
+        self._whole = self.working = vae
         self._device = torch.device("cpu")
         self._numbers = torch.float32
         self._overflowed: Callable[[], None] | None = None
@@ -39,16 +39,16 @@ class Autoencoder:
         """Go to work on a device; `overflowed` is told at the first image that fp16 is too small for."""
         self._device, self._numbers, self._overflowed = arithmetic.device, arithmetic.vae, overflowed
         if self._numbers is torch.float32:
-            self._used = self._whole.to(self._device)
+            self.working = self._whole.to(self._device)
         else:
-            self._used = copy.deepcopy(self._whole).to(self._device, self._numbers)
-        self._used.to(memory_format=arithmetic.order)
+            self.working = copy.deepcopy(self._whole).to(self._device, self._numbers)
+        self.working.to(memory_format=arithmetic.order)
 
     @torch.no_grad()
     def encode(self, pixels: Tensor) -> Moments:
         """`pixels` [n, 3, h, w] in -1..1; moments in float32."""
         pixels = pixels.to(self._device, torch.float32)
-        found = _moments(self._used, pixels.to(self._numbers))
+        found = _moments(self.working, pixels.to(self._numbers))
         if bad := self._overflows(found):
             found[bad] = _moments(self._whole.to(self._device), pixels[bad])
         mean, logvar = found.unbind(1)
@@ -58,7 +58,7 @@ class Autoencoder:
     def decode(self, latents: Tensor) -> Tensor:
         """Images [n, 3, h, w], about -1..1, in float32."""
         scaled = latents.float() / self._whole.config.scaling_factor
-        images = self._used.decode(scaled.to(self._numbers)).sample.float()
+        images = self.working.decode(scaled.to(self._numbers)).sample.float()
         if bad := self._overflows(images):
             images[bad] = self._whole.to(self._device).decode(scaled[bad]).sample
         return images

@@ -6,7 +6,6 @@ Fused, each weight moves as soon as its gradient is there, and no gradient waits
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import torch
@@ -25,14 +24,6 @@ if TYPE_CHECKING:
 _LEAST_SCALE = 2.0**-10
 
 
-@dataclass(frozen=True)
-class Moved:
-    """The norm of the whole gradient before it was cut, and the loss scale where that was too high for fp16."""
-
-    norm: float
-    overflowed_at: float | None = None
-
-
 class Update(Protocol):
     """What a step does with its gradients. All of it is called once a step, `backward` once a micro-batch."""
 
@@ -46,8 +37,12 @@ class Update(Protocol):
         """Add the gradient of `loss`."""
         ...
 
-    def finish(self) -> Moved:
-        """Move the weights, unless the gradient is no finite number."""
+    def cut(self) -> Tensor:
+        """Bring the whole gradient down to the recipe's norm; its norm before, still on its device."""
+        ...
+
+    def move(self) -> float | None:
+        """Move the weights; the loss scale where it was too high for fp16, and nothing moved."""
         ...
 
     def state(self) -> dict[str, float]:
@@ -86,23 +81,28 @@ class AtOnce:
     def backward(self, loss: Tensor) -> None:
         (self._scaler.scale(loss) if self._scaler else loss).backward()
 
-    def finish(self) -> Moved:
-        """Move the weights, unless the gradient is no finite number.
-
-        Raises:
-            UserError: with fp16 the gradient overflows however small the loss is made.
-        """
+    def cut(self) -> Tensor:
+        """The gradients are unscaled first."""
         if self._scaler:
             self._scaler.unscale_(self.optimizer)
         reached = [weight for weight in self._weights if weight.grad is not None]
-        total = _norm([_norm_of(weight) for weight in reached])
-        if math.isfinite(norm := float(total)):
-            if self._max_norm < math.inf:
-                nn.utils.clip_grads_with_norm_(reached, self._max_norm, total)
-            self._move()
-        return Moved(norm, self._rescaled() if self._scaler else None)
+        norm = _norm([_norm_of(weight) for weight in reached])
+        if self._max_norm < math.inf:
+            nn.utils.clip_grads_with_norm_(reached, self._max_norm, norm)
+        return norm
 
-    def _move(self) -> None:
+    def move(self) -> float | None:
+        """Move the weights; the loss scale where it was too high for fp16, and nothing moved.
+
+        Raises:
+            UserError: the gradient overflows fp16 however small the loss is made.
+        """
+        overflowed_at = self._rescaled() if self._scaler else None
+        if overflowed_at is None:
+            self._step_all()
+        return overflowed_at
+
+    def _step_all(self) -> None:
         if self._parts:
             self._parts.move(self.optimizer, self._weights, self._step)
         elif any(group["lr"] for group in self.optimizer.param_groups):  # some divide by it
@@ -149,9 +149,12 @@ class Fused:
     def backward(self, loss: Tensor) -> None:
         loss.backward()
 
-    def finish(self) -> Moved:
-        """The weights have moved, also where the gradient is no finite number: the run ends then."""
-        return Moved(float(_norm(self._norms)))
+    def cut(self) -> Tensor:
+        """The norm alone: the weights have moved."""
+        return _norm(self._norms)
+
+    def move(self) -> float | None:
+        """They have."""
 
     def _move(self, weight: Tensor) -> None:
         assert isinstance(weight, nn.Parameter)

@@ -35,16 +35,28 @@ def load_model(
         UserError: there is no such model, or it cannot be trained by this recipe.
     """
     family = load_of_recipe(recipe.model, rules_of(recipe.text), warn)
+    trained = place_and_attach(family, recipe, arithmetic, warn)
+    family.use_attention(recipe.precision.attention)
+    if recipe.precision.gradient_checkpointing:
+        family.use_gradient_checkpointing(text=trained.trains_text)
+    return family, trained
+
+
+def place_and_attach(
+    family: Family, recipe: Recipe, arithmetic: Arithmetic, warn: Callable[[str, str], None]
+) -> Trained:
+    """What is trained of a model or on it, and the model in `arithmetic`, each weight as it is held.
+
+    Raises:
+        UserError: the model cannot be trained by this recipe.
+    """
     row = TRAINED[recipe.trains]
     row.mark(family, recipe)
     family.place(arithmetic, lambda: warn(*_OVERFLOW))
     trained = row.make(family, recipe, warn)
     for weight in trained.weights if recipe.trains != "embeddings" else ():
         weight.data = weight.data.to(arithmetic.trained)
-    family.use_attention(recipe.precision.attention)
-    if recipe.precision.gradient_checkpointing:
-        family.use_gradient_checkpointing(text=trained.trains_text)
-    return family, trained
+    return trained
 
 
 def load_latents(reader: BatchReader, recipe: Recipe, family: Family, process: Process) -> Latents:
