@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -29,8 +29,9 @@ class Arithmetic:
 
     def autocast(self) -> AbstractContextManager[None]:
         """Products within the block are in half the digits, where the recipe has it so."""
-        half = self.frozen is not torch.float32
-        return torch.autocast(self.device.type, self.frozen if half else None, enabled=half)
+        if self.frozen is torch.float32:
+            return nullcontext()
+        return torch.autocast(self.device.type, self.frozen)
 
     def new_scaler(self) -> torch.amp.GradScaler | None:
         """What keeps small gradients within fp16; None where they need no help."""
