@@ -27,7 +27,6 @@ def make_accelerator(recipe: Recipe, run_folder: Path) -> Accelerator:
     trackers = list(recipe.log.trackers)
     return Accelerator(
         cpu=not torch.cuda.is_available(),
-        mixed_precision="bf16" if recipe.precision.mixed == "bf16" else "no",
         log_with=trackers or None,
         project_dir=str(run_folder / TRACKERS) if trackers else None,
         kwargs_handlers=[InitProcessGroupKwargs(timeout=_PATIENCE)],

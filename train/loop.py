@@ -11,6 +11,7 @@ from curator.contract.run.schedules import lr_factor
 from train.checkpoints import is_due
 from train.control import Wishes
 from train.optim.optimizers import rates_of, set_rates
+from train.precision.compiled import uncompiled
 from train.preview.samples import SamplingStoppedError, make_picture, wanted_pictures, write_picture
 from train.state_writer import state_now
 
@@ -52,9 +53,18 @@ def _train(job: Job, clock: Clock) -> bool:
 def _step(job: Job, batch: ReadyBatch, began: float) -> None:
     _report_quarantine(job)
     factor = lr_factor(job.recipe, batch.step, job.data.plan.total_steps)
-    set_rates(job.stepper.optimizer, factor)
+    set_rates(job.stepper.update.optimizer, factor)
     taken = job.stepper.take(batch)
-    job.log.add(batch, taken, rates_of(job.stepper.optimizer), began)
+    if taken.overflowed_at is not None:
+        _report_overflow(job, batch.step + 1, taken.overflowed_at)
+    job.log.add(batch, taken, rates_of(job.stepper.update.optimizer), began)
+
+
+def _report_overflow(job: Job, step: int, scale: float) -> None:
+    job.process.reporter.warn(
+        f"step {step:,} moved nothing: its gradients overflow fp16 at a loss scale of {scale:g}, which is halved",
+        "nothing to do; if it happens often, set precision.mixed = 'bf16' or 'fp32' in a new run",
+    )
 
 
 def _report_quarantine(job: Job) -> None:
@@ -117,10 +127,8 @@ def _evaluate(job: Job, done: int) -> None:
         return
     job.log.flush()
     job.process.reporter.phase("evaluating")
-    with job.stepper.trained.at_rest():
-        loss, images = job.outputs.evaluation.loss(
-            job.process.accelerator.autocast, job.process.control.go_on
-        )
+    with uncompiled(job.stepper.family.unet), job.stepper.trained.at_rest():
+        loss, images = job.outputs.evaluation.loss(job.stepper.arithmetic.autocast, job.process.control.go_on)
     if images:
         job.process.reporter.emit(Evaluated(time.time(), done, loss, images))
         job.process.reporter.track({"evaluation_loss": loss}, done)
@@ -133,12 +141,11 @@ def _sample(job: Job, done: int) -> None:
     accelerator = job.process.accelerator
     job.log.flush()
     job.process.reporter.phase("sampling", len(wanted))
-    with suppress(SamplingStoppedError), job.stepper.trained.at_rest():
+    family = job.stepper.family
+    with suppress(SamplingStoppedError), uncompiled(family.unet), job.stepper.trained.at_rest():
         for index, each in enumerate(wanted):
-            with accelerator.autocast():
-                picture = make_picture(
-                    job.stepper.family, each, accelerator.device, job.process.control.go_on
-                )
+            with job.stepper.arithmetic.autocast():
+                picture = make_picture(family, each, accelerator.device, job.process.control.go_on)
             path = job.run.samples_dir / f"step-{done:08d}-{index:02d}.png"
             write_picture(path, picture, each, done)
             shown = str(path.relative_to(job.run.path))
@@ -150,4 +157,4 @@ def _save_state(job: Job, done: int) -> None:
     job.log.flush()
     if not job.process.reporter.is_main_process:
         return
-    job.outputs.states.save(state_now(done, job.stepper.trained, job.stepper.optimizer))
+    job.outputs.states.save(state_now(done, job.stepper.trained, job.stepper.update))

@@ -11,7 +11,7 @@ import pickle
 import re
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,6 +66,7 @@ class _Saved:
     effective_batch: int | None = None
     base: str | None = None
     masks: str | None = None
+    loss_scale: dict[str, int | float] | None = None
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,7 @@ class State:
     step: int
     weights: dict[str, Tensor]
     optimizer: dict[str, Any]
+    loss_scale: dict[str, float] = field(default_factory=dict)  # of fp16
 
 
 def save_state(folder: Path, state: State, identity: Identity) -> Path:
@@ -83,7 +85,7 @@ def save_state(folder: Path, state: State, identity: Identity) -> Path:
     with drafted_folder(place, replace=True) as draft:  # a run that was killed after it wrote the same step
         save_file(state.weights, draft / _WEIGHTS)
         torch.save(state.optimizer, draft / _OPTIMIZER)
-        about = {"step": state.step, **asdict(identity)}
+        about = {"step": state.step, "loss_scale": state.loss_scale, **asdict(identity)}
         (draft / "state.json").write_text(json.dumps(about, indent=1) + "\n", "utf-8")
     for old in _whole_states(folder)[:-_KEPT_STATES]:
         shutil.rmtree(old)
@@ -137,7 +139,7 @@ def _read(place: Path, identity: Identity) -> State:
     for name in (_WEIGHTS, _OPTIMIZER):
         open_regular(place / name).close()
     optimizer = torch.load(place / _OPTIMIZER, map_location="cpu", weights_only=True)
-    return State(saved.step, load_file(place / _WEIGHTS), optimizer)
+    return State(saved.step, load_file(place / _WEIGHTS), optimizer, saved.loss_scale or {})
 
 
 def _check_recipe(name: str, saved: _Saved, identity: Identity) -> None:

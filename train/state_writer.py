@@ -13,21 +13,21 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-import torch
 from torch import Tensor
 
 from train.resume import State, save_state
 
 if TYPE_CHECKING:
+    from train.precision.update import Update
     from train.resume import Identity
     from train.trained.trained import Trained
 
 
-def state_now(step: int, trained: Trained, optimizer: torch.optim.Optimizer) -> State:
+def state_now(step: int, trained: Trained, update: Update) -> State:
     """A copy on the CPU of the run after `step` steps."""
-    numbers = optimizer.state_dict()
+    numbers = update.optimizer.state_dict()
     copies = {id(tensor): tensor.detach().to("cpu", copy=True) for tensor in _tensors(numbers)}
-    return State(step, trained.state(), copy.deepcopy(numbers, copies))
+    return State(step, trained.state(), copy.deepcopy(numbers, copies), update.state())
 
 
 def _tensors(value: Any) -> Iterator[Tensor]:

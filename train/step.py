@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from train.data.micro_batch import MicroBatch, ReadyBatch
     from train.families.clip_text import Tokens
     from train.families.family import Family
+    from train.precision.arithmetic import Arithmetic
+    from train.precision.update import Update
     from train.trained.trained import Trained
 
 
@@ -44,12 +46,14 @@ class Taken:
     """A step that was taken. Its numbers may still be on their way from the device: nothing waits until they are read.
 
     `losses` are of this process's samples; `sums` are loss, loss of regularisation images and their count, over the
-    samples of all processes.
+    samples of all processes. `overflowed_at` is the loss scale at which the gradients overflow fp16: then no weight
+    was moved.
     """
 
     def __init__(self, batch: ReadyBatch, losses: Tensor, sums: Tensor, norm: Tensor) -> None:
         self._batch = batch
         self._losses = losses
+        self.overflowed_at: float | None = None
         self._numbers = torch.cat([sums, norm[None].to(sums)]).to("cpu", non_blocking=True)
         self._arrival = torch.cuda.Event() if losses.is_cuda else None
         if self._arrival is not None:
@@ -69,7 +73,8 @@ class Taken:
         if self._arrival is not None:
             self._arrival.synchronize()
         total, reg, reg_count, norm = self._numbers.tolist()
-        if not math.isfinite(total) or not math.isfinite(norm):
+        has_norm = math.isfinite(norm) or self.overflowed_at is not None
+        if not math.isfinite(total) or not has_norm:
             raise self._not_finite()
         return Outcome(total / self._batch.total, norm, reg / reg_count if reg_count else None)
 
@@ -91,17 +96,18 @@ class Stepper:
 
     family: Family
     trained: Trained
-    optimizer: torch.optim.Optimizer
+    update: Update
     accelerator: Accelerator
+    arithmetic: Arithmetic
     recipe: Recipe
 
     def take(self, batch: ReadyBatch) -> Taken:
-        """One step on `batch`, with the rates the optimiser holds; nothing is read back from the device."""
-        self.optimizer.zero_grad(set_to_none=True)
+        """One step on `batch`, with the rates the optimiser holds; nothing is read back, but for the scale of fp16."""
+        self.update.begin(batch.step)
         taken = self.gradients(batch)
-        if any(group["lr"] for group in self.optimizer.param_groups):  # some divide by it
-            self.optimizer.step()
-        self.trained.stepped()
+        taken.overflowed_at = self.update.move()
+        if taken.overflowed_at is None:
+            self.trained.stepped()
         return taken
 
     def gradients(self, batch: ReadyBatch) -> Taken:
@@ -116,11 +122,11 @@ class Stepper:
         reg = torch.where(is_reg, mine, 0.0)  # picking them out would wait for the device
         sums = torch.stack([mine.sum(), reg.sum(), is_reg.sum().to(mine)])
         sums = sum_gradients(self.accelerator, self.trained.weights, sums)
-        return Taken(batch, mine, sums, self._clip())
+        return Taken(batch, mine, sums, self.update.cut())
 
     def _backward(self, part: MicroBatch, total: int) -> Tensor:
         losses = self.losses(part)
-        self.accelerator.backward(losses.sum() / total)
+        self.update.backward(losses.sum() / total)
         return losses.detach()
 
     def losses(self, part: MicroBatch) -> Tensor:
@@ -139,12 +145,7 @@ class Stepper:
         return losses * part.weights * weights_of(part.alphas, objective, prediction)
 
     def _predict(self, noisy: Tensor, timesteps: Tensor, tokens: Tokens) -> Tensor:
-        with self.accelerator.autocast():
+        with self.arithmetic.autocast():
             with torch.set_grad_enabled(self.trained.trains_text):
                 conditioning = self.family.encode(tokens)
             return self.family.predict(noisy, timesteps, conditioning)
-
-    def _clip(self) -> Tensor:
-        """The norm of the gradient before it is cut to the recipe's."""
-        limit = self.recipe.optimizer.max_grad_norm or math.inf
-        return torch.nn.utils.clip_grad_norm_(self.trained.weights, limit)

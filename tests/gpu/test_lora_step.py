@@ -25,6 +25,7 @@ from train.families.load import load_family
 from train.objective.loss import sample_losses
 from train.objective.noise import draw_noise
 from train.objective.noise_schedule import add_noise
+from train.precision.arithmetic import Arithmetic
 from train.tiny.base import build, save
 
 pytestmark = [
@@ -46,7 +47,7 @@ CAPTIONS = ["a (cat:1.3) on a [mat], " * 20, ""]
 
 def loss_and_gradient(model: Path, device: str, half: bool, text: TextRules) -> tuple[float, torch.Tensor]:
     family = load_family(str(model), text=text)
-    family.place(torch.device(device), torch.bfloat16 if half else torch.float32)
+    family.place(Arithmetic(torch.device(device), torch.bfloat16 if half else torch.float32))
     knobs = Adapter(rank=4, alpha=4.0, conv_rank=2, conv_alpha=2.0)
     adapter = attach(family.adapter_roots, knobs, Optimizer(), seed=1)
     generator = torch.Generator().manual_seed(2)
@@ -86,7 +87,7 @@ def test_kept_and_live_pictures_on_a_gpu_are_the_cpus(tiny_model: Path) -> None:
     found = []
     for device in ("cpu", "cuda"):
         family = load_family(str(tiny_model))
-        family.place(torch.device(device), torch.float32)
+        family.place(Arithmetic(torch.device(device)))
         alone = encode(family, to_model_range(pixels[1][None]))
         kept = {(1, False): Kept(torch.stack([alone.mean[0], alone.logvar[0]]), masks[1])}
         items = [

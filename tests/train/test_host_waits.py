@@ -20,6 +20,8 @@ from curator.contract.recipe.toml_file import load_recipe, with_values
 from curator.contract.run.stop_signals import StopSignals
 from train.optim.optimizers import make_optimizer
 from train.optim.table import ROWS
+from train.precision.arithmetic import Arithmetic
+from train.precision.update import make_update
 from train.prepare.job import prepare
 from train.prepare.load import load_model
 from train.prepare.stages import Trainable, make_stepper
@@ -63,12 +65,13 @@ class Waits(TorchDispatchMode):
 
 def without_numbers(recipe: Recipe) -> Trainable:
     """The model and its adapter, moved to where there are none."""
-    family, trained = load_model(recipe, torch.device("cpu"), lambda *_: None)
-    family.place(_META, torch.float32)
+    family, trained = load_model(recipe, Arithmetic(torch.device("cpu")), lambda *_: None)
+    family.place(Arithmetic(_META))
     for weight in trained.weights:
         torch.utils.swap_tensors(weight, nn.Parameter(torch.empty_like(weight, device=_META)))
     optimizer = make_optimizer(recipe.optimizer, trained.groups)
-    return Trainable(family, Averaged(trained, recipe.ema), optimizer)
+    update = make_update(recipe, trained.weights, optimizer, None, Arithmetic(_META))
+    return Trainable(family, Averaged(trained, recipe.ema), update, Arithmetic(_META))
 
 
 @pytest.mark.parametrize("model", ["tiny_model", "tiny_sdxl"])

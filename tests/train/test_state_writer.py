@@ -56,12 +56,12 @@ def test_the_files_are_bit_equal_to_those_of_a_writer_that_waits(
     monkeypatch.setattr("train.state_writer.save_state", waiting)
     batches = job.data.feed.batches(0, 2)
     stepper.take(next(batches))
-    plain = State(1, stepper.trained.state(), stepper.optimizer.state_dict())
+    plain = State(1, stepper.trained.state(), stepper.update.optimizer.state_dict())
     at_once = save_state(tmp_path / "at once", plain, _IDENTITY)
     with StateWriter(
         tmp_path / "thread", _IDENTITY, written=lambda *told: written.append(told), failed=pytest.fail
     ) as writer:
-        writer.save(state_now(1, stepper.trained, stepper.optimizer))
+        writer.save(state_now(1, stepper.trained, stepper.update))
         stepper.take(next(batches))
         may_write.set()
     batches.close()

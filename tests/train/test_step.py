@@ -116,9 +116,9 @@ def test_every_optimiser_knob_reaches_it(make_run) -> None:
             "optimizer.epsilon=1e-6",
         )
     )
-    for group in job.stepper.optimizer.param_groups:
+    for group in job.stepper.update.optimizer.param_groups:
         assert (group["betas"], group["weight_decay"], group["eps"]) == ((0.8, 0.95), 0.2, 1e-6)
-    assert [group["name"] for group in job.stepper.optimizer.param_groups] == ["unet", "text"]
+    assert [group["name"] for group in job.stepper.update.optimizer.param_groups] == ["unet", "text"]
 
 
 def test_only_the_adapter_moves(make_run) -> None:

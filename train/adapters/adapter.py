@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from train.trained.trained import Written, grouped
 from train.weights.lora_file import Stored, write_lora
 
 if TYPE_CHECKING:
-    from train.adapters.kinds.kind import Kind, Spec
+    from train.adapters.kinds.kind import Kind, Site, Spec
 
 
 class AdaptedModule:
@@ -52,11 +53,32 @@ class AdaptedModule:
 
     def forward(self, x: Tensor) -> Tensor:
         """The host's output with its weight changed by `delta`."""
-        return self.kind.live(self, x)
+        return self.kind.live(self._in_float32(), x)
+
+    def _in_float32(self) -> Site:
+        """Itself; where its tensors are held in bfloat16, as it would be if they were not: kinds compute in float32."""
+        if next(iter(self.tensors.values())).dtype is torch.float32:
+            return self
+        tensors = {name: tensor.float() for name, tensor in self.tensors.items()}
+        return _Widened(self.spec, tensors, self.training, self.kept, self.host, self.base)
 
     def file_tensors(self) -> dict[str, Tensor]:
         """The module's tensors as they stand in a file, without its name."""
-        return self.kind.files(self.spec, {name: tensor.detach() for name, tensor in self.tensors.items()})
+        return self.kind.files(
+            self.spec, {name: tensor.detach().float() for name, tensor in self.tensors.items()}
+        )
+
+
+@dataclass(frozen=True)
+class _Widened:
+    """A module whose tensors were taken to float32 for one pass: a `train.adapters.kinds.kind.Site`."""
+
+    spec: Spec
+    tensors: Mapping[str, Tensor]
+    training: bool
+    kept: dict[str, Tensor]
+    host: nn.Module
+    base: Callable[[Tensor], Tensor]
 
 
 class Adapter:

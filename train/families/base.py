@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -14,14 +14,17 @@ from torch import Tensor, nn
 from transformers import CLIPTokenizer
 
 from train.families import clip_text
-from train.families.vae import Moments, decoded, moments_of, scaled_latents
+from train.families.vae import Autoencoder, Moments, scaled_latents
 from train.objective.noise_schedule import alphas_cumprod
+from train.precision.attention import check_kernel, checkpointing_by, kernel
 
 if TYPE_CHECKING:
     from curator.contract.base_model.prediction import Chosen
+    from curator.contract.recipe.precision import Attention
     from train.families.clip_text import TextRules, Tokens
     from train.families.conditioning import Conditioning, Framing
     from train.families.family import AdapterRoots, BaseFacts, TextEncoder
+    from train.precision.arithmetic import Arithmetic
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,7 @@ class StableDiffusion(ABC):
         self.tokenizers = parts.tokenizers
         self.text_encoders = parts.text_encoders
         self.vae = parts.vae.requires_grad_(False).eval()
+        self._autoencoder = Autoencoder(self.vae)
         self.unet = parts.unet
         self.scheduler_config = {
             **parts.scheduler_config,
@@ -57,6 +61,8 @@ class StableDiffusion(ABC):
         self.prediction = chosen.prediction
         self.clip_skip = clip_skip
         self.text = text
+        self._order = torch.contiguous_format
+        self._attention: Attention = "auto"
         self._alphas = alphas_cumprod(self.scheduler_config)
 
     @property
@@ -98,7 +104,7 @@ class StableDiffusion(ABC):
         return self.unet.conv_in.weight
 
     def encode_pictures(self, pixels: Tensor) -> Moments:
-        return moments_of(self.vae, pixels)
+        return self._autoencoder.encode(pixels)
 
     def latents(self, moments: Moments, noise: Tensor | None) -> Tensor:
         return scaled_latents(self.vae, moments, noise)
@@ -106,24 +112,50 @@ class StableDiffusion(ABC):
     def predict(self, noisy: Tensor, timesteps: Tensor, conditioning: Conditioning) -> Tensor:
         dtype = self._a_weight.dtype
         states, added = conditioning.states.to(dtype), self._added(conditioning)
-        return self.unet(noisy.to(dtype), timesteps, states, added_cond_kwargs=added).sample.float()
+        noisy = noisy.to(dtype, memory_format=self._order)
+        with kernel(self._attention):
+            return self.unet(noisy, timesteps, states, added_cond_kwargs=added).sample.float()
 
     def _added(self, _conditioning: Conditioning) -> dict[str, Tensor] | None:
         """What the UNet is told beside the text."""
         return None
 
     def decode(self, latents: Tensor) -> Tensor:
-        return decoded(self.vae, latents)
+        return self._autoencoder.decode(latents)
 
-    def place(self, device: torch.device, weights: torch.dtype) -> None:
-        """Move everything; what has nothing that is trained is held in `weights`, the VAE always in float32."""
-        self.vae.to(device, torch.float32)
+    def place(self, arithmetic: Arithmetic, overflowed: Callable[[], None] | None = None) -> None:
+        """Move everything; a part with a trained weight is held in the numbers of trained weights as a whole."""
+        self._autoencoder.place(self._vae_arithmetic(arithmetic, overflowed), overflowed)
         for module in (self.unet, *self.text_encoders):
-            module.to(device, torch.float32 if _is_trained(module) else weights)
+            module.to(arithmetic.device, arithmetic.trained if _is_trained(module) else arithmetic.frozen)
+        self._order = arithmetic.order
+        self.unet.to(memory_format=arithmetic.order)
+
+    @property
+    def working_vae(self) -> AutoencoderKL:
+        """The VAE that encodes and decodes: the model's own, or a copy in fewer digits."""
+        return self._autoencoder.working
+
+    def _vae_arithmetic(self, arithmetic: Arithmetic, overflowed: Callable[[], None] | None) -> Arithmetic:
+        """SDXL's VAE overflows fp16 with nearly every image, unless its configuration says that it was mended."""
+        if arithmetic.vae is torch.float16 and self.name == "sdxl" and self.vae.config.force_upcast:
+            if overflowed:
+                overflowed()
+            return replace(arithmetic, vae=torch.float32)
+        return arithmetic
+
+    def use_attention(self, name: Attention) -> None:
+        """Compute the UNet's attention by a kernel; before `use_gradient_checkpointing`, which goes by it too.
+
+        Raises:
+            UserError: the device has none such for it.
+        """
+        check_kernel(name, self.unet, self._a_weight.device, self._a_weight.dtype)
+        self._attention = name
 
     def use_gradient_checkpointing(self, text: bool) -> None:
         """diffusers and transformers checkpoint only modules in training mode; neither has dropout here."""
-        self.unet.enable_gradient_checkpointing()
+        self.unet.enable_gradient_checkpointing(checkpointing_by(self._attention))
         self.unet.train()
         for encoder in self.text_encoders if text else ():
             encoder.gradient_checkpointing_enable({"use_reentrant": False})

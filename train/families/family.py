@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from torch import Tensor, nn
 from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
 if TYPE_CHECKING:
     from curator.contract.base_model.prediction import Prediction
+    from curator.contract.recipe.precision import Attention
     from train.families.clip_text import TextRules, Tokens
     from train.families.conditioning import Conditioning, Framing
     from train.families.vae import Moments
+    from train.precision.arithmetic import Arithmetic
 
 TextEncoder = CLIPTextModel | CLIPTextModelWithProjection
 
@@ -90,8 +91,21 @@ class Family(Protocol):
 
     def decode(self, latents: Tensor) -> Tensor: ...
 
-    def place(self, device: torch.device, weights: torch.dtype) -> None:
-        """Move the model to a device; text encoders and UNet are held in `weights` where nothing in them is trained."""
+    @property
+    def working_vae(self) -> AutoencoderKL:
+        """The VAE that encodes and decodes: the model's own, or a copy in fewer digits."""
+        ...
+
+    def place(self, arithmetic: Arithmetic, overflowed: Callable[[], None] | None = None) -> None:
+        """Move the model to a device, each part in its numbers; `overflowed` is told once that fp16 is too small."""
+        ...
+
+    def use_attention(self, name: Attention) -> None:
+        """Compute the UNet's attention by a kernel; before `use_gradient_checkpointing`, which goes by it too.
+
+        Raises:
+            UserError: the device has none such for it.
+        """
         ...
 
     def use_gradient_checkpointing(self, text: bool) -> None: ...

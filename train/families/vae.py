@@ -1,12 +1,18 @@
-"""VAE encoding and decoding, alike for every family, always in float32."""
+"""VAE encoding and decoding, alike for every family; in fewer digits than float32 where a recipe has it so."""
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from diffusers import AutoencoderKL
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from train.precision.arithmetic import Arithmetic
 
 
 @dataclass(frozen=True)
@@ -17,11 +23,61 @@ class Moments:
     logvar: Tensor
 
 
-@torch.no_grad()
-def moments_of(vae: AutoencoderKL, pixels: Tensor) -> Moments:
-    """`pixels` [n, 3, h, w] in -1..1; in float32, where no VAE overflows (SDXL's does in fp16)."""
-    found = vae.encode(pixels.to(vae.device, torch.float32)).latent_dist
-    return Moments(found.mean, found.logvar)
+class Autoencoder:
+    """A VAE at work, in the numbers of an arithmetic. It stays in float32 beside, for saving and for what overflows.
+
+    In fp16 activations can grow beyond 65,504, and an image then has no latents: it is computed again in float32.
+    """
+
+    def __init__(self, vae: AutoencoderKL) -> None:
+        self._whole = self.working = vae
+        self._device = torch.device("cpu")
+        self._numbers = torch.float32
+        self._overflowed: Callable[[], None] | None = None
+
+    def place(self, arithmetic: Arithmetic, overflowed: Callable[[], None] | None) -> None:
+        """Go to work on a device; `overflowed` is told at the first image that fp16 is too small for."""
+        self._device, self._numbers, self._overflowed = arithmetic.device, arithmetic.vae, overflowed
+        if self._numbers is torch.float32:
+            self.working = self._whole.to(self._device)
+        else:
+            self.working = copy.deepcopy(self._whole).to(self._device, self._numbers)
+        self.working.to(memory_format=arithmetic.order)
+
+    @torch.no_grad()
+    def encode(self, pixels: Tensor) -> Moments:
+        """`pixels` [n, 3, h, w] in -1..1; moments in float32."""
+        pixels = pixels.to(self._device, torch.float32)
+        found = _moments(self.working, pixels.to(self._numbers))
+        if bad := self._overflows(found):
+            found[bad] = _moments(self._whole.to(self._device), pixels[bad])
+        mean, logvar = found.unbind(1)
+        return Moments(mean, logvar)
+
+    @torch.no_grad()
+    def decode(self, latents: Tensor) -> Tensor:
+        """Images [n, 3, h, w], about -1..1, in float32."""
+        scaled = latents.float() / self._whole.config.scaling_factor
+        images = self.working.decode(scaled.to(self._numbers)).sample.float()
+        if bad := self._overflows(images):
+            images[bad] = self._whole.to(self._device).decode(scaled[bad]).sample
+        return images
+
+    def _overflows(self, found: Tensor) -> list[int]:
+        """The images of `found` that fp16 was too small for."""
+        if self._numbers is not torch.float16:
+            return []
+        bad = (~found.isfinite().flatten(1).all(1)).nonzero().flatten().tolist()
+        if bad and self._overflowed:
+            self._overflowed()
+            self._overflowed = None  # once is enough
+        return bad
+
+
+def _moments(vae: AutoencoderKL, pixels: Tensor) -> Tensor:
+    """Mean and log-variance, [n, 2, c, h/8, w/8]."""
+    found = vae.encode(pixels).latent_dist
+    return torch.stack([found.mean, found.logvar], dim=1).float()
 
 
 def scaled_latents(vae: AutoencoderKL, moments: Moments, noise: Tensor | None) -> Tensor:
@@ -30,9 +86,3 @@ def scaled_latents(vae: AutoencoderKL, moments: Moments, noise: Tensor | None) -
     if noise is not None:
         drawn = drawn + torch.exp(0.5 * moments.logvar.clamp(-30.0, 20.0)) * noise
     return drawn * vae.config.scaling_factor
-
-
-@torch.no_grad()
-def decoded(vae: AutoencoderKL, latents: Tensor) -> Tensor:
-    """Images [n, 3, h, w], about -1..1."""
-    return vae.decode(latents.float() / vae.config.scaling_factor).sample

@@ -28,6 +28,7 @@ from train.prepare.load import load_latents
 from train.prepare.refuse import check_disk, open_sealed, warn_of_long_captions
 from train.prepare.stages import (
     Material,
+    compile_for,
     load_trainable,
     make_feed,
     make_reader,
@@ -60,12 +61,14 @@ def prepare(run: RunFolder, make_reporter: Callable[[bool], Reporter], signals: 
     accelerator, reporter = process.accelerator, process.reporter
     material = survey_material(open_sealed(info), recipe, accelerator.num_processes, reporter)
     manifest, plan = material.manifest, material.plan
-    model = load_trainable(recipe, accelerator.device, reporter)
+    model = load_trainable(recipe, accelerator, reporter)
+    compile_for(model, recipe, plan.total_steps)
     identity = _identity(run, material, recipe)
     state = _saved_state(run, identity, reporter)
     if state is not None:
         model.trained.load(state.weights)
-        model.optimizer.load_state_dict(state.optimizer)
+        model.update.optimizer.load_state_dict(state.optimizer)
+        model.update.load(state.loss_scale)
     check_disk(run.path, recipe, plan, model.trained)
     warn_of_long_captions(manifest, model.family, reporter)
     reporter.emit(_started(plan, state, accelerator))

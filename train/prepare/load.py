@@ -6,8 +6,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-import torch
-
 from train.data.latents import Latents, keep_latents
 from train.device import gather
 from train.families.clip_text import rules_of
@@ -19,37 +17,46 @@ if TYPE_CHECKING:
     from train.data.batches import BatchReader
     from train.families.family import Family
     from train.job import Process
+    from train.precision.arithmetic import Arithmetic
     from train.trained.trained import Trained
+
+_OVERFLOW = (
+    "the VAE overflows fp16: what does is computed in fp32, which takes longer",
+    "set precision.vae = 'bf16' or 'fp32', or model.vae to a VAE that was made for fp16",
+)
 
 
 def load_model(
-    recipe: Recipe, device: torch.device, warn: Callable[[str, str], None]
+    recipe: Recipe, arithmetic: Arithmetic, warn: Callable[[str, str], None]
 ) -> tuple[Family, Trained]:
-    """The base model on `device`, and what is trained of it or on it, ready for the first step.
+    """The base model in `arithmetic`, and what is trained of it or on it, ready for the first step.
 
     Raises:
         UserError: there is no such model, or it cannot be trained by this recipe.
     """
     family = load_of_recipe(recipe.model, rules_of(recipe.text), warn)
-    trained = place_and_attach(family, recipe, device, warn)
+    trained = place_and_attach(family, recipe, arithmetic, warn)
+    family.use_attention(recipe.precision.attention)
     if recipe.precision.gradient_checkpointing:
         family.use_gradient_checkpointing(text=trained.trains_text)
     return family, trained
 
 
 def place_and_attach(
-    family: Family, recipe: Recipe, device: torch.device, warn: Callable[[str, str], None]
+    family: Family, recipe: Recipe, arithmetic: Arithmetic, warn: Callable[[str, str], None]
 ) -> Trained:
-    """What is trained of a model or on it, and the model on `device`, each weight in the precision it is held in.
+    """What is trained of a model or on it, and the model in `arithmetic`, each weight as it is held.
 
     Raises:
         UserError: the model cannot be trained by this recipe.
     """
     row = TRAINED[recipe.trains]
     row.mark(family, recipe)
-    half = recipe.precision.mixed == "bf16"
-    family.place(device, torch.bfloat16 if half else torch.float32)
-    return row.make(family, recipe, warn)
+    family.place(arithmetic, lambda: warn(*_OVERFLOW))
+    trained = row.make(family, recipe, warn)
+    for weight in trained.weights if recipe.trains != "embeddings" else ():
+        weight.data = weight.data.to(arithmetic.trained)
+    return trained
 
 
 def load_latents(reader: BatchReader, recipe: Recipe, family: Family, process: Process) -> Latents:

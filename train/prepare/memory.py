@@ -17,8 +17,9 @@ from torch import Tensor, nn
 
 from train.families.empty import empty_model
 from train.optim.optimizers import check_optimizer, make_optimizer
+from train.precision.arithmetic import arithmetic_of
 from train.prepare.load import place_and_attach
-from train.trained.trained import WeightGroup
+from train.trained.trained import Trained, WeightGroup
 
 if TYPE_CHECKING:
     from curator.contract.recipe.optimizer import Optimizer
@@ -53,13 +54,13 @@ def memory_of(recipe: Recipe, warn: Callable[[str, str], None]) -> Memory:
     """
     check_optimizer(recipe.optimizer)
     family = empty_model(recipe.model)
-    trained = place_and_attach(family, recipe, torch.device("meta"), warn)
-    model = [tuple(_tensors(each)) for each in ((family.unet,), family.text_encoders, (family.vae,))]
+    trained = place_and_attach(family, recipe, arithmetic_of(recipe.precision, torch.device("meta")), warn)
+    model = [tuple(_tensors(each)) for each in ((family.unet,), family.text_encoders, (family.working_vae,))]
     own = {id(weight) for part in model for weight in part}
     averaged, on_cpu = recipe.ema.decay > 0, recipe.ema.decay > 0 and recipe.ema.device == "cpu"
     unet, texts, vae = map(_bytes, model)
     adapter = _bytes(weight for weight in trained.weights if id(weight) not in own)
-    gradients, optimizer = _bytes(trained.weights), _state_bytes(recipe.optimizer, trained.weights)
+    gradients, optimizer = _gradients(recipe, trained), _state_bytes(recipe.optimizer, trained.weights)
     average = _bytes(trained.weights) if averaged else 0
     return Memory(
         unet,
@@ -72,6 +73,12 @@ def memory_of(recipe: Recipe, warn: Callable[[str, str], None]) -> Memory:
         on_cpu,
         unet + texts + vae + adapter + gradients + optimizer + (0 if on_cpu else average),
     )
+
+
+def _gradients(recipe: Recipe, trained: Trained) -> int:
+    """Of all weights; fused into the backward pass, of the largest."""
+    gradients = [weight.nbytes for weight in trained.weights]
+    return max(gradients) if recipe.precision.fused_backward else sum(gradients)
 
 
 def _tensors(modules: Iterable[nn.Module]) -> Iterator[Tensor]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import torch
 from accelerate import Accelerator
 
 from curator.contract.run.run_length import TrainingPlan, plan_training
@@ -17,6 +16,10 @@ from train.data.feed import Feed
 from train.data.micro_batch import Preparation
 from train.data.quarantine import Quarantine
 from train.optim.optimizers import check_optimizer, make_optimizer
+from train.precision.arithmetic import arithmetic_of
+from train.precision.capabilities import capabilities_of, check_device
+from train.precision.compiled import compile_unet, way_of
+from train.precision.update import make_update, parts_of
 from train.prepare.load import load_model
 from train.prepare.refuse import check_images, check_objective, check_word, warn
 from train.step import Stepper
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
     from train.data.latents import Latents
     from train.data.survey import Survey
     from train.families.family import Family
+    from train.precision.arithmetic import Arithmetic
+    from train.precision.update import Update
     from train.report import Reporter
     from train.trained.trained import Trained
 
@@ -44,11 +49,12 @@ class Material:
 
 @dataclass(frozen=True)
 class Trainable:
-    """A model, what is trained of it or on it, and what moves that."""
+    """A model, what is trained of it or on it, what moves that, and in which numbers."""
 
     family: Family
     trained: Trained
-    optimizer: torch.optim.Optimizer
+    update: Update
+    arithmetic: Arithmetic
 
 
 def survey_material(manifest: Manifest, recipe: Recipe, processes: int, reporter: Reporter) -> Material:
@@ -64,17 +70,22 @@ def survey_material(manifest: Manifest, recipe: Recipe, processes: int, reporter
     return Material(manifest, survey, plan)
 
 
-def load_trainable(recipe: Recipe, device: torch.device, reporter: Reporter) -> Trainable:
-    """The model on `device`, with fresh weights and a fresh optimiser.
+def load_trainable(recipe: Recipe, accelerator: Accelerator, reporter: Reporter) -> Trainable:
+    """The model on the device, with fresh weights and a fresh optimiser.
 
     Raises:
         UserError: there is no such model, or it cannot be trained by this recipe.
     """
+    device = accelerator.device
+    check_device(recipe.precision, capabilities_of(device), accelerator.num_processes)
     check_optimizer(recipe.optimizer)
     reporter.phase("loading the model")
-    family, trained = load_model(recipe, device, reporter.warn)
+    arithmetic = arithmetic_of(recipe.precision, device)
+    family, trained = load_model(recipe, arithmetic, reporter.warn)
     check_objective(recipe.objective, family.facts, len(family.alphas_cumprod))
-    optimizer = make_optimizer(recipe.optimizer, trained.groups)
+    parts = parts_of(recipe, trained.groups)
+    optimizer = make_optimizer(recipe.optimizer, parts.groups if parts else trained.groups)
+    update = make_update(recipe, trained.weights, optimizer, parts, arithmetic)
     if recipe.optimizer.name.startswith("paged_") and device.type != "cuda":
         reporter.warn(
             f"{recipe.optimizer.name} keeps its state in plain memory: there is no NVIDIA GPU",
@@ -83,7 +94,17 @@ def load_trainable(recipe: Recipe, device: torch.device, reporter: Reporter) -> 
     trained = averaged(trained, optimizer)
     if recipe.ema.decay and reporter.is_main_process:  # the only one that evaluates, samples and saves
         trained = Averaged(trained, recipe.ema)
-    return Trainable(family, trained, optimizer)
+    return Trainable(family, trained, update, arithmetic)
+
+
+def compile_for(model: Trainable, recipe: Recipe, total_steps: int) -> None:
+    """Compile the model for a run of so many steps, as the recipe asks and the device can.
+
+    Raises:
+        UserError: the device cannot.
+    """
+    known = capabilities_of(model.arithmetic.device)
+    compile_unet(model.family.unet, way_of(recipe.precision.compile, known, total_steps))
 
 
 def make_reader(material: Material, recipe: Recipe, accelerator: Accelerator) -> BatchReader:
@@ -108,4 +129,11 @@ def make_feed(
 
 def make_stepper(trainable: Trainable, recipe: Recipe, accelerator: Accelerator) -> Stepper:
     """What takes steps."""
-    return Stepper(trainable.family, trainable.trained, trainable.optimizer, accelerator, recipe)
+    return Stepper(
+        trainable.family,
+        trainable.trained,
+        trainable.update,
+        accelerator,
+        trainable.arithmetic,
+        recipe,
+    )

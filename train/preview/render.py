@@ -55,6 +55,7 @@ def _loaded(recipe: Recipe, job: SampleJob, device: Any, weights: Any) -> Family
     from train.adapters.bundled import told_of, unbundled  # noqa: PLC0415
     from train.families.clip_text import rules_of  # noqa: PLC0415
     from train.families.load import load_of_recipe  # noqa: PLC0415
+    from train.precision.arithmetic import Arithmetic  # noqa: PLC0415
     from train.trained.embeddings import add_embeddings  # noqa: PLC0415
     from train.weights.lora_file import read_lora  # noqa: PLC0415
 
@@ -67,7 +68,7 @@ def _loaded(recipe: Recipe, job: SampleJob, device: Any, weights: Any) -> Family
             apply_adapter(family.adapter_roots, tensors, strength)
         except UserError as error:
             raise UserError(f"{path}: {error.what}", error.hint) from error
-    family.place(device, weights)
+    family.place(Arithmetic(device, weights))
     if recipe.trains == "embeddings":
         add_embeddings(family, recipe)
     return family

@@ -62,11 +62,13 @@ def _loaded(job: ClassPictures) -> Family:
     import torch  # noqa: PLC0415
 
     from train.families.load import load_family  # noqa: PLC0415
+    from train.precision.arithmetic import Arithmetic  # noqa: PLC0415
 
     quiet.after_imports()
     on_gpu = torch.cuda.is_available()
     family = load_family(job.model, clip_skip=job.clip_skip)
-    family.place(torch.device("cuda" if on_gpu else "cpu"), torch.bfloat16 if on_gpu else torch.float32)
+    numbers = torch.bfloat16 if on_gpu else torch.float32
+    family.place(Arithmetic(torch.device("cuda" if on_gpu else "cpu"), numbers))
     return family
 
 

@@ -50,7 +50,10 @@ class FullFinetune:
 
     def state(self) -> dict[str, Tensor]:
         """Every trained weight by part and name; copies on the CPU."""
-        return {f"{part}.{name}": weight.detach().cpu().clone() for part, name, weight in self._trained}
+        return {
+            f"{part}.{name}": weight.detach().cpu().clone(memory_format=torch.contiguous_format)
+            for part, name, weight in self._trained
+        }
 
     @torch.no_grad()
     def load(self, state: Mapping[str, Tensor]) -> None:

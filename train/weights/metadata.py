@@ -171,7 +171,7 @@ def _of_training(record: Record) -> dict[str, str]:
         "ss_gradient_accumulation_steps": str(recipe.batch.accumulate),
         "ss_batch_size_per_device": str(recipe.batch.size),
         "ss_total_batch_size": str(record.plan.effective_batch),
-        "ss_mixed_precision": "bf16" if recipe.precision.mixed == "bf16" else "no",
+        "ss_mixed_precision": {"fp32": "no"}.get(recipe.precision.mixed, recipe.precision.mixed),
         "ss_cache_latents": str(recipe.cache.latents == "memory"),
         "ss_seed": str(recipe.seed),
         "ss_min_snr_gamma": str(objective.min_snr_gamma or None),

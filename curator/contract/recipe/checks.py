@@ -10,6 +10,7 @@ from curator.contract.caption.tag_brackets import is_qualified
 from curator.contract.errors import UserError
 from curator.contract.prompts.lines import SMALLEST_SIDE_PX, ReadPrompt, read_line
 from curator.contract.recipe.fields import recipe_fields, value_of
+from curator.contract.recipe.precision_checks import check_precision
 from curator.contract.recipe.rate_checks import check_rates, rate_doubts
 from curator.contract.recipe.sections import check_sections
 from curator.contract.text import counted, visible
@@ -207,6 +208,7 @@ def check_recipe(recipe: Recipe, given: frozenset[str], source: str) -> None:
     """
     check_sections(recipe, given, source)
     check_rates(recipe, given, source)
+    check_precision(recipe, source)
     for idle in _IDLE:
         for name in sorted(given.intersection(idle.keys)):
             if idle.when(recipe) and _says_something(recipe, name):

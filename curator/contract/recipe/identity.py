@@ -21,6 +21,7 @@ _NEUTRAL = (
     "model.vae",
     "model.family",
     "precision.gradient_checkpointing",
+    "precision.fused_backward",
     "full.format",
     "ema.device",
     "ema.save",

@@ -15,6 +15,7 @@ from curator.contract.recipe.adapter import Adapter
 from curator.contract.recipe.knobs import CHOSEN, choice, knob
 from curator.contract.recipe.objective import Objective
 from curator.contract.recipe.optimizer import Optimizer
+from curator.contract.recipe.precision import Precision
 from curator.contract.recipe.schedule import Schedule
 
 
@@ -134,14 +135,6 @@ class BatchSize:
         "images of a bucket that fill no batch: a short batch, a filled one, or carried to the next epoch",
         choices=LEFTOVERS,
     )
-
-
-@dataclass(frozen=True)
-class Precision:
-    """How numbers are held."""
-
-    mixed: Literal["fp32", "bf16"] = knob("bf16", "arithmetic of the frozen model", choices=("fp32", "bf16"))
-    gradient_checkpointing: bool = knob(False, "compute activations twice to hold fewer of them")
 
 
 @dataclass(frozen=True)

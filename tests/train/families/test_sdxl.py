@@ -25,6 +25,7 @@ from train.families.family import AdapterRoots
 from train.families.load import load_family
 from train.families.rows import FAMILIES
 from train.families.sdxl import Sdxl
+from train.precision.arithmetic import Arithmetic
 from train.prepare.job import prepare
 from train.report import Reporter
 from train.weights.ldm_names import unet_file_names
@@ -70,7 +71,7 @@ def test_size_numbers_are_height_first_and_never_rounded(family) -> None:
     """bf16 cannot hold 1333: the numbers stay in float32 up to their sinusoids."""
     assert Framing((1333, 999), (21, 7), (832, 1216)).numbers == (999, 1333, 7, 21, 1216, 832)
     heard: list[torch.Tensor] = []
-    family.place(torch.device("cpu"), torch.bfloat16)
+    family.place(Arithmetic(torch.device("cpu"), torch.bfloat16))
     family.unet.add_time_proj.register_forward_pre_hook(lambda _, given: heard.append(given[0]))
     with torch.autocast("cpu", dtype=torch.bfloat16):
         told = family.condition(["a"], [Framing((1333, 999), (21, 7), (832, 1216))])

@@ -37,6 +37,10 @@ CASES: dict[str, tuple[str, tuple[str, ...]]] = {
     "full": (SD1, FULL),
     "full, text encoder alone": (SD1, (*FULL, "optimizer.unet_lr=0", "precision.mixed=bf16")),
     "full, rows and columns": (SDXL, (*FULL, "optimizer.text_lr=0", "optimizer.name=adafactor")),
+    "full in bf16, and half the VAE": (
+        SD1,
+        (*FULL, "precision.mixed=bf16", "precision.weights=bf16", "precision.vae=fp16"),
+    ),
     "a word": (SDXL, (*WORD, "optimizer.name=prodigy", "embeddings.lr=1")),
 }
 
@@ -55,18 +59,18 @@ def test_it_is_what_a_run_holds(make_run, request, case: str) -> None:
     run = make_run(f"model.path={request.getfixturevalue(model)}", *sets)
     told = memory_of(load_recipe(run.recipe_path), print)
     job = prepare(run, lambda _: Reporter(EventLog(run.events_path)), StopSignals())
-    job.stepper.take(next(job.data.feed.batches(0, 1)))
+    job.stepper.take(next(iter(job.data.feed.batches(0, 1))))
     live, trained = job.stepper.family, job.stepper.trained
     held = {
         "unet_bytes": bytes_of(tensors_of(live.unet)),
         "text_encoder_bytes": bytes_of(each for each in tensors_of(*live.text_encoders)),
-        "vae_bytes": bytes_of(tensors_of(live.vae)),
+        "vae_bytes": bytes_of(tensors_of(live.working_vae)),
         "gradient_bytes": bytes_of(each.grad for each in trained.weights if each.grad is not None),
         "average_bytes": bytes_of(getattr(trained, "_average", [])),
     }
     own = {id(each) for each in tensors_of(live.unet, *live.text_encoders)}
     held["adapter_bytes"] = bytes_of(each for each in trained.weights if id(each) not in own)
-    state = [entry for entries in job.stepper.optimizer.state.values() for entry in entries.items()]
+    state = [entry for entries in job.stepper.update.optimizer.state.values() for entry in entries.items()]
     held["optimizer_bytes"] = bytes_of(
         each for name, each in state if torch.is_tensor(each) and not name.startswith("qmap")
     )
@@ -84,6 +88,10 @@ def test_a_full_size_model_is_told_without_its_weights(tmp_path: Path) -> None:
     told = memory_of(load_recipe(base, sets), print)
     assert told.unet_bytes == told.gradient_bytes == 4 * 2_567_463_684
     assert told.optimizer_bytes == pytest.approx(2 * told.unet_bytes, rel=1e-4)
+    fused = ("precision.fused_backward=true", "optimizer.max_grad_norm=0", "precision.weights=bf16")
+    least = memory_of(load_recipe(base, [*sets, *fused]), print)
+    assert least.gradient_bytes < 0.01 * told.gradient_bytes
+    assert (least.unet_bytes, least.optimizer_bytes) == (told.unet_bytes // 2, told.optimizer_bytes)
     small = memory_of(load_recipe(base, [*sets, "optimizer.name=adafactor"]), print)
     assert 0.05 * told.unet_bytes < small.optimizer_bytes < 0.15 * told.unet_bytes
 

@@ -59,10 +59,19 @@ class Spec:
 class Site(Protocol):
     """One adapted module, as a live path sees it. `kept` holds what follows from the frozen weight alone."""
 
-    spec: Spec
-    tensors: dict[str, nn.Parameter]
-    training: bool
-    kept: dict[str, Tensor]
+    @property
+    def spec(self) -> Spec: ...
+
+    @property
+    def tensors(self) -> Tensors:
+        """In float32."""
+        ...
+
+    @property
+    def training(self) -> bool: ...
+
+    @property
+    def kept(self) -> dict[str, Tensor]: ...
 
     @property
     def host(self) -> nn.Module:
