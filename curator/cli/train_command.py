@@ -168,7 +168,7 @@ def _check(
 
     with open_manifest(path) as manifest:
         length = plan_training(manifest.spans, recipe, processes)
-        sizes, images = manifest.header.buckets, len(manifest)
+        sizes, images = manifest.header.buckets, len(manifest.trained)
         of_recipe = [*recipe_warnings(recipe), *schedule_warnings(recipe, length.total_steps)]
         warnings = [*of_recipe, *of_models, *bracket_warnings(manifest, recipe)]
     steps = {sizes[bucket]: count for bucket, count in length.plan.bucket_batches(0).items()}

@@ -42,6 +42,7 @@ class Purpose(IntEnum):
     EVALUATION = 17
     MULTIRES = 19
     IP_NOISE = 20
+    HELD_OUT = 22
 
 
 def mix(x: int) -> int:

@@ -38,6 +38,7 @@ class SubsetShare:
     samples: int
     share: float
     steps: float
+    held_out: int = 0  # images, for validation
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ class FreezePreview:
     steps_per_epoch: int
     effective_batch: int
     funnel: Funnel
+    held_out: int = 0  # images, for validation
     never_shown: int = 0  # images whose bucket is too small for a fraction of a repeat
 
 
@@ -75,7 +77,7 @@ def preview(reader: FreezeReader, spec: FreezeSpec, members: Members, batch: Bat
     samples = _samples_by_bucket(spans)
     steps = sum(steps_of.values())
     return FreezePreview(
-        subsets=_shares(spec, members.shown, loads, spans, steps_of),
+        subsets=_shares(spec, members, loads, spans, steps_of),
         buckets=tuple(
             BucketLoad(
                 table.sizes[b],
@@ -91,6 +93,7 @@ def preview(reader: FreezeReader, spec: FreezeSpec, members: Members, batch: Bat
         steps_per_epoch=steps,
         effective_batch=effective,
         funnel=members.funnel,
+        held_out=sum(len(each.ids) for each in members.held_out),
         never_shown=sum(span.rows for span in spans if not span.samples),
     )
 
@@ -126,7 +129,7 @@ def _samples_by_bucket(spans: Iterable[Span]) -> dict[int, int]:
 
 def _shares(
     spec: FreezeSpec,
-    shown: Sequence[Shown],
+    members: Members,
     loads: Sequence[Loads],
     spans: Sequence[Span],
     steps_of: dict[int, int],
@@ -137,7 +140,7 @@ def _shares(
     total = sum(in_bucket.values())
     shares: list[SubsetShare] = []
     for number, subset in enumerate(spec.subsets):
-        own = [(each, load) for each, load in zip(shown, loads, strict=True) if each.subset == number]
+        own = [(each, load) for each, load in zip(members.shown, loads, strict=True) if each.subset == number]
         given = {
             b: sum(float(load[b]) * in_span.get((b, each.repeats), 0.0) for each, load in own)
             for b in in_bucket
@@ -148,5 +151,8 @@ def _shares(
         images = sum(len(each.ids) for each, _ in own)
         meant = sum(len(each.ids) * each.repeats for each, _ in own)
         repeats = meant / images if images else subset.repeats
-        shares.append(SubsetShare(subset.name, subset.filter, images, repeats, round(samples), share, steps))
+        held = sum(len(each.ids) for each in members.held_out if each.subset == number)
+        shares.append(
+            SubsetShare(subset.name, subset.filter, images, repeats, round(samples), share, steps, held)
+        )
     return tuple(shares)

@@ -28,8 +28,8 @@ class CaptionRules(TypedDict):
     text_first: bool
 
 
-class SubsetValues(TypedDict):
-    """A subset as it is kept."""
+class FrozenSubset(TypedDict):
+    """A subset as a manifest has it."""
 
     name: str
     filter: str
@@ -42,10 +42,18 @@ class SubsetValues(TypedDict):
     mask: str
 
 
+class SubsetValues(FrozenSubset):
+    """A subset as it is kept."""
+
+    validation_share: float
+    validation_seed: int
+
+
 class SubsetRow(SubsetValues):
     """A subset and its part of an epoch."""
 
     images: int
+    held_out: int
     samples: float
     share: float
 
@@ -102,6 +110,7 @@ class ManifestRow(TypedDict):
     name: str
     digest: str
     images: int
+    held_out: int
     samples_per_epoch: int
     created_at: str
 
@@ -119,6 +128,7 @@ class FreezeOutlook(TypedDict):
 
     schema: Literal["frieze/freeze-outlook/1"]
     images: int
+    held_out: int
     samples_per_epoch: int
     stands: str | None
     warnings: Sequence[Doubt]
@@ -156,7 +166,7 @@ class ManifestReport(ManifestRow):
     steps_per_epoch: int
     rule: BucketRule
     buckets: Sequence[BucketLoad]
-    subsets: Sequence[SubsetValues]
+    subsets: Sequence[FrozenSubset]
     funnel: Sequence[ImageFunnelStep]
 
 

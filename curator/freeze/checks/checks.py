@@ -22,6 +22,7 @@ from curator.freeze.checks.captions import (
 )
 from curator.freeze.checks.files import lost_files, masks, unnamed_faces
 from curator.freeze.checks.finding import Finding, PictureFilters
+from curator.freeze.checks.held_out import held_out
 from curator.freeze.members import NO_SIZE, SURPLUS, Members
 from curator.index.changes.changes import id_array
 from curator.index.sets.bitmaps import of_array, of_mask
@@ -54,6 +55,7 @@ def check(reader: FreezeReader, spec: FreezeSpec, members: Members, preview: Fre
         *_nothing_to_freeze(preview),
         *_subsets(filters, preview),
         *_regularisation(filters),
+        *held_out(filters),
         *_fractions(filters, preview),
         *lost_files(filters),
         *empty_captions(filters),
@@ -101,9 +103,10 @@ def _subsets(filters: PictureFilters, preview: FreezePreview) -> Iterator[Findin
             yield Finding("warn", f"{where} has no images", "widen its filter, or remove it")
         elif subset.is_reg and not share.images:
             continue  # said of regularisation as a whole
-        elif not share.samples:
-            what = f"{where}: {len(own):,} images x {subset.repeats:g} show nothing in an epoch"
-            yield Finding("warn", what, "raise its repeats", filters.members_of(number).named())
+        elif not share.samples and (trained := members.trained_of(number)):
+            what = f"{where}: {len(trained):,} images x {subset.repeats:g} show nothing in an epoch"
+            named = filters.among(filters.members_of(number), trained, "")
+            yield Finding("warn", what, "raise its repeats", named)
         if overlap:
             what = f"{where}: {overlap:,} images already belong to an earlier subset and stay there"
             yield Finding("warn", what, "narrow one of the filters", filters.overlap(number))
