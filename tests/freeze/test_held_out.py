@@ -16,7 +16,7 @@ from curator.contract.keyed import Purpose, uniform
 from curator.contract.manifest.manifest import open_manifest
 from curator.contract.recipe.recipe import BatchSize
 from curator.freeze.held_out import draws
-from curator.freeze.spec import FreezeSpec
+from curator.freeze.members import FreezeSpec
 from curator.index.images.images import FileFacts
 from curator.index.tables.small_tables import Subset
 from tests.freeze.conftest import Maker, Picture

@@ -25,8 +25,16 @@ from train.families.fingerprint import fingerprint_of
 from train.job import Job, Outputs, Process, TrainingData
 from train.prepare.load import load_latents
 from train.prepare.refuse import check_disk, open_sealed, warn_of_long_captions
-from train.prepare.stages import Material, load_trainable, make_reader, make_stepper, survey_material
+from train.prepare.stages import (
+    Material,
+    load_trainable,
+    make_feed,
+    make_reader,
+    make_stepper,
+    survey_material,
+)
 from train.resume import Identity, State, newest_state
+from train.step_log import StepLog
 from train.weights.metadata import Record
 from train.weights.model_hashes import hashes_beside
 
@@ -76,8 +84,11 @@ def prepare(run: RunFolder, make_reporter: Callable[[bool], Reporter], signals: 
         run=run,
         recipe=recipe,
         process=process,
-        data=TrainingData(manifest, plan, reader),
-        stepper=make_stepper(model, latents, recipe, accelerator),
+        data=TrainingData(
+            manifest, plan, reader, make_feed(reader, model.family, latents, recipe, accelerator)
+        ),
+        stepper=make_stepper(model, recipe, accelerator),
+        log=StepLog(reporter),
         outputs=Outputs(
             checkpoints=Checkpoints(run, record, model.trained, reporter),
             evaluation=Evaluation(manifest, model.family, recipe.evaluate.images, accelerator.device),
