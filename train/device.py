@@ -91,6 +91,15 @@ def share_flags(accelerator: Accelerator, flags: list[int]) -> list[int]:
     return [int(flag) for flag in shared.tolist()]
 
 
+def summed(accelerator: Accelerator, numbers: Tensor) -> Tensor:
+    """The sum of each number over all processes, on the CPU."""
+    if accelerator.num_processes == 1:
+        return numbers
+    shared = numbers.to(accelerator.device)
+    torch.distributed.all_reduce(shared)
+    return shared.cpu()
+
+
 def gather(accelerator: Accelerator, part: Tensor) -> Tensor:
     """Equal parts of all processes, one after another."""
     if accelerator.num_processes == 1:

@@ -20,7 +20,7 @@ from curator.contract.text import visible
 from train.checkpoints import Checkpoints
 from train.control import Control
 from train.device import make_accelerator, share_flags, start_trackers
-from train.evaluate import Evaluation
+from train.evaluate import evaluations_of
 from train.families.fingerprint import fingerprint_of
 from train.job import Job, Outputs, Process, TrainingData
 from train.prepare.load import load_latents
@@ -91,7 +91,7 @@ def prepare(run: RunFolder, make_reporter: Callable[[bool], Reporter], signals: 
         log=StepLog(reporter),
         outputs=Outputs(
             checkpoints=Checkpoints(run, record, model.trained, reporter),
-            evaluation=Evaluation(manifest, model.family, recipe.evaluate.images, accelerator.device),
+            evaluations=evaluations_of(manifest, model.family, recipe, process),
             identity=identity,
         ),
         done=state.step if state else 0,

@@ -81,7 +81,7 @@ def load_trainable(recipe: Recipe, device: torch.device, reporter: Reporter) -> 
             "nothing to do: the weights come out the same",
         )
     trained = averaged(trained, optimizer)
-    if recipe.ema.decay and reporter.is_main_process:  # the only one that evaluates, samples and saves
+    if recipe.ema.decay:  # on all processes, who evaluate together
         trained = Averaged(trained, recipe.ema)
     return Trainable(family, trained, optimizer)
 
