@@ -34,12 +34,18 @@ def make_accelerator(recipe: Recipe, run_folder: Path) -> Accelerator:
     )
 
 
-def start_trackers(accelerator: Accelerator, settings: Mapping[str, object]) -> None:
-    """Start the trackers the accelerator was made with; `settings` go along."""
+def start_trackers(accelerator: Accelerator, settings: Mapping[str, object], run_folder: Path) -> None:
+    """Start the trackers the accelerator was made with; `settings` go along. wandb sends nothing: `wandb sync` does."""
     plain = {
         name: value if isinstance(value, (int, float)) else str(value) for name, value in settings.items()
     }
-    accelerator.init_trackers("run", config=plain)
+    offline = {
+        "mode": "offline",
+        "dir": str(run_folder / TRACKERS),
+        "name": run_folder.name,
+        "settings": {"console": "off", "disable_git": True, "save_code": False, "x_disable_meta": True},
+    }
+    accelerator.init_trackers("frieze", config=plain, init_kwargs={"wandb": offline})
 
 
 def sum_gradients(accelerator: Accelerator, weights: list[nn.Parameter], extra: Tensor) -> Tensor:

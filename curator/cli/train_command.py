@@ -177,7 +177,9 @@ def _check(path: Path, recipe: Recipe, processes: int, look: _Look, as_json: boo
     from curator.contract.recipe.checks import bracket_warnings, recipe_warnings
     from curator.contract.run.run_length import plan_training
     from curator.contract.run.schedule_doubts import schedule_warnings
+    from curator.contract.run.trackers import check_trackers
 
+    check_trackers(recipe.log.trackers)
     with open_manifest(path) as manifest:
         length = plan_training(manifest.spans, recipe, processes)
         sizes, images = manifest.header.buckets, len(manifest.trained)

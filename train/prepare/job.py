@@ -16,6 +16,7 @@ from curator.contract.locations import MODEL_HASHES
 from curator.contract.recipe.identity import knobs_of
 from curator.contract.recipe.toml_file import load_recipe, values_of
 from curator.contract.run.events import RunStarted
+from curator.contract.run.trackers import check_trackers
 from curator.contract.text import visible
 from train.checkpoints import Checkpoints
 from train.control import Control
@@ -55,6 +56,7 @@ def prepare(run: RunFolder, make_reporter: Callable[[bool], Reporter], signals: 
     """
     info, recipe = run.info(), load_recipe(run.recipe_path)
     process = _process(run, recipe, make_reporter, signals)
+    check_trackers(recipe.log.trackers)
     accelerator, reporter = process.accelerator, process.reporter
     material = survey_material(open_sealed(info), recipe, accelerator.num_processes, reporter)
     manifest, plan = material.manifest, material.plan
@@ -79,7 +81,7 @@ def prepare(run: RunFolder, make_reporter: Callable[[bool], Reporter], signals: 
         _made_at(info),
         _hashes(run, recipe, reporter),
     )
-    _start_trackers(accelerator, recipe, reporter)
+    _start_trackers(process, recipe, run)
     return Job(
         run=run,
         recipe=recipe,
@@ -152,7 +154,8 @@ def _started(plan: TrainingPlan, state: State | None, accelerator: Accelerator) 
     )
 
 
-def _start_trackers(accelerator: Accelerator, recipe: Recipe, reporter: Reporter) -> None:
+def _start_trackers(process: Process, recipe: Recipe, run: RunFolder) -> None:
     if recipe.log.trackers:
-        start_trackers(accelerator, values_of(recipe))
-        reporter.track = lambda numbers, step: accelerator.log(dict(numbers), step=step)
+        accelerator = process.accelerator
+        start_trackers(accelerator, values_of(recipe), run.path)
+        process.reporter.track = lambda numbers, step: accelerator.log(dict(numbers), step=step)

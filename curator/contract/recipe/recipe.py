@@ -223,7 +223,9 @@ class Loader:
 class Log:
     """Where numbers go beside events.jsonl."""
 
-    trackers: tuple[str, ...] = knob((), "trackers, written below the run folder", choices=("tensorboard",))
+    trackers: tuple[str, ...] = knob(
+        (), "trackers, written below the run folder; wandb offline", choices=("tensorboard", "wandb")
+    )
 
 
 @dataclass(frozen=True)
