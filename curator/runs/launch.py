@@ -13,6 +13,7 @@ from curator.contract.errors import UserError
 from curator.contract.manifest.manifest import open_manifest
 from curator.contract.recipe.fields import value_of
 from curator.contract.recipe.toml_file import dump_recipe, with_values
+from curator.contract.run.evaluation_check import check_evaluation
 from curator.contract.run.run_folder import RunFolder
 from curator.contract.run.trackers import check_trackers
 from curator.runs.worker_process import begin
@@ -53,6 +54,7 @@ def start_new(parent: Path, manifest: Path, recipe: Recipe, name: str, processes
     check_trackers(recipe.log.trackers)
     with open_manifest(manifest) as opened:
         digest = opened.digest
+        check_evaluation(opened, recipe.evaluate)
     recipe_toml = dump_recipe(_with_whole_paths(recipe))
     run = RunFolder.create(parent, name, recipe_toml, manifest, digest, processes=processes)
     start(run)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 from accelerate import Accelerator
 
+from curator.contract.run.evaluation_check import check_evaluation
 from curator.contract.run.run_length import TrainingPlan, plan_training
 from train.data.batches import BatchReader, Share
 from train.data.feed import Feed
@@ -58,6 +59,7 @@ def survey_material(manifest: Manifest, recipe: Recipe, processes: int, reporter
         UserError: an image is gone or is another one, or no caption has the word that is trained.
     """
     check_word(manifest, recipe)
+    check_evaluation(manifest, recipe.evaluate)
     survey = check_images(manifest, recipe, reporter)
     plan = plan_training(manifest.spans, recipe, processes)
     warn(manifest, survey, recipe, plan.total_steps, reporter)
