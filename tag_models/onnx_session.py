@@ -26,6 +26,7 @@ _PROVIDERS = {"CUDAExecutionProvider": "cuda", "CPUExecutionProvider": "cpu"}
 _KINDS = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(uint8)": np.uint8}
 _ERRORS, _FATAL = 3, 4  # onnxruntime's severities
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+_FAILURE = " : FAIL : "
 _NO_MEMORY = ("Failed to allocate memory", "out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "bad allocation")
 
 
@@ -89,10 +90,14 @@ def _loaded(path: Path, device: str, threads: int) -> tuple[Any, Any]:
     if device == "cuda" and wanted[0] not in onnxruntime.get_available_providers():
         raise _no_cuda("this onnxruntime was built without it")
     wanted = [name for name in wanted if name in onnxruntime.get_available_providers()]
+    number = int(
+        os.environ.get("LOCAL_RANK", "0")
+    )  # of the processes on this machine, as torchrun counts them
+    on_gpu = [(name, {"device_id": number}) for name in wanted]
     with _said() as said:
         try:
             session = onnxruntime.InferenceSession(
-                str(path), options, providers=[*wanted, "CPUExecutionProvider"]
+                str(path), options, providers=[*on_gpu, "CPUExecutionProvider"]
             )
         except Exception as error:
             if device == "cuda" and "CUDA" in str(error):
@@ -132,9 +137,10 @@ def _no_cuda(why: str) -> UserError:
 
 
 def _reason(said: str) -> str:
-    """The reason in onnxruntime's first line of log, without its colours, time and place in the source."""
-    line = _COLOURS.sub("", said.strip().splitlines()[0])
-    return visible(line.rpartition(" : FAIL : ")[2][:300])
+    """The failure in onnxruntime's log, else its first line; without its colours, time and place in the source."""
+    lines = _COLOURS.sub("", said).strip().splitlines()
+    line = next((each for each in lines if _FAILURE in each), lines[0])
+    return line.rpartition(_FAILURE)[2][:300]
 
 
 def _input_of(session: Any, path: Path) -> InputShape:

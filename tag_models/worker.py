@@ -1,7 +1,7 @@
 """The life of a worker that looks at images: it holds the job's folder, answers, and leaves an exit record last.
 
-Under torchrun each process takes the images whose content falls to its rank, and only the first one writes events.
-Exit codes are those of a training.
+Under torchrun several processes share the images, and the first one holds the folder, writes events and ends the job
+for all (see `ranks`). Exit codes are those of a training.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from curator.contract.errors import ExitCode, UserError
 from curator.contract.locations import LOG
-from curator.contract.run.event_log import EventLog
+from curator.contract.run.event_log import EventLog, end_of_events, read_events
 from curator.contract.run.events import (
     Event,
     ImageQuarantined,
@@ -47,6 +47,7 @@ from curator.contract.text import visible
 from tag_models.answers import Gathered
 from tag_models.families.registry import load
 from tag_models.pipeline import Pipeline
+from tag_models.ranks import Ending, Outcome, Ranks
 
 if TYPE_CHECKING:
     from tag_models.model import Model
@@ -63,12 +64,12 @@ def work(folder: Path) -> int:
     worker = RunFolder(folder)
     try:
         job = read_job(folder)
-        rank = int(os.environ.get("RANK", "0"))
-        if rank:
-            return _Worker(folder, job, signals, None).live()
+        ranks = Ranks()
+        if not ranks.is_first:
+            return _Worker(folder, job, signals, ranks, None).live()
         with worker.hold():
             worker.take_requests()
-            return _Worker(folder, job, signals, EventLog(worker.events_path)).live()
+            return _Worker(folder, job, signals, ranks, EventLog(worker.events_path)).live()
     except UserError as error:
         sys.stderr.write(f"{error.what}\n{error.hint}\n")
         return ExitCode.MISTAKE
@@ -81,42 +82,29 @@ def work(folder: Path) -> int:
 class _Worker:
     """One process of a job. `log` is None on all but the first."""
 
-    def __init__(self, folder: Path, job: TaggingJob, signals: StopSignals, log: EventLog | None) -> None:
+    def __init__(
+        self, folder: Path, job: TaggingJob, signals: StopSignals, ranks: Ranks, log: EventLog | None
+    ) -> None:
         self._folder = folder
         self._files = RunFolder(folder)
         self._job = job
         self._signals = signals
         self._log = log
-        self._rank = int(os.environ.get("RANK", "0"))
-        self._ranks = int(os.environ.get("WORLD_SIZE", "1"))
+        self._ranks = ranks
         self._done = bytearray(job.images)
-        self._count = 0
+        self._count = 0  # images with answers, as far as this process knows
+        self._own = 0  # of these the ones it has answered itself
         self._parts = 0
+        self._seen = set[str]()  # names of parts that are counted
+        self._heard = end_of_events(self._files.events_path)  # what the first process said before is of old
+        self._unsaid = list[Event]()  # what the first process is to tell for this one
         self._stop = False
+        self._began = 0  # images with answers of earlier workers
+        self._told = -_TELL_S
 
     def live(self) -> int:
         """Look at everything and leave the exit record, whatever happens."""
-        try:
-            self._look()
-            how, code = ("stopped", ExitCode.RUN_STOPPED) if self._stop else ("finished", ExitCode.DONE)
-        except KeyboardInterrupt:
-            how, code = "stopped", ExitCode.INTERRUPTED
-        except UserError as error:
-            self._say_failed(error)
-            how, code = "failed", ExitCode.RUN_FAILED
-        except OSError as error:
-            self._say_failed(_as_user_error(error))
-            how, code = "failed", ExitCode.RUN_FAILED
-        except Exception as error:  # noqa: BLE001 (the boundary: no job may end without a sentence)
-            traceback.print_exc()
-            first = (str(error).strip().splitlines() or [""])[0][:200]
-            self._say_failed(
-                UserError(
-                    f"the job broke: {type(error).__name__}: {first}",
-                    f"{LOG} of the job tells where",
-                )
-            )
-            how, code = "failed", ExitCode.BUG
+        how, code = self._agreed(*self._lived())
         self._signals.retire()
         if self._log is not None:
             with contextlib.suppress(UserError):
@@ -124,12 +112,60 @@ class _Worker:
             self._files.finish(how, self._count)
         return code
 
+    def _lived(self) -> tuple[Ending, ExitCode]:
+        try:
+            self._look()
+        except KeyboardInterrupt:
+            return "stopped", ExitCode.INTERRUPTED
+        except UserError as error:
+            self._say_failed(error)
+            return "failed", ExitCode.RUN_FAILED
+        except OSError as error:
+            self._say_failed(_as_user_error(error))
+            return "failed", ExitCode.RUN_FAILED
+        except Exception as error:  # noqa: BLE001 (the boundary: no job may end without a sentence)
+            traceback.print_exc()
+            first = (str(error).strip().splitlines() or [""])[0][:200]
+            self._say_failed(
+                UserError(f"the job broke: {type(error).__name__}: {first}", f"{LOG} of the job tells where")
+            )
+            return "failed", ExitCode.BUG
+        return ("stopped", ExitCode.RUN_STOPPED) if self._stop else ("finished", ExitCode.DONE)
+
+    def _agreed(self, how: Ending, code: ExitCode) -> tuple[Ending, ExitCode]:
+        """What the job came to, when all processes are through: a process that ended earlier would end the others."""
+        if self._ranks.count == 1 or code == ExitCode.INTERRUPTED:
+            return how, code
+        try:
+            for seconds in self._ranks.waiting():
+                self._is_stopped()
+                self._tell_progress()
+                time.sleep(seconds)
+            outcomes = self._ranks.outcomes(Outcome(how, self._own, tuple(self._unsaid)))
+        except RuntimeError:  # gloo's word for one that is gone
+            again = f"{LOG} of the job tells more; what was answered is kept: start the same job again"
+            self._say_failed(UserError("a process of the job died", again))
+            return "failed", ExitCode.RUN_FAILED
+        except KeyboardInterrupt:
+            return "stopped", ExitCode.INTERRUPTED
+        if not self._ranks.is_first:
+            return how, ExitCode.DONE  # the first tells how it went; torchrun ends all where one fails
+        for event in (event for outcome in outcomes[1:] for event in outcome.events):
+            self._emit(event)
+        self._count = self._began + sum(outcome.answered for outcome in outcomes)
+        self._emit(Progress(time.time(), "tagging", self._count, self._job.images))
+        endings = {outcome.how for outcome in outcomes}
+        if "failed" in endings:
+            return "failed", code if how == "failed" else ExitCode.RUN_FAILED
+        return ("stopped", ExitCode.RUN_STOPPED) if "stopped" in endings else (how, code)
+
     def _look(self) -> None:
+        self._ranks.meet()
         self._find_done()
-        identity = identity_of(self._job) if self._rank == 0 else ""
+        identity = identity_of(self._job) if self._ranks.is_first else ""
         model = load(self._job)
         names, classes = model.labels.names, model.labels.classes
-        if self._rank == 0:
+        if self._ranks.is_first:
             self._refuse_another(identity)
             write_loaded(self._folder, LoadedModel(identity, model.kind, model.device, names, classes))
         size = self._job.batch_size or _BATCH.get(model.device, 4)
@@ -143,7 +179,7 @@ class _Worker:
                 self._count > 0,
                 os.getpid(),
                 model.device,
-                self._ranks,
+                self._ranks.count,
             )
         )
         pipeline = Pipeline(model, model.side, size, processes, self._warn)
@@ -160,30 +196,49 @@ class _Worker:
 
     def _answer(self, model: Model, pipeline: Pipeline) -> None:
         gathered = Gathered(model.labels, model.kind, self._job.floor)
-        written, told = time.monotonic(), 0.0  # the first answer is told at once
+        written = time.monotonic()
         for looked in pipeline.looked(self._stoppable(self._left())):
             for image, problem in looked.bad:
                 self._emit(ImageQuarantined(time.time(), visible(image.path), problem))
             if looked.answers is not None:
                 gathered.add(looked.images, looked.answers)
                 self._count += len(looked.images)
+                self._own += len(looked.images)
             now = time.monotonic()
             if len(gathered) >= _PART_IMAGES or (len(gathered) and now - written > _PART_S):
                 self._write(gathered)
                 written = now
-            if now - told > _TELL_S:
-                self._emit(Progress(time.time(), "tagging", self._count, self._job.images))
-                told = now
+            self._tell_progress()
         if len(gathered):
             self._write(gathered)
         self._emit(Progress(time.time(), "tagging", self._count, self._job.images))
 
+    def _tell_progress(self) -> None:
+        """Say how far all are, twice a second at most; the first answer is told at once."""
+        if self._log is None or time.monotonic() - self._told <= _TELL_S:
+            return
+        for file in part_files(self._folder) if self._ranks.count > 1 else ():
+            if file.name not in self._seen and not self._is_own(file):
+                self._seen.add(file.name)
+                with contextlib.suppress(
+                    OSError, ValueError
+                ):  # looked at again, and told, by whoever begins anew
+                    self._count += len(memoryview(read_part(file).numbers).cast("I"))
+        self._emit(Progress(time.time(), "tagging", self._count, self._job.images))
+        self._told = time.monotonic()
+
+    def _is_own(self, part: Path) -> bool:
+        return part.name.startswith(f"{self._ranks.rank}-")
+
     def _find_done(self) -> None:
         """What earlier workers answered; a part that is damaged is set aside and its images looked at again."""
         for file in part_files(self._folder):
+            self._seen.add(file.name)
             try:
                 numbers = memoryview(read_part(file).numbers).cast("I")
             except (OSError, ValueError) as error:
+                if not self._ranks.is_first:
+                    continue
                 file.rename(file.with_suffix(".damaged"))
                 self._warn(
                     f"the part {file.name} is damaged: {visible(str(error))}",
@@ -194,14 +249,15 @@ class _Worker:
                 if number < len(self._done) and not self._done[number]:
                     self._done[number] = 1
                     self._count += 1
-            if file.name.startswith(f"{self._rank}-"):
+            if self._is_own(file):
                 self._parts = max(self._parts, int(file.stem.partition("-")[2]))
+        self._began = self._count
 
     def _left(self) -> Iterator[ImageEntry]:
         for image in read_images(self._folder):
             if image.number >= len(self._done) or self._done[image.number]:
                 continue
-            if int(image.sha256[:8], 16) % self._ranks == self._rank:
+            if self._ranks.is_mine(image.sha256):
                 yield image
 
     def _stoppable(self, images: Iterable[ImageEntry]) -> Iterator[ImageEntry]:
@@ -216,13 +272,18 @@ class _Worker:
             for action in self._files.take_requests():
                 self._emit(RequestTaken(time.time(), action))
                 self._stop = self._stop or action == "stop"
+        elif end_of_events(self._files.events_path) > self._heard:
+            news = read_events(self._files.events_path, self._heard)
+            self._heard = news.offset
+            heard = (event.action for event in news.events if isinstance(event, RequestTaken))
+            self._stop = self._stop or "stop" in heard
         self._stop = self._stop or self._signals.asked
         return self._stop
 
     def _write(self, gathered: Gathered) -> None:
         self._parts += 1
         try:
-            write_part(self._folder / PARTS / f"{self._rank}-{self._parts:06}.part", gathered.part())
+            write_part(self._folder / PARTS / f"{self._ranks.rank}-{self._parts:06}.part", gathered.part())
         except OSError as error:
             raise UserError(
                 f"answers cannot be written: {error.strerror}", "free space, then start the same job again"
@@ -239,6 +300,8 @@ class _Worker:
     def _emit(self, event: Event) -> None:
         if self._log is not None:
             self._log.write(event)
+        elif isinstance(event, ImageQuarantined | Warned | RunFailed):
+            self._unsaid.append(event)
 
 
 def _as_user_error(error: OSError) -> UserError:

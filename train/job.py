@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from train.data.feed import Feed
     from train.evaluate import Evaluation
     from train.report import Reporter
-    from train.resume import Identity
+    from train.state_writer import StateWriter
     from train.step import Stepper
     from train.step_log import StepLog
 
@@ -45,11 +45,11 @@ class TrainingData:
 
 @dataclass(frozen=True)
 class Outputs:
-    """What a run leaves: weights, evaluation losses, and states that belong to `identity`."""
+    """What a run leaves: weights, evaluation losses, and states to resume it from."""
 
     checkpoints: Checkpoints
     evaluations: Mapping[bool, Evaluation]  # of trained images (False), of those held out (True)
-    identity: Identity
+    states: StateWriter
 
 
 @dataclass(frozen=True)

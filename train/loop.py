@@ -6,14 +6,14 @@ import time
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
-from curator.contract.run.events import SampleMade, StateSaved
+from curator.contract.run.events import SampleMade
 from curator.contract.run.schedules import lr_factor
 from train.checkpoints import is_due
 from train.control import Wishes
 from train.evaluate import evaluate
 from train.optim.optimizers import rates_of, set_rates
 from train.preview.samples import SamplingStoppedError, make_picture, wanted_pictures, write_picture
-from train.resume import State, save_state
+from train.state_writer import state_now
 
 if TYPE_CHECKING:
     from curator.contract.recipe.recipe import Evaluate, SamplePictures
@@ -26,6 +26,11 @@ _PAUSE_LOOK_SECONDS = 0.2
 
 def train(job: Job, clock: Clock) -> bool:
     """Train to the end; whether it was reached (or a stop was asked for, and the state is saved)."""
+    with job.outputs.states:
+        return _train(job, clock)
+
+
+def _train(job: Job, clock: Clock) -> bool:
     if clock.done == 0:
         evaluate(job, 0)
         if job.recipe.sample.at_start:
@@ -82,6 +87,7 @@ def _are_due(knobs: SamplePictures | Evaluate, done: int, epoch_ended: int | Non
 def _obey(job: Job, done: int) -> bool:
     """Do what was asked for between two steps; whether to stop. A pause is spent here, in memory."""
     while True:
+        job.outputs.states.look()
         wishes = job.process.control.agree(done)
         if wishes != Wishes():
             job.log.flush()
@@ -131,7 +137,4 @@ def _save_state(job: Job, done: int) -> None:
     job.log.flush()
     if not job.process.reporter.is_main_process:
         return
-    stepper = job.stepper
-    state = State(done, stepper.trained.state(), stepper.optimizer.state_dict())
-    path = save_state(job.run.state_dir, state, job.outputs.identity)
-    job.process.reporter.emit(StateSaved(time.time(), done, str(path.relative_to(job.run.path))))
+    job.outputs.states.save(state_now(done, job.stepper.trained, job.stepper.optimizer))

@@ -16,7 +16,6 @@ from torch import Tensor
 
 from curator.contract.errors import UserError
 from curator.contract.keyed import Purpose, key
-from curator.contract.text import visible
 from train.data.latents import moments_of
 from train.device import sum_gradients
 from train.objective.loss import errors_of, mean_errors, target_of
@@ -81,7 +80,7 @@ class Taken:
             name for name, loss in zip(names, self._losses.tolist(), strict=True) if not math.isfinite(loss)
         ]
         return UserError(
-            f"the loss is NaN at step {self._batch.step + 1}, with {', '.join(map(visible, bad or names))}",
+            f"the loss is NaN at step {self._batch.step + 1}, with {', '.join(bad or names)}",
             "lower the learning rates or set precision.mixed = 'fp32'; resume goes on from the last saved state",
         )
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from curator.contract.run import events as ev
+from curator.contract.text import counted
 from curator.runs.fold import RunFold
 from curator.runs.words import bands_in_words, loss_in_words, rate_in_words, seconds_in_words
 
@@ -47,7 +48,7 @@ class PlainReport:
 
 def _run_started(event: ev.RunStarted) -> str:
     begin = f"resumes after step {event.step}" if event.resumed else "begins"
-    return f"{begin}: {event.total_steps} steps, {event.total_epochs} epochs on {event.device}"
+    return f"{begin}: {counted(event.total_steps, 'step')}, {counted(event.total_epochs, 'epoch')} on {event.device}"
 
 
 def _phase(event: ev.PhaseStarted) -> str:
@@ -55,7 +56,7 @@ def _phase(event: ev.PhaseStarted) -> str:
 
 
 def _evaluated(event: ev.Evaluated) -> str:
-    said = f" after step {event.step}: {loss_in_words(event.loss)} ({event.images} images)"
+    said = f" after step {event.step}: {loss_in_words(event.loss)} ({counted(event.images)})"
     if not event.held_out:
         return f"fixed-noise loss{said}"
     subsets = "  ".join(f"{name} {loss_in_words(loss)}" for name, loss in event.subsets.items())

@@ -7,13 +7,13 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from importlib.util import find_spec
 from pathlib import Path
 
 from curator.contract.errors import ExitCode, UserError, did_you_mean
 from curator.contract.run.events import Event, Progress, RunStarted
 from curator.contract.run.run_folder import RunFolder, Status
 from curator.contract.tagging.job import JOB, ImageEntry, TaggingJob, read_job, write_job
-from curator.contract.text import visible
 from curator.runs.follow import Follower
 from curator.runs.worker_process import begin
 
@@ -50,6 +50,7 @@ def start_job(parent: Path, job: TaggingJob, images: Iterable[ImageEntry], proce
     Raises:
         UserError: the folder cannot be written, or the worker did not begin.
     """
+    _check_processes(processes)
     folder = _fresh(parent, f"{datetime.now().astimezone():%Y-%m-%d}-{job.model}")
     try:
         write_job(folder, job, images)
@@ -69,12 +70,19 @@ def restart_job(run: RunFolder, processes: int = 1) -> int:
     Raises:
         UserError: it is running or finished, or the worker did not begin.
     """
+    _check_processes(processes)
     status = run.status()
     if status in ("running", "finished"):
-        raise UserError(
-            f"the job {visible(run.path.name)} is {status}", "ask anew for images without proposals"
-        )
+        raise UserError(f"the job {run.path.name} is {status}", "ask anew for images without proposals")
     return begin(run, WORKER, processes, "the tag model")
+
+
+def _check_processes(processes: int) -> None:
+    if processes > 1 and find_spec("torch") is None:
+        raise UserError(
+            "several processes are started by torchrun, which is not installed",
+            "pip install 'frieze[train]', or leave --processes out",
+        )
 
 
 def job_folders(parent: Path) -> list[RunFolder]:
@@ -94,7 +102,7 @@ def find_job(parent: Path, name: str) -> RunFolder:
     matches = [run for folder, run in known.items() if folder.startswith(name) or name in folder]
     if not matches:
         hint = did_you_mean(name, known) if known else "start one with 'frieze propose MODEL'"
-        raise UserError(f"there is no job '{visible(name)}'", hint)
+        raise UserError(f"there is no job '{name}'", hint)
     return matches[-1]
 
 
@@ -182,6 +190,4 @@ def _fresh(parent: Path, name: str) -> Path:
 
 
 def _no_job(parent: Path, error: OSError) -> UserError:
-    return UserError(
-        f"no job can be made in {visible(str(parent))}: {error.strerror}", "free space, or check rights"
-    )
+    return UserError(f"no job can be made in {parent}: {error.strerror}", "free space, or check rights")

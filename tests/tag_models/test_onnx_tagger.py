@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from curator.contract.errors import UserError
 from curator.contract.tagging.zoo import ModelRow, find_model
 from tag_models.families.onnx_tagger import OnnxTagger
 from tag_models.model import Batch
+from tag_models.onnx_session import OnnxSession
 from tests.tag_models.onnx_models import write_labels, write_model
 
 CASE = Path(__file__).with_name("cases") / "24-onnx-batch-1-and-thresholds"
@@ -27,6 +29,30 @@ def batch_of(model: OnnxTagger, *pictures: Image.Image) -> Batch:
 
 def sigmoid(value: float) -> float:
     return 1 / (1 + np.exp(-value))
+
+
+@pytest.mark.parametrize(("device", "local_rank"), [("auto", "0"), ("cuda", "3")])
+def test_each_process_of_a_job_has_a_gpu_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, device: str, local_rank: str
+) -> None:
+    """Asked of onnxruntime as torchrun numbers the processes; the session is made without a GPU here."""
+    import onnxruntime
+
+    asked: list[object] = []
+    made = onnxruntime.InferenceSession
+
+    def session(path: str, options: object, providers: list[object]) -> object:
+        asked.extend(providers)
+        return made(path, options, providers=["CPUExecutionProvider"])
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", session)
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CUDAExecutionProvider"])
+    monkeypatch.setenv("LOCAL_RANK", local_rank)
+    refused = pytest.raises(UserError, match="CUDA cannot be used") if device == "cuda" else nullcontext()
+    with refused:
+        OnnxSession(CASE / "in" / "model.onnx", device)
+    gpu = {"device_id": int(local_rank)}
+    assert asked == [("CUDAExecutionProvider", gpu), "CPUExecutionProvider"]
 
 
 def test_the_answers_of_a_model_of_one_image_at_a_time() -> None:

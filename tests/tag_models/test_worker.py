@@ -17,10 +17,12 @@ import pytest
 
 from curator.contract.run.events import ImageQuarantined, Progress, RunEnded, RunFailed, RunStarted, Warned
 from curator.contract.run.run_folder import RunFolder
-from curator.contract.tagging.job import part_files, read_loaded
+from curator.contract.tagging.job import part_files, read_images, read_loaded
 from curator.contract.tagging.part import read_part
 from tests.tag_models.conftest import WEIGHTS, MakeJob, answered, events_of, work
 from tests.tag_models.onnx_models import write_model
+
+LIMIT_S = 300
 
 
 def test_a_job_answers_all_and_names_what_is_no_image(make_job: MakeJob) -> None:
@@ -109,18 +111,114 @@ def test_a_changed_file_is_not_taken_for_what_was_indexed(make_job: MakeJob, tmp
     assert reasons == {"0.png": "the file has changed: scan it again", "1.png": "No such file or directory"}
 
 
-def test_several_processes_share_the_images_by_content(make_job: MakeJob) -> None:
+def shared(job: Path, *program: str) -> list[str]:
+    """Two processes, as torchrun starts them."""
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    return [sys.executable, *torchrun, *(program or ("-m", "tag_models")), str(job)]
+
+
+def of_the_second(job: Path) -> int:
+    """The number of an image that falls to the second process."""
+    return next(image.number for image in read_images(job) if int(image.sha256[:8], 16) % 2)
+
+
+def test_processes_share_the_images_and_the_first_tells_of_all(make_job: MakeJob, tmp_path: Path) -> None:
     job = make_job(40)
-    ranks = [
-        os.environ | {"RANK": str(rank), "WORLD_SIZE": "2", "LOCAL_RANK": str(rank)} for rank in range(2)
-    ]
-    processes = [
-        subprocess.Popen([sys.executable, "-m", "tag_models", str(job)], env=environment)
-        for environment in ranks
-    ]
-    assert [process.wait(300) for process in processes] == [0, 0]
-    assert Counter(answered(job)) == Counter(range(40))
+    bad = of_the_second(job)
+    (tmp_path / "images" / f"{bad}.png").write_bytes(b"no image")
+    done = subprocess.run(shared(job), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert Counter(answered(job)) == Counter(number for number in range(40) if number != bad)
     assert {file.name[0] for file in part_files(job)} == {"0", "1"}
+    events = events_of(job)
+    assert [Path(event.path).name for event in events if isinstance(event, ImageQuarantined)] == [
+        f"{bad}.png"
+    ]
+    (started,) = [event for event in events if isinstance(event, RunStarted)]
+    assert started.processes == 2
+    assert [event.done for event in events if isinstance(event, Progress)][-1] == 39
+    assert events[-1] == RunEnded(events[-1].at, "finished", 39)
+
+
+def test_all_processes_stop_where_one_is_asked_to(make_job: MakeJob) -> None:
+    job = make_job(600, batch_size=1)
+    process = subprocess.Popen(shared(job), stderr=subprocess.DEVNULL)
+    wait_for(lambda: (job / "events.jsonl").exists() and any(isinstance(e, Progress) for e in events_of(job)))
+    RunFolder(job).request("stop")
+    process.wait(LIMIT_S)
+    assert RunFolder(job).status() == "stopped"
+    before = answered(job)
+    assert len(before) < 600
+    assert events_of(job)[-1] == RunEnded(events_of(job)[-1].at, "stopped", len(before))
+    assert work(job).returncode == 0
+    assert Counter(answered(job)) == Counter(range(600))
+
+
+NO_SPACE = """
+import errno, os, sys
+from tag_models import __main__, worker
+
+def full(*_):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+if __name__ == "__main__":
+    if os.environ["RANK"] == "1":
+        worker.write_part = full
+    sys.exit(__main__.main())
+"""
+
+
+def test_where_one_process_fails_the_others_go_on_and_the_job_has_failed(
+    make_job: MakeJob, tmp_path: Path
+) -> None:
+    job = make_job(40)
+    program = tmp_path / "second_has_no_space.py"
+    program.write_text(NO_SPACE)
+    subprocess.run(shared(job, str(program)), capture_output=True)
+    (failed,) = [event for event in events_of(job) if isinstance(event, RunFailed)]
+    assert "answers cannot be written" in failed.what
+    assert RunFolder(job).status() == "failed"
+    assert answered_by_the_first(job) == [
+        image.number for image in read_images(job) if not int(image.sha256[:8], 16) % 2
+    ]
+
+
+def answered_by_the_first(job: Path) -> list[int]:
+    parts = [file for file in part_files(job) if file.name.startswith("0-")]
+    return sorted(n for file in parts for n in memoryview(read_part(file).numbers).cast("I").tolist())
+
+
+def test_a_process_that_is_killed_fails_the_job_and_it_goes_on(make_job: MakeJob) -> None:
+    job = make_job(600, batch_size=1)
+    process = subprocess.Popen(shared(job), stderr=subprocess.DEVNULL)
+    wait_for(lambda: (job / "events.jsonl").exists() and any(isinstance(e, Progress) for e in events_of(job)))
+    os.kill(_second_of(job), signal.SIGKILL)
+    process.wait(LIMIT_S)
+    (failed,) = [event for event in events_of(job) if isinstance(event, RunFailed)]
+    assert failed.what == "a process of the job died"
+    assert RunFolder(job).status() == "failed"
+    assert work(job).returncode == 0
+    assert Counter(answered(job)) == Counter(range(600))
+
+
+def _second_of(job: Path) -> int:
+    """The process id of the second worker of a job."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (folder / "cmdline").read_bytes().split(b"\0")
+            settings = (folder / "environ").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if b"tag_models" in words and os.fsencode(job) in words and b"RANK=1" in settings:
+            return int(folder.name)
+    raise AssertionError("there is no second worker")
+
+
+def wait_for(happened: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + LIMIT_S
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def test_a_model_that_cannot_be_used_is_a_sentence_in_the_events(make_job: MakeJob, tagger: Path) -> None:

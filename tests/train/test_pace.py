@@ -23,6 +23,16 @@ _STEPS, _IMAGES = 6, 4
 _READ_S, _TRAIN_S, _SAVE_S = 2.4, 1.0, 50.0
 
 
+class _States:
+    """What writes no state."""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def look(self) -> None: ...
+
+
 class _World:
     """A training in which reading, training and saving take fixed times of a clock that nothing else moves."""
 
@@ -70,7 +80,7 @@ class _World:
                 plan=SimpleNamespace(total_steps=_STEPS, plan=order),
             ),
             log=StepLog(reporter),
-            outputs=SimpleNamespace(checkpoints=checkpoints),
+            outputs=SimpleNamespace(checkpoints=checkpoints, states=_States()),
             process=SimpleNamespace(
                 reporter=reporter, control=SimpleNamespace(agree=lambda _: Wishes(), listen=lambda: None)
             ),

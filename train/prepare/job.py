@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from accelerate import Accelerator
@@ -15,7 +16,7 @@ from accelerate import Accelerator
 from curator.contract.locations import MODEL_HASHES
 from curator.contract.recipe.identity import knobs_of
 from curator.contract.recipe.toml_file import load_recipe, values_of
-from curator.contract.run.events import RunStarted
+from curator.contract.run.events import RunStarted, StateSaved
 from curator.contract.run.trackers import check_trackers
 from curator.contract.text import visible
 from train.checkpoints import Checkpoints
@@ -35,6 +36,7 @@ from train.prepare.stages import (
     survey_material,
 )
 from train.resume import Identity, State, newest_state
+from train.state_writer import StateWriter
 from train.step_log import StepLog
 from train.weights.metadata import Record
 from train.weights.model_hashes import hashes_beside
@@ -94,7 +96,7 @@ def prepare(run: RunFolder, make_reporter: Callable[[bool], Reporter], signals: 
         outputs=Outputs(
             checkpoints=Checkpoints(run, record, model.trained, reporter),
             evaluations=evaluations_of(manifest, model.family, recipe, process),
-            identity=identity,
+            states=_state_writer(run, identity, reporter),
         ),
         done=state.step if state else 0,
     )
@@ -127,6 +129,19 @@ def _saved_state(run: RunFolder, identity: Identity, reporter: Reporter) -> Stat
         )
 
     return newest_state(run.state_dir, identity, passed_over)
+
+
+def _state_writer(run: RunFolder, identity: Identity, reporter: Reporter) -> StateWriter:
+    def written(step: int, place: Path) -> None:
+        reporter.emit(StateSaved(time.time(), step, str(place.relative_to(run.path))))
+
+    def failed(step: int, error: Exception) -> None:
+        reporter.warn(
+            f"the state after step {step} could not be written: {type(error).__name__}: {error}",
+            "the run goes on from the one before when it is started again",
+        )
+
+    return StateWriter(run.state_dir, identity, written=written, failed=failed)
 
 
 def _hashes(run: RunFolder, recipe: Recipe, reporter: Reporter) -> Callable[[], Mapping[str, str]]:

@@ -55,7 +55,7 @@ def test_it_is_what_a_run_holds(make_run, request, case: str) -> None:
     run = make_run(f"model.path={request.getfixturevalue(model)}", *sets)
     told = memory_of(load_recipe(run.recipe_path), print)
     job = prepare(run, lambda _: Reporter(EventLog(run.events_path)), StopSignals())
-    job.stepper.take(next(iter(job.data.reader.batches(0, 1))))
+    job.stepper.take(next(job.data.feed.batches(0, 1)))
     live, trained = job.stepper.family, job.stepper.trained
     held = {
         "unet_bytes": bytes_of(tensors_of(live.unet)),
