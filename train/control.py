@@ -87,6 +87,10 @@ class Control:
         if self._heard().stop:
             raise StopRequestedError
 
+    def all_go_on(self) -> bool:
+        """For work of all processes, who ask it equally often: whether to go on with it."""
+        return not self._heard().stop
+
     def go_on(self) -> bool:
         """For work of the first process alone, such as sampling: whether to go on with it."""
         self.listen()

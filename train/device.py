@@ -33,12 +33,18 @@ def make_accelerator(recipe: Recipe, run_folder: Path) -> Accelerator:
     )
 
 
-def start_trackers(accelerator: Accelerator, settings: Mapping[str, object]) -> None:
-    """Start the trackers the accelerator was made with; `settings` go along."""
+def start_trackers(accelerator: Accelerator, settings: Mapping[str, object], run_folder: Path) -> None:
+    """Start the trackers the accelerator was made with; `settings` go along. wandb sends nothing: `wandb sync` does."""
     plain = {
         name: value if isinstance(value, (int, float)) else str(value) for name, value in settings.items()
     }
-    accelerator.init_trackers("run", config=plain)
+    offline = {
+        "mode": "offline",
+        "dir": str(run_folder / TRACKERS),
+        "name": run_folder.name,
+        "settings": {"console": "off", "disable_git": True, "save_code": False, "x_disable_meta": True},
+    }
+    accelerator.init_trackers("frieze", config=plain, init_kwargs={"wandb": offline})
 
 
 def sum_gradients(accelerator: Accelerator, weights: list[nn.Parameter], extra: Tensor) -> Tensor:
@@ -88,6 +94,15 @@ def share_flags(accelerator: Accelerator, flags: list[int]) -> list[int]:
     shared = torch.tensor(flags, device=accelerator.device)
     torch.distributed.broadcast(shared, src=0)
     return [int(flag) for flag in shared.tolist()]
+
+
+def summed(accelerator: Accelerator, numbers: Tensor) -> Tensor:
+    """The sum of each number over all processes, on the CPU."""
+    if accelerator.num_processes == 1:
+        return numbers
+    shared = numbers.to(accelerator.device)
+    torch.distributed.all_reduce(shared)
+    return shared.cpu()
 
 
 def gather(accelerator: Accelerator, part: Tensor) -> Tensor:

@@ -1,86 +1,252 @@
-"""Evaluation loss on fixed images, noise and timesteps, whatever the training's seed.
+"""Loss on fixed images, noise and timesteps, whatever the training's seed: of trained images, and of those held out.
 
 Captions are whole, images are cut as at the freeze and not mirrored, nothing is weighted but by masks. Latents are
 drawn from the VAE's moments, as in training: measured on their mean, the loss of a model that trains well may rise.
+Noise follows from an image's content, so that a loss compares with that of another freeze.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
 
 from curator.contract.keyed import Purpose
+from curator.contract.run.events import Evaluated
+from train.data.batches import Share
 from train.data.dataset import Picture, evenly_spread, picture_of
 from train.data.images import BadPictureError, load_sample, to_model_range
-from train.data.latents import Encoded
+from train.device import summed
+from train.families.vae import Moments
 from train.objective.loss import sample_losses, target_of
 from train.objective.noise import keyed_normal
 from train.objective.noise_schedule import add_noise
+from train.precision.compiled import uncompiled
 
 if TYPE_CHECKING:
     from curator.contract.manifest.manifest import Manifest
+    from curator.contract.recipe.recipe import Recipe
     from train.families.family import Family
+    from train.job import Job, Process
 
+BANDS = 4  # equal parts of the schedule, the one with the least noise first
 _TIMES = 8  # timesteps an image, in the middle of equal parts of the schedule
 
 
-class Evaluation:
-    """The fixed images, encoded once when first asked for."""
+@dataclass(frozen=True)
+class Measured:
+    """Mean loss of `images` images: of all timesteps, of each band of them, and of each subset."""
 
-    def __init__(self, manifest: Manifest, family: Family, images: int, device: torch.device) -> None:
-        self._manifest = manifest
-        self._family = family
-        self._rows = evenly_spread(len(manifest), images)
-        self._device = device
-        self._encoded: list[tuple[Picture, Encoded]] | None = None
+    loss: float
+    images: int
+    bands: tuple[float, ...]
+    subsets: dict[str, float]
+
+
+class _Encoded(NamedTuple):
+    """Images of one size, on the CPU: moments [n, c, h/8, w/8], `mask` [n, 1, h/8, w/8] where one of them has one."""
+
+    pictures: list[Picture]
+    moments: Moments
+    mask: Tensor | None
+
+
+class Evaluation:
+    """Fixed rows of a manifest, `at_once` samples at a time. Each process has its share, encoded when first asked for.
+
+    `reports` hears the path of an image that cannot be decoded, and why; it is left out.
+    """
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        family: Family,
+        rows: Sequence[int],
+        device: torch.device,
+        *,
+        at_once: int = 1,
+        share: Share | None = None,
+        reports: Callable[[str, str], None] | None = None,
+    ) -> None:
+        self._manifest, self._family, self._device = manifest, family, device
+        self._share, self._reports = share or Share(), reports
+        self._groups = list(_groups(manifest, rows, max(1, at_once // _TIMES)))
+        self._encoded: dict[int, _Encoded | None] = {}
+
+    @property
+    def turns(self) -> int:
+        """How many turns it takes: in each, every process measures some images of one size, or none."""
+        return -(-len(self._groups) // self._share.processes)
 
     @torch.no_grad()
-    def loss(
-        self, autocast: Callable[[], AbstractContextManager[object]], go_on: Callable[[], bool]
-    ) -> tuple[float, int]:
-        """The mean loss and how many images it is of; (nan, 0) when `go_on` said no."""
-        if self._encoded is None:
-            self._encoded = [known for row in self._rows if (known := self._encode(row))]
-        losses: list[float] = []
-        for picture, encoded in self._encoded:
-            if not go_on():
-                return float("nan"), 0
-            with autocast():
-                losses.append(self._loss_of(picture, encoded))
-        return (sum(losses) / len(losses) if losses else float("nan")), len(losses)
+    def measure(
+        self,
+        autocast: Callable[[], AbstractContextManager[object]],
+        go_on: Callable[[int], bool],
+        add_up: Callable[[Tensor], Tensor] = lambda sums: sums,
+    ) -> Measured | None:
+        """The losses; None where `go_on`, asked by all processes before each turn, said no, or no image is left.
 
-    def _encode(self, row: int) -> tuple[Picture, Encoded] | None:
-        picture = picture_of(self._manifest, row)
-        try:
-            pixels, mask = load_sample(picture.file, picture.plain_cut())
-        except BadPictureError:
-            return None  # reported where it is trained on
-        moments = self._family.encode_pictures(to_model_range(pixels)[None])
-        return picture, Encoded(moments, None if mask is None else mask[None, None].to(self._device))
+        `add_up` gives the sum of a tensor over all processes.
+        """
+        names = [subset.name for subset in self._manifest.header.subsets]
+        sums = torch.zeros(
+            len(names), BANDS + 1, dtype=torch.float64
+        )  # losses by band, then the count of images
+        for turn in range(self.turns):
+            if not go_on(turn):
+                return None
+            number = turn * self._share.processes + self._share.rank
+            if number < len(self._groups) and (group := self._group(number)):
+                with autocast():
+                    losses = self._losses(group)
+                for picture, loss in zip(group.pictures, losses, strict=True):
+                    row = names.index(picture.subset.name)
+                    sums[row, :BANDS] += loss
+                    sums[row, BANDS] += 1
+        return _measured(names, add_up(sums))
 
-    def _loss_of(self, picture: Picture, encoded: Encoded) -> float:
-        family, row, (moments, mask) = self._family, picture.row, encoded
-        steps = len(family.alphas_cumprod)
-        timesteps = torch.tensor([(2 * index + 1) * steps // (2 * _TIMES) for index in range(_TIMES)])
-        alphas = family.alphas_cumprod[timesteps].to(self._device)
-        shape = moments.mean.shape[1:]
-        drawn = family.latents(moments, _fixed_normal(shape, Purpose.LATENT, row).to(moments.mean.device))
-        latents = drawn.to(self._device)
-        noise = _fixed_normal(shape, Purpose.NOISE, row).to(self._device)
-        told = family.condition([picture.plain_caption], [picture.framing(picture.plain_cut())])
+    def _group(self, number: int) -> _Encoded | None:
+        if number not in self._encoded:
+            self._encoded[number] = self._encode(self._groups[number])
+        return self._encoded[number]
+
+    def _encode(self, rows: Sequence[int]) -> _Encoded | None:
+        pictures: list[Picture] = []
+        moments: list[Moments] = []
+        masks: list[Tensor | None] = []
+        for row in rows:
+            picture = picture_of(self._manifest, row)
+            try:
+                pixels, mask = load_sample(picture.file, picture.plain_cut())
+            except BadPictureError as error:
+                if self._reports:
+                    self._reports(picture.name, str(error))
+                continue
+            pictures.append(picture)
+            moments.append(self._family.encode_pictures(to_model_range(pixels)[None]))
+            masks.append(mask)
+        if not pictures:
+            return None
+        mean, logvar = (
+            torch.cat([getattr(each, part).cpu() for each in moments]) for part in ("mean", "logvar")
+        )
+        return _Encoded(pictures, Moments(mean, logvar), _stacked(masks, mean))
+
+    def _losses(self, group: _Encoded) -> Tensor:
+        """The mean loss of each image in each band; float64 [n, bands] on the CPU."""
+        family, device, (pictures, moments, mask) = self._family, self._device, group
+        count, steps = len(pictures), len(family.alphas_cumprod)
+        times = torch.tensor([(2 * index + 1) * steps // (2 * _TIMES) for index in range(_TIMES)])
+        timesteps = times.repeat_interleave(count)  # all images at the first timestep, then at the next
+        alphas = family.alphas_cumprod[timesteps].to(device)
+        repeated = Moments(
+            *(part.repeat(_TIMES, 1, 1, 1).to(device) for part in (moments.mean, moments.logvar))
+        )
+        latents = family.latents(repeated, _fixed_normal(pictures, moments, Purpose.LATENT).to(device))
+        noise = _fixed_normal(pictures, moments, Purpose.NOISE).to(device)
+        framings = [picture.framing(picture.plain_cut()) for picture in pictures]
+        told = family.condition([picture.plain_caption for picture in pictures], framings)
         predicted = family.predict(
-            add_noise(latents, noise, alphas), timesteps.to(self._device), told.repeated(_TIMES)
+            add_noise(latents, noise, alphas), timesteps.to(device), told.repeated(_TIMES)
         )
         target = target_of(family.facts.prediction, latents, noise, alphas)
-        return float(sample_losses(predicted, target, mask).mean())
+        where = None if mask is None else mask.repeat(_TIMES, 1, 1, 1).to(device)
+        losses = sample_losses(predicted, target, where).double().cpu()
+        return losses.view(BANDS, -1, count).mean(dim=1).T
 
 
-def _fixed_normal(shape: torch.Size, purpose: Purpose, row: int) -> Tensor:
-    """Normal numbers [timesteps, *shape] that depend on the manifest row and on nothing else."""
+def evaluations_of(
+    manifest: Manifest, family: Family, recipe: Recipe, process: Process
+) -> dict[bool, Evaluation]:
+    """What a recipe wants measured: trained images (False) and those held out (True), where there are any."""
+    knobs, accelerator = recipe.evaluate, process.accelerator
+    sides = {False: (manifest.trained, knobs.images), True: (manifest.held_out, knobs.validation_images)}
+    return {
+        is_held_out: Evaluation(
+            manifest,
+            family,
+            [rows[at] for at in evenly_spread(len(rows), images)],
+            accelerator.device,
+            at_once=recipe.batch.size,
+            share=Share(accelerator.process_index, accelerator.num_processes),
+            reports=process.reporter.quarantined if is_held_out else None,  # others where they are trained
+        )
+        for is_held_out, (rows, images) in sides.items()
+        if rows and images
+    }
+
+
+def evaluate(job: Job, done: int) -> None:
+    """Measure after `done` steps, all processes together. A stop that is asked for meanwhile is left to the loop."""
+    process = job.process
+    reporter, control = process.reporter, process.control
+    if job.outputs.evaluations:
+        job.log.flush()
+    for is_held_out, evaluation in job.outputs.evaluations.items():
+        name = "validating" if is_held_out else "evaluating"
+        reporter.phase(name, evaluation.turns)
+
+        def go_on(turn: int, name: str = name, turns: int = evaluation.turns) -> bool:
+            reporter.progress(name, turn, turns)
+            return control.all_go_on()
+
+        with uncompiled(job.stepper.family.unet), job.stepper.trained.at_rest():
+            found = evaluation.measure(
+                job.stepper.arithmetic.autocast, go_on, partial(summed, process.accelerator)
+            )
+        if found is None:
+            return
+        reporter.evaluated(
+            Evaluated(time.time(), done, found.loss, found.images, is_held_out, found.bands, found.subsets)
+        )
+
+
+def _groups(manifest: Manifest, rows: Sequence[int], size: int) -> Iterator[list[int]]:
+    """Rows of one bucket, so many at most."""
+    bucket_of = {row: manifest.image(row).bucket for row in rows}
+    for _, own in groupby(sorted(rows, key=lambda row: (bucket_of[row], row)), key=bucket_of.__getitem__):
+        together = list(own)
+        yield from (together[at : at + size] for at in range(0, len(together), size))
+
+
+def _measured(names: Sequence[str], sums: Tensor) -> Measured | None:
+    counts = sums[:, BANDS]
+    images = int(counts.sum())
+    if not images:
+        return None
+    bands = (sums[:, :BANDS].sum(dim=0) / images).tolist()
+    subsets = {
+        name: float(own[:BANDS].mean() / own[BANDS])
+        for name, own in zip(names, sums, strict=True)
+        if own[BANDS]
+    }
+    return Measured(sum(bands) / BANDS, images, tuple(bands), subsets)
+
+
+def _stacked(masks: Sequence[Tensor | None], like: Tensor) -> Tensor | None:
+    """An image without a mask counts as a whole."""
+    if all(mask is None for mask in masks):
+        return None
+    whole = torch.ones(like.shape[-2:])
+    return torch.stack([whole if mask is None else mask for mask in masks])[:, None]
+
+
+def _fixed_normal(pictures: Sequence[Picture], moments: Moments, purpose: Purpose) -> Tensor:
+    """Normal numbers [timesteps x n, c, h/8, w/8] that depend on the images' content and on nothing else."""
+    shape = moments.mean.shape[1:]
+    contents = [int(picture.file.sha256[:16], 16) for picture in pictures]
     return torch.stack(
-        [keyed_normal(shape, Purpose.EVALUATION, purpose, row, index) for index in range(_TIMES)]
+        [
+            keyed_normal(shape, Purpose.EVALUATION, purpose, content, index)
+            for index in range(_TIMES)
+            for content in contents
+        ]
     )

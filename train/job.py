@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -47,7 +48,7 @@ class Outputs:
     """What a run leaves: weights, evaluation losses, and states to resume it from."""
 
     checkpoints: Checkpoints
-    evaluation: Evaluation
+    evaluations: Mapping[bool, Evaluation]  # of trained images (False), of those held out (True)
     states: StateWriter
 
 

@@ -6,17 +6,18 @@ import time
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
-from curator.contract.run.events import Evaluated, SampleMade
+from curator.contract.run.events import SampleMade
 from curator.contract.run.schedules import lr_factor
 from train.checkpoints import is_due
 from train.control import Wishes
+from train.evaluate import evaluate
 from train.optim.optimizers import rates_of, set_rates
 from train.precision.compiled import uncompiled
 from train.preview.samples import SamplingStoppedError, make_picture, wanted_pictures, write_picture
 from train.state_writer import state_now
 
 if TYPE_CHECKING:
-    from curator.contract.recipe.recipe import SamplePictures
+    from curator.contract.recipe.recipe import Evaluate, SamplePictures
     from train.clock import Clock
     from train.data.micro_batch import ReadyBatch
     from train.job import Job
@@ -32,7 +33,7 @@ def train(job: Job, clock: Clock) -> bool:
 
 def _train(job: Job, clock: Clock) -> bool:
     if clock.done == 0:
-        _evaluate(job, 0)
+        evaluate(job, 0)
         if job.recipe.sample.at_start:
             _sample(job, 0)
     if _obey(job, clock.done):
@@ -81,15 +82,15 @@ def _after_step(job: Job, batch: ReadyBatch, done: int) -> None:
     if job.outputs.checkpoints.are_due(done, epoch_ended):
         job.log.flush()
         job.outputs.checkpoints.after_step(done, epoch_ended)
-    if not last and is_due(done, recipe.evaluate.every_steps):
-        _evaluate(job, done)
-    if _samples_are_due(recipe.sample, done, epoch_ended) and not (last and recipe.sample.at_end):
+    if not last and _are_due(recipe.evaluate, done, epoch_ended):
+        evaluate(job, done)
+    if _are_due(recipe.sample, done, epoch_ended) and not (last and recipe.sample.at_end):
         _sample(job, done)
     if last or is_due(done, recipe.save.state_every_steps):
         _save_state(job, done)
 
 
-def _samples_are_due(knobs: SamplePictures, done: int, epoch_ended: int | None) -> bool:
+def _are_due(knobs: SamplePictures | Evaluate, done: int, epoch_ended: int | None) -> bool:
     return is_due(done, knobs.every_steps) or is_due(epoch_ended or 0, knobs.every_epochs)
 
 
@@ -115,23 +116,11 @@ def _obey(job: Job, done: int) -> bool:
 
 def _finish(job: Job, done: int) -> bool:
     job.outputs.checkpoints.write_last(done)
-    _evaluate(job, done)
+    evaluate(job, done)
     if job.recipe.sample.at_end:
         _sample(job, done)
     job.process.control.listen()  # a stop that comes now has nothing left to stop
     return True
-
-
-def _evaluate(job: Job, done: int) -> None:
-    if not job.recipe.evaluate.images or not job.process.reporter.is_main_process:
-        return
-    job.log.flush()
-    job.process.reporter.phase("evaluating")
-    with uncompiled(job.stepper.family.unet), job.stepper.trained.at_rest():
-        loss, images = job.outputs.evaluation.loss(job.stepper.arithmetic.autocast, job.process.control.go_on)
-    if images:
-        job.process.reporter.emit(Evaluated(time.time(), done, loss, images))
-        job.process.reporter.track({"evaluation_loss": loss}, done)
 
 
 def _sample(job: Job, done: int) -> None:

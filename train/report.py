@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from curator.contract.run.events import Event, ImageQuarantined, PhaseStarted, Progress, StepDone, Warned
+from curator.contract.run.events import (
+    Evaluated,
+    Event,
+    ImageQuarantined,
+    PhaseStarted,
+    Progress,
+    StepDone,
+    Warned,
+)
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
@@ -59,6 +67,13 @@ class Reporter:
         rates = {f"lr/{name}": rate for name, rate in done.lr.items()}
         regs = {} if done.reg_loss is None else {"reg_loss": done.reg_loss}
         self.track({"loss": done.loss, "grad_norm": done.grad_norm, **regs, **rates}, done.step)
+
+    def evaluated(self, done: Evaluated) -> None:
+        self.emit(done)
+        name = "validation_loss" if done.held_out else "evaluation_loss"
+        bands = {f"{name}/band {number}": loss for number, loss in enumerate(done.bands, start=1)}
+        subsets = {f"{name}/{subset}": loss for subset, loss in done.subsets.items()}
+        self.track({name: done.loss, **bands, **subsets}, done.step)
 
 
 def memory_bytes() -> int:

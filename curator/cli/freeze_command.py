@@ -67,6 +67,7 @@ def freeze(
             "path": str(frozen.path.absolute()),
             "digest": frozen.digest,
             "images": frozen.images,
+            "held_out": frozen.held_out,
             "samples_per_epoch": frozen.samples_per_epoch,
             "created_at": frozen.created_at,
             "is_new": standing is None,
@@ -76,9 +77,14 @@ def freeze(
         return
     if standing:
         tell(f"nothing that is frozen has changed: the manifest {standing.name} stands")
-    tell(f"{counted(frozen.images)}, {counted(frozen.samples_per_epoch, 'sample')} an epoch")
+    tell(_in_words(frozen.images, frozen.samples_per_epoch, frozen.held_out))
     tell(f"digest {frozen.digest}")
     tell(f"manifest {frozen.path}")
+
+
+def _in_words(images: int, samples: int, held_out: int) -> str:
+    apart = f", {counted(held_out)} held out for validation" if held_out else ""
+    return f"{counted(images)}, {counted(samples, 'sample')} an epoch{apart}"
 
 
 def _frozen(session: Session, name: str, rule: BucketRule, *, replace: bool) -> FrozenManifest:
@@ -107,6 +113,7 @@ def _tell_outlook(
         outlook: FreezeOutlook = {
             "schema": "frieze/freeze-outlook/1",
             "images": images,
+            "held_out": report.preview.held_out,
             "samples_per_epoch": samples,
             "stands": standing.name if standing else None,
             "warnings": warnings,
@@ -115,7 +122,7 @@ def _tell_outlook(
     elif standing:
         put(f"nothing would be written: the manifest {standing.name} stands")
     else:
-        put(f"{counted(images)}, {counted(samples, 'sample')} an epoch would be frozen")
+        put(f"{_in_words(images, samples, report.preview.held_out)} would be frozen")
 
 
 def _tell_findings(session: Session, rule: BucketRule) -> list[Doubt]:

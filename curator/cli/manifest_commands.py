@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from curator.cli.schemas.images import EpochCaption
     from curator.cli.schemas.manifests import (
         BucketLoad,
+        FrozenSubset,
         ManifestCheck,
         ManifestReport,
         ManifestRow,
-        SubsetValues,
     )
     from curator.cli.schemas.manifests import BucketRule as RuleReport
     from curator.contract.buckets import BucketRule
@@ -53,6 +53,7 @@ def list_manifests(collection: CollectionOption = None, as_json: JsonOption = Fa
                 "name": each.name,
                 "digest": each.digest,
                 "images": each.images,
+                "held_out": each.held_out,
                 "samples_per_epoch": each.samples_per_epoch,
                 "created_at": each.created_at,
             }
@@ -120,14 +121,15 @@ def _about(manifest: Manifest, plan: EpochPlan, batch_size: int) -> ManifestRepo
         "path": str(manifest.path.absolute()),
         "digest": header.digest,
         "created_at": header.provenance.created_at,
-        "images": len(manifest),
+        "images": len(manifest.trained),
+        "held_out": len(manifest.held_out),
         "samples_per_epoch": plan.samples_per_epoch,
         "effective_batch": plan.batch_size,
         "batches_per_epoch": sum(each["batches"] for each in buckets),
         "steps_per_epoch": plan.batches(0),
         "rule": cast("RuleReport", asdict(header.rule)),
         "buckets": buckets,
-        "subsets": [cast("SubsetValues", asdict(subset)) for subset in header.subsets],
+        "subsets": [cast("FrozenSubset", asdict(subset)) for subset in header.subsets],
         "funnel": image_funnel(header.provenance.funnel),
     }
 
@@ -146,7 +148,8 @@ def _put_about(about: ManifestReport, rule: BucketRule, subsets: Sequence[Manife
     put(f"manifest    {about['name']}, made {about['created_at']}")
     put(f"digest      {about['digest']}")
     put(f"rule        {rule_in_words(rule)}")
-    put(f"images      {about['images']}, {counted(about['samples_per_epoch'], 'sample')} an epoch")
+    held_out = f", {about['held_out']} held out for validation" if about["held_out"] else ""
+    put(f"images      {about['images']}, {counted(about['samples_per_epoch'], 'sample')} an epoch{held_out}")
     put(
         f"steps       {about['steps_per_epoch']} an epoch with {counted(about['effective_batch'])} a step"
         f" ({counted(about['batches_per_epoch'], 'device batch', 'device batches')})"

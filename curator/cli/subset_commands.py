@@ -76,6 +76,20 @@ class SubsetOptions:
             help="Where the loss counts: none, alpha, or file (NAME-mask.png beside it).",
         ),
     ]
+    validation_share: Annotated[
+        float | None,
+        typer.Option(
+            "--validation-share",
+            metavar="P",
+            help="Share of its images held out of training, for validation: 0.05 holds out about one of 20.",
+        ),
+    ]
+    validation_seed: Annotated[
+        int | None,
+        typer.Option(
+            "--validation-seed", metavar="N", help="Holds out other images than another number does."
+        ),
+    ]
     shuffle: Annotated[
         bool | None, typer.Option("--shuffle/--no-shuffle", help="Shuffle the tags behind the kept.")
     ]
@@ -125,6 +139,7 @@ def list_subsets(
             {
                 **cast("SubsetValues", asdict(each)),
                 "images": shares[each.name].images,
+                "held_out": shares[each.name].held_out,
                 "samples": shares[each.name].samples,
                 "share": shares[each.name].share,
             }
@@ -322,11 +337,13 @@ def remove(name: NameArgument, collection: CollectionOption = None, as_json: Jso
 
 def subset_summary(subset: Subset | ManifestSubset) -> str:
     """`reg, flip, face crop`: what is out of the ordinary."""
+    held_out = getattr(subset, "validation_share", 0.0)  # a manifest says it of each row
     said = [
         "reg" if subset.is_reg else "",
         "flip" if subset.flip else "",
         f"{subset.crop} crop" if subset.crop != "center" else "",
         f"mask by {subset.mask}" if subset.mask != "none" else "",
+        f"{held_out:.3g} held out" if held_out else "",
         f"loss x {subset.loss_weight:g}" if subset.loss_weight != 1 else "",
     ]
     return ", ".join(word for word in said if word)

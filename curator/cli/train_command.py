@@ -176,12 +176,16 @@ def _check(path: Path, recipe: Recipe, processes: int, look: _Look, as_json: boo
     """The length of the training as the trainer itself reckons it (rows S037, S059), and what is doubtful (S075)."""
     from curator.contract.manifest.manifest import open_manifest
     from curator.contract.recipe.checks import bracket_warnings, recipe_warnings
+    from curator.contract.run.evaluation_check import check_evaluation
     from curator.contract.run.run_length import plan_training
     from curator.contract.run.schedule_doubts import schedule_warnings
+    from curator.contract.run.trackers import check_trackers
 
+    check_trackers(recipe.log.trackers)
     with open_manifest(path) as manifest:
+        check_evaluation(manifest, recipe.evaluate)
         length = plan_training(manifest.spans, recipe, processes)
-        sizes, images = manifest.header.buckets, len(manifest)
+        sizes, images = manifest.header.buckets, len(manifest.trained)
         of_recipe = [*recipe_warnings(recipe), *schedule_warnings(recipe, length.total_steps)]
         warnings = [*of_recipe, *look.doubts, *bracket_warnings(manifest, recipe)]
     steps = {sizes[bucket]: count for bucket, count in length.plan.bucket_batches(0).items()}

@@ -43,6 +43,7 @@ class Purpose(IntEnum):
     MULTIRES = 19
     IP_NOISE = 20
     ROUNDING = 21
+    HELD_OUT = 22
 
 
 def mix(x: int) -> int:

@@ -48,8 +48,7 @@ def freeze(
     Raises:
         UserError: nothing to freeze, or the file cannot be written. The file is whole or not there.
     """
-    frozen = members.frozen()
-    if not frozen:
+    if not members.shown:
         raise UserError("no image would be frozen", "scan a folder, or widen the subsets' filters")
     write_manifest(path, _content(reader, spec, members, path.stem, progress), replace=replace)
     return summary(path)
@@ -82,7 +81,7 @@ def _content(
         buckets=table.sizes,
         subsets=_subsets(spec),
         tags=codes.classes,
-        images=_FrozenRows(reader, spec, members.shown, codes, progress or silent),
+        images=_FrozenRows(reader, spec, members.all_shown, codes, progress or silent),
         provenance=_provenance(reader, members, name),
     )
 
@@ -112,7 +111,7 @@ class _FrozenRows:
         with reader.reading_files(images) as files:
             tags = self._read_tags(spec, shown, codes, images)
             by_path, paths, contents = files()
-        self._used = tags.used
+        self._used = {n: uses for n, uses in tags.used.items() if n < len(spec.subsets)}
         self._order = row_order(shown, table, by_path.ids, by_path.roots)
         numbers = (reader.column(name) for name in ("width", "height", "file_bytes"))
         self._packing = RowPacking(
@@ -130,6 +129,7 @@ class _FrozenRows:
         return self._order.parts
 
     def tag_counts(self) -> Iterable[TagCount]:
+        """Of the images that are trained alone."""
         for subset, uses in sorted(self._used.items()):
             tags = np.flatnonzero(uses)
             yield from zip([subset] * len(tags), tags.tolist(), uses[tags].tolist(), strict=True)
@@ -139,8 +139,11 @@ class _FrozenRows:
     ) -> PackedTags:
         subset_of = np.zeros(images.max() + 1, np.uint16)
         for each in shown:
-            subset_of[id_array(each.ids)] = each.subset
-        packing = TagPacking([each.rules for each in spec.subsets], codes, subset_of, len(images))
+            subset_of[id_array(each.ids)] = each.subset if each.repeats else each.subset + len(spec.subsets)
+        rules = [each.rules for each in spec.subsets]
+        packing = TagPacking(
+            [*rules, *rules], codes, subset_of, len(images)
+        )  # those held out are counted apart
         done = 0
         for piece in self._reader.tag_pieces(images):
             packing.add(piece.ids, piece.values)

@@ -90,14 +90,19 @@ def explain(
         facts |= {f"score({name})": value for name, value in collection.scores.of_image(image).items()}
         size = row.width, row.height
         is_whole = min(size) > 0
-        repeats = _repeats(members, image, subset)
+        is_held_out = any(image in each.ids for each in members.held_out)
+        repeats = 0.0 if is_held_out else _repeats(members, image, subset)
         frozen, passed_over = rows_of_file(manifests_folder(collection.folder), Path(row.full_path))
         return Explanation(
             row=row,
             tags=tags,
             facts=facts,
-            is_in=repeats > 0,
-            reason=_reason(collection, row, verdicts, subset, repeats),
+            is_in=repeats > 0 or is_held_out,
+            reason=(
+                f"held out for validation, in subset '{subset.name}'"
+                if subset and is_held_out
+                else _reason(collection, row, verdicts, subset, repeats)
+            ),
             verdicts=verdicts,
             repeats=repeats,
             placement=_placed(row, spec, subset) if is_whole else None,
@@ -135,7 +140,7 @@ def _verdicts(collection: Collection, row: ImageRow, spec: FreezeSpec, members: 
             verdicts.append(Verdict(subset.name, False, _unmet(collection, row.id, subset)))
         elif out or owner:
             verdicts.append(Verdict(subset.name, False, out or f"the earlier subset '{owner}' has it"))
-        elif not shows(subset, len(members.ids[number])):
+        elif not shows(subset, len(members.trained_of(number))) and row.id not in members.held_out_of(number):
             verdicts.append(
                 Verdict(subset.name, False, f"its repeats of {subset.repeats:g} may show it in no epoch")
             )

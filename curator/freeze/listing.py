@@ -13,7 +13,7 @@ from curator.contract.manifest.manifest import open_manifest
 
 @dataclass(frozen=True)
 class FrozenManifest:
-    """A manifest on disk, in one line."""
+    """A manifest on disk, in one line. `images` are those trained, `held_out` those for validation."""
 
     path: Path
     name: str
@@ -21,6 +21,7 @@ class FrozenManifest:
     images: int
     samples_per_epoch: int
     created_at: str
+    held_out: int = 0
 
 
 def summary(path: Path) -> FrozenManifest:
@@ -28,7 +29,15 @@ def summary(path: Path) -> FrozenManifest:
     with open_manifest(path, checks_seal=False) as manifest:  # made a moment ago, or one of a list
         about = manifest.header.provenance
         samples = sum(span.samples for span in manifest.spans)
-        return FrozenManifest(path, about.name, manifest.digest, len(manifest), samples, about.created_at)
+        return FrozenManifest(
+            path,
+            about.name,
+            manifest.digest,
+            len(manifest.trained),
+            samples,
+            about.created_at,
+            len(manifest.held_out),
+        )
 
 
 def manifests_in(

@@ -17,6 +17,7 @@ from pyroaring import BitMap
 from curator.contract.epoch_plan import Span
 from curator.filter.evaluate import select
 from curator.freeze.bucket_table import samples_of
+from curator.freeze.held_out import held_out_of
 from curator.freeze.regularise import Run, Runs, regularised
 from curator.index.bucket_rule import bucket_rule
 from curator.index.changes.changes import id_array
@@ -35,6 +36,7 @@ NO_SUBSET = "in no subset"
 NO_SIZE = "of unknown size"
 SILENT = "in a subset with no repeats"
 SURPLUS = "regularisation surplus"
+HELD_OUT = "held out for validation"
 EVERYTHING = Subset("all", "")  # what is frozen while no subset was made: every image, once
 
 
@@ -63,33 +65,48 @@ def spec_of(collection: Collection, rule: BucketRule | None = None) -> FreezeSpe
 class Members:
     """Images of each subset, in the order of the spec, and the funnel: first the input, last what is kept.
 
-    `shown` are those that are frozen, with their repeats: a regularisation subset may have several, and leave some out.
+    `shown` are trained, with their repeats: a regularisation subset may have several, and leave some out. `held_out`
+    are frozen for validation alone, with repeats of 0.
     `overlaps` counts, per subset, the images its filter meets that an earlier subset already has.
     `unknown_tags` are the tags, per subset, that its filter names and no image has.
     """
 
     ids: tuple[BitMap, ...]
     shown: tuple[Shown, ...]
+    held_out: tuple[Shown, ...]
     funnel: Funnel
     overlaps: tuple[int, ...]
     unknown_tags: tuple[tuple[str, ...], ...]
 
     def frozen(self) -> BitMap:
-        """Every image that is frozen."""
-        return BitMap.union(BitMap(), *(each.ids for each in self.shown))
+        """Every image that is frozen, those held out too."""
+        return BitMap.union(BitMap(), *(each.ids for each in self.all_shown))
+
+    @property
+    def all_shown(self) -> tuple[Shown, ...]:
+        """What is trained and what is held out."""
+        return (*self.shown, *self.held_out)
+
+    def held_out_of(self, subset: int) -> BitMap:
+        """The images of one subset that are held out for validation."""
+        return BitMap.union(BitMap(), *(each.ids for each in self.held_out if each.subset == subset))
+
+    def trained_of(self, subset: int) -> BitMap:
+        """The images of one subset that are not held out, also where its repeats show none of them."""
+        return self.ids[subset] - self.held_out_of(subset)
 
     def surplus(self, spec: FreezeSpec) -> BitMap:
         """The images of regularisation that are left out because training gives fewer samples."""
         reg = (
-            own
-            for own, subset in zip(self.ids, spec.subsets, strict=True)
-            if subset.is_reg and shows(subset, len(own))
+            self.ids[number]
+            for number, subset in enumerate(spec.subsets)
+            if subset.is_reg and shows(subset, len(self.trained_of(number)))
         )
         return BitMap().union(*reg) - self.frozen()
 
     def frozen_of(self, subset: int) -> BitMap:
         """The images of one subset that are frozen."""
-        return BitMap.union(BitMap(), *(each.ids for each in self.shown if each.subset == subset))
+        return BitMap.union(BitMap(), *(each.ids for each in self.all_shown if each.subset == subset))
 
 
 def members_of(reader: FreezeReader, spec: FreezeSpec) -> Members:
@@ -110,24 +127,29 @@ def members_of(reader: FreezeReader, spec: FreezeSpec) -> Members:
         unknown.append(tuple(found.unknown_tags))
         ids.append(wanted & free)
         free -= wanted
-    shown = _shown(reader, spec, ids)
+    held = held_out_of(reader, spec.subsets, ids)
+    trained = [own - out for own, out in zip(ids, held, strict=True)]
+    shown = _shown(reader, spec, trained)
     silent = sum(
-        len(own) for own, subset in zip(ids, spec.subsets, strict=True) if not shows(subset, len(own))
+        len(own) for own, subset in zip(trained, spec.subsets, strict=True) if not shows(subset, len(own))
     )
+    held_out = sum(map(len, held))
     kept = sum(len(each.ids) for each in shown)
     reasons = (
         (REJECTED, len(rejected)),
         (NO_SIZE, len(sizeless)),
         (NO_SUBSET, len(free)),
         (SILENT, silent),
-        (SURPLUS, sum(map(len, ids)) - silent - kept),
+        (SURPLUS, sum(map(len, trained)) - silent - kept),
+        (HELD_OUT, held_out),
     )
     funnel = (
         ("in the collection", len(everything)),
         *((reason, count) for reason, count in reasons if count),
         ("kept", kept),
     )
-    return Members(tuple(ids), tuple(shown), funnel, tuple(overlaps), tuple(unknown))
+    apart = tuple(Shown(number, 0.0, own) for number, own in enumerate(held) if own)
+    return Members(tuple(ids), tuple(shown), apart, funnel, tuple(overlaps), tuple(unknown))
 
 
 def shows(subset: Subset, images: int) -> bool:

@@ -37,6 +37,7 @@ class SubsetShare:
     samples: int
     share: float
     steps: float
+    held_out: int = 0  # images, for validation
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,7 @@ class FreezePreview:
     steps_per_epoch: int
     effective_batch: int
     funnel: Funnel
+    held_out: int = 0  # images, for validation
     never_shown: int = 0  # images whose bucket is too small for a fraction of a repeat
 
 
@@ -74,7 +76,7 @@ def preview(reader: FreezeReader, spec: FreezeSpec, members: Members, batch: Bat
     samples = _samples_by_bucket(spans)
     steps = sum(steps_of.values())
     return FreezePreview(
-        subsets=_shares(spec, members.shown, loads, spans, steps_of),
+        subsets=_shares(spec, members, loads, spans, steps_of),
         buckets=tuple(
             BucketLoad(
                 table.sizes[b],
@@ -90,6 +92,7 @@ def preview(reader: FreezeReader, spec: FreezeSpec, members: Members, batch: Bat
         steps_per_epoch=steps,
         effective_batch=effective,
         funnel=members.funnel,
+        held_out=sum(len(each.ids) for each in members.held_out),
         never_shown=sum(span.rows for span in spans if not span.samples),
     )
 
@@ -125,7 +128,7 @@ def _samples_by_bucket(spans: Iterable[Span]) -> dict[int, int]:
 
 def _shares(
     spec: FreezeSpec,
-    shown: Sequence[Shown],
+    members: Members,
     loads: Sequence[Loads],
     spans: Sequence[Span],
     steps_of: dict[int, int],
@@ -136,7 +139,7 @@ def _shares(
     total = sum(in_bucket.values())
     shares: list[SubsetShare] = []
     for number, subset in enumerate(spec.subsets):
-        own = [(each, load) for each, load in zip(shown, loads, strict=True) if each.subset == number]
+        own = [(each, load) for each, load in zip(members.shown, loads, strict=True) if each.subset == number]
         given = {
             b: sum(float(load[b]) * in_span.get((b, each.repeats), 0.0) for each, load in own)
             for b in in_bucket
@@ -147,5 +150,8 @@ def _shares(
         images = sum(len(each.ids) for each, _ in own)
         meant = sum(len(each.ids) * each.repeats for each, _ in own)
         repeats = meant / images if images else subset.repeats
-        shares.append(SubsetShare(subset.name, subset.filter, images, repeats, round(samples), share, steps))
+        held = sum(len(each.ids) for each in members.held_out if each.subset == number)
+        shares.append(
+            SubsetShare(subset.name, subset.filter, images, repeats, round(samples), share, steps, held)
+        )
     return tuple(shares)

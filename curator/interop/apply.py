@@ -103,7 +103,7 @@ def _pick(matcher: Matcher, each: PlannedSubset, source: Source) -> Pick:
 def _subset(each: PlannedSubset) -> Subset:
     return Subset(
         each.name, _filter(each), each.repeats, each.loss_weight, each.flip, each.rules, each.is_reg, each.crop,
-        each.mask,
+        each.mask, each.validation_share, each.validation_seed,
     )  # fmt: skip
 
 

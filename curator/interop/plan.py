@@ -109,6 +109,8 @@ class PlannedSubset:
     rules: CaptionRules = field(default_factory=CaptionRules)
     crop: CropMode = "center"
     mask: MaskMode = "none"
+    validation_share: float = 0.0
+    validation_seed: int = 0
     rows: Source | None = None
     area_over: int = 0
 

@@ -15,6 +15,7 @@ from rich.text import Text
 from curator.contract.text import counted, visible
 from curator.runs.chart import chart
 from curator.runs.words import (
+    bands_in_words,
     bytes_in_words,
     evaluation_in_words,
     loss_in_words,
@@ -22,6 +23,7 @@ from curator.runs.words import (
     rate_in_words,
     seconds_in_words,
     state_in_words,
+    validation_in_words,
 )
 
 if TYPE_CHECKING:
@@ -80,8 +82,20 @@ def numbers(view: RunView, width: int) -> list[Text]:
             ("lr", lr_in_words(view.lr)),
         ),
     ]
-    evaluation = evaluation_in_words(view)
-    return [*lines, _pairs(("fixed-noise loss", evaluation))] if evaluation else lines
+    if evaluation := evaluation_in_words(view):
+        lines.append(_pairs(("fixed-noise loss", evaluation)))
+    return [*lines, *_validation(view)]
+
+
+def _validation(view: RunView) -> Iterable[Text]:
+    """Loss of the images held out: in all, by how much noise, and by subset where there are several."""
+    if not view.validations:
+        return
+    newest = view.validations[-1]
+    yield _pairs(("validation loss", validation_in_words(view)))
+    yield _pairs(("little to much noise", bands_in_words(newest.bands)))
+    if len(newest.subsets) > 1:
+        yield _pairs(*((name, loss_in_words(loss)) for name, loss in newest.subsets.items()))
 
 
 def progress(view: RunView, width: int) -> Text:

@@ -59,6 +59,7 @@ class RunView:
     it_per_s: float | None = None  # over the last steps of this worker, sampling and saving left out
     images_per_s: float | None = None
     evaluations: tuple[tuple[int, float], ...] = ()
+    validations: tuple[ev.Evaluated, ...] = ()  # of images held out
     samples: tuple[ev.SampleMade, ...] = ()  # newest last; one made again counts as new
     checkpoints: tuple[ev.CheckpointSaved, ...] = ()  # newest last
     warnings: tuple[ev.Warned, ...] = ()
@@ -97,6 +98,7 @@ class RunFold:
         self._memory_bytes = 0
         self._pace = deque[_Pace](maxlen=_RATE_STEPS)
         self._evaluations: list[tuple[int, float]] = []
+        self._validations: list[ev.Evaluated] = []
         self._samples: dict[str, ev.SampleMade] = {}  # by path
         self._checkpoints: dict[str, ev.CheckpointSaved] = {}
         self._warnings: list[ev.Warned] = []
@@ -136,6 +138,7 @@ class RunFold:
             it_per_s=len(self._pace) / seconds if seconds > 0 else None,
             images_per_s=images / seconds if seconds > 0 else None,
             evaluations=tuple(self._evaluations),
+            validations=tuple(self._validations),
             samples=tuple(self._samples.values()),
             checkpoints=tuple(self._checkpoints.values()),
             warnings=tuple(self._warnings),
@@ -156,6 +159,7 @@ class RunFold:
         cut_after(self.losses, event.step)
         self.smoothed.cut_after(event.step)
         cut_after(self._evaluations, event.step)
+        self._validations = [each for each in self._validations if each.step <= event.step]
         self._pace.clear()
 
     def _phase_started(self, event: ev.PhaseStarted) -> None:
@@ -187,6 +191,9 @@ class RunFold:
         self.smoothed.append(step, before + weight * (loss - before))
 
     def _evaluated(self, event: ev.Evaluated) -> None:
+        if event.held_out:
+            self._validations = [each for each in self._validations if each.step < event.step] + [event]
+            return
         cut_after(self._evaluations, event.step - 1)
         self._evaluations.append((event.step, event.loss))
 

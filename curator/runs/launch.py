@@ -13,7 +13,9 @@ from curator.contract.errors import UserError
 from curator.contract.manifest.manifest import open_manifest
 from curator.contract.recipe.fields import value_of
 from curator.contract.recipe.toml_file import dump_recipe, with_values
+from curator.contract.run.evaluation_check import check_evaluation
 from curator.contract.run.run_folder import RunFolder
+from curator.contract.run.trackers import check_trackers
 from curator.runs.worker_process import begin
 
 if TYPE_CHECKING:
@@ -49,8 +51,10 @@ def start_new(parent: Path, manifest: Path, recipe: Recipe, name: str, processes
     """
     check_models(recipe)
     check_installed()
+    check_trackers(recipe.log.trackers)
     with open_manifest(manifest) as opened:
         digest = opened.digest
+        check_evaluation(opened, recipe.evaluate)
     recipe_toml = dump_recipe(_with_whole_paths(recipe))
     run = RunFolder.create(parent, name, recipe_toml, manifest, digest, processes=processes)
     start(run)

@@ -8,7 +8,7 @@ from typing import Any
 from curator.contract.run import events as ev
 from curator.contract.text import counted
 from curator.runs.fold import RunFold
-from curator.runs.words import loss_in_words, rate_in_words, seconds_in_words
+from curator.runs.words import bands_in_words, loss_in_words, rate_in_words, seconds_in_words
 
 _LINES_A_RUN = 20  # steps that get a line, evenly spread
 
@@ -55,12 +55,19 @@ def _phase(event: ev.PhaseStarted) -> str:
     return event.name + (f" ({event.total})" if event.total else "")
 
 
+def _evaluated(event: ev.Evaluated) -> str:
+    said = f" after step {event.step}: {loss_in_words(event.loss)} ({counted(event.images)})"
+    if not event.held_out:
+        return f"fixed-noise loss{said}"
+    subsets = "  ".join(f"{name} {loss_in_words(loss)}" for name, loss in event.subsets.items())
+    by_subset = f"; {subsets}" if len(event.subsets) > 1 else ""
+    return f"validation loss{said}; little to much noise {bands_in_words(event.bands)}{by_subset}"
+
+
 _WORDS: dict[type, Callable[[Any], str]] = {
     ev.RunStarted: _run_started,
     ev.PhaseStarted: _phase,
-    ev.Evaluated: lambda e: (
-        f"fixed-noise loss after step {e.step}: {loss_in_words(e.loss)} ({counted(e.images)})"
-    ),
+    ev.Evaluated: _evaluated,
     ev.SampleMade: lambda e: f"sample after step {e.step}: {e.path}  {e.prompt}",
     ev.CheckpointSaved: lambda e: f"weights after step {e.step}: {e.path}",
     ev.StateSaved: lambda e: f"state kept after step {e.step}",

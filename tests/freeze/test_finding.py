@@ -51,8 +51,15 @@ pictures = st.lists(
 )
 subsets = st.lists(
     st.builds(
-        lambda text, repeats, is_reg, crop, mask, rules: Subset(
-            "", text, repeats, is_reg=is_reg, crop=crop, mask=mask, rules=rules
+        lambda text, repeats, is_reg, crop, mask, rules, share: Subset(
+            "",
+            text,
+            repeats,
+            is_reg=is_reg,
+            crop=crop,
+            mask=mask,
+            rules=rules,
+            validation_share=0.0 if is_reg else share,
         ),
         st.sampled_from(FILTERS),
         st.sampled_from([0.0, 0.2, 1.0, 1.5, 3.0]),
@@ -65,6 +72,7 @@ subsets = st.lists(
             wildcards=st.booleans(),
             trigger=st.sampled_from(["", "sls"]),
         ),
+        st.sampled_from([0.0, 0.0, 0.3, 0.9]),
     ),
     min_size=1,
     max_size=3,
@@ -119,7 +127,15 @@ def test_every_filter_names_exactly_its_pictures(
 
 def _is_about_pictures(what: str) -> bool:
     """Whether a finding speaks of images of the collection that a filter could name."""
-    about = ("has the tag", "fits", "has no images", "no image would", "nothing but", "samples an epoch,")
+    about = (
+        "has the tag",
+        "fits",
+        "has no images",
+        "no image would",
+        "nothing but",
+        "samples an epoch,",
+        "holds none",
+    )
     return not any(part in what for part in about)
 
 
@@ -140,10 +156,12 @@ def _expected(
         own.append(meets - set().union(*own))
     frozen = set(members.frozen())
     at = int(what.removeprefix("subset s ")[0]) if what.startswith("subset s ") else 0
+    held = {n for each in members.held_out for n in each.ids}
     subset, mine = spec.subsets[at], frozen & own[at]
     tests: dict[str, Callable[[], set[int]]] = {
         "no known size": lambda: {n for n in numbers if n not in rejected and min(rows[n - 1].size) == 0},
-        "nothing in an epoch": lambda: own[at],
+        "nothing in an epoch": lambda: own[at] - set(members.held_out_of(at)),
+        "held out for validation, and none": lambda: own[at],
         "already belong": lambda: (
             set(select(collection, subset.filter).ids.tolist()) & set().union(*own[:at])
         ),
@@ -151,7 +169,7 @@ def _expected(
             {
                 n
                 for k, each in enumerate(spec.subsets)
-                if each.is_reg and round(len(own[k]) * each.repeats)
+                if each.is_reg and round(len(own[k] - held) * each.repeats)
                 for n in own[k]
             }
             - frozen

@@ -61,6 +61,7 @@ subsets = st.lists(
         rules=caption_rules,
         is_reg=st.sampled_from([False, False, True]),
         crop=st.sampled_from(["center", "face", "random"]),
+        validation_share=st.sampled_from([0.0, 0.0, 0.4]),
     ),
     min_size=1, max_size=4,
 )  # fmt: skip
@@ -69,7 +70,7 @@ subsets = st.lists(
 def expected(collection: Collection, spec: FreezeSpec, members: Members, buckets: Sequence[tuple[int, int]]):  # type: ignore[no-untyped-def]
     """The rows as they were made one by one."""
     found: list[ManifestImage] = []
-    for shown in members.shown:
+    for shown in members.all_shown:
         subset = spec.subsets[shown.subset]
         rows = collection.rows(list(shown.ids))
         for row, own in zip(rows, collection.tag_names(list(shown.ids)), strict=True):
@@ -114,7 +115,7 @@ def test_packed_at_once_is_packed_one_by_one(
         collection.apply(RemoveTags(("dog",)), ids[::3])
     spec = FreezeSpec(BucketRule(512, 512, 256, 1024, 64, upscale), tuple(subsets))
     members = members_of(collection, spec)
-    if not members.frozen():
+    if not members.shown:
         return
     path = collection.folder / "m.manifest"
     frozen = freeze(collection, spec, members, path)

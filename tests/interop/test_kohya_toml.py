@@ -251,6 +251,20 @@ def test_a_validation_split_that_trains_nothing_is_refused(home: Path, split: st
         plan_kohya_toml(write(home, text))
 
 
+def test_a_validation_split_is_carried_over(home: Path, collection: Collection) -> None:
+    """S049: share and seed, of all but regularisation; that other images are held out is said."""
+    text = (
+        "[general]\nvalidation_seed = 3\n[[datasets]]\nresolution = 512\nvalidation_split = 0.25\n"
+        "[[datasets.subsets]]\nimage_dir = 'cats'\n[[datasets.subsets]]\nimage_dir = 'dogs'\nis_reg = true\n"
+    )
+    plan = plan_kohya_toml(write(home, text))
+    assert [note for note in plan.notes if "validation_split" in note and "left out" not in note]
+    assert not [note for note in plan.notes if "no place here" in note]
+    carry_out(collection, plan)
+    cats, dogs = collection.subsets.list()
+    assert (cats.validation_share, cats.validation_seed, dogs.validation_share) == (0.25, 3, 0.0)
+
+
 def test_metadata_with_full_paths_needs_no_folder(home: Path, collection: Collection) -> None:
     """image_dir may be left out then; only the folders of the images are indexed."""
     (home / "meta").mkdir()

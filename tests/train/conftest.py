@@ -86,6 +86,7 @@ class Frozen:
     mask: MaskMode = "none"
     regs: Sequence[int] = ()
     reg_weight: float = 1.0
+    held_out: Sequence[int] = ()
 
 
 @pytest.fixture
@@ -136,7 +137,7 @@ def _write(manifest: Path, folder: Path, wanted: Frozen) -> str:
     )
     regs = replace(subset, name="class", loss_weight=wanted.reg_weight, is_reg=True)
     images = [_image(folder / f"{i:02d}.png", i, size, wanted) for i, size in enumerate(wanted.sizes)]
-    images.sort(key=lambda image: (image.bucket, image.subset, image.path))
+    images.sort(key=lambda image: (image.bucket, image.repeats, image.subset, image.path))
     content = ManifestContent(
         wanted.rule,
         bucket_list(wanted.rule),
@@ -160,7 +161,8 @@ def _image(path: Path, index: int, size: tuple[int, int], wanted: Frozen) -> Man
     bucket = bucket_list(wanted.rule).index(placed.bucket)
     digest = hashlib.sha256(data).hexdigest()
     subset = int(index in wanted.regs)
-    return ManifestImage(path.name, 0, digest, len(data), size, bucket, placed, subset, wanted.repeats, parts)
+    repeats = 0.0 if index in wanted.held_out else wanted.repeats
+    return ManifestImage(path.name, 0, digest, len(data), size, bucket, placed, subset, repeats, parts)
 
 
 BASE_SETS = (

@@ -138,11 +138,12 @@ def test_sampling_can_be_given_up(family) -> None:
 def test_evaluation_does_not_depend_on_the_run(family, freeze) -> None:
     """Fixed noise and timesteps: the same number twice, whatever torch's generator holds."""
     with open_manifest(freeze().manifest) as manifest:
-        first = Evaluation(manifest, family, 3, CPU).loss(torch.no_grad, lambda: True)
+        first = Evaluation(manifest, family, [0, 3, 5], CPU).measure(torch.no_grad, lambda _: True)
         torch.manual_seed(77)
-        assert Evaluation(manifest, family, 3, CPU).loss(torch.no_grad, lambda: True) == first
-        assert first[1] == 3
-        assert Evaluation(manifest, family, 3, CPU).loss(torch.no_grad, lambda: False)[1] == 0
+        assert first
+        assert Evaluation(manifest, family, [0, 3, 5], CPU).measure(torch.no_grad, lambda _: True) == first
+        assert first.images == 3
+        assert Evaluation(manifest, family, [0, 3, 5], CPU).measure(torch.no_grad, lambda _: False) is None
 
 
 def test_sample_pictures_are_as_large_as_their_family_was_made_for(tiny_model, tiny_sdxl) -> None:

@@ -251,11 +251,24 @@ def test_two_signals_in_an_import_raise_nothing_there(make_run, start_worker, tm
     assert run.status() == "stopped"
 
 
-def test_tensorboard_gets_the_numbers(make_run, work) -> None:
-    """S076."""
-    run = make_run("log.trackers=['tensorboard']", "length.steps=2")
+def test_tensorboard_gets_the_numbers(make_run, work, frozen, monkeypatch) -> None:
+    """S076: as TensorBoard itself reads them, losses by band and subset too; a secret reaches no file."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    monkeypatch.setenv("WANDB_API_KEY", "0123456789abcdef-a-secret")
+    data = frozen(held_out=(0, 4))
+    run = make_run("log.trackers=['tensorboard']", "length.steps=2", "evaluate.images=1", frozen=data)
     assert work(run) == 0
-    assert list((run.path / "trackers").rglob("events.out.tfevents*"))
+    (file,) = (run.path / "trackers" / "frieze").glob("events.out.tfevents*")
+    read = EventAccumulator(str(file))
+    read.Reload()
+    steps = {name: [scalar.step for scalar in read.Scalars(name)] for name in read.Tags()["scalars"]}
+    assert steps["loss"] == steps["grad_norm"] == steps["lr/unet"] == [1, 2]
+    bands = {f"validation_loss/band {n}" for n in range(1, 5)}
+    for name in ("evaluation_loss", "validation_loss", "validation_loss/all", *bands):
+        assert steps[name] == [0, 2]
+    files = [file.read_bytes() for file in run.path.rglob("*") if file.is_file()]
+    assert not any(b"a-secret" in content for content in files)
 
 
 def test_long_captions_are_warned_of(make_run, work, events_of, frozen) -> None:

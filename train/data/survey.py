@@ -103,7 +103,7 @@ class CountedManifest:
         subsets = len(manifest.header.subsets)
         images, samples = [0] * subsets, [0.0] * subsets
         buckets = [0] * len(manifest.header.buckets)
-        for part in manifest.parts:
+        for part in (each for each in manifest.parts if not each.is_held_out):
             images[part.subset] += part.rows
             samples[part.subset] += part.rows * part.repeats
             buckets[part.bucket] += part.rows

@@ -17,11 +17,12 @@ from curator.contract.locations import MODEL_HASHES
 from curator.contract.recipe.identity import knobs_of
 from curator.contract.recipe.toml_file import load_recipe, values_of
 from curator.contract.run.events import RunStarted, StateSaved
+from curator.contract.run.trackers import check_trackers
 from curator.contract.text import visible
 from train.checkpoints import Checkpoints
 from train.control import Control
 from train.device import make_accelerator, share_flags, start_trackers
-from train.evaluate import Evaluation
+from train.evaluate import evaluations_of
 from train.families.fingerprint import fingerprint_of
 from train.job import Job, Outputs, Process, TrainingData
 from train.prepare.load import load_latents
@@ -58,6 +59,7 @@ def prepare(run: RunFolder, make_reporter: Callable[[bool], Reporter], signals: 
     """
     info, recipe = run.info(), load_recipe(run.recipe_path)
     process = _process(run, recipe, make_reporter, signals)
+    check_trackers(recipe.log.trackers)
     accelerator, reporter = process.accelerator, process.reporter
     material = survey_material(open_sealed(info), recipe, accelerator.num_processes, reporter)
     manifest, plan = material.manifest, material.plan
@@ -84,7 +86,7 @@ def prepare(run: RunFolder, make_reporter: Callable[[bool], Reporter], signals: 
         _made_at(info),
         _hashes(run, recipe, reporter),
     )
-    _start_trackers(accelerator, recipe, reporter)
+    _start_trackers(process, recipe, run)
     return Job(
         run=run,
         recipe=recipe,
@@ -96,7 +98,7 @@ def prepare(run: RunFolder, make_reporter: Callable[[bool], Reporter], signals: 
         log=StepLog(reporter),
         outputs=Outputs(
             checkpoints=Checkpoints(run, record, model.trained, reporter),
-            evaluation=Evaluation(manifest, model.family, recipe.evaluate.images, accelerator.device),
+            evaluations=evaluations_of(manifest, model.family, recipe, process),
             states=_state_writer(run, identity, reporter),
         ),
         done=state.step if state else 0,
@@ -170,7 +172,8 @@ def _started(plan: TrainingPlan, state: State | None, accelerator: Accelerator) 
     )
 
 
-def _start_trackers(accelerator: Accelerator, recipe: Recipe, reporter: Reporter) -> None:
+def _start_trackers(process: Process, recipe: Recipe, run: RunFolder) -> None:
     if recipe.log.trackers:
-        start_trackers(accelerator, values_of(recipe))
-        reporter.track = lambda numbers, step: accelerator.log(dict(numbers), step=step)
+        accelerator = process.accelerator
+        start_trackers(accelerator, values_of(recipe), run.path)
+        process.reporter.track = lambda numbers, step: accelerator.log(dict(numbers), step=step)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from accelerate import Accelerator
 
+from curator.contract.run.evaluation_check import check_evaluation
 from curator.contract.run.run_length import TrainingPlan, plan_training
 from train.data.batches import BatchReader, Share
 from train.data.feed import Feed
@@ -64,6 +65,7 @@ def survey_material(manifest: Manifest, recipe: Recipe, processes: int, reporter
         UserError: an image is gone or is another one, or no caption has the word that is trained.
     """
     check_word(manifest, recipe)
+    check_evaluation(manifest, recipe.evaluate)
     survey = check_images(manifest, recipe, reporter)
     plan = plan_training(manifest.spans, recipe, processes)
     warn(manifest, survey, recipe, plan.total_steps, reporter)
@@ -92,7 +94,7 @@ def load_trainable(recipe: Recipe, accelerator: Accelerator, reporter: Reporter)
             "nothing to do: the weights come out the same",
         )
     trained = averaged(trained, optimizer)
-    if recipe.ema.decay and reporter.is_main_process:  # the only one that evaluates, samples and saves
+    if recipe.ema.decay:  # on all processes, who evaluate together
         trained = Averaged(trained, recipe.ema)
     return Trainable(family, trained, update, arithmetic)
 

@@ -28,8 +28,8 @@ class CaptionRules(TypedDict):
     text_first: bool
 
 
-class SubsetValues(TypedDict):
-    """A subset as it is kept."""
+class FrozenSubset(TypedDict):
+    """A subset as a manifest has it."""
 
     name: str
     filter: str
@@ -42,10 +42,18 @@ class SubsetValues(TypedDict):
     mask: str
 
 
+class SubsetValues(FrozenSubset):
+    """A subset as it is kept."""
+
+    validation_share: float
+    validation_seed: int
+
+
 class SubsetRow(SubsetValues):
     """A subset and its part of an epoch."""
 
     images: int
+    held_out: int
     samples: float
     share: float
 
@@ -104,6 +112,7 @@ class ManifestRow(TypedDict):
     name: str
     digest: str
     images: int
+    held_out: int
     samples_per_epoch: int
     created_at: str
 
@@ -121,6 +130,7 @@ class FreezeOutlook(TypedDict):
 
     schema: Literal["frieze/freeze-outlook/1"]
     images: int
+    held_out: int
     samples_per_epoch: int
     stands: str | None
     warnings: Sequence[Doubt]
@@ -158,7 +168,7 @@ class ManifestReport(ManifestRow):
     steps_per_epoch: int
     rule: BucketRule
     buckets: Sequence[BucketLoad]
-    subsets: Sequence[SubsetValues]
+    subsets: Sequence[FrozenSubset]
     funnel: Sequence[ImageFunnelStep]
 
 

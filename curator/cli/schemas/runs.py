@@ -32,6 +32,14 @@ class Evaluation(TypedDict):
     loss: float
 
 
+class Validation(Evaluation):
+    """The loss of images held out: in all, from little noise to much, and of each subset."""
+
+    images: int
+    bands: Sequence[float]
+    subset_losses: Mapping[str, float]
+
+
 class Checkpoint(TypedDict):
     """Weights that were written."""
 
@@ -90,6 +98,7 @@ class RunReport(RunRow):
     asked: Sequence[str]
     hint: str | None
     evaluations: Sequence[Evaluation]
+    validations: Sequence[Validation]
     checkpoints: Sequence[Checkpoint]
     samples: Sequence[SampleImage]
     warnings: Sequence[RunWarning]

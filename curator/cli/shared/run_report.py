@@ -30,12 +30,14 @@ def run_lines(summary: RunSummary, view: RunView) -> Iterator[str]:
 
 def _facts(summary: RunSummary, view: RunView) -> dict[str, str]:
     from curator.runs.words import (
+        bands_in_words,
         bytes_in_words,
         evaluation_in_words,
         loss_in_words,
         lr_in_words,
         rate_in_words,
         seconds_in_words,
+        validation_in_words,
     )
 
     failure = f"{view.failure.what} ({view.failure.hint})" if view.failure and summary.failure else ""
@@ -47,6 +49,8 @@ def _facts(summary: RunSummary, view: RunView) -> dict[str, str]:
         "step": f"{view.step}/{total}, epoch {view.epoch}/{view.total_epochs or '?'}",
         "loss": f"{loss_in_words(view.loss)}, smoothed {loss_in_words(view.smoothed_loss)}",
         "fixed noise": evaluation_in_words(view),
+        "validation": validation_in_words(view),
+        "by noise": bands_in_words(view.validations[-1].bands) if view.validations else "",
         "learning rate": lr_in_words(view.lr) if view.lr else "",
         "speed": rate_in_words(view.it_per_s, "it", "it") if view.it_per_s else "",
         "left": seconds_in_words(view.eta_s) if summary.is_alive and view.eta_s is not None else "",
@@ -102,6 +106,16 @@ def run_json(run: RunFolder, summary: RunSummary, view: RunView) -> RunReport:
         "asked": list(view.pending),
         "hint": view.failure.hint if view.failure and view.status == "failed" else None,
         "evaluations": [{"step": step, "loss": loss} for step, loss in view.evaluations],
+        "validations": [
+            {
+                "step": each.step,
+                "loss": each.loss,
+                "images": each.images,
+                "bands": each.bands,
+                "subset_losses": each.subsets,
+            }
+            for each in view.validations
+        ],
         "checkpoints": [
             {
                 "created_at": iso_time(each.at),

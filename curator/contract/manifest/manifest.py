@@ -22,7 +22,7 @@ from curator.contract.manifest.block import DAMAGE, LEAST_ROW_BYTES, ROWS, Block
 from curator.contract.manifest.file import ManifestFile, damaged, open_file
 from curator.contract.manifest.header import ManifestHeader, read_header
 from curator.contract.manifest.signs import FIRST, GAP, MOST, SURROGATES
-from curator.contract.manifest.span_rows import Part, checked_parts, spans_of
+from curator.contract.manifest.span_rows import Part, Rows, checked_parts, spans_of
 
 if TYPE_CHECKING:
     from curator.contract.epoch_plan import Span
@@ -41,6 +41,11 @@ class ManifestImage(NamedTuple):
     subset: int
     repeats: float
     parts: CaptionParts
+
+    @property
+    def is_held_out(self) -> bool:
+        """Whether it is never trained, and kept for validation."""
+        return self.repeats == 0
 
 
 _MOST_PIXELS = 1 << 31  # of one side of an image
@@ -86,7 +91,7 @@ class Manifest:
         return dict(self._file.rows("SELECT name, class FROM tag ORDER BY id", kinds=(str, str)))
 
     def tag_counts(self, subset: int, most: int | None = None) -> list[tuple[str, int]]:
-        """How many images of a subset have each tag in their captions, the most common first."""
+        """How many trained images of a subset have each tag in their captions, the most common first."""
         query = """SELECT name, images FROM subset_tag JOIN tag ON tag.id = tag
             WHERE subset = ? ORDER BY images DESC, tag LIMIT ?"""
         return list(self._file.rows(query, (subset, -1 if most is None else most), (str, int)))
@@ -105,10 +110,21 @@ class Manifest:
 
     @cached_property
     def spans(self) -> tuple[Span, ...]:
-        """Rows that share bucket and repeats: what an epoch is planned by."""
+        """Trained rows that share bucket and repeats: what an epoch is planned by."""
         return spans_of(self.parts)
 
+    @cached_property
+    def held_out(self) -> Rows:
+        """The rows that are held out for validation."""
+        return Rows(part for part in self.parts if part.is_held_out)
+
+    @cached_property
+    def trained(self) -> Rows:
+        """The rows that are trained."""
+        return Rows(part for part in self.parts if not part.is_held_out)
+
     def __len__(self) -> int:
+        """All rows, also those held out."""
         return self._row_count
 
     def image(self, row: int) -> ManifestImage:

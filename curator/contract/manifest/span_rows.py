@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable
-from itertools import groupby
+from itertools import accumulate, groupby
 from typing import Any, NamedTuple
 
 from curator.contract.epoch_plan import Span
@@ -12,13 +13,38 @@ MOST_REPEATS = 1_000_000.0
 
 
 class Part(NamedTuple):
-    """Rows `first_row` .. `first_row + rows - 1`: one bucket, one repeat count, one subset, in order of their paths."""
+    """Rows `first_row` .. `first_row + rows - 1`: one bucket, one repeat count, one subset, in order of their paths.
+
+    Rows with repeats of 0 are held out for validation.
+    """
 
     first_row: int
     rows: int
     bucket: int
     repeats: float
     subset: int
+
+    @property
+    def is_held_out(self) -> bool:
+        return self.repeats == 0
+
+
+class Rows:
+    """The rows of some parts: as many as `len`, the n-th by index."""
+
+    def __init__(self, parts: Iterable[Part]) -> None:
+        self._parts = tuple(parts)
+        self._ends = tuple(accumulate(part.rows for part in self._parts))
+
+    def __len__(self) -> int:
+        return self._ends[-1] if self._ends else 0
+
+    def __getitem__(self, index: int) -> int:
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        which = bisect_right(self._ends, index)
+        part = self._parts[which]
+        return part.first_row + part.rows - (self._ends[which] - index)
 
 
 def checked_parts(
@@ -85,9 +111,10 @@ class PartGatherer:
 
 
 def spans_of(parts: Iterable[Part]) -> tuple[Span, ...]:
-    """Parts of one bucket and repeat count taken together: what an epoch is planned by."""
+    """Trained parts of one bucket and repeat count taken together: what an epoch is planned by."""
+    trained = (part for part in parts if not part.is_held_out)
     spans: list[Span] = []
-    for (bucket, repeats), some in groupby(parts, key=lambda part: (part.bucket, part.repeats)):
+    for (bucket, repeats), some in groupby(trained, key=lambda part: (part.bucket, part.repeats)):
         own = list(some)
         spans.append(Span(bucket, repeats, own[0].first_row, sum(part.rows for part in own)))
     return tuple(spans)

@@ -42,7 +42,7 @@ CREATE TABLE block (
     id INTEGER PRIMARY KEY, numbers BLOB NOT NULL, sha256 BLOB NOT NULL, paths BLOB NOT NULL, tags BLOB NOT NULL,
     texts BLOB NOT NULL);
 CREATE VIEW span AS SELECT min(first_row) AS first_row, bucket, repeats, sum(rows) AS rows
-    FROM part GROUP BY bucket, repeats;
+    FROM part WHERE repeats > 0 GROUP BY bucket, repeats;
 """
 _PRAGMAS = (
     "PRAGMA page_size=32768; PRAGMA journal_mode=MEMORY; PRAGMA synchronous=OFF;"  # seven blocks a page
@@ -213,7 +213,8 @@ class _Packing:
         parts, placement, path = image.parts, image.placement, fsencode(image.path)
         self._gatherer.add(image.bucket, float(image.repeats), image.subset, (image.root, path))
         tags = "".join(self._signs[tag] for tag in (*parts.head, *parts.middle, *parts.tail))
-        self._counts.setdefault(image.subset, Counter()).update(set(tags))
+        if image.repeats:  # others are held out
+            self._counts.setdefault(image.subset, Counter()).update(set(tags))
         return PackedRow(
             image.root,
             len(parts.head),

@@ -132,7 +132,9 @@ _IDLE = (
     ),
     _Idle(("sample.negative",), lambda r: r.sample.cfg <= 1, "raise sample.cfg above 1, or leave it out"),
     _Idle(
-        ("evaluate.every_steps",), lambda r: r.evaluate.images == 0, "set evaluate.images, or leave it out"
+        ("evaluate.every_steps", "evaluate.every_epochs"),
+        lambda r: r.evaluate.images == 0 and r.evaluate.validation_images == 0,
+        "set evaluate.images or evaluate.validation_images, or leave it out",
     ),
     _Idle(
         ("save.keep_last",),

@@ -183,8 +183,17 @@ class SamplePictures:
 class Evaluate:
     """Loss on fixed images, noise and timesteps, before, during and after: comparable where training loss is not."""
 
-    images: int = knob(0, "images of the manifest, evenly spread; 0: off", unit="images", low=0)
+    images: int = knob(0, "trained images, evenly spread; 0: none", unit="images", low=0)
+    validation_images: int = knob(
+        200,
+        "images held out of training, evenly spread, where the manifest has any; 0: none",
+        unit="images",
+        low=0,
+    )
     every_steps: int = knob(0, "measure every so many steps; 0: at start and end only", unit="steps", low=0)
+    every_epochs: int = knob(
+        0, "measure after every so many epochs; 0: at start and end only", unit="epochs", low=0
+    )
 
 
 @dataclass(frozen=True)
@@ -207,7 +216,9 @@ class Loader:
 class Log:
     """Where numbers go beside events.jsonl."""
 
-    trackers: tuple[str, ...] = knob((), "trackers, written below the run folder", choices=("tensorboard",))
+    trackers: tuple[str, ...] = knob(
+        (), "trackers, written below the run folder; wandb offline", choices=("tensorboard", "wandb")
+    )
 
 
 @dataclass(frozen=True)

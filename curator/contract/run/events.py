@@ -7,7 +7,7 @@ since 1970; steps count from 1; paths are relative to the run folder.
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
 from curator.contract.errors import UserError
@@ -72,13 +72,20 @@ class StepDone:
 
 @dataclass(frozen=True)
 class Evaluated:
-    """Loss on fixed images, noise and timesteps after `step` steps."""
+    """Loss on fixed images, noise and timesteps after `step` steps: of trained images, or of those `held_out`.
+
+    `bands` are the means of four equal parts of the timesteps, the one with the least noise first; `subsets` those of
+    each subset's images.
+    """
 
     kind: ClassVar[str] = "evaluated"
     at: float
     step: int
     loss: float
     images: int
+    held_out: bool = False
+    bands: tuple[float, ...] = ()
+    subsets: dict[str, float] = field(default_factory=dict[str, float])
 
 
 @dataclass(frozen=True)
@@ -227,6 +234,9 @@ def _event(kind: type[Event], about: dict[str, Any]) -> Event:
     for name in ("loss", "grad_norm"):
         if name in about and about[name] is None:
             about[name] = math.nan
-    if isinstance(about.get("lr"), dict):
-        about["lr"] = {name: math.nan if value is None else value for name, value in about["lr"].items()}
+    for name in ("lr", "subsets"):
+        if isinstance(about.get(name), dict):
+            about[name] = {key: math.nan if value is None else value for key, value in about[name].items()}
+    if isinstance(about.get("bands"), list):
+        about["bands"] = [math.nan if value is None else value for value in about["bands"]]
     return checked(kind, about, passes_over=True)  # a later version may say more; that is no mistake

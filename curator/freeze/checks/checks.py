@@ -23,6 +23,7 @@ from curator.freeze.checks.captions import (
 )
 from curator.freeze.checks.files import lost_files, masks, unnamed_faces
 from curator.freeze.checks.finding import Finding, PictureFilters
+from curator.freeze.checks.held_out import held_out
 from curator.freeze.members import NO_SIZE, SURPLUS, Members
 from curator.index.changes.changes import id_array
 from curator.index.sets.bitmaps import of_array, of_mask
@@ -55,6 +56,7 @@ def check(reader: FreezeReader, spec: FreezeSpec, members: Members, preview: Fre
         *_nothing_to_freeze(preview),
         *_subsets(filters, preview),
         *_regularisation(filters),
+        *held_out(filters),
         *_fractions(filters, preview),
         *lost_files(filters),
         *empty_captions(filters),
@@ -102,10 +104,11 @@ def _subsets(filters: PictureFilters, preview: FreezePreview) -> Iterator[Findin
             yield Finding("warn", f"{where} has no images", "widen its filter, or remove it")
         elif subset.is_reg and not share.images:
             continue  # said of regularisation as a whole
-        elif not share.samples:
-            show = "shows" if len(own) == 1 else "show"
-            what = f"{where}: {counted(len(own))} x {subset.repeats:g} {show} nothing in an epoch"
-            yield Finding("warn", what, "raise its repeats", filters.members_of(number).named())
+        elif not share.samples and (trained := members.trained_of(number)):
+            show = "shows" if len(trained) == 1 else "show"
+            what = f"{where}: {counted(len(trained))} x {subset.repeats:g} {show} nothing in an epoch"
+            named = filters.among(filters.members_of(number), trained, "")
+            yield Finding("warn", what, "raise its repeats", named)
         if overlap:
             they = counted(overlap, "image already belongs", "images already belong")
             what = f"{where}: {they} to an earlier subset, which keeps {'it' if overlap == 1 else 'them'}"

@@ -49,7 +49,10 @@ class SmallTable:
 
 
 ALIASES_CHANGE_COUNTER = "alias generation"
-_SUBSET = ("name", "position", "filter", "repeats", "loss_weight", "flip", "is_reg", "crop", "mask")
+_SUBSET = (
+    "name", "position", "filter", "repeats", "loss_weight", "flip", "is_reg", "crop", "mask",
+    "validation_share", "validation_seed",
+)  # fmt: skip
 TABLES = {
     "subset": SmallTable("id", {**dict.fromkeys(_SUBSET, _PLAIN), "rules": _JSON}, name="name"),
     "saved_filter": SmallTable("name", {"filter": _PLAIN}),

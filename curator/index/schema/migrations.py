@@ -207,6 +207,12 @@ def _keys_of_tags(db: sqlite_utils.Database) -> None:
     db.execute("DELETE FROM fingerprint WHERE value IS NULL")
 
 
+def _validation_share(db: sqlite_utils.Database) -> None:
+    """What a subset holds out for validation (`small_tables.py`)."""
+    db.execute("ALTER TABLE subset ADD COLUMN validation_share REAL NOT NULL DEFAULT 0")
+    db.execute("ALTER TABLE subset ADD COLUMN validation_seed INTEGER NOT NULL DEFAULT 0")
+
+
 STEPS: tuple[Callable[[sqlite_utils.Database], None], ...] = (
     _first_tables,
     _posts_picks_and_rule_tags,
@@ -220,4 +226,5 @@ STEPS: tuple[Callable[[sqlite_utils.Database], None], ...] = (
     _edits_of_records,
     _spans_of_edits,
     _keys_of_tags,
+    _validation_share,
 )

@@ -16,7 +16,10 @@ if TYPE_CHECKING:  # who only names a subset loads none of it
 
 @dataclass(frozen=True)
 class Subset:
-    """One concept of the training: the images of a filter, how often they come, and how their captions vary."""
+    """One concept of the training: the images of a filter, how often they come, and how their captions vary.
+
+    `validation_share` of its images (0 to 1) are held out for validation; `validation_seed` draws other ones.
+    """
 
     name: str
     filter: str
@@ -27,3 +30,5 @@ class Subset:
     is_reg: bool = False
     crop: CropMode = "center"
     mask: MaskMode = "none"
+    validation_share: float = 0.0
+    validation_seed: int = 0

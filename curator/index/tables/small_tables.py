@@ -76,6 +76,18 @@ def _check(subset: Subset) -> None:
     for what, number in (("repeats", subset.repeats), ("loss weight", subset.loss_weight)):
         if not 0 <= number <= _MOST:
             raise UserError(f"subset {subset.name}: {what} is {number:g}", "give 0 or more, such as 1.5")
+    if not 0 <= subset.validation_share < 1:
+        raise UserError(
+            f"subset {subset.name}: validation share is {subset.validation_share:g}",
+            "give a share from 0 to below 1, such as 0.05",
+        )
+    if subset.validation_share and subset.is_reg:
+        raise UserError(
+            f"subset {subset.name}: regularisation images are not held out for validation",
+            "set its validation share to 0, or let it be no regularisation",
+        )
+    if not abs(subset.validation_seed) < 1 << 63:
+        raise UserError(f"subset {subset.name}: the validation seed is too large", "give one below 2^63")
     if visible(subset.rules.trigger) != subset.rules.trigger:
         trigger = visible(subset.rules.trigger)
         raise UserError(f"subset {subset.name}: the trigger is '{trigger}'", "give printable letters")

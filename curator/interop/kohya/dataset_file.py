@@ -174,7 +174,8 @@ def _subset(levels: _Levels, place: str, seen: set[str], found: _Found) -> None:
         visible(folder.name), folder, len(pictures), float(repeats), levels.get("class_tokens") or "",
         bool(levels.get("is_reg")), flip=bool(levels.get("flip_aug")), rules=replace(rules, text_first=bool(rows)),
         crop=_crop(levels, place, found), mask="alpha" if levels.get("alpha_mask") else "none", rows=rows,
-        area_over=over,
+        area_over=over, validation_seed=levels.get("validation_seed") or 0,
+        validation_share=0.0 if levels.get("is_reg") else float(levels.get("validation_split")),  # as with kohya
     )  # fmt: skip
     found.subsets.append(planned)
     if rows is None:
@@ -279,6 +280,10 @@ def _take_rule(dataset: Mapping[str, Any], general: Mapping[str, Any], where: st
     if not 0 <= split < 1:
         raise UserError(
             f"{where}.validation_split is {split:g}", "give a share from 0 to below 1: 1 trains nothing"
+        )
+    if split:
+        found.note(
+            f"{where}.validation_split: an image's content says if it is held out, so others are than in kohya"
         )
     least, most, step, no_upscale = (
         nearest_value(f"{name}", dataset, general)

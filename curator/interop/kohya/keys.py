@@ -72,7 +72,7 @@ KEYS: dict[str, Key] = {
     "custom_attributes": Key(_ASCEND, (dict,)),
 }
 NOT_CARRIED = (
-    "network_multiplier", "validation_split", "validation_seed", "conditioning_data_dir", "cache_info", "color_aug",
+    "network_multiplier", "conditioning_data_dir", "cache_info", "color_aug",
     "custom_attributes",
 )  # fmt: skip
 

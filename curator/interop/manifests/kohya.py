@@ -37,6 +37,8 @@ def write_kohya_folders(
         for name in names:
             (home / name).mkdir()
         for row, image in enumerate(walked(manifest, progress)):
+            if image.is_held_out:
+                continue
             target = home / names[image.subset] / placed_name(row, image)
             place(manifest, image, target, copy=copy)
             target.with_suffix(".txt").write_text(
@@ -70,6 +72,8 @@ def _write_metadata(manifest: Manifest, places: Sequence[Path], progress: Progre
         begun = [False] * len(files)
         rules, moves = _rules_of(manifest)
         for image in walked(manifest, progress):
+            if image.is_held_out:
+                continue
             file = files[image.subset]
             entry = {
                 "tags": _caption(with_escaped_tags(image.parts, rules[image.subset]), moves[image.subset]),
@@ -103,7 +107,7 @@ def _caption(parts: CaptionParts, moves: bool) -> str:
 
 
 def _write_dataset(manifest: Manifest, home: Path, tables: Sequence[str]) -> list[str]:
-    rule, notes = manifest.header.rule, list[str]()
+    rule, notes = manifest.header.rule, _left_out(manifest)
     lines = [
         "[[datasets]]",
         f"resolution = [{rule.width}, {rule.height}]",
@@ -144,6 +148,11 @@ def _subset_lines(subset: ManifestSubset) -> list[str]:
     if rules.warmup_steps:
         values |= {"token_warmup_min": rules.warmup_tags, "token_warmup_step": rules.warmup_steps}
     return [f"{name} = {_text(value)}" for name, value in values.items() if value not in ("", 0.0, False)]
+
+
+def _left_out(manifest: Manifest) -> list[str]:
+    count = len(manifest.held_out)
+    return [f"{count:,} images held out for validation are left out: kohya draws its own"] if count else []
 
 
 def _lost(subset: ManifestSubset) -> list[str]:

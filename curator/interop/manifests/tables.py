@@ -5,9 +5,10 @@ from __future__ import annotations
 import importlib
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from curator.contract.caption.captions import SEPARATOR, CaptionParts
 from curator.contract.errors import UserError
@@ -24,21 +25,25 @@ _ROWS = 5000
 def write_imagefolder(
     manifest: Manifest, folder: Path, *, copy: bool, progress: Progress | None = None, replace: bool = False
 ) -> None:
-    """`images/` with links or copies, and `metadata.jsonl` with the words."""
-    with (
-        export_folder(folder, replace=replace) as home,
-        (home / "metadata.jsonl").open("w", encoding="utf-8") as file,
-    ):
-        (home / "images").mkdir()
+    """`images/` with links or copies, and `metadata.jsonl` with the words.
+
+    Where images are held out, both stand in `train/` and in `validation/`, the splits as Hugging Face reads them.
+    """
+    splits = ("train", "validation") if manifest.held_out else ("", "")
+    with export_folder(folder, replace=replace) as home, ExitStack() as stack:
+        files: dict[str, TextIO] = {}
+        for split in dict.fromkeys(splits):
+            (home / split / "images").mkdir(parents=True)
+            files[split] = stack.enter_context((home / split / "metadata.jsonl").open("w", encoding="utf-8"))
         for row, image in enumerate(walked(manifest, progress)):
-            name = placed_name(row, image)
-            place(manifest, image, home / "images" / name, copy=copy)
+            name, split = placed_name(row, image), splits[image.is_held_out]
+            place(manifest, image, home / split / "images" / name, copy=copy)
             entry = {
                 "file_name": f"images/{name}",
                 "text": whole_caption(image.parts),
                 "tags": _tags(image.parts),
             }
-            file.write(json.dumps({**entry, "caption": image.parts.text}) + "\n")
+            files[split].write(json.dumps({**entry, "caption": image.parts.text}) + "\n")
 
 
 def write_parquet(manifest: Manifest, path: Path, progress: Progress | None = None) -> None:

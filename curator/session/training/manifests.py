@@ -131,7 +131,8 @@ class Manifests:
         if copy and format not in ("kohya-toml", "imagefolder"):
             raise UserError(f"--copy means nothing for {format}", "no images are brought together")
         with open_manifest(manifest) as opened:
-            return len(opened), _exported(opened, target, format, progress, copy=copy, replace=replace)
+            count = len(opened.trained if format in ("kohya-toml", "kohya-json") else opened)
+            return count, _exported(opened, target, format, progress, copy=copy, replace=replace)
 
     def bring_in(self, source: Path, name: str, *, replace: bool = False) -> str:
         """Make an exported manifest (its JSON lines, or the folder they are in) again; gives its digest.

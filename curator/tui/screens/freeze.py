@@ -84,7 +84,7 @@ class FreezeScreen(Screen):
         frozen = cast("FrozenManifest", message.result)
         self.post_message(StatusChanged(""))
         self.notify(
-            f"{counted(frozen.images)}, {counted(frozen.samples_per_epoch, 'sample')} an epoch,"
+            f"{counted(frozen.images)}, {counted(frozen.samples_per_epoch, 'sample')} an epoch{_apart(frozen)},"
             f" digest {frozen.digest[:16]}",
             title=f"Frozen: {frozen.name}",
             markup=False,
@@ -173,6 +173,10 @@ class FreezeScreen(Screen):
 
 def _finding_line(finding: Finding) -> Text:
     return Text(f" {finding.level.upper():<5}", "bold").append(visible(finding.what), "not bold")
+
+
+def _apart(frozen: FrozenManifest) -> str:
+    return f", {counted(frozen.held_out)} held out for validation" if frozen.held_out else ""
 
 
 def _manifest_line(manifest: FrozenManifest, width: int) -> Text:

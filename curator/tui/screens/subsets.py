@@ -298,6 +298,8 @@ def _epoch_line(shown: FreezePreview, before: FreezePreview, rule: BucketRule, b
     if change:
         line.append(f" ({change:+,})", "bold")
     line.append(f", {counted(shown.samples_per_epoch, 'sample')} of {counted(shown.images)}")
+    if shown.held_out:
+        line.append(f", {shown.held_out:,} held out")
     sizes = f"{rule.width}x{rule.height}, sides {rule.min_side} to {rule.max_side} by {rule.step}"
     line.append(f"\n buckets: {sizes}{'' if rule.upscale else ', never enlarged'}; ")
     return line.append(_LEFTOVERS_SAID[batch.leftovers])

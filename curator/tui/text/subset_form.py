@@ -57,6 +57,18 @@ def subset_lines(subset: Subset) -> list[FormLine]:
             subset.mask,
             f"where the loss counts: {', '.join(MASK_MODES)} (NAME-mask.png beside the image)",
         ),
+        FormLine(
+            "validation_share",
+            "validation share",
+            in_text(subset.validation_share),
+            "share of its images held out of training, for validation: 0.05 is about one of 20",
+        ),
+        FormLine(
+            "validation_seed",
+            "validation seed",
+            str(subset.validation_seed),
+            "another number holds out other images",
+        ),
     ]
 
 
@@ -82,6 +94,8 @@ def subset_typed(values: Mapping[str, str], before: Subset) -> Subset:
         flip=yes_or_no(values, "flip", "flip"),
         crop=cast("CropMode", _one_of(values, "crop", CROP_MODES)),
         mask=cast("MaskMode", _one_of(values, "mask", MASK_MODES)),
+        validation_share=number_of(values, "validation_share", "validation share"),
+        validation_seed=whole_number_of(values, "validation_seed", "validation seed"),
     )
 
 
@@ -93,6 +107,7 @@ def subset_summary(subset: Subset) -> str:
         *(["flip"] if subset.flip else []),
         *([f"{subset.crop} crop"] if subset.crop != "center" else []),
         *([f"{subset.mask} mask"] if subset.mask != "none" else []),
+        *([f"{in_text(subset.validation_share)} held out"] if subset.validation_share else []),
         *([f"loss x {subset.loss_weight:g}"] if subset.loss_weight != 1 else []),
         *([f"trigger {rules.trigger}"] if rules.trigger else []),
         *(["shuffle"] if rules.shuffle else []),
