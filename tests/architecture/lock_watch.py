@@ -82,7 +82,7 @@ def work(folder: Path) -> None:
     with Session.create(home) as session, Session.open(home):
         frieze("scan", pictures, "--collection", home)
         os.chdir(home)
-        frieze("import", folder / "posts.db")
+        frieze("import", folder / "posts.db", "--yes")
         frieze("tag", "add", "fox", "seen", "--yes")
         frieze("subset", "add", "all", "fox OR wolf")
         frieze("freeze", "first", "--resolution", 128, "--min", 64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections import namedtuple
 from pathlib import Path
@@ -136,13 +137,26 @@ def test_a_single_file_that_is_not_trained_is_named(tmp_path: Path, tensor, foun
         load_family(str(path))
 
 
-def test_pickles_with_code_are_not_obeyed(tmp_path: Path) -> None:
-    """S070: `weights_only` alone."""
-    path = tmp_path / "model.ckpt"
-    torch.save({"state_dict": {"cond_stage_model.transformer.x": Path("/")}}, path)
+class Hostile:
+    """Pickled as a call of the shell."""
+
+    def __init__(self, trace: Path) -> None:
+        self.trace = trace
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.system, (f"touch {self.trace}",)
+
+
+@pytest.mark.parametrize("is_hostile", [False, True])
+def test_pickles_with_code_are_not_obeyed(tmp_path: Path, is_hostile: bool) -> None:
+    """S070: `weights_only` alone; said of what torch does not know, and of modules that it blocks."""
+    path, trace = tmp_path / "model.ckpt", tmp_path / "trace"
+    stranger = Hostile(trace) if is_hostile else Path("/")
+    torch.save({"state_dict": {"cond_stage_model.transformer.x": stranger}}, path)
     with pytest.raises(UserError, match="would run code when it is opened") as refused:
         load_family(str(path))
     assert "weights_only" not in str(refused.value)
+    assert not trace.exists()
     path.write_bytes(b"no pickle at all")
     with pytest.raises(UserError, match="neither safetensors nor a PyTorch checkpoint"):
         load_family(str(path))

@@ -13,8 +13,11 @@ from train.families.clip_text import PLAIN_TEXT
 from train.families.load import config_of
 from train.families.rows import FAMILIES, FamilyRow
 from train.models.empty import empty_text_encoder, empty_unet, empty_vae
+from train.models.vae_file import refuse_foreign_vae
 
 if TYPE_CHECKING:
+    from diffusers import AutoencoderKL
+
     from curator.contract.recipe.recipe import Model
     from train.families.family import Family
 
@@ -45,9 +48,20 @@ def _empty(row: FamilyRow, config: Path, model: Model) -> Family:
         row.name,
         model.path,
         empty_unet(config),
-        empty_vae(config if (config / "vae").is_dir() else row.config),
+        _vae(row, config, model.vae),
         tuple(empty_text_encoder(config, part) for part in row.text),
         tuple(part.shipped_tokenizer() for part in row.text),
         read_json(row.config / "scheduler" / "scheduler_config.json"),
     )
     return row.make(parts, chosen=Chosen("epsilon", False), clip_skip=model.clip_skip, text=PLAIN_TEXT)
+
+
+def _vae(row: FamilyRow, config: Path, other: str) -> AutoencoderKL:
+    """The model's own, or the other one that a recipe names; of a single file or of the hub by the family's sizes."""
+    place = Path(other).expanduser() if other else config
+    inner = next((each for each in (place / "vae", place) if (each / "config.json").is_file()), None)
+    if inner is None or (not other and inner == place):
+        return empty_vae(row.config)
+    vae = empty_vae(inner, "")
+    refuse_foreign_vae(vae, str(place))
+    return vae

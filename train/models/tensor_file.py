@@ -18,7 +18,9 @@ from curator.contract.base_model.safetensors_header import read_header
 from curator.contract.errors import UserError
 from curator.contract.text import visible
 
-_CODE = re.compile(r"Unsupported (?:global: GLOBAL|class) (\S+)")
+_CODE = re.compile(
+    r"[Uu]nsupported (?:global: GLOBAL|GLOBAL|class) (\S+)"
+)  # of modules torch blocks, the second
 _INERT = (  # what the trainer of the first checkpoints left in them beside weights; read as nothing, never run
     "pytorch_lightning.callbacks.model_checkpoint.ModelCheckpoint",
     "pytorch_lightning.callbacks.lr_monitor.LearningRateMonitor",

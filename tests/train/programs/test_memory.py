@@ -55,7 +55,7 @@ def test_it_is_what_a_run_holds(make_run, request, case: str) -> None:
     run = make_run(f"model.path={request.getfixturevalue(model)}", *sets)
     told = memory_of(load_recipe(run.recipe_path), print)
     job = prepare(run, lambda _: Reporter(EventLog(run.events_path)), StopSignals())
-    job.stepper.take(next(iter(job.data.reader.batches(0, 1))))
+    job.stepper.take(next(job.data.feed.batches(0, 1)))
     live, trained = job.stepper.family, job.stepper.trained
     held = {
         "unet_bytes": bytes_of(tensors_of(live.unet)),
@@ -132,3 +132,14 @@ def test_the_command_tells_it(freeze, tiny_model: Path, capsys) -> None:
     ):
         assert f"{name} {told[part + '_bytes'] / 2**20:,.1f} MiB" in said
     assert f"{told['average_bytes'] / 2**20:,.1f} MiB of the CPU's memory for the average" in said
+
+
+def test_a_vae_of_other_latents_is_refused(tiny_model: Path, tmp_path: Path) -> None:
+    """Told by its configuration, before any weight is read."""
+    other, recipe = tmp_path / "vae", tmp_path / "r.toml"
+    other.mkdir()
+    about = json.loads((tiny_model / "vae" / "config.json").read_text())
+    (other / "config.json").write_text(json.dumps(about | {"latent_channels": 16}))
+    recipe.write_text("")
+    with pytest.raises(UserError, match="latents of 16 channels"):
+        memory_of(load_recipe(recipe, [f"model.path={tiny_model}", f"model.vae={other}"]), print)
