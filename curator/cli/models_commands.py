@@ -117,8 +117,11 @@ def fetch(
         put_json(report)
         return
     new = [each for each in files if each.is_new]
-    size = f", {sum(each.bytes for each in new) / 1e6:,.1f} MB" if new else ""
-    tell(f"{found.name}: {counted(len(new), 'file')} fetched{size}; all of {len(files)} are right")
+    if new:
+        size_mb = sum(each.bytes for each in new) / 1e6
+        tell(f"{found.name}: {counted(len(new), 'file')} fetched, {size_mb:,.1f} MB")
+    else:
+        tell(f"{found.name}: nothing is missing; {counted(len(files), 'file')} checked")
 
 
 def _ask_about_licence(model: ZooModel, yes: bool) -> None:

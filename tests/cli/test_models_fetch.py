@@ -126,7 +126,10 @@ def test_the_licence_is_told_and_must_be_taken(models: Fetching, hub: FakeHub) -
     assert (done.returncode, "licence of small: apache-2.0" in done.stderr) == (2, True)
     assert "add --yes" in done.stderr
     assert not hub.requests
-    assert "apache-2.0" in models("fetch", "small", "--yes").stderr
+    done = models("fetch", "small", "--yes")
+    assert "apache-2.0" in done.stderr
+    assert done.stdout == "small: 2 files fetched, 25.6 MB\n"
+    assert models("fetch", "small").stdout == "small: nothing is missing; 2 files checked\n"
 
 
 def test_a_connection_that_drops_is_taken_up_again(models: Fetching, hub: FakeHub) -> None:
