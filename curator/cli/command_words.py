@@ -40,6 +40,7 @@ COMMANDS = {
     "export": Command("export_command", "Write the collection for other programs."),
     "recipe": Command("recipe_commands", "List, show and check recipes; list their keys."),
     "adapter": Command("adapter_commands", "Tell what an adapter would hold before it is trained."),
+    "model": Command("model_commands", "Merge, mend, inspect and compare model files."),
     "models": Command("models_commands", "List and show models that tag, score or caption images."),
     "train": Command("train_command", "Train on a manifest, or resume a run."),
     "runs": Command("runs_commands", "List, follow and control runs."),

@@ -31,8 +31,17 @@ def answer_of(program: Sequence[str], recipe: Recipe, doing: str) -> Any:
     Raises:
         UserError: the program refuses the recipe, or breaks.
     """
+    return answer_to(program, dump_recipe(recipe), doing)
+
+
+def answer_to(program: Sequence[str], given: str, doing: str) -> Any:
+    """What `python PROGRAM` says, from JSON, with `given` on its standard input.
+
+    Raises:
+        UserError: what the program refuses, or that it broke.
+    """
     said: list[str] = []
-    code, complaints = _run(program, dump_recipe(recipe), said.append)
+    code, complaints = _run(program, given, said.append)
     if code:
         raise _failure(code, complaints, doing, _REPORT)
     return json.loads("".join(said))

@@ -115,6 +115,7 @@ LINES: list[tuple[str, int]] = [
     ("adapter plan sd15-lora --family sd1", 0),
     ("sample --prompts prompts.txt --plan", 0),
     ("sample --model base --prompts prompts.txt --out rendered", 0),
+    ("model blocks sd1", 0),
     ("models list", 0),
     ("models show wd-swinv2-v3", 0),
     ("train set --recipe tiny-demo --model model --dry-run", 0),
@@ -253,7 +254,9 @@ def check(output: Output, text: str) -> None:
     if output.form == "events":
         assert all("kind" in json.loads(line) for line in text.splitlines())
         return
-    wanted: Any = {"number": int, "list of numbers": list[int]}.get(output.form)
+    wanted: Any = {"number": int, "list of numbers": list[int], "map of texts": dict[str, str]}.get(
+        output.form
+    )
     if wanted is None:
         item = strict(output.shape)
         wanted = {"list": list[item], "map": dict[str, item]}.get(output.form, item)

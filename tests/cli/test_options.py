@@ -83,6 +83,7 @@ TABLE = {
     "recipe check": "",
     "recipe fields": "",
     "adapter plan": "",
+    "model blocks": "",
     "models list": "",
     "models show": "",
     "demo": "",

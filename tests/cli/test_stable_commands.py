@@ -108,6 +108,7 @@ STABLE: list[tuple[str, str]] = [
     ("recipe check sd15-lora --set length.steps=9 --json", "recipe doubts"),
     ("recipe lr sd15-lora --set schedule.warmup_steps=2 --steps 4 --json", "step unet text"),
     ("recipe fields --json", "key type default help section needs"),
+    ("model blocks sd1 --json", "model.diffusion_model.out.2.weight"),
     ("models list --json", "name kind licence missing"),
     ("models show wd-swinv2-v3 --json", "name kind thresholds folder"),
     ("sample --prompts prompts.txt --plan --json", "prompt negative_prompt width height seed scale steps sampler"),

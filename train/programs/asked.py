@@ -1,4 +1,4 @@
-"""Programs that answer in JSON on a recipe, complete TOML on standard input."""
+"""Programs that answer in JSON, most on a recipe: complete TOML on standard input."""
 
 from __future__ import annotations
 
@@ -18,9 +18,14 @@ if TYPE_CHECKING:
 
 
 def answer(work: Callable[[Recipe], object]) -> int:
+    """The exit code, once `work` on the recipe is told."""
+    return told(lambda: work(recipe_of(sys.stdin.buffer.read())))
+
+
+def told(work: Callable[[], object]) -> int:
     """The exit code: 0 told, 2 a mistake a user can mend, in two lines on standard error."""
     try:
-        sys.stdout.write(to_json(work(recipe_of(sys.stdin.buffer.read()))) + "\n")
+        sys.stdout.write(to_json(work()) + "\n")
     except UserError as error:
         sys.stderr.write(f"{error.what}\n{error.hint}\n")
         return 2

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 from curator.cli.schemas import collection, edits, images, models, runs, training
 
-Form = Literal["object", "list", "map", "number", "list of numbers", "events"]
+Form = Literal["object", "list", "map", "map of texts", "number", "list of numbers", "events"]
 
 
 class Output(NamedTuple):
@@ -90,6 +90,7 @@ OUTPUTS: dict[str, tuple[Output, ...]] = {
     "recipe fields": (_list(training.KeyRow),),
     "adapter plan": (Output(training.AdapterPlan),),
     "sample": (Output(training.RenderReport), _list(training.PlannedSample, "--plan")),
+    "model blocks": (Output(None, "map of texts"),),
     "models list": (_list(models.ModelRow),),
     "models show": (Output(models.ModelReport),),
     "train": (
