@@ -1,14 +1,23 @@
-"""Work on model files: asked of the trainer's own programs."""
+"""Work on model files, asked of the trainer's own programs."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
 from curator.contract.base_model.family import FAMILIES
 from curator.contract.errors import UserError, did_you_mean
+from curator.contract.merging.recipe import CONVENTIONS, MergeRecipe, write_merge
 from curator.contract.text import visible
 from curator.runs.launch import check_installed
-from curator.runs.trainer_programs import answer_to
+from curator.runs.trainer_programs import answer_to, run_program
 
-CONVENTIONS = ("supermerger", "mecha")
+if TYPE_CHECKING:
+    from curator.contract.progress import Progress
+
+_AGAIN = "nothing was written; ask again"
+_MEGABYTE = 1_000_000
 
 
 def blocks(family: str, convention: str) -> dict[str, str]:
@@ -22,3 +31,30 @@ def blocks(family: str, convention: str) -> dict[str, str]:
             raise UserError(f"no {what} is called '{visible(name)}'", did_you_mean(name, known))
     check_installed()
     return answer_to(("-m", "train.programs.model_blocks", family, convention), "", "the table of blocks")
+
+
+def merge(
+    recipe: MergeRecipe, out: Path, progress: Progress, *, replaces: bool, is_dry: bool
+) -> dict[str, Any]:
+    """Merge models into `out`, or only check that; what was done.
+
+    Raises:
+        UserError: training is not installed, the models do not go together, or the result cannot be written.
+    """
+    words = [*(["--replace"] if replaces else ()), *(["--dry-run"] if is_dry else ())]
+    program = ("-m", "train.programs.merge_models", *words, "--", str(out))
+    return _report_of(program, progress, "the merge", write_merge(recipe))
+
+
+def _report_of(program: Sequence[str], progress: Progress, doing: str, given: str = "") -> dict[str, Any]:
+    """The report of a program that tells how many bytes of its result are made; `progress` hears of megabytes."""
+    check_installed()
+    reports: list[dict[str, Any]] = []
+
+    def told(at: dict[str, Any]) -> None:
+        progress(at["done"] // _MEGABYTE, at["total"] // _MEGABYTE)
+        if "report" in at:
+            reports.append(at["report"])
+
+    run_program(program, told, given, doing=doing, hint=_AGAIN)
+    return reports[-1]

@@ -47,10 +47,17 @@ def answer_to(program: Sequence[str], given: str, doing: str) -> Any:
     return json.loads("".join(said))
 
 
-def run_program(program: Sequence[str], told: Callable[[dict[str, Any]], None], given: str = "") -> None:
-    """Run `python PROGRAM`, which makes images, with `given` on its standard input.
+def run_program(
+    program: Sequence[str],
+    told: Callable[[dict[str, Any]], None],
+    given: str = "",
+    *,
+    doing: str = "making images",
+    hint: str = _GO_ON,
+) -> None:
+    """Run `python PROGRAM`, which tells how far it is, with `given` on its standard input.
 
-    `told` hears each line that says how far it is.
+    `told` hears each line that says so. `doing` names its work where that breaks, and `hint` what to do then.
 
     Raises:
         UserError: what the program refuses, or that it broke.
@@ -62,7 +69,7 @@ def run_program(program: Sequence[str], told: Callable[[dict[str, Any]], None], 
 
     code, complaints = _run(program, given, hear)
     if code:
-        raise _failure(code, complaints, "making images", _GO_ON)
+        raise _failure(code, complaints, doing, hint)
 
 
 def _run(program: Sequence[str], given: str, hear: Callable[[str], None]) -> tuple[int, str]:

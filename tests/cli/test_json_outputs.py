@@ -25,6 +25,7 @@ from curator.cli.schemas.outputs import OUTPUTS, WITHOUT_JSON, Output
 from curator.cli.schemas.shapes import keys_of, schema_name
 from curator.cli.shared.boundary import exit_code_of
 from curator.runs import launch
+from tests.train.small_models import write_small_models
 
 ROOT = Path(__file__).parents[2]
 FAKE = ROOT / "tests" / "runs" / "fake_worker.py"
@@ -116,6 +117,7 @@ LINES: list[tuple[str, int]] = [
     ("sample --prompts prompts.txt --plan", 0),
     ("sample --model base --prompts prompts.txt --out rendered", 0),
     ("model blocks sd1", 0),
+    ("model merge a.safetensors b.safetensors --out ab.safetensors", 0),
     ("models list", 0),
     ("models show wd-swinv2-v3", 0),
     ("train set --recipe tiny-demo --model model --dry-run", 0),
@@ -188,6 +190,7 @@ def _lay_out(home: Path, tiny_model: Path) -> None:
     (home / "scores.csv").write_text("path,nice,odd\npictures/wolf.png,0.5,high\n")
     shutil.copytree(ROOT / "train" / "families" / "sd1_config", home / "model")
     (home / "base").symlink_to(tiny_model)
+    write_small_models(home)
 
 
 def _before(line: str, home: Path) -> None:

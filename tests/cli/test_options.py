@@ -84,6 +84,7 @@ TABLE = {
     "recipe fields": "",
     "adapter plan": "",
     "model blocks": "",
+    "model merge": "nR",
     "models list": "",
     "models show": "",
     "demo": "",

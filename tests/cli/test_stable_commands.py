@@ -129,6 +129,7 @@ NOT_RUN_HERE = {
     "adapter plan",
     "batch",
     "demo",
+    "model merge",
     "subset make-reg",
     "train",
 }  # by tests of their own; training is, above

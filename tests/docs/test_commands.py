@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from tests.train.small_models import write_small_models
+
 ROOT = Path(__file__).parents[2]
 PAGES = sorted((ROOT / "docs").glob("*.md"))  # README has a test of its own
 BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -43,6 +45,7 @@ def home(tmp_path: Path, tiny_model: Path) -> Path:
         (tmp_path / f"pictures/{i}.txt").write_text(tags, "utf-8")
     (tmp_path / "base").symlink_to(tiny_model)
     _data_of_other_tools(tmp_path)
+    write_small_models(tmp_path)
     recipe = ROOT / "docs" / "recipes.md"
     example = re.findall(r"^```toml\n(.*?)^```$", recipe.read_text("utf-8"), re.DOTALL | re.MULTILINE)[0]
     (tmp_path / "my.toml").write_text(example, "utf-8")

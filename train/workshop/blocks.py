@@ -10,14 +10,11 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
-from typing import Literal, get_args
 
 from curator.contract.base_model.facts import VAE_PREFIX
 from curator.contract.errors import UserError, did_you_mean
 from curator.contract.text import visible
 
-Convention = Literal["supermerger", "mecha"]
-CONVENTIONS: tuple[str, ...] = get_args(Convention)
 BASE, MIDDLE, VAE = "BASE", "M00", "VAE"
 _UNET = "model.diffusion_model."
 _EMBEDDINGS = ("time_embed.", "label_emb.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from curator.cli.schemas import collection, edits, images, models, runs, training
+from curator.cli.schemas import collection, edits, images, model_files, models, runs, training
 
 Form = Literal["object", "list", "map", "map of texts", "number", "list of numbers", "events"]
 
@@ -91,6 +91,7 @@ OUTPUTS: dict[str, tuple[Output, ...]] = {
     "adapter plan": (Output(training.AdapterPlan),),
     "sample": (Output(training.RenderReport), _list(training.PlannedSample, "--plan")),
     "model blocks": (Output(None, "map of texts"),),
+    "model merge": (Output(model_files.MergeReport),),
     "models list": (_list(models.ModelRow),),
     "models show": (Output(models.ModelReport),),
     "train": (

@@ -16,8 +16,8 @@ Show = Callable[
 
 
 @contextmanager
-def progress_shown(doing: str) -> Generator[Show]:
-    """`doing` stands before the bar."""
+def progress_shown(doing: str, unit: str = "images") -> Generator[Show]:
+    """`doing` stands before the bar, the rate in `unit` behind it."""
     if is_quiet():
         yield _silently
         return
@@ -47,7 +47,7 @@ def progress_shown(doing: str) -> Generator[Show]:
             if not done:
                 started = clock
             now = doing if done or not total else "count"
-            rate = f"{done / max(clock - started, _LOOK_S):,.0f} images/s" if done else ""
+            rate = f"{done / max(clock - started, _LOOK_S):,.0f} {unit}/s" if done else ""
             bar.update(task, description=now, completed=done, total=total or None, rate=rate, refresh=True)
 
         yield show

@@ -2,9 +2,26 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from curator.contract.merging.recipe import MergeRecipe
+    from curator.contract.progress import Progress
+
 
 def blocks_of(family: str, convention: str) -> dict[str, str]:
     """The block of every tensor of a family's standard model, as mergers number them."""
     from curator.runs.model_workshop import blocks
 
     return blocks(family, convention)
+
+
+def merge_models(
+    recipe: MergeRecipe, out: Path, progress: Progress, *, replaces: bool, is_dry: bool
+) -> dict[str, Any]:
+    """Merge models into one file, or only check that. `progress` hears of megabytes."""
+    from curator.runs.model_workshop import merge
+
+    return merge(recipe, out, progress, replaces=replaces, is_dry=is_dry)

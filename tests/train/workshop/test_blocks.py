@@ -7,11 +7,12 @@ import re
 import pytest
 
 from curator.contract.errors import UserError
+from curator.contract.merging.recipe import CONVENTIONS
 from curator.contract.recipe.recipe import Model
 from train.families.empty import empty_family
 from train.families.rows import FAMILIES
 from train.models.save import single_file_plan
-from train.workshop.blocks import CONVENTIONS, block_names, block_of, numbers_by_block
+from train.workshop.blocks import block_names, block_of, numbers_by_block
 
 UNET = "model.diffusion_model."
 LAST = {"sd1": "OUT11", "sd2": "OUT11", "sdxl": "OUT08"}
@@ -28,7 +29,7 @@ def expected(key: str, family: str, convention: str) -> str:
     is_mecha = convention == "mecha"
     if not key.startswith(UNET):
         return "VAE" if is_mecha and family == "sdxl" and key.startswith("first_stage_model") else "BASE"
-    part, number = (key.removeprefix(UNET).split(".") + [""])[:2]
+    part, number = [*key.removeprefix(UNET).split("."), ""][:2]
     return {
         "input_blocks": f"IN{number.zfill(2)}",
         "middle_block": "M00",
