@@ -33,8 +33,8 @@ from curator.index.collection import Collection
 from curator.index.tables.metadata import RATINGS, PostFacts
 from curator.interop.apply import carry_out
 from curator.interop.dumps.booru import booru_source, plan_booru
-from curator.interop.matching.records import Dropped
 from curator.interop.matching.word_import import count_annotations
+from curator.interop.plan import Dropped
 from curator.placement.buckets import buckets_of
 from curator.select.pick import pick, pick_of
 from curator.select.posts import Posts

@@ -31,10 +31,9 @@ from curator.contract.manifest.seal import verify_seal
 from curator.contract.recipe.recipe import BatchSize
 from curator.freeze.build import freeze
 from curator.freeze.checks.checks import FreezeReport, check
-from curator.freeze.members import Members, members_of
+from curator.freeze.members import FreezeSpec, Members, members_of
 from curator.freeze.preview import FreezePreview, preview
 from curator.freeze.reader import FreezeReader
-from curator.freeze.spec import FreezeSpec
 from curator.index.collection import Collection
 from curator.index.tables.small_tables import Subset
 

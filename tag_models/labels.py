@@ -16,7 +16,6 @@ from typing import Any
 
 from curator.contract.errors import UserError
 from curator.contract.files.regular_file import read_regular
-from curator.contract.text import visible
 
 GENERAL, CHARACTER, RATING = "general", "character", "rating"
 # Danbooru's numbers, and 9 for what the WD models call a rating.
@@ -55,7 +54,7 @@ def read_labels(path: Path) -> Labels:
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) and error.strerror else "it is no UTF-8 text"
         raise UserError(
-            f"the labels {visible(str(path))} cannot be read: {why}", "fetch the model's label file again"
+            f"the labels {path} cannot be read: {why}", "fetch the model's label file again"
         ) from error
     readers = {".csv": _of_csv, ".json": _of_json}
     try:
@@ -66,7 +65,7 @@ def read_labels(path: Path) -> Labels:
             raise ValueError(f"it names more than {_MOST_LABELS:,} labels")
     except (ValueError, csv.Error) as error:
         raise UserError(
-            f"{visible(str(path))} is no label file: {visible(str(error))}",
+            f"{path} is no label file: {error}",
             "it needs a column 'name', a name a line, or JSON from numbers to names",
         ) from error
     return labels

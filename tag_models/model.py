@@ -40,14 +40,12 @@ class Batch(NamedTuple):
 class Model(Protocol):
     """A model that is loaded.
 
-    `hash` is the sha256 of its weights, `device` names where it really runs. `frame` makes an image's bytes, `side`
+    `device` names where it really runs. `frame` makes an image's bytes, `side`
     pixels square, in any process. `batch_size` is what the model wants where it takes no other, else None.
     """
 
     @property
     def kind(self) -> Kind: ...
-    @property
-    def hash(self) -> str: ...
     @property
     def device(self) -> str: ...
     @property

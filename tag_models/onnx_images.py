@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from curator.contract.files.picture_file import file_sha256
 from tag_models.activation import activated
 from tag_models.onnx_session import OnnxSession
 from tag_models.pixels import Framing, Numbers
@@ -31,7 +30,6 @@ class OnnxImages:
         self._activation: Activation = row.activation
         shape = self._session.input
         self.device = self._session.device
-        self.hash = file_sha256(file)
         self.batch_size = shape.batch
         self.side = shape.side or row.side or _SIDE
         self.frame = Framing(self.side, row.fit, row.pad, row.filter)

@@ -98,7 +98,7 @@ def _loaded(path: Path, device: str, threads: int) -> tuple[Any, Any]:
             if device == "cuda" and "CUDA" in str(error):
                 raise _no_cuda(str(error)) from error
             raise UserError(
-                f"{visible(str(path))} is no ONNX model that can be read: {_first_line(error)}",
+                f"{path} is no ONNX model that can be read: {_first_line(error)}",
                 "fetch it again, or give the folder of another model",
             ) from error
     if device == "cuda" and session.get_providers()[0] != "CUDAExecutionProvider":
@@ -141,27 +141,25 @@ def _input_of(session: Any, path: Path) -> InputShape:
     inputs = session.get_inputs()
     if len(inputs) != 1 or len(inputs[0].shape) != 4:
         raise UserError(
-            f"{visible(str(path))} is no model of images: it has {len(inputs)} inputs, not one of four axes",
+            f"{path} is no model of images: it has {len(inputs)} inputs, not one of four axes",
             "give the folder of a tagger or a scorer",
         )
     (only,) = inputs
     if only.type not in _KINDS:
         raise UserError(
-            f"{visible(str(path))} wants {visible(str(only.type))} as its input, which images are not",
+            f"{path} wants {only.type} as its input, which images are not",
             "give the folder of a tagger or a scorer",
         )
     axes: Sequence[int | str | None] = only.shape
     channels_first = axes[1] == 3 and axes[3] != 3
     if not channels_first and axes[3] != 3:
         raise UserError(
-            f"{visible(str(path))} does not want 3 channels: its input is {visible(str(list(axes)))}",
+            f"{path} does not want 3 channels: its input is {list(axes)}",
             "give the folder of a tagger or a scorer",
         )
     sides = {axis for axis in (axes[2:] if channels_first else axes[1:3]) if isinstance(axis, int)}
     if len(sides) > 1:
-        raise UserError(
-            f"{visible(str(path))} wants an input that is no square", "no such model is known here"
-        )
+        raise UserError(f"{path} wants an input that is no square", "no such model is known here")
     batch = axes[0] if isinstance(axes[0], int) and axes[0] > 0 else None
     return InputShape(only.name, _KINDS[only.type], channels_first, next(iter(sides), None), batch)
 

@@ -9,13 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from curator.contract.errors import UserError
-from curator.contract.text import visible
 from tag_models.model import OutOfMemoryError
 
 if TYPE_CHECKING:
     from curator.contract.tagging.job import Device
-
-_WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 
 
 def on_device(device: Device) -> Any:
@@ -38,20 +35,6 @@ def on_device(device: Device) -> Any:
     return torch.device("cpu") if device == "cpu" or not there else torch.device("cuda", number)
 
 
-def weights_file(folder: Path) -> Path:
-    """The weights in a transformers folder.
-
-    Raises:
-        UserError: there are none.
-    """
-    for name in _WEIGHTS:
-        if (folder / name).is_file():
-            return folder / name
-    raise UserError(
-        f"{visible(str(folder))} holds no weights: {' or '.join(_WEIGHTS)}", "fetch the model again"
-    )
-
-
 def loaded(kind: str, folder: Path) -> Any:
     """A model of transformers' class `kind` from a folder, never from the hub.
 
@@ -66,9 +49,7 @@ def loaded(kind: str, folder: Path) -> Any:
         return getattr(transformers, kind).from_pretrained(str(folder), local_files_only=True)
     except Exception as error:
         first = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-        raise UserError(
-            f"{visible(str(folder))} cannot be loaded: {visible(first)}", "fetch the model again"
-        ) from error
+        raise UserError(f"{folder} cannot be loaded: {first}", "fetch the model again") from error
 
 
 @contextmanager

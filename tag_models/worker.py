@@ -15,8 +15,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from curator.contract.errors import UserError
-from curator.contract.exit_codes import ExitCode
+from curator.contract.errors import ExitCode, UserError
 from curator.contract.locations import LOG
 from curator.contract.run.event_log import EventLog
 from curator.contract.run.events import (
@@ -31,6 +30,7 @@ from curator.contract.run.events import (
 )
 from curator.contract.run.run_folder import RunFolder
 from curator.contract.run.stop_signals import StopSignals
+from curator.contract.tagging.identity import identity_of
 from curator.contract.tagging.job import (
     PARTS,
     ImageEntry,
@@ -112,7 +112,7 @@ class _Worker:
             first = (str(error).strip().splitlines() or [""])[0][:200]
             self._say_failed(
                 UserError(
-                    f"the job broke: {type(error).__name__}: {visible(first)}",
+                    f"the job broke: {type(error).__name__}: {first}",
                     f"{LOG} of the job tells where",
                 )
             )
@@ -126,11 +126,12 @@ class _Worker:
 
     def _look(self) -> None:
         self._find_done()
+        identity = identity_of(self._job) if self._rank == 0 else ""
         model = load(self._job)
         names, classes = model.labels.names, model.labels.classes
         if self._rank == 0:
-            self._refuse_another(model)
-            write_loaded(self._folder, LoadedModel(model.hash, model.kind, model.device, names, classes))
+            self._refuse_another(identity)
+            write_loaded(self._folder, LoadedModel(identity, model.kind, model.device, names, classes))
         size = self._job.batch_size or _BATCH.get(model.device, 4)
         processes = self._job.processes or _decoders(model.device)
         self._emit(
@@ -148,12 +149,12 @@ class _Worker:
         pipeline = Pipeline(model, model.side, size, processes, self._warn)
         self._answer(model, pipeline)
 
-    def _refuse_another(self, model: Model) -> None:
+    def _refuse_another(self, identity: str) -> None:
         """Answers of two models in one job could not be told apart."""
         before = read_loaded(self._folder)
-        if before and self._count and before.hash != model.hash:
+        if before and self._count and before.hash != identity:
             raise UserError(
-                f"the weights of {visible(self._job.model)} are not those that began this job",
+                f"the weights of {self._job.model} are not those that began this job",
                 "put them back, or ask anew with the others",
             )
 

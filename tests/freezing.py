@@ -10,10 +10,9 @@ from curator.freeze import build, members, preview
 from curator.freeze.build import FrozenManifest
 from curator.freeze.checks import checks
 from curator.freeze.checks.checks import FreezeReport
-from curator.freeze.members import Members
+from curator.freeze.members import FreezeSpec, Members
 from curator.freeze.preview import FreezePreview
 from curator.freeze.reader import FreezeReader
-from curator.freeze.spec import FreezeSpec
 from curator.index.collection import Collection
 
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-from curator.contract.exit_codes import ExitCode
+from curator.contract.errors import ExitCode
 from train.worker import work
 
 USAGE = """\

@@ -13,8 +13,7 @@ import time
 import traceback
 from pathlib import Path
 
-from curator.contract.errors import UserError
-from curator.contract.exit_codes import ExitCode
+from curator.contract.errors import ExitCode, UserError
 from curator.contract.locations import LOG
 from curator.contract.run.event_log import EventLog
 from curator.contract.run.events import RunEnded, RunFailed

@@ -13,7 +13,6 @@ from curator.cli.shared.output import put, put_json, put_table
 from curator.cli.shared.typer_apps import noun
 from curator.contract.errors import UserError
 from curator.contract.recipe.toml_file import load_recipe, with_values
-from curator.contract.text import visible
 
 if TYPE_CHECKING:
     from curator.cli.schemas.training import AdapterPlan, PlannedAdapter
@@ -64,4 +63,4 @@ def plan(
 def _row(module: dict[str, Any]) -> tuple[str, ...]:
     shapes = ", ".join(f"{name} {'x'.join(map(str, shape))}" for name, shape in module["shapes"].items())
     alpha = "" if module["alpha"] is None else f"{module['alpha']:g}"
-    return visible(module["name"]), module["kind"], str(module["rank"] or ""), alpha, shapes
+    return module["name"], module["kind"], str(module["rank"] or ""), alpha, shapes

@@ -7,8 +7,7 @@ import sys
 from pathlib import Path
 
 from curator.cli.shared.places import COLLECTION_VARIABLE, enclosing_collection
-from curator.contract.errors import UserError
-from curator.contract.exit_codes import ExitCode
+from curator.contract.errors import ExitCode, UserError
 from curator.contract.text import visible
 
 _LEAST = (40, 10)
@@ -39,7 +38,7 @@ def _refuse_without_pictures(folder: Path) -> None:
 
     if not Images.are_below(folder):
         raise UserError(
-            f"there is no collection in {visible(str(folder.absolute()))} or above, and no image",
+            f"there is no collection in {folder.absolute()} or above, and no image",
             "make one with 'frieze scan DIR'; see 'frieze --help'",
         )
 
@@ -59,9 +58,10 @@ def _made(folder: Path) -> bool:
 
 def _check_terminal(folder: Path, *, is_indexed: bool) -> None:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        where = visible(str(folder.absolute()))
         if not is_indexed:
-            raise UserError(f"there are images in {where}, but no index", "make one with 'frieze scan DIR'")
+            raise UserError(
+                f"there are images in {folder.absolute()}, but no index", "make one with 'frieze scan DIR'"
+            )
         raise UserError("the app needs a terminal", "use the commands instead: 'frieze --help'")
     size = os.get_terminal_size(sys.stdout.fileno())
     if size.columns < _LEAST[0] or size.lines < _LEAST[1]:

@@ -15,9 +15,7 @@ from curator.cli.shared.boundary import exit_code_of
 from curator.cli.shared.output import in_any_case
 from curator.cli.shared.places import opened_together
 from curator.cli.shared.typer_apps import single
-from curator.contract.errors import UserError, did_you_mean
-from curator.contract.exit_codes import ExitCode
-from curator.contract.text import visible
+from curator.contract.errors import ExitCode, UserError, did_you_mean
 
 ATOMIC = {
     *("buckets", "captions", "explain", "facets", "ls", "mark", "pick", "stats"),
@@ -96,15 +94,13 @@ def _check(line: _Line, atomic: bool) -> None:
     """Refuse what cannot be in a batch, before anything is done."""
     word = line.words[0] if line.words else ""
     if word not in COMMANDS:
-        raise UserError(
-            f"line {line.number}: there is no command '{visible(word)}'", did_you_mean(word, COMMANDS)
-        )
+        raise UserError(f"line {line.number}: there is no command '{word}'", did_you_mean(word, COMMANDS))
     if word in ("batch", "demo"):
         raise UserError(f"line {line.number}: '{word}' cannot be in a batch", "call it by itself")
     if word == "train" and not {"--detach", "--dry-run", "-n", "--check"} & {*line.words}:
         raise UserError(f"line {line.number}: 'train' would wait for the run's end", "add --detach")
     if atomic and word not in ATOMIC and " ".join(line.words[:2]) not in ATOMIC:
-        name = visible(" ".join(line.words[:2]))
+        name = " ".join(line.words[:2])
         raise UserError(
             f"line {line.number}: '{name}' cannot be in an atomic batch",
             "edits that 'frieze undo' takes back can: of tags, marks, subsets and filters",
@@ -132,7 +128,7 @@ def _do(line: _Line, told: str = "") -> int:
     except UserError as error:
         raise UserError(f"line {line.number}: {told}{error.what}", error.hint, error.code) from error
     if code:
-        what = f"line {line.number}: {told}'{visible(shlex.join(line.words))}' ended with {code}"
+        what = f"line {line.number}: {told}'{shlex.join(line.words)}' ended with {code}"
         raise UserError(what, "it says why above", ExitCode(code))
     return code
 

@@ -23,7 +23,6 @@ from curator.cli.shared.selection import ImagesOrAll, Selection, takes_images
 from curator.cli.shared.typer_apps import single, with_options
 from curator.contract.buckets import BucketRule, Size, advice_on, bucket_list, place
 from curator.contract.errors import UserError
-from curator.contract.text import visible
 
 if TYPE_CHECKING:
     from curator.cli.schemas.images import BucketsReport, SizesReport
@@ -95,9 +94,7 @@ def _sizes(
         return _read_sizes(sizes_from)
     if not given:
         if more:
-            raise UserError(
-                f"{visible(more[0])} is a word too many", "put a filter of several words in quotes"
-            )
+            raise UserError(f"{more[0]} is a word too many", "put a filter of several words in quotes")
         return None
     behind = [images.filter, *more] if images.filter else []
     if images.source is not None or any(not _IS_SIZE.fullmatch(word) for word in behind):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -14,7 +15,6 @@ from curator.cli.shared.selection import ImagesOrAll, takes_images
 from curator.cli.shared.typer_apps import single
 from curator.contract.caption.captions import CaptionRules
 from curator.contract.errors import UserError
-from curator.contract.text import visible
 
 if TYPE_CHECKING:
     from curator.cli.schemas.images import CaptionReport, CaptionRow, EpochCaption
@@ -75,7 +75,7 @@ def captions(
         texts = session.captions.of_images(shown, span, seed, step)
         for row in session.images.rows(shown):
             if row.id not in texts:
-                say(f"{visible(row.path)}: this image is in no subset")
+                say(f"{row.path}: this image is in no subset")
             for at, caption in enumerate(texts.get(row.id, ()), epoch):
                 found.append(_row(row, at, caption, length, weighted=weighted))
         say_cut(len(shown), len(ids))
@@ -83,7 +83,7 @@ def captions(
         put_json_rows(found)
         return
     for each in found:
-        put(f"{visible(str(each['path']))}\t{each['epoch']}\t{marked(each)}")
+        put(each["path"], str(each["epoch"]), *marked(each))
 
 
 def _row(image: ImageRow, epoch: int, caption: str, length: int, *, weighted: bool) -> CaptionRow:
@@ -104,11 +104,13 @@ def _row(image: ImageRow, epoch: int, caption: str, length: int, *, weighted: bo
     }
 
 
-def marked(counted: CaptionRow) -> str:
-    """A caption on one line, with what falls off named, and what is wrong with its brackets."""
-    cut = f"\t[{counted['tokens']} tokens; falls off: {visible(counted['cut'])}]" if counted["cut"] else ""
-    wrong = f"\t[{counted['problem']}]" if counted["problem"] else ""
-    return f"{visible(counted['caption'])}{cut}{wrong}"
+def marked(counted: CaptionRow) -> Iterator[str]:
+    """A caption, then what falls off, and what is wrong with its brackets."""
+    yield counted["caption"]
+    if counted["cut"]:
+        yield f"[{counted['tokens']} tokens; falls off: {counted['cut']}]"
+    if counted["problem"]:
+        yield f"[{counted['problem']}]"
 
 
 def _show_text(
@@ -131,14 +133,14 @@ def _show_text(
         put_json(about)
         return
     for part, weight in about["weights"]:
-        put(f"{weight:.4g}\t{visible(part)}")
+        put(f"{weight:.4g}", part)
     put(f"{about['tokens']} tokens, {about['chunks']} x 75")
     if about["cut"]:
-        put(f"falls off: {visible(about['cut'])}")
+        put(f"falls off: {about['cut']}")
     if about["problem"]:
         put(about["problem"])
     for each in about["captions"]:
-        put(f"{each['epoch']}\t{visible(each['caption'])}")
+        put(str(each["epoch"]), each["caption"])
 
 
 def _drawn(text: str, rules: CaptionRules, epochs: range, seed: int, step: int | None) -> list[EpochCaption]:

@@ -10,14 +10,16 @@ from typing import Any, NamedTuple
 
 from curator.cli.schemas.outputs import WITHOUT_JSON
 from curator.cli.shared.arguments import is_filter
-from curator.contract.exit_codes import ExitCode
+from curator.contract.errors import ExitCode
 
 _NO, _FAILED, _STOPPED = ExitCode.NO, ExitCode.RUN_FAILED, ExitCode.RUN_STOPPED
 # Codes beside 0 and 2 that a command has for reasons of its own; those of its options are read from these.
 ENDINGS: dict[str, tuple[ExitCode, ...]] = {
     "demo": (_FAILED, _STOPPED),
+    "jobs follow": (_FAILED, _STOPPED),
     "manifest diff": (_NO,),
     "manifest verify": (_NO,),
+    "propose": (_FAILED, _STOPPED),
     "redo": (_NO,),
     "runs follow": (_FAILED, _STOPPED),
     "runs stop": (_NO, _FAILED),

@@ -12,6 +12,7 @@ from curator.cli.shared.options import CollectionOption, DryRunOption, JsonOptio
 from curator.cli.shared.output import (
     counted,
     in_any_case,
+    progress_shown,
     put,
     put_json,
     put_json_rows,
@@ -20,11 +21,9 @@ from curator.cli.shared.output import (
     warn,
 )
 from curator.cli.shared.places import opened
-from curator.cli.shared.progress import progress_shown
 from curator.cli.shared.selection import ImagesOrAll, takes_images
 from curator.cli.shared.typer_apps import single
 from curator.contract.errors import UserError
-from curator.contract.text import visible
 
 if TYPE_CHECKING:
     from curator.cli.schemas.edits import EditCounts
@@ -98,9 +97,9 @@ def _look(session: Session, ids: list[int]) -> None:
     if filled.fingerprinted:
         say(counted(filled.fingerprinted, "new fingerprint"))
     for path, why in filled.undecodable:
-        warn(f"quarantined: {visible(path)}: {visible(why)}")
+        warn(f"quarantined: {path}: {why}")
     for path, why in filled.unopened:
-        warn(f"not looked at: {visible(path)}: {visible(why)}")
+        warn(f"not looked at: {path}: {why}")
 
 
 def _group_json(group: Group) -> CopyGroup:

@@ -14,7 +14,6 @@ from curator.cli.shared.options import CollectionOption, JsonOption
 from curator.cli.shared.output import counted, put, put_json
 from curator.cli.shared.places import opened
 from curator.cli.shared.typer_apps import single
-from curator.contract.text import visible
 
 if TYPE_CHECKING:
     from curator.cli.schemas.images import Explanation as Report
@@ -65,35 +64,33 @@ def _report(said: Explanation) -> Report:
 
 def _put(said: Explanation) -> None:
     row = said.row
-    put(f"image       {row.id}  {visible(row.full_path)}")
+    put(f"image       {row.id}  {row.full_path}")
     put(
         f"file        {row.width}x{row.height} {row.format}, {row.file_bytes} bytes, sha256 {row.sha256[:16]}"
     )
-    put(f"{'in' if said.is_in else 'out':<12}{visible(said.reason)}")
+    put(f"{'in' if said.is_in else 'out':<12}{said.reason}")
     for verdict in said.verdicts:
-        put(f"  subset    {visible(verdict.subset)}: {visible(verdict.reason)}")
+        put(f"  subset    {verdict.subset}: {verdict.reason}")
     if said.placement and said.is_in:
         (wide, high), (width, height) = said.placement.bucket, said.placement.resized
         cut = "cut anew each time" if said.is_cut_anew else f"cut at {said.placement.crop}"
         put(f"bucket      {wide}x{high}: scaled to {width}x{height}, {cut}")
         put(f"repeats     {said.repeats:g} an epoch")
     for each in said.frozen:
-        put(f"manifest    {visible(each.manifest)}: row {each.row}, {each.repeats:g} an epoch")
+        put(f"manifest    {each.manifest}: row {each.row}, {each.repeats:g} an epoch")
     for why in said.passed_over:
-        put(f"passed over {visible(why)}")
+        put(f"passed over {why}")
     for name, value in said.facts.items():
-        put(f"{name:<12}{visible(str(value))}")
+        put(f"{name:<12}{value}")
     if said.picks:
-        put(f"picks       {visible(', '.join(said.picks))}")
-    put(f"tags        {visible(', '.join(f'{tag.name} ({tag.cls})' for tag in said.tags)) or 'none'}")
+        put(f"picks       {', '.join(said.picks)}")
+    put(f"tags        {', '.join(f'{tag.name} ({tag.cls})' for tag in said.tags) or 'none'}")
     for epoch, caption in enumerate(said.captions):
-        put(f"epoch {epoch:<6}{visible(caption) or '(no caption)'}")
+        put(f"epoch {epoch:<6}{caption or '(no caption)'}")
     for commit in said.history:
         when = datetime.fromtimestamp(commit.at).astimezone()
         undone = ", undone" if commit.undone else ""
-        put(
-            f"history     {when:%Y-%m-%d %H:%M} {visible(commit.what)} ({counted(commit.images_changed)}{undone})"
-        )
+        put(f"history     {when:%Y-%m-%d %H:%M} {commit.what} ({counted(commit.images_changed)}{undone})")
 
 
 app = single(explain)

@@ -8,12 +8,10 @@ from typing import Annotated
 import typer
 
 from curator.cli.shared.options import CollectionOption, JsonOption, ReplaceOption
-from curator.cli.shared.output import counted, put_exported, tell
+from curator.cli.shared.output import counted, progress_shown, put_exported, tell
 from curator.cli.shared.places import opened
-from curator.cli.shared.progress import progress_shown
 from curator.cli.shared.selection import ImagesOrAll, takes_images
 from curator.cli.shared.typer_apps import noun
-from curator.contract.text import visible
 
 app = noun("Write the collection for other programs.")
 
@@ -40,4 +38,4 @@ def sqlite(
     if as_json:
         put_exported(file, count)
         return
-    tell(f"{counted(count)} in {visible(str(file))}")
+    tell(f"{counted(count)} in {file}")

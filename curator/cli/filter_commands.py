@@ -12,7 +12,6 @@ from curator.cli.shared.output import put_json_rows, put_named, put_table, say
 from curator.cli.shared.places import opened, opened_names
 from curator.cli.shared.typer_apps import noun
 from curator.contract.errors import UserError, did_you_mean
-from curator.contract.text import visible
 
 if TYPE_CHECKING:
     from curator.cli.schemas.collection import FilterRow
@@ -47,7 +46,7 @@ def save(
 
     with opened(collection) as session, session.edits.recorded() as commits:
         if not session.filters.save(SavedFilter(name, filter), replace=replace):
-            say(f"nothing was changed: {visible(name)} is saved so already")
+            say(f"nothing was changed: {name} is saved so already")
         for sentence in session.images.unmatched(session.images.select(filter).unknown_tags):
             say(sentence)
     if as_json:
@@ -60,6 +59,6 @@ def remove(name: NameArgument, collection: CollectionOption = None, as_json: Jso
     with opened(collection) as session, session.edits.recorded() as commits:
         if not session.filters.remove(name):
             known = [each.name for each in session.filters.all()]
-            raise UserError(f"there is no saved filter '{visible(name)}'", did_you_mean(name, known))
+            raise UserError(f"there is no saved filter '{name}'", did_you_mean(name, known))
     if as_json:
         put_named(name, commits)

@@ -14,12 +14,10 @@ from curator.cli.shared.options import (
     JsonOption,
     ReplaceOption,
 )
-from curator.cli.shared.output import counted, put, put_json, tell, warn
+from curator.cli.shared.output import counted, progress_shown, put, put_json, tell, warn
 from curator.cli.shared.places import opened
-from curator.cli.shared.progress import progress_shown
 from curator.cli.shared.typer_apps import single, with_options
 from curator.contract.errors import UserError
-from curator.contract.text import visible
 
 if TYPE_CHECKING:
     from curator.cli.schemas.training import FreezeOutlook, FreezeReport
@@ -76,10 +74,10 @@ def freeze(
         put_json(report)
         return
     if standing:
-        tell(f"nothing that is frozen has changed: the manifest {visible(standing.name)} stands")
+        tell(f"nothing that is frozen has changed: the manifest {standing.name} stands")
     tell(f"{counted(frozen.images)}, {counted(frozen.samples_per_epoch, 'sample')} an epoch")
     tell(f"digest {frozen.digest}")
-    tell(f"manifest {visible(str(frozen.path))}")
+    tell(f"manifest {frozen.path}")
 
 
 def _frozen(session: Session, name: str, rule: BucketRule, *, replace: bool) -> FrozenManifest:
@@ -114,7 +112,7 @@ def _tell_outlook(
         }
         put_json(outlook)
     elif standing:
-        put(f"nothing would be written: the manifest {visible(standing.name)} stands")
+        put(f"nothing would be written: the manifest {standing.name} stands")
     else:
         put(f"{counted(images)}, {counted(samples, 'sample')} an epoch would be frozen")
 
@@ -123,7 +121,7 @@ def _tell_findings(session: Session, rule: BucketRule) -> list[Doubt]:
     """Warnings; what stops is raised by the freeze itself."""
     found = [each for each in session.freezing.check(rule=rule).findings if each.level == "warn"]
     for finding in found:
-        warn(f"warning: {visible(finding.what)} ({visible(finding.hint)}{_where(finding.filter)})")
+        warn(f"warning: {finding.what} ({finding.hint}{_where(finding.filter)})")
     return [{"what": each.what, "hint": each.hint} for each in found]
 
 
@@ -131,7 +129,7 @@ def _where(named: str) -> str:
     """How the images of a finding are looked at."""
     if len(named) > _LONG:
         return "; look at them on the app's Freeze screen"
-    return f"; look with: frieze ls {visible(shlex.quote(named))}" if named else ""
+    return f"; look with: frieze ls {shlex.quote(named)}" if named else ""
 
 
 app = single(freeze)

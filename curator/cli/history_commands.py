@@ -12,9 +12,7 @@ from curator.cli.shared.options import CollectionOption, JsonOption, LimitOption
 from curator.cli.shared.output import counted, put, put_json, put_json_rows, put_table, say_cut, tell
 from curator.cli.shared.places import opened, opened_names
 from curator.cli.shared.typer_apps import single
-from curator.contract.errors import UserError
-from curator.contract.exit_codes import ExitCode
-from curator.contract.text import visible
+from curator.contract.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
     from curator.session.images.edits import Commit
@@ -99,7 +97,7 @@ def _tell(commits: list[Commit], done: str) -> None:
 
     for commit in commits:
         images = f" ({counted(commit.images_changed)})" if commit.images_changed else ""
-        tell(f"{done}: {visible(commit.what)}{images}")
+        tell(f"{done}: {commit.what}{images}")
         if commit.skipped:
             put(f"changed since, and left as they are: {Edits.skipped_in_words(commit)}")
 

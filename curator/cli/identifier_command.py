@@ -11,9 +11,7 @@ import typer
 from curator.cli.shared.options import CollectionOption, JsonOption
 from curator.cli.shared.output import put, put_json
 from curator.cli.shared.places import enclosing_collection, opened
-from curator.contract.errors import UserError
-from curator.contract.exit_codes import ExitCode
-from curator.contract.text import visible
+from curator.contract.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
     from curator.cli.schemas.images import IdentifierReport
@@ -57,12 +55,12 @@ def check_identifier(
         put_json(report)
     else:
         for each in verdicts:
-            put(f"{visible(each.word)}: {'; '.join(each.against) or 'it can be used'}")
+            put(f"{each.word}: {'; '.join(each.against) or 'it can be used'}")
         if free and (bad or not verdicts):
             put(f"free: {', '.join(free)}")
     if bad:
         raise UserError(
-            f"'{visible(bad[0].word)}' cannot stand for something new",
+            f"'{bad[0].word}' cannot stand for something new",
             f"take another word, such as {free[0]}" if free else "take another word",
             ExitCode.NO,
         )

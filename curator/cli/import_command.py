@@ -10,12 +10,10 @@ import typer
 
 from curator.cli.shared.bulk_edit import ask
 from curator.cli.shared.options import CollectionOption, DryRunOption, JsonOption, YesOption
-from curator.cli.shared.output import counted, put, put_json, put_table, tell
+from curator.cli.shared.output import counted, progress_shown, put, put_json, put_table, tell
 from curator.cli.shared.places import enclosing_collection
-from curator.cli.shared.progress import progress_shown
 from curator.cli.shared.scan_lines import passed_over_lines
 from curator.cli.shared.typer_apps import single
-from curator.contract.text import visible
 
 if TYPE_CHECKING:
     from curator.cli.schemas.collection import ImportedRows
@@ -113,10 +111,10 @@ def _put_plan(plan: ImportPlan, counts: AnnotationReport) -> None:
         ]
         put_table(rows, ("subset", "images", "repeats", "", "class tokens", "folder"))
     for each in plan.ignored:
-        put(f"ignored: {visible(each.path)}: {visible(each.reason)}")
+        put(f"ignored: {each.path}: {each.reason}")
     _put_words(counts)
     for note in plan.notes:
-        put(f"note: {visible(note)}")
+        put(f"note: {note}")
 
 
 def _put_plan_json(plan: ImportPlan, counts: AnnotationReport) -> None:
@@ -167,9 +165,9 @@ def _put_report(report: ImportReport) -> None:
     for line in passed_over_lines(scanned):
         tell(line)
     for path, why in scanned.quarantined:
-        put(f"quarantined: {visible(path)}: {visible(why)}")
+        put(f"quarantined: {path}: {why}")
     for path, why in scanned.warnings[:_SHOWN]:
-        put(f"warning: {visible(path)}: {visible(why)}")
+        put(f"warning: {path}: {why}")
     if len(scanned.warnings) > _SHOWN:
         put(f"and {len(scanned.warnings) - _SHOWN} more warnings: see --json")
     _put_words(report.words)

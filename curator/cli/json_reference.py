@@ -17,11 +17,12 @@ _HEAD = """\
 
 Made by `python -m curator.cli.json_reference`; a test keeps it true, and another checks what every command prints.
 
-- `--json` prints one value on stdout; questions, progress and warnings go to stderr.
+- `--json` prints one value on stdout, or one a line; questions, progress and warnings go to stderr.
   [Exit codes](scripting.md#exit-codes) are the same with it. A report of faults, or of nothing to undo, is printed
   although the command ends with 1.
 - An object names its `schema`, such as `frieze/verify/1`. The number rises when a key goes or means something else;
-  new keys may come at any time. Lists are bare, and so are objects whose keys are data: a table says what they hold.
+  new keys may come at any time. Lists and lines are bare, and so are objects whose keys are data: a table says what
+  they hold.
 - One word means one thing everywhere, and a thing has one word. What was promised earlier stays beside it.
 - A thing's own name is `name`, its number `id`; where an object speaks of another thing, the key is that thing:
   `run`, `subset`, `image`. How many is `images`, `samples`, `steps`, or `count`. Times are ISO 8601 in UTC, spans are
@@ -70,7 +71,9 @@ def _printed(output: Output) -> str:
             "map of texts": "an object by name, of texts",
         }.get(output.form, output.form)
     link = f"[{schema_name(output.shape) or output.shape.__name__}](#{output.shape.__name__.lower()})"
-    return {"object": link, "map": f"an object by name, of {link}"}.get(output.form, f"a list of {link}")
+    return {"object": link, "lines": f"{link}, one a line", "map": f"an object by name, of {link}"}.get(
+        output.form, f"a list of {link}"
+    )
 
 
 def _words() -> str:

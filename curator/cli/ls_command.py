@@ -16,7 +16,6 @@ from curator.cli.shared.places import opened
 from curator.cli.shared.selection import ImagesOrAll, takes_images
 from curator.cli.shared.typer_apps import single
 from curator.contract.errors import UserError, did_you_mean
-from curator.contract.text import visible
 
 if TYPE_CHECKING:
     import numpy as np
@@ -97,7 +96,7 @@ def ls(
             (put_json_lines if as_jsonl else put_json_rows)(rows)
         else:
             for row in _rows(session, numbers, chosen, scores):
-                put("\t".join(visible(_text(cell)) for cell in row))
+                put(*map(_text, row))
 
 
 def _columns(text: str) -> list[str]:
@@ -107,7 +106,7 @@ def _columns(text: str) -> list[str]:
     for name in names:
         if name not in COLUMNS and not is_score(name):
             hint = did_you_mean(name, (*COLUMNS, "score(NAME)"))
-            raise UserError(f"there is no column '{visible(name)}'", hint)
+            raise UserError(f"there is no column '{name}'", hint)
     if not names:
         raise UserError("no column is named", "known: " + ", ".join(COLUMNS))
     return names

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 
 from curator.cli.command_words import COMMANDS, COMPLETES
 from curator.cli.shared.boundary import end_at_once, exit_code_of
-from curator.contract.errors import UserError, did_you_mean, nearest
-from curator.contract.exit_codes import ExitCode
+from curator.contract.errors import ExitCode, UserError, did_you_mean, nearest
 
 _HELP = ("--help", "-h", "help")
 

@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from curator.cli.shared.options import CollectionOption, JsonOption
-from curator.cli.shared.output import counted, put_json, tell
+from curator.cli.shared.output import counted, progress_shown, put_json, tell
 from curator.cli.shared.places import opened
-from curator.cli.shared.progress import progress_shown
 from curator.contract.errors import UserError
 from curator.contract.locations import CLASS_IMAGES
 from curator.contract.prompts.sampler_names import SamplerName
-from curator.contract.text import visible
 
 if TYPE_CHECKING:
     from curator.cli.schemas.training import MadeImages
@@ -74,7 +72,7 @@ def make_reg(
         }  # fmt: skip
         put_json(report)
         return
-    tell(f"subset {visible(name)}: {counted(count)} in {visible(str(folder))}")
+    tell(f"subset {name}: {counted(count)} in {folder}")
 
 
 def _size(text: str) -> Size:
@@ -84,7 +82,7 @@ def _size(text: str) -> Size:
     width, height = size_of(text)
     if width % 8 or height % 8 or min(width, height) < 64 or max(width, height) > LONGEST_SIDE:
         raise UserError(
-            f"the size is {visible(text)}",
+            f"the size is {text}",
             f"give sides of 64 to {LONGEST_SIDE} that 8 divides, such as 512x768",
         )
     return width, height

@@ -9,7 +9,7 @@ from typing import Any
 
 from curator.cli.command_tree import commands, default, option, usage
 from curator.cli.shared.command_help import argument, examples
-from curator.contract.exit_codes import ExitCode
+from curator.contract.errors import ExitCode
 
 
 def page() -> str:

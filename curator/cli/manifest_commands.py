@@ -16,9 +16,7 @@ from curator.cli.shared.output import counted, put, put_json, put_json_rows, put
 from curator.cli.shared.places import collection_folder, manifest_file, manifests_of
 from curator.cli.shared.typer_apps import noun
 from curator.contract.epoch_plan import EpochPlan, Leftovers
-from curator.contract.errors import UserError
-from curator.contract.exit_codes import ExitCode
-from curator.contract.text import visible
+from curator.contract.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
     from curator.cli.schemas.images import EpochCaption
@@ -46,7 +44,7 @@ def list_manifests(collection: CollectionOption = None, as_json: JsonOption = Fa
     damaged: list[UserError] = []
     found = manifests_of(collection_folder(collection)).all(damaged.append)
     for why in damaged:
-        say(f"passed over: {visible(why.what)}: {visible(why.hint)}")
+        say(f"passed over: {why.what}: {why.hint}")
     if as_json:
         rows_json: Iterator[ManifestRow] = (
             {
@@ -144,7 +142,7 @@ def _put_about(about: ManifestReport, rule: BucketRule, subsets: Sequence[Manife
     from curator.cli.buckets_command import rule_in_words
     from curator.cli.subset_commands import subset_summary
 
-    put(f"manifest    {visible(about['name'])}, made {visible(about['created_at'])}")
+    put(f"manifest    {about['name']}, made {about['created_at']}")
     put(f"digest      {about['digest']}")
     put(f"rule        {rule_in_words(rule)}")
     put(f"images      {about['images']}, {about['samples_per_epoch']} samples an epoch")
@@ -196,7 +194,7 @@ def verify(
         put_json(report)
     else:
         for path, reason in problems:
-            put(f"{visible(str(path))}: {reason}")
+            put(f"{path}: {reason}")
     if problems:
         raise UserError(
             f"{len(problems)} of {images} images are not what was frozen",
@@ -231,4 +229,4 @@ def captions(
         put_json_rows(rows)
         return
     for i, text in enumerate(texts):
-        put(f"{epoch + i}\t{visible(text)}")
+        put(str(epoch + i), text)

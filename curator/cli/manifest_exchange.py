@@ -8,11 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from curator.cli.shared.options import CollectionOption, JsonOption, ReplaceOption
-from curator.cli.shared.output import counted, put, put_exported, put_json, put_table, say, tell
+from curator.cli.shared.output import (
+    counted,
+    progress_shown,
+    put,
+    put_exported,
+    put_json,
+    put_table,
+    say,
+    tell,
+)
 from curator.cli.shared.places import collection_folder, manifest_file, manifests_of
-from curator.cli.shared.progress import progress_shown
-from curator.contract.exit_codes import ExitCode
-from curator.contract.text import visible
+from curator.contract.errors import ExitCode
 from curator.session.training.manifests import Format
 
 if TYPE_CHECKING:
@@ -58,12 +65,12 @@ def _put_diff(found: ManifestDiff) -> None:
     for name, (old, new) in found.rule.items():
         put(f"rule        {name}: {old} -> {new}")
     for name in found.subsets_added:
-        put(f"subset      added: {visible(name)}")
+        put(f"subset      added: {name}")
     for name in found.subsets_removed:
-        put(f"subset      removed: {visible(name)}")
+        put(f"subset      removed: {name}")
     for name, fields in found.subsets_changed.items():
         for field, (old, new) in fields.items():
-            put(f"subset      {visible(name)}: {field}: {visible(repr(old))} -> {visible(repr(new))}")
+            put(f"subset      {name}: {field}: {old!r} -> {new!r}")
     if found.images:
         rows = [(each.images, each.what, ", ".join(each.examples)) for each in found.images]
         put_table(rows, ("images", "change", "such as"))
@@ -84,11 +91,11 @@ def export(
     with progress_shown("export") as show:
         count, notes = manifests_of(collection).export(file, target, format, show, copy=copy, replace=replace)
     for note in notes:
-        say(f"note: {visible(note)}")
+        say(f"note: {note}")
     if as_json:
         put_exported(target, count, notes)
         return
-    tell(f"{counted(count)} written to {visible(str(target))}")
+    tell(f"{counted(count)} written to {target}")
 
 
 def import_manifest(
@@ -103,7 +110,7 @@ def import_manifest(
     collection = collection_folder(collection)
     digest = manifests_of(collection).bring_in(source, name, replace=replace)
     if not as_json:
-        tell(f"{visible(name)}  {digest}")
+        tell(f"{name}  {digest}")
         return
     path = manifest_file(name, collection).absolute()
     report: ManifestImport = {

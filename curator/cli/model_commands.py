@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from curator.cli.shared.options import DryRunOption, JsonOption, ReplaceOption
-from curator.cli.shared.output import put, put_json, put_json_map, put_table, say, tell
-from curator.cli.shared.progress import progress_shown
+from curator.cli.shared.output import progress_shown, put, put_json, put_json_map, put_table, say, tell
 from curator.cli.shared.typer_apps import noun, with_options
 from curator.contract.errors import UserError
 from curator.contract.text import visible

@@ -11,7 +11,6 @@ from curator.cli.shared.options import JsonOption
 from curator.cli.shared.output import put, put_json, put_json_rows, put_table
 from curator.cli.shared.typer_apps import noun
 from curator.contract.tagging.zoo import CHARACTER_THRESHOLD, GENERAL_THRESHOLD, ZooModel, find_model, models
-from curator.contract.text import visible
 
 if TYPE_CHECKING:
     from curator.cli.schemas.models import ModelReport, ModelRow
@@ -58,10 +57,10 @@ def show(model: ModelArgument, as_json: JsonOption = False) -> None:
     }  # fmt: skip
     for name, value in facts.items():
         if value:
-            put(f"{name:<11} {visible(str(value))}")
-    put(f"{'files':<11} {', '.join(map(visible, found.row.files)) or 'none'}")
+            put(f"{name:<11} {value}")
+    put(f"{'files':<11} {', '.join(found.row.files) or 'none'}")
     if found.missing:
-        put(f"{'missing':<11} {', '.join(map(visible, found.missing))}")
+        put(f"{'missing':<11} {', '.join(found.missing)}")
     if found.row.kind == "tags":
         put(
             f"{'thresholds':<11} "

@@ -23,7 +23,6 @@ from curator.cli.shared.places import opened
 from curator.cli.shared.selection import ImagesOrAll, Selection, takes_images
 from curator.cli.shared.typer_apps import single
 from curator.contract.errors import UserError
-from curator.contract.text import visible
 
 if TYPE_CHECKING:
     from curator.cli.schemas.images import PickReport
@@ -184,7 +183,7 @@ def _picked_and_kept(
     """What was picked of a collection, and what was done with it; `keeping` None: nothing."""
     with opened(collection) as session:
         if images.source is not None and Path(images.source).suffix.lower() in _OF_DUMPS:
-            what = f"{visible(images.source)} is no list of images"
+            what = f"{images.source} is no list of images"
             raise UserError(what, "for posts of a dump write --dump in place of --from")
         picked = session.picks.pick(rules, images.listed(session))
         images.check(session, picked.unknown_tags, len(picked.ids))
@@ -230,9 +229,9 @@ def _report(picked: PickResult, kept: _Kept, as_json: bool) -> None:
     put_table([(count, reason) for reason, count in picked.funnel], ("images", "of which"))
     put(f"digest {picked.digest}")
     for note in picked.notes:
-        put(f"note: {visible(note)}")
+        put(f"note: {note}")
     for each in kept.done or ["nothing was kept: add --save, --subset or --mark"]:
-        say(visible(each))
+        say(each)
 
 
 def _put_json(picked: PickResult, kept: _Kept) -> None:

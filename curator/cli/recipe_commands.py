@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from curator.cli.shared.options import JsonOption
-from curator.cli.shared.output import put, put_json, put_json_map, put_json_rows, put_table, say
+from curator.cli.shared.output import put, put_json, put_json_map, put_json_rows, put_table, put_text, say
 from curator.cli.shared.typer_apps import noun
 from curator.contract.errors import nearest
 from curator.contract.recipe.checks import recipe_warnings
@@ -24,7 +24,6 @@ from curator.contract.recipe.toml_file import (
 )
 from curator.contract.run.schedule_doubts import known_steps, schedule_warnings
 from curator.contract.run.schedules import lr_factor
-from curator.contract.text import visible
 
 if TYPE_CHECKING:
     from curator.cli.schemas.training import (
@@ -67,9 +66,10 @@ def show(
     """Print a recipe whole: every key that holds, ready to keep as a file; with --json also where each is from."""
     shown = load_recipe(recipe, sets or ())
     if against is None:
-        put_json_map(_whole(shown, sources_of(recipe, sets or ()))) if as_json else put(
-            dump_recipe(shown).rstrip("\n")
-        )
+        if as_json:
+            put_json_map(_whole(shown, sources_of(recipe, sets or ())))
+        else:
+            put_text(dump_recipe(shown).rstrip("\n"))
         return
     changes = differences(load_recipe(against), shown)
     if as_json:
@@ -79,7 +79,7 @@ def show(
         put_json_rows(rows)
         return
     for key, before, after in changes:
-        put(f"{key} = {toml_value(after)}  # {visible(toml_value(before))} in {visible(against)}")
+        put(f"{key} = {toml_value(after)}  # {toml_value(before)} in {against}")
 
 
 @app.command()
@@ -98,7 +98,7 @@ def check(recipe: RecipeArgument, sets: SetOption = None, as_json: JsonOption = 
         return
     for warning in warnings:
         say(f"{warning.what}: {warning.hint}")
-    put(f"{visible(recipe)} is sound")
+    put(f"{recipe} is sound")
 
 
 @app.command()
@@ -137,7 +137,7 @@ def fields(
         return
     if not chosen:
         near = nearest(word, known)
-        put(f"no key holds '{visible(word)}'" + (f"; did you mean '{near}'?" if near else ""))
+        put(f"no key holds '{word}'" + (f"; did you mean '{near}'?" if near else ""))
         return
     put_table(
         [(info.name, toml_value(info.default), _range(info), info.help) for info in chosen],

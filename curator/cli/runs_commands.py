@@ -13,9 +13,7 @@ from curator.cli.shared.output import put, put_json, put_json_rows, put_table, s
 from curator.cli.shared.places import runs_of
 from curator.cli.shared.run_report import row_json, run_json, run_lines
 from curator.cli.shared.typer_apps import noun
-from curator.contract.errors import UserError, did_you_mean
-from curator.contract.exit_codes import ExitCode
-from curator.contract.text import visible
+from curator.contract.errors import ExitCode, UserError, did_you_mean
 
 if TYPE_CHECKING:
     from curator.cli.schemas.runs import RunState
@@ -59,7 +57,7 @@ def list_all(
     damaged: list[UserError] = []
     found = runs_of(collection).all(lambda _, why: damaged.append(why))
     for why in damaged:
-        warn(f"passed over: {visible(why.what)}: {visible(why.hint)}")
+        warn(f"passed over: {why.what}: {why.hint}")
     shown = [run for run in found if not wanted or run.status in wanted][: limit or None]
     if as_json:
         put_json_rows(map(row_json, shown))
@@ -77,7 +75,7 @@ def _statuses(words: list[str] | None) -> set[str]:
 
     wanted = {word.strip() for given in words or () for word in given.split(",")}
     for word in wanted.difference(STATUSES):
-        raise UserError(f"'{visible(word)}' is no status of a run", did_you_mean(word, STATUSES))
+        raise UserError(f"'{word}' is no status of a run", did_you_mean(word, STATUSES))
     return wanted
 
 
@@ -119,7 +117,7 @@ def _wait(
     if as_json:
         _put_state(runs, run, action)
     if view is None:
-        say(f"the run {visible(run.path.name)} is not over after {timeout_s:g} seconds")
+        say(f"the run {run.path.name} is not over after {timeout_s:g} seconds")
         raise typer.Exit(ExitCode.NO)
     tell_end(run, view)
 
@@ -157,7 +155,7 @@ def stop(
         except UserError as ending:
             if ending.code != ExitCode.RUN_STOPPED:
                 raise
-            say(visible(ending.what))  # just what was asked for
+            say(ending.what)  # just what was asked for
 
 
 @app.command()
@@ -193,7 +191,7 @@ def _request(
     if as_json:
         _put_state(runs, run, action)
     elif not quiet:
-        tell(f"asked {visible(run.path.name)} to {action}; it looks once a step")
+        tell(f"asked {run.path.name} to {action}; it looks once a step")
     return run
 
 

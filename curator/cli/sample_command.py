@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from curator.cli.shared.options import CollectionOption, JsonOption
-from curator.cli.shared.output import put, put_json, put_json_rows, put_table, say
+from curator.cli.shared.output import progress_shown, put, put_json, put_json_rows, put_table, say
 from curator.cli.shared.places import runs_of
-from curator.cli.shared.progress import progress_shown
 from curator.cli.shared.typer_apps import single
 from curator.contract.errors import UserError
 from curator.contract.prompts.files import as_lines, read_prompts
@@ -20,7 +19,6 @@ from curator.contract.prompts.lines import ReadPrompt
 from curator.contract.recipe.checks import check_recipe, read_sample_prompts
 from curator.contract.recipe.recipe import Recipe
 from curator.contract.recipe.toml_file import parse_set, with_values
-from curator.contract.text import visible
 
 if TYPE_CHECKING:
     from curator.cli.schemas.training import PlannedSample, RenderedImage, RenderReport
@@ -81,7 +79,7 @@ def sample(
         put_json(report)
         return
     for image in images:
-        put(f"{visible(image['path'])}  {visible(image['prompt'])}")
+        put(f"{image['path']}  {image['prompt']}")
 
 
 def _refuse_beside_plan(given: dict[str, object]) -> None:
@@ -149,11 +147,11 @@ def _asked(recipe: Recipe, prompts: Path | None, sets: Sequence[str]) -> Recipe:
                 "it is for runs: leave it out",
             )
     if prompts is not None:
-        changes["sample.prompts"] = as_lines(read_prompts(prompts), visible(prompts.name))
+        changes["sample.prompts"] = as_lines(read_prompts(prompts), prompts.name)
     recipe = with_values(recipe, {**changes, "sample.at_end": True})
     if not recipe.sample.prompts:
         raise _no_prompts()
-    check_recipe(recipe, frozenset(changes), visible(prompts.name) if prompts else "--set")
+    check_recipe(recipe, frozenset(changes), prompts.name if prompts else "--set")
     _tell_doubts(read_sample_prompts(recipe.sample))
     return recipe
 
@@ -169,7 +167,7 @@ def _adapter(text: str) -> tuple[str, float]:
         strength = math.nan
     if not math.isfinite(strength):
         raise UserError(
-            f"--adapter {visible(text)}: '{visible(ratio)}' is no ratio",
+            f"--adapter {text}: '{ratio}' is no ratio",
             "write FILE@RATIO, such as a.safetensors@0.8",
         )
     return str(Path(path).expanduser().absolute()), strength
@@ -179,7 +177,7 @@ def _made(recipe: Recipe, adapters: Adapters, out: Path, replaces: bool) -> list
     from curator.session.training.samples import make_samples
 
     def hear(what: str, hint: str) -> None:
-        say(f"{visible(what)}: {visible(hint)}")
+        say(f"{what}: {hint}")
 
     with progress_shown("render") as show:
         made = make_samples(recipe, adapters, out, replaces=replaces, hear=hear, progress=show)

@@ -8,14 +8,12 @@ from typing import Annotated
 import typer
 
 from curator.cli.shared.options import CollectionOption, JsonOption
-from curator.cli.shared.output import put_json, tell
+from curator.cli.shared.output import progress_shown, put_json, tell
 from curator.cli.shared.places import collection_folder, enclosing_collection
-from curator.cli.shared.progress import progress_shown
 from curator.cli.shared.scan_lines import report_json, report_lines
 from curator.cli.shared.typer_apps import single
 from curator.contract.errors import UserError
 from curator.contract.files.tar_members import is_tar
-from curator.contract.text import visible
 
 
 def scan(
@@ -46,7 +44,11 @@ def scan(
             )
     finally:
         session.close()
-    put_json(report_json(report, home)) if as_json else tell("\n".join(report_lines(report)))
+    if as_json:
+        put_json(report_json(report, home))
+        return
+    for line in report_lines(report):
+        tell(line)
 
 
 def _home(folder: Path | None, collection: Path | None) -> Path:
@@ -56,7 +58,7 @@ def _home(folder: Path | None, collection: Path | None) -> Path:
     if is_tar(str(folder)):
         return collection or enclosing_collection(folder.parent) or folder.parent
     if not folder.is_dir():
-        raise UserError(f"there is no folder {visible(str(folder))}", "give a folder that holds images")
+        raise UserError(f"there is no folder {folder}", "give a folder that holds images")
     return collection or enclosing_collection(folder) or folder
 
 

@@ -8,7 +8,6 @@ from curator.cli.shared.options import CollectionOption, JsonOption
 from curator.cli.shared.output import put, put_json, put_table
 from curator.cli.shared.places import opened, runs_of
 from curator.cli.shared.typer_apps import single
-from curator.contract.text import visible
 
 if TYPE_CHECKING:
     from curator.cli.schemas.collection import StatsReport
@@ -37,7 +36,7 @@ def stats(collection: CollectionOption = None, as_json: JsonOption = False) -> N
         return
     put_table([(count, name) for name, count in counts.items()], ("count", "of"))
     for each in quarantined:
-        put(f"quarantined: {visible(str(each.path))}: {visible(each.reason)}")
+        put(f"quarantined: {each.path}: {each.reason}")
 
 
 def _counts(session: Session) -> dict[str, int]:

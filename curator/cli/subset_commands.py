@@ -26,7 +26,6 @@ from curator.cli.shared.output import (
 )
 from curator.cli.shared.places import opened, opened_names
 from curator.cli.shared.typer_apps import noun, with_options
-from curator.contract.text import visible
 
 if TYPE_CHECKING:
     from curator.cli.schemas.training import BalanceReport, SubsetOrder, SubsetReport, SubsetRow, SubsetValues
@@ -142,7 +141,7 @@ def _put_names(collection: Path | None, as_json: bool) -> None:
         put_json_rows({"name": each.name, "filter": each.filter} for each in subsets)
         return
     for each in subsets:
-        put(visible(each.name))
+        put(each.name)
 
 
 @app.command()
@@ -205,7 +204,7 @@ def order(
         }
         put_json(report)
         return
-    tell(f"order of subsets: {', '.join(map(visible, ordered))}")
+    tell(f"order of subsets: {', '.join(ordered)}")
     if not changed:
         tell("nothing was changed")
 
@@ -246,7 +245,7 @@ def _tell(session: Session, subset: Subset, commits: Sequence[int], as_json: boo
         put_json(report)
     else:
         words = f", {done}" if done else ""
-        tell(f"subset {visible(subset.name)}: {counted(images)} x {subset.repeats:g}{words}")
+        tell(f"subset {subset.name}: {counted(images)} x {subset.repeats:g}{words}")
     if taken:
         warn(
             f"{counted(taken)} more of its filter {'is' if taken == 1 else 'are'} in subsets before it"
@@ -291,7 +290,7 @@ def remove(name: NameArgument, collection: CollectionOption = None, as_json: Jso
     """Remove a subset; its images stay in the collection."""
     with opened(collection) as session, session.edits.recorded() as commits:
         session.subsets.remove(name)
-    put_named(name, commits) if as_json else tell(f"subset {visible(name)} removed")
+    put_named(name, commits) if as_json else tell(f"subset {name} removed")
 
 
 def subset_summary(subset: Subset | ManifestSubset) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from curator.cli.identifier_command import check_identifier
+from curator.cli.proposals_command import accept
 from curator.cli.shared.bulk_edit import ask, change, change_images
 from curator.cli.shared.options import (
     CollectionOption,
@@ -18,15 +19,12 @@ from curator.cli.shared.options import (
     ReplaceOption,
     YesOption,
 )
-from curator.cli.shared.output import put, put_json, put_json_rows, put_table, say_cut, tell
+from curator.cli.shared.output import progress_shown, put, put_json, put_json_rows, put_table, say_cut, tell
 from curator.cli.shared.places import opened, opened_names
-from curator.cli.shared.progress import progress_shown
 from curator.cli.shared.selection import ImagesArgument, takes_images
 from curator.cli.shared.typer_apps import noun
 from curator.cli.tag_rule_commands import clean, derive, order_by_rules, tables
-from curator.contract.errors import UserError
-from curator.contract.exit_codes import ExitCode
-from curator.contract.text import visible
+from curator.contract.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
     from curator.cli.schemas.edits import SidecarReport
@@ -39,6 +37,7 @@ app.command()(derive)
 app.command()(clean)
 app.command()(tables)
 app.command()(check_identifier)
+app.command()(accept)
 
 TagsArgument = Annotated[list[str], typer.Argument(metavar="TAG...", help="Tags; commas part them as well.")]
 
@@ -205,7 +204,7 @@ def _put_written(report: WriteReport, *, dry_run: bool) -> None:
     if report.by_full_name:
         tell(f"{report.by_full_name} of them by the image's full name, since others have its stem")
     for path, why in (*report.conflicts, *report.failed):
-        put(f"{visible(str(path))}: {visible(why)}")
+        put(f"{path}: {why}")
 
 
 def _put_written_json(
@@ -251,7 +250,7 @@ def list_tags(
 def _put_bands(tags: Sequence[Tag], bands: str, as_json: bool) -> None:
     """How many tags have at least so many images (S008): what a model can be expected to know."""
     if not all(part.strip().isdecimal() for part in bands.split(",")):
-        raise UserError(f"'{visible(bands)}' are no counts", "write them like 1000,100")
+        raise UserError(f"'{bands}' are no counts", "write them like 1000,100")
     edges = sorted({int(part) for part in bands.split(",")}, reverse=True)
     counts = [(edge, sum(1 for tag in tags if tag.count >= edge)) for edge in edges]
     if as_json:

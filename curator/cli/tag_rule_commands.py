@@ -12,20 +12,21 @@ import typer
 from curator.cli.shared.bulk_edit import ask, put_edit
 from curator.cli.shared.options import CollectionOption, DryRunOption, JsonOption, LimitOption, YesOption
 from curator.cli.shared.output import (
+    Show,
     counted,
     in_any_case,
+    progress_shown,
     put,
     put_json,
     put_json_rows,
     put_table,
+    put_text,
     say_cut,
     tell,
 )
 from curator.cli.shared.places import opened
-from curator.cli.shared.progress import Show, progress_shown
 from curator.cli.shared.selection import ImagesArgument, takes_images
 from curator.contract.errors import UserError
-from curator.contract.text import visible
 
 if TYPE_CHECKING:
     from curator.cli.schemas.edits import CleanReport, DeriveReport, EditCounts, TagTables
@@ -144,7 +145,7 @@ def _put_derived(report: DeriveReport) -> None:
     for rating, cuts in report["cuts"].items():
         put(f"cuts of {rating}: {', '.join(f'{cut:g}' for cut in cuts)}")
     for what in report["done"]:
-        tell(f"done: {visible(what)}")
+        tell(f"done: {what}")
 
 
 def order_by_rules(session: Session, found: Result, *, dry_run: bool, yes: bool, as_json: bool) -> None:
@@ -267,6 +268,6 @@ def tables(
             report: dict[str, Any] = {"schema": "frieze/tag-tables/1", **session.rules.tables()}
             put_json(cast("TagTables", report))  # the tables' own check has looked at them
             return
-        put(session.rules.program_text().rstrip())
+        put_text(session.rules.program_text().rstrip())
         for name, value in session.rules.changed_tables().items():
-            put(f"# changed here: {visible(name)} = {visible(repr(value))}")
+            put(f"# changed here: {name} = {value!r}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple, cast
 
 import typer
 
@@ -17,11 +17,10 @@ from curator.cli.shared.typer_apps import single
 from curator.contract.errors import UserError
 from curator.contract.recipe.fields import toml_value
 from curator.contract.recipe.toml_file import load_recipe
-from curator.contract.text import visible
 
 if TYPE_CHECKING:
     from curator.cli.schemas.runs import RunStart
-    from curator.cli.schemas.training import TrainCheck
+    from curator.cli.schemas.training import RunMemory, TrainCheck
     from curator.contract.recipe.checks import TrainingWarning
     from curator.contract.recipe.recipe import Recipe
     from curator.contract.run.run_folder import RunFolder
@@ -59,7 +58,11 @@ def train(
     ] = None,
     dry_run: Annotated[
         bool,
-        typer.Option("--dry-run", "-n", help="Only say how long it would be, and what is doubtful."),
+        typer.Option(
+            "--dry-run",
+            "-n",
+            help="Only say how long it would be, what memory it needs, and what is doubtful.",
+        ),
     ] = False,
     whole: Annotated[
         bool,
@@ -94,8 +97,7 @@ def train(
     path = manifest_file(manifest, collection)
     knobs = load_recipe(recipe, [*(sets or ()), *_model_set(model)])
     if dry_run:
-        doubts = runs_of(collection).look_at_model(knobs, whole=whole) if knobs.model.path else []
-        _check(path, knobs, processes or 1, doubts, as_json)
+        _check(path, knobs, processes or 1, _look(runs_of(collection), knobs, whole), as_json)
         return
     _go_on(_launched(runs_of(collection), path, knobs, name or path.stem, processes or 1), detach, as_json)
 
@@ -116,7 +118,7 @@ def _model_set(model: str | None) -> list[str]:
         return [f"model.path={toml_value(str(path.absolute()))}"]
     if not _HUB_ID.fullmatch(model):
         raise UserError(
-            f"there is no model at {visible(model)}",
+            f"there is no model at {model}",
             "give a diffusers folder, a .safetensors file or a hub id",
         )
     return [f"model.path={toml_value(model)}"]
@@ -134,9 +136,7 @@ def _resume(name: str, processes: int | None, detach: bool, collection: Path | N
     runs = runs_of(collection)
     run = runs.find(name)
     if run.status() == "finished":
-        raise UserError(
-            f"the run {visible(run.path.name)} is finished", "start another with 'frieze train MANIFEST'"
-        )
+        raise UserError(f"the run {run.path.name} is finished", "start another with 'frieze train MANIFEST'")
     runs.restart(run, processes)
     _go_on(run, detach, as_json)
 
@@ -153,13 +153,25 @@ def _go_on(run: RunFolder, detach: bool, as_json: bool) -> None:
         }
         put_json(report)
     else:
-        put(visible(str(run.path)))
+        put(str(run.path))
         say(left(run).strip())
 
 
-def _check(
-    path: Path, recipe: Recipe, processes: int, of_models: list[TrainingWarning], as_json: bool
-) -> None:
+class _Look(NamedTuple):
+    """What a recipe's base model tells before a run: what is doubtful, and the memory it takes."""
+
+    doubts: list[TrainingWarning]
+    memory: RunMemory | None
+
+
+def _look(runs: Runs, recipe: Recipe, whole: bool) -> _Look:
+    if not recipe.model.path:
+        return _Look([], None)
+    doubts = runs.look_at_model(recipe, whole=whole)
+    return _Look(doubts, cast("RunMemory | None", runs.memory(recipe)))
+
+
+def _check(path: Path, recipe: Recipe, processes: int, look: _Look, as_json: bool) -> None:
     """The length of the training as the trainer itself reckons it (rows S037, S059), and what is doubtful (S075)."""
     from curator.contract.manifest.manifest import open_manifest
     from curator.contract.recipe.checks import bracket_warnings, recipe_warnings
@@ -170,7 +182,7 @@ def _check(
         length = plan_training(manifest.spans, recipe, processes)
         sizes, images = manifest.header.buckets, len(manifest)
         of_recipe = [*recipe_warnings(recipe), *schedule_warnings(recipe, length.total_steps)]
-        warnings = [*of_recipe, *of_models, *bracket_warnings(manifest, recipe)]
+        warnings = [*of_recipe, *look.doubts, *bracket_warnings(manifest, recipe)]
     steps = {sizes[bucket]: count for bucket, count in length.plan.bucket_batches(0).items()}
     if as_json:
         report: TrainCheck = {
@@ -182,6 +194,7 @@ def _check(
             "epochs": length.total_epochs,
             "steps": length.total_steps,
             "buckets": [{"bucket": size, "steps": count} for size, count in steps.items()],
+            "memory": look.memory,
             "doubts": [{"what": each.what, "hint": each.hint} for each in warnings],
         }
         put_json(report)
@@ -194,8 +207,30 @@ def _check(
         f"{length.total_epochs} epochs, {length.total_steps} steps; the first epoch has {length.plan.batches(0)}:"
     )
     put_table([(_cross(size), count) for size, count in steps.items()], ("bucket", "steps"))
+    if look.memory is not None:
+        _put_memory(look.memory)
     for doubt in warnings:
         say(f"{doubt.what}: {doubt.hint}")
+
+
+def _put_memory(memory: RunMemory) -> None:
+    named = {
+        "UNet": memory["unet_bytes"],
+        "text encoders": memory["text_encoder_bytes"],
+        "VAE": memory["vae_bytes"],
+        "adapter": memory["adapter_bytes"],
+        "gradients": memory["gradient_bytes"],
+        "optimizer": memory["optimizer_bytes"],
+        "average": 0 if memory["average_on_cpu"] else memory["average_bytes"],
+    }
+    parts = ", ".join(f"{name} {_mib(size)}" for name, size in named.items() if size)
+    put(f"{_mib(memory['device_bytes'])} of memory and what a batch needs: {parts}")
+    if memory["average_on_cpu"]:
+        put(f"{_mib(memory['average_bytes'])} of the CPU's memory for the average")
+
+
+def _mib(size: int) -> str:
+    return f"{size / 2**20:,.1f} MiB"
 
 
 def _cross(size: tuple[int, int]) -> str:

@@ -7,13 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from curator.cli.shared.options import CollectionOption, JsonOption
-from curator.cli.shared.output import counted, put, put_json
+from curator.cli.shared.output import counted, progress_shown, put, put_json
 from curator.cli.shared.places import opened
-from curator.cli.shared.progress import progress_shown
 from curator.cli.shared.typer_apps import single
-from curator.contract.errors import UserError
-from curator.contract.exit_codes import ExitCode
-from curator.contract.text import visible
+from curator.contract.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
     from curator.cli.schemas.collection import VerifyReport
@@ -43,7 +40,7 @@ def verify(
         put_json(report)
     else:
         for fault in faults:
-            put(visible(fault))
+            put(fault)
     if faults:
         what = f"the index has {counted(len(faults), 'fault')}"
         raise UserError(what, "mend it with 'frieze verify --rebuild'", ExitCode.NO)

@@ -1,10 +1,35 @@
-"""Errors for people: what happened, and what to do."""
+"""Errors for people: what happened, what to do, and the exit code of the program that ends with it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from enum import IntEnum
 
-from curator.contract.exit_codes import ExitCode
+from curator.contract.text import visible
+
+
+class ExitCode(IntEnum):
+    """How a program ended, for a script to branch on: each number has one meaning, in every command and in the trainer.
+
+    Where none is chosen, `UserError` is a `MISTAKE`.
+    """
+
+    meaning: str
+
+    def __new__(cls, value: int, meaning: str) -> ExitCode:
+        """A member: its number, and what it says, as the documentation has it."""
+        member = int.__new__(cls, value)
+        member._value_ = value
+        member.meaning = meaning
+        return member
+
+    DONE = 0, "done"
+    NO = 1, "the answer is no"
+    MISTAKE = 2, "a mistake in what was asked: usage, a name that does not exist, a full disk"
+    RUN_FAILED = 3, "a run failed or crashed"
+    RUN_STOPPED = 4, "a run was stopped before its end"
+    BUG = 70, "a fault in Frieze; what happened is in a file that is named"
+    INTERRUPTED = 130, "interrupted (Ctrl-C); nothing is half-written"
 
 
 class UserError(Exception):
@@ -12,12 +37,14 @@ class UserError(Exception):
 
     Raised anywhere, printed in one place per program (the CLI's boundary, a notice in the app, the
     trainer's `run_failed` event). Anything that is not a `UserError` is a bug. `code` is what a command ends with.
+
+    Names and other foreign text are put into both as they are: they are made visible here.
     """
 
     def __init__(self, what: str, hint: str, code: ExitCode = ExitCode.MISTAKE) -> None:
-        super().__init__(what)
-        self.what = what
-        self.hint = hint
+        self.what = visible(what)
+        self.hint = visible(hint)
+        super().__init__(self.what)
         self.code = code
 
     def __str__(self) -> str:

@@ -9,6 +9,9 @@ IMPORT_LOCK = f"{INDEX}-import"
 MANIFESTS = "manifests"
 MANIFEST_SUFFIX = ".manifest"
 RUNS = "runs"
+PROPOSALS = (
+    "proposals"  # jobs of tag models, by date and model, and what was kept of them, by the model's hash
+)
 CLASS_IMAGES = "class"
 DEMO_MARKER = ".frieze-demo"  # in a folder that `frieze demo` may replace
 EXPORT_MARKER = ".frieze-export"  # in a folder that `frieze manifest export --replace` may replace
@@ -49,6 +52,11 @@ def manifest_file(collection: Path, name: str) -> Path:
 def manifest_files(folder: Path) -> list[Path]:
     """The manifests in a folder of manifests, by name."""
     return sorted(folder.glob(f"*{MANIFEST_SUFFIX}"))
+
+
+def proposals_folder(collection: Path) -> Path:
+    """Where a collection's jobs of tag models and their answers are."""
+    return collection / PROPOSALS
 
 
 def runs_folder(collection: Path) -> Path:

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from pyroaring import BitMap
 
 from curator.contract.errors import UserError
-from curator.contract.text import visible
 from curator.filter.cancel import Cancel, raise_if_cancelled
 from curator.filter.numbers import DATE_UNITS, numbers
 from curator.filter.order import Order
@@ -211,15 +210,13 @@ class _Evaluation:
     def _picked(self, term: WordTerm) -> BitMap:
         pick = self._collection.picks.get(term.value)
         if pick is None:
-            names = ", ".join(visible(each.name) for each in self._collection.picks.list()) or "none yet"
-            raise FilterError(
-                f"no pick '{visible(term.value)}'", f"there are: {names}", self._text, term.position
-            )
+            names = ", ".join(each.name for each in self._collection.picks.list()) or "none yet"
+            raise FilterError(f"no pick '{term.value}'", f"there are: {names}", self._text, term.position)
         return pick.images
 
     def _named(self, term: WordTerm) -> BitMap:
         """The images of a subset, or of a saved filter: a filter inside the filter."""
-        inside = f"{term.field} '{visible(term.value)}'"
+        inside = f"{term.field} '{term.value}'"
         text = self._filter_called(term)
         if inside in self._inside:
             raise FilterError(f"{inside} names itself", "change its filter", self._text, term.position)
@@ -240,11 +237,9 @@ class _Evaluation:
         table = self._collection.subsets if term.field == "subset" else self._collection.saved_filters
         found = table.get(term.value)
         if found is None:
-            names = ", ".join(visible(each.name) for each in table.list()) or "none yet"
+            names = ", ".join(each.name for each in table.list()) or "none yet"
             kind = "subset" if term.field == "subset" else "saved filter"
-            raise FilterError(
-                f"no {kind} '{visible(term.value)}'", f"there are: {names}", self._text, term.position
-            )
+            raise FilterError(f"no {kind} '{term.value}'", f"there are: {names}", self._text, term.position)
         return found.filter
 
 

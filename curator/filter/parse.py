@@ -7,7 +7,6 @@ import shlex
 from collections.abc import Sequence
 
 from curator.contract.errors import did_you_mean, nearest
-from curator.contract.text import visible
 from curator.filter.fields import CLASS_ALIASES, CLASSES, FIELDS, SORTS, UNTAGGED, Field, field_of, is_score
 from curator.filter.tokens import Token, in_quotes, tokens
 from curator.filter.tree import (
@@ -139,7 +138,7 @@ class _Parser:
             near = nearest(token.key.lower(), known)
             way = _way_to(token.key + token.sign + token.text)
             hint = f"did you mean '{near}'? {way}" if near and token.text else way
-            raise self._error(f"'{visible(token.key)}' is no key", hint, token)
+            raise self._error(f"'{token.key}' is no key", hint, token)
         if token.sign not in (":", "="):
             raise self._error(f"{token.key} takes no {token.sign}", f"write {token.key}:NAME", token)
         self._need_value(token)
@@ -163,13 +162,11 @@ class _Parser:
         value = token.text if field.name in ("subset", "picked", "saved") else token.text.lower()
         value = {"jpg": "jpeg"}.get(value, value) if field.name == "format" else value
         if field.words and value not in field.words:
-            raise self._error(
-                f"{field.name} is never '{visible(value)}'", did_you_mean(value, field.words), token
-            )
+            raise self._error(f"{field.name} is never '{value}'", did_you_mean(value, field.words), token)
         shapes = {"bucket": (r"\d+x\d+", "bucket:832x1216"), "sha": (r"[0-9a-f]{1,64}", "sha:3fa9")}
         shape = shapes.get(field.name)
         if shape and not re.fullmatch(shape[0], value, re.ASCII):
-            raise self._error(f"'{visible(value)}' is no {field.name}", f"write it like {shape[1]}", token)
+            raise self._error(f"'{value}' is no {field.name}", f"write it like {shape[1]}", token)
         return WordTerm(field.name, value, token.position)
 
     def _text_term(self, field: Field, token: Token) -> Expr:
@@ -188,20 +185,18 @@ class _Parser:
             raise self._error(f"{field.name} takes no {token.sign}", f"write {field.name}:VALUE", token)
         if field.kind == "limit":
             if not re.fullmatch(r"\d{1,9}", value, re.ASCII):
-                raise self._error(f"'{visible(value)}' is no number of images", "write limit:500", token)
+                raise self._error(f"'{value}' is no number of images", "write limit:500", token)
             self._limit = int(value)
             return
         name = value.removeprefix("-")
         if name not in SORTS and not is_score(name):
-            raise self._error(f"cannot sort by '{visible(name)}'", did_you_mean(name, SORTS), token)
+            raise self._error(f"cannot sort by '{name}'", did_you_mean(name, SORTS), token)
         self._sorts.append(Sort(name, value.startswith("-")))
 
     def _need_value(self, token: Token) -> None:
         if not token.text:
             said = f"{token.key}{token.sign}"
-            raise self._error(
-                f"{visible(said)} has no value", f"write it right behind; {_way_to(said)}", token
-            )
+            raise self._error(f"{said} has no value", f"write it right behind; {_way_to(said)}", token)
 
     def _peek(self) -> Token:
         return self._tokens[self._at]
@@ -223,5 +218,5 @@ class _Parser:
 
 
 def _way_to(tag: str) -> str:
-    written = visible(in_quotes(tag))
+    written = in_quotes(tag)
     return f"a tag of this text is written {written}, in a shell {shlex.quote(written)}"

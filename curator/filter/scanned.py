@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from pyroaring import BitMap
 
 from curator.contract.errors import UserError
-from curator.contract.text import visible
 from curator.filter.cancel import Cancel, Cancelled, raise_if_cancelled
 from curator.index.images.row_text import Interrupted
 
@@ -73,7 +72,7 @@ def _regex_search(term: TextTerm, cancel: Cancel | None) -> Callable[[str], obje
             return pattern.search(text, timeout=_PATIENCE_S, concurrent=True)
         except TimeoutError as error:
             raise UserError(
-                f"the regular expression /{visible(term.text)}/ takes too long on '{visible(text[:40])}'",
+                f"the regular expression /{term.text}/ takes too long on '{text[:40]}'",
                 "write it without one repeat inside another, such as a+ for (a+)+",
             ) from error
 

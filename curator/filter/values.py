@@ -6,7 +6,6 @@ import datetime as dt
 import re
 from typing import TYPE_CHECKING
 
-from curator.contract.text import visible
 from curator.filter.fields import UNKNOWABLE, Field, is_score
 from curator.filter.tree import FilterError, IdsTerm, NumberTerm
 
@@ -56,7 +55,7 @@ def ids_term(field: Field, token: Token, text: str) -> IdsTerm:
         found = _SPAN.fullmatch(part)
         if not found:
             raise FilterError(
-                f"'{visible(part)}' is no value for {field.name}", "write id:1,5,9..12", text, token.position
+                f"'{part}' is no value for {field.name}", "write id:1,5,9..12", text, token.position
             )
         spans.append((int(found[1]), int(found[2] or found[1])))
     return IdsTerm(tuple(spans))
@@ -120,4 +119,4 @@ def _date_span(value: str) -> tuple[float, float] | None:
 
 def _wrong(field: Field, token: Token, text: str) -> FilterError:
     hint = _HINTS.get(field.name, f"write {field.name}>=10 or {field.name}:10..20")
-    return FilterError(f"'{visible(token.text)}' is no value for {field.name}", hint, text, token.position)
+    return FilterError(f"'{token.text}' is no value for {field.name}", hint, text, token.position)

@@ -26,9 +26,8 @@ from curator.tags.derive_plan import USED
 
 if TYPE_CHECKING:
     from curator.contract.manifest.span_rows import Part
-    from curator.freeze.members import Members
+    from curator.freeze.members import FreezeSpec, Members, Shown
     from curator.freeze.reader import FreezeReader
-    from curator.freeze.spec import FreezeSpec, Shown
 
 _ROWS_AT_ONCE = 256 * ROWS
 

@@ -12,9 +12,8 @@ from curator.contract.caption.captions import caption_of, split_caption
 from curator.contract.epoch_plan import Sample
 from curator.contract.errors import UserError
 from curator.contract.manifest.manifest import open_manifest
-from curator.freeze.members import members_of
+from curator.freeze.members import members_of, spec_of
 from curator.freeze.reader import FreezeReader
-from curator.freeze.spec import spec_of
 
 if TYPE_CHECKING:
     from curator.index.collection import Collection

@@ -14,10 +14,9 @@ from curator.contract.errors import UserError
 from curator.contract.locations import manifests_folder
 from curator.filter.evaluate import select
 from curator.filter.unmet import unmet_parts
-from curator.freeze.library import FrozenAs, rows_of_file
-from curator.freeze.members import Members, members_of, shows
+from curator.freeze.listing import FrozenAs, rows_of_file
+from curator.freeze.members import FreezeSpec, Members, members_of, shows, spec_of
 from curator.freeze.reader import FreezeReader
-from curator.freeze.spec import FreezeSpec, spec_of
 
 if TYPE_CHECKING:
     from curator.index.changes.edits import Commit

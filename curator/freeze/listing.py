@@ -1,4 +1,4 @@
-"""The manifests of a folder, in one line each."""
+"""The manifests of a folder: in one line each, and the rows that a file has in them."""
 
 from __future__ import annotations
 
@@ -43,3 +43,28 @@ def manifests_in(
             if passed_over:
                 passed_over(error)
     return sorted(found, key=lambda each: each.created_at, reverse=True)
+
+
+@dataclass(frozen=True)
+class FrozenAs:
+    """A row of a manifest that the image's file has."""
+
+    manifest: str
+    row: int
+    repeats: float
+
+
+def rows_of_file(folder: Path, file: Path) -> tuple[tuple[FrozenAs, ...], tuple[str, ...]]:
+    """The rows that an image's file has in the manifests of a folder; and of those that cannot be read why."""
+    frozen: list[FrozenAs] = []
+    passed_over: list[str] = []
+    for path in manifest_files(folder):
+        try:
+            with open_manifest(path) as manifest:
+                frozen += [
+                    FrozenAs(path.stem, number, manifest.image(number).repeats)
+                    for number in manifest.rows_of(file)
+                ]
+        except UserError as error:
+            passed_over.append(error.what)
+    return tuple(frozen), tuple(passed_over)

@@ -1,11 +1,14 @@
-"""Membership of a freeze: the subset and repeats of every image, or why it is left out (rows B19, S045)."""
+"""Membership of a freeze: what was asked for, and by it the subset and repeats of every image, or why it is left out.
+
+Rows B19 and S045.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,13 +18,15 @@ from curator.contract.epoch_plan import Span
 from curator.filter.evaluate import select
 from curator.freeze.bucket_table import samples_of
 from curator.freeze.regularise import Run, Runs, regularised
-from curator.freeze.spec import FreezeSpec, Shown
+from curator.index.bucket_rule import bucket_rule
 from curator.index.changes.changes import id_array
 from curator.index.sets.bitmaps import Flag, of_array, of_mask
+from curator.index.tables.small_tables import Subset
 
 if TYPE_CHECKING:
+    from curator.contract.buckets import BucketRule
     from curator.freeze.reader import FreezeReader
-    from curator.index.tables.small_tables import Subset
+    from curator.index.collection import Collection
 
 Funnel = tuple[tuple[str, int], ...]
 
@@ -30,6 +35,28 @@ NO_SUBSET = "in no subset"
 NO_SIZE = "of unknown size"
 SILENT = "in a subset with no repeats"
 SURPLUS = "regularisation surplus"
+EVERYTHING = Subset("all", "")  # what is frozen while no subset was made: every image, once
+
+
+@dataclass(frozen=True)
+class FreezeSpec:
+    """What is frozen: `subsets` in order; an image belongs to the first whose filter it meets."""
+
+    rule: BucketRule
+    subsets: tuple[Subset, ...]
+
+
+class Shown(NamedTuple):
+    """Images of subset number `subset` that have so many repeats."""
+
+    subset: int
+    repeats: float
+    ids: BitMap
+
+
+def spec_of(collection: Collection, rule: BucketRule | None = None) -> FreezeSpec:
+    """The collection's spec as it stands, with another bucket rule where one is given."""
+    return FreezeSpec(rule or bucket_rule(collection), tuple(collection.subsets.list()) or (EVERYTHING,))
 
 
 @dataclass(frozen=True)

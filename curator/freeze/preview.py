@@ -19,9 +19,8 @@ if TYPE_CHECKING:
     from curator.contract.buckets import Size
     from curator.contract.recipe.recipe import BatchSize
     from curator.freeze.bucket_table import Loads
-    from curator.freeze.members import Funnel, Members
+    from curator.freeze.members import FreezeSpec, Funnel, Members, Shown
     from curator.freeze.reader import FreezeReader
-    from curator.freeze.spec import FreezeSpec, Shown
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from curator.contract.errors import UserError
-from curator.contract.text import visible
 from curator.index.collection import Collection
 from curator.index.schema.faults import SIGNS, WAY_BACK
 
@@ -23,9 +22,7 @@ def damage_reported(folder: Path) -> Generator[None]:
         reason = damage(folder)
         if not reason:
             raise
-        raise UserError(
-            f"the index in {visible(str(folder))} is damaged: {visible(reason)}", WAY_BACK
-        ) from error
+        raise UserError(f"the index in {folder} is damaged: {reason}", WAY_BACK) from error
 
 
 def damage(folder: Path) -> str:

@@ -15,7 +15,6 @@ from pyroaring import BitMap
 from curator.contract.errors import UserError
 from curator.contract.files.whole_files import TakenError, drafted_file
 from curator.contract.locations import INDEX
-from curator.contract.text import visible
 from curator.index.changes.changes import id_array
 from curator.index.editing.texts import batches
 from curator.index.file.database import sqlite_errors
@@ -60,10 +59,10 @@ def export_sqlite(
         UserError: there is a file already, and it is no export or `replace` is not given; or it cannot be written.
     """
     if replace and path.resolve().name == INDEX:
-        raise UserError(f"{visible(str(path))} is the index of a collection", "give another name")
+        raise UserError(f"{path} is the index of a collection", "give another name")
     try:
         if replace and not _may_be_replaced(path):
-            raise UserError(f"{visible(str(path))} is no export", "give another name, or move it away")
+            raise UserError(f"{path} is no export", "give another name, or move it away")
         with (
             drafted_file(path, replace=replace) as draft,
             sqlite_errors(path),
@@ -72,11 +71,11 @@ def export_sqlite(
             return _write(collection, target, images, progress)
     except TakenError:
         raise UserError(
-            f"there is already a file {visible(str(path))}", "give another name, or replace it with --replace"
+            f"there is already a file {path}", "give another name, or replace it with --replace"
         ) from None
     except OSError as error:
         raise UserError(
-            f"{visible(str(path))} cannot be written: {error.strerror}", "free space, or choose another place"
+            f"{path} cannot be written: {error.strerror}", "free space, or choose another place"
         ) from error
 
 

@@ -20,8 +20,8 @@ from curator.index.changes.edits import Annotations, Rewrite
 from curator.index.tables.picks import Pick, pick_filter
 from curator.index.tables.small_tables import Subset
 from curator.interop.matching.matcher import Matcher
-from curator.interop.matching.records import Record, Source
 from curator.interop.matching.word_import import ACTOR, AnnotationReport, Progress, batches, write_annotations
+from curator.interop.plan import Record, Source
 from curator.posts.words import text_of
 from curator.scan.report import ScanReport
 from curator.scan.scan import Progress as ScanTold

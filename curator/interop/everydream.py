@@ -14,8 +14,8 @@ from typing import Literal
 
 from curator.contract.caption.captions import CaptionRules
 from curator.contract.errors import UserError
-from curator.contract.files.regular_file import read_regular
-from curator.contract.text import decoded, visible
+from curator.contract.files.regular_file import decoded, read_regular
+from curator.contract.text import visible
 from curator.interop.folders import entries, need_folder, pictures_in, tree
 from curator.interop.plan import Ignored, ImportPlan, PlannedSubset
 from curator.scan.sidecars.sidecar import MAX_BYTES
@@ -58,7 +58,7 @@ def plan_everydream(folder: Path, version: Literal[1, 2] = 2) -> ImportPlan:
         else:
             ignored.append(found)
     if not subsets and not ignored:
-        raise UserError(f"there is no image in {visible(str(top))}", "give the folder that holds the folders")
+        raise UserError(f"there is no image in {top}", "give the folder that holds the folders")
     layout = "everydream" if version == 2 else "everydream1"
     return ImportPlan(layout, (top,), tuple(subsets), tuple(ignored), tuple(dict.fromkeys(notes)))
 
@@ -130,7 +130,7 @@ def _real(values: Mapping[str, str], name: str, default: float) -> float:
         value = math.nan
     if not math.isfinite(value):
         raise UserError(
-            f"its {name} is '{visible(text[:40])}', which is no number",
+            f"its {name} is '{text[:40]}', which is no number",
             "write one, such as 2.5",
         )
     return value

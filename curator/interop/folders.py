@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from curator.contract.errors import UserError
-from curator.contract.text import visible
 from curator.scan.find import SUFFIXES
+
+OF_WINDOWS = "a Windows path with a drive, which is no place here: name images relative to their folder"
+_DRIVE = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 
 
 def pictures_in(folder: Path) -> list[Path]:
@@ -32,7 +35,7 @@ def entries(folder: Path) -> list[Path]:
             return sorted(Path(entry.path) for entry in listing if not entry.name.startswith("."))
     except OSError as error:
         raise UserError(
-            f"the folder {visible(str(folder))} cannot be read: {error.strerror}", "check its name and rights"
+            f"the folder {folder} cannot be read: {error.strerror}", "check its name and rights"
         ) from error
 
 
@@ -62,5 +65,10 @@ def need_folder(path: Path) -> Path:
         UserError: there is none.
     """
     if not path.is_dir():
-        raise UserError(f"there is no folder {visible(str(path))}", "give the folder that holds the images")
+        raise UserError(f"there is no folder {path}", "give the folder that holds the images")
     return absolute(path)
+
+
+def named_in(folder: Path, name: str) -> tuple[str, tuple[str, ...]]:
+    """The path of an image that metadata names, relative to `folder` or absolute, and what is wrong with it."""
+    return os.path.normpath(folder / name), (OF_WINDOWS,) if _DRIVE.match(name) else ()

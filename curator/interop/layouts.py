@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from curator.contract.errors import UserError, did_you_mean
-from curator.contract.text import visible
 from curator.interop.balance import balance_sentence
 from curator.interop.dumps.booru import plan_booru
 from curator.interop.dumps.gallery_dl import plan_gallery_dl
@@ -42,10 +41,10 @@ def plan_import(
         UserError: nothing there, an unknown layout, an option the layout does not take, or a broken file.
     """
     if not path.exists():
-        raise UserError(f"there is nothing at {visible(str(path))}", "give a folder or a file")
+        raise UserError(f"there is nothing at {path}", "give a folder or a file")
     chosen = detected(path) if layout == "auto" else layout
     if chosen not in LAYOUTS:
-        raise UserError(f"there is no layout '{visible(chosen)}'", did_you_mean(chosen, LAYOUTS))
+        raise UserError(f"there is no layout '{chosen}'", did_you_mean(chosen, LAYOUTS))
     if reg and chosen != "kohya-folders":
         raise UserError(f"--reg means nothing for {chosen}", "it is for kohya-folders")
     if images and chosen not in ("kohya-json", "scores"):
@@ -87,9 +86,7 @@ def detected(path: Path) -> str:
             return "everydream"
         if any(each.is_dir() and not isinstance(parse_folder_name(each.name), str) for each in entries(path)):
             return "kohya-folders"
-    raise UserError(
-        f"{visible(str(path))} may be several things", f"say which with --layout: {', '.join(LAYOUTS)}"
-    )
+    raise UserError(f"{path} may be several things", f"say which with --layout: {', '.join(LAYOUTS)}")
 
 
 def _planned(path: Path, layout: str, reg: Path | None, images: Path | None) -> ImportPlan:

@@ -7,21 +7,17 @@ name.
 
 from __future__ import annotations
 
-import csv
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from curator.contract.errors import UserError
-from curator.contract.files.regular_file import TEXT_BYTES, open_regular
-from curator.contract.text import decoded, visible
-from curator.interop.dumps.json_stream import json_lines, whole_items
-from curator.interop.folders import absolute
-from curator.interop.matching.names import named_in
-from curator.interop.matching.records import Dropped, Record, Row, Source
-from curator.interop.plan import ImportPlan
+from curator.contract.text import visible
+from curator.interop.dumps.row_files import csv_rows, json_lines, whole_items
+from curator.interop.folders import absolute, named_in
+from curator.interop.plan import Dropped, ImportPlan, Record, Row, Source
 from curator.posts.post import whole
 
 _PATHS = ("path", "file_name", "filename", "file", "image_path", "image")
@@ -39,7 +35,7 @@ def plan_scores(file: Path, images: Path | None = None) -> ImportPlan:
     source = Source(file, lambda: _rows(file, folder))
     first = next(_values(file), None)
     if isinstance(first, dict) and not any(key in first for key in _NAMED_BY):
-        raise UserError(f"{visible(str(file))} names no image", f"one column must be: {', '.join(_NAMED_BY)}")
+        raise UserError(f"{file} names no image", f"one column must be: {', '.join(_NAMED_BY)}")
     return ImportPlan("scores", notes=("images must be scanned first",), sources=(source,))
 
 
@@ -51,23 +47,14 @@ def _rows(file: Path, folder: Path) -> Iterator[Row]:
 def _values(file: Path) -> Iterator[Any]:
     match file.suffix.lower():
         case ".csv":
-            yield from _csv(file)
+            yield from csv_rows(file)
         case ".jsonl" | ".ndjson":
             yield from (value for _, value in json_lines(file))
         case ".json":
             for item in whole_items(file):
                 yield None if item is None else _keyed(*item, file.stem) if item[0] else item[1]
         case _:
-            raise UserError(f"{visible(file.name)} is no table of scores", "give .csv, .jsonl or .json")
-
-
-def _csv(file: Path) -> Iterator[Mapping[str, Any]]:
-    try:
-        with open_regular(file) as opened:
-            lines = (decoded(line)[0] for line in iter(lambda: opened.readline(TEXT_BYTES), b""))
-            yield from csv.DictReader(lines)
-    except (OSError, csv.Error) as error:
-        raise UserError(f"{visible(str(file))} cannot be read: {visible(str(error))}", "mend it") from error
+            raise UserError(f"{file.name} is no table of scores", "give .csv, .jsonl or .json")
 
 
 def _keyed(key: str, value: Any, stem: str) -> Any:

@@ -16,9 +16,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from curator.contract.files.regular_file import read_regular
+from curator.contract.files.regular_file import decoded, read_regular
 from curator.contract.files.whole_files import replace_file
-from curator.contract.text import decoded
 from curator.index.editing.texts import batches
 from curator.index.images.sidecar_names import kind_of, sidecar_name
 from curator.index.images.sidecar_table import SidecarState

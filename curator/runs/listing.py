@@ -15,7 +15,6 @@ from curator.contract.errors import UserError, did_you_mean
 from curator.contract.run.event_log import end_of_events, read_events
 from curator.contract.run.events import Event, Paused, Resumed, RunFailed, RunStarted, StepDone
 from curator.contract.run.run_folder import RunFolder, RunInfo, Status
-from curator.contract.text import visible
 
 ListedStatus = Literal["new", "running", "paused", "finished", "stopped", "failed", "crashed"]
 STATUSES: tuple[ListedStatus, ...] = get_args(ListedStatus)
@@ -141,11 +140,9 @@ def find_run(parent: Path, name: str) -> RunFolder:
         _given(runs[matches[0]])
         return RunFolder(parent / matches[0])
     if matches:
-        raise UserError(
-            f"'{visible(name)}' means several runs", "give more of the name: " + ", ".join(matches)
-        )
+        raise UserError(f"'{name}' means several runs", "give more of the name: " + ", ".join(matches))
     hint = did_you_mean(name, {*known, *known.values()}) if known else "start one with 'frieze train'"
-    raise UserError(f"there is no run '{visible(name)}' in {visible(str(parent))}", hint)
+    raise UserError(f"there is no run '{name}' in {parent}", hint)
 
 
 def _living_or_newest(parent: Path, same: dict[str, RunInfo | UserError]) -> list[str]:

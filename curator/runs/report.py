@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from curator.contract.run import events as ev
-from curator.contract.text import visible
 from curator.runs.fold import RunFold
 from curator.runs.words import loss_in_words, rate_in_words, seconds_in_words
 
@@ -48,11 +47,11 @@ class PlainReport:
 
 def _run_started(event: ev.RunStarted) -> str:
     begin = f"resumes after step {event.step}" if event.resumed else "begins"
-    return f"{begin}: {event.total_steps} steps, {event.total_epochs} epochs on {visible(event.device)}"
+    return f"{begin}: {event.total_steps} steps, {event.total_epochs} epochs on {event.device}"
 
 
 def _phase(event: ev.PhaseStarted) -> str:
-    return visible(event.name) + (f" ({event.total})" if event.total else "")
+    return event.name + (f" ({event.total})" if event.total else "")
 
 
 _WORDS: dict[type, Callable[[Any], str]] = {
@@ -61,14 +60,14 @@ _WORDS: dict[type, Callable[[Any], str]] = {
     ev.Evaluated: lambda e: (
         f"fixed-noise loss after step {e.step}: {loss_in_words(e.loss)} ({e.images} images)"
     ),
-    ev.SampleMade: lambda e: f"sample after step {e.step}: {visible(e.path)}  {visible(e.prompt)}",
-    ev.CheckpointSaved: lambda e: f"weights after step {e.step}: {visible(e.path)}",
+    ev.SampleMade: lambda e: f"sample after step {e.step}: {e.path}  {e.prompt}",
+    ev.CheckpointSaved: lambda e: f"weights after step {e.step}: {e.path}",
     ev.StateSaved: lambda e: f"state kept after step {e.step}",
-    ev.ImageQuarantined: lambda e: f"left out: {visible(e.path)}: {visible(e.reason)}",
-    ev.Warned: lambda e: f"warning: {visible(e.what)} ({visible(e.hint)})",
-    ev.RequestTaken: lambda e: f"asked to {visible(e.action)}",
+    ev.ImageQuarantined: lambda e: f"left out: {e.path}: {e.reason}",
+    ev.Warned: lambda e: f"warning: {e.what} ({e.hint})",
+    ev.RequestTaken: lambda e: f"asked to {e.action}",
     ev.Paused: lambda e: f"paused after step {e.step}",
     ev.Resumed: lambda e: f"goes on after step {e.step}",
-    ev.RunFailed: lambda e: f"failed: {visible(e.what)}",
-    ev.RunEnded: lambda e: f"{visible(e.how)} after step {e.step}",
+    ev.RunFailed: lambda e: f"failed: {e.what}",
+    ev.RunEnded: lambda e: f"{e.how} after step {e.step}",
 }

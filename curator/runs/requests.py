@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from curator.contract.errors import UserError
 from curator.contract.run.event_log import read_events
 from curator.contract.run.events import Paused, RequestTaken, Resumed, RunEnded, RunStarted
-from curator.contract.text import visible
 
 if TYPE_CHECKING:
     from curator.contract.run.run_folder import RunFolder
@@ -19,7 +18,7 @@ def request(run: RunFolder, action: str) -> None:
     Raises:
         UserError: it is stopping, is not paused, or has no worker to hear it.
     """
-    name = visible(run.path.name)
+    name = run.path.name
     if run.status() == "running":
         asked = _asked(run)
         if action != "stop" and "stop" in asked:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from curator.contract.errors import UserError
 from curator.contract.recipe.toml_file import dump_recipe, load_recipe, with_values
 from curator.contract.run.sample_job import SampleJob, image_name
-from curator.contract.text import visible
 from curator.runs.follow import Follower
 from curator.runs.launch import check_installed, check_models
 from curator.runs.trainer_programs import run_program
@@ -45,7 +44,7 @@ def _weights(run: RunFolder, step: int | None) -> Path:
     view = follower.poll()
     while follower.is_behind:
         view = follower.poll()
-    name = visible(run.path.name)
+    name = run.path.name
     if not view.checkpoints:
         raise UserError(f"the run {name} has written no weights", "ask for them with 'frieze runs save'")
     steps = sorted({each.step for each in view.checkpoints})
@@ -58,7 +57,7 @@ def _weights(run: RunFolder, step: int | None) -> Path:
         )
     path = (run.path / found.path).absolute()
     if not path.exists():
-        raise UserError(f"the weights {visible(str(path))} are gone", "choose others with --step")
+        raise UserError(f"the weights {path} are gone", "choose others with --step")
     return path
 
 
@@ -75,20 +74,16 @@ def make_samples(
     check_models(recipe)
     for path, _ in adapters:
         if not Path(path).is_file():
-            raise UserError(f"there is no adapter at {visible(path)}", "give a .safetensors file")
+            raise UserError(f"there is no adapter at {path}", "give a .safetensors file")
     names = [image_name(number) for number in range(len(recipe.sample.prompts))]
     taken = [name for name in names if (folder / name).exists()]
     if taken and not replaces:
-        raise UserError(
-            f"{visible(str(folder))} holds {taken[0]} already", "choose another folder, or give --replace"
-        )
+        raise UserError(f"{folder} holds {taken[0]} already", "choose another folder, or give --replace")
     check_installed()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(
-            f"{visible(str(folder))} cannot be made: {error.strerror}", "choose another folder"
-        ) from error
+        raise UserError(f"{folder} cannot be made: {error.strerror}", "choose another folder") from error
     made: list[dict[str, Any]] = []
 
     def told(at: dict[str, Any]) -> None:

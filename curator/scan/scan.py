@@ -21,7 +21,6 @@ from pyroaring import BitMap
 from curator.contract.errors import UserError
 from curator.contract.files.tar_members import is_tar
 from curator.contract.locations import runs_folder
-from curator.contract.text import visible
 from curator.index.tables.folders import RESCAN, FolderState
 from curator.scan.entering.absorb import Absorber
 from curator.scan.entering.folder_read import FolderRead
@@ -73,7 +72,7 @@ def scan(
     """
     top = os.path.normpath(folder.absolute())
     if not Path(top).is_dir() and not is_tar(top):
-        raise UserError(f"there is no folder {visible(top)}", "give a folder of images, or a .tar of them")
+        raise UserError(f"there is no folder {top}", "give a folder of images, or a .tar of them")
     if full and quick:
         raise UserError("a scan is either full or quick", "leave one of the two out")
     return _Scan(collection, top, progress, full, quick).run()

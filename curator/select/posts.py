@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curator.contract.errors import UserError
-from curator.contract.text import visible
 from curator.filter.parse import parse
 from curator.filter.shown import shown
 from curator.filter.tree import And, ClassTerm, Expr, Not, NumberTerm, Or
@@ -59,7 +58,7 @@ class Posts:
 
     def values(self, name: str) -> NDArray[np.float64]:
         if name not in self._columns:
-            raise UserError(f"a dump knows no {visible(name)}", "import it, then pick of the collection")
+            raise UserError(f"a dump knows no {name}", "import it, then pick of the collection")
         column = self._columns[name]
         return np.where(column == _NONE, np.nan, column)
 

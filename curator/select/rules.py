@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from curator.contract.errors import UserError, did_you_mean
-from curator.contract.files.regular_file import TEXT_BYTES, read_regular
-from curator.contract.text import decoded, visible
+from curator.contract.files.regular_file import TEXT_BYTES, decoded, read_regular
 from curator.filter.fields import is_score
 
 Order = Literal["random", "score", "fav", "posted", "post", "id"]
@@ -60,7 +59,7 @@ class PickRules:
     def __post_init__(self) -> None:
         if self.by not in ORDERS and not is_score(self.by):
             hint = did_you_mean(self.by, (*ORDERS, "score(NAME)"))
-            raise UserError(f"there is no order '{visible(self.by)}'", hint)
+            raise UserError(f"there is no order '{self.by}'", hint)
         if self.split and self.top is None:
             raise UserError("a split needs the number of images to split", "add --top N")
         if not 0.0 < self.share < 1.0:
@@ -80,12 +79,10 @@ def parse_range(text: str) -> Range:
     """
     found = _RANGE.fullmatch(text.strip())
     if found is None or not (found[1] or found[2]):
-        raise UserError(
-            f"'{visible(text)}' is no range", "write FIRST..LAST:COUNT, such as 0..2999999:1000000"
-        )
+        raise UserError(f"'{text}' is no range", "write FIRST..LAST:COUNT, such as 0..2999999:1000000")
     first, last = int(found[1] or 0), int(found[2]) if found[2] else None
     if last is not None and last < first:
-        raise UserError(f"the range {visible(text)} ends before it begins", "write the smaller number first")
+        raise UserError(f"the range {text} ends before it begins", "write the smaller number first")
     return Range(first, last, int(found[3]) if found[3] and found[3] != "all" else None)
 
 
@@ -99,7 +96,7 @@ def parse_since(text: str, today: date) -> int:
     try:
         day = _before(today, int(ago[1]), ago[2]) if ago else date.fromisoformat(text.strip())
     except (ValueError, OverflowError):
-        raise UserError(f"'{visible(text)}' is no date", "write 2019-07-29, or 4y, 6m, 30d") from None
+        raise UserError(f"'{text}' is no date", "write 2019-07-29, or 4y, 6m, 30d") from None
     return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
 
 
@@ -125,11 +122,9 @@ def read_list(file: Path) -> tuple[str, ...]:
     try:
         text = decoded(read_regular(file, limit_bytes=TEXT_BYTES))[0]
     except OSError as error:
-        raise UserError(
-            f"{visible(str(file))} cannot be read: {error.strerror}", "give a text file"
-        ) from error
+        raise UserError(f"{file} cannot be read: {error.strerror}", "give a text file") from error
     lines = (_LINE.sub("", line).strip() for line in text.splitlines())
     names = tuple(dict.fromkeys(line for line in lines if line and not line.startswith("#")))
     if not names:
-        raise UserError(f"{visible(str(file))} holds no tag", "write one tag a line")
+        raise UserError(f"{file} holds no tag", "write one tag a line")
     return names

@@ -20,6 +20,7 @@ from curator.session.images.exchange import Exchange, Sidecars
 from curator.session.images.filters import Filters
 from curator.session.images.images import Images, Quarantine
 from curator.session.images.picks import Picks
+from curator.session.images.proposals import Proposals
 from curator.session.images.rules import Rules
 from curator.session.images.tags import Tags
 from curator.session.memory import Memory
@@ -57,6 +58,7 @@ class Session:
         self.exchange = Exchange(collection)
         self.sidecars = Sidecars(collection)
         self.runs = Runs(runs_folder(collection.folder))
+        self.proposals = Proposals(collection)
         self.quarantine = Quarantine(collection)
         self.memory = Memory(collection)
         self.upkeep = Upkeep(collection)

@@ -12,7 +12,6 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from curator.contract.caption.clip_tokens import CLIP_VOCAB, count_tokens
-from curator.contract.text import visible
 from curator.index.tags.tag_names import folded
 
 if TYPE_CHECKING:
@@ -68,7 +67,7 @@ class Identifiers:
             if used:
                 yield f"it is a tag of {sum(tag.count for tag in used):,} images here"
             if folded(word) in self._aliases:
-                yield f"it is another name of the tag {visible(self._aliases[folded(word)])}"
+                yield f"it is another name of the tag {self._aliases[folded(word)]}"
         if folded(word) in self._listed:
             yield "it is a tag of the list"
 

@@ -13,8 +13,7 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 from curator.contract.errors import UserError
-from curator.contract.files.regular_file import read_regular
-from curator.contract.text import decoded, visible
+from curator.contract.files.regular_file import decoded, read_regular
 from curator.index.tags.tag_names import folded, spaced
 
 _MOST_BYTES = 1 << 28
@@ -30,7 +29,7 @@ def read_aliases(file: Path) -> dict[str, str]:
         UserError: the file cannot be read, a line is no pair, or aliases lead in a circle.
     """
     straight = {name: tag for name, tag in _pairs(file) if folded(name) != folded(tag)}
-    refuse_circle(straight.items(), "aliases", visible(str(file)))
+    refuse_circle(straight.items(), "aliases", str(file))
     real = {folded(name): tag for name, tag in straight.items()}
     return {name: last_of(tag, real) for name, tag in straight.items()}
 
@@ -42,7 +41,7 @@ def read_implications(file: Path) -> dict[str, frozenset[str]]:
         UserError: the file cannot be read, a line is no pair, or implications lead in a circle.
     """
     pairs = list(_pairs(file))
-    refuse_circle(pairs, "implications", visible(str(file)))
+    refuse_circle(pairs, "implications", str(file))
     direct: dict[str, set[str]] = {}
     for child, parent in pairs:
         direct.setdefault(folded(child), set()).add(parent)
@@ -63,7 +62,7 @@ def refuse_circle(pairs: Iterable[Pair], what: str, where: str) -> None:
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
-        circle = " -> ".join(visible(spelled[key]) for key in reversed(error.args[1]))
+        circle = " -> ".join(spelled[key] for key in reversed(error.args[1]))
         raise UserError(
             f"{what} of {where} lead in a circle: {circle}", "take one of these lines out"
         ) from None
@@ -96,7 +95,7 @@ def _rows(file: Path) -> Iterator[list[str]]:
         yield from csv.reader(decoded(read_regular(file, limit_bytes=_MOST_BYTES))[0].splitlines())
     except (OSError, csv.Error) as error:
         said = error.strerror if isinstance(error, OSError) else str(error)
-        raise UserError(f"{visible(str(file))} cannot be read: {said}", "give a CSV file") from error
+        raise UserError(f"{file} cannot be read: {said}", "give a CSV file") from error
 
 
 def _pairs(file: Path) -> Iterator[Pair]:
@@ -125,9 +124,7 @@ def _plain(file: Path, rows: Iterable[list[str]]) -> Iterator[Pair]:
         elif len(row) >= 2 and not row[1].strip().isdigit():
             yield from _pair(row[0], row[1])
         elif len(row) < 2:
-            raise UserError(
-                f"line {number} of {visible(str(file))} is no pair", "write antecedent,consequent"
-            )
+            raise UserError(f"line {number} of {file} is no pair", "write antecedent,consequent")
 
 
 def _pair(left: str, right: str) -> Iterator[Pair]:

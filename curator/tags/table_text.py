@@ -11,7 +11,6 @@ from tomlkit.container import Container
 from tomlkit.items import Table
 
 from curator.contract.errors import UserError
-from curator.contract.text import visible
 from curator.tags.tables import (
     SETTING,
     Tables,
@@ -53,12 +52,10 @@ def changes_of(name: str, text: str) -> Tables:
     try:
         given = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise UserError(visible(str(error)), "mend the line; # begins a comment") from error
+        raise UserError(str(error), "mend the line; # begins a comment") from error
     others = given.keys() - {name}
     if others:
-        raise UserError(
-            f"'{visible(min(others))}' is not of the table {name}", f"edit what stands in [{name}]"
-        )
+        raise UserError(f"'{min(others)}' is not of the table {name}", f"edit what stands in [{name}]")
     default = default_tables()
     changes = {name: _differences(given.get(name, {}), default[name], name)}
     with_changes(default, changes)

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from curator.contract.errors import UserError, did_you_mean
 from curator.contract.files.regular_file import TEXT_BYTES, read_regular
-from curator.contract.text import visible
 
 if TYPE_CHECKING:
     from curator.index.collection import Collection
@@ -59,11 +58,9 @@ def read_changes(file: Path) -> Tables:
     try:
         changes = tomllib.loads(read_regular(file, limit_bytes=TEXT_BYTES).decode("utf-8-sig"))
     except OSError as error:
-        raise UserError(
-            f"{visible(str(file))} cannot be read: {error.strerror}", "give a TOML file"
-        ) from error
+        raise UserError(f"{file} cannot be read: {error.strerror}", "give a TOML file") from error
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{visible(str(file))}: {visible(str(error))}", "mend the file") from error
+        raise UserError(f"{file}: {error}", "mend the file") from error
     check(changes)
     return changes
 
@@ -102,7 +99,7 @@ def _check(given: Mapping[str, Any], known: Mapping[str, Any], where: str) -> No
             continue
         allowed = {**_OPTIONAL.get(pattern, {}), **known}
         if key not in allowed:
-            raise UserError(f"the tables have no '{visible(place)}'", did_you_mean(key, allowed))
+            raise UserError(f"the tables have no '{place}'", did_you_mean(key, allowed))
         _check_value(value, allowed[key], place)
 
 
@@ -126,15 +123,13 @@ def _check_free(value: Any, like: Any, place: str) -> None:
 
 def _check_value(value: Any, like: Any, place: str) -> None:
     if type(value) is not type(like):
-        raise UserError(
-            f"{place} is {visible(repr(value)[:60])}", f"give {_WORDS.get(type(like), 'another value')}"
-        )
+        raise UserError(f"{place} is {repr(value)[:60]}", f"give {_WORDS.get(type(like), 'another value')}")
     if isinstance(value, dict):
         _check(value, like, place)
     elif isinstance(value, list):
         for number, item in enumerate(value):
             if like and type(item) is not type(like[0]):
-                raise UserError(f"{place}[{number}] is {visible(repr(item)[:60])}", "see 'frieze tag tables'")
+                raise UserError(f"{place}[{number}] is {repr(item)[:60]}", "see 'frieze tag tables'")
             if isinstance(item, dict):
                 _check(item, {**_OPTIONAL.get(place, {}), **like[0]}, place)
 

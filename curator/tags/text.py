@@ -5,7 +5,6 @@ from __future__ import annotations
 import unicodedata
 
 from curator.contract.errors import UserError
-from curator.contract.text import visible
 from curator.index.tags.tag_names import each_once, spaced
 
 MAX_LENGTH = 500
@@ -21,9 +20,9 @@ def clean_tag(typed: str) -> str:
             f"a tag of {len(tag)} characters", f"a tag has at most {MAX_LENGTH}; long text is a caption"
         )
     if "," in tag:
-        raise UserError(f"the tag '{visible(tag)}' holds a comma", "commas stand between tags")
+        raise UserError(f"the tag '{tag}' holds a comma", "commas stand between tags")
     if any(ord(c) < 32 or c in "\x7f\u2028\u2029\x85" or 0xD800 <= ord(c) <= 0xDFFF for c in tag):
-        raise UserError(f"the tag '{visible(tag)}' holds a line break or control character", "remove it")
+        raise UserError(f"the tag '{tag}' holds a line break or control character", "remove it")
     return tag
 
 

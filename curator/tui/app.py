@@ -17,9 +17,7 @@ from textual.widget import Widget
 from textual.widgets import Input
 from textual.worker import WorkerFailed
 
-from curator.contract.errors import UserError
-from curator.contract.exit_codes import ExitCode
-from curator.contract.text import visible
+from curator.contract.errors import ExitCode, UserError
 from curator.session.session import Session
 from curator.tui import memory, theme
 from curator.tui.background import cancelled, in_background, progress_on_status, write
@@ -221,7 +219,7 @@ class FriezeApp(App[None]):
         def check(values: Mapping[str, str]) -> Path:
             folder = Path(values["folder"]).expanduser()
             if not folder.is_dir():
-                raise UserError(f"{visible(str(folder))} is no folder", "give one that holds images")
+                raise UserError(f"{folder} is no folder", "give one that holds images")
             return folder
 
         line = FormLine("folder", "folder", str(self.session.folder), "images are found in it and below")
@@ -261,7 +259,7 @@ class FriezeApp(App[None]):
 
     def on_user_error_raised(self, message: UserErrorRaised) -> None:
         error = message.error
-        self.notify(visible(error.hint), title=visible(error.what), severity="error", markup=False)
+        self.notify(error.hint, title=error.what, severity="error", markup=False)
 
     def notify(
         self,

@@ -8,11 +8,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from curator.contract.files.picture_file import file_sha256
 from tag_models.families.image_classifier import preprocessing
 from tag_models.labels import Labels
 from tag_models.model import Answers, Batch, Model
-from tag_models.torch_device import inference, loaded, on_device, weights_file
+from tag_models.torch_device import inference, loaded, on_device
 
 if TYPE_CHECKING:
     from curator.contract.tagging.job import Captioning, Device, TaggingJob
@@ -40,7 +39,6 @@ class Blip:
         self._how = captioning
         self._device = on_device(device)
         self.device = self._device.type
-        self.hash = file_sha256(weights_file(folder))
         self._model: Any = loaded("BlipForConditionalGeneration", folder).to(self._device).eval()
         self._tokenizer: Any = loaded("AutoTokenizer", folder)
         self.frame, self._numbers = preprocessing(folder / "preprocessor_config.json")

@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from curator.contract.errors import UserError
-from curator.contract.files.picture_file import file_sha256
-from curator.contract.text import visible
 from tag_models.families.image_classifier import preprocessing
 from tag_models.labels import Labels
 from tag_models.model import Answers, Batch, Model
@@ -43,7 +41,6 @@ class ClipHead:
         """
         self._device = on_device(device)
         self.device = self._device.type
-        self.hash = file_sha256(folder / row.weights)
         self._encoder: Any = loaded("CLIPVisionModelWithProjection", folder / ENCODER).to(self._device).eval()
         self._layers = [
             (w.to(self._device), b.to(self._device)) for w, b in _linear_layers(folder / row.weights)
@@ -52,7 +49,7 @@ class ClipHead:
         if wanted != given:
             raise UserError(
                 f"the head reads embeddings of {wanted} numbers, the encoder makes {given}",
-                f"put {visible(row.encoder) or 'the CLIP model it was made for'} into {ENCODER}/",
+                f"put {row.encoder or 'the CLIP model it was made for'} into {ENCODER}/",
             )
         self.frame, self._numbers = preprocessing(folder / ENCODER / "preprocessor_config.json")
         self.side = self.frame.side
@@ -84,7 +81,7 @@ def _linear_layers(file: Path) -> list[tuple[Any, Any]]:
             raise ValueError("its last layer gives no single number")
     except Exception as error:
         raise UserError(
-            f"{visible(str(file))} is no head of linear layers: {visible(str(error)[:200])}",
+            f"{file} is no head of linear layers: {str(error)[:200]}",
             "fetch the model again",
         ) from error
     return layers

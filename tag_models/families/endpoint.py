@@ -7,7 +7,6 @@ needed, is read from FRIEZE_ENDPOINT_KEY and kept nowhere.
 from __future__ import annotations
 
 import base64
-import hashlib
 import io
 import json
 import os
@@ -19,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from curator.contract.errors import UserError
-from curator.contract.text import visible
 from tag_models.labels import Labels
 from tag_models.model import Answers, Batch, Model
 from tag_models.pixels import Framing, Pixels
@@ -63,8 +61,6 @@ class Endpoint:
         self._how = captioning
         self._served = row.repo
         self.device = row.url
-        about = [row.url, row.repo, captioning.prompt, captioning.max_length, captioning.seed]
-        self.hash = hashlib.sha256(json.dumps(about).encode()).hexdigest()
 
     def answer(self, batch: Batch) -> Answers:
         """A caption an image."""
@@ -98,7 +94,7 @@ class Endpoint:
         except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
             why = f"it answers {error.code}" if isinstance(error, urllib.error.HTTPError) else str(error)
             raise UserError(
-                f"the endpoint {visible(self.device)} gives no caption: {visible(why[:200])}",
+                f"the endpoint {self.device} gives no caption: {why[:200]}",
                 "start it, or mend its row in models.toml; what it said before is kept",
             ) from error
 

@@ -12,14 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from curator.contract.errors import UserError
-from curator.contract.files.picture_file import file_sha256
-from curator.contract.text import visible
 from tag_models.activation import activated
 from tag_models.labels import Labels
 from tag_models.model import Answers, Batch, Model
 from tag_models.pixels import Framing, Numbers
 from tag_models.scores import scored
-from tag_models.torch_device import inference, loaded, on_device, weights_file
+from tag_models.torch_device import inference, loaded, on_device
 
 if TYPE_CHECKING:
     from curator.contract.tagging.job import Device, TaggingJob
@@ -53,7 +51,6 @@ class ImageClassifier:
         """
         self._device = on_device(device)
         self.device = self._device.type
-        self.hash = file_sha256(weights_file(folder))
         self._model: Any = loaded("AutoModelForImageClassification", folder).to(self._device).eval()
         own = tuple(str(name) for _, name in sorted(self._model.config.id2label.items()))
         self._score = scored(own, row)
@@ -90,7 +87,7 @@ def preprocessing(file: Path) -> tuple[Framing, Numbers]:
         return framing, Numbers("RGB", 1 / scale, mean, std, channels_first=True)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError) as error:
         raise UserError(
-            f"{visible(str(file))} does not say how images are prepared ({type(error).__name__})",
+            f"{file} does not say how images are prepared ({type(error).__name__})",
             "fetch the model again",
         ) from error
 

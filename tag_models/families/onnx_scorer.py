@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from curator.contract.errors import UserError
-from curator.contract.text import visible
 from tag_models.labels import Labels, read_labels
 from tag_models.model import Answers, Batch, Model
 from tag_models.onnx_images import OnnxImages
@@ -38,12 +37,12 @@ class OnnxScorer:
         file = folder / row.weights
         own = read_labels(folder / row.labels).names if row.labels else ()
         self._model = OnnxImages(file, row, device)
-        self.device, self.hash, self.batch_size = self._model.device, self._model.hash, self._model.batch_size
+        self.device, self.batch_size = self._model.device, self._model.batch_size
         self.side, self.frame = self._model.side, self._model.frame
         self._output, width = next(iter(self._model.widths.items()))
         if width not in (len(own) or 1, None):
             raise UserError(
-                f"{visible(file.name)} gives {width} numbers an image, where {len(own) or 1} are expected",
+                f"{file.name} gives {width} numbers an image, where {len(own) or 1} are expected",
                 "take all files from the same version of the model",
             )
         self._score = scored(own, row)

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from curator.contract.errors import UserError
-from curator.contract.text import visible
 from tag_models.labels import read_labels
 from tag_models.model import Answers, Batch, Model
 from tag_models.onnx_images import OnnxImages
@@ -41,7 +40,7 @@ class OnnxTagger:
         file = folder / row.weights
         self.labels = read_labels(_label_file(folder, row))
         self._model = OnnxImages(file, row, device)
-        self.device, self.hash, self.batch_size = self._model.device, self._model.hash, self._model.batch_size
+        self.device, self.batch_size = self._model.device, self._model.batch_size
         self.side, self.frame = self._model.side, self._model.frame
         self._output = _output_of(self._model.widths, len(self.labels.names), file)
 
@@ -55,7 +54,7 @@ def _label_file(folder: Path, row: ModelRow) -> Path:
         if (folder / name).is_file():
             return folder / name
     raise UserError(
-        f"{visible(str(folder))} has no labels: {row.labels or ', '.join(_LABEL_FILES)}",
+        f"{folder} has no labels: {row.labels or ', '.join(_LABEL_FILES)}",
         "put the model's label file beside it",
     )
 
@@ -66,7 +65,7 @@ def _output_of(widths: dict[str, int | None], labels: int, file: Path) -> str:
         if width in (labels, None):
             return name
     raise UserError(
-        f"{visible(file.name)} gives {', '.join(map(str, widths.values())) or 'no'} numbers an image, "
+        f"{file.name} gives {', '.join(map(str, widths.values())) or 'no'} numbers an image, "
         f"its label file names {labels}",
         "take both files from the same version of the model",
     )

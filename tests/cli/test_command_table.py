@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from curator.cli.command_table import ENDINGS, Has, looked_at
 from curator.cli.command_tree import commands
-from curator.contract.exit_codes import ExitCode
+from curator.contract.errors import ExitCode
 from tests.cli.test_json_outputs import LINES
 
 ALL = [looked_at(name, command) for name, command in commands()]

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from curator.contract.exit_codes import ExitCode
+from curator.contract.errors import ExitCode
 
 Frieze = Callable[..., Any]
 

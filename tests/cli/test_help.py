@@ -20,8 +20,9 @@ from curator.cli.command_tree import commands
 from curator.cli.command_words import COMMANDS
 from curator.cli.shared.command_help import examples
 from curator.contract.run.run_folder import RunFolder
-from curator.runs import launch
+from curator.runs import launch, tagging
 from tests.cli.conftest import Frieze
+from tests.tag_models.colour_tagger import write_tagger
 
 FAKE = Path(__file__).parents[1] / "runs" / "fake_worker.py"
 TAGS = ("cat, outdoors", "cat, animal, indoors", "dog, outdoors", "1girl, solo, smile", "1girl, blurry", "")
@@ -57,6 +58,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     (home / "my.toml").write_text("[adapter]\nrank = 8\n", "utf-8")
     shutil.copytree(Path(__file__).parents[2] / "train/families/sd1_config", home / "base")
+    write_tagger(home / "tagger")
     here = Path.cwd()
     os.chdir(home)
     try:
@@ -72,6 +74,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "freeze other",
             "manifest export first exported",
             "tag tables > mine.toml",
+            "propose ./tagger --wait",
         ):
             words, _, target = line.partition(" > ")
             if target:
@@ -93,11 +96,26 @@ def home(prepared: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     shutil.copytree(saved, place)
     monkeypatch.chdir(place)
     monkeypatch.setattr(launch, "WORKER", (str(FAKE),))
+    monkeypatch.setenv("FRIEZE_MODELS", str(place / "models"))
     yield place
-    for folder in (place / "runs").glob("*"):
+    for folder in (*(place / "runs").glob("*"), *(place / "proposals").glob("*")):
         run = RunFolder(folder)
         if run.status() == "running" and (pid := run.worker_pid()):
             os.kill(pid, signal.SIGKILL)
+
+
+def prepare_job(name: str, line: str, frieze: Frieze, monkeypatch: pytest.MonkeyPatch) -> None:
+    if "wd-swinv2-v3" in line:
+        write_tagger(Path("models/wd-swinv2-v3"))
+    if name in ("jobs stop", "jobs resume"):  # one that waits until it is asked to stop
+        with monkeypatch.context() as patch:
+            patch.setattr(tagging, "WORKER", (str(FAKE.with_name("waiting_job.py")),))
+            Image.new("RGB", (64, 64), (1, 2, 3)).save("pictures/new.png")
+            assert frieze("scan").code == 0
+            assert frieze("propose", "./tagger").code == 0
+    if name == "jobs resume":
+        assert frieze("jobs", "stop", "tagger").code == 0
+        assert frieze("jobs", "follow", "tagger").code == 4
 
 
 def prepare_run(name: str, line: str, frieze: Frieze) -> None:
@@ -118,11 +136,14 @@ def prepare_run(name: str, line: str, frieze: Frieze) -> None:
 
 
 @pytest.mark.parametrize(("name", "line"), EVERY, ids=[line for _, line in EVERY])
-def test_an_example_works(home: Path, frieze: Frieze, name: str, line: str) -> None:
+def test_an_example_works(
+    home: Path, frieze: Frieze, monkeypatch: pytest.MonkeyPatch, name: str, line: str
+) -> None:
     assert [line for line in examples()[name] if f"frieze {name}" in line], "none shows the command"
     if name in ELSEWHERE:
         return
     prepare_run(name, line, frieze)
+    prepare_job(name, line, frieze, monkeypatch)
     if name == "redo":
         assert frieze("undo").code == 0
     if name == "filter list" or "saved:sharp" in line:

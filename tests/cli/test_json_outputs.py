@@ -11,7 +11,7 @@ import time
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_args, get_origin, get_type_hints, is_typeddict
+from typing import Any, NotRequired, get_args, get_origin, get_type_hints, is_typeddict
 
 import pytest
 import typing_extensions
@@ -24,11 +24,14 @@ from curator.cli.main import dispatch
 from curator.cli.schemas.outputs import OUTPUTS, WITHOUT_JSON, Output
 from curator.cli.schemas.shapes import keys_of, schema_name
 from curator.cli.shared.boundary import exit_code_of
-from curator.runs import launch
+from curator.runs import launch, tagging
+from tests.tag_models.colour_tagger import write_tagger
 from tests.train.small_models import write_small_models
 
 ROOT = Path(__file__).parents[2]
 FAKE = ROOT / "tests" / "runs" / "fake_worker.py"
+WAITING = FAKE.with_name("waiting_job.py")
+TAGGER = tagging.WORKER
 LIMIT_S = 300
 
 # What is typed, in order, and the code it ends with; all of it with --json. A test tells of a form that is missing.
@@ -135,6 +138,16 @@ LINES: list[tuple[str, int]] = [
     ("runs stop living", 0),
     ("runs wait living", 4),
     ("subset make-reg made --model base --prompt fox --count 1 --steps 1 --size 64", 0),
+    ("propose tagger --wait", 0),
+    ("propose tagger", 0),
+    ("proposals --model tagger", 0),
+    ("proposals --model tagger --general 0.4 --counts", 0),
+    ("tag accept --model tagger --general 0.4 --yes", 0),
+    ("propose waiting", 0),
+    ("jobs stop waiting", 0),
+    ("jobs follow waiting", 4),
+    ("jobs resume waiting", 0),
+    ("jobs list", 0),
     ("manifest verify gone", 1),
 ]  # fmt: skip
 # Shapes whose items are written by a training alone: what it writes is checked in tests/runs.
@@ -163,9 +176,11 @@ def printed(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Itera
         patch.setattr(launch, "WORKER", (str(FAKE),))
         for line, _ in LINES:
             _before(line, home)
+            patch.setattr(tagging, "WORKER", (str(WAITING),) if line == "propose waiting" else TAGGER)
             done[line] = _run([*words_of(line), "--json"])
         yield done
         _run(["runs", "stop", "living"])
+        _run(["jobs", "follow", "waiting"])
 
 
 def _lay_out(home: Path, tiny_model: Path) -> None:
@@ -191,6 +206,8 @@ def _lay_out(home: Path, tiny_model: Path) -> None:
     shutil.copytree(ROOT / "train" / "families" / "sd1_config", home / "model")
     (home / "base").symlink_to(tiny_model)
     write_small_models(home)
+    for name in ("tagger", "waiting"):
+        write_tagger(home / name)
 
 
 def _before(line: str, home: Path) -> None:
@@ -200,6 +217,8 @@ def _before(line: str, home: Path) -> None:
         _wait_until(lambda: _status("living") == "paused")
     if line == "runs save living":
         _wait_until(lambda: _status("living") == "running")
+    if line == "propose tagger --wait":
+        (home / "pictures/fox.png").write_bytes(b"not an image any more")
     if line == "manifest verify gone":
         shutil.copy(home / "manifests/set.manifest", home / "manifests/gone.manifest")
         (home / "pictures/wolf.png").unlink()
@@ -234,6 +253,8 @@ def strict(kind: Any) -> Any:
     origin = get_origin(kind)
     if origin in (Sequence, list):
         return list[strict(inner[0])]
+    if origin is NotRequired:
+        return NotRequired[strict(inner[0])]
     if origin in (Mapping, dict):
         return dict[str, strict(inner[1])]
     if inner and all(isinstance(each, type) or is_typeddict(each) or get_args(each) for each in inner):
@@ -260,6 +281,12 @@ def check(output: Output, text: str) -> None:
     wanted: Any = {"number": int, "list of numbers": list[int], "map of texts": dict[str, str]}.get(
         output.form
     )
+    if output.form == "lines":
+        assert text
+        for line in text.splitlines():
+            TypeAdapter(strict(output.shape)).validate_json(line, strict=True)
+        return
+    wanted: Any = {"number": int, "list of numbers": list[int]}.get(output.form)
     if wanted is None:
         item = strict(output.shape)
         wanted = {"list": list[item], "map": dict[str, item]}.get(output.form, item)
@@ -305,9 +332,10 @@ def test_every_shape_was_met(printed: Printed) -> None:
         for line, text in printed.of(name):
             output = output_of(name, line)
             if output.shape:
-                found = json.loads(text)
-                items = {"list": found, "map": list(found.values()) if output.form == "map" else []}
-                for item in items.get(output.form, [found]):
+                found = list(map(json.loads, text.splitlines() if output.form == "lines" else [text]))
+                if output.form in ("list", "map"):
+                    found = found[0] if output.form == "list" else list(found[0].values())
+                for item in found:
                     _meet(output.shape, item, met)
     assert set(all_shapes()) - met == NOT_MET
 

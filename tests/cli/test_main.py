@@ -65,7 +65,7 @@ def test_a_mistake_is_two_lines_on_stderr_and_exit_code_2(tmp_path: Path) -> Non
         (["scna"], "did you mean 'scan'"),
         (["--collection", "x"], "see 'frieze --help'"),
         (["ls", "--bogus"], "see 'frieze ls --help'"),
-        (["tag"], "known: add"),
+        (["tag"], "known: accept, add"),
         (["tag", "ad"], "did you mean 'add'"),
         (["ls", "--limit", "x"], "see 'frieze ls --help'"),
         (["buckets", "--size", "12x"], "write 512 or 768x512"),

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from curator.cli.command_tree import commands
+from tests.tag_models.colour_tagger import write_tagger
 
 Frieze = Callable[..., Any]
 
@@ -28,6 +29,7 @@ TABLE = {
     "tag caption": "Cny",
     "tag derive": "Cny",
     "tag clean": "CnyL",
+    "tag accept": "Cny",
     "tag write": "CnyR",
     "tag tables": "C",
     "tag check-identifier": "C",
@@ -75,6 +77,12 @@ TABLE = {
     "runs resume": "C",
     "runs save": "C",
     "runs sample": "C",
+    "propose": "C",
+    "proposals": "C",
+    "jobs list": "C",
+    "jobs follow": "C",
+    "jobs stop": "C",
+    "jobs resume": "C",
     # without a collection
     "recipe list": "",
     "recipe lr": "",
@@ -129,6 +137,7 @@ MANY = [
     ("tag", "caption", "", "words"),
     ("tag", "derive", "", "head", "--head", "best"),
     ("tag", "clean", ""),
+    ("tag", "accept", "", "--model", "tagger", "--general", "0.4"),
     ("mark", "keep", ""),
     ("pick", "--mark", "keep"),
     ("dupes", "--mark"),
@@ -165,6 +174,9 @@ def test_a_change_of_many_asks_or_is_refused(
         file = many / "clean.toml"
         file.write_text('[clean.replace]\nanimal = "beast"\n')
         assert frieze("tag", "tables", file).code == 0
+    if line[:2] == ("tag", "accept"):
+        write_tagger(many / "tagger")
+        assert frieze("propose", "./tagger", "--wait").code == 0
     before = (frieze("ls", "--json").json, frieze("history", "--json").json)
     monkeypatch.setattr(sys, "stdin", io.StringIO())
     refused = frieze(*line)

@@ -130,9 +130,16 @@ NOT_RUN_HERE = {
     "batch",
     "demo",
     "model merge",
+    "jobs follow",
+    "jobs list",
+    "jobs resume",
+    "jobs stop",
+    "proposals",
+    "propose",
     "subset make-reg",
+    "tag accept",
     "train",
-}  # by tests of their own; training is, above
+}  # by tests of their own (proposals and jobs in test_proposals.py); training is, above
 
 
 @pytest.fixture

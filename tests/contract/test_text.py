@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curator.contract.text import decoded, visible
+from curator.contract.files.regular_file import decoded
+from curator.contract.text import visible
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from tests.tag_models.onnx_models import write_labels, write_model
 from tests.train.small_models import write_small_models
 
 ROOT = Path(__file__).parents[2]
@@ -46,6 +47,8 @@ def home(tmp_path: Path, tiny_model: Path) -> Path:
     (tmp_path / "base").symlink_to(tiny_model)
     _data_of_other_tools(tmp_path)
     write_small_models(tmp_path)
+    write_model(tmp_path / "tagger" / "model.onnx", [[0, 0.02], [0, 0], [0.02, 0]], [-2.0, -2.0])
+    write_labels(tmp_path / "tagger" / "selected_tags.csv", ("red", 0), ("blue", 0))
     recipe = ROOT / "docs" / "recipes.md"
     example = re.findall(r"^```toml\n(.*?)^```$", recipe.read_text("utf-8"), re.DOTALL | re.MULTILINE)[0]
     (tmp_path / "my.toml").write_text(example, "utf-8")

@@ -10,9 +10,9 @@ from curator.contract.errors import UserError
 from curator.contract.locations import manifests_folder
 from curator.contract.manifest.digest import verify_digest
 from curator.contract.manifest.manifest import open_manifest
-from curator.freeze.library import freeze_named
+from curator.freeze.collection import freeze_named
 from curator.freeze.listing import FrozenManifest
-from curator.freeze.spec import FreezeSpec
+from curator.freeze.members import FreezeSpec
 from curator.index.changes.edits import AddTags, RenameTag
 from curator.index.collection import Collection
 from curator.index.tables.small_tables import Subset

@@ -8,7 +8,7 @@ from curator.contract.caption.captions import CaptionRules
 from curator.contract.recipe.recipe import BatchSize
 from curator.filter.evaluate import select
 from curator.freeze.checks.checks import FreezeReport
-from curator.freeze.spec import FreezeSpec
+from curator.freeze.members import FreezeSpec
 from curator.index.collection import Collection
 from curator.index.tables.small_tables import Subset
 from tests.freeze.conftest import PICTURES, Maker, Picture

@@ -13,7 +13,7 @@ from curator.contract.locations import manifests_folder
 from curator.filter.parse import parse
 from curator.filter.shown import parts_of, shown
 from curator.freeze.explain import explain
-from curator.freeze.spec import spec_of
+from curator.freeze.members import spec_of
 from curator.index.bucket_rule import set_bucket_rule
 from curator.index.changes.edits import AddTags, SetMark
 from curator.index.tables.picks import Pick

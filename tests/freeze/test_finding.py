@@ -16,9 +16,8 @@ from curator.contract.epoch_plan import Span
 from curator.contract.recipe.recipe import BatchSize
 from curator.filter.evaluate import select
 from curator.freeze.checks.finding import PictureFilters
-from curator.freeze.members import Members
+from curator.freeze.members import FreezeSpec, Members
 from curator.freeze.reader import FreezeReader
-from curator.freeze.spec import FreezeSpec
 from curator.index.changes.edits import SetMark
 from curator.index.collection import Collection
 from curator.index.tables.small_tables import Subset

@@ -4,7 +4,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from curator.contract.buckets import BucketRule
-from curator.freeze.spec import FreezeSpec, spec_of
+from curator.freeze.members import FreezeSpec, spec_of
 from curator.index.changes.edits import SetMark
 from curator.index.tables.small_tables import Subset
 from tests.freeze.conftest import PICTURES, Maker

@@ -17,8 +17,7 @@ from curator.contract.caption.captions import CaptionRules, split_caption
 from curator.contract.manifest.digest import verify_digest
 from curator.contract.manifest.manifest import ManifestImage, open_manifest
 from curator.contract.manifest.writer import ManifestContent, write_manifest
-from curator.freeze.members import Members
-from curator.freeze.spec import FreezeSpec
+from curator.freeze.members import FreezeSpec, Members
 from curator.index.changes.edits import AddTags, RemoveTags, SetMark
 from curator.index.collection import Collection
 from curator.index.tables.small_tables import Subset

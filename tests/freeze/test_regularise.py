@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 from curator.contract.buckets import BucketRule
 from curator.contract.epoch_plan import EpochPlan, Span
 from curator.contract.manifest.manifest import open_manifest
-from curator.freeze.members import SURPLUS
+from curator.freeze.members import SURPLUS, FreezeSpec
 from curator.freeze.regularise import Run, Runs, regularised
-from curator.freeze.spec import FreezeSpec
 from curator.index.tables.small_tables import Subset
 from tests.freeze.conftest import Maker, Picture
 from tests.freezing import freeze, members_of

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from curator.interop.dumps.booru import booru_source, plan_booru, posts
-from curator.interop.matching.records import Record
+from curator.interop.plan import Record
 
 POSTS = [(n, "2019-04-01", n % 4, n, f"{n:032x}") for n in (3, 1, 2, 50, 7)]
 NAMES = ["1girl", "long_hair", "some_one", "hero", "a show", "hi_res"]

@@ -11,7 +11,7 @@ import pytest
 from curator.contract.errors import UserError
 from curator.contract.recipe.recipe import BatchSize
 from curator.filter.evaluate import select
-from curator.freeze.spec import spec_of
+from curator.freeze.members import spec_of
 from curator.index.collection import Collection
 from curator.interop.apply import carry_out
 from curator.interop.kohya.folders import parse_folder_name

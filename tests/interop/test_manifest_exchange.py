@@ -16,7 +16,7 @@ from curator.contract.manifest.digest import verify_digest
 from curator.contract.manifest.manifest import open_manifest
 from curator.filter.evaluate import select
 from curator.freeze.diff import diff
-from curator.freeze.spec import spec_of
+from curator.freeze.members import spec_of
 from curator.index.bucket_rule import set_bucket_rule
 from curator.index.changes.edits import AddTags, SetCaption
 from curator.index.collection import Collection

@@ -12,8 +12,9 @@ import pytest
 
 from curator.index.collection import Collection
 from curator.interop.apply import carry_out
+from curator.interop.folders import OF_WINDOWS
 from curator.interop.layouts import plan_import
-from curator.interop.matching.names import OF_WINDOWS, spellings
+from curator.interop.matching.names import spellings
 from curator.interop.matching.word_import import HAS_WORDS, NOT_HERE, SAYS_NOTHING, count_annotations
 from curator.scan.scan import scan
 

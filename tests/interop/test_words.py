@@ -16,7 +16,7 @@ from curator.filter.evaluate import select
 from curator.index.collection import Collection
 from curator.interop.apply import carry_out
 from curator.interop.dumps.booru import plan_booru
-from curator.interop.dumps.json_stream import json_items
+from curator.interop.dumps.row_files import json_items
 from curator.interop.layouts import plan_import
 from curator.interop.matching.word_import import HAS_WORDS, NOT_HERE, SAYS_NOTHING, count_annotations
 from curator.posts.dates import seconds_of
@@ -208,7 +208,7 @@ def test_json_cut_short_is_an_error(tmp_path: Path, text: str) -> None:
 
 
 def test_big_json_is_read_piece_by_piece(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("curator.interop.dumps.json_stream._CHUNK", 7)
+    monkeypatch.setattr("curator.interop.dumps.row_files._CHUNK", 7)
     value = {f"k{i}é": {"n": [i, i * 10**9, None, 'a"b\\']} for i in range(50)}
     (tmp_path / "m.json").write_text(json.dumps(value, ensure_ascii=False, indent=1), "utf-8")
     assert dict(json_items(tmp_path / "m.json")) == value

@@ -160,14 +160,14 @@ def test_plain_lines_tell_a_long_run_briefly() -> None:
     events: list[ev.Event] = [ev.RunStarted(0, 0, 1000, 4, False, 1, "cpu", 1)]
     events += [ev.StepDone(0, i, 0, 0.5, {"unet": 1e-4}, 1, 4, 0.5, 0) for i in range(1, 1001)]
     events += [
-        ev.CheckpointSaved(0, 1000, "output/x\x1b.safetensors", "ab"),
+        ev.CheckpointSaved(0, 1000, "output/x.safetensors", "ab"),
         ev.RunEnded(0, "finished", 1000),
     ]
     lines = list(report.lines(events))
     assert 20 <= len(lines) <= 26
     assert lines[0] == "begins: 1000 steps, 4 epochs on cpu"
     assert "step 1000/1000" in lines[-3]
-    assert "\\x1b" in lines[-2]
+    assert lines[-2] == "weights after step 1000: output/x.safetensors"
     assert lines[-1] == "finished after step 1000"
 
 

@@ -20,6 +20,7 @@ from curator.contract.run.run_folder import RunFolder
 from curator.runs import launch
 from curator.runs.fold import RunFold
 from curator.runs.follow import Follower
+from curator.runs.worker_process import worker_command
 
 MakeRun = Callable[..., RunFolder]
 Until = Callable[[Callable[[], bool]], None]
@@ -150,7 +151,7 @@ def test_a_folder_called_train_where_the_user_stands_is_not_run(
 
 
 def test_several_processes_go_through_torchrun(tmp_path: Path) -> None:
-    command = launch.worker_command(RunFolder(tmp_path), 4)
+    command = worker_command(RunFolder(tmp_path), launch.WORKER, 4)
     assert command[1:6] == ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "4"]
     assert command[6:] == ["-m", "train", str(tmp_path)]
 

@@ -15,7 +15,7 @@ from curator.contract.files import tar_members
 from curator.contract.manifest.digest import verify_files
 from curator.contract.manifest.manifest import open_manifest
 from curator.contract.recipe.recipe import BatchSize
-from curator.freeze.spec import spec_of
+from curator.freeze.members import spec_of
 from curator.index.changes.edits import AddTags
 from curator.index.collection import Collection
 from curator.interop.manifests.kohya import write_kohya_folders, write_kohya_json

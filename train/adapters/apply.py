@@ -13,7 +13,6 @@ import torch
 from torch import Tensor, nn
 
 from curator.contract.errors import UserError
-from curator.contract.text import visible
 from train.adapters.adapter import Adapter, by_module
 from train.adapters.bundled import unbundled
 from train.adapters.key_styles import in_kohyas_names
@@ -42,7 +41,7 @@ def apply_adapter(roots: AdapterRoots, tensors: Mapping[str, Tensor], strength: 
     for name in sorted(parts):
         if name not in places:
             raise UserError(
-                f"the adapter has weights for '{visible(name)}', which this model has not",
+                f"the adapter has weights for '{name}', which this model has not",
                 "use its own family",
             )
         add_change(places[name], name, parts[name], strength)

@@ -13,7 +13,6 @@ from torch import nn
 from curator.contract.errors import UserError
 from curator.contract.keyed import Purpose, key
 from curator.contract.recipe.adapter_rules import NONE, AdapterRule
-from curator.contract.text import visible
 from train.adapters.adapter import AdaptedModule, Adapter
 from train.adapters.kinds.ia3 import on_input
 from train.adapters.kinds.kind import Spec
@@ -72,7 +71,8 @@ def attach(roots: AdapterRoots, knobs: AdapterKnobs, rates: Optimizer, seed: int
     modules = [_attached(wish, seed) for wish in wanted if wish.target.is_read]
     for module in modules:
         module.attach()
-    return Adapter(modules, idle=[_attached(wish, seed) for wish in wanted if not wish.target.is_read])
+    idle = [_attached(wish, seed, rests=True) for wish in wanted if not wish.target.is_read]
+    return Adapter(modules, idle)
 
 
 def wishes(roots: AdapterRoots, knobs: AdapterKnobs, rates: Optimizer) -> list[Wish]:
@@ -88,7 +88,7 @@ def wishes(roots: AdapterRoots, knobs: AdapterKnobs, rates: Optimizer) -> list[W
     for rule in knobs.parsed_rules:
         if not any(target.fits(rule) for target in found):
             raise UserError(
-                f"adapter.rules: no module of this model is called '{visible(rule.pattern)}'",
+                f"adapter.rules: no module of this model is called '{rule.pattern}'",
                 "'frieze adapter plan' lists their names",
             )
     wanted = [wish for target in found if (wish := _wish(target, knobs, rates)) is not None]
@@ -177,15 +177,20 @@ def _size(
 
 
 @torch.no_grad()
-def _attached(wish: Wish, seed: int) -> AdaptedModule:
-    """The module's tensors, in float32 on its device, as they start."""
+def _attached(wish: Wish, seed: int, *, rests: bool = False) -> AdaptedModule:
+    """The module's tensors, in float32 as they start: on its device, or on the CPU where nothing reads them.
+
+    Of a model without numbers they have none either.
+    """
     target, spec = wish.target, wish.spec
     kind, weight = KINDS[spec.kind], target.module.get_parameter("weight")
     digest = hashlib.sha256(target.name.encode()).digest()
     generator = torch.Generator().manual_seed(key(seed, Purpose.INIT, int.from_bytes(digest[:8])))
-    tensors = {name: torch.empty(shape) for name, shape in kind.shapes(spec).items()}
-    kind.start(spec, tensors, weight.detach().cpu(), generator)
-    placed = {name: nn.Parameter(tensor.to(weight.device)) for name, tensor in tensors.items()}
+    home = torch.device("meta" if weight.is_meta else "cpu")
+    tensors = {name: torch.empty(shape, device=home) for name, shape in kind.shapes(spec).items()}
+    kind.start(spec, tensors, weight.detach().to(home), generator)
+    place = home if rests else weight.device
+    placed = {name: nn.Parameter(tensor.to(place)) for name, tensor in tensors.items()}
     return AdaptedModule(
         name=target.name, spec=spec, host=target.module, tensors=placed, group=wish.group, rate=wish.rate
     )

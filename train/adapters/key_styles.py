@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from curator.contract.errors import UserError
-from curator.contract.text import visible
 
 _KOHYA = ("lora_unet_", "lora_te")
 _WRAPPERS = ("base_model.model.", "model.diffusion_model.", "diffusion_model.")
@@ -71,7 +70,7 @@ def _translated(name: str, encoders: int) -> str:
                 return f"{module}.{canonical or match.group(1)}"
             break
     raise UserError(
-        f"the adapter's tensor '{visible(name)}' has a name of no style Frieze knows",
+        f"the adapter's tensor '{name}' has a name of no style Frieze knows",
         "adapters of kohya, LyCORIS, diffusers, PEFT, ComfyUI and OneTrainer are read",
     )
 

@@ -45,7 +45,7 @@ def _empty(row: FamilyRow, config: Path, model: Model) -> Family:
         row.name,
         model.path,
         empty_unet(config),
-        empty_vae(row.config),
+        empty_vae(config if (config / "vae").is_dir() else row.config),
         tuple(empty_text_encoder(config, part) for part in row.text),
         tuple(part.shipped_tokenizer() for part in row.text),
         read_json(row.config / "scheduler" / "scheduler_config.json"),

@@ -117,7 +117,7 @@ def config_of(path: str, family: str = "auto") -> tuple[str, Path]:
 
 def _no_model(path: str) -> UserError:
     return UserError(
-        f"there is no model at {visible(path)}",
+        f"there is no model at {path}",
         "give a diffusers folder, a .safetensors or .ckpt file, or a hub name such as owner/model",
     )
 

@@ -12,7 +12,6 @@ from transformers import CLIPTextConfig
 
 from curator.contract.base_model.family import read_json
 from curator.contract.errors import UserError
-from curator.contract.text import visible
 
 if TYPE_CHECKING:
     from train.families.family import TextEncoder
@@ -44,6 +43,6 @@ def _made(folder: Path, make: Callable[[Mapping[str, Any]], Any]) -> Any:
     except _UNREADABLE as error:
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise UserError(
-            f"{visible(str(folder / 'config.json'))} describes no model: {visible(first)[:200]}",
+            f"{folder / 'config.json'} describes no model: {first[:200]}",
             "the model folder is damaged: fetch it again",
         ) from error

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from curator.contract.errors import UserError
-from curator.contract.text import visible
 from train.models.tensor_file import TensorFile, widened
 
 if TYPE_CHECKING:
@@ -69,7 +68,7 @@ def _read(found: _Found, wanted: Shape, file: TensorFile, part: str) -> Tensor:
     value = found.place.taken(widened(file, found.stored)).reshape(wanted).contiguous()
     if not _is_finite(value):
         raise UserError(
-            f"{file.shown}: the tensor '{visible(found.stored)}' of its {part} holds NaN or infinity",
+            f"{file.shown}: the tensor '{found.stored}' of its {part} holds NaN or infinity",
             "the file is damaged or was saved with overflow: nothing can be trained on it, give another",
         )
     return value

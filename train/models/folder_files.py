@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from curator.contract.base_model.family import read_json
 from curator.contract.errors import UserError
-from curator.contract.text import visible
 
 _STEMS = ("diffusion_pytorch_model", "model", "pytorch_model")
 _SUFFIXES = (".safetensors", ".bin")
@@ -57,15 +56,13 @@ def files_of(folder: Path) -> tuple[list[Path], str]:
     names = [each.name for each in folder.iterdir()] if folder.is_dir() else []
     found = weight_file(names)
     if found is None:
-        raise UserError(
-            f"{visible(str(folder))} holds no weights", "the model folder is incomplete: fetch it again"
-        )
+        raise UserError(f"{folder} holds no weights", "the model folder is incomplete: fetch it again")
     if not found.name.endswith(".json"):
         return [folder / found.name], found.variant
     shards = shards_of(folder / found.name)
     if missing := [name for name in shards if name not in names]:
         raise UserError(
-            f"{visible(str(folder))} lacks {visible(missing[0])}, one of its {len(shards)} shards",
+            f"{folder} lacks {missing[0]}, one of its {len(shards)} shards",
             "the model folder is incomplete: fetch it again",
         )
     return [folder / name for name in shards], found.variant

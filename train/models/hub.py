@@ -9,7 +9,6 @@ from huggingface_hub import list_repo_files, snapshot_download
 
 from curator.contract.base_model.family import read_json
 from curator.contract.errors import UserError
-from curator.contract.text import visible
 from train.models.folder_files import shards_of, weight_file
 
 _ABOUT = ["model_index.json", "*/*.json", "*/merges.txt"]
@@ -53,6 +52,6 @@ def _fetched(name: str, patterns: list[str]) -> Path:
     except _HUB_ERRORS as error:
         first = str(error).strip().splitlines() or [type(error).__name__]
         raise UserError(
-            f"the model at {visible(name)} cannot be read: {visible(first[0][:200])}",
+            f"the model at {name} cannot be read: {first[0][:200]}",
             "look at the name and the connection; a folder on this machine needs none",
         ) from error

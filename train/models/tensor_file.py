@@ -128,7 +128,7 @@ def widened(file: TensorFile, name: str) -> Tensor:
     stored = file.read(name)
     if not stored.is_floating_point():
         raise UserError(
-            f"{file.shown} keeps '{visible(name)}' as {_dtype(stored)}: quantised weights that cannot be trained",
+            f"{file.shown} keeps '{name}' as {_dtype(stored)}: quantised weights that cannot be trained",
             "give the model in float32, float16, bfloat16 or float8",
         )
     value = stored.to(torch.float32, copy=True)
@@ -137,7 +137,7 @@ def widened(file: TensorFile, name: str) -> Tensor:
     factor = file.read(scale).float()
     if factor.numel() not in (1, value.shape[0]):
         raise UserError(
-            f"{file.shown}: the scale '{visible(scale)}' of {factor.numel():,} numbers fits no tensor of "
+            f"{file.shown}: the scale '{scale}' of {factor.numel():,} numbers fits no tensor of "
             f"{value.shape[0]:,} rows",
             "give the model in float32, float16 or bfloat16",
         )

@@ -34,7 +34,7 @@ def read_tokenizer(model: Path, part: TextPart, rows: int) -> tuple[CLIPTokenize
         return part.shipped_tokenizer(), [warning]
     if len(tokenizer) > rows:
         raise UserError(
-            f"{visible(str(folder))} has {len(tokenizer):,} tokens, and the text encoder knows {rows:,}",
+            f"{folder} has {len(tokenizer):,} tokens, and the text encoder knows {rows:,}",
             "the folder mixes two models: give a whole one",
         )
     return tokenizer, []

@@ -82,7 +82,7 @@ def check_optimizer(knobs: Optimizer) -> None:
 def _refused(knobs: Optimizer, error: Exception) -> UserError:
     reason = visible(str(error) or type(error).__name__).strip()[:300]
     return UserError(
-        f"{visible(knobs.name)} cannot train with these arguments: {reason}",
+        f"{knobs.name} cannot train with these arguments: {reason}",
         "change optimizer.args, or choose an optimiser of the list ('frieze recipe fields optimizer.name')",
     )
 

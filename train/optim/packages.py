@@ -13,7 +13,6 @@ from typing import Any
 import torch
 
 from curator.contract.errors import UserError, did_you_mean
-from curator.contract.text import visible
 
 _EXTRA = "pip install 'frieze[optimizers]'"
 _BROKEN_8BIT = (
@@ -59,12 +58,12 @@ def any_class(path: str, arguments: Mapping[str, Any]) -> type[torch.optim.Optim
         found = importlib.import_module(module)
     except (ImportError, ValueError) as error:
         raise UserError(
-            f"optimizer.name = '{visible(path)}': {visible(str(error))}",
+            f"optimizer.name = '{path}': {error}",
             "install the package, or mend the name",
         ) from error
     known = [each for each, value in vars(found).items() if _is_optimizer(value)]
     if name not in known:
-        raise UserError(f"{visible(module)} has no optimiser '{visible(name)}'", did_you_mean(name, known))
+        raise UserError(f"{module} has no optimiser '{name}'", did_you_mean(name, known))
     made = getattr(found, name)
     _check_arguments(path, made, arguments)
     return made
@@ -81,6 +80,4 @@ def _check_arguments(path: str, made: type, arguments: Mapping[str, Any]) -> Non
     known = [name for name in taken if name not in ("params", "lr")]
     for name in arguments:
         if name not in known:
-            raise UserError(
-                f"optimizer.args: {visible(path)} takes no '{visible(name)}'", did_you_mean(name, known)
-            )
+            raise UserError(f"optimizer.args: {path} takes no '{name}'", did_you_mean(name, known))

@@ -31,14 +31,25 @@ def load_model(
         UserError: there is no such model, or it cannot be trained by this recipe.
     """
     family = load_of_recipe(recipe.model, rules_of(recipe.text), warn)
+    trained = place_and_attach(family, recipe, device, warn)
+    if recipe.precision.gradient_checkpointing:
+        family.use_gradient_checkpointing(text=trained.trains_text)
+    return family, trained
+
+
+def place_and_attach(
+    family: Family, recipe: Recipe, device: torch.device, warn: Callable[[str, str], None]
+) -> Trained:
+    """What is trained of a model or on it, and the model on `device`, each weight in the precision it is held in.
+
+    Raises:
+        UserError: the model cannot be trained by this recipe.
+    """
     row = TRAINED[recipe.trains]
     row.mark(family, recipe)
     half = recipe.precision.mixed == "bf16"
     family.place(device, torch.bfloat16 if half else torch.float32)
-    trained = row.make(family, recipe, warn)
-    if recipe.precision.gradient_checkpointing:
-        family.use_gradient_checkpointing(text=trained.trains_text)
-    return family, trained
+    return row.make(family, recipe, warn)
 
 
 def load_latents(reader: BatchReader, recipe: Recipe, family: Family, process: Process) -> Latents:

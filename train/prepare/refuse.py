@@ -11,7 +11,6 @@ from curator.contract.manifest.digest import verify_files
 from curator.contract.manifest.manifest import Manifest, open_manifest
 from curator.contract.recipe.checks import bracket_warnings, recipe_warnings
 from curator.contract.run.schedule_doubts import schedule_warnings
-from curator.contract.text import visible
 from train.data.dataset import evenly_spread, picture_of
 from train.data.survey import CountedManifest, Survey
 from train.data.warnings import data_warnings
@@ -62,7 +61,7 @@ def check_images(manifest: Manifest, recipe: Recipe, reporter: Reporter) -> Surv
         among = f" of {rows:,} looked at" if counted.is_sample else ""
         more = f" (and {count - 1} more{among})" if count > 1 else ""
         raise UserError(
-            f"{visible(str(first.path))}{more}: {first.reason}",
+            f"{first.path}{more}: {first.reason}",
             "restore the files, or freeze again and start a new run",
         )
     return counted.survey()
@@ -103,7 +102,7 @@ def check_word(manifest: Manifest, recipe: Recipe) -> None:
     rows = evenly_spread(len(manifest), _CAPTIONS_CHECKED)
     if not any(word.search(picture_of(manifest, row).plain_caption) for row in rows):
         raise UserError(
-            f"no caption has the word '{visible(recipe.embeddings.word)}', whose embeddings shall be trained",
+            f"no caption has the word '{recipe.embeddings.word}', whose embeddings shall be trained",
             "freeze with it as a trigger, or set embeddings.word to one that is there",
         )
 

@@ -10,8 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from curator.contract.errors import UserError
-from curator.contract.exit_codes import ExitCode
+from curator.contract.errors import ExitCode, UserError
 from curator.contract.run.sample_job import SampleJob, image_name, read_sample_job
 from curator.contract.text import visible
 from train import quiet
@@ -74,7 +73,7 @@ def _loaded(recipe: Recipe, job: SampleJob, device: Any, weights: Any) -> Family
         try:
             apply_adapter(family.adapter_roots, tensors, strength)
         except UserError as error:
-            raise UserError(f"{visible(path)}: {error.what}", error.hint) from error
+            raise UserError(f"{path}: {error.what}", error.hint) from error
     family.place(device, weights)
     if recipe.trains == "embeddings":
         add_embeddings(family, recipe)

@@ -12,8 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from curator.contract.errors import UserError
-from curator.contract.exit_codes import ExitCode
+from curator.contract.errors import ExitCode, UserError
 from curator.contract.files.whole_files import replace_file
 from curator.contract.run.class_pictures import RECORD, ClassPictures, missing, read_job
 from train import quiet

@@ -63,7 +63,7 @@ def _converted(wanted: argparse.Namespace) -> str:
     """
     out: Path = wanted.out
     if out.exists():
-        raise UserError(f"{visible(str(out))} is there already", "give another name, or move it away")
+        raise UserError(f"{out} is there already", "give another name, or move it away")
     family = load_family(wanted.model, vae=wanted.vae, prediction=wanted.prediction, warn=_warn)
     title = {"modelspec.title": out.stem}
     try:
@@ -74,10 +74,10 @@ def _converted(wanted: argparse.Namespace) -> str:
             return f"{visible(str(out))}: {family.name}, {shown}"
         write_folder(out, family, title, wanted.dtype)
     except TakenError:
-        raise UserError(f"{visible(str(out))} is there already", "give another name") from None
+        raise UserError(f"{out} is there already", "give another name") from None
     except OSError as error:
         raise UserError(
-            f"{visible(str(out))} cannot be written: {error.strerror}", "free space, or look at its rights"
+            f"{out} cannot be written: {error.strerror}", "free space, or look at its rights"
         ) from error
     return f"{visible(str(out))}: {family.name}"
 

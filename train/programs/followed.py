@@ -6,8 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 
-from curator.contract.errors import UserError
-from curator.contract.exit_codes import ExitCode
+from curator.contract.errors import ExitCode, UserError
 from curator.contract.files.json_data import to_json
 
 _TELL_S = 0.2

@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from curator.contract.errors import UserError
-from curator.contract.exit_codes import ExitCode
+from curator.contract.errors import ExitCode, UserError
 from curator.contract.files.json_data import to_json
 from curator.contract.files.picture_file import file_sha256
 from curator.contract.text import visible
@@ -70,7 +69,7 @@ def verify(base: str, lora: Path) -> Verdict:
         pipeline_of(theirs).load_lora_weights(dict(tensors))
     except (ValueError, RuntimeError, KeyError) as error:
         raise UserError(
-            f"diffusers does not load {visible(str(lora))}: {error}",
+            f"diffusers does not load {lora}: {error}",
             "it reads LoRA and LoCon alone; or the file is damaged",
         ) from error
     difference = float((_outputs(theirs) - mine).abs().max())

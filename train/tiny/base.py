@@ -22,13 +22,11 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from curator.contract.caption.clip_tokens import CLIP_VOCAB
-from curator.contract.errors import UserError
-from curator.contract.exit_codes import ExitCode
+from curator.contract.errors import ExitCode, UserError
 from curator.contract.files.regular_file import TEXT_BYTES, read_regular
 from curator.contract.flatten import flattened
 from curator.contract.locations import MANIFEST_SUFFIX
 from curator.contract.manifest.manifest import open_manifest
-from curator.contract.text import visible
 from train import quiet
 from train.data.dataset import picture_of
 from train.tiny.models import tiny_sd1, tiny_sd2, tiny_sdxl
@@ -82,7 +80,7 @@ def _open(path: Path) -> Image.Image:
         with Image.open(path) as opened:
             return flattened(opened)
     except (OSError, ValueError, Image.DecompressionBombError) as error:
-        raise UserError(f"{visible(str(path))} cannot be read as an image", "leave it out") from error
+        raise UserError(f"{path} cannot be read as an image", "leave it out") from error
 
 
 def _say(line: str) -> None:

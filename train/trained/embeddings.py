@@ -21,7 +21,6 @@ from torch.nn import functional
 from transformers import CLIPTokenizer
 
 from curator.contract.errors import UserError
-from curator.contract.text import visible
 from train.adapters.bundled import unbundled
 from train.families.clip_text import Expansion
 from train.trained.text_layers import part_states, text_layers
@@ -142,7 +141,7 @@ def _start_from(trained: TrainedEmbeddings, path: Path, word: str) -> None:
         trained.load(tensors)
     except UserError as error:
         raise UserError(
-            f"embeddings.start: in {visible(str(path))} {error.what}",
+            f"embeddings.start: in {path} {error.what}",
             "set embeddings.vectors and embeddings.extended as they were for the file",
         ) from error
 
@@ -162,7 +161,7 @@ def _added(
     ids = tokenizer(knobs.initial, add_special_tokens=False).input_ids
     if not ids:
         raise UserError(
-            f"embeddings.initial = '{visible(knobs.initial)}' has no tokens", "give a word, such as 'person'"
+            f"embeddings.initial = '{knobs.initial}' has no tokens", "give a word, such as 'person'"
         )
     first = len(tokenizer)
     tokenizer.add_tokens([AddedToken(token, normalized=False) for layer in tokens for token in layer])

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from curator.cli.completion.shells import SCRIPTS
-from curator.cli.shared.output import put
+from curator.cli.shared.output import put_text
 from curator.cli.shared.typer_apps import single
 
 
@@ -21,7 +21,7 @@ def completion(
 
     Keep it where the shell looks, and open a new one.
     """
-    put(SCRIPTS[shell].rstrip())
+    put_text(SCRIPTS[shell].rstrip())
 
 
 app = single(completion)

@@ -20,10 +20,8 @@ from curator.cli.demo.ingredients import bring
 from curator.cli.demo.report import Outcome, tell
 from curator.cli.shared.output import say, stderr_console
 from curator.cli.shared.typer_apps import single
-from curator.contract.errors import UserError
-from curator.contract.exit_codes import ExitCode
+from curator.contract.errors import ExitCode, UserError
 from curator.contract.locations import DEMO_MARKER, runs_folder
-from curator.contract.text import visible
 
 if TYPE_CHECKING:
     from curator.contract.run.run_folder import RunFolder
@@ -89,11 +87,9 @@ def _clear(folder: Path) -> None:
 def _refuse_other(folder: Path) -> None:
     """Whether a demo can be made in `folder`."""
     if folder.exists() and not folder.is_dir():
-        raise UserError(f"{visible(str(folder))} is a file", "name another folder: frieze demo DIR")
+        raise UserError(f"{folder} is a file", "name another folder: frieze demo DIR")
     if folder.is_dir() and any(folder.iterdir()) and not (folder / DEMO_MARKER).exists():
-        raise UserError(
-            f"{visible(str(folder))} is not empty and no demo", "name another folder: frieze demo DIR"
-        )
+        raise UserError(f"{folder} is not empty and no demo", "name another folder: frieze demo DIR")
 
 
 def _stop_living_runs(folder: Path) -> None:
@@ -103,7 +99,7 @@ def _stop_living_runs(folder: Path) -> None:
         if run.is_alive:
             raise UserError(
                 "the last demo's run still trains",
-                f"stop it: frieze runs stop {visible(run.name)} --collection {visible(str(folder))}",
+                f"stop it: frieze runs stop {run.name} --collection {folder}",
             )
 
 

@@ -12,7 +12,6 @@ from curator.cli.shared.output import say, tell
 from curator.contract.errors import UserError
 from curator.contract.files.whole_files import drafted_folder
 from curator.contract.locations import DEMO_MARKER
-from curator.contract.text import visible
 
 
 def bring(folder: Path) -> None:
@@ -25,13 +24,13 @@ def bring(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / DEMO_MARKER).touch()
     count = lay_out(pictures)
-    tell(f"{count} photographs with tags written beside them in {visible(str(pictures))}")
+    tell(f"{count} photographs with tags written beside them in {pictures}")
     if importlib.util.find_spec("torch") is None:
         say("training is not installed, so no model is made: pip install 'frieze[train]'")
         return
     if not base.exists():
         _make_model(base)
-    tell(f"a tiny base model with random weights in {visible(str(base))}")
+    tell(f"a tiny base model with random weights in {base}")
 
 
 def _make_model(base: Path) -> None:

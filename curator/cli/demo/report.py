@@ -9,7 +9,6 @@ from pathlib import Path
 from curator.cli.shared.output import put, stdout_console
 from curator.contract.locations import manifest_file
 from curator.contract.run.run_folder import RunFolder
-from curator.contract.text import visible
 
 _CELLS = 16  # width of a sample on the screen; a cell holds one pixel across and two down
 
@@ -31,17 +30,17 @@ class Outcome:
 
 def tell(folder: Path, outcome: Outcome) -> None:
     """The last screen: what was made, where, and what to type next."""
-    where = visible(str(folder))
+    where = str(folder)
     put()
     put(f"Done in {outcome.seconds:.0f} s.")
     put(f"  loss on fixed noise   {outcome.loss_before:.4f} before, {outcome.loss_after:.4f} after")
     put(f"  diffusers loads it    largest difference to our own application {outcome.difference:.1e}")
     put(f"  collection            {where}")
-    put(f"  manifest              {visible(str(manifest_file(folder, 'demo')))}")
-    put(f"  LoRA                  {visible(str(outcome.lora))}")
-    put(f"  samples               {visible(str(outcome.run.samples_dir))}")
+    put(f"  manifest              {manifest_file(folder, 'demo')}")
+    put(f"  LoRA                  {outcome.lora}")
+    put(f"  samples               {outcome.run.samples_dir}")
     for prompt, before, after in outcome.samples:
-        put(f"    {visible(prompt)}: {visible(Path(before).name)} before, {visible(Path(after).name)} after")
+        put(f"    {prompt}: {Path(before).name} before, {Path(after).name} after")
     _draw(outcome)
     put()
     put("Next:")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, TypedDict
+from typing import Literal, NotRequired, TypedDict
 
 
 class ModelRow(TypedDict):
@@ -41,3 +41,95 @@ class ModelReport(ModelRow):
     """One model."""
 
     schema: Literal["frieze/model/1"]
+
+
+class FailedImage(TypedDict):
+    """An image that could not be used, and why."""
+
+    path: str
+    reason: str
+
+
+class JobRow(TypedDict):
+    """A job of a tag model."""
+
+    job: str
+    status: str
+    model: str
+    provider: str | None
+    images: int
+    done: int
+    failed: Sequence[FailedImage]
+    images_per_s: float | None
+    seconds_left: float | None
+
+
+class JobReport(JobRow):
+    """One job."""
+
+    schema: Literal["frieze/job/1"]
+
+
+class JobRequest(TypedDict):
+    """What a job was asked."""
+
+    schema: Literal["frieze/job-request/1"]
+    job: str
+    action: str
+
+
+class JobStarted(TypedDict):
+    """A job that was started, or none where the model had answered for all of the images already."""
+
+    schema: Literal["frieze/job-started/1"]
+    job: str | None
+    model: str
+    images: int
+    answered: int
+
+
+class ProposeReport(TypedDict):
+    """What came of asking a model: `done` of `images` have its answers."""
+
+    schema: Literal["frieze/propose/1"]
+    model: str
+    provider: str | None
+    images: int
+    done: int
+    failed: Sequence[FailedImage]
+    images_per_s: float | None
+
+
+class ImageProposalsRow(TypedDict):
+    """What a model says of one image: triples of tag, class and probability, and a pair of rating and probability.
+
+    Of a captioner there is the caption as well.
+    """
+
+    id: int
+    path: str
+    tags: Sequence[Sequence[str | float]]
+    rating: Sequence[str | float] | None
+    caption: NotRequired[str]
+
+
+class LabelCount(TypedDict):
+    """How many images a tag would be accepted for."""
+
+    name: str
+    images: int
+
+
+class AcceptReport(TypedDict):
+    """What accepting proposals changed, by tag."""
+
+    schema: Literal["frieze/accept/1"]
+    matched: int
+    answered: int
+    changed: int
+    dry_run: bool
+    commit: int | None
+    unknown_tags: Sequence[str]
+    tags_added: Mapping[str, int]
+    tags_removed: Mapping[str, int]
+    no_tags: Sequence[str]

@@ -6,13 +6,14 @@ from typing import Literal, NamedTuple
 
 from curator.cli.schemas import collection, edits, images, model_files, models, runs, training
 
-Form = Literal["object", "list", "map", "map of texts", "number", "list of numbers", "events"]
+Form = Literal["object", "list", "lines", "map", "map of texts", "number", "list of numbers", "events"]
 
 
 class Output(NamedTuple):
     """What a command prints; `when` names the options that ask for this instead of the first.
 
-    Objects have a schema. A list holds objects of `shape`, and so does a map, whose keys are data. Events are lines of
+    Objects have a schema. A list holds objects of `shape`, and so does a map, whose keys are data; lines are objects
+    of `shape`, one a line. Events are lines of
     a run's log, each an object as docs/events.md has it.
     """
 
@@ -48,6 +49,7 @@ OUTPUTS: dict[str, tuple[Output, ...]] = {
     "tag rename": _EDIT,
     "tag order": _EDIT,
     "tag caption": _EDIT,
+    "tag accept": (Output(models.AcceptReport),),
     "tag write": (Output(edits.SidecarReport),),
     "tag list": (_list(images.TagRow), _list(images.BandRow, "--bands")),
     "tag find": (_list(images.FoundTag),),
@@ -94,6 +96,12 @@ OUTPUTS: dict[str, tuple[Output, ...]] = {
     "model merge": (Output(model_files.MergeReport),),
     "models list": (_list(models.ModelRow),),
     "models show": (Output(models.ModelReport),),
+    "propose": (Output(models.JobStarted), Output(models.ProposeReport, when="--wait")),
+    "proposals": (Output(models.ImageProposalsRow, "lines"), _list(models.LabelCount, "--counts")),
+    "jobs list": (_list(models.JobRow),),
+    "jobs follow": (Output(models.JobReport),),
+    "jobs stop": (Output(models.JobRequest),),
+    "jobs resume": (Output(models.JobRequest),),
     "train": (
         _EVENTS,
         Output(training.TrainCheck, when="--dry-run, -n"),

@@ -322,8 +322,22 @@ class BucketSteps(TypedDict):
     steps: int
 
 
+class RunMemory(TypedDict):
+    """Bytes that a process of a run would hold, by part; what the activations of a batch need comes on top."""
+
+    unet_bytes: int
+    text_encoder_bytes: int
+    vae_bytes: int
+    adapter_bytes: int
+    gradient_bytes: int
+    optimizer_bytes: int
+    average_bytes: int
+    average_on_cpu: bool
+    device_bytes: int
+
+
 class TrainCheck(TypedDict):
-    """How long a training would be, and what is doubtful."""
+    """How long a training would be, what it would hold in memory, and what is doubtful."""
 
     schema: Literal["frieze/train-check/1"]
     images: int
@@ -333,4 +347,5 @@ class TrainCheck(TypedDict):
     epochs: int
     steps: int
     buckets: Sequence[BucketSteps]
+    memory: RunMemory | None
     doubts: Sequence[Doubt]

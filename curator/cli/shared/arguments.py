@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from curator.contract.errors import UserError
-from curator.contract.text import visible
 
 # Words that options had before, each with the one that took its place: scripts may hold them.
 OLD_WORDS = {"--plan": "--dry-run", "--check": "--dry-run", "--force": "--replace"}
@@ -92,9 +91,9 @@ class _Line:
             return
         value = next(left, None)
         if value is None or value.startswith("--"):
-            what = f"{word} has no value" + (f" before {visible(value)}" if value else "")
+            what = f"{word} has no value" + (f" before {value}" if value else "")
             raise UserError(what, f"give one; one that begins with two dashes goes behind '=': {word}=VALUE")
-        self._refuse_misspelt(value, f"for this very text write {word}={visible(value)}")
+        self._refuse_misspelt(value, f"for this very text write {word}={value}")
         self.options.append(value)
 
     def arguments(self) -> list[str]:
@@ -124,12 +123,12 @@ class _Line:
 
     def _check(self, word: str, at: int) -> None:
         """Refuse an argument that looks like an option, or is a further word of the filter before it."""
-        hint = f"for this very text put '--' before it: -- {visible(word)}"
+        hint = f"for this very text put '--' before it: -- {word}"
         self._refuse_misspelt(word, hint)
         if at == len(self._places) and at and is_filter(self._places[-1]):
-            raise UserError(f"{visible(word)} is a word too many", "put a filter of several words in quotes")
+            raise UserError(f"{word} is a word too many", "put a filter of several words in quotes")
         if word.startswith(tuple(_DASHES)) and not (at < len(self._places) and is_filter(self._places[at])):
-            raise UserError(f"{visible(word)} begins with a dash, and is no option", hint)
+            raise UserError(f"{word} begins with a dash, and is no option", hint)
 
     def _refuse_misspelt(self, word: str, hint: str) -> None:
         """Refuse an option's name with one dash, and a letter, which is an option in other programs."""
@@ -137,9 +136,9 @@ class _Line:
         if not form:
             return
         is_letter = len(form[1]) == 1 and form[1].isalpha()
-        instead = self._hints.get(_bare(word)) or (f"there is no {visible(word)} here" if is_letter else "")
+        instead = self._hints.get(_bare(word)) or (f"there is no {word} here" if is_letter else "")
         if instead:
-            raise UserError(f"{visible(word)} is no option", f"{instead}; {hint}")
+            raise UserError(f"{word} is no option", f"{instead}; {hint}")
 
 
 def _bare(word: str) -> str:

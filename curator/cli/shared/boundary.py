@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import NoReturn, TextIO, cast
 
 from curator.cli.shared.output import held_back
-from curator.contract.errors import UserError
-from curator.contract.exit_codes import ExitCode
+from curator.contract.errors import ExitCode, UserError
 from curator.contract.text import visible
 
 _NO_STDOUT = UserError("there is no stdout to write to", "redirect it to a file, or to /dev/null")
@@ -77,8 +76,8 @@ class _Reconfigurable(TextIO):
 
 
 def _refused(error: UserError) -> int:
-    _say(f"frieze: {visible(error.what)}")
-    _say(f"  hint: {visible(error.hint)}")
+    _say(f"frieze: {error.what}")
+    _say(f"  hint: {error.hint}")
     return error.code
 
 

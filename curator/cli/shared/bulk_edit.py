@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from curator.cli.shared.output import counted, put, put_json, say, tell
-from curator.contract.errors import UserError
-from curator.contract.exit_codes import ExitCode
-from curator.contract.text import visible
+from curator.contract.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
     from curator.cli.shared.selection import Selection
@@ -80,7 +78,7 @@ def put_edit(
     elif dry_run:
         put(f"{changed} of {counted(matched)} would change")
     else:
-        tell(f"{changed} of {counted(matched)} changed" + (f": {visible(what)}" if what else ""))
+        tell(f"{changed} of {counted(matched)} changed" + (f": {what}" if what else ""))
 
 
 def ask(count: int) -> None:

@@ -10,7 +10,6 @@ import typer
 
 from curator.contract.caption.captions import CaptionRules
 from curator.contract.errors import UserError, did_you_mean
-from curator.contract.text import visible
 
 RuleOption = Annotated[
     list[str] | None,
@@ -37,9 +36,9 @@ def changed_rules(
     for text in given:
         name, sign, value = text.partition("=")
         if not sign:
-            raise UserError(f"'{visible(text)}' is no rule", "write NAME=VALUE, such as keep_tags=1")
+            raise UserError(f"'{text}' is no rule", "write NAME=VALUE, such as keep_tags=1")
         if name not in _TYPES:
-            raise UserError(f"there is no caption rule '{visible(name)}'", did_you_mean(name, _TYPES))
+            raise UserError(f"there is no caption rule '{name}'", did_you_mean(name, _TYPES))
         changes[name] = _value(name, value)
     return replace(rules, **changes)
 
@@ -48,9 +47,9 @@ def _value(name: str, text: str) -> object:
     kind = _TYPES[name]
     if kind is bool:
         if text.lower() not in _SWITCH:
-            raise UserError(f"{name} is '{visible(text)}'", "write true or false")
+            raise UserError(f"{name} is '{text}'", "write true or false")
         return _SWITCH[text.lower()]
     try:
         return kind(text)
     except ValueError:
-        raise UserError(f"{name} is '{visible(text)}'", "give a number") from None
+        raise UserError(f"{name} is '{text}'", "give a number") from None

@@ -8,9 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from curator.cli.shared.output import is_quiet, put, say, stdout_console, warn
-from curator.contract.errors import UserError
-from curator.contract.exit_codes import ExitCode
-from curator.contract.text import visible
+from curator.contract.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
     from curator.contract.run.events import Event
@@ -49,7 +47,7 @@ def follow(run: RunFolder, *, as_json: bool = False) -> RunView:
 
 def left(run: RunFolder) -> str:
     """What is said to somebody who leaves a living run."""
-    name = visible(run.path.name)
+    name = run.path.name
     return (
         f"\nthe run goes on; come back with: frieze runs follow {name}\nstop it with: frieze runs stop {name}"
     )
@@ -90,7 +88,7 @@ def tell_end(run: RunFolder, view: RunView) -> None:
     Raises:
         UserError: it failed, crashed, was stopped, or never began.
     """
-    name = visible(run.path.name)
+    name = run.path.name
     if view.status == "failed":
         what, hint = view.failure or ("the run failed", f"look into {run.log_path}")
         raise UserError(what, hint, ExitCode.RUN_FAILED)
@@ -105,4 +103,4 @@ def tell_end(run: RunFolder, view: RunView) -> None:
         raise UserError(f"the run {name} was stopped after step {view.step}", hint, ExitCode.RUN_STOPPED)
     if view.status == "new":
         raise UserError(f"the run {name} was never started", f"start it with: frieze train --resume {name}")
-    say(f"the run {name} is finished; its files are in {visible(str(run.output_dir))}")
+    say(f"the run {name} is finished; its files are in {run.output_dir}")

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 from curator.contract.errors import UserError
-from curator.contract.text import visible
 
 STDIN = "-"
 _PIECE_BYTES = 1 << 20
@@ -19,7 +18,7 @@ _MARK = b"\xef\xbb\xbf"  # of UTF-8, which some editors put first
 
 def called(source: str) -> str:
     """What messages call a list: `stdin`, or its file."""
-    return "stdin" if source == STDIN else visible(source) or "''"
+    return "stdin" if source == STDIN else source or "''"
 
 
 @contextmanager

@@ -11,7 +11,6 @@ import typer
 from curator.cli.shared.arguments import FILTER
 from curator.cli.shared.places import COLLECTION_VARIABLE
 from curator.contract.errors import UserError
-from curator.contract.text import visible
 
 if TYPE_CHECKING:
     from curator.contract.buckets import BucketRule
@@ -53,7 +52,7 @@ def size_of(text: str) -> tuple[int, int]:
     except ValueError:
         size = 0, 0
     if not 1 <= min(size) <= max(size) <= _LARGEST:
-        raise UserError(f"'{visible(text)}' is no size", "write 512 or 768x512")
+        raise UserError(f"'{text}' is no size", "write 512 or 768x512")
     return size
 
 

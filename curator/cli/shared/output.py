@@ -1,10 +1,11 @@
-"""Output of commands: data on stdout, everything else on stderr, foreign text made visible."""
+"""Output of commands: data on stdout, progress and everything else on stderr, foreign text made visible."""
 
 from __future__ import annotations
 
 import errno
 import sys
-from collections.abc import Generator, Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
         """An object as commands print it: one of `curator.cli.schemas`, which says which."""
 
         schema: ReadOnly[str]
+
+
+_LOOK_S = 0.1
+Show = Callable[
+    [int, int], None
+]  # done, in all (0 where nobody knows); images are counted while nothing is done
 
 
 class _Voice:
@@ -49,9 +56,14 @@ def is_quiet() -> bool:
     return _Voice.quiet
 
 
-def put(line: str = "") -> None:
-    """One line of data."""
-    sys.stdout.write(line + "\n")
+def put(*cells: str) -> None:
+    """One line of data, a tab between its cells. Foreign text is put in as it is: it is made visible here."""
+    put_text("\t".join(map(visible, cells)))
+
+
+def put_text(text: str) -> None:
+    """Lines that are ours alone, such as a recipe or JSON, as they are."""
+    sys.stdout.write(text + "\n")
 
 
 def tell(line: str) -> None:
@@ -84,7 +96,7 @@ def say(line: str) -> None:
 
 def warn(line: str) -> None:
     """One line of something amiss, told in any case."""
-    sys.stderr.write(line + "\n")
+    sys.stderr.write(visible(line) + "\n")
 
 
 def say_cut(shown: int, total: int | None) -> None:
@@ -97,12 +109,12 @@ def say_cut(shown: int, total: int | None) -> None:
 
 def put_json(report: Report) -> None:
     """One JSON object, under its schema."""
-    put(to_json(report))
+    put_text(to_json(report))
 
 
 def put_json_map(rows: Mapping[str, object]) -> None:
     """A JSON object whose keys are data, such as the keys of a recipe; like a list it has no schema of its own."""
-    put(to_json(rows))
+    put_text(to_json(rows))
 
 
 def put_named(name: str, commits: Sequence[int]) -> None:
@@ -130,16 +142,16 @@ def put_json_rows(rows: Iterable[object]) -> None:
     """A JSON list, printed while it is made: one element a line."""
     before = "["
     for row in rows:
-        put(before)
+        put_text(before)
         sys.stdout.write(to_json(row))
         before = ","
-    put("[]" if before == "[" else "\n]")
+    put_text("[]" if before == "[" else "\n]")
 
 
 def put_json_lines(rows: Iterable[object]) -> None:
     """JSON values, one a line."""
     for row in rows:
-        put(to_json(row))
+        put_text(to_json(row))
 
 
 def counted(count: int, one: str = "image") -> str:
@@ -156,7 +168,7 @@ def put_table(rows: Iterable[Sequence[object]], header: Sequence[str]) -> None:
     lines = [list(header), *cells]
     if not sys.stdout.isatty():
         for row in lines:
-            put("\t".join(row))
+            put(*row)
         return
     kinds = [_is_number_column([row[i] for row in cells]) for i in range(len(header))]
     widths = [max(len(row[i]) for row in lines) for i in range(len(header))]
@@ -184,3 +196,45 @@ def stdout_console() -> Console:
     from rich.console import Console
 
     return Console(markup=False, highlight=False, emoji=False)
+
+
+@contextmanager
+def progress_shown(doing: str, unit: str = "images") -> Generator[Show]:
+    """Progress of long work: a bar behind `doing`, with its rate in `unit`, on a terminal; nothing elsewhere."""
+    if is_quiet():
+        yield _silently
+        return
+    if not sys.stderr.isatty():  # not `console.is_terminal`: FORCE_COLOR makes no terminal of a pipe
+        yield _silently
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=stderr_console(), transient=True, auto_refresh=False) as bar:
+        task = bar.add_task(doing, total=None, rate="")
+        started, drawn = time.monotonic(), 0.0
+
+        def show(done: int, total: int) -> None:
+            nonlocal drawn, started
+            clock = time.monotonic()  # drawn when there is news: nothing moves by itself
+            if clock - drawn < _LOOK_S and (not done or done != total):
+                return
+            drawn = clock
+            if not done:
+                started = clock
+            now = doing if done or not total else "count"
+            rate = f"{done / max(clock - started, _LOOK_S):,.0f} {unit}/s" if done else ""
+            bar.update(task, description=now, completed=done, total=total or None, rate=rate, refresh=True)
+
+        yield show
+
+
+def _silently(_done: int, _total: int) -> None:
+    """Show nothing."""

@@ -18,7 +18,6 @@ from curator.contract.locations import (
     manifests_folder,
     runs_folder,
 )
-from curator.contract.text import visible
 
 if TYPE_CHECKING:
     from curator.session.images.names import Names
@@ -44,9 +43,7 @@ def collection_folder(given: Path | None) -> Path:
     if given is not None:
         if not has_collection(given):
             named = f" (${COLLECTION_VARIABLE})" if str(given) == os.environ.get(COLLECTION_VARIABLE) else ""
-            raise UserError(
-                f"there is no collection in {visible(str(given))}{named}", "make one with 'frieze scan DIR'"
-            )
+            raise UserError(f"there is no collection in {given}{named}", "make one with 'frieze scan DIR'")
         return given
     found = enclosing_collection(Path.cwd())
     if found is None:
@@ -141,4 +138,4 @@ def manifest_file(name: str, given: Path | None) -> Path:
     if name.removesuffix(MANIFEST_SUFFIX) in known:
         return known[name.removesuffix(MANIFEST_SUFFIX)]
     hint = did_you_mean(name, known) if known else "make one with 'frieze freeze NAME'"
-    raise UserError(f"there is no manifest '{visible(name)}'", hint)
+    raise UserError(f"there is no manifest '{name}'", hint)

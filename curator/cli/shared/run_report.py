@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from curator.cli.schemas.words import iso_time
 from curator.cli.shared.output import counted
-from curator.contract.text import visible
 
 if TYPE_CHECKING:
     from curator.cli.schemas.runs import RunReport, RunRow
@@ -22,11 +21,11 @@ def run_lines(summary: RunSummary, view: RunView) -> Iterator[str]:
     width = max(map(len, facts))
     for name, value in facts.items():
         if value:
-            yield f"{name:<{width}}  {visible(value)}"
+            yield f"{name:<{width}}  {value}"
     for checkpoint in view.checkpoints:
-        yield f"{'weights':<{width}}  step {checkpoint.step}  {visible(str(summary.path / checkpoint.path))}"
+        yield f"{'weights':<{width}}  step {checkpoint.step}  {summary.path / checkpoint.path}"
     for warning in view.warnings:
-        yield f"{'warning':<{width}}  {visible(warning.what)} ({visible(warning.hint)})"
+        yield f"{'warning':<{width}}  {warning.what} ({warning.hint})"
 
 
 def _facts(summary: RunSummary, view: RunView) -> dict[str, str]:

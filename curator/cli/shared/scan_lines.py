@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from curator.contract.text import visible
-
 if TYPE_CHECKING:
     from curator.cli.schemas.collection import ScanReport as Report
     from curator.cli.schemas.words import FileReason
@@ -28,7 +26,7 @@ def report_lines(report: ScanReport, *, quarantined: bool = True) -> list[str]:
 
 def passed_over_lines(report: ScanReport) -> list[str]:
     """A line of the images and videos that no scan reads, where there are any."""
-    counts = [f"{count:,} {visible(ending)}" for ending, count in sorted(report.passed_over.items())]
+    counts = [f"{count:,} {ending}" for ending, count in sorted(report.passed_over.items())]
     return [f"passed over, of formats that are not read: {', '.join(counts)}"] if counts else []
 
 
@@ -41,12 +39,12 @@ def _warnings(report: ScanReport) -> list[str]:
     for why, paths in by_reason.items():
         lines += [_line("warnings", path, why) for path in paths[:_SHOWN]]
         if len(paths) > _SHOWN:
-            lines.append(f"warning: {len(paths) - _SHOWN:,} more: {visible(why)}")
+            lines.append(f"warning: {len(paths) - _SHOWN:,} more: {why}")
     return lines
 
 
 def _line(name: str, path: str, why: str) -> str:
-    return f"{name.removesuffix('s')}: {visible(path)}: {visible(why)}"
+    return f"{name.removesuffix('s')}: {path}: {why}"
 
 
 def report_json(report: ScanReport, home: Path) -> Report:

@@ -15,9 +15,7 @@ import typer
 from curator.cli.shared.arguments import AMONG, FILTER, FROM
 from curator.cli.shared.lists import called, names_in
 from curator.cli.shared.output import counted, say
-from curator.contract.errors import UserError
-from curator.contract.exit_codes import ExitCode
-from curator.contract.text import visible
+from curator.contract.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
     from pyroaring import BitMap
@@ -103,7 +101,7 @@ def _told(where: str, named: NamedImages) -> Iterable[str]:
     )
     for count, names, what in kinds:
         if count:
-            shown = ", ".join(f"'{visible(name[:80])}'" for name in names)
+            shown = ", ".join(f"'{name[:80]}'" for name in names)
             more = ", ..." if count > len(names) else ""
             names_are = f"{count} of {counted(named.count, 'name')} {'is' if count == 1 else 'are'}"
             yield f"{where}: {names_are} {what} ({shown}{more})"

@@ -44,15 +44,15 @@ def check_facts(model: Model, facts: BaseModelFacts) -> list[TrainingWarning]:
 def check_family(path: str, found: str, wanted: str) -> None:
     """Refuse a model that is not trained, or not by this recipe."""
     if wanted not in ("auto", *FAMILIES):
-        raise UserError(f"no family is called '{visible(wanted)}'", "known: auto, " + ", ".join(FAMILIES))
+        raise UserError(f"no family is called '{wanted}'", "known: auto, " + ", ".join(FAMILIES))
     if found not in FAMILIES:
         raise UserError(
-            f"{visible(path)} is {visible(found)}, and Frieze trains {', '.join(FAMILIES[:-1])} and {FAMILIES[-1]}",
+            f"{path} is {found}, and Frieze trains {', '.join(FAMILIES[:-1])} and {FAMILIES[-1]}",
             "give a Stable Diffusion 1.x, 2.x or XL model",
         )
     if wanted not in ("auto", found):
         raise UserError(
-            f"{visible(path)} is {found}, and the recipe trains {wanted}",
+            f"{path} is {found}, and the recipe trains {wanted}",
             f"set model.family = '{found}', or give an {wanted} model",
         )
 
@@ -75,6 +75,6 @@ def check_has_vae(path: str, facts: BaseModelFacts, vae: str) -> None:
     """Refuse a model without a VAE where the recipe names none."""
     if not facts.has_vae and not vae:
         raise UserError(
-            f"{visible(path)} has no VAE",
+            f"{path} has no VAE",
             "name one with model.vae: a diffusers VAE folder or a .safetensors file",
         )

@@ -8,7 +8,6 @@ from typing import Literal, NamedTuple
 
 from curator.contract.errors import UserError
 from curator.contract.files.regular_file import open_regular
-from curator.contract.text import visible
 
 Content = Literal["safetensors", "pickle"]
 _LOOKED_AT_BYTES = 512
@@ -86,4 +85,4 @@ def _refused(path: Path, start: bytes) -> UserError:
 
 def not_readable(path: Path, what: str, hint: str) -> UserError:
     """The error of a model file: `what` goes on from its name."""
-    return UserError(f"the model file {visible(str(path))} {what}", hint)
+    return UserError(f"the model file {path} {what}", hint)

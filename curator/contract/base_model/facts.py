@@ -13,7 +13,6 @@ from curator.contract.base_model.family import Shapes, family_of_folder, family_
 from curator.contract.base_model.prediction import Said, said_by_file, said_by_scheduler
 from curator.contract.base_model.safetensors_header import read_header
 from curator.contract.errors import UserError
-from curator.contract.text import visible
 
 _LAYER = re.compile(r"cond_stage_model\..*?\.(?:layers|resblocks)\.(\d+)\.")
 VAE_PREFIX = "first_stage_model."
@@ -43,7 +42,7 @@ def facts_at(path: Path) -> BaseModelFacts | None:
         header = read_header(path)
     except OSError as error:
         raise UserError(
-            f"the model at {visible(str(path))} cannot be read: {error.strerror}", "look at its rights"
+            f"the model at {path} cannot be read: {error.strerror}", "look at its rights"
         ) from error
     return facts_of_file({name: each.shape for name, each in header.tensors.items()}, header.metadata)
 

@@ -8,7 +8,6 @@ from typing import Any
 
 from curator.contract.errors import UserError
 from curator.contract.files.json_data import read_object
-from curator.contract.text import visible
 
 FAMILIES = ("sd1", "sd2", "sdxl")
 REFINER = "the SDXL refiner"
@@ -90,10 +89,10 @@ def read_json(path: Path) -> Mapping[str, Any]:
     try:
         return read_object(path)
     except FileNotFoundError:
-        raise UserError(f"{visible(str(path))} is missing", _instead_of(path)) from None
+        raise UserError(f"{path} is missing", _instead_of(path)) from None
     except (OSError, ValueError):
         raise UserError(
-            f"{visible(str(path))} is no readable JSON", "the model folder is damaged: fetch it again"
+            f"{path} is no readable JSON", "the model folder is damaged: fetch it again"
         ) from None
 
 
@@ -101,5 +100,5 @@ def _instead_of(path: Path) -> str:
     """Where a folder has no index, the checkpoint that lies in it may be what was meant."""
     files = sorted(each for each in path.parent.glob("*") if each.suffix in (".safetensors", ".ckpt"))
     if path.name == "model_index.json" and files:
-        return f"give the file {visible(str(files[0]))}, or a whole diffusers model folder"
+        return f"give the file {files[0]}, or a whole diffusers model folder"
     return "give a whole diffusers model folder"

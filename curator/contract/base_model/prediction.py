@@ -12,7 +12,6 @@ from typing import Any, Literal, NamedTuple, cast
 
 from curator.contract.errors import UserError
 from curator.contract.recipe.checks import TrainingWarning
-from curator.contract.text import visible
 
 Prediction = Literal["epsilon", "v_prediction"]
 V_MARK, ZERO_SNR_MARK = "v_pred", "ztsnr"
@@ -94,7 +93,7 @@ def _asked(said: Said, model: str, family: str) -> str:
     choice = "set model.prediction = 'epsilon' or 'v_prediction'"
     if said.against is not None:
         raise UserError(
-            f"{model} contradicts itself: {said.where} says {said.prediction}, its metadata {visible(said.against)}",
+            f"{model} contradicts itself: {said.where} says {said.prediction}, its metadata {said.against}",
             choice,
         )
     if said.prediction is None and family == "sd2":
@@ -104,5 +103,5 @@ def _asked(said: Said, model: str, family: str) -> str:
         )
     found = said.prediction or "epsilon"
     if found not in _KNOWN:
-        raise UserError(f"the model predicts '{visible(found)}'", "epsilon and v_prediction can be trained")
+        raise UserError(f"the model predicts '{found}'", "epsilon and v_prediction can be trained")
     return found

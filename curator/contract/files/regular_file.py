@@ -1,9 +1,13 @@
-"""Regular files opened without waiting: a FIFO, socket or device where a file is expected is an error, not a hang."""
+"""Regular files of other programs: opened without waiting, and their text decoded.
+
+A FIFO, socket or device where a file is expected is an error, not a hang.
+"""
 
 from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 from pathlib import Path
 from typing import BinaryIO
@@ -11,6 +15,7 @@ from typing import BinaryIO
 from curator.contract.files.live_databases import refuse_live
 
 TEXT_BYTES = 1 << 24  # more than any recipe, list or table that a person keeps
+_JAPANESE = re.compile("[\u3005-\u3007\u3041-\u30ff\u4e00-\u9fff]{2}")
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK  # a FIFO without a writer would block the open itself
 
 
@@ -49,3 +54,30 @@ def refuse_irregular(mode: int, path: str | Path) -> None:
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
     if not stat.S_ISREG(mode):
         raise OSError(errno.EINVAL, "not a regular file", os.fspath(path))
+
+
+def decoded(data: bytes) -> tuple[str, tuple[str, ...]]:
+    """Bytes as text, and a warning where that was a guess.
+
+    UTF-8 and UTF-16 with a mark are certain. Other bytes are Japanese (cp932) where that has two kana or kanji side
+    by side, else Windows-1252.
+    """
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        try:
+            return data.decode("utf-16"), ()
+        except UnicodeDecodeError:
+            return data.decode("utf-16", "replace"), ("damaged UTF-16",)
+    try:
+        return data.decode().removeprefix("\ufeff"), ()
+    except UnicodeDecodeError:
+        return _guessed(data)
+
+
+def _guessed(data: bytes) -> tuple[str, tuple[str, ...]]:
+    try:
+        text = data.decode("cp932")
+    except UnicodeDecodeError:
+        text = ""
+    if _JAPANESE.search(text):
+        return text, ("not UTF-8, read as Japanese (cp932)",)
+    return data.decode("cp1252", "replace"), ("not UTF-8, read as Windows-1252",)

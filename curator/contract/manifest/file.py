@@ -15,7 +15,6 @@ from urllib.parse import quote
 
 from curator.contract.errors import UserError
 from curator.contract.manifest.seal import DamagedManifestError, verify_seal
-from curator.contract.text import visible
 
 TABLES = ("meta", "bucket", "subset", "tag", "part", "subset_tag", "block")
 _MOST_VALUE_BYTES = 1 << 28
@@ -104,7 +103,7 @@ def open_file(path: Path, *, checks_seal: bool) -> ManifestFile:
     except OSError:
         is_file = False
     if not is_file:
-        raise UserError(f"there is no manifest at {visible(str(path))}", "make one with 'frieze freeze NAME'")
+        raise UserError(f"there is no manifest at {path}", "make one with 'frieze freeze NAME'")
     if checks_seal:
         _compare_seal_once(path)
     uri = f"file:{quote(bytes(path.absolute()))}?mode=ro&immutable=1"
@@ -118,9 +117,7 @@ def open_file(path: Path, *, checks_seal: bool) -> ManifestFile:
 
 def damaged(path: Path) -> DamagedManifestError:
     """The error about a manifest that says what none can say."""
-    return DamagedManifestError(
-        f"the manifest {visible(str(path))} is damaged", "restore a copy of it, or freeze again"
-    )
+    return DamagedManifestError(f"the manifest {path} is damaged", "restore a copy of it, or freeze again")
 
 
 def _compare_seal_once(path: Path) -> None:

@@ -15,7 +15,6 @@ from curator.contract.caption.captions import CaptionRules, stored_rules
 from curator.contract.errors import UserError
 from curator.contract.files.json_data import checked, object_of
 from curator.contract.manifest.file import ManifestFile, damaged
-from curator.contract.text import visible
 
 FORMAT = "frieze-manifest"
 VERSION = 1  # a reader refuses a higher one; additions that older readers may ignore do not raise it
@@ -101,7 +100,7 @@ def read_header(file: ManifestFile) -> ManifestHeader:
 
 
 def _check_version(path: Path, meta: dict[str, Any]) -> None:
-    shown, version = visible(str(path)), meta.get("version")
+    shown, version = str(path), meta.get("version")
     if meta.get("format") != FORMAT:
         raise UserError(f"{shown} is no manifest", "make one with 'frieze freeze NAME'")
     if type(version) is not int or version < 1:

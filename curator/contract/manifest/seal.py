@@ -14,7 +14,6 @@ from typing import BinaryIO
 
 from curator.contract.errors import UserError
 from curator.contract.files.regular_file import open_regular
-from curator.contract.text import visible
 
 _MARK = b"frieze-seal:"
 _SEAL_BYTES = len(_MARK) + hashlib.sha256().digest_size
@@ -50,7 +49,7 @@ def verify_seal(path: Path) -> None:
             is_whole = found.startswith(_MARK) and found == _MARK + _sha256(file, content)
     except OSError as error:
         raise UserError(
-            f"the manifest {visible(str(path))} cannot be read: {error.strerror}", "check the file's rights"
+            f"the manifest {path} cannot be read: {error.strerror}", "check the file's rights"
         ) from error
     if not is_whole:
         raise changed(path)
@@ -59,7 +58,7 @@ def verify_seal(path: Path) -> None:
 def changed(path: Path) -> DamagedManifestError:
     """The error about a manifest that is not what was frozen."""
     return DamagedManifestError(
-        f"the manifest {visible(str(path))} was changed after it was frozen",
+        f"the manifest {path} was changed after it was frozen",
         "restore a copy of it, or freeze again",
     )
 

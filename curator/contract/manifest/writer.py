@@ -22,7 +22,6 @@ from curator.contract.manifest.header import FORMAT, VERSION, ManifestSubset, Pr
 from curator.contract.manifest.seal import seal
 from curator.contract.manifest.signs import decode_numbers, encode_number
 from curator.contract.manifest.span_rows import Part, PartGatherer
-from curator.contract.text import visible
 
 if TYPE_CHECKING:
     from curator.contract.buckets import BucketRule, Size
@@ -92,12 +91,12 @@ def write_manifest(path: Path, content: ManifestContent, *, replace: bool = True
             return _write(draft, content)
     except TakenError:
         raise UserError(
-            f"there is a manifest at {visible(str(path))} by now",
+            f"there is a manifest at {path} by now",
             "choose another name, or replace it with --replace",
         ) from None
     except (OSError, sqlite3.OperationalError) as error:
         raise UserError(
-            f"the manifest {visible(str(path))} cannot be written: {visible(_reason(error))}",
+            f"the manifest {path} cannot be written: {_reason(error)}",
             "free space or choose another place",
         ) from error
 

@@ -31,13 +31,11 @@ def read_prompts(path: Path) -> list[ReadPrompt]:
     try:
         text = read_regular(path, limit_bytes=TEXT_BYTES).decode("utf-8-sig")
     except FileNotFoundError as error:
-        raise UserError(
-            f"there is no file of prompts at {visible(str(path))}", "give one with a prompt a line"
-        ) from error
+        raise UserError(f"there is no file of prompts at {path}", "give one with a prompt a line") from error
     except (OSError, ValueError) as error:
         why = (isinstance(error, OSError) and error.strerror) or str(error)
         raise UserError(
-            f"the prompts in {visible(str(path))} cannot be read: {visible(why)}",
+            f"the prompts in {path} cannot be read: {why}",
             "give a text file in UTF-8",
         ) from error
     entries = {".toml": _of_toml, ".json": _of_json}.get(path.suffix.lower(), _of_text)
@@ -83,7 +81,7 @@ def _of_toml(text: str, name: str) -> Iterator[ReadPrompt]:
     try:
         table = tomllib.loads(text).get("prompt")
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise UserError(f"{name} is no TOML: {visible(str(error))}", "mend the line it names") from error
+        raise UserError(f"{name} is no TOML: {error}", "mend the line it names") from error
     subsets = table.get("subset") if isinstance(table, dict) else None
     if not isinstance(subsets, list):
         raise UserError(f"{name} has no [[prompt.subset]]", "write one for each prompt")
@@ -97,7 +95,7 @@ def _of_json(text: str, name: str) -> Iterator[ReadPrompt]:
     try:
         entries: Any = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{name} is no JSON: {visible(str(error))}", "mend what it names") from error
+        raise UserError(f"{name} is no JSON: {error}", "mend what it names") from error
     if not isinstance(entries, list):
         raise UserError(f"{name} is no list of prompts", 'write [{"prompt": "TEXT"}, ...]')
     for number, entry in enumerate(cast("list[Any]", entries), 1):

@@ -225,9 +225,7 @@ def read_data(data: dict[str, Any], where: str) -> ReadPrompt:
         if key in ("prompt", "enum"):  # sd-scripts numbers its own
             continue
         if key not in _DATA_KEYS:
-            raise UserError(
-                f"{where}: there is no key '{visible(key)}'", did_you_mean(key, ["prompt", *_DATA_KEYS])
-            )
+            raise UserError(f"{where}: there is no key '{key}'", did_you_mean(key, ["prompt", *_DATA_KEYS]))
         option = OPTIONS[_DATA_KEYS[key]]
         values[option.field] = _value(_DATA_KEYS[key], option, value, where)
     return _kept(Prompt(data["prompt"], **values), [], where)

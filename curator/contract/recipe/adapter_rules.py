@@ -13,7 +13,6 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from curator.contract.errors import UserError
-from curator.contract.text import visible
 
 NONE = "none"
 
@@ -62,6 +61,6 @@ def _value(raw: str) -> Any:
 
 def _unclear(text: str) -> UserError:
     return UserError(
-        f"adapter.rules: '{visible(text)}' is no rule",
+        f"adapter.rules: '{text}' is no rule",
         "write a pattern and settings, such as '*attn2* kind=lokr factor=8 lr=1e-5'",
     )

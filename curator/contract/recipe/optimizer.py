@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 from curator.contract.errors import UserError
 from curator.contract.recipe.knobs import ANY_CLASS, CHOSEN, choice, chosen_by, is_class_name, knob
-from curator.contract.text import visible
 
 
 class OptimizerFacts(NamedTuple):
@@ -254,7 +253,7 @@ def _argument(text: str) -> tuple[str, Any]:
     name, equals, raw = (part.strip() for part in text.partition("="))
     if not (equals and raw and name.isidentifier()):
         raise UserError(
-            f"optimizer.args: '{visible(text)}' is no argument",
+            f"optimizer.args: '{text}' is no argument",
             "write NAME=VALUE, such as 'betas=(0.9, 0.99)'",
         )
     if name in _SAID_ELSEWHERE:
@@ -264,7 +263,7 @@ def _argument(text: str) -> tuple[str, Any]:
         )
     if raw.endswith(","):
         raise UserError(
-            f"optimizer.args: '{visible(text)}' ends with a comma, which would make a list of its value",
+            f"optimizer.args: '{text}' ends with a comma, which would make a list of its value",
             "leave the comma out: arguments are separate texts, such as ['eps=1e-8', 'amsgrad=True']",
         )
     if raw.lower() in _WORDS:
@@ -273,6 +272,6 @@ def _argument(text: str) -> tuple[str, Any]:
         return name, ast.literal_eval(raw)
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         raise UserError(
-            f"optimizer.args: the value of '{visible(text)}' cannot be read",
+            f"optimizer.args: the value of '{text}' cannot be read",
             "write a number, True, False, None, a quoted text, or several in brackets, such as (0.9, 0.99)",
         ) from None

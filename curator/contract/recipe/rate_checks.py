@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from curator.contract.errors import UserError
 from curator.contract.recipe.fields import recipe_fields, value_of
-from curator.contract.text import visible
 
 if TYPE_CHECKING:
     from curator.contract.recipe.recipe import Recipe
@@ -22,7 +21,7 @@ def check_rates(recipe: Recipe, given: frozenset[str], source: str) -> None:
         UserError: names the key and what to do.
     """
     knobs = recipe.optimizer
-    shown = visible(knobs.name)
+    shown = knobs.name
     if knobs.is_class:
         if not knobs.trust_class:
             raise UserError(

@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 from curator.contract.errors import UserError
 from curator.contract.recipe.knobs import choice, knob
-from curator.contract.text import visible
 
 Amount = int | float  # steps; with a point, a share of the run: 1 is a step, 1.0 all of them
 
@@ -137,6 +136,6 @@ def _amount(text: str) -> Amount:
 
 def _unclear(part: str) -> UserError:
     return UserError(
-        f"schedule.pieces: '{visible(part)}' is no piece",
+        f"schedule.pieces: '{part}' is no piece",
         "write FACTOR:STEP for each but the last, which is a factor alone, such as '1:500, 0.1:1000, 0.01'",
     )

@@ -9,7 +9,6 @@ from curator.contract.recipe.adapter import Adapter
 from curator.contract.recipe.adapter_rules import NONE, AdapterRule
 from curator.contract.recipe.fields import Need, active_fields, checked, recipe_fields, value_of
 from curator.contract.recipe.knobs import ANY_CLASS, is_class_name
-from curator.contract.text import visible
 
 if TYPE_CHECKING:
     from curator.contract.recipe.recipe import Recipe
@@ -30,7 +29,7 @@ def check_sections(recipe: Recipe, given: frozenset[str], source: str) -> None:
         if value_of(recipe, name) != info.default:  # complete recipes hold defaults of everything
             need = next(need for need in info.needs if not _holds(recipe, need))
             raise UserError(
-                f"{source}: {name} would have no effect: {need.key} is '{visible(str(value_of(recipe, need.key)))}'",
+                f"{source}: {name} would have no effect: {need.key} is '{value_of(recipe, need.key)}'",
                 _hint(name, need, active),
             )
     if recipe.trains == "adapter":
@@ -74,11 +73,11 @@ def unused_keys(adapter: Adapter) -> list[str]:
 
 
 def _check_rule(adapter: Adapter, rule: AdapterRule, source: str) -> None:
-    where = f"{source}: adapter.rules, '{visible(rule.pattern)}'"
+    where = f"{source}: adapter.rules, '{rule.pattern}'"
     kind = rule.values.get("kind", adapter.kind)
     if kind != NONE and kind not in recipe_fields()["adapter.kind"].choices:
         raise UserError(
-            f"{where}: no kind is called '{visible(str(kind))}'",
+            f"{where}: no kind is called '{kind}'",
             did_you_mean(str(kind), [NONE, *recipe_fields()["adapter.kind"].choices]),
         )
     for key, value in rule.values.items():
@@ -86,7 +85,7 @@ def _check_rule(adapter: Adapter, rule: AdapterRule, source: str) -> None:
             continue
         known = rule_keys(str(kind))
         if key not in known:
-            raise UserError(f"{where}: {visible(key)} would have no effect", did_you_mean(key, known))
+            raise UserError(f"{where}: {key} would have no effect", did_you_mean(key, known))
         checked(recipe_fields()[known[key]], value, where)
 
 

@@ -13,7 +13,6 @@ from curator.contract.buckets import Size  # noqa: TC001 (`checked` reads the an
 from curator.contract.errors import UserError
 from curator.contract.files.json_data import checked, read_object, to_json
 from curator.contract.files.whole_files import replace_file
-from curator.contract.text import visible
 
 JOB = "job.json"
 RECORD = "made.jsonl"
@@ -50,16 +49,12 @@ def write_job(folder: Path, job: ClassPictures) -> None:
     """
     file = folder / JOB
     if file.exists() and (earlier := read_job(folder)) != job and _has_begun(folder, earlier):
-        raise UserError(
-            f"{visible(str(folder))} holds images that were asked for otherwise", "choose another folder"
-        )
+        raise UserError(f"{folder} holds images that were asked for otherwise", "choose another folder")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         replace_file(file, to_json(asdict(job), indent=1).encode())
     except OSError as error:
-        raise UserError(
-            f"{visible(str(file))} cannot be written: {error}", "choose another folder"
-        ) from error
+        raise UserError(f"{file} cannot be written: {error}", "choose another folder") from error
 
 
 def read_job(folder: Path) -> ClassPictures:
@@ -71,13 +66,9 @@ def read_job(folder: Path) -> ClassPictures:
     try:
         return checked(ClassPictures, read_object(folder / JOB))
     except FileNotFoundError as error:
-        raise UserError(
-            f"{visible(str(folder))} holds no job", "make one with 'frieze subset make-reg'"
-        ) from error
+        raise UserError(f"{folder} holds no job", "make one with 'frieze subset make-reg'") from error
     except (OSError, ValueError) as error:
-        raise UserError(
-            f"{visible(str(folder / JOB))} is damaged", "remove the folder and ask again"
-        ) from error
+        raise UserError(f"{folder / JOB} is damaged", "remove the folder and ask again") from error
 
 
 def _has_begun(folder: Path, job: ClassPictures) -> bool:

@@ -9,7 +9,6 @@ from typing import NamedTuple
 from curator.contract.errors import UserError
 from curator.contract.files.regular_file import open_regular
 from curator.contract.run.events import Event, from_line, to_line
-from curator.contract.text import visible
 
 _MOST_AT_ONCE = 1 << 26  # a hundred thousand steps and more
 
@@ -72,7 +71,7 @@ def read_events(path: Path, offset: int = 0, most_bytes: int = _MOST_AT_ONCE) ->
         return Events([], offset)
     except OSError as error:
         raise UserError(
-            f"the event log {visible(str(path))} cannot be read: {error.strerror}",
+            f"the event log {path} cannot be read: {error.strerror}",
             "check what it is, and its rights",
         ) from error
     whole = data.rfind(b"\n") + 1

@@ -25,7 +25,6 @@ from curator.contract.errors import UserError, did_you_mean
 from curator.contract.files.json_data import checked, read_object, to_json
 from curator.contract.files.whole_files import replace_file
 from curator.contract.run.process_identity import Identity, identity_of, is_alive
-from curator.contract.text import visible
 
 Action = Literal["pause", "resume", "save", "sample", "stop"]
 ACTIONS: tuple[Action, ...] = get_args(Action)
@@ -140,13 +139,11 @@ class RunFolder:
         try:
             return checked(RunInfo, read_object(file), passes_over=True)
         except (FileNotFoundError, NotADirectoryError):
-            raise UserError(
-                f"{visible(str(self.path))} is no run", "list the runs with 'frieze runs list'"
-            ) from None
+            raise UserError(f"{self.path} is no run", "list the runs with 'frieze runs list'") from None
         except (OSError, ValueError) as error:
             said = (isinstance(error, OSError) and error.strerror) or str(error)
             raise UserError(
-                f"the run {visible(self.path.name)} is damaged: {locations.RUN_INFO}: {visible(said)}",
+                f"the run {self.path.name} is damaged: {locations.RUN_INFO}: {said}",
                 "restore the file, or move the folder away",
             ) from error
 
@@ -246,7 +243,7 @@ class RunFolder:
             yield
         except OSError as error:
             raise UserError(
-                f"the run {visible(self.path.name)} cannot be written to: {error.strerror}",
+                f"the run {self.path.name} cannot be written to: {error.strerror}",
                 "free space or check rights, then start the same run again",
             ) from error
 

@@ -18,7 +18,6 @@ from curator.contract.files.json_data import checked, object_of, read_object, to
 from curator.contract.files.regular_file import open_regular, read_regular
 from curator.contract.files.whole_files import drafted_file, replace_file
 from curator.contract.tagging.zoo import Kind, ModelRow  # noqa: TC001 (`checked` reads the annotations of the job)
-from curator.contract.text import visible
 
 JOB, IMAGES, LABELS, PARTS = "job.json", "images.jsonl", "labels.json", "parts"
 FLOOR = 0.05  # probabilities at or below it are not kept
@@ -78,7 +77,7 @@ class ImageEntry:
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """What the worker found: by `hash` (sha256 of the weights) and content its answers are kept."""
+    """What the worker found: by `hash` (see `identity_of`) and content its answers are kept."""
 
     hash: str
     kind: Kind
@@ -110,10 +109,10 @@ def read_job(folder: Path) -> TaggingJob:
     try:
         return checked(TaggingJob, read_object(folder / JOB))
     except FileNotFoundError as error:
-        raise UserError(f"{visible(str(folder))} holds no job", "give a folder with job.json") from error
+        raise UserError(f"{folder} holds no job", "give a folder with job.json") from error
     except (OSError, ValueError) as error:
         raise UserError(
-            f"{visible(str(folder / JOB))} is damaged: {visible(_why(error))}",
+            f"{folder / JOB} is damaged: {_why(error)}",
             "remove the folder and ask again",
         ) from error
 
@@ -124,7 +123,7 @@ def read_images(folder: Path) -> Iterator[ImageEntry]:
     Raises:
         UserError: the list is damaged.
     """
-    place = visible(str(folder / IMAGES))
+    place = str(folder / IMAGES)
     try:
         with open_regular(folder / IMAGES) as file:
             for number, line in enumerate(file):
@@ -160,7 +159,7 @@ def read_loaded(folder: Path) -> LoadedModel | None:
         return None
     except (OSError, ValueError) as error:
         raise UserError(
-            f"{visible(str(folder / LABELS))} is damaged: {visible(_why(error))}",
+            f"{folder / LABELS} is damaged: {_why(error)}",
             "remove the folder and ask again",
         ) from error
 

@@ -12,7 +12,6 @@ from typing import Literal
 from curator.contract.errors import UserError, did_you_mean
 from curator.contract.files.json_data import checked
 from curator.contract.files.regular_file import TEXT_BYTES, read_regular
-from curator.contract.text import visible
 
 Family = Literal["onnx-tagger", "onnx-scorer", "image-classifier", "clip-head", "blip", "endpoint"]
 Kind = Literal["tags", "score", "caption"]
@@ -122,13 +121,13 @@ def find_model(name: str) -> ZooModel:
     if "/" in name or folder.is_dir():
         if not (folder / "model.onnx").is_file():
             raise UserError(
-                f"{visible(name)} holds no model.onnx",
+                f"{name} holds no model.onnx",
                 f"give a folder with model.onnx and {_LABELS}, or a name of the zoo",
             )
         return ZooModel(folder.absolute().name, ModelRow("onnx-tagger"), folder.absolute())
     known = models()
     if name not in known:
-        raise UserError(f"there is no model '{visible(name)}'", did_you_mean(name, known))
+        raise UserError(f"there is no model '{name}'", did_you_mean(name, known))
     return known[name]
 
 
@@ -160,9 +159,7 @@ def _own() -> dict[str, ModelRow]:
         return {}
     except (OSError, ValueError, RecursionError) as error:
         why = (isinstance(error, OSError) and error.strerror) or str(error)
-        raise UserError(
-            f"{visible(str(file))} cannot be used: {visible(why)}", "mend it, or move it away"
-        ) from error
+        raise UserError(f"{file} cannot be used: {why}", "mend it, or move it away") from error
 
 
 def _row(name: str, about: object) -> ModelRow:

@@ -27,9 +27,9 @@ from curator.index.changes.changes import id_array
 from curator.index.sets.bitmaps import of_array, of_mask
 
 if TYPE_CHECKING:
+    from curator.freeze.members import FreezeSpec
     from curator.freeze.preview import FreezePreview
     from curator.freeze.reader import FreezeReader
-    from curator.freeze.spec import FreezeSpec
     from curator.index.collection import Collection
 
 

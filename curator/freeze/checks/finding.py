@@ -16,8 +16,8 @@ from curator.freeze.members import NO_SIZE, Members
 from curator.index.changes.changes import id_array
 
 if TYPE_CHECKING:
+    from curator.freeze.members import FreezeSpec
     from curator.freeze.reader import FreezeReader
-    from curator.freeze.spec import FreezeSpec
     from curator.index.tables.small_tables import Subset
 
 _LONGEST = 100_000  # characters of a filter that names images by number

@@ -22,9 +22,9 @@ from curator.placement.crops import scaled
 
 if TYPE_CHECKING:
     from curator.freeze.bucket_table import BucketTable
+    from curator.freeze.members import FreezeSpec, Shown
     from curator.freeze.packing.pieces import PackedBytes, Pieces
     from curator.freeze.packing.tags import PackedTags
-    from curator.freeze.spec import FreezeSpec, Shown
 
 Numbers = NDArray[Any]
 

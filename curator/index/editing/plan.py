@@ -11,7 +11,6 @@ from pyroaring import BitMap
 
 from curator.contract import varint
 from curator.contract.errors import UserError
-from curator.contract.text import visible
 from curator.index.changes.changes import (
     CaptionsReplaced,
     Change,
@@ -210,7 +209,7 @@ def _mark(mark: int, known: Snapshot) -> list[Change]:
 
 def _classify(names: Sequence[str], cls: str, known: Snapshot) -> list[Change]:
     if not cls.strip() or any(not (c.isalnum() or c in "_-") for c in cls):
-        raise UserError(f"'{visible(cls)}' is no class", "a class is one word, such as artist")
+        raise UserError(f"'{cls}' is no class", "a class is one word, such as artist")
     found = [tag for name in each_once(names) for tag in known.spellings[name] if tag.cls != cls]
     if not found:
         return []
@@ -235,4 +234,4 @@ def _packed(wanted: Mapping[int, tuple[str, ...]], known: Snapshot, new: NewTags
 def check_caption(text: str) -> None:
     """A caption is Unicode text."""
     if any(0xD800 <= ord(c) <= 0xDFFF for c in text) or "\0" in text:
-        raise UserError(f"the caption '{visible(text[:60])}' holds a broken character", "remove it")
+        raise UserError(f"the caption '{text[:60]}' holds a broken character", "remove it")

@@ -15,7 +15,6 @@ from urllib.parse import quote
 from curator.contract.errors import UserError
 from curator.contract.files import live_databases
 from curator.contract.locations import INDEX
-from curator.contract.text import visible
 
 if TYPE_CHECKING:
     from curator.index.file.flush import Flusher
@@ -156,7 +155,7 @@ class Database:
             except OSError as error:
                 raise UserError(
                     f"the change is made, but the disk did not take an earlier one ({error.strerror})",
-                    f"check the disk that holds {visible(str(self.path))}",
+                    f"check the disk that holds {self.path}",
                 ) from error
 
     @property
@@ -274,7 +273,7 @@ def _cannot(path: Path, reason: str) -> UserError:
         "disk I/O": "check the disk; nothing was half-written",
     }
     hint = next((text for word, text in hints.items() if word in reason), "run `frieze verify`")
-    return UserError(f"the index {visible(str(path))} cannot be used: {visible(reason)}", hint)
+    return UserError(f"the index {path} cannot be used: {reason}", hint)
 
 
 def _refuse_unreadable(path: Path) -> None:
@@ -282,7 +281,7 @@ def _refuse_unreadable(path: Path) -> None:
     if not path.is_file():
         raise _foreign(path)
     if not os.access(path, os.R_OK):
-        raise UserError(f"cannot read {visible(str(path))}: permission denied", "check its permissions")
+        raise UserError(f"cannot read {path}: permission denied", "check its permissions")
 
 
 def _prepare(connection: sqlite3.Connection, path: Path, create: bool) -> None:
@@ -293,7 +292,7 @@ def _prepare(connection: sqlite3.Connection, path: Path, create: bool) -> None:
     mode = connection.execute("PRAGMA journal_mode=WAL").fetchone()[0]
     if mode != "wal":
         raise UserError(
-            f"the file system of {visible(str(path))} cannot hold an index (no write-ahead log)",
+            f"the file system of {path} cannot hold an index (no write-ahead log)",
             "keep the collection on a local disk; the images themselves may be on a network one",
         )
     for pragma in (
@@ -316,20 +315,16 @@ def _application_id(connection: sqlite3.Connection, path: Path) -> int:
 
 
 def _foreign(path: Path) -> UserError:
-    return UserError(
-        f"{visible(str(path))} is not a frieze index", "move it away, then run `frieze scan DIR`"
-    )
+    return UserError(f"{path} is not a frieze index", "move it away, then run `frieze scan DIR`")
 
 
 def _absent(path: Path) -> UserError:
-    return UserError(
-        f"there is no collection in {visible(str(path.parent))}", "make one with `frieze scan DIR`"
-    )
+    return UserError(f"there is no collection in {path.parent}", "make one with `frieze scan DIR`")
 
 
 def exists_already(path: Path) -> UserError:
     """Why nothing is made."""
-    return UserError(f"there is already a collection in {visible(str(path.parent))}", "open it instead")
+    return UserError(f"there is already a collection in {path.parent}", "open it instead")
 
 
 def _nothing() -> None:

@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 
 from curator.contract.errors import UserError
-from curator.contract.text import visible
 
 MOUNTS = Path("/proc/self/mounts")
 _NETWORK = (
@@ -20,7 +19,7 @@ def refuse_network(folder: Path, mounts: Path = MOUNTS) -> None:
     kind = kind_of(folder, mounts)
     if kind in _NETWORK:
         raise UserError(
-            f"{visible(str(folder))} is on a network file system ({kind}), which cannot hold an index",
+            f"{folder} is on a network file system ({kind}), which cannot hold an index",
             "keep the collection in a folder of a local disk; the images themselves may stay where they are",
         )
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from curator.contract.errors import UserError
 from curator.contract.files.whole_files import TakenError, drafted_file
 from curator.contract.locations import INDEX
-from curator.contract.text import visible
 from curator.index.file.database import Database, exists_already
 from curator.index.file.file_system import refuse_network
 from curator.index.schema.migrations import migrate
@@ -27,7 +26,7 @@ def create_index(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        what = f"cannot make the folder {visible(str(folder))}: {error.strerror}"
+        what = f"cannot make the folder {folder}: {error.strerror}"
         raise UserError(what, "give a folder you may write to") from error
     refuse_network(folder)
     path = folder / INDEX
@@ -43,5 +42,5 @@ def create_index(folder: Path) -> None:
     except TakenError:
         raise exists_already(path) from None
     except OSError as error:
-        what = f"cannot make an index in {visible(str(path.parent))}: {error.strerror}"
+        what = f"cannot make an index in {path.parent}: {error.strerror}"
         raise UserError(what, "give a folder you may write to") from error

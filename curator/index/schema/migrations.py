@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from curator.contract.errors import UserError
-from curator.contract.text import visible
 from curator.index.changes.changes import Renamed, touched
 from curator.index.changes.packing import unpack
 from curator.index.schema.version import format_of
@@ -30,7 +29,7 @@ def migrate(database: Database) -> None:
         version = format_of(connection)
     if version > len(STEPS):
         raise UserError(
-            f"{visible(str(database.path))} was made by a newer frieze (format {version}, this one knows {len(STEPS)})",
+            f"{database.path} was made by a newer frieze (format {version}, this one knows {len(STEPS)})",
             "update frieze to open it",
         )
     if version < len(STEPS):

@@ -59,7 +59,7 @@ class PickTable:
                 return False
             if before and not replace:
                 raise UserError(
-                    f"there is a pick '{visible(pick.name)}' of other images",
+                    f"there is a pick '{pick.name}' of other images",
                     "give another name, or replace it with --replace",
                 )
             done = f"pick {visible(pick.name)}: {images_in_words(len(pick.images))}"

@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curator.contract.errors import UserError, did_you_mean
-from curator.contract.text import visible
 
 if TYPE_CHECKING:
     from curator.index.editing.store import Store
@@ -111,7 +110,7 @@ class Scores:
     def _load(self, connection: sqlite3.Connection, name: str) -> NDArray[np.void]:
         last = connection.execute("SELECT max(part) FROM score_part WHERE name=?", (name,)).fetchone()[0]
         if last is None:
-            raise UserError(f"there is no score '{visible(name)}'", did_you_mean(name, self.names()))
+            raise UserError(f"there is no score '{name}'", did_you_mean(name, self.names()))
         cells = np.concatenate([_part(connection, name, part) for part in range(last + 1)])
         cells.flags.writeable = False
         return cells
@@ -121,7 +120,7 @@ def check_name(name: str) -> None:
     """Refuse what cannot be written as `score(NAME)`."""
     if not NAME.fullmatch(name):
         raise UserError(
-            f"'{visible(name)}' cannot name a score",
+            f"'{name}' cannot name a score",
             "use small letters, digits, '_', '.' and '-', at most 64",
         )
 

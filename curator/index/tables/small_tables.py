@@ -71,7 +71,7 @@ def _check(subset: Subset) -> None:
     from curator.contract.manifest.header import MASK_MODES
 
     if not subset.name.strip() or visible(subset.name) != subset.name:
-        raise UserError(f"'{visible(subset.name)}' cannot name a subset", "give a name of printable letters")
+        raise UserError(f"'{subset.name}' cannot name a subset", "give a name of printable letters")
     for what, number in (("repeats", subset.repeats), ("loss weight", subset.loss_weight)):
         if not 0 <= number <= _MOST:
             raise UserError(f"subset {subset.name}: {what} is {number:g}", "give 0 or more, such as 1.5")
@@ -80,9 +80,7 @@ def _check(subset: Subset) -> None:
         raise UserError(f"subset {subset.name}: the trigger is '{trigger}'", "give printable letters")
     for what, given, modes in (("crop", subset.crop, CROP_MODES), ("mask", subset.mask, MASK_MODES)):
         if given not in modes:
-            raise UserError(
-                f"subset {subset.name}: {what} is '{visible(given)}'", f"choose of {', '.join(modes)}"
-            )
+            raise UserError(f"subset {subset.name}: {what} is '{given}'", f"choose of {', '.join(modes)}")
 
 
 class SubsetTable:
@@ -118,7 +116,7 @@ class SubsetTable:
         with self._database.writing(durable=True) as connection:
             known = {each.name: each for each in self.list()}
             if name not in known:
-                raise UserError(f"there is no subset '{visible(name)}'", did_you_mean(name, known))
+                raise UserError(f"there is no subset '{name}'", did_you_mean(name, known))
             changed = change(known[name])
             if changed.name != name:
                 _refuse_taken(connection, changed.name)
@@ -175,7 +173,7 @@ class SubsetTable:
 
 def _refuse_taken(connection: sqlite3.Connection, name: str) -> None:
     if key_of_name(connection, "subset", name):
-        raise UserError(f"there is a subset '{visible(name)}'", "choose another name, or change that one")
+        raise UserError(f"there is a subset '{name}'", "choose another name, or change that one")
 
 
 def _new_place(connection: sqlite3.Connection) -> tuple[Key, int]:
@@ -225,7 +223,7 @@ class SavedFilters:
                 return False
             if before and not replace:
                 raise UserError(
-                    f"the saved filter {visible(saved.name)} is '{visible(str(before['filter']))}'",
+                    f"the saved filter {saved.name} is '{before['filter']}'",
                     "give another name, or replace it with --replace",
                 )
             self._edits.change("saved_filter", saved.name, before, {"filter": saved.filter})

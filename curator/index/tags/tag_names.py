@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from curator.contract.errors import UserError
-from curator.contract.text import visible
 
 # Faces written with underscores, some longer than the three characters that are kept anyway.
 FACES = frozenset(
@@ -81,10 +80,6 @@ def glob_of(pattern: str) -> str:
 def check_name(name: str) -> None:
     """What a tag can never be, whoever brings it: empty, or not writable to a one-line comma-separated file."""
     if not name.strip() or name != name.strip():
-        raise UserError(
-            f"'{visible(name)}' is no tag", "a tag has at least one character and no space around it"
-        )
+        raise UserError(f"'{name}' is no tag", "a tag has at least one character and no space around it")
     if _NEVER.search(name):
-        raise UserError(
-            f"the tag '{visible(name)}' holds a comma, a line break or a broken character", "remove it"
-        )
+        raise UserError(f"the tag '{name}' holds a comma, a line break or a broken character", "remove it")

@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING
 
 from pyroaring import BitMap
 
-from curator.contract.errors import UserError
-from curator.contract.exit_codes import ExitCode
+from curator.contract.errors import ExitCode, UserError
 from curator.index.changes.changes import Change, ChangeSet, TagChange, TagMoved, touched
 from curator.index.changes.commit import Commit, State
 from curator.index.changes.packing import unpack

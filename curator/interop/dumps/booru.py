@@ -12,14 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from curator.contract.errors import UserError
-from curator.contract.files.regular_file import open_regular
-from curator.contract.text import decoded, visible
-from curator.interop.dumps.json_stream import json_lines, whole_items
-from curator.interop.dumps.parquet import parquet_rows
+from curator.contract.files.regular_file import decoded, open_regular
 from curator.interop.dumps.post_rows import post_row
+from curator.interop.dumps.row_files import json_lines, parquet_rows, whole_items
 from curator.interop.dumps.sqlite_dump import sqlite_posts
-from curator.interop.matching.records import Dropped, Row, Source
-from curator.interop.plan import ImportPlan
+from curator.interop.plan import Dropped, ImportPlan, Row, Source
 from curator.posts.post import KEYS, is_post
 
 _LINE_BYTES = 1 << 22
@@ -50,9 +47,7 @@ def booru_source(file: Path, *, words: bool = True) -> Source:
 def posts(file: Path, *, words: bool = True) -> Iterator[Post | None]:
     """The posts of a dump as mappings, None for a line that is broken."""
     if not file.is_file():
-        raise UserError(
-            f"there is no file {visible(str(file))}", "give a dump: .jsonl, .json, .db, .sqlite or .parquet"
-        )
+        raise UserError(f"there is no file {file}", "give a dump: .jsonl, .json, .db, .sqlite or .parquet")
     kind = file.suffix.lower()
     if kind == ".parquet":
         return parquet_rows(file, KEYS)
@@ -76,9 +71,7 @@ def _is_one_value(file: Path) -> bool:
             while not start and (line := opened.readline(_LINE_BYTES)):
                 start = decoded(line)[0].lstrip()
     except OSError as error:
-        raise UserError(
-            f"{visible(str(file))} cannot be read: {error.strerror}", "check its name and rights"
-        ) from error
+        raise UserError(f"{file} cannot be read: {error.strerror}", "check its name and rights") from error
     if start[:1] == "[" or file.suffix.lower() != ".json":
         return start[:1] == "["
     try:

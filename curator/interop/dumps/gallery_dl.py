@@ -9,12 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from curator.contract.errors import UserError
-from curator.contract.files.regular_file import read_regular
-from curator.contract.text import decoded, visible
+from curator.contract.files.regular_file import decoded, read_regular
 from curator.interop.dumps.post_rows import record_of
 from curator.interop.folders import entries, is_picture, need_folder, tree
-from curator.interop.matching.records import Dropped, Row, Source
-from curator.interop.plan import ImportPlan
+from curator.interop.plan import Dropped, ImportPlan, Row, Source
 from curator.posts.post import read_post
 from curator.scan.sidecars.sidecar import MAX_BYTES, annotations_in
 
@@ -32,7 +30,7 @@ def plan_gallery_dl(folder: Path) -> ImportPlan:
 
     if next(_files(top), None) is None:
         raise UserError(
-            f"no file such as picture.jpg.json lies in {visible(str(top))}",
+            f"no file such as picture.jpg.json lies in {top}",
             "gallery-dl writes them with --write-metadata; picture.json and picture.txt are read by 'frieze scan'",
         )
     return ImportPlan("gallery-dl", (top,), sources=(Source(top, rows),))

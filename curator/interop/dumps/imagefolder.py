@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from curator.contract.errors import UserError
-from curator.contract.files.regular_file import TEXT_BYTES, open_regular
-from curator.contract.text import decoded, visible
-from curator.interop.dumps.json_stream import json_lines
-from curator.interop.dumps.parquet import parquet_rows
-from curator.interop.folders import entries, need_folder, tree
-from curator.interop.matching.names import named_in
-from curator.interop.matching.records import Dropped, Record, Row, Source
-from curator.interop.plan import ImportPlan
+from curator.interop.dumps.row_files import csv_rows, json_lines, parquet_rows
+from curator.interop.folders import entries, named_in, need_folder, tree
+from curator.interop.plan import Dropped, ImportPlan, Record, Row, Source
 from curator.posts.post import WORD_KEYS, read_words
 
 _FILES = ("metadata.jsonl", "metadata.csv", "metadata.parquet")
@@ -32,17 +26,15 @@ def plan_imagefolder(folder: Path) -> ImportPlan:
     files = [file for each in tree(top) for file in entries(each) if file.is_file()]
     found = [file for file in files if file.name.lower() in _FILES]
     if not found:
-        raise UserError(
-            f"there is no metadata.csv, .jsonl or .parquet in {visible(str(top))}", _hint(top, files)
-        )
+        raise UserError(f"there is no metadata.csv, .jsonl or .parquet in {top}", _hint(top, files))
     return ImportPlan("imagefolder", (top,), sources=tuple(_source(file) for file in found))
 
 
 def _hint(top: Path, files: list[Path]) -> str:
     """The folder above that has one, or files whose names are nearly right."""
     if any((top.parent / name).is_file() for name in _FILES):
-        return f"did you mean {visible(str(top.parent))}?"
-    near = [visible(str(file.relative_to(top))) for file in files if file.name.lower().startswith("metadata")]
+        return f"did you mean {top.parent}?"
+    near = [str(file.relative_to(top)) for file in files if file.name.lower().startswith("metadata")]
     if not near:
         return "give the folder that holds it"
     return f"rename {' or '.join(near[:3])} to metadata.csv, metadata.jsonl or metadata.parquet"
@@ -58,20 +50,11 @@ def _source(file: Path) -> Source:
 def _values(file: Path) -> Iterator[Any]:
     match file.suffix.lower():
         case ".csv":
-            return _csv(file)
+            return csv_rows(file)
         case ".parquet":
             return parquet_rows(file, (_NAME, *WORD_KEYS))
         case _:
             return (value for _, value in json_lines(file))
-
-
-def _csv(file: Path) -> Iterator[Mapping[str, Any]]:
-    try:
-        with open_regular(file) as opened:
-            lines = (decoded(line)[0] for line in iter(lambda: opened.readline(TEXT_BYTES), b""))
-            yield from csv.DictReader(lines)
-    except (OSError, csv.Error) as error:
-        raise UserError(f"{visible(str(file))} cannot be read: {visible(str(error))}", "mend it") from error
 
 
 def _row(value: Any, folder: Path) -> Row:

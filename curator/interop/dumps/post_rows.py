@@ -7,7 +7,7 @@ from typing import Any
 
 from curator.index.tables.metadata import PostFacts
 from curator.interop.folders import SUFFIXES
-from curator.interop.matching.records import Dropped, Record, Row
+from curator.interop.plan import Dropped, Record, Row
 from curator.posts.post import Post, read_post
 
 _YES = (True, 1, "1", "true", "t", "True")

@@ -17,7 +17,6 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from curator.contract.errors import UserError
-from curator.contract.text import visible
 from curator.posts.post import CLASSES, KEYS
 
 _ROWS = 4096
@@ -66,12 +65,12 @@ def sqlite_posts(file: Path, *, words: bool = True) -> Iterator[Mapping[str, Any
         connection = sqlite3.connect(uri, uri=True)
         tables = _tables(connection)
     except sqlite3.DatabaseError as error:
-        raise UserError(f"{visible(str(file))} is no SQLite file: {error}", "give a dump of posts") from error
+        raise UserError(f"{file} is no SQLite file: {error}", "give a dump of posts") from error
     posts = _posts_in(tables)
     if posts is None:
         connection.close()
         raise UserError(
-            f"{visible(str(file))} has no table of posts",
+            f"{file} has no table of posts",
             "one with id and tag_string, tags, md5 or rating is looked for",
         )
     has_tags = any(name.startswith(("tag_string", "tags")) for name in posts.columns)
@@ -86,7 +85,7 @@ def _rows(
         rows = _post_rows(connection, posts, in_order=relation is not None)
         yield from _with_tags(connection, rows, relation) if relation else rows
     except sqlite3.DatabaseError as error:
-        raise UserError(f"{visible(str(file))} is damaged: {error}", "fetch the dump again") from error
+        raise UserError(f"{file} is damaged: {error}", "fetch the dump again") from error
     finally:
         connection.close()
 

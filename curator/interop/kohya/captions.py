@@ -11,11 +11,10 @@ from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from curator.contract.files.regular_file import read_regular
-from curator.contract.text import decoded
+from curator.contract.files.regular_file import decoded, read_regular
 from curator.interop.folders import entries, pictures_in
 from curator.interop.matching.foreseen import SidecarReader
-from curator.interop.matching.records import Dropped, Record, Row, Source
+from curator.interop.plan import Dropped, Record, Row, Source
 from curator.posts.words import lines_of, tags_of_line, text_of
 from curator.scan.sidecars.sidecar import MAX_BYTES, annotations_in
 

@@ -13,15 +13,14 @@ from typing import Any
 from curator.contract.buckets import BucketRule, CropMode, Resample, advice_on, checked
 from curator.contract.caption.captions import CaptionRules
 from curator.contract.errors import UserError
-from curator.contract.files.regular_file import TEXT_BYTES, read_regular
-from curator.contract.text import decoded, visible
+from curator.contract.files.regular_file import TEXT_BYTES, decoded, read_regular
+from curator.contract.text import visible
 from curator.interop.folders import absolute, need_folder, pictures_in
 from curator.interop.kohya.captions import CaptionFiles
 from curator.interop.kohya.keys import KEYS, NOT_CARRIED, check, nearest_value, tables
 from curator.interop.kohya.metadata import kohya_json_source
 from curator.interop.matching.foreseen import on_disk
-from curator.interop.matching.records import Record, Source
-from curator.interop.plan import Ignored, ImportPlan, PlannedSubset
+from curator.interop.plan import Ignored, ImportPlan, PlannedSubset, Record, Source
 from curator.scan.headers.header import Unreadable, read_header
 
 _RESAMPLES: dict[str, Resample] = {
@@ -57,16 +56,14 @@ def plan_kohya_toml(file: Path) -> ImportPlan:
     found = _Found(absolute(file.parent))
     for name in config:
         if name not in ("general", "datasets"):
-            raise UserError(
-                f"the file has the unknown table '{visible(str(name))}'", "known: general, datasets"
-            )
+            raise UserError(f"the file has the unknown table '{name}'", "known: general, datasets")
     for number, table in enumerate(tables(config, "datasets", "the file")):
         where = f"datasets[{number}]"
         dataset = check(table, "dataset", where, "subsets")
         _dataset(dataset, general, where, found)
     if not found.subsets:
         first = found.ignored[0]
-        raise UserError(f"{visible(str(file))} gives no subset", visible(f"{first.path}: {first.reason}"))
+        raise UserError(f"{file} gives no subset", f"{first.path}: {first.reason}")
     subsets = _numbered(found.subsets)
     _note_shared_folders(subsets, found)
     folders = tuple(
@@ -100,13 +97,11 @@ def _read(file: Path) -> Mapping[str, Any]:
         text = decoded(read_regular(file, limit_bytes=TEXT_BYTES))[0]
         config = json.loads(text) if file.suffix.lower() == ".json" else tomllib.loads(text)
     except OSError as error:
-        raise UserError(
-            f"{visible(str(file))} cannot be read: {error.strerror}", "give a dataset file"
-        ) from error
+        raise UserError(f"{file} cannot be read: {error.strerror}", "give a dataset file") from error
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{visible(str(file))}: {visible(str(error))}", "mend the file") from error
+        raise UserError(f"{file}: {error}", "mend the file") from error
     if not isinstance(config, dict):
-        raise UserError(f"{visible(str(file))} holds no tables", "give a dataset file")
+        raise UserError(f"{file} holds no tables", "give a dataset file")
     return config
 
 
@@ -309,7 +304,7 @@ def _take_rule(dataset: Mapping[str, Any], general: Mapping[str, Any], where: st
 def _sides(given: Any, where: str) -> Sequence[int]:
     sides = [given] * 2 if isinstance(given, int) else given
     if len(sides) != 2 or not all(type(side) is int and side > 0 for side in sides):
-        raise UserError(f"{where} is {visible(repr(given)[:60])}", "give 512 or [768, 512]")
+        raise UserError(f"{where} is {repr(given)[:60]}", "give 512 or [768, 512]")
     return sides
 
 
@@ -320,7 +315,7 @@ def _resample(dataset: Mapping[str, Any], general: Mapping[str, Any], where: str
     (name, *others) = sorted(map(str, given - {None})) or ["auto"]
     if others or name not in _RESAMPLES or (None in given and name != "auto"):
         raise UserError(
-            f"{where}.resize_interpolation is {visible(', '.join(sorted(map(str, given))))}",
+            f"{where}.resize_interpolation is {', '.join(sorted(map(str, given)))}",
             f"give one for all subsets: {', '.join(_RESAMPLES)}",
         )
     return _RESAMPLES[name]
@@ -332,7 +327,7 @@ def _located(name: str, place: str, found: _Found) -> Path:
         for path in (Path(each), found.home / each):
             if path.exists():
                 return absolute(path)
-    raise UserError(f"{place}: there is no {visible(name)}", "it is looked for from here and beside the file")
+    raise UserError(f"{place}: there is no {name}", "it is looked for from here and beside the file")
 
 
 def _numbered(subsets: list[PlannedSubset]) -> tuple[PlannedSubset, ...]:

@@ -35,9 +35,7 @@ def plan_kohya_folders(folder: Path, reg: Path | None = None) -> ImportPlan:
             elif found:
                 ignored.append(Ignored(str(entry), found))
         if len(subsets) == before:
-            raise UserError(
-                f"no folder in {visible(str(top))} is called as kohya calls them", _hint(top, ignored)
-            )
+            raise UserError(f"no folder in {top} is called as kohya calls them", _hint(top, ignored))
     folders = tuple(each.folder for each in subsets)
     sources = tuple(face_captions(folder) for folder in folders)
     return ImportPlan("kohya-folders", folders, _named_apart(subsets), tuple(ignored), sources=sources)

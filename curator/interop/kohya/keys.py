@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from curator.contract.errors import UserError, did_you_mean
-from curator.contract.text import visible
 
 Level = Literal["general", "dataset", "subset"]
 _WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", dict: "a table"}
@@ -91,7 +90,7 @@ def check(table: object, level: Level, where: str, inner: str = "") -> Mapping[s
         if name == inner:
             continue
         if name not in known:
-            raise UserError(f"{where} has the unknown key '{visible(str(name))}'", _hint(str(name), known))
+            raise UserError(f"{where} has the unknown key '{name}'", _hint(str(name), known))
         _check_type(value, KEYS[name], f"{where}.{name}")
     return table
 
@@ -117,7 +116,7 @@ def _check_type(value: object, key: Key, where: str) -> None:
     fits = isinstance(value, key.types) and (not isinstance(value, bool) or bool in key.types)
     if not fits:
         wanted = " or ".join(dict.fromkeys(_WORDS.get(each, "a list of two numbers") for each in key.types))
-        raise UserError(f"{where} is {visible(repr(value)[:60])}", f"give {wanted}")
+        raise UserError(f"{where} is {repr(value)[:60]}", f"give {wanted}")
 
 
 def _hint(name: str, known: list[str]) -> str:

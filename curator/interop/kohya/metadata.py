@@ -11,11 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from curator.interop.dumps.json_stream import json_lines, whole_items
-from curator.interop.folders import absolute, is_picture, pictures_in
-from curator.interop.matching.names import composed, named_in
-from curator.interop.matching.records import Dropped, Record, Row, Source
-from curator.interop.plan import ImportPlan
+from curator.interop.dumps.row_files import json_lines, whole_items
+from curator.interop.folders import absolute, is_picture, named_in, pictures_in
+from curator.interop.matching.names import composed
+from curator.interop.plan import Dropped, ImportPlan, Record, Row, Source
 from curator.posts.post import read_words
 from curator.posts.words import lines_of, tags_of_line, text_of
 

@@ -19,8 +19,7 @@ from curator.contract.manifest.digest import provenance_json
 from curator.contract.manifest.header import buckets_of, provenance_of, rule_of, stored_subset, subset_of
 from curator.contract.manifest.manifest import Manifest, ManifestImage, open_manifest
 from curator.contract.manifest.writer import ManifestContent, write_manifest
-from curator.contract.text import visible
-from curator.interop.dumps.json_stream import json_lines
+from curator.interop.dumps.row_files import json_lines
 from curator.interop.manifests.walked import walked
 
 if TYPE_CHECKING:
@@ -57,19 +56,17 @@ def read_jsonl(file: Path, manifest: Path, *, replace: bool = False) -> str:
     lines = json_lines(file)
     _, header = next(lines, (0, None))
     if not isinstance(header, dict) or header.get("format") != FORMAT:
-        raise UserError(
-            f"{visible(str(file))} is no exported manifest", "give one made by 'frieze manifest export'"
-        )
+        raise UserError(f"{file} is no exported manifest", "give one made by 'frieze manifest export'")
     if header.get("version") != VERSION:
-        raise UserError(f"{visible(str(file))} has version {header.get('version')}", "update Frieze")
+        raise UserError(f"{file} has version {header.get('version')}", "update Frieze")
     try:
         with drafted_file(manifest, replace=replace) as draft:
             digest = write_manifest(draft, _content(file, header, lines))
             if digest != header["digest"]:
-                raise UserError(f"{visible(str(file))} was changed or cut short", "export the manifest again")
+                raise UserError(f"{file} was changed or cut short", "export the manifest again")
             _open_once(file, draft)
     except TakenError:
-        raise UserError(f"there is a manifest {visible(str(manifest))}", "choose another name") from None
+        raise UserError(f"there is a manifest {manifest}", "choose another name") from None
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
         raise _broken(file) from error
     return digest
@@ -119,9 +116,7 @@ def _as_json(image: ManifestImage) -> dict[str, Any]:
 
 def _image(file: Path, number: int, value: Any, buckets: tuple[tuple[int, int], ...]) -> ManifestImage:
     if not isinstance(value, dict):
-        raise UserError(
-            f"line {number} of {visible(str(file))} is no JSON object", "it is cut short or changed"
-        )
+        raise UserError(f"line {number} of {file} is no JSON object", "it is cut short or changed")
     left, top, right, bottom = value["crop"]
     width, height = value["resized"]
     return ManifestImage(
@@ -139,4 +134,4 @@ def _image(file: Path, number: int, value: Any, buckets: tuple[tuple[int, int], 
 
 
 def _broken(file: Path) -> UserError:
-    return UserError(f"{visible(str(file))} is damaged", "export the manifest again")
+    return UserError(f"{file} is damaged", "export the manifest again")

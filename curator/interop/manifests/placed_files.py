@@ -14,7 +14,6 @@ from curator.contract.errors import UserError
 from curator.contract.files.picture_file import open_picture, picture_bytes, tar_of
 from curator.contract.files.whole_files import TakenError, drafted_folder
 from curator.contract.locations import EXPORT_MARKER
-from curator.contract.text import visible
 
 if TYPE_CHECKING:
     from curator.contract.manifest.manifest import Manifest, ManifestImage
@@ -38,11 +37,11 @@ def export_folder(folder: Path, *, replace: bool = False) -> Generator[Path]:
             yield draft
     except TakenError:
         hint = "name a new one" if replace else "name a new one, or replace an export with --replace"
-        what = f"the folder {visible(str(folder))} is not empty"
+        what = f"the folder {folder} is not empty"
         raise UserError(what + (", and no export" if replace else ""), hint) from None
     except OSError as error:
         raise UserError(
-            f"{visible(str(folder))} cannot be written: {error.strerror or visible(str(error))}",
+            f"{folder} cannot be written: {error.strerror or str(error)}",
             "free space or choose another place; nothing is half-written",
         ) from error
 
@@ -75,9 +74,7 @@ def place(manifest: Manifest, image: ManifestImage, target: Path, *, copy: bool)
 
 
 def _not_brought(source: Path, why: str) -> UserError:
-    return UserError(
-        f"{visible(str(source))} cannot be exported: {why}", "check it with 'frieze manifest verify'"
-    )
+    return UserError(f"{source} cannot be exported: {why}", "check it with 'frieze manifest verify'")
 
 
 def refuse_tars(manifest: Manifest) -> None:
@@ -89,6 +86,6 @@ def refuse_tars(manifest: Manifest) -> None:
     for image in manifest.images():
         if inside := tar_of(manifest.file_of(image)):
             raise UserError(
-                f"{visible(inside[0])} is a tar, and other programs cannot read images inside one",
+                f"{inside[0]} is a tar, and other programs cannot read images inside one",
                 "export as kohya-toml or imagefolder, which write them out",
             )

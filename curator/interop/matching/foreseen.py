@@ -17,7 +17,7 @@ from curator.scan.sidecars.sidecar import MAX_BYTES, Sidecar, merged_annotations
 
 if TYPE_CHECKING:
     from curator.interop.matching.matcher import Matcher
-    from curator.interop.matching.records import Record
+    from curator.interop.plan import Record
 
 Words = tuple[
     dict[int, tuple[str, ...]], dict[int, str]

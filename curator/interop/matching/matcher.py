@@ -18,7 +18,7 @@ from curator.interop.matching.names import spellings
 
 if TYPE_CHECKING:
     from curator.index.collection import Collection
-    from curator.interop.matching.records import Record
+    from curator.interop.plan import Record
 
 _MD5 = re.compile(r"(?:^|[_-])([0-9a-f]{32})(?:[_.-]|$)")
 _SHA = re.compile(r"[0-9a-f]{64}")

@@ -1,19 +1,9 @@
-"""Names of images in metadata: joined to their folder, and the other ways in which one name is spelled on a disk."""
+"""Spellings of an image's name in metadata: the other ways in which one name is spelled on a disk."""
 
 from __future__ import annotations
 
 import os
-import re
 import unicodedata
-from pathlib import Path
-
-OF_WINDOWS = "a Windows path with a drive, which is no place here: name images relative to their folder"
-_DRIVE = re.compile(r"[A-Za-z]:[\\/]|\\\\")
-
-
-def named_in(folder: Path, name: str) -> tuple[str, tuple[str, ...]]:
-    """The path of an image that metadata names, relative to `folder` or absolute, and what is wrong with it."""
-    return os.path.normpath(folder / name), (OF_WINDOWS,) if _DRIVE.match(name) else ()
 
 
 def spellings(relative: str) -> list[str]:

@@ -14,13 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from curator.contract.errors import UserError
-from curator.contract.text import visible
 from curator.index.changes.edits import Annotations, Rewrite
 from curator.index.collection import Collection
 from curator.index.tables.metadata import PostFacts
 from curator.interop.matching.foreseen import ExpectedImages, ImageMatcher
 from curator.interop.matching.matcher import Matcher
-from curator.interop.matching.records import Dropped, Record, Row
+from curator.interop.plan import Dropped, Record, Row
 
 if TYPE_CHECKING:
     from curator.interop.plan import ImportPlan
@@ -82,14 +81,14 @@ def refuse_empty_import(plan: ImportPlan, words: AnnotationReport) -> None:
     if not plan.sources or plan.subsets or words.found:
         return
     if not words.rows:
-        raise UserError("nothing was found to import", f"{visible(str(plan.sources[0].path))} has no rows")
+        raise UserError("nothing was found to import", f"{plan.sources[0].path} has no rows")
     hint = (
         "scan the images first" if not plan.folders else "name the folder of the images, or scan them first"
     )
     if plan.layout in ("kohya-json", "scores"):
         hint = "say with --images where the images are, or scan them first"
     if not words.funnel[NOT_HERE]:
-        hint = f"look at the file: {visible(words.funnel.most_common(1)[0][0])}"
+        hint = f"look at the file: {words.funnel.most_common(1)[0][0]}"
     raise UserError(f"none of {words.rows:,} rows is of an image here", hint)
 
 

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curator.contract.errors import UserError, did_you_mean
-from curator.contract.text import visible
 from curator.filter.fields import is_score, score_name
 from curator.index.changes.changes import id_array
 from curator.index.sets.bitmaps import Flag
@@ -95,7 +94,7 @@ def check_best(best: str) -> None:
     """Refuse an order that is none."""
     if best not in BEST and not is_score(best):
         hint = did_you_mean(best, (*BEST, "score(NAME)"))
-        raise UserError(f"the best cannot be told by '{visible(best)}'", hint)
+        raise UserError(f"the best cannot be told by '{best}'", hint)
 
 
 def _repeated(values: NDArray[Any]) -> NDArray[np.bool_]:

@@ -20,7 +20,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from curator.contract.text import decoded
+from curator.contract.files.regular_file import decoded
 from curator.index.images.sidecar_names import KINDS, kind_of
 from curator.index.images.text_digest import text_digest
 from curator.index.tags.tag_names import each_once

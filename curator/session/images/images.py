@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from curator.contract.errors import UserError
-from curator.contract.text import visible
 from curator.filter.evaluate import select
 from curator.index.collection import Collection
 
@@ -145,11 +144,9 @@ class Images:
         if len(exact) == 1:
             return exact[0].id
         if not exact:
-            raise UserError(f"no image is called '{visible(typed)}'", "give its number, or part of its name")
-        names = ", ".join(visible(row.path) for row in exact[:3])
-        raise UserError(
-            f"{len(exact)} images are called '{visible(typed)}'", f"such as {names}; give the number"
-        )
+            raise UserError(f"no image is called '{typed}'", "give its number, or part of its name")
+        names = ", ".join(row.path for row in exact[:3])
+        raise UserError(f"{len(exact)} images are called '{typed}'", f"such as {names}; give the number")
 
     def explain(self, image: int, epochs: int = 3, seed: int = 42) -> Explanation:
         """What is known of an image and what a freeze would do with it.

@@ -49,7 +49,7 @@ class Picks:
         """
         from curator.index.tables.metadata import PostFacts
         from curator.interop.dumps.booru import booru_source
-        from curator.interop.matching.records import Dropped
+        from curator.interop.plan import Dropped
         from curator.select.pick import pick_of
         from curator.select.posts import Posts
 

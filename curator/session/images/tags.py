@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from curator.contract.errors import UserError, nearest
-from curator.contract.text import visible
 
 if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen waits for none of it
     from curator.index.changes.edits import Rewrite
@@ -42,8 +41,8 @@ class Tags:
         if not any(self._collection.bitmaps.of(tag) for tag in self._collection.tags.alike(name)):
             names = [tag.name for tag, _ in self.find(name)] or [tag.name for tag in self.all()]
             near = nearest(name, names[:_COMPARED])
-            hint = f"did you mean '{visible(near)}'?" if near else "see 'frieze tag list'"
-            raise UserError(f"no image has the tag '{visible(name)}'", hint)
+            hint = f"did you mean '{near}'?" if near else "see 'frieze tag list'"
+            raise UserError(f"no image has the tag '{name}'", hint)
 
     def names_of(self, images: Sequence[int]) -> list[tuple[str, ...]]:
         """The tags of many images, each in caption order."""

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from curator.contract.errors import UserError
-from curator.contract.text import visible
 
 if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen waits for none of it
     from curator.contract.buckets import BucketRule
@@ -32,13 +31,13 @@ class Freezing:
 
     def preview(self, batch: BatchSize | None = None) -> FreezePreview:
         """What an epoch would be, were the collection frozen now."""
-        from curator.freeze.outlook import epoch_of
+        from curator.freeze.collection import epoch_of
 
         return epoch_of(self._collection, batch)
 
     def check(self, batch: BatchSize | None = None, rule: BucketRule | None = None) -> FreezeReport:
         """Everything that would stop or trouble a training (with another bucket rule than the collection's)."""
-        from curator.freeze.outlook import report_of
+        from curator.freeze.collection import report_of
 
         return report_of(self._collection, batch, rule)
 
@@ -50,8 +49,8 @@ class Freezing:
         rule: BucketRule | None = None,
         replace: bool = False,
     ) -> FrozenManifest:
-        """Write `manifests/NAME.manifest`; what stops and what is refused: see `freeze.library`."""
-        from curator.freeze.library import freeze_named
+        """Write `manifests/NAME.manifest`; what stops and what is refused: see `freeze.collection`."""
+        from curator.freeze.collection import freeze_named
 
         return freeze_named(self._collection, name, progress, rule=rule, replace=replace)
 
@@ -60,7 +59,7 @@ class Freezing:
 
         Decided by the same facts as a freeze: rule, subsets, folders, and the digest of what would be written.
         """
-        from curator.freeze.library import standing
+        from curator.freeze.collection import standing
 
         return standing(self._collection, name, rule)
 
@@ -145,9 +144,7 @@ class Manifests:
 
         file = source / "manifest.jsonl" if source.is_dir() else source
         if not name.replace("-", "").replace("_", "").replace(".", "").isalnum():
-            raise UserError(
-                f"'{visible(name)}' cannot name a manifest", "use letters, digits, '-', '_' and '.'"
-            )
+            raise UserError(f"'{name}' cannot name a manifest", "use letters, digits, '-', '_' and '.'")
         path = self.folder / f"{name}{MANIFEST_SUFFIX}"
         if path.exists() and not replace:
             raise UserError(

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from curator.contract.errors import UserError
-from curator.contract.text import visible
 from curator.index.tables.rows import Subset
 from curator.session.images.edits import Edits
 from curator.session.images.images import Images
@@ -34,7 +33,7 @@ class Regularisation:
 
         known = self._subset(name)
         if known and (not known.is_reg or known.filter != folder_filter(folder)):
-            raise UserError(f"there is a subset '{visible(name)}'", "choose another name")
+            raise UserError(f"there is a subset '{name}'", "choose another name")
 
     def sizes(self, folder: Path, count: int) -> tuple[Size, ...]:
         """`count` sizes as the buckets of what is trained were when the images in `folder` were first asked for.
@@ -43,7 +42,7 @@ class Regularisation:
             UserError: there is nothing to go by.
         """
         from curator.contract.run.class_pictures import JOB, read_job
-        from curator.freeze.outlook import training_buckets
+        from curator.freeze.collection import training_buckets
         from curator.runs.class_pictures import shared_sizes
 
         if (folder / JOB).exists() and len(earlier := read_job(folder).sizes) == count:
@@ -68,7 +67,7 @@ class Regularisation:
         return next((each for each in self._subsets.all() if each.name == name), None)
 
     def _keep(self, name: str, folder: Path) -> None:
-        from curator.freeze.spec import EVERYTHING
+        from curator.freeze.members import EVERYTHING
         from curator.interop.apply import folder_filter
 
         with Edits(self._collection).grouped():

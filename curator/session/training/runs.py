@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen waits for none of it
     from curator.contract.recipe.checks import TrainingWarning
@@ -37,6 +37,12 @@ class Runs:
         from curator.runs.look_at_model import look_at_model
 
         return look_at_model(recipe, whole=whole)
+
+    def memory(self, recipe: Recipe) -> dict[str, Any] | None:
+        """Bytes by part that a run of `recipe` would hold, from the shapes of its model; None without PyTorch."""
+        from curator.runs.memory import memory_of
+
+        return memory_of(recipe)
 
     def restart(self, run: RunFolder, processes: int | None = 1) -> int:
         """Go on with a run that stopped or crashed, from its last state; gives the worker's process id.

@@ -8,7 +8,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from curator.contract.errors import UserError, did_you_mean
-from curator.contract.text import visible
 from curator.filter.evaluate import select
 from curator.index.tables.picks import pick_filter
 from curator.index.tables.small_tables import Subset
@@ -80,7 +79,7 @@ class Subsets:
             UserError: no subset shows an image.
         """
         from curator.freeze.balance import equal_shares
-        from curator.freeze.outlook import epoch_of
+        from curator.freeze.collection import epoch_of
 
         normal = {each.name for each in self.all() if not each.is_reg}
         shares = (preview or epoch_of(self._collection)).subsets
@@ -110,16 +109,15 @@ class Subsets:
         known = [each.name for each in self.all()]
         for name in names:
             if name not in known:
-                raise UserError(f"there is no subset '{visible(name)}'", did_you_mean(name, known))
+                raise UserError(f"there is no subset '{name}'", did_you_mean(name, known))
         if len(set(names)) < len(names):
             raise UserError("a subset is named twice", "name each once")
         return self._collection.subsets.put_in_order(names)
 
     def counted(self, name: str) -> tuple[int, int]:
         """How many images a subset holds, and how many more its filter meets that one before it holds."""
-        from curator.freeze.members import members_of
+        from curator.freeze.members import members_of, spec_of
         from curator.freeze.reader import FreezeReader
-        from curator.freeze.spec import spec_of
 
         with FreezeReader.opened(self._collection) as reader:
             spec = spec_of(self._collection)

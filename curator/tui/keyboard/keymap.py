@@ -18,7 +18,6 @@ from textual.keys import _character_to_key  # Textual names keys so; it has no p
 
 from curator.contract.errors import UserError, did_you_mean
 from curator.contract.files.regular_file import TEXT_BYTES, read_regular
-from curator.contract.text import visible
 from curator.tui import screens, widgets
 from curator.tui.keyboard import app_keys
 
@@ -76,7 +75,7 @@ def load_keymap(path: Path) -> dict[str, str]:
         return {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise UserError(
-            f"the keys file {visible(str(path))} cannot be read: {error}", 'a line is "list.down" = "j,down"'
+            f"the keys file {path} cannot be read: {error}", 'a line is "list.down" = "j,down"'
         ) from error
     actions = all_actions()
     known = [each.id for each in actions]
@@ -95,7 +94,7 @@ def _flat(table: Mapping[str, object], prefix: str) -> list[tuple[str, object]]:
 
 def _keys(name: str, value: object, known: Sequence[str]) -> str:
     if name not in known:
-        raise UserError(f"the keys file names no action: '{visible(name)}'", did_you_mean(name, known))
+        raise UserError(f"the keys file names no action: '{name}'", did_you_mean(name, known))
     if not isinstance(value, str) or not all(key.strip() for key in value.split(",")):
         raise UserError(f"the keys of {name} are {value!r}", 'give names with commas between: "j,down"')
     return ",".join(_key_name(key.strip()) for key in value.split(","))

@@ -13,7 +13,6 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Label
 
 from curator.contract.errors import UserError
-from curator.contract.text import visible
 from curator.tui.background import write
 from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.widgets.entry import Entry
@@ -113,7 +112,7 @@ class Form(ModalScreen[object]):
 
 def said(error: UserError) -> Text:
     """A mistake in a dialog or below a form: what in bold, the hint under it."""
-    return Text("! " + visible(error.what), "bold").append(f"\n  {visible(error.hint)}", "not bold")
+    return Text("! " + error.what, "bold").append(f"\n  {error.hint}", "not bold")
 
 
 def number_of(values: Mapping[str, str], name: str, label: str) -> float:

@@ -147,7 +147,7 @@ class FreezeScreen(Screen):
             name = values["name"].strip()
             if name in {each.name for each in self._session.freezing.manifests()}:
                 raise UserError(
-                    f"there is a manifest named {visible(name)}",
+                    f"there is a manifest named {name}",
                     "a manifest never changes: choose another name",
                 )
             if not name:

@@ -61,7 +61,7 @@ def ask_for_pick(screen: Screen, session: Session, reader: Session) -> None:
         if not name:
             raise UserError("the pick has no name", "give one: a subset is made of it")
         if any(each.name == name for each in session.subsets.all()):
-            raise UserError(f"there is a subset '{visible(name)}'", "choose another name")
+            raise UserError(f"there is a subset '{name}'", "choose another name")
         return name, rules_of(values, date.today())
 
     def begin(result: object) -> None:
@@ -118,5 +118,5 @@ def rules_of(values: Mapping[str, str], today: date) -> PickRules:
 
 def _one_of(word: str, words: tuple[str, ...], label: str) -> str:
     if word not in words:
-        raise UserError(f"{label}: there is no '{visible(word)}'", did_you_mean(word, words))
+        raise UserError(f"{label}: there is no '{word}'", did_you_mean(word, words))
     return word

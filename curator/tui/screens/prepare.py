@@ -138,7 +138,7 @@ class PrepareScreen(Screen):
         if message.kind != "look":  # what the rule would change is as it was
             return
         changes = self.query_one("#changes", LineList)
-        changes.empty = f" {visible(message.error.what)}"
+        changes.empty = f" {message.error.what}"
         changes.show_texts([])
 
     def _show(self, found: Review) -> None:

@@ -225,7 +225,7 @@ def rule_typed(values: Mapping[str, str]) -> BucketRule:
 def _one_of(values: Mapping[str, str], name: str, words: Sequence[str]) -> str:
     word = values[name].strip().lower()
     if word not in words:
-        raise UserError(f"{name}: there is no '{visible(word)}'", did_you_mean(word, words))
+        raise UserError(f"{name}: there is no '{word}'", did_you_mean(word, words))
     return word
 
 

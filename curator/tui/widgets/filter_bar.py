@@ -12,7 +12,6 @@ from textual.message import Message
 from textual.timer import Timer
 from textual.widgets import Input, Label
 
-from curator.contract.text import visible
 from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.widgets.entry import Entry
 
@@ -142,8 +141,8 @@ class FilterBar(Vertical):
         position = getattr(error, "position", 0)
         entry = self.query_one(FilterInput)
         column = 3 + max(0, position - round(entry.scroll_offset.x))
-        what = Text(" " * column + "^ ").append(visible(error.what), "bold")
-        self._say(what.append(f"\n   {visible(error.hint)}"))
+        what = Text(" " * column + "^ ").append(error.what, "bold")
+        self._say(what.append(f"\n   {error.hint}"))
 
     def _say(self, text: Text | None) -> None:
         label = self.query_one("#mistake", Label)

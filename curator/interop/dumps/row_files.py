@@ -1,20 +1,23 @@
-"""JSON of any size as a stream: lines, lists and objects, one element at a time."""
+"""Rows of a file of any size, one at a time: JSON (lines, lists and objects), CSV, Parquet."""
 
 from __future__ import annotations
 
 import codecs
+import csv
+import importlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from curator.contract.errors import UserError
-from curator.contract.files.regular_file import open_regular
-from curator.contract.text import decoded, visible
+from curator.contract.files.regular_file import TEXT_BYTES, decoded, open_regular
 
 _CHUNK = 1 << 20
 _MOST_BYTES = 1 << 28  # of one value or line
 _SPACE = " \t\r\n"
+_PARQUET_ROWS = 4096
+_PARQUET_BYTES = 1 << 20  # of a column at once, instead of the whole column of a group
 
 
 def json_lines(path: Path) -> Iterator[tuple[int, Any]]:
@@ -23,7 +26,7 @@ def json_lines(path: Path) -> Iterator[tuple[int, Any]]:
         for number, line in enumerate(iter(lambda: file.readline(_MOST_BYTES), b""), 1):
             if len(line) == _MOST_BYTES:
                 raise UserError(
-                    f"{visible(str(path))}: line {number} is longer than {_MOST_BYTES >> 20} MiB",
+                    f"{path}: line {number} is longer than {_MOST_BYTES >> 20} MiB",
                     "give a file of one JSON object a line",
                 )
             text = decoded(line)[0].strip()
@@ -41,7 +44,7 @@ def json_items(path: Path) -> Iterator[tuple[str, Any]]:
         reader = _Reader(path, file)
         opening = reader.take()
         if opening not in "{[":
-            raise UserError(f"{visible(str(path))} holds no JSON object or list", "give a file of metadata")
+            raise UserError(f"{path} holds no JSON object or list", "give a file of metadata")
         closing = {"{": "}", "[": "]"}[opening]
         while reader.peek() != closing:
             key = ""
@@ -69,6 +72,47 @@ def whole_items(path: Path) -> Iterator[tuple[str, Any] | None]:
         if not count:
             raise
         yield None
+
+
+def csv_rows(file: Path) -> Iterator[Mapping[str, Any]]:
+    """Rows under the names of the first line.
+
+    Raises:
+        UserError: the file cannot be read.
+    """
+    try:
+        with open_regular(file) as opened:
+            lines = (decoded(line)[0] for line in iter(lambda: opened.readline(TEXT_BYTES), b""))
+            yield from csv.DictReader(lines)
+    except (OSError, csv.Error) as error:
+        raise UserError(f"{file} cannot be read: {error}", "mend it") from error
+
+
+def parquet_rows(file: Path, wanted: Sequence[str]) -> Iterator[Mapping[str, Any]]:
+    """Rows with those of the `wanted` columns that there are, a few thousand read at a time, with pyarrow.
+
+    Raises:
+        UserError: pyarrow is not installed, or the file is no Parquet.
+    """
+    try:
+        parquet: Any = importlib.import_module("pyarrow.parquet")
+    except ImportError as error:
+        raise UserError(
+            "Parquet needs pyarrow, which is not installed", "pip install 'frieze[parquet]'"
+        ) from error
+    try:
+        open_regular(file).close()
+        opened = parquet.ParquetFile(file, buffer_size=_PARQUET_BYTES)
+        names = [name for name in wanted if name in opened.schema_arrow.names]
+    except Exception as error:
+        raise UserError(f"{file} is no Parquet file: {str(error)[:100]}", "write the file again") from error
+    # One reader for all groups would keep those it has read; threads would decode columns ahead.
+    return (
+        row
+        for group in range(opened.num_row_groups)
+        for batch in opened.iter_batches(_PARQUET_ROWS, row_groups=[group], columns=names, use_threads=False)
+        for row in batch.to_pylist()
+    )
 
 
 def _value(text: str) -> Any:
@@ -137,7 +181,7 @@ class _Reader:
 
     def _cut(self) -> UserError:
         return UserError(
-            f"{visible(str(self._path))} is cut short or is no JSON near '{visible(self._text[self._at :][:30])}'",
+            f"{self._path} is cut short or is no JSON near '{self._text[self._at :][:30]}'",
             "write the file again",
         )
 
@@ -146,6 +190,4 @@ def _opened(path: Path) -> Any:
     try:
         return open_regular(path)
     except OSError as error:
-        raise UserError(
-            f"{visible(str(path))} cannot be read: {error.strerror}", "check its name and rights"
-        ) from error
+        raise UserError(f"{path} cannot be read: {error.strerror}", "check its name and rights") from error

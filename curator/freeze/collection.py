@@ -1,0 +1,99 @@
+"""Freeze of a collection as it stands: what an epoch of it would be, what stops it, and its manifest, by name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from curator.contract.errors import UserError
+from curator.contract.locations import manifest_file
+from curator.contract.recipe.recipe import BatchSize
+from curator.freeze.build import freeze, is_frozen_in
+from curator.freeze.checks.checks import FreezeReport, check
+from curator.freeze.listing import FrozenManifest, manifests_in, summary
+from curator.freeze.members import FreezeSpec, Members, members_of, spec_of
+from curator.freeze.preview import FreezePreview, preview
+from curator.freeze.reader import FreezeReader
+
+if TYPE_CHECKING:
+    from curator.contract.buckets import BucketRule, Size
+    from curator.contract.progress import Progress
+    from curator.index.collection import Collection
+
+
+@contextmanager
+def _read(
+    collection: Collection, rule: BucketRule | None = None
+) -> Generator[tuple[FreezeReader, FreezeSpec, Members]]:
+    """What a freeze is made of, of one moment of the index; `rule` stands for the collection's own bucket rule."""
+    with FreezeReader.opened(collection) as reader:
+        spec = spec_of(collection, rule)
+        yield reader, spec, members_of(reader, spec)
+
+
+def epoch_of(collection: Collection, batch: BatchSize | None = None) -> FreezePreview:
+    """What an epoch would be, were the collection frozen now."""
+    with _read(collection) as read:
+        return preview(*read, batch or BatchSize())
+
+
+def training_buckets(collection: Collection) -> list[tuple[Size, int]]:
+    """The buckets of an epoch and their samples, regularisation left aside: the sizes that are trained."""
+    with FreezeReader.opened(collection) as reader:
+        spec = spec_of(collection)
+        alone = replace(spec, subsets=tuple(each for each in spec.subsets if not each.is_reg))
+        shown = preview(reader, alone, members_of(reader, alone), BatchSize())
+        return [(load.bucket, load.samples) for load in shown.buckets]
+
+
+def report_of(
+    collection: Collection, batch: BatchSize | None = None, rule: BucketRule | None = None
+) -> FreezeReport:
+    """Everything that would stop or trouble a training, with what an epoch would be; `rule` as for a freeze."""
+    with _read(collection, rule) as read:
+        return check(*read, preview(*read, batch or BatchSize()))
+
+
+def freeze_named(
+    collection: Collection,
+    name: str,
+    progress: Progress | None = None,
+    *,
+    rule: BucketRule | None = None,
+    replace: bool = False,
+) -> FrozenManifest:
+    """Check the collection and write `manifests/NAME.manifest`, all from one moment of the index.
+
+    `rule` stands for the collection's own bucket rule, which stays as it is. One that is there is never replaced
+    unless asked.
+
+    Raises:
+        UserError: a finding that stops, a name that is taken or no file name, no space.
+    """
+    if not re.fullmatch(r"\w[\w.+-]{0,80}", name):
+        raise UserError(f"'{name}' cannot name a manifest", "use letters, digits, '-', '_' and '.'")
+    path = manifest_file(collection.folder, name)
+    if path.exists() and not replace:
+        raise UserError(
+            f"there is a manifest named {name}", "choose another name, or replace it with --replace"
+        )
+    with _read(collection, rule) as read:
+        report = check(*read, preview(*read, BatchSize()))
+        for finding in report.stops:
+            raise UserError(finding.what, finding.hint)
+        return freeze(*read, path, progress, replace=replace)
+
+
+def standing(collection: Collection, name: str, rule: BucketRule | None = None) -> FrozenManifest | None:
+    """The manifest that a freeze under that name would only repeat: that of the name, or where none is, the newest."""
+    path = manifest_file(collection.folder, name)
+    newest = [each.path for each in manifests_in(path.parent)[:1]]
+    with _read(collection, rule) as (reader, spec, members):
+        for candidate in [path] if path.exists() else newest:
+            with suppress(UserError):  # a damaged one is none
+                if members.shown and is_frozen_in(reader, spec, members, candidate):
+                    return summary(candidate)
+    return None
