@@ -15,7 +15,7 @@ from curator.contract.errors import UserError
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
-    from curator.cli.schemas.model_files import MergeReport
+    from curator.cli.schemas.model_files import MergeReport, RestoreReport
     from curator.contract.merging.recipe import MergeRecipe
 
 app = noun("Merge, mend, inspect and compare model files.")
@@ -181,3 +181,30 @@ def _rule(text: str) -> tuple[str, float]:
 def _tell_doubts(report: dict[str, Any]) -> None:
     for doubt in report["doubts"]:
         say(f"{visible(doubt['what'])}: {visible(doubt['hint'])}")
+
+
+@app.command()
+def restore(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A single file or a diffusers folder.")],
+    *,
+    base: Annotated[Path, typer.Option("--from", metavar="BASE", help="The model they are taken from.")],
+    what: Annotated[
+        str, typer.Option("--what", metavar="PART", help="What is put back: embeddings.")
+    ] = "embeddings",
+    out: Annotated[
+        Path, typer.Option("--out", metavar="PLACE", help="A file of a file, a folder of a folder.")
+    ],
+    replace_it: ReplaceOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Put back the token and position embeddings of the text encoders from a base; all else stays, bit for bit."""
+    from curator.session.training.models import restore_embeddings
+
+    if what != "embeddings":
+        raise UserError(f"--what {visible(what)}: nothing of that name is put back", "give embeddings")
+    with progress_shown("restore", "MB") as show:
+        done = restore_embeddings(model, base, out, show, replaces=replace_it)
+    if as_json:
+        put_json(cast("RestoreReport", {"schema": "frieze/model-restore/1", **done}))
+        return
+    tell(f"{visible(done['path'])}: {', '.join(map(visible, done['restored']))}")

@@ -58,3 +58,14 @@ def _report_of(program: Sequence[str], progress: Progress, doing: str, given: st
 
     run_program(program, told, given, doing=doing, hint=_AGAIN)
     return reports[-1]
+
+
+def restore(model: Path, base: Path, out: Path, progress: Progress, *, replaces: bool) -> dict[str, Any]:
+    """Write `model` with the token and position embeddings of `base`; what was done.
+
+    Raises:
+        UserError: training is not installed, the two do not go together, or the result cannot be written.
+    """
+    words = ["--replace"] if replaces else []
+    program = ("-m", "train.programs.restore_model", *words, "--", str(model), str(base), str(out))
+    return _report_of(program, progress, "restoring")

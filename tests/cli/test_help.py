@@ -30,6 +30,7 @@ EVERY = [(name, line) for name, lines in examples().items() for line in lines]
 ELSEWHERE = {  # what is shown by tests of their own: these train, or make images with a model
     "demo",
     "model merge",
+    "model restore",
     "sample",
     "subset make-reg",
 }

@@ -121,6 +121,7 @@ LINES: list[tuple[str, int]] = [
     ("sample --model base --prompts prompts.txt --out rendered", 0),
     ("model blocks sd1", 0),
     ("model merge a.safetensors b.safetensors --out ab.safetensors", 0),
+    ("model restore a.safetensors --from b.safetensors --out restored.safetensors", 0),
     ("models list", 0),
     ("models show wd-swinv2-v3", 0),
     ("train set --recipe tiny-demo --model model --dry-run", 0),

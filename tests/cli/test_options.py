@@ -93,6 +93,7 @@ TABLE = {
     "adapter plan": "",
     "model blocks": "",
     "model merge": "nR",
+    "model restore": "R",
     "models list": "",
     "models show": "",
     "demo": "",

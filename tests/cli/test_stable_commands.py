@@ -130,6 +130,7 @@ NOT_RUN_HERE = {
     "batch",
     "demo",
     "model merge",
+    "model restore",
     "jobs follow",
     "jobs list",
     "jobs resume",

@@ -29,6 +29,8 @@ def small(seed: int, dtype: torch.dtype = torch.float16, channels: int = 4) -> d
         OUT: (4, 8, 3, 3),
         "first_stage_model.decoder.conv_in.weight": (8, 4, 3, 3),
         f"{TEXT}final_layer_norm.weight": (8,),
+        f"{TEXT}embeddings.token_embedding.weight": (20, 8),
+        f"{TEXT}embeddings.position_embedding.weight": (7, 8),
     }
     made = {name: (torch.randn(shape, generator=draw) * 0.1).to(dtype) for name, shape in shapes.items()}
     return made | {

@@ -37,13 +37,30 @@ def check_place(out: Path, sources: Sequence[Path], needed_bytes: int, *, replac
         raise UserError(f"{shown} is one of the files it would be made of", "give another name")
     if out.exists() and not replaces:
         raise UserError(f"{shown} is there already", "give another name, or --replace")
+    check_space(out, needed_bytes)
+
+
+def check_space(out: Path, needed_bytes: int) -> None:
+    """Refuse a disk without so much space.
+
+    Raises:
+        UserError: it has less.
+    """
     home = next(each for each in (out.parent, *out.parent.absolute().parents) if each.exists())
     free = shutil.disk_usage(home).free
     if free < needed_bytes + _HEADER_BYTES:
         raise UserError(
-            f"{shown} needs {_gigabytes(needed_bytes)}, and its disk has {_gigabytes(free)} left",
+            f"{visible(str(out))} needs {_gigabytes(needed_bytes)}, and its disk has {_gigabytes(free)} left",
             "free space, or choose another disk",
         )
+
+
+def not_written(out: Path, error: OSError) -> UserError:
+    """The error of a result that could not be written."""
+    shown = visible(str(out))
+    if isinstance(error, TakenError):
+        return UserError(f"{shown} is there already", "give another name, or --replace")
+    return UserError(f"{shown} cannot be written: {error.strerror}", "free space, or look at its rights")
 
 
 def write_result(
@@ -67,12 +84,8 @@ def write_result(
             zeros = [SHA256_ZEROS] * len(sources)
             write_pieces(draft, tensors, pieces, metadata(zeros), lambda: metadata(hashes()))
             return hashes()
-    except TakenError:
-        raise UserError(f"{visible(str(out))} is there already", "give another name, or --replace") from None
     except OSError as error:
-        raise UserError(
-            f"{visible(str(out))} cannot be written: {error.strerror}", "free space, or look at its rights"
-        ) from error
+        raise not_written(out, error) from error
 
 
 @contextmanager

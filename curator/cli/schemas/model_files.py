@@ -23,3 +23,12 @@ class MergeReport(TypedDict):
     overflowed: Mapping[str, int]
     doubts: Sequence[Doubt]
     dry_run: bool
+
+
+class RestoreReport(TypedDict):
+    """A model whose embeddings were put back."""
+
+    schema: Literal["frieze/model-restore/1"]
+    path: str
+    restored: Sequence[str]
+    bytes: int

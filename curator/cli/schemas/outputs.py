@@ -94,6 +94,7 @@ OUTPUTS: dict[str, tuple[Output, ...]] = {
     "sample": (Output(training.RenderReport), _list(training.PlannedSample, "--plan")),
     "model blocks": (Output(None, "map of texts"),),
     "model merge": (Output(model_files.MergeReport),),
+    "model restore": (Output(model_files.RestoreReport),),
     "models list": (_list(models.ModelRow),),
     "models show": (Output(models.ModelReport),),
     "propose": (Output(models.JobStarted), Output(models.ProposeReport, when="--wait")),

@@ -25,3 +25,12 @@ def merge_models(
     from curator.runs.model_workshop import merge
 
     return merge(recipe, out, progress, replaces=replaces, is_dry=is_dry)
+
+
+def restore_embeddings(
+    model: Path, base: Path, out: Path, progress: Progress, *, replaces: bool
+) -> dict[str, Any]:
+    """Write a model with the token and position embeddings of its base. `progress` hears of megabytes."""
+    from curator.runs.model_workshop import restore
+
+    return restore(model, base, out, progress, replaces=replaces)
