@@ -8,11 +8,19 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from curator.cli.model_file_commands import diff, hash_of, info
 from curator.cli.shared.options import DryRunOption, JsonOption, ReplaceOption
-from curator.cli.shared.output import progress_shown, put, put_json, put_json_map, put_table, say, tell
+from curator.cli.shared.output import (
+    progress_shown,
+    put_json,
+    put_json_map,
+    put_table,
+    put_text,
+    say,
+    tell,
+)
 from curator.cli.shared.typer_apps import noun, with_options
 from curator.contract.errors import UserError
-from curator.contract.text import visible
 
 if TYPE_CHECKING:
     from curator.cli.schemas.model_files import MergeReport, RestoreReport
@@ -38,7 +46,7 @@ def blocks(
     if as_json:
         put_json_map(found)
         return
-    put_table([(block, visible(name)) for name, block in found.items()], ("block", "tensor"))
+    put_table([(block, name) for name, block in found.items()], ("block", "tensor"))
 
 
 @dataclass(frozen=True)
@@ -133,9 +141,9 @@ def merge(
         return
     _tell_doubts(done)
     if dry_run:
-        put(done["toml"].rstrip("\n"))
+        put_text(done["toml"].rstrip("\n"))
     else:
-        tell(f"{visible(done['path'])}: {done['merged']:,} tensors merged, {done['copied']:,} copied, "
+        tell(f"{done['path']}: {done['merged']:,} tensors merged, {done['copied']:,} copied, "
              f"{done['bytes'] / 1e9:,.2f} GB")  # fmt: skip
 
 
@@ -164,9 +172,7 @@ def _numbers(text: str) -> str:
     try:
         lines = read_regular(text, limit_bytes=TEXT_BYTES).decode().splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(
-            f"--blocks: {visible(text)} cannot be read as text", "give numbers with commas"
-        ) from error
+        raise UserError(f"--blocks: {text} cannot be read as text", "give numbers with commas") from error
     return ",".join(part.strip().strip(",") for line in lines if (part := line.partition("#")[0]).strip())
 
 
@@ -175,12 +181,12 @@ def _rule(text: str) -> tuple[str, float]:
     try:
         return pattern, float(number)
     except ValueError:
-        raise UserError(f"--rule {visible(text)}: no ratio", "write NAME=X, such as '*attn2*=0.3'") from None
+        raise UserError(f"--rule {text}: no ratio", "write NAME=X, such as '*attn2*=0.3'") from None
 
 
 def _tell_doubts(report: dict[str, Any]) -> None:
     for doubt in report["doubts"]:
-        say(f"{visible(doubt['what'])}: {visible(doubt['hint'])}")
+        say(f"{doubt['what']}: {doubt['hint']}")
 
 
 @app.command()
@@ -201,10 +207,15 @@ def restore(
     from curator.session.training.models import restore_embeddings
 
     if what != "embeddings":
-        raise UserError(f"--what {visible(what)}: nothing of that name is put back", "give embeddings")
+        raise UserError(f"--what {what}: nothing of that name is put back", "give embeddings")
     with progress_shown("restore", "MB") as show:
         done = restore_embeddings(model, base, out, show, replaces=replace_it)
     if as_json:
         put_json(cast("RestoreReport", {"schema": "frieze/model-restore/1", **done}))
         return
-    tell(f"{visible(done['path'])}: {', '.join(map(visible, done['restored']))}")
+    tell(f"{done['path']}: {', '.join(done['restored'])}")
+
+
+app.command()(info)
+app.command("hash")(hash_of)
+app.command()(diff)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from curator.contract.base_model.family import FAMILIES
 from curator.contract.errors import UserError, did_you_mean
 from curator.contract.merging.recipe import CONVENTIONS, MergeRecipe, write_merge
-from curator.contract.text import visible
 from curator.runs.launch import check_installed
 from curator.runs.trainer_programs import answer_to, run_program
 
@@ -26,9 +25,8 @@ def blocks(family: str, convention: str) -> dict[str, str]:
     Raises:
         UserError: there is no such family or convention, or training is not installed.
     """
-    for what, name, known in (("family", family, FAMILIES), ("convention", convention, CONVENTIONS)):
-        if name not in known:
-            raise UserError(f"no {what} is called '{visible(name)}'", did_you_mean(name, known))
+    _check_known("family", family, FAMILIES)
+    _check_known("convention", convention, CONVENTIONS)
     check_installed()
     return answer_to(("-m", "train.programs.model_blocks", family, convention), "", "the table of blocks")
 
@@ -69,3 +67,19 @@ def restore(model: Path, base: Path, out: Path, progress: Progress, *, replaces:
     words = ["--replace"] if replaces else []
     program = ("-m", "train.programs.restore_model", *words, "--", str(model), str(base), str(out))
     return _report_of(program, progress, "restoring")
+
+
+def compare(first: Path, second: Path, convention: str, progress: Progress) -> dict[str, Any]:
+    """How two models differ, by block and by tensor.
+
+    Raises:
+        UserError: training is not installed, there is no such convention, or one is no model file.
+    """
+    _check_known("convention", convention, CONVENTIONS)
+    program = ("-m", "train.programs.compare_models", "--", str(first), str(second), convention)
+    return _report_of(program, progress, "comparing")
+
+
+def _check_known(what: str, name: str, known: Sequence[str]) -> None:
+    if name not in known:
+        raise UserError(f"no {what} is called '{name}'", did_you_mean(name, known))

@@ -29,6 +29,9 @@ TAGS = ("cat, outdoors", "cat, animal, indoors", "dog, outdoors", "1girl, solo, 
 EVERY = [(name, line) for name, lines in examples().items() for line in lines]
 ELSEWHERE = {  # what is shown by tests of their own: these train, or make images with a model
     "demo",
+    "model diff",
+    "model hash",
+    "model info",
     "model merge",
     "model restore",
     "sample",

@@ -141,3 +141,58 @@ def test_what_cannot_be_asked_is_refused_in_a_sentence(
     assert done.code == 2, done.err
     assert words in done.err
     assert not (home / "o.safetensors").exists()
+
+
+def test_a_file_is_looked_at_without_escapes(home: Path, frieze: Frieze) -> None:
+    save_file(small(0), home / "odd.safetensors", {"modelspec.title": "\x1b[31mred", "\x1b]0;x": "y"})
+    done = frieze("model", "info", "odd.safetensors")
+    assert (done.code, "\x1b" in done.out) == (0, False)
+    assert "\\x1b[31mred" in done.out
+    assert "sd1" in done.out
+    hashed = frieze("model", "hash", "odd.safetensors", "--json").json
+    assert hashed["autov2"] == hashed["sha256"][:10]
+
+
+def test_differences_end_with_code_1(home: Path, frieze: Frieze) -> None:
+    same = frieze("model", "diff", "a.safetensors", "a.safetensors")
+    assert (same.code, same.out) == (0, "equal: every tensor has the same numbers\n")
+    other = frieze("model", "diff", "a.safetensors", "b.safetensors", "--limit", 2, "--json")
+    assert (other.code, len(other.json["different_tensors"])) == (1, 2)
+    assert {each["block"] for each in other.json["blocks"] if each["different"]} == {
+        "BASE",
+        "IN00",
+        "IN01",
+        "M00",
+        "OUT11",
+    }
+
+
+def test_a_pickle_is_looked_at_without_running_it(home: Path, frieze: Frieze) -> None:
+    torch.save({"state_dict": small(0)}, home / "p.ckpt")
+    done = frieze("model", "info", "p.ckpt", "--json")
+    assert (done.code, done.json["kind"], done.json["dtypes"]["F16"]) == (0, "sd1", 8), done.err
+    refused = frieze("model", "hash", "p.ckpt")
+    assert (refused.code, "is a pickle" in refused.err) == (2, True)
+
+
+def test_embeddings_are_put_back(home: Path, frieze: Frieze) -> None:
+    """S082."""
+    done = frieze("model", "restore", "a.safetensors", "--from", "b.safetensors", "--what", "embeddings",
+                  "--out", "r.safetensors", "--json")  # fmt: skip
+    assert done.code == 0, done.err
+    names = [f"{TEXT}embeddings.{which}_embedding.weight" for which in ("position", "token")]
+    assert done.json["restored"] == names
+    a, b, made = (load_file(f"{name}.safetensors") for name in "abr")
+    assert all(torch.equal(made[name], (b if name in names else a)[name]) for name in a)
+    refused = frieze(
+        "model",
+        "restore",
+        "a.safetensors",
+        "--from",
+        "b.safetensors",
+        "--what",
+        "vae",
+        "--out",
+        "x.safetensors",
+    )
+    assert (refused.code, "give embeddings" in refused.err) == (2, True)

@@ -11,13 +11,13 @@ import argparse
 import sys
 from pathlib import Path
 
+from curator.contract.base_model.file_hashes import hashes_of
 from curator.contract.errors import UserError
 from curator.contract.files.whole_files import TakenError
 from curator.contract.text import visible
 from train import quiet
 from train.families.load import load_family
 from train.models.save import PICKLE_SUFFIX, write_folder, write_single_file
-from train.weights.file_hashes import hashes_of
 
 _SINGLE = (".safetensors", PICKLE_SUFFIX)
 

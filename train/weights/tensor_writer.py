@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import torch
 from torch import Tensor
 
-from train.weights.file_hashes import LEGACY_DIGITS, legacy_hash
+from curator.contract.base_model.file_hashes import LEGACY_DIGITS, legacy_hash
 
 if TYPE_CHECKING:
     from train.models.layout import Planned

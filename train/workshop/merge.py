@@ -92,7 +92,7 @@ class Merge:
     def _wanted(self) -> Iterable[tuple[_Piece, list[Callable[[], Tensor]]]]:
         for name in in_order(kept_of(self._plan.tensors)):
             merged = self._plan.tensors[name]
-            for first, last in _spans(merged.kept.shape):
+            for first, last in spans(merged.kept.shape):
                 piece = _Piece(name, merged, first, last)
                 yield (
                     piece,
@@ -132,7 +132,7 @@ class Merge:
 
     def _pieces_of(self, piece: _Piece) -> Pieces:
         def all_rows() -> Iterator[list[Tensor]]:
-            for first, last in _spans(piece.merged.kept.shape):
+            for first, last in spans(piece.merged.kept.shape):
                 read = self._read_of(piece)
                 yield same_channels([file.rows(source, first, last).float() for file, source in read])
 
@@ -182,7 +182,7 @@ def options_of(recipe: MergeRecipe, method: Method) -> dict[str, float]:
     return found
 
 
-def _spans(shape: tuple[int, ...]) -> list[tuple[int, int]]:
+def spans(shape: tuple[int, ...]) -> list[tuple[int, int]]:
     """First and last row of pieces that are small, but whole rows."""
     rows = rows_of(shape)
     step = max(1, _PIECE_NUMBERS // max(1, torch.Size(shape[1:]).numel()))

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from curator.contract.base_model.file_hashes import FileHashes
     from curator.contract.merging.recipe import MergeRecipe
     from curator.contract.progress import Progress
+    from curator.runs.model_info import ModelInfo
 
 
 def blocks_of(family: str, convention: str) -> dict[str, str]:
@@ -34,3 +36,24 @@ def restore_embeddings(
     from curator.runs.model_workshop import restore
 
     return restore(model, base, out, progress, replaces=replaces)
+
+
+def model_info(path: Path) -> ModelInfo:
+    """What a model file says of itself, from its header."""
+    from curator.runs.model_info import info_of
+
+    return info_of(path)
+
+
+def model_hashes(path: Path) -> FileHashes:
+    """The hashes by which sites and programs know a file."""
+    from curator.runs.model_info import hashes
+
+    return hashes(path)
+
+
+def compare_models(first: Path, second: Path, convention: str, progress: Progress) -> dict[str, Any]:
+    """How two models differ, by block and by tensor. `progress` hears of megabytes."""
+    from curator.runs.model_workshop import compare
+
+    return compare(first, second, convention, progress)
