@@ -34,8 +34,13 @@ class Checkpoints:
         self._trained = trained
         self._reporter = reporter
 
+    def are_due(self, step: int, epoch_ended: int | None) -> bool:
+        """Whether the recipe wants one after `step`; `epoch_ended` counts from 1."""
+        knobs = self._record.recipe.save
+        return is_due(step, knobs.every_steps) or is_due(epoch_ended or 0, knobs.every_epochs)
+
     def after_step(self, step: int, epoch_ended: int | None) -> None:
-        """Write what the recipe wants after `step`; `epoch_ended` counts from 1."""
+        """Write what the recipe wants after `step`."""
         knobs = self._record.recipe.save
         if is_due(step, knobs.every_steps):
             self.write_step(step)

@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     from train.checkpoints import Checkpoints
     from train.control import Control
     from train.data.batches import BatchReader
+    from train.data.feed import Feed
     from train.evaluate import Evaluation
     from train.report import Reporter
-    from train.resume import Identity
+    from train.state_writer import StateWriter
     from train.step import Stepper
+    from train.step_log import StepLog
 
 
 @dataclass(frozen=True)
@@ -37,15 +39,16 @@ class TrainingData:
     manifest: Manifest
     plan: TrainingPlan
     reader: BatchReader
+    feed: Feed
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """What a run leaves: weights, evaluation losses, and states that belong to `identity`."""
+    """What a run leaves: weights, evaluation losses, and states to resume it from."""
 
     checkpoints: Checkpoints
     evaluation: Evaluation
-    identity: Identity
+    states: StateWriter
 
 
 @dataclass(frozen=True)
@@ -57,5 +60,6 @@ class Job:
     process: Process
     data: TrainingData
     stepper: Stepper
+    log: StepLog
     outputs: Outputs
     done: int

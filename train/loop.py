@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
-from curator.contract.run.events import Evaluated, SampleMade, StateSaved, StepDone
+from curator.contract.run.events import Evaluated, SampleMade
 from curator.contract.run.schedules import lr_factor
 from train.checkpoints import is_due
+from train.control import Wishes
 from train.optim.optimizers import rates_of, set_rates
 from train.preview.samples import SamplingStoppedError, make_picture, wanted_pictures, write_picture
-from train.report import memory_bytes
-from train.resume import State, save_state
+from train.state_writer import state_now
 
 if TYPE_CHECKING:
     from curator.contract.recipe.recipe import SamplePictures
     from train.clock import Clock
-    from train.data.batches import Batch
+    from train.data.micro_batch import ReadyBatch
     from train.job import Job
 
 _PAUSE_LOOK_SECONDS = 0.2
@@ -25,6 +25,11 @@ _PAUSE_LOOK_SECONDS = 0.2
 
 def train(job: Job, clock: Clock) -> bool:
     """Train to the end; whether it was reached (or a stop was asked for, and the state is saved)."""
+    with job.outputs.states:
+        return _train(job, clock)
+
+
+def _train(job: Job, clock: Clock) -> bool:
     if clock.done == 0:
         _evaluate(job, 0)
         if job.recipe.sample.at_start:
@@ -33,36 +38,23 @@ def train(job: Job, clock: Clock) -> bool:
         return False
     job.process.reporter.phase("training", job.data.plan.total_steps)
     began = time.perf_counter()  # a step takes as long as it does with the wait for its images
-    for batch in job.data.reader.batches(clock.done, job.data.plan.total_steps):
-        _step(job, batch, began)
-        clock.done = batch.step + 1
-        _after_step(job, batch, clock.done)
-        if _obey(job, clock.done):
-            return False
-        began = time.perf_counter()
+    with closing(job.data.feed.batches(clock.done, job.data.plan.total_steps)) as batches:
+        for batch in batches:
+            _step(job, batch, began)
+            clock.done = batch.step + 1
+            _after_step(job, batch, clock.done)
+            if _obey(job, clock.done):
+                return False
+            began = time.perf_counter()
     return _finish(job, clock.done)
 
 
-def _step(job: Job, batch: Batch, began: float) -> None:
+def _step(job: Job, batch: ReadyBatch, began: float) -> None:
     _report_quarantine(job)
     factor = lr_factor(job.recipe, batch.step, job.data.plan.total_steps)
     set_rates(job.stepper.optimizer, factor)
-    outcome = job.stepper.take(batch)
-    seconds = time.perf_counter() - began
-    job.process.reporter.step(
-        StepDone(
-            at=time.time(),
-            step=batch.step + 1,
-            epoch=batch.epoch + 1,
-            loss=outcome.loss,
-            lr=rates_of(job.stepper.optimizer),
-            grad_norm=outcome.grad_norm,
-            images=batch.total,
-            seconds=seconds,
-            memory_bytes=memory_bytes(),
-            reg_loss=outcome.reg_loss,
-        )
-    )
+    taken = job.stepper.take(batch)
+    job.log.add(batch, taken, rates_of(job.stepper.optimizer), began)
 
 
 def _report_quarantine(job: Job) -> None:
@@ -71,12 +63,14 @@ def _report_quarantine(job: Job) -> None:
     job.data.reader.quarantine.check_limit()
 
 
-def _after_step(job: Job, batch: Batch, done: int) -> None:
+def _after_step(job: Job, batch: ReadyBatch, done: int) -> None:
     """The state comes last: a run killed while sampling samples again when it is resumed."""
     recipe, last = job.recipe, done == job.data.plan.total_steps
     epoch, index = job.data.plan.plan.locate(batch.step)
     epoch_ended = epoch + 1 if index + 1 == job.data.plan.plan.batches(epoch) else None
-    job.outputs.checkpoints.after_step(done, epoch_ended)
+    if job.outputs.checkpoints.are_due(done, epoch_ended):
+        job.log.flush()
+        job.outputs.checkpoints.after_step(done, epoch_ended)
     if not last and is_due(done, recipe.evaluate.every_steps):
         _evaluate(job, done)
     if _samples_are_due(recipe.sample, done, epoch_ended) and not (last and recipe.sample.at_end):
@@ -92,7 +86,10 @@ def _samples_are_due(knobs: SamplePictures, done: int, epoch_ended: int | None) 
 def _obey(job: Job, done: int) -> bool:
     """Do what was asked for between two steps; whether to stop. A pause is spent here, in memory."""
     while True:
+        job.outputs.states.look()
         wishes = job.process.control.agree(done)
+        if wishes != Wishes():
+            job.log.flush()
         if wishes.save:
             job.outputs.checkpoints.write_step(done)
             _save_state(job, done)
@@ -118,6 +115,7 @@ def _finish(job: Job, done: int) -> bool:
 def _evaluate(job: Job, done: int) -> None:
     if not job.recipe.evaluate.images or not job.process.reporter.is_main_process:
         return
+    job.log.flush()
     job.process.reporter.phase("evaluating")
     with job.stepper.trained.at_rest():
         loss, images = job.outputs.evaluation.loss(
@@ -133,6 +131,7 @@ def _sample(job: Job, done: int) -> None:
     if not wanted or not job.process.reporter.is_main_process:
         return
     accelerator = job.process.accelerator
+    job.log.flush()
     job.process.reporter.phase("sampling", len(wanted))
     with suppress(SamplingStoppedError), job.stepper.trained.at_rest():
         for index, each in enumerate(wanted):
@@ -148,9 +147,7 @@ def _sample(job: Job, done: int) -> None:
 
 
 def _save_state(job: Job, done: int) -> None:
+    job.log.flush()
     if not job.process.reporter.is_main_process:
         return
-    stepper = job.stepper
-    state = State(done, stepper.trained.state(), stepper.optimizer.state_dict())
-    path = save_state(job.run.state_dir, state, job.outputs.identity)
-    job.process.reporter.emit(StateSaved(time.time(), done, str(path.relative_to(job.run.path))))
+    job.outputs.states.save(state_now(done, job.stepper.trained, job.stepper.optimizer))

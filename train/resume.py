@@ -26,6 +26,7 @@ from curator.contract.files.regular_file import open_regular
 from curator.contract.files.whole_files import drafted_folder
 from curator.contract.locations import RECIPE
 from curator.contract.recipe.identity import first_difference
+from curator.contract.text import counted
 
 if TYPE_CHECKING:
     from curator.contract.recipe.fields import Value
@@ -125,7 +126,7 @@ def _read(place: Path, identity: Identity) -> State:
             )
     if saved.effective_batch not in (None, identity.effective_batch):
         raise UserError(
-            f"the run has {saved.effective_batch} images a step and would have {identity.effective_batch} now",
+            f"the run has {counted(saved.effective_batch)} a step and would have {identity.effective_batch} now",
             "resume with the --processes it was started with",
         )
     if saved.version != identity.version:

@@ -13,6 +13,7 @@ from curator.cli.shared.output import put, put_json, put_table
 from curator.cli.shared.typer_apps import noun
 from curator.contract.errors import UserError
 from curator.contract.recipe.toml_file import load_recipe, with_values
+from curator.contract.text import counted
 
 if TYPE_CHECKING:
     from curator.cli.schemas.training import AdapterPlan, PlannedAdapter
@@ -56,7 +57,8 @@ def plan(
     counts = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
     size = planned["bytes"] / 2**20
     put(
-        f"{len(planned['modules'])} modules ({counts}): {planned['parameters']:,} parameters, {size:,.1f} MiB"
+        f"{counted(len(planned['modules']), 'module')} ({counts}):"
+        f" {counted(planned['parameters'], 'parameter')}, {size:,.1f} MiB"
     )
 
 

@@ -62,8 +62,13 @@ def batch(
     elif keep_going:
         raise typer.Exit(_first_failure(lines))
     else:
-        for line in lines:
-            _do(line)
+        for done, line in enumerate(lines):
+            try:
+                _do(line)
+            except KeyboardInterrupt as interrupt:
+                before = f"; the {done} before it {'is' if done == 1 else 'are'} done" if done else ""
+                said = str(interrupt) or "interrupted; nothing is half-written"
+                raise KeyboardInterrupt(f"line {line.number}: {said}{before}") from None
 
 
 def _typed() -> Iterator[tuple[int, str]]:
@@ -72,8 +77,11 @@ def _typed() -> Iterator[tuple[int, str]]:
         raise UserError("the commands of a batch come from stdin", "frieze batch < FILE, or a pipe")
     try:
         for number, text in enumerate(iter(lambda: sys.stdin.readline(_LONGEST), ""), 1):
-            if "\0" in text or len(text) == _LONGEST:
+            if "\0" in text:
                 raise UserError(f"line {number}: this is no text of a command", "give one command a line")
+            if len(text) == _LONGEST:
+                what = f"line {number}: it is longer than {_LONGEST:,} characters"
+                raise UserError(what, "give one command a line; many images are a list: --from FILE")
             yield number, text.removeprefix(_MARK) if number == 1 else text
     except UnicodeDecodeError as error:
         raise UserError("stdin is not UTF-8 text", "give one command a line") from error

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from curator.cli.shared.caption_rules import RuleOption, changed_rules
+from curator.cli.shared.epochs import EpochOption, EpochsOption, SeedOption, StepOption
 from curator.cli.shared.options import CollectionOption, JsonOption, LimitOption
 from curator.cli.shared.output import put, put_json, put_json_rows, say, say_cut
 from curator.cli.shared.places import opened
@@ -15,22 +16,11 @@ from curator.cli.shared.selection import ImagesOrAll, takes_images
 from curator.cli.shared.typer_apps import single
 from curator.contract.caption.captions import CaptionRules
 from curator.contract.errors import UserError
+from curator.contract.text import counted
 
 if TYPE_CHECKING:
     from curator.cli.schemas.images import CaptionReport, CaptionRow, EpochCaption
     from curator.session.images.images import ImageRow
-
-EpochOption = Annotated[
-    int, typer.Option("--epoch", metavar="E", min=0, help="First epoch shown, counted from 0.")
-]
-EpochsOption = Annotated[int, typer.Option("--epochs", metavar="N", min=1, help="How many epochs are shown.")]
-SeedOption = Annotated[int, typer.Option("--seed", metavar="S", min=0, help="The recipe's seed.")]
-StepOption = Annotated[
-    int | None,
-    typer.Option(
-        "--step", metavar="K", min=0, help="Step, counted from 0, where tokens warm up; default: after."
-    ),
-]
 
 
 @takes_images
@@ -87,10 +77,10 @@ def captions(
 
 
 def _row(image: ImageRow, epoch: int, caption: str, length: int, *, weighted: bool) -> CaptionRow:
-    from curator.contract.caption.clip_tokens import counted
+    from curator.contract.caption.clip_tokens import counted as tokens_of
     from curator.contract.caption.prompt_weights import bracket_problem, parse_weights
 
-    said = counted(caption, length, weighted=weighted)
+    said = tokens_of(caption, length, weighted=weighted)
     return {
         "id": image.id,
         "path": image.path,
@@ -104,22 +94,22 @@ def _row(image: ImageRow, epoch: int, caption: str, length: int, *, weighted: bo
     }
 
 
-def marked(counted: CaptionRow) -> Iterator[str]:
+def marked(row: CaptionRow) -> Iterator[str]:
     """A caption, then what falls off, and what is wrong with its brackets."""
-    yield counted["caption"]
-    if counted["cut"]:
-        yield f"[{counted['tokens']} tokens; falls off: {counted['cut']}]"
-    if counted["problem"]:
-        yield f"[{counted['problem']}]"
+    yield row["caption"]
+    if row["cut"]:
+        yield f"[{counted(row['tokens'], 'token')}; falls off: {row['cut']}]"
+    if row["problem"]:
+        yield f"[{row['problem']}]"
 
 
 def _show_text(
     text: str, given: list[str], epochs: range, seed: int, *, step: int | None, length: int, as_json: bool
 ) -> None:
-    from curator.contract.caption.clip_tokens import counted
+    from curator.contract.caption.clip_tokens import counted as tokens_of
     from curator.contract.caption.prompt_weights import bracket_problem, parse_weights
 
-    said = counted(text, length, weighted=True)
+    said = tokens_of(text, length, weighted=True)
     about: CaptionReport = {
         "schema": "frieze/caption/1",
         "weights": parse_weights(text),
@@ -134,7 +124,7 @@ def _show_text(
         return
     for part, weight in about["weights"]:
         put(f"{weight:.4g}", part)
-    put(f"{about['tokens']} tokens, {about['chunks']} x 75")
+    put(f"{counted(about['tokens'], 'token')}, {about['chunks']} x 75")
     if about["cut"]:
         put(f"falls off: {about['cut']}")
     if about["problem"]:

@@ -33,6 +33,9 @@ ENDINGS: dict[str, tuple[ExitCode, ...]] = {
 }
 _SAYS_NO = {"--yes", "--strict"}  # a declined question, and nothing that matches
 _FROM_STDIN = ("--from", "--sizes-from")
+# Commands that keep a filter: it is asked anew each time, where the images of a list stay those.
+_A_PICK = "a list is kept as a [pick](select.md)"
+WITHOUT_LIST: dict[str, str] = dict.fromkeys(("filter save", "subset add", "subset put"), _A_PICK)
 _HEAD = """\
 ## What each command has
 
@@ -57,10 +60,10 @@ class Has(NamedTuple):
 
     @property
     def lacks(self) -> list[str]:
-        """The columns that are empty where they should not be; no JSON may have its reason."""
+        """The columns that are empty where they should not be; no JSON and no list may have their reasons."""
         is_there = {
             "json": self.json or self.name in WITHOUT_JSON,
-            "stdin": bool(self.stdin) or not self.takes_images,
+            "stdin": bool(self.stdin) or not self.takes_images or self.name in WITHOUT_LIST,
             "help": self.example,
             "completion": self.completion,
         }
@@ -90,7 +93,7 @@ def table(known: Iterable[tuple[str, Any]]) -> str:
 
 def _row(has: Has) -> str:
     codes = ", ".join(map(str, has.codes))
-    stdin = f"`{has.stdin} -`" if has.stdin else ""
+    stdin = f"`{has.stdin} -`" if has.stdin else WITHOUT_LIST.get(has.name, "")
     json = "yes" if has.json else WITHOUT_JSON.get(has.name, "")
     ticks = ("yes" if has.example else "", "yes" if has.completion else "")
     return f"| `{has.name}` | {json} | {codes} | {stdin} | {' | '.join(ticks)} |\n"

@@ -41,7 +41,7 @@ COMMANDS = {
     "recipe": Command("recipe_commands", "List, show and check recipes; list their keys."),
     "adapter": Command("adapter_commands", "Tell what an adapter would hold before it is trained."),
     "model": Command("model_commands", "Merge, mend, inspect and compare model files."),
-    "models": Command("models_commands", "List and show models that tag, score or caption images."),
+    "models": Command("models_commands", "List, show and fetch models that tag, score or caption images."),
     "propose": Command("propose_command", "Ask a model for tags, a score or a caption of images."),
     "proposals": Command("proposals_command", "Print what a model proposes, at any threshold."),
     "jobs": Command("jobs_commands", "List, follow, stop and resume jobs of tag models."),

@@ -10,7 +10,6 @@ import typer
 from curator.cli.shared.bulk_edit import ask
 from curator.cli.shared.options import CollectionOption, DryRunOption, JsonOption, YesOption
 from curator.cli.shared.output import (
-    counted,
     in_any_case,
     progress_shown,
     put,
@@ -24,6 +23,7 @@ from curator.cli.shared.places import opened
 from curator.cli.shared.selection import ImagesOrAll, takes_images
 from curator.cli.shared.typer_apps import single
 from curator.contract.errors import UserError
+from curator.contract.text import counted
 
 if TYPE_CHECKING:
     from curator.cli.schemas.edits import EditCounts
@@ -124,7 +124,10 @@ def _put_marked_json(groups: list[Group], keeping: CopyResolution, counts: EditC
 def _put(session: Session, groups: list[Group]) -> None:
     for group in groups:
         rows = session.images.rows([group.best, *(copy.image for copy in group.copies)])
-        said = ["best", *("same file" if copy.exact else f"{copy.distance} bits" for copy in group.copies)]
+        said = [
+            "best",
+            *("same file" if copy.exact else counted(copy.distance, "bit") for copy in group.copies),
+        ]
         cells = [
             (row.id, f"{row.width}x{row.height}", row.file_bytes, how, row.path)
             for row, how in zip(rows, said, strict=True)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from curator.cli.captions_command import EpochsOption, SeedOption
 from curator.cli.schemas.edits import commit_row
 from curator.cli.schemas.words import MARKS
+from curator.cli.shared.epochs import EpochsOption, SeedOption
 from curator.cli.shared.options import CollectionOption, JsonOption
-from curator.cli.shared.output import counted, put, put_json
+from curator.cli.shared.output import put, put_json, say_cut
 from curator.cli.shared.places import opened
 from curator.cli.shared.typer_apps import single
+from curator.contract.text import counted
 
 if TYPE_CHECKING:
     from curator.cli.schemas.images import Explanation as Report
@@ -25,16 +27,27 @@ def explain(
     *,
     epochs: EpochsOption = 3,
     seed: SeedOption = 42,
+    limit: Annotated[
+        int,
+        typer.Option(
+            "--limit", metavar="N", min=0, help="Of its history only the newest N changes; 0 is all."
+        ),
+    ] = 20,
     collection: CollectionOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Tell why an image would be trained or not, and how: subset, bucket, crop, captions, history."""
     with opened(collection) as session:
-        said = session.images.explain(session.images.find(image), epochs, seed)
+        said = session.images.explain(session.images.find(image), epochs, seed, limit and limit + 1)
+    is_cut = 0 < limit < len(said.history)
+    if is_cut:
+        said = replace(said, history=said.history[:limit])
     if as_json:
         put_json(_report(said))
-        return
-    _put(said)
+    else:
+        _put(said)
+    if is_cut:
+        say_cut(limit, None, "changes")
 
 
 def _report(said: Explanation) -> Report:
@@ -66,7 +79,8 @@ def _put(said: Explanation) -> None:
     row = said.row
     put(f"image       {row.id}  {row.full_path}")
     put(
-        f"file        {row.width}x{row.height} {row.format}, {row.file_bytes} bytes, sha256 {row.sha256[:16]}"
+        f"file        {row.width}x{row.height} {row.format}, {counted(row.file_bytes, 'byte')},"
+        f" sha256 {row.sha256[:16]}"
     )
     put(f"{'in' if said.is_in else 'out':<12}{said.reason}")
     for verdict in said.verdicts:

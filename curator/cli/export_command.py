@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 
 from curator.cli.shared.options import CollectionOption, JsonOption, ReplaceOption
-from curator.cli.shared.output import counted, progress_shown, put_exported, tell
+from curator.cli.shared.output import progress_shown, put_exported, tell
 from curator.cli.shared.places import opened
 from curator.cli.shared.selection import ImagesOrAll, takes_images
 from curator.cli.shared.typer_apps import noun
+from curator.contract.text import counted
 
 app = noun("Write the collection for other programs.")
 

@@ -10,6 +10,7 @@ import typer
 from curator.cli.shared.options import CollectionOption, FilterArgument, JsonOption, ReplaceOption
 from curator.cli.shared.output import put_json_rows, put_named, put_table, say
 from curator.cli.shared.places import opened, opened_names
+from curator.cli.shared.selection import Selection, StrictToKeepOption
 from curator.cli.shared.typer_apps import noun
 from curator.contract.errors import UserError, did_you_mean
 
@@ -37,7 +38,9 @@ def list_filters(collection: CollectionOption = None, as_json: JsonOption = Fals
 def save(
     name: NameArgument,
     filter: FilterArgument,
+    *,
     replace: ReplaceOption = False,
+    strict: StrictToKeepOption = False,
     collection: CollectionOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -45,10 +48,9 @@ def save(
     from curator.index.tables.rows import SavedFilter
 
     with opened(collection) as session, session.edits.recorded() as commits:
+        Selection(filter, is_strict=strict).of(session)
         if not session.filters.save(SavedFilter(name, filter), replace=replace):
             say(f"nothing was changed: {name} is saved so already")
-        for sentence in session.images.unmatched(session.images.select(filter).unknown_tags):
-            say(sentence)
     if as_json:
         put_named(name, commits)
 

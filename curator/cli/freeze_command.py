@@ -14,13 +14,14 @@ from curator.cli.shared.options import (
     JsonOption,
     ReplaceOption,
 )
-from curator.cli.shared.output import counted, progress_shown, put, put_json, tell, warn
+from curator.cli.shared.output import progress_shown, put, put_json, tell, warn
 from curator.cli.shared.places import opened
 from curator.cli.shared.typer_apps import single, with_options
 from curator.contract.errors import UserError
+from curator.contract.text import counted
 
 if TYPE_CHECKING:
-    from curator.cli.schemas.training import FreezeOutlook, FreezeReport
+    from curator.cli.schemas.manifests import FreezeOutlook, FreezeReport
     from curator.cli.schemas.words import Doubt
     from curator.contract.buckets import BucketRule
     from curator.session.session import Session

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from curator.cli.schemas.edits import RedoReport, UndoReport, commit_row
-from curator.cli.shared.options import CollectionOption, JsonOption, LimitOption
-from curator.cli.shared.output import counted, put, put_json, put_json_rows, put_table, say_cut, tell
+from curator.cli.shared.options import CollectionOption, DryRunOption, JsonOption, LimitOption
+from curator.cli.shared.output import put, put_json, put_json_rows, put_table, say_cut, tell
 from curator.cli.shared.places import opened, opened_names
 from curator.cli.shared.typer_apps import single
 from curator.contract.errors import ExitCode, UserError
+from curator.contract.text import counted
 
 if TYPE_CHECKING:
     from curator.session.images.edits import Commit
@@ -25,17 +26,22 @@ def undo(
     ] = None,
     collection: CollectionOption = None,
     to: Annotated[bool, typer.Option("--to", help="Take all newer changes back as well.")] = False,
+    dry_run: DryRunOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Take one change back; those made since stay, and so does what they changed of the same."""
-    with opened(collection) as session:
+    with opened(collection) as session, session.edits.trial(is_dry=dry_run):
         done = session.edits.undo_to(_named(change)) if to else [session.edits.undo(change)]
     commits = [commit for commit in done if commit]
     if as_json:
-        report: UndoReport = {"schema": "frieze/undo/1", "changes": [commit_row(each) for each in commits]}
+        report: UndoReport = {
+            "schema": "frieze/undo/1",
+            "changes": [commit_row(each) for each in commits],
+            "dry_run": dry_run,
+        }
         put_json(report)
     else:
-        _tell(commits, "undone")
+        _tell(commits, "would be undone" if dry_run else "undone")
     _refuse_nothing(commits, "undo")
 
 
@@ -46,17 +52,22 @@ def redo(
     ] = None,
     collection: CollectionOption = None,
     to: Annotated[bool, typer.Option("--to", help="Make those taken back before it again as well.")] = False,
+    dry_run: DryRunOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Make a change again that was taken back."""
-    with opened(collection) as session:
+    with opened(collection) as session, session.edits.trial(is_dry=dry_run):
         done = session.edits.redo_to(_named(change)) if to else [session.edits.redo(change)]
     commits = [commit for commit in done if commit]
     if as_json:
-        report: RedoReport = {"schema": "frieze/redo/1", "changes": [commit_row(each) for each in commits]}
+        report: RedoReport = {
+            "schema": "frieze/redo/1",
+            "changes": [commit_row(each) for each in commits],
+            "dry_run": dry_run,
+        }
         put_json(report)
     else:
-        _tell(commits, "redone")
+        _tell(commits, "would be redone" if dry_run else "redone")
     _refuse_nothing(commits, "redo")
 
 

@@ -10,10 +10,11 @@ import typer
 
 from curator.cli.shared.bulk_edit import ask
 from curator.cli.shared.options import CollectionOption, DryRunOption, JsonOption, YesOption
-from curator.cli.shared.output import counted, progress_shown, put, put_json, put_table, tell
-from curator.cli.shared.places import enclosing_collection
+from curator.cli.shared.output import progress_shown, put, put_json, put_table, tell
+from curator.cli.shared.places import enclosing_collection, interrupts_told
 from curator.cli.shared.scan_lines import passed_over_lines
 from curator.cli.shared.typer_apps import single
+from curator.contract.text import counted
 
 if TYPE_CHECKING:
     from curator.cli.schemas.collection import ImportedRows
@@ -60,10 +61,10 @@ def import_data(
     if dry_run:
         _show_plan(planned, home, replace_annotations=replace_annotations, as_json=as_json)
         return
-    if replace_annotations and home and not yes:
-        _ask_to_replace(planned, home)
+    if not yes:
+        _ask(planned, home, replace_annotations=replace_annotations)
     with (
-        Session.create(home or Path.cwd()) as session,
+        interrupts_told(Session.create(home or Path.cwd())) as session,
         session.edits.recorded() as commits,
         progress_shown("import") as show,
     ):
@@ -77,12 +78,15 @@ def import_data(
     Exchange.refuse_empty_import(planned, report.words)
 
 
-def _ask_to_replace(plan: ImportPlan, home: Path) -> None:
-    """Ask where the rows of a plan reach several images: some may lose words."""
+def _ask(plan: ImportPlan, home: Path | None, *, replace_annotations: bool) -> None:
+    """Ask where a plan brings several images in, or its rows reach several."""
     from curator.session.images.exchange import Exchange
 
-    if (images := Exchange.count_rows(plan, home, replace_annotations=True).found) > 1:
-        ask(images)
+    counts = Exchange.count_rows(plan, home, replace_annotations=replace_annotations)
+    Exchange.refuse_empty_import(plan, counts)
+    images = max(counts.found, sum(each.images for each in plan.subsets))
+    if images > 1:
+        ask(images, "import")
 
 
 def _show_plan(plan: ImportPlan, home: Path | None, *, replace_annotations: bool, as_json: bool) -> None:
@@ -169,7 +173,7 @@ def _put_report(report: ImportReport) -> None:
     for path, why in scanned.warnings[:_SHOWN]:
         put(f"warning: {path}: {why}")
     if len(scanned.warnings) > _SHOWN:
-        put(f"and {len(scanned.warnings) - _SHOWN} more warnings: see --json")
+        put(f"and {counted(len(scanned.warnings) - _SHOWN, 'more warning')}: see --json")
     _put_words(report.words)
 
 

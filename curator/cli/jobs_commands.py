@@ -8,10 +8,10 @@ import typer
 
 from curator.cli.shared.job_report import job_row, tell_end, watch_job
 from curator.cli.shared.options import CollectionOption, JsonOption
-from curator.cli.shared.output import counted, put_json, put_json_rows, put_table, tell
+from curator.cli.shared.output import put_json, put_json_rows, put_table, tell
 from curator.cli.shared.places import opened
 from curator.cli.shared.typer_apps import noun
-from curator.contract.text import visible
+from curator.contract.text import counted
 
 if TYPE_CHECKING:
     from curator.cli.schemas.models import JobReport, JobRequest
@@ -77,4 +77,4 @@ def _put_request(job: str, action: str, as_json: bool) -> None:
         report: JobRequest = {"schema": "frieze/job-request/1", "job": job, "action": action}
         put_json(report)
     else:
-        tell(f"asked {visible(job)} to {action}")
+        tell(f"asked {job} to {action}")

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from curator.cli.shared.options import CollectionOption, JsonOption
-from curator.cli.shared.output import counted, progress_shown, put_json, tell
+from curator.cli.shared.output import progress_shown, put_json, tell
 from curator.cli.shared.places import opened
 from curator.contract.errors import UserError
 from curator.contract.locations import CLASS_IMAGES
 from curator.contract.prompts.sampler_names import SamplerName
+from curator.contract.text import counted
 
 if TYPE_CHECKING:
-    from curator.cli.schemas.training import MadeImages
+    from curator.cli.schemas.manifests import MadeImages
     from curator.contract.buckets import Size
 
 

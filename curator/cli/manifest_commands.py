@@ -8,26 +8,27 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from curator.cli.captions_command import EpochOption, EpochsOption, SeedOption, StepOption
 from curator.cli.manifest_exchange import ManifestArgument, diff, export, import_manifest
 from curator.cli.schemas.words import image_funnel
+from curator.cli.shared.epochs import EpochOption, EpochsOption, SeedOption, StepOption
 from curator.cli.shared.options import CollectionOption, JsonOption
-from curator.cli.shared.output import counted, put, put_json, put_json_rows, put_table, say
+from curator.cli.shared.output import put, put_json, put_json_rows, put_table, say
 from curator.cli.shared.places import collection_folder, manifest_file, manifests_of
 from curator.cli.shared.typer_apps import noun
 from curator.contract.epoch_plan import EpochPlan, Leftovers
 from curator.contract.errors import ExitCode, UserError
+from curator.contract.text import counted
 
 if TYPE_CHECKING:
     from curator.cli.schemas.images import EpochCaption
-    from curator.cli.schemas.training import (
+    from curator.cli.schemas.manifests import (
         BucketLoad,
         ManifestCheck,
         ManifestReport,
         ManifestRow,
         SubsetValues,
     )
-    from curator.cli.schemas.training import BucketRule as RuleReport
+    from curator.cli.schemas.manifests import BucketRule as RuleReport
     from curator.contract.buckets import BucketRule
     from curator.contract.manifest.header import ManifestSubset
     from curator.contract.manifest.manifest import Manifest
@@ -145,10 +146,10 @@ def _put_about(about: ManifestReport, rule: BucketRule, subsets: Sequence[Manife
     put(f"manifest    {about['name']}, made {about['created_at']}")
     put(f"digest      {about['digest']}")
     put(f"rule        {rule_in_words(rule)}")
-    put(f"images      {about['images']}, {about['samples_per_epoch']} samples an epoch")
+    put(f"images      {about['images']}, {counted(about['samples_per_epoch'], 'sample')} an epoch")
     put(
-        f"steps       {about['steps_per_epoch']} an epoch with {about['effective_batch']} images a step"
-        f" ({about['batches_per_epoch']} device batches)"
+        f"steps       {about['steps_per_epoch']} an epoch with {counted(about['effective_batch'])} a step"
+        f" ({counted(about['batches_per_epoch'], 'device batch', 'device batches')})"
     )
     put()
     rows = [(s.name, f"{s.repeats:g}", subset_summary(s), s.filter or "(every image)") for s in subsets]
@@ -197,7 +198,7 @@ def verify(
             put(f"{path}: {reason}")
     if problems:
         raise UserError(
-            f"{len(problems)} of {images} images are not what was frozen",
+            f"{counted(len(problems), f'of {counted(images)} is', f'of {counted(images)} are')} not what was frozen",
             "restore them, or freeze again",
             ExitCode.NO,
         )

@@ -8,23 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from curator.cli.shared.options import CollectionOption, JsonOption, ReplaceOption
-from curator.cli.shared.output import (
-    counted,
-    progress_shown,
-    put,
-    put_exported,
-    put_json,
-    put_table,
-    say,
-    tell,
-)
+from curator.cli.shared.output import progress_shown, put, put_exported, put_json, put_table, say, tell
 from curator.cli.shared.places import collection_folder, manifest_file, manifests_of
 from curator.contract.errors import ExitCode
+from curator.contract.text import counted
 from curator.session.training.manifests import Format
 
 if TYPE_CHECKING:
-    from curator.cli.schemas.training import ManifestDiff as DiffReport
-    from curator.cli.schemas.training import ManifestImport
+    from curator.cli.schemas.manifests import ManifestDiff as DiffReport
+    from curator.cli.schemas.manifests import ManifestImport
     from curator.session.training.manifests import ManifestDiff
 
 ManifestArgument = Annotated[str, typer.Argument(metavar="MANIFEST", help="Name in the collection, or path.")]

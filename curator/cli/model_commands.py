@@ -133,7 +133,7 @@ def merge(
     from curator.session.training.models import merge_models
 
     wanted = _recipe(recipe, models or (), options, rules or ())
-    with progress_shown("merge", "MB") as show:
+    with progress_shown("merge", "bytes") as show:
         done = merge_models(wanted, out, show, replaces=replace_it, is_dry=dry_run)
     if as_json:
         report = cast("MergeReport", {"schema": "frieze/model-merge/1", **done, "dry_run": dry_run})
@@ -208,7 +208,7 @@ def restore(
 
     if what != "embeddings":
         raise UserError(f"--what {what}: nothing of that name is put back", "give embeddings")
-    with progress_shown("restore", "MB") as show:
+    with progress_shown("restore", "bytes") as show:
         done = restore_embeddings(model, base, out, show, replaces=replace_it)
     if as_json:
         put_json(cast("RestoreReport", {"schema": "frieze/model-restore/1", **done}))

@@ -82,7 +82,7 @@ def diff(
     """Compare two models by block and by tensor; exit code 1 where they differ."""
     from curator.session.training.models import compare_models
 
-    with progress_shown("compare", "MB") as show:
+    with progress_shown("compare", "bytes") as show:
         found = compare_models(first, second, convention, show)
     tensors = found["different_tensors"]
     shown = tensors[:limit] if limit else tensors

@@ -18,11 +18,12 @@ from curator.cli.shared.options import (
     ReplaceOption,
     YesOption,
 )
-from curator.cli.shared.output import counted, put, put_json, put_table, say
+from curator.cli.shared.output import put, put_json, put_table, say
 from curator.cli.shared.places import opened
 from curator.cli.shared.selection import ImagesOrAll, Selection, takes_images
 from curator.cli.shared.typer_apps import single
 from curator.contract.errors import UserError
+from curator.contract.text import counted
 
 if TYPE_CHECKING:
     from curator.cli.schemas.images import PickReport

@@ -10,13 +10,13 @@ import typer
 from curator.cli.shared.bulk_edit import ask
 from curator.cli.shared.options import CollectionOption, DryRunOption, JsonOption, YesOption
 from curator.cli.shared.output import (
-    counted,
     put,
     put_json,
     put_json_lines,
     put_json_rows,
     put_table,
     say,
+    say_cut,
     tell,
 )
 from curator.cli.shared.places import opened
@@ -29,7 +29,7 @@ from curator.cli.shared.proposal_options import (
 )
 from curator.cli.shared.selection import ImagesOrAll, takes_images
 from curator.cli.shared.typer_apps import single
-from curator.contract.text import visible
+from curator.contract.text import counted
 
 if TYPE_CHECKING:
     from curator.cli.schemas.models import AcceptReport, ImageProposalsRow, LabelCount
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from curator.session.session import Session
 
 _PAGE = 4096
-_SHOWN = 20
 
 
 @takes_images
@@ -97,7 +96,7 @@ def _put_page(session: Session, page: list[ImageProposals], as_json: bool) -> No
         words = [f"{tag.name} {tag.value:.2f}" for tag in each.tags]
         said = each.caption if each.caption is not None else ", ".join(words)
         rating = f"{each.rating[0]} {each.rating[1]:.2f}" if each.rating else ""
-        put("\t".join(map(visible, (str(row.id), row.path, rating, said))))
+        put(str(row.id), row.path, rating, said)
 
 
 @takes_images
@@ -138,6 +137,9 @@ def accept(
     collection: CollectionOption = None,
     dry_run: DryRunOption = False,
     yes: YesOption = False,
+    limit: Annotated[
+        int, typer.Option("--limit", metavar="N", min=0, help="Tell only of the N commonest tags; 0 is all.")
+    ] = 20,
     as_json: JsonOption = False,
 ) -> None:
     """Make tags of a model's proposals (of a captioner captions), as one edit that can be undone."""
@@ -164,7 +166,7 @@ def accept(
             made, planned = session.proposals.accept(models, found.ids.tolist(), how)
             changed, commit = made.images_changed, made.id or None
         for label in planned.no_tags:
-            say(f"not a tag here, left out: {visible(label)}")
+            say(f"not a tag here, left out: {label}")
         if as_json:
             report: AcceptReport = {
                 "schema": "frieze/accept/1",
@@ -180,16 +182,15 @@ def accept(
             }
             put_json(report)
         else:
-            _put_accepted(planned, changed, dry_run=dry_run)
+            _put_accepted(planned, changed, limit, dry_run=dry_run)
 
 
-def _put_accepted(planned: PlannedAcceptance, changed: int, *, dry_run: bool) -> None:
+def _put_accepted(planned: PlannedAcceptance, changed: int, limit: int, *, dry_run: bool) -> None:
     for sign, counts in (("+", planned.added), ("-", planned.removed)):
         common = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
-        for name, count in common[:_SHOWN]:
-            put(f"{sign} {visible(name)}\t{count}")
-        if len(common) > _SHOWN:
-            say(f"{sign} {counted(len(common) - _SHOWN, 'more tag')}; --json names all")
+        for name, count in common[: limit or None]:
+            put(f"{sign} {name}", str(count))
+        say_cut(min(limit or len(common), len(common)), len(common), f"tags ({sign})")
     tell(
         f"{changed} of {counted(planned.answered)} with proposals {'would change' if dry_run else 'changed'}"
     )

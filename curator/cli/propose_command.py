@@ -8,11 +8,11 @@ import typer
 
 from curator.cli.shared.job_report import failed_images, tell_end, watch_job
 from curator.cli.shared.options import CollectionOption, JsonOption
-from curator.cli.shared.output import counted, put_json, say, tell
+from curator.cli.shared.output import put_json, say, tell
 from curator.cli.shared.places import opened
 from curator.cli.shared.selection import ImagesOrAll, takes_images
 from curator.cli.shared.typer_apps import single
-from curator.contract.text import visible
+from curator.contract.text import counted
 
 if TYPE_CHECKING:
     from curator.cli.schemas.models import JobStarted, ProposeReport
@@ -135,18 +135,18 @@ def _put_started(model: ZooModel, asked: AskedFor, as_json: bool) -> None:
     elif asked.job is None:
         _tell_nothing_left(model, asked)
     else:
-        job = visible(asked.job.path.name)
+        job = asked.job.path.name
         tell(f"{job} looks at {counted(asked.images - asked.answered)}")
         say(f"follow it with: frieze jobs follow {job}")
 
 
 def _tell_nothing_left(model: ZooModel, asked: AskedFor) -> None:
-    tell(f"{visible(model.name)} has seen all of {counted(asked.images)}")
+    tell(f"{model.name} has seen all of {counted(asked.images)}")
 
 
 def _say_licence(model: ZooModel, asked: AskedFor) -> None:
     if asked.first_time:
-        say(f"licence of {visible(model.name)}: {visible(model.row.licence)}")
+        say(f"licence of {model.name}: {model.row.licence}")
 
 
 app = single(propose)

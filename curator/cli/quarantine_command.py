@@ -10,10 +10,11 @@ import typer
 
 from curator.cli.schemas.words import iso_time
 from curator.cli.shared.options import CollectionOption, JsonOption
-from curator.cli.shared.output import counted, progress_shown, put, put_json_rows, put_table, say
+from curator.cli.shared.output import progress_shown, put, put_json_rows, put_table, say
 from curator.cli.shared.places import opened, opened_names
 from curator.cli.shared.scan_lines import report_lines
 from curator.cli.shared.typer_apps import single
+from curator.contract.text import counted
 
 if TYPE_CHECKING:
     from curator.cli.schemas.collection import QuarantinedRow

@@ -11,21 +11,9 @@ from curator.cli.shared.options import JsonOption
 from curator.cli.shared.output import put, put_json, put_json_map, put_json_rows, put_table, put_text, say
 from curator.cli.shared.typer_apps import noun
 from curator.contract.errors import nearest
-from curator.contract.recipe.checks import recipe_warnings
-from curator.contract.recipe.fields import FieldInfo, active_fields, recipe_fields, toml_value
-from curator.contract.recipe.recipe import Recipe
-from curator.contract.recipe.toml_file import (
-    differences,
-    dump_recipe,
-    load_recipe,
-    presets,
-    sources_of,
-    values_of,
-)
-from curator.contract.run.schedule_doubts import known_steps, schedule_warnings
-from curator.contract.run.schedules import lr_factor
+from curator.contract.recipe.presets import presets
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # the list of presets loads nothing of what a recipe is
     from curator.cli.schemas.training import (
         KeyChange,
         KeyRow,
@@ -34,6 +22,8 @@ if TYPE_CHECKING:
         RateFactor,
         RecipeCheck,
     )
+    from curator.contract.recipe.fields import FieldInfo
+    from curator.contract.recipe.recipe import Recipe
 
 app = noun("List, show and check recipes; list their keys.")
 
@@ -64,6 +54,9 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Print a recipe whole: every key that holds, ready to keep as a file; with --json also where each is from."""
+    from curator.contract.recipe.fields import toml_value
+    from curator.contract.recipe.toml_file import differences, dump_recipe, load_recipe, sources_of
+
     shown = load_recipe(recipe, sets or ())
     if against is None:
         if as_json:
@@ -85,6 +78,10 @@ def show(
 @app.command()
 def check(recipe: RecipeArgument, sets: SetOption = None, as_json: JsonOption = False) -> None:
     """Say whether a recipe can be followed; an unknown or idle key is refused."""
+    from curator.contract.recipe.checks import recipe_warnings
+    from curator.contract.recipe.toml_file import load_recipe
+    from curator.contract.run.schedule_doubts import known_steps, schedule_warnings
+
     checked = load_recipe(recipe, sets or ())
     steps = known_steps(checked)
     warnings = [*recipe_warnings(checked), *(schedule_warnings(checked, steps) if steps else ())]
@@ -109,6 +106,10 @@ def lr(
     as_json: JsonOption = False,
 ) -> None:
     """Print what the learning rates of UNet and text encoder are multiplied with at each step of a run."""
+    from curator.contract.recipe.toml_file import load_recipe
+    from curator.contract.run.schedule_doubts import schedule_warnings
+    from curator.contract.run.schedules import lr_factor
+
     chosen = load_recipe(recipe, sets or ())
     for warning in schedule_warnings(chosen, steps):
         say(f"{warning.what}: {warning.hint}")
@@ -130,6 +131,8 @@ def fields(
     as_json: JsonOption = False,
 ) -> None:
     """List the keys of a recipe with type, default, range and meaning."""
+    from curator.contract.recipe.fields import recipe_fields, toml_value
+
     known = recipe_fields()
     chosen = [info for name, info in known.items() if word in name or word in info.help]
     if as_json:
@@ -147,6 +150,9 @@ def fields(
 
 def _whole(recipe: Recipe, sources: Mapping[str, str]) -> dict[str, KeyValue]:
     """Every key with its value, where that is from, and whether it holds in this recipe."""
+    from curator.contract.recipe.fields import active_fields, recipe_fields
+    from curator.contract.recipe.toml_file import values_of
+
     active = set(active_fields(recipe))
     return {
         name: {

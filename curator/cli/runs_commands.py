@@ -117,7 +117,7 @@ def _wait(
     if as_json:
         _put_state(runs, run, action)
     if view is None:
-        say(f"the run {run.path.name} is not over after {timeout_s:g} seconds")
+        say(f"the run {run.path.name} is not over after {timeout_s:g} second{'' if timeout_s == 1 else 's'}")
         raise typer.Exit(ExitCode.NO)
     tell_end(run, view)
 

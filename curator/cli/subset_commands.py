@@ -13,24 +13,23 @@ from curator.cli.make_reg_command import make_reg
 from curator.cli.shared.arguments import FILTER
 from curator.cli.shared.caption_rules import RuleOption, changed_rules
 from curator.cli.shared.options import CollectionOption, DryRunOption, JsonOption
-from curator.cli.shared.output import (
-    counted,
-    put,
-    put_json,
-    put_json_rows,
-    put_named,
-    put_table,
-    say,
-    tell,
-    warn,
-)
+from curator.cli.shared.output import put, put_json, put_json_rows, put_named, put_table, tell, warn
 from curator.cli.shared.places import opened, opened_names
+from curator.cli.shared.selection import Selection, StrictToKeepOption
 from curator.cli.shared.typer_apps import noun, with_options
+from curator.contract.text import counted
 
 if TYPE_CHECKING:
-    from curator.cli.schemas.training import BalanceReport, SubsetOrder, SubsetReport, SubsetRow, SubsetValues
+    from curator.cli.schemas.manifests import (
+        BalanceReport,
+        SubsetOrder,
+        SubsetReport,
+        SubsetRow,
+        SubsetValues,
+    )
     from curator.contract.manifest.header import ManifestSubset
     from curator.index.tables.rows import Subset
+    from curator.session.images.images import Result
     from curator.session.session import Session
 
 app = noun("List, add, put, change, order, balance and remove subsets; make images for regularisation.")
@@ -151,17 +150,20 @@ def add(
     filter: Annotated[str, typer.Argument(metavar=FILTER, help="Which images it holds.")],
     *,
     options: SubsetOptions,
+    strict: StrictToKeepOption = False,
+    dry_run: DryRunOption = False,
     collection: CollectionOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Add a subset."""
     from curator.index.tables.rows import Subset
 
-    with opened(collection) as session:
+    with opened(collection) as session, session.edits.trial(is_dry=dry_run):
         subset = options.changed(Subset(name, filter))
+        found = Selection(filter, is_strict=strict).of(session)
         with session.edits.recorded() as commits:
             session.subsets.add(subset)
-        _tell(session, subset, commits, as_json)
+        _tell(session, subset, found, commits, dry_run=dry_run, as_json=as_json)
 
 
 @app.command("put")
@@ -171,28 +173,32 @@ def put_subset(
     filter: Annotated[str, typer.Argument(metavar=FILTER, help="Which images it holds.")],
     *,
     options: SubsetOptions,
+    strict: StrictToKeepOption = False,
+    dry_run: DryRunOption = False,
     collection: CollectionOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Add a subset, or change the one of its name to exactly this: what is not given is as in a new one."""
     from curator.index.tables.rows import Subset
 
-    with opened(collection) as session:
+    with opened(collection) as session, session.edits.trial(is_dry=dry_run):
         subset = options.changed(Subset(name, filter))
+        found = Selection(filter, is_strict=strict).of(session)
         with session.edits.recorded() as commits:
             before = session.subsets.save(subset)
         done = "added" if before is None else "unchanged" if before == subset else "changed"
-        _tell(session, subset, commits, as_json, done)
+        _tell(session, subset, found, commits, dry_run=dry_run, as_json=as_json, done=done)
 
 
 @app.command()
 def order(
     names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Subsets in the order they choose.")],
+    dry_run: DryRunOption = False,
     collection: CollectionOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Let these subsets choose their images first, in this order: an image is in the first that its filter meets."""
-    with opened(collection) as session:
+    with opened(collection) as session, session.edits.trial(is_dry=dry_run):
         with session.edits.recorded() as commits:
             changed = session.subsets.put_in_order(names)
         ordered = [each.name for each in session.subsets.all()]
@@ -200,12 +206,13 @@ def order(
         report: SubsetOrder = {
             "schema": "frieze/subset-order/1",
             "subsets": ordered,
-            "commit": commits[0] if commits else None,
+            "dry_run": dry_run,
+            "commit": commits[0] if commits and not dry_run else None,
         }
         put_json(report)
         return
     tell(f"order of subsets: {', '.join(ordered)}")
-    if not changed:
+    if dry_run or not changed:
         tell("nothing was changed")
 
 
@@ -216,36 +223,49 @@ def change(
     *,
     filter: FilterOption = None,
     options: SubsetOptions,
+    strict: StrictToKeepOption = False,
+    dry_run: DryRunOption = False,
     collection: CollectionOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Change a subset; what is not given stays."""
-    with opened(collection) as session:
+    with opened(collection) as session, session.edits.trial(is_dry=dry_run):
+        now = next((each.filter for each in session.subsets.all() if each.name == name), "")
+        found = Selection(now if filter is None else filter, is_strict=strict).of(session)
         with session.edits.recorded() as commits:
             subset = session.subsets.change(
                 name, lambda now: options.changed(now if filter is None else replace(now, filter=filter))
             )
-        _tell(session, subset, commits, as_json)
+        _tell(session, subset, found, commits, dry_run=dry_run, as_json=as_json)
 
 
-def _tell(session: Session, subset: Subset, commits: Sequence[int], as_json: bool, done: str = "") -> None:
+def _tell(
+    session: Session,
+    subset: Subset,
+    found: Result,
+    commits: Sequence[int],
+    *,
+    dry_run: bool,
+    as_json: bool,
+    done: str = "",
+) -> None:
     """Say what a subset is now, and whether one before it has images that it was meant for."""
     images, taken = session.subsets.counted(subset.name)
-    found = session.images.select(subset.filter)
-    for sentence in session.images.unmatched(found.unknown_tags):
-        say(sentence)
     if as_json:
         report: SubsetReport = {
             "schema": "frieze/subset/1",
             **cast("SubsetValues", asdict(subset)),
             "images": len(found),
-            "commit": commits[0] if commits else None,
+            "dry_run": dry_run,
+            "commit": commits[0] if commits and not dry_run else None,
             "unknown_tags": found.unknown_tags,
         }
         put_json(report)
     else:
         words = f", {done}" if done else ""
         tell(f"subset {subset.name}: {counted(images)} x {subset.repeats:g}{words}")
+        if dry_run:
+            tell("nothing was changed")
     if taken:
         warn(
             f"{counted(taken)} more of its filter {'is' if taken == 1 else 'are'} in subsets before it"

@@ -25,6 +25,7 @@ from curator.cli.shared.selection import ImagesArgument, takes_images
 from curator.cli.shared.typer_apps import noun
 from curator.cli.tag_rule_commands import clean, derive, order_by_rules, tables
 from curator.contract.errors import ExitCode, UserError
+from curator.contract.text import counted
 
 if TYPE_CHECKING:
     from curator.cli.schemas.edits import SidecarReport
@@ -175,17 +176,23 @@ def write(
 ) -> None:
     """Write tags and captions into the sidecars beside the images.
 
-    Those that others changed since they were read stay as they are; --replace writes over them, and asks first.
+    Those that others changed since they were read stay as they are; --replace writes over them.
     """
     with opened(collection) as session:
         found = images.of(session)
         ids = found.ids.tolist()
-        if replace and not dry_run and not yes and len(ids) > 1:
-            ask(len(ids))
-        with progress_shown("write") as show:
-            report = session.sidecars.write(
-                ids, suffix, replace=replace, dry_run=dry_run, progress=lambda done: show(done, len(ids))
-            )
+
+        def written(doing: str, *, dry_run: bool) -> WriteReport:
+            with progress_shown(doing) as show:
+                return session.sidecars.write(
+                    ids, suffix, replace=replace, dry_run=dry_run, progress=lambda done: show(done, len(ids))
+                )
+
+        if not dry_run and not yes and len(ids) > 1:
+            foreseen = written("look", dry_run=True)
+            if foreseen.written > 1:
+                ask(foreseen.written, "write", "sidecar")
+        report = written("write", dry_run=dry_run)
     if as_json:
         _put_written_json(report, len(ids), found.unknown_tags, dry_run=dry_run)
     else:
@@ -199,7 +206,7 @@ def write(
 def _put_written(report: WriteReport, *, dry_run: bool) -> None:
     tell(
         f"{report.written} {'would be written' if dry_run else 'written'}, {report.unchanged} unchanged,"
-        f" {len(report.conflicts)} conflicts"
+        f" {counted(len(report.conflicts), 'conflict')}"
     )
     if report.by_full_name:
         tell(f"{report.by_full_name} of them by the image's full name, since others have its stem")
@@ -257,7 +264,7 @@ def _put_bands(tags: Sequence[Tag], bands: str, as_json: bool) -> None:
         rows: Iterator[BandRow] = ({"images": edge, "tags": count} for edge, count in counts)
         put_json_rows(rows)
         return
-    put_table([(count, f"at least {edge} images") for edge, count in counts], ("tags", "with"))
+    put_table([(count, f"at least {counted(edge)}") for edge, count in counts], ("tags", "with"))
 
 
 def _row(tag: Tag) -> TagRow:

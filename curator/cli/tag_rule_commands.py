@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -13,7 +14,6 @@ from curator.cli.shared.bulk_edit import ask, put_edit
 from curator.cli.shared.options import CollectionOption, DryRunOption, JsonOption, LimitOption, YesOption
 from curator.cli.shared.output import (
     Show,
-    counted,
     in_any_case,
     progress_shown,
     put,
@@ -27,6 +27,7 @@ from curator.cli.shared.output import (
 from curator.cli.shared.places import opened
 from curator.cli.shared.selection import ImagesArgument, takes_images
 from curator.contract.errors import UserError
+from curator.contract.text import counted
 
 if TYPE_CHECKING:
     from curator.cli.schemas.edits import CleanReport, DeriveReport, EditCounts, TagTables
@@ -231,6 +232,9 @@ def _put_diff(diff: Diff, common: _Common) -> None:
 
 
 def _shown(text: str) -> str:
+    """A caption as a table in a terminal has room for it; a program gets it whole."""
+    if not sys.stdout.isatty():
+        return text
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 

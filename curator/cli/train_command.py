@@ -11,16 +11,16 @@ import typer
 from curator.cli.recipe_commands import SetOption
 from curator.cli.shared.following import follow, left, tell_end
 from curator.cli.shared.options import CollectionOption, JsonOption
-from curator.cli.shared.output import counted, put, put_json, put_table, say
+from curator.cli.shared.output import put, put_json, put_table, say
 from curator.cli.shared.places import manifest_file, runs_of
 from curator.cli.shared.typer_apps import single
 from curator.contract.errors import UserError
 from curator.contract.recipe.fields import toml_value
 from curator.contract.recipe.toml_file import load_recipe
+from curator.contract.text import counted
 
 if TYPE_CHECKING:
-    from curator.cli.schemas.runs import RunStart
-    from curator.cli.schemas.training import RunMemory, TrainCheck
+    from curator.cli.schemas.runs import RunMemory, RunStart, TrainCheck
     from curator.contract.recipe.checks import TrainingWarning
     from curator.contract.recipe.recipe import Recipe
     from curator.contract.run.run_folder import RunFolder
@@ -154,7 +154,8 @@ def _go_on(run: RunFolder, detach: bool, as_json: bool) -> None:
         put_json(report)
     else:
         put(str(run.path))
-        say(left(run).strip())
+        for line in left(run).strip().splitlines():
+            say(line)
 
 
 class _Look(NamedTuple):
@@ -204,7 +205,8 @@ def _check(path: Path, recipe: Recipe, processes: int, look: _Look, as_json: boo
         f"{counted(length.effective_batch)} a step"
     )
     put(
-        f"{length.total_epochs} epochs, {length.total_steps} steps; the first epoch has {length.plan.batches(0)}:"
+        f"{counted(length.total_epochs, 'epoch')}, {counted(length.total_steps, 'step')};"
+        f" the first epoch has {length.plan.batches(0)}:"
     )
     put_table([(_cross(size), count) for size, count in steps.items()], ("bucket", "steps"))
     if look.memory is not None:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from curator.cli.shared.options import CollectionOption, JsonOption
-from curator.cli.shared.output import counted, progress_shown, put, put_json
+from curator.cli.shared.output import progress_shown, put, put_json
 from curator.cli.shared.places import opened
 from curator.cli.shared.typer_apps import single
 from curator.contract.errors import ExitCode, UserError
+from curator.contract.text import counted
 
 if TYPE_CHECKING:
     from curator.cli.schemas.collection import VerifyReport

@@ -32,6 +32,9 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130, "interrupted (Ctrl-C); nothing is half-written"
 
 
+_LISTED = 40  # choices that a hint names
+
+
 class UserError(Exception):
     """A mistake a user can mend: `what` happened, and a `hint` of what to do.
 
@@ -60,9 +63,12 @@ def nearest(word: str, choices: Iterable[str]) -> str | None:
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
-    """A hint that offers the nearest choice, or lists them all when none is near."""
+    """A hint that offers the nearest choice, or lists the first of them when none is near."""
     known = sorted(choices)
     if not known:
         return "there is none yet"
     near = nearest(word, known)
-    return f"did you mean '{near}'?" if near else "known: " + ", ".join(known)
+    if near:
+        return f"did you mean '{near}'?"
+    more = f", and {len(known) - _LISTED:,} more" if len(known) > _LISTED else ""
+    return f"known: {', '.join(known[:_LISTED])}{more}"

@@ -1,4 +1,4 @@
-"""Untrusted text (names, tags, captions, paths) shown without being obeyed."""
+"""Text for people: untrusted text (names, tags, captions, paths) shown without being obeyed; counts with nouns."""
 
 from __future__ import annotations
 
@@ -24,3 +24,8 @@ def _shown(char: str) -> str:
     if 0xDC80 <= code <= 0xDCFF:  # surrogateescape: the raw byte of a file name that is not UTF-8
         return f"\\x{code - 0xDC00:02x}"
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def counted(count: int, one: str = "image", many: str = "") -> str:
+    """`1 image`, `2,000 images`; `many` where the plural is more than an s behind, such as a noun with its verb."""
+    return f"{count:,} {one if count == 1 else many or f'{one}s'}"

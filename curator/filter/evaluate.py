@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
-from curator.contract.errors import UserError
+from curator.contract.errors import UserError, did_you_mean
 from curator.filter.cancel import Cancel, raise_if_cancelled
 from curator.filter.numbers import DATE_UNITS, numbers
 from curator.filter.order import Order
@@ -210,8 +210,7 @@ class _Evaluation:
     def _picked(self, term: WordTerm) -> BitMap:
         pick = self._collection.picks.get(term.value)
         if pick is None:
-            names = ", ".join(each.name for each in self._collection.picks.list()) or "none yet"
-            raise FilterError(f"no pick '{term.value}'", f"there are: {names}", self._text, term.position)
+            raise self._unknown("pick", term, (each.name for each in self._collection.picks.list()))
         return pick.images
 
     def _named(self, term: WordTerm) -> BitMap:
@@ -237,10 +236,13 @@ class _Evaluation:
         table = self._collection.subsets if term.field == "subset" else self._collection.saved_filters
         found = table.get(term.value)
         if found is None:
-            names = ", ".join(each.name for each in table.list()) or "none yet"
             kind = "subset" if term.field == "subset" else "saved filter"
-            raise FilterError(f"no {kind} '{term.value}'", f"there are: {names}", self._text, term.position)
+            raise self._unknown(kind, term, (each.name for each in table.list()))
         return found.filter
+
+    def _unknown(self, kind: str, term: WordTerm, names: Iterable[str]) -> FilterError:
+        hint = did_you_mean(term.value, names)
+        return FilterError(f"no {kind} '{term.value}'", hint, self._text, term.position)
 
 
 def _numbered_so(spans: Iterable[tuple[int, int]]) -> BitMap:

@@ -33,7 +33,10 @@ def tokens(text: str) -> list[Token]:
     """All tokens, an `end` last."""
     if len(text) > MAX_LENGTH:
         raise FilterError(
-            f"a filter of {len(text)} characters", f"keep it under {MAX_LENGTH}", text, MAX_LENGTH
+            f"a filter of {len(text):,} characters",
+            f"keep it under {MAX_LENGTH:,}; more images are a list (--from FILE), or a pick of one",
+            text,
+            MAX_LENGTH,
         )
     found: list[Token] = []
     at = 0

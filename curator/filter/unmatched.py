@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from curator.contract.text import visible
 from curator.filter.tokens import in_quotes
-from curator.index.tags.tag_names import folded
 
 if TYPE_CHECKING:
     from curator.index.collection import Collection
@@ -32,9 +31,16 @@ def unmatched_term_text(collection: Collection, term: str) -> str:
         return f"{said}; the tag of that whole name is {as_text(whole.name)}"
     if other and other.cls != cls:
         return f"{said}; {as_text(other.name)} is of class {visible(other.cls)}"
-    meant = {folded(alias): tag for alias, tag in collection.aliases.all().items()}.get(folded(term))
-    alias_of = f"; it is an alias of {as_text(meant)}" if meant else ""
-    return f"no image has the tag '{visible(term)}'{alias_of}"
+    if alias_of := collection.aliases.tag_of(term):
+        return f"no image has the tag '{visible(term)}'; it is an alias of {as_text(alias_of)}"
+    return f"no image has the tag '{visible(term)}'{_meant(collection, term) or _meant(collection, name)}"
+
+
+def _meant(collection: Collection, name: str) -> str:
+    """`; did you mean tag:blue_eyes?`, of a name; nothing of a pattern, or where none is like it."""
+    with collection.reading():
+        near = collection.tags.meant(name) if name and not {"*", "?"} & {*name} else None
+    return f"; did you mean {as_text(near.name)}?" if near else ""
 
 
 def as_text(name: str) -> str:

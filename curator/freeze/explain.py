@@ -60,8 +60,12 @@ class Explanation:
     passed_over: tuple[str, ...]
 
 
-def explain(collection: Collection, image: int, epochs: int = 3, seed: int = 42) -> Explanation:
+def explain(
+    collection: Collection, image: int, epochs: int = 3, seed: int = 42, most_changes: int = 20
+) -> Explanation:
     """What is known of an image and what a freeze would do with it.
+
+    Of its history the newest `most_changes`; 0 is all.
 
     Raises:
         UserError: there is no such image.
@@ -101,7 +105,7 @@ def explain(collection: Collection, image: int, epochs: int = 3, seed: int = 42)
             and not is_fixed(place(size, spec.rule), subset.crop if subset else "center"),
             captions=_captions(row, tags, subset, epochs, seed) if subset else (),
             picks=tuple(pick.name for pick in collection.picks.list() if image in pick.images),
-            history=tuple(collection.history_of(image)),
+            history=tuple(collection.history_of(image, most_changes)),
             frozen=frozen,
             passed_over=passed_over,
         )

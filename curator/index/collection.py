@@ -17,6 +17,7 @@ from curator.index.editing.fold import fold_for
 from curator.index.editing.follow import open_store
 from curator.index.editing.plan import images_to_change, plan
 from curator.index.editing.snapshot import read_snapshot
+from curator.index.file.trial import trial
 from curator.index.images import derived
 from curator.index.images.arrivals import recover_abandoned
 from curator.index.images.images import ImageRow, ImageTable
@@ -215,6 +216,12 @@ class Collection:
         with self.writing(durable=True), self._batches.remembered():
             yield
 
+    @contextmanager
+    def trial(self) -> Generator[None]:
+        """Take back at the end what is written inside: it shows what that would do. Other writers wait meanwhile."""
+        with trial(self._database):
+            yield
+
     def undo(self, actor: str = "you", commit: int | None = None) -> Commit | None:
         """Take the newest commit of `actor` back with its batch, or the one named alone; None where there is none.
 
@@ -246,7 +253,7 @@ class Collection:
             return self.journal.count()
 
     def history_of(self, image: int, limit: int = 20) -> list[Commit]:
-        """The newest edits that changed one image."""
+        """The newest edits that changed one image; 0 is all."""
         with self.reading():
             return self.journal.of_image(image, limit)
 

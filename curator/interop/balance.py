@@ -20,7 +20,9 @@ def balance_sentence(subsets: Sequence[PlannedSubset]) -> str:
         return ""
     start = f"{training:g} training samples an epoch, regularisation folders ask for {regularisation:g}"
     if regularisation > training:
-        return f"{start}: {regularisation - training:g} are surplus and are left out at the freeze"
+        surplus = regularisation - training
+        are = "is" if surplus == 1 else "are"
+        return f"{start}: {surplus:g} {are} surplus and {are} left out at the freeze"
     return (
         f"{start}: at the freeze they are shown more often, to match" if regularisation < training else start
     )

@@ -28,7 +28,6 @@ from curator.contract.tagging.job import (
     read_loaded,
 )
 from curator.contract.tagging.part import read_part
-from curator.contract.text import visible
 from curator.index.sets.bitmaps import Flag
 from curator.proposals.answers import Answers, answers_of
 from curator.proposals.kept_model import ABOUT, AboutModel, KeptModel
@@ -65,7 +64,7 @@ def collect(collection: Collection, parent: Path) -> Collected:
                 try:
                     answers = answers_of(read_part(part))
                 except (OSError, ValueError) as error:
-                    damaged.append(f"{visible(str(part))} is damaged: {visible(str(error))}")
+                    damaged.append(f"{part} is damaged: {error}")
                     continue
                 images += _keep(collection, parent, job, loaded, answers)
                 before.append(part.name)
@@ -101,7 +100,7 @@ def _keep(
         return KeptModel.create(folder, about).add(answers)
     except OSError as error:
         raise UserError(
-            f"proposals cannot be written to {visible(str(folder))}: {error.strerror}",
+            f"proposals cannot be written to {folder}: {error.strerror}",
             "free space, or check rights",
         ) from error
 
@@ -132,7 +131,7 @@ def _say_collected(job: Path, parts: Sequence[str]) -> None:
         replace_file(job / COLLECTED, "\n".join(parts).encode())
     except OSError as error:
         raise UserError(
-            f"{visible(str(job))} cannot be written to: {error.strerror}", "free space, or check rights"
+            f"{job} cannot be written to: {error.strerror}", "free space, or check rights"
         ) from error
 
 

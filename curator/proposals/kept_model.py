@@ -17,7 +17,6 @@ from curator.contract.files.json_data import checked, object_of, to_json
 from curator.contract.files.regular_file import read_regular
 from curator.contract.files.whole_files import replace_file
 from curator.contract.tagging.zoo import Kind  # noqa: TC001 (`checked` reads the annotations of `AboutModel`)
-from curator.contract.text import visible
 from curator.proposals.answers import Answers, joined
 from curator.proposals.segment import MOST_IMAGES, Segment, write_segment
 
@@ -70,7 +69,7 @@ class KeptModel:
         except (OSError, ValueError) as error:
             why = (isinstance(error, OSError) and error.strerror) or str(error)
             raise UserError(
-                f"the proposals in {visible(str(folder))} cannot be used: {visible(why)}",
+                f"the proposals in {folder} cannot be used: {why}",
                 "remove the folder and ask the model again",
             ) from error
         return cls(folder, about)
@@ -166,9 +165,7 @@ class KeptModel:
         try:
             return Segment.open(file)
         except ValueError as error:
-            raise UserError(
-                f"{visible(str(file))} is damaged: {error}", "remove it and ask the model again"
-            ) from error
+            raise UserError(f"{file} is damaged: {error}", "remove it and ask the model again") from error
 
     @contextmanager
     def _locked(self) -> Generator[None]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from curator.contract.text import visible
+from curator.contract.text import counted, visible
 from curator.runs.chart import chart
 from curator.runs.words import (
     bytes_in_words,
@@ -135,7 +135,7 @@ def _warnings(view: RunView) -> Iterable[Text]:
     if view.quarantined:
         last = view.quarantined[-1]
         yield Text(
-            f"left out: {view.quarantine_count} images, last {visible(last.path)}: {visible(last.reason)}",
+            f"left out: {counted(view.quarantine_count)}, last {visible(last.path)}: {visible(last.reason)}",
             style="yellow",
         )
     if view.damaged_lines:

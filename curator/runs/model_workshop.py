@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from curator.contract.progress import Progress
 
 _AGAIN = "nothing was written; ask again"
-_MEGABYTE = 1_000_000
 
 
 def blocks(family: str, convention: str) -> dict[str, str]:
@@ -45,12 +44,12 @@ def merge(
 
 
 def _report_of(program: Sequence[str], progress: Progress, doing: str, given: str = "") -> dict[str, Any]:
-    """The report of a program that tells how many bytes of its result are made; `progress` hears of megabytes."""
+    """The report of a program that tells how many bytes of its result are made, which `progress` hears of."""
     check_installed()
     reports: list[dict[str, Any]] = []
 
     def told(at: dict[str, Any]) -> None:
-        progress(at["done"] // _MEGABYTE, at["total"] // _MEGABYTE)
+        progress(at["done"], at["total"])
         if "report" in at:
             reports.append(at["report"])
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from curator.contract.run import events as ev
+from curator.contract.text import counted
 from curator.runs.fold import RunFold
 from curator.runs.words import loss_in_words, rate_in_words, seconds_in_words
 
@@ -47,7 +48,7 @@ class PlainReport:
 
 def _run_started(event: ev.RunStarted) -> str:
     begin = f"resumes after step {event.step}" if event.resumed else "begins"
-    return f"{begin}: {event.total_steps} steps, {event.total_epochs} epochs on {event.device}"
+    return f"{begin}: {counted(event.total_steps, 'step')}, {counted(event.total_epochs, 'epoch')} on {event.device}"
 
 
 def _phase(event: ev.PhaseStarted) -> str:
@@ -58,7 +59,7 @@ _WORDS: dict[type, Callable[[Any], str]] = {
     ev.RunStarted: _run_started,
     ev.PhaseStarted: _phase,
     ev.Evaluated: lambda e: (
-        f"fixed-noise loss after step {e.step}: {loss_in_words(e.loss)} ({e.images} images)"
+        f"fixed-noise loss after step {e.step}: {loss_in_words(e.loss)} ({counted(e.images)})"
     ),
     ev.SampleMade: lambda e: f"sample after step {e.step}: {e.path}  {e.prompt}",
     ev.CheckpointSaved: lambda e: f"weights after step {e.step}: {e.path}",

@@ -13,7 +13,6 @@ from curator.contract.errors import ExitCode, UserError, did_you_mean
 from curator.contract.run.events import Event, Progress, RunStarted
 from curator.contract.run.run_folder import RunFolder, Status
 from curator.contract.tagging.job import JOB, ImageEntry, TaggingJob, read_job, write_job
-from curator.contract.text import visible
 from curator.runs.follow import Follower
 from curator.runs.worker_process import begin
 
@@ -71,9 +70,7 @@ def restart_job(run: RunFolder, processes: int = 1) -> int:
     """
     status = run.status()
     if status in ("running", "finished"):
-        raise UserError(
-            f"the job {visible(run.path.name)} is {status}", "ask anew for images without proposals"
-        )
+        raise UserError(f"the job {run.path.name} is {status}", "ask anew for images without proposals")
     return begin(run, WORKER, processes, "the tag model")
 
 
@@ -94,7 +91,7 @@ def find_job(parent: Path, name: str) -> RunFolder:
     matches = [run for folder, run in known.items() if folder.startswith(name) or name in folder]
     if not matches:
         hint = did_you_mean(name, known) if known else "start one with 'frieze propose MODEL'"
-        raise UserError(f"there is no job '{visible(name)}'", hint)
+        raise UserError(f"there is no job '{name}'", hint)
     return matches[-1]
 
 
@@ -182,6 +179,4 @@ def _fresh(parent: Path, name: str) -> Path:
 
 
 def _no_job(parent: Path, error: OSError) -> UserError:
-    return UserError(
-        f"no job can be made in {visible(str(parent))}: {error.strerror}", "free space, or check rights"
-    )
+    return UserError(f"no job can be made in {parent}: {error.strerror}", "free space, or check rights")

@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from curator.contract.caption.clip_tokens import CLIP_VOCAB, count_tokens
+from curator.contract.text import counted
 from curator.index.tags.tag_names import folded
 
 if TYPE_CHECKING:
@@ -59,13 +60,13 @@ class Identifiers:
         if len(word) > MOST_LETTERS:
             yield f"it has {len(word)} letters, more than {MOST_LETTERS}"
         if tokens != 1:
-            yield f"CLIP makes {tokens} tokens of it, not one"
+            yield f"CLIP makes {counted(tokens, 'token')} of it, not one"
         if self._collection is not None:
             with self._collection.reading():
                 tags = self._collection.tags.get(self._collection.tags.alike(word))
             used = [tag for tag in tags if tag.count]
             if used:
-                yield f"it is a tag of {sum(tag.count for tag in used):,} images here"
+                yield f"it is a tag of {counted(sum(tag.count for tag in used))} here"
             if folded(word) in self._aliases:
                 yield f"it is another name of the tag {self._aliases[folded(word)]}"
         if folded(word) in self._listed:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 from pyroaring import BitMap
 from textual.screen import Screen
 
-from curator.contract.text import visible
+from curator.contract.text import counted, visible
 from curator.index.changes.edits import AddTags, RemoveTags, RenameTag, SetCaption
 from curator.tags.text import clean_tag
 from curator.tui.background import in_background, user_errors_shown, write
 from curator.tui.filter_text import filter_of_tag
 from curator.tui.messages import StatusChanged, UserErrorRaised
-from curator.tui.text.words import edit_in_words, images_in_words, tags_typed
+from curator.tui.text.words import edit_in_words, tags_typed
 
 if TYPE_CHECKING:
     from curator.contract.errors import UserError
@@ -44,7 +44,7 @@ class Editor:
         """Ask for tags to add or to remove."""
         make: type[AddTags | RemoveTags] = AddTags if what == "add" else RemoveTags
         verb = "Add tags to" if what == "add" else "Remove tags from"
-        self._ask(f"{verb} {images_in_words(len(ids))}", lambda text: make(tags_typed(text)), ids)
+        self._ask(f"{verb} {counted(len(ids))}", lambda text: make(tags_typed(text)), ids)
 
     def ask_rename(self, tag: str | None) -> None:
         """Ask for another name of a tag; with None also which."""
@@ -85,7 +85,7 @@ class Editor:
         about = "free text that follows the tags; empty: none"
         line = FormLine("text", "caption", row.caption.replace("\n", " "), about)
         dialog = Form(
-            f"Caption of {images_in_words(len(ids))}",
+            f"Caption of {counted(len(ids))}",
             [line],
             lambda values: SetCaption(values["text"].strip()),
         )
@@ -127,7 +127,7 @@ class Editor:
         elif found.changes > 1:
             from curator.tui.screens.dialogs import Confirm
 
-            question = Confirm(f"Change {images_in_words(found.changes)}?", edit_in_words(found.edit))
+            question = Confirm(f"Change {counted(found.changes)}?", edit_in_words(found.edit))
             self.screen.app.push_screen(question, lambda yes: self._apply(found) if yes else None)
         else:
             self._apply(found)
@@ -154,7 +154,7 @@ class Editor:
         self.screen.post_message(StatusChanged(""))
         if commit.images_changed > 1:
             self.screen.notify(
-                f"{visible(commit.what)}: {images_in_words(commit.images_changed)}. u undoes it.",
+                f"{visible(commit.what)}: {counted(commit.images_changed)}. u undoes it.",
                 markup=False,
             )
         self._done()

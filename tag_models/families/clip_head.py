@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from curator.contract.errors import UserError
+from curator.contract.tagging.zoo import ENCODER_FOLDER
 from tag_models.families.image_classifier import preprocessing
 from tag_models.labels import Labels
 from tag_models.model import Answers, Batch, Model
@@ -17,8 +18,6 @@ from tag_models.torch_device import inference, loaded, on_device
 if TYPE_CHECKING:
     from curator.contract.tagging.job import Device, TaggingJob
     from curator.contract.tagging.zoo import Kind, ModelRow
-
-ENCODER = "encoder"  # the folder of the CLIP model beside the head
 
 
 def load(job: TaggingJob) -> Model:
@@ -41,7 +40,9 @@ class ClipHead:
         """
         self._device = on_device(device)
         self.device = self._device.type
-        self._encoder: Any = loaded("CLIPVisionModelWithProjection", folder / ENCODER).to(self._device).eval()
+        self._encoder: Any = (
+            loaded("CLIPVisionModelWithProjection", folder / ENCODER_FOLDER).to(self._device).eval()
+        )
         self._layers = [
             (w.to(self._device), b.to(self._device)) for w, b in _linear_layers(folder / row.weights)
         ]
@@ -49,9 +50,9 @@ class ClipHead:
         if wanted != given:
             raise UserError(
                 f"the head reads embeddings of {wanted} numbers, the encoder makes {given}",
-                f"put {row.encoder or 'the CLIP model it was made for'} into {ENCODER}/",
+                f"put {row.encoder or 'the CLIP model it was made for'} into {ENCODER_FOLDER}/",
             )
-        self.frame, self._numbers = preprocessing(folder / ENCODER / "preprocessor_config.json")
+        self.frame, self._numbers = preprocessing(folder / ENCODER_FOLDER / "preprocessor_config.json")
         self.side = self.frame.side
 
     def answer(self, batch: Batch) -> Answers:

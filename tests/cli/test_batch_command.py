@@ -15,6 +15,7 @@ import pytest
 
 from curator.cli.batch_command import ATOMIC
 from curator.cli.command_tree import commands
+from curator.session.session import Session
 from tests.cli.conftest import Done, Frieze
 
 Batch = Callable[..., Done]
@@ -148,7 +149,7 @@ def test_keep_going_tells_every_line_that_fails(batch: Batch, frieze: Frieze) ->
         ("train set", "would wait"),
         ("tag add fox 'open", "no closing quotation"),
         ("tag add fox a\0b --yes", "no text of a command"),
-        ("x" * (1 << 20), "no text of a command"),
+        ("x" * (1 << 20), "longer than 1,048,576 characters"),
     ],
 )
 def test_what_cannot_be_in_a_batch_is_refused_before_anything_is_done(
@@ -217,3 +218,43 @@ def test_a_terminal_is_no_source_of_commands(collection: Path) -> None:
     os.close(terminal)
     assert done.returncode == 2
     assert "come from stdin" in done.stderr
+
+
+def _interrupted(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("line", ["batch --atomic", "tag add fox den"])
+def test_an_interrupt_after_a_commit_says_that_it_is_made(
+    batch: Batch, frieze: Frieze, monkeypatch: pytest.MonkeyPatch, line: str
+) -> None:
+    """While the session closes, which may take a second: all was done before."""
+    close = Session.close
+    monkeypatch.setattr(Session, "close", lambda session: (close(session), _interrupted()))
+    if line.startswith("batch"):
+        done = batch("tag add fox den\nmark keep owl\n", "--atomic")
+        told = "2 changes were"
+    else:
+        done = frieze(*line.split())
+        told = "a change was"
+    monkeypatch.setattr(Session, "close", close)
+    assert done.code == 130
+    assert done.err == f"interrupted, but {told} made before: see 'frieze history'; nothing is half-written\n"
+    assert frieze("ls", "den", "--count").out == "1\n"
+    assert frieze("undo").code == 0
+    assert frieze("ls", "den OR mark:keep", "--count").out == "0\n"
+
+
+def test_an_interrupt_before_the_commit_says_that_nothing_is_made(
+    batch: Batch, frieze: Frieze, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("curator.session.training.subsets.Subsets.add", _interrupted)
+    done = batch("tag add fox den\nsubset add foxes fox\n", "--atomic")
+    assert (done.code, done.err) == (130, "interrupted; nothing is half-written\n")
+    assert frieze("history", "--json").json == []
+    done = batch("tag add fox den\ntag add owl den\nsubset add foxes fox\n")
+    assert done.code == 130
+    assert done.err == "line 3: interrupted; nothing is half-written; the 2 before it are done\n"
+    monkeypatch.setattr("curator.index.tables.batches.Batches.undo", _interrupted)
+    assert frieze("undo").err == "interrupted; nothing is half-written\n"
+    assert frieze("ls", "den", "--count").out == "2\n"

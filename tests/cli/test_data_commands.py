@@ -55,10 +55,10 @@ def test_an_import_of_kohya_folders(pictures: Path, tmp_path: Path, frieze: Frie
     (tmp_path / "train").mkdir()
     pictures.rename(tmp_path / "train" / "3_frog")
     home = tmp_path / "home"
-    done = frieze("import", tmp_path / "train", "--collection", home, "--json")
+    done = frieze("import", "--yes", tmp_path / "train", "--collection", home, "--json")
     assert (done.json["added"], done.json["subsets"]) == (4, ["3_frog"])
     assert frieze("subset", "list", "--collection", home, "--json").json[0]["samples"] == 12
-    again = frieze("import", tmp_path / "train", "--collection", home)
+    again = frieze("import", "--yes", tmp_path / "train", "--collection", home)
     assert again.code == 2
     assert "already" in again.err
 
@@ -67,7 +67,7 @@ def test_a_dump_and_a_pick(posts: Path, frieze: Frieze) -> None:
     """S001, S002, S004"""
     planned = frieze("import", posts, "--layout", "booru", "--plan", "--json").json
     assert (planned["rows"], planned["funnel"]) == (4, [{"reason": "kept", "count": 4}])
-    assert "4\tkept" in frieze("import", posts, "--layout", "booru").out
+    assert "4\tkept" in frieze("import", "--yes", posts, "--layout", "booru").out
     assert frieze("ls", "fav>20 rating:explicit", "--count").out == "1\n"
     done = frieze("pick", "--by", "score", "--top", 2, "--split", "rating:general", "--json").json
     assert done["images"] == 2
@@ -81,7 +81,7 @@ def test_a_dump_and_a_pick(posts: Path, frieze: Frieze) -> None:
 
 
 def test_a_pick_is_kept(posts: Path, frieze: Frieze) -> None:
-    frieze("import", posts, "--layout", "booru")
+    frieze("import", "--yes", posts, "--layout", "booru")
     done = frieze("pick", "--by", "fav", "--top", 3, "--save", "liked ones", "--mark", "keep", "-y")
     assert "saved as picked:liked ones" in done.err
     assert frieze("ls", 'picked:"liked ones"', "--count").out == "3\n"
@@ -95,7 +95,7 @@ def test_a_pick_is_kept(posts: Path, frieze: Frieze) -> None:
 
 def test_deriving(posts: Path, frieze: Frieze) -> None:
     """S011, S013, S014"""
-    frieze("import", posts, "--layout", "booru")
+    frieze("import", "--yes", posts, "--layout", "booru")
     looked = frieze("tag", "derive", "", "quality", "rating", "year", "--dry-run", "--json").json
     assert [each["kind"] for each in looked] == ["quality", "rating", "year"]
     assert looked[0]["cuts"].keys() == {"general", "explicit"}

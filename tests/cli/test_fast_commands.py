@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -48,10 +49,29 @@ LISTS = [
 ]
 
 
-def loaded_by(line: str, folder: Path) -> list[str]:
+COMPLETED = {
+    "frieze sub": "subset\t",
+    "frieze tag re": "remove\t",
+    "frieze ls fo": "fox\tgeneral, 1 image\n",
+    "frieze ls subset:": "subset:foxes\t",
+    "frieze ls --co": "--collection\t",
+    "frieze tag add fox an": "animal\t",
+    "frieze subset set ": "foxes\t",
+    "frieze manifest show ": "set\t",
+    "frieze runs show ": "fox",
+    "frieze train set --recipe ": "sd15-lora\t",
+    "frieze freeze --": "--if-changed\t",
+}
+
+
+def loaded_by(line: str, folder: Path, typed: str = "") -> list[str]:
     command = [sys.executable, "-c", PROBE, " ".join(SLOW), *line.split()]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    asked = {"_FRIEZE_COMPLETE": "fish", "_FRIEZE_LINE": typed} if typed else {}
+    done = subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL, env=os.environ | asked
+    )
     assert done.returncode == 0, done.stderr
+    assert COMPLETED.get(typed, "") in done.stdout
     code, loaded = json.loads(done.stderr.splitlines()[-1])
     assert code == 0
     return loaded
@@ -63,6 +83,13 @@ def test_a_list_of_names_loads_nothing_slow(frozen: Path, frieze: Frieze, line: 
     RunFolder.create(home / "runs", "fox", "", frozen, "d" * 64)
     assert frieze("filter", "save", "birds", "owl").code == 0
     assert loaded_by(line, home) == []
+
+
+@pytest.mark.parametrize("typed", sorted(COMPLETED))
+def test_a_completed_word_loads_nothing_slow(frozen: Path, typed: str) -> None:
+    home = frozen.parents[1]
+    RunFolder.create(home / "runs", "fox", "", frozen, "d" * 64)
+    assert loaded_by("", home, typed) == []
 
 
 def test_the_probe_sees_what_is_loaded(frozen: Path) -> None:

@@ -27,13 +27,14 @@ from tests.tag_models.colour_tagger import write_tagger
 FAKE = Path(__file__).parents[1] / "runs" / "fake_worker.py"
 TAGS = ("cat, outdoors", "cat, animal, indoors", "dog, outdoors", "1girl, solo, smile", "1girl, blurry", "")
 EVERY = [(name, line) for name, lines in examples().items() for line in lines]
-ELSEWHERE = {  # what is shown by tests of their own: these train, or make images with a model
+ELSEWHERE = {  # what is shown by tests of their own: these train, make images with a model, or fetch one
     "demo",
     "model diff",
     "model hash",
     "model info",
     "model merge",
     "model restore",
+    "models fetch",
     "sample",
     "subset make-reg",
 }

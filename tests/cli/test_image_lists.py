@@ -197,6 +197,18 @@ def test_a_tag_that_no_image_has_is_told_where_a_filter_is_kept(
     assert (told.code, "'foxx'" in told.err) == (0, True)
     if words[0] == "subset":
         assert "'foxx'" in frieze("subset", "set", "new", "--repeats", 2).err
+        assert frieze("subset", "set", "new", "--repeats", 3, "--strict").code == 2
+        assert frieze("subset", "set", "new", "--filter", "fox mark:keep", "--strict").code == 1
+        assert {each["filter"]: each["repeats"] for each in frieze("subset", "list", "--json").json} == {
+            "foxx": 2
+        }
+    commits = len(frieze("history", "--json").json)
+    other = ["other" if word == "new" else word for word in words]
+    refused = frieze(*other, "--strict")
+    assert (refused.code, refused.out, "'foxx'" in refused.err) == (2, "", True)
+    assert frieze(*("fox mark:reject" if word == "foxx" else word for word in other), "--strict").code == 1
+    assert len(frieze("history", "--json").json) == commits  # nothing was kept
+    assert frieze(*("fox" if word == "foxx" else word for word in other), "--strict").code == 0
 
 
 @pytest.mark.parametrize(("end", "code"), [("| true", 0), ("| head -c1", 0), ("> /dev/full", 2)])
@@ -249,3 +261,20 @@ def test_a_million_names_are_read(collection: Path) -> None:
         paths = named_images(index, (b"none/%d.png" % n for n in range(50_000)), collection)
     assert (found.images, found.count, found.unknown_count) == (BitMap([1, 2, 3, 4]), 1_000_000, 200_000)
     assert (len(paths.images), paths.unknown_count, len(paths.unknown)) == (0, 50_000, 3)
+
+
+def test_a_million_lines_go_through_a_command(collection: Path) -> None:
+    line = "seq 1000000 | frieze tag add --from - many --yes && yes | head -n 1000000 | frieze ls --from - --count"
+    done = shell(line, collection)
+    assert (done.returncode, done.stdout) == (2, b"4 of 4 images changed: add 'many'\n")
+    assert b"stdin: 999996 of 1000000 names are no image here ('5', '6', '7', ...)" in done.stderr
+    assert b"1000000 of 1000000 names are no image here ('y', 'y', 'y', ...)" in done.stderr
+
+
+def test_a_filter_of_very_many_ids_is_answered_or_told_where_they_belong(
+    collection: Path, frieze: Frieze
+) -> None:
+    ids = ",".join(map(str, range(1, 80_000)))
+    assert frieze("ls", f"id:{ids}", "--count").out == "4\n"
+    done = frieze("ls", f"id:{ids},{ids}", "--count")
+    assert (done.code, "give one" in done.err, "are a list (--from FILE)" in done.err) == (2, False, True)

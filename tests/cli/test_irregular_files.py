@@ -96,17 +96,17 @@ def test_what_lies_beside_pictures(
         KINDS[kind](more / name)
     assert frieze("scan", more, "--collection", collection).code == 0
     assert frieze("ls", f"path:{more}/*", "--json").json or frieze("ls", "in.png", "--json").code == 0
-    done = frieze("import", more, "--layout", "everydream", "--collection", collection)
+    done = frieze("import", more, "--yes", "--layout", "everydream", "--collection", collection)
     told, *warnings = done.out.splitlines()
     assert (done.code, told) == (0, "0 images added, 1 subset saved")  # what is beside images is optional
     beside = {line.partition(": ")[2].rpartition(": ")[0].rpartition("/")[2] for line in warnings}
     assert beside == ({"a.caption", "a.png.json"} if kind in ("FIFO", "endless device", "loop") else set())
-    done = frieze("import", more, "--layout", "gallery-dl", "--collection", collection)
+    done = frieze("import", more, "--yes", "--layout", "gallery-dl", "--collection", collection)
     assert (done.code, "hint: look at the file: a file that cannot be read" in done.err) == (
         2,
         True,
     )  # it was all
-    done = frieze("import", more, "--layout", "kohya-folders", "--collection", collection)
+    done = frieze("import", more, "--yes", "--layout", "kohya-folders", "--collection", collection)
     assert (done.code, "as kohya calls them" in done.err) == (
         2,
         True,

@@ -127,6 +127,7 @@ LINES: list[tuple[str, int]] = [
     ("model diff a.safetensors b.safetensors", 1),
     ("models list", 0),
     ("models show wd-swinv2-v3", 0),
+    ("models fetch ./tagger", 0),
     ("train set --recipe tiny-demo --model model --dry-run", 0),
     ("train set --recipe tiny-demo --model model --name done --set metadata.description=steps=2", 0),
     ("train set --recipe tiny-demo --model model --name living --detach "

@@ -55,7 +55,7 @@ def test_odd_pictures_from_import_to_freeze(
 ) -> None:
     """S043: each file that cannot be used is quarantined with a reason and counted; the others are trained."""
     monkeypatch.chdir(tmp_path)
-    done = frieze("import", odd, "--layout", "kohya-folders", "--json")
+    done = frieze("import", "--yes", odd, "--layout", "kohya-folders", "--json")
     assert done.code == 0
     good = sorted(path.name for path in odd.rglob("good*"))
     rows = frieze("ls", "--json", "--columns", "name,size").json
@@ -85,7 +85,7 @@ def test_odd_captions_are_told_and_used(
         Image.new("RGB", (64, 64), (number, 0, 0)).save(home / f"{name}.png")
         (home / f"{name}.txt").write_bytes(data)
     monkeypatch.chdir(tmp_path)
-    done = frieze("import", "train", "--layout", "kohya-folders", "--json").json
+    done = frieze("import", "--yes", "train", "--layout", "kohya-folders", "--json").json
     tags = {row["name"]: row["tags"] for row in frieze("ls", "--json", "--columns", "name,tags").json}
     assert tags == {
         "bom.png": ["a", "b"], "latin.png": ["café", "b"], "empty.png": ["thing"], "blank.png": ["thing"],
@@ -104,7 +104,7 @@ def test_an_import_shows_its_warnings(
         Image.new("RGB", (64, 64), (number, 0, 0)).save(home / f"{number}.png")
         (home / f"{number}.txt").write_bytes(b"caf\xe9")
     monkeypatch.chdir(tmp_path)
-    out = frieze("import", tmp_path, "--layout", "kohya-folders").out
+    out = frieze("import", "--yes", tmp_path, "--layout", "kohya-folders").out
     assert out.count("read as Windows-1252") == 20
     assert "and 5 more warnings: see --json" in out
 
@@ -134,7 +134,7 @@ def test_scores_filter_and_pick(collection: Path, tmp_path: Path, frieze: Frieze
     """S004, S007: the plan writes nothing; another threshold is another filter."""
     table = tmp_path / "scores.csv"
     table.write_text("path,Nice\npictures/fox.png,0.9\npictures/owl.png,0.1\npictures/gone.png,1\n")
-    words = ("import", table, "--layout", "scores", "--images", collection)
+    words = ("import", table, "--yes", "--layout", "scores", "--images", collection)
     planned = frieze(*words, "--plan", "--json").json
     assert planned["scores"] == {"nice": 2}
     assert planned["funnel"] == [{"reason": "kept", "count": 2}, {"reason": "no such image here", "count": 1}]
@@ -157,7 +157,7 @@ def test_scores_are_columns_tables_and_say_which_copy_is_best(
     assert frieze("scan").code == 0
     table = tmp_path / "nice.json"
     table.write_text('{"pictures/fox.png": 0.25, "pictures/owl-2.png": -3}')
-    assert frieze("import", table, "--layout", "scores", "--images", collection).code == 0
+    assert frieze("import", "--yes", table, "--layout", "scores", "--images", collection).code == 0
     lines = frieze("ls", "name:fox OR name:owl sort:path", "--columns", "name,Score(Nice)").lines
     assert lines == ["fox.png\t0.25", "owl-2.png\t-3.0", "owl.png\t"]
     told = frieze("ls", "name:owl sort:path", "--columns", "name,score(nice)", "--json").json

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sqlite3
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -29,7 +30,7 @@ TABLE = {
     "tag caption": "Cny",
     "tag derive": "Cny",
     "tag clean": "CnyL",
-    "tag accept": "Cny",
+    "tag accept": "CnyL",
     "tag write": "CnyR",
     "tag tables": "C",
     "tag check-identifier": "C",
@@ -42,22 +43,22 @@ TABLE = {
     "filter save": "CR",
     "filter remove": "C",
     "mark": "Cny",
-    "undo": "C",
-    "redo": "C",
+    "undo": "Cn",
+    "redo": "Cn",
     "history": "CL",
     "stats": "C",
     "verify": "C",
     "subset list": "C",
-    "subset add": "C",
-    "subset put": "C",
-    "subset set": "C",
-    "subset order": "C",
+    "subset add": "Cn",
+    "subset put": "Cn",
+    "subset set": "Cn",
+    "subset order": "Cn",
     "subset balance": "Cn",
     "subset remove": "C",
     "subset make-reg": "C",
     "buckets": "C",
     "captions": "CL",
-    "explain": "C",
+    "explain": "CL",
     "freeze": "CnR",
     "manifest list": "C",
     "manifest show": "C",
@@ -99,6 +100,7 @@ TABLE = {
     "model diff": "L",
     "models list": "",
     "models show": "",
+    "models fetch": "y",
     "demo": "",
     "batch": "",
     "completion": "",
@@ -145,7 +147,11 @@ MANY = [
     ("mark", "keep", ""),
     ("pick", "--mark", "keep"),
     ("dupes", "--mark"),
-    ("import", "words.csv", "--layout", "imagefolder", "--replace"),
+    ("tag", "order", ""),
+    ("import", "pictures", "--layout", "imagefolder", "--replace"),
+    ("import", "pictures", "--layout", "imagefolder"),
+    ("import", "kohya", "--layout", "kohya-folders"),
+    ("tag", "write", ""),
     ("tag", "write", "", "--replace"),
 ]  # fmt: skip
 
@@ -167,13 +173,17 @@ def many(pictures: Path, frieze: Frieze, monkeypatch: pytest.MonkeyPatch) -> Pat
 def test_a_change_of_many_asks_or_is_refused(
     many: Path, frieze: Frieze, monkeypatch: pytest.MonkeyPatch, line: tuple[str, ...]
 ) -> None:
-    if line[0] == "import":
-        assert frieze("tag", "write", "", "--suffix", ".caption").code == 0
-        rows = "".join(
-            f'{{"file_name": "{each.name}", "text": "new"}}\n' for each in (many / "pictures").glob("*.png")
-        )
-        (many / "pictures" / "metadata.jsonl").write_text(rows)
-        line = ("import", "pictures", "--layout", "imagefolder", "--replace")
+    rows = "".join(
+        f'{{"file_name": "{each.name}", "text": "new"}}\n' for each in (many / "pictures").glob("*.png")
+    )
+    (many / "pictures" / "metadata.jsonl").write_text(rows)
+    (many / "kohya" / "3_fox").mkdir(parents=True)
+    for number in range(2):
+        (many / "kohya" / "3_fox" / f"{number}.png").write_bytes((many / "pictures" / "fox.png").read_bytes())
+    if line == ("tag", "order", ""):
+        (many / "order.toml").write_text('[order]\nfirst = ["outdoors"]\n')
+        assert frieze("tag", "tables", "order.toml").code == 0
+    files = {each: each.read_bytes() for each in (many / "pictures").glob("*.txt")}
     if line[:2] == ("tag", "clean"):
         file = many / "clean.toml"
         file.write_text('[clean.replace]\nanimal = "beast"\n')
@@ -190,6 +200,7 @@ def test_a_change_of_many_asks_or_is_refused(
     assert frieze(*line).code == 1
     assert frieze(*line, "-n").code == 0
     assert (frieze("ls", "--json").json, frieze("history", "--json").json) == before
+    assert {each: each.read_bytes() for each in (many / "pictures").glob("*.txt")} == files
     assert frieze(*line, "-y").code == 0
 
 
@@ -257,6 +268,21 @@ def test_lists_that_are_cut_say_so_and_0_lifts_it(frieze: Frieze) -> None:
         assert (len(whole.json), whole.err) == (total, ""), line
 
 
+@pytest.mark.usefixtures("collection")
+def test_the_history_of_an_image_is_cut_and_says_so(frieze: Frieze) -> None:
+    for i in range(22):
+        assert frieze("tag", "add", "fox", f"outdoors {i}").code == 0
+    cut = frieze("explain", "fox.png")
+    assert (cut.out.count("\nhistory "), cut.err) == (
+        20,
+        "20 changes shown, and there are more; --limit 0 shows all\n",
+    )
+    assert len(frieze("explain", "fox.png", "--limit", 2, "--json").json["history"]) == 2
+    whole = frieze("explain", "fox.png", "--limit", 0)
+    assert (whole.out.count("\nhistory "), whole.err) == (22, "")
+    assert frieze("explain", "fox.png", "--limit", 22).err == ""
+
+
 def test_put_makes_a_subset_so_and_says_what_it_did(collection: Path, frieze: Frieze) -> None:
     def put(*more: object) -> str:
         done = frieze("subset", "put", "foxes", *more)
@@ -271,6 +297,56 @@ def test_put_makes_a_subset_so_and_says_what_it_did(collection: Path, frieze: Fr
     assert (subset["filter"], subset["flip"], subset["repeats"]) == ("fox OR owl", False, 1)
     put("fox OR owl")
     assert len(frieze("history", "--json").json) == commits + 1
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("undo", "would be undone: subset rest: repeats 1 -> 2"),
+        ("undo 2", "would be undone: subset foxes added: fox"),
+        ("undo 2 --to", "would be undone: subset foxes added: fox"),
+        ("redo", "would be redone: add 'night' (4 images)"),
+        ("subset add new owl --repeats 2", "subset new: 0 images x 2"),
+        ("subset put rest owl", "subset rest: 1 image x 1, changed"),
+        ("subset set rest --repeats 5", "subset rest: 3 images x 5"),
+        ("subset order rest foxes", "order of subsets: rest, foxes"),
+        ("subset balance", ""),
+    ],
+)
+def test_a_dry_run_says_what_the_command_would_and_changes_nothing(
+    frozen: Path, frieze: Frieze, line: str, told: str
+) -> None:
+    assert frieze("subset", "set", "rest", "--repeats", 2).code == 0
+    if line == "redo":
+        assert frieze("tag", "add", "", "night", "--yes").code == frieze("undo").code == 0
+
+    def state() -> object:
+        return [frieze(*each.split(), "--json").json for each in ("history", "subset list", "ls", "tag list")]
+
+    before = state()
+    dry = frieze(*line.split(), "--dry-run")
+    assert dry.code == 0
+    assert told in dry.out
+    said = frieze(*line.split(), "-n", "--json").json
+    assert said["dry_run"] is True
+    assert "commit" not in said or said["commit"] is None
+    assert state() == before
+    assert frieze("verify").code == 0
+    done = frieze(*line.split())
+    assert done.err == dry.err
+    assert done.out == dry.out.replace("would be ", "").replace("nothing was changed\n", "")
+    assert state() != before
+
+
+def test_a_dry_line_of_an_atomic_batch_leaves_the_others_as_they_are(frozen: Path, frieze: Frieze) -> None:
+    lines = "tag add fox den\nsubset put foxes owl --dry-run\ntag add owl night\n"
+    command = [sys.executable, "-m", "curator", "batch", "--atomic"]
+    done = subprocess.run(
+        command, cwd=frozen.parent, input=lines, text=True, capture_output=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert frieze("ls", "den OR night", "--count").out == "2\n"
+    assert [each["filter"] for each in frieze("subset", "list", "--json").json] == ["fox", "-fox"]
 
 
 @pytest.mark.usefixtures("collection")

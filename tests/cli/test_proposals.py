@@ -66,6 +66,13 @@ def test_propose_then_any_threshold_without_asking_again(shades: Path, tagger: P
     red = {name: (cls, value) for name, cls, value in rows["11.png"]["tags"]}
     assert red["red"] == ("general", pytest.approx(sigmoid(2), abs=1e-6))
     assert red["miku"] == ("character", pytest.approx(sigmoid(2), abs=1e-6))
+    (line,) = frieze("proposals", "name:11.png", "--model", "tagger", "--general", 0.8).lines
+    assert line.split("\t") == [
+        str(rows["11.png"]["id"]),
+        "11.png",
+        "sensitive 0.73",
+        "a,_b 0.95, red 0.88, miku 0.88",
+    ]
     assert rows["11.png"]["rating"] == ["sensitive", pytest.approx(sigmoid(1), abs=1e-6)]
     (exact,) = (value for name, _, value in rows["05.png"]["tags"] if name == "red")
     assert "red" not in _names(frieze, "name:05.png", "--general", repr(exact))
@@ -107,6 +114,8 @@ def test_accepting_is_an_edit_that_can_be_undone(shades: Path, tagger: Path, fri
     options = ("--model", "tagger", "--general", 0.6, "--character", 0.6)
     looked = frieze("tag", "accept", "name:1", *options, "--dry-run", "--json").json
     assert looked["commit"] is None
+    shown = frieze("tag", "accept", "name:1", *options, "--dry-run").lines
+    assert shown[0] == "+ miku\t2"
     made = frieze("tag", "accept", "name:1", *options, "--yes", "--json").json
     assert {**made, "commit": None, "dry_run": True} == looked
     assert made["matched"] == made["answered"] == 3  # 01, 10, 11

@@ -138,6 +138,7 @@ NOT_RUN_HERE = {
     "jobs list",
     "jobs resume",
     "jobs stop",
+    "models fetch",
     "proposals",
     "propose",
     "subset make-reg",

@@ -195,7 +195,12 @@ def test_a_detached_run_is_listed_stopped_and_resumed(frozen: Path, model: Path,
     told = frieze("runs", "follow", run.path.name)
     assert told.code == 4
     assert "stopped after step" in told.out
-    assert frieze("train", "--resume", "set", "--detach").out.strip() == str(run.path)
+    again = frieze("train", "--resume", "set", "--detach")
+    assert again.out.strip() == str(run.path)
+    assert again.err.splitlines() == [
+        f"the run goes on; come back with: frieze runs follow {run.path.name}",
+        f"stop it with: frieze runs stop {run.path.name}",
+    ]
     assert frieze("train", "--resume", "set").code == 2
     os.kill(run.worker_pid() or 0, signal.SIGKILL)
     crashed = frieze("runs", "follow", "set")

@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from curator.contract.errors import UserError
 from curator.contract.recipe.checks import recipe_warnings
 from curator.contract.recipe.fields import FieldInfo, Value, checked, recipe_fields, toml_value
+from curator.contract.recipe.presets import presets
 from curator.contract.recipe.recipe import Recipe
 from curator.contract.recipe.toml_file import (
     differences,
     dump_recipe,
     load_recipe,
     parse_set,
-    presets,
     values_of,
     with_values,
 )

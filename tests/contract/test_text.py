@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curator.contract.files.regular_file import decoded
-from curator.contract.text import visible
+from curator.contract.text import counted, visible
 
 
 @pytest.mark.parametrize(
@@ -61,3 +61,18 @@ def test_any_bytes_are_text(data: bytes) -> None:
         or text.encode() in (data, data.removeprefix(b"\xef\xbb\xbf"))
         or data[:1] in (b"\xff", b"\xfe")
     )
+
+
+@pytest.mark.parametrize(
+    ("said", "is_said"),
+    [
+        (counted(0), "0 images"),
+        (counted(1), "1 image"),
+        (counted(1234567), "1,234,567 images"),
+        (counted(1, "copy", "copies"), "1 copy"),
+        (counted(2, "copy", "copies"), "2 copies"),
+        (counted(1, "image has", "images have"), "1 image has"),
+    ],
+)
+def test_counts_agree_with_their_nouns_and_verbs(said: str, is_said: str) -> None:
+    assert said == is_said

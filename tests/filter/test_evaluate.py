@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 
 import pytest
 from hypothesis import given
@@ -16,7 +17,8 @@ from curator.filter.unmatched import unmatched_term_text
 from curator.index.changes.edits import SetClass, SetMark
 from curator.index.collection import Collection
 from curator.index.images.images import FileFacts
-from curator.index.tables.small_tables import Subset
+from curator.index.tables.picks import Pick
+from curator.index.tables.small_tables import SavedFilter, Subset
 from tests.images import NewImage, add_images
 
 SIZES = [(512, 512), (768, 512), (1024, 1536), (512, 768), (2048, 1024), (300, 300)]
@@ -216,7 +218,11 @@ def test_the_laws_of_sets(collection: Collection, left: str, right: str) -> None
 @pytest.mark.parametrize(
     ("typed", "told"),
     [
-        ("1gril", "no image has the tag '1gril'"),
+        ("1gril", "no image has the tag '1gril'; did you mean tag:1girl?"),
+        ("qqq", "no image has the tag 'qqq'"),
+        ("1gril*", "no image has the tag '1gril*'"),
+        ("tag:smle", "no image has the tag 'smle'; did you mean tag:smile?"),
+        ("character:sabre_(fate)", 'did you mean "saber (fate)"?'),
         ("1girl or scenery", "'or'; an operator is written OR"),
         ("1girl | scenery", "'|'; an operator is written OR"),
         ("!blurry", "an operator is written -blurry"),
@@ -233,3 +239,16 @@ def test_a_term_that_fits_nothing_denies_no_tag_there_is(
     collection.aliases.put([("Kitty", "foo")])
     (term, *_) = select(collection, typed).unknown_tags
     assert unmatched_term_text(collection, term).endswith(told)
+
+
+@pytest.mark.parametrize("field", ["subset", "saved", "picked"])
+def test_a_name_that_is_not_there_is_told_with_the_nearest(collection: Collection, field: str) -> None:
+    collection.subsets.save(Subset("foxes", "1girl"))
+    collection.saved_filters.save(SavedFilter("foxes", "1girl"))
+    collection.picks.save(Pick("foxes", BitMap([1]), ""))
+    with pytest.raises(FilterError) as near:
+        select(collection, f"{field}:foxess")
+    assert near.value.hint == "did you mean 'foxes'?"
+    with pytest.raises(FilterError) as far:
+        select(collection, f"{field}:qqq")
+    assert re.fullmatch("known: .*foxes.*", far.value.hint)

@@ -41,9 +41,9 @@ def test_warnings_name_their_pictures(collect: Maker) -> None:
         collection, Subset("cats", "cat"), Subset("outside", "outdoors"), Subset("all", ""), batch=4
     )
     warnings = told(found, "warn")
-    assert "subset outside: 1 images already belong" in warnings
-    assert "subset all: 1 images have neither tags nor caption" in warnings
-    assert "1 images would be enlarged more than twice" in warnings
+    assert "subset outside: 1 image already belongs to an earlier subset, which keeps it" in warnings
+    assert "subset all: 1 image has neither tags nor caption" in warnings
+    assert "1 image would be enlarged more than twice" in warnings
     assert "bucket 448x576 has 1 of 4" in warnings or "samples of one batch" in warnings
     assert not found.stops
     for finding in found.findings:
@@ -63,7 +63,7 @@ def test_empty_and_silent_subsets_are_told(collect: Maker) -> None:
     )
     assert "subset none has no images" in warnings
     assert "no image has the tag 'unicorn'" in warnings
-    assert "subset few: 1 images x 0.2 show nothing" in warnings
+    assert "subset few: 1 image x 0.2 shows nothing" in warnings
 
 
 def test_a_fraction_that_small_buckets_swallow_is_told(collect: Maker) -> None:
@@ -86,7 +86,7 @@ def test_a_weight_over_several_tags_is_named_where_tags_move(collect: Maker) -> 
     )
     shuffled = report(collection, Subset("all", "", rules=CaptionRules(shuffle=True)))
     (finding,) = [each for each in shuffled.findings if "bracket" in each.what]
-    assert "1 images" in finding.what
+    assert "1 image has" in finding.what
     assert "'(red hair, smile:1.2)' of a.png" in finding.what
     assert select(collection, finding.filter).ids.tolist() == [1]
     for rules in (CaptionRules(), CaptionRules(shuffle=True, keep_tags=2)):
@@ -102,8 +102,8 @@ def test_lost_files_are_told(collect: Maker) -> None:
     for picture in PICTURES[1:]:
         (folder_of(collection) / picture.name).touch()
     found = report(collection, Subset("all", ""))
-    (lost,) = [each for each in found.findings if "are gone" in each.what]
-    assert lost.what == "1 of 6 files looked at are gone"
+    (lost,) = [each for each in found.findings if " gone" in each.what]
+    assert lost.what == "1 of 6 files looked at is gone"
     assert select(collection, lost.filter).ids.tolist() == [1]
 
 
@@ -124,7 +124,7 @@ def test_long_captions_are_counted_in_chunks(collect: Maker) -> None:
     )
     found = report(collection, Subset("all", ""))
     (long,) = [each for each in found.findings if "tokens" in each.what]
-    assert "1 of 2 captions looked at have over 75 tokens, the longest 120 (2 x 75)" in long.what
+    assert "1 of 2 captions looked at has over 75 tokens, the longest 120 (2 x 75)" in long.what
     assert select(collection, long.filter).ids.tolist() == [1]
 
 
@@ -176,7 +176,7 @@ def test_faces_that_names_do_not_tell(collect: Maker) -> None:
     collection = collect([Picture("a_50_50_20_20.png", (512, 512)), Picture("b.png", (512, 512))])
     found = report(collection, Subset("all", "", crop="face"))
     (face,) = [each for each in found.findings if "no face" in each.what]
-    assert face.what == "subset all: 1 of 2 names tell of no face"
+    assert face.what == "subset all: 1 of 2 names tells of no face"
     assert select(collection, face.filter).ids.tolist() == [2]
 
 
@@ -187,11 +187,11 @@ def test_masks_that_are_missing_or_pictures_themselves(collect: Maker) -> None:
     found = report(collection, Subset("all", "", mask="file"))
     told_of = {each.what: each.filter for each in found.findings if "mask" in each.what}
     assert list(told_of) == [
-        "subset all: 1 masks would be trained as images",
-        "subset all: 1 of 4 images have no mask and count whole",
+        "subset all: 1 mask would be trained as an image",
+        "subset all: 1 of 4 images has no mask and counts whole",
     ]
     assert [select(collection, each).ids.tolist() for each in told_of.values()] == [[4], [2]]
-    (hint,) = [each.hint for each in found.findings if "trained as images" in each.what]
+    (hint,) = [each.hint for each in found.findings if "trained as" in each.what]
     narrowed = hint.removeprefix("add ").removesuffix(" to its filter")
     assert "trained as" not in told(report(collection, Subset("all", narrowed, mask="file")), "warn")
     assert "mask" not in told(report(collection, Subset("all", "")), "warn")

@@ -143,7 +143,7 @@ def _expected(
     subset, mine = spec.subsets[at], frozen & own[at]
     tests: dict[str, Callable[[], set[int]]] = {
         "no known size": lambda: {n for n in numbers if n not in rejected and min(rows[n - 1].size) == 0},
-        "show nothing in an epoch": lambda: own[at],
+        "nothing in an epoch": lambda: own[at],
         "already belong": lambda: (
             set(select(collection, subset.filter).ids.tolist()) & set().union(*own[:at])
         ),
@@ -160,11 +160,11 @@ def _expected(
             n for n in frozen if rows[n - 1].size[0] * rows[n - 1].size[1] * 4 < spec.rule.area
         },
         "neither tags": lambda: {n for n in mine if not rows[n - 1].tags and not rows[n - 1].caption},
-        "files looked at are gone": lambda: frozen,
+        " gone": lambda: frozen,
         "over 75 tokens": lambda: {n for n in mine if "x" * 400 in rows[n - 1].tags},
         "no trigger": lambda: mine,
         "face": lambda: {n for n in mine if "_10_10_5_5" not in rows[n - 1].name},
-        "masks would": lambda: {n for n in mine if "-mask" in rows[n - 1].name},
+        " would be trained as ": lambda: {n for n in mine if "-mask" in rows[n - 1].name},
         "no mask": lambda: {n for n in mine if "-mask" not in rows[n - 1].name},
         "is a tag of": lambda: {
             n
@@ -173,7 +173,7 @@ def _expected(
             if "sls" in rows[n - 1].tags and not (each.rules.trigger == "sls" and not each.is_reg)
         },
         "never shown": lambda: _never_shown(spec, members, rows),
-        "samples of one batch": lambda: {
+        " of one batch": lambda: {
             n for n in frozen if "{}x{}".format(*place(rows[n - 1].size, spec.rule).bucket) == what.split()[1]
         },
     }

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from accelerate.utils import send_to_device
 
 from curator.contract.epoch_plan import Sample
 from curator.contract.recipe.adapter import Adapter
@@ -17,12 +18,12 @@ from curator.contract.recipe.recipe import Optimizer
 from train.adapters.attach import attach
 from train.data.batches import Item
 from train.data.images import Cut, LoadedSample, to_model_range
-from train.data.latents import Kept, Latents, encode
+from train.data.latents import Inputs, Kept, Latents, encode, moments_of
 from train.families.clip_text import PLAIN_TEXT, TextRules
 from train.families.conditioning import Framing, whole
 from train.families.load import load_family
 from train.objective.loss import sample_losses
-from train.objective.noise import sample_noise
+from train.objective.noise import draw_noise
 from train.objective.noise_schedule import add_noise
 from train.tiny.base import build, save
 
@@ -52,7 +53,7 @@ def loss_and_gradient(model: Path, device: str, half: bool, text: TextRules) -> 
     for weight in adapter.weights:
         weight.data.copy_(0.05 * torch.randn(weight.shape, generator=generator))
     samples = [Sample(0, row, 0) for row in range(2)]
-    noise = sample_noise(samples, torch.zeros(2, 4, 16, 16), 1, Objective())
+    noise = draw_noise(samples, (4, 16, 16), 1, Objective()).plain
     timesteps = torch.tensor([100, 800])
     noisy = add_noise(noise * 0.3, noise, family.alphas_cumprod[timesteps]).to(device)
     framings = [Framing((640, 480), (8, 0), (128, 128)), whole((128, 128))]
@@ -91,11 +92,13 @@ def test_kept_and_live_pictures_on_a_gpu_are_the_cpus(tiny_model: Path) -> None:
         items = [
             _item(row, None if row == 1 else LoadedSample(pixels[row], masks[row])) for row in (2, 1, 0, 3)
         ]
-        found.append(Latents(family, kept).of(items))
-    (one, one_mask), (other, other_mask) = found
-    assert torch.equal(one_mask, other_mask)
-    assert torch.allclose(one.mean, other.mean, atol=1e-3)
-    assert torch.allclose(one.logvar, other.logvar, atol=1e-3)
+        inputs = send_to_device(tuple(Latents(family, kept).of(items)), device)
+        moments = moments_of(family, Inputs(*inputs))
+        found.append((moments.mean.cpu(), moments.logvar.cpu(), inputs[3].cpu()))
+    one, other = found
+    assert torch.allclose(one[0], other[0], atol=1e-3)
+    assert torch.allclose(one[1], other[1], atol=1e-3)
+    assert torch.equal(one[2], other[2])
 
 
 def _item(row: int, seen: LoadedSample | None) -> Item:

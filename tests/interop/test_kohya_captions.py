@@ -135,7 +135,7 @@ def test_class_tokens_are_trained_where_the_ending_has_no_file(
     folder = draw("set", "a.png", "b.png", "c.png")
     beside(folder, a__txt="some, tags", b__caption="a dog")
     plan = plan_kohya_toml(dataset(tmp_path, class_tokens="sls frog, green"))
-    assert any("1 images" in note and ".caption" in note and "class tokens" in note for note in plan.notes)
+    assert any("1 image of" in note and ".caption" in note and "class tokens" in note for note in plan.notes)
     carry_out(collection, plan)
     assert words(collection, "a.png") == (["sls frog", "green"], "")
     assert words(collection, "b.png") == ([], "a dog")

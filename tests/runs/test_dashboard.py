@@ -165,7 +165,7 @@ def test_plain_lines_tell_a_long_run_briefly() -> None:
     ]
     lines = list(report.lines(events))
     assert 20 <= len(lines) <= 26
-    assert lines[0] == "begins: 1000 steps, 4 epochs on cpu"
+    assert lines[0] == "begins: 1,000 steps, 4 epochs on cpu"
     assert "step 1000/1000" in lines[-3]
     assert lines[-2] == "weights after step 1000: output/x.safetensors"
     assert lines[-1] == "finished after step 1000"

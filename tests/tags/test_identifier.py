@@ -39,7 +39,7 @@ def test_words_that_cannot(word: str, why: str) -> None:
 def test_tags_and_aliases_of_the_collection_and_of_a_list(rows: Any, tmp_path: Path) -> None:
     """S023: a word that is a tag already means that tag, however it is written."""
     collection = rows([Post(("SKS", "1girl"))])
-    assert "a tag of 1 images" in Identifiers(collection).verdict("sks").against[0]
+    assert "a tag of 1 image here" in Identifiers(collection).verdict("sks").against[0]
     assert not Identifiers(collection).verdict("shs").against
     collection.aliases.put([("shs", "1girl")])
     assert "another name of the tag 1girl" in Identifiers(collection).verdict("shs").against[0]

@@ -19,7 +19,7 @@ from curator.contract.run.stop_signals import StopSignals
 from train.data.batches import Share
 from train.data.dataset import picture_of
 from train.data.images import Cut, PictureFile, load_sample, scaled, to_model_range
-from train.data.latents import Latents, encode, keep_latents
+from train.data.latents import Latents, encode, keep_latents, moments_of
 from train.data.quarantine import Quarantine
 from train.families.load import load_family
 from train.prepare.job import prepare
@@ -197,8 +197,10 @@ def test_live_and_kept_pictures_stand_in_one_batch(freeze, frozen, tiny_model) -
             progress=lambda _: None,
         )
         items = [_item(row, seen[row] if row != 1 else None) for row in (2, 1, 0)]
-        moments, mask = Latents(family, kept).of(items)
-    assert mask is None
+        inputs = Latents(family, kept).of(items)
+        moments = moments_of(family, inputs)
+    assert inputs.mask is None
+    assert inputs.shape == moments.mean.shape[1:]
     assert torch.equal(moments.mean, torch.cat([both[row].mean for row in (2, 1, 0)]))
     assert torch.equal(moments.logvar, torch.cat([both[row].logvar for row in (2, 1, 0)]))
 

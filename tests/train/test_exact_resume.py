@@ -48,7 +48,7 @@ def test_killed_and_resumed_equals_uninterrupted(
     assert_equal(weights(whole), weights(killed))
     starts = [event for event in events_of(killed) if isinstance(event, RunStarted)]
     assert [start.resumed for start in starts] == [False, True]
-    assert starts[1].step in (4, 6)
+    assert starts[1].step in (2, 4, 6)  # a state that is still being written when it is killed is not there
     losses = {event.step: event.loss for event in events_of(whole) if isinstance(event, StepDone)}
     assert losses == {event.step: event.loss for event in events_of(killed) if isinstance(event, StepDone)}
 

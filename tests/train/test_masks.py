@@ -134,7 +134,7 @@ def test_what_lies_outside_a_mask_teaches_nothing(make_run, frozen) -> None:
         return out
 
     job.stepper.family.unet.forward = listening
-    job.stepper.gradients(next(job.data.reader.batches(0, 1)))
+    job.stepper.gradients(next(job.data.feed.batches(0, 1)))
     assert heard[0].shape == (4, 4, 8, 8)
     assert not heard[0][..., :4].any()
     assert heard[0][..., 4:].all()
@@ -220,11 +220,11 @@ def test_regularisation_pictures_weigh_what_they_are_told_to(make_run, frozen) -
     for weight in (1.0, 0.25, 0.0):
         data = frozen(sizes=SQUARES, regs=(1, 3), reg_weight=weight)
         job = job_of(make_run("batch.size=4", frozen=data))
-        found[weight] = job.stepper.gradients(next(job.data.reader.batches(0, 1)))
-    train = (found[1.0].mean * 4 - found[1.0].reg * 2) / 4
+        found[weight] = job.stepper.gradients(next(job.data.feed.batches(0, 1))).outcome()
+    train = (found[1.0].loss * 4 - found[1.0].reg_loss * 2) / 4
     for weight, losses in found.items():
-        assert losses.reg == pytest.approx(found[1.0].reg * weight, rel=1e-5)
-        assert losses.mean == pytest.approx(train + losses.reg * 2 / 4, rel=1e-5)
+        assert losses.reg_loss == pytest.approx(found[1.0].reg_loss * weight, rel=1e-5)
+        assert losses.loss == pytest.approx(train + losses.reg_loss * 2 / 4, rel=1e-5)
 
 
 def test_regularisation_is_told_in_events_and_in_the_file(make_run, work, events_of, frozen) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ from curator.contract.epoch_plan import Sample
 from curator.contract.errors import UserError
 from curator.contract.recipe.objective import Huber, LogitNormal, Objective, Timesteps
 from train.objective.loss import errors_of, mean_errors, sample_losses, target_of
-from train.objective.noise import perturbed_noise, posterior_noise, sample_noise
+from train.objective.noise import draw_noise, noise_of, perturbed, posterior_noise
 from train.objective.noise_schedule import add_noise, alphas_cumprod, velocity
 from train.objective.timesteps import sample_timesteps
 from train.objective.weights import LEAST_SNR, weights_of
@@ -24,6 +25,10 @@ SD1 = {
     "beta_schedule": "scaled_linear",
     "num_train_timesteps": 1000,
 }
+
+
+def sample_noise(samples, latents: torch.Tensor, seed: int, rule: Objective) -> torch.Tensor:
+    return noise_of(draw_noise(samples, latents.shape[1:], seed, rule), latents, rule)
 
 
 def test_noise_belongs_to_the_sample_not_to_the_batch() -> None:
@@ -139,11 +144,15 @@ def test_perturbed_input() -> None:
     """S072: what is seen has more noise, of deviation sqrt(1 + gamma^2); without gamma it is the very noise."""
     samples = [Sample(0, row, 0) for row in range(300)]
     noise = sample_noise(samples, torch.zeros(300, 4, 8, 8), 1, Objective())
-    assert perturbed_noise(samples, noise, 1, Objective()) is noise
-    more = perturbed_noise(samples, noise, 1, Objective(ip_noise_gamma=0.5)) - noise
+
+    def seen(**knobs: Any) -> torch.Tensor:
+        return perturbed(noise, draw_noise(samples, (4, 8, 8), 1, Objective(**knobs)))
+
+    assert seen() is noise
+    more = seen(ip_noise_gamma=0.5) - noise
     assert float(more.std()) == pytest.approx(0.5, rel=0.02)
     assert abs(float((more * noise).mean())) < 0.01
-    random = perturbed_noise(samples, noise, 1, Objective(ip_noise_gamma=0.5, ip_noise_random=True)) - noise
+    random = seen(ip_noise_gamma=0.5, ip_noise_random=True) - noise
     shares = random.flatten(1).norm(dim=1) / more.flatten(1).norm(dim=1)
     assert torch.allclose(random, more * shares.view(-1, 1, 1, 1), atol=1e-5)
     assert (float(shares.min()), float(shares.max())) == pytest.approx((0.0, 1.0), abs=0.03)

@@ -12,13 +12,25 @@ import torch
 from curator.contract.recipe.recipe import Recipe
 from curator.contract.run.events import Event, StepDone
 from curator.runs.fold import RunFold
-from train import loop
+from train import loop, step_log
 from train.clock import Clock
-from train.data.batches import Batch
+from train.control import Wishes
+from train.data.micro_batch import ReadyBatch
 from train.step import Outcome
+from train.step_log import StepLog
 
 _STEPS, _IMAGES = 6, 4
 _READ_S, _TRAIN_S, _SAVE_S = 2.4, 1.0, 50.0
+
+
+class _States:
+    """What writes no state."""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def look(self) -> None: ...
 
 
 class _World:
@@ -29,21 +41,21 @@ class _World:
         self.events: list[Event] = []
         clock = SimpleNamespace(perf_counter=lambda: self.now, time=lambda: self.now, sleep=self.spend)
         monkeypatch.setattr(loop, "time", clock)
+        monkeypatch.setattr(step_log, "time", clock)
 
     def spend(self, seconds: float) -> None:
         self.now += seconds
 
-    def batches(self, done: int, end: int) -> Iterator[Batch]:
+    def batches(self, done: int, end: int) -> Iterator[ReadyBatch]:
         for step in range(done, end):
             self.spend(_READ_S)
-            yield Batch(step, 0, (), _IMAGES)
+            yield ReadyBatch(step, 0, _IMAGES, (), torch.zeros(0), ())
 
-    def take(self, _batch: Batch) -> Outcome:
+    def take(self, _batch: ReadyBatch) -> Any:
         self.spend(_TRAIN_S)
-        return Outcome(0.5, 1.0)
+        return SimpleNamespace(is_here=True, outcome=lambda: Outcome(0.5, 1.0))
 
     def job(self) -> Any:
-        wishes = SimpleNamespace(save=False, sample=False, stop=False, pause=False)
         optimizer = torch.optim.SGD([{"params": [torch.nn.Parameter(torch.zeros(1))], "name": "unet"}], 0.1)
         for group in optimizer.param_groups:
             group["base_lr"] = group["initial_lr"] = 0.1
@@ -52,7 +64,9 @@ class _World:
             is_main_process=False, phase=lambda *_: None, emit=self.events.append, step=self.events.append
         )
         order = SimpleNamespace(locate=lambda step: (0, step), batches=lambda _epoch: _STEPS)
-        checkpoints = SimpleNamespace(after_step=lambda *_: self.spend(_SAVE_S), write_last=lambda _: None)
+        checkpoints = SimpleNamespace(
+            are_due=lambda *_: True, after_step=lambda *_: self.spend(_SAVE_S), write_last=lambda _: None
+        )
         return SimpleNamespace(
             recipe=Recipe(),
             stepper=SimpleNamespace(
@@ -61,12 +75,14 @@ class _World:
                 family=SimpleNamespace(facts=SimpleNamespace(native_side=512)),
             ),
             data=SimpleNamespace(
-                reader=SimpleNamespace(batches=self.batches, quarantine=quarantine),
+                reader=SimpleNamespace(quarantine=quarantine),
+                feed=SimpleNamespace(batches=self.batches),
                 plan=SimpleNamespace(total_steps=_STEPS, plan=order),
             ),
-            outputs=SimpleNamespace(checkpoints=checkpoints),
+            log=StepLog(reporter),
+            outputs=SimpleNamespace(checkpoints=checkpoints, states=_States()),
             process=SimpleNamespace(
-                reporter=reporter, control=SimpleNamespace(agree=lambda _: wishes, listen=lambda: None)
+                reporter=reporter, control=SimpleNamespace(agree=lambda _: Wishes(), listen=lambda: None)
             ),
         )
 

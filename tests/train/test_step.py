@@ -19,8 +19,8 @@ def prepared(run: RunFolder) -> Job:
 
 
 def gradients(job: Job) -> tuple[float, list[torch.Tensor]]:
-    batch = next(job.data.reader.batches(0, 1))
-    loss = job.stepper.gradients(batch).mean
+    batch = next(job.data.feed.batches(0, 1))
+    loss = job.stepper.gradients(batch).outcome().loss
     return loss, [weight.grad.clone() for weight in job.stepper.trained.weights if weight.grad is not None]
 
 
@@ -94,8 +94,8 @@ def test_every_knob_of_the_objective_is_trained_with(make_run, frozen, base, kno
 def test_gradients_are_cut_to_the_norm_and_reported_whole(make_run, work, events_of) -> None:
     """An SGD-like reading is not possible with AdamW: what is checked is the norm left in the gradients."""
     job = prepared(make_run("optimizer.max_grad_norm=1e-3"))
-    batch = next(job.data.reader.batches(0, 1))
-    outcome = job.stepper.take(batch)
+    batch = next(job.data.feed.batches(0, 1))
+    outcome = job.stepper.take(batch).outcome()
     left = torch.cat(
         [weight.grad.flatten() for weight in job.stepper.trained.weights if weight.grad is not None]
     )
@@ -126,7 +126,7 @@ def test_only_the_adapter_moves(make_run) -> None:
     job = prepared(make_run())
     family = job.stepper.family
     before = [weight.clone() for part in (family.unet, family.vae) for weight in part.parameters()]
-    for batch in job.data.reader.batches(0, 2):
+    for batch in job.data.feed.batches(0, 2):
         job.stepper.take(batch)
     after = [weight for part in (family.unet, family.vae) for weight in part.parameters()]
     assert all(torch.equal(old, new) for old, new in zip(before, after, strict=True))
@@ -144,7 +144,7 @@ def test_a_step_does_not_look_through_the_modules_of_the_unet(
 ) -> None:
     """There are thousands in SDXL's, and the GPU waits meanwhile."""
     job = prepared(make_run(*sets, f"model.path={request.getfixturevalue(model)}"))
-    batch = next(iter(job.data.reader.batches(0, 1)))
+    batch = next(job.data.feed.batches(0, 1))
     looked: list[torch.nn.Module] = []
     walk = torch.nn.Module.named_modules
 

@@ -124,9 +124,11 @@ def test_a_dropped_caption_is_an_empty_one(model, make_run, frozen, monkeypatch)
     job = prepare(make_run(f"model.path={model}", frozen=data), lambda _: Reporter(None), StopSignals())
     items = next(job.data.reader.batches(0, 1)).items
     assert [item.caption for item in items] == ["", ""]
-    heard = []
-    monkeypatch.setattr(job.stepper.family, "predict", lambda *given: (heard.append(given[2]), given[0])[1])
-    job.stepper.losses(items)
+    heard, honest = [], job.stepper.family.predict
+    monkeypatch.setattr(
+        job.stepper.family, "predict", lambda *given: (heard.append(given[2]), honest(*given))[1]
+    )
+    job.stepper.take(next(job.data.feed.batches(0, 1)))
     (told,) = heard
     pipeline = DiffusionPipeline.from_pretrained(str(model))
     states, _, *pooled = pipeline.encode_prompt(

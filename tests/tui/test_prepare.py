@@ -141,8 +141,8 @@ async def test_an_import_tells_what_it_understands_before_and_after(drive, sessi
         await it.type(str(folder))
         await it.press("enter")
         await it.sees("understood: caption of 1")
-        assert "1 rows: no such image here" in it.text
-        assert "1 rows with tags that are not understood" in it.text
+        assert "1 row: no such image here" in it.text
+        assert "1 row with tags that are not understood" in it.text
         await it.press("y")
         await it.until(lambda: "1 of images here; understood: caption of 1" in it.notices)
         (folder / "a.png").unlink()

@@ -44,7 +44,7 @@ async def test_the_list_opens_from_browse_and_reads_again(drive, session, spoilt
 async def test_the_list_opens_from_a_finding(drive, spoilt):
     async with drive() as it:
         await it.press("4")
-        await it.sees("1 files could not be read")
+        await it.sees("1 file could not be read")
         findings = it.app.screen.report.findings
         place = next(at for at, each in enumerate(findings) if each.of_unusable)
         await it.press(*["j"] * place, "enter")

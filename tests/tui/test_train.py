@@ -9,7 +9,8 @@ import pytest
 
 from curator.contract.errors import UserError
 from curator.contract.recipe.fields import recipe_fields
-from curator.contract.recipe.toml_file import load_recipe, presets
+from curator.contract.recipe.presets import presets
+from curator.contract.recipe.toml_file import load_recipe
 from curator.runs import launch
 from curator.tui.text.recipe_form import (
     RecipeForm,

@@ -5,7 +5,7 @@ The batch of a step is a function of the step: threads only change when it is re
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -83,9 +83,9 @@ class BatchReader:
             workers if not cached or any(s.crop == "random" for s in manifest.header.subsets) else 0
         )
 
-    def batches(self, first: int, last: int) -> Iterator[Batch]:
-        """Batches of steps `first` .. `last - 1`, in order."""
-        for batch, items in read_ahead(map(self._planned, range(first, last)), self.workers):
+    def batches(self, first: int, last: int, is_over: Callable[[], bool] = lambda: False) -> Generator[Batch]:
+        """Batches of steps `first` .. `last - 1`, in order; `is_over` as in `read_ahead`."""
+        for batch, items in read_ahead(map(self._planned, range(first, last)), self.workers, is_over):
             yield replace(batch, items=tuple(items))
 
     def _planned(self, step: int) -> tuple[Batch, list[Callable[[], Item]]]:

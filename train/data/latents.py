@@ -7,16 +7,17 @@ An image that is cut anew each time is never kept (row S040): it is read and enc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
 
 from train.data.dataset import Picture, pictures_of
 from train.data.images import BadPictureError, LoadedSample, load_sample, to_model_range
+from train.data.masks import LATENT
 from train.data.read_ahead import read_ahead
 from train.families.vae import Moments
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from train.data.quarantine import Quarantine
     from train.families.family import Family
 
+T = TypeVar("T")
 Key = tuple[int, bool]  # manifest row, mirrored
 _PIXELS_AT_ONCE = 8 * 512 * 512
 
@@ -40,49 +42,80 @@ class Kept(NamedTuple):
 
 
 class Encoded(NamedTuple):
-    """A micro-batch: `mask` [n, 1, h/8, w/8] says where the loss counts; None: everywhere."""
+    """Some images: `mask` [n, 1, h/8, w/8] says where the loss counts; None: everywhere."""
 
     moments: Moments
     mask: Tensor | None
 
 
+class Inputs(NamedTuple):
+    """What the latents of a micro-batch are made of; of n images, those that `is_kept` were encoded before."""
+
+    is_kept: tuple[bool, ...]
+    kept: Tensor | None  # their moments, [k, 2, c, h/8, w/8]
+    pixels: Tensor | None  # of the others, uint8 [n - k, 3, h, w]
+    mask: Tensor | None  # [n, 1, h/8, w/8]: where the loss counts; None: everywhere
+    shape: tuple[int, ...]  # [c, h/8, w/8]
+
+
 class Latents:
-    """Gives micro-batches their latents. `kept` is empty where nothing is cached."""
+    """Gives micro-batches what their latents are made of. `kept` is empty where nothing is cached."""
 
     def __init__(self, family: Family, kept: Mapping[Key, Kept]) -> None:
-        self.family = family
         self.kept = kept
+        self._channels: int = family.vae.config.latent_channels
 
-    def of(self, items: Sequence[Item]) -> Encoded:
-        """Items that come with pixels are encoded, the others were before."""
-        fresh = iter(self._fresh([item.loaded for item in items if item.loaded is not None]))
-        parts = [
-            self.kept[item.shown.row, item.cut.flip] if item.loaded is None else next(fresh) for item in items
-        ]
-        mean, logvar = torch.stack([part.moments for part in parts]).unbind(1)
-        return Encoded(Moments(mean, logvar), _stacked([part.mask for part in parts], mean))
+    def of(self, items: Sequence[Item]) -> Inputs:
+        """Items that come with pixels are to be encoded, the others were before."""
+        kept = [self.kept[item.shown.row, item.cut.flip] for item in items if item.loaded is None]
+        fresh = [item.loaded for item in items if item.loaded is not None]
+        is_kept = tuple(item.loaded is None for item in items)
+        masks = _in_order(is_kept, [each.mask for each in kept], [each.mask for each in fresh])
+        shape = kept[0].moments.shape[1:] if kept else self._shape_of(fresh[0].pixels)
+        return Inputs(
+            is_kept,
+            torch.stack([each.moments for each in kept]) if kept else None,
+            torch.stack([each.pixels for each in fresh]) if fresh else None,
+            _stacked(masks, shape),
+            tuple(shape),
+        )
 
-    def _fresh(self, loaded: Sequence[LoadedSample]) -> list[Kept]:
-        if not loaded:
-            return []
-        moments = encode(self.family, to_model_range(torch.stack([each.pixels for each in loaded])))
-        both = torch.stack([moments.mean, moments.logvar], dim=1)
-        return [Kept(each, sample.mask) for each, sample in zip(both, loaded, strict=True)]
+    def _shape_of(self, pixels: Tensor) -> tuple[int, ...]:
+        height, width = pixels.shape[-2:]
+        return self._channels, height // LATENT, width // LATENT
 
 
-def _stacked(masks: Sequence[Tensor | None], like: Tensor) -> Tensor | None:
-    """An image without a mask counts as a whole."""
+def moments_of(family: Family, inputs: Inputs) -> Moments:
+    """The moments of a micro-batch whose `inputs` lie on the model's device: what is not kept is encoded."""
+    kept = () if inputs.kept is None else inputs.kept
+    if inputs.pixels is None:
+        fresh: Sequence[Tensor] | Tensor = ()
+    else:
+        found = encode(family, to_model_range(inputs.pixels))
+        fresh = torch.stack([found.mean, found.logvar], dim=1)
+    mean, logvar = torch.stack(_in_order(inputs.is_kept, kept, fresh)).unbind(1)
+    return Moments(mean, logvar)
+
+
+def _in_order(is_first: Sequence[bool], first: Iterable[T], second: Iterable[T]) -> list[T]:
+    """Of two sequences one, that says at each place from which it comes."""
+    firsts, seconds = iter(first), iter(second)
+    return [next(firsts) if each else next(seconds) for each in is_first]
+
+
+def _stacked(masks: Sequence[Tensor | None], shape: Sequence[int]) -> Tensor | None:
+    """An image without a mask counts as a whole; `shape` is of its latents."""
     if all(mask is None for mask in masks):
         return None
-    whole = torch.ones(like.shape[-2:])
+    whole = torch.ones(tuple(shape[-2:]))
     return torch.stack([whole if mask is None else mask for mask in masks])[:, None]
 
 
 def encode(family: Family, pixels: Tensor) -> Moments:
-    """Moments on the CPU, of images in -1..1."""
+    """Moments of images in -1..1, on the model's device."""
     height, width = pixels.shape[-2:]
     parts = [family.encode_pictures(part) for part in pixels.split(_pictures_at_once((width, height)))]
-    return Moments(torch.cat([p.mean for p in parts]).cpu(), torch.cat([p.logvar for p in parts]).cpu())
+    return Moments(torch.cat([part.mean for part in parts]), torch.cat([part.logvar for part in parts]))
 
 
 def _pictures_at_once(bucket: Size) -> int:
@@ -108,7 +141,8 @@ def keep_latents(
     kept: dict[Key, Kept] = {}
     done = 0
     for turn, loaded in read_ahead(_turns(manifest, share), workers):
-        moments = encode(family, torch.stack([each.pixels for each in loaded]))
+        found = encode(family, torch.stack([each.pixels for each in loaded]))
+        moments = Moments(found.mean.cpu(), found.logvar.cpu())
         for view, packed in zip(turn, gather(_packed(moments, loaded)), strict=False):
             found = _unpacked(packed.cpu(), view)
             if found.moments.isfinite().all():
@@ -125,7 +159,7 @@ def keep_latents(
 
 def _packed(moments: Moments, loaded: Sequence[LoadedSample]) -> Tensor:
     """Moments and masks of a turn in one tensor [n, 2 x channels + 1, h, w], so that one exchange carries both."""
-    masks = _stacked([each.mask for each in loaded], moments.mean)
+    masks = _stacked([each.mask for each in loaded], moments.mean.shape)
     plain = torch.ones_like(moments.mean[:, :1])
     return torch.cat([moments.mean, moments.logvar, plain if masks is None else masks], dim=1)
 

@@ -19,7 +19,7 @@ from curator.contract.files.picture_file import has_picture
 from curator.contract.flatten import deep_grey, is_deep, upright
 
 _ENDINGS = ("-mask.png", "-masklabel.png")
-_LATENT = 8  # pixels to a side of one latent
+LATENT = 8  # pixels to a side of one latent
 
 
 def mask_file_of(path: Path) -> Path | None:
@@ -37,6 +37,6 @@ def layer_of(opened: Image.Image) -> Image.Image:
 def to_latent_size(mask: Image.Image) -> Tensor:
     """A mask of a bucket's size as float32 0..1 [h/8, w/8]."""
     values = torch.from_numpy(np.array(mask)).float()[None, None] / 255.0
-    return functional.interpolate(values, size=(mask.height // _LATENT, mask.width // _LATENT), mode="area")[
+    return functional.interpolate(values, size=(mask.height // LATENT, mask.width // LATENT), mode="area")[
         0, 0
     ]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from curator.contract.errors import UserError
 from curator.contract.locations import EVENTS
+from curator.contract.text import counted
 from train.data.images import BadPictureError
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class Quarantine:
         """
         if len(self._bad) > self.limit:
             raise UserError(
-                f"{len(self._bad)} images cannot be decoded; a run goes on with at most {self.limit}",
+                f"{counted(len(self._bad))} cannot be decoded; a run goes on with at most {self.limit}",
                 f"{EVENTS} names them: mend or leave them out, and freeze again",
             )
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from functools import partial
 from typing import TypeVar
 
 Group = TypeVar("Group")
@@ -16,17 +17,30 @@ T = TypeVar("T")
 Readers = Sequence[Callable[[], T]]
 
 
-def read_ahead(groups: Iterable[tuple[Group, Readers[T]]], workers: int) -> Iterator[tuple[Group, list[T]]]:
-    """What the readers of each group return, group by group; 0 workers: read when asked for."""
+def read_ahead(
+    groups: Iterable[tuple[Group, Readers[T]]], workers: int, is_over: Callable[[], bool] = lambda: False
+) -> Iterator[tuple[Group, list[T]]]:
+    """What the readers of each group return, group by group; 0 workers: read when asked for.
+
+    Raises:
+        CancelledError: `is_over`, which another thread may change, said so: nothing more is read.
+    """
+
+    def unless_over(read: Callable[[], T]) -> T:
+        if is_over():
+            raise CancelledError
+        return read()
+
     if not workers:
         for group, readers in groups:
-            yield group, [read() for read in readers]
+            yield group, [unless_over(read) for read in readers]
         return
+    wrapped = ((group, [partial(unless_over, read) for read in readers]) for group, readers in groups)
     with ThreadPoolExecutor(workers, thread_name_prefix="reader") as pool:
         try:
-            yield from _ahead(groups, workers, pool)
-        finally:  # a stopped run must not wait for images it will not use
-            pool.shutdown(wait=False, cancel_futures=True)
+            yield from _ahead(wrapped, workers, pool)
+        finally:  # a stopped run must not read images it will not use
+            pool.shutdown(cancel_futures=True)
 
 
 def _ahead(

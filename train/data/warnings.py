@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from curator.contract.recipe.checks import TrainingWarning
-from curator.contract.text import visible
+from curator.contract.text import counted, visible
 
 if TYPE_CHECKING:
     from curator.contract.manifest.header import ManifestHeader
@@ -20,7 +20,8 @@ def data_warnings(header: ManifestHeader, survey: Survey, recipe: Recipe) -> Ite
         count, path, problem = survey.bad_brackets
         among = f" of {sum(survey.looked_at):,} looked at" if survey.is_sample else ""
         yield TrainingWarning(
-            f"{visible(path)}: {problem}" + (f" (and {count - 1} more captions{among})" if count > 1 else ""),
+            f"{visible(path)}: {problem}"
+            + (f" (and {counted(count - 1, 'more caption')}{among})" if count > 1 else ""),
             r"mend the captions and freeze again; plain brackets are written \( and \)",
         )
     yield from _about_masks(header, survey, recipe)
@@ -38,11 +39,13 @@ def data_warnings(header: ManifestHeader, survey: Survey, recipe: Recipe) -> Ite
 
 
 def _about_masks(header: ManifestHeader, survey: Survey, recipe: Recipe) -> Iterator[TrainingWarning]:
-    what = "images looked at" if survey.is_sample else "images"
+    looked_at = " looked at" if survey.is_sample else ""
     for subset, images, masks in zip(header.subsets, survey.looked_at, survey.masks, strict=True):
         if subset.mask == "file" and masks < images:
+            of_all = f"of {counted(images)}{looked_at}"
+            they_have = counted(masks, f"{of_all} has", f"{of_all} have")
             yield TrainingWarning(
-                f"{visible(subset.name)}: {masks} of {images} {what} have a mask file; the others count whole",
+                f"{visible(subset.name)}: {they_have} a mask file; the others count whole",
                 "a mask stands beside NAME.png as NAME-mask.png",
             )
     if recipe.objective.mask_floor and all(subset.mask == "none" for subset in header.subsets):

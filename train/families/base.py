@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import torch
+from accelerate.utils import send_to_device
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from torch import Tensor, nn
 from transformers import CLIPTokenizer
@@ -18,7 +19,7 @@ from train.objective.noise_schedule import alphas_cumprod
 
 if TYPE_CHECKING:
     from curator.contract.base_model.prediction import Chosen
-    from train.families.clip_text import TextRules
+    from train.families.clip_text import TextRules, Tokens
     from train.families.conditioning import Conditioning, Framing
     from train.families.family import AdapterRoots, BaseFacts, TextEncoder
 
@@ -67,7 +68,13 @@ class StableDiffusion(ABC):
     def adapter_roots(self) -> AdapterRoots: ...
 
     @abstractmethod
-    def condition(self, captions: Sequence[str], framings: Sequence[Framing]) -> Conditioning: ...
+    def tokens(self, captions: Sequence[str], framings: Sequence[Framing]) -> Tokens: ...
+
+    @abstractmethod
+    def encode(self, tokens: Tokens) -> Conditioning: ...
+
+    def condition(self, captions: Sequence[str], framings: Sequence[Framing]) -> Conditioning:
+        return self.encode(send_to_device(self.tokens(captions, framings), self._a_weight.device))
 
     @property
     def alphas_cumprod(self) -> Tensor:

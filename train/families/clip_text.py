@@ -68,6 +68,13 @@ class TokenBatch(NamedTuple):
     weights: Tensor | None  # [n, 75 x chunks + 2]; None: nothing is weighted
 
 
+class Tokens(NamedTuple):
+    """What a family is told of n images before anything is encoded: a batch for each time a text is read."""
+
+    texts: tuple[TokenBatch, ...]
+    sizes: Tensor | None = None  # [n, 6], SDXL's alone
+
+
 def clip_tokenizer(pad_token: str = "<|endoftext|>") -> CLIPTokenizer:  # noqa: S107 (a token of the vocabulary)
     """CLIP's tokenizer with its real vocabulary, padded as CLIP-L is; SDXL's second encoder pads with "!"."""
     return CLIPTokenizer(
@@ -97,9 +104,7 @@ def joined(states: Tensor, weights: Tensor | None, rules: TextRules) -> Tensor:
         states = torch.cat([parts[:, 0, :1], words, parts[:, -1, -1:]], dim=1)
     if weights is None:
         return states
-    return (states * weights[..., None].to(states.device)).to(
-        states.dtype
-    )  # in float32: bf16 makes 1.1 1.1016
+    return (states * weights[..., None]).to(states.dtype)  # in float32: bf16 makes 1.1 1.1016
 
 
 def token_count(tokenizer: CLIPTokenizer, caption: str, rules: TextRules) -> int:

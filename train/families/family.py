@@ -13,7 +13,7 @@ from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokeniz
 
 if TYPE_CHECKING:
     from curator.contract.base_model.prediction import Prediction
-    from train.families.clip_text import TextRules
+    from train.families.clip_text import TextRules, Tokens
     from train.families.conditioning import Conditioning, Framing
     from train.families.vae import Moments
 
@@ -68,8 +68,16 @@ class Family(Protocol):
 
     def token_count(self, caption: str) -> int: ...
 
+    def tokens(self, captions: Sequence[str], framings: Sequence[Framing]) -> Tokens:
+        """What is encoded of images with these captions, cut like this; on the CPU. Safe in any thread."""
+        ...
+
+    def encode(self, tokens: Tokens) -> Conditioning:
+        """What the UNet is told of them; `tokens` lie on the model's device."""
+        ...
+
     def condition(self, captions: Sequence[str], framings: Sequence[Framing]) -> Conditioning:
-        """What the UNet is told of images with these captions, cut like this."""
+        """Both in one."""
         ...
 
     def encode_pictures(self, pixels: Tensor) -> Moments: ...

@@ -11,11 +11,12 @@ from torch import Tensor
 from curator.contract.base_model.modelspec import architecture_of
 from train.families import clip_text
 from train.families.base import StableDiffusion
-from train.families.conditioning import Conditioning, Framing
+from train.families.clip_text import Tokens
+from train.families.conditioning import Conditioning
 from train.families.family import AdapterRoots, BaseFacts
 
 if TYPE_CHECKING:
-    from train.families.clip_text import TextRules
+    from train.families.conditioning import Framing
 
 
 class Sd1(StableDiffusion):
@@ -44,21 +45,20 @@ class Sd1(StableDiffusion):
         names = tuple(f"lora_te_text_model_encoder_layers_{index}_" for index in unused)
         return AdapterRoots(self.unet, (clip_text.text_model_path(encoder),), unused=names)
 
-    def condition(self, captions: Sequence[str], _framings: Sequence[Framing]) -> Conditioning:
+    def tokens(self, captions: Sequence[str], _framings: Sequence[Framing]) -> Tokens:
+        """The UNet is not told how images were cut. Where its layers are told different texts, a batch for each."""
+        texts = (clip_text.tokenize(self.tokenizers[0], captions, rules) for rules in self.text.of_layers)
+        return Tokens(tuple(texts))
+
+    def encode(self, tokens: Tokens) -> Conditioning:
         """Hidden states [n, tokens, width] of the `clip_skip`-th layer from the end, then the final norm (S027).
 
-        The UNet is not told how images were cut. Where its layers are told different texts, their tokens follow each
-        other.
+        The states of several texts follow each other.
         """
-        return Conditioning(
-            torch.cat([self._states(captions, rules) for rules in self.text.of_layers], dim=1)
-        )
+        return Conditioning(torch.cat([self._states(*text) for text in tokens.texts], dim=1))
 
-    def _states(self, captions: Sequence[str], rules: TextRules) -> Tensor:
-        ids, weights = clip_text.tokenize(self.tokenizers[0], captions, rules)
+    def _states(self, ids: Tensor, weights: Tensor | None) -> Tensor:
         (encoder,) = self.text_encoders
-        states = encoder(ids.to(self._a_weight.device), output_hidden_states=True).hidden_states[
-            -self.clip_skip
-        ]
+        states = encoder(ids, output_hidden_states=True).hidden_states[-self.clip_skip]
         states = getattr(encoder, "text_model", encoder).final_layer_norm(states)
-        return clip_text.joined(states, weights, rules)
+        return clip_text.joined(states, weights, self.text)

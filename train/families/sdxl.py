@@ -7,17 +7,22 @@ the projected end mark of its last layer. Beside them six numbers say how the im
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
 
 from curator.contract.base_model.modelspec import architecture_of
 from train.families import clip_text
 from train.families.base import StableDiffusion
-from train.families.conditioning import Conditioning, Framing
+from train.families.clip_text import Tokens
+from train.families.conditioning import Conditioning
 from train.families.family import AdapterRoots, BaseFacts
 from train.weights.ldm_names import unet_file_names
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from train.families.conditioning import Framing
 
 CLIP_SKIP = 2  # as other programs count: the only layer SDXL's UNet knows
 
@@ -51,18 +56,22 @@ class Sdxl(StableDiffusion):
             unused=(f"lora_te1_text_model_encoder_layers_{last}_",),
         )
 
-    def condition(self, captions: Sequence[str], framings: Sequence[Framing]) -> Conditioning:
-        first, _ = self._read(0, captions)
-        second, said = self._read(1, captions)
-        pooled = said.text_embeds[:: self.text.chunks]  # of the first chunks, and never weighted
+    def tokens(self, captions: Sequence[str], framings: Sequence[Framing]) -> Tokens:
+        texts = (clip_text.tokenize(tokenizer, captions, self.text) for tokenizer in self.tokenizers)
         sizes = torch.tensor([framing.numbers for framing in framings], dtype=torch.float32)
-        return Conditioning(torch.cat([first, second], dim=-1), pooled, sizes.to(self._a_weight.device))
+        return Tokens(tuple(texts), sizes)
 
-    def _read(self, which: int, captions: Sequence[str]) -> tuple[Tensor, Any]:
-        """The joined states of one encoder, and all it said of the single chunks."""
-        ids, weights = clip_text.tokenize(self.tokenizers[which], captions, self.text)
-        said = self.text_encoders[which](ids.to(self._a_weight.device), output_hidden_states=True)
-        return clip_text.joined(said.hidden_states[-2], weights, self.text), said
+    def encode(self, tokens: Tokens) -> Conditioning:
+        first, second = (
+            encoder(text.ids, output_hidden_states=True)
+            for encoder, text in zip(self.text_encoders, tokens.texts, strict=True)
+        )
+        states = [
+            clip_text.joined(said.hidden_states[-2], text.weights, self.text)
+            for said, text in zip((first, second), tokens.texts, strict=True)
+        ]
+        pooled = second.text_embeds[:: self.text.chunks]  # of the first chunks, and never weighted
+        return Conditioning(torch.cat(states, dim=-1), pooled, tokens.sizes)
 
     def _added(self, conditioning: Conditioning) -> dict[str, Tensor]:
         assert conditioning.pooled is not None

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from curator.contract.base_model.prediction import V_MARK, ZERO_SNR_MARK
 from curator.contract.recipe.checks import TrainingWarning
-from curator.contract.text import visible
+from curator.contract.text import counted, visible
 
 _ORDINARY = re.compile(
     r"""
@@ -43,7 +43,7 @@ def told_of(names: Iterable[str], shown: str) -> list[TrainingWarning]:
         return []
     listed = ", ".join(f"'{visible(name)}'" for name in odd[:_SHOWN])
     more = f" and {len(odd) - _SHOWN:,} more" if len(odd) > _SHOWN else ""
-    are = "1 tensor that is" if len(odd) == 1 else f"{len(odd):,} tensors that are"
+    are = counted(len(odd), "tensor that is", "tensors that are")
     return [
         TrainingWarning(
             f"{shown} holds {are} no part of the model: {listed}{more}", "they are passed over and not saved"

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from accelerate import Accelerator
@@ -15,7 +16,7 @@ from accelerate import Accelerator
 from curator.contract.locations import MODEL_HASHES
 from curator.contract.recipe.identity import knobs_of
 from curator.contract.recipe.toml_file import load_recipe, values_of
-from curator.contract.run.events import RunStarted
+from curator.contract.run.events import RunStarted, StateSaved
 from curator.contract.text import visible
 from train.checkpoints import Checkpoints
 from train.control import Control
@@ -25,8 +26,17 @@ from train.families.fingerprint import fingerprint_of
 from train.job import Job, Outputs, Process, TrainingData
 from train.prepare.load import load_latents
 from train.prepare.refuse import check_disk, open_sealed, warn_of_long_captions
-from train.prepare.stages import Material, load_trainable, make_reader, make_stepper, survey_material
+from train.prepare.stages import (
+    Material,
+    load_trainable,
+    make_feed,
+    make_reader,
+    make_stepper,
+    survey_material,
+)
 from train.resume import Identity, State, newest_state
+from train.state_writer import StateWriter
+from train.step_log import StepLog
 from train.weights.metadata import Record
 from train.weights.model_hashes import hashes_beside
 
@@ -76,12 +86,15 @@ def prepare(run: RunFolder, make_reporter: Callable[[bool], Reporter], signals: 
         run=run,
         recipe=recipe,
         process=process,
-        data=TrainingData(manifest, plan, reader),
-        stepper=make_stepper(model, latents, recipe, accelerator),
+        data=TrainingData(
+            manifest, plan, reader, make_feed(reader, model.family, latents, recipe, accelerator)
+        ),
+        stepper=make_stepper(model, recipe, accelerator),
+        log=StepLog(reporter),
         outputs=Outputs(
             checkpoints=Checkpoints(run, record, model.trained, reporter),
             evaluation=Evaluation(manifest, model.family, recipe.evaluate.images, accelerator.device),
-            identity=identity,
+            states=_state_writer(run, identity, reporter),
         ),
         done=state.step if state else 0,
     )
@@ -114,6 +127,19 @@ def _saved_state(run: RunFolder, identity: Identity, reporter: Reporter) -> Stat
         )
 
     return newest_state(run.state_dir, identity, passed_over)
+
+
+def _state_writer(run: RunFolder, identity: Identity, reporter: Reporter) -> StateWriter:
+    def written(step: int, place: Path) -> None:
+        reporter.emit(StateSaved(time.time(), step, str(place.relative_to(run.path))))
+
+    def failed(step: int, error: Exception) -> None:
+        reporter.warn(
+            f"the state after step {step} could not be written: {type(error).__name__}: {error}",
+            "the run goes on from the one before when it is started again",
+        )
+
+    return StateWriter(run.state_dir, identity, written=written, failed=failed)
 
 
 def _hashes(run: RunFolder, recipe: Recipe, reporter: Reporter) -> Callable[[], Mapping[str, str]]:

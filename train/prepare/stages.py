@@ -13,6 +13,8 @@ from accelerate import Accelerator
 
 from curator.contract.run.run_length import TrainingPlan, plan_training
 from train.data.batches import BatchReader, Share
+from train.data.feed import Feed
+from train.data.micro_batch import Preparation
 from train.data.quarantine import Quarantine
 from train.optim.optimizers import check_optimizer, make_optimizer
 from train.prepare.load import load_model
@@ -96,6 +98,14 @@ def make_reader(material: Material, recipe: Recipe, accelerator: Accelerator) ->
     )
 
 
-def make_stepper(trainable: Trainable, latents: Latents, recipe: Recipe, accelerator: Accelerator) -> Stepper:
+def make_feed(
+    reader: BatchReader, family: Family, latents: Latents, recipe: Recipe, accelerator: Accelerator
+) -> Feed:
+    """What makes the reader's batches ready for `make_stepper`'s."""
+    pinned = accelerator.device.type == "cuda"
+    return Feed(reader, Preparation(family, latents, recipe, pinned=pinned))
+
+
+def make_stepper(trainable: Trainable, recipe: Recipe, accelerator: Accelerator) -> Stepper:
     """What takes steps."""
-    return Stepper(trainable.family, trainable.trained, trainable.optimizer, latents, accelerator, recipe)
+    return Stepper(trainable.family, trainable.trained, trainable.optimizer, accelerator, recipe)

@@ -20,7 +20,7 @@ from torch import Tensor
 from curator.contract.errors import ExitCode, UserError
 from curator.contract.files.json_data import to_json
 from curator.contract.files.picture_file import file_sha256
-from curator.contract.text import visible
+from curator.contract.text import counted, visible
 from train import quiet
 from train.adapters.apply import apply_adapter
 from train.adapters.bundled import unbundled
@@ -116,8 +116,8 @@ def main(arguments: list[str]) -> int:
 def _sentence(verdict: Verdict) -> str:
     word = "equal to" if verdict.equal else "NOT equal to"
     return (
-        f"{verdict.modules} modules; diffusers' reading is {word} ours: largest difference {verdict.difference:.1e}, "
-        f"effect of the LoRA {verdict.effect:.1e}{_told_words(verdict)}"
+        f"{counted(verdict.modules, 'module')}; diffusers' reading is {word} ours: "
+        f"largest difference {verdict.difference:.1e}, effect of the LoRA {verdict.effect:.1e}{_told_words(verdict)}"
     )
 
 

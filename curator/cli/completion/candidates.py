@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from curator.contract.text import visible
+from curator.contract.text import counted, visible
 
 if TYPE_CHECKING:
     from curator.session.images.names import Names
@@ -86,7 +86,9 @@ def _tags_of_filter(asked: _Asked, word: str) -> list[Candidate]:
     with _names(asked) as names:
         found = names.find_tags(word, _MOST)
     written = ((tag.name.replace(" ", "_"), tag) for tag, _ in found)
-    return [Candidate(name, f"{tag.cls}, {tag.count} images") for name, tag in written if _is_one_word(name)]
+    return [
+        Candidate(name, f"{tag.cls}, {counted(tag.count)}") for name, tag in written if _is_one_word(name)
+    ]
 
 
 def _is_one_word(text: str) -> bool:
@@ -103,7 +105,7 @@ def _is_one_word(text: str) -> bool:
 def _tags(asked: _Asked) -> Iterable[Candidate]:
     with _names(asked) as names:
         found = names.find_tags(asked.typed, _MOST)
-    return [Candidate(tag.name, f"{tag.cls}, {tag.count} images") for tag, _ in found]
+    return [Candidate(tag.name, f"{tag.cls}, {counted(tag.count)}") for tag, _ in found]
 
 
 def _subsets(asked: _Asked) -> Iterable[Candidate]:
@@ -126,11 +128,11 @@ def _manifests(asked: _Asked) -> Iterable[Candidate]:
     from curator.cli.shared.places import manifests_of
 
     found = manifests_of(asked.folder).all()
-    return [Candidate(each.path.stem, f"{each.images} images") for each in found]
+    return [Candidate(each.path.stem, f"{counted(each.images)}") for each in found]
 
 
 def _recipes(_: _Asked) -> Iterable[Candidate]:
-    from curator.contract.recipe.toml_file import presets
+    from curator.contract.recipe.presets import presets
 
     return [Candidate(name, about) for name, about in presets().items()]
 

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Any
 
-from typer._click import Context
 from typer._click.shell_completion import _resolve_context, _resolve_incomplete
 from typer.core import TyperGroup
 
 from curator.cli.command_words import COMMANDS, COMPLETES
 from curator.cli.completion.candidates import Candidate, candidates
 from curator.cli.completion.typed_line import TypedLine, read_line
-from curator.cli.shared.typer_apps import built
+from curator.cli.shared.typer_apps import built, verbs_of
 
 _LINE = "_FRIEZE_LINE"  # the command line up to the cursor
 _BREAKS = "_FRIEZE_BREAKS"  # bash alone: characters that end a word for it
@@ -80,17 +78,6 @@ complete --command frieze --no-files --arguments '(__frieze_complete)'
 }
 
 
-class _Root(TyperGroup):
-    """All commands; only the one that is meant is loaded."""
-
-    def list_commands(self, ctx: Context) -> list[str]:  # noqa: ARG002
-        return list(COMMANDS)
-
-    def get_command(self, ctx: Context, cmd_name: str) -> Any:  # noqa: ARG002
-        command = COMMANDS.get(cmd_name)
-        return built(f"curator.cli.{command.module}", command.app) if command else None
-
-
 def answer(shell: str) -> str:
     """What a script of `SCRIPTS` is told: a candidate a line, for zsh and fish with a few words behind a tab."""
     line = read_line(os.environ.get(_LINE, ""), os.environ.get(_BREAKS, ""))
@@ -115,7 +102,11 @@ def _found(line: TypedLine) -> list[Candidate]:
     words = ["-" if _begins_filter(word) else word for word in words]
     if words[0] not in COMMANDS:
         return []
-    context = _resolve_context(_Root(name="frieze"), {}, "frieze", words)
+    command = COMMANDS[words[0]]
+    module = f"curator.cli.{command.module}"
+    has_verb = words[1:2] != [] and words[1] in verbs_of(module, command.app)
+    made = built(module, command.app, words[1] if has_verb else "")  # of many verbs the one that is meant
+    context = _resolve_context(made, {}, "frieze", words[1 + has_verb :])
     if isinstance(context.command, TyperGroup) and len(words) > 1:
         return []  # of no verb
     # `-blu` is the beginning of a filter, and Typer takes a dash for that of an option.

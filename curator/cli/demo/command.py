@@ -22,6 +22,7 @@ from curator.cli.shared.output import say, stderr_console
 from curator.cli.shared.typer_apps import single
 from curator.contract.errors import ExitCode, UserError
 from curator.contract.locations import DEMO_MARKER, runs_folder
+from curator.contract.text import counted
 
 if TYPE_CHECKING:
     from curator.contract.run.run_folder import RunFolder
@@ -111,11 +112,12 @@ def _tell_frozen(session: Session, frozen: FrozenManifest) -> None:
     for share in preview.subsets:
         _step(
             "subset",
-            f"{share.name}: {share.images} images x {share.repeats:g} = {share.share:.0%} of an epoch",
+            f"{share.name}: {counted(share.images)} x {share.repeats:g} = {share.share:.0%} of an epoch",
         )
     _step(
         "freeze",
-        f"{frozen.images} images, {frozen.samples_per_epoch} samples an epoch, digest {frozen.digest[:12]}",
+        f"{counted(frozen.images)}, {counted(frozen.samples_per_epoch, 'sample')} an epoch,"
+        f" digest {frozen.digest[:12]}",
     )
     _step("buckets", buckets)
 

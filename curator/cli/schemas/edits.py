@@ -125,6 +125,7 @@ class UndoReport(TypedDict):
 
     schema: Literal["frieze/undo/1"]
     changes: Sequence[CommitRow]
+    dry_run: bool
 
 
 class RedoReport(TypedDict):
@@ -132,6 +133,7 @@ class RedoReport(TypedDict):
 
     schema: Literal["frieze/redo/1"]
     changes: Sequence[CommitRow]
+    dry_run: bool
 
 
 def commit_row(commit: Commit) -> CommitRow:

@@ -14,6 +14,8 @@ class ModelRow(TypedDict):
     family: str
     about: str
     repo: str
+    revision: str
+    sha256: Mapping[str, str]
     weights: str
     labels: str
     more_files: Sequence[str]
@@ -35,12 +37,33 @@ class ModelRow(TypedDict):
     url: str
     folder: str
     missing: Sequence[str]
+    is_there: bool
 
 
 class ModelReport(ModelRow):
     """One model."""
 
     schema: Literal["frieze/model/1"]
+
+
+class FileOfModel(TypedDict):
+    """A file of a model; `name` is its path in the model's folder."""
+
+    name: str
+    bytes: int
+    sha256: str
+    is_new: bool
+
+
+class FetchReport(TypedDict):
+    """The files of a model, all there now: those that were fetched are new."""
+
+    schema: Literal["frieze/model-fetch/1"]
+    model: str
+    repo: str
+    licence: str
+    folder: str
+    files: Sequence[FileOfModel]
 
 
 class FailedImage(TypedDict):

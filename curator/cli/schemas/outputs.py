@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from curator.cli.schemas import collection, edits, images, model_files, models, runs, training
+from curator.cli.schemas import collection, edits, images, manifests, model_files, models, runs, training
 
 Form = Literal["object", "list", "lines", "map", "map of texts", "number", "list of numbers", "events"]
 
@@ -65,24 +65,24 @@ OUTPUTS: dict[str, tuple[Output, ...]] = {
     "history": (_list(edits.CommitRow),),
     "stats": (Output(collection.StatsReport),),
     "verify": (Output(collection.VerifyReport),),
-    "subset make-reg": (Output(training.MadeImages),),
-    "subset list": (_list(training.SubsetRow),),
-    "subset add": (Output(training.SubsetReport),),
-    "subset put": (Output(training.SubsetReport),),
-    "subset order": (Output(training.SubsetOrder),),
-    "subset set": (Output(training.SubsetReport),),
-    "subset balance": (Output(training.BalanceReport),),
+    "subset make-reg": (Output(manifests.MadeImages),),
+    "subset list": (_list(manifests.SubsetRow),),
+    "subset add": (Output(manifests.SubsetReport),),
+    "subset put": (Output(manifests.SubsetReport),),
+    "subset order": (Output(manifests.SubsetOrder),),
+    "subset set": (Output(manifests.SubsetReport),),
+    "subset balance": (Output(manifests.BalanceReport),),
     "subset remove": _NAME,
     "buckets": (Output(images.BucketsReport), Output(images.SizesReport, when="--size, --sizes-from")),
     "captions": (_list(images.CaptionRow), Output(images.CaptionReport, when="--text")),
     "explain": (Output(images.Explanation),),
-    "freeze": (Output(training.FreezeReport), Output(training.FreezeOutlook, when="--dry-run, -n")),
-    "manifest diff": (Output(training.ManifestDiff),),
+    "freeze": (Output(manifests.FreezeReport), Output(manifests.FreezeOutlook, when="--dry-run, -n")),
+    "manifest diff": (Output(manifests.ManifestDiff),),
     "manifest export": (Output(collection.ExportReport),),
-    "manifest import": (Output(training.ManifestImport),),
-    "manifest list": (_list(training.ManifestRow),),
-    "manifest show": (Output(training.ManifestReport),),
-    "manifest verify": (Output(training.ManifestCheck),),
+    "manifest import": (Output(manifests.ManifestImport),),
+    "manifest list": (_list(manifests.ManifestRow),),
+    "manifest show": (Output(manifests.ManifestReport),),
+    "manifest verify": (Output(manifests.ManifestCheck),),
     "manifest captions": (_list(images.EpochCaption),),
     "export sqlite": (Output(collection.ExportReport),),
     "recipe list": (_list(training.PresetRow),),
@@ -100,6 +100,7 @@ OUTPUTS: dict[str, tuple[Output, ...]] = {
     "model diff": (Output(model_files.ModelDiff),),
     "models list": (_list(models.ModelRow),),
     "models show": (Output(models.ModelReport),),
+    "models fetch": (Output(models.FetchReport),),
     "propose": (Output(models.JobStarted), Output(models.ProposeReport, when="--wait")),
     "proposals": (Output(models.ImageProposalsRow, "lines"), _list(models.LabelCount, "--counts")),
     "jobs list": (_list(models.JobRow),),
@@ -108,7 +109,7 @@ OUTPUTS: dict[str, tuple[Output, ...]] = {
     "jobs resume": (Output(models.JobRequest),),
     "train": (
         _EVENTS,
-        Output(training.TrainCheck, when="--dry-run, -n"),
+        Output(runs.TrainCheck, when="--dry-run, -n"),
         Output(runs.RunStart, when="--detach"),
     ),
     "runs list": (_list(runs.RunRow),),

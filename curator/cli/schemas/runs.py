@@ -1,9 +1,11 @@
-"""Outputs about runs."""
+"""Outputs about runs, and what a run would be."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Literal, TypedDict
+
+from curator.cli.schemas.words import Doubt, Size
 
 
 class RunRow(TypedDict):
@@ -115,3 +117,39 @@ class RunState(TypedDict):
     step: int
     total_steps: int
     failure: str | None
+
+
+class BucketSteps(TypedDict):
+    """Steps of the first epoch in one bucket."""
+
+    bucket: Size
+    steps: int
+
+
+class RunMemory(TypedDict):
+    """Bytes that a process of a run would hold, by part; what the activations of a batch need comes on top."""
+
+    unet_bytes: int
+    text_encoder_bytes: int
+    vae_bytes: int
+    adapter_bytes: int
+    gradient_bytes: int
+    optimizer_bytes: int
+    average_bytes: int
+    average_on_cpu: bool
+    device_bytes: int
+
+
+class TrainCheck(TypedDict):
+    """How long a training would be, what it would hold in memory, and what is doubtful."""
+
+    schema: Literal["frieze/train-check/1"]
+    images: int
+    samples_per_epoch: int
+    effective_batch: int
+    steps_per_epoch: int
+    epochs: int
+    steps: int
+    buckets: Sequence[BucketSteps]
+    memory: RunMemory | None
+    doubts: Sequence[Doubt]

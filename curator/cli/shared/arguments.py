@@ -16,6 +16,8 @@ from curator.contract.errors import UserError
 OLD_WORDS = {"--plan": "--dry-run", "--check": "--dry-run", "--force": "--replace"}
 FILTER = "FILTER"  # the metavar of arguments and options that take a filter
 FROM = "--from"  # takes a list of images
+# A filter that is kept is asked anew each time; the images of a list are those, whatever comes later.
+KEEP_LIST = "keep the list as a pick, which any filter may name: frieze pick --from FILE --save NAME, then picked:NAME"
 AMONG = "--filter"  # takes the filter for that list, where it cannot stand in its place
 
 _DASHES = "-\u2010\u2011\u2012\u2013\u2014\u2212"  # also those an editor makes of `-`
@@ -86,6 +88,9 @@ class _Line:
         """Take an option, and from `left` its value."""
         instead = OLD_WORDS.get(word, word)
         word = instead if instead in self._own and word not in self._own else word
+        if word.partition("=")[0] == FROM and FROM not in self._own and any(map(is_filter, self._places)):
+            what = f"a list of images is no filter: {FROM} has no place where a filter is kept"
+            raise UserError(what, KEEP_LIST)
         self.options.append(word)
         if word not in self._with_value:
             return

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from curator.cli.shared.output import counted, put, put_json, say, tell
+from curator.cli.shared.output import put, put_json, say, tell
 from curator.contract.errors import ExitCode, UserError
+from curator.contract.text import counted
 
 if TYPE_CHECKING:
     from curator.cli.shared.selection import Selection
@@ -81,14 +82,14 @@ def put_edit(
         tell(f"{changed} of {counted(matched)} changed" + (f": {what}" if what else ""))
 
 
-def ask(count: int) -> None:
-    """Ask whether to change several images.
+def ask(count: int, act: str = "change", thing: str = "image") -> None:
+    """Ask whether to `act` on several things: to change images, to write sidecars.
 
     Raises:
         UserError: nobody can be asked.
     """
     if not sys.stdin.isatty():
-        raise UserError(f"this changes {count} images", "add --yes, or --dry-run to look first")
-    if not typer.confirm(f"Change {count} images?", err=True):
+        raise UserError(f"this would {act} {counted(count, thing)}", "add --yes, or --dry-run to look first")
+    if not typer.confirm(f"{act.capitalize()} {counted(count, thing)}?", err=True):
         say("nothing was changed")
         raise typer.Exit(ExitCode.NO)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from curator.cli.shared.output import is_quiet, put, say, stdout_console, warn
 from curator.contract.errors import ExitCode, UserError
+from curator.contract.text import visible
 
 if TYPE_CHECKING:
     from curator.contract.run.events import Event
@@ -47,7 +48,7 @@ def follow(run: RunFolder, *, as_json: bool = False) -> RunView:
 
 def left(run: RunFolder) -> str:
     """What is said to somebody who leaves a living run."""
-    name = run.path.name
+    name = visible(run.path.name)
     return (
         f"\nthe run goes on; come back with: frieze runs follow {name}\nstop it with: frieze runs stop {name}"
     )

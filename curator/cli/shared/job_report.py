@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from curator.cli.shared.output import counted, progress_shown, say
+from curator.cli.shared.output import progress_shown, say
 from curator.contract.errors import ExitCode, UserError
 from curator.contract.locations import LOG
-from curator.contract.text import visible
+from curator.contract.text import counted
 
 if TYPE_CHECKING:
     from curator.cli.schemas.models import FailedImage, JobRow
@@ -22,7 +22,7 @@ def watch_job(session: Session, job: RunFolder) -> JobView:
     Raises:
         KeyboardInterrupt: with the words that say how to come back.
     """
-    name = visible(job.path.name)
+    name = job.path.name
     view = None
     try:
         with progress_shown("look") as show:
@@ -46,11 +46,11 @@ def tell_end(view: JobView) -> None:
     Raises:
         UserError: it failed, crashed or was stopped.
     """
-    name = visible(view.name)
+    name = view.name
     for path, reason in view.failed:
-        say(f"not usable: {visible(path)}: {visible(reason)}")
+        say(f"not usable: {path}: {reason}")
     for sentence in view.warnings:
-        say(visible(sentence))
+        say(sentence)
     again = f"go on with: frieze jobs resume {name}"
     if view.status == "failed":
         raise view.failure or UserError(f"the job {name} failed", again, ExitCode.RUN_FAILED)

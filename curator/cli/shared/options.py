@@ -33,7 +33,9 @@ FilterArgument = Annotated[
     str, typer.Argument(metavar=FILTER, help="Which images, such as '1girl width>=1024'.")
 ]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", "-n", help="Only say what would be done.")]
-YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before changing several images.")]
+YesOption = Annotated[
+    bool, typer.Option("--yes", "-y", help="Do not ask first where several images are concerned.")
+]
 ReplaceOption = Annotated[
     bool, typer.Option("--replace", help="Write over what is there already; else it is refused.")
 ]

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from curator.contract.files.json_data import to_json
 from curator.contract.text import visible
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _LOOK_S = 0.1
 Show = Callable[
     [int, int], None
-]  # done, in all (0 where nobody knows); images are counted while nothing is done
+]  # done, in all (0 where nobody knows); what there is is counted while nothing is done
 
 
 class _Voice:
@@ -99,12 +99,16 @@ def warn(line: str) -> None:
     sys.stderr.write(visible(line) + "\n")
 
 
-def say_cut(shown: int, total: int | None) -> None:
-    """Say that a list is not whole; `total` is None where there are more and nobody counted them."""
+def say_cut(shown: int, total: int | None, what: str = "") -> None:
+    """Say that a list is not whole; `total` is None where there are more and nobody counted them.
+
+    `what` are the things in it, where other things are shown beside them: `tags`.
+    """
+    things = f" {what}" if what else ""
     if total is None:
-        say(f"{shown:,} shown, and there are more; --limit 0 shows all")
+        say(f"{shown:,}{things} shown, and there are more; --limit 0 shows all")
     elif shown < total:
-        say(f"{shown:,} of {total:,} shown; --limit 0 shows all")
+        say(f"{shown:,} of {total:,}{things} shown; --limit 0 shows all")
 
 
 def put_json(report: Report) -> None:
@@ -154,11 +158,6 @@ def put_json_lines(rows: Iterable[object]) -> None:
         put_text(to_json(row))
 
 
-def counted(count: int, one: str = "image") -> str:
-    """`1 image`, `2 images`."""
-    return f"{count} {one}" if count == 1 else f"{count} {one}s"
-
-
 def put_table(rows: Iterable[Sequence[object]], header: Sequence[str]) -> None:
     """A line of headings, then the rows. In a terminal columns as wide as they need, numbers to the right.
 
@@ -199,20 +198,27 @@ def stdout_console() -> Console:
 
 
 @contextmanager
-def progress_shown(doing: str, unit: str = "images") -> Generator[Show]:
-    """Progress of long work: a bar behind `doing`, with its rate in `unit`, on a terminal; nothing elsewhere."""
+def progress_shown(doing: str, unit: Literal["images", "bytes"] = "images") -> Generator[Show]:
+    """Progress of long work: a bar behind `doing` where stderr is a terminal, nothing elsewhere."""
     if is_quiet():
         yield _silently
         return
     if not sys.stderr.isatty():  # not `console.is_terminal`: FORCE_COLOR makes no terminal of a pipe
         yield _silently
         return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
 
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
-        MofNCompleteColumn(),
+        DownloadColumn() if unit == "bytes" else MofNCompleteColumn(),
         TextColumn("{task.fields[rate]}"),
         TextColumn("left"),
         TimeRemainingColumn(),
@@ -230,10 +236,14 @@ def progress_shown(doing: str, unit: str = "images") -> Generator[Show]:
             if not done:
                 started = clock
             now = doing if done or not total else "count"
-            rate = f"{done / max(clock - started, _LOOK_S):,.0f} {unit}/s" if done else ""
+            rate = _rate(done / max(clock - started, _LOOK_S), unit) if done else ""
             bar.update(task, description=now, completed=done, total=total or None, rate=rate, refresh=True)
 
         yield show
+
+
+def _rate(per_s: float, unit: str) -> str:
+    return f"{per_s / 1e6:,.1f} MB/s" if unit == "bytes" else f"{per_s:,.0f} images/s"
 
 
 def _silently(_done: int, _total: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,14 +77,39 @@ def opened(given: Path | None) -> Generator[Session]:
     folder = collection_folder(given)
     if shared := _shared.get():
         if shared.session is None:
-            shared.session = shared.closing.enter_context(Session.opened(folder))
+            shared.session = shared.closing.enter_context(interrupts_told(Session.opened(folder)))
             shared.closing.enter_context(shared.session.edits.batch())
         elif not folder.samefile(shared.session.folder):
             raise UserError("an atomic batch changes one collection", "use a batch for each")
         yield shared.session
         return
-    with Session.opened(folder) as session:
+    with interrupts_told(Session.opened(folder)) as session:
         yield session
+
+
+@contextmanager
+def interrupts_told(opening: AbstractContextManager[Session]) -> Generator[Session]:
+    """A session; whoever interrupts what is done with it is told of the changes that are made all the same.
+
+    Raises:
+        KeyboardInterrupt: with these words.
+    """
+    made: list[int] = []
+    try:
+        with opening as session, session.edits.recorded() as commits:
+            try:
+                yield session
+            except KeyboardInterrupt:
+                made = session.edits.made(commits) if commits else []
+                raise
+            made = commits
+    except KeyboardInterrupt as interrupt:
+        if not made or str(interrupt):
+            raise
+        changes = "a change was" if len(made) == 1 else f"{len(made):,} changes were"
+        raise KeyboardInterrupt(
+            f"interrupted, but {changes} made before: see 'frieze history'; nothing is half-written"
+        ) from None
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from curator.cli.schemas.words import iso_time
-from curator.cli.shared.output import counted
+from curator.contract.text import counted
 
 if TYPE_CHECKING:
     from curator.cli.schemas.runs import RunReport, RunRow

@@ -14,8 +14,9 @@ import typer
 
 from curator.cli.shared.arguments import AMONG, FILTER, FROM
 from curator.cli.shared.lists import called, names_in
-from curator.cli.shared.output import counted, say
+from curator.cli.shared.output import say
 from curator.contract.errors import ExitCode, UserError
+from curator.contract.text import counted
 
 if TYPE_CHECKING:
     from pyroaring import BitMap
@@ -103,7 +104,7 @@ def _told(where: str, named: NamedImages) -> Iterable[str]:
         if count:
             shown = ", ".join(f"'{name[:80]}'" for name in names)
             more = ", ..." if count > len(names) else ""
-            names_are = f"{count} of {counted(named.count, 'name')} {'is' if count == 1 else 'are'}"
+            names_are = f"{count:,} of {counted(named.count, 'name')} {'is' if count == 1 else 'are'}"
             yield f"{where}: {names_are} {what} ({shown}{more})"
 
 
@@ -133,6 +134,12 @@ _StrictOption = Annotated[
     bool,
     typer.Option(
         "--strict", help="Fail if a tag or a listed image is unknown (code 2), or no image is meant (code 1)."
+    ),
+]
+StrictToKeepOption = Annotated[
+    bool,
+    typer.Option(
+        "--strict", help="Keep nothing if a tag is unknown (code 2), or no image is meant (code 1)."
     ),
 ]
 

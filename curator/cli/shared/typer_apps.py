@@ -105,7 +105,7 @@ def run_app(module: str, app: str, word: str, arguments: list[str]) -> int:
     Raises:
         UserError: arguments that the command does not take, or what the command refuses.
     """
-    verbs = _verbs(module, app)
+    verbs = verbs_of(module, app)
     name = arguments[0] if arguments and arguments[0] in verbs else ""
     command = built(module, app, name)
     path, words = (f"frieze {word} {name}", arguments[1:]) if name else (f"frieze {word}", arguments)
@@ -126,7 +126,7 @@ def run_app(module: str, app: str, word: str, arguments: list[str]) -> int:
 
 
 @cache
-def _verbs(module: str, app: str) -> dict[str, Any]:
+def verbs_of(module: str, app: str) -> dict[str, Any]:
     """The verbs of a noun, as they are registered; none of a command without."""
     made: typer.Typer = getattr(import_module(module), app)
     known = made.registered_commands
@@ -142,7 +142,7 @@ def built(module: str, app: str, verb: str = "") -> Any:
     """A command as Typer makes it of its function: of a noun with many verbs only the one that is meant."""
     if verb:
         command: Any = typer.main.get_command_from_info(
-            _verbs(module, app)[verb], pretty_exceptions_short=False, rich_markup_mode=None
+            verbs_of(module, app)[verb], pretty_exceptions_short=False, rich_markup_mode=None
         )
     else:
         command = typer.main.get_command(getattr(import_module(module), app))

@@ -12,6 +12,7 @@ from typing import Any
 
 from curator.contract.base_model.content import not_readable
 from curator.contract.files.regular_file import open_regular
+from curator.contract.text import counted
 
 _LONGEST_BYTES = 100_000_000  # the format's own limit
 _LENGTH_BYTES = 8
@@ -85,7 +86,9 @@ def _check_spans(path: Path, header: SafetensorsHeader, size: int) -> None:
     spans = sorted(tensor.span for tensor in header.tensors.values())
     missing = max((last for _, last in spans), default=0) - (size - header.data_start)
     if missing > 0:
-        raise not_readable(path, f"was cut short: {missing:,} bytes are missing", "fetch the file again")
+        raise not_readable(
+            path, f"was cut short: {counted(missing, 'byte is', 'bytes are')} missing", "fetch the file again"
+        )
     edges = [(0, 0), *spans]
     if any(first != before for (_, before), (first, _) in pairwise(edges)) or missing < 0:
         raise not_readable(path, "has tensors that overlap, or bytes that belong to none", _AGAIN)

@@ -12,7 +12,7 @@ from curator.contract.prompts.lines import SMALLEST_SIDE_PX, ReadPrompt, read_li
 from curator.contract.recipe.fields import recipe_fields, value_of
 from curator.contract.recipe.rate_checks import check_rates, rate_doubts
 from curator.contract.recipe.sections import check_sections
-from curator.contract.text import visible
+from curator.contract.text import counted, visible
 
 if TYPE_CHECKING:
     from curator.contract.manifest.manifest import Manifest
@@ -258,8 +258,8 @@ def bracket_warnings(manifest: Manifest, recipe: Recipe) -> Iterator[TrainingWar
         if is_weighted and not subset.rules.escape_parentheses:
             found = [(tag, images) for tag, images in manifest.tag_counts(number) if is_qualified(tag)]
             if found:
-                tags = "1 tag weighs" if len(found) == 1 else f"{len(found):,} tags weigh"
-                shown = f"'{visible(found[0][0])}' in {found[0][1]:,} captions"
+                tags = counted(len(found), "tag weighs", "tags weigh")
+                shown = f"'{visible(found[0][0])}' in {counted(found[0][1], 'caption')}"
                 yield TrainingWarning(
                     f"subset {name}: {tags} x 1.1 within the brackets of the name, such as {shown}",
                     f"frieze subset set {name} --rule escape_parentheses=true, and freeze again",

@@ -9,7 +9,6 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ from curator.contract.recipe.fields import (
     toml_value,
     value_of,
 )
+from curator.contract.recipe.presets import preset_text, presets
 from curator.contract.recipe.recipe import Recipe
 
 _DEEPEST_EXTENDS = 16
@@ -52,13 +52,6 @@ def sources_of(source: str | Path, sets: Sequence[str] = ()) -> dict[str, str]:
     """
     given = {name: where for where, values in _layers(str(source), sets) for name in values}
     return {name: given.get(name, "default") for name in recipe_fields()}
-
-
-def presets() -> dict[str, str]:
-    """Names of the built-in recipes and what each is for (the first comment of its file)."""
-    folder = resources.files("curator.contract") / "presets"
-    found = {item.name.removesuffix(".toml"): item.read_text("utf-8") for item in folder.iterdir()}
-    return {name: text.partition("\n")[0].lstrip("# ") for name, text in sorted(found.items())}
 
 
 def parse_set(text: str) -> tuple[str, Value]:
@@ -154,9 +147,7 @@ def _beside(path: Path | None, extends: str) -> str:
 
 def _toml(source: str) -> tuple[Path | None, dict[str, Any]]:
     if source in presets():
-        return None, tomllib.loads(
-            (resources.files("curator.contract") / "presets" / f"{source}.toml").read_text("utf-8")
-        )
+        return None, tomllib.loads(preset_text(source))
     path = Path(source)
     try:
         return path, tomllib.loads(read_regular(path, limit_bytes=TEXT_BYTES).decode())

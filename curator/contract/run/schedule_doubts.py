@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from curator.contract.recipe.checks import TrainingWarning
 from curator.contract.recipe.schedule import Schedule, steps_of
+from curator.contract.text import counted
 
 if TYPE_CHECKING:
     from curator.contract.recipe.recipe import Recipe
@@ -31,12 +32,13 @@ def _about_warmup(schedule: Schedule, total: int) -> Iterator[TrainingWarning]:
     warmup = steps_of(schedule.warmup_steps, total)
     if warmup > total:
         yield TrainingWarning(
-            f"the warm-up of {warmup:,} steps is longer than the run of {total:,}: the full rate is never reached",
+            f"the warm-up of {counted(warmup, 'step')} is longer than the run of {total:,}:"
+            " the full rate is never reached",
             "lower schedule.warmup_steps, or give a share of the run with its point, such as 0.05",
         )
     elif schedule.warmup_steps == 1.0 and isinstance(schedule.warmup_steps, float):
         yield TrainingWarning(
-            f"schedule.warmup_steps = 1.0 is the whole run of {total:,} steps",
+            f"schedule.warmup_steps = 1.0 is the whole run of {counted(total, 'step')}",
             "give 1 for one step, or a smaller share such as 0.05",
         )
 
@@ -45,7 +47,8 @@ def _about_cycles(schedule: Schedule, total: int) -> Iterator[TrainingWarning]:
     after = total - steps_of(schedule.warmup_steps, total)
     if schedule.name in _HAS_CYCLES and schedule.cycles > max(1, after):
         yield TrainingWarning(
-            f"schedule.cycles = {schedule.cycles:,} is more than the {max(0, after):,} steps after the warm-up",
+            f"schedule.cycles = {schedule.cycles:,} is more than"
+            f" the {counted(max(0, after), 'step')} after the warm-up",
             "lower schedule.cycles: a cycle is at least a step long",
         )
 
@@ -56,7 +59,7 @@ def _about_decay(schedule: Schedule, total: int) -> Iterator[TrainingWarning]:
     warmup, decay = steps_of(schedule.warmup_steps, total), steps_of(schedule.decay_steps, total)
     if warmup + decay > total >= warmup:
         yield TrainingWarning(
-            f"a warm-up of {warmup:,} steps and a decay of {decay:,} do not fit in the run of {total:,}",
+            f"a warm-up of {counted(warmup, 'step')} and a decay of {decay:,} do not fit in the run of {total:,}",
             "lower schedule.warmup_steps or schedule.decay_steps",
         )
 
@@ -67,6 +70,6 @@ def _about_pieces(schedule: Schedule, total: int) -> Iterator[TrainingWarning]:
     ends = [steps_of(piece.until, total) for piece in schedule.parsed_pieces if piece.until is not None]
     if ends and max(ends) >= total:
         yield TrainingWarning(
-            f"the last of schedule.pieces begins at step {max(ends):,}, and the run has {total:,} steps",
+            f"the last of schedule.pieces begins at step {max(ends):,}, and the run has {counted(total, 'step')}",
             "give earlier steps, or shares of the run with their point, such as '1:0.5, 0.1'",
         )

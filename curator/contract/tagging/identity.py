@@ -10,13 +10,23 @@ from typing import TYPE_CHECKING
 
 from curator.contract.errors import UserError
 from curator.contract.files.picture_file import file_sha256
-from curator.contract.text import visible
 
 if TYPE_CHECKING:
     from curator.contract.tagging.job import TaggingJob
 
 _TRANSFORMERS_WEIGHTS = ("model.safetensors", "pytorch_model.bin")
-_OF_NO_EFFECT = {"about", "licence", "balance", "thresholds", "more_files", "repo", "url", "family"}
+_OF_NO_EFFECT = {
+    "about",
+    "licence",
+    "balance",
+    "thresholds",
+    "more_files",
+    "repo",
+    "url",
+    "family",
+    "revision",
+    "sha256",
+}
 
 
 def weights_file(folder: Path, name: str = "") -> Path:
@@ -29,7 +39,7 @@ def weights_file(folder: Path, name: str = "") -> Path:
     for each in names:
         if (folder / each).is_file():
             return folder / each
-    raise UserError(f"{visible(str(folder))} holds no weights: {' or '.join(names)}", "fetch the model again")
+    raise UserError(f"{folder} holds no weights: {' or '.join(names)}", "fetch the model again")
 
 
 def identity_of(job: TaggingJob) -> str:

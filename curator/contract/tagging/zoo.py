@@ -18,6 +18,7 @@ Kind = Literal["tags", "score", "caption"]
 Fit = Literal["pad-then-resize", "resize-then-pad", "stretch", "crop"]
 Filter = Literal["nearest", "bilinear", "bicubic", "lanczos", "area"]
 Activation = Literal["none", "sigmoid", "softmax"]
+ENCODER_FOLDER = "encoder"  # of a head: the model whose embedding it reads, beside it
 EDGES = -1  # padding that repeats the image's edges
 GENERAL_THRESHOLD = 0.35
 CHARACTER_THRESHOLD = 0.85
@@ -40,12 +41,14 @@ class ModelRow:
     `thresholds` by class; `balance`: where precision and recall were equal, as the model's card says. `side` in pixels,
     0 for the model's own. `pad`: the grey level around an image, or `EDGES`. `weigh`: of a scorer, how much each label
     counts; else the label `positive` is the score. `encoder`: of a head, the model whose embedding it reads. `url`: of
-    an endpoint, which serves `repo`.
+    an endpoint, which serves `repo`. `revision` of `repo`, the newest where it is empty; `sha256` by file, in hex.
     """
 
     family: Family
     about: str = ""
     repo: str = ""
+    revision: str = ""
+    sha256: dict[str, str] = field(default_factory=dict)
     weights: str = "model.onnx"
     labels: str = ""
     more_files: tuple[str, ...] = ()

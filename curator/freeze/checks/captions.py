@@ -10,7 +10,7 @@ from curator.contract.caption.captions import SEPARATOR, caption_of, may_move, s
 from curator.contract.caption.clip_tokens import TOKENS_A_CHUNK, chunks_of, count_tokens, count_weighted
 from curator.contract.caption.wildcards import lone_brace
 from curator.contract.epoch_plan import Sample
-from curator.contract.text import visible
+from curator.contract.text import counted, visible
 from curator.filter.evaluate import select
 from curator.freeze.checks.finding import Finding, PictureFilters
 from curator.index.editing.texts import batches
@@ -30,7 +30,7 @@ def empty_captions(filters: PictureFilters) -> Iterator[Finding]:
             continue
         empty = filters.members.frozen_of(number) & wordless
         if empty:
-            what = f"subset {subset.name}: {len(empty):,} images have neither tags nor caption"
+            what = f"subset {subset.name}: {counted(len(empty), 'image has', 'images have')} neither tags nor caption"
             named = filters.among(filters.frozen_of(number), empty, _WORDLESS)
             yield Finding("warn", what, "tag them, or give the subset a trigger", named)
 
@@ -49,9 +49,10 @@ def long_captions(filters: PictureFilters) -> Iterator[Finding]:
             tokens[row.id] = count_weighted(caption) if rules.escape_parentheses else count_tokens(caption)
         long = [image for image, each in tokens.items() if each > TOKENS_A_CHUNK]
         if long:
-            longest = max(tokens.values())
+            longest, looked_at = max(tokens.values()), f"of {counted(count, 'caption')} looked at"
+            have = counted(len(long), f"{looked_at} has", f"{looked_at} have")
             what = (
-                f"subset {subset.name}: {len(long)} of {count} captions looked at have over {TOKENS_A_CHUNK} tokens,"
+                f"subset {subset.name}: {have} over {TOKENS_A_CHUNK} tokens,"
                 f" the longest {longest} ({chunks_of(longest)} x {TOKENS_A_CHUNK})"
             )
             yield Finding("warn", what, "shorten them, or train longer texts", filters.of(BitMap(long)))
@@ -75,7 +76,8 @@ def broken_wildcards(filters: PictureFilters) -> Iterator[Finding]:
         with_brace = list(select(collection, "caption:/[{}]/").bitmap() & own)
         torn |= BitMap(image for image, text in collection.captions(with_brace).items() if lone_brace(text))
         if torn:
-            what = f"subset {subset.name}: in {len(torn):,} captions a brace is left, and nothing is chosen there"
+            inside = f"in {counted(len(torn), 'caption')} a brace is left"
+            what = f"subset {subset.name}: {inside}, and nothing is chosen there"
             yield Finding("warn", what, _BRACES, filters.of(torn))
         around = (subset.rules.trigger, subset.rules.prefix, subset.rules.suffix)
         for text in filter(lone_brace, around):
@@ -101,8 +103,8 @@ def triggers(filters: PictureFilters) -> Iterator[Finding]:
         elsewhere = (tagged & members.frozen()).difference(*led)
         if elsewhere:
             what = (
-                f"the trigger '{visible(trigger)}' is a tag of {len(elsewhere):,} images of other subsets"
-                f" ({count_tokens(trigger)} tokens)"
+                f"the trigger '{visible(trigger)}' is a tag of {counted(len(elsewhere))} of other subsets"
+                f" ({counted(count_tokens(trigger), 'token')})"
             )
             yield Finding(
                 "warn", what, "see 'frieze tag check-identifier' for a free word", filters.of(elsewhere)
@@ -120,8 +122,9 @@ def brackets_split_by_comma(filters: PictureFilters) -> Iterator[Finding]:
             (image, over) = found[0]
             (row,) = collection.rows([image])
             what = (
-                f"subset {subset.name}: {len(found):,} images have a weight bracket over several tags, such as"
-                f" '{visible(', '.join(over))}' of {visible(row.name)}: shuffle and dropout part it"
+                f"subset {subset.name}: {counted(len(found), 'image has', 'images have')} a weight bracket"
+                f" over several tags, such as '{visible(', '.join(over))}' of {visible(row.name)}:"
+                " shuffle and dropout part it"
             )
             named = filters.of(BitMap(image for image, _ in found))
             yield Finding("warn", what, "give each tag its own brackets, or keep them in the head", named)

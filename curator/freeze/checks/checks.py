@@ -12,6 +12,7 @@ from pyroaring import BitMap
 from curator.contract.buckets import BucketRule, advice_on, checked
 from curator.contract.epoch_plan import Span
 from curator.contract.errors import UserError
+from curator.contract.text import counted
 from curator.filter.unmatched import unmatched_term_text
 from curator.freeze.checks.captions import (
     brackets_split_by_comma,
@@ -102,10 +103,12 @@ def _subsets(filters: PictureFilters, preview: FreezePreview) -> Iterator[Findin
         elif subset.is_reg and not share.images:
             continue  # said of regularisation as a whole
         elif not share.samples:
-            what = f"{where}: {len(own):,} images x {subset.repeats:g} show nothing in an epoch"
+            show = "shows" if len(own) == 1 else "show"
+            what = f"{where}: {counted(len(own))} x {subset.repeats:g} {show} nothing in an epoch"
             yield Finding("warn", what, "raise its repeats", filters.members_of(number).named())
         if overlap:
-            what = f"{where}: {overlap:,} images already belong to an earlier subset and stay there"
+            they = counted(overlap, "image already belongs", "images already belong")
+            what = f"{where}: {they} to an earlier subset, which keeps {'it' if overlap == 1 else 'them'}"
             yield Finding("warn", what, "narrow one of the filters", filters.overlap(number))
 
 
@@ -121,7 +124,8 @@ def _regularisation(filters: PictureFilters) -> Iterator[Finding]:
         return
     surplus = dict(members.funnel).get(SURPLUS, 0)
     if surplus:
-        what = f"{surplus:,} regularisation images are surplus and left out: training gives fewer samples"
+        they = counted(surplus, "regularisation image is", "regularisation images are")
+        what = f"{they} surplus and left out: training gives fewer samples"
         hint = "raise the repeats of the others, or lower those of regularisation"
         yield Finding("warn", what, hint, filters.of(members.surplus(spec)))
 
@@ -129,20 +133,25 @@ def _regularisation(filters: PictureFilters) -> Iterator[Finding]:
 def _sizeless(filters: PictureFilters) -> Iterator[Finding]:
     count = dict(filters.members.funnel).get(NO_SIZE, 0)
     if count:
-        what = f"{count:,} images have no known size and are left out"
+        what = f"{counted(count, 'image has no known size and is', 'images have no known size and are')} left out"
         yield Finding("warn", what, "scan again", "(width<1 OR height<1) -mark:reject")
 
 
 def _fractions(filters: PictureFilters, preview: FreezePreview) -> Iterator[Finding]:
     """A fraction of a repeat is rounded in each bucket: where buckets are small, little or nothing of it is left."""
     if preview.never_shown:
-        what = f"{preview.never_shown:,} images are alone in their buckets with a fraction of a repeat: never shown"
+        they = counted(
+            preview.never_shown, "image is alone in its bucket", "images are alone in their buckets"
+        )
+        what = f"{they} with a fraction of a repeat: never shown"
         named = filters.of(_never_shown(filters))
         yield Finding("warn", what, "raise their repeats to 1, or allow fewer buckets", named)
     for share in preview.subsets:
         meant = share.images * share.repeats
         if meant and abs(share.samples - meant) > max(0.05 * meant, 1):
-            what = f"subset {share.name}: {share.samples:,} samples an epoch, {meant:,.1f} were meant"
+            what = (
+                f"subset {share.name}: {counted(share.samples, 'sample')} an epoch, {meant:,.1f} were meant"
+            )
             yield Finding("warn", what, "small buckets round fractions: use whole repeats, or fewer buckets")
 
 
@@ -170,7 +179,7 @@ def _small(filters: PictureFilters) -> Iterator[Finding]:
     ids = id_array(filters.members.frozen())
     small = of_array(ids[width[ids].astype(np.int64) * height[ids] * 4 < rule.area])
     if small:
-        what = f"{len(small):,} images would be enlarged more than twice"
+        what = f"{counted(len(small))} would be enlarged more than twice"
         named = filters.among(filters.frozen(), small, f"area<{-(-rule.area // 4)}")
         yield Finding("warn", what, "leave them out, or freeze without upscaling", named)
 
@@ -183,9 +192,8 @@ def _buckets(filters: PictureFilters, preview: FreezePreview) -> Iterator[Findin
     table = filters.reader.buckets(filters.spec.rule, frozen.images)
     for load in short:
         wide, high = load.bucket
-        what = (
-            f"bucket {wide}x{high} has {load.samples:,} of {preview.effective_batch:,} samples of one batch"
-        )
+        batch = counted(preview.effective_batch, "sample")
+        what = f"bucket {wide}x{high} has {load.samples:,} of the {batch} of one batch"
         images = of_mask(table.of_image == table.sizes.index(load.bucket))
         named = filters.among(frozen, images, f"bucket:{wide}x{high}")
         yield Finding("warn", what, "raise repeats, or let leftovers be filled", named)
@@ -194,5 +202,5 @@ def _buckets(filters: PictureFilters, preview: FreezePreview) -> Iterator[Findin
 def _quarantined(collection: Collection) -> Iterator[Finding]:
     count = collection.quarantine.count()
     if count:
-        what = f"{count:,} files could not be read at the scan"
+        what = f"{counted(count, 'file')} could not be read at the scan"
         yield Finding("warn", what, "see 'frieze quarantine'", of_unusable=True)

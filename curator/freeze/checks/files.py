@@ -10,7 +10,7 @@ from pyroaring import BitMap
 from curator.contract.buckets import face_in
 from curator.contract.files.picture_file import has_picture
 from curator.contract.files.tar_members import is_tar
-from curator.contract.text import visible
+from curator.contract.text import counted, visible
 from curator.freeze.checks.finding import Finding, PictureFilters
 
 MASKS = ("-mask.png", "-masklabel.png")
@@ -30,7 +30,7 @@ def lost_files(filters: PictureFilters) -> Iterator[Finding]:
     some = some if len(frozen) > _LOOKED_AT else list(frozen)
     gone = [row.id for row in collection.rows(some) if not has_picture(row.full_path)]
     if gone:
-        what = f"{len(gone)} of {len(some)} files looked at are gone"
+        what = f"{counted(len(gone), f'of {len(some)} files looked at is', f'of {len(some)} files looked at are')} gone"
         yield Finding("warn", what, "scan again: a training refuses lost files", filters.of(BitMap(gone)))
 
 
@@ -41,7 +41,9 @@ def unnamed_faces(filters: PictureFilters) -> Iterator[Finding]:
             own = filters.members.frozen_of(number)
             without = [image for image, path in filters.reader.paths(own) if not face_in(path)]
             if without:
-                what = f"subset {subset.name}: {len(without):,} of {len(own):,} names tell of no face"
+                of_all = f"of {counted(len(own), 'name')}"
+                they = counted(len(without), f"{of_all} tells", f"{of_all} tell")
+                what = f"subset {subset.name}: {they} of no face"
                 named = filters.among(filters.frozen_of(number), without, "")
                 yield Finding("warn", what, "name files as NAME_cx_cy_w_h.png", named)
 
@@ -55,7 +57,10 @@ def masks(filters: PictureFilters) -> Iterator[Finding]:
         paths = list(filters.reader.paths(own))
         taken = [image for image, path in paths if path.endswith(MASKS)]
         if taken:
-            what = f"subset {subset.name}: {len(taken):,} masks would be trained as images"
+            they = counted(
+                len(taken), "mask would be trained as an image", "masks would be trained as images"
+            )
+            what = f"subset {subset.name}: {they}"
             named = filters.among(filters.frozen_of(number), taken, r"name:/-mask(label)?\.png$/")
             yield Finding("warn", what, "add " + r"-name:/-mask(label)?\.png$/ to its filter", named)
         without = [
@@ -64,9 +69,11 @@ def masks(filters: PictureFilters) -> Iterator[Finding]:
             if not path.endswith(MASKS) and not any(has_picture(_stem(path) + each) for each in MASKS)
         ]
         if without:
-            what = (
-                f"subset {subset.name}: {len(without):,} of {len(own):,} images have no mask and count whole"
+            of_all = f"of {counted(len(own))}"
+            they = counted(
+                len(without), f"{of_all} has no mask and counts", f"{of_all} have no mask and count"
             )
+            what = f"subset {subset.name}: {they} whole"
             hint = "a mask stands beside NAME.png as NAME-mask.png or NAME-masklabel.png"
             named = filters.among(filters.frozen_of(number), without, r"-name:/-mask(label)?\.png$/")
             yield Finding("warn", what, hint, named)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from curator.contract.text import visible
+from curator.contract.text import counted, visible
 from curator.index.changes.edits import (
     AddAndRemoveTags,
     AddTags,
@@ -51,13 +51,8 @@ def _names_shown(names: Iterable[str]) -> str:
     return ", ".join(shown[:3]) + (f" and {len(shown) - 3} more" if len(shown) > 3 else "")
 
 
-def images_in_words(count: int) -> str:
-    """`1 image`, `1,200 images`."""
-    return f"{count:,} image{'' if count == 1 else 's'}"
-
-
 def skipped_in_words(commit: Commit) -> str:
     """What an undo skipped because others had changed it since: `12 images, repeats of subset alice`."""
     images, more = commit.skipped - len(commit.skipped_values), len(commit.skipped_values) - _MOST_LEFT
-    said = [images_in_words(images)] if images else []
+    said = [counted(images)] if images else []
     return ", ".join([*said, *commit.skipped_values[:_MOST_LEFT], *([f"{more} more"] if more > 0 else [])])

@@ -10,6 +10,7 @@ import numpy as np
 from pyroaring import BitMap
 
 from curator.contract.errors import UserError
+from curator.contract.text import counted
 from curator.index.editing.journal_table import REBUILT
 from curator.index.images.contents import content_key
 from curator.index.schema.faults import WAY_BACK, page_and_row_faults
@@ -54,7 +55,9 @@ def check(store: Store, progress: Progress | None = None) -> list[str]:
     found += [f"images of tag {number} have no row that says so" for number in _stray(store, seen)]
     for tag, (name, count) in store.tags.stored_counts().items():
         if counts.get(tag, 0) != count:
-            found.append(f"the tag {name!r} is counted {count} times and is on {counts.get(tag, 0)} images")
+            found.append(
+                f"the tag {name!r} is counted {counted(count, 'time')} and is on {counted(counts.get(tag, 0))}"
+            )
     stray = sum(
         1 for flag in (Flag.ALIVE, Flag.KEEP, Flag.REJECT) if not store.bitmaps.of(flag) <= _everyone(store)
     )

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from pyroaring import BitMap
 
-from curator.contract.text import visible
+from curator.contract.text import counted, visible
 from curator.index.changes.packing import unpack
 
 WAY_BACK = "restore a copy of it, or move it away and scan the folders again; 'frieze verify' tells more"
@@ -56,7 +56,9 @@ def page_and_row_faults(connection: sqlite3.Connection) -> list[str]:
     for table, never in () if faults else _NEVER:
         (count,) = connection.execute(f"SELECT count(*) FROM {table} WHERE {never}").fetchone()
         if count:
-            faults.append(f"{count:,} rows of the table {table} are damaged")
+            faults.append(
+                f"{counted(count, f'row of the table {table} is', f'rows of the table {table} are')} damaged"
+            )
     return faults or _garbled(connection)
 
 

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 from pyroaring import BitMap
 
 from curator.contract.errors import UserError
-from curator.contract.text import visible
+from curator.contract.text import counted, visible
 from curator.index.changes.records import BYTES, read
-from curator.index.editing.describe import images_in_words
 
 if TYPE_CHECKING:
     from curator.index.changes.record_paths import Record
@@ -62,7 +61,7 @@ class PickTable:
                     f"there is a pick '{pick.name}' of other images",
                     "give another name, or replace it with --replace",
                 )
-            done = f"pick {visible(pick.name)}: {images_in_words(len(pick.images))}"
+            done = f"pick {visible(pick.name)}: {counted(len(pick.images))}"
             if before is not None:
                 done += f" in place of {len(BitMap.deserialize(BYTES.from_json(before['images']))):,}"
             self._edits.change("pick", pick.name, before, _record(pick), done)

@@ -20,6 +20,7 @@ from curator.index.changes.records import ALIASES_CHANGE_COUNTER, Key, key_of_na
 from curator.index.file.paths import to_blob
 from curator.index.tables.listed import quarantined_files, saved_filters
 from curator.index.tables.rows import Quarantined, SavedFilter, Subset
+from curator.index.tags.tag_names import folded
 
 if TYPE_CHECKING:  # who only names a subset loads none of it
     from curator.index.changes.edits import Commit
@@ -248,6 +249,16 @@ class Aliases:
         """Tag names by alias."""
         with self._database.reading() as connection:
             return dict(connection.execute("SELECT alias, tag FROM alias ORDER BY alias").fetchall())
+
+    def tag_of(self, word: str) -> str | None:
+        """The tag that a word is an alias of, however it is spelled."""
+        key = folded(word)
+        # SQLite knows the case of ASCII alone, and either of two signs for a space is any sign.
+        signs = ("%" if not sign.isascii() else "_" if sign in " _%" else sign for sign in key)
+        query = "SELECT alias, tag FROM alias WHERE alias LIKE ? ORDER BY alias"
+        with self._database.reading() as connection:
+            rows = connection.execute(query, ("".join(signs),)).fetchall()
+        return next((tag for alias, tag in rows if folded(alias) == key), None)
 
     def generation(self) -> str:
         """Changes whenever any alias does."""

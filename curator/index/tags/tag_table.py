@@ -172,6 +172,14 @@ class TagTable:
             for name in names
         ]
 
+    def meant(self, name: str) -> Tag | None:
+        """The tag in use that a name which is none is most like; of several the one that most images have."""
+        from curator.index.tags.misspelt import misspelt  # only mistakes need it
+
+        keys = misspelt(self._connection, folded(name))
+        used = (tag for spelled in self.spellings(keys) for tag in spelled[:1] if tag.count > 0)
+        return max(used, key=lambda tag: tag.count, default=None)
+
     def matching(self, pattern: str) -> list[int]:
         """Ids of tags like `pattern`: `*` stands for any text, `?` for a character, `_` for itself or a space."""
         rows = self._connection.execute(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Collection, Generator, Sequence
+from collections.abc import Collection, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -91,11 +91,19 @@ class Journal:
     @contextmanager
     def recorded(self) -> Generator[list[int]]:
         """The ids of the commits made inside, in order; those of other processes are not among them."""
-        before, self._recorded = self._recorded, []
+        inside: list[int] = []
+        before, self._recorded = self._recorded, inside
         try:
-            yield self._recorded
+            yield inside
         finally:
+            if before is not None:
+                before += inside
             self._recorded = before
+
+    def standing(self, commits: Iterable[int]) -> list[int]:
+        """Those of these commits that are in the journal: not taken back with the transaction that made them."""
+        query = "SELECT EXISTS(SELECT 1 FROM journal WHERE id=?)"
+        return [commit for commit in commits if self._connection.execute(query, (commit,)).fetchone()[0]]
 
     def undo(self, actor: str) -> Commit | None:
         """Undo the newest standing commit of an actor."""
@@ -155,11 +163,11 @@ class Journal:
         return [commit_of(row) for row in self._connection.execute(query, (EDIT, first, last))]
 
     def of_image(self, image: int, limit: int) -> list[Commit]:
-        """The newest edits that changed one image."""
+        """The newest edits that changed one image; 0 is all."""
         perhaps = self._connection.execute(_REACHES, (image, image)).fetchall()
         found: list[Commit] = []
         for (number,) in sorted(perhaps, reverse=True):
-            if len(found) == limit:
+            if limit and len(found) == limit:
                 break
             query = f"SELECT {COMMIT_COLUMNS}, changes FROM journal WHERE id=?"
             *row, changes = self._connection.execute(query, (number,)).fetchone()
@@ -210,10 +218,7 @@ class Journal:
     def _remember(self, changes: Sequence[Change], actor: str, what: str) -> Commit:
         if undone := self.undone_by(actor):
             self._store.journal.leave_behind(undone)
-        commit = self._append(EDIT, actor, what, RevertResult(list(changes)))
-        if self._recorded is not None:
-            self._recorded.append(commit.id)
-        return commit
+        return self._append(EDIT, actor, what, RevertResult(list(changes)))
 
     def _append(self, kind: str, actor: str, what: str, result: RevertResult, target: int = 0) -> Commit:
         store = self._store
@@ -232,6 +237,8 @@ class Journal:
             last_image=last,
         )
         fold_or_defer(store, number, result.done, result.cancelled)
+        if self._recorded is not None:
+            self._recorded.append(number)
         return Commit(number, at, actor, what, changed, skipped=skipped)
 
 

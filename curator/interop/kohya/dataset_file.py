@@ -14,7 +14,7 @@ from curator.contract.buckets import BucketRule, CropMode, Resample, advice_on, 
 from curator.contract.caption.captions import CaptionRules
 from curator.contract.errors import UserError
 from curator.contract.files.regular_file import TEXT_BYTES, decoded, read_regular
-from curator.contract.text import visible
+from curator.contract.text import counted, visible
 from curator.interop.folders import absolute, need_folder, pictures_in
 from curator.interop.kohya.captions import CaptionFiles
 from curator.interop.kohya.keys import KEYS, NOT_CARRIED, check, nearest_value, tables
@@ -263,9 +263,10 @@ def _captions(planned: PlannedSubset, levels: _Levels, place: str, found: _Found
     unasked = files.unasked()
     if unasked:
         instead = "the class tokens" if planned.class_tokens else "no caption"
+        they_have = counted(unasked, f"image of {place} has", f"images of {place} have")
         found.note(
-            f"{unasked:,} images of {place} have words in other files than {ending}, the caption_extension: "
-            f"as with kohya, they are trained with {instead}"
+            f"{they_have} words in other files than {ending}, the caption_extension:"
+            f" as with kohya, {'it is' if unasked == 1 else 'they are'} trained with {instead}"
         )
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from curator.contract.errors import UserError
+from curator.contract.text import counted
 from curator.index.changes.edits import Annotations, Rewrite
 from curator.index.collection import Collection
 from curator.index.tables.metadata import PostFacts
@@ -89,7 +90,7 @@ def refuse_empty_import(plan: ImportPlan, words: AnnotationReport) -> None:
         hint = "say with --images where the images are, or scan them first"
     if not words.funnel[NOT_HERE]:
         hint = f"look at the file: {words.funnel.most_common(1)[0][0]}"
-    raise UserError(f"none of {words.rows:,} rows is of an image here", hint)
+    raise UserError(f"none of {counted(words.rows, 'row')} is of an image here", hint)
 
 
 @dataclass
@@ -149,7 +150,7 @@ def write_annotations(
             collection.metadata.write(given.facts)
             for name, values in given.scores.items():
                 collection.scores.write(name, list(values.items()))
-            why = f"import words of {len(given.annotations)} images"
+            why = f"import words of {counted(len(given.annotations))}"
             collection.apply(
                 Rewrite(tuple(given.annotations), why), [each.image for each in given.annotations], ACTOR
             )

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pyroaring import BitMap
 
+from curator.contract.text import counted
 from curator.index.changes.changes import id_array
 from curator.index.changes.edits import Annotations, Edit, EditGroup, Rewrite, SetMark
-from curator.index.editing.describe import images_in_words
 from curator.index.sets.bitmaps import Flag
 from curator.index.tags.tag_names import each_once, folded
 from curator.scan.copies.duplicates import Group, ranking
@@ -80,7 +80,7 @@ def _resolution(
     parts += [(SetMark(0), unmarked)] if unmarked else []
     parts += [(Rewrite(annotations), annotated)] if annotations else []
     images = BitMap().union(*(some for _, some in parts))
-    what = f"keep the best, reject {images_in_words(len(rejected))}"
+    what = f"keep the best, reject {counted(len(rejected))}"
     edit = EditGroup(tuple(parts), what) if len(parts) > 1 else parts[0][0]
     return CopyResolution(rejected, annotated, edit, images)
 

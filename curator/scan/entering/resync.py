@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from curator.contract.text import counted
 from curator.index.changes.edits import Annotations, Rewrite
 from curator.index.images.sidecar_names import kind_of, sidecar_name
 from curator.index.images.sidecar_table import SidecarState
@@ -36,7 +37,7 @@ class Resync:
         for image, (read, at) in updates.items():
             self._sync_one(image, read, at, {state.suffix: state for state in states[image]})
         if self._annotations:
-            why = f"read changed sidecars of {len(self._annotations)} images"
+            why = f"read changed sidecars of {counted(len(self._annotations))}"
             self._collection.apply(
                 Rewrite(tuple(self._annotations), why), [w.image for w in self._annotations], actor="scan"
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from curator.contract.text import counted
 from curator.index.images.sidecar_names import kind_of, sidecar_name
 from curator.scan.sidecars.beside import shared_stems, stem_of
 
@@ -35,7 +36,7 @@ def _sharing(folder: Folder, shared: frozenset[str]) -> str:
         return ""
     sidecar, names = next(iter(several.items()))
     return (
-        f"{_counted(len(several), 'sidecar belongs', 'sidecars belong')} to several images of one name, such as"
+        f"{counted(len(several), 'sidecar belongs', 'sidecars belong')} to several images of one name, such as"
         f" {sidecar} to {' and '.join(names)}: each has its words, and 'frieze tag write' gives each that was"
         f" edited a file of its own, such as {names[-1]}{kind_of(sidecar)}"
     )
@@ -56,9 +57,5 @@ def _doubled(folder: Folder, shared: frozenset[str]) -> str:
             example = example or f"{sidecar_name(name, taken)} and {sidecar_name(name, suffixes[second])}"
     if not count:
         return ""
-    told = _counted(count, "image has", "images have")
+    told = counted(count, "image has", "images have")
     return f"{told} two sidecars of one kind, such as {example}: the first counts"
-
-
-def _counted(count: int, one: str, many: str) -> str:
-    return f"1 {one}" if count == 1 else f"{count:,} {many}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from curator.index.changes.edits import Commit, Edit, SetMark
@@ -48,10 +48,21 @@ class Edits:
         with self._collection.journal.recorded() as commits:
             yield commits
 
+    def made(self, commits: Iterable[int]) -> list[int]:
+        """Those of recorded changes that are made for good: not taken back with what failed or was interrupted."""
+        with self._collection.reading():
+            return self._collection.journal.standing(commits)
+
     @contextmanager
     def batch(self) -> Generator[None]:
         """Make the edits made inside, of every kind, one undo step: all of them, or none."""
         with self._collection.batch():
+            yield
+
+    @contextmanager
+    def trial(self, *, is_dry: bool = True) -> Generator[None]:
+        """Where `is_dry`, take back at the end what is done inside: it shows what that would do."""
+        with self._collection.trial() if is_dry else nullcontext():
             yield
 
     def undo(self, commit: int | None = None) -> Commit | None:

@@ -146,17 +146,17 @@ class Images:
         if not exact:
             raise UserError(f"no image is called '{typed}'", "give its number, or part of its name")
         names = ", ".join(row.path for row in exact[:3])
-        raise UserError(f"{len(exact)} images are called '{typed}'", f"such as {names}; give the number")
+        raise UserError(f"{len(exact):,} images are called '{typed}'", f"such as {names}; give the number")
 
-    def explain(self, image: int, epochs: int = 3, seed: int = 42) -> Explanation:
-        """What is known of an image and what a freeze would do with it.
+    def explain(self, image: int, epochs: int = 3, seed: int = 42, most_changes: int = 20) -> Explanation:
+        """What is known of an image and what a freeze would do with it; of its history the newest (0: all).
 
         Raises:
             UserError: there is no such image.
         """
         from curator.freeze.explain import explain
 
-        return explain(self._collection, image, epochs, seed)
+        return explain(self._collection, image, epochs, seed, most_changes)
 
     def scores(self, fields: Iterable[str]) -> dict[str, NDArray[np.float64]]:
         """The values of fields `score(NAME)` by image id, long enough for every image; NaN where there is none."""

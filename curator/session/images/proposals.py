@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from curator.contract.errors import UserError, did_you_mean
 from curator.contract.locations import proposals_folder
-from curator.contract.text import visible
 from curator.index.sets.bitmaps import bitmap_of
 
 if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen waits for none of it
@@ -74,8 +73,9 @@ class Proposals:
 
         if model.missing:
             raise UserError(
-                f"the model {visible(model.name)} is not here: {', '.join(map(visible, model.missing))} missing",
-                f"put its files into {visible(str(model.folder))}",
+                f"the model {model.name} is not here: {', '.join(model.missing)} missing",
+                (f"'frieze models fetch {model.name}', or " if model.row.repo else "")
+                + f"put its files into {model.folder}",
             )
         self.collect()
         made = datetime.now().astimezone().isoformat(timespec="seconds")
@@ -151,7 +151,7 @@ class Proposals:
             UserError: it is not running.
         """
         if (status := job.status()) != "running":
-            what = f"the job {visible(job.path.name)} is {status}, so there is nothing to stop"
+            what = f"the job {job.path.name} is {status}, so there is nothing to stop"
             raise UserError(what, "'frieze jobs list' tells of all jobs")
         job.request("stop")
 
@@ -184,8 +184,8 @@ class Proposals:
         found = [each for each in known if called in each.about.names or each.about.hash.startswith(name)]
         if not found:
             names = sorted({each for model in known for each in model.about.names})
-            hint = did_you_mean(called, names) if names else f"ask it first: frieze propose {visible(name)}"
-            raise UserError(f"there are no proposals of a model '{visible(name)}'", hint)
+            hint = did_you_mean(called, names) if names else f"ask it first: frieze propose {name}"
+            raise UserError(f"there are no proposals of a model '{name}'", hint)
         return max(found, key=lambda each: (each.about.names[-1] == called, each.changed_at))
 
     def of_images(self, model: KeptModel, images: Images, thresholds: Thresholds) -> Iterator[ImageProposals]:
@@ -250,7 +250,7 @@ class Proposals:
             identity = identity_of(asked)
         except OSError as error:
             raise UserError(
-                f"the model {visible(asked.model)} cannot be read: {error.strerror}", "check its files"
+                f"the model {asked.model} cannot be read: {error.strerror}", "check its files"
             ) from error
         kept = [model for model in self.models() if model.about.hash == identity]
         return self._by_content(images).unanswered(kept[0]) if kept else images

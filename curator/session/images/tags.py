@@ -6,16 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from curator.contract.errors import UserError, nearest
+from curator.contract.errors import UserError
 
 if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen waits for none of it
     from curator.index.changes.edits import Rewrite
     from curator.index.collection import Collection
     from curator.index.tags.tag_table import Tag
     from curator.tags.identifier import Identifiers
-
-
-_COMPARED = 20_000  # of the most common names, with one that is unknown
 
 
 class Tags:
@@ -39,9 +36,9 @@ class Tags:
             UserError: no image has it.
         """
         if not any(self._collection.bitmaps.of(tag) for tag in self._collection.tags.alike(name)):
-            names = [tag.name for tag, _ in self.find(name)] or [tag.name for tag in self.all()]
-            near = nearest(name, names[:_COMPARED])
-            hint = f"did you mean '{near}'?" if near else "see 'frieze tag list'"
+            with self._collection.reading():
+                near = self._collection.tags.meant(name)
+            hint = f"did you mean '{near.name}'?" if near else "see 'frieze tag list'"
             raise UserError(f"no image has the tag '{name}'", hint)
 
     def names_of(self, images: Sequence[int]) -> list[tuple[str, ...]]:

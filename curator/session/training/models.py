@@ -23,7 +23,7 @@ def blocks_of(family: str, convention: str) -> dict[str, str]:
 def merge_models(
     recipe: MergeRecipe, out: Path, progress: Progress, *, replaces: bool, is_dry: bool
 ) -> dict[str, Any]:
-    """Merge models into one file, or only check that. `progress` hears of megabytes."""
+    """Merge models into one file, or only check that. `progress` hears of bytes."""
     from curator.runs.model_workshop import merge
 
     return merge(recipe, out, progress, replaces=replaces, is_dry=is_dry)
@@ -32,7 +32,7 @@ def merge_models(
 def restore_embeddings(
     model: Path, base: Path, out: Path, progress: Progress, *, replaces: bool
 ) -> dict[str, Any]:
-    """Write a model with the token and position embeddings of its base. `progress` hears of megabytes."""
+    """Write a model with the token and position embeddings of its base. `progress` hears of bytes."""
     from curator.runs.model_workshop import restore
 
     return restore(model, base, out, progress, replaces=replaces)
@@ -53,7 +53,7 @@ def model_hashes(path: Path) -> FileHashes:
 
 
 def compare_models(first: Path, second: Path, convention: str, progress: Progress) -> dict[str, Any]:
-    """How two models differ, by block and by tensor. `progress` hears of megabytes."""
+    """How two models differ, by block and by tensor. `progress` hears of bytes."""
     from curator.runs.model_workshop import compare
 
     return compare(first, second, convention, progress)

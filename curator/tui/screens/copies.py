@@ -11,7 +11,7 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 from textual.widgets import Label
 
-from curator.contract.text import visible
+from curator.contract.text import counted, visible
 from curator.tui.background import in_background, progress_on_status, user_errors_shown, write
 from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.messages import (
@@ -32,7 +32,6 @@ from curator.tui.text.copy_groups import (
     look_for,
     shown_copies,
 )
-from curator.tui.text.words import images_in_words
 from curator.tui.widgets.chrome import Foot, TabLine, TooSmall
 from curator.tui.widgets.lines import Lines
 from curator.tui.widgets.preview import Preview
@@ -187,7 +186,7 @@ class CopiesScreen(Screen):
             said = "no two are the same: + looks for images less alike"
         else:
             more = sum(len(group.copies) for group in self.groups)
-            said = f"group {self.at + 1:,} of {len(self.groups):,}, {more:,} cop{'y' if more == 1 else 'ies'}"
+            said = f"group {self.at + 1:,} of {len(self.groups):,}, {counted(more, 'copy', 'copies')}"
         how = self._likeness.in_words() + (", words carried over" if self._carries_words else "")
         return Text(f" {said}", "bold").append(f"   {how}   {where}", "not bold")
 
@@ -265,10 +264,12 @@ class CopiesScreen(Screen):
             self.notify("Nothing is left to reject.", markup=False)
             return
         words = (
-            f" {images_in_words(len(keeping.annotated))} get words of others." if keeping.annotated else ""
+            f" {counted(len(keeping.annotated), 'image gets', 'images get')} words of others."
+            if keeping.annotated
+            else ""
         )
         question = Confirm(
-            f"Reject {images_in_words(len(keeping.rejected))}?",
+            f"Reject {counted(len(keeping.rejected))}?",
             f"The best of each group stays, and what is marked to keep.{words} u takes it back.",
         )
         self.app.push_screen(question, lambda yes: self._reject(keeping) if yes else None)
@@ -288,6 +289,6 @@ class CopiesScreen(Screen):
 
     def _rejected(self, commit: Commit) -> None:
         self.post_message(StatusChanged(""))
-        changed = images_in_words(commit.images_changed)
+        changed = counted(commit.images_changed)
         self.notify(f"{visible(commit.what)}: {changed}. u undoes it.", markup=False)
         self._show_group()

@@ -13,7 +13,7 @@ from textual.widgets import Label
 
 from curator.contract.errors import UserError
 from curator.contract.locations import MANIFEST_SUFFIX, MANIFESTS
-from curator.contract.text import visible
+from curator.contract.text import counted, visible
 from curator.tui.background import in_background, progress_on_status, user_errors_shown
 from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.messages import (
@@ -84,7 +84,8 @@ class FreezeScreen(Screen):
         frozen = cast("FrozenManifest", message.result)
         self.post_message(StatusChanged(""))
         self.notify(
-            f"{frozen.images:,} images, {frozen.samples_per_epoch:,} samples an epoch, digest {frozen.digest[:16]}",
+            f"{counted(frozen.images)}, {counted(frozen.samples_per_epoch, 'sample')} an epoch,"
+            f" digest {frozen.digest[:16]}",
             title=f"Frozen: {frozen.name}",
             markup=False,
         )
@@ -100,8 +101,8 @@ class FreezeScreen(Screen):
         findings.empty = " nothing to mend: n names and freezes"
         findings.show_texts([_finding_line(each) for each in report.findings])
         shown = report.preview
-        epoch = f"{shown.steps_per_epoch:,} steps per epoch at batch {shown.effective_batch}"
-        line = Text(f" {shown.images:,} images, {shown.samples_per_epoch:,} samples, {epoch}\n ")
+        epoch = f"{counted(shown.steps_per_epoch, 'step')} per epoch at batch {shown.effective_batch}"
+        line = Text(f" {counted(shown.images)}, {counted(shown.samples_per_epoch, 'sample')}, {epoch}\n ")
         funnel = "   ".join(f"{reason}: {count:,}" for reason, count in shown.funnel)
         self.query_one("#epoch", Label).update(line.append(visible(funnel)))
 
@@ -178,8 +179,8 @@ def _manifest_line(manifest: FrozenManifest, width: int) -> Text:
     """The name, and behind it as much as there is room for."""
     name = f" {visible(manifest.name)}"
     abouts = (
-        f"  {manifest.images:>9,} images",
-        f"  {manifest.samples_per_epoch:>10,} samples",
+        f"  {counted(manifest.images):>16}",
+        f"  {counted(manifest.samples_per_epoch, 'sample'):>18}",
         f"  {manifest.created_at[:10]}",
         f"  {manifest.digest[:16]}",
     )

@@ -13,12 +13,12 @@ from textual.app import ComposeResult
 from textual.screen import Screen
 from textual.widgets import Label
 
-from curator.contract.text import visible
+from curator.contract.text import counted, visible
 from curator.tui.background import write
 from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.messages import CollectionChanged, StatusChanged, UserErrorRaised
 from curator.tui.screens.dialogs import Confirm
-from curator.tui.text.words import images_in_words, turned_in_words
+from curator.tui.text.words import turned_in_words
 from curator.tui.widgets.chrome import Foot, TabLine, TooSmall
 from curator.tui.widgets.line_list import LineList
 from curator.tui.widgets.lines import Passage, fitted
@@ -136,7 +136,7 @@ class HistoryScreen(Screen):
 
 
 def _what(commit: Commit) -> str:
-    images = f": {images_in_words(commit.images_changed)}" if commit.images_changed else ""
+    images = f": {counted(commit.images_changed)}" if commit.images_changed else ""
     return f"{visible(commit.what)}{images}"
 
 
@@ -156,6 +156,6 @@ def _line(commit: Commit, width: int, now: datetime) -> Text:
     what = f" {when:<10}  {'undone: ' if commit.undone else ''}{visible(commit.what)}"
     if width < _WIDE:
         return Text(what)
-    count = images_in_words(commit.images_changed) if commit.images_changed else ""
+    count = counted(commit.images_changed) if commit.images_changed else ""
     about = f"  {count:>16}  {fitted(visible(commit.actor), 8)}"
     return Text(fitted(what, width - cell_len(about)) + about)

@@ -10,7 +10,7 @@ from rich.text import Text
 from textual.screen import Screen
 
 from curator.contract.errors import UserError
-from curator.contract.text import visible
+from curator.contract.text import counted, visible
 from curator.session.images.exchange import Exchange
 from curator.tui.background import in_background, progress_on_status
 from curator.tui.messages import StatusChanged
@@ -44,7 +44,7 @@ def ask_for_import(screen: Screen, reader: Session) -> None:
     """Ask where it is, and plan in the background as the work "plan" of `screen`; for `propose_import`."""
 
     def progress(rows: int) -> None:
-        screen.post_message(StatusChanged(f"{rows:,} rows read"))
+        screen.post_message(StatusChanged(f"{counted(rows, 'row')} read"))
 
     def check(values: Mapping[str, str]) -> Callable[[], Planned]:
         typed = {name: value.strip() for name, value in values.items()}
@@ -74,7 +74,7 @@ def propose_import(screen: Screen, reader: Session, planned: Planned) -> None:
     """Show the plan, and carry it out in the background as the work "import" of `screen`."""
 
     def progress(rows: int) -> None:
-        screen.post_message(StatusChanged(f"{rows:,} rows read"))
+        screen.post_message(StatusChanged(f"{counted(rows, 'row')} read"))
 
     def carry_out(yes: bool | None) -> None:
         if yes:
@@ -115,19 +115,23 @@ def plan_lines(plan: ImportPlan) -> list[Text]:
 
 def count_lines(counts: AnnotationReport) -> list[Text]:
     """What would become of every row, as lines."""
-    lines = [Text(f" {count:>7,} rows: {visible(reason)}") for reason, count in counts.funnel.most_common()]
+    lines = [
+        Text(f" {counted(count, 'row'):>12}: {visible(reason)}")
+        for reason, count in counts.funnel.most_common()
+    ]
     if counts.rows:
         lines.append(Text(f" understood: {Exchange.understood_in_words(counts)}"))
     return lines + [
-        Text(f" {count:,} rows with {visible(what)}", "italic") for what, count in counts.warnings.items()
+        Text(f" {counted(count, 'row')} with {visible(what)}", "italic")
+        for what, count in counts.warnings.items()
     ]
 
 
 def report_in_words(report: ImportReport) -> str:
     """One sentence about an import that is done."""
-    kept = f"{report.scanned.added:,} images added, {len(report.subsets):,} subsets"
+    kept = f"{counted(report.scanned.added)} added, {counted(len(report.subsets), 'subset')}"
     words = report.words
     if not words.rows:
         return kept
-    read = f"{words.rows:,} rows read, {words.found:,} of images here"
+    read = f"{counted(words.rows, 'row')} read, {words.found:,} of images here"
     return f"{kept}, {read}; understood: {Exchange.understood_in_words(words)}"

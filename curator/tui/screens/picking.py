@@ -11,13 +11,12 @@ from rich.text import Text
 from textual.screen import Screen
 
 from curator.contract.errors import UserError, did_you_mean
-from curator.contract.text import visible
+from curator.contract.text import counted, visible
 from curator.select.rules import ORDERS, PickRules, Shortage, parse_range, parse_since, read_list
 from curator.tui.background import in_background, write
 from curator.tui.messages import StatusChanged
 from curator.tui.screens.dialogs import Form, FormLine, number_of, whole_number_of
 from curator.tui.screens.proposal import Proposal
-from curator.tui.text.words import images_in_words
 
 if TYPE_CHECKING:
     from curator.session.images.picks import PickResult
@@ -90,7 +89,7 @@ def propose_pick(screen: Screen, session: Session, found: NamedPick) -> None:
 
     lines = [Text(f" {count:>11,}  {visible(reason)}") for reason, count in found.picked.funnel]
     lines += [Text(f" {visible(note)}", "italic") for note in found.picked.notes]
-    question = f"Make the subset {visible(found.name)} of {images_in_words(len(found.picked.ids))}?"
+    question = f"Make the subset {visible(found.name)} of {counted(len(found.picked.ids))}?"
     screen.app.push_screen(Proposal(question, lines), keep)
 
 

@@ -12,7 +12,7 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 from textual.widgets import Label
 
-from curator.contract.text import visible
+from curator.contract.text import counted, visible
 from curator.tui.background import in_background, progress_on_status, user_errors_shown
 from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.messages import (
@@ -28,7 +28,6 @@ from curator.tui.screens.importing import Planned, ask_for_import, propose_impor
 from curator.tui.screens.picking import NamedPick, ask_for_pick, propose_pick
 from curator.tui.screens.table_editor import TableEditor
 from curator.tui.text.review_lines import change_lines, in_words
-from curator.tui.text.words import images_in_words
 from curator.tui.widgets.chrome import Foot, TabLine, TooSmall
 from curator.tui.widgets.line_list import LineList
 
@@ -128,7 +127,7 @@ class PrepareScreen(Screen):
                 self.post_message(CollectionChanged(images=True))
 
     def _tell(self, done: list[Commit]) -> None:
-        count = images_in_words(sum(each.images_changed for each in done))
+        count = counted(sum(each.images_changed for each in done))
         self.notify(f"{count}; u takes it back", title=visible(done[0].what) if done else "", markup=False)
         self.post_message(CollectionChanged())
 
@@ -168,7 +167,7 @@ class PrepareScreen(Screen):
             self.notify("Nothing would change.", markup=False)
             return
         self.app.push_screen(
-            Confirm(f"{found.rule}: change {images_in_words(found.images)}?", _WHAT[found.rule]),
+            Confirm(f"{found.rule}: change {counted(found.images)}?", _WHAT[found.rule]),
             lambda yes: self._carry_out(found.rule) if yes else None,
         )
 

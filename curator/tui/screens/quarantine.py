@@ -12,7 +12,7 @@ from textual.app import ComposeResult
 from textual.screen import Screen
 from textual.widgets import Label
 
-from curator.contract.text import visible
+from curator.contract.text import counted, visible
 from curator.tui.background import in_background, progress_on_status
 from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.messages import CollectionChanged, StatusChanged, UserErrorRaised, WorkDone, WorkRefused
@@ -56,11 +56,7 @@ class QuarantineScreen(Screen[None]):
     def _read(self) -> None:
         self._entries = self._session.quarantine.all()
         count = len(self._entries)
-        what = (
-            f"{count:,} file{'' if count == 1 else 's'} could not be used"
-            if count
-            else "every file could be used"
-        )
+        what = f"{counted(count, 'file')} could not be used" if count else "every file could be used"
         self.query_one("#about", Label).update(Text(f" {what}", "bold"))
         entries = self._entries
         self.query_one(LineList).show(count, lambda at, width: _line(entries[at], width))

@@ -15,7 +15,7 @@ from textual.widgets import Label
 from curator.contract.buckets import BucketRule, advice_on
 from curator.contract.errors import UserError
 from curator.contract.recipe.fields import recipe_fields
-from curator.contract.text import visible
+from curator.contract.text import counted, visible
 from curator.index.tables.rows import Subset
 from curator.tui.background import in_background, write
 from curator.tui.keyboard.keys import KeyAction, bindings
@@ -292,12 +292,12 @@ def _table_line(name: str, values: Sequence[str], width: int) -> str:
 
 
 def _epoch_line(shown: FreezePreview, before: FreezePreview, rule: BucketRule, batch: BatchSize) -> Text:
-    steps = f"{shown.steps_per_epoch:,} steps per epoch"
+    steps = f"{counted(shown.steps_per_epoch, 'step')} per epoch"
     change = shown.steps_per_epoch - before.steps_per_epoch
     line = Text(f" batch {shown.effective_batch}: ").append(steps, "bold")
     if change:
         line.append(f" ({change:+,})", "bold")
-    line.append(f", {shown.samples_per_epoch:,} samples of {shown.images:,} images")
+    line.append(f", {counted(shown.samples_per_epoch, 'sample')} of {counted(shown.images)}")
     sizes = f"{rule.width}x{rule.height}, sides {rule.min_side} to {rule.max_side} by {rule.step}"
     line.append(f"\n buckets: {sizes}{'' if rule.upscale else ', never enlarged'}; ")
     return line.append(_LEFTOVERS_SAID[batch.leftovers])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from rich.text import Text
 from textual.app import ComposeResult
@@ -13,6 +13,7 @@ from textual.timer import Timer
 from textual.widgets import Label
 
 from curator.contract.errors import UserError
+from curator.contract.text import counted
 from curator.index.changes.edits import Edit
 from curator.tui.background import in_background
 from curator.tui.keyboard.keys import bindings
@@ -63,8 +64,8 @@ class TagDialog(ModalScreen[Edit | None]):
             self._say(Text())
 
     def on_work_done(self, message: WorkDone) -> None:
-        count = message.result
-        self._say(Text(f"{count:,} image{'' if count == 1 else 's'} will change"))
+        count = cast("int", message.result)
+        self._say(Text(f"{counted(count)} will change"))
 
     def on_work_refused(self, message: WorkRefused) -> None:
         self._say(said(message.error))

@@ -15,7 +15,7 @@ from textual.widgets import Input, Label
 
 from curator.contract.errors import UserError
 from curator.contract.manifest.manifest import open_manifest
-from curator.contract.recipe.toml_file import presets
+from curator.contract.recipe.presets import presets
 from curator.contract.text import visible
 from curator.tui.background import in_background, user_errors_shown, write
 from curator.tui.keyboard.keys import KeyAction, bindings

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from curator.contract.text import visible
+from curator.contract.text import counted, visible
 
 if TYPE_CHECKING:
     from curator.session.images.copies import Group
@@ -102,7 +102,7 @@ def about_copy(copy: CopyShown, width: int, *, number: int, is_current: bool) ->
     words = ", ".join(copy.own_words) or "no tag of its own"
     return [
         Text(title, "bold reverse" if is_current else "bold"),
-        Text(f"  {row.width}x{row.height}  {row.file_bytes:,} bytes  {row.format}"),
+        Text(f"  {row.width}x{row.height}  {counted(row.file_bytes, 'byte')}  {row.format}"),
         Text(f"  {'  '.join(values) or 'no score'}"),
         Text(f"  {visible(row.path)}"),
         *(Text(line, "italic") for line in wrap(visible(f"+ {words}"), max(10, width))),

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from curator.contract.errors import UserError
 from curator.contract.recipe.checks import check_recipe
 from curator.contract.recipe.fields import FieldInfo, Value, active_fields, checked, recipe_fields
-from curator.contract.recipe.toml_file import load_recipe, presets, values_of, with_values
+from curator.contract.recipe.presets import presets
+from curator.contract.recipe.toml_file import load_recipe, values_of, with_values
 
 if TYPE_CHECKING:
     from curator.contract.recipe.recipe import Recipe

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from curator.contract.text import visible
-from curator.tui.text.words import images_in_words
+from curator.contract.text import counted, visible
 from curator.tui.widgets.lines import fitted
 
 if TYPE_CHECKING:
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 def in_words(found: Review) -> str:
     """`1,200 of 5,000 images would change`."""
     sampled = f", a sample of {found.sampled_from:,}" if found.sampled_from else ""
-    return f"{found.images:,} of {images_in_words(found.looked_at)}{sampled} would change"
+    return f"{found.images:,} of {counted(found.looked_at)}{sampled} would change"
 
 
 def change_lines(found: Review) -> list[Text]:

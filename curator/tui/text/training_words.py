@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from curator.contract.run.run_length import plan_training
-from curator.contract.text import visible
+from curator.contract.text import counted, visible
 
 if TYPE_CHECKING:
     from curator.contract.epoch_plan import Span
@@ -23,9 +23,11 @@ def length_in_words(recipe: Recipe, spans: Sequence[Span]) -> Text:
         return Text(" no manifest: the length is not known\n")
     plan = plan_training(spans, recipe)
     each = plan.plan.batches(0)
-    text = Text(" ").append(f"{plan.total_steps:,} steps", "bold")
-    text.append(f": {plan.total_epochs:,} epoch{'s' if plan.total_epochs != 1 else ''} x {each:,} steps")
-    return text.append(f"\n batch {plan.effective_batch}, {plan.plan.samples_per_epoch:,} samples an epoch")
+    text = Text(" ").append(counted(plan.total_steps, "step"), "bold")
+    text.append(f": {counted(plan.total_epochs, 'epoch')} x {counted(each, 'step')}")
+    return text.append(
+        f"\n batch {plan.effective_batch}, {counted(plan.plan.samples_per_epoch, 'sample')} an epoch"
+    )
 
 
 def said_lines(said: CaptionPreview, width: int) -> list[Text]:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from curator.contract.errors import UserError
-from curator.contract.text import visible
+from curator.contract.text import counted, visible
 from curator.index.changes.edits import AddTags, RemoveTags, RenameTag, SetCaption, SetMark
-from curator.index.editing.describe import images_in_words, skipped_in_words
+from curator.index.editing.describe import skipped_in_words
 from curator.tags.text import clean_tags
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def about_image(row: ImageRow, bucket: Size) -> Text:
 
 def turned_in_words(commit: Commit) -> str:
     """What was taken back or made again, and what of it was not."""
-    images = f": {images_in_words(commit.images_changed)}" if commit.images_changed else ""
+    images = f": {counted(commit.images_changed)}" if commit.images_changed else ""
     left = f"; {skipped_in_words(commit)} changed since stay as they are" if commit.skipped else ""
     return f"{visible(commit.what)}{images}{left}"
 

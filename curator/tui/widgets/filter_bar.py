@@ -12,6 +12,7 @@ from textual.message import Message
 from textual.timer import Timer
 from textual.widgets import Input, Label
 
+from curator.contract.text import counted
 from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.widgets.entry import Entry
 
@@ -132,7 +133,7 @@ class FilterBar(Vertical):
         """How many are shown, and selected of them; else how many files were set aside (`Q` lists them)."""
         aside = f", Q: {self.set_aside:,} unusable" if self.set_aside else ""
         more = f", {selected:,} selected" if selected else aside
-        count = f"{shown:,} image{'' if shown == 1 else 's'}{more}"
+        count = f"{counted(shown)}{more}"
         self.query_one("#count", Label).update(Text(count, justify="right"), layout=False)
 
     def show_mistake(self, error: UserError) -> None:

@@ -22,7 +22,7 @@ def test_a_tag_added_after_a_newline_is_parted_by_a_comma(case: Callable[[str], 
     folder = case("48-append-after-newline")
     frieze("scan", "p", "--collection", ".")
     assert frieze("tag", "add", "", "blue eyes", "--yes").code == 0
-    assert frieze("tag", "write", "").code == 0
+    assert frieze("tag", "write", "", "--yes").code == 0
     assert (folder / "p/a.txt").read_text() == "solo, 1girl, blue eyes\n"
 
 

@@ -67,7 +67,7 @@ def test_what_is_there_is_taken(case: Case, frieze: Any, expected: Expected) -> 
         file.write_text(file.read_text().replace("@", str(folder)))
     assert frieze("scan", "p", "--collection", ".").code == 0
     for planned in (["--plan"], []):
-        done = frieze("import", *expected.words, *planned, "--json")
+        done = frieze("import", "--yes", *expected.words, *planned, "--json")
         assert done.code == 0
         funnel = {each["reason"]: each["count"] for each in done.json["funnel"]}
         assert (funnel, done.json["understood"]) == (expected.funnel, expected.understood)
@@ -78,7 +78,7 @@ def test_what_is_there_is_taken(case: Case, frieze: Any, expected: Expected) -> 
 def test_ratings_by_number_classes_and_dates_are_those_of_the_site(case: Case, frieze: Any) -> None:
     case("06-hakubooru-dump")
     frieze("scan", "p", "--collection", ".")
-    frieze("import", "danbooru2023.db", "--layout", "booru")
+    frieze("import", "--yes", "danbooru2023.db", "--layout", "booru")
     assert frieze("ls", "rating:general", "--count").out.strip() == "1"
     assert frieze("ls", "rating:explicit posted:2021", "--count").out.strip() == "1"
     classes = {row["name"]: row["class"] for row in frieze("tag", "list", "--json").json}
@@ -88,7 +88,7 @@ def test_ratings_by_number_classes_and_dates_are_those_of_the_site(case: Case, f
 def test_a_date_beside_one_that_cannot_be_read_counts(case: Case, frieze: Any) -> None:
     case("13-gelbooru-date")
     frieze("scan", "p", "--collection", ".")
-    frieze("import", "p", "--layout", "gallery-dl")
+    frieze("import", "--yes", "p", "--layout", "gallery-dl")
     assert frieze("ls", "posted:2022-10-01", "--count").out.strip() == "1"
 
 
@@ -97,7 +97,9 @@ def test_names_that_a_mac_took_apart_are_found(case: Case, frieze: Any) -> None:
     case("33-nfd-names")
     frieze("scan", "p", "--collection", ".")
     for planned in (["--plan"], []):
-        assert frieze("import", "p", *planned, "--json").json["funnel"] == [{"reason": "kept", "count": 1}]
+        assert frieze("import", "--yes", "p", *planned, "--json").json["funnel"] == [
+            {"reason": "kept", "count": 1}
+        ]
     assert [row["caption"] for row in frieze("ls", "--columns", "caption", "--json").json] == ["hello"]
 
 
@@ -109,7 +111,7 @@ def test_a_picture_too_small_for_its_dataset_is_skipped(case: Case, frieze: Any)
     Image.new("RGB", (1000, 700)).save(folder / "p/large.png")
     done = frieze("import", "d.toml", "--plan", "--json")
     assert [(each["name"], each["images"]) for each in done.json["subsets"]] == [("p", 2), ("p 2", 1)]
-    assert frieze("import", "d.toml", "--collection", ".").code == 0
+    assert frieze("import", "--yes", "d.toml", "--collection", ".").code == 0
     filters = {each["name"]: each["filter"] for each in frieze("subset", "list", "--json").json}
     assert frieze("ls", filters["p 2"], "--columns", "name").lines == ["large.png"]
 
@@ -121,7 +123,7 @@ def test_the_folder_above_or_below_is_not_it_and_the_right_one_is_named(
     """bmaltais/kohya_ss#3374, #1725"""
     home = case("43-project-folder")
     for planned in (["--plan"], ["--collection", "."]):
-        done = frieze("import", folder, "--layout", "kohya-folders", *planned)
+        done = frieze("import", "--yes", folder, "--layout", "kohya-folders", *planned)
         assert done.code == 2
         assert f"did you mean {home / 'proj/img'}?" in done.err
     assert not (home / "frieze.db").exists()
@@ -130,7 +132,7 @@ def test_the_folder_above_or_below_is_not_it_and_the_right_one_is_named(
 def test_metadata_with_a_name_that_is_nearly_right_is_named(case: Case, frieze: Any) -> None:
     """huggingface/diffusers#2099"""
     case("51-misnamed-metadata")
-    done = frieze("import", "m", "--layout", "imagefolder")
+    done = frieze("import", "--yes", "m", "--layout", "imagefolder")
     assert done.code == 2
     assert "metadata.json1 or metadata1000.jsonl" in done.err
 
@@ -167,13 +169,13 @@ def test_an_import_that_reached_no_picture_does_not_end_with_0(
 ) -> None:
     (collection / file).write_text(text)
     for planned in (["--plan"], []):
-        done = frieze("import", collection / file, "--layout", layout, *planned)
+        done = frieze("import", "--yes", collection / file, "--layout", layout, *planned)
         assert done.code == 2
         assert hint in done.err
 
 
 def test_rows_without_one_word_are_a_warning(collection: Path, frieze: Any) -> None:
     (collection / "m.jsonl").write_text('{"image_path": "pictures/fox.png", "image_size": [1, 1]}')
-    done = frieze("import", collection / "m.jsonl", "--layout", "kohya-json")
+    done = frieze("import", "--yes", collection / "m.jsonl", "--layout", "kohya-json")
     assert "says nothing that is understood" in done.out
     assert "no tags and no captions were found" in done.out

@@ -78,7 +78,7 @@ def test_written_back(case: Enter, frieze, name: str, files: dict[str, str | Non
     frieze("scan", "p", "--collection", ".")
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     assert frieze("tag", "add", "", "trig", "--yes").code == 0
-    assert frieze("tag", "write", "").code == 0
+    assert frieze("tag", "write", "", "--yes").code == 0
     after = {path.name: path.read_bytes() for path in folder.iterdir()}
     for file, text in files.items():
         assert after[file] == (before[file] if text is None else text.encode())
@@ -87,7 +87,7 @@ def test_written_back(case: Enter, frieze, name: str, files: dict[str, str | Non
     }
     again = frieze("scan", "--json").json
     assert (again["unchanged"], again["conflicts"]) == (1, [])
-    assert "0 written, 1 unchanged" in frieze("tag", "write", "").out
+    assert "0 written, 1 unchanged" in frieze("tag", "write", "", "--yes").out
 
 
 def test_pictures_of_one_name_get_files_of_their_own(case: Enter, frieze) -> None:
@@ -95,7 +95,7 @@ def test_pictures_of_one_name_get_files_of_their_own(case: Enter, frieze) -> Non
     folder = case("04-two-pictures-one-sidecar") / "p"
     frieze("scan", "p", "--collection", ".")
     frieze("tag", "add", "name:a.png", "drawing", "--yes")
-    written = frieze("tag", "write", "")
+    written = frieze("tag", "write", "", "--yes")
     assert "1 written, 1 unchanged, 0 conflicts" in written.out
     assert (folder / "a.txt").read_text() == "cat, sofa\n"
     assert (folder / "a.png.txt").read_text() == "cat, sofa, drawing\n"
@@ -164,4 +164,4 @@ def test_odd_pictures(case: Enter, frieze) -> None:
 def test_an_import_tells_of_formats_passed_over(case: Enter, frieze) -> None:
     folder = case("53-odd-pictures")
     (folder / "p").rename(folder / "2_thing")
-    assert "not read: 1 .heic, 1 .tiff" in frieze("import", ".", "--layout", "kohya-folders").out
+    assert "not read: 1 .heic, 1 .tiff" in frieze("import", "--yes", ".", "--layout", "kohya-folders").out

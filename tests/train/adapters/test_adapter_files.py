@@ -46,6 +46,7 @@ def change(parts: dict[str, Tensor], *shape: int) -> Tensor:
     ids=["missing", "zero", "of shape [1]", "a whole number", "bf16"],
 )
 def test_alpha_forms(alpha: Tensor | None, scale: float) -> None:
+    """Case 09-alpha-forms (huggingface/diffusers#14409, bghira/SimpleTuner#2226)."""
     parts = {"lora_down.weight": random(4, 8), "lora_up.weight": random(6, 4)}
     expected = scale * parts["lora_up.weight"] @ parts["lora_down.weight"]
     given = parts if alpha is None else {**parts, "alpha": alpha}
@@ -53,7 +54,10 @@ def test_alpha_forms(alpha: Tensor | None, scale: float) -> None:
 
 
 def test_lokr_forms() -> None:
-    """Whole matrices have no scale; a thin one has alpha / rank; a kernel may stand in a core."""
+    """Case 10-lokr-forms (Comfy-Org/ComfyUI#15114, huggingface/diffusers#13250).
+
+    Whole matrices have no scale; a thin one has alpha / rank; a kernel may stand in a core.
+    """
     w1, w2, a, b = random(4, 4), random(8, 6), random(8, 2), random(2, 6)
     alpha = torch.tensor(1.0)
     assert torch.allclose(change({"lokr_w1": w1, "lokr_w2": w2, "alpha": alpha}, 32, 24), torch.kron(w1, w2))
@@ -71,6 +75,7 @@ def test_lokr_forms() -> None:
 
 @pytest.mark.parametrize("axis", [0, 1], ids=["by output", "by input"])
 def test_dora_counts_on_either_axis(axis: int) -> None:
+    """Case 11-dora-output-axis (KohakuBlueleaf/LyCORIS#216, huggingface/diffusers#7366)."""
     weight, down, up = random(6, 8), random(2, 8), random(6, 2)
     total = weight + 0.5 * up @ down
     length = total.norm(dim=1 - axis, keepdim=True)
@@ -80,7 +85,10 @@ def test_dora_counts_on_either_axis(axis: int) -> None:
 
 
 def test_shapes_of_convolutions() -> None:
-    """1x1 kernels as matrices and matrices as 1x1 kernels are the same numbers; a core stands between two 1x1."""
+    """Case 12-conv-shapes-and-mid (bmaltais/kohya_ss#2653).
+
+    1x1 kernels as matrices and matrices as 1x1 kernels are the same numbers; a core stands between two 1x1.
+    """
     down, up = random(2, 8), random(6, 2)
     plain = up @ down
     flat = {"lora_down.weight": down, "lora_up.weight": up}
@@ -111,7 +119,10 @@ TEXT_STYLES = (
 
 @pytest.mark.parametrize("style", STYLES)
 def test_names_of_programs(style: str, tiny_model: Path) -> None:
-    """All name one module."""
+    """Case 13-unet-key-styles (Nerogar/OneTrainer#885, #1563).
+
+    All name one module.
+    """
     roots = load_family(str(tiny_model)).adapter_roots
     weight = roots.unet.get_submodule(PATH).weight
     before = weight.clone()

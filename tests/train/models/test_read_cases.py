@@ -56,6 +56,7 @@ def told(path: Path, config: Path | None = None, **settings: str) -> list[str]:
 
 
 def test_a_file_without_a_vae(tiny_model, tensors, tmp_path: Path) -> None:
+    """Case 01-no-vae (lllyasviel/stable-diffusion-webui-forge#512, bghira/SimpleTuner#1613)."""
     path = tmp_path / "no_vae.safetensors"
     save_file({name: value for name, value in tensors.items() if not name.startswith("first_stage")}, path)
     assert "has no VAE" in refusal(path, tiny_model)
@@ -121,6 +122,7 @@ def test_a_vae_of_another_scale_is_told(tiny_model, tiny_sdxl) -> None:
 def test_prediction_is_what_the_file_says(
     tiny_sdxl, tmp_path: Path, marks, metadata, prediction, last
 ) -> None:
+    """Case 02-v-in-metadata (Comfy-Org/ComfyUI#12579, invoke-ai/InvokeAI#7495, Nerogar/OneTrainer#625)."""
     path = tmp_path / "xl.safetensors"
     save_file({**original_layout(build(seed=3, family="sdxl"), "sdxl"), **marks}, path, metadata)
     family = load_family(str(path), config=tiny_sdxl)
@@ -158,7 +160,10 @@ def test_edm_models_are_refused(tensors, tiny_model, tmp_path: Path, mark) -> No
 
 
 def test_ordinary_extras_are_passed_over(tiny_model, tensors, tmp_path: Path) -> None:
-    """The weights that are trained are the model's and not their moving average."""
+    """Case 03-known-extras (huggingface/diffusers#1876).
+
+    The weights that are trained are the model's and not their moving average.
+    """
     extras = {f"model_ema.{name[6:].replace('.', '')}": value * 0.5 for name, value in tensors.items()
               if name.startswith("model.diffusion")}  # fmt: skip
     extras |= {"model_ema.decay": torch.tensor(0.9999), "model_ema.num_updates": torch.tensor(5)}
@@ -184,6 +189,8 @@ def test_text_keys_with_and_without_their_prefix(tiny_model, tensors, tmp_path: 
 
 
 def test_mixed_numbers_are_widened_exactly(tiny_model, tensors, tmp_path: Path) -> None:
+    """Case 04-mixed-dtypes (Nerogar/OneTrainer#989)."""
+
     def cast(name: str, value: Tensor) -> Tensor:
         if name.startswith("cond_"):
             return value.half()
@@ -245,7 +252,10 @@ def test_numbers_that_are_none_are_the_files_fault(tiny_model, tensors, tmp_path
 
 
 def test_nan_in_attention_of_a_folder(tiny_model, tmp_path: Path) -> None:
-    """torch's attention turns a NaN query into zeros: the loss stays finite."""
+    """Case 08-nan-in-attention (after kohya-ss/sd-scripts#952).
+
+    torch's attention turns a NaN query into zeros: the loss stays finite.
+    """
     folder = Path(shutil.copytree(tiny_model, tmp_path / "nan"))
     weights = folder / "unet" / "diffusion_pytorch_model.safetensors"
     found = load_file(weights)
@@ -270,6 +280,7 @@ def test_a_missing_or_misshapen_tensor_is_named(tiny_model, tensors, tmp_path: P
 
 @pytest.mark.parametrize("name", ["model.ckpt", "MODEL.SAFETENSORS", "model"])
 def test_content_counts_and_not_the_name(tiny_model, tensors, tmp_path: Path, name) -> None:
+    """Case 05-wrong-suffix (Nerogar/OneTrainer#989, Comfy-Org/ComfyUI#9085)."""
     save_file(tensors, tmp_path / name)
     mine = load_family(str(tmp_path / name), config=tiny_model).unet.state_dict()
     assert all(torch.equal(mine[each], value) for each, value in build(seed=3).unet.state_dict().items())
@@ -314,6 +325,7 @@ K = "cond_stage_model.transformer.x"
 )  # fmt: skip
 @pytest.mark.parametrize("name", ["m.safetensors", "m.ckpt"])
 def test_what_is_no_model_is_said_to_be_what_it_is(tmp_path: Path, data, said, name) -> None:
+    """Case 06-header-lies (safetensors/safetensors#401, #668), and what else is no model."""
     if isinstance(data, tuple):
         header = data[0].encode() if isinstance(data[0], str) else json.dumps(data[0]).encode()
         data = struct.pack("<Q", len(header)) + header + data[1]
@@ -352,6 +364,7 @@ def variant(folder: Path, end: str, cast: Callable[[Tensor], Tensor]) -> None:
 
 
 def test_a_folder_of_the_fp16_variant_alone(tiny_model, tmp_path: Path) -> None:
+    """Case 07-fp16-variant-folder (huggingface/diffusers#8858)."""
     folder = Path(shutil.copytree(tiny_model, tmp_path / "half"))
     variant(folder, ".fp16.safetensors", Tensor.half)
     assert all("only the fp16 variant" in what for what in told(folder))

@@ -128,7 +128,10 @@ def test_hashes_are_of_the_files_own_bytes(tiny_model, tmp_path: Path) -> None:
 
 
 def test_hashes_of_the_published_case(tmp_path: Path) -> None:
-    """Values worked out from the files' bytes by sites' own rules."""
+    """Case 22-hashes (ostris/ai-toolkit#130, civitai/civitai#742).
+
+    Values worked out from the files' bytes by sites' own rules.
+    """
     names = "lora_unet_mid_block_attentions_0_proj_in.lora_"
     down = torch.arange(8, dtype=torch.float32).reshape(2, 4)
     tensors = {f"{names}down.weight": down, f"{names}up.weight": torch.ones(4, 2)}

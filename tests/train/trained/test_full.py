@@ -159,7 +159,7 @@ def test_nothing_is_held_twice(request, full_run, optimizer: str, model: str) ->
     before = storages()
     run = full_run(f"optimizer.name={optimizer}", "cache.latents=off", model=base)
     job = prepare(run, lambda _: Reporter(None), StopSignals())
-    job.stepper.take(next(iter(job.data.reader.batches(0, 1))))
+    job.stepper.take(next(job.data.feed.batches(0, 1)))
     gc.collect()
     held = sum(size for place, size in storages().items() if place not in before)
     family, trained = job.stepper.family, job.stepper.trained

@@ -7,7 +7,16 @@ from torch import Tensor
 
 from curator.contract.errors import UserError
 from train.adapters.kinds import oft
-from train.adapters.kinds.kind import Kind, Shapes, Site, Spec, Tensors
+from train.adapters.kinds.kind import (
+    Kind,
+    Shapes,
+    Site,
+    Spec,
+    Tensors,
+    in_float32,
+    positions,
+    product,
+)
 
 
 def shapes(spec: Spec) -> Shapes:
@@ -55,8 +64,14 @@ def delta(spec: Spec, tensors: Tensors, weight: Tensor) -> Tensor:
 
 
 def live(site: Site, x: Tensor) -> Tensor:
-    """The outputs before the bias, turned."""
-    return oft.live_by(turned, site, x)
+    """The outputs before the bias, turned; or, where a weight has fewer columns than there are outputs, its rows."""
+    host = site.host
+    if positions(host, x) <= site.spec.inputs:
+        return oft.live_by(turned, site, x)
+    weight = host.get_parameter("weight")
+    with in_float32(x.device):
+        rows = turned(site.spec, site.tensors, weight.float().flatten(1)).view(weight.shape)
+    return product(host, x, rows, getattr(host, "bias", None))
 
 
 BOFT = Kind(shapes, oft.start, delta, live, oft.files, alpha_is_by_rank=False)

@@ -116,6 +116,13 @@ def product(host: nn.Module, x: Tensor, weight: Tensor, bias: Tensor | None = No
     return functional.linear(x, weight, bias)
 
 
+def positions(host: nn.Module, x: Tensor) -> int:
+    """How many outputs of each channel `host` makes of `x`, all samples together."""
+    if isinstance(host, nn.Conv2d):
+        return max(1, x.numel() // host.in_channels // math.prod(host.stride))
+    return max(1, x.numel() // x.shape[-1])
+
+
 def in_float32(device: torch.device) -> AbstractContextManager[object]:
     """Products within the block keep all digits, whatever the arithmetic of the run."""
     if not torch.amp.is_autocast_available(device.type):

@@ -5,15 +5,24 @@ The gradient makes the two matrices again: none of a weight's size is kept but t
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
 from lycoris.functional.loha import make_weight_tucker
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
-from train.adapters.kinds.kind import Kind, Shapes, Site, Spec, Tensors, in_float32, normal, product
+from train.adapters.kinds.kind import (
+    Kind,
+    Shapes,
+    Site,
+    Spec,
+    Tensors,
+    in_float32,
+    normal,
+    positions,
+    product,
+)
 from train.adapters.kinds.lora import is_tucker
 
 _FACTORS = ("hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b")
@@ -95,9 +104,8 @@ def _is_cheaper_by_ranks(site: Site, x: Tensor) -> bool:
     spec = site.spec
     if "hada_t1" in site.tensors:
         return False
-    steps = math.prod(site.host.stride) if isinstance(site.host, nn.Conv2d) else 1
-    positions = max(1, x.numel() // spec.shape[1] // steps)
-    return 3 * spec.rank**2 * (1 / spec.shape[0] + 1 / spec.inputs) < 1 + 8 * spec.rank / positions
+    thin = 3 * spec.rank**2 * (1 / spec.shape[0] + 1 / spec.inputs)
+    return thin < 1 + 8 * spec.rank / positions(site.host, x)
 
 
 def _side(site: Site, x: Tensor) -> Tensor:

@@ -66,7 +66,9 @@ def turned(spec: Spec, tensors: Tensors, columns: Tensor) -> Tensor:
 
 
 def added_product(groups: Tensor, change: Tensor) -> Tensor:
-    """(I + change) x groups, for each of [blocks, side, n]; the sum is made in the product's own precision."""
+    """(I + change) x groups, for each of [blocks, side, n]; in half precision the sum is one of products."""
+    if groups.dtype is torch.float32:
+        return torch.bmm(change + torch.eye(change.shape[-1], device=change.device), groups)
     return torch.baddbmm(groups, change.to(groups.dtype), groups)
 
 
