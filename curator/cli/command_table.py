@@ -18,6 +18,7 @@ ENDINGS: dict[str, tuple[ExitCode, ...]] = {
     "demo": (_FAILED, _STOPPED),
     "jobs follow": (_FAILED, _STOPPED),
     "manifest diff": (_NO,),
+    "model diff": (_NO,),
     "manifest verify": (_NO,),
     "propose": (_FAILED, _STOPPED),
     "redo": (_NO,),

@@ -40,6 +40,7 @@ COMMANDS = {
     "export": Command("export_command", "Write the collection for other programs."),
     "recipe": Command("recipe_commands", "List, show and check recipes; list their keys."),
     "adapter": Command("adapter_commands", "Tell what an adapter would hold before it is trained."),
+    "model": Command("model_commands", "Merge, mend, inspect and compare model files."),
     "models": Command("models_commands", "List, show and fetch models that tag, score or caption images."),
     "propose": Command("propose_command", "Ask a model for tags, a score or a caption of images."),
     "proposals": Command("proposals_command", "Print what a model proposes, at any threshold."),

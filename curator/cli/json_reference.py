@@ -68,6 +68,7 @@ def _printed(output: Output) -> str:
         return {
             "events": "[events](events.md), one a line",
             "number": "a whole number",
+            "map of texts": "an object by name, of texts",
         }.get(output.form, output.form)
     link = f"[{schema_name(output.shape) or output.shape.__name__}](#{output.shape.__name__.lower()})"
     return {"object": link, "lines": f"{link}, one a line", "map": f"an object by name, of {link}"}.get(

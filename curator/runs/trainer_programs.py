@@ -30,17 +30,33 @@ def answer_of(program: Sequence[str], recipe: Recipe, doing: str) -> Any:
     Raises:
         UserError: the program refuses the recipe, or breaks.
     """
+    return answer_to(program, dump_recipe(recipe), doing)
+
+
+def answer_to(program: Sequence[str], given: str, doing: str) -> Any:
+    """What `python PROGRAM` says, from JSON, with `given` on its standard input.
+
+    Raises:
+        UserError: what the program refuses, or that it broke.
+    """
     said: list[str] = []
-    code, complaints = _run(program, dump_recipe(recipe), said.append)
+    code, complaints = _run(program, given, said.append)
     if code:
         raise _failure(code, complaints, doing, _REPORT)
     return json.loads("".join(said))
 
 
-def run_program(program: Sequence[str], told: Callable[[dict[str, Any]], None], given: str = "") -> None:
-    """Run `python PROGRAM`, which makes images, with `given` on its standard input.
+def run_program(
+    program: Sequence[str],
+    told: Callable[[dict[str, Any]], None],
+    given: str = "",
+    *,
+    doing: str = "making images",
+    hint: str = _GO_ON,
+) -> None:
+    """Run `python PROGRAM`, which tells how far it is, with `given` on its standard input.
 
-    `told` hears each line that says how far it is.
+    `told` hears each line that says so. `doing` names its work where that breaks, and `hint` what to do then.
 
     Raises:
         UserError: what the program refuses, or that it broke.
@@ -52,7 +68,7 @@ def run_program(program: Sequence[str], told: Callable[[dict[str, Any]], None], 
 
     code, complaints = _run(program, given, hear)
     if code:
-        raise _failure(code, complaints, "making images", _GO_ON)
+        raise _failure(code, complaints, doing, hint)
 
 
 def _run(program: Sequence[str], given: str, hear: Callable[[str], None]) -> tuple[int, str]:

@@ -30,6 +30,11 @@ TAGS = ("cat, outdoors", "cat, animal, indoors", "dog, outdoors", "1girl, solo, 
 EVERY = [(name, line) for name, lines in examples().items() for line in lines]
 ELSEWHERE = {  # what is shown by tests of their own: these train, make images with a model, or fetch one
     "demo",
+    "model diff",
+    "model hash",
+    "model info",
+    "model merge",
+    "model restore",
     "models fetch",
     "sample",
     "subset make-reg",

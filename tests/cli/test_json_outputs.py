@@ -26,6 +26,7 @@ from curator.cli.schemas.shapes import keys_of, schema_name
 from curator.cli.shared.boundary import exit_code_of
 from curator.runs import launch, tagging
 from tests.tag_models.colour_tagger import write_tagger
+from tests.train.small_models import write_small_models
 
 ROOT = Path(__file__).parents[2]
 FAKE = ROOT / "tests" / "runs" / "fake_worker.py"
@@ -118,6 +119,12 @@ LINES: list[tuple[str, int]] = [
     ("adapter plan sd15-lora --family sd1", 0),
     ("sample --prompts prompts.txt --plan", 0),
     ("sample --model base --prompts prompts.txt --out rendered", 0),
+    ("model blocks sd1", 0),
+    ("model merge a.safetensors b.safetensors --out ab.safetensors", 0),
+    ("model restore a.safetensors --from b.safetensors --out restored.safetensors", 0),
+    ("model info a.safetensors", 0),
+    ("model hash a.safetensors", 0),
+    ("model diff a.safetensors b.safetensors", 1),
     ("models list", 0),
     ("models show wd-swinv2-v3", 0),
     ("models fetch ./tagger", 0),
@@ -203,6 +210,7 @@ def _lay_out(home: Path, tiny_model: Path) -> None:
     (home / "scores.csv").write_text("path,nice,odd\npictures/wolf.png,0.5,high\n")
     shutil.copytree(ROOT / "train" / "families" / "sd1_config", home / "model")
     (home / "base").symlink_to(tiny_model)
+    write_small_models(home)
     for name in ("tagger", "waiting"):
         write_tagger(home / name)
 
@@ -275,6 +283,9 @@ def check(output: Output, text: str) -> None:
     if output.form == "events":
         assert all("kind" in json.loads(line) for line in text.splitlines())
         return
+    wanted: Any = {"number": int, "list of numbers": list[int], "map of texts": dict[str, str]}.get(
+        output.form
+    )
     if output.form == "lines":
         assert text
         for line in text.splitlines():

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from tests.tag_models.onnx_models import write_labels, write_model
+from tests.train.small_models import write_small_models
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted((ROOT / "docs").glob("*.md"))  # README has a test of its own
@@ -45,6 +46,7 @@ def home(tmp_path: Path, tiny_model: Path) -> Path:
         (tmp_path / f"pictures/{i}.txt").write_text(tags, "utf-8")
     (tmp_path / "base").symlink_to(tiny_model)
     _data_of_other_tools(tmp_path)
+    write_small_models(tmp_path)
     write_model(tmp_path / "tagger" / "model.onnx", [[0, 0.02], [0, 0], [0.02, 0]], [-2.0, -2.0])
     write_labels(tmp_path / "tagger" / "selected_tags.csv", ("red", 0), ("blue", 0))
     recipe = ROOT / "docs" / "recipes.md"

@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 from safetensors import safe_open
 
+from curator.contract.base_model.file_hashes import hashes_of
 from curator.contract.files.picture_file import file_sha256
 from curator.contract.run.events import (
     CheckpointSaved,
@@ -25,7 +26,6 @@ from curator.contract.run.events import (
     StepDone,
     Warned,
 )
-from train.weights.file_hashes import hashes_of
 from train.weights.lora_file import read_lora
 
 PICTURES = ("sample.prompts=['a red thing','']", "sample.steps=2", "sample.width=64", "sample.height=64")

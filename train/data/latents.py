@@ -41,13 +41,6 @@ class Kept(NamedTuple):
     mask: Tensor | None
 
 
-class Encoded(NamedTuple):
-    """Some images: `mask` [n, 1, h/8, w/8] says where the loss counts; None: everywhere."""
-
-    moments: Moments
-    mask: Tensor | None
-
-
 class Inputs(NamedTuple):
     """What the latents of a micro-batch are made of; of n images, those that `is_kept` were encoded before."""
 

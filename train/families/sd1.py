@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from curator.contract.base_model.modelspec import architecture_of
 from train.families import clip_text
 from train.families.base import StableDiffusion
 from train.families.clip_text import Tokens
@@ -25,7 +26,7 @@ class Sd1(StableDiffusion):
     def facts(self) -> BaseFacts:
         return BaseFacts(
             source=self.source,
-            architecture="stable-diffusion-v1",
+            architecture=architecture_of("sd1", self.prediction),
             kohya_version="sd_v1_v" if self.prediction == "v_prediction" else "sd_v1",
             implementation="diffusers",  # LoRA names of SD1 follow diffusers' modules
             prediction=self.prediction,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from curator.contract.base_model.modelspec import architecture_of
 from train.families.sd1 import Sd1
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ class Sd2(Sd1):
         is_v = self.prediction == "v_prediction"
         return replace(
             super().facts,
-            architecture="stable-diffusion-v2-768-v" if is_v else "stable-diffusion-v2-512",
+            architecture=architecture_of("sd2", self.prediction),
             kohya_version="sd_v2_v" if is_v else "sd_v2",
             encoder_layer=self.clip_skip + 1,
             is_v2=True,

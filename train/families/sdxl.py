@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from curator.contract.base_model.modelspec import architecture_of
 from train.families import clip_text
 from train.families.base import StableDiffusion
 from train.families.clip_text import Tokens
@@ -33,7 +34,7 @@ class Sdxl(StableDiffusion):
     def facts(self) -> BaseFacts:
         return BaseFacts(
             source=self.source,
-            architecture="stable-diffusion-xl-v1-base",
+            architecture=architecture_of("sdxl", self.prediction),
             kohya_version="sdxl_base_v1-0",
             implementation="sgm",  # LoRA names of SDXL follow the original modules
             prediction=self.prediction,

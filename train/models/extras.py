@@ -23,11 +23,22 @@ _ORDINARY = re.compile(
 )
 _MARKS = {V_MARK, ZERO_SNR_MARK}
 _SHOWN = 3
+_AVERAGE = "model_ema."
+
+
+def is_extra(name: str) -> bool:
+    """Whether a tensor of this name is known to be no weight."""
+    return name in _MARKS or bool(_ORDINARY.fullmatch(name))
+
+
+def is_moving_average(name: str) -> bool:
+    """Whether it belongs to the moving averages that early trainers kept beside the weights."""
+    return name.startswith(_AVERAGE)
 
 
 def told_of(names: Iterable[str], shown: str) -> list[TrainingWarning]:
     """A warning of the names that are not ordinary, of all those that were not read."""
-    odd = sorted(name for name in names if name not in _MARKS and not _ORDINARY.fullmatch(name))
+    odd = sorted(name for name in names if not is_extra(name))
     if not odd:
         return []
     listed = ", ".join(f"'{visible(name)}'" for name in odd[:_SHOWN])

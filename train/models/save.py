@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from curator.contract.base_model.family import read_json
+from curator.contract.base_model.modelspec import single_file_spec
 from curator.contract.base_model.prediction import V_MARK, ZERO_SNR_MARK
 from curator.contract.files.whole_files import drafted_file, drafted_folder
 from train.families.rows import FAMILIES
@@ -73,16 +74,7 @@ def _marks(family: Family) -> dict[str, Planned]:
 
 def spec_of(family: Family) -> dict[str, str]:
     """What every file of the model says of itself, whatever else its metadata hold."""
-    facts = family.facts
-    return {
-        "modelspec.sai_model_spec": "1.0.1",
-        "modelspec.architecture": facts.architecture,
-        "modelspec.implementation": "sgm"
-        if family.name == "sdxl"
-        else "https://github.com/CompVis/stable-diffusion",
-        "modelspec.prediction_type": "v" if facts.prediction == "v_prediction" else "epsilon",
-        "format": "pt",
-    }
+    return single_file_spec(family.name, family.facts.prediction)
 
 
 def write_folder(path: Path, family: Family, metadata: Mapping[str, str], stored: Stored) -> None:

@@ -19,11 +19,16 @@ if TYPE_CHECKING:
 
 def answer(work: Callable[[Recipe], object]) -> int:
     """Tell in JSON what is asked about the recipe on standard input; the exit code as `exit_code_of`."""
+    return told(lambda: work(recipe_of(sys.stdin.buffer.read())))
 
-    def told() -> None:
-        sys.stdout.write(to_json(work(recipe_of(sys.stdin.buffer.read()))) + "\n")
 
-    return exit_code_of(told)
+def told(work: Callable[[], object]) -> int:
+    """Tell in JSON what `work` finds; the exit code as `exit_code_of`."""
+
+    def tell_it() -> None:
+        sys.stdout.write(to_json(work()) + "\n")
+
+    return exit_code_of(tell_it)
 
 
 def exit_code_of(work: Callable[[], ExitCode | None]) -> int:

@@ -11,6 +11,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from curator.contract.base_model.file_hashes import hashes_of
 from curator.contract.errors import UserError
 from curator.contract.files.whole_files import TakenError
 from curator.contract.text import visible
@@ -18,7 +19,6 @@ from train import quiet
 from train.families.load import load_family
 from train.models.save import PICKLE_SUFFIX, write_folder, write_single_file
 from train.programs.asked import exit_code_of
-from train.weights.file_hashes import hashes_of
 
 _SINGLE = (".safetensors", PICKLE_SUFFIX)
 

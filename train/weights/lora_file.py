@@ -14,10 +14,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save, save_file
 from torch import Tensor
 
+from curator.contract.base_model.file_hashes import legacy_hash
 from curator.contract.errors import UserError
 from curator.contract.files.picture_file import file_sha256
 from curator.contract.files.whole_files import drafted_file
-from train.weights.file_hashes import legacy_hash
 
 Stored = Literal["fp32", "fp16", "bf16"]
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}

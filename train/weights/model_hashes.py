@@ -13,9 +13,9 @@ from concurrent.futures import Future
 from pathlib import Path
 from threading import Thread
 
+from curator.contract.base_model.file_hashes import legacy_hash
 from curator.contract.files.json_data import read_object
 from curator.contract.files.whole_files import replace_file
-from train.weights.file_hashes import legacy_hash
 
 Hashes = Mapping[str, str]
 

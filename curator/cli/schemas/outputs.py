@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from curator.cli.schemas import collection, edits, images, manifests, models, runs, training
+from curator.cli.schemas import collection, edits, images, manifests, model_files, models, runs, training
 
-Form = Literal["object", "list", "lines", "map", "number", "list of numbers", "events"]
+Form = Literal["object", "list", "lines", "map", "map of texts", "number", "list of numbers", "events"]
 
 
 class Output(NamedTuple):
@@ -92,6 +92,12 @@ OUTPUTS: dict[str, tuple[Output, ...]] = {
     "recipe fields": (_list(training.KeyRow),),
     "adapter plan": (Output(training.AdapterPlan),),
     "sample": (Output(training.RenderReport), _list(training.PlannedSample, "--plan")),
+    "model blocks": (Output(None, "map of texts"),),
+    "model merge": (Output(model_files.MergeReport),),
+    "model restore": (Output(model_files.RestoreReport),),
+    "model info": (Output(model_files.ModelFileReport),),
+    "model hash": (Output(model_files.HashReport),),
+    "model diff": (Output(model_files.ModelDiff),),
     "models list": (_list(models.ModelRow),),
     "models show": (Output(models.ModelReport),),
     "models fetch": (Output(models.FetchReport),),

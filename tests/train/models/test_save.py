@@ -12,11 +12,11 @@ from diffusers import DiffusionPipeline
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
+from curator.contract.base_model.file_hashes import hashes_of
 from tests.train.original_layout import original_layout
 from train.families.load import load_family
 from train.models.save import write_folder, write_single_file
 from train.tiny.base import build
-from train.weights.file_hashes import hashes_of
 
 FAMILIES = ("sd1", "sd2", "sdxl")
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
