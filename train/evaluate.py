@@ -7,11 +7,9 @@ Noise follows from an image's content, so that a loss compares with that of anot
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,22 +17,20 @@ import torch
 from torch import Tensor
 
 from curator.contract.keyed import Purpose
-from curator.contract.run.events import Evaluated
 from train.data.batches import Share
 from train.data.dataset import Picture, evenly_spread, picture_of
 from train.data.images import BadPictureError, load_sample, to_model_range
-from train.device import summed
 from train.families.vae import Moments
 from train.objective.loss import sample_losses, target_of
 from train.objective.noise import keyed_normal
 from train.objective.noise_schedule import add_noise
-from train.precision.compiled import uncompiled
 
 if TYPE_CHECKING:
+    from accelerate import Accelerator
+
     from curator.contract.manifest.manifest import Manifest
     from curator.contract.recipe.recipe import Recipe
     from train.families.family import Family
-    from train.job import Job, Process
 
 BANDS = 4  # equal parts of the schedule, the one with the least noise first
 _TIMES = 8  # timesteps an image, in the middle of equal parts of the schedule
@@ -164,10 +160,17 @@ class Evaluation:
 
 
 def evaluations_of(
-    manifest: Manifest, family: Family, recipe: Recipe, process: Process
+    manifest: Manifest,
+    family: Family,
+    recipe: Recipe,
+    accelerator: Accelerator,
+    quarantined: Callable[[str, str], None],
 ) -> dict[bool, Evaluation]:
-    """What a recipe wants measured: trained images (False) and those held out (True), where there are any."""
-    knobs, accelerator = recipe.evaluate, process.accelerator
+    """What a recipe wants measured: trained images (False) and those held out (True), where there are any.
+
+    An image held out that cannot be used is told to `quarantined`.
+    """
+    knobs = recipe.evaluate
     sides = {False: (manifest.trained, knobs.images), True: (manifest.held_out, knobs.validation_images)}
     return {
         is_held_out: Evaluation(
@@ -177,36 +180,11 @@ def evaluations_of(
             accelerator.device,
             at_once=recipe.batch.size,
             share=Share(accelerator.process_index, accelerator.num_processes),
-            reports=process.reporter.quarantined if is_held_out else None,  # others where they are trained
+            reports=quarantined if is_held_out else None,  # others where they are trained
         )
         for is_held_out, (rows, images) in sides.items()
         if rows and images
     }
-
-
-def evaluate(job: Job, done: int) -> None:
-    """Measure after `done` steps, all processes together. A stop that is asked for meanwhile is left to the loop."""
-    process = job.process
-    reporter, control = process.reporter, process.control
-    if job.outputs.evaluations:
-        job.log.flush()
-    for is_held_out, evaluation in job.outputs.evaluations.items():
-        name = "validating" if is_held_out else "evaluating"
-        reporter.phase(name, evaluation.turns)
-
-        def go_on(turn: int, name: str = name, turns: int = evaluation.turns) -> bool:
-            reporter.progress(name, turn, turns)
-            return control.all_go_on()
-
-        with uncompiled(job.stepper.family.unet), job.stepper.trained.at_rest():
-            found = evaluation.measure(
-                job.stepper.arithmetic.autocast, go_on, partial(summed, process.accelerator)
-            )
-        if found is None:
-            return
-        reporter.evaluated(
-            Evaluated(time.time(), done, found.loss, found.images, is_held_out, found.bands, found.subsets)
-        )
 
 
 def _groups(manifest: Manifest, rows: Sequence[int], size: int) -> Iterator[list[int]]:

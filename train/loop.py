@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from contextlib import closing, suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
-from curator.contract.run.events import SampleMade
+from curator.contract.run.events import Evaluated, SampleMade
 from curator.contract.run.schedules import lr_factor
 from train.checkpoints import is_due
 from train.control import Wishes
-from train.evaluate import evaluate
+from train.device import summed
 from train.optim.optimizers import rates_of, set_rates
 from train.precision.compiled import uncompiled
 from train.preview.samples import SamplingStoppedError, make_picture, wanted_pictures, write_picture
@@ -33,7 +34,7 @@ def train(job: Job, clock: Clock) -> bool:
 
 def _train(job: Job, clock: Clock) -> bool:
     if clock.done == 0:
-        evaluate(job, 0)
+        _evaluate(job, 0)
         if job.recipe.sample.at_start:
             _sample(job, 0)
     if _obey(job, clock.done):
@@ -83,7 +84,7 @@ def _after_step(job: Job, batch: ReadyBatch, done: int) -> None:
         job.log.flush()
         job.outputs.checkpoints.after_step(done, epoch_ended)
     if not last and _are_due(recipe.evaluate, done, epoch_ended):
-        evaluate(job, done)
+        _evaluate(job, done)
     if _are_due(recipe.sample, done, epoch_ended) and not (last and recipe.sample.at_end):
         _sample(job, done)
     if last or is_due(done, recipe.save.state_every_steps):
@@ -116,11 +117,36 @@ def _obey(job: Job, done: int) -> bool:
 
 def _finish(job: Job, done: int) -> bool:
     job.outputs.checkpoints.write_last(done)
-    evaluate(job, done)
+    _evaluate(job, done)
     if job.recipe.sample.at_end:
         _sample(job, done)
     job.process.control.listen()  # a stop that comes now has nothing left to stop
     return True
+
+
+def _evaluate(job: Job, done: int) -> None:
+    """Measure after `done` steps, all processes together. A stop that is asked for meanwhile is left to the loop."""
+    process = job.process
+    reporter, control = process.reporter, process.control
+    if job.outputs.evaluations:
+        job.log.flush()
+    for is_held_out, evaluation in job.outputs.evaluations.items():
+        name = "validating" if is_held_out else "evaluating"
+        reporter.phase(name, evaluation.turns)
+
+        def go_on(turn: int, name: str = name, turns: int = evaluation.turns) -> bool:
+            reporter.progress(name, turn, turns)
+            return control.all_go_on()
+
+        with uncompiled(job.stepper.family.unet), job.stepper.trained.at_rest():
+            found = evaluation.measure(
+                job.stepper.arithmetic.autocast, go_on, partial(summed, process.accelerator)
+            )
+        if found is None:
+            return
+        reporter.evaluated(
+            Evaluated(time.time(), done, found.loss, found.images, is_held_out, found.bands, found.subsets)
+        )
 
 
 def _sample(job: Job, done: int) -> None:

@@ -37,7 +37,7 @@ def unbundled(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], Words]:
     return adapter, words
 
 
-def told_of(words: Words, shown: str) -> list[TrainingWarning]:
+def word_warnings(words: Words, shown: str) -> list[TrainingWarning]:
     """What to say where the embeddings are not what is trained."""
     if not words:
         return []

@@ -18,7 +18,7 @@ from curator.contract.text import visible
 from train.families.clip_text import PLAIN_TEXT, TextRules
 from train.families.rows import FAMILIES
 from train.models.hub import fetch_about, fetch_weights, parts_of
-from train.models.read import Told, read_folder, read_single_file
+from train.models.read import ModelWarnings, read_folder, read_single_file
 from train.models.tensor_file import TensorFile, open_tensors
 
 if TYPE_CHECKING:
@@ -48,14 +48,14 @@ def load_family(
     Raises:
         UserError: nothing there, another family than asked for, a setting this model cannot follow, or not readable.
     """
-    told = Told()
-    facts, read = _look_at(path, config, vae, told)
+    found = ModelWarnings()
+    facts, read = _look_at(path, config, vae, found)
     check_family(path, facts.kind, family)
     chosen = choose(facts.said, visible(path), facts.kind, prediction, zero_terminal_snr)
     check_clip_skip(clip_skip, facts.kind, facts.text_layers)
     parts = read()
     check_clip_skip(clip_skip, facts.kind, parts.text_encoders[0].config.num_hidden_layers)
-    for warning in (*chosen.warnings, *told.warnings) if warn else ():
+    for warning in (*chosen.warnings, *found.warnings) if warn else ():
         warn(warning.what, warning.hint)
     return FAMILIES[facts.kind].make(parts, chosen=chosen, clip_skip=clip_skip, text=text)
 
@@ -123,31 +123,31 @@ def _no_model(path: str) -> UserError:
 
 
 def _look_at(
-    path: str, config: Path | None, vae: str, told: Told
+    path: str, config: Path | None, vae: str, found: ModelWarnings
 ) -> tuple[BaseModelFacts, Callable[[], ModelParts]]:
     """What a model says of itself, and how to read it."""
     place = Path(path)
     if place.is_file():
         file = open_tensors(place)
         facts = facts_of_file(file.shapes, file.metadata)
-        return facts, lambda: _of_file(file, facts, config, vae, told)
+        return facts, lambda: _of_file(file, facts, config, vae, found)
     if place.is_dir():
         facts = facts_of_folder(place)
-        return facts, lambda: read_folder(place, FAMILIES[facts.kind], vae=vae, told=told)
+        return facts, lambda: read_folder(place, FAMILIES[facts.kind], vae=vae, found=found)
     if _HUB_NAME.fullmatch(path):
         about = fetch_about(path)
         facts = facts_of_folder(about)
         return facts, lambda: read_folder(
-            fetch_weights(path, parts_of(about), about), FAMILIES[facts.kind], vae=vae, told=told
+            fetch_weights(path, parts_of(about), about), FAMILIES[facts.kind], vae=vae, found=found
         )
     raise _no_model(path)
 
 
 def _of_file(
-    file: TensorFile, facts: BaseModelFacts, config: Path | None, vae: str, told: Told
+    file: TensorFile, facts: BaseModelFacts, config: Path | None, vae: str, found: ModelWarnings
 ) -> ModelParts:
     row = FAMILIES[facts.kind]
-    return read_single_file(file, facts, row, config or row.config, vae=vae, told=told)
+    return read_single_file(file, facts, row, config or row.config, vae=vae, found=found)
 
 
 def pipeline_of(family: Family) -> Any:

@@ -36,7 +36,7 @@ def is_moving_average(name: str) -> bool:
     return name.startswith(_AVERAGE)
 
 
-def told_of(names: Iterable[str], shown: str) -> list[TrainingWarning]:
+def extra_tensor_warnings(names: Iterable[str], shown: str) -> list[TrainingWarning]:
     """A warning of the names that are not ordinary, of all those that were not read."""
     odd = sorted(name for name in names if not is_extra(name))
     if not odd:

@@ -13,7 +13,7 @@ from curator.contract.text import visible
 from train.families.base import ModelParts
 from train.models import layout
 from train.models.empty import empty_text_encoder, empty_unet, empty_vae
-from train.models.extras import told_of
+from train.models.extras import extra_tensor_warnings
 from train.models.fit import fill
 from train.models.folder_files import files_of
 from train.models.tensor_file import TensorFile, joined, open_tensors, scale_of, widened
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Told:
+class ModelWarnings:
     """What a user should hear of a model, each once."""
 
     warnings: list[TrainingWarning] = field(default_factory=list)
@@ -38,7 +38,7 @@ class Told:
 
 
 def read_single_file(
-    file: TensorFile, facts: BaseModelFacts, row: FamilyRow, config: Path, *, vae: str, told: Told
+    file: TensorFile, facts: BaseModelFacts, row: FamilyRow, config: Path, *, vae: str, found: ModelWarnings
 ) -> ModelParts:
     """The model in one file in the original layout; `config` gives the sizes of its parts.
 
@@ -51,15 +51,15 @@ def read_single_file(
     encoders = tuple(empty_text_encoder(config, part) for part in row.text)
     for encoder, part in zip(encoders, row.text, strict=True):
         read |= fill(encoder, layout.ldm_text(encoder, part), file, part.title)
-    own = read_vae(vae, row, told.add) if vae else empty_vae(config)
+    own = read_vae(vae, row, found.add) if vae else empty_vae(config)
     if not vae:
         read |= fill(own, layout.ldm_vae(own), file, "VAE")
     spare = _spare(file, row, encoders[0])
     left = file.shapes.keys() - read - spare
     if vae:
         left = {name for name in left if not name.startswith(layout.VAE_PREFIX)}
-    told.warnings += told_of(left, file.shown)
-    _tell_float8(file, read, told)
+    found.warnings += extra_tensor_warnings(left, file.shown)
+    _tell_float8(file, read, found)
     return ModelParts(
         family=row.name,
         source=visible(str(file.places[0])),
@@ -81,25 +81,25 @@ def _spare(file: TensorFile, row: FamilyRow, encoder: TextEncoder) -> set[str]:
     return {name for name in file.shapes if name.startswith(last) or name == part.prefix + PROJECTION}
 
 
-def read_folder(folder: Path, row: FamilyRow, *, vae: str, told: Told) -> ModelParts:
+def read_folder(folder: Path, row: FamilyRow, *, vae: str, found: ModelWarnings) -> ModelParts:
     """The model in a diffusers folder; its own configuration gives the sizes.
 
     Raises:
         UserError: a file or tensor is missing, of another shape or no finite number.
     """
     unet = empty_unet(folder)
-    _fill_from(folder / "unet", unet, layout.folder_unet(unet), "UNet", told)
+    _fill_from(folder / "unet", unet, layout.folder_unet(unet), "UNet", found)
     encoders = tuple(empty_text_encoder(folder, part) for part in row.text)
     tokenizers = []
     for encoder, part in zip(encoders, row.text, strict=True):
-        _fill_from(folder / part.folder, encoder, layout.folder_text(encoder), part.title, told)
+        _fill_from(folder / part.folder, encoder, layout.folder_text(encoder), part.title, found)
         tokenizer, warnings = read_tokenizer(folder, part, encoder.config.vocab_size)
         tokenizers.append(tokenizer)
-        told.warnings += warnings
-    own = read_vae(vae, row, told.add) if vae else empty_vae(folder)
+        found.warnings += warnings
+    own = read_vae(vae, row, found.add) if vae else empty_vae(folder)
     if not vae:
         refuse_foreign_vae(own, visible(str(folder / "vae")))
-        _fill_from(folder / "vae", own, layout.folder_vae(own), "VAE", told)
+        _fill_from(folder / "vae", own, layout.folder_vae(own), "VAE", found)
     scheduler = folder / "scheduler" / "scheduler_config.json"
     config = scheduler if scheduler.exists() else row.config / "scheduler" / "scheduler_config.json"
     return ModelParts(
@@ -113,26 +113,26 @@ def read_folder(folder: Path, row: FamilyRow, *, vae: str, told: Told) -> ModelP
     )
 
 
-def _fill_from(folder: Path, module: Any, places: layout.Layout, part: str, told: Told) -> None:
+def _fill_from(folder: Path, module: Any, places: layout.Layout, part: str, found: ModelWarnings) -> None:
     files, variant = files_of(folder)
     if variant:
-        told.add(
+        found.add(
             f"{visible(str(folder))} holds only the {visible(variant)} variant of its weights",
             "nothing to do: it is read, and widened to float32",
         )
     file = joined([open_tensors(path) for path in files])
     read = fill(module, places, file, part)
-    told.warnings += told_of(file.shapes.keys() - read, file.shown)
-    _tell_float8(file, read, told)
+    found.warnings += extra_tensor_warnings(file.shapes.keys() - read, file.shown)
+    _tell_float8(file, read, found)
 
 
-def _tell_float8(file: TensorFile, read: set[str], told: Told) -> None:
+def _tell_float8(file: TensorFile, read: set[str], found: ModelWarnings) -> None:
     """What was quantised has lost digits for good."""
     small = read & file.float8
     if small:
         scaled = sum(scale_of(file, name) is not None for name in small)
         how = f", {scaled:,} of them with a scale of their own" if scaled else ""
-        told.add(
+        found.add(
             f"{file.shown} is quantised: {len(small):,} of its tensors are float8{how}",
             "training goes on from the rounded weights; give the float16 file where there is one",
         )

@@ -98,7 +98,9 @@ def prepare(run: RunFolder, make_reporter: Callable[[bool], Reporter], signals: 
         log=StepLog(reporter),
         outputs=Outputs(
             checkpoints=Checkpoints(run, record, model.trained, reporter),
-            evaluations=evaluations_of(manifest, model.family, recipe, process),
+            evaluations=evaluations_of(
+                manifest, model.family, recipe, process.accelerator, reporter.quarantined
+            ),
             states=_state_writer(run, identity, reporter),
         ),
         done=state.step if state else 0,

@@ -52,7 +52,7 @@ def render(job: SampleJob) -> None:
 
 def _loaded(recipe: Recipe, job: SampleJob, device: Any, weights: Any) -> Family:
     from train.adapters.apply import apply_adapter  # noqa: PLC0415
-    from train.adapters.bundled import told_of, unbundled  # noqa: PLC0415
+    from train.adapters.bundled import unbundled, word_warnings  # noqa: PLC0415
     from train.families.clip_text import rules_of  # noqa: PLC0415
     from train.families.load import load_of_recipe  # noqa: PLC0415
     from train.precision.arithmetic import Arithmetic  # noqa: PLC0415
@@ -62,7 +62,7 @@ def _loaded(recipe: Recipe, job: SampleJob, device: Any, weights: Any) -> Family
     family = load_of_recipe(recipe.model, rules_of(recipe.text), _warn)
     for path, strength in job.adapters:
         tensors, _ = read_lora(Path(path))
-        for doubt in told_of(unbundled(tensors)[1], visible(path)):
+        for doubt in word_warnings(unbundled(tensors)[1], visible(path)):
             _warn(*doubt)
         try:
             apply_adapter(family.adapter_roots, tensors, strength)

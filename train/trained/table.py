@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from curator.contract.text import visible
 from train.adapters.apply import named_as_attached
 from train.adapters.attach import attach
-from train.adapters.bundled import told_of, unbundled
+from train.adapters.bundled import unbundled, word_warnings
 from train.trained.embeddings import add_embeddings
 from train.trained.full import FullFinetune, mark
 from train.weights.lora_file import read_lora
@@ -43,7 +43,7 @@ def _adapter(family: Family, recipe: Recipe, warn: Warn) -> Trained:
     if recipe.adapter.start:
         tensors, words = unbundled(read_lora(Path(recipe.adapter.start).expanduser())[0])
         adapter.start_from(named_as_attached(adapter, family.adapter_roots, tensors))
-        for warning in told_of(words, visible(recipe.adapter.start)):
+        for warning in word_warnings(words, visible(recipe.adapter.start)):
             warn(warning.what, warning.hint)
     return adapter
 
