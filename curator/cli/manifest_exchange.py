@@ -7,8 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from curator.cli.shared.options import CollectionOption, JsonOption, ReplaceOption
-from curator.cli.shared.output import progress_shown, put, put_exported, put_json, put_table, say, tell
+from curator.cli.shared.options import CollectionOption, JsonOption, LimitOption, ReplaceOption
+from curator.cli.shared.output import (
+    progress_shown,
+    put,
+    put_exported,
+    put_json,
+    put_table,
+    say,
+    say_cut,
+    tell,
+)
 from curator.cli.shared.places import collection_folder, manifest_file, manifests_of
 from curator.contract.errors import ExitCode
 from curator.contract.text import counted
@@ -26,11 +35,16 @@ def diff(
     first: ManifestArgument,
     second: ManifestArgument,
     *,
+    limit: LimitOption = 5,
     collection: CollectionOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what differs between two manifests: rule, subsets, images, captions. Ends with 1 where anything does."""
-    found = manifests_of(collection).diff(manifest_file(first, collection), manifest_file(second, collection))
+    """Show what differs between two manifests: rule, subsets, images, captions. Ends with 1 where anything does.
+
+    Of each kind of change, the first images are named.
+    """
+    files = manifest_file(first, collection), manifest_file(second, collection)
+    found = manifests_of(collection).diff(*files, limit or None)
     if as_json:
         report: DiffReport = {
             "schema": "frieze/manifest-diff/1",
@@ -66,6 +80,7 @@ def _put_diff(found: ManifestDiff) -> None:
     if found.images:
         rows = [(each.images, each.what, ", ".join(each.examples)) for each in found.images]
         put_table(rows, ("images", "change", "such as"))
+        say_cut(sum(len(each.examples) for each in found.images), sum(each.images for each in found.images))
 
 
 def export(

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from curator.contract.manifest.manifest import Manifest
 
-EXAMPLES = 5
 _FACETS = ("caption", "placement", "subset", "repeats")
 _ROW = np.dtype([(name, "<u8") for name in ("both", "content", "path", *_FACETS)])
 
@@ -43,8 +42,8 @@ class ManifestDiff:
     images: tuple[Change, ...]
 
 
-def diff(first: Manifest, second: Manifest) -> ManifestDiff:
-    """Compare two open manifests."""
+def diff(first: Manifest, second: Manifest, examples: int | None = 5) -> ManifestDiff:
+    """Compare two open manifests; of each kind of change, the paths of so many images are named (None: of all)."""
     old, new = ({each.name: each for each in m.header.subsets} for m in (first, second))
     both = [name for name in old if name in new]
     changed = {name: _fields(asdict(old[name]), asdict(new[name])) for name in both}
@@ -54,7 +53,7 @@ def diff(first: Manifest, second: Manifest) -> ManifestDiff:
         subsets_added=tuple(name for name in new if name not in old),
         subsets_removed=tuple(name for name in old if name not in new),
         subsets_changed={name: fields for name, fields in changed.items() if fields},
-        images=() if first.digest == second.digest else _images(first, second),
+        images=() if first.digest == second.digest else _images(first, second, examples),
     )
 
 
@@ -68,19 +67,19 @@ def _fields(old: dict[str, Any], new: dict[str, Any], before: str = "") -> dict[
     return found
 
 
-def _images(first: Manifest, second: Manifest) -> tuple[Change, ...]:
+def _images(first: Manifest, second: Manifest, examples: int | None) -> tuple[Change, ...]:
     old, new = _table(first), _table(second)
     left, right = np.arange(len(old)), np.arange(len(new))
     changes: list[Change] = []
     for key, what in (("both", ""), ("content", "moved"), ("path", "replaced")):
         one, other, left, right = _matched(old, new, left, right, key)
         if what:
-            changes.append(_change(what, second, other))
+            changes.append(_change(what, second, other, examples))
         for facet in _FACETS:
             differs = old[facet][one] != new[facet][other]
-            changes.append(_change(facet, second, other[differs]))
-    changes += [_change("added", second, right), _change("removed", first, left)]
-    return tuple(_summed(changes))
+            changes.append(_change(facet, second, other[differs], examples))
+    changes += [_change("added", second, right, examples), _change("removed", first, left, examples)]
+    return tuple(_summed(changes, examples))
 
 
 def _matched(
@@ -91,19 +90,19 @@ def _matched(
     return left[one], right[other], np.delete(left, one), np.delete(right, other)
 
 
-def _change(what: str, manifest: Manifest, rows: NDArray[Any]) -> Change:
-    paths = tuple(manifest.image(int(row)).path for row in np.sort(rows)[:EXAMPLES])
+def _change(what: str, manifest: Manifest, rows: NDArray[Any], examples: int | None) -> Change:
+    paths = tuple(manifest.image(int(row)).path for row in np.sort(rows)[:examples])
     return Change(what, len(rows), paths)
 
 
-def _summed(changes: list[Change]) -> list[Change]:
+def _summed(changes: list[Change], examples: int | None) -> list[Change]:
     """One entry for each kind of change that there is."""
     kinds = dict.fromkeys(each.what for each in changes if each.images)
     summed: list[Change] = []
     for what in kinds:
         own = [each for each in changes if each.what == what]
-        examples = tuple(path for each in own for path in each.examples)[:EXAMPLES]
-        summed.append(Change(what, sum(each.images for each in own), examples))
+        paths = tuple(path for each in own for path in each.examples)[:examples]
+        summed.append(Change(what, sum(each.images for each in own), paths))
     return summed
 
 

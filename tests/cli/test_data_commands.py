@@ -257,6 +257,12 @@ def test_manifests_compared_exported_and_taken_in(frozen: Path, tmp_path: Path, 
     found = frieze("manifest", "diff", "set", "other", "--json").json
     assert found["images"] == [{"what": "caption", "images": 1, "examples": ["fox.png"]}]
     assert "caption" in frieze("manifest", "diff", "set", "other").out
+    frieze("tag", "add", "", "newer", "--yes")
+    assert frieze("freeze", "newer").code == 0
+    for limit, named in ((1, 1), (0, 4)):
+        done = frieze("manifest", "diff", "set", "newer", "--limit", limit)
+        assert done.out.splitlines()[-1].count(".png") == named
+        assert ("1 of 4 shown" in done.err) == (limit == 1)
     for kind in ("jsonl", "kohya-toml", "kohya-json", "imagefolder"):
         done = frieze("manifest", "export", "set", tmp_path / kind, "--format", kind)
         assert done.out.startswith("4 images written")

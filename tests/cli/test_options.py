@@ -63,7 +63,7 @@ TABLE = {
     "manifest list": "C",
     "manifest show": "C",
     "manifest verify": "C",
-    "manifest diff": "C",
+    "manifest diff": "CL",
     "manifest export": "CR",
     "manifest import": "CR",
     "manifest captions": "C",

@@ -201,5 +201,9 @@ def test_subsets_come_and_go(home: Collection) -> None:
     home.subsets.save(Subset("rest", "-cat", 1))
     with open_manifest(first) as one, open_manifest(frozen(home, "second")) as other:
         found = diff(one, other)
+        assert [[len(each.examples) for each in diff(one, other, named).images] for named in (1, None)] == [
+            [1],
+            [2],
+        ]
     assert (found.subsets_added, found.subsets_removed) == (("rest",), ("dogs",))
     assert {each.what: each.images for each in found.images} == {"subset": 2}

@@ -83,8 +83,8 @@ class Manifests:
 
         return manifests_in(self.folder, passed_over)
 
-    def diff(self, first: Path, second: Path) -> ManifestDiff:
-        """What differs between two manifests: rule, subsets, images, captions.
+    def diff(self, first: Path, second: Path, examples: int | None = 5) -> ManifestDiff:
+        """What differs between two manifests: rule, subsets, images, captions; `examples` paths of each kind of change.
 
         Raises:
             UserError: one of them cannot be read, or was changed after it was frozen.
@@ -99,7 +99,7 @@ class Manifests:
         ):
             for manifest in (one, other):
                 verify_digest(manifest)  # its seal first
-            return diff(one, other)
+            return diff(one, other, examples)
 
     def captions(
         self, manifest: Path, row: int, epochs: range, seed: int, copy: int = 0, *, step: int | None = None
