@@ -59,12 +59,17 @@ class MergeOptions:
                      "train-difference, similarity, slerp, model-stock, ties, dare or della."),
     ]  # fmt: skip
     ratio: Annotated[
-        float | None, typer.Option("--ratio", metavar="X", help="How much comes in; default: the method's.")
+        float | None,
+        typer.Option(
+            "--ratio", metavar="X", help="How much comes in, 0 to 1 as a rule; default: the method's."
+        ),
     ]
     ratio2: Annotated[
         float | None,
         typer.Option(
-            "--ratio2", metavar="X", help="How much of C, for triple and sum-twice; of similarity its share."
+            "--ratio2",
+            metavar="X",
+            help="How much of C, 0 to 1, for triple and sum-twice; of similarity its share; default: the method's.",
         ),
     ]
     blocks: Annotated[
@@ -79,16 +84,30 @@ class MergeOptions:
     convention: Annotated[str | None, typer.Option("--convention", metavar="NAME", help=_CONVENTION)]
     density: Annotated[
         float | None,
-        typer.Option("--density", metavar="X", help="Share of the largest changes that ties keeps."),
+        typer.Option(
+            "--density",
+            metavar="X",
+            help="Share, 0 to 1, of the largest changes that ties keeps; default: 0.2.",
+        ),
     ]
     drop: Annotated[
         float | None,
-        typer.Option("--drop", metavar="X", help="Share of changes that dare and della leave out."),
+        typer.Option(
+            "--drop",
+            metavar="X",
+            help="Share, 0 to 1, of changes that dare and della leave out; default: 0.9 of dare, 0.7 of della.",
+        ),
     ]
     spread: Annotated[
-        float | None, typer.Option("--spread", metavar="X", help="How much drop differs by size in della.")
+        float | None,
+        typer.Option(
+            "--spread", metavar="X", help="How much drop differs by size in della, 0 to 1; default: 0.2."
+        ),
     ]
-    seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Of the draws of dare and della.")]
+    seed: Annotated[
+        int | None,
+        typer.Option("--seed", metavar="N", help="Seed of the draws of dare and della; default: 0."),
+    ]
     dtype: Annotated[
         str | None,
         typer.Option(

@@ -81,14 +81,12 @@ class SubsetOptions:
         typer.Option(
             "--validation-share",
             metavar="P",
-            help="Share of its images held out of training, for validation: 0.05 holds out about one of 20.",
+            help="Share of its images held out of training, for validation, 0 to 1; default: 0 (0.05: one of 20).",
         ),
     ]
     validation_seed: Annotated[
         int | None,
-        typer.Option(
-            "--validation-seed", metavar="N", help="Holds out other images than another number does."
-        ),
+        typer.Option("--validation-seed", metavar="N", help="Seed of which images are held out; default: 0."),
     ]
     shuffle: Annotated[
         bool | None, typer.Option("--shuffle/--no-shuffle", help="Shuffle the tags behind the kept.")

@@ -283,15 +283,14 @@ def check(output: Output, text: str) -> None:
     if output.form == "events":
         assert all("kind" in json.loads(line) for line in text.splitlines())
         return
-    wanted: Any = {"number": int, "list of numbers": list[int], "map of texts": dict[str, str]}.get(
-        output.form
-    )
     if output.form == "lines":
         assert text
         for line in text.splitlines():
             TypeAdapter(strict(output.shape)).validate_json(line, strict=True)
         return
-    wanted: Any = {"number": int, "list of numbers": list[int]}.get(output.form)
+    wanted: Any = {"number": int, "list of numbers": list[int], "map of texts": dict[str, str]}.get(
+        output.form
+    )
     if wanted is None:
         item = strict(output.shape)
         wanted = {"list": list[item], "map": dict[str, item]}.get(output.form, item)

@@ -52,7 +52,7 @@ def test_a_failure_at_the_start_is_told_in_its_own_words(make_run: MakeRun, unti
     else:
         until(lambda: run.status() == "failed")
         told = Follower(run).poll().failure
-    assert told == ("there is no model at x\x1b[31m", "give another")
+    assert told == ("there is no model at x\\x1b[31m", "give another")
 
 
 def test_a_worker_that_dies_without_a_word_points_at_the_log(make_run: MakeRun) -> None:

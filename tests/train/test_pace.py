@@ -53,7 +53,7 @@ class _World:
 
     def take(self, _batch: ReadyBatch) -> Any:
         self.spend(_TRAIN_S)
-        return SimpleNamespace(is_here=True, outcome=lambda: Outcome(0.5, 1.0))
+        return SimpleNamespace(is_here=True, overflowed_at=None, outcome=lambda: Outcome(0.5, 1.0))
 
     def job(self) -> Any:
         optimizer = torch.optim.SGD([{"params": [torch.nn.Parameter(torch.zeros(1))], "name": "unet"}], 0.1)
@@ -70,7 +70,7 @@ class _World:
         return SimpleNamespace(
             recipe=Recipe(),
             stepper=SimpleNamespace(
-                optimizer=optimizer,
+                update=SimpleNamespace(optimizer=optimizer),
                 take=self.take,
                 family=SimpleNamespace(facts=SimpleNamespace(native_side=512)),
             ),
@@ -80,7 +80,7 @@ class _World:
                 plan=SimpleNamespace(total_steps=_STEPS, plan=order),
             ),
             log=StepLog(reporter),
-            outputs=SimpleNamespace(checkpoints=checkpoints, states=_States()),
+            outputs=SimpleNamespace(checkpoints=checkpoints, states=_States(), evaluations={}),
             process=SimpleNamespace(
                 reporter=reporter, control=SimpleNamespace(agree=lambda _: Wishes(), listen=lambda: None)
             ),

@@ -86,7 +86,8 @@ async def test_choices_and_switches_turn_with_space(drive):
         await find(it, "precision.mixed")
         await it.press("space")
         await it.sees("mixed                    fp32")
-        await it.press("j", "enter")
+        await find(it, "precision.gradient_checkpointing")
+        await it.press("enter")
         await it.sees("gradient_checkpointing   yes")
 
 

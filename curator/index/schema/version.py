@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-FORMAT = 12  # what this program writes: how many steps `migrations.py` has
+FORMAT = 13  # what this program writes: how many steps `migrations.py` has
 
 
 def format_of(connection: sqlite3.Connection) -> int:

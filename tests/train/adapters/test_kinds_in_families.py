@@ -66,7 +66,7 @@ def test_only_what_is_trained_moves(run_of, kind: str, family: str) -> None:
     base = (model.unet, model.vae, *model.text_encoders)
     frozen, started = numbers(*base), adapter.state()
     idle = [numbers_of(module.tensors) for module in adapter.idle]
-    for batch in job.data.reader.batches(0, 2):
+    for batch in job.data.feed.batches(0, 2):
         job.stepper.take(batch)
     assert all(torch.equal(*pair) for pair in zip(frozen, numbers(*base), strict=True))
     assert all(
