@@ -67,6 +67,7 @@ async def test_a_subset_is_added_edited_and_removed(drive, session, size):
     async with drive(size) as it:
         await it.press("2", "a")
         await it.sees("Add a subset")
+        await it.sees("validation share  0")
         await fill(it, name="cats", filter="cat", repeats="lots")
         await it.sees("'lots' is no number")
         await fill(it, filter="cat OR wdith>3", repeats="1.5")

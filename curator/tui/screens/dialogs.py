@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
+from rich.cells import cell_len
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
@@ -23,6 +24,9 @@ KEYS = (
     KeyAction("dialog.yes", "y", "yes", "yes", "yes"),
     KeyAction("dialog.no", "n,escape,q", "no", "no", "no"),
 )
+
+
+_LABEL_CELLS = 14  # so wide is the column of labels at least: values stand in the same place in most forms
 
 
 class Confirm(ModalScreen[bool]):
@@ -73,12 +77,15 @@ class Form(ModalScreen[object]):
         self._title, self._lines, self._check = title, lines, check
 
     def compose(self) -> ComposeResult:
+        widest = max(cell_len(line.label) for line in self._lines)
         with Vertical(classes="dialog form"):
             yield Label(Text(self._title, "bold"))
             with VerticalScroll(classes="body", can_focus=False):
                 for line in self._lines:
                     with Horizontal(classes="form-line"):
-                        yield Label(Text(line.label), classes="form-label")
+                        label = Label(Text(line.label), classes="form-label")
+                        label.styles.width = max(widest, _LABEL_CELLS) + 2
+                        yield label
                         yield Entry(line.value, id=f"line-{line.name}")
             yield Passage(id="help")
             yield Label("", id="mistake", markup=False)
