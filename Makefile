@@ -10,10 +10,10 @@ export TOKENIZERS_PARALLELISM ?= false
 PYTEST := $(BIN)/python -m pytest -n auto --dist worksteal
 # What a change most likely breaks, in under two minutes on two cores.
 QUICK := tests/architecture tests/contract tests/filter tests/select tests/tags tests/index tests/freeze \
-	tests/cli/test_main.py tests/cli/test_arguments.py tests/cli/test_collection_commands.py \
-	tests/tui/test_browse.py tests/tui/test_keys.py
+	tests/cli/test_main.py tests/cli/test_arguments.py tests/cli/images/test_collection_commands.py \
+	tests/tui/screens/images/test_browse.py tests/tui/keyboard/test_keys.py
 
-.PHONY: demo test quick check mutants format install clean
+.PHONY: demo test quick check mutants format install wheel clean
 
 demo: .venv/.demo
 	$(BIN)/frieze demo
@@ -44,6 +44,11 @@ format: .venv/.dev
 
 install: .venv/.demo
 
+# dist/: what is published. Made without a network, of the setuptools that is installed.
+wheel: .venv/.dev
+	rm -rf build dist
+	$(BIN)/python -c 'import setuptools.build_meta as b; b.build_sdist("dist"); b.build_wheel("dist")'
+
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
 
@@ -60,4 +65,4 @@ install: .venv/.demo
 	touch $@
 
 clean:
-	rm -rf .venv demo build mutants mutants.log *.egg-info
+	rm -rf .venv demo build dist mutants mutants.log *.egg-info

@@ -1,7 +1,7 @@
 """Cost of a training step with each kind of adapter, beside lycoris' own modules and PEFT's LoRA in the same run.
 
     python bench/adapters.py flops [--family sd1]      products of a step as a multiple of a plain forward
-    python bench/adapters.py clock                     seconds on one CPU thread, beside diffusers with PEFT's LoRA
+    python bench/adapters.py clock [--kinds lora boft] seconds on one CPU thread, beside diffusers with PEFT's LoRA
 
 Products are counted on the meta device, at the family's standard size, one image of its native resolution.
 """
@@ -45,7 +45,8 @@ from train.families.family import AdapterRoots
 
 _RANK = 16
 _CONV = {"conv_rank": _RANK, "conv_alpha": 8.0}
-CASES: dict[str, tuple[Adapter, type, dict[str, Any]]] = {
+Cases = dict[str, tuple[Adapter, type, dict[str, Any]]]
+CASES: Cases = {
     "lora": (Adapter(), LoConModule, {}),
     "locon": (Adapter(kind="locon"), LoConModule, {}),
     "loha": (Adapter(kind="loha", **_CONV), LohaModule, {}),
@@ -107,7 +108,7 @@ def attached(roots: AdapterRoots, forwards: list[tuple[nn.Module, Callable[..., 
             host.forward = forward
 
 
-def flops(family: str) -> None:
+def flops(family: str, cases: Cases) -> None:
     """One line a kind: our products, lycoris', and their ratio."""
     model = empty_family(family, Model())
     roots, side = model.adapter_roots, model.facts.native_side // 8
@@ -115,7 +116,7 @@ def flops(family: str) -> None:
     inputs = _inputs(model.unet, side, "meta")
     plain = _products(model.unet, inputs, backward=False)
     print(f"{family}: plain forward {plain / 1e12:.3f} TFLOP")
-    for name, (knobs, kind, options) in CASES.items():
+    for name, (knobs, kind, options) in cases.items():
         wanted = [wish for wish in wishes(roots, knobs, Optimizer(text_lr=0.0)) if wish.target.is_read]
         mine = ours(wanted)
         with attached(roots, [(module.host, module.forward) for module in mine]):
@@ -156,7 +157,7 @@ def _products(unet: nn.Module, inputs: dict[str, Any], *, backward: bool) -> int
     return counter.get_total_flops()
 
 
-def clock(rounds: int) -> None:
+def clock(rounds: int, cases: Cases) -> None:
     """Seconds a step, the least of some rounds in turns, each as a multiple of PEFT's LoRA."""
     torch.set_num_threads(1)
     torch.manual_seed(0)
@@ -189,7 +190,7 @@ def clock(rounds: int) -> None:
     )
     roots = AdapterRoots(model, ())
     kinds = {
-        name: ours(wishes(roots, knobs, Optimizer(text_lr=0.0))) for name, (knobs, _, _) in CASES.items()
+        name: ours(wishes(roots, knobs, Optimizer(text_lr=0.0))) for name, (knobs, _, _) in cases.items()
     }
     base, took = float("inf"), dict.fromkeys(kinds, float("inf"))
     for _ in range(rounds):
@@ -216,6 +217,8 @@ if __name__ == "__main__":
     parser.add_argument("what", choices=("flops", "clock"))
     parser.add_argument("--family", default="sd1")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--kinds", nargs="+", choices=CASES, default=[*CASES], metavar="KIND")
     asked = parser.parse_args()
+    chosen: Cases = {name: CASES[name] for name in asked.kinds}
     lycoris_log.setLevel("ERROR")
-    flops(asked.family) if asked.what == "flops" else clock(asked.rounds)
+    flops(asked.family, chosen) if asked.what == "flops" else clock(asked.rounds, chosen)

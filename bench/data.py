@@ -39,7 +39,7 @@ from curator.placement.buckets import buckets_of
 from curator.select.pick import pick, pick_of
 from curator.select.posts import Posts
 from curator.select.rules import PickRules, Range
-from curator.tags.derive import derive
+from curator.tags.deriving.derive import derive
 from curator.tags.tables import default_tables
 
 RULE = BucketRule(1024, 1024, 256, 4096, 64)

@@ -40,16 +40,16 @@ from curator.contract.recipe.toml_file import with_values
 from train.data.batches import Batch, Item
 from train.data.feed import Feed
 from train.data.images import Cut
-from train.data.latents import Kept, Latents
+from train.data.latents import Latents
 from train.data.micro_batch import Preparation
 from train.families.base import ModelParts
 from train.families.clip_text import PLAIN_TEXT
 from train.families.conditioning import whole
 from train.families.rows import FAMILIES
-from train.optim.optimizers import make_optimizer
-from train.prepare.stages import Trainable, make_stepper
+from train.precision.arithmetic import arithmetic_of
+from train.prepare.load import place_and_attach
+from train.prepare.stages import make_stepper, make_trainable
 from train.tiny.models import tiny_sd1
-from train.trained.table import TRAINED
 
 _WIDTHS = {"tiny": (32, 64, 64, 64), "mid": (128, 256, 512, 512), "sd1": (320, 640, 1280, 1280)}
 _CAPTION = "1girl, solo, red hair, smile, outdoors, looking at viewer, upper body"
@@ -128,22 +128,19 @@ def ours(asked: argparse.Namespace) -> dict[str, float]:
     )
     parts.unet.requires_grad_(False).eval()
     family = FAMILIES["sd1"].make(parts, chosen=Chosen("epsilon", False), clip_skip=1, text=PLAIN_TEXT)
-    row = TRAINED[recipe.trains]
-    row.mark(family, recipe)
-    family.place(accelerator.device, torch.bfloat16 if asked.precision == "bf16" else torch.float32)
-    trained = row.make(family, recipe, lambda *_: None)
-    optimizer = make_optimizer(recipe.optimizer, trained.groups)
-    stepper = make_stepper(Trainable(family, trained, optimizer), recipe, accelerator)
-    kept = {(row, False): Kept(each, None) for row, each in enumerate(latents_of(asked, asked.batch))}
-    preparation = Preparation(family, Latents(family, kept), recipe, pinned=accelerator.device.type == "cuda")
+    arithmetic = arithmetic_of(recipe.precision, accelerator.device)
+    trained = place_and_attach(family, recipe, arithmetic, lambda *_: None)
+    model = make_trainable(family, trained, recipe, arithmetic)
+    stepper = make_stepper(model, recipe, accelerator)
+    preparation = Preparation(family, Latents(family), recipe, pinned=accelerator.device.type == "cuda")
     feed_clock, clock = Clock(), Clock()
     preparation.ready = feed_clock.wrap("feed", preparation.ready)
     reader = SimpleNamespace(batches=lambda first, last, _: batches_of(asked, first, last))
     for name, owner in (
         ("encode", family),
         ("predict", family),
-        ("backward", accelerator),
-        ("step", optimizer),
+        ("backward", model.update),
+        ("step", model.update.optimizer),
     ):
         setattr(owner, name, clock.wrap("model", getattr(owner, name)))
     feed = Feed(reader, preparation).batches(0, asked.steps + _WARM_UP)
@@ -167,9 +164,13 @@ def batches_of(asked: argparse.Namespace, first: int, last: int) -> Iterator[Bat
     """The same images in every step, other draws."""
     framing = whole((asked.side, asked.side))
     cut = Cut((0, 0, asked.side, asked.side), False)
+    kept = list(latents_of(asked, asked.batch))
     for step in range(first, last):
         samples = [Sample(step, row, 0) for row in range(asked.batch)]
-        items = tuple(Item(each, each, "", cut, framing, _CAPTION, 1.0, False, None) for each in samples)
+        items = tuple(
+            Item(each, each, "", cut, framing, _CAPTION, 1.0, False, None, (moments,))
+            for each, moments in zip(samples, kept, strict=True)
+        )
         yield Batch(step, 0, items, asked.batch)
 
 
@@ -311,23 +312,22 @@ def _compared(what: str, mine: float, theirs: float) -> None:
     print(f"  {what:30} {mine:10.3f}   plain {theirs:10.3f}   {mine / theirs:5.2f} x")
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--size", choices=sorted(_WIDTHS), default="mid")
-    parser.add_argument("--side", type=int, default=256, help="of images, in pixels")
-    parser.add_argument("--batch", type=int, default=1)
-    parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32")
-    parser.add_argument("--trains", choices=("full", "lora"), default="full")
-    parser.add_argument("--steps", type=int, default=3)
-    parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--only", choices=("ours", "plain"), help=argparse.SUPPRESS)
-    return parser
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("--size", choices=sorted(_WIDTHS), default="mid")
+    made.add_argument("--side", type=int, default=256, help="of images, in pixels")
+    made.add_argument("--batch", type=int, default=1)
+    made.add_argument("--precision", choices=("fp32", "bf16"), default="fp32")
+    made.add_argument("--trains", choices=("full", "lora"), default="full")
+    made.add_argument("--steps", type=int, default=3)
+    made.add_argument("--rounds", type=int, default=2)
+    made.add_argument("--only", choices=("ours", "plain"), help=argparse.SUPPRESS)
+    return made
 
 
 if __name__ == "__main__":
-    wanted = _parser().parse_args()
+    wanted = parser().parse_args()
     if wanted.only:
         print(json.dumps({"ours": ours, "plain": plain}[wanted.only](wanted)))
     else:

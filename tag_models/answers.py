@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,18 +14,30 @@ from tag_models.labels import RATING, Labels
 if TYPE_CHECKING:
     from curator.contract.tagging.job import ImageEntry
     from curator.contract.tagging.zoo import Kind
-    from tag_models.model import Answers
+    from tag_models.model import Answers, Floats
+
+
+def kept_values(
+    values: Floats, labels: Labels, kind: Kind, floor: float
+) -> Iterator[tuple[NDArray[np.uint32], Floats]]:
+    """Of each image's values [n, labels] those worth keeping: numbers of labels, and their values.
+
+    Of ratings the highest counts, be it below the floor; a score is kept whatever it is.
+    """
+    always = np.array([kind == "score" or each == RATING for each in labels.classes], bool)
+    kept = (values > np.float32(floor)) | always
+    for row, keep in zip(values, kept, strict=True):
+        (numbers,) = np.nonzero(keep)
+        yield numbers.astype(np.uint32), row[numbers].astype(np.float32)
 
 
 class Gathered:
     """Answers that are not in a part yet."""
 
     def __init__(self, labels: Labels, kind: Kind, floor: float) -> None:
-        self._floor = np.float32(floor)
-        # Of ratings the highest counts, be it below the floor; a score is kept whatever it is.
-        self._always = np.array([kind == "score" or each == RATING for each in labels.classes], bool)
+        self._labels, self._kind, self._floor = labels, kind, floor
         self._images: list[ImageEntry] = []
-        self._rows: list[tuple[NDArray[np.uint32], NDArray[np.float32]]] = []
+        self._rows: list[tuple[NDArray[np.uint32], Floats]] = []
         self._texts: list[bytes] = []
 
     def __len__(self) -> int:
@@ -37,10 +49,7 @@ class Gathered:
         if answers.texts is not None:
             self._texts += [text.encode("utf-8", "replace") for text in answers.texts]
         if answers.values is not None:
-            kept = (answers.values > self._floor) | self._always
-            for row, keep in zip(answers.values, kept, strict=True):
-                (numbers,) = np.nonzero(keep)
-                self._rows.append((numbers.astype(np.uint32), row[numbers].astype(np.float32)))
+            self._rows += kept_values(answers.values, self._labels, self._kind, self._floor)
 
     def part(self) -> Part:
         """All of it as a part, and begin anew."""

@@ -37,13 +37,13 @@ from curator.contract.tagging.job import (
     LoadedModel,
     TaggingJob,
     part_files,
-    read_images,
     read_job,
     read_loaded,
     write_loaded,
 )
-from curator.contract.tagging.part import read_part, write_part
+from curator.contract.tagging.part import PART, write_part
 from curator.contract.text import visible
+from tag_models.answered import Answered, numbers_in
 from tag_models.answers import Gathered
 from tag_models.families.registry import load
 from tag_models.pipeline import Pipeline
@@ -91,11 +91,10 @@ class _Worker:
         self._signals = signals
         self._log = log
         self._ranks = ranks
-        self._done = bytearray(job.images)
+        self._answered = Answered(folder, job.images)
         self._count = 0  # images with answers, as far as this process knows
         self._own = 0  # of these the ones it has answered itself
         self._parts = 0
-        self._seen = set[str]()  # names of parts that are counted
         self._heard = end_of_events(self._files.events_path)  # what the first process said before is of old
         self._unsaid = list[Event]()  # what the first process is to tell for this one
         self._stop = False
@@ -163,6 +162,9 @@ class _Worker:
         self._ranks.meet()
         self._find_done()
         identity = identity_of(self._job) if self._ranks.is_first else ""
+        if self._job.cluster:
+            self._look_on_cluster(identity)
+            return
         model = load(self._job)
         names, classes = model.labels.names, model.labels.classes
         if self._ranks.is_first:
@@ -170,20 +172,32 @@ class _Worker:
             write_loaded(self._folder, LoadedModel(identity, model.kind, model.device, names, classes))
         size = self._job.batch_size or _BATCH.get(model.device, 4)
         processes = self._job.processes or _decoders(model.device)
-        self._emit(
-            RunStarted(
-                time.time(),
-                self._count,
-                self._job.images,
-                0,
-                self._count > 0,
-                os.getpid(),
-                model.device,
-                self._ranks.count,
-            )
-        )
+        self._say_started(model.device, self._ranks.count)
         pipeline = Pipeline(model, model.side, size, processes, self._warn)
         self._answer(model, pipeline)
+
+    def _look_on_cluster(self, identity: str) -> None:
+        from tag_models.cluster.ray_job import RayJob  # noqa: PLC0415 (ray: seconds, for such jobs alone)
+
+        with RayJob(self._job, self._folder, identity) as on_cluster:
+            first = on_cluster.first_look(self._is_stopped)
+            if first is None:
+                return
+            self._refuse_another(identity)
+            write_loaded(self._folder, first.loaded)
+            self._say_started(first.loaded.device, on_cluster.workers)
+            for told in on_cluster.told(first, list(self._left()), self._is_stopped):
+                for path, problem in told.bad:
+                    self._emit(ImageQuarantined(time.time(), visible(path), problem))
+                for what, hint in told.warnings:
+                    self._warn(what, hint)
+                self._count += told.done
+                self._tell_progress()
+        self._emit(Progress(time.time(), "tagging", self._count, self._job.images))
+
+    def _say_started(self, device: str, processes: int) -> None:
+        done, images = self._count, self._job.images
+        self._emit(RunStarted(time.time(), done, images, 0, done > 0, os.getpid(), device, processes))
 
     def _refuse_another(self, identity: str) -> None:
         """Answers of two models in one job could not be told apart."""
@@ -217,48 +231,35 @@ class _Worker:
         """Say how far all are, twice a second at most; the first answer is told at once."""
         if self._log is None or time.monotonic() - self._told <= _TELL_S:
             return
-        for file in part_files(self._folder) if self._ranks.count > 1 else ():
-            if file.name not in self._seen and not self._is_own(file):
-                self._seen.add(file.name)
+        for file in self._answered.new_parts() if self._ranks.count > 1 else ():
+            if not self._is_own(file):
                 with contextlib.suppress(
                     OSError, ValueError
                 ):  # looked at again, and told, by whoever begins anew
-                    self._count += len(memoryview(read_part(file).numbers).cast("I"))
+                    self._count += len(numbers_in(file))
         self._emit(Progress(time.time(), "tagging", self._count, self._job.images))
         self._told = time.monotonic()
 
     def _is_own(self, part: Path) -> bool:
-        return part.name.startswith(f"{self._ranks.rank}-")
+        return part.suffix == PART and part.name.startswith(f"{self._ranks.rank}-")
 
     def _find_done(self) -> None:
         """What earlier workers answered; a part that is damaged is set aside and its images looked at again."""
-        for file in part_files(self._folder):
-            self._seen.add(file.name)
-            try:
-                numbers = memoryview(read_part(file).numbers).cast("I")
-            except (OSError, ValueError) as error:
-                if not self._ranks.is_first:
-                    continue
-                file.rename(file.with_suffix(".damaged"))
-                self._warn(
-                    f"the part {file.name} is damaged: {visible(str(error))}",
-                    "its images are looked at again",
-                )
-                continue
-            for number in numbers:
-                if number < len(self._done) and not self._done[number]:
-                    self._done[number] = 1
-                    self._count += 1
-            if self._is_own(file):
-                self._parts = max(self._parts, int(file.stem.partition("-")[2]))
-        self._began = self._count
+        self._answered.find(self._set_aside)
+        self._count = self._began = self._answered.count
+        own = (file.stem.partition("-")[2] for file in part_files(self._folder) if self._is_own(file))
+        self._parts = max(map(int, own), default=0)
+
+    def _set_aside(self, part: Path, error: Exception) -> None:
+        if self._ranks.is_first:
+            part.rename(part.with_suffix(".damaged"))
+            self._warn(
+                f"the part {part.name} is damaged: {visible(str(error))}",
+                "its images are looked at again",
+            )
 
     def _left(self) -> Iterator[ImageEntry]:
-        for image in read_images(self._folder):
-            if image.number >= len(self._done) or self._done[image.number]:
-                continue
-            if self._ranks.is_mine(image.sha256):
-                yield image
+        return (image for image in self._answered.left() if self._ranks.is_mine(image.sha256))
 
     def _stoppable(self, images: Iterable[ImageEntry]) -> Iterator[ImageEntry]:
         """Images until somebody asks for a stop: what is on its way is finished and kept."""
@@ -283,7 +284,7 @@ class _Worker:
     def _write(self, gathered: Gathered) -> None:
         self._parts += 1
         try:
-            write_part(self._folder / PARTS / f"{self._ranks.rank}-{self._parts:06}.part", gathered.part())
+            write_part(self._folder / PARTS / f"{self._ranks.rank}-{self._parts:06}{PART}", gathered.part())
         except OSError as error:
             raise UserError(
                 f"answers cannot be written: {error.strerror}", "free space, then start the same job again"

@@ -33,11 +33,12 @@ def leave(code: int) -> NoReturn:
     """End the process with `code`.
 
     Python remembers an interrupt that went through code which an extension ran while it was imported, and would
-    end itself by SIGINT although the interrupt was caught; all that has to be written is written by now.
+    end itself by SIGINT although the interrupt was caught; all that has to be written is written by now. A process
+    that has lost another one would wait for it once more, as the group of both is taken apart.
     """
     sys.stdout.flush()
     sys.stderr.flush()
-    if code == ExitCode.INTERRUPTED:
+    if code == ExitCode.INTERRUPTED or (code and "RANK" in os.environ):
         os._exit(code)
     sys.exit(code)
 

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from curator.contract.run.events import Paused, RequestTaken, Resumed
+from curator.contract.run.events import Paused, RequestMissed, RequestTaken, Resumed
 
 if TYPE_CHECKING:
-    from curator.contract.run.run_folder import Action, RunFolder
+    from curator.contract.run.run_folder import Action, Ending, RunFolder
     from curator.contract.run.stop_signals import StopSignals
     from train.report import Reporter
 
@@ -21,17 +21,27 @@ ShareFlags = Callable[[list[int]], list[int]]
 
 
 class StopRequestedError(Exception):
-    """Unwinds work that has nothing to save yet."""
+    """Unwinds work that has nothing to save yet; `how` it ends."""
+
+    def __init__(self, how: Ending) -> None:
+        super().__init__(how)
+        self.how: Ending = how
 
 
 @dataclass
 class Wishes:
-    """What users want of the run and have not got yet."""
+    """What users want of the run and have not got yet. One that is suspended ends with its state, to go on later."""
 
     stop: bool = False
     pause: bool = False
     save: bool = False
     sample: bool = False
+    suspend: bool = False
+
+    @property
+    def ending(self) -> Ending | None:
+        """How the run is to end now, if it is."""
+        return "stopped" if self.stop else "suspended" if self.suspend else None
 
 
 class Control:
@@ -75,23 +85,31 @@ class Control:
     def _heard(self) -> Wishes:
         self.listen()
         mine = self.wishes
-        flags = [int(flag) for flag in (mine.stop, mine.pause, mine.save, mine.sample)]
+        flags = [int(flag) for flag in (mine.stop, mine.pause, mine.save, mine.sample, mine.suspend)]
         return Wishes(*(bool(flag) for flag in self._share_flags(flags)))
 
     def stop_if_asked(self) -> None:
         """For work before the first step. All processes call it together.
 
         Raises:
-            StopRequestedError: a stop was asked for.
+            StopRequestedError: a stop was asked for, or to suspend the run.
         """
-        if self._heard().stop:
-            raise StopRequestedError
+        ending = self._heard().ending
+        if ending is not None:
+            raise StopRequestedError(ending)
 
     def all_go_on(self) -> bool:
         """For work of all processes, who ask it equally often: whether to go on with it."""
-        return not self._heard().stop
+        return self._heard().ending is None
+
+    def say_missed(self) -> None:
+        """Say what was asked for behind the last step: nothing is left to do it with."""
+        self.listen()
+        for action in ("stop", "pause", "save", "sample", "suspend"):
+            if getattr(self.wishes, action):
+                self._reporter.emit(RequestMissed(time.time(), action))
 
     def go_on(self) -> bool:
         """For work of the first process alone, such as sampling: whether to go on with it."""
         self.listen()
-        return not self.wishes.stop
+        return self.wishes.ending is None

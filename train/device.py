@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 from accelerate import Accelerator
 from accelerate.utils import InitProcessGroupKwargs
-from torch import Tensor, nn
+from torch import Tensor
 
 from curator.contract.locations import TRACKERS
+from train.report import TRACKERS_HINT
+from train.survival.tolerance import outlived
 
 if TYPE_CHECKING:
     from curator.contract.recipe.recipe import Recipe
+    from train.report import Reporter
 
 # One process samples or is paused while the others wait for it: torch's own limit of 10 minutes is too short.
 _PATIENCE = timedelta(hours=12)
-_BUCKET_NUMBERS = 1 << 24
+_T = TypeVar("_T")
 
 
 def make_accelerator(recipe: Recipe, run_folder: Path) -> Accelerator:
@@ -47,44 +50,12 @@ def start_trackers(accelerator: Accelerator, settings: Mapping[str, object], run
     accelerator.init_trackers("frieze", config=plain, init_kwargs={"wandb": offline})
 
 
-def sum_gradients(accelerator: Accelerator, weights: list[nn.Parameter], extra: Tensor) -> Tensor:
-    """Sum gradients, and the numbers in `extra`, over all processes; the summed `extra`.
-
-    Not DistributedDataParallel: ranks may hold unequal shares of a short batch, and weights that a step does not reach
-    on some rank need no special care. A weight that none reaches keeps no gradient, and rests. Gradients are sent some
-    megabytes at a time, so that those of a whole model are not held twice.
-    """
-    if accelerator.num_processes == 1:
-        return extra
-    device = weights[0].device
-    reached = torch.tensor([float(weight.grad is not None) for weight in weights], device=device)
-    told = torch.cat([extra.to(device), reached.to(extra.dtype)])
-    torch.distributed.all_reduce(told)
-    found = [weight for weight, count in zip(weights, told[len(extra) :].tolist(), strict=True) if count]
-    for bucket in _buckets(found):
-        flat = torch.cat([_gradient(weight).flatten() for weight in bucket])
-        torch.distributed.all_reduce(flat)
-        for weight, part in zip(bucket, flat.split([w.numel() for w in bucket]), strict=True):
-            weight.grad = part.view_as(weight).clone()
-    return told[: len(extra)]
-
-
-def _gradient(weight: nn.Parameter) -> Tensor:
-    return torch.zeros_like(weight) if weight.grad is None else weight.grad
-
-
-def _buckets(weights: list[nn.Parameter]) -> Iterator[list[nn.Parameter]]:
-    """The weights in their order, each bucket full with the one that reaches its size."""
-    bucket: list[nn.Parameter] = []
-    numbers = 0
-    for weight in weights:
-        bucket.append(weight)
-        numbers += weight.numel()
-        if numbers >= _BUCKET_NUMBERS:
-            yield bucket
-            bucket, numbers = [], 0
-    if bucket:
-        yield bucket
+def end_trackers(accelerator: Accelerator, reporter: Reporter) -> None:
+    """Let trackers write what they hold; one that cannot is told of."""
+    for tracker in accelerator.trackers:
+        with outlived(reporter, f"the tracker {tracker.name} did not end well", TRACKERS_HINT):
+            tracker.finish()
+    accelerator.trackers = []
 
 
 def share_flags(accelerator: Accelerator, flags: list[int]) -> list[int]:
@@ -103,6 +74,17 @@ def summed(accelerator: Accelerator, numbers: Tensor) -> Tensor:
     shared = numbers.to(accelerator.device)
     torch.distributed.all_reduce(shared)
     return shared.cpu()
+
+
+def found_by_all(accelerator: Accelerator, mine: Sequence[_T]) -> list[_T]:
+    """What every process found, the first one's first. Where none found anything it takes one small sum."""
+    if accelerator.num_processes == 1:
+        return list(mine)
+    if not summed(accelerator, torch.tensor(float(len(mine)))):
+        return []
+    found: list[list[_T]] = [[] for _ in range(accelerator.num_processes)]
+    torch.distributed.all_gather_object(found, list(mine))
+    return [each for part in found for each in part]
 
 
 def gather(accelerator: Accelerator, part: Tensor) -> Tensor:

@@ -13,15 +13,17 @@ if TYPE_CHECKING:
     from curator.contract.recipe.recipe import Recipe
     from curator.contract.run.run_folder import RunFolder
     from curator.contract.run.run_length import TrainingPlan
-    from train.checkpoints import Checkpoints
     from train.control import Control
     from train.data.batches import BatchReader
     from train.data.feed import Feed
+    from train.data.kept_latents import Caches
     from train.evaluate import Evaluation
     from train.report import Reporter
-    from train.state_writer import StateWriter
+    from train.states.checkpoints import Checkpoints
+    from train.states.state_writer import StateWriter
     from train.step import Stepper
     from train.step_log import StepLog
+    from train.survival.bad_steps import BadSteps
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ class TrainingData:
     plan: TrainingPlan
     reader: BatchReader
     feed: Feed
+    caches: Caches
 
 
 @dataclass(frozen=True)
@@ -63,4 +66,5 @@ class Job:
     stepper: Stepper
     log: StepLog
     outputs: Outputs
+    bad_steps: BadSteps
     done: int

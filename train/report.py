@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from curator.contract.locations import EVENTS
 from curator.contract.run.events import (
     Evaluated,
     Event,
@@ -20,10 +21,12 @@ from curator.contract.run.events import (
     Warned,
 )
 from curator.contract.text import visible
+from train.survival.reason import reason
 
 if TYPE_CHECKING:
     from curator.contract.run.event_log import EventLog
 
+TRACKERS_HINT = f"nothing to do: {EVENTS} has every number, and the run goes on"
 Track = Callable[[Mapping[str, float], int], None]
 _SECONDS_BETWEEN_PROGRESS = 0.25
 
@@ -34,6 +37,7 @@ class Reporter:
     def __init__(self, log: EventLog | None) -> None:
         self._log = log
         self._last_progress = 0.0
+        self._unheard: list[tuple[str, str]] = []
         self.track: Track = _untracked
 
     @property
@@ -60,20 +64,36 @@ class Reporter:
         self.emit(Warned(time.time(), what, hint))
 
     def quarantined(self, path: str, reason: str) -> None:
+        """What another process than the first one finds waits until it is handed over."""
+        if self._log is None:
+            self._unheard.append((path, reason))
         self.emit(ImageQuarantined(time.time(), visible(path), reason))
+
+    def _track(self, numbers: Mapping[str, float], step: int) -> None:
+        """Trackers write to other programs and places: one that breaks is let go."""
+        try:
+            self.track(numbers, step)
+        except Exception as error:  # noqa: BLE001 (whatever they raise, the run goes on)
+            self.track = _untracked
+            self.warn(f"trackers hear no more from step {step:,} on: {reason(error)}", TRACKERS_HINT)
+
+    def take_unheard(self) -> list[tuple[str, str]]:
+        """Images found bad that this process cannot tell of; each is returned once."""
+        found, self._unheard = self._unheard, []
+        return found
 
     def step(self, done: StepDone) -> None:
         self.emit(done)
         rates = {f"lr/{name}": rate for name, rate in done.lr.items()}
         regs = {} if done.reg_loss is None else {"reg_loss": done.reg_loss}
-        self.track({"loss": done.loss, "grad_norm": done.grad_norm, **regs, **rates}, done.step)
+        self._track({"loss": done.loss, "grad_norm": done.grad_norm, **regs, **rates}, done.step)
 
     def evaluated(self, done: Evaluated) -> None:
         self.emit(done)
         name = "validation_loss" if done.held_out else "evaluation_loss"
         bands = {f"{name}/band {number}": loss for number, loss in enumerate(done.bands, start=1)}
         subsets = {f"{name}/{subset}": loss for subset, loss in done.subsets.items()}
-        self.track({name: done.loss, **bands, **subsets}, done.step)
+        self._track({name: done.loss, **bands, **subsets}, done.step)
 
 
 def memory_bytes() -> int:

@@ -7,21 +7,24 @@ count of the whole batch, so neither cut changes the gradient, also when a batch
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils import gather_object
 from torch import Tensor
 
-from curator.contract.errors import UserError
 from curator.contract.keyed import Purpose, key
-from train.data.latents import moments_of
-from train.device import sum_gradients
+from train.adapters.dropout import drawn_for
+from train.data.latents import moments_of, rounded_by
 from train.objective.loss import errors_of, mean_errors, target_of
 from train.objective.noise import noise_of, perturbed
 from train.objective.noise_schedule import add_noise
 from train.objective.weights import weights_of
+from train.survival.bad_steps import BadStep, NotFiniteError
+from train.survival.room import Room
 
 if TYPE_CHECKING:
     from curator.contract.recipe.recipe import Recipe
@@ -30,31 +33,40 @@ if TYPE_CHECKING:
     from train.families.family import Family
     from train.precision.arithmetic import Arithmetic
     from train.precision.update import Update
+    from train.processes.exchange import Exchange
+    from train.processes.spread_model import SpreadSteps
     from train.trained.trained import Trained
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one step came to. `grad_norm` is before clipping; `reg_loss` is None without regularisation images."""
+    """What one step came to. `grad_norm` is before clipping; `reg_loss` is None without regularisation images.
+
+    `image_losses` are of this process's samples, with no weight but a mask's.
+    """
 
     loss: float
     grad_norm: float
     reg_loss: float | None = None
+    image_losses: tuple[float, ...] = ()
 
 
 class Taken:
     """A step that was taken. Its numbers may still be on their way from the device: nothing waits until they are read.
 
-    `losses` are of this process's samples; `sums` are loss, loss of regularisation images and their count, over the
-    samples of all processes. `overflowed_at` is the loss scale at which the gradients overflow fp16: then no weight
-    was moved.
+    `losses` are of this process's samples, [2, n]: weighted, and as they are; `sums` are loss, loss of regularisation
+    images and their count, over the samples of all processes. `overflowed_at` is the loss scale at which the gradients
+    overflow fp16: then no weight was moved. `bad` is a step whose numbers are none, known before they moved a weight,
+    and so none was.
     """
 
     def __init__(self, batch: ReadyBatch, losses: Tensor, sums: Tensor, norm: Tensor) -> None:
         self._batch = batch
-        self._losses = losses
+        self._losses = losses[0]
         self.overflowed_at: float | None = None
-        self._numbers = torch.cat([sums, norm[None].to(sums)]).to("cpu", non_blocking=True)
+        self.bad: BadStep | None = None
+        numbers = torch.cat([sums, norm[None].to(sums), losses[1].to(sums)])
+        self._numbers = numbers.to("cpu", non_blocking=True)
         self._arrival = torch.cuda.Event() if losses.is_cuda else None
         if self._arrival is not None:
             self._arrival.record()
@@ -68,31 +80,34 @@ class Taken:
         """The numbers, waited for.
 
         Raises:
-            UserError: the loss or the gradient is no finite number.
+            NotFiniteError: the loss or the gradient is no finite number, and weights have moved.
         """
+        total, reg, reg_count, norm, *images = self._arrived()
+        if not self.is_finite(norm_may_overflow=self.overflowed_at is not None):
+            raise NotFiniteError(self.not_finite())
+        return Outcome(total / self._batch.total, norm, reg / reg_count if reg_count else None, tuple(images))
+
+    def is_finite(self, *, norm_may_overflow: bool) -> bool:
+        """Whether loss and gradient are numbers, waited for."""
+        total, _, _, norm, *_ = self._arrived()
+        return math.isfinite(total) and (norm_may_overflow or math.isfinite(norm))
+
+    def _arrived(self) -> list[float]:
         if self._arrival is not None:
             self._arrival.synchronize()
-        total, reg, reg_count, norm = self._numbers.tolist()
-        has_norm = math.isfinite(norm) or self.overflowed_at is not None
-        if not math.isfinite(total) or not has_norm:
-            raise self._not_finite()
-        return Outcome(total / self._batch.total, norm, reg / reg_count if reg_count else None)
+        return self._numbers.tolist()
 
-    def _not_finite(self) -> UserError:
-        """Bad numbers are never hidden: the images that gave them are named."""
-        names = self._batch.names
-        bad = [
-            name for name, loss in zip(names, self._losses.tolist(), strict=True) if not math.isfinite(loss)
-        ]
-        return UserError(
-            f"the loss is NaN at step {self._batch.step + 1}, with {', '.join(bad or names)}",
-            "lower the learning rates or set precision.mixed = 'fp32'; resume goes on from the last saved state",
-        )
+    def not_finite(self) -> BadStep:
+        """Bad numbers are never hidden: the images that gave them are named, or all where it was the gradient."""
+        batch = self._batch
+        bad = [at for at, loss in enumerate(self._losses.tolist()) if not math.isfinite(loss)]
+        names = [batch.names[at] for at in bad] or batch.names
+        return BadStep(batch.step, tuple(batch.rows[at] for at in bad), tuple(names))
 
 
 @dataclass(frozen=True)
 class Stepper:
-    """Takes steps. Holds no memory but the weights and the optimiser's own."""
+    """Takes steps. Holds no memory but the weights and the optimiser's own. `exchange` is None of one process alone."""
 
     family: Family
     trained: Trained
@@ -100,40 +115,90 @@ class Stepper:
     accelerator: Accelerator
     arithmetic: Arithmetic
     recipe: Recipe
+    exchange: Exchange | SpreadSteps | None = None
+    room: Room = field(default_factory=Room)
 
     def take(self, batch: ReadyBatch) -> Taken:
         """One step on `batch`, with the rates the optimiser holds; nothing is read back, but for the scale of fp16."""
-        self.update.begin(batch.step)
         taken = self.gradients(batch)
+        taken.bad = self._bad(taken)
+        if taken.bad is not None:
+            self.update.leave()
+            return taken
         taken.overflowed_at = self.update.move()
         if taken.overflowed_at is None:
             self.trained.stepped()
         return taken
 
+    def _bad(self, taken: Taken) -> BadStep | None:
+        """A step to leave out, where it is known by now without a wait; several processes have waited for each other.
+
+        Raises:
+            NotFiniteError: it is one, and the weights have moved already.
+        """
+        several = self.accelerator.num_processes > 1
+        if not (taken.is_here or several) or taken.is_finite(norm_may_overflow=self.update.scales):
+            return None
+        bad = taken.not_finite()
+        if several:
+            parts = [BadStep(**each) for each in gather_object([vars(bad)])]
+            rows = tuple(row for part in parts for row in part.rows)
+            found = [part for part in parts if part.rows] or parts
+            bad = BadStep(bad.step, rows, tuple(name for part in found for name in part.images))
+        if not self.update.can_begin_again:
+            raise NotFiniteError(bad)
+        return bad
+
+    def _can_begin_again(self) -> bool:
+        """Whether nothing of the step is done that cannot be taken back: moved weights, gradients sent to others."""
+        return self.update.can_begin_again and not (self.exchange and self.exchange.has_sent)
+
     def gradients(self, batch: ReadyBatch) -> Taken:
         """Leave the gradient of the mean loss over the whole batch in the weights, clipped."""
-        rank, device = self.accelerator.process_index, self.accelerator.device
-        torch.manual_seed(
-            key(self.recipe.seed, Purpose.DROPOUT, batch.step, rank)
-        )  # dropout forgets the past
-        losses = [self._backward(part, batch.total) for part in batch.micro_batches]
-        mine = torch.cat(losses) if losses else torch.zeros(0, device=device)
+        device = self.accelerator.device
+
+        def begin() -> None:
+            self.update.begin(batch.step)
+            if self.exchange:
+                self.exchange.begin()
+
+        def work(parts: Sequence[MicroBatch]) -> list[Tensor]:
+            begin()
+            along = self.exchange.going_along(parts) if self.exchange else ()
+            found = [self._backward(part, batch, is_last=part is parts[-1]) for part in parts]
+            for part in along:
+                self._backward(part, batch, counts=0.0)
+            return found
+
+        losses = self.room.fitted(batch, work, self._can_begin_again)
+        both = torch.cat(losses, dim=1) if losses else torch.zeros(2, 0, device=device)
+        mine = both[0]
         is_reg = batch.is_reg.to(device, non_blocking=True)
         reg = torch.where(is_reg, mine, 0.0)  # picking them out would wait for the device
         sums = torch.stack([mine.sum(), reg.sum(), is_reg.sum().to(mine)])
-        sums = sum_gradients(self.accelerator, self.trained.weights, sums)
-        return Taken(batch, mine, sums, self.update.cut())
+        if self.exchange:
+            sums = self.exchange.finish(sums)
+        return Taken(batch, both, sums, self.update.cut())
 
-    def _backward(self, part: MicroBatch, total: int) -> Tensor:
-        losses = self.losses(part)
-        self.update.backward(losses.sum() / total)
+    def _backward(
+        self, part: MicroBatch, batch: ReadyBatch, *, is_last: bool = False, counts: float = 1.0
+    ) -> Tensor:
+        """What a module draws of its own is drawn alike for all micro-batches of a step, in all processes."""
+        torch.manual_seed(key(self.recipe.seed, Purpose.DROPOUT, batch.step))
+        part = part.sent_to(self.accelerator.device)
+        with drawn_for(part.keys):
+            losses = self.losses(part)
+            if self.exchange and is_last:
+                self.exchange.last_pass()
+            self.update.backward(counts * losses[0].sum() / batch.total)
         return losses.detach()
 
     def losses(self, part: MicroBatch) -> Tensor:
-        """The weighted loss of each sample."""
+        """The loss of each sample, [2, n]: weighted, and as it is; `part` lies on the device."""
         family, objective = self.family, self.recipe.objective
-        part = part.sent_to(self.accelerator.device)
-        latents = family.latents(moments_of(family, part.inputs), part.posterior)
+        latents = family.latents(
+            moments_of(family, part.inputs, rounded_by(self.recipe.cache)), part.posterior
+        )
         noise = noise_of(part.noise, latents, objective)
         noisy = add_noise(latents, perturbed(noise, part.noise), part.alphas)
         predicted = self._predict(noisy, part.timesteps, part.tokens)
@@ -142,7 +207,8 @@ class Stepper:
         progress = part.timesteps / len(family.alphas_cumprod)
         errors = errors_of(predicted, target, objective, part.alphas, progress)
         losses = mean_errors(errors, part.inputs.mask, objective.mask_floor)
-        return losses * part.weights * weights_of(part.alphas, objective, prediction)
+        weighted = losses * part.weights * weights_of(part.alphas, objective, prediction)
+        return torch.stack([weighted, losses.detach()])
 
     def _predict(self, noisy: Tensor, timesteps: Tensor, tokens: Tokens) -> Tensor:
         with self.arithmetic.autocast():

@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from curator.contract.run.events import StepDone
 from train.report import memory_bytes
+from train.survival.spill import SpillWatch
 
 if TYPE_CHECKING:
     from train.data.micro_batch import ReadyBatch
     from train.report import Reporter
+    from train.states.image_losses import ImageLosses
     from train.step import Taken
 
 
@@ -30,16 +32,18 @@ class _Waiting(NamedTuple):
 class StepLog:
     """Reports steps. Whoever leaves something of a step on the disk calls `flush` first: no bad number passes it."""
 
-    def __init__(self, reporter: Reporter) -> None:
+    def __init__(self, reporter: Reporter, image_losses: ImageLosses | None = None) -> None:
         self._reporter = reporter
+        self._image_losses = image_losses
         self._waiting: deque[_Waiting] = deque()
         self._last_arrival = 0.0
+        self._spill = SpillWatch(reporter)
 
     def add(self, batch: ReadyBatch, taken: Taken, rates: Mapping[str, float], began: float) -> None:
         """A step that `began` when its images were waited for; the numbers of the one before are waited for.
 
         Raises:
-            UserError: the loss or the gradient of a step is no finite number.
+            NotFiniteError: the loss or the gradient of a step is no finite number, and its weights moved.
         """
         self._waiting.append(_Waiting(batch, taken, rates, began))
         while len(self._waiting) > 1 or (self._waiting and self._waiting[0].taken.is_here):
@@ -55,6 +59,10 @@ class StepLog:
         arrived = time.perf_counter()
         seconds = arrived - max(step.began, self._last_arrival)
         self._last_arrival = arrived
+        self._spill.look(batch.step + 1)
+        if self._image_losses is not None:
+            timesteps = [each for part in batch.micro_batches for each in part.timesteps.tolist()]
+            self._image_losses.add(batch.step + 1, batch.rows, timesteps, outcome.image_losses)
         self._reporter.step(
             StepDone(
                 at=time.time(),

@@ -19,20 +19,23 @@ _TINY_SIDE = 64
 
 
 def main() -> int:
-    """Print the figures of the asked case."""
-    asked = json.loads(sys.argv[1])
+    """Print the figures of the asked job."""
+    print(json.dumps(figures_of(json.loads(sys.argv[1]))))
+    return 0
+
+
+def figures_of(asked: dict[str, Any]) -> dict[str, Any]:
+    """The figures of a case, or the device's own rates."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if device.type == "cpu":
         torch.set_num_threads(1)
     if asked["what"] == "rates":
-        print(json.dumps(rates(device)))
-        return 0
+        return rates(device)
     case = Case(**asked["case"])
     family = random_family(case.family, device, tiny=asked["tiny"])
     side = _TINY_SIDE if asked["tiny"] else SIDES[case.family]
     step = step_of(case, family, device, side)
-    print(json.dumps(measured(step, case.batch, device, asked["seconds"], asked["steps"])))
-    return 0
+    return measured(step, case.batch, device, asked["seconds"], asked["steps"])
 
 
 def measured(step: Step, batch: int, device: torch.device, seconds: float, most: int) -> dict[str, Any]:

@@ -21,16 +21,14 @@ from curator.contract.recipe.toml_file import with_values
 from train.data.batches import Batch, Item
 from train.data.feed import Feed
 from train.data.images import Cut
-from train.data.latents import Kept, Latents
+from train.data.latents import Latents
 from train.data.micro_batch import Preparation
 from train.families.conditioning import whole
 from train.families.family import Family
-from train.optim.optimizers import make_optimizer
 from train.precision.arithmetic import NUMBERS, Arithmetic, arithmetic_of
 from train.precision.compiled import compile_unet
-from train.precision.update import make_update, parts_of
 from train.prepare.load import place_and_attach
-from train.prepare.stages import Trainable, make_stepper
+from train.prepare.stages import make_stepper, make_trainable
 
 _CAPTION = "1girl, solo, red hair, smile, outdoors, looking at viewer, upper body"
 _RANK = 16
@@ -69,12 +67,8 @@ def _ours(case: Case, family: Family, device: torch.device, side: int) -> Step:
     if case.checkpointing:
         family.use_gradient_checkpointing(text=False)
     compile_unet(family.unet, case.compile)
-    parts = parts_of(recipe, trained.groups)
-    optimizer = make_optimizer(recipe.optimizer, trained.groups)
-    update = make_update(recipe, trained.weights, optimizer, parts, arithmetic)
-    stepper = make_stepper(Trainable(family, trained, update, arithmetic), recipe, accelerator)
-    kept = {(row, False): Kept(each, None) for row, each in enumerate(_moments(case, side))}
-    preparation = Preparation(family, Latents(family, kept), recipe, pinned=device.type == "cuda")
+    stepper = make_stepper(make_trainable(family, trained, recipe, arithmetic), recipe, accelerator)
+    preparation = Preparation(family, Latents(family), recipe, pinned=device.type == "cuda")
     reader = SimpleNamespace(batches=lambda first, last, _: _batches(case, side, first, last))
     feed = Feed(reader, preparation).batches(0, 1 << 30)
     return lambda: stepper.take(next(feed))
@@ -82,9 +76,13 @@ def _ours(case: Case, family: Family, device: torch.device, side: int) -> Step:
 
 def _batches(case: Case, side: int, first: int, last: int) -> Iterator[Batch]:
     framing, cut = whole((side, side)), Cut((0, 0, side, side), False)
+    kept = list(_moments(case, side))
     for step in range(first, last):
         samples = [Sample(step, row, 0) for row in range(case.batch)]
-        items = tuple(Item(each, each, "", cut, framing, _CAPTION, 1.0, False, None) for each in samples)
+        items = tuple(
+            Item(each, each, "", cut, framing, _CAPTION, 1.0, False, None, (moments,))
+            for each, moments in zip(samples, kept, strict=True)
+        )
         yield Batch(step, 0, items, case.batch)
 
 

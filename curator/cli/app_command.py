@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from curator.cli.shared.places import COLLECTION_VARIABLE, enclosing_collection
+from curator.cli.options.places import COLLECTION_VARIABLE, enclosing_collection
 from curator.contract.errors import ExitCode, UserError
 from curator.contract.text import visible
 
@@ -52,7 +52,7 @@ def _made(folder: Path) -> bool:
         return False
     from curator.cli.shared.typer_apps import run_app
 
-    run_app("curator.cli.scan_command", "app", "scan", [str(folder.absolute())])
+    run_app("curator.cli.images.scan_command", "app", "scan", [str(folder.absolute())])
     return True
 
 

@@ -8,14 +8,16 @@ import os
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+from curator.cli.options.arguments import is_filter
 from curator.cli.schemas.outputs import WITHOUT_JSON
-from curator.cli.shared.arguments import is_filter
 from curator.contract.errors import ExitCode
 
 _NO, _FAILED, _STOPPED = ExitCode.NO, ExitCode.RUN_FAILED, ExitCode.RUN_STOPPED
 # Codes beside 0 and 2 that a command has for reasons of its own; those of its options are read from these.
 ENDINGS: dict[str, tuple[ExitCode, ...]] = {
+    "cache verify": (_NO,),
     "demo": (_FAILED, _STOPPED),
+    "doctor": (_NO,),
     "jobs follow": (_FAILED, _STOPPED),
     "manifest diff": (_NO,),
     "model diff": (_NO,),
@@ -24,10 +26,11 @@ ENDINGS: dict[str, tuple[ExitCode, ...]] = {
     "redo": (_NO,),
     "runs follow": (_FAILED, _STOPPED),
     "runs stop": (_NO, _FAILED),
+    "runs verify-resume": (_NO,),
     "runs wait": (_NO, _FAILED, _STOPPED),
     "tag check-identifier": (_NO,),
     "tag write": (_NO,),
-    "train": (_FAILED, _STOPPED),
+    "train": (_NO, _FAILED, _STOPPED),
     "undo": (_NO,),
     "verify": (_NO,),
 }

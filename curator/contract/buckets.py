@@ -234,3 +234,15 @@ def _up(value: int, step: int) -> int:
 
 def _down(value: int, step: int) -> int:
     return value - value % step
+
+
+def rule_in_words(rule: BucketRule) -> str:
+    """`512x512, sides 256 to 1024 by 64`, and what is out of the ordinary."""
+    said = [
+        f"{rule.width}x{rule.height}",
+        f"sides {rule.min_side} to {rule.max_side} by {rule.step}",
+        "" if rule.upscale else "without upscaling",
+        "" if rule.resample == "auto" else f"scaled by {rule.resample}",
+        "" if rule.crop_inputs == "true" else f"{rule.crop_inputs} crop inputs",
+    ]
+    return ", ".join(word for word in said if word)

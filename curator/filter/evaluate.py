@@ -15,12 +15,8 @@ from pyroaring import BitMap
 
 from curator.contract.errors import UserError, did_you_mean
 from curator.filter.cancel import Cancel, raise_if_cancelled
-from curator.filter.numbers import DATE_UNITS, numbers
-from curator.filter.order import Order
-from curator.filter.parse import parse
-from curator.filter.result import Result
-from curator.filter.scanned import images_with_text
-from curator.filter.tree import (
+from curator.filter.language.parse import parse
+from curator.filter.language.tree import (
     And,
     ClassTerm,
     Expr,
@@ -34,7 +30,11 @@ from curator.filter.tree import (
     TextTerm,
     WordTerm,
 )
-from curator.filter.words import images_of_word, images_rated
+from curator.filter.language.words import images_of_word, images_rated
+from curator.filter.numbers import DATE_UNITS, numbers
+from curator.filter.order import Order
+from curator.filter.result import Result
+from curator.filter.scanned import images_with_text
 from curator.index.changes.changes import id_array
 from curator.index.sets.bitmaps import Flag, of_array, of_mask
 

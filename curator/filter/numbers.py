@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from curator.filter.fields import is_score, score_name
+from curator.filter.language.fields import is_loss, is_score, run_name, score_name
+from curator.filter.run_losses import losses_by_image
 from curator.index.changes.changes import id_array
 from curator.index.sets.bitmaps import Flag
 
@@ -38,6 +39,9 @@ def numbers(collection: Collection, field: str, ids: Numbers | None = None) -> N
             if is_score(field)
             else collection.metadata.floats(field, length)
         )
+        return values if ids is None else values[ids]
+    if is_loss(field):
+        values = losses_by_image(collection, run_name(field), len(collection.columns.of("width")))
         return values if ids is None else values[ids]
     match field:
         case "area":

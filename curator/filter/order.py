@@ -15,7 +15,7 @@ from curator.index.changes.changes import id_array
 
 if TYPE_CHECKING:
     from curator.filter.cancel import Cancel
-    from curator.filter.tree import Sort
+    from curator.filter.language.tree import Sort
     from curator.index.collection import Collection
 
 Ids = NDArray[np.uint32]

@@ -18,7 +18,7 @@ from curator.filter.cancel import Cancel, Cancelled, raise_if_cancelled
 from curator.index.images.row_text import Interrupted
 
 if TYPE_CHECKING:
-    from curator.filter.tree import TextTerm
+    from curator.filter.language.tree import TextTerm
     from curator.index.collection import Collection
 
 _LONGEST = 20_000  # characters that SQLite takes as a pattern, every one of them escaped

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from curator.contract.text import visible
-from curator.filter.tokens import in_quotes
+from curator.filter.language.tokens import in_quotes
 
 if TYPE_CHECKING:
     from curator.index.collection import Collection

@@ -22,7 +22,7 @@ from curator.freeze.packing.rows import FrozenImages, RowPacking, row_order
 from curator.freeze.packing.tag_codes import TagCodes, tag_codes
 from curator.freeze.packing.tags import PackedTags, TagPacking
 from curator.index.changes.changes import id_array
-from curator.tags.derive_plan import USED
+from curator.tags.deriving.derive_plan import USED
 
 if TYPE_CHECKING:
     from curator.contract.manifest.span_rows import Part

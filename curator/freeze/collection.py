@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from curator.contract.errors import UserError
 from curator.contract.locations import manifest_file
@@ -23,14 +23,20 @@ if TYPE_CHECKING:
     from curator.contract.progress import Progress
     from curator.index.collection import Collection
 
+Captions: TypeAlias = Mapping[str, Any]
+"""Caption rules by name."""
+
 
 @contextmanager
 def _read(
-    collection: Collection, rule: BucketRule | None = None
+    collection: Collection,
+    rule: BucketRule | None = None,
+    only: Sequence[str] = (),
+    captions: Captions | None = None,
 ) -> Generator[tuple[FreezeReader, FreezeSpec, Members]]:
     """What a freeze is made of, of one moment of the index; `rule` stands for the collection's own bucket rule."""
     with FreezeReader.opened(collection) as reader:
-        spec = spec_of(collection, rule)
+        spec = spec_of(collection, rule, only, captions)
         yield reader, spec, members_of(reader, spec)
 
 
@@ -50,10 +56,14 @@ def training_buckets(collection: Collection) -> list[tuple[Size, int]]:
 
 
 def report_of(
-    collection: Collection, batch: BatchSize | None = None, rule: BucketRule | None = None
+    collection: Collection,
+    batch: BatchSize | None = None,
+    rule: BucketRule | None = None,
+    only: Sequence[str] = (),
+    captions: Captions | None = None,
 ) -> FreezeReport:
-    """Everything that would stop or trouble a training, with what an epoch would be; `rule` as for a freeze."""
-    with _read(collection, rule) as read:
+    """Everything that would stop or trouble a training, with what an epoch would be; choices as for a freeze."""
+    with _read(collection, rule, only, captions) as read:
         return check(*read, preview(*read, batch or BatchSize()))
 
 
@@ -63,12 +73,15 @@ def freeze_named(
     progress: Progress | None = None,
     *,
     rule: BucketRule | None = None,
+    only: Sequence[str] = (),
+    captions: Captions | None = None,
     replace: bool = False,
 ) -> FrozenManifest:
     """Check the collection and write `manifests/NAME.manifest`, all from one moment of the index.
 
-    `rule` stands for the collection's own bucket rule, which stays as it is. One that is there is never replaced
-    unless asked.
+    `rule` stands for the collection's own bucket rule, which stays as it is; `only` names the subsets that are frozen,
+    if not all; `captions` are caption rules of all of them, in the place of their own. A manifest that is there is
+    never replaced unless asked.
 
     Raises:
         UserError: a finding that stops, a name that is taken or no file name, no space.
@@ -80,18 +93,24 @@ def freeze_named(
         raise UserError(
             f"there is a manifest named {name}", "choose another name, or replace it with --replace"
         )
-    with _read(collection, rule) as read:
+    with _read(collection, rule, only, captions) as read:
         report = check(*read, preview(*read, BatchSize()))
         for finding in report.stops:
             raise UserError(finding.what, finding.hint)
         return freeze(*read, path, progress, replace=replace)
 
 
-def standing(collection: Collection, name: str, rule: BucketRule | None = None) -> FrozenManifest | None:
+def standing(
+    collection: Collection,
+    name: str,
+    rule: BucketRule | None = None,
+    only: Sequence[str] = (),
+    captions: Captions | None = None,
+) -> FrozenManifest | None:
     """The manifest that a freeze under that name would only repeat: that of the name, or where none is, the newest."""
     path = manifest_file(collection.folder, name)
     newest = [each.path for each in manifests_in(path.parent)[:1]]
-    with _read(collection, rule) as (reader, spec, members):
+    with _read(collection, rule, only, captions) as (reader, spec, members):
         for candidate in [path] if path.exists() else newest:
             with suppress(UserError):  # a damaged one is none
                 if members.shown and is_frozen_in(reader, spec, members, candidate):

@@ -13,6 +13,7 @@ from curator.contract.epoch_plan import Sample
 from curator.contract.errors import UserError
 from curator.contract.locations import manifests_folder
 from curator.filter.evaluate import select
+from curator.filter.run_losses import losses_in_runs
 from curator.filter.unmet import unmet_parts
 from curator.freeze.listing import FrozenAs, rows_of_file
 from curator.freeze.members import FreezeSpec, Members, members_of, shows, spec_of
@@ -88,6 +89,7 @@ def explain(
             if value not in (None, "")
         }
         facts |= {f"score({name})": value for name, value in collection.scores.of_image(image).items()}
+        facts |= losses_in_runs(collection, row.sha256)
         size = row.width, row.height
         is_whole = min(size) > 0
         is_held_out = any(image in each.ids for each in members.held_out)

@@ -5,16 +5,17 @@ Rows B19 and S045.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import accumulate
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
 from curator.contract.epoch_plan import Span
+from curator.contract.errors import UserError, did_you_mean
 from curator.filter.evaluate import select
 from curator.freeze.bucket_table import samples_of
 from curator.freeze.held_out import held_out_of
@@ -56,9 +57,29 @@ class Shown(NamedTuple):
     ids: BitMap
 
 
-def spec_of(collection: Collection, rule: BucketRule | None = None) -> FreezeSpec:
-    """The collection's spec as it stands, with another bucket rule where one is given."""
-    return FreezeSpec(rule or bucket_rule(collection), tuple(collection.subsets.list()) or (EVERYTHING,))
+def spec_of(
+    collection: Collection,
+    rule: BucketRule | None = None,
+    only: Sequence[str] = (),
+    captions: Mapping[str, Any] | None = None,
+) -> FreezeSpec:
+    """The collection's spec as it stands, with another bucket rule where one is given, or some subsets alone.
+
+    `captions` are caption rules of all subsets, by name, in the place of their own.
+
+    Raises:
+        UserError: there is no subset of a name of `only`, or a caption rule cannot be.
+    """
+    subsets = collection.subsets.list()
+    names = [subset.name for subset in subsets]
+    for name in only:
+        if name not in names:
+            raise UserError(f"there is no subset '{name}'", did_you_mean(name, names))
+    chosen = tuple(subset for subset in subsets if not only or subset.name in only)
+    changed = (
+        replace(subset, rules=replace(subset.rules, **(captions or {}))) for subset in chosen or (EVERYTHING,)
+    )
+    return FreezeSpec(rule or bucket_rule(collection), tuple(changed))
 
 
 @dataclass(frozen=True)

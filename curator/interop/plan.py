@@ -74,9 +74,10 @@ class Record:
 
 @dataclass(frozen=True)
 class Dropped:
-    """A row that names no image to be had, and the first reason."""
+    """A row that names no image to be had, and the first reason; `facts` are what its post says all the same."""
 
     reason: str
+    facts: PostFacts | None = None
 
 
 Row = Record | Dropped

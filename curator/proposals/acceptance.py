@@ -32,7 +32,7 @@ class Acceptance:
     takes away, of the classes it is about, what an image has and the models do not propose. `classes`: only labels of
     these; none is all. `agree`: of several models at least so many must propose a tag. `drop_overlaps` leaves out a tag
     whose words stand within another one accepted for the image (`hair` beside `long hair`). `rating` adds the likeliest
-    rating as a tag `rating:NAME`.
+    rating as a tag `rating:NAME`. `without`: labels that become no tags.
     """
 
     thresholds: Thresholds = field(default_factory=Thresholds)
@@ -41,6 +41,7 @@ class Acceptance:
     agree: int = 1
     drop_overlaps: bool = False
     rating: bool = False
+    without: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,15 @@ def plan_acceptance(
     )
 
 
+def can_be_tag(label: str) -> bool:
+    """Whether a model's label can be a tag here."""
+    try:
+        clean_tag(label)
+    except UserError:
+        return False
+    return True
+
+
 def _accepted(
     models: Sequence[KeptModel], images: ByContent, how: Acceptance
 ) -> tuple[dict[str, BitMap], dict[str, str], tuple[str, ...]]:
@@ -102,17 +112,17 @@ def _accepted(
     spelled: dict[str, str] = {}  # of several models the first one's spelling
     classes: dict[str, str] = {}
     no_tags: dict[str, None] = {}
+    without = {folded(name) for name in how.without}
     for model in models:
         about = model.about
         for number, some in sorted(images_by_label(model, how.thresholds, images).items()):
             label, cls = about.labels[number], about.classes[number]
-            if how.classes and cls not in how.classes:
+            if (how.classes and cls not in how.classes) or folded(label) in without:
                 continue
-            try:
-                tag = clean_tag(label)
-            except UserError:
+            if not can_be_tag(label):
                 no_tags.setdefault(label)
                 continue
+            tag = clean_tag(label)
             name = spelled.setdefault(folded(tag), tag)
             proposed.setdefault(name, []).append(some)
             classes.setdefault(name, cls)

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from curator.contract.tagging.part import Part
 
+_HASH_WORDS = 4  # of 8 bytes
+
 
 @dataclass(frozen=True)
 class Answers:
@@ -59,14 +61,19 @@ def joined(many: Sequence[Answers]) -> Answers:
 
 def answers_of(part: Part) -> Answers:
     """What a part of a job holds."""
-    hashes = np.frombuffer(part.sha256, np.uint8).reshape(part.images, -1)[:, :8]
     lengths = np.frombuffer(part.lengths, "<u4").astype(np.int64)
     ends = np.cumsum(lengths)
     spans = zip((ends - lengths).tolist(), ends.tolist(), strict=True)
     return Answers(
-        np.ascontiguousarray(hashes).view(">u8").reshape(part.images).astype(np.uint64),
+        contents_of(part.sha256),
         np.frombuffer(part.counts, "<u4").astype(np.int64),
         np.frombuffer(part.labels, "<u4").astype(np.uint32),
         np.frombuffer(part.values, "<f4").astype(np.float32),
         tuple(part.texts[start:end] for start, end in spans),
     )
+
+
+def contents_of(sha256: bytes) -> NDArray[np.uint64]:
+    """The contents that hashes of 32 bytes, one after another, stand for."""
+    words = np.frombuffer(sha256, ">u8").reshape(-1, _HASH_WORDS)
+    return words[:, 0].astype(np.uint64)

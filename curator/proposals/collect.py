@@ -18,6 +18,7 @@ from curator.contract.files.whole_files import replace_file
 from curator.contract.run.event_log import read_events
 from curator.contract.run.events import ImageQuarantined
 from curator.contract.run.run_folder import RunFolder
+from curator.contract.tagging.cluster import PARQUET
 from curator.contract.tagging.job import (
     IMAGES,
     JOB,
@@ -31,6 +32,7 @@ from curator.contract.tagging.part import read_part
 from curator.index.sets.bitmaps import Flag
 from curator.proposals.answers import Answers, answers_of
 from curator.proposals.kept_model import ABOUT, AboutModel, KeptModel
+from curator.proposals.parquet_part import answers_of_parquet
 
 if TYPE_CHECKING:
     from curator.index.collection import Collection
@@ -56,13 +58,14 @@ def collect(collection: Collection, parent: Path) -> Collected:
     images, damaged = 0, list[str]()
     for file in sorted(parent.glob(f"*/{JOB}")):
         before = _collected(file.parent)
-        parts = [part for part in part_files(file.parent) if part.name not in before]
+        known = set(before)  # a slow model's job has tens of thousands of parts
+        parts = [part for part in part_files(file.parent) if part.name not in known]
         loaded = read_loaded(file.parent) if parts else None
         if loaded:
             job = read_job(file.parent)
             for part in parts:
                 try:
-                    answers = answers_of(read_part(part))
+                    answers = _answers_in(part, loaded)
                 except (OSError, ValueError) as error:
                     damaged.append(f"{part} is damaged: {error}")
                     continue
@@ -86,6 +89,12 @@ def kept_models(parent: Path) -> list[KeptModel]:
 def score_name(model: str) -> str:
     """What the scores of a model are called in filters."""
     return re.sub(r"[^a-z0-9_.-]", "-", model.lower()).lstrip("_.-")[:64] or "score"
+
+
+def _answers_in(part: Path, loaded: LoadedModel) -> Answers:
+    if part.suffix == PARQUET:
+        return answers_of_parquet(part, loaded.hash)
+    return answers_of(read_part(part))
 
 
 def _keep(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 _SMOOTHING = 0.05  # share of the newest loss in the smoothed one
 _TRAINING = "training"  # the phase whose parts are the steps themselves
 _RATE_STEPS = 50  # steps the speed is measured over
+_LEFT_STEPS = (
+    2000  # steps the time to the end is reckoned from: buckets take their time, and come in any order
+)
+_WARMING_STEPS = 3  # a worker's first ones: what is compiled, read or measured for the first time
 
 
 class Failure(NamedTuple):
@@ -29,6 +33,14 @@ class Failure(NamedTuple):
 class _Pace(NamedTuple):
     seconds: float
     images: int
+    beside: float  # seconds since the step before that were no part of it: saves, samples, evaluations
+
+
+def _beside(paces: Sequence[_Pace]) -> float:
+    """Seconds between steps, for each step: up to the last long gap, as what comes now and then has its turn."""
+    mean = sum(pace.seconds for pace in paces) / len(paces)
+    last = max((at for at, pace in enumerate(paces) if pace.beside > mean), default=0) or len(paces)
+    return sum(pace.beside for pace in paces[: last + 1]) / last
 
 
 @dataclass(frozen=True)
@@ -56,6 +68,7 @@ class RunView:
     curve: BinnedCurve = field(default_factory=BinnedCurve)  # of the smoothed loss
     lr: Mapping[str, float] = field(default_factory=dict[str, float])
     memory_bytes: int = 0
+    seconds_a_step: float | None = None  # to the next one, with what is done between
     it_per_s: float | None = None  # over the last steps of this worker, sampling and saving left out
     images_per_s: float | None = None
     evaluations: tuple[tuple[int, float], ...] = ()
@@ -63,18 +76,18 @@ class RunView:
     samples: tuple[ev.SampleMade, ...] = ()  # newest last; one made again counts as new
     checkpoints: tuple[ev.CheckpointSaved, ...] = ()  # newest last
     warnings: tuple[ev.Warned, ...] = ()
+    uploads: tuple[ev.Uploaded, ...] = ()  # newest last
     quarantined: tuple[ev.ImageQuarantined, ...] = ()
     failure: Failure | None = None
     paused: bool = False
-    ended: str = ""  # "finished", "stopped" or "failed" once the worker has said so
+    ended: str = ""  # "finished", "stopped", "suspended" or "failed" once the worker has said so
 
     @property
     def eta_s(self) -> float | None:
-        """Seconds of training left at the present speed; None where nothing is being trained."""
-        rate = self.it_per_s
-        if not rate or self.ended or self.paused or not self.total_steps:
+        """Seconds to the end, saves and samples included; None where nothing is being trained."""
+        if not self.seconds_a_step or self.ended or self.paused or not self.total_steps:
             return None
-        return max(self.total_steps - self.step, 0) / rate
+        return max(self.total_steps - self.step, 0) * self.seconds_a_step
 
     @property
     def quarantine_count(self) -> int:
@@ -96,12 +109,14 @@ class RunFold:
         self._epoch = 0
         self._lr: Mapping[str, float] = {}
         self._memory_bytes = 0
-        self._pace = deque[_Pace](maxlen=_RATE_STEPS)
+        self._pace = deque[_Pace](maxlen=_LEFT_STEPS)
+        self._last_step_at: float | None = None  # of this worker, since a pause
         self._evaluations: list[tuple[int, float]] = []
         self._validations: list[ev.Evaluated] = []
         self._samples: dict[str, ev.SampleMade] = {}  # by path
         self._checkpoints: dict[str, ev.CheckpointSaved] = {}
         self._warnings: list[ev.Warned] = []
+        self._uploads: list[ev.Uploaded] = []
         self._quarantined: list[ev.ImageQuarantined] = []
 
     @property
@@ -119,8 +134,9 @@ class RunFold:
         self, name: str = "", status: Status = "new", pending: tuple[str, ...] = (), damaged_lines: int = 0
     ) -> RunView:
         """The run as it is now."""
-        seconds = sum(pace.seconds for pace in self._pace)
-        images = sum(pace.images for pace in self._pace)
+        newest = list(self._pace)[-_RATE_STEPS:]
+        seconds = sum(pace.seconds for pace in newest)
+        images = sum(pace.images for pace in newest)
         smoothed = self.smoothed.points
         return replace(
             self._told,
@@ -135,15 +151,24 @@ class RunFold:
             curve=self.smoothed.binned(),
             lr=self._lr,
             memory_bytes=self._memory_bytes,
-            it_per_s=len(self._pace) / seconds if seconds > 0 else None,
+            seconds_a_step=self._seconds_a_step(),
+            it_per_s=len(newest) / seconds if seconds > 0 else None,
             images_per_s=images / seconds if seconds > 0 else None,
             evaluations=tuple(self._evaluations),
             validations=tuple(self._validations),
             samples=tuple(self._samples.values()),
             checkpoints=tuple(self._checkpoints.values()),
             warnings=tuple(self._warnings),
+            uploads=tuple(self._uploads),
             quarantined=tuple(self._quarantined),
         )
+
+    def _seconds_a_step(self) -> float | None:
+        paces = list(self._pace)
+        if not paces:
+            return None
+        warm = paces[_WARMING_STEPS:] or paces
+        return sum(pace.seconds for pace in warm) / len(warm) + _beside(paces)
 
     def _tell(self, **values: Any) -> None:
         self._told = replace(self._told, **values)
@@ -161,6 +186,7 @@ class RunFold:
         cut_after(self._evaluations, event.step)
         self._validations = [each for each in self._validations if each.step <= event.step]
         self._pace.clear()
+        self._last_step_at = None
 
     def _phase_started(self, event: ev.PhaseStarted) -> None:
         total = None if event.name == _TRAINING else event.total
@@ -176,7 +202,9 @@ class RunFold:
         self._smooth(event.step, event.loss)
         self._step, self._epoch = event.step, event.epoch
         self._lr, self._memory_bytes = event.lr, event.memory_bytes
-        self._pace.append(_Pace(event.seconds, event.images))
+        before, self._last_step_at = self._last_step_at, event.at
+        beside = 0.0 if before is None else max(event.at - before - event.seconds, 0.0)
+        self._pace.append(_Pace(event.seconds, event.images, beside))
         told = self._told
         if told.phase != _TRAINING or told.phase_done or told.phase_total is not None:
             self._tell(phase=_TRAINING, phase_done=0, phase_total=None)  # whatever phase there was is over
@@ -211,7 +239,11 @@ class RunFold:
     def _warned(self, event: ev.Warned) -> None:
         self._warnings.append(event)
 
+    def _uploaded(self, event: ev.Uploaded) -> None:
+        self._uploads.append(event)
+
     def _paused(self, _: ev.Paused) -> None:
+        self._last_step_at = None
         self._tell(paused=True)
 
     def _resumed(self, _: ev.Resumed) -> None:
@@ -235,6 +267,7 @@ _FOLDS: dict[type, Callable[[RunFold, Any], None]] = {
     ev.CheckpointSaved: RunFold._checkpoint_saved,
     ev.ImageQuarantined: RunFold._image_quarantined,
     ev.Warned: RunFold._warned,
+    ev.Uploaded: RunFold._uploaded,
     ev.Paused: RunFold._paused,
     ev.Resumed: RunFold._resumed,
     ev.RunFailed: RunFold._run_failed,

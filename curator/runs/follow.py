@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from curator.contract.run.event_log import read_events
@@ -17,14 +17,18 @@ if TYPE_CHECKING:
 _LOOK_S = 0.5
 
 
-def wait_for_end(run: RunFolder, timeout_s: float | None = None) -> RunView | None:
+def wait_for_end(
+    run: RunFolder, timeout_s: float | None = None, is_queued: Callable[[], bool] = lambda: False
+) -> RunView | None:
     """The run once it is over; None where it still lives after `timeout_s`. A paused run lives.
+
+    One that `is_queued` is to begin yet, or once more.
 
     Raises:
         UserError: the event log cannot be read.
     """
     deadline = None if timeout_s is None else time.monotonic() + timeout_s
-    while run.status() == "running":
+    while run.status() == "running" or is_queued():
         left = _LOOK_S if deadline is None else deadline - time.monotonic()
         if left <= 0:
             return None
@@ -35,7 +39,17 @@ def wait_for_end(run: RunFolder, timeout_s: float | None = None) -> RunView | No
         if follower.is_over:
             return view
         if view.status == "running":  # somebody started it again meanwhile
-            return wait_for_end(run, None if deadline is None else deadline - time.monotonic())
+            left = None if deadline is None else deadline - time.monotonic()
+            return wait_for_end(run, left, is_queued)
+
+
+def whole_view(run: RunFolder) -> RunView:
+    """The run as all of its events tell it."""
+    follower = Follower(run)
+    view = follower.poll()
+    while follower.is_behind:
+        view = follower.poll()
+    return view
 
 
 class Follower:

@@ -15,21 +15,26 @@ from curator.contract.recipe.fields import value_of
 from curator.contract.recipe.toml_file import dump_recipe, with_values
 from curator.contract.run.evaluation_check import check_evaluation
 from curator.contract.run.run_folder import RunFolder
+from curator.contract.run.run_length import plan_training
+from curator.contract.run.schedule_doubts import check_schedule
 from curator.contract.run.trackers import check_trackers
+from curator.runs.queue.devices import seen_devices
 from curator.runs.worker_process import begin
 
 if TYPE_CHECKING:
     from curator.contract.recipe.checks import TrainingWarning
     from curator.contract.recipe.recipe import Recipe
+    from curator.contract.run.run_folder import Origin
 
 WORKER: Sequence[str] = ("-m", "train")
 _HUB_NAME = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 
 
-def start(run: RunFolder, processes: int | None = None) -> int:
+def start(run: RunFolder, processes: int | None = None, device: str = "") -> int:
     """Start or resume `run` in the background; gives the worker's process id once it holds the run.
 
-    Without `processes` as many train together as the run was made for: another number would be another batch.
+    Without `processes` as many train together as the run was made for. Another number shares the same batches. With
+    `device`, such as "cuda:1", it sees no other.
 
     Raises:
         UserError: training is not installed, a worker already lives, or the worker failed at once.
@@ -40,14 +45,26 @@ def start(run: RunFolder, processes: int | None = None) -> int:
         raise UserError(f"the run {run.path.name} is already running", "follow it with 'frieze runs follow'")
     if status == "finished":
         raise UserError(f"the run {run.path.name} is finished", "start another with 'frieze train MANIFEST'")
-    return begin(run, WORKER, processes or run.info().processes, "the trainer")
+    environment = seen_devices(device) if device else {}
+    return begin(run, WORKER, processes or run.info().processes, "the trainer", environment)
 
 
-def start_new(parent: Path, manifest: Path, recipe: Recipe, name: str, processes: int = 1) -> RunFolder:
-    """Make a run folder below `parent` and start its worker.
+def start_new(
+    parent: Path,
+    manifest: Path,
+    recipe: Recipe,
+    name: str,
+    processes: int = 1,
+    *,
+    origin: Origin | None = None,
+    begins: bool = True,
+) -> RunFolder:
+    """Make a run folder below `parent` and start its worker; with `origin` it goes on from another run's state.
+
+    One that does not begin now is checked all the same: its turn comes, or other machines begin it.
 
     Raises:
-        UserError: a manifest that was changed, no model, a worker that does not start.
+        UserError: a manifest that was changed, no model, a schedule longer than the run, a worker that does not start.
     """
     check_models(recipe)
     check_installed()
@@ -55,9 +72,11 @@ def start_new(parent: Path, manifest: Path, recipe: Recipe, name: str, processes
     with open_manifest(manifest) as opened:
         digest = opened.digest
         check_evaluation(opened, recipe.evaluate)
+        check_schedule(recipe, plan_training(opened.spans, recipe, processes).total_steps)
     recipe_toml = dump_recipe(_with_whole_paths(recipe))
-    run = RunFolder.create(parent, name, recipe_toml, manifest, digest, processes=processes)
-    start(run)
+    run = RunFolder.create(parent, name, recipe_toml, manifest, digest, processes=processes, origin=origin)
+    if begins:
+        start(run)
     return run
 
 

@@ -16,7 +16,9 @@ from curator.contract.run.event_log import end_of_events, read_events
 from curator.contract.run.events import Event, Paused, Resumed, RunFailed, RunStarted, StepDone
 from curator.contract.run.run_folder import RunFolder, RunInfo, Status
 
-ListedStatus = Literal["new", "running", "paused", "finished", "stopped", "failed", "crashed"]
+ListedStatus = Literal[
+    "new", "queued", "running", "paused", "suspended", "finished", "stopped", "failed", "crashed"
+]
 STATUSES: tuple[ListedStatus, ...] = get_args(ListedStatus)
 _Kind = TypeVar("_Kind", bound=Event)
 PassedOver = Callable[[str, UserError], None]  # the name of a folder whose run cannot be read, and why

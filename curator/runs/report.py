@@ -74,6 +74,7 @@ _WORDS: dict[type, Callable[[Any], str]] = {
     ev.ImageQuarantined: lambda e: f"left out: {e.path}: {e.reason}",
     ev.Warned: lambda e: f"warning: {e.what} ({e.hint})",
     ev.RequestTaken: lambda e: f"asked to {e.action}",
+    ev.RequestMissed: lambda e: f"asked too late to {e.action}: it ended before",
     ev.Paused: lambda e: f"paused after step {e.step}",
     ev.Resumed: lambda e: f"goes on after step {e.step}",
     ev.RunFailed: lambda e: f"failed: {e.what}",

@@ -13,21 +13,26 @@ if TYPE_CHECKING:
 
 
 def request(run: RunFolder, action: str) -> None:
-    """Ask a run to pause, resume, save, sample or stop.
+    """Ask a run to pause, resume, save, sample, stop, or save its state and end ("suspend").
 
     Raises:
-        UserError: it is stopping, is not paused, or has no worker to hear it.
+        UserError: it is stopping, is not paused, has no worker to hear it, or ended meanwhile.
     """
     name = run.path.name
     if run.status() == "running":
         asked = _asked(run)
-        if action != "stop" and "stop" in asked:
+        if action != "stop" and asked & {"stop", "suspend"}:
             raise UserError(
                 f"the run {name} is stopping", "wait until it has, then start it again from its state"
             )
         if action == "resume" and "pause" not in asked:
             raise UserError(f"the run {name} is not paused", "it goes on by itself")
     run.request(action)
+    if run.status() != "running" and action in run.take_requests():  # nobody is left to say so
+        raise UserError(
+            f"the run {name} ended just before it could be asked to {action}",
+            "start it again with 'frieze train --resume'",
+        )
 
 
 def _asked(run: RunFolder) -> set[str]:
@@ -45,4 +50,4 @@ def _asked(run: RunFolder) -> set[str]:
                 asked.discard("pause")
             case _:
                 pass
-    return asked | set(run.waiting_requests())
+    return asked | set(run.requests())

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import shutil
+import socket
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,12 +16,14 @@ from pathlib import Path
 from curator.contract.errors import ExitCode, UserError, did_you_mean
 from curator.contract.run.events import Event, Progress, RunStarted
 from curator.contract.run.run_folder import RunFolder, Status
+from curator.contract.tagging.cluster import checked_address, refuse_unreachable
 from curator.contract.tagging.job import JOB, ImageEntry, TaggingJob, read_job, write_job
 from curator.runs.follow import Follower
 from curator.runs.worker_process import begin
 
 WORKER: Sequence[str] = ("-m", "tag_models")
 _LOOK_S = 0.2
+_PORT = 29500  # where torchrun's processes find each other, by its own default
 
 
 @dataclass(frozen=True)
@@ -44,13 +49,15 @@ class JobView:
         return max(self.total - self.done - len(self.failed), 0) / self.images_per_s
 
 
-def start_job(parent: Path, job: TaggingJob, images: Iterable[ImageEntry], processes: int = 1) -> RunFolder:
-    """Make a job below `parent` and start its worker.
+def start_job(
+    parent: Path, job: TaggingJob, images: Iterable[ImageEntry], processes: int = 1, hosts: int = 1
+) -> RunFolder:
+    """Make a job below `parent` and start its worker; with several `hosts` it waits for these (see `host_commands`).
 
     Raises:
         UserError: the folder cannot be written, or the worker did not begin.
     """
-    _check_processes(processes)
+    _check_engine(job, processes, hosts)
     folder = _fresh(parent, f"{datetime.now().astimezone():%Y-%m-%d}-{job.model}")
     try:
         write_job(folder, job, images)
@@ -60,8 +67,23 @@ def start_job(parent: Path, job: TaggingJob, images: Iterable[ImageEntry], proce
             raise _no_job(parent, error) from error
         raise
     run = RunFolder(folder)
-    begin(run, WORKER, processes, "the tag model")
+    if hosts == 1:
+        begin(run, WORKER, processes, "the tag model")
     return run
+
+
+def host_commands(run: RunFolder, processes: int, hosts: int) -> list[str]:
+    """What is to be typed on each of several hosts that see the job's folder, this one first."""
+    group = ["--master-addr", socket.gethostname(), "--master-port", str(_PORT)]
+    return [
+        shlex.join(
+            [
+                *("torchrun", "--nnodes", str(hosts), "--node-rank", str(rank)),
+                *("--nproc-per-node", str(processes), *group, *WORKER, str(run.path.absolute())),
+            ]
+        )
+        for rank in range(hosts)
+    ]
 
 
 def restart_job(run: RunFolder, processes: int = 1) -> int:
@@ -70,28 +92,45 @@ def restart_job(run: RunFolder, processes: int = 1) -> int:
     Raises:
         UserError: it is running or finished, or the worker did not begin.
     """
-    _check_processes(processes)
     status = run.status()
     if status in ("running", "finished"):
         raise UserError(f"the job {run.path.name} is {status}", "ask anew for images without proposals")
+    _check_engine(read_job(run.path), processes, hosts=1)
     return begin(run, WORKER, processes, "the tag model")
 
 
-def _check_processes(processes: int) -> None:
+def _check_engine(job: TaggingJob, processes: int, hosts: int) -> None:
+    """Whether what shares the images out is there: torchrun, or Ray and the cluster."""
     if processes > 1 and find_spec("torch") is None:
         raise UserError(
             "several processes are started by torchrun, which is not installed",
             "pip install 'frieze[train]', or leave --processes out",
         )
+    if not job.cluster:
+        return
+    checked_address(job.cluster)
+    if processes > 1 or hosts > 1:
+        raise UserError(
+            "a cluster shares the images out by itself", "leave --processes and --hosts, or --cluster out"
+        )
+    if job.row.family == "endpoint":
+        raise UserError(
+            f"{job.model} is an endpoint, which serves by itself",
+            "leave --cluster out; its server does the work",
+        )
+    if find_spec("ray") is None:
+        raise UserError("a cluster needs ray, which is not installed", "pip install 'frieze[tag,cluster]'")
+    refuse_unreachable(job.cluster)
 
 
 def job_folders(parent: Path) -> list[RunFolder]:
-    """The jobs below `parent`, oldest first."""
-    return [RunFolder(file.parent) for file in sorted(parent.glob(f"*/{JOB}"))]
+    """The jobs below `parent`, oldest first: by when they were written, for names tell no more than the day."""
+    files = sorted((file.stat().st_mtime_ns, file) for file in parent.glob(f"*/{JOB}"))
+    return [RunFolder(file.parent) for _, file in files]
 
 
 def find_job(parent: Path, name: str) -> RunFolder:
-    """The job of that folder's name, or the newest that begins so; of a model's name its newest.
+    """The job of that folder's name; else the newest of that model; else the newest with that in its name.
 
     Raises:
         UserError: there is none.
@@ -99,11 +138,17 @@ def find_job(parent: Path, name: str) -> RunFolder:
     known = {run.path.name: run for run in job_folders(parent)}
     if name in known:
         return known[name]
-    matches = [run for folder, run in known.items() if folder.startswith(name) or name in folder]
+    of_model = re.compile(rf"\d+-\d+-\d+-{re.escape(_folder_name(name))}(-\d+)?")
+    matches = [folder for folder in known if of_model.fullmatch(folder)]
+    matches = matches or [folder for folder in known if name in folder]
     if not matches:
         hint = did_you_mean(name, known) if known else "start one with 'frieze propose MODEL'"
         raise UserError(f"there is no job '{name}'", hint)
-    return matches[-1]
+    return known[matches[-1]]
+
+
+def _folder_name(name: str) -> str:
+    return "".join(c if c.isalnum() or c in "-_.+" else "-" for c in name)
 
 
 class JobFollower:
@@ -173,7 +218,7 @@ class JobFollower:
 
 def _fresh(parent: Path, name: str) -> Path:
     """A new folder; a number is added where the name is taken."""
-    name = "".join(c if c.isalnum() or c in "-_.+" else "-" for c in name)
+    name = _folder_name(name)
     try:
         parent.mkdir(parents=True, exist_ok=True)
         number = 1

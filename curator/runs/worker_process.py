@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from curator.contract.errors import ExitCode, UserError
@@ -30,18 +30,24 @@ _ENDS_OF_WORK_THAT_BEGAN = (None, ExitCode.DONE, ExitCode.RUN_STOPPED)
 _LONGEST_START_S = 300.0  # importing torch from a cold network disk takes minutes
 
 
-def begin(run: RunFolder, module: Sequence[str], processes: int, called: str) -> int:
+def begin(
+    run: RunFolder,
+    module: Sequence[str],
+    processes: int,
+    called: str,
+    environment: Mapping[str, str] | None = None,
+) -> int:
     """Start a worker in `run`, or several that work together; gives the process id of the one that holds the folder.
 
-    `module` is what Python runs, before the folder; `called` is the worker's name in messages.
+    `module` is what Python runs, before the folder; `called` is the worker's name in messages; `environment` is added
+    to ours. What a dead worker was asked for and never read is not meant for this one, which says so.
 
     Raises:
         UserError: it cannot be started, or ended before it began.
     """
-    run.take_requests()  # a request that a dead worker never read is not meant for the next one
     before = run.worker()
     offset = end_of_events(run.events_path)
-    process = _spawn(run, worker_command(run, module, processes), called)
+    process = _spawn(run, worker_command(run, module, processes), called, environment or {})
     # Somebody has to take the exit status of a child that ends while we live, or it stays a zombie.
     threading.Thread(target=process.wait, daemon=True).start()
     deadline = time.monotonic() + _LONGEST_START_S
@@ -66,10 +72,12 @@ def worker_command(run: RunFolder, module: Sequence[str], processes: int) -> lis
     return [sys.executable, *spread, *worker]
 
 
-def _spawn(run: RunFolder, command: list[str], called: str) -> subprocess.Popen[bytes]:
+def _spawn(
+    run: RunFolder, command: list[str], called: str, more: Mapping[str, str]
+) -> subprocess.Popen[bytes]:
     # Without the safe path a folder or file called "train" where the user happens to stand would be run instead.
     kept = {name: value for name, value in os.environ.items() if not _is_of_a_launcher(name)}
-    environment = kept | {"PYTHONSAFEPATH": "1"}
+    environment = kept | {"PYTHONSAFEPATH": "1"} | dict(more)
     try:
         with run.log_path.open("ab") as log:
             return subprocess.Popen(

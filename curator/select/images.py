@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pyroaring import BitMap
 
 from curator.filter.evaluate import select
-from curator.filter.fields import is_score, score_name
+from curator.filter.language.fields import is_score, score_name
 from curator.index.sets.bitmaps import of_array
 
 if TYPE_CHECKING:
@@ -31,6 +31,9 @@ class Images:
         self.ids: Ids = np.array((alive if among is None else alive & among).to_array(), np.uint32)
         self.unknown_tags: list[str] = []
         self.before: tuple[tuple[str, int], ...] = ()
+
+    def without_image(self) -> tuple[()]:
+        return ()
 
     def numbers(self) -> NDArray[np.int64]:
         """Post numbers; where no post is known, the image's own number."""

@@ -65,11 +65,14 @@ def pick_of(candidates: Candidates, rules: PickRules, start: str) -> PickResult:
     pool = Pool(candidates)
     if rules.filter.strip():
         pool.keep(pool.matching(rules.filter), "not in the filter")
+    notes = _keep_listed(pool, rules.posts) if rules.posts is not None else []
     if rules.tags:
         pool.keep(pool.with_any(rules.tags), "has none of the tags of the list")
     if rules.since is not None:
         _keep_since(pool, rules.since)
-    notes = draw_from_ranges(pool, rules.ranges, rules.method, rules.seed) if rules.ranges else []
+    if rules.ranges:
+        notes += draw_from_ranges(pool, rules.ranges, rules.method, rules.seed)
+    pool.keep_images()
     drop_unknown(pool, rules)
     if rules.cap is not None:
         cap_by_class(pool, order_of(pool, rules), rules.cap_class, rules.cap)
@@ -78,6 +81,13 @@ def pick_of(candidates: Candidates, rules: PickRules, start: str) -> PickResult:
     funnel = ((start, pool.total), *pool.funnel.items(), (KEPT, len(pool)))
     posts = np.sort(pool.numbers())
     return PickResult(pool.ids, posts, funnel, tuple(notes), _digest(posts))
+
+
+def _keep_listed(pool: Pool, posts: NDArray[np.int64]) -> list[str]:
+    numbers = pool.values("post")
+    pool.keep(np.isin(numbers, posts), "not in the list of posts")
+    absent = len(np.setdiff1d(posts, numbers))
+    return [f"{absent} posts of the list are not here"] if absent else []
 
 
 def _keep_since(pool: Pool, since: int) -> None:

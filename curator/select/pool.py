@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Protocol
 
 import numpy as np
@@ -20,6 +21,10 @@ class Candidates(Protocol):
     @property
     def before(self) -> tuple[tuple[str, int], ...]:
         """Those that left before: reasons and counts."""
+        ...
+
+    def without_image(self) -> Iterable[tuple[str, Mask]]:
+        """Those that leave when ranges are drawn, since they have no image: reasons, and by id which."""
         ...
 
     def numbers(self) -> NDArray[np.int64]:
@@ -61,6 +66,11 @@ class Pool:
         if gone:
             self.funnel[reason] = self.funnel.get(reason, 0) + gone
             self.ids = self.ids[fits]
+
+    def keep_images(self) -> None:
+        """Only those that have an image."""
+        for reason, gone in self._candidates.without_image():
+            self.keep(~gone[self.ids], reason)
 
     def matching(self, text: str) -> Mask:
         """For which of those still in a filter holds."""

@@ -1,4 +1,4 @@
-"""The posts of a dump as candidates before any image is there: arrays, 33 bytes a post.
+"""The posts of a dump as candidates before any image is there: arrays, some 40 bytes a post.
 
 Filters know `post`, `score`, `fav`, `posted` and `rating` of a dump; tags are looked at for a list, while it is read.
 """
@@ -7,51 +7,65 @@ from __future__ import annotations
 
 import array
 from collections import Counter
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from curator.contract.errors import UserError
-from curator.filter.parse import parse
-from curator.filter.shown import shown
-from curator.filter.tree import And, ClassTerm, Expr, Not, NumberTerm, Or
+from curator.filter.language.parse import parse
+from curator.filter.language.shown import shown
+from curator.filter.language.tree import And, ClassTerm, Expr, Not, NumberTerm, Or
 from curator.index.tables.metadata import RATINGS, PostFacts
 from curator.index.tags.tag_table import folded
 
 if TYPE_CHECKING:
     from curator.select.pool import Ids, Mask
 
-Post = tuple[PostFacts, tuple[str, ...]] | str  # facts and tags, or why the post has no image
 _NONE = -(1 << 62)
 _FIELDS = ("post", "score", "fav", "posted")
 
 
-class Posts:
-    """The posts of a dump that have an image."""
+class Post(NamedTuple):
+    """One post: its facts, unless nothing is known, its tags, and why it has no image, if so."""
 
-    def __init__(self, rows: Iterable[Post], wanted: tuple[str, ...] = ()) -> None:
+    facts: PostFacts | None
+    tags: tuple[str, ...] = ()
+    gone: str = ""
+
+
+class Posts:
+    """The posts of a dump that have an image; with `draw_all` the others too, which leave when ranges are drawn."""
+
+    def __init__(self, rows: Iterable[Post], wanted: tuple[str, ...] = (), *, draw_all: bool = False) -> None:
         columns = {name: array.array("q") for name in _FIELDS}
-        ratings, listed = array.array("B"), array.array("B")
+        ratings, listed, reasons = array.array("B"), array.array("B"), array.array("L")
         names = {folded(name) for name in wanted}
         gone: Counter[str] = Counter()
-        for row in rows:
-            if isinstance(row, str):
-                gone[row] += 1
+        numbers = {"": 0}
+        for facts, tags, reason in rows:
+            if facts is None or (reason and not draw_all):
+                gone[reason] += 1
                 continue
-            facts, tags = row
             for name in _FIELDS:
                 value: int | None = getattr(facts, name)
                 columns[name].append(_NONE if value is None else value)
+            reasons.append(numbers.setdefault(reason, len(numbers)))
             ratings.append(RATINGS.index(facts.rating))
             listed.append(any(folded(tag) in names for tag in tags) if names else 0)
         self._columns = {name: np.array(values, np.int64) for name, values in columns.items()}
         self._ratings = np.array(ratings, np.uint8)
         self._listed = np.array(listed, bool)
+        self._reasons, self._reason_numbers = np.array(reasons, np.uint32), numbers
         self._wanted = wanted
         self.ids: Ids = np.arange(len(ratings), dtype=np.uint32)
         self.before = tuple(gone.most_common())
+
+    def without_image(self) -> Iterator[tuple[str, Mask]]:
+        for reason, number in self._reason_numbers.items():
+            if number:
+                yield reason, self._reasons == number
 
     def numbers(self) -> NDArray[np.int64]:
         return self._columns["post"]

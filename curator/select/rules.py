@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from curator.contract.errors import UserError, did_you_mean
 from curator.contract.files.regular_file import TEXT_BYTES, decoded, read_regular
-from curator.filter.fields import is_score
+from curator.filter.language.fields import is_score
 
 Order = Literal["random", "score", "fav", "posted", "post", "id"]
 ORDERS: tuple[Order, ...] = ("random", "score", "fav", "posted", "post", "id")
@@ -19,6 +22,7 @@ Method = Literal["keyed", "kohaku"]
 Shortage = Literal["shrink", "fill", "stop"]
 _RANGE = re.compile(r"(\d+)?\.\.(\d+)?(?::(\d+|all))?")
 _AGO = re.compile(r"(\d+)([ymd])")
+_POSTS_BYTES = 1 << 30
 _LINE = re.compile(r"\s+#.*$")
 
 
@@ -36,10 +40,11 @@ class Range:
 
 @dataclass(frozen=True)
 class PickRules:
-    """What is picked, in this order: the filter, the list of tags, the date, the ranges, the caps, the top of an order.
+    """What is picked, in order: the filter, the lists of posts and of tags, the date, the ranges, the caps, the top.
 
     `by` is one of `ORDERS`, or `score(NAME)`. `tags` are any-of. `since` is the first second that counts. `cap` is the
     most images of each tag of `cap_class`. `split` is a filter: its images make `share` of the `top`, others the rest.
+    With `draw_all` ranges of a dump are drawn from all its posts, and those without an image leave then.
     """
 
     filter: str = ""
@@ -55,6 +60,8 @@ class PickRules:
     shortage: Shortage = "shrink"
     cap: int | None = None
     cap_class: str = "artist"
+    draw_all: bool = False
+    posts: NDArray[np.int64] | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if self.by not in ORDERS and not is_score(self.by):
@@ -66,6 +73,8 @@ class PickRules:
             raise UserError(f"the share is {self.share}", "give a number between 0 and 1, such as 0.5")
         if self.method == "kohaku" and not self.ranges:
             raise UserError("the method kohaku draws from ranges", "add --range FIRST..LAST:COUNT")
+        if self.draw_all and not self.ranges:
+            raise UserError("nothing is drawn from all posts", "add --range FIRST..LAST:COUNT")
         for one, next_one in pairwise(sorted(self.ranges, key=lambda each: each.first)):
             if one.last is None or next_one.first <= one.last:
                 raise UserError("two ranges hold the same numbers", "let each begin after the one before")
@@ -111,6 +120,23 @@ def _before(today: date, count: int, unit: str) -> date:
         except ValueError:
             continue
     return date(year, month + 1, today.day)
+
+
+def read_posts(file: Path) -> NDArray[np.int64]:
+    """Numbers of posts, one a line, as `frieze pick --dump --ids` prints them.
+
+    Raises:
+        UserError: the file cannot be read, or holds something else.
+    """
+    try:
+        numbers = np.array(read_regular(file, limit_bytes=_POSTS_BYTES).split(), np.int64)
+    except OSError as error:
+        raise UserError(f"{file} cannot be read: {error.strerror}", "give a text file") from error
+    except (ValueError, OverflowError) as error:
+        raise UserError(f"{file} holds more than numbers of posts", "write one number a line") from error
+    if not len(numbers):
+        raise UserError(f"{file} holds no number of a post", "write one number a line")
+    return numbers
 
 
 def read_list(file: Path) -> tuple[str, ...]:

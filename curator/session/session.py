@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from curator.contract.errors import UserError
-from curator.contract.locations import manifests_folder, runs_folder
+from curator.contract.locations import caches_folder, manifests_folder, runs_folder
 from curator.index.collection import Collection
 from curator.session.images.copies import Copies
 from curator.session.images.edits import Edits
@@ -25,7 +25,9 @@ from curator.session.images.rules import Rules
 from curator.session.images.tags import Tags
 from curator.session.memory import Memory
 from curator.session.training.buckets import Buckets
+from curator.session.training.caches import Caches
 from curator.session.training.captions import Captions
+from curator.session.training.judging import Judging
 from curator.session.training.manifests import Freezing, Manifests
 from curator.session.training.regularisation import Regularisation
 from curator.session.training.runs import Runs
@@ -52,11 +54,13 @@ class Session:
         self.picks = Picks(collection)
         self.buckets = Buckets(collection)
         self.captions = Captions(collection)
+        self.caches = Caches(caches_folder(collection.folder), collection.folder)
         self.freezing = Freezing(collection)
         self.manifests = Manifests(manifests_folder(collection.folder))
         self.regularisation = Regularisation(collection)
         self.exchange = Exchange(collection)
         self.sidecars = Sidecars(collection)
+        self.judging = Judging(collection)
         self.runs = Runs(runs_folder(collection.folder))
         self.proposals = Proposals(collection)
         self.quarantine = Quarantine(collection)

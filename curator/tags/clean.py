@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from curator.index.changes.edits import Annotations, Commit
 from curator.index.tags.tag_names import each_once, folded, spaced
+from curator.tags.alias_lists import refuse_circle
+from curator.tags.patterns import any_of
 from curator.tags.people import Group, drop_of_several
-from curator.tags.relations import refuse_circle
 from curator.tags.rewriting import Rewriting, commit
 
 if TYPE_CHECKING:
@@ -75,15 +76,15 @@ class CleanRules:
 
     @cached_property
     def cut(self) -> re.Pattern[str] | None:
-        return _any_of(self.table["cut_from"])
+        return any_of(self.table["cut_from"])
 
     @cached_property
     def dropped(self) -> re.Pattern[str] | None:
-        return _any_of(self.table["drop"])
+        return any_of(self.table["drop"])
 
     @cached_property
     def stays(self) -> re.Pattern[str] | None:
-        return _any_of(self.table["words"])
+        return any_of(self.table["words"])
 
     @cached_property
     def of_class(self) -> Mapping[str, tuple[str, ...]]:
@@ -91,7 +92,7 @@ class CleanRules:
 
     @cached_property
     def people(self) -> re.Pattern[str] | None:
-        return _any_of(self.table["several"]["people"])
+        return any_of(self.table["several"]["people"])
 
     @cached_property
     def groups(self) -> tuple[Group, ...]:
@@ -264,13 +265,3 @@ def _said_by(tag: str) -> Iterator[str]:
         yield parts[-1]
     if len(parts) > 2 and parts[-2:] == ["hair", "ornament"]:
         yield "hair ornament"
-
-
-def _any_of(patterns: Sequence[str]) -> re.Pattern[str] | None:
-    """`*` is any text, `?` any character."""
-    if not patterns:
-        return None
-    shapes = (
-        "".join(".*" if c == "*" else "." if c == "?" else re.escape(c) for c in each) for each in patterns
-    )
-    return re.compile("|".join(shapes), re.DOTALL)

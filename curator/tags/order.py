@@ -31,6 +31,11 @@ class OrderRule:
         self._classes = {cls: place for place, cls in enumerate(table["classes"])}
         self._other = 2 * max(0, len(self._classes) - 1)  # classes not named stand before the last one
         self._counts = {folded(name) for name in count_tags}
+        self.separator: str = table["separator"].strip()
+        after: str = table["separator_after"]
+        if self.separator and after not in self._classes:
+            raise UserError(f"order.separator_after is '{after}'", did_you_mean(after, self._classes))
+        self._head = 2 * self._classes.get(after, 0) + 1
 
     def place(self, tag: Tag) -> Place:
         """What a tag is sorted by; equal places keep the order they have."""
@@ -44,6 +49,10 @@ class OrderRule:
         if self._within == "name":
             return place, 0, name
         return place, -tag.count if self._within == "common" else 0, ""
+
+    def is_before_separator(self, place: Place) -> bool:
+        """Whether a tag of that place stands before the separator."""
+        return place[0] <= self._head
 
 
 class _Ranks(dict[str, int]):
@@ -64,10 +73,14 @@ def ordered_annotations(
     places = {tag.name: rule.place(tag) for tag in collection.all_tags()}
     ranks = {place: rank for rank, place in enumerate(sorted(set(places.values())))}
     known = {name: ranks[place] for name, place in places.items()}  # a number compares faster
+    head = {name for name, place in places.items() if rule.is_before_separator(place)}
     rank_of = _Ranks(known, len(ranks)).__getitem__
 
     def change(image: int, tags: tuple[str, ...], _: str) -> Annotations | None:
-        ordered = tuple(sorted(tags, key=rank_of))
+        ordered = sorted((tag for tag in tags if tag != rule.separator), key=rank_of)
+        if rule.separator and ordered:
+            ordered.insert(sum(tag in head for tag in ordered), rule.separator)
+        ordered = tuple(ordered)
         return Annotations(image, tags=ordered) if ordered != tags else None
 
     return Rewriting(collection, ids, change, progress)

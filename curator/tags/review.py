@@ -13,14 +13,15 @@ from numpy.typing import NDArray
 from curator.contract.progress import Progress, silent
 from curator.index.changes.edits import Annotations, Commit
 from curator.tags.clean import CleanRules, Diff, clean, cleaned_annotations
-from curator.tags.derive import derive
-from curator.tags.derive_plan import carry_out, classify_counts, plan_derived
+from curator.tags.deriving.derive import derive
+from curator.tags.deriving.derive_plan import carry_out, classify_counts, plan_derived
 from curator.tags.order import order, order_rule, ordered_annotations
+from curator.tags.relate import relate, related_annotations, relations_of
 
 if TYPE_CHECKING:
     from curator.index.collection import Collection
 
-Rule = Literal["quality", "rating", "year", "head", "count", "clean", "order"]
+Rule = Literal["quality", "rating", "year", "head", "count", "clean", "relations", "order"]
 RULES: tuple[Rule, ...] = get_args(Rule)
 SAMPLE = 5000  # images looked at while a table is edited
 _EXAMPLES = 40
@@ -66,6 +67,8 @@ def review(
     match rule:
         case "clean":
             return _cleaning(collection, ids, tables, progress or silent)
+        case "relations":
+            return _relating(collection, ids, tables, progress or silent)
         case "order":
             return _ordering(collection, ids, tables, progress or silent)
         case "count":
@@ -79,6 +82,8 @@ def carry_out_rule(collection: Collection, rule: Rule, ids: Ids, tables: Tables)
     match rule:
         case "clean":
             return clean(collection, ids.tolist(), CleanRules(tables["clean"]))
+        case "relations":
+            return relate(collection, ids.tolist(), relations_of(tables))
         case "order":
             return order(collection, ids.tolist(), order_rule(tables))
         case "count":
@@ -108,6 +113,14 @@ def _cleaning(collection: Collection, ids: Ids, tables: Tables, progress: Progre
     changes = tuple(Change(count, *change) for change, count in diff.changes.most_common(_COMMON))
     notes = tuple(f"{name}: {count:,}" for name, count in diff.by_rule().items())
     return Review("clean", len(ids), diff.images, changes, notes)
+
+
+def _relating(collection: Collection, ids: Ids, tables: Tables, progress: Progress) -> Review:
+    diff, rules = Diff(), relations_of(tables)
+    for _ in related_annotations(collection, ids.tolist(), rules, diff, progress):
+        pass
+    changes = tuple(Change(count, *change) for change, count in diff.changes.most_common(_COMMON))
+    return Review("relations", len(ids), diff.images, changes)
 
 
 def _ordering(collection: Collection, ids: Ids, tables: Tables, progress: Progress) -> Review:

@@ -31,7 +31,19 @@ _OPTIONAL = {
     "quality.presets.*": {"cuts": [], "words": [], "counts": {}},
     "clean.several.groups": {"tags": [], "spared": []},
 }
-_WORDS = {bool: "true or false", int: "a whole number", str: "a text", list: "a list", dict: "a table"}
+# What an entry may have of a list that the program leaves empty.
+_ENTRIES: dict[str, Any] = {
+    "relations.exclusive": {"tags": [""], "keep": "", "unless": [""]},
+    "relations.when": {"has": [""], "without": [""], "add": [""], "drop": [""]},
+}
+_WORDS = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "a text",
+    list: "a list",
+    dict: "a table",
+}
 
 
 def default_text() -> str:
@@ -122,16 +134,17 @@ def _check_free(value: Any, like: Any, place: str) -> None:
 
 
 def _check_value(value: Any, like: Any, place: str) -> None:
-    if type(value) is not type(like):
+    if type(value) is not type(like) and (type(like), type(value)) != (float, int):
         raise UserError(f"{place} is {repr(value)[:60]}", f"give {_WORDS.get(type(like), 'another value')}")
     if isinstance(value, dict):
         _check(value, like, place)
     elif isinstance(value, list):
+        entry = _ENTRIES.get(place, like[0] if like else None)
         for number, item in enumerate(value):
-            if like and type(item) is not type(like[0]):
+            if entry is not None and type(item) is not type(entry):
                 raise UserError(f"{place}[{number}] is {repr(item)[:60]}", "see 'frieze tag tables'")
             if isinstance(item, dict):
-                _check(item, {**_OPTIONAL.get(place, {}), **like[0]}, place)
+                _check(item, {**_OPTIONAL.get(place, {}), **(entry or {})}, place)
 
 
 def _merged(base: Tables, changes: Mapping[str, Any]) -> Tables:

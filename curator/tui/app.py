@@ -38,7 +38,7 @@ from curator.tui.messages import (
     WorkDone,
     WorkRefused,
 )
-from curator.tui.screens.browse import BrowseScreen
+from curator.tui.screens.images.browse import BrowseScreen
 from curator.tui.screens.lazily import screen_makers
 from curator.tui.text.words import scan_in_words, turned_in_words
 from curator.tui.widgets.line_list import LineList
@@ -47,8 +47,8 @@ from curator.tui.widgets.status_line import Notes, StatusLine, still_unread, wit
 if TYPE_CHECKING:
     from curator.session.images.edits import Commit
     from curator.session.images.images import ScanReport
-    from curator.tui.screens.help import Command
-    from curator.tui.screens.runs import RunsScreen
+    from curator.tui.screens.dialogs.help import Command
+    from curator.tui.screens.training.runs import RunsScreen
 
 _LOOK_EVERY_S = 0.8  # for what other processes do to the collection: seen within a second
 _LEAVE_AFTER_S = 1.0  # however busy the index is
@@ -214,7 +214,7 @@ class FriezeApp(App[None]):
     # scanning
 
     def action_scan(self) -> None:
-        from curator.tui.screens.dialogs import Form, FormLine
+        from curator.tui.screens.dialogs.questions import Form, FormLine
 
         def check(values: Mapping[str, str]) -> Path:
             folder = Path(values["folder"]).expanduser()
@@ -280,7 +280,7 @@ class FriezeApp(App[None]):
         self._offer("All commands", whole_app=True)
 
     def _offer(self, title: str, *, whole_app: bool) -> None:
-        from curator.tui.screens.help import command_list
+        from curator.tui.screens.dialogs.help import command_list
 
         self.push_screen(command_list(title, self.screen, whole_app=whole_app), self._do)
 

@@ -60,7 +60,7 @@ class Editor:
 
     def _ask_which_to_rename(self) -> None:
         """Ask for a tag and for another name of it."""
-        from curator.tui.screens.dialogs import Form, FormLine
+        from curator.tui.screens.dialogs.questions import Form, FormLine
 
         def check(values: Mapping[str, str]) -> tuple[Edit, BitMap]:
             tag = clean_tag(values["tag"])
@@ -80,7 +80,7 @@ class Editor:
 
     def ask_caption(self, row: ImageRow, ids: BitMap) -> None:
         """Ask for a caption; that of `row` is where one begins."""
-        from curator.tui.screens.dialogs import Form, FormLine
+        from curator.tui.screens.dialogs.questions import Form, FormLine
 
         about = "free text that follows the tags; empty: none"
         line = FormLine("text", "caption", row.caption.replace("\n", " "), about)
@@ -92,7 +92,7 @@ class Editor:
         self.screen.app.push_screen(dialog, lambda edit: self.change(cast("Edit | None", edit), ids))
 
     def _ask(self, title: str, make_edit: Callable[[str], Edit], ids: BitMap, value: str = "") -> None:
-        from curator.tui.screens.tag_dialog import TagDialog
+        from curator.tui.screens.dialogs.tag_dialog import TagDialog
 
         dialog = TagDialog(
             title,
@@ -125,7 +125,7 @@ class Editor:
         if not found.changes:
             self.screen.notify("Nothing to change.", markup=False)
         elif found.changes > 1:
-            from curator.tui.screens.dialogs import Confirm
+            from curator.tui.screens.dialogs.questions import Confirm
 
             question = Confirm(f"Change {counted(found.changes)}?", edit_in_words(found.edit))
             self.screen.app.push_screen(question, lambda yes: self._apply(found) if yes else None)

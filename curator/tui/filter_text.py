@@ -6,10 +6,10 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from curator.filter.tokens import tokens
+from curator.filter.language.tokens import tokens
 
 if TYPE_CHECKING:
-    from curator.filter.tokens import Token
+    from curator.filter.language.tokens import Token
 
 _PLAIN = re.compile(r"[^\W_][\w'.+-]*")  # what needs no quotes; AND, OR and NOT are kept out below
 _LAST_WORD = re.compile(r"((?:.*[\s(])?-?)([^\s\"():/<>=*?|-][^\s\"():/<>=*?|]*)", re.DOTALL)

@@ -72,7 +72,7 @@ CURATOR_ALONE = "the trainer and the taggers know of the curator only the contra
     ("file", "line", "broken"),
     [
         ("curator/tui/text/words.py", "from curator.novel.thing import ONE", DOOR),
-        ("curator/cli/ls_command.py", "def late():\n    from curator.novel.thing import ONE", DOOR),
+        ("curator/cli/images/ls_command.py", "def late():\n    from curator.novel.thing import ONE", DOOR),
         ("curator/novel/thing.py", "import textual", "Textual stays in the app"),
         ("curator/novel/thing.py", "import typer", "Typer stays in the command line"),
         ("curator/novel/thing.py", "import sqlite3", "SQLite stays in the index, the manifest and the dumps of boorus"),

@@ -13,6 +13,7 @@ from PIL import Image
 
 from curator.cli.main import dispatch
 from curator.cli.shared.boundary import exit_code_of
+from curator.runs.queue import keeper
 
 PICTURES = {"fox": (600, 400), "wolf": (400, 600), "owl": (512, 512), "strip": (1024, 300)}
 
@@ -35,6 +36,12 @@ class Done:
 
 
 Frieze = Callable[..., Done]
+
+
+@pytest.fixture(autouse=True)
+def _no_keeper(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs that are queued wait: who keeps the queue would train in earnest."""
+    monkeypatch.setattr(keeper, "PROGRAM", ("-c", ""))
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 import typer
 
 from curator.cli import main
-from curator.cli.shared.arguments import is_filter, options_first
+from curator.cli.options.arguments import is_filter, options_first
 from curator.contract.errors import UserError
 
 Frieze = Callable[..., Any]

@@ -85,6 +85,15 @@ def test_a_list_of_names_loads_nothing_slow(frozen: Path, frieze: Frieze, line: 
     assert loaded_by(line, home) == []
 
 
+def test_runs_are_listed_without_reading_what_a_recipe_is(frozen: Path) -> None:
+    probe = PROBE.replace("sys.argv[1].split()", "['curator.contract.recipe.recipe']")
+    command = [sys.executable, "-c", probe, "", "runs", "list"]
+    done = subprocess.run(
+        command, cwd=frozen.parents[1], capture_output=True, text=True, stdin=subprocess.DEVNULL
+    )
+    assert json.loads(done.stderr.splitlines()[-1]) == [0, []]
+
+
 @pytest.mark.parametrize("typed", sorted(COMPLETED))
 def test_a_completed_word_loads_nothing_slow(frozen: Path, typed: str) -> None:
     home = frozen.parents[1]
@@ -136,7 +145,7 @@ def test_a_list_of_names_is_what_the_session_tells(frozen: Path, frieze: Frieze,
 def test_an_older_index_is_brought_up_to_date_by_a_list(tmp_path: Path, frieze: Frieze) -> None:
     import sqlite3
 
-    script = (Path(__file__).parents[1] / "index" / "format_8.sql").read_text("utf-8")
+    script = (Path(__file__).parents[1] / "index" / "schema" / "format_8.sql").read_text("utf-8")
     with sqlite3.connect(tmp_path / "frieze.db") as connection:
         connection.executescript(script)
     done = frieze("tag", "list", "--collection", tmp_path)

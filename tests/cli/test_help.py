@@ -22,6 +22,7 @@ from curator.cli.command_words import COMMANDS
 from curator.cli.shared.command_help import examples
 from curator.contract.run.run_folder import RunFolder
 from curator.runs import launch, tagging
+from tests.caches import write_cache
 from tests.cli.conftest import Frieze
 from tests.tag_models.colour_tagger import write_tagger
 
@@ -30,12 +31,31 @@ TAGS = ("cat, outdoors", "cat, animal, indoors", "dog, outdoors", "1girl, solo, 
 EVERY = [(name, line) for name, lines in examples().items() for line in lines]
 ELSEWHERE = {  # what is shown by tests of their own: these train, make images with a model, or fetch one
     "demo",
+    "grid choose",
+    "grid judge",
+    "grid make",
+    "grid show",
+    "model bake",
+    "model convert",
     "model diff",
+    "model explain",
+    "model extract",
     "model hash",
     "model info",
+    "model join",
     "model merge",
+    "model resize",
     "model restore",
     "models fetch",
+    "runs judge",
+    "runs verify-resume",
+    "runs compare",
+    "runs losses",
+    "runs export",
+    "runs rename",
+    "runs delete",
+    "publish",
+    "runs fetch",
     "sample",
     "subset make-reg",
 }
@@ -43,7 +63,7 @@ LIVING = ("runs stop", "runs pause", "runs resume", "runs save", "runs sample") 
 
 
 @pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def prepared(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Path:
     """What the examples speak of: images with tags, a manifest, and data of other tools."""
     from curator.cli.main import dispatch
 
@@ -63,11 +83,16 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "mark keep cat --yes\nfilter save sharp '-blurry width>=512'\n", "utf-8"
     )
     (home / "my.toml").write_text("[adapter]\nrank = 8\n", "utf-8")
-    shutil.copytree(Path(__file__).parents[2] / "train/families/sd1_config", home / "base")
+    (home / "base").symlink_to(tiny_model)
     write_tagger(home / "tagger")
     here = Path.cwd()
     os.chdir(home)
     try:
+        chain = '[values]\nshape = "512"\n[[steps]]\nname = "freeze"\nrun = "freeze f --replace --resolution {shape}"\n'
+        (home / "flowers.toml").write_text(chain, "utf-8")
+        (home / "train.sh").write_text("accelerate launch train_network.py --network_dim=8\n", "utf-8")
+        one_trainer = '{"training_method": "LORA", "model_type": "STABLE_DIFFUSION_15"}'
+        (home / "one-trainer.json").write_text(one_trainer, "utf-8")
         for line in (
             "scan pictures --collection .",
             "mark keep dog",
@@ -81,6 +106,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "manifest export first exported",
             "tag tables > mine.toml",
             "propose ./tagger --wait",
+            "import scores.csv --layout scores --yes",
         ):
             words, _, target = line.partition(" > ")
             if target:
@@ -89,6 +115,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 assert dispatch(shlex.split(words)) == 0, line
     finally:
         os.chdir(here)
+    write_cache(home, home / "manifests/first.manifest")
     return home
 
 
@@ -97,9 +124,9 @@ def home(prepared: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """It as it was made, for one example, and the stand-in for the trainer."""
     place, saved = prepared, prepared.with_name("saved")
     if not saved.exists():
-        shutil.copytree(place, saved)
+        shutil.copytree(place, saved, symlinks=True)
     shutil.rmtree(place)
-    shutil.copytree(saved, place)
+    shutil.copytree(saved, place, symlinks=True)
     monkeypatch.chdir(place)
     monkeypatch.setattr(launch, "WORKER", (str(FAKE),))
     monkeypatch.setenv("FRIEZE_MODELS", str(place / "models"))
@@ -133,6 +160,12 @@ def prepare_run(name: str, line: str, frieze: Frieze) -> None:
         assert frieze("runs", "pause", "first").code == 0
     if name in ("runs wait", "runs show", "runs follow"):
         assert frieze("runs", "wait", "first").code == 0
+    if "--fork" in line:  # a state such as a real run leaves
+        words = "first --recipe sd15-lora --model base --set 'metadata.description=steps=2'"
+        assert frieze("train", *shlex.split(words)).code == 0
+        (run,) = Path("runs").iterdir()
+        (run / "state/step-00000010").mkdir()
+        (run / "state/step-00000010/state.json").write_text('{"step": 10, "version": 1}')
     if "--resume" in line:  # a run that was stopped
         words = (
             "first --recipe sd15-lora --model base --set 'metadata.description=steps=9 sleep=0.5' --detach"
@@ -231,6 +264,7 @@ def test_man_renders_it_without_a_warning(frieze: Frieze, tmp_path: Path) -> Non
 UNITS = re.compile(
     r"[Ii]mages?|pixels|steps?|epochs?|seconds|tokens|tags?|words?|bits|0 to 1|0\.05 to 1|[Ss]eed|posts|layers"
     r"|[Bb]eams|changes|models|[Dd]evices|GPU|[Bb]atches|[Pp]rocesses|Times|Weight|prompt|mass|first N|So many share"
+    r"|[Rr]anks?\b|singular values|Alpha|convolutions|matrix|strength|page|days|GiB|N times"
 )
 
 

@@ -30,6 +30,7 @@ TABLE = {
     "tag caption": "Cny",
     "tag derive": "Cny",
     "tag clean": "CnyL",
+    "tag relate": "CnyL",
     "tag accept": "CnyL",
     "tag write": "CnyR",
     "tag tables": "C",
@@ -47,12 +48,14 @@ TABLE = {
     "redo": "Cn",
     "history": "CL",
     "stats": "C",
+    "doctor": "C",
     "verify": "C",
     "subset list": "C",
     "subset add": "Cn",
     "subset put": "Cn",
     "subset set": "Cn",
     "subset order": "Cn",
+    "subset overfit": "C",
     "subset balance": "Cn",
     "subset remove": "C",
     "subset make-reg": "C",
@@ -60,11 +63,15 @@ TABLE = {
     "captions": "CL",
     "explain": "CL",
     "freeze": "CnR",
+    "cache list": "C",
+    "cache verify": "C",
+    "cache prune": "Cn",
+    "cache export": "CnR",
     "manifest list": "C",
     "manifest show": "C",
     "manifest verify": "C",
     "manifest diff": "CL",
-    "manifest export": "CR",
+    "manifest export": "CRn",
     "manifest import": "CR",
     "manifest captions": "C",
     "export sqlite": "CR",
@@ -74,10 +81,19 @@ TABLE = {
     "runs wait": "C",
     "runs follow": "C",
     "runs stop": "C",
+    "runs judge": "C",
     "runs pause": "C",
     "runs resume": "C",
     "runs save": "C",
     "runs sample": "C",
+    "runs verify-resume": "C",
+    "runs queue": "C",
+    "runs compare": "C",
+    "runs losses": "CL",
+    "runs export": "CR",
+    "runs rename": "C",
+    "runs delete": "Cny",
+    "runs fetch": "C",
     "propose": "C",
     "proposals": "C",
     "jobs list": "C",
@@ -85,19 +101,33 @@ TABLE = {
     "jobs stop": "C",
     "jobs resume": "C",
     # without a collection
+    "chain": "",
     "recipe list": "",
     "recipe lr": "",
+    "report": "CR",
     "sample": "CR",
     "recipe show": "",
     "recipe check": "",
+    "recipe import": "R",
     "recipe fields": "",
     "adapter plan": "",
     "model blocks": "",
     "model merge": "nR",
+    "model bake": "nR",
+    "model join": "RL",
+    "model convert": "RL",
     "model restore": "R",
+    "model extract": "RL",
+    "model resize": "RL",
     "model info": "",
     "model hash": "",
     "model diff": "L",
+    "grid make": "Cn",
+    "grid show": "",
+    "grid judge": "",
+    "grid choose": "R",
+    "model explain": "C",
+    "publish": "Cny",
     "models list": "",
     "models show": "",
     "models fetch": "y",
@@ -386,6 +416,39 @@ def test_a_freeze_is_repeated_only_if_something_changed(frozen: Path, frieze: Fr
     assert frieze("freeze", "set", "--if-changed", "--replace", "--json").json["is_new"] is True
 
 
+def test_some_subsets_alone_are_frozen(frozen: Path, frieze: Frieze) -> None:
+    """Stages of one chain are frozen side by side, whatever subsets came since."""
+    alone = frieze("freeze", "foxes", "--only", "foxes", "--json")
+    assert alone.code == 0
+    shown = frieze("manifest", "show", "foxes", "--json").json
+    assert [each["name"] for each in shown["subsets"]] == ["foxes"]
+    assert alone.json["digest"] != frieze("manifest", "show", "set", "--json").json["digest"]
+    assert frieze("freeze", "foxes", "--only", "foxes", "--if-changed", "--json").json["is_new"] is False
+    assert frieze("freeze", "foxes", "--if-changed", "--replace", "--json").json["is_new"] is True
+    assert frieze("freeze", "other", "--only", "foxes", "-n").out != frieze("freeze", "other", "-n").out
+    unknown = frieze("freeze", "other", "--only", "foxs")
+    assert unknown.code == 2
+    assert "foxes" in unknown.err
+
+
+def test_a_caption_rule_of_a_freeze_is_of_that_manifest_alone(frozen: Path, frieze: Frieze) -> None:
+    def rules(name: str) -> list[float]:
+        subsets = frieze("manifest", "show", name, "--json").json["subsets"]
+        return [each["rules"]["caption_dropout"] for each in subsets]
+
+    words = ("freeze", "dropped", "--rule", "caption_dropout=0.08")
+    assert frieze(*words).code == 0
+    assert set(rules("dropped")) == {0.08}
+    assert 0.08 not in rules("set")
+    assert frieze("freeze", "later").code == 0
+    assert rules("later") == rules("set")
+    assert frieze(*words, "--if-changed", "--json").json["is_new"] is False
+    assert frieze("freeze", "dropped", "--if-changed", "--replace", "--json").json["is_new"] is True
+    wrong = frieze("freeze", "other", "--rule", "caption_drop=0.1")
+    assert (wrong.code, "caption_dropout" in wrong.err) == (2, True)
+    assert frieze("freeze", "other", "--rule", "caption_dropout=2").code == 2
+
+
 def test_a_dry_freeze_writes_nothing(frozen: Path, frieze: Frieze) -> None:
     assert frieze("freeze", "other", "-n").out == "4 images, 6 samples an epoch would be frozen\n"
     assert (
@@ -447,7 +510,6 @@ def test_a_dry_run_of_sidecars_writes_none(collection: Path, frieze: Frieze) -> 
 
 @pytest.mark.usefixtures("frozen")
 def test_old_words_still_work(frieze: Frieze, pictures: Path) -> None:
-    assert frieze("train", "set", "--recipe", "tiny-demo", "--check", "--json").json["images"] == 4
     assert (
         frieze("import", pictures, "--layout", "everydream", "--plan", "--json").json["subsets"] is not None
     )

@@ -10,7 +10,7 @@ import typer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curator.cli.shared.plain_words import convert_plainly, plain_value
+from curator.cli.options.plain_words import convert_plainly, plain_value
 from curator.cli.shared.typer_apps import single
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,13 +12,13 @@ from typing import Any
 import pytest
 
 from curator.cli.command_tree import commands
+from curator.cli.options.arguments import OLD_WORDS
 from curator.cli.reference import page
-from curator.cli.shared.arguments import OLD_WORDS
 from curator.runs import launch
+from tests.caches import write_cache
 
 Frieze = Callable[..., Any]
 PAGE = Path(__file__).parents[2] / "docs" / "commands.md"
-CONFIG = Path(__file__).parents[2] / "train" / "families" / "sd1_config"
 FAKE = Path(__file__).parents[1] / "runs" / "fake_worker.py"
 
 # What was promised: a line as it is typed, and, of a JSON report, the keys it has (of its first element, if a list).
@@ -44,9 +43,16 @@ STABLE: list[tuple[str, str]] = [
     ("captions --epoch 3 --json", "id path epoch caption tokens chunks"),
     ("manifest show set --batch-size 2 --json", "images samples_per_epoch batches_per_epoch steps_per_epoch buckets"),
     ("manifest show set --batch-size 2 --accumulate 2 --processes 2 --json", "effective_batch buckets"),
+    ("cache list", ""),
+    ("cache list --json", "name kind model entries bytes last_used"),
+    ("cache export set --json", "written there missing"),
+    ("cache verify --json", "caches"),
+    ("cache prune --unused --dry-run --json", "entries bytes"),
+    ("cache prune --unused-days 30 --most-gib 1.5 --damaged", ""),
     ("manifest verify set", ""),
     ("manifest verify set --json", "digest images problems"),
     ("manifest diff set set --json", "equal"),
+    ("manifest export set out --format kohya-toml --dry-run --json", "images folders notes dry_run"),
     ("manifest export set out --format jsonl", ""),
     ("manifest export set out --format parquet", ""),
     ("manifest export set out --format kohya-toml", ""),
@@ -64,6 +70,7 @@ STABLE: list[tuple[str, str]] = [
     ("ls fox --columns id,path,width", ""),
     ("stats --json", "images tags"),
     ("verify", ""),
+    ("doctor --quick --json", "sound checks"),
     ("verify --rebuild --json", "faults"),
     ("history --json", "id at what images_changed"),
     ("undo", ""),
@@ -76,6 +83,7 @@ STABLE: list[tuple[str, str]] = [
     ("tag order '' --yes", ""),
     ("tag order '' outdoors --yes", ""),
     ("tag clean '' --dry-run", ""),
+    ("tag relate '' --dry-run --json", "images changes_by_rule changes"),
     ("tag derive '' rating year --dry-run --json", "kind images tags"),
     ("tag write ''", ""),
     ("tag caption fox 'a fox'", ""),
@@ -97,16 +105,19 @@ STABLE: list[tuple[str, str]] = [
     ("subset put foxes fox --repeats 2", ""),
     ("subset order rest foxes", ""),
     ("subset remove foxes", ""),
+    ("subset overfit --json", "subset kind what images looked_at share filter"),
     ("subset balance --dry-run --json", "subsets"),
     ("explain fox.png --json", "row tags captions history"),
     ("freeze again --json", "name path digest images samples_per_epoch"),
     ("freeze fresh --if-changed --json", "name path digest is_new"),
     ("freeze set --dry-run --json", "images samples_per_epoch"),
+    ("chain steps.toml --plan --json", "chain title steps_run chain_steps"),
     ("recipe list --json", "name about"),
     ("recipe show sd15-lora --json", "adapter.rank batch.size"),
     ("recipe check sd15-lora", ""),
     ("recipe check sd15-lora --set length.steps=9 --json", "recipe doubts"),
     ("recipe lr sd15-lora --set schedule.warmup_steps=2 --steps 4 --json", "step unet text"),
+    ("recipe import train.sh --json", "tool recipe settings hindrance"),
     ("recipe fields --json", "key type default help section needs"),
     ("model blocks sd1 --json", "model.diffusion_model.out.2.weight"),
     ("models list --json", "name kind licence missing"),
@@ -124,23 +135,54 @@ STABLE: list[tuple[str, str]] = [
     ("runs save living", ""),
     ("runs sample living", ""),
     ("runs stop living", ""),
+    ("runs queue --json", ""),
+    ("train set --recipe tiny-demo --model model --name waits --queue --device cpu --retry 2 --json", "run path place"),
+    ("runs queue waits --hold", ""),
+    ("runs queue waits --release", ""),
+    ("runs queue waits --first", ""),
+    ("runs queue waits --up", ""),
+    ("runs queue waits --down", ""),
+    ("runs queue waits --last --retry 1 --json", ""),
+    ("runs queue waits --remove", ""),
+    ("report set", ""),
+    ("report set --out page.html --pictures 4 --json", "subject name path bytes pictures pictures_left_out"),
+    ("runs compare done done --json", "sides knobs same_data data training_losses noise_losses validation_losses"),
+    ("runs export done --out done.safetensors --replace --json", "run weights path bytes"),
+    ("runs rename done cats --json", "before run path"),
+    ("runs delete done --dry-run --json", "run path deleted weights_files bytes"),
+    ("runs delete done --keep-weights --yes", ""),
 ]  # fmt: skip
 NOT_RUN_HERE = {
     "adapter plan",
     "batch",
     "demo",
+    "grid choose",
+    "grid judge",
+    "grid make",
+    "grid show",
+    "model bake",
+    "model convert",
     "model diff",
+    "model explain",
+    "model extract",
     "model hash",
     "model info",
+    "model join",
     "model merge",
+    "model resize",
     "model restore",
     "jobs follow",
     "jobs list",
     "jobs resume",
     "jobs stop",
     "models fetch",
+    "publish",
+    "runs fetch",
+    "runs losses",
+    "runs verify-resume",
     "proposals",
     "propose",
+    "runs judge",
     "subset make-reg",
     "tag accept",
     "train",
@@ -148,7 +190,7 @@ NOT_RUN_HERE = {
 
 
 @pytest.fixture
-def home(frozen: Path, frieze: Frieze, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(frozen: Path, frieze: Frieze, monkeypatch: pytest.MonkeyPatch, tiny_model: Path) -> Path:
     """A collection with subsets, a manifest, an edit, and data of other tools."""
     folder = frozen.parents[1]
     monkeypatch.chdir(folder)
@@ -156,6 +198,10 @@ def home(frozen: Path, frieze: Frieze, monkeypatch: pytest.MonkeyPatch) -> Path:
     assert frieze("filter", "save", "birds", "owl").code == 0
     assert frieze("manifest", "export", "set", "exported").code == 0
     (folder / "sizes.txt").write_text("600x400\n512x512\n")
+    (folder / "train.sh").write_text(
+        "accelerate launch train_network.py --network_dim=8 --shiny --resolution 512\n"
+    )
+    (folder / "steps.toml").write_text('[[steps]]\nname = "look"\nrun = "stats"\n')
     (folder / "prompts.txt").write_text("a --n b --w 64 --h 96 --d 7 --l 2.5 --s 3 --ss euler\n")
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"600x400\n")))
     (folder / "kohya" / "3_sls fox").mkdir(parents=True)
@@ -165,7 +211,8 @@ def home(frozen: Path, frieze: Frieze, monkeypatch: pytest.MonkeyPatch) -> Path:
         '[[datasets]]\nresolution = 512\nenable_bucket = true\n[[datasets.subsets]]\nimage_dir = "kohya/3_sls fox"\n'
     )
     (folder / "meta.json").write_text('{"pictures/fox.png": {"tags": "fox, red"}}')
-    shutil.copytree(CONFIG, folder / "model")  # what a model says of itself, without weights
+    (folder / "model").symlink_to(tiny_model)
+    write_cache(folder, frozen)
     monkeypatch.setattr(launch, "WORKER", (str(FAKE),))
     return folder
 
@@ -192,6 +239,9 @@ def test_a_promised_form_runs(home: Path, frieze: Frieze, line: str, keys: str) 
         assert frieze(*begun, "--set", f"metadata.description={how[0]}", *how[1:]).code == 0
     if line == "redo":
         assert frieze("undo").code == 0
+    if line.startswith("runs queue waits"):
+        waits = ("--recipe", "tiny-demo", "--model", "model", "--name", "waits", "--queue", "--device", "cpu")
+        assert frieze("train", "set", *waits).code == 0
     if line == "runs resume living":
         assert frieze("runs", "pause", "living").code == 0
     done = frieze(*words_of(line))

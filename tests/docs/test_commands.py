@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from tests.tag_models.onnx_models import write_labels, write_model
-from tests.train.small_models import write_small_models
+from tests.train.small_models import write_small_models, write_tiny_lora
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted((ROOT / "docs").glob("*.md"))  # README has a test of its own
@@ -52,6 +52,13 @@ def home(tmp_path: Path, tiny_model: Path) -> Path:
     recipe = ROOT / "docs" / "recipes.md"
     example = re.findall(r"^```toml\n(.*?)^```$", recipe.read_text("utf-8"), re.DOTALL | re.MULTILINE)[0]
     (tmp_path / "my.toml").write_text(example, "utf-8")
+    grids = ROOT / "docs" / "grids.md"
+    grid = re.findall(r"^```toml\n(.*?)^```$", grids.read_text("utf-8"), re.DOTALL | re.MULTILINE)[0]
+    (tmp_path / "grid.toml").write_text(grid, "utf-8")
+    chains = ROOT / "docs" / "chains.md"
+    chain = re.findall(r"^```toml\n(.*?)^```$", chains.read_text("utf-8"), re.DOTALL | re.MULTILINE)[0]
+    (tmp_path / "flowers.toml").write_text(chain, "utf-8")
+    write_tiny_lora(tmp_path / "first.safetensors")
     return tmp_path
 
 
@@ -71,13 +78,16 @@ def _data_of_other_tools(home: Path) -> None:
     (home / "scores.csv").write_text(f"path,aesthetic\n{scores}", "utf-8")
     (home / "prompts.txt").write_text("a cat --w 64 --h 64 --s 2 --d 1\n", "utf-8")
     (home / "sizes.txt").write_text("1000x1500\n640x480\n", "utf-8")
+    (home / "train.sh").write_text("accelerate launch train_network.py --network_dim=8\n", "utf-8")
+    one_trainer = '{"training_method": "LORA", "model_type": "STABLE_DIFFUSION_15"}'
+    (home / "one-trainer.json").write_text(one_trainer, "utf-8")
     (home / "mine.toml").write_text('[order]\nfirst = ["cat"]\n', "utf-8")
 
 
 def run(line: str, home: Path) -> subprocess.CompletedProcess[str]:
     words = shlex.split(line)
     command = [sys.executable, "-m", "curator", *words[1:]]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100"}
+    environment = {**os.environ, "COLUMNS": "100"}
     return subprocess.run(
         command,
         cwd=home,
@@ -123,10 +133,7 @@ def test_the_pipelines_of_the_page_for_scripts_work(home: Path) -> None:
     assert run("frieze scan pictures --collection .", home).returncode == 0
     for line in lines:
         script = f'set -eo pipefail; frieze() {{ "{sys.executable}" -m curator "$@"; }}; {line}'
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        done = subprocess.run(
-            ["bash", "-c", script], cwd=home, env=environment, capture_output=True, text=True
-        )
+        done = subprocess.run(["bash", "-c", script], cwd=home, capture_output=True, text=True)
         assert (done.returncode, done.stderr) == (0, ""), line
     for tag, count in (("todo", 1), ("mark:keep", 3), ("seen", 1)):
         assert run(f"frieze ls {tag} --count", home).stdout == f"{count}\n", tag
@@ -141,7 +148,7 @@ def test_the_recipes_for_scripts_work(home: Path) -> None:
     for recipe in recipes:
         script = f'set -eo pipefail; frieze() {{ "{sys.executable}" -m curator "$@"; }}; {recipe}'
         done = subprocess.run(
-            ["bash", "-c", script], cwd=home, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True,
+            ["bash", "-c", script], cwd=home, capture_output=True,
             text=True, timeout=600, stdin=subprocess.DEVNULL,
         )  # fmt: skip
         assert done.returncode == 0, f"{recipe}\n{done.stdout}\n{done.stderr}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -30,7 +29,7 @@ def home(tmp_path: Path) -> Path:
 def _bash(script: str, home: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         ["bash", "-c", f'set -e\nfrieze() {{ "{sys.executable}" -m curator "$@"; }}\n{script}'],
-        cwd=home, env=os.environ | {"PYTHONPATH": str(ROOT)}, stdin=subprocess.DEVNULL,
+        cwd=home, stdin=subprocess.DEVNULL,
         capture_output=True, text=True, check=True, timeout=300,
     )  # fmt: skip
 

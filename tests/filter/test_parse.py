@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curator.contract.errors import UserError
-from curator.filter.parse import parse
-from curator.filter.tree import (
+from curator.filter.language.parse import parse
+from curator.filter.language.tree import (
     And,
     ClassTerm,
     Expr,

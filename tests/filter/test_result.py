@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from curator.filter import order, scanned
 from curator.filter.cancel import Cancelled
 from curator.filter.evaluate import select
-from curator.filter.tree import FilterError
+from curator.filter.language.tree import FilterError
 from curator.index.bulk_import import BulkImport
 from curator.index.changes.edits import AddTags, RemoveTags, RenameTag
 from curator.index.collection import Collection

@@ -10,8 +10,8 @@ from curator.contract.buckets import BucketRule
 from curator.contract.caption.captions import CaptionRules
 from curator.contract.errors import UserError
 from curator.contract.locations import manifests_folder
-from curator.filter.parse import parse
-from curator.filter.shown import parts_of, shown
+from curator.filter.language.parse import parse
+from curator.filter.language.shown import parts_of, shown
 from curator.freeze.explain import explain
 from curator.freeze.members import spec_of
 from curator.index.bucket_rule import set_bucket_rule

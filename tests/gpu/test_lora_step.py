@@ -18,7 +18,7 @@ from curator.contract.recipe.recipe import Optimizer
 from train.adapters.attach import attach
 from train.data.batches import Item
 from train.data.images import Cut, LoadedSample, to_model_range
-from train.data.latents import Inputs, Kept, Latents, encode, moments_of
+from train.data.latents import Inputs, Latents, encode, moments_of
 from train.families.clip_text import PLAIN_TEXT, TextRules
 from train.families.conditioning import Framing, whole
 from train.families.load import load_family
@@ -89,11 +89,12 @@ def test_kept_and_live_pictures_on_a_gpu_are_the_cpus(tiny_model: Path) -> None:
         family = load_family(str(tiny_model))
         family.place(Arithmetic(torch.device(device)))
         alone = encode(family, to_model_range(pixels[1][None]))
-        kept = {(1, False): Kept(torch.stack([alone.mean[0], alone.logvar[0]]), masks[1])}
+        kept = (torch.stack([alone.mean[0], alone.logvar[0]]), masks[1])
         items = [
-            _item(row, None if row == 1 else LoadedSample(pixels[row], masks[row])) for row in (2, 1, 0, 3)
+            _item(row, None, kept) if row == 1 else _item(row, LoadedSample(pixels[row], masks[row]), None)
+            for row in (2, 1, 0, 3)
         ]
-        inputs = send_to_device(tuple(Latents(family, kept).of(items)), device)
+        inputs = send_to_device(tuple(Latents(family).of(items)), device)
         moments = moments_of(family, Inputs(*inputs))
         found.append((moments.mean.cpu(), moments.logvar.cpu(), inputs[3].cpu()))
     one, other = found
@@ -102,7 +103,7 @@ def test_kept_and_live_pictures_on_a_gpu_are_the_cpus(tiny_model: Path) -> None:
     assert torch.equal(one[2], other[2])
 
 
-def _item(row: int, seen: LoadedSample | None) -> Item:
+def _item(row: int, seen: LoadedSample | None, kept: tuple[torch.Tensor, ...] | None) -> Item:
     sample = Sample(0, row, 0)
     return Item(
         sample=sample,
@@ -113,5 +114,6 @@ def _item(row: int, seen: LoadedSample | None) -> Item:
         caption="",
         loss_weight=1.0,
         is_reg=False,
-        seen=seen,
+        loaded=seen,
+        kept=kept,
     )

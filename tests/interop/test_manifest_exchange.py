@@ -25,7 +25,7 @@ from curator.interop.apply import carry_out
 from curator.interop.kohya.dataset_file import plan_kohya_toml
 from curator.interop.layouts import plan_import
 from curator.interop.manifests.jsonl import read_jsonl, write_jsonl
-from curator.interop.manifests.kohya import write_kohya_folders, write_kohya_json
+from curator.interop.manifests.kohya import planned_kohya, write_kohya_folders, write_kohya_json
 from curator.interop.manifests.tables import write_imagefolder, write_parquet
 from curator.scan.scan import scan
 from tests.freezing import freeze, members_of
@@ -87,8 +87,8 @@ def test_ways_of_subsets_come_along(home: Collection, tmp_path: Path) -> None:
             "lanczos",
         )
         assert set(one.tag_classes()) == {"sls", "1girl", "cat", "smile", "dog"}
-        notes = write_kohya_folders(one, tmp_path / "out", copy=False)
-    assert notes[1:] == [
+        made = write_kohya_folders(one, tmp_path / "out", copy=False)
+    assert [*made.notes[1:]] == [
         "dogs: crops around faces become crops of the middle",
         "dogs: its mask files have no place in kohya's file",
         "dogs: its loss weight is --prior_loss_weight 0.5",
@@ -120,8 +120,15 @@ def test_a_changed_export_is_refused(home: Collection, tmp_path: Path, how: str)
 def test_kohya_folders_can_be_read_by_kohyas_rules(home: Collection, tmp_path: Path) -> None:
     target = tmp_path / "out"
     with open_manifest(frozen(home, "first")) as manifest:
-        notes = write_kohya_folders(manifest, target, copy=False)
-    assert notes == [
+        planned = planned_kohya(manifest, with_folders=True)
+        assert not target.exists()
+        made = write_kohya_folders(manifest, target, copy=False)
+    assert made == planned
+    assert [(each.name, each.images, each.repeats) for each in made.folders] == [
+        ("2_cats - co", 2, 2.5),
+        ("1_dogs", 2, 1.0),
+    ]
+    assert [*made.notes] == [
         "cats & co: repeats 2.5 become 2",
         "dogs: its loss weight 0.5 has no place in kohya's file",
     ]
@@ -136,6 +143,50 @@ def test_kohya_folders_can_be_read_by_kohyas_rules(home: Collection, tmp_path: P
     assert plan_import(target, "kohya-folders").subsets[1].class_tokens == "cats - co"
     with open_manifest(frozen(home, "first")) as manifest, pytest.raises(UserError, match="not empty"):
         write_kohya_folders(manifest, target, copy=False)
+
+
+def test_a_tree_with_multiply_becomes_flat_folders(draw: Any, collection: Collection, tmp_path: Path) -> None:
+    """S048: `<n>_a-b` for the folder a/b; images keep their names, what is lost is told, and a fraction too."""
+    draw("set/a/b", "1.png", "2.jpg")
+    draw("set/c", "1.png")
+    (tmp_path / "set/a/b/multiply.txt").write_text("2.5")
+    (tmp_path / "set/c/multiply.txt").write_text("3")
+    carry_out(collection, plan_import(tmp_path / "set", "everydream"))
+    with open_manifest(frozen(collection, "first")) as manifest:
+        planned = planned_kohya(manifest, with_folders=True)
+        assert write_kohya_folders(manifest, tmp_path / "flat", copy=True) == planned
+    assert [(each.name, each.images, each.repeats) for each in planned.folders] == [
+        ("2_a-b", 2, 2.5),
+        ("3_c", 1, 3.0),
+    ]
+    assert planned.notes == ("a/b: repeats 2.5 become 2",)
+    images = [path for path in (tmp_path / "flat").rglob("*") if path.suffix in (".png", ".jpg")]
+    assert {str(path.relative_to(tmp_path / "flat")) for path in images} == {
+        "2_a-b/1.png",
+        "2_a-b/2.jpg",
+        "3_c/1.png",
+    }
+
+
+def test_images_whose_captions_would_be_one_file_are_told(
+    draw: Any, collection: Collection, tmp_path: Path
+) -> None:
+    """Two names with one stem in a folder, and a name that looks like one that was numbered."""
+    draw("set/a", "1.png", "2.png", "0000007-x.png", text="a")
+    draw("set/b", "1.jpg", text="b")
+    scan(collection, tmp_path / "set")
+    for name in ("a-b", "a b", "a_b"):
+        collection.subsets.save(Subset(name, "" if name == "a-b" else "unicorn"))
+    with open_manifest(frozen(collection, "first")) as manifest:
+        made = write_kohya_folders(manifest, tmp_path / "out", copy=False)
+    assert made.notes == (
+        "several subsets become a-b: their numbers stand behind it",
+        "1 name is of several images of a folder: the image's row stands before each",
+    )
+    (folder,) = (tmp_path / "out" / each.name for each in made.folders if each.images)
+    names = {path.name[7:] if path.name[0] == "0" else path.name for path in folder.glob("*.*g")}
+    assert names == {"-1.jpg", "-1.png", "-0000007-x.png", "2.png"}
+    assert {file.read_text() for file in folder.glob("*-1.txt")} == {"a\n", "b\n"}
 
 
 def test_kohya_json_can_be_read_by_kohyas_rules(home: Collection, tmp_path: Path) -> None:

@@ -112,7 +112,9 @@ def test_pasted_text_is_text_in_an_entry_and_no_command_elsewhere(folder: Path, 
 
 
 def test_an_app_that_dies_says_so_and_leaves_a_file(folder: Path, terminal: Open, tmp_path: Path) -> None:
-    code = "from curator.tui.screens.browse import BrowseScreen as B; from curator.cli.main import main"
+    code = (
+        "from curator.tui.screens.images.browse import BrowseScreen as B; from curator.cli.main import main"
+    )
     boom = "B.action_crop = lambda _: 1 / 0"
     (tmp_path / "dies.py").write_text(f"{code}; {boom}; main([{str(folder)!r}])")
     it = terminal()

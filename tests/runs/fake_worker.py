@@ -20,6 +20,8 @@ from curator.contract.run import events as ev
 from curator.contract.run.event_log import EventLog
 from curator.contract.run.run_folder import RunFolder
 
+BEGAN = time.time_ns()
+
 
 def behaviour(run: RunFolder) -> dict[str, str]:
     return dict(re.findall(r"(\w+)=([\w.]+)", run.recipe_path.read_text()))
@@ -46,7 +48,7 @@ def obeyed(run: RunFolder, log: EventLog, step: int) -> list[str]:
         log.write(ev.RequestTaken(time.time(), action))
     if "pause" in taken:
         log.write(ev.Paused(time.time(), step))
-        while not {"resume", "stop"} & set(taken):
+        while not {"resume", "stop", "suspend"} & set(taken):
             time.sleep(0.01)
             taken += run.take_requests()
         log.write(ev.Resumed(time.time(), step))
@@ -56,6 +58,8 @@ def obeyed(run: RunFolder, log: EventLog, step: int) -> list[str]:
 def work(run: RunFolder, how: dict[str, str]) -> int:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     log = EventLog(run.events_path)
+    for action in run.take_requests(BEGAN):
+        log.write(ev.RequestMissed(time.time(), action))
     if how.get("fail") == "refuse":
         log.write(ev.RunFailed(time.time(), "there is no model at x\x1b[31m", "give another"))
         log.write(ev.RunEnded(time.time(), "failed", 0))
@@ -73,7 +77,11 @@ def work(run: RunFolder, how: dict[str, str]) -> int:
         log.write(ev.StepDone(time.time(), step, 0, 1 / step, {"unet": 1e-4}, 1.0, 2, 0.1, 1 << 20))
         if not first and step == int(how.get("wait_at", 0)):
             signal.pause()
-        is_stopped = "stop" in obeyed(run, log, step)
+        asked = obeyed(run, log, step)
+        is_stopped = "stop" in asked
+        if "suspend" in asked:
+            ended = "suspended"
+            break
         if is_stopped and how.get("fail") != "asked":
             ended = "stopped"
             break

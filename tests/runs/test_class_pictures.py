@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curator.contract.errors import UserError
-from curator.runs.class_pictures import shared_sizes
+from curator.runs.programs.class_pictures import shared_sizes
 
 WIDE, TALL, SQUARE = (640, 448), (448, 640), (512, 512)
 

@@ -18,7 +18,7 @@ from curator.contract.run.event_log import Events, read_events
 from curator.contract.run.events import RunStarted
 from curator.contract.run.run_folder import RunFolder
 from curator.runs import launch
-from curator.runs.fold import RunFold
+from curator.runs.fold import Failure, RunFold
 from curator.runs.follow import Follower
 from curator.runs.worker_process import worker_command
 
@@ -45,14 +45,16 @@ def test_a_living_worker_has_its_own_session_and_no_terminal(make_run: MakeRun) 
 
 def test_a_failure_at_the_start_is_told_in_its_own_words(make_run: MakeRun, until: Until) -> None:
     run = make_run(fail="refuse")
+    told = None
     try:
         launch.start(run)  # holds the run for a moment: it may be seen alive before it fails
     except UserError as error:
-        told = error.what, error.hint
-    else:
-        until(lambda: run.status() == "failed")
-        told = Follower(run).poll().failure
-    assert told == ("there is no model at x\\x1b[31m", "give another")
+        told = error
+    until(lambda: run.status() == "failed")
+    failure = Follower(run).poll().failure
+    assert failure == Failure("there is no model at x\x1b[31m", "give another")  # as the event has it
+    said = told or UserError(*failure)
+    assert (said.what, said.hint) == ("there is no model at x\\x1b[31m", "give another")
 
 
 def test_a_worker_that_dies_without_a_word_points_at_the_log(make_run: MakeRun) -> None:

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from curator.contract.errors import UserError
-from curator.runs.model_info import hashes, info_of
+from curator.runs.programs.model_info import hashes, info_of
 
 
 def write(path: Path, shapes: dict[str, tuple[int, ...]], metadata: dict[str, str] | None = None) -> Path:
-    """A safetensors file of zeros in float16."""
+    """A safetensors file in float16, whose bytes differ from place to place."""
     header: dict[str, object] = {"__metadata__": metadata or {}}
     place = 0
     for name, shape in shapes.items():
@@ -25,7 +25,10 @@ def write(path: Path, shapes: dict[str, tuple[int, ...]], metadata: dict[str, st
         header[name] = {"dtype": "F16", "shape": list(shape), "data_offsets": [place, place + size]}
         place += size
     text = json.dumps(header).encode()
-    path.write_bytes(struct.pack("<Q", len(text)) + text + bytes(place))
+    body = bytes(range(251)) * (
+        place // 251 + 1
+    )  # 251: no power of two, so nothing repeats where hashes begin
+    path.write_bytes(struct.pack("<Q", len(text)) + text + body[:place])
     return path
 
 
@@ -73,7 +76,7 @@ def test_metadata_in_words(tmp_path: Path) -> None:
     assert (found.dtypes, found.numbers, found.tensors) == ({"F16": 2}, 96, 2)
     assert found.modelspec["title"] == "mine"
     assert "thumbnail" not in found.modelspec
-    assert found.thumbnail_bytes == 5022
+    assert found.thumbnail_bytes == 3750
     assert found.trigger_words == ["sls frog", "frog"]
     assert found.ancestors == ["a.safetensors (sha256 1)", "b.safetensors (sha256 2)"]
     assert found.training["rank"] == "4"

@@ -31,10 +31,10 @@ def say(run: RunFolder, *events: Paused | RequestTaken) -> None:
 def test_a_run_that_is_not_paused_cannot_resume(run: RunFolder) -> None:
     with pytest.raises(UserError, match="is not paused"):
         request(run, "resume")
-    assert run.waiting_requests() == []
+    assert run.requests() == []
     request(run, "pause")
     request(run, "resume")
-    assert run.waiting_requests() == ["pause", "resume"]
+    assert run.requests() == ["pause", "resume"]
 
 
 @pytest.mark.parametrize("is_taken", [False, True])
@@ -44,7 +44,7 @@ def test_a_run_that_is_stopping_is_left_alone(run: RunFolder, action: str, is_ta
     request(run, "stop")
     if is_taken:
         say(run, *(RequestTaken(time.time(), each) for each in run.take_requests()))
-    before = run.waiting_requests()
+    before = run.requests()
     with pytest.raises(UserError, match="is stopping"):
         request(run, action)
-    assert run.waiting_requests() == before
+    assert run.requests() == before

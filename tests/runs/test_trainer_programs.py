@@ -10,7 +10,7 @@ import pytest
 
 from curator.contract.errors import UserError
 from curator.contract.recipe.recipe import Recipe
-from curator.runs.trainer_programs import answer_of, run_program
+from curator.runs.programs.trainer_programs import answer_of, run_program
 
 WARNS = "sys.stderr.write('x.py:1: FutureWarning: old\\n')"
 REFUSES = "sys.stderr.write('there is no model at m\\ngive another\\n'); sys.exit(2)"

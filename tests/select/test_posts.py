@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from curator.cli.main import dispatch
 from curator.cli.shared.boundary import exit_code_of
@@ -55,6 +56,13 @@ def test_kohakus_choice_at_a_thousandth(tmp_path: Path, capfd: Any) -> None:
         150,
     )
     assert funnel["kept"] == 1000 + 1000 + 2501 - 150
+    drawn = json.loads(frieze(capfd, "pick", "--dump", one, *KOHAKU, "--draw-all", "--json")[1])
+    left = {each["reason"]: each["images"] for each in drawn["funnel"]}
+    assert left.pop("in the dump") == 7500 == sum(left.values())
+    assert left["not drawn from 0..2999"] == 2999 - 1000
+    assert left["not drawn from 3000..4999"] == 2000 - 1000
+    gone = left["deleted"] + left["no image (mp4)"] + left["its file is not public"]
+    assert left["kept"] == 1000 + 1000 + 2501 - gone
     again = json.loads(frieze(capfd, "pick", "--dump", other, *KOHAKU, "--json")[1])
     assert (again["posts"], again["digest"]) == (said["posts"], said["digest"])
     third = json.loads(frieze(capfd, "pick", "--dump", one, *KOHAKU[:-1], 43, "--json")[1])
@@ -95,3 +103,47 @@ def test_a_dump_with_nothing_in_it(tmp_path: Path, capfd: Any, text: str) -> Non
     (tmp_path / "a.jsonl").write_text(text)
     code, out, _ = frieze(capfd, "pick", "--dump", tmp_path / "a.jsonl", "--top", 5, "--json")
     assert (code, json.loads(out)["posts"]) == (0, [])
+
+
+def test_what_was_picked_of_a_dump_is_found_among_the_images(
+    tmp_path: Path, capfd: Any, monkeypatch: Any
+) -> None:
+    """S001: numbers on stdout alone, the funnel beside them; images whose post is not known are none of them."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pictures").mkdir()
+    for name in ("1", "2", "3", "named"):
+        Image.new("RGB", (64, 64), (10 * len(name), ord(name[0]), 9)).save(tmp_path / f"pictures/{name}.png")
+    write(tmp_path / "posts.jsonl", 6)
+    assert frieze(capfd, "scan", "pictures", "--collection", ".")[0] == 0
+    assert frieze(capfd, "import", "posts.jsonl", "--layout", "booru", "--yes")[0] == 0
+    code, out, err = frieze(capfd, "pick", "--dump", "posts.jsonl", "--range", "2..:all", "--ids")
+    assert (code, out.split()) == (0, ["2", "3", "4", "5", "6"])
+    assert "1 in no range" in err
+    (tmp_path / "chosen.txt").write_text(out)
+    code, out, _ = frieze(capfd, "pick", "--posts", "chosen.txt", "--save", "chosen", "--json")
+    told = json.loads(out)
+    assert (code, told["posts"]) == (0, [2, 3])
+    assert {each["reason"]: each["images"] for each in told["funnel"]}["not in the list of posts"] == 2
+    assert told["notes"] == ["3 posts of the list are not here"]
+
+
+@pytest.mark.parametrize(
+    ("text", "what"), [("", "holds no number"), ("1\ntwo\n", "more than numbers"), (None, "cannot be read")]
+)
+def test_what_is_no_list_of_posts_is_a_sentence(
+    tmp_path: Path, capfd: Any, text: str | None, what: str
+) -> None:
+    if text is not None:
+        (tmp_path / "list.txt").write_text(text)
+    code, _, err = frieze(
+        capfd, "pick", "--posts", tmp_path / "list.txt", "--dump", write(tmp_path / "d.jsonl", 3)
+    )
+    assert code == 2
+    assert what in err
+
+
+def test_drawing_from_all_posts_needs_a_dump_and_a_range(tmp_path: Path, capfd: Any) -> None:
+    code, _, err = frieze(capfd, "pick", "--draw-all", "--dump", write(tmp_path / "d.jsonl", 3))
+    assert (code, "--range" in err) == (2, True)
+    code, _, err = frieze(capfd, "pick", "--draw-all", "--range", "1..2:1")
+    assert (code, "--dump" in err) == (2, True)

@@ -6,6 +6,7 @@ import json
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -138,6 +139,40 @@ def test_processes_share_the_images_and_the_first_tells_of_all(make_job: MakeJob
     assert started.processes == 2
     assert [event.done for event in events if isinstance(event, Progress)][-1] == 39
     assert events[-1] == RunEnded(events[-1].at, "finished", 39)
+
+
+def test_hosts_share_the_images_by_content(make_job: MakeJob) -> None:
+    """Two hosts of one process: each is started by a torchrun of its own, and they meet on loopback."""
+    job = make_job(20)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    meet = ["--nnodes", "2", "--nproc-per-node", "1", "--master-addr", "127.0.0.1", "--master-port", port]
+    environment = os.environ | {"GLOO_SOCKET_IFNAME": "lo"}
+    hosts = [
+        subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "torch.distributed.run",
+                *meet,
+                "--node-rank",
+                rank,
+                "-m",
+                "tag_models",
+                job,
+            ],
+            env=environment,
+        )
+        for rank in ("0", "1")
+    ]
+    assert [host.wait(LIMIT_S) for host in hosts] == [0, 0]
+    hashes = {image.number: image.sha256 for image in read_images(job)}
+    for rank in (0, 1):
+        parts = [read_part(file) for file in part_files(job) if file.name.startswith(f"{rank}-")]
+        numbers = sorted(n for part in parts for n in memoryview(part.numbers).cast("I"))
+        assert numbers == [n for n, sha256 in hashes.items() if int(sha256[:8], 16) % 2 == rank] != []
+    assert RunFolder(job).status() == "finished"
+    assert events_of(job)[-1] == RunEnded(events_of(job)[-1].at, "finished", 20)
 
 
 def test_all_processes_stop_where_one_is_asked_to(make_job: MakeJob) -> None:

@@ -11,8 +11,8 @@ from curator.index.changes.edits import AddTags, Annotations
 from curator.index.collection import Collection
 from curator.index.tables.metadata import PostFacts
 from curator.tags import rewriting
-from curator.tags.derive import derive
-from curator.tags.derive_plan import carry_out, plan_derived
+from curator.tags.deriving.derive import derive
+from curator.tags.deriving.derive_plan import carry_out, plan_derived
 from curator.tags.order import OrderRule, order, order_rule
 from curator.tags.tables import default_tables, tables_of
 from tests.tags.conftest import Post

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from curator.contract.errors import UserError
+from curator.tags.alias_lists import read_aliases, read_implications
 from curator.tags.clean import CleanRules, Diff, TagCleaner, clean_caption, cleaned_annotations
-from curator.tags.relations import read_aliases, read_implications
 from curator.tags.rewriting import commit
 from curator.tags.tables import default_tables, with_changes
 from tests.tags.conftest import Post

@@ -9,8 +9,8 @@ import pytest
 
 from curator.contract.caption.clip_tokens import count_tokens
 from curator.contract.errors import UserError
+from curator.tags.alias_lists import read_names
 from curator.tags.identifier import Identifiers
-from curator.tags.relations import read_names
 from tests.tags.conftest import Post
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from curator.contract.caption.captions import CaptionRules, split_caption
 from curator.contract.errors import UserError
 from curator.tags.order import order_rule, ordered_annotations
 from curator.tags.rewriting import commit
@@ -46,6 +47,27 @@ def test_pins(rows: Any) -> None:
     changes = {"order": {"first": ["sky", "absent", "masterpiece"], "last": ["1girl"]}}
     result = ordered(rows([Post(TAGS)], CLASSES), changes)
     assert (result[:2], result[-1]) == (["sky", "masterpiece"], "1girl")
+
+
+def test_a_separator_stands_behind_the_classes_that_captions_keep(rows: Any) -> None:
+    """S016-S018: it is put there once, moves with the tags, and goes with nothing but them."""
+    changes = {"order": {"separator": "|||", "separator_after": "artist"}}
+    collection = rows([Post(TAGS)], CLASSES)
+    wanted = [
+        "1girl", "miku", "vocaloid", "ann", "|||", "safe", "masterpiece", "newest", "highres", "mine", "smile", "sky",
+    ]  # fmt: skip
+    assert ordered(collection, changes) == wanted
+    assert not list(ordered_annotations(collection, [1], order_rule(with_changes(default_tables(), changes))))
+    assert ordered(collection, {"order": {**changes["order"], "separator_after": "quality"}})[6:8] == [
+        "|||",
+        "newest",
+    ]
+    parts = split_caption(wanted, "", CaptionRules(keep_separator="|||", shuffle=True))
+    assert (parts.head, parts.middle[0]) == (("1girl", "miku", "vocaloid", "ann"), "safe")
+    with pytest.raises(UserError, match="separator_after is 'artst'"):
+        order_rule(
+            with_changes(default_tables(), {"order": {"separator": "|||", "separator_after": "artst"}})
+        )
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,14 @@ from curator.tags.review import RULES, SAMPLE, carry_out_rule, glance, review
 from curator.tags.tables import default_tables, with_changes
 from tests.tags.conftest import Post
 
-TABLES = with_changes(default_tables(), {"head": {"tags": ["anime"]}, "clean": {"replace": {"kitty": "cat"}}})
+TABLES = with_changes(
+    default_tables(),
+    {
+        "head": {"tags": ["anime"]},
+        "clean": {"replace": {"kitty": "cat"}},
+        "relations": {"when": [{"has": ["kitty"], "add": ["animal"]}]},
+    },
+)
 
 
 def _posts():

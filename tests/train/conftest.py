@@ -28,7 +28,9 @@ from curator.contract.recipe.toml_file import dump_recipe, load_recipe
 from curator.contract.run.event_log import read_events
 from curator.contract.run.events import Event, StepDone
 from curator.contract.run.run_folder import RunFolder
+from tests.train.shallow import write_shallow
 from train import quiet
+from train.tiny import base
 
 ROOT = Path(__file__).parents[2]
 RULE = BucketRule(64, 64, min_side=32, max_side=128, step=32)
@@ -57,6 +59,30 @@ def _fresh_accelerate() -> Iterator[None]:
     yield
     AcceleratorState._reset_state(reset_partial_state=True)
     GradientState._reset_state()
+
+
+@pytest.fixture(scope="session")
+def tiny_model(made_once: Callable[..., Path]) -> Path:
+    """A random model folder of SD1, of few layers."""
+    return made_once("shallow", lambda folder: write_shallow(folder, "sd1"))
+
+
+@pytest.fixture(scope="session")
+def whole_model(made_once: Callable[..., Path]) -> Path:
+    """A random model folder of SD1, with all its layers."""
+    return made_once("tiny", lambda folder: base.save(base.build(seed=0), folder))
+
+
+@pytest.fixture(scope="session")
+def tiny_sdxl(made_once: Callable[..., Path]) -> Path:
+    """A random model folder of SDXL, of few layers."""
+    return made_once("shallow-xl", lambda folder: write_shallow(folder, "sdxl"))
+
+
+@pytest.fixture(scope="session")
+def tiny_sd2(made_once: Callable[..., Path]) -> Path:
+    """A random model folder of SD2, of few layers."""
+    return made_once("shallow-sd2", lambda folder: write_shallow(folder, "sd2"))
 
 
 @dataclass(frozen=True)
@@ -257,7 +283,9 @@ def kill_after(
         while not any(isinstance(event, StepDone) and event.step >= step for event in events_of(run)):
             assert worker.poll() is None, run.log_path.read_text()
             time.sleep(0.02)
-        os.kill(worker.pid, signal.SIGKILL)
+        pid = run.worker_pid()  # `worker` may only stand for it: see tests/warm
+        assert pid
+        os.kill(pid, signal.SIGKILL)
         worker.wait()
 
     return kill

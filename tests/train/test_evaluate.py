@@ -107,7 +107,7 @@ def test_two_processes_measure_together(make_run, work, events_of, frozen) -> No
     sets = ("length.steps=2", "ema.decay=0.9", "evaluate.images=1", "optimizer.epsilon=1e-4")
     data = frozen(held_out=HELD_OUT)
     one = make_run(*sets, "batch.size=2", frozen=data, name="one")
-    two = make_run(*sets, "batch.size=1", frozen=data, name="two")
+    two = make_run(*sets, "batch.size=2", frozen=data, name="two")  # shared by both
     assert work(one) == 0
     launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "-m", "train")
     done = subprocess.run(

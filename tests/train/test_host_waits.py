@@ -21,12 +21,10 @@ from curator.contract.run.stop_signals import StopSignals
 from train.optim.optimizers import make_optimizer
 from train.optim.table import ROWS
 from train.precision.arithmetic import Arithmetic
-from train.precision.update import make_update
 from train.prepare.job import prepare
 from train.prepare.load import load_model
-from train.prepare.stages import Trainable, make_stepper
+from train.prepare.stages import Trainable, make_stepper, make_trainable
 from train.report import Reporter
-from train.trained.ema import Averaged
 from train.trained.trained import WeightGroup
 
 _META = torch.device("meta")
@@ -69,14 +67,17 @@ def without_numbers(recipe: Recipe) -> Trainable:
     family.place(Arithmetic(_META))
     for weight in trained.weights:
         torch.utils.swap_tensors(weight, nn.Parameter(torch.empty_like(weight, device=_META)))
-    optimizer = make_optimizer(recipe.optimizer, trained.groups)
-    update = make_update(recipe, trained.weights, optimizer, None, Arithmetic(_META))
-    return Trainable(family, Averaged(trained, recipe.ema), update, Arithmetic(_META))
+    return make_trainable(family, trained, recipe, Arithmetic(_META))
 
 
-@pytest.mark.parametrize("model", ["tiny_model", "tiny_sdxl"])
-def test_a_step_waits_for_nothing(request, make_run, frozen, monkeypatch, model) -> None:
-    """Live images, masks, regularisation, an average of the weights, every kind of noise: all go one way."""
+@pytest.mark.parametrize(
+    ("model", "text_lr"), [("tiny_model", "1e-2"), ("tiny_sdxl", "1e-2"), ("tiny_sdxl", "0.0")]
+)
+def test_a_step_waits_for_nothing(request, make_run, frozen, monkeypatch, model, text_lr) -> None:
+    """Live images, masks, regularisation, an average of the weights, every kind of noise: all go one way.
+
+    So does what frozen text encoders say of captions, on its way to be kept.
+    """
     data = frozen(crop="random", mask="alpha", clear=(0, 2), regs=(1, 4))
     run = make_run(
         "batch.accumulate=2",
@@ -87,6 +88,7 @@ def test_a_step_waits_for_nothing(request, make_run, frozen, monkeypatch, model)
         "objective.adaptive_noise_scale=0.1",
         "objective.multires_noise_levels=3",
         "objective.ip_noise_gamma=0.1",
+        f"optimizer.text_lr={text_lr}",
         f"model.path={request.getfixturevalue(model)}",
         frozen=data,
     )

@@ -12,6 +12,7 @@ from safetensors import safe_open
 
 from curator.contract.base_model.file_hashes import hashes_of
 from curator.contract.files.picture_file import file_sha256
+from curator.contract.recipe.toml_file import read_recipe
 from curator.contract.run.events import (
     CheckpointSaved,
     Evaluated,
@@ -26,6 +27,7 @@ from curator.contract.run.events import (
     StepDone,
     Warned,
 )
+from curator.contract.run.origin import origin_of
 from train.weights.lora_file import read_lora
 
 PICTURES = ("sample.prompts=['a red thing','']", "sample.steps=2", "sample.width=64", "sample.height=64")
@@ -108,6 +110,11 @@ def test_the_file_says_what_it_is(make_run, work) -> None:
     assert json.loads(metadata["ss_tag_frequency"])["all"]["red"] == 9
     assert (metadata["ss_steps"], metadata["ss_epoch"], metadata["ss_num_train_images"]) == ("1", "1", "9")
     assert metadata["frieze.manifest_digest"] == run.info().manifest_digest
+    origin = origin_of(metadata)
+    assert origin is not None
+    assert (origin.run, origin.digest, origin.subsets[0].images) == ("tiny", run.info().manifest_digest, 9)
+    assert read_recipe(metadata["frieze.recipe"], "it").metadata.author == "me"
+    assert str(run.path.parents[1]) not in metadata["frieze.recipe"] + metadata["frieze.origin"]
     assert all(isinstance(value, str) for value in metadata.values())
 
 
@@ -123,12 +130,21 @@ def test_bf16_arithmetic_and_the_precision_of_the_file(make_run, work, events_of
         assert {file.get_tensor(name).dtype for name in file.keys()} == {dtype}  # noqa: SIM118
 
 
-def test_old_checkpoints_go_and_asked_ones_stay(make_run, work) -> None:
-    run = make_run("save.every_steps=2", "save.keep_last=1", "length.steps=6")
+def test_old_checkpoints_go_and_asked_or_chosen_ones_stay(make_run, work, frozen) -> None:
+    """S067: the last one, every fourth step, every second epoch, and what nobody's rhythm made."""
+    epochs = ("save.every_epochs=1", "save.keep_every_epochs=2")
+    run = make_run(
+        "save.every_steps=2",
+        "save.keep_last=1",
+        "save.keep_every_steps=4",
+        "length.steps=7",
+        *epochs,
+        frozen=frozen(sizes=((64, 64),) * 2),
+    )
     (run.output_dir / "tiny-step00000003.safetensors").write_bytes(b"")
     assert work(run) == 0
-    names = sorted(path.name for path in run.output_dir.iterdir())
-    assert names == ["tiny-step00000003.safetensors", "tiny-step00000006.safetensors", "tiny.safetensors"]
+    names = sorted(path.stem.removeprefix("tiny") for path in run.output_dir.iterdir())
+    assert names == ["", "-000002", "-000004", "-000006", "-000007", "-step00000003", "-step00000004"]
 
 
 def test_rates_of_the_two_parts_and_the_schedule_reach_the_optimiser(make_run, work, events_of) -> None:

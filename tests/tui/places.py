@@ -15,7 +15,7 @@ from PIL import Image
 from curator.contract.buckets import BucketRule
 from curator.contract.caption.captions import CaptionRules
 from curator.contract.recipe.recipe import Recipe
-from curator.contract.recipe.toml_file import dump_recipe
+from curator.contract.recipe.toml_file import dump_recipe, with_values
 from curator.contract.run import events as ev
 from curator.contract.run.event_log import EventLog
 from curator.contract.run.run_folder import RunFolder
@@ -23,6 +23,7 @@ from curator.index.changes.edits import AddTags, RenameTag, SetCaption, SetMark
 from curator.index.tables.small_tables import SavedFilter, Subset
 from curator.session.session import Session
 from tests.inside import inside
+from tests.tui.answered_job import answered_job
 
 LONG_TAG = "holding_a_very_long_object_behind_the_back_while_looking_over_the_left_shoulder_(series_name)"
 LONG_NAME = (
@@ -36,6 +37,7 @@ LONG_CAPTION = (
 )
 LONG_RUN = "winter-coat-by-the-station-with-a-name-as-long-as-names-of-runs-get"
 LONG_MANIFEST = "the-heroine-of-the-second-season-frozen-for-the-third-time-with-captions"
+LONG_MODEL = "a-tagger-of-our-own-that-was-tuned-on-winter-coats-by-the-station"
 LONG_TEXTS = (
     LONG_TAG,
     LONG_TAG.replace("_", " "),
@@ -45,6 +47,7 @@ LONG_TEXTS = (
     LONG_CAPTION,
     LONG_MANIFEST,
     LONG_RUN,
+    LONG_MODEL,
 )
 
 PICTURES = {
@@ -111,10 +114,22 @@ PLACES = (
     Place("train", ("5", "see:[5 Train]")),
     Place("train, a value", ("5", "see:[5 Train]", "slash", "text:model.path", "enter", "enter")),
     Place("launch", ("5", "see:[5 Train]", "L", "see:Start training")),
+    Place("queue a training", ("5", "see:[5 Train]", "Q", "see:Put in the queue")),
+    Place("a training tried out", ("5", "see:[5 Train]", "C", "see:although it does not fit")),
     Place("runs", ("6", "see:running")),
+    Place("compare a run, with which", ("6", "see:running", "c", "see:Compare")),
+    Place("compare two runs", ("6", "see:running", "c", "see:Compare", "enter", "see:length.epochs")),
     Place("a dashboard", ("6", "see:running", "enter", "see:leaves it running")),
     Place("stop a run", ("6", "see:running", "x", "see:Stop the run")),
+    Place("suspend a run", ("6", "see:running", "P", "see:Suspend the run")),
+    Place("delete a run", ("6", "see:running", "delete", "see:Lost for good")),
+    Place("rename a run", ("6", "see:running", "n", "see:without a date")),
+    Place("the queue", ("6", "see:running", "Q", "see:Queue:")),
     Place("a sample", ("6", "see:running", "enter", "see:leaves it running", "o", "see:1/1")),
+    Place("tagging", ("9", "see:stopped")),
+    Place("stop a tagging job", ("9", "see:stopped", "x", "see:Stop the job")),
+    Place("proposals", ("9", "see:stopped", "enter", "see:tags to add")),
+    Place("accept all proposals", ("9", "see:stopped", "enter", "see:tags to add", "A", "see:Accept for all of")),
     Place("history", ("7", "see:rename")),
     Place("take an edit back", ("7", "see:rename", "enter", "see:Take this edit back")),
     Place("take edits back", ("7", "see:rename", "j", "U", "see:made since back")),
@@ -127,6 +142,17 @@ PLACES = (
     Place("import", ("8", "see:would change", "i", "see:Bring in")),
     Place("import, its plan", ("8", "see:would change", "i", "text:{folder}/kohya", "enter", "see:Bring this in")),
 )  # fmt: skip
+
+
+PEAKS = {"train_bytes": 9 << 30, "sample_bytes": 4 << 30, "save_bytes": 2 << 30}
+OUTLOOK = {
+    "fits": False, "obstacles": ["8 images of 256x256 do not fit"], "proposals": [], "device": LONG_NAME,
+    "bucket": (256, 256), "images_at_once": 8, "max_batch": 6, "step_seconds": 1.0, "images_per_second": 8.0,
+    "steps": 100, "total_seconds": 4000.0, "caching_seconds": 1.0, "training_seconds": 3900.0, "sampling_seconds": 9.0,
+    "saving_seconds": 2.0, "device_peaks": PEAKS, "host_peaks": PEAKS, "free_bytes": 1 << 30, "weights_bytes": 1 << 27,
+    "state_bytes": 1 << 28, "cache_bytes": 1 << 20, "cache_disk_bytes": 0, "evaluating_seconds": 0.0,
+        "disk_bytes": 1 << 31, "disk_free_bytes": 1 << 40,
+}  # fmt: skip
 
 
 @contextmanager
@@ -171,11 +197,20 @@ def _fill(session: Session) -> None:
     session.freezing.write(LONG_MANIFEST)
     session.memory.keep("manifest", LONG_MANIFEST)
     session.edits.apply(RenameTag("by hand", f"{LONG_TAG}_by_hand"), ids)
+    labels = [
+        ("sensitive", "rating", 0.8),
+        ("cat", "general", 0.9),
+        ("猫, 犬", "general", 0.8),
+        ("猫", "general", 0.7),
+    ]
+    answered_job(session, LONG_MODEL, [*labels, (f"{LONG_TAG}_3", "character", 0.9)], bad=LONG_NAME)
 
 
 @contextmanager
 def _running(session: Session) -> Iterator[None]:
     manifest = session.folder / "manifests" / f"{LONG_MANIFEST}.manifest"
+    shorter = dump_recipe(with_values(Recipe(), {"length.epochs": 3}))
+    RunFolder.create(session.runs.folder, "a run before", shorter, manifest, "0" * 64)
     run = RunFolder.create(session.runs.folder, LONG_RUN, dump_recipe(Recipe()), manifest, "0" * 64)
     with run.hold():
         log = EventLog(run.events_path)

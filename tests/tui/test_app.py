@@ -10,7 +10,7 @@ import pytest
 from curator.index.changes.edits import AddTags, RemoveTags
 from curator.session.session import Session
 from curator.session.upkeep import Upkeep
-from curator.tui.screens.choice import Choice
+from curator.tui.screens.dialogs.choice import Choice
 
 
 @pytest.mark.parametrize("size", [(40, 10), (80, 24), (120, 40)])

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curator.filter.parse import parse
-from curator.filter.tree import FilterError
+from curator.filter.language.parse import parse
+from curator.filter.language.tree import FilterError
 from curator.tui.filter_text import completed, sort_of, sorted_by, with_tag
 
 

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from textual.app import App
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input, Label
@@ -18,13 +19,17 @@ from textual.widgets import Input, Label
 import curator.tui.screens
 from curator.contract.errors import UserError
 from curator.session.session import Session
+from curator.session.training.grids import compare_grid
+from curator.session.training.runs import Runs
 from curator.tui.app import FriezeApp
+from curator.tui.judge_app import JudgeApp
 from curator.tui.messages import StatusChanged, UserErrorRaised
 from curator.tui.widgets import status_line
 from curator.tui.widgets.line_list import LineList
 from curator.tui.widgets.lines import Lines, Passage
 from tests.tui.conftest import Driven
-from tests.tui.places import LONG_TEXTS, PLACES, Place, full_collection
+from tests.tui.places import LONG_CAPTION, LONG_TEXTS, OUTLOOK, PLACES, Place, full_collection
+from tests.tui.screens.training.test_judge import make_grid
 
 NORMAL = (80, 24)
 SIZES = ((40, 12), NORMAL, (120, 40), (200, 60))
@@ -140,29 +145,45 @@ def cut_silently(widget: Widget) -> str:
     return ""
 
 
-def faults(it: Driven, where: str) -> list[str]:
+def faults(app: App[None], where: str) -> list[str]:
     return [
         f"{where}: {widget.css_identifier} {fault}"
-        for widget in shown_widgets(it.app.screen)
+        for widget in shown_widgets(app.screen)
         for fault in (outside(widget), too_small(widget), cut_silently(widget))
         if fault
     ]
 
 
-async def test_every_place_fits_every_screen(full, monkeypatch):
+async def faults_of_a_comparison(folder: Path) -> list[str]:
+    """Of the app that asks which image is better, which has no collection and is no place of the other."""
+    make_grid(folder, LONG_CAPTION)
+    app, wrong = JudgeApp(compare_grid(folder)), list[str]()
+    async with app.run_test(size=NORMAL) as pilot:
+        for keys in ((), ("left",), ("space", "space")):
+            await pilot.press(*keys)
+            for size in SIZES:
+                await pilot.resize_terminal(*size)
+                await pilot.pause()
+                wrong += faults(app, f"a comparison, after {keys}, at {size[0]}x{size[1]}")
+    return wrong
+
+
+async def test_every_place_fits_every_screen(full, monkeypatch, tmp_path):
     """A screen, dialog or form that is new in the code needs a line in the table of places, and is tested with it."""
     screens, made, wrong = _screens(), set[str](), list[str]()
     for each in screens:
         monkeypatch.setattr(each, "__init__", _noted(each.__init__, made))
+    monkeypatch.setattr(Runs, "preflight", lambda *_: OUTLOOK)
     async with opened(full, NORMAL) as it:
         for place in PLACES:
             await walk(it, place)
             for size in SIZES:
                 await it.pilot.resize_terminal(*size)
                 await it.pilot.pause()
-                wrong += faults(it, f"{place.name} at {size[0]}x{size[1]}")
+                wrong += faults(it.app, f"{place.name} at {size[0]}x{size[1]}")
             await it.pilot.resize_terminal(*NORMAL)
             await walk_back(it)
+    wrong += await faults_of_a_comparison(tmp_path)
     assert not wrong, "\n" + "\n".join(wrong)
     assert not sorted(_made_in_code({each.__name__ for each in screens}) - made)
 
@@ -244,7 +265,8 @@ async def test_keys_of_the_panel_come_first_and_a_key_is_found_by_itself(drive):
 
 
 def _modules() -> list[str]:
-    return [f"curator.tui.screens.{each.name}" for each in pkgutil.iter_modules(curator.tui.screens.__path__)]
+    rooms = curator.tui.screens
+    return [each.name for each in pkgutil.walk_packages(rooms.__path__, f"{rooms.__name__}.")]
 
 
 def _screens() -> set[type]:

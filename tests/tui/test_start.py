@@ -27,11 +27,11 @@ def test_the_first_screen_imports_no_other() -> None:
     code = "import sys, curator.tui.app; print('\\n'.join(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     loaded = done.stdout.split()
-    assert "curator.tui.screens.browse" in loaded
+    assert "curator.tui.screens.images.browse" in loaded
     late = [each for each in loaded if each.split(".")[0] in _LATE or each.startswith(_LATE + _LATE_FILES)]
     assert late == []
     screens = [each for each in loaded if each.startswith("curator.tui.screens.")]
-    names = ("browse", "from_browse", "lazily")
+    names = ("images", "images.browse", "images.from_browse", "lazily")
     assert sorted(screens) == [f"curator.tui.screens.{each}" for each in names]
 
 

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from curator.contract.errors import UserError
+from train.adapters.dropout import module_keys
 from train.adapters.kinds.table import KINDS
 from train.trained.trained import Written, grouped
 from train.weights.lora_file import Stored, write_lora
 
 if TYPE_CHECKING:
     from train.adapters.kinds.kind import Kind, Site, Spec
+
+Kept = TypeVar("Kept")  # a tensor, or what is known of one
 
 
 class AdaptedModule:
@@ -40,7 +43,10 @@ class AdaptedModule:
         self.group = group
         self.rate = rate
         self.training = True
-        self.kept: dict[str, Tensor] = {}
+        weight = host.get_parameter("weight").detach()
+        self.kept = KINDS[spec.kind].keeps(weight)
+        if spec.dropout:
+            self.kept |= module_keys(name, weight.device)
         self.base = host.forward
 
     @property
@@ -76,7 +82,7 @@ class _Widened:
     spec: Spec
     tensors: Mapping[str, Tensor]
     training: bool
-    kept: dict[str, Tensor]
+    kept: Mapping[str, Tensor]
     host: nn.Module
     base: Callable[[Tensor], Tensor]
 
@@ -98,6 +104,10 @@ class Adapter:
 
     def stepped(self) -> None:
         """Nothing follows them."""
+
+    def whole(self) -> AbstractContextManager[None]:
+        """They are on each process."""
+        return nullcontext()
 
     @contextmanager
     def at_rest(self) -> Generator[None]:
@@ -160,9 +170,9 @@ class Adapter:
         return [Written(path, write_lora(path, self.tensors(), metadata, stored))]
 
 
-def by_module(tensors: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
+def by_module(tensors: Mapping[str, Kept]) -> dict[str, dict[str, Kept]]:
     """The tensors of a file, by the names of modules and then their own."""
-    found: dict[str, dict[str, Tensor]] = {}
+    found: dict[str, dict[str, Kept]] = {}
     for name, tensor in tensors.items():
         module, _, leaf = name.partition(".")
         found.setdefault(module, {})[leaf] = tensor

@@ -7,7 +7,7 @@ Our own reading of the file format, independent of the code that trains and of d
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +23,14 @@ if TYPE_CHECKING:
     from train.families.family import AdapterRoots
 
 
+class Fitted(NamedTuple):
+    """A module of the model, its name in files, and what an adapter's file has for it."""
+
+    name: str
+    module: nn.Module
+    tensors: Mapping[str, Tensor]
+
+
 @torch.no_grad()
 def apply_adapter(roots: AdapterRoots, tensors: Mapping[str, Tensor], strength: float = 1.0) -> int:
     """Add an adapter to the weights under `roots`; the number of modules changed.
@@ -33,19 +41,25 @@ def apply_adapter(roots: AdapterRoots, tensors: Mapping[str, Tensor], strength: 
         UserError: a module of the file has no place in the model, another size, or a kind or name that is not read;
             or there is none.
     """
+    parts = fitted(roots, tensors)
+    for name, module, own in parts:
+        add_change(module, name, own, strength)
+    return len(parts)
+
+
+def fitted(roots: AdapterRoots, tensors: Mapping[str, Tensor]) -> list[Fitted]:
+    """What an adapter's file has for each module of the model; raises as `apply_adapter`, but for sizes and kinds."""
     places = _named_places(roots)
     adapter, _ = unbundled(tensors)
     if not adapter:
         raise UserError("the file holds no module of an adapter", "give an adapter file (.safetensors)")
     parts = by_module(in_kohyas_names(adapter, len(roots.text_encoders)))
-    for name in sorted(parts):
-        if name not in places:
-            raise UserError(
-                f"the adapter has weights for '{name}', which this model has not",
-                "use its own family",
-            )
-        add_change(places[name], name, parts[name], strength)
-    return len(parts)
+    if strange := next((name for name in sorted(parts) if name not in places), None):
+        raise UserError(
+            f"the adapter has weights for '{strange}', which this model has not",
+            "use its own family",
+        )
+    return [Fitted(name, places[name], parts[name]) for name in sorted(parts)]
 
 
 def named_as_attached(

@@ -14,6 +14,7 @@ from curator.contract.errors import UserError
 from curator.contract.keyed import Purpose, key
 from curator.contract.recipe.adapter_rules import NONE, AdapterRule
 from train.adapters.adapter import AdaptedModule, Adapter
+from train.adapters.choice import Block, block_of, is_wide, takes
 from train.adapters.kinds.ia3 import on_input
 from train.adapters.kinds.kind import Spec
 from train.adapters.kinds.table import KINDS
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
     from curator.contract.recipe.recipe import Optimizer
     from train.families.family import AdapterRoots
 
-_TRANSFORMER = ("Transformer2DModel",)
-_CONVOLUTIONS = ("ResnetBlock2D", "Downsample2D", "Upsample2D")
-_TEXT = ("CLIPAttention", "CLIPSdpaAttention", "CLIPMLP")
 _ADAPTED = (nn.Linear, nn.Conv2d, nn.LayerNorm, nn.GroupNorm)
 
 
@@ -34,8 +32,8 @@ _ADAPTED = (nn.Linear, nn.Conv2d, nn.LayerNorm, nn.GroupNorm)
 class Target:
     """A module an adapter may change: its name in files, after its path too, its path in the model, and its part.
 
-    `among_convolutions` is whether it lies in one of the blocks that kohya counts as convolutions, `is_read` whether
-    anything of the model depends on it: layers behind the clip skip are never read, and never see a gradient.
+    `block` is the one of kohya's that it lies in, `is_read` whether anything of the model depends on it: layers behind
+    the clip skip are never read, and never see a gradient.
     """
 
     name: str
@@ -43,8 +41,8 @@ class Target:
     path: str
     part: str
     module: nn.Module
-    among_convolutions: bool = False
-    is_read: bool = True
+    block: Block
+    is_read: bool
 
     def fits(self, rule: AdapterRule) -> bool:
         """Whether a rule is of this module: by its name in files, which for SDXL is not its path, or by its path."""
@@ -84,7 +82,7 @@ def wishes(roots: AdapterRoots, knobs: AdapterKnobs, rates: Optimizer) -> list[W
         UserError: nothing would be trained, or a rule fits no module.
     """
     check_encoders(len(roots.text_encoders), rates)
-    found = list(_targets(roots))
+    found = list(targets(roots))
     for rule in knobs.parsed_rules:
         if not any(target.fits(rule) for target in found):
             raise UserError(
@@ -99,25 +97,21 @@ def wishes(roots: AdapterRoots, knobs: AdapterKnobs, rates: Optimizer) -> list[W
     return wanted
 
 
-def _targets(roots: AdapterRoots) -> Iterator[Target]:
-    """All modules in blocks of kohya's classes: the UNet's first, then each text encoder's; each once."""
+def targets(roots: AdapterRoots) -> Iterator[Target]:
+    """All modules in kohya's blocks: the UNet's first, then each text encoder's; each once."""
     seen: set[int] = set()
     parts = zip(roots.text_prefixes, (TEXT, TEXT_2), roots.text_encoders, strict=False)
     for prefix, part, root in (("lora_unet", UNET, roots.unet), *parts):
         names = roots.unet_names if part == UNET else {}
-        for outer, block in root.named_modules():
-            kind = type(block).__name__
-            if kind not in (_TEXT if part != UNET else _TRANSFORMER + _CONVOLUTIONS):
+        for path, module in root.named_modules():
+            block = block_of(path, is_text=part != UNET)
+            if block is None or not isinstance(module, _ADAPTED) or id(module) in seen:
                 continue
-            for inner, module in block.named_modules():
-                path = ".".join(filter(None, (outer, inner)))
-                flat = path.replace(".", "_")
-                name = f"{prefix}_{names.get(flat, flat)}"
-                if isinstance(module, _ADAPTED) and id(module) not in seen:
-                    seen.add(id(module))
-                    is_read = not name.startswith(roots.unused)
-                    plain = f"{prefix}_{flat}"
-                    yield Target(name, plain, path, part, module, kind in _CONVOLUTIONS, is_read)
+            seen.add(id(module))
+            flat = path.replace(".", "_")
+            name = f"{prefix}_{names.get(flat, flat)}"
+            is_read = not name.startswith(roots.unused)
+            yield Target(name, f"{prefix}_{flat}", path, part, module, block, is_read)
 
 
 def _wish(target: Target, knobs: AdapterKnobs, rates: Optimizer) -> Wish | None:
@@ -163,13 +157,10 @@ def _spec(target: Target, knobs: AdapterKnobs, given: Mapping[str, Any]) -> Spec
 def _size(
     target: Target, knobs: AdapterKnobs, kind: str, given: Mapping[str, Any]
 ) -> tuple[int, float] | None:
-    """Rank and alpha; None where convolutions are left alone. 1x1 convolutions count as linear layers, as in kohya.
-
-    A rule that names a rank reaches convolutions by itself.
-    """
-    if target.among_convolutions and not (knobs.conv_rank or kind == "locon" or "rank" in given):
+    """Rank and alpha; None where convolutions are left alone. A rule that names a rank reaches them by itself."""
+    if not takes(target.block, kind, knobs.conv_rank) and "rank" not in given:
         return None
-    is_conv = isinstance(target.module, nn.Conv2d) and target.module.kernel_size != (1, 1)
+    is_conv = is_wide(tuple(target.module.get_parameter("weight").shape))
     rank, alpha = (
         (knobs.conv_rank, knobs.conv_alpha) if is_conv and knobs.conv_rank else (knobs.rank, knobs.alpha)
     )

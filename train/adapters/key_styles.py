@@ -9,11 +9,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-
-from torch import Tensor
+from typing import NamedTuple, TypeVar
 
 from curator.contract.errors import UserError
 
+
+class Factors(NamedTuple):
+    """How the names of a LoRA's two factors end in one style."""
+
+    down: str
+    up: str
+
+
+KOHYA, PEFT = Factors(".lora_down.weight", ".lora_up.weight"), Factors(".lora_A.weight", ".lora_B.weight")
+FACTORS = (
+    KOHYA,
+    Factors(".lora.down.weight", ".lora.up.weight"),
+    Factors("_lora.down.weight", "_lora.up.weight"),
+    PEFT,
+    Factors(".lora_A.default.weight", ".lora_B.default.weight"),
+)
+MAGNITUDE = ".lora_magnitude_vector"
 _KOHYA = ("lora_unet_", "lora_te")
 _WRAPPERS = ("base_model.model.", "model.diffusion_model.", "diffusion_model.")
 _UNET = (
@@ -35,12 +51,13 @@ _UNET = (
 _FIRST, _SECOND = ("text_encoder.", "te1.", "te.", "clip_l."), ("text_encoder_2.", "te2.", "clip_g.")
 
 _LEAVES = (
-    (re.compile(r"\.lora_A(?:\.default)?\.weight$"), "lora_down.weight"),
-    (re.compile(r"\.lora_B(?:\.default)?\.weight$"), "lora_up.weight"),
-    (re.compile(r"[._]lora\.down\.weight$"), "lora_down.weight"),
-    (re.compile(r"[._]lora\.up\.weight$"), "lora_up.weight"),
-    (re.compile(r"\.lora_magnitude_vector(?:\.default)?(?:\.weight)?$"), "dora_scale"),
-    (re.compile(r"\.(lora_(?:down|mid|up)\.weight|[ab][12]\.weight)$"), ""),
+    *(
+        (re.compile(re.escape(end) + "$"), kohyas.removeprefix("."))
+        for style in FACTORS
+        for end, kohyas in zip(style, KOHYA, strict=True)
+    ),
+    (re.compile(re.escape(MAGNITUDE) + r"(?:\.default)?(?:\.weight)?$"), "dora_scale"),
+    (re.compile(r"\.(lora_mid\.weight|[ab][12]\.weight)$"), ""),
     (
         re.compile(
             r"\.((?:lokr|hada)_\w+|oft_blocks|rescale|dora_scale|alpha|on_input|[wb]_norm|diff|diff_b)$"
@@ -51,7 +68,10 @@ _LEAVES = (
 )
 
 
-def in_kohyas_names(tensors: Mapping[str, Tensor], encoders: int) -> dict[str, Tensor]:
+Kept = TypeVar("Kept")  # a tensor, or what is known of one
+
+
+def in_kohyas_names(tensors: Mapping[str, Kept], encoders: int) -> dict[str, Kept]:
     """The tensors of a file under kohya's names, for a model with so many text encoders.
 
     Raises:

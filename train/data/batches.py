@@ -17,6 +17,8 @@ from train.data.read_ahead import read_ahead
 if TYPE_CHECKING:
     from curator.contract.epoch_plan import EpochPlan, Sample
     from curator.contract.manifest.manifest import Manifest
+    from train.cache.packing import Entry
+    from train.data.kept_latents import KeptLatents
     from train.data.quarantine import Quarantine
     from train.families.conditioning import Framing
 
@@ -37,7 +39,8 @@ class Share:
 class Item:
     """One sample, ready to train. `shown` differs from `sample` where a bad image was replaced.
 
-    `loaded` is None where the latents are cached.
+    `kept` are its latents where they were encoded before, `loaded` its pixels where they were not. `recurs` says that
+    its caption will come again.
     """
 
     sample: Sample
@@ -49,6 +52,8 @@ class Item:
     loss_weight: float
     is_reg: bool
     loaded: LoadedSample | None
+    kept: Entry | None = None
+    recurs: bool = True
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,7 @@ class Batch:
 
 
 class BatchReader:
-    """Makes batches from the plan. With `cached`, only images are read that are cut anew each time."""
+    """Makes batches from the plan. Only images are read that are not `kept`, or are cut anew each time."""
 
     def __init__(
         self,
@@ -72,21 +77,23 @@ class BatchReader:
         quarantine: Quarantine,
         share: Share,
         workers: int,
-        cached: bool,
+        kept: KeptLatents | None = None,
     ) -> None:
         self.manifest = manifest
         self.plan = plan
         self.quarantine = quarantine
         self.share = share
-        self.cached = cached
-        self.workers = (
-            workers if not cached or any(s.crop == "random" for s in manifest.header.subsets) else 0
-        )
+        self.kept = kept
+        self.workers = workers
 
     def batches(self, first: int, last: int, is_over: Callable[[], bool] = lambda: False) -> Generator[Batch]:
         """Batches of steps `first` .. `last - 1`, in order; `is_over` as in `read_ahead`."""
         for batch, items in read_ahead(map(self._planned, range(first, last)), self.workers, is_over):
             yield replace(batch, items=tuple(items))
+
+    def read(self, bucket: int, samples: tuple[Sample, ...]) -> Batch:
+        """Samples of one bucket, read at once, as a batch of step 0."""
+        return Batch(0, 0, tuple(self._item(sample, bucket, 0) for sample in samples), len(samples))
 
     def _planned(self, step: int) -> tuple[Batch, list[Callable[[], Item]]]:
         """The batch without its items, and how to read them."""
@@ -102,17 +109,20 @@ class BatchReader:
             shown = sample._replace(row=row)
             seed, subset = self.plan.seed, picture.subset
             cut = picture.cut(shown, seed)
-            loaded = None if self.cached and picture.is_fixed else load_sample(picture.file, cut)
+            kept = self.kept.find(picture, flip=cut.flip) if self.kept and picture.is_fixed else None
+            caption = picture.caption(shown, seed, step)
             return Item(
                 sample=sample,
                 shown=shown,
                 name=picture.name,
                 cut=cut,
                 framing=picture.framing(cut),
-                caption=picture.caption(shown, seed, step),
+                caption=caption,
                 loss_weight=subset.loss_weight,
                 is_reg=subset.is_reg,
-                loaded=loaded,
+                loaded=None if kept else load_sample(picture.file, cut),
+                kept=kept,
+                recurs=picture.says_again(caption),
             )
 
-        return self.quarantine.first_good(sample.row, bucket, read)
+        return self.quarantine.first_good(sample.row, bucket, read, step)

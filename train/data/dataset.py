@@ -52,6 +52,11 @@ class Picture:
     def framing(self, cut: Cut) -> Framing:
         return framing_of(self.size, self.file.placement, cut.box, self.crop_inputs, flip=cut.flip)
 
+    def says_again(self, caption: str) -> bool:
+        """Whether the image is shown with this caption again: the others have their order and gaps from chance."""
+        rules = self.subset.rules
+        return not caption or rules == without_chance(rules) or caption == self.plain_caption
+
     @property
     def plain_caption(self) -> str:
         """The caption with nothing shuffled and nothing dropped."""

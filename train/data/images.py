@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from curator.contract.manifest.header import MaskMode
 
 T = TypeVar("T")
+_RESTORE = "restore it, freeze again, or set survival.changed_images = 'skip'"
 _DECODE_ERRORS = (
     OSError,
     ValueError,
@@ -54,6 +55,10 @@ _FILTERS = {
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2
 PngImagePlugin.MAX_TEXT_CHUNK = MAX_PNG_TEXT_BYTES
 PngImagePlugin.MAX_TEXT_MEMORY = MAX_PNG_TEXTS_BYTES
+
+
+class ChangedPictureError(UserError):
+    """The file is gone, or is another than was frozen."""
 
 
 class BadPictureError(Exception):
@@ -89,7 +94,7 @@ def load_sample(file: PictureFile, cut: Cut) -> LoadedSample:
     """The image at `cut`, with its mask.
 
     Raises:
-        UserError: the file is gone, or is another than was frozen.
+        ChangedPictureError: the file is gone, or is another than was frozen.
         BadPictureError: it, or its mask, cannot be decoded.
     """
     data = _read_bytes(file)
@@ -130,9 +135,9 @@ def _read_bytes(file: PictureFile) -> bytes:
     try:
         data = read_picture(file.path)
     except OSError as error:
-        raise UserError(f"{shown} cannot be read: {error.strerror}", "restore it, or freeze again") from error
+        raise ChangedPictureError(f"{shown} cannot be read: {error.strerror}", _RESTORE) from error
     if hashlib.sha256(data).hexdigest() != file.sha256:
-        raise UserError(f"{shown} has changed since the freeze", "restore it, or freeze again")
+        raise ChangedPictureError(f"{shown} has changed since the freeze", _RESTORE)
     return data
 
 

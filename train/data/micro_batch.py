@@ -5,14 +5,16 @@ All of it is a function of the samples and the recipe, so a thread may make it a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import torch
 from accelerate.utils import recursively_apply, send_to_device
 from torch import Tensor
 
+from train.adapters.dropout import sample_keys
 from train.objective.noise import NoiseDraws, draw_noise, posterior_noise
 from train.objective.timesteps import sample_timesteps
 
@@ -36,6 +38,7 @@ class MicroBatch(NamedTuple):
     timesteps: Tensor  # [n]
     alphas: Tensor  # [n]: alphas_cumprod at the timesteps
     weights: Tensor  # [n]: what each sample's loss counts
+    keys: Tensor  # [n, 2]: what is drawn by within the model
 
     def sent_to(self, device: torch.device) -> MicroBatch:
         """The same on `device`; a copy from pinned memory is not waited for."""
@@ -44,7 +47,11 @@ class MicroBatch(NamedTuple):
 
 @dataclass(frozen=True)
 class ReadyBatch:
-    """This process's share of the batch of one step, in micro-batches; `total` counts the samples of all processes."""
+    """This process's share of the batch of one step, in micro-batches; `total` counts the samples of all processes.
+
+    `rows` are the manifest's, of the images shown, as `names` has them. `cut` makes micro-batches of at most so many
+    samples.
+    """
 
     step: int
     epoch: int
@@ -52,6 +59,8 @@ class ReadyBatch:
     names: tuple[str, ...]
     is_reg: Tensor  # [samples of this process], bool
     micro_batches: tuple[MicroBatch, ...]
+    rows: tuple[int, ...] = ()
+    cut: Callable[[int], tuple[MicroBatch, ...]] = lambda _most: ()
 
 
 class Preparation:
@@ -72,12 +81,14 @@ class Preparation:
             total=batch.total,
             names=tuple(item.name for item in items),
             is_reg=self._kept(torch.tensor([item.is_reg for item in items], dtype=torch.bool)),
-            micro_batches=tuple(self._kept(self._micro_batch(part)) for part in self._parts(items)),
+            micro_batches=self._cut(items, self._recipe.batch.size),
+            rows=tuple(item.shown.row for item in items),
+            cut=partial(self._cut, items),
         )
 
-    def _parts(self, items: Sequence[Item]) -> Iterator[Sequence[Item]]:
-        size = self._recipe.batch.size
-        return (items[at : at + size] for at in range(0, len(items), size))
+    def _cut(self, items: Sequence[Item], most: int) -> tuple[MicroBatch, ...]:
+        parts = (items[at : at + most] for at in range(0, len(items), most))
+        return tuple(self._kept(self._micro_batch(part)) for part in parts)
 
     def _micro_batch(self, items: Sequence[Item]) -> MicroBatch:
         family, seed, objective = self._family, self._recipe.seed, self._recipe.objective
@@ -85,14 +96,16 @@ class Preparation:
         inputs = self._latents.of(items)
         alphas = family.alphas_cumprod
         timesteps = sample_timesteps(samples, len(alphas), seed, objective.timesteps)
+        tokens = family.tokens([item.caption for item in items], [item.framing for item in items])
         return MicroBatch(
-            tokens=family.tokens([item.caption for item in items], [item.framing for item in items]),
+            tokens=tokens._replace(recur=tuple(item.recurs for item in items)),
             inputs=inputs,
             posterior=posterior_noise(samples, inputs.shape, seed),
             noise=draw_noise(samples, inputs.shape, seed, objective),
             timesteps=timesteps,
             alphas=alphas[timesteps],
             weights=self._weights(items),
+            keys=sample_keys(samples, seed),
         )
 
     def _weights(self, items: Sequence[Item]) -> Tensor:

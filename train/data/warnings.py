@@ -31,7 +31,7 @@ def data_warnings(header: ManifestHeader, survey: Survey, recipe: Recipe) -> Ite
             "freeze with a subset of them, or leave objective.prior_weight out",
         )
     random = [visible(subset.name) for subset in header.subsets if subset.crop == "random"]
-    if random and recipe.cache.latents == "memory":
+    if random and recipe.cache.latents != "off":
         yield TrainingWarning(
             f"{', '.join(random)}: cut at random, so what is longer than its bucket is read and encoded at every step",
             "a subset with crop 'center' keeps its latents",

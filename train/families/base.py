@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,15 +14,19 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 from torch import Tensor, nn
 from transformers import CLIPTokenizer
 
+from curator.contract.base_model.check import check_clip_skip
 from train.families import clip_text
+from train.families.frozen_text import FrozenText
 from train.families.vae import Autoencoder, Moments, scaled_latents
 from train.objective.noise_schedule import alphas_cumprod
 from train.precision.attention import check_kernel, checkpointing_by, kernel
+from train.precision.offload import Offloaded
 
 if TYPE_CHECKING:
     from curator.contract.base_model.prediction import Chosen
     from curator.contract.recipe.precision import Attention
-    from train.families.clip_text import TextRules, Tokens
+    from train.cache.store import Store
+    from train.families.clip_text import TextRules, TokenBatch, Tokens
     from train.families.conditioning import Conditioning, Framing
     from train.families.family import AdapterRoots, BaseFacts, TextEncoder
     from train.precision.arithmetic import Arithmetic
@@ -63,6 +68,8 @@ class StableDiffusion(ABC):
         self.text = text
         self._order = torch.contiguous_format
         self._attention: Attention = "auto"
+        self._offloaded_text: Offloaded | None = None
+        self._frozen_text: FrozenText | None = None
         self._alphas = alphas_cumprod(self.scheduler_config)
 
     @property
@@ -76,8 +83,20 @@ class StableDiffusion(ABC):
     @abstractmethod
     def tokens(self, captions: Sequence[str], framings: Sequence[Framing]) -> Tokens: ...
 
+    def encode(self, tokens: Tokens) -> Conditioning:
+        said = self._frozen_text.read(tokens) if self._frozen_text else self._said(tokens.texts)
+        return replace(said, sizes=tokens.sizes)
+
+    def _said(self, texts: tuple[TokenBatch, ...]) -> Conditioning:
+        with self._offloaded_text.at_work() if self._offloaded_text else nullcontext():
+            return self._read(texts)
+
     @abstractmethod
-    def encode(self, tokens: Tokens) -> Conditioning: ...
+    def _read(self, texts: tuple[TokenBatch, ...]) -> Conditioning:
+        """What the text encoders say, without sizes."""
+
+    def freeze_text(self, at_once: int, memory: Store, lasting: Store | None = None) -> None:
+        self._frozen_text = FrozenText(self._said, self.text.chunks, at_once, memory, lasting)
 
     def condition(self, captions: Sequence[str], framings: Sequence[Framing]) -> Conditioning:
         return self.encode(send_to_device(self.tokens(captions, framings), self._a_weight.device))
@@ -124,16 +143,32 @@ class StableDiffusion(ABC):
         return self._autoencoder.decode(latents)
 
     def place(self, arithmetic: Arithmetic, overflowed: Callable[[], None] | None = None) -> None:
-        """Move everything; a part with a trained weight is held in the numbers of trained weights as a whole."""
+        """Move everything but what is offloaded.
+
+        A part with a trained weight is held in the numbers of trained weights as a whole.
+        """
         self._autoencoder.place(self._vae_arithmetic(arithmetic, overflowed), overflowed)
         for module in (self.unet, *self.text_encoders):
-            module.to(arithmetic.device, arithmetic.trained if _is_trained(module) else arithmetic.frozen)
+            module.to(arithmetic.trained if _is_trained(module) else arithmetic.frozen)
+        self.unet.to(arithmetic.device)
         self._order = arithmetic.order
         self.unet.to(memory_format=arithmetic.order)
+        if arithmetic.offloads_text:
+            self._offloaded_text = Offloaded(self.text_encoders, arithmetic.device)
+        else:
+            self._offloaded_text = None
+            for encoder in self.text_encoders:
+                encoder.to(arithmetic.device)
+
+    def vae_at_work(self) -> AbstractContextManager[None]:
+        return self._autoencoder.at_work()
+
+    @property
+    def vae_numbers(self) -> torch.dtype:
+        return self._autoencoder.numbers
 
     @property
     def working_vae(self) -> AutoencoderKL:
-        """The VAE that encodes and decodes: the model's own, or a copy in fewer digits."""
         return self._autoencoder.working
 
     def _vae_arithmetic(self, arithmetic: Arithmetic, overflowed: Callable[[], None] | None) -> Arithmetic:
@@ -152,6 +187,15 @@ class StableDiffusion(ABC):
         """
         check_kernel(name, self.unet, self._a_weight.device, self._a_weight.dtype)
         self._attention = name
+
+    def use_clip_skip(self, clip_skip: int) -> None:
+        """Read text at another layer, counted from the end.
+
+        Raises:
+            UserError: the text encoder has no such layer, or the family always reads the same.
+        """
+        check_clip_skip(clip_skip, self.name, self.text_encoders[0].config.num_hidden_layers)
+        self.clip_skip = clip_skip
 
     def use_gradient_checkpointing(self, text: bool) -> None:
         """diffusers and transformers checkpoint only modules in training mode; neither has dropout here."""

@@ -6,6 +6,7 @@ own; of the states, the marks between chunks are left out (rows S025, S026; the 
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -69,10 +70,15 @@ class TokenBatch(NamedTuple):
 
 
 class Tokens(NamedTuple):
-    """What a family is told of n images before anything is encoded: a batch for each time a text is read."""
+    """What a family is told of n images before anything is encoded: a batch for each time a text is read.
+
+    Of each image its caption's key: equal where text encoders are told the same; and whether it will come again.
+    """
 
     texts: tuple[TokenBatch, ...]
+    keys: tuple[bytes, ...]
     sizes: Tensor | None = None  # [n, 6], SDXL's alone
+    recur: tuple[bool, ...] | None = None  # None: all do
 
 
 def clip_tokenizer(pad_token: str = "<|endoftext|>") -> CLIPTokenizer:  # noqa: S107 (a token of the vocabulary)
@@ -94,6 +100,13 @@ def tokenize(tokenizer: CLIPTokenizer, captions: Sequence[str], rules: TextRules
     room = rules.max_tokens
     weights = [[1.0, *scales[:room], *[1.0] * (room - len(scales)), 1.0] for _, scales in found]
     return TokenBatch(ids, torch.tensor(weights))
+
+
+def keys_of(texts: Sequence[TokenBatch], count: int) -> tuple[bytes, ...]:
+    """The keys of `count` captions: digests of all that is read of each."""
+    parts = [part.reshape(count, -1).numpy() for text in texts for part in text if part is not None]
+    rows = (b"".join(part[row].tobytes() for part in parts) for row in range(count))
+    return tuple(hashlib.blake2b(row, digest_size=16).digest() for row in rows)
 
 
 def joined(states: Tensor, weights: Tensor | None, rules: TextRules) -> Tensor:

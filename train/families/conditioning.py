@@ -51,6 +51,14 @@ class Conditioning:
     pooled: Tensor | None = None  # [n, width]
     sizes: Tensor | None = None  # [n, 6], always float32: bf16 cannot hold 1333
 
+    def part(self, rows: slice) -> Conditioning:
+        """Of some of the images."""
+
+        def some(part: Tensor | None) -> Tensor | None:
+            return None if part is None else part[rows]
+
+        return Conditioning(self.states[rows], some(self.pooled), some(self.sizes))
+
     def repeated(self, count: int) -> Conditioning:
         """The whole, `count` times over."""
 

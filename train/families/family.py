@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from torch import Tensor, nn
 from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
@@ -13,6 +15,7 @@ from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokeniz
 if TYPE_CHECKING:
     from curator.contract.base_model.prediction import Prediction
     from curator.contract.recipe.precision import Attention
+    from train.cache.store import Store
     from train.families.clip_text import TextRules, Tokens
     from train.families.conditioning import Conditioning, Framing
     from train.families.vae import Moments
@@ -77,6 +80,13 @@ class Family(Protocol):
         """What the UNet is told of them; `tokens` lie on the model's device."""
         ...
 
+    def freeze_text(self, at_once: int, memory: Store, lasting: Store | None = None) -> None:
+        """Text encoders change no more: captions are read `at_once` at a time and kept.
+
+        Those that recur go to the `lasting` store where there is one, all others to `memory`.
+        """
+        ...
+
     def condition(self, captions: Sequence[str], framings: Sequence[Framing]) -> Conditioning:
         """Both in one."""
         ...
@@ -92,12 +102,24 @@ class Family(Protocol):
     def decode(self, latents: Tensor) -> Tensor: ...
 
     @property
+    def vae_numbers(self) -> torch.dtype:
+        """What the VAE encodes in; its moments come in float32, and hold no more digits but where that overflowed."""
+        ...
+
+    @property
     def working_vae(self) -> AutoencoderKL:
         """The VAE that encodes and decodes: the model's own, or a copy in fewer digits."""
         ...
 
+    def vae_at_work(self) -> AbstractContextManager[None]:
+        """The VAE on the device within the block, also where it is offloaded: for many images one after another."""
+        ...
+
     def place(self, arithmetic: Arithmetic, overflowed: Callable[[], None] | None = None) -> None:
-        """Move the model to a device, each part in its numbers; `overflowed` is told once that fp16 is too small."""
+        """Move the model to a device, but for what is offloaded; each part in its numbers.
+
+        `overflowed` is told once that fp16 is too small.
+        """
         ...
 
     def use_attention(self, name: Attention) -> None:
@@ -105,6 +127,14 @@ class Family(Protocol):
 
         Raises:
             UserError: the device has none such for it.
+        """
+        ...
+
+    def use_clip_skip(self, clip_skip: int) -> None:
+        """Read text at another layer, counted from the end.
+
+        Raises:
+            UserError: the text encoder has no such layer, or the family always reads the same.
         """
         ...
 

@@ -1,51 +1,25 @@
-"""Fingerprint of a base model: a digest of parts of all its files, to notice another model on resume.
-
-Of a safetensors file, by any name, the header counts, and some bytes from the middle of every tensor; of any other
-file its size and parts spread over it. Weights that were trained or merged differ everywhere, so they need not be
-read whole.
-"""
+"""Fingerprint of base models, also of those of the hub, to notice another one on resume."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterator
 from pathlib import Path
 
 from huggingface_hub import snapshot_download
 
-from curator.contract.files.regular_file import open_regular
-
-_PART = 256  # bytes looked at in one place
-_PLACES = 64  # in a file that is no safetensors
-_COUNTED = (".safetensors", ".ckpt", ".pt", ".pth", ".bin", ".json")
+from curator.contract.base_model.fingerprint import NamedFiles, fingerprint_of_files, model_files
 
 
 def fingerprint_of(*models: str) -> str:
-    """One digest of the models at these paths or hub names, in this order; an empty name keeps its place.
-
-    What cannot be read counts as missing: whoever loads the model says what is wrong with it.
-    """
-    digest = hashlib.sha256()
-    for model in models:
-        digest.update(b"model\0")
-        for name, path in _files_of(model):
-            digest.update(name.encode("utf-8", "surrogateescape") + b"\0")
-            for part in _parts_of(path):
-                digest.update(part)
-    return digest.hexdigest()
+    """One digest of the models at these paths or hub names, in this order; an empty name keeps its place."""
+    return fingerprint_of_files(map(_files_of, models))
 
 
-def _files_of(model: str) -> list[tuple[str, Path]]:
-    """The files of a model, by their names within it: a file goes by any name."""
+def _files_of(model: str) -> NamedFiles:
     if not model:
         return []
     place = Path(model)
-    if place.is_file():
-        return [("", place)]
-    folder = place if place.is_dir() else _fetched(model)
-    found = [path for path in folder.rglob("*") if path.suffix.lower() in _COUNTED] if folder else []
-    return sorted((path.relative_to(folder).as_posix(), path) for path in found)
+    folder = place if place.exists() else _fetched(model)
+    return model_files(folder) if folder else []
 
 
 def _fetched(model: str) -> Path | None:
@@ -54,35 +28,3 @@ def _fetched(model: str) -> Path | None:
         return Path(snapshot_download(model, local_files_only=True))
     except (OSError, ValueError, RuntimeError, KeyError):
         return None
-
-
-def _parts_of(path: Path) -> Iterator[bytes]:
-    try:
-        size = path.stat().st_size
-        yield size.to_bytes(8, "little")
-        with open_regular(path) as file:
-            for offset in _places(path, size):
-                file.seek(offset)
-                yield file.read(_PART)
-    except OSError:
-        return
-
-
-def _places(path: Path, size: int) -> list[int]:
-    tensors = _tensor_places(path, size)
-    return tensors or [size * index // _PLACES for index in range(_PLACES)]
-
-
-def _tensor_places(path: Path, size: int) -> list[int]:
-    """The header in parts, then the middle of every tensor; nothing where the header makes no sense."""
-    with open_regular(path) as file:
-        length = int.from_bytes(file.read(8), "little")
-        if length > size - 8:
-            return []
-        try:
-            header = json.loads(file.read(length))
-            spans = sorted(about["data_offsets"] for name, about in header.items() if name != "__metadata__")
-            middles = [8 + length + (int(first) + int(last)) // 2 for first, last in spans]
-        except (ValueError, KeyError, TypeError, AttributeError):
-            return []
-    return [*range(0, 8 + length, _PART), *middles]

@@ -17,8 +17,9 @@ from curator.contract.recipe.checks import TrainingWarning
 from curator.contract.text import visible
 from train.families.clip_text import PLAIN_TEXT, TextRules
 from train.families.rows import FAMILIES
+from train.models.fit import Fit, compare, fill
 from train.models.hub import fetch_about, fetch_weights, parts_of
-from train.models.read import ModelWarnings, read_folder, read_single_file
+from train.models.read import Reading, read_folder, read_single_file
 from train.models.tensor_file import TensorFile, open_tensors
 
 if TYPE_CHECKING:
@@ -40,22 +41,23 @@ def load_family(
     text: TextRules = PLAIN_TEXT,
     config: Path | None = None,
     warn: Callable[[str, str], None] | None = None,
+    fit: Fit = fill,
 ) -> Family:
-    """The base model at `path`, frozen, on the CPU in float32.
+    """The base model at `path`, frozen, on the CPU in float32; with `train.models.fit.compare` without its numbers.
 
     `config` describes a single file of no usual size; `warn` hears of what can be trained and may not be meant.
 
     Raises:
         UserError: nothing there, another family than asked for, a setting this model cannot follow, or not readable.
     """
-    found = ModelWarnings()
-    facts, read = _look_at(path, config, vae, found)
+    how = Reading(vae, fit)
+    facts, read = _look_at(path, config, how)
     check_family(path, facts.kind, family)
     chosen = choose(facts.said, visible(path), facts.kind, prediction, zero_terminal_snr)
     check_clip_skip(clip_skip, facts.kind, facts.text_layers)
     parts = read()
     check_clip_skip(clip_skip, facts.kind, parts.text_encoders[0].config.num_hidden_layers)
-    for warning in (*chosen.warnings, *found.warnings) if warn else ():
+    for warning in (*chosen.warnings, *how.warnings) if warn else ():
         warn(warning.what, warning.hint)
     return FAMILIES[facts.kind].make(parts, chosen=chosen, clip_skip=clip_skip, text=text)
 
@@ -95,6 +97,18 @@ def doubts_of(model: Model) -> list[TrainingWarning]:
     return check_facts(model, facts_of_folder(fetch_about(model.path)))
 
 
+def check_tensors(model: Model) -> None:
+    """Whether every tensor of a model on this disk is there, in its shape; no number is read.
+
+    Raises:
+        UserError: one is not.
+    """
+    if Path(model.path).exists():
+        facts, read = _look_at(model.path, None, Reading(model.vae, compare))
+        check_family(model.path, facts.kind, model.family)
+        read()
+
+
 def config_of(path: str, family: str = "auto") -> tuple[str, Path]:
     """The family of the model at `path`, and the diffusers folder whose configuration gives its sizes.
 
@@ -122,32 +136,28 @@ def _no_model(path: str) -> UserError:
     )
 
 
-def _look_at(
-    path: str, config: Path | None, vae: str, found: ModelWarnings
-) -> tuple[BaseModelFacts, Callable[[], ModelParts]]:
+def _look_at(path: str, config: Path | None, how: Reading) -> tuple[BaseModelFacts, Callable[[], ModelParts]]:
     """What a model says of itself, and how to read it."""
     place = Path(path)
     if place.is_file():
         file = open_tensors(place)
         facts = facts_of_file(file.shapes, file.metadata)
-        return facts, lambda: _of_file(file, facts, config, vae, found)
+        return facts, lambda: _of_file(file, facts, config, how)
     if place.is_dir():
         facts = facts_of_folder(place)
-        return facts, lambda: read_folder(place, FAMILIES[facts.kind], vae=vae, found=found)
+        return facts, lambda: read_folder(place, FAMILIES[facts.kind], how)
     if _HUB_NAME.fullmatch(path):
         about = fetch_about(path)
         facts = facts_of_folder(about)
         return facts, lambda: read_folder(
-            fetch_weights(path, parts_of(about), about), FAMILIES[facts.kind], vae=vae, found=found
+            fetch_weights(path, parts_of(about), about), FAMILIES[facts.kind], how
         )
     raise _no_model(path)
 
 
-def _of_file(
-    file: TensorFile, facts: BaseModelFacts, config: Path | None, vae: str, found: ModelWarnings
-) -> ModelParts:
+def _of_file(file: TensorFile, facts: BaseModelFacts, config: Path | None, how: Reading) -> ModelParts:
     row = FAMILIES[facts.kind]
-    return read_single_file(file, facts, row, config or row.config, vae=vae, found=found)
+    return read_single_file(file, facts, row, config or row.config, how)
 
 
 def pipeline_of(family: Family) -> Any:

@@ -13,10 +13,12 @@ from train.families.clip_text import clip_tokenizer
 from train.families.sd1 import Sd1
 from train.families.sd2 import Sd2
 from train.families.sdxl import Sdxl
+from train.weights.text_places import TEXT_PLACES
 
 if TYPE_CHECKING:
     from train.families.base import StableDiffusion
 
+_TextKind = type[CLIPTextModel] | type[CLIPTextModelWithProjection]
 _HERE = Path(__file__).parent
 
 
@@ -25,7 +27,7 @@ class TextPart:
     """One text encoder: its folder in a diffusers model, and where and how a single file keeps it."""
 
     folder: str
-    kind: type[CLIPTextModel] | type[CLIPTextModelWithProjection]
+    kind: _TextKind
     prefix: str
     style: Literal["clip", "open_clip"]
     pad_token: str
@@ -58,6 +60,13 @@ class FamilyRow:
 
 
 _END, _BANG = "<|endoftext|>", "!"
+
+
+def _text(family: str, number: int, kind: _TextKind, pad_token: str) -> TextPart:
+    place = TEXT_PLACES[family][number]
+    return TextPart(place.folder, kind, place.prefix, place.style, pad_token)
+
+
 _ONE_ENCODER = {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
 
 _ROWS = (
@@ -68,7 +77,7 @@ _ROWS = (
         config=_HERE / "sd1_config",
         pipeline=StableDiffusionPipeline,
         pipeline_options=_ONE_ENCODER,
-        text=(TextPart("text_encoder", CLIPTextModel, "cond_stage_model.transformer.", "clip", _END),),
+        text=(_text("sd1", 0, CLIPTextModel, _END),),
     ),
     FamilyRow(
         name="sd2",
@@ -77,7 +86,7 @@ _ROWS = (
         config=_HERE / "sd2_config",
         pipeline=StableDiffusionPipeline,
         pipeline_options=_ONE_ENCODER,
-        text=(TextPart("text_encoder", CLIPTextModel, "cond_stage_model.model.", "open_clip", _BANG),),
+        text=(_text("sd2", 0, CLIPTextModel, _BANG),),
     ),
     FamilyRow(
         name="sdxl",
@@ -86,16 +95,7 @@ _ROWS = (
         config=_HERE / "sdxl_config",
         pipeline=StableDiffusionXLPipeline,
         pipeline_options={"add_watermarker": False},
-        text=(
-            TextPart("text_encoder", CLIPTextModel, "conditioner.embedders.0.transformer.", "clip", _END),
-            TextPart(
-                "text_encoder_2",
-                CLIPTextModelWithProjection,
-                "conditioner.embedders.1.model.",
-                "open_clip",
-                _BANG,
-            ),
-        ),
+        text=(_text("sdxl", 0, CLIPTextModel, _END), _text("sdxl", 1, CLIPTextModelWithProjection, _BANG)),
     ),
 )
 FAMILIES = {row.name: row for row in _ROWS}

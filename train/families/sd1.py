@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from curator.contract.base_model.modelspec import architecture_of
+from curator.contract.base_model.modelspec import adapter_implementation, architecture_of, kohya_version
 from train.families import clip_text
 from train.families.base import StableDiffusion
 from train.families.clip_text import Tokens
@@ -16,6 +16,7 @@ from train.families.conditioning import Conditioning
 from train.families.family import AdapterRoots, BaseFacts
 
 if TYPE_CHECKING:
+    from train.families.clip_text import TokenBatch
     from train.families.conditioning import Framing
 
 
@@ -27,8 +28,8 @@ class Sd1(StableDiffusion):
         return BaseFacts(
             source=self.source,
             architecture=architecture_of("sd1", self.prediction),
-            kohya_version="sd_v1_v" if self.prediction == "v_prediction" else "sd_v1",
-            implementation="diffusers",  # LoRA names of SD1 follow diffusers' modules
+            kohya_version=kohya_version("sd1", self.prediction),
+            implementation=adapter_implementation("sd1"),
             prediction=self.prediction,
             zero_terminal_snr=self.zero_terminal_snr,
             clip_skip=self.clip_skip,
@@ -47,15 +48,17 @@ class Sd1(StableDiffusion):
 
     def tokens(self, captions: Sequence[str], _framings: Sequence[Framing]) -> Tokens:
         """The UNet is not told how images were cut. Where its layers are told different texts, a batch for each."""
-        texts = (clip_text.tokenize(self.tokenizers[0], captions, rules) for rules in self.text.of_layers)
-        return Tokens(tuple(texts))
+        texts = tuple(
+            clip_text.tokenize(self.tokenizers[0], captions, rules) for rules in self.text.of_layers
+        )
+        return Tokens(texts, clip_text.keys_of(texts, len(captions)))
 
-    def encode(self, tokens: Tokens) -> Conditioning:
+    def _read(self, texts: tuple[TokenBatch, ...]) -> Conditioning:
         """Hidden states [n, tokens, width] of the `clip_skip`-th layer from the end, then the final norm (S027).
 
         The states of several texts follow each other.
         """
-        return Conditioning(torch.cat([self._states(*text) for text in tokens.texts], dim=1))
+        return Conditioning(torch.cat([self._states(*text) for text in texts], dim=1))
 
     def _states(self, ids: Tensor, weights: Tensor | None) -> Tensor:
         (encoder,) = self.text_encoders

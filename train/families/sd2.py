@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from curator.contract.base_model.modelspec import architecture_of
+from curator.contract.base_model.modelspec import architecture_of, kohya_version
 from train.families.sd1 import Sd1
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ class Sd2(Sd1):
         return replace(
             super().facts,
             architecture=architecture_of("sd2", self.prediction),
-            kohya_version="sd_v2_v" if is_v else "sd_v2",
+            kohya_version=kohya_version("sd2", self.prediction),
             encoder_layer=self.clip_skip + 1,
             is_v2=True,
             native_side=768 if is_v else 512,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from curator.contract.base_model.modelspec import architecture_of
+from curator.contract.base_model.modelspec import adapter_implementation, architecture_of, kohya_version
 from train.families import clip_text
 from train.families.base import StableDiffusion
 from train.families.clip_text import Tokens
@@ -22,6 +22,7 @@ from train.weights.ldm_names import unet_file_names
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from train.families.clip_text import TokenBatch
     from train.families.conditioning import Framing
 
 CLIP_SKIP = 2  # as other programs count: the only layer SDXL's UNet knows
@@ -35,8 +36,8 @@ class Sdxl(StableDiffusion):
         return BaseFacts(
             source=self.source,
             architecture=architecture_of("sdxl", self.prediction),
-            kohya_version="sdxl_base_v1-0",
-            implementation="sgm",  # LoRA names of SDXL follow the original modules
+            kohya_version=kohya_version("sdxl", self.prediction),
+            implementation=adapter_implementation("sdxl"),
             prediction=self.prediction,
             zero_terminal_snr=self.zero_terminal_snr,
             clip_skip=CLIP_SKIP,
@@ -57,21 +58,21 @@ class Sdxl(StableDiffusion):
         )
 
     def tokens(self, captions: Sequence[str], framings: Sequence[Framing]) -> Tokens:
-        texts = (clip_text.tokenize(tokenizer, captions, self.text) for tokenizer in self.tokenizers)
+        texts = tuple(clip_text.tokenize(tokenizer, captions, self.text) for tokenizer in self.tokenizers)
         sizes = torch.tensor([framing.numbers for framing in framings], dtype=torch.float32)
-        return Tokens(tuple(texts), sizes)
+        return Tokens(texts, clip_text.keys_of(texts, len(captions)), sizes)
 
-    def encode(self, tokens: Tokens) -> Conditioning:
+    def _read(self, texts: tuple[TokenBatch, ...]) -> Conditioning:
         first, second = (
             encoder(text.ids, output_hidden_states=True)
-            for encoder, text in zip(self.text_encoders, tokens.texts, strict=True)
+            for encoder, text in zip(self.text_encoders, texts, strict=True)
         )
         states = [
             clip_text.joined(said.hidden_states[-2], text.weights, self.text)
-            for said, text in zip((first, second), tokens.texts, strict=True)
+            for said, text in zip((first, second), texts, strict=True)
         ]
         pooled = second.text_embeds[:: self.text.chunks]  # of the first chunks, and never weighted
-        return Conditioning(torch.cat(states, dim=-1), pooled, tokens.sizes)
+        return Conditioning(torch.cat(states, dim=-1), pooled)
 
     def _added(self, conditioning: Conditioning) -> dict[str, Tensor]:
         assert conditioning.pooled is not None

@@ -46,6 +46,7 @@ def extra_tensor_warnings(names: Iterable[str], shown: str) -> list[TrainingWarn
     are = counted(len(odd), "tensor that is", "tensors that are")
     return [
         TrainingWarning(
-            f"{shown} holds {are} no part of the model: {listed}{more}", "they are passed over and not saved"
+            f"{shown} holds {are} no part of the model: {listed}{more}",
+            f"{'it is' if len(odd) == 1 else 'they are'} passed over and not saved",
         )
     ]

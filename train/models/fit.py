@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -16,11 +16,16 @@ if TYPE_CHECKING:
 
 
 class _Found(NamedTuple):
-    """One tensor of a module, and what the file calls it."""
+    """One tensor of a module, what the file calls it, and the shape it has in the module."""
 
     name: str
     stored: str
     place: Place
+    wanted: Shape
+
+
+# How a module is fitted: `fill`, or `compare`; the names that were found in the file.
+Fit = Callable[[nn.Module, "Layout", "TensorFile", str], set[str]]
 
 
 def fill(module: nn.Module, layout: Layout, file: TensorFile, part: str) -> set[str]:
@@ -29,14 +34,23 @@ def fill(module: nn.Module, layout: Layout, file: TensorFile, part: str) -> set[
     Raises:
         UserError: a tensor is missing, has another shape, is in no known form of numbers, or holds NaN or infinity.
     """
-    found = [_Found(name, _stored_name(place, file), place) for name, place in layout.items()]
-    _check_missing([each for each in found if each.stored not in file.shapes], len(found), file, part)
-    wanted = {name: tuple(value.shape) for name, value in module.state_dict().items()}
-    for each in found:
-        _check_shape(each, wanted[each.name], file, part)
-    weights = {each.name: _read(each, wanted[each.name], file, part) for each in found}
-    module.load_state_dict(weights, assign=True)
+    found = _located(module, layout, file, part)
+    module.load_state_dict({each.name: _read(each, file, part) for each in found}, assign=True)
     return {each.stored for each in found}
+
+
+def compare(module: nn.Module, layout: Layout, file: TensorFile, part: str) -> set[str]:
+    """As `fill`, by names and shapes alone: `module` stays as it is, and no number is read."""
+    return {each.stored for each in _located(module, layout, file, part)}
+
+
+def _located(module: nn.Module, layout: Layout, file: TensorFile, part: str) -> list[_Found]:
+    shapes = {name: tuple(value.shape) for name, value in module.state_dict().items()}
+    found = [_Found(name, _stored_name(place, file), place, shapes[name]) for name, place in layout.items()]
+    _check_missing([each for each in found if each.stored not in file.shapes], len(found), file, part)
+    for each in found:
+        _check_shape(each, file, part)
+    return found
 
 
 def _stored_name(place: Place, file: TensorFile) -> str:
@@ -55,8 +69,8 @@ def _check_missing(missing: Sequence[_Found], count: int, file: TensorFile, part
     )
 
 
-def _check_shape(found: _Found, wanted: Shape, file: TensorFile, part: str) -> None:
-    shape = found.place.shape_of(file.shapes[found.stored])
+def _check_shape(found: _Found, file: TensorFile, part: str) -> None:
+    shape, wanted = found.place.shape_of(file.shapes[found.stored]), found.wanted
     if _without_ones(shape) != _without_ones(wanted):
         raise UserError(
             f"{file.shown}: the tensor '{found.stored}' of its {part} is {_cross(shape)}, not {_cross(wanted)}",
@@ -64,8 +78,8 @@ def _check_shape(found: _Found, wanted: Shape, file: TensorFile, part: str) -> N
         )
 
 
-def _read(found: _Found, wanted: Shape, file: TensorFile, part: str) -> Tensor:
-    value = found.place.taken(widened(file, found.stored)).reshape(wanted).contiguous()
+def _read(found: _Found, file: TensorFile, part: str) -> Tensor:
+    value = found.place.taken(widened(file, found.stored)).reshape(found.wanted).contiguous()
     if not _is_finite(value):
         raise UserError(
             f"{file.shown}: the tensor '{found.stored}' of its {part} holds NaN or infinity",

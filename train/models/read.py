@@ -14,7 +14,7 @@ from train.families.base import ModelParts
 from train.models import layout
 from train.models.empty import empty_text_encoder, empty_unet, empty_vae
 from train.models.extras import extra_tensor_warnings
-from train.models.fit import fill
+from train.models.fit import Fit, fill
 from train.models.folder_files import files_of
 from train.models.tensor_file import TensorFile, joined, open_tensors, scale_of, widened
 from train.models.tokenizers import read_tokenizer
@@ -28,38 +28,43 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class ModelWarnings:
-    """What a user should hear of a model, each once."""
+class Reading:
+    """How a model is read, and what a user should hear of it, each once.
 
+    `vae` names another VAE than its own. With `train.models.fit.compare` its modules stay empty.
+    """
+
+    vae: str = ""
+    fit: Fit = fill
     warnings: list[TrainingWarning] = field(default_factory=list)
 
-    def add(self, what: str, hint: str) -> None:
+    def tell(self, what: str, hint: str) -> None:
         self.warnings.append(TrainingWarning(what, hint))
 
 
 def read_single_file(
-    file: TensorFile, facts: BaseModelFacts, row: FamilyRow, config: Path, *, vae: str, found: ModelWarnings
+    file: TensorFile, facts: BaseModelFacts, row: FamilyRow, config: Path, how: Reading
 ) -> ModelParts:
     """The model in one file in the original layout; `config` gives the sizes of its parts.
 
     Raises:
         UserError: a tensor is missing, of another shape or no finite number; there is no VAE.
     """
-    check_has_vae(file.shown, facts, vae)
+    check_has_vae(file.shown, facts, how.vae)
     unet = empty_unet(config)
-    read = fill(unet, layout.ldm_unet(unet), file, "UNet")
+    read = how.fit(unet, layout.ldm_unet(unet), file, "UNet")
     encoders = tuple(empty_text_encoder(config, part) for part in row.text)
     for encoder, part in zip(encoders, row.text, strict=True):
-        read |= fill(encoder, layout.ldm_text(encoder, part), file, part.title)
-    own = read_vae(vae, row, found.add) if vae else empty_vae(config)
-    if not vae:
-        read |= fill(own, layout.ldm_vae(own), file, "VAE")
+        read |= how.fit(encoder, layout.ldm_text(encoder, part), file, part.title)
+    own = read_vae(how.vae, row, how.tell, how.fit) if how.vae else empty_vae(config)
+    if not how.vae:
+        read |= how.fit(own, layout.ldm_vae(own), file, "VAE")
     spare = _spare(file, row, encoders[0])
     left = file.shapes.keys() - read - spare
-    if vae:
+    if how.vae:
         left = {name for name in left if not name.startswith(layout.VAE_PREFIX)}
-    found.warnings += extra_tensor_warnings(left, file.shown)
-    _tell_float8(file, read, found)
+    how.warnings += extra_tensor_warnings(left, file.shown)
+    _tell_float8(file, read, how)
     return ModelParts(
         family=row.name,
         source=visible(str(file.places[0])),
@@ -68,7 +73,7 @@ def read_single_file(
         text_encoders=encoders,
         tokenizers=tuple(part.shipped_tokenizer() for part in row.text),
         scheduler_config=read_json(config / "scheduler" / "scheduler_config.json"),
-        spare={name: widened(file, name) for name in spare},
+        spare={name: widened(file, name) for name in spare} if how.fit is fill else {},
     )
 
 
@@ -81,25 +86,25 @@ def _spare(file: TensorFile, row: FamilyRow, encoder: TextEncoder) -> set[str]:
     return {name for name in file.shapes if name.startswith(last) or name == part.prefix + PROJECTION}
 
 
-def read_folder(folder: Path, row: FamilyRow, *, vae: str, found: ModelWarnings) -> ModelParts:
+def read_folder(folder: Path, row: FamilyRow, how: Reading) -> ModelParts:
     """The model in a diffusers folder; its own configuration gives the sizes.
 
     Raises:
         UserError: a file or tensor is missing, of another shape or no finite number.
     """
     unet = empty_unet(folder)
-    _fill_from(folder / "unet", unet, layout.folder_unet(unet), "UNet", found)
+    _fit_from(folder / "unet", unet, layout.folder_unet(unet), "UNet", how)
     encoders = tuple(empty_text_encoder(folder, part) for part in row.text)
     tokenizers = []
     for encoder, part in zip(encoders, row.text, strict=True):
-        _fill_from(folder / part.folder, encoder, layout.folder_text(encoder), part.title, found)
+        _fit_from(folder / part.folder, encoder, layout.folder_text(encoder), part.title, how)
         tokenizer, warnings = read_tokenizer(folder, part, encoder.config.vocab_size)
         tokenizers.append(tokenizer)
-        found.warnings += warnings
-    own = read_vae(vae, row, found.add) if vae else empty_vae(folder)
-    if not vae:
+        how.warnings += warnings
+    own = read_vae(how.vae, row, how.tell, how.fit) if how.vae else empty_vae(folder)
+    if not how.vae:
         refuse_foreign_vae(own, visible(str(folder / "vae")))
-        _fill_from(folder / "vae", own, layout.folder_vae(own), "VAE", found)
+        _fit_from(folder / "vae", own, layout.folder_vae(own), "VAE", how)
     scheduler = folder / "scheduler" / "scheduler_config.json"
     config = scheduler if scheduler.exists() else row.config / "scheduler" / "scheduler_config.json"
     return ModelParts(
@@ -113,26 +118,26 @@ def read_folder(folder: Path, row: FamilyRow, *, vae: str, found: ModelWarnings)
     )
 
 
-def _fill_from(folder: Path, module: Any, places: layout.Layout, part: str, found: ModelWarnings) -> None:
+def _fit_from(folder: Path, module: Any, places: layout.Layout, part: str, how: Reading) -> None:
     files, variant = files_of(folder)
     if variant:
-        found.add(
+        how.tell(
             f"{visible(str(folder))} holds only the {visible(variant)} variant of its weights",
             "nothing to do: it is read, and widened to float32",
         )
     file = joined([open_tensors(path) for path in files])
-    read = fill(module, places, file, part)
-    found.warnings += extra_tensor_warnings(file.shapes.keys() - read, file.shown)
-    _tell_float8(file, read, found)
+    read = how.fit(module, places, file, part)
+    how.warnings += extra_tensor_warnings(file.shapes.keys() - read, file.shown)
+    _tell_float8(file, read, how)
 
 
-def _tell_float8(file: TensorFile, read: set[str], found: ModelWarnings) -> None:
+def _tell_float8(file: TensorFile, read: set[str], how: Reading) -> None:
     """What was quantised has lost digits for good."""
     small = read & file.float8
     if small:
         scaled = sum(scale_of(file, name) is not None for name in small)
-        how = f", {scaled:,} of them with a scale of their own" if scaled else ""
-        found.add(
-            f"{file.shown} is quantised: {len(small):,} of its tensors are float8{how}",
+        scales = f", {scaled:,} of them with a scale of their own" if scaled else ""
+        how.tell(
+            f"{file.shown} is quantised: {len(small):,} of its tensors are float8{scales}",
             "training goes on from the rounded weights; give the float16 file where there is one",
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
@@ -84,24 +84,51 @@ def write_folder(path: Path, family: Family, metadata: Mapping[str, str], stored
         TakenError: something is there.
         OSError: no space, or no right to write there.
     """
-    row, dtype = FAMILIES[family.name], DTYPES[stored]
     about = {**metadata, **spec_of(family), "modelspec.implementation": "diffusers"}
     with drafted_folder(path) as draft:
-        parts: list[tuple[str, Any, Layout]] = [
-            ("unet", family.unet, layout.folder_unet(family.unet)),
-            ("vae", family.vae, layout.folder_vae(family.vae)),
-        ]
-        for name, module, places in parts:
-            module.save_config(draft / name)
-            plan = planned(module, places)
-            write_tensors(draft / name / "diffusion_pytorch_model.safetensors", plan, about, dtype)
-        encoders = zip(family.text_encoders, family.tokenizers, row.text, strict=True)
-        for encoder, tokenizer, part in encoders:
-            encoder.config.save_pretrained(draft / part.folder)
-            plan = planned(encoder, layout.folder_text(encoder))
-            write_tensors(draft / part.folder / "model.safetensors", plan, about, dtype)
-            write_tokenizer(tokenizer, draft / part.tokenizer_folder)
-        _write_configs(draft, family)
+        write_about(draft, family)
+        for part in folder_parts(family):
+            plan = planned(part.module, part.layout)
+            write_tensors(draft / part.place, plan, about, DTYPES[stored])
+
+
+class FolderPart(NamedTuple):
+    """A module's weights in a folder: their file, and where that and a single file keep each tensor."""
+
+    place: Path
+    module: Any
+    layout: Layout
+    original: Layout
+
+
+def folder_parts(family: Family) -> list[FolderPart]:
+    """What holds weights in the model's folder."""
+    name, row = Path("diffusion_pytorch_model.safetensors"), FAMILIES[family.name]
+    unet, vae = family.unet, family.vae
+    return [
+        FolderPart("unet" / name, unet, layout.folder_unet(unet), layout.ldm_unet(unet)),
+        FolderPart("vae" / name, vae, layout.folder_vae(vae), layout.ldm_vae(vae)),
+        *(
+            FolderPart(
+                Path(part.folder, "model.safetensors"),
+                encoder,
+                layout.folder_text(encoder),
+                layout.ldm_text(encoder, part),
+            )
+            for encoder, part in zip(family.text_encoders, row.text, strict=True)
+        ),
+    ]
+
+
+def write_about(draft: Path, family: Family) -> None:
+    """All that the model's folder holds but weights: configurations, tokenizers, index and scheduler."""
+    family.unet.save_config(draft / "unet")
+    family.vae.save_config(draft / "vae")
+    encoders = zip(family.text_encoders, family.tokenizers, FAMILIES[family.name].text, strict=True)
+    for encoder, tokenizer, part in encoders:
+        encoder.config.save_pretrained(draft / part.folder)
+        write_tokenizer(tokenizer, draft / part.tokenizer_folder)
+    _write_configs(draft, family)
 
 
 def _write_configs(draft: Path, family: Family) -> None:

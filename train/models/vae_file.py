@@ -12,7 +12,7 @@ from curator.contract.errors import UserError
 from curator.contract.text import visible
 from train.models import layout
 from train.models.empty import empty_vae
-from train.models.fit import fill
+from train.models.fit import Fit, fill
 from train.models.folder_files import files_of
 from train.models.tensor_file import joined, open_tensors
 
@@ -20,10 +20,11 @@ if TYPE_CHECKING:
     from train.families.rows import FamilyRow
 
 _LATENT_CHANNELS = 4
+_IMAGE_CHANNELS = 3
 
 
-def read_vae(path: str, row: FamilyRow, tell: Callable[[str, str], None]) -> AutoencoderKL:
-    """The VAE at `path`, for a model of the family `row`.
+def read_vae(path: str, row: FamilyRow, tell: Callable[[str, str], None], fit: Fit = fill) -> AutoencoderKL:
+    """The VAE at `path`, for a model of the family `row`; empty with `train.models.fit.compare`.
 
     Raises:
         UserError: there is none, it is damaged, or it is no VAE of Stable Diffusion.
@@ -33,12 +34,12 @@ def read_vae(path: str, row: FamilyRow, tell: Callable[[str, str], None]) -> Aut
         raise UserError(f"there is no VAE at {shown}", "give a diffusers VAE folder or a .safetensors file")
     if place.is_file():
         vae = empty_vae(row.config)
-        fill(vae, layout.any_vae(vae), open_tensors(place), "VAE")
+        fit(vae, layout.any_vae(vae), open_tensors(place), "VAE")
         return vae
     inner = place / "vae" if (place / "vae").is_dir() else place
     vae = empty_vae(inner, "")
     refuse_foreign_vae(vae, shown)
-    fill(vae, layout.folder_vae(vae), joined([open_tensors(each) for each in files_of(inner)[0]]), "VAE")
+    fit(vae, layout.folder_vae(vae), joined([open_tensors(each) for each in files_of(inner)[0]]), "VAE")
     _compare_scale(vae, row, shown, tell)
     return vae
 
@@ -55,6 +56,12 @@ def refuse_foreign_vae(vae: AutoencoderKL, shown: str) -> None:
             f"the VAE at {shown} makes latents of {channels} channels, and Stable Diffusion takes {_LATENT_CHANNELS}",
             "give a VAE of the model's own family",
         )
+    for said in ("in_channels", "out_channels"):
+        if vae.config[said] != _IMAGE_CHANNELS:
+            raise UserError(
+                f"the VAE at {shown} has {said} = {vae.config[said]}, and images have {_IMAGE_CHANNELS} channels",
+                "give a VAE of the model's own family",
+            )
     if vae.config.get("latents_mean") or vae.config.get("shift_factor"):
         raise UserError(
             f"the VAE at {shown} is of EDM style: its latents are shifted, which Stable Diffusion's are not",

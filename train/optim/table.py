@@ -23,7 +23,9 @@ Made = torch.optim.Optimizer
 
 
 def _adamw(groups: Groups, knobs: Optimizer) -> Made:
-    return torch.optim.AdamW(groups, fused=groups[0]["params"][0].is_cuda, **_adam(knobs))
+    return torch.optim.AdamW(
+        groups, fused=any(each.is_cuda for group in groups for each in group["params"]), **_adam(knobs)
+    )
 
 
 def _adam(knobs: Optimizer) -> dict[str, Any]:

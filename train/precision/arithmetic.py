@@ -18,7 +18,7 @@ NUMBERS = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 class Arithmetic:
     """Number types of what is `frozen`, of what is `trained` and of the VAE; products are in that of the frozen.
 
-    `order` is how convolutions lie in memory.
+    `order` is how convolutions lie in memory; what is offloaded is on the device only while it works.
     """
 
     device: torch.device
@@ -26,6 +26,8 @@ class Arithmetic:
     trained: torch.dtype = torch.float32
     vae: torch.dtype = torch.float32
     order: torch.memory_format = torch.contiguous_format
+    offloads_vae: bool = False
+    offloads_text: bool = False
 
     def autocast(self) -> AbstractContextManager[None]:
         """Products within the block are in half the digits, where the recipe has it so."""
@@ -46,4 +48,6 @@ def arithmetic_of(precision: Precision, device: torch.device) -> Arithmetic:
         NUMBERS[precision.weights],
         NUMBERS[precision.vae],
         torch.channels_last if precision.channels_last else torch.contiguous_format,
+        offloads_vae=precision.offloads_vae,
+        offloads_text=precision.offloads_text,
     )

@@ -48,6 +48,11 @@ def check_device(precision: Precision, known: Capabilities, processes: int = 1) 
     """
     if not known.has_bf16:
         _check_bf16(precision, known.name)
+    if precision.shard != "none" and processes == 1:
+        raise UserError(
+            f"precision.shard = '{precision.shard}' would have no effect: there is one process, which keeps all",
+            "start with --processes N, or leave it out",
+        )
     if precision.fused_backward and processes > 1:
         raise UserError(
             f"precision.fused_backward is for one process, and there are {processes}: gradients are never held to "

@@ -43,9 +43,8 @@ def compile_unet(unet: UNet2DConditionModel, way: Compiled) -> None:
     """Compile at the first use of each size; nothing is compiled for sizes in general, which is slower."""
     if way == "off":
         return
-    torch._dynamo.config.recompile_limit = (
-        _SIZES  # beyond it, torch would go back to no compilation, silently
-    )
+    # Beyond its limits torch would go back to no compilation, silently.
+    torch._dynamo.config.recompile_limit = _SIZES
     torch._dynamo.config.accumulated_recompile_limit = _SIZES
     if way == "regional":
         unet.compile_repeated_blocks(dynamic=False, backend=BACKEND)

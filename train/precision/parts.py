@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from curator.contract.keyed import Purpose, key
 from train.precision.rounding import rounded
+from train.trained.trained import in_parts
 
 if TYPE_CHECKING:
     from train.trained.trained import WeightGroup
@@ -47,7 +48,7 @@ class Parts:
     @torch.no_grad()
     def move(self, optimizer: torch.optim.Optimizer, weights: Iterable[nn.Parameter], step: int) -> None:
         """One optimiser step of those of `weights` that have a gradient, and a rate that is not 0."""
-        for part in _parts(self._moving(optimizer, weights)):
+        for part in in_parts(self._moving(optimizer, weights), _PART_NUMBERS):
             for weight in part:
                 self._show(weight)
             self._step(optimizer, part)
@@ -91,17 +92,3 @@ class Parts:
 
     def _generator(self, weight: Tensor) -> torch.Generator:
         return self._generators.setdefault(weight.device, torch.Generator(weight.device))
-
-
-def _parts(weights: Iterable[nn.Parameter]) -> Iterator[list[nn.Parameter]]:
-    """The weights in their order, each part full with the one that reaches its size."""
-    part: list[nn.Parameter] = []
-    numbers = 0
-    for weight in weights:
-        part.append(weight)
-        numbers += weight.numel()
-        if numbers >= _PART_NUMBERS:
-            yield part
-            part, numbers = [], 0
-    if part:
-        yield part

@@ -6,7 +6,7 @@ Fused, each weight moves as soon as its gradient is there, and no gradient waits
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -28,6 +28,8 @@ class Update(Protocol):
     """What a step does with its gradients. All of it is called once a step, `backward` once a micro-batch."""
 
     optimizer: torch.optim.Optimizer
+    can_begin_again: bool  # whether no weight has moved before `move`
+    scales: bool  # whether an infinite gradient is one that overflowed fp16, which `move` knows how to take
 
     def begin(self, step: int) -> None:
         """Forget the gradients of the step before."""
@@ -45,6 +47,10 @@ class Update(Protocol):
         """Move the weights; the loss scale where it was too high for fp16, and nothing moved."""
         ...
 
+    def leave(self) -> None:
+        """Move nothing, in the place of `move`."""
+        ...
+
     def state(self) -> dict[str, float]:
         """What an exact resume needs beside the optimiser's own state."""
         ...
@@ -53,9 +59,45 @@ class Update(Protocol):
         """Take over what `state` gave."""
         ...
 
+    def optimizer_state(self) -> dict[str, Any]:
+        """The optimiser's own state, whole; of several processes that share it, on the first, and all call it."""
+        ...
+
+    def load_optimizer(self, state: dict[str, Any]) -> None:
+        """Take over what `optimizer_state` gave."""
+        ...
+
+
+class SharedOptimizer(Protocol):
+    """How an optimiser is shared by processes, each of which has it for a part of the weights, or of their rows."""
+
+    moved: Sequence[nn.Parameter]  # what this process moves
+
+    def own(self, groups: Sequence[WeightGroup]) -> Sequence[WeightGroup]:
+        """Groups of an optimiser for what this process moves, of `groups` for all that is trained."""
+        ...
+
+    def norm(self, found: Tensor) -> Tensor:
+        """Of the whole gradient, from that of what this process has of it."""
+        ...
+
+    def send_round(self) -> None:
+        """Let all processes have the weights that each has moved."""
+        ...
+
+    def whole_state(self, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+        """The state as one process would have it, on the CPU of the first; nothing on the others. All call it."""
+        ...
+
+    def load(self, optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+        """Take over this process's part of a whole state."""
+        ...
+
 
 class AtOnce:
     """All gradients first, then one optimiser step: an `Update`."""
+
+    can_begin_again = True
 
     def __init__(
         self,
@@ -65,12 +107,19 @@ class AtOnce:
         *,
         parts: Parts | None = None,
         scaler: torch.amp.GradScaler | None = None,
+        share: SharedOptimizer | None = None,
     ) -> None:
         self.optimizer = optimizer
         self._weights = weights
         self._max_norm = max_norm or math.inf
         self._parts = parts
         self._scaler = scaler
+        self._scaled = (
+            torch.optim.SGD(weights) if scaler else None
+        )  # holds all; `optimizer` may have a share of them
+        self._share = share
+        self._moved = share.moved if share else weights
+        self.scales = scaler is not None
         self._step = 0
 
     def begin(self, step: int) -> None:
@@ -83,10 +132,12 @@ class AtOnce:
 
     def cut(self) -> Tensor:
         """The gradients are unscaled first."""
-        if self._scaler:
-            self._scaler.unscale_(self.optimizer)
+        if self._scaler and self._scaled:
+            self._scaler.unscale_(self._scaled)
         reached = [weight for weight in self._weights if weight.grad is not None]
         norm = _norm([_norm_of(weight) for weight in reached])
+        if self._share:
+            norm = self._share.norm(norm)
         if self._max_norm < math.inf:
             nn.utils.clip_grads_with_norm_(reached, self._max_norm, norm)
         return norm
@@ -102,11 +153,20 @@ class AtOnce:
             self._step_all()
         return overflowed_at
 
+    def leave(self) -> None:
+        """Move nothing; the scale falls as if they had overflowed."""
+        if self._scaler:
+            self._rescaled()
+
     def _step_all(self) -> None:
+        if not any(group["lr"] for group in self.optimizer.param_groups):  # some divide by it
+            return
         if self._parts:
-            self._parts.move(self.optimizer, self._weights, self._step)
-        elif any(group["lr"] for group in self.optimizer.param_groups):  # some divide by it
+            self._parts.move(self.optimizer, self._moved, self._step)
+        else:
             self.optimizer.step()
+        if self._share:
+            self._share.send_round()
 
     def _rescaled(self) -> float | None:
         """The scale that was too high, if it was."""
@@ -128,9 +188,21 @@ class AtOnce:
         if self._scaler and state:
             self._scaler.load_state_dict(state)
 
+    def optimizer_state(self) -> dict[str, Any]:
+        return self._share.whole_state(self.optimizer) if self._share else self.optimizer.state_dict()
+
+    def load_optimizer(self, state: dict[str, Any]) -> None:
+        if self._share:
+            self._share.load(self.optimizer, state)
+        else:
+            self.optimizer.load_state_dict(state)
+
 
 class Fused:
     """Each weight moves within the backward pass, and its gradient is let go: an `Update`."""
+
+    can_begin_again = False
+    scales = False
 
     def __init__(
         self, weights: Sequence[nn.Parameter], optimizer: torch.optim.Optimizer, parts: Parts
@@ -156,6 +228,9 @@ class Fused:
     def move(self) -> float | None:
         """They have."""
 
+    def leave(self) -> None:
+        """It is too late."""
+
     def _move(self, weight: Tensor) -> None:
         assert isinstance(weight, nn.Parameter)
         self._norms.append(_norm_of(weight))
@@ -167,6 +242,12 @@ class Fused:
 
     def load(self, state: dict[str, float]) -> None:
         """It has none."""
+
+    def optimizer_state(self) -> dict[str, Any]:
+        return self.optimizer.state_dict()
+
+    def load_optimizer(self, state: dict[str, Any]) -> None:
+        self.optimizer.load_state_dict(state)
 
 
 def _norm_of(weight: Tensor) -> Tensor:
@@ -191,10 +272,17 @@ def make_update(
     optimizer: torch.optim.Optimizer,
     parts: Parts | None,
     arithmetic: Arithmetic,
+    *,
+    share: SharedOptimizer | None = None,
 ) -> Update:
-    """The update a recipe asks for."""
+    """The update a recipe asks for; with `share` the optimiser has this process's part of the weights."""
     if recipe.precision.fused_backward and parts is not None:
         return Fused(weights, optimizer, parts)
     return AtOnce(
-        weights, optimizer, recipe.optimizer.max_grad_norm, parts=parts, scaler=arithmetic.new_scaler()
+        weights,
+        optimizer,
+        recipe.optimizer.max_grad_norm,
+        parts=parts,
+        scaler=arithmetic.new_scaler(),
+        share=share,
     )

@@ -13,20 +13,21 @@ from typing import TYPE_CHECKING
 
 from accelerate import Accelerator
 
-from curator.contract.locations import MODEL_HASHES
+from curator.contract.locations import BAD_STEPS, IMAGE_LOSSES, MODEL_HASHES
 from curator.contract.recipe.identity import knobs_of
 from curator.contract.recipe.toml_file import load_recipe, values_of
 from curator.contract.run.events import RunStarted, StateSaved
 from curator.contract.run.trackers import check_trackers
 from curator.contract.text import visible
-from train.checkpoints import Checkpoints
 from train.control import Control
+from train.data.batches import Share
+from train.data.quarantine import Quarantine
 from train.device import make_accelerator, share_flags, start_trackers
 from train.evaluate import evaluations_of
 from train.families.fingerprint import fingerprint_of
 from train.job import Job, Outputs, Process, TrainingData
-from train.prepare.load import load_latents
-from train.prepare.refuse import check_disk, open_sealed, warn_of_long_captions
+from train.prepare.caches import encode_latents, open_caches
+from train.prepare.refuse import check_disk, check_shares, open_sealed, warn_of_long_captions
 from train.prepare.stages import (
     Material,
     compile_for,
@@ -36,9 +37,15 @@ from train.prepare.stages import (
     make_stepper,
     survey_material,
 )
-from train.resume import Identity, State, newest_state
-from train.state_writer import StateWriter
+from train.report import TRACKERS_HINT, Reporter
+from train.states.checkpoints import Checkpoints
+from train.states.image_losses import ImageLosses, forget_ranks
+from train.states.resume import Identity, State, newest_state
+from train.states.state_writer import StateWriter
 from train.step_log import StepLog
+from train.survival.bad_steps import BadSteps
+from train.survival.reason import reason
+from train.survival.tolerance import outlived
 from train.weights.metadata import Record
 from train.weights.model_hashes import hashes_beside
 
@@ -47,7 +54,6 @@ if TYPE_CHECKING:
     from curator.contract.run.run_folder import RunFolder, RunInfo
     from curator.contract.run.run_length import TrainingPlan
     from curator.contract.run.stop_signals import StopSignals
-    from train.report import Reporter
 
 
 def prepare(run: RunFolder, make_reporter: Callable[[bool], Reporter], signals: StopSignals) -> Job:
@@ -61,21 +67,34 @@ def prepare(run: RunFolder, make_reporter: Callable[[bool], Reporter], signals: 
     process = _process(run, recipe, make_reporter, signals)
     check_trackers(recipe.log.trackers)
     accelerator, reporter = process.accelerator, process.reporter
-    material = survey_material(open_sealed(info), recipe, accelerator.num_processes, reporter)
+    material = survey_material(open_sealed(info), recipe, info.processes, reporter)
     manifest, plan = material.manifest, material.plan
+    check_shares(plan, accelerator.num_processes)
     model = load_trainable(recipe, accelerator, reporter)
     compile_for(model, recipe, plan.total_steps)
     identity = _identity(run, material, recipe)
     state = _saved_state(run, identity, reporter)
     if state is not None:
-        model.trained.load(state.weights)
-        model.update.optimizer.load_state_dict(state.optimizer)
-        model.update.load(state.loss_scale)
-    check_disk(run.path, recipe, plan, model.trained)
+        model.take_over(state)
+    needed_bytes = check_disk(run.path, recipe, plan, model.trained)
     warn_of_long_captions(manifest, model.family, reporter)
     reporter.emit(_started(plan, state, accelerator))
-    reader = make_reader(material, recipe, accelerator)
-    latents = load_latents(reader, recipe, model.family, process)
+    caches = open_caches(run.path, recipe, model, manifest, process, spare_bytes=needed_bytes)
+    share = Share(accelerator.process_index, accelerator.num_processes)
+    bad_steps = BadSteps(run.path / BAD_STEPS, recipe.survival, reporter.is_main_process)
+    quarantine = Quarantine(manifest.spans, recipe.survival)
+    quarantine.left_out = bad_steps.left_out
+    if caches.latents:
+        encode_latents(
+            caches.latents,
+            manifest,
+            quarantine=quarantine,
+            share=share,
+            recipe=recipe,
+            model=model,
+            process=process,
+        )
+    reader = make_reader(material, recipe, quarantine, share, caches.latents)
     record = Record(
         info,
         recipe,
@@ -92,17 +111,18 @@ def prepare(run: RunFolder, make_reporter: Callable[[bool], Reporter], signals: 
         recipe=recipe,
         process=process,
         data=TrainingData(
-            manifest, plan, reader, make_feed(reader, model.family, latents, recipe, accelerator)
+            manifest, plan, reader, make_feed(reader, model.family, recipe, accelerator), caches
         ),
         stepper=make_stepper(model, recipe, accelerator),
-        log=StepLog(reporter),
+        log=StepLog(reporter, _image_losses(run, state, process)),
         outputs=Outputs(
             checkpoints=Checkpoints(run, record, model.trained, reporter),
             evaluations=evaluations_of(
-                manifest, model.family, recipe, process.accelerator, reporter.quarantined
+                manifest, model.family, recipe, process.accelerator, reporter.quarantined, kept=caches.latents
             ),
-            states=_state_writer(run, identity, reporter),
+            states=_state_writer(run, identity, recipe.save.states_kept, reporter),
         ),
+        bad_steps=bad_steps,
         done=state.step if state else 0,
     )
 
@@ -136,17 +156,30 @@ def _saved_state(run: RunFolder, identity: Identity, reporter: Reporter) -> Stat
     return newest_state(run.state_dir, identity, passed_over)
 
 
-def _state_writer(run: RunFolder, identity: Identity, reporter: Reporter) -> StateWriter:
+def _state_writer(run: RunFolder, identity: Identity, kept: int, reporter: Reporter) -> StateWriter:
     def written(step: int, place: Path) -> None:
         reporter.emit(StateSaved(time.time(), step, str(place.relative_to(run.path))))
 
     def failed(step: int, error: Exception) -> None:
         reporter.warn(
-            f"the state after step {step} could not be written: {type(error).__name__}: {error}",
-            "the run goes on from the one before when it is started again",
+            f"the state after step {step:,} could not be written: {reason(error)}",
+            "the one before is kept, and the next is tried in its turn; free space or check rights",
         )
 
-    return StateWriter(run.state_dir, identity, written=written, failed=failed)
+    return StateWriter(run.state_dir, identity, kept=kept, written=written, failed=failed)
+
+
+def _image_losses(run: RunFolder, state: State | None, process: Process) -> ImageLosses:
+    def failed(error: OSError) -> None:
+        process.reporter.warn(
+            f"the losses of single images are kept no further: {error.strerror}",
+            "free space, then stop the run and start it again; what is trained is not concerned",
+        )
+
+    accelerator = process.accelerator
+    if accelerator.is_main_process:
+        forget_ranks(run.path / IMAGE_LOSSES, state.step if state else 0, accelerator.num_processes)
+    return ImageLosses(run.path / IMAGE_LOSSES, accelerator.process_index, state.step if state else 0, failed)
 
 
 def _hashes(run: RunFolder, recipe: Recipe, reporter: Reporter) -> Callable[[], Mapping[str, str]]:
@@ -177,5 +210,6 @@ def _started(plan: TrainingPlan, state: State | None, accelerator: Accelerator) 
 def _start_trackers(process: Process, recipe: Recipe, run: RunFolder) -> None:
     if recipe.log.trackers:
         accelerator = process.accelerator
-        start_trackers(accelerator, values_of(recipe), run.path)
+        with outlived(process.reporter, "the trackers could not be started", TRACKERS_HINT):
+            start_trackers(accelerator, values_of(recipe), run.path)
         process.reporter.track = lambda numbers, step: accelerator.log(dict(numbers), step=step)

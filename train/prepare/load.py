@@ -1,22 +1,19 @@
-"""Loading for a run: the base model with what is trained of it, and the latents cached before the first step."""
+"""Loading for a run: the base model with what is trained of it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING
 
-from train.data.latents import Latents, keep_latents
-from train.device import gather
+from curator.contract.errors import UserError
+from train.cache.store import MemoryStore
 from train.families.clip_text import rules_of
 from train.families.load import load_of_recipe
 from train.trained.table import TRAINED
 
 if TYPE_CHECKING:
     from curator.contract.recipe.recipe import Recipe
-    from train.data.batches import BatchReader
     from train.families.family import Family
-    from train.job import Process
     from train.precision.arithmetic import Arithmetic
     from train.trained.trained import Trained
 
@@ -39,7 +36,14 @@ def load_model(
     family.use_attention(recipe.precision.attention)
     if recipe.precision.gradient_checkpointing:
         family.use_gradient_checkpointing(text=trained.trains_text)
+    if not trained.trains_text:
+        family.freeze_text(captions_at_once(recipe, arithmetic), MemoryStore(recipe.cache.captions_mib << 20))
     return family, trained
+
+
+def captions_at_once(recipe: Recipe, arithmetic: Arithmetic) -> int:
+    """As many as the text encoders would read of a batch; a CPU is as fast with one."""
+    return 1 if arithmetic.device.type == "cpu" else recipe.batch.size
 
 
 def place_and_attach(
@@ -54,33 +58,12 @@ def place_and_attach(
     row.mark(family, recipe)
     family.place(arithmetic, lambda: warn(*_OVERFLOW))
     trained = row.make(family, recipe, warn)
+    if trained.trains_text and arithmetic.offloads_text:
+        raise UserError(
+            f"precision.offload = '{recipe.precision.offload}' cannot be followed: text encoders are trained, and "
+            "stay on the device",
+            "set precision.offload = 'vae' or 'none'",
+        )
     for weight in trained.weights if recipe.trains != "embeddings" else ():
         weight.data = weight.data.to(arithmetic.trained)
     return trained
-
-
-def load_latents(reader: BatchReader, recipe: Recipe, family: Family, process: Process) -> Latents:
-    """The latents of the run, cached where the recipe says so.
-
-    Raises:
-        StopRequestedError: a stop was asked for meanwhile.
-    """
-    if recipe.cache.latents == "off":
-        return Latents(family, {})
-    rows = len(reader.manifest)
-    process.reporter.phase("caching latents", rows)
-
-    def progress(done: int) -> None:
-        process.reporter.progress("caching latents", done, rows)
-        process.control.stop_if_asked()
-
-    kept = keep_latents(
-        family,
-        reader.manifest,
-        quarantine=reader.quarantine,
-        share=reader.share,
-        workers=recipe.loader.workers,
-        gather=partial(gather, process.accelerator),
-        progress=progress,
-    )
-    return Latents(family, kept)

@@ -19,6 +19,7 @@ from train.families.empty import empty_model
 from train.optim.optimizers import check_optimizer, make_optimizer
 from train.precision.arithmetic import arithmetic_of
 from train.prepare.load import place_and_attach
+from train.processes.spread_model import most_at_once
 from train.trained.trained import Trained, WeightGroup
 
 if TYPE_CHECKING:
@@ -32,7 +33,8 @@ _TRIED_NUMBERS = 1 << 20
 class Memory:
     """Bytes of one process, by part; the vectors of a trained word are among those of the text encoders.
 
-    All lie on the device, whose sum is `device_bytes`, but the average where `average_on_cpu`.
+    All lie on the device, whose sum is `device_bytes`, but what is said to be in the memory of the CPU; what is
+    offloaded there comes to the device to work.
     """
 
     unet_bytes: int
@@ -42,12 +44,16 @@ class Memory:
     gradient_bytes: int
     optimizer_bytes: int
     average_bytes: int
+    text_encoders_on_cpu: bool
+    vae_on_cpu: bool
     average_on_cpu: bool
     device_bytes: int
 
 
-def memory_of(recipe: Recipe, warn: Callable[[str, str], None]) -> Memory:
-    """What a run of `recipe` holds between two steps.
+def memory_of(recipe: Recipe, warn: Callable[[str, str], None], processes: int = 1) -> Memory:
+    """What each of so many processes of a run of `recipe` holds between two steps.
+
+    Gradients lie in the buckets they are sent in. A model that is spread has some of it put together while it works.
 
     Raises:
         UserError: there is no such model, or it cannot be trained by this recipe.
@@ -59,9 +65,18 @@ def memory_of(recipe: Recipe, warn: Callable[[str, str], None]) -> Memory:
     own = {id(weight) for part in model for weight in part}
     averaged, on_cpu = recipe.ema.decay > 0, recipe.ema.decay > 0 and recipe.ema.device == "cpu"
     unet, texts, vae = map(_bytes, model)
+    spreads = recipe.precision.shard == "full"
+    parts = processes if spreads else 1  # of weights, gradients and their average
+    if spreads:
+        unet = _spread_bytes((family.unet,), processes)
+        texts = _spread_bytes(family.text_encoders, processes)
     adapter = _bytes(weight for weight in trained.weights if id(weight) not in own)
-    gradients, optimizer = _gradients(recipe, trained), _state_bytes(recipe.optimizer, trained.weights)
-    average = _bytes(trained.weights) if averaged else 0
+    gradients = -(-_gradients(recipe, trained) // parts)
+    sharers = 1 if recipe.precision.shard == "none" else processes
+    optimizer = -(-_state_bytes(recipe.optimizer, trained.weights) // sharers)
+    average = -(-_bytes(trained.weights) // parts) if averaged else 0
+    offloads_text, offloads_vae = recipe.precision.offloads_text, recipe.precision.offloads_vae
+    held = unet, 0 if offloads_text else texts, 0 if offloads_vae else vae, 0 if on_cpu else average
     return Memory(
         unet,
         texts,
@@ -70,9 +85,21 @@ def memory_of(recipe: Recipe, warn: Callable[[str, str], None]) -> Memory:
         gradients,
         optimizer,
         average,
+        offloads_text,
+        offloads_vae,
         on_cpu,
-        unet + texts + vae + adapter + gradients + optimizer + (0 if on_cpu else average),
+        sum(held) + adapter + gradients + optimizer,
     )
+
+
+def _spread_bytes(modules: Iterable[nn.Module], processes: int) -> int:
+    """What is not trained; a part of what is; and of that the most which is whole at a time."""
+    total = 0
+    for module in modules:
+        trained = [weight for weight in module.parameters() if weight.requires_grad]
+        resting = _bytes(_tensors((module,))) - _bytes(trained)
+        total += resting + -(-_bytes(trained) // processes) + most_at_once(module)
+    return total
 
 
 def _gradients(recipe: Recipe, trained: Trained) -> int:

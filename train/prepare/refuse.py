@@ -11,6 +11,7 @@ from curator.contract.manifest.digest import verify_files
 from curator.contract.manifest.manifest import Manifest, open_manifest
 from curator.contract.recipe.checks import bracket_warnings, recipe_warnings
 from curator.contract.run.schedule_doubts import schedule_warnings
+from curator.contract.text import counted
 from train.data.dataset import evenly_spread, picture_of
 from train.data.survey import CountedManifest, Survey
 from train.data.warnings import data_warnings
@@ -60,10 +61,13 @@ def check_images(manifest: Manifest, recipe: Recipe, reporter: Reporter) -> Surv
     if first is not None:
         among = f" of {rows:,} looked at" if counted.is_sample else ""
         more = f" (and {count - 1} more{among})" if count > 1 else ""
-        raise UserError(
+        what, hint = (
             f"{first.path}{more}: {first.reason}",
             "restore the files, or freeze again and start a new run",
         )
+        if recipe.survival.changed_images == "stop":
+            raise UserError(what, f"{hint}, or set survival.changed_images = 'skip'")
+        reporter.warn(f"{what}; the run goes on without", hint)
     return counted.survey()
 
 
@@ -130,22 +134,51 @@ def check_objective(objective: Objective, facts: BaseFacts, timesteps: int) -> N
         )
 
 
-def check_disk(run_folder: Path, recipe: Recipe, plan: TrainingPlan, trained: Trained) -> None:
-    """Refuse what cannot fit: weights at every save, two states and the one being written, samples."""
+def check_disk(run_folder: Path, recipe: Recipe, plan: TrainingPlan, trained: Trained) -> int:
+    """Refuse what cannot fit: weights at every save, states and the one being written, samples.
+
+    Gives how many bytes that may be.
+    """
     numbers = sum(weight.numel() for weight in trained.weights)
     save = recipe.save
-    saves = (plan.total_steps // save.every_steps if save.every_steps else 0) + (
-        plan.total_epochs // save.every_epochs if save.every_epochs else 0
-    )
-    kept = min(saves, save.keep_last + 1) if save.keep_last else saves
     is_averaged = recipe.ema.decay > 0
     copies = 2 if is_averaged and recipe.ema.save == "both" else 1
-    weights = numbers * (4 if save.dtype == "fp32" else 2) * (kept + 1) * copies
+    weights = numbers * (4 if save.dtype == "fp32" else 2) * copies
     state = round(numbers * (4 + recipe.optimizer.facts.state_bytes + (4 if is_averaged else 0)))
-    needed = weights + 3 * state + _SPARE_BYTES
+    needed = disk_bytes(recipe, plan, weights, state)
     free = shutil.disk_usage(run_folder).free
     if needed > free:
         raise UserError(
             f"the run needs up to {needed / 2**20:,.0f} MiB and the disk has {free / 2**20:,.0f} MiB free",
             "free space, save less often or set save.keep_last",
         )
+    return needed
+
+
+def check_shares(plan: TrainingPlan, processes: int) -> None:
+    """The batch of a step is the run's, however many processes share it; each must get an image.
+
+    Raises:
+        UserError: there are more processes than images in a step.
+    """
+    if processes > plan.effective_batch:
+        raise UserError(
+            f"the run has {counted(plan.effective_batch)} a step, and {processes} processes would share them",
+            f"start it with --processes {plan.effective_batch} or less",
+        )
+
+
+def disk_bytes(recipe: Recipe, plan: TrainingPlan, weights: int, state: int) -> int:
+    """What a run takes of the disk at most, by the bytes of one checkpoint and one state; drafts count as well."""
+    save = recipe.save
+    saves = _times(plan.total_steps, save.every_steps) + _times(plan.total_epochs, save.every_epochs)
+    for_good = _times(plan.total_steps, save.keep_every_steps) + _times(
+        plan.total_epochs, save.keep_every_epochs
+    )
+    kept = min(saves, save.keep_last + 1 + for_good) if save.keep_last else saves
+    return weights * (kept + 1) + state * (save.states_kept + 1) + _SPARE_BYTES
+
+
+def _times(count: int, every: int) -> int:
+    """How often something done every so many (0: never) is done in `count`."""
+    return count // every if every else 0

@@ -5,17 +5,18 @@ None of them needs a run folder: a check before a run goes through those it is a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from accelerate import Accelerator
 
+from curator.contract.errors import UserError
 from curator.contract.run.evaluation_check import check_evaluation
 from curator.contract.run.run_length import TrainingPlan, plan_training
-from train.data.batches import BatchReader, Share
+from train.data.batches import BatchReader
 from train.data.feed import Feed
+from train.data.latents import Latents
 from train.data.micro_batch import Preparation
-from train.data.quarantine import Quarantine
 from train.optim.optimizers import check_optimizer, make_optimizer
 from train.precision.arithmetic import arithmetic_of
 from train.precision.capabilities import capabilities_of, check_device
@@ -23,6 +24,10 @@ from train.precision.compiled import compile_unet, way_of
 from train.precision.update import make_update, parts_of
 from train.prepare.load import load_model
 from train.prepare.refuse import check_images, check_objective, check_word, warn
+from train.processes.exchange import Exchange
+from train.processes.optimizer_share import OptimizerShare
+from train.processes.spread_model import SpreadModel, SpreadSteps
+from train.states.resume import order_of
 from train.step import Stepper
 from train.trained.ema import Averaged
 from train.trained.optimizer_average import averaged
@@ -30,12 +35,15 @@ from train.trained.optimizer_average import averaged
 if TYPE_CHECKING:
     from curator.contract.manifest.manifest import Manifest
     from curator.contract.recipe.recipe import Recipe
-    from train.data.latents import Latents
+    from train.data.batches import Share
+    from train.data.kept_latents import KeptLatents
+    from train.data.quarantine import Quarantine
     from train.data.survey import Survey
     from train.families.family import Family
     from train.precision.arithmetic import Arithmetic
-    from train.precision.update import Update
+    from train.precision.update import SharedOptimizer, Update
     from train.report import Reporter
+    from train.states.resume import State
     from train.trained.trained import Trained
 
 
@@ -50,12 +58,35 @@ class Material:
 
 @dataclass(frozen=True)
 class Trainable:
-    """A model, what is trained of it or on it, what moves that, and in which numbers."""
+    """A model, what is trained of it or on it, what moves that, and in which numbers; how it is spread, where it is."""
 
     family: Family
     trained: Trained
     update: Update
     arithmetic: Arithmetic
+    spread: SpreadSteps | None = None
+
+    def take_over(self, state: State) -> None:
+        """Go on from a saved state; the rates stay the recipe's, which a fork may have changed.
+
+        Raises:
+            UserError: the state is of other weights, of other sizes, or in another order.
+        """
+        self.trained.load(state.weights)
+        with self.trained.whole():
+            order = order_of(self.trained.weights)
+        if state.order and state.optimizer and state.order != order:
+            raise UserError(
+                "the optimiser's memory is of weights in another order than this version of the trainer has them",
+                "resume with the Frieze that wrote the state",
+            )
+        optimizer = self.update.optimizer
+        rates = [group["base_lr"] for group in optimizer.param_groups]
+        if state.optimizer:
+            self.update.load_optimizer(state.optimizer)
+        for group, rate in zip(optimizer.param_groups, rates, strict=True):
+            group["base_lr"] = rate
+        self.update.load(state.loss_scale)
 
 
 def survey_material(manifest: Manifest, recipe: Recipe, processes: int, reporter: Reporter) -> Material:
@@ -85,14 +116,47 @@ def load_trainable(recipe: Recipe, accelerator: Accelerator, reporter: Reporter)
     arithmetic = arithmetic_of(recipe.precision, device)
     family, trained = load_model(recipe, arithmetic, reporter.warn)
     check_objective(recipe.objective, family.facts, len(family.alphas_cumprod))
-    parts = parts_of(recipe, trained.groups)
-    optimizer = make_optimizer(recipe.optimizer, parts.groups if parts else trained.groups)
-    update = make_update(recipe, trained.weights, optimizer, parts, arithmetic)
     if recipe.optimizer.name.startswith("paged_") and device.type != "cuda":
         reporter.warn(
             f"{recipe.optimizer.name} keeps its state in plain memory: there is no NVIDIA GPU",
             "nothing to do: the weights come out the same",
         )
+    if recipe.precision.offload != "none" and device.type == "cpu":
+        reporter.warn(
+            "precision.offload spares nothing: there is no GPU",
+            "nothing to do: the weights come out the same",
+        )
+    rank, count = accelerator.process_index, accelerator.num_processes
+    if recipe.precision.shard == "full":
+        model = _spread(family, trained, rank, count)
+        steps = SpreadSteps(model)
+        return replace(make_trainable(family, model, recipe, arithmetic, steps), spread=steps)
+    share = OptimizerShare(trained.groups, rank, count) if recipe.precision.shard == "optimizer" else None
+    return make_trainable(family, trained, recipe, arithmetic, share)
+
+
+def _spread(family: Family, trained: Trained, rank: int, count: int) -> SpreadModel:
+    modules = [
+        module
+        for module in (family.unet, *family.text_encoders)
+        if any(weight.requires_grad for weight in module.parameters())
+    ]
+    return SpreadModel(trained, modules, rank, count)
+
+
+def make_trainable(
+    family: Family,
+    trained: Trained,
+    recipe: Recipe,
+    arithmetic: Arithmetic,
+    share: SharedOptimizer | None = None,
+) -> Trainable:
+    """A model with a fresh optimiser, or this process's share of one, and with the average that the recipe asks for."""
+    parts = parts_of(recipe, trained.groups)
+    groups = parts.groups if parts else trained.groups
+    optimizer = make_optimizer(recipe.optimizer, share.own(groups) if share else groups)
+    weights = [weight for group in trained.groups for weight in group.weights]
+    update = make_update(recipe, weights, optimizer, parts, arithmetic, share=share)
     trained = averaged(trained, optimizer)
     if recipe.ema.decay:  # on all processes, who evaluate together
         trained = Averaged(trained, recipe.ema)
@@ -109,28 +173,33 @@ def compile_for(model: Trainable, recipe: Recipe, total_steps: int) -> None:
     compile_unet(model.family.unet, way_of(recipe.precision.compile, known, total_steps))
 
 
-def make_reader(material: Material, recipe: Recipe, accelerator: Accelerator) -> BatchReader:
-    """The reader of this process's share of every batch."""
+def make_reader(
+    material: Material, recipe: Recipe, quarantine: Quarantine, share: Share, kept: KeptLatents | None
+) -> BatchReader:
+    """The reader of this process's share of every batch; `kept` latents are not read again."""
+    subsets = material.manifest.header.subsets
+    reads = recipe.cache.latents != "memory" or any(subset.crop == "random" for subset in subsets)
     return BatchReader(
         material.manifest,
         plan=material.plan.plan,
-        quarantine=Quarantine(material.manifest.spans),
-        share=Share(accelerator.process_index, accelerator.num_processes),
-        workers=recipe.loader.workers,
-        cached=recipe.cache.latents == "memory",
+        quarantine=quarantine,
+        share=share,
+        workers=recipe.loader.workers if reads else 0,
+        kept=kept,
     )
 
 
-def make_feed(
-    reader: BatchReader, family: Family, latents: Latents, recipe: Recipe, accelerator: Accelerator
-) -> Feed:
+def make_feed(reader: BatchReader, family: Family, recipe: Recipe, accelerator: Accelerator) -> Feed:
     """What makes the reader's batches ready for `make_stepper`'s."""
     pinned = accelerator.device.type == "cuda"
-    return Feed(reader, Preparation(family, latents, recipe, pinned=pinned))
+    return Feed(reader, Preparation(family, Latents(family), recipe, pinned=pinned))
 
 
 def make_stepper(trainable: Trainable, recipe: Recipe, accelerator: Accelerator) -> Stepper:
     """What takes steps."""
+    exchange = trainable.spread
+    if exchange is None and accelerator.num_processes > 1:
+        exchange = Exchange(trainable.trained.weights)
     return Stepper(
         trainable.family,
         trainable.trained,
@@ -138,4 +207,5 @@ def make_stepper(trainable: Trainable, recipe: Recipe, accelerator: Accelerator)
         accelerator,
         trainable.arithmetic,
         recipe,
+        exchange,
     )

@@ -5,7 +5,8 @@ Nothing here touches torch's global generators, so a run trains the same with an
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ from curator.contract.files.whole_files import drafted_file
 from curator.contract.recipe.checks import read_sample_prompts
 from train.families.conditioning import Conditioning, whole
 from train.preview.samplers import advance, make_sampler
+from train.survival.room import AtOnce
 
 if TYPE_CHECKING:
     from curator.contract.prompts.lines import Prompt
@@ -67,41 +69,64 @@ def _wanted(recipe: SamplePictures, given: Prompt, seed: int, native_side: int) 
     )
 
 
-@torch.no_grad()
 def make_picture(
     family: Family, wanted: Wanted, device: torch.device, go_on: Callable[[], bool]
 ) -> Image.Image:
-    """Denoise one image.
+    """Denoise one image; raises as `denoise`."""
+    return to_picture(denoise(family, wanted, device, go_on))
+
+
+def first_noise(wanted: Wanted) -> tuple[Tensor, torch.Generator]:
+    """The noise an image begins as, [1, 4, h/8, w/8] on the CPU, and what samplers draw more from.
+
+    It depends on the seed and the size alone: the same in any model, on any device.
+    """
+    generator = torch.Generator().manual_seed(wanted.seed)
+    return torch.randn(1, 4, wanted.height // 8, wanted.width // 8, generator=generator), generator
+
+
+@torch.no_grad()
+def denoise(family: Family, wanted: Wanted, device: torch.device, go_on: Callable[[], bool]) -> Tensor:
+    """The pixels of one image, [3, h, w], in -1..1 where nothing went wrong.
 
     Raises:
         SamplingStoppedError: `go_on` said no between two steps.
     """
-    generator = torch.Generator().manual_seed(wanted.seed)
+    noise, generator = first_noise(wanted)
     scheduler = make_sampler(wanted.sampler, family.scheduler_config)
     scheduler.set_timesteps(wanted.steps, device=device)
-    latents = torch.randn(1, 4, wanted.height // 8, wanted.width // 8, generator=generator).to(device)
-    latents = latents * scheduler.init_noise_sigma
+    latents = noise.to(device) * scheduler.init_noise_sigma
     guided = wanted.cfg > 1.0
     texts = [wanted.negative, wanted.prompt] if guided else [wanted.prompt]
     conditioning = family.condition(texts, [whole((wanted.width, wanted.height))] * len(texts))
+    at_once = AtOnce(len(texts))
     for timestep in scheduler.timesteps:
         if not go_on():
             raise SamplingStoppedError
         scaled = scheduler.scale_model_input(latents, timestep)
-        predicted = _guided(family, scaled, timestep, conditioning, wanted.cfg if guided else None)
+        predicted = _guided(family, scaled, timestep, conditioning, wanted.cfg, at_once=at_once)
         latents = advance(scheduler, predicted, timestep, latents, generator)
-    return to_picture(family.decode(latents)[0])
+    return family.decode(latents)[0]
 
 
 def _guided(
-    family: Family, latents: Tensor, timestep: Tensor, conditioning: Conditioning, cfg: float | None
+    family: Family,
+    latents: Tensor,
+    timestep: Tensor,
+    conditioning: Conditioning,
+    cfg: float,
+    *,
+    at_once: AtOnce,
 ) -> Tensor:
-    if cfg is None:
-        return family.predict(latents, timestep[None], conditioning)
-    without, with_prompt = family.predict(latents.repeat(2, 1, 1, 1), timestep.repeat(2), conditioning).chunk(
-        2
-    )
-    return without + cfg * (with_prompt - without)
+    """What is predicted with the prompt; beside one without it, further away from that."""
+
+    def predicted(rows: slice) -> Tensor:
+        told = conditioning.part(rows)
+        count = len(told.states)
+        return family.predict(latents.repeat(count, 1, 1, 1), timestep.repeat(count), told)
+
+    without, *with_prompt = at_once.work(len(conditioning.states), predicted).chunk(len(conditioning.states))
+    return without + cfg * (with_prompt[0] - without) if with_prompt else without
 
 
 def to_picture(pixels: Tensor) -> Image.Image:
@@ -110,14 +135,27 @@ def to_picture(pixels: Tensor) -> Image.Image:
     return Image.fromarray(values.permute(1, 2, 0).cpu().numpy())
 
 
-def write_picture(path: Path, picture: Image.Image, wanted: Wanted, step: int | None = None) -> None:
-    """A PNG that says how it was made, in the words image browsers for Stable Diffusion read."""
-    trained = "" if step is None else f", Training step: {step}"
+def write_picture(
+    path: Path,
+    picture: Image.Image,
+    wanted: Wanted,
+    step: int | None = None,
+    more: Mapping[str, str | int] | None = None,
+) -> None:
+    """A PNG that says how it was made, in the words image browsers for Stable Diffusion read; `more` comes behind."""
+    trained = {} if step is None else {"Training step": step}
+    behind = "".join(f", {key}: {_quoted(value)}" for key, value in {**trained, **(more or {})}.items())
     about = PngImagePlugin.PngInfo()
     about.add_itxt(
         "parameters",
         f"{wanted.prompt}\nNegative prompt: {wanted.negative}\nSteps: {wanted.steps}, Sampler: {wanted.sampler}, "
-        f"CFG scale: {wanted.cfg}, Seed: {wanted.seed}, Size: {wanted.width}x{wanted.height}{trained}",
+        f"CFG scale: {wanted.cfg}, Seed: {wanted.seed}, Size: {wanted.width}x{wanted.height}{behind}",
     )
     with drafted_file(path) as draft:
         picture.save(draft, format="PNG", pnginfo=about)
+
+
+def _quoted(value: str | int) -> str:
+    """A value as Automatic1111 writes it: in quotes where it holds what parts one from the next."""
+    text = str(value)
+    return json.dumps(text, ensure_ascii=False) if {",", "\n", ":", '"'} & set(text) else text

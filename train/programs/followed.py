@@ -23,15 +23,16 @@ def followed(work: Callable[[Hear], Mapping[str, object]]) -> int:
         clock = time.monotonic()
         if clock - told >= _TELL_S:
             told = clock
-            _put(done=done, total=total)
+            put_line(done=done, total=total)
 
     def reported() -> None:
         report = work(hear)
-        _put(done=at[0], total=at[1], report=report)
+        put_line(done=at[0], total=at[1], report=report)
 
     return exit_code_of(reported)
 
 
-def _put(**what: object) -> None:
+def put_line(**what: object) -> None:
+    """A line of JSON for whoever follows."""
     sys.stdout.write(to_json(what) + "\n")
     sys.stdout.flush()

@@ -7,7 +7,7 @@ the start: those of diffusers' `EMAModel`, `(1 + n) / (10 + n)` or `1 - (1 + n)^
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -74,8 +74,11 @@ class Averaged:
     @contextmanager
     def at_rest(self) -> Generator[None]:
         """The average in the place of the weights."""
-        with self._trained.at_rest(), self._changed_places():
+        with self._changed_places(), self._trained.at_rest():
             yield
+
+    def whole(self) -> AbstractContextManager[None]:
+        return self._trained.whole()
 
     @contextmanager
     def _changed_places(self) -> Generator[None]:
@@ -123,4 +126,5 @@ class Averaged:
 
 
 def _data(trained: Trained) -> list[Tensor]:
-    return [weight.data for weight in trained.weights]
+    """What is moved: of weights that are spread over processes, this one's rows."""
+    return [weight.data for group in trained.groups for weight in group.weights]

@@ -65,6 +65,10 @@ class TrainedEmbeddings:
         """They are judged as they are."""
         return nullcontext()
 
+    def whole(self) -> AbstractContextManager[None]:
+        """They are."""
+        return nullcontext()
+
     def state(self) -> dict[str, Tensor]:
         """The vectors, under their names in files; copies on the CPU."""
         return {name: vectors.detach().cpu().clone() for name, vectors in self._named().items()}

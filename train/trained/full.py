@@ -48,6 +48,10 @@ class FullFinetune:
         """The weights are judged as they are."""
         return nullcontext()
 
+    def whole(self) -> AbstractContextManager[None]:
+        """They are."""
+        return nullcontext()
+
     def state(self) -> dict[str, Tensor]:
         """Every trained weight by part and name; copies on the CPU."""
         return {

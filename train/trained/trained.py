@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,6 +57,10 @@ class Trained(Protocol):
         """The weights as they are judged, sampled and saved, within the block."""
         ...
 
+    def whole(self) -> AbstractContextManager[None]:
+        """All weights with their numbers within the block, also where other processes keep a part; all enter it."""
+        ...
+
     def state(self) -> dict[str, Tensor]:
         """What an exact resume needs of the weights, by name; copies on the CPU."""
         ...
@@ -80,3 +84,17 @@ def grouped(parts: Iterable[tuple[str, float, tuple[nn.Parameter, ...]]]) -> lis
     for name, rate, weights in parts:
         found.setdefault((name, rate), []).extend(weights)
     return [WeightGroup(name, rate, tuple(weights)) for (name, rate), weights in found.items()]
+
+
+def in_parts(weights: Iterable[nn.Parameter], numbers: int) -> Iterator[list[nn.Parameter]]:
+    """The weights in their order, each part full with the one by which it holds `numbers` numbers."""
+    part: list[nn.Parameter] = []
+    held = 0
+    for weight in weights:
+        part.append(weight)
+        held += weight.numel()
+        if held >= numbers:
+            yield part
+            part, held = [], 0
+    if part:
+        yield part

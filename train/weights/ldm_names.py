@@ -5,7 +5,9 @@ Single files keep weights under these names, and kohya's SDXL LoRA files are nam
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from torch import nn
 
@@ -26,6 +28,10 @@ _ENDS = {
     "add_embedding.linear_1": "label_emb.0.0",
     "add_embedding.linear_2": "label_emb.0.2",
 }
+_SHRINKS = re.compile(r"input_blocks\.(\d+)\.0\.op\.")
+_ENCODES = re.compile(r"input_blocks\.(\d+)\.")
+_DECODES = re.compile(r"output_blocks\.(\d+)\.(?:1\.(transformer_blocks)\.)?")
+_USUAL_LAYERS = 2
 
 
 def unet_file_names(unet: nn.Module) -> dict[str, str]:
@@ -47,14 +53,46 @@ def ldm_path(path: str, places: dict[str, str]) -> str:
     raise KeyError(path)
 
 
+class UNetPlan(NamedTuple):
+    """What names follow from: blocks of a level, and for each level of the decoder whether it attends to the text."""
+
+    layers: int
+    attends: tuple[bool, ...]
+
+
 def ldm_places(unet: nn.Module) -> dict[str, str]:
     """Where each block of a diffusers UNet stands in the original; the longest path that fits counts."""
-    layers = int(unet.config.layers_per_block)
+    attends = (getattr(block, "attentions", None) is not None for block in unet.up_blocks)
+    return places_of(UNetPlan(int(unet.config.layers_per_block), tuple(attends)))
+
+
+def plan_of_originals(names: Iterable[str]) -> UNetPlan:
+    """The plan of the UNet that has these names in the original layout, those of a whole level at least."""
+    known = list(names)
+    shrinks = [int(found[1]) for name in known if (found := _SHRINKS.match(name))]
+    layers = min(shrinks) - 1 if shrinks else _USUAL_LAYERS
+    blocks = [(int(found[1]), bool(found[2])) for name in known if (found := _DECODES.match(name))]
+    encoding = [int(found[1]) - 1 for name in known if (found := _ENCODES.match(name))]
+    levels = max([*encoding, *(block for block, _ in blocks)], default=0) // (layers + 1) + 1
+    attending = {block // (layers + 1) for block, attends in blocks if attends}
+    return UNetPlan(layers, tuple(level in attending for level in range(levels)))
+
+
+def plan_of_diffusers(names: Iterable[str]) -> UNetPlan:
+    """The plan of the UNet that has these names in diffusers' layout."""
+    parts = [name.split(".") for name in names if name.startswith(("down_blocks.0.", "up_blocks."))]
+    layers = {int(each[3]) for each in parts if each[0] == "down_blocks" and each[2] == "resnets"}
+    levels = max((int(each[1]) for each in parts if each[0] == "up_blocks"), default=0) + 1
+    attending = {int(each[1]) for each in parts if each[0] == "up_blocks" and each[2] == "attentions"}
+    return UNetPlan(len(layers), tuple(level in attending for level in range(levels)))
+
+
+def places_of(plan: UNetPlan) -> dict[str, str]:
+    """Where each block of a diffusers UNet of this plan stands in the original."""
     places = dict(_ENDS)
-    for level in range(len(unet.down_blocks)):
-        places.update(_down(level, layers))
-    for level, block in enumerate(unet.up_blocks):
-        places.update(_up(level, layers, attends=getattr(block, "attentions", None) is not None))
+    for level, attends in enumerate(plan.attends):
+        places.update(_down(level, plan.layers))
+        places.update(_up(level, plan.layers, attends=attends))
     places.update(_resnet("mid_block.resnets.0", "middle_block.0"))
     places.update(_resnet("mid_block.resnets.1", "middle_block.2"))
     return {**places, "mid_block.attentions.0": "middle_block.1"}

@@ -38,6 +38,14 @@ def old_diffusers_name(name: str) -> str:
     return f"{half}{found}{_renamed(rest, _OLD_ATTENTION)}" if found else name
 
 
+def current_diffusers_name(name: str) -> str:
+    """The inverse of `old_diffusers_name`; a name of today stays."""
+    half, found, rest = name.partition(_ATTENTION_PATH)
+    return (
+        f"{half}{found}{_renamed(rest, {old: new for new, old in _OLD_ATTENTION.items()})}" if found else name
+    )
+
+
 def is_attention_matrix(name: str) -> bool:
     """Whether the original holds this matrix as a 1x1 convolution."""
     return _ATTENTION_PATH in name and name.endswith(".weight") and "group_norm" not in name

@@ -23,20 +23,36 @@ Stored = Literal["fp32", "fp16", "bf16"]
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
 
-def write_lora(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str], stored: Stored) -> str:
+def write_lora(
+    path: Path,
+    tensors: Mapping[str, Tensor],
+    metadata: Mapping[str, str],
+    stored: Stored | None,
+    *,
+    replaces: bool = True,
+) -> str:
     """Write the file, with the hashes of its tensors added to the metadata; the sha256 of the whole file.
 
-    Only floating-point tensors take the precision.
+    Only floating-point tensors take the precision, and no alpha that it would change; without one all stay as they are.
+
+    Raises:
+        TakenError: not `replaces`, and something is there.
+        OSError: no space, or no right to write there.
     """
-    kept = {name: _as_stored(tensors[name], stored) for name in sorted(tensors)}
+    kept = {name: _as_stored(name, tensors[name], stored) for name in sorted(tensors)}
     sealed = {**metadata, **_hashes(kept, metadata)}
-    with drafted_file(path) as draft:
+    with drafted_file(path, replace=replaces) as draft:
         save_file(kept, draft, sealed)
     return file_sha256(path)
 
 
-def _as_stored(tensor: Tensor, stored: Stored) -> Tensor:
-    return (tensor.to(DTYPES[stored]) if tensor.is_floating_point() else tensor).contiguous()
+def _as_stored(name: str, tensor: Tensor, stored: Stored | None) -> Tensor:
+    if stored is None or not tensor.is_floating_point():
+        return tensor.contiguous()
+    rounded = tensor.to(DTYPES[stored]).contiguous()
+    if name.endswith(".alpha") and not torch.equal(rounded.float(), tensor.float()):
+        return tensor.contiguous()  # a strength of the whole module, which must not be off by a part in 256
+    return rounded
 
 
 def _hashes(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> dict[str, str]:

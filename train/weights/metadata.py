@@ -13,6 +13,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from curator.contract.recipe.schedule import steps_of
+from curator.contract.run.origin import origin_metadata, origin_of_run, trigger_words
 from curator.contract.text import visible
 
 if TYPE_CHECKING:
@@ -70,10 +71,16 @@ def _modelspec(record: Record, now: float) -> dict[str, str]:
         "author": about.author,
         "description": about.description,
         "license": about.license,
-        "trigger_phrase": record.recipe.embeddings.word if record.recipe.trains == "embeddings" else "",
+        "trigger_phrase": _trigger(record),
         "tags": ", ".join(about.tags),
     }
     return {f"modelspec.{name}": value for name, value in spec.items() if value}
+
+
+def _trigger(record: Record) -> str:
+    if record.recipe.trains == "embeddings":
+        return record.recipe.embeddings.word
+    return ", ".join(trigger_words(record.header.subsets))
 
 
 def _of_network(record: Record) -> dict[str, str]:
@@ -81,7 +88,7 @@ def _of_network(record: Record) -> dict[str, str]:
     return {
         "ss_v2": str(base.is_v2),
         "ss_base_model_version": base.kohya_version,
-        **(_of_adapter(recipe.adapter) if recipe.trains == "adapter" else {}),
+        **(network_metadata(recipe.adapter) if recipe.trains == "adapter" else {}),
         "ss_sd_model_name": visible(PurePath(base.source).name),
         "ss_clip_skip": str(base.clip_skip),
         "ss_max_token_length": str(recipe.text.max_tokens) if recipe.text.max_tokens > 75 else "None",
@@ -100,7 +107,7 @@ _ARGUMENTS |= {
 }
 
 
-def _of_adapter(adapter: Adapter) -> dict[str, str]:
+def network_metadata(adapter: Adapter) -> dict[str, str]:
     """A LoRA as kohya's program names it, the other kinds as lycoris does, with what they were made from."""
     is_plain = adapter.kind == "lora" and not adapter.rank_stabilized and not adapter.norms
     extra: dict[str, object] = {}
@@ -172,8 +179,9 @@ def _of_training(record: Record) -> dict[str, str]:
         "ss_batch_size_per_device": str(recipe.batch.size),
         "ss_total_batch_size": str(record.plan.effective_batch),
         "ss_mixed_precision": {"fp32": "no"}.get(recipe.precision.mixed, recipe.precision.mixed),
-        "ss_cache_latents": str(recipe.cache.latents == "memory"),
+        "ss_cache_latents": str(recipe.cache.latents != "off"),
         "ss_seed": str(recipe.seed),
+        "ss_zero_terminal_snr": str(record.base.zero_terminal_snr),
         "ss_min_snr_gamma": str(objective.min_snr_gamma or None),
         "ss_noise_offset": str(objective.noise_offset or None),
         "ss_adaptive_noise_scale": str(objective.adaptive_noise_scale or None),
@@ -213,5 +221,5 @@ def _of_data(record: Record) -> dict[str, str]:
         "ss_bucket_info": json.dumps({"buckets": buckets}),
         "ss_dataset_dirs": json.dumps(folders),
         "ss_tag_frequency": json.dumps(tags),
-        "frieze.manifest_digest": header.digest,
+        **origin_metadata(origin_of_run(record.info, header, survey.images), record.recipe),
     }

@@ -24,6 +24,9 @@ _LAYER = {
 }
 _IN_LAYER = re.compile(r"encoder\.layers\.(\d+)\.(.+)\.(weight|bias)")
 _FUSED = re.compile(r"self_attn\.([qkv])_proj")
+_IN_BLOCK = re.compile(r"transformer\.resblocks\.(\d+)\.(.+weight)")
+_BY_END = {there: here for here, there in _ENDS.items()}
+_BY_LAYER = {there: here for here, there in _LAYER.items()}
 PROJECTION = "text_projection"
 
 
@@ -41,6 +44,22 @@ def open_clip_place(name: str) -> tuple[str, Form]:
     if fused := _FUSED.fullmatch(inner):
         return f"{block}attn.in_proj_{kind}", _form(fused[1])
     return f"{block}{_LAYER[inner]}.{kind}", "plain"
+
+
+def modules_at(name: str) -> tuple[tuple[str, Form], ...]:
+    """What transformers calls the modules whose weight OpenCLIP keeps as `name`, and in what form it has each."""
+    if name == PROJECTION:
+        return ((PROJECTION, "turned"),)
+    if (end := _BY_END.get(name)) is not None:
+        return ((end.removesuffix(".weight"), "plain"),)
+    found = _IN_BLOCK.fullmatch(name)
+    if found is None:
+        return ()
+    layer = f"encoder.layers.{found[1]}."
+    if found[2] == "attn.in_proj_weight":
+        return tuple((f"{layer}self_attn.{letter}_proj", _form(letter)) for letter in "qkv")
+    inner = _BY_LAYER.get(found[2].removesuffix(".weight"))
+    return ((layer + inner, "plain"),) if inner else ()
 
 
 def layer_prefix(layer: int) -> str:

@@ -12,12 +12,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from curator.contract.base_model.file_hashes import LEGACY_DIGITS, legacy_hash
+from train.weights.direct_file import DirectWriter
 
 if TYPE_CHECKING:
     from train.models.layout import Planned
@@ -94,8 +95,8 @@ def write_pieces(
         OSError: no space, or no right to write there.
     """
     header = _header(tensors, {**metadata, **_PLACEHOLDERS})
-    with path.open("wb") as file:
-        file.write(header)
+    with DirectWriter(path) as file:
+        file.write(memoryview(header))
         found = _written(file, pieces)
     with path.open("r+b") as file:
         known = {
@@ -111,12 +112,12 @@ def write_pieces(
         file.write(sealed)
 
 
-def _written(file: BinaryIO, pieces: Iterable[Tensor]) -> str:
+def _written(file: DirectWriter, pieces: Iterable[Tensor]) -> str:
     """Write all pieces; the sha256 of their bytes. Each is hashed and written while the next one is made."""
     digest = hashlib.sha256()
 
     def put(piece: Tensor) -> None:
-        data = _bytes_of(piece)
+        data = bytes_of(piece)
         digest.update(data)
         file.write(data)
 
@@ -149,5 +150,6 @@ def _header(tensors: Mapping[str, Kept], metadata: Mapping[str, str]) -> bytes:
     return len(text).to_bytes(8, "little") + text
 
 
-def _bytes_of(value: Tensor) -> memoryview:
+def bytes_of(value: Tensor) -> memoryview:
+    """A tensor of the CPU as a file holds it."""
     return memoryview(value.contiguous().reshape(-1).view(torch.uint8).numpy())

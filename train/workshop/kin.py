@@ -71,9 +71,13 @@ def kin_of(files: Sequence[ModelFile], *, adds_difference: bool) -> Kin:
 
 
 def _predictions(files: Sequence[ModelFile], kind: str) -> list[str | None]:
-    """What each predicts; one that does not say predicts epsilon, where its family is known for that."""
+    return [prediction_of(file, kind) for file in files]
+
+
+def prediction_of(file: ModelFile, kind: str) -> str | None:
+    """What a model predicts; one that does not say predicts epsilon, where its family is known for that."""
     usual = None if kind == "sd2" else "epsilon"
-    return [said_by_file(file.tensors, file.metadata).prediction or usual for file in files]
+    return said_by_file(file.tensors, file.metadata).prediction or usual
 
 
 def _check_alike(files: Sequence[ModelFile], predictions: Sequence[str | None]) -> None:

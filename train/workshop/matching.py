@@ -115,7 +115,7 @@ def matched(files: Sequence[ModelFile], recipe: MergeRecipe, method: Method, kin
     for name, kept in first.tensors.items():
         if is_moving_average(name) and kept.shape:
             averages += 1
-        elif not _is_weight(name, kept):
+        elif not is_weight(name, kept):
             found.tensors[name] = Merged(kept)
         else:
             found.tensors[name] = _merged(name, kept, files, recipe, ratios)
@@ -126,7 +126,7 @@ def matched(files: Sequence[ModelFile], recipe: MergeRecipe, method: Method, kin
     for other in others:
         used = {name for each in found.tensors.values() for name in each.sources}
         left = sorted(
-            name for name, kept in other.tensors.items() if name not in used and _is_weight(name, kept)
+            name for name, kept in other.tensors.items() if name not in used and is_weight(name, kept)
         )
         if left:
             found.only_in_others[other.shown] = left
@@ -134,7 +134,7 @@ def matched(files: Sequence[ModelFile], recipe: MergeRecipe, method: Method, kin
     return found
 
 
-def _is_weight(name: str, kept: Kept) -> bool:
+def is_weight(name: str, kept: Kept) -> bool:
     """Whether a tensor is averaged; counters, marks, schedules and integers are copied."""
     return kept.dtype.is_floating_point and bool(kept.shape) and 0 not in kept.shape and not is_extra(name)
 
@@ -146,7 +146,7 @@ def _merged(name: str, kept: Kept, files: Sequence[ModelFile], recipe: MergeReci
         return Merged(stored)
     for file, source in zip(files, sources, strict=True):
         _check_shape(file, source, kept.shape, files[0].shown)
-        _refuse_scaled(file, source)
+        refuse_scaled(file, source)
     return Merged(stored, sources, *ratios.of(name))
 
 
@@ -176,7 +176,8 @@ def _sides(shape: tuple[int, ...]) -> tuple[int, ...]:
     return shape[:2] if shape[2:] == (1, 1) else shape
 
 
-def _refuse_scaled(file: ModelFile, name: str) -> None:
+def refuse_scaled(file: ModelFile, name: str) -> None:
+    """Refuse a tensor that is quantised with a scale of its own."""
     stem = name.removesuffix("weight")
     if any(f"{stem}{word}" in file.tensors for word in ("scale_weight", "weight_scale")):
         raise UserError(

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -13,8 +14,8 @@ from torch import Tensor
 
 from curator.contract.errors import UserError
 from curator.contract.text import visible
-from train.data.read_ahead import read_ahead
 from train.weights.tensor_writer import in_order
+from train.workshop.assembly import Read, assembled
 from train.workshop.matching import Matched, kept_of
 from train.workshop.methods.method import Method, Numbers, Pieces
 from train.workshop.model_file import rows_of
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
     from train.workshop.matching import Merged
     from train.workshop.model_file import ModelFile
 
-_PIECE_NUMBERS = 1 << 22
-_READERS = 2
+_PIECE_NUMBERS = 1 << 20  # in float32 these stay in the cache of a core between two steps
+_MEASURED = 4  # tensors whose pieces may be made at once
 Hear = Callable[[int, int], None]  # bytes of the result that are made, and all of them
 
 
@@ -34,6 +35,7 @@ class Overflow:
     """Numbers beyond what their type can hold, by tensor: they are set to the largest it can."""
 
     tensors: dict[str, int] = field(default_factory=dict)
+    _counting: Lock = field(default_factory=Lock)
 
     def cast(self, name: str, value: Tensor, dtype: torch.dtype) -> Tensor:
         """`value` as `dtype`; overwrites it.
@@ -49,7 +51,9 @@ class Overflow:
             raise ValueError(name)
         limit = torch.finfo(dtype).max
         if low < -limit or high > limit:
-            self.tensors[name] = self.tensors.get(name, 0) + int((wide.abs() > limit).sum())
+            beyond = int((wide.abs() > limit).sum())
+            with self._counting:
+                self.tensors[name] = self.tensors.get(name, 0) + beyond
             wide = wide.clamp(-limit, limit)
         return wide.to(dtype)
 
@@ -72,7 +76,8 @@ class Merge:
     ) -> None:
         self._files, self._plan, self._method, self._hear = files, plan, method, hear
         self._options = options_of(recipe, method)
-        self._measured: tuple[str, Any] = ("", None)
+        self._measured: dict[str, Any] = {}
+        self._measuring = Lock()
         self.overflow = Overflow()
 
     def pieces(self) -> Iterator[Tensor]:
@@ -83,32 +88,48 @@ class Merge:
         """
         done, total = 0, self._plan.bytes
         self._hear(0, total)
-        for piece, tensors in read_ahead(self._wanted(), _READERS):
-            made = self._made(piece, tensors)
+        for made in assembled(self._wanted(), self._made, len(self._files)):
             yield made
             done += made.numel() * made.element_size()
             self._hear(done, total)
 
-    def _wanted(self) -> Iterable[tuple[_Piece, list[Callable[[], Tensor]]]]:
+    def whole(self, name: str) -> Tensor:
+        """One tensor of the result, as it is stored.
+
+        Raises:
+            UserError: as `pieces`.
+        """
+        kept = self._plan.tensors[name].kept
+        made = [
+            self._made(piece, [self._files[at].rows(source, *span) for at, source in self._read_of(piece)])
+            for span in spans(kept.shape)
+            for piece in (_Piece(name, self._plan.tensors[name], *span),)
+        ]
+        return torch.cat(made).reshape(kept.shape) if kept.shape else made[0]
+
+    def _wanted(self) -> Iterable[tuple[_Piece, list[Read]]]:
         for name in in_order(kept_of(self._plan.tensors)):
             merged = self._plan.tensors[name]
             for first, last in spans(merged.kept.shape):
                 piece = _Piece(name, merged, first, last)
                 yield (
                     piece,
-                    [partial(file.rows, source, first, last) for file, source in self._read_of(piece)],
+                    [
+                        (model, partial(self._files[model].rows, source, first, last))
+                        for model, source in self._read_of(piece)
+                    ],
                 )
 
-    def _read_of(self, piece: _Piece) -> list[tuple[ModelFile, str]]:
-        """The models that a piece is made from, and what they call it."""
+    def _read_of(self, piece: _Piece) -> list[tuple[int, str]]:
+        """The models that a piece is made from, by their place, and what they call it."""
         merged, at = piece.merged, self._method.result_at_zero
         if not merged.sources:
-            return [(self._files[0], piece.name)]
-        pairs = list(zip(self._files, merged.sources, strict=True))
+            return [(0, piece.name)]
+        pairs = list(enumerate(merged.sources))
         is_one = not merged.ratio and at is not None and _are_alike(self._files, merged.sources)
         return [pairs[at]] if is_one and at is not None else pairs
 
-    def _made(self, piece: _Piece, tensors: list[Tensor]) -> Tensor:
+    def _made(self, piece: _Piece, tensors: Sequence[Tensor]) -> Tensor:
         try:
             value = tensors[0] if len(tensors) == 1 else self._formula(piece, tensors)
             shaped = value.reshape(-1, *piece.merged.kept.shape[1:]) if piece.merged.kept.shape else value
@@ -125,16 +146,21 @@ class Merge:
         """What the method finds out of the whole tensor; once for all its pieces."""
         if self._method.measure is None:
             return None
-        if self._measured[0] != piece.name:
-            found = self._method.measure(self._pieces_of(piece), self._numbers(piece))
-            self._measured = (piece.name, found)
-        return self._measured[1]
+        with self._measuring:
+            if piece.name not in self._measured:
+                if len(self._measured) == _MEASURED:
+                    del self._measured[next(iter(self._measured))]
+                found = self._method.measure(self._pieces_of(piece), self._numbers(piece))
+                self._measured[piece.name] = found
+            return self._measured[piece.name]
 
     def _pieces_of(self, piece: _Piece) -> Pieces:
         def all_rows() -> Iterator[list[Tensor]]:
             for first, last in spans(piece.merged.kept.shape):
                 read = self._read_of(piece)
-                yield same_channels([file.rows(source, first, last).float() for file, source in read])
+                yield same_channels(
+                    [self._files[model].rows(source, first, last).float() for model, source in read]
+                )
 
         return all_rows
 
@@ -148,7 +174,8 @@ class Merge:
 
     def _not_finite(self, piece: _Piece) -> UserError:
         """The error of a piece that holds NaN or infinity, and whose fault that is."""
-        for file, source in self._read_of(piece):
+        for model, source in self._read_of(piece):
+            file = self._files[model]
             value = file.rows(source, piece.first, piece.last).float()
             if not bool(torch.isfinite(value).all()):
                 return UserError(

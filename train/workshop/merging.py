@@ -4,33 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from curator.contract.base_model.family import FAMILIES
-from curator.contract.base_model.modelspec import single_file_spec
 from curator.contract.errors import UserError, did_you_mean
 from curator.contract.merging.recipe import METADATA_KEY, MergeRecipe, published, write_merge
 from curator.contract.recipe.checks import TrainingWarning
 from curator.contract.text import visible
+from train.workshop.folder_result import Result
 from train.workshop.kin import Kin, kin_of
 from train.workshop.matching import Matched, kept_of, matched
 from train.workshop.merge import Hear, Merge, options_of
 from train.workshop.methods.table import METHODS
-from train.workshop.model_file import open_model
-from train.workshop.result import check_place, write_result
+from train.workshop.open_model import open_model
+from train.workshop.placing import placed
+from train.workshop.result import origin
+from train.workshop.source_hashes import in_passing
 
 if TYPE_CHECKING:
     from train.workshop.methods.method import Method
     from train.workshop.model_file import ModelFile
-
-_KEPT_METADATA = (
-    "modelspec.architecture",
-    "modelspec.resolution",
-    "modelspec.license",
-    "modelspec.encoder_layer",
-)
 
 
 @dataclass(frozen=True)
@@ -54,6 +47,8 @@ def carry_out(
 ) -> MergeReport:
     """Merge the models of `recipe` into `out`; dry, everything is checked that headers tell.
 
+    Where the first model is a folder, the result is one too, unless `out` is named as a single file.
+
     Raises:
         UserError: the recipe does not fit the models, a model is damaged, or the result cannot be written.
     """
@@ -62,20 +57,19 @@ def carry_out(
     files = [open_model(Path(path).expanduser()) for path in recipe.models]
     kin = kin_of(files, adds_difference=method.adds_difference)
     plan = matched(files, recipe, method, kin)
-    sources = [file.path for file in files]
-    check_place(out, sources, plan.bytes, replaces=replaces)
-    merge = Merge(files, plan, method, recipe, hear)
+    passing = [in_passing(file, read_again=method.measure is not None) for file in files]
+    merge = Merge([file for file, _ in passing], plan, method, recipe, hear)
+    paths = [file.path for file in files]
+    place = placed(out, files[0], paths, Result(kept_of(plan.tensors), merge.whole), replaces=replaces)
     hashes: tuple[str, ...] = ()
     if not is_dry:
-        hashes = write_result(
-            out,
-            kept_of(plan.tensors),
+        hashes = place.write(
             merge.pieces(),
             lambda known: _metadata(recipe, files, kin, out.stem, known),
-            sources,
-            replaces=replaces,
+            [source for _, source in passing],
+            hear,
         )
-    doubts = [*plan.doubts, *_of_overflow(merge.overflow.tensors), *_of_hashes(recipe, hashes, files)]
+    doubts = [*plan.doubts, *of_overflow(merge.overflow.tensors), *_of_hashes(recipe, hashes, files)]
     text = write_merge(published(recipe, hashes) if hashes else replace(recipe, sha256=()))
     return _report(out, text, kin, plan, overflowed=merge.overflow.tensors, doubts=doubts)
 
@@ -99,21 +93,14 @@ def _method(recipe: MergeRecipe) -> Method:
 def _metadata(
     recipe: MergeRecipe, files: Sequence[ModelFile], kin: Kin, title: str, hashes: Sequence[str]
 ) -> Mapping[str, str]:
-    """modelspec of the family, what the first model says that still holds, and where the result comes from."""
-    spec = single_file_spec(kin.family, kin.prediction) if kin.family in FAMILIES else {"format": "pt"}
-    names = [Path(path).name for path in recipe.models]
-    ancestors = ", ".join(f"{name} (sha256 {each})" for name, each in zip(names, hashes, strict=True))
     return {
-        **spec,
-        **{name: files[0].metadata[name] for name in _KEPT_METADATA if name in files[0].metadata},
-        "modelspec.title": title,
-        "modelspec.date": datetime.now(UTC).date().isoformat(),
-        "modelspec.merged_from": ancestors,
+        **origin(files[0], kin.family, kin.prediction, title, sources=recipe.models, hashes=hashes),
         METADATA_KEY: write_merge(published(recipe, tuple(hashes))),
     }
 
 
-def _of_overflow(tensors: Mapping[str, int]) -> list[TrainingWarning]:
+def of_overflow(tensors: Mapping[str, int]) -> list[TrainingWarning]:
+    """What to say of numbers that the type of the result does not hold, by tensor."""
     if not tensors:
         return []
     names = sorted(tensors)

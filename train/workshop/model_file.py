@@ -6,7 +6,7 @@ Files are read and not mapped: pages of a mapped file would count as memory of t
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -19,7 +19,7 @@ from curator.contract.base_model.safetensors_header import SafetensorsHeader, re
 from curator.contract.errors import UserError
 from curator.contract.text import visible
 from train.models.tensor_file import open_tensors
-from train.weights.tensor_writer import DTYPE_NAMES, Kept
+from train.weights.tensor_writer import DTYPE_NAMES, Kept, bytes_of
 
 _DTYPES = {name: dtype for dtype, name in DTYPE_NAMES.items()}
 
@@ -28,14 +28,21 @@ class _Rows(Protocol):
     def __call__(self, name: str, first: int, last: int) -> Tensor: ...
 
 
+Places = Callable[[str, int], int]  # of a tensor's row, in bytes from the start of the file
+
+
 @dataclass(frozen=True)
 class ModelFile:
-    """The tensors of one file, and how to read rows of one. A tensor without axes is one row."""
+    """The tensors of one file, and how to read rows of one. A tensor without axes is one row.
+
+    `places` is of a single file whose bytes are the tensors' own.
+    """
 
     path: Path
     tensors: Mapping[str, Kept]
     metadata: Mapping[str, str]
     rows: _Rows
+    places: Places | None = None
 
     @property
     def shown(self) -> str:
@@ -56,23 +63,27 @@ def rows_of(shape: tuple[int, ...]) -> int:
     return shape[0] if shape else 1
 
 
-def open_model(path: Path) -> ModelFile:
-    """A model file: safetensors, or a pickle that runs no code.
+def empty_rows(kept: Kept, first: int, last: int) -> Tensor:
+    """Memory for rows of a tensor."""
+    return torch.empty((last - first, *kept.shape[1:]) if kept.shape else (), dtype=kept.dtype)
+
+
+def open_file(path: Path) -> ModelFile:
+    """One file: safetensors, or a pickle that runs no code.
 
     Raises:
-        UserError: there is none, it is damaged, or of numbers that PyTorch has not.
+        UserError: as `open_model`.
     """
-    if path.is_dir():
-        raise UserError(
-            f"{visible(str(path))} is a folder, and single files are worked on",
-            "make one of it: python -m train.programs.convert_model FOLDER OUT.safetensors",
-        )
     try:
         return _safetensors(path) if content_of(path) == "safetensors" else _pickle(path)
     except FileNotFoundError:
-        raise UserError(f"there is no model file {visible(str(path))}", "give a .safetensors file") from None
+        raise UserError(
+            f"there is no model file {visible(str(path))}", "give a .safetensors file or a diffusers folder"
+        ) from None
     except OSError as error:
-        raise not_readable(path, f"cannot be read: {error.strerror}", "look at its rights") from error
+        raise not_readable(
+            path, f"cannot be read: {error.strerror}", "give a file, with the right to read it"
+        ) from error
 
 
 def _safetensors(path: Path) -> ModelFile:
@@ -82,7 +93,8 @@ def _safetensors(path: Path) -> ModelFile:
             path, f"holds numbers of a type that is not read ({visible(unknown[0])})", "give it in float16"
         )
     tensors = {name: Kept(_DTYPES[each.dtype], each.shape) for name, each in header.tensors.items()}
-    return ModelFile(path, tensors, header.metadata, _Reader(path, header, tensors))
+    reader = _Reader(path, header, tensors)
+    return ModelFile(path, tensors, header.metadata, reader, reader.place)
 
 
 class _Reader:
@@ -95,15 +107,16 @@ class _Reader:
         self._tensors = tensors
 
     def __call__(self, name: str, first: int, last: int) -> Tensor:
-        kept = self._tensors[name]
-        begin, end = self._header.tensors[name].span
-        row_bytes = (end - begin) // max(rows_of(kept.shape), 1)
-        shape = (last - first, *kept.shape[1:]) if kept.shape else ()
-        made = torch.empty(shape, dtype=kept.dtype)
+        made = empty_rows(self._tensors[name], first, last)
         if made.numel():
-            place = self._header.data_start + begin + first * row_bytes
-            self._fill(memoryview(made.reshape(-1).view(torch.uint8).numpy()), place)
+            self._fill(bytes_of(made), self.place(name, first))
         return made
+
+    def place(self, name: str, row: int) -> int:
+        """Where a row of a tensor begins."""
+        begin, end = self._header.tensors[name].span
+        row_bytes = (end - begin) // max(rows_of(self._tensors[name].shape), 1)
+        return self._header.data_start + begin + row * row_bytes
 
     def _fill(self, buffer: memoryview, place: int) -> None:
         while buffer:

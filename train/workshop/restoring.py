@@ -17,8 +17,10 @@ from curator.contract.errors import UserError
 from curator.contract.files.whole_files import TakenError, drafted_folder
 from curator.contract.text import visible
 from train.weights.tensor_writer import Kept, in_order, write_pieces
-from train.workshop.model_file import ModelFile, open_model, rows_of
-from train.workshop.result import check_place, check_space, not_written, sha256_of, write_result
+from train.workshop.model_file import ModelFile, rows_of
+from train.workshop.open_model import open_model
+from train.workshop.result import check_place, check_space, not_written, write_result
+from train.workshop.source_hashes import sha256_of
 
 if TYPE_CHECKING:
     from torch import Tensor

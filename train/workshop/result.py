@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from torch import Tensor
-
+from curator.contract.base_model.family import FAMILIES
+from curator.contract.base_model.modelspec import single_file_spec
 from curator.contract.errors import UserError
 from curator.contract.files.whole_files import TakenError, drafted_file
 from curator.contract.text import visible
 from train.weights.tensor_writer import SHA256_ZEROS, Kept, write_pieces
+from train.workshop.source_hashes import hashing
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from train.workshop.model_file import ModelFile
+    from train.workshop.source_hashes import Source
 
 _SUFFIX = ".safetensors"
 _HEADER_BYTES = 1 << 20
+_KEPT_METADATA = (
+    "modelspec.architecture",
+    "modelspec.resolution",
+    "modelspec.license",
+    "modelspec.encoder_layer",
+)
 Hashes = Sequence[str]
 Metadata = Callable[[Hashes], Mapping[str, str]]
 
@@ -68,19 +80,19 @@ def write_result(
     tensors: Mapping[str, Kept],
     pieces: Iterable[Tensor],
     metadata: Metadata,
-    sources: Sequence[Path],
+    sources: Sequence[Source],
     *,
     replaces: bool,
 ) -> tuple[str, ...]:
     """Write the file; gives the sha256 of its sources. `metadata` is made with them, and of the same length with zeros.
 
-    The sources are hashed while the file is written.
+    The sources are hashed while the file is written, and files that are given as their paths beside it.
 
     Raises:
         UserError: the disk fills up, or the name was taken meanwhile.
     """
     try:
-        with _hashing(sources) as hashes, drafted_file(out, replace=replaces) as draft:
+        with hashing(sources) as hashes, drafted_file(out, replace=replaces) as draft:
             zeros = [SHA256_ZEROS] * len(sources)
             write_pieces(draft, tensors, pieces, metadata(zeros), lambda: metadata(hashes()))
             return hashes()
@@ -88,21 +100,25 @@ def write_result(
         raise not_written(out, error) from error
 
 
-@contextmanager
-def _hashing(paths: Sequence[Path]) -> Iterator[Callable[[], tuple[str, ...]]]:
-    """The sha256 of files, each hashed once beside other work; waits for what is asked for."""
-    with ThreadPoolExecutor(1, thread_name_prefix="hashes of sources") as pool:
-        found = {path: pool.submit(sha256_of, path) for path in dict.fromkeys(paths)}
-        try:
-            yield lambda: tuple(found[path].result() for path in paths)
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-
-
-def sha256_of(path: Path) -> str:
-    """The hash of a whole file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def origin(
+    model: ModelFile,
+    family: str,
+    prediction: str | None,
+    title: str,
+    *,
+    sources: Sequence[str],
+    hashes: Hashes,
+) -> Mapping[str, str]:
+    """modelspec of the family, what the first model says that still holds, and what a result is made of."""
+    spec = single_file_spec(family, prediction or "epsilon") if family in FAMILIES else {"format": "pt"}
+    named = zip((Path(path).name for path in sources), hashes, strict=True)
+    return {
+        **spec,
+        **{name: model.metadata[name] for name in _KEPT_METADATA if name in model.metadata},
+        "modelspec.title": title,
+        "modelspec.date": datetime.now(UTC).date().isoformat(),
+        "modelspec.merged_from": ", ".join(f"{name} (sha256 {each})" for name, each in named),
+    }
 
 
 def _gigabytes(count: int) -> str:

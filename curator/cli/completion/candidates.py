@@ -49,7 +49,7 @@ def _can_be_typed(word: str) -> bool:
 
 def _filter(asked: _Asked) -> Iterable[Candidate]:
     """The last word of a filter: a field, a value of one, or a tag."""
-    from curator.filter.fields import FIELDS, UNTAGGED
+    from curator.filter.language.fields import FIELDS, UNTAGGED
 
     split = _LAST_WORD.fullmatch(asked.typed)
     before, minus, word = split.groups(default="") if split else ("", "", asked.typed)
@@ -64,7 +64,7 @@ def _filter(asked: _Asked) -> Iterable[Candidate]:
 
 
 def _values_of(asked: _Asked, key: str, value: str) -> list[str]:
-    from curator.filter.fields import CLASSES, FIELDS, SORTS
+    from curator.filter.language.fields import CLASSES, FIELDS, SORTS
 
     if key == "sort":
         return [f"{sign}{name}" for name in SORTS for sign in ("", "-")]
@@ -93,7 +93,7 @@ def _tags_of_filter(asked: _Asked, word: str) -> list[Candidate]:
 
 def _is_one_word(text: str) -> bool:
     """Whether a filter takes it for one word that stands for itself."""
-    from curator.filter.tokens import tokens
+    from curator.filter.language.tokens import tokens
 
     try:
         word, *rest = tokens(text)
@@ -119,16 +119,20 @@ def _saved_filters(asked: _Asked) -> Iterable[Candidate]:
 
 
 def _runs(asked: _Asked) -> Iterable[Candidate]:
-    from curator.cli.shared.places import runs_of
+    from curator.cli.options.places import runs_of
 
     return [Candidate(run.name, run.status) for run in runs_of(asked.folder).all()]
 
 
 def _manifests(asked: _Asked) -> Iterable[Candidate]:
-    from curator.cli.shared.places import manifests_of
+    from curator.cli.options.places import manifests_of
 
     found = manifests_of(asked.folder).all()
     return [Candidate(each.path.stem, f"{counted(each.images)}") for each in found]
+
+
+def _reported_on(asked: _Asked) -> Iterable[Candidate]:
+    return [*_runs(asked), *_manifests(asked)]
 
 
 def _recipes(_: _Asked) -> Iterable[Candidate]:
@@ -156,14 +160,14 @@ def _statuses(_: _Asked) -> Iterable[Candidate]:
 
 
 def _classes(_: _Asked) -> Iterable[Candidate]:
-    from curator.filter.fields import CLASSES
+    from curator.filter.language.fields import CLASSES
 
     return [Candidate(name) for name in CLASSES]
 
 
 @contextmanager
 def _names(asked: _Asked) -> Generator[Names]:
-    from curator.cli.shared.places import opened_names
+    from curator.cli.options.places import opened_names
 
     with opened_names(asked.folder) as names:
         yield names
@@ -179,6 +183,7 @@ _KINDS: dict[str, Callable[[_Asked], Iterable[Candidate]]] = {
     "models MODEL": _models,
     "RUN": _runs,
     "MANIFEST": _manifests,
+    "RUN|MANIFEST": _reported_on,
     "RECIPE": _recipes,
     "--recipe": _recipes,
     "KEY=VALUE": _recipe_keys,

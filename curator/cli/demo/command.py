@@ -1,4 +1,4 @@
-"""`frieze demo`: the whole way, from photographs to a LoRA that diffusers loads."""
+"""`frieze demo`: the whole way, from photographs to a LoRA that diffusers loads, a baked model and a grid."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ import typer
 from curator.cli.demo.collection import RULE, SUBSETS, lay_out
 from curator.cli.demo.ingredients import bring
 from curator.cli.demo.report import Outcome, tell
+from curator.cli.demo.typed import more_weights, step, tag
 from curator.cli.shared.output import say, stderr_console
 from curator.cli.shared.typer_apps import single
 from curator.contract.errors import ExitCode, UserError
@@ -51,7 +52,7 @@ def demo(
         ),
     ] = False,
 ) -> None:
-    """Make a small collection and a tiny model, freeze, train a LoRA, verify it. Takes some minutes."""
+    """Tag a small collection, freeze it, train a LoRA and a LoKr, bake, and draw a grid. Takes some minutes."""
     from curator.session.session import Session
 
     if prepare:
@@ -61,9 +62,11 @@ def demo(
     started = time.monotonic()
     _clear(folder)
     count = lay_out(folder / "pictures")
-    _step("index", f"{count} photographs with tags written beside them")
+    step("index", f"{count} photographs with tags written beside them")
     with Session.create(folder) as session:
         session.images.scan(folder / "pictures")
+    tag(folder)
+    with Session.open(folder) as session:
         session.buckets.set_rule(RULE)
         for subset in SUBSETS:
             session.subsets.save(subset)
@@ -72,8 +75,9 @@ def demo(
         base = folder / "base"
         _make_base(frozen.path, base)
         run = _train(session, frozen, base)
-    outcome = _verify(run, base, time.monotonic() - started)
-    tell(folder, outcome)
+    outcome = _verify(run, base)
+    more_weights(folder, outcome.lora)
+    tell(folder, outcome, time.monotonic() - started)
 
 
 def _clear(folder: Path) -> None:
@@ -110,22 +114,22 @@ def _tell_frozen(session: Session, frozen: FrozenManifest) -> None:
     preview = session.freezing.preview(load_recipe("tiny-demo").batch)
     buckets = ", ".join(f"{w}x{h}" for w, h in (load.bucket for load in preview.buckets))
     for share in preview.subsets:
-        _step(
+        step(
             "subset",
             f"{share.name}: {counted(share.images)} x {share.repeats:g} = {share.share:.0%} of an epoch",
         )
-    _step(
+    step(
         "freeze",
         f"{counted(frozen.images)}, {counted(frozen.samples_per_epoch, 'sample')} an epoch,"
         f" digest {frozen.digest[:12]}",
     )
-    _step("buckets", buckets)
+    step("buckets", buckets)
 
 
 def _make_base(manifest: Path, base: Path) -> None:
     """A tiny model with SD1's architecture that has seen the images just enough to draw blobs."""
-    _step("base model", "SD1's architecture at a hundredth of its width; it first learns to draw blobs")
-    steps = ("--vae-steps", "120", "--unet-steps", "150")
+    step("base model", "SD1's architecture at a hundredth of its width; it first learns to draw blobs")
+    steps = ("--vae-steps", "120", "--unet-steps", "120")
     command = [sys.executable, "-m", "train.tiny.base", str(base), "--pictures", str(manifest), *steps]
     said = ""
     with (
@@ -199,7 +203,7 @@ def _train(session: Session, frozen: FrozenManifest, base: Path) -> RunFolder:
         sample=sample,
         evaluate=replace(recipe.evaluate, images=frozen.images),
     )
-    _step("train", "a LoRA, in a process of its own: it would live on if this window closed")
+    step("train", "a LoRA, in a process of its own: it would live on if this window closed")
     run = session.runs.launch(frozen.path, recipe, "demo")
     _follow(run)
     return run
@@ -214,12 +218,12 @@ def _follow(run: RunFolder) -> None:
         raise UserError(*failure, ExitCode.RUN_STOPPED if view.status == "stopped" else ExitCode.RUN_FAILED)
 
 
-def _verify(run: RunFolder, base: Path, seconds: float) -> Outcome:
+def _verify(run: RunFolder, base: Path) -> Outcome:
     from curator.session.training.runs import Runs
 
     view = Runs.follow(run).poll()
     lora = run.path / view.checkpoints[-1].path
-    _step("verify", "loading the LoRA in diffusers, beside our own application of it")
+    step("verify", "loading the LoRA in diffusers, beside our own application of it")
     report = _verify_lora(base, lora)
     (_, before), *_, (_, after) = view.evaluations
     if not after < before * _CLEARLY_BELOW:
@@ -232,7 +236,7 @@ def _verify(run: RunFolder, base: Path, seconds: float) -> Outcome:
         hint = f"this is a bug: report {report}"
         raise UserError("diffusers and Frieze apply the LoRA differently", hint, ExitCode.BUG)
     samples = tuple(_pairs(view))
-    return Outcome(run, base, lora, before, after, samples, report["difference"], report["effect"], seconds)
+    return Outcome(run, base, lora, before, after, samples, report["difference"], report["effect"])
 
 
 def _verify_lora(base: Path, lora: Path) -> dict[str, float]:
@@ -252,10 +256,6 @@ def _pairs(view: RunView) -> Generator[tuple[str, str, str]]:
         if sample.prompt in first and sample.step == view.total_steps:
             yield sample.prompt, first[sample.prompt], sample.path
         first.setdefault(sample.prompt, sample.path)
-
-
-def _step(name: str, text: str) -> None:
-    say(f"{name:>12}  {text}")
 
 
 app = single(demo)

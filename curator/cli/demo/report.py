@@ -25,19 +25,20 @@ class Outcome:
     samples: tuple[tuple[str, str, str], ...]  # prompt, image before, image after
     difference: float
     effect: float
-    seconds: float
 
 
-def tell(folder: Path, outcome: Outcome) -> None:
+def tell(folder: Path, outcome: Outcome, seconds: float) -> None:
     """The last screen: what was made, where, and what to type next."""
     where = str(folder)
     put()
-    put(f"Done in {outcome.seconds:.0f} s.")
+    put(f"Done in {seconds:.0f} s.")
     put(f"  loss on fixed noise   {outcome.loss_before:.4f} before, {outcome.loss_after:.4f} after")
     put(f"  diffusers loads it    largest difference to our own application {outcome.difference:.1e}")
     put(f"  collection            {where}")
     put(f"  manifest              {manifest_file(folder, 'demo')}")
     put(f"  LoRA                  {outcome.lora}")
+    put(f"  baked model           {folder / 'baked'}")
+    put(f"  grid                  {folder / 'grid' / 'sheet-1.png'}")
     put(f"  samples               {outcome.run.samples_dir}")
     for prompt, before, after in outcome.samples:
         put(f"    {prompt}: {Path(before).name} before, {Path(after).name} after")

@@ -104,6 +104,36 @@ class ImportReport(ImportedRows):
     commits: Sequence[int]
 
 
+class DoctorCheck(TypedDict):
+    """One thing that was looked at."""
+
+    part: str
+    name: str
+    verdict: Literal["ok", "gap", "fault"]
+    found: str
+    hint: str
+
+
+class DoctorReport(TypedDict):
+    """What Frieze works with on this machine."""
+
+    schema: Literal["frieze/doctor/1"]
+    sound: bool
+    checks: Sequence[DoctorCheck]
+
+
+class PageReport(TypedDict):
+    """An HTML page about a run or a manifest, and where it is."""
+
+    schema: Literal["frieze/report/1"]
+    subject: Literal["run", "manifest"]
+    name: str
+    path: str
+    bytes: int
+    pictures: int
+    pictures_left_out: int
+
+
 class ExportReport(TypedDict):
     """What was written for other programs, and where."""
 
@@ -111,6 +141,25 @@ class ExportReport(TypedDict):
     path: str
     images: int
     notes: Sequence[str]
+
+
+class ExportedFolder(TypedDict):
+    """A folder for kohya's scripts, or its metadata file, and the repeats that its images have in the manifest."""
+
+    name: str
+    images: int
+    repeats: float
+
+
+class ManifestExport(TypedDict):
+    """What was, or would be, written of a manifest for other programs."""
+
+    schema: Literal["frieze/manifest-export/1"]
+    path: str
+    images: int
+    notes: Sequence[str]
+    folders: Sequence[ExportedFolder]
+    dry_run: bool
 
 
 class FilterRow(TypedDict):

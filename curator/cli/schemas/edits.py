@@ -39,7 +39,7 @@ class CleanChange(TypedDict):
 
 
 class CleanReport(EditCounts):
-    """Tags and captions cleaned by rules."""
+    """Tags and captions cleaned or related by rules."""
 
     schema: Literal["frieze/clean/1"]
     what: str | None
@@ -80,6 +80,8 @@ class TagTables(TypedDict):
     head: Mapping[str, object]
     count: Mapping[str, object]
     order: Mapping[str, object]
+    overfit: Mapping[str, object]
+    relations: Mapping[str, object]
     clean: Mapping[str, object]
 
 

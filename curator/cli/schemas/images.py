@@ -40,6 +40,15 @@ FoundTag.__doc__ = "A tag that was found, and the alias it was found by."
 FacetRow.__doc__ = "A tag among some images."
 
 
+class ScoreBar(TypedDict):
+    """How many images have a score of at least `at_least` and below `below`."""
+
+    at_least: float
+    below: float
+    images: int
+    remain: int
+
+
 class BandRow(TypedDict):
     """How many tags have at least so many images."""
 

@@ -96,6 +96,18 @@ class BalanceReport(TypedDict):
     commit: int | None
 
 
+class OverfitRow(TypedDict):
+    """One thing a training on a subset would overfit to."""
+
+    subset: str
+    kind: Literal["tag", "caption", "copy", "view"]
+    what: str
+    images: int
+    looked_at: int
+    share: float
+    filter: str
+
+
 class MadeImages(TypedDict):
     """Images made for regularisation, and the subset they became."""
 

@@ -25,6 +25,85 @@ class MergeReport(TypedDict):
     dry_run: bool
 
 
+class BakedAdapter(TypedDict):
+    """An adapter of a bake: its modules in the model, and those the model has not."""
+
+    adapter: str
+    ratio: str
+    modules: int
+    unmatched: Sequence[str]
+
+
+class LayerVerdict(TypedDict):
+    """A layer on random inputs: the largest difference of live and baked, what rounding allows, the largest output."""
+
+    module: str
+    tensor: str
+    largest: float
+    output: float
+    allowed: float
+
+
+class BakeVerdict(TypedDict):
+    """All layers that adapters change, the least certain first."""
+
+    holds: bool
+    largest: float
+    largest_relative: float
+    layers: Sequence[LayerVerdict]
+
+
+class BakeReport(TypedDict):
+    """A bake that was made, or would be; `verified` is null without --verify."""
+
+    schema: Literal["frieze/model-bake/1"]
+    path: str
+    toml: str
+    family: str
+    bytes: int
+    baked: int
+    copied: int
+    adapters: Sequence[BakedAdapter]
+    overflowed: Mapping[str, int]
+    doubts: Sequence[Doubt]
+    verified: BakeVerdict | None
+    dry_run: bool
+
+
+class JoinReport(TypedDict):
+    """Adapters that were joined to one; of the layers those that lost most."""
+
+    schema: Literal["frieze/model-join/1"]
+    path: str
+    toml: str
+    family: str
+    bytes: int
+    sha256: str
+    error: float
+    kept_share: float
+    whole_tensors: int
+    layers: Sequence[AdapterLayer]
+    doubts: Sequence[Doubt]
+
+
+class ConvertReport(TypedDict):
+    """A model or an adapter that was converted; `layers` are of an adapter whose kind was changed."""
+
+    schema: Literal["frieze/model-convert/1"]
+    of: Literal["model", "adapter"]
+    path: str
+    family: str
+    bytes: int
+    sha256: str
+    error: float
+    kept_share: float
+    averaged: int
+    dropped: Sequence[str]
+    overflowed: Mapping[str, int]
+    layers: Sequence[AdapterLayer]
+    doubts: Sequence[Doubt]
+
+
 class RestoreReport(TypedDict):
     """A model whose embeddings were put back."""
 
@@ -32,6 +111,57 @@ class RestoreReport(TypedDict):
     path: str
     restored: Sequence[str]
     bytes: int
+
+
+class AdapterLayer(TypedDict):
+    """A layer of an adapter that was extracted or resized."""
+
+    name: str
+    rank: int
+    rank_before: int | None
+    error: float
+    kept_share: float
+
+
+class OutsideTensors(TypedDict):
+    """What differs between two models, and the adapter does not change."""
+
+    tensors: int
+    examples: Sequence[str]
+    share: float
+
+
+class ExtractReport(TypedDict):
+    """An adapter made of the difference of two models."""
+
+    schema: Literal["frieze/model-extract/1"]
+    path: str
+    kind: str
+    family: str
+    bytes: int
+    sha256: str
+    error: float
+    kept_share: float
+    unchanged_layers: int
+    randomised_layers: int
+    whole_tensors: int
+    layers: Sequence[AdapterLayer]
+    outside: OutsideTensors
+    doubts: Sequence[Doubt]
+
+
+class ResizeReport(TypedDict):
+    """A LoRA that was cut to fewer ranks."""
+
+    schema: Literal["frieze/model-resize/1"]
+    path: str
+    bytes: int
+    sha256: str
+    error: float
+    kept_share: float
+    whole_tensors: int
+    layers: Sequence[AdapterLayer]
+    doubts: Sequence[Doubt]
 
 
 class ModelFileReport(TypedDict):

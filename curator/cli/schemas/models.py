@@ -34,8 +34,10 @@ class ModelRow(TypedDict):
     positive: str
     weigh: Mapping[str, float]
     encoder: str
+    encoder_revision: str
     url: str
     folder: str
+    is_pinned: bool
     missing: Sequence[str]
     is_there: bool
 
@@ -102,13 +104,17 @@ class JobRequest(TypedDict):
 
 
 class JobStarted(TypedDict):
-    """A job that was started, or none where the model had answered for all of the images already."""
+    """A job that was started, or none where the model had answered for all of the images already.
+
+    With `--hosts` it begins when each host has run its line of `commands`.
+    """
 
     schema: Literal["frieze/job-started/1"]
     job: str | None
     model: str
     images: int
     answered: int
+    commands: Sequence[str]
 
 
 class ProposeReport(TypedDict):

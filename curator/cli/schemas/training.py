@@ -66,6 +66,28 @@ class RecipeCheck(TypedDict):
     doubts: Sequence[Doubt]
 
 
+class ImportedSetting(TypedDict):
+    """What became of one setting of another trainer."""
+
+    setting: str
+    value: str
+    outcome: Literal["carried", "translated", "default", "elsewhere", "left out", "unknown"]
+    key: str
+    becomes: str
+    why: str
+
+
+class RecipeImport(TypedDict):
+    """A recipe made of another trainer's settings."""
+
+    schema: Literal["frieze/recipe-import/1"]
+    tool: str
+    file: str | None
+    recipe: Mapping[str, Value]
+    settings: Sequence[ImportedSetting]
+    hindrance: str
+
+
 class PlannedSample(TypedDict, total=False):
     """A prompt, with what its line gives and no more."""
 
@@ -123,3 +145,23 @@ class AdapterPlan(PlannedAdapter):
     """The file that a recipe would write."""
 
     schema: Literal["frieze/adapter-plan/1"]
+
+
+class ChainStep(TypedDict):
+    """A step of a chain."""
+
+    step_name: str
+    about: str
+    command: str
+    step_status: Literal["done", "to run", "changed", "broken off", "failed"]
+    why: str
+
+
+class ChainReport(TypedDict):
+    """The steps of a chain, as they are after it was run or planned."""
+
+    schema: Literal["frieze/chain/1"]
+    chain: str
+    title: str
+    steps_run: int
+    chain_steps: Sequence[ChainStep]

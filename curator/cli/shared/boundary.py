@@ -15,6 +15,7 @@ from typing import NoReturn, TextIO, cast
 
 from curator.cli.shared.output import held_back
 from curator.contract.errors import ExitCode, UserError
+from curator.contract.locations import state_folder
 from curator.contract.text import visible
 
 _NO_STDOUT = UserError("there is no stdout to write to", "redirect it to a file, or to /dev/null")
@@ -115,12 +116,6 @@ def _write_traceback() -> Path:
     path = folder / f"crash-{os.getpid()}.txt"
     path.write_text(f"frieze {sys.argv[1:]!r}\n{traceback.format_exc()}", "utf-8", "backslashreplace")
     return path
-
-
-def state_folder() -> Path:
-    """Where Frieze keeps what is of no use to anybody else: `$XDG_STATE_HOME/frieze`."""
-    base = os.environ.get("XDG_STATE_HOME", "")
-    return (Path(base) if base.startswith("/") else Path.home() / ".local/state") / "frieze"
 
 
 def _say(line: str) -> None:

@@ -62,21 +62,30 @@ def _watch(follower: Follower) -> None:
     console = stdout_console()
     with Live(console=console, auto_refresh=False, vertical_overflow="crop") as live:
         while True:
-            view = follower.poll()
+            view, is_over = _looked(follower)
             height = console.height - 1  # a full screen would scroll with every refresh
-            live.update(Dashboard(view, "" if follower.is_over else _FOOTER, height), refresh=True)
-            if follower.is_over:
+            live.update(Dashboard(view, "" if is_over else _FOOTER, height), refresh=True)
+            if is_over:
                 return
             time.sleep(_LOOK_S)
 
 
+def _looked(follower: Follower) -> tuple[RunView, bool]:
+    """The run as it is now, and whether nothing more will come: one in the queue is to begin yet, or once more."""
+    from curator.session.training.run_queue import RunQueue
+
+    will_begin = RunQueue().will_begin(follower.run)  # first: what begins meanwhile is seen by the next look
+    view = follower.poll()
+    return view, follower.is_over and not will_begin
+
+
 def _report(follower: Follower, lines: Callable[[Sequence[Event]], Iterable[str]]) -> None:
     while True:
-        view = follower.poll()
+        view, is_over = _looked(follower)
         for line in lines(follower.news):
             put(line)
         sys.stdout.flush()
-        if follower.is_over:
+        if is_over:
             if view.damaged_lines:
                 warn(f"damaged lines of the event log, passed over: {view.damaged_lines}")
             return
@@ -84,12 +93,17 @@ def _report(follower: Follower, lines: Callable[[Sequence[Event]], Iterable[str]
 
 
 def tell_end(run: RunFolder, view: RunView) -> None:
-    """Say how a run that is over ended.
+    """Say how a run that is over ended, and which uploads of it failed.
 
     Raises:
         UserError: it failed, crashed, was stopped, or never began.
     """
+    from curator.session.training.runs import Runs
+
     name = run.path.name
+    for upload in Runs.uploads(run):
+        if upload.failure is not None:
+            warn(f"upload to {upload.device}: {upload.failure.what}: {upload.failure.hint}")
     if view.status == "failed":
         what, hint = view.failure or ("the run failed", f"look into {run.log_path}")
         raise UserError(what, hint, ExitCode.RUN_FAILED)
@@ -102,6 +116,9 @@ def tell_end(run: RunFolder, view: RunView) -> None:
     if view.status == "stopped":
         hint = f"go on with: frieze train --resume {name}"
         raise UserError(f"the run {name} was stopped after step {view.step}", hint, ExitCode.RUN_STOPPED)
+    if view.status == "suspended":
+        hint = f"go on with: frieze runs resume {name}"
+        raise UserError(f"the run {name} was suspended after step {view.step}", hint, ExitCode.RUN_STOPPED)
     if view.status == "new":
         raise UserError(f"the run {name} was never started", f"start it with: frieze train --resume {name}")
     say(f"the run {name} is finished; its files are in {run.output_dir}")

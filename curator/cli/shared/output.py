@@ -129,7 +129,7 @@ def put_named(name: str, commits: Sequence[int]) -> None:
     put_json(report)
 
 
-def put_exported(path: Path, images: int, notes: Sequence[str] = ()) -> None:
+def put_exported(path: Path, images: int) -> None:
     """What was written for other programs, in JSON."""
     from curator.cli.schemas.collection import ExportReport
 
@@ -137,7 +137,7 @@ def put_exported(path: Path, images: int, notes: Sequence[str] = ()) -> None:
         "schema": "frieze/export/1",
         "path": str(path.absolute()),
         "images": images,
-        "notes": notes,
+        "notes": [],
     }
     put_json(report)
 
@@ -198,8 +198,13 @@ def stdout_console() -> Console:
 
 
 @contextmanager
-def progress_shown(doing: str, unit: Literal["images", "bytes"] = "images") -> Generator[Show]:
-    """Progress of long work: a bar behind `doing` where stderr is a terminal, nothing elsewhere."""
+def progress_shown(
+    doing: str, unit: Literal["images", "bytes", "steps", "parts"] = "images"
+) -> Generator[Show]:
+    """Progress of long work: a bar behind `doing` where stderr is a terminal, nothing elsewhere.
+
+    Of parts that mean nothing to a person the share is told.
+    """
     if is_quiet():
         yield _silently
         return
@@ -211,6 +216,7 @@ def progress_shown(doing: str, unit: Literal["images", "bytes"] = "images") -> G
         DownloadColumn,
         MofNCompleteColumn,
         Progress,
+        TaskProgressColumn,
         TextColumn,
         TimeRemainingColumn,
     )
@@ -218,7 +224,7 @@ def progress_shown(doing: str, unit: Literal["images", "bytes"] = "images") -> G
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
-        DownloadColumn() if unit == "bytes" else MofNCompleteColumn(),
+        {"bytes": DownloadColumn, "parts": TaskProgressColumn}.get(unit, MofNCompleteColumn)(),
         TextColumn("{task.fields[rate]}"),
         TextColumn("left"),
         TimeRemainingColumn(),
@@ -243,7 +249,9 @@ def progress_shown(doing: str, unit: Literal["images", "bytes"] = "images") -> G
 
 
 def _rate(per_s: float, unit: str) -> str:
-    return f"{per_s / 1e6:,.1f} MB/s" if unit == "bytes" else f"{per_s:,.0f} images/s"
+    if unit == "parts":
+        return ""
+    return f"{per_s / 1e6:,.1f} MB/s" if unit == "bytes" else f"{per_s:,.{0 if per_s >= 10 else 1}f} {unit}/s"
 
 
 def _silently(_done: int, _total: int) -> None:

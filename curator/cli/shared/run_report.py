@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from curator.cli.schemas.words import iso_time
@@ -10,14 +10,14 @@ from curator.contract.text import counted
 
 if TYPE_CHECKING:
     from curator.cli.schemas.runs import RunReport, RunRow
-    from curator.contract.run.run_folder import RunFolder
+    from curator.contract.run.run_folder import RunFolder, RunInfo
     from curator.runs.fold import RunView
     from curator.session.training.runs import RunSummary
 
 
-def run_lines(summary: RunSummary, view: RunView) -> Iterator[str]:
+def run_lines(info: RunInfo, summary: RunSummary, view: RunView) -> Iterator[str]:
     """What is known of a run, a line each, as `name  value`; what there is none of has no line."""
-    facts = _facts(summary, view)
+    facts = _facts(info, summary, view)
     width = max(map(len, facts))
     for name, value in facts.items():
         if value:
@@ -28,7 +28,22 @@ def run_lines(summary: RunSummary, view: RunView) -> Iterator[str]:
         yield f"{'warning':<{width}}  {warning.what} ({warning.hint})"
 
 
-def _facts(summary: RunSummary, view: RunView) -> dict[str, str]:
+def upload_lines(uploads: Sequence[RunView]) -> Iterator[str]:
+    """What became of uploads to the hub, a line each."""
+    for view in uploads:
+        for each in view.uploads:
+            yield f"uploaded  {each.path} to {each.repo}: {each.address}"
+        for warning in view.warnings:
+            yield f"upload    {warning.what} ({warning.hint})"
+        if view.failure is not None:
+            yield f"upload    {view.failure.what} ({view.failure.hint})"
+        elif view.status == "running":
+            yield f"upload    to {view.device} is at work"
+        elif view.status == "crashed":
+            yield f"upload    to {view.device} crashed: publish again"
+
+
+def _facts(info: RunInfo, summary: RunSummary, view: RunView) -> dict[str, str]:
     from curator.runs.words import (
         bands_in_words,
         bytes_in_words,
@@ -61,6 +76,8 @@ def _facts(summary: RunSummary, view: RunView) -> dict[str, str]:
         "device": view.device,
         "process": str(summary.pid or ""),
         "made": summary.created_at,
+        "forked from": f"{info.forked_from} at step {info.from_step:,}" if info.forked_from else "",
+        "changed": "; ".join(info.changed),
         "manifest": summary.manifest,
         "folder": str(summary.path),
         "log": str(summary.log),
@@ -85,13 +102,20 @@ def row_json(run: RunSummary) -> RunRow:
     }
 
 
-def run_json(run: RunFolder, summary: RunSummary, view: RunView) -> RunReport:
+def run_json(run: RunFolder, summary: RunSummary, view: RunView, uploads: Sequence[RunView]) -> RunReport:
     """All that a run tells. Paths are absolute, times in seconds."""
-    folder = run.path.absolute()
+    folder, info = run.path.absolute(), run.info()
     return {
         "schema": "frieze/run/1",
         **row_json(summary),
         "recipe": str(run.recipe_path.absolute()),
+        "forked_from": {
+            "run": info.forked_from,
+            "step": info.from_step,
+            "differences": list(info.changed),
+        }
+        if info.forked_from
+        else None,
         "device": view.device or None,
         "processes": view.processes,
         "phase": view.phase or None,
@@ -146,4 +170,21 @@ def run_json(run: RunFolder, summary: RunSummary, view: RunView) -> RunReport:
             for each in view.quarantined
         ],
         "damaged_lines": view.damaged_lines,
+        "uploads": [
+            {
+                "repo": each.device,
+                "status": each.status,
+                "published": [
+                    {"path": one.path, "address": one.address, "created_at": iso_time(one.at), "at": one.at}
+                    for one in each.uploads
+                ],
+                "failure": each.failure.what if each.failure else None,
+                "hint": each.failure.hint if each.failure else None,
+                "warnings": [
+                    {"created_at": iso_time(one.at), "at": one.at, "what": one.what, "hint": one.hint}
+                    for one in each.warnings
+                ],
+            }
+            for each in uploads
+        ],
     }

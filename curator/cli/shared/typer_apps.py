@@ -12,10 +12,10 @@ from typing import Annotated, Any, get_type_hints
 import typer
 from typer.core import TyperCommand
 
-from curator.cli.shared.arguments import options_first
+from curator.cli.options.arguments import options_first
+from curator.cli.options.plain_words import convert_plainly
 from curator.cli.shared.command_help import complete_help
 from curator.cli.shared.output import be_quiet, voice_restored
-from curator.cli.shared.plain_words import convert_plainly
 from curator.contract.errors import UserError, did_you_mean
 
 
@@ -49,7 +49,9 @@ class _Command(TyperCommand):
 
 
 class _App(typer.Typer):
-    """Commands of one word."""
+    """Commands of one word; `plain_verb` is understood where none is typed."""
+
+    plain_verb = ""
 
     def command(
         self, name: str | None = None, *, cls: type[TyperCommand] | None = None, **settings: Any
@@ -57,9 +59,14 @@ class _App(typer.Typer):
         return super().command(name, cls=cls or _Command, **settings)
 
 
-def noun(help: str) -> typer.Typer:
-    """The app of a noun with verbs. Plain help: what is typed after a command may hold anything."""
-    return _App(help=help, add_completion=False, rich_markup_mode=None)
+def noun(help: str, plain_verb: str = "") -> typer.Typer:
+    """The app of a noun with verbs, of which `plain_verb` needs not be typed: `frieze grid SPEC`.
+
+    Plain help: what is typed after a command may hold anything.
+    """
+    app = _App(help=help, add_completion=False, rich_markup_mode=None)
+    app.plain_verb = plain_verb
+    return app
 
 
 def single(function: Callable[..., None]) -> typer.Typer:
@@ -105,10 +112,9 @@ def run_app(module: str, app: str, word: str, arguments: list[str]) -> int:
     Raises:
         UserError: arguments that the command does not take, or what the command refuses.
     """
-    verbs = verbs_of(module, app)
-    name = arguments[0] if arguments and arguments[0] in verbs else ""
+    name, words = _verb(module, app, arguments)
     command = built(module, app, name)
-    path, words = (f"frieze {word} {name}", arguments[1:]) if name else (f"frieze {word}", arguments)
+    path = f"frieze {word} {name}" if name else f"frieze {word}"
     words = options_first(command, words)
     if "--help" in words:
         complete_help(command, path.removeprefix("frieze "))
@@ -123,6 +129,15 @@ def run_app(module: str, app: str, word: str, arguments: list[str]) -> int:
     except typer.Abort:
         raise KeyboardInterrupt from None
     return 0
+
+
+def _verb(module: str, app: str, arguments: list[str]) -> tuple[str, list[str]]:
+    """The verb that is meant, "" of a command without, and the words behind it."""
+    verbs = verbs_of(module, app)
+    if arguments and arguments[0] in verbs:
+        return arguments[0], arguments[1:]
+    plain = getattr(getattr(import_module(module), app), "plain_verb", "")
+    return (plain if arguments and arguments[0] not in ("--help", "-h") else ""), arguments
 
 
 @cache

@@ -39,6 +39,12 @@ def hashes_of(path: Path) -> FileHashes:
         return FileHashes(whole, tensors, legacy_hash(file))
 
 
+def sha256_of(path: Path) -> str:
+    """The sha256 of a file's bytes, in hexadecimal; raises `OSError`."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def legacy_hash(file: BinaryIO) -> str:
     """The short hash of old programs: of the 64 KiB behind the first MiB."""
     file.seek(_LEGACY_START)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Generator
@@ -19,6 +20,7 @@ from curator.contract.files.regular_file import refuse_irregular
 from curator.contract.locations import DRAFT_PREFIX
 
 _LOCK = "lock"
+_DRAFT = re.compile(re.escape(DRAFT_PREFIX) + "[0-9a-f]{16}")  # other names that begin so are markers
 _FLUSHES_AT_ONCE = 16  # file systems write the journal once for many
 
 
@@ -105,6 +107,33 @@ def drafted_folder(path: Path, *, replace: bool = False) -> Generator[Path]:
                 target.rename(home / "before")
             draft.rename(target)
         flush_to_disk(target if fills else target.parent)
+
+
+def dead_drafts(folder: Path) -> list[Path]:
+    """What killed processes left half-written in a folder; drafts of living ones are locked, and not told."""
+    return [
+        each
+        for each in sorted(folder.glob(f"{DRAFT_PREFIX}*"))
+        if _DRAFT.fullmatch(each.name) and _is_dead(each)
+    ]
+
+
+def _is_dead(draft: Path) -> bool:
+    try:
+        lock = os.open(
+            draft / _LOCK if draft.is_dir() else draft, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+        )
+    except FileNotFoundError:
+        return True  # killed before there was a lock, or gone by now
+    except OSError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared: lookers do not see each other
+    except OSError:
+        return False
+    finally:
+        os.close(lock)
+    return True
 
 
 def flush_to_disk(path: Path) -> None:

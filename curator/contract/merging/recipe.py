@@ -10,7 +10,7 @@ import tomllib
 from dataclasses import dataclass, field, fields, replace
 from importlib import resources
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 from curator.contract.errors import UserError, did_you_mean
 from curator.contract.files.json_data import checked
@@ -22,6 +22,7 @@ Convention = Literal["supermerger", "mecha"]
 CONVENTIONS: tuple[Convention, ...] = ("supermerger", "mecha")
 StoredAs = Literal["as-first", "fp16", "bf16", "fp32"]
 METADATA_KEY = "frieze.merge"
+Recipe = TypeVar("Recipe", bound=Any)  # a dataclass
 _PRESETS = resources.files("curator.contract.merging") / "presets"
 
 
@@ -55,24 +56,33 @@ def read_merge(text: str, shown: str) -> MergeRecipe:
     Raises:
         UserError: it is no TOML, or says what no merge has.
     """
-    names = [each.name for each in fields(MergeRecipe)]
-    try:
-        values = tomllib.loads(text)
-        if unknown := sorted(values.keys() - set(names)):
-            raise UserError(
-                f"{visible(shown)}: a merge has no key '{visible(unknown[0])}'",
-                did_you_mean(unknown[0], names),
-            )
-        recipe = checked(MergeRecipe, values)
-    except (tomllib.TOMLDecodeError, ValueError, RecursionError) as error:
-        raise UserError(
-            f"{visible(shown)} is no recipe of a merge: {visible(str(error))}",
-            "see 'frieze model merge --help'",
-        ) from error
+    recipe = read_recipe(MergeRecipe, text, shown, "merge")
     for name, value in (*_numbers(recipe), *recipe.rules.items()):
         if not math.isfinite(value):
             raise UserError(f"{visible(shown)}: {visible(name)} is no finite number", "give one such as 0.5")
     return recipe
+
+
+def read_recipe(kind: type[Recipe], text: str, shown: str, doing: str) -> Recipe:
+    """What a TOML text says of a `kind`; `doing` is the command that takes it.
+
+    Raises:
+        UserError: it is no TOML, or says what the kind has not.
+    """
+    names = [each.name for each in fields(kind)]
+    try:
+        values = tomllib.loads(text)
+        if unknown := sorted(values.keys() - set(names)):
+            raise UserError(
+                f"{visible(shown)}: a {doing} has no key '{visible(unknown[0])}'",
+                did_you_mean(unknown[0], names),
+            )
+        return checked(kind, values)
+    except (tomllib.TOMLDecodeError, ValueError, RecursionError) as error:
+        raise UserError(
+            f"{visible(shown)} is no recipe of a {doing}: {visible(str(error))}",
+            f"see 'frieze model {doing} --help'",
+        ) from error
 
 
 def _numbers(recipe: MergeRecipe) -> list[tuple[str, float]]:

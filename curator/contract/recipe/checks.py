@@ -10,9 +10,9 @@ from curator.contract.caption.tag_brackets import is_qualified
 from curator.contract.errors import UserError
 from curator.contract.prompts.lines import SMALLEST_SIDE_PX, ReadPrompt, read_line
 from curator.contract.recipe.fields import recipe_fields, value_of
-from curator.contract.recipe.precision_checks import check_precision
-from curator.contract.recipe.rate_checks import check_rates, rate_doubts
-from curator.contract.recipe.sections import check_sections
+from curator.contract.recipe.precision_checks import check_precision, trains_text
+from curator.contract.recipe.rate_checks import check_rates, idle_schedule, rate_doubts
+from curator.contract.recipe.sections import IdleKey, check_rules, idle_in_sections
 from curator.contract.text import counted, visible
 
 if TYPE_CHECKING:
@@ -137,9 +137,39 @@ _IDLE = (
         "set evaluate.images or evaluate.validation_images, or leave it out",
     ),
     _Idle(
+        ("cache.folder", "cache.disk_gib"),
+        lambda r: "disk" not in (r.cache.latents, r.cache.captions),
+        "set cache.latents or cache.captions to 'disk', or leave it out",
+    ),
+    _Idle(
+        ("cache.kohya_npz",),
+        lambda r: r.cache.latents == "off",
+        "set cache.latents to 'memory' or 'disk', or leave it out",
+    ),
+    _Idle(
+        ("cache.captions",),
+        trains_text,
+        "text encoders are trained, and read every caption anew: leave it out, or set their rates to 0",
+    ),
+    _Idle(
         ("save.keep_last",),
         lambda r: r.save.every_steps == 0 and r.save.every_epochs == 0,
         "set save.every_steps or save.every_epochs",
+    ),
+    _Idle(
+        ("save.keep_every_steps", "save.keep_every_epochs"),
+        lambda r: r.save.keep_last == 0,
+        "set save.keep_last, or leave it out: all are kept",
+    ),
+    _Idle(
+        ("save.keep_every_steps",),
+        lambda r: r.save.every_steps == 0,
+        "set save.every_steps, or leave it out",
+    ),
+    _Idle(
+        ("save.keep_every_epochs",),
+        lambda r: r.save.every_epochs == 0,
+        "set save.every_epochs, or leave it out",
     ),
 )
 
@@ -208,19 +238,27 @@ def check_recipe(recipe: Recipe, given: frozenset[str], source: str) -> None:
     Raises:
         UserError: names the key and what to do.
     """
-    check_sections(recipe, given, source)
-    check_rates(recipe, given, source)
+    check_rules(recipe, source)
+    for idle in idle_keys(recipe, given):
+        raise UserError(f"{source}: {idle.key} would have no effect{idle.why}", idle.hint)
+    check_rates(recipe, source)
     check_precision(recipe, source)
-    for idle in _IDLE:
-        for name in sorted(given.intersection(idle.keys)):
-            if idle.when(recipe) and _says_something(recipe, name):
-                raise UserError(f"{source}: {name} would have no effect", idle.hint)
     if recipe.schedule.name == "piecewise_constant" and recipe.schedule.pieces:
         _ = recipe.schedule.parsed_pieces  # raises where they cannot be read
     for case in _CONTRADICTIONS:
         if case.when(recipe):
             raise UserError(f"{source}: {case.what}", case.hint)
     read_sample_prompts(recipe.sample, f"{source}: ")
+
+
+def idle_keys(recipe: Recipe, given: frozenset[str]) -> Iterator[IdleKey]:
+    """The keys in `given` that would change nothing in this recipe."""
+    yield from idle_in_sections(recipe, given)
+    yield from idle_schedule(recipe, given)
+    for idle in _IDLE:
+        for name in sorted(given.intersection(idle.keys)):
+            if idle.when(recipe) and _says_something(recipe, name):
+                yield IdleKey(name, "", idle.hint)
 
 
 def read_sample_prompts(sample: SamplePictures, before: str = "") -> list[ReadPrompt]:

@@ -22,14 +22,20 @@ _NEUTRAL = (
     "model.family",
     "precision.gradient_checkpointing",
     "precision.fused_backward",
+    "precision.offload",
+    "precision.shard",
     "full.format",
     "ema.device",
     "ema.save",
     "save.",
     "sample.",
     "evaluate.",
-    "cache.",
+    "cache.latents",
+    "cache.captions",
+    "cache.folder",
+    "cache.disk_gib",
     "loader.",
+    "survival.",
     "log.",
     "metadata.",
 )
@@ -40,18 +46,20 @@ def knobs_of(recipe: Recipe) -> dict[str, Value]:
     return {name: value_of(recipe, name) for name in active_fields(recipe) if not name.startswith(_NEUTRAL)}
 
 
-def first_difference(before: Mapping[str, object], now: Mapping[str, Value]) -> str | None:
-    """The first key in which a run's knobs differ from what they were; None where the weights will be the same.
+def differences(before: Mapping[str, object], now: Mapping[str, Value]) -> list[tuple[str, object, object]]:
+    """Knobs that differ from what they were, with both values; none where the weights will be the same.
 
     A key that only one of the two has counts by its default.
     """
+    found: list[tuple[str, object, object]] = []
     for name in sorted({*before, *now}):
         info = recipe_fields().get(name)
         if info is None:
             continue  # a knob of another version: this one cannot follow it, and reads no recipe that sets it
-        if _plain(before.get(name, info.default)) != _plain(now.get(name, info.default)):
-            return name
-    return None
+        was, is_now = _plain(before.get(name, info.default)), _plain(now.get(name, info.default))
+        if was != is_now:
+            found.append((name, was, is_now))
+    return found
 
 
 def _plain(value: object) -> object:

@@ -52,3 +52,23 @@ class Precision:
         "(whole); auto: regional where a GPU can and the run is long enough",
         choices=("off", "auto", "regional", "whole"),
     )
+    offload: Literal["none", "vae", "text", "both"] = knob(
+        "none",
+        "what lies in the memory of the CPU and goes to the device only while it works: the VAE, text encoders that "
+        "are not trained (text), or both",
+        choices=("none", "vae", "text", "both"),
+    )
+    shard: Literal["none", "optimizer", "full"] = knob(
+        "none",
+        "what several processes that train a whole model keep a part of each instead of all: the optimiser's state "
+        "(optimizer), or weights and gradients too (full)",
+        choices=("none", "optimizer", "full"),
+    )
+
+    @property
+    def offloads_vae(self) -> bool:
+        return self.offload in ("vae", "both")
+
+    @property
+    def offloads_text(self) -> bool:
+        return self.offload in ("text", "both")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from curator.contract.errors import UserError
 from curator.contract.recipe.fields import recipe_fields, value_of
+from curator.contract.recipe.sections import IdleKey
 
 if TYPE_CHECKING:
     from curator.contract.recipe.recipe import Recipe
@@ -14,7 +16,7 @@ _LEVEL = ("constant", "constant_with_warmup")
 _USUAL = (0.1, 10.0)  # what a recipe's rates are beside a rate that is found
 
 
-def check_rates(recipe: Recipe, given: frozenset[str], source: str) -> None:
+def check_rates(recipe: Recipe, source: str) -> None:
     """Refuse rates and a schedule that the optimiser cannot follow, and a class that is not trusted.
 
     Raises:
@@ -37,8 +39,6 @@ def check_rates(recipe: Recipe, given: frozenset[str], source: str) -> None:
         )
     if knobs.facts.one_rate and recipe.trains != "embeddings":
         _check_one_rate(recipe, source)
-    if knobs.steps_alone:
-        _check_own_schedule(recipe, given, source)
 
 
 def _check_one_rate(recipe: Recipe, source: str) -> None:
@@ -51,11 +51,15 @@ def _check_one_rate(recipe: Recipe, source: str) -> None:
         )
 
 
-def _check_own_schedule(recipe: Recipe, given: frozenset[str], source: str) -> None:
+def idle_schedule(recipe: Recipe, given: frozenset[str]) -> Iterator[IdleKey]:
+    """The keys in `given` of a schedule that the optimiser has in its own stead."""
+    if not recipe.optimizer.steps_alone:
+        return
     for name in sorted(given):
         if name.startswith("schedule.") and value_of(recipe, name) != recipe_fields()[name].default:
-            raise UserError(
-                f"{source}: {name} would have no effect: optimizer.adafactor.relative_step has its own schedule",
+            yield IdleKey(
+                name,
+                ": optimizer.adafactor.relative_step has its own schedule",
                 "leave it out, or set optimizer.adafactor.relative_step = false",
             )
 

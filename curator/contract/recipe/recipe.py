@@ -17,6 +17,7 @@ from curator.contract.recipe.objective import Objective
 from curator.contract.recipe.optimizer import Optimizer
 from curator.contract.recipe.precision import Precision
 from curator.contract.recipe.schedule import Schedule
+from curator.contract.recipe.survival import Survival
 
 
 @dataclass(frozen=True)
@@ -143,13 +144,28 @@ class Save:
 
     every_steps: int = knob(0, "write weights every so many steps; 0: never", unit="steps", low=0)
     every_epochs: int = knob(0, "write weights every so many epochs; 0: never", unit="epochs", low=0)
-    keep_last: int = knob(0, "how many of those to keep; 0: all", low=0)
+    keep_last: int = knob(0, "how many of those to keep, the last ones; 0: all", low=0)
+    keep_every_steps: int = knob(
+        0, "of older ones, those of every so many steps stay for good; 0: none", unit="steps", low=0
+    )
+    keep_every_epochs: int = knob(
+        0, "of older ones, those of every so many epochs stay for good; 0: none", unit="epochs", low=0
+    )
     dtype: Literal["fp32", "fp16", "bf16"] = knob(
         "fp16", "numbers in the file", choices=("fp32", "fp16", "bf16")
     )
     state_every_steps: int = knob(
         200, "keep what an exact resume needs every so many steps", unit="steps", low=1
     )
+    states_kept: int = knob(
+        2, "how many of these states to keep; the last one stays until the next is whole", low=1
+    )
+    publish: str = knob(
+        "",
+        "repository of the Hugging Face hub, OWNER/NAME, that every checkpoint is uploaded to; empty: none",
+    )
+    publish_state: bool = knob(False, "upload the newest state with each, to resume from the hub")
+    publish_public: bool = knob(False, "the repository is public, or made so; off: a public one is refused")
 
 
 @dataclass(frozen=True)
@@ -200,8 +216,46 @@ class Evaluate:
 class Cache:
     """What is computed once and kept."""
 
-    latents: Literal["memory", "off"] = knob(
-        "memory", "where encoded images are kept", choices=("memory", "off")
+    latents: Literal["memory", "disk", "off"] = knob(
+        "memory",
+        "where encoded images are kept; those on disk are found by later runs, and only what they miss is encoded",
+        choices=("memory", "disk", "off"),
+    )
+    dtype: Literal["exact", "fp16"] = knob(
+        "exact",
+        "numbers of encoded images; exact: those the VAE computes in, so that nothing is lost; fp16: rounded, half "
+        "the memory of those of a VAE in fp32",
+        choices=("exact", "fp16"),
+    )
+    captions: Literal["memory", "disk"] = knob(
+        "memory",
+        "where captions are kept as frozen text encoders read them; on disk are those that come again, others "
+        "are in memory",
+        choices=("memory", "disk"),
+    )
+    captions_mib: int = knob(
+        1024,
+        "memory of the CPU, for each process, to keep captions in as frozen text encoders read them; 0: each is read "
+        "again every time",
+        unit="MiB",
+        low=0,
+        high=10**6,
+    )
+    folder: str = knob(
+        "",
+        "folder of what is kept on disk, which several collections may share; empty: caches, in the collection",
+    )
+    kohya_npz: bool = knob(
+        False,
+        "read latents that sd-scripts left beside images (.npz), where they agree with the image; they are of one draw "
+        "from the VAE",
+    )
+    disk_gib: int = knob(
+        0,
+        "how large that folder may grow; 0: as far as 1 GiB, and what the run itself may need, are left free",
+        unit="GiB",
+        low=0,
+        high=10**6,
     )
 
 
@@ -255,5 +309,6 @@ class Recipe:
     evaluate: Evaluate = field(default_factory=Evaluate)
     cache: Cache = field(default_factory=Cache)
     loader: Loader = field(default_factory=Loader)
+    survival: Survival = field(default_factory=Survival)
     log: Log = field(default_factory=Log)
     metadata: Metadata = field(default_factory=Metadata)

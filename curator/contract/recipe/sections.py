@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
 
 from curator.contract.errors import UserError, did_you_mean
 from curator.contract.recipe.adapter import Adapter
@@ -17,26 +18,36 @@ _RULE_KEYS = ("rank", "alpha", "rank_stabilized")
 _RATE = "lr"
 
 
-def check_sections(recipe: Recipe, given: frozenset[str], source: str) -> None:
-    """Refuse keys in `given` that belong to what is not chosen, and rules that say what no module takes.
+class IdleKey(NamedTuple):
+    """A key that would have no effect: why, as the end of a sentence, and what would make it hold."""
+
+    key: str
+    why: str
+    hint: str
+
+
+def check_rules(recipe: Recipe, source: str) -> None:
+    """Refuse an adapter's rules that say what no module takes, and ranks that its kind cannot have.
 
     Raises:
-        UserError: names the key and what would make it hold.
+        UserError: names the rule or key, and what it takes.
     """
-    active = set(active_fields(recipe))
-    for name in sorted(given - active):
-        info = recipe_fields()[name]
-        if value_of(recipe, name) != info.default:  # complete recipes hold defaults of everything
-            need = next(need for need in info.needs if not _holds(recipe, need))
-            raise UserError(
-                f"{source}: {name} would have no effect: {need.key} is '{value_of(recipe, need.key)}'",
-                _hint(name, need, active),
-            )
     if recipe.trains == "adapter":
         for rule in recipe.adapter.parsed_rules:
             _check_rule(recipe.adapter, rule, source)
-        _check_unused(recipe.adapter, given, source)
         _check_units(recipe.adapter, source)
+
+
+def idle_in_sections(recipe: Recipe, given: frozenset[str]) -> Iterator[IdleKey]:
+    """The keys in `given` that belong to what is not chosen. Complete recipes hold the defaults of everything."""
+    active = set(active_fields(recipe))
+    for name in sorted(given - active):
+        info = recipe_fields()[name]
+        if value_of(recipe, name) != info.default:
+            need = next(need for need in info.needs if not _holds(recipe, need))
+            yield IdleKey(name, f": {need.key} is '{value_of(recipe, need.key)}'", _hint(name, need, active))
+    if recipe.trains == "adapter":
+        yield from _unused(recipe.adapter, given)
 
 
 def _holds(recipe: Recipe, need: Need) -> bool:
@@ -57,13 +68,12 @@ def _hint(name: str, need: Need, active: set[str]) -> str:
     return f"set {need.key} = {' or '.join(values)}, or leave it out"
 
 
-def _check_unused(adapter: Adapter, given: frozenset[str], source: str) -> None:
+def _unused(adapter: Adapter, given: frozenset[str]) -> Iterator[IdleKey]:
     """Keys all kinds share but for those that say they do not."""
     for key in unused_keys(adapter):
         name = f"adapter.{key}"
         if name in given and getattr(adapter, key) != recipe_fields()[name].default:
-            kinds = " and ".join(sorted(adapter.active))
-            raise UserError(f"{source}: {name} would have no effect on {kinds}", "leave it out")
+            yield IdleKey(name, f" on {' and '.join(sorted(adapter.active))}", "leave it out")
 
 
 def unused_keys(adapter: Adapter) -> list[str]:

@@ -44,6 +44,24 @@ def load_recipe(source: str | Path, sets: Sequence[str] = ()) -> Recipe:
     return recipe
 
 
+def read_recipe(text: str, shown: str) -> Recipe:
+    """The recipe in a text that extends nothing, such as one that a weights file carries; `shown` names it.
+
+    Raises:
+        UserError: as `load_recipe`.
+    """
+    try:
+        tables = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise UserError(f"{shown}: {error}", "it was not written by Frieze, or damaged") from error
+    values = {
+        name: checked(field_named(name, shown), value, shown) for name, value in _flat(tables, "", shown)
+    }
+    recipe = with_values(Recipe(), values)
+    check_recipe(recipe, frozenset(values), shown)
+    return recipe
+
+
 def sources_of(source: str | Path, sets: Sequence[str] = ()) -> dict[str, str]:
     """Where each knob of the recipe has its value from: "--set", a file, a preset, or "default".
 

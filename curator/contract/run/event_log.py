@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import threading
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,13 +12,19 @@ from curator.contract.errors import UserError
 from curator.contract.files.regular_file import open_regular
 from curator.contract.run.events import Event, from_line, to_line
 
+_MOST_WAITING = 1 << 20  # some 4,000 steps
 _MOST_AT_ONCE = 1 << 26  # a hundred thousand steps and more
 
 
 class EventLog:
-    """The one writer of a run's `events.jsonl`."""
+    """The one writer of a run's `events.jsonl`. While the disk is full it keeps what it was given, up to 1 MiB.
+
+    Safe in any thread: the writers of caches tell of a full disk in theirs.
+    """
 
     def __init__(self, path: Path) -> None:
+        self._waiting = b""
+        self._lock = threading.Lock()
         self._file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
         self._end_half_line()
 
@@ -24,16 +32,20 @@ class EventLog:
         """Append one event; a reader sees the whole line or none of it.
 
         Raises:
-            UserError: the disk is full or gone.
+            UserError: the disk is gone, or full for so long that events would be lost.
         """
-        try:
-            line = (to_line(event) + "\n").encode("utf-8", "backslashreplace")
-            while line:  # a disk that fills up takes a part first
-                line = line[os.write(self._file, line) :]
-        except OSError as error:
-            raise UserError(
-                f"the event log cannot be written: {error.strerror}", "free space, then resume"
-            ) from error
+        line = (to_line(event) + "\n").encode("utf-8", "backslashreplace")
+        with self._lock:
+            self._waiting += line
+            try:
+                while self._waiting:  # a disk that fills up takes a part first
+                    self._waiting = self._waiting[os.write(self._file, self._waiting) :]
+            except OSError as error:
+                if error.errno in (errno.ENOSPC, errno.EDQUOT) and len(self._waiting) < _MOST_WAITING:
+                    return
+                raise UserError(
+                    f"the event log cannot be written: {error.strerror}", "free space, then resume"
+                ) from error
 
     def close(self) -> None:
         os.close(self._file)

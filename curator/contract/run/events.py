@@ -142,10 +142,30 @@ class Warned:
 
 
 @dataclass(frozen=True)
+class Uploaded:
+    """Weights are on the hub, in that repository; `address` leads to the commit."""
+
+    kind: ClassVar[str] = "uploaded"
+    at: float
+    path: str
+    repo: str
+    address: str
+
+
+@dataclass(frozen=True)
 class RequestTaken:
-    """A request (pause, resume, save, sample, stop) was read."""
+    """A request (pause, resume, save, sample, stop, suspend) was read."""
 
     kind: ClassVar[str] = "request_taken"
+    at: float
+    action: str
+
+
+@dataclass(frozen=True)
+class RequestMissed:
+    """A request came too late: nobody heeded it before the worker ended."""
+
+    kind: ClassVar[str] = "request_missed"
     at: float
     action: str
 
@@ -180,7 +200,7 @@ class RunFailed:
 
 @dataclass(frozen=True)
 class RunEnded:
-    """The worker's last words: "finished", "stopped" or "failed", after `step` steps."""
+    """The worker's last words: "finished", "stopped", "suspended" or "failed", after `step` steps."""
 
     kind: ClassVar[str] = "run_ended"
     at: float
@@ -199,7 +219,9 @@ Event = (
     | StateSaved
     | ImageQuarantined
     | Warned
+    | Uploaded
     | RequestTaken
+    | RequestMissed
     | Paused
     | Resumed
     | RunFailed

@@ -2,34 +2,37 @@
 
 `runs/<date>-<name>/` holds `run.json`, `recipe.toml`, `events.jsonl`, `requests/`, `log.txt`, `state/`,
 `samples/`, `output/`. One worker at a time holds `run.lock` for its life and leaves `worker.json` (process id,
-its start time, boot id); `exit.json` is written last, so its absence after a worker means a crash. `docs/events.md`
-describes the files for other programs.
+its start time, boot id); `exit.json` is written last, so its absence after a worker means a crash: docs/events.md.
 """
 
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import re
 import shutil
 import time
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
 from curator.contract import locations
 from curator.contract.errors import UserError, did_you_mean
+from curator.contract.files.fresh_folder import fresh_folder
 from curator.contract.files.json_data import checked, read_object, to_json
 from curator.contract.files.whole_files import replace_file
 from curator.contract.run.process_identity import Identity, identity_of, is_alive
+from curator.contract.run.saved_states import copy_state, state_step
 
-Action = Literal["pause", "resume", "save", "sample", "stop"]
+Action = Literal["pause", "resume", "save", "sample", "stop", "suspend"]
 ACTIONS: tuple[Action, ...] = get_args(Action)
 _PATIENCE_S = 0.5
-Ending = Literal["finished", "stopped", "failed"]
+_RESERVE_BYTES = 1 << 16  # of the disk, for a run's last words
+Ending = Literal["finished", "stopped", "failed", "suspended"]
 Status = Literal["new", "running", Ending, "crashed"]
 _NAME = re.compile(r"[\w][\w .+-]{0,80}")
 _T = TypeVar("_T")
@@ -37,13 +40,19 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class RunInfo:
-    """What a run was started on; `processes` train together, and do so again after a resume."""
+    """What a run was started on; `processes` train together, and do so again after a resume.
+
+    A fork goes on `from_step` steps into the run whose folder `forked_from` names, with what `changed` tells.
+    """
 
     name: str
     manifest: str
     manifest_digest: str
     created_at: str
     processes: int = 1
+    forked_from: str = ""
+    from_step: int = 0
+    changed: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):  # output files are called so
@@ -52,6 +61,16 @@ class RunInfo:
             datetime.fromisoformat(self.created_at)
         if self.processes < 1:
             raise ValueError("'processes' is below 1")
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a fork goes on from: a state of the run whose folder is called `run`, and what it changes, in words."""
+
+    run: str
+    state: Path
+    changed: tuple[str, ...]
+    with_optimizer: bool
 
 
 @dataclass(frozen=True)
@@ -90,6 +109,10 @@ class RunFolder:
         return self.path / locations.SAMPLES
 
     @property
+    def _folders(self) -> tuple[Path, ...]:
+        return self.requests_dir, self.state_dir, self.samples_dir, self.output_dir
+
+    @property
     def output_dir(self) -> Path:
         return self.path / locations.OUTPUT
 
@@ -107,6 +130,7 @@ class RunFolder:
         manifest_digest: str,
         *,
         processes: int = 1,
+        origin: Origin | None = None,
     ) -> RunFolder:
         """A new run below `parent`, named by today's date and `name`; a number is added where that is taken.
 
@@ -116,13 +140,23 @@ class RunFolder:
         if not _NAME.fullmatch(name):
             raise UserError(f"'{name}' cannot name a run", "use letters, digits, '-', '_' and '.'")
         now = datetime.now().astimezone()
-        run = cls(_fresh_folder(parent, f"{now:%Y-%m-%d}-{name}"))
         try:
-            for folder in (run.requests_dir, run.state_dir, run.samples_dir, run.output_dir):
+            run = cls(fresh_folder(parent, f"{now:%Y-%m-%d}-{name}"))
+        except OSError as error:
+            raise _no_run(parent, error) from error
+        try:
+            for folder in run._folders:
                 folder.mkdir()
             replace_file(run.recipe_path, recipe_toml.encode())
             at = now.isoformat(timespec="seconds")
             info = RunInfo(name, str(manifest.absolute()), manifest_digest, at, processes)
+            if origin is not None:
+                digest = hashlib.sha256(recipe_toml.encode()).hexdigest()
+                copy_state(
+                    origin.state, run.state_dir, digest, manifest_digest, with_optimizer=origin.with_optimizer
+                )
+                step = state_step(origin.state)
+                info = replace(info, forked_from=origin.run, from_step=step, changed=origin.changed)
             _write(run.info_path, asdict(info))  # last: a folder without it is no run
         except (OSError, UnicodeError) as error:
             shutil.rmtree(run.path, ignore_errors=True)
@@ -149,22 +183,42 @@ class RunFolder:
 
     @contextmanager
     def hold(self) -> Generator[None]:
-        """Be the run's one worker while the `with` lasts.
+        """Be the run's one worker while the `with` lasts; raises as `resting`."""
+        with self.resting() as lock:
+            with self._writing():
+                for folder in self._folders:
+                    folder.mkdir(exist_ok=True)  # copies of a run often leave out what is empty
+                os.pwrite(lock, bytes(_RESERVE_BYTES), 0)
+                (self.path / locations.EXIT).unlink(missing_ok=True)
+                _write(self.path / locations.WORKER, asdict(identity_of(os.getpid())))
+            yield
+
+    @contextmanager
+    def resting(self) -> Generator[int]:
+        """Keep workers away while the `with` lasts; gives the lock's descriptor.
 
         Raises:
-            UserError: another worker lives, or the folder cannot be written to.
+            UserError: a worker lives, or the folder cannot be written to.
         """
         with self._writing():
             lock = os.open(self.path / locations.RUN_LOCK, os.O_RDWR | os.O_CREAT, 0o644)
         try:
             if not _locked_within(lock, _PATIENCE_S):
-                raise _in_use(self)
-            with self._writing():
-                (self.path / locations.EXIT).unlink(missing_ok=True)
-                _write(self.path / locations.WORKER, asdict(identity_of(os.getpid())))
-            yield
+                said = f"the run {self.path.name} is in use by a living worker"
+                raise UserError(said, "follow it with 'frieze runs follow'")
+            yield lock
         finally:
             os.close(lock)
+
+    def write_info(self, info: RunInfo) -> None:
+        """Say anew what the run was started on; a `UserError` where it cannot be written."""
+        with self._writing():
+            _write(self.info_path, asdict(info))
+
+    def free_reserve(self) -> None:
+        """Give back the space that the lock takes: on a full disk it is what the last words are written to."""
+        with suppress(OSError):
+            os.truncate(self.path / locations.RUN_LOCK, 0)
 
     def finish(self, how: str, step: int) -> None:
         """Leave the exit record: the last file a worker writes.
@@ -176,16 +230,19 @@ class RunFolder:
             _write(self.path / locations.EXIT, {"how": how, "step": step})
 
     def status(self) -> Status:
-        """Whether the run lives, and how it ended if not: a record that says nothing known is none."""
+        """Whether the run lives, and how it ended if not: a record that says nothing known is none.
+
+        The lock tells, and where a file system keeps none the process; but a worker that left its exit record is
+        over though its process lives on, as one does that goes through several runs: whoever comes next removes it.
+        """
         if self._is_locked():
             return "running"
-        worker = self.worker()
-        if worker is None and not os.path.lexists(self.path / locations.WORKER):
+        if ended := _read(_Exit, self.path / locations.EXIT):
+            return ended.how
+        if not os.path.lexists(self.path / locations.WORKER):
             return "new"
-        if worker is not None and is_alive(worker):
-            return "running"
-        ended = _read(_Exit, self.path / locations.EXIT)
-        return ended.how if ended else "crashed"
+        worker = self.worker()
+        return "running" if worker and is_alive(worker) else "crashed"
 
     def worker(self) -> Identity | None:
         """The last worker."""
@@ -193,8 +250,7 @@ class RunFolder:
 
     def worker_pid(self) -> int | None:
         """The process id of the last worker."""
-        worker = self.worker()
-        return worker.pid if worker else None
+        return worker.pid if (worker := self.worker()) else None
 
     def request(self, action: str) -> None:
         """Ask the worker for something; it looks once a step.
@@ -209,20 +265,19 @@ class RunFolder:
                 f"the run {self.path.name} is not running", "start it again with 'frieze train --resume'"
             )
         with self._writing():
+            self.requests_dir.mkdir(exist_ok=True)
             (self.requests_dir / f"{time.time_ns():020d}-{action}").touch()
 
     def requests(self) -> list[Action]:
         """The requests that wait, oldest first."""
         return [action for _, action in self._waiting()]
 
-    def waiting_requests(self) -> list[str]:
-        """What was asked for and not taken yet, oldest first."""
-        return [file.name.partition("-")[2] for file in sorted(self.requests_dir.glob("*"))]
-
-    def take_requests(self) -> list[Action]:
-        """The requests made since the last call, oldest first; each is taken once."""
+    def take_requests(self, before: int | None = None) -> list[Action]:
+        """The requests since the last call, or `before` so many ns since 1970, oldest first; each is taken once."""
         taken: list[Action] = []
         for file, action in self._waiting():
+            if before is not None and file.name > f"{before:020d}":
+                break
             with suppress(OSError):  # what cannot be taken away would be obeyed for ever
                 file.unlink()
                 taken.append(action)
@@ -275,30 +330,9 @@ def _locked_within(lock: int, seconds: float) -> bool:
             return True
 
 
-def _in_use(run: RunFolder) -> UserError:
-    return UserError(
-        f"the run {run.path.name} is in use by a living worker", "follow it with 'frieze runs follow'"
-    )
-
-
 def _no_run(parent: Path, error: Exception) -> UserError:
     why = error.strerror if isinstance(error, OSError) else "a name in it is no UTF-8"
     return UserError(f"no run can be made in {parent}: {why}", "free space, check rights, or rename")
-
-
-def _fresh_folder(parent: Path, name: str) -> Path:
-    try:
-        parent.mkdir(parents=True, exist_ok=True)
-        for number in range(1, 10_000):
-            path = parent / (name if number == 1 else f"{name}-{number}")
-            try:
-                path.mkdir()
-            except FileExistsError:
-                continue
-            return path
-    except OSError as error:
-        raise _no_run(parent, error) from error
-    raise UserError(f"there are too many runs named {name}", "choose another name")
 
 
 def _write(path: Path, about: dict[str, Any]) -> None:

@@ -1,10 +1,11 @@
-"""Doubts about a schedule once the length of the run is known: what of it the run never comes to."""
+"""A schedule beside the length of the run: what of it the run never comes to is refused before it starts."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from curator.contract.errors import UserError
 from curator.contract.recipe.checks import TrainingWarning
 from curator.contract.recipe.schedule import Schedule, steps_of
 from curator.contract.text import counted
@@ -12,15 +13,31 @@ from curator.contract.text import counted
 if TYPE_CHECKING:
     from curator.contract.recipe.recipe import Recipe
 
+About = Callable[[Schedule, int], Iterator[TrainingWarning]]
 _HAS_CYCLES = ("cosine_with_restarts", "cosine_with_min_lr")
 
 
+def check_schedule(recipe: Recipe, total_steps: int) -> None:
+    """Refuse a schedule that a run of `total_steps` cannot follow (S054, S074).
+
+    Raises:
+        UserError: the warm-up is longer than the run, or cycles, a decay or pieces do not fit in it.
+    """
+    for fault in _said(_FAULTS, recipe, total_steps):
+        raise UserError(fault.what, fault.hint)
+
+
 def schedule_warnings(recipe: Recipe, total_steps: int) -> list[TrainingWarning]:
-    """Sentences about the schedule in a run of `total_steps` (S054, S074)."""
-    if recipe.optimizer.steps_alone:
-        return []
-    doubts = (_about_warmup, _about_cycles, _about_decay, _about_pieces)
-    return [warning for doubt in doubts for warning in doubt(recipe.schedule, total_steps)]
+    """Sentences about the schedule in a run of `total_steps`: what is refused before a run, and what may not be meant.
+
+    A run that was begun all the same goes on, and is told.
+    """
+    return [*_said(_FAULTS, recipe, total_steps), *_said((_about_the_whole,), recipe, total_steps)]
+
+
+def _said(abouts: tuple[About, ...], recipe: Recipe, total_steps: int) -> Iterator[TrainingWarning]:
+    for about in () if recipe.optimizer.steps_alone else abouts:
+        yield from about(recipe.schedule, total_steps)
 
 
 def known_steps(recipe: Recipe) -> int | None:
@@ -36,7 +53,10 @@ def _about_warmup(schedule: Schedule, total: int) -> Iterator[TrainingWarning]:
             " the full rate is never reached",
             "lower schedule.warmup_steps, or give a share of the run with its point, such as 0.05",
         )
-    elif schedule.warmup_steps == 1.0 and isinstance(schedule.warmup_steps, float):
+
+
+def _about_the_whole(schedule: Schedule, total: int) -> Iterator[TrainingWarning]:
+    if schedule.warmup_steps == 1.0 and isinstance(schedule.warmup_steps, float):
         yield TrainingWarning(
             f"schedule.warmup_steps = 1.0 is the whole run of {counted(total, 'step')}",
             "give 1 for one step, or a smaller share such as 0.05",
@@ -73,3 +93,6 @@ def _about_pieces(schedule: Schedule, total: int) -> Iterator[TrainingWarning]:
             f"the last of schedule.pieces begins at step {max(ends):,}, and the run has {counted(total, 'step')}",
             "give earlier steps, or shares of the run with their point, such as '1:0.5, 0.1'",
         )
+
+
+_FAULTS: tuple[About, ...] = (_about_warmup, _about_cycles, _about_decay, _about_pieces)

@@ -18,7 +18,10 @@ def check_trackers(names: Iterable[str]) -> None:
         UserError: one is not.
     """
     for name in names:
-        if importlib.util.find_spec(name) is None:
+        found = importlib.util.find_spec(name)
+        if (
+            found is None or found.origin is None
+        ):  # a mere folder of that name, such as wandb makes for its runs
             raise UserError(
                 f"log.trackers names {name}, which is not installed", f"{PACKAGES[name]}, or leave it out"
             )

@@ -25,6 +25,7 @@ _OF_NO_EFFECT = {
     "url",
     "family",
     "revision",
+    "encoder_revision",
     "sha256",
 }
 

@@ -17,6 +17,8 @@ from curator.contract.errors import UserError
 from curator.contract.files.json_data import checked, object_of, read_object, to_json
 from curator.contract.files.regular_file import open_regular, read_regular
 from curator.contract.files.whole_files import drafted_file, replace_file
+from curator.contract.tagging.cluster import PARQUET
+from curator.contract.tagging.part import PART
 from curator.contract.tagging.zoo import Kind, ModelRow  # noqa: TC001 (`checked` reads the annotations of the job)
 
 JOB, IMAGES, LABELS, PARTS = "job.json", "images.jsonl", "labels.json", "parts"
@@ -46,7 +48,8 @@ class Captioning:
 class TaggingJob:
     """What is asked: `folder` holds the files of `model`, `images` is how many there are to look at.
 
-    `batch_size` 0: as large as suits the model. `processes` 0: as the machine's cores allow.
+    `batch_size` 0: as large as suits the model. `processes` 0: as the machine's cores allow. `cluster`: the address of
+    the Ray cluster that does it, empty for this machine; `paths`: where its machines find folders of ours.
     """
 
     model: str
@@ -60,6 +63,8 @@ class TaggingJob:
     captioning: Captioning = field(default_factory=Captioning)
     filter: str = ""
     created_at: str = ""
+    cluster: str = ""
+    paths: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.images < 0 or self.batch_size < 0 or self.processes < 0 or not 0 <= self.floor < 1:
@@ -165,8 +170,8 @@ def read_loaded(folder: Path) -> LoadedModel | None:
 
 
 def part_files(folder: Path) -> list[Path]:
-    """The parts that are whole, oldest first."""
-    return sorted((folder / PARTS).glob("*.part"))
+    """The parts that are whole, by name."""
+    return sorted(file for suffix in (PART, PARQUET) for file in (folder / PARTS).glob(f"*{suffix}"))
 
 
 def _why(error: Exception) -> str:

@@ -18,6 +18,7 @@ from curator.contract.files.json_data import object_of
 from curator.contract.files.regular_file import read_regular
 from curator.contract.files.whole_files import replace_file
 
+PART = ".part"
 _MOST_BYTES = 1 << 30
 _ARRAYS = ("numbers", "sha256", "counts", "labels", "values", "lengths", "texts")
 _HASH_BYTES = 32

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -32,6 +33,7 @@ _KINDS: dict[Family, Kind] = {
 }
 _SHIPPED = Path(__file__).with_name("zoo.toml")
 _LABELS = "selected_tags.csv"
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,8 @@ class ModelRow:
     `thresholds` by class; `balance`: where precision and recall were equal, as the model's card says. `side` in pixels,
     0 for the model's own. `pad`: the grey level around an image, or `EDGES`. `weigh`: of a scorer, how much each label
     counts; else the label `positive` is the score. `encoder`: of a head, the model whose embedding it reads. `url`: of
-    an endpoint, which serves `repo`. `revision` of `repo`, the newest where it is empty; `sha256` by file, in hex.
+    an endpoint, which serves `repo`. `revision` of `repo`, the newest where it is empty, and `encoder_revision`;
+    `sha256` by file, in hex.
     """
 
     family: Family
@@ -67,6 +70,7 @@ class ModelRow:
     positive: str = ""
     weigh: dict[str, float] = field(default_factory=dict)
     encoder: str = ""
+    encoder_revision: str = ""
     url: str = ""
 
     def __post_init__(self) -> None:
@@ -81,6 +85,12 @@ class ModelRow:
     def kind(self) -> Kind:
         """What it gives of an image."""
         return _KINDS[self.family]
+
+    @property
+    def is_pinned(self) -> bool:
+        """Whether its files can be no others: their hashes are known, or the commit that they are fetched at."""
+        own = bool(_COMMIT.fullmatch(self.revision)) or all(name in self.sha256 for name in self.files)
+        return own and (not self.encoder or bool(_COMMIT.fullmatch(self.encoder_revision)))
 
     @property
     def files(self) -> tuple[str, ...]:

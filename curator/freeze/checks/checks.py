@@ -24,6 +24,7 @@ from curator.freeze.checks.captions import (
 from curator.freeze.checks.files import lost_files, masks, unnamed_faces
 from curator.freeze.checks.finding import Finding, PictureFilters
 from curator.freeze.checks.held_out import held_out
+from curator.freeze.checks.overfit import overfit_findings
 from curator.freeze.members import NO_SIZE, SURPLUS, Members
 from curator.index.changes.changes import id_array
 from curator.index.sets.bitmaps import of_array, of_mask
@@ -64,6 +65,7 @@ def check(reader: FreezeReader, spec: FreezeSpec, members: Members, preview: Fre
         *broken_wildcards(filters),
         *triggers(filters),
         *brackets_split_by_comma(filters),
+        *overfit_findings(filters),
         *_small(filters),
         *_buckets(filters, preview),
         *unnamed_faces(filters),

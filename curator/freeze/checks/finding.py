@@ -11,7 +11,7 @@ from pyroaring import BitMap
 
 from curator.contract.errors import UserError
 from curator.filter.evaluate import select
-from curator.filter.tokens import in_quotes
+from curator.filter.language.tokens import in_quotes
 from curator.freeze.members import NO_SIZE, Members
 from curator.index.changes.changes import id_array
 

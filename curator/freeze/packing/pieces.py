@@ -24,17 +24,17 @@ class Pieces(NamedTuple):
         return self.with_prefixes(at, np.zeros(len(at), np.int64), (b"",))
 
     def with_prefixes(self, at: Numbers, prefix_of: Numbers, prefixes: Sequence[bytes]) -> PackedBytes:
-        """The same, with lead number `lead_of[i]` before the i-th."""
-        firsts = self.bounds[at] + 1 - np.array([len(lead) for lead in prefixes])[prefix_of]
+        """The same, with prefix number `prefix_of[i]` before the i-th."""
+        firsts = self.bounds[at] + 1 - np.array([len(prefix) for prefix in prefixes])[prefix_of]
         lengths = self.bounds[at + 1] - firsts
         bounds = np.zeros(len(at) + 1, np.int64)
         np.cumsum(lengths, out=bounds[1:])
         places = np.repeat(firsts - bounds[:-1], lengths)
         places += np.arange(len(places))
-        found = self.joined.take(places, mode="wrap")  # any bytes where leads are to stand
-        for number, lead in enumerate(prefixes):
-            begins = bounds[:-1][prefix_of == number] if lead else bounds[:0]
-            for place, byte in enumerate(lead):
+        found = self.joined.take(places, mode="wrap")  # any bytes where prefixes are to stand
+        for number, prefix in enumerate(prefixes):
+            begins = bounds[:-1][prefix_of == number] if prefix else bounds[:0]
+            for place, byte in enumerate(prefix):
                 found[begins + place] = byte
         return PackedBytes(found.tobytes(), bounds)
 

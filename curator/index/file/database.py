@@ -57,7 +57,7 @@ class Database:
         if create == path.exists():
             raise exists_already(path) if create else _absent(path)
         if not create:
-            _refuse_unreadable(path)
+            refuse_unreadable(path)
         with sqlite_errors(path):
             connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
             try:
@@ -136,7 +136,7 @@ class Database:
         try:
             self._connection.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError as error:
-            if _is_busy(error):
+            if is_busy(error):
                 return False
             raise
         self._look_for_foreign_changes()
@@ -234,14 +234,15 @@ def retried(attempt: Callable[[], _T]) -> _T:
         try:
             return attempt()
         except sqlite3.OperationalError as error:
-            if not _is_busy(error):
+            if not is_busy(error):
                 raise
             if time.monotonic() > deadline:
                 raise _busy(WRITER_PATIENCE_S) from error
         time.sleep(RETRY_S)
 
 
-def _is_busy(error: sqlite3.OperationalError) -> bool:
+def is_busy(error: sqlite3.OperationalError) -> bool:
+    """Whether another connection holds the file just now."""
     return "locked" in str(error) or "busy" in str(error)
 
 
@@ -276,8 +277,11 @@ def _cannot(path: Path, reason: str) -> UserError:
     return UserError(f"the index {path} cannot be used: {reason}", hint)
 
 
-def _refuse_unreadable(path: Path) -> None:
-    """Ask the system, and never open the file: closing it again would drop every lock that this process has on it."""
+def refuse_unreadable(path: Path) -> None:
+    """Refuse what is no file or may not be read.
+
+    The system is asked and the file never opened: closing it again would drop every lock that this process has on it.
+    """
     if not path.is_file():
         raise _foreign(path)
     if not os.access(path, os.R_OK):
@@ -287,8 +291,8 @@ def _refuse_unreadable(path: Path) -> None:
 def _prepare(connection: sqlite3.Connection, path: Path, create: bool) -> None:
     if create:
         connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
-    elif _application_id(connection, path) != APPLICATION_ID:
-        raise _foreign(path)
+    else:
+        refuse_foreign(connection, path)
     mode = connection.execute("PRAGMA journal_mode=WAL").fetchone()[0]
     if mode != "wal":
         raise UserError(
@@ -303,6 +307,12 @@ def _prepare(connection: sqlite3.Connection, path: Path, create: bool) -> None:
         "secure_delete=OFF",
     ):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def refuse_foreign(connection: sqlite3.Connection, path: Path) -> None:
+    """Refuse what is another program's file, or no database."""
+    if _application_id(connection, path) != APPLICATION_ID:
+        raise _foreign(path)
 
 
 def _application_id(connection: sqlite3.Connection, path: Path) -> int:

@@ -20,13 +20,14 @@ def post_row(row: Mapping[str, Any], *, words: bool = True) -> Row:
     number = post.number if post.number is not None and post.number > 0 else 0
     if not number and not md5:
         return Dropped("a post without a number")
+    facts = PostFacts(post.number, post.rating, post.score, post.favourites, post.posted)
     if row.get("is_deleted") in _YES:
-        return Dropped("deleted")
+        return Dropped("deleted", facts)
     ending = row.get("file_ext")
     if isinstance(ending, str) and ending and f".{ending.lower().lstrip('.')}" not in SUFFIXES:
-        return Dropped(f"no image ({ending.lower()[:8]})")
+        return Dropped(f"no image ({ending.lower()[:8]})", facts)
     if "md5" in row and not md5:
-        return Dropped("its file is not public")
+        return Dropped("its file is not public", facts)
     return record_of(post, number=number, md5=md5.lower() if isinstance(md5, str) else "")
 
 

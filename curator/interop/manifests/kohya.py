@@ -1,7 +1,8 @@
 """A manifest for kohya's scripts: a dataset file, with folders of images or metadata JSON.
 
 kohya has whole repeats only and one resolution a dataset: repeats are rounded, never below 1, and what is lost is said.
-What never moves stands before `|||`, what ends the caption behind the second one.
+What never moves stands before `|||`, what ends the caption behind the second one. Images keep their names, but where
+two of a folder would have one caption file: those are told.
 """
 
 from __future__ import annotations
@@ -9,67 +10,163 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from curator.contract.caption.captions import SEPARATOR, CaptionParts, CaptionRules, with_escaped_tags
-from curator.interop.manifests.placed_files import export_folder, place, placed_name, refuse_tars
+from curator.contract.text import counted
+from curator.interop.manifests.placed_files import export_folder, own_name, place, placed_name, refuse_tars
 from curator.interop.manifests.walked import walked
 
 if TYPE_CHECKING:
     from curator.contract.manifest.header import ManifestSubset
-    from curator.contract.manifest.manifest import Manifest
+    from curator.contract.manifest.manifest import Manifest, ManifestImage
     from curator.contract.progress import Progress
 
 KEEP = "|||"
 
 
+@dataclass(frozen=True)
+class KohyaFolder:
+    """A folder of an export: its name, its images, and the repeats they have in the manifest."""
+
+    name: str
+    images: int
+    repeats: float
+
+
+@dataclass(frozen=True)
+class KohyaExport:
+    """What an export is: its folders, or its metadata files, and what is lost."""
+
+    folders: tuple[KohyaFolder, ...]
+    notes: tuple[str, ...]
+
+
+def planned_kohya(manifest: Manifest, progress: Progress | None = None, *, with_folders: bool) -> KohyaExport:
+    """What `write_kohya_folders`, or without folders `write_kohya_json`, would make; nothing is written."""
+    names = _Names.of(manifest, progress)
+    return _folders(manifest, names) if with_folders else _files(manifest, names.images)
+
+
+def _folders(manifest: Manifest, names: _Names) -> KohyaExport:
+    folders = _of_subsets(manifest, _folder_names(manifest.header.subsets), names.images)
+    return KohyaExport(folders, (*_notes(manifest), *names.notes()))
+
+
+def _files(manifest: Manifest, images: Sequence[int]) -> KohyaExport:
+    return KohyaExport(_of_subsets(manifest, _file_names(manifest), images), (*_notes(manifest),))
+
+
+def _of_subsets(manifest: Manifest, names: Sequence[str], images: Sequence[int]) -> tuple[KohyaFolder, ...]:
+    rows = zip(names, images, manifest.header.subsets, strict=True)
+    return tuple(KohyaFolder(name, count, each.repeats) for name, count, each in rows)
+
+
+def _file_names(manifest: Manifest) -> list[str]:
+    return [f"{name}.json" for name in _folder_names(manifest.header.subsets)]
+
+
 def write_kohya_folders(
     manifest: Manifest, folder: Path, *, copy: bool, progress: Progress | None = None, replace: bool = False
-) -> list[str]:
-    """Folders such as `3_cats` with images and `.txt` captions, and `dataset.toml`. Gives what is lost."""
+) -> KohyaExport:
+    """Folders such as `3_cats` with images and `.txt` captions, and `dataset.toml`."""
     names = _folder_names(manifest.header.subsets)
     tables = [
         f"image_dir = {_text(str((folder / name).absolute()))}\ncaption_extension = '.txt'" for name in names
     ]
     rules, moves = _rules_of(manifest)
+    of_images = _Names.of(manifest)
     with export_folder(folder, replace=replace) as home:
         for name in names:
             (home / name).mkdir()
         for row, image in enumerate(walked(manifest, progress)):
             if image.is_held_out:
                 continue
-            target = home / names[image.subset] / placed_name(row, image)
+            target = home / names[image.subset] / of_images.name(row, image)
             place(manifest, image, target, copy=copy)
             target.with_suffix(".txt").write_text(
                 f"{_caption(with_escaped_tags(image.parts, rules[image.subset]), moves[image.subset])}\n",
                 "utf-8",
                 "surrogateescape",
             )
-        return _write_dataset(manifest, home, tables)
+        _write_dataset(manifest, home, tables)
+    return _folders(manifest, of_images)
 
 
 def write_kohya_json(
     manifest: Manifest, folder: Path, progress: Progress | None = None, *, replace: bool = False
-) -> list[str]:
-    """One metadata file a subset, images where they are, and `dataset.toml`. Gives what is lost."""
+) -> KohyaExport:
+    """One metadata file a subset, images where they are, and `dataset.toml`."""
     refuse_tars(manifest)
-    names = [f"{name}.json" for name in _folder_names(manifest.header.subsets)]
+    names = _file_names(manifest)
     root = manifest.header.provenance.roots[0] if manifest.header.provenance.roots else str(folder)
     tables = [
         f"image_dir = {_text(root)}\nmetadata_file = {_text(str((folder / name).absolute()))}"
         for name in names
     ]
     with export_folder(folder, replace=replace) as home:
-        _write_metadata(manifest, [home / name for name in names], progress)
-        return _write_dataset(manifest, home, tables)
+        images = _write_metadata(manifest, [home / name for name in names], progress)
+        _write_dataset(manifest, home, tables)
+    return _files(manifest, images)
 
 
-def _write_metadata(manifest: Manifest, places: Sequence[Path], progress: Progress | None) -> None:
-    """One object a subset: words and size of each image by its path."""
+@dataclass(frozen=True)
+class _Names:
+    """Names of images in their folders: their own, unless two of a folder share a stem, and so a caption file."""
+
+    images: list[int]  # of each subset
+    clashing: frozenset[int]  # keys of stems
+
+    @classmethod
+    def of(cls, manifest: Manifest, progress: Progress | None = None) -> _Names:
+        images = [0] * len(manifest.header.subsets)
+        keys = np.zeros(len(manifest), np.int64)
+        for row, image in enumerate(walked(manifest, progress)):
+            if not image.is_held_out:
+                images[image.subset] += 1
+                keys[row] = _stem_key(image)
+        known, counts = np.unique(keys[keys != 0], return_counts=True)
+        return cls(images, frozenset(known[counts > 1].tolist()))
+
+    def name(self, row: int, image: ManifestImage) -> str:
+        """With its row before it where it would clash, or looks as if it had one."""
+        name = own_name(image)
+        looks_numbered = name[:7].isdecimal() and name[7:8] == "-"
+        return placed_name(row, image) if looks_numbered or _stem_key(image) in self.clashing else name
+
+    def notes(self) -> list[str]:
+        if not self.clashing:
+            return []
+        names = counted(len(self.clashing), "name is", "names are")
+        return [f"{names} of several images of a folder: the image's row stands before each"]
+
+
+def _stem_key(image: ManifestImage) -> int:
+    """Of an image's folder and stem, never 0; file systems may not tell capitals apart."""
+    return hash((image.subset, own_name(image).rpartition(".")[0].casefold())) or 1
+
+
+def _notes(manifest: Manifest) -> list[str]:
+    """What kohya's form cannot hold."""
+    subsets = manifest.header.subsets
+    names = list(map(_kept, (each.name for each in subsets)))
+    doubled = sorted({name for name in names if names.count(name) > 1})
+    return [
+        *_left_out(manifest),
+        *(note for each in subsets for note in _lost(each)),
+        *(f"several subsets become {name}: their numbers stand behind it" for name in doubled),
+    ]
+
+
+def _write_metadata(manifest: Manifest, places: Sequence[Path], progress: Progress | None) -> list[int]:
+    """One object a subset: words and size of each image by its path. Gives how many images each has."""
     with ExitStack() as stack:
         files = [stack.enter_context(place.open("w", encoding="utf-8")) for place in places]
-        begun = [False] * len(files)
+        counts = [0] * len(files)
         rules, moves = _rules_of(manifest)
         for image in walked(manifest, progress):
             if image.is_held_out:
@@ -79,11 +176,12 @@ def _write_metadata(manifest: Manifest, places: Sequence[Path], progress: Progre
                 "tags": _caption(with_escaped_tags(image.parts, rules[image.subset]), moves[image.subset]),
                 "image_size": image.size,
             }
-            file.write(",\n" if begun[image.subset] else "{\n")
+            file.write(",\n" if counts[image.subset] else "{\n")
             file.write(f"{json.dumps(str(manifest.file_of(image)))}: {json.dumps(entry)}")
-            begun[image.subset] = True
-        for file, has_rows in zip(files, begun, strict=True):
-            file.write("\n}\n" if has_rows else "{}\n")
+            counts[image.subset] += 1
+        for file, count in zip(files, counts, strict=True):
+            file.write("\n}\n" if count else "{}\n")
+    return counts
 
 
 def _rules_of(manifest: Manifest) -> tuple[list[CaptionRules], list[bool]]:
@@ -106,8 +204,8 @@ def _caption(parts: CaptionParts, moves: bool) -> str:
     return f" {KEEP} ".join(groups[: 3 if tail else 2]).strip()
 
 
-def _write_dataset(manifest: Manifest, home: Path, tables: Sequence[str]) -> list[str]:
-    rule, notes = manifest.header.rule, _left_out(manifest)
+def _write_dataset(manifest: Manifest, home: Path, tables: Sequence[str]) -> None:
+    rule = manifest.header.rule
     lines = [
         "[[datasets]]",
         f"resolution = [{rule.width}, {rule.height}]",
@@ -120,9 +218,7 @@ def _write_dataset(manifest: Manifest, home: Path, tables: Sequence[str]) -> lis
     ]
     for subset, table in zip(manifest.header.subsets, tables, strict=True):
         lines += ["", "[[datasets.subsets]]", table, *_subset_lines(subset)]
-        notes += _lost(subset)
     (home / "dataset.toml").write_text("\n".join([*lines, ""]), "utf-8", "surrogateescape")
-    return notes
 
 
 def _subset_lines(subset: ManifestSubset) -> list[str]:
@@ -176,11 +272,15 @@ def _whole(repeats: float) -> int:
 
 def _folder_names(subsets: Sequence[ManifestSubset]) -> list[str]:
     """`3_cats`: repeats and the subset's name, with no sign that a folder cannot have."""
-    kept = ("".join(c if c.isalnum() or c in " .-" else "-" for c in each.name) for each in subsets)
+    kept = [_kept(each.name) for each in subsets]
     return [
         f"{_whole(each.repeats)}_{name}" if not taken else f"{_whole(each.repeats)}_{name}-{number}"
-        for number, (each, name, taken) in enumerate(_with_taken(subsets, list(kept)))
+        for number, (each, name, taken) in enumerate(_with_taken(subsets, kept))
     ]
+
+
+def _kept(name: str) -> str:
+    return "".join(c if c.isalnum() or c in " .-" else "-" for c in name)
 
 
 def _with_taken(

@@ -48,7 +48,12 @@ def export_folder(folder: Path, *, replace: bool = False) -> Generator[Path]:
 
 def placed_name(row: int, image: ManifestImage) -> str:
     """An image's name in the export: its row keeps names apart that are equal in different folders."""
-    return f"{row:07d}-{os.path.basename(image.path)}"  # noqa: PTH119 - a name that is no UTF-8 passes through
+    return f"{row:07d}-{own_name(image)}"
+
+
+def own_name(image: ManifestImage) -> str:
+    """An image's name in its own folder."""
+    return os.path.basename(image.path)  # noqa: PTH119 - a name that is no UTF-8 passes through
 
 
 def place(manifest: Manifest, image: ManifestImage, target: Path, *, copy: bool) -> None:

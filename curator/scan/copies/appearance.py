@@ -7,6 +7,7 @@ frequencies and gets none.
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
@@ -62,6 +63,18 @@ def fingerprint(path: str) -> Fingerprint:
             isinstance(error, OSError) and error.errno is not None
         )  # a decoder's own errors have no number
         return None, " ".join(str(error).split())[:200] or type(error).__name__, not is_disk
+
+
+def both_ways(path: Path) -> tuple[int | None, int | None]:
+    """The number of an image, and that of its mirror image; None where it is flat.
+
+    Raises:
+        OSError: it cannot be opened.
+        Exception: whatever a decoder makes of it.
+    """
+    with open_picture(path) as file:
+        pixels = np.asarray(_small(file), np.float64)
+    return perceptual_hash(pixels), perceptual_hash(pixels[:, ::-1])
 
 
 def perceptual_hash(pixels: NDArray[np.float64]) -> int | None:

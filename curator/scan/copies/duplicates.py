@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curator.contract.errors import UserError, did_you_mean
-from curator.filter.fields import is_score, score_name
+from curator.filter.language.fields import is_score, score_name
 from curator.index.changes.changes import id_array
 from curator.index.sets.bitmaps import Flag
 from curator.index.sets.columns import COUNTS

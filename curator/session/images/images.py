@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen 
     from curator.filter.cancel import Cancel
     from curator.filter.evaluate import Result
     from curator.filter.facets import Facets
+    from curator.filter.histogram import Bar
     from curator.filter.named import NamedImages
     from curator.freeze.explain import Explanation
     from curator.index.images.images import ImageRow
@@ -108,6 +109,12 @@ class Images:
         """The scores that models gave an image, by name."""
         return self._collection.scores.of_image(image)
 
+    def numbers_of(self, row: ImageRow) -> dict[str, float]:
+        """The scores of an image, and its losses in runs that are looked at, by name."""
+        from curator.filter.run_losses import remembered_losses
+
+        return self.scores_of(row.id) | remembered_losses(self._collection, row.sha256)
+
     def post_of(self, image: int) -> PostFacts:
         """What is known of an image's post on a booru."""
         return self._collection.metadata.facts(image)
@@ -132,7 +139,7 @@ class Images:
         """
         if typed.isdecimal():
             return int(typed)
-        from curator.filter.tokens import in_quotes
+        from curator.filter.language.tokens import in_quotes
 
         path = os.path.normpath(Path(typed).absolute())
         rows = self.rows(self.select(f"name:{in_quotes(Path(typed).name)}").ids.tolist())
@@ -160,12 +167,28 @@ class Images:
 
     def scores(self, fields: Iterable[str]) -> dict[str, NDArray[np.float64]]:
         """The values of fields `score(NAME)` by image id, long enough for every image; NaN where there is none."""
-        from curator.filter.fields import score_name
+        from curator.filter.language.fields import score_name
 
         index = self._collection
         with index.reading():
             length = len(index.columns.of("content"))
             return {field: index.scores.of(score_name(field), length) for field in fields}
+
+    def histogram(self, field: str, images: BitMap) -> list[Bar]:
+        """How a score, such as `score(NAME)`, is spread over images; those without one count nowhere.
+
+        Raises:
+            UserError: it is no score, or there is none of that name.
+        """
+        from curator.filter.histogram import histogram
+        from curator.filter.language.fields import is_score
+
+        if not is_score(field):
+            raise UserError(
+                f"'{field}' is no score of a model",
+                "such as --by 'score(NAME)'; 'frieze models list' has names",
+            )
+        return histogram(self.scores([field])[field][images.to_array()])
 
     def total_bytes(self, ids: NDArray[Any]) -> int:
         """The bytes of the files of the images `ids`."""

@@ -1,6 +1,7 @@
 """Files of tag models: fetched from the hub, resumed where a fetch broke off, checked against their hashes.
 
 A file gets its name when it is whole and what it should be: the sha256 that the zoo pins, else what the hub says of it.
+Of a model that the zoo does not pin, commit and hashes are noted when its files first come, and hold from then on.
 Credentials are the business of the hub's own library, which reads HF_TOKEN or what `hf auth login` stored.
 """
 
@@ -18,9 +19,10 @@ from curator.contract.errors import UserError
 from curator.contract.files.picture_file import file_sha256
 from curator.contract.locations import DRAFT_PREFIX
 from curator.contract.tagging.zoo import ENCODER_FOLDER
+from curator.session.images.noted_pins import NotedPins, note_pins, noted_pins
 
 if TYPE_CHECKING:
-    from curator.contract.tagging.zoo import ZooModel
+    from curator.contract.tagging.zoo import ModelRow, ZooModel
 
 Show = Callable[[int, int], None]  # bytes that have come of a file, and its size
 _PARTS = f"{DRAFT_PREFIX}parts"
@@ -40,7 +42,7 @@ class ModelFile:
 
 
 class _Wanted(NamedTuple):
-    """A file of a repository, and where it belongs; `sha256` is empty where the zoo pins none."""
+    """A file of a repository, and where it belongs; `sha256` is empty where nobody has pinned it yet."""
 
     name: str
     repo: str
@@ -77,7 +79,9 @@ def fetch_files(model: ZooModel, show: Show) -> list[ModelFile]:
     """
     check_source(model)
     try:
-        return [_present(model, wanted, show) for wanted in _wanted(model)]
+        if model.row.is_pinned or not model.row.repo:
+            return [_present(model, wanted, show)[0] for wanted in _wanted(model.row, NotedPins())]
+        return _fetched_and_noted(model, show)
     except OSError as error:
         raise UserError(
             f"the model cannot be kept in {model.folder}: {error.strerror or error}",
@@ -87,24 +91,40 @@ def fetch_files(model: ZooModel, show: Show) -> list[ModelFile]:
 
 def is_whole(model: ZooModel) -> bool:
     """Whether all that would be fetched is there."""
-    return all((model.folder / wanted.name).is_file() for wanted in _wanted(model))
+    return all((model.folder / wanted.name).is_file() for wanted in _wanted(model.row, NotedPins()))
 
 
-def _wanted(model: ZooModel) -> Iterator[_Wanted]:
-    row = model.row
-    for name in row.files:
-        yield _Wanted(name, row.repo, name, row.revision or "main", row.sha256.get(name, ""))
+def _fetched_and_noted(model: ZooModel, show: Show) -> list[ModelFile]:
+    """The files of a model that its row does not pin: what comes first is pinned."""
+    pins, files = noted_pins(model.folder), list[ModelFile]()
+    for wanted in _wanted(model.row, pins):
+        file, commit = _present(model, wanted, show)
+        files.append(file)
+        if file.name not in pins.sha256:
+            pins.sha256[file.name] = file.sha256
+            if commit:
+                pins.commits[wanted.repo] = commit
+            note_pins(model.folder, pins)
+    return files
+
+
+def _wanted(row: ModelRow, pins: NotedPins) -> Iterator[_Wanted]:
+    """The files of a model, one by one: of one repository all are of the commit that was noted meanwhile."""
+    sources = [(row.repo, row.revision, {name: name for name in row.files})]
     if row.encoder:
-        for name in _ENCODER_FILES:
-            local = f"{ENCODER_FOLDER}/{name}"
-            yield _Wanted(local, row.encoder, name, "main", row.sha256.get(local, ""))
+        within = {f"{ENCODER_FOLDER}/{name}": name for name in _ENCODER_FILES}
+        sources.append((row.encoder, row.encoder_revision, within))
+    for repo, revision, files in sources:
+        for name, remote in files.items():
+            at = pins.commits.get(repo) or revision or "main"
+            yield _Wanted(name, repo, remote, at, row.sha256.get(name) or pins.sha256.get(name, ""))
 
 
-def _present(model: ZooModel, wanted: _Wanted, show: Show) -> ModelFile:
+def _present(model: ZooModel, wanted: _Wanted, show: Show) -> tuple[ModelFile, str]:
+    """The file, and the commit that it was fetched at; none where it was there."""
     path = model.folder / wanted.name
     is_new = not path.is_file()
-    if is_new:
-        _fetch(model.folder, wanted, show)
+    commit = _fetch(model.folder, wanted, show) if is_new else ""
     found = file_sha256(path)
     if wanted.sha256 and found != wanted.sha256:
         raise UserError(
@@ -112,12 +132,12 @@ def _present(model: ZooModel, wanted: _Wanted, show: Show) -> ModelFile:
             f"its sha256 is {found}, not {wanted.sha256}",
             "remove it and fetch again; to use it as it is, give its folder to 'frieze propose'",
         )
-    return ModelFile(wanted.name, path.stat().st_size, found, is_new)
+    return ModelFile(wanted.name, path.stat().st_size, found, is_new), commit
 
 
-def _fetch(folder: Path, wanted: _Wanted, show: Show) -> None:
-    """Bring one file into its place."""
-    address, size, etag = _looked_up(wanted)
+def _fetch(folder: Path, wanted: _Wanted, show: Show) -> str:
+    """Bring one file into its place; gives the commit that it is of."""
+    address, size, etag, commit = _looked_up(wanted)
     key = hashlib.sha256(f"{wanted.name}\n{etag}".encode()).hexdigest()[:32]
     part = folder / _PARTS / key
     part.parent.mkdir(parents=True, exist_ok=True)
@@ -143,10 +163,11 @@ def _fetch(folder: Path, wanted: _Wanted, show: Show) -> None:
         part.replace(target)
     if not any(part.parent.iterdir()):
         part.parent.rmdir()
+    return commit
 
 
-def _looked_up(wanted: _Wanted) -> tuple[str, int | None, str]:
-    """The file's address, its size where the hub says it, and the hash that the hub knows it by."""
+def _looked_up(wanted: _Wanted) -> tuple[str, int | None, str, str]:
+    """The file's address, its size where the hub says it, the hash that the hub knows it by, and the commit."""
     try:
         import huggingface_hub as hub
     except ImportError:
@@ -160,7 +181,7 @@ def _looked_up(wanted: _Wanted) -> tuple[str, int | None, str]:
         about = hub.get_hf_file_metadata(address, token=hub.get_token() or False)
     except Exception as error:
         raise _unreachable(wanted, error) from error
-    return address, about.size, about.etag or ""
+    return address, about.size, about.etag or "", about.commit_hash or ""
 
 
 def _download(wanted: _Wanted, address: str, size: int | None, file: IO[bytes], show: Show) -> None:

@@ -51,11 +51,13 @@ class Picks:
         from curator.interop.dumps.booru import booru_source
         from curator.interop.plan import Dropped
         from curator.select.pick import pick_of
-        from curator.select.posts import Posts
+        from curator.select.posts import Post, Posts
 
         rows = booru_source(dump, words=bool(rules.tags)).rows()
         posts = (
-            row.reason if isinstance(row, Dropped) else (row.facts or PostFacts(row.post), row.tags or ())
+            Post(row.facts, gone=row.reason)
+            if isinstance(row, Dropped)
+            else Post(row.facts or PostFacts(row.post), row.tags or ())
             for row in rows
         )
-        return pick_of(Posts(posts, rules.tags), rules, "in the dump")
+        return pick_of(Posts(posts, rules.tags, draw_all=rules.draw_all), rules, "in the dump")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen 
     from curator.proposals.acceptance import Acceptance, PlannedAcceptance
     from curator.proposals.collect import Collected
     from curator.proposals.kept_model import KeptModel
-    from curator.proposals.queries import ByContent, ImageProposals
+    from curator.proposals.queries import ByContent, ImageProposals, ProposedTag
     from curator.proposals.thresholds import Thresholds
     from curator.runs.tagging import JobFollower, JobView
 
@@ -35,24 +35,50 @@ _SORTED_IMAGES = 100_000  # more are told as they are stored: in no order, but i
 
 @dataclass(frozen=True)
 class HowToPropose:
-    """How a job works; zeros are what suits the model and the machine. `processes` share the images between them."""
+    """How a job works; zeros are what suits the model and the machine. `processes` share the images between them.
+
+    With several `hosts` the job waits until each of them runs its command, with `processes` on each. `cluster` is the
+    address of a Ray cluster that does it instead; its machines find our folders where `paths` says.
+    """
 
     device: Device = "auto"
     batch_size: int = 0
     decoders: int = 0
     processes: int = 1
+    hosts: int = 1
     captioning: Captioning | None = None
+    cluster: str = ""
+    paths: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True)
 class AskedFor:
-    """Of `images`, `answered` had answers already; `job` is at work on the others, None where there are none."""
+    """Of `images`, `answered` had answers already; `job` is at work on the others, None where there are none.
+
+    `commands` are what several hosts are to run, one each; empty where the job is at work.
+    """
 
     images: int
     answered: int
     job: RunFolder | None
     first_time: bool = False  # nobody asked this model here before
     question: TaggingJob | None = None
+    commands: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ShownProposals:
+    """What a model says of one image above its thresholds.
+
+    `present` are the labels that the image has as tags, `unfit` those that cannot be tags here (they hold a comma).
+    """
+
+    tags: tuple[ProposedTag, ...] = ()
+    present: frozenset[str] = frozenset()
+    unfit: frozenset[str] = frozenset()
+    rating: tuple[str, float] | None = None
+    caption: str | None = None
+    is_answered: bool = False
 
 
 class Proposals:
@@ -69,7 +95,7 @@ class Proposals:
             UserError: files of the model are missing, or the job cannot be started.
         """
         from curator.contract.tagging.job import Captioning, TaggingJob, read_job
-        from curator.runs.tagging import start_job
+        from curator.runs.tagging import host_commands, start_job
 
         if model.missing:
             raise UserError(
@@ -82,7 +108,7 @@ class Proposals:
         captioning = how.captioning or Captioning()
         asked = TaggingJob(
             model.name, str(model.folder), model.row, 0, how.device, how.batch_size, how.decoders,
-            captioning=captioning, filter=filter, created_at=made,
+            captioning=captioning, filter=filter, created_at=made, cluster=how.cluster, paths=dict(how.paths),
         )  # fmt: skip
         wanted = bitmap_of(images)
         left = self._unanswered(asked, wanted)
@@ -90,8 +116,9 @@ class Proposals:
         if not entries:
             return AskedFor(len(wanted), len(wanted), None)
         first_time = all(read_job(job.path).model != model.name for job in self.jobs())
-        job = start_job(self._folder, replace(asked, images=len(entries)), entries, how.processes)
-        return AskedFor(len(wanted), len(wanted) - len(left), job, first_time, asked)
+        job = start_job(self._folder, replace(asked, images=len(entries)), entries, how.processes, how.hosts)
+        commands = host_commands(job, how.processes, how.hosts) if how.hosts > 1 else ()
+        return AskedFor(len(wanted), len(wanted) - len(left), job, first_time, asked, tuple(commands))
 
     def answered(self, asked: AskedFor, images: Images) -> int:
         """Of how many of the images the model has spoken by now."""
@@ -105,7 +132,7 @@ class Proposals:
         return job_folders(self._folder)
 
     def find_job(self, name: str) -> RunFolder:
-        """The job of that name, or the newest that begins so or is of that model.
+        """The job of that name; else the newest of that model; else the newest with that in its name.
 
         Raises:
             UserError: there is none.
@@ -198,6 +225,18 @@ class Proposals:
             return said
         place = {image: number for number, image in enumerate(ordered)}
         return iter(sorted(said, key=lambda each: place[each.image]))
+
+    def of_image(self, model: KeptModel, image: int, thresholds: Thresholds) -> ShownProposals:
+        """What a model says of one image, beside the tags that it has."""
+        from curator.index.tags.tag_names import folded
+        from curator.proposals.acceptance import can_be_tag
+
+        for said in self.of_images(model, [image], thresholds):
+            has = {folded(tag.name) for tag in self._collection.tags_of(image)}
+            present = frozenset(tag.name for tag in said.tags if folded(tag.name) in has)
+            unfit = frozenset(tag.name for tag in said.tags if not can_be_tag(tag.name))
+            return ShownProposals(said.tags, present, unfit, said.rating, said.caption, is_answered=True)
+        return ShownProposals()
 
     def counts(self, model: KeptModel, images: Images, thresholds: Thresholds) -> Mapping[str, int]:
         """How many of the images each tag would be accepted for, the most common first; no image is looked at."""

@@ -11,8 +11,9 @@ if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen 
     from curator.index.changes.edits import Commit
     from curator.index.collection import Collection
     from curator.tags.clean import CleanRules, Diff
-    from curator.tags.derive import Derived
-    from curator.tags.derive_plan import DerivePlan
+    from curator.tags.deriving.derive import Derived
+    from curator.tags.deriving.derive_plan import DerivePlan
+    from curator.tags.relate import Relation
     from curator.tags.review import Ids, Review, Rule
     from curator.tags.tables import Tables
 
@@ -128,21 +129,21 @@ class Rules:
         Raises:
             UserError: an unknown kind, or a table that cannot be used.
         """
-        from curator.tags.derive import derive
-        from curator.tags.derive_plan import plan_derived
+        from curator.tags.deriving.derive import derive
+        from curator.tags.deriving.derive_plan import plan_derived
 
         derived = derive(self._collection, ids, kind, tables)
         return Derivation(derived, plan_derived(self._collection, derived, ids))
 
     def derive(self, derivation: Derivation, *, at_start: bool = False) -> list[Commit]:
         """Make the changes of a derivation, whole or not at all; a head goes to the start in any case."""
-        from curator.tags.derive_plan import carry_out
+        from curator.tags.deriving.derive_plan import carry_out
 
         return carry_out(self._collection, derivation.derived, derivation.plan, at_start=at_start)
 
     def classify_counts(self, tables: Tables) -> Commit:
         """Give the tags that count people their class."""
-        from curator.tags.derive_plan import classify_counts
+        from curator.tags.deriving.derive_plan import classify_counts
 
         return classify_counts(self._collection, tables["count"]["tags"])
 
@@ -152,8 +153,8 @@ class Rules:
         Raises:
             UserError: a file cannot be read, or names lead in a circle.
         """
+        from curator.tags.alias_lists import read_aliases, read_implications
         from curator.tags.clean import CleanRules
-        from curator.tags.relations import read_aliases, read_implications
 
         return CleanRules(
             self.tables()["clean"],
@@ -175,6 +176,36 @@ class Rules:
         from curator.tags.clean import clean
 
         return clean(self._collection, ids, rules, progress)
+
+    def relations(self) -> tuple[Relation, ...]:
+        """The rules of the table `relations`.
+
+        Raises:
+            UserError: one that says nothing, or cannot be used.
+        """
+        from curator.tags.relate import relations_of
+
+        return relations_of(self.tables())
+
+    def relating(
+        self, ids: Sequence[int], rules: Sequence[Relation], progress: Progress | None = None
+    ) -> Diff:
+        """What rules between tags would change on the images `ids`."""
+        from curator.tags.clean import Diff
+        from curator.tags.relate import related_annotations
+
+        diff = Diff()
+        for _ in related_annotations(self._collection, ids, rules, diff, progress):
+            pass
+        return diff
+
+    def relate(
+        self, ids: Sequence[int], rules: Sequence[Relation], progress: Progress | None = None
+    ) -> list[Commit]:
+        """Make the tags of the images `ids` follow rules between tags; each commit can be undone."""
+        from curator.tags.relate import relate
+
+        return relate(self._collection, ids, rules, progress)
 
     def ordering(self, ids: Sequence[int], progress: Progress | None = None) -> int:
         """How many of the images `ids` have tags in another order than the table `order` says."""

@@ -66,7 +66,7 @@ class Tags:
 
 def identifiers(names: Path | None = None, collection: Collection | None = None) -> Identifiers:
     """As `Tags.identifiers`, also outside of a collection."""
+    from curator.tags.alias_lists import read_names
     from curator.tags.identifier import Identifiers
-    from curator.tags.relations import read_names
 
     return Identifiers(collection, read_names(names) if names else frozenset())

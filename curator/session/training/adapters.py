@@ -10,6 +10,6 @@ if TYPE_CHECKING:
 
 def plan_adapter(recipe: Recipe, family: str | None = None) -> dict[str, Any]:
     """Modules and sizes of the file that `recipe` would write, for its model or a family's standard one."""
-    from curator.runs.adapter_plan import plan
+    from curator.runs.programs.adapter_plan import plan
 
     return plan(recipe, family)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from curator.contract.errors import UserError
 
@@ -18,8 +18,10 @@ if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen 
     from curator.freeze.listing import FrozenManifest
     from curator.freeze.preview import FreezePreview
     from curator.index.collection import Collection
+    from curator.interop.manifests.kohya import KohyaExport
 
 Format = Literal["jsonl", "kohya-toml", "kohya-json", "imagefolder", "parquet"]
+_KOHYA = ("kohya-toml", "kohya-json")
 Progress = Callable[[int, int], None]  # images written, in all; may raise to stop
 
 
@@ -35,11 +37,17 @@ class Freezing:
 
         return epoch_of(self._collection, batch)
 
-    def check(self, batch: BatchSize | None = None, rule: BucketRule | None = None) -> FreezeReport:
-        """Everything that would stop or trouble a training (with another bucket rule than the collection's)."""
+    def check(
+        self,
+        batch: BatchSize | None = None,
+        rule: BucketRule | None = None,
+        only: Sequence[str] = (),
+        captions: Mapping[str, Any] | None = None,
+    ) -> FreezeReport:
+        """Everything that would stop or trouble a training; `rule`, `only` and `captions` as in `write`."""
         from curator.freeze.collection import report_of
 
-        return report_of(self._collection, batch, rule)
+        return report_of(self._collection, batch, rule, only, captions)
 
     def write(
         self,
@@ -47,21 +55,34 @@ class Freezing:
         progress: FreezeProgress | None = None,
         *,
         rule: BucketRule | None = None,
+        only: Sequence[str] = (),
+        captions: Mapping[str, Any] | None = None,
         replace: bool = False,
     ) -> FrozenManifest:
-        """Write `manifests/NAME.manifest`; what stops and what is refused: see `freeze.collection`."""
+        """Write `manifests/NAME.manifest` of all subsets, or `only` of these; `captions`: rules of all, for their own.
+
+        What stops and what is refused: see `freeze.collection`.
+        """
         from curator.freeze.collection import freeze_named
 
-        return freeze_named(self._collection, name, progress, rule=rule, replace=replace)
+        return freeze_named(
+            self._collection, name, progress, rule=rule, only=only, captions=captions, replace=replace
+        )
 
-    def standing(self, name: str, rule: BucketRule | None = None) -> FrozenManifest | None:
+    def standing(
+        self,
+        name: str,
+        rule: BucketRule | None = None,
+        only: Sequence[str] = (),
+        captions: Mapping[str, Any] | None = None,
+    ) -> FrozenManifest | None:
         """The manifest that `write` would only repeat: that of the name, or where none is, the newest.
 
         Decided by the same facts as a freeze: rule, subsets, folders, and the digest of what would be written.
         """
         from curator.freeze.collection import standing
 
-        return standing(self._collection, name, rule)
+        return standing(self._collection, name, rule, only, captions)
 
     def manifests(self, passed_over: Callable[[UserError], None] | None = None) -> list[FrozenManifest]:
         """The manifests of the collection, newest first; `passed_over` hears of those that cannot be read."""
@@ -118,8 +139,8 @@ class Manifests:
         *,
         copy: bool = False,
         replace: bool = False,
-    ) -> tuple[int, list[str]]:
-        """Write a manifest into the folder `target` for other programs; gives how many images, and notes.
+    ) -> tuple[int, KohyaExport | None]:
+        """Write a manifest into the folder `target` for other programs; gives how many images, and for kohya what of.
 
         `target` is new, or with `replace` another export.
 
@@ -128,11 +149,27 @@ class Manifests:
         """
         from curator.contract.manifest.manifest import open_manifest
 
-        if copy and format not in ("kohya-toml", "imagefolder"):
-            raise UserError(f"--copy means nothing for {format}", "no images are brought together")
+        _check_copy(format, copy=copy)
         with open_manifest(manifest) as opened:
-            count = len(opened.trained if format in ("kohya-toml", "kohya-json") else opened)
+            count = len(opened.trained if format in _KOHYA else opened)
             return count, _exported(opened, target, format, progress, copy=copy, replace=replace)
+
+    def planned_export(
+        self, manifest: Path, format: Format, progress: Progress, *, copy: bool = False
+    ) -> tuple[int, KohyaExport | None]:
+        """How many images `export` would write, and for kohya what of; nothing is written.
+
+        Raises:
+            UserError: as `export`, as far as `target` has no part in it.
+        """
+        from curator.contract.manifest.manifest import open_manifest
+        from curator.interop.manifests.kohya import planned_kohya
+
+        _check_copy(format, copy=copy)
+        with open_manifest(manifest) as opened:
+            if format not in _KOHYA:
+                return len(opened), None
+            return len(opened.trained), planned_kohya(opened, progress, with_folders=format == "kohya-toml")
 
     def bring_in(self, source: Path, name: str, *, replace: bool = False) -> str:
         """Make an exported manifest (its JSON lines, or the folder they are in) again; gives its digest.
@@ -154,9 +191,14 @@ class Manifests:
         return read_jsonl(file, path, replace=replace)
 
 
+def _check_copy(format: Format, *, copy: bool) -> None:
+    if copy and format not in ("kohya-toml", "imagefolder"):
+        raise UserError(f"--copy means nothing for {format}", "no images are brought together")
+
+
 def _exported(
     manifest: Manifest, target: Path, format: Format, progress: Progress, *, copy: bool, replace: bool
-) -> list[str]:
+) -> KohyaExport | None:
     from curator.interop.manifests.jsonl import write_jsonl
     from curator.interop.manifests.kohya import write_kohya_folders, write_kohya_json
     from curator.interop.manifests.placed_files import export_folder
@@ -178,4 +220,4 @@ def _exported(
             return write_kohya_folders(manifest, target, copy=copy, progress=progress, replace=replace)
         case "kohya-json":
             return write_kohya_json(manifest, target, progress, replace=replace)
-    return []
+    return None

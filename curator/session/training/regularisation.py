@@ -43,7 +43,7 @@ class Regularisation:
         """
         from curator.contract.run.class_pictures import JOB, read_job
         from curator.freeze.collection import training_buckets
-        from curator.runs.class_pictures import shared_sizes
+        from curator.runs.programs.class_pictures import shared_sizes
 
         if (folder / JOB).exists() and len(earlier := read_job(folder).sizes) == count:
             return earlier
@@ -55,7 +55,7 @@ class Regularisation:
         Raises:
             UserError: the name is taken, training is not installed, another job lies there, or no model can be used.
         """
-        from curator.runs.class_pictures import make
+        from curator.runs.programs.class_pictures import make
 
         self.check_name(name, folder)
         make(folder, job, progress)

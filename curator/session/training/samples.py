@@ -10,12 +10,12 @@ if TYPE_CHECKING:
     from curator.contract.progress import Progress
     from curator.contract.recipe.recipe import Recipe
     from curator.contract.run.run_folder import RunFolder
-    from curator.runs.samples import Adapters, Hear
+    from curator.runs.programs.samples import Adapters, Hear
 
 
 def weights_of_run(run: RunFolder, step: int | None = None) -> tuple[Recipe, Adapters]:
     """The recipe and adapters that render what a run had trained after `step`; None: what it wrote last."""
-    from curator.runs.samples import of_run
+    from curator.runs.programs.samples import of_run
 
     return of_run(run, step)
 
@@ -27,6 +27,6 @@ def make_samples(
 
     `hear` is told what is doubtful in it.
     """
-    from curator.runs.samples import make_samples as make
+    from curator.runs.programs.samples import make_samples as make
 
     return make(recipe, adapters, folder, replaces=replaces, hear=hear, progress=progress)

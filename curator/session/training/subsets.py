@@ -15,6 +15,7 @@ from curator.session.images.three_way_merge import three_way_merge
 
 if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen waits for none of it
     from curator.freeze.balance import Balanced
+    from curator.freeze.checks.overfit import Overfit
     from curator.freeze.preview import FreezePreview
     from curator.index.collection import Collection
 
@@ -124,6 +125,34 @@ class Subsets:
             members = members_of(reader, spec)
         at = [each.name for each in spec.subsets].index(name)
         return len(members.ids[at]), members.overlaps[at]
+
+    def overfits(
+        self, names: Sequence[str] = (), share: float | None = None
+    ) -> list[tuple[Subset, list[Overfit]]]:
+        """What training on each of these subsets would overfit to (of all but regularisation where none is named).
+
+        Raises:
+            UserError: there is none of a name, or a share that is none.
+        """
+        from curator.freeze.checks.finding import PictureFilters
+        from curator.freeze.checks.overfit import overfits
+        from curator.freeze.members import members_of, spec_of
+        from curator.freeze.reader import FreezeReader
+        from curator.tags.tables import tables_of
+
+        with FreezeReader.opened(self._collection) as reader:
+            spec = spec_of(self._collection)
+            known = [each.name for each in spec.subsets]
+            for name in names:
+                if name not in known:
+                    raise UserError(f"there is no subset '{name}'", did_you_mean(name, known))
+            filters = PictureFilters(reader, spec, members_of(reader, spec))
+            table = tables_of(self._collection)["overfit"]
+            return [
+                (subset, overfits(filters, number, table, share))
+                for number, subset in enumerate(spec.subsets)
+                if (subset.name in names if names else not subset.is_reg)
+            ]
 
     def of_images(self, images: Iterable[int]) -> dict[int, Subset]:
         """The subset each image would be frozen in; those in none are left out."""

@@ -36,9 +36,14 @@ _TOGETHER: tuple[tuple[str, ...], ...] = (
     ("app", "list", "prepare"),
     ("app", "list", "train"),
     ("app", "list", "runs"),
+    ("app", "list", "queue"),
+    ("app", "list", "comparison"),
+    ("app", "list", "tagging"),
+    ("app", "list", "proposals"),
     ("app", "copies"),
     ("app", "list", "quarantine"),
     ("picture",),
+    ("judge",),
     ("dialog", "entry", "choice"),
     ("filter",),
     ("dialog", "value"),
@@ -51,7 +56,7 @@ def all_actions() -> list[KeyAction]:
     names = [
         each.name
         for room in (screens, widgets)
-        for each in pkgutil.iter_modules(room.__path__, f"{room.__name__}.")
+        for each in pkgutil.walk_packages(room.__path__, f"{room.__name__}.")
     ]
     declared = (vars(import_module(name)).get("KEYS", ()) for name in names)
     return [each for actions in (app_keys.KEYS, *declared) for each in actions]

@@ -9,46 +9,51 @@ from textual.screen import Screen
 
 if TYPE_CHECKING:
     from curator.session.session import Session
-    from curator.tui.screens.browse import BrowseScreen
+    from curator.tui.screens.images.browse import BrowseScreen
 
 
 def screen_makers(session: Session, reader: Session, browse: BrowseScreen) -> dict[str, Callable[[], Screen]]:
     """The screens by name."""
 
     def subsets() -> Screen:
-        from curator.tui.screens.subsets import SubsetsScreen
+        from curator.tui.screens.training.subsets import SubsetsScreen
 
         return SubsetsScreen(session, reader)
 
     def captions() -> Screen:
-        from curator.tui.screens.captions import CaptionsScreen
+        from curator.tui.screens.training.captions import CaptionsScreen
 
         return CaptionsScreen(session)
 
     def freeze() -> Screen:
-        from curator.tui.screens.freeze import FreezeScreen
+        from curator.tui.screens.training.freeze import FreezeScreen
 
         return FreezeScreen(session, reader)
 
     def train() -> Screen:
-        from curator.tui.screens.train import TrainScreen
+        from curator.tui.screens.training.train import TrainScreen
 
         return TrainScreen(session)
 
     def runs() -> Screen:
-        from curator.tui.screens.runs import RunsScreen
+        from curator.tui.screens.training.runs import RunsScreen
 
         return RunsScreen(session)
 
     def history() -> Screen:
-        from curator.tui.screens.history import HistoryScreen
+        from curator.tui.screens.images.history import HistoryScreen
 
         return HistoryScreen(session)
 
     def prepare() -> Screen:
-        from curator.tui.screens.prepare import PrepareScreen
+        from curator.tui.screens.images.prepare import PrepareScreen
 
         return PrepareScreen(session, reader)
+
+    def tagging() -> Screen:
+        from curator.tui.screens.tagging.tagging import TaggingScreen
+
+        return TaggingScreen(session, reader)
 
     return {
         "browse": lambda: browse,
@@ -59,4 +64,5 @@ def screen_makers(session: Session, reader: Session, browse: BrowseScreen) -> di
         "runs": runs,
         "history": history,
         "prepare": prepare,
+        "tagging": tagging,
     }

@@ -22,7 +22,7 @@ from curator.contract.buckets import (
 from curator.contract.errors import UserError, did_you_mean
 from curator.contract.manifest.header import MASK_MODES, MaskMode
 from curator.contract.text import visible
-from curator.tui.screens.dialogs import FormLine, number_of, whole_number_of, yes_or_no
+from curator.tui.screens.dialogs.questions import FormLine, number_of, whole_number_of, yes_or_no
 from curator.tui.text.recipe_form import in_text
 
 if TYPE_CHECKING:

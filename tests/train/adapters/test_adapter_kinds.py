@@ -24,6 +24,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from curator.contract.errors import UserError
 from train.adapters.adapter import AdaptedModule
+from train.adapters.kinds import boft
 from train.adapters.kinds.kind import Spec
 from train.adapters.kinds.table import KINDS
 from train.adapters.reading import add_change
@@ -39,6 +40,7 @@ CASES: dict[str, tuple[str, dict, type | None, dict]] = {
     "loha tucker": ("loha", {"tucker": True}, LohaModule, {"use_tucker": True}),
     "lokr": ("lokr", {"factor": 4}, LokrModule, {"factor": 4}),
     "lokr whole": ("lokr", {"factor": 8, "full_matrix": True}, LokrModule, {"factor": 8, "full_matrix": True}),
+    "lokr large first": ("lokr", {"factor": 16, "full_matrix": True}, LokrModule, {"factor": 16, "full_matrix": True}),
     "lokr both thin": ("lokr", THIN, LokrModule, THIN),
     "ia3": ("ia3", {"on_input": False}, IA3Module, {}),
     "ia3 on input": ("ia3", {"on_input": True}, IA3Module, {"train_on_input": True}),
@@ -255,6 +257,31 @@ def test_dylora_trains_one_unit_on_those_before_it() -> None:
     assert len(seen) == 2
 
 
+@pytest.mark.parametrize(
+    ("outputs", "dtype"), [(128, torch.float32), (64, torch.float32), (128, torch.bfloat16)]
+)
+def test_boft_is_the_same_of_many_columns_as_of_few(outputs: int, dtype: torch.dtype) -> None:
+    """Many go through two stages at once, of an odd number of stages the last alone; autocast has no say in it."""
+    spec = Spec("boft", (outputs, 4), 8)
+    generator = torch.Generator().manual_seed(3)
+    blocks = 0.2 * torch.randn(KINDS["boft"].shapes(spec)["oft_blocks"], generator=generator)
+    columns = torch.randn(outputs, 96, generator=generator).to(dtype)
+    pull = torch.randn(outputs, 96, generator=generator).to(dtype)
+    found = []
+    for parts in (columns[None], columns.split(32, dim=1)):
+        trained, given = blocks.clone().requires_grad_(), [part.clone().requires_grad_() for part in parts]
+        with torch.autocast("cpu", torch.bfloat16):
+            said = torch.cat([boft.turned(spec, {"oft_blocks": trained}, part) for part in given], 1)
+        said.backward(pull)
+        of_columns = torch.cat([part.grad for part in given if part.grad is not None], 1)
+        found.append((said, of_columns, trained.grad))
+    assert found[0][0].dtype is dtype
+    for one, other in zip(*found, strict=True):
+        assert one is not None
+        assert other is not None
+        assert (one - other).norm() < (1e-5 if dtype is torch.float32 else 0.02) * other.norm()
+
+
 def test_boft_says_where_it_cannot_cut() -> None:
     with pytest.raises(UserError, match="cannot cut 33 outputs"):
         KINDS["boft"].shapes(Spec("boft", (33, 8), 4))
@@ -290,3 +317,13 @@ def test_factors_are_lycoris() -> None:
     """The sides of LoKr's matrices, for sizes of SD layers."""
     shapes = KINDS["lokr"].shapes(Spec("lokr", (1280, 320), 8, options={"factor": 8}))
     assert shapes["lokr_w1"] == (factorization(1280, 8)[0], factorization(320, 8)[0]) == (8, 8)
+
+
+@pytest.mark.parametrize(("case", "host_name"), PAIRS)
+def test_a_pass_leaves_nothing_behind(case: str, host_name: str) -> None:
+    """S071: what is kept of the frozen weight is there before, or a compiled graph would be made twice."""
+    host, x = made(host_name)
+    module = adapted(spec_of(case, host), host)
+    before = {**vars(module), "kept": dict(module.kept)}
+    module.forward(x)
+    assert {**vars(module), "kept": dict(module.kept)} == before

@@ -1,7 +1,7 @@
 """Every kind of adapter on every family: it takes steps, moves what it trains alone, and resumes bit for bit.
 
 A run that was killed leaves its last whole state, and from a copy of such a state it goes on here; a real kill is in
-`tests.train.test_exact_resume`.
+`tests.train.states.test_exact_resume`.
 """
 
 from __future__ import annotations

@@ -59,9 +59,9 @@ def test_diffusers_and_our_own_reading_agree(request, tmp_path: Path, capsys, mo
     assert json.loads(capsys.readouterr().out)["modules"] == verdict.modules
 
 
-def test_names_and_counts_are_kohyas(tiny_model) -> None:
+def test_names_and_counts_are_kohyas(whole_model) -> None:
     """192 linear modules of an SD1 UNet; text encoder names with `text_model`, whatever transformers calls it."""
-    adapter = lora(load_family(str(tiny_model)), rank=4, alpha=2.0)
+    adapter = lora(load_family(str(whole_model)), rank=4, alpha=2.0)
     names = {name.split(".", 1)[0] for name in adapter.state()}
     assert sum(name.startswith("lora_unet_") for name in names) == 192
     assert "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn1_to_q" in names
@@ -71,9 +71,9 @@ def test_names_and_counts_are_kohyas(tiny_model) -> None:
     assert float(alpha) == 2.0
 
 
-def test_layers_behind_the_clip_skip_get_no_modules(tiny_model) -> None:
+def test_layers_behind_the_clip_skip_get_no_modules(whole_model) -> None:
     """S027: they would never see a gradient."""
-    names = lora(load_family(str(tiny_model), clip_skip=2)).state()
+    names = lora(load_family(str(whole_model), clip_skip=2)).state()
     assert any("layers_2_" in name for name in names)
     assert not any("layers_3_" in name for name in names)
 

@@ -147,7 +147,7 @@ def test_a_killed_write_leaves_nothing(tiny_model, tmp_path: Path, monkeypatch) 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("train.weights.tensor_writer._bytes_of", full)
+    monkeypatch.setattr("train.weights.tensor_writer.bytes_of", full)
     with pytest.raises(OSError, match="No space"):
         write_single_file(tmp_path / "m.safetensors", family, {}, "fp16")
     assert list(tmp_path.iterdir()) == []

@@ -1,4 +1,4 @@
-"""`python -m train.programs.convert_model`: a folder into a single file; a sentence for what cannot be."""
+"""`python -m train.programs.workshop.convert_model`: a folder into a single file; a sentence for what cannot be."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
-from train.programs.convert_model import main
+from train.programs.workshop.convert_model import main
 
 
 def test_a_folder_becomes_a_file_and_a_folder(tiny_sd2, tmp_path: Path, capsys) -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from curator.contract.errors import UserError
@@ -40,6 +42,10 @@ CASES: dict[str, tuple[str, tuple[str, ...]]] = {
     "full in bf16, and half the VAE": (
         SD1,
         (*FULL, "precision.mixed=bf16", "precision.weights=bf16", "precision.vae=fp16"),
+    ),
+    "frozen parts offloaded": (
+        SDXL,
+        ("optimizer.text_lr=0", "precision.mixed=bf16", "precision.vae=bf16", "precision.offload=both"),
     ),
     "a word": (SDXL, (*WORD, "optimizer.name=prodigy", "embeddings.lr=1")),
 }
@@ -74,9 +80,12 @@ def test_it_is_what_a_run_holds(make_run, request, case: str) -> None:
     held["optimizer_bytes"] = bytes_of(
         each for name, each in state if torch.is_tensor(each) and not name.startswith("qmap")
     )
-    on_cpu = "ema.device=cpu" in sets
-    device = sum(held.values()) - (held["average_bytes"] if on_cpu else 0)
-    assert asdict(told) == held | {"average_on_cpu": on_cpu, "device_bytes": device}
+    is_offloaded = "precision.offload=both" in sets
+    on_cpu = {"average": "ema.device=cpu" in sets, "text_encoders": is_offloaded, "vae": is_offloaded}
+    names = {"average": "average_bytes", "text_encoders": "text_encoder_bytes", "vae": "vae_bytes"}
+    device = sum(held.values()) - sum(held[names[part]] for part, is_there in on_cpu.items() if is_there)
+    there = {f"{part}_on_cpu": is_there for part, is_there in on_cpu.items()}
+    assert asdict(told) == held | there | {"device_bytes": device}
     assert ("ema.decay=0.9" in sets) == (told.average_bytes > 0)
 
 
@@ -96,15 +105,59 @@ def test_a_full_size_model_is_told_without_its_weights(tmp_path: Path) -> None:
     assert 0.05 * told.unet_bytes < small.optimizer_bytes < 0.15 * told.unet_bytes
 
 
-def test_the_program(tiny_model: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
-    def ask(text: str) -> int:
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
-        return main()
+@pytest.fixture
+def ask(monkeypatch: pytest.MonkeyPatch, capsys) -> Callable[[object], tuple[int, str]]:
+    """What the program answers of a model, in this process: its exit code and its words."""
 
-    assert ask(f'[model]\npath = "{tiny_model}"\n') == 0
-    assert json.loads(capsys.readouterr().out)["unet_bytes"] > 0
-    assert ask('[model]\npath = "/nowhere/model"\n') == 2
-    assert "there is no model" in capsys.readouterr().err
+    def asked(model: object) -> tuple[int, str]:
+        text = f'[model]\npath = "{model}"\n'
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+        code = main()
+        said = capsys.readouterr()
+        return code, said.err if code else said.out
+
+    return asked
+
+
+def test_the_program(tiny_model: Path, ask) -> None:
+    code, said = ask(tiny_model)
+    assert (code, json.loads(said)["unet_bytes"] > 0) == (0, True)
+    code, said = ask("/nowhere/model")
+    assert (code, "there is no model" in said) == (2, True)
+
+
+class Code:
+    """Pickled as a call."""
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return print, ("obeyed",)
+
+
+def test_tensors_are_compared_by_name_and_shape_alone(tiny_model: Path, tmp_path: Path, ask) -> None:
+    """A folder whose weights are missing, of another shape, cut short or a pickle with code; NaN is not looked for."""
+    folder = shutil.copytree(tiny_model, tmp_path / "model")
+    path = folder / "unet" / "diffusion_pytorch_model.safetensors"
+    tensors = load_file(path)
+    name = "conv_in.bias"
+
+    def saved(changed: dict[str, Tensor]) -> tuple[int, str]:
+        save_file(changed, path)
+        return ask(folder)
+
+    assert saved({**tensors, name: tensors[name] * float("nan"), "odd": torch.zeros(1)})[0] == 0
+    code, said = saved({**tensors, name: torch.zeros(7)})
+    assert (code, f"the tensor '{name}' of its UNet is 7, not" in said) == (2, True)
+    code, said = saved({each: value for each, value in tensors.items() if each != name})
+    assert (code, f"lacks the tensor '{name}' of its UNet" in said) == (2, True)
+    path.write_bytes(path.read_bytes()[:-100])
+    code, said = ask(folder)
+    assert (code, "was cut short: 100 bytes are missing" in said) == (2, True)
+    path.unlink()
+    code, said = ask(folder)
+    assert (code, "unet holds no weights" in said) == (2, True)
+    torch.save({"conv_in.bias": Code()}, folder / "unet" / "diffusion_pytorch_model.bin")
+    code, said = ask(folder)
+    assert (code, "would run code when it is opened" in said, "obeyed" in said) == (2, True, False)
 
 
 def test_an_optimizer_that_cannot_be_made_is_refused(tiny_model: Path, tmp_path: Path) -> None:
@@ -127,7 +180,8 @@ def test_the_command_tells_it(freeze, tiny_model: Path, capsys) -> None:
         str(tiny_model),
         "--dry-run",
     ]
-    sets = ["--set", "ema.decay=0.9", "--set", "ema.device=cpu", "--set", "model.clip_skip=1"]
+    knobs = ("ema.decay=0.9", "ema.device=cpu", "model.clip_skip=1", "precision.offload=vae")
+    sets = [word for knob in knobs for word in ("--set", knob)]
     assert dispatch([*asked, *sets, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)["memory"]
     assert dispatch([*asked, *sets]) == 0
@@ -140,14 +194,26 @@ def test_the_command_tells_it(freeze, tiny_model: Path, capsys) -> None:
     ):
         assert f"{name} {told[part + '_bytes'] / 2**20:,.1f} MiB" in said
     assert f"{told['average_bytes'] / 2**20:,.1f} MiB of the CPU's memory for the average" in said
+    assert f"{told['vae_bytes'] / 2**20:,.1f} MiB of the CPU's memory for the VAE" in said
+    assert f"{told['device_bytes'] / 2**20:,.1f} MiB of memory and what a batch needs" in said
 
 
-def test_a_vae_of_other_latents_is_refused(tiny_model: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("about", "said"),
+    [
+        ({"latent_channels": 16}, "makes latents of 16 channels, and Stable Diffusion takes 4"),
+        ({"in_channels": 1}, "has in_channels = 1, and images have 3 channels"),
+        ({"out_channels": 4}, "has out_channels = 4, and images have 3 channels"),
+    ],
+)
+def test_a_vae_of_other_channels_is_refused(
+    tiny_model: Path, tmp_path: Path, about: dict[str, int], said: str
+) -> None:
     """Told by its configuration, before any weight is read."""
     other, recipe = tmp_path / "vae", tmp_path / "r.toml"
     other.mkdir()
-    about = json.loads((tiny_model / "vae" / "config.json").read_text())
-    (other / "config.json").write_text(json.dumps(about | {"latent_channels": 16}))
+    usual = json.loads((tiny_model / "vae" / "config.json").read_text())
+    (other / "config.json").write_text(json.dumps(usual | about))
     recipe.write_text("")
-    with pytest.raises(UserError, match="latents of 16 channels"):
+    with pytest.raises(UserError, match=said):
         memory_of(load_recipe(recipe, [f"model.path={tiny_model}", f"model.vae={other}"]), print)

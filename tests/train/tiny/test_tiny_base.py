@@ -21,20 +21,20 @@ def weights_of(folder: Path, part: str) -> dict[str, torch.Tensor]:
     return load_file(file)
 
 
-def test_weights_are_a_function_of_the_seed(tiny_model) -> None:
+def test_weights_are_a_function_of_the_seed(whole_model) -> None:
     before = torch.get_rng_state()
     unet = build(seed=0).unet.state_dict()
     assert torch.equal(torch.get_rng_state(), before)
-    saved = weights_of(tiny_model, "unet")
+    saved = weights_of(whole_model, "unet")
     assert all(torch.equal(saved[name], unet[name]) for name in saved)
     assert any(not torch.equal(saved[name], other) for name, other in build(seed=1).unet.state_dict().items())
 
 
-def test_the_folder_suits_old_and_new_transformers(tiny_model) -> None:
+def test_the_folder_suits_old_and_new_transformers(whole_model) -> None:
     """Text encoder names with their prefix; vocabulary as vocab.json and merges.txt."""
-    assert all(name.startswith("text_model.") for name in weights_of(tiny_model, "text_encoder"))
-    assert len(json.loads((tiny_model / "tokenizer" / "vocab.json").read_text())) == 49408
-    family = load_family(str(tiny_model))
+    assert all(name.startswith("text_model.") for name in weights_of(whole_model, "text_encoder"))
+    assert len(json.loads((whole_model / "tokenizer" / "vocab.json").read_text())) == 49408
+    family = load_family(str(whole_model))
     assert family.tokenizers[0]("a photo of a cat").input_ids == [49406, 320, 1125, 539, 320, 2368, 49407]
     assert family.token_count("a photo of a cat") == 5
     encoder = build(seed=0).text_encoder.state_dict()
@@ -43,9 +43,9 @@ def test_the_folder_suits_old_and_new_transformers(tiny_model) -> None:
     )
 
 
-def test_an_untaught_vae_already_shows_colours(tiny_model) -> None:
+def test_an_untaught_vae_already_shows_colours(whole_model) -> None:
     """It starts as an averaging of colours; a flat image comes back nearly as it was."""
-    family = load_family(str(tiny_model))
+    family = load_family(str(whole_model))
     colours = torch.tensor([[0.5, -0.5, 0.2], [-0.8, 0.1, 0.6]])
     pixels = colours[:, :, None, None].expand(2, 3, 64, 64)
     drawn = family.decode(family.latents(family.encode_pictures(pixels), None))

@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 
 from tests.train.small_models import BLOCK1, MIDDLE, TEXT, small
 from train.workshop.difference import ModelDifference, difference
-from train.workshop.model_file import open_model
+from train.workshop.open_model import open_model
 
 Tensors = dict[str, torch.Tensor]
 

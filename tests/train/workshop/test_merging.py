@@ -19,7 +19,9 @@ from safetensors.torch import load_file, save_file
 from curator.contract.errors import UserError
 from curator.contract.merging.recipe import MergeRecipe, load_merge
 from tests.train.small_models import BLOCK1, CONV, MIDDLE, TEXT, UNET, small, write_small_models
+from train.families.load import load_family
 from train.workshop.merging import MergeReport, carry_out
+from train.workshop.open_model import open_model
 
 OUT = Path("o.safetensors")
 ROOT = Path(__file__).parents[3]
@@ -190,7 +192,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("nan a", {"ratio": 0.0}, f"nan.safetensors: the tensor '{BLOCK1}' holds NaN or infinity"),
     ("a other", {}, "no tensor is in all of a.safetensors, other.safetensors"),
     ("a large", {}, "models of one size can be merged"),
-    ("a ./", {}, "is a folder"),
+    ("a ./", {}, "model_index.json is missing"),
     ("a page.safetensors", {}, "is a web page"),
     ("a b", {"blocks": ",".join("0" * 25)}, "25 numbers fit no list of blocks of sd1"),
     ("a b", {"blocks": ",".join("0" * 27)}, "26 are BASE, IN00-IN11, M00, OUT00-OUT11"),
@@ -241,6 +243,25 @@ def test_a_place_that_cannot_take_the_result(home: Path, out: str, words: str) -
     assert (home / "a.safetensors").read_bytes() == before
 
 
+def test_of_a_folder_comes_a_folder_that_holds_what_the_file_would(tiny_model: Path, tmp_path: Path) -> None:
+    """S084: it loads, and every tensor is that of the single file, bit for bit."""
+    other = tmp_path / "other"
+    shutil.copytree(tiny_model, other)
+    unet = other / "unet" / "diffusion_pytorch_model.safetensors"
+    save_file({name: value + 1 for name, value in load_file(unet).items()}, unet)
+    recipe = MergeRecipe(models=(str(tiny_model), str(other)), ratio=0.25)
+    carry_out(recipe, tmp_path / "one.safetensors", lambda *_: None)
+    carry_out(recipe, tmp_path / "folder", lambda *_: None)
+    single, folder = open_model(tmp_path / "one.safetensors"), open_model(tmp_path / "folder")
+    assert single.tensors.keys() == folder.tensors.keys()
+    assert all(torch.equal(single.whole(name), folder.whole(name)) for name in single.tensors)
+    name = f"{UNET}out.2.bias"
+    assert torch.allclose(folder.whole(name), open_model(tiny_model).whole(name) + 0.25)
+    load_family(str(tmp_path / "folder"))
+    with pytest.raises(UserError, match="there already"):
+        carry_out(recipe, tmp_path / "folder", lambda *_: None)
+
+
 def test_too_little_space_is_told_before_anything_is_written(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -259,7 +280,7 @@ def test_a_killed_merge_leaves_no_half_file(home: Path) -> None:
     before = OUT.read_bytes()
     code = "import sys, time; from train.workshop import merge; cast = merge.Overflow.cast\n" \
            "def slow(*words): time.sleep(0.2); return cast(*words)\n" \
-           "merge.Overflow.cast = slow; from train.programs.merge_models import main\n" \
+           "merge.Overflow.cast = slow; from train.programs.workshop.merge_models import main\n" \
            "sys.exit(main(['--replace', 'o.safetensors']))"  # fmt: skip
     recipe = 'method = "weighted-sum"\nratio = 0.25\nmodels = ["a.safetensors", "b.safetensors"]\n'
     with subprocess.Popen(

@@ -37,6 +37,11 @@ def delta(spec: Spec, tensors: Tensors, weight: Tensor) -> Tensor:
     return wanted.reshape(lengths.shape) * directed / lengths - weight.float()
 
 
+def keeps(weight: Tensor) -> dict[str, Tensor]:
+    """|W|^2 of each output."""
+    return {_SQUARES: weight.float().flatten(1).square().sum(dim=1)}
+
+
 def _lengths(weight: Tensor) -> Tensor:
     """Of the weights of each output, [out, 1, ...]."""
     return weight.flatten(1).norm(dim=1).reshape(-1, *(1,) * (weight.dim() - 1)).clamp_min(torch.finfo().tiny)
@@ -52,8 +57,6 @@ def live(site: Site, x: Tensor) -> Tensor:
     weight, bias = host.get_parameter("weight"), getattr(host, "bias", None)
     with in_float32(x.device):
         down, up = tensors[lora.DOWN].flatten(1), spec.scale * tensors[lora.UP].flatten(1)
-        if _SQUARES not in site.kept:
-            site.kept[_SQUARES] = weight.detach().float().flatten(1).square().sum(dim=1)
         added = _AddedSquares.apply(weight.flatten(1), up, down)
         lengths = (site.kept[_SQUARES] + added).clamp_min(torch.finfo().tiny).sqrt()
         factors = of_channels(host, tensors[LENGTH].flatten() / lengths)
@@ -81,4 +84,4 @@ class _AddedSquares(torch.autograd.Function):
         return None, twice * (with_weight + with_itself), of_down
 
 
-DORA = Kind(shapes, start, delta, live)
+DORA = Kind(shapes, start, delta, live, keeps=keeps)

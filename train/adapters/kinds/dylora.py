@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from train.adapters.dropout import dropout
 from train.adapters.kinds import lora
 from train.adapters.kinds.kind import Kind, Shapes, Site, Spec, Tensors, product, uniform
 
@@ -64,7 +65,7 @@ def live(site: Site, x: Tensor) -> Tensor:
     inner = product(site.host, x, down)
     outer = functional.conv2d(inner, up) if spec.kernel else functional.linear(inner, up)
     scale = spec.scale * math.sqrt(count / (last + 1))
-    return site.base(x) + functional.dropout(outer * scale, spec.dropout, site.training)
+    return site.base(x) + dropout(site, outer * scale)
 
 
 def files(spec: Spec, tensors: Tensors) -> dict[str, Tensor]:

@@ -71,7 +71,7 @@ class Site(Protocol):
     def training(self) -> bool: ...
 
     @property
-    def kept(self) -> dict[str, Tensor]: ...
+    def kept(self) -> Tensors: ...
 
     @property
     def host(self) -> nn.Module:
@@ -93,6 +93,11 @@ def unchanged(_spec: Spec, tensors: Tensors) -> dict[str, Tensor]:
     return dict(tensors)
 
 
+def nothing(_weight: Tensor) -> dict[str, Tensor]:
+    """Nothing is kept."""
+    return {}
+
+
 def everything(_path: str) -> bool:
     """Modules of any path."""
     return True
@@ -104,7 +109,8 @@ class Kind:
 
     `start` fills the tensors so that nothing changes yet. `delta` gives the change of `weight`, of its shape, in
     float32; `live` what the module says so changed. `files` gives the tensors as they stand in a file; `restore` is
-    its inverse, from a file to the tensors trained. `takes` says whether a module of this path is changed at all,
+    its inverse, from a file to the tensors trained. `keeps` gives what `live` finds kept: it adds nothing itself, or
+    torch.compile would make each graph again. `takes` says whether a module of this path is changed at all,
     `alpha_is_by_rank` whether an alpha that is not told means the rank.
     """
 
@@ -114,6 +120,7 @@ class Kind:
     live: Callable[[Site, Tensor], Tensor]
     files: Callable[[Spec, Tensors], dict[str, Tensor]] = with_alpha
     restore: Callable[[Spec, Tensors], dict[str, Tensor]] = unchanged
+    keeps: Callable[[Tensor], dict[str, Tensor]] = nothing
     takes: Callable[[str], bool] = everything
     alpha_is_by_rank: bool = True
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from lycoris.functional.loha import make_weight_tucker
 from torch import Tensor
 from torch.nn import functional
 
@@ -25,8 +24,8 @@ from train.adapters.kinds.kind import (
 )
 from train.adapters.kinds.lora import is_tucker
 
-_FACTORS = ("hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b")
-_CORES = ("hada_t1", "hada_t2")
+FACTORS = ("hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b")
+CORES = ("hada_t1", "hada_t2")
 
 
 def shapes(spec: Spec) -> Shapes:
@@ -34,11 +33,9 @@ def shapes(spec: Spec) -> Shapes:
     out, rank = spec.shape[0], spec.rank
     if is_tucker(spec):
         sides = {"a": (rank, out), "b": (rank, spec.shape[1])}
-        return {name: sides[name[-1]] for name in _FACTORS} | dict.fromkeys(
-            _CORES, (rank, rank, *spec.kernel)
-        )
+        return {name: sides[name[-1]] for name in FACTORS} | dict.fromkeys(CORES, (rank, rank, *spec.kernel))
     sides = {"a": (out, rank), "b": (rank, spec.inputs)}
-    return {name: sides[name[-1]] for name in _FACTORS}
+    return {name: sides[name[-1]] for name in FACTORS}
 
 
 def start(_spec: Spec, tensors: dict[str, Tensor], _weight: Tensor, generator: torch.Generator) -> None:
@@ -51,9 +48,11 @@ def start(_spec: Spec, tensors: dict[str, Tensor], _weight: Tensor, generator: t
 
 def delta(spec: Spec, tensors: Tensors, _weight: Tensor) -> Tensor:
     """scale * (a1 x b1) * (a2 x b2), or the same with each side around its core."""
-    a1, b1, a2, b2 = (tensors[name] for name in _FACTORS)
+    a1, b1, a2, b2 = (tensors[name] for name in FACTORS)
     if "hada_t1" in tensors:
-        t1, t2 = (tensors[name] for name in _CORES)
+        from lycoris.functional.loha import make_weight_tucker  # noqa: PLC0415 (imports peft: seconds)
+
+        t1, t2 = (tensors[name] for name in CORES)
         scale = torch.tensor(spec.scale, device=a1.device)
         return make_weight_tucker(t1, b1, a1, t2, b2, a2, scale).reshape(spec.shape)
     return (spec.scale * (a1 @ b1) * (a2 @ b2)).reshape(spec.shape)
@@ -76,7 +75,7 @@ def live(site: Site, x: Tensor) -> Tensor:
 def _changed(site: Site, weight: Tensor) -> Tensor:
     if "hada_t1" in site.tensors:
         return weight.float() + delta(site.spec, site.tensors, weight)
-    a1, b1, a2, b2 = (site.tensors[name] for name in _FACTORS)
+    a1, b1, a2, b2 = (site.tensors[name] for name in FACTORS)
     return _AddedHadamard.apply(weight, a1 * site.spec.scale, b1, a2, b2)
 
 
@@ -110,7 +109,7 @@ def _is_cheaper_by_ranks(site: Site, x: Tensor) -> bool:
 
 def _side(site: Site, x: Tensor) -> Tensor:
     spec = site.spec
-    a1, b1, a2, b2 = (site.tensors[name] for name in _FACTORS)
+    a1, b1, a2, b2 = (site.tensors[name] for name in FACTORS)
     up = ((spec.scale * a1)[:, :, None] * a2[:, None, :]).flatten(1)
     down = (b1[:, None] * b2[None]).reshape(-1, *spec.shape[1:])
     inner = product(site.host, x, down)

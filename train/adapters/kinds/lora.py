@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from train.adapters.dropout import dropout
 from train.adapters.kinds.kind import Kind, Shapes, Site, Spec, Tensors, product, uniform
 
 DOWN, MID, UP = "lora_down.weight", "lora_mid.weight", "lora_up.weight"
@@ -39,7 +40,7 @@ def start(_spec: Spec, tensors: dict[str, Tensor], _weight: Tensor, generator: t
 
 def delta(spec: Spec, tensors: Tensors, _weight: Tensor) -> Tensor:
     """scale * up x down, or scale * sum over r, s of up[o, r] mid[r, s, ...] down[s, i]."""
-    return spec.scale * low_rank(spec, tensors)
+    return low_rank(spec, tensors).mul_(spec.scale)
 
 
 def low_rank(spec: Spec, tensors: Tensors) -> Tensor:
@@ -63,7 +64,7 @@ def side(site: Site, x: Tensor) -> Tensor:
 
 def live(site: Site, x: Tensor) -> Tensor:
     """The module's own output and what the factors add to it."""
-    return site.base(x) + functional.dropout(side(site, x), site.spec.dropout, site.training)
+    return site.base(x) + dropout(site, side(site, x))
 
 
 LORA = Kind(shapes, start, delta, live)

@@ -8,12 +8,12 @@ from torch.nn import functional
 
 from train.adapters.kinds.kind import Kind, Shapes, Site, Spec, Tensors
 
-_SCALE, SHIFT = "w_norm", "b_norm"
+SCALE, SHIFT = "w_norm", "b_norm"
 
 
 def shapes(spec: Spec) -> Shapes:
     """One of each a channel."""
-    return {_SCALE: spec.shape, SHIFT: spec.shape}
+    return {SCALE: spec.shape, SHIFT: spec.shape}
 
 
 def start(_spec: Spec, tensors: dict[str, Tensor], _weight: Tensor, _generator: torch.Generator) -> None:
@@ -24,13 +24,13 @@ def start(_spec: Spec, tensors: dict[str, Tensor], _weight: Tensor, _generator: 
 
 def delta(_spec: Spec, tensors: Tensors, _weight: Tensor) -> Tensor:
     """Of the scales."""
-    return tensors[_SCALE]
+    return tensors[SCALE]
 
 
 def live(site: Site, x: Tensor) -> Tensor:
     """The layer with its scales and shifts changed."""
     host = site.host
-    scale = host.get_parameter("weight") + site.tensors[_SCALE]
+    scale = host.get_parameter("weight") + site.tensors[SCALE]
     shift = host.get_parameter("bias") + site.tensors[SHIFT]
     if isinstance(host, nn.GroupNorm):
         return functional.group_norm(x, host.num_groups, scale.to(x.dtype), shift.to(x.dtype), host.eps)

@@ -8,9 +8,9 @@ the file's blocks are for.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
-from lycoris.functional import factorization
 from torch import Tensor, nn
 
 from train.adapters.kinds.kind import Kind, Shapes, Site, Spec, Tensors, in_float32, of_channels, product
@@ -23,6 +23,8 @@ Turn = Callable[[Spec, Tensors, Tensor], Tensor]
 
 def shapes(spec: Spec) -> Shapes:
     """[blocks, side, side], the side being the largest divisor of the outputs that the rank allows."""
+    from lycoris.functional import factorization  # noqa: PLC0415 (imports peft: seconds)
+
     side, count = factorization(spec.shape[0], spec.rank)
     return {BLOCKS: (count, side, side), **rescale_shape(spec)}
 
@@ -40,8 +42,8 @@ def start(_spec: Spec, tensors: dict[str, Tensor], _weight: Tensor, _generator: 
         tensors[RESCALE].fill_(1.0)
 
 
-def turns(spec: Spec, blocks: Tensor) -> Tensor:
-    """R - I of each block, [..., side, side]: kept apart from I, which is too large beside it for bf16.
+def rotations(spec: Spec, blocks: Tensor) -> Tensor:
+    """R of each block, [..., side, side], in float32.
 
     A constraint c bounds the norm of Q by c times the outputs.
     """
@@ -51,25 +53,45 @@ def turns(spec: Spec, blocks: Tensor) -> Tensor:
         if limit > 0:
             norm = skew.norm() + 1e-8
             skew = torch.where(norm > limit, skew * (limit / norm), skew)
+        rotation: Tensor = _Cayley.apply(skew)
+        return rotation
+
+
+class _Cayley(torch.autograd.Function):
+    """2 / (I - Q) - I, whose gradient needs the inverse alone."""
+
+    @staticmethod
+    def forward(ctx: Any, skew: Tensor) -> Tensor:
         eye = torch.eye(skew.shape[-1], device=skew.device)
-        return (
-            2.0 * torch.linalg.inv_ex(eye - skew).inverse @ skew
-        )  # the gradient of an inverse is two products
+        inverse = torch.linalg.inv_ex(eye - skew).inverse
+        ctx.save_for_backward(inverse)
+        return torch.sub(inverse, eye, alpha=0.5).mul_(2.0)
+
+    @staticmethod
+    def backward(ctx: Any, *of_result: Tensor) -> Tensor:
+        (of_rotation,), (inverse,) = of_result, ctx.saved_tensors
+        return 2.0 * (inverse.mT @ of_rotation @ inverse.mT)
 
 
 def turned(spec: Spec, tensors: Tensors, columns: Tensor) -> Tensor:
     """`columns` [out, n] turned and rescaled along their first axis."""
-    change = turns(spec, tensors[BLOCKS])
-    groups = columns.unflatten(0, change.shape[:2])
-    said = added_product(groups, change.transpose(-1, -2)).flatten(0, 1)
-    return rescaled(tensors, said)
+    turns = ready(rotations(spec, tensors[BLOCKS]), columns.dtype)
+    groups = columns.unflatten(0, turns.shape[:2])
+    return rescaled(tensors, turned_groups(turns.mT, groups).flatten(0, 1))
 
 
-def added_product(groups: Tensor, change: Tensor) -> Tensor:
-    """(I + change) x groups, for each of [blocks, side, n]; in half precision the sum is one of products."""
+def ready(rotations: Tensor, dtype: torch.dtype) -> Tensor:
+    """R for float32; R - I for half precision, which has too few digits for a small turn beside I."""
+    if dtype is torch.float32:
+        return rotations
+    return (rotations - torch.eye(rotations.shape[-1], device=rotations.device)).to(dtype)
+
+
+def turned_groups(turns: Tensor, groups: Tensor) -> Tensor:
+    """R x groups, for each of [blocks, side, n], by what `ready` gave."""
     if groups.dtype is torch.float32:
-        return torch.bmm(change + torch.eye(change.shape[-1], device=change.device), groups)
-    return torch.baddbmm(groups, change.to(groups.dtype), groups)
+        return torch.bmm(turns, groups)
+    return torch.baddbmm(groups, turns, groups)
 
 
 def rescaled(tensors: Tensors, columns: Tensor) -> Tensor:

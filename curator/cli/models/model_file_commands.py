@@ -1,0 +1,129 @@
+"""`frieze model info`, `hash` and `diff`: model files looked at and compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+from curator.cli.options.options import JsonOption, LimitOption
+from curator.cli.shared.output import progress_shown, put, put_json, put_table, say_cut
+from curator.contract.errors import ExitCode
+
+if TYPE_CHECKING:
+    from curator.cli.schemas.model_files import HashReport, ModelDiff, ModelFileReport
+
+FileArgument = Annotated[
+    Path, typer.Argument(metavar="FILE", help="A checkpoint, an adapter or an embedding.")
+]
+
+
+def info(file: FileArgument, as_json: JsonOption = False) -> None:
+    """Show what a model file is: family or kind, numbers, origin, trigger words, and the programs that read it."""
+    from curator.session.training.models import model_info
+
+    found = model_info(file)
+    if as_json:
+        put_json(cast("ModelFileReport", {"schema": "frieze/model-info/1", **asdict(found)}))
+        return
+    facts = {
+        "kind": found.kind,
+        "predicts": found.prediction or "",
+        "size": f"{found.bytes / 1e6:,.1f} MB, {found.tensors:,} tensors, {found.numbers:,} numbers",
+        "types": _counted(found.dtypes),
+        "ranks": _counted(found.ranks),
+        "read by": ", ".join(found.clients) or "no program that is known",
+        **found.modelspec,
+        **found.training,
+        "trigger words": ", ".join(found.trigger_words),
+        "made of": "; ".join(found.ancestors),
+        "merge": " ".join(found.merge.split("\n")).strip(),
+        "thumbnail": f"{found.thumbnail_bytes:,} bytes" if found.thumbnail_bytes else "",
+        **found.metadata,
+    }
+    for name, value in facts.items():
+        if value:
+            put(f"{name:<16} {value}")
+
+
+def hash_of(file: FileArgument, as_json: JsonOption = False) -> None:
+    """Show the hashes by which model sites and programs know a file."""
+    from curator.session.training.models import model_hashes
+
+    found = model_hashes(file)
+    values = {
+        "sha256": found.sha256,
+        "autov2": found.autov2,
+        "autov3": found.autov3,
+        "tensors_sha256": found.tensors,
+        "legacy": found.legacy,
+    }
+    if as_json:
+        about = {"schema": "frieze/model-hash/1", "path": str(file.absolute()), **values}
+        put_json(cast("HashReport", about))
+        return
+    words = {"autov2": "AutoV2", "autov3": "AutoV3", "tensors_sha256": "tensors"}
+    for name, value in values.items():
+        put(f"{words.get(name, name):<8} {value}")
+
+
+def diff(
+    first: FileArgument,
+    second: FileArgument,
+    convention: Annotated[
+        str, typer.Option("--convention", metavar="NAME", help="Whose blocks: supermerger or mecha.")
+    ] = "supermerger",
+    limit: LimitOption = 20,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare two models by block and by tensor; exit code 1 where they differ."""
+    from curator.session.training.models import compare_models
+
+    with progress_shown("compare", "bytes") as show:
+        found = compare_models(first, second, convention, show)
+    tensors = found["different_tensors"]
+    shown = tensors[:limit] if limit else tensors
+    if as_json:
+        about = {"schema": "frieze/model-diff/1", **found, "different_tensors": shown}
+        put_json(cast("ModelDiff", about))
+    else:
+        _put_difference(found, shown)
+    say_cut(len(shown), len(tensors))
+    if not found["equal"]:
+        raise typer.Exit(ExitCode.NO)
+
+
+def _put_difference(found: dict[str, Any], shown: list[dict[str, Any]]) -> None:
+    if found["equal"]:
+        put("equal: every tensor has the same numbers")
+        return
+    blocks = [
+        (each["block"], f"{each['different']:,} of {each['tensors']:,}", *_sizes(each))
+        for each in found["blocks"]
+        if each["tensors"]
+    ]
+    put_table(blocks, ("block", "different", "largest", "relative"))
+    put_table(
+        [(each["block"], each["tensor"], *_sizes(each)) for each in shown],
+        ("block", "tensor", "largest", "relative"),
+    )
+    for which in ("first", "second"):
+        names = found[f"only_in_{which}"]
+        if names:
+            put(f"{len(names):,} in the {which} alone, such as {names[0]}")
+
+
+def _sizes(each: Mapping[str, Any]) -> tuple[str, str]:
+    return _short(each["largest"]), _short(each["relative"])
+
+
+def _short(value: float | None) -> str:
+    """Three digits; a difference to NaN has no size."""
+    return "NaN" if value is None else f"{value:.3g}"
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} of {name}" for name, count in counts.items())

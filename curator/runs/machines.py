@@ -1,0 +1,133 @@
+"""A training on several machines: the line that each of them runs, and the job script for Slurm."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from curator.contract import locations
+from curator.contract.errors import UserError
+from curator.contract.files.whole_files import drafted_file
+
+if TYPE_CHECKING:
+    from curator.contract.run.run_folder import RunFolder
+
+_MOST_PORT = 65535
+_SLURM_OPTION = re.compile(r"[a-z][a-z0-9-]*=[^\s\"'`$\\;&|<>]+")
+_OURS = {"nodes", "ntasks-per-node", "gpus-per-node", "requeue", "open-mode", "signal"}
+_WARNED_S = 180  # before the end of its time a job is told; a step and a state must fit in
+
+_SCRIPT = """\
+#!/bin/bash
+#SBATCH --job-name=frieze
+#SBATCH --nodes={nodes}
+#SBATCH --ntasks-per-node=1
+#SBATCH --gpus-per-node={processes}
+#SBATCH --requeue
+#SBATCH --open-mode=append
+#SBATCH --signal=B:USR1@{warned}
+{options}
+# The run {name}. All nodes must see its folder, its images and its base model, and this Python.
+run={run}
+first=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
+meet="$first:$((20000 + SLURM_JOB_ID % 20000))"
+
+# Slurm warns of preemption and of the end of the time: the run saves its state and stops, and the job waits again.
+told=
+stop() {{ told=yes; touch "$run/{requests}/$(printf '%020d' "$(date +%s%N)")-stop"; }}
+trap stop USR1 TERM
+
+srun --kill-on-bad-exit=1 {python} -m torch.distributed.run --nnodes "$SLURM_JOB_NUM_NODES" \\
+  --nproc-per-node {processes} --rdzv-backend c10d --rdzv-endpoint "$meet" \\
+  --rdzv-id "$SLURM_JOB_ID-${{SLURM_RESTART_COUNT:-0}}" -m train "$run" &
+work=$!
+wait "$work"; code=$?
+while kill -0 "$work" 2>/dev/null; do wait "$work"; code=$?; done
+if [ -n "$told" ] && ! grep -q '"how": "finished"' "$run/{exit}" 2>/dev/null; then
+  scontrol requeue "$SLURM_JOB_ID"
+fi
+exit "$code"
+"""
+
+
+def checked_rendezvous(address: str) -> str:
+    """HOST:PORT of one of the machines, where all of them meet.
+
+    Raises:
+        UserError: it is none.
+    """
+    host, _, port = address.rpartition(":")
+    if not host or re.search(r"[\s/]", host) or not port.isdecimal() or not 0 < int(port) <= _MOST_PORT:
+        raise UserError(
+            f"'{address}' is no HOST:PORT",
+            "give the name of one of the machines and a free port, as in box1:29400",
+        )
+    return address
+
+
+def line_of(run: RunFolder, nodes: int, processes: int, rendezvous: str) -> str:
+    """What each machine runs, all of them the same: which is the first they find out where they meet.
+
+    Raises:
+        UserError: as `checked_rendezvous`.
+    """
+    where = [
+        "--rdzv-backend",
+        "c10d",
+        "--rdzv-endpoint",
+        checked_rendezvous(rendezvous),
+        "--rdzv-id",
+        run.path.name,
+    ]
+    count = ["--nnodes", str(nodes), "--nproc-per-node", str(processes)]
+    return shlex.join(["torchrun", *count, *where, "-m", "train", str(run.path.absolute())])
+
+
+def slurm_script(run: RunFolder, nodes: int, processes: int, options: Sequence[str]) -> str:
+    """The script to hand to sbatch; `options` are its own, such as `partition=gpu`.
+
+    Raises:
+        UserError: an option that is none, or that the script itself sets.
+    """
+    for option in options:
+        name = option.partition("=")[0]
+        if not _SLURM_OPTION.fullmatch(option):
+            raise UserError(
+                f"'{option}' is no option of sbatch",
+                "give NAME=VALUE as in --sbatch time=12:00:00, without dashes",
+            )
+        if name in _OURS:
+            raise UserError(
+                f"--sbatch {name} cannot be given: the job needs its own",
+                "set machines and GPUs with --nodes and --processes",
+            )
+    return _SCRIPT.format(
+        nodes=nodes,
+        processes=processes,
+        warned=_WARNED_S,
+        options="".join(f"#SBATCH --{option}\n" for option in options),
+        name=run.path.name,
+        run=shlex.quote(str(run.path.absolute())),
+        requests=locations.REQUESTS,
+        exit=locations.EXIT,
+        python=shlex.quote(sys.executable),
+    )
+
+
+def write_script(file: Path, script: str) -> None:
+    """Write a job script; what has its name already stays.
+
+    Raises:
+        UserError: there is such a file, or it cannot be written.
+    """
+    try:
+        with drafted_file(file, replace=False) as draft:
+            draft.write_text(script, "utf-8")
+    except OSError as error:
+        raise UserError(
+            f"{file} cannot be written: {error.strerror or error}", "choose another place or name"
+        ) from error

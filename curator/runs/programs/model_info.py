@@ -1,0 +1,239 @@
+"""What a model file is: family or kind, numbers, origin, and the programs that read it, from its header alone."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from curator.contract.base_model.content import content_of, not_readable
+from curator.contract.base_model.facts import facts_of_file
+from curator.contract.base_model.family import FAMILIES
+from curator.contract.base_model.file_hashes import FileHashes, hashes_of
+from curator.contract.base_model.safetensors_header import read_header
+from curator.contract.errors import UserError
+from curator.contract.files.json_data import object_of
+from curator.contract.merging.adapters import BAKE_KEY, JOIN_KEY
+from curator.contract.merging.recipe import METADATA_KEY as MERGE_KEY
+from curator.contract.run.origin import ORIGIN, RECIPE, origin_of
+from curator.runs.launch import check_installed
+from curator.runs.programs.trainer_programs import answer_to
+
+_RECIPES = (MERGE_KEY, BAKE_KEY, JOIN_KEY)
+_TOLD_BY_EXPLAIN = (ORIGIN, RECIPE)  # long, and led back to by `frieze model explain`
+_SPEC = "modelspec."
+_THUMBNAIL = f"{_SPEC}thumbnail"
+_LONGEST_SHOWN = 200
+_TAGS_SHOWN = 20
+
+
+class _Kind(NamedTuple):
+    """A kind of adapter or embedding: the end of a tensor's name that tells it, and who reads it."""
+
+    mark: str
+    name: str
+    clients: tuple[str, ...]
+
+
+_ALL = ("AUTOMATIC1111", "Forge", "ComfyUI", "diffusers")
+_WEB_AND_COMFY = ("AUTOMATIC1111", "Forge", "ComfyUI")
+_KINDS = (  # the first that is there counts
+    _Kind("dora_scale", "DoRA", _WEB_AND_COMFY),
+    _Kind("lora_magnitude_vector", "DoRA", ("ComfyUI", "diffusers")),
+    _Kind("hada_w1_a", "LoHa", _WEB_AND_COMFY),
+    _Kind("lokr_w1", "LoKr", _WEB_AND_COMFY),
+    _Kind("lokr_w1_a", "LoKr", _WEB_AND_COMFY),
+    _Kind("oft_blocks", "OFT", _WEB_AND_COMFY),
+    _Kind("a1.weight", "GLoRA", _WEB_AND_COMFY),
+    _Kind("on_input", "IA3", ("AUTOMATIC1111", "Forge")),
+    _Kind("lora_mid.weight", "LoCon with a Tucker core", _WEB_AND_COMFY),
+    _Kind("lora_down.weight", "LoRA", _ALL),
+    _Kind("lora.down.weight", "LoRA", ("ComfyUI", "diffusers")),
+    _Kind("lora_A.weight", "LoRA", ("ComfyUI", "diffusers")),
+)
+_DOWN = re.compile(r"(?:lora_down|lora\.down|lora_A)\.weight$")
+_EMBEDDING = ("emb_params", "clip_l", "clip_g", "string_to_param.*")
+_TRAINING = {  # ss_ keys, in words
+    "ss_base_model_version": "base",
+    "ss_sd_model_name": "base model",
+    "ss_network_module": "network",
+    "ss_network_dim": "rank",
+    "ss_network_alpha": "alpha",
+    "ss_learning_rate": "learning rate",
+    "ss_unet_lr": "learning rate of the UNet",
+    "ss_text_encoder_lr": "learning rate of text encoders",
+    "ss_optimizer": "optimiser",
+    "ss_lr_scheduler": "schedule",
+    "ss_num_train_images": "images, repeats counted",
+    "ss_num_epochs": "epochs",
+    "ss_steps": "steps",
+    "ss_resolution": "resolution",
+    "ss_clip_skip": "clip skip",
+    "ss_seed": "seed",
+}
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """`kind` is a family, a kind of adapter, or in words what else. `dtypes` counts tensors, `ranks` modules.
+
+    `metadata` is what the file says of itself and is not told elsewhere; `thumbnail_bytes` is 0 where there is none.
+    """
+
+    path: str
+    kind: str
+    bytes: int
+    tensors: int
+    numbers: int
+    dtypes: dict[str, int]
+    prediction: str | None
+    has_vae: bool
+    ranks: dict[str, int]
+    clients: list[str]
+    modelspec: dict[str, str]
+    training: dict[str, str]
+    trigger_words: list[str]
+    ancestors: list[str]
+    merge: str
+    thumbnail_bytes: int
+    metadata: dict[str, str]
+
+
+class _Header(NamedTuple):
+    tensors: Mapping[str, tuple[str, tuple[int, ...]]]
+    metadata: Mapping[str, str]
+
+
+def info_of(path: Path) -> ModelInfo:
+    """What one file says of itself.
+
+    Raises:
+        UserError: there is none, or a damaged one; or only PyTorch could read it and it is not installed.
+    """
+    header = _header(path)
+    shapes = {name: shape for name, (_, shape) in header.tensors.items()}
+    facts = facts_of_file(shapes, header.metadata)
+    kind, clients = _kind(shapes, facts.kind)
+    about = header.metadata
+    return ModelInfo(
+        path=str(path.absolute()),
+        kind=kind,
+        bytes=path.stat().st_size,
+        tensors=len(shapes),
+        numbers=sum(map(prod, shapes.values())),
+        dtypes=dict(Counter(dtype for dtype, _ in header.tensors.values()).most_common()),
+        prediction=facts.said.prediction,
+        has_vae=facts.has_vae,
+        ranks=_ranks(shapes),
+        clients=list(clients),
+        modelspec=_spec(about),
+        training=_training(about),
+        trigger_words=_trigger_words(about),
+        ancestors=[each for each in about.get(f"{_SPEC}merged_from", "").split(", ") if each],
+        merge="\n".join(about[key] for key in _RECIPES if key in about),
+        thumbnail_bytes=_thumbnail_bytes(about.get(_THUMBNAIL, "")),
+        metadata={
+            key: value[:_LONGEST_SHOWN]
+            for key, value in sorted(about.items())
+            if not key.startswith(_SPEC) and key not in (*_TRAINING, *_RECIPES, *_TOLD_BY_EXPLAIN)
+        },
+    )
+
+
+def hashes(path: Path) -> FileHashes:
+    """The hashes by which sites and programs know a file.
+
+    Raises:
+        UserError: there is none, or it is no safetensors file.
+    """
+    try:
+        if content_of(path) != "safetensors":
+            raise not_readable(path, "is a pickle, whose tensors have no hash", "give a .safetensors file")
+        read_header(path)
+        return hashes_of(path)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _header(path: Path) -> _Header:
+    if path.is_dir():
+        raise UserError(f"{path!s} is a folder", "give one of the files in it")
+    try:
+        if content_of(path) == "safetensors":
+            header = read_header(path)
+            return _Header(
+                {name: (each.dtype, each.shape) for name, each in header.tensors.items()}, header.metadata
+            )
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    check_installed()
+    answer = answer_to(
+        ("-m", "train.programs.workshop.list_tensors", "--", str(path)), "", "the look at the file"
+    )
+    return _Header({name: (dtype, tuple(shape)) for name, (dtype, shape) in answer.items()}, {})
+
+
+def _unreadable(path: Path, error: OSError) -> UserError:
+    if isinstance(error, FileNotFoundError):
+        return UserError(f"there is no model file {path!s}", "give a .safetensors file")
+    return not_readable(path, f"cannot be read: {error.strerror}", "give a file, with the right to read it")
+
+
+def _kind(shapes: Mapping[str, tuple[int, ...]], family: str) -> tuple[str, tuple[str, ...]]:
+    if family in FAMILIES:
+        return family, _ALL
+    for kind in _KINDS:
+        if any(name.endswith(kind.mark) for name in shapes):
+            return kind.name, kind.clients
+    is_lone = len(shapes) == 1 and family not in ("a LoRA", "a VAE")
+    if shapes and (is_lone or set(shapes) <= set(_EMBEDDING)):
+        vectors = max(shape[0] if len(shape) == 2 else 1 for shape in shapes.values())
+        return f"an embedding of {vectors} vectors", _ALL
+    return family, ()
+
+
+def _ranks(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, int]:
+    """Modules by rank, of adapters with a matrix down."""
+    ranks = Counter(shape[0] for name, shape in shapes.items() if _DOWN.search(name) and shape)
+    return {str(rank): count for rank, count in sorted(ranks.items())}
+
+
+def _spec(about: Mapping[str, str]) -> dict[str, str]:
+    kept = {key: value for key, value in about.items() if key.startswith(_SPEC) and key != _THUMBNAIL}
+    return {key.removeprefix(_SPEC): value for key, value in sorted(kept.items())}
+
+
+def _training(about: Mapping[str, str]) -> dict[str, str]:
+    """kohya's keys in words, and the run and manifest of weights that Frieze trained."""
+    said = {word: about[key] for key, word in _TRAINING.items() if key in about}
+    origin = origin_of(about)
+    return said if origin is None else said | {"run": origin.run, "manifest": origin.manifest}
+
+
+def _thumbnail_bytes(said: str) -> int:
+    """The size of the image in a data URL; of another address the length of that."""
+    head, comma, data = said.partition(",")
+    if not (comma and head.startswith("data:") and head.endswith(";base64")):
+        return len(said)
+    return len(data) * 3 // 4 - data[-2:].count("=")
+
+
+def _trigger_words(about: Mapping[str, str]) -> list[str]:
+    """The trigger phrase, then the tags the training met most."""
+    found = [word for word in about.get(f"{_SPEC}trigger_phrase", "").split(", ") if word]
+    counts: Counter[str] = Counter()
+    for tags in _object(about.get("ss_tag_frequency", "")).values():
+        if isinstance(tags, dict):
+            counts.update({tag.strip(): count for tag, count in tags.items() if isinstance(count, int)})
+    return [*found, *(tag for tag, _ in counts.most_common(_TAGS_SHOWN) if tag not in found)]
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        return object_of(text)
+    except ValueError:
+        return {}

@@ -1,0 +1,45 @@
+"""The proposal dialog: all that something larger would do as lines to read, and a question."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Label
+
+from curator.tui.keyboard.keys import bindings
+from curator.tui.screens.dialogs.questions import KEYS as DIALOG_KEYS
+from curator.tui.widgets.line_list import LineList
+
+
+class Proposal(ModalScreen[bool]):
+    """Lines that can be walked through; y says yes, n or escape no."""
+
+    BINDINGS = bindings(DIALOG_KEYS)
+
+    def __init__(self, question: str, lines: Sequence[Text]) -> None:
+        super().__init__()
+        self._question, self._lines = question, list(lines)
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog list"):
+            yield Label(Text(self._question, "bold"))
+            yield LineList(empty=" nothing")
+            yield Label("y  yes      n  no", classes="hint")
+
+    def on_mount(self) -> None:
+        lines = self.query_one(LineList)
+        lines.show_texts(self._lines)
+        lines.focus()
+
+    def action_yes(self) -> None:
+        self.dismiss(True)
+
+    def action_no(self) -> None:
+        self.dismiss(False)
+
+    def action_close(self) -> None:
+        self.dismiss(False)

@@ -1,0 +1,54 @@
+"""Screens opened from Browse: the image itself, its captions, copies, files set aside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from textual.screen import Screen
+
+from curator.contract.text import visible
+
+if TYPE_CHECKING:
+    from curator.session.images.images import ImageRow
+    from curator.session.session import Session
+    from curator.tui.widgets.image_list import ImageList
+
+
+def show_captions(screen: Screen, session: Session, row: ImageRow | None) -> None:
+    """The captions of an image in the next epochs."""
+    from curator.tui.screens.images.image_captions import ImageCaptions
+
+    if row:
+        screen.app.push_screen(ImageCaptions(session, row))
+
+
+def show_copies(screen: Screen, session: Session, reader: Session, text: str) -> None:
+    """The images of a filter that are the same."""
+    from curator.tui.screens.images.copies import CopiesScreen
+
+    screen.app.push_screen(CopiesScreen(session, reader, text))
+
+
+def show_quarantine(screen: Screen, session: Session, closed: Callable[[], None]) -> None:
+    """Files that could not be used."""
+    from curator.tui.screens.images.quarantine import QuarantineScreen
+
+    screen.app.push_screen(QuarantineScreen(session, "Browse"), lambda _: closed())
+
+
+def enlarge(screen: Screen, session: Session, images: ImageList, *, crop: bool) -> None:
+    """The image under the cursor on the whole screen; the cursor follows to where it is left."""
+    from curator.tui.screens.images.picture import PictureScreen, ShownPicture
+
+    def shown(position: int) -> ShownPicture | None:
+        for row in session.images.rows([images.image_at(position)]):
+            placement = session.buckets.placement(row)
+            bucket = f"{placement.bucket[0]}x{placement.bucket[1]}"
+            title = f"{visible(row.path)}  {row.width}x{row.height} -> {bucket}"
+            return ShownPicture(title, session.images.file_of(row), placement if crop else None)
+        return None
+
+    screen.app.push_screen(
+        PictureScreen(images.count, shown, images.cursor), lambda last: images.go(last or 0)
+    )

@@ -1,0 +1,86 @@
+"""The comparison of two runs: what differs between them, and their losses side by side."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.screen import Screen
+
+from curator.contract.text import visible
+from curator.tui.keyboard.keys import KeyAction, bindings
+from curator.tui.widgets.chrome import Foot, TabLine, TooSmall
+from curator.tui.widgets.line_list import LineList
+
+if TYPE_CHECKING:
+    from curator.session.training.runs import Comparison
+
+KEYS = (KeyAction("comparison.close", "escape", "close", "back", "back"),)
+_KEY_CELLS = 28
+_CELLS = 22
+
+
+class ComparisonScreen(Screen[None]):
+    """Two runs side by side, in lines; escape goes back to Runs."""
+
+    BINDINGS = bindings(KEYS)
+
+    def __init__(self, found: Comparison) -> None:
+        super().__init__()
+        self._found = found
+
+    def compose(self) -> ComposeResult:
+        yield TabLine("Runs")
+        yield LineList(empty=" nothing")
+        yield Foot()
+        yield TooSmall()
+
+    def on_mount(self) -> None:
+        shown = self.query_one(LineList)
+        shown.focus()
+        shown.show_texts(comparison_lines(self._found), 0)
+
+    def action_close(self) -> None:
+        self.dismiss()
+
+
+def comparison_lines(found: Comparison) -> list[Text]:
+    """A heading, what differs, and the losses at the same steps."""
+    one, other = (side.view for side in found.sides)
+    lines = [
+        _line("", one.name, other.name, "bold"),
+        _line("status", one.status, other.status),
+        _line("steps", f"{one.step}/{one.total_steps or '?'}", f"{other.step}/{other.total_steps or '?'}"),
+        *(_line(knob.key, str(knob.first), str(knob.second)) for knob in found.knobs),
+        *_data(found),
+    ]
+    curves = found.curves
+    for title, losses in (
+        ("fixed-noise loss", curves.fixed_noise),
+        ("validation loss", curves.validation),
+        ("training loss", curves.training),
+    ):
+        if losses:
+            lines += [Text(), Text(f" {title}", "bold")]
+            lines += [_line(f"step {each.step}", _said(each.first), _said(each.second)) for each in losses]
+    return lines
+
+
+def _data(found: Comparison) -> list[Text]:
+    if found.cannot:
+        return [Text(f" the data cannot be compared: {visible(found.cannot)}", "yellow")]
+    if found.data is None:
+        return [Text(" the data is the same")]
+    changes = ", ".join(f"{each.images:,} {each.what}" for each in found.data.images)
+    return [
+        Text(f" images that differ: {visible(changes)}" if changes else " the subsets or the rule differ")
+    ]
+
+
+def _line(key: str, first: str, second: str, style: str = "") -> Text:
+    return Text(f" {visible(key):<{_KEY_CELLS}} {visible(first):<{_CELLS}} {visible(second)}", style)
+
+
+def _said(loss: float | None) -> str:
+    return "-" if loss is None else f"{loss:.4f}"

@@ -1,0 +1,1 @@
+accelerate launch train_network.py --pretrained_model_name_or_path=model.safetensors --dataset_config=train-readme/captions.toml --network_module=networks.lora --network_dim=8 --optimizer_type=adafactor --optimizer_args "relative_step=False" --lr_scheduler=constant_with_warmup --lr_warmup_steps=100 --max_grad_norm=0.0 --learning_rate=1e-4

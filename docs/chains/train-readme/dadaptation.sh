@@ -1,0 +1,1 @@
+accelerate launch train_network.py --pretrained_model_name_or_path=model.safetensors --dataset_config=train-readme/captions.toml --network_module=networks.lora --network_dim=8 --optimizer_type=DAdaptation --learning_rate=1.0 --unet_lr=1.0 --text_encoder_lr=0.5 --optimizer_args decouple=True

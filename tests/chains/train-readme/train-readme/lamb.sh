@@ -1,0 +1,1 @@
+accelerate launch train_network.py --pretrained_model_name_or_path=model.safetensors --dataset_config=train-readme/captions.toml --network_module=networks.lora --network_dim=8 --optimizer_type=bitsandbytes.optim.lamb.LAMB --learning_rate=1e-4 --lr_scheduler_type=torch.optim.lr_scheduler.OneCycleLR --lr_scheduler_args max_lr=1e-3

@@ -1,0 +1,1 @@
+accelerate launch train_network.py --pretrained_model_name_or_path=model.safetensors --dataset_config=train-readme/captions.toml --network_module=networks.lora --network_dim=8 --optimizer_type=RMSprop --learning_rate=1e-4 --lr_scheduler=linear

@@ -1,0 +1,164 @@
+"""Runs: a dashboard is only a reader; leaving it, or the app, leaves the run alone (row B09)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from PIL import Image
+
+from curator.contract.recipe.recipe import Recipe
+from curator.contract.recipe.toml_file import dump_recipe
+from curator.contract.run import events as ev
+from curator.contract.run.event_log import EventLog
+from curator.contract.run.run_folder import RunFolder
+from curator.runs import launch
+from curator.runs.fold import RunView
+from curator.runs.follow import Follower
+from curator.session.session import Session
+from curator.tui.screens.training.runs import LOOK_EVERY_S
+from curator.tui.widgets import status_line
+from curator.tui.widgets.lines import Lines
+
+
+class Living(NamedTuple):
+    """A run whose worker is this test."""
+
+    run: RunFolder
+    log: EventLog
+
+    def step(self, number: int) -> None:
+        self.log.write(ev.StepDone(time.time(), number, 0, 1 / number, {"unet": 1e-4}, 1.0, 4, 0.5, 1 << 30))
+
+
+@pytest.fixture
+def living(session: Session) -> Iterator[Living]:
+    manifest = session.folder / "none.manifest"
+    run = RunFolder.create(session.runs.folder, "fox", dump_recipe(Recipe()), manifest, "0" * 64)
+    with run.hold():
+        log = EventLog(run.events_path)
+        log.write(ev.RunStarted(time.time(), 0, 40, 2, False, 1, "cpu", 1))
+        yield Living(run, log)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_a_dashboard_follows_the_events(drive, living, size):
+    living.step(1)
+    async with drive(size) as it:
+        await it.press("6")
+        await it.sees("running")
+        await it.press("enter")
+        await it.sees("esc or q leaves it running")
+        await it.sees("1/40")
+        for number in range(2, 9):
+            living.step(number)
+        await it.sees("8/40")
+        assert "fox" in it.app.screen.query_one(Lines).plain
+
+
+async def test_a_log_that_takes_longer_to_read_than_between_two_looks_is_shown(drive, living, monkeypatch):
+    poll = Follower.poll
+
+    def slowly(follower: Follower) -> RunView:
+        time.sleep(1.5 * LOOK_EVERY_S)
+        return poll(follower)
+
+    monkeypatch.setattr(Follower, "poll", slowly)
+    async with drive() as it:
+        await it.press("6")
+        await it.sees("running")
+        await it.press("enter")
+        await it.sees("leaves it running")
+        living.step(7)
+        await it.until(lambda: "7/40" in it.app.screen.query_one(Lines).plain)
+
+
+async def test_a_damaged_run_is_named_beside_the_others(drive, living):
+    """Also at the next start; choosing it tells why."""
+    bad = RunFolder.create(living.run.path.parent, "bad", "", living.run.path, "0" * 64)
+    (bad.path / "run.json").write_text('{"name": "bad", "processes": "x"}')
+    for _ in range(2):
+        async with drive((120, 40)) as it:
+            await it.press("6")
+            await it.sees("running")
+            await it.sees("damaged")
+            await it.press("down", "enter")
+            await it.until(lambda: "is damaged" in it.notices)
+            assert it.app.screen.following == ""
+
+
+async def test_an_ending_that_is_a_terminal_sequence_is_never_drawn(drive, session):
+    run = RunFolder.create(session.runs.folder, "fox", "", session.folder / "m", "0" * 64)
+    (run.path / "worker.json").write_text('{"pid": 1, "started": "x", "boot": "x"}')
+    (run.path / "exit.json").write_text('{"how": "\\u001b]0;pwned\\u0007", "step": 1}')
+    async with drive((120, 40)) as it:
+        await it.press("6")
+        await it.sees("crashed")
+        await it.press("enter")
+        await it.sees(f"crashed: {run.path.name}")
+
+
+async def test_detaching_leaves_the_run_running_and_says_so(drive, living, monkeypatch):
+    monkeypatch.setattr(status_line, "_READ_AFTER_S", 0)
+    async with drive() as it:
+        await it.press("6")
+        await it.sees("running")
+        await it.press("enter")
+        await it.sees("leaves it running")
+        await it.press("escape")
+        await it.until(lambda: "goes on" in it.notices)
+        assert it.app.screen.following == ""
+        assert living.run.status() == "running"
+        await it.press("enter")
+        await it.sees("leaves it running")
+        await it.press("q")
+    assert living.run.status() == "running"
+    assert living.run.take_requests() == []
+
+
+async def test_a_run_is_asked_by_keys_and_stopped_after_a_question(drive, living):
+    async with drive() as it:
+        await it.press("6")
+        await it.sees("running")
+        await it.press("p", "r", "s", "S", "x")
+        await it.sees("Stop the run")
+        await it.press("n")
+        assert living.run.take_requests() == ["pause", "resume", "save", "sample"]
+        await it.press("x", "y")
+        await it.until(lambda: living.run.take_requests() == ["stop"])
+
+
+async def test_samples_are_seen_as_pictures(drive, living):
+    Image.new("RGB", (64, 64), "teal").save(living.run.samples_dir / "s.png")
+    living.log.write(ev.SampleMade(time.time(), 5, "samples/s.png", "a [b]fox[/b]", 1))
+    async with drive() as it:
+        await it.press("6")
+        await it.sees("running")
+        await it.press("enter", "o")
+        await it.sees("step 5  seed 1  a [b]fox[/b]")
+        await it.until(lambda: it.preview._picture.strips)
+
+
+async def test_asking_a_dead_run_is_a_notice_and_nothing_breaks(drive, session):
+    RunFolder.create(session.runs.folder, "fox", dump_recipe(Recipe()), session.folder / "m", "0" * 64)
+    async with drive() as it:
+        await it.press("6")
+        await it.sees("fox")
+        await it.press("p")
+        await it.until(lambda: "is not running" in it.notices)
+        assert it.app.is_running
+
+
+async def test_a_run_that_stands_still_is_started_again(drive, session, monkeypatch):
+    worker = Path(__file__).parents[3] / "runs" / "fake_worker.py"
+    monkeypatch.setattr(launch, "WORKER", (str(worker),))
+    RunFolder.create(session.runs.folder, "fox", "steps=9", session.folder / "m", "0" * 64)
+    async with drive() as it:
+        await it.press("6")
+        await it.sees("fox")
+        await it.press("r")
+        await it.sees("finished")
+        await it.sees("9/9")
