@@ -65,7 +65,7 @@ def complete(home: Path, monkeypatch: pytest.MonkeyPatch) -> Complete:
         ("frieze sub", ["subset"]),
         ("frieze help sub", ["subset"]),
         ("frieze help runs wa", ["wait"]),
-        ("frieze tag re", ["remove", "rename"]),
+        ("frieze tag re", ["relate", "remove", "rename"]),
         ("frieze ls --co", ["--collection", "--count", "--columns"]),
         ("frieze ls anim", ["animal"]),
         ("frieze ls 'fox -anim", ["fox -animal"]),

@@ -25,11 +25,14 @@ def with_one_image(folder: Path) -> Collection:
     return collection
 
 
-def flushing(monkeypatch: pytest.MonkeyPatch, action: Callable[[str], None]) -> None:
+def flushing(monkeypatch: pytest.MonkeyPatch, home: Path, action: Callable[[str], None]) -> None:
+    """Has `action` take part in every flush of what lies in `home`: indexes of other tests may still be flushed."""
     real = os.fsync
 
     def fsync(file: int) -> None:
-        action(str(Path(f"/proc/self/fd/{file}").readlink()))
+        path = Path(f"/proc/self/fd/{file}").readlink()
+        if path.is_relative_to(home):
+            action(str(path))
         real(file)
 
     monkeypatch.setattr(os, "fsync", fsync)
@@ -47,7 +50,7 @@ def test_edits_do_not_wait_for_the_disk_and_close_does(
         may_go_on.wait()
         flushed.append(path)
 
-    flushing(monkeypatch, hang)
+    flushing(monkeypatch, tmp_path, hang)
     collection.apply(AddTags(("first",)))
     begun.wait()
     with Collection.open(tmp_path) as other:
@@ -66,7 +69,7 @@ def test_a_linked_index_is_flushed_where_it_is(tmp_path: Path, monkeypatch: pyte
     with_one_image(tmp_path / "real").close()
     (tmp_path / "linked" / "frieze.db").symlink_to(tmp_path / "real" / "frieze.db")
     flushed = list[str]()
-    flushing(monkeypatch, flushed.append)
+    flushing(monkeypatch, tmp_path, flushed.append)
     with Collection.open(tmp_path / "linked") as collection:
         collection.apply(AddTags(("first",)))
     assert flushed == [str(tmp_path / "real" / "frieze.db-wal")]
@@ -79,7 +82,7 @@ def test_a_disk_that_refuses_is_said_once(tmp_path: Path, monkeypatch: pytest.Mo
     def refuse(path: str) -> None:
         raise OSError(errno.EIO, "Input/output error")
 
-    flushing(monkeypatch, refuse)
+    flushing(monkeypatch, tmp_path, refuse)
     collection.apply(AddTags(("first",)))
     if then == "edit":
         flusher = collection._database._flusher
