@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curator.contract.errors import UserError
@@ -52,6 +52,7 @@ def values(draw: st.DrawFn, info: FieldInfo) -> Value:
     return tuple(draw(st.lists(texts))) if info.kind == "list of texts" else draw(kinds[info.kind])
 
 
+@settings(max_examples=8)  # of each of some 260 knobs
 @given(st.data())
 def test_any_value_survives_toml(data: st.DataObject) -> None:
     """S081: every knob, also texts with quotes, newlines and control characters."""

@@ -1,0 +1,103 @@
+"""The collection that the pictures of the app show: photographs, subsets, a manifest, proposals and a run at work."""
+
+from __future__ import annotations
+
+import math
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+from PIL import Image
+
+from curator.cli.demo.collection import RULE, SUBSETS, lay_out
+from curator.contract.recipe.recipe import Recipe
+from curator.contract.recipe.toml_file import dump_recipe, with_values
+from curator.contract.run import events as ev
+from curator.contract.run.event_log import EventLog
+from curator.contract.run.run_folder import RunFolder
+from curator.index.changes.edits import AddTags, RenameTag, SetMark
+from curator.index.tables.small_tables import SavedFilter
+from curator.session.session import Session
+from tests.inside import inside
+from tests.tui.answered_job import answered_job
+
+ROOT = Path(__file__).parents[2]
+LABELS = [
+    ("safe", "rating", 0.98),
+    ("no humans", "general", 0.91),
+    ("close-up", "general", 0.72),
+    ("texture", "general", 0.55),
+    ("outdoors", "general", 0.31),
+]
+PROMPTS = ("a cat, close-up", "a rocket, outdoors, sky")
+
+
+@contextmanager
+def shown_collection(folder: Path) -> Iterator[Session]:
+    """Opens it with its run held, so that the app shows it as running."""
+    lay_out(folder / "photos")
+    shutil.copy(folder / "photos/coffee.png", folder / "photos/coffee (1).png")
+    with Session.create(folder / "set") as session:
+        session.images.scan(folder / "photos")
+        inside(session).settings.put("bucket_rule", asdict(RULE))
+        for subset in SUBSETS:
+            session.subsets.save(subset)
+        _edit(session)
+        session.freezing.write("photos-v1")
+        session.memory.keep("manifest", "photos-v1")
+        model = shutil.copytree(ROOT / "train/families/sd1_config", folder / "sd15")
+        session.memory.keep("recipe", {"length.epochs": 12, "batch.size": 4, "model.path": str(model)})
+        answered_job(session, "wd-swinv2-v3", LABELS, bad="rocket.jpg")
+        with _running(session):
+            yield session
+
+
+def _edit(session: Session) -> None:
+    def ids(text: str) -> list[int]:
+        return session.images.select(text).ids.tolist()
+
+    session.edits.apply(AddTags(("photograph",)), ids(""))
+    session.edits.apply(RenameTag("close-up", "close up"), ids(""))
+    session.edits.apply(SetMark(1), ids("cat OR astronaut"))
+    session.edits.apply(SetMark(-1), ids("page"))
+    session.filters.save(SavedFilter("outside", "outdoors -monochrome"))
+
+
+@contextmanager
+def _running(session: Session) -> Iterator[None]:
+    manifest = session.folder / "manifests" / "photos-v1.manifest"
+    runs = session.runs.folder
+    before = RunFolder.create(runs, "photos-lr1e-4", _recipe(12, 1e-4), manifest, "0" * 64)
+    with before.hold():
+        _train(before, 240, 240)
+        EventLog(before.events_path).write(ev.RunEnded(time.time(), "finished", 240))
+        before.finish("finished", 240)
+    run = RunFolder.create(runs, "photos-lr2e-4", _recipe(12, 2e-4), manifest, "0" * 64)
+    with run.hold():
+        _train(run, 160, 240)
+        yield
+
+
+def _recipe(epochs: int, rate: float) -> str:
+    return dump_recipe(with_values(Recipe(), {"length.epochs": epochs, "optimizer.unet_lr": rate}))
+
+
+def _train(run: RunFolder, until: int, total: int) -> None:
+    """Steps of a run as a trainer tells them, with samples of two prompts at every eightieth."""
+    log, begun = EventLog(run.events_path), time.time() - until
+    log.write(ev.RunStarted(begun, 0, total, 12, False, 1, "cuda:0 NVIDIA GeForce RTX 4090", 1))
+    for step in range(1, until + 1):
+        loss = 0.11 + 0.09 * math.exp(-step / 60) + 0.02 * math.sin(step * 1.7) * math.cos(step * 0.61)
+        rates = {"unet": 2e-4 * min(1.0, step / 20)}
+        log.write(ev.StepDone(begun + step, step, step // 20, loss, rates, 0.4 + loss, 4, 0.98, 9 << 30))
+        if step % 80 == 0:
+            for number, prompt in enumerate(PROMPTS):
+                path = run.path / "samples" / f"{step:06d}-{number}.png"
+                path.parent.mkdir(exist_ok=True)
+                side = run.path.parents[1].parent / "photos" / ("chelsea.png", "rocket.jpg")[number]
+                with Image.open(side) as photograph:
+                    photograph.convert("RGB").resize((128, 128)).save(path)
+                log.write(ev.SampleMade(begun + step, step, f"samples/{path.name}", prompt, number))
