@@ -1,8 +1,9 @@
-"""A loss curve: all its points, and their means in few bins, which is what is drawn."""
+"""A curve over steps: all its points, and their means in few bins, which is what is drawn."""
 
 from __future__ import annotations
 
 import math
+from array import array
 from bisect import bisect_right
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -26,7 +27,7 @@ class BinnedCurve(NamedTuple):
     last: float = 0
 
 
-class LossCurve:
+class Curve:
     """Points (step, value) in the order of steps; values that are no numbers are gaps.
 
     A bin holds the points of so many steps side by side; where bins become too many each two are made one, so that a
@@ -34,35 +35,51 @@ class LossCurve:
     """
 
     def __init__(self, points: Iterable[tuple[int, float]] = ()) -> None:
-        self.points: list[tuple[int, float]] = []
+        self._steps, self._values = array("q"), array("d")  # 16 bytes a point: runs have a million
         self._binned = 0  # so many of the points are in bins
         self._steps_a_bin = 1
         self._bins: dict[int, Bin] = {}  # by step // steps a bin
         for step, value in points:
             self.append(step, value)
 
+    def __len__(self) -> int:
+        return len(self._steps)
+
+    @property
+    def points(self) -> list[tuple[int, float]]:
+        return list(zip(self._steps, self._values, strict=True))
+
+    @property
+    def last(self) -> float | None:
+        """The newest value; None where there is none."""
+        return self._values[-1] if self._values else None
+
     def append(self, step: int, value: float) -> None:
         """Add a point behind all others."""
         if math.isfinite(value):
-            self.points.append((step, value))
+            self._steps.append(step)
+            self._values.append(value)
 
     def cut_after(self, step: int) -> None:
         """Forget the points behind `step`."""
-        cut_after(self.points, step)
-        if len(self.points) < self._binned:
+        if not self._steps or self._steps[-1] <= step:
+            return
+        kept = bisect_right(self._steps, step)
+        del self._steps[kept:], self._values[kept:]
+        if kept < self._binned:
             self._binned, self._steps_a_bin = 0, 1
             self._bins.clear()
 
     def binned(self) -> BinnedCurve:
         """The curve as it is now; what is added later does not change it."""
-        for step, value in self.points[self._binned :]:
-            self._put(Bin(step, value, 1))
+        for at in range(self._binned, len(self._steps)):
+            self._put(Bin(self._steps[at], self._values[at], 1))
             if len(self._bins) > _MOST_BINS:
                 self._halve()
-        self._binned = len(self.points)
-        if not self.points:
+        self._binned = len(self._steps)
+        if not self._steps:
             return BinnedCurve()
-        return BinnedCurve(tuple(self._bins.values()), self.points[0][0], self.points[-1][0])
+        return BinnedCurve(tuple(self._bins.values()), self._steps[0], self._steps[-1])
 
     def _put(self, new: Bin) -> None:
         key = int(new.step // self._steps_a_bin)

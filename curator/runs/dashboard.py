@@ -13,15 +13,15 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
 from curator.contract.text import counted, visible
-from curator.runs.chart import chart
+from curator.runs.plots import plot_lines
 from curator.runs.words import (
     bands_in_words,
     bytes_in_words,
     evaluation_in_words,
+    left_in_words,
     loss_in_words,
     lr_in_words,
     rate_in_words,
-    seconds_in_words,
     state_in_words,
     validation_in_words,
 )
@@ -29,8 +29,7 @@ from curator.runs.words import (
 if TYPE_CHECKING:
     from curator.runs.fold import RunView
 
-_LEAST_CHART = 5  # lines under which a curve says nothing
-_MOST_CHART = 24
+_LEAST_PLOT = 6  # lines under which a plot says nothing
 
 
 class Dashboard:
@@ -43,17 +42,28 @@ class Dashboard:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         height = self.height or options.height or console.height
-        yield from dashboard_lines(self.view, options.max_width, height, self.footer)
+        yield from dashboard_lines(self.view, options.max_width, height, footer=self.footer)
 
 
-def dashboard_lines(view: RunView, width: int, height: int, footer: str = "") -> list[Text]:
-    """The dashboard as at most `height` lines, none wider than `width`: numbers first, the curve takes what is left."""
+def dashboard_lines(
+    view: RunView,
+    width: int,
+    height: int,
+    *,
+    footer: str = "",
+    enlarged: str = "",
+    others: Sequence[RunView] = (),
+) -> list[Text]:
+    """The dashboard as at most `height` lines, none wider than `width`: numbers first, plots take what is left.
+
+    `enlarged` is the title of the one plot to be shown; the losses of `others` are laid over its own.
+    """
     head = numbers(view, width)
     tail = [*_failure(view), *_warnings(view)]
     room = height - len(head) - len(tail) - bool(footer)
-    made = _made(view, max(min(room - _LEAST_CHART - 1, 8), 0))
-    curve = loss_curve(view, width, min(room - len(made) - 1, _MOST_CHART)) if room - len(made) > 2 else []
-    lines = [*head, *curve, *made, *tail]
+    made = _made(view, max(min(room - 2 * _LEAST_PLOT, 8), min(room - _LEAST_PLOT, 2), 0))
+    drawn = plot_lines(view, width, room - len(made), enlarged, others)
+    lines = [*head, *drawn, *made, *tail]
     ending = [Text(footer, style="dim")] if footer else []
     return _fitted([*lines[: height - len(ending)], *ending], width)
 
@@ -73,7 +83,7 @@ def numbers(view: RunView, width: int) -> list[Text]:
                 "speed",
                 f"{rate_in_words(view.it_per_s, 'it', 'it')}  {rate_in_words(view.images_per_s, 'image', 'images')}",
             ),
-            ("left", seconds_in_words(view.eta_s)),
+            ("left", left_in_words(view.eta_s)),
             ("memory", bytes_in_words(view.memory_bytes) if view.memory_bytes else "-"),
         ),
         _pairs(
@@ -111,11 +121,6 @@ def progress(view: RunView, width: int) -> Text:
     cells = max(min(width - len(words), 60), 4)
     filled = int(cells * share)
     return Text("█" * filled + "░" * (cells - filled) + words)
-
-
-def loss_curve(view: RunView, width: int, height: int) -> list[Text]:
-    """The smoothed loss over steps."""
-    return [Text(line) for line in chart(view.curve, width, height)]
 
 
 def sample_lines(view: RunView, count: int) -> list[Text]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from curator.contract.run import events as ev
-from curator.runs.curve import BinnedCurve, LossCurve, cut_after
+from curator.runs.curve import BinnedCurve, Curve, cut_after
 
 if TYPE_CHECKING:
     from curator.contract.run.run_folder import Status
@@ -21,6 +21,16 @@ _LEFT_STEPS = (
     2000  # steps the time to the end is reckoned from: buckets take their time, and come in any order
 )
 _WARMING_STEPS = 3  # a worker's first ones: what is compiled, read or measured for the first time
+
+
+MEASURES: Mapping[str, Callable[[ev.StepDone], float]] = {
+    "loss": lambda step: step.loss,
+    "learning rate": lambda step: next(iter(step.lr.values()), math.nan),  # of the first group
+    "gradient norm": lambda step: step.grad_norm,
+    "images/s": lambda step: step.images / step.seconds if step.seconds > 0 else math.nan,
+    "memory, GiB": lambda step: step.memory_bytes / (1 << 30),
+}
+"""What is drawn of every step, by the title of its plot."""
 
 
 class Failure(NamedTuple):
@@ -66,6 +76,10 @@ class RunView:
     loss: float | None = None
     smoothed_loss: float | None = None
     curve: BinnedCurve = field(default_factory=BinnedCurve)  # of the smoothed loss
+    measures: Mapping[str, BinnedCurve] = field(
+        default_factory=dict[str, BinnedCurve]
+    )  # by name, as in MEASURES
+    epoch_starts: tuple[int, ...] = ()  # the first step of each epoch but the first
     lr: Mapping[str, float] = field(default_factory=dict[str, float])
     memory_bytes: int = 0
     seconds_a_step: float | None = None  # to the next one, with what is done between
@@ -103,7 +117,9 @@ class RunFold:
 
     def __init__(self) -> None:
         self.losses: list[tuple[int, float]] = []
-        self.smoothed = LossCurve()
+        self.smoothed = Curve()
+        self._measures = {name: Curve() for name in MEASURES}
+        self._epoch_starts: dict[int, int] = {}  # first steps by epoch
         self._told = RunView()  # what seldom changes
         self._step = 0
         self._epoch = 0
@@ -137,7 +153,6 @@ class RunFold:
         newest = list(self._pace)[-_RATE_STEPS:]
         seconds = sum(pace.seconds for pace in newest)
         images = sum(pace.images for pace in newest)
-        smoothed = self.smoothed.points
         return replace(
             self._told,
             name=name,
@@ -147,8 +162,10 @@ class RunFold:
             step=self._step,
             epoch=self._epoch,
             loss=self.losses[-1][1] if self.losses else None,
-            smoothed_loss=smoothed[-1][1] if smoothed else None,
+            smoothed_loss=self.smoothed.last,
             curve=self.smoothed.binned(),
+            measures={name: curve.binned() for name, curve in self._measures.items()},
+            epoch_starts=tuple(self._epoch_starts.values())[1:],
             lr=self._lr,
             memory_bytes=self._memory_bytes,
             seconds_a_step=self._seconds_a_step(),
@@ -182,7 +199,7 @@ class RunFold:
             phase=_TRAINING, phase_done=0, phase_total=None,
         )  # fmt: skip
         cut_after(self.losses, event.step)
-        self.smoothed.cut_after(event.step)
+        self._cut_after(event.step)
         cut_after(self._evaluations, event.step)
         self._validations = [each for each in self._validations if each.step <= event.step]
         self._pace.clear()
@@ -197,9 +214,12 @@ class RunFold:
 
     def _step_done(self, event: ev.StepDone) -> None:
         cut_after(self.losses, event.step - 1)
-        self.smoothed.cut_after(event.step - 1)
+        self._cut_after(event.step - 1)
         self.losses.append((event.step, event.loss))
         self._smooth(event.step, event.loss)
+        for name, value in MEASURES.items():
+            self._measures[name].append(event.step, value(event))
+        self._epoch_starts.setdefault(event.epoch, event.step)
         self._step, self._epoch = event.step, event.epoch
         self._lr, self._memory_bytes = event.lr, event.memory_bytes
         before, self._last_step_at = self._last_step_at, event.at
@@ -209,13 +229,19 @@ class RunFold:
         if told.phase != _TRAINING or told.phase_done or told.phase_total is not None:
             self._tell(phase=_TRAINING, phase_done=0, phase_total=None)  # whatever phase there was is over
 
+    def _cut_after(self, step: int) -> None:
+        """Forget what was measured behind `step`."""
+        for curve in (self.smoothed, *self._measures.values()):
+            curve.cut_after(step)
+        while self._epoch_starts and next(reversed(self._epoch_starts.values())) > step:
+            self._epoch_starts.popitem()
+
     def _smooth(self, step: int, loss: float) -> None:
         """Add one point to a mean that forgets slowly; the first points count equally."""
         if not math.isfinite(loss):
             return
-        points = self.smoothed.points
-        before = points[-1][1] if points else 0.0
-        weight = max(_SMOOTHING, 1 / (len(points) + 1))
+        before = self.smoothed.last or 0.0
+        weight = max(_SMOOTHING, 1 / (len(self.smoothed) + 1))
         self.smoothed.append(step, before + weight * (loss - before))
 
     def _evaluated(self, event: ev.Evaluated) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # who only words a number loads none of it
@@ -18,6 +19,20 @@ def seconds_in_words(seconds: float | None) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def left_in_words(seconds: float | None, now: datetime | None = None) -> str:
+    """`1:25, at 14:05`: how long it takes yet, and when it will be over on the clock; a later day is named."""
+    words = seconds_in_words(seconds)
+    if words == "-" or seconds is None:
+        return words
+    now = now or datetime.now().astimezone()
+    try:
+        over = now + timedelta(seconds=seconds)
+    except OverflowError:
+        return words
+    days = (over.date() - now.date()).days
+    return f"{words}, at {over:%H:%M}" if not days else f"{words}, on {over:%a %d %b} at {over:%H:%M}"
 
 
 def bytes_in_words(count: float) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -36,7 +36,7 @@ PROMPTS = ("a cat, close-up", "a rocket, outdoors, sky")
 
 
 @contextmanager
-def shown_collection(folder: Path) -> Iterator[Session]:
+def shown_collection(folder: Path) -> Generator[Session]:
     """Opens it with its run held, so that the app shows it as running."""
     lay_out(folder / "photos")
     shutil.copy(folder / "photos/coffee.png", folder / "photos/coffee (1).png")
@@ -67,17 +67,17 @@ def _edit(session: Session) -> None:
 
 
 @contextmanager
-def _running(session: Session) -> Iterator[None]:
+def _running(session: Session) -> Generator[None]:
     manifest = session.folder / "manifests" / "photos-v1.manifest"
     runs = session.runs.folder
     before = RunFolder.create(runs, "photos-lr1e-4", _recipe(12, 1e-4), manifest, "0" * 64)
     with before.hold():
-        _train(before, 240, 240)
+        _train(before, 240, 240, 1e-4)
         EventLog(before.events_path).write(ev.RunEnded(time.time(), "finished", 240))
         before.finish("finished", 240)
     run = RunFolder.create(runs, "photos-lr2e-4", _recipe(12, 2e-4), manifest, "0" * 64)
     with run.hold():
-        _train(run, 160, 240)
+        _train(run, 160, 240, 2e-4)
         yield
 
 
@@ -85,13 +85,13 @@ def _recipe(epochs: int, rate: float) -> str:
     return dump_recipe(with_values(Recipe(), {"length.epochs": epochs, "optimizer.unet_lr": rate}))
 
 
-def _train(run: RunFolder, until: int, total: int) -> None:
+def _train(run: RunFolder, until: int, total: int, rate: float) -> None:
     """Steps of a run as a trainer tells them, with samples of two prompts at every eightieth."""
     log, begun = EventLog(run.events_path), time.time() - until
     log.write(ev.RunStarted(begun, 0, total, 12, False, 1, "cuda:0 NVIDIA GeForce RTX 4090", 1))
     for step in range(1, until + 1):
-        loss = 0.11 + 0.09 * math.exp(-step / 60) + 0.02 * math.sin(step * 1.7) * math.cos(step * 0.61)
-        rates = {"unet": 2e-4 * min(1.0, step / 20)}
+        loss = 0.11 + 0.09 * math.exp(-step * rate / 0.012) + 0.02 * math.sin(step * 1.7) * math.cos(step * 0.61)
+        rates = {"unet": rate * min(1.0, step / 20)}
         log.write(ev.StepDone(begun + step, step, step // 20, loss, rates, 0.4 + loss, 4, 0.98, 9 << 30))
         if step % 80 == 0:
             for number, prompt in enumerate(PROMPTS):

@@ -108,7 +108,9 @@ def test_the_commands_of_a_page_work_in_order(page: Path, home: Path) -> None:
         else ["frieze scan pictures --collection ."]
     )
     if page.stem in ("caches", "preflight", "resume", "runs", "several-machines"):
-        begin += ["frieze buckets --resolution 128 --min 64 --max 256 --set"]  # trained at a size a CPU is quick at
+        begin += [
+            "frieze buckets --resolution 128 --min 64 --max 256 --set"
+        ]  # trained at a size a CPU is quick at
     if page.stem == "events":
         begin += ["frieze freeze first"]
     for line in begin + lines:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curator.runs import curve
-from curator.runs.curve import Bin, LossCurve
+from curator.runs.curve import Bin, Curve
 
 VALUES = st.floats(-1e3, 1e3)
 
@@ -30,7 +30,7 @@ def test_bins_are_the_means_of_all_points(data: st.DataObject) -> None:
     """Whatever was added, cut off and looked at in between; as fine as so few bins allow."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(curve, "_MOST_BINS", 16)
-        grown, at = LossCurve(), 0
+        grown, at = Curve(), 0
         for _ in range(data.draw(st.integers(1, 5))):
             for value in data.draw(st.lists(VALUES, max_size=60)):
                 at += data.draw(st.integers(1, 2))
@@ -53,7 +53,7 @@ def test_bins_are_the_means_of_all_points(data: st.DataObject) -> None:
 
 
 def test_a_long_run_has_few_bins() -> None:
-    grown = LossCurve((step, 1 / step) for step in range(1, 50_001))
+    grown = Curve((step, 1 / step) for step in range(1, 50_001))
     found = grown.binned()
     assert 1000 < len(found.bins) <= 2048
     grown.append(50_001, 7.0)

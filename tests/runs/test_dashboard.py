@@ -13,8 +13,8 @@ from rich.console import Console
 
 from curator.contract.run import events as ev
 from curator.contract.run.run_folder import Status
-from curator.runs.chart import chart
-from curator.runs.curve import LossCurve
+from curator.runs.chart import Line, plot
+from curator.runs.curve import Curve
 from curator.runs.dashboard import Dashboard, dashboard_lines
 from curator.runs.fold import RunFold, RunView
 from curator.runs.report import PlainReport
@@ -128,7 +128,7 @@ def test_a_run_without_events_is_shown() -> None:
 
 @given(st.integers(1, 130), st.integers(1, 50), st.integers(0, 70))
 def test_no_size_breaks_the_dashboard(width: int, height: int, steps: int) -> None:
-    lines = dashboard_lines(a_run(steps=steps), width, height, "footer")
+    lines = dashboard_lines(a_run(steps=steps), width, height, footer="footer")
     assert len(lines) <= height
     assert all(line.cell_len <= width for line in lines)
 
@@ -138,14 +138,15 @@ POINTS = st.lists(st.floats(-1e6, 1e6) | st.just(math.nan), max_size=80)
 
 @given(POINTS, st.integers(0, 100), st.integers(0, 30))
 def test_a_chart_stays_in_its_space(values: list[float], width: int, height: int) -> None:
-    lines = chart(LossCurve(enumerate(values, 1)).binned(), width, height)
+    lines = plot([Line(Curve(enumerate(values, 1)).binned())], width, height)
     assert len(lines) <= height or len(lines) == 1
     if len(lines) > 1:
         assert all(len(line) <= max(width, 10) for line in lines)
 
 
 def test_a_falling_curve_falls() -> None:
-    lines = chart(LossCurve((i, 100 - i) for i in range(100)).binned(), 50, 11)
+    curve = Curve((i, 100 - i) for i in range(100)).binned()
+    lines = [line.plain for line in plot([Line(curve)], 50, 11)]
     assert len(lines) == 11
     tops = [min(at for at, line in enumerate(lines[:-1]) if line[10 + x] != "\u2800") for x in range(40)]
     assert tops == sorted(tops)

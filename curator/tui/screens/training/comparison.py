@@ -1,4 +1,4 @@
-"""The comparison of two runs: what differs between them, and their losses side by side."""
+"""The comparison of two runs: what differs between them, their losses side by side and over each other."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ from textual.app import ComposeResult
 from textual.screen import Screen
 
 from curator.contract.text import visible
+from curator.runs.chart import STYLES, Line
+from curator.runs.plots import Plot, drawn
 from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.widgets.chrome import Foot, TabLine, TooSmall
 from curator.tui.widgets.line_list import LineList
+from curator.tui.widgets.lines import Lines
 
 if TYPE_CHECKING:
     from curator.session.training.runs import Comparison
@@ -33,6 +36,7 @@ class ComparisonScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         yield TabLine("Runs")
         yield LineList(empty=" nothing")
+        yield Lines(id="plot")
         yield Foot()
         yield TooSmall()
 
@@ -40,6 +44,18 @@ class ComparisonScreen(Screen[None]):
         shown = self.query_one(LineList)
         shown.focus()
         shown.show_texts(comparison_lines(self._found), 0)
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._draw)
+
+    def _draw(self) -> None:
+        """Both smoothed losses in one plot."""
+        shown, names = self.query_one("#plot", Lines), [side.view.name for side in self._found.sides]
+        curves = [
+            Line(side.view.curve, style) for side, style in zip(self._found.sides, STYLES, strict=False)
+        ]
+        both = Plot("loss, smoothed", curves, list(zip(names, STYLES, strict=False)))
+        shown.show(drawn(both, max(20, shown.size.width - 1), shown.size.height))
 
     def action_close(self) -> None:
         self.dismiss()

@@ -12,7 +12,6 @@ from textual.containers import Horizontal
 from textual.screen import Screen
 
 from curator.contract.text import visible
-from curator.runs.dashboard import dashboard_lines
 from curator.tui.background import in_background, user_errors_shown, write
 from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.messages import UserErrorRaised, WorkDone, WorkRefused
@@ -20,20 +19,24 @@ from curator.tui.screens.dialogs.choice import Choice, Line
 from curator.tui.screens.dialogs.questions import Confirm, Form, FormLine
 from curator.tui.screens.images.picture import PictureScreen, ShownPicture
 from curator.tui.screens.training.comparison import ComparisonScreen
+from curator.tui.screens.training.dashboard_panel import MOST_LAID, DashboardPanel
 from curator.tui.screens.training.queue import QueueScreen
+from curator.tui.screens.training.run_list import RunList
 from curator.tui.text.run_words import lost_in_words
 from curator.tui.widgets.chrome import Foot, TabLine, TooSmall
 from curator.tui.widgets.line_list import LineList
-from curator.tui.widgets.lines import Lines
 from curator.tui.widgets.status_line import StatusLine
 
 if TYPE_CHECKING:
+    from textual.timer import Timer
+
     from curator.runs.fold import RunView
     from curator.session.session import Session
     from curator.session.training.runs import Comparison, Follower, RunSummary
 
 LOOK_EVERY_S = 0.5
 LIST_EVERY_LOOKS = 4
+_REST_S = 0.15  # after a move of the cursor
 
 
 KEYS = (
@@ -50,6 +53,8 @@ KEYS = (
     KeyAction("runs.sample", "S", "ask('sample')", "make samples now", "sample"),
     KeyAction("runs.stop", "x", "stop", "stop the run", "stop"),
     KeyAction("runs.pictures", "o", "pictures", "look at the samples", "look at samples"),
+    KeyAction("runs.plot", "z", "plot", "enlarge a plot, the next one, then all of them again", "plots"),
+    KeyAction("runs.lay", "space", "lay", "lay its loss over those of other runs, or take it away"),
     KeyAction("runs.queue", "Q", "queue", "the queue: order, hold, take out", "queue"),
     KeyAction("runs.compare", "c", "compare", "compare it with another run", "compare"),
     KeyAction("runs.rename", "n", "rename", "give it another name"),
@@ -73,24 +78,23 @@ class RunsScreen(Screen):
     def __init__(self, session: Session) -> None:
         super().__init__()
         self._session = session
-        self._runs: list[RunSummary] = []
-        self._damaged: list[str] = []
         self._follower: Follower | None = None
-        self._shown: RunView | None = None
         self._looks = 0
         self._is_looking = False  # a long log takes longer than it is between two looks
         self._wanted = ""
+        self._passing: Timer | None = None
+        self._is_attached = False  # else the run is only shown, as the cursor is on it
 
     def compose(self) -> ComposeResult:
         yield TabLine("Runs")
         with Horizontal():
-            yield LineList(id="runs", empty=" no run yet: 5 sets one up")
-            yield Lines(id="dashboard")
+            yield RunList(id="runs")
+            yield DashboardPanel(id="dashboard")
         yield Foot()
         yield TooSmall()
 
     def on_mount(self) -> None:
-        self.query_one("#runs").focus()
+        self._list_of_runs.focus()
         self.set_interval(LOOK_EVERY_S, self._look)
 
     def attach(self, name: str) -> None:
@@ -101,14 +105,18 @@ class RunsScreen(Screen):
     def on_screen_resume(self) -> None:
         self._list(keys_wait=True)
 
-    def on_resize(self) -> None:
-        if self._follower and self._shown:
-            self._show(self._shown)
+    @property
+    def _list_of_runs(self) -> RunList:
+        return self.query_one(RunList)
+
+    @property
+    def _dashboard(self) -> DashboardPanel:
+        return self.query_one(DashboardPanel)
 
     @property
     def following(self) -> str:
-        """The name of the run whose dashboard is shown; empty where none is."""
-        return self._follower.run.path.name if self._follower else ""
+        """The name of the run that is attached to; empty where none is."""
+        return self._follower.run.path.name if self._follower and self._is_attached else ""
 
     def _look(self) -> None:
         """Read what is new, while this screen is seen."""
@@ -140,64 +148,71 @@ class RunsScreen(Screen):
             self._show_runs(cast("_Listed", message.result))
             return
         follower, view = cast("tuple[Follower, RunView]", message.result)
+        if message.kind == "lay":
+            self._lay(view.name, view)
+            return
         if message.kind == "attach":
-            self._follower = follower
+            self._follower, self._is_attached = follower, True
+        elif message.kind == "show":
+            self._follower, self._is_attached = follower, False
         else:
             self._is_looking = False
-        if follower is self._follower and view is not self._shown:
+        if follower is self._follower and view is not self._dashboard.view:
             self._show(view)
 
     def on_work_refused(self, message: WorkRefused) -> None:
         if message.kind == "look":  # else it would be told again with every look
             self._follower, self._is_looking = None, False
+        if message.kind == "show":  # the cursor only passes: its line says that it is damaged
+            self._follower = None
+            self._dashboard.show_view(None)
+            self._dashboard.show([Text(visible(message.error.what), "yellow")])
+            return
         self.post_message(UserErrorRaised(message.error))
 
     def _show_runs(self, listed: _Listed) -> None:
-        """The damaged ones last: choosing one tells why."""
-        runs_list = self.query_one("#runs", LineList)
-        if listed != (self._runs, self._damaged):
-            here = self._wanted or self._current
-            self._runs, self._damaged = listed
-            place = next((at for at, name in enumerate(self._names) if name == here), runs_list.cursor)
-            damaged = [Text(" damaged            ", "yellow").append(visible(name)) for name in self._damaged]
-            runs_list.show_texts([*map(_run_line, self._runs), *damaged], place)
-        if self._wanted and any(each.name == self._wanted for each in self._runs):
+        """Choosing a damaged one tells why."""
+        self._list_of_runs.show_runs(listed.runs, listed.damaged, self._wanted or self._list_of_runs.current)
+        if self._wanted and any(each.name == self._wanted for each in listed.runs):
             name, self._wanted = self._wanted, ""
             self._follow(name)
 
-    @property
-    def _names(self) -> list[str]:
-        """The folders of the runs in the order of the list."""
-        return [*(each.name for each in self._runs), *self._damaged]
+    @on(LineList.Moved, "#runs")
+    def _show_current(self) -> None:
+        """The dashboard of the run under the cursor, once the cursor rests."""
+        if self._passing:
+            self._passing.stop()
+        self._passing = self.set_timer(_REST_S, self._show_rested)
 
-    @property
-    def _current(self) -> str:
-        position, names = self.query_one("#runs", LineList).cursor, self._names
-        return names[position] if position < len(names) else ""
+    def _show_rested(self) -> None:
+        name = self._list_of_runs.current
+        if name and not self._wanted and (not self._follower or self._follower.run.path.name != name):
+            in_background(self, "show", lambda: self._followed(name))
 
     @on(LineList.Chosen, "#runs")
     def _attach_chosen(self) -> None:
-        if self._current:
-            self._follow(self._current)
+        if self._list_of_runs.current:
+            self._follow(self._list_of_runs.current)
 
     def _follow(self, name: str) -> None:
-        def attached() -> tuple[Follower, RunView]:
-            follower = self._session.runs.follow(self._session.runs.find(name))
-            return follower, follower.poll()
+        in_background(self, "attach", lambda: self._followed(name), keys_wait=True)
 
-        in_background(self, "attach", attached, keys_wait=True)
+    def _followed(self, name: str) -> tuple[Follower, RunView]:
+        follower = self._session.runs.follow(self._session.runs.find(name))
+        return follower, follower.poll()
 
     def _show(self, view: RunView) -> None:
-        self._shown = view
-        board = self.query_one("#dashboard", Lines)
-        board.show(dashboard_lines(view, max(20, board.size.width - 1), max(6, board.size.height)))
+        self._dashboard.show_view(view)
+        if not self._is_attached:
+            self.query_one(StatusLine).rest(Text())
+            return
         over = view.status != "running"
         state = f"{view.status}: {view.name}" if over else f"esc or q leaves it running: {view.name}"
         self.query_one(StatusLine).rest(Text(visible(state)))
 
     def action_detach(self) -> None:
-        follower, self._follower = self._follower, None
-        self.query_one("#dashboard", Lines).show([])
+        follower = self._follower if self._is_attached else None
+        self._is_attached = False
         self.query_one(StatusLine).rest(Text())
         if follower and follower.view.status == "running":
             self.notify(
@@ -205,6 +220,23 @@ class RunsScreen(Screen):
                 title="Detached",
                 markup=False,
             )
+
+    def action_plot(self) -> None:
+        """Enlarge the next plot; after the last all are shown again."""
+        self._dashboard.enlarge_next()
+
+    def action_lay(self) -> None:
+        name = self._list_of_runs.current
+        if name in self._dashboard.laid:
+            self._lay(name, None)
+        elif len(self._dashboard.laid) >= MOST_LAID:
+            self.notify(f"{MOST_LAID} runs are laid over this one; take one away first.", markup=False)
+        elif name:
+            in_background(self, "lay", lambda: self._followed(name), keys_wait=True)
+
+    def _lay(self, name: str, view: RunView | None) -> None:
+        self._dashboard.lay(name, view)
+        self._list_of_runs.lay([*self._dashboard.laid])
 
     @user_errors_shown
     def action_ask(self, action: str) -> None:
@@ -242,7 +274,9 @@ class RunsScreen(Screen):
     def action_compare(self) -> None:
         """With which run, is asked."""
         name = self._run_name
-        others = [Line(each.name, each.status, each.name) for each in self._runs if each.name != name]
+        others = [
+            Line(each.name, each.status, each.name) for each in self._list_of_runs.runs if each.name != name
+        ]
         if not name or not others:
             self.notify("There is no other run to compare it with.", markup=False)
             return
@@ -310,9 +344,4 @@ class RunsScreen(Screen):
 
     @property
     def _run_name(self) -> str:
-        return self.following or self._current
-
-
-def _run_line(run: RunSummary) -> Text:
-    steps = f"{run.step}/{run.total_steps or '?'}"
-    return Text(f" {run.status:<8} {steps:>9} ").append(visible(run.name))
+        return self.following or self._list_of_runs.current

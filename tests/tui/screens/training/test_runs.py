@@ -162,3 +162,37 @@ async def test_a_run_that_stands_still_is_started_again(drive, session, monkeypa
         await it.press("r")
         await it.sees("finished")
         await it.sees("9/9")
+
+
+async def test_the_run_under_the_cursor_is_shown_its_plots_enlarged_and_another_laid_over(
+    drive, living, session
+):
+    """B09: nothing is pressed to see a run; what cannot be read is told in its place."""
+    for number in range(1, 9):
+        living.step(number)
+    other = RunFolder.create(
+        session.runs.folder, "owl", dump_recipe(Recipe()), session.folder / "m", "0" * 64
+    )
+    with other.hold():
+        log = EventLog(other.events_path)
+        log.write(ev.RunStarted(time.time(), 0, 50, 2, False, 1, "cpu", 1))
+        log.write(ev.StepDone(time.time(), 1, 0, 0.9, {"unet": 1e-4}, 1.0, 4, 0.5, 1 << 30))
+        log.write(ev.StepDone(time.time(), 2, 0, 0.8, {"unet": 1e-4}, 1.0, 4, 0.5, 1 << 30))
+        async with drive((120, 40)) as it:
+            await it.press("6")
+            await it.sees("step 2/50")
+            await it.press("j")
+            await it.sees("step 8/40")
+            assert it.app.screen.following == ""
+            await it.sees("gradient norm")
+            await it.press("z", "z", "z")
+            await it.until(lambda: "gradient norm" in it.text and "images/s" in it.text)
+            assert "learning rate" not in it.text
+            await it.press(*"zzz")
+            await it.sees("learning rate")
+            await it.press("k", "space", "j")
+            await it.sees(f"1 {other.path.name}")
+            assert f"1running       2/50 {other.path.name}"[:24] in it.text
+            await it.press("k", "space", "j")
+            await it.sees("step 8/40")
+            await it.until(lambda: f"1 {other.path.name}" not in it.text)
