@@ -90,7 +90,9 @@ def _train(run: RunFolder, until: int, total: int, rate: float) -> None:
     log, begun = EventLog(run.events_path), time.time() - until
     log.write(ev.RunStarted(begun, 0, total, 12, False, 1, "cuda:0 NVIDIA GeForce RTX 4090", 1))
     for step in range(1, until + 1):
-        loss = 0.11 + 0.09 * math.exp(-step * rate / 0.012) + 0.02 * math.sin(step * 1.7) * math.cos(step * 0.61)
+        loss = (
+            0.11 + 0.09 * math.exp(-step * rate / 0.012) + 0.02 * math.sin(step * 1.7) * math.cos(step * 0.61)
+        )
         rates = {"unet": rate * min(1.0, step / 20)}
         log.write(ev.StepDone(begun + step, step, step // 20, loss, rates, 0.4 + loss, 4, 0.98, 9 << 30))
         if step % 80 == 0:

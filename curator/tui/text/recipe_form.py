@@ -6,7 +6,7 @@ Pure: the form holds a preset and what was changed from it, and gives a checked 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,13 +21,15 @@ if TYPE_CHECKING:
     from curator.session.session import Session
 
 HEAD = ("manifest", "preset", "name of the run")
+_TOP = "recipe"  # what is in no section
 
 
 class FormRow(NamedTuple):
-    """A line of the form: a heading (no field), a choice above the recipe, or a knob."""
+    """A line of the form: a choice above the recipe (no section), a section's heading (no field), or a knob."""
 
     name: str
     field: FieldInfo | None = None
+    section: str | None = None
 
 
 @dataclass(frozen=True)
@@ -91,18 +93,22 @@ class RecipeForm:
         return self
 
 
-def form_rows(form: RecipeForm) -> list[FormRow]:
-    """The lines of the form, in the order of the recipe: knobs that hold, and those that were changed and do not."""
+def form_rows(form: RecipeForm, folded: Collection[str] = ()) -> list[FormRow]:
+    """The lines of the form, in the order of the recipe: knobs that hold, and those that were changed and do not.
+
+    Of `folded` sections there is the heading alone.
+    """
     shown = {*active_fields(form.unchecked()), *dict(form.changes)}
     rows = [FormRow(name) for name in HEAD]
-    section = None
+    section = ""
     for name, field in recipe_fields().items():
         if name not in shown:
             continue
-        if field.section != section:
-            section = field.section
-            rows.append(FormRow(section or "recipe"))
-        rows.append(FormRow(name, field))
+        if section != (field.section or _TOP):
+            section = field.section or _TOP
+            rows.append(FormRow(section, section=section))
+        if section not in folded:
+            rows.append(FormRow(name, field, section))
     return rows
 
 

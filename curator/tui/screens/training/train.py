@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
+from textual.containers import Horizontal
 from textual.screen import Screen
 from textual.widgets import Input, Label
 
@@ -32,15 +33,15 @@ from curator.tui.messages import (
 )
 from curator.tui.screens.dialogs.questions import KEYS as DIALOG_KEYS
 from curator.tui.screens.dialogs.questions import Confirm, said
+from curator.tui.screens.training.recipe_list import RecipeList
+from curator.tui.screens.training.training_outlook import TrainingOutlook
 from curator.tui.text.recipe_form import (
     HEAD,
     FormRow,
     RecipeForm,
     change_remembered,
     form_from,
-    form_rows,
     in_text,
-    place_of_field,
     range_in_words,
     remembered_form,
 )
@@ -65,6 +66,9 @@ KEYS = (
     KeyAction("train.back", "left,h", "turn(-1)", "previous choice"),
     KeyAction("train.reset", "backspace", "reset", "back to the preset's value", "preset's value"),
     KeyAction("train.find", "slash", "find", "find a field", "find"),
+    KeyAction("train.fold", "z", "fold", "fold the section, or unfold it", "fold"),
+    KeyAction("train.fold_all", "Z", "fold(True)", "fold all sections, or unfold them"),
+    KeyAction("train.memory", "m", "memory", "reckon the memory it takes, part by part"),
     KeyAction("value.stay", "tab,shift+tab", "stay", "stay in the line one types in"),
 )
 
@@ -95,12 +99,13 @@ class TrainScreen(Screen):
         self._manifests: list[FrozenManifest] = []
         self._manifest: FrozenManifest | None = None
         self._spans: tuple[Span, ...] = ()
-        self._rows = form_rows(self._form)
         self._finding = False
 
     def compose(self) -> ComposeResult:
         yield TabLine("Train")
-        yield LineList(id="form")
+        with Horizontal(id="body"):
+            yield RecipeList(id="form")
+            yield TrainingOutlook(id="outlook")
         yield Label("", id="about", markup=False)
         yield _ValueEntry(id="value")
         yield Label("", id="steps", markup=False)
@@ -136,27 +141,12 @@ class TrainScreen(Screen):
     # what is seen
 
     def _show(self) -> None:
-        self._rows = form_rows(self._form)
-        values = self._form.values
-        changed = dict(self._form.changes)
-
-        def line(position: int, _width: int) -> Text:
-            row = self._rows[position]
-            if row.field is None:
-                return self._head_line(row.name)
-            sign = "*" if row.name in changed else " "
-            leaf = row.name.rpartition(".")[2]
-            value = visible(in_text(values[row.name], row.field))
-            text = Text(f" {sign} {leaf:<24} ").append(f"{value:<20}", "bold")
-            return text.append(f" {row.field.help}", "not bold")
-
-        self.query_one("#form", LineList).show(len(self._rows), line)
+        self._list.show_form(self._form, {name: self._head_value(name) for name in HEAD})
         self._show_steps()
 
-    def _head_line(self, name: str) -> Text:
-        if name not in HEAD:
-            return Text(f" {name}", "bold")
-        return Text(f"   {name:<24} ").append(visible(self._head_value(name)), "bold")
+    @property
+    def _list(self) -> RecipeList:
+        return self.query_one(RecipeList)
 
     def _head_value(self, name: str) -> str:
         if name == "manifest":
@@ -175,12 +165,13 @@ class TrainScreen(Screen):
                 "manifest": "space: another manifest",
                 "preset": "space: another preset; what you changed stays changed",
                 "name of the run": "enter: another name; the folder is runs/DATE-NAME",
-            }.get(row.name, "")
+            }.get(row.name, "z: unfold; Z: all")
         self.query_one("#about", Label).update(Text(about + ("" if "\n" in about else "\n")), layout=False)
 
     def _show_steps(self) -> None:
         try:
             recipe = self._form.recipe()
+            self.query_one(TrainingOutlook).show_recipe(recipe, self._spans)
             text = length_in_words(recipe, self._spans)
             if recipe.model.path:
                 self._session.runs.check_models(recipe)
@@ -192,7 +183,7 @@ class TrainScreen(Screen):
 
     @property
     def _row(self) -> FormRow:
-        return self._rows[self.query_one("#form", LineList).cursor]
+        return self._list.row
 
     def action_turn(self, places: int) -> None:
         row = self._row
@@ -230,6 +221,9 @@ class TrainScreen(Screen):
         elif row.name in HEAD:
             self._open_entry(self._run_name)
 
+    def action_fold(self, every: bool = False) -> None:
+        self._list.fold(every=every)
+
     def action_find(self) -> None:
         self._finding = True
         self.query_one("#about", Label).update(
@@ -255,7 +249,7 @@ class TrainScreen(Screen):
     @on(Input.Changed, "#value")
     def _try(self, event: Input.Changed) -> None:
         if self._finding:
-            self._jump_to(event.value.lower())
+            self._list.find(event.value)
         elif self._row.field and self.query_one("#value").has_focus:
             self._checked(self._row.field, event.value, keep=False)
 
@@ -281,11 +275,6 @@ class TrainScreen(Screen):
         else:
             self._show_steps()
         return True
-
-    def _jump_to(self, text: str) -> None:
-        place = place_of_field(self._rows, text)
-        if place is not None:
-            self.query_one("#form", LineList).go(place)
 
     def place(self) -> dict[str, object]:
         """What a restart should find again, besides the form."""
@@ -325,6 +314,13 @@ class TrainScreen(Screen):
         path, runs, progress = manifest.path, self._session.runs, progress_on_status(self, "trying it out")
         in_background(self, "check", lambda: (path, recipe, runs.preflight(path, recipe, 1, progress)))
 
+    @user_errors_shown
+    def action_memory(self) -> None:
+        """From the shapes of the model, which take seconds to learn."""
+        recipe, _ = self._ready()
+        self.post_message(StatusChanged("reckoning the memory"))
+        in_background(self, "memory", lambda: (recipe, self._session.runs.memory(recipe)))
+
     def _show_outlook(self, manifest: Path, recipe: Recipe, outlook: Mapping[str, Any]) -> None:
         fits = "" if outlook["fits"] else " although it does not fit"
         asked = f"Start training '{visible(self._run_name)}'{fits}?"
@@ -335,6 +331,9 @@ class TrainScreen(Screen):
         self.post_message(StatusChanged(""))
         if message.kind == "check":
             self._show_outlook(*cast("tuple[Path, Recipe, Mapping[str, Any]]", message.result))
+        elif message.kind == "memory":
+            outlook = self.query_one(TrainingOutlook)
+            outlook.show_memory(*cast("tuple[Recipe, Mapping[str, Any] | None]", message.result))
         else:
             self.post_message(RunLaunched(cast("RunFolder", message.result).path.name))
 

@@ -11,7 +11,9 @@ from curator.contract.errors import UserError
 from curator.contract.recipe.fields import recipe_fields
 from curator.contract.recipe.presets import presets
 from curator.contract.recipe.toml_file import load_recipe
+from curator.index.tables.small_tables import Subset
 from curator.runs import launch
+from curator.session.training.runs import Runs
 from curator.tui.text.recipe_form import (
     RecipeForm,
     form_from,
@@ -229,3 +231,47 @@ async def test_a_training_is_tried_out_before_its_launch(drive, session, monkeyp
         await it.sees("refused: 4 images do not fit, 2 do")
         await it.press("n")
     assert asked == [("set1.manifest", str(model), 1)]
+
+
+async def test_sections_fold_and_what_a_recipe_comes_to_stands_beside_it(
+    drive, session, monkeypatch, tmp_path
+):
+    """A folded section is one line, searched all the same; rates and memory are those of the recipe shown."""
+    session.subsets.save(Subset("all", ""))
+    session.freezing.write("set")
+    shutil.copytree(Path("train/families/sd1_config"), tmp_path / "sd1")
+    session.memory.keep("recipe", {"model.path": str(tmp_path / "sd1"), "optimizer.text_lr": 0.0})
+    monkeypatch.setattr(
+        Runs,
+        "memory",
+        lambda *_: {"device_bytes": 3 << 30, "vae_bytes": 5 << 20, "vae_on_cpu": True, **PARTS},
+    )
+    async with drive((120, 40)) as it:
+        await it.press("5")
+        await it.sees("learning rate  unet 0.0001")
+        await it.press("j", "j", "j")
+        await it.sees("seed: seed of every random draw")  # the heading above it is passed over
+        await it.press("z")
+        await it.sees("recipe (")
+        assert "seed of every random draw" not in it.text
+        await find(it, "seed")
+        await it.sees("seed: seed of every random draw")
+        await it.press("Z")
+        await it.sees("optimizer (")
+        assert "adapter (" in it.text
+        assert "1 changed" in it.text
+        await it.press("m")
+        await it.sees("3.0 GiB and what a batch needs")
+        assert "VAE" in it.text
+        assert "(CPU)" in it.text
+        await find(it, "unet_lr")
+        await it.press("enter", "ctrl+u")
+        await it.type("3e-4")
+        await it.press("enter")
+        await it.sees("learning rate  unet 0.0003")
+        await it.until(lambda: "GiB and what" not in it.text)
+
+
+PARTS = {
+    f"{part}_bytes": 0 for part in ("unet", "text_encoder", "adapter", "gradient", "optimizer", "average")
+}
