@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pyroaring import BitMap
+from rich.color import Color
+from rich.text import Text
 from textual.app import App, ComposeResult
 
 from curator.filter.result import Result
 from curator.index.images.images import ImageRow
 from curator.tui.widgets.bars import bar
 from curator.tui.widgets.image_list import ImageList
+from curator.tui.widgets.line_list import LineList
+from curator.tui.widgets.lines import Lines
 from curator.tui.widgets.page_cache import MAX_PAGES, PAGE_ROWS, PageCache
 
 MANY = 3_600_000
@@ -118,3 +122,25 @@ async def test_the_scroll_bar_is_the_last_cell_and_a_click_on_it_jumps():
         await pilot.pause()
         assert bar_at() == []
         assert images.scroll_offset.y == 0
+
+
+async def test_a_line_of_one_style_is_drawn_in_it():
+    """Headings and warnings are a text with a style of its own and no other part."""
+
+    class One(App[None]):
+        def compose(self):
+            yield LineList()
+            yield Lines()
+
+    async with One().run_test(size=(30, 4)) as pilot:
+        shown, lines = pilot.app.query_one(LineList), pilot.app.query_one(Lines)
+        shown.show_texts([Text("first"), Text(" a heading", "bold yellow")])
+        lines.show([Text("a warning", "yellow")])
+        await pilot.pause()
+        styles = {
+            segment.text.strip(): segment.style
+            for segment in [*shown.render_line(1), *lines.render_line(0)]
+            if segment.style
+        }
+    assert styles["a heading"].bold
+    assert styles["a heading"].color == styles["a warning"].color == Color.parse("yellow")

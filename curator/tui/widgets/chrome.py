@@ -13,6 +13,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import Label
 
+from curator.tui.widgets.lines import segments
 from curator.tui.widgets.status_line import StatusLine
 
 TABS = ("Browse", "Subsets", "Captions", "Freeze", "Train", "Runs", "History", "Prepare", "Tagging")
@@ -34,7 +35,7 @@ class TabLine(Widget):
             (each for each in forms[: 1 if here else 2] if each.cell_len <= self.size.width), forms[-1]
         )
         text.truncate(self.size.width, pad=True)
-        return Strip(text.render(self.app.console), self.size.width).apply_style(self.rich_style)
+        return Strip(segments(text, self.app.console), self.size.width).apply_style(self.rich_style)
 
     def _tabs(self, tabs: Sequence[str], *, shortened: bool = False) -> Text:
         text = Text()

@@ -15,7 +15,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from curator.tui.keyboard.keys import KeyAction, bindings
-from curator.tui.widgets.lines import fitted
+from curator.tui.widgets.lines import fitted, segments
 
 if TYPE_CHECKING:
     from textual.reactive import Reactive
@@ -123,8 +123,8 @@ class LineList(ScrollView, can_focus=True, inherit_bindings=False):
         text = self._line(position, width)
         text.truncate(width, overflow="ellipsis", pad=True)
         text.stylize(self.line_style(position))
-        segments = [*text.render(self.app.console), Segment(_THUMB if self._is_thumb(y) else _TRACK)]
-        return Strip(segments, width + 1).apply_style(self.rich_style)
+        bar = Segment(_THUMB if self._is_thumb(y) else _TRACK)
+        return Strip([*segments(text, self.app.console), bar], width + 1).apply_style(self.rich_style)
 
     def _is_thumb(self, y: int) -> bool:
         height, beyond = self.size.height, self.count - self.size.height

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from rich.cells import cell_len, set_cell_size
 from rich.console import Console
+from rich.segment import Segment
 from rich.text import Text
 from textual.geometry import Region
 from textual.strip import Strip
@@ -42,7 +43,7 @@ class Lines(Widget):
             text.truncate(width - 1)
             text.append("…")
         text.truncate(width, overflow="ellipsis", pad=True)
-        return Strip(text.render(self.app.console), width).apply_style(self.rich_style)
+        return Strip(segments(text, self.app.console), width).apply_style(self.rich_style)
 
 
 class Passage(Lines):
@@ -71,6 +72,12 @@ class Passage(Lines):
 def wrapped(text: Text, width: int, console: Console) -> list[Text]:
     """A text in lines of at most `width` cells."""
     return list(text.wrap(console, max(4, width))) if text else []
+
+
+def segments(text: Text, console: Console) -> list[Segment]:
+    """A text as it is drawn: Rich forgets a text's own style where no part of it has another."""
+    text.stylize_before(text.style)
+    return [*text.render(console)]
 
 
 def fitted(text: str, cells: int, *, right: bool = False) -> str:

@@ -10,7 +10,7 @@ from textual.geometry import Size
 from textual.strip import Strip
 from textual.widget import Widget
 
-from curator.tui.widgets.lines import wrapped
+from curator.tui.widgets.lines import segments, wrapped
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -101,4 +101,4 @@ class StatusLine(Widget):
         width = self.size.width
         text = Text(" ").append_text(self._lines[y]) if y < len(self._lines) else Text()
         text.truncate(width, overflow="ellipsis", pad=True)
-        return Strip(text.render(self.app.console), width).apply_style(self.rich_style)
+        return Strip(segments(text, self.app.console), width).apply_style(self.rich_style)
