@@ -88,7 +88,7 @@ async def _settled(it: Driven) -> str:
     """The screen's text once it stays: images are drawn and counts are told."""
     last = ""
     for _ in range(2000):
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.05)
         await it.pilot.pause()
         if it.text == last:
             return last

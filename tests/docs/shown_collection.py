@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import shutil
 import time
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator
+from contextlib import chdir, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -37,7 +37,12 @@ PROMPTS = ("a cat, close-up", "a rocket, outdoors, sky")
 
 @contextmanager
 def shown_collection(folder: Path) -> Generator[Session]:
-    """Opens it with its run held, so that the app shows it as running."""
+    """Opens it with its run held, so that the app shows it as running; `folder` is the one that one stands in."""
+    with chdir(folder):
+        yield from _shown_collection(folder)
+
+
+def _shown_collection(folder: Path) -> Iterator[Session]:
     lay_out(folder / "photos")
     shutil.copy(folder / "photos/coffee.png", folder / "photos/coffee (1).png")
     with Session.create(folder / "set") as session:
@@ -48,8 +53,8 @@ def shown_collection(folder: Path) -> Generator[Session]:
         _edit(session)
         session.freezing.write("photos-v1")
         session.memory.keep("manifest", "photos-v1")
-        model = shutil.copytree(ROOT / "train/families/sd1_config", folder / "sd15")
-        session.memory.keep("recipe", {"length.epochs": 12, "batch.size": 4, "model.path": str(model)})
+        shutil.copytree(ROOT / "train/families/sd1_config", folder / "models/sd15")
+        session.memory.keep("recipe", {"length.epochs": 12, "batch.size": 4, "model.path": "models/sd15"})
         answered_job(session, "wd-swinv2-v3", LABELS, bad="rocket.jpg")
         with _running(session):
             yield session
