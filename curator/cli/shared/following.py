@@ -57,7 +57,7 @@ def left(run: RunFolder) -> str:
 def _watch(follower: Follower) -> None:
     from rich.live import Live
 
-    from curator.runs.dashboard import Dashboard
+    from curator.runs.drawing.dashboard import Dashboard
 
     console = stdout_console()
     with Live(console=console, auto_refresh=False, vertical_overflow="crop") as live:

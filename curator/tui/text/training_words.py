@@ -10,6 +10,7 @@ from rich.text import Text
 
 from curator.contract.run.run_length import plan_training
 from curator.contract.text import counted, visible
+from curator.tui.widgets.bars import bar
 
 if TYPE_CHECKING:
     from curator.contract.epoch_plan import Span
@@ -33,12 +34,17 @@ def length_in_words(recipe: Recipe, spans: Sequence[Span]) -> Text:
 def said_lines(said: CaptionPreview, width: int) -> list[Text]:
     """A caption with its tokens, what its rules left out, and what falls off its end."""
     tokens = said.tokens
-    lines = [Text(f" caption   {tokens.tokens} of {said.text.max_tokens} tokens", "bold")]
+    share = min(1.0, tokens.tokens / said.text.max_tokens)
+    count = f" caption   {tokens.tokens} of {said.text.max_tokens} tokens "
+    lines = [Text(count, "bold").append(bar(share, max(4, min(20, width - len(count)))), "not bold")]
     lines += _wrapped(said.caption or "(no caption: the image is trained with the empty one)", width, "")
     if tokens.cut.strip():
         lines += _wrapped(f"falls off: {tokens.cut.strip()}", width, "bold")
     if said.left_out:
-        lines += _wrapped(f"left out: {', '.join(said.left_out)}", width, "italic")
+        lines += [
+            Text(" left out this time:", "italic"),
+            *_wrapped(", ".join(said.left_out), width, "strike dim"),
+        ]
     return lines
 
 

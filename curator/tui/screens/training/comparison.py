@@ -9,8 +9,8 @@ from textual.app import ComposeResult
 from textual.screen import Screen
 
 from curator.contract.text import visible
-from curator.runs.chart import STYLES, Line
-from curator.runs.plots import Plot, drawn
+from curator.runs.drawing.chart import STYLES, Line
+from curator.runs.drawing.plots import Plot, drawn
 from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.widgets.chrome import Foot, TabLine, TooSmall
 from curator.tui.widgets.line_list import LineList

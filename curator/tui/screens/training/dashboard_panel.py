@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from curator.runs.chart import STYLES
-from curator.runs.dashboard import dashboard_lines
-from curator.runs.plots import plots
+from curator.runs.drawing.chart import STYLES
+from curator.runs.drawing.dashboard import dashboard_lines
+from curator.runs.drawing.plots import plots
 from curator.tui.widgets.lines import Lines
 
 if TYPE_CHECKING:

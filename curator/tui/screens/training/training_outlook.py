@@ -10,9 +10,8 @@ from rich.text import Text
 from curator.contract.errors import UserError
 from curator.contract.run.run_length import plan_training
 from curator.contract.run.schedules import lr_factor
-from curator.runs.chart import STYLES, Line
-from curator.runs.curve import Curve
-from curator.runs.plots import Plot, drawn
+from curator.runs.drawing.chart import STYLES, line_of
+from curator.runs.drawing.plots import Plot, drawn
 from curator.runs.words import bytes_in_words
 from curator.tui.widgets.lines import Lines
 
@@ -88,7 +87,7 @@ def _rate_plot(recipe: Recipe, spans: Sequence[Span]) -> tuple[Plot, Sequence[in
     lines = [
         (
             name,
-            Line(Curve((step + 1, rate * lr_factor(recipe, step, total)) for step in steps).binned(), style),
+            line_of(((step + 1, rate * lr_factor(recipe, step, total)) for step in steps), style),
         )
         for (name, rate), style in zip(rates.items(), STYLES, strict=False)
         if rate > 0

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from rich.text import Text
 
 from curator.contract.text import visible
-from curator.runs.chart import STYLES, Line, plot
-from curator.runs.curve import Curve
+from curator.runs.drawing.chart import STYLES, Line, line_of, plot
 from curator.runs.fold import MEASURES
 
 if TYPE_CHECKING:
@@ -91,20 +90,18 @@ def _loss(view: RunView, others: Sequence[RunView]) -> Plot:
 
 
 def _fixed_noise(view: RunView) -> list[Plot]:
-    return [Plot("fixed-noise loss", [Line(Curve(view.evaluations).binned(), STYLES[0])])]
+    return [Plot("fixed-noise loss", [line_of(view.evaluations, STYLES[0])])]
 
 
 def _validation(view: RunView) -> list[Plot]:
     """Of the images held out; where they are of several subsets, also of each."""
     told = view.validations
-    whole = Plot(
-        "validation loss", [Line(Curve((each.step, each.loss) for each in told).binned(), STYLES[0])]
-    )
+    whole = Plot("validation loss", [line_of(((each.step, each.loss) for each in told), STYLES[0])])
     names = list(told[-1].subsets)[: len(STYLES)] if told else []
     if len(names) < 2:
         return [whole]
     of_each = [
-        Line(Curve((each.step, each.subsets[name]) for each in told if name in each.subsets).binned(), style)
+        line_of(((each.step, each.subsets[name]) for each in told if name in each.subsets), style)
         for name, style in zip(names, STYLES, strict=False)
     ]
     legend = [(f"{at} {name}", style) for at, (name, style) in enumerate(zip(names, STYLES, strict=False), 1)]

@@ -13,9 +13,9 @@ from rich.console import Console
 
 from curator.contract.run import events as ev
 from curator.contract.run.run_folder import Status
-from curator.runs.chart import Line, plot
 from curator.runs.curve import Curve
-from curator.runs.dashboard import Dashboard, dashboard_lines
+from curator.runs.drawing.chart import Line, plot
+from curator.runs.drawing.dashboard import Dashboard, dashboard_lines
 from curator.runs.fold import RunFold, RunView
 from curator.runs.report import PlainReport
 

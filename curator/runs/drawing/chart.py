@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from rich.text import Text
+
+from curator.runs.curve import Curve
 
 if TYPE_CHECKING:
     from curator.runs.curve import Bin, BinnedCurve
@@ -26,6 +28,11 @@ class Line(NamedTuple):
     curve: BinnedCurve
     style: str = ""
     is_cloud: bool = False
+
+
+def line_of(points: Iterable[tuple[int, float]], style: str = "") -> Line:
+    """The curve through points (step, value) in the order of steps."""
+    return Line(Curve(points).binned(), style)
 
 
 def plot(lines: Sequence[Line], width: int, height: int, ticks: Sequence[int] = ()) -> list[Text]:

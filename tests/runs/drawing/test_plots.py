@@ -8,10 +8,10 @@ import pytest
 from rich.cells import cell_len
 
 from curator.contract.run import events as ev
-from curator.runs.chart import Line, plot
 from curator.runs.curve import Curve
+from curator.runs.drawing.chart import Line, plot
+from curator.runs.drawing.plots import plot_lines, plots
 from curator.runs.fold import RunFold, RunView
-from curator.runs.plots import plot_lines, plots
 
 
 def a_run(name: str = "fox", steps: int = 200, level: float = 0.1) -> RunView:

@@ -13,7 +13,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
 from curator.contract.text import counted, visible
-from curator.runs.plots import plot_lines
+from curator.runs.drawing.plots import plot_lines
 from curator.runs.words import (
     bands_in_words,
     bytes_in_words,
