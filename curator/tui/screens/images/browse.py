@@ -28,7 +28,7 @@ from curator.tui.messages import (
     WorkDone,
     WorkRefused,
 )
-from curator.tui.panels import Panels
+from curator.tui.panels import BrowsePanels
 from curator.tui.screens.images.details import ImageDetails
 from curator.tui.screens.images.from_browse import enlarge, show_captions, show_copies, show_quarantine
 from curator.tui.widgets.chrome import Foot, TabLine, TooSmall
@@ -42,8 +42,6 @@ if TYPE_CHECKING:
     from curator.session.session import Session
 
 _SLOW_S = 0.4  # a question that takes longer says that it is being looked for
-_PANELS = ("-facets", "-no-picture", "-grid", "-no-side")  # classes that show other panels, as app.tcss says
-_CELL_LINES = {"small": 8, "narrow": 9, "wide": 11, "vast": 9}  # of a picture of the grid, by the terminal's width
 _DETAIL_DELAY_S = 0.05  # a held key passes many images; only the one it stops at is looked up
 
 
@@ -60,7 +58,7 @@ class BrowseScreen(Screen):
         self._filter = ""
         self._wanted_image = session.memory.recall("image", 0)
         self._crop = bool(session.memory.recall("crop", True))
-        self._panels = Panels(self, _PANELS, session.memory.recall("panels"))
+        self._panels = BrowsePanels(self, session.memory.recall("panels"))
         self._timer: Timer | None = None
         self._looking: Timer | None = None
         self._accepted = False  # enter was pressed on the filter that is being looked for
@@ -77,7 +75,7 @@ class BrowseScreen(Screen):
         yield TooSmall()
 
     def on_mount(self) -> None:
-        self._fit_panels()
+        self.on_resize()
         if found := self._early.found():  # the first frame has its images
             self.query_one(FilterBar).set_text(found.text)
             self._show_found(found)
@@ -113,22 +111,18 @@ class BrowseScreen(Screen):
         }
 
     def on_resize(self) -> None:
-        self._fit_panels()
-
-    def _fit_panels(self) -> None:
         """Show what this width showed last, in the shape of then."""
         self._panels.fit()
-        is_grid, lines = self.has_class("-grid"), self._panels.number or _CELL_LINES[self._panels.width]
-        self.query_one(ImageList).show_cells(lines if is_grid else 0)
+        self.query_one(ImageList).show_cells(self._panels.cell_lines)
 
     def action_grid(self) -> None:
         self._panels.toggle("-grid")
-        self._fit_panels()
-        self.call_after_refresh(self._look)  # the image beside the list has room again, or has none
+        self.on_resize()
+        self._look()
 
     def on_image_list_resized(self, message: ImageList.Resized) -> None:
-        self._panels.number = message.lines
-        self._fit_panels()
+        self._panels.cell_lines = message.lines
+        self.on_resize()
 
     def action_filter(self) -> None:
         self.query_one(FilterBar).edit()
@@ -270,7 +264,8 @@ class BrowseScreen(Screen):
         if self._timer:
             self._timer.stop()
             self._timer = None
-        self.query_one(ImageDetails).show(self.query_one(ImageList).current, crop=self._crop)
+        row, has_picture = self.query_one(ImageList).current, self._panels.has_picture
+        self.query_one(ImageDetails).show(row, crop=self._crop, picture=has_picture)
 
     def on_screen_resume(self) -> None:
         self.query_one(ImageList).read_again()
@@ -288,12 +283,9 @@ class BrowseScreen(Screen):
         self._look()
 
     def action_preview(self) -> None:
-        if self.has_class("-grid"):
-            self._panels.toggle("-no-side")
-            return
-        self._panels.toggle("-no-picture")
-        self.call_after_refresh(self._look)
-        if self.has_class("-short") and not self.has_class("-no-picture"):
+        is_hidden = self._panels.toggle("-no-side" if self._panels.is_grid else "-no-picture")
+        self._look()
+        if self.has_class("-short") and not is_hidden and not self._panels.is_grid:
             self.notify("An image needs 20 lines here; enter shows it on the whole screen.")
 
     def action_next_panel(self) -> None:

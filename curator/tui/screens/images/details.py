@@ -31,8 +31,8 @@ class ImageDetails(Vertical):
         yield TagPanel(id="tags")
         yield FacetPanel(self._reader, id="facets")
 
-    def show(self, row: ImageRow | None, *, crop: bool) -> None:
-        """Show another image, with `crop` what its bucket cuts away.
+    def show(self, row: ImageRow | None, *, crop: bool, picture: bool) -> None:
+        """Show another image, with `crop` what its bucket cuts away; without `picture` only words.
 
         Raises:
             UserError: the index cannot be read.
@@ -47,4 +47,4 @@ class ImageDetails(Vertical):
         about = self.query_one("#about", Label)
         about.update(about_image(row, placement.bucket, about.size.width or self.app.size.width), layout=False)
         tags.show_words(images.tags_of(row.id), row.caption, images.numbers_of(row))
-        preview.show(images.file_of(row) if preview.display else None, placement if crop else None)
+        preview.show(images.file_of(row) if picture else None, placement if crop else None)
