@@ -38,6 +38,17 @@ def shape_within(width: int, height: int, lines: int) -> Shape:
     return Shape(max(1, int(width / max(8, 2 * (high - 2)) + _SIDEWAYS)), down, high)
 
 
+def other_size(width: int, height: int, lines: int, by: int) -> int:
+    """Lines of larger cells (`by` 1) or smaller ones (-1): the next that make another grid; these where none do."""
+    here = shape_within(width, height, lines)
+    wished = lines + by
+    while LEAST_LINES <= wished <= MOST_LINES:
+        if shape_within(width, height, wished) != here:
+            return wished
+        wished += by
+    return lines
+
+
 class CellList(LineList):
     """Lines, or cells of several lines in rows; a cursor move draws again only what marks the cursor."""
 
@@ -70,6 +81,10 @@ class CellList(LineList):
 
     def _view_changed(self) -> None:
         """Other cells are seen, or in another size."""
+
+    def lines_of(self, by: int) -> int:
+        """The lines of cells that are larger or smaller than those of now."""
+        return other_size(self.size.width - 1, self.size.height, self._wished, by)
 
     def visible_positions(self) -> range:
         """What is seen of the list."""

@@ -15,7 +15,7 @@ from textual.strip import Strip
 from curator.contract.text import visible
 from curator.filter.result import Result
 from curator.tui.keyboard.keys import KeyAction, bindings
-from curator.tui.widgets.cell_list import LEAST_LINES, MOST_LINES, CellList
+from curator.tui.widgets.cell_list import CellList
 from curator.tui.widgets.page_cache import Fetch, PageCache
 from curator.tui.widgets.picture_cell import CellLook, CellStyles, cell_line, picture_room
 from curator.tui.widgets.thumbnail_feed import CellRequest, ThumbnailFeed
@@ -37,8 +37,8 @@ KEYS = (
     KeyAction(
         "images.clear", "escape", "clear", "clear the selection; without one, back to the screen that asked"
     ),
-    KeyAction("images.larger", "plus,equals_sign", "enlarge(2)", "in the grid: larger pictures"),
-    KeyAction("images.smaller", "minus", "enlarge(-2)", "in the grid: smaller pictures"),
+    KeyAction("images.larger", "plus,equals_sign", "enlarge(1)", "in the grid: larger pictures"),
+    KeyAction("images.smaller", "minus", "enlarge(-1)", "in the grid: smaller pictures"),
 )
 
 
@@ -192,10 +192,10 @@ class ImageList(CellList):
 
     # as a grid
 
-    def action_enlarge(self, lines: int) -> None:
-        """Larger or smaller pictures, where they are a grid; the screen decides."""
+    def action_enlarge(self, by: int) -> None:
+        """Larger or smaller pictures, where they are a grid; the screen keeps the size."""
         if self.shape:
-            self.post_message(self.Resized(max(LEAST_LINES, min(MOST_LINES, self.shape.high + lines))))
+            self.post_message(self.Resized(self.lines_of(by)))
 
     def on_thumbnail_feed_came(self, message: ThumbnailFeed.Came) -> None:
         self._feed.take(message.drawn)

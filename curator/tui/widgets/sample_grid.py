@@ -16,7 +16,7 @@ from textual.widget import Widget
 
 from curator.contract.text import visible
 from curator.tui.keyboard.keys import KeyAction, bindings
-from curator.tui.widgets.cell_list import LEAST_LINES, MOST_LINES, Shape, shape_within
+from curator.tui.widgets.cell_list import Shape, other_size, shape_within
 from curator.tui.widgets.lines import fitted
 from curator.tui.widgets.picture_cell import CellLook, CellStyles, cell_line, picture_room
 from curator.tui.widgets.thumbnail_feed import CellRequest, ThumbnailFeed
@@ -34,8 +34,8 @@ KEYS = (
     KeyAction("samples.first", "g,home", "edge(0)", "the first step"),
     KeyAction("samples.last", "G,end", "edge(1)", "the last step"),
     KeyAction("samples.open", "enter,o", "open", "on the whole screen", "enlarge"),
-    KeyAction("samples.larger", "plus,equals_sign", "enlarge(2)", "larger pictures", "larger"),
-    KeyAction("samples.smaller", "minus", "enlarge(-2)", "smaller pictures", "smaller"),
+    KeyAction("samples.larger", "plus,equals_sign", "enlarge(1)", "larger pictures", "larger"),
+    KeyAction("samples.smaller", "minus", "enlarge(-1)", "smaller pictures", "smaller"),
 )
 _CELL_LINES = 10  # at first, with the line of the prompt
 _NONE = CellLook((1, 1), "")
@@ -208,8 +208,8 @@ class SampleGrid(Widget, can_focus=True):
     def action_edge(self, end: int) -> None:
         self.go(self.row, len(self._table.steps) - 1 if end and self._table else 0)
 
-    def action_enlarge(self, lines: int) -> None:
-        self._lines = max(LEAST_LINES, min(MOST_LINES, self._lines + lines))
+    def action_enlarge(self, by: int) -> None:
+        self._lines = other_size(self.size.width, self.size.height, self._lines, by)
         self._look()
 
     def action_open(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from rich.text import Text
@@ -61,7 +62,10 @@ class RunSamplesScreen(ModalScreen[None]):
         """The run was deleted, say: the screen behind tells it."""
 
     def _show(self, view: RunView) -> None:
-        self._view, self._table = view, table_of_samples(view.samples)
+        """New prompts come below: what one looks at stays where it is."""
+        table, before = table_of_samples(view.samples), self._table.rows
+        rows = dict.fromkeys([*(row for row in before if row in table.rows), *table.rows])
+        self._view, self._table = view, replace(table, rows=tuple(rows))
         self.query_one(SampleGrid).show(self._table)
 
     @on(SampleGrid.Moved)
