@@ -73,7 +73,7 @@ class CellList(LineList):
 
     @abstractmethod
     def _cell_line(self, position: int, line: int, width: int, high: int) -> Strip:
-        """One line of a cell, exactly `width` wide."""
+        """One line of a cell, exactly `width` wide, with the background in its styles."""
 
     @abstractmethod
     def _looks(self, position: int) -> Hashable:
@@ -185,17 +185,17 @@ class CellList(LineList):
             return super()._strip(y)
         below, line = divmod(y, shape.high)
         edges, first = self._edges(shape), (self._top_row(shape) + below) * shape.across
-        strips: list[Strip] = []
+        plain, segments = self.rich_style, list[Segment]()
         for column in range(shape.across):
             width, position = edges[column + 1] - edges[column], first + column
             if below >= shape.down or position >= self.count:
-                strips.append(Strip.blank(width, self.rich_style))
+                segments.append(Segment(" " * width, plain))
                 continue
-            strips.append(self._cell_line(position, line, width, shape.high))
+            segments += self._cell_line(position, line, width, shape.high)
             if line == shape.high - 1:
                 self._painted[position] = self._looks(position)
-        bar = "┃" if self._is_thumb(y) else " "
-        return Strip([*Strip.join(strips), Segment(bar)]).apply_style(self.rich_style)
+        segments.append(Segment("┃" if self._is_thumb(y) else " ", plain))
+        return Strip(segments, self.size.width)
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)

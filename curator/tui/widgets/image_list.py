@@ -251,7 +251,9 @@ class ImageList(CellList):
     def _cell_styles(self) -> CellStyles:
         if self._styles is None:
             names = ("cursor", "elsewhere", "selected", "keep", "reject", "quiet", "empty")
-            self._styles = CellStyles(*(self.get_component_rich_style(f"cell--{name}") for name in names))
+            plain = self.rich_style
+            styles = (plain + self.get_component_rich_style(f"cell--{name}") for name in names)
+            self._styles = CellStyles(plain, *styles)
         return self._styles
 
     # as a list

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from textwrap import wrap
 from typing import NamedTuple
 
@@ -21,8 +22,9 @@ _SIGNS = {1: "+", 0: " ", -1: "-"}
 
 
 class CellStyles(NamedTuple):
-    """Colours of a grid. All they tell is told by a sign too."""
+    """Colours of a grid, each with the background in it. All they tell is told by a sign too."""
 
+    plain: Style
     cursor: Style
     cursor_elsewhere: Style
     selected: Style
@@ -60,24 +62,24 @@ def cell_line(
     if line == high - 1:
         return _caption(look, width, styles, cursor)
     if line == 0:
-        bar = Segment(_BAR * width, Style(color=cursor.bgcolor)) if cursor else Segment(" " * width)
-        return Strip([bar], width)
+        style = styles.plain + Style(color=cursor.bgcolor) if cursor else styles.plain
+        return Strip([Segment((_BAR if cursor else " ") * width, style)], width)
     left, right = (_LEFT, _RIGHT) if look.is_selected else (" ", " ")
     columns, lines = picture_room(width, high)
     inner = _middle(look, picture, line - 1, columns, lines, styles)
-    sides = styles.selected
+    sides = styles.selected if look.is_selected else styles.plain
     return Strip([Segment(left, sides), *inner, Segment(right, sides)], width)
 
 
 def _caption(look: CellLook, width: int, styles: CellStyles, cursor: Style | None) -> Strip:
     about = f" {look.about}" if width >= 12 else ""
-    mark = {1: styles.keep, -1: styles.reject}.get(look.mark, Style.null())
+    mark = {1: styles.keep, -1: styles.reject}.get(look.mark, styles.plain)
     signs = f"{'*' if look.is_selected else ' '}{_SIGNS[look.mark]}"
     name = " " + _end_of(visible(look.name), max(1, width - len(signs) - len(about) - 2))
     if cursor:
         rest = cursor + Style(bold=True)
         return Strip([Segment(f"{signs}{name}{about} ", rest)], width).adjust_cell_length(width)
-    named = styles.selected if look.is_selected else mark if look.mark else Style.null()
+    named = styles.selected if look.is_selected else mark
     parts = [
         Segment(signs[0], styles.selected),
         Segment(signs[1], mark),
@@ -101,19 +103,23 @@ def _middle(
     look: CellLook, picture: Picture | None, line: int, columns: int, lines: int, styles: CellStyles
 ) -> list[Segment]:
     if picture is None:
-        return _placeholder(look.size, line, columns, lines, styles.empty)
+        return _placeholder(look.size, line, columns, lines, styles)
     if picture.problem:
         return _problem(picture.problem, line, columns, lines, styles)
     first = (lines - len(picture.strips)) // 2
     if not first <= line < first + len(picture.strips):
-        return [Segment(" " * columns)]
+        return [Segment(" " * columns, styles.plain)]
     strip = picture.strips[line - first]
     left = (columns - strip.cell_length) // 2
-    return [Segment(" " * left), *strip, Segment(" " * (columns - left - strip.cell_length))]
+    return _between(left, strip, columns - left - strip.cell_length, styles.plain)
+
+
+def _between(left: int, middle: Iterable[Segment], right: int, plain: Style) -> list[Segment]:
+    return [Segment(" " * left, plain), *middle, Segment(" " * right, plain)]
 
 
 def _placeholder(
-    size: tuple[int, int], line: int, columns: int, lines: int, empty: Style
+    size: tuple[int, int], line: int, columns: int, lines: int, styles: CellStyles
 ) -> list[Segment]:
     """A rectangle of the picture's shape, where it will be."""
     scale = min(columns / max(1, size[0]), 2 * lines / max(1, size[1]))
@@ -121,9 +127,9 @@ def _placeholder(
     tall = max(1, min(lines, round(size[1] * scale / 2)))
     first = (lines - tall) // 2
     if not first <= line < first + tall:
-        return [Segment(" " * columns)]
+        return [Segment(" " * columns, styles.plain)]
     left = (columns - wide) // 2
-    return [Segment(" " * left), Segment(" " * wide, empty), Segment(" " * (columns - left - wide))]
+    return _between(left, [Segment(" " * wide, styles.empty)], columns - left - wide, styles.plain)
 
 
 def _problem(problem: str, line: int, columns: int, lines: int, styles: CellStyles) -> list[Segment]:

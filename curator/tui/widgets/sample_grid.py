@@ -172,35 +172,36 @@ class SampleGrid(Widget, can_focus=True):
             return Strip.blank(width, self.rich_style)
         if line == 0:
             return self._heading(row, width)
-        cells = [self._cell_line(row, self._left + at, line - 1, shape) for at in range(shape.across)]
-        return Strip.join(cells).adjust_cell_length(width).apply_style(self.rich_style)
+        styles = self._styles()
+        cells = [self._cell_line(row, self._left + at, line - 1, shape, styles) for at in range(shape.across)]
+        return Strip.join(cells).adjust_cell_length(width, self.rich_style)
 
     def _heading(self, row: int, width: int) -> Strip:
         assert self._table
         prompt, seed, _ = self._table.rows[row]
-        style = self.get_component_rich_style("cell--heading") + Style(bold=row == self.row)
+        style = self.rich_style + self.get_component_rich_style("cell--heading") + Style(bold=row == self.row)
         text = f" {visible(prompt) or '(no prompt)'}"
         about = f"  seed {seed} "
         heading = fitted(text, max(4, width - len(about))) + about
-        return Strip([Segment(heading, style)], len(heading)).adjust_cell_length(width)
+        return Strip([Segment(heading, style)]).adjust_cell_length(width, style)
 
-    def _cell_line(self, row: int, column: int, line: int, shape: Shape) -> Strip:
+    def _cell_line(self, row: int, column: int, line: int, shape: Shape, styles: CellStyles) -> Strip:
         width, high = self._width(shape), shape.high - 1
         request = self._request(row, column)
         if request is None:
-            return Strip.blank(width)
+            return Strip.blank(width, styles.plain)
         assert self._table
-        styles = self._styles()
         look = _NONE._replace(name=f"step {self._table.steps[column]:,}")
         cursor = styles.cursor if (row, column) == (self.row, self.column) else None
         return cell_line(look, self._feed.picture(request), line, width, high, styles, cursor)
 
     def _styles(self) -> CellStyles:
+        plain = self.rich_style
         cursor, quiet, reject, empty = (
-            self.get_component_rich_style(f"cell--{name}") for name in ("cursor", "quiet", "reject", "empty")
+            plain + self.get_component_rich_style(f"cell--{name}")
+            for name in ("cursor", "quiet", "reject", "empty")
         )
-        plain = Style.null()
-        return CellStyles(cursor, cursor, plain, plain, reject, quiet, empty)
+        return CellStyles(plain, cursor, cursor, plain, plain, reject, quiet, empty)
 
     def action_move(self, across: int, down: int) -> None:
         self.go(self.row + down, self.column + across)
