@@ -137,7 +137,7 @@ def _held(terminal: Terminal, seconds: float = 2.0) -> float:
 
 
 def _grid(terminal: Terminal, table: Table, keys: int) -> None:
-    """Cursor moves in the grid of pictures, and jumps to other ones, there and back; pictures come when they are made."""
+    """Cursor moves in the grid, and jumps by half a page, there and back; pictures come when they are made."""
     terminal.write(b"i")
     terminal.drain(2.0)
     moves = [terminal.press((RIGHT, LEFT)[at % 2]) for at in range(keys)]

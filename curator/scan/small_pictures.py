@@ -7,8 +7,8 @@ from typing import BinaryIO
 
 from PIL import Image
 
-from curator.scan.headers.header import MAX_PIXELS  # and sets Pillow's own limits
 from curator.contract.flatten import flattened
+from curator.scan.headers.header import MAX_PIXELS  # and sets Pillow's own limits
 
 
 def decoded_small(file: BinaryIO, side: int) -> Image.Image:

@@ -46,7 +46,9 @@ class Thumbnails:
     def __init__(self, folder: Path, most_bytes: int = MOST_BYTES) -> None:
         self._folder = folder
         self._most_bytes = most_bytes
-        self._unseen_bytes = most_bytes  # written since the last look: the first one written brings the first look
+        self._unseen_bytes = (
+            most_bytes  # written since the last look: the first one written brings the first look
+        )
         self._looking = Lock()
 
     def of_image(self, path: Path, content: Content) -> Image.Image:

@@ -1,4 +1,4 @@
-"""A part of an image, larger: up to a pixel drawn for each of its own, with its crop outlined and its mask laid over."""
+"""A part of an image, larger: up to a pixel drawn for each of its own, with its crop outlined and its mask."""
 
 from __future__ import annotations
 

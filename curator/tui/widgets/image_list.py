@@ -17,7 +17,7 @@ from curator.filter.result import Result
 from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.widgets.cell_list import CellList
 from curator.tui.widgets.page_cache import Fetch, PageCache
-from curator.tui.widgets.picture_cell import CellLook, CellStyles, cell_line, picture_room
+from curator.tui.widgets.picture_cell import CellLook, CellStyles, PictureCell, picture_room
 from curator.tui.widgets.thumbnail_feed import CellRequest, ThumbnailFeed
 
 if TYPE_CHECKING:
@@ -246,7 +246,7 @@ class ImageList(CellList):
         cursor = None
         if position == self.cursor:
             cursor = styles.cursor if self.has_focus else styles.cursor_elsewhere
-        return cell_line(self._look(position), picture, line, width, high, styles, cursor)
+        return PictureCell(self._look(position), picture, width, high, styles, cursor).line(line)
 
     def _cell_styles(self) -> CellStyles:
         if self._styles is None:

@@ -18,7 +18,7 @@ from curator.contract.text import visible
 from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.widgets.cell_list import Shape, other_size, shape_within
 from curator.tui.widgets.lines import fitted
-from curator.tui.widgets.picture_cell import CellLook, CellStyles, cell_line, picture_room
+from curator.tui.widgets.picture_cell import CellLook, CellStyles, PictureCell, picture_room
 from curator.tui.widgets.thumbnail_feed import CellRequest, ThumbnailFeed
 
 if TYPE_CHECKING:
@@ -193,7 +193,7 @@ class SampleGrid(Widget, can_focus=True):
         assert self._table
         look = _NONE._replace(name=f"step {self._table.steps[column]:,}")
         cursor = styles.cursor if (row, column) == (self.row, self.column) else None
-        return cell_line(look, self._feed.picture(request), line, width, high, styles, cursor)
+        return PictureCell(look, self._feed.picture(request), width, high, styles, cursor).line(line)
 
     def _styles(self) -> CellStyles:
         plain = self.rich_style

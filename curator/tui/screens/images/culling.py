@@ -107,11 +107,17 @@ class CullingScreen(PictureScreen, inherit_bindings=False):
             lines.append(line.append(about, "dim"))
         if not tags:
             lines.append(Text(" no tags", "dim"))
-        scores = [f"{visible(name)} {value:.4g}" for name, value in self._session.images.numbers_of(row).items()]
+        scores = [
+            f"{visible(name)} {value:.4g}" for name, value in self._session.images.numbers_of(row).items()
+        ]
         for heading, said in (("caption", visible(row.caption)), ("scores", "\n".join(scores))):
             if said:
                 below = wrapped(Text(said), room - 1, self.app.console)
-                lines += [Text(), Text(f" {heading}", "bold"), *(Text(" ").append_text(each) for each in below)]
+                lines += [
+                    Text(),
+                    Text(f" {heading}", "bold"),
+                    *(Text(" ").append_text(each) for each in below),
+                ]
         return lines
 
     def _count_marks(self) -> None:

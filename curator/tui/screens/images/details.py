@@ -1,4 +1,4 @@
-"""What is known of one image, beside the list: a line about it, the image, its tags; or the tags of all that is shown."""
+"""What is known of one image, beside the list: a line, the image, its tags; or the tags of all that is shown."""
 
 from __future__ import annotations
 
@@ -45,6 +45,8 @@ class ImageDetails(Vertical):
             return
         images, placement = self._session.images, self._session.buckets.placement(row)
         about = self.query_one("#about", Label)
-        about.update(about_image(row, placement.bucket, about.size.width or self.app.size.width), layout=False)
+        about.update(
+            about_image(row, placement.bucket, about.size.width or self.app.size.width), layout=False
+        )
         tags.show_words(images.tags_of(row.id), row.caption, images.numbers_of(row))
         preview.show(images.file_of(row) if picture else None, placement if crop else None)

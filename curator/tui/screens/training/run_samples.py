@@ -15,7 +15,6 @@ from curator.contract.text import counted, visible
 from curator.session.training.samples import table_of_samples
 from curator.tui.background import in_background
 from curator.tui.keyboard.keys import KeyAction, bindings
-from curator.tui.messages import WorkDone, WorkRefused
 from curator.tui.screens.images.picture import PictureScreen, ShownPicture
 from curator.tui.widgets.chrome import Foot
 from curator.tui.widgets.sample_grid import SampleGrid
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from curator.runs.fold import RunView
     from curator.session.session import Session
     from curator.session.training.runs import Follower
+    from curator.tui.messages import WorkDone, WorkRefused
 
 KEYS = (KeyAction("run_samples.close", "escape,q", "close", "back to the run", "close"),)
 _LOOK_EVERY_S = 2.0
