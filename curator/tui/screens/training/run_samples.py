@@ -72,7 +72,7 @@ class RunSamplesScreen(ModalScreen[None]):
     def _tell(self) -> None:
         table = self._table
         what = f"{counted(len(table.rows), 'prompt')}, {counted(len(table.steps), 'step')}"
-        self.query_one("#title", Label).update(Text(f" {visible(self._view.name)}: {what}"), layout=False)
+        self.query_one("#title", Label).update(Text(f" {what}  {visible(self._view.name)}"), layout=False)
 
     @on(SampleGrid.Opened)
     def _enlarge(self) -> None:
