@@ -72,7 +72,8 @@ async def walk_back(it: Driven) -> None:
     await it.press("1")
     browse = it.app.screen
     browse.set_focus(it.images)
-    browse.remove_class("-facets", "-no-picture")
+    browse._panels._kept.clear()
+    browse.on_resize()
     it.images.go(0)
     it.images._select(type(it.images.selected)())
     browse.show_filter("")
