@@ -42,7 +42,8 @@ KINDS = [
     ({"unet.x.lora_A.weight": (4, 8)}, "LoRA", True),
     ({"emb_params": (3, 768)}, "an embedding of 3 vectors", True),
     ({"clip_l": (2, 768), "clip_g": (2, 1280)}, "an embedding of 2 vectors", True),
-    ({"<word>": (768,)}, "an embedding of 1 vectors", True),
+    ({"<word>": (768,)}, "an embedding of 1 vector", True),
+    ({"foo": (3,)}, "no Stable Diffusion checkpoint", False),
     ({"cond_stage_model.transformer.x": (2,), "model.diffusion_model.x": (2,)}, "sd1", True),
     ({"first_stage_model.x": (2,)}, "a VAE", False),
 ]

@@ -199,7 +199,7 @@ def extract(
     same = f", {done['unchanged_layers']:,} that do not differ left out" if done["unchanged_layers"] else ""
     if done["randomised_layers"]:
         same += f", {done['randomised_layers']:,} decomposed by random directions (--exact: none)"
-    _tell(done, f"{done['kind']} of {len(done['layers']):,} layers{same}")
+    _tell(done, f"{done['kind']} of {counted(len(done['layers']), 'layer')}{same}")
 
 
 @with_options(ResizeOptions)
@@ -224,7 +224,7 @@ def resize(
         put_json(cast("ResizeReport", {"schema": "frieze/model-resize/1", **done}))
         return
     _put_layers(done, limit, ("layer", "before", "rank", "error", "kept"))
-    _tell(done, f"{len(done['layers']):,} layers")
+    _tell(done, counted(len(done["layers"]), "layer"))
 
 
 def _given(options: RankOptions, **others: object) -> dict[str, Any]:
