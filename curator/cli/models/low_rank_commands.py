@@ -12,6 +12,7 @@ import typer
 from curator.cli.options.options import JsonOption, LimitOption, ReplaceOption
 from curator.cli.shared.output import progress_shown, put_json, put_table, say, say_cut, tell
 from curator.cli.shared.typer_apps import with_options
+from curator.contract.text import counted
 
 if TYPE_CHECKING:
     from curator.cli.schemas.model_files import ExtractReport, ResizeReport
