@@ -68,6 +68,7 @@ def test_metadata_in_words(tmp_path: Path) -> None:
             "modelspec.thumbnail": "data:image/png;base64," + "A" * 5000,
             "modelspec.merged_from": "a.safetensors (sha256 1), b.safetensors (sha256 2)",
             "ss_network_dim": "4",
+            "ss_resolution": "(512, 512)",
             "ss_tag_frequency": json.dumps({"set": {"sls frog": 9, "frog": 20, "odd": "x"}}),
             "other": "x" * 1000,
         },
@@ -80,7 +81,7 @@ def test_metadata_in_words(tmp_path: Path) -> None:
     assert found.thumbnail_bytes == 3750
     assert found.trigger_words == ["sls frog", "frog"]
     assert found.ancestors == ["a.safetensors (sha256 1)", "b.safetensors (sha256 2)"]
-    assert found.training["rank"] == "4"
+    assert found.training == {"rank": "4", "training resolution": "(512, 512)"}
     assert len(found.metadata["other"]) == 200
 
 

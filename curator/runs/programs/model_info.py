@@ -77,7 +77,7 @@ _TRAINING = {  # ss_ keys, in words
     "ss_num_train_images": "images, repeats counted",
     "ss_num_epochs": "epochs",
     "ss_steps": "steps",
-    "ss_resolution": "resolution",
+    "ss_resolution": "training resolution",
     "ss_clip_skip": "clip skip",
     "ss_seed": "seed",
 }
