@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 COMMAND: Sequence[str] = (sys.executable, "-m", "curator")
 _TAIL_LINES = 5
 
-Event = Literal["begins", "done"]
+Event = Literal["again", "begins", "done"]
 Hear = Callable[[PlannedStep, Event], None]
-"""Told of a step that begins ("begins") or is done already ("done")."""
+"""Told of steps that were run and will be run again ("again"), all of them before the first begins; then of each that
+begins ("begins") or is done already ("done")."""
 
 
 def run_chain(chain: Chain, record: Record, hear: Hear, line: Callable[[str], None], until: str = "") -> int:
@@ -38,6 +39,9 @@ def run_chain(chain: Chain, record: Record, hear: Hear, line: Callable[[str], No
     count = 0
     seen: dict[str, str] = {}
     with record.hold() as lock:
+        for now in _up_to(last, planned(chain, record, seen)):
+            if now.status == "changed":
+                hear(now, "again")
         for at in range(len(chain.steps)):
             now = planned(chain, record, seen)[at]  # steps before it may have written what this one reads
             if now.status == "done":
@@ -50,6 +54,10 @@ def run_chain(chain: Chain, record: Record, hear: Hear, line: Callable[[str], No
             if now.step.name == last:
                 break
     return count
+
+
+def _up_to(last: str, plan: Sequence[PlannedStep]) -> Sequence[PlannedStep]:
+    return plan[: [now.step.name for now in plan].index(last) + 1]
 
 
 def shown(words: Sequence[str]) -> str:

@@ -22,7 +22,7 @@ _FOR = {
     "cluster": "tag models on many machines",
     "demo": "the demo's photographs",
 }
-_INSTEAD = {"onnxruntime-gpu": ("onnxruntime",)}  # other builds of the same
+_INSTEAD = {"onnxruntime-gpu": ("onnxruntime",)}  # other builds of the same, of which a machine has one
 _REQUIREMENT = re.compile(r"\s*([A-Za-z0-9._-]+)\s*(?:\[[^\]]*\])?\s*([^;]*)")
 _EXTRA = re.compile(r"""extra\s*==\s*["']([^"']+)["']""")
 _BOUND = re.compile(r"(==|>=|~=|<=|<|>|!=)\s*([0-9][0-9A-Za-z.+]*)")
@@ -58,7 +58,7 @@ def package_checks() -> Iterator[Checked]:
 
 
 def required(lines: list[str]) -> list[Required]:
-    """The packages that a distribution asks for, without those it asks of itself."""
+    """The packages that a distribution asks for, without those it asks of itself; of several builds one."""
     found: list[Required] = []
     for line in lines:
         named = _REQUIREMENT.match(line)
@@ -66,7 +66,8 @@ def required(lines: list[str]) -> list[Required]:
             continue
         extra = _EXTRA.search(line)
         found.append(Required(extra[1] if extra else "", named[1], named[2].strip()))
-    return found
+    builds = {(each.extra, build) for each in found for build in _INSTEAD.get(each.name, ())}
+    return [each for each in found if (each.extra, each.name) not in builds]
 
 
 def _extra(extra: str, wanted: list[Required]) -> Checked:

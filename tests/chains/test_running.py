@@ -95,7 +95,17 @@ def test_a_step_that_changed_is_run_again_with_what_builds_on_it(home: Path) -> 
         "other": "changed first is run before",
         "apart": "done",
     }
-    assert run(home, "end=d.txt") == ["copy a.txt d.txt", "note two", "note three"]
+    heard: list[str] = []
+    chain = read_chain(home / "c.toml", ["end=d.txt"])
+    count = run_chain(
+        chain, record_of(chain), lambda now, what: heard.append(f"{what} {now.step.name}"), lambda line: None
+    )
+    assert count == 3
+    assert heard == [  # all that is run again is said before anything is run
+        *("again first", "again second", "again other"),
+        *("begins first", "begins second", "begins other", "done apart"),
+    ]
+    assert (home / "ran.txt").read_text().splitlines()[-3:] == ["copy a.txt d.txt", "note two", "note three"]
 
 
 def test_an_input_that_changed_and_an_output_that_is_gone_are_seen(home: Path) -> None:

@@ -37,7 +37,7 @@ def rows() -> dict[str, dict[str, Row]]:
 def named_by() -> dict[str, list[str]]:
     """The files of tests, from the folder of tests, that name each row."""
     found: dict[str, set[str]] = {}
-    for file in TESTS.rglob("*.py"):
+    for file in TESTS.rglob("test_*.py"):
         for row in rows_in(file.read_text("utf-8")):
             found.setdefault(row, set()).add(file.relative_to(TESTS).as_posix())
     return {row: sorted(files) for row, files in found.items()}

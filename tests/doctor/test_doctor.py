@@ -155,6 +155,25 @@ def test_a_missing_package_is_a_fault_where_all_need_it(monkeypatch: pytest.Monk
     assert "cluster" not in found
 
 
+def test_of_two_builds_of_a_package_one_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `frieze[tag]` asks for one of them, by machine."""
+    asked = [
+        "onnxruntime-gpu>=1.20; (sys_platform != 'darwin') and extra == 'tag'",
+        "onnxruntime>=1.20; (sys_platform == 'darwin') and extra == 'tag'",
+    ]
+    monkeypatch.setattr(packages, "requires", lambda _: asked)
+    for there in ("onnxruntime", "onnxruntime-gpu"):
+
+        def found(name: str, there: str = there) -> str:
+            if name not in (there, "frieze"):
+                raise packages.PackageNotFoundError(name)
+            return "1.31"
+
+        monkeypatch.setattr(packages, "version", found)
+        said = {each.name: each for each in packages.package_checks()}["tag"]
+        assert (said.verdict, "1.31" in said.found) == ("ok", True)
+
+
 @pytest.fixture
 def collection(tmp_path: Path) -> Path:
     Session.create(tmp_path / "c").close()

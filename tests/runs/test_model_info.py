@@ -42,7 +42,8 @@ KINDS = [
     ({"unet.x.lora_A.weight": (4, 8)}, "LoRA", True),
     ({"emb_params": (3, 768)}, "an embedding of 3 vectors", True),
     ({"clip_l": (2, 768), "clip_g": (2, 1280)}, "an embedding of 2 vectors", True),
-    ({"<word>": (768,)}, "an embedding of 1 vectors", True),
+    ({"<word>": (768,)}, "an embedding of 1 vector", True),
+    ({"foo": (3,)}, "no Stable Diffusion checkpoint", False),
     ({"cond_stage_model.transformer.x": (2,), "model.diffusion_model.x": (2,)}, "sd1", True),
     ({"first_stage_model.x": (2,)}, "a VAE", False),
 ]
@@ -67,6 +68,7 @@ def test_metadata_in_words(tmp_path: Path) -> None:
             "modelspec.thumbnail": "data:image/png;base64," + "A" * 5000,
             "modelspec.merged_from": "a.safetensors (sha256 1), b.safetensors (sha256 2)",
             "ss_network_dim": "4",
+            "ss_resolution": "(512, 512)",
             "ss_tag_frequency": json.dumps({"set": {"sls frog": 9, "frog": 20, "odd": "x"}}),
             "other": "x" * 1000,
         },
@@ -79,7 +81,7 @@ def test_metadata_in_words(tmp_path: Path) -> None:
     assert found.thumbnail_bytes == 3750
     assert found.trigger_words == ["sls frog", "frog"]
     assert found.ancestors == ["a.safetensors (sha256 1)", "b.safetensors (sha256 2)"]
-    assert found.training["rank"] == "4"
+    assert found.training == {"rank": "4", "training resolution": "(512, 512)"}
     assert len(found.metadata["other"]) == 200
 
 

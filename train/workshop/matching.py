@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from curator.contract.base_model.facts import VAE_PREFIX
 from curator.contract.errors import UserError
 from curator.contract.recipe.checks import TrainingWarning
-from curator.contract.text import visible
+from curator.contract.text import counted, visible
 from train.models.extras import is_extra, is_moving_average
 from train.weights.lora_file import DTYPES
 from train.weights.tensor_writer import Kept
@@ -192,29 +193,39 @@ def _refuse_nothing(found: Matched, files: Sequence[ModelFile]) -> None:
 
 
 def _doubts(found: Matched, first: ModelFile, averages: int) -> list[TrainingWarning]:
+    def lacks_vae(left_out: Sequence[str]) -> bool:
+        return any(map(_is_of_vae, left_out)) and not any(map(_is_of_vae, first.tensors))
+
     doubts = []
     if found.only_in_first:
         doubts.append(
             TrainingWarning(
-                f"{len(found.only_in_first):,} tensors are in {first.shown} alone: {_some(found.only_in_first)}",
-                "they are copied",
+                f"{counted(len(found.only_in_first), 'tensor is', 'tensors are')} in {first.shown} alone: "
+                f"{_some(found.only_in_first)}",
+                "copied as in that model",
             )
         )
     for shown, names in found.only_in_others.items():
         doubts.append(
             TrainingWarning(
-                f"{len(names):,} tensors of {shown} are not in {first.shown}: {_some(names)}",
-                "they are left out",
+                f"{counted(len(names), 'tensor')} of {shown} not in {first.shown}: {_some(names)}",
+                f"left out: the result has no VAE, for {first.shown} has none"
+                if lacks_vae(names)
+                else "left out",
             )
         )
     if averages:
         doubts.append(
             TrainingWarning(
-                f"{first.shown} holds {averages:,} moving averages of its training",
+                f"{first.shown} holds {counted(averages, 'moving average')} of its training",
                 "they are left out: they would be of the model before the merge",
             )
         )
     return doubts
+
+
+def _is_of_vae(name: str) -> bool:
+    return name.startswith(VAE_PREFIX)
 
 
 def _some(names: Sequence[str]) -> str:

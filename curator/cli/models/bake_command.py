@@ -13,6 +13,7 @@ from curator.cli.options.options import DryRunOption, JsonOption, ReplaceOption
 from curator.cli.shared.output import progress_shown, put, put_json, put_table, put_text, say, tell
 from curator.cli.shared.typer_apps import with_options
 from curator.contract.errors import ExitCode, UserError
+from curator.contract.text import counted
 
 if TYPE_CHECKING:
     from curator.cli.schemas.model_files import BakeReport
@@ -109,7 +110,7 @@ def _put_report(done: dict[str, Any], *, is_dry: bool) -> None:
         put_text(done["toml"].rstrip("\n"))
         return
     for each in done["adapters"]:
-        tell(f"{each['adapter']} at {each['ratio']}: {each['modules']:,} modules")
+        tell(f"{each['adapter']} at {each['ratio']}: {counted(each['modules'], 'module')}")
     tell(
         f"{done['path']}: {done['baked']:,} tensors baked, {done['copied']:,} copied, "
         f"{done['bytes'] / 1e9:,.2f} GB"
@@ -126,6 +127,6 @@ def _put_verdict(found: dict[str, Any]) -> None:
     put_table(rows, ("layer", "difference", "allowed", "output"))
     word = "equal within rounding" if found["holds"] else "NOT equal"
     put(
-        f"{len(found['layers']):,} layers, live and baked {word}: largest difference {found['largest']:.2g}, "
+        f"{counted(len(found['layers']), 'layer')}, live and baked {word}: largest difference {found['largest']:.2g}, "
         f"{found['largest_relative']:.2g} of the layer's output"
     )

@@ -12,6 +12,7 @@ import typer
 from curator.cli.options.options import JsonOption, LimitOption, ReplaceOption
 from curator.cli.shared.output import progress_shown, put_json, put_table, say, say_cut, tell
 from curator.cli.shared.typer_apps import with_options
+from curator.contract.text import counted
 
 if TYPE_CHECKING:
     from curator.cli.schemas.model_files import ExtractReport, ResizeReport
@@ -199,7 +200,7 @@ def extract(
     same = f", {done['unchanged_layers']:,} that do not differ left out" if done["unchanged_layers"] else ""
     if done["randomised_layers"]:
         same += f", {done['randomised_layers']:,} decomposed by random directions (--exact: none)"
-    _tell(done, f"{done['kind']} of {len(done['layers']):,} layers{same}")
+    _tell(done, f"{done['kind']} of {counted(len(done['layers']), 'layer')}{same}")
 
 
 @with_options(ResizeOptions)
@@ -224,7 +225,7 @@ def resize(
         put_json(cast("ResizeReport", {"schema": "frieze/model-resize/1", **done}))
         return
     _put_layers(done, limit, ("layer", "before", "rank", "error", "kept"))
-    _tell(done, f"{len(done['layers']):,} layers")
+    _tell(done, counted(len(done["layers"]), "layer"))
 
 
 def _given(options: RankOptions, **others: object) -> dict[str, Any]:

@@ -11,10 +11,13 @@ import typer
 
 from curator.cli.options.options import JsonOption, LimitOption
 from curator.cli.shared.output import progress_shown, put, put_json, put_table, say_cut
+from curator.contract.base_model.family import FAMILIES
 from curator.contract.errors import ExitCode
+from curator.contract.text import counted
 
 if TYPE_CHECKING:
     from curator.cli.schemas.model_files import HashReport, ModelDiff, ModelFileReport
+    from curator.session.training.models import ModelInfo
 
 FileArgument = Annotated[
     Path, typer.Argument(metavar="FILE", help="A checkpoint, an adapter or an embedding.")
@@ -32,6 +35,7 @@ def info(file: FileArgument, as_json: JsonOption = False) -> None:
     facts = {
         "kind": found.kind,
         "predicts": found.prediction or "",
+        "VAE": "none: it is given where the model is used" if _lacks_vae(found) else "",
         "size": f"{found.bytes / 1e6:,.1f} MB, {found.tensors:,} tensors, {found.numbers:,} numbers",
         "types": _counted(found.dtypes),
         "ranks": _counted(found.ranks),
@@ -105,15 +109,19 @@ def _put_difference(found: dict[str, Any], shown: list[dict[str, Any]]) -> None:
         for each in found["blocks"]
         if each["tensors"]
     ]
-    put_table(blocks, ("block", "different", "largest", "relative"))
-    put_table(
-        [(each["block"], each["tensor"], *_sizes(each)) for each in shown],
-        ("block", "tensor", "largest", "relative"),
-    )
-    for which in ("first", "second"):
-        names = found[f"only_in_{which}"]
-        if names:
-            put(f"{len(names):,} in the {which} alone, such as {names[0]}")
+    if blocks:
+        put_table(blocks, ("block", "different", "largest", "relative"))
+    if shown:
+        put_table(
+            [(each["block"], each["tensor"], *_sizes(each)) for each in shown],
+            ("block", "tensor", "largest", "relative"),
+        )
+    alone = {which: set(found[f"only_in_{which}"]) for which in ("first", "second")}
+    if other_sizes := sorted(alone["first"] & alone["second"]):
+        put(f"{counted(len(other_sizes), 'tensor')} of other sizes, such as {other_sizes[0]}")
+    for which, names in alone.items():
+        if rest := sorted(names.difference(other_sizes)):
+            put(f"{len(rest):,} in the {which} alone, such as {rest[0]}")
 
 
 def _sizes(each: Mapping[str, Any]) -> tuple[str, str]:
@@ -123,6 +131,10 @@ def _sizes(each: Mapping[str, Any]) -> tuple[str, str]:
 def _short(value: float | None) -> str:
     """Three digits; a difference to NaN has no size."""
     return "NaN" if value is None else f"{value:.3g}"
+
+
+def _lacks_vae(found: ModelInfo) -> bool:
+    return found.kind in FAMILIES and not found.has_vae
 
 
 def _counted(counts: Mapping[str, int]) -> str:

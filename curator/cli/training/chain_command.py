@@ -59,7 +59,9 @@ def _put_line(text: str) -> None:
 def _tell_step(now: PlannedStep, what: Event) -> None:
     from curator.session.training.chains import ChainRun
 
-    if what == "done":
+    if what == "again":
+        say(f"{now.step.name} will be run again: {now.why}")
+    elif what == "done":
         say(f"{now.step.name}: done before")
     else:
         why = f" ({now.why})" if now.why else ""

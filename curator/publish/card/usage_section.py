@@ -97,7 +97,7 @@ def _not_final(subject: Subject) -> list[str]:
     if base and not is_adapter(subject):
         notes.append(f"{code(base)} is the model before this training: do not take it for this one")
     if subject.info.ancestors and subject.recipe is None:
-        notes.append("This is a merge that was not trained further")
+        notes.append("Made of other models, by a merge or a bake, and not trained further")
     return notes
 
 

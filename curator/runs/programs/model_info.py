@@ -20,6 +20,7 @@ from curator.contract.files.json_data import object_of
 from curator.contract.merging.adapters import BAKE_KEY, JOIN_KEY
 from curator.contract.merging.recipe import METADATA_KEY as MERGE_KEY
 from curator.contract.run.origin import ORIGIN, RECIPE, origin_of
+from curator.contract.text import counted
 from curator.runs.launch import check_installed
 from curator.runs.programs.trainer_programs import answer_to
 
@@ -57,6 +58,11 @@ _KINDS = (  # the first that is there counts
 )
 _DOWN = re.compile(r"(?:lora_down|lora\.down|lora_A)\.weight$")
 _EMBEDDING = ("emb_params", "clip_l", "clip_g", "string_to_param.*")
+_WIDTHS = (
+    768,
+    1024,
+    1280,
+)  # of the text encoders, which a lone tensor of another name has if it is an embedding
 _TRAINING = {  # ss_ keys, in words
     "ss_base_model_version": "base",
     "ss_sd_model_name": "base model",
@@ -71,7 +77,7 @@ _TRAINING = {  # ss_ keys, in words
     "ss_num_train_images": "images, repeats counted",
     "ss_num_epochs": "epochs",
     "ss_steps": "steps",
-    "ss_resolution": "resolution",
+    "ss_resolution": "training resolution",
     "ss_clip_skip": "clip skip",
     "ss_seed": "seed",
 }
@@ -189,10 +195,12 @@ def _kind(shapes: Mapping[str, tuple[int, ...]], family: str) -> tuple[str, tupl
     for kind in _KINDS:
         if any(name.endswith(kind.mark) for name in shapes):
             return kind.name, kind.clients
-    is_lone = len(shapes) == 1 and family not in ("a LoRA", "a VAE")
-    if shapes and (is_lone or set(shapes) <= set(_EMBEDDING)):
+    is_lone = len(shapes) == 1 and all(
+        shape[-1:] in [(width,) for width in _WIDTHS] for shape in shapes.values()
+    )
+    if shapes and ((is_lone and family not in ("a LoRA", "a VAE")) or set(shapes) <= set(_EMBEDDING)):
         vectors = max(shape[0] if len(shape) == 2 else 1 for shape in shapes.values())
-        return f"an embedding of {vectors} vectors", _ALL
+        return f"an embedding of {counted(vectors, 'vector')}", _ALL
     return family, ()
 
 

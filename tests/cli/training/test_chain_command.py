@@ -49,7 +49,9 @@ def test_a_step_that_fails_ends_it_in_its_own_words(frieze: Frieze) -> None:
         for step in frieze("chain", "two.toml", "--plan", "--json").json["chain_steps"]
     }
     assert plan == {"count": "done", "look": "changed"}
-    assert frieze("chain", "two.toml", "--json").json["steps_run"] == 1
+    mended = frieze("chain", "two.toml", "--json")
+    assert mended.json["steps_run"] == 1
+    assert mended.err.startswith("look will be run again: its command changed\n")
 
 
 @pytest.mark.usefixtures("home")

@@ -66,6 +66,11 @@ def test_lokr_forms() -> None:
     c, d = random(4, 2), random(2, 4)
     small = change({"lokr_w1_a": c, "lokr_w1_b": d, "lokr_w2": w2, "alpha": alpha}, 32, 24)
     assert torch.allclose(small, 0.5 * torch.kron(c @ d, w2), atol=1e-6)
+    both = {"lokr_w1_a": c, "lokr_w1_b": d, "lokr_w2_a": a, "lokr_w2_b": b, "alpha": alpha}
+    assert torch.allclose(change(both, 32, 24), 0.5 * torch.kron(c @ d, a @ b), atol=1e-6)
+    kernel = random(8, 6, 3, 3)
+    parts = {"lokr_w1": w1, "lokr_w2": kernel, "alpha": alpha}
+    assert torch.equal(change(parts, 32, 24, 3, 3), torch.kron(w1[:, :, None, None], kernel))
     core, wa, wb = random(2, 2, 3, 3), random(2, 8), random(2, 6)
     parts = {"lokr_w1": w1, "lokr_t2": core, "lokr_w2_a": wa, "lokr_w2_b": wb, "alpha": alpha}
     large = torch.einsum("ijkl,jr,ip->prkl", core, wb, wa)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
 
 from curator.contract.errors import UserError
-from curator.contract.merging.recipe import CONVENTIONS
+from curator.contract.merging.recipe import CONVENTIONS, MergeRecipe
 from curator.contract.recipe.recipe import Model
 from train.families.empty import empty_family
 from train.families.rows import FAMILIES
 from train.models.save import single_file_plan
 from train.workshop.blocks import block_names, block_of, numbers_by_block
+from train.workshop.merging import carry_out
 
 UNET = "model.diffusion_model."
 LAST = {"sd1": "OUT11", "sd2": "OUT11", "sdxl": "OUT08"}
@@ -47,6 +51,36 @@ def test_every_tensor_has_its_block(keys, family, convention) -> None:
     found = {key: block_of(key, family, convention) for key in keys[family]}
     assert found == {key: expected(key, family, convention) for key in keys[family]}
     assert set(found.values()) == set(block_names(family, convention))
+
+
+@pytest.mark.parametrize("convention", CONVENTIONS)
+@pytest.mark.parametrize("family", sorted(FAMILIES))
+def test_a_merge_gives_every_tensor_the_number_of_its_block(keys, family, convention, tmp_path: Path) -> None:
+    """S086, S087: the first model is 0 and the second's block i is i, so the result shows which ratio each key had."""
+    names = list(block_names(family, convention))
+    # The first convolution and the text that is read tell the family by their sizes.
+    context = {"sd1": 768, "sd2": 1024, "sdxl": 2048}[family]
+    told = {key: (2, context) for key in keys[family] if key.endswith("attn2.to_k.weight")}
+    told[f"{UNET}input_blocks.0.0.weight"] = (2, 4, 3, 3)
+    shapes = {key: told.get(key, (2,)) for key in keys[family]}
+    zeros = {key: torch.zeros(shape) for key, shape in shapes.items()}
+    filled = {
+        key: torch.full(shape, float(1 + names.index(expected(key, family, convention))))
+        for key, shape in shapes.items()
+    }
+    save_file(zeros, tmp_path / "a.safetensors")
+    save_file(filled, tmp_path / "b.safetensors")
+    recipe = MergeRecipe(
+        models=(str(tmp_path / "a.safetensors"), str(tmp_path / "b.safetensors")),
+        blocks=",".join(str(number / 32) for number in range(len(names))),
+        convention=convention,
+    )
+    out = tmp_path / "o.safetensors"
+    report = carry_out(recipe, out, lambda done, total: None, replaces=False)
+    assert report.merged == len(shapes)
+    for key, made in load_file(out).items():
+        number = names.index(expected(key, family, convention))
+        assert torch.allclose(made, torch.full_like(made, (1 + number) * number / 32)), key
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,17 @@ from safetensors.torch import load_file, save_file
 
 from curator.contract.errors import UserError
 from curator.contract.merging.recipe import MergeRecipe, load_merge
-from tests.train.small_models import BLOCK1, CONV, MIDDLE, TEXT, UNET, small, write_small_models
+from tests.train.small_models import (
+    BLOCK1,
+    CONV,
+    IDS,
+    MIDDLE,
+    TEXT,
+    UNET,
+    UPDATES,
+    small,
+    write_small_models,
+)
 from train.families.load import load_family
 from train.workshop.merging import MergeReport, carry_out
 from train.workshop.open_model import open_model
@@ -62,7 +72,11 @@ def test_the_lists_of_26_numbers_that_ship(home: Path, preset: str) -> None:
 
 
 def test_a_difference_beyond_float16_whose_sum_is_within(home: Path) -> None:
-    """Computed in float32; what leaves the range of float16 is told by name and set to the largest number."""
+    """Case 20-merge-integers-and-overflow (AUTOMATIC1111/stable-diffusion-webui#14074).
+
+    Computed in float32; what leaves the range of float16 is told by name and set to the largest number. Numbers of
+    positions and counters are copied, not averaged.
+    """
     models = {name: load_file(f"{name}.safetensors") for name in "abc"}
     planted = {
         "a": (100.0, -60000.0, 60000.0),
@@ -75,6 +89,9 @@ def test_a_difference_beyond_float16_whose_sum_is_within(home: Path) -> None:
     report = merge("a b c", method="add-difference")
     assert load_file(OUT)[MIDDLE][0, :3, 0, 0].tolist() == [100.0, 60000.0, 65504.0]
     assert report.overflowed == {MIDDLE: 1}
+    assert torch.equal(load_file(OUT)[IDS], torch.arange(77)[None])
+    assert load_file(OUT)[UPDATES].shape == ()
+    assert load_file(OUT)[UPDATES] == 7
     assert "1 numbers are beyond" in report.doubts[0]["what"]
     wide = merge("a b c", method="add-difference", dtype="fp32")
     assert (wide.overflowed, float(load_file(OUT)[MIDDLE][0, 2, 0, 0])) == ({}, 120000.0)
@@ -88,8 +105,12 @@ def test_what_has_no_counterpart_is_listed(home: Path) -> None:
     assert (report.only_in_first, report.only_in_others) == ((VAE,), {"b.safetensors": ["extra.weight"]})
     assert torch.equal(load_file(OUT)[VAE], a[VAE])
     told = [doubt["what"] for doubt in report.doubts]
-    assert told[0].startswith("1 tensors are in a.safetensors alone")
-    assert told[1].startswith("1 tensors of b.safetensors are not in a.safetensors")
+    assert told[0].startswith("1 tensor is in a.safetensors alone")
+    assert told[1].startswith("1 tensor of b.safetensors not in a.safetensors")
+    assert (report.doubts[1]["hint"], merge("b a").doubts[1]["hint"]) == (
+        "left out",
+        "left out: the result has no VAE, for b.safetensors has none",
+    )
 
 
 def test_moving_averages_are_left_out_and_told(home: Path) -> None:
@@ -97,7 +118,7 @@ def test_moving_averages_are_left_out_and_told(home: Path) -> None:
     save_file(small(0) | {"model_ema.diffusion_modelout2weight": torch.ones(4)}, home / "a.safetensors")
     report = merge("a b")
     assert [name for name in load_file(OUT) if name.startswith("model_ema")] == ["model_ema.num_updates"]
-    assert "1 moving averages" in report.doubts[0]["what"]
+    assert "1 moving average " in report.doubts[0]["what"]
 
 
 def test_text_encoders_of_old_names_meet(home: Path) -> None:

@@ -136,9 +136,9 @@ def _of_matches(plan: BakePlan) -> list[TrainingWarning]:
             listed = ", ".join(map(visible, each.unmatched[:_SHOWN]))
             found.append(
                 TrainingWarning(
-                    f"{counted(len(each.unmatched), 'module')} of {each.adapter.shown} are not in the model: "
+                    f"{counted(len(each.unmatched), 'module')} of {each.adapter.shown} not in the model: "
                     f"{listed}{more}",
-                    f"they are left out; the other {each.modules:,} are baked",
+                    f"left out; the other {each.modules:,} are baked",
                 )
             )
         if each.adapter.words:

@@ -14,7 +14,7 @@ from curator.contract.base_model.modelspec import adapter_implementation, archit
 from curator.contract.low_rank import USUAL_RANK, Extraction, told
 from curator.contract.recipe.adapter import Adapter, Lokr
 from curator.contract.recipe.checks import TrainingWarning
-from curator.contract.text import visible
+from curator.contract.text import counted, visible
 from train.weights.lora_file import DTYPES, write_lora
 from train.weights.metadata import network_metadata
 from train.workshop.low_rank.difference import Outside, Pair, layers_of
@@ -116,8 +116,8 @@ def _doubts(found: Extracted, wanted: Extraction) -> list[TrainingWarning]:
     if found.clamped:
         doubts.append(
             TrainingWarning(
-                f"{found.clamped:,} layers have fewer than {wanted.ranks.rank} ranks",
-                "they keep all they have",
+                f"{counted(found.clamped, 'layer has', 'layers have')} fewer than {wanted.ranks.rank} ranks",
+                "all ranks there are stay",
             )
         )
     return doubts
@@ -129,8 +129,8 @@ def _of_outside(outside: Outside) -> list[TrainingWarning]:
     more = ", …" if outside.tensors > len(outside.examples) else ""
     return [
         TrainingWarning(
-            f"{outside.tensors:,} tensors differ that this adapter does not change, {outside.share:.1%} of all that "
-            f"differs: {', '.join(map(visible, outside.examples))}{more}",
+            f"{counted(outside.tensors, 'tensor that differs', 'tensors that differ')} but that this adapter does not "
+            f"change, {outside.share:.1%} of all that differs: {', '.join(map(visible, outside.examples))}{more}",
             "--kind locon takes convolutions, --norms norms and biases; a whole model alone has the rest",
         )
     ]

@@ -19,7 +19,7 @@ from curator.contract.errors import UserError
 from curator.contract.files.json_data import object_of
 from curator.contract.low_rank import Resizing, told
 from curator.contract.recipe.checks import TrainingWarning
-from curator.contract.text import visible
+from curator.contract.text import counted, visible
 from train.weights.lora_file import DTYPES, write_lora
 from train.workshop.low_rank.extracting import DYNAMIC, dims_of
 from train.workshop.low_rank.factors import Factors, of_product
@@ -86,7 +86,9 @@ def resize(adapter: Path, out: Path, wanted: Resizing, hear: Hear, *, replaces: 
         raise not_written(out, error) from error
     whole = of_all(found.squares)
     doubts = [
-        TrainingWarning(f"{found.small:,} layers have no more ranks than that", "they stay as they are")
+        TrainingWarning(
+            f"{counted(found.small, 'layer has', 'layers have')} no more ranks than that", "as in the file"
+        )
     ]
     return ResizeReport(
         path=str(out.absolute()),

@@ -257,7 +257,7 @@ def test_what_the_model_has_not_is_listed(home: Path) -> None:
     )
     report = baked("odd.safetensors")
     assert report.adapters[0].unmatched == ("lora_unet_nowhere",)
-    assert "1 module of odd.safetensors are not in the model: lora_unet_nowhere" in report.doubts[0]["what"]
+    assert "1 module of odd.safetensors not in the model: lora_unet_nowhere" in report.doubts[0]["what"]
 
 
 def test_numbers_beyond_float16_are_told(home: Path) -> None:

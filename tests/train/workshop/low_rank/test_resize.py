@@ -147,7 +147,7 @@ def test_what_has_no_more_ranks_stays_bit_for_bit_with_norms_and_words() -> None
     assert set(made) == {*tensors, *others}
     assert all(torch.equal(made[name], each) for name, each in (tensors | others).items())
     assert (report.error, report.whole_tensors) == (0.0, 3)
-    assert "1 layers have no more ranks than that" in report.doubts[0]["what"]
+    assert "1 layer has no more ranks than that" in report.doubts[0]["what"]
     about = read_lora(OUT)[1]
     assert (about["modelspec.title"], about["ss_network_dim"]) == ("mine", "2")
     wide = run(ranks={"rank": 1}, dtype="fp32")
