@@ -24,7 +24,7 @@ from curator.runs.queue.jobs import Job, Queue, this_host
 
 PROGRAM: Sequence[str] = ("-m", "curator.session.training.queue_keeper")
 _LOOK_S = 0.5
-_PATIENCE_S = 0.5
+_PATIENCE_S = 10.0  # who only looks may be held up by a busy machine
 Begin = Callable[[Job], object]
 
 
@@ -93,7 +93,8 @@ def next_jobs(jobs: list[Job]) -> list[Job]:
             continue
         mine = devices_of(job.device)
         if not mine & taken:
-            jobs[at] = replace(job, state="starting", tries=job.tries + 1)
+            last = job.newest_worker
+            jobs[at] = replace(job, state="starting", tries=job.tries + 1, last_worker=last)
             ready.append(jobs[at])
         taken |= mine
     return ready
@@ -136,14 +137,15 @@ def _begin(queue: Queue, job: Job, begin: Begin) -> None:
 
 
 def _return_unstarted(queue: Queue) -> None:
-    """What a keeper that was killed meant to begin waits again; its try does not count."""
+    """What a keeper that was killed meant to begin waits again, and its try does not count; unless it did begin."""
     with queue.changing() as jobs:
-        jobs[:] = [
-            replace(job, state="waiting", tries=max(job.tries - 1, 0))
-            if job.is_here and job.state == "starting" and job.folder.status() != "running"
-            else job
-            for job in jobs
-        ]
+        jobs[:] = [_returned(job) if job.is_here and job.state == "starting" else job for job in jobs]
+
+
+def _returned(job: Job) -> Job:
+    if job.newest_worker != job.last_worker:
+        return replace(job, state="working")  # it may be over already: whoever stopped it wants no other try
+    return replace(job, state="waiting", tries=max(job.tries - 1, 0))
 
 
 def _taken(folder: Path, patience_s: float) -> int | None:

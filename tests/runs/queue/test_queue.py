@@ -206,6 +206,31 @@ def test_what_a_killed_keeper_was_about_to_begin_waits_again(queue: Queue, make_
     assert run.status() == "finished"
 
 
+def test_what_a_killed_keeper_did_begin_is_not_begun_again_when_it_is_over(
+    queue: Queue, make_run: MakeRun, until: Until
+) -> None:
+    """Killed before it could write that the run lives; the run was stopped before another keeper came."""
+    run = put(queue, make_run("a", steps=100_000, sleep=0.02))
+    with queue.changing() as found:
+        (job,) = keeper.next_jobs(found)
+    begin(job)
+    run.request("stop")
+    until(lambda: run.status() == "stopped")
+    assert state_of(queue, run) == "starting"
+    keep(queue, lambda job: pytest.fail(job.run))
+    assert (queue.jobs(), run.status()) == ([], "stopped")
+
+
+def test_who_removes_a_run_or_renames_it_is_no_worker_of_it(queue: Queue, make_run: MakeRun) -> None:
+    """Their hold of its folder once made a job look begun, and then crashed."""
+    run = put(queue, make_run("a"))
+    with run.resting():
+        assert run.status() == "new"
+        with queue.changing() as found:
+            keeper.settle(found)
+    assert state_of(queue, run) == "waiting"
+
+
 def test_order_holding_and_removing(queue: Queue, make_run: MakeRun) -> None:
     runs = {name: put(queue, make_run(name), "cuda:1" if name == "x" else "cuda:0") for name in "axbc"}
     queue.move(runs["c"], "up")
