@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from pathlib import Path
@@ -11,6 +12,7 @@ import torch
 from safetensors.torch import load_file
 
 from curator.contract.caption.captions import CaptionRules
+from curator.contract.run.at_work import trainings_at_work
 from curator.contract.run.events import RunStarted, StateSaved, StepDone, Warned
 from curator.contract.run.run_folder import RunFolder
 
@@ -156,10 +158,11 @@ def test_a_stopped_run_goes_on_where_it_was(make_run, start_worker, work, events
     while not any(isinstance(event, StepDone) for event in events_of(run)):
         assert worker.poll() is None, run.log_path.read_text()
         time.sleep(0.01)
+    assert [each.run for each in trainings_at_work()] == [os.path.realpath(run.path)]
     worker.send_signal(signal.SIGHUP)
     worker.send_signal(signal.SIGTERM)
     assert worker.wait() == 4
-    assert run.status() == "stopped"
+    assert (run.status(), trainings_at_work()) == ("stopped", [])
     steps = [event.step for event in events_of(run) if isinstance(event, StepDone)]
     saved = [event.step for event in events_of(run) if isinstance(event, StateSaved)]
     assert steps[-1] == saved[-1] < STEPS
