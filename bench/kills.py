@@ -1,4 +1,4 @@
-"""Trainings killed at random places, alone and by two processes: each must end as one that was never killed, bit for bit.
+"""Trainings killed at random places, alone and by two processes: each must end as one never killed, bit for bit.
 
     nice python -m bench.kills --rounds 5
 
