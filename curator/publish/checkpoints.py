@@ -68,7 +68,7 @@ def train_with_uploads(run: RunFolder) -> NoReturn:
     """Become the trainer of `run`, one process of several; the first of all has its checkpoints uploaded."""
     if os.environ.get("RANK", "0") == "0":  # set by torchrun, and read again by the trainer
         start_following(run, os.getpid())
-    os.execv(sys.executable, [sys.executable, "-m", "train", str(run.path)])
+    os.execv(sys.executable, [sys.executable, "-m", "train", str(run.path)])  # noqa: S606 (no shell)
 
 
 def follow(home: RunFolder, beside: int | None = None) -> int:
