@@ -246,6 +246,11 @@ class Runs:
 
         if action == "resume" and run.status() == "suspended":
             self.go_on(run)
+        elif run.status() != "running" and self.queue.has(run):
+            raise UserError(
+                f"the run {run.path.name} is in the queue, and not at work",
+                "hold it, release it or take it out: frieze runs queue RUN --hold, --release, --remove",
+            )
         else:
             request(run, action)
 
