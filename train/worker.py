@@ -15,6 +15,7 @@ from pathlib import Path
 from curator.contract.errors import ExitCode, UserError
 from curator.contract.locations import LOG
 from curator.contract.recipe.toml_file import load_recipe
+from curator.contract.run.at_work import told_of
 from curator.contract.run.event_log import EventLog
 from curator.contract.run.events import RequestMissed, RunEnded, RunFailed
 from curator.contract.run.run_folder import Ending, RunFolder
@@ -38,8 +39,9 @@ def work(path: Path) -> int:
             sys.stdout.write(f"the run {name} is finished: its weights are in {run.output_dir}\n")
             return ExitCode.DONE
         if int(os.environ.get("RANK", "0")) > 0:  # set by torchrun; read before anything heavy is imported
-            return _Worker(run, signals, None).live()
-        with run.hold():
+            with told_of(path):
+                return _Worker(run, signals, None).live()
+        with run.hold(), told_of(path):
             log = EventLog(run.events_path)
             _say_missed(run, log, began)  # what a dead worker was asked for is not meant for this one
             return _Worker(run, signals, log).live()

@@ -44,7 +44,8 @@ BAD_STEPS = "bad-steps.json"  # left out because their loss or gradient was no n
 JUDGEMENT = "judgement.json"  # losses of all saved weights on fixed noise
 RAW_WEIGHTS_SUFFIX = "-raw"  # of weights whose moving average has the plain name
 
-# of the queue of runs
+# of the queue of runs, and of those at work
+AT_WORK = "at-work"
 QUEUE = "queue"
 QUEUED_JOBS = "queue.json"
 

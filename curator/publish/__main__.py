@@ -7,7 +7,7 @@ from pathlib import Path
 
 from curator.contract.run.run_folder import RunFolder
 
-_FOLLOW = "--follow"
+_FOLLOW, _BESIDE = "--follow", "--beside"
 
 
 def main(words: list[str]) -> int:
@@ -16,7 +16,11 @@ def main(words: list[str]) -> int:
     if words[0] == _FOLLOW:
         from curator.publish.checkpoints import follow
 
-        return follow(folder)
+        return follow(folder, int(words[1]) if words[2:] else None)
+    if words[0] == _BESIDE:
+        from curator.publish.checkpoints import train_with_uploads
+
+        train_with_uploads(folder)
     from curator.publish.upload.worker import work
 
     return work(folder)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from curator.contract.run.run_folder import RunFolder
 
 _MOST_PORT = 65535
+_PUBLISH = "curator.publish"
 _SLURM_OPTION = re.compile(r"[a-z][a-z0-9-]*=[^\s\"'`$\\;&|<>]+")
 _OURS = {"nodes", "ntasks-per-node", "gpus-per-node", "requeue", "open-mode", "signal"}
 _WARNED_S = 180  # before the end of its time a job is told; a step and a state must fit in
@@ -45,12 +46,17 @@ srun --kill-on-bad-exit=1 {python} -m torch.distributed.run --nnodes "$SLURM_JOB
   --nproc-per-node {processes} --rdzv-backend c10d --rdzv-endpoint "$meet" \\
   --rdzv-id "$SLURM_JOB_ID-${{SLURM_RESTART_COUNT:-0}}" -m train "$run" &
 work=$!
-wait "$work"; code=$?
+{uploads}wait "$work"; code=$?
 while kill -0 "$work" 2>/dev/null; do wait "$work"; code=$?; done
 if [ -n "$told" ] && ! grep -q '"how": "finished"' "$run/{exit}" 2>/dev/null; then
   scontrol requeue "$SLURM_JOB_ID"
 fi
-exit "$code"
+{uploaded}exit "$code"
+"""
+_UPLOADS = """\
+mkdir -p "$run/{publish}"
+PYTHONSAFEPATH=1 {python} -m {module} --follow "$work" "$run/{publish}" >> "$run/{publish}/{log}" 2>&1 &
+uploads=$!
 """
 
 
@@ -69,8 +75,10 @@ def checked_rendezvous(address: str) -> str:
     return address
 
 
-def line_of(run: RunFolder, nodes: int, processes: int, rendezvous: str) -> str:
+def line_of(run: RunFolder, nodes: int, processes: int, rendezvous: str, *, uploads: bool = False) -> str:
     """What each machine runs, all of them the same: which is the first they find out where they meet.
+
+    With `uploads` the first process of all has checkpoints uploaded.
 
     Raises:
         UserError: as `checked_rendezvous`.
@@ -83,12 +91,17 @@ def line_of(run: RunFolder, nodes: int, processes: int, rendezvous: str) -> str:
         "--rdzv-id",
         run.path.name,
     ]
+    worker = ["-m", _PUBLISH, "--beside"] if uploads else ["-m", "train"]
     count = ["--nnodes", str(nodes), "--nproc-per-node", str(processes)]
-    return shlex.join(["torchrun", *count, *where, "-m", "train", str(run.path.absolute())])
+    return shlex.join(["torchrun", *count, *where, *worker, str(run.path.absolute())])
 
 
-def slurm_script(run: RunFolder, nodes: int, processes: int, options: Sequence[str]) -> str:
+def slurm_script(
+    run: RunFolder, nodes: int, processes: int, options: Sequence[str], *, uploads: bool = False
+) -> str:
     """The script to hand to sbatch; `options` are its own, such as `partition=gpu`.
+
+    With `uploads` the job uploads checkpoints, and ends when that is done.
 
     Raises:
         UserError: an option that is none, or that the script itself sets.
@@ -105,6 +118,8 @@ def slurm_script(run: RunFolder, nodes: int, processes: int, options: Sequence[s
                 f"--sbatch {name} cannot be given: the job needs its own",
                 "set machines and GPUs with --nodes and --processes",
             )
+    python = shlex.quote(sys.executable)
+    begun = _UPLOADS.format(python=python, module=_PUBLISH, publish=locations.PUBLISH, log=locations.LOG)
     return _SCRIPT.format(
         nodes=nodes,
         processes=processes,
@@ -114,7 +129,9 @@ def slurm_script(run: RunFolder, nodes: int, processes: int, options: Sequence[s
         run=shlex.quote(str(run.path.absolute())),
         requests=locations.REQUESTS,
         exit=locations.EXIT,
-        python=shlex.quote(sys.executable),
+        python=python,
+        uploads=begun if uploads else "",
+        uploaded='wait "$uploads"\n' if uploads else "",
     )
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from curator.contract.run.run_folder import RunFolder
 from curator.publish import checkpoints
+from curator.publish.__main__ import main
 from curator.runs import launch
 from tests.cli.conftest import Frieze
 from tests.publish.trained import leave, make_run
@@ -35,6 +40,41 @@ def test_every_checkpoint_is_uploaded_once(home: RunFolder, hub: WritableHub) ->
     leave(home)
     assert checkpoints.follow(home) == 0
     assert len(repository.messages) == 2
+
+
+def test_beside_a_process_of_the_run_it_waits_for_what_comes(home: RunFolder, hub: WritableHub) -> None:
+    """Of several machines, whose run begins when all have come; also when it goes on with one that was stopped."""
+    events = home.path.parent / "events.jsonl"
+    whole = events.read_bytes()
+    events.write_bytes(b"")
+    with subprocess.Popen(["sleep", "600"]) as trainer, ThreadPoolExecutor(1) as pool:
+        uploads = pool.submit(checkpoints.follow, home, trainer.pid)
+        deadline = time.monotonic() + 300
+        while home.status() != "running":
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        events.write_bytes(whole)
+        while len(hub.repositories[REPO].messages if REPO in hub.repositories else ()) < 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        assert not uploads.done()
+        trainer.kill()
+        trainer.wait()
+        assert uploads.result(300) == 0
+
+
+@pytest.mark.parametrize("rank", ["0", "1"])
+def test_of_all_processes_the_first_starts_the_uploads(
+    home: RunFolder, monkeypatch: pytest.MonkeyPatch, rank: str
+) -> None:
+    done: list[object] = []
+    monkeypatch.setenv("RANK", rank)
+    monkeypatch.setattr(checkpoints, "begin", lambda folder, module, *_: done.append((folder.path, *module)))
+    monkeypatch.setattr(os, "execv", lambda _, words: done.append(words[1:]))
+    run = home.path.parent
+    main(["--beside", str(run)])
+    uploads = (home.path, "-m", "curator.publish", "--follow", str(os.getpid()))
+    assert done == [*([uploads] if rank == "0" else []), ["-m", "train", str(run)]]
 
 
 def test_a_failed_upload_is_told_and_tried_again(home: RunFolder, hub: WritableHub, frieze: Frieze) -> None:

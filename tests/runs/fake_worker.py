@@ -17,6 +17,7 @@ from pathlib import Path
 from curator.contract.errors import UserError
 from curator.contract.files.whole_files import replace_file
 from curator.contract.run import events as ev
+from curator.contract.run.at_work import told_of
 from curator.contract.run.event_log import EventLog
 from curator.contract.run.run_folder import RunFolder
 
@@ -34,7 +35,7 @@ def main() -> int:
         sys.stderr.write("Segmentation fault, or so\n")
         return 139
     try:
-        with run.hold():
+        with run.hold(), told_of(run.path):
             return work(run, how)
     except UserError as error:
         sys.stderr.write(f"{error}\n")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -104,18 +106,45 @@ def test_a_zombie_is_dead(make_run: MakeRun, until: Until, fake_worker: Path) ->
     process.wait()
 
 
-def test_losing_the_terminal_leaves_the_run_alone(make_run: MakeRun, until: Until, fake_worker: Path) -> None:
-    """The starter is killed with its whole session and a hang-up; the worker goes on (B09)."""
-    run = make_run(steps=100_000, sleep=0.02)
+def starter_of(run: RunFolder, worker: Path) -> list[str]:
+    """A program that starts a run, says its process id, and stays."""
     program = (
         "import sys, time; from pathlib import Path; from curator.runs import launch;"
         "from curator.contract.run.run_folder import RunFolder;"
-        f"launch.WORKER = ({str(fake_worker)!r},); print(launch.start(RunFolder(Path(sys.argv[1]))), flush=True);"
+        f"launch.WORKER = ({str(worker)!r},); print(launch.start(RunFolder(Path(sys.argv[1]))), flush=True);"
         "time.sleep(3600)"
     )
-    starter = subprocess.Popen(
-        [sys.executable, "-c", program, str(run.path)], stdout=subprocess.PIPE, start_new_session=True
-    )
+    return [sys.executable, "-c", program, str(run.path)]
+
+
+@pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
+def test_a_run_begun_in_a_tmux_whose_server_is_killed_goes_on_and_is_followed_from_another(
+    make_run: MakeRun, until: Until, fake_worker: Path, tmp_path: Path
+) -> None:
+    run = make_run(steps=100_000, sleep=0.02)
+    tmux = ["tmux", "-L", f"frieze-{os.getpid()}"]
+    before = [*tmux, "new-session", "-d", "-x", "100", "-y", "30", "-c", str(tmp_path)]
+    try:
+        subprocess.run([*before, shlex.join(starter_of(run, fake_worker))], check=True)
+        until(lambda: Follower(run).poll().step > 0)
+        server = subprocess.run([*tmux, "display", "-p", "#{pid}"], capture_output=True, check=True).stdout
+        os.kill(int(server), signal.SIGKILL)
+        step = Follower(run).poll().step
+        until(lambda: Follower(run).poll().step > step + 2)
+        follow = [sys.executable, "-m", "curator", "runs", "follow", run.path.name]
+        subprocess.run([*before, shlex.join(follow)], check=True)
+        pane = [*tmux, "capture-pane", "-p", "-J"]
+        until(lambda: b"step" in subprocess.run(pane, capture_output=True, check=False).stdout)
+        run.request("stop")
+        until(lambda: run.status() == "stopped")
+    finally:
+        subprocess.run([*tmux, "kill-server"], capture_output=True, check=False)
+
+
+def test_losing_the_terminal_leaves_the_run_alone(make_run: MakeRun, until: Until, fake_worker: Path) -> None:
+    """The starter is killed with its whole session and a hang-up; the worker goes on (B09)."""
+    run = make_run(steps=100_000, sleep=0.02)
+    starter = subprocess.Popen(starter_of(run, fake_worker), stdout=subprocess.PIPE, start_new_session=True)
     assert starter.stdout is not None
     pid = int(starter.stdout.readline())
     os.killpg(starter.pid, signal.SIGHUP)

@@ -28,6 +28,9 @@ def test_every_machine_runs_the_same_line(run: RunFolder) -> None:
     assert named["--nproc-per-node"] == "8"
     assert named["--rdzv-endpoint"] == "box1:29400"
     assert "--node-rank" not in named
+    uploads = shlex.split(line_of(run, 2, 8, "box1:29400", uploads=True))
+    assert uploads[-4:] == ["-m", "curator.publish", "--beside", str(run.path)]
+    assert uploads[:-4] == words[:-3]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import struct
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 _FIELDS = np.dtype([("key", "<u8", 2), ("subject", "<u8", 2), ("offset", "<u8"), ("length", "<u4"), ("crc", "<u4"),
                     ("check", "<u8")])  # fmt: skip
+_KEY = struct.Struct("<QQ")
+_FEW = 8  # keys, which are found sooner one by one than all at once
 
 
 class DiskIndex:
@@ -48,6 +51,8 @@ class DiskIndex:
         """The places of entries, for `entry`; -1 where there is none."""
         if not keys or not len(self._first):
             return [-1] * len(keys)
+        if len(keys) < _FEW:
+            return [self._place(key) for key in keys]
         wanted = np.frombuffer(b"".join(keys), "<u8").reshape(-1, 2)
         starts = np.searchsorted(self._first, wanted[:, 0])
         at = np.minimum(starts, len(self._first) - 1)
@@ -59,6 +64,10 @@ class DiskIndex:
         for number in np.flatnonzero(~is_it).tolist():
             places[number] = self._from(int(starts[number]), *wanted[number].tolist())
         return places
+
+    def _place(self, key: bytes) -> int:
+        first, second = _KEY.unpack(key)
+        return self._from(int(self._first.searchsorted(np.uint64(first))), first, second)
 
     def _from(self, at: int, first: int, second: int) -> int:
         while at < len(self._first) and self._first[at] == first:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 Numbers = Literal["float32", "float16", "bfloat16"]
@@ -43,22 +44,30 @@ def laid_out(tensors: Sequence[tuple[Numbers, Sequence[int]]]) -> tuple[bytes, l
     return b"".join(head), parts
 
 
-def parts_of(data: bytes | memoryview) -> list[Part]:
+def parts_of(data: bytes | memoryview) -> tuple[Part, ...]:
     """The tensors of an entry.
 
     Raises:
         ValueError: it is none.
     """
+    count = data[0] if data else 0
+    parts = _parts_told(bytes(data[: _COUNT.size + _PART.size * count])) if count <= _MOST_PARTS else ()
+    if not parts or parts[-1].end > len(data):
+        raise ValueError("no entry")
+    return parts
+
+
+@lru_cache(maxsize=1024)
+def _parts_told(head: bytes) -> tuple[Part, ...]:
+    """The tensors that a head tells of, which is the same for all images of a bucket; a `ValueError` if it is none."""
     try:
-        (count,) = _COUNT.unpack_from(data)
+        (count,) = _COUNT.unpack_from(head)
         parts: list[Part] = []
         at = _COUNT.size + _PART.size * count
         for number in range(count):
-            code, dimensions, *sides = _PART.unpack_from(data, _COUNT.size + _PART.size * number)
+            code, dimensions, *sides = _PART.unpack_from(head, _COUNT.size + _PART.size * number)
             parts.append(Part(_NUMBERS[code], tuple(sides[:dimensions]), at + -at % _ALIGNED))
             at = parts[-1].end
     except (struct.error, KeyError) as error:
         raise ValueError("no entry") from error
-    if not 0 < count <= _MOST_PARTS or at > len(data):
-        raise ValueError("no entry")
-    return parts
+    return tuple(parts)

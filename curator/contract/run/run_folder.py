@@ -7,14 +7,13 @@ its start time, boot id); `exit.json` is written last, so its absence after a wo
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import re
 import shutil
 import time
 from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -25,13 +24,12 @@ from curator.contract.errors import UserError, did_you_mean
 from curator.contract.files.fresh_folder import fresh_folder
 from curator.contract.files.json_data import checked, read_object, to_json
 from curator.contract.files.whole_files import replace_file
+from curator.contract.run import run_lock
 from curator.contract.run.process_identity import Identity, identity_of, is_alive
 from curator.contract.run.saved_states import copy_state, state_step
 
 Action = Literal["pause", "resume", "save", "sample", "stop", "suspend"]
 ACTIONS: tuple[Action, ...] = get_args(Action)
-_PATIENCE_S = 0.5
-_RESERVE_BYTES = 1 << 16  # of the disk, for a run's last words
 Ending = Literal["finished", "stopped", "failed", "suspended"]
 Status = Literal["new", "running", Ending, "crashed"]
 _NAME = re.compile(r"[\w][\w .+-]{0,80}")
@@ -188,9 +186,10 @@ class RunFolder:
             with self._writing():
                 for folder in self._folders:
                     folder.mkdir(exist_ok=True)  # copies of a run often leave out what is empty
-                os.pwrite(lock, bytes(_RESERVE_BYTES), 0)
-                (self.path / locations.EXIT).unlink(missing_ok=True)
+                run_lock.take_reserve(lock)
                 _write(self.path / locations.WORKER, asdict(identity_of(os.getpid())))
+                (self.path / locations.EXIT).unlink(missing_ok=True)
+                run_lock.work(lock)  # who sees it running finds whose it is
             yield
 
     @contextmanager
@@ -200,15 +199,14 @@ class RunFolder:
         Raises:
             UserError: a worker lives, or the folder cannot be written to.
         """
-        with self._writing():
-            lock = os.open(self.path / locations.RUN_LOCK, os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            if not _locked_within(lock, _PATIENCE_S):
+        with ExitStack() as held:
+            try:
+                with self._writing():
+                    lock = held.enter_context(run_lock.resting(self.path / locations.RUN_LOCK))
+            except run_lock.InUseError:
                 said = f"the run {self.path.name} is in use by a living worker"
-                raise UserError(said, "follow it with 'frieze runs follow'")
+                raise UserError(said, "follow it with 'frieze runs follow'") from None
             yield lock
-        finally:
-            os.close(lock)
 
     def write_info(self, info: RunInfo) -> None:
         """Say anew what the run was started on; a `UserError` where it cannot be written."""
@@ -217,8 +215,7 @@ class RunFolder:
 
     def free_reserve(self) -> None:
         """Give back the space that the lock takes: on a full disk it is what the last words are written to."""
-        with suppress(OSError):
-            os.truncate(self.path / locations.RUN_LOCK, 0)
+        run_lock.free_reserve(self.path / locations.RUN_LOCK)
 
     def finish(self, how: str, step: int) -> None:
         """Leave the exit record: the last file a worker writes.
@@ -235,11 +232,12 @@ class RunFolder:
         The lock tells, and where a file system keeps none the process; but a worker that left its exit record is
         over though its process lives on, as one does that goes through several runs: whoever comes next removes it.
         """
-        if self._is_locked():
+        had_worker = os.path.lexists(self.path / locations.WORKER)
+        if run_lock.is_worked(self.path / locations.RUN_LOCK, had_worker=had_worker):
             return "running"
         if ended := _read(_Exit, self.path / locations.EXIT):
             return ended.how
-        if not os.path.lexists(self.path / locations.WORKER):
+        if not had_worker:
             return "new"
         worker = self.worker()
         return "running" if worker and is_alive(worker) else "crashed"
@@ -301,33 +299,6 @@ class RunFolder:
                 f"the run {self.path.name} cannot be written to: {error.strerror}",
                 "free space or check rights, then start the same run again",
             ) from error
-
-    def _is_locked(self) -> bool:
-        try:
-            lock = os.open(self.path / locations.RUN_LOCK, os.O_RDWR)
-        except OSError:
-            return False
-        try:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared: lookers do not see each other
-        except BlockingIOError:
-            return True
-        finally:
-            os.close(lock)
-        return False
-
-
-def _locked_within(lock: int, seconds: float) -> bool:
-    """Take the lock. Whoever asks for the status holds it for an instant, which must not turn a worker away."""
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(0.01)
-        else:
-            return True
 
 
 def _no_run(parent: Path, error: Exception) -> UserError:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-from pathlib import Path
 
 from curator.contract.errors import UserError
+from curator.contract.run.at_work import gpu_count
 
 _CUDA = re.compile(r"cuda:(\d{1,3}(?:,\d{1,3})*)")
-_GPUS = Path("/proc/driver/nvidia/gpus")
 
 
 def devices_of(name: str) -> frozenset[str]:
@@ -57,8 +56,6 @@ def seen_devices(name: str) -> dict[str, str]:
 
 def _gpus() -> list[str]:
     """The numbers of the GPUs there are, those first that the shell lets programs see."""
-    if not _GPUS.is_dir():
-        return []
-    every = [str(number) for number in range(len(list(_GPUS.iterdir())))]
+    every = [str(number) for number in range(gpu_count())]
     shown = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
     return sorted(every, key=lambda number: (number not in shown, int(number)))

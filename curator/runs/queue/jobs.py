@@ -32,6 +32,7 @@ class Job:
     """One run in the queue of the machine called `host`.
 
     It was begun `tries` times, and is begun again up to `retries` times after a crash; `why` it is held, in words.
+    `last_worker` is who worked on the run before it was begun: another one there tells that it did begin.
     """
 
     run: str
@@ -43,6 +44,7 @@ class Job:
     tries: int = 0
     state: JobState = "waiting"
     why: str = ""
+    last_worker: str = ""
 
     @property
     def folder(self) -> RunFolder:
@@ -52,6 +54,12 @@ class Job:
     def is_here(self) -> bool:
         """Whether it is this machine's to do: several may share a home folder."""
         return self.host == this_host()
+
+    @property
+    def newest_worker(self) -> str:
+        """Who worked on its run last, alive or not, as one word; "" where nobody did."""
+        worker = self.folder.worker()
+        return f"{worker.pid}-{worker.started}-{worker.boot}" if worker else ""
 
     @property
     def is_busy(self) -> bool:

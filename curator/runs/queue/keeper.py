@@ -19,12 +19,13 @@ from pathlib import Path
 
 from curator.contract.errors import UserError
 from curator.contract.locations import LOG
+from curator.contract.run.at_work import AtWork, trainings_at_work
 from curator.runs.queue.devices import devices_of
 from curator.runs.queue.jobs import Job, Queue, this_host
 
 PROGRAM: Sequence[str] = ("-m", "curator.session.training.queue_keeper")
 _LOOK_S = 0.5
-_PATIENCE_S = 0.5
+_PATIENCE_S = 10.0  # who only looks may be held up by a busy machine
 Begin = Callable[[Job], object]
 
 
@@ -64,8 +65,8 @@ def keep(queue: Queue, begin: Begin) -> bool:
         while True:
             with queue.changing() as jobs:
                 settle(jobs)
-                ready = next_jobs(jobs)
-                if not any(job.is_here and job.is_busy for job in jobs):
+                ready = next_jobs(jobs, trainings_at_work())
+                if not any(job.is_here and job.state != "held" for job in jobs):
                     os.close(
                         lock
                     )  # while the queue is locked: who adds a job now finds no keeper, and starts one
@@ -84,16 +85,25 @@ def settle(jobs: list[Job]) -> None:
     jobs[:] = [after for job in jobs if (after := _settled(job) if job.is_here else job) is not None]
 
 
-def next_jobs(jobs: list[Job]) -> list[Job]:
-    """Mark those that may begin now: an earlier job keeps its devices, also while it waits for another of them."""
+def next_jobs(jobs: list[Job], at_work: Sequence[AtWork] = ()) -> list[Job]:
+    """Mark those that may begin now: an earlier job keeps its devices, also while it waits for another of them.
+
+    Trainings `at_work` keep theirs too, whoever began them.
+    """
     taken = {device for job in jobs if job.is_here and job.is_busy for device in devices_of(job.device)}
+    others = {device: Path(each.run).name for each in at_work for device in devices_of(each.devices)}
     ready: list[Job] = []
     for at, job in enumerate(jobs):
         if not job.is_here or job.state != "waiting":
             continue
         mine = devices_of(job.device)
-        if not mine & taken:
-            jobs[at] = replace(job, state="starting", tries=job.tries + 1)
+        ahead = sorted(mine & (others.keys() - taken))
+        why = f"{others[ahead[0]]} is at work on {ahead[0]}" if ahead else ""
+        if ahead or mine & taken:
+            jobs[at] = replace(job, why=why)
+        else:
+            last = job.newest_worker
+            jobs[at] = replace(job, state="starting", tries=job.tries + 1, last_worker=last, why=why)
             ready.append(jobs[at])
         taken |= mine
     return ready
@@ -136,14 +146,15 @@ def _begin(queue: Queue, job: Job, begin: Begin) -> None:
 
 
 def _return_unstarted(queue: Queue) -> None:
-    """What a keeper that was killed meant to begin waits again; its try does not count."""
+    """What a keeper that was killed meant to begin waits again, and its try does not count; unless it did begin."""
     with queue.changing() as jobs:
-        jobs[:] = [
-            replace(job, state="waiting", tries=max(job.tries - 1, 0))
-            if job.is_here and job.state == "starting" and job.folder.status() != "running"
-            else job
-            for job in jobs
-        ]
+        jobs[:] = [_returned(job) if job.is_here and job.state == "starting" else job for job in jobs]
+
+
+def _returned(job: Job) -> Job:
+    if job.newest_worker != job.last_worker:
+        return replace(job, state="working")  # it may be over already: whoever stopped it wants no other try
+    return replace(job, state="waiting", tries=max(job.tries - 1, 0))
 
 
 def _taken(folder: Path, patience_s: float) -> int | None:

@@ -64,12 +64,8 @@ class Runs:
         """
         from curator.runs.launch import start_new
 
-        if recipe.save.publish:
-            from curator.publish.checkpoints import check_publishing
-
-            check_publishing(recipe)
+        _check_publishing(recipe)
         if not begins:
-            _refuse_publishing(recipe)
             return start_new(self.folder, manifest, recipe, name, processes, begins=False)
         run = start_new(self.folder, manifest, recipe, name, processes, begins=queued is None)
         if queued is not None:
@@ -93,8 +89,7 @@ class Runs:
         """Start a run that goes on from a saved state of `run` by another recipe, or on another manifest."""
         from curator.runs.fork import fork
 
-        if not begins:
-            _refuse_publishing(recipe)
+        _check_publishing(recipe)
         made = fork(
             self.folder,
             run,
@@ -107,6 +102,8 @@ class Runs:
         )
         if queued is not None:
             self.queue.add(made, queued)
+        elif begins:
+            self._upload_checkpoints(made, recipe)
         return made
 
     @staticmethod
@@ -114,14 +111,14 @@ class Runs:
         """What each of `nodes` machines runs to begin `run`, or to go on with it."""
         from curator.runs.machines import line_of
 
-        return line_of(run, nodes, processes, rendezvous)
+        return line_of(run, nodes, processes, rendezvous, uploads=_publishes(run))
 
     @staticmethod
     def slurm_script(run: RunFolder, nodes: int, processes: int, options: Sequence[str]) -> str:
         """The script with which Slurm begins `run`, and goes on with it after preemption."""
         from curator.runs.machines import slurm_script
 
-        return slurm_script(run, nodes, processes, options)
+        return slurm_script(run, nodes, processes, options, uploads=_publishes(run))
 
     @staticmethod
     def write_slurm_script(file: Path, script: str) -> None:
@@ -249,6 +246,11 @@ class Runs:
 
         if action == "resume" and run.status() == "suspended":
             self.go_on(run)
+        elif run.status() != "running" and self.queue.has(run):
+            raise UserError(
+                f"the run {run.path.name} is in the queue, and not at work",
+                "hold it, release it or take it out: frieze runs queue RUN --hold, --release, --remove",
+            )
         else:
             request(run, action)
 
@@ -334,10 +336,15 @@ class Runs:
             raise UserError(f"the run {run.path.name} is being uploaded", "wait until that is done")
 
 
-def _refuse_publishing(recipe: Recipe) -> None:
-    """Checkpoints are uploaded by the machine that starts a run."""
+def _check_publishing(recipe: Recipe) -> None:
+    """Refuse what could never upload its checkpoints as it says."""
     if recipe.save.publish:
-        raise UserError(
-            "save.publish uploads from the machine that starts the run, and this one only makes it",
-            "leave it out, and use 'frieze publish' when the run is over",
-        )
+        from curator.publish.checkpoints import check_publishing
+
+        check_publishing(recipe)
+
+
+def _publishes(run: RunFolder) -> bool:
+    from curator.contract.recipe.toml_file import load_recipe
+
+    return bool(load_recipe(run.recipe_path).save.publish)

@@ -65,6 +65,8 @@ def test_queued_runs_begin_one_after_the_other(queued: Any, frieze: Frieze) -> N
     assert refused.code == 2
     assert "is in the queue" in refused.err
     assert frieze("runs", "queue", "first", "--remove").code == 2
+    refused = frieze("runs", "stop", "second")
+    assert (refused.code, "is in the queue, and not at work" in refused.err) == (2, True)
     assert frieze("runs", "wait", "second", "--timeout", "0.1").code == 1  # its turn has not come
     first.request("stop")
     assert frieze("runs", "follow", "second").code == 0

@@ -11,6 +11,7 @@ import pytest
 
 from curator.contract import locations
 from curator.contract.errors import UserError
+from curator.contract.run import run_folder
 from curator.contract.run.process_identity import identity_of, is_alive
 from curator.contract.run.run_folder import RunFolder
 
@@ -93,6 +94,28 @@ def test_where_no_lock_is_kept_the_process_tells(run: RunFolder) -> None:
         assert run.status() == "running"
         run.finish("stopped", 9)
         assert run.status() == "stopped"
+
+
+def test_a_run_is_not_running_before_its_worker_can_be_found(
+    run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who sees it running may ask whose process it is; until then it is what it was."""
+    seen: list[tuple[str, int | None]] = []
+    write = run_folder.replace_file
+
+    def looked_at(path: Path, data: bytes) -> None:
+        seen.append((run.status(), run.worker_pid()))
+        write(path, data)
+
+    monkeypatch.setattr(run_folder, "replace_file", looked_at)
+    with run.hold():
+        run.finish("stopped", 7)
+    with run.hold():
+        assert (run.status(), run.worker_pid()) == ("running", os.getpid())
+        run.finish("failed", 7)
+    assert [status for status, _ in seen] == ["new", "running", "stopped", "running"]
+    with run.resting():
+        assert run.status() == "failed"
 
 
 def test_only_one_worker_at_a_time(run: RunFolder) -> None:

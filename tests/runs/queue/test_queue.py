@@ -16,10 +16,11 @@ from pathlib import Path
 import pytest
 
 from curator.contract.errors import UserError
+from curator.contract.run import at_work
 from curator.contract.run.run_folder import RunFolder
 from curator.runs import launch
 from curator.runs.follow import Follower
-from curator.runs.queue import devices, jobs, keeper
+from curator.runs.queue import jobs, keeper
 from curator.runs.queue.devices import checked_device, seen_devices
 from curator.runs.queue.jobs import Job, Queue, job_of
 from curator.runs.queue.keeper import keep, wake
@@ -206,6 +207,70 @@ def test_what_a_killed_keeper_was_about_to_begin_waits_again(queue: Queue, make_
     assert run.status() == "finished"
 
 
+def test_what_a_killed_keeper_did_begin_is_not_begun_again_when_it_is_over(
+    queue: Queue, make_run: MakeRun, until: Until
+) -> None:
+    """Killed before it could write that the run lives; the run was stopped before another keeper came."""
+    run = put(queue, make_run("a", steps=100_000, sleep=0.02))
+    with queue.changing() as found:
+        (job,) = keeper.next_jobs(found)
+    begin(job)
+    run.request("stop")
+    until(lambda: run.status() == "stopped")
+    assert state_of(queue, run) == "starting"
+    keep(queue, lambda job: pytest.fail(job.run))
+    assert (queue.jobs(), run.status()) == ([], "stopped")
+
+
+def test_who_removes_a_run_or_renames_it_is_no_worker_of_it(queue: Queue, make_run: MakeRun) -> None:
+    """Their hold of its folder once made a job look begun, and then crashed."""
+    run = put(queue, make_run("a"))
+    with run.resting():
+        assert run.status() == "new"
+        with queue.changing() as found:
+            keeper.settle(found)
+    assert state_of(queue, run) == "waiting"
+
+
+def test_a_run_that_was_begun_without_the_queue_is_waited_for(
+    queue: Queue, make_run: MakeRun, until: Until, kept: Callable[[], threading.Thread]
+) -> None:
+    alone = make_run("alone", steps=100_000, sleep=0.02)
+    begin(job_of(alone, "cpu", "", processes=None, retries=0))
+    until(lambda: Follower(alone).poll().step > 0)
+    waiting = put(queue, make_run("waiting", steps=2), "cpu")
+    beside = put(queue, make_run("beside", steps=2), "cuda:1")
+    thread = kept()
+    until(lambda: beside.status() == "finished" and names(queue) == ["waiting"])
+    (job,) = queue.jobs()
+    assert (job.state, job.why) == ("waiting", f"{alone.path.name} is at work on cpu")
+    assert thread.is_alive()
+    os.kill(alone.worker_pid() or 0, signal.SIGKILL)
+    until(lambda: waiting.status() == "finished")
+    assert at_work.trainings_at_work() == []
+
+
+def test_devices_of_a_training_are_those_that_it_sees(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def told() -> list[str]:
+        with at_work.told_of(tmp_path):
+            return [each.devices for each in at_work.trainings_at_work()]
+
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(at_work, "GPUS", tmp_path / "gpus")
+    assert told() == ["cpu"]
+    for number in range(3):
+        (tmp_path / "gpus" / str(number)).mkdir(parents=True)
+    assert told() == ["cuda:0"]
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
+    for seen, devices in (("2, 1", "cuda:2,1"), ("", "cpu"), ("-1", "cpu"), ("GPU-1f", "cuda:0,1,2")):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", seen)
+        assert told() == [devices]
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    assert told() == []
+
+
 def test_order_holding_and_removing(queue: Queue, make_run: MakeRun) -> None:
     runs = {name: put(queue, make_run(name), "cuda:1" if name == "x" else "cuda:0") for name in "axbc"}
     queue.move(runs["c"], "up")
@@ -262,13 +327,13 @@ def test_devices_are_checked_and_none_is_taken_instead(
 ) -> None:
     """A GPU that is not there would be a run on the CPU."""
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    monkeypatch.setattr(devices, "_GPUS", tmp_path / "none")
+    monkeypatch.setattr(at_work, "GPUS", tmp_path / "none")
     assert checked_device("", 1) == "cpu"
     with pytest.raises(UserError, match="no device cuda:0"):
         checked_device("cuda:0", 1)
     for number in range(3):
         (tmp_path / "gpus" / str(number)).mkdir(parents=True)
-    monkeypatch.setattr(devices, "_GPUS", tmp_path / "gpus")
+    monkeypatch.setattr(at_work, "GPUS", tmp_path / "gpus")
     assert checked_device("", 2) == "cuda:0,1"
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2")
     assert checked_device("", 1) == "cuda:2"

@@ -20,7 +20,12 @@ from curator.contract.run.run_folder import RunFolder
 ROOT = Path(__file__).parents[3]
 PLANTED = Path(__file__).with_name("planted_kill.py")
 SPECIAL = CaptionRules(shuffle=True, trigger="(sls:1.3)", suffix="in a [very] long caption " * 18)
-TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node")
+LAUNCHERS = {
+    "torchrun": ("torch.distributed.run", "--standalone", "--nproc-per-node", "2"),
+    # Told of GPUs it starts two processes, which see for themselves that there is none; told of CPUs alone, but one.
+    "accelerate": ("accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1",
+                   "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0"),
+}  # fmt: skip
 
 
 def weights(run: RunFolder) -> dict[str, torch.Tensor]:
@@ -43,7 +48,8 @@ def assert_same_training(one: RunFolder, other: RunFolder, events_of, *, atol: f
 SETS = ("length.epochs=2", "evaluate.images=2", "optimizer.epsilon=1e-4", "batch.leftovers=carry")
 
 
-def test_torchrun_trains_what_one_process_trains(make_run, work, events_of, frozen) -> None:
+@pytest.mark.parametrize("launcher", LAUNCHERS)
+def test_a_launcher_trains_what_one_process_trains(make_run, work, events_of, frozen, launcher: str) -> None:
     """The same batch of 4, shared by two: a bad image too."""
     one, two = (
         make_run(*SETS, "batch.size=2", "batch.accumulate=2", frozen=frozen(broken=(3,)), name=name)
@@ -51,7 +57,7 @@ def test_torchrun_trains_what_one_process_trains(make_run, work, events_of, froz
     )
     assert work(one) == 0
     done = subprocess.run(
-        [*TORCHRUN, "2", "-m", "train", str(two.path)],
+        [sys.executable, "-m", *LAUNCHERS[launcher], "-m", "train", str(two.path)],
         cwd=ROOT,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,

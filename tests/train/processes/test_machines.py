@@ -11,7 +11,8 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file
 
-from curator.contract.run.events import RequestTaken, RunStarted, StepDone
+from curator.contract.run.event_log import read_events
+from curator.contract.run.events import RequestTaken, RunStarted, StepDone, Warned
 from curator.runs.machines import slurm_script
 
 LIMIT_S = 400.0
@@ -24,14 +25,14 @@ _TOOLS = {
 
 def test_a_job_of_two_nodes_is_preempted_and_goes_on(make_run, work, events_of, tmp_path: Path) -> None:
     sets = ("length.steps=40", "optimizer.epsilon=1e-4", "adapter.rank=1")
-    whole, run = make_run(*sets, name="whole"), make_run(*sets, name="wide")
+    whole, run = make_run(*sets, name="whole"), make_run(*sets, "save.publish=me/wide", name="wide")
     assert work(whole) == 0
     tools, queue, script = tmp_path / "tools", tmp_path / "queue", tmp_path / "job.sbatch"
     tools.mkdir()
     for name, text in _TOOLS.items():
         (tools / name).write_text(text)
         (tools / name).chmod(0o755)
-    script.write_text(slurm_script(run, 2, 1, []))
+    script.write_text(slurm_script(run, 2, 1, [], uploads=True))
     environment = {
         **os.environ,
         "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}",
@@ -39,6 +40,7 @@ def test_a_job_of_two_nodes_is_preempted_and_goes_on(make_run, work, events_of, 
             filter(None, [os.environ.get("PYTHONPATH"), str(Path(__file__).parents[3])])
         ),
         "QUEUE": str(queue),
+        "HF_HUB_OFFLINE": "1",
         "SLURM_JOB_ID": str(os.getpid()),
         "SLURM_JOB_NUM_NODES": "2",
         "SLURM_JOB_NODELIST": "localhost",
@@ -74,3 +76,7 @@ def test_a_job_of_two_nodes_is_preempted_and_goes_on(make_run, work, events_of, 
     one, two = (load_file(each.output_dir / f"{each.info().name}.safetensors") for each in (whole, run))
     assert all(torch.allclose(one[name], two[name], atol=1e-3) for name in one)
     assert len(queue.read_text().splitlines()) == 1
+    tried = read_events(run.path / "publish" / "me--wide@main" / "events.jsonl").events
+    told = [event.what for event in tried if isinstance(event, Warned)]
+    assert told  # by whom the job left behind, which tries twice, and of the second life alone
+    assert all(what.startswith("output/wide.safetensors was not uploaded: HF_HUB_OFFLINE") for what in told)

@@ -1,11 +1,13 @@
 """Runs killed again and again at random places end as one that was never killed, bit for bit (S079).
 
 Weights, averages, losses, and what every step was given: images, tokens of captions, noise, timesteps.
+`bench/kills.py` takes them with more rounds, each of other places.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import random
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from curator.contract.run.run_folder import RunFolder
 PLANTED = Path(__file__).with_name("planted_kill.py")
 STEPS = 6
 KILLS = 3
+ROUNDS = range(int(os.environ.get("FRIEZE_KILL_ROUNDS", "1")))
 SETS = (f"length.steps={STEPS}", "save.state_every_steps=1", "save.states_kept=2", "batch.leftovers=carry")
 KINDS = {
     "lora, average, dropout": ("sd1", "ema.decay=0.9", "ema.save=both", "adapter.dropout=0.2"),
@@ -84,9 +87,10 @@ def assert_equal(whole: RunFolder, killed: RunFolder, seen: tuple[Path, Path], e
         assert all(torch.equal(weights[each], other[name][each]) for each in weights)
 
 
+@pytest.mark.parametrize("turn", ROUNDS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_killed_at_random_places(
-    kind: str, make_run, tiny_of, start_worker, events_of, tmp_path: Path
+    kind: str, turn: int, make_run, tiny_of, start_worker, events_of, tmp_path: Path
 ) -> None:
     """Three kills each, one after another; where a life reaches its end before, it has been killed less."""
     family, *sets = KINDS[kind]
@@ -96,7 +100,7 @@ def test_killed_at_random_places(
     seen = tmp_path / "whole.seen", tmp_path / "killed.seen"
     planted = {"FRIEZE_PLANTED": str(PLANTED)}
     assert start_worker(whole, SEEN=str(seen[0]), **planted).wait() == 0, whole.log_path.read_text()
-    chance = random.Random(kind)
+    chance = random.Random(f"{kind}, {turn}")
     codes = [
         start_worker(killed, SEEN=str(seen[1]), KILL_AT=str(chance.randint(2, 12)), **planted).wait()
         for _ in range(KILLS)
@@ -110,16 +114,17 @@ def test_killed_at_random_places(
     assert resumed == sorted(resumed)
 
 
+@pytest.mark.parametrize("turn", ROUNDS)
 @pytest.mark.parametrize("of_both", [False, True], ids=["one dies", "both die"])
 def test_two_processes_killed_at_random_places(
-    of_both: bool, make_run, train_together, events_of, tmp_path: Path
+    of_both: bool, turn: int, make_run, train_together, events_of, tmp_path: Path
 ) -> None:
     sets = (*SETS, "ema.decay=0.9", "batch.size=4")
     whole, killed = (make_run(*sets, name=name) for name in ("whole", "killed"))
     seen = tmp_path / "whole.seen", tmp_path / "killed.seen"
     planted = {"FRIEZE_PLANTED": str(PLANTED)}
     assert train_together(whole, SEEN=str(seen[0]), **planted) == [0, 0], whole.log_path.read_text()
-    chance = random.Random(int(of_both))
+    chance = random.Random(f"{of_both}, {turn}")
     for rank in (1, 0):
         who = {} if of_both else {"KILL_RANK": str(rank)}
         at = str(chance.randint(1, 4))

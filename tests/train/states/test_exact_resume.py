@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import random
 import signal
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from curator.contract.caption.captions import CaptionRules
+from curator.contract.run.at_work import trainings_at_work
 from curator.contract.run.events import RunStarted, StateSaved, StepDone, Warned
 from curator.contract.run.run_folder import RunFolder
 
@@ -147,8 +151,11 @@ def test_a_damaged_newest_state_falls_back_to_the_one_before(make_run, work, eve
     assert warned.startswith("the saved state step-00000007 cannot be read")
 
 
-def test_a_stopped_run_goes_on_where_it_was(make_run, start_worker, work, events_of) -> None:
-    """SIGTERM finishes the step, saves the state and ends "stopped"; the same command goes on."""
+def test_a_stopped_run_goes_on_where_it_was(make_run, start_worker, work, events_of, monkeypatch) -> None:
+    """SIGTERM finishes the step, saves the state and ends "stopped"; the same command goes on.
+
+    With other devices to see and other random numbers under way: a run draws from none that it shares.
+    """
     whole = make_run(*SETS, name="whole")
     assert work(whole) == 0
     run = make_run(*SETS, name="stopped")
@@ -156,13 +163,17 @@ def test_a_stopped_run_goes_on_where_it_was(make_run, start_worker, work, events
     while not any(isinstance(event, StepDone) for event in events_of(run)):
         assert worker.poll() is None, run.log_path.read_text()
         time.sleep(0.01)
+    assert [each.run for each in trainings_at_work()] == [os.path.realpath(run.path)]
     worker.send_signal(signal.SIGHUP)
     worker.send_signal(signal.SIGTERM)
     assert worker.wait() == 4
-    assert run.status() == "stopped"
+    assert (run.status(), trainings_at_work()) == ("stopped", [])
     steps = [event.step for event in events_of(run) if isinstance(event, StepDone)]
     saved = [event.step for event in events_of(run) if isinstance(event, StateSaved)]
     assert steps[-1] == saved[-1] < STEPS
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1,0")
+    for stir in (torch.manual_seed, random.seed, np.random.seed):
+        stir(99)
     assert work(run) == 0
     assert_equal(weights(whole), weights(run))
 

@@ -12,6 +12,7 @@ from curator.contract.run.events import RunStarted, StepDone
 from curator.contract.run.run_folder import RunFolder
 from curator.runs import launch
 from curator.runs.fork import fork
+from curator.runs.managing.removal import delete_run
 
 SETS = ("length.steps=6", "save.state_every_steps=2", "save.states_kept=3", "schedule.name=constant")
 
@@ -49,6 +50,7 @@ def rates(events) -> list[float]:
 
 def test_a_fork_that_changes_nothing_ends_as_its_run_did(origin: RunFolder, forked, events_of) -> None:
     """B01: bit for bit, from any state that was kept."""
+    states = {file: file.read_bytes() for file in origin.state_dir.rglob("*.*") if file.is_file()}
     run = forked(2)
     ours, theirs = last_weights(origin), last_weights(run)
     assert ours.keys() == theirs.keys()
@@ -57,6 +59,8 @@ def test_a_fork_that_changes_nothing_ends_as_its_run_did(origin: RunFolder, fork
     assert (begun.step, begun.resumed) == (2, True)
     info = run.info()
     assert (info.forked_from, info.from_step, info.changed) == (origin.path.name, 2, ())
+    delete_run(run)  # what it went on from is the other's, and stays
+    assert {file: file.read_bytes() for file in origin.state_dir.rglob("*.*") if file.is_file()} == states
 
 
 def test_a_changed_rate_holds_and_is_on_record(origin: RunFolder, forked, events_of) -> None:

@@ -1,4 +1,4 @@
-"""The Queue screen: runs that wait for a device, in order; moved, held, released, taken out."""
+"""The Queue screen: runs that wait for a device, in order; moved, held, released, taken out, stopped."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from curator.contract.text import visible
 from curator.tui.background import in_background
 from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.messages import UserErrorRaised, WorkDone, WorkRefused
+from curator.tui.screens.dialogs.questions import Confirm
 from curator.tui.widgets.chrome import Foot, TabLine, TooSmall
 from curator.tui.widgets.line_list import LineList
 
@@ -25,7 +26,9 @@ KEYS = (
     KeyAction("queue.down", "J", "change('down')", "one place down", "down"),
     KeyAction("queue.first", "f", "change('first')", "before the others of its device", "first"),
     KeyAction("queue.hold", "h", "hold", "hold it in its place, or release it", "hold, release"),
-    KeyAction("queue.remove", "x", "change('remove')", "take it out; its folder stays", "take out"),
+    KeyAction(
+        "queue.remove", "x", "remove", "take it out, or stop it at work; its folder stays", "take out, stop"
+    ),
     KeyAction("queue.close", "escape", "close", "back", "back"),
 )
 LOOK_EVERY_S = 1.0
@@ -93,6 +96,27 @@ class QueueScreen(Screen[None]):
         """Hold it, or release what is held."""
         if self._current:
             self.action_change("release" if self._current.state == "held" else "hold")
+
+    def action_remove(self) -> None:
+        """Take what waits out of the queue; a run at work is stopped, after a question, and leaves by itself."""
+        job = self._current
+        if job is None:
+            return
+        if not job.is_busy:
+            self.action_change("remove")
+            return
+        question = Confirm(
+            f"Stop the run {visible(job.folder.path.name)}?",
+            "It keeps its state and leaves the queue; the next one begins.",
+        )
+        self.app.push_screen(question, lambda yes: self._stop(job) if yes else None)
+
+    def _stop(self, job: Job) -> None:
+        def stopped() -> list[Job]:
+            self._session.runs.request(job.folder, "stop")
+            return self._session.runs.queue.jobs()
+
+        in_background(self, "queue", stopped, keys_wait=True)
 
     def action_close(self) -> None:
         self.dismiss()

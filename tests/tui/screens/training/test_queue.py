@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -58,8 +59,24 @@ async def test_the_queue_is_put_in_order_by_keys(drive, session) -> None:
         await it.until(lambda: order()[0] == "cat waiting")
         await it.press("x")
         await it.until(lambda: order() == ["bee waiting", "ant waiting"])
+        await _stopped_at_work(it, queue)
         await it.press("escape")
         await it.sees("stopped")
+
+
+async def _stopped_at_work(it, queue: Queue) -> None:
+    """The first of the queue is at work: the key that takes out asks whether to stop it."""
+    run = queue.jobs()[0].folder
+    with run.hold():
+        queue.change(run, lambda job: replace(job, state="working"))
+        await it.sees("working")
+        await it.press("k", "k", "x")
+        await it.sees("leaves the queue")
+        await it.press("n", "x")
+        assert run.take_requests() == []
+        await it.press("y")
+        await it.until(lambda: run.take_requests() == ["stop"])
+        run.finish("stopped", 4)
 
 
 async def test_two_runs_are_compared(drive, session) -> None:
