@@ -30,6 +30,7 @@ if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen 
     from curator.scan.report import ScanReport
     from curator.scan.retry import Retried
     from curator.scan.scan import Progress
+    from curator.scan.scan import ScanProgress as ScanProgress  # noqa: PLC0414 (named from here)
 
 _LOOKED_AT = 20_000  # names, to see whether there are images at all
 

@@ -84,6 +84,11 @@ class Freezing:
 
         return standing(self._collection, name, rule, only, captions)
 
+    def changes_since(self, manifest: FrozenManifest) -> int:
+        """How many edits and scans have changed the collection since a manifest of it was frozen."""
+        with self._collection.reading():
+            return self._collection.journal.count_since(manifest.index_commit)
+
     def manifests(self, passed_over: Callable[[UserError], None] | None = None) -> list[FrozenManifest]:
         """The manifests of the collection, newest first; `passed_over` hears of those that cannot be read."""
         from curator.contract.locations import manifests_folder

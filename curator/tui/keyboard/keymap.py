@@ -44,6 +44,7 @@ _TOGETHER: tuple[tuple[str, ...], ...] = (
     ("app", "list", "quarantine"),
     ("picture",),
     ("judge",),
+    ("list", "offer"),
     ("dialog", "entry", "choice"),
     ("filter",),
     ("dialog", "value"),

@@ -96,6 +96,11 @@ class FilterBar(Vertical):
     def text(self) -> str:
         return self.query_one(FilterInput).value
 
+    @property
+    def is_typed(self) -> bool:
+        """Whether one is typing there."""
+        return self.query_one(FilterInput).has_focus
+
     def set_text(self, text: str) -> None:
         """Put a filter there without trying it."""
         entry = self.query_one(FilterInput)

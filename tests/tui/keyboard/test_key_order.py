@@ -19,7 +19,7 @@ from curator.index.tables.small_tables import SavedFilter, Subset
 from curator.session.session import Session
 from curator.tui.app import FriezeApp
 from curator.tui.keyboard.key_order import _is_at_rest
-from curator.tui.screens.images import browse
+from curator.tui.screens.images import filtered
 from curator.tui.widgets.filter_bar import FilterBar
 from curator.tui.widgets.line_list import LineList
 from tests.tui.conftest import Driven
@@ -181,7 +181,7 @@ async def test_keys_wait_for_the_pictures_of_the_filter_and_escape_gives_them_up
     drive, session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun, may_end = threading.Event(), threading.Event()
-    plain = browse.find_first
+    plain = filtered.find_first
 
     def slow(reader, text, wanted, is_cancelled):
         if text == "dog":
@@ -191,7 +191,7 @@ async def test_keys_wait_for_the_pictures_of_the_filter_and_escape_gives_them_up
         return plain(reader, text, wanted, is_cancelled)
 
     async with drive() as it:
-        monkeypatch.setattr(browse, "find_first", slow)
+        monkeypatch.setattr(filtered, "find_first", slow)
 
         async def look() -> None:
             begun.clear()

@@ -10,8 +10,9 @@ from textual.screen import Screen
 
 from curator.contract.text import visible
 from curator.tui.keyboard.keys import KeyAction, bindings
-from curator.tui.widgets.chrome import Foot, TabLine, TooSmall
+from curator.tui.widgets.chrome import Foot, TooSmall
 from curator.tui.widgets.line_list import LineList
+from curator.tui.widgets.tab_line import TabLine
 
 if TYPE_CHECKING:
     from curator.session.training.runs import Comparison

@@ -26,9 +26,10 @@ from curator.tui.messages import (
 )
 from curator.tui.screens.dialogs.questions import Form, FormLine
 from curator.tui.text.recipe_form import remembered_recipe
-from curator.tui.widgets.chrome import Foot, TabLine, TooSmall
+from curator.tui.widgets.chrome import Foot, TooSmall
 from curator.tui.widgets.line_list import LineList
 from curator.tui.widgets.lines import Passage, fitted
+from curator.tui.widgets.tab_line import TabLine
 
 if TYPE_CHECKING:
     from curator.freeze.checks.checks import Finding

@@ -22,10 +22,11 @@ from curator.tui.screens.images.picture import PictureScreen, ShownPicture
 from curator.tui.screens.training.comparison import ComparisonScreen
 from curator.tui.screens.training.queue import QueueScreen
 from curator.tui.text.run_words import lost_in_words
-from curator.tui.widgets.chrome import Foot, TabLine, TooSmall
+from curator.tui.widgets.chrome import Foot, TooSmall
 from curator.tui.widgets.line_list import LineList
 from curator.tui.widgets.lines import Lines
 from curator.tui.widgets.status_line import StatusLine
+from curator.tui.widgets.tab_line import TabLine
 
 if TYPE_CHECKING:
     from curator.runs.fold import RunView

@@ -32,9 +32,10 @@ from curator.tui.text.subset_form import (
     subset_typed,
 )
 from curator.tui.widgets.bars import HEADING, bar, bucket_lines
-from curator.tui.widgets.chrome import Foot, TabLine, TooSmall
+from curator.tui.widgets.chrome import Foot, TooSmall
 from curator.tui.widgets.line_list import LineList
 from curator.tui.widgets.lines import Passage, fitted
+from curator.tui.widgets.tab_line import TabLine
 
 if TYPE_CHECKING:
     from curator.contract.recipe.recipe import BatchSize
