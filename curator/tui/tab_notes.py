@@ -22,6 +22,8 @@ def tab_notes(reader: Session) -> dict[str, TabNote]:
         notes["Freeze"] = TabNote(f"{visible(newest.name)}{', changed since' if changed else ''}", changed)
     if running := sum(each.is_alive for each in reader.runs.all()):
         notes["Runs"] = TabNote(f"{running:,} running", calls=True)
+    if due := reader.rules.due():
+        notes["Prepare"] = TabNote(f"{', '.join(each.rule for each in due)} again", calls=True)
     if tagging := sum(job.status() == "running" for job in reader.proposals.jobs()):
         notes["Tagging"] = TabNote(f"{tagging:,} running", calls=True)
     return notes

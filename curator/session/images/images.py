@@ -98,6 +98,15 @@ class Images:
             return exact_facets(self._collection, images, limit, cancel)
         return sample_facets(self._collection, images, limit)
 
+    def facets_named(
+        self, images: BitMap, typed: str, limit: int = 50, cancel: Cancel | None = None
+    ) -> Facets:
+        """Of the tags whose name or alias has a part as typed those that any of `images` has, exactly."""
+        from curator.filter.facets import named_facets
+
+        found = self._collection.find_tags(typed, limit)
+        return named_facets(self._collection, images, [tag.id for tag, _ in found], cancel)
+
     def rows(self, ids: Sequence[int]) -> list[ImageRow]:
         """What is known of the images `ids`, in that order."""
         return self._collection.rows(ids)

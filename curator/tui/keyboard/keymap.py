@@ -39,6 +39,8 @@ _TOGETHER: tuple[tuple[str, ...], ...] = (
     ("app", "list", "queue"),
     ("app", "list", "comparison"),
     ("app", "list", "tagging"),
+    ("app", "list", "tagslist"),
+    ("tagsfind",),
     ("app", "list", "proposals"),
     ("app", "copies"),
     ("app", "list", "quarantine"),
@@ -47,6 +49,7 @@ _TOGETHER: tuple[tuple[str, ...], ...] = (
     ("list", "offer"),
     ("dialog", "entry", "choice"),
     ("filter",),
+    ("facetsfind",),
     ("dialog", "value"),
     ("table",),
 )

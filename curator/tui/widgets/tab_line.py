@@ -22,8 +22,9 @@ TABS = (
     "History",
     "Prepare",
     "Tagging",
+    "Tags",
 )
-_KEYS = dict(zip(TABS, "1234567890", strict=False))
+_KEYS = dict(zip(TABS, "1234567890", strict=True))
 _NOTED = ("Freeze", "Runs", "Prepare", "Subsets", "Tagging", "Tags")  # the one that is told longest first
 _NAMED_AT_80 = 8  # so many names are never cut for a sign
 

@@ -30,7 +30,7 @@ from curator.tui.screens.images.filtered import FilteredScreen
 from curator.tui.screens.images.from_browse import enlarge, show_captions, show_copies, show_quarantine
 from curator.tui.text.words import about_image
 from curator.tui.widgets.chrome import Foot, TooSmall
-from curator.tui.widgets.facet_panel import FacetPanel
+from curator.tui.widgets.facet_panel import FacetFind, FacetPanel
 from curator.tui.widgets.filter_bar import FilterBar
 from curator.tui.widgets.image_list import ImageList
 from curator.tui.widgets.line_list import LineList
@@ -59,13 +59,14 @@ class BrowseScreen(FilteredScreen):
 
     def compose(self) -> ComposeResult:
         yield TabLine("Browse")
-        yield FilterBar()
+        yield FilterBar(self.complete)
         with Horizontal(id="body"):
             yield ImageList(id="images")
             with Vertical(id="side"):
                 yield Label("", id="about", markup=False)
                 yield Preview()
                 yield TagPanel(id="tags")
+                yield FacetFind()
                 yield FacetPanel(self._reader, id="facets")
         yield Foot()
         yield TooSmall()
@@ -125,7 +126,7 @@ class BrowseScreen(FilteredScreen):
 
     def _look_at_facets(self) -> None:
         if self.has_class("-facets"):
-            self.query_one(FacetPanel).show_images(self.query_one(ImageList).result.bitmap())
+            self.query_one(FacetPanel).show_images(self._result.bitmap())
 
     def on_facet_panel_picked(self, message: FacetPanel.Picked) -> None:
         self.show_filter(with_tag(self._filter, message.tag, wanted=message.wanted))
@@ -208,7 +209,7 @@ class BrowseScreen(FilteredScreen):
 
     @user_errors_shown
     def action_bulk(self, what: str) -> None:
-        tag, ids = self.query_one(TagPanel).current, self.query_one(ImageList).targets
+        tag, ids = self.query_one(TagPanel).current, self.targets
         if what == "remove" and self.query_one(TagPanel).has_focus and tag:
             self._editor.change(RemoveTags((tag.name,)), ids)
         elif ids:
@@ -223,14 +224,14 @@ class BrowseScreen(FilteredScreen):
 
     def action_caption(self) -> None:
         images = self.query_one(ImageList)
-        if images.current:
-            self._editor.ask_caption(images.current, images.targets)
+        if images.current and self.targets:
+            self._editor.ask_caption(images.current, self.targets)
 
     @user_errors_shown
     def action_judge(self, mark: int) -> None:
         images = self.query_one(ImageList)
         was_one = not images.selected
-        self._editor.change(SetMark(mark), images.targets)
+        self._editor.change(SetMark(mark), self.targets)
         if was_one:
             images.go(images.cursor + 1)
 

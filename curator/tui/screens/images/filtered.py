@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pyroaring import BitMap
 from textual.screen import Screen
 from textual.timer import Timer
 
-from curator.tui.background import cancelled, in_background, user_errors_shown
-from curator.tui.filter_text import completed
+from curator.contract.errors import UserError
+from curator.filter.result import Result
+from curator.tui.background import cancelled, in_background
+from curator.tui.completing import PAST, completions, with_past
+from curator.tui.filter_text import as_prefix
 from curator.tui.finding import EarlyLook, Found, find_first, place_of_image
 from curator.tui.messages import Place, VisitEnded
 from curator.tui.widgets.filter_bar import FilterBar
@@ -16,6 +20,7 @@ from curator.tui.widgets.image_list import ImageList
 
 if TYPE_CHECKING:
     from curator.session.session import Session
+    from curator.tui.completing import Completion
 
 _SLOW_S = 0.4  # a question that takes longer says that it is being looked for
 
@@ -26,7 +31,9 @@ class FilteredScreen(Screen):
     def __init__(self, session: Session, reader: Session) -> None:
         super().__init__()
         self._session, self._reader = session, reader
-        self._filter = ""
+        self._filter = self._asked = ""
+        self._result = Result(BitMap())
+        self.is_stale = False  # the list shows the images of the filter before, dimmed: this one finds none
         self._wanted_image = session.memory.recall("image", 0)
         self._looking: Timer | None = None
         self._accepted = False  # enter was pressed on the filter that is being looked for
@@ -66,19 +73,25 @@ class FilteredScreen(Screen):
     def action_filter(self) -> None:
         self.query_one(FilterBar).edit()
 
+    def complete(self, text: str) -> list[Completion]:
+        """What the word being typed may become."""
+        try:
+            return completions(self._reader, text)
+        except UserError:
+            return []  # whoever presses enter is told
+
     def on_filter_bar_typed(self, message: FilterBar.Typed) -> None:
         self._select(message.text)
-
-    @user_errors_shown
-    def on_filter_bar_unfinished(self) -> None:
-        bar = self.query_one(FilterBar)
-        bar.complete(completed(bar.text, lambda word: [tag.name for tag, _ in self._session.tags.find(word)]))
 
     def on_filter_bar_accepted(self) -> None:
         self._visit = None  # a filter of one's own: there is nothing to go back to
         self._accepted = True
         self.set_focus(self.query_one(ImageList))
-        self.post_message(Place(self.place()))
+        text = self.query_one(FilterBar).text
+        if self._asked != text:  # its last word was a prefix while it was typed
+            self._select(text)
+        past = with_past(self._session.memory.recall(PAST, []), text)
+        self.post_message(Place({**self.place(), PAST: past}))
 
     def on_filter_bar_restored(self) -> None:
         self.set_focus(self.query_one(ImageList))
@@ -91,8 +104,10 @@ class FilteredScreen(Screen):
         self._stop_looking()
         self._looking = self.set_timer(_SLOW_S, self.query_one(FilterBar).show_looking)
 
+        asked = self._asked = as_prefix(text) if self.query_one(FilterBar).is_typed else text
+
         def look() -> Found:
-            return find_first(self._reader, text, wanted, cancelled())
+            return find_first(self._reader, asked, wanted, cancelled())._replace(text=text)
 
         in_background(self, "filter", look, keys_wait=True)
 
@@ -109,20 +124,33 @@ class FilteredScreen(Screen):
 
     def _show_found(self, found: Found) -> None:
         self._stop_looking()
-        self._filter, result = found.text, found.result
+        self._filter, self._result = found.text, found.result
         self._accepted = False
-        images = self.query_one(ImageList)
-        images.show_images(result, self._session.images.rows, found.place or 0)
+        images, nothing = self.query_one(ImageList), not len(found.result)
+        self.is_stale = bool(nothing and found.text and images.count)
+        images.set_class(self.is_stale, "-stale")
+        if not self.is_stale:
+            images.show_images(found.result, self._session.images.rows, found.place or 0)
         if found.place is None:
-            wanted = self._wanted_image
+            wanted, result = self._wanted_image, found.result
             in_background(self, "place", lambda: (result, place_of_image(result, wanted)))
-        note = "".join(f"   {each}" for each in self._session.images.unmatched(result.unknown_tags))
-        self.query_one(FilterBar).set_aside = self._session.quarantine.count()
-        self.query_one(FilterBar).show_count(images.count, len(images.selected), note)
+        note = "".join(f"   {each}" for each in self._session.images.unmatched(found.result.unknown_tags))
+        bar = self.query_one(FilterBar)
+        bar.set_aside = self._session.quarantine.count()
+        bar.show_count(len(found.result), len(self.selected), note)
+
+    @property
+    def selected(self) -> BitMap:
+        """What is selected of the images that the filter finds."""
+        return BitMap() if self.is_stale else self.query_one(ImageList).selected
+
+    @property
+    def targets(self) -> BitMap:
+        """What an action acts on: never images of another filter, which stay in sight where this one finds none."""
+        return BitMap() if self.is_stale else self.query_one(ImageList).targets
 
     def on_image_list_selection_changed(self) -> None:
-        images = self.query_one(ImageList)
-        self.query_one(FilterBar).show_selected(images.count, len(images.selected))
+        self.query_one(FilterBar).show_selected(len(self._result), len(self.selected))
 
     def action_sort(self) -> None:
         from curator.tui.screens.dialogs.filter_menus import ask_sort
