@@ -90,7 +90,6 @@ STABLE: list[tuple[str, str]] = [
     ("tag again --dry-run --json", ""),
     ("tag class animal fox", ""),
     ("tag alias vixen fox", ""),
-    ("tag alias vixen --remove", ""),
     ("tag tables --json", "order clean"),
     ("tag check-identifier --suggest 2", ""),
     ("tag list --json", "name class count"),

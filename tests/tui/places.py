@@ -110,6 +110,7 @@ PLACES = (
     Place("captions, the image", ("3", "see:step 1 of", "enter", "see:1/")),
     Place("freeze", ("4", "see:steps per epoch")),
     Place("freeze, files set aside", ("4", "see:steps per epoch", "G", "enter", "see:could not be used")),
+    Place("freeze, what differs", ("4", "see:subsets", "d", "see:to the collection now")),
     Place("name a manifest", ("4", "see:steps per epoch", "n", "see:never changes")),
     Place("train", ("5", "see:[5 Train]")),
     Place("train, a value", ("5", "see:[5 Train]", "slash", "text:model.path", "enter", "enter")),

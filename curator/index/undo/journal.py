@@ -184,6 +184,11 @@ class Journal:
         rows = self._connection.execute("SELECT id, changes FROM journal WHERE id>?", (number,))
         return BitMap().union(*(touched(unpack(changes)) for row, changes in rows if row not in but))
 
+    def images_of(self, number: int) -> BitMap:
+        """Images that one row concerns."""
+        row = self._connection.execute("SELECT changes FROM journal WHERE id=?", (number,)).fetchone()
+        return touched(unpack(row[0])) if row else BitMap()
+
     def count_since(self, number: int) -> int:
         """How many changes tell the collection from what it was after row `number`.
 

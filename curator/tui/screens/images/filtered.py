@@ -31,7 +31,7 @@ class FilteredScreen(Screen):
     def __init__(self, session: Session, reader: Session) -> None:
         super().__init__()
         self._session, self._reader = session, reader
-        self._filter = self._asked = ""
+        self._filter = self._asked = self._shown_as = ""  # as typed, as looked for, as looked for and shown
         self._result = Result(BitMap())
         self.is_stale = False  # the list shows the images of the filter before, dimmed: this one finds none
         self._wanted_image = session.memory.recall("image", 0)
@@ -107,7 +107,8 @@ class FilteredScreen(Screen):
         asked = self._asked = as_prefix(text) if self.query_one(FilterBar).is_typed else text
 
         def look() -> Found:
-            return find_first(self._reader, asked, wanted, cancelled())._replace(text=text)
+            found = find_first(self._reader, asked, wanted, cancelled())
+            return found._replace(text=text, asked=asked)
 
         in_background(self, "filter", look, keys_wait=True)
 
@@ -115,6 +116,7 @@ class FilteredScreen(Screen):
         """The filter is again that of the list."""
         self._stop_looking()
         self._accepted = False
+        self._filter = self._asked = self._shown_as
         self.query_one(FilterBar).set_text(self._filter)
         self.on_image_list_selection_changed()
 
@@ -124,7 +126,7 @@ class FilteredScreen(Screen):
 
     def _show_found(self, found: Found) -> None:
         self._stop_looking()
-        self._filter, self._result = found.text, found.result
+        self._filter, self._shown_as, self._result = found.text, found.asked or found.text, found.result
         self._accepted = False
         images, nothing = self.query_one(ImageList), not len(found.result)
         self.is_stale = bool(nothing and found.text and images.count)
