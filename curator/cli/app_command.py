@@ -8,7 +8,6 @@ from pathlib import Path
 
 from curator.cli.options.places import COLLECTION_VARIABLE, enclosing_collection
 from curator.contract.errors import ExitCode, UserError
-from curator.contract.text import visible
 
 _LEAST = (40, 10)
 
@@ -26,11 +25,16 @@ def open_app(word: str) -> int:
     if collection is None:
         _refuse_without_pictures(folder)
     _check_terminal(folder, is_indexed=collection is not None)
-    if collection is None and not _made(folder):
-        return ExitCode.NO
+    offers = None
+    if collection is None:
+        from curator.tui.offer_app import offer_index
+
+        offers = offer_index(folder)
+        if offers is None:
+            return ExitCode.NO
     from curator.tui.app import run
 
-    return run(collection or folder)
+    return run(collection or folder, offers)
 
 
 def _refuse_without_pictures(folder: Path) -> None:
@@ -41,19 +45,6 @@ def _refuse_without_pictures(folder: Path) -> None:
             f"there is no collection in {folder.absolute()} or above, and no image",
             "make one with 'frieze scan DIR'; see 'frieze --help'",
         )
-
-
-def _made(folder: Path) -> bool:
-    """Ask whether to index the images in `folder`, and do it."""
-    import typer
-
-    where = visible(str(folder.absolute()))
-    if not typer.confirm(f"There are images in {where}, but no index yet. Make one now?", default=True):
-        return False
-    from curator.cli.shared.typer_apps import run_app
-
-    run_app("curator.cli.images.scan_command", "app", "scan", [str(folder.absolute())])
-    return True
 
 
 def _check_terminal(folder: Path, *, is_indexed: bool) -> None:

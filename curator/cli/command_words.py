@@ -23,7 +23,7 @@ COMMANDS = {
     "import": Command("images.import_command", "Bring in data of other tools, with a plan first."),
     "ls": Command("images.ls_command", "List images."),
     "tag": Command(
-        "tagging.tag_commands", "Add, remove, rename, derive, clean and order tags; write sidecars."
+        "tagging.tag_commands", "Add, remove, rename, class, derive, clean and order tags; write sidecars."
     ),
     "pick": Command("images.pick_command", "Pick images by range, date, order, split and caps."),
     "dupes": Command("images.dupes_command", "List copies of images; keep the best of each group."),

@@ -15,6 +15,7 @@ from pyroaring import BitMap
 
 from curator.contract.errors import UserError, did_you_mean
 from curator.filter.cancel import Cancel, raise_if_cancelled
+from curator.filter.groups import groups_of, tags_of_group
 from curator.filter.language.parse import parse
 from curator.filter.language.tree import (
     And,
@@ -157,6 +158,8 @@ class _Evaluation:
                 return self._named(term)
             case "picked":
                 return self._picked(term)
+            case "group":
+                return self._grouped(term)
             case _:
                 return images_of_word(self._collection, term)
 
@@ -212,6 +215,13 @@ class _Evaluation:
         if pick is None:
             raise self._unknown("pick", term, (each.name for each in self._collection.picks.list()))
         return pick.images
+
+    def _grouped(self, term: WordTerm) -> BitMap:
+        groups = groups_of(self._collection)
+        patterns = groups.get(term.value)
+        if patterns is None:
+            raise self._unknown("group", term, groups)
+        return self._union(tags_of_group(self._collection, patterns), f"group:{term.value}")
 
     def _named(self, term: WordTerm) -> BitMap:
         """The images of a subset, or of a saved filter: a filter inside the filter."""

@@ -9,6 +9,7 @@ counted, not estimated.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -78,6 +79,19 @@ def exact_facets(
             distinct = int(np.count_nonzero(counts))
             best = [(tag, int(counts[tag])) for tag in _best(counts, limit)]
         return replace(_facets(collection, images, len(images), best), distinct=distinct)
+
+
+def named_facets(
+    collection: Collection, images: BitMap, tags: Iterable[int], cancel: Cancel | None = None
+) -> Facets:
+    """Of these tags alone those that any of the images has, exactly. `Cancelled` once `cancel` says so."""
+    with collection.reading():
+        alive, counts = images & collection.images.alive(), list[tuple[int, int]]()
+        for tag in tags:
+            raise_if_cancelled(cancel)
+            if count := collection.bitmaps.count_within(tag, alive):
+                counts.append((tag, count))
+        return _facets(collection, images, len(images), sorted(counts, key=lambda each: (-each[1], each[0])))
 
 
 def _by_rows(collection: Collection, images: BitMap, cancel: Cancel | None) -> NDArray[Any]:

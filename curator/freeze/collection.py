@@ -6,13 +6,17 @@ import re
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from curator.contract.errors import UserError
-from curator.contract.locations import manifest_file
+from curator.contract.locations import DRAFT_PREFIX, manifest_file
+from curator.contract.manifest.manifest import open_manifest
 from curator.contract.recipe.recipe import BatchSize
 from curator.freeze.build import freeze, is_frozen_in
 from curator.freeze.checks.checks import FreezeReport, check
+from curator.freeze.diff import ManifestDiff, diff
 from curator.freeze.listing import FrozenManifest, manifests_in, summary
 from curator.freeze.members import FreezeSpec, Members, members_of, spec_of
 from curator.freeze.preview import FreezePreview, preview
@@ -98,6 +102,25 @@ def freeze_named(
         for finding in report.stops:
             raise UserError(finding.what, finding.hint)
         return freeze(*read, path, progress, replace=replace)
+
+
+def changes_since(
+    collection: Collection, manifest: Path, progress: Progress | None = None, examples: int | None = 5
+) -> ManifestDiff:
+    """What differs between a manifest and the collection as it is: from it to what a freeze now would write.
+
+    Raises:
+        UserError: the manifest cannot be read, nothing would be frozen, or there is no space to write it for a moment.
+    """
+    with TemporaryDirectory(dir=collection.folder, prefix=DRAFT_PREFIX) as draft:
+        now = Path(draft) / manifest.name
+        with _read(collection) as read:
+            freeze(*read, now, progress)
+        with (
+            open_manifest(manifest, checks_seal=False) as first,
+            open_manifest(now, checks_seal=False) as second,
+        ):
+            return diff(first, second, examples)
 
 
 def standing(

@@ -13,7 +13,10 @@ from curator.contract.manifest.manifest import open_manifest
 
 @dataclass(frozen=True)
 class FrozenManifest:
-    """A manifest on disk, in one line. `images` are those trained, `held_out` those for validation."""
+    """A manifest on disk, in one line. `images` are those trained, `held_out` those for validation.
+
+    `index_commit` is the change of the collection that it was made after.
+    """
 
     path: Path
     name: str
@@ -22,6 +25,7 @@ class FrozenManifest:
     samples_per_epoch: int
     created_at: str
     held_out: int = 0
+    index_commit: int = 0
 
 
 def summary(path: Path) -> FrozenManifest:
@@ -37,6 +41,7 @@ def summary(path: Path) -> FrozenManifest:
             samples,
             about.created_at,
             len(manifest.held_out),
+            about.index_commit,
         )
 
 

@@ -52,12 +52,18 @@ class CleanRules:
     """The rules of a collection's tables, with the aliases and implications to use. Tags are found in any spelling.
 
     Raises:
-        UserError: replacements and aliases lead in a circle.
+        UserError: replacements and aliases lead in a circle, or a group that is none is named.
     """
 
     table: Mapping[str, Any]
     aliases: Mapping[str, str] = field(default_factory=lambda: _NO_ALIASES)
     implied: Mapping[str, frozenset[str]] = field(default_factory=lambda: _NO_IMPLICATIONS)
+    groups_of_tags: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
+
+    @classmethod
+    def of(cls, tables: Mapping[str, Any]) -> CleanRules:
+        """Those of a collection's tables alone."""
+        return cls(tables["clean"], groups_of_tags=tables["groups"])
 
     def __post_init__(self) -> None:
         pairs = chain(self.table["replace"].items(), self.aliases.items())
@@ -80,11 +86,11 @@ class CleanRules:
 
     @cached_property
     def dropped(self) -> re.Pattern[str] | None:
-        return any_of(self.table["drop"])
+        return any_of(self.table["drop"], self.groups_of_tags)
 
     @cached_property
     def stays(self) -> re.Pattern[str] | None:
-        return any_of(self.table["words"])
+        return any_of(self.table["words"], self.groups_of_tags)
 
     @cached_property
     def of_class(self) -> Mapping[str, tuple[str, ...]]:

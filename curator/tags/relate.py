@@ -108,6 +108,16 @@ class Conditional:
 Relation = Exclusive | Conditional
 
 
+def implied(tables: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """What a tag alone brings with it by the table `relations`, by key of the tag; patterns name no single one."""
+    found: dict[str, tuple[str, ...]] = {}
+    for entry in tables["relations"]["when"]:
+        has, add = entry.get("has", ()), entry.get("add", ())
+        if len(has) == 1 and add and not set("*?") & set(has[0]):
+            found[folded(has[0])] = (*found.get(folded(has[0]), ()), *add)
+    return found
+
+
 def relations_of(tables: Mapping[str, Any]) -> tuple[Relation, ...]:
     """The rules of a collection's tables, in the order they are used.
 

@@ -81,7 +81,7 @@ def carry_out_rule(collection: Collection, rule: Rule, ids: Ids, tables: Tables)
     """Make the changes of `rule`; each commit can be undone."""
     match rule:
         case "clean":
-            return clean(collection, ids.tolist(), CleanRules(tables["clean"]))
+            return clean(collection, ids.tolist(), CleanRules.of(tables))
         case "relations":
             return relate(collection, ids.tolist(), relations_of(tables))
         case "order":
@@ -106,7 +106,7 @@ def glance(collection: Collection, rule: Rule, ids: Ids, tables: Tables) -> Revi
 
 
 def _cleaning(collection: Collection, ids: Ids, tables: Tables, progress: Progress) -> Review:
-    diff, rules = Diff(), CleanRules(tables["clean"])
+    diff, rules = Diff(), CleanRules.of(tables)
     for some in _pieces(ids, progress):
         for _ in cleaned_annotations(collection, some, rules, diff):
             pass

@@ -11,8 +11,8 @@ from tomlkit.container import Container
 from tomlkit.items import Table
 
 from curator.contract.errors import UserError
+from curator.filter.groups import SETTING
 from curator.tags.tables import (
-    SETTING,
     Tables,
     default_tables,
     default_text,
@@ -28,6 +28,7 @@ _TAKEN_OUT: Mapping[str, Callable[[str], Any]] = {
     "rating.words": lambda _: [],
     "clean.replace": lambda old: old,
     "clean.captions": lambda old: old,
+    "groups": lambda _: [],
 }
 
 

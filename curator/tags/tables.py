@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from curator.contract.errors import UserError, did_you_mean
 from curator.contract.files.regular_file import TEXT_BYTES, read_regular
+from curator.filter.groups import SETTING
 
 if TYPE_CHECKING:
     from curator.index.collection import Collection
 
-SETTING = "tag tables"
 Tables = dict[str, Any]
 # Tables whose keys are the user's own, and what stands under each key.
 _FREE: dict[str, Any] = {
@@ -26,6 +26,7 @@ _FREE: dict[str, Any] = {
     "rating.words": [""],
     "clean.replace": "",
     "clean.captions": "",
+    "groups": [""],
 }
 _OPTIONAL = {
     "quality.presets.*": {"cuts": [], "words": [], "counts": {}},

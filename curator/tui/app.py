@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
 
@@ -20,7 +20,7 @@ from textual.worker import WorkerFailed
 from curator.contract.errors import ExitCode, UserError
 from curator.session.session import Session
 from curator.tui import memory, theme
-from curator.tui.background import cancelled, in_background, progress_on_status, write
+from curator.tui.background import cancelled, in_background, write
 from curator.tui.idle import IdleWork
 from curator.tui.keyboard.app_keys import KEYS
 from curator.tui.keyboard.key_order import KeyOrder, Typed
@@ -38,20 +38,26 @@ from curator.tui.messages import (
     WorkDone,
     WorkRefused,
 )
+from curator.tui.scanning import SCAN, Scanning
 from curator.tui.screens.images.browse import BrowseScreen
 from curator.tui.screens.lazily import screen_makers
-from curator.tui.text.words import scan_in_words, turned_in_words
+from curator.tui.tab_notes import tab_notes
+from curator.tui.text.words import turned_in_words
 from curator.tui.widgets.line_list import LineList
 from curator.tui.widgets.status_line import Notes, StatusLine, still_unread, with_note
+from curator.tui.widgets.tab_line import TabNote
 
 if TYPE_CHECKING:
     from curator.session.images.edits import Commit
-    from curator.session.images.images import ScanReport
+    from curator.session.images.exchange import Offer
+    from curator.tui.scanning import Scanned
     from curator.tui.screens.dialogs.help import Command
     from curator.tui.screens.training.runs import RunsScreen
 
 _LOOK_EVERY_S = 0.8  # for what other processes do to the collection: seen within a second
+_NOTES = "notes"  # the kind of that work
 _LEAVE_AFTER_S = 1.0  # however busy the index is
+_NOTES_AFTER_S, _NOTES_EVERY_S = 0.5, 15.0  # beside the tabs
 _WARM_AFTER_S = 0.8  # the first page has the disk for itself
 
 
@@ -73,9 +79,14 @@ class FriezeApp(App[None]):
     VERTICAL_BREAKPOINTS = [(0, "-tiny-height"), (10, "-short"), (20, "-tall")]
     notes: var[Notes] = var(())
     progress: var[str] = var("")
+    tab_notes: var[Mapping[str, TabNote]] = var(dict[str, TabNote])
+    share: float | None = None  # of the work that `progress` names
 
-    def __init__(self, session: Session, keymap: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, session: Session, keymap: dict[str, str] | None = None, offers: Sequence[Offer] | None = None
+    ) -> None:
         self.session = session
+        self._offers = offers  # of a collection just made: scanned at once, with this data of other tools
         self.reader = Session.open(session.folder)
         for each in (session, self.reader):
             memory.keep_little(each)
@@ -96,11 +107,16 @@ class FriezeApp(App[None]):
         self._place_lock = threading.Lock()
         self.unsaid: UserError | None = None  # what went wrong while the app ended
         self._idle_work = IdleWork(self, session)
+        self._scanning = Scanning(self, session, self._browse.grow)
 
     def on_mount(self) -> None:
         self.set_keymap(self._own_keys)
         self.set_interval(_LOOK_EVERY_S, self._look)
         self.set_timer(_WARM_AFTER_S, lambda: in_background(self, "warm", self._warm))
+        self.set_timer(_NOTES_AFTER_S, self._look_at_notes)
+        self.set_interval(_NOTES_EVERY_S, self._look_at_notes)
+        if self._offers is not None:
+            self._scanning.begin(self.session.folder, self._offers)
         # A lost SSH connection or a closed window: leave as with q, so that the place is kept.
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._leave)
 
@@ -137,6 +153,7 @@ class FriezeApp(App[None]):
         self._place |= {**self._here(), "screen": name}
         await self.switch_mode(name)
         self._keep_place()
+        self._look_at_notes()
 
     async def on_show_images(self, message: ShowImages) -> None:
         asking = self.current_mode
@@ -214,48 +231,42 @@ class FriezeApp(App[None]):
     # scanning
 
     def action_scan(self) -> None:
-        from curator.tui.screens.dialogs.questions import Form, FormLine
-
-        def check(values: Mapping[str, str]) -> Path:
-            folder = Path(values["folder"]).expanduser()
-            if not folder.is_dir():
-                raise UserError(f"{folder} is no folder", "give one that holds images")
-            return folder
-
-        line = FormLine("folder", "folder", str(self.session.folder), "images are found in it and below")
-        self.push_screen(
-            Form("Scan a folder for images", [line], check),
-            lambda folder: self._scan(cast("Path", folder)) if folder else None,
-        )
+        self._scanning.ask()
 
     def action_rescan(self) -> None:
-        self._scan(None)
+        self._scanning.begin(None)
 
-    def _scan(self, folder: Path | None) -> None:
-        tell = progress_on_status(self, "scanning")
-        self.post_message(StatusChanged("scanning"))
-        in_background(
-            self, "scan", lambda: self.session.images.scan(folder, lambda at: tell(at.done, at.total))
-        )
+    def on_image_list_left(self) -> None:
+        """Escape where there is nothing else to leave."""
+        self._scanning.stop()
+
+    def _look_at_notes(self) -> None:
+        in_background(self, _NOTES, lambda: tab_notes(self.reader))
 
     def on_work_done(self, message: WorkDone) -> None:
-        if message.kind != "scan":
+        if message.kind == _NOTES:
+            self.tab_notes = cast("Mapping[str, TabNote]", message.result)
+        if message.kind != SCAN:
             return
-        report = cast("ScanReport", message.result)
+        scanned = cast("Scanned", message.result)
         self.post_message(StatusChanged(""))
-        self.notify(scan_in_words(report), title="Scanned", markup=False)
+        self.notify(scanned.in_words(), title="Scanned", markup=False)
+        if scanned.problem:
+            self.post_message(UserErrorRaised(scanned.problem))
         for screen in {self._browse, self.screen}:
             if screen.is_running:
                 screen.post_message(CollectionChanged(images=True))
 
     def on_work_refused(self, message: WorkRefused) -> None:
+        if message.kind == _NOTES:  # whoever opens that screen is told
+            return
         self.post_message(StatusChanged(""))
         self.post_message(UserErrorRaised(message.error))
 
     # telling
 
     def on_status_changed(self, message: StatusChanged) -> None:
-        self.progress = message.note
+        self.share, self.progress = message.share, message.note
 
     def on_user_error_raised(self, message: UserErrorRaised) -> None:
         error = message.error
@@ -297,8 +308,8 @@ def _is_typed_into(widget: Widget | None) -> bool:
     return isinstance(widget, Input | TextArea)
 
 
-def run(folder: Path) -> int:
-    """The app on the collection in `folder`; gives the exit code.
+def run(folder: Path, offers: Sequence[Offer] | None = None) -> int:
+    """The app on the collection in `folder`; gives the exit code. With `offers` it is made there first, and scanned.
 
     Raises:
         UserError: no collection there, an index that is damaged, a keys file that is wrong, or a place that could not
@@ -309,8 +320,10 @@ def run(folder: Path) -> int:
     memory.give_back()
     tell_them_apart()
     keymap = load_keymap(keys_file())
+    if offers is not None:
+        Session.create(folder).leave()
     with Session.opened(folder) as session:
-        app = FriezeApp(session, keymap)
+        app = FriezeApp(session, keymap, offers)
         app.run()
         if error := app._exception:
             raise error.error if isinstance(error, WorkerFailed) else error

@@ -113,6 +113,7 @@ def progress_on_status(node: DOMNode, doing: str) -> Callable[[int, int], None]:
         now = monotonic()
         if now - last >= _TELL_EVERY_S:
             last = now
-            node.post_message(StatusChanged(f"{doing} {done:,}/{total:,}"))
+            share = done / total if total else None
+            node.post_message(StatusChanged(f"{doing} {done:,}/{total:,}", share))
 
     return progress

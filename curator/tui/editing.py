@@ -58,6 +58,17 @@ class Editor:
         everywhere = self._session.images.select(filter_of_tag(tag)).bitmap()
         self._ask(f"Rename '{visible(tag)}' everywhere", rename, everywhere, tag)
 
+    def ask_merge(self, tag: str) -> None:
+        """Ask for the tag that takes another one in."""
+
+        def merge(text: str) -> Edit:
+            into = clean_tag(text)
+            self._session.tags.check_known(into)
+            return RenameTag(tag, into)
+
+        everywhere = self._session.images.select(filter_of_tag(tag)).bitmap()
+        self._ask(f"Merge '{visible(tag)}' into", merge, everywhere)
+
     def _ask_which_to_rename(self) -> None:
         """Ask for a tag and for another name of it."""
         from curator.tui.screens.dialogs.questions import Form, FormLine

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from curator.contract.errors import UserError
+from curator.filter.language.fields import UNTAGGED
 from curator.filter.language.tokens import tokens
 
 if TYPE_CHECKING:
     from curator.filter.language.tokens import Token
 
 _PLAIN = re.compile(r"[^\W_][\w'.+-]*")  # what needs no quotes; AND, OR and NOT are kept out below
-_LAST_WORD = re.compile(r"((?:.*[\s(])?-?)([^\s\"():/<>=*?|-][^\s\"():/<>=*?|]*)", re.DOTALL)
+_PREFIX_CHARS = 2  # so many letters say enough to look for tags that begin so
 _WHOLE = ("sort", "limit")  # terms of the whole filter: they may not stand inside brackets
 _OPERATORS = ("AND", "OR", "NOT")
 
@@ -53,15 +54,21 @@ def with_tag(text: str, tag: str, *, wanted: bool) -> str:
     return " ".join([*rest, ("" if wanted else "-") + short_filter_of_tag(tag), *whole])
 
 
-def completed(text: str, find: Callable[[str], Sequence[str]]) -> str:
-    """The filter with its last word completed to the most used tag that begins so; `find` gives tags by a part."""
-    last = _LAST_WORD.fullmatch(text)
-    if not last:
+def as_prefix(text: str) -> str:
+    """The filter as it is meant while its last word is still being typed: that word is the start of a tag."""
+    try:
+        found = tokens(text)
+    except UserError:
         return text
-    head, word = last.groups()
-    begun = word.replace("_", " ").lower()
-    tag = next((each for each in find(begun) if each.lower().startswith(begun)), None)
-    return f"{head}{short_filter_of_tag(tag)} " if tag else text
+    last = found[-2] if len(found) > 1 else None
+    if last is None or last.kind != "word" or last.key or last.quoted:
+        return text
+    if not text.endswith(last.text):  # something stands behind it
+        return text
+    is_plain = len(last.text) >= _PREFIX_CHARS and not set("*?") & set(last.text)
+    is_negated = text[: last.position].rstrip().endswith(("-", "NOT"))
+    is_whole = last.text == UNTAGGED or re.match(r"(score|loss)\(", last.text)
+    return text if is_negated or is_whole or not is_plain else f"{text}*"
 
 
 def _key(term: str) -> str:

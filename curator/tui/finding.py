@@ -18,11 +18,15 @@ _PLACED_AT_ONCE = 50_000  # in a longer result the first page is shown before th
 
 
 class Found(NamedTuple):
-    """What a filter gave, and where the image is that the cursor was on; None while that is not known."""
+    """What a filter gave, and where the image is that the cursor was on; None while that is not known.
+
+    `asked` is how it was looked for, where that is not as it was typed.
+    """
 
     text: str
     result: Result
     place: int | None
+    asked: str = ""
 
 
 def find_first(reader: Session, text: str, wanted: int, is_cancelled: Callable[[], bool]) -> Found:

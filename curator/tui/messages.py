@@ -60,11 +60,11 @@ class RunLaunched(Message):
 
 
 class StatusChanged(Message):
-    """How far some work is: a few words on the status line; empty when it is over."""
+    """How far some work is: a few words on the status line; empty when it is over. A `share` (0 to 1) is a bar."""
 
-    def __init__(self, note: str) -> None:
+    def __init__(self, note: str, share: float | None = None) -> None:
         super().__init__()
-        self.note = note
+        self.note, self.share = note, share
 
 
 class WorkDone(Message, bubble=False):

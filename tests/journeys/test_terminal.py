@@ -153,7 +153,8 @@ def test_an_index_is_offered_where_there_are_pictures(
 ) -> None:
     it = terminal()
     it.keys(f"cd {pictures} && {FRIEZE}; echo code=$?", "Enter")
-    it.sees("Make one now? [Y/n]")
-    it.keys(answer, "Enter")
+    it.sees("make the index")
+    it.sees("sidecar")
+    it.keys(answer)
     it.sees("[1 Browse]" if opens else "code=1")
     assert (pictures / "frieze.db").exists() == opens

@@ -134,6 +134,20 @@ async def test_one_edit_is_taken_back_and_those_made_since_stay(drive, session):
         assert "first" in [tag.name for tag in session.images.tags_of(1)]
 
 
+async def test_history_shows_the_images_of_an_edit(drive, session):
+    ids = session.images.select("").ids.tolist()
+    session.edits.apply(AddTags(("new",)), ids[1:3])
+    async with drive((120, 40)) as it:
+        await it.press("7")
+        await it.sees("by you")
+        await it.sees("02 dog.png")
+        await it.sees("03 car.jpg")
+        await it.press("s")
+        await it.until(lambda: it.app.current_mode == "browse" and it.images.count == 2)
+        await it.press("escape")
+        await it.sees("[7 History]")
+
+
 async def test_history_goes_back_to_the_edit_under_the_cursor(drive, session):
     for tag in ("first", "second", "third"):
         session.edits.apply(AddTags((tag,)), [1, 2])

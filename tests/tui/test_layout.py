@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from textual.app import App
 from textual.screen import Screen
 from textual.widget import Widget
@@ -24,6 +25,7 @@ from curator.session.training.runs import Runs
 from curator.tui.app import FriezeApp
 from curator.tui.judge_app import JudgeApp
 from curator.tui.messages import StatusChanged, UserErrorRaised
+from curator.tui.offer_app import OfferApp
 from curator.tui.widgets import status_line
 from curator.tui.widgets.line_list import LineList
 from curator.tui.widgets.lines import Lines, Passage
@@ -169,6 +171,22 @@ async def faults_of_a_comparison(folder: Path) -> list[str]:
     return wrong
 
 
+async def faults_of_an_offer(folder: Path) -> list[str]:
+    """Of the app that offers to index a folder, which has no collection either."""
+    for name in ("10_flower", LONG_TEXTS[0]):
+        (folder / name).mkdir(parents=True)
+        Image.new("RGB", (8, 8)).save(folder / name / "1.png")
+    (folder / LONG_TEXTS[0] / "multiply.txt").write_text("2.5")
+    app, wrong = OfferApp(folder), list[str]()
+    async with app.run_test(size=NORMAL) as pilot:
+        await Driven(app, pilot).sees("repeats of kohya")
+        for size in SIZES:
+            await pilot.resize_terminal(*size)
+            await pilot.pause()
+            wrong += faults(app, f"an offer at {size[0]}x{size[1]}")
+    return wrong
+
+
 async def test_every_place_fits_every_screen(full, monkeypatch, tmp_path):
     """A screen, dialog or form that is new in the code needs a line in the table of places, and is tested with it."""
     screens, made, wrong = _screens(), set[str](), list[str]()
@@ -185,6 +203,7 @@ async def test_every_place_fits_every_screen(full, monkeypatch, tmp_path):
             await it.pilot.resize_terminal(*NORMAL)
             await walk_back(it)
     wrong += await faults_of_a_comparison(tmp_path)
+    wrong += await faults_of_an_offer(tmp_path / "offer")
     assert not wrong, "\n" + "\n".join(wrong)
     assert not sorted(_made_in_code({each.__name__ for each in screens}) - made)
 

@@ -31,7 +31,7 @@ def test_the_first_screen_imports_no_other() -> None:
     late = [each for each in loaded if each.split(".")[0] in _LATE or each.startswith(_LATE + _LATE_FILES)]
     assert late == []
     screens = [each for each in loaded if each.startswith("curator.tui.screens.")]
-    names = ("images", "images.browse", "images.from_browse", "lazily")
+    names = ("images", "images.browse", "images.filtered", "images.from_browse", "lazily")
     assert sorted(screens) == [f"curator.tui.screens.{each}" for each in names]
 
 

@@ -23,7 +23,10 @@ ATOMIC = {
     *("subset put", "subset remove", "subset set"),
     *(
         "tag add",
+        "tag again",
+        "tag alias",
         "tag caption",
+        "tag class",
         "tag clean",
         "tag derive",
         "tag order",

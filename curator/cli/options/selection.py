@@ -48,6 +48,11 @@ class Selection:
         """Whether every image is meant."""
         return self.source is None and not self.filter.strip()
 
+    @property
+    def kept_text(self) -> str | None:
+        """The filter, where it alone says which images are meant, so that it can be asked again later."""
+        return self.filter if self.source is None else None
+
     def of(self, session: Session) -> Result:
         """The images, in order.
 

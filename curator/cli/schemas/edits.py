@@ -83,6 +83,14 @@ class TagTables(TypedDict):
     overfit: Mapping[str, object]
     relations: Mapping[str, object]
     clean: Mapping[str, object]
+    groups: Mapping[str, object]
+
+
+class DueRule(EditCounts):
+    """A rule done before, and what it changes, or would change, on images that came since (`matched`)."""
+
+    kind: str
+    filter: str
 
 
 class SidecarReport(TypedDict):

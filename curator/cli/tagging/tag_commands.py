@@ -23,7 +23,9 @@ from curator.cli.shared.output import progress_shown, put, put_json, put_json_ro
 from curator.cli.shared.typer_apps import noun
 from curator.cli.tagging.identifier_command import check_identifier
 from curator.cli.tagging.proposals_command import accept
+from curator.cli.tagging.tag_again_command import again
 from curator.cli.tagging.tag_rule_commands import clean, derive, order_by_rules, relate, tables
+from curator.cli.tagging.tag_word_commands import alias, set_class
 from curator.contract.errors import ExitCode, UserError
 from curator.contract.text import counted
 
@@ -33,13 +35,16 @@ if TYPE_CHECKING:
     from curator.session.images.exchange import WriteReport
     from curator.session.images.tags import Tag
 
-app = noun("Add, remove, rename, derive, clean and order tags; write sidecars.")
+app = noun("Add, remove, rename, class, derive, clean and order tags; write sidecars.")
 app.command()(derive)
 app.command()(clean)
 app.command()(relate)
+app.command()(again)
 app.command()(tables)
 app.command()(check_identifier)
 app.command()(accept)
+app.command("class")(set_class)
+app.command()(alias)
 
 TagsArgument = Annotated[list[str], typer.Argument(metavar="TAG...", help="Tags; commas part them as well.")]
 
@@ -134,7 +139,7 @@ def order(
     with opened(collection) as session:
         found = images.of(session)
         if not tags:
-            order_by_rules(session, found, dry_run=dry_run, yes=yes, as_json=as_json)
+            order_by_rules(session, found, images.kept_text, dry_run=dry_run, yes=yes, as_json=as_json)
             return
         ids: Sequence[int] = found.ids.tolist()
         edit, unknown = session.tags.to_front(ids, _names(tags)), found.unknown_tags
@@ -234,8 +239,12 @@ def _put_written_json(
 
 @app.command("list")
 def list_tags(
+    *,
     collection: CollectionOption = None,
     cls: Annotated[str, typer.Option("--class", metavar="CLASS", help="Only tags of this class.")] = "",
+    group: Annotated[
+        str, typer.Option("--group", metavar="GROUP", help="Only tags of this group, such as hair.")
+    ] = "",
     limit: LimitOption = 0,
     bands: Annotated[
         str,
@@ -244,8 +253,13 @@ def list_tags(
     as_json: JsonOption = False,
 ) -> None:
     """List tags with their counts, most common first."""
-    with opened_names(collection) as names:
-        tags = [tag for tag in names.tags() if not cls or tag.cls == cls][: limit or None]
+    if group:
+        with opened(collection) as session:
+            found = session.tags.in_group(group)
+    else:
+        with opened_names(collection) as names:
+            found = names.tags()
+    tags = [tag for tag in found if not cls or tag.cls == cls][: limit or None]
     if bands:
         _put_bands(tags, bands, as_json)
         return

@@ -152,12 +152,15 @@ def _put_derived(report: DeriveReport) -> None:
         tell(f"done: {what}")
 
 
-def order_by_rules(session: Session, found: Result, *, dry_run: bool, yes: bool, as_json: bool) -> None:
-    """Order the tags of images by the rules of the collection's tables."""
+def order_by_rules(
+    session: Session, found: Result, kept_for: str | None, *, dry_run: bool, yes: bool, as_json: bool
+) -> None:
+    """Order the tags of images by the rules of the collection's tables; offered again for what comes, see `again`."""
     ids = found.ids.tolist()
     with progress_shown("look") as show:
         count = session.rules.ordering(ids, show)
-    done = [] if dry_run else _rewritten(count, partial(session.rules.order, ids), yes=yes)
+    order = partial(session.rules.order, ids, kept_for=kept_for)
+    done = [] if dry_run else _rewritten(count, order, yes=yes)
     put_edit(
         len(ids),
         count if dry_run else _changed(done),
@@ -191,11 +194,12 @@ def clean(
         found = images.of(session)
         ids = found.ids.tolist()
         rules = session.rules.clean_rules(aliases, implications)
+        kept_for = None if aliases or implications else images.kept_text
         _rewrite(
             found,
             "clean tags",
             partial(session.rules.cleaning, ids, rules),
-            partial(session.rules.clean, ids, rules),
+            partial(session.rules.clean, ids, rules, kept_for=kept_for),
             limit=limit,
             dry_run=dry_run,
             yes=yes,
@@ -229,7 +233,7 @@ def relate(
             found,
             "relate tags",
             partial(session.rules.relating, ids, rules),
-            partial(session.rules.relate, ids, rules),
+            partial(session.rules.relate, ids, rules, kept_for=images.kept_text),
             limit=limit,
             dry_run=dry_run,
             yes=yes,

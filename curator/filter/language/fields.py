@@ -44,6 +44,7 @@ _ALL = (
     Field("format", "word", "the file's format", ("jpeg", "png", "webp", "bmp", "gif", "avif", "other")),
     Field("bucket", "word", "the size it would be trained at: bucket:832x1216"),
     Field("subset", "word", "the images of a subset"),
+    Field("group", "word", "the images with a tag of a group: group:hair"),
     Field("picked", "word", "the images of a saved pick"),
     Field("saved", "word", "the images of a saved filter"),
     Field("sha", "word", "the start of the sha256"),

@@ -169,7 +169,7 @@ class _Parser:
             return TagTerm(token.text, literal=token.quoted)
         if field.kind == "text":
             return self._text_term(field, token)
-        value = token.text if field.name in ("subset", "picked", "saved") else token.text.lower()
+        value = token.text if field.name in ("subset", "picked", "saved", "group") else token.text.lower()
         value = {"jpg": "jpeg"}.get(value, value) if field.name == "format" else value
         if field.words and value not in field.words:
             raise self._error(f"{field.name} is never '{value}'", did_you_mean(value, field.words), token)

@@ -184,6 +184,22 @@ class Journal:
         rows = self._connection.execute("SELECT id, changes FROM journal WHERE id>?", (number,))
         return BitMap().union(*(touched(unpack(changes)) for row, changes in rows if row not in but))
 
+    def images_of(self, number: int) -> BitMap:
+        """Images that one row concerns."""
+        row = self._connection.execute("SELECT changes FROM journal WHERE id=?", (number,)).fetchone()
+        return touched(unpack(row[0])) if row else BitMap()
+
+    def count_since(self, number: int) -> int:
+        """How many changes tell the collection from what it was after row `number`.
+
+        These are edits made since that stand, older ones turned since, and scans that found something.
+        """
+        query = """SELECT count(*) FROM journal WHERE
+            (id > :number AND (kind = 'edit' AND state = :stands OR kind IN ('import', 'files')))
+            OR (id <= :number AND kind = 'edit' AND latest > :number)"""
+        (count,) = self._connection.execute(query, {"number": number, "stands": State.STANDS}).fetchone()
+        return int(count)
+
     def last_file_change(self) -> int:
         """The number of the newest row that says images came, went, moved or changed."""
         query = "SELECT coalesce(max(id), 0) FROM journal WHERE kind=?"

@@ -88,6 +88,11 @@ class Edits:
         """The newest edits first; 0 is all."""
         return self._collection.history(limit)
 
+    def images_of(self, commit: int) -> BitMap:
+        """The images that an edit changed, those that are there."""
+        with self._collection.reading():
+            return self._collection.journal.images_of(commit) & self._collection.images.alive()
+
     def count(self) -> int:
         """How many edits the history has."""
         return self._collection.count_edits()

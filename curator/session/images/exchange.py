@@ -11,6 +11,7 @@ if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen 
 
     from curator.index.collection import Collection
     from curator.interop.apply import ImportReport
+    from curator.interop.first_look import FirstLook, Offer, Tell
     from curator.interop.matching.word_import import AnnotationReport
     from curator.interop.matching.word_import import Progress as ImportProgress
     from curator.interop.plan import ImportPlan
@@ -24,7 +25,8 @@ class Exchange:
     def __init__(self, collection: Collection) -> None:
         self._collection = collection
 
-    def layouts(self) -> dict[str, str]:
+    @staticmethod
+    def layouts() -> dict[str, str]:
         """The layouts that can be imported, each with what it is."""
         from curator.interop.layouts import LAYOUTS
 
@@ -42,6 +44,24 @@ class Exchange:
         from curator.interop.layouts import plan_import
 
         return plan_import(path, layout, reg=reg, images=images)
+
+    @staticmethod
+    def first_look(folder: Path, tell: Tell | None = None) -> FirstLook:
+        """What lies below a folder without an index, by names alone, and what other tools left there to take."""
+        from curator.interop.first_look import first_look
+
+        return first_look(folder, tell)
+
+    @staticmethod
+    def planned(offers: Sequence[Offer]) -> ImportPlan | None:
+        """One plan of what was offered and taken; None for nothing.
+
+        Raises:
+            UserError: one of them cannot be read any more.
+        """
+        from curator.interop.first_look import planned
+
+        return planned(offers)
 
     def carry_out(
         self,

@@ -30,6 +30,7 @@ if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen 
     from curator.scan.report import ScanReport
     from curator.scan.retry import Retried
     from curator.scan.scan import Progress
+    from curator.scan.scan import ScanProgress as ScanProgress  # noqa: PLC0414 (named from here)
 
 _LOOKED_AT = 20_000  # names, to see whether there are images at all
 
@@ -104,6 +105,15 @@ class Images:
         if exact:
             return exact_facets(self._collection, images, limit, cancel)
         return sample_facets(self._collection, images, limit)
+
+    def facets_named(
+        self, images: BitMap, typed: str, limit: int = 50, cancel: Cancel | None = None
+    ) -> Facets:
+        """Of the tags whose name or alias has a part as typed those that any of `images` has, exactly."""
+        from curator.filter.facets import named_facets
+
+        found = self._collection.find_tags(typed, limit)
+        return named_facets(self._collection, images, [tag.id for tag, _ in found], cancel)
 
     def rows(self, ids: Sequence[int]) -> list[ImageRow]:
         """What is known of the images `ids`, in that order."""

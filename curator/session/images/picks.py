@@ -21,6 +21,10 @@ class Picks:
     def __init__(self, collection: Collection) -> None:
         self._collection = collection
 
+    def names(self) -> list[str]:
+        """The names of the picks that are kept."""
+        return [each.name for each in self._collection.picks.list()]
+
     def pick(self, rules: PickRules, among: BitMap | None = None) -> PickResult:
         """Take images by rules, of all or of those `among`; nothing is kept.
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen 
     from curator.tags.clean import CleanRules, Diff
     from curator.tags.deriving.derive import Derived
     from curator.tags.deriving.derive_plan import DerivePlan
+    from curator.tags.kept import Due
     from curator.tags.relate import Relation
     from curator.tags.review import Ids, Review, Rule
     from curator.tags.tables import Tables
@@ -78,12 +80,56 @@ class Rules:
 
         return review(self._collection, rule, images, tables_of(self._collection), progress)
 
-    def carry_out(self, rule: Rule, images: Ids) -> list[Commit]:
-        """Make the changes of a rule; each commit can be undone."""
+    def carry_out(self, rule: Rule, images: Ids, kept_for: str | None = None) -> list[Commit]:
+        """Make the changes of a rule; each commit can be undone.
+
+        Where the images are those of the filter `kept_for`, the rule is offered again for what comes later (see `due`).
+        """
         from curator.tags.review import carry_out_rule
         from curator.tags.tables import tables_of
 
-        return carry_out_rule(self._collection, rule, images, tables_of(self._collection))
+        with self.kept(rule, kept_for) as done:
+            done.extend(carry_out_rule(self._collection, rule, images, tables_of(self._collection)))
+        return done
+
+    @contextmanager
+    def kept(self, rule: Rule, filter: str | None) -> Generator[list[Commit]]:
+        """Remember that a rule is done inside on the images of a filter; the commits go into the list given."""
+        from curator.tags.kept import keep, moment
+
+        at = moment(self._collection)
+        done: list[Commit] = []
+        yield done
+        if filter is not None:
+            keep(self._collection, rule, filter, at, done)
+
+    def due(self) -> list[Due]:
+        """The rules done before that would change images that came, or were changed by others, since then.
+
+        Raises:
+            UserError: a filter or a table that cannot be used any more.
+        """
+        from curator.tags.kept import due
+
+        return list(due(self._collection))
+
+    def do_again(self, rule: Rule, progress: Progress | None = None) -> list[Commit]:
+        """Do a rule that is due on what came since; each commit can be undone."""
+        from curator.tags.kept import do_again
+
+        return do_again(self._collection, rule, progress)
+
+    def forget(self, rule: Rule) -> bool:
+        """Offer a rule no more for what comes; whether it was offered."""
+        from curator.tags.kept import forget
+
+        return forget(self._collection, rule)
+
+    def groups(self) -> dict[str, Sequence[str]]:
+        """The groups of tags by name, each with its patterns."""
+        from curator.filter.groups import groups_of
+
+        return groups_of(self._collection)
 
     def tables(self, changes: Mapping[str, Any] | None = None) -> Tables:
         """The tables of the collection: the program's, with what was changed, and `changes` for this time.
@@ -156,10 +202,12 @@ class Rules:
         from curator.tags.alias_lists import read_aliases, read_implications
         from curator.tags.clean import CleanRules
 
+        tables = self.tables()
         return CleanRules(
-            self.tables()["clean"],
+            tables["clean"],
             read_aliases(aliases) if aliases else {},
             read_implications(implications) if implications else {},
+            tables["groups"],
         )
 
     def cleaning(self, ids: Sequence[int], rules: CleanRules, progress: Progress | None = None) -> Diff:
@@ -171,11 +219,19 @@ class Rules:
             pass
         return diff
 
-    def clean(self, ids: Sequence[int], rules: CleanRules, progress: Progress | None = None) -> list[Commit]:
-        """Clean the tags and captions of the images `ids`; each commit can be undone."""
+    def clean(
+        self,
+        ids: Sequence[int],
+        rules: CleanRules,
+        progress: Progress | None = None,
+        kept_for: str | None = None,
+    ) -> list[Commit]:
+        """Clean the tags and captions of the images `ids`; `kept_for` as in `carry_out`."""
         from curator.tags.clean import clean
 
-        return clean(self._collection, ids, rules, progress)
+        with self.kept("clean", kept_for) as done:
+            done.extend(clean(self._collection, ids, rules, progress))
+        return done
 
     def relations(self) -> tuple[Relation, ...]:
         """The rules of the table `relations`.
@@ -200,12 +256,18 @@ class Rules:
         return diff
 
     def relate(
-        self, ids: Sequence[int], rules: Sequence[Relation], progress: Progress | None = None
+        self,
+        ids: Sequence[int],
+        rules: Sequence[Relation],
+        progress: Progress | None = None,
+        kept_for: str | None = None,
     ) -> list[Commit]:
-        """Make the tags of the images `ids` follow rules between tags; each commit can be undone."""
+        """Make the tags of the images `ids` follow rules between tags; `kept_for` as in `carry_out`."""
         from curator.tags.relate import relate
 
-        return relate(self._collection, ids, rules, progress)
+        with self.kept("relations", kept_for) as done:
+            done.extend(relate(self._collection, ids, rules, progress))
+        return done
 
     def ordering(self, ids: Sequence[int], progress: Progress | None = None) -> int:
         """How many of the images `ids` have tags in another order than the table `order` says."""
@@ -214,8 +276,12 @@ class Rules:
         rule = order_rule(self.tables())
         return sum(1 for _ in ordered_annotations(self._collection, ids, rule, progress))
 
-    def order(self, ids: Sequence[int], progress: Progress | None = None) -> list[Commit]:
-        """Order the tags of the images `ids` by the table `order`; each commit can be undone."""
+    def order(
+        self, ids: Sequence[int], progress: Progress | None = None, kept_for: str | None = None
+    ) -> list[Commit]:
+        """Order the tags of the images `ids` by the table `order`; `kept_for` as in `carry_out`."""
         from curator.tags.order import order, order_rule
 
-        return order(self._collection, ids, order_rule(self.tables()), progress)
+        with self.kept("order", kept_for) as done:
+            done.extend(order(self._collection, ids, order_rule(self.tables()), progress))
+        return done

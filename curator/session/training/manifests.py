@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from curator.contract.errors import UserError
 
@@ -19,10 +19,20 @@ if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen 
     from curator.freeze.preview import FreezePreview
     from curator.index.collection import Collection
     from curator.interop.manifests.kohya import KohyaExport
+    from curator.reports.manifest_facts import BucketFacts, SubsetFacts
 
 Format = Literal["jsonl", "kohya-toml", "kohya-json", "imagefolder", "parquet"]
 _KOHYA = ("kohya-toml", "kohya-json")
 Progress = Callable[[int, int], None]  # images written, in all; may raise to stop
+
+
+class ManifestContents(NamedTuple):
+    """What a manifest holds: the rule of its buckets, what it was chosen from by reason, its subsets and buckets."""
+
+    rule: BucketRule
+    funnel: tuple[tuple[str, int], ...]
+    subsets: tuple[SubsetFacts, ...]
+    buckets: tuple[BucketFacts, ...]
 
 
 class Freezing:
@@ -84,6 +94,21 @@ class Freezing:
 
         return standing(self._collection, name, rule, only, captions)
 
+    def changes_since(self, manifest: FrozenManifest) -> int:
+        """How many edits and scans have changed the collection since a manifest of it was frozen."""
+        with self._collection.reading():
+            return self._collection.journal.count_since(manifest.index_commit)
+
+    def diff_to_now(self, manifest: FrozenManifest, progress: FreezeProgress | None = None) -> ManifestDiff:
+        """What differs between a manifest and what a freeze now would write.
+
+        Raises:
+            UserError: it cannot be read, nothing would be frozen, or there is no space for a moment.
+        """
+        from curator.freeze.collection import changes_since
+
+        return changes_since(self._collection, manifest.path, progress)
+
     def manifests(self, passed_over: Callable[[UserError], None] | None = None) -> list[FrozenManifest]:
         """The manifests of the collection, newest first; `passed_over` hears of those that cannot be read."""
         from curator.contract.locations import manifests_folder
@@ -103,6 +128,22 @@ class Manifests:
         from curator.freeze.listing import manifests_in
 
         return manifests_in(self.folder, passed_over)
+
+    @staticmethod
+    def contents(manifest: Path) -> ManifestContents:
+        """What a manifest holds, counted.
+
+        Raises:
+            UserError: it cannot be read.
+        """
+        from curator.contract.manifest.manifest import open_manifest
+        from curator.reports.manifest_facts import buckets_of, subsets_of
+
+        with open_manifest(manifest, checks_seal=False) as opened:
+            header = opened.header
+            return ManifestContents(
+                header.rule, header.provenance.funnel, tuple(subsets_of(opened)), tuple(buckets_of(opened))
+            )
 
     def diff(self, first: Path, second: Path, examples: int | None = 5) -> ManifestDiff:
         """What differs between two manifests: rule, subsets, images, captions; `examples` paths of each kind of change.

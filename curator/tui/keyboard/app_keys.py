@@ -14,6 +14,7 @@ KEYS = (
     KeyAction("app.history", "7", "go('history')", "History of edits"),
     KeyAction("app.prepare", "8", "go('prepare')", "Prepare: import, pick, derive, clean, order"),
     KeyAction("app.tagging", "9", "go('tagging')", "Tagging: jobs of tag models, their proposals"),
+    KeyAction("app.tags", "0", "go('tags')", "Tags: all tags, their classes and other words"),
     KeyAction("app.undo", "u", "undo", "undo the last edit", "undo"),
     KeyAction("app.redo", "ctrl+r", "redo", "redo the edit last undone"),
     KeyAction("app.scan", "ctrl+o", "scan", "scan a folder for images"),

@@ -55,6 +55,11 @@ def screen_makers(session: Session, reader: Session, browse: BrowseScreen) -> di
 
         return TaggingScreen(session, reader)
 
+    def tags() -> Screen:
+        from curator.tui.screens.tagging.tags import TagsScreen
+
+        return TagsScreen(session, reader)
+
     return {
         "browse": lambda: browse,
         "subsets": subsets,
@@ -65,4 +70,5 @@ def screen_makers(session: Session, reader: Session, browse: BrowseScreen) -> di
         "history": history,
         "prepare": prepare,
         "tagging": tagging,
+        "tags": tags,
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -15,13 +14,8 @@ _EIGHTHS = " ▏▎▍▌▋▊▉"
 HEADING = f"{'bucket':>10} {'images':>8} {'samples':>8} {'batches':>8}  "
 
 
-def bucket_lines(buckets: Sequence[BucketLoad], width: int) -> list[Text]:
-    """One line a bucket, as wide as `width`."""
-    most = max((bucket.samples for bucket in buckets), default=1)
-    return [_line(bucket, most, width) for bucket in buckets]
-
-
-def _line(load: BucketLoad, most: int, width: int) -> Text:
+def bucket_line(load: BucketLoad, most: int, width: int) -> Text:
+    """One bucket as wide as `width`; `most` are the samples of the fullest, whose bar is full."""
     numbers = f"{f'{load.bucket[0]}x{load.bucket[1]}':>10} {load.images:>8,} {load.samples:>8,} {load.batches:>8,}  "
     note = f" last batch short by {load.short_by}" if load.short_by else ""
     room = max(4, width - len(numbers) - 26)

@@ -1,48 +1,16 @@
-"""The frame of every screen: tabs above, keys below, and one sentence where the terminal is too small."""
+"""The foot of every screen: status and keys, and one sentence where the terminal is too small."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from rich.segment import Segment
 from rich.style import Style
-from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import Label
 
-from curator.tui.widgets.lines import segments
 from curator.tui.widgets.status_line import StatusLine
-
-TABS = ("Browse", "Subsets", "Captions", "Freeze", "Train", "Runs", "History", "Prepare", "Tagging")
-
-
-class TabLine(Widget):
-    """The screens by number, the one shown standing out."""
-
-    DEFAULT_CSS = "TabLine { height: 1; dock: top; background: $panel; }"
-
-    def __init__(self, here: str) -> None:
-        super().__init__()
-        self._here = here
-
-    def render_line(self, y: int) -> Strip:  # noqa: ARG002 - there is one line
-        forms = (self._tabs(TABS), self._tabs(TABS[:-1]), self._tabs(TABS, shortened=True))
-        here = self._here == TABS[-1]  # 80 columns have room for the names of all others
-        text = next(
-            (each for each in forms[: 1 if here else 2] if each.cell_len <= self.size.width), forms[-1]
-        )
-        text.truncate(self.size.width, pad=True)
-        return Strip(segments(text, self.app.console), self.size.width).apply_style(self.rich_style)
-
-    def _tabs(self, tabs: Sequence[str], *, shortened: bool = False) -> Text:
-        text = Text()
-        for number, name in enumerate(tabs, 1):
-            other = f" {number} " if shortened else f" {number} {name}"
-            text.append_text(Text(f"[{number} {name}]", "bold") if name == self._here else Text(other))
-        return text
 
 
 class KeyLine(Widget):

@@ -96,6 +96,13 @@ class _TagInput(Entry):
     def action_complete(self) -> None:
         self.post_message(TagEntry.Taken())
 
+    def action_cursor_right(self, select: bool = False) -> None:
+        """At the end of a word begun there is its completion to the right."""
+        if not select and _word(self.value) and self.cursor_position == len(self.value):
+            self.post_message(TagEntry.Taken())
+        else:
+            super().action_cursor_right(select)
+
 
 Found = Sequence["tuple[Tag, str]"]  # tags, and the alias by which each was found
 

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, cast
 from pyroaring import BitMap
 from rich.text import Text
 from textual.message import Message
+from textual.widgets import Input
 
 from curator.contract.text import visible
 from curator.filter.facets import Facets
 from curator.tui.background import cancelled, in_background
 from curator.tui.keyboard.keys import KeyAction, bindings
+from curator.tui.widgets.bars import bar
+from curator.tui.widgets.entry import Entry
 from curator.tui.widgets.line_list import LineList
 
 if TYPE_CHECKING:
@@ -20,19 +23,42 @@ if TYPE_CHECKING:
     from curator.tui.messages import WorkDone
 
 LIMIT = 100
+_LEAST_NAME = 14  # cells of a tag's name, before what else there is gets room
+_BAR_CELLS = 5
 
 
 KEYS = (
     KeyAction("facets.with", "plus,equals_sign", "pick(True)", "only images with this tag", "with"),
     KeyAction("facets.without", "minus", "pick(False)", "only images without this tag", "without"),
+    KeyAction("facets.find", "s", "find", "find a tag among these", "find"),
     KeyAction("facets.back", "escape", "back", "back to the list", "back"),
+    KeyAction("facetsfind.leave", "enter,escape,down", "leave", "to the tags found", "to the tags"),
 )
 
 
-class FacetPanel(LineList):
-    """Tags that the images of the filter have, with counts; `~` says that a count is from a sample."""
+class FacetFind(Entry):
+    """The line in which a tag is looked for among those of what is shown."""
 
-    BINDINGS = bindings(KEYS)
+    BINDINGS = bindings(KEYS, "facetsfind")
+
+    def __init__(self) -> None:
+        super().__init__(placeholder="part of a tag, or of another word for it")
+
+    def action_leave(self) -> None:
+        self.screen.set_focus(self.screen.query_one(FacetPanel))
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        self.screen.query_one(FacetPanel).look_for(event.value)
+
+
+class FacetPanel(LineList):
+    """Tags that the images of the filter have: a bar of their share, and how many of all that have the tag.
+
+    `~` says that a count is from a sample.
+    """
+
+    BINDINGS = bindings(KEYS, "facets")
 
     class Picked(Message):
         """The filter should be cut down to images with this tag, or without."""
@@ -49,16 +75,27 @@ class FacetPanel(LineList):
         self._reader = reader
         self.facets = Facets(0, 0, ())
         self._images = BitMap()
+        self._typed = ""
 
     def show_images(self, images: BitMap) -> None:
         """Look at the tags of other images."""
         self._images = images
-        in_background(
-            self,
-            "facets",
-            lambda: self._reader.images.facets(images, LIMIT),
-            keys_wait=self.screen.focused is self,
-        )
+        self._look()
+
+    def look_for(self, typed: str) -> None:
+        """Only tags that are called so, however rare they are here."""
+        self._typed = typed.strip()
+        self._look()
+
+    def _look(self) -> None:
+        images, typed = self._images, self._typed
+
+        def look() -> Facets:
+            if typed:
+                return self._reader.images.facets_named(images, typed, LIMIT, cancelled())
+            return self._reader.images.facets(images, LIMIT)
+
+        in_background(self, "facets", look, keys_wait=self.screen.focused is self)
 
     def on_work_done(self, message: WorkDone) -> None:
         facets, images = cast("Facets", message.result), self._images
@@ -76,6 +113,7 @@ class FacetPanel(LineList):
         self.facets = facets
         names = [facet.tag.id for facet in facets.tags]
         place = names.index(here.tag.id) if here and here.tag.id in names else 0
+        self.empty = " no such tag here" if self._typed else " no tags here"
         self.show(len(names), self._text, place)
 
     @property
@@ -91,12 +129,30 @@ class FacetPanel(LineList):
         if facet:
             self.post_message(self.Picked(facet.tag.name, wanted))
 
+    def action_find(self) -> None:
+        """Look for a tag by typing."""
+        find = self.screen.query_one(FacetFind)
+        find.add_class("-shown")
+        self.screen.set_focus(find)
+
     def action_back(self) -> None:
-        self.post_message(self.Left())
+        """Back to all tags where one was looked for, else to the list."""
+        find = self.screen.query_one(FacetFind)
+        if find.has_class("-shown"):
+            find.remove_class("-shown")
+            find.value = ""
+        else:
+            self.post_message(self.Left())
 
     def _text(self, position: int, width: int) -> Text:
         facet = self.facets.tags[position]
-        about = f" {'' if self.facets.exact else '~'}{facet.images:,} "
+        about = f" {'' if self.facets.exact else '~'}{facet.images:,}"
+        whole = f"{about} of {facet.tag.count:,} "
+        about = whole if width - len(whole) >= _LEAST_NAME else f"{about} "
+        room = width - len(about)
+        cells = _BAR_CELLS if room >= _LEAST_NAME + _BAR_CELLS else 0
         name = Text(f" {visible(facet.tag.name)}")
-        name.truncate(max(8, width - len(about)), overflow="ellipsis", pad=True)
-        return name.append(about)
+        name.truncate(max(8, room - cells), overflow="ellipsis", pad=True)
+        return name.append(bar(facet.images / max(1, self.facets.images), cells) if cells else "").append(
+            about
+        )

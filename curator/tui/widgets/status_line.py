@@ -10,6 +10,7 @@ from textual.geometry import Size
 from textual.strip import Strip
 from textual.widget import Widget
 
+from curator.tui.widgets.bars import bar
 from curator.tui.widgets.lines import segments, wrapped
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 MOST_LINES = 5
 _MOST_NOTES = 3  # that are not read yet
+_BAR_CELLS = 24
+_BAR = "underline"  # its whole length is seen in any colour
 _READ_AFTER_S = 0.5  # a key pressed sooner was on its way before the note was seen
 
 
@@ -84,7 +87,11 @@ class StatusLine(Widget):
 
     def _wanted(self, width: int) -> list[Text]:
         progress, notes = getattr(self.app, "progress", ""), getattr(self.app, "notes", ())
-        said = [*([Text(progress, "bold")] if progress else []), *(each.text for each in notes)]
+        share = getattr(self.app, "share", None)
+        shown = Text(progress, "bold")
+        if progress and share is not None and width - shown.cell_len > _BAR_CELLS + 4:
+            shown = Text(bar(share, _BAR_CELLS), _BAR).append(" ", "not underline").append_text(shown)
+        said = [*([shown] if progress else []), *(each.text for each in notes)]
         if not said:
             return [self._rest] if self._rest else []
         lines = [line for text in said for line in wrapped(text, width - 2, self.app.console)]

@@ -23,15 +23,24 @@ from curator.tui.widgets.line_list import LineList
 T = TypeVar("T")
 
 
-KEYS = (KeyAction("choice.remove", "delete", "screen.remove_line", "remove what is under the cursor"),)
+KEYS = (
+    KeyAction("choice.remove", "delete", "screen.remove_line", "remove what is under the cursor"),
+    KeyAction("choice.page_down", "pagedown,ctrl+f", "walk('page', 1)", "a page down"),
+    KeyAction("choice.page_up", "pageup,ctrl+b", "walk('page', -1)", "a page up"),
+    KeyAction("choice.half_down", "ctrl+d", "walk('half_page', 1)", "half a page down"),
+    KeyAction("choice.half_up", "ctrl+u", "walk('half_page', -1)", "half a page up"),
+    KeyAction("choice.first", "home,ctrl+home", "walk('edge', 0)", "first"),
+    KeyAction("choice.last", "end,ctrl+end", "walk('edge', 1)", "last"),
+)
 
 
 class Line(NamedTuple, Generic[T]):
-    """What is chosen: a short name, what it means, and what the choice gives back."""
+    """What is chosen: a short name, what it means, what the choice gives back, and words by which it is found too."""
 
     name: str
     what: str
     value: T
+    also: str = ""
 
 
 class _Find(Entry):
@@ -40,6 +49,13 @@ class _Find(Entry):
     def action_suggest(self, lines: int) -> None:
         shown = self.screen.query_one(LineList)
         shown.go(shown.cursor + lines)
+
+    def action_walk(self, how: str, where: int) -> None:
+        """Move as in any list; letters are typed, so that those of the list's keys are not among them."""
+        shown = self.screen.query_one(LineList)
+        {"page": shown.action_page, "half_page": shown.action_half_page, "edge": shown.action_edge}[how](
+            where
+        )
 
 
 class Choice(ModalScreen[T | None], Generic[T]):
@@ -78,9 +94,7 @@ class Choice(ModalScreen[T | None], Generic[T]):
 
     def _show(self, text: str) -> None:
         words = text.lower().split()
-        found = [
-            each for each in self._all if all(word in f"{each.name} {each.what}".lower() for word in words)
-        ]
+        found = [each for each in self._all if all(word in _said(each) for word in words)]
         self._found = sorted(found, key=lambda each: _distance(each, text.strip()))
         lines = [
             Text(f" {visible(each.name)} ", "bold").append(visible(each.what), "not bold")
@@ -110,8 +124,14 @@ class Choice(ModalScreen[T | None], Generic[T]):
         self.dismiss(None)
 
 
+def _said(line: Line[T]) -> str:
+    return f"{line.name} {line.what} {line.also}".lower()
+
+
 def _distance(line: Line[T], text: str) -> int:
-    """How far a line is from what was typed: its name or a key, then a name that begins so, then any other."""
+    """How far a line is from what was typed: its name or a key, a name that begins so, its words, other words."""
     if not text or text in (line.name.strip(), *line.name.split()):
         return 0
-    return 1 if line.name.lower().startswith(text.lower()) else 2
+    if line.name.lower().startswith(text.lower()):
+        return 1
+    return 2 if text.lower() in f"{line.name} {line.what}".lower() else 3

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from textual.dom import DOMNode
 from textual.screen import Screen
 
+from curator.tui.keyboard.synonyms import synonyms_of
 from curator.tui.screens.dialogs.choice import Choice, Line
 
 
@@ -18,12 +19,16 @@ class Command(NamedTuple):
     action: str
     node: DOMNode
     is_general: bool  # works in any list
+    id: str
 
 
 def command_list(title: str, screen: Screen, *, whole_app: bool) -> Choice[Command]:
     """Keys of a panel (`?`) or all commands (`:`), to find by typing and to do."""
     commands = commands_of(screen, whole_app=whole_app)
-    return Choice(title, [Line(f"{each.key:<16}", each.what, each) for each in commands], "enter does it")
+    lines = [
+        Line(f"{each.key:<16}", each.what, each, f"{each.id} {synonyms_of(each.id)}") for each in commands
+    ]
+    return Choice(title, lines, "enter does it")
 
 
 def commands_of(screen: Screen, *, whole_app: bool) -> list[Command]:
@@ -36,7 +41,7 @@ def commands_of(screen: Screen, *, whole_app: bool) -> list[Command]:
             before = found.get(binding.id)
             both = f"{before.key} {key}" if before else key
             what, is_general = binding.tooltip or binding.description, binding.id.startswith("list.")
-            found[binding.id] = Command(both, what, binding.action, active.node, is_general)
+            found[binding.id] = Command(both, what, binding.action, active.node, is_general, binding.id)
     return sorted(found.values(), key=lambda each: _place_of(each, screen))
 
 

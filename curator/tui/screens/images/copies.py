@@ -32,9 +32,10 @@ from curator.tui.text.copy_groups import (
     look_for,
     shown_copies,
 )
-from curator.tui.widgets.chrome import Foot, TabLine, TooSmall
+from curator.tui.widgets.chrome import Foot, TooSmall
 from curator.tui.widgets.lines import Lines
 from curator.tui.widgets.preview import Preview
+from curator.tui.widgets.tab_line import TabLine
 
 if TYPE_CHECKING:
     from curator.contract.errors import UserError

@@ -9,7 +9,7 @@ from textual.containers import Vertical
 from textual.widgets import Label
 
 from curator.tui.text.words import about_image
-from curator.tui.widgets.facet_panel import FacetPanel
+from curator.tui.widgets.facet_panel import FacetFind, FacetPanel
 from curator.tui.widgets.preview import Preview
 from curator.tui.widgets.tag_panel import TagPanel
 
@@ -29,6 +29,7 @@ class ImageDetails(Vertical):
         yield Label("", id="about", markup=False)
         yield Preview()
         yield TagPanel(id="tags")
+        yield FacetFind()
         yield FacetPanel(self._reader, id="facets")
 
     def show(self, row: ImageRow | None, *, crop: bool, picture: bool) -> None:

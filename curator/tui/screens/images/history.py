@@ -4,39 +4,59 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, cast
 
+from pyroaring import BitMap
 from rich.cells import cell_len
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
+from textual.timer import Timer
 from textual.widgets import Label
 
 from curator.contract.text import counted, visible
-from curator.tui.background import write
+from curator.tui.background import in_background, write
 from curator.tui.keyboard.keys import KeyAction, bindings
-from curator.tui.messages import CollectionChanged, StatusChanged, UserErrorRaised
+from curator.tui.messages import CollectionChanged, ShowImages, StatusChanged, UserErrorRaised
 from curator.tui.screens.dialogs.questions import Confirm
 from curator.tui.text.words import turned_in_words
-from curator.tui.widgets.chrome import Foot, TabLine, TooSmall
+from curator.tui.widgets.chrome import Foot, TooSmall
 from curator.tui.widgets.line_list import LineList
-from curator.tui.widgets.lines import Passage, fitted
+from curator.tui.widgets.lines import Lines, Passage, fitted
+from curator.tui.widgets.preview import Preview
+from curator.tui.widgets.tab_line import TabLine
 
 if TYPE_CHECKING:
     from curator.contract.errors import UserError
     from curator.session.images.edits import Commit, Edits
     from curator.session.session import Session
+    from curator.tui.messages import WorkDone
 
 _LONGEST = 500
-_WIDE = 64  # cells that a line needs to tell more than when and what
+_WIDE = 90  # cells that a line needs to tell more than when and what
+_NAMES = 40  # of the images of an edit
+_SPANS = 2000  # of images that a filter names
+_DETAIL_DELAY_S = 0.08
 _SAID = 3  # edits of many that are told one by one
 _LEFT = "Edits made since stay; what they changed as well is left as it is."
 
 
 KEYS = (
+    KeyAction("history.images", "s", "images", "show the images that the edit changed", "show images"),
     KeyAction("history.back_to", "U", "back_to", "take back all edits down to this one", "all down to here"),
 )
+
+
+class _Changed(NamedTuple):
+    """The images of an edit, the names of the first, and the file of the very first."""
+
+    commit: int
+    images: BitMap
+    names: list[str]
+    files: list[Path]
 
 
 class HistoryScreen(Screen):
@@ -48,6 +68,8 @@ class HistoryScreen(Screen):
         super().__init__()
         self._session = session
         self._commits: list[Commit] = []
+        self._images: tuple[int, BitMap] = (0, BitMap())  # of the edit under the cursor
+        self._timer: Timer | None = None
 
     def compose(self) -> ComposeResult:
         yield TabLine("History")
@@ -55,8 +77,12 @@ class HistoryScreen(Screen):
             Text(" enter: take one back, or make it again   U: take back all down to it", "bold"),
             classes="heading",
         )
-        yield LineList(empty=" no edit yet: what you change is listed here and can be taken back")
-        yield Passage(id="whole")
+        with Horizontal():
+            yield LineList(empty=" no edit yet: what you change is listed here and can be taken back")
+            with Vertical(id="side"):
+                yield Passage(id="whole")
+                yield Preview()
+                yield Lines(id="names")
         yield Foot()
         yield TooSmall()
 
@@ -73,6 +99,47 @@ class HistoryScreen(Screen):
     def _show_whole(self) -> None:
         commit = self._current
         self.query_one(Passage).say(_whole(commit) if commit else Text())
+        if self._timer:
+            self._timer.stop()
+        self._timer = self.set_timer(_DETAIL_DELAY_S, self._look)
+
+    def _look(self) -> None:
+        """Its images, a moment after the cursor rests."""
+        commit = self._current
+        if commit is None:
+            return
+
+        def look() -> _Changed:
+            images = self._session.edits.images_of(commit.id)
+            rows = self._session.images.rows(images[:_NAMES].to_array().tolist() if images else [])
+            files = [self._session.images.file_of(row) for row in rows[:1]]
+            return _Changed(commit.id, images, [row.name for row in rows], files)
+
+        in_background(self, "images", look)
+
+    def on_work_done(self, message: WorkDone) -> None:
+        changed = cast("_Changed", message.result)
+        if self._current is None or self._current.id != changed.commit:
+            return
+        self._images = changed.commit, changed.images
+        self.query_one(Preview).show(changed.files[0] if changed.files else None)
+        more = len(changed.images) - len(changed.names)
+        lines = [Text(f" {visible(name)}") for name in changed.names]
+        lines += [Text(f" and {more:,} more: s shows them", "bold")] if more else []
+        self.query_one("#names", Lines).show(lines or [Text(" no image: what it changed is told above")])
+
+    def action_images(self) -> None:
+        """Show its images in Browse."""
+        commit, (number, images) = self._current, self._images
+        if commit is None or number != commit.id or not images:
+            self.notify("This edit changed no image that is here.", markup=False)
+            return
+        spans = _spans(images)
+        if len(spans) > _SPANS:
+            self.notify(
+                f"The first of {counted(len(images))}: they lie too far apart to name all.", markup=False
+            )
+        self.post_message(ShowImages(f"id:{','.join(spans[:_SPANS])}"))
 
     @property
     def _current(self) -> Commit | None:
@@ -133,6 +200,19 @@ class HistoryScreen(Screen):
     def _refused(self, error: UserError) -> None:
         self.post_message(StatusChanged(""))
         self.post_message(UserErrorRaised(error))
+
+
+def _spans(images: BitMap) -> list[str]:
+    """The images as a filter names them: `1`, `5..9`; a few more than are named at once, where there are many."""
+    spans: list[list[int]] = []
+    for number in images:
+        if spans and spans[-1][1] == number - 1:
+            spans[-1][1] = number
+        elif len(spans) > _SPANS:
+            break
+        else:
+            spans.append([number, number])
+    return [str(first) if first == last else f"{first}..{last}" for first, last in spans]
 
 
 def _what(commit: Commit) -> str:

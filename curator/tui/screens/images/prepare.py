@@ -28,13 +28,14 @@ from curator.tui.screens.dialogs.picking import NamedPick, ask_for_pick, propose
 from curator.tui.screens.dialogs.questions import Confirm, Form, FormLine
 from curator.tui.screens.dialogs.table_editor import TableEditor
 from curator.tui.text.review_lines import change_lines, in_words
-from curator.tui.widgets.chrome import Foot, TabLine, TooSmall
+from curator.tui.widgets.chrome import Foot, TooSmall
 from curator.tui.widgets.line_list import LineList
+from curator.tui.widgets.tab_line import TabLine
 
 if TYPE_CHECKING:
     from curator.session.images.edits import Commit
     from curator.session.images.exchange import ImportReport
-    from curator.session.images.rules import Review, Rule
+    from curator.session.images.rules import Due, Review, Rule
     from curator.session.session import Session
 
 _WHAT: dict[Rule, str] = {
@@ -52,6 +53,7 @@ _WHAT: dict[Rule, str] = {
 KEYS = (
     KeyAction("prepare.filter", "slash", "filter", "on other images", "filter"),
     KeyAction("prepare.table", "e", "table", "edit the rule's table", "edit table"),
+    KeyAction("prepare.again", "n", "again", "do the rule again on what came since", "on what came"),
     KeyAction("prepare.pick", "p", "pick", "pick images: ranges, dates, caps, halves", "pick"),
     KeyAction("prepare.import", "i", "import", "bring in data of another tool", "import"),
 )
@@ -68,6 +70,7 @@ class PrepareScreen(Screen):
         self._filter = str(session.memory.recall("prepare filter", ""))
         self._rules = session.rules.all()
         self.review: Review | None = None
+        self.due: dict[Rule, Due] = {}  # rules done before that would change what came since
 
     def compose(self) -> ComposeResult:
         yield TabLine("Prepare")
@@ -83,19 +86,32 @@ class PrepareScreen(Screen):
         yield TooSmall()
 
     def on_mount(self) -> None:
-        rules = self.query_one("#rules", LineList)
-        rules.show_texts([Text(f" {rule:<8}").append(_WHAT[rule], "italic") for rule in self._rules])
-        rules.focus()
+        self._show_rules()
+        self.query_one("#rules", LineList).focus()
 
     def on_screen_resume(self) -> None:
+        self._look_again()
+
+    @on(CollectionChanged)
+    def _look_again(self) -> None:
+        in_background(self, "due", self._reader.rules.due)
         self._look()
+
+    def _show_rules(self) -> None:
+        """The rules, and of those done before how many images came since that they would change."""
+        lines = list[Text]()
+        for rule in self._rules:
+            line = Text(f" {rule:<10}")
+            if rule in self.due:
+                line.append(f"n: {self.due[rule].review.images:,} came since ", "bold")
+            lines.append(line.append(_WHAT[rule], "italic"))
+        self.query_one("#rules", LineList).show_texts(lines)
 
     @property
     def rule(self) -> Rule:
         """The rule under the cursor."""
         return self._rules[self.query_one("#rules", LineList).cursor]
 
-    @on(CollectionChanged)
     @on(LineList.Moved, "#rules")
     def _look(self) -> None:
         """Look at a sample at once; how many of all is counted before anything is changed."""
@@ -109,9 +125,12 @@ class PrepareScreen(Screen):
         return self._reader.rules.glance(rule, self._reader.images.select(words).ids)
 
     def on_work_done(self, message: WorkDone) -> None:
-        if message.kind != "look":
+        if message.kind not in ("look", "due"):
             self.post_message(StatusChanged(""))
         match message.kind:
+            case "due":
+                self.due = {each.rule: each for each in cast("list[Due]", message.result)}
+                self._show_rules()
             case "look":
                 self._show(cast("Review", message.result))
             case "count":
@@ -178,9 +197,31 @@ class PrepareScreen(Screen):
 
         def change() -> list[Commit]:
             with self._session.apart() as own:
-                return own.rules.carry_out(rule, own.images.select(words).ids)
+                return own.rules.carry_out(rule, own.images.select(words).ids, kept_for=words)
 
         in_background(self, "change", change)
+
+    def action_again(self) -> None:
+        """Do the rule under the cursor on the images that came since it was done."""
+        rule, due = self.rule, self.due.get(self.rule)
+        if due is None:
+            self.notify(f"{rule}: nothing came since that it would change.", markup=False)
+            return
+
+        def do_again() -> list[Commit]:
+            with self._session.apart() as own:
+                return own.rules.do_again(rule)
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self.post_message(StatusChanged(f"changing: {rule}"))
+                in_background(self, "change", do_again)
+
+        images = f"of {visible(due.filter)}" if due.filter else "of all"
+        question = f"{rule}: change {counted(due.review.images)} that came since?"
+        self.app.push_screen(
+            Confirm(question, f"{_WHAT[rule]}; it was done on the images {images}"), answered
+        )
 
     def action_filter(self) -> None:
         """Other images."""

@@ -16,9 +16,10 @@ from curator.contract.text import counted, visible
 from curator.tui.background import in_background, progress_on_status
 from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.messages import CollectionChanged, StatusChanged, UserErrorRaised, WorkDone, WorkRefused
-from curator.tui.widgets.chrome import Foot, TabLine, TooSmall
+from curator.tui.widgets.chrome import Foot, TooSmall
 from curator.tui.widgets.line_list import LineList
 from curator.tui.widgets.lines import Passage, fitted
+from curator.tui.widgets.tab_line import TabLine
 
 if TYPE_CHECKING:
     from curator.session.images.images import Quarantined, Retried

@@ -18,9 +18,10 @@ from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.messages import UserErrorRaised, WorkDone, WorkRefused
 from curator.tui.screens.dialogs.questions import Confirm
 from curator.tui.screens.tagging.proposals import ProposalsScreen
-from curator.tui.widgets.chrome import Foot, TabLine, TooSmall
+from curator.tui.widgets.chrome import Foot, TooSmall
 from curator.tui.widgets.line_list import LineList
 from curator.tui.widgets.lines import Lines
+from curator.tui.widgets.tab_line import TabLine
 
 if TYPE_CHECKING:
     from curator.contract.run.run_folder import RunFolder

@@ -25,10 +25,11 @@ from curator.tui.screens.dialogs.questions import Form, FormLine, whole_number_o
 from curator.tui.screens.images.picture import PictureScreen, ShownPicture
 from curator.tui.text.recipe_form import remembered_recipe
 from curator.tui.text.training_words import said_lines
-from curator.tui.widgets.chrome import Foot, TabLine, TooSmall
+from curator.tui.widgets.chrome import Foot, TooSmall
 from curator.tui.widgets.line_list import LineList
 from curator.tui.widgets.lines import Lines, fitted
 from curator.tui.widgets.preview import Preview
+from curator.tui.widgets.tab_line import TabLine
 
 if TYPE_CHECKING:
     from curator.contract.recipe.recipe import Recipe

@@ -12,9 +12,10 @@ from curator.contract.text import visible
 from curator.runs.drawing.chart import STYLES, Line
 from curator.runs.drawing.plots import Plot, drawn
 from curator.tui.keyboard.keys import KeyAction, bindings
-from curator.tui.widgets.chrome import Foot, TabLine, TooSmall
+from curator.tui.widgets.chrome import Foot, TooSmall
 from curator.tui.widgets.line_list import LineList
 from curator.tui.widgets.lines import Lines
+from curator.tui.widgets.tab_line import TabLine
 
 if TYPE_CHECKING:
     from curator.session.training.runs import Comparison

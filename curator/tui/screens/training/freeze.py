@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 from textual.widgets import Label
 
@@ -25,22 +26,32 @@ from curator.tui.messages import (
     WorkRefused,
 )
 from curator.tui.screens.dialogs.questions import Form, FormLine
+from curator.tui.screens.dialogs.told import Told
+from curator.tui.text.manifest_lines import contents_lines, diff_lines
 from curator.tui.text.recipe_form import remembered_recipe
-from curator.tui.widgets.chrome import Foot, TabLine, TooSmall
+from curator.tui.widgets.chrome import Foot, TooSmall
 from curator.tui.widgets.line_list import LineList
-from curator.tui.widgets.lines import Passage, fitted
+from curator.tui.widgets.lines import Lines, Passage, fitted
+from curator.tui.widgets.tab_line import TabLine
 
 if TYPE_CHECKING:
     from curator.freeze.checks.checks import Finding
     from curator.session.session import Session
-    from curator.session.training.manifests import FreezeReport, FrozenManifest
+    from curator.session.training.manifests import (
+        FreezeReport,
+        FrozenManifest,
+        ManifestContents,
+        ManifestDiff,
+    )
 
 _NAME_CELLS = 24  # of a manifest, before its other facts get room
 
 
 KEYS = (
-    KeyAction("freeze.check", "c", "check", "check again", "check"),
     KeyAction("freeze.name", "n", "name", "name and freeze", "name and freeze"),
+    KeyAction("freeze.check", "c", "check", "check again", "check"),
+    KeyAction("freeze.diff", "d", "diff", "what differs between the manifest and the collection now", "diff"),
+    KeyAction("freeze.panel", "tab", "next_panel", "findings or manifests", "other list"),
 )
 
 
@@ -53,6 +64,9 @@ class FreezeScreen(Screen):
         super().__init__()
         self._session, self._reader = session, reader
         self.report: FreezeReport | None = None
+        self._manifests: list[FrozenManifest] = []
+        self._changes: dict[str, int] = {}  # edits since each manifest
+        self._holds: dict[str, ManifestContents] = {}  # by digest: a manifest never changes
 
     def compose(self) -> ComposeResult:
         yield TabLine("Freeze")
@@ -60,8 +74,11 @@ class FreezeScreen(Screen):
         yield Label(Text(" Findings (enter shows the images)", "bold"), classes="heading")
         yield LineList(id="findings", empty=" checking...")
         yield Passage(id="hint")
-        yield Label(Text(" Manifests", "bold"), classes="heading")
-        yield LineList(id="manifests", empty=" none yet: n names and freezes")
+        with Horizontal(id="frozen"):
+            with Vertical(id="left"):
+                yield Label(Text(" Manifests (tab goes there)", "bold"), classes="heading")
+                yield LineList(id="manifests", empty=" none yet: n names and freezes")
+            yield Lines(id="holds")
         yield Foot()
         yield TooSmall()
 
@@ -78,9 +95,26 @@ class FreezeScreen(Screen):
         self._show_manifests()
 
     def on_work_done(self, message: WorkDone) -> None:
-        if message.kind == "check":
-            self._show_report(cast("FreezeReport", message.result))
-            return
+        match message.kind:
+            case "check":
+                self._show_report(cast("FreezeReport", message.result))
+                return
+            case "since":
+                self._changes = cast("dict[str, int]", message.result)
+                self._show_list()
+                return
+            case "holds":
+                digest, holds = cast("tuple[str, ManifestContents]", message.result)
+                self._holds[digest] = holds
+                self._tell_contents()
+                return
+            case "diff":
+                self.post_message(StatusChanged(""))
+                name, found = cast("tuple[str, ManifestDiff]", message.result)
+                self.app.push_screen(Told(f"From {visible(name)} to the collection now", diff_lines(found)))
+                return
+            case _:
+                pass
         frozen = cast("FrozenManifest", message.result)
         self.post_message(StatusChanged(""))
         self.notify(
@@ -107,11 +141,64 @@ class FreezeScreen(Screen):
         self.query_one("#epoch", Label).update(line.append(visible(funnel)))
 
     def _show_manifests(self, name: str = "") -> None:
-        manifests = self._session.freezing.manifests()
-        place = next((at for at, each in enumerate(manifests) if each.name == name), None)
+        self._manifests = manifests = self._session.freezing.manifests()
+        self._show_list(next((at for at, each in enumerate(manifests) if each.name == name), None))
+
+        def changes() -> dict[str, int]:
+            return {each.name: self._reader.freezing.changes_since(each) for each in manifests}
+
+        in_background(self, "since", changes)
+
+    def _show_list(self, place: int | None = None) -> None:
+        manifests, changes = self._manifests, self._changes
         self.query_one("#manifests", LineList).show(
-            len(manifests), lambda at, width: _manifest_line(manifests[at], width), place
+            len(manifests),
+            lambda at, width: _manifest_line(manifests[at], changes.get(manifests[at].name), width),
+            place,
         )
+
+    @property
+    def _manifest(self) -> FrozenManifest | None:
+        """The manifest under the cursor."""
+        cursor = self.query_one("#manifests", LineList).cursor
+        return self._manifests[cursor] if cursor < len(self._manifests) else None
+
+    @on(LineList.Moved, "#manifests")
+    def _tell_contents(self) -> None:
+        """What the manifest under the cursor holds, beside it."""
+        frozen, lines = self._manifest, self.query_one("#holds", Lines)
+        if frozen is None:
+            lines.show([])
+        elif holds := self._holds.get(frozen.digest):
+            changes = self._changes.get(frozen.name, 0)
+            lines.show(contents_lines(frozen, holds, changes, lines.size.width))
+        else:
+            manifests = self._session.manifests
+            in_background(self, "holds", lambda: (frozen.digest, manifests.contents(frozen.path)))
+
+    def action_next_panel(self) -> None:
+        findings, manifests = self.query_one("#findings"), self.query_one("#manifests")
+        self.set_focus(manifests if findings.has_focus else findings)
+
+    def action_diff(self) -> None:
+        """What a freeze now would write otherwise than the manifest under the cursor."""
+        frozen = self._manifest
+        if frozen is None:
+            self.notify("No manifest yet: n names and freezes.", markup=False)
+            return
+        progress = progress_on_status(self, "comparing")
+        self.post_message(StatusChanged("comparing"))
+
+        def diff() -> tuple[str, ManifestDiff]:
+            return frozen.name, self._reader.freezing.diff_to_now(frozen, progress)
+
+        in_background(self, "diff", diff, keys_wait=True)
+
+    def on_work_cancelled(self) -> None:
+        self.post_message(StatusChanged(""))
+
+    def on_resize(self) -> None:
+        self._tell_contents()
 
     @on(LineList.Moved, "#findings")
     def _show_hint(self) -> None:
@@ -179,10 +266,11 @@ def _apart(frozen: FrozenManifest) -> str:
     return f", {counted(frozen.held_out)} held out for validation" if frozen.held_out else ""
 
 
-def _manifest_line(manifest: FrozenManifest, width: int) -> Text:
+def _manifest_line(manifest: FrozenManifest, changes: int | None, width: int) -> Text:
     """The name, and behind it as much as there is room for."""
     name = f" {visible(manifest.name)}"
     abouts = (
+        f"  {'' if changes is None else 'changed since' if changes else 'as it is now':<13}",
         f"  {counted(manifest.images):>16}",
         f"  {counted(manifest.samples_per_epoch, 'sample'):>18}",
         f"  {manifest.created_at[:10]}",

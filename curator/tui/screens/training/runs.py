@@ -23,9 +23,10 @@ from curator.tui.screens.training.queue import QueueScreen
 from curator.tui.screens.training.run_list import RunList
 from curator.tui.screens.training.run_samples import RunSamplesScreen
 from curator.tui.text.run_words import lost_in_words
-from curator.tui.widgets.chrome import Foot, TabLine, TooSmall
+from curator.tui.widgets.chrome import Foot, TooSmall
 from curator.tui.widgets.line_list import LineList
 from curator.tui.widgets.status_line import StatusLine
+from curator.tui.widgets.tab_line import TabLine
 
 if TYPE_CHECKING:
     from textual.timer import Timer

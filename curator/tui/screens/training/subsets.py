@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 from textual.widgets import Label
 
@@ -31,10 +32,12 @@ from curator.tui.text.subset_form import (
     subset_summary,
     subset_typed,
 )
-from curator.tui.widgets.bars import HEADING, bar, bucket_lines
-from curator.tui.widgets.chrome import Foot, TabLine, TooSmall
+from curator.tui.widgets.bars import HEADING, bar, bucket_line
+from curator.tui.widgets.chrome import Foot, TooSmall
 from curator.tui.widgets.line_list import LineList
 from curator.tui.widgets.lines import Passage, fitted
+from curator.tui.widgets.subset_peek import SubsetPeek
+from curator.tui.widgets.tab_line import TabLine
 
 if TYPE_CHECKING:
     from curator.contract.recipe.recipe import BatchSize
@@ -93,8 +96,11 @@ class SubsetsScreen(Screen):
         )
         yield Passage(id="which")
         yield Label("", id="epoch", markup=False)
-        yield Label(Text(HEADING, "bold"), classes="heading")
-        yield LineList(id="buckets", empty=" no buckets: no image would be trained")
+        with Horizontal(id="below"):
+            with Vertical(id="left"):
+                yield Label(Text(HEADING, "bold"), classes="heading")
+                yield LineList(id="buckets", empty=" no buckets: no image would be trained")
+            yield SubsetPeek(self._reader, id="peek")
         yield Foot()
         yield TooSmall()
 
@@ -133,7 +139,10 @@ class SubsetsScreen(Screen):
         width = self.size.width - 1
         heading = _table_line("subset", [name for name, _ in _COLUMNS], width)
         self.query_one("#heading", Label).update(Text(heading, "bold"), layout=False)
-        self.query_one("#buckets", LineList).show_texts(bucket_lines(shown.buckets, width))
+        loads, most = shown.buckets, max((each.samples for each in shown.buckets), default=1)
+        self.query_one("#buckets", LineList).show(
+            len(loads), lambda at, width: bucket_line(loads[at], most, width)
+        )
         self.query_one("#epoch", Label).update(
             _epoch_line(shown, before, self._session.buckets.rule, self._batch)
         )
@@ -142,6 +151,14 @@ class SubsetsScreen(Screen):
     def _show_which(self) -> None:
         subset = self._current
         self.query_one(Passage).say(Text(subset_summary(subset) if subset else ""))
+        self.query_one(SubsetPeek).look(subset)
+
+    def on_subset_peek_seen(self, message: SubsetPeek.Seen) -> None:
+        """Where there is no room beside the buckets, one caption stands below the rules that it comes of."""
+        subset = self._current
+        if subset == message.subset and not self.query_one(SubsetPeek).size.area:
+            said = Text(f"{subset_summary(message.subset)}\n")
+            self.query_one(Passage).say(said.append(visible(message.caption), "italic"))
 
     @property
     def _current(self) -> Subset | None:

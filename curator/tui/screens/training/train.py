@@ -46,9 +46,10 @@ from curator.tui.text.recipe_form import (
     remembered_form,
 )
 from curator.tui.text.training_words import length_in_words
-from curator.tui.widgets.chrome import Foot, TabLine, TooSmall
+from curator.tui.widgets.chrome import Foot, TooSmall
 from curator.tui.widgets.entry import Entry
 from curator.tui.widgets.line_list import LineList
+from curator.tui.widgets.tab_line import TabLine
 
 if TYPE_CHECKING:
     from curator.contract.epoch_plan import Span

@@ -10,6 +10,7 @@ import pytest
 from textual import events
 
 from curator.index.changes.edits import AddTags
+from curator.index.tables.rows import SavedFilter
 from curator.session.session import Session
 from curator.tui.widgets.entry import Entry
 from curator.tui.widgets.facet_panel import FacetPanel
@@ -379,6 +380,12 @@ async def test_tags_of_what_is_shown_are_added_and_subtracted(drive, size):
         await it.press("minus")
         await it.until(lambda: it.images.count == 4)
         assert it.app.screen.query_one(FilterBar).text == "-animal"
+        await it.press("s")
+        await it.type("veh")
+        await it.sees("2 of 2")
+        await it.until(lambda: [each.tag.name for each in facets.facets.tags] == ["vehicle"])
+        await it.press("enter", "escape")
+        await it.until(lambda: len(facets.facets.tags) > 1)
         await it.press("escape")
         assert it.images.has_focus
         assert it.shown("#tags").display
@@ -477,7 +484,7 @@ async def test_a_question_nobody_waits_for_is_given_up(drive, monkeypatch):
 
         def slow(text, cancel=None):
             asked.append(text)
-            if text == "animal":
+            if text == "animal*":
                 while not cancel():
                     time.sleep(0.001)
             return plain(text, cancel)
@@ -485,7 +492,7 @@ async def test_a_question_nobody_waits_for_is_given_up(drive, monkeypatch):
         monkeypatch.setattr(it.app.reader.images, "select", slow)
         await it.press("slash")
         await it.type("animal")
-        await it.until(lambda: "animal" in asked)
+        await it.until(lambda: "animal*" in asked)
         await it.sees("looking...")
         await it.press("ctrl+u")
         await it.type("cat")
@@ -521,3 +528,52 @@ async def test_keys_typed_in_a_burst_reach_the_filter(drive):
             it.app.post_message(events.Key(key, "/" if key == "slash" else key))
         await it.until(lambda: it.images.count == 1)
         assert it.app.screen.query_one(FilterBar).text == "dog"
+
+
+async def test_the_filter_completes_as_one_types_and_jumps_nowhere(drive, session):
+    session.filters.save(SavedFilter("indoor pets", "cat indoors"))
+    async with drive((80, 24)) as it:
+        first = next(at for at, line in enumerate(it.text.splitlines()) if "01 cat.png" in line)
+        await it.press("slash")
+        await it.type("an")
+        await it.until(lambda: it.images.count == 2)  # the word being typed is a prefix
+        await it.sees("animal")
+        await it.press("tab")
+        bar = it.app.screen.query_one(FilterBar)
+        await it.until(lambda: bar.text == "animal ")
+        await it.type("-ind")
+        await it.press("down", "up", "right")
+        assert bar.text == "animal -indoors "
+        await it.until(lambda: it.images.count == 1)
+        await it.press("enter")
+        assert it.images.has_focus
+        assert "01 cat" not in it.text
+        await it.press("slash", "ctrl+u")
+        await it.sees("used before")  # and what was typed before
+        await it.type("mark:re")
+        await it.sees("mark:reject")
+        await it.press("ctrl+u")
+        await it.type("pets")
+        await it.sees("saved:")
+        await it.press("ctrl+u")
+        await it.type("wdith>3")
+        await it.sees("did you mean 'width'?")
+        await it.press("escape")
+        await it.until(lambda: it.images.count == 1)
+        assert first == next(at for at, line in enumerate(it.text.splitlines()) if "02 dog.png" in line)
+
+
+async def test_a_filter_that_finds_nothing_dims_the_list_and_nothing_of_it_is_changed(drive, session):
+    async with drive((80, 24)) as it:
+        await it.press("slash")
+        await it.type("cat dog")
+        await it.press("enter")
+        await it.sees("0 images")
+        assert it.images.count == 6  # as it was for the filter before
+        assert it.images.has_class("-stale")
+        await it.press("x", "a", "d", "e")
+        assert len(it.app.screen_stack) == 1
+        assert marks(session) == [0] * 6
+        await it.press("slash", "ctrl+u")
+        await it.until(lambda: it.images.count == 6)
+        assert not it.images.has_class("-stale")

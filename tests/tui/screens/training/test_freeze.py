@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from curator.index.changes.edits import AddTags
 from curator.index.tables.small_tables import Subset
 
 
@@ -74,3 +75,22 @@ async def test_a_name_freezes_and_the_digest_is_shown(drive, session):
         await it.type("set1")
         await it.press("enter")
         await it.sees("there is a manifest named set1")
+
+
+async def test_a_manifest_tells_what_it_holds_and_what_has_changed_since(drive, session):
+    session.subsets.save(Subset("beasts", "animal", repeats=3))
+    session.freezing.write("first")
+    async with drive((120, 40)) as it:
+        await it.press("4")
+        await it.sees("as it is now")
+        await it.sees("2 images, 6 samples an epoch")
+        await it.sees("2 x 3")
+        session.edits.apply(AddTags(("animal",)), [3])
+        await it.sees("changed since: 1 edit")
+        await it.press("tab", "d")
+        await it.sees("+ 1 image: added")
+        await it.sees("03 car.jpg")
+        await it.press("escape")
+        assert not list(session.folder.glob("*/*.manifest-journal"))
+        session.edits.undo()
+        await it.sees("as it is now")

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from curator.contract.caption.captions import CaptionRules
 from curator.index.tables.small_tables import Subset
 from curator.session.session import Session
 from curator.tui.widgets.entry import Entry
@@ -233,3 +234,14 @@ async def test_the_batch_and_what_is_left_over_are_taken_back(drive, subsets):
         await it.press("u", "2")
         await it.sees("leftovers make a short batch")
         assert subsets.memory.recall("recipe") == {}
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (60, 24)])
+async def test_a_subset_shows_its_first_captions_as_they_would_be_trained(drive, session, size):
+    session.subsets.save(Subset("beasts", "animal", rules=CaptionRules(trigger="frz")))
+    async with drive(size) as it:
+        await it.press("2")
+        await it.sees("frz, cat")
+        if size[0] > 64:
+            await it.sees("02 dog.png")
+            await it.sees("frz, dog, animal, outdoors")

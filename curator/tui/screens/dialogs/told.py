@@ -1,0 +1,39 @@
+"""The dialog that tells: lines to read, and nothing to decide."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Label
+
+from curator.tui.keyboard.keys import bindings
+from curator.tui.screens.dialogs.questions import KEYS as DIALOG_KEYS
+from curator.tui.widgets.line_list import LineList
+
+
+class Told(ModalScreen[None]):
+    """Lines that can be walked through; escape closes."""
+
+    BINDINGS = bindings(DIALOG_KEYS, "dialog.close")
+
+    def __init__(self, title: str, lines: Sequence[Text]) -> None:
+        super().__init__()
+        self._title, self._lines = title, list(lines)
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog list"):
+            yield Label(Text(self._title, "bold"))
+            yield LineList(empty=" nothing")
+            yield Label("esc closes", classes="hint")
+
+    def on_mount(self) -> None:
+        lines = self.query_one(LineList)
+        lines.show_texts(self._lines)
+        lines.focus()
+
+    def action_close(self) -> None:
+        self.dismiss(None)
