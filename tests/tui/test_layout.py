@@ -99,7 +99,7 @@ def shown_widgets(screen: Screen) -> list[Widget]:
 
 def outside(widget: Widget) -> str:
     """How a widget sticks out of what it lies in; in a container that scrolls up and down only to the sides."""
-    parent = widget.parent
+    parent = widget.screen if widget.styles.overlay == "screen" else widget.parent
     assert isinstance(parent, Widget)
     here, room = widget.region, parent.content_region if parent.region else parent.region
     if widget.styles.dock != "none" or parent.is_scrollable:

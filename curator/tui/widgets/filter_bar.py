@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
+from rich.style import Style
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
@@ -74,6 +75,13 @@ class FilterInput(Entry):
         self._bar.put_away()
 
 
+class _Completions(LineList):
+    """What the word may become; its line stands out although one types elsewhere."""
+
+    def line_style(self, position: int) -> Style:
+        return Style(reverse=position == self.cursor)
+
+
 class FilterBar(Vertical):
     """A filter and its count; a line for hints, which is always there; over what is below, what may be typed on."""
 
@@ -122,7 +130,7 @@ class FilterBar(Vertical):
         yield Label("", id="mistake", markup=False)
         with Vertical(id="below"):
             yield Label("", id="hint", markup=False)
-            completions = LineList()
+            completions = _Completions()
             completions.can_focus = False
             yield completions
 
@@ -182,6 +190,7 @@ class FilterBar(Vertical):
         self._found = (text, found)
         completions = self.query_one(LineList)
         completions.styles.height = min(_MOST_LINES, len(found))
+        completions.display = bool(found)
         completions.show(len(found), lambda at, width: _line(found[at], width), 0)
         self._show_below()
         if found and not self._is_wrong:
@@ -217,7 +226,7 @@ class FilterBar(Vertical):
         self._is_wrong, self._note = False, note
         self.show_selected(shown, selected)
         self._say_hint("")
-        self._say(Text(_HINT, "italic") if self._found[1] and self.is_typed and not note else note)
+        self._say(Text(_HINT, "italic") if self._found[1] and self.is_typed else note)
 
     def show_selected(self, shown: int, selected: int) -> None:
         """How many are shown, and selected of them; else how many files were set aside (`Q` lists them)."""

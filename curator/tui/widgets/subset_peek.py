@@ -14,7 +14,7 @@ from textual.timer import Timer
 from curator.contract.text import visible
 from curator.filter.language.tokens import in_quotes
 from curator.tui.background import in_background
-from curator.tui.widgets.lines import Lines, wrapped
+from curator.tui.widgets.lines import Passage
 from curator.tui.widgets.preview import Preview
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _DELAY_S = 0.1
 _LOOKED_AT = 50  # images of the filter, to find some that no earlier subset has taken
 _SHOWN = 3
-_CAPTION_LINES = 4
+_CAPTION_CHARS = 220
 
 
 class _Peek(NamedTuple):
@@ -38,7 +38,7 @@ class _Peek(NamedTuple):
 class SubsetPeek(Vertical):
     """The subset under the cursor, looked into a moment after it rests there."""
 
-    DEFAULT_CSS = "SubsetPeek Preview { height: 1fr; } SubsetPeek Lines { height: 18; }"
+    DEFAULT_CSS = "SubsetPeek Preview { height: 1fr; } SubsetPeek Passage { height: 18; }"
 
     class Seen(Message):
         """A subset was looked into; `caption` is its first."""
@@ -51,11 +51,10 @@ class SubsetPeek(Vertical):
         super().__init__(id=id)
         self._reader = reader
         self._timer: Timer | None = None
-        self._seen: _Peek | None = None
 
     def compose(self) -> ComposeResult:
         yield Preview()
-        yield Lines()
+        yield Passage()
 
     def look(self, subset: Subset | None, epoch: int = 0) -> None:
         """Look into another subset soon, or into none."""
@@ -63,7 +62,7 @@ class SubsetPeek(Vertical):
             self._timer.stop()
         if subset is None:
             self.query_one(Preview).show(None)
-            self.query_one(Lines).show([])
+            self.query_one(Passage).say(Text())
         else:
             self._timer = self.set_timer(_DELAY_S, lambda: self._look(subset, epoch))
 
@@ -88,29 +87,19 @@ class SubsetPeek(Vertical):
         in_background(self, "peek", look)
 
     def on_work_done(self, message: WorkDone) -> None:
-        self._seen = cast("_Peek", message.result)
-        self._show()
-        images = self._seen.images
-        self.post_message(self.Seen(self._seen.subset, images[0][2] if images else ""))
+        peek = cast("_Peek", message.result)
+        self._show(peek)
+        self.post_message(self.Seen(peek.subset, peek.images[0][2] if peek.images else ""))
 
     def on_work_refused(self) -> None:
         """A filter that is broken is told where it is mended."""
         self.look(None)
 
-    def on_resize(self) -> None:
-        self._show()
-
-    def _show(self) -> None:
-        if self._seen is None:
-            return
-        images, shown = self._seen.images, self.query_one(Lines)
-        lines: list[Text] = []
-        for name, _, caption in images:
-            lines.append(Text(f" {visible(name)}", "bold"))
-            said = wrapped(Text(visible(caption) or "(no caption)"), shown.size.width - 2, self.app.console)
-            lines += [Text("  ").append_text(line) for line in said[:_CAPTION_LINES]]
-            if len(said) > _CAPTION_LINES:
-                lines[-1].truncate(shown.size.width - 1)
-                lines[-1].append("…")
-        self.query_one(Preview).show(images[0][1] if images else None)
-        shown.show(lines or [Text(" no image: others have taken all, or none is found")])
+    def _show(self, peek: _Peek) -> None:
+        text = Text()
+        for name, _, caption in peek.images:
+            said = visible(caption) or "(no caption)"
+            cut = f"{said[:_CAPTION_CHARS]}…" if len(said) > _CAPTION_CHARS else said
+            text.append(f"{visible(name)}\n", "bold").append(f"{cut}\n")
+        self.query_one(Preview).show(peek.images[0][1] if peek.images else None)
+        self.query_one(Passage).say(text or Text("no image: others have taken all, or none is found"))

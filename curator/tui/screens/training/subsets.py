@@ -150,7 +150,7 @@ class SubsetsScreen(Screen):
     @on(LineList.Moved, "#subsets")
     def _show_which(self) -> None:
         subset = self._current
-        self.query_one(Passage).say(Text(subset_summary(subset) if subset else ""))
+        self.query_one("#which", Passage).say(Text(subset_summary(subset) if subset else ""))
         self.query_one(SubsetPeek).look(subset)
 
     def on_subset_peek_seen(self, message: SubsetPeek.Seen) -> None:
@@ -158,7 +158,7 @@ class SubsetsScreen(Screen):
         subset = self._current
         if subset == message.subset and not self.query_one(SubsetPeek).size.area:
             said = Text(f"{subset_summary(message.subset)}\n")
-            self.query_one(Passage).say(said.append(visible(message.caption), "italic"))
+            self.query_one("#which", Passage).say(said.append(visible(message.caption), "italic"))
 
     @property
     def _current(self) -> Subset | None:

@@ -7,6 +7,7 @@ import json
 import pytest
 from textual.widgets import Input, TextArea
 
+from curator.index.changes.edits import AddTags
 from curator.tags.tables import tables_of
 from tests.inside import inside
 
@@ -181,3 +182,17 @@ def test_nothing_of_a_table_is_lost_through_the_editor(session):
     assert table["captions"]["young "] == "young "
     assert table["drop"] == []
     assert "drop = []" in text_of(collection, "clean")
+
+
+async def test_a_rule_is_offered_again_for_what_came_since(drive, session):
+    session.rules.keep_table("order", '[order]\nwithin = "name"\n')
+    session.rules.carry_out("order", session.images.select("").ids, kept_for="")
+    session.edits.apply(AddTags(("aardvark",)), [1, 2])
+    async with drive((120, 40)) as it:
+        await it.press("8")
+        await it.sees("n: 2 came since")
+        await it.press("G", "n")
+        await it.sees("order: change 2 images that came since?")
+        await it.press("y")
+        await it.until(lambda: session.images.tags_of(1)[0].name == "aardvark")
+        await it.until(lambda: "came since" not in it.text)
