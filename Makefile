@@ -13,7 +13,7 @@ QUICK := tests/architecture tests/contract tests/filter tests/select tests/tags 
 	tests/cli/test_main.py tests/cli/test_arguments.py tests/cli/images/test_collection_commands.py \
 	tests/tui/screens/images/test_browse.py tests/tui/keyboard/test_keys.py
 
-.PHONY: demo test quick check mutants format install wheel clean
+.PHONY: demo test quick check mutants format install wheel installs clean
 
 demo: .venv/.demo
 	$(BIN)/frieze demo
@@ -49,6 +49,15 @@ wheel: .venv/.dev
 	rm -rf build dist
 	$(BIN)/python -c 'import setuptools.build_meta as b; b.build_sdist("dist"); b.build_wheel("dist")'
 
+# The wheel without and with each extra, each in an environment of its own: gigabytes, and half an hour.
+EXTRAS ?= none parquet tag cluster train optimizers demo dev mutants
+installs: wheel
+	set -e; for extra in $(EXTRAS); do echo "== $$extra"; rm -rf .installs; $(PYTHON) -m venv .installs; \
+		wheel=$$(ls dist/*.whl); [ $$extra = none ] || wheel="$$wheel[$$extra]"; \
+		.installs/bin/python -m pip install --quiet --constraint constraints.txt "$$wheel"; \
+		.installs/bin/python -m pip check; .installs/bin/frieze --version; .installs/bin/frieze doctor; done
+	rm -rf .installs
+
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
 
@@ -65,4 +74,4 @@ wheel: .venv/.dev
 	touch $@
 
 clean:
-	rm -rf .venv demo build dist mutants mutants.log *.egg-info
+	rm -rf .venv .installs demo build dist mutants mutants.log *.egg-info
