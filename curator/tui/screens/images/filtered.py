@@ -35,6 +35,7 @@ class FilteredScreen(Screen):
         self._result = Result(BitMap())
         self.is_stale = False  # the list shows the images of the filter before, dimmed: this one finds none
         self._wanted_image = session.memory.recall("image", 0)
+        self._is_searching = False  # what is typed shows now these images, now those: the wanted one stays
         self._looking: Timer | None = None
         self._accepted = False  # enter was pressed on the filter that is being looked for
         self._visit: tuple[str, str] | None = None  # the screen that asked, and the filter before
@@ -71,6 +72,8 @@ class FilteredScreen(Screen):
             self._select(self._filter)
 
     def action_filter(self) -> None:
+        self._want_current()
+        self._is_searching = True
         self.query_one(FilterBar).edit()
 
     def complete(self, text: str) -> list[Completion]:
@@ -90,6 +93,8 @@ class FilteredScreen(Screen):
         text = self.query_one(FilterBar).text
         if self._asked != text:  # its last word was a prefix while it was typed
             self._select(text)
+        elif self._filter == text:
+            self._is_searching = False
         past = with_past(self._session.memory.recall(PAST, []), text)
         self.post_message(Place({**self.place(), PAST: past}))
 
@@ -97,9 +102,7 @@ class FilteredScreen(Screen):
         self.set_focus(self.query_one(ImageList))
 
     def _select(self, text: str) -> None:
-        row = self.query_one(ImageList).current
-        if row:
-            self._wanted_image = row.id
+        self._want_current()
         wanted = self._wanted_image
         self._stop_looking()
         self._looking = self.set_timer(_SLOW_S, self.query_one(FilterBar).show_looking)
@@ -111,6 +114,11 @@ class FilteredScreen(Screen):
             return found._replace(text=text, asked=asked)
 
         in_background(self, "filter", look, keys_wait=True)
+
+    def _want_current(self) -> None:
+        row = self.query_one(ImageList).current
+        if row and not self._is_searching:
+            self._wanted_image = row.id
 
     def on_work_cancelled(self) -> None:
         """The filter is again that of the list."""
@@ -138,6 +146,8 @@ class FilteredScreen(Screen):
             in_background(self, "place", lambda: (result, place_of_image(result, wanted)))
         note = "".join(f"   {each}" for each in self._session.images.unmatched(found.result.unknown_tags))
         bar = self.query_one(FilterBar)
+        if not bar.is_typed and bar.text == found.text:
+            self._is_searching = False
         bar.set_aside = self._session.quarantine.count()
         bar.show_count(len(found.result), len(self.selected), note)
 
