@@ -181,6 +181,9 @@ class CullingScreen(PictureScreen, inherit_bindings=False):
     # what is seen
 
     def action_tags(self) -> None:
+        if self.has_class("-small"):
+            self.app.notify("Tags need 64 columns here; in Browse tab shows them.")
+            return
         self._panels.toggle(_NO_TAGS)
         self.app.post_message(Place({_REMEMBERED: self._panels.values()}))
 

@@ -49,17 +49,19 @@ async def test_an_image_is_seen_from_near_and_panned_over(drive):
         await it.press("enter")
         await it.sees("1/6  01 cat.png")
         await it.press("z")
-        await it.sees("1:1")
+        await it.sees("1/6  1:1")
+        await it.press("z", "plus", "plus")
+        await it.sees("1/6  x4")
         await it.until(lambda: it.preview.part)
         before = it.preview.part
         await it.press("l")
         await it.until(lambda: it.preview.part and it.preview.part[0] > before[0])
         assert "1/6" in it.text
         await it.press("space")
-        await it.sees("2/6  1:1")
-        await it.press("escape", "plus")
+        await it.sees("2/6  x4")
+        await it.press("minus")
         await it.sees("2/6  x2")
-        await it.press("minus", "j")
+        await it.press("escape", "j")
         await it.sees("3/6  03 car.jpg")
         await it.press("escape")
         assert it.images.has_focus
