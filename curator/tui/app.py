@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
 
 from textual import events
-from textual.app import App
 from textual.notifications import SeverityLevel
 from textual.reactive import var
 from textual.widget import Widget
@@ -26,7 +25,6 @@ from curator.tui.keyboard.app_keys import KEYS
 from curator.tui.keyboard.key_order import KeyOrder, Typed
 from curator.tui.keyboard.keymap import keys_file, load_keymap
 from curator.tui.keyboard.keys import bindings
-from curator.tui.keyboard.terminal_codes import tell_them_apart
 from curator.tui.messages import (
     CollectionChanged,
     Place,
@@ -40,6 +38,8 @@ from curator.tui.messages import (
 )
 from curator.tui.screens.images.browse import BrowseScreen
 from curator.tui.screens.lazily import screen_makers
+from curator.tui.terminal.picture_app import PictureApp
+from curator.tui.terminal.remembered import remembered_way
 from curator.tui.text.words import scan_in_words, turned_in_words
 from curator.tui.widgets.line_list import LineList
 from curator.tui.widgets.status_line import Notes, StatusLine, still_unread, with_note
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from curator.session.images.images import ScanReport
     from curator.tui.screens.dialogs.help import Command
     from curator.tui.screens.training.runs import RunsScreen
+    from curator.tui.terminal.question import Question
 
 _LOOK_EVERY_S = 0.8  # for what other processes do to the collection: seen within a second
 _LEAVE_AFTER_S = 1.0  # however busy the index is
@@ -62,7 +63,7 @@ class _Placed(Protocol):
     def place(self) -> dict[str, object]: ...
 
 
-class FriezeApp(App[None]):
+class FriezeApp(PictureApp):
     """Screens of one collection. What takes long is read by `reader` and written apart: drawing waits for neither."""
 
     TITLE = "frieze"
@@ -273,6 +274,11 @@ class FriezeApp(App[None]):
         """Say something on the status line, where it lies over nothing."""
         self.notes = with_note(self.notes, title, message, is_mistake=severity == "error")
 
+    def action_pictures(self) -> None:
+        from curator.tui.screens.dialogs.ways import ask_way
+
+        ask_way(self, self.session)
+
     def action_key_help(self) -> None:
         self._offer("Keys here", whole_app=False)
 
@@ -297,8 +303,11 @@ def _is_typed_into(widget: Widget | None) -> bool:
     return isinstance(widget, Input | TextArea)
 
 
-def run(folder: Path) -> int:
+def run(folder: Path, pictures: str = "", question: Question | None = None) -> int:
     """The app on the collection in `folder`; gives the exit code.
+
+    The answers to the `question` that the terminal was asked say how it shows pictures, unless that is wished with
+    `pictures`, or was chosen earlier for terminals of this kind.
 
     Raises:
         UserError: no collection there, an index that is damaged, a keys file that is wrong, or a place that could not
@@ -307,10 +316,11 @@ def run(folder: Path) -> int:
     """
     theme.be_still()
     memory.give_back()
-    tell_them_apart()
     keymap = load_keymap(keys_file())
     with Session.opened(folder) as session:
         app = FriezeApp(session, keymap)
+        app.hear(question)
+        app.show_pictures_in(app.terminal, pictures or remembered_way(session, app.terminal))
         app.run()
         if error := app._exception:
             raise error.error if isinstance(error, WorkerFailed) else error

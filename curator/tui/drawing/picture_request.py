@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from textual.strip import Strip
 
 if TYPE_CHECKING:
+    from PIL import Image
+
     from curator.contract.buckets import Placement
 
 
@@ -16,7 +18,8 @@ if TYPE_CHECKING:
 class PictureRequest:
     """What to draw: a file, in so many cells, mirrored with `flip`.
 
-    With a placement its crop is outlined; `cut` shows nothing but the crop.
+    With a placement its crop is outlined; `cut` shows nothing but the crop. `canvas` is what it is drawn on: half
+    blocks, unless the terminal shows more.
     """
 
     path: Path
@@ -25,11 +28,55 @@ class PictureRequest:
     placement: Placement | None = None
     flip: bool = False
     cut: bool = False
+    canvas: Canvas | None = None
+
+
+class Canvas(Protocol):
+    """A way to show an image in the cells of a terminal. Of equal ones the pictures are equal."""
+
+    @property
+    def unit(self) -> tuple[int, int]:
+        """Pixels that an image should have for each cell, across and down; they are as wide as they are high."""
+        ...
+
+    @property
+    def pen(self) -> int:
+        """Pixels that a line has to be wide to be seen."""
+        ...
+
+    def drawn(self, image: Image.Image) -> Picture:
+        """An RGB image that has the pixels of the cells it may take."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Upload:
+    """An image that the terminal keeps under a number, and shows in cells that name it.
+
+    `keys` is the form and size of `data`, in kitty's words; `size` the bytes that the terminal keeps.
+    """
+
+    columns: int
+    lines: int
+    keys: str
+    data: str
+    size: int
+
+
+@dataclass(frozen=True, eq=False)
+class Painting:
+    """An escape that paints over so many blank cells, right and down of where the cursor stands."""
+
+    columns: int
+    lines: int
+    escape: str
 
 
 @dataclass(frozen=True)
 class Picture:
-    """Lines ready to draw, or why there are none."""
+    """Lines ready to draw, or what the terminal draws itself, or why there is nothing."""
 
     strips: tuple[Strip, ...] = ()
     problem: str = ""
+    upload: Upload | None = None
+    painting: Painting | None = None
