@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from curator.tui.screens.training.runs import RunsScreen
     from curator.tui.terminal.question import Question
 
+_ENDS = (signal.SIGHUP, signal.SIGTERM)
 _LOOK_EVERY_S = 0.8  # for what other processes do to the collection: seen within a second
 _LEAVE_AFTER_S = 1.0  # however busy the index is
 _WARM_AFTER_S = 0.8  # the first page has the disk for itself
@@ -102,8 +103,9 @@ class FriezeApp(PictureApp):
         self.set_keymap(self._own_keys)
         self.set_interval(_LOOK_EVERY_S, self._look)
         self.set_timer(_WARM_AFTER_S, lambda: in_background(self, "warm", self._warm))
-        # A lost SSH connection or a closed window: leave as with q, so that the place is kept.
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._leave)
+        # A lost SSH connection, a closed window, or `kill`: leave as with q, so that the place is kept.
+        for each in _ENDS:
+            asyncio.get_running_loop().add_signal_handler(each, self._leave)
 
     def _look(self) -> None:
         if self.session.changed():
@@ -179,7 +181,8 @@ class FriezeApp(PictureApp):
         self.exit()
 
     def on_unmount(self) -> None:
-        asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
+        for each in _ENDS:
+            asyncio.get_running_loop().remove_signal_handler(each)
         self.reader.leave()  # the session folds
 
     def _handle_exception(self, error: Exception) -> None:

@@ -40,8 +40,8 @@ class Canvas(Protocol):
         ...
 
     @property
-    def pen(self) -> int:
-        """Pixels that a line has to be wide to be seen."""
+    def dot(self) -> tuple[int, int]:
+        """Pixels, across and down, of the smallest dot that is seen, and drawn as it is."""
         ...
 
     def drawn(self, image: Image.Image) -> Picture:

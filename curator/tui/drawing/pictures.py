@@ -38,8 +38,8 @@ class HalfBlocks:
         return 1, 2
 
     @property
-    def pen(self) -> int:
-        return 1
+    def dot(self) -> tuple[int, int]:
+        return 1, 1
 
     def drawn(self, image: Image.Image) -> Picture:
         return Picture(_half_blocks(image))
@@ -67,7 +67,7 @@ def _image(request: PictureRequest, canvas: Canvas) -> Image.Image:
         only = image.crop(_crop_within(image, request.placement))
         image = _fitted(only, room)
     elif request.placement:
-        image = _with_crop(image, request.placement, canvas.pen)
+        image = _with_crop(image, request.placement, canvas.dot)
     return ImageOps.mirror(image) if request.flip else image
 
 
@@ -108,25 +108,24 @@ def _crop_within(image: Image.Image, placement: Placement) -> Box:
     return x, y, max(x + 1, round(right * scale_x)), max(y + 1, round(bottom * scale_y))
 
 
-def _with_crop(image: Image.Image, placement: Placement, pen: int) -> Image.Image:
+def _with_crop(image: Image.Image, placement: Placement, dot: tuple[int, int]) -> Image.Image:
     box = _crop_within(image, placement)
     dark = image.point([value // 3 for value in range(256)] * 3)
     dark.paste(image.crop(box), box)
-    _dashed(ImageDraw.Draw(dark), box, pen)
+    _dashed(ImageDraw.Draw(dark), box, dot)
     return dark
 
 
-def _dashed(draw: ImageDraw.ImageDraw, box: Box, pen: int) -> None:
-    """A dashed line along the inside of a box, `pen` pixels wide."""
-    left, top, right, bottom = box[0], box[1], box[2] - 1, box[3] - 1
-    dash = 2 * pen
-    across = [
-        (x, y, x + dash, y + pen) for x in range(left, right + 1, dash) for y in (top, bottom + 1 - pen)
-    ]
-    down = [(x, y, x + pen, y + dash) for y in range(top, bottom + 1, dash) for x in (left, right + 1 - pen)]
-    for x0, y0, x1, y1 in across + down:
-        colour = "white" if (x0 + y0) // dash % 2 else "black"
-        draw.rectangle((max(x0, left), max(y0, top), min(x1 - 1, right), min(y1 - 1, bottom)), colour)
+def _dashed(draw: ImageDraw.ImageDraw, box: Box, dot: tuple[int, int]) -> None:
+    """A line along the inside of a box, two dots white and two black, on the places where there are dots."""
+    wide, high = dot
+    left, top = box[0] // wide, box[1] // high
+    right, bottom = max(left, -(-box[2] // wide) - 1), max(top, -(-box[3] // high) - 1)
+    edge = [(x, y) for x in range(left, right + 1) for y in (top, bottom)]
+    edge += [(x, y) for y in range(top, bottom + 1) for x in (left, right)]
+    for x, y in edge:
+        place = (x * wide, y * high, (x + 1) * wide - 1, (y + 1) * high - 1)
+        draw.rectangle(place, "white" if (x + y) // 2 % 2 else "black")
 
 
 def _half_blocks(image: Image.Image) -> tuple[Strip, ...]:

@@ -26,8 +26,8 @@ class Iterm2Canvas:
         return self.cell
 
     @property
-    def pen(self) -> int:
-        return max(1, self.cell[0] // 4)
+    def dot(self) -> tuple[int, int]:
+        return max(1, self.cell[0] // 5), max(1, self.cell[0] // 5)
 
     def drawn(self, image: Image.Image) -> Picture:
         columns, lines = -(-image.width // self.cell[0]), -(-image.height // self.cell[1])

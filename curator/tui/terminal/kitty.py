@@ -58,8 +58,8 @@ class KittyCanvas:
         return max(1, self.cell[0] // 2), max(1, self.cell[1] // 2)
 
     @property
-    def pen(self) -> int:
-        return max(1, self.unit[0] // 4)
+    def dot(self) -> tuple[int, int]:
+        return 1, 1
 
     def drawn(self, image: Image.Image) -> Picture:
         """As PNG, or raw and deflated, whichever is smaller."""

@@ -37,8 +37,8 @@ class Mosaic:
         return _UNIT
 
     @property
-    def pen(self) -> int:
-        return _UNIT[0] // 2
+    def dot(self) -> tuple[int, int]:
+        return _UNIT[0] // 2, _UNIT[1] // (3 if self.is_fine else 2)
 
     def drawn(self, image: Image.Image) -> Picture:
         from PIL import Image

@@ -47,6 +47,10 @@ class PictureApp(App[None]):
         self._frame: RenderableType | None = None
         super().__init__(**options)
 
+    def on_mount(self) -> None:
+        """Draw all again when the app is back from the shell: Textual waits for something to change."""
+        self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True))
+
     def hear(self, question: Question | None) -> None:
         """Learn from its answers what the terminal is, before the app runs; what was typed meanwhile comes first."""
         answers, typed = question.answered() if question else (Answers(), "")

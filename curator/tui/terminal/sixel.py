@@ -32,8 +32,8 @@ class SixelCanvas:
         return self.cell
 
     @property
-    def pen(self) -> int:
-        return max(1, self.cell[0] // 4)
+    def dot(self) -> tuple[int, int]:
+        return max(1, self.cell[0] // 5), max(1, self.cell[0] // 5)
 
     def drawn(self, image: Image.Image) -> Picture:
         columns, lines = -(-image.width // self.cell[0]), -(-image.height // self.cell[1])
@@ -45,7 +45,8 @@ def encoded(image: Image.Image) -> str:
     import numpy as np
     from PIL import Image
 
-    small = image.quantize(_COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    # Beside median cut an octree takes a hundredth of the time and keeps small bright things, eyes say; fewer bytes too.
+    small = image.quantize(_COLOURS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
     palette = small.getpalette() or []
     indexes = np.asarray(small)
     colours = np.unique(indexes).tolist()

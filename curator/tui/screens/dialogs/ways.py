@@ -17,7 +17,7 @@ _BEST = ""
 _WHAT = {
     "kitty": "pixels, sent once: kitty, Ghostty, Rio; through tmux with allow-passthrough",
     "iterm2": "pixels, as JPEG: iTerm2, WezTerm, mintty",
-    "sixel": "pixels, in 128 colours: foot, Konsole, xterm -ti vt340, Windows Terminal",
+    "sixel": "pixels, in 256 colours: foot, Konsole, xterm -ti vt340, Windows Terminal",
     "blocks": "characters: any terminal",
     "none": "no images: a very slow line",
 }
