@@ -16,7 +16,7 @@ _TOKEN = re.compile(
     r"|\x1bP(?P<dcs>(?:[^\x1b]|\x1b[^\\])*)\x1b\\"
     r"|\x1b\](?P<osc>[^\x07\x1b]*)(?:\x07|\x1b\\)"
     r"|\x1b\[(?P<csi>[0-9;:?<=>]*[ !\"$']?[@-~])"
-    r"|\x1b(?P<esc>[^_P\]\[])"
+    r"|\x1b(?P<esc>[()][A-Z0-9]|[^_P\]\[()])"
     r"|(?P<control>[\x00-\x1a\x1c-\x1f])"
     r"|(?P<text>[^\x00-\x1f]+)"
 )
@@ -147,12 +147,26 @@ class Screen:
             self._y, self._x = (max(1, each) - 1 for each in ([*numbers, 1])[:2])
         elif code[-1] == "m":
             self._colours(code[:-1])
+        elif code[-1] in "ABCDGd":
+            self._move(code[-1], max(1, numbers[0]))
+        elif code[-1] in "XK":
+            self._erase(self._x, max(1, numbers[0]) if code[-1] == "X" else self.columns)
         elif code in ("?1049h", "?1049l"):
             self.is_alternate = code[-1] == "h"
             self._clear()
         elif code == "2J":
             self._clear()
         return ""
+
+    def _move(self, way: str, count: int) -> None:
+        if way in "ABd":
+            self._y = count - 1 if way == "d" else self._y + (count if way == "B" else -count)
+        else:
+            self._x = count - 1 if way == "G" else self._x + (count if way == "C" else -count)
+
+    def _erase(self, x: int, count: int) -> None:
+        for at in range(x, min(x + count, self.columns)):
+            self._put(at, Cell(back=self._back))
 
     def _colours(self, code: str) -> None:
         words = [int(each or 0) for each in code.split(";")]

@@ -20,7 +20,9 @@ SILENT = Brand(is_mute=True)
 def is_shown(it: FakeTerminal, number: int) -> bool:
     """Whether one image, and nothing else, is seen, as it is."""
     seen = it.screen.picture()
-    if seen is None or abs(seen.width / seen.height - 320 / 240) > 0.15:  # cells at the edges are filled in part
+    if (
+        seen is None or abs(seen.width / seen.height - 320 / 240) > 0.15
+    ):  # cells at the edges are filled in part
         return False
     inner = (0.1, 0.1, 0.9, 0.9)
     small, wanted = (
@@ -32,7 +34,12 @@ def is_shown(it: FakeTerminal, number: int) -> bool:
 
 def has_left(it: FakeTerminal) -> bool:
     """The terminal as a shell expects it: its own screen, no picture kept, what is typed is seen."""
-    return not it.screen.is_alternate and not it.screen.images.kept and it.screen.pictures() == {} and it.echoes()
+    return (
+        not it.screen.is_alternate
+        and not it.screen.images.kept
+        and it.screen.pictures() == {}
+        and it.echoes()
+    )
 
 
 def test_kitty_keeps_pictures_that_were_sent(opened: Opened) -> None:
@@ -104,7 +111,9 @@ def suspended_and_back(it: FakeTerminal, number: int) -> None:
 
 def test_a_crash_and_signals_leave_no_picture(opened: Opened) -> None:
     """Nothing can be done of kill -9; the shell's `reset` helps there."""
-    code = "from curator.tui.screens.images.browse import BrowseScreen as B; from curator.cli.main import main\n"
+    code = (
+        "from curator.tui.screens.images.browse import BrowseScreen as B; from curator.cli.main import main\n"
+    )
     boom = "B.action_crop = lambda _: 1 / 0; import sys; main(sys.argv[1:])"
     it = opened(KITTY, code=code + boom)
     it.until(lambda: is_shown(it, 0), "the first")

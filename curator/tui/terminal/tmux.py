@@ -8,8 +8,14 @@ from typing import NamedTuple
 _LIMIT_S = 1.0
 
 
+_NAMES_256 = ("256", "direct", "kitty", "ghostty")  # in TERM, of terminals with 256 colours at least
+
+
 class Tmux(NamedTuple):
-    """`terminal` is the name and version that the terminal gave tmux; empty if it gave none."""
+    """`terminal` is the name and version that the terminal gave tmux; empty if it gave none.
+
+    `passes` tells whether escapes pass through to it, and 256 colours.
+    """
 
     terminal: str
     passes: bool
@@ -17,7 +23,8 @@ class Tmux(NamedTuple):
 
 def looked_at() -> Tmux:
     """What the tmux of this pane knows."""
-    words = ["display-message", "-p", "#{client_termtype}", ";", "show-options", "-Apv", "allow-passthrough"]
+    format_ = "#{client_termtype}\n#{client_termname} #{client_termfeatures}"
+    words = ["display-message", "-p", format_, ";", "show-options", "-Apv", "allow-passthrough"]
     try:
         asked = subprocess.run(
             ["tmux", *words],  # noqa: S607 (the one the user runs)
@@ -25,8 +32,9 @@ def looked_at() -> Tmux:
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired):
         return Tmux("", passes=False)
-    terminal, _, passes = asked.stdout.partition("\n")
-    return Tmux(terminal, passes.strip() in ("on", "all"))
+    terminal, kind, passes = (asked.stdout.split("\n") + 3 * [""])[:3]
+    has_256 = any(each in kind for each in _NAMES_256) or "RGB" in kind
+    return Tmux(terminal, has_256 and passes in ("on", "all"))
 
 
 def through(escape: str) -> str:
