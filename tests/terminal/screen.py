@@ -133,16 +133,9 @@ class Screen:
             self._x, self._y = self._saved
 
     def _csi(self, code: str) -> str:
-        brand = self.brand
-        numbers = [int(each or 0) for each in re.findall(r"\d*", code[:-1].lstrip("?>"))[::2] if each] or [0]
-        if brand.is_mute and code in ("c", ">q", "16t"):
-            return ""
-        if code == "c":
-            return f"\x1b[?{brand.attributes}c"
-        if code == ">q":
-            return f"\x1bP>|{brand.version}\x1b\\" if brand.version else ""
-        if code == "16t":
-            return f"\x1b[6;{self.cell[1]};{self.cell[0]}t"
+        if code in ("c", ">q", "16t"):
+            return self._answer(code)
+        numbers = [int(each) for each in re.findall(r"\d+", code)] or [0]
         if code[-1] == "H":
             self._y, self._x = (max(1, each) - 1 for each in ([*numbers, 1])[:2])
         elif code[-1] == "m":
@@ -157,6 +150,15 @@ class Screen:
         elif code == "2J":
             self._clear()
         return ""
+
+    def _answer(self, question: str) -> str:
+        if self.brand.is_mute:
+            return ""
+        if question == "c":
+            return f"\x1b[?{self.brand.attributes}c"
+        if question == "16t":
+            return f"\x1b[6;{self.cell[1]};{self.cell[0]}t"
+        return f"\x1bP>|{self.brand.version}\x1b\\" if self.brand.version else ""
 
     def _move(self, way: str, count: int) -> None:
         if way in "ABd":

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 
 def _blocks(terminal: Terminal) -> Canvas | None:
-    return None if terminal.blocks == "half" else Mosaic(terminal.blocks == "sextants")
+    if terminal.blocks == "half":
+        return None
+    return Mosaic(terminal.blocks == "sextants", is_plain=not terminal.has_true_colours)
 
 
 # None stands for half blocks.

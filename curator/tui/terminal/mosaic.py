@@ -16,6 +16,7 @@ from rich.style import Style
 from textual.strip import Strip
 
 from curator.tui.drawing.picture_request import Picture
+from curator.tui.terminal.palette import nearest
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,9 +29,10 @@ _UNIT = (6, 12)  # pixels of a cell before they are laid together
 
 @dataclass(frozen=True)
 class Mosaic:
-    """Characters of 2 by 2 pixels, or with `is_fine` 2 by 3."""
+    """Characters of 2 by 2 pixels, or with `is_fine` 2 by 3; with `is_plain` in 256 colours."""
 
     is_fine: bool = False
+    is_plain: bool = False
 
     @property
     def unit(self) -> tuple[int, int]:
@@ -45,7 +47,7 @@ class Mosaic:
 
         columns, lines = max(1, round(image.width / _UNIT[0])), max(1, round(image.height / _UNIT[1]))
         small = image.resize((columns * 2, lines * (3 if self.is_fine else 2)), Image.Resampling.BOX)
-        return Picture(_strips(small, 3 if self.is_fine else 2))
+        return Picture(_strips(small, 3 if self.is_fine else 2, is_plain=self.is_plain))
 
 
 def _sextant(pixels: int) -> str:
@@ -61,21 +63,23 @@ def _characters(rows: int) -> str:
     return _QUADRANTS[:8] if rows == 2 else "".join(map(_sextant, range(32)))
 
 
-def _strips(image: Image.Image, rows: int) -> tuple[Strip, ...]:
+def _strips(image: Image.Image, rows: int, *, is_plain: bool) -> tuple[Strip, ...]:
     import numpy as np
 
     lines, columns = image.height // rows, image.width // 2
     pixels = np.asarray(image, np.float32).reshape(lines, rows, columns, 2, 3)
     pixels = pixels.transpose(0, 2, 1, 3, 4).reshape(lines * columns, rows * 2, 3)
     characters = _characters(rows)
-    chosen, front, back = _nearest(pixels, len(characters))
+    chosen, front, back = _fitted(pixels, len(characters))
+    if is_plain:
+        front, back = nearest(front), nearest(back)
     cells = list(
         zip([characters[each] for each in chosen.tolist()], front.tolist(), back.tolist(), strict=True)
     )
     return tuple(_strip(cells[at : at + columns]) for at in range(0, len(cells), columns))
 
 
-def _nearest(
+def _fitted(
     pixels: NDArray[np.float32], patterns: int
 ) -> tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.uint8]]:
     """For each cell the pattern whose two mean colours are nearest, and these; pixels are (cells, pixels, 3)."""

@@ -59,9 +59,10 @@ class PictureApp(App[None]):
 
     def show_pictures_in(self, terminal: Terminal, way: str = "") -> None:
         """Show pictures as this terminal can, unless another way is given, and all the colours that it has."""
-        self.terminal = terminal
-        if terminal.has_true_colours and self.console._color_system is not None:
+        if terminal.has_true_colours and self.console.color_system is not None:
             self.console._color_system = ColorSystem.TRUECOLOR
+        terminal = terminal._replace(has_true_colours=self.console.color_system == "truecolor")
+        self.terminal = terminal
         self.pictures.use(terminal._replace(way=way or terminal.way))
 
     def get_driver_class(self) -> type[Driver]:

@@ -28,7 +28,7 @@ RECORDED = {
     "gnome-terminal": ("\x1bP>|VTE(7600)\x1b\\", CELL, "\x1b[?65;1;9c", "blocks"),
     "Alacritty": ("\x1b[?6c", "blocks"),
     "says nothing": ("blocks",),
-    "kitty, whose pictures are refused": ("\x1b_Gi=31;ENOTSUP:\x1b\\", "\x1bP>|kitty(0.35.2)\x1b\\", "\x1b[?62c", "blocks"),
+    "kitty, refused": ("\x1b_Gi=31;ENOTSUP:\x1b\\", "\x1bP>|kitty(0.35.2)\x1b\\", "\x1b[?62c", "blocks"),
     "an unknown one that claims kitty's": (KITTY_OK, "\x1bP>|Nova 1\x1b\\", "\x1b[?62c", "blocks"),
     "claims the name of all": ("\x1bP>|kitty iTerm2 foot\x1b\\", "\x1b[?62c", "blocks"),
 }  # fmt: skip
@@ -57,7 +57,8 @@ def test_no_cell_is_larger_or_smaller_than_any_screen_has() -> None:
 
 @pytest.mark.parametrize(
     ("keys", "begins"),
-    [("j", 1), ("\x1b[A", 3), ("\x1bOP", 3), ("\x1b[1;5C", 6), ("\x1b", 0), ("j\x1b", 1), ("\x1b[?6", 0), ("\x1b_Gi", 0)],
+    [("j", 1), ("\x1b[A", 3), ("\x1bOP", 3), ("\x1b[1;5C", 6), ("\x1b", 0), ("j\x1b", 1), ("\x1b[?6", 0),
+     ("\x1b_Gi", 0)],
 )  # fmt: skip
 def test_keys_are_told_from_answers_that_begin(keys: str, begins: int) -> None:
     assert begun_at(keys) == begins

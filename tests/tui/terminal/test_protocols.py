@@ -16,6 +16,7 @@ from curator.tui.terminal import kitty
 from curator.tui.terminal.iterm2 import Iterm2Canvas
 from curator.tui.terminal.kitty import KittyCanvas
 from curator.tui.terminal.mosaic import Mosaic
+from curator.tui.terminal.palette import nearest
 from curator.tui.terminal.sixel import SixelCanvas, encoded
 from curator.tui.terminal.tmux import through
 from tests.terminal.screen import FOOT, ITERM2, KITTY, OTHER, Brand, Screen
@@ -155,6 +156,21 @@ def test_blocks_are_nearer_to_the_image_than_half_blocks(file: Path, is_fine: bo
     one, other = (shown(each, OTHER, cell).crop((0, 0, 480, 312)) for each in (half, finer))
     assert other.size == one.size
     assert difference(other, at_best) < difference(one, at_best) * 0.9
+
+
+def test_256_colours_are_those_the_eye_takes_them_for() -> None:
+    asked = np.array([(255, 140, 30), (8, 8, 8), (250, 250, 250), (255, 140, 30), (200, 40, 50)], np.uint8)
+    assert nearest(asked).tolist() == [
+        [255, 135, 0],
+        [8, 8, 8],
+        [255, 255, 255],
+        [255, 135, 0],
+        [215, 0, 0],
+    ]
+    image = Mosaic(is_plain=True).drawn(photo())
+    text = "".join(strip.render(Console(color_system="256")) for strip in image.strips)
+    shades = {part for part in text.split("m") if ";5;" in part}
+    assert len(shades) > 20
 
 
 @pytest.mark.parametrize(
