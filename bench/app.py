@@ -16,6 +16,7 @@ from bench.measure import Table, percentile
 from bench.terminal import Seen, Terminal
 from curator.session.session import Session
 
+RIGHT, LEFT, HALF_DOWN, HALF_UP, HOME = b"l", b"h", b"\x04", b"\x15", b"\x1b[H"
 DOWN, UP, ENTER, ESCAPE, CLEAR = b"\x1b[B", b"\x1b[A", b"\r", b"\x1b", b"\x15"
 TYPED = "{0} {1} -{2}"  # the most common tags of the collection
 SESSION = (
@@ -84,6 +85,7 @@ def measure(
     held = _held(terminal)
     table.add("held key, 30 a second", f"{held / 1e3:.1f} kB/s")
     table.add("memory after the cursor moves", _memory(terminal))
+    _grid(terminal, table, keys)
     _typing(terminal, table, echo, TYPED.format(*common))
     _session(terminal, table, [text.format(*common) for text in SESSION])
 
@@ -132,6 +134,20 @@ def _held(terminal: Terminal, seconds: float = 2.0) -> float:
     terminal.write(b"\x1b[H")
     terminal.drain()
     return count / seconds
+
+
+def _grid(terminal: Terminal, table: Table, keys: int) -> None:
+    """Cursor moves in the grid, and jumps by half a page, there and back; pictures come when they are made."""
+    terminal.write(b"i")
+    terminal.drain(2.0)
+    moves = [terminal.press((RIGHT, LEFT)[at % 2]) for at in range(keys)]
+    table.add("grid: cursor move, key to frame p50/p95", _frames(moves), "", "p95 < 20 ms")
+    table.add("grid: cursor move, bytes; with what is shown at rest", _bytes(moves), "", "<= 450 at 120x40")
+    jumps = [terminal.press((HALF_DOWN, HALF_UP)[at // 4 % 2]) for at in range(keys)]
+    table.add("grid: half a page, key to frame p50/p95", _frames(jumps), "", "p95 < 20 ms")
+    table.add("grid: half a page, bytes; with all pictures", _bytes(jumps))
+    terminal.write(b"i" + HOME)
+    terminal.drain(1.0)
 
 
 def _typing(terminal: Terminal, table: Table, echo: list[Seen], text: str) -> None:

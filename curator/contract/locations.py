@@ -14,6 +14,7 @@ PROPOSALS = (
     "proposals"  # jobs of tag models, by date and model, and what was kept of them, by the model's hash
 )
 CACHES = "caches"  # latents and captions as models encode them, by model
+THUMBNAILS = "thumbnails"  # small copies of images by content, for the app's grids
 CLASS_IMAGES = "class"
 CHAINS = "chains"  # records of chains of commands, by name
 DEMO_MARKER = ".frieze-demo"  # in a folder that `frieze demo` may replace
@@ -88,6 +89,11 @@ def state_folder() -> Path:
 def caches_folder(collection: Path) -> Path:
     """Where a collection's caches are, where a recipe says no other place."""
     return collection / CACHES
+
+
+def thumbnails_folder(collection: Path) -> Path:
+    """Where small copies of a collection's images are kept; all of it may be deleted at any time."""
+    return collection / THUMBNAILS
 
 
 def runs_folder(collection: Path) -> Path:

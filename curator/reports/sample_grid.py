@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from curator.contract.text import counted
 from curator.pages.html import Html, joined, safe, table
 from curator.reports.layout import boxed
+from curator.runs.sample_table import SampleRow, sample_table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from curator.contract.run.events import SampleMade
     from curator.contract.run.run_folder import RunFolder
@@ -20,40 +20,24 @@ if TYPE_CHECKING:
 _SIDE_PX = 256
 
 
-class _Row(NamedTuple):
-    """One prompt with its seed; `nth` where a step has several of them."""
-
-    prompt: str
-    seed: int
-    nth: int
-
-
 @dataclass(frozen=True)
 class Grid:
     """Samples by row and step, and how many of either there are in all."""
 
-    rows: tuple[_Row, ...]
+    rows: tuple[SampleRow, ...]
     steps: tuple[int, ...]
-    cells: dict[tuple[_Row, int], SampleMade]
+    cells: Mapping[tuple[SampleRow, int], SampleMade]
     all_rows: int
     all_steps: int
 
 
 def grid_of(samples: Sequence[SampleMade], most: int) -> Grid:
     """At most so many samples: every prompt at the first step, the last, and steps between; of very many the first."""
-    cells: dict[tuple[_Row, int], SampleMade] = {}
-    times: Counter[tuple[str, int, int]] = Counter()
-    for each in sorted(samples, key=lambda each: (each.step, each.path)):
-        nth = times[each.prompt, each.seed, each.step]
-        times[each.prompt, each.seed, each.step] += 1
-        cells[_Row(each.prompt, each.seed, nth), each.step] = each
-    newest = max((step for _, step in cells), default=0)
-    last = [row for row, step in cells if step == newest]
-    rows = list(dict.fromkeys([*last, *(row for row, _ in cells)]))  # what is sampled now stands first
-    steps = sorted({step for _, step in cells})
-    shown_rows = rows[: max(most, 0)]
+    table = sample_table(samples)
+    shown_rows = table.rows[: max(most, 0)]
     columns = max(most // len(shown_rows), 1) if shown_rows else 0
-    return Grid(tuple(shown_rows), tuple(_spread(steps, columns)), cells, len(rows), len(steps))
+    steps = tuple(_spread(table.steps, columns))
+    return Grid(shown_rows, steps, table.cells, len(table.rows), len(table.steps))
 
 
 def samples_section(run: RunFolder, samples: Sequence[SampleMade], pictures: Pictures, most: int) -> Html:

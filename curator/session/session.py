@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from curator.contract.errors import UserError
-from curator.contract.locations import caches_folder, manifests_folder, runs_folder
+from curator.contract.locations import caches_folder, manifests_folder, runs_folder, thumbnails_folder
 from curator.index.collection import Collection
 from curator.session.images.copies import Copies
 from curator.session.images.edits import Edits
@@ -23,6 +23,7 @@ from curator.session.images.picks import Picks
 from curator.session.images.proposals import Proposals
 from curator.session.images.rules import Rules
 from curator.session.images.tags import Tags
+from curator.session.images.thumbnails import Thumbnails
 from curator.session.memory import Memory
 from curator.session.training.buckets import Buckets
 from curator.session.training.caches import Caches
@@ -64,6 +65,7 @@ class Session:
         self.runs = Runs(runs_folder(collection.folder))
         self.proposals = Proposals(collection)
         self.quarantine = Quarantine(collection)
+        self.thumbnails = Thumbnails(thumbnails_folder(collection.folder))
         self.memory = Memory(collection)
         self.upkeep = Upkeep(collection)
         self._has_written_apart = False

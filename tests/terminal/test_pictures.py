@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from curator.session.session import Session
-from tests.terminal.conftest import Opened, image
+from tests.terminal.conftest import COLOURS, Opened, image
 from tests.terminal.fake_terminal import FakeTerminal
 from tests.terminal.screen import FOOT, ITERM2, KITTY, Brand
 
@@ -98,6 +98,33 @@ def whole_screen_and_dialogs(it: FakeTerminal) -> None:
     it.until(lambda: is_shown(it, 2), "the next")
     it.type("\x1b")
     it.until(lambda: is_shown(it, 2) and it.screen.picture().width < 600, "in its pane")
+
+
+@pytest.mark.parametrize("brand", [KITTY, ITERM2])
+def test_the_grid_shows_pictures_and_a_move_sends_none(brand: Brand, opened: Opened) -> None:
+    it = opened(brand, size=(80, 24))
+    it.until(lambda: is_shown(it, 0), "the first")
+    it.type("i")
+    it.until(lambda: colours(it) == {0, 1, 2, 3}, "all four")
+    before = it.quiet()
+    it.type("l")
+    it.sees("number 1")
+    assert it.quiet() - before < 2_500
+    it.type("y")  # the cell beside is written again, and what is painted left of it
+    it.sees("+ 1")
+    it.quiet()
+    assert colours(it) == {0, 1, 2, 3}
+    it.type("q")
+    assert it.ended() == 0
+    assert has_left(it)
+
+
+def colours(it: FakeTerminal) -> set[int]:
+    """The images of which a piece is seen, by their colours."""
+    means = [np.asarray(piece, float).mean((0, 1)) for piece in it.screen.pictures().values()]
+    hues = [np.array(each) / max(each) for each in COLOURS]
+    near = [[np.abs(mean / max(mean.max(), 1) - hue).max() for hue in hues] for mean in means]
+    return {int(np.argmin(each)) for each in near if min(each) < 0.1}
 
 
 def suspended_and_back(it: FakeTerminal, number: int) -> None:

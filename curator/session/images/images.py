@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from curator.contract.errors import UserError
 from curator.filter.evaluate import select
@@ -32,6 +32,14 @@ if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen 
     from curator.scan.scan import Progress
 
 _LOOKED_AT = 20_000  # names, to see whether there are images at all
+
+
+class Tally(NamedTuple):
+    """How many images are marked keep, marked reject, and left to be judged."""
+
+    keep: int
+    reject: int
+    left: int
 
 
 class Images:
@@ -122,6 +130,21 @@ class Images:
     def file_of(self, row: ImageRow) -> Path:
         """Where the image's file is."""
         return Path(row.root, row.path)
+
+    def mask_of(self, row: ImageRow) -> Path:
+        """The file that says where an image counts: the mask beside it, else the image with its transparency."""
+        from curator.contract.files.picture_file import has_picture
+        from curator.freeze.checks.files import MASKS
+
+        path = self.file_of(row)
+        beside = (path.with_name(path.stem + ending) for ending in MASKS)
+        return next((mask for mask in beside if has_picture(mask)), path)
+
+    def tally(self, images: BitMap) -> Tally:
+        """How many of some images are kept, rejected, and left."""
+        with self._collection.reading():
+            keep, reject = (len(self.select(f"mark:{mark}", among=images)) for mark in ("keep", "reject"))
+        return Tally(keep, reject, len(images) - keep - reject)
 
     @staticmethod
     def are_below(folder: Path) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from textual.strip import Strip
 
@@ -14,12 +14,27 @@ if TYPE_CHECKING:
     from curator.contract.buckets import Placement
 
 
+Part = tuple[float, float, float, float]  # left, top, right, bottom of an image, from 0 to 1
+
+
+class CloseUp(NamedTuple):
+    """A part of an image around a middle (from 0 to 1), so many times as large as where all of it is seen.
+
+    0 times is one pixel drawn for each of the image's own.
+    """
+
+    x: float
+    y: float
+    times: int
+
+
 @dataclass(frozen=True)
 class PictureRequest:
     """What to draw: a file, in so many cells, mirrored with `flip`.
 
-    With a placement its crop is outlined; `cut` shows nothing but the crop. `canvas` is what it is drawn on: half
-    blocks, unless the terminal shows more.
+    With a placement its crop is outlined; `cut` shows nothing but the crop. `close_up` shows a part; `mask` is the file
+    that says what counts, which may be the image itself. `canvas` is what it is drawn on: half blocks, unless the
+    terminal shows more.
     """
 
     path: Path
@@ -28,6 +43,8 @@ class PictureRequest:
     placement: Placement | None = None
     flip: bool = False
     cut: bool = False
+    close_up: CloseUp | None = None
+    mask: Path | None = None
     canvas: Canvas | None = None
 
 
@@ -74,9 +91,13 @@ class Painting:
 
 @dataclass(frozen=True)
 class Picture:
-    """Lines ready to draw, or what the terminal draws itself, or why there is nothing."""
+    """Lines ready to draw, or what the terminal draws itself, or why there is nothing.
+
+    `part` says what of the image is seen, where not all is.
+    """
 
     strips: tuple[Strip, ...] = ()
     problem: str = ""
+    part: Part | None = None
     upload: Upload | None = None
     painting: Painting | None = None

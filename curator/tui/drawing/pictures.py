@@ -51,12 +51,17 @@ def draw_picture(request: PictureRequest, is_cancelled: Callable[[], bool] = lam
     try:
         image = _image(request, canvas)
         return Picture() if is_cancelled() else canvas.drawn(image)
-    except UnidentifiedImageError:
-        return Picture(problem="not an image, or a broken one")
-    except FileNotFoundError:
-        return Picture(problem="the file is gone")
     except Exception as error:  # noqa: BLE001 - decoders raise anything on a broken file, which ends no app
-        return Picture(problem=f"cannot be read: {str(error) or type(error).__name__}")
+        return Picture(problem=problem_of(error))
+
+
+def problem_of(error: Exception) -> str:
+    """Why an image is not seen, of what its decoder raised."""
+    if isinstance(error, UnidentifiedImageError):
+        return "not an image, or a broken one"
+    if isinstance(error, FileNotFoundError):
+        return "the file is gone"
+    return f"cannot be read: {str(error) or type(error).__name__}"
 
 
 def _image(request: PictureRequest, canvas: Canvas) -> Image.Image:

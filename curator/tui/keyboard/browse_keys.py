@@ -6,6 +6,7 @@ from curator.tui.keyboard.keys import KeyAction
 
 KEYS = (
     KeyAction("browse.filter", "slash", "filter", "filter as you type", "filter"),
+    KeyAction("browse.grid", "i", "grid", "a grid of pictures, or the list", "grid"),
     KeyAction("browse.add", "a", "bulk('add')", "add tags", "add tag"),
     KeyAction("browse.remove", "d", "bulk('remove')", "remove tags", "remove"),
     KeyAction("browse.rename", "r", "rename", "rename a tag everywhere"),
@@ -14,7 +15,7 @@ KEYS = (
     KeyAction("browse.reject", "x", "judge(-1)", "mark reject, next image", "reject"),
     KeyAction("browse.unmark", "backspace", "judge(0)", "take the keep or reject mark away"),
     KeyAction("browse.crop", "c", "crop", "show or hide the crop box", "crop"),
-    KeyAction("browse.preview", "p", "preview", "show or hide the image", "image"),
+    KeyAction("browse.preview", "p", "preview", "show or hide the image, in the grid the tags", "image"),
     KeyAction("browse.panel", "tab", "next_panel", "other panel"),
     KeyAction("browse.facets", "t", "facets", "tags of what is shown, to add to the filter", "tags"),
     KeyAction("browse.sort", "o", "sort", "order", "order"),

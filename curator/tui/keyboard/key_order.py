@@ -24,7 +24,13 @@ Typed = events.Key | events.Paste
 LOOKED_UP, WRITTEN = "looked up", "written"
 _WORDS = {"alt+b": "ctrl+left", "alt+f": "ctrl+right"}
 _LEAVES = ("go(", "quit", "suspend")  # actions that are possible while something is looked up
-_MOVES = ("move(", "page(", "half_page(", "edge(")  # and those while another program's write is waited for
+_MOVES = (
+    "move(",
+    "page(",
+    "half_page(",
+    "edge(",
+    "sideways(",
+)  # and those while another program's write is waited for
 _LOOK_EVERY_S = 0.002
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 # Panels whose keys work at the same time: a key may mean one thing in each group.
 _TOGETHER: tuple[tuple[str, ...], ...] = (
-    ("app", "list", "images", "browse"),
+    ("app", "list", "cells", "images", "browse"),
     ("app", "list", "tags", "browse"),
     ("app", "list", "facets", "browse"),
     ("app", "list", "subsets"),
@@ -42,7 +42,8 @@ _TOGETHER: tuple[tuple[str, ...], ...] = (
     ("app", "list", "proposals"),
     ("app", "copies"),
     ("app", "list", "quarantine"),
-    ("picture",),
+    ("picture", "culling"),
+    ("samples", "run_samples"),
     ("judge",),
     ("dialog", "entry", "choice"),
     ("filter",),

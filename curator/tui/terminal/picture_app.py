@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, cast
 
 from rich.color import ColorSystem
@@ -86,9 +87,17 @@ class PictureApp(App[None]):
         if isinstance(self._frame, ChopsUpdate):
             return any(
                 region.y <= y < region.bottom and first < region.right and last > region.x
-                for y, first, last in self._frame.spans
+                for y, first, last in _written(self._frame)
             )
         return not isinstance(self._frame, LayoutUpdate) or self._frame.region.overlaps(region)
+
+
+def _written(frame: ChopsUpdate) -> Iterator[tuple[int, int, int]]:
+    """Line, first column and the one behind the last of all that a frame writes: pieces from where they begin."""
+    for y, first, last in frame.spans:
+        for end, (begin, strip) in zip(frame.chop_ends[y], frame.chops[y].items(), strict=False):
+            if strip is not None and begin <= last and end > first:
+                yield y, begin, min(end, last)
 
 
 def pictures_of(holder: Widget | App[Any]) -> ShownPictures:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -38,6 +39,13 @@ class Placed(NamedTuple):
     offset: Offset = Offset(0, 0)
 
 
+class _Kept(NamedTuple):
+    """What the terminal keeps an image under, the low byte of its number, and the lines of cells that name it."""
+
+    low: int
+    strips: tuple[Strip, ...]
+
+
 class ShownPictures:
     """The pictures of one app. `write` writes to its terminal, behind what was written before."""
 
@@ -45,7 +53,7 @@ class ShownPictures:
         self._write = write
         self._terminal = Terminal()
         self._widgets: WeakKeyDictionary[Widget, Sequence[Placed]] = WeakKeyDictionary()
-        self._kept: OrderedDict[Upload, int] = (
+        self._kept: OrderedDict[Upload, _Kept] = (
             OrderedDict()
         )  # with the low byte of its number, the last used last
         self._high = 1 + os.getpid() % (
@@ -80,27 +88,29 @@ class ShownPictures:
         Where one of them is a painting, before or now, the widget has to be refreshed there: it is painted behind that.
         """
         self._widgets[widget] = placed
-        return [self._lines(each.picture) for each in placed]
+        return [self.in_cells(each.picture).strips for each in placed]
 
-    def _lines(self, picture: Picture) -> Sequence[Strip]:
+    def in_cells(self, picture: Picture) -> Picture:
+        """The same with its lines of cells, which for what the terminal draws itself depend on what it keeps."""
         if picture.upload:
-            return kitty.cells(picture.upload, self._high, self._sent(picture.upload))
-        if picture.painting:
-            return [Strip.blank(picture.painting.columns)] * picture.painting.lines
-        return picture.strips
+            return replace(picture, strips=self._sent(picture.upload).strips)
+        if painting := picture.painting:
+            return replace(picture, strips=(Strip.blank(painting.columns),) * painting.lines)
+        return picture
 
     # what the terminal keeps
 
-    def _sent(self, upload: Upload) -> int:
-        """Have the terminal keep an image; gives the low byte of its number."""
+    def _sent(self, upload: Upload) -> _Kept:
+        """Have the terminal keep an image, unless it does."""
         if upload in self._kept:
             self._kept.move_to_end(upload)
             return self._kept[upload]
         self._make_room(upload.size)
-        low = next(each for each in kitty.LOW_BYTES if each not in set(self._kept.values()))
-        self._kept[upload] = low
+        taken = {each.low for each in self._kept.values()}
+        low = next(each for each in kitty.LOW_BYTES if each not in taken)
+        self._kept[upload] = _Kept(low, kitty.cells(upload, self._high, low))
         self._write(self._send(upload, low))
-        return low
+        return self._kept[upload]
 
     def _make_room(self, size: int) -> None:
         """Take away what was not used for longest, and is not seen."""
@@ -109,7 +119,7 @@ class ShownPictures:
         for each in [each for each in self._kept if id(each) not in seen]:
             if size <= _KEPT_BYTES and len(self._kept) < _KEPT:
                 return
-            self._write(kitty.deleted(self._high, self._kept.pop(each), is_tmux=self._terminal.is_tmux))
+            self._write(kitty.deleted(self._high, self._kept.pop(each).low, is_tmux=self._terminal.is_tmux))
             size -= each.size
 
     def _send(self, upload: Upload, low: int) -> str:
@@ -118,13 +128,13 @@ class ShownPictures:
     def taken_away(self) -> str:
         """What the app writes before it leaves the terminal, for a while or for good."""
         is_tmux = self._terminal.is_tmux
-        return "".join(kitty.deleted(self._high, low, is_tmux=is_tmux) for low in self._kept.values())
+        return "".join(kitty.deleted(self._high, each.low, is_tmux=is_tmux) for each in self._kept.values())
 
     def brought_back(self) -> str:
         """What it writes when it has the terminal again: what is seen; the rest is sent when it is."""
         seen = {id(placed.picture.upload) for each in self._widgets.values() for placed in each}
-        self._kept = OrderedDict((each, low) for each, low in self._kept.items() if id(each) in seen)
-        return "".join(self._send(each, low) for each, low in self._kept.items())
+        self._kept = OrderedDict((each, kept) for each, kept in self._kept.items() if id(each) in seen)
+        return "".join(self._send(each, kept.low) for each, kept in self._kept.items())
 
     # what is painted over cells
 

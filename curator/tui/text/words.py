@@ -19,11 +19,15 @@ if TYPE_CHECKING:
     from curator.session.images.images import ImageRow, ScanReport
 
 
-def about_image(row: ImageRow, bucket: Size) -> Text:
-    """Size, bucket, file and mark of an image on one line."""
-    mark = {1: "keep  ", -1: "reject  "}.get(row.mark, "")
+def about_image(row: ImageRow, bucket: Size, width: int) -> Text:
+    """Mark, size, bucket and file of an image on one line, as much of it as fits."""
+    mark = {1: "keep", -1: "reject"}.get(row.mark, "")
     sizes = f"{row.width}x{row.height} -> {bucket[0]}x{bucket[1]}"
-    return Text(f"{mark}{sizes}  {row.format}  {ceil(row.file_bytes / 1024):,} KiB")
+    parts = [mark, sizes, row.format, f"{ceil(row.file_bytes / 1024):,} KiB"]
+    parts = [part for part in parts if part]
+    while len(parts) > 1 + bool(mark) and len("  ".join(parts)) > width:
+        parts.pop()
+    return Text("  ".join(parts))
 
 
 def turned_in_words(commit: Commit) -> str:

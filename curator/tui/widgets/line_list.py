@@ -127,12 +127,18 @@ class LineList(ScrollView, can_focus=True, inherit_bindings=False):
         return Strip(segments, width + 1).apply_style(self.rich_style)
 
     def _is_thumb(self, y: int) -> bool:
-        height, beyond = self.size.height, self.count - self.size.height
+        height, lines = self.size.height, self._lines_in_all
+        beyond = lines - height
         if beyond <= 0:
             return False
-        length = max(1, height * height // self.count)
+        length = max(1, height * height // lines)
         first = round(self.scroll_offset.y / beyond * (height - length))
         return first <= y < first + length
+
+    @property
+    def _lines_in_all(self) -> int:
+        """How many lines there would be without a screen's end."""
+        return self.count
 
     def _bring_into_view(self) -> bool:
         top, height = self.scroll_offset.y, self.size.height
@@ -149,7 +155,7 @@ class LineList(ScrollView, can_focus=True, inherit_bindings=False):
 
     def _measure(self) -> None:
         """Tell Textual the height, without a new layout where the list's own height does not depend on it."""
-        height = Size(self.size.width, max(self.count, self.size.height))
+        height = Size(self.size.width, max(self._lines_in_all, self.size.height))
         if self.styles.is_auto_height:
             self.virtual_size = height
             return

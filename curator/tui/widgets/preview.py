@@ -16,7 +16,7 @@ from textual.widget import Widget
 
 from curator.contract.text import visible
 from curator.tui.background import cancelled, in_background
-from curator.tui.drawing.picture_request import Picture, PictureRequest
+from curator.tui.drawing.picture_request import Part, Picture, PictureRequest
 from curator.tui.terminal.picture_app import pictures_of
 from curator.tui.terminal.shown_pictures import Placed
 from curator.tui.widgets.lines import fitted
@@ -47,7 +47,11 @@ class Preview(Widget):
         self, path: Path | None, placement: Placement | None = None, *, flip: bool = False, cut: bool = False
     ) -> None:
         """Show another image soon; `placement` draws its crop box, `cut` only what is inside, `flip` mirrors it."""
-        self._source = PictureRequest(path, 0, 0, placement, flip, cut) if path else None
+        self.draw(PictureRequest(path, 0, 0, placement, flip, cut) if path else None)
+
+    def draw(self, request: PictureRequest | None) -> None:
+        """Show another image soon, as `request` asks; its size is that of this preview."""
+        self._source = request
         self._show_soon()
 
     def _show_soon(self) -> None:
@@ -96,6 +100,11 @@ class Preview(Widget):
             self._put(picture)
 
     @property
+    def part(self) -> Part | None:
+        """What of the image is seen now, where not all of it is."""
+        return self._picture.part
+
+    @property
     def problem(self) -> str:
         """Why no image is seen; empty where one is."""
         return self._picture.problem
@@ -130,6 +139,10 @@ class Preview(Widget):
 
 
 def _drawn(request: PictureRequest, is_cancelled: Callable[[], bool]) -> Picture:
+    if request.close_up or request.mask:
+        from curator.tui.drawing.close_up import draw_close_up
+
+        return draw_close_up(request)
     from curator.tui.drawing.pictures import draw_picture  # Pillow: not before the first image
 
     return draw_picture(request, is_cancelled)

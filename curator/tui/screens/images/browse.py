@@ -1,4 +1,4 @@
-"""The Browse screen: filter, list, image, tags, and the keys that edit what is seen."""
+"""The Browse screen: filter, list or grid, image, tags, and the keys that edit what is seen."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any, cast
 from pyroaring import BitMap
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal
 from textual.screen import Screen
 from textual.timer import Timer
-from textual.widgets import Label
 
 from curator.filter.result import Result
 from curator.index.changes.edits import RemoveTags, ReorderTags, SetMark
@@ -29,21 +28,20 @@ from curator.tui.messages import (
     WorkDone,
     WorkRefused,
 )
+from curator.tui.panels import BrowsePanels
+from curator.tui.screens.images.details import ImageDetails
 from curator.tui.screens.images.from_browse import enlarge, show_captions, show_copies, show_quarantine
-from curator.tui.text.words import about_image
 from curator.tui.widgets.chrome import Foot, TabLine, TooSmall
 from curator.tui.widgets.facet_panel import FacetPanel
 from curator.tui.widgets.filter_bar import FilterBar
 from curator.tui.widgets.image_list import ImageList
 from curator.tui.widgets.line_list import LineList
-from curator.tui.widgets.preview import Preview
 from curator.tui.widgets.tag_panel import TagPanel
 
 if TYPE_CHECKING:
     from curator.session.session import Session
 
 _SLOW_S = 0.4  # a question that takes longer says that it is being looked for
-_PANELS = ("-facets", "-no-picture")  # classes that show other panels, as app.tcss says
 _DETAIL_DELAY_S = 0.05  # a held key passes many images; only the one it stops at is looked up
 
 
@@ -60,6 +58,7 @@ class BrowseScreen(Screen):
         self._filter = ""
         self._wanted_image = session.memory.recall("image", 0)
         self._crop = bool(session.memory.recall("crop", True))
+        self._panels = BrowsePanels(self, session.memory.recall("panels"))
         self._timer: Timer | None = None
         self._looking: Timer | None = None
         self._accepted = False  # enter was pressed on the filter that is being looked for
@@ -70,17 +69,13 @@ class BrowseScreen(Screen):
         yield TabLine("Browse")
         yield FilterBar()
         with Horizontal(id="body"):
-            yield ImageList(id="images")
-            with Vertical(id="side"):
-                yield Label("", id="about", markup=False)
-                yield Preview()
-                yield TagPanel(id="tags")
-                yield FacetPanel(self._reader, id="facets")
+            yield ImageList(id="images", thumbnail=self._reader.thumbnails.of_image)
+            yield ImageDetails(self._session, self._reader, id="side")
         yield Foot()
         yield TooSmall()
 
     def on_mount(self) -> None:
-        self.add_class(*(each for each in self._session.memory.recall("panels", []) if each in _PANELS))
+        self.on_resize()
         if found := self._early.found():  # the first frame has its images
             self.query_one(FilterBar).set_text(found.text)
             self._show_found(found)
@@ -112,8 +107,22 @@ class BrowseScreen(Screen):
             "filter": self._visit[1] if self._visit else self._filter,
             "image": row.id if row else 0,
             "crop": self._crop,
-            "panels": [each for each in _PANELS if self.has_class(each)],
+            "panels": self._panels.values(),
         }
+
+    def on_resize(self) -> None:
+        """Show what this width showed last, in the shape of then."""
+        self._panels.fit()
+        self.query_one(ImageList).show_cells(self._panels.cell_lines)
+
+    def action_grid(self) -> None:
+        self._panels.toggle("-grid")
+        self.on_resize()
+        self._look()
+
+    def on_image_list_resized(self, message: ImageList.Resized) -> None:
+        self._panels.cell_lines = message.lines
+        self.on_resize()
 
     def action_filter(self) -> None:
         self.query_one(FilterBar).edit()
@@ -205,8 +214,7 @@ class BrowseScreen(Screen):
     # what changes the filter without typing
 
     def action_facets(self) -> None:
-        self.toggle_class("-facets")
-        shown = self.has_class("-facets")
+        shown = self._panels.toggle("-facets")
         self.set_focus(self.query_one(FacetPanel) if shown else self.query_one(ImageList))
         self._look_at_facets()
 
@@ -256,18 +264,8 @@ class BrowseScreen(Screen):
         if self._timer:
             self._timer.stop()
             self._timer = None
-        row = self.query_one(ImageList).current
-        tags, preview = self.query_one(TagPanel), self.query_one(Preview)
-        if row is None:
-            self.query_one("#about", Label).update("", layout=False)
-            tags.show_words((), "", {})
-            preview.show(None)
-            return
-        placement = self._session.buckets.placement(row)
-        self.query_one("#about", Label).update(about_image(row, placement.bucket), layout=False)
-        scores = self._session.images.numbers_of(row)
-        tags.show_words(self._session.images.tags_of(row.id), row.caption, scores)
-        preview.show(self._session.images.file_of(row), placement if self._crop else None)
+        row, has_picture = self.query_one(ImageList).current, self._panels.has_picture
+        self.query_one(ImageDetails).show(row, crop=self._crop, picture=has_picture)
 
     def on_screen_resume(self) -> None:
         self.query_one(ImageList).read_again()
@@ -285,8 +283,9 @@ class BrowseScreen(Screen):
         self._look()
 
     def action_preview(self) -> None:
-        self.toggle_class("-no-picture")
-        if self.has_class("-short") and not self.has_class("-no-picture"):
+        is_hidden = self._panels.toggle("-no-side" if self._panels.is_grid else "-no-picture")
+        self._look()
+        if self.has_class("-short") and not is_hidden and not self._panels.is_grid:
             self.notify("An image needs 20 lines here; enter shows it on the whole screen.")
 
     def action_next_panel(self) -> None:

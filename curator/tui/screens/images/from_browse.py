@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 
 from textual.screen import Screen
 
-from curator.contract.text import visible
-
 if TYPE_CHECKING:
     from curator.session.images.images import ImageRow
     from curator.session.session import Session
@@ -38,17 +36,7 @@ def show_quarantine(screen: Screen, session: Session, closed: Callable[[], None]
 
 
 def enlarge(screen: Screen, session: Session, images: ImageList, *, crop: bool) -> None:
-    """The image under the cursor on the whole screen; the cursor follows to where it is left."""
-    from curator.tui.screens.images.picture import PictureScreen, ShownPicture
+    """The image under the cursor on the whole screen, to be kept or rejected; the cursor goes where it is left."""
+    from curator.tui.screens.images.culling import CullingScreen
 
-    def shown(position: int) -> ShownPicture | None:
-        for row in session.images.rows([images.image_at(position)]):
-            placement = session.buckets.placement(row)
-            bucket = f"{placement.bucket[0]}x{placement.bucket[1]}"
-            title = f"{visible(row.path)}  {row.width}x{row.height} -> {bucket}"
-            return ShownPicture(title, session.images.file_of(row), placement if crop else None)
-        return None
-
-    screen.app.push_screen(
-        PictureScreen(images.count, shown, images.cursor), lambda last: images.go(last or 0)
-    )
+    screen.app.push_screen(CullingScreen(session, images, crop=crop), lambda last: images.go(last or 0))

@@ -18,9 +18,9 @@ from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.messages import UserErrorRaised, WorkDone, WorkRefused
 from curator.tui.screens.dialogs.choice import Choice, Line
 from curator.tui.screens.dialogs.questions import Confirm, Form, FormLine
-from curator.tui.screens.images.picture import PictureScreen, ShownPicture
 from curator.tui.screens.training.comparison import ComparisonScreen
 from curator.tui.screens.training.queue import QueueScreen
+from curator.tui.screens.training.run_samples import RunSamplesScreen
 from curator.tui.text.run_words import lost_in_words
 from curator.tui.widgets.chrome import Foot, TabLine, TooSmall
 from curator.tui.widgets.line_list import LineList
@@ -49,7 +49,7 @@ KEYS = (
     KeyAction("runs.save", "s", "ask('save')", "save weights now", "save"),
     KeyAction("runs.sample", "S", "ask('sample')", "make samples now", "sample"),
     KeyAction("runs.stop", "x", "stop", "stop the run", "stop"),
-    KeyAction("runs.pictures", "o", "pictures", "look at the samples", "look at samples"),
+    KeyAction("runs.pictures", "o", "pictures", "look at the samples, by prompt and step", "samples"),
     KeyAction("runs.queue", "Q", "queue", "the queue: order, hold, take out", "queue"),
     KeyAction("runs.compare", "c", "compare", "compare it with another run", "compare"),
     KeyAction("runs.rename", "n", "rename", "give it another name"),
@@ -298,15 +298,7 @@ class RunsScreen(Screen):
         if self._follower is None or not self._follower.view.samples:
             self.notify("No samples yet: attach to a run (enter) that makes them.", markup=False)
             return
-        folder, samples = self._follower.run.path, tuple(self._follower.view.samples)
-
-        def shown(position: int) -> ShownPicture:
-            sample = samples[position]
-            return ShownPicture(
-                f"step {sample.step}  seed {sample.seed}  {visible(sample.prompt)}", folder / sample.path
-            )
-
-        self.app.push_screen(PictureScreen(len(samples), shown, len(samples) - 1))
+        self.app.push_screen(RunSamplesScreen(self._session, self._follower))
 
     @property
     def _run_name(self) -> str:

@@ -22,6 +22,7 @@ from curator.session.session import Session
 from curator.tui.screens.training.runs import LOOK_EVERY_S
 from curator.tui.widgets import status_line
 from curator.tui.widgets.lines import Lines
+from curator.tui.widgets.sample_grid import SampleGrid
 
 
 class Living(NamedTuple):
@@ -131,15 +132,33 @@ async def test_a_run_is_asked_by_keys_and_stopped_after_a_question(drive, living
         await it.until(lambda: living.run.take_requests() == ["stop"])
 
 
-async def test_samples_are_seen_as_pictures(drive, living):
-    Image.new("RGB", (64, 64), "teal").save(living.run.samples_dir / "s.png")
-    living.log.write(ev.SampleMade(time.time(), 5, "samples/s.png", "a [b]fox[/b]", 1))
-    async with drive() as it:
+async def test_samples_are_a_grid_of_prompts_and_steps_that_grows(drive, living):
+    def sample(step: int, prompt: str, seed: int = 1) -> None:
+        path = living.run.samples_dir / f"{step}-{prompt[:1]}.png"
+        Image.new("RGB", (64, 64), "teal").save(path)
+        living.log.write(ev.SampleMade(time.time(), step, f"samples/{path.name}", prompt, seed))
+
+    for step in (5, 10):
+        sample(step, "a [b]fox[/b]")
+        sample(step, "night")
+    async with drive((80, 24)) as it:
         await it.press("6")
         await it.sees("running")
         await it.press("enter", "o")
-        await it.sees("step 5  seed 1  a [b]fox[/b]")
+        await it.sees("2 prompts, 2 steps")
+        await it.sees("a [b]fox[/b]")
+        await it.until(lambda: len(it.app.screen.query_one(SampleGrid)._feed._ready) == 4)
+        sample(15, "night")
+        await it.sees("step 15")
+        await it.press("j", "h", "enter")
+        await it.sees("4/5  step 10  seed 1  night")
         await it.until(lambda: it.preview._picture.strips)
+        await it.press("escape", "k", "l", "enter")  # of the fox there is none at step 15
+        assert it.app.screen.query("SampleGrid")
+        await it.press("g", "enter")
+        await it.sees("step 5  seed 1  a [b]fox[/b]")
+        await it.press("escape", "escape")
+        await it.sees("leaves it running")
 
 
 async def test_asking_a_dead_run_is_a_notice_and_nothing_breaks(drive, session):

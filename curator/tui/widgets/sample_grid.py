@@ -1,0 +1,237 @@
+"""Samples of a run as a grid: a row for each prompt, under its text, and a column for each step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.geometry import Offset, Region
+from textual.message import Message
+from textual.strip import Strip
+from textual.widget import Widget
+
+from curator.contract.text import visible
+from curator.tui.keyboard.keys import KeyAction, bindings
+from curator.tui.terminal.picture_app import pictures_of
+from curator.tui.widgets.cell_list import Shape, other_size, shape_within
+from curator.tui.widgets.lines import fitted
+from curator.tui.widgets.picture_cell import CellLook, CellStyles, PictureCell, picture_room, placed_in_cell
+from curator.tui.widgets.thumbnail_feed import CellRequest, ThumbnailFeed
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from curator.session.training.samples import SampleMade, SampleTable
+    from curator.tui.terminal.shown_pictures import Placed
+
+KEYS = (
+    KeyAction("samples.later", "l,right", "move(1, 0)", "a later step"),
+    KeyAction("samples.earlier", "h,left", "move(-1, 0)", "an earlier step"),
+    KeyAction("samples.down", "j,down", "move(0, 1)", "the next prompt"),
+    KeyAction("samples.up", "k,up", "move(0, -1)", "the prompt before"),
+    KeyAction("samples.first", "g,home", "edge(0)", "the first step"),
+    KeyAction("samples.last", "G,end", "edge(1)", "the last step"),
+    KeyAction("samples.open", "enter,o", "open", "on the whole screen", "enlarge"),
+    KeyAction("samples.larger", "plus,equals_sign", "enlarge(1)", "larger pictures", "larger"),
+    KeyAction("samples.smaller", "minus", "enlarge(-1)", "smaller pictures", "smaller"),
+)
+_CELL_LINES = 10  # at first, with the line of the prompt
+_NONE = CellLook((1, 1), "")
+
+
+class SampleGrid(Widget, can_focus=True):
+    """The samples of a table; `thumbnail` makes the small picture of a file, in a thread."""
+
+    BINDINGS = bindings(KEYS)
+    COMPONENT_CLASSES = {"cell--cursor", "cell--heading", "cell--quiet", "cell--reject", "cell--empty"}
+    DEFAULT_CSS = """
+    SampleGrid { height: 1fr; }
+    SampleGrid > .cell--cursor { background: $accent; color: $background; }
+    SampleGrid > .cell--heading { color: $primary; }
+    SampleGrid > .cell--quiet { color: $foreground 60%; }
+    SampleGrid > .cell--reject { color: $error; }
+    SampleGrid > .cell--empty { background: $panel; }
+    """
+
+    class Moved(Message):
+        """The cursor is on another sample, or there are others."""
+
+    class Opened(Message):
+        """The sample under the cursor is to be seen on the whole screen."""
+
+    def __init__(self, folder: Path, thumbnail: Callable[[Path], Image]) -> None:
+        super().__init__()
+        self._folder, self._thumbnail = folder, thumbnail
+        self._feed = ThumbnailFeed(self)
+        self._table: SampleTable | None = None
+        self._lines = _CELL_LINES
+        self.row, self.column = 0, 0
+        self._top, self._left = 0, 0
+
+    def show(self, table: SampleTable) -> None:
+        """Show other samples. A cursor on the newest step stays with the newest."""
+        before, self._table = self._table, table
+        if before is None or self.column >= len(before.steps) - 1:
+            self.column = max(0, len(table.steps) - 1)
+        self.row = min(self.row, max(0, len(table.rows) - 1))
+        self._look()
+
+    @property
+    def current(self) -> SampleMade | None:
+        """The sample under the cursor; None where that step has none of that prompt."""
+        return self._sample(self.row, self.column)
+
+    def go(self, row: int, column: int) -> None:
+        """Put the cursor somewhere else; out of range it stops at the edge."""
+        table = self._table
+        if table is None or not table.rows:
+            return
+        before, seen = self.row, (self._top, self._left)
+        self.row = max(0, min(len(table.rows) - 1, row))
+        self.column = max(0, min(len(table.steps) - 1, column))
+        shape = self._bring_into_view()
+        if shape is None:
+            return
+        if seen == (self._top, self._left):  # pictures are many bytes; what marks the cursor is few
+            for each in {before, self.row}:
+                top = (each - self._top) * shape.high
+                self.refresh(*(Region(0, top + line, self.size.width, 1) for line in (0, 1, shape.high - 1)))
+            self.post_message(self.Moved())
+        else:
+            self._look()
+
+    def _look(self) -> None:
+        """Draw all that is seen now."""
+        shape = self._bring_into_view()
+        if shape is None:
+            return
+        self._want(shape)
+        self.refresh()
+        self.post_message(self.Moved())
+
+    def _bring_into_view(self) -> Shape | None:
+        shape = self._shape
+        if shape is None:
+            return None
+        self._top = max(min(self._top, self.row), self.row - shape.down + 1)
+        self._left = max(min(self._left, self.column), self.column - shape.across + 1)
+        return shape
+
+    def _want(self, shape: Shape) -> None:
+        places = (
+            (self._top + down, self._left + across)
+            for down in range(shape.down)
+            for across in range(shape.across)
+        )
+        pictures, seen = pictures_of(self), list(places)
+        requests = [each for each in (self._request(*place) for place in seen) if each]
+        self._feed.want([] if pictures.is_off else requests)
+        pictures.put(self, [each for each in (self._placed(*place, shape) for place in seen) if each])
+
+    def _placed(self, row: int, column: int, shape: Shape) -> Placed | None:
+        request, width = self._request(row, column), self._width(shape)
+        picture = self._feed.picture(request) if request else None
+        corner = Offset((column - self._left) * width, (row - self._top) * shape.high + 1)  # below the prompt
+        return placed_in_cell(picture, corner, width, shape.high - 1) if picture else None
+
+    def on_pictures_changed(self) -> None:
+        self._look()
+
+    def on_resize(self) -> None:
+        self._look()
+
+    def on_thumbnail_feed_came(self, message: ThumbnailFeed.Came) -> None:
+        self._feed.take(message.drawn)
+        if shape := self._shape:
+            self._want(shape)
+        self.refresh()
+
+    @property
+    def _shape(self) -> Shape | None:
+        table = self._table
+        if table is None or not table.rows or not self.size.area:
+            return None
+        shape = shape_within(self.size.width, self.size.height, self._lines)
+        across, down = min(shape.across, len(table.steps)), min(shape.down, len(table.rows))
+        return Shape(across, down, min(shape.high * 2, self.size.height // down))
+
+    def _width(self, shape: Shape) -> int:
+        """Of a cell: no more than its height asks for, so that few samples stand together."""
+        return min(self.size.width // shape.across, 2 * shape.high)
+
+    def _sample(self, row: int, column: int) -> SampleMade | None:
+        table = self._table
+        if table is None or row >= len(table.rows) or column >= len(table.steps):
+            return None
+        return table.cells.get((table.rows[row], table.steps[column]))
+
+    def _request(self, row: int, column: int) -> CellRequest | None:
+        sample, shape = self._sample(row, column), self._shape
+        if sample is None or shape is None:
+            return None
+        columns, lines = picture_room(self._width(shape), shape.high - 1)
+        path = self._folder / sample.path
+        thumbnail, canvas = partial(self._thumbnail, path), pictures_of(self).canvas()
+        return CellRequest((path, sample.at), columns, lines, canvas=canvas, thumbnail=thumbnail)
+
+    def render_line(self, y: int) -> Strip:
+        shape, table = self._shape, self._table
+        width = self.size.width
+        if shape is None or table is None:
+            return Strip.blank(width, self.rich_style)
+        below, line = divmod(y, shape.high)
+        row = self._top + below
+        if below >= shape.down or row >= len(table.rows):
+            return Strip.blank(width, self.rich_style)
+        if line == 0:
+            return self._heading(row, width)
+        styles = self._styles()
+        cells = [self._cell_line(row, self._left + at, line - 1, shape, styles) for at in range(shape.across)]
+        return Strip.join(cells).adjust_cell_length(width, self.rich_style)
+
+    def _heading(self, row: int, width: int) -> Strip:
+        assert self._table
+        prompt, seed, _ = self._table.rows[row]
+        style = self.rich_style + self.get_component_rich_style("cell--heading") + Style(bold=row == self.row)
+        text = f" {visible(prompt) or '(no prompt)'}"
+        about = f"  seed {seed} "
+        heading = fitted(text, max(4, width - len(about))) + about
+        return Strip([Segment(heading, style)]).adjust_cell_length(width, style)
+
+    def _cell_line(self, row: int, column: int, line: int, shape: Shape, styles: CellStyles) -> Strip:
+        width, high = self._width(shape), shape.high - 1
+        request = self._request(row, column)
+        if request is None:
+            return Strip.blank(width, styles.plain)
+        assert self._table
+        look = _NONE._replace(name=f"step {self._table.steps[column]:,}")
+        cursor = styles.cursor if (row, column) == (self.row, self.column) else None
+        picture = self._feed.picture(request)
+        picture = pictures_of(self).in_cells(picture) if picture else None
+        return PictureCell(look, picture, width, high, styles, cursor).line(line)
+
+    def _styles(self) -> CellStyles:
+        plain = self.rich_style
+        cursor, quiet, reject, empty = (
+            plain + self.get_component_rich_style(f"cell--{name}")
+            for name in ("cursor", "quiet", "reject", "empty")
+        )
+        return CellStyles(plain, cursor, cursor, plain, plain, reject, quiet, empty)
+
+    def action_move(self, across: int, down: int) -> None:
+        self.go(self.row + down, self.column + across)
+
+    def action_edge(self, end: int) -> None:
+        self.go(self.row, len(self._table.steps) - 1 if end and self._table else 0)
+
+    def action_enlarge(self, by: int) -> None:
+        self._lines = other_size(self.size.width, self.size.height, self._lines, by)
+        self._look()
+
+    def action_open(self) -> None:
+        if self.current:
+            self.post_message(self.Opened())
