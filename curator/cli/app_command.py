@@ -1,4 +1,4 @@
-"""The command that opens the app: whether it can open here, and on which collection."""
+"""The command that opens the app: whether it can open here, on which collection, and how it shows images."""
 
 from __future__ import annotations
 
@@ -7,15 +7,35 @@ import sys
 from pathlib import Path
 
 from curator.cli.options.places import COLLECTION_VARIABLE, enclosing_collection
-from curator.contract.errors import ExitCode, UserError
+from curator.contract.errors import ExitCode, UserError, did_you_mean
+from curator.tui.terminal.detection import WAYS
 
 _LEAST = (40, 10)
+PICTURES = "--pictures"
 
 
-def open_app(word: str) -> int:
+def wished(arguments: list[str]) -> tuple[str, list[str]]:
+    """The way to show images that the words of a command line name, or none; and the other words.
+
+    Raises:
+        UserError: there is no such way.
+    """
+    at = next((at for at, word in enumerate(arguments) if word.partition("=")[0] == PICTURES), None)
+    if at is None:
+        return "", arguments
+    _, has_value, way = arguments[at].partition("=")
+    end = at + (1 if has_value else 2)
+    way = way or "".join(arguments[at + 1 : end])
+    if way not in WAYS:
+        raise UserError(f"there is no way '{way}' to show images", did_you_mean(way, WAYS))
+    return way, [*arguments[:at], *arguments[end:]]
+
+
+def open_app(word: str, pictures: str = "") -> int:
     """Open the app on the folder `word`, else on the collection named or stood in; gives the exit code.
 
-    Where there is none, but images, offer to make one.
+    Where there is none, but images, offer to make one. `pictures` is the way to show images, else what the terminal
+    says it can.
 
     Raises:
         UserError: no collection, no terminal, or one that is too small.
@@ -32,9 +52,18 @@ def open_app(word: str) -> int:
         offers = offer_index(folder)
         if offers is None:
             return ExitCode.NO
-    from curator.tui.app import run
+    from curator.tui.terminal.colours import all_colours
+    from curator.tui.terminal.question import asked
 
-    return run(collection or folder, offers)
+    all_colours()
+    question = asked()  # it is answered while the app is imported
+    try:
+        from curator.tui.start import Start, run
+
+        return run(collection or folder, Start(pictures, question, offers))
+    finally:
+        if question:
+            question.leave()
 
 
 def _refuse_without_pictures(folder: Path) -> None:

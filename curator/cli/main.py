@@ -46,10 +46,11 @@ def dispatch(arguments: list[str]) -> int:
 
         command = COMMANDS[word]
         return run_app(f"curator.cli.{command.module}", command.app, word, arguments[1:])
-    from curator.cli.app_command import open_app
+    from curator.cli.app_command import open_app, wished
 
-    _check_folder(arguments)
-    return open_app(word)
+    pictures, words = wished(arguments)
+    _check_folder(words)
+    return open_app(words[0] if words else "", pictures)
 
 
 def _complete(shell: str) -> int:
@@ -88,7 +89,8 @@ def help_text() -> str:
             "Commands:",
             *lines,
             "",
-            "Options: --help, --version; 'frieze help --man' prints the man page",
+            "Options: --help, --version; 'frieze help --man' prints the man page. Of the app: --pictures",
+            "kitty, iterm2, sixel, blocks or none says how images are shown, if not as the terminal says.",
             "",
         ]
     )

@@ -6,16 +6,13 @@ import asyncio
 import signal
 import threading
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
 
 from textual import events
-from textual.app import App
 from textual.notifications import SeverityLevel
 from textual.reactive import var
 from textual.widget import Widget
 from textual.widgets import Input
-from textual.worker import WorkerFailed
 
 from curator.contract.errors import ExitCode, UserError
 from curator.session.session import Session
@@ -24,9 +21,7 @@ from curator.tui.background import cancelled, in_background, write
 from curator.tui.idle import IdleWork
 from curator.tui.keyboard.app_keys import KEYS
 from curator.tui.keyboard.key_order import KeyOrder, Typed
-from curator.tui.keyboard.keymap import keys_file, load_keymap
 from curator.tui.keyboard.keys import bindings
-from curator.tui.keyboard.terminal_codes import tell_them_apart
 from curator.tui.messages import (
     CollectionChanged,
     Place,
@@ -42,6 +37,7 @@ from curator.tui.scanning import SCAN, Scanning
 from curator.tui.screens.images.browse import BrowseScreen
 from curator.tui.screens.lazily import screen_makers
 from curator.tui.tab_notes import tab_notes
+from curator.tui.terminal.picture_app import PictureApp
 from curator.tui.text.words import turned_in_words
 from curator.tui.widgets.line_list import LineList
 from curator.tui.widgets.status_line import Notes, StatusLine, still_unread, with_note
@@ -54,6 +50,7 @@ if TYPE_CHECKING:
     from curator.tui.screens.dialogs.help import Command
     from curator.tui.screens.training.runs import RunsScreen
 
+_ENDS = (signal.SIGHUP, signal.SIGTERM)
 _LOOK_EVERY_S = 0.8  # for what other processes do to the collection: seen within a second
 _NOTES = "notes"  # the kind of that work
 _LEAVE_AFTER_S = 1.0  # however busy the index is
@@ -68,7 +65,7 @@ class _Placed(Protocol):
     def place(self) -> dict[str, object]: ...
 
 
-class FriezeApp(App[None]):
+class FriezeApp(PictureApp):
     """Screens of one collection. What takes long is read by `reader` and written apart: drawing waits for neither."""
 
     TITLE = "frieze"
@@ -117,8 +114,9 @@ class FriezeApp(App[None]):
         self.set_interval(_NOTES_EVERY_S, self._look_at_notes)
         if self._offers is not None:
             self._scanning.begin(self.session.folder, self._offers)
-        # A lost SSH connection or a closed window: leave as with q, so that the place is kept.
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._leave)
+        # A lost SSH connection, a closed window, or `kill`: leave as with q, so that the place is kept.
+        for each in _ENDS:
+            asyncio.get_running_loop().add_signal_handler(each, self._leave)
 
     def _look(self) -> None:
         if self.session.changed():
@@ -195,7 +193,8 @@ class FriezeApp(App[None]):
         self.exit()
 
     def on_unmount(self) -> None:
-        asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
+        for each in _ENDS:
+            asyncio.get_running_loop().remove_signal_handler(each)
         self.reader.leave()  # the session folds
 
     def _handle_exception(self, error: Exception) -> None:
@@ -284,6 +283,11 @@ class FriezeApp(App[None]):
         """Say something on the status line, where it lies over nothing."""
         self.notes = with_note(self.notes, title, message, is_mistake=severity == "error")
 
+    def action_pictures(self) -> None:
+        from curator.tui.screens.dialogs.ways import ask_way
+
+        ask_way(self, self.session)
+
     def action_key_help(self) -> None:
         self._offer("Keys here", whole_app=False)
 
@@ -306,27 +310,3 @@ def _is_typed_into(widget: Widget | None) -> bool:
     from textual.widgets import TextArea
 
     return isinstance(widget, Input | TextArea)
-
-
-def run(folder: Path, offers: Sequence[Offer] | None = None) -> int:
-    """The app on the collection in `folder`; gives the exit code. With `offers` it is made there first, and scanned.
-
-    Raises:
-        UserError: no collection there, an index that is damaged, a keys file that is wrong, or a place that could not
-            be kept.
-        Exception: what the app died of.
-    """
-    theme.be_still()
-    memory.give_back()
-    tell_them_apart()
-    keymap = load_keymap(keys_file())
-    if offers is not None:
-        Session.create(folder).leave()
-    with Session.opened(folder) as session:
-        app = FriezeApp(session, keymap, offers)
-        app.run()
-        if error := app._exception:
-            raise error.error if isinstance(error, WorkerFailed) else error
-    if app.unsaid:
-        raise app.unsaid
-    return app.return_code or 0

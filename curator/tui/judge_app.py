@@ -5,19 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from textual import on
-from textual.app import App
 from textual.worker import WorkerFailed
 
 from curator.tui import theme
 from curator.tui.keyboard.keymap import keys_file, load_keymap
 from curator.tui.messages import UserErrorRaised
 from curator.tui.screens.training.judge import JudgeScreen
+from curator.tui.terminal.picture_app import PictureApp
+from curator.tui.terminal.question import asked
 
 if TYPE_CHECKING:
     from curator.session.training.grids import Comparison
 
 
-class JudgeApp(App[None]):
+class JudgeApp(PictureApp):
     """Pairs of a comparison, until all are judged or the person leaves."""
 
     TITLE = "frieze"
@@ -50,6 +51,7 @@ def judge(comparison: Comparison) -> None:
     """
     theme.be_still()
     app = JudgeApp(comparison, load_keymap(keys_file()))
+    app.hear(asked())
     app.run()
     if error := app._exception:
         raise error.error if isinstance(error, WorkerFailed) else error

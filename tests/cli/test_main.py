@@ -51,6 +51,16 @@ def test_every_command_has_help_and_its_line_is_true(word: str) -> None:
             assert "\n" not in (text or "")
 
 
+def test_the_way_to_show_images_is_checked_before_the_app_opens(tmp_path: Path) -> None:
+    for words in (("--pictures", "kity"), ("--pictures=kity", "."), (".", "--pictures", "kity")):
+        done = run(*words, cwd=tmp_path)
+        assert (done.returncode, "no way 'kity' to show images" in done.stderr) == (2, True)
+        assert "kitty" in done.stderr.splitlines()[1]
+    assert "no way ''" in run("--pictures", cwd=tmp_path).stderr
+    done = run(".", "--pictures", "kitty", cwd=tmp_path)
+    assert (done.returncode, "there is no collection" in done.stderr) == (2, True)
+
+
 def test_a_mistake_is_two_lines_on_stderr_and_exit_code_2(tmp_path: Path) -> None:
     done = run("ls", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")

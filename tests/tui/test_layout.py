@@ -234,7 +234,7 @@ async def test_the_end_of_what_is_typed_is_seen_in_every_form(full, size):
 async def test_a_note_lies_over_nothing_and_stays_until_a_key_is_pressed(drive, monkeypatch):
     monkeypatch.setattr(status_line, "_READ_AFTER_S", 0)
     async with drive(NORMAL) as it:
-        await it.sees("▀")  # the image is drawn
+        await it.until(lambda: it.preview._lines)  # the image is drawn
         before = it.text.splitlines()
         await it.press("u")
         await it.sees("Nothing to undo.")

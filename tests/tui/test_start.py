@@ -11,10 +11,10 @@ import pytest
 
 from curator.contract.errors import UserError
 from curator.session.session import Session
-from curator.tui import app as app_module
 from curator.tui import finding, memory
 from curator.tui.app import FriezeApp
 from curator.tui.finding import EarlyLook
+from curator.tui.start import Start, run
 from tests.inside import inside
 from tests.tui.conftest import Drive
 
@@ -106,7 +106,7 @@ def test_damage_met_while_the_app_runs_is_a_sentence(tmp_path, monkeypatch) -> N
 
     monkeypatch.setattr(FriezeApp, "run", dies)
     with pytest.raises(sqlite3.DatabaseError):
-        app_module.run(tmp_path)
+        run(tmp_path, Start())
     monkeypatch.setattr(FriezeApp, "run", damages)
     with pytest.raises(UserError, match=r"the index in .* is damaged"):
-        app_module.run(tmp_path)
+        run(tmp_path, Start())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from PIL import Image, ImageDraw, ImageOps
 from curator.contract.files.picture_file import open_picture
 from curator.contract.flatten import deep_grey, flattened, is_deep, opacity, upright
 from curator.tui.drawing.picture_request import CloseUp, Picture, PictureRequest
-from curator.tui.drawing.pictures import MAX_PIXELS, _dashed, _half_blocks, problem_of
+from curator.tui.drawing.pictures import MAX_PIXELS, HalfBlocks, _dashed, problem_of
 
 if TYPE_CHECKING:
     from curator.contract.buckets import Box, Placement
@@ -26,19 +27,20 @@ _LEFT_OUT = (208, 64, 72)
 def draw_close_up(request: PictureRequest) -> Picture:
     """Decode and encode the part that `request` asks for; a file that is no image gives its reason."""
     try:
-        room = request.columns, request.lines * 2
+        canvas = request.canvas or HalfBlocks()
+        room = request.columns * canvas.unit[0], request.lines * canvas.unit[1]
         whole = _whole(request.path, _changed_at(request.path))
-        box = part_shown(whole.size, room, request.close_up or _WHOLE)
+        box = part_shown(whole.size, room, request.close_up or _WHOLE, canvas.dot[0])
         image = _enlarged(whole, box, room)
         if request.placement:
-            _outline(image, _crop_on(whole.size, request.placement, box, image.size))
+            _outline(image, _crop_on(whole.size, request.placement, box, image.size), canvas.dot)
         if request.mask and (mask := _mask_of(request.mask, is_beside=request.mask != request.path)):
             _lay_over(image, _enlarged(mask.resize(whole.size), box, room))
         if request.flip:
             image = ImageOps.mirror(image)
         width, height = whole.size
         part = box[0] / width, box[1] / height, box[2] / width, box[3] / height
-        return Picture(_half_blocks(image), part=part)
+        return replace(canvas.drawn(image), part=part)
     except Exception as error:  # noqa: BLE001 - decoders raise anything on a broken file, which ends no app
         return Picture(problem=problem_of(error))
 
@@ -48,10 +50,13 @@ def forget() -> None:
     _kept.cache_clear()
 
 
-def part_shown(size: tuple[int, int], room: tuple[int, int], close_up: CloseUp) -> Box:
-    """The part of an image of `size` that is to fill `room`, both in pixels, around the middle asked for."""
+def part_shown(size: tuple[int, int], room: tuple[int, int], close_up: CloseUp, dot: int = 1) -> Box:
+    """The part of an image of `size` that is to fill `room`, both in pixels, around the middle asked for.
+
+    One of the image's own pixels is at least `dot` wide, so that it is seen.
+    """
     fit = min(room[0] / size[0], room[1] / size[1])
-    scale = max(fit, fit * close_up.times if close_up.times else 1.0)
+    scale = max(fit, fit * close_up.times if close_up.times else float(dot))
     edges: list[int] = []
     for length, space, middle in zip(size, room, (close_up.x, close_up.y), strict=True):
         seen = min(length, max(1, round(space / scale)))
@@ -110,13 +115,13 @@ def _crop_on(whole: tuple[int, int], placement: Placement, part: Box, size: tupl
     )
 
 
-def _outline(image: Image.Image, box: Box) -> None:
+def _outline(image: Image.Image, box: Box, dot: tuple[int, int]) -> None:
     """Darken what is cut away, and draw the crop's edges where they are seen."""
     inside = max(0, box[0]), max(0, box[1]), min(image.width, box[2]), min(image.height, box[3])
     dark = image.point([value // 3 for value in range(256)] * 3)
     if inside[0] < inside[2] and inside[1] < inside[3]:
         dark.paste(image.crop(inside), inside)
-    _dashed(ImageDraw.Draw(dark), (box[0], box[1], box[2] - 1, box[3] - 1))
+    _dashed(ImageDraw.Draw(dark), box, dot)
     image.paste(dark)
 
 

@@ -1,4 +1,4 @@
-"""Images as half blocks: two pixels a cell, turned as EXIF says, alpha on white, crop outlined.
+"""Images as they are shown: turned as EXIF says, alpha on white, crop outlined; as half blocks, or on another canvas.
 
 An image of the whole is shown with what its placement cuts away darkened and a dashed line around what is
 trained, so that the crop is seen without colour too.
@@ -7,6 +7,8 @@ trained, so that the crop is seen without colour too.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +21,7 @@ from textual.strip import Strip
 from curator.contract.files.picture_file import open_picture
 from curator.contract.flatten import flattened
 from curator.scan.headers.header import MAX_PIXELS  # and sets Pillow's own limits
-from curator.tui.drawing.picture_request import Picture, PictureRequest
+from curator.tui.drawing.picture_request import Canvas, Picture, PictureRequest
 
 if TYPE_CHECKING:
     from curator.contract.buckets import Box, Placement
@@ -27,10 +29,28 @@ if TYPE_CHECKING:
 _UPPER_HALF = "▀"
 
 
-def draw_picture(request: PictureRequest) -> Picture:
-    """Decode and encode; a file that is no image gives its reason."""
+@dataclass(frozen=True)
+class HalfBlocks:
+    """Two pixels a cell, one above the other: what every terminal shows."""
+
+    @property
+    def unit(self) -> tuple[int, int]:
+        return 1, 2
+
+    @property
+    def dot(self) -> tuple[int, int]:
+        return 1, 1
+
+    def drawn(self, image: Image.Image) -> Picture:
+        return Picture(_half_blocks(image))
+
+
+def draw_picture(request: PictureRequest, is_cancelled: Callable[[], bool] = lambda: False) -> Picture:
+    """Decode and encode; a file that is no image gives its reason. Nobody looks at what comes of cancelled work."""
+    canvas = request.canvas or HalfBlocks()
     try:
-        return Picture(_half_blocks(_image(request)))
+        image = _image(request, canvas)
+        return Picture() if is_cancelled() else canvas.drawn(image)
     except Exception as error:  # noqa: BLE001 - decoders raise anything on a broken file, which ends no app
         return Picture(problem=problem_of(error))
 
@@ -44,14 +64,15 @@ def problem_of(error: Exception) -> str:
     return f"cannot be read: {str(error) or type(error).__name__}"
 
 
-def _image(request: PictureRequest) -> Image.Image:
-    """The image in the pixels that there are cells for, two a cell."""
-    image = _decode(request.path, _box_of(request))
+def _image(request: PictureRequest, canvas: Canvas) -> Image.Image:
+    """The image in the pixels that there are cells for, so many a cell."""
+    room = request.columns * canvas.unit[0], request.lines * canvas.unit[1]
+    image = _decode(request.path, _box_of(request, room))
     if request.placement and request.cut:
         only = image.crop(_crop_within(image, request.placement))
-        image = _fitted(only, (request.columns, request.lines * 2))
+        image = _fitted(only, room)
     elif request.placement:
-        image = _with_crop(image, request.placement)
+        image = _with_crop(image, request.placement, canvas.dot)
     return ImageOps.mirror(image) if request.flip else image
 
 
@@ -73,9 +94,9 @@ def _fitted(image: Image.Image, box: tuple[int, int]) -> Image.Image:
     return image.resize(size, Image.Resampling.BILINEAR)
 
 
-def _box_of(request: PictureRequest) -> tuple[int, int]:
-    """Pixels to decode into: more than there are cells where only a part of them is kept."""
-    columns, rows = request.columns, request.lines * 2
+def _box_of(request: PictureRequest, room: tuple[int, int]) -> tuple[int, int]:
+    """Pixels to decode into: more than there is room for where only a part of them is kept."""
+    columns, rows = room
     placement = request.placement
     if placement is None or not request.cut:
         return columns, rows
@@ -92,20 +113,24 @@ def _crop_within(image: Image.Image, placement: Placement) -> Box:
     return x, y, max(x + 1, round(right * scale_x)), max(y + 1, round(bottom * scale_y))
 
 
-def _with_crop(image: Image.Image, placement: Placement) -> Image.Image:
+def _with_crop(image: Image.Image, placement: Placement, dot: tuple[int, int]) -> Image.Image:
     box = _crop_within(image, placement)
     dark = image.point([value // 3 for value in range(256)] * 3)
     dark.paste(image.crop(box), box)
-    _dashed(ImageDraw.Draw(dark), (box[0], box[1], box[2] - 1, box[3] - 1))
+    _dashed(ImageDraw.Draw(dark), box, dot)
     return dark
 
 
-def _dashed(draw: ImageDraw.ImageDraw, box: tuple[int, int, int, int]) -> None:
-    left, top, right, bottom = box
+def _dashed(draw: ImageDraw.ImageDraw, box: Box, dot: tuple[int, int]) -> None:
+    """A line along the inside of a box, two dots white and two black, on the places where there are dots."""
+    wide, high = dot
+    left, top = box[0] // wide, box[1] // high
+    right, bottom = max(left, -(-box[2] // wide) - 1), max(top, -(-box[3] // high) - 1)
     edge = [(x, y) for x in range(left, right + 1) for y in (top, bottom)]
     edge += [(x, y) for y in range(top, bottom + 1) for x in (left, right)]
     for x, y in edge:
-        draw.point((x, y), "white" if (x + y) // 2 % 2 else "black")
+        place = (x * wide, y * high, (x + 1) * wide - 1, (y + 1) * high - 1)
+        draw.rectangle(place, "white" if (x + y) // 2 % 2 else "black")
 
 
 def _half_blocks(image: Image.Image) -> tuple[Strip, ...]:

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import partial
 
 from textual import events
 from textual._xterm_parser import XTermParser
 from textual.drivers import linux_driver
 from textual.message import Message
+
+from curator.tui.terminal.late_answers import LateAnswers
 
 _ESCAPE = "\x1b"
 _CODES = "[O\x7f\t" + _ESCAPE  # what may follow it in a code that a terminal sends
@@ -23,14 +26,23 @@ _PASTE, _PASTE_END = "\x1b[200~", "\x1b[201~"
 class TerminalCodes(XTermParser):
     """Textual's parser, fed so that it cannot mistake them."""
 
-    def __init__(self, debug: bool = False) -> None:
+    def __init__(self, debug: bool = False, late: LateAnswers | None = None) -> None:
         super().__init__(debug)
+        self._late = late or LateAnswers()
         self._pasted: str | None = None
         self._last = ""
 
+    def tick(self) -> Iterable[Message]:
+        yield from self._typed(self._late.overdue())
+        yield from super().tick()
+
     def feed(self, data: str) -> Iterable[Message]:
-        if not data:  # the end of the terminal
+        if data:
+            yield from self._typed(self._late.without(data))
+        else:  # the end of the terminal
             yield from super().feed(data)
+
+    def _typed(self, data: str) -> Iterable[Message]:
         while data:
             if self._pasted is None:
                 keys, begins, data = data.partition(_PASTE)
@@ -47,7 +59,7 @@ class TerminalCodes(XTermParser):
             key = piece[:1]
             if key and self._is_after_escape and key not in _CODES:
                 self._timeout_time = 0.0  # nothing of a code will come
-                escape = list(self.tick())
+                escape = list(super().tick())
                 yield from [events.Key(f"alt+{key}", key)] if key in _ALT else escape
             else:
                 key = ""
@@ -62,6 +74,7 @@ class TerminalCodes(XTermParser):
         return self._last == _ESCAPE and self._timeout_time is not None
 
 
-def tell_them_apart() -> None:
-    """Have Textual's driver make this parser."""
-    linux_driver.XTermParser = TerminalCodes  # pyright: ignore[reportPrivateImportUsage]
+def tell_them_apart(late: LateAnswers | None = None) -> None:
+    """Have Textual's driver make this parser; `late` has what was typed before the app had the terminal."""
+    parser = partial(TerminalCodes, late=late)
+    linux_driver.XTermParser = parser  # pyright: ignore[reportPrivateImportUsage, reportAttributeAccessIssue]

@@ -15,15 +15,17 @@ from textual.strip import Strip
 from curator.contract.text import visible
 from curator.filter.result import Result
 from curator.tui.keyboard.keys import KeyAction, bindings
-from curator.tui.widgets.cell_list import CellList
+from curator.tui.terminal.picture_app import pictures_of
+from curator.tui.widgets.cell_list import CellList, Shape
 from curator.tui.widgets.page_cache import Fetch, PageCache
-from curator.tui.widgets.picture_cell import CellLook, CellStyles, PictureCell, picture_room
+from curator.tui.widgets.picture_cell import CellLook, CellStyles, PictureCell, picture_room, placed_in_cell
 from curator.tui.widgets.thumbnail_feed import CellRequest, ThumbnailFeed
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
     from curator.session.images.images import ImageRow
+    from curator.tui.terminal.shown_pictures import Placed
 
 _SELECTED = Style(bold=True)
 _MARKS = {1: "+", 0: " ", -1: "-"}
@@ -211,21 +213,33 @@ class ImageList(CellList):
         shape = self.shape
         if shape is None:
             self._feed.want([])
+            pictures_of(self).put(self, [])
             return
         seen = self.visible_positions()
         page = shape.across * shape.down
         below = range(seen.stop, min(self.count, seen.stop + page))
         above = range(max(0, seen.start - page), seen.start)
         requests = (self._request(position) for each in (seen, below, above) for position in each)
-        self._feed.want([each for each in requests if each])
+        pictures = pictures_of(self)
+        self._feed.want([] if pictures.is_off else [each for each in requests if each])
+        pictures.put(self, [each for each in (self._placed(at, shape) for at in seen) if each])
+
+    def on_pictures_changed(self) -> None:
+        self._reshape()
+        self.refresh()
+
+    def _placed(self, position: int, shape: Shape) -> Placed | None:
+        request, region = self._request(position), self._region(position, shape)
+        picture = self._feed.picture(request) if request else None
+        return placed_in_cell(picture, region.offset, region.width, shape.high) if picture else None
 
     def _request(self, position: int) -> CellRequest | None:
         row, shape = self._rows.row(position), self.shape
         if row is None or shape is None or self._thumbnail is None:
             return None
         columns, lines = picture_room(self._region(position, shape).width, shape.high)
-        thumbnail = partial(self._thumbnail, row)
-        return CellRequest(row.sha256, columns, lines, row.mark < 0, thumbnail)
+        thumbnail, canvas = partial(self._thumbnail, row), pictures_of(self).canvas()
+        return CellRequest(row.sha256, columns, lines, row.mark < 0, canvas, thumbnail)
 
     def _looks(self, position: int) -> Hashable:
         request = self._request(position)
@@ -246,6 +260,7 @@ class ImageList(CellList):
         cursor = None
         if position == self.cursor:
             cursor = styles.cursor if self.has_focus else styles.cursor_elsewhere
+        picture = pictures_of(self).in_cells(picture) if picture else None
         return PictureCell(self._look(position), picture, width, high, styles, cursor).line(line)
 
     def _cell_styles(self) -> CellStyles:

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
+from textual.geometry import Offset
 from textual.strip import Strip
 
 from curator.contract.text import visible
+from curator.tui.terminal.shown_pictures import Placed
 from curator.tui.widgets.lines import fitted
 
 if TYPE_CHECKING:
@@ -50,6 +52,16 @@ class CellLook(NamedTuple):
 def picture_room(width: int, high: int) -> tuple[int, int]:
     """Columns and lines that a picture has in a cell."""
     return max(1, width - _COLUMNS_BESIDE), max(1, high - _LINES_BESIDE)
+
+
+def placed_in_cell(picture: Picture, corner: Offset, width: int, high: int) -> Placed:
+    """Where a picture is that the terminal draws itself, in a cell whose upper left is at `corner`."""
+    drawn = picture.painting or picture.upload
+    if drawn is None:
+        return Placed(picture)
+    columns, lines = picture_room(width, high)
+    left, first = (columns - drawn.columns) // 2, (lines - drawn.lines) // 2
+    return Placed(picture, corner + Offset(1 + left, 1 + first))
 
 
 class PictureCell(NamedTuple):
@@ -103,6 +115,10 @@ class PictureCell(NamedTuple):
         if not first <= number < first + len(strips):
             return [Segment(" " * columns, styles.plain)]
         strip = strips[number - first]
+        if picture and (
+            picture.upload or picture.painting
+        ):  # cells of the terminal's own: ours is the background
+            strip = strip.apply_style(styles.plain)
         left = (columns - strip.cell_length) // 2
         right = columns - left - strip.cell_length
         return [Segment(" " * left, styles.plain), *strip, Segment(" " * right, styles.plain)]

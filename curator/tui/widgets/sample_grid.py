@@ -9,22 +9,24 @@ from typing import TYPE_CHECKING
 
 from rich.segment import Segment
 from rich.style import Style
-from textual.geometry import Region
+from textual.geometry import Offset, Region
 from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
 from curator.contract.text import visible
 from curator.tui.keyboard.keys import KeyAction, bindings
+from curator.tui.terminal.picture_app import pictures_of
 from curator.tui.widgets.cell_list import Shape, other_size, shape_within
 from curator.tui.widgets.lines import fitted
-from curator.tui.widgets.picture_cell import CellLook, CellStyles, PictureCell, picture_room
+from curator.tui.widgets.picture_cell import CellLook, CellStyles, PictureCell, picture_room, placed_in_cell
 from curator.tui.widgets.thumbnail_feed import CellRequest, ThumbnailFeed
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
     from curator.session.training.samples import SampleMade, SampleTable
+    from curator.tui.terminal.shown_pictures import Placed
 
 KEYS = (
     KeyAction("samples.later", "l,right", "move(1, 0)", "a later step"),
@@ -125,13 +127,27 @@ class SampleGrid(Widget, can_focus=True):
             for down in range(shape.down)
             for across in range(shape.across)
         )
-        self._feed.want([each for each in (self._request(*place) for place in places) if each])
+        pictures, seen = pictures_of(self), list(places)
+        requests = [each for each in (self._request(*place) for place in seen) if each]
+        self._feed.want([] if pictures.is_off else requests)
+        pictures.put(self, [each for each in (self._placed(*place, shape) for place in seen) if each])
+
+    def _placed(self, row: int, column: int, shape: Shape) -> Placed | None:
+        request, width = self._request(row, column), self._width(shape)
+        picture = self._feed.picture(request) if request else None
+        corner = Offset((column - self._left) * width, (row - self._top) * shape.high + 1)  # below the prompt
+        return placed_in_cell(picture, corner, width, shape.high - 1) if picture else None
+
+    def on_pictures_changed(self) -> None:
+        self._look()
 
     def on_resize(self) -> None:
         self._look()
 
     def on_thumbnail_feed_came(self, message: ThumbnailFeed.Came) -> None:
         self._feed.take(message.drawn)
+        if shape := self._shape:
+            self._want(shape)
         self.refresh()
 
     @property
@@ -159,7 +175,8 @@ class SampleGrid(Widget, can_focus=True):
             return None
         columns, lines = picture_room(self._width(shape), shape.high - 1)
         path = self._folder / sample.path
-        return CellRequest((path, sample.at), columns, lines, thumbnail=partial(self._thumbnail, path))
+        thumbnail, canvas = partial(self._thumbnail, path), pictures_of(self).canvas()
+        return CellRequest((path, sample.at), columns, lines, canvas=canvas, thumbnail=thumbnail)
 
     def render_line(self, y: int) -> Strip:
         shape, table = self._shape, self._table
@@ -193,7 +210,9 @@ class SampleGrid(Widget, can_focus=True):
         assert self._table
         look = _NONE._replace(name=f"step {self._table.steps[column]:,}")
         cursor = styles.cursor if (row, column) == (self.row, self.column) else None
-        return PictureCell(look, self._feed.picture(request), width, high, styles, cursor).line(line)
+        picture = self._feed.picture(request)
+        picture = pictures_of(self).in_cells(picture) if picture else None
+        return PictureCell(look, picture, width, high, styles, cursor).line(line)
 
     def _styles(self) -> CellStyles:
         plain = self.rich_style

@@ -13,7 +13,7 @@ from textual.timer import Timer
 from textual.widget import Widget
 
 from curator.tui.background import cancelled, in_background
-from curator.tui.drawing.picture_request import Picture
+from curator.tui.drawing.picture_request import Canvas, Picture
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -25,12 +25,13 @@ _MOST_CELLS = 40_000  # character cells of pictures kept ready: about 25 MB
 
 @dataclass(frozen=True)
 class CellRequest:
-    """A picture to draw in so many cells. `content` says what it is of, `thumbnail` makes it."""
+    """A picture to draw in so many cells of a canvas. `content` says what it is of, `thumbnail` makes it."""
 
     content: Hashable
     columns: int
     lines: int
     dimmed: bool = False
+    canvas: Canvas | None = None
     thumbnail: Callable[[], Image] = field(compare=False, default=lambda: None, repr=False)  # pyright: ignore[reportAssignmentType]
 
 
@@ -116,6 +117,7 @@ def _drawn(request: CellRequest) -> Picture:
     from curator.tui.drawing.pictures import problem_of
 
     try:
-        return draw_cell(request.thumbnail(), request.columns, request.lines, dimmed=request.dimmed)
+        thumbnail, room = request.thumbnail(), (request.columns, request.lines)
+        return draw_cell(thumbnail, *room, request.canvas, dimmed=request.dimmed)
     except Exception as error:  # noqa: BLE001 - decoders raise anything on a broken file, which ends no app
         return Picture(problem=problem_of(error))

@@ -22,6 +22,7 @@ from curator.session.session import Session
 from curator.tui.screens.training.runs import LOOK_EVERY_S
 from curator.tui.widgets import status_line
 from curator.tui.widgets.lines import Lines
+from curator.tui.widgets.sample_grid import SampleGrid
 
 
 class Living(NamedTuple):
@@ -146,7 +147,7 @@ async def test_samples_are_a_grid_of_prompts_and_steps_that_grows(drive, living)
         await it.press("enter", "o")
         await it.sees("2 prompts, 2 steps")
         await it.sees("a [b]fox[/b]")
-        await it.sees("▀")
+        await it.until(lambda: len(it.app.screen.query_one(SampleGrid)._feed._ready) == 4)
         sample(15, "night")
         await it.sees("step 15")
         await it.press("j", "h", "enter")
