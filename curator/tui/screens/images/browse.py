@@ -29,11 +29,11 @@ from curator.tui.messages import (
     WorkRefused,
 )
 from curator.tui.panels import BrowsePanels
-from curator.tui.screens.images.details import ImageDetails
 from curator.tui.screens.images.from_browse import enlarge, show_captions, show_copies, show_quarantine
 from curator.tui.widgets.chrome import Foot, TabLine, TooSmall
 from curator.tui.widgets.facet_panel import FacetPanel
 from curator.tui.widgets.filter_bar import FilterBar
+from curator.tui.widgets.image_details import ImageDetails
 from curator.tui.widgets.image_list import ImageList
 from curator.tui.widgets.line_list import LineList
 from curator.tui.widgets.tag_panel import TagPanel

@@ -362,7 +362,7 @@ async def test_a_name_that_is_not_utf8_is_shown_and_its_picture_drawn(drive, ses
         await it.press("G")
         await it.until(lambda: it.preview._picture.strips)
         await it.press("y", "enter")
-        await it.sees("7/7  07 \\xff.png")
+        await it.sees("7/7  + keep  07 \\xff.png")
 
 
 @pytest.mark.parametrize("size", SIZES)
