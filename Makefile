@@ -6,8 +6,9 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-# A worker that is done takes tests from one that is not.
-PYTEST := $(BIN)/python -m pytest -n auto --dist worksteal
+# One worker more than there are cores: tests wait for processes and disks. One that is done takes tests from another.
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 # What a change most likely breaks, in under two minutes on two cores.
 QUICK := tests/architecture tests/contract tests/filter tests/select tests/tags tests/index tests/freeze \
 	tests/cli/test_main.py tests/cli/test_arguments.py tests/cli/images/test_collection_commands.py \

@@ -56,6 +56,11 @@ def open_app(word: str, pictures: str = "") -> int:
     from curator.tui.terminal.question import asked
 
     all_colours()
+    for name in (
+        "COLUMNS",
+        "LINES",
+    ):  # exported, they would hold the app to one size: the terminal knows its own
+        os.environ.pop(name, None)
     question = asked()  # it is answered while the app is imported
     try:
         from curator.tui.start import Start, run

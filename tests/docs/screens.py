@@ -13,6 +13,7 @@ from textual.widgets import Input
 
 from curator.session.session import Session
 from curator.tui.app import FriezeApp
+from curator.tui.terminal.detection import Terminal
 from curator.tui.widgets.line_list import LineList
 from tests.docs.shown_collection import shown_collection
 from tests.tui.conftest import Driven
@@ -20,6 +21,12 @@ from tests.tui.conftest import Driven
 FOLDER = Path(__file__).parents[2] / "docs" / "screens"
 SIZES = ((120, 40), (80, 24))
 _BASELINE = 18.5  # of a line below its top, as Rich places it
+_CELL = (12.2, 24.4)  # its width and height there
+_QUARTERS = {  # of a cell that each block fills: upper left and right, lower left and right
+    sign: ((bool(bits & 1), bool(bits & 2)), (bool(bits & 4), bool(bits & 8)))
+    for bits, sign in enumerate(" ▘▝▀▖▌▞▛▗▚▐▜▄▙▟█")
+    if bits
+}
 _VOLATILE = re.compile(
     r"\d{4}-\d\d-\d\d|\d{1,2}:\d\d(:\d\d)?|\d+ (?:s|min|h) ago|just now|[\d.]+ [kMG]iB|/\S+|[\d.]+ ?(?:it/s|img/s|s)\b"
 )
@@ -33,7 +40,8 @@ class Shown(NamedTuple):
 
 
 SCREENS = (
-    Shown("browse", ("j", "j", "j", "j", "see:451x300 ->")),
+    Shown("browse", ("j", "j", "j", "j", "see:tabby")),
+    Shown("grid", ("i", "j", "see:brick")),
     Shown("filter", ("slash", "text:outdoors OR cat", "see:5 images")),
     Shown("facets", ("t", "see:no humans")),
     Shown("image", ("slash", "text:cat", "enter", "enter", "see:1/1")),
@@ -45,15 +53,17 @@ SCREENS = (
     Shown("freeze", ("4", "see:steps per epoch")),
     Shown("train", ("5", "see:[5 Train]")),
     Shown("launch", ("5", "see:[5 Train]", "L", "see:Start training")),
-    Shown("runs", ("6", "see:running")),
-    Shown("dashboard", ("6", "see:running", "enter", "see:leaves it running")),
-    Shown("comparison", ("6", "see:running", "c", "see:Compare", "enter", "see:unet_lr")),
-    Shown("queue", ("6", "see:running", "Q", "see:Queue:")),
+    Shown("runs", ("6", "see:160/240")),
+    Shown("dashboard", ("6", "see:160/240", "enter", "see:leaves it running")),
+    Shown("samples", ("6", "see:160/240", "enter", "see:leaves it running", "o", "see:a rocket")),
+    Shown("comparison", ("6", "see:160/240", "c", "see:Compare", "enter", "see:unet_lr")),
+    Shown("queue", ("6", "see:160/240", "Q", "see:Queue:")),
     Shown("history", ("7", "see:rename")),
     Shown("prepare", ("8", "see:would change")),
     Shown("pick", ("8", "see:would change", "p", "see:Pick images")),
     Shown("tagging", ("9", "see:stopped")),
     Shown("proposals", ("9", "see:stopped", "enter", "see:tags to add")),
+    Shown("tags", ("0", "see:no humans")),
     Shown("keys", ("question_mark", "see:Keys here")),
     Shown("commands", ("colon", "see:All commands")),
 )
@@ -62,8 +72,10 @@ SCREENS = (
 async def screens(session: Session, size: tuple[int, int]) -> AsyncIterator[tuple[str, FriezeApp, str]]:
     """Each screen at a size, columns x lines: its name, the app that shows it, and its text."""
     for name, steps in SCREENS:
-        session.memory.keep("screen", "browse")
+        for each, first in (("screen", "browse"), ("panels", {}), ("filter", ""), ("image", 0)):
+            session.memory.keep(each, first)
         app = FriezeApp(session)
+        app.show_pictures_in(Terminal(has_true_colours=True))
         async with app.run_test(size=size) as pilot:
             it = Driven(app, pilot)
             await it.until(lambda app=app, it=it: app.screen.query(LineList) and it.images.count)
@@ -101,8 +113,22 @@ def comparable(text: str) -> str:
     return re.sub(r"[ ─]+", " ", _VOLATILE.sub("~", text))
 
 
+def _rectangles(colour: str, left: float, top: float, sign: str) -> str:
+    """The parts of one cell that a block fills: its quarters, those of a half or a side as one."""
+    width, height = _CELL
+    made = ""
+    for y, row in enumerate(_QUARTERS[sign]):
+        if any(row):
+            x, across = (0, width) if all(row) else (row.index(True) * width / 2, width / 2)
+            made += (
+                f'<rect fill="{colour}" x="{left + x:.1f}" y="{top + y * height / 2:.1f}" '
+                f'width="{across:.1f}" height="{height / 2 + 0.5:.1f}"/>'
+            )
+    return made
+
+
 def compact(svg: str) -> str:
-    """Textual's picture of a screen, a third of its size: half blocks as rectangles, so that no font shows seams."""
+    """Textual's picture of a screen, half its size: blocks as rectangles, so that no font shows seams."""
     svg = re.sub(r"terminal-\d+-", "", svg)
     colours = dict(re.findall(r"\.(r\d+) \{ fill: (#\w+)", svg))
     svg = re.sub(r'<clipPath id="line-\d+">.*?</clipPath>\s*', "", svg, flags=re.DOTALL)
@@ -110,11 +136,13 @@ def compact(svg: str) -> str:
     svg = svg.replace(' shape-rendering="crispEdges"', "").replace(
         "<style>", "<style> rect { shape-rendering: crispEdges }", 1
     )
-    half = re.compile(r'<text class="(r\d+)" x="([\d.]+)" y="([\d.]+)" textLength="([\d.]+)">▀+</text>')
-    svg = half.sub(
-        lambda found: (
-            f'<rect fill="{colours[found[1]]}" x="{found[2]}" y="{float(found[3]) - _BASELINE:.1f}" '
-            f'width="{found[4]}" height="12.7"/>'
+    cells = re.compile(
+        rf'<text class="(r\d+)" x="([\d.]+)" y="([\d.]+)"[^>]*>([{"".join(_QUARTERS)}]+)</text>'
+    )
+    svg = cells.sub(
+        lambda found: "".join(
+            _rectangles(colours[found[1]], float(found[2]) + at * _CELL[0], float(found[3]) - _BASELINE, sign)
+            for at, sign in enumerate(found[4])
         ),
         svg,
     )

@@ -43,6 +43,8 @@ class FakeTerminal:
             "LC_TERMINAL",
             "KITTY_WINDOW_ID",
             "VTE_VERSION",
+            "COLUMNS",
+            "LINES",
         ):
             if name not in (env or {}):
                 environment.pop(name, None)

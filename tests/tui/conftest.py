@@ -64,8 +64,14 @@ class Driven(NamedTuple):
         strips = self.app.screen._compositor.render_strips()
         return "\n".join(strip.text for strip in strips)
 
+    @property
+    def body(self) -> str:
+        """The screen as text, without the tabs."""
+        return self.text.partition("\n")[2] if self.app.screen.query("TabLine") else self.text
+
     async def sees(self, text: str) -> None:
-        await self.until(lambda: text in self.text)
+        """Wait for a text below the tabs, which tell of other screens; of the tabs themselves for one in brackets."""
+        await self.until(lambda: text in (self.text if text.startswith("[") else self.body))
 
     @property
     def notices(self) -> str:

@@ -61,7 +61,8 @@ async def walk(it: Driven, place: Place) -> None:
         if kind == "text":
             await it.type(text.format(folder=it.app.session.folder.parent))
         elif kind == "see":
-            await it.until(lambda text=text: _squeezed(text) in _squeezed(it.text))
+            shown = (lambda: it.text) if text.startswith("[") else (lambda: it.body)
+            await it.until(lambda text=text, shown=shown: _squeezed(text) in _squeezed(shown()))
         else:
             await it.press(step)
     await it.pilot.pause()
