@@ -27,9 +27,6 @@ _QUARTERS = {  # of a cell that each block fills: upper left and right, lower le
     for bits, sign in enumerate(" ▘▝▀▖▌▞▛▗▚▐▜▄▙▟█")
     if bits
 }
-_VOLATILE = re.compile(
-    r"\d{4}-\d\d-\d\d|\d{1,2}:\d\d(:\d\d)?|\d+ (?:s|min|h) ago|just now|[\d.]+ [kMG]iB|/\S+|[\d.]+ ?(?:it/s|img/s|s)\b"
-)
 
 
 class Shown(NamedTuple):
@@ -106,11 +103,6 @@ async def _settled(it: Driven) -> str:
             return last
         last = it.text
     raise AssertionError(f"the screen goes on changing:\n{last}")
-
-
-def comparable(text: str) -> str:
-    """A screen's text without times, speeds, sizes on disk and paths, and without spaces that make up for these."""
-    return re.sub(r"[ ─]+", " ", _VOLATILE.sub("~", text))
 
 
 def _rectangles(colour: str, left: float, top: float, sign: str) -> str:
