@@ -15,6 +15,7 @@ from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.widgets.line_list import LineList
 
 LEAST_LINES, MOST_LINES = 5, 30  # of a cell
+_LEAST_CELLS = 15  # a cell is so wide at least: its line tells a name
 _SIDEWAYS = 0.5  # of a cell that lacks is made up for by the others of its row
 
 KEYS = (
@@ -35,7 +36,7 @@ def shape_within(width: int, height: int, lines: int) -> Shape:
     """The grid of cells about `lines` high, and about as wide as high to the eye, that fills its room."""
     down = max(1, height // lines)
     high = max(1, height // down)
-    return Shape(max(1, int(width / max(8, 2 * (high - 2)) + _SIDEWAYS)), down, high)
+    return Shape(max(1, int(width / max(_LEAST_CELLS, 2 * (high - 2)) + _SIDEWAYS)), down, high)
 
 
 def other_size(width: int, height: int, lines: int, by: int) -> int:
