@@ -42,13 +42,7 @@ _REST_S = 0.15  # after a move of the cursor
 
 KEYS = (
     KeyAction("runs.pause", "p", "ask('pause')", "pause", "pause"),
-    KeyAction(
-        "runs.resume",
-        "r",
-        "ask('resume')",
-        "go on after a pause, a stop or a crash",
-        "resume",
-    ),
+    KeyAction("runs.resume", "r", "ask('resume')", "go on after a pause, a stop or a crash", "resume"),
     KeyAction("runs.suspend", "P", "suspend", "save its state and free the GPU; r goes on later"),
     KeyAction("runs.save", "s", "ask('save')", "save weights now", "save"),
     KeyAction("runs.sample", "S", "ask('sample')", "make samples now", "sample"),
@@ -152,9 +146,15 @@ class RunsScreen(Screen):
         if message.kind == "lay":
             self._lay(view.name, view)
             return
+        if message.kind == "samples":
+            self._show_samples(follower)
+            return
         if message.kind == "attach":
             self._follower, self._is_attached = follower, True
         elif message.kind == "show":
+            name = follower.run.path.name
+            if name == self.following or name != self._list_of_runs.current:
+                return  # it was attached to, or the cursor moved on, while its log was read
             self._follower, self._is_attached = follower, False
         else:
             self._is_looking = False
@@ -253,21 +253,16 @@ class RunsScreen(Screen):
         self.notify(f"Asked {visible(name)} to {action}.", markup=False)
 
     def action_stop(self) -> None:
-        run = self._run_name
-        if run:
-            question = Confirm(
-                f"Stop the run {visible(run)}?", "It keeps its state: it can be started again from there."
-            )
-            self.app.push_screen(question, lambda yes: self.action_ask("stop") if yes else None)
+        self._ask_if_meant("stop", "It keeps its state: it can be started again from there.")
 
     def action_suspend(self) -> None:
-        run = self._run_name
-        if run:
-            question = Confirm(
-                f"Suspend the run {visible(run)}?",
-                "It saves its state and frees the GPU: r goes on from there.",
-            )
-            self.app.push_screen(question, lambda yes: self.action_ask("suspend") if yes else None)
+        self._ask_if_meant("suspend", "It saves its state and frees the GPU: r goes on from there.")
+
+    def _ask_if_meant(self, action: str, meaning: str) -> None:
+        """Ask for what ends the run's work, once a question is answered with yes."""
+        if name := self._run_name:
+            question = Confirm(f"{action.capitalize()} the run {visible(name)}?", meaning)
+            self.app.push_screen(question, lambda yes: self.action_ask(action) if yes else None)
 
     def action_queue(self) -> None:
         self.app.push_screen(QueueScreen(self._session))
@@ -302,13 +297,14 @@ class RunsScreen(Screen):
         def named(values: Mapping[str, str]) -> str:
             return self._session.runs.rename(run, values["name"].strip()).path.name
 
-        self.app.push_screen(Form(f"Rename {visible(name)}", [line], named), self._renamed)
+        self.app.push_screen(
+            Form(f"Rename {visible(name)}", [line], named), lambda new: self._renamed(name, new)
+        )
 
-    def _renamed(self, name: object) -> None:
+    def _renamed(self, before: str, name: object) -> None:
         if name is not None:
-            self.action_detach()
             self._wanted = cast("str", name)
-            self._list(keys_wait=True)
+            self._gone(before)
 
     @user_errors_shown
     def action_delete(self) -> None:
@@ -321,20 +317,32 @@ class RunsScreen(Screen):
 
         def delete(yes: bool | None) -> None:
             if yes:
-                write(self, lambda: runs.delete(run), lambda _: self._deleted())
+                write(self, lambda: runs.delete(run), lambda _: self._gone(name))
 
         self.app.push_screen(question, delete)
 
-    def _deleted(self) -> None:
-        self.action_detach()
+    def _gone(self, name: str) -> None:
+        """A run has that name no more: nothing of it is shown, nor read again."""
+        self._follower, self._is_attached = None, False
+        self._lay(name, None)
+        self._dashboard.show_view(None)
+        self.query_one(StatusLine).rest(Text())
         self._list(keys_wait=True)
 
     def action_pictures(self) -> None:
-        if self._follower is None or not self._follower.view.samples:
-            self.notify("No samples yet: attach to a run (enter) that makes them.", markup=False)
-            return
-        self.app.push_screen(RunSamplesScreen(self._session, self._follower))
+        name = self._run_name
+        if self._follower and self._follower.run.path.name == name:
+            self._show_samples(self._follower)
+        elif name:  # the cursor came here a moment ago
+            in_background(self, "samples", lambda: self._followed(name), keys_wait=True)
+
+    def _show_samples(self, follower: Follower) -> None:
+        if follower.view.samples:
+            self.app.push_screen(RunSamplesScreen(self._session, follower))
+        else:
+            self.notify(f"{visible(follower.run.path.name)} has no samples yet: S makes some.", markup=False)
 
     @property
     def _run_name(self) -> str:
-        return self.following or self._list_of_runs.current
+        """The run that keys are about: the one under the cursor, whichever dashboard is still in sight."""
+        return self._list_of_runs.current

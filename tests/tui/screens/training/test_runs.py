@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -215,3 +216,59 @@ async def test_the_run_under_the_cursor_is_shown_its_plots_enlarged_and_another_
             await it.press("k", "space", "j")
             await it.sees("step 8/40")
             await it.until(lambda: f"1 {other.path.name}" not in it.text)
+
+
+async def test_a_late_look_never_detaches_and_keys_are_about_the_run_under_the_cursor(
+    drive, living, session, monkeypatch
+):
+    """Enter is pressed while the run's log is still read for the dashboard; a burst acts on where the cursor is."""
+    other = RunFolder.create(
+        session.runs.folder, "owl", dump_recipe(Recipe()), session.folder / "m", "0" * 64
+    )
+    may_go_on, held, poll = threading.Event(), [0], Follower.poll
+
+    def first_slowly(follower: Follower) -> RunView:
+        held[0] += 1
+        if held[0] == 1:
+            may_go_on.wait(300)
+        return poll(follower)
+
+    monkeypatch.setattr(Follower, "poll", first_slowly)
+    with other.hold():
+        EventLog(other.events_path).write(ev.RunStarted(time.time(), 0, 50, 2, False, 1, "cpu", 1))
+        async with drive((120, 40)) as it:
+            await it.press("6")
+            await it.until(lambda: held[0])
+            await it.press("enter")
+            await it.sees("leaves it running")
+            name = it.app.screen.following
+            may_go_on.set()
+            await it.until(lambda: held[0] > 3)  # looks since
+            assert it.app.screen.following == name == other.path.name
+            await it.press("j", "s")
+            await it.until(lambda: living.run.take_requests() == ["save"])
+            assert other.take_requests() == []
+            await it.press("o")
+            await it.until(lambda: f"{living.run.path.name} has no samples yet" in it.notices)
+
+
+async def test_a_run_that_was_deleted_is_neither_shown_nor_read_again(drive, session):
+    """Its loss lay over that of another."""
+    for name in ("fox", "owl"):
+        run = RunFolder.create(
+            session.runs.folder, name, dump_recipe(Recipe()), session.folder / "m", "0" * 64
+        )
+        log = EventLog(run.events_path)
+        log.write(ev.RunStarted(1.0, 0, 50, 2, False, 1, "cpu", 1))
+        log.write(ev.StepDone(2.0, 1, 0, 0.9, {"unet": 1e-4}, 1.0, 4, 0.5, 1 << 30))
+    async with drive((120, 40)) as it:
+        await it.press("6")
+        await it.sees("fox")
+        first = it.app.screen.query_one("#runs").current
+        await it.press("enter", "space", "delete", "y")
+        await it.until(lambda: first not in it.body)
+        await it.sees("step 1/50")
+        await it.press("j")
+        await it.pilot.pause(3 * LOOK_EVERY_S)
+        assert first not in it.text
+        assert "cannot" not in it.notices
