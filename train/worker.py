@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import threading
 import time
 import traceback
 from pathlib import Path
@@ -66,6 +67,7 @@ class _Worker:
         self.log = log
         self.clock = Clock()
         self.peers: Peers | None = None
+        self._end = threading.RLock()  # of the thread that ends the run, to the end of the process
 
     def live(self) -> int:
         """Train and leave the exit record, whatever happens."""
@@ -88,6 +90,7 @@ class _Worker:
         return code
 
     def _leave_record(self, how: str) -> None:
+        self._end.acquire()
         self.signals.retire()
         self.run.free_reserve()
         self._write_record(how)
@@ -150,10 +153,11 @@ class _Worker:
             raise found
 
     def _end_lost(self, error: UserError) -> None:
-        """End the process where it is: it waits for another that is no more."""
-        self._say_failed(error)
-        self._write_record("failed")
-        os._exit(ExitCode.RUN_FAILED)
+        """End the process where it is: it waits for another that is no more, or else is ending by itself."""
+        if self._end.acquire(blocking=False):
+            self._say_failed(error)
+            self._write_record("failed")
+            os._exit(ExitCode.RUN_FAILED)
 
     def _say_broken(self, error: Exception) -> None:
         """What broke; of a lost connection the cause, which the first process tells."""
@@ -169,6 +173,7 @@ class _Worker:
         self._say_failed(found)
 
     def _say_failed(self, error: UserError) -> None:
+        self._end.acquire()
         tell(error)
         self.run.free_reserve()
         if self.peers is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,6 +27,10 @@ _QUARTERS = {  # of a cell that each block fills: upper left and right, lower le
     for bits, sign in enumerate(" ▘▝▀▖▌▞▛▗▚▐▜▄▙▟█")
     if bits
 }
+
+_VOLATILE = re.compile(
+    r"\d{4}-\d\d-\d\d|\d{1,2}:\d\d(:\d\d)?|\d+ (?:s|min|h) ago|just now|[\d.]+ [kMG]iB|/\S+|[\d.]+ ?(?:it/s|img/s|s)\b"
+)
 
 
 class Shown(NamedTuple):
@@ -66,19 +70,33 @@ SCREENS = (
 )
 
 
-async def screens(session: Session, size: tuple[int, int]) -> AsyncIterator[tuple[str, FriezeApp, str]]:
-    """Each screen at a size, columns x lines: its name, the app that shows it, and its text."""
-    for name, steps in SCREENS:
-        for each, first in (("screen", "browse"), ("panels", {}), ("filter", ""), ("image", 0)):
-            session.memory.keep(each, first)
-        app = FriezeApp(session)
-        app.show_pictures_in(Terminal(has_true_colours=True))
-        async with app.run_test(size=size) as pilot:
-            it = Driven(app, pilot)
-            await it.until(lambda app=app, it=it: app.screen.query(LineList) and it.images.count)
-            for step in steps:
-                await _take(it, step)
-            yield name, app, await _settled(it)
+class Capture(NamedTuple):
+    """A screen as it is seen: its picture, and its text."""
+
+    svg: str
+    text: str
+
+
+async def captured(
+    session: Session, size: tuple[int, int], steps: Sequence[str], wanted: str = ""
+) -> Capture:
+    """What an app of so many columns x lines shows at the end of a way, with nothing remembered of the one before.
+
+    It is waited for `wanted`, a comparable text, else until the screen stays as it is.
+    """
+    for each, first in (("screen", "browse"), ("panels", {}), ("filter", ""), ("image", 0)):
+        session.memory.keep(each, first)
+    app = FriezeApp(session)
+    app.show_pictures_in(Terminal(has_true_colours=True))
+    async with app.run_test(size=size) as pilot:
+        it = Driven(app, pilot)
+        await it.until(lambda: app.screen.query(LineList) and it.images.count)
+        for step in steps:
+            await _take(it, step)
+        if wanted:
+            await it.until(lambda: comparable(it.text) == wanted)
+        text = it.text if wanted else await _settled(it)
+        return Capture(compact(app.export_screenshot()), text)
 
 
 async def _take(it: Driven, step: str) -> None:
@@ -95,14 +113,20 @@ async def _take(it: Driven, step: str) -> None:
 
 async def _settled(it: Driven) -> str:
     """The screen's text once it stays: images are drawn and counts are told."""
-    last = ""
+    last, same = "", 0
     for _ in range(2000):
         await asyncio.sleep(0.05)
         await it.pilot.pause()
-        if it.text == last:
+        same = same + 1 if it.text == last else 0
+        if same == 6:
             return last
         last = it.text
     raise AssertionError(f"the screen goes on changing:\n{last}")
+
+
+def comparable(text: str) -> str:
+    """A screen's text without times, speeds, sizes on disk and paths, and without spaces that make up for these."""
+    return re.sub(r"[ ─]+(\n|$)", r"\1", re.sub(r"[ ─]+", " ", _VOLATILE.sub("~", text)))
 
 
 def _rectangles(colour: str, left: float, top: float, sign: str) -> str:
@@ -146,10 +170,11 @@ async def _write(folder: Path) -> None:
     FOLDER.mkdir(exist_ok=True)
     with shown_collection(folder) as session:
         for columns, lines in SIZES:
-            async for name, app, text in screens(session, (columns, lines)):
+            for name, steps in SCREENS:
+                svg, text = await captured(session, (columns, lines), steps)
                 file = FOLDER / f"{name}-{columns}x{lines}"
                 file.with_suffix(".txt").write_text(text + "\n", "utf-8")
-                file.with_suffix(".svg").write_text(compact(app.export_screenshot()), "utf-8")
+                file.with_suffix(".svg").write_text(svg, "utf-8")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,14 @@
-"""The pictures of the app in docs/screens: there for both sizes, whole, and shown by a page."""
+"""The pictures of the app in docs/screens: there for both sizes, whole, shown by a page, and as the app is."""
 
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from pathlib import Path
 
-from tests.docs.screens import FOLDER, SCREENS, SIZES
+import pytest
+
+from tests.docs.screens import FOLDER, SCREENS, SIZES, captured, comparable
+from tests.docs.shown_collection import shown_collection
 
 
 def test_every_screen_is_there_in_both_sizes_and_on_the_page() -> None:
@@ -19,3 +23,13 @@ def test_every_screen_is_there_in_both_sizes_and_on_the_page() -> None:
         text = (FOLDER / f"{name}.txt").read_text("utf-8").splitlines()
         assert len(text) == lines
         assert max(map(len, text)) <= columns
+
+
+@pytest.mark.slow
+async def test_the_app_shows_what_the_page_does(tmp_path: Path) -> None:
+    """Where it waits in vain, `python -m tests.docs.screens` makes the pictures anew."""
+    columns, lines = SIZES[0]
+    with shown_collection(tmp_path) as session:
+        for name, steps in SCREENS:
+            there = (FOLDER / f"{name}-{columns}x{lines}.txt").read_text("utf-8")
+            await captured(session, (columns, lines), steps, comparable(there.removesuffix("\n")))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import threading
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from PIL import Image
 from safetensors import safe_open
 
 from curator.contract.base_model.file_hashes import hashes_of
+from curator.contract.errors import UserError
 from curator.contract.files.picture_file import file_sha256
 from curator.contract.recipe.toml_file import read_recipe
 from curator.contract.run.events import (
@@ -306,6 +308,34 @@ def test_a_bug_has_a_sentence_and_a_traceback(make_run, work, events_of, monkeyp
     assert "log.txt" in failed.hint
     assert "Traceback" in capsys.readouterr().err
     assert how_it_ended(run)["how"] == "failed"
+
+
+class _Watching:
+    """The other processes, whose watch finds one dead while this one is about to say so itself."""
+
+    def watch(self, lost) -> None:
+        self.lost = lost
+
+    def cause(self, **_) -> UserError:
+        return UserError("process 2 of 2 died without a word", "resume the run")
+
+    def tell(self, error: UserError) -> None:
+        watch = threading.Thread(target=self.lost, args=(error,))
+        watch.start()
+        watch.join()
+
+    def leave(self) -> None:
+        pass
+
+
+def test_an_end_that_two_threads_hear_of_is_told_once(make_run, work, events_of, monkeypatch) -> None:
+    run = make_run("length.steps=1")
+    lost = ConnectionError("connection reset by peer")
+    monkeypatch.setattr("train.loop.set_rates", lambda *_: (_ for _ in ()).throw(lost))
+    monkeypatch.setattr("train.worker.Peers.joined", _Watching)
+    monkeypatch.setattr("train.worker.os._exit", lambda _: None)
+    assert work(run) == 3
+    assert len(of_kind(events_of(run), RunFailed)) == len(of_kind(events_of(run), RunEnded)) == 1
 
 
 def test_samples_come_after_epochs_and_after_the_last_step_once(make_run, work, events_of) -> None:

@@ -6,7 +6,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +21,7 @@ from curator.contract.run.event_log import EventLog
 from curator.contract.run.run_folder import RunFolder
 from curator.index.changes.edits import AddTags, RenameTag, SetCaption, SetMark
 from curator.index.tables.small_tables import SavedFilter, Subset
+from curator.runs.queue.jobs import Queue, job_of
 from curator.session.session import Session
 from tests.inside import inside
 from tests.tui.answered_job import answered_job
@@ -150,8 +151,15 @@ PLACES = (
     Place("pick", ("8", "see:would change", "p", "see:Pick images")),
     Place("pick, its funnel", ("8", "see:would change", "p", "shift+tab", f"text:{LONG_RUN}", "enter", "see:Make")),
     Place("import", ("8", "see:would change", "i", "see:Bring in")),
+    Place("how images are shown", ("f4", "see:How images are shown")),
     Place("import, its plan", ("8", "see:would change", "i", "text:{folder}/kohya", "enter", "see:Bring this in")),
 )  # fmt: skip
+
+# Where `more_came_since` was called.
+LATER = (
+    Place("stop a run of the queue", ("6", "see:running", "Q", "see:working", "x", "see:leaves the queue")),
+    Place("prepare, what came since", ("8", "see:came since", "G", "n", "see:that came since?")),
+)
 
 
 PEAKS = {"train_bytes": 9 << 30, "sample_bytes": 4 << 30, "save_bytes": 2 << 30}
@@ -214,6 +222,18 @@ def _fill(session: Session) -> None:
         ("猫", "general", 0.7),
     ]
     answered_job(session, LONG_MODEL, [*labels, (f"{LONG_TAG}_3", "character", 0.9)], bad=LONG_NAME)
+
+
+def more_came_since(session: Session) -> None:
+    """The run at work is one of the queue; a rule was carried out, and images have changed since."""
+    run = session.runs.find(LONG_RUN)
+    queue = Queue()
+    queue.add(job_of(run, "cpu", "", processes=None, retries=0))
+    queue.change(run, lambda job: replace(job, state="working"))
+    ids = session.images.select("").ids
+    session.rules.keep_table("order", '[order]\nwithin = "name"\n')
+    session.rules.carry_out("order", ids, kept_for="")
+    session.edits.apply(AddTags(("aardvark",)), ids.tolist()[:2])
 
 
 @contextmanager

@@ -30,7 +30,7 @@ async def test_every_screen_opens_at_every_size(drive, size):
 async def test_a_terminal_too_small_says_so_and_nothing_else(drive, size):
     async with drive() as it:
         await it.pilot.resize_terminal(*size)
-        await it.sees("Terminal too small")
+        await it.until(lambda: "Terminal too small" in it.text)
         assert "cat.png" not in it.text
         await it.pilot.resize_terminal(80, 24)
         await it.sees("01 cat.png")

@@ -19,6 +19,7 @@ from textual.widgets import Input, Label
 
 import curator.tui.screens
 from curator.contract.errors import UserError
+from curator.runs.queue import keeper
 from curator.session.session import Session
 from curator.session.training.grids import compare_grid
 from curator.session.training.runs import Runs
@@ -30,7 +31,16 @@ from curator.tui.widgets import status_line
 from curator.tui.widgets.line_list import LineList
 from curator.tui.widgets.lines import Lines, Passage
 from tests.tui.conftest import Driven
-from tests.tui.places import LONG_CAPTION, LONG_TEXTS, OUTLOOK, PLACES, Place, full_collection
+from tests.tui.places import (
+    LATER,
+    LONG_CAPTION,
+    LONG_TEXTS,
+    OUTLOOK,
+    PLACES,
+    Place,
+    full_collection,
+    more_came_since,
+)
 from tests.tui.screens.training.test_judge import make_grid
 
 NORMAL = (80, 24)
@@ -194,8 +204,11 @@ async def test_every_place_fits_every_screen(full, monkeypatch, tmp_path):
     for each in screens:
         monkeypatch.setattr(each, "__init__", _noted(each.__init__, made))
     monkeypatch.setattr(Runs, "preflight", lambda *_: OUTLOOK)
+    monkeypatch.setattr(keeper, "PROGRAM", ("-c", ""))  # of the queue: it begins nothing
     async with opened(full, NORMAL) as it:
-        for place in PLACES:
+        for place in (*PLACES, *LATER):
+            if place is LATER[0]:
+                more_came_since(full)
             await walk(it, place)
             for size in SIZES:
                 await it.pilot.resize_terminal(*size)
@@ -261,7 +274,7 @@ async def test_a_long_mistake_is_read_whole_and_progress_keeps_out_of_the_tabs(d
         lines = it.text.splitlines()
         assert _squeezed(what) in _squeezed(it.text)
         assert "freezing" not in lines[0]
-        assert "8 Prepare" in lines[0]
+        assert "7 History" in lines[0]
         await it.press("3")
         await it.sees("freezing 123,456/3,600,000 and then some more words")
         it.app.screen.post_message(StatusChanged(""))

@@ -81,7 +81,7 @@ async def test_the_app_is_useful_while_a_new_index_is_made_and_signs_become_subs
             assert repeats["10_myflower"] == 10
             assert repeats["cats"] == 2.5
             app._look_at_notes()
-            await it.sees(f"Subsets {len(repeats)}")
+            await it.until(lambda: f"Subsets {len(repeats)}" in it.text)  # among the tabs
             await it.press("colon")
             await it.type("sidecar")
             await it.sees("scan a folder for images")

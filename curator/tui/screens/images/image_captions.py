@@ -41,6 +41,20 @@ class _Captions(NamedTuple):
     lines: list[tuple[str, CaptionPreview]]
 
 
+class _WholeCaption(Lines):
+    """A caption with its tokens, in lines as wide as it is."""
+
+    _said: CaptionPreview | None = None
+
+    def say(self, said: CaptionPreview) -> None:
+        self._said = said
+        self.show(said_lines(said, max(20, self.size.width)))
+
+    def on_resize(self) -> None:
+        if self._said:
+            self.say(self._said)
+
+
 class ImageCaptions(ModalScreen[None]):
     """The captions an image has in the next epochs: those of the manifest it is in, else as it would be frozen now."""
 
@@ -56,7 +70,7 @@ class ImageCaptions(ModalScreen[None]):
             yield Label(Text(visible(self._row.path), "bold"), classes="path")
             yield Label("looking for it in the manifest", id="source", markup=False)
             yield LineList(empty=" ")
-            yield Lines(id="said")
+            yield _WholeCaption(id="said")
             yield Label("esc closes   3 walks the steps of a manifest", classes="hint")
 
     def on_mount(self) -> None:
@@ -111,9 +125,9 @@ class ImageCaptions(ModalScreen[None]):
 
     @on(LineList.Moved)
     def _show_whole(self) -> None:
-        cursor, shown = self.query_one(LineList).cursor, self.query_one("#said", Lines)
+        cursor, shown = self.query_one(LineList).cursor, self.query_one(_WholeCaption)
         if cursor < len(self._lines):
-            shown.show(said_lines(self._lines[cursor][1], max(20, shown.size.width)))
+            shown.say(self._lines[cursor][1])
 
     def action_close(self) -> None:
         self.dismiss(None)
