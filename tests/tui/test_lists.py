@@ -144,3 +144,26 @@ async def test_a_line_of_one_style_is_drawn_in_it():
         }
     assert styles["a heading"].bold
     assert styles["a heading"].color == styles["a warning"].color == Color.parse("yellow")
+
+
+async def test_lines_that_are_drawn_by_a_size_follow_it():
+    """What was said before there was a layout, too."""
+
+    class One(App[None]):
+        def compose(self):
+            yield Lines()
+
+        def on_mount(self):
+            self.query_one(Lines).draw(lambda size: [Text(f"{size.width}x{size.height}")])
+
+    async with One().run_test(size=(30, 4)) as pilot:
+        lines = pilot.app.query_one(Lines)
+        await pilot.pause()
+        assert lines.plain == "30x4"
+        await pilot.resize_terminal(50, 6)
+        await pilot.pause()
+        assert lines.plain == "50x6"
+        lines.show([Text("the same at each")])
+        await pilot.resize_terminal(30, 4)
+        await pilot.pause()
+        assert lines.plain == "the same at each"

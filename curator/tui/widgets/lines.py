@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.segment import Segment
 from rich.text import Text
-from textual.geometry import Region
+from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -18,9 +18,10 @@ class Lines(Widget):
 
     DEFAULT_CSS = "Lines { height: 1fr; width: 1fr; }"
 
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id)
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
         self._lines: Sequence[Text] = ()
+        self._drawn: Callable[[Size], Sequence[Text]] | None = None
 
     @property
     def plain(self) -> str:
@@ -29,6 +30,20 @@ class Lines(Widget):
 
     def show(self, lines: Sequence[Text]) -> None:
         """Show other lines."""
+        self._drawn = None
+        self._put(lines)
+
+    def draw(self, drawn: Callable[[Size], Sequence[Text]]) -> None:
+        """Show what `drawn` makes of a size in cells, and whenever the size changes what it makes of that."""
+        self._drawn = drawn
+        if self.size.area:
+            self._put(drawn(self.size))
+
+    def on_resize(self) -> None:
+        if self._drawn:
+            self.draw(self._drawn)
+
+    def _put(self, lines: Sequence[Text]) -> None:
         before, self._lines = self._lines, lines
         for y in range(max(len(before), len(lines))):
             if y >= len(before) or y >= len(lines) or before[y] != lines[y]:
@@ -63,10 +78,7 @@ class Passage(Lines):
     def say(self, text: Text) -> None:
         """Show another text."""
         self._text = text
-        self.show(wrapped(text, self.size.width, self.app.console))
-
-    def on_resize(self) -> None:
-        self.say(self._text)
+        self.draw(lambda size: wrapped(text, size.width, self.app.console))
 
 
 def wrapped(text: Text, width: int, console: Console) -> list[Text]:

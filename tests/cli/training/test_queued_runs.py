@@ -56,6 +56,7 @@ def test_queued_runs_begin_one_after_the_other(queued: Any, frieze: Frieze) -> N
     until(lambda: Follower(first).poll().step > 0)
     states = {each["name"][11:]: each["status"] for each in frieze("runs", "list", "--json").json}
     assert states == {"first": "running", "second": "queued"}
+    until(lambda: frieze("runs", "queue", "--json").json[0]["state"] == "working")
     rows = frieze("runs", "queue", "--json").json
     assert [(each["run"][11:], each["state"], each["tries"], each["retries"]) for each in rows] == [
         ("first", "working", 1, 0),

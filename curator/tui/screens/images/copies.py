@@ -174,8 +174,10 @@ class CopiesScreen(Screen):
             return
         copy = self.copies[position]
         preview.show(self._session.images.file_of(copy.row))
-        width = max(20, about.size.width - 1)
-        about.show(about_copy(copy, width, number=position + 1, is_current=position == self.current))
+        number, is_current = position + 1, position == self.current
+        about.draw(
+            lambda size: about_copy(copy, max(20, size.width - 1), number=number, is_current=is_current)
+        )
 
     def _about(self) -> Text:
         where = visible(self._filter) or "all images"

@@ -91,10 +91,8 @@ class CullingScreen(PictureScreen, inherit_bindings=False):
         return Text().append(sign, Style(color=colour, bold=True)).append(shown.title)
 
     def _tell_words(self) -> None:
-        words = self.query_one("#words", Lines)
-        if self._row is None or not words.size.area:
-            return
-        words.show(self._words_of(self._row, words.size.width - 1))
+        if row := self._row:
+            self.query_one("#words", Lines).draw(lambda size: self._words_of(row, size.width - 1))
 
     def _words_of(self, row: ImageRow, room: int) -> list[Text]:
         bucket = self._session.buckets.placement(row).bucket

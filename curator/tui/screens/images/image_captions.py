@@ -41,20 +41,6 @@ class _Captions(NamedTuple):
     lines: list[tuple[str, CaptionPreview]]
 
 
-class _WholeCaption(Lines):
-    """A caption with its tokens, in lines as wide as it is."""
-
-    _said: CaptionPreview | None = None
-
-    def say(self, said: CaptionPreview) -> None:
-        self._said = said
-        self.show(said_lines(said, max(20, self.size.width)))
-
-    def on_resize(self) -> None:
-        if self._said:
-            self.say(self._said)
-
-
 class ImageCaptions(ModalScreen[None]):
     """The captions an image has in the next epochs: those of the manifest it is in, else as it would be frozen now."""
 
@@ -70,7 +56,7 @@ class ImageCaptions(ModalScreen[None]):
             yield Label(Text(visible(self._row.path), "bold"), classes="path")
             yield Label("looking for it in the manifest", id="source", markup=False)
             yield LineList(empty=" ")
-            yield _WholeCaption(id="said")
+            yield Lines(id="said")
             yield Label("esc closes   3 walks the steps of a manifest", classes="hint")
 
     def on_mount(self) -> None:
@@ -125,9 +111,10 @@ class ImageCaptions(ModalScreen[None]):
 
     @on(LineList.Moved)
     def _show_whole(self) -> None:
-        cursor, shown = self.query_one(LineList).cursor, self.query_one(_WholeCaption)
+        cursor, shown = self.query_one(LineList).cursor, self.query_one("#said", Lines)
         if cursor < len(self._lines):
-            shown.say(self._lines[cursor][1])
+            said = self._lines[cursor][1]
+            shown.draw(lambda size: said_lines(said, max(20, size.width)))
 
     def action_close(self) -> None:
         self.dismiss(None)

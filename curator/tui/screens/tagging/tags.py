@@ -91,13 +91,22 @@ class TagsScreen(Screen):
             yield Label("", id="count", markup=False)
         with Horizontal(id="body"):
             with Vertical(id="left"):
-                yield Label("", id="heading", classes="heading", markup=False)
+                yield Lines(id="heading", classes="heading")
                 yield LineList(id="tags", empty=" reading...")
             with Vertical(id="side"):
                 yield Lines(id="about")
                 yield Preview()
         yield Foot()
         yield TooSmall()
+
+    def on_mount(self) -> None:
+        self.query_one("#heading", Lines).draw(
+            lambda size: [
+                Text(
+                    _columns("tag", "class", "images", "other words and what follows", size.width - 1), "bold"
+                )
+            ]
+        )
 
     def on_screen_resume(self) -> None:
         self._read()
@@ -136,16 +145,12 @@ class TagsScreen(Screen):
         tags.show(len(self._shown), self._line, place)
         count = f"{len(self._shown):,} of {counted(len(self._all), 'tag')}"
         self.query_one("#count", Label).update(Text(count, justify="right"), layout=False)
-        self.query_one("#heading", Label).update(self._heading(tags.size.width - 1), layout=False)
 
     @property
     def current(self) -> TagEntry | None:
         """The tag under the cursor."""
         cursor = self.query_one("#tags", LineList).cursor
         return self._shown[cursor] if cursor < len(self._shown) else None
-
-    def _heading(self, width: int) -> Text:
-        return Text(_columns("tag", "class", "images", "other words and what follows", width), "bold")
 
     def _line(self, position: int, width: int) -> Text:
         each = self._shown[position]
@@ -201,8 +206,7 @@ class TagsScreen(Screen):
         entry = self.current
         if entry is None or entry.tag.name != about.tag:
             return
-        lines = self.query_one("#about", Lines)
-        lines.show(_about_lines(entry, about, lines.size.width))
+        self.query_one("#about", Lines).draw(lambda size: _about_lines(entry, about, size.width))
         self.query_one(Preview).show(about.file)
 
     @on(LineList.Chosen, "#tags")

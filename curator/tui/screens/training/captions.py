@@ -154,10 +154,7 @@ class CaptionsScreen(Screen):
         preview = self.query_one(Preview)
         preview.show(picture.path, picture.placement, flip=picture.flip, cut=picture.cut)
         cut = Text(f" {_VIEWS[self._view]}: {_cut_in_words(sample)}", "italic")
-        said.show([cut, *said_lines(sample.said, max(20, self.size.width - 2))])
-
-    def on_resize(self) -> None:
-        self._look()
+        said.draw(lambda size: [cut, *said_lines(sample.said, max(20, size.width - 1))])
 
     def _picture(self, sample: SampleShown) -> ShownPicture:
         title = f"{visible(sample.image.path)}  {visible(sample.said.caption)}"

@@ -45,18 +45,16 @@ class ComparisonScreen(Screen[None]):
         shown = self.query_one(LineList)
         shown.focus()
         shown.show_texts(comparison_lines(self._found), 0)
+        self._draw_losses()
 
-    def on_resize(self) -> None:
-        self.call_after_refresh(self._draw)
-
-    def _draw(self) -> None:
+    def _draw_losses(self) -> None:
         """Both smoothed losses in one plot."""
         shown, names = self.query_one("#plot", Lines), [side.view.name for side in self._found.sides]
         curves = [
             Line(side.view.curve, style) for side, style in zip(self._found.sides, STYLES, strict=False)
         ]
         both = Plot("loss, smoothed", curves, list(zip(names, STYLES, strict=False)))
-        shown.show(drawn(both, max(20, shown.size.width - 1), shown.size.height))
+        shown.draw(lambda size: drawn(both, max(20, size.width - 1), size.height))
 
     def action_close(self) -> None:
         self.dismiss()

@@ -46,13 +46,14 @@ class DashboardPanel(Lines):
             self._enlarged = titles[(at + 1) % len(titles)]
             self._draw()
 
-    def on_resize(self) -> None:
-        self._draw()
-
     def _draw(self) -> None:
-        if self.view is None:
+        if (view := self.view) is None:
             self.show([])
             return
-        others = [each for name, each in self.laid.items() if name != self.view.name]
-        width, height = max(20, self.size.width - 1), max(6, self.size.height)
-        self.show(dashboard_lines(self.view, width, height, enlarged=self._enlarged, others=others))
+        others = [each for name, each in self.laid.items() if name != view.name]
+        enlarged = self._enlarged
+        self.draw(
+            lambda size: dashboard_lines(
+                view, max(20, size.width - 1), max(6, size.height), enlarged=enlarged, others=others
+            )
+        )

@@ -171,7 +171,7 @@ class FreezeScreen(Screen):
             lines.show([])
         elif holds := self._holds.get(frozen.digest):
             changes = self._changes.get(frozen.name, 0)
-            lines.show(contents_lines(frozen, holds, changes, lines.size.width))
+            lines.draw(lambda size: contents_lines(frozen, holds, changes, size.width))
         else:
             manifests = self._session.manifests
             in_background(self, "holds", lambda: (frozen.digest, manifests.contents(frozen.path)))
@@ -196,9 +196,6 @@ class FreezeScreen(Screen):
 
     def on_work_cancelled(self) -> None:
         self.post_message(StatusChanged(""))
-
-    def on_resize(self) -> None:
-        self._tell_contents()
 
     @on(LineList.Moved, "#findings")
     def _show_hint(self) -> None:

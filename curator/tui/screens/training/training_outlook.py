@@ -16,6 +16,8 @@ from curator.runs.words import bytes_in_words
 from curator.tui.widgets.lines import Lines
 
 if TYPE_CHECKING:
+    from textual.geometry import Size
+
     from curator.contract.epoch_plan import Span
     from curator.contract.recipe.recipe import Recipe
 
@@ -50,14 +52,13 @@ class TrainingOutlook(Lines):
         self._memory = recipe, memory
         self._draw()
 
-    def on_resize(self) -> None:
-        self._draw()
-
     def _draw(self) -> None:
-        lines: list[Text] = []
-        if self._plot:
-            lines += [*drawn(self._plot, max(20, self.size.width - 2), _PLOT_LINES, self._ticks), Text()]
-        self.show([*lines, *self._of_memory()])
+        self.draw(lambda size: [*self._of_rate(size), *self._of_memory()])
+
+    def _of_rate(self, size: Size) -> list[Text]:
+        if self._plot is None:
+            return []
+        return [*drawn(self._plot, max(20, size.width - 2), _PLOT_LINES, self._ticks), Text()]
 
     def _of_memory(self) -> list[Text]:
         if self._memory is None or self._memory[0] != self._recipe:
