@@ -29,6 +29,7 @@ def behaviour(run: RunFolder) -> dict[str, str]:
 
 
 def main() -> int:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # before anybody sees that it holds the run
     run = RunFolder(Path(sys.argv[1]))
     how = behaviour(run)
     if how.get("fail") == "early":
@@ -57,7 +58,6 @@ def obeyed(run: RunFolder, log: EventLog, step: int) -> list[str]:
 
 
 def work(run: RunFolder, how: dict[str, str]) -> int:
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     log = EventLog(run.events_path)
     for action in run.take_requests(BEGAN):
         log.write(ev.RequestMissed(time.time(), action))
