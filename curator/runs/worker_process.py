@@ -26,7 +26,7 @@ _LAUNCHER_NAMES = {
     *("MASTER_ADDR", "MASTER_PORT"),
 }
 _LOOK_S = 0.02
-_ENDS_OF_WORK_THAT_BEGAN = (None, ExitCode.DONE, ExitCode.RUN_STOPPED)
+_ENDS_OF_WORK_THAT_BEGAN = (ExitCode.DONE, ExitCode.RUN_STOPPED)
 _LONGEST_START_S = 300.0  # importing torch from a cold network disk takes minutes
 
 
@@ -54,8 +54,11 @@ def begin(
     while time.monotonic() < deadline:
         is_gone = process.poll() is not None
         worker = run.worker()
-        if worker is not None and worker != before and process.returncode in _ENDS_OF_WORK_THAT_BEGAN:
-            return worker.pid
+        if worker is not None and worker != before:
+            # It writes who it is a moment before it is seen running.
+            is_at_work = not is_gone and run.status() == "running"
+            if is_at_work or process.returncode in _ENDS_OF_WORK_THAT_BEGAN:
+                return worker.pid
         if is_gone:
             raise _failed(run, offset, called)
         time.sleep(_LOOK_S)

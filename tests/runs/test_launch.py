@@ -12,13 +12,14 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from curator.contract.errors import UserError
 from curator.contract.run.event_log import Events, read_events
 from curator.contract.run.events import RunStarted
-from curator.contract.run.run_folder import RunFolder
+from curator.contract.run.run_folder import RunFolder, Status
 from curator.runs import launch
 from curator.runs.fold import Failure, RunFold
 from curator.runs.follow import Follower
@@ -139,6 +140,26 @@ def test_a_run_begun_in_a_tmux_whose_server_is_killed_goes_on_and_is_followed_fr
         until(lambda: run.status() == "stopped")
     finally:
         subprocess.run([*tmux, "kill-server"], capture_output=True, check=False)
+
+
+def test_a_run_that_was_started_again_is_seen_running(
+    make_run: MakeRun, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its new worker can be found a moment before: who asks then would hear how the last one ended."""
+    run = make_run(steps=100_000, sleep=0.02)
+    status, seen = RunFolder.status, list[str]()
+
+    def late(self: RunFolder) -> Status:
+        found = status(self)
+        seen.append("stopped" if found == "running" and seen.count("stopped") < 3 else found)
+        return cast("Status", seen[-1])
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RunFolder, "status", late)
+        launch.start(run)
+    assert seen[-4:] == ["stopped", "stopped", "stopped", "running"]
+    run.request("stop")
+    until(lambda: run.status() == "stopped")
 
 
 def test_losing_the_terminal_leaves_the_run_alone(make_run: MakeRun, until: Until, fake_worker: Path) -> None:
