@@ -27,7 +27,10 @@ sets() { # finds a field of the recipe and fills it in
 }
 
 tmux new-session -d -s journey -x "$width" -y "$height" \
-    "env TERM=tmux-256color $python -m curator scan '$pictures' --collection '$collection' && exec $python -m curator '$collection'"
+    "env TERM=tmux-256color bash -c \"set -e
+    $python -m curator scan '$pictures' --collection '$collection'
+    $python -m curator buckets --resolution 128 --min 64 --max 256 --set --collection '$collection'
+    exec $python -m curator '$collection'\""
 sees '1 Browse'
 sees 'cat-1.png'
 keys /; types 'cat -outdoors'; keys Enter
