@@ -95,13 +95,13 @@ def prepared(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Path
         (home / "one-trainer.json").write_text(one_trainer, "utf-8")
         for line in (
             "scan pictures --collection .",
-            "buckets --resolution 128 --min 64 --max 2048 --set",  # a size a CPU is quick at
             "mark keep dog",
             "undo",
             "mark keep 1girl --yes",
             "filter save good 'mark:keep'",
             "subset add cats cat",
             "subset add rest ''",
+            "buckets --resolution 128 --min 64 --max 2048 --set",  # a size a CPU is quick at
             "freeze first",
             "freeze other",
             "manifest export first exported",
