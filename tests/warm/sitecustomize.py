@@ -4,6 +4,8 @@ Importing torch and diffusers takes longer than all that most tests do with them
 in every process of the tests (`tests/conftest.py` puts it on the path); it takes over those begun as `python -m train`
 and lets all others be. What takes over stands for the program: it hands on signals and ends as the program ended, and
 the program is killed where it is killed. A test's own script (`FRIEZE_PLANTED`) runs first, in the program's process.
+
+No process of the tests waits until a disk has what was written: no test cuts the power.
 """
 
 from __future__ import annotations
@@ -44,6 +46,9 @@ def _hand_over(at: str, module: str, arguments: list[str]) -> None:
         os.kill(os.getpid(), -code)
     os._exit(code)
 
+
+if "FRIEZE_WARM" in os.environ:
+    os.fsync = lambda fd: None
 
 _words = [word for word in sys.orig_argv[1:] if word != "-u"]  # as torchrun begins them
 if "FRIEZE_WARM" in os.environ and _words[:1] == ["-m"]:
