@@ -99,6 +99,7 @@ def run(line: str, home: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", [page for page in PAGES if commands(page)], ids=lambda page: page.stem)
 def test_the_commands_of_a_page_work_in_order(page: Path, home: Path) -> None:
     lines = commands(page)

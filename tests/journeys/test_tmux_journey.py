@@ -12,6 +12,7 @@ import pytest
 SCRIPT = Path(__file__).with_name("drive_tmux.sh")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
 @pytest.mark.parametrize(("width", "height"), [(120, 40), (80, 24)])
 def test_the_main_job_in_a_terminal(

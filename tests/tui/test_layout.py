@@ -198,6 +198,7 @@ async def faults_of_an_offer(folder: Path) -> list[str]:
     return wrong
 
 
+@pytest.mark.slow
 async def test_every_place_fits_every_screen(full, monkeypatch, tmp_path):
     """A screen, dialog or form that is new in the code needs a line in the table of places, and is tested with it."""
     screens, made, wrong = _screens(), set[str](), list[str]()
