@@ -16,6 +16,7 @@ from textual.strip import Strip
 from textual.widgets import Input
 
 from curator.contract.text import visible
+from curator.tui import meanings
 from curator.tui.background import in_background
 from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.widgets.line_list import LineList
@@ -205,4 +206,5 @@ def _word(text: str) -> str:
 
 def _line(tag: Tag, alias: str) -> Text:
     known_as = f" (also {visible(alias)})" if alias else ""
-    return Text(f" {visible(tag.name)}{known_as}  {'' if tag.cls == 'general' else tag.cls} {tag.count:,}")
+    about = f"{known_as}  {meanings.class_word(tag.cls)} {tag.count:,}"
+    return Text(f" {visible(tag.name)}", meanings.of_class(tag.cls)).append(about, meanings.QUIET)

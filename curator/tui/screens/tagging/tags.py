@@ -15,6 +15,7 @@ from textual.widgets import Input, Label
 
 from curator.contract.text import counted, visible
 from curator.tags.text import clean_tag
+from curator.tui import meanings
 from curator.tui.background import in_background, user_errors_shown
 from curator.tui.editing import COUNTED, Counted, Editor
 from curator.tui.filter_text import filter_of_tag
@@ -26,6 +27,7 @@ from curator.tui.widgets.chrome import Foot, TooSmall
 from curator.tui.widgets.entry import Entry
 from curator.tui.widgets.line_list import LineList
 from curator.tui.widgets.lines import Lines, fitted
+from curator.tui.widgets.panel_title import PanelTitle
 from curator.tui.widgets.preview import Preview
 from curator.tui.widgets.tab_line import TabLine
 
@@ -91,9 +93,10 @@ class TagsScreen(Screen):
             yield Label("", id="count", markup=False)
         with Horizontal(id="body"):
             with Vertical(id="left"):
-                yield Label("", id="heading", classes="heading", markup=False)
+                yield PanelTitle(id="heading", of="#tags", in_columns=True)
                 yield LineList(id="tags", empty=" reading...")
             with Vertical(id="side"):
+                yield PanelTitle(id="name")
                 yield Lines(id="about")
                 yield Preview()
         yield Foot()
@@ -136,7 +139,7 @@ class TagsScreen(Screen):
         tags.show(len(self._shown), self._line, place)
         count = f"{len(self._shown):,} of {counted(len(self._all), 'tag')}"
         self.query_one("#count", Label).update(Text(count, justify="right"), layout=False)
-        self.query_one("#heading", Label).update(self._heading(tags.size.width - 1), layout=False)
+        self.query_one("#heading", PanelTitle).say(self._heading(tags.size.width - 1))
 
     @property
     def current(self) -> TagEntry | None:
@@ -144,16 +147,23 @@ class TagsScreen(Screen):
         cursor = self.query_one("#tags", LineList).cursor
         return self._shown[cursor] if cursor < len(self._shown) else None
 
-    def _heading(self, width: int) -> Text:
-        return Text(_columns("tag", "class", "images", "other words and what follows", width), "bold")
+    def _heading(self, width: int) -> str:
+        return _columns("tag", "class", "images", "other words and what follows", width).rstrip()
 
     def _line(self, position: int, width: int) -> Text:
         each = self._shown[position]
         more = [f"also {', '.join(map(visible, each.aliases))}"] if each.aliases else []
         more += [f"-> {', '.join(map(visible, each.implies))}"] if each.implies else []
         tag = each.tag
-        cls = "" if tag.cls == "general" else tag.cls
-        return Text(_columns(visible(tag.name), cls, f"{tag.count:,}", "  ".join(more), width))
+        line = Text(
+            _columns(
+                visible(tag.name), meanings.class_word(tag.cls), f"{tag.count:,}", "  ".join(more), width
+            )
+        )
+        line.stylize(
+            meanings.of_class(tag.cls), 0, len(line) - len(line.plain.lstrip()) + len(visible(tag.name))
+        )
+        return line
 
     def action_find(self) -> None:
         self.set_focus(self.query_one(_Find))
@@ -183,6 +193,7 @@ class TagsScreen(Screen):
     def _look(self) -> None:
         entry = self.current
         if entry is None:
+            self.query_one("#name", PanelTitle).say("")
             self.query_one("#about", Lines).show([])
             self.query_one(Preview).show(None)
             return
@@ -202,6 +213,7 @@ class TagsScreen(Screen):
         if entry is None or entry.tag.name != about.tag:
             return
         lines = self.query_one("#about", Lines)
+        self.query_one("#name", PanelTitle).say(Text(visible(about.tag), meanings.of_class(entry.tag.cls)))
         lines.show(_about_lines(entry, about, lines.size.width))
         self.query_one(Preview).show(about.file)
 
@@ -280,7 +292,6 @@ def _columns(name: str, cls: str, count: str, more: str, width: int) -> str:
 def _about_lines(entry: TagEntry, about: _About, width: int) -> list[Text]:
     tag = entry.tag
     lines = [
-        Text(f" {visible(tag.name)}", "bold"),
         Text(f" {tag.cls}, on {counted(about.images)}"),
         Text(
             f" also {', '.join(map(visible, entry.aliases))}"
@@ -293,5 +304,6 @@ def _about_lines(entry: TagEntry, about: _About, width: int) -> list[Text]:
     lines += [Text(), Text(" together with", "bold")] if about.together else []
     for each in about.together[:_TOGETHER]:
         name, share = fitted(visible(each.tag.name), max(8, width - 18)), each.images / max(1, about.images)
-        lines.append(Text(f"  {name} {bar(share, 6)} {each.images:>7,}"))
+        line = Text(f"  {name} ", meanings.of_class(each.tag.cls))
+        lines.append(line.append(bar(share, 6), meanings.BAR).append(f" {each.images:>7,}", meanings.QUIET))
     return lines
