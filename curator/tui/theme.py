@@ -58,12 +58,12 @@ _DARK = Theme(
     boost="#323941",
     variables={
         "title": "#b3bec6",  # of a panel that has not the keys
-        "rule": "#59636c",  # beside it
+        "rule": "#66727c",  # beside it
         "quiet": "#9ca6ae",
         "cursor": "#2f6186",
         "cursor-text": "#f4f6f6",
         "elsewhere": "#323941",  # the cursor of a list that has not the keys
-        "entry": "#2a3f51",  # one types there
+        "entry": "#263b4b",  # one types there
     },
 )
 _LIGHT = Theme(
@@ -82,7 +82,7 @@ _LIGHT = Theme(
     dark=False,
     variables={
         "title": "#4a5056",
-        "rule": "#a8a294",
+        "rule": "#8b8575",
         "quiet": "#575b5e",
         "cursor": "#2b6592",
         "cursor-text": "#ffffff",

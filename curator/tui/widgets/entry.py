@@ -37,7 +37,9 @@ class Entry(Input):
 
     DEFAULT_CSS = """
     Entry { border: none; width: 1fr; height: 1; padding: 0; background: $surface; }
-    Entry:focus { border: none; background: $boost; }
+    Entry:focus { border: none; background: $entry; background-tint: $entry 0%; }
+    Entry > .input--selection { color: $cursor-text; background: $cursor; }
+    Entry > .input--placeholder { color: $quiet; }
     """
 
     PASTED_JOIN = " "  # between the lines of a pasted text
