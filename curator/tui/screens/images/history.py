@@ -78,7 +78,7 @@ class HistoryScreen(Screen):
                 yield PanelTitle("Edits: enter turns one", of="LineList")
                 yield LineList(empty=" no edit yet: what you change is listed here and can be taken back")
             with Vertical(id="side"):
-                yield PanelTitle("What it changed")
+                yield PanelTitle("What it changed", spare=True)
                 yield Passage(id="whole")
                 yield Preview()
                 yield Lines(id="names")
