@@ -155,7 +155,7 @@ class FacetPanel(LineList):
         cells = min(_MOST_BAR, room - _USUAL_NAME)
         cells = max(cells, _LEAST_BAR if room >= _LEAST_NAME + _LEAST_BAR else 0)
         name = Text(f" {visible(facet.tag.name)}")
-        beside = f" {letters}" if letters else ""
+        beside = f" {letters} " if letters else ""
         name.truncate(max(8, room - cells - len(beside)), overflow="ellipsis", pad=True)
         line = name.append(beside)
         line.stylize(meanings.of_class(facet.tag.cls))
