@@ -23,7 +23,7 @@ from curator.tui.widgets.panel_title import PanelTitle
 from curator.tui.widgets.preview import Preview
 from tests.docs.screens import _take
 from tests.docs.shown_collection import shown_collection
-from tests.tui.conftest import Driven
+from tests.tui.conftest import Drive, Driven
 
 TEXT, MARK = (
     4.5,
@@ -188,7 +188,7 @@ def _is_read(each: Drawn, theme: str) -> bool:
     return each.contrast >= each.least
 
 
-async def test_a_theme_is_chosen_in_the_app_and_remembered(drive, session: Session) -> None:
+async def test_a_theme_is_chosen_in_the_app_and_remembered(drive: Drive, session: Session) -> None:
     async with drive((80, 24)) as it:
         assert it.app.theme == "dark"
         ground = {str(each.ground) for each in drawn(it)}
@@ -202,7 +202,9 @@ async def test_a_theme_is_chosen_in_the_app_and_remembered(drive, session: Sessi
         await it.until(lambda: session.memory.recall("theme", {}) == {"": "light"})
 
 
-async def test_without_colours_signs_tell_the_same(drive, session: Session, monkeypatch) -> None:
+async def test_without_colours_signs_tell_the_same(
+    drive: Drive, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
     session.tags.set_class(["dog"], "character")
     seen = list[str]()
     for variable in (None, "1"):
