@@ -1,41 +1,57 @@
-"""The command that opens the app: whether it can open here, on which collection, and how it shows images."""
+"""The command that opens the app: whether it can open here, on which collection, and how it looks."""
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from curator.cli.options.places import COLLECTION_VARIABLE, enclosing_collection
 from curator.contract.errors import ExitCode, UserError, did_you_mean
+from curator.tui.terminal.colours import THEMES
 from curator.tui.terminal.detection import WAYS
 
 _LEAST = (40, 10)
-PICTURES = "--pictures"
+PICTURES, THEME = "--pictures", "--theme"
 
 
-def wished(arguments: list[str]) -> tuple[str, list[str]]:
-    """The way to show images that the words of a command line name, or none; and the other words.
+class Wishes(NamedTuple):
+    """How the app shall look: the way to show images and the theme, each empty for what suits the terminal."""
+
+    pictures: str = ""
+    theme: str = ""
+
+
+def wished(arguments: list[str]) -> tuple[Wishes, list[str]]:
+    """What the words of a command line wish for, and the other words.
 
     Raises:
-        UserError: there is no such way.
+        UserError: there is no such way or theme.
     """
-    at = next((at for at, word in enumerate(arguments) if word.partition("=")[0] == PICTURES), None)
+    pictures, words = _taken(arguments, PICTURES, WAYS, "way '{}' to show images")
+    theme, words = _taken(words, THEME, THEMES, "theme '{}'")
+    return Wishes(pictures, theme), words
+
+
+def _taken(words: list[str], option: str, known: Sequence[str], what: str) -> tuple[str, list[str]]:
+    """The value of an option, empty where it is not there, and the words without it."""
+    at = next((at for at, word in enumerate(words) if word.partition("=")[0] == option), None)
     if at is None:
-        return "", arguments
-    _, has_value, way = arguments[at].partition("=")
+        return "", words
+    _, has_value, value = words[at].partition("=")
     end = at + (1 if has_value else 2)
-    way = way or "".join(arguments[at + 1 : end])
-    if way not in WAYS:
-        raise UserError(f"there is no way '{way}' to show images", did_you_mean(way, WAYS))
-    return way, [*arguments[:at], *arguments[end:]]
+    value = value or "".join(words[at + 1 : end])
+    if value not in known:
+        raise UserError(f"there is no {what.format(value)}", did_you_mean(value, known))
+    return value, [*words[:at], *words[end:]]
 
 
-def open_app(word: str, pictures: str = "") -> int:
+def open_app(word: str, wishes: Wishes = Wishes()) -> int:  # noqa: B008 - it cannot be changed
     """Open the app on the folder `word`, else on the collection named or stood in; gives the exit code.
 
-    Where there is none, but images, offer to make one. `pictures` is the way to show images, else what the terminal
-    says it can.
+    Where there is none, but images, offer to make one.
 
     Raises:
         UserError: no collection, no terminal, or one that is too small.
@@ -49,7 +65,7 @@ def open_app(word: str, pictures: str = "") -> int:
     if collection is None:
         from curator.tui.offer_app import offer_index
 
-        offers = offer_index(folder)
+        offers = offer_index(folder, wishes.theme)
         if offers is None:
             return ExitCode.NO
     from curator.tui.terminal.colours import all_colours
@@ -65,7 +81,7 @@ def open_app(word: str, pictures: str = "") -> int:
     try:
         from curator.tui.start import Start, run
 
-        return run(collection or folder, Start(pictures, question, offers))
+        return run(collection or folder, Start(wishes.pictures, wishes.theme, question, offers))
     finally:
         if question:
             question.leave()

@@ -48,9 +48,9 @@ def dispatch(arguments: list[str]) -> int:
         return run_app(f"curator.cli.{command.module}", command.app, word, arguments[1:])
     from curator.cli.app_command import open_app, wished
 
-    pictures, words = wished(arguments)
+    wishes, words = wished(arguments)
     _check_folder(words)
-    return open_app(words[0] if words else "", pictures)
+    return open_app(words[0] if words else "", wishes)
 
 
 def _complete(shell: str) -> int:
@@ -90,7 +90,8 @@ def help_text() -> str:
             *lines,
             "",
             "Options: --help, --version; 'frieze help --man' prints the man page. Of the app: --pictures",
-            "kitty, iterm2, sixel, blocks or none says how images are shown, if not as the terminal says.",
+            "kitty, iterm2, sixel, blocks or none says how images are shown, if not as the terminal says;",
+            "--theme dark, light or terminal says in which colours.",
             "",
         ]
     )

@@ -96,8 +96,7 @@ class FriezeApp(PictureApp):
         for name, make in makers.items():
             self.add_mode(name, make)
         self.animation_level = "none"
-        self.register_theme(theme.FRIEZE)
-        self.theme = theme.FRIEZE.name  # before any style is read: a later change reads all of them again
+        theme.dress(self)
         self._own_keys = keymap or {}
         self._keys = KeyOrder(self, self._obey)
         self._place: dict[str, object] = {}
@@ -287,6 +286,11 @@ class FriezeApp(PictureApp):
         from curator.tui.screens.dialogs.ways import ask_way
 
         ask_way(self, self.session)
+
+    def action_theme(self) -> None:
+        from curator.tui.screens.dialogs.themes import ask_theme
+
+        ask_theme(self, self.session)
 
     def action_key_help(self) -> None:
         self._offer("Keys here", whole_app=False)

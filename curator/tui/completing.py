@@ -10,6 +10,7 @@ from curator.contract.text import visible
 from curator.filter.language.fields import CLASSES, FIELDS, UNTAGGED
 from curator.filter.language.tokens import in_quotes
 from curator.tui.filter_text import short_filter_of_tag
+from curator.tui.meanings import class_word
 
 if TYPE_CHECKING:
     from curator.session.session import Session
@@ -24,11 +25,12 @@ PAST = "past filters"  # where the app remembers them
 
 
 class Completion(NamedTuple):
-    """What the filter would become, the word as it is shown, and a few words about it."""
+    """What the filter would become, the word as it is shown, a few words about it, and the class of a tag."""
 
     text: str
     shown: str
     about: str = ""
+    cls: str = ""
 
 
 def completions(reader: Session, text: str) -> list[Completion]:
@@ -85,9 +87,7 @@ def _words(reader: Session, head: str, word: str) -> Iterator[Completion]:
 def _tag(head: str, name: str, cls: str, count: int, alias: str) -> Completion:
     also = f"also {visible(alias)}  " if alias else ""
     written = short_filter_of_tag(name)
-    return Completion(
-        f"{head}{written} ", written, f"{also}{'' if cls == 'general' else cls} {count:,}".strip()
-    )
+    return Completion(f"{head}{written} ", written, f"{also}{class_word(cls)} {count:,}".strip(), cls)
 
 
 def _values(reader: Session, key: str, typed: str) -> Iterator[tuple[str, str]]:

@@ -30,8 +30,7 @@ class JudgeApp(PictureApp):
         super().__init__()
         self._comparison, self._own_keys = comparison, keymap or {}
         self.animation_level = "none"
-        self.register_theme(theme.FRIEZE)
-        self.theme = theme.FRIEZE.name
+        theme.dress(self)
 
     def on_mount(self) -> None:
         self.set_keymap(self._own_keys)

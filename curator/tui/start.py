@@ -13,7 +13,7 @@ from curator.session.session import Session
 from curator.tui import memory, theme
 from curator.tui.app import FriezeApp
 from curator.tui.keyboard.keymap import keys_file, load_keymap
-from curator.tui.terminal.remembered import remembered_way
+from curator.tui.terminal.remembered import remembered_theme, remembered_way
 
 if TYPE_CHECKING:
     from curator.session.images.exchange import Offer
@@ -24,12 +24,13 @@ if TYPE_CHECKING:
 class Start:
     """How the app begins.
 
-    `pictures` is the way to show images that is wished; else the answers to the `question` that the terminal was asked
-    say it, or what was chosen earlier for terminals of this kind. With `offers` the collection is made first, and
-    scanned while one looks at it.
+    `pictures` is the way to show images that is wished, `theme` the theme; else the answers to the `question` that the
+    terminal was asked say it, or what was chosen earlier for terminals of this kind. With `offers` the collection is
+    made first, and scanned while one looks at it.
     """
 
     pictures: str = ""
+    theme: str = ""
     question: Question | None = None
     offers: Sequence[Offer] | None = None
 
@@ -51,6 +52,7 @@ def run(folder: Path, start: Start) -> int:
         app = FriezeApp(session, keymap, start.offers)
         app.hear(start.question)
         app.show_pictures_in(app.terminal, start.pictures or remembered_way(session, app.terminal))
+        theme.dress(app, start.theme or remembered_theme(session, app.terminal) or theme.usual(app))
         app.run()
         if error := app._exception:
             raise error.error if isinstance(error, WorkerFailed) else error

@@ -61,6 +61,15 @@ def test_the_way_to_show_images_is_checked_before_the_app_opens(tmp_path: Path) 
     assert (done.returncode, "there is no collection" in done.stderr) == (2, True)
 
 
+def test_a_theme_is_one_that_there_is(tmp_path: Path) -> None:
+    done = run(".", "--theme", "drak", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "there is no theme 'drak'" in done.stderr
+    assert "'dark'" in done.stderr
+    done = run("--theme=dark", "--pictures", "none", cwd=tmp_path)
+    assert (done.returncode, "there is no collection" in done.stderr) == (2, True)
+
+
 def test_a_mistake_is_two_lines_on_stderr_and_exit_code_2(tmp_path: Path) -> None:
     done = run("ls", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")

@@ -32,6 +32,12 @@ LABELS = [
     ("texture", "general", 0.55),
     ("outdoors", "general", 0.31),
 ]
+CLASSES = {  # each tag with the images that have it
+    "character": {"chelsea": "cat", "eileen collins": "astronaut"},
+    "copyright": {"nasa": "astronaut OR rocket OR space"},
+    "artist": {"hubble": "space"},
+    "meta": {"photograph": "-page", "monochrome": "monochrome", "blurry": "blurry"},
+}
 PROMPTS = ("a cat, close-up", "a rocket, outdoors, sky")
 
 
@@ -64,7 +70,10 @@ def _edit(session: Session) -> None:
     def ids(text: str) -> list[int]:
         return session.images.select(text).ids.tolist()
 
-    session.edits.apply(AddTags(("photograph",)), ids(""))
+    for cls, words in CLASSES.items():
+        for tag, images in words.items():
+            session.edits.apply(AddTags((tag,)), ids(images))
+        session.tags.set_class(list(words), cls)
     session.edits.apply(RenameTag("close-up", "close up"), ids(""))
     session.edits.apply(SetMark(1), ids("cat OR astronaut"))
     session.edits.apply(SetMark(-1), ids("page"))

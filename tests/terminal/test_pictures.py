@@ -191,3 +191,30 @@ def test_a_way_that_is_chosen_is_taken_and_remembered_for_such_terminals(opened:
     it.type("q")
     assert it.ended() == 0
     assert has_left(it)
+
+
+def test_a_theme_is_chosen_for_once_or_for_such_terminals_and_a_move_stays_small(opened: Opened) -> None:
+    it = opened(KITTY, "--pictures", "none", "--theme", "light", size=(120, 40))
+    it.sees("0.png")
+    it.until(lambda: grounds(it) == {True}, "a light ground")
+    it.quiet(0.5)
+    it.type("\x1bOR")  # F3
+    it.sees("what suits kitty: dark")
+    it.type("dark\r")
+    it.until(lambda: grounds(it) == {False}, "a dark ground")
+    before = it.quiet(0.5)
+    it.type("jk" * 10)
+    it.sees("0.png")
+    assert 0 < it.quiet(0.5) - before < 20 * 450 + 2_500  # and what is told of the image at rest
+    it.type("q")
+    assert it.ended() == 0
+    it = opened(KITTY, "--pictures=none")
+    it.sees("0.png")
+    it.until(lambda: grounds(it) == {False}, "a dark ground again")
+    it.type("q")
+    assert it.ended() == 0
+
+
+def grounds(it: FakeTerminal) -> set[bool]:
+    """Whether the ground of the lines of the list is light."""
+    return {sum(row[30].back) > 3 * 128 for row in it.screen.cells[10:20]}

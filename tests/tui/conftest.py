@@ -147,7 +147,7 @@ def drive(session: Session) -> Drive:
             await it.until(lambda: app.screen.is_mounted and app.screen.query("TabLine"))
             if app.screen.query(ImageList):
                 await it.until(lambda: it.images.count)
-                await it.until(lambda: it.shown("#about").render().plain)
+                await it.until(lambda: it.shown("#about").plain)
             yield it
 
     return driven

@@ -151,6 +151,7 @@ PLACES = (
     Place("pick", ("8", "see:would change", "p", "see:Pick images")),
     Place("pick, its funnel", ("8", "see:would change", "p", "shift+tab", f"text:{LONG_RUN}", "enter", "see:Make")),
     Place("import", ("8", "see:would change", "i", "see:Bring in")),
+    Place("the theme", ("f3", "see:what suits")),
     Place("how images are shown", ("f4", "see:How images are shown")),
     Place("import, its plan", ("8", "see:would change", "i", "text:{folder}/kohya", "enter", "see:Bring this in")),
 )  # fmt: skip

@@ -9,6 +9,7 @@ from textual.app import App, ComposeResult
 
 from curator.filter.result import Result
 from curator.index.images.images import ImageRow
+from curator.tui.theme import dress
 from curator.tui.widgets.bars import bar
 from curator.tui.widgets.image_list import ImageList
 from curator.tui.widgets.line_list import LineList
@@ -25,6 +26,7 @@ def row(number: int) -> ImageRow:
 class Many(App[None]):
     def __init__(self) -> None:
         super().__init__()
+        dress(self)
         self.fetched: list[int] = []
 
     def compose(self) -> ComposeResult:
@@ -128,6 +130,10 @@ async def test_a_line_of_one_style_is_drawn_in_it():
     """Headings and warnings are a text with a style of its own and no other part."""
 
     class One(App[None]):
+        def __init__(self):
+            super().__init__()
+            dress(self)
+
         def compose(self):
             yield LineList()
             yield Lines()

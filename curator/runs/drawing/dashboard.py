@@ -120,7 +120,7 @@ def progress(view: RunView, width: int) -> Text:
         words += f"  epoch {view.epoch}/{view.total_epochs}"
     cells = max(min(width - len(words), 60), 4)
     filled = int(cells * share)
-    return Text("█" * filled + "░" * (cells - filled) + words)
+    return Text().append("█" * filled, "blue").append("░" * (cells - filled), "dim").append(words)
 
 
 def sample_lines(view: RunView, count: int) -> list[Text]:

@@ -19,6 +19,7 @@ KEYS = (
     KeyAction("app.redo", "ctrl+r", "redo", "redo the edit last undone"),
     KeyAction("app.scan", "ctrl+o", "scan", "scan a folder for images"),
     KeyAction("app.rescan", "f5", "rescan", "scan all known folders again"),
+    KeyAction("app.theme", "f3", "theme", "theme: dark, light, the terminal's own colours"),
     KeyAction("app.pictures", "f4", "pictures", "how images are shown: pixels, characters, not at all"),
     KeyAction("app.suspend", "ctrl+z", "suspend_process", "suspend to the shell"),
     KeyAction("app.quit", "q", "quit", "quit (runs go on)", "quit"),

@@ -17,6 +17,7 @@ _SAME: dict[str, str] = {
     "app.redo": "again repeat",
     "app.scan": "add import index folder files sidecar sidecars txt caption open",
     "app.rescan": "refresh reload update sync sidecar sidecars index",
+    "app.theme": "colours colors colour color scheme dark light background contrast style look",
     "app.suspend": "shell background terminal",
     "app.quit": "exit leave close",
     "app.palette": "search find menu help",

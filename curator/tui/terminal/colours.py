@@ -1,10 +1,12 @@
-"""Colours of a terminal that says less of itself than it can: chosen before Textual is imported."""
+"""Colours of a terminal that says less of itself than it can, and names of themes: before Textual is imported."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import MutableMapping
 
+THEMES = ("dark", "light", "terminal")
+"""Each is made in `curator.tui.theme`."""
 _VARIABLE = "TEXTUAL_COLOR_SYSTEM"  # read by Textual when it is imported
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from curator.contract.text import counted, visible
+from curator.tui import meanings
 
 if TYPE_CHECKING:
     from curator.session.images.copies import Group
@@ -93,6 +94,7 @@ def about_copy(copy: CopyShown, width: int, *, number: int, is_current: bool) ->
     """A column's lines: what it is, its size, what is thought of it, where it is, and its own tags."""
     row = copy.row
     mark = {1: "  keep", -1: "  reject"}.get(row.mark, "")
+    colour = {1: meanings.KEPT, -1: meanings.REJECTED}.get(row.mark, "")
     title = f"{'>' if is_current else ' '}{number} {copy.how}{mark}"
     values = [
         f"{name} {value:,}"
@@ -101,7 +103,7 @@ def about_copy(copy: CopyShown, width: int, *, number: int, is_current: bool) ->
     ] + [f"{visible(name)} {value:.2f}" for name, value in copy.scores]
     words = ", ".join(copy.own_words) or "no tag of its own"
     return [
-        Text(title, "bold reverse" if is_current else "bold"),
+        Text(title, f"bold {colour or meanings.BAR} reverse" if is_current else f"bold {colour}".strip()),
         Text(f"  {row.width}x{row.height}  {counted(row.file_bytes, 'byte')}  {row.format}"),
         Text(f"  {'  '.join(values) or 'no score'}"),
         Text(f"  {visible(row.path)}"),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from curator.contract.text import counted, visible
+from curator.tui import meanings
 from curator.tui.widgets.bars import bar
 from curator.tui.widgets.lines import fitted
 
@@ -23,10 +24,9 @@ def contents_lines(frozen: FrozenManifest, holds: ManifestContents, changes: int
     held = f", {counted(frozen.held_out)} held out" if frozen.held_out else ""
     images = f" {counted(frozen.images)}{held}, {counted(frozen.samples_per_epoch, 'sample')} an epoch"
     lines = [
-        Text(f" {visible(frozen.name)}", "bold"),
         Text(
             f" {since_in_words(changes)}{', d shows what differs' if changes else ''}",
-            "bold" if changes else "",
+            f"bold {meanings.FINDING}" if changes else meanings.QUIET,
         ),
         Text(images),
         Text(f" frozen {frozen.created_at[:16].replace('T', ' ')}, {frozen.digest[:16]}"),
@@ -38,14 +38,14 @@ def contents_lines(frozen: FrozenManifest, holds: ManifestContents, changes: int
         number = f" {each.images:>7,} x {each.subset.repeats:g}".ljust(14)
         reg = "reg " if each.subset.is_reg else ""
         name = fitted(f"  {reg}{visible(each.subset.name)}", max(8, width - len(number) - _BAR_CELLS - 1))
-        lines.append(Text(f"{name} {bar(each.share, _BAR_CELLS)}{number}"))
+        lines.append(Text(f"{name} ").append(bar(each.share, _BAR_CELLS), meanings.BAR).append(number))
     lines += [Text(), Text(" buckets", "bold")]
     most = max((each.images for each in holds.buckets), default=1)
     for each in sorted(holds.buckets, key=lambda each: -each.images)[:_BUCKETS]:
         size = f"{each.size[0]}x{each.size[1]}"
-        lines.append(
-            Text(f"  {size:>9} {each.images:>8,} {bar(each.images / most, max(4, min(24, width - 24)))}")
-        )
+        cells = max(4, min(24, width - 24))
+        line = Text(f"  {size:>9} {each.images:>8,} ")
+        lines.append(line.append(bar(each.images / most, cells), meanings.BAR))
     reasons = ", ".join(f"{visible(reason)} {count:,}" for reason, count in holds.funnel)
     return [*lines, Text(), Text(f" of: {reasons}")]
 
@@ -60,16 +60,15 @@ def diff_lines(found: ManifestDiff) -> list[Text]:
     if found.equal:
         return [Text(" nothing differs: a freeze would write the same")]
     lines = [Text(f" rule {name}: {old} -> {new}") for name, (old, new) in found.rule.items()]
-    lines += [Text(f" + subset {visible(name)}", "green") for name in found.subsets_added]
-    lines += [Text(f" - subset {visible(name)}", "red") for name in found.subsets_removed]
+    lines += [Text(f" + subset {visible(name)}", meanings.ADDED) for name in found.subsets_added]
+    lines += [Text(f" - subset {visible(name)}", meanings.REMOVED) for name in found.subsets_removed]
     for name, fields in found.subsets_changed.items():
         lines += [
             Text(visible(f" subset {name}: {field}: {old!r} -> {new!r}"))
             for field, (old, new) in fields.items()
         ]
     for change in found.images:
-        sign = {"added": "+", "removed": "-"}.get(change.what, "~")
-        style = {"added": "green", "removed": "red"}.get(change.what, "")
+        sign, style = meanings.of_change(change.what != "added", change.what != "removed")
         lines.append(Text(f" {sign} {counted(change.images)}: {change.what}", f"bold {style}".strip()))
         lines += [Text(f"     {visible(path)}") for path in change.examples]
     return lines or [Text(" only the order of images differs")]

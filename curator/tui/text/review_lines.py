@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from curator.contract.text import counted, visible
+from curator.tui import meanings
 from curator.tui.widgets.lines import fitted
 
 if TYPE_CHECKING:
@@ -21,11 +22,11 @@ def in_words(found: Review) -> str:
 
 def change_lines(found: Review) -> list[Text]:
     """The changes of a review, then its notes."""
-    lines = [
-        Text(f" {each.images:>9,}  {fitted(each.why, 12)} ")
-        .append(visible(each.before), "strike" if not each.after else "")
-        .append(" -> " if each.before and each.after else "")
-        .append(visible(each.after), "bold")
-        for each in found.changes
-    ]
+    lines = list[Text]()
+    for each in found.changes:
+        sign, _ = meanings.of_change(bool(each.before), bool(each.after))
+        line = Text(f" {each.images:>9,}  {fitted(each.why, 12)} {sign} ")
+        line.append(visible(each.before), meanings.REMOVED)
+        line.append(" -> " if each.before and each.after else "")
+        lines.append(line.append(visible(each.after), f"bold {meanings.ADDED}"))
     return lines + [Text(f" {visible(note)}", "italic") for note in found.notes]

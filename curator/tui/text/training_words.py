@@ -10,6 +10,7 @@ from rich.text import Text
 
 from curator.contract.run.run_length import plan_training
 from curator.contract.text import counted, visible
+from curator.tui import meanings
 from curator.tui.widgets.bars import bar
 
 if TYPE_CHECKING:
@@ -36,14 +37,18 @@ def said_lines(said: CaptionPreview, width: int) -> list[Text]:
     tokens = said.tokens
     share = min(1.0, tokens.tokens / said.text.max_tokens)
     count = f" caption   {tokens.tokens} of {said.text.max_tokens} tokens "
-    lines = [Text(count, "bold").append(bar(share, max(4, min(20, width - len(count)))), "not bold")]
+    lines = [
+        Text(count, "bold").append(
+            bar(share, max(4, min(20, width - len(count)))), f"not bold {meanings.BAR}"
+        )
+    ]
     lines += _wrapped(said.caption or "(no caption: the image is trained with the empty one)", width, "")
     if tokens.cut.strip():
-        lines += _wrapped(f"falls off: {tokens.cut.strip()}", width, "bold")
+        lines += _wrapped(f"falls off: {tokens.cut.strip()}", width, f"bold {meanings.FINDING}")
     if said.left_out:
         lines += [
             Text(" left out this time:", "italic"),
-            *_wrapped(", ".join(said.left_out), width, "strike dim"),
+            *_wrapped(", ".join(said.left_out), width, f"strike {meanings.REMOVED}"),
         ]
     return lines
 

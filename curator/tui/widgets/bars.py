@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from curator.tui import meanings
+
 if TYPE_CHECKING:
     from curator.freeze.preview import BucketLoad
 
@@ -19,7 +21,11 @@ def bucket_line(load: BucketLoad, most: int, width: int) -> Text:
     numbers = f"{f'{load.bucket[0]}x{load.bucket[1]}':>10} {load.images:>8,} {load.samples:>8,} {load.batches:>8,}  "
     note = f" last batch short by {load.short_by}" if load.short_by else ""
     room = max(4, width - len(numbers) - 26)
-    return Text(numbers).append(bar(load.samples / max(1, most), room)).append(note, "italic")
+    return (
+        Text(numbers)
+        .append(bar(load.samples / max(1, most), room), meanings.BAR)
+        .append(note, meanings.FINDING)
+    )
 
 
 def bar(share: float, cells: int) -> str:

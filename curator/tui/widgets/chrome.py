@@ -16,28 +16,30 @@ from curator.tui.widgets.status_line import StatusLine
 class KeyLine(Widget):
     """The keys that matter now, as many as fit; commands, keys and quit are never pushed out."""
 
-    DEFAULT_CSS = "KeyLine { height: 1; background: $panel; }"
+    COMPONENT_CLASSES = {"key--name", "key--quiet"}
+    DEFAULT_CSS = """
+    KeyLine { height: 1; background: $panel; }
+    KeyLine > .key--name { color: $primary; text-style: bold; }
+    KeyLine > .key--quiet { color: $quiet; }
+    """
 
     def on_mount(self) -> None:
         self.screen.bindings_updated_signal.subscribe(self, lambda _: self.refresh())
 
     def render_line(self, y: int) -> Strip:  # noqa: ARG002 - there is one line
         width = self.size.width
-        bold = Style(bold=True)
-        always = " " + "  ".join(f"{key} {what}" for key, what in self._keys(namespace_is_app=True))
-        room = width - len(always)
+        looks = [self.get_component_rich_style(name, partial=True) for name in ("key--name", "key--quiet")]
+        always = Strip([part for each in self._keys(namespace_is_app=True) for part in _said(each, looks)])
+        room = width - always.cell_length
         segments: list[Segment] = []
-        for key, what in self._keys(namespace_is_app=False):
-            room -= len(key) + len(what) + 3
+        for each in self._keys(namespace_is_app=False):
+            said = _said(each, looks)
+            room -= sum(part.cell_length for part in said)
             if room < 0:
                 break
-            segments += [Segment(f" {key}", bold), Segment(f" {what} ")]
-        strip = Strip(segments).extend_cell_length(max(0, width - len(always)))
-        return (
-            Strip.join([strip, Strip([Segment(always)])])
-            .crop_extend(0, width, None)
-            .apply_style(self.rich_style)
-        )
+            segments += said
+        strip = Strip(segments).extend_cell_length(max(0, width - always.cell_length))
+        return Strip.join([strip, always]).crop_extend(0, width, None).apply_style(self.rich_style)
 
     def _keys(self, *, namespace_is_app: bool) -> list[tuple[str, str]]:
         seen: dict[str, tuple[str, str]] = {}
@@ -46,6 +48,12 @@ class KeyLine(Widget):
             if binding.show and binding.id and (active.node is self.app) == namespace_is_app:
                 seen.setdefault(binding.id, (self.app.get_key_display(binding), binding.description))
         return list(seen.values())
+
+
+def _said(each: tuple[str, str], looks: list[Style]) -> list[Segment]:
+    """A key and what it does."""
+    key, what = each
+    return [Segment(f" {key}", looks[0]), Segment(f" {what} ", looks[1])]
 
 
 class Foot(Vertical):

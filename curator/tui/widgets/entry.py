@@ -16,6 +16,7 @@ from textual.strip import Strip
 from textual.widgets import Input
 
 from curator.contract.text import visible
+from curator.tui import meanings
 from curator.tui.background import in_background
 from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.widgets.line_list import LineList
@@ -36,7 +37,9 @@ class Entry(Input):
 
     DEFAULT_CSS = """
     Entry { border: none; width: 1fr; height: 1; padding: 0; background: $surface; }
-    Entry:focus { border: none; background: $boost; }
+    Entry:focus { border: none; background: $entry; background-tint: $entry 0%; }
+    Entry > .input--selection { color: $cursor-text; background: $cursor; }
+    Entry > .input--placeholder { color: $quiet; }
     """
 
     PASTED_JOIN = " "  # between the lines of a pasted text
@@ -205,4 +208,5 @@ def _word(text: str) -> str:
 
 def _line(tag: Tag, alias: str) -> Text:
     known_as = f" (also {visible(alias)})" if alias else ""
-    return Text(f" {visible(tag.name)}{known_as}  {'' if tag.cls == 'general' else tag.cls} {tag.count:,}")
+    about = f"{known_as}  {meanings.class_word(tag.cls)} {tag.count:,}"
+    return Text(f" {visible(tag.name)}", meanings.of_class(tag.cls)).append(about, meanings.QUIET)

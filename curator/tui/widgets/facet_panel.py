@@ -11,6 +11,7 @@ from textual.widgets import Input
 
 from curator.contract.text import visible
 from curator.filter.facets import Facets
+from curator.tui import meanings
 from curator.tui.background import cancelled, in_background
 from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.widgets.bars import bar
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
     from curator.tui.messages import WorkDone
 
 LIMIT = 100
-_LEAST_NAME = 14  # cells of a tag's name, before what else there is gets room
-_BAR_CELLS = 5
+_LEAST_NAME, _USUAL_NAME = 14, 26  # cells of a tag's name, before what else there is gets room
+_LEAST_BAR, _MOST_BAR = 5, 12
 
 
 KEYS = (
@@ -55,7 +56,7 @@ class FacetFind(Entry):
 class FacetPanel(LineList):
     """Tags that the images of the filter have: a bar of their share, and how many of all that have the tag.
 
-    `~` says that a count is from a sample.
+    The first letters of a class stand beside a tag that is not general. `~` says that a count is from a sample.
     """
 
     BINDINGS = bindings(KEYS, "facets")
@@ -149,10 +150,15 @@ class FacetPanel(LineList):
         about = f" {'' if self.facets.exact else '~'}{facet.images:,}"
         whole = f"{about} of {facet.tag.count:,} "
         about = whole if width - len(whole) >= _LEAST_NAME else f"{about} "
+        letters = meanings.class_letters(facet.tag.cls)
         room = width - len(about)
-        cells = _BAR_CELLS if room >= _LEAST_NAME + _BAR_CELLS else 0
+        cells = min(_MOST_BAR, room - _USUAL_NAME)
+        cells = max(cells, _LEAST_BAR if room >= _LEAST_NAME + _LEAST_BAR else 0)
         name = Text(f" {visible(facet.tag.name)}")
-        name.truncate(max(8, room - cells), overflow="ellipsis", pad=True)
-        return name.append(bar(facet.images / max(1, self.facets.images), cells) if cells else "").append(
-            about
-        )
+        beside = f" {letters} " if letters else ""
+        name.truncate(max(8, room - cells - len(beside)), overflow="ellipsis", pad=True)
+        line = name.append(beside)
+        line.stylize(meanings.of_class(facet.tag.cls))
+        if cells:
+            line.append(bar(facet.images / max(1, self.facets.images), cells), meanings.BAR)
+        return line.append(about, meanings.QUIET)

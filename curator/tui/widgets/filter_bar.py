@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
-from rich.style import Style
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
@@ -15,6 +14,7 @@ from textual.timer import Timer
 from textual.widgets import Input, Label
 
 from curator.contract.text import counted, visible
+from curator.tui import meanings
 from curator.tui.background import in_background
 from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.widgets.entry import Entry
@@ -75,13 +75,6 @@ class FilterInput(Entry):
         self._bar.put_away()
 
 
-class _Completions(LineList):
-    """What the word may become; its line stands out although one types elsewhere."""
-
-    def line_style(self, position: int) -> Style:
-        return Style(reverse=position == self.cursor)
-
-
 class FilterBar(Vertical):
     """A filter and its count; a line for hints, which is always there; over what is below, what may be typed on."""
 
@@ -130,7 +123,7 @@ class FilterBar(Vertical):
         yield Label("", id="mistake", markup=False)
         with Vertical(id="below"):
             yield Label("", id="hint", markup=False)
-            completions = _Completions()
+            completions = LineList()
             completions.can_focus = False
             yield completions
 
@@ -241,7 +234,9 @@ class FilterBar(Vertical):
         position = getattr(error, "position", 0)
         entry = self.query_one(FilterInput)
         column = 3 + max(0, position - round(entry.scroll_offset.x))
-        line = Text(" " * column + "^ ").append(error.what, "bold").append(f": {error.hint}")
+        line = (
+            Text(" " * column).append(f"^ {error.what}", f"bold {meanings.MISTAKE}").append(f": {error.hint}")
+        )
         has_room = line.cell_len <= self.size.width
         self._say_hint("" if has_room else error.hint)
         self._say(line)
@@ -287,4 +282,5 @@ def _line(each: Completion, width: int) -> Text:
     about = visible(each.about)
     room = min(len(about), max(0, width // 2))
     name = fitted(f" {visible(each.shown)}", max(8, width - room - 2))
-    return Text(name, "bold").append(f" {fitted(about, room, right=True)} ", "not bold")
+    text = Text(name, f"bold {meanings.of_class(each.cls)}".strip())
+    return text.append(f" {fitted(about, room, right=True)} ", f"not bold {meanings.QUIET}")

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
-from textual.widgets import Label
 
 from curator.tui.text.words import about_image
 from curator.tui.widgets.facet_panel import FacetFind, FacetPanel
+from curator.tui.widgets.panel_title import PanelTitle
 from curator.tui.widgets.preview import Preview
 from curator.tui.widgets.tag_panel import TagPanel
 
@@ -26,9 +26,11 @@ class ImageDetails(Vertical):
         self._session, self._reader = session, reader
 
     def compose(self) -> ComposeResult:
-        yield Label("", id="about", markup=False)
+        yield PanelTitle(id="about")
         yield Preview()
+        yield PanelTitle("Tags", of="#tags", spare=True, id="tags-title")
         yield TagPanel(id="tags")
+        yield PanelTitle("Tags of what is shown", of="#facets", spare=True, id="facets-title")
         yield FacetFind()
         yield FacetPanel(self._reader, id="facets")
 
@@ -40,14 +42,12 @@ class ImageDetails(Vertical):
         """
         tags, preview = self.query_one(TagPanel), self.query_one(Preview)
         if row is None:
-            self.query_one("#about", Label).update("", layout=False)
+            self.query_one("#about", PanelTitle).say("")
             tags.show_words((), "", {})
             preview.show(None)
             return
         images, placement = self._session.images, self._session.buckets.placement(row)
-        about = self.query_one("#about", Label)
-        about.update(
-            about_image(row, placement.bucket, about.size.width or self.app.size.width), layout=False
-        )
+        about = self.query_one("#about", PanelTitle)
+        about.say(about_image(row, placement.bucket, about.room or self.app.size.width))
         tags.show_words(images.tags_of(row.id), row.caption, images.numbers_of(row))
         preview.show(images.file_of(row) if picture else None, placement if crop else None)

@@ -14,6 +14,7 @@ from textual.strip import Strip
 
 from curator.contract.text import visible
 from curator.filter.result import Result
+from curator.tui import meanings
 from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.terminal.picture_app import pictures_of
 from curator.tui.widgets.cell_list import CellList, Shape
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 _SELECTED = Style(bold=True)
 _MARKS = {1: "+", 0: " ", -1: "-"}
+_MARK_COLOURS = {1: meanings.KEPT, -1: meanings.REJECTED}
 
 
 KEYS = (
@@ -61,12 +63,12 @@ class ImageList(CellList):
         "cell--empty",
     }
     DEFAULT_CSS = """
-    ImageList > .cell--cursor { background: $accent; color: $background; }
-    ImageList > .cell--elsewhere { background: $primary 40%; color: $foreground; }
+    ImageList > .cell--cursor { background: $cursor; color: $cursor-text; }
+    ImageList > .cell--elsewhere { background: $elsewhere; color: $foreground; }
     ImageList > .cell--selected { color: $secondary; text-style: bold; }
     ImageList > .cell--keep { color: $success; }
     ImageList > .cell--reject { color: $error; }
-    ImageList > .cell--quiet { color: $foreground 60%; }
+    ImageList > .cell--quiet { color: $quiet; }
     ImageList > .cell--empty { background: $panel; }
     """
 
@@ -279,10 +281,11 @@ class ImageList(CellList):
             return Text(" (gone)")
         chosen = self._is_selected(position)
         about = f" {row.width}x{row.height}".rjust(11) + f" {row.tags_count:>3}t "
-        name = Text(visible(row.name))
+        name = Text(visible(row.name), _MARK_COLOURS.get(row.mark, ""))
         name.truncate(max(4, width - len(about) - 4), overflow="ellipsis", pad=True)
-        text = Text(f"{'*' if chosen else ' '}{_MARKS.get(row.mark, ' ')} ")
-        text.append_text(name).append(about)
+        colour = _MARK_COLOURS.get(row.mark, "")
+        text = Text(f"{'*' if chosen else ' '}{_MARKS.get(row.mark, ' ')} ", colour)
+        text.append_text(name).append(about, meanings.QUIET)
         if chosen:
             text.stylize(_SELECTED)
         return text

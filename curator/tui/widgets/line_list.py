@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 Line = Callable[[int, int], Text]  # (position, width) -> one line; Text keeps markup in names harmless
 
 _THUMB, _TRACK = "┃", " "
-_CURSOR = Style(reverse=True)
-_CURSOR_ELSEWHERE = Style(underline=True)  # the list is not focused: the line is known, and not by colour
+_LINED = Style(underline=True)
 
 
 KEYS = (
@@ -43,13 +42,19 @@ KEYS = (
 class LineList(ScrollView, can_focus=True, inherit_bindings=False):
     """`count` lines made by `line` as they come into view, and a cursor.
 
+    The line of the cursor is turned round, and underlined while the keys go elsewhere, so that it is known without
+    colours; a theme says in which. A list that takes no keys itself is walked from an entry.
+
     The scroll bar is the last cell of each line: Textual's own is a widget, and each change of it a new layout.
     """
 
     BINDINGS = bindings(KEYS)
-    DEFAULT_CSS = (
-        "LineList { height: 1fr; overflow-x: hidden; overflow-y: scroll; scrollbar-size-vertical: 0; }"
-    )
+    COMPONENT_CLASSES = {"line--cursor", "line--elsewhere"}
+    DEFAULT_CSS = """
+    LineList { height: 1fr; overflow-x: hidden; overflow-y: scroll; scrollbar-size-vertical: 0; }
+    LineList > .line--cursor { color: $cursor-text; background: $cursor; }
+    LineList > .line--elsewhere { background: $elsewhere; }
+    """
 
     class Moved(Message):
         """The cursor is on another line, or on the same line of other contents."""
@@ -108,7 +113,12 @@ class LineList(ScrollView, can_focus=True, inherit_bindings=False):
         """How the whole line stands out."""
         if position != self.cursor:
             return Style.null()
-        return _CURSOR if self.has_focus else _CURSOR_ELSEWHERE
+        has_keys = self.has_focus or not self.can_focus
+        look = self.get_component_rich_style(f"line--{'cursor' if has_keys else 'elsewhere'}")
+        if has_keys:
+            return Style(color=look.bgcolor, bgcolor=look.color, reverse=True, dim=False)
+        has_no_grounds = self.app.native_ansi_color or self.app.no_color
+        return _LINED if has_no_grounds else Style(bgcolor=look.bgcolor)
 
     def render_line(self, y: int) -> Strip:
         strip = self._drawn[y] = self._strip(y)

@@ -18,8 +18,8 @@ class Lines(Widget):
 
     DEFAULT_CSS = "Lines { height: 1fr; width: 1fr; }"
 
-    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
-        super().__init__(id=id, classes=classes)
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
         self._lines: Sequence[Text] = ()
         self._drawn: Callable[[Size], Sequence[Text]] | None = None
 

@@ -50,9 +50,9 @@ class SampleGrid(Widget, can_focus=True):
     COMPONENT_CLASSES = {"cell--cursor", "cell--heading", "cell--quiet", "cell--reject", "cell--empty"}
     DEFAULT_CSS = """
     SampleGrid { height: 1fr; }
-    SampleGrid > .cell--cursor { background: $accent; color: $background; }
+    SampleGrid > .cell--cursor { background: $cursor; color: $cursor-text; }
     SampleGrid > .cell--heading { color: $primary; }
-    SampleGrid > .cell--quiet { color: $foreground 60%; }
+    SampleGrid > .cell--quiet { color: $quiet; }
     SampleGrid > .cell--reject { color: $error; }
     SampleGrid > .cell--empty { background: $panel; }
     """

@@ -10,6 +10,7 @@ from textual.geometry import Size
 from textual.strip import Strip
 from textual.widget import Widget
 
+from curator.tui import meanings
 from curator.tui.widgets.bars import bar
 from curator.tui.widgets.lines import segments, wrapped
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 MOST_LINES = 5
 _MOST_NOTES = 3  # that are not read yet
 _BAR_CELLS = 24
-_BAR = "underline"  # its whole length is seen in any colour
+_BAR = f"underline {meanings.BAR}"  # its whole length is seen in any colour
 _READ_AFTER_S = 0.5  # a key pressed sooner was on its way before the note was seen
 
 
@@ -36,8 +37,8 @@ class Note(NamedTuple):
         """As it is written on the status line; a mistake begins with `!`."""
         head = f"{'! ' if self.is_mistake else ''}{self.title}"
         between = "\n" if "\n" in self.message else ": "
-        text = Text(head, "bold")
-        return text.append(f"{between if head else ''}{self.message}", "not bold")
+        text = Text().append(head, f"bold {meanings.MISTAKE if self.is_mistake else ''}".strip())
+        return text.append(f"{between if head else ''}{self.message}")
 
 
 Notes = tuple[Note, ...]
@@ -90,7 +91,7 @@ class StatusLine(Widget):
         share = getattr(self.app, "share", None)
         shown = Text(progress, "bold")
         if progress and share is not None and width - shown.cell_len > _BAR_CELLS + 4:
-            shown = Text(bar(share, _BAR_CELLS), _BAR).append(" ", "not underline").append_text(shown)
+            shown = Text().append(bar(share, _BAR_CELLS), _BAR).append(" ").append_text(shown)
         said = [*([shown] if progress else []), *(each.text for each in notes)]
         if not said:
             return [self._rest] if self._rest else []

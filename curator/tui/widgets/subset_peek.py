@@ -15,6 +15,7 @@ from curator.contract.text import visible
 from curator.filter.language.tokens import in_quotes
 from curator.tui.background import in_background
 from curator.tui.widgets.lines import Passage
+from curator.tui.widgets.panel_title import PanelTitle
 from curator.tui.widgets.preview import Preview
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class SubsetPeek(Vertical):
         self._timer: Timer | None = None
 
     def compose(self) -> ComposeResult:
+        yield PanelTitle("As the next epoch trains them")
         yield Preview()
         yield Passage()
 

@@ -9,9 +9,11 @@ from rich.text import Text
 from textual.strip import Strip
 from textual.widget import Widget
 
+from curator.tui import meanings
 from curator.tui.widgets.lines import segments
 
 if TYPE_CHECKING:
+    from rich.style import Style
     from textual.app import App
 
 TABS = (
@@ -41,7 +43,11 @@ class TabNote(NamedTuple):
 class TabLine(Widget):
     """One line of the app's `tab_notes` and the screens they are of."""
 
-    DEFAULT_CSS = "TabLine { height: 1; dock: top; background: $panel; }"
+    COMPONENT_CLASSES = {"tab--here"}
+    DEFAULT_CSS = """
+    TabLine { height: 1; dock: top; background: $panel; color: $title; }
+    TabLine > .tab--here { color: $cursor-text; background: $cursor; text-style: bold; }
+    """
 
     def __init__(self, here: str) -> None:
         super().__init__()
@@ -57,37 +63,38 @@ class TabLine(Widget):
     def render_line(self, y: int) -> Strip:  # noqa: ARG002 - there is one line
         notes: Mapping[str, TabNote] = getattr(self.app, "tab_notes", {})
         width = self.size.width
+        look = self.get_component_rich_style("tab--here")
         text = Text()
-        for text in _forms(self._here, notes):
+        for text in _forms(self._here, notes, look):
             if text.cell_len <= width:
                 break
         text.truncate(width, pad=True)
         return Strip(segments(text, self.app.console), width).apply_style(self.rich_style)
 
 
-def _forms(here: str, notes: Mapping[str, TabNote]) -> Iterator[Text]:
+def _forms(here: str, notes: Mapping[str, TabNote], look: Style) -> Iterator[Text]:
     """The line with all that could be said, then with less and less of it."""
     noted = [name for name in _NOTED if name in notes]
     names = len(TABS)
     for told in range(len(noted), -1, -1):
-        yield _line(here, notes, noted[:told], names)
+        yield _line(here, notes, noted[:told], names, look)
     for names in range(len(TABS) - 1, _NAMED_AT_80 - 1, -1):
-        yield _line(here, notes, [], names)
+        yield _line(here, notes, [], names, look)
     for names in range(_NAMED_AT_80, -1, -1):
-        yield _line(here, {}, [], names)
+        yield _line(here, {}, [], names, look)
 
 
-def _line(here: str, notes: Mapping[str, TabNote], told: list[str], names: int) -> Text:
+def _line(here: str, notes: Mapping[str, TabNote], told: list[str], names: int, look: Style) -> Text:
     text = Text()
     for at, name in enumerate(TABS):
         note, key = notes.get(name), _KEYS[name]
         shown = f"{key} {name}" if at < names or name == here else key
         sign = "*" if note and note.calls else ""
-        text.append_text(Text(f"[{shown}]", "bold") if name == here else Text(f" {shown}"))
+        text.append(f"[{shown}]" if name == here else f" {shown}", look if name == here else None)
         if note and name in told:
-            text.append(f" {note.text}", "italic")
-            text.append(sign)
+            text.append(f" {note.text}", f"italic {meanings.QUIET}")
+            text.append(sign, meanings.FINDING)
         else:
-            text.append(sign)
+            text.append(sign, meanings.FINDING)
         text.append(" " if name != here and at < names else "")
     return text

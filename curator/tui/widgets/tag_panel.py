@@ -9,6 +9,7 @@ from rich.text import Text
 from textual.message import Message
 
 from curator.contract.text import visible
+from curator.tui import meanings
 from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.widgets.line_list import LineList
 
@@ -76,10 +77,11 @@ class TagPanel(LineList):
         if position >= len(self.tags):
             return self._below[position - len(self.tags)]
         tag = self.tags[position]
-        about = f" {tag.cls if tag.cls != 'general' else ''} {tag.count:,} "
-        name = Text(f"{position + 1:>3} {visible(tag.name)}")
+        about = f" {meanings.class_word(tag.cls)} {tag.count:,} "
+        name = Text().append(f"{position + 1:>3} ", meanings.QUIET)
+        name.append(visible(tag.name), meanings.of_class(tag.cls))
         name.truncate(max(8, width - len(about)), overflow="ellipsis", pad=True)
-        return name.append(about)
+        return name.append(about, meanings.QUIET)
 
 
 def _headed(heading: str, lines: Sequence[str]) -> list[Text]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 from pyroaring import BitMap
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import Horizontal
+from textual.containers import Horizontal, Vertical
 from textual.timer import Timer
 
 from curator.filter.result import Result
@@ -34,6 +34,7 @@ from curator.tui.widgets.filter_bar import FilterBar
 from curator.tui.widgets.image_details import ImageDetails
 from curator.tui.widgets.image_list import ImageList
 from curator.tui.widgets.line_list import LineList
+from curator.tui.widgets.panel_title import PanelTitle
 from curator.tui.widgets.tab_line import TabLine
 from curator.tui.widgets.tag_panel import TagPanel
 
@@ -60,7 +61,9 @@ class BrowseScreen(FilteredScreen):
         yield TabLine("Browse")
         yield FilterBar(self.complete)
         with Horizontal(id="body"):
-            yield ImageList(id="images", thumbnail=self._reader.thumbnails.of_image)
+            with Vertical(id="left"):
+                yield PanelTitle("Images", of="#images", spare=True)
+                yield ImageList(id="images", thumbnail=self._reader.thumbnails.of_image)
             yield ImageDetails(self._session, self._reader, id="side")
         yield Foot()
         yield TooSmall()

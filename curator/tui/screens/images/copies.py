@@ -9,9 +9,9 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
-from textual.widgets import Label
 
 from curator.contract.text import counted, visible
+from curator.tui import meanings
 from curator.tui.background import in_background, progress_on_status, user_errors_shown, write
 from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.messages import (
@@ -34,6 +34,7 @@ from curator.tui.text.copy_groups import (
 )
 from curator.tui.widgets.chrome import Foot, TooSmall
 from curator.tui.widgets.lines import Lines
+from curator.tui.widgets.panel_title import PanelTitle
 from curator.tui.widgets.preview import Preview
 from curator.tui.widgets.tab_line import TabLine
 
@@ -87,7 +88,7 @@ class CopiesScreen(Screen):
 
     def compose(self) -> ComposeResult:
         yield TabLine("Browse")
-        yield Label("", id="about", markup=False)
+        yield PanelTitle(id="about")
         with Horizontal():
             for number in range(_MOST_COLUMNS):
                 with Vertical(classes="copy", id=f"copy-{number}"):
@@ -158,7 +159,7 @@ class CopiesScreen(Screen):
         group = self.groups[self.at] if self.groups else None
         self.copies = shown_copies(self._session, group) if group else []
         self.current = max(0, min(self.current, len(self.copies) - 1))
-        self.query_one("#about", Label).update(self._about(), layout=False)
+        self.query_one("#about", PanelTitle).say(self._about())
         columns = max(1, min(_MOST_COLUMNS, self.size.width // _COLUMN_CELLS, len(self.copies) or 1))
         first = max(0, min(self.current - columns + 1, len(self.copies) - columns))
         for number in range(_MOST_COLUMNS):
@@ -191,7 +192,7 @@ class CopiesScreen(Screen):
             more = sum(len(group.copies) for group in self.groups)
             said = f"group {self.at + 1:,} of {len(self.groups):,}, {counted(more, 'copy', 'copies')}"
         how = self._likeness.in_words() + (", words carried over" if self._carries_words else "")
-        return Text(f" {said}", "bold").append(f"   {how}   {where}", "not bold")
+        return Text(said).append(f"   {how}   {where}", f"not bold {meanings.QUIET}")
 
     def on_resize(self) -> None:
         self._show_group()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.style import Style
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.widgets import Label
 
 from curator.contract.text import visible
+from curator.tui import meanings
 from curator.tui.background import user_errors_shown, write
 from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.messages import Place
@@ -85,10 +85,11 @@ class CullingScreen(PictureScreen, inherit_bindings=False):
         self._tell_words()
 
     def title_of(self, shown: ShownPicture) -> Text:
-        theme = self.app.current_theme
         mark = self._row.mark if self._row else 0
-        sign, colour = {1: ("+ keep  ", theme.success), -1: ("- reject  ", theme.error)}.get(mark, ("", None))
-        return Text().append(sign, Style(color=colour, bold=True)).append(shown.title)
+        sign, colour = {1: ("+ keep  ", meanings.KEPT), -1: ("- reject  ", meanings.REJECTED)}.get(
+            mark, ("", "")
+        )
+        return Text().append(sign, f"bold {colour}".strip()).append(shown.title)
 
     def _tell_words(self) -> None:
         if row := self._row:
@@ -99,12 +100,12 @@ class CullingScreen(PictureScreen, inherit_bindings=False):
         lines = [Text(" ").append_text(about_image(row, bucket, room - 1)), Text()]
         tags = self._session.images.tags_of(row.id)
         for tag in tags:
-            about = f" {tag.cls if tag.cls != 'general' else ''} {tag.count:,}"
-            line = Text(f" {visible(tag.name)}")
+            about = f" {meanings.class_word(tag.cls)} {tag.count:,}"
+            line = Text(f" {visible(tag.name)}", meanings.of_class(tag.cls))
             line.truncate(max(4, room - len(about)), overflow="ellipsis", pad=True)
-            lines.append(line.append(about, "dim"))
+            lines.append(line.append(about, meanings.QUIET))
         if not tags:
-            lines.append(Text(" no tags", "dim"))
+            lines.append(Text(" no tags", meanings.QUIET))
         scores = [
             f"{visible(name)} {value:.4g}" for name, value in self._session.images.numbers_of(row).items()
         ]
@@ -119,12 +120,12 @@ class CullingScreen(PictureScreen, inherit_bindings=False):
         return lines
 
     def _count_marks(self) -> None:
-        tally, theme = self._session.images.tally(self._images.result.bitmap()), self.app.current_theme
+        tally = self._session.images.tally(self._images.result.bitmap())
         is_short = self.app.size.width < 64
         keep, reject, left = ("+", "-", "") if is_short else ("keep ", "reject ", "left ")
         text = Text(justify="right")
-        text.append(f"{keep}{tally.keep:,}  ", Style(color=theme.success))
-        text.append(f"{reject}{tally.reject:,}  ", Style(color=theme.error)).append(f"{left}{tally.left:,} ")
+        text.append(f"{keep}{tally.keep:,}  ", meanings.KEPT)
+        text.append(f"{reject}{tally.reject:,}  ", meanings.REJECTED).append(f"{left}{tally.left:,} ")
         self.query_one("#tally", Label).update(text)
 
     # marks

@@ -15,7 +15,6 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 from textual.timer import Timer
-from textual.widgets import Label
 
 from curator.contract.text import counted, visible
 from curator.tui.background import in_background, write
@@ -26,6 +25,7 @@ from curator.tui.text.words import turned_in_words
 from curator.tui.widgets.chrome import Foot, TooSmall
 from curator.tui.widgets.line_list import LineList
 from curator.tui.widgets.lines import Lines, Passage, fitted
+from curator.tui.widgets.panel_title import PanelTitle
 from curator.tui.widgets.preview import Preview
 from curator.tui.widgets.tab_line import TabLine
 
@@ -73,13 +73,12 @@ class HistoryScreen(Screen):
 
     def compose(self) -> ComposeResult:
         yield TabLine("History")
-        yield Label(
-            Text(" enter: take one back, or make it again   U: take back all down to it", "bold"),
-            classes="heading",
-        )
         with Horizontal():
-            yield LineList(empty=" no edit yet: what you change is listed here and can be taken back")
+            with Vertical(id="left"):
+                yield PanelTitle("Edits: enter turns one", of="LineList")
+                yield LineList(empty=" no edit yet: what you change is listed here and can be taken back")
             with Vertical(id="side"):
+                yield PanelTitle("What it changed", spare=True)
                 yield Passage(id="whole")
                 yield Preview()
                 yield Lines(id="names")

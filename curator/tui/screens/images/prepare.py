@@ -30,6 +30,7 @@ from curator.tui.screens.dialogs.table_editor import TableEditor
 from curator.tui.text.review_lines import change_lines, in_words
 from curator.tui.widgets.chrome import Foot, TooSmall
 from curator.tui.widgets.line_list import LineList
+from curator.tui.widgets.panel_title import PanelTitle
 from curator.tui.widgets.tab_line import TabLine
 
 if TYPE_CHECKING:
@@ -77,10 +78,10 @@ class PrepareScreen(Screen):
         yield Label("", id="images", markup=False)
         with Horizontal():
             with Vertical(id="left"):
-                yield Label(Text(" Rules", "bold"), classes="heading")
+                yield PanelTitle("Rules", of="#rules")
                 yield LineList(id="rules")
             with Vertical(id="right"):
-                yield Label("", id="about", markup=False)
+                yield PanelTitle(id="about", of="#changes")
                 yield LineList(id="changes", empty=" looking...")
         yield Foot()
         yield TooSmall()
@@ -162,7 +163,7 @@ class PrepareScreen(Screen):
 
     def _show(self, found: Review) -> None:
         self.review = found
-        self.query_one("#about", Label).update(Text(f" {in_words(found)}", "bold"))
+        self.query_one("#about", PanelTitle).say(in_words(found))
         changes = self.query_one("#changes", LineList)
         changes.empty = " nothing would change"
         changes.show_texts(change_lines(found))

@@ -10,15 +10,16 @@ from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.screen import Screen
-from textual.widgets import Label
 
 from curator.contract.text import counted, visible
+from curator.tui import meanings
 from curator.tui.background import in_background, progress_on_status
 from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.messages import CollectionChanged, StatusChanged, UserErrorRaised, WorkDone, WorkRefused
 from curator.tui.widgets.chrome import Foot, TooSmall
 from curator.tui.widgets.line_list import LineList
 from curator.tui.widgets.lines import Passage, fitted
+from curator.tui.widgets.panel_title import PanelTitle
 from curator.tui.widgets.tab_line import TabLine
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class QuarantineScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         yield TabLine(self._here)
-        yield Label("", id="about", classes="heading", markup=False)
+        yield PanelTitle(id="about", of="LineList")
         yield LineList(empty=" none")
         yield Passage(id="whole")
         yield Foot()
@@ -58,7 +59,7 @@ class QuarantineScreen(Screen[None]):
         self._entries = self._session.quarantine.all()
         count = len(self._entries)
         what = f"{counted(count, 'file')} could not be used" if count else "every file could be used"
-        self.query_one("#about", Label).update(Text(f" {what}", "bold"))
+        self.query_one("#about", PanelTitle).say(what)
         entries = self._entries
         self.query_one(LineList).show(count, lambda at, width: _line(entries[at], width))
 
@@ -103,6 +104,6 @@ class QuarantineScreen(Screen[None]):
 def _line(entry: Quarantined, width: int) -> Text:
     """Since when, the name in at most half of the line, and why."""
     name, since = visible(entry.path.rpartition("/")[2]), datetime.fromtimestamp(entry.at).astimezone()
-    text = Text(f" {since:%Y-%m-%d}  ")
+    text = Text().append(f" {since:%Y-%m-%d}  ", meanings.QUIET)
     text.append(fitted(name, min(cell_len(name), max(12, width // 2))), "bold")
-    return text.append(f"  {visible(entry.reason)}", "not bold")
+    return text.append(f"  {visible(entry.reason)}", meanings.FINDING)

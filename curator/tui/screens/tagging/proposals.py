@@ -13,12 +13,14 @@ from textual.screen import Screen
 from textual.widgets import Label
 
 from curator.contract.text import counted, visible
+from curator.tui import meanings
 from curator.tui.background import in_background, write
 from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.messages import CollectionChanged, UserErrorRaised, WorkDone, WorkRefused
 from curator.tui.screens.dialogs.questions import Confirm
 from curator.tui.widgets.chrome import Foot, TooSmall
 from curator.tui.widgets.line_list import LineList
+from curator.tui.widgets.panel_title import PanelTitle
 from curator.tui.widgets.preview import Preview
 from curator.tui.widgets.tab_line import TabLine
 
@@ -81,7 +83,7 @@ class ProposalsScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         yield TabLine("Tagging")
-        yield Label("", id="about", classes="heading", markup=False)
+        yield PanelTitle(id="about", of="#tags")
         yield Label("", id="thresholds", markup=False)
         with Horizontal(id="body"):
             yield Preview()
@@ -174,12 +176,14 @@ class ProposalsScreen(Screen[None]):
 
     def _show_about(self) -> None:
         count, name = len(self._result or ()), visible(self._model.about.name)
-        about = Text(f" {name}", "bold")
+        about = Text(name)
         if not count:
-            about.append("  no image to look at: Browse's filter names none", "not bold")
+            about.append("  no image to look at: Browse's filter names none", f"not bold {meanings.QUIET}")
         elif self._seen:
-            about.append(f"  {self._at + 1:,}/{count:,}  {visible(self._seen.row.path)}", "not bold")
-        self.query_one("#about", Label).update(about)
+            about.append(
+                f"  {self._at + 1:,}/{count:,}  {visible(self._seen.row.path)}", f"not bold {meanings.QUIET}"
+            )
+        self.query_one("#about", PanelTitle).say(about)
         self.query_one("#thresholds", Label).update(f" {self._thresholds_in_words()}")
         done = (
             f"   accepted {self._accepted:,}, rejected {self._rejected:,}"
@@ -286,10 +290,14 @@ def _moved(value: float, steps: int) -> float:
 
 
 def _tag_line(name: str, cls: str, value: float, mark: str) -> Text:
-    line = Text(f" {mark} {value:.2f}  {visible(name)}", "dim" if mark in "-!" else "")
+    signs = {"+": meanings.ADDED, "!": meanings.MISTAKE}
+    line = (
+        Text().append(f" {mark} ", signs.get(mark, meanings.QUIET)).append(f"{value:.2f}  ", meanings.QUIET)
+    )
+    line.append(visible(name), meanings.QUIET if mark in "-!" else meanings.of_class(cls))
     if mark == "!":
-        return line.append("  cannot be a tag: it has a comma", "not bold")
-    return line if cls == "general" else line.append(f"  {visible(cls)}", "not bold dim")
+        return line.append("  cannot be a tag: it has a comma", meanings.MISTAKE)
+    return line if cls == "general" else line.append(f"  {visible(cls)}", meanings.QUIET)
 
 
 def _effect(planned: PlannedAcceptance, images: int) -> str:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import Horizontal
+from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 
 from curator.contract.errors import UserError
 from curator.contract.text import counted, visible
 from curator.runs.words import seconds_in_words
+from curator.tui import meanings
 from curator.tui.background import in_background, user_errors_shown
 from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.messages import UserErrorRaised, WorkDone, WorkRefused
@@ -21,6 +22,7 @@ from curator.tui.screens.tagging.proposals import ProposalsScreen
 from curator.tui.widgets.chrome import Foot, TooSmall
 from curator.tui.widgets.line_list import LineList
 from curator.tui.widgets.lines import Lines
+from curator.tui.widgets.panel_title import PanelTitle
 from curator.tui.widgets.tab_line import TabLine
 
 if TYPE_CHECKING:
@@ -60,8 +62,12 @@ class TaggingScreen(Screen):
     def compose(self) -> ComposeResult:
         yield TabLine("Tagging")
         with Horizontal():
-            yield LineList(id="jobs", empty=" none yet: frieze propose MODEL")
-            yield Lines(id="job")
+            with Vertical(id="left"):
+                yield PanelTitle("Jobs", of="#jobs", spare=True)
+                yield LineList(id="jobs", empty=" none yet: frieze propose MODEL")
+            with Vertical(id="right"):
+                yield PanelTitle("The job under the cursor", spare=True)
+                yield Lines(id="job")
         yield Foot()
         yield TooSmall()
 
@@ -165,9 +171,10 @@ class TaggingScreen(Screen):
 
 def _line(job: _Job) -> Text:
     if job.view is None:
-        return Text(" damaged  ", "yellow").append(visible(job.name))
+        return Text().append(" damaged  ", meanings.FINDING).append(visible(job.name))
     done = f"{job.view.done:,}/{job.view.total:,}"
-    return Text(f" {job.view.status:<8} {done:>13} ").append(visible(job.view.model))
+    line = Text().append(f" {job.view.status:<8} ", meanings.of_state(job.view.status))
+    return line.append(f"{done:>13} ", meanings.QUIET).append(visible(job.view.model))
 
 
 def _about(job: _Job) -> list[Text]:
@@ -180,13 +187,13 @@ def _about(job: _Job) -> list[Text]:
         lines += [Text(f" {seconds_in_words(view.eta_s)} left")] if view.eta_s is not None else []
     failure = job.why or (view and view.failure)
     if failure:
-        lines += [Text(), Text(f" {failure.what}", "red"), Text(f" {failure.hint}")]
+        lines += [Text(), Text(f" {failure.what}", meanings.MISTAKE), Text(f" {failure.hint}")]
     return lines + (_troubles(view) if view else [])
 
 
 def _troubles(view: JobView) -> list[Text]:
     """Warnings, images that could not be used, and what enter does."""
-    lines = [Text(f" {visible(sentence)}", "yellow") for sentence in view.warnings]
+    lines = [Text(f" {visible(sentence)}", meanings.FINDING) for sentence in view.warnings]
     if view.failed:
         lines += [Text(), Text(f" {counted(len(view.failed))} could not be used", "bold")]
         lines += [
@@ -194,4 +201,4 @@ def _troubles(view: JobView) -> list[Text]:
         ]
         if len(view.failed) > _SAID:
             lines.append(Text(f" and {len(view.failed) - _SAID:,} more"))
-    return [*lines, Text(), Text(" enter: what it proposes for Browse's images", "dim")]
+    return [*lines, Text(), Text(" enter: what it proposes for Browse's images", meanings.QUIET)]

@@ -15,6 +15,7 @@ from textual.widgets import Input, Label
 
 from curator.contract.text import counted, visible
 from curator.tags.text import clean_tag
+from curator.tui import meanings
 from curator.tui.background import in_background, user_errors_shown
 from curator.tui.editing import COUNTED, Counted, Editor
 from curator.tui.filter_text import filter_of_tag
@@ -26,6 +27,7 @@ from curator.tui.widgets.chrome import Foot, TooSmall
 from curator.tui.widgets.entry import Entry
 from curator.tui.widgets.line_list import LineList
 from curator.tui.widgets.lines import Lines, fitted
+from curator.tui.widgets.panel_title import PanelTitle
 from curator.tui.widgets.preview import Preview
 from curator.tui.widgets.tab_line import TabLine
 
@@ -91,22 +93,14 @@ class TagsScreen(Screen):
             yield Label("", id="count", markup=False)
         with Horizontal(id="body"):
             with Vertical(id="left"):
-                yield Lines(id="heading", classes="heading")
+                yield PanelTitle(id="heading", of="#tags", heads=_heads)
                 yield LineList(id="tags", empty=" reading...")
             with Vertical(id="side"):
+                yield PanelTitle(id="name")
                 yield Lines(id="about")
                 yield Preview()
         yield Foot()
         yield TooSmall()
-
-    def on_mount(self) -> None:
-        self.query_one("#heading", Lines).draw(
-            lambda size: [
-                Text(
-                    _columns("tag", "class", "images", "other words and what follows", size.width - 1), "bold"
-                )
-            ]
-        )
 
     def on_screen_resume(self) -> None:
         self._read()
@@ -157,8 +151,15 @@ class TagsScreen(Screen):
         more = [f"also {', '.join(map(visible, each.aliases))}"] if each.aliases else []
         more += [f"-> {', '.join(map(visible, each.implies))}"] if each.implies else []
         tag = each.tag
-        cls = "" if tag.cls == "general" else tag.cls
-        return Text(_columns(visible(tag.name), cls, f"{tag.count:,}", "  ".join(more), width))
+        line = Text(
+            _columns(
+                visible(tag.name), meanings.class_word(tag.cls), f"{tag.count:,}", "  ".join(more), width
+            )
+        )
+        line.stylize(
+            meanings.of_class(tag.cls), 0, len(line) - len(line.plain.lstrip()) + len(visible(tag.name))
+        )
+        return line
 
     def action_find(self) -> None:
         self.set_focus(self.query_one(_Find))
@@ -188,6 +189,7 @@ class TagsScreen(Screen):
     def _look(self) -> None:
         entry = self.current
         if entry is None:
+            self.query_one("#name", PanelTitle).say("")
             self.query_one("#about", Lines).show([])
             self.query_one(Preview).show(None)
             return
@@ -206,6 +208,7 @@ class TagsScreen(Screen):
         entry = self.current
         if entry is None or entry.tag.name != about.tag:
             return
+        self.query_one("#name", PanelTitle).say(Text(visible(about.tag), meanings.of_class(entry.tag.cls)))
         self.query_one("#about", Lines).draw(lambda size: _about_lines(entry, about, size.width))
         self.query_one(Preview).show(about.file)
 
@@ -272,6 +275,10 @@ def _fits(entry: TagEntry, word: str) -> bool:
     return word in entry.tag.name.lower() or any(word in alias.lower() for alias in entry.aliases)
 
 
+def _heads(width: int) -> str:
+    return _columns("tag", "class", "images", "other words and what follows", width)
+
+
 def _columns(name: str, cls: str, count: str, more: str, width: int) -> str:
     """One line: the name has what the others leave, the rest of a wide one goes to other words and what follows."""
     rest = max(0, (width - 22) // 3)
@@ -284,7 +291,6 @@ def _columns(name: str, cls: str, count: str, more: str, width: int) -> str:
 def _about_lines(entry: TagEntry, about: _About, width: int) -> list[Text]:
     tag = entry.tag
     lines = [
-        Text(f" {visible(tag.name)}", "bold"),
         Text(f" {tag.cls}, on {counted(about.images)}"),
         Text(
             f" also {', '.join(map(visible, entry.aliases))}"
@@ -297,5 +303,6 @@ def _about_lines(entry: TagEntry, about: _About, width: int) -> list[Text]:
     lines += [Text(), Text(" together with", "bold")] if about.together else []
     for each in about.together[:_TOGETHER]:
         name, share = fitted(visible(each.tag.name), max(8, width - 18)), each.images / max(1, about.images)
-        lines.append(Text(f"  {name} {bar(share, 6)} {each.images:>7,}"))
+        line = Text(f"  {name} ", meanings.of_class(each.tag.cls))
+        lines.append(line.append(bar(share, 6), meanings.BAR).append(f" {each.images:>7,}", meanings.QUIET))
     return lines

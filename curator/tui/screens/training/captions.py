@@ -18,6 +18,7 @@ from textual.widgets import Label
 from curator.contract.caption.clip_tokens import count_tokens
 from curator.contract.errors import UserError
 from curator.contract.text import visible
+from curator.tui import meanings
 from curator.tui.background import in_background
 from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.messages import UserErrorRaised, WorkDone, WorkRefused
@@ -28,6 +29,7 @@ from curator.tui.text.training_words import said_lines
 from curator.tui.widgets.chrome import Foot, TooSmall
 from curator.tui.widgets.line_list import LineList
 from curator.tui.widgets.lines import Lines, fitted
+from curator.tui.widgets.panel_title import PanelTitle
 from curator.tui.widgets.preview import Preview
 from curator.tui.widgets.tab_line import TabLine
 
@@ -75,10 +77,12 @@ class CaptionsScreen(Screen):
 
     def compose(self) -> ComposeResult:
         yield TabLine("Captions")
-        yield Label("", id="about", markup=False)
+        yield PanelTitle(id="about", of="#samples")
+        yield Label("", id="plan", classes="quiet", markup=False)
         with Horizontal():
             yield LineList(id="samples", empty=" no manifest yet: 4 freezes one")
             yield Preview()
+        yield PanelTitle("Its caption")
         yield Lines(id="said")
         yield Foot()
         yield TooSmall()
@@ -125,9 +129,8 @@ class CaptionsScreen(Screen):
         if walk is None:
             return
         shown = self._shown = walk.step(max(0, min(walk.total_steps - 1, step)))
-        self.query_one("#about", Label).update(
-            _about(self._name, walk, shown, own=bool(self._own)), layout=False
-        )
+        self.query_one("#about", PanelTitle).say(_about(walk, shown))
+        self.query_one("#plan", Label).update(_plan(self._name, walk, own=bool(self._own)), layout=False)
         samples = self.query_one(LineList)
 
         def line(position: int, width: int) -> Text:
@@ -238,15 +241,18 @@ def _changed(recipe: Recipe, own: Mapping[str, int]) -> Recipe:
     return replace(recipe, seed=own["seed"], batch=replace(recipe.batch, size=own["batch"], accumulate=1))
 
 
-def _about(name: str, walk: CaptionWalk, shown: StepShown, *, own: bool) -> Text:
-    text = Text(f" step {shown.step + 1:,} of {walk.total_steps:,}", "bold")
+def _about(walk: CaptionWalk, shown: StepShown) -> Text:
+    text = Text(f"step {shown.step + 1:,} of {walk.total_steps:,}")
     epoch = (
         f"epoch {shown.epoch + 1:,} of {walk.total_epochs:,}, batch {shown.index + 1:,} of {shown.batches:,}"
     )
     bucket = f"{shown.bucket[0]}x{shown.bucket[1]}"
-    text.append(f"   {epoch}   bucket {bucket}\n", "not bold")
+    return text.append(f"   {epoch}   bucket {bucket}", f"not bold {meanings.QUIET}")
+
+
+def _plan(name: str, walk: CaptionWalk, *, own: bool) -> str:
     plan = "not the recipe's" if own else "of the recipe"
-    return text.append(f" seed {walk.seed}, batch {walk.batch_size} ({plan})   {visible(name)}", "not bold")
+    return f" seed {walk.seed}, batch {walk.batch_size} ({plan})   {visible(name)}"
 
 
 def _sample_line(shown: StepShown, position: int, width: int) -> Text:

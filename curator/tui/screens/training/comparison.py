@@ -11,10 +11,12 @@ from textual.screen import Screen
 from curator.contract.text import visible
 from curator.runs.drawing.chart import STYLES, Line
 from curator.runs.drawing.plots import Plot, drawn
+from curator.tui import meanings
 from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.widgets.chrome import Foot, TooSmall
 from curator.tui.widgets.line_list import LineList
 from curator.tui.widgets.lines import Lines
+from curator.tui.widgets.panel_title import PanelTitle
 from curator.tui.widgets.tab_line import TabLine
 
 if TYPE_CHECKING:
@@ -36,7 +38,9 @@ class ComparisonScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         yield TabLine("Runs")
+        yield PanelTitle("Where two runs differ", of="LineList", spare=True)
         yield LineList(empty=" nothing")
+        yield PanelTitle("Their losses", id="plot-title")
         yield Lines(id="plot")
         yield Foot()
         yield TooSmall()
@@ -84,7 +88,7 @@ def comparison_lines(found: Comparison) -> list[Text]:
 
 def _data(found: Comparison) -> list[Text]:
     if found.cannot:
-        return [Text(f" the data cannot be compared: {visible(found.cannot)}", "yellow")]
+        return [Text(f" the data cannot be compared: {visible(found.cannot)}", meanings.FINDING)]
     if found.data is None:
         return [Text(" the data is the same")]
     changes = ", ".join(f"{each.images:,} {each.what}" for each in found.data.images)

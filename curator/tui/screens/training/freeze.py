@@ -15,6 +15,7 @@ from textual.widgets import Label
 from curator.contract.errors import UserError
 from curator.contract.locations import MANIFEST_SUFFIX, MANIFESTS
 from curator.contract.text import counted, visible
+from curator.tui import meanings
 from curator.tui.background import in_background, progress_on_status, user_errors_shown
 from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.messages import (
@@ -32,6 +33,7 @@ from curator.tui.text.recipe_form import remembered_recipe
 from curator.tui.widgets.chrome import Foot, TooSmall
 from curator.tui.widgets.line_list import LineList
 from curator.tui.widgets.lines import Lines, Passage, fitted
+from curator.tui.widgets.panel_title import PanelTitle
 from curator.tui.widgets.tab_line import TabLine
 
 if TYPE_CHECKING:
@@ -71,14 +73,16 @@ class FreezeScreen(Screen):
     def compose(self) -> ComposeResult:
         yield TabLine("Freeze")
         yield Label("", id="epoch", markup=False)
-        yield Label(Text(" Findings (enter shows the images)", "bold"), classes="heading")
+        yield PanelTitle("Findings (enter shows the images)", of="#findings")
         yield LineList(id="findings", empty=" checking...")
         yield Passage(id="hint")
         with Horizontal(id="frozen"):
             with Vertical(id="left"):
-                yield Label(Text(" Manifests (tab goes there)", "bold"), classes="heading")
+                yield PanelTitle("Manifests (tab goes there)", of="#manifests")
                 yield LineList(id="manifests", empty=" none yet: n names and freezes")
-            yield Lines(id="holds")
+            with Vertical(id="right"):
+                yield PanelTitle(id="held")
+                yield Lines(id="holds")
         yield Foot()
         yield TooSmall()
 
@@ -167,6 +171,7 @@ class FreezeScreen(Screen):
     def _tell_contents(self) -> None:
         """What the manifest under the cursor holds, beside it."""
         frozen, lines = self._manifest, self.query_one("#holds", Lines)
+        self.query_one("#held", PanelTitle).say(visible(frozen.name) if frozen else "")
         if frozen is None:
             lines.show([])
         elif holds := self._holds.get(frozen.digest):
@@ -256,7 +261,10 @@ class FreezeScreen(Screen):
 
 
 def _finding_line(finding: Finding) -> Text:
-    return Text(f" {finding.level.upper():<5}", "bold").append(visible(finding.what), "not bold")
+    colour = meanings.of_level(finding.level)
+    return (
+        Text().append(f" {finding.level.upper():<5}", f"bold {colour}".strip()).append(visible(finding.what))
+    )
 
 
 def _apart(frozen: FrozenManifest) -> str:

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, cast
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.screen import Screen
-from textual.widgets import Label
 
 from curator.contract.text import visible
+from curator.tui import meanings
 from curator.tui.background import in_background
 from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.messages import UserErrorRaised, WorkDone, WorkRefused
 from curator.tui.screens.dialogs.questions import Confirm
 from curator.tui.widgets.chrome import Foot, TooSmall
 from curator.tui.widgets.line_list import LineList
+from curator.tui.widgets.panel_title import PanelTitle
 from curator.tui.widgets.tab_line import TabLine
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class QueueScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         yield TabLine("Runs")
-        yield Label(Text(" Queue: each device has one run at work", "bold"), classes="heading")
+        yield PanelTitle("Queue: each device has one run at work", of="LineList")
         yield LineList(empty=" nothing waits: 5 sets a run up, and Q there puts it here")
         yield Foot()
         yield TooSmall()
@@ -124,6 +125,7 @@ class QueueScreen(Screen[None]):
 
 
 def _line(job: Job) -> Text:
-    text = Text(f" {job.state:<9} {visible(job.device):<10} ").append(visible(job.folder.path.name), "bold")
+    text = Text().append(f" {job.state:<9} ", meanings.of_state(job.state))
+    text.append(f"{visible(job.device):<10} ", meanings.QUIET).append(visible(job.folder.path.name), "bold")
     said = job.why if job.is_here else f"on {job.host}"
     return text.append(f"  {visible(said)}" if said else "", "not bold")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from curator.contract.text import visible
+from curator.tui import meanings
 from curator.tui.text.recipe_form import HEAD, FormRow, form_rows, in_text, place_of_field
 from curator.tui.widgets.line_list import LineList
 
@@ -46,7 +47,7 @@ class RecipeList(LineList):
             leaf = row.name.rpartition(".")[2]
             text = Text(f" {sign} {leaf:<{_KEY_CELLS}} ")
             text.append(f"{visible(in_text(values[row.name], row.field)):<{_VALUE_CELLS}}", "bold")
-            return text.append(f" {row.field.help}", "dim")
+            return text.append(f" {row.field.help}", meanings.QUIET)
 
         self.show(len(self.rows), line, self._standing(self.cursor, 1))
 
@@ -100,9 +101,9 @@ class RecipeList(LineList):
         if row.name in HEAD:
             return Text(f"   {row.name:<{_KEY_CELLS}} ").append(visible(self._head[row.name]), "bold")
         if row.section not in self.folded:
-            return Text(f" {row.name}", "bold cyan")
+            return Text(f" {row.name}", meanings.SECTION)
         assert self._form is not None
         inside = [each for each in form_rows(self._form) if each.section == row.section and each.field]
         changed = sum(each.name in dict(self._form.changes) for each in inside)
         said = f"{len(inside)} folded" + (f", {changed} changed" if changed else "")
-        return Text(f" {row.name} ", "bold cyan").append(f"({said})", "not bold dim")
+        return Text(f" {row.name} ", meanings.SECTION).append(f"({said})", f"not bold {meanings.QUIET}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from curator.contract.text import visible
+from curator.tui import meanings
 from curator.tui.widgets.line_list import LineList
 
 if TYPE_CHECKING:
@@ -46,10 +47,14 @@ class RunList(LineList):
         lines = [self._line_of(each) for each in self.runs]
         return [
             *lines,
-            *(Text(" damaged            ", "yellow").append(visible(name)) for name in self._damaged),
+            *(
+                Text().append(" damaged            ", meanings.FINDING).append(visible(name))
+                for name in self._damaged
+            ),
         ]
 
     def _line_of(self, run: RunSummary) -> Text:
         sign = str(self._laid.index(run.name) + 1) if run.name in self._laid else " "
         steps = f"{run.step}/{run.total_steps or '?'}"
-        return Text(f"{sign}{run.status:<8} {steps:>9} ").append(visible(run.name))
+        text = Text(sign).append(f"{run.status:<8} ", meanings.of_state(run.status))
+        return text.append(f"{steps:>9} ", meanings.QUIET).append(visible(run.name))

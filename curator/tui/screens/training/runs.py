@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import Horizontal
+from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 
 from curator.contract.text import visible
+from curator.tui import meanings
 from curator.tui.background import in_background, user_errors_shown, write
 from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.messages import UserErrorRaised, WorkDone, WorkRefused
@@ -25,6 +26,7 @@ from curator.tui.screens.training.run_samples import RunSamplesScreen
 from curator.tui.text.run_words import lost_in_words
 from curator.tui.widgets.chrome import Foot, TooSmall
 from curator.tui.widgets.line_list import LineList
+from curator.tui.widgets.panel_title import PanelTitle
 from curator.tui.widgets.status_line import StatusLine
 from curator.tui.widgets.tab_line import TabLine
 
@@ -83,8 +85,8 @@ class RunsScreen(Screen):
     def compose(self) -> ComposeResult:
         yield TabLine("Runs")
         with Horizontal():
-            yield RunList(id="runs")
-            yield DashboardPanel(id="dashboard")
+            yield Vertical(PanelTitle("Runs", of="#runs", spare=True), RunList(id="runs"), id="left")
+            yield Vertical(PanelTitle("Dashboard", spare=True), DashboardPanel(id="dashboard"), id="right")
         yield Foot()
         yield TooSmall()
 
@@ -167,7 +169,7 @@ class RunsScreen(Screen):
         if message.kind == "show":  # the cursor only passes: its line says that it is damaged
             self._follower = None
             self._dashboard.show_view(None)
-            self._dashboard.show([Text(visible(message.error.what), "yellow")])
+            self._dashboard.show([Text(visible(message.error.what), meanings.MISTAKE)])
             return
         self.post_message(UserErrorRaised(message.error))
 

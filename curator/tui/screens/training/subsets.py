@@ -18,6 +18,7 @@ from curator.contract.errors import UserError
 from curator.contract.recipe.fields import recipe_fields
 from curator.contract.text import counted, visible
 from curator.index.tables.rows import Subset
+from curator.tui import meanings
 from curator.tui.background import in_background, write
 from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.messages import CollectionChanged, UserErrorRaised, WorkDone, WorkRefused
@@ -36,6 +37,7 @@ from curator.tui.widgets.bars import HEADING, bar, bucket_line
 from curator.tui.widgets.chrome import Foot, TooSmall
 from curator.tui.widgets.line_list import LineList
 from curator.tui.widgets.lines import Passage, fitted
+from curator.tui.widgets.panel_title import PanelTitle
 from curator.tui.widgets.subset_peek import SubsetPeek
 from curator.tui.widgets.tab_line import TabLine
 
@@ -90,7 +92,7 @@ class SubsetsScreen(Screen):
 
     def compose(self) -> ComposeResult:
         yield TabLine("Subsets")
-        yield Label("", id="heading", classes="heading")
+        yield PanelTitle(id="heading", of="#subsets", heads=_heads)
         yield LineList(
             id="subsets", empty=" no subset yet: every image is trained once an epoch. a adds one."
         )
@@ -98,7 +100,7 @@ class SubsetsScreen(Screen):
         yield Label("", id="epoch", markup=False)
         with Horizontal(id="below"):
             with Vertical(id="left"):
-                yield Label(Text(HEADING, "bold"), classes="heading")
+                yield PanelTitle(of="#buckets", heads=lambda _: HEADING)
                 yield LineList(id="buckets", empty=" no buckets: no image would be trained")
             yield SubsetPeek(self._reader, id="peek")
         yield Foot()
@@ -136,9 +138,6 @@ class SubsetsScreen(Screen):
             if share.name in by_name
         ]
         self.query_one("#subsets", LineList).show_texts(lines)
-        width = self.size.width - 1
-        heading = _table_line("subset", [name for name, _ in _COLUMNS], width)
-        self.query_one("#heading", Label).update(Text(heading, "bold"), layout=False)
         loads, most = shown.buckets, max((each.samples for each in shown.buckets), default=1)
         self.query_one("#buckets", LineList).show(
             len(loads), lambda at, width: bucket_line(loads[at], most, width)
@@ -290,10 +289,14 @@ def _share_line(share: SubsetShare, subset: Subset, width: int) -> Text:
         return line
     line.append("  ")
     if room > 30:
-        line.append(bar(share.share, min(20, room // 2))).append("  ")
+        line.append(bar(share.share, min(20, room // 2)), meanings.BAR).append("  ")
     if subset.is_reg:
         line.append("reg  ", "bold")
-    return line.append(visible(share.filter))
+    return line.append(visible(share.filter), meanings.QUIET)
+
+
+def _heads(width: int) -> str:
+    return _table_line("subset", [name for name, _ in _COLUMNS], width)
 
 
 def _table_line(name: str, values: Sequence[str], width: int) -> str:
@@ -313,7 +316,7 @@ def _epoch_line(shown: FreezePreview, before: FreezePreview, rule: BucketRule, b
     change = shown.steps_per_epoch - before.steps_per_epoch
     line = Text(f" batch {shown.effective_batch}: ").append(steps, "bold")
     if change:
-        line.append(f" ({change:+,})", "bold")
+        line.append(f" ({change:+,})", f"bold {meanings.ADDED if change > 0 else meanings.REMOVED}")
     line.append(f", {counted(shown.samples_per_epoch, 'sample')} of {counted(shown.images)}")
     if shown.held_out:
         line.append(f", {shown.held_out:,} held out")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import Horizontal
+from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 from textual.widgets import Input, Label
 
@@ -49,6 +49,7 @@ from curator.tui.text.training_words import length_in_words
 from curator.tui.widgets.chrome import Foot, TooSmall
 from curator.tui.widgets.entry import Entry
 from curator.tui.widgets.line_list import LineList
+from curator.tui.widgets.panel_title import PanelTitle
 from curator.tui.widgets.tab_line import TabLine
 
 if TYPE_CHECKING:
@@ -105,8 +106,8 @@ class TrainScreen(Screen):
     def compose(self) -> ComposeResult:
         yield TabLine("Train")
         with Horizontal(id="body"):
-            yield RecipeList(id="form")
-            yield TrainingOutlook(id="outlook")
+            yield Vertical(PanelTitle("Recipe", of="#form", spare=True), RecipeList(id="form"), id="left")
+            yield Vertical(PanelTitle("Outlook", spare=True), TrainingOutlook(id="outlook"), id="beside")
         yield Label("", id="about", markup=False)
         yield _ValueEntry(id="value")
         yield Label("", id="steps", markup=False)

@@ -13,6 +13,7 @@ from curator.contract.run.schedules import lr_factor
 from curator.runs.drawing.chart import STYLES, line_of
 from curator.runs.drawing.plots import Plot, drawn
 from curator.runs.words import bytes_in_words
+from curator.tui import meanings
 from curator.tui.widgets.lines import Lines
 
 if TYPE_CHECKING:
@@ -62,10 +63,10 @@ class TrainingOutlook(Lines):
 
     def _of_memory(self) -> list[Text]:
         if self._memory is None or self._memory[0] != self._recipe:
-            return [Text("memory", "bold").append("  m reckons it, C tries it out", "dim")]
+            return [Text("memory", "bold").append("  m reckons it, C tries it out", meanings.QUIET)]
         memory = self._memory[1]
         if memory is None:
-            return [Text("memory", "bold").append("  not known: PyTorch is not installed", "dim")]
+            return [Text("memory", "bold").append("  not known: PyTorch is not installed", meanings.QUIET)]
         lines = [
             Text("memory", "bold").append(
                 f"  {bytes_in_words(memory['device_bytes'])} and what a batch needs"

@@ -8,6 +8,7 @@ from textual.app import App, ComposeResult
 
 from curator.filter.result import Result
 from curator.index.images.images import ImageRow
+from curator.tui.theme import dress
 from curator.tui.widgets.cell_list import shape_within
 from curator.tui.widgets.image_list import ImageList
 from tests.tui.conftest import Driven
@@ -115,6 +116,10 @@ MANY = 3_600_000
 
 
 class Many(App[None]):
+    def __init__(self) -> None:
+        super().__init__()
+        dress(self)
+
     def compose(self) -> ComposeResult:
         yield ImageList()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from textual.widgets import Label
 
 from curator.contract.run import events as ev
 from curator.contract.run.event_log import EventLog
@@ -14,6 +13,7 @@ from curator.contract.tagging.job import TaggingJob, write_job
 from curator.contract.tagging.zoo import ModelRow
 from curator.session.session import Session
 from curator.tui.widgets.line_list import LineList
+from curator.tui.widgets.panel_title import PanelTitle
 from tests.tui.answered_job import answered_job
 
 LABELS = (
@@ -57,7 +57,8 @@ def lines(it) -> list[str]:
 
 
 def said(it, selector) -> str:
-    return "".join(label.render().plain for label in it.app.screen.query(selector).results(Label))
+    shown = it.shown(selector)
+    return shown.plain if isinstance(shown, PanelTitle) else shown.render().plain
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
