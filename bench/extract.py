@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from resource import RUSAGE_CHILDREN, getrusage
 
 from bench.measure import Table
 from bench.merge import write_models
@@ -41,6 +42,7 @@ def run(folder: Path, family: str, scale: float, ranks: dict[str, float]) -> Tab
         "extract " + ", ".join(f"{name} {value:g}" for name, value in ranks.items()), f"{took:.1f} s", layers
     )
     table.add("processor time", f"{sum(ended[2:4]) - sum(begun[2:4]):.1f} s", f"{os.cpu_count()} cores")
+    table.add("peak memory", f"{getrusage(RUSAGE_CHILDREN).ru_maxrss / 1024:.0f} MB")
     table.add("error of all", f"{report['error']:.4f}")
     return table
 

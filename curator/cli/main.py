@@ -98,9 +98,9 @@ def help_text() -> str:
 
 
 def _show_version() -> int:
-    from importlib.metadata import version
+    from curator.cli.own_version import own_version
 
-    sys.stdout.write(f"frieze {version('frieze')}\n")
+    sys.stdout.write(f"frieze {own_version()}\n")
     return 0
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from importlib.metadata import version
 from typing import Any
 
 from curator.cli.command_tree import commands, default, option, usage
+from curator.cli.own_version import own_version
 from curator.cli.shared.command_help import argument, examples
 from curator.contract.errors import ExitCode
 
@@ -18,7 +18,7 @@ def page() -> str:
 
 
 def _head() -> Iterator[str]:
-    yield f'.TH FRIEZE 1 "" "frieze {version("frieze")}" "User Commands"'
+    yield f'.TH FRIEZE 1 "" "frieze {own_version()}" "User Commands"'
     yield ".SH NAME"
     yield r"frieze \- curate an image collection, freeze it, and train Stable Diffusion on exactly that"
     yield ".SH SYNOPSIS"

@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 from curator.contract.errors import UserError
 
@@ -127,8 +127,7 @@ def advice_on(rule: BucketRule) -> tuple[str, ...]:
     return tuple(said)
 
 
-@dataclass(frozen=True)
-class Placement:
+class Placement(NamedTuple):
     """How one image is trained: scaled to `resized`, then cut to `crop`, which has the bucket's size."""
 
     bucket: Size

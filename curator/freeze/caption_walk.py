@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -119,7 +119,7 @@ class CaptionWalk:
         caption, left_out = preview_caption(image.parts, subset.rules, self.seed, sample, step)
         said = CaptionPreview(caption, left_out, self._text)
         crop = crop_of(image.placement, subset.crop, self.seed, sample)
-        placement = replace(image.placement, crop=crop)
+        placement = image.placement._replace(crop=crop)
         return SampleShown(sample, image, self.manifest.file_of(image), subset, placement, flip, said)
 
 

@@ -159,6 +159,8 @@ LINES: list[tuple[str, int]] = [
     ("model resize extracted.safetensors --rank 2 --out resized.safetensors", 0),
     ("model info a.safetensors", 0),
     ("model hash a.safetensors", 0),
+    ("model info base", 0),
+    ("model hash base", 0),
     ("model diff a.safetensors b.safetensors", 1),
     ("grid make grid.toml --out grid --dry-run", 0),
     ("grid make grid.toml --out grid", 0),

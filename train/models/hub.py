@@ -8,8 +8,8 @@ from pathlib import Path
 from huggingface_hub import list_repo_files, snapshot_download
 
 from curator.contract.base_model.family import read_json
+from curator.contract.base_model.folder_files import shards_of, weight_file
 from curator.contract.errors import UserError
-from train.models.folder_files import shards_of, weight_file
 
 _ABOUT = ["model_index.json", "*/*.json", "*/merges.txt"]
 _HUB_ERRORS = (OSError, ValueError, RuntimeError, KeyError)

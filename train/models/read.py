@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from curator.contract.base_model.check import check_has_vae
 from curator.contract.base_model.family import read_json
+from curator.contract.base_model.folder_files import files_of
 from curator.contract.recipe.checks import TrainingWarning
 from curator.contract.text import visible
 from train.families.base import ModelParts
@@ -15,7 +16,6 @@ from train.models import layout
 from train.models.empty import empty_text_encoder, empty_unet, empty_vae
 from train.models.extras import extra_tensor_warnings
 from train.models.fit import Fit, fill
-from train.models.folder_files import files_of
 from train.models.tensor_file import TensorFile, joined, open_tensors, scale_of, widened
 from train.models.tokenizers import read_tokenizer
 from train.models.vae_file import read_vae, refuse_foreign_vae

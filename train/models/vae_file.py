@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from diffusers import AutoencoderKL
 
+from curator.contract.base_model.folder_files import files_of
 from curator.contract.errors import UserError
 from curator.contract.text import visible
 from train.models import layout
 from train.models.empty import empty_vae
 from train.models.fit import Fit, fill
-from train.models.folder_files import files_of
 from train.models.tensor_file import joined, open_tensors
 
 if TYPE_CHECKING:

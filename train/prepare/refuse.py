@@ -36,7 +36,8 @@ def open_sealed(info: RunInfo) -> Manifest:
     Raises:
         UserError: it is gone, damaged, or another one.
     """
-    manifest = open_manifest(Path(info.manifest))  # compares every byte, and with them the digest
+    # every byte is compared, and with them the digest
+    manifest = open_manifest(Path(info.manifest), is_mapped=True)
     if manifest.digest != info.manifest_digest:
         raise UserError(
             f"the manifest {info.manifest} is not the one this run was started on",

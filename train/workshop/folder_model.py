@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 
 from curator.contract.base_model.family import FAMILIES, family_of_folder, family_of_unet, read_json
+from curator.contract.base_model.folder_files import files_of
 from curator.contract.base_model.modelspec import single_file_spec
 from curator.contract.base_model.prediction import V_MARK, ZERO_SNR_MARK, said_by_scheduler
 from curator.contract.errors import UserError
 from curator.contract.text import visible
 from train.models.extras import is_extra
-from train.models.folder_files import files_of
 from train.weights.folder_names import THIRDS, Original, naming_of, parts_of
 from train.weights.open_clip_names import layer_prefix
 from train.weights.tensor_writer import Kept

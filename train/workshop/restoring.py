@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from curator.contract.base_model.file_hashes import sha256_of
 from curator.contract.errors import UserError
 from curator.contract.files.whole_files import TakenError, drafted_folder
 from curator.contract.text import visible
@@ -20,7 +21,6 @@ from train.weights.tensor_writer import Kept, in_order, write_pieces
 from train.workshop.model_file import ModelFile, rows_of
 from train.workshop.open_model import open_model
 from train.workshop.result import check_place, check_space, not_written, write_result
-from train.workshop.source_hashes import sha256_of
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -11,8 +11,8 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from curator.contract.base_model import file_hashes
 from curator.contract.base_model.content import not_readable
+from curator.contract.base_model.file_hashes import sha256_of
 from train.weights.direct_file import BlockReader
 from train.weights.tensor_writer import bytes_of
 from train.workshop.model_file import empty_rows
@@ -110,12 +110,3 @@ def hashing(sources: Sequence[Source]) -> Generator[Callable[[], tuple[str, ...]
             )
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
-
-
-def sha256_of(path: Path) -> str:
-    """The hash of a whole file; of a folder that of the list of its files, as `sha256sum` prints it, by name."""
-    if path.is_file():
-        return file_hashes.sha256_of(path)
-    files = sorted(each for each in path.rglob("*") if each.is_file())
-    lines = (f"{sha256_of(each)}  {each.relative_to(path).as_posix()}\n" for each in files)
-    return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()

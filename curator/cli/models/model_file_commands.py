@@ -20,12 +20,13 @@ if TYPE_CHECKING:
     from curator.session.training.models import ModelInfo
 
 FileArgument = Annotated[
-    Path, typer.Argument(metavar="FILE", help="A checkpoint, an adapter or an embedding.")
+    Path,
+    typer.Argument(metavar="FILE", help="A checkpoint, an adapter, an embedding, or a diffusers folder."),
 ]
 
 
 def info(file: FileArgument, as_json: JsonOption = False) -> None:
-    """Show what a model file is: family or kind, numbers, origin, trigger words, and the programs that read it."""
+    """Show what a model is: family or kind, components, numbers, origin, trigger words, and who reads it."""
     from curator.session.training.models import model_info
 
     found = model_info(file)
@@ -51,27 +52,48 @@ def info(file: FileArgument, as_json: JsonOption = False) -> None:
     for name, value in facts.items():
         if value:
             put(f"{name:<16} {value}")
+    if found.components:
+        put_table(
+            [
+                (
+                    each.name,
+                    each.kind,
+                    f"{each.bytes / 1e6:,.1f}",
+                    f"{each.tensors:,}",
+                    _counted(each.dtypes),
+                    ", ".join(each.files),
+                )
+                for each in found.components
+            ],
+            ("component", "class", "MB", "tensors", "types", "files"),
+        )
 
 
 def hash_of(file: FileArgument, as_json: JsonOption = False) -> None:
-    """Show the hashes by which model sites and programs know a file."""
+    """Show the hashes by which model sites and programs know a file; of a folder, those of its files and tensors."""
+    from curator.contract.base_model.file_hashes import FileHashes
     from curator.session.training.models import model_hashes
 
     found = model_hashes(file)
+    short = found if isinstance(found, FileHashes) else None
     values = {
         "sha256": found.sha256,
-        "autov2": found.autov2,
-        "autov3": found.autov3,
+        "autov2": short and short.autov2,
+        "autov3": short and short.autov3,
         "tensors_sha256": found.tensors,
-        "legacy": found.legacy,
+        "legacy": short and short.legacy,
     }
+    files = {} if isinstance(found, FileHashes) else found.files
     if as_json:
-        about = {"schema": "frieze/model-hash/1", "path": str(file.absolute()), **values}
+        about = {"schema": "frieze/model-hash/1", "path": str(file.absolute()), **values, "files": files}
         put_json(cast("HashReport", about))
         return
     words = {"autov2": "AutoV2", "autov3": "AutoV3", "tensors_sha256": "tensors"}
     for name, value in values.items():
-        put(f"{words.get(name, name):<8} {value}")
+        if value is not None:
+            put(f"{words.get(name, name):<8} {value}")
+    for name, value in files.items():
+        put(f"{value}  {name}")
 
 
 def diff(

@@ -164,8 +164,20 @@ class ResizeReport(TypedDict):
     doubts: Sequence[Doubt]
 
 
+class ModelComponent(TypedDict):
+    """A part of a diffusers folder, by the weights of it that are read."""
+
+    name: str
+    kind: str
+    files: Sequence[str]
+    bytes: int
+    tensors: int
+    numbers: int
+    dtypes: Mapping[str, int]
+
+
 class ModelFileReport(TypedDict):
-    """What a model file says of itself."""
+    """What a model says of itself; only a folder has components."""
 
     schema: Literal["frieze/model-info/1"]
     path: str
@@ -185,18 +197,20 @@ class ModelFileReport(TypedDict):
     merge: str
     thumbnail_bytes: int
     metadata: Mapping[str, str]
+    components: Sequence[ModelComponent]
 
 
 class HashReport(TypedDict):
-    """The hashes of a model file."""
+    """The hashes of a model file; or of a folder, whose files have theirs by path, and which has no short ones."""
 
     schema: Literal["frieze/model-hash/1"]
     path: str
     sha256: str
-    autov2: str
-    autov3: str
-    tensors_sha256: str
-    legacy: str
+    autov2: str | None
+    autov3: str | None
+    tensors_sha256: str | None
+    legacy: str | None
+    files: Mapping[str, str]
 
 
 class BlockDifference(TypedDict):

@@ -7,10 +7,19 @@ and `WIDE`. Where the path, tags and text of an image end is counted in bytes fr
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from curator.contract.manifest.signs import WIDE_BITS, decode_numbers, encode_numbers, encode_wide, sql_number
+from curator.contract.manifest.signs import (
+    FIRST,
+    GAP,
+    SURROGATES,
+    WIDE_BITS,
+    encode_numbers,
+    encode_wide,
+    sql_number,
+)
 
 ROWS = 32
 NARROW = ("root", "head", "tail")  # one sign each; head and tail count tags that never move
@@ -21,8 +30,15 @@ WIDE = (
 SIGNS = len(NARROW) + 2 * len(WIDE)  # of one image; a line break parts it from the next
 LEAST_ROW_BYTES = SIGNS + 32  # of one image: its signs and its sha256
 ENDS = 6  # the last so many signs say where path, tags and text end
-DAMAGE = (ValueError, TypeError, AttributeError, IndexError)  # where reading a garbled block ends
-_FIRST_BEGINS = encode_numbers([0] * ENDS)
+DAMAGE = (  # where reading a garbled block ends
+    ValueError, TypeError, AttributeError, IndexError, OverflowError, struct.error,
+)  # fmt: skip
+_NO_LINE = encode_numbers([0] * SIGNS).encode()  # before the first one
+# Of the line before, its ends; then the own one. A sign is 32 bits here, and a wide number a pair of them.
+_TWO_LINES = struct.Struct(f">{4 * (SIGNS - ENDS)}x{ENDS // 2}Q{len(NARROW)}I{len(WIDE)}Q")
+_ALL_ZERO = int.from_bytes(encode_numbers([0] * 2 * SIGNS).encode("utf-32-be"))
+_GAP_BEGINS = SURROGATES - FIRST
+_PLAIN = 1 << 15  # of smaller numbers, the pair of signs is the number
 
 
 class Block(NamedTuple):
@@ -96,16 +112,13 @@ def unpacked(block: tuple[bytes, bytes, bytes, bytes, bytes], place: int) -> Pac
         DAMAGE: this is no block, or it is damaged. (Damage that leaves its lengths is seen by the seal alone.)
     """
     lines, sha256, paths, tags, texts = block
-    own = lines.split(b"\n", place + 1)[max(0, place - 1) : place + 1]
-    begins = own[0].decode()[-ENDS:] if place else _FIRST_BEGINS
+    own = lines.split(b"\n", place + 1)
+    signs = ((own[place - 1] if place else _NO_LINE) + own[place]).decode()
+    numbers = (int.from_bytes(signs.encode("utf-32-be")) - _ALL_ZERO).to_bytes(_TWO_LINES.size)
     (
-        p, path, t, tag, w, word, root, head, tail, a, width, b, height, c, resized_width, d, resized_height,
-        e, left, f, top, g, file_bytes, h, path_end, i, tags_end, j, text_end,
-    ) = decode_numbers(begins + own[-1].decode())  # fmt: skip
-    bits = WIDE_BITS
-    path_begin, path_end = p << bits | path, h << bits | path_end
-    tags_begin, tags_end = t << bits | tag, i << bits | tags_end
-    text_begin, text_end = w << bits | word, j << bits | text_end
+        path_begin, tags_begin, text_begin, root, head, tail, width, height, resized_width, resized_height,
+        left, top, file_bytes, path_end, tags_end, text_end,
+    ) = [pair if pair < _PLAIN else _number(pair) for pair in _TWO_LINES.unpack(numbers)]  # fmt: skip
     own_sha256 = sha256[32 * place : 32 * place + 32]
     if not (
         path_begin <= path_end <= len(paths)
@@ -118,18 +131,26 @@ def unpacked(block: tuple[bytes, bytes, bytes, bytes, bytes], place: int) -> Pac
         root,
         head,
         tail,
-        a << bits | width,
-        b << bits | height,
-        c << bits | resized_width,
-        d << bits | resized_height,
-        e << bits | left,
-        f << bits | top,
-        g << bits | file_bytes,
+        width,
+        height,
+        resized_width,
+        resized_height,
+        left,
+        top,
+        file_bytes,
         own_sha256,
         paths[path_begin:path_end],
         tags[tags_begin:tags_end].decode(),
         texts[text_begin:text_end].decode(),
     )
+
+
+def _number(pair: int) -> int:
+    """The number of a pair of signs, each of which is too large by the gap if it stands behind it."""
+    high, low = pair >> 32, pair & 0xFFFFFFFF
+    if high >= _GAP_BEGINS:
+        high -= GAP
+    return high << WIDE_BITS | (low - GAP if low >= _GAP_BEGINS else low)
 
 
 def image_view(parts: str) -> str:

@@ -1,4 +1,4 @@
-"""What a model file is: family or kind, numbers, origin, and the programs that read it, from its header alone."""
+"""What a model is, file or folder: family or kind, numbers, origin, and who reads it, from its headers alone."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
 from curator.contract.base_model.content import content_of, not_readable
-from curator.contract.base_model.facts import facts_of_file
+from curator.contract.base_model.facts import facts_of_file, facts_of_folder
 from curator.contract.base_model.family import FAMILIES
-from curator.contract.base_model.file_hashes import FileHashes, hashes_of
+from curator.contract.base_model.file_hashes import FileHashes, FolderHashes, hashes_of, hashes_of_folder
 from curator.contract.base_model.safetensors_header import read_header
 from curator.contract.errors import UserError
 from curator.contract.files.json_data import object_of
@@ -22,6 +22,7 @@ from curator.contract.merging.recipe import METADATA_KEY as MERGE_KEY
 from curator.contract.run.origin import ORIGIN, RECIPE, origin_of
 from curator.contract.text import counted
 from curator.runs.launch import check_installed
+from curator.runs.programs.model_folder import Component, Header, components_of, weights_of
 from curator.runs.programs.trainer_programs import answer_to
 
 _RECIPES = (MERGE_KEY, BAKE_KEY, JOIN_KEY)
@@ -88,6 +89,7 @@ class ModelInfo:
     """`kind` is a family, a kind of adapter, or in words what else. `dtypes` counts tensors, `ranks` modules.
 
     `metadata` is what the file says of itself and is not told elsewhere; `thumbnail_bytes` is 0 where there is none.
+    Of a folder, `bytes` and `tensors` are those of its `components`, and what it says is said by its UNet.
     """
 
     path: str
@@ -107,24 +109,50 @@ class ModelInfo:
     merge: str
     thumbnail_bytes: int
     metadata: dict[str, str]
-
-
-class _Header(NamedTuple):
-    tensors: Mapping[str, tuple[str, tuple[int, ...]]]
-    metadata: Mapping[str, str]
+    components: list[Component]
 
 
 def info_of(path: Path) -> ModelInfo:
-    """What one file says of itself.
+    """What a model file, or a diffusers folder, says of itself.
 
     Raises:
         UserError: there is none, or a damaged one; or only PyTorch could read it and it is not installed.
     """
+    return _of_folder(path) if path.is_dir() else _of_file(path)
+
+
+def _of_folder(folder: Path) -> ModelInfo:
+    facts = facts_of_folder(folder)
+    try:
+        headers = {path: _header(path) for path in weights_of(folder)}
+        components = list(components_of(folder, headers.__getitem__))
+    except OSError as error:
+        raise _unreadable(folder, error) from error
+    dtypes = Counter[str]()
+    for each in components:
+        dtypes.update(each.dtypes)
+    said = next((header.metadata for path, header in headers.items() if path.parent.name == "unet"), {})
+    return ModelInfo(
+        path=str(folder.absolute()),
+        kind=facts.kind,
+        bytes=sum(each.bytes for each in components),
+        tensors=sum(each.tensors for each in components),
+        numbers=sum(each.numbers for each in components),
+        dtypes=dict(dtypes.most_common()),
+        prediction=facts.said.prediction,
+        has_vae=facts.has_vae,
+        ranks={},
+        clients=["diffusers"] if facts.kind in FAMILIES else [],
+        components=components,
+        **_told(said),
+    )
+
+
+def _of_file(path: Path) -> ModelInfo:
     header = _header(path)
     shapes = {name: shape for name, (_, shape) in header.tensors.items()}
     facts = facts_of_file(shapes, header.metadata)
     kind, clients = _kind(shapes, facts.kind)
-    about = header.metadata
     return ModelInfo(
         path=str(path.absolute()),
         kind=kind,
@@ -136,6 +164,25 @@ def info_of(path: Path) -> ModelInfo:
         has_vae=facts.has_vae,
         ranks=_ranks(shapes),
         clients=list(clients),
+        components=[],
+        **_told(header.metadata),
+    )
+
+
+class _Told(TypedDict):
+    """What metadata say, as `ModelInfo` has it."""
+
+    modelspec: dict[str, str]
+    training: dict[str, str]
+    trigger_words: list[str]
+    ancestors: list[str]
+    merge: str
+    thumbnail_bytes: int
+    metadata: dict[str, str]
+
+
+def _told(about: Mapping[str, str]) -> _Told:
+    return _Told(
         modelspec=_spec(about),
         training=_training(about),
         trigger_words=_trigger_words(about),
@@ -150,13 +197,19 @@ def info_of(path: Path) -> ModelInfo:
     )
 
 
-def hashes(path: Path) -> FileHashes:
-    """The hashes by which sites and programs know a file.
+def hashes(path: Path) -> FileHashes | FolderHashes:
+    """The hashes by which sites and programs know a file, and those of a diffusers folder.
 
     Raises:
         UserError: there is none, or it is no safetensors file.
     """
     try:
+        if path.is_dir():
+            weights = list(weights_of(path))
+            for each in weights:
+                if each.suffix == ".safetensors":
+                    read_header(each)
+            return hashes_of_folder(path, weights)
         if content_of(path) != "safetensors":
             raise not_readable(path, "is a pickle, whose tensors have no hash", "give a .safetensors file")
         read_header(path)
@@ -165,13 +218,11 @@ def hashes(path: Path) -> FileHashes:
         raise _unreadable(path, error) from error
 
 
-def _header(path: Path) -> _Header:
-    if path.is_dir():
-        raise UserError(f"{path!s} is a folder", "give one of the files in it")
+def _header(path: Path) -> Header:
     try:
         if content_of(path) == "safetensors":
             header = read_header(path)
-            return _Header(
+            return Header(
                 {name: (each.dtype, each.shape) for name, each in header.tensors.items()}, header.metadata
             )
     except OSError as error:
@@ -180,7 +231,7 @@ def _header(path: Path) -> _Header:
     answer = answer_to(
         ("-m", "train.programs.workshop.list_tensors", "--", str(path)), "", "the look at the file"
     )
-    return _Header({name: (dtype, tuple(shape)) for name, (dtype, shape) in answer.items()}, {})
+    return Header({name: (dtype, tuple(shape)) for name, (dtype, shape) in answer.items()}, {})
 
 
 def _unreadable(path: Path, error: OSError) -> UserError:

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from curator.contract.base_model.file_hashes import FileHashes
+    from curator.contract.base_model.file_hashes import FileHashes, FolderHashes
     from curator.contract.merging.adapters import BakeRecipe, JoinRecipe
     from curator.contract.merging.recipe import MergeRecipe
     from curator.contract.progress import Progress
@@ -87,7 +87,7 @@ def resize_adapter(
 
 
 def model_info(path: Path) -> ModelInfo:
-    """What a model file says of itself, from its header."""
+    """What a model file or folder says of itself, from its headers."""
     from curator.runs.programs.model_info import info_of
 
     return info_of(path)
@@ -100,8 +100,8 @@ def explain_model(path: Path, runs: Path | None, manifests: Path | None) -> tupl
     return lineage_of(path, Place(runs, manifests))
 
 
-def model_hashes(path: Path) -> FileHashes:
-    """The hashes by which sites and programs know a file."""
+def model_hashes(path: Path) -> FileHashes | FolderHashes:
+    """The hashes by which sites and programs know a file, or those of a folder."""
     from curator.runs.programs.model_info import hashes
 
     return hashes(path)

@@ -19,6 +19,7 @@ from curator.contract.manifest.digest import verify_digest
 from curator.contract.manifest.header import ManifestSubset, Provenance
 from curator.contract.manifest.manifest import Manifest, ManifestImage, open_manifest
 from curator.contract.manifest.seal import seal
+from curator.contract.manifest.signs import MOST
 from curator.contract.manifest.writer import ManifestContent, write_manifest
 
 RULE = BucketRule()
@@ -57,6 +58,8 @@ def test_any_row_is_read_alone_and_found_by_its_path(tmp_path: Path, rows: list,
     images = sorted(map(image, rows), key=order)
     with written(tmp_path / "m.manifest", images) as manifest:
         assert [manifest.image(row) for row in range(len(manifest))] == images
+        with open_manifest(manifest.path, is_mapped=True) as mapped:  # as a run reads it
+            assert [mapped.image(row) for row in range(len(mapped))] == images
         first, count = data.draw(st.integers(0, len(images))), data.draw(st.integers(0, 90))
         assert list(manifest.images(first, count)) == images[first : first + count]
         for row, each in enumerate(images):
@@ -124,6 +127,23 @@ def test_blocks_are_of_one_size() -> None:
     assert [len(block.sha256) // 32 for block in blocks] == [ROWS, ROWS, 3]
     last = blocks[-1]
     assert {unpacked(last, place) for place in range(3)} == {row}
+
+
+NARROW_NUMBERS = st.one_of(st.sampled_from((0, 55263, 55264, 65535, MOST)), st.integers(0, MOST))
+WIDE_NUMBERS = st.one_of(
+    st.sampled_from((0, 32767, 32768, 55263, 55264, (1 << 20) - 1, 1 << 20, (1 << 40) - 1)), st.integers(0, 5000)
+)  # fmt: skip
+
+
+@given(st.lists(st.tuples(*[NARROW_NUMBERS] * 3, *[WIDE_NUMBERS] * 7), min_size=1, max_size=ROWS))
+def test_numbers_of_any_size_are_read_as_they_were_written(numbers: list[tuple[int, ...]]) -> None:
+    """Also those about the gap in the signs, and where one path is longer than most blocks."""
+    rows = [
+        PackedRow._make((*some, bytes([place]) * 32, b"p" * (place * 9999), "t" * place, "é" * place))
+        for place, some in enumerate(numbers)
+    ]
+    (block,) = packed(rows)
+    assert [unpacked(block, place) for place in range(len(rows))] == rows
 
 
 def reseal(path: Path) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from curator.contract.base_model.folder_files import weight_file
 from train.models import hub
-from train.models.folder_files import weight_file
 
 BASE = "diffusion_pytorch_model"
 

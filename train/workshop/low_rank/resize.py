@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from curator.contract.base_model.file_hashes import sha256_of
 from curator.contract.errors import UserError
 from curator.contract.files.json_data import object_of
 from curator.contract.low_rank import Resizing, told
@@ -28,7 +29,6 @@ from train.workshop.low_rank.pairs import Pair, Pairs
 from train.workshop.low_rank.ranks import SizeBudget, bytes_for_ranks, rank_by
 from train.workshop.open_model import open_model
 from train.workshop.result import check_place, not_written
-from train.workshop.source_hashes import sha256_of
 
 if TYPE_CHECKING:
     from train.workshop.merge import Hear

@@ -1,0 +1,91 @@
+"""A run whose folder lies on a disk that is really full: told, no draft left, and on again once there is room (B08)."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from curator.contract.run.events import RunEnded, RunFailed, StepDone, Warned
+from train.report import Reporter
+
+_DISK_BYTES = 72 << 20
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """Where runs are made, on a disk of its own."""
+    place = tmp_path / "runs"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={_DISK_BYTES}", "tmpfs", str(place)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("a small disk is mounted by root alone")
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+def fill(disk: Path) -> None:
+    """A file that takes all there is."""
+    about = os.statvfs(disk)
+    (disk / "ballast").write_bytes(b"x" * (about.f_bavail * about.f_frsize))
+
+
+def wait_for(is_so: Callable[[], bool]) -> None:
+    """A state is written by a thread."""
+    for _ in range(1200):
+        if is_so():
+            return
+        time.sleep(0.1)
+    raise AssertionError("it never came")
+
+
+def test_a_run_trains_on_while_its_disk_is_full_and_ends_well_once_there_is_room(
+    small_disk: Path, make_run, work, events_of, monkeypatch
+) -> None:
+    knobs = ("length.steps=6", "save.state_every_steps=2", "save.every_steps=3")
+    plain, run = (make_run(*knobs, name=name) for name in ("plain", "full"))
+    assert work(plain) == 0
+    honest = Reporter.step
+
+    def step(reporter: Reporter, event: StepDone) -> None:
+        honest(reporter, event)
+        if event.step == 3:
+            wait_for((run.path / "state" / "step-00000002").exists)
+            fill(small_disk)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Reporter, "step", step)
+        assert work(run) == 3
+    events = events_of(run)
+    told = {event.what.partition(" could not")[0] for event in events if isinstance(event, Warned)}
+    assert told == {
+        f"the {what}"
+        for what in (
+            "weights after step 3",
+            "state after step 4",
+            "weights after step 6",
+            "state after step 6",
+        )
+    }
+    assert all("the disk is full" in event.what for event in events if isinstance(event, Warned))
+    assert [event.step for event in events if isinstance(event, StepDone)] == [*range(1, 7)]
+    (failed,) = [event for event in events if isinstance(event, RunFailed)]
+    assert (failed.what, "start the same run again" in failed.hint) == ("the disk is full", True)
+    assert [path.name for path in (run.path / "state").iterdir()] == ["step-00000002"]
+    assert not list((run.path / "output").iterdir())
+
+    (small_disk / "ballast").unlink()
+    assert work(run) == 0
+    ended = [event for event in events_of(run) if isinstance(event, RunEnded)]
+    assert [(event.how, event.step) for event in ended] == [("failed", 6), ("finished", 6)]
+    one, other = (load_file(next(each.path.glob("output/*[!0-9].safetensors"))) for each in (plain, run))
+    assert one.keys() == other.keys()
+    assert all(torch.equal(other[name], value) for name, value in one.items())
