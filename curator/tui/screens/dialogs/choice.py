@@ -16,7 +16,7 @@ from curator.contract.text import visible
 from curator.tui.background import write
 from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.screens.dialogs.questions import KEYS as DIALOG_KEYS
-from curator.tui.widgets.entry import KEYS as ENTRY_KEYS
+from curator.tui.widgets.completing_entry import KEYS as ENTRY_KEYS
 from curator.tui.widgets.entry import Entry
 from curator.tui.widgets.line_list import LineList
 

@@ -13,6 +13,7 @@ from textual.timer import Timer
 from curator.filter.result import Result
 from curator.index.changes.edits import RemoveTags, ReorderTags, SetMark
 from curator.tui.background import user_errors_shown
+from curator.tui.completing.filters import filters_of
 from curator.tui.editing import COUNTED, Editor
 from curator.tui.filter_text import with_tag
 from curator.tui.finding import Found
@@ -58,7 +59,7 @@ class BrowseScreen(FilteredScreen):
 
     def compose(self) -> ComposeResult:
         yield TabLine("Browse")
-        yield FilterBar(self.complete)
+        yield FilterBar(filters_of(self._reader))
         with Horizontal(id="body"):
             yield ImageList(id="images", thumbnail=self._reader.thumbnails.of_image)
             yield ImageDetails(self._session, self._reader, id="side")

@@ -16,6 +16,7 @@ from textual.widgets import Input, Label
 from curator.contract.text import counted, visible
 from curator.tags.text import clean_tag
 from curator.tui.background import in_background, user_errors_shown
+from curator.tui.completing.completion import tags_of, words_of
 from curator.tui.editing import COUNTED, Counted, Editor
 from curator.tui.filter_text import filter_of_tag
 from curator.tui.keyboard.keys import KeyAction, bindings
@@ -223,36 +224,24 @@ class TagsScreen(Screen):
             self._editor.ask_merge(entry.tag.name)
 
     def action_cls(self) -> None:
-        self._ask(
-            "class", "class", lambda tag: tag.cls, ", ".join(self._session.tags.classes()), self._classed
-        )
+        if entry := self.current:
+            classes = self._session.tags.classes()
+            line = FormLine("words", "class", entry.tag.cls, ", ".join(classes), words_of(classes))
+            self._ask("Class", line, entry.tag, self._classed)
 
     def action_alias(self) -> None:
-        entry = self.current
-        known = ", ".join(entry.aliases) if entry else ""
-        about = "words that find it where tags are typed, with commas between; images keep the tag"
-        self._ask("other words", "aliases", lambda _: known, about, self._aliased)
+        if entry := self.current:
+            about = "words that find it where tags are typed, with commas between; images keep the tag"
+            known = ", ".join(entry.aliases)
+            line = FormLine("words", "other words", known, about, tags_of(self._reader))
+            self._ask("Other words", line, entry.tag, self._aliased)
 
-    def _ask(
-        self,
-        title: str,
-        name: str,
-        value: Callable[[Tag], str],
-        help: str,
-        change: Callable[[str, str], None],
-    ) -> None:
-        entry = self.current
-        if entry is None:
-            return
-        tag = entry.tag
-
+    def _ask(self, title: str, line: FormLine, tag: Tag, change: Callable[[str, str], None]) -> None:
         def check(values: Mapping[str, str]) -> bool:
-            change(tag.name, values[name].strip())
+            change(tag.name, values[line.name].strip())
             return True
 
-        form = Form(
-            f"{title.capitalize()} of '{visible(tag.name)}'", [FormLine(name, title, value(tag), help)], check
-        )
+        form = Form(f"{title} of '{visible(tag.name)}'", [line], check)
         self.app.push_screen(form, lambda done: self._read() if done else None)
 
     def _classed(self, tag: str, cls: str) -> None:
