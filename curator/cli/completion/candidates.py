@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -165,6 +166,21 @@ def _classes(_: _Asked) -> Iterable[Candidate]:
     return [Candidate(name) for name in CLASSES]
 
 
+def _derived(_: _Asked) -> Iterable[Candidate]:
+    from curator.tags.deriving.derive import KINDS
+
+    return [Candidate(kind) for kind in (*KINDS, "count")]
+
+
+def _words_of(module: str, name: str) -> Callable[[_Asked], Iterable[Candidate]]:
+    """The words that stand in a module under a name, read when they are asked for."""
+
+    def words(_: _Asked) -> Iterable[Candidate]:
+        return [Candidate(word) for word in getattr(import_module(f"curator.{module}"), name)]
+
+    return words
+
+
 @contextmanager
 def _names(asked: _Asked) -> Generator[Names]:
     from curator.cli.options.places import opened_names
@@ -189,4 +205,18 @@ _KINDS: dict[str, Callable[[_Asked], Iterable[Candidate]]] = {
     "KEY=VALUE": _recipe_keys,
     "STATUS": _statuses,
     "CLASS": _classes,
+    "freeze SUBSET": _subsets,
+    "propose MODEL": _models,
+    "FAMILY": _words_of("contract.base_model.family", "FAMILIES"),
+    "facets FIELD": _words_of("filter.spread", "FIELDS"),
+    "import LAYOUT": _words_of("interop.layouts", "LAYOUTS"),
+    "pick ORDER": _words_of("select.rules", "ORDERS"),
+    "dupes ORDER": _words_of("scan.copies.duplicates", "BEST"),
+    "tag KIND": _derived,
+    "tag RULE": _words_of("tags.review", "RULES"),
+    "--crop": _words_of("contract.buckets", "CROP_MODES"),
+    "--mask": _words_of("contract.manifest.header", "MASK_MODES"),
+    "--resample": _words_of("contract.buckets", "RESAMPLES"),
+    "--crop-inputs": _words_of("contract.buckets", "CROP_INPUTS"),
+    "--convention": _words_of("contract.merging.recipe", "CONVENTIONS"),
 }

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 # Panels whose keys work at the same time: a key may mean one thing in each group.
 _TOGETHER: tuple[tuple[str, ...], ...] = (
-    ("app", "list", "cells", "images", "browse"),
-    ("app", "list", "tags", "browse"),
-    ("app", "list", "facets", "browse"),
+    ("app", "list", "cells", "images", "browse", "image"),
+    ("app", "list", "tags", "browse", "image"),
+    ("app", "list", "facets", "browse", "image"),
     ("app", "list", "subsets"),
     ("app", "list", "captions"),
     ("app", "list", "freeze"),
@@ -44,7 +44,7 @@ _TOGETHER: tuple[tuple[str, ...], ...] = (
     ("app", "list", "proposals"),
     ("app", "copies"),
     ("app", "list", "quarantine"),
-    ("picture", "culling"),
+    ("picture", "culling", "image"),
     ("samples", "run_samples"),
     ("judge",),
     ("list", "offer"),

@@ -10,6 +10,8 @@ from textual.screen import Screen
 from curator.tui.keyboard.synonyms import synonyms_of
 from curator.tui.screens.dialogs.choice import Choice, Line
 
+_EVERYWHERE = ("app.pictures", "app.palette")  # keys of the app that people look for among those of a panel
+
 
 class Command(NamedTuple):
     """A key, what it does, and where its action lives."""
@@ -36,7 +38,7 @@ def commands_of(screen: Screen, *, whole_app: bool) -> list[Command]:
     found: dict[str, Command] = {}
     for active in screen.active_bindings.values():
         binding = active.binding
-        if binding.id and (whole_app or active.node is not screen.app):
+        if binding.id and (whole_app or active.node is not screen.app or binding.id in _EVERYWHERE):
             key = screen.app.get_key_display(binding)
             before = found.get(binding.id)
             both = f"{before.key} {key}" if before else key

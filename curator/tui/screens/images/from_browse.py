@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from textual.screen import Screen
 
 if TYPE_CHECKING:
+    from pyroaring import BitMap
+
     from curator.session.images.images import ImageRow
     from curator.session.session import Session
     from curator.tui.widgets.image_list import ImageList
@@ -40,3 +42,27 @@ def enlarge(screen: Screen, session: Session, images: ImageList, *, crop: bool) 
     from curator.tui.screens.images.culling import CullingScreen
 
     screen.app.push_screen(CullingScreen(session, images, crop=crop), lambda last: images.go(last or 0))
+
+
+def show_statistics(
+    screen: Screen, reader: Session, text: str, images: BitMap, show: Callable[[str], None]
+) -> None:
+    """What the images of a filter are like; a bar that is chosen cuts the filter down."""
+    from curator.tui.screens.images.statistics import StatisticsDialog
+
+    dialog = StatisticsDialog(reader, text, images)
+    screen.app.push_screen(dialog, lambda chosen: None if chosen is None else show(chosen))
+
+
+def write_sidecars(screen: Screen, session: Session, images: BitMap) -> None:
+    """The tags and captions of images, beside them."""
+    from curator.tui.screens.dialogs.sidecars import ask_for_sidecars
+
+    ask_for_sidecars(screen, session, list(images))
+
+
+def export_images(screen: Screen, session: Session, images: BitMap) -> None:
+    """Images with their tags and scores as SQLite tables."""
+    from curator.tui.screens.dialogs.exporting import ask_for_tables
+
+    ask_for_tables(screen, session, images)

@@ -22,6 +22,7 @@ from curator.tui.filter_text import filter_of_tag
 from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.messages import CollectionChanged, Place, ShowImages, UserErrorRaised, WorkDone, WorkRefused
 from curator.tui.screens.dialogs.questions import Form, FormLine
+from curator.tui.screens.images.image_acts import copy_text
 from curator.tui.widgets.bars import bar
 from curator.tui.widgets.chrome import Foot, TooSmall
 from curator.tui.widgets.entry import Entry
@@ -43,6 +44,7 @@ KEYS = (
     KeyAction("tagslist.merge", "m", "merge", "merge the tag into another", "merge"),
     KeyAction("tagslist.class", "c", "cls", "give the tag a class", "class"),
     KeyAction("tagslist.alias", "a", "alias", "other words by which the tag is found", "other words"),
+    KeyAction("tagslist.copy", "Y", "copy", "copy the tag's name"),
     KeyAction("tagslist.order", "o", "order", "order: count, name, class", "order"),
     KeyAction("tagsfind.leave", "enter,escape,down", "screen.leave_find", "to the list", "to the list"),
 )
@@ -210,6 +212,10 @@ class TagsScreen(Screen):
     def _show_images(self) -> None:
         if entry := self.current:
             self.post_message(ShowImages(filter_of_tag(entry.tag.name)))
+
+    def action_copy(self) -> None:
+        if entry := self.current:
+            copy_text(self, "tag", entry.tag.name)
 
     # changes
 
