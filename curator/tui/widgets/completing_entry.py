@@ -36,14 +36,15 @@ KEYS = (
 class CompletionList(LineList):
     """What the word may become; its line stands out although one types elsewhere."""
 
-    def __init__(self, *, empty: str = "", is_always_there: bool = False, id: str | None = None) -> None:
-        super().__init__(empty=empty, id=id)
+    def __init__(self, *, nothing: str = "", is_always_there: bool = False, id: str | None = None) -> None:
+        super().__init__(empty=" looking...", id=id)
         self.can_focus = False
-        self._is_always_there = is_always_there
+        self._nothing, self._is_always_there = nothing, is_always_there
         self.display = is_always_there
 
     def offer(self, found: Sequence[Completion]) -> None:
         """Show these; with none there is no list, unless it is always there."""
+        self.empty = self._nothing
         if not self._is_always_there:
             self.styles.height = min(_MOST_LINES, len(found))
             self.display = bool(found)
@@ -132,12 +133,17 @@ class CompletingInput(Entry):
 
     def on_work_done(self, message: WorkDone) -> None:
         text, found = cast("tuple[str, list[Completion]]", message.result)
-        if self.has_focus and text == self.value != self._found[0]:
+        if self._is_typed_in and text == self.value != self._found[0]:
             self._offer(text, found)
 
     def on_input_changed(self, _: Input.Changed) -> None:
-        if self.has_focus:
+        if self._is_typed_in:
             self.look()
+
+    @property
+    def _is_typed_in(self) -> bool:
+        """Whether completions are wanted."""
+        return self.has_focus
 
     @property
     def _is_begun(self) -> bool:
@@ -167,6 +173,10 @@ class _TagInput(CompletingInput):
     def put_away(self) -> None:
         """The list is a part of its dialog, and stays."""
 
+    @property
+    def _is_typed_in(self) -> bool:
+        return True  # also before the focus has come
+
 
 class TagEntry(Vertical):
     """Tags with commas between, and what the last one might become, with counts (row B15)."""
@@ -189,7 +199,7 @@ class TagEntry(Vertical):
         self._nothing = nothing or " no such tag yet: it will be a new one"
 
     def compose(self) -> ComposeResult:
-        shown = CompletionList(empty=self._nothing, is_always_there=True)
+        shown = CompletionList(nothing=self._nothing, is_always_there=True)
         yield _TagInput(self._complete, shown, self._value)
         yield shown
 
