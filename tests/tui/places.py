@@ -93,7 +93,7 @@ PLACES = (
     Place("rename a tag", ("j", "tab", "G", "r", "see:Rename")),
     Place("edit a caption", ("j", "e", "see:Caption of")),
     Place("change many", ("ctrl+a", "a", f"text:{LONG_TAG}2", "enter", "see:Change 7 images")),
-    Place("statistics", ("S", "see:aspect ratio")),
+    Place("statistics", ("S", "see:tags an image")),
     Place("why an image trains", ("j", "w", "see:subset ")),
     Place("copy", ("j", "Y", "see:path")),
     Place("write sidecars", ("W", "see:Write the sidecars")),

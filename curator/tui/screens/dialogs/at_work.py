@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar, cast
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Vertical
-from textual.screen import ModalScreen
+from textual.screen import ModalScreen, Screen
 from textual.widgets import Label
 
 from curator.tui.background import in_background, progress_on_status
@@ -65,3 +65,10 @@ class AtWork(ModalScreen[T | None], Generic[T]):
             if worker.node is self:
                 worker.cancel()
         self.dismiss(None)
+
+
+def do_longer(
+    screen: Screen, doing: str, work: Callable[[Progress], T], done: Callable[[T | None], None]
+) -> None:
+    """Do `work` in its dialog over `screen`; `done` gets its result, None where it was given up or refused."""
+    screen.app.push_screen(AtWork(doing, work), done)

@@ -14,7 +14,7 @@ from curator.contract.errors import UserError, did_you_mean
 from curator.contract.text import counted, visible
 from curator.session.training.manifests import Format
 from curator.tui.completing.completion import paths, words_of
-from curator.tui.screens.dialogs.at_work import AtWork, Progress
+from curator.tui.screens.dialogs.at_work import Progress, do_longer
 from curator.tui.screens.dialogs.proposal import Proposal
 from curator.tui.screens.dialogs.questions import Form, FormLine, yes_or_no
 
@@ -60,7 +60,7 @@ def ask_for_tables(screen: Screen, session: Session, images: BitMap) -> None:
             with session.apart() as own:
                 return own.exchange.export_sqlite(wanted.target, images, tell, replace=wanted.replace)
 
-        screen.app.push_screen(AtWork("exporting", work), lambda count: _tell(screen, count, wanted.target))
+        do_longer(screen, "exporting", work, lambda count: _tell(screen, count, wanted.target))
 
     lines = (FormLine("file", "file", "", "SQLite file to make, for datasette and SQL", paths()), _REPLACE)
     screen.app.push_screen(Form(f"Export {counted(len(images))} as SQLite tables", lines, check), begin)
@@ -127,10 +127,12 @@ def _plan(screen: Screen, session: Session, frozen: FrozenManifest, wanted: _Wan
             )
             return count
 
-        screen.app.push_screen(AtWork("exporting", work), lambda count: _tell(screen, count, wanted.target))
+        do_longer(screen, "exporting", work, lambda count: _tell(screen, count, wanted.target))
 
-    screen.app.push_screen(
-        AtWork("looking", lambda tell: manifests.planned_export(frozen.path, kind, tell, copy=wanted.copy)),
+    do_longer(
+        screen,
+        "looking",
+        lambda tell: manifests.planned_export(frozen.path, kind, tell, copy=wanted.copy),
         ask,
     )
 
@@ -143,7 +145,7 @@ def _write_page(screen: Screen, frozen: FrozenManifest, wanted: _Wanted) -> None
             frozen.path, wanted.target, _PICTURES, tell, replace=wanted.replace
         ).pictures
 
-    screen.app.push_screen(AtWork("writing", work), lambda count: _tell(screen, count, wanted.target))
+    do_longer(screen, "writing", work, lambda count: _tell(screen, count, wanted.target))
 
 
 def _tell(screen: Screen, count: int | None, target: Path) -> None:

@@ -11,10 +11,10 @@ from textual.screen import Screen
 from curator.contract.errors import UserError, did_you_mean
 from curator.contract.text import counted, visible
 from curator.tui.completing.completion import words_of
-from curator.tui.screens.dialogs.at_work import AtWork, Progress
+from curator.tui.screens.dialogs.at_work import Progress, do_longer
 from curator.tui.screens.dialogs.proposal import Proposal
 from curator.tui.screens.dialogs.questions import Form, FormLine, yes_or_no
-from curator.tui.screens.dialogs.told import Told
+from curator.tui.screens.dialogs.told import tell
 
 if TYPE_CHECKING:
     from curator.session.images.exchange import Suffix, WriteReport
@@ -60,21 +60,21 @@ def _plan(screen: Screen, session: Session, ids: Sequence[int], wanted: _Wanted 
     if wanted is None:
         return
 
-    def work(tell: Progress, *, dry_run: bool) -> WriteReport:
+    def work(show: Progress, *, dry_run: bool) -> WriteReport:
         with session.apart() as own:
             return own.sidecars.write(
                 ids,
                 wanted.suffix,
                 replace=wanted.replace,
                 dry_run=dry_run,
-                progress=lambda done: tell(done, len(ids)),
+                progress=lambda done: show(done, len(ids)),
             )
 
     def ask(plan: WriteReport | None) -> None:
         if plan is None:
             return
         if not plan.written:
-            screen.app.push_screen(Told("Nothing to write", report_lines(plan, "to write")))
+            tell(screen, "Nothing to write", report_lines(plan, "to write"))
             return
         screen.app.push_screen(
             Proposal(f"Write {counted(plan.written, 'sidecar')}?", report_lines(plan, "to write")),
@@ -82,17 +82,17 @@ def _plan(screen: Screen, session: Session, ids: Sequence[int], wanted: _Wanted 
         )
 
     def write() -> None:
-        screen.app.push_screen(AtWork("writing", lambda tell: work(tell, dry_run=False)), tell)
+        do_longer(screen, "writing", lambda show: work(show, dry_run=False), say)
 
-    def tell(done: WriteReport | None) -> None:
+    def say(done: WriteReport | None) -> None:
         if done is None:
             screen.app.notify("Given up; what was written stays.", title="Sidecars", markup=False)
         elif done.conflicts or done.failed:
-            screen.app.push_screen(Told("Some sidecars were not written", report_lines(done, "written")))
+            tell(screen, "Some sidecars were not written", report_lines(done, "written"))
         else:
             screen.app.notify(f"{counted(done.written, 'sidecar')} written.", markup=False)
 
-    screen.app.push_screen(AtWork("looking", lambda tell: work(tell, dry_run=True)), ask)
+    do_longer(screen, "looking", lambda show: work(show, dry_run=True), ask)
 
 
 def report_lines(report: WriteReport, done: str) -> list[Text]:

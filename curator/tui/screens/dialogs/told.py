@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Vertical
-from textual.screen import ModalScreen
+from textual.screen import ModalScreen, Screen
 from textual.widgets import Label
 
 from curator.tui.keyboard.keys import bindings
@@ -35,3 +35,8 @@ class Told(ModalScreen[None]):
 
     def action_close(self) -> None:
         self.dismiss(None)
+
+
+def tell(screen: Screen, title: str, lines: Sequence[Text]) -> None:
+    """Tell it over `screen`."""
+    screen.app.push_screen(Told(title, lines))

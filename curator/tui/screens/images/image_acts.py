@@ -15,15 +15,15 @@ from curator.tui.keyboard.keys import KeyAction
 from curator.tui.messages import UserErrorRaised
 from curator.tui.outside.clipboard import copied
 from curator.tui.outside.programs import edited, view
-from curator.tui.screens.dialogs.at_work import AtWork
+from curator.tui.screens.dialogs.at_work import do_longer
 from curator.tui.screens.dialogs.choice import Choice, Line
-from curator.tui.screens.dialogs.told import Told
+from curator.tui.screens.dialogs.told import tell
 
 if TYPE_CHECKING:
     from curator.session.images.images import Explanation, ImageRow
     from curator.session.session import Session
 
-_SHOWN, _SAID = 60, 200  # characters of a text in the list of what can be copied, and when it was
+_SHOWN, _SAID = 400, 200  # characters of a text in the list of what can be copied, and when it was
 
 KEYS = (
     KeyAction("image.explain", "w", "explain", "why it is trained or not: subsets, manifests", "why"),
@@ -39,9 +39,9 @@ def explain(screen: Screen, session: Session, row: ImageRow) -> None:
     def told(said: Explanation | None) -> None:
         if said:
             lines = session.images.explained_in_words(said)
-            screen.app.push_screen(Told(visible(row.path), [Text(f" {visible(line)}") for line in lines]))
+            tell(screen, visible(row.path), [Text(f" {visible(line)}") for line in lines])
 
-    screen.app.push_screen(AtWork("explaining", lambda _: session.images.explain(row.id)), told)
+    do_longer(screen, "explaining", lambda _: session.images.explain(row.id), told)
 
 
 def ask_copy(
@@ -58,7 +58,11 @@ def ask_copy(
         "caption": row.caption,
         "name": row.name,
     }
-    lines = [Line(f"{name:<10}", text[:_SHOWN], name) for name, text in texts.items() if text]
+    lines = [
+        Line(f"{name:<10}", text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…", name)
+        for name, text in texts.items()
+        if text
+    ]
     if len(selected) > 1:
         lines.insert(0, Line(f"{'paths':<10}", f"of {counted(len(selected))} selected, one a line", "paths"))
 
