@@ -31,6 +31,11 @@ def wished(arguments: list[str]) -> tuple[str, list[str]]:
     return way, [*arguments[:at], *arguments[end:]]
 
 
+def ways() -> tuple[str, ...]:
+    """The ways to show images that `--pictures` takes."""
+    return WAYS
+
+
 def open_app(word: str, pictures: str = "") -> int:
     """Open the app on the folder `word`, else on the collection named or stood in; gives the exit code.
 

@@ -167,16 +167,46 @@ def _classes(_: _Asked) -> Iterable[Candidate]:
 
 
 def _derived(_: _Asked) -> Iterable[Candidate]:
-    from curator.tags.deriving.derive import KINDS
+    from curator.session.images.rules import Rules
 
-    return [Candidate(kind) for kind in (*KINDS, "count")]
+    return map(Candidate, Rules.derived_kinds())
+
+
+def _rules(_: _Asked) -> Iterable[Candidate]:
+    from curator.session.images.rules import Rules
+
+    return map(Candidate, Rules.all())
+
+
+def _layouts(_: _Asked) -> Iterable[Candidate]:
+    from curator.session.images.exchange import Exchange
+
+    return [Candidate(*each) for each in Exchange.layouts().items()]
+
+
+def _numbers(_: _Asked) -> Iterable[Candidate]:
+    from curator.session.images.images import Images
+
+    return map(Candidate, Images.spread_fields())
+
+
+def _best(_: _Asked) -> Iterable[Candidate]:
+    from curator.session.images.copies import Copies
+
+    return map(Candidate, Copies.usual_orders())
+
+
+def _orders(_: _Asked) -> Iterable[Candidate]:
+    from curator.select.rules import ORDERS
+
+    return map(Candidate, ORDERS)
 
 
 def _words_of(module: str, name: str) -> Callable[[_Asked], Iterable[Candidate]]:
-    """The words that stand in a module under a name, read when they are asked for."""
+    """The words that a module of the contract has under a name, read when they are asked for."""
 
     def words(_: _Asked) -> Iterable[Candidate]:
-        return [Candidate(word) for word in getattr(import_module(f"curator.{module}"), name)]
+        return map(Candidate, getattr(import_module(f"curator.contract.{module}"), name))
 
     return words
 
@@ -207,16 +237,16 @@ _KINDS: dict[str, Callable[[_Asked], Iterable[Candidate]]] = {
     "CLASS": _classes,
     "freeze SUBSET": _subsets,
     "propose MODEL": _models,
-    "FAMILY": _words_of("contract.base_model.family", "FAMILIES"),
-    "facets FIELD": _words_of("filter.spread", "FIELDS"),
-    "import LAYOUT": _words_of("interop.layouts", "LAYOUTS"),
-    "pick ORDER": _words_of("select.rules", "ORDERS"),
-    "dupes ORDER": _words_of("scan.copies.duplicates", "BEST"),
+    "FAMILY": _words_of("base_model.family", "FAMILIES"),
+    "facets FIELD": _numbers,
+    "import LAYOUT": _layouts,
+    "pick ORDER": _orders,
+    "dupes ORDER": _best,
     "tag KIND": _derived,
-    "tag RULE": _words_of("tags.review", "RULES"),
-    "--crop": _words_of("contract.buckets", "CROP_MODES"),
-    "--mask": _words_of("contract.manifest.header", "MASK_MODES"),
-    "--resample": _words_of("contract.buckets", "RESAMPLES"),
-    "--crop-inputs": _words_of("contract.buckets", "CROP_INPUTS"),
-    "--convention": _words_of("contract.merging.recipe", "CONVENTIONS"),
+    "tag RULE": _rules,
+    "--crop": _words_of("buckets", "CROP_MODES"),
+    "--mask": _words_of("manifest.header", "MASK_MODES"),
+    "--resample": _words_of("buckets", "RESAMPLES"),
+    "--crop-inputs": _words_of("buckets", "CROP_INPUTS"),
+    "--convention": _words_of("merging.recipe", "CONVENTIONS"),
 }

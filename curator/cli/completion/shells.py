@@ -126,10 +126,10 @@ def _found(line: TypedLine) -> list[Candidate]:
 def _of_the_app(words: Sequence[str], last: str) -> list[Candidate]:
     """Commands, the options of the app, and the ways to show images."""
     if words == [_PICTURES] or last.startswith(f"{_PICTURES}="):
-        from curator.tui.terminal.detection import WAYS
+        from curator.cli.app_command import ways
 
         before = "" if words else f"{_PICTURES}="
-        known = {f"{before}{way}": "" for way in WAYS}
+        known = {f"{before}{way}": "" for way in ways()}
     elif words:
         known = {}  # a folder
     elif last.startswith("-"):

@@ -234,6 +234,13 @@ class Images:
 
         return spread(self._collection, field, images, cancel)
 
+    @staticmethod
+    def spread_fields() -> tuple[str, ...]:
+        """What `spread` knows, beside scores and losses by their names."""
+        from curator.filter.spread import FIELDS
+
+        return FIELDS
+
     def totals(self, images: BitMap) -> dict[str, int]:
         """How many of some images are kept, rejected, without tags, with a caption, and the bytes of their files."""
         parts = {

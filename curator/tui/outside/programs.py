@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from textual.app import App, SuspendNotSupported
@@ -95,7 +97,7 @@ def _words(name: str, command: str) -> list[str]:
 def _run(app: App[None], command: Sequence[str], *, waits: bool = False) -> None:
     """Let a program have the terminal until it ends; with `waits` what it left there stays until enter."""
     try:
-        with app.suspend():
+        with app.suspend(), _interrupts_left_to_it():
             code = subprocess.run(command, check=False).returncode
             if waits:
                 _wait_for_enter()
@@ -111,6 +113,16 @@ def _run(app: App[None], command: Sequence[str], *, waits: bool = False) -> None
         raise UserError(
             f"{command[0]} ended with code {code}", f"nothing was changed; it was given {command[-1]}"
         )
+
+
+@contextmanager
+def _interrupts_left_to_it() -> Generator[None]:
+    """ctrl+c reaches all programs of the terminal, and is meant for the one seen; a handler is not inherited."""
+    before = signal.signal(signal.SIGINT, lambda *_: None)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _wait_for_enter() -> None:

@@ -223,7 +223,7 @@ class BrowseScreen(FilteredScreen):
         tags, row = self.query_one(TagPanel), self.query_one(ImageList).current
         tag = tags.current if tags.has_focus else None
         if row:
-            ask_copy(self, self._session, row, list(self.selected), tag.name if tag else "")
+            ask_copy(self, self._session, row, self.selected, tag.name if tag else "")
 
     @user_errors_shown
     def action_view(self) -> None:

@@ -58,7 +58,7 @@ def write_sidecars(screen: Screen, session: Session, images: BitMap) -> None:
     """The tags and captions of images, beside them."""
     from curator.tui.screens.dialogs.sidecars import ask_for_sidecars
 
-    ask_for_sidecars(screen, session, list(images))
+    ask_for_sidecars(screen, session, images.to_array())
 
 
 def export_images(screen: Screen, session: Session, images: BitMap) -> None:

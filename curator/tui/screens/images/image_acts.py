@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -20,9 +19,12 @@ from curator.tui.screens.dialogs.choice import Choice, Line
 from curator.tui.screens.dialogs.told import tell
 
 if TYPE_CHECKING:
+    from pyroaring import BitMap
+
     from curator.session.images.images import Explanation, ImageRow
     from curator.session.session import Session
 
+_MOST_PATHS = 1_000
 _SHOWN, _SAID = 400, 200  # characters of a text in the list of what can be copied, and when it was
 
 KEYS = (
@@ -45,7 +47,7 @@ def explain(screen: Screen, session: Session, row: ImageRow) -> None:
 
 
 def ask_copy(
-    screen: Screen, session: Session, row: ImageRow, selected: Sequence[int] = (), tag: str = ""
+    screen: Screen, session: Session, row: ImageRow, selected: BitMap | None = None, tag: str = ""
 ) -> None:
     """Choose what of an image goes into the clipboard of the terminal, or the paths of all that are selected.
 
@@ -63,11 +65,11 @@ def ask_copy(
         for name, text in texts.items()
         if text
     ]
-    if len(selected) > 1:
+    if selected and 1 < len(selected) <= _MOST_PATHS:
         lines.insert(0, Line(f"{'paths':<10}", f"of {counted(len(selected))} selected, one a line", "paths"))
 
     def paths() -> str:
-        return "\n".join(each.full_path for each in session.images.rows(selected))
+        return "\n".join(each.full_path for each in session.images.rows(list(selected or ())))
 
     def take(chosen: str | None) -> None:
         if chosen:

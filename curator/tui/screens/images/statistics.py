@@ -85,6 +85,9 @@ class StatisticsDialog(ModalScreen[str | None]):
         self._lines = [line for field, each in spreads for line in _lines_of(field, each, len(self._images))]
         self.query_one(LineList).show(len(self._lines), self._line, 0)
 
+    def on_work_cancelled(self) -> None:
+        self.dismiss(None)
+
     def on_work_refused(self, message: WorkRefused) -> None:
         self.query_one("#totals", Label).update(said(message.error))
 
