@@ -124,6 +124,8 @@ def _lines_of(name: str, spread: Spread, images: int) -> list[_Line]:
         is_one = field in _WHOLE and each.below - each.at_least == 1
         last = f"{each.below - 1:.10g}" if field in _WHOLE else high
         shown = low if is_one else f"{low} to {last}"
-        terms = f"{field}>={low} {field}<{high}" if field in _FILTERED and each.images else ""
-        lines.append(_Line(Text(f"  {shown:>14}"), each.images / most, each.images, terms))
+        terms = f"{field}:{low}" if is_one else f"{field}>={low} {field}<{high}"
+        is_filtered = field in _FILTERED and each.images
+        text = Text(f"  {shown:>14}")
+        lines.append(_Line(text, each.images / most, each.images, terms if is_filtered else ""))
     return [*lines, _Line(Text())]
