@@ -18,6 +18,7 @@ from curator.tui.editing import COUNTED, Editor
 from curator.tui.filter_text import with_tag
 from curator.tui.finding import Found
 from curator.tui.keyboard.browse_keys import KEYS
+from curator.tui.keyboard.image_keys import KEYS as IMAGE_KEYS
 from curator.tui.keyboard.keys import bindings
 from curator.tui.messages import (
     CollectionChanged,
@@ -29,16 +30,18 @@ from curator.tui.messages import (
 from curator.tui.panels import BrowsePanels
 from curator.tui.screens.images.filtered import FilteredScreen
 from curator.tui.screens.images.from_browse import (
+    copy_from_image,
+    edited_caption,
     enlarge,
+    explain_image,
     export_images,
     show_captions,
     show_copies,
     show_quarantine,
     show_statistics,
+    view_image,
     write_sidecars,
 )
-from curator.tui.screens.images.image_acts import KEYS as IMAGE_KEYS
-from curator.tui.screens.images.image_acts import ask_copy, caption_outside, explain, view_image
 from curator.tui.widgets.chrome import Foot, TooSmall
 from curator.tui.widgets.facet_panel import FacetPanel
 from curator.tui.widgets.filter_bar import FilterBar
@@ -216,14 +219,14 @@ class BrowseScreen(FilteredScreen):
 
     def action_explain(self) -> None:
         if row := self.query_one(ImageList).current:
-            explain(self, self._reader, row)
+            explain_image(self, self._reader, row)
 
     @user_errors_shown
     def action_copy(self) -> None:
         tags, row = self.query_one(TagPanel), self.query_one(ImageList).current
         tag = tags.current if tags.has_focus else None
         if row:
-            ask_copy(self, self._session, row, self.selected, tag.name if tag else "")
+            copy_from_image(self, self._session, row, self.selected, tag.name if tag else "")
 
     @user_errors_shown
     def action_view(self) -> None:
@@ -254,7 +257,7 @@ class BrowseScreen(FilteredScreen):
     def action_edit_outside(self) -> None:
         row, ids = self.query_one(ImageList).current, self.targets
         if row and ids:
-            self._editor.change(caption_outside(self, row), ids)
+            self._editor.change(edited_caption(self, row), ids)
 
     @user_errors_shown
     def action_bulk(self, what: str) -> None:

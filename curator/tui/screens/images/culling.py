@@ -11,10 +11,10 @@ from textual.widgets import Label
 
 from curator.contract.text import visible
 from curator.tui.background import user_errors_shown, write
+from curator.tui.keyboard.image_keys import KEYS as IMAGE_KEYS
 from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.messages import Place
 from curator.tui.panels import Panels
-from curator.tui.screens.images.image_acts import KEYS as IMAGE_KEYS
 from curator.tui.screens.images.image_acts import ask_copy, caption_outside, explain, view_image
 from curator.tui.screens.images.picture import KEYS as PICTURE_KEYS
 from curator.tui.screens.images.picture import PictureScreen, ShownPicture

@@ -1,4 +1,4 @@
-"""Screens opened from Browse: the image itself, its captions, copies, files set aside."""
+"""Screens and dialogs opened from Browse, each imported when it is wanted: the first screen waits for none."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from textual.screen import Screen
 if TYPE_CHECKING:
     from pyroaring import BitMap
 
+    from curator.index.changes.edits import SetCaption
     from curator.session.images.images import ImageRow
     from curator.session.session import Session
     from curator.tui.widgets.image_list import ImageList
@@ -66,3 +67,31 @@ def export_images(screen: Screen, session: Session, images: BitMap) -> None:
     from curator.tui.screens.dialogs.exporting import ask_for_tables
 
     ask_for_tables(screen, session, images)
+
+
+def explain_image(screen: Screen, session: Session, row: ImageRow) -> None:
+    """Why an image would be trained or not."""
+    from curator.tui.screens.images.image_acts import explain
+
+    explain(screen, session, row)
+
+
+def copy_from_image(screen: Screen, session: Session, row: ImageRow, selected: BitMap, tag: str) -> None:
+    """What of an image, or of all that are selected, goes into the clipboard."""
+    from curator.tui.screens.images.image_acts import ask_copy
+
+    ask_copy(screen, session, row, selected, tag)
+
+
+def view_image(screen: Screen, session: Session, row: ImageRow) -> None:
+    """The image in the user's viewer; a UserError where it cannot be."""
+    from curator.tui.screens.images import image_acts
+
+    image_acts.view_image(screen, session, row)
+
+
+def edited_caption(screen: Screen, row: ImageRow) -> SetCaption | None:
+    """The caption as the user's editor leaves it, if it is another; a UserError where there is no such."""
+    from curator.tui.screens.images.image_acts import caption_outside
+
+    return caption_outside(screen, row)

@@ -10,7 +10,6 @@ from textual.screen import Screen
 from curator.contract.errors import UserError
 from curator.contract.text import counted, visible
 from curator.index.changes.edits import SetCaption
-from curator.tui.keyboard.keys import KeyAction
 from curator.tui.messages import UserErrorRaised
 from curator.tui.outside.clipboard import copied
 from curator.tui.outside.programs import edited, view
@@ -26,13 +25,6 @@ if TYPE_CHECKING:
 
 _MOST_PATHS = 1_000
 _SHOWN, _SAID = 400, 200  # characters of a text in the list of what can be copied, and when it was
-
-KEYS = (
-    KeyAction("image.explain", "w", "explain", "why it is trained or not: subsets, manifests", "why"),
-    KeyAction("image.copy", "Y", "copy", "copy its path, tags or caption", "copy"),
-    KeyAction("image.view", "O", "view", "open it in your viewer ($FRIEZE_VIEWER)"),
-    KeyAction("image.edit", "E", "edit_outside", "its caption in $EDITOR"),
-)
 
 
 def explain(screen: Screen, session: Session, row: ImageRow) -> None:
