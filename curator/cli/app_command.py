@@ -48,6 +48,11 @@ def _taken(words: list[str], option: str, known: Sequence[str], what: str) -> tu
     return value, [*words[:at], *words[end:]]
 
 
+def choices_of(option: str) -> Sequence[str]:
+    """What an option of the app may say."""
+    return WAYS if option == PICTURES else THEMES
+
+
 def open_app(word: str, wishes: Wishes = Wishes()) -> int:  # noqa: B008 - it cannot be changed
     """Open the app on the folder `word`, else on the collection named or stood in; gives the exit code.
 

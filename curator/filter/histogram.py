@@ -20,12 +20,15 @@ class Bar(NamedTuple):
     remain: int
 
 
-def histogram(values: NDArray[np.float64]) -> list[Bar]:
-    """The bars of `values`, by rising bounds; NaN counts nowhere, and without values there is no bar."""
+def histogram(values: NDArray[np.float64], least_step: float = 0.0) -> list[Bar]:
+    """The bars of `values`, by rising bounds; NaN counts nowhere, and without values there is no bar.
+
+    No bar is narrower than `least_step`, such as 1 for whole numbers.
+    """
     known = np.sort(values[np.isfinite(values)])
     if not len(known):
         return []
-    edges = _bounds(float(known[0]), float(known[-1]))
+    edges = _bounds(float(known[0]), float(known[-1]), least_step)
     starts = np.searchsorted(known, edges, "left").tolist()
     return [
         Bar(low, high, end - start, len(known) - start)
@@ -33,9 +36,9 @@ def histogram(values: NDArray[np.float64]) -> list[Bar]:
     ]
 
 
-def _bounds(least: float, most: float) -> list[float]:
+def _bounds(least: float, most: float, least_step: float) -> list[float]:
     """Multiples of 1, 2 or 5 times a power of ten, from below the least value to above the most."""
-    step = _round_step((most - least) / (_BARS - 1) or abs(most) / 10 or 1.0)
+    step = _round_step(max(least_step, (most - least) / (_BARS - 1) or least_step or abs(most) / 10 or 1.0))
     digits = max(0, -math.floor(math.log10(step)))
     first, last = math.floor(least / step), math.floor(most / step) + 1
     bounds = [round(number * step, digits) for number in range(first, last + 1)]

@@ -157,6 +157,10 @@ class FriezeApp(PictureApp):
         await self.action_go("browse")
         self._browse.visit(message.filter, asking)
 
+    def action_show_images(self, filter: str) -> None:
+        """The images of a filter, in Browse; escape comes back."""
+        self.post_message(ShowImages(filter))
+
     async def on_visit_ended(self, message: VisitEnded) -> None:
         await self.action_go(message.screen)
 
@@ -299,9 +303,11 @@ class FriezeApp(PictureApp):
         self._offer("All commands", whole_app=True)
 
     def _offer(self, title: str, *, whole_app: bool) -> None:
+        from curator.tui.completing.filters import filters_of
         from curator.tui.screens.dialogs.help import command_list
 
-        self.push_screen(command_list(title, self.screen, whole_app=whole_app), self._do)
+        complete = filters_of(self.reader) if whole_app and len(self.screen_stack) == 1 else None
+        self.push_screen(command_list(title, self.screen, whole_app=whole_app, complete=complete), self._do)
 
     async def _do(self, command: Command | None) -> None:
         if command:

@@ -12,6 +12,7 @@ from curator.contract.text import counted, visible
 from curator.index.changes.edits import AddTags, RemoveTags, RenameTag, SetCaption
 from curator.tags.text import clean_tag
 from curator.tui.background import in_background, user_errors_shown, write
+from curator.tui.completing.completion import tags_of, tags_on
 from curator.tui.filter_text import filter_of_tag
 from curator.tui.messages import StatusChanged, UserErrorRaised
 from curator.tui.text.words import edit_in_words, tags_typed
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from curator.session.images.edits import Commit, Edit
     from curator.session.images.images import ImageRow
     from curator.session.session import Session
+    from curator.tui.completing.completion import Complete
 
 _AT_ONCE = 2000  # more images are counted and changed in a worker
 COUNTED = "edit-counted"  # the kind of work whose result the screen hands back
@@ -44,7 +46,8 @@ class Editor:
         """Ask for tags to add or to remove."""
         make: type[AddTags | RemoveTags] = AddTags if what == "add" else RemoveTags
         verb = "Add tags to" if what == "add" else "Remove tags from"
-        self._ask(f"{verb} {counted(len(ids))}", lambda text: make(tags_typed(text)), ids)
+        on = tags_on(self._reader, ids) if what == "remove" else None
+        self._ask(f"{verb} {counted(len(ids))}", lambda text: make(tags_typed(text)), ids, on=on)
 
     def ask_rename(self, tag: str | None) -> None:
         """Ask for another name of a tag; with None also which."""
@@ -83,9 +86,10 @@ class Editor:
             if result is not None:
                 self.change(*cast("tuple[Edit, BitMap]", result))
 
+        known = tags_of(self._reader)
         lines = [
-            FormLine("tag", "tag", "", "as it is now; tab in the list goes to the tags of an image"),
-            FormLine("name", "new name", "", "on every image that has it"),
+            FormLine("tag", "tag", "", "as it is now; tab in the list goes to the tags of an image", known),
+            FormLine("name", "new name", "", "on every image that has it", known),
         ]
         self.screen.app.push_screen(Form("Rename a tag everywhere", lines, check), rename)
 
@@ -102,15 +106,25 @@ class Editor:
         )
         self.screen.app.push_screen(dialog, lambda edit: self.change(cast("Edit | None", edit), ids))
 
-    def _ask(self, title: str, make_edit: Callable[[str], Edit], ids: BitMap, value: str = "") -> None:
+    def _ask(
+        self,
+        title: str,
+        make_edit: Callable[[str], Edit],
+        ids: BitMap,
+        value: str = "",
+        *,
+        on: Complete | None = None,
+    ) -> None:
+        """Ask for tags; `on` completes those of some images alone."""
         from curator.tui.screens.dialogs.tag_dialog import TagDialog
 
         dialog = TagDialog(
             title,
             make_edit,
             lambda edit: self._reader.edits.preview(edit, ids),
-            self._reader.tags.find,
+            on or tags_of(self._reader),
             value,
+            nothing=" none of these has such a tag" if on else "",
         )
         self.screen.app.push_screen(dialog, lambda edit: self.change(edit, ids))
 

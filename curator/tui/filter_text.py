@@ -54,6 +54,16 @@ def with_tag(text: str, tag: str, *, wanted: bool) -> str:
     return " ".join([*rest, ("" if wanted else "-") + short_filter_of_tag(tag), *whole])
 
 
+def narrowed(text: str, terms: str) -> str:
+    """The filter cut down to images that fit some more terms."""
+    parts = _terms(text)
+    whole = [each for each in parts if _key(each) in _WHOLE]
+    rest = [each for each in parts if each not in whole]
+    if "OR" in rest:
+        rest = [f"({' '.join(rest)})"]
+    return " ".join([*rest, terms, *whole])
+
+
 def as_prefix(text: str) -> str:
     """The filter as it is meant while its last word is still being typed: that word is the start of a tag."""
     try:

@@ -50,6 +50,7 @@ class Scanning:
 
     def ask(self) -> None:
         """Ask for a folder, and scan it."""
+        from curator.tui.completing.completion import paths
         from curator.tui.screens.dialogs.questions import Form, FormLine
 
         def check(values: Mapping[str, str]) -> Path:
@@ -58,7 +59,8 @@ class Scanning:
                 raise UserError(f"{folder} is no folder", "give one that holds images")
             return folder
 
-        line = FormLine("folder", "folder", str(self._session.folder), "images are found in it and below")
+        about = "images are found in it and below"
+        line = FormLine("folder", "folder", str(self._session.folder), about, paths(only_folders=True))
         self._app.push_screen(
             Form("Scan a folder for images", [line], check),
             lambda folder: self.begin(cast("Path", folder)) if folder else None,

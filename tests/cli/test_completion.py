@@ -94,6 +94,16 @@ def complete(home: Path, monkeypatch: pytest.MonkeyPatch) -> Complete:
         ("frieze train set --set length.st", ["length.steps="]),
         ("frieze runs list --status pau", ["paused"]),
         ("frieze completion z", ["zsh"]),
+        ("frieze --pictures si", ["sixel"]),
+        ("frieze --pictures=no", ["--pictures=none"]),
+        ("frieze --pic", ["--pictures"]),
+        ("frieze --theme li", ["light"]),
+        ("frieze --pictures none fo", []),
+        ("frieze facets --by rat", ["ratio"]),
+        ("frieze subset add x --crop f", ["face"]),
+        ("frieze import x --layout kohya-j", ["kohya-json"]),
+        ("frieze tag derive '' y", ["year"]),
+        ("frieze freeze x --only fo", ["foxes"]),
     ],
 )
 def test_what_may_stand_there(complete: Complete, line: str, some: list[str]) -> None:

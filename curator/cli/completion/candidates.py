@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -165,6 +166,51 @@ def _classes(_: _Asked) -> Iterable[Candidate]:
     return [Candidate(name) for name in CLASSES]
 
 
+def _derived(_: _Asked) -> Iterable[Candidate]:
+    from curator.session.images.rules import Rules
+
+    return map(Candidate, Rules.derived_kinds())
+
+
+def _rules(_: _Asked) -> Iterable[Candidate]:
+    from curator.session.images.rules import Rules
+
+    return map(Candidate, Rules.all())
+
+
+def _layouts(_: _Asked) -> Iterable[Candidate]:
+    from curator.session.images.exchange import Exchange
+
+    return [Candidate(*each) for each in Exchange.layouts().items()]
+
+
+def _numbers(_: _Asked) -> Iterable[Candidate]:
+    from curator.session.images.images import Images
+
+    return map(Candidate, Images.spread_fields())
+
+
+def _best(_: _Asked) -> Iterable[Candidate]:
+    from curator.session.images.copies import Copies
+
+    return map(Candidate, Copies.usual_orders())
+
+
+def _orders(_: _Asked) -> Iterable[Candidate]:
+    from curator.select.rules import ORDERS
+
+    return map(Candidate, ORDERS)
+
+
+def _words_of(module: str, name: str) -> Callable[[_Asked], Iterable[Candidate]]:
+    """The words that a module of the contract has under a name, read when they are asked for."""
+
+    def words(_: _Asked) -> Iterable[Candidate]:
+        return map(Candidate, getattr(import_module(f"curator.contract.{module}"), name))
+
+    return words
+
+
 @contextmanager
 def _names(asked: _Asked) -> Generator[Names]:
     from curator.cli.options.places import opened_names
@@ -189,4 +235,18 @@ _KINDS: dict[str, Callable[[_Asked], Iterable[Candidate]]] = {
     "KEY=VALUE": _recipe_keys,
     "STATUS": _statuses,
     "CLASS": _classes,
+    "freeze SUBSET": _subsets,
+    "propose MODEL": _models,
+    "FAMILY": _words_of("base_model.family", "FAMILIES"),
+    "facets FIELD": _numbers,
+    "import LAYOUT": _layouts,
+    "pick ORDER": _orders,
+    "dupes ORDER": _best,
+    "tag KIND": _derived,
+    "tag RULE": _rules,
+    "--crop": _words_of("buckets", "CROP_MODES"),
+    "--mask": _words_of("manifest.header", "MASK_MODES"),
+    "--resample": _words_of("buckets", "RESAMPLES"),
+    "--crop-inputs": _words_of("buckets", "CROP_INPUTS"),
+    "--convention": _words_of("merging.recipe", "CONVENTIONS"),
 }

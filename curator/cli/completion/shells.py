@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 
 from typer._click.shell_completion import _resolve_context, _resolve_incomplete
 from typer.core import TyperGroup
@@ -18,6 +19,7 @@ from curator.cli.completion.typed_line import TypedLine, read_line
 from curator.cli.shared.typer_apps import built, verbs_of
 
 _LINE = "_FRIEZE_LINE"  # the command line up to the cursor
+_APP_OPTIONS = {"--pictures": "How the app shows images.", "--theme": "The colours of the app."}
 _BREAKS = "_FRIEZE_BREAKS"  # bash alone: characters that end a word for it
 
 SCRIPTS = {
@@ -96,9 +98,8 @@ def _found(line: TypedLine) -> list[Candidate]:
     words = line.words[1:]
     if words[:1] == ["help"]:
         words = words[1:]
-    if not words:
-        known = ((word, command.help) for word, command in COMMANDS.items())
-        return [Candidate(*each) for each in known if each[0].startswith(line.last)]
+    if not words or words[0] in _APP_OPTIONS:
+        return _of_the_app(words, line.last)
     words = ["-" if _begins_filter(word) else word for word in words]
     if words[0] not in COMMANDS:
         return []
@@ -120,6 +121,23 @@ def _found(line: TypedLine) -> list[Candidate]:
         found = [Candidate(each.value, each.help or "") for each in told]
     before = line.last.removesuffix(typed)  # `--filter=` of `--filter=ca`
     return [Candidate(before + each.value, each.help) for each in found]
+
+
+def _of_the_app(words: Sequence[str], last: str) -> list[Candidate]:
+    """Commands, the options of the app, and what these may say."""
+    option = words[0] if len(words) == 1 else last.partition("=")[0]
+    if option in _APP_OPTIONS and (words or "=" in last):
+        from curator.cli.app_command import choices_of
+
+        before = "" if words else f"{option}="
+        known = {f"{before}{choice}": "" for choice in choices_of(option)}
+    elif words:
+        known = {}  # a folder
+    elif last.startswith("-"):
+        known = {**_APP_OPTIONS, "--help": "", "--version": ""}
+    else:
+        known = {word: command.help for word, command in COMMANDS.items()}
+    return [Candidate(*each) for each in known.items() if each[0].startswith(last)]
 
 
 def _begins_filter(word: str) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,7 +14,7 @@ from curator.cli.schemas.edits import commit_row
 from curator.cli.schemas.words import MARKS
 from curator.cli.shared.output import put, put_json, say_cut
 from curator.cli.shared.typer_apps import single
-from curator.contract.text import counted
+from curator.session.images.images import Images
 
 if TYPE_CHECKING:
     from curator.cli.schemas.images import Explanation as Report
@@ -45,7 +44,8 @@ def explain(
     if as_json:
         put_json(_report(said))
     else:
-        _put(said)
+        for line in Images.explained_in_words(said):
+            put(line)
     if is_cut:
         say_cut(limit, None, "changes")
 
@@ -73,38 +73,6 @@ def _report(said: Explanation) -> Report:
         "history": [commit_row(commit) for commit in said.history],
         "frozen": [{"manifest": each.manifest, "row": each.row, "repeats": each.repeats} for each in said.frozen],
     }  # fmt: skip
-
-
-def _put(said: Explanation) -> None:
-    row = said.row
-    put(f"image       {row.id}  {row.full_path}")
-    put(
-        f"file        {row.width}x{row.height} {row.format}, {counted(row.file_bytes, 'byte')},"
-        f" sha256 {row.sha256[:16]}"
-    )
-    put(f"{'in' if said.is_in else 'out':<12}{said.reason}")
-    for verdict in said.verdicts:
-        put(f"  subset    {verdict.subset}: {verdict.reason}")
-    if said.placement and said.is_in:
-        (wide, high), (width, height) = said.placement.bucket, said.placement.resized
-        cut = "cut anew each time" if said.is_cut_anew else f"cut at {said.placement.crop}"
-        put(f"bucket      {wide}x{high}: scaled to {width}x{height}, {cut}")
-        put(f"repeats     {said.repeats:g} an epoch")
-    for each in said.frozen:
-        put(f"manifest    {each.manifest}: row {each.row}, {each.repeats:g} an epoch")
-    for why in said.passed_over:
-        put(f"passed over {why}")
-    for name, value in said.facts.items():
-        put(f"{name:<12}{value}")
-    if said.picks:
-        put(f"picks       {', '.join(said.picks)}")
-    put(f"tags        {', '.join(f'{tag.name} ({tag.cls})' for tag in said.tags) or 'none'}")
-    for epoch, caption in enumerate(said.captions):
-        put(f"epoch {epoch:<6}{caption or '(no caption)'}")
-    for commit in said.history:
-        when = datetime.fromtimestamp(commit.at).astimezone()
-        undone = ", undone" if commit.undone else ""
-        put(f"history     {when:%Y-%m-%d %H:%M} {commit.what} ({counted(commit.images_changed)}{undone})")
 
 
 app = single(explain)

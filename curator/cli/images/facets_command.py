@@ -1,4 +1,4 @@
-"""`frieze facets`: the tags of a filter's images, the most common first; or how a score is spread over them."""
+"""`frieze facets`: the tags of a filter's images, the most common first; or how a number is spread over them."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def facets(
         typer.Option(
             "--by",
             metavar="FIELD",
-            help="A histogram of score(NAME) instead of tags, and what a cut at each bound leaves.",
+            help="A histogram instead of tags: of ratio, megapixels, tags, tokens, year, score(NAME), ...",
         ),
     ] = "",
     collection: CollectionOption = None,
     limit: LimitOption = 50,
     as_json: JsonOption = False,
 ) -> None:
-    """List the tags most common among the images of a filter, or how a model's score is spread over them."""
+    """List the tags most common among the images of a filter, or how a number is spread over them."""
     with opened(collection) as session:
         if by:
             _put_bars(session.images.histogram(by, images.of(session).bitmap()), limit, as_json)

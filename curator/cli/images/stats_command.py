@@ -14,14 +14,6 @@ if TYPE_CHECKING:
     from curator.cli.schemas.words import FileReason
     from curator.session.session import Session
 
-_FILTERS = {
-    "images": "",
-    "kept": "mark:keep",
-    "rejected": "mark:reject",
-    "untagged": "untagged",
-    "with a caption": "has:caption",
-}
-
 
 def stats(collection: CollectionOption = None, as_json: JsonOption = False) -> None:
     """Count what the collection holds, and name the files that could not be read."""
@@ -40,11 +32,9 @@ def stats(collection: CollectionOption = None, as_json: JsonOption = False) -> N
 
 
 def _counts(session: Session) -> dict[str, int]:
-    counts = {name: len(session.images.select(text)) for name, text in _FILTERS.items()}
     tags = session.tags.all()
     return {
-        **counts,
-        "bytes": session.images.total_bytes(session.images.select("").ids),
+        **session.images.totals(session.images.select("").bitmap()),
         "tags": sum(1 for tag in tags if tag.count),
         "tags on images": sum(tag.count for tag in tags),
         "subsets": len(session.subsets.all()),

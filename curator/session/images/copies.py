@@ -23,9 +23,14 @@ class Copies:
 
     def orders(self) -> tuple[str, ...]:
         """By what the best copy may be chosen: of the images, and by scores of models."""
+        return (*self.usual_orders(), *(f"score({name})" for name in self._collection.scores.names()))
+
+    @staticmethod
+    def usual_orders() -> tuple[str, ...]:
+        """Those that every collection has."""
         from curator.scan.copies.duplicates import BEST
 
-        return (*BEST, *(f"score({name})" for name in self._collection.scores.names()))
+        return BEST
 
     def fingerprint(self, images: Sequence[int], progress: Progress | None = None) -> Filled:
         """Look at images not progress at before; what was seen is kept when `progress` raises to stop."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen 
     from curator.filter.facets import Facets
     from curator.filter.histogram import Bar
     from curator.filter.named import NamedImages
+    from curator.filter.spread import Spread
     from curator.freeze.explain import Explanation
     from curator.index.images.images import ImageRow
     from curator.index.tables.metadata import PostFacts
@@ -198,6 +199,13 @@ class Images:
 
         return explain(self._collection, image, epochs, seed, most_changes)
 
+    @staticmethod
+    def explained_in_words(said: Explanation) -> list[str]:
+        """What `explain` found, as lines for people."""
+        from curator.freeze.explain_words import explained_in_words
+
+        return list(explained_in_words(said))
+
     def scores(self, fields: Iterable[str]) -> dict[str, NDArray[np.float64]]:
         """The values of fields `score(NAME)` by image id, long enough for every image; NaN where there is none."""
         from curator.filter.language.fields import score_name
@@ -208,20 +216,42 @@ class Images:
             return {field: index.scores.of(score_name(field), length) for field in fields}
 
     def histogram(self, field: str, images: BitMap) -> list[Bar]:
-        """How a score, such as `score(NAME)`, is spread over images; those without one count nowhere.
+        """How a number that images have is spread over them; those without one count nowhere.
 
         Raises:
-            UserError: it is no score, or there is none of that name.
+            UserError: it is no number, or there is no score of that name.
         """
-        from curator.filter.histogram import histogram
-        from curator.filter.language.fields import is_score
+        return self.spread(field, images).bars
 
-        if not is_score(field):
-            raise UserError(
-                f"'{field}' is no score of a model",
-                "such as --by 'score(NAME)'; 'frieze models list' has names",
-            )
-        return histogram(self.scores([field])[field][images.to_array()])
+    def spread(self, field: str, images: BitMap, cancel: Cancel | None = None) -> Spread:
+        """The same, with how many images were looked at: the tokens of captions are counted of a sample.
+
+        Raises:
+            UserError: it is no number, or there is no score of that name.
+            Cancelled: `cancel` said so.
+        """
+        from curator.filter.spread import spread
+
+        return spread(self._collection, field, images, cancel)
+
+    @staticmethod
+    def spread_fields() -> tuple[str, ...]:
+        """What `spread` knows, beside scores and losses by their names."""
+        from curator.filter.spread import FIELDS
+
+        return FIELDS
+
+    def totals(self, images: BitMap) -> dict[str, int]:
+        """How many of some images are kept, rejected, without tags, with a caption, and the bytes of their files."""
+        parts = {
+            "kept": "mark:keep",
+            "rejected": "mark:reject",
+            "untagged": "untagged",
+            "with a caption": "has:caption",
+        }
+        with self._collection.reading():
+            counts = {name: len(self.select(text, among=images)) for name, text in parts.items()}
+        return {"images": len(images), **counts, "bytes": self.total_bytes(self.select("", among=images).ids)}
 
     def total_bytes(self, ids: NDArray[Any]) -> int:
         """The bytes of the files of the images `ids`."""

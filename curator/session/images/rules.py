@@ -33,11 +33,19 @@ class Rules:
     def __init__(self, collection: Collection) -> None:
         self._collection = collection
 
-    def all(self) -> tuple[Rule, ...]:
+    @staticmethod
+    def all() -> tuple[Rule, ...]:
         """The rules in the order in which they are used on a new collection."""
         from curator.tags.review import RULES
 
         return RULES
+
+    @staticmethod
+    def derived_kinds() -> tuple[str, ...]:
+        """The kinds of tags that follow from the posts' facts."""
+        from curator.tags.deriving.derive import KINDS
+
+        return (*KINDS, "count")
 
     def table(self, rule: Rule) -> str:
         """The table of a rule as editable TOML, with the program's comments."""

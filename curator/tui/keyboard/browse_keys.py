@@ -24,5 +24,12 @@ KEYS = (
     KeyAction("browse.save", "F", "save", "save this filter"),
     KeyAction("browse.captions", "n", "captions", "captions of this image in the next epochs"),
     KeyAction("browse.copies", "D", "copies", "copies among these images"),
+    KeyAction(
+        "browse.stats", "S", "statistics", "statistics: sizes, ratios, tags, tokens, years", "statistics"
+    ),
+    KeyAction(
+        "browse.sidecars", "W", "sidecars", "write the sidecars of what is selected, else of all shown"
+    ),
+    KeyAction("browse.export", "X", "export", "export what is selected, else all shown, as SQLite tables"),
     KeyAction("browse.quarantine", "Q", "quarantine", "files that could not be used, and why"),
 )

@@ -19,16 +19,16 @@ from textual.keys import _character_to_key  # Textual names keys so; it has no p
 from curator.contract.errors import UserError, did_you_mean
 from curator.contract.files.regular_file import TEXT_BYTES, read_regular
 from curator.tui import screens, widgets
-from curator.tui.keyboard import app_keys
+from curator.tui.keyboard import app_keys, image_keys
 
 if TYPE_CHECKING:
     from curator.tui.keyboard.keys import KeyAction
 
 # Panels whose keys work at the same time: a key may mean one thing in each group.
 _TOGETHER: tuple[tuple[str, ...], ...] = (
-    ("app", "list", "cells", "images", "browse"),
-    ("app", "list", "tags", "browse"),
-    ("app", "list", "facets", "browse"),
+    ("app", "list", "cells", "images", "browse", "image"),
+    ("app", "list", "tags", "browse", "image"),
+    ("app", "list", "facets", "browse", "image"),
     ("app", "list", "subsets"),
     ("app", "list", "captions"),
     ("app", "list", "freeze"),
@@ -44,7 +44,7 @@ _TOGETHER: tuple[tuple[str, ...], ...] = (
     ("app", "list", "proposals"),
     ("app", "copies"),
     ("app", "list", "quarantine"),
-    ("picture", "culling"),
+    ("picture", "culling", "image"),
     ("samples", "run_samples"),
     ("judge",),
     ("list", "offer"),
@@ -64,7 +64,7 @@ def all_actions() -> list[KeyAction]:
         for each in pkgutil.walk_packages(room.__path__, f"{room.__name__}.")
     ]
     declared = (vars(import_module(name)).get("KEYS", ()) for name in names)
-    return [each for actions in (app_keys.KEYS, *declared) for each in actions]
+    return [each for actions in (app_keys.KEYS, image_keys.KEYS, *declared) for each in actions]
 
 
 def keys_file() -> Path:

@@ -22,20 +22,26 @@ from curator.contract.buckets import (
 from curator.contract.errors import UserError, did_you_mean
 from curator.contract.manifest.header import MASK_MODES, MaskMode
 from curator.contract.text import visible
+from curator.tui.completing.completion import words_of
 from curator.tui.screens.dialogs.questions import FormLine, number_of, whole_number_of, yes_or_no
 from curator.tui.text.recipe_form import in_text
 
 if TYPE_CHECKING:
     from curator.contract.caption.captions import CaptionRules
     from curator.session.training.subsets import Subset
+    from curator.tui.completing.completion import Complete
 
 
-def subset_lines(subset: Subset) -> list[FormLine]:
-    """What a subset holds, how often its images come and how they are shown."""
+def subset_lines(subset: Subset, complete: Complete) -> list[FormLine]:
+    """What a subset holds, how often its images come and how they are shown; `complete` is for its filter."""
     return [
         FormLine("name", "name", subset.name, "what it is called"),
         FormLine(
-            "filter", "filter", subset.filter, "which images; each goes to the first subset that takes it"
+            "filter",
+            "filter",
+            subset.filter,
+            "which images; each goes to the first subset that takes it",
+            complete,
         ),
         FormLine(
             "repeats", "repeats", in_text(subset.repeats), "times each image is seen an epoch: 2 or 1.5"
@@ -50,12 +56,19 @@ def subset_lines(subset: Subset) -> list[FormLine]:
             "yes: class images, shown together as often as all the others; repeats share that out among them",
         ),
         FormLine("flip", "flip", _yes(subset.flip), "mirror half of the samples: yes or no"),
-        FormLine("crop", "crop", subset.crop, f"what is kept of a longer image: {', '.join(CROP_MODES)}"),
+        FormLine(
+            "crop",
+            "crop",
+            subset.crop,
+            f"what is kept of a longer image: {', '.join(CROP_MODES)}",
+            words_of(CROP_MODES),
+        ),
         FormLine(
             "mask",
             "mask",
             subset.mask,
             f"where the loss counts: {', '.join(MASK_MODES)} (NAME-mask.png beside the image)",
+            words_of(MASK_MODES),
         ),
         FormLine(
             "validation_share",
@@ -209,12 +222,15 @@ def rule_lines(rule: BucketRule) -> list[FormLine]:
         FormLine("max_side", "longest side", str(rule.max_side), "pixels"),
         FormLine("step", "step", str(rule.step), "pixels between two sizes; 64 is usual, 8 the least"),
         FormLine("upscale", "enlarge", _yes(rule.upscale), "may small images be enlarged: yes or no"),
-        FormLine("resample", "scaled by", rule.resample, f"one of {', '.join(RESAMPLES)}"),
+        FormLine(
+            "resample", "scaled by", rule.resample, f"one of {', '.join(RESAMPLES)}", words_of(RESAMPLES)
+        ),
         FormLine(
             "crop_inputs",
             "SDXL is told",
             rule.crop_inputs,
             "true: where the crop was cut; letterbox: sd-scripts' offset of the whole image",
+            words_of(CROP_INPUTS),
         ),
     ]
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from rich.text import Text
 from textual import on
@@ -13,21 +12,16 @@ from textual.message import Message
 from textual.timer import Timer
 from textual.widgets import Input, Label
 
-from curator.contract.text import counted, visible
+from curator.contract.text import counted
 from curator.tui import meanings
-from curator.tui.background import in_background
 from curator.tui.keyboard.keys import KeyAction, bindings
-from curator.tui.widgets.entry import Entry
-from curator.tui.widgets.line_list import LineList
-from curator.tui.widgets.lines import fitted
+from curator.tui.widgets.completing_entry import CompletingInput, CompletionList
 
 if TYPE_CHECKING:
     from curator.contract.errors import UserError
-    from curator.tui.completing import Completion
-    from curator.tui.messages import WorkDone
+    from curator.tui.completing.completion import Complete, Completion
 
 DELAY_S = 0.06
-_MOST_LINES = 8
 _HINT = "   tab takes it   up, down: another   enter keeps the filter   esc as before"
 
 
@@ -40,39 +34,35 @@ KEYS = (
 )
 
 
-class FilterInput(Entry):
+class FilterInput(CompletingInput):
     """The line one types in."""
 
     BINDINGS = bindings(KEYS)
 
-    def __init__(self) -> None:
-        super().__init__(placeholder="filter, such as: cat -blurry width>=512")
+    def __init__(self, complete: Complete, shown: CompletionList) -> None:
+        def others(text: str) -> list[Completion]:
+            return [each for each in complete(text) if each.text.strip() != text.strip()]
+
+        super().__init__(others, shown, placeholder="filter, such as: cat -blurry width>=512")
         self.select_on_focus = False  # one goes on with a filter
 
     @property
-    def _bar(self) -> FilterBar:
-        return next(each for each in self.ancestors if isinstance(each, FilterBar))
+    def _is_begun(self) -> bool:
+        return True  # past filters too are to the right
 
     def action_restore(self) -> None:
         self.post_message(FilterBar.Restored())
 
     def action_suggest(self, lines: int) -> None:
-        if not self._bar.suggest(lines) and lines > 0:
+        if not self.suggest(lines) and lines > 0:
             self.post_message(FilterBar.Accepted())
 
     def action_stay(self) -> None:
         """Not to another panel: what one types next is still meant for the filter."""
 
-    def action_complete(self) -> None:
-        self._bar.take()
-
-    def action_cursor_right(self, select: bool = False) -> None:
-        """At the end there is a completion to the right."""
-        if select or self.cursor_position < len(self.value) or not self._bar.take():
-            super().action_cursor_right(select)
-
-    def on_blur(self) -> None:
-        self._bar.put_away()
+    def put_away(self) -> None:
+        super().put_away()
+        next(each for each in self.ancestors if isinstance(each, FilterBar)).put_away()
 
 
 class FilterBar(Vertical):
@@ -89,7 +79,6 @@ class FilterBar(Vertical):
     FilterBar #below.-shown { display: block; }
     FilterBar #hint { display: none; text-wrap: wrap; text-overflow: fold; padding: 0 1; }
     FilterBar #hint.-shown { display: block; height: auto; }
-    FilterBar LineList { height: 1; }
     """
 
     class Typed(Message):
@@ -105,10 +94,9 @@ class FilterBar(Vertical):
     class Restored(Message):
         """Escape: the filter is as it was before typing."""
 
-    def __init__(self, complete: Callable[[str], list[Completion]]) -> None:
+    def __init__(self, complete: Complete) -> None:
         super().__init__()
         self._complete = complete
-        self._found: tuple[str | None, list[Completion]] = (None, [])  # a filter, and what it may become
         self.set_aside = 0  # files that could not be used
         self._before = ""
         self._is_wrong = False
@@ -116,15 +104,14 @@ class FilterBar(Vertical):
         self._timer: Timer | None = None
 
     def compose(self) -> ComposeResult:
+        completions = CompletionList()
         with Horizontal():
             yield Label(" / ", id="slash", markup=False)
-            yield FilterInput()
+            yield FilterInput(self._complete, completions)
             yield Label("", id="count", markup=False)
         yield Label("", id="mistake", markup=False)
         with Vertical(id="below"):
             yield Label("", id="hint", markup=False)
-            completions = LineList()
-            completions.can_focus = False
             yield completions
 
     @property
@@ -143,50 +130,16 @@ class FilterBar(Vertical):
             entry.value = text
         entry.cursor_position = len(text)
 
-    def take(self) -> bool:
-        """Put the filter there as the completion says, and try it; whether there was one."""
-        found = self._completions()
-        if not found:
-            return False
-        entry = self.query_one(FilterInput)
-        entry.value = found[min(self.query_one(LineList).cursor, len(found) - 1)].text
-        entry.cursor_position = len(entry.value)
-        return True
-
-    def suggest(self, lines: int) -> bool:
-        """Go to another completion; whether there is any."""
-        if not self._completions():
-            return False
-        completions = self.query_one(LineList)
-        completions.go(completions.cursor + lines)
-        return True
-
     def put_away(self) -> None:
         """Nobody types here any more."""
-        self._show_completions(None, [])
         self._say_hint("")
         if not self._is_wrong:
             self._say(self._note)
 
-    def _completions(self) -> list[Completion]:
-        """Those of what stands there now, looked up at once where it was typed faster."""
-        if self._found[0] != self.text:
-            self._show_completions(self.text, self._complete(self.text))
-        return self._found[1]
-
-    def on_work_done(self, message: WorkDone) -> None:
-        text, found = cast("tuple[str, list[Completion]]", message.result)
-        if self.is_typed and text == self.text != self._found[0]:
-            self._show_completions(text, found)
-
-    def _show_completions(self, text: str | None, found: list[Completion]) -> None:
-        self._found = (text, found)
-        completions = self.query_one(LineList)
-        completions.styles.height = min(_MOST_LINES, len(found))
-        completions.display = bool(found)
-        completions.show(len(found), lambda at, width: _line(found[at], width), 0)
+    @on(CompletingInput.Offered)
+    def _hint_at_completions(self, message: CompletingInput.Offered) -> None:
         self._show_below()
-        if found and not self._is_wrong:
+        if message.count and self.is_typed and not self._is_wrong:
             self._say(Text(_HINT, "italic"))
 
     def _say_hint(self, text: str) -> None:
@@ -197,7 +150,7 @@ class FilterBar(Vertical):
         self._show_below()
 
     def _show_below(self) -> None:
-        is_shown = bool(self._found[1]) or self.query_one("#hint").has_class("-shown")
+        is_shown = self.query_one(FilterInput).has_offers or self.query_one("#hint").has_class("-shown")
         self.query_one("#below").set_class(is_shown and self.is_typed, "-shown")
 
     def edit(self) -> None:
@@ -219,7 +172,7 @@ class FilterBar(Vertical):
         self._is_wrong, self._note = False, note
         self.show_selected(shown, selected)
         self._say_hint("")
-        self._say(Text(_HINT, "italic") if self._found[1] and self.is_typed else note)
+        self._say(Text(_HINT, "italic") if self.query_one(FilterInput).has_offers and self.is_typed else note)
 
     def show_selected(self, shown: int, selected: int) -> None:
         """How many are shown, and selected of them; else how many files were set aside (`Q` lists them)."""
@@ -249,9 +202,6 @@ class FilterBar(Vertical):
         event.stop()
         self._stop_waiting()
         self._timer = self.set_timer(DELAY_S, self._try)
-        text = event.value
-        if self.is_typed:
-            in_background(self, "complete", lambda: (text, self._complete(text)))
 
     def _try(self) -> None:
         self._stop_waiting()
@@ -275,12 +225,3 @@ class FilterBar(Vertical):
         self._stop_waiting()
         self.set_text(self._before)
         self.post_message(self.Typed(self._before))
-
-
-def _line(each: Completion, width: int) -> Text:
-    """The word, and at the end what is known of it, where both have room."""
-    about = visible(each.about)
-    room = min(len(about), max(0, width // 2))
-    name = fitted(f" {visible(each.shown)}", max(8, width - room - 2))
-    text = Text(name, f"bold {meanings.of_class(each.cls)}".strip())
-    return text.append(f" {fitted(about, room, right=True)} ", f"not bold {meanings.QUIET}")

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar, cast
 
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
-from textual.screen import ModalScreen
+from textual.screen import ModalScreen, Screen
 from textual.widgets import Input, Label
 
 from curator.contract.text import visible
-from curator.tui.background import write
+from curator.tui.background import in_background, write
 from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.screens.dialogs.questions import KEYS as DIALOG_KEYS
-from curator.tui.widgets.entry import KEYS as ENTRY_KEYS
+from curator.tui.widgets.completing_entry import KEYS as ENTRY_KEYS
 from curator.tui.widgets.entry import Entry
 from curator.tui.widgets.line_list import LineList
+
+if TYPE_CHECKING:
+    from curator.tui.messages import WorkDone
 
 T = TypeVar("T")
 
@@ -47,19 +50,29 @@ class _Find(Entry):
     BINDINGS = [*bindings(ENTRY_KEYS, "entry.down", "entry.up"), *bindings(KEYS)]
 
     def action_suggest(self, lines: int) -> None:
-        shown = self.screen.query_one(LineList)
+        shown = _list_of(self.screen)
         shown.go(shown.cursor + lines)
 
     def action_walk(self, how: str, where: int) -> None:
         """Move as in any list; letters are typed, so that those of the list's keys are not among them."""
-        shown = self.screen.query_one(LineList)
+        shown = _list_of(self.screen)
         {"page": shown.action_page, "half_page": shown.action_half_page, "edge": shown.action_edge}[how](
             where
         )
 
 
+def _list_of(screen: Screen) -> LineList:
+    """The lines of a choice, with all that is found for what is typed now."""
+    assert isinstance(screen, Choice)
+    screen.catch_up()
+    return screen.query_one(LineList)
+
+
 class Choice(ModalScreen[T | None], Generic[T]):
-    """Lines narrowed by typing. With `remove`, a key takes the line under the cursor away for good."""
+    """Lines narrowed by typing. With `remove`, a key takes the line under the cursor away for good.
+
+    `more` finds, by what is typed, lines that stand behind those found among `lines`.
+    """
 
     BINDINGS = bindings(DIALOG_KEYS, "dialog.close")
 
@@ -69,8 +82,10 @@ class Choice(ModalScreen[T | None], Generic[T]):
         lines: Sequence[Line[T]],
         does: str = "enter takes it",
         remove: Callable[[T], None] | None = None,
+        more: Callable[[str], list[Line[T]]] | None = None,
     ) -> None:
         super().__init__()
+        self._more, self._more_of = more, ""  # for which text they are shown
         self._title, self._all, self._does, self._remove = title, list(lines), does, remove
         self._found = list(lines)
 
@@ -96,11 +111,34 @@ class Choice(ModalScreen[T | None], Generic[T]):
         words = text.lower().split()
         found = [each for each in self._all if all(word in _said(each) for word in words)]
         self._found = sorted(found, key=lambda each: _distance(each, text.strip()))
+        self._put(0)
+        self._more_of, more = "", self._more
+        if more and text.strip():
+            in_background(self, "more", lambda: (text, more(text)))
+
+    def on_work_done(self, message: WorkDone) -> None:
+        text, lines = cast("tuple[str, list[Line[T]]]", message.result)
+        if text == self.query_one(_Find).value:
+            self._add(text, lines)
+
+    def catch_up(self) -> None:
+        """Look up at once what is still looked for: the next key is about it."""
+        text = self.query_one(_Find).value
+        if self._more and text.strip():
+            self._add(text, self._more(text) if self._more_of != text else [])
+
+    def _add(self, text: str, lines: list[Line[T]]) -> None:
+        if self._more_of != text:
+            self._more_of = text
+            self._found += lines
+            self._put(None)
+
+    def _put(self, cursor: int | None) -> None:
         lines = [
             Text(f" {visible(each.name)} ", "bold").append(visible(each.what), "not bold")
             for each in self._found
         ]
-        self.query_one(LineList).show_texts(lines, cursor=0)
+        self.query_one(LineList).show_texts(lines, cursor)
 
     @property
     def _current(self) -> Line[T] | None:
@@ -108,6 +146,7 @@ class Choice(ModalScreen[T | None], Generic[T]):
 
     @on(Input.Submitted)
     def _choose(self) -> None:
+        self.catch_up()
         self.dismiss(self._current.value if self._current else None)
 
     def action_remove_line(self) -> None:

@@ -13,6 +13,7 @@ from curator.contract.errors import UserError
 from curator.contract.text import counted, visible
 from curator.session.images.exchange import Exchange
 from curator.tui.background import in_background, progress_on_status
+from curator.tui.completing.completion import paths, words_of
 from curator.tui.messages import StatusChanged
 from curator.tui.screens.dialogs.proposal import Proposal
 from curator.tui.screens.dialogs.questions import Form, FormLine, yes_or_no
@@ -24,10 +25,12 @@ if TYPE_CHECKING:
 
 def _form_lines(layouts: Iterable[str]) -> tuple[FormLine, ...]:
     return (
-        FormLine("path", "folder or file", "", "of kohya, EveryDream, a booru, gallery-dl, an imagefolder"),
-        FormLine("layout", "layout", "auto", "auto, " + ", ".join(layouts)),
-        FormLine("reg", "regularisation", "", "its folders, for kohya-folders"),
-        FormLine("images", "images", "", "where they are, for kohya-json"),
+        FormLine(
+            "path", "folder or file", "", "of kohya, EveryDream, a booru, gallery-dl, an imagefolder", paths()
+        ),
+        FormLine("layout", "layout", "auto", "auto, " + ", ".join(layouts), words_of(("auto", *layouts))),
+        FormLine("reg", "regularisation", "", "its folders, for kohya-folders", paths(only_folders=True)),
+        FormLine("images", "images", "", "where they are, for kohya-json", paths(only_folders=True)),
         FormLine("replace", "replace words", "no", "yes: also tags and captions that images have"),
     )
 

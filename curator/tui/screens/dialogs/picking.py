@@ -14,6 +14,8 @@ from curator.contract.errors import UserError, did_you_mean
 from curator.contract.text import counted, visible
 from curator.select.rules import ORDERS, PickRules, Shortage, parse_range, parse_since, read_list
 from curator.tui.background import in_background, write
+from curator.tui.completing.completion import paths, words_of
+from curator.tui.completing.filters import filters_of
 from curator.tui.messages import StatusChanged
 from curator.tui.screens.dialogs.proposal import Proposal
 from curator.tui.screens.dialogs.questions import Form, FormLine, number_of, whole_number_of
@@ -22,27 +24,40 @@ if TYPE_CHECKING:
     from curator.session.images.picks import PickResult
     from curator.session.session import Session
 
-_LINES = (
-    FormLine("filter", "from", "", "a filter; nothing is all images"),
-    FormLine("list", "tags in file", "", "a file with one tag a line: images with any of them"),
-    FormLine("since", "posted since", "", "2019-07-29, or 4y, 6m, 30d before today"),
-    FormLine(
-        "ranges",
-        "post ranges",
-        "",
-        "FIRST..LAST:COUNT, with spaces between: 0..2999999:1000000 5000000..:all",
-    ),
-    FormLine("cap", "most per artist", "", "at most so many images of each artist"),
-    FormLine("by", "order", "random", ", ".join((*ORDERS, "score(NAME)"))),
-    FormLine("top", "how many", "", "only the first of that order; nothing is all"),
-    FormLine(
-        "split", "half of them", "", "a filter whose images make the share below, such as rating:general"
-    ),
-    FormLine("share", "its share", "0.5", "between 0 and 1"),
-    FormLine("shortage", "if too few", "shrink", "shrink both parts, fill with the other, or stop"),
-    FormLine("seed", "seed", "0", "the same seed picks the same images"),
-    FormLine("name", "name", "", "the pick is kept as picked:NAME, and a subset is made of it"),
-)
+
+def _lines(reader: Session) -> tuple[FormLine, ...]:
+    filters = filters_of(reader)
+    return (
+        FormLine("filter", "from", "", "a filter; nothing is all images", filters),
+        FormLine("list", "tags in file", "", "a file with one tag a line: images with any of them", paths()),
+        FormLine("since", "posted since", "", "2019-07-29, or 4y, 6m, 30d before today"),
+        FormLine(
+            "ranges",
+            "post ranges",
+            "",
+            "FIRST..LAST:COUNT, with spaces between: 0..2999999:1000000 5000000..:all",
+        ),
+        FormLine("cap", "most per artist", "", "at most so many images of each artist"),
+        FormLine("by", "order", "random", ", ".join((*ORDERS, "score(NAME)")), words_of(ORDERS)),
+        FormLine("top", "how many", "", "only the first of that order; nothing is all"),
+        FormLine(
+            "split",
+            "half of them",
+            "",
+            "a filter whose images make the share below, such as rating:general",
+            filters,
+        ),
+        FormLine("share", "its share", "0.5", "between 0 and 1"),
+        FormLine(
+            "shortage",
+            "if too few",
+            "shrink",
+            "shrink both parts, fill with the other, or stop",
+            words_of(get_args(Shortage)),
+        ),
+        FormLine("seed", "seed", "0", "the same seed picks the same images"),
+        FormLine("name", "name", "", "the pick is kept as picked:NAME, and a subset is made of it"),
+    )
 
 
 class NamedPick(NamedTuple):
@@ -69,7 +84,7 @@ def ask_for_pick(screen: Screen, session: Session, reader: Session) -> None:
             screen.post_message(StatusChanged("picking"))
             in_background(screen, "pick", lambda: NamedPick(name, reader.picks.pick(rules)), keys_wait=True)
 
-    screen.app.push_screen(Form("Pick images", _LINES, check), begin)
+    screen.app.push_screen(Form("Pick images", _lines(reader), check), begin)
 
 
 def propose_pick(screen: Screen, session: Session, found: NamedPick) -> None:

@@ -12,7 +12,7 @@ from textual.widgets import Label
 
 from curator.tui.keyboard.keys import bindings
 from curator.tui.screens.dialogs.questions import KEYS as DIALOG_KEYS
-from curator.tui.widgets.line_list import LineList
+from curator.tui.widgets.wrapped_list import WrappedList
 
 
 class Proposal(ModalScreen[bool]):
@@ -27,13 +27,11 @@ class Proposal(ModalScreen[bool]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog list"):
             yield Label(Text(self._question, "bold"))
-            yield LineList(empty=" nothing")
+            yield WrappedList(self._lines, empty=" nothing")
             yield Label("y  yes      n  no", classes="hint")
 
     def on_mount(self) -> None:
-        lines = self.query_one(LineList)
-        lines.show_texts(self._lines)
-        lines.focus()
+        self.query_one(WrappedList).focus()
 
     def action_yes(self) -> None:
         self.dismiss(True)

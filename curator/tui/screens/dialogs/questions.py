@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from rich.cells import cell_len
 from rich.text import Text
@@ -16,8 +16,12 @@ from textual.widgets import Input, Label
 from curator.contract.errors import UserError
 from curator.tui.background import write
 from curator.tui.keyboard.keys import KeyAction, bindings
+from curator.tui.widgets.completing_entry import CompletingEntry
 from curator.tui.widgets.entry import Entry
 from curator.tui.widgets.lines import Passage
+
+if TYPE_CHECKING:
+    from curator.tui.completing.completion import Complete
 
 KEYS = (
     KeyAction("dialog.close", "escape", "close", "leave without a change", "cancel"),
@@ -57,12 +61,13 @@ class Confirm(ModalScreen[bool]):
 
 
 class FormLine(NamedTuple):
-    """One line of a form."""
+    """One line of a form; with `complete`, what is typed is completed."""
 
     name: str
     label: str
     value: str
     help: str
+    complete: Complete | None = None
 
 
 class Form(ModalScreen[object]):
@@ -86,11 +91,16 @@ class Form(ModalScreen[object]):
                         label = Label(Text(line.label), classes="form-label")
                         label.styles.width = max(widest, _LABEL_CELLS) + 2
                         yield label
-                        yield Entry(line.value, id=f"line-{line.name}")
+                        if line.complete:
+                            yield CompletingEntry(line.complete, line.value, id=f"line-{line.name}")
+                        else:
+                            yield Entry(line.value, id=f"line-{line.name}")
             yield Passage(id="help")
             yield Label("", id="mistake", markup=False)
-            many = len(self._lines) > 1
-            yield Label(f"enter accepts{'   tab next line' if many else ''}   esc cancels", classes="hint")
+            tab = [*(["completes"] if any(line.complete for line in self._lines) else [])]
+            tab += ["next line"] if len(self._lines) > 1 else []
+            does = f"   tab {', '.join(tab)}" if tab else ""
+            yield Label(f"enter accepts{does}   esc cancels", classes="hint")
 
     def on_mount(self) -> None:
         self.query(Entry).first().focus()

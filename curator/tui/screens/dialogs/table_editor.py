@@ -12,8 +12,9 @@ from textual.screen import ModalScreen
 from textual.timer import Timer
 from textual.widgets import Label, TextArea
 
-from curator.tui.background import in_background, write
+from curator.tui.background import in_background, user_errors_shown, write
 from curator.tui.keyboard.keys import KeyAction, bindings
+from curator.tui.outside.programs import edited
 from curator.tui.screens.dialogs.questions import said
 from curator.tui.text.review_lines import change_lines, in_words
 from curator.tui.widgets.line_list import LineList
@@ -28,6 +29,7 @@ _DELAY_S = 0.3
 
 KEYS = (
     KeyAction("table.keep", "ctrl+s", "keep", "keep the table"),
+    KeyAction("table.outside", "ctrl+g", "edit_outside", "the table in $EDITOR, then back here"),
     KeyAction("table.close", "escape", "close", "leave the table as it was"),
 )
 
@@ -46,7 +48,9 @@ class TableEditor(ModalScreen[bool]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="editor"):
-            yield Label(Text(f" Table {self._rule}: ctrl+s keeps it, esc leaves it as it was", "bold"))
+            yield Label(
+                Text(f" Table {self._rule}: ctrl+s keeps it, ctrl+g in $EDITOR, esc leaves it", "bold")
+            )
             with Horizontal():
                 area = TextArea(self._before, soft_wrap=False, show_line_numbers=True, tab_behavior="focus")
                 area.cursor_blink = False
@@ -82,6 +86,12 @@ class TableEditor(ModalScreen[bool]):
 
     def on_work_refused(self, message: WorkRefused) -> None:
         self.query_one("#about", Label).update(said(message.error))
+
+    @user_errors_shown
+    def action_edit_outside(self) -> None:
+        """The text in the user's editor; what it leaves stands here, and is kept by ctrl+s."""
+        area = self.query_one(TextArea)
+        area.text = edited(self.app, area.text, f"{self._rule}.toml")
 
     def action_keep(self) -> None:
         """Keep the table and close; a mistake is shown in place."""

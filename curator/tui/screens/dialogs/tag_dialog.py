@@ -19,9 +19,10 @@ from curator.tui.background import in_background
 from curator.tui.keyboard.keys import bindings
 from curator.tui.screens.dialogs.questions import KEYS as DIALOG_KEYS
 from curator.tui.screens.dialogs.questions import said
-from curator.tui.widgets.entry import Found, TagEntry
+from curator.tui.widgets.completing_entry import TagEntry
 
 if TYPE_CHECKING:
+    from curator.tui.completing.completion import Complete
     from curator.tui.messages import WorkDone, WorkRefused
 
 _COUNT_DELAY_S = 0.1
@@ -37,18 +38,20 @@ class TagDialog(ModalScreen[Edit | None]):
         title: str,
         make_edit: Callable[[str], Edit],
         count_changes: Callable[[Edit], int],
-        find: Callable[[str], Found],
+        complete: Complete,
         value: str = "",
+        *,
+        nothing: str = "",
     ) -> None:
         super().__init__()
-        self._title, self._make_edit, self._count, self._find = title, make_edit, count_changes, find
-        self._value = value
+        self._title, self._make_edit, self._count, self._complete = title, make_edit, count_changes, complete
+        self._value, self._nothing = value, nothing
         self._timer: Timer | None = None
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog form"):
             yield Label(Text(self._title, "bold"))
-            yield TagEntry(self._find, self._value)
+            yield TagEntry(self._complete, self._value, nothing=self._nothing)
             yield Label("", id="mistake", markup=False)
             yield Label("enter accepts   tab completes   esc cancels", classes="hint")
 

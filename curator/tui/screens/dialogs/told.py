@@ -7,16 +7,16 @@ from collections.abc import Sequence
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Vertical
-from textual.screen import ModalScreen
+from textual.screen import ModalScreen, Screen
 from textual.widgets import Label
 
 from curator.tui.keyboard.keys import bindings
 from curator.tui.screens.dialogs.questions import KEYS as DIALOG_KEYS
-from curator.tui.widgets.line_list import LineList
+from curator.tui.widgets.wrapped_list import WrappedList
 
 
 class Told(ModalScreen[None]):
-    """Lines that can be walked through; escape closes."""
+    """Lines that can be walked through, the long ones wrapped; escape closes."""
 
     BINDINGS = bindings(DIALOG_KEYS, "dialog.close")
 
@@ -27,13 +27,16 @@ class Told(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog list"):
             yield Label(Text(self._title, "bold"))
-            yield LineList(empty=" nothing")
+            yield WrappedList(self._lines, empty=" nothing")
             yield Label("esc closes", classes="hint")
 
     def on_mount(self) -> None:
-        lines = self.query_one(LineList)
-        lines.show_texts(self._lines)
-        lines.focus()
+        self.query_one(WrappedList).focus()
 
     def action_close(self) -> None:
         self.dismiss(None)
+
+
+def tell(screen: Screen, title: str, lines: Sequence[Text]) -> None:
+    """Tell it over `screen`."""
+    screen.app.push_screen(Told(title, lines))

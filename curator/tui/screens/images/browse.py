@@ -13,10 +13,12 @@ from textual.timer import Timer
 from curator.filter.result import Result
 from curator.index.changes.edits import RemoveTags, ReorderTags, SetMark
 from curator.tui.background import user_errors_shown
+from curator.tui.completing.filters import filters_of
 from curator.tui.editing import COUNTED, Editor
 from curator.tui.filter_text import with_tag
 from curator.tui.finding import Found
 from curator.tui.keyboard.browse_keys import KEYS
+from curator.tui.keyboard.image_keys import KEYS as IMAGE_KEYS
 from curator.tui.keyboard.keys import bindings
 from curator.tui.messages import (
     CollectionChanged,
@@ -27,7 +29,19 @@ from curator.tui.messages import (
 )
 from curator.tui.panels import BrowsePanels
 from curator.tui.screens.images.filtered import FilteredScreen
-from curator.tui.screens.images.from_browse import enlarge, show_captions, show_copies, show_quarantine
+from curator.tui.screens.images.from_browse import (
+    copy_from_image,
+    edited_caption,
+    enlarge,
+    explain_image,
+    export_images,
+    show_captions,
+    show_copies,
+    show_quarantine,
+    show_statistics,
+    view_image,
+    write_sidecars,
+)
 from curator.tui.widgets.chrome import Foot, TooSmall
 from curator.tui.widgets.facet_panel import FacetPanel
 from curator.tui.widgets.filter_bar import FilterBar
@@ -48,7 +62,7 @@ class BrowseScreen(FilteredScreen):
     """The first screen."""
 
     AUTO_FOCUS = "#images"
-    BINDINGS = bindings(KEYS)
+    BINDINGS = [*bindings(KEYS), *bindings(IMAGE_KEYS)]
 
     def __init__(self, session: Session, reader: Session) -> None:
         super().__init__(session, reader)
@@ -59,7 +73,7 @@ class BrowseScreen(FilteredScreen):
 
     def compose(self) -> ComposeResult:
         yield TabLine("Browse")
-        yield FilterBar(self.complete)
+        yield FilterBar(filters_of(self._reader))
         with Horizontal(id="body"):
             with Vertical(id="left"):
                 yield PanelTitle("Images", of="#images", spare=True)
@@ -206,7 +220,47 @@ class BrowseScreen(FilteredScreen):
     def _enlarge(self) -> None:
         enlarge(self, self._session, self.query_one(ImageList), crop=self._crop)
 
+    def action_explain(self) -> None:
+        if row := self.query_one(ImageList).current:
+            explain_image(self, self._reader, row)
+
+    @user_errors_shown
+    def action_copy(self) -> None:
+        tags, row = self.query_one(TagPanel), self.query_one(ImageList).current
+        tag = tags.current if tags.has_focus else None
+        if row:
+            copy_from_image(self, self._session, row, self.selected, tag.name if tag else "")
+
+    @user_errors_shown
+    def action_view(self) -> None:
+        if row := self.query_one(ImageList).current:
+            view_image(self, self._session, row)
+
+    # what is done with all that is shown
+
+    def action_statistics(self) -> None:
+        show_statistics(self, self._reader, self._filter, self._result.bitmap(), self.show_filter)
+
+    def action_sidecars(self) -> None:
+        if chosen := self._chosen:
+            write_sidecars(self, self._session, chosen)
+
+    def action_export(self) -> None:
+        if chosen := self._chosen:
+            export_images(self, self._session, chosen)
+
+    @property
+    def _chosen(self) -> BitMap:
+        """What is selected, else all that the filter finds."""
+        return self.selected or self._result.bitmap()
+
     # edits
+
+    @user_errors_shown
+    def action_edit_outside(self) -> None:
+        row, ids = self.query_one(ImageList).current, self.targets
+        if row and ids:
+            self._editor.change(edited_caption(self, row), ids)
 
     @user_errors_shown
     def action_bulk(self, what: str) -> None:

@@ -11,9 +11,11 @@ from textual.widgets import Label
 from curator.contract.text import visible
 from curator.tui import meanings
 from curator.tui.background import user_errors_shown, write
+from curator.tui.keyboard.image_keys import KEYS as IMAGE_KEYS
 from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.messages import Place
 from curator.tui.panels import Panels
+from curator.tui.screens.images.image_acts import ask_copy, caption_outside, explain, view_image
 from curator.tui.screens.images.picture import KEYS as PICTURE_KEYS
 from curator.tui.screens.images.picture import PictureScreen, ShownPicture
 from curator.tui.text.words import about_image, turned_in_words
@@ -43,7 +45,7 @@ _REMEMBERED = "picture_panels"
 class CullingScreen(PictureScreen, inherit_bindings=False):
     """The images of a list. Marks are edits of the session; each can be undone, also later."""
 
-    BINDINGS = [*bindings(KEYS), *bindings(PICTURE_KEYS)]
+    BINDINGS = [*bindings(KEYS), *bindings(IMAGE_KEYS), *bindings(PICTURE_KEYS)]
 
     def __init__(self, session: Session, images: ImageList, *, crop: bool) -> None:
         super().__init__(images.count, self._shown, images.cursor)
@@ -176,6 +178,29 @@ class CullingScreen(PictureScreen, inherit_bindings=False):
             self.app.notify(nothing)
         self._count_marks()
         self.show()
+
+    # the image and other programs
+
+    def action_explain(self) -> None:
+        if self._row:
+            explain(self, self._session, self._row)
+
+    @user_errors_shown
+    def action_copy(self) -> None:
+        if self._row:
+            ask_copy(self, self._session, self._row)
+
+    @user_errors_shown
+    def action_view(self) -> None:
+        if self._row:
+            view_image(self, self._session, self._row)
+
+    @user_errors_shown
+    def action_edit_outside(self) -> None:
+        row = self._row
+        edit = caption_outside(self, row) if row else None
+        if row and edit:
+            write(self, lambda: self._session.edits.apply(edit, [row.id]), lambda _: self.show())
 
     # what is seen
 

@@ -8,10 +8,9 @@ from pyroaring import BitMap
 from textual.screen import Screen
 from textual.timer import Timer
 
-from curator.contract.errors import UserError
 from curator.filter.result import Result
 from curator.tui.background import cancelled, in_background
-from curator.tui.completing import PAST, completions, with_past
+from curator.tui.completing.filters import PAST, with_past
 from curator.tui.filter_text import as_prefix
 from curator.tui.finding import EarlyLook, Found, find_first, place_of_image
 from curator.tui.messages import Place, VisitEnded
@@ -20,7 +19,6 @@ from curator.tui.widgets.image_list import ImageList
 
 if TYPE_CHECKING:
     from curator.session.session import Session
-    from curator.tui.completing import Completion
 
 _SLOW_S = 0.4  # a question that takes longer says that it is being looked for
 
@@ -75,13 +73,6 @@ class FilteredScreen(Screen):
         self._want_current()
         self._is_searching = True
         self.query_one(FilterBar).edit()
-
-    def complete(self, text: str) -> list[Completion]:
-        """What the word being typed may become."""
-        try:
-            return completions(self._reader, text)
-        except UserError:
-            return []  # whoever presses enter is told
 
     def on_filter_bar_typed(self, message: FilterBar.Typed) -> None:
         self._select(message.text)

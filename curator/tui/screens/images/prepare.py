@@ -14,6 +14,7 @@ from textual.widgets import Label
 
 from curator.contract.text import counted, visible
 from curator.tui.background import in_background, progress_on_status, user_errors_shown
+from curator.tui.completing.filters import filters_of
 from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.messages import (
     CollectionChanged,
@@ -232,7 +233,11 @@ class PrepareScreen(Screen):
             return values["filter"]
 
         line = FormLine(
-            "filter", "filter", self._filter, "the images the rules are for; nothing is all of them"
+            "filter",
+            "filter",
+            self._filter,
+            "the images the rules are for; nothing is all of them",
+            filters_of(self._reader),
         )
         self.app.push_screen(Form("Which images", [line], check), self._take_filter)
 

@@ -17,11 +17,13 @@ from curator.contract.text import counted, visible
 from curator.tags.text import clean_tag
 from curator.tui import meanings
 from curator.tui.background import in_background, user_errors_shown
+from curator.tui.completing.completion import tags_of, words_of
 from curator.tui.editing import COUNTED, Counted, Editor
 from curator.tui.filter_text import filter_of_tag
 from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.messages import CollectionChanged, Place, ShowImages, UserErrorRaised, WorkDone, WorkRefused
 from curator.tui.screens.dialogs.questions import Form, FormLine
+from curator.tui.screens.images.image_acts import copy_text
 from curator.tui.widgets.bars import bar
 from curator.tui.widgets.chrome import Foot, TooSmall
 from curator.tui.widgets.entry import Entry
@@ -44,6 +46,7 @@ KEYS = (
     KeyAction("tagslist.merge", "m", "merge", "merge the tag into another", "merge"),
     KeyAction("tagslist.class", "c", "cls", "give the tag a class", "class"),
     KeyAction("tagslist.alias", "a", "alias", "other words by which the tag is found", "other words"),
+    KeyAction("tagslist.copy", "Y", "copy", "copy the tag's name"),
     KeyAction("tagslist.order", "o", "order", "order: count, name, class", "order"),
     KeyAction("tagsfind.leave", "enter,escape,down", "screen.leave_find", "to the list", "to the list"),
 )
@@ -217,6 +220,10 @@ class TagsScreen(Screen):
         if entry := self.current:
             self.post_message(ShowImages(filter_of_tag(entry.tag.name)))
 
+    def action_copy(self) -> None:
+        if entry := self.current:
+            copy_text(self, "tag", entry.tag.name)
+
     # changes
 
     @user_errors_shown
@@ -230,36 +237,24 @@ class TagsScreen(Screen):
             self._editor.ask_merge(entry.tag.name)
 
     def action_cls(self) -> None:
-        self._ask(
-            "class", "class", lambda tag: tag.cls, ", ".join(self._session.tags.classes()), self._classed
-        )
+        if entry := self.current:
+            classes = self._session.tags.classes()
+            line = FormLine("words", "class", entry.tag.cls, ", ".join(classes), words_of(classes))
+            self._ask("Class", line, entry.tag, self._classed)
 
     def action_alias(self) -> None:
-        entry = self.current
-        known = ", ".join(entry.aliases) if entry else ""
-        about = "words that find it where tags are typed, with commas between; images keep the tag"
-        self._ask("other words", "aliases", lambda _: known, about, self._aliased)
+        if entry := self.current:
+            about = "words that find it where tags are typed, with commas between; images keep the tag"
+            known = ", ".join(entry.aliases)
+            line = FormLine("words", "other words", known, about, tags_of(self._reader))
+            self._ask("Other words", line, entry.tag, self._aliased)
 
-    def _ask(
-        self,
-        title: str,
-        name: str,
-        value: Callable[[Tag], str],
-        help: str,
-        change: Callable[[str, str], None],
-    ) -> None:
-        entry = self.current
-        if entry is None:
-            return
-        tag = entry.tag
-
+    def _ask(self, title: str, line: FormLine, tag: Tag, change: Callable[[str, str], None]) -> None:
         def check(values: Mapping[str, str]) -> bool:
-            change(tag.name, values[name].strip())
+            change(tag.name, values[line.name].strip())
             return True
 
-        form = Form(
-            f"{title.capitalize()} of '{visible(tag.name)}'", [FormLine(name, title, value(tag), help)], check
-        )
+        form = Form(f"{title} of '{visible(tag.name)}'", [line], check)
         self.app.push_screen(form, lambda done: self._read() if done else None)
 
     def _classed(self, tag: str, cls: str) -> None:

@@ -53,6 +53,9 @@ KEYS = (
     KeyAction("freeze.name", "n", "name", "name and freeze", "name and freeze"),
     KeyAction("freeze.check", "c", "check", "check again", "check"),
     KeyAction("freeze.diff", "d", "diff", "what differs between the manifest and the collection now", "diff"),
+    KeyAction(
+        "freeze.export", "X", "export", "export the manifest: kohya, JSON lines, a page, ...", "export"
+    ),
     KeyAction("freeze.panel", "tab", "next_panel", "findings or manifests", "other list"),
 )
 
@@ -198,6 +201,15 @@ class FreezeScreen(Screen):
             return frozen.name, self._reader.freezing.diff_to_now(frozen, progress)
 
         in_background(self, "diff", diff, keys_wait=True)
+
+    def action_export(self) -> None:
+        """The manifest under the cursor for other programs, or as a page."""
+        from curator.tui.screens.dialogs.exporting import ask_for_export
+
+        if frozen := self._manifest:
+            ask_for_export(self, self._session, frozen)
+        else:
+            self.notify("No manifest yet: n names and freezes.", markup=False)
 
     def on_work_cancelled(self) -> None:
         self.post_message(StatusChanged(""))

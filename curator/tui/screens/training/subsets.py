@@ -20,6 +20,7 @@ from curator.contract.text import counted, visible
 from curator.index.tables.rows import Subset
 from curator.tui import meanings
 from curator.tui.background import in_background, write
+from curator.tui.completing.filters import filters_of
 from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.messages import CollectionChanged, UserErrorRaised, WorkDone, WorkRefused
 from curator.tui.screens.dialogs.questions import Confirm, Form
@@ -235,7 +236,7 @@ class SubsetsScreen(Screen):
             self._session.subsets.add(changed)
             return changed
 
-        self.app.push_screen(Form(title, subset_lines(subset), check))
+        self.app.push_screen(Form(title, subset_lines(subset, filters_of(self._reader)), check))
 
     def action_captions(self) -> None:
         """The caption rules of the subset."""

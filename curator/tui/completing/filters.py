@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from curator.contract.text import visible
 from curator.filter.language.fields import CLASSES, FIELDS, UNTAGGED
 from curator.filter.language.tokens import in_quotes
+from curator.tui.completing.completion import MOST, Complete, Completion, about_tag
 from curator.tui.filter_text import short_filter_of_tag
-from curator.tui.meanings import class_word
 
 if TYPE_CHECKING:
+    from curator.session.images.tags import Tag
     from curator.session.session import Session
 
-MOST = 40
 _PAST_SHOWN = 3  # among others; all where nothing is typed yet
 _PAST_KEPT = 30
 _LAST_WORD = re.compile(r"(.*?)(-?)((?:[^\s()][^\s()]*(?:\([^\s()]*\)?[^\s()]*)*)?)$", re.DOTALL)
@@ -24,20 +23,15 @@ _PLAIN_VALUE = re.compile(r"[\w.+/-]+")
 PAST = "past filters"  # where the app remembers them
 
 
-class Completion(NamedTuple):
-    """What the filter would become, the word as it is shown, a few words about it, and the class of a tag."""
+def filters_of(reader: Session) -> Complete:
+    """Completions of a filter's last word."""
 
-    text: str
-    shown: str
-    about: str = ""
-    cls: str = ""
+    def complete(text: str) -> list[Completion]:
+        found = [*_of_word(reader, text), *_past(reader, text)]
+        unique = {each.text.strip(): each for each in reversed(found) if each.text.strip()}
+        return list(reversed(unique.values()))[:MOST]
 
-
-def completions(reader: Session, text: str) -> list[Completion]:
-    """What the last word of `text` may become, the likeliest first; only what differs from it."""
-    found = [*_of_word(reader, text), *_past(reader, text)]
-    unique = {each.text.strip(): each for each in reversed(found) if each.text.strip() != text.strip()}
-    return list(reversed(unique.values()))[:MOST]
+    return complete
 
 
 def with_past(past: Iterable[str], text: str) -> list[str]:
@@ -67,7 +61,7 @@ def _words(reader: Session, head: str, word: str) -> Iterator[Completion]:
     begun = [each for each in tags if each[0].name.lower().startswith(typed)]
     rest = [each for each in tags if each not in begun]
     for tag, alias in begun:
-        yield _tag(head, tag.name, tag.cls, tag.count, alias)
+        yield _tag(head, tag, alias)
     for saved in reader.filters.all():
         if typed in saved.name.lower():
             name = _written(saved.name)
@@ -81,13 +75,12 @@ def _words(reader: Session, head: str, word: str) -> Iterator[Completion]:
     if UNTAGGED.startswith(word.lower()):
         yield Completion(f"{head}{UNTAGGED} ", UNTAGGED, "images without a tag")
     for tag, alias in rest:
-        yield _tag(head, tag.name, tag.cls, tag.count, alias)
+        yield _tag(head, tag, alias)
 
 
-def _tag(head: str, name: str, cls: str, count: int, alias: str) -> Completion:
-    also = f"also {visible(alias)}  " if alias else ""
-    written = short_filter_of_tag(name)
-    return Completion(f"{head}{written} ", written, f"{also}{class_word(cls)} {count:,}".strip(), cls)
+def _tag(head: str, tag: Tag, alias: str) -> Completion:
+    written = short_filter_of_tag(tag.name)
+    return Completion(f"{head}{written} ", written, about_tag(tag, alias), tag.cls)
 
 
 def _values(reader: Session, key: str, typed: str) -> Iterator[tuple[str, str]]:
@@ -117,7 +110,9 @@ def _values(reader: Session, key: str, typed: str) -> Iterator[tuple[str, str]]:
 
 def _past(reader: Session, text: str) -> Iterator[Completion]:
     typed = text.strip().lower()
-    past = [each for each in reader.memory.recall(PAST, []) if each.lower().startswith(typed)]
+    past = [
+        each for each in reader.memory.recall(PAST, []) if each.lower().startswith(typed) and each != text
+    ]
     for each in past if not typed else past[:_PAST_SHOWN]:
         yield Completion(each, each, "used before")
 
