@@ -48,7 +48,7 @@ class _WholeCaption(Lines):
 
     def say(self, said: CaptionPreview) -> None:
         self._said = said
-        self.show(said_lines(said, max(20, self.size.width)))
+        self.show(said_lines(said, max(20, self.size.width), self.app.console))
 
     def on_resize(self) -> None:
         if self._said:
