@@ -16,6 +16,7 @@ from textual.strip import Strip
 
 from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.widgets.lines import fitted, segments
+from curator.tui.widgets.own_style import OwnStyle
 
 if TYPE_CHECKING:
     from textual.reactive import Reactive
@@ -40,7 +41,7 @@ KEYS = (
 )
 
 
-class LineList(ScrollView, can_focus=True, inherit_bindings=False):
+class LineList(OwnStyle, ScrollView, can_focus=True, inherit_bindings=False):
     """`count` lines made by `line` as they come into view, and a cursor.
 
     The scroll bar is the last cell of each line: Textual's own is a widget, and each change of it a new layout.

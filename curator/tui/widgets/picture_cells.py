@@ -7,9 +7,11 @@ from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, NamedTuple
 
 from textual.strip import Strip
+from textual.timer import Timer
 
+from curator.tui.drawing.picture_request import Picture
 from curator.tui.terminal.picture_app import pictures_of
-from curator.tui.widgets.cell_list import CellList, Shape
+from curator.tui.widgets.cell_list import CellList, Looks, Shape
 from curator.tui.widgets.picture_cell import CellLook, CellStyles, PictureCell, picture_room, placed_in_cell
 from curator.tui.widgets.thumbnail_feed import CellRequest, ThumbnailFeed
 
@@ -17,6 +19,10 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from curator.tui.terminal.shown_pictures import Placed
+
+
+_REST_S = 0.06  # after the last scroll: longer than between the keys of a held one
+_PASSED = Picture()  # shown of what is scrolled past: a page of pictures is many bytes
 
 
 class Thumbnail(NamedTuple):
@@ -53,6 +59,7 @@ class PictureCells(CellList):
         super().__init__(empty=empty, id=id)
         self._feed = ThumbnailFeed(self)
         self._styles: CellStyles | None = None
+        self._rest: Timer | None = None  # runs while the list is scrolled
 
     @abstractmethod
     def _look(self, position: int) -> CellLook:
@@ -75,6 +82,23 @@ class PictureCells(CellList):
         self._reshape()
         self.refresh()
 
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        if self.shape and round(old_value) != round(new_value):
+            if self._rest:
+                self._rest.stop()
+            self._rest = self.set_timer(_REST_S, self._come_to_rest)
+        super().watch_scroll_y(old_value, new_value)
+
+    def _repaint_scrolled(self) -> None:
+        super()._repaint_scrolled()
+        if pictures_of(self).are_painted:  # over cells that look blank
+            self.refresh()
+
+    def _come_to_rest(self) -> None:
+        self._rest = None
+        if self.shape:
+            self._repaint_changed()
+
     def _view_changed(self) -> None:
         """Have the pictures made that are seen, then those of the page below and above."""
         shape = self.shape
@@ -92,8 +116,11 @@ class PictureCells(CellList):
         pictures.put(self, [each for each in (self._placed(at, shape) for at in seen) if each])
 
     def _placed(self, position: int, shape: Shape) -> Placed | None:
-        request, region = self._request(position), self._region(position, shape)
-        picture = self._feed.picture(request) if request else None
+        request = self._request(position)
+        if request is None or self._rest:
+            return None
+        region = self._region(position, shape)
+        picture = self._feed.picture(request)
         return placed_in_cell(picture, region.offset, region.width, shape.high) if picture else None
 
     def _request(self, position: int) -> CellRequest | None:
@@ -104,17 +131,18 @@ class PictureCells(CellList):
         canvas = pictures_of(self).canvas()
         return CellRequest(thumbnail.content, columns, lines, thumbnail.is_dimmed, canvas, thumbnail.make)
 
-    def _looks(self, position: int) -> Hashable:
-        request = self._request(position)
-        return self._look(position), request and id(self._feed.picture(request))
+    def _looks(self, position: int) -> Looks:
+        drawn = _PASSED if self._rest else id(self._feed.picture(self._request(position)))
+        return Looks(self._look(position), drawn)
 
     def _cell_line(self, position: int, line: int, width: int, high: int) -> Strip:
         styles = self._cell_styles()
-        request = self._request(position)
-        picture = self._feed.picture(request) if request else None
         cursor = None
         if position == self.cursor:
             cursor = styles.cursor if self.has_focus else styles.cursor_elsewhere
+        if self._rest:
+            return PictureCell(self._look(position), _PASSED, width, high, styles, cursor).line(line)
+        picture = self._feed.picture(self._request(position))
         picture = pictures_of(self).in_cells(picture) if picture else None
         return PictureCell(self._look(position), picture, width, high, styles, cursor).line(line)
 

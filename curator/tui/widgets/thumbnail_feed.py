@@ -55,10 +55,10 @@ class ThumbnailFeed:
         self._wanted: list[CellRequest] = []
         self._timer: Timer | None = None
 
-    def picture(self, request: CellRequest) -> Picture | None:
+    def picture(self, request: CellRequest | None) -> Picture | None:
         """The picture where it is ready."""
-        found = self._ready.get(request)
-        if found is not None:
+        found = self._ready.get(request) if request else None
+        if found is not None and request is not None:
             self._ready.move_to_end(request)
         return found
 

@@ -15,7 +15,14 @@ from curator.contract.epoch_plan import Sample
 from curator.contract.errors import UserError
 from curator.contract.manifest.manifest import open_manifest
 from curator.contract.recipe.toml_file import load_recipe
-from curator.freeze.caption_walk import CaptionPreview, CaptionWalk, preview_caption, row_of, said_of, showings
+from curator.freeze.caption_walk import (
+    CaptionPreview,
+    CaptionWalk,
+    preview_caption,
+    row_of,
+    said_of,
+    showings,
+)
 from curator.index.tables.small_tables import Subset
 from curator.tui.screens.training.captions import CaptionsScreen
 from curator.tui.text.training_words import said_lines
