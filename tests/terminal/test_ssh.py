@@ -1,4 +1,4 @@
-"""The app over a real sshd on loopback: first screen, keys, a lost line, a clean exit with nothing written behind it."""
+"""The app over a real sshd on loopback: first screen, keys, a lost line, a clean exit and nothing behind it."""
 
 from __future__ import annotations
 
