@@ -6,7 +6,8 @@ offered.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -65,6 +66,11 @@ def forget(collection: Collection, rule: Rule) -> bool:
     was_kept = kept.pop(rule, None) is not None
     collection.settings.put(SETTING, kept)
     return was_kept
+
+
+def state(collection: Collection) -> Hashable:
+    """Of what `due` depends: while it is the same, nothing else is due."""
+    return moment(collection), json.dumps(_kept(collection), sort_keys=True)
 
 
 def due(collection: Collection) -> Iterator[Due]:

@@ -23,6 +23,8 @@ from curator.tags.rewriting import Rewriting, commit
 from curator.tags.text import clean_tag
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from curator.contract.progress import Progress
     from curator.index.collection import Collection
 
@@ -151,6 +153,12 @@ def related_annotations(
 
     some = id_array(_concerned(collection, rules, list(counts)) & BitMap(ids)).tolist()
     return Rewriting(collection, some, change, progress)
+
+
+def concerned_of(collection: Collection, ids: NDArray[Any], rules: Sequence[Relation]) -> NDArray[Any]:
+    """Those of the images `ids` that a rule can change, by the tags that must be there for it; none of them is read."""
+    names = [tag.name for tag in collection.all_tags()]
+    return id_array(_concerned(collection, rules, names) & BitMap(ids))
 
 
 def relate(

@@ -16,7 +16,7 @@ from curator.tags.clean import CleanRules, Diff, clean, cleaned_annotations
 from curator.tags.deriving.derive import derive
 from curator.tags.deriving.derive_plan import carry_out, classify_counts, plan_derived
 from curator.tags.order import order, order_rule, ordered_annotations
-from curator.tags.relate import relate, related_annotations, relations_of
+from curator.tags.relate import concerned_of, relate, related_annotations, relations_of
 
 if TYPE_CHECKING:
     from curator.index.collection import Collection
@@ -99,8 +99,13 @@ def glance(collection: Collection, rule: Rule, ids: Ids, tables: Tables) -> Revi
     Raises:
         UserError: a table that cannot be used.
     """
-    if rule not in ("clean", "order") or len(ids) <= SAMPLE:
+    if rule not in ("clean", "order", "relations") or len(ids) <= SAMPLE:
         return review(collection, rule, ids, tables)
+    if rule == "relations":
+        concerned = concerned_of(collection, ids, relations_of(tables))
+        if len(concerned) <= SAMPLE:
+            return replace(review(collection, rule, concerned, tables), looked_at=len(ids))
+        ids = concerned
     some = ids[np.linspace(0, len(ids) - 1, SAMPLE).astype(np.int64)]
     return replace(review(collection, rule, some, tables), sampled_from=len(ids))
 

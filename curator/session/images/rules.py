@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Hashable, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -32,6 +32,7 @@ class Rules:
 
     def __init__(self, collection: Collection) -> None:
         self._collection = collection
+        self._due: tuple[Hashable, list[Due]] = None, []  # of that state of the collection
 
     def all(self) -> tuple[Rule, ...]:
         """The rules in the order in which they are used on a new collection."""
@@ -109,9 +110,14 @@ class Rules:
         Raises:
             UserError: a filter or a table that cannot be used any more.
         """
-        from curator.tags.kept import due
+        from curator.tags.kept import due, state
 
-        return list(due(self._collection))
+        now = state(self._collection)
+        if (
+            self._due[0] != now
+        ):  # one look takes seconds where millions came, and the app asks again and again
+            self._due = now, list(due(self._collection))
+        return list(self._due[1])
 
     def do_again(self, rule: Rule, progress: Progress | None = None) -> list[Commit]:
         """Do a rule that is due on what came since; each commit can be undone."""
