@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from rich.console import Console
 from rich.text import Text
 
@@ -26,6 +27,7 @@ from curator.freeze.caption_walk import (
 from curator.index.tables.small_tables import Subset
 from curator.tui.screens.training.captions import CaptionsScreen
 from curator.tui.text.training_words import said_lines
+from curator.tui.widgets.batch_list import BatchList
 from curator.tui.widgets.lines import Lines
 from curator.tui.widgets.preview import Preview
 
@@ -249,3 +251,29 @@ async def test_the_whole_crop_is_seen(drive, frozen, size):
         drawn = max(strip.cell_length for strip in it.preview._picture.strips)
         assert it.preview.region.right <= size[0]
         assert 0 < drawn <= it.preview.size.width
+        batch = it.shown("#samples")
+        assert isinstance(batch, BatchList)
+        assert (batch.shape is None) == (size[0] < 100)  # as thumbnails where there is room
+        if batch.shape is None:
+            await it.press("i")
+        while len(batch.samples) < 2:
+            await it.press("l")
+        seen = [batch._request(position) for position in batch.visible_positions()]
+        assert len(seen) == 2
+        await it.until(lambda: all(batch._feed.picture(each) for each in seen))
+        for sample in batch.samples:
+            small = it.app.screen._thumbnail(sample)
+            (wide, high), whole = sample.placement.bucket, Image.open(sample.file).convert("RGB")
+            assert abs(small.width / small.height - wide / high) < 0.03 * wide / high
+            trained = whole.resize(sample.placement.resized).crop(sample.placement.crop)
+            assert small.resize((1, 1)).getpixel((0, 0)) == pytest.approx(
+                trained.resize((1, 1)).getpixel((0, 0)), abs=4
+            )
+        assert Path(batch.samples[1].image.path).stem[-3:] in it.text
+        await it.press("j")  # from one sample to the next, as in the list; sideways keys walk steps
+        assert batch.current == batch.samples[1]
+        step = it.app.screen._shown.step
+        await it.press("h")
+        assert it.app.screen._shown.step == step - 1
+        await it.press("i")
+        await it.until(lambda: batch.shape is None)
