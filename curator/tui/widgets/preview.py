@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from curator.tui.messages import WorkDone
 
 DELAY_S = 0.08
-KEPT = 24
+KEPT = 8  # up to a megabyte each
 OFF = Picture(problem="images are switched off")
 
 
