@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from curator.index.tags.tag_table import Tag
 
 SAMPLE = 2000
-_DRAWN = 8000  # for the exact answer: from four times as many rows a third as many bitmaps are to be counted
+_MORE, _MANY = (
+    8000,
+    60,
+)  # where so many bitmaps were to be counted, more rows are drawn first: they leave a third
 _ROWS = 15_000  # up to so many images are read row by row
 _ROWS_A_BITMAP = 100  # so many rows are read in the time of one tag's bitmap
 _PIECE = 5000
@@ -74,7 +77,7 @@ def exact_facets(
     with collection.reading():
         limit = limit or len(collection.tags.counts()) + 1
         distinct = None
-        best = _by_bitmaps(collection, images, limit, cancel) if len(images) > max(_ROWS, _DRAWN) else None
+        best = _by_bitmaps(collection, images, limit, cancel) if len(images) > max(_ROWS, SAMPLE) else None
         if best is None:
             counts = _by_rows(collection, images, cancel)
             distinct = int(np.count_nonzero(counts))
@@ -110,9 +113,7 @@ def _by_bitmaps(
     """(tag, images); None where so many tags could be as common that reading the rows is quicker."""
     totals = collection.tags.counts()
     alive = images & collection.images.alive()
-    counts = collection.images.tag_counts(_drawn(images, _DRAWN))
-    drawn = np.zeros(len(totals), np.int64)
-    drawn[: len(counts)] = counts[: len(totals)]
+    drawn = _counts_drawn(collection, images, SAMPLE)  # just read for the sample, as a rule
 
     def counted(tag: int) -> tuple[int, int]:
         raise_if_cancelled(cancel)
@@ -126,12 +127,22 @@ def _by_bitmaps(
     least = min((count for _, count in first), default=0)
     if len(first) < limit or not least:
         return None
-    perhaps = (drawn > _too_rare(least / len(images), len(totals), _DRAWN)) & (totals >= least)
-    perhaps[[tag for tag, _ in first]] = False
+    share = least / len(images)
+    perhaps = (drawn > _too_rare(share, len(totals), SAMPLE)) & (totals >= least)
+    perhaps[listed] = False
+    if np.count_nonzero(perhaps) > _MANY:
+        perhaps &= _counts_drawn(collection, images, _MORE) > _too_rare(share, len(totals), _MORE)
     others = np.flatnonzero(perhaps).tolist()
     if len(others) * _ROWS_A_BITMAP > len(images):
         return None
     return sorted([*first, *map(counted, others)], key=lambda each: (-each[1], each[0]))[:limit]
+
+
+def _counts_drawn(collection: Collection, images: BitMap, wanted: int) -> NDArray[Any]:
+    """How many of so many images drawn have each tag."""
+    counts = collection.images.tag_counts(_drawn(images, wanted))
+    tags = len(collection.tags.counts())
+    return np.pad(counts[:tags], (0, max(0, tags - len(counts))))
 
 
 def _drawn(images: BitMap, wanted: int) -> list[int]:
@@ -141,7 +152,7 @@ def _drawn(images: BitMap, wanted: int) -> list[int]:
     first, beyond = images.min(), images.max() + 1
     tries = (beyond - first) * wanted // len(images)
     if tries < _TRIES:  # dense: asking whether a number is among them is quicker than which one is the n-th
-        asked = rng.choice(beyond - first, int(tries * 1.2) + 100, replace=False) + first
+        asked = rng.choice(beyond - first, min(beyond - first, int(tries * 1.2) + 100), replace=False) + first
         met = [number for number in asked.tolist() if number in images]
         if len(met) >= wanted:
             return sorted(met[:wanted])

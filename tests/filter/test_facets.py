@@ -42,7 +42,9 @@ def expected(collection: Collection, text: str, limit: int) -> list[int]:
 @pytest.mark.parametrize("rows", [0, 60_000])
 def test_exact_counts(collection: Collection, text: str, rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(facets, "_ROWS", rows)
-    monkeypatch.setattr(facets, "_DRAWN", 150)
+    monkeypatch.setattr(facets, "SAMPLE", 150)
+    monkeypatch.setattr(facets, "_MORE", 300)
+    monkeypatch.setattr(facets, "_MANY", 0)
     monkeypatch.setattr(facets, "_ROWS_A_BITMAP", 0)
     monkeypatch.setattr(facets, "_PIECE", 200)
     images = select(collection, text).bitmap()
