@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from curator.index.collection import Collection
 
 SETTING = "kept rules"
+_SAMPLE = 1000  # images looked at, where more came
 KEPT: tuple[Rule, ...] = (
     "rating",
     "year",
@@ -83,7 +84,7 @@ def due(collection: Collection) -> Iterator[Due]:
         images = _come_since(collection, entry)
         if not len(images):
             continue
-        found = glance(collection, rule, images, tables_of(collection))
+        found = glance(collection, rule, images, tables_of(collection), _SAMPLE)
         if found.images:
             yield Due(rule, entry["filter"], found)
 

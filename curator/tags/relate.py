@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from curator.contract.progress import Progress
     from curator.index.collection import Collection
+    from curator.index.tags.tag_table import Tag
 
 Kept = Literal["first", "last", "common", "none"]
 _MOST_PASSES = 20
@@ -136,10 +137,12 @@ def related_annotations(
     rules: Sequence[Relation],
     diff: Diff,
     progress: Progress | None = None,
+    *,
+    tags: Sequence[Tag] | None = None,
 ) -> Rewriting:
     """New tags for the images that the rules change; `diff` counts while they are made. Only those that a rule can
-    change are read."""
-    counts = {tag.name: tag.count for tag in collection.all_tags()}
+    change are read. `tags` are those they have, where not all are."""
+    counts = {tag.name: tag.count for tag in (collection.all_tags() if tags is None else tags)}
 
     def change(image: int, tags: tuple[str, ...], _: str) -> Annotations | None:
         changes: Changes = []
@@ -157,8 +160,7 @@ def related_annotations(
 
 def concerned_of(collection: Collection, ids: NDArray[Any], rules: Sequence[Relation]) -> NDArray[Any]:
     """Those of the images `ids` that a rule can change, by the tags that must be there for it; none of them is read."""
-    names = [tag.name for tag in collection.all_tags()]
-    return id_array(_concerned(collection, rules, names) & BitMap(ids))
+    return id_array(_concerned(collection, rules, collection.tags.names()) & BitMap(ids))
 
 
 def relate(

@@ -107,16 +107,19 @@ class Rules:
     def due(self) -> list[Due]:
         """The rules done before that would change images that came, or were changed by others, since then.
 
+        Looked up only where something has changed, and on a connection of its own: where millions of images came it
+        takes seconds, and others read meanwhile.
+
         Raises:
             UserError: a filter or a table that cannot be used any more.
         """
+        from curator.index.collection import Collection
         from curator.tags.kept import due, state
 
         now = state(self._collection)
-        if (
-            self._due[0] != now
-        ):  # one look takes seconds where millions came, and the app asks again and again
-            self._due = now, list(due(self._collection))
+        if self._due[0] != now:
+            with Collection.open(self._collection.folder) as own:
+                self._due = now, list(due(own))
         return list(self._due[1])
 
     def do_again(self, rule: Rule, progress: Progress | None = None) -> list[Commit]:
