@@ -12,8 +12,8 @@ from rich.text import Text
 
 from curator.contract.text import visible
 from curator.tui.keyboard.keys import bindings
+from curator.tui.widgets import line_list
 from curator.tui.widgets.cell_list import LEAST_LINES, MOST_LINES, shape_within
-from curator.tui.widgets.line_list import KEYS
 from curator.tui.widgets.lines import fitted
 from curator.tui.widgets.picture_cell import CellLook
 from curator.tui.widgets.picture_cells import PictureCells, Thumbnail
@@ -30,7 +30,7 @@ class BatchList(PictureCells, inherit_bindings=False):
     `thumbnail` makes the small picture of what trains of a sample, in a thread.
     """
 
-    BINDINGS = bindings(KEYS)
+    BINDINGS = bindings(line_list.KEYS)
 
     def __init__(self, thumbnail: Callable[[SampleShown], Image], *, empty: str, id: str) -> None:
         super().__init__(empty=empty, id=id)
