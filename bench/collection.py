@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from curator.index.bulk_import import BulkImport
 from curator.index.collection import Collection
@@ -148,11 +149,11 @@ class Filled:
     seconds_making: float = 0.0
 
 
-def fill(collection: Collection, booru: Booru) -> Filled:
-    """Import all posts, and the classes of their tags."""
+def fill(collection: Collection, booru: Booru, root_path: str = "/booru") -> Filled:
+    """Import all posts, and the classes of their tags; their files are said to lie in `root_path`."""
     took = Filled()
     with collection.writing():
-        root = collection.images.root("/booru")
+        root = collection.images.root(root_path)
     source = Source(booru, root)
     with BulkImport(collection, "booru") as load:
         for made in booru.batches():
@@ -167,6 +168,18 @@ def fill(collection: Collection, booru: Booru) -> Filled:
         collection.tags.learn_classes(zip(booru.names, booru.classes(), strict=True))
     took.seconds_importing += time.perf_counter() - begun
     return took
+
+
+def draw_pictures(booru: Booru, folder: Path, count: int) -> None:
+    """Files of the first posts, a quarter as wide and high, each of other colours and shapes."""
+    made = next(booru.batches())
+    for number in range(min(count, len(made.counts))):
+        size = (int(made.widths[number]) // 4, int(made.heights[number]) // 4)
+        rng = np.random.default_rng(number)
+        rough = Image.fromarray(rng.integers(0, 255, (6, 6, 3), dtype=np.uint8))
+        path = folder / f"{number // 1000:05d}/{number}.webp"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        rough.resize(size, Image.Resampling.BICUBIC).save(path, quality=80)
 
 
 def _zipf(size: int, shift: float, power: float = 1.0) -> np.ndarray:
@@ -191,10 +204,13 @@ def main() -> None:
     parser.add_argument("--n", type=int, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=SEED)
+    parser.add_argument("--pictures", type=int, default=0, help="files of so many images are made as well")
     options = parser.parse_args()
     begun = time.perf_counter()
     with Collection.create(options.out) as collection:
-        took = fill(collection, Booru(options.n, options.seed))
+        booru = Booru(options.n, options.seed)
+        took = fill(collection, booru, str((options.out / "booru").resolve()))
+        draw_pictures(booru, options.out / "booru", options.pictures)
         print(f"{collection.images.count()} images, {int(collection.tags.counts().sum())} tags on them")
     print(f"importing {took.seconds_importing:.1f} s, in all {time.perf_counter() - begun:.1f} s")
 

@@ -35,7 +35,8 @@ class Terminal:
         self._socket = f"frieze-bench-{os.getpid()}-{columns}-{time.monotonic_ns()}"
         environment = dict(os.environ, TERM="xterm-256color", COLORTERM="truecolor")
         # remain-on-exit: the pane of a program that ended stays, for the next one
-        started = ["tmux", "-L", self._socket, "-f", "/dev/null", "new-session", "cat"]
+        # -T RGB: without it tmux sends 256 colours, and pictures are of half the bytes
+        started = ["tmux", "-L", self._socket, "-f", "/dev/null", "-T", "RGB", "new-session", "cat"]
         child, self._line = pty.fork()
         if child == 0:
             os.execvpe("tmux", started, environment)

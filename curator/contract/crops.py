@@ -32,6 +32,19 @@ def crop_of(placement: Placement, mode: CropMode, seed: int, sample: Sample) -> 
     return left, top, left + wide, top + high
 
 
+def crop_within(size: Size, placement: Placement) -> Box:
+    """The crop in pixels of the whole image drawn in `size`, at least one each way and none beyond the edge."""
+    across, down = size[0] / placement.resized[0], size[1] / placement.resized[1]
+    left, top, right, bottom = placement.crop
+    x, y = min(size[0] - 1, round(left * across)), min(size[1] - 1, round(top * down))
+    return x, y, max(x + 1, round(right * across)), max(y + 1, round(bottom * down))
+
+
+def beyond_crop(placement: Placement) -> float:
+    """How many times as long as its crop an image is, by the side that loses more."""
+    return max(placement.resized[0] / placement.bucket[0], placement.resized[1] / placement.bucket[1])
+
+
 def corner_told(size: Size, placement: Placement, crop: Box, how: CropInputs, *, flip: bool) -> Corner:
     """Left and top that SDXL is told of an image of `size` cut at `crop`.
 

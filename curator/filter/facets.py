@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from curator.index.tags.tag_table import Tag
 
 SAMPLE = 2000
+_MORE, _MANY = (
+    8000,
+    60,
+)  # where so many bitmaps were to be counted, more rows are drawn first: they leave a third
 _ROWS = 15_000  # up to so many images are read row by row
 _ROWS_A_BITMAP = 100  # so many rows are read in the time of one tag's bitmap
 _PIECE = 5000
@@ -59,7 +63,7 @@ class Facets:
 def sample_facets(collection: Collection, images: BitMap, limit: int = 50) -> Facets:
     """From some images drawn at random, the same each time; from all where they are few."""
     with collection.reading():
-        some = _drawn(images)
+        some = _drawn(images, SAMPLE)
         counts = collection.images.tag_counts(some)
         best = _best(counts, limit)
         scaled = [(tag, round(int(counts[tag]) * len(images) / len(some))) for tag in best]
@@ -109,9 +113,7 @@ def _by_bitmaps(
     """(tag, images); None where so many tags could be as common that reading the rows is quicker."""
     totals = collection.tags.counts()
     alive = images & collection.images.alive()
-    counts = collection.images.tag_counts(_drawn(images))  # just read for the sample, as a rule
-    drawn = np.zeros(len(totals), np.int64)
-    drawn[: len(counts)] = counts[: len(totals)]
+    drawn = _counts_drawn(collection, images, SAMPLE)  # just read for the sample, as a rule
 
     def counted(tag: int) -> tuple[int, int]:
         raise_if_cancelled(cancel)
@@ -125,33 +127,43 @@ def _by_bitmaps(
     least = min((count for _, count in first), default=0)
     if len(first) < limit or not least:
         return None
-    perhaps = (drawn > _too_rare(least / len(images), len(totals))) & (totals >= least)
-    perhaps[[tag for tag, _ in first]] = False
+    share = least / len(images)
+    perhaps = (drawn > _too_rare(share, len(totals), SAMPLE)) & (totals >= least)
+    perhaps[listed] = False
+    if np.count_nonzero(perhaps) > _MANY:
+        perhaps &= _counts_drawn(collection, images, _MORE) > _too_rare(share, len(totals), _MORE)
     others = np.flatnonzero(perhaps).tolist()
     if len(others) * _ROWS_A_BITMAP > len(images):
         return None
     return sorted([*first, *map(counted, others)], key=lambda each: (-each[1], each[0]))[:limit]
 
 
-def _drawn(images: BitMap) -> list[int]:
-    if len(images) <= SAMPLE:
+def _counts_drawn(collection: Collection, images: BitMap, wanted: int) -> NDArray[Any]:
+    """How many of so many images drawn have each tag."""
+    counts = collection.images.tag_counts(_drawn(images, wanted))
+    tags = len(collection.tags.counts())
+    return np.pad(counts[:tags], (0, max(0, tags - len(counts))))
+
+
+def _drawn(images: BitMap, wanted: int) -> list[int]:
+    if len(images) <= wanted:
         return list(images)
     rng = np.random.default_rng(len(images))
     first, beyond = images.min(), images.max() + 1
-    tries = (beyond - first) * SAMPLE // len(images)
+    tries = (beyond - first) * wanted // len(images)
     if tries < _TRIES:  # dense: asking whether a number is among them is quicker than which one is the n-th
-        asked = rng.choice(beyond - first, int(tries * 1.2) + 100, replace=False) + first
+        asked = rng.choice(beyond - first, min(beyond - first, int(tries * 1.2) + 100), replace=False) + first
         met = [number for number in asked.tolist() if number in images]
-        if len(met) >= SAMPLE:
-            return sorted(met[:SAMPLE])
-    ranks = rng.choice(len(images), SAMPLE, replace=False)
+        if len(met) >= wanted:
+            return sorted(met[:wanted])
+    ranks = rng.choice(len(images), wanted, replace=False)
     return [images[rank] for rank in np.sort(ranks).tolist()]
 
 
-def _too_rare(share: float, tags: int) -> int:
-    """So few of the images drawn have a tag that it is on fewer than `share` of all; -1 where none shows that."""
-    for seen in range(int(share * SAMPLE), -1, -1):
-        if SAMPLE * _divergence(seen / SAMPLE, share) > _CHANCE + math.log(tags):
+def _too_rare(share: float, tags: int, drawn: int) -> int:
+    """So few of the images `drawn` have a tag that it is on fewer than `share` of all; -1 where none shows that."""
+    for seen in range(int(share * drawn), -1, -1):
+        if drawn * _divergence(seen / drawn, share) > _CHANCE + math.log(tags):
             return seen
     return -1
 

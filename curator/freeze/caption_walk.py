@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,11 +36,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CaptionPreview:
-    """A caption as it is trained, what its rules left out this time, and how a recipe reads it."""
+    """A caption as it is trained, what its rules left out this time, and how a recipe reads it.
+
+    `head` is the part it begins with that no draw moves or leaves out.
+    """
 
     caption: str
     left_out: tuple[str, ...]
     text: Text
+    head: str = ""
 
     @property
     def tokens(self) -> TokenCount:
@@ -116,8 +120,7 @@ class CaptionWalk:
         image = self.manifest.image(sample.row)
         subset = self.manifest.header.subsets[image.subset]
         flip = subset.flip and uniform(self.seed, *sample, Purpose.FLIP) < 0.5
-        caption, left_out = preview_caption(image.parts, subset.rules, self.seed, sample, step)
-        said = CaptionPreview(caption, left_out, self._text)
+        said = said_of(image.parts, subset.rules, self.seed, sample, step, text=self._text)
         crop = crop_of(image.placement, subset.crop, self.seed, sample)
         placement = image.placement._replace(crop=crop)
         return SampleShown(sample, image, self.manifest.file_of(image), subset, placement, flip, said)
@@ -139,15 +142,23 @@ def showings(manifest: Manifest, row: int, epochs: range, recipe: Recipe) -> Ite
     for epoch in epochs:
         for copy in range(math.ceil(image.repeats)):
             sample = Sample(epoch, row, copy)
-            said = CaptionPreview(
-                *preview_caption(image.parts, rules, recipe.seed, sample, None), recipe.text
-            )
+            said = said_of(image.parts, rules, recipe.seed, sample, None, text=recipe.text)
             yield Showing(sample, copy + 1 > image.repeats, said)
 
 
 def row_of(manifest: Manifest, path: Path, is_cancelled: Callable[[], bool]) -> int | None:
     """The manifest row of a file; None where it has none."""
     return None if is_cancelled() else next(iter(manifest.rows_of(path)), None)
+
+
+def said_of(
+    parts: CaptionParts, rules: CaptionRules, seed: int, sample: Sample, step: int | None, *, text: Text
+) -> CaptionPreview:
+    """The caption of one sample, with what its rules did to it."""
+    caption, left_out = preview_caption(parts, rules, seed, sample, step)
+    alone = parts._replace(middle=(), tail=(), text="")
+    head = caption_of(alone, replace(rules, suffix=""), seed, sample, step)
+    return CaptionPreview(caption, left_out, text, head if caption.startswith(head) else "")
 
 
 def preview_caption(

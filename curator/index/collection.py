@@ -164,6 +164,12 @@ class Collection:
         with self.reading():
             return self.tags.all()
 
+    def tags_on(self, images: Sequence[int]) -> list[Tag]:
+        """Every tag that one of a few images has."""
+        with self.reading():
+            numbers = np.flatnonzero(self.images.tag_counts(sorted(int(number) for number in images)))
+            return self.tags.get(numbers.tolist())
+
     def find_tags(self, typed: str, limit: int = 20) -> list[tuple[Tag, str]]:
         """Tags by any part of their name or of an alias (row B15), and the alias where it was that.
 

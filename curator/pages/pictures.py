@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
+from curator.contract.crops import beyond_crop, crop_within
 from curator.contract.files.picture_file import open_picture
 from curator.contract.files.picture_limits import MAX_PIXELS
 from curator.contract.flatten import flattened
@@ -71,7 +72,7 @@ def opened(path: Path, side: int, placement: Placement | None = None) -> Image.I
             image.draft("RGB", _decoded_size(side, placement))  # JPEG decodes small at once
             flat: Image.Image = flattened(image)
     if placement is not None:
-        flat = flat.crop(_crop_within(flat, placement))
+        flat = flat.crop(crop_within(flat.size, placement))
     flat.thumbnail((side, side))
     return flat
 
@@ -84,15 +85,5 @@ def data_url(picture: Image.Image, quality: int) -> str:
 
 
 def _decoded_size(side: int, placement: Placement | None) -> tuple[int, int]:
-    beyond = 1.0
-    if placement is not None:
-        beyond = max(placement.resized[0] / placement.bucket[0], placement.resized[1] / placement.bucket[1])
+    beyond = 1.0 if placement is None else beyond_crop(placement)
     return (round(side * 2 * beyond), round(side * 2 * beyond))
-
-
-def _crop_within(image: Image.Image, placement: Placement) -> tuple[int, int, int, int]:
-    """The crop in pixels of `image`, at least one each way."""
-    across, down = image.width / placement.resized[0], image.height / placement.resized[1]
-    left, top, right, bottom = placement.crop
-    x, y = min(image.width - 1, round(left * across)), min(image.height - 1, round(top * down))
-    return x, y, max(x + 1, round(right * across)), max(y + 1, round(bottom * down))

@@ -25,6 +25,7 @@ from curator.tags.rewriting import Rewriting, commit
 if TYPE_CHECKING:
     from curator.contract.progress import Progress
     from curator.index.collection import Collection
+    from curator.index.tags.tag_table import Tag
 
 _NO_ALIASES: Mapping[str, str] = {}
 _NO_IMPLICATIONS: Mapping[str, frozenset[str]] = {}
@@ -200,9 +201,13 @@ def cleaned_annotations(
     rules: CleanRules,
     diff: Diff,
     progress: Progress | None = None,
+    *,
+    tags: Sequence[Tag] | None = None,
 ) -> Rewriting:
-    """New words for the images that cleaning changes; `diff` counts while they are made."""
-    cleaner = TagCleaner(rules, {tag.name: tag.cls for tag in collection.all_tags()})
+    """New words for the images that cleaning changes; `diff` counts while they are made. `tags` are those they have,
+    where not all are."""
+    known = collection.all_tags() if tags is None else tags
+    cleaner = TagCleaner(rules, {tag.name: tag.cls for tag in known})
 
     def change(image: int, tags: tuple[str, ...], caption: str) -> Annotations | None:
         new_tags, changes = cleaner.clean(tags)

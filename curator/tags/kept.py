@@ -6,7 +6,8 @@ offered.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from curator.index.collection import Collection
 
 SETTING = "kept rules"
+_SAMPLE = 1000  # images looked at, where more came
 KEPT: tuple[Rule, ...] = (
     "rating",
     "year",
@@ -67,6 +69,11 @@ def forget(collection: Collection, rule: Rule) -> bool:
     return was_kept
 
 
+def state(collection: Collection) -> Hashable:
+    """Of what `due` depends: while it is the same, nothing else is due."""
+    return moment(collection), json.dumps(_kept(collection), sort_keys=True)
+
+
 def due(collection: Collection) -> Iterator[Due]:
     """The kept rules that would change something that came since; of very many images a sample is looked at.
 
@@ -77,7 +84,7 @@ def due(collection: Collection) -> Iterator[Due]:
         images = _come_since(collection, entry)
         if not len(images):
             continue
-        found = glance(collection, rule, images, tables_of(collection))
+        found = glance(collection, rule, images, tables_of(collection), _SAMPLE)
         if found.images:
             yield Due(rule, entry["filter"], found)
 

@@ -67,10 +67,16 @@ class _Ranks(dict[str, int]):
 
 
 def ordered_annotations(
-    collection: Collection, ids: Sequence[int], rule: OrderRule, progress: Progress | None = None
+    collection: Collection,
+    ids: Sequence[int],
+    rule: OrderRule,
+    progress: Progress | None = None,
+    *,
+    tags: Sequence[Tag] | None = None,
 ) -> Rewriting:
-    """New words for the images whose tags stand in another order."""
-    places = {tag.name: rule.place(tag) for tag in collection.all_tags()}
+    """New words for the images whose tags stand in another order; `tags` are those they have, where not all are."""
+    places = {tag.name: rule.place(tag) for tag in collection.all_tags() if tags is None}
+    places |= {tag.name: rule.place(tag) for tag in tags or ()}
     ranks = {place: rank for rank, place in enumerate(sorted(set(places.values())))}
     known = {name: ranks[place] for name, place in places.items()}  # a number compares faster
     head = {name for name, place in places.items() if rule.is_before_separator(place)}

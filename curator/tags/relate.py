@@ -23,8 +23,11 @@ from curator.tags.rewriting import Rewriting, commit
 from curator.tags.text import clean_tag
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from curator.contract.progress import Progress
     from curator.index.collection import Collection
+    from curator.index.tags.tag_table import Tag
 
 Kept = Literal["first", "last", "common", "none"]
 _MOST_PASSES = 20
@@ -134,10 +137,12 @@ def related_annotations(
     rules: Sequence[Relation],
     diff: Diff,
     progress: Progress | None = None,
+    *,
+    tags: Sequence[Tag] | None = None,
 ) -> Rewriting:
     """New tags for the images that the rules change; `diff` counts while they are made. Only those that a rule can
-    change are read."""
-    counts = {tag.name: tag.count for tag in collection.all_tags()}
+    change are read. `tags` are those they have, where not all are."""
+    counts = {tag.name: tag.count for tag in (collection.all_tags() if tags is None else tags)}
 
     def change(image: int, tags: tuple[str, ...], _: str) -> Annotations | None:
         changes: Changes = []
@@ -151,6 +156,11 @@ def related_annotations(
 
     some = id_array(_concerned(collection, rules, list(counts)) & BitMap(ids)).tolist()
     return Rewriting(collection, some, change, progress)
+
+
+def concerned_of(collection: Collection, ids: NDArray[Any], rules: Sequence[Relation]) -> NDArray[Any]:
+    """Those of the images `ids` that a rule can change, by the tags that must be there for it; none of them is read."""
+    return id_array(_concerned(collection, rules, collection.tags.names()) & BitMap(ids))
 
 
 def relate(

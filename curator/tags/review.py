@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -16,10 +16,11 @@ from curator.tags.clean import CleanRules, Diff, clean, cleaned_annotations
 from curator.tags.deriving.derive import derive
 from curator.tags.deriving.derive_plan import carry_out, classify_counts, plan_derived
 from curator.tags.order import order, order_rule, ordered_annotations
-from curator.tags.relate import relate, related_annotations, relations_of
+from curator.tags.relate import concerned_of, relate, related_annotations, relations_of
 
 if TYPE_CHECKING:
     from curator.index.collection import Collection
+    from curator.index.tags.tag_table import Tag
 
 Rule = Literal["quality", "rating", "year", "head", "count", "clean", "relations", "order"]
 RULES: tuple[Rule, ...] = get_args(Rule)
@@ -93,22 +94,28 @@ def carry_out_rule(collection: Collection, rule: Rule, ids: Ids, tables: Tables)
             return carry_out(collection, derived, plan_derived(collection, derived, ids))
 
 
-def glance(collection: Collection, rule: Rule, ids: Ids, tables: Tables) -> Review:
-    """As `review`, soon enough to follow typing: rules that read every image look at an even sample.
+def glance(collection: Collection, rule: Rule, ids: Ids, tables: Tables, most: int | None = None) -> Review:
+    """As `review`, soon enough to follow typing: rules that read every image look at an even sample, of `most`.
 
     Raises:
         UserError: a table that cannot be used.
     """
-    if rule not in ("clean", "order") or len(ids) <= SAMPLE:
+    most = most or SAMPLE
+    if rule not in ("clean", "order", "relations") or len(ids) <= most:
         return review(collection, rule, ids, tables)
-    some = ids[np.linspace(0, len(ids) - 1, SAMPLE).astype(np.int64)]
+    if rule == "relations":
+        concerned = concerned_of(collection, ids, relations_of(tables))
+        if len(concerned) <= most:
+            return replace(review(collection, rule, concerned, tables), looked_at=len(ids))
+        ids = concerned
+    some = ids[np.linspace(0, len(ids) - 1, most).astype(np.int64)]
     return replace(review(collection, rule, some, tables), sampled_from=len(ids))
 
 
 def _cleaning(collection: Collection, ids: Ids, tables: Tables, progress: Progress) -> Review:
     diff, rules = Diff(), CleanRules.of(tables)
     for some in _pieces(ids, progress):
-        for _ in cleaned_annotations(collection, some, rules, diff):
+        for _ in cleaned_annotations(collection, some, rules, diff, tags=_tags_of(collection, some)):
             pass
     changes = tuple(Change(count, *change) for change, count in diff.changes.most_common(_COMMON))
     notes = tuple(f"{name}: {count:,}" for name, count in diff.by_rule().items())
@@ -117,7 +124,10 @@ def _cleaning(collection: Collection, ids: Ids, tables: Tables, progress: Progre
 
 def _relating(collection: Collection, ids: Ids, tables: Tables, progress: Progress) -> Review:
     diff, rules = Diff(), relations_of(tables)
-    for _ in related_annotations(collection, ids.tolist(), rules, diff, progress):
+    images = ids.tolist()
+    for _ in related_annotations(
+        collection, images, rules, diff, progress, tags=_tags_of(collection, images)
+    ):
         pass
     changes = tuple(Change(count, *change) for change, count in diff.changes.most_common(_COMMON))
     return Review("relations", len(ids), diff.images, changes)
@@ -126,7 +136,7 @@ def _relating(collection: Collection, ids: Ids, tables: Tables, progress: Progre
 def _ordering(collection: Collection, ids: Ids, tables: Tables, progress: Progress) -> Review:
     count, examples, rule = 0, list[Annotations](), order_rule(tables)
     for some in _pieces(ids, progress):
-        for each in ordered_annotations(collection, some, rule):
+        for each in ordered_annotations(collection, some, rule, tags=_tags_of(collection, some)):
             count += 1
             examples += [each] if count <= _EXAMPLES else []
     before = collection.tag_names([each.image for each in examples])
@@ -157,6 +167,11 @@ def _deriving(collection: Collection, rule: Rule, ids: Ids, tables: Tables) -> R
     ]
     notes += [f"{each.name}: {each.by_hand:,} by hand, left alone" for each in plan.tags if each.by_hand]
     return Review(rule, len(ids), len(plan.images), tuple(changes), tuple(notes))
+
+
+def _tags_of(collection: Collection, ids: Sequence[int]) -> list[Tag] | None:
+    """The tags of few images; None stands for all there are, of which there may be some hundred thousand."""
+    return collection.tags_on(ids) if len(ids) <= SAMPLE else None
 
 
 def _pieces(ids: Ids, progress: Progress) -> Iterator[list[int]]:

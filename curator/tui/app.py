@@ -100,6 +100,7 @@ class FriezeApp(PictureApp):
         self._own_keys = keymap or {}
         self._keys = KeyOrder(self, self._obey)
         self._place: dict[str, object] = {}
+        self._are_notes_read = False
         self._place_lock = threading.Lock()
         self.unsaid: UserError | None = None  # what went wrong while the app ended
         self._idle_work = IdleWork(self, session)
@@ -142,6 +143,7 @@ class FriezeApp(PictureApp):
             await self._check_bindings(event.key)
 
     def _warm(self) -> None:
+        memory.settle()
         self.reader.upkeep.warm(cancelled())
 
     # screens
@@ -243,7 +245,16 @@ class FriezeApp(PictureApp):
         self._scanning.stop()
 
     def _look_at_notes(self) -> None:
-        in_background(self, _NOTES, lambda: tab_notes(self.reader))
+        """Bring the tabs' notes up to date, unless that is under way: a second thread would only slow the first."""
+        if not self._are_notes_read:
+            self._are_notes_read = True
+            in_background(self, _NOTES, self._read_notes)
+
+    def _read_notes(self) -> Mapping[str, TabNote]:
+        try:
+            return tab_notes(self.reader)
+        finally:
+            self._are_notes_read = False
 
     def on_work_done(self, message: WorkDone) -> None:
         if message.kind == _NOTES:

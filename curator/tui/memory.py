@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import sys
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,11 @@ def give_back() -> None:
     """
     _glibc("mallopt", _MMAP_THRESHOLD, _LARGE)
     _glibc("mallopt", _ARENA_MAX, 2)
+
+
+def settle() -> None:
+    """What the app made at its start stays: the search for garbage, which holds up keys, leaves it out from now on."""
+    gc.freeze()
 
 
 def trim() -> None:

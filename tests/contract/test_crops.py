@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curator.contract.buckets import BucketRule, Placement, place
-from curator.contract.crops import corner_told, crop_of, is_fixed
+from curator.contract.crops import corner_told, crop_of, crop_within, is_fixed
 from curator.contract.epoch_plan import Sample
 
 SDXL = BucketRule(1024, 1024, 256, 2048, 64)
@@ -25,6 +25,19 @@ def test_a_random_cut_is_a_bucket_within_the_picture_and_keyed(width, height, sa
     assert box == crop_of(placed, "random", seed, sample)
     assert crop_of(placed, "center", seed, sample) == crop_of(placed, "face", seed, sample) == placed.crop
     assert is_fixed(placed, "random") == (placed.resized == placed.bucket)
+
+
+@given(sides, sides, st.integers(1, 6000), st.integers(1, 6000))
+def test_a_crop_lies_within_a_drawing_of_any_size_and_takes_as_large_a_part_of_it(
+    width, height, wide, high
+) -> None:
+    placed = place((width, height), SDXL)
+    left, top, right, bottom = crop_within((wide, high), placed)
+    assert 0 <= left < right <= wide
+    assert 0 <= top < bottom <= high
+    assert abs((right - left) / wide - placed.bucket[0] / placed.resized[0]) <= 1 / wide
+    assert abs((bottom - top) / high - placed.bucket[1] / placed.resized[1]) <= 1 / high
+    assert crop_within(placed.resized, placed) == placed.crop
 
 
 def test_every_place_is_drawn_both_ends_included() -> None:

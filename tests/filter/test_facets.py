@@ -43,6 +43,8 @@ def expected(collection: Collection, text: str, limit: int) -> list[int]:
 def test_exact_counts(collection: Collection, text: str, rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(facets, "_ROWS", rows)
     monkeypatch.setattr(facets, "SAMPLE", 150)
+    monkeypatch.setattr(facets, "_MORE", 300)
+    monkeypatch.setattr(facets, "_MANY", 0)
     monkeypatch.setattr(facets, "_ROWS_A_BITMAP", 0)
     monkeypatch.setattr(facets, "_PIECE", 200)
     images = select(collection, text).bitmap()
@@ -57,8 +59,8 @@ def test_exact_counts(collection: Collection, text: str, rows: int, monkeypatch:
 @pytest.mark.parametrize("share", [0.01, 0.06, 0.4, 0.97])
 def test_a_tag_is_left_out_only_where_that_is_all_but_certain(share: float) -> None:
     """The chance to see so few of a tag that is as common as the last one listed, summed term by term."""
-    rare = facets._too_rare(share, 100_000)
-    drawn = facets.SAMPLE
+    drawn = 2000
+    rare = facets._too_rare(share, 100_000, drawn)
     chance = sum(
         math.exp(
             math.lgamma(drawn + 1) - math.lgamma(k + 1) - math.lgamma(drawn - k + 1)

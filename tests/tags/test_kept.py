@@ -8,6 +8,7 @@ from PIL import Image
 from curator.contract.errors import UserError
 from curator.index.changes.edits import AddTags
 from curator.session.session import Session
+from curator.tags import kept, review
 
 
 @pytest.fixture
@@ -53,6 +54,34 @@ def test_what_was_taken_back_or_forgotten_is_not_offered(session):
     assert len(session.rules.due()) == 1
     assert session.rules.forget("order")
     assert session.rules.due() == []
+
+
+def test_what_is_due_is_looked_up_again_only_when_something_changed(session, monkeypatch):
+    """The app asks every few seconds; one look at millions of images that came takes seconds."""
+    looks: list[str] = []
+    plain = kept.glance
+    monkeypatch.setattr(kept, "glance", lambda *given: looks.append(given[1]) or plain(*given))
+    session.rules.carry_out("order", session.images.select("").ids, kept_for="")
+    session.edits.apply(AddTags(("aardvark",)), [1])
+    assert len(session.rules.due()) == len(session.rules.due()) == len(looks) == 1
+    session.edits.apply(AddTags(("aaa",)), [2])
+    assert session.rules.due()[0].review.images == 2
+    session.rules.keep_table("order", '[order]\nwithin = "common"\n')
+    session.rules.due()
+    assert len(looks) == 3
+    session.rules.forget("order")
+    assert session.rules.due() == []
+
+
+def test_of_very_many_images_that_relations_concern_a_sample_is_looked_at(session, monkeypatch):
+    session.rules.keep_table("relations", '[relations]\nwhen = [{has = ["apple"], add = ["fruit"]}]\n')
+    monkeypatch.setattr(review, "SAMPLE", 1)
+    everything = session.images.select("").ids
+    found = session.rules.glance("relations", everything)
+    assert (found.looked_at, found.images, found.sampled_from) == (1, 1, 2)  # of the two with an apple
+    monkeypatch.setattr(review, "SAMPLE", 2)
+    found = session.rules.glance("relations", everything)
+    assert (found.looked_at, found.images, found.sampled_from) == (3, 2, 0)
 
 
 def test_groups_filter_drop_and_count(session):

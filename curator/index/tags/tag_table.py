@@ -225,6 +225,10 @@ class TagTable:
         tags = [Tag(tag, name, cls, count + buffered.get(tag, 0)) for tag, name, cls, count in rows]
         return sorted((tag for tag in tags if tag.count > 0), key=lambda tag: -tag.count)
 
+    def names(self) -> list[str]:
+        """The names of all tags, those in use by no image too, in no order."""
+        return [name for (name,) in self._connection.execute("SELECT name FROM tag")]
+
     def of_class(self, cls: str) -> list[int]:
         """Ids of the tags of one class."""
         return [row[0] for row in self._connection.execute("SELECT id FROM tag WHERE class=?", (cls,))]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Hashable, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -32,6 +32,7 @@ class Rules:
 
     def __init__(self, collection: Collection) -> None:
         self._collection = collection
+        self._due: tuple[Hashable, list[Due]] = None, []  # of that state of the collection
 
     @staticmethod
     def all() -> tuple[Rule, ...]:
@@ -114,12 +115,20 @@ class Rules:
     def due(self) -> list[Due]:
         """The rules done before that would change images that came, or were changed by others, since then.
 
+        Looked up only where something has changed, and on a connection of its own: where millions of images came it
+        takes seconds, and others read meanwhile.
+
         Raises:
             UserError: a filter or a table that cannot be used any more.
         """
-        from curator.tags.kept import due
+        from curator.index.collection import Collection
+        from curator.tags.kept import due, state
 
-        return list(due(self._collection))
+        now = state(self._collection)
+        if self._due[0] != now:
+            with Collection.open(self._collection.folder) as own:
+                self._due = now, list(due(own))
+        return list(self._due[1])
 
     def do_again(self, rule: Rule, progress: Progress | None = None) -> list[Commit]:
         """Do a rule that is due on what came since; each commit can be undone."""

@@ -18,6 +18,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
+from curator.contract.crops import beyond_crop, crop_within
 from curator.contract.files.picture_file import open_picture
 from curator.contract.flatten import flattened
 from curator.scan.headers.header import MAX_PIXELS  # and sets Pillow's own limits
@@ -69,11 +70,16 @@ def _image(request: PictureRequest, canvas: Canvas) -> Image.Image:
     room = request.columns * canvas.unit[0], request.lines * canvas.unit[1]
     image = _decode(request.path, _box_of(request, room))
     if request.placement and request.cut:
-        only = image.crop(_crop_within(image, request.placement))
-        image = _fitted(only, room)
-    elif request.placement:
+        return _fitted(as_trained(image, request.placement, flip=request.flip), room)
+    if request.placement:
         image = _with_crop(image, request.placement, canvas.dot)
     return ImageOps.mirror(image) if request.flip else image
+
+
+def as_trained(image: Image.Image, placement: Placement, *, flip: bool) -> Image.Image:
+    """What trains of a whole image drawn in any size: its crop, mirrored with `flip`."""
+    only = image.crop(crop_within(image.size, placement))
+    return ImageOps.mirror(only) if flip else only
 
 
 def _decode(path: Path, box: tuple[int, int]) -> Image.Image:
@@ -100,21 +106,12 @@ def _box_of(request: PictureRequest, room: tuple[int, int]) -> tuple[int, int]:
     placement = request.placement
     if placement is None or not request.cut:
         return columns, rows
-    beyond = max(placement.resized[0] / placement.bucket[0], placement.resized[1] / placement.bucket[1])
+    beyond = beyond_crop(placement)
     return round(columns * beyond), round(rows * beyond)
 
 
-def _crop_within(image: Image.Image, placement: Placement) -> Box:
-    """The crop in pixels of `image`, at least one each way."""
-    scale_x, scale_y = image.width / placement.resized[0], image.height / placement.resized[1]
-    left, top, right, bottom = placement.crop
-    x = min(image.width - 1, round(left * scale_x))
-    y = min(image.height - 1, round(top * scale_y))
-    return x, y, max(x + 1, round(right * scale_x)), max(y + 1, round(bottom * scale_y))
-
-
 def _with_crop(image: Image.Image, placement: Placement, dot: tuple[int, int]) -> Image.Image:
-    box = _crop_within(image, placement)
+    box = crop_within(image.size, placement)
     dark = image.point([value // 3 for value in range(256)] * 3)
     dark.paste(image.crop(box), box)
     _dashed(ImageDraw.Draw(dark), box, dot)

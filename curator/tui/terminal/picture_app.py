@@ -20,13 +20,17 @@ from curator.tui.terminal.answers import Answers
 from curator.tui.terminal.detection import Terminal, detected
 from curator.tui.terminal.late_answers import LateAnswers
 from curator.tui.terminal.shown_pictures import ShownPictures
+from curator.tui.terminal.thin_styles import thinned
 
 if TYPE_CHECKING:
     from curator.tui.terminal.question import Question
 
 
 class _PictureDriver(LinuxDriver):
-    """Leaves no picture in the terminal on exit, after a crash, and while the app is suspended."""
+    """Leaves no picture in the terminal on exit, after a crash, and while the app is suspended; writes few bytes."""
+
+    def write(self, data: str) -> None:
+        super().write(thinned(data))
 
     def start_application_mode(self) -> None:
         super().start_application_mode()

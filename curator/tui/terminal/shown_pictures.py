@@ -69,6 +69,11 @@ class ShownPictures:
     def is_off(self) -> bool:
         return self._terminal.way == "none"
 
+    @property
+    def are_painted(self) -> bool:
+        """Whether the terminal draws over cells that are blank to us, so that they have to be written to be erased."""
+        return self._terminal.way in ("iterm2", "sixel")
+
     def canvas(self) -> Canvas | None:
         """What to draw images on now."""
         return canvas_of(self._terminal)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -12,8 +11,11 @@ from curator.contract.run.run_length import plan_training
 from curator.contract.text import counted, visible
 from curator.tui import meanings
 from curator.tui.widgets.bars import bar
+from curator.tui.widgets.lines import wrapped
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from curator.contract.epoch_plan import Span
     from curator.contract.recipe.recipe import Recipe
     from curator.freeze.caption_walk import CaptionPreview
@@ -32,26 +34,34 @@ def length_in_words(recipe: Recipe, spans: Sequence[Span]) -> Text:
     )
 
 
-def said_lines(said: CaptionPreview, width: int) -> list[Text]:
-    """A caption with its tokens, what its rules left out, and what falls off its end."""
+def said_lines(said: CaptionPreview, width: int, console: Console) -> list[Text]:
+    """A caption with its tokens: its head bold, what its rules left out struck through, and what falls off its end."""
     tokens = said.tokens
     share = min(1.0, tokens.tokens / said.text.max_tokens)
     count = f" caption   {tokens.tokens} of {said.text.max_tokens} tokens "
-    lines = [
-        Text(count, "bold").append(
-            bar(share, max(4, min(20, width - len(count)))), f"not bold {meanings.BAR}"
-        )
-    ]
-    lines += _wrapped(said.caption or "(no caption: the image is trained with the empty one)", width, "")
-    if tokens.cut.strip():
-        lines += _wrapped(f"falls off: {tokens.cut.strip()}", width, f"bold {meanings.FINDING}")
+    first = Text(count, "bold").append(
+        bar(share, max(4, min(20, width - len(count)))), f"not bold {meanings.BAR}"
+    )
     if said.left_out:
-        lines += [
-            Text(" left out this time:", "italic"),
-            *_wrapped(", ".join(said.left_out), width, f"strike {meanings.REMOVED}"),
-        ]
+        first.append(f"   -{len(said.left_out)} left out this time", "not bold italic")
+    lines = [first, *_wrapped(_marked(said), width, console)]
+    if tokens.cut.strip():
+        falls = Text(f"falls off: {visible(tokens.cut.strip())}", f"bold {meanings.FINDING}")
+        lines += _wrapped(falls, width, console)
     return lines
 
 
-def _wrapped(text: str, width: int, style: str) -> list[Text]:
-    return [Text(f" {line}", style) for line in wrap(visible(text), max(10, width - 2))]
+def _marked(said: CaptionPreview) -> Text:
+    """What is left out stands at the end, with a minus: where it would be in a shuffled caption is nowhere."""
+    text = Text()
+    if said.caption:
+        text.append(visible(said.head), "bold").append(visible(said.caption.removeprefix(said.head)))
+    else:
+        text.append("(no caption: the image is trained with the empty one)")
+    for piece in said.left_out:
+        text.append("  ").append(f"-{visible(piece)}", f"strike {meanings.REMOVED}")
+    return text
+
+
+def _wrapped(text: Text, width: int, console: Console) -> list[Text]:
+    return [Text(" ").append_text(line) for line in wrapped(text, max(10, width - 2), console)]

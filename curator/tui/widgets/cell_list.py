@@ -50,6 +50,13 @@ def other_size(width: int, height: int, lines: int, by: int) -> int:
     return lines
 
 
+class Looks(NamedTuple):
+    """How a cell looks: what is written in it, which takes its last line too, and what is drawn between its edges."""
+
+    written: Hashable
+    drawn: Hashable
+
+
 class CellList(LineList):
     """Lines, or cells of several lines in rows; a cursor move draws again only what marks the cursor."""
 
@@ -59,7 +66,7 @@ class CellList(LineList):
         super().__init__(empty=empty, id=id)
         self._wished = 0
         self._shape: Shape | None = None
-        self._painted: dict[int, Hashable] = {}  # how each place of the grid looked when it was drawn
+        self._painted: dict[int, Looks] = {}  # how each place of the grid looked when it was drawn
 
     @property
     def shape(self) -> Shape | None:
@@ -77,8 +84,8 @@ class CellList(LineList):
         """One line of a cell, exactly `width` wide, with the background in its styles."""
 
     @abstractmethod
-    def _looks(self, position: int) -> Hashable:
-        """What a cell looks like, its cursor left out: another value is another picture."""
+    def _looks(self, position: int) -> Looks:
+        """What a cell looks like, its cursor left out."""
 
     def _view_changed(self) -> None:
         """Other cells are seen, or in another size."""
@@ -177,8 +184,14 @@ class CellList(LineList):
             self.refresh()
             return
         for position in seen:
-            if self._painted.get(position) != self._looks(position):
-                self.refresh(self._region(position, shape))
+            before, now = self._painted.get(position), self._looks(position)
+            if before == now:
+                continue
+            region = self._region(position, shape)
+            if before and before.written == now.written:
+                region = Region(region.x, region.y + 1, region.width, max(0, region.height - 2))
+            self._painted[position] = now
+            self.refresh(region)
 
     def _strip(self, y: int) -> Strip:
         shape = self._shape
@@ -199,10 +212,16 @@ class CellList(LineList):
         return Strip(segments, self.size.width)
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        super().watch_scroll_y(old_value, new_value)
-        if self._shape and round(old_value) != round(new_value):
+        if self._shape is None:
+            super().watch_scroll_y(old_value, new_value)
+        elif round(old_value) != round(new_value):
             self._painted.clear()
-            self._view_changed()
+            self._repaint_scrolled()
+
+    def _repaint_scrolled(self) -> None:
+        """Draw the lines that look otherwise since the list was scrolled."""
+        self._view_changed()
+        super()._repaint_changed()
 
     def on_resize(self) -> None:
         self._reshape()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -10,23 +10,19 @@ from pyroaring import BitMap
 from rich.style import Style
 from rich.text import Text
 from textual.message import Message
-from textual.strip import Strip
 
 from curator.contract.text import visible
 from curator.filter.result import Result
 from curator.tui import meanings
 from curator.tui.keyboard.keys import KeyAction, bindings
-from curator.tui.terminal.picture_app import pictures_of
-from curator.tui.widgets.cell_list import CellList, Shape
 from curator.tui.widgets.page_cache import Fetch, PageCache
-from curator.tui.widgets.picture_cell import CellLook, CellStyles, PictureCell, picture_room, placed_in_cell
-from curator.tui.widgets.thumbnail_feed import CellRequest, ThumbnailFeed
+from curator.tui.widgets.picture_cell import CellLook
+from curator.tui.widgets.picture_cells import PictureCells, Thumbnail
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
     from curator.session.images.images import ImageRow
-    from curator.tui.terminal.shown_pictures import Placed
 
 _SELECTED = Style(bold=True)
 _MARKS = {1: "+", 0: " ", -1: "-"}
@@ -46,31 +42,13 @@ KEYS = (
 )
 
 
-class ImageList(CellList):
+class ImageList(PictureCells):
     """Images of a result. Space, v, ctrl+a and * select; what is selected and shown is acted on.
 
     `thumbnail` makes the small picture of a row, in a thread; a grid needs it.
     """
 
     BINDINGS = bindings(KEYS)
-    COMPONENT_CLASSES = {
-        "cell--cursor",
-        "cell--elsewhere",
-        "cell--selected",
-        "cell--keep",
-        "cell--reject",
-        "cell--quiet",
-        "cell--empty",
-    }
-    DEFAULT_CSS = """
-    ImageList > .cell--cursor { background: $cursor; color: $cursor-text; }
-    ImageList > .cell--elsewhere { background: $elsewhere; color: $foreground; }
-    ImageList > .cell--selected { color: $secondary; text-style: bold; }
-    ImageList > .cell--keep { color: $success; }
-    ImageList > .cell--reject { color: $error; }
-    ImageList > .cell--quiet { color: $quiet; }
-    ImageList > .cell--empty { background: $panel; }
-    """
 
     class SelectionChanged(Message):
         """More or fewer images are selected."""
@@ -90,8 +68,6 @@ class ImageList(CellList):
     ) -> None:
         super().__init__(empty=" no images here", id=id)
         self._thumbnail = thumbnail
-        self._feed = ThumbnailFeed(self)
-        self._styles: CellStyles | None = None
         self._rows: PageCache = PageCache(Result(BitMap()), lambda _: [])
         self._selected = BitMap()
         self._anchor: int | None = None
@@ -201,51 +177,11 @@ class ImageList(CellList):
         if self.shape:
             self.post_message(self.Resized(self.lines_of(by)))
 
-    def on_thumbnail_feed_came(self, message: ThumbnailFeed.Came) -> None:
-        self._feed.take(message.drawn)
-        if self.shape:
-            self._repaint_changed()
-
-    def notify_style_update(self) -> None:
-        super().notify_style_update()
-        self._styles = None
-
-    def _view_changed(self) -> None:
-        """Have the pictures made that are seen, then those of the page below and above."""
-        shape = self.shape
-        if shape is None:
-            self._feed.want([])
-            pictures_of(self).put(self, [])
-            return
-        seen = self.visible_positions()
-        page = shape.across * shape.down
-        below = range(seen.stop, min(self.count, seen.stop + page))
-        above = range(max(0, seen.start - page), seen.start)
-        requests = (self._request(position) for each in (seen, below, above) for position in each)
-        pictures = pictures_of(self)
-        self._feed.want([] if pictures.is_off else [each for each in requests if each])
-        pictures.put(self, [each for each in (self._placed(at, shape) for at in seen) if each])
-
-    def on_pictures_changed(self) -> None:
-        self._reshape()
-        self.refresh()
-
-    def _placed(self, position: int, shape: Shape) -> Placed | None:
-        request, region = self._request(position), self._region(position, shape)
-        picture = self._feed.picture(request) if request else None
-        return placed_in_cell(picture, region.offset, region.width, shape.high) if picture else None
-
-    def _request(self, position: int) -> CellRequest | None:
-        row, shape = self._rows.row(position), self.shape
-        if row is None or shape is None or self._thumbnail is None:
+    def _thumbnail_of(self, position: int) -> Thumbnail | None:
+        row = self._rows.row(position)
+        if row is None or self._thumbnail is None:
             return None
-        columns, lines = picture_room(self._region(position, shape).width, shape.high)
-        thumbnail, canvas = partial(self._thumbnail, row), pictures_of(self).canvas()
-        return CellRequest(row.sha256, columns, lines, row.mark < 0, canvas, thumbnail)
-
-    def _looks(self, position: int) -> Hashable:
-        request = self._request(position)
-        return self._look(position), request and id(self._feed.picture(request))
+        return Thumbnail(row.sha256, row.mark < 0, partial(self._thumbnail, row))
 
     def _look(self, position: int) -> CellLook:
         row, is_selected = self._rows.row(position), self._is_selected(position)
@@ -254,24 +190,6 @@ class ImageList(CellList):
         name, _, _ = row.name.rpartition(".")
         size = (row.width, row.height)
         return CellLook(size, name or row.name, f"{row.tags_count}t", row.mark, is_selected)
-
-    def _cell_line(self, position: int, line: int, width: int, high: int) -> Strip:
-        styles = self._cell_styles()
-        request = self._request(position)
-        picture = self._feed.picture(request) if request else None
-        cursor = None
-        if position == self.cursor:
-            cursor = styles.cursor if self.has_focus else styles.cursor_elsewhere
-        picture = pictures_of(self).in_cells(picture) if picture else None
-        return PictureCell(self._look(position), picture, width, high, styles, cursor).line(line)
-
-    def _cell_styles(self) -> CellStyles:
-        if self._styles is None:
-            names = ("cursor", "elsewhere", "selected", "keep", "reject", "quiet", "empty")
-            plain = self.rich_style
-            styles = (plain + self.get_component_rich_style(f"cell--{name}") for name in names)
-            self._styles = CellStyles(plain, *styles)
-        return self._styles
 
     # as a list
 

@@ -16,6 +16,7 @@ from textual.strip import Strip
 
 from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.widgets.lines import fitted, segments
+from curator.tui.widgets.own_style import OwnStyle
 
 if TYPE_CHECKING:
     from textual.reactive import Reactive
@@ -39,7 +40,7 @@ KEYS = (
 )
 
 
-class LineList(ScrollView, can_focus=True, inherit_bindings=False):
+class LineList(OwnStyle, ScrollView, can_focus=True, inherit_bindings=False):
     """`count` lines made by `line` as they come into view, and a cursor.
 
     The line of the cursor is turned round, and underlined while the keys go elsewhere, so that it is known without

@@ -10,10 +10,11 @@ from rich.segment import Segment
 from rich.text import Text
 from textual.geometry import Region, Size
 from textual.strip import Strip
-from textual.widget import Widget
+
+from curator.tui.widgets.own_style import OwnStyle
 
 
-class Lines(Widget):
+class Lines(OwnStyle):
     """A few lines, cut at the edge."""
 
     DEFAULT_CSS = "Lines { height: 1fr; width: 1fr; }"

@@ -12,7 +12,6 @@ from rich.segment import Segment
 from textual.geometry import Offset, Region
 from textual.strip import Strip
 from textual.timer import Timer
-from textual.widget import Widget
 
 from curator.contract.text import visible
 from curator.tui.background import cancelled, in_background
@@ -20,17 +19,18 @@ from curator.tui.drawing.picture_request import Part, Picture, PictureRequest
 from curator.tui.terminal.picture_app import pictures_of
 from curator.tui.terminal.shown_pictures import Placed
 from curator.tui.widgets.lines import fitted
+from curator.tui.widgets.own_style import OwnStyle
 
 if TYPE_CHECKING:
     from curator.contract.buckets import Placement
     from curator.tui.messages import WorkDone
 
 DELAY_S = 0.08
-KEPT = 24
+KEPT = 8  # up to a megabyte each
 OFF = Picture(problem="images are switched off")
 
 
-class Preview(Widget):
+class Preview(OwnStyle):
     """One image, as the terminal shows images, centred; a broken one says why."""
 
     DEFAULT_CSS = "Preview { width: 1fr; height: 1fr; }"

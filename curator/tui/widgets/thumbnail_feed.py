@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 _DELAY_S = 0.03  # a held key passes many pages
 _TOLD_EVERY_S = 0.05  # what is made meanwhile is drawn in one go
-_MOST_CELLS = 40_000  # character cells of pictures kept ready: about 25 MB
+_MOST_CELLS = (
+    16_000  # character cells of pictures kept ready, a kilobyte each; more where as many are wanted at once
+)
 
 
 @dataclass(frozen=True)
@@ -51,19 +53,20 @@ class ThumbnailFeed:
     def __init__(self, node: Widget) -> None:
         self._node = node
         self._ready: OrderedDict[CellRequest, Picture] = OrderedDict()
-        self._cells = 0
+        self._cells, self._most_cells = 0, _MOST_CELLS
         self._wanted: list[CellRequest] = []
         self._timer: Timer | None = None
 
-    def picture(self, request: CellRequest) -> Picture | None:
+    def picture(self, request: CellRequest | None) -> Picture | None:
         """The picture where it is ready."""
-        found = self._ready.get(request)
-        if found is not None:
+        found = self._ready.get(request) if request else None
+        if found is not None and request is not None:
             self._ready.move_to_end(request)
         return found
 
     def want(self, requests: Sequence[CellRequest]) -> None:
         """Make these soon, first ones first; what was wanted before is given up."""
+        self._most_cells = max(_MOST_CELLS, sum(each.columns * each.lines for each in requests))
         missing = [each for each in requests if each not in self._ready]
         if missing == self._wanted:
             return
@@ -82,7 +85,7 @@ class ThumbnailFeed:
                 self._cells += request.columns * request.lines
             self._ready[request] = picture
         self._wanted = [each for each in self._wanted if each not in self._ready]
-        while self._cells > _MOST_CELLS:
+        while self._cells > self._most_cells:
             request, _ = self._ready.popitem(last=False)
             self._cells -= request.columns * request.lines
 

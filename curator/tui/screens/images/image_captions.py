@@ -114,7 +114,7 @@ class ImageCaptions(ModalScreen[None]):
         cursor, shown = self.query_one(LineList).cursor, self.query_one("#said", Lines)
         if cursor < len(self._lines):
             said = self._lines[cursor][1]
-            shown.draw(lambda size: said_lines(said, max(20, size.width)))
+            shown.draw(lambda size: said_lines(said, max(20, size.width), self.app.console))
 
     def action_close(self) -> None:
         self.dismiss(None)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from rich.cells import cell_len
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
@@ -22,24 +20,30 @@ from curator.tui import meanings
 from curator.tui.background import in_background
 from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.messages import UserErrorRaised, WorkDone, WorkRefused
+from curator.tui.panels import Panels
 from curator.tui.screens.dialogs.questions import Form, FormLine, whole_number_of
 from curator.tui.screens.images.picture import PictureScreen, ShownPicture
 from curator.tui.text.recipe_form import remembered_recipe
 from curator.tui.text.training_words import said_lines
+from curator.tui.widgets.batch_list import BatchList
 from curator.tui.widgets.chrome import Foot, TooSmall
 from curator.tui.widgets.line_list import LineList
-from curator.tui.widgets.lines import Lines, fitted
+from curator.tui.widgets.lines import Lines
 from curator.tui.widgets.panel_title import PanelTitle
 from curator.tui.widgets.preview import Preview
 from curator.tui.widgets.tab_line import TabLine
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
     from curator.contract.recipe.recipe import Recipe
     from curator.freeze.caption_walk import CaptionWalk, SampleShown, StepShown
     from curator.session.session import Session
     from curator.session.training.manifests import FrozenManifest
 
 _VIEWS = ("as trained", "crop outlined", "whole")
+_GRID_FROM = 100  # columns
+_OTHER = "-other"  # the batch is not shown as it is at first in this width
 
 
 KEYS = (
@@ -50,6 +54,7 @@ KEYS = (
     KeyAction("captions.jump", "number_sign,ctrl+g", "jump", "jump to a step or an epoch", "jump"),
     KeyAction("captions.manifest", "m", "manifest", "another manifest", "manifest"),
     KeyAction("captions.plan", "b", "plan", "another seed or batch size", "seed, batch"),
+    KeyAction("captions.grid", "i", "grid", "the batch as thumbnails, or as lines", "grid"),
     KeyAction("captions.crop", "c", "crop", "the image as trained, with its crop outlined, or whole", "crop"),
 )
 
@@ -73,6 +78,7 @@ class CaptionsScreen(Screen):
         self._walk: CaptionWalk | None = None
         self._shown: StepShown | None = None
         self._view = 0
+        self._panels = Panels(self, (_OTHER,), session.memory.recall("captions_panels"))
         self._own: dict[str, int] = {}  # seed and batch size, where they are not the recipe's
 
     def compose(self) -> ComposeResult:
@@ -80,7 +86,7 @@ class CaptionsScreen(Screen):
         yield PanelTitle(id="about", of="#samples")
         yield Label("", id="plan", classes="quiet", markup=False)
         with Horizontal():
-            yield LineList(id="samples", empty=" no manifest yet: 4 freezes one")
+            yield BatchList(self._thumbnail, id="samples", empty=" no manifest yet: 4 freezes one")
             yield Preview()
         yield PanelTitle("Its caption")
         yield Lines(id="said")
@@ -88,7 +94,12 @@ class CaptionsScreen(Screen):
         yield TooSmall()
 
     def on_mount(self) -> None:
-        self.query_one(LineList).focus()
+        self.query_one(BatchList).focus()
+        self._fit()
+
+    def place(self) -> dict[str, object]:
+        """What a restart should find again."""
+        return {"captions_panels": self._panels.values()}
 
     def on_screen_resume(self) -> None:
         """There may be other manifests, or another recipe."""
@@ -131,19 +142,19 @@ class CaptionsScreen(Screen):
         shown = self._shown = walk.step(max(0, min(walk.total_steps - 1, step)))
         self.query_one("#about", PanelTitle).say(_about(walk, shown))
         self.query_one("#plan", Label).update(_plan(self._name, walk, own=bool(self._own)), layout=False)
-        samples = self.query_one(LineList)
-
-        def line(position: int, width: int) -> Text:
-            return _sample_line(shown, position, width)
-
-        samples.show(len(shown.samples), line, None if keep_sample else 0)
+        self.query_one(BatchList).show_step(shown, None if keep_sample else 0)
 
     @property
     def current(self) -> SampleShown | None:
         """The sample under the cursor."""
-        cursor = self.query_one(LineList).cursor
-        samples = self._shown.samples if self._shown else ()
-        return samples[cursor] if cursor < len(samples) else None
+        return self.query_one(BatchList).current
+
+    def _thumbnail(self, sample: SampleShown) -> Image:
+        """What trains of a sample, small; for a thread."""
+        from curator.tui.drawing.pictures import as_trained  # Pillow: not before the first image
+
+        whole = self._session.thumbnails.of_file(sample.file)
+        return as_trained(whole, sample.placement, flip=sample.flip)
 
     @on(LineList.Moved, "#samples")
     def _look(self) -> None:
@@ -157,7 +168,21 @@ class CaptionsScreen(Screen):
         preview = self.query_one(Preview)
         preview.show(picture.path, picture.placement, flip=picture.flip, cut=picture.cut)
         cut = Text(f" {_VIEWS[self._view]}: {_cut_in_words(sample)}", "italic")
-        said.draw(lambda size: [cut, *said_lines(sample.said, max(20, size.width - 1))])
+        console = self.app.console
+        said.draw(lambda size: [cut, *said_lines(sample.said, max(20, size.width - 1), console)])
+
+    def on_resize(self) -> None:
+        self._fit()
+
+    def _fit(self) -> None:
+        """Show the batch as this width showed it last: a wide one as thumbnails, unless it was told otherwise."""
+        self._panels.fit()
+        is_wide = self.app.size.width >= _GRID_FROM
+        self.query_one(BatchList).show_grid(is_grid=is_wide != self.has_class(_OTHER))
+
+    def action_grid(self) -> None:
+        self._panels.toggle(_OTHER)
+        self._fit()
 
     def _picture(self, sample: SampleShown) -> ShownPicture:
         title = f"{visible(sample.image.path)}  {visible(sample.said.caption)}"
@@ -221,7 +246,8 @@ class CaptionsScreen(Screen):
 
     @on(LineList.Chosen, "#samples")
     def _enlarge(self) -> None:
-        samples, here = self._shown.samples if self._shown else (), self.query_one(LineList)
+        here = self.query_one(BatchList)
+        samples = here.samples
         self.app.push_screen(
             PictureScreen(len(samples), lambda at: self._picture(samples[at]), here.cursor),
             lambda last: here.go(last or 0),
@@ -232,7 +258,8 @@ def _cut_in_words(sample: SampleShown) -> str:
     wide, high = sample.image.size
     scaled, (left, top, right, bottom) = sample.placement.resized, sample.placement.crop
     cut = f"cut to {right - left}x{bottom - top} at {left},{top}"
-    return f"{wide}x{high}, scaled to {scaled[0]}x{scaled[1]}, {cut}{', mirrored' if sample.flip else ''}"
+    subset = visible(sample.subset.name)
+    return f"{wide}x{high}, scaled to {scaled[0]}x{scaled[1]}, {cut}{', mirrored' if sample.flip else ''}; {subset}"
 
 
 def _changed(recipe: Recipe, own: Mapping[str, int]) -> Recipe:
@@ -253,14 +280,3 @@ def _about(walk: CaptionWalk, shown: StepShown) -> Text:
 def _plan(name: str, walk: CaptionWalk, *, own: bool) -> str:
     plan = "not the recipe's" if own else "of the recipe"
     return f" seed {walk.seed}, batch {walk.batch_size} ({plan})   {visible(name)}"
-
-
-def _sample_line(shown: StepShown, position: int, width: int) -> Text:
-    each = shown.samples[position]
-    repeats = f"{each.sample.copy + 1}/{each.image.repeats:g}"
-    epoch = f" of epoch {each.sample.epoch + 1}" if each.sample.epoch != shown.epoch else ""
-    subset = fitted(visible(each.subset.name), 8 if width < 50 else 16)
-    about = f" {subset} {repeats:>5}{' flip' if each.flip else '     '}{epoch} "
-    name = Text(f"{position + 1:>3} {visible(Path(each.image.path).name)}")
-    name.truncate(max(8, width - cell_len(about)), overflow="ellipsis", pad=True)
-    return name.append(about)

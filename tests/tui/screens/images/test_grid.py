@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
+from PIL import Image
 from pyroaring import BitMap
 from textual.app import App, ComposeResult
+from textual.strip import Strip
 
 from curator.filter.result import Result
 from curator.index.images.images import ImageRow
@@ -154,3 +158,51 @@ async def test_a_grid_of_millions_draws_only_what_marks_the_cursor():
         assert images.cursor % shape.across == 0
         await pilot.click(ImageList, offset=(70, 12))
         assert images.cursor in images.visible_positions()
+
+
+async def test_what_a_held_key_passes_shows_no_pictures_and_names_are_not_written_again_when_they_come():
+    app = Many()
+    async with app.run_test(size=(80, 24)) as pilot:
+        images = app.query_one(ImageList)
+        images._thumbnail = lambda row: Image.linear_gradient("L").rotate(row.id).convert("RGB")
+        images.show_images(Result(BitMap(range(MANY))), app.fetch)
+        images.focus()
+        images.show_cells(8)
+        shape = images.shape
+
+        def pictures_seen() -> int:
+            return sum("▀" in strip.text for strip in images._drawn.values())
+
+        def all_made() -> bool:
+            return all(images._feed.picture(images._request(at)) for at in images.visible_positions())
+
+        async def until(condition: Callable[[], object]) -> None:
+            for _ in range(10_000):
+                await pilot.pause(0.02)
+                if condition():
+                    return
+            raise AssertionError("waited in vain")
+
+        await until(pictures_seen)
+        drawn: list[tuple[int, bool]] = []
+        plain = images._cell_line
+
+        def drawn_line(at: int, line: int, *rest: int) -> Strip:
+            strip = plain(at, line, *rest)
+            drawn.append((line, "▀" in strip.text))
+            return strip
+
+        images._cell_line = drawn_line
+        for _ in range(9):  # in one go, as a held key comes over a slow line
+            images.action_page(1)
+        images._rest.pause()  # the key is held still
+        await pilot.pause()
+        assert drawn
+        assert not any(has_picture for _, has_picture in drawn)
+        assert not pictures_seen()
+        assert str(images.image_at(images.cursor)) in images._drawn[shape.down * shape.high - 1].text
+        await until(all_made)
+        drawn.clear()
+        images._come_to_rest()
+        await until(pictures_seen)
+        assert {line for line, _ in drawn}.isdisjoint({0, shape.high - 1})

@@ -6,6 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PIL import Image
+from rich.console import Console
+from rich.text import Text
 
 from curator.contract.buckets import BucketRule
 from curator.contract.caption.captions import CaptionParts, CaptionRules
@@ -13,13 +16,23 @@ from curator.contract.epoch_plan import Sample
 from curator.contract.errors import UserError
 from curator.contract.manifest.manifest import open_manifest
 from curator.contract.recipe.toml_file import load_recipe
-from curator.freeze.caption_walk import CaptionPreview, CaptionWalk, preview_caption, row_of, showings
+from curator.freeze.caption_walk import (
+    CaptionPreview,
+    CaptionWalk,
+    preview_caption,
+    row_of,
+    said_of,
+    showings,
+)
 from curator.index.tables.small_tables import Subset
 from curator.tui.screens.training.captions import CaptionsScreen
 from curator.tui.text.training_words import said_lines
+from curator.tui.widgets.batch_list import BatchList
 from curator.tui.widgets.lines import Lines
 from curator.tui.widgets.preview import Preview
 
+CONSOLE = Console()
+STYLES = ("bold", "strike dim")
 RULES = CaptionRules(shuffle=True, tag_dropout=0.4, trigger="frz")
 
 
@@ -81,7 +94,24 @@ def test_what_was_left_out_is_named():
     )
     assert dropped.caption == ""
     assert dropped.left_out == ("frz", "a", "b", "a", "c", "text")
-    assert "no caption" in said_lines(dropped, 60)[1].plain
+    assert "no caption" in said_lines(dropped, 60, CONSOLE)[1].plain
+
+
+def test_the_head_is_bold_and_what_was_left_out_is_struck_through_with_a_sign():
+    parts = CaptionParts(("frz", "a cat"), ("b", "c", "d"), ("end",), "text")
+    rules = CaptionRules(shuffle=True, tag_dropout=0.5, prefix="photo,", trigger="frz")
+    seen: set[tuple[str, ...]] = set()
+    for copy in range(20):
+        said = said_of(parts, rules, 1, Sample(0, 0, copy), 0, text=recipe().text)
+        text = Text("\n").join(said_lines(said, 200, CONSOLE)[1:])
+        styled = {style: [text.plain[a:b] for a, b, each in text.spans if each == style] for style in STYLES}
+        assert styled["bold"] == ["photo, frz, a cat"]
+        assert styled["strike dim"] == [f"-{piece}" for piece in said.left_out]
+        assert text.plain.startswith(f" {said.caption}")
+        seen.add(said.left_out)
+    assert len(seen) > 3
+    dropped = said_of(parts, CaptionRules(caption_dropout=1.0), 1, Sample(0, 0, 0), 0, text=recipe().text)
+    assert (dropped.caption, dropped.head) == ("", "")
 
 
 def test_what_falls_off_is_named():
@@ -89,7 +119,7 @@ def test_what_falls_off_is_named():
 
     def lines(**text: object) -> str:
         read_so = replace(recipe().text, **text)
-        return "\n".join(line.plain for line in said_lines(CaptionPreview(caption, (), read_so), 60))
+        return "\n".join(line.plain for line in said_lines(CaptionPreview(caption, (), read_so), 60, CONSOLE))
 
     assert "of 75 tokens" in lines()
     assert "falls off" in lines()
@@ -221,3 +251,29 @@ async def test_the_whole_crop_is_seen(drive, frozen, size):
         drawn = max(strip.cell_length for strip in it.preview._picture.strips)
         assert it.preview.region.right <= size[0]
         assert 0 < drawn <= it.preview.size.width
+        batch = it.shown("#samples")
+        assert isinstance(batch, BatchList)
+        assert (batch.shape is None) == (size[0] < 100)  # as thumbnails where there is room
+        if batch.shape is None:
+            await it.press("i")
+        while len(batch.samples) < 2:
+            await it.press("l")
+        seen = [batch._request(position) for position in batch.visible_positions()]
+        assert len(seen) == 2
+        await it.until(lambda: all(batch._feed.picture(each) for each in seen))
+        for sample in batch.samples:
+            small = it.app.screen._thumbnail(sample)
+            (wide, high), whole = sample.placement.bucket, Image.open(sample.file).convert("RGB")
+            assert abs(small.width / small.height - wide / high) < 0.03 * wide / high
+            trained = whole.resize(sample.placement.resized).crop(sample.placement.crop)
+            assert small.resize((1, 1)).getpixel((0, 0)) == pytest.approx(
+                trained.resize((1, 1)).getpixel((0, 0)), abs=4
+            )
+        assert Path(batch.samples[1].image.path).stem[-3:] in it.text
+        await it.press("j")  # from one sample to the next, as in the list; sideways keys walk steps
+        assert batch.current == batch.samples[1]
+        step = it.app.screen._shown.step
+        await it.press("h")
+        assert it.app.screen._shown.step == step - 1
+        await it.press("i")
+        await it.until(lambda: batch.shape is None)
