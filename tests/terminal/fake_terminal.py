@@ -120,14 +120,28 @@ class FakeTerminal:
 
     def ended(self) -> int:
         """Wait for the end of the program; its exit status."""
-        _, status = os.waitpid(self.child, 0)
+        end, child = time.monotonic() + _LIMIT_S, 0
+        while not child:
+            child, status = os.waitpid(self.child, os.WNOHANG)
+            assert time.monotonic() < end, "the program does not end"
+            time.sleep(0.01)
         self.status = os.waitstatus_to_exitcode(status)
         self._reader.join(_LIMIT_S)
         return self.status
+
+    def freeze(self, keys: str) -> None:
+        """The line takes nothing more of what is drawn, though keys still arrive; then it is lost."""
+        with self._lock:
+            for key in keys:
+                self.type(key)
+                time.sleep(0.02)
+            os.close(self._line)
+            self._line = -1
 
     def close(self) -> None:
         if self.status is None:
             os.kill(self.child, signal.SIGKILL)
             os.waitpid(self.child, 0)
         self._reader.join(_LIMIT_S)
-        os.close(self._line)
+        if self._line >= 0:
+            os.close(self._line)

@@ -218,3 +218,11 @@ def test_a_theme_is_chosen_for_once_or_for_such_terminals_and_a_move_stays_small
 def grounds(it: FakeTerminal) -> set[bool]:
     """Whether the ground of the lines of the list is light."""
     return {sum(row[30].back) > 3 * 128 for row in it.screen.cells[10:20]}
+
+
+def test_a_line_that_froze_and_is_lost_ends_the_app(opened: Opened) -> None:
+    """What it would still draw has nowhere to go, and waits for no room."""
+    it = opened(SILENT, size=(120, 40))
+    it.sees("number 0")
+    it.freeze("jk" * 60)
+    assert it.ended() == 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, cast
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from rich.color import ColorSystem
 from rich.console import RenderableType
@@ -19,6 +19,7 @@ from curator.tui.keyboard.terminal_codes import tell_them_apart
 from curator.tui.terminal.answers import Answers
 from curator.tui.terminal.detection import Terminal, detected
 from curator.tui.terminal.late_answers import LateAnswers
+from curator.tui.terminal.lost_line import Line
 from curator.tui.terminal.shown_pictures import ShownPictures
 from curator.tui.terminal.thin_styles import thinned
 
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
 
 class _PictureDriver(LinuxDriver):
     """Leaves no picture in the terminal on exit, after a crash, and while the app is suspended; writes few bytes."""
+
+    def __init__(self, app: App[Any], **options: Any) -> None:
+        super().__init__(app, **options)
+        self._file = cast("IO[str]", Line(self._file))
 
     def write(self, data: str) -> None:
         super().write(thinned(data))
