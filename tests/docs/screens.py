@@ -129,8 +129,12 @@ async def _settled(it: Driven) -> str:
 
 
 def comparable(text: str) -> str:
-    """A screen's text without times, speeds, sizes on disk and paths, and without spaces that make up for these."""
-    return re.sub(r"[ ─]+(\n|$)", r"\1", re.sub(r"[ ─]+", " ", _VOLATILE.sub("~", text)))
+    """A screen's text without times, speeds, sizes on disk and paths, and without spaces that make up for these.
+
+    An image is there or not: which blocks it is drawn in depends on the last bit of its pixels.
+    """
+    text = re.sub(r"[▀▄▌▐▖▗▘▙▚▛▜▝▞▟][▀▄▌▐▖▗▘▙▚▛▜▝▞▟ ]*", "▀ ", _VOLATILE.sub("~", text))
+    return re.sub(r"[ ─]+(\n|$)", r"\1", re.sub(r"[ ─]+", " ", text))
 
 
 def _rectangles(colour: str, left: float, top: float, sign: str) -> str:

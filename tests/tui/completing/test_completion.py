@@ -17,8 +17,8 @@ def test_tags_with_commas_of_all_and_of_some_images(session: Session) -> None:
     ids = session.images.select("").ids.tolist()
     session.edits.apply(AddTags(("two words",)), ids[:3])
     every, some = tags_of(session), tags_on(session, BitMap(ids[:1]))
-    assert every("hat, wor") == [("hat, two words", "two words", "3")]
-    assert some("hat, wor") == [("hat, two words", "two words", "1 of these")]
+    assert every("hat, wor") == [("hat, two words", "two words", "3", "general")]
+    assert some("hat, wor") == [("hat, two words", "two words", "1 of these", "general")]
     assert [each.shown for each in every("veh")] == ["vehicle"]
     assert some("veh") == []
     assert {each.text for each in some("")} == {"cat", "animal", "indoors", "two words"}
@@ -26,7 +26,7 @@ def test_tags_with_commas_of_all_and_of_some_images(session: Session) -> None:
 
 def test_words_by_their_beginning_and_all_where_one_stands_there() -> None:
     words = words_of({"center": "the middle", "random": "", "face": ""})
-    assert words("RA") == [("random", "random", "")]
+    assert words("RA") == [("random", "random", "", "")]
     assert [each.text for each in words("center")] == ["center", "random", "face"]
     assert words("center")[0].about == "the middle"
     assert words("x") == []
@@ -47,7 +47,7 @@ def test_paths_as_typed_without_names_a_terminal_would_obey(tmp_path: Path) -> N
 def test_the_last_word_of_a_filter(session: Session) -> None:
     session.filters.save(SavedFilter("indoor pets", "cat indoors"))
     complete = filters_of(session)
-    assert complete("dog -anim")[0] == ("dog -animal ", "animal", "2")
+    assert complete("dog -anim")[0] == ("dog -animal ", "animal", "2", "general")
     assert [each.text for each in complete("mark:r")] == ["mark:reject "]
     assert any(each.text == 'saved:"indoor pets" ' for each in complete("pets"))
     assert complete('"open ') == []
