@@ -32,7 +32,7 @@ from curator.tui.widgets.lines import Lines
 from curator.tui.widgets.preview import Preview
 
 CONSOLE = Console()
-STYLES = ("bold", "strike dim")
+STYLES = ("bold", "strike red")
 RULES = CaptionRules(shuffle=True, tag_dropout=0.4, trigger="frz")
 
 
@@ -106,7 +106,7 @@ def test_the_head_is_bold_and_what_was_left_out_is_struck_through_with_a_sign():
         text = Text("\n").join(said_lines(said, 200, CONSOLE)[1:])
         styled = {style: [text.plain[a:b] for a, b, each in text.spans if each == style] for style in STYLES}
         assert styled["bold"] == ["photo, frz, a cat"]
-        assert styled["strike dim"] == [f"-{piece}" for piece in said.left_out]
+        assert styled["strike red"] == [f"-{piece}" for piece in said.left_out]
         assert text.plain.startswith(f" {said.caption}")
         seen.add(said.left_out)
     assert len(seen) > 3
