@@ -18,8 +18,8 @@ from curator.tui import meanings
 from curator.tui.app import FriezeApp
 from curator.tui.theme import THEMES, dress
 from curator.tui.widgets.facet_panel import FacetPanel
-from curator.tui.widgets.image_list import ImageList
 from curator.tui.widgets.panel_title import PanelTitle
+from curator.tui.widgets.picture_cells import PictureCells
 from curator.tui.widgets.preview import Preview
 from tests.docs.screens import _take
 from tests.docs.shown_collection import shown_collection
@@ -94,7 +94,7 @@ def drawn(it: Driven) -> Iterator[Drawn]:
     screen = it.app.screen
     dialogs = [each.region for each in screen.query(".dialog")]
     images = [each.region for each in screen.query(Preview)]
-    grids = [each.region for each in screen.query(ImageList) if each.shape]
+    grids = [each.region for each in screen.query(PictureCells) if each.shape]
     for y, strip in enumerate(screen._compositor.render_strips()):
         x = 0
         for segment in strip:
