@@ -47,7 +47,10 @@ class Size:
 _TRUE = Size(((1024, 1024), (832, 1216), (1216, 832)), 8, 50, ("--resolution", "1024", "--max", "4096"))
 _SMOKE = Size(((64, 64), (64, 96)), 4, 4, ("--resolution", "64", "--min", "32", "--max", "128"))
 _CHAINS = {
-    "kohaku-xl-delta": ("kohaku-xl-delta/recipe.toml", ("schedule.warmup_steps=2", "batch.accumulate=1")),
+    "kohaku-xl-delta": (
+        "kohaku-xl-delta/recipe.toml",
+        ("schedule.warmup_steps=2", "batch.accumulate=1", "sample.at_end=false"),
+    ),
     "swim-in-latent": ("swim-in-latent/full.toml", ()),
 }
 
