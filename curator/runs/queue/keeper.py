@@ -16,12 +16,17 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from curator.contract.errors import UserError
 from curator.contract.locations import LOG
 from curator.contract.run.at_work import AtWork, trainings_at_work
+from curator.runs.follow import whole_view
 from curator.runs.queue.devices import devices_of
 from curator.runs.queue.jobs import Job, Queue, this_host
+
+if TYPE_CHECKING:
+    from curator.contract.run.run_folder import RunFolder
 
 PROGRAM: Sequence[str] = ("-m", "curator.session.training.queue_keeper")
 _LOOK_S = 0.5
@@ -124,7 +129,13 @@ def _settled(job: Job) -> Job | None:
         return None
     if status == "suspended":
         return replace(job, state="held", why="suspended")
-    return _after_crash(job, "it crashed" if status == "crashed" else "it failed: see 'frieze runs show'")
+    return _after_crash(job, "it crashed" if status == "crashed" else _reason(run))
+
+
+def _reason(run: RunFolder) -> str:
+    """Why a run failed, as it told; the same as where it failed before whoever began it had seen it at work."""
+    failure = whole_view(run).failure
+    return str(UserError(failure.what, failure.hint)) if failure else "it failed: see 'frieze runs show'"
 
 
 def _after_crash(job: Job, why: str) -> Job:

@@ -116,7 +116,7 @@ def test_what_crashed_is_begun_again_so_many_times_then_held_and_the_next_goes_o
     assert again.status() == "finished"
     until(lambda: names(queue) == ["failing", "refused"])
     told = {job.folder.info().name: (job.state, job.tries, job.why) for job in queue.jobs()}
-    assert told["failing"] == ("held", 2, "it failed: see 'frieze runs show'")
+    assert told["failing"] == ("held", 2, "the disk is full (free space)")
     assert told["refused"][:2] == ("held", 1)
     assert "ended before it began" in told["refused"][2]
     assert failing.status() == "failed"
