@@ -38,9 +38,9 @@ def answered_job(session: Session, model: str, labels: Sequence[Label], bad: str
     write_part(folder / PARTS / "0-000001.part", part)
     run = RunFolder(folder)
     with run.hold():
-        log = EventLog(run.events_path)
-        log.write(ev.RunStarted(time.time(), 0, len(entries), 0, False, 1, "cpu", 1))
-        log.write(ev.ImageQuarantined(time.time(), f"/pictures/{bad}", "[red]no image"))
-        log.write(ev.Progress(time.time() + 1, "tagging", count, len(entries)))
+        log, now = EventLog(run.events_path), time.time()
+        log.write(ev.RunStarted(now, 0, len(entries), 0, False, 1, "cpu", 1))
+        log.write(ev.ImageQuarantined(now, f"/pictures/{bad}", "[red]no image"))
+        log.write(ev.Progress(now + 1, "tagging", count, len(entries)))
         run.finish("stopped", count)
     return run
