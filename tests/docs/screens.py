@@ -29,7 +29,7 @@ _QUARTERS = {  # of a cell that each block fills: upper left and right, lower le
 }
 
 _VOLATILE = re.compile(
-    r"\d{4}-\d\d-\d\d|\d{1,2}:\d\d(:\d\d)?|\d+ (?:s|min|h) ago|just now|[\d.]+ [kMG]iB|/\S+|[\d.]+ ?(?:it/s|images/s|s)\b"
+    r"\d{4}-\d\d-\d\d|\d{1,2}:\d\d(:\d\d)?|\d+ (?:s|min|h) ago|just now|[\d.]+ [kMG]iB|/\S+|[\d.]+ ?(?:[a-z]+/)?s\b"
 )
 
 
