@@ -63,6 +63,12 @@ class Ranks:
         group.barrier()
         self._group = group
 
+    def leave(self) -> None:
+        """End the connection: its threads must be over before the process is, which would be aborted."""
+        if self._group is not None:
+            self._group.destroy_process_group()
+            self._group = None
+
     def waiting(self) -> Iterator[float]:
         """Seconds to wait before looking again, until all are through.
 

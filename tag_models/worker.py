@@ -61,10 +61,9 @@ def work(folder: Path) -> int:
     """Begin or go on with the job in `folder` to its end; the exit code."""
     signals = StopSignals()
     signals.install()
-    worker = RunFolder(folder)
+    worker, ranks = RunFolder(folder), Ranks()
     try:
         job = read_job(folder)
-        ranks = Ranks()
         if not ranks.is_first:
             return _Worker(folder, job, signals, ranks, None).live()
         with worker.hold():
@@ -76,6 +75,7 @@ def work(folder: Path) -> int:
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
     finally:
+        ranks.leave()
         signals.retire()
 
 
