@@ -58,7 +58,7 @@ def main() -> None:
             reference = _reference_s(collection, min(_SAMPLE, count), options.turns)
             _before(table, collection, options.turns)
             _freeze(table, collection, path, reference * count, options.turns)
-        with open_manifest(path, is_mapped=True) as manifest:  # as a run does
+        with open_manifest(path) as manifest:
             _read(table, manifest, options.turns)
     print(f"\nload {os.getloadavg()[0]:.1f}\n\n{table.markdown()}")
 
@@ -191,7 +191,7 @@ def _read(table: Table, manifest: Manifest, turns: int) -> None:
 def _first_batch(path: Path) -> float:
     begun = time.perf_counter()
     verify_seal(path)
-    with open_manifest(path, is_mapped=True) as manifest:
+    with open_manifest(path) as manifest:
         batch = EpochPlan(manifest.spans, 64, 1).batch(0, 0)
         _captions(manifest, batch.samples)
     return (time.perf_counter() - begun) * 1e3
@@ -224,7 +224,7 @@ def _private_mb(path: Path, rows: list[int]) -> float:
     child, parent = os.pipe()
     if os.fork() == 0:
         before = _private()
-        with open_manifest(path, is_mapped=True) as manifest:
+        with open_manifest(path) as manifest:
             for row in rows:
                 manifest.image(row)
             os.write(parent, f"{_private() - before}".encode())

@@ -37,7 +37,7 @@ def open_sealed(info: RunInfo) -> Manifest:
         UserError: it is gone, damaged, or another one.
     """
     # every byte is compared, and with them the digest
-    manifest = open_manifest(Path(info.manifest), is_mapped=True)
+    manifest = open_manifest(Path(info.manifest))
     if manifest.digest != info.manifest_digest:
         raise UserError(
             f"the manifest {info.manifest} is not the one this run was started on",

@@ -92,7 +92,7 @@ class ManifestFile:
         return self._looks > self._most_looks
 
 
-def open_file(path: Path, *, checks_seal: bool, is_mapped: bool) -> ManifestFile:
+def open_file(path: Path, *, checks_seal: bool) -> ManifestFile:
     """Open the file at `path`, read-only and immutable.
 
     Raises:
@@ -110,8 +110,6 @@ def open_file(path: Path, *, checks_seal: bool, is_mapped: bool) -> ManifestFile
     try:
         connection = sqlite3.connect(uri, uri=True, check_same_thread=False)
         connection.execute("PRAGMA trusted_schema = OFF")
-        if is_mapped:
-            connection.execute(f"PRAGMA mmap_size = {path.stat().st_size}")
     except sqlite3.Error as error:
         raise damaged(path) from error
     return ManifestFile(path, connection, path.stat().st_size)

@@ -268,16 +268,13 @@ def _is_tame(path: bytes) -> bool:
     return b".." not in plain.split(b"/")
 
 
-def open_manifest(path: Path, *, checks_seal: bool = True, is_mapped: bool = False) -> Manifest:
+def open_manifest(path: Path, *, checks_seal: bool = True) -> Manifest:
     """Open the manifest at `path` for reading; its seal is compared first, unless only a line about it is wanted.
-
-    Where it `is_mapped`, rows at random are read in two thirds of the time, and whoever cuts the file short meanwhile
-    ends the process: for a run, that maps its models and caches too.
 
     Raises:
         UserError: no file, no manifest, one that was changed or is damaged, or one of a newer version.
     """
-    file = open_file(Path(path), checks_seal=checks_seal, is_mapped=is_mapped)
+    file = open_file(Path(path), checks_seal=checks_seal)
     try:
         return Manifest(file, read_header(file))
     except (KeyError, ValueError) as error:
