@@ -21,8 +21,12 @@ _QUIET_S = 0.03  # longer than the pause between two writes of one frame
 
 
 class Seen(NamedTuple):
-    """What a key brought: milliseconds to the end of its frame, bytes of that frame, and bytes until it was quiet."""
+    """What a key brought: milliseconds to the first bytes and to the end of their frame, its bytes, and all bytes.
 
+    What follows a frame without a pause, such as completions, counts as a part of it.
+    """
+
+    first_ms: float
     frame_ms: float
     frame_bytes: int
     bytes: int
@@ -83,13 +87,14 @@ class Terminal:
         """Press a key and wait until nothing came for `settle_s`."""
         begun = time.perf_counter()
         os.write(self._line, key)
-        frame, in_frame, count = 0.0, 0, 0
+        first, frame, in_frame, count = 0.0, 0.0, 0, 0
         while self._ready(settle_s if count else 2.0):
             count += len(os.read(self._line, 1 << 16))
             now = time.perf_counter()
+            first = first or now
             if not frame or now - frame < _QUIET_S:
                 frame, in_frame = now, count
-        return Seen((frame - begun) * 1e3, in_frame, count)
+        return Seen((first - begun) * 1e3, (frame - begun) * 1e3, in_frame, count)
 
     def write(self, keys: bytes) -> None:
         """Press keys and go on."""

@@ -73,9 +73,11 @@ def open_app(word: str, wishes: Wishes = Wishes()) -> int:  # noqa: B008 - it ca
         offers = offer_index(folder, wishes.theme)
         if offers is None:
             return ExitCode.NO
+    from curator.tui import memory
     from curator.tui.terminal.colours import all_colours
     from curator.tui.terminal.question import asked
 
+    memory.begin()
     all_colours()
     for name in (
         "COLUMNS",

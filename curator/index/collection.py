@@ -298,9 +298,10 @@ class Collection:
 
         return warm(self._database, is_cancelled)
 
-    def keep_pages(self, mib: int) -> None:
-        """How many MiB of the file are kept in memory besides the system's own cache of it."""
-        self._database.keep_pages(mib)
+    def limit_caches(self, pages_mib: int, sets_mib: int) -> None:
+        """How many MiB are kept in memory: of the pages of the file; of bitmaps, and of columns."""
+        self._database.keep_pages(pages_mib)
+        self.bitmaps.most_bytes = self.columns.most_bytes = sets_mib << 20
 
     def wait_at_most(self, seconds: float) -> None:
         """How long a write waits from now on while another program writes."""

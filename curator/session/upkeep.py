@@ -40,9 +40,9 @@ class Upkeep:
         """Bring a cold index into the system's cache, for the filters to come."""
         self._collection.warm(is_cancelled)
 
-    def limit_cache(self, mib: int) -> None:
-        """Keep at most so many MiB of the index in memory besides the system's own cache of it."""
-        self._collection.keep_pages(mib)
+    def limit_caches(self, pages_mib: int, sets_mib: int) -> None:
+        """Keep at most so many MiB in memory: of the index's file, of sets of images, and of columns of numbers."""
+        self._collection.limit_caches(pages_mib, sets_mib)
 
     def limit_wait(self, seconds: float) -> None:
         """Let a write wait at most so long, from now on, while another program writes."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from threading import Event, Thread
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,20 +20,23 @@ _PLACED_AT_ONCE = 50_000  # in a longer result the first page is shown before th
 class Found(NamedTuple):
     """What a filter gave, and where the image is that the cursor was on; None while that is not known.
 
-    `asked` is how it was looked for, where that is not as it was typed.
+    `asked` is how it was looked for, where that is not as it was typed; `notes` are sentences about terms that fit
+    no image.
     """
 
     text: str
     result: Result
     place: int | None
     asked: str = ""
+    notes: Sequence[str] = ()
 
 
 def find_first(reader: Session, text: str, wanted: int, is_cancelled: Callable[[], bool]) -> Found:
     """In a worker: what is needed to show the first page."""
     result = reader.images.select(text, is_cancelled)
     result.page(0, PAGE_ROWS)
-    return Found(text, result, place_of_image(result, wanted) if len(result) <= _PLACED_AT_ONCE else None)
+    place = place_of_image(result, wanted) if len(result) <= _PLACED_AT_ONCE else None
+    return Found(text, result, place, notes=reader.images.unmatched(result.unknown_tags))
 
 
 def place_of_image(result: Result, image: int) -> int:

@@ -7,14 +7,12 @@ them to the terminal. In NO_COLOR Textual draws greys, and every state is a sign
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from rich.terminal_theme import TerminalTheme
+from textual.app import App
 from textual.color import Color
 from textual.theme import Theme
-
-if TYPE_CHECKING:
-    from textual.app import App
 
 
 class _Palette(NamedTuple):
@@ -139,6 +137,6 @@ def dress(app: App[Any], name: str = _DARK.name) -> None:
     """Give the app a theme. Best before any style is read: a later change reads all of them again."""
     for each in THEMES.values():
         app.register_theme(each)
-    app.ansi_theme_dark = _ON_DARK.on("#16191c", "#d6d9d6")
-    app.ansi_theme_light = _ON_LIGHT.on("#faf8f2", "#2a2d30")
+    app.set_reactive(App.ansi_theme_dark, _ON_DARK.on("#16191c", "#d6d9d6"))
+    app.set_reactive(App.ansi_theme_light, _ON_LIGHT.on("#faf8f2", "#2a2d30"))
     app.theme = name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sqlite3
 import subprocess
 import sys
@@ -77,7 +78,17 @@ async def test_panels_are_restored(drive: Drive) -> None:
         await it.until(lambda: it.shown("#facets").display)
 
 
-def test_an_app_keeps_few_pages_and_gives_memory_back(session) -> None:
+async def test_garbage_is_searched_for_again_once_the_app_stands(drive: Drive) -> None:
+    memory.begin()
+    try:
+        assert not gc.isenabled()
+        async with drive() as it:
+            await it.until(gc.isenabled)
+    finally:
+        gc.enable()
+
+
+def test_an_app_keeps_little_and_gives_memory_back(session) -> None:
     """What the session answers does not depend on it."""
     before = session.images.select("").ids.tolist()
     memory.keep_little(session)
@@ -85,6 +96,8 @@ def test_an_app_keeps_few_pages_and_gives_memory_back(session) -> None:
     memory.trim()
     (pages,) = inside(session)._database.connection.execute("PRAGMA cache_size").fetchone()
     assert pages == -8192
+    index = inside(session)
+    assert index.bitmaps.most_bytes == index.columns.most_bytes == 32 << 20
     assert session.images.select("").ids.tolist() == before
 
 

@@ -36,18 +36,22 @@ class Flag(IntEnum):
 
 
 FIRST_TAG = 16
-_CACHE_BYTES = 64 << 20  # of bitmaps kept in memory
+_MOST_BYTES = 64 << 20
 _SPARSE = 4096  # roaring lists a container's numbers up to here, and keeps a bitset above
 _NO_RUNS = 12346  # the portable format's first number where no container is a list of runs
 
 
 class Bitmaps:
-    """Reads and patches bitmaps. What `of` returns is shared with the cache: never change it in place."""
+    """Reads and patches bitmaps. What `of` returns is shared with the cache: never change it in place.
+
+    `most_bytes` of them, about, are kept in memory.
+    """
 
     def __init__(self, connection: sqlite3.Connection, buffer: WriteBuffer) -> None:
         self.file = BitmapFile(connection, buffer)
         self._cache: dict[int, BitMap] = {}
         self._weight = 0  # of the cache, in bytes, about
+        self.most_bytes = _MOST_BYTES
 
     def forget(self) -> None:
         """Another process changed the file."""
@@ -74,7 +78,7 @@ class Bitmaps:
 
     def _make_room(self, coming: BitMap) -> None:
         self._weight += _weight(coming)
-        while self._weight > _CACHE_BYTES and len(self._cache) > 1:
+        while self._weight > self.most_bytes and len(self._cache) > 1:
             self._weight -= _weight(self._cache.pop(next(iter(self._cache))))
 
     def add(self, number: int, images: BitMap) -> None:

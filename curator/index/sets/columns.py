@@ -26,7 +26,7 @@ COUNTS = (
     "tags_count"  # stored as the rows have it; what waits in the journal is added when the column is read
 )
 _NUMBER = {name: number for number, name in enumerate(TYPES)}
-_CACHE_BYTES = 64 << 20  # of columns kept in memory: one of four bytes is 14 MB for 3.6 million images
+_MOST_BYTES = 64 << 20  # of four bytes a column is 14 MB for 3.6 million images
 KEY_BITS = 6  # a part's key is part << 6 | column number
 
 Numbers = NDArray[Any]
@@ -34,13 +34,14 @@ CountDeltas = Callable[[], Iterable[tuple[BitMap, int]]]
 
 
 class Columns:
-    """Loads whole columns (cached), and writes values by image id."""
+    """Loads whole columns (cached), and writes values by image id. `most_bytes` of them are kept, and at least one."""
 
     def __init__(self, connection: sqlite3.Connection, buffer: WriteBuffer, waiting: CountDeltas) -> None:
         self._connection = connection
         self._buffer = buffer
         self._waiting = waiting
         self._cache: dict[str, Numbers] = {}
+        self.most_bytes = _MOST_BYTES
 
     def forget(self) -> None:
         self._cache.clear()
@@ -49,10 +50,9 @@ class Columns:
         """The column, read-only, at least as long as the highest image id + 1."""
         known = self._cache.pop(name, None)
         self._cache[name] = self._load(name) if known is None else known  # the last in line
-        while len(self._cache) > 1 and sum(each.nbytes for each in self._cache.values()) > _CACHE_BYTES:
-            del self._cache[
-                next(iter(self._cache))
-            ]  # what is longest unused; it is read again where it is wanted
+        while len(self._cache) > 1 and sum(each.nbytes for each in self._cache.values()) > self.most_bytes:
+            longest_unused = next(iter(self._cache))
+            del self._cache[longest_unused]  # read again where it is wanted
         if known is None:
             for images, more in self._waiting() if name == COUNTS else ():
                 self.shift(name, id_array(images), more)

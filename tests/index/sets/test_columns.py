@@ -4,22 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from bench.collection import Booru, fill
 from curator.index.collection import Collection
-from curator.index.sets import columns
 
 
-def test_columns_longest_unused_are_dropped_and_read_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_columns_longest_unused_are_dropped_and_read_again(tmp_path: Path) -> None:
     with Collection.create(tmp_path) as collection:
         fill(collection, Booru(500))
         names = ("width", "height", "tags_count", "file_bytes")
         with collection.reading():
             before = {name: collection.columns.of(name).copy() for name in names}
-        monkeypatch.setattr(columns, "_CACHE_BYTES", before["width"].nbytes * 2)
+        collection.columns.most_bytes = before["width"].nbytes * 2
         with collection.reading():
             for _ in range(2):
                 for name in names:

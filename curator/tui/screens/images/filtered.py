@@ -135,7 +135,7 @@ class FilteredScreen(Screen):
         if found.place is None:
             wanted, result = self._wanted_image, found.result
             in_background(self, "place", lambda: (result, place_of_image(result, wanted)))
-        note = "".join(f"   {each}" for each in self._session.images.unmatched(found.result.unknown_tags))
+        note = "".join(f"   {each}" for each in found.notes)
         bar = self.query_one(FilterBar)
         if not bar.is_typed and bar.text == found.text:
             self._is_searching = False
