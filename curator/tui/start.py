@@ -52,7 +52,8 @@ def run(folder: Path, start: Start) -> int:
         app = FriezeApp(session, keymap, start.offers)
         app.hear(start.question)
         app.show_pictures_in(app.terminal, start.pictures or remembered_way(session, app.terminal))
-        theme.dress(app, start.theme or remembered_theme(session, app.terminal) or theme.usual(app))
+        usual = theme.usual(app, is_light=app.terminal.is_light)
+        theme.dress(app, start.theme or remembered_theme(session, app.terminal) or usual)
         app.run()
         if error := app._exception:
             raise error.error if isinstance(error, WorkerFailed) else error

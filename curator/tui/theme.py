@@ -128,9 +128,13 @@ def be_still() -> None:
     os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
 
 
-def usual(app: App[Any]) -> str:
-    """The theme where none was chosen: the terminal's own colours where it has no more than 16, else the dark one."""
-    return (_TERMINAL if app.console.color_system == _FEW_COLOURS else _DARK).name
+def usual(app: App[Any], *, is_light: bool = False) -> str:
+    """The theme where none was chosen, on a ground that is light or not.
+
+    The terminal's own colours where it has no more than 16, else the theme of such a ground.
+    """
+    suits = _LIGHT if is_light else _DARK
+    return (_TERMINAL if app.console.color_system == _FEW_COLOURS else suits).name
 
 
 def dress(app: App[Any], name: str = _DARK.name) -> None:

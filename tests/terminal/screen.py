@@ -36,6 +36,7 @@ class Brand(NamedTuple):
     attributes: str = "62;22"
     has_kitty: bool = False
     is_mute: bool = False
+    ground: str = ""  # as it tells its colour
 
 
 KITTY = Brand("kitty(0.40.0)", "62;", has_kitty=True)
@@ -89,6 +90,8 @@ class Screen:
         elif found["apc"] is not None and found["apc"].startswith("G"):
             answer = self.images.take(found["apc"][1:])
             return answer if self.brand.has_kitty and not self.brand.is_mute else ""
+        elif found["osc"] == "11;?" and self.brand.ground:
+            return f"\x1b]11;{self.brand.ground}\x07"
         elif found["osc"] is not None and found["osc"].startswith("1337"):
             self._paint(iterm2_image(found["osc"], self.cell))
         elif found["dcs"] is not None and re.match(r"[\d;]*q", found["dcs"]):

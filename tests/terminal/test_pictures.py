@@ -12,9 +12,11 @@ import pytest
 from curator.session.session import Session
 from tests.terminal.conftest import COLOURS, Opened, image
 from tests.terminal.fake_terminal import FakeTerminal
-from tests.terminal.screen import FOOT, ITERM2, KITTY, Brand
+from tests.terminal.screen import FOOT, ITERM2, KITTY, Brand, Colour
 
 SILENT = Brand(is_mute=True)
+WHITE = KITTY._replace(ground="rgb:ffff/ffff/ffff")
+LIGHT, DARK = (0xFA, 0xF8, 0xF2), (0x16, 0x19, 0x1C)
 
 
 def is_shown(it: FakeTerminal, number: int) -> bool:
@@ -40,6 +42,21 @@ def has_left(it: FakeTerminal) -> bool:
         and it.screen.pictures() == {}
         and it.echoes()
     )
+
+
+@pytest.mark.parametrize(
+    ("brand", "words", "ground"),
+    [(WHITE, (), LIGHT), (WHITE, ("--theme", "dark"), DARK), (KITTY, (), DARK)],
+    ids=["white", "white, dark wished", "says nothing"],
+)
+def test_the_theme_is_that_of_the_ground(
+    opened: Opened, brand: Brand, words: tuple[str, ...], ground: Colour
+) -> None:
+    """The light one where the terminal says that its ground is light, unless another is wished."""
+    it = opened(brand, *words, size=(120, 40))
+    it.until(lambda: it.screen.cells[20][0].back == ground, f"a ground of {ground}")
+    it.type("q")
+    it.until(lambda: has_left(it), "the shell's screen")
 
 
 def test_kitty_keeps_pictures_that_were_sent(opened: Opened) -> None:

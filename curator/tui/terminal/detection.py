@@ -14,6 +14,7 @@ from curator.tui.terminal.tmux import Tmux, looked_at
 if TYPE_CHECKING:
     from curator.tui.terminal.answers import Answers
 
+_LIGHT = 0.5  # of a ground, where black is 0 and white is 1
 WAYS = ("kitty", "iterm2", "sixel", "blocks", "none")
 
 
@@ -21,7 +22,7 @@ class Terminal(NamedTuple):
     """What is known of the terminal: the best `way` to show pictures there, and what that needs.
 
     `name` stands for it where a choice is remembered. `cell` is a character's pixels, as the terminal said. `blocks`
-    are the finest that it draws.
+    are the finest that it draws. `is_light` is the ground that it said it has.
     """
 
     way: str = "blocks"
@@ -30,6 +31,7 @@ class Terminal(NamedTuple):
     blocks: str = "quadrants"
     is_tmux: bool = False
     has_true_colours: bool = False
+    is_light: bool = False
 
 
 def detected(answers: Answers, env: Mapping[str, str] = os.environ, tmux: Tmux | None = None) -> Terminal:
@@ -50,6 +52,7 @@ def detected(answers: Answers, env: Mapping[str, str] = os.environ, tmux: Tmux |
         _blocks(env, is_fine=brand.is_fine),
         is_tmux,
         has_true_colours=is_tmux or brand is not OTHER,  # tmux shows as many colours as its terminal has
+        is_light=answers.ground is not None and answers.ground > _LIGHT,
     )
 
 

@@ -12,6 +12,7 @@ from curator.tui.terminal.tmux import Tmux
 
 KITTY_OK = "\x1b_Gi=31;OK\x1b\\"
 CELL = "\x1b[6;22;11t"
+WHITE = "\x1b]11;rgb:ffff/ffff/ffff\x07"
 # What terminals send back, one answer after another, and what is to be made of it.
 RECORDED = {
     "kitty": (KITTY_OK, "\x1bP>|kitty(0.35.2)\x1b\\", CELL, "\x1b[?62;c", "kitty"),
@@ -19,8 +20,8 @@ RECORDED = {
     "WezTerm": (KITTY_OK, "\x1bP>|WezTerm 20240203-110809-5046fc22\x1b\\", CELL, "\x1b[?65;4;6;18;22c", "iterm2"),
     "Konsole": (KITTY_OK, "\x1bP>|Konsole 23.08.5\x1b\\", CELL, "\x1b[?62;1;4c", "sixel"),
     "iTerm2": ("\x1bP>|iTerm2 3.5.10\x1b\\", "\x1b[6;17;8t", "\x1b[?64;1;2;4;6;17;18;21;22c", "iterm2"),
-    "foot": ("\x1bP>|foot(1.16.2)\x1b\\", CELL, "\x1b[?62;4;22;28c", "sixel"),
-    "xterm": ("\x1bP>|XTerm(390)\x1b\\", CELL, "\x1b[?64;1;2;6;9;15;16;17;18;21;22;28c", "blocks"),
+    "foot": ("\x1bP>|foot(1.16.2)\x1b\\", CELL, "\x1b]11;rgb:2424/2424/2424\x1b\\", "\x1b[?62;4;22;28c", "sixel"),
+    "xterm": ("\x1bP>|XTerm(390)\x1b\\", CELL, WHITE, "\x1b[?64;1;2;6;9;15;16;17;18;21;22;28c", "blocks"),
     "xterm -ti vt340": ("\x1bP>|XTerm(390)\x1b\\", CELL, "\x1b[?63;1;2;4;6;9;15;16;22;28c", "sixel"),
     "VS Code with images": ("\x1bP>|xterm.js(5.5.0)\x1b\\", "\x1b[?62;4;9;22c", "iterm2"),
     "VS Code": ("\x1bP>|xterm.js(5.5.0)\x1b\\", "\x1b[?1;2c", "blocks"),
@@ -56,9 +57,27 @@ def test_no_cell_is_larger_or_smaller_than_any_screen_has() -> None:
 
 
 @pytest.mark.parametrize(
+    ("colour", "is_light"),
+    [
+        ("rgb:ffff/ffff/ffff", True),
+        ("rgb:fdfd/f6f6/e3e3", True),
+        ("rgba:f/f/f/f", True),
+        ("rgb:00/2b/36", False),
+        ("rgb:0000/0000/ffff", False),
+        ("#ffffff", False),  # nothing that a terminal says
+        ("rgb:fffff/0/0", False),
+    ],
+)
+def test_a_ground_is_light_or_not(colour: str, is_light: bool) -> None:
+    answers, typed = taken_out(f"a\x1b]11;{colour}\x07b", Answers())
+    assert detected(answers, {}).is_light == is_light
+    assert typed == "ab"
+
+
+@pytest.mark.parametrize(
     ("keys", "begins"),
     [("j", 1), ("\x1b[A", 3), ("\x1bOP", 3), ("\x1b[1;5C", 6), ("\x1b", 0), ("j\x1b", 1), ("\x1b[?6", 0),
-     ("\x1b_Gi", 0)],
+     ("\x1b_Gi", 0), ("\x1b]", 0), ("\x1b]2", 3)],
 )  # fmt: skip
 def test_keys_are_told_from_answers_that_begin(keys: str, begins: int) -> None:
     assert begun_at(keys) == begins

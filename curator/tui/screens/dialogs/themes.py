@@ -25,17 +25,17 @@ _WHAT = {
 def ask_theme(app: PictureApp, session: Session) -> None:
     """Choose a theme, show it, and remember it for terminals of this kind."""
     terminal = app.terminal
-    now = remembered_theme(session, terminal)
+    now, suits = remembered_theme(session, terminal), usual(app, is_light=terminal.is_light)
 
     def line(name: str, what: str) -> Line[str]:
         return Line(f"{'*' if name == now else ' '} {name or 'usual':<8}", what, name)
 
     where = visible(terminal.name) or "this terminal"
-    lines = [line(_USUAL, f"what suits {where}: {usual(app)}"), *(line(*each) for each in _WHAT.items())]
+    lines = [line(_USUAL, f"what suits {where}: {suits}"), *(line(*each) for each in _WHAT.items())]
 
     def show(name: str | None) -> None:
         if name is not None:
-            dress(app, name or usual(app))
+            dress(app, name or suits)
             app.post_message(Place(with_theme(session, terminal, name)))
 
     app.push_screen(Choice("Theme", lines), show)
