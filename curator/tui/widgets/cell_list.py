@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Hashable
+from functools import lru_cache
 from typing import NamedTuple
 
 from rich.segment import Segment
@@ -48,6 +49,12 @@ def other_size(width: int, height: int, lines: int, by: int) -> int:
             return wished
         wished += by
     return lines
+
+
+@lru_cache(maxsize=16)
+def _edges(width: int, across: int) -> tuple[int, ...]:
+    """Where the cells of a row begin, and the last one ends."""
+    return tuple(column * width // across for column in range(across + 1))
 
 
 class Looks(NamedTuple):
@@ -139,10 +146,12 @@ class CellList(LineList):
             return False
         return True
 
-    def _edges(self, shape: Shape) -> list[int]:
-        """Where the cells of a row begin, and the last one ends."""
-        width = self.size.width - 1
-        return [column * width // shape.across for column in range(shape.across + 1)]
+    def _edges(self, shape: Shape) -> tuple[int, ...]:
+        return _edges(self.size.width - 1, shape.across)
+
+    def _cell_width(self, position: int, shape: Shape) -> int:
+        edges, column = self._edges(shape), position % shape.across
+        return edges[column + 1] - edges[column]
 
     def _region(self, position: int, shape: Shape) -> Region:
         row, column = divmod(position, shape.across)

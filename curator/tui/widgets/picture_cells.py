@@ -100,10 +100,13 @@ class PictureCells(CellList):
             self._repaint_changed()
 
     def _view_changed(self) -> None:
-        """Have the pictures made that are seen, then those of the page below and above."""
+        """Have the pictures made that are seen, then those of the page below and above; none while one passes by."""
         shape = self.shape
         if shape is None:
             self._feed.want([])
+            pictures_of(self).put(self, [])
+            return
+        if self._rest:
             pictures_of(self).put(self, [])
             return
         seen = self.visible_positions()
@@ -117,7 +120,7 @@ class PictureCells(CellList):
 
     def _placed(self, position: int, shape: Shape) -> Placed | None:
         request = self._request(position)
-        if request is None or self._rest:
+        if request is None:
             return None
         region = self._region(position, shape)
         picture = self._feed.picture(request)
@@ -127,7 +130,7 @@ class PictureCells(CellList):
         thumbnail, shape = self._thumbnail_of(position), self.shape
         if thumbnail is None or shape is None:
             return None
-        columns, lines = picture_room(self._region(position, shape).width, shape.high)
+        columns, lines = picture_room(self._cell_width(position, shape), shape.high)
         canvas = pictures_of(self).canvas()
         return CellRequest(thumbnail.content, columns, lines, thumbnail.is_dimmed, canvas, thumbnail.make)
 
