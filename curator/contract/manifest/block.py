@@ -36,11 +36,11 @@ DAMAGE = (  # where reading a garbled block ends
 new_tuple = tuple.__new__  # a named tuple's own goes through a function of Python
 _NO_LINE = encode_numbers([0] * SIGNS).encode()  # before the first one
 # Of the line before, its ends; then the own one. A sign is 32 bits here, and a wide number a pair of them.
-_TWO_LINES = struct.Struct(f">{4 * (SIGNS - ENDS)}x{ENDS // 2}Q{len(NARROW)}I{len(WIDE)}Q")
-_TWO_LINES_BYTES, _unpack_two_lines = _TWO_LINES.size, _TWO_LINES.unpack
-_ALL_ZERO = int.from_bytes(encode_numbers([0] * 2 * SIGNS).encode("utf-32-be"))
+_ENDS_AND_LINE = struct.Struct(f">{ENDS // 2}Q{len(NARROW)}I{len(WIDE)}Q")
+_BYTES, _unpack = _ENDS_AND_LINE.size, _ENDS_AND_LINE.unpack
+_ALL_ZERO = int.from_bytes(encode_numbers([0] * (ENDS + SIGNS)).encode("utf-32-be"))
 _GAP_BEGINS = SURROGATES - FIRST
-_PLAIN = 1 << 15  # of smaller numbers, the pair of signs is the number
+_ONE_SIGN = 1 << 32
 
 
 class Block(NamedTuple):
@@ -116,11 +116,14 @@ def unpacked(block: tuple[bytes, bytes, bytes, bytes, bytes], place: int) -> Pac
     lines, sha256, paths, tags, texts = block
     own = lines.split(b"\n", place + 1)
     signs = ((own[place - 1] if place else _NO_LINE) + own[place]).decode()
-    numbers = (int.from_bytes(signs.encode("utf-32-be")) - _ALL_ZERO).to_bytes(_TWO_LINES_BYTES)
+    numbers = (int.from_bytes(signs[SIGNS - ENDS :].encode("utf-32-be")) - _ALL_ZERO).to_bytes(_BYTES)
     (
         path_begin, tags_begin, text_begin, root, head, tail, width, height, resized_width, resized_height,
         left, top, file_bytes, path_end, tags_end, text_end,
-    ) = [pair if pair < _PLAIN else _number(pair) for pair in _unpack_two_lines(numbers)]  # fmt: skip
+    ) = [
+        pair if pair < _GAP_BEGINS else pair - GAP if pair < _ONE_SIGN else _number(pair)
+        for pair in _unpack(numbers)
+    ]  # fmt: skip
     own_sha256 = sha256[32 * place : 32 * place + 32]
     if not (
         path_begin <= path_end <= len(paths)
