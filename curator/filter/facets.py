@@ -1,14 +1,16 @@
 """Facets: the most common tags of a filter's images, of a sample at once, exact right after.
 
-Of many images the exact answer looks at those drawn for the sample, counts the tags most common among them in all
-images, by their bitmaps, and then every other tag that could be as common. Those it leaves out were so rare in the
-draw that one of them belonging in the list has a chance of one in a trillion (Chernoff's bound); what is listed is
-counted, not estimated.
+Of many images the exact answer looks at some that are drawn, counts the tags most common among them in all images, by
+their bitmaps, and then every other tag that could be as common, the likeliest first: what is counted already leaves
+fewer. Those it leaves out were so rare in the draw that one of them belonging in the list has a chance of one in a
+trillion (Chernoff's bound); what is listed is counted, not estimated.
 """
 
 from __future__ import annotations
 
+import heapq
 import math
+from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -18,18 +20,18 @@ from numpy.typing import NDArray
 from pyroaring import BitMap
 
 from curator.filter.cancel import Cancel, raise_if_cancelled
+from curator.index.sets.bitmap_file import CHUNK_BITS
 
 if TYPE_CHECKING:
     from curator.index.collection import Collection
     from curator.index.tags.tag_table import Tag
 
 SAMPLE = 2000
-_MORE, _MANY = (
-    8000,
-    60,
-)  # where so many bitmaps were to be counted, more rows are drawn first: they leave a third
-_ROWS = 15_000  # up to so many images are read row by row
-_ROWS_A_BITMAP = 100  # so many rows are read in the time of one tag's bitmap
+_MORE, _LEFT = (
+    6000,
+    30,
+)  # so many rows drawn further leave so many tags, as a rule, that may belong in the list
+_ROWS_A_CHUNK = 6  # so many rows are read in the time of one chunk of a tag's bitmap
 _PIECE = 5000
 _TRIES = 30_000
 _CHANCE = math.log(1e12)
@@ -77,7 +79,9 @@ def exact_facets(
     with collection.reading():
         limit = limit or len(collection.tags.counts()) + 1
         distinct = None
-        best = _by_bitmaps(collection, images, limit, cancel) if len(images) > max(_ROWS, SAMPLE) else None
+        best = (
+            _by_bitmaps(collection, images, limit, cancel) if _are_many(collection, images, limit) else None
+        )
         if best is None:
             counts = _by_rows(collection, images, cancel)
             distinct = int(np.count_nonzero(counts))
@@ -99,50 +103,104 @@ def named_facets(
 
 
 def _by_rows(collection: Collection, images: BitMap, cancel: Cancel | None) -> NDArray[Any]:
-    counts = np.zeros(len(collection.tags.counts()), np.int64)
+    counts = np.zeros(0, np.int64)
     for first in range(0, len(images), _PIECE):
         raise_if_cancelled(cancel)
-        more = collection.images.tag_counts(list(images[first : first + _PIECE]))
-        counts[: len(more)] += more
+        counts = _sum(counts, collection.images.tag_counts(list(images[first : first + _PIECE])))
     return counts
+
+
+def _sum(some: NDArray[Any], others: NDArray[Any]) -> NDArray[Any]:
+    """Counts by tag, each up to the highest tag it has."""
+    longer, shorter = (some, others) if len(some) > len(others) else (others, some)
+    found = longer.copy()
+    found[: len(shorter)] += shorter
+    return found
+
+
+def _are_many(collection: Collection, images: BitMap, limit: int) -> bool:
+    """Whether their rows take longer to read than some draws and the bitmaps these leave to be counted."""
+    return len(images) > SAMPLE + _MORE + (limit + _LEFT) * _rows_a_bitmap(collection)
+
+
+def _rows_a_bitmap(collection: Collection) -> int:
+    return _ROWS_A_CHUNK * ((collection.images.last_id() >> CHUNK_BITS) + 1)
 
 
 def _by_bitmaps(
     collection: Collection, images: BitMap, limit: int, cancel: Cancel | None
 ) -> list[tuple[int, int]] | None:
     """(tag, images); None where so many tags could be as common that reading the rows is quicker."""
-    totals = collection.tags.counts()
     alive = images & collection.images.alive()
-    drawn = _counts_drawn(collection, images, SAMPLE)  # just read for the sample, as a rule
+    draw = _Draw(collection, images, limit)
+    rows_a_bitmap = _rows_a_bitmap(collection)
+    if len(draw.listed) < limit:
+        return None
+    if (len(draw.others(draw.least())) - _LEFT) * rows_a_bitmap > _MORE:
+        draw.more(_MORE)
+    for _ in collection.bitmaps.keep(draw.listed):  # these are asked for next, as a rule
+        raise_if_cancelled(cancel)
 
     def counted(tag: int) -> tuple[int, int]:
         raise_if_cancelled(cancel)
-        return tag, collection.bitmaps.count_within(tag, alive)
+        return collection.bitmaps.count_within(tag, alive), -tag
 
-    listed = _best(drawn, limit)
-    for tag in listed:
-        raise_if_cancelled(cancel)
-        collection.bitmaps.of(tag)  # kept: these are asked for next, as a rule
-    first = [counted(tag) for tag in listed]
-    least = min((count for _, count in first), default=0)
-    if len(first) < limit or not least:
+    best = [counted(tag) for tag in draw.listed]
+    heapq.heapify(best)  # the last of the list comes first
+    if not best[0][0]:
         return None
-    share = least / len(images)
-    perhaps = (drawn > _too_rare(share, len(totals), SAMPLE)) & (totals >= least)
-    perhaps[listed] = False
-    if np.count_nonzero(perhaps) > _MANY:
-        perhaps &= _counts_drawn(collection, images, _MORE) > _too_rare(share, len(totals), _MORE)
-    others = np.flatnonzero(perhaps).tolist()
-    if len(others) * _ROWS_A_BITMAP > len(images):
+    others = draw.others(best[0][0])
+    if len(others) * rows_a_bitmap > len(images):
         return None
-    return sorted([*first, *map(counted, others)], key=lambda each: (-each[1], each[0]))[:limit]
+    for tag in others:
+        least = best[0][0]
+        if draw.counts[tag.id] <= draw.too_rare(least):
+            break
+        if tag.count >= least:
+            heapq.heappushpop(best, counted(tag.id))
+    return [(-tag, count) for count, tag in sorted(best, reverse=True)]
 
 
-def _counts_drawn(collection: Collection, images: BitMap, wanted: int) -> NDArray[Any]:
-    """How many of so many images drawn have each tag."""
-    counts = collection.images.tag_counts(_drawn(images, wanted))
-    tags = len(collection.tags.counts())
-    return np.pad(counts[:tags], (0, max(0, tags - len(counts))))
+class _Draw:
+    """Images of a filter drawn at random: how many of them have each tag, and the `listed`, most common among them."""
+
+    def __init__(self, collection: Collection, images: BitMap, limit: int) -> None:
+        self._collection = collection
+        self._images = self._rest = images
+        self._limit = limit
+        self._size = 0
+        self.counts: NDArray[Any] = np.zeros(0, np.int64)
+        self.more(SAMPLE)  # these were just read for the sample, as a rule
+
+    def more(self, wanted: int) -> None:
+        """Draw further images."""
+        drawn = _drawn(self._rest, wanted)
+        self.counts = _sum(self.counts, self._collection.images.tag_counts(drawn))
+        self._size += len(drawn)
+        self._rest = self._rest - BitMap(drawn)
+        self.listed = _best(self.counts, self._limit)
+
+    def least(self) -> int:
+        """About how many of all images have the last tag listed."""
+        return round(int(self.counts[self.listed[-1]]) * len(self._images) / self._size)
+
+    def too_rare(self, least: int) -> int:
+        """A tag on so few of the images drawn is on fewer than `least` of all."""
+        return _too_rare(least / len(self._images), self._limit, self._size)
+
+    def others(self, least: int) -> list[Tag]:
+        """Further tags that may be on `least` of all images, the likeliest first."""
+        rare = self.too_rare(least)
+        if rare < 0:  # not even a tag that none of those drawn has
+            totals = self._collection.tags.counts()
+            self.counts = _sum(self.counts, np.zeros(len(totals), np.int64))
+            perhaps = totals >= least
+        else:
+            perhaps = self.counts > rare
+        perhaps[self.listed] = False
+        found = np.flatnonzero(perhaps)
+        likeliest = found[np.argsort(-self.counts[found], kind="stable")].tolist()
+        return [tag for tag in self._collection.tags.get(likeliest) if tag.count >= least]
 
 
 def _drawn(images: BitMap, wanted: int) -> list[int]:
@@ -160,12 +218,14 @@ def _drawn(images: BitMap, wanted: int) -> list[int]:
     return [images[rank] for rank in np.sort(ranks).tolist()]
 
 
-def _too_rare(share: float, tags: int, drawn: int) -> int:
-    """So few of the images `drawn` have a tag that it is on fewer than `share` of all; -1 where none shows that."""
-    for seen in range(int(share * drawn), -1, -1):
-        if drawn * _divergence(seen / drawn, share) > _CHANCE + math.log(tags):
-            return seen
-    return -1
+def _too_rare(share: float, limit: int, drawn: int) -> int:
+    """So few of the images `drawn` have a tag that it is on fewer than `share` of all; -1 where none shows that.
+
+    The chance of an error is that of any tag of the true list, `limit` of them, being as rare in the draw.
+    """
+    sure = _CHANCE + math.log(limit)
+    seen = range(int(share * drawn) + 1)
+    return bisect_right(seen, -sure, key=lambda few: -drawn * _divergence(few / drawn, share)) - 1
 
 
 def _divergence(seen: float, share: float) -> float:

@@ -27,9 +27,7 @@ def images_with_split_brackets(
     Only images with a tag that opens a bracket and a tag that closes one are read.
     """
     with collection.reading():
-        ends = {
-            tag.id: open_ends(tag.name) for tag in collection.tags.all() if any(c in tag.name for c in "()[]")
-        }
+        ends = {tag: open_ends(name) for tag, name in collection.tags.holding("()[]")}
         opening = (collection.bitmaps.of(tag) for tag, (_, opens) in ends.items() if opens)
         closing = (collection.bitmaps.of(tag) for tag, (closes, _) in ends.items() if closes)
         found = images & BitMap().union(*opening) & BitMap().union(*closing)

@@ -39,13 +39,15 @@ def expected(collection: Collection, text: str, limit: int) -> list[int]:
 
 
 @pytest.mark.parametrize("text", ["", "t1", "t2 -t1", "t3 t4", "t399", "nothing"])
-@pytest.mark.parametrize("rows", [0, 60_000])
-def test_exact_counts(collection: Collection, text: str, rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(facets, "_ROWS", rows)
+@pytest.mark.parametrize(("rows", "left"), [(0, 0), (0, 10_000), (60_000, 0)])
+def test_exact_counts(
+    collection: Collection, text: str, rows: int, left: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By bitmaps, with a further draw and without, and row by row."""
+    monkeypatch.setattr(facets, "_ROWS_A_CHUNK", rows)
     monkeypatch.setattr(facets, "SAMPLE", 150)
-    monkeypatch.setattr(facets, "_MORE", 300)
-    monkeypatch.setattr(facets, "_MANY", 0)
-    monkeypatch.setattr(facets, "_ROWS_A_BITMAP", 0)
+    monkeypatch.setattr(facets, "_MORE", 150 if not left else 0)
+    monkeypatch.setattr(facets, "_LEFT", left)
     monkeypatch.setattr(facets, "_PIECE", 200)
     images = select(collection, text).bitmap()
     found = exact_facets(collection, images, 20)
@@ -54,13 +56,42 @@ def test_exact_counts(collection: Collection, text: str, rows: int, monkeypatch:
     assert [facet.images for facet in found.tags] == expected(collection, text, 20)
     for facet in found.tags:
         assert facet.images == len(images & collection.bitmaps.of(facet.tag.id))
+    order = [(-facet.images, facet.tag.id) for facet in found.tags]
+    assert order == sorted(order)
+
+
+def test_what_is_rare_in_the_draw_is_not_counted(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(facets, "_ROWS_A_CHUNK", 0)
+    monkeypatch.setattr(facets, "SAMPLE", 600)
+    monkeypatch.setattr(facets, "_MORE", 400)
+    counted: list[int] = []
+    count = collection.bitmaps.count_within
+    monkeypatch.setattr(
+        collection.bitmaps, "count_within", lambda tag, images: counted.append(tag) or count(tag, images)
+    )
+    found = exact_facets(collection, select(collection, "").bitmap(), 3)
+    assert [facet.images for facet in found.tags] == expected(collection, "", 3)
+    assert 3 <= len(counted) == len(set(counted)) < 10
+
+
+def test_further_draws_take_none_twice(collection: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(facets, "SAMPLE", 500)
+    images = select(collection, "").bitmap()
+    draw = facets._Draw(collection, images, 5)
+    draw.more(COUNT)  # what is left, and no more
+    exact = exact_facets(collection, images, 0)
+    assert {facet.tag.id: facet.images for facet in exact.tags} == {
+        int(tag): int(draw.counts[tag]) for tag in np.flatnonzero(draw.counts)
+    }
 
 
 @pytest.mark.parametrize("share", [0.01, 0.06, 0.4, 0.97])
 def test_a_tag_is_left_out_only_where_that_is_all_but_certain(share: float) -> None:
     """The chance to see so few of a tag that is as common as the last one listed, summed term by term."""
-    drawn = 2000
-    rare = facets._too_rare(share, 100_000, drawn)
+    drawn, limit = 2000, 50
+    rare = facets._too_rare(share, limit, drawn)
     chance = sum(
         math.exp(
             math.lgamma(drawn + 1) - math.lgamma(k + 1) - math.lgamma(drawn - k + 1)
@@ -68,7 +99,7 @@ def test_a_tag_is_left_out_only_where_that_is_all_but_certain(share: float) -> N
         )
         for k in range(rare + 1)
     )  # fmt: skip
-    assert chance * 100_000 < 1e-12
+    assert chance * limit < 1e-12
     assert rare < share * drawn - 5 * math.sqrt(drawn * share * (1 - share)) or rare == -1
     assert (rare > 0) == (share > 0.02)
 

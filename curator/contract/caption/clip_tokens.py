@@ -92,6 +92,7 @@ def _word_end(text: str, at: int) -> int:
     return end
 
 
+@lru_cache(maxsize=4096)
 def _kind(char: str) -> str:
     """L a letter, N a number, S a space, else anything."""
     if (

@@ -21,6 +21,10 @@ from curator.contract.caption.captions import (
 ROUND = 1.1
 SQUARE = 1 / 1.1
 _PIECE = re.compile(r"\\[\\()\[\]]|:[+-]?(?:\d+\.?\d*|\.\d+)\)|[()\[\]]|[^\\()\[\]:]+|.", re.DOTALL)
+_PLAIN = r"[^\\()\[\]]*"
+_CLOSED = re.compile(
+    rf"{_PLAIN}(?:(?:\({_PLAIN}\)|\[{_PLAIN}\]){_PLAIN})*"
+)  # most tags: no bracket inside another
 
 
 class Weighted(NamedTuple):
@@ -118,6 +122,8 @@ def spanning(tags: Sequence[str]) -> tuple[str, ...]:
 def open_ends(tag: str) -> tuple[str, str]:
     """The brackets that a tag closes but does not open, and those that it opens but does not close."""
     closes, opens = "", ""
+    if _CLOSED.fullmatch(tag):
+        return closes, opens
     for sign in _signs(tag):
         if sign in "([":
             opens += sign

@@ -33,12 +33,14 @@ ENDS = 6  # the last so many signs say where path, tags and text end
 DAMAGE = (  # where reading a garbled block ends
     ValueError, TypeError, AttributeError, IndexError, OverflowError, struct.error,
 )  # fmt: skip
+new_tuple = tuple.__new__  # a named tuple's own goes through a function of Python
 _NO_LINE = encode_numbers([0] * SIGNS).encode()  # before the first one
 # Of the line before, its ends; then the own one. A sign is 32 bits here, and a wide number a pair of them.
-_TWO_LINES = struct.Struct(f">{4 * (SIGNS - ENDS)}x{ENDS // 2}Q{len(NARROW)}I{len(WIDE)}Q")
-_ALL_ZERO = int.from_bytes(encode_numbers([0] * 2 * SIGNS).encode("utf-32-be"))
+_ENDS_AND_LINE = struct.Struct(f">{ENDS // 2}Q{len(NARROW)}I{len(WIDE)}Q")
+_BYTES, _unpack = _ENDS_AND_LINE.size, _ENDS_AND_LINE.unpack
+_ALL_ZERO = int.from_bytes(encode_numbers([0] * (ENDS + SIGNS)).encode("utf-32-be"))
 _GAP_BEGINS = SURROGATES - FIRST
-_PLAIN = 1 << 15  # of smaller numbers, the pair of signs is the number
+_ONE_SIGN = 1 << 32
 
 
 class Block(NamedTuple):
@@ -114,11 +116,14 @@ def unpacked(block: tuple[bytes, bytes, bytes, bytes, bytes], place: int) -> Pac
     lines, sha256, paths, tags, texts = block
     own = lines.split(b"\n", place + 1)
     signs = ((own[place - 1] if place else _NO_LINE) + own[place]).decode()
-    numbers = (int.from_bytes(signs.encode("utf-32-be")) - _ALL_ZERO).to_bytes(_TWO_LINES.size)
+    numbers = (int.from_bytes(signs[SIGNS - ENDS :].encode("utf-32-be")) - _ALL_ZERO).to_bytes(_BYTES)
     (
         path_begin, tags_begin, text_begin, root, head, tail, width, height, resized_width, resized_height,
         left, top, file_bytes, path_end, tags_end, text_end,
-    ) = [pair if pair < _PLAIN else _number(pair) for pair in _TWO_LINES.unpack(numbers)]  # fmt: skip
+    ) = [
+        pair if pair < _GAP_BEGINS else pair - GAP if pair < _ONE_SIGN else _number(pair)
+        for pair in _unpack(numbers)
+    ]  # fmt: skip
     own_sha256 = sha256[32 * place : 32 * place + 32]
     if not (
         path_begin <= path_end <= len(paths)
@@ -127,22 +132,14 @@ def unpacked(block: tuple[bytes, bytes, bytes, bytes, bytes], place: int) -> Pac
         and len(own_sha256) == 32
     ):
         raise ValueError("an image ends before it begins, or behind its block")
-    return PackedRow(
-        root,
-        head,
-        tail,
-        width,
-        height,
-        resized_width,
-        resized_height,
-        left,
-        top,
-        file_bytes,
-        own_sha256,
-        paths[path_begin:path_end],
-        tags[tags_begin:tags_end].decode(),
-        texts[text_begin:text_end].decode(),
-    )
+    own_path, own_tags = paths[path_begin:path_end], tags[tags_begin:tags_end].decode()
+    return new_tuple(
+        PackedRow,
+        (
+            root, head, tail, width, height, resized_width, resized_height, left, top, file_bytes, own_sha256,
+            own_path, own_tags, texts[text_begin:text_end].decode() if text_end else "",
+        ),
+    )  # fmt: skip
 
 
 def _number(pair: int) -> int:

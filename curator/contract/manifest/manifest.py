@@ -20,7 +20,15 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 from curator.contract.buckets import Placement, Size
 from curator.contract.caption.captions import CaptionParts
-from curator.contract.manifest.block import DAMAGE, LEAST_ROW_BYTES, ROWS, Block, PackedRow, unpacked
+from curator.contract.manifest.block import (
+    DAMAGE,
+    LEAST_ROW_BYTES,
+    ROWS,
+    Block,
+    PackedRow,
+    new_tuple,
+    unpacked,
+)
 from curator.contract.manifest.file import ManifestFile, damaged, open_file
 from curator.contract.manifest.header import ManifestHeader, read_header
 from curator.contract.manifest.signs import FIRST, GAP, MOST, SURROGATES
@@ -66,8 +74,6 @@ class Manifest:
         self.path = file.path
         self.header = header
         self._file = file
-        self._buckets = header.buckets
-        self._root_count = len(header.provenance.roots)
 
     def __enter__(self) -> Manifest:
         return self
@@ -191,20 +197,10 @@ class Manifest:
         return self.parts[-1].first_row + self.parts[-1].rows if self.parts else 0
 
     @cached_property
-    def _first_rows(self) -> list[int]:
-        return [part.first_row for part in self.parts]
-
-    @cached_property
     def _names(self) -> list[str]:
         """Tag names by the code points of their signs."""
         before, behind = self.tags[: SURROGATES - FIRST], self.tags[SURROGATES - FIRST :]
         return [*[""] * FIRST, *before, *([""] * GAP if behind else ()), *behind]
-
-    def _named(self, signs: str) -> tuple[str, ...]:
-        """The tags of signs: most of the time of a row that is read at random is spent on their names."""
-        if len(signs) < 2:
-            return tuple(self._names[ord(sign)] for sign in signs)
-        return itemgetter(*unpack(f"<{len(signs)}I", signs.encode("utf-32-le")))(self._names)
 
     def _block(self, number: int) -> _Stored:
         return cast("_Stored", self._file.row(_ONE_BLOCK, number))
@@ -217,23 +213,35 @@ class Manifest:
             raise damaged(self.path) from error
         return packed.root, packed.path
 
+    @cached_property
+    def _known(self) -> tuple[list[int], tuple[Part, ...], tuple[Size, ...], int, list[str]]:
+        """What every row is made with, together: looked up once a row."""
+        return (
+            [part.first_row for part in self.parts],
+            self.parts,
+            self.header.buckets,
+            len(self.header.provenance.roots),
+            self._names,
+        )
+
     def _image(self, block: _Stored, row: int) -> ManifestImage:
-        part = self.parts[bisect_right(self._first_rows, row) - 1]
         try:
-            return self._shown(unpacked(block, row % ROWS), part)
+            return self._shown(unpacked(block, row % ROWS), row)
         except DAMAGE as error:
             raise damaged(self.path) from error
 
-    def _shown(self, packed: PackedRow, part: Part) -> ManifestImage:
+    def _shown(self, packed: PackedRow, row: int) -> ManifestImage:
         (
             root, head, tail, width, height, resized_width, resized_height, left, top,
             file_bytes, sha256, path, tags, text,
         ) = packed  # fmt: skip
-        names = self._named(tags)
-        behind = len(names) - tail
-        if not (0 <= head <= behind <= len(names) and 0 <= root < self._root_count):
+        first_rows, parts, buckets, roots, every_name = self._known
+        part = parts[bisect_right(first_rows, row) - 1]
+        count = len(tags)
+        behind = count - tail
+        if not (0 <= head <= behind <= count and 0 <= root < roots):
             raise ValueError("more tags never move than there are, or there is no such root")
-        bucket = wide, high = self._buckets[part.bucket]
+        bucket = wide, high = buckets[part.bucket]
         if not (
             0 < width < _MOST_PIXELS
             and 0 < height < _MOST_PIXELS
@@ -244,18 +252,19 @@ class Manifest:
             raise ValueError(
                 "an image of no size, one that does not fill its bucket, or a path out of its root"
             )
-        return ManifestImage(
-            path.decode("utf-8", "surrogateescape"),
-            root,
-            sha256.hex(),
-            file_bytes,
-            (width, height),
-            part.bucket,
-            Placement(bucket, (resized_width, resized_height), (left, top, left + wide, top + high)),
-            part.subset,
-            part.repeats,
-            CaptionParts(names[:head], names[head:behind], names[behind:], text),
-        )
+        # most of the time of a row that is read at random is spent on the names of its tags
+        codes = unpack(f"<{count}I", tags.encode("utf-32-le"))
+        names = itemgetter(*codes)(every_name) if count > 1 else tuple(every_name[code] for code in codes)
+        crop = left, top, left + wide, top + high
+        caption = names[:head], names[head:behind], names[behind:], text
+        return new_tuple(
+            ManifestImage,
+            (
+                path.decode("utf-8", "surrogateescape"), root, sha256.hex(), file_bytes, (width, height), part.bucket,
+                new_tuple(Placement, (bucket, (resized_width, resized_height), crop)), part.subset, part.repeats,
+                new_tuple(CaptionParts, caption),
+            ),
+        )  # fmt: skip
 
 
 def _is_inside(path: bytes) -> bool:

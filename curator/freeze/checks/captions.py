@@ -61,7 +61,7 @@ def long_captions(filters: PictureFilters) -> Iterator[Finding]:
 def broken_wildcards(filters: PictureFilters) -> Iterator[Finding]:
     """Braces that are left in captions: of wildcards whose halves are apart, or that are empty. Nothing is chosen."""
     collection, spec, members = filters.collection, filters.spec, filters.members
-    halves = [tag.id for tag in collection.all_tags() if lone_brace(tag.name)]
+    halves = [tag for tag, name in collection.tags.holding("{}") if lone_brace(name)]
     with_half = BitMap().union(*(collection.bitmaps.of(tag) for tag in halves))
     for number, subset in enumerate(spec.subsets):
         if not subset.rules.wildcards:

@@ -123,8 +123,8 @@ def _captions(filters: PictureFilters, number: int, some: Sequence[int]) -> Iter
     """Captions that several images share, whatever the order of their tags; the most common first."""
     collection = filters.collection
     texts = collection.captions(some)
-    said: dict[tuple[frozenset[str], str], list[int]] = {}
-    for image, tags in zip(some, collection.tag_names(some), strict=True):
+    said: dict[tuple[frozenset[int], str], list[int]] = {}
+    for image, tags in zip(some, collection.images.tag_lists(some), strict=True):
         if tags or image in texts:
             said.setdefault((frozenset(tags), texts.get(image, "")), []).append(image)
     shared = sorted((ids for ids in said.values() if len(ids) > 1), key=lambda ids: (-len(ids), ids[0]))

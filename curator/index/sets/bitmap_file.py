@@ -31,7 +31,8 @@ class BitmapFile:
     def whole(self, number: int) -> BitMap:
         """All images of a number."""
         gained, lost = self._buffered(number)
-        return BitMap().union(gained, *self._bases(number)) - lost
+        found = BitMap().union(gained, *self._bases(number))
+        return found - lost if lost else found  # a difference is a second copy
 
     def count_within(self, number: int, images: BitMap) -> int:
         """How many of some images have a number, without putting its chunks together."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import array
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
@@ -75,6 +75,18 @@ class Bitmaps:
             if known is None
             else known.intersection_cardinality(images)
         )
+
+    def keep(self, numbers: Iterable[int]) -> Iterator[int]:
+        """Read these, as many as fit into half the memory beside each other, and give each once it is read."""
+        room = _CACHE_BYTES // 2
+        for number in sorted(
+            numbers, key=lambda each: each not in self._cache
+        ):  # else one drives the next out
+            weight = _weight(self.of(number))
+            yield number
+            room -= weight
+            if room < weight:
+                return
 
     def _make_room(self, coming: BitMap) -> None:
         self._weight += _weight(coming)

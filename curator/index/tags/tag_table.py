@@ -229,6 +229,11 @@ class TagTable:
         """The names of all tags, those in use by no image too, in no order."""
         return [name for (name,) in self._connection.execute("SELECT name FROM tag")]
 
+    def holding(self, signs: str) -> list[tuple[int, str]]:
+        """(id, name) of the tags in whose names any of some signs stands, those in use by no image too."""
+        query = f"SELECT id, name FROM tag WHERE {' OR '.join(['instr(name, ?)'] * len(signs))}"
+        return self._connection.execute(query, [*signs]).fetchall()
+
     def of_class(self, cls: str) -> list[int]:
         """Ids of the tags of one class."""
         return [row[0] for row in self._connection.execute("SELECT id FROM tag WHERE class=?", (cls,))]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from curator.contract.caption import prompt_weights
 from curator.contract.caption.captions import CaptionParts, CaptionRules
 from curator.contract.caption.prompt_weights import (
     bracket_problem,
@@ -107,6 +109,14 @@ def test_a_bracket_over_tags_has_open_ends(tags: list[str]) -> None:
     if over:
         assert any(open_ends(tag)[1] for tag in over)
         assert any(open_ends(tag)[0] for tag in over)
+
+
+@given(st.text("a()[]\\:1. ", max_size=12))
+def test_ends_are_the_same_where_each_sign_is_looked_at(tag: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        found = open_ends(tag)
+        patch.setattr(prompt_weights, "_CLOSED", re.compile("(?!)"))  # nothing matches
+        assert open_ends(tag) == found
 
 
 @pytest.mark.parametrize(

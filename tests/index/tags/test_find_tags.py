@@ -37,6 +37,16 @@ def names(collection: Collection, typed: str, limit: int = 20) -> list[str]:
     return [tag.name for tag, _ in collection.find_tags(typed, limit)]
 
 
+def test_tags_that_hold_a_sign(collection: Collection) -> None:
+    def holding(signs: str) -> list[str]:
+        with collection.reading():
+            return sorted(name for _, name in collection.tags.holding(signs))
+
+    assert holding("()[]") == ["Saber (Fate)"]
+    assert holding("_") == ["long_hair"]  # a sign of its own, no pattern
+    assert holding("{") == holding("*") == []
+
+
 def test_starts_come_before_words_before_parts(collection: Collection) -> None:
     assert names(collection, "hair") == ["hair ribbon", "long_hair", "very long hair", "chair"]
     assert names(collection, "LONG_H") == ["long_hair", "very long hair"]
