@@ -78,7 +78,7 @@ class Bitmaps:
 
     def keep(self, numbers: Iterable[int]) -> Iterator[int]:
         """Read these, as many as fit into half the memory beside each other, and give each once it is read."""
-        room = _CACHE_BYTES // 2
+        room = self.most_bytes // 2
         for number in sorted(
             numbers, key=lambda each: each not in self._cache
         ):  # else one drives the next out

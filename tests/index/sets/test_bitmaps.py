@@ -19,7 +19,7 @@ def test_more_than_fit_do_not_drive_each_other_out(tmp_path: Path, monkeypatch: 
             for number in numbers:
                 collection.bitmaps.add(number, BitMap([number, 70_000]))
         weight = bitmaps._weight(BitMap([FIRST_TAG, 70_000]))
-        monkeypatch.setattr(bitmaps, "_CACHE_BYTES", 8 * weight)
+        collection.bitmaps.most_bytes = 8 * weight
         with collection.reading():
             first = list(collection.bitmaps.keep(numbers))
             assert first == list(numbers[:4])
