@@ -19,6 +19,7 @@ from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.messages import UserErrorRaised, WorkDone, WorkRefused
 from curator.tui.screens.dialogs.questions import Confirm
 from curator.tui.screens.tagging.proposals import ProposalsScreen
+from curator.tui.text.own_words import in_own_words
 from curator.tui.widgets.chrome import Foot, TooSmall
 from curator.tui.widgets.line_list import LineList
 from curator.tui.widgets.lines import Lines
@@ -187,7 +188,7 @@ def _about(job: _Job) -> list[Text]:
         lines += [Text(f" {seconds_in_words(view.eta_s)} left")] if view.eta_s is not None else []
     failure = job.why or (view and view.failure)
     if failure:
-        lines += [Text(), Text(f" {failure.what}", meanings.MISTAKE), Text(f" {failure.hint}")]
+        lines += [Text(), Text(f" {failure.what}", meanings.MISTAKE), Text(f" {in_own_words(failure.hint)}")]
     return lines + (_troubles(view) if view else [])
 
 
