@@ -163,6 +163,7 @@ PLACES = (
     Place("samples", ("6", "see:running", "enter", "see:leaves it running", "o", "see:1 prompt")),
     Place("a sample", ("6", "see:running", "enter", "see:leaves it running", "o", "see:1 prompt", "enter", "see:1/1")),
     Place("tagging", ("9", "see:stopped")),
+    Place("ask a tag model", ("9", "see:stopped", "n", "see:Ask a tag model")),
     Place("stop a tagging job", ("9", "see:stopped", "x", "see:Stop the job")),
     Place("proposals", ("9", "see:stopped", "enter", "see:tags to add")),
     Place("accept all proposals", ("9", "see:stopped", "enter", "see:tags to add", "A", "see:Accept for all of")),

@@ -63,6 +63,7 @@ _SAME: dict[str, str] = {
     "runs.caches": "latents disk space free prune verify clean remove embeddings",
     "caches.prune": "remove delete free space clean unused",
     "caches.verify": "check checksum damaged sound",
+    "tagging.ask": "propose tagger wd14 interrogate autotag start new job model caption score",
     "tagslist.copy": "yank clipboard osc52 name",
     "table.outside": "editor vim nano external",
     "freeze.diff": "compare changes version",

@@ -35,6 +35,7 @@ LOOK_EVERY_S = 0.5
 _SAID = 8  # images that could not be used, told one by one
 
 KEYS = (
+    KeyAction("tagging.ask", "n", "ask", "ask a tag model for what is on images", "ask a model"),
     KeyAction("tagging.stop", "x", "stop", "stop the job; what it has answered is kept", "stop"),
     KeyAction("tagging.resume", "r", "resume", "go on with a job that was stopped or crashed", "resume"),
 )
@@ -65,7 +66,7 @@ class TaggingScreen(Screen):
         with Horizontal():
             with Vertical(id="left"):
                 yield PanelTitle("Jobs", of="#jobs", spare=True)
-                yield LineList(id="jobs", empty=" none yet: frieze propose MODEL")
+                yield LineList(id="jobs", empty=" none yet: n asks a tag model")
             with Vertical(id="right"):
                 yield PanelTitle("The job under the cursor", spare=True)
                 yield Lines(id="job")
@@ -133,6 +134,13 @@ class TaggingScreen(Screen):
     def _show_job(self) -> None:
         job = self._current
         self.query_one("#job", Lines).show(_about(job) if job else [])
+
+    @user_errors_shown
+    def action_ask(self) -> None:
+        """Which model, of which images."""
+        from curator.tui.screens.tagging.asking import ask_model
+
+        ask_model(self, self._session, self._reader, self._look)
 
     @on(LineList.Chosen, "#jobs")
     def _show_proposals(self) -> None:
