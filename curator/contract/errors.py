@@ -54,6 +54,10 @@ class UserError(Exception):
         return f"{self.what} ({self.hint})"
 
 
+class ReplaceableError(UserError):
+    """Something has the place that was to be written to; the same act, asked to, replaces it."""
+
+
 def nearest(word: str, choices: Iterable[str]) -> str | None:
     """The choice most like `word`, or None where nothing is close."""
     import difflib  # takes longer than all else here, and only mistakes need it

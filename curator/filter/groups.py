@@ -17,7 +17,12 @@ Groups = Mapping[str, Sequence[str]]
 
 def groups_of(collection: Collection) -> dict[str, Sequence[str]]:
     """The patterns of each group; one that begins with `-` takes tags out again."""
-    changed: Groups = collection.settings.get(SETTING, {}).get("groups", {})
+    return groups_in(collection.settings.get(SETTING, {}))
+
+
+def groups_in(changed_tables: Mapping[str, Groups]) -> dict[str, Sequence[str]]:
+    """The same, by what a collection keeps under `SETTING`."""
+    changed = changed_tables.get("groups", {})
     return {name: patterns for name, patterns in {**_program_groups(), **changed}.items() if patterns}
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pyroaring import BitMap
 
-from curator.contract.errors import UserError
+from curator.contract.errors import ReplaceableError, UserError
 from curator.contract.files.whole_files import TakenError, drafted_file
 from curator.contract.locations import INDEX
 from curator.index.changes.changes import id_array
@@ -70,7 +70,9 @@ def export_sqlite(
         ):
             return _write(collection, target, images, progress)
     except TakenError:
-        raise UserError(
+        if not _may_be_replaced(path):
+            raise UserError(f"{path} is there, and no export", "give another name") from None
+        raise ReplaceableError(
             f"there is already a file {path}", "give another name, or replace it with --replace"
         ) from None
     except OSError as error:

@@ -9,11 +9,17 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from curator.contract.errors import UserError
 from curator.index.schema.opening import open_index
-from curator.index.tables.listed import Quarantined, SavedFilter, quarantined_files, saved_filters
+from curator.index.tables.listed import (
+    Quarantined,
+    SavedFilter,
+    kept_setting,
+    quarantined_files,
+    saved_filters,
+)
 from curator.index.tags.tag_listing import find_tags, used_tags
 from curator.index.undo.commit_rows import count_commits, newest_commits
 
@@ -46,6 +52,11 @@ class Names:
         """The names of the saved picks."""
         with self._database.reading() as connection:
             return [name for (name,) in connection.execute("SELECT name FROM pick ORDER BY name")]
+
+    def setting(self, key: str) -> Any:
+        """What is kept under a key: JSON, None where nothing is."""
+        with self._database.reading() as connection:
+            return kept_setting(connection, key)
 
     def quarantined(self) -> list[Quarantined]:
         """The files that the last scan could not use, by path."""

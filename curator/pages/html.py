@@ -7,7 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import NewType
 
-from curator.contract.errors import UserError
+from curator.contract.errors import ReplaceableError, UserError
 from curator.contract.files.whole_files import TakenError, drafted_file
 from curator.contract.text import visible
 
@@ -107,7 +107,9 @@ def write_page_for_person(path: Path, title: str, style: str, body: Iterable[Htm
     try:
         write_page(path, title, style, body, replace=replace)
     except TakenError as error:
-        raise UserError(f"{path} is there already", "choose another name, or give --replace") from error
+        raise ReplaceableError(
+            f"{path} is there already", "choose another name, or give --replace"
+        ) from error
     except OSError as error:
         raise UserError(
             f"{path} cannot be written: {error.strerror}", "free space, or check its folder"

@@ -38,6 +38,7 @@ from curator.tui.screens.images.browse import BrowseScreen
 from curator.tui.screens.lazily import screen_makers
 from curator.tui.tab_notes import tab_notes
 from curator.tui.terminal.picture_app import PictureApp
+from curator.tui.text.own_words import own_error
 from curator.tui.text.words import turned_in_words
 from curator.tui.widgets.line_list import LineList
 from curator.tui.widgets.status_line import Notes, StatusLine, still_unread, with_note
@@ -282,8 +283,8 @@ class FriezeApp(PictureApp):
         self.share, self.progress = message.share, message.note
 
     def on_user_error_raised(self, message: UserErrorRaised) -> None:
-        error = message.error
-        self.notify(error.hint, title=error.what, severity="error", markup=False)
+        what, hint = own_error(message.error)
+        self.notify(hint, title=what, severity="error", markup=False)
 
     def notify(
         self,

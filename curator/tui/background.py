@@ -99,10 +99,12 @@ def user_errors_shown(action: Callable[P, None]) -> Callable[P, None]:
     return shown
 
 
-def progress_on_status(node: DOMNode, doing: str) -> Callable[[int, int], None]:
+def progress_on_status(
+    node: DOMNode, doing: str, said: Callable[[int], str] = "{:,}".format
+) -> Callable[[int, int], None]:
     """A progress callback for a worker that says "doing 3/40" on the status line, at most a few times a second.
 
-    It also ends work that was given up: scans and freezes leave nothing half done.
+    `said` words its numbers. It also ends work that was given up: scans and freezes leave nothing half done.
     """
     last = 0.0
 
@@ -113,7 +115,8 @@ def progress_on_status(node: DOMNode, doing: str) -> Callable[[int, int], None]:
         now = monotonic()
         if now - last >= _TELL_EVERY_S:
             last = now
+            of_all = f"/{said(total)}" if total else ""
             share = done / total if total else None
-            node.post_message(StatusChanged(f"{doing} {done:,}/{total:,}", share))
+            node.post_message(StatusChanged(f"{doing} {said(done)}{of_all}", share))
 
     return progress

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from textual import on
 from textual.worker import WorkerFailed
 
+from curator.contract.errors import UserError
+from curator.session.session import Session
 from curator.tui import theme
 from curator.tui.keyboard.keymap import keys_file, load_keymap
 from curator.tui.messages import UserErrorRaised
 from curator.tui.screens.training.judge import JudgeScreen
 from curator.tui.terminal.picture_app import PictureApp
 from curator.tui.terminal.question import asked
+from curator.tui.terminal.remembered import remembered_theme
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from curator.session.training.grids import Comparison
 
 
@@ -32,6 +38,17 @@ class JudgeApp(PictureApp):
         self.animation_level = "none"
         theme.dress(self)
 
+    def dress_as_in(self, collection: Path | None) -> None:
+        """Take the theme that was chosen with a collection in terminals of this kind, else the usual one."""
+        chosen = ""
+        if collection is not None:
+            with (
+                suppress(UserError),
+                Session.opened(collection) as session,
+            ):  # pairs are judged without it too
+                chosen = remembered_theme(session, self.terminal)
+        theme.dress(self, chosen or theme.usual(self))
+
     def on_mount(self) -> None:
         self.set_keymap(self._own_keys)
         self.push_screen(JudgeScreen(self._comparison))
@@ -41,8 +58,8 @@ class JudgeApp(PictureApp):
         self.notify(message.error.hint, title=message.error.what, severity="error", markup=False)
 
 
-def judge(comparison: Comparison) -> None:
-    """Ask until all pairs are judged or the person leaves.
+def judge(comparison: Comparison, collection: Path | None = None) -> None:
+    """Ask until all pairs are judged or the person leaves, in the theme chosen for `collection`, if there is one.
 
     Raises:
         UserError: a keys file that is wrong.
@@ -51,6 +68,7 @@ def judge(comparison: Comparison) -> None:
     theme.be_still()
     app = JudgeApp(comparison, load_keymap(keys_file()))
     app.hear(asked())
+    app.dress_as_in(collection)
     app.run()
     if error := app._exception:
         raise error.error if isinstance(error, WorkerFailed) else error

@@ -22,6 +22,7 @@ _CLASSES = {  # of tags; the name of the class, or its first letters, stand besi
     "meta": "bright_yellow",
     "rating": "bright_cyan",
 }
+_OWN_CLASS = "magenta"
 _STATES = {  # of runs, jobs and what waits; the word is there
     "running": ADDED,
     "new": QUIET,
@@ -38,8 +39,8 @@ _SHORT = 2  # letters of a class that tell it from the others
 
 
 def of_class(cls: str) -> str:
-    """The colour of a tag of this class; none for a class of the user's own."""
-    return _CLASSES.get(cls, "")
+    """The colour of a tag of this class; those of the user's own share one."""
+    return _CLASSES.get(cls, _OWN_CLASS) if cls else ""
 
 
 def of_state(state: str) -> str:

@@ -104,6 +104,17 @@ def complete(home: Path, monkeypatch: pytest.MonkeyPatch) -> Complete:
         ("frieze import x --layout kohya-j", ["kohya-json"]),
         ("frieze tag derive '' y", ["year"]),
         ("frieze freeze x --only fo", ["foxes"]),
+        ("frieze tag list --group ha", ["hair"]),
+        ("frieze model merge a b --method sl", ["slerp"]),
+        ("frieze model merge a b --recipe ha", ["half"]),
+        ("frieze model merge a b --dtype as", ["as-first"]),
+        ("frieze model bake a b --dtype as", ["as-model"]),
+        ("frieze model join a b --dtype ", ["fp16", "bf16", "fp32"]),
+        ("frieze model convert a --dtype=b", ["--dtype=bf16"]),
+        ("frieze model convert a --ema ", ["drop", "keep", "use"]),
+        ("frieze model convert a --style d", ["diffusers"]),
+        ("frieze model extract a b --kind lo", ["lora", "locon", "lokr"]),
+        ("frieze model resize a --dtype f", ["fp16", "fp32"]),
     ],
 )
 def test_what_may_stand_there(complete: Complete, line: str, some: list[str]) -> None:

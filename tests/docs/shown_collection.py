@@ -21,6 +21,7 @@ from curator.contract.run.run_folder import RunFolder
 from curator.index.changes.edits import AddTags, RenameTag, SetMark
 from curator.index.tables.small_tables import SavedFilter
 from curator.session.session import Session
+from tests.caches import write_cache
 from tests.inside import inside
 from tests.tui.answered_job import answered_job
 
@@ -58,6 +59,7 @@ def _shown_collection(folder: Path) -> Iterator[Session]:
             session.subsets.save(subset)
         _edit(session)
         session.freezing.write("photos-v1")
+        write_cache(session.folder, session.manifests.folder / "photos-v1.manifest")
         session.memory.keep("manifest", "photos-v1")
         shutil.copytree(ROOT / "train/families/sd1_config", folder / "models/sd15")
         session.memory.keep("recipe", {"length.epochs": 12, "batch.size": 4, "model.path": "models/sd15"})
@@ -89,6 +91,9 @@ def _running(session: Session) -> Generator[None]:
         _train(before, 240, 240, 1e-4)
         EventLog(before.events_path).write(ev.RunEnded(time.time(), "finished", 240))
         before.finish("finished", 240)
+    before.output_dir.mkdir(exist_ok=True)
+    for name in ("photos-lr1e-4-000120.safetensors", "photos-lr1e-4.safetensors"):
+        (before.output_dir / name).write_bytes(b"weights")
     run = RunFolder.create(runs, "photos-lr2e-4", _recipe(12, 2e-4), manifest, "0" * 64)
     with run.hold():
         _train(run, 160, 240, 2e-4)

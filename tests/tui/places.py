@@ -23,6 +23,7 @@ from curator.index.changes.edits import AddTags, RenameTag, SetCaption, SetMark
 from curator.index.tables.small_tables import SavedFilter, Subset
 from curator.runs.queue.jobs import Queue, job_of
 from curator.session.session import Session
+from tests.caches import write_cache
 from tests.inside import inside
 from tests.tui.answered_job import answered_job
 
@@ -75,6 +76,7 @@ class Place(NamedTuple):
     steps: tuple[str, ...]
 
 
+_WRITES_A_PAGE = ("4", "see:subsets", "R", "see:mind whom", "ctrl+u", "text:{folder}/page.html", "enter")
 PLACES = (
     Place("browse", ()),
     Place("browse without the image", ("p",)),
@@ -131,6 +133,10 @@ PLACES = (
         "export a manifest, the plan",
         ("4", "see:subsets", "X", "see:copy images", "tab", "text:{folder}/out", "enter", "see:Write"),
     ),
+    Place("a page about a manifest", ("4", "see:subsets", "R", "see:mind whom")),
+    Place("a page that was written", (*_WRITES_A_PAGE, "see:Written")),
+    Place("replace what is there", (*_WRITES_A_PAGE, "see:Replace what is there")),
+    Place("bring in a manifest", ("4", "see:subsets", "i", "see:Bring in a manifest")),
     Place("name a manifest", ("4", "see:steps per epoch", "n", "see:never changes")),
     Place("train", ("5", "see:[5 Train]")),
     Place("train, a value", ("5", "see:[5 Train]", "slash", "text:model.path", "enter", "enter")),
@@ -145,10 +151,19 @@ PLACES = (
     Place("suspend a run", ("6", "see:running", "P", "see:Suspend the run")),
     Place("delete a run", ("6", "see:running", "delete", "see:Lost for good")),
     Place("rename a run", ("6", "see:running", "n", "see:without a date")),
+    Place("a page about a run", ("6", "see:running", "R", "see:mind whom")),
+    Place("weights of a run", ("6", "see:running", "E", "see:a file of the run")),
+    Place("caches", ("6", "see:running", "C", "see:entries of latents")),
+    Place("caches, what to prune", ("6", "see:running", "C", "see:entries of latents", "p", "see:at most GiB")),
+    Place(
+        "caches, what would go",
+        ("6", "see:running", "C", "see:entries of", "p", "see:at most", "shift+tab", "text:0", "enter", "see:Remove"),
+    ),
     Place("the queue", ("6", "see:running", "Q", "see:Queue:")),
     Place("samples", ("6", "see:running", "enter", "see:leaves it running", "o", "see:1 prompt")),
     Place("a sample", ("6", "see:running", "enter", "see:leaves it running", "o", "see:1 prompt", "enter", "see:1/1")),
     Place("tagging", ("9", "see:stopped")),
+    Place("ask a tag model", ("9", "see:stopped", "n", "see:Ask a tag model")),
     Place("stop a tagging job", ("9", "see:stopped", "x", "see:Stop the job")),
     Place("proposals", ("9", "see:stopped", "enter", "see:tags to add")),
     Place("accept all proposals", ("9", "see:stopped", "enter", "see:tags to add", "A", "see:Accept for all of")),
@@ -228,6 +243,7 @@ def _fill(session: Session) -> None:
     session.memory.keep("recipe", {"length.epochs": 30, "batch.size": 2, "model.path": str(model)})
     session.memory.keep("filter", "")
     session.freezing.write(LONG_MANIFEST)
+    write_cache(session.folder, session.manifests.folder / f"{LONG_MANIFEST}.manifest")
     session.memory.keep("manifest", LONG_MANIFEST)
     session.edits.apply(RenameTag("by hand", f"{LONG_TAG}_by_hand"), ids)
     labels = [
@@ -262,6 +278,8 @@ def _running(session: Session) -> Iterator[None]:
         log.write(ev.RunStarted(time.time(), 0, 48_000, 2, False, 1, "cpu", 1))
         for step in range(1, 200):
             log.write(ev.StepDone(time.time(), step, 0, 1 / step, {"unet": 1e-4}, 1.0, 4, 0.5, 1 << 30))
+        run.output_dir.mkdir(exist_ok=True)
+        (run.output_dir / f"{LONG_RUN}.safetensors").write_bytes(b"weights")
         sample = run.path / "samples" / "step.png"
         sample.parent.mkdir(exist_ok=True)
         Image.new("RGB", (64, 64), "red").save(sample)

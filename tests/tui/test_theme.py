@@ -130,10 +130,10 @@ def test_each_colour_of_a_theme_is_read_on_each_of_its_grounds(name: str) -> Non
         each.removeprefix("bold ")
         for each in (
             meanings.FINDING, meanings.MISTAKE, meanings.ADDED, meanings.REMOVED, meanings.QUIET, meanings.BAR,
-            meanings.SECTION, *map(meanings.of_class, CLASSES),
+            meanings.SECTION, *map(meanings.of_class, (*CLASSES, "of one's own")),
         )
     }  # fmt: skip
-    assert len(used) == 12
+    assert len(used) == 13
     for text, ground in product(used, grounds):
         assert contrast(app.named(text), app.variable(ground)) >= TEXT, (text, ground)
     assert contrast(app.variable("cursor-text"), app.variable("cursor")) >= TEXT

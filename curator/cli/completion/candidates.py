@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 from curator.contract.text import counted, visible
 
@@ -32,10 +32,14 @@ class _Asked(NamedTuple):
     typed: str
 
 
-def candidates(parameter: Any, noun: str, collection: Path | None, typed: str) -> list[Candidate] | None:
-    """Words for an argument or option (built by Typer) of a command of `noun`; None where nothing is known of such."""
+def candidates(
+    parameter: Any, command: tuple[str, str], collection: Path | None, typed: str
+) -> list[Candidate] | None:
+    """Words for an argument or option (built by Typer) of a `command`, its noun and verb; None: nothing is known."""
+    noun, verb = command
     word = (parameter.metavar or "").strip("[].")
-    kinds = (*parameter.opts, f"{noun} {word}", word)
+    own = (f"{noun} {verb} {name}" for name in parameter.opts)
+    kinds = (*own, *(f"{noun} {name}" for name in parameter.opts), *parameter.opts, f"{noun} {word}", word)
     find = next((_KINDS[kind] for kind in kinds if kind in _KINDS), None)
     if find is None:
         return None
@@ -211,6 +215,28 @@ def _words_of(module: str, name: str) -> Callable[[_Asked], Iterable[Candidate]]
     return words
 
 
+def _groups(asked: _Asked) -> Iterable[Candidate]:
+    from curator.session.images.names import tag_groups
+
+    with _names(asked) as names:
+        return [Candidate(name, ", ".join(patterns)) for name, patterns in tag_groups(names).items()]
+
+
+def _merges(_: _Asked) -> Iterable[Candidate]:
+    from curator.contract.merging.recipe import merge_presets
+
+    return [Candidate(name, about) for name, about in merge_presets().items()]
+
+
+def _choices_of(module: str, name: str) -> Callable[[_Asked], Iterable[Candidate]]:
+    """The words of a type of the contract that is one of some."""
+
+    def words(_: _Asked) -> Iterable[Candidate]:
+        return map(Candidate, get_args(getattr(import_module(f"curator.contract.{module}"), name)))
+
+    return words
+
+
 @contextmanager
 def _names(asked: _Asked) -> Generator[Names]:
     from curator.cli.options.places import opened_names
@@ -244,6 +270,15 @@ _KINDS: dict[str, Callable[[_Asked], Iterable[Candidate]]] = {
     "dupes ORDER": _best,
     "tag KIND": _derived,
     "tag RULE": _rules,
+    "tag GROUP": _groups,
+    "model --dtype": _choices_of("low_rank", "Number"),
+    "model merge --dtype": _choices_of("merging.recipe", "StoredAs"),
+    "model bake --dtype": _choices_of("merging.adapters", "BakedAs"),
+    "model merge --method": _words_of("merging.recipe", "METHODS"),
+    "model merge --recipe": _merges,
+    "model extract --kind": _choices_of("low_rank", "ExtractKind"),
+    "model --ema": _choices_of("merging.adapters", "Averages"),
+    "model --style": _choices_of("merging.adapters", "Style"),
     "--crop": _words_of("buckets", "CROP_MODES"),
     "--mask": _words_of("manifest.header", "MASK_MODES"),
     "--resample": _words_of("buckets", "RESAMPLES"),

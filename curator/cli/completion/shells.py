@@ -115,7 +115,9 @@ def _found(line: TypedLine) -> list[Candidate]:
     place, typed = _resolve_incomplete(context, words, last)
     found = None
     if place in context.command.get_params(context):
-        found = candidates(place, words[0], context.params.get("collection"), typed)
+        found = candidates(
+            place, (words[0], words[1] if has_verb else ""), context.params.get("collection"), typed
+        )
     if found is None:
         told = place.shell_complete(context, typed)
         found = [Candidate(each.value, each.help or "") for each in told]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from curator.cli.options.options import CollectionOption, DryRunOption, JsonOption, ReplaceOption
-from curator.cli.options.places import runs_of
+from curator.cli.options.places import enclosing_collection, runs_of
 from curator.cli.shared.output import progress_shown, put, put_json, put_table, say, tell, warn
 from curator.cli.shared.typer_apps import noun
 from curator.contract.errors import ExitCode, UserError, did_you_mean
@@ -229,7 +229,7 @@ def judge(
     elif not as_json and sys.stdin.isatty() and sys.stdout.isatty():
         from curator.tui.judge_app import judge as ask
 
-        ask(comparison)
+        ask(comparison, enclosing_collection(folder) or enclosing_collection(Path.cwd()))
     _tell_standings(comparison, as_json=as_json)
 
 

@@ -12,7 +12,7 @@ from curator.cli.options.epochs import EpochOption, EpochsOption, SeedOption, St
 from curator.cli.options.options import CollectionOption, JsonOption
 from curator.cli.options.places import collection_folder, manifest_file, manifests_of
 from curator.cli.schemas.words import image_funnel
-from curator.cli.shared.output import put, put_json, put_json_rows, put_table, say, tell
+from curator.cli.shared.output import progress_shown, put, put_json, put_json_rows, put_table, say, tell
 from curator.cli.shared.typer_apps import noun
 from curator.cli.training.manifest_exchange import ManifestArgument, diff, export, import_manifest
 from curator.contract.epoch_plan import EpochPlan, Leftovers
@@ -177,15 +177,12 @@ def verify(
     as_json: JsonOption = False,
 ) -> None:
     """Check that neither the manifest nor its images changed since the freeze."""
-    from curator.contract.manifest.digest import verify_digest, verify_files
-    from curator.contract.manifest.manifest import open_manifest
     from curator.contract.manifest.seal import DamagedManifestError
 
+    file = manifest_file(manifest, collection)
     try:
-        with open_manifest(manifest_file(manifest, collection)) as opened_manifest:
-            verify_digest(opened_manifest)
-            problems = [problem for problem in verify_files(opened_manifest, read_all=not quick) if problem]
-            digest, images = opened_manifest.digest, len(opened_manifest)
+        with progress_shown("verify") as show:
+            digest, images, problems = manifests_of(collection).verify(file, show, quick=quick)
     except DamagedManifestError as error:
         raise UserError(error.what, error.hint, ExitCode.NO) from error
     if as_json:

@@ -148,7 +148,8 @@ def import_manifest(
 ) -> None:
     """Make an exported manifest again: its digest is that of the first."""
     collection = collection_folder(collection)
-    digest = manifests_of(collection).bring_in(source, name, replace=replace)
+    with progress_shown("import") as show:
+        digest = manifests_of(collection).bring_in(source, name, show, replace=replace)
     if not as_json:
         tell(f"{name}  {digest}")
         return

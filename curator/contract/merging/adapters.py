@@ -19,6 +19,7 @@ BAKE_KEY, JOIN_KEY = "frieze.bake", "frieze.join"
 BakedAs = Literal["as-model", "fp16", "bf16", "fp32"]
 JoinedAs = Literal["fp16", "bf16", "fp32"]
 Conversion = TypeVar("Conversion", bound=Any)  # one of the two below
+Averages = Literal["drop", "keep", "use"]
 Style = Literal["kohya", "diffusers", "original", "onetrainer"]
 
 
@@ -78,7 +79,7 @@ class ModelConversion:
     """
 
     dtype: Literal["as-model", "fp16", "bf16", "fp32"] = "as-model"
-    averages: Literal["drop", "keep", "use"] = "drop"
+    averages: Averages = "drop"
     spec: tuple[str, ...] = ()
 
 

@@ -20,6 +20,10 @@ from curator.contract.text import visible
 
 Convention = Literal["supermerger", "mecha"]
 CONVENTIONS: tuple[Convention, ...] = ("supermerger", "mecha")
+METHODS = (
+    "weighted-sum", "add-difference", "triple", "sum-twice", "train-difference", "similarity", "slerp", "model-stock",
+    "ties", "dare", "della",
+)  # fmt: skip
 StoredAs = Literal["as-first", "fp16", "bf16", "fp32"]
 METADATA_KEY = "frieze.merge"
 Recipe = TypeVar("Recipe", bound=Any)  # a dataclass

@@ -1,9 +1,11 @@
-"""Rows of the small tables that are only listed: saved filters, quarantined files. They load nothing else."""
+"""Rows of the small tables that are only listed: saved filters, quarantined files, settings. They load nothing else."""
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from dataclasses import dataclass
+from typing import Any
 
 from curator.index.file.paths import from_blob
 
@@ -29,6 +31,12 @@ def saved_filters(connection: sqlite3.Connection) -> list[SavedFilter]:
     """All saved filters, by name."""
     rows = connection.execute("SELECT name, filter FROM saved_filter ORDER BY name").fetchall()
     return [SavedFilter(*row) for row in rows]
+
+
+def kept_setting(connection: sqlite3.Connection, key: str, default: Any = None) -> Any:
+    """The JSON value kept under a key; `default` where nothing is."""
+    row = connection.execute("SELECT value FROM setting WHERE key=?", (key,)).fetchone()
+    return json.loads(row[0]) if row else default
 
 
 def quarantined_files(connection: sqlite3.Connection) -> list[Quarantined]:

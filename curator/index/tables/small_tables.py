@@ -18,7 +18,7 @@ from curator.contract.errors import UserError, did_you_mean
 from curator.contract.text import visible
 from curator.index.changes.records import ALIASES_CHANGE_COUNTER, Key, key_of_name, read, read_all
 from curator.index.file.paths import to_blob
-from curator.index.tables.listed import quarantined_files, saved_filters
+from curator.index.tables.listed import kept_setting, quarantined_files, saved_filters
 from curator.index.tables.rows import Quarantined, SavedFilter, Subset
 from curator.index.tags.tag_names import folded
 
@@ -38,8 +38,7 @@ class Settings:
 
     def get(self, key: str, default: Any = None) -> Any:
         with self._database.reading() as connection:
-            row = connection.execute("SELECT value FROM setting WHERE key=?", (key,)).fetchone()
-        return json.loads(row[0]) if row else default
+            return kept_setting(connection, key, default)
 
     def put(self, key: str, value: Any) -> None:
         """Remember a value; no edit, so never undone."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, TextIO
 
 from curator.contract.buckets import BucketRule, Placement
 from curator.contract.caption.captions import CaptionParts
@@ -19,14 +19,13 @@ from curator.contract.manifest.digest import provenance_json
 from curator.contract.manifest.header import buckets_of, provenance_of, rule_of, stored_subset, subset_of
 from curator.contract.manifest.manifest import Manifest, ManifestImage, open_manifest
 from curator.contract.manifest.writer import ManifestContent, write_manifest
+from curator.contract.progress import Progress, silent
 from curator.interop.dumps.row_files import json_lines
 from curator.interop.manifests.walked import walked
 
-if TYPE_CHECKING:
-    from curator.contract.progress import Progress
-
 FORMAT = "frieze-manifest-jsonl"
 VERSION = 1
+_TELL_EVERY = 500
 
 
 def write_jsonl(manifest: Manifest, file: TextIO, progress: Progress | None = None) -> None:
@@ -47,13 +46,15 @@ def write_jsonl(manifest: Manifest, file: TextIO, progress: Progress | None = No
         file.write(json.dumps(_as_json(image)) + "\n")
 
 
-def read_jsonl(file: Path, manifest: Path, *, replace: bool = False) -> str:
+def read_jsonl(file: Path, manifest: Path, progress: Progress = silent, *, replace: bool = False) -> str:
     """Make the manifest that `file` was exported from; gives its digest.
+
+    `progress` hears images; how many there are in all (0) is not known before.
 
     Raises:
         UserError: the file is no export, is cut short, or was changed.
     """
-    lines = json_lines(file)
+    lines = _told(json_lines(file), progress)
     _, header = next(lines, (0, None))
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         raise UserError(f"{file} is no exported manifest", "give one made by 'frieze manifest export'")
@@ -70,6 +71,13 @@ def read_jsonl(file: Path, manifest: Path, *, replace: bool = False) -> str:
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
         raise _broken(file) from error
     return digest
+
+
+def _told(lines: Iterator[tuple[int, Any]], progress: Progress) -> Iterator[tuple[int, Any]]:
+    for number, value in lines:
+        if number % _TELL_EVERY == 0:
+            progress(number, 0)
+        yield number, value
 
 
 def _content(file: Path, header: dict[str, Any], lines: Iterator[tuple[int, Any]]) -> ManifestContent:

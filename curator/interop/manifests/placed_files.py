@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from curator.contract.errors import UserError
+from curator.contract.errors import ReplaceableError, UserError
 from curator.contract.files.picture_file import open_picture, picture_bytes, tar_of
 from curator.contract.files.whole_files import TakenError, drafted_folder
 from curator.contract.locations import EXPORT_MARKER
@@ -36,9 +36,10 @@ def export_folder(folder: Path, *, replace: bool = False) -> Generator[Path]:
             (draft / EXPORT_MARKER).touch()
             yield draft
     except TakenError:
-        hint = "name a new one" if replace else "name a new one, or replace an export with --replace"
         what = f"the folder {folder} is not empty"
-        raise UserError(what + (", and no export" if replace else ""), hint) from None
+        if (folder / EXPORT_MARKER).exists() and not replace:
+            raise ReplaceableError(what, "name a new one, or replace the export with --replace") from None
+        raise UserError(f"{what}, and no export", "name a new one") from None
     except OSError as error:
         raise UserError(
             f"{folder} cannot be written: {error.strerror or str(error)}",

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from curator.contract.errors import UserError
+from curator.contract.errors import ReplaceableError, UserError
 from curator.contract.files.whole_files import TakenError, drafted_file, drafted_folder
+from curator.contract.progress import Progress, silent
 from curator.runs.follow import Follower
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from curator.contract.run.run_folder import RunFolder
+
+_PIECE_BYTES = 1 << 24
+
+
+def all_weights_of(run: RunFolder) -> dict[str, str]:
+    """The weights of a run by name, each with the step that wrote it where the run's events tell."""
+    steps = {name: step for step, name in _files_by_step(run).items()}
+    names = (each.name for each in sorted(run.output_dir.iterdir()) if _is_weights(each))
+    return {name: f"step {steps[name]}" if name in steps else "" for name in names}
 
 
 def weights_of(run: RunFolder, checkpoint: str = "") -> Path:
@@ -61,25 +70,56 @@ class Exported(NamedTuple):
     bytes: int
 
 
-def export_weights(run: RunFolder, target: Path, checkpoint: str = "", *, replace: bool = False) -> Exported:
-    """Copy weights, as `weights_of` finds them, to `target`.
+def export_weights(
+    run: RunFolder,
+    target: Path,
+    checkpoint: str = "",
+    progress: Progress = silent,
+    *,
+    replace: bool = False,
+) -> Exported:
+    """Copy weights, as `weights_of` finds them, to `target`; `progress` hears bytes.
 
     Raises:
-        UserError: there are none, the place is taken and `replace` is not given, or no space or right to write.
+        UserError: there are none, the place is taken and `replace` is not given or would replace what are no weights,
+            or no space or right to write.
     """
     weights = weights_of(run, checkpoint)
+    _refuse_other_folder(weights, target)
+    files = [weights] if weights.is_file() else [each for each in weights.rglob("*") if each.is_file()]
+    total = sum(each.stat().st_size for each in files)
+    copied = 0
+
+    def copy(source: str, to: str) -> str:
+        nonlocal copied
+        with Path(source).open("rb") as read, Path(to).open("wb") as written:
+            while piece := read.read(_PIECE_BYTES):
+                written.write(piece)
+                copied += len(piece)
+                progress(copied, total)
+        return to
+
     try:
         if weights.is_dir():
             with drafted_folder(target, replace=replace) as draft:
-                shutil.copytree(weights, draft, dirs_exist_ok=True)
+                shutil.copytree(weights, draft, copy_function=copy, dirs_exist_ok=True)
         else:
             with drafted_file(target, replace=replace) as draft:
-                shutil.copyfile(weights, draft)
+                copy(str(weights), str(draft))
     except TakenError as error:
-        raise UserError(f"{target} exists already", "choose another place, or add --replace") from error
+        raise ReplaceableError(
+            f"{target} exists already", "choose another place, or add --replace"
+        ) from error
     except OSError as error:
         raise UserError(
             f"{target} cannot be written: {error.strerror or error}", "free space, or choose another place"
         ) from error
-    files = [weights] if weights.is_file() else [each for each in weights.rglob("*") if each.is_file()]
-    return Exported(weights, sum(each.stat().st_size for each in files))
+    return Exported(weights, total)
+
+
+def _refuse_other_folder(weights: Path, target: Path) -> None:
+    """A folder of a person's own is never replaced: only one of weights is."""
+    if target.is_dir() and weights.is_file():
+        raise UserError(f"{target} is a folder", "name a file in it")
+    if weights.is_dir() and target.is_dir() and any(target.iterdir()) and not _is_weights(target):
+        raise UserError(f"the folder {target} is not empty, and no model", "name a new one")

@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from curator.contract.errors import UserError
+from curator.contract.errors import ReplaceableError, UserError
 
 if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen waits for none of it
     from curator.contract.buckets import BucketRule
+    from curator.contract.manifest.digest import FileProblem
     from curator.contract.manifest.manifest import Manifest
     from curator.contract.progress import Progress as FreezeProgress
     from curator.contract.recipe.recipe import BatchSize
@@ -33,6 +34,14 @@ class ManifestContents(NamedTuple):
     funnel: tuple[tuple[str, int], ...]
     subsets: tuple[SubsetFacts, ...]
     buckets: tuple[BucketFacts, ...]
+
+
+class ManifestCheck(NamedTuple):
+    """A manifest that was verified, and which of its images are not what was frozen."""
+
+    digest: str
+    images: int
+    problems: tuple[FileProblem, ...]
 
 
 class Freezing:
@@ -212,8 +221,39 @@ class Manifests:
                 return len(opened), None
             return len(opened.trained), planned_kohya(opened, progress, with_folders=format == "kohya-toml")
 
-    def bring_in(self, source: Path, name: str, *, replace: bool = False) -> str:
+    @staticmethod
+    def verify(manifest: Path, progress: Progress, *, quick: bool = False) -> ManifestCheck:
+        """Compare a manifest with its digest, and its images with what was frozen; `quick`: only their file sizes.
+
+        Raises:
+            DamagedManifestError: the manifest itself is not what was frozen.
+        """
+        from curator.contract.manifest.digest import verify_digest, verify_files
+        from curator.contract.manifest.manifest import open_manifest
+
+        with open_manifest(manifest) as opened:
+            verify_digest(opened)
+            total = len(opened)
+            problems: list[FileProblem] = []
+            for done, problem in enumerate(verify_files(opened, read_all=not quick), 1):
+                progress(done, total)
+                problems += [problem] if problem else []
+            return ManifestCheck(opened.digest, total, tuple(problems))
+
+    @staticmethod
+    def check_name(name: str) -> None:
+        """Refuse what cannot name a manifest.
+
+        Raises:
+            UserError: it cannot.
+        """
+        if not name.replace("-", "").replace("_", "").replace(".", "").isalnum():
+            raise UserError(f"'{name}' cannot name a manifest", "use letters, digits, '-', '_' and '.'")
+
+    def bring_in(self, source: Path, name: str, progress: Progress, *, replace: bool = False) -> str:
         """Make an exported manifest (its JSON lines, or the folder they are in) again; gives its digest.
+
+        `progress` hears images; how many there are in all (0) is not known before.
 
         Raises:
             UserError: a name that is taken or none, or the file cannot be read.
@@ -222,14 +262,13 @@ class Manifests:
         from curator.interop.manifests.jsonl import read_jsonl
 
         file = source / "manifest.jsonl" if source.is_dir() else source
-        if not name.replace("-", "").replace("_", "").replace(".", "").isalnum():
-            raise UserError(f"'{name}' cannot name a manifest", "use letters, digits, '-', '_' and '.'")
+        self.check_name(name)
         path = self.folder / f"{name}{MANIFEST_SUFFIX}"
         if path.exists() and not replace:
-            raise UserError(
+            raise ReplaceableError(
                 f"there is a manifest named {name}", "choose another name, or replace it with --replace"
             )
-        return read_jsonl(file, path, replace=replace)
+        return read_jsonl(file, path, progress, replace=replace)
 
 
 def _check_copy(format: Format, *, copy: bool) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from curator.contract.errors import UserError
+from curator.contract.errors import ReplaceableError, UserError
 from curator.contract.files.whole_files import TakenError, drafted_file
 
 if TYPE_CHECKING:
@@ -33,6 +33,6 @@ def write_recipe(recipe: ImportedRecipe, out: Path, *, replaces: bool) -> None:
         with drafted_file(out, replace=replaces) as draft:
             draft.write_text(recipe.toml(), "utf-8")
     except TakenError as error:
-        raise UserError(f"{out} is there already", "give another name, or --replace") from error
+        raise ReplaceableError(f"{out} is there already", "give another name, or --replace") from error
     except OSError as error:
         raise UserError(f"{out} cannot be written: {error.strerror}", "check the folder's rights") from error

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from curator.contract.errors import UserError
 from curator.session.training.run_queue import RunQueue
+from curator.session.training.run_weights import RunWeights
 
 if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen waits for none of it
     from curator.contract.progress import Progress
@@ -23,7 +24,6 @@ if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen 
     from curator.runs.listing import PassedOver, RunSummary
     from curator.runs.managing.comparison import Curves, Knob, Side
     from curator.runs.managing.removal import Belongings
-    from curator.runs.managing.weights import Exported
     from curator.session.training.run_queue import Queued
 
 
@@ -43,6 +43,7 @@ class Runs:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.queue = RunQueue()
+        self.weights = RunWeights()
 
     def launch(
         self,
@@ -317,14 +318,6 @@ class Runs:
         renamed = rename_run(run, name)
         self.queue.renamed(before, renamed)
         return renamed
-
-    def export(
-        self, run: RunFolder, target: Path, checkpoint: str = "", *, replace: bool = False
-    ) -> Exported:
-        """Copy a run's weights, of a step or the last, to a place of their own."""
-        from curator.runs.managing.weights import export_weights
-
-        return export_weights(run, target, checkpoint, replace=replace)
 
     def _refuse_in_use(self, run: RunFolder) -> None:
         if self.queue.has(run) and run.status() != "running":

@@ -38,6 +38,7 @@ _TOGETHER: tuple[tuple[str, ...], ...] = (
     ("app", "list", "runs"),
     ("app", "list", "queue"),
     ("app", "list", "comparison"),
+    ("app", "list", "caches"),
     ("app", "list", "tagging"),
     ("app", "list", "tagslist"),
     ("tagsfind",),
@@ -52,6 +53,7 @@ _TOGETHER: tuple[tuple[str, ...], ...] = (
     ("filter",),
     ("facetsfind",),
     ("dialog", "value"),
+    ("dialog", "written"),
     ("table",),
 )
 

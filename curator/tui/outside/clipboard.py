@@ -25,7 +25,7 @@ def copied(app: App[None], text: str) -> str:
     if len(data) > _MOST_BYTES:
         raise UserError(
             f"{len(data):,} bytes are more than terminals take into a clipboard",
-            "select fewer, or list them with 'frieze ls'",
+            "select fewer",
         )
     if not (os.environ.get("TMUX") and _taken_by_tmux(data)):
         app.copy_to_clipboard(safe)

@@ -17,7 +17,7 @@ from textual.app import App, SuspendNotSupported
 
 from curator.contract.errors import UserError
 
-VIEWER = "FRIEZE_VIEWER"
+VIEWER, BROWSER = "FRIEZE_VIEWER", "BROWSER"
 _EDITORS = ("VISUAL", "EDITOR")
 _USUAL_EDITORS = ("nano", "vim", "vi")
 _DESKTOPS = ("DISPLAY", "WAYLAND_DISPLAY")
@@ -55,14 +55,39 @@ def view(app: App[None], file: Path) -> None:
     if command := os.environ.get(VIEWER):
         _run(app, [*_words(VIEWER, command), str(file)], waits=True)
         return
-    opener = "open" if sys.platform == "darwin" else "xdg-open"
-    has_desktop = sys.platform == "darwin" or any(os.environ.get(each) for each in _DESKTOPS)
-    program = shutil.which(opener) if has_desktop else None
-    if program is None:
+    if not _desktop_opens(file, VIEWER):
         raise UserError(
             "there is no viewer: this is no desktop",
             f"set {VIEWER} to a program that shows images in a terminal, such as 'chafa' or 'timg'",
         )
+
+
+def read_page(app: App[None], page: Path) -> None:
+    """Show a page in the desktop's browser; where there is no desktop in `BROWSER`, which has the terminal.
+
+    Raises:
+        UserError: the page is not there, there is no browser, or it failed.
+    """
+    if not page.is_file():
+        raise UserError(f"{page} is not there", "write it again")
+    if _desktop_opens(page, BROWSER):
+        return
+    command = os.environ.get(BROWSER)
+    if not command:
+        raise UserError(
+            "there is no browser: this is no desktop",
+            f"copy the page to where there is one, or set {BROWSER} to one for terminals, such as 'w3m'",
+        )
+    _run(app, [*_words(BROWSER, command), str(page)])
+
+
+def _desktop_opens(file: Path, instead: str) -> bool:
+    """Have the desktop open a file; False where there is none. `instead` is the variable that names another program."""
+    opener = "open" if sys.platform == "darwin" else "xdg-open"
+    has_desktop = sys.platform == "darwin" or any(os.environ.get(each) for each in _DESKTOPS)
+    program = shutil.which(opener) if has_desktop else None
+    if program is None:
+        return False
     try:
         subprocess.Popen(
             [program, str(file)],
@@ -70,8 +95,9 @@ def view(app: App[None], file: Path) -> None:
         )  # fmt: skip
     except OSError as error:
         raise UserError(
-            f"{opener} cannot be started: {error.strerror}", f"set {VIEWER} to another"
+            f"{opener} cannot be started: {error.strerror}", f"set {instead} to another"
         ) from error
+    return True
 
 
 def _editor() -> list[str]:

@@ -25,6 +25,9 @@ KEYS = (
 )
 
 
+_OF_A_GRID = ("sideways", "enlarge")
+
+
 class Shape(NamedTuple):
     """A grid as it is seen: so many cells beside each other and below each other, each of so many lines."""
 
@@ -74,6 +77,10 @@ class CellList(LineList):
         self._wished = 0
         self._shape: Shape | None = None
         self._painted: dict[int, Looks] = {}  # how each place of the grid looked when it was drawn
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - Textual's
+        """What only a grid can do is no key of a list."""
+        return self._shape is not None if action in _OF_A_GRID else True
 
     @property
     def shape(self) -> Shape | None:

@@ -167,6 +167,26 @@ class CompletingInput(Entry):
         self.put_away()
 
 
+class FindInput(CompletingInput):
+    """A line that narrows a list in sight, which is what it may become: none is shown below.
+
+    Subclasses bind keys to `complete`.
+    """
+
+    def __init__(self, complete: Complete, *, placeholder: str) -> None:
+        super().__init__(complete, CompletionList(), placeholder=placeholder)
+
+    def look(self) -> None:
+        """The list is narrowed by whoever has it."""
+
+    def _offer(self, text: str | None, found: list[Completion]) -> None:
+        self._found = (text, found)
+
+    def _completions(self) -> list[Completion]:
+        """Anew each time: the list's cursor may have moved."""
+        return self._looked_up(self.value) if self.value.strip() else []
+
+
 class _TagInput(CompletingInput):
     PASTED_JOIN = ", "
     BINDINGS = bindings(KEYS)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 from pyroaring import BitMap
 from rich.text import Text
+from textual import on
 from textual.message import Message
 from textual.widgets import Input
 
@@ -13,9 +14,10 @@ from curator.contract.text import visible
 from curator.filter.facets import Facets
 from curator.tui import meanings
 from curator.tui.background import cancelled, in_background
+from curator.tui.completing.completion import Completion
 from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.widgets.bars import bar
-from curator.tui.widgets.entry import Entry
+from curator.tui.widgets.completing_entry import FindInput
 from curator.tui.widgets.line_list import LineList
 
 if TYPE_CHECKING:
@@ -33,22 +35,30 @@ KEYS = (
     KeyAction("facets.without", "minus", "pick(False)", "only images without this tag", "without"),
     KeyAction("facets.find", "s", "find", "find a tag among these", "find"),
     KeyAction("facets.back", "escape", "back", "back to the list", "back"),
+    KeyAction(
+        "facetsfind.complete", "tab", "complete", "the whole name (right at the end does so too)", "complete"
+    ),
     KeyAction("facetsfind.leave", "enter,escape,down", "leave", "to the tags found", "to the tags"),
 )
 
 
-class FacetFind(Entry):
-    """The line in which a tag is looked for among those of what is shown."""
+class FacetFind(FindInput):
+    """The line in which a tag is looked for among those of what is shown; tab takes that under the panel's cursor."""
 
     BINDINGS = bindings(KEYS, "facetsfind")
 
     def __init__(self) -> None:
-        super().__init__(placeholder="part of a tag, or of another word for it")
+        super().__init__(self._whole, placeholder="part of a tag, or of another word for it")
+
+    def _whole(self, text: str) -> list[Completion]:
+        found = self.screen.query_one(FacetPanel).found_now(text)
+        return [Completion(found.tag.name, found.tag.name)] if found else []
 
     def action_leave(self) -> None:
         self.screen.set_focus(self.screen.query_one(FacetPanel))
 
-    def on_input_changed(self, event: Input.Changed) -> None:
+    @on(Input.Changed)
+    def _narrow(self, event: Input.Changed) -> None:
         event.stop()
         self.screen.query_one(FacetPanel).look_for(event.value)
 
@@ -76,7 +86,7 @@ class FacetPanel(LineList):
         self._reader = reader
         self.facets = Facets(0, 0, ())
         self._images = BitMap()
-        self._typed = ""
+        self._typed = self._shown_of = ""
 
     def show_images(self, images: BitMap) -> None:
         """Look at the tags of other images."""
@@ -87,6 +97,13 @@ class FacetPanel(LineList):
         """Only tags that are called so, however rare they are here."""
         self._typed = typed.strip()
         self._look()
+
+    def found_now(self, typed: str) -> Facet | None:
+        """The facet under the cursor, by what is typed: looked up at once where that is not shown yet."""
+        typed = typed.strip()
+        if self._shown_of == typed:
+            return self.current
+        return next(iter(self._reader.images.facets_named(self._images, typed, LIMIT).tags), None)
 
     def _look(self) -> None:
         images, typed = self._images, self._typed
@@ -111,7 +128,7 @@ class FacetPanel(LineList):
     def _put(self, facets: Facets) -> None:
         """The cursor stays on its tag where that is still among them."""
         here = self.current
-        self.facets = facets
+        self.facets, self._shown_of = facets, self._typed
         names = [facet.tag.id for facet in facets.tags]
         place = names.index(here.tag.id) if here and here.tag.id in names else 0
         self.empty = " no such tag here" if self._typed else " no tags here"

@@ -15,6 +15,7 @@ from textual.widgets import Input, Label
 from curator.contract.text import counted
 from curator.tui import meanings
 from curator.tui.keyboard.keys import KeyAction, bindings
+from curator.tui.text.own_words import own_error
 from curator.tui.widgets.completing_entry import CompletingInput, CompletionList
 
 if TYPE_CHECKING:
@@ -187,11 +188,10 @@ class FilterBar(Vertical):
         position = getattr(error, "position", 0)
         entry = self.query_one(FilterInput)
         column = 3 + max(0, position - round(entry.scroll_offset.x))
-        line = (
-            Text(" " * column).append(f"^ {error.what}", f"bold {meanings.MISTAKE}").append(f": {error.hint}")
-        )
+        what, hint = own_error(error)
+        line = Text(" " * column).append(f"^ {what}", f"bold {meanings.MISTAKE}").append(f": {hint}")
         has_room = line.cell_len <= self.size.width
-        self._say_hint("" if has_room else error.hint)
+        self._say_hint("" if has_room else hint)
         self._say(line)
 
     def _say(self, text: Text | str) -> None:

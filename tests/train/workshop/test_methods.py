@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from curator.contract.merging import recipe
 from train.workshop.methods.method import Numbers
 from train.workshop.methods.table import METHODS
 
@@ -142,3 +143,7 @@ def test_della_drops_small_changes_more_often_and_keeps_the_mean() -> None:
 
 def test_equal_draws_for_equal_seeds() -> None:
     assert np.array_equal(result("dare", A, C, drop=0.5), result("dare", A, C, drop=0.5))
+
+
+def test_the_contract_names_each_method_for_the_shell_to_complete() -> None:
+    assert set(recipe.METHODS) == set(METHODS)

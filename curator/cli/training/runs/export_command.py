@@ -9,7 +9,7 @@ import typer
 
 from curator.cli.options.options import CollectionOption, JsonOption, ReplaceOption, RunArgument
 from curator.cli.options.places import runs_of
-from curator.cli.shared.output import put_json, tell
+from curator.cli.shared.output import progress_shown, put_json, tell
 
 if TYPE_CHECKING:
     from curator.cli.schemas.managed_runs import RunExport
@@ -37,7 +37,8 @@ def export(
     """Copy the weights of a run to a place without a date in its name: for other programs, and steps of a chain."""
     runs = runs_of(collection)
     found = runs.find(run)
-    copied = runs.export(found, out, checkpoint, replace=replace)
+    with progress_shown("copy", "bytes") as show:
+        copied = runs.weights.export(found, out, checkpoint, show, replace=replace)
     if as_json:
         report: RunExport = {
             "schema": "frieze/run-export/1",

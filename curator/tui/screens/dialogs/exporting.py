@@ -1,9 +1,8 @@
-"""Exports from the app: images as SQLite tables, a manifest for other programs or as a page."""
+"""Exports from the app: images as SQLite tables, a manifest for other programs."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, cast, get_args
 
 from pyroaring import BitMap
@@ -14,56 +13,51 @@ from curator.contract.errors import UserError, did_you_mean
 from curator.contract.text import counted, visible
 from curator.session.training.manifests import Format
 from curator.tui.completing.completion import paths, words_of
-from curator.tui.screens.dialogs.at_work import Progress, do_longer
+from curator.tui.screens.dialogs.at_work import Progress, do_longer, do_writing
 from curator.tui.screens.dialogs.proposal import Proposal
-from curator.tui.screens.dialogs.questions import Form, FormLine, yes_or_no
+from curator.tui.screens.dialogs.questions import Form, FormLine, path_of, yes_or_no
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from curator.session.session import Session
     from curator.session.training.manifests import FrozenManifest, KohyaExport
 
-_PAGE = "html"
 _FORMATS = {
     "jsonl": "a line of JSON for each image; can be taken in again",
     "kohya-toml": "folders such as 3_cats, and a dataset file",
     "kohya-json": "metadata files for kohya's sd-scripts",
     "imagefolder": "of Hugging Face datasets",
     "parquet": "one table",
-    _PAGE: "a page for a browser or a phone",
 }
-_PICTURES = 60  # on a page
 _YES_NO = words_of(("no", "yes"))
-_REPLACE = FormLine("replace", "replace", "no", "yes: write over what is there already", _YES_NO)
 
 
 class _Wanted(NamedTuple):
     """Where to write, and how."""
 
     target: Path
-    replace: bool
-    format: str = ""
-    copy: bool = False
+    format: Format
+    copy: bool
 
 
 def ask_for_tables(screen: Screen, session: Session, images: BitMap) -> None:
     """Ask for a file, and write images, tags and scores into it as SQLite tables."""
 
-    def check(values: Mapping[str, str]) -> _Wanted:
-        return _Wanted(_path_of(values, "file"), yes_or_no(values, "replace", "replace"))
-
     def begin(result: object) -> None:
         if result is None:
             return
-        wanted = cast("_Wanted", result)
+        target = cast("Path", result)
 
-        def work(tell: Progress) -> int:
+        def work(tell: Progress, replace: bool) -> int:
             with session.apart() as own:
-                return own.exchange.export_sqlite(wanted.target, images, tell, replace=wanted.replace)
+                return own.exchange.export_sqlite(target, images, tell, replace=replace)
 
-        do_longer(screen, "exporting", work, lambda count: _tell(screen, count, wanted.target))
+        do_writing(screen, "exporting", work, lambda count: _tell(screen, count, target))
 
-    lines = (FormLine("file", "file", "", "SQLite file to make, for datasette and SQL", paths()), _REPLACE)
-    screen.app.push_screen(Form(f"Export {counted(len(images))} as SQLite tables", lines, check), begin)
+    line = FormLine("file", "file", "", "SQLite file to make, for datasette and SQL", paths())
+    title = f"Export {counted(len(images))} as SQLite tables"
+    screen.app.push_screen(Form(title, [line], lambda values: path_of(values, "file")), begin)
 
 
 def ask_for_export(screen: Screen, session: Session, frozen: FrozenManifest) -> None:
@@ -74,25 +68,16 @@ def ask_for_export(screen: Screen, session: Session, frozen: FrozenManifest) -> 
         if kind not in _FORMATS:
             raise UserError(f"there is no format '{kind}'", did_you_mean(kind, _FORMATS))
         return _Wanted(
-            _path_of(values, "target"),
-            yes_or_no(values, "replace", "replace"),
-            kind,
-            yes_or_no(values, "copy", "copy images"),
+            path_of(values, "target"), cast("Format", kind), yes_or_no(values, "copy", "copy images")
         )
 
     def begin(result: object) -> None:
-        if result is None:
-            return
-        wanted = cast("_Wanted", result)
-        if wanted.format == _PAGE:
-            _write_page(screen, frozen, wanted)
-        else:
-            _plan(screen, session, frozen, wanted)
+        if result is not None:
+            _plan(screen, session, frozen, cast("_Wanted", result))
 
-    known = ", ".join((*get_args(Format), _PAGE))
     lines = (
-        FormLine("format", "format", "kohya-toml", known, words_of(_FORMATS)),
-        FormLine("target", "folder", "", "new folder to write into; of html: the file", paths()),
+        FormLine("format", "format", "kohya-toml", ", ".join(get_args(Format)), words_of(_FORMATS)),
+        FormLine("target", "folder", "", "new folder to write into", paths()),
         FormLine(
             "copy",
             "copy images",
@@ -100,13 +85,12 @@ def ask_for_export(screen: Screen, session: Session, frozen: FrozenManifest) -> 
             "yes: copies instead of links, where images are brought together",
             _YES_NO,
         ),
-        _REPLACE,
     )
     screen.app.push_screen(Form(f"Export {visible(frozen.name)}", lines, check), begin)
 
 
 def _plan(screen: Screen, session: Session, frozen: FrozenManifest, wanted: _Wanted) -> None:
-    kind, manifests = cast("Format", wanted.format), session.manifests
+    kind, manifests = wanted.format, session.manifests
 
     def ask(planned: tuple[int, KohyaExport | None] | None) -> None:
         if planned is None:
@@ -121,13 +105,13 @@ def _plan(screen: Screen, session: Session, frozen: FrozenManifest, wanted: _Wan
         )
 
     def write() -> None:
-        def work(tell: Progress) -> int:
+        def work(tell: Progress, replace: bool) -> int:
             count, _ = manifests.export(
-                frozen.path, wanted.target, kind, tell, copy=wanted.copy, replace=wanted.replace
+                frozen.path, wanted.target, kind, tell, copy=wanted.copy, replace=replace
             )
             return count
 
-        do_longer(screen, "exporting", work, lambda count: _tell(screen, count, wanted.target))
+        do_writing(screen, "exporting", work, lambda count: _tell(screen, count, wanted.target))
 
     do_longer(
         screen,
@@ -137,24 +121,6 @@ def _plan(screen: Screen, session: Session, frozen: FrozenManifest, wanted: _Wan
     )
 
 
-def _write_page(screen: Screen, frozen: FrozenManifest, wanted: _Wanted) -> None:
-    from curator.session.reports import report_on_manifest
-
-    def work(tell: Progress) -> int:
-        return report_on_manifest(
-            frozen.path, wanted.target, _PICTURES, tell, replace=wanted.replace
-        ).pictures
-
-    do_longer(screen, "writing", work, lambda count: _tell(screen, count, wanted.target))
-
-
 def _tell(screen: Screen, count: int | None, target: Path) -> None:
     if count is not None:
         screen.app.notify(f"{counted(count)} in {visible(str(target))}", title="Exported", markup=False)
-
-
-def _path_of(values: Mapping[str, str], name: str) -> Path:
-    typed = values[name].strip()
-    if not typed:
-        raise UserError("no file or folder was given", "type where to write it")
-    return Path(typed).expanduser()

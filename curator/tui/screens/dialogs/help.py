@@ -25,6 +25,7 @@ class Command(NamedTuple):
     action: str
     node: DOMNode
     is_general: bool  # works in any list
+    is_first: bool  # in the line at the bottom
     id: str
 
 
@@ -54,7 +55,7 @@ def command_list(
 
 def _images(screen: Screen, found: Completion) -> Line[Command]:
     action = f"show_images({found.text.strip()!r})"
-    command = Command("", found.shown, action, screen.app, is_general=False, id="")
+    command = Command("", found.shown, action, screen.app, is_general=False, is_first=False, id="")
     return Line(f"{'show images':<16}", f"{found.shown}  {found.about}", command)
 
 
@@ -68,12 +69,16 @@ def commands_of(screen: Screen, *, whole_app: bool) -> list[Command]:
             before = found.get(binding.id)
             both = f"{before.key} {key}" if before else key
             what, is_general = binding.tooltip or binding.description, binding.id.startswith("list.")
-            found[binding.id] = Command(both, what, binding.action, active.node, is_general, binding.id)
+            found[binding.id] = Command(
+                both, what, binding.action, active.node, is_general, binding.show, binding.id
+            )
     return sorted(found.values(), key=lambda each: _place_of(each, screen))
 
 
 def _place_of(command: Command, screen: Screen) -> int:
-    """What is of this panel alone comes first, then moving in any list, then the whole app."""
+    """What is of this panel alone comes first, of that what one needs first; then moving in any list, the whole app."""
     if command.node is screen.app:
+        return 3
+    if command.is_general:
         return 2
-    return 1 if command.is_general else 0
+    return 0 if command.is_first else 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from rich.cells import cell_len
@@ -16,6 +17,7 @@ from textual.widgets import Input, Label
 from curator.contract.errors import UserError
 from curator.tui.background import write
 from curator.tui.keyboard.keys import KeyAction, bindings
+from curator.tui.text.own_words import own_error
 from curator.tui.widgets.completing_entry import CompletingEntry
 from curator.tui.widgets.entry import Entry
 from curator.tui.widgets.lines import Passage
@@ -129,7 +131,8 @@ class Form(ModalScreen[object]):
 
 def said(error: UserError) -> Text:
     """A mistake in a dialog or below a form: what in bold, the hint under it."""
-    return Text("! " + error.what, "bold").append(f"\n  {error.hint}", "not bold")
+    what, hint = own_error(error)
+    return Text(f"! {what}", "bold").append(f"\n  {hint}", "not bold")
 
 
 def number_of(values: Mapping[str, str], name: str, label: str) -> float:
@@ -154,6 +157,18 @@ def whole_number_of(values: Mapping[str, str], name: str, label: str) -> int:
         return int(values[name])
     except ValueError as error:
         raise UserError(f"{label}: '{values[name]}' is no whole number", "type one such as 64") from error
+
+
+def path_of(values: Mapping[str, str], name: str) -> Path:
+    """The path typed in a line; `~` is the home folder.
+
+    Raises:
+        UserError: there is none.
+    """
+    typed = values[name].strip()
+    if not typed:
+        raise UserError("no file or folder was given", "type its path; tab completes")
+    return Path(typed).expanduser()
 
 
 def yes_or_no(values: Mapping[str, str], name: str, label: str) -> bool:

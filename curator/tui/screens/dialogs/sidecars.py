@@ -15,6 +15,7 @@ from curator.tui.screens.dialogs.at_work import Progress, do_longer
 from curator.tui.screens.dialogs.proposal import Proposal
 from curator.tui.screens.dialogs.questions import Form, FormLine, yes_or_no
 from curator.tui.screens.dialogs.told import tell
+from curator.tui.text.own_words import in_own_words
 
 if TYPE_CHECKING:
     from curator.session.images.exchange import Suffix, WriteReport
@@ -107,5 +108,5 @@ def report_lines(report: WriteReport, done: str) -> list[Text]:
     ):
         if pairs:
             lines.append(Text(f" {len(pairs):>9,} {name}", "bold"))
-        lines += [Text(f"   {visible(path)}: {visible(why)}") for path, why in pairs]
+        lines += [Text(f"   {visible(path)}: {visible(in_own_words(why))}") for path, why in pairs]
     return lines

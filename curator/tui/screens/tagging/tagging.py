@@ -19,6 +19,7 @@ from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.messages import UserErrorRaised, WorkDone, WorkRefused
 from curator.tui.screens.dialogs.questions import Confirm
 from curator.tui.screens.tagging.proposals import ProposalsScreen
+from curator.tui.text.own_words import in_own_words
 from curator.tui.widgets.chrome import Foot, TooSmall
 from curator.tui.widgets.line_list import LineList
 from curator.tui.widgets.lines import Lines
@@ -34,6 +35,7 @@ LOOK_EVERY_S = 0.5
 _SAID = 8  # images that could not be used, told one by one
 
 KEYS = (
+    KeyAction("tagging.ask", "n", "ask", "ask a tag model for what is on images", "ask a model"),
     KeyAction("tagging.stop", "x", "stop", "stop the job; what it has answered is kept", "stop"),
     KeyAction("tagging.resume", "r", "resume", "go on with a job that was stopped or crashed", "resume"),
 )
@@ -64,7 +66,7 @@ class TaggingScreen(Screen):
         with Horizontal():
             with Vertical(id="left"):
                 yield PanelTitle("Jobs", of="#jobs", spare=True)
-                yield LineList(id="jobs", empty=" none yet: frieze propose MODEL")
+                yield LineList(id="jobs", empty=" none yet: n asks a tag model")
             with Vertical(id="right"):
                 yield PanelTitle("The job under the cursor", spare=True)
                 yield Lines(id="job")
@@ -133,6 +135,13 @@ class TaggingScreen(Screen):
         job = self._current
         self.query_one("#job", Lines).show(_about(job) if job else [])
 
+    @user_errors_shown
+    def action_ask(self) -> None:
+        """Which model, of which images."""
+        from curator.tui.screens.tagging.asking import ask_model
+
+        ask_model(self, self._session, self._reader, self._look)
+
     @on(LineList.Chosen, "#jobs")
     def _show_proposals(self) -> None:
         """What the model of the job proposes for the images of Browse, this job's last answers included."""
@@ -187,7 +196,7 @@ def _about(job: _Job) -> list[Text]:
         lines += [Text(f" {seconds_in_words(view.eta_s)} left")] if view.eta_s is not None else []
     failure = job.why or (view and view.failure)
     if failure:
-        lines += [Text(), Text(f" {failure.what}", meanings.MISTAKE), Text(f" {failure.hint}")]
+        lines += [Text(), Text(f" {failure.what}", meanings.MISTAKE), Text(f" {in_own_words(failure.hint)}")]
     return lines + (_troubles(view) if view else [])
 
 

@@ -17,7 +17,7 @@ from curator.contract.text import counted, visible
 from curator.tags.text import clean_tag
 from curator.tui import meanings
 from curator.tui.background import in_background, user_errors_shown
-from curator.tui.completing.completion import tags_of, words_of
+from curator.tui.completing.completion import Completion, tags_of, words_of
 from curator.tui.editing import COUNTED, Counted, Editor
 from curator.tui.filter_text import filter_of_tag
 from curator.tui.keyboard.keys import KeyAction, bindings
@@ -26,7 +26,7 @@ from curator.tui.screens.dialogs.questions import Form, FormLine
 from curator.tui.screens.images.image_acts import copy_text
 from curator.tui.widgets.bars import bar
 from curator.tui.widgets.chrome import Foot, TooSmall
-from curator.tui.widgets.entry import Entry
+from curator.tui.widgets.completing_entry import FindInput
 from curator.tui.widgets.line_list import LineList
 from curator.tui.widgets.lines import Lines, fitted
 from curator.tui.widgets.panel_title import PanelTitle
@@ -48,6 +48,9 @@ KEYS = (
     KeyAction("tagslist.alias", "a", "alias", "other words by which the tag is found", "other words"),
     KeyAction("tagslist.copy", "Y", "copy", "copy the tag's name"),
     KeyAction("tagslist.order", "o", "order", "order: count, name, class", "order"),
+    KeyAction(
+        "tagsfind.complete", "tab", "complete", "the whole name, or class (right at the end too)", "complete"
+    ),
     KeyAction("tagsfind.leave", "enter,escape,down", "screen.leave_find", "to the list", "to the list"),
 )
 _ORDERS: dict[str, Callable[[TagEntry], tuple[object, ...]]] = {
@@ -55,6 +58,7 @@ _ORDERS: dict[str, Callable[[TagEntry], tuple[object, ...]]] = {
     "name": lambda each: (each.tag.name.lower(),),
     "class": lambda each: (each.tag.cls, -each.tag.count, each.tag.name),
 }
+_CLASS = "class:"
 _DETAIL_DELAY_S = 0.08
 _LEAST_REST = 16  # cells in which other words are worth beginning
 _TOGETHER = 12  # tags that stand beside one
@@ -69,7 +73,7 @@ class _About(NamedTuple):
     file: Path | None
 
 
-class _Find(Entry):
+class _Find(FindInput):
     BINDINGS = bindings(KEYS, "tagsfind")
 
 
@@ -92,7 +96,9 @@ class TagsScreen(Screen):
         yield TabLine("Tags")
         with Horizontal(id="search"):
             yield Label(" / ", id="slash", markup=False)
-            yield _Find(placeholder="find a tag by its name or another word, or class:artist")
+            yield _Find(
+                self._completions, placeholder="find a tag by its name or another word, or class:artist"
+            )
             yield Label("", id="count", markup=False)
         with Horizontal(id="body"):
             with Vertical(id="left"):
@@ -142,6 +148,17 @@ class TagsScreen(Screen):
         tags.show(len(self._shown), self._line, place)
         count = f"{len(self._shown):,} of {counted(len(self._all), 'tag')}"
         self.query_one("#count", Label).update(Text(count, justify="right"), layout=False)
+
+    def _completions(self, text: str) -> list[Completion]:
+        """The class that is begun, else the tag under the cursor of those found."""
+        head, space, word = text.rpartition(" ")
+        if word and _CLASS.startswith(word):
+            return [Completion(f"{head}{space}{_CLASS}", _CLASS)]
+        if word.startswith(_CLASS):
+            begun = word.removeprefix(_CLASS)
+            classes = (each for each in self._session.tags.classes() if each.startswith(begun))
+            return [Completion(f"{head}{space}{_CLASS}{each} ", each) for each in classes]
+        return [Completion(self.current.tag.name, self.current.tag.name)] if self.current else []
 
     @property
     def current(self) -> TagEntry | None:
@@ -265,8 +282,8 @@ class TagsScreen(Screen):
 
 
 def _fits(entry: TagEntry, word: str) -> bool:
-    if word.startswith("class:"):
-        return entry.tag.cls.startswith(word.removeprefix("class:"))
+    if word.startswith(_CLASS):
+        return entry.tag.cls.startswith(word.removeprefix(_CLASS))
     return word in entry.tag.name.lower() or any(word in alias.lower() for alias in entry.aliases)
 
 

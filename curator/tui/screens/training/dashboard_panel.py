@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rich.text import Text
+
 from curator.runs.drawing.chart import STYLES
 from curator.runs.drawing.dashboard import dashboard_lines
 from curator.runs.drawing.plots import plots
+from curator.tui.text.own_words import in_own_words
 from curator.tui.widgets.lines import Lines
 
 if TYPE_CHECKING:
+    from textual.geometry import Size
+
     from curator.runs.fold import RunView
 
 MOST_LAID = len(STYLES) - 1
@@ -52,8 +57,17 @@ class DashboardPanel(Lines):
             return
         others = [each for name, each in self.laid.items() if name != view.name]
         enlarged = self._enlarged
-        self.draw(
-            lambda size: dashboard_lines(
+
+        def drawn(size: Size) -> list[Text]:
+            lines = dashboard_lines(
                 view, max(20, size.width - 1), max(6, size.height), enlarged=enlarged, others=others
             )
-        )
+            return [_in_own_words(line) for line in lines]
+
+        self.draw(drawn)
+
+
+def _in_own_words(line: Text) -> Text:
+    """Hints, which have one style, as the app says them."""
+    said = in_own_words(line.plain)
+    return line if said == line.plain else Text(said, line.style)

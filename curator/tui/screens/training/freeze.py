@@ -29,6 +29,7 @@ from curator.tui.messages import (
 from curator.tui.screens.dialogs.questions import Form, FormLine
 from curator.tui.screens.dialogs.told import Told
 from curator.tui.text.manifest_lines import contents_lines, diff_lines
+from curator.tui.text.own_words import in_own_words
 from curator.tui.text.recipe_form import remembered_recipe
 from curator.tui.widgets.chrome import Foot, TooSmall
 from curator.tui.widgets.line_list import LineList
@@ -53,9 +54,14 @@ KEYS = (
     KeyAction("freeze.name", "n", "name", "name and freeze", "name and freeze"),
     KeyAction("freeze.check", "c", "check", "check again", "check"),
     KeyAction("freeze.diff", "d", "diff", "what differs between the manifest and the collection now", "diff"),
+    KeyAction("freeze.report", "R", "report", "write a page about the manifest, for any browser", "report"),
     KeyAction(
-        "freeze.export", "X", "export", "export the manifest: kohya, JSON lines, a page, ...", "export"
+        "freeze.verify", "v", "verify", "whether the manifest's images are as they were frozen", "verify"
     ),
+    KeyAction(
+        "freeze.export", "X", "export", "export the manifest: kohya, JSON lines, parquet, ...", "export"
+    ),
+    KeyAction("freeze.import", "i", "bring_in", "bring in a manifest that was exported as JSON lines"),
     KeyAction("freeze.panel", "tab", "next_panel", "findings or manifests", "other list"),
 )
 
@@ -188,11 +194,18 @@ class FreezeScreen(Screen):
         findings, manifests = self.query_one("#findings"), self.query_one("#manifests")
         self.set_focus(manifests if findings.has_focus else findings)
 
-    def action_diff(self) -> None:
-        """What a freeze now would write otherwise than the manifest under the cursor."""
+    @property
+    def _wanted_manifest(self) -> FrozenManifest | None:
+        """That under the cursor; where there is none it is said."""
         frozen = self._manifest
         if frozen is None:
             self.notify("No manifest yet: n names and freezes.", markup=False)
+        return frozen
+
+    def action_diff(self) -> None:
+        """What a freeze now would write otherwise than the manifest under the cursor."""
+        frozen = self._wanted_manifest
+        if frozen is None:
             return
         progress = progress_on_status(self, "comparing")
         self.post_message(StatusChanged("comparing"))
@@ -202,14 +215,32 @@ class FreezeScreen(Screen):
 
         in_background(self, "diff", diff, keys_wait=True)
 
+    def action_report(self) -> None:
+        """A page about the manifest under the cursor."""
+        from curator.tui.screens.dialogs.reporting import report_manifest
+
+        if frozen := self._wanted_manifest:
+            report_manifest(self, frozen.name, frozen.path)
+
+    def action_verify(self) -> None:
+        """Whether the manifest under the cursor and its images are as they were frozen."""
+        from curator.tui.screens.training.manifest_acts import verify
+
+        if frozen := self._wanted_manifest:
+            verify(self, self._session, frozen)
+
     def action_export(self) -> None:
-        """The manifest under the cursor for other programs, or as a page."""
+        """The manifest under the cursor for other programs."""
         from curator.tui.screens.dialogs.exporting import ask_for_export
 
-        if frozen := self._manifest:
+        if frozen := self._wanted_manifest:
             ask_for_export(self, self._session, frozen)
-        else:
-            self.notify("No manifest yet: n names and freezes.", markup=False)
+
+    def action_bring_in(self) -> None:
+        """A manifest that was exported."""
+        from curator.tui.screens.training.manifest_acts import bring_in
+
+        bring_in(self, self._session, self._show_manifests)
 
     def on_work_cancelled(self) -> None:
         self.post_message(StatusChanged(""))
@@ -219,7 +250,7 @@ class FreezeScreen(Screen):
         finding = self._current
         said = Text(f"{visible(finding.what)}\n") if finding else Text()
         if finding:
-            said.append(visible(finding.hint), "bold")
+            said.append(visible(in_own_words(finding.hint)), "bold")
         self.query_one(Passage).say(said)
 
     @property

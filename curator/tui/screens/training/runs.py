@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from rich.text import Text
@@ -13,17 +12,17 @@ from textual.screen import Screen
 
 from curator.contract.text import visible
 from curator.tui import meanings
-from curator.tui.background import in_background, user_errors_shown, write
+from curator.tui.background import in_background, user_errors_shown
 from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.messages import UserErrorRaised, WorkDone, WorkRefused
 from curator.tui.screens.dialogs.choice import Choice, Line
-from curator.tui.screens.dialogs.questions import Confirm, Form, FormLine
+from curator.tui.screens.dialogs.questions import Confirm
+from curator.tui.screens.training import run_upkeep
 from curator.tui.screens.training.comparison import ComparisonScreen
 from curator.tui.screens.training.dashboard_panel import MOST_LAID, DashboardPanel
 from curator.tui.screens.training.queue import QueueScreen
 from curator.tui.screens.training.run_list import RunList
 from curator.tui.screens.training.run_samples import RunSamplesScreen
-from curator.tui.text.run_words import lost_in_words
 from curator.tui.widgets.chrome import Foot, TooSmall
 from curator.tui.widgets.line_list import LineList
 from curator.tui.widgets.panel_title import PanelTitle
@@ -41,7 +40,6 @@ LOOK_EVERY_S = 0.5
 LIST_EVERY_LOOKS = 4
 _REST_S = 0.15  # after a move of the cursor
 
-
 KEYS = (
     KeyAction("runs.pause", "p", "ask('pause')", "pause", "pause"),
     KeyAction("runs.resume", "r", "ask('resume')", "go on after a pause, a stop or a crash", "resume"),
@@ -54,6 +52,9 @@ KEYS = (
     KeyAction("runs.lay", "space", "lay", "lay its loss over those of other runs, or take it away"),
     KeyAction("runs.queue", "Q", "queue", "the queue: order, hold, take out", "queue"),
     KeyAction("runs.compare", "c", "compare", "compare it with another run", "compare"),
+    KeyAction("runs.weights", "E", "weights", "copy its weights to a place of your own"),
+    KeyAction("runs.report", "R", "report", "write a page about it, for any browser", "report"),
+    KeyAction("runs.caches", "C", "caches", "caches of latents and captions: verify, prune", "caches"),
     KeyAction("runs.rename", "n", "rename", "give it another name"),
     KeyAction("runs.delete", "delete", "delete", "delete it, with all that it wrote"),
     KeyAction("runs.detach", "escape", "detach", "leave the dashboard; the run goes on", "detach"),
@@ -290,38 +291,37 @@ class RunsScreen(Screen):
 
     @user_errors_shown
     def action_rename(self) -> None:
-        name = self._run_name
-        if not name:
-            return
-        run = self._session.runs.find(name)
-        line = FormLine("name", "name", run.info().name, "without a date; weights there are keep their names")
+        if name := self._run_name:
+            runs = self._session.runs
+            run_upkeep.ask_rename(self, runs, runs.find(name), lambda new: self._renamed(name, new))
 
-        def named(values: Mapping[str, str]) -> str:
-            return self._session.runs.rename(run, values["name"].strip()).path.name
-
-        self.app.push_screen(
-            Form(f"Rename {visible(name)}", [line], named), lambda new: self._renamed(name, new)
-        )
-
-    def _renamed(self, before: str, name: object) -> None:
-        if name is not None:
-            self._wanted = cast("str", name)
-            self._gone(before)
+    def _renamed(self, before: str, name: str) -> None:
+        self._wanted = name
+        self._gone(before)
 
     @user_errors_shown
     def action_delete(self) -> None:
-        name = self._run_name
-        if not name:
-            return
-        runs = self._session.runs
-        run = runs.find(name)
-        question = Confirm(f"Delete the run {visible(name)}?", lost_in_words(runs.belongings(run)))
+        if name := self._run_name:
+            runs = self._session.runs
+            run_upkeep.ask_delete(self, runs, runs.find(name), lambda: self._gone(name))
 
-        def delete(yes: bool | None) -> None:
-            if yes:
-                write(self, lambda: runs.delete(run), lambda _: self._gone(name))
+    @user_errors_shown
+    def action_weights(self) -> None:
+        if name := self._run_name:
+            runs = self._session.runs
+            run_upkeep.ask_for_weights(self, runs, runs.find(name))
 
-        self.app.push_screen(question, delete)
+    @user_errors_shown
+    def action_report(self) -> None:
+        from curator.tui.screens.dialogs.reporting import report_run
+
+        if name := self._run_name:
+            report_run(self, self._session.runs.find(name))
+
+    def action_caches(self) -> None:
+        from curator.tui.screens.training.caches import CachesScreen
+
+        self.app.push_screen(CachesScreen(self._session))
 
     def _gone(self, name: str) -> None:
         """A run has that name no more: nothing of it is shown, nor read again."""

@@ -30,7 +30,7 @@ async def test_a_plan_with_its_conflicts_comes_before_the_act(tmp_path: Path, pi
             await it.press("W", "enter")
             await it.sees("Write 1 sidecar?")
             await it.sees("in conflict, left as they are")
-            await it.sees("--replace it")  # the whole of a long line
+            await it.sees("writes over it")  # the whole of a long line
             await it.press("y")
             await it.sees("Some sidecars were not written")
             assert (tmp_path / "own" / "02 dog.txt").read_text().strip() == "dog, animal, outdoors, new"

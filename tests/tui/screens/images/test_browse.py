@@ -577,3 +577,16 @@ async def test_a_filter_that_finds_nothing_dims_the_list_and_nothing_of_it_is_ch
         await it.press("slash", "ctrl+u")
         await it.until(lambda: it.images.count == 6)
         assert not it.images.has_class("-stale")
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_tab_completes_a_tag_among_those_of_what_is_shown(drive, size):
+    async with drive(size) as it:
+        await it.press("t")
+        await it.sees("animal")
+        await it.press("s", *"outd", "tab")
+        assert it.app.focused.value == "outdoors"
+        await it.press("ctrl+u", *"vehi")
+        await it.sees("vehicle")
+        await it.press("right", "enter", "plus")
+        await it.until(lambda: it.shown("FilterInput").value == "vehicle")

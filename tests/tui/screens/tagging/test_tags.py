@@ -53,3 +53,24 @@ async def test_tags_are_found_and_changed(drive, session):
         await it.until(lambda: it.app.current_mode == "browse" and it.images.count == 1)
         await it.press("escape")
         await it.until(lambda: it.app.current_mode == "tags")
+
+
+async def test_tab_completes_a_tag_and_a_class_in_the_line_that_finds(drive, session):
+    session.tags.set_class(["dog"], "character")
+    async with drive((80, 24)) as it:
+        await it.press("0")
+        await it.sees("tags")
+        await it.press("slash", *"outd", "tab")
+        assert it.app.focused.value == "outdoors"
+        await it.sees("1 of ")
+        await it.press("ctrl+u", *"cla", "tab")
+        assert it.app.focused.value == "class:"
+        await it.press(*"char", "right")
+        assert it.app.focused.value == "class:character "
+        await it.sees("1 of ")
+        await it.press("tab")
+        assert it.app.focused.value == "dog"
+        await it.press("ctrl+u", *"zz", "tab")
+        assert it.app.focused.value == "zz"
+        await it.press("ctrl+u", "tab")
+        assert it.app.focused.value == ""

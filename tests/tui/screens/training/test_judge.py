@@ -8,8 +8,10 @@ from PIL import Image
 
 from curator.contract.grid.job import GridImage, image_file
 from curator.runs.grids.grid_file import AxisLabels, GridCell, GridFile, write_grid_file
+from curator.session.session import Session
 from curator.session.training.grids import compare_grid
 from curator.tui.judge_app import JudgeApp
+from curator.tui.theme import usual
 from curator.tui.widgets.preview import Preview
 
 
@@ -50,3 +52,14 @@ async def test_keys_judge_and_choices_outlive_the_app(tmp_path: Path) -> None:
         assert "all 3 pairs are judged" in text_of(app)
         await pilot.press("q")
     assert compare_grid(tmp_path).done == 3
+
+
+def test_the_theme_is_that_chosen_with_the_collection(session: Session, tmp_path: Path) -> None:
+    make_grid(tmp_path)
+    session.memory.keep("theme", {"": "light"})
+    app = JudgeApp(compare_grid(tmp_path))
+    app.dress_as_in(session.folder)
+    assert app.theme == "light"
+    for collection in (None, tmp_path / "none"):
+        app.dress_as_in(collection)
+        assert app.theme == usual(app)
